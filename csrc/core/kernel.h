@@ -1,0 +1,84 @@
+// The contract between the program (core/program.cpp) and the kernels (kernels/*.cpp, onednn/*.cpp).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace sloy {
+
+enum class DType : std::uint8_t { float32, int32, uint32, uint8 };
+
+constexpr std::size_t size_of(DType dtype) { return dtype == DType::uint8 ? 1 : 4; }
+
+using Shape = std::vector<std::int64_t>;
+
+struct TensorSpec {
+  DType dtype = DType::float32;
+  Shape shape;
+
+  std::int64_t elements() const {
+    std::int64_t n = 1;
+    for (const auto extent : shape) n *= extent;
+    return n;
+  }
+  std::size_t bytes() const { return static_cast<std::size_t>(elements()) * size_of(dtype); }
+};
+
+// What Python may attach to an instruction.
+using Attribute = std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>,
+                               std::vector<double>>;
+using Attributes = std::map<std::string, Attribute, std::less<>>;
+
+// One step of a program: which kernel, on tensors of which shapes. Dense row-major tensors only.
+struct Instruction {
+  std::string op;
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  Attributes attributes;
+};
+
+std::int64_t get_int(const Instruction& instruction, std::string_view name);
+double get_double(const Instruction& instruction, std::string_view name);
+const std::string& get_string(const Instruction& instruction, std::string_view name);
+const std::vector<std::int64_t>& get_ints(const Instruction& instruction, std::string_view name);
+const std::vector<double>& get_doubles(const Instruction& instruction, std::string_view name);
+bool has(const Instruction& instruction, std::string_view name);
+
+// Addresses, fixed for the life of a program: every tensor is 64-byte aligned.
+struct Addresses {
+  std::vector<const void*> inputs;
+  std::vector<void*> outputs;
+  void* scratch = nullptr;  // shared by all kernels, at least scratch_bytes() long, contents not kept
+};
+
+// A kernel is created once per instruction (all checks and all allocation there, errors as
+// std::invalid_argument), bound once to its addresses, and run once per step.
+class Kernel {
+ public:
+  Kernel() = default;
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+  virtual ~Kernel() = default;
+
+  virtual std::size_t scratch_bytes() const { return 0; }
+  virtual void bind(const Addresses& addresses) = 0;
+  virtual void run() = 0;
+};
+
+struct Options {
+  int threads = 1;
+};
+
+using KernelFactory = std::unique_ptr<Kernel> (*)(const Instruction&, const Options&);
+
+// The table from op name to kernel; filled by register_all_kernels() (core/registry.cpp), which calls
+// one `void register_<family>_kernels(Registry&)` per family.
+using Registry = std::map<std::string, KernelFactory, std::less<>>;
+
+}  // namespace sloy

@@ -1,0 +1,32 @@
+"""Every exception class of sloy.
+
+A user's mistake raises `InvalidArgument` (also a `ValueError`); something that this machine or build cannot do
+raises `NotAvailable`; a damaged or foreign file raises `FileFormatError`; a loss that stops being finite raises
+`NonFiniteError`.
+"""
+
+from __future__ import annotations
+
+
+class SloyError(Exception):
+    """The base class of every error that sloy raises on purpose."""
+
+
+class InvalidArgument(SloyError, ValueError):
+    """An argument has a value that is not allowed; the message names it, its value and what is allowed."""
+
+
+class ShapeError(InvalidArgument):
+    """Shapes that do not fit together; the message names the place and both shapes."""
+
+
+class FileFormatError(SloyError, ValueError):
+    """A file is damaged, truncated or of another format; the message names the file and the reason."""
+
+
+class NotAvailable(SloyError, RuntimeError):
+    """The request is sound, but this machine or installation lacks what it takes."""
+
+
+class NonFiniteError(SloyError, ArithmeticError):
+    """The loss or its gradient became NaN or infinite; the variables keep their last good values."""
