@@ -3,7 +3,8 @@
 # PYTHONPATH=src works.
 #
 #     tools/build_native.sh             # Release, build/dev
-#     tools/build_native.sh sanitize    # ASan + UBSan, build/sanitize, installed into build/sanitize/package
+#     tools/build_native.sh sanitize    # ASan + UBSan, build/sanitize, with a copy of the package in
+#                                       build/sanitize/package
 #
 # PYTHON names the interpreter that has nanobind and the oneDNN wheels (default: python3 on PATH); its
 # cmake and ninja are taken where it has them.
@@ -28,10 +29,16 @@ cmake -S . -B "$build" -G Ninja --log-level=WARNING \
   -DPython_EXECUTABLE="$python" -Dnanobind_DIR="$("$python" -m nanobind --cmake_dir)" \
   -DSKBUILD_PROJECT_VERSION="$version" -DSLOY_WERROR="${WERROR:-ON}" "${options[@]}"
 cmake --build "$build" -j "${JOBS:-2}"
+ls csrc/bind/*.cpp >/dev/null || { echo "no binding yet: nothing to install" >&2; exit 1; }
 rm -rf "$build/install"
 cmake --install "$build" --prefix "$build/install" --component sloy >/dev/null
 
-if [ "$variant" = dev ]; then target=src/sloy; else target="$build/package"; mkdir -p "$target"; fi
+target=src/sloy
+if [ "$variant" = sanitize ]; then
+  target="$build/package/sloy"
+  rm -rf "$build/package" && mkdir "$build/package"
+  cp -r src/sloy "$target" && rm -f "$target"/*.so*
+fi
 for file in "$build"/install/sloy/*; do
   name="$(basename "$file")"
   cp "$file" "$target/.$name.new" # renamed into place: a running Python keeps the old file
