@@ -7,6 +7,9 @@ raises `NotAvailable`; a damaged or foreign file raises `FileFormatError`; a los
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class SloyError(Exception):
     """The base class of every error that sloy raises on purpose."""
@@ -29,4 +32,14 @@ class NotAvailable(SloyError, RuntimeError):
 
 
 class NonFiniteError(SloyError, ArithmeticError):
-    """The loss or its gradient became NaN or infinite; the variables keep their last good values."""
+    """The loss or its gradient became NaN or infinite; the variables keep their last good values.
+
+    Attributes
+    ----------
+    outputs : mapping
+        Outputs of the step, by name.
+    """
+
+    def __init__(self, message: str, outputs: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.outputs = dict(outputs or {})

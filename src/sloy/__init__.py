@@ -1,0 +1,1 @@
+"""sloy (слой, "layer"): neural networks from one neuron to VGG, trained fast on the machine you have."""

@@ -1,0 +1,54 @@
+"""Engines: implementations of the ops.
+
+`engine("auto")` takes the fastest that this installation has.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from sloy.engines.base import BatchRun, Engine, Executable
+from sloy.engines.reference import ReferenceEngine
+from sloy.errors import InvalidArgument, NotAvailable
+
+__all__ = ["NAMES", "BatchRun", "Engine", "Executable", "ReferenceEngine", "engine"]
+
+NAMES = ("auto", "native", "reference")
+
+_said: set[str] = set()
+
+
+def engine(name: str | Engine = "auto", threads: int = 0) -> Engine:
+    """The engine of a name.
+
+    Parameters
+    ----------
+    name : "auto", "native", "reference" or an Engine
+        "auto" takes native where it is installed, else says once on the error stream why not, and takes reference.
+    threads : int
+        Number of threads; 0 takes the physical cores that this process may use.
+
+    Raises
+    ------
+    NotAvailable
+        Where the named engine is not installed; the message says what to do.
+    """
+    if isinstance(name, Engine):
+        return name
+    if name not in NAMES:
+        raise InvalidArgument(f"`engine` (={name!r}) must be one of {', '.join(NAMES)}.")
+    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 0:
+        raise InvalidArgument(f"`threads` (={threads!r}) must be an integer of at least 0.")
+    if name == "reference":
+        return ReferenceEngine(threads)
+    try:
+        from sloy.engines.native import NativeEngine
+
+        return NativeEngine(threads)
+    except NotAvailable as reason:
+        if name == "native":
+            raise
+        if str(reason) not in _said:
+            _said.add(str(reason))
+            print(f"sloy: {reason} The reference engine runs.", file=sys.stderr)
+        return ReferenceEngine(threads)

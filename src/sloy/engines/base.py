@@ -1,0 +1,217 @@
+"""What every engine offers: compile a graph, run it once, run it over many batches."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from sloy.errors import InvalidArgument, NonFiniteError, ShapeError
+from sloy.graph import Graph
+
+Variables = dict[str, np.ndarray]
+Status = Literal["done", "interrupted", "not finite"]
+# poll(steps done, scalar outputs of these steps): called about every POLL_SECONDS.
+Poll = Callable[[int, Mapping[str, np.ndarray]], None]
+
+POLL_SECONDS = 0.05
+
+
+@dataclass
+class BatchRun:
+    """What came of running over batches.
+
+    Attributes
+    ----------
+    status : "done", "interrupted" or "not finite"
+        "interrupted": `poll` raised, see `error`. "not finite": a guarded output of step `steps` is NaN or infinite;
+        the variables hold what step ``steps - 1`` left.
+    steps : int
+        Number of steps done, with their updates.
+    outputs : dict
+        Scalar outputs by step, (steps,); other outputs concatenated over the samples of the steps done.
+    seconds : float
+        Wall time.
+    error : BaseException or None
+        What `poll` raised.
+    """
+
+    status: Status
+    steps: int
+    outputs: dict[str, np.ndarray]
+    seconds: float
+    error: BaseException | None = None
+
+
+class Executable(ABC):
+    """A compiled graph, bound to its variables.
+
+    Attributes
+    ----------
+    graph : Graph
+        What was compiled.
+    guard : tuple of str
+        Scalar outputs that must be finite before any variable is written.
+    """
+
+    graph: Graph
+    guard: tuple[str, ...]
+
+    @abstractmethod
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run once: the outputs by name; variables with updates change in place.
+
+        Raises
+        ------
+        InvalidArgument
+            Where an input is missing, unknown, or of another shape or dtype.
+        NonFiniteError
+            Where a guarded output is NaN or infinite; no variable has changed, and the exception's `outputs`
+            holds all outputs.
+        """
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the executable holds beside its variables (0 where the engine does not plan memory)."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Engine(ABC):
+    """Implementations of the ops, and what runs them.
+
+    Parameters
+    ----------
+    threads : int
+        Number of threads; 0 takes the physical cores that this process may use.
+    """
+
+    threads: int = 0
+    name: str = field(default="", init=False)
+
+    @abstractmethod
+    def compile(self, graph: Graph, variables: Variables, guard: Iterable[str] = ()) -> Executable:
+        """Prepare a graph; `variables` are C-contiguous arrays that runs read, and update in place."""
+
+    def run_batches(
+        self,
+        executables: Mapping[int, Executable],
+        columns: Mapping[str, np.ndarray],
+        order: np.ndarray,
+        batch_size: int,
+        step_inputs: Mapping[str, np.ndarray],
+        poll: Poll | None = None,
+    ) -> BatchRun:
+        """Run over samples in an order: an epoch, an evaluation, a prediction.
+
+        Parameters
+        ----------
+        executables : mapping
+            Number of samples → executable; needs `batch_size`, and the size of the last partial batch.
+        columns : mapping
+            Input name → array whose first axis is the sample.
+        order : int64 array, shape (n,)
+            Rows of the columns; step k takes ``order[k * batch_size : (k + 1) * batch_size]``.
+        step_inputs : mapping
+            Input name → array whose first axis is the step: inputs that are no column.
+        poll : callable, optional
+            Called about every 0.05 s between steps; what it raises ends the run.
+        """
+        check_batches(executables, columns, order, batch_size, step_inputs)
+        record = _Record()
+        started = polled = time.perf_counter()
+        for step, first in enumerate(range(0, len(order), batch_size)):
+            rows = order[first : first + batch_size]
+            inputs = {name: column[rows] for name, column in columns.items()}
+            inputs |= {name: np.asarray(values[step]) for name, values in step_inputs.items()}
+            try:
+                if poll is not None and time.perf_counter() - polled >= POLL_SECONDS:
+                    polled = time.perf_counter()
+                    poll(step, record.scalars())
+                record.add(executables[len(rows)].run(inputs))
+            except NonFiniteError:
+                return record.end("not finite", started)
+            except BaseException as error:
+                if isinstance(error, Exception) and poll is None:
+                    raise
+                return record.end("interrupted", started, error)
+        return record.end("done", started)
+
+
+class _Record:
+    """Outputs of steps, gathered."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.rows: dict[str, list[np.ndarray]] = {}
+
+    def add(self, outputs: Mapping[str, np.ndarray]) -> None:
+        self.steps += 1
+        for name, value in outputs.items():
+            self.rows.setdefault(name, []).append(value)
+
+    def scalars(self) -> dict[str, np.ndarray]:
+        return {name: np.array(rows) for name, rows in self.rows.items() if rows[0].ndim == 0}
+
+    def end(self, status: Status, started: float, error: BaseException | None = None) -> BatchRun:
+        outputs = {
+            name: np.array(rows) if rows[0].ndim == 0 else np.concatenate(rows)
+            for name, rows in self.rows.items()
+        }
+        return BatchRun(status, self.steps, outputs, time.perf_counter() - started, error)
+
+
+def check_inputs(graph: Graph, inputs: Mapping[str, np.ndarray]) -> None:
+    """Raise `InvalidArgument` or `ShapeError` unless the inputs are those of the graph."""
+    unknown, missing = sorted(inputs.keys() - graph.inputs), sorted(graph.inputs.keys() - inputs)
+    if unknown or missing:
+        raise InvalidArgument(f"inputs: unknown {unknown}, missing {missing}.")
+    for name, spec in graph.inputs.items():
+        value = inputs[name]
+        if value.shape != spec.shape or value.dtype != spec.dtype:
+            raise ShapeError(
+                f"input `{name}` is {value.dtype.name}{list(value.shape)}; the graph needs {spec}."
+            )
+
+
+def check_batches(
+    executables: Mapping[int, Executable],
+    columns: Mapping[str, np.ndarray],
+    order: np.ndarray,
+    batch_size: int,
+    step_inputs: Mapping[str, np.ndarray],
+) -> None:
+    """Raise `InvalidArgument` unless columns, order and step inputs belong together and to the executables."""
+    steps, rest = divmod(len(order), batch_size)
+    sizes = {batch_size} if steps else set()
+    sizes |= {rest} if rest else set()
+    if not sizes <= executables.keys():
+        raise InvalidArgument(f"no executable for batches of {sorted(sizes - executables.keys())}.")
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise ShapeError(f"columns have different numbers of samples: {lengths}.")
+    samples = next(iter(lengths.values()), 0)
+    if len(order) and not 0 <= order.min() <= order.max() < samples:
+        raise InvalidArgument(f"`order` must hold rows from 0 to {samples - 1}.")
+    for name, values in step_inputs.items():
+        if len(values) < steps + bool(rest):
+            raise InvalidArgument(f"step input `{name}` has {len(values)} rows, needs {steps}.")
+
+
+def check_variables(graph: Graph, variables: Variables) -> None:
+    """Raise `InvalidArgument` unless every variable of the graph has its array."""
+    specs = dict(graph.variables)
+    specs |= {name: graph.nodes[number].spec for name, number in graph.updates.items()}
+    for name, spec in specs.items():
+        value = variables.get(name)
+        if value is None:
+            raise InvalidArgument(f"variable `{name}` ({spec}) has no value.")
+        if value.shape != spec.shape or value.dtype != spec.dtype or not value.flags.c_contiguous:
+            raise ShapeError(
+                f"variable `{name}` is {value.dtype.name}{list(value.shape)}; it must be a"
+                f" C-contiguous {spec}."
+            )

@@ -1,0 +1,77 @@
+"""The reference engine: the definitions of the ops, run by NumPy. Slow, and right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sloy.engines.base import Engine, Executable, Variables, check_inputs, check_variables
+from sloy.errors import NonFiniteError
+from sloy.graph import REGISTRY, Graph, check, optimize
+
+
+class ReferenceExecutable(Executable):
+    """A graph and its variables; each node is computed by its op's definition."""
+
+    def __init__(self, graph: Graph, variables: Variables, guard: tuple[str, ...]) -> None:
+        self.graph = graph
+        self.guard = guard
+        self._variables = variables
+        self._free_after = _last_uses(graph)
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See `Executable.run`."""
+        check_inputs(self.graph, inputs)
+        values: list[np.ndarray | None] = []
+        with np.errstate(all="ignore"):
+            for number, node in enumerate(self.graph.nodes):
+                if node.op == "constant":
+                    values.append(node.attributes["value"])
+                elif node.op == "input":
+                    values.append(inputs[node.attributes["name"]])
+                elif node.op == "variable":
+                    values.append(self._variables[node.attributes["name"]])
+                else:
+                    operands = [value for i in node.inputs if (value := values[i]) is not None]
+                    values.append(REGISTRY[node.op].reference(operands, node.attributes))
+                for i in self._free_after[number]:
+                    values[i] = None
+        outputs = {name: _copy(values[i]) for name, i in self.graph.outputs.items()}
+        if not all(np.isfinite(outputs[name]).all() for name in self.guard):
+            raise NonFiniteError(f"{' or '.join(self.guard)} is not finite.", outputs)
+        updates = {name: _copy(values[i]) for name, i in self.graph.updates.items()}
+        for name, value in updates.items():
+            self._variables[name][...] = value
+        return outputs
+
+
+@dataclass(frozen=True)
+class ReferenceEngine(Engine):
+    """NumPy, float64 or float32, one op at a time."""
+
+    name: str = field(default="reference", init=False)
+
+    def compile(
+        self, graph: Graph, variables: Variables, guard: Iterable[str] = ()
+    ) -> ReferenceExecutable:
+        """See `Engine.compile`."""
+        check(graph)
+        check_variables(graph, variables)
+        return ReferenceExecutable(optimize(graph), variables, tuple(guard))
+
+
+def _copy(value: np.ndarray | None) -> np.ndarray:
+    assert value is not None  # outputs and updates are never freed
+    return np.array(value)
+
+
+def _last_uses(graph: Graph) -> list[list[int]]:
+    """For each node, the nodes whose value nobody reads after it."""
+    kept = {*graph.outputs.values(), *graph.updates.values()}
+    found: list[list[int]] = [[] for _ in graph.nodes]
+    for number, users in enumerate(graph.users):
+        if number not in kept:
+            found[users[-1] if users else number].append(number)
+    return found

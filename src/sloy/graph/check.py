@@ -1,0 +1,68 @@
+"""The grammar of a graph, executable: what must hold for every graph that an engine is given."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sloy.errors import InvalidArgument
+from sloy.graph.graph import Graph, Node
+from sloy.graph.opdef import LEAVES, opdef
+from sloy.graph.spec import Spec
+
+_LEAF_ATTRIBUTES = {"input": {"name"}, "variable": {"name"}, "constant": {"value"}}
+
+
+def check(graph: Graph) -> None:
+    """Raise `InvalidArgument` at the first node that breaks the grammar.
+
+    1. Operands come before their users.
+    2. A leaf has exactly its own attributes; an op is registered and has its number of operands.
+    3. A node's spec is the one that its op infers.
+    4. A name belongs to one spec among inputs, and to one among variables.
+    5. An update has the spec of its variable, which the graph may or may not read.
+    """
+    named: dict[tuple[str, str], Spec] = {}
+    for number, node in enumerate(graph.nodes):
+        place = f"%{number} = {node.op}"
+        if any(not 0 <= i < number for i in node.inputs):
+            raise InvalidArgument(f"{place}: operands {node.inputs} must come before the node.")
+        if node.is_leaf:
+            _check_leaf(place, node, named)
+        else:
+            _check_op(place, node, [graph.nodes[i].spec for i in node.inputs])
+    for kind, targets in (("output", graph.outputs), ("update", graph.updates)):
+        for name, number in targets.items():
+            if not 0 <= number < len(graph.nodes):
+                raise InvalidArgument(f"{kind} {name}: there is no node %{number}.")
+    for name, number in graph.updates.items():
+        spec = named.get(("variable", name))
+        if spec is not None and spec != graph.nodes[number].spec:
+            raise InvalidArgument(
+                f"update {name}: value {graph.nodes[number].spec}, variable {spec}."
+            )
+
+
+def _check_leaf(place: str, node: Node, named: dict[tuple[str, str], Spec]) -> None:
+    if node.op not in LEAVES:
+        raise InvalidArgument(f"{place}: has no operands and is not one of {', '.join(LEAVES)}.")
+    if set(node.attributes) != _LEAF_ATTRIBUTES[node.op]:
+        raise InvalidArgument(f"{place}: attributes are {sorted(node.attributes)}.")
+    if node.op == "constant":
+        value = node.attributes["value"]
+        if not isinstance(value, np.ndarray) or Spec(value.shape, value.dtype.name) != node.spec:
+            raise InvalidArgument(f"{place}: the value is not {node.spec}.")
+        return
+    known = named.setdefault((node.op, node.attributes["name"]), node.spec)
+    if known != node.spec:
+        raise InvalidArgument(
+            f"{place}: `{node.attributes['name']}` is {node.spec} here and {known} elsewhere."
+        )
+
+
+def _check_op(place: str, node: Node, specs: list[Spec]) -> None:
+    definition = opdef(node.op)
+    if definition.arity is not None and len(specs) != definition.arity:
+        raise InvalidArgument(f"{place}: has {len(specs)} operands, needs {definition.arity}.")
+    inferred = definition.infer(specs, node.attributes)
+    if inferred != node.spec:
+        raise InvalidArgument(f"{place}: spec is {node.spec}, the op infers {inferred}.")

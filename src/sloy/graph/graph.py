@@ -1,0 +1,199 @@
+"""The immutable graph: nodes in the order of computation, named outputs, and the next values of variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from sloy.errors import InvalidArgument
+from sloy.graph.opdef import REGISTRY
+from sloy.graph.spec import Spec
+from sloy.graph.tensor import Tensor
+
+Rule = Callable[["Node", tuple[Tensor, ...]], Tensor]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Node:
+    """One value of a graph: an op applied to earlier nodes, given by their numbers."""
+
+    op: str
+    inputs: tuple[int, ...]
+    attributes: Mapping[str, Any]
+    spec: Spec
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the value comes from outside: an input, a variable or a constant."""
+        return not self.inputs
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """What an engine runs.
+
+    Parameters
+    ----------
+    nodes : tuple of Node
+        In topological order: operands come before the nodes that use them.
+    outputs : mapping
+        Name of an output → number of its node.
+    updates : mapping
+        Name of a variable → number of the node that holds its next value.
+
+    Examples
+    --------
+    >>> from sloy import ops
+    >>> x, w = ops.input("x", (4, 3)), ops.variable("w", (3, 2))
+    >>> print(Graph.of({"y": ops.tanh(x @ w)}))
+    %0 = input 'x' : float32[4, 3]
+    %1 = variable 'w' : float32[3, 2]
+    %2 = matmul(%0, %1) transpose_a=False transpose_b=False : float32[4, 2]
+    %3 = tanh(%2) : float32[4, 2]
+    output y = %3
+    """
+
+    nodes: tuple[Node, ...]
+    outputs: Mapping[str, int]
+    updates: Mapping[str, int]
+
+    @staticmethod
+    def of(outputs: Mapping[str, Tensor], updates: Mapping[str, Tensor] | None = None) -> Graph:
+        """The graph of all that the given tensors need."""
+        given = dict(updates or {})
+        order = topological_order([*outputs.values(), *given.values()])
+        number = {id(tensor): i for i, tensor in enumerate(order)}
+        nodes = tuple(
+            Node(t.op, tuple(number[id(x)] for x in t.inputs), t.attributes, t.spec) for t in order
+        )
+        return Graph(
+            nodes,
+            MappingProxyType({name: number[id(t)] for name, t in outputs.items()}),
+            MappingProxyType({name: number[id(t)] for name, t in given.items()}),
+        )
+
+    def rebuild(self, rule: Rule, *, leaves: bool = False) -> Graph:
+        """The graph with each node replaced by what a rule makes of it.
+
+        Parameters
+        ----------
+        rule : callable
+            ``rule(node, operands) -> Tensor``, the operands being the new values of the node's inputs.
+        leaves : bool
+            Whether the rule is asked about leaves too; otherwise they stay.
+        """
+        values: list[Tensor] = []
+        for node in self.nodes:
+            operands = tuple(values[i] for i in node.inputs)
+            if node.is_leaf and not leaves:
+                values.append(copy_node(node, operands))
+            else:
+                values.append(rule(node, operands))
+        return Graph.of(
+            {name: values[i] for name, i in self.outputs.items()},
+            {name: values[i] for name, i in self.updates.items()},
+        )
+
+    def leaves(self, op: str) -> Mapping[str, Spec]:
+        """The inputs or the variables: name → spec, in order of appearance."""
+        return {node.attributes["name"]: node.spec for node in self.nodes if node.op == op}
+
+    @cached_property
+    def inputs(self) -> Mapping[str, Spec]:
+        """What has to be fed on each step."""
+        return self.leaves("input")
+
+    @cached_property
+    def variables(self) -> Mapping[str, Spec]:
+        """What is kept between steps, updated or only read."""
+        return self.leaves("variable")
+
+    @cached_property
+    def users(self) -> tuple[tuple[int, ...], ...]:
+        """For each node the nodes that read it, in order."""
+        found: list[list[int]] = [[] for _ in self.nodes]
+        for i, node in enumerate(self.nodes):
+            for operand in dict.fromkeys(node.inputs):
+                found[operand].append(i)
+        return tuple(tuple(users) for users in found)
+
+    def __str__(self) -> str:
+        lines = [f"%{i} = {_text(node)}" for i, node in enumerate(self.nodes)]
+        lines += [f"output {name} = %{i}" for name, i in self.outputs.items()]
+        lines += [f"update {name} = %{i}" for name, i in self.updates.items()]
+        return "\n".join(lines)
+
+
+def copy_node(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
+    """The node as a symbolic tensor on other operands of the same specs."""
+    return Tensor(node.op, operands, node.attributes, node.spec)
+
+
+def topological_order(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """All tensors that the given ones need, operands first, each once."""
+    order: list[Tensor] = []
+    done: set[int] = set()
+    stack: list[tuple[Tensor, bool]] = [(tensor, False) for tensor in reversed(list(tensors))]
+    while stack:
+        tensor, visited = stack.pop()
+        if id(tensor) in done:
+            continue
+        if visited:
+            done.add(id(tensor))
+            order.append(tensor)
+        else:
+            stack.append((tensor, True))
+            stack += [(x, False) for x in reversed(tensor.inputs) if id(x) not in done]
+    return order
+
+
+def inline(graph: Graph, arguments: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The outputs of a graph as tensors, with its inputs replaced by the given tensors."""
+    values: list[Tensor] = []
+    for node in graph.nodes:
+        if node.op == "input" and node.attributes["name"] in arguments:
+            value = arguments[node.attributes["name"]]
+            if value.spec != node.spec:
+                raise InvalidArgument(
+                    f"input `{node.attributes['name']}` is {value.spec}; the graph needs {node.spec}."
+                )
+            values.append(value)
+        else:
+            values.append(copy_node(node, tuple(values[i] for i in node.inputs)))
+    return {name: values[i] for name, i in graph.outputs.items()}
+
+
+def evaluate(graph: Graph, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """Every node's value by the reference definitions; `feeds` holds inputs and variables by name."""
+    values: list[np.ndarray] = []
+    for node in graph.nodes:
+        if node.op == "constant":
+            values.append(node.attributes["value"])
+        elif node.is_leaf:
+            values.append(feeds[node.attributes["name"]])
+        else:
+            arrays: Sequence[np.ndarray] = [values[i] for i in node.inputs]
+            values.append(REGISTRY[node.op].reference(arrays, node.attributes))
+    return values
+
+
+def _text(node: Node) -> str:
+    if node.op in ("input", "variable"):
+        return f"{node.op} {node.attributes['name']!r} : {node.spec}"
+    operands = ", ".join(f"%{i}" for i in node.inputs)
+    attributes = "".join(f" {k}={_short(v)}" for k, v in sorted(node.attributes.items()))
+    head = f"{node.op}({operands})" if node.inputs else node.op
+    return f"{head}{attributes} : {node.spec}"
+
+
+def _short(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        if value.size <= 4:
+            return str(value.tolist())
+        return f"<{value.size} values>"
+    return str(value)

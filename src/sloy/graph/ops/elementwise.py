@@ -1,0 +1,263 @@
+"""Elementwise ops: result i depends on elements i of the operands only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from sloy.errors import InvalidArgument, ShapeError
+from sloy.graph.opdef import Attributes, OpDef, VectorJacobian, register
+from sloy.graph.ops.erf import erf as erf_reference
+from sloy.graph.spec import DTYPES, Spec
+from sloy.graph.tensor import Operand, Tensor, apply, constant, elementwise
+
+Ufunc = Callable[..., np.ndarray]
+
+
+def _infer_same(name: str, *, floating: bool) -> Callable[[Sequence[Spec], Attributes], Spec]:
+    def infer(specs: Sequence[Spec], attributes: Attributes) -> Spec:
+        first = specs[0]
+        for spec in specs[1:]:
+            if spec != first:
+                raise ShapeError(f"{name}: operands are {first} and {spec}; they must be equal.")
+        if floating and not first.is_float:
+            raise InvalidArgument(
+                f"{name}: operand is {first.dtype}; it must be float32 or float64."
+            )
+        return first
+
+    return infer
+
+
+def _register(
+    name: str,
+    arity: int,
+    function: Ufunc,
+    vjp: VectorJacobian | None,
+    doc: str,
+    *,
+    floating: bool = False,
+) -> None:
+    def reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return np.asarray(function(*arrays)).astype(arrays[0].dtype, copy=False)
+
+    register(
+        OpDef(
+            name,
+            arity,
+            _infer_same(name, floating=floating),
+            reference,
+            vjp,
+            differentiable=vjp is not None,
+            elementwise=True,
+            doc=doc,
+        )
+    )
+
+
+# --- one operand ---------------------------------------------------------------------------------------------------
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    small = np.exp(-np.abs(x))  # never overflows
+    return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
+
+
+def _softplus(x: np.ndarray) -> np.ndarray:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+_register("neg", 1, np.negative, lambda n, g: [-g], "-x")
+_register("abs", 1, np.abs, lambda n, g: [g * sign(n.inputs[0])], "|x|; gradient 0 at 0")
+_register("sign", 1, np.sign, None, "-1, 0 or 1; zero gradient")
+_register("exp", 1, np.exp, lambda n, g: [g * n], "e^x", floating=True)
+_register("expm1", 1, np.expm1, lambda n, g: [g * (n + 1.0)], "e^x - 1", floating=True)
+_register("log", 1, np.log, lambda n, g: [g / n.inputs[0]], "natural logarithm", floating=True)
+_register("log1p", 1, np.log1p, lambda n, g: [g / (n.inputs[0] + 1.0)], "log(1 + x)", floating=True)
+_register("sqrt", 1, np.sqrt, lambda n, g: [g * 0.5 / n], "square root", floating=True)
+_register("tanh", 1, np.tanh, lambda n, g: [g * (1.0 - n * n)], "tanh(x)", floating=True)
+_register("sigmoid", 1, _sigmoid, lambda n, g: [g * n * (1.0 - n)], "1 / (1 + e^-x)", floating=True)
+_register(
+    "erf",
+    1,
+    erf_reference,
+    lambda n, g: [g * (2.0 / np.sqrt(np.pi)) * exp(-n.inputs[0] * n.inputs[0])],
+    "2/√π ∫_0^x e^(-t²) dt",
+    floating=True,
+)
+_register(
+    "softplus",
+    1,
+    _softplus,
+    lambda n, g: [g * sigmoid(n.inputs[0])],
+    "log(1 + e^x), stable for any x",
+    floating=True,
+)
+_register(
+    "relu",
+    1,
+    lambda x: np.maximum(x, 0),
+    lambda n, g: [where(n > 0.0, g, 0.0)],
+    "max(x, 0); gradient 0 at 0",
+    floating=True,
+)
+
+# --- two operands --------------------------------------------------------------------------------------------------
+
+
+def _vjp_power(n: Tensor, g: Tensor) -> list[Tensor]:
+    x, y = n.inputs
+    by_base = g * y * x ** (y - 1.0)
+    by_exponent = where(x > 0.0, g * n * log(where(x > 0.0, x, 1.0)), 0.0)
+    return [by_base, by_exponent]
+
+
+def _vjp_extremum(n: Tensor, g: Tensor) -> list[Tensor]:
+    """The gradient goes to the operand that was taken; equal operands share it."""
+    x, y = n.inputs
+    half = equal(x, y) * 0.5
+    first = (greater(x, y) if n.op == "maximum" else less(x, y)) + half
+    return [g * first, g * (1.0 - first)]
+
+
+_register("add", 2, np.add, lambda n, g: [g, g], "x + y")
+_register("sub", 2, np.subtract, lambda n, g: [g, -g], "x - y")
+_register("mul", 2, np.multiply, lambda n, g: [g * n.inputs[1], g * n.inputs[0]], "x y")
+_register(
+    "div",
+    2,
+    np.divide,
+    lambda n, g: [g / n.inputs[1], -g * n / n.inputs[1]],
+    "x / y",
+    floating=True,
+)
+_register("power", 2, np.power, _vjp_power, "x^y; gradient by y is 0 where x <= 0", floating=True)
+_register("maximum", 2, np.maximum, _vjp_extremum, "max(x, y); a tie shares the gradient equally")
+_register("minimum", 2, np.minimum, _vjp_extremum, "min(x, y); a tie shares the gradient equally")
+_register("equal", 2, np.equal, None, "[x = y], 1 or 0")
+_register("not_equal", 2, np.not_equal, None, "[x ≠ y], 1 or 0")
+_register("less", 2, np.less, None, "[x < y], 1 or 0")
+_register("less_equal", 2, np.less_equal, None, "[x ≤ y], 1 or 0")
+_register("greater", 2, np.greater, None, "[x > y], 1 or 0")
+_register("greater_equal", 2, np.greater_equal, None, "[x ≥ y], 1 or 0")
+
+# --- three operands ------------------------------------------------------------------------------------------------
+
+_register(
+    "where",
+    3,
+    lambda condition, x, y: np.where(condition != 0, x, y),
+    lambda n, g: [None, where(n.inputs[0], g, 0.0), where(n.inputs[0], 0.0, g)],
+    "x where condition ≠ 0, else y",
+)
+
+# --- with attributes -----------------------------------------------------------------------------------------------
+
+
+def _infer_clip(specs: Sequence[Spec], attributes: Attributes) -> Spec:
+    low, high = attributes["low"], attributes["high"]
+    if not low <= high:
+        raise InvalidArgument(f"clip: `low` (={low}) must not be greater than `high` (={high}).")
+    return _infer_same("clip", floating=True)(specs, attributes)
+
+
+register(
+    OpDef(
+        "clip",
+        1,
+        _infer_clip,
+        lambda arrays, a: np.clip(
+            arrays[0], arrays[0].dtype.type(a["low"]), arrays[0].dtype.type(a["high"])
+        ),
+        lambda n, g: [
+            where(
+                (n.inputs[0] >= n.attributes["low"]) * (n.inputs[0] <= n.attributes["high"]), g, 0.0
+            )
+        ],
+        elementwise=True,
+        doc="min(max(x, low), high); gradient 1 on [low, high], 0 outside",
+    )
+)
+
+
+def _infer_cast(specs: Sequence[Spec], attributes: Attributes) -> Spec:
+    if attributes["dtype"] not in DTYPES:
+        raise InvalidArgument(
+            f"cast: `dtype` (={attributes['dtype']!r}) must be one of {', '.join(DTYPES)}."
+        )
+    return Spec(specs[0].shape, attributes["dtype"])
+
+
+def _vjp_cast(n: Tensor, g: Tensor) -> list[Tensor | None]:
+    source = n.inputs[0]
+    return [cast(g, source.dtype) if source.spec.is_float and n.spec.is_float else None]
+
+
+def _cast_reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return arrays[0].astype(attributes["dtype"])
+
+
+register(
+    OpDef(
+        "cast",
+        1,
+        _infer_cast,
+        _cast_reference,
+        _vjp_cast,
+        elementwise=True,
+        doc="x in another dtype; floats are truncated towards zero on the way to integers",
+    )
+)
+
+# --- the functions that users call ---------------------------------------------------------------------------------
+
+
+def _unary(name: str) -> Callable[[Tensor], Tensor]:
+    def function(x: Tensor) -> Tensor:
+        return elementwise(name, x)
+
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+def _binary(name: str) -> Callable[[Operand, Operand], Tensor]:
+    def function(x: Operand, y: Operand) -> Tensor:
+        return elementwise(name, x, y)
+
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+neg, exp, expm1, log, log1p, sqrt = map(_unary, ("neg", "exp", "expm1", "log", "log1p", "sqrt"))
+tanh, sigmoid, erf, softplus = map(_unary, ("tanh", "sigmoid", "erf", "softplus"))
+relu, sign, absolute = map(_unary, ("relu", "sign", "abs"))
+add, sub, mul, div = map(_binary, ("add", "sub", "mul", "div"))
+power, maximum, minimum = map(_binary, ("power", "maximum", "minimum"))
+equal, not_equal, less = map(_binary, ("equal", "not_equal", "less"))
+less_equal, greater, greater_equal = map(_binary, ("less_equal", "greater", "greater_equal"))
+
+
+def where(condition: Tensor, x: Operand, y: Operand) -> Tensor:
+    """x where condition ≠ 0, else y; the three are broadcast together.
+
+    The condition has the dtype of x and y, as the comparisons of such operands give it.
+    """
+    return elementwise("where", condition, x, y)
+
+
+def clip(x: Tensor, low: float, high: float) -> Tensor:
+    """min(max(x, low), high); the gradient is 1 on [low, high] and 0 outside."""
+    return apply("clip", (x,), {"low": float(low), "high": float(high)})
+
+
+def cast(x: Tensor, dtype: str) -> Tensor:
+    """x in another dtype; floats are truncated towards zero on the way to integers."""
+    return x if x.dtype == dtype else apply("cast", (x,), {"dtype": dtype})
+
+
+def square(x: Tensor) -> Tensor:
+    """x²."""
+    return x * x

@@ -1,0 +1,204 @@
+"""Pooling over windows of (N, H, W, C), and the gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sloy.errors import InvalidArgument, ShapeError
+from sloy.graph.opdef import Attributes, OpDef, register
+from sloy.graph.ops.window import Padding, Window, pair, resolve_padding
+from sloy.graph.spec import Spec
+from sloy.graph.tensor import Tensor, apply
+
+
+def _window(attributes: Attributes) -> Window:
+    return Window(attributes["window"], attributes["stride"], attributes["padding"])
+
+
+def _output_spec(name: str, x: Spec, attributes: Attributes) -> Spec:
+    if x.rank != 4 or not x.is_float:
+        raise ShapeError(f"{name}: the input is {x}; it must be a float (N, H, W, C).")
+    window = _window(attributes)
+    top, bottom, left, right = window.padding
+    if max(top, bottom) >= window.size[0] or max(left, right) >= window.size[1]:
+        raise InvalidArgument(
+            f"{name}: `padding` (={window.padding}) must be smaller than the window {window.size}."
+        )
+    extents = window.output_extents(x.shape[1], x.shape[2], name)
+    return Spec((x.shape[0], *extents, x.shape[3]), x.dtype)
+
+
+# --- maximum -------------------------------------------------------------------------------------------------------
+
+
+def _max_pool(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:
+    (x,) = arrays
+    window = _window(attributes)
+    extents = window.output_extents(x.shape[1], x.shape[2], "max_pool2d")
+    y = np.full((x.shape[0], *extents, x.shape[3]), -np.inf, x.dtype)
+    padded = window.pad(x, -np.inf)
+    for _, _, seen in window.taps(extents):
+        np.maximum(y, padded[seen], out=y)
+    return y
+
+
+register(
+    OpDef(
+        "max_pool2d",
+        1,
+        lambda specs, attributes: _output_spec("max_pool2d", specs[0], attributes),
+        _max_pool,
+        lambda n, g: [apply("max_pool2d_grad", (n.inputs[0], n, g), n.attributes)],
+        doc="largest element of each window; padding never wins; NaN wins",
+    )
+)
+
+
+def _infer_max_pool_grad(specs: Sequence[Spec], attributes: Attributes) -> Spec:
+    x, y, g = specs
+    if not y == g == _output_spec("max_pool2d_grad", x, attributes):
+        raise ShapeError(f"max_pool2d_grad: {x}, {y} and {g} do not belong together.")
+    return x
+
+
+def _max_pool_grad(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:
+    x, y, g = arrays
+    window = _window(attributes)
+    padded, dx = window.pad(x, -np.inf), window.pad(np.zeros_like(x))
+    inside = window.pad(np.ones_like(x)) > 0
+    free = np.ones(y.shape, bool)  # windows whose first maximum is not found yet
+    for _, _, seen in window.taps((y.shape[1], y.shape[2])):
+        tap = padded[seen]
+        chosen = free & inside[seen] & ((tap == y) | (np.isnan(tap) & np.isnan(y)))
+        dx[seen] += np.where(chosen, g, 0)
+        free &= ~chosen
+    return window.crop(dx)
+
+
+register(
+    OpDef(
+        "max_pool2d_grad",
+        3,
+        _infer_max_pool_grad,
+        _max_pool_grad,
+        differentiable=False,
+        doc="gradient of max_pool2d: g goes to the first largest element of each window",
+    )
+)
+
+# --- average -------------------------------------------------------------------------------------------------------
+
+
+def _counts(shape: Sequence[int], attributes: Attributes, dtype: np.dtype[Any]) -> np.ndarray:
+    """How many elements each window averages, (1, OH, OW, 1)."""
+    window = _window(attributes)
+    extents = window.output_extents(shape[1], shape[2], "average_pool2d")
+    if attributes["count_include_pad"]:
+        return np.full((1, *extents, 1), window.size[0] * window.size[1], dtype)
+    ones = window.pad(np.ones((1, shape[1], shape[2], 1), dtype))
+    return np.asarray(sum(ones[seen] for _, _, seen in window.taps(extents)))
+
+
+def _average_pool(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:
+    (x,) = arrays
+    window = _window(attributes)
+    extents = window.output_extents(x.shape[1], x.shape[2], "average_pool2d")
+    y = np.zeros((x.shape[0], *extents, x.shape[3]), x.dtype)
+    padded = window.pad(x)
+    for _, _, seen in window.taps(extents):
+        y += padded[seen]
+    return y / _counts(x.shape, attributes, x.dtype)
+
+
+register(
+    OpDef(
+        "average_pool2d",
+        1,
+        lambda specs, attributes: _output_spec("average_pool2d", specs[0], attributes),
+        _average_pool,
+        lambda n, g: [
+            apply(
+                "average_pool2d_grad",
+                (g,),
+                {**n.attributes, "extents": n.inputs[0].shape[1:3]},
+            )
+        ],
+        doc="mean of each window, of its elements inside the image unless `count_include_pad`",
+    )
+)
+
+
+def _infer_average_pool_grad(specs: Sequence[Spec], attributes: Attributes) -> Spec:
+    (g,) = specs
+    x = Spec((g.shape[0], *attributes["extents"], g.shape[3]), g.dtype)
+    if _output_spec("average_pool2d_grad", x, attributes) != g:
+        raise ShapeError(f"average_pool2d_grad: {g} is not the output of an input {x}.")
+    return x
+
+
+def _average_pool_grad(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:
+    (g,) = arrays
+    window = _window(attributes)
+    shape = (g.shape[0], *attributes["extents"], g.shape[3])
+    dx = window.pad(np.zeros(shape, g.dtype))
+    share = g / _counts(shape, attributes, g.dtype)
+    for _, _, seen in window.taps((g.shape[1], g.shape[2])):
+        dx[seen] += share
+    return window.crop(dx)
+
+
+def _vjp_average_pool_grad(n: Tensor, g: Tensor) -> list[Tensor]:
+    attributes = {key: value for key, value in n.attributes.items() if key != "extents"}
+    return [apply("average_pool2d", (g,), attributes)]
+
+
+register(
+    OpDef(
+        "average_pool2d_grad",
+        1,
+        _infer_average_pool_grad,
+        _average_pool_grad,
+        _vjp_average_pool_grad,
+        doc="gradient of average_pool2d: each window's g shared among its elements",
+    )
+)
+
+# --- the functions that users call ---------------------------------------------------------------------------------
+
+
+def _attributes(
+    x: Tensor, window: int | Sequence[int], stride: int | Sequence[int] | None, padding: Padding
+) -> dict[str, Any]:
+    if x.rank != 4:
+        raise ShapeError(f"pooling: the input is {x.spec}; it must be (N, H, W, C).")
+    size = pair(window, "window")
+    strides = size if stride is None else pair(stride, "stride")
+    sides = resolve_padding(padding, (x.shape[1], x.shape[2]), size, strides, (1, 1))
+    return {"window": size, "stride": strides, "padding": sides}
+
+
+def max_pool2d(
+    x: Tensor,
+    window: int | Sequence[int] = 2,
+    *,
+    stride: int | Sequence[int] | None = None,
+    padding: Padding = "valid",
+) -> Tensor:
+    """The largest element of each window of x (N, H, W, C); the stride is the window by default."""
+    return apply("max_pool2d", (x,), _attributes(x, window, stride, padding))
+
+
+def average_pool2d(
+    x: Tensor,
+    window: int | Sequence[int] = 2,
+    *,
+    stride: int | Sequence[int] | None = None,
+    padding: Padding = "valid",
+    count_include_pad: bool = False,
+) -> Tensor:
+    """The mean of each window of x (N, H, W, C); the stride is the window by default."""
+    attributes = _attributes(x, window, stride, padding)
+    return apply("average_pool2d", (x,), {**attributes, "count_include_pad": count_include_pad})

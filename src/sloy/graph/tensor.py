@@ -1,0 +1,207 @@
+"""Symbolic tensors: immutable values of a graph that is being written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Union
+
+import numpy as np
+
+from sloy.errors import InvalidArgument, ShapeError
+from sloy.graph.opdef import opdef
+from sloy.graph.spec import Shape, Spec
+
+Operand = Union["Tensor", float, int, np.ndarray]
+
+
+class Tensor:
+    """A value that an op will compute from other values; Python's operators make more of them.
+
+    Two tensors are the same value only if they are the same object; ``==`` is not overloaded, use
+    `sloy.ops.equal`.
+
+    Attributes
+    ----------
+    op : str
+        Name in the op registry, or ``input``, ``variable``, ``constant``.
+    inputs : tuple of Tensor
+        The operands.
+    attributes : mapping
+        What else the op needs (strides, axes, …).
+    spec : Spec
+        Shape and dtype of the value.
+
+    Examples
+    --------
+    >>> x = input("x", (4, 3))
+    >>> y = 2.0 * x + 1.0
+    >>> y.op, y.shape, y.dtype
+    ('add', (4, 3), 'float32')
+    """
+
+    __slots__ = ("attributes", "inputs", "op", "spec")
+    __array_priority__ = 1000  # ndarray + Tensor calls Tensor.__radd__
+    __array_ufunc__ = None
+
+    op: str
+    inputs: tuple[Tensor, ...]
+    attributes: Mapping[str, Any]
+    spec: Spec
+
+    def __init__(
+        self, op: str, inputs: tuple[Tensor, ...], attributes: Mapping[str, Any], spec: Spec
+    ) -> None:
+        object.__setattr__(self, "op", op)
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "attributes", MappingProxyType(dict(attributes)))
+        object.__setattr__(self, "spec", spec)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Tensor is immutable; `{name}` cannot be set.")
+
+    @property
+    def shape(self) -> Shape:
+        """Extents of the value."""
+        return self.spec.shape
+
+    @property
+    def dtype(self) -> str:
+        """Type of the elements."""
+        return self.spec.dtype
+
+    @property
+    def rank(self) -> int:
+        """Number of axes."""
+        return self.spec.rank
+
+    def __repr__(self) -> str:
+        name = f" {self.attributes['name']!r}" if "name" in self.attributes else ""
+        return f"<Tensor {self.op}{name} {self.spec}>"
+
+    def __bool__(self) -> bool:
+        raise InvalidArgument(
+            "a symbolic tensor has no truth value; use `sloy.ops.where(condition, a, b)`."
+        )
+
+    def __iter__(self) -> Any:
+        raise InvalidArgument("a symbolic tensor cannot be iterated over.")
+
+    def __neg__(self) -> Tensor:
+        return elementwise("neg", self)
+
+    def __abs__(self) -> Tensor:
+        return elementwise("abs", self)
+
+    def __add__(self, other: Operand) -> Tensor:
+        return elementwise("add", self, other)
+
+    def __radd__(self, other: Operand) -> Tensor:
+        return elementwise("add", other, self)
+
+    def __sub__(self, other: Operand) -> Tensor:
+        return elementwise("sub", self, other)
+
+    def __rsub__(self, other: Operand) -> Tensor:
+        return elementwise("sub", other, self)
+
+    def __mul__(self, other: Operand) -> Tensor:
+        return elementwise("mul", self, other)
+
+    def __rmul__(self, other: Operand) -> Tensor:
+        return elementwise("mul", other, self)
+
+    def __truediv__(self, other: Operand) -> Tensor:
+        return elementwise("div", self, other)
+
+    def __rtruediv__(self, other: Operand) -> Tensor:
+        return elementwise("div", other, self)
+
+    def __pow__(self, other: Operand) -> Tensor:
+        return elementwise("power", self, other)
+
+    def __rpow__(self, other: Operand) -> Tensor:
+        return elementwise("power", other, self)
+
+    def __matmul__(self, other: Tensor) -> Tensor:
+        return apply("matmul", (self, other), {"transpose_a": False, "transpose_b": False})
+
+    def __lt__(self, other: Operand) -> Tensor:
+        return elementwise("less", self, other)
+
+    def __le__(self, other: Operand) -> Tensor:
+        return elementwise("less_equal", self, other)
+
+    def __gt__(self, other: Operand) -> Tensor:
+        return elementwise("greater", self, other)
+
+    def __ge__(self, other: Operand) -> Tensor:
+        return elementwise("greater_equal", self, other)
+
+
+def apply(op: str, inputs: Sequence[Tensor], attributes: Mapping[str, Any] | None = None) -> Tensor:
+    """The result of an op, its spec inferred."""
+    definition = opdef(op)
+    operands = tuple(inputs)
+    for operand in operands:
+        if not isinstance(operand, Tensor):
+            raise InvalidArgument(
+                f"{op}: an operand is a {type(operand).__name__}, it must be a Tensor."
+            )
+    if (definition.arity is not None and len(operands) != definition.arity) or not operands:
+        raise InvalidArgument(
+            f"{op}: takes {definition.arity or 'at least 1'} operands, got {len(operands)}."
+        )
+    given = dict(attributes or {})
+    return Tensor(op, operands, given, definition.infer([x.spec for x in operands], given))
+
+
+def input(name: str, shape: Shape, dtype: str = "float32") -> Tensor:  # noqa: A001  the field's word
+    """A value fed to the graph on every step."""
+    return Tensor("input", (), {"name": name}, Spec(tuple(shape), dtype))
+
+
+def variable(name: str, shape: Shape, dtype: str = "float32") -> Tensor:
+    """A value that is kept between steps: a parameter, an optimiser slot, a running statistic."""
+    return Tensor("variable", (), {"name": name}, Spec(tuple(shape), dtype))
+
+
+def constant(value: Operand, dtype: str = "float32") -> Tensor:
+    """A value known now; the array is copied and frozen."""
+    if isinstance(value, Tensor):
+        return value
+    array = np.array(value, dtype=dtype, order="C")
+    array.flags.writeable = False
+    return Tensor("constant", (), {"value": array}, Spec(array.shape, dtype))
+
+
+def elementwise(op: str, *operands: Operand, **attributes: Any) -> Tensor:
+    """Apply an elementwise op to operands of one dtype, broadcast against each other as NumPy does.
+
+    Python numbers and arrays take the dtype of the tensors beside them. The broadcast is written into the graph as
+    `broadcast_to`, so that an elementwise op always sees operands of one shape.
+    """
+    tensors = [x for x in operands if isinstance(x, Tensor)]
+    if not tensors:
+        raise InvalidArgument(f"{op}: at least one operand must be a Tensor.")
+    dtype = tensors[0].dtype
+    values = [x if isinstance(x, Tensor) else constant(x, dtype) for x in operands]
+    for value in values:
+        if value.dtype != dtype:
+            raise InvalidArgument(
+                f"{op}: operands have dtypes {dtype} and {value.dtype}; use `sloy.ops.cast` on one."
+            )
+    try:
+        shape = np.broadcast_shapes(*(x.shape for x in values))
+    except ValueError:
+        shapes = " and ".join(str(x.shape) for x in values)
+        raise ShapeError(f"{op}: shapes {shapes} cannot be broadcast together.") from None
+    return apply(op, [broadcast_to(x, shape) for x in values], attributes)
+
+
+def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
+    """Repeat a tensor along new leading axes and axes of extent 1, as NumPy does."""
+    target = tuple(int(extent) for extent in shape)
+    if x.shape == target:
+        return x
+    return apply("broadcast_to", (x,), {"shape": target})

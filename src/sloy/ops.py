@@ -1,0 +1,66 @@
+"""The ops that users write functions with: activations, losses, anything symbolic.
+
+Every function takes and gives `sloy.graph.Tensor`; Python numbers and arrays are welcome beside tensors.
+
+Examples
+--------
+>>> import sloy
+>>> swish = lambda z: z * sloy.ops.sigmoid(z)
+"""
+
+from sloy.graph.ops.convolution import conv2d
+from sloy.graph.ops.elementwise import (
+    absolute,
+    add,
+    cast,
+    clip,
+    div,
+    equal,
+    erf,
+    exp,
+    expm1,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    mul,
+    neg,
+    not_equal,
+    power,
+    relu,
+    sigmoid,
+    sign,
+    softplus,
+    sqrt,
+    square,
+    sub,
+    tanh,
+    where,
+)
+from sloy.graph.ops.linear import matmul
+from sloy.graph.ops.normalization import batch_norm, moments
+from sloy.graph.ops.pooling import average_pool2d, max_pool2d
+from sloy.graph.ops.probability import (
+    log_softmax,
+    sigmoid_cross_entropy,
+    softmax,
+    softmax_cross_entropy,
+)
+from sloy.graph.ops.random import dropout_mask
+from sloy.graph.ops.reduction import argmax, reduce_max, reduce_mean, reduce_min, reduce_sum
+from sloy.graph.ops.shape import (
+    broadcast_to,
+    concatenate,
+    one_hot,
+    pad,
+    reshape,
+    slice,
+    transpose,
+)
+from sloy.graph.tensor import constant, input, variable
+
+__all__ = [name for name in dir() if not name.startswith("_")]
