@@ -1,0 +1,180 @@
+// Max and average pooling and their gradients: x, dx (N, H, W, C) · y, g (N, OH, OW, C), all dense.
+#include "kernels/simd/pooling.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "core/kernel.h"
+#include "core/parallel.h"
+#include "kernels/pick_isa.h"
+
+namespace sloy {
+namespace {
+
+PoolShape shape_of(const Instruction& instruction, const Shape& x, const Shape& y) {
+  const auto& window = get_ints(instruction, "window");
+  const auto& stride = get_ints(instruction, "stride");
+  const auto& padding = get_ints(instruction, "padding");
+  if (x.size() != 4 || y.size() != 4 || window.size() != 2 || stride.size() != 2 ||
+      padding.size() != 4) {
+    throw std::invalid_argument(instruction.op +
+                                ": images need four axes, `window` and `stride` two numbers, "
+                                "`padding` four.");
+  }
+  PoolShape s{x[0], x[1], x[2], x[3], y[1], y[2], window[0], window[1], stride[0], stride[1],
+              padding[0], padding[2], true, false};
+  if (has(instruction, "count_include_pad")) {
+    s.count_padding = get_int(instruction, "count_include_pad") != 0;
+  }
+  if (has(instruction, "activation")) {
+    const std::string& activation = get_string(instruction, "activation");
+    if (activation != "relu" && !activation.empty()) {
+      throw std::invalid_argument(instruction.op + ": `activation` (=" + activation +
+                                  ") must be relu.");
+    }
+    s.relu = activation == "relu";
+  }
+  if (y[0] != s.n || y[3] != s.c || s.window_h < 1 || s.window_w < 1 || s.stride_h < 1 ||
+      s.stride_w < 1 || s.oh != (s.h + padding[0] + padding[1] - s.window_h) / s.stride_h + 1 ||
+      s.ow != (s.w + padding[2] + padding[3] - s.window_w) / s.stride_w + 1) {
+    throw std::invalid_argument(instruction.op + ": the shapes of input and output do not fit.");
+  }
+  return s;
+}
+
+// Rows below which a second thread costs more than it saves.
+std::int64_t serial_rows(std::int64_t floats_per_row) {
+  constexpr std::int64_t floats_per_barrier = 16384;
+  return floats_per_barrier / std::max<std::int64_t>(floats_per_row, 1) + 1;
+}
+
+class Pool : public Kernel {
+ public:
+  Pool(const PoolShape& shape, const Options& options)
+      : shape_(shape), threads_(options.threads), kernels_(SLOY_PICK_ISA(pool_kernels)()) {}
+
+  void bind(const Addresses& addresses) override { addresses_ = addresses; }
+
+ protected:
+  const float* input(std::size_t index) const {
+    return static_cast<const float*>(addresses_.inputs[index]);
+  }
+  float* output() const { return static_cast<float*>(addresses_.outputs[0]); }
+  std::int64_t line_floats() const {  // of each thread, a multiple of a cache line
+    return (std::max(shape_.w, shape_.ow) * shape_.c + 15) / 16 * 16;
+  }
+  float* line(int thread) const {
+    return static_cast<float*>(addresses_.scratch) + thread * line_floats();
+  }
+  template <class Body>
+  void over_output_rows(Body&& body) {
+    const std::int64_t work = shape_.window_h * shape_.w * shape_.c;
+    parallel_for(threads_, shape_.n * shape_.oh, serial_rows(work), 1, body);
+  }
+  template <class Body>
+  void over_input_rows(Body&& body) {
+    parallel_for(threads_, shape_.n * shape_.h, serial_rows(shape_.w * shape_.c), 1, body);
+  }
+
+  PoolShape shape_;
+  int threads_;
+  PoolKernels kernels_;
+  Addresses addresses_;
+};
+
+template <auto function>
+class PoolForward final : public Pool {
+ public:
+  using Pool::Pool;
+  std::size_t scratch_bytes() const override {
+    return static_cast<std::size_t>(threads_ * line_floats()) * sizeof(float);
+  }
+  void run() override {
+    over_output_rows([this](int thread, Range rows) {
+      (kernels_.*function)(output(), input(0), line(thread), shape_, rows.begin, rows.end);
+    });
+  }
+};
+
+class AveragePoolGrad final : public Pool {
+ public:
+  using Pool::Pool;
+  std::size_t scratch_bytes() const override {
+    return static_cast<std::size_t>(threads_ * line_floats()) * sizeof(float);
+  }
+  void run() override {
+    over_input_rows([this](int thread, Range rows) {
+      kernels_.average_grad(output(), input(0), line(thread), shape_, rows.begin, rows.end);
+    });
+  }
+};
+
+class MaxPoolGrad final : public Pool {
+ public:
+  MaxPoolGrad(const PoolShape& s, const Options& options)
+      : Pool(s, options),
+        tiles_(s.window_h == 2 && s.window_w == 2 && s.stride_h == 2 && s.stride_w == 2 &&
+               s.top == 0 && s.left == 0 && s.h == 2 * s.oh && s.w == 2 * s.ow) {}
+
+  std::size_t scratch_bytes() const override {
+    if (tiles_) return 0;
+    return static_cast<std::size_t>(shape_.n * shape_.oh * shape_.ow * shape_.c) *
+           sizeof(std::int32_t);
+  }
+
+  void run() override {
+    const float *x = input(0), *y = input(1), *g = input(2);
+    if (tiles_) {
+      over_output_rows([&](int, Range rows) {
+        kernels_.max_grad_tiles(output(), x, y, g, shape_, rows.begin, rows.end);
+      });
+      return;
+    }
+    auto* first = static_cast<std::int32_t*>(addresses_.scratch);
+    over_output_rows([&](int, Range rows) {
+      kernels_.first_maximum(first, x, y, shape_, rows.begin, rows.end);
+    });
+    over_input_rows([&](int, Range rows) {
+      kernels_.max_grad(output(), first, y, g, shape_, rows.begin, rows.end);
+    });
+  }
+
+ private:
+  bool tiles_;
+};
+
+void check_operands(const Instruction& instruction, std::size_t inputs) {
+  if (instruction.inputs.size() != inputs || instruction.outputs.size() != 1) {
+    throw std::invalid_argument(instruction.op + ": wrong number of inputs or outputs.");
+  }
+}
+
+template <class PoolKernel>
+std::unique_ptr<Kernel> make_forward(const Instruction& instruction, const Options& options) {
+  check_operands(instruction, 1);
+  return std::make_unique<PoolKernel>(
+      shape_of(instruction, instruction.inputs[0].shape, instruction.outputs[0].shape), options);
+}
+
+std::unique_ptr<Kernel> make_average_grad(const Instruction& instruction, const Options& options) {
+  check_operands(instruction, 1);
+  return std::make_unique<AveragePoolGrad>(
+      shape_of(instruction, instruction.outputs[0].shape, instruction.inputs[0].shape), options);
+}
+
+std::unique_ptr<Kernel> make_max_grad(const Instruction& instruction, const Options& options) {
+  check_operands(instruction, 3);
+  return std::make_unique<MaxPoolGrad>(
+      shape_of(instruction, instruction.inputs[0].shape, instruction.inputs[1].shape), options);
+}
+
+}  // namespace
+
+void register_pooling_kernels(Registry& registry) {
+  registry["max_pool2d"] = make_forward<PoolForward<&PoolKernels::max>>;
+  registry["average_pool2d"] = make_forward<PoolForward<&PoolKernels::average>>;
+  registry["max_pool2d_grad"] = make_max_grad;
+  registry["average_pool2d_grad"] = make_average_grad;
+}
+
+}  // namespace sloy

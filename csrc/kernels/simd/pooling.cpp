@@ -1,0 +1,248 @@
+// Pooling is separable: rows of the window first, over whole contiguous lines of W·C floats, then columns.
+// So the inner loops are long whatever the number of channels.
+#include "kernels/simd/pooling.h"
+
+#include "kernels/simd/vector.h"
+
+namespace sloy::SLOY_ISA {
+namespace {
+
+using Index = std::int64_t;
+
+Index at_least(Index value, Index bound) { return value < bound ? bound : value; }
+Index at_most(Index value, Index bound) { return value > bound ? bound : value; }
+
+// The taps [begin, end) of a window along one axis that lie inside the image, and where its tap 0 lies.
+struct Taps {
+  Index start, begin, end;
+};
+
+Taps taps_of(Index output, Index stride, Index before, Index window, Index size) {
+  const Index start = output * stride - before;
+  return {start, at_least(-start, 0), at_most(size - start, window)};
+}
+
+// The outputs [begin, end) whose windows cover input position `input`.
+struct Cover {
+  Index begin, end;
+};
+
+Cover cover_of(Index input, Index stride, Index before, Index window, Index outputs) {
+  const Index from = input + before - window + 1;  // the first start that still reaches `input`
+  return {from <= 0 ? 0 : (from + stride - 1) / stride,
+          at_most((input + before) / stride + 1, outputs)};
+}
+
+// The maximum of which NaN is the greatest.
+template <class T>
+T greater(T a, T b) {
+  return (b > a) | (b != b) ? b : a;
+}
+template <>
+float greater(float a, float b) {
+  return b > a || b != b ? b : a;
+}
+
+void max_into(float* __restrict to, const float* __restrict from, Index size) {
+  Index i = 0;
+  for (; i + lanes <= size; i += lanes) {
+    store<Float>(to + i, greater<Float>(load<Float>(to + i), load<Float>(from + i)));
+  }
+  for (; i < size; ++i) to[i] = greater<float>(to[i], from[i]);
+}
+
+void add_into(float* __restrict to, const float* __restrict from, Index size) {
+  for (Index i = 0; i < size; ++i) to[i] += from[i];
+}
+
+void add_scaled_into(float* __restrict to, const float* __restrict from, float scale, Index size) {
+  for (Index i = 0; i < size; ++i) to[i] += from[i] * scale;
+}
+
+void fill(float* to, float value, Index size) {
+  for (Index i = 0; i < size; ++i) to[i] = value;
+}
+
+void max(float* y, const float* x, float* line, const PoolShape& s, Index begin, Index end) {
+  const Index width = s.w * s.c;
+  for (Index row = begin; row < end; ++row) {
+    const float* image = x + row / s.oh * s.h * width;
+    const Taps rows = taps_of(row % s.oh, s.stride_h, s.top, s.window_h, s.h);
+    fill(line, -__builtin_inff(), width);
+    for (Index kh = rows.begin; kh < rows.end; ++kh) {
+      max_into(line, image + (rows.start + kh) * width, width);
+    }
+    for (Index ow = 0; ow < s.ow; ++ow) {
+      float* out = y + (row * s.ow + ow) * s.c;
+      const Taps columns = taps_of(ow, s.stride_w, s.left, s.window_w, s.w);
+      fill(out, -__builtin_inff(), s.c);
+      for (Index kw = columns.begin; kw < columns.end; ++kw) {
+        max_into(out, line + (columns.start + kw) * s.c, s.c);
+      }
+    }
+  }
+}
+
+void average(float* y, const float* x, float* line, const PoolShape& s, Index begin, Index end) {
+  const Index width = s.w * s.c;
+  for (Index row = begin; row < end; ++row) {
+    const float* image = x + row / s.oh * s.h * width;
+    const Taps rows = taps_of(row % s.oh, s.stride_h, s.top, s.window_h, s.h);
+    fill(line, 0.0f, width);
+    for (Index kh = rows.begin; kh < rows.end; ++kh) {
+      add_into(line, image + (rows.start + kh) * width, width);
+    }
+    for (Index ow = 0; ow < s.ow; ++ow) {
+      float* out = y + (row * s.ow + ow) * s.c;
+      const Taps columns = taps_of(ow, s.stride_w, s.left, s.window_w, s.w);
+      fill(out, 0.0f, s.c);
+      for (Index kw = columns.begin; kw < columns.end; ++kw) {
+        add_into(out, line + (columns.start + kw) * s.c, s.c);
+      }
+      const Index counted = s.count_padding
+                                ? s.window_h * s.window_w
+                                : (rows.end - rows.begin) * (columns.end - columns.begin);
+      const float count = static_cast<float>(counted);
+      for (Index c = 0; c < s.c; ++c) out[c] /= count;
+    }
+  }
+}
+
+void average_grad(float* dx, const float* g, float* line, const PoolShape& s, Index begin,
+                  Index end) {
+  const Index width = s.ow * s.c;
+  for (Index row = begin; row < end; ++row) {
+    const float* image = g + row / s.h * s.oh * width;
+    const Cover covers = cover_of(row % s.h, s.stride_h, s.top, s.window_h, s.oh);
+    fill(line, 0.0f, width);
+    for (Index oh = covers.begin; oh < covers.end; ++oh) {
+      const Taps rows = taps_of(oh, s.stride_h, s.top, s.window_h, s.h);
+      const Index counted = s.count_padding ? s.window_h : rows.end - rows.begin;
+      add_scaled_into(line, image + oh * width, 1.0f / static_cast<float>(counted), width);
+    }
+    float* out = dx + row * s.w * s.c;
+    fill(out, 0.0f, s.w * s.c);
+    for (Index ow = 0; ow < s.ow; ++ow) {
+      const Taps columns = taps_of(ow, s.stride_w, s.left, s.window_w, s.w);
+      const Index counted = s.count_padding ? s.window_w : columns.end - columns.begin;
+      for (Index kw = columns.begin; kw < columns.end; ++kw) {
+        add_scaled_into(out + (columns.start + kw) * s.c, line + ow * s.c,
+                        1.0f / static_cast<float>(counted), s.c);
+      }
+    }
+  }
+}
+
+// One window's four gradients. `open`: nobody before was the maximum.
+struct Four {
+  Float at[4];
+};
+
+Four split_gradient(Float x0, Float x1, Float x2, Float x3, Float y, Float g) {
+  const auto is_maximum = [y](Float x) -> Int { return (x == y) | (x != x); };
+  const Int m0 = is_maximum(x0);
+  const Int m1 = is_maximum(x1) & ~m0;
+  const Int m2 = is_maximum(x2) & ~(m0 | m1);
+  const Int m3 = is_maximum(x3) & ~(m0 | m1 | m2);
+  return {{from_bits(bits(g) & m0), from_bits(bits(g) & m1), from_bits(bits(g) & m2),
+           from_bits(bits(g) & m3)}};
+}
+
+void max_grad_tiles(float* dx, const float* x, const float* y, const float* g, const PoolShape& s,
+                    Index begin, Index end) {
+  const Index width = s.w * s.c;
+  for (Index row = begin; row < end; ++row) {
+    const Index above = 2 * row * width;  // N·H = 2 N·OH rows
+    const Index below = above + width;
+    for (Index ow = 0; ow < s.ow; ++ow) {
+      const Index out = (row * s.ow + ow) * s.c;
+      const Index places[4] = {above + 2 * ow * s.c, above + (2 * ow + 1) * s.c,
+                               below + 2 * ow * s.c, below + (2 * ow + 1) * s.c};
+      Index c = 0;
+      for (; c + lanes <= s.c; c += lanes) {
+        const Float top = load<Float>(y + out + c);
+        Float grad = load<Float>(g + out + c);
+        if (s.relu) grad = from_bits(bits(grad) & (top > 0.0f));
+        const Four parts = split_gradient(
+            load<Float>(x + places[0] + c), load<Float>(x + places[1] + c),
+            load<Float>(x + places[2] + c), load<Float>(x + places[3] + c), top, grad);
+        for (int k = 0; k < 4; ++k) store<Float>(dx + places[k] + c, parts.at[k]);
+      }
+      for (; c < s.c; ++c) {
+        const float top = y[out + c];
+        const float grad = s.relu && !(top > 0.0f) ? 0.0f : g[out + c];
+        bool open = true;
+        for (const Index place : places) {
+          const float value = x[place + c];
+          const bool first = open && (value == top || value != value);
+          dx[place + c] = first ? grad : 0.0f;
+          open = open && !first;
+        }
+      }
+    }
+  }
+}
+
+void first_maximum(std::int32_t* first, const float* x, const float* y, const PoolShape& s,
+                   Index begin, Index end) {
+  for (Index row = begin; row < end; ++row) {
+    const float* image = x + row / s.oh * s.h * s.w * s.c;
+    const Taps rows = taps_of(row % s.oh, s.stride_h, s.top, s.window_h, s.h);
+    for (Index ow = 0; ow < s.ow; ++ow) {
+      const Taps columns = taps_of(ow, s.stride_w, s.left, s.window_w, s.w);
+      const float* __restrict top = y + (row * s.ow + ow) * s.c;
+      std::int32_t* __restrict tap = first + (row * s.ow + ow) * s.c;
+      for (Index c = 0; c < s.c; ++c) tap[c] = -1;
+      for (Index kh = rows.end - 1; kh >= rows.begin; --kh) {  // the last to write is the first tap
+        for (Index kw = columns.end - 1; kw >= columns.begin; --kw) {
+          const float* __restrict in =
+              image + ((rows.start + kh) * s.w + columns.start + kw) * s.c;
+          const auto number = static_cast<std::int32_t>(kh * s.window_w + kw);
+          for (Index c = 0; c < s.c; ++c) {
+            tap[c] = (in[c] == top[c]) | (in[c] != in[c]) ? number : tap[c];
+          }
+        }
+      }
+    }
+  }
+}
+
+void max_grad(float* dx, const std::int32_t* first, const float* y, const float* g,
+              const PoolShape& s, Index begin, Index end) {
+  for (Index row = begin; row < end; ++row) {
+    const Index h = row % s.h;
+    const Index image = row / s.h * s.oh * s.ow * s.c;
+    const Cover covers = cover_of(h, s.stride_h, s.top, s.window_h, s.oh);
+    float* out = dx + row * s.w * s.c;
+    fill(out, 0.0f, s.w * s.c);
+    for (Index oh = covers.begin; oh < covers.end; ++oh) {
+      const Index kh = h - (oh * s.stride_h - s.top);
+      for (Index ow = 0; ow < s.ow; ++ow) {
+        const Taps columns = taps_of(ow, s.stride_w, s.left, s.window_w, s.w);
+        const Index from = image + (oh * s.ow + ow) * s.c;
+        for (Index kw = columns.begin; kw < columns.end; ++kw) {
+          float* __restrict to = out + (columns.start + kw) * s.c;
+          const auto number = static_cast<std::int32_t>(kh * s.window_w + kw);
+          const std::int32_t* __restrict tap = first + from;
+          const float* __restrict grad = g + from;
+          if (s.relu) {
+            const float* __restrict top = y + from;
+            for (Index c = 0; c < s.c; ++c) {
+              to[c] += (tap[c] == number) & (top[c] > 0.0f) ? grad[c] : 0.0f;
+            }
+          } else {
+            for (Index c = 0; c < s.c; ++c) to[c] += tap[c] == number ? grad[c] : 0.0f;
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+PoolKernels pool_kernels() {
+  return {max, average, average_grad, max_grad_tiles, first_maximum, max_grad};
+}
+
+}  // namespace sloy::SLOY_ISA

@@ -1,0 +1,47 @@
+// Pooling over dense NHWC, one range of rows per call; compiled once per instruction set.
+#pragma once
+
+#include <cstdint>
+
+namespace sloy {
+
+// x (N, H, W, C), y (N, OH, OW, C).
+struct PoolShape {
+  std::int64_t n, h, w, c, oh, ow;
+  std::int64_t window_h, window_w, stride_h, stride_w;
+  std::int64_t top, left;  // padding before the first row and column
+  bool count_padding;      // average: divide by the whole window
+  bool relu;               // max gradient: x came out of a ReLU whose gradient is applied too
+};
+
+// A row is an (image, row) pair: [begin, end) of N·OH for outputs, of N·H for inputs.
+// `line` holds W·C (forward) or OW·C (average gradient) floats of one thread's scratch.
+struct PoolKernels {
+  void (*max)(float* y, const float* x, float* line, const PoolShape&, std::int64_t begin,
+              std::int64_t end);
+  void (*average)(float* y, const float* x, float* line, const PoolShape&, std::int64_t begin,
+                  std::int64_t end);
+  void (*average_grad)(float* dx, const float* g, float* line, const PoolShape&, std::int64_t begin,
+                       std::int64_t end);
+  // Windows that tile x without gaps or padding: 2 × 2, stride 2, H = 2 OH, W = 2 OW. Rows of y.
+  void (*max_grad_tiles)(float* dx, const float* x, const float* y, const float* g, const PoolShape&,
+                         std::int64_t begin, std::int64_t end);
+  // Any windows, in two steps: the tap (row-major in the window) of the first maximum, then the sum
+  // of the gradients of all windows over each element. first (N, OH, OW, C).
+  void (*first_maximum)(std::int32_t* first, const float* x, const float* y, const PoolShape&,
+                        std::int64_t begin, std::int64_t end);
+  void (*max_grad)(float* dx, const std::int32_t* first, const float* y, const float* g,
+                   const PoolShape&, std::int64_t begin, std::int64_t end);
+};
+
+namespace baseline {
+PoolKernels pool_kernels();
+}
+namespace avx2 {
+PoolKernels pool_kernels();
+}
+namespace avx512 {
+PoolKernels pool_kernels();
+}
+
+}  // namespace sloy

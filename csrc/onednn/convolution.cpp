@@ -1,0 +1,204 @@
+// conv2d (cross-correlation) and its two gradients.
+// x, dx (N, H, W, C) · w, dw (KH, KW, C/groups, O) · bias, db (O,) · y, g (N, OH, OW, O), all dense.
+// oneDNN may want the weights in a layout of its own: they are reordered through scratch on each run.
+#include "onednn/convolution.h"
+
+#include <stdexcept>
+
+#include "onednn/primitives.h"
+
+namespace sloy {
+namespace {
+
+using dnnl::memory;
+using onednn::Argument;
+using onednn::Location;
+
+// (N, H, W, C) in memory, (N, C, H, W) in oneDNN's order of axes.
+memory::desc image_desc(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c) {
+  return {{n, c, h, w}, memory::data_type::f32, memory::dims{h * w * c, 1, w * c, c}};
+}
+
+struct Descriptions {
+  memory::desc x, y, bias, weights, any_weights;
+  memory::dims stride, dilation, padding_begin, padding_end;
+};
+
+Descriptions describe(const ConvolutionShape& s) {
+  Descriptions d;
+  d.x = image_desc(s.n, s.h, s.w, s.c);
+  d.y = image_desc(s.n, s.oh, s.ow, s.o);
+  d.bias = onednn::dense({s.o});
+  const std::int64_t i = s.c / s.groups;
+  const std::int64_t per_group = s.o / s.groups;
+  const std::int64_t row = s.kw * i * s.o;
+  if (s.groups == 1) {
+    const memory::dims dims = {s.o, i, s.kh, s.kw};
+    d.weights = {dims, memory::data_type::f32, memory::dims{1, s.o, row, i * s.o}};
+    d.any_weights = onednn::any_layout(dims);
+  } else {
+    const memory::dims dims = {s.groups, per_group, i, s.kh, s.kw};
+    d.weights = {dims, memory::data_type::f32, memory::dims{per_group, 1, s.o, row, i * s.o}};
+    d.any_weights = onednn::any_layout(dims);
+  }
+  d.stride = {s.stride[0], s.stride[1]};
+  d.dilation = {s.dilation[0] - 1, s.dilation[1] - 1};  // oneDNN counts the zeros between taps
+  d.padding_begin = {s.padding[0], s.padding[2]};
+  d.padding_end = {s.padding[1], s.padding[3]};
+  return d;
+}
+
+using Forward = dnnl::convolution_forward::primitive_desc;
+using InputGrad = dnnl::convolution_backward_data::primitive_desc;
+using WeightGrad = dnnl::convolution_backward_weights::primitive_desc;
+
+constexpr auto direct = dnnl::algorithm::convolution_direct;
+constexpr auto training = dnnl::prop_kind::forward_training;
+
+Forward describe_forward(const Descriptions& d, bool bias, const std::string& activation) {
+  return Forward(onednn::cpu_engine(), training, direct, d.x, d.any_weights,
+                 bias ? d.bias : memory::desc(), d.y, d.stride, d.dilation, d.padding_begin,
+                 d.padding_end, onednn::attributes_for(activation));
+}
+
+class Convolution final : public onednn::PrimitiveKernel {
+ public:
+  explicit Convolution(const ConvolutionShape& shape) {
+    const Descriptions d = describe(shape);
+    const Forward forward = describe_forward(d, shape.bias, shape.activation);
+    const memory::desc weights = forward.weights_desc();
+    Location place = onednn::input(1);
+    if (weights != d.weights) {
+      place = reserve(weights.get_size());
+      add_reorder(d.weights, onednn::input(1), weights, place);
+    }
+    std::vector<Argument> arguments = {{DNNL_ARG_SRC, d.x, onednn::input(0)},
+                                       {DNNL_ARG_WEIGHTS, weights, place},
+                                       {DNNL_ARG_DST, d.y, onednn::output(0)}};
+    if (shape.bias) arguments.push_back({DNNL_ARG_BIAS, d.bias, onednn::input(2)});
+    add(dnnl::convolution_forward(forward), arguments, forward.scratchpad_desc());
+  }
+};
+
+class ConvolutionInputGrad final : public onednn::PrimitiveKernel {
+ public:
+  explicit ConvolutionInputGrad(const ConvolutionShape& shape) {
+    const Descriptions d = describe(shape);
+    const InputGrad backward(onednn::cpu_engine(), direct, d.x, d.any_weights, d.y, d.stride,
+                             d.dilation, d.padding_begin, d.padding_end,
+                             describe_forward(d, false, ""), onednn::attributes_for(""));
+    const memory::desc weights = backward.weights_desc();
+    Location place = onednn::input(1);
+    if (weights != d.weights) {
+      place = reserve(weights.get_size());
+      add_reorder(d.weights, onednn::input(1), weights, place);
+    }
+    add(dnnl::convolution_backward_data(backward),
+        {{DNNL_ARG_DIFF_DST, d.y, onednn::input(0)},
+         {DNNL_ARG_WEIGHTS, weights, place},
+         {DNNL_ARG_DIFF_SRC, d.x, onednn::output(0)}},
+        backward.scratchpad_desc());
+  }
+};
+
+class ConvolutionWeightGrad final : public onednn::PrimitiveKernel {
+ public:
+  explicit ConvolutionWeightGrad(const ConvolutionShape& shape) {
+    const Descriptions d = describe(shape);
+    const WeightGrad backward(onednn::cpu_engine(), direct, d.x, d.any_weights,
+                              shape.bias ? d.bias : memory::desc(), d.y, d.stride, d.dilation,
+                              d.padding_begin, d.padding_end, describe_forward(d, shape.bias, ""),
+                              onednn::attributes_for(""));
+    const memory::desc weights = backward.diff_weights_desc();
+    const bool reorder = weights != d.weights;
+    const Location place = reorder ? reserve(weights.get_size()) : onednn::output(0);
+    std::vector<Argument> arguments = {{DNNL_ARG_SRC, d.x, onednn::input(0)},
+                                       {DNNL_ARG_DIFF_DST, d.y, onednn::input(1)},
+                                       {DNNL_ARG_DIFF_WEIGHTS, weights, place}};
+    if (shape.bias) arguments.push_back({DNNL_ARG_DIFF_BIAS, d.bias, onednn::output(1)});
+    add(dnnl::convolution_backward_weights(backward), arguments, backward.scratchpad_desc());
+    if (reorder) add_reorder(weights, place, d.weights, onednn::output(0));
+  }
+};
+
+[[noreturn]] void reject(const Instruction& instruction, const std::string& why) {
+  throw std::invalid_argument(instruction.op + ": " + why);
+}
+
+// Operand order differs per op: `x`, `w`, `y` are where the three live in this instruction.
+ConvolutionShape shape_of(const Instruction& instruction, const Shape& x, const Shape& w,
+                          const Shape& y) {
+  if (x.size() != 4 || w.size() != 4 || y.size() != 4) {
+    reject(instruction, "images and weights must have four axes.");
+  }
+  ConvolutionShape s;
+  s.n = x[0], s.h = x[1], s.w = x[2], s.c = x[3];
+  s.kh = w[0], s.kw = w[1];
+  s.oh = y[1], s.ow = y[2], s.o = y[3];
+  s.groups = has(instruction, "groups") ? get_int(instruction, "groups") : 1;
+  s.bias = has(instruction, "has_bias") && get_int(instruction, "has_bias") != 0;
+  s.activation = onednn::activation_of(instruction);
+  const auto& stride = get_ints(instruction, "stride");
+  const auto& dilation = get_ints(instruction, "dilation");
+  const auto& padding = get_ints(instruction, "padding");
+  if (stride.size() != 2 || dilation.size() != 2 || padding.size() != 4) {
+    reject(instruction, "`stride` and `dilation` take two numbers, `padding` four.");
+  }
+  s.stride = {stride[0], stride[1]};
+  s.dilation = {dilation[0], dilation[1]};
+  s.padding = {padding[0], padding[1], padding[2], padding[3]};
+  const auto extent = [&](std::int64_t size, std::int64_t pad, std::int64_t kernel, int axis) {
+    const auto a = static_cast<std::size_t>(axis);
+    return (size + pad - (kernel - 1) * s.dilation[a] - 1) / s.stride[a] + 1;
+  };
+  if (s.groups < 1 || s.c % s.groups != 0 || s.o % s.groups != 0 || w[2] != s.c / s.groups ||
+      w[3] != s.o || y[0] != s.n) {
+    reject(instruction, "the channels of x, w and y do not fit `groups`.");
+  }
+  if (s.oh != extent(s.h, s.padding[0] + s.padding[1], s.kh, 0) ||
+      s.ow != extent(s.w, s.padding[2] + s.padding[3], s.kw, 1)) {
+    reject(instruction, "the output's height and width do not fit.");
+  }
+  return s;
+}
+
+void check_operands(const Instruction& instruction, std::size_t inputs, std::size_t outputs) {
+  if (instruction.inputs.size() != inputs || instruction.outputs.size() != outputs) {
+    reject(instruction, "wrong number of inputs or outputs.");
+  }
+}
+
+std::size_t bias_count(const Instruction& instruction) {
+  return has(instruction, "has_bias") && get_int(instruction, "has_bias") != 0 ? 1 : 0;
+}
+
+std::unique_ptr<Kernel> make_conv2d(const Instruction& instruction, const Options&) {
+  check_operands(instruction, 2 + bias_count(instruction), 1);
+  const auto shape = shape_of(instruction, instruction.inputs[0].shape, instruction.inputs[1].shape,
+                              instruction.outputs[0].shape);
+  return std::make_unique<Convolution>(shape);
+}
+
+std::unique_ptr<Kernel> make_input_grad(const Instruction& instruction, const Options&) {
+  check_operands(instruction, 2, 1);
+  const auto shape = shape_of(instruction, instruction.outputs[0].shape,
+                              instruction.inputs[1].shape, instruction.inputs[0].shape);
+  return std::make_unique<ConvolutionInputGrad>(shape);
+}
+
+std::unique_ptr<Kernel> make_weight_grad(const Instruction& instruction, const Options&) {
+  check_operands(instruction, 2, 1 + bias_count(instruction));
+  const auto shape = shape_of(instruction, instruction.inputs[0].shape,
+                              instruction.outputs[0].shape, instruction.inputs[1].shape);
+  return std::make_unique<ConvolutionWeightGrad>(shape);
+}
+
+}  // namespace
+
+void register_onednn_convolution_kernels(Registry& registry) {
+  registry["conv2d"] = make_conv2d;
+  registry["conv2d_input_grad"] = make_input_grad;
+  registry["conv2d_weight_grad"] = make_weight_grad;
+}
+
+}  // namespace sloy
