@@ -1,0 +1,162 @@
+"""What happens to the data before the first layer, in the graph: y = (x − mean) / deviation.
+
+The mapping belongs to the model: it is saved with it, and the same ops run in training,
+evaluation and prediction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Literal, Union
+
+import numpy as np
+
+from sloy.errors import FileFormatError, InvalidArgument, ShapeError
+from sloy.graph.ops.elementwise import cast
+from sloy.graph.spec import Shape
+from sloy.graph.tensor import Tensor, constant
+
+Choice = Union["Preprocessing", Literal["auto", "unit", "standardize", "none"], None]
+
+CHOICES = ("auto", "unit", "standardize", "none")
+
+_BLOCK = 1 << 20  # elements converted to float64 at a time
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """y = (x − mean) / deviation, with one number for all channels or one for each (last axis).
+
+    Parameters
+    ----------
+    mean : tuple of float
+        One number, or one for each channel.
+    deviation : tuple of float
+        One number above 0, or one for each channel.
+
+    Examples
+    --------
+    >>> Preprocessing(deviation=(255.0,)).compute(np.array([0, 51, 255], np.uint8)).tolist()
+    [0.0, 0.2, 1.0]
+    """
+
+    mean: tuple[float, ...] = (0.0,)
+    deviation: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "deviation"):
+            values = getattr(self, name)
+            if not isinstance(values, tuple) or not values or not all(map(_is_finite, values)):
+                raise InvalidArgument(
+                    f"Preprocessing: `{name}` (={values!r}) must be a tuple of finite numbers."
+                )
+        if min(self.deviation) <= 0:
+            raise InvalidArgument(
+                f"Preprocessing: `deviation` (={self.deviation}) must be above 0."
+            )
+        if 1 not in (lengths := {len(self.mean), len(self.deviation)}) and len(lengths) > 1:
+            raise ShapeError(
+                f"Preprocessing: `mean` has {len(self.mean)} channels,"
+                f" `deviation` {len(self.deviation)}."
+            )
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether nothing but the dtype changes."""
+        return set(self.mean) == {0.0} and set(self.deviation) == {1.0}
+
+    def check(self, sample_shape: Shape) -> None:
+        """Raise `ShapeError` unless the number of channels fits samples of that shape."""
+        channels = sample_shape[-1] if sample_shape else 1
+        for name, values in (("mean", self.mean), ("deviation", self.deviation)):
+            if len(values) not in (1, channels):
+                raise ShapeError(
+                    f"Preprocessing: `{name}` has {len(values)} channels; samples of shape"
+                    f" {sample_shape} have {channels}."
+                )
+
+    def apply(self, x: Tensor, dtype: str = "float32") -> Tensor:
+        """Symbolic: x (N, …, C) of any dtype → the same shape in the computing dtype."""
+        x = cast(x, dtype)
+        if self.is_identity:
+            return x
+        deviation = np.asarray(self.deviation)
+        y = x * constant(_scalar_or_channels(1.0 / deviation), dtype)
+        shift = -np.asarray(self.mean) / deviation
+        return y + constant(_scalar_or_channels(shift), dtype) if shift.any() else y
+
+    def compute(self, x: np.ndarray) -> np.ndarray:
+        """The same in NumPy and float64: x (N, …, C) → the same shape."""
+        centred: np.ndarray = np.asarray(x, np.float64) - np.asarray(self.mean)
+        return centred / np.asarray(self.deviation)
+
+    def to_config(self) -> dict[str, Any]:
+        """What `from_config` makes the same preprocessing of, in JSON values."""
+        return {"mean": list(self.mean), "deviation": list(self.deviation)}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Preprocessing:
+        """The preprocessing that `to_config` described; `FileFormatError` where it is none."""
+        try:
+            mean, deviation = config["mean"], config["deviation"]
+            if not isinstance(mean, list) or not isinstance(deviation, list):
+                raise TypeError("lists are needed")
+            return cls(tuple(map(float, mean)), tuple(map(float, deviation)))
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileFormatError(f"the preprocessing cannot be read: {error}.") from error
+
+
+def choose(choice: Choice, x: np.ndarray) -> Preprocessing:
+    """The preprocessing that a choice means for this data.
+
+    Parameters
+    ----------
+    choice : Preprocessing, "auto", "unit", "standardize", "none" or None
+        "auto": "unit" for uint8, else "none". "unit": x / 255. "standardize": zero mean and unit
+        deviation of each channel (last axis) of `x`; a constant channel is only centred. "none"
+        and None: x as it is.
+    x : array, shape (N, …, C)
+        The training data.
+    """
+    if isinstance(choice, Preprocessing):
+        choice.check(x.shape[1:])
+        return choice
+    if choice is None:
+        return Preprocessing()
+    if choice not in CHOICES:
+        raise InvalidArgument(
+            f"`preprocessing` (={choice!r}) must be a Preprocessing, None or one of"
+            f" {', '.join(CHOICES)}."
+        )
+    if choice == "standardize":
+        return standardize(x)
+    if choice == "unit" or (choice == "auto" and x.dtype == np.uint8):
+        return Preprocessing(deviation=(255.0,))
+    return Preprocessing()
+
+
+def standardize(x: np.ndarray) -> Preprocessing:
+    """Zero mean and unit deviation for each channel (last axis) of x (N, …, C), in two passes."""
+    rows = x.reshape(-1, x.shape[-1] if x.ndim > 1 else 1)  # (N · …, C)
+    step = max(1, _BLOCK // rows.shape[1])
+    blocks = [rows[first : first + step] for first in range(0, len(rows), step)]
+    mean = sum(block.sum(0, dtype=np.float64) for block in blocks) / len(rows)
+    square = sum(np.square(block.astype(np.float64) - mean).sum(0) for block in blocks)
+    deviation = np.sqrt(square / len(rows))
+    # What rounding leaves of a constant channel is no deviation.
+    deviation[deviation <= 1e-12 * np.maximum(1.0, np.abs(mean))] = 1.0
+    return Preprocessing(tuple(map(float, mean)), tuple(map(float, deviation)))
+
+
+def _scalar_or_channels(values: np.ndarray) -> np.ndarray:
+    return values.reshape(()) if len(values) == 1 else values
+
+
+def _is_finite(value: object) -> bool:
+    return (
+        isinstance(value, int | float | np.floating)
+        and not isinstance(value, bool)
+        and isfinite(value)
+    )
