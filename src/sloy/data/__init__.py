@@ -1,0 +1,8 @@
+"""Data sets: arrays with labels or targets, the bundled MNIST digits, IDX files, pictures."""
+
+from sloy.data.dataset import Dataset, TrainTest
+from sloy.data.idx import load_idx_folder, read_idx
+from sloy.data.images import read_image
+from sloy.data.mnist import mnist
+
+__all__ = ["Dataset", "TrainTest", "load_idx_folder", "mnist", "read_idx", "read_image"]

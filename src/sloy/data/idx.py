@@ -1,0 +1,177 @@
+"""IDX files, the format of the MNIST family: plain or gzipped, every element type, strictly checked.
+
+Layout: two zero bytes, one byte for the element type, one for the number of axes, each axis as a big-endian uint32,
+then the values, big-endian, row-major.
+
+References
+----------
+.. [1] Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section "The IDX file format".
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from math import prod
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from sloy.data.dataset import Dataset, TrainTest
+from sloy.errors import FileFormatError
+
+_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_LARGEST_LABEL = 65_535
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def read_idx(path: str | Path) -> np.ndarray:
+    """Read one IDX file, gzipped or not (told by its first bytes, not by its name).
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    array of the file's shape and type (uint8, int8, int16, int32, float32 or float64), in native byte order
+
+    Raises
+    ------
+    FileFormatError
+        When the file is not IDX, is cut short, holds more than its header says, or holds nothing.
+    OSError
+        When it cannot be opened.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+        size = file.seek(0, 2)
+        file.seek(0)
+        if not zipped:
+            return _read(path, file, size)
+        try:
+            with gzip.open(file) as unzipped:
+                return _read(path, unzipped, None)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise FileFormatError(f"{path}: damaged or truncated gzip data ({error}).") from None
+
+
+def _read(path: Path, file: _Readable, size: int | None) -> np.ndarray:
+    """Read header and values; `size` is the file's length in bytes where it is known beforehand."""
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or magic[3] == 0:
+        raise FileFormatError(
+            f"{path}: not an IDX file (it starts with {magic.hex(' ') or 'nothing'})."
+        )
+    axes = file.read(4 * magic[3])
+    if len(axes) < 4 * magic[3]:
+        raise FileFormatError(f"{path}: truncated in the header: {magic[3]} axes announced.")
+    shape = tuple(int(extent) for extent in np.frombuffer(axes, ">u4"))
+    dtype = np.dtype(_DTYPES[magic[2]])
+    promised = prod(shape) * dtype.itemsize
+    if promised == 0:
+        raise FileFormatError(f"{path}: holds no values (shape {shape}).")
+    if size is not None and size != 4 + len(axes) + promised:
+        raise FileFormatError(
+            f"{path}: is {size} bytes long, but shape {shape} of {dtype.name} needs"
+            f" {4 + len(axes) + promised}."
+        )
+    data = _read_at_most(file, promised + 1)  # never more than promised: a gzip bomb stops here
+    if len(data) != promised:
+        more_or_less = "fewer" if len(data) < promised else "more"
+        raise FileFormatError(
+            f"{path}: holds {more_or_less} than the {promised} bytes that shape {shape} of {dtype.name} needs."
+        )
+    return np.frombuffer(data, dtype).astype(dtype.newbyteorder("=")).reshape(shape)
+
+
+def _read_at_most(file: _Readable, limit: int) -> bytes:
+    """Read up to `limit` bytes in pieces, so that a header's promise alone reserves no memory."""
+    pieces = []
+    while limit > 0 and (piece := file.read(min(limit, 1 << 24))):
+        pieces.append(piece)
+        limit -= len(piece)
+    return b"".join(pieces)
+
+
+def load_idx_folder(folder: str | Path) -> TrainTest:
+    """Load a folder of four IDX files in the manner of MNIST.
+
+    The files are named `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
+    `t10k-labels-idx1-ubyte`; `test` may stand for `t10k`, `.idx3` for `-idx3`, and `.gz` may follow.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Returns
+    -------
+    TrainTest
+        x of shape (N, H, W, C), uint8 as it is and every other type as float32; y int32 of shape (N,); classes
+        named "0", "1", … up to the largest label.
+
+    Raises
+    ------
+    FileFormatError
+        When a file is missing or damaged, or images and labels do not fit together; it names the file.
+    """
+    folder = Path(folder)
+    train_x, train_y = _images_and_labels(folder, ("train",))
+    test_x, test_y = _images_and_labels(folder, ("t10k", "test"))
+    if train_x.shape[1:] != test_x.shape[1:]:
+        raise FileFormatError(
+            f"{folder}: the training images have shape {train_x.shape[1:]}, the test images {test_x.shape[1:]}."
+        )
+    names = tuple(str(k) for k in range(max(int(train_y.max()), int(test_y.max())) + 1))
+    name = folder.resolve().name
+    return TrainTest(Dataset(train_x, train_y, names, name), Dataset(test_x, test_y, names, name))
+
+
+def _images_and_labels(folder: Path, parts: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    images_path, labels_path = _find(folder, parts, "images"), _find(folder, parts, "labels")
+    images, labels = read_idx(images_path), read_idx(labels_path)
+    if images.ndim not in (3, 4):
+        raise FileFormatError(
+            f"{images_path}: images need 3 axes (N, H, W) or 4 (N, H, W, C), not {images.ndim}."
+        )
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise FileFormatError(
+            f"{labels_path}: labels need integers on 1 axis, not {labels.dtype} of shape {labels.shape}."
+        )
+    if len(images) != len(labels):
+        raise FileFormatError(
+            f"{labels_path}: holds {len(labels)} labels for the {len(images)} images of {images_path.name}."
+        )
+    if labels.min() < 0 or labels.max() > _LARGEST_LABEL:
+        raise FileFormatError(
+            f"{labels_path}: labels run from {labels.min()} to {labels.max()}; allowed are 0 to {_LARGEST_LABEL}."
+        )
+    if images.dtype != np.uint8:
+        if not np.isfinite(images).all():
+            raise FileFormatError(f"{images_path}: holds a value that is NaN or infinite.")
+        images = images.astype(np.float32)
+    return images.reshape(*images.shape[:3], -1), labels  # (N, H, W, C)
+
+
+def _find(folder: Path, parts: tuple[str, ...], kind: str) -> Path:
+    if not folder.is_dir():
+        raise FileFormatError(f"{folder}: is not a folder; a folder of four IDX files is needed.")
+    axes = (3, 4) if kind == "images" else (1,)
+    names = [
+        f"{part}-{kind}{mark}idx{count}-ubyte{suffix}"
+        for part in parts
+        for count in axes
+        for mark in "-."
+        for suffix in ("", ".gz")
+    ]
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise FileFormatError(
+        f"{folder}: holds no {parts[0]} {kind}; looked for {names[0]}[.gz] and the like."
+    )
