@@ -53,10 +53,15 @@ def backprop(loss: Tensor, wrt: Sequence[Tensor]) -> list[Tensor]:
     ]
 
 
-def _sweep(result: Tensor, seed: Tensor, wrt: Sequence[Tensor]) -> list[Tensor | None]:
-    """Gradients of Σ seed · result by each of `wrt`, None where there is none."""
-    order = topological_order([result])
+def _sweep(
+    result: Tensor, seed: Tensor, wrt: Sequence[Tensor], *, partial: bool = False
+) -> list[Tensor | None]:
+    """Gradients of Σ seed · result by each of `wrt`, None where there is none.
+
+    A partial gradient holds the rest of `wrt` fixed: the sweep ends there, and does not pass from one to another.
+    """
     targets = {id(w) for w in wrt}
+    order = topological_order([result], ends=targets if partial else ())
     needed = set(targets)  # tensors on a path from one of `wrt` to the result
     for tensor in order:
         if any(id(x) in needed for x in tensor.inputs):
@@ -66,6 +71,8 @@ def _sweep(result: Tensor, seed: Tensor, wrt: Sequence[Tensor]) -> list[Tensor |
         g = gradients.get(id(tensor))
         if g is None or tensor.op in LEAVES or not any(id(x) in needed for x in tensor.inputs):
             continue
+        if partial and id(tensor) in targets:
+            continue  # what it was computed from is no business of this op
         for x, gx in zip(tensor.inputs, vector_jacobian(tensor, g), strict=True):
             if gx is not None and id(x) in needed:
                 _check_gradient(tensor, x, gx)
@@ -87,7 +94,7 @@ def vector_jacobian(tensor: Tensor, g: Tensor) -> Sequence[Tensor | None]:
 
 def _sweep_expansion(tensor: Tensor, expansion: Tensor, g: Tensor) -> list[Tensor | None]:
     distinct = list({id(x): x for x in tensor.inputs}.values())
-    found = dict(zip(map(id, distinct), _sweep(expansion, g, distinct), strict=True))
+    found = dict(zip(map(id, distinct), _sweep(expansion, g, distinct, partial=True), strict=True))
     # An operand given twice gets its whole gradient at its first place.
     return [found.pop(id(x), None) for x in tensor.inputs]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -134,8 +134,8 @@ def copy_node(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
     return Tensor(node.op, operands, node.attributes, node.spec)
 
 
-def topological_order(tensors: Iterable[Tensor]) -> list[Tensor]:
-    """All tensors that the given ones need, operands first, each once."""
+def topological_order(tensors: Iterable[Tensor], ends: Collection[int] = ()) -> list[Tensor]:
+    """All tensors that the given ones need, operands first, each once; operands of `ends` (by id) are left out."""
     order: list[Tensor] = []
     done: set[int] = set()
     stack: list[tuple[Tensor, bool]] = [(tensor, False) for tensor in reversed(list(tensors))]
@@ -148,6 +148,8 @@ def topological_order(tensors: Iterable[Tensor]) -> list[Tensor]:
             order.append(tensor)
         else:
             stack.append((tensor, True))
+            if id(tensor) in ends:
+                continue
             stack += [(x, False) for x in reversed(tensor.inputs) if id(x) not in done]
     return order
 
