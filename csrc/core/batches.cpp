@@ -1,0 +1,77 @@
+#include "core/batches.h"
+
+#include <chrono>
+#include <cstring>
+
+#include "core/parallel.h"
+
+namespace sloy {
+namespace {
+
+constexpr std::int64_t parallel_bytes = 65536;
+
+void gather(std::byte* to, const Column& column, const std::int64_t* rows, std::int64_t count,
+            int threads) {
+  const auto bytes = static_cast<std::int64_t>(column.row_bytes);
+  if (bytes == 0) return;
+  parallel_for(threads, count, parallel_bytes / bytes + 1, 1, [&](int, Range range) {
+    for (std::int64_t i = range.begin; i < range.end; ++i) {
+      std::memcpy(to + i * bytes, column.data + rows[i] * bytes, column.row_bytes);
+    }
+  });
+}
+
+void feed(const Epoch& epoch, const BatchProgram& batch, std::int64_t step, std::int64_t rows) {
+  Program& program = *batch.program;
+  const std::int64_t* order = epoch.order + step * epoch.batch_size;
+  for (std::size_t i = 0; i < epoch.columns.size(); ++i) {
+    auto* to = static_cast<std::byte*>(program.address(batch.column_places[i]));
+    gather(to, epoch.columns[i], order, rows, program.threads());
+  }
+  for (std::size_t i = 0; i < epoch.step_inputs.size(); ++i) {
+    const StepInput& input = epoch.step_inputs[i];
+    std::memcpy(program.address(batch.step_places[i]),
+                input.data + static_cast<std::size_t>(step) * input.bytes, input.bytes);
+  }
+}
+
+}  // namespace
+
+EpochResult run_epoch(const Epoch& epoch, double poll_seconds,
+                      const std::function<bool(std::int64_t)>& poll) {
+  using Clock = std::chrono::steady_clock;
+  const auto interval = std::chrono::duration<double>(poll_seconds);
+  auto polled = Clock::now();
+  EpochResult result;
+  const std::function<bool()> interrupted = [&] {
+    const auto now = Clock::now();
+    if (now - polled < interval) return false;
+    const bool stop = poll(result.steps);
+    polled = Clock::now();
+    return stop;
+  };
+  const TeamSize team(epoch.full.program != nullptr ? epoch.full.program->threads()
+                                                    : epoch.last.program->threads());
+  for (std::int64_t first = 0; first < epoch.samples; first += epoch.batch_size) {
+    const std::int64_t rows = std::min(epoch.batch_size, epoch.samples - first);
+    const bool full = rows == epoch.batch_size;
+    const BatchProgram& batch = full ? epoch.full : epoch.last;
+    if (interrupted()) {
+      result.outcome = Outcome::interrupted;
+      return result;
+    }
+    feed(epoch, batch, result.steps, rows);
+    result.outcome = batch.program->run(interrupted);
+    if (result.outcome != Outcome::done) return result;
+    for (std::size_t i = 0; i < epoch.records.size(); ++i) {
+      const Record& record = epoch.records[i];
+      std::memcpy(record.data + static_cast<std::size_t>(result.steps) * record.bytes_of_full_batch,
+                  batch.program->address(batch.output_places[i]),
+                  full ? record.bytes_of_full_batch : record.bytes_of_last_batch);
+    }
+    ++result.steps;
+  }
+  return result;
+}
+
+}  // namespace sloy

@@ -1,0 +1,124 @@
+#include "core/program.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+
+#include "core/registry.h"
+
+namespace sloy {
+namespace {
+
+constexpr std::size_t alignment = 64;
+constexpr double long_run_seconds = 0.02;
+
+std::size_t round_up(std::size_t bytes) {
+  return std::max(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::vector<std::unique_ptr<Kernel>> create_kernels(const ProgramSpec& spec) {
+  const TeamSize team(spec.threads);
+  const Options options{spec.threads};
+  std::vector<std::unique_ptr<Kernel>> kernels;
+  for (const Step& step : spec.steps) {
+    const auto factory = registry().find(step.instruction.op);
+    if (factory == registry().end()) {
+      throw std::invalid_argument("no native kernel is named `" + step.instruction.op + "`");
+    }
+    kernels.push_back(factory->second(step.instruction, options));
+  }
+  return kernels;
+}
+
+std::size_t scratch_bytes_of(const std::vector<std::unique_ptr<Kernel>>& kernels) {
+  std::size_t bytes = 0;
+  for (const auto& kernel : kernels) bytes = std::max(bytes, kernel->scratch_bytes());
+  return bytes;
+}
+
+}  // namespace
+
+Arena::Arena(std::size_t bytes)
+    : bytes_(bytes),
+      memory_(static_cast<std::byte*>(std::aligned_alloc(alignment, round_up(bytes)))) {
+  if (!memory_) throw std::bad_alloc();
+  // oneDNN reads padding beside what it computes with; zeros keep NaN patterns out of it.
+  std::memset(memory_.get(), 0, round_up(bytes));
+}
+
+void Arena::Free::operator()(std::byte* memory) const { std::free(memory); }
+
+TeamSize::TeamSize(int threads) : before_(omp_get_max_threads()) {
+  if (before_ != threads) omp_set_num_threads(threads);
+}
+
+TeamSize::~TeamSize() {
+  if (omp_get_max_threads() != before_) omp_set_num_threads(before_);
+}
+
+Program::Program(ProgramSpec spec)
+    : spec_(std::move(spec)),
+      arena_(spec_.arena_bytes),
+      kernels_(create_kernels(spec_)),
+      scratch_(scratch_bytes_of(kernels_)) {
+  for (std::size_t i = 0; i < kernels_.size(); ++i) {
+    Addresses addresses;
+    for (const auto place : spec_.steps[i].inputs) addresses.inputs.push_back(address(place));
+    for (const auto place : spec_.steps[i].outputs) addresses.outputs.push_back(address(place));
+    addresses.scratch = scratch_.at(0);
+    kernels_[i]->bind(addresses);
+  }
+}
+
+void* Program::address(std::size_t place) const {
+  const Place& where = spec_.places.at(place);
+  return where.address != nullptr ? where.address : arena_.at(where.offset);
+}
+
+bool Program::guard_holds() const {
+  return std::all_of(spec_.guard.begin(), spec_.guard.end(), [this](std::size_t place) {
+    float value;
+    std::memcpy(&value, address(place), sizeof value);
+    return std::isfinite(value);
+  });
+}
+
+Outcome Program::run(const std::function<bool()>& interrupted) {
+  const TeamSize team(spec_.threads);
+  const auto start = std::chrono::steady_clock::now();
+  const bool ask = interrupted && last_seconds_ > long_run_seconds;
+  for (std::size_t i = 0; i < spec_.first_write; ++i) {
+    kernels_[i]->run();
+    if (ask && interrupted()) return Outcome::interrupted;
+  }
+  if (!guard_holds()) return Outcome::not_finite;
+  for (std::size_t i = spec_.first_write; i < kernels_.size(); ++i) kernels_[i]->run();
+  last_seconds_ = seconds_since(start);
+  return Outcome::done;
+}
+
+std::vector<double> Program::profile(int runs) {
+  const TeamSize team(spec_.threads);
+  std::vector<double> seconds(kernels_.size(), 0.0);
+  for (int run = 0; run < runs; ++run) {
+    for (std::size_t i = 0; i < kernels_.size(); ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      kernels_[i]->run();
+      seconds[i] += seconds_since(start);
+    }
+  }
+  for (double& value : seconds) value *= 1e6 / runs;
+  return seconds;
+}
+
+}  // namespace sloy

@@ -1,0 +1,38 @@
+// Elementwise expressions: the text that Python writes, lowered to typed vector code.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/kernel.h"
+#include "kernels/simd/tables.h"
+
+namespace sloy {
+
+// One value of an expression: an input, a constant, or the result of an opcode on earlier values.
+struct Value {
+  enum class Kind : std::uint8_t { input, constant, computed };
+  Kind kind = Kind::computed;
+  DType dtype = DType::float32;
+  bool uniform = false;    // the same for all elements
+  std::uint32_t word = 0;  // of a constant
+  simd::Opcode opcode = simd::Opcode::copy_w;
+  int operands = 0;
+  int operand[3] = {-1, -1, -1};
+};
+
+struct Expression {
+  std::vector<Value> values;  // inputs first, then operands before their users
+  std::vector<int> results;   // one per output
+};
+
+// The attribute `program` is a list of statements separated by ";". A statement is `op operands…`,
+// `cast dtype operand` or `constant dtype number`; operands are numbers of values: inputs first, then
+// statements in order. The attribute `results` names one value per output. `uniform[i]` tells that input i
+// is one value for all elements. Throws std::invalid_argument.
+Expression parse_expression(const Instruction& instruction, const std::vector<bool>& uniform);
+
+// A rough cost per element, in simple vector operations.
+int cost_of(const Expression& expression);
+
+}  // namespace sloy

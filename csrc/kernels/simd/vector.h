@@ -1,0 +1,73 @@
+// Vectors of one register's width, by GCC's vector extensions: the same source for SSE2, AVX2 and AVX-512.
+// Everything here lives in the namespace SLOY_ISA and uses no inline function of a library, because the
+// linker keeps only one copy of such a function and may keep one that this machine cannot run.
+#pragma once
+
+#include <cstdint>
+
+#pragma GCC diagnostic ignored "-Wpsabi"  // wide vectors never cross a call between objects
+
+namespace sloy::SLOY_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr int lanes = 16;
+#elif defined(__AVX2__)
+inline constexpr int lanes = 8;
+#else
+inline constexpr int lanes = 4;
+#endif
+
+using Float = float __attribute__((vector_size(lanes * 4)));
+using Int = std::int32_t __attribute__((vector_size(lanes * 4)));
+using Uint = std::uint32_t __attribute__((vector_size(lanes * 4)));
+using Double = double __attribute__((vector_size(lanes * 8)));
+using Long = std::int64_t __attribute__((vector_size(lanes * 8)));
+
+// The scalar behind a vector, the vector behind a scalar, and a vector in memory at any address.
+template <class Vector>
+struct Lane;
+template <>
+struct Lane<Float> {
+  using type = float;
+  using Memory = float __attribute__((vector_size(lanes * 4), aligned(4), may_alias));
+};
+template <>
+struct Lane<Int> {
+  using type = std::int32_t;
+  using Memory = std::int32_t __attribute__((vector_size(lanes * 4), aligned(4), may_alias));
+};
+template <>
+struct Lane<Uint> {
+  using type = std::uint32_t;
+  using Memory = std::uint32_t __attribute__((vector_size(lanes * 4), aligned(4), may_alias));
+};
+
+template <class Vector>
+inline Vector load(const void* at) {
+  return *static_cast<const typename Lane<Vector>::Memory*>(at);
+}
+
+template <class Vector>
+inline void store(void* at, Vector value) {
+  *static_cast<typename Lane<Vector>::Memory*>(at) = value;
+}
+
+template <class Vector>
+inline Vector splat(typename Lane<Vector>::type value) {
+  return Vector{} + value;
+}
+
+// `Vector{} + value` turns -0 into 0, so a float goes through its bits.
+template <>
+inline Float splat<Float>(float value) {
+  return reinterpret_cast<Float>(Int{} + __builtin_bit_cast(std::int32_t, value));
+}
+
+inline Int bits(Float x) { return reinterpret_cast<Int>(x); }
+inline Float from_bits(Int x) { return reinterpret_cast<Float>(x); }
+inline Float magnitude(Float x) { return from_bits(bits(x) & 0x7fffffff); }
+inline Float with_sign(Float size, Float sign) {
+  return from_bits((bits(size) & 0x7fffffff) | (bits(sign) & INT32_MIN));
+}
+
+}  // namespace sloy::SLOY_ISA
