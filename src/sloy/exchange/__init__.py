@@ -1,0 +1,1 @@
+"""Files that leave the process: the tensor container, atomic writes, user functions as graphs."""
