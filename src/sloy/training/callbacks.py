@@ -1,0 +1,204 @@
+"""Callbacks: what watches a training run, and may stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf, isfinite, isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from sloy.errors import InvalidArgument
+from sloy.exchange.container import write_atomically
+from sloy.training.history import Row
+
+if TYPE_CHECKING:
+    from sloy.training.loop import Run
+
+State = dict[str, Any]  # JSON values, and arrays at the top level
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands within an epoch.
+
+    Attributes
+    ----------
+    epoch : int
+        From 1.
+    step, steps : int
+        Batches done, and batches in an epoch.
+    samples, total_samples : int
+        Samples done, and samples in an epoch.
+    seconds : float
+        Training time of this epoch so far.
+    values : dict
+        Running means of ``loss`` and the metrics over the samples done.
+    """
+
+    epoch: int
+    step: int
+    steps: int
+    samples: int
+    total_samples: int
+    seconds: float
+    values: dict[str, float]
+
+
+class Callback:
+    """What watches a run: override the methods of interest; each may return True to stop the run.
+
+    `state` and `restore` carry what a callback remembers into checkpoints and back, so that a
+    resumed run ends as if it had never stopped.
+
+    Examples
+    --------
+    >>> class Until(Callback):
+    ...     "Stop at a training loss."
+    ...     def on_epoch_end(self, run, row):
+    ...         return row["loss"] < 0.1
+    """
+
+    def on_fit_begin(self, run: Run) -> bool | None:
+        """Before the first epoch; after `restore` where the run resumes."""
+
+    def on_epoch_begin(self, run: Run, epoch: int) -> bool | None:
+        """Before the first step of an epoch (from 1)."""
+
+    def on_progress(self, run: Run, progress: Progress) -> bool | None:
+        """About every 0.05 s while an epoch runs, between two steps."""
+
+    def on_epoch_end(self, run: Run, row: Row) -> bool | None:
+        """After an epoch and its validation; `row` is its row of the history."""
+
+    def on_fit_end(self, run: Run) -> bool | None:
+        """After the last epoch, or after the run was stopped, interrupted or failed."""
+
+    def state(self) -> State:
+        """What a checkpoint keeps of this callback: JSON values and arrays by name."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take what `state` returned."""
+
+
+@dataclass
+class EarlyStopping(Callback):
+    """Stop when a quantity has not improved for a number of epochs.
+
+    Parameters
+    ----------
+    monitor : str
+        A column of the history.
+    patience : int
+        Stop after this many epochs in a row without improvement, at least 1.
+    min_delta : float
+        An improvement smaller than this does not count.
+    restore_best : bool
+        At the end give the model the weights of its best epoch.
+    mode : "auto", "min" or "max"
+        Whether less or more is better; "auto" takes more for accuracy-like names, else less.
+
+    References
+    ----------
+    .. [1] L. Prechelt, "Early stopping — but when?", Neural Networks: Tricks of the Trade, 1998.
+    """
+
+    monitor: str = "val_loss"
+    patience: int = 5
+    min_delta: float = 0.0
+    restore_best: bool = True
+    mode: Literal["auto", "min", "max"] = "auto"
+    best: float = field(default=inf, init=False)
+    best_epoch: int = field(default=0, init=False)
+    _wait: int = field(default=0, init=False, repr=False)
+    _weights: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.patience, int) or self.patience < 1:
+            raise InvalidArgument(
+                f"EarlyStopping: `patience` (={self.patience!r}) must be an integer of at least 1."
+            )
+        if not isinstance(self.min_delta, int | float) or not 0 <= self.min_delta < inf:
+            raise InvalidArgument(
+                f"EarlyStopping: `min_delta` (={self.min_delta!r}) must be a number of at least 0."
+            )
+        if self.mode not in ("auto", "min", "max"):
+            raise InvalidArgument(
+                f"EarlyStopping: `mode` (={self.mode!r}) must be one of auto, min, max."
+            )
+
+    def on_fit_begin(self, run: Run) -> bool:
+        """Begin afresh, or, in a resumed run, stop at once where patience was already over."""
+        if self.monitor not in run.columns:
+            raise InvalidArgument(
+                f"EarlyStopping: `monitor` (={self.monitor!r}) is not measured in this run; there"
+                f" are {', '.join(run.columns)}."
+            )
+        if not len(run.history):
+            self.best, self.best_epoch, self._wait, self._weights = inf, 0, 0, {}
+        return self._wait >= self.patience
+
+    def on_epoch_end(self, run: Run, row: Row) -> bool:
+        """Compare with the best so far."""
+        value = float(row[self.monitor])
+        if not isnan(value) and (
+            not self.best_epoch or self._signed(value) < self._signed(self.best) - self.min_delta
+        ):
+            self.best, self.best_epoch, self._wait = value, int(row["epoch"]), 0
+            if self.restore_best:
+                self._weights = {n: v.copy() for n, v in run.weights.items()}
+        else:
+            self._wait += 1
+        return self._wait >= self.patience
+
+    def on_fit_end(self, run: Run) -> None:
+        """Give the model its best weights."""
+        for name, value in self._weights.items():
+            run.weights[name][...] = value
+
+    def state(self) -> State:
+        """The best value, its epoch and weights, and the epochs since."""
+        kept = {f"weights/{name}": value for name, value in self._weights.items()}
+        best = self.best if isfinite(self.best) else None
+        return {"best": best, "best_epoch": self.best_epoch, "wait": self._wait, **kept}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take what `state` returned."""
+        self.best = inf if state["best"] is None else float(state["best"])
+        self.best_epoch, self._wait = int(state["best_epoch"]), int(state["wait"])
+        self._weights = {
+            name.removeprefix("weights/"): np.array(value)
+            for name, value in state.items()
+            if name.startswith("weights/")
+        }
+
+    def _signed(self, value: float) -> float:
+        return -value if self._more_is_better else value
+
+    @property
+    def _more_is_better(self) -> bool:
+        if self.mode == "auto":
+            return any(word in self.monitor for word in _MORE_IS_BETTER)
+        return self.mode == "max"
+
+
+_MORE_IS_BETTER = ("accuracy", "precision", "recall", "f1", "auc", "r2")
+
+
+@dataclass
+class CSVLog(Callback):
+    """Write the history to a CSV file after every epoch; a reader never sees half a file.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+
+    path: str | Path
+
+    def on_epoch_end(self, run: Run, row: Row) -> None:
+        """Write the whole table anew, `row` included."""
+        write_atomically(Path(self.path), run.history.to_csv().encode())

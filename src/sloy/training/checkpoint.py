@@ -1,0 +1,232 @@
+"""Checkpoints: all that a run needs to go on as if it had never stopped, in one file.
+
+The file is a sloy container (see docs/model-file.md): tensors ``variables/…``, ``partial/…`` (what
+the steps of an unfinished epoch measured) and ``callbacks/…``; the rest is JSON. A new checkpoint
+is written whole before it takes the place of the last one, and the last one is kept beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import inf, isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sloy.errors import FileFormatError, InvalidArgument
+from sloy.exchange.container import read_container, write_container
+from sloy.training.history import Row
+
+KIND = "sloy.checkpoint"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where and how often a run saves its checkpoints.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; the one before it is kept as ``….previous``. Its folder is made where missing.
+    seconds : float
+        Beside the end of every epoch, save within long epochs when this much time has passed.
+    """
+
+    path: str | Path
+    seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, str | Path) or not str(self.path):
+            raise InvalidArgument(f"Checkpoint: `path` (={self.path!r}) must be a file's path.")
+        if Path(self.path).is_dir():
+            raise InvalidArgument(
+                f"Checkpoint: `path` (={str(self.path)!r}) is a folder; give a file's path, such"
+                f" as {str(Path(self.path) / 'checkpoint.sloy')!r}."
+            )
+        if not isinstance(self.seconds, int | float) or not 0 <= self.seconds <= inf:
+            raise InvalidArgument(
+                f"Checkpoint: `seconds` (={self.seconds!r}) must be a number of at least 0."
+            )
+
+
+@dataclass
+class Snapshot:
+    """The whole state of a run between two steps.
+
+    Attributes
+    ----------
+    config : dict
+        What the run does, in JSON values; a resumed run must have the same.
+    machine : dict
+        What computes it; another one may round sums otherwise.
+    epoch, step : int
+        Epochs done, and steps done in the unfinished epoch.
+    seconds : float
+        Training time in the unfinished epoch.
+    history : list of rows
+    variables, partial : dict of arrays
+        Parameters, states, optimiser slots, the random key; scalars (steps,) of the unfinished epoch.
+    callbacks : list of dicts
+        What each callback remembers.
+    """
+
+    config: dict[str, Any]
+    machine: dict[str, Any]
+    epoch: int
+    step: int
+    seconds: float
+    history: list[Row]
+    variables: dict[str, np.ndarray]
+    partial: dict[str, np.ndarray]
+    callbacks: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Store:
+    """The last two checkpoints of a run.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.previous = self.path.with_name(f"{self.path.name}.previous")
+        self._newest_is_sound = True
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Write a checkpoint; the one before it stays, unless it is known to be damaged."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self._newest_is_sound and self.path.exists():
+            _link_over(self.path, self.previous)
+        write_container(self.path, *_pack(snapshot))
+        self._newest_is_sound = True
+
+    def load(self) -> Snapshot | None:
+        """The newest sound checkpoint, None where there is no file.
+
+        Where the newest is damaged, a warning says so and the one before it is read; where no
+        sound one is left, `FileFormatError`.
+        """
+        paths = [path for path in (self.path, self.previous) if path.exists()]
+        failures: list[FileFormatError] = []
+        for path in paths:
+            try:
+                snapshot = _unpack(path, *read_container(path))
+            except FileFormatError as error:
+                failures.append(error)
+                self._newest_is_sound &= path != self.path
+                continue
+            if failures:
+                warnings.warn(
+                    f"{failures[0]} The checkpoint before it is taken: epoch {snapshot.epoch + 1},"
+                    f" after {snapshot.step} steps.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            return snapshot
+        if failures:
+            raise failures[0]
+        return None
+
+    def clear(self) -> None:
+        """Remove the checkpoints of an earlier run."""
+        for path in (self.path, self.previous):
+            path.unlink(missing_ok=True)
+
+
+def fingerprint(arrays: Iterable[np.ndarray | None]) -> str:
+    """SHA-256 of the arrays' dtypes, shapes and bytes."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        if array is None:
+            digest.update(b"none;")
+            continue
+        digest.update(f"{array.dtype.str}{array.shape};".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _link_over(source: Path, target: Path) -> None:
+    """Make `target` a second name of the file; at no moment is `source` missing where links work."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        temporary.unlink(missing_ok=True)
+        os.link(source, temporary)
+        os.replace(temporary, target)
+    except OSError:
+        os.replace(source, target)
+
+
+def _pack(snapshot: Snapshot) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    tensors = {f"variables/{name}": value for name, value in snapshot.variables.items()}
+    tensors |= {f"partial/{name}": value for name, value in snapshot.partial.items()}
+    remembered: list[dict[str, Any]] = []
+    for i, state in enumerate(snapshot.callbacks):
+        arrays = {n: v for n, v in state.items() if isinstance(v, np.ndarray)}
+        tensors |= {f"callbacks/{i}/{name}": value for name, value in arrays.items()}
+        remembered.append({n: v for n, v in state.items() if n not in arrays})
+    return tensors, {
+        "kind": KIND,
+        "version": VERSION,
+        "config": snapshot.config,
+        "machine": snapshot.machine,
+        "epoch": snapshot.epoch,
+        "step": snapshot.step,
+        "seconds": snapshot.seconds,
+        "history": [{n: _encoded(v) for n, v in row.items()} for row in snapshot.history],
+        "callbacks": remembered,
+    }
+
+
+def _unpack(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Snapshot:
+    if metadata.get("kind") != KIND:
+        raise FileFormatError(f"{path}: is not a checkpoint (kind {metadata.get('kind')!r}).")
+    if metadata.get("version") != VERSION:
+        raise FileFormatError(
+            f"{path}: is a checkpoint of version {metadata.get('version')!r}; this sloy reads"
+            f" version {VERSION}."
+        )
+    try:
+        callbacks = [dict(state) for state in metadata["callbacks"]]
+        for name, value in _under("callbacks", tensors).items():
+            number, _, key = name.partition("/")
+            callbacks[int(number)][key] = value
+        return Snapshot(
+            config=dict(metadata["config"]),
+            machine=dict(metadata["machine"]),
+            epoch=_count(metadata["epoch"]),
+            step=_count(metadata["step"]),
+            seconds=float(metadata["seconds"]),
+            history=[_decoded_row(row) for row in metadata["history"]],
+            variables=_under("variables", tensors),
+            partial=_under("partial", tensors),
+            callbacks=callbacks,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise FileFormatError(f"{path}: the checkpoint cannot be understood ({error}).") from error
+
+
+def _under(folder: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    start = f"{folder}/"
+    return {n.removeprefix(start): v for n, v in tensors.items() if n.startswith(start)}
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def _encoded(value: float) -> Any:
+    return value if isfinite(value) else repr(value)  # JSON has no NaN
+
+
+def _decoded_row(row: Mapping[str, Any]) -> Row:
+    return {n: v if type(v) is int else float(v) for n, v in row.items()}

@@ -1,0 +1,228 @@
+"""`History`: what was measured in training, a row for each epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+
+from sloy.errors import FileFormatError, InvalidArgument
+
+Value = int | float
+Row = dict[str, Value]
+
+_LIMIT = 64 << 20  # bytes of a history file
+
+
+class History:
+    """A table: a row for each epoch, a column for each quantity.
+
+    Columns of a training run: ``epoch``, ``loss`` and each metric (means over the epoch's training
+    samples, each measured just before the update that used it), ``val_loss`` and ``val_…``
+    (validation samples, at the end of the epoch), ``learning_rate`` (last of the epoch),
+    ``gradient_norm`` and ``gradient_norm_max`` (mean and greatest over the steps), ``seconds`` and
+    ``samples_per_second`` (training alone).
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        Column name → number; a column that a row lacks is NaN there.
+
+    Examples
+    --------
+    >>> history = History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
+    >>> history["loss"].tolist(), history.columns, len(history)
+    ([0.5, 0.25], ('epoch', 'loss'), 2)
+    >>> print(history)
+    epoch  loss
+        1   0.5
+        2  0.25
+    """
+
+    def __init__(self, rows: Sequence[Mapping[str, Value]] = ()) -> None:
+        self._rows: list[Row] = []
+        for row in rows:
+            self.append(row)
+
+    def append(self, row: Mapping[str, Value]) -> None:
+        """Add the row of one more epoch."""
+        for name, value in row.items():
+            if not isinstance(value, int | float | np.integer | np.floating):
+                raise InvalidArgument(f"History: `{name}` (={value!r}) must be a number.")
+        self._rows.append({name: _plain(value) for name, value in row.items()})
+
+    @property
+    def rows(self) -> list[Row]:
+        """A copy of the rows."""
+        return [dict(row) for row in self._rows]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns, in order of first appearance."""
+        return tuple(dict.fromkeys(name for row in self._rows for name in row))
+
+    def __getitem__(self, column: str) -> np.ndarray:
+        """A column: float64 (int64 for ``epoch``), shape (epochs,)."""
+        if column not in self.columns:
+            raise InvalidArgument(
+                f"History: no column is named {column!r}; there are {', '.join(self.columns)}."
+            )
+        values = [row.get(column, np.nan) for row in self._rows]
+        return np.array(values, np.int64 if column == "epoch" else np.float64)
+
+    def __contains__(self, column: object) -> bool:
+        return column in self.columns
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, History) and repr(self._rows) == repr(other._rows)
+
+    __hash__ = None  # type: ignore[assignment]  # a history grows
+
+    def __repr__(self) -> str:
+        table = [list(self.columns), *([_short(r.get(c)) for c in self.columns] for r in self)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = ["  ".join(map(str.rjust, line, widths)) for line in table]
+        return "\n".join(lines) if self._rows else "History of no epochs"
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """The table as CSV, numbers in full precision; written to a file where a path is given."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: repr(v) for name, v in row.items()} for row in self._rows)
+        return _written(text.getvalue(), path)
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """The rows as a JSON list of objects; NaN and infinities, which JSON lacks, as strings."""
+        rows = [{n: v if isfinite(v) else repr(v) for n, v in r.items()} for r in self._rows]
+        return _written(json.dumps(rows, indent=1) + "\n", path)
+
+    @classmethod
+    def from_csv(cls, path: str | Path) -> History:
+        """Read what `to_csv` wrote; `FileFormatError` where the file is something else."""
+        records = list(csv.reader(io.StringIO(_read(path)), strict=False))
+        if not records:
+            return cls()
+        header, *lines = records
+        if len(set(header)) != len(header) or not all(header):
+            raise FileFormatError(f"{path}: the first line must name the columns, each once.")
+        rows = []
+        for number, line in enumerate(lines, 2):
+            if len(line) != len(header):
+                raise FileFormatError(
+                    f"{path}: line {number} has {len(line)} values for {len(header)} columns."
+                )
+            rows.append(_numbers(path, f"line {number}", zip(header, line, strict=True)))
+        return cls(rows)
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> History:
+        """Read what `to_json` wrote; `FileFormatError` where the file is something else."""
+        try:
+            rows = json.loads(_read(path))
+        except (ValueError, RecursionError) as error:
+            raise FileFormatError(f"{path}: not JSON: {error}.") from error
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise FileFormatError(f"{path}: a history is a JSON list of objects.")
+        return cls([_numbers(path, f"row {i}", row.items()) for i, row in enumerate(rows)])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{_short(row.get(c))}</td>" for c in self.columns) + "</tr>"
+            for row in self
+        )
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f"<div>{curves_svg(self)}{table}</div>"
+
+
+def curves_svg(history: History, width: int = 480, height: int = 160) -> str:
+    """Training and validation loss over the epochs as an SVG element, "" where there is no loss."""
+    curves = [(n, c, history[n]) for n, c in _CURVES if n in history]
+    values = np.concatenate([v for _, _, v in curves]) if curves else np.zeros(0)
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return ""
+    low, high = min(0.0, float(values.min())), float(values.max())
+    span, steps = (high - low) or 1.0, max(1, len(history) - 1)
+    left, top, right, bottom = 50, 18, width - 10, height - 20
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
+        f' viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11"'
+        ' role="img" aria-label="loss by epoch">',
+        f'<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="#888"/>',
+        f'<text x="{left - 4}" y="{top + 4}" text-anchor="end" fill="#888">{high:.3g}</text>',
+        f'<text x="{left - 4}" y="{bottom}" text-anchor="end" fill="#888">{low:.3g}</text>',
+        f'<text x="{right}" y="{height - 5}" text-anchor="end" fill="#888">'
+        f"{len(history)} epochs</text>",
+    ]
+    for number, (name, colour, column) in enumerate(curves):
+        xs = left + (right - left) * np.arange(len(column)) / steps
+        ys = bottom - (bottom - top) * (column - low) / span
+        points = [f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True) if isfinite(y)]
+        parts.append(f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}"/>')
+        parts += [
+            f'<circle cx="{p.split(",")[0]}" cy="{p.split(",")[1]}" r="2" fill="{colour}"/>'
+            for p in points
+        ]
+        parts.append(
+            f'<text x="{left + 10 + 80 * number}" y="{top - 6}" fill="{colour}">{name}</text>'
+        )
+    return "".join(parts) + "</svg>"
+
+
+_CURVES = (("loss", "#1f77b4"), ("val_loss", "#d62728"))
+
+
+def _plain(value: Value) -> Value:
+    return int(value) if isinstance(value, int | np.integer) else float(value)
+
+
+def _short(value: Value | None) -> str:
+    return "" if value is None else str(value) if isinstance(value, int) else f"{value:.5g}"
+
+
+def _numbers(path: object, place: str, items: object) -> Row:
+    row: Row = {}
+    for name, value in items:  # type: ignore[attr-defined]
+        if value == "" or name == "":
+            continue
+        try:
+            row[name] = int(value) if name == "epoch" else float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise FileFormatError(
+                f"{path}: {place}, `{name}` is {str(value)[:40]!r}, no number."
+            ) from None
+    return row
+
+
+def _read(path: str | Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_LIMIT + 1)
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read: {error.strerror}.") from error
+    if len(data) > _LIMIT:
+        raise FileFormatError(f"{path}: larger than {_LIMIT >> 20} MiB, no history.")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise FileFormatError(f"{path}: not text: {error}.") from error
+
+
+def _written(text: str, path: str | Path | None) -> str:
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8")
+    return text

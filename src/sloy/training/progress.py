@@ -1,0 +1,118 @@
+"""`ProgressBar`: a live bar on a terminal, a plain line for each epoch elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import IO, TYPE_CHECKING, Any
+
+from sloy.training.callbacks import Callback, Progress
+from sloy.training.history import Row
+
+if TYPE_CHECKING:
+    from sloy.training.loop import Run
+
+_ONLY_IN_THE_TABLE = ("epoch", "seconds", "samples_per_second", "learning_rate")
+
+
+class ProgressBar(Callback):
+    """Show a run on the error stream.
+
+    On a terminal: one bar for the epoch that runs, with the running loss and metrics, samples per
+    second and the time left, redrawn in place; a line for each epoch that is done. Elsewhere, and
+    with ``TERM=dumb``: the lines alone.
+
+    Parameters
+    ----------
+    stream : text file, optional
+        Where to write; the error stream by default.
+    """
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        self._stream = stream
+        self._bar: Any = None
+        self._task: Any = None
+
+    def on_fit_begin(self, run: Run) -> None:
+        """Open the bar where the stream is a terminal."""
+        stream = self._stream or sys.stderr
+        if stream.isatty() and os.environ.get("TERM") != "dumb":
+            self._bar = _bar(stream)
+            self._bar.start()
+
+    def on_epoch_begin(self, run: Run, epoch: int) -> None:
+        """Begin a new bar."""
+        if self._bar is None:
+            return
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(
+            f"epoch {epoch}/{run.epochs}", total=run.samples, figures="", speed=""
+        )
+
+    def on_progress(self, run: Run, progress: Progress) -> None:
+        """Move the bar."""
+        if self._bar is None or self._task is None:
+            return
+        figures = " ".join(f"{name} {_figure(name, v)}" for name, v in progress.values.items())
+        speed = f"{progress.samples / max(progress.seconds, 1e-9):,.0f}/s"
+        self._bar.update(self._task, completed=progress.samples, figures=figures, speed=speed)
+
+    def on_epoch_end(self, run: Run, row: Row) -> None:
+        """Write the epoch's line."""
+        line = epoch_line(row, run.epochs)
+        if self._bar is not None:
+            self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        else:
+            print(line, file=self._stream or sys.stderr, flush=True)
+
+    def on_fit_end(self, run: Run) -> None:
+        """Close the bar."""
+        if self._bar is not None:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._bar.stop()
+            self._bar = self._task = None
+
+
+def epoch_line(row: Row, epochs: int) -> str:
+    """An epoch in one line.
+
+    Examples
+    --------
+    >>> row = {"epoch": 2, "loss": 0.12345, "accuracy": 0.9712, "gradient_norm": 1.5,
+    ...        "seconds": 4.21, "samples_per_second": 14252.0}
+    >>> epoch_line(row, 3)
+    'epoch 2/3: loss 0.1235, accuracy 97.12 % · 4.2 s, 14,252 samples/s'
+    """
+    shown = [
+        f"{name} {_figure(name, value)}"
+        for name, value in row.items()
+        if name not in _ONLY_IN_THE_TABLE and not name.startswith("gradient_norm")
+    ]
+    width = len(str(epochs))
+    return (
+        f"epoch {row['epoch']:>{width}}/{epochs}: {', '.join(shown)} ·"
+        f" {row['seconds']:.1f} s, {row['samples_per_second']:,.0f} samples/s"
+    )
+
+
+def _figure(name: str, value: float) -> str:
+    return f"{100 * value:.2f} %" if name.endswith("accuracy") else f"{value:.4g}"
+
+
+def _bar(stream: IO[str]) -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[figures]}"),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+        console=Console(file=stream),
+        transient=True,
+        refresh_per_second=10,
+    )
