@@ -1,0 +1,49 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sloy.arguments import real
+from sloy.graph.tensor import Tensor
+from sloy.layers.base import Layer, Scope, register
+
+
+@register
+@dataclass(frozen=True, repr=False)
+class Dropout(Layer):
+    """Each element is dropped with probability `rate`: y = x · mask / (1 - rate) in training, y = x in use.
+
+    Input and output (N, …). The mask is 1 with probability 1 - rate, drawn anew on each step for each element of each
+    sample. Dividing by 1 - rate in training ("inverted" dropout) makes the expected output equal x, so nothing has to
+    be scaled in use; the lecture scales in use instead (L14), which is the same up to this factor.
+
+    Parameters
+    ----------
+    rate : float
+        In [0, 1).
+
+    References
+    ----------
+    .. [1] N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov, "Dropout", JMLR 15 (2014)
+       1929-1958.
+
+    Examples
+    --------
+    >>> Dropout(0.25).output_shape((12, 12, 64))
+    (12, 12, 64)
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rate = real(self.kind, "rate", self.rate, least=0, below=1)
+        object.__setattr__(self, "rate", rate)
+
+    def apply(self, scope: Scope, x: Tensor) -> Tensor:
+        """See `Layer.apply`."""
+        if not scope.training or self.rate == 0:
+            return x
+        keep = 1.0 - self.rate
+        return x * (scope.mask(x.shape, keep) * (1.0 / keep))

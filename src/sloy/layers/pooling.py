@@ -1,0 +1,120 @@
+"""Pooling layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sloy import ops
+from sloy.arguments import flag
+from sloy.graph.ops.window import Padding
+from sloy.graph.tensor import Tensor
+from sloy.layers.base import Layer, Scope, register
+from sloy.layers.convolution import check_image, check_padding, check_pair
+
+
+@dataclass(frozen=True, repr=False)
+class _Pool2D(Layer):
+    window: int | tuple[int, int] = 2
+    stride: int | tuple[int, int] | None = field(default=None, kw_only=True)
+    padding: Padding = field(default="valid", kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_pair(self, "window")
+        if self.stride is not None:
+            check_pair(self, "stride")
+        check_padding(self)
+
+
+@register
+@dataclass(frozen=True, repr=False)
+class MaxPool2D(_Pool2D):
+    """The largest element of each window: y(i, j, c) = max x(i·s + k, j·s + l, c), 0 ≤ k, l < window.
+
+    Input (N, H, W, C), output (N, OH, OW, C), OH = ⌊(H + padding - window) / s⌋ + 1; padding never wins. Fewer
+    positions mean fewer parameters in the dense layers behind (L22). The gradient goes to the first largest element.
+
+    Parameters
+    ----------
+    window : int or (vertical, horizontal)
+    stride : int or (vertical, horizontal), optional
+        The window by default.
+    padding : "valid", "same", int, (vertical, horizontal) or (top, bottom, left, right)
+
+    References
+    ----------
+    .. [1] K. Yamaguchi et al., "A neural network for speaker-independent isolated word recognition", ICSLP 1990.
+
+    Examples
+    --------
+    >>> MaxPool2D(2).output_shape((28, 28, 32))
+    (14, 14, 32)
+    """
+
+    def apply(self, scope: Scope, x: Tensor) -> Tensor:
+        """See `Layer.apply`."""
+        check_image(self, x)
+        return ops.max_pool2d(x, self.window, stride=self.stride, padding=self.padding)
+
+
+@register
+@dataclass(frozen=True, repr=False)
+class AveragePool2D(_Pool2D):
+    """The mean of each window of (N, H, W, C), giving (N, OH, OW, C).
+
+    Parameters
+    ----------
+    window : int or (vertical, horizontal)
+    stride : int or (vertical, horizontal), optional
+        The window by default.
+    padding : "valid", "same", int, (vertical, horizontal) or (top, bottom, left, right)
+    count_include_pad : bool
+        Whether padding counts, as zeros; by default a window at the border averages its own elements only.
+
+    References
+    ----------
+    .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, 1998 ("sub-sampling").
+
+    Examples
+    --------
+    >>> AveragePool2D(2, stride=1).output_shape((5, 5, 3))
+    (4, 4, 3)
+    """
+
+    count_include_pad: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        flag(self.kind, "count_include_pad", self.count_include_pad)
+
+    def apply(self, scope: Scope, x: Tensor) -> Tensor:
+        """See `Layer.apply`."""
+        check_image(self, x)
+        return ops.average_pool2d(
+            x,
+            self.window,
+            stride=self.stride,
+            padding=self.padding,
+            count_include_pad=self.count_include_pad,
+        )
+
+
+@register
+@dataclass(frozen=True, repr=False)
+class GlobalAveragePool2D(Layer):
+    """The mean of each channel over the whole image: (N, H, W, C) gives (N, C).
+
+    References
+    ----------
+    .. [1] M. Lin, Q. Chen, S. Yan, "Network in network", ICLR 2014.
+
+    Examples
+    --------
+    >>> GlobalAveragePool2D().output_shape((7, 7, 512))
+    (512,)
+    """
+
+    def apply(self, scope: Scope, x: Tensor) -> Tensor:
+        """See `Layer.apply`."""
+        check_image(self, x)
+        return ops.reduce_mean(x, (1, 2))

@@ -1,0 +1,181 @@
+"""The network: the shape of one sample, and the layers that it goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sloy import ops
+from sloy.arguments import integer
+from sloy.errors import InvalidArgument, ShapeError
+from sloy.graph.spec import FLOATS, Shape
+from sloy.graph.tensor import Tensor
+from sloy.graph.threefry import make_key
+from sloy.layers.base import Layer, Parameter, Record, Scope, State, as_layers, layer_names
+
+
+@dataclass(frozen=True)
+class Built:
+    """A network as tensors.
+
+    Attributes
+    ----------
+    output : Tensor
+        What the last layer gives, (N, …).
+    activations : mapping
+        Full name of a layer (``conv2d_1``, ``residual_1/conv2d_1``) → its output.
+    parameters : mapping
+        Name → `Parameter`: the variable, its initialiser, regulariser and constraint.
+    states : mapping
+        Name → `State`: the variable and its initial value.
+    updates : mapping
+        Name of a state → its next value; empty unless built for training.
+    """
+
+    output: Tensor
+    activations: Mapping[str, Tensor]
+    parameters: Mapping[str, Parameter]
+    states: Mapping[str, State]
+    updates: Mapping[str, Tensor]
+
+    def penalty(self) -> Tensor | None:
+        """The sum of all regularisers, a scalar; None where there are none."""
+        total: Tensor | None = None
+        for parameter in self.parameters.values():
+            if parameter.regularizer is not None:
+                term = parameter.regularizer.penalty(parameter.tensor)
+                total = term if total is None else total + term
+        return total
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers one after another, for samples of one shape.
+
+    A network holds no numbers: `initialize` makes parameters, `build` makes tensors. Shapes are checked when it is
+    made.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Of one sample: (H, W, C) or (I,).
+    layers : sequence of Layer
+
+    Raises
+    ------
+    ShapeError
+        Where a layer does not fit its input; the message names the layer and the shapes.
+
+    Examples
+    --------
+    >>> from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> network = Network((28, 28, 1), [Conv2D(32, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(10)])
+    >>> network.output_shape, network.parameter_count
+    ((10,), 54410)
+    """
+
+    input_shape: Shape
+    layers: Sequence[Layer]
+
+    def __post_init__(self) -> None:
+        given = self.input_shape
+        if not isinstance(given, list | tuple) or not given:
+            raise InvalidArgument(
+                f"Network: `input_shape` (={given!r}) must be a tuple of extents, such as (28, 28, 1)."
+            )
+        shape = tuple(integer("Network", "input_shape", extent) for extent in given)
+        object.__setattr__(self, "input_shape", shape)
+        object.__setattr__(self, "layers", as_layers("Network", "layers", self.layers))
+        self._built_for_one  # noqa: B018  raises where shapes do not fit
+
+    def build(
+        self,
+        x: Tensor,
+        *,
+        training: bool = False,
+        key: Tensor | None = None,
+        step: Tensor | None = None,
+    ) -> Built:
+        """The network as tensors.
+
+        Parameters
+        ----------
+        x : Tensor
+            (N, *input_shape), float32 or float64; parameters take its dtype.
+        training : bool
+            Whether dropout drops, batch normalisation takes the moments of the batch, and states are updated.
+        key, step : Tensor, optional
+            uint32 (2,) and uint32 (): what random masks are drawn from; needed in training where a layer draws.
+        """
+        if x.rank == 0 or x.shape[1:] != self.input_shape or not x.spec.is_float:
+            needed = ", ".join(map(str, ("N", *self.input_shape)))
+            raise ShapeError(f"Network: the input is {x.spec}; it must be float ({needed}).")
+        record = Record()
+        scope = Scope(training, x.dtype, key, step, "", record)
+        output = scope.chain(self.layers, x)
+        return Built(output, record.activations, record.parameters, record.states, record.updates)
+
+    def initialize(self, seed: int = 0, dtype: str = "float32") -> dict[str, np.ndarray]:
+        """Parameters and states before the first step.
+
+        Parameters
+        ----------
+        seed : int
+            Each parameter is a function of the seed and its own name.
+        dtype : "float32" or "float64"
+            Numbers are drawn in float64 and rounded.
+
+        Returns
+        -------
+        dict
+            Name → array, parameters first.
+        """
+        if dtype not in FLOATS:
+            raise InvalidArgument(f"`dtype` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
+        values = {}
+        for name, parameter in self.parameters.items():
+            key = make_key(seed, "initialize", name)
+            drawn = parameter.initializer.draw(key, parameter.tensor.shape, parameter.fans)
+            values[name] = np.ascontiguousarray(drawn, dtype)
+        for name, state in self.states.items():
+            values[name] = np.full(state.tensor.shape, state.initial, dtype)
+        return values
+
+    @cached_property
+    def _built_for_one(self) -> Built:
+        return self.build(ops.input("x", (1, *self.input_shape)))
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The name of each layer, in order."""
+        return tuple(layer_names(self.layers))
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The trained tensors by name, in order (float32, as built for one sample)."""
+        return self._built_for_one.parameters
+
+    @property
+    def states(self) -> Mapping[str, State]:
+        """The kept but untrained tensors by name, in order (float32, as built for one sample)."""
+        return self._built_for_one.states
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output of one sample."""
+        return self._built_for_one.output.shape[1:]
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained numbers."""
+        return sum(parameter.tensor.spec.size for parameter in self.parameters.values())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Network, (self.input_shape, self.layers)  # without the tensors built for one sample
+
+    def __repr__(self) -> str:
+        layers = ", ".join(map(repr, self.layers))
+        return f"Network({self.input_shape}, [{layers}])"
