@@ -1,0 +1,117 @@
+"""The confusion matrix: which class was taken for which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sloy.errors import InvalidArgument, ShapeError
+from sloy.inspection.style import GREY, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def confusion_counts(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """How many samples of each class were given each class.
+
+    .. math:: M_{ij} = |\\{n : true_n = i, predicted_n = j\\}|
+
+    Parameters
+    ----------
+    true, predicted : int array, shape (N,)
+        Class numbers from 0 to ``classes - 1``.
+
+    Returns
+    -------
+    int64 array, shape (K, K)
+
+    Examples
+    --------
+    >>> confusion_counts([0, 0, 1], [0, 1, 1], 2).tolist()
+    [[1, 1], [0, 1]]
+    """
+    rows, columns = np.asarray(true, np.int64), np.asarray(predicted, np.int64)
+    if rows.shape != columns.shape or rows.ndim != 1:
+        raise ShapeError(
+            f"`true` {list(rows.shape)} and `predicted` {list(columns.shape)} must be two lists of one length."
+        )
+    both = np.concatenate([rows, columns])
+    if len(both) and not 0 <= both.min() <= both.max() < classes:
+        raise InvalidArgument(
+            f"class numbers from {both.min()} to {both.max()} must lie in 0 … {classes - 1}."
+        )
+    return np.bincount(rows * classes + columns, minlength=classes**2).reshape(classes, classes)
+
+
+@styled
+def confusion_figure(counts: np.ndarray, class_names: Sequence[str] | None = None) -> Figure:
+    """The matrix with its counts; mistakes stand out by colour, correct answers are framed.
+
+    Parameters
+    ----------
+    counts : int array, shape (K, K)
+        Rows are the true classes, columns the predicted, see `confusion_counts`.
+    class_names : sequence of str, optional
+        K names; numbers otherwise.
+    """
+    from matplotlib.figure import Figure
+
+    counts = np.asarray(counts)
+    classes = len(counts)
+    if counts.shape != (classes, classes) or not classes:
+        raise ShapeError(f"`counts` has shape {list(counts.shape)}; it must be (K, K), K ≥ 1.")
+    names = [str(i) for i in range(classes)] if class_names is None else list(class_names)
+    if len(names) != classes:
+        raise InvalidArgument(f"`class_names` has {len(names)} names for {classes} classes.")
+    digits = max(len(f"{counts.max()}"), 2)
+    side = classes * (0.24 + 0.085 * digits) + 0.08 * max(map(len, names))
+    figure = Figure(figsize=(max(side + 1.3, 3.6), side + 1.0), layout="constrained")
+    axes = figure.subplots()
+    _matrix(axes, counts, names)
+    correct, total = int(np.trace(counts)), int(counts.sum())
+    share = f"{100 * correct / total:.2f} %" if total else "no samples"
+    figure.suptitle(f"{correct:,} of {total:,} correct ({share})".replace(",", "\u2009"))
+    return figure
+
+
+def _matrix(axes: Axes, counts: np.ndarray, names: list[str]) -> None:
+    from matplotlib.colors import Normalize
+    from matplotlib.patches import Rectangle
+
+    classes = len(counts)
+    wrong = np.where(np.eye(classes, dtype=bool), 0, counts)
+    scale = Normalize(0, max(wrong.max(), 1))
+    axes.imshow(wrong, cmap="Oranges", norm=scale, aspect="equal")
+    for i in range(classes):
+        axes.add_patch(Rectangle((i - 0.5, i - 0.5), 1, 1, facecolor="#DCE9F4", edgecolor=GREY))
+        for j in range(classes):
+            if counts[i, j] or i == j:
+                dark = i != j and scale(counts[i, j]) > 0.6
+                axes.text(
+                    j, i, f"{counts[i, j]}", ha="center", va="center", fontsize=9,
+                    color="white" if dark else "black",
+                )  # fmt: skip
+    _recall(axes, counts)
+    vertical = max(map(len, names)) > 3
+    axes.set_xticks(range(classes), names, rotation=90 if vertical else 0)
+    axes.set_yticks(range(classes), names)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    axes.tick_params(length=0)
+
+
+def _recall(axes: Axes, counts: np.ndarray) -> None:
+    """The share of each true class that was recognised, to the right of its row."""
+    totals = counts.sum(axis=1)
+    place = len(counts) - 0.35
+    axes.text(place, -0.75, "recall", ha="left", va="center", fontsize=9, color=GREY)
+    for i, (right, total) in enumerate(zip(np.diag(counts), totals, strict=True)):
+        if total:
+            axes.text(
+                place, i, f"{100 * right / total:.1f} %",
+                ha="left", va="center", fontsize=9, color=GREY,
+            )  # fmt: skip

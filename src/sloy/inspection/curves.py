@@ -1,0 +1,81 @@
+"""Learning curves: loss and accuracy by epoch, of the training and of the validation data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sloy.errors import InvalidArgument
+from sloy.inspection.style import BLUE, ORANGE, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PREFIX = "val_"  # of the columns of validation figures
+
+
+class Table(Protocol):
+    """Columns by name: a `History`, or a dict of lists."""
+
+    def __contains__(self, column: object, /) -> bool: ...
+
+    def __getitem__(self, column: str, /) -> ArrayLike: ...
+
+
+@styled
+def curves_figure(history: Table, title: str = "") -> Figure:
+    """Loss, and accuracy where there is one, by epoch.
+
+    Parameters
+    ----------
+    history : History or dict
+        Column → one value per epoch: ``epoch`` and ``loss``, and where known ``accuracy``, ``val_loss`` and
+        ``val_accuracy``.
+    title : str
+        A line above the panels.
+
+    Raises
+    ------
+    InvalidArgument
+        Where ``epoch`` or ``loss`` is missing or the history is empty.
+    """
+    from matplotlib.figure import Figure
+
+    if "loss" not in history or "epoch" not in history or not np.size(history["epoch"]):
+        raise InvalidArgument(
+            "`history` must have the columns `epoch` and `loss`, with a row or more."
+        )
+    metrics = [name for name in ("loss", "accuracy") if name in history]
+    figure = Figure(figsize=(4.4 * len(metrics), 3.5), layout="constrained")
+    for axes, metric in zip(
+        figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True
+    ):
+        _panel(axes, history, metric)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def _panel(axes: Axes, history: Table, metric: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = np.asarray(history["epoch"], float)
+    unit = 100.0 if metric == "accuracy" else 1.0
+    series = (("training", metric, BLUE, "o-"), ("validation", PREFIX + metric, ORANGE, "s--"))
+    for label, column, colour, mark in series:
+        if column not in history:
+            continue
+        values = unit * np.asarray(history[column], float)
+        if np.isfinite(values).any():
+            axes.plot(epochs, values, mark, color=colour, label=label, markersize=5)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("accuracy (%)" if metric == "accuracy" else "loss")
+    axes.set_title(metric.capitalize())
+    axes.set_xlim(epochs[0] - 0.25, epochs[-1] + 0.25)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
+    axes.margins(y=0.12)
+    axes.grid(axis="y")
+    axes.legend(loc="best")

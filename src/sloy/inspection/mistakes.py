@@ -1,0 +1,104 @@
+"""The samples that were given a wrong class, the most confident mistakes first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sloy.errors import ShapeError
+from sloy.inspection.style import BLUE, ORANGE, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST = 28  # pictures in one figure
+COLUMNS = 7
+
+
+@styled
+def mistakes_figure(
+    pictures: np.ndarray,
+    true: np.ndarray,
+    probabilities: np.ndarray,
+    class_names: Sequence[str] | None = None,
+    samples: int | None = None,
+) -> Figure:
+    """Misclassified pictures, each with its true class, the predicted class and that class's probability.
+
+    Parameters
+    ----------
+    pictures : array, shape (N, H, W) or (N, H, W, C)
+        C is 1 or 3; uint8, or float from 0 to 1 (other ranges are stretched to the picture's own). Grey
+        pictures that are mostly 0, as in MNIST, are drawn as ink on paper.
+    true : int array, shape (N,)
+    probabilities : float array, shape (N, K)
+        The predicted class is the most probable; samples predicted correctly are left out.
+    class_names : sequence of str, optional
+        K names; numbers otherwise.
+    samples : int, optional
+        Of how many samples these are all the mistakes, for the title; N otherwise.
+    """
+    from matplotlib.figure import Figure
+
+    pictures, true, probabilities = map(np.asarray, (pictures, true, probabilities))
+    if probabilities.ndim != 2 or not len(pictures) == len(true) == len(probabilities):
+        raise ShapeError(
+            f"`pictures` {list(np.shape(pictures))}, `true` {list(true.shape)} and `probabilities`"
+            f" {list(probabilities.shape)} must be (N, H, W, C), (N,) and (N, K)."
+        )
+    predicted = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != true)
+    confidence = probabilities[wrong, predicted[wrong]]
+    order = wrong[np.argsort(-confidence, kind="stable")]
+    total = len(true) if samples is None else samples
+    shown = order[:MOST]
+    columns = min(COLUMNS, max(len(shown), 4))
+    rows = max(1, math.ceil(len(shown) / columns))
+    names = list(class_names or map(str, range(probabilities.shape[1])))
+    width = max(1.22, 0.6 + 0.075 * max(map(len, names)))
+    figure = Figure(figsize=(width * columns, 1.6 * rows + 0.6), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    on_paper = _is_ink_on_paper(pictures[shown])
+    for axes, sample in zip(grid.flat, shown, strict=False):
+        _picture(axes, pictures[sample], "gray_r" if on_paper else "gray")
+        share = f"{100 * probabilities[sample, predicted[sample]]:.0f} %"
+        axes.set_title(f"true {names[true[sample]]}", color=BLUE, fontsize=9, pad=3)
+        axes.set_xlabel(f"{names[predicted[sample]]}?  {share}", color=ORANGE, fontsize=9)
+    for axes in list(grid.flat)[len(shown) :]:
+        axes.set_axis_off()
+    figure.suptitle(_headline(len(order), len(shown), total))
+    return figure
+
+
+def _headline(wrong: int, shown: int, total: int) -> str:
+    text = (
+        f"{wrong:,} mistakes in {total:,} samples" if wrong else f"No mistakes in {total:,} samples"
+    )
+    if wrong == 1:
+        text = f"1 mistake in {total:,} samples"
+    if shown < wrong:
+        text += f"; the {shown} most confident"
+    return text.replace(",", "\u2009")
+
+
+def _is_ink_on_paper(pictures: np.ndarray) -> bool:
+    """Whether grey pictures are mostly empty (0), like the MNIST family: these are drawn dark on white."""
+    return bool(pictures.size and np.median(pictures) <= 0)
+
+
+def _picture(axes: Axes, picture: np.ndarray, colours: str) -> None:
+    picture = picture[..., 0] if picture.ndim == 3 and picture.shape[2] == 1 else picture
+    if picture.dtype != np.uint8:
+        low, high = float(picture.min()), float(picture.max())
+        if low < 0 or high > 1:
+            picture = (picture - low) / ((high - low) or 1.0)
+    top = 255 if picture.dtype == np.uint8 else 1.0
+    axes.imshow(picture, cmap=colours, vmin=0, vmax=top)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for side in axes.spines.values():
+        side.set_visible(False)

@@ -1,0 +1,61 @@
+"""What all figures share: colours that colour-blind readers tell apart, sizes, and a PNG's bytes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+
+# M. Okabe, K. Ito, Color Universal Design (2008).
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
+
+_SETTINGS: dict[Any, Any] = {
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.labelsize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.grid": False,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 1.8,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.w_pad": 0.1,
+    "figure.constrained_layout.h_pad": 0.1,
+    "legend.frameon": False,
+}
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Draw with sloy's settings, whatever the user's matplotlib has been told."""
+
+    @wraps(draw)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        import matplotlib
+
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(_SETTINGS)
+            return draw(*args, **kwargs)
+
+    return inner
+
+
+def png(figure: Figure, dots_per_inch: int = 110) -> bytes:
+    """The figure as the bytes of a PNG file.
+
+    Examples
+    --------
+    >>> png(curves_figure({"epoch": [1, 2], "loss": [0.5, 0.2]}))[1:4]
+    b'PNG'
+    """
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dots_per_inch, metadata={"Software": "sloy"})
+    return stream.getvalue()

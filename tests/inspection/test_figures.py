@@ -1,0 +1,214 @@
+"""The figures: what they say is right, and the text in them neither overlaps nor leaves the picture."""
+
+from __future__ import annotations
+
+import io
+from itertools import combinations
+
+import matplotlib.text
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from sloy.errors import InvalidArgument, ShapeError
+from sloy.inspection import (
+    confusion_counts,
+    confusion_figure,
+    curves_figure,
+    filters_figure,
+    mistakes_figure,
+    png,
+)
+
+RANDOM = np.random.default_rng(7)
+HISTORY = {
+    "epoch": [1, 2, 3],
+    "loss": [0.2, 0.05, 0.03],
+    "accuracy": [0.94, 0.985, 0.991],
+    "val_loss": [0.06, 0.04, 0.035],
+    "val_accuracy": [0.982, 0.988, 0.9895],
+}
+
+
+def texts(figure: Figure) -> list[str]:
+    figure.draw_without_rendering()
+    found = figure.findobj(matplotlib.text.Text)
+    return [t.get_text() for t in found if t.get_text().strip() and t.get_visible()]
+
+
+def visible_text(figure: Figure) -> list[matplotlib.text.Text]:
+    """Texts as a reader sees them: those outside the axis limits (unused tick labels) left out."""
+    figure.draw_without_rendering()
+    unused = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            for tick in axis.get_major_ticks():
+                outside = not low - 1e-9 <= tick.get_loc() <= high + 1e-9
+                if outside or not axes.axison:
+                    unused |= {tick.label1, tick.label2}
+    found = figure.findobj(matplotlib.text.Text)
+    return [t for t in found if t.get_text().strip() and t.get_visible() and t not in unused]
+
+
+def assert_legible(figure: Figure) -> None:
+    """No text smaller than 7 points, over another, or cut by the edge."""
+    shown = visible_text(figure)
+    boxes = [(t.get_text(), t.get_window_extent()) for t in shown]
+    assert min(t.get_fontsize() for t in shown) >= 7
+    frame = figure.bbox
+    for text, box in boxes:
+        inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= frame.x1 + 1 and box.y1 <= frame.y1 + 1
+        assert inside, f"{text!r} leaves the figure: {box}"
+    for (one, a), (other, b) in combinations(boxes, 2):
+        wide = min(a.x1, b.x1) - max(a.x0, b.x0)
+        high = min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert wide <= 1 or high <= 1, f"{one!r} lies over {other!r}"
+
+
+def mistakes(samples: int, wrong: int, names: list[str] | None = None) -> Figure:
+    true = np.arange(samples) % 10
+    probabilities = np.full((samples, 10), 0.01)
+    probabilities[np.arange(samples), (true + (np.arange(samples) < wrong)) % 10] = 0.91
+    pictures = RANDOM.integers(0, 256, (samples, 8, 8, 1), np.uint8)
+    return mistakes_figure(pictures, true, probabilities, names)
+
+
+FIGURES = {
+    "curves": lambda: curves_figure(HISTORY, "digits"),
+    "curves of one epoch": lambda: curves_figure({"epoch": [1], "loss": [0.3], "accuracy": [0.9]}),
+    "curves of 200 epochs": lambda: curves_figure(
+        {"epoch": list(range(1, 201)), "loss": (1 / np.arange(1, 201)).tolist()}
+    ),
+    "confusion": lambda: confusion_figure(RANDOM.integers(0, 1200, (10, 10))),
+    "confusion of two": lambda: confusion_figure(np.array([[5, 1], [0, 60_000]]), ["no", "yes"]),
+    "confusion of 26 words": lambda: confusion_figure(
+        RANDOM.integers(0, 99, (26, 26)), [chr(65 + i) * 8 for i in range(26)]
+    ),
+    "filters": lambda: filters_figure(RANDOM.normal(size=(5, 5, 1, 24)), "conv2d_1"),
+    "one filter": lambda: filters_figure(RANDOM.normal(size=(3, 3, 1, 1)), "conv2d_1"),
+    "colour filters": lambda: filters_figure(RANDOM.normal(size=(3, 3, 3, 32)), "conv2d_1"),
+    "dense filters": lambda: filters_figure(RANDOM.normal(size=(28, 28, 1, 128)), "dense_1"),
+    "mistakes": lambda: mistakes(200, 83),
+    "one mistake": lambda: mistakes(10, 1, [f"a long name {i}" for i in range(10)]),
+    "no mistake": lambda: mistakes(10, 0),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_text_is_legible(name: str) -> None:
+    assert_legible(FIGURES[name]())
+
+
+def test_the_legibility_check_sees_overlap_and_cut_text() -> None:
+    figure = Figure()
+    figure.text(0.5, 0.5, "one")
+    figure.text(0.5, 0.51, "other")
+    with pytest.raises(AssertionError, match="lies over"):
+        assert_legible(figure)
+    figure = Figure()
+    figure.text(0.98, 0.5, "over the edge")
+    with pytest.raises(AssertionError, match="leaves the figure"):
+        assert_legible(figure)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_png_holds_a_picture(name: str) -> None:
+    with Image.open(io.BytesIO(png(FIGURES[name]()))) as picture:
+        assert picture.format == "PNG"
+        assert len(picture.convert("L").getcolors()) > 1
+
+
+def test_drawing_leaves_pyplot_and_settings_alone() -> None:
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    curves_figure(HISTORY)
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_curves_draw_the_numbers() -> None:
+    loss, accuracy = curves_figure(HISTORY).axes
+    training, validation = loss.get_lines()
+    assert training.get_ydata().tolist() == HISTORY["loss"]
+    assert validation.get_ydata().tolist() == HISTORY["val_loss"]
+    np.testing.assert_allclose(accuracy.get_lines()[1].get_ydata(), [98.2, 98.8, 98.95])
+    assert accuracy.get_ylabel() == "accuracy (%)"
+    assert loss.get_xlabel() == "epoch"
+
+
+@pytest.mark.parametrize("history", [{"epoch": [1]}, {"loss": [1.0]}, {"epoch": [], "loss": []}])
+def test_curves_need_epochs_and_loss(history: dict[str, list[float]]) -> None:
+    with pytest.raises(InvalidArgument, match="`epoch` and `loss`"):
+        curves_figure(history)
+
+
+def test_confusion_counts_by_a_loop() -> None:
+    true, predicted = RANDOM.integers(0, 5, 300), RANDOM.integers(0, 5, 300)
+    expected = [[sum((true == i) & (predicted == j)) for j in range(5)] for i in range(5)]
+    assert confusion_counts(true, predicted, 5).tolist() == expected
+
+
+def test_confusion_counts_reject_strangers() -> None:
+    with pytest.raises(InvalidArgument, match="0 … 2"):
+        confusion_counts([0, 3], [0, 1], 3)
+    with pytest.raises(InvalidArgument, match="0 … 2"):
+        confusion_counts([0, 1], [-1, 1], 3)
+    with pytest.raises(ShapeError, match="one length"):
+        confusion_counts([0, 1], [0], 3)
+
+
+def test_confusion_says_every_count_and_the_recall() -> None:
+    said = texts(confusion_figure(np.array([[40, 3, 0], [7, 20, 0], [0, 0, 0]])))
+    assert {"40", "3", "7", "20", "93.0 %", "74.1 %"} <= set(said)
+    assert "60 of 70 correct (85.71 %)" in said
+    assert "recall" in said
+
+
+@pytest.mark.parametrize("counts", [np.zeros((2, 3)), np.zeros(4), np.zeros((0, 0))])
+def test_confusion_needs_a_square(counts: np.ndarray) -> None:
+    with pytest.raises(ShapeError, match="K, K"):
+        confusion_figure(counts)
+
+
+def test_confusion_needs_a_name_for_each_class() -> None:
+    with pytest.raises(InvalidArgument, match="2 names for 3"):
+        confusion_figure(np.eye(3, dtype=int), ["a", "b"])
+
+
+def test_filters_share_one_scale_around_zero() -> None:
+    weights = RANDOM.normal(size=(3, 3, 1, 4))
+    pictures = [image for axes in filters_figure(weights).axes for image in axes.get_images()]
+    assert len(pictures) == 4
+    limit = np.abs(weights).max()
+    for number, image in enumerate(pictures):
+        np.testing.assert_array_equal(image.get_array(), weights[:, :, 0, number])
+        assert image.get_clim() == (-limit, limit)
+
+
+def test_filters_say_how_many_are_shown() -> None:
+    assert "dense_1 (the first 64 of 100)" in texts(
+        filters_figure(RANDOM.normal(size=(4, 4, 1, 100)), "dense_1")
+    )
+    with pytest.raises(ShapeError, match="KH, KW, I, O"):
+        filters_figure(np.zeros((3, 3)))
+
+
+def test_mistakes_come_with_the_most_confident_first() -> None:
+    true = np.array([0, 1, 2, 3])
+    probabilities = np.array(
+        [[0.9, 0.1, 0, 0], [0.6, 0.4, 0, 0], [0, 0.2, 0.8, 0], [0.8, 0, 0, 0.2]]
+    )
+    pictures = RANDOM.integers(0, 256, (4, 5, 5, 1), np.uint8)
+    figure = mistakes_figure(pictures, true, probabilities, ["w", "x", "y", "z"])
+    drawn = [axes for axes in figure.axes if axes.get_images()]
+    assert [axes.get_title() for axes in drawn] == ["true z", "true x"]
+    assert [axes.get_xlabel() for axes in drawn] == ["w?  80 %", "w?  60 %"]
+    np.testing.assert_array_equal(drawn[0].get_images()[0].get_array(), pictures[3, :, :, 0])
+    assert "2 mistakes in 4 samples" in texts(figure)
+
+
+def test_mistakes_need_fitting_arrays() -> None:
+    with pytest.raises(ShapeError, match="\\(N, H, W, C\\)"):
+        mistakes_figure(np.zeros((3, 5, 5, 1)), np.zeros(2, int), np.zeros((3, 4)))
