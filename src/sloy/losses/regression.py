@@ -1,0 +1,94 @@
+"""Losses on numbers: squared, absolute, and Huber's between the two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sloy import ops
+from sloy.errors import InvalidArgument
+from sloy.graph import Tensor
+from sloy.graph.spec import Shape
+from sloy.losses.base import Loss, Task, check_shapes, mean_over_outputs, numbers
+
+
+@dataclass(frozen=True)
+class _Regression(Loss):
+    """Mean over the outputs of a function of e = a - y."""
+
+    def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
+        """See `Loss.per_sample`."""
+        check_shapes(type(self).__name__, output, target)
+        return mean_over_outputs(self.of_error(output - target))
+
+    def of_error(self, error: Tensor) -> Tensor:
+        """The loss of each output, from its error e = a - y."""
+        raise NotImplementedError
+
+    def target(self, y: np.ndarray, output_shape: Shape, dtype: str = "float32") -> np.ndarray:
+        """Finite numbers of shape (N, *output_shape); see `Loss.target`."""
+        return numbers(type(self).__name__, y, output_shape, dtype)
+
+    def task(self, output_shape: Shape) -> Task:
+        """See `Loss.task`."""
+        return "regression"
+
+
+@dataclass(frozen=True)
+class SquaredError(_Regression):
+    """Squared error, L = (1/M) Σ_m (a_m - y_m)².
+
+    The mean over the M outputs, without a factor ½, as in PyTorch and Keras: the gradient by a_m is
+    2 (a_m - y_m) / M. (The lecture's ε = a - y is the gradient of ½ Σ_m (a_m - y_m)²; the two are the same
+    descent with step sizes that differ by 2/M.)
+
+    References
+    ----------
+    .. [1] C. F. Gauss, "Theoria motus corporum coelestium", 1809, §175-186.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> SquaredError().target(np.array([1.0, 2.0]), (1,)).shape
+    (2, 1)
+    """
+
+    def of_error(self, error: Tensor) -> Tensor:
+        """e²."""
+        return ops.square(error)
+
+
+@dataclass(frozen=True)
+class AbsoluteError(_Regression):
+    """Absolute error, L = (1/M) Σ_m |a_m - y_m|; gradient sign(a_m - y_m) / M, 0 at 0."""
+
+    def of_error(self, error: Tensor) -> Tensor:
+        """|e|."""
+        return ops.absolute(error)
+
+
+@dataclass(frozen=True)
+class Huber(_Regression):
+    """Huber's loss: ½ e² for |e| ≤ δ, δ (|e| - ½ δ) beyond; the mean over the outputs.
+
+    Parameters
+    ----------
+    delta : float
+        Where the parabola becomes a line, in the units of the target; positive.
+
+    References
+    ----------
+    .. [1] P. J. Huber, "Robust estimation of a location parameter", Ann. Math. Statist. 35 (1964) 73-101.
+    """
+
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.delta < np.inf:
+            raise InvalidArgument(f"Huber: `delta` (={self.delta}) must be positive and finite.")
+
+    def of_error(self, error: Tensor) -> Tensor:
+        """c (e - ½ c) with c = clip(e, -δ, δ): both branches, without overflow."""
+        clipped = ops.clip(error, -self.delta, self.delta)
+        return clipped * (error - 0.5 * clipped)

@@ -1,0 +1,345 @@
+"""Schedules: the learning rate of every step.
+
+A schedule is a value: the rate of step t is a function of t, of the number of steps of the whole run and, for
+`ReduceOnPlateau`, of the epochs' figures so far. Nothing is remembered between calls, so a resumed run
+has the rates of an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from sloy.errors import InvalidArgument
+
+__all__ = [
+    "Constant",
+    "Cosine",
+    "Exponential",
+    "OneCycle",
+    "ReduceOnPlateau",
+    "Schedule",
+    "StepDecay",
+    "WarmUp",
+    "schedule",
+]
+
+
+@dataclass(frozen=True)
+class Schedule(ABC):
+    """The learning rate as a function of the step t = 0, 1, …"""
+
+    def rates(
+        self, first: int, count: int, total_steps: int, figures: Sequence[float] = ()
+    ) -> np.ndarray:
+        """The rates of some steps.
+
+        Parameters
+        ----------
+        first, count : int
+            Steps first … first + count - 1.
+        total_steps : int
+            Number of steps of the whole run.
+        figures : sequence of float
+            The watched figure of each epoch that ended before step `first`, oldest first.
+
+        Returns
+        -------
+        float64 array, shape (count,)
+        """
+        if first < 0 or count < 0 or total_steps < 1:
+            raise InvalidArgument(
+                f"`first` (={first}), `count` (={count}) must be at least 0, `total_steps`"
+                f" (={total_steps}) at least 1."
+            )
+        steps = np.arange(first, first + count, dtype=np.float64)
+        return self.at(steps, total_steps, figures)
+
+    @abstractmethod
+    def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
+        """The rates of steps t, both float64 (count,); see `rates`."""
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """The same rate at every step."""
+
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        _check(self, learning_rate=self.learning_rate)
+
+    def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
+        """See `Schedule.at`."""
+        return np.full(t.shape, self.learning_rate)
+
+
+@dataclass(frozen=True)
+class StepDecay(Schedule):
+    """η_t = η_0 f^⌊t / every⌋: the rate times a factor after every so many steps (PyTorch's ``StepLR``).
+
+    Parameters
+    ----------
+    initial : float
+        η_0.
+    every : int
+        Steps between two changes, at least 1.
+    factor : float
+        f, positive.
+    """
+
+    initial: float
+    every: int
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        _check(self, initial=self.initial, factor=self.factor)
+        _check_steps(self, "every", self.every)
+
+    def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
+        """See `Schedule.at`."""
+        return np.asarray(self.initial * self.factor ** np.floor(t / self.every))
+
+
+@dataclass(frozen=True)
+class Exponential(Schedule):
+    """η_t = η_0 f^(t / every): smooth decay, by a factor f in `every` steps.
+
+    With ``every=1`` this is PyTorch's ``ExponentialLR``.
+    """
+
+    initial: float
+    factor: float
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        _check(self, initial=self.initial, factor=self.factor)
+        _check_steps(self, "every", self.every)
+
+    def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
+        """See `Schedule.at`."""
+        return np.asarray(self.initial * self.factor ** (t / self.every))
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """η_t = η_1 + ½ (η_0 - η_1) (1 + cos(π t / T)), and η_1 from step T on.
+
+    Parameters
+    ----------
+    initial, final : float
+        η_0 and η_1.
+    steps : int, optional
+        T; by default the steps of the whole run.
+
+    References
+    ----------
+    .. [1] I. Loshchilov, F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017, equation 5.
+    """
+
+    initial: float
+    final: float = 0.0
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        _check(self, initial=self.initial, final=self.final)
+        if self.steps is not None:
+            _check_steps(self, "steps", self.steps)
+
+    def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
+        """See `Schedule.at`."""
+        return _cosine(self.initial, self.final, t / (self.steps or total_steps))
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """Up from η/d to η along half a cosine, then down to η/(d D) along another, over the whole run.
+
+    Parameters
+    ----------
+    maximum : float
+        η, reached at step w T - 1 of T.
+    warm_up : float
+        w in (0, 1): the part of the run that goes up.
+    initial_divisor, final_divisor : float
+        d and D: the run starts at η/d and ends at its last step at η/(d D).
+
+    Notes
+    -----
+    PyTorch's ``OneCycleLR`` with its defaults and ``cycle_momentum=False``: the momentum stays as it is.
+
+    References
+    ----------
+    .. [1] L. N. Smith, N. Topin, "Super-convergence: very fast training of neural networks using large learning
+       rates", 2017, arXiv:1708.07120.
+    """
+
+    maximum: float
+    warm_up: float = 0.3
+    initial_divisor: float = 25.0
+    final_divisor: float = 1e4
+
+    def __post_init__(self) -> None:
+        divisors = {"initial_divisor": self.initial_divisor, "final_divisor": self.final_divisor}
+        _check(self, maximum=self.maximum, **divisors)
+        for name, value in divisors.items():
+            if value == 0:
+                raise InvalidArgument(f"OneCycle: `{name}` (={value}) must be positive.")
+        if not 0 < self.warm_up < 1:
+            raise InvalidArgument(f"OneCycle: `warm_up` (={self.warm_up}) must lie in (0, 1).")
+
+    def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
+        """See `Schedule.at`."""
+        top, last = self.warm_up * total_steps - 1, total_steps - 1
+        start = self.maximum / self.initial_divisor
+        end = start / self.final_divisor
+        if top <= 0:  # a run so short that its first step is the top
+            return _cosine(self.maximum, end, t / max(last, 1))
+        up = _cosine(start, self.maximum, t / top)
+        down = _cosine(self.maximum, end, (t - top) / (last - top))
+        return np.where(t <= top, up, down)
+
+
+@dataclass(frozen=True)
+class WarmUp(Schedule):
+    """Another schedule's rate, times s + (1 - s) min(t / steps, 1): it rises during the first steps.
+
+    Parameters
+    ----------
+    inner : Schedule or float
+        The schedule; its own clock is not shifted.
+    steps : int
+        Number of steps after which the rate is the inner one.
+    start : float
+        s in [0, 1]: the part of the inner rate that the first step takes.
+
+    References
+    ----------
+    .. [1] P. Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017, section 2.2.
+    """
+
+    inner: Schedule | float
+    steps: int
+    start: float = 1 / 3
+
+    def __post_init__(self) -> None:
+        schedule(self.inner)
+        _check_steps(self, "steps", self.steps)
+        if not 0 <= self.start <= 1:
+            raise InvalidArgument(f"WarmUp: `start` (={self.start}) must lie in [0, 1].")
+
+    def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
+        """See `Schedule.at`."""
+        part = self.start + (1 - self.start) * np.minimum(t / self.steps, 1)
+        return np.asarray(schedule(self.inner).at(t, total_steps, figures) * part)
+
+
+@dataclass(frozen=True)
+class ReduceOnPlateau(Schedule):
+    """The rate times a factor whenever a figure has not improved for more than `patience` epochs.
+
+    An epoch improves if its figure is below (1 - threshold) times the best so far ("min"), or above
+    (1 + threshold) times it ("max"). After a change, `cooldown` epochs are not counted. The rate is found anew from
+    all epochs' figures, so that a resumed run goes on as if it had never stopped.
+
+    Parameters
+    ----------
+    initial : float
+        The rate of the first epochs.
+    factor : float
+        In (0, 1).
+    patience : int
+        Number of epochs without improvement that are borne.
+    threshold : float
+        The least relative improvement.
+    cooldown : int
+        Number of epochs after a change during which bad ones do not count.
+    minimum : float
+        The rate never falls below.
+    monitor : str
+        The figure: a column of the history, of the validation data where there are any.
+    mode : "min" or "max"
+        Whether small or large figures are good.
+
+    Notes
+    -----
+    PyTorch's ``ReduceLROnPlateau`` with ``threshold_mode="rel"``. A NaN is never an improvement.
+    """
+
+    initial: float
+    factor: float = 0.1
+    patience: int = 10
+    threshold: float = 1e-4
+    cooldown: int = 0
+    minimum: float = 0.0
+    monitor: str = "loss"
+    mode: str = "min"
+
+    def __post_init__(self) -> None:
+        _check(self, initial=self.initial, threshold=self.threshold, minimum=self.minimum)
+        if not 0 < self.factor < 1:
+            raise InvalidArgument(f"ReduceOnPlateau: `factor` (={self.factor}) must lie in (0, 1).")
+        _check_steps(self, "patience", self.patience, least=0)
+        _check_steps(self, "cooldown", self.cooldown, least=0)
+        if self.mode not in ("min", "max"):
+            raise InvalidArgument(
+                f"ReduceOnPlateau: `mode` (={self.mode!r}) must be 'min' or 'max'."
+            )
+
+    def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
+        """See `Schedule.at`."""
+        return np.full(t.shape, self.rate_after(figures))
+
+    def rate_after(self, figures: Sequence[float]) -> float:
+        """The rate of the epoch after those with the given figures."""
+        rate, best = self.initial, np.inf if self.mode == "min" else -np.inf
+        bad = cooling = 0
+        for figure in figures:
+            if self._improves(figure, best):
+                best, bad = figure, 0
+            else:
+                bad += 1
+            if cooling:
+                cooling, bad = cooling - 1, 0
+            if bad > self.patience:
+                rate = max(rate * self.factor, self.minimum)
+                bad, cooling = 0, self.cooldown
+        return rate
+
+    def _improves(self, figure: float, best: float) -> bool:
+        if self.mode == "min":
+            return figure < best * (1 - self.threshold)
+        return figure > best * (1 + self.threshold)
+
+
+def schedule(value: Schedule | float) -> Schedule:
+    """A schedule as it is; a number becomes a `Constant`."""
+    if isinstance(value, Schedule):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise InvalidArgument(f"`learning_rate` (={value!r}) must be a number or a Schedule.")
+    return Constant(float(value))
+
+
+def _cosine(start: float, end: float, part: np.ndarray) -> np.ndarray:
+    """From `start` to `end` along half a cosine, as `part` goes from 0 to 1 (held outside)."""
+    return np.asarray(end + (start - end) / 2 * (1 + np.cos(np.pi * np.clip(part, 0, 1))))
+
+
+def _check(owner: Schedule, **values: float) -> None:
+    for name, value in values.items():
+        if not isinstance(value, int | float | np.number) or not (isfinite(value) and value >= 0):
+            raise InvalidArgument(
+                f"{type(owner).__name__}: `{name}` (={value!r}) must be a finite number of at least 0."
+            )
+
+
+def _check_steps(owner: Schedule, name: str, value: int, least: int = 1) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InvalidArgument(
+            f"{type(owner).__name__}: `{name}` (={value!r}) must be an integer of at least {least}."
+        )

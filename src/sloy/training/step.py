@@ -1,0 +1,332 @@
+"""The graphs that training is made of: one training step, evaluation of a batch, inference.
+
+Everything ends as ops of one graph: preprocessing, network, loss, metrics, gradients, clipping, the
+optimiser's updates and the constraints. Engines see nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from sloy import ops
+from sloy.errors import InvalidArgument, ShapeError
+from sloy.graph import Graph, Tensor, backprop, check
+from sloy.graph.spec import FLOATS, Shape, Spec
+from sloy.graph.threefry import make_key
+from sloy.layers.base import Parameter
+from sloy.losses import Loss
+from sloy.metrics import Metric
+from sloy.network import Built, Network
+from sloy.optimizers import Optimizer
+from sloy.preprocessing import Preprocessing
+
+__all__ = [
+    "KEY",
+    "StepSpec",
+    "evaluation_graph",
+    "inference_graph",
+    "initial_variables",
+    "slot_name",
+    "trained",
+    "training_graph",
+]
+
+KEY = "random/key"
+RESERVED = ("loss", "weight", "gradient_norm")
+
+
+@dataclass(frozen=True)
+class StepSpec:
+    """What a training step is made of.
+
+    Parameters
+    ----------
+    network : Network
+    loss : Loss
+    optimizer : Optimizer, optional
+        Only training needs one.
+    preprocessing : Preprocessing, optional
+        Applied to x first; without it x is cast to the computing dtype.
+    metrics : sequence of Metric
+        Measured beside the loss.
+    data_dtype : str
+        Of the input ``x``: float32, float64, uint8, …
+    target_shape, target_dtype
+        Of one sample of the input ``y``, as `Loss.target` gives it.
+    dtype : str
+        The computing dtype: float32 or float64.
+    trainable : tuple of str
+        Patterns (``*``, ``?``, ``[…]``) of parameter names; a parameter that fits none is frozen. Running
+        statistics of frozen layers are still followed.
+    """
+
+    network: Network
+    loss: Loss
+    optimizer: Optimizer | None = None
+    _: KW_ONLY
+    preprocessing: Preprocessing | None = None
+    metrics: tuple[Metric, ...] = ()
+    data_dtype: str = "float32"
+    target_shape: Shape = ()
+    target_dtype: str = "int32"
+    dtype: str = "float32"
+    trainable: tuple[str, ...] = ("*",)
+
+    def __post_init__(self) -> None:
+        if self.dtype not in FLOATS:
+            raise InvalidArgument(f"`dtype` (={self.dtype!r}) must be one of {', '.join(FLOATS)}.")
+        names = [metric.name for metric in self.metrics]
+        for name in names:
+            if name in RESERVED or names.count(name) > 1:
+                raise InvalidArgument(f"`metrics`: the name {name!r} is taken; each is given once.")
+
+
+@dataclass(frozen=True)
+class _Forward:
+    """The network on a batch, and what is measured of it."""
+
+    built: Built
+    target: Tensor
+    losses: Tensor  # (N,)
+
+
+def training_graph(spec: StepSpec, batch_size: int) -> Graph:
+    """One step of descent.
+
+    Returns
+    -------
+    Graph
+        Inputs: ``x`` (N, …), ``y`` (N, …), ``sample_weight`` (N,), ``learning_rate`` (), and ``step`` () uint32, the
+        number of steps done before, where the optimiser or a random mask needs it.
+        Variables: parameters, states, ``optimizer/<slot>/<parameter>``, and ``random/key`` uint32 (2,) where there
+        are random masks.
+        Outputs: ``loss`` () = Σ w_i L_i / Σ w_i + penalties, 0 + penalties where Σ w_i = 0; ``weight`` () = Σ w_i;
+        ``gradient_norm`` (), of the loss's gradient by all trained parameters, before clipping; the weighted mean
+        of each additive metric.
+        Updates: trained parameters, their slots, states.
+    """
+    if spec.optimizer is None:
+        raise InvalidArgument("a training graph needs an `optimizer`.")
+    step = ops.input("step", (), "uint32")
+    forward = _forward(spec, batch_size, training=True, step=step)
+    weights = ops.input("sample_weight", (batch_size,), spec.dtype)
+    total = ops.reduce_sum(weights)
+    names = trained(spec, forward.built.parameters)
+    parameters = [forward.built.parameters[name] for name in names]
+    loss = _weighted_mean(forward.losses, weights, total)
+    for parameter in parameters:
+        if parameter.regularizer is not None:
+            loss = loss + parameter.regularizer.penalty(parameter.tensor)
+    gradients = backprop(loss, [parameter.tensor for parameter in parameters])
+    outputs = {"loss": loss, "weight": total, "gradient_norm": _norm(gradients, spec.dtype)}
+    for metric, values in _metrics(spec, forward):
+        if metric.additive:
+            outputs[metric.name] = _weighted_mean(values, weights, total)
+    updates = dict(forward.built.updates)
+    clipped = _clip(spec.optimizer, gradients)
+    updates |= _descend(spec.optimizer, names, parameters, clipped, step, spec.dtype)
+    return _checked(Graph.of(outputs, updates))
+
+
+def evaluation_graph(spec: StepSpec, batch_size: int) -> Graph:
+    """Loss and metrics of each sample, the network as in use.
+
+    Returns
+    -------
+    Graph
+        Inputs ``x`` and ``y``; outputs ``loss`` (N,) without penalties, and for each metric what its `aggregate`
+        takes, (N,) or (N, P).
+    """
+    forward = _forward(spec, batch_size, training=False)
+    outputs = {"loss": forward.losses}
+    outputs |= {metric.name: values for metric, values in _metrics(spec, forward)}
+    return _checked(Graph.of(outputs))
+
+
+def inference_graph(spec: StepSpec, batch_size: int, activations: Sequence[str] = ()) -> Graph:
+    """The network in use.
+
+    Parameters
+    ----------
+    activations : sequence of str
+        Names of layers whose outputs are wanted.
+
+    Returns
+    -------
+    Graph
+        Input ``x``; outputs ``output`` (N, …), the network's raw output, ``prediction`` (N, …), probabilities
+        or values, and ``activation/<layer>`` (N, …) as wanted.
+    """
+    built = _build(spec, batch_size, training=False)
+    _check_ending(spec.loss, built.output)
+    outputs = {"output": built.output, "prediction": spec.loss.prediction(built.output)}
+    for name in activations:
+        if name not in built.activations:
+            raise InvalidArgument(
+                f"no layer is named {name!r}; there are {', '.join(built.activations)}."
+            )
+        outputs[f"activation/{name}"] = built.activations[name]
+    return _checked(Graph.of(outputs))
+
+
+def initial_variables(
+    spec: StepSpec, seed: int = 0, parameters: Mapping[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
+    """Parameters, states, optimiser slots and the random key at the start of a run.
+
+    Parameters
+    ----------
+    seed : int
+        Of the initial parameters and of the random masks.
+    parameters : mapping, optional
+        Parameters and states to start from instead, all of them.
+
+    Returns
+    -------
+    dict of C-contiguous arrays of the computing dtype, and ``random/key`` uint32 (2,)
+    """
+    variables = spec.network.initialize(seed, spec.dtype)
+    if parameters is not None:
+        variables = _given(variables, parameters)
+    built = _build(spec, 1, training=False)
+    for name in trained(spec, built.parameters):
+        slots = spec.optimizer.slots() if spec.optimizer else {}
+        for slot, value in slots.items():
+            variables[slot_name(slot, name)] = np.full_like(variables[name], value)
+    variables[KEY] = make_key(seed, "masks")
+    return variables
+
+
+def trained(spec: StepSpec, parameters: Mapping[str, Parameter]) -> list[str]:
+    """Names of the parameters that training changes, in the network's order."""
+    names = [name for name in parameters if any(fnmatchcase(name, p) for p in spec.trainable)]
+    if not names and parameters:
+        raise InvalidArgument(
+            f"`trainable` (={spec.trainable}) fits none of the parameters {', '.join(parameters)}."
+        )
+    return names
+
+
+def slot_name(slot: str, parameter: str) -> str:
+    """The variable that holds an optimiser's slot of a parameter."""
+    return f"optimizer/{slot}/{parameter}"
+
+
+# --- parts ----------------------------------------------------------------------------------------
+
+
+def _build(spec: StepSpec, batch_size: int, *, training: bool, step: Tensor | None = None) -> Built:
+    x = ops.input("x", (batch_size, *spec.network.input_shape), spec.data_dtype)
+    preprocessing = spec.preprocessing or Preprocessing()
+    ready = preprocessing.apply(x, spec.dtype)
+    key = ops.variable(KEY, (2,), "uint32") if training else None
+    return spec.network.build(ready, training=training, key=key, step=step)
+
+
+def _forward(
+    spec: StepSpec, batch_size: int, *, training: bool, step: Tensor | None = None
+) -> _Forward:
+    built = _build(spec, batch_size, training=training, step=step)
+    _check_ending(spec.loss, built.output)
+    target = ops.input("y", (batch_size, *spec.target_shape), spec.target_dtype)
+    losses = spec.loss.per_sample(built.output, target)
+    if losses.spec != Spec((batch_size,), spec.dtype):
+        raise ShapeError(
+            f"{type(spec.loss).__name__}: the loss is {losses.spec}; it must be one number per"
+            f" sample, {spec.dtype}[{batch_size}]."
+        )
+    return _Forward(built, target, losses)
+
+
+def _metrics(spec: StepSpec, forward: _Forward) -> list[tuple[Metric, Tensor]]:
+    output = forward.built.output
+    return [(metric, metric.per_sample(output, forward.target)) for metric in spec.metrics]
+
+
+def _check_ending(loss: Loss, output: Tensor) -> None:
+    """Raise where the network already does what the loss will do."""
+    last = output
+    while last.op in ("reshape", "cast"):
+        last = last.inputs[0]
+    if loss.logits and last.op == loss.logits:
+        name = type(loss).__name__
+        raise InvalidArgument(
+            f"{name}: the network ends in a {last.op}, but this loss takes logits and applies the"
+            f" {last.op} itself: remove the last layer (`predict_proba` gives probabilities)."
+        )
+
+
+def _weighted_mean(values: Tensor, weights: Tensor, total: Tensor) -> Tensor:
+    """Σ w_i v_i / Σ w_i, and 0 where all weights are 0."""
+    return ops.reduce_sum(weights * values) / ops.where(ops.equal(total, 0.0), 1.0, total)
+
+
+def _norm(gradients: Sequence[Tensor], dtype: str) -> Tensor:
+    """‖g‖ over all elements of all gradients."""
+    total = ops.constant(0.0, dtype)
+    for gradient in gradients:
+        total = total + ops.reduce_sum(ops.square(gradient))
+    return ops.sqrt(total)
+
+
+def _clip(optimizer: Optimizer, gradients: list[Tensor]) -> list[Tensor]:
+    """Each element to ±clip_value, then all together to a norm of clip_norm."""
+    if optimizer.clip_value is not None:
+        bound = float(optimizer.clip_value)
+        gradients = [ops.clip(gradient, -bound, bound) for gradient in gradients]
+    if optimizer.clip_norm is not None and gradients:
+        norm = _norm(gradients, gradients[0].dtype)
+        scale = ops.minimum(float(optimizer.clip_norm) / (norm + 1e-6), 1.0)
+        gradients = [gradient * scale for gradient in gradients]
+    return gradients
+
+
+def _descend(
+    optimizer: Optimizer,
+    names: Sequence[str],
+    parameters: Sequence[Parameter],
+    gradients: Sequence[Tensor],
+    step: Tensor,
+    dtype: str,
+) -> dict[str, Tensor]:
+    """The next values of the trained parameters, projected onto their constraints, and of their slots."""
+    updates: dict[str, Tensor] = {}
+    rate = ops.input("learning_rate", (), dtype)
+    for name, parameter, gradient in zip(names, parameters, gradients, strict=True):
+        w = parameter.tensor
+        slots = {
+            slot: ops.variable(slot_name(slot, name), w.shape, w.dtype)
+            for slot in optimizer.slots()
+        }
+        value, following = optimizer.update(w, gradient, slots, rate, step)
+        updates[name] = parameter.constraint.project(value) if parameter.constraint else value
+        updates |= {slot_name(slot, name): tensor for slot, tensor in following.items()}
+    return updates
+
+
+def _given(
+    initial: Mapping[str, np.ndarray], parameters: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Copies of given parameters, which must have the names and shapes of the initial ones."""
+    unknown, missing = sorted(parameters.keys() - initial), sorted(initial.keys() - parameters)
+    if unknown or missing:
+        raise InvalidArgument(f"`parameters`: unknown {unknown}, missing {missing}.")
+    for name, value in parameters.items():
+        if np.shape(value) != initial[name].shape:
+            raise ShapeError(
+                f"parameter `{name}` has shape {np.shape(value)}; the network needs"
+                f" {initial[name].shape}."
+            )
+    return {
+        name: np.array(parameters[name], dtype=value.dtype, order="C")
+        for name, value in initial.items()
+    }
+
+
+def _checked(graph: Graph) -> Graph:
+    check(graph)
+    return graph
