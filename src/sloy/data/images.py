@@ -97,7 +97,7 @@ def read_image(
 
 def _convert(picture: Image, channels: int, background: int) -> Image:
     """To mode L or RGB; `convert` alone would clip 16-bit greys and keep the colours under transparency."""
-    from PIL import Image as pillow
+    import PIL.Image
 
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture).astype(np.float64)
@@ -108,9 +108,9 @@ def _convert(picture: Image, channels: int, background: int) -> Image:
         if values.min() < 0 or values.max() > 65535:
             raise ValueError("grey values outside 0 … 65535")
         scaled = values * 255.0 if picture.mode == "F" else values / 257.0
-        picture = pillow.fromarray(np.rint(scaled).astype(np.uint8))
+        picture = PIL.Image.fromarray(np.rint(scaled).astype(np.uint8))
     elif picture.has_transparency_data:
         coloured = picture.convert("RGBA")
-        ground = pillow.new("RGBA", coloured.size, (background, background, background, 255))
-        picture = pillow.alpha_composite(ground, coloured)
+        ground = PIL.Image.new("RGBA", coloured.size, (background, background, background, 255))
+        picture = PIL.Image.alpha_composite(ground, coloured)
     return picture.convert("L" if channels == 1 else "RGB")

@@ -27,6 +27,8 @@ import numpy as np
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.exchange.atomic import write_atomically
 
+__all__ = ["FORMAT", "LARGEST_HEADER", "read_container", "write_atomically", "write_container"]
+
 FORMAT = 1
 LARGEST_HEADER = 100_000_000  # bytes, the limit of safetensors
 _DTYPES = {
