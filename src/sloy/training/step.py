@@ -17,7 +17,7 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Graph, Tensor, backprop, check
 from sloy.graph.spec import FLOATS, Shape, Spec
 from sloy.graph.threefry import make_key
-from sloy.layers.base import Parameter
+from sloy.layers.base import Parameter, State
 from sloy.losses import Loss
 from sloy.metrics import Metric
 from sloy.network import Built, Network
@@ -28,6 +28,7 @@ __all__ = [
     "KEY",
     "StepSpec",
     "evaluation_graph",
+    "gradient_graph",
     "inference_graph",
     "initial_variables",
     "slot_name",
@@ -113,14 +114,11 @@ def training_graph(spec: StepSpec, batch_size: int) -> Graph:
         raise InvalidArgument("a training graph needs an `optimizer`.")
     step = ops.input("step", (), "uint32")
     forward = _forward(spec, batch_size, training=True, step=step)
-    weights = ops.input("sample_weight", (batch_size,), spec.dtype)
-    total = ops.reduce_sum(weights)
     names = trained(spec, forward.built.parameters)
     parameters = [forward.built.parameters[name] for name in names]
-    loss = _weighted_mean(forward.losses, weights, total)
-    for parameter in parameters:
-        if parameter.regularizer is not None:
-            loss = loss + parameter.regularizer.penalty(parameter.tensor)
+    weights = ops.input("sample_weight", (batch_size,), spec.dtype)
+    total = ops.reduce_sum(weights)
+    loss = _objective(forward, weights, total)
     gradients = backprop(loss, [parameter.tensor for parameter in parameters])
     outputs = {"loss": loss, "weight": total, "gradient_norm": _norm(gradients, spec.dtype)}
     for metric, values in _metrics(spec, forward):
@@ -130,6 +128,24 @@ def training_graph(spec: StepSpec, batch_size: int) -> Graph:
     clipped = _clip(spec.optimizer, gradients)
     updates |= _descend(spec.optimizer, names, parameters, clipped, step, spec.dtype)
     return _checked(Graph.of(outputs, updates))
+
+
+def gradient_graph(spec: StepSpec, batch_size: int, *, training: bool) -> Graph:
+    """The gradient that a step descends, without the step.
+
+    Returns
+    -------
+    Graph
+        Inputs ``x``, ``y``, ``sample_weight``, in training ``step`` where there are random masks; outputs: name of
+        a trained parameter → the gradient by it, before clipping.
+    """
+    step = ops.input("step", (), "uint32")
+    forward = _forward(spec, batch_size, training=training, step=step)
+    names = trained(spec, forward.built.parameters)
+    weights = ops.input("sample_weight", (batch_size,), spec.dtype)
+    loss = _objective(forward, weights, ops.reduce_sum(weights))
+    wanted = [forward.built.parameters[name].tensor for name in names]
+    return _checked(Graph.of(dict(zip(names, backprop(loss, wanted), strict=True))))
 
 
 def evaluation_graph(spec: StepSpec, batch_size: int) -> Graph:
@@ -189,11 +205,12 @@ def initial_variables(
     -------
     dict of C-contiguous arrays of the computing dtype, and ``random/key`` uint32 (2,)
     """
-    variables = spec.network.initialize(seed, spec.dtype)
-    if parameters is not None:
-        variables = _given(variables, parameters)
-    built = _build(spec, 1, training=False)
-    for name in trained(spec, built.parameters):
+    variables = (
+        spec.network.initialize(seed, spec.dtype)
+        if parameters is None
+        else _given(spec, parameters)
+    )
+    for name in trained(spec, spec.network.parameters):
         slots = spec.optimizer.slots() if spec.optimizer else {}
         for slot, value in slots.items():
             variables[slot_name(slot, name)] = np.full_like(variables[name], value)
@@ -260,6 +277,13 @@ def _check_ending(loss: Loss, output: Tensor) -> None:
         )
 
 
+def _objective(forward: _Forward, weights: Tensor, total: Tensor) -> Tensor:
+    """What a step descends: the weighted mean of the losses and the penalties."""
+    loss = _weighted_mean(forward.losses, weights, total)
+    penalty = forward.built.penalty()
+    return loss if penalty is None else loss + penalty
+
+
 def _weighted_mean(values: Tensor, weights: Tensor, total: Tensor) -> Tensor:
     """Σ w_i v_i / Σ w_i, and 0 where all weights are 0."""
     return ops.reduce_sum(weights * values) / ops.where(ops.equal(total, 0.0), 1.0, total)
@@ -308,23 +332,19 @@ def _descend(
     return updates
 
 
-def _given(
-    initial: Mapping[str, np.ndarray], parameters: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Copies of given parameters, which must have the names and shapes of the initial ones."""
-    unknown, missing = sorted(parameters.keys() - initial), sorted(initial.keys() - parameters)
+def _given(spec: StepSpec, parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Copies of given parameters and states, which must have the network's names and shapes."""
+    kept: dict[str, Parameter | State] = {**spec.network.parameters, **spec.network.states}
+    unknown, missing = sorted(parameters.keys() - kept), sorted(kept.keys() - parameters)
     if unknown or missing:
         raise InvalidArgument(f"`parameters`: unknown {unknown}, missing {missing}.")
-    for name, value in parameters.items():
-        if np.shape(value) != initial[name].shape:
+    for name, variable in kept.items():
+        if np.shape(parameters[name]) != variable.tensor.shape:
             raise ShapeError(
-                f"parameter `{name}` has shape {np.shape(value)}; the network needs"
-                f" {initial[name].shape}."
+                f"parameter `{name}` has shape {np.shape(parameters[name])}; the network needs"
+                f" {variable.tensor.shape}."
             )
-    return {
-        name: np.array(parameters[name], dtype=value.dtype, order="C")
-        for name, value in initial.items()
-    }
+    return {name: np.array(parameters[name], dtype=spec.dtype, order="C") for name in kept}
 
 
 def _checked(graph: Graph) -> Graph:
