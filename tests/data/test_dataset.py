@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from sloy.data import Dataset
 from sloy.errors import InvalidArgument, ShapeError
 
-
 SPLIT_OF_SEED_7 = [
     57,
     143,
