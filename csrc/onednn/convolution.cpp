@@ -1,10 +1,11 @@
 // conv2d (cross-correlation) and its two gradients.
 // x, dx (N, H, W, C) · w, dw (KH, KW, C/groups, O) · bias, db (O,) · y, g (N, OH, OW, O), all dense.
 // oneDNN may want the weights in a layout of its own: they are reordered through scratch on each run.
-#include "onednn/convolution.h"
+#include "kernels/convolution_shape.h"
 
 #include <stdexcept>
 
+#include "kernels/winograd.h"
 #include "onednn/primitives.h"
 
 namespace sloy {
@@ -172,24 +173,27 @@ std::size_t bias_count(const Instruction& instruction) {
   return has(instruction, "has_bias") && get_int(instruction, "has_bias") != 0 ? 1 : 0;
 }
 
-std::unique_ptr<Kernel> make_conv2d(const Instruction& instruction, const Options&) {
+std::unique_ptr<Kernel> make_conv2d(const Instruction& instruction, const Options& options) {
   check_operands(instruction, 2 + bias_count(instruction), 1);
   const auto shape = shape_of(instruction, instruction.inputs[0].shape, instruction.inputs[1].shape,
                               instruction.outputs[0].shape);
+  if (auto kernel = make_winograd_convolution(shape, options)) return kernel;
   return std::make_unique<Convolution>(shape);
 }
 
-std::unique_ptr<Kernel> make_input_grad(const Instruction& instruction, const Options&) {
+std::unique_ptr<Kernel> make_input_grad(const Instruction& instruction, const Options& options) {
   check_operands(instruction, 2, 1);
   const auto shape = shape_of(instruction, instruction.outputs[0].shape,
                               instruction.inputs[1].shape, instruction.inputs[0].shape);
+  if (auto kernel = make_winograd_input_grad(shape, options)) return kernel;
   return std::make_unique<ConvolutionInputGrad>(shape);
 }
 
-std::unique_ptr<Kernel> make_weight_grad(const Instruction& instruction, const Options&) {
+std::unique_ptr<Kernel> make_weight_grad(const Instruction& instruction, const Options& options) {
   check_operands(instruction, 2, 1 + bias_count(instruction));
   const auto shape = shape_of(instruction, instruction.inputs[0].shape,
                               instruction.outputs[0].shape, instruction.inputs[1].shape);
+  if (auto kernel = make_winograd_weight_grad(shape, options)) return kernel;
   return std::make_unique<ConvolutionWeightGrad>(shape);
 }
 

@@ -1,0 +1,103 @@
+// The inner loops of our own matrix products: a block of c stays in registers over the whole depth.
+#pragma once
+
+#include "kernels/simd/vector.h"
+
+namespace sloy::SLOY_ISA {
+
+using Index = std::int64_t;
+
+// An operand whose element (i, k) lies at base + i * row + k * step.
+struct Left {
+  const float* base;
+  Index row, step;
+};
+
+// A strip of right-hand columns: element (k, j) at base + k * step + j.
+struct Right {
+  const float* base;
+  Index step;
+};
+
+// c (rows, vectors · lanes), `stride` floats from row to row; add: c += a·b, else c = a·b.
+template <int rows, int vectors>
+inline void multiply_block(float* c, Index stride, Left a, Right b, Index depth, bool add) {
+  Float sum[rows][vectors] = {};
+  const float* column = a.base;
+  const float* line = b.base;
+  for (Index k = 0; k < depth; ++k, column += a.step, line += b.step) {
+    Float right[vectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) right[v] = load<Float>(line + v * lanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) {
+      const Float left = splat<Float>(column[r * a.row]);
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) sum[r][v] += left * right[v];
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) {
+      float* at = c + r * stride + v * lanes;
+      store<Float>(at, add ? load<Float>(at) + sum[r][v] : sum[r][v]);
+    }
+  }
+}
+
+// Any number of rows, in blocks of at most six and nearly equal.
+template <int vectors>
+inline void multiply_strip(float* c, Index stride, Left a, Index rows, Right b, Index depth,
+                           bool add) {
+  constexpr Index most = 6;  // 6 × 2 sums, 2 right and 1 left: 15 of AVX2's 16 registers
+  const Index blocks = (rows + most - 1) / most;
+  for (Index block = 0; block < blocks; ++block) {
+    const Index begin = rows * block / blocks;
+    const Left part{a.base + begin * a.row, a.row, a.step};
+    float* to = c + begin * stride;
+    switch (rows * (block + 1) / blocks - begin) {
+      case 6:
+        multiply_block<6, vectors>(to, stride, part, b, depth, add);
+        break;
+      case 5:
+        multiply_block<5, vectors>(to, stride, part, b, depth, add);
+        break;
+      case 4:
+        multiply_block<4, vectors>(to, stride, part, b, depth, add);
+        break;
+      case 3:
+        multiply_block<3, vectors>(to, stride, part, b, depth, add);
+        break;
+      case 2:
+        multiply_block<2, vectors>(to, stride, part, b, depth, add);
+        break;
+      default:
+        multiply_block<1, vectors>(to, stride, part, b, depth, add);
+    }
+  }
+}
+
+// The right-hand operand in panels of two vectors, the last perhaps of one: element (k, j) of a panel
+// that begins at column p lies at p * depth + k * width + (j - p).
+inline constexpr Index panel = 2 * lanes;
+
+inline Index panel_width(Index begin, Index columns) {
+  return columns - begin < panel ? columns - begin : panel;
+}
+
+// c (rows, columns) (+)= a (rows, depth) · b (depth, columns) in panels; columns a multiple of lanes.
+inline void multiply_panels(float* c, Index stride, Left a, Index rows, const float* b,
+                            Index columns, Index depth, bool add) {
+  for (Index begin = 0; begin < columns; begin += panel) {
+    const Index width = panel_width(begin, columns);
+    const Right right{b + begin * depth, width};
+    if (width == panel) {
+      multiply_strip<2>(c + begin, stride, a, rows, right, depth, add);
+    } else {
+      multiply_strip<1>(c + begin, stride, a, rows, right, depth, add);
+    }
+  }
+}
+
+}  // namespace sloy::SLOY_ISA

@@ -1,0 +1,160 @@
+#include "kernels/winograd.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "core/parallel.h"
+#include "kernels/pick_isa.h"
+#include "kernels/simd/winograd.h"
+
+namespace sloy {
+namespace {
+
+constexpr std::int64_t largest_weights = 256 * 1024;  // floats transformed: 1 MiB, read for each block
+constexpr std::int64_t channel_unit = 16;
+
+bool suits(const ConvolutionShape& s) {
+  const auto within = [](std::int64_t padding) { return padding >= 0 && padding <= 2; };
+  return s.kh == 3 && s.kw == 3 && s.stride[0] == 1 && s.stride[1] == 1 && s.dilation[0] == 1 &&
+         s.dilation[1] == 1 && s.groups == 1 && s.c % channel_unit == 0 && s.o % channel_unit == 0 &&
+         s.n * s.oh * s.ow >= 64 && s.oh >= 2 && s.ow >= 2 && 16 * s.c * s.o <= largest_weights &&
+         std::all_of(s.padding.begin(), s.padding.end(), within) &&
+         std::string_view(simd::table().name) != "baseline";  // no fused multiply-add there
+}
+
+Activation activation_from(std::string_view name) {
+  return name == "relu"      ? Activation::relu
+         : name == "tanh"    ? Activation::tanh
+         : name == "sigmoid" ? Activation::sigmoid
+                             : Activation::none;
+}
+
+WinogradShape forward_shape(const ConvolutionShape& s) {
+  return {s.n, s.h, s.w, s.c, s.oh, s.ow, s.o, s.padding[0], s.padding[2]};
+}
+
+// dx is the convolution of g with the turned weights, padded by what the window reaches beyond.
+WinogradShape input_grad_shape(const ConvolutionShape& s) {
+  return {s.n, s.oh, s.ow, s.o, s.h, s.w, s.c, 2 - s.padding[0], 2 - s.padding[2]};
+}
+
+std::size_t bytes(std::int64_t floats) { return static_cast<std::size_t>(floats) * sizeof(float); }
+
+// Scratch: transformed weights, then each thread's working memory.
+class WinogradForward final : public Kernel {
+ public:
+  WinogradForward(const WinogradShape& shape, bool turned, bool bias, Activation activation,
+                  const Options& options)
+      : shape_(shape),
+        turned_(turned),
+        bias_(bias),
+        activation_(activation),
+        threads_(options.threads),
+        kernels_(SLOY_PICK_ISA(winograd_kernels)()) {}
+
+  std::size_t scratch_bytes() const override {
+    return bytes(shape_.weight_floats() + threads_ * shape_.work_floats());
+  }
+  void bind(const Addresses& addresses) override { addresses_ = addresses; }
+
+  void run() override {
+    const auto* x = static_cast<const float*>(addresses_.inputs[0]);
+    const auto* w = static_cast<const float*>(addresses_.inputs[1]);
+    const auto* bias = bias_ ? static_cast<const float*>(addresses_.inputs[2]) : nullptr;
+    auto* y = static_cast<float*>(addresses_.outputs[0]);
+    auto* u = static_cast<float*>(addresses_.scratch);
+    float* work = u + shape_.weight_floats();
+    (turned_ ? kernels_.transform_turned_weights : kernels_.transform_weights)(u, w, shape_);
+    parallel_for(threads_, shape_.tiles(), 16, shape_.block(), [&](int thread, Range tiles) {
+      kernels_.forward(y, x, u, bias, activation_, work + thread * shape_.work_floats(), shape_,
+                       tiles.begin, tiles.end);
+    });
+  }
+
+ private:
+  WinogradShape shape_;
+  bool turned_, bias_;
+  Activation activation_;
+  int threads_;
+  WinogradKernels kernels_;
+  Addresses addresses_;
+};
+
+// Scratch, per thread: du (16, C, O), db (O,), working memory. The parts are summed in thread order.
+class WinogradWeightGrad final : public Kernel {
+ public:
+  WinogradWeightGrad(const WinogradShape& shape, bool bias, const Options& options)
+      : shape_(shape),
+        bias_(bias),
+        threads_(options.threads),
+        kernels_(SLOY_PICK_ISA(winograd_kernels)()) {}
+
+  std::size_t scratch_bytes() const override { return bytes(threads_ * part_floats()); }
+  void bind(const Addresses& addresses) override { addresses_ = addresses; }
+
+  void run() override {
+    const auto* x = static_cast<const float*>(addresses_.inputs[0]);
+    const auto* g = static_cast<const float*>(addresses_.inputs[1]);
+    auto* dw = static_cast<float*>(addresses_.outputs[0]);
+    auto* parts = static_cast<float*>(addresses_.scratch);
+#pragma omp parallel num_threads(threads_)
+    {
+      const int thread = omp_get_thread_num();
+      float* du = parts + thread * part_floats();
+      float* db = du + shape_.weight_floats();
+      const Range tiles = part_of(shape_.tiles(), threads_, thread, shape_.block());
+      kernels_.weight_grad(du, bias_ ? db : nullptr, x, g, db + shape_.o, shape_, tiles.begin,
+                           tiles.end);
+#pragma omp barrier
+      const Range channels = part_of(shape_.c, threads_, thread);
+      kernels_.finish_weight_grad(dw, parts, threads_, part_floats(), shape_, channels.begin,
+                                  channels.end);
+    }
+    if (bias_) sum_bias(static_cast<float*>(addresses_.outputs[1]), parts + shape_.weight_floats());
+  }
+
+ private:
+  std::int64_t part_floats() const {
+    return shape_.weight_floats() + shape_.o + shape_.work_floats();
+  }
+
+  void sum_bias(float* db, const float* parts) const {
+    for (std::int64_t o = 0; o < shape_.o; ++o) {
+      float sum = 0.0f;
+      for (int thread = 0; thread < threads_; ++thread) sum += parts[thread * part_floats() + o];
+      db[o] = sum;
+    }
+  }
+
+  WinogradShape shape_;
+  bool bias_;
+  int threads_;
+  WinogradKernels kernels_;
+  Addresses addresses_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_winograd_convolution(const ConvolutionShape& s,
+                                                  const Options& options) {
+  if (!suits(s)) return nullptr;
+  return std::make_unique<WinogradForward>(forward_shape(s), false, s.bias,
+                                           activation_from(s.activation), options);
+}
+
+std::unique_ptr<Kernel> make_winograd_input_grad(const ConvolutionShape& s,
+                                                 const Options& options) {
+  if (!suits(s)) return nullptr;
+  return std::make_unique<WinogradForward>(input_grad_shape(s), true, false, Activation::none,
+                                           options);
+}
+
+std::unique_ptr<Kernel> make_winograd_weight_grad(const ConvolutionShape& s,
+                                                  const Options& options) {
+  if (!suits(s)) return nullptr;
+  return std::make_unique<WinogradWeightGrad>(forward_shape(s), s.bias, options);
+}
+
+}  // namespace sloy

@@ -1,0 +1,17 @@
+// Kernels for 3 × 3 convolutions with stride 1 that beat the direct method.
+#pragma once
+
+#include <memory>
+
+#include "core/kernel.h"
+#include "kernels/convolution_shape.h"
+
+namespace sloy {
+
+// Null where the direct method is to be taken: other kernels and strides, groups, few or odd channels,
+// weights that outgrow the cache.
+std::unique_ptr<Kernel> make_winograd_convolution(const ConvolutionShape&, const Options&);
+std::unique_ptr<Kernel> make_winograd_input_grad(const ConvolutionShape&, const Options&);
+std::unique_ptr<Kernel> make_winograd_weight_grad(const ConvolutionShape&, const Options&);
+
+}  // namespace sloy
