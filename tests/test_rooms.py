@@ -1,0 +1,167 @@
+"""The table of rooms in docs/architecture.md, enforced: who imports whom, and what `import sloy` loads."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sloy
+
+PACKAGE = Path(sloy.__file__).parent
+REPOSITORY = Path(__file__).parents[1]
+FOR_ALL = {"errors", "arguments"}
+THIRD_PARTY = {"numpy"}  # what every room but `errors` may import; more of it:
+MORE_THIRD_PARTY = {
+    "data": {"PIL"},
+    "inspection": {"matplotlib"},
+    "training": {"rich"},
+    "cli": {"rich"},
+}
+LAZY = ("matplotlib", "sklearn", "scipy", "jax", "rich", "PIL", "torch")
+ENGINES = {"native", "reference", "jax"}
+
+
+def table() -> dict[str, set[str]]:
+    """Room → the rooms it may import, from the first table of docs/architecture.md."""
+    rooms: dict[str, set[str]] = {}
+    text = (REPOSITORY / "docs/architecture.md").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        if not (row := re.match(r"\| `sloy/(.+?)` \|.*\| ([^|]+) \|$", line)):
+            continue
+        braces = re.fullmatch(r"\{(.+)\}\.py", row[1])
+        names = braces[1].split(",") if braces else [row[1].removesuffix(".py").removesuffix("/")]
+        above = set(rooms) if "all above" in row[2] else set()
+        allowed = above | set(re.findall(r"`(\w+)`", row[2]))
+        rooms |= {name: allowed | (set(names) if braces else set()) for name in names}
+    return rooms
+
+
+ROOMS = table()
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(file: Path) -> str:
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Dotted names of what a file imports at run time; imports for type checkers do not count."""
+    waiting: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting += node.orelse
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, (
+                f"{file}:{node.lineno}: a relative import hides the room it names"
+            )
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        else:
+            waiting += ast.iter_child_nodes(node)
+
+
+def identify(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
+
+
+def test_the_table_was_read() -> None:
+    assert {"errors", "graph", "engines", "layers", "training", "cli"} <= set(ROOMS)
+    assert "graph" in ROOMS["engines"]
+    assert "graph" in ROOMS["cli"]
+    assert "training" not in ROOMS["graph"]
+
+
+def test_every_room_is_in_the_table() -> None:
+    there = {room_of(file) for file in FILES} - {"__init__"}
+    assert there <= set(ROOMS), "missing in docs/architecture.md"
+
+
+@pytest.mark.parametrize("file", FILES, ids=identify)
+def test_imports_go_one_way(file: Path) -> None:
+    room = room_of(file)
+    if room == "__init__":  # the front door opens every room
+        return
+    assert room in ROOMS, "missing in docs/architecture.md"
+    allowed = ROOMS[room] | {room} | (FOR_ALL if room != "errors" else set())
+    packages = THIRD_PARTY | MORE_THIRD_PARTY.get(room, set()) if room != "errors" else set()
+    for name in imports(file):
+        package, _, rest = name.partition(".")
+        if package == "sloy":
+            target = rest.split(".")[0] or "sloy"
+            if target == "_native":
+                assert room == "engines", f"{name}: only `engines` knows the extension"
+            else:
+                assert target in allowed, f"`{room}` imports {name}; allowed are {sorted(allowed)}"
+        elif package not in sys.stdlib_module_names:
+            assert package in packages, f"`{room}` imports {name}; allowed are {sorted(packages)}"
+
+
+def compared_strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every string constant in a comparison or a `case`, with its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare | ast.MatchValue):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    yield part.lineno, part.value
+
+
+def test_the_search_for_comparisons_finds_them() -> None:
+    code = "if engine.name == 'native': pass\nif name in ('jax',): pass\nmatch n:\n case 'reference': pass"
+    assert {text for _, text in compared_strings(ast.parse(code))} == ENGINES
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if room_of(f) != "engines"], ids=identify)
+def test_nobody_else_asks_an_engines_name(file: Path) -> None:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    found = [f"{file.name}:{line}" for line, text in compared_strings(tree) if text in ENGINES]
+    assert not found, "compares an engine's name"
+
+
+def test_environment_names_are_few_and_read_in_one_file() -> None:
+    found: dict[str, set[str]] = {}
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and re.fullmatch(r"SLOY_[A-Z_]+", str(node.value)):
+                found.setdefault(str(node.value), set()).add(identify(file))
+    assert len(found) <= 3
+    assert len(set().union(*found.values())) <= 1, found
+
+
+def test_only_the_binding_knows_python() -> None:
+    sources = [*(REPOSITORY / "csrc").rglob("*.cpp"), *(REPOSITORY / "csrc").rglob("*.h")]
+    knows = {
+        source.relative_to(REPOSITORY).as_posix()
+        for source in sources
+        if re.search(r"#include\s*[<\"](nanobind/|Python\.h)", source.read_text(encoding="utf-8"))
+    }
+    assert knows == {"csrc/bind/module.cpp"}
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_import_sloy_loads_nothing_heavy() -> None:
+    loaded = run(
+        "import sys, sloy; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    ).split()
+    assert "numpy" in loaded
+    assert not set(loaded) & set(LAZY)
+
+
+def test_import_sloy_is_quick() -> None:
+    """At most 0.2 s beyond NumPy's own import, the best of three tries."""
+    code = (
+        "import time; start = time.perf_counter(); import numpy; middle = time.perf_counter(); import sloy;"
+        "print(time.perf_counter() - middle)"
+    )
+    assert min(float(run(code)) for _ in range(3)) < 0.2
