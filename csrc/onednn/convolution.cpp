@@ -77,6 +77,9 @@ class Convolution final : public onednn::PrimitiveKernel {
                                        {DNNL_ARG_WEIGHTS, weights, place},
                                        {DNNL_ARG_DST, d.y, onednn::output(0)}};
     if (shape.bias) arguments.push_back({DNNL_ARG_BIAS, d.bias, onednn::input(2)});
+    for (const auto& extra : onednn::epilogue_arguments(shape.activation, 4)) {
+      arguments.push_back(extra);
+    }
     add(dnnl::convolution_forward(forward), arguments, forward.scratchpad_desc());
   }
 };

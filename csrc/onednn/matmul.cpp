@@ -60,6 +60,9 @@ class Matmul final : public onednn::PrimitiveKernel {
                                                {DNNL_ARG_WEIGHTS, b, onednn::input(1)},
                                                {DNNL_ARG_DST, y, onednn::output(0)}};
     if (shape.bias) arguments.push_back({DNNL_ARG_BIAS, bias, onednn::input(2)});
+    for (const auto& extra : onednn::epilogue_arguments(shape.activation, 2)) {
+      arguments.push_back(extra);
+    }
     add(dnnl::matmul(description), arguments, description.scratchpad_desc());
   }
 };

@@ -30,15 +30,23 @@ dnnl::memory::desc any_layout(const dnnl::memory::dims& dims) {
 dnnl::primitive_attr attributes_for(std::string_view activation) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  if (!activation.empty()) {
-    const auto algorithm = activation == "relu"   ? dnnl::algorithm::eltwise_relu
-                           : activation == "tanh" ? dnnl::algorithm::eltwise_tanh
-                                                  : dnnl::algorithm::eltwise_logistic;
-    dnnl::post_ops epilogue;
-    epilogue.append_eltwise(algorithm, 0.0f, 0.0f);
-    attributes.set_post_ops(epilogue);
+  if (activation.empty()) return attributes;
+  dnnl::post_ops epilogue;
+  if (activation == "relu") {
+    epilogue.append_prelu(0);  // one slope for all
+  } else {
+    epilogue.append_eltwise(
+        activation == "tanh" ? dnnl::algorithm::eltwise_tanh : dnnl::algorithm::eltwise_logistic, 0.0f,
+        0.0f);
   }
+  attributes.set_post_ops(epilogue);
   return attributes;
+}
+
+std::vector<Argument> epilogue_arguments(std::string_view activation, std::size_t axes) {
+  if (activation != "relu") return {};
+  return {{DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_WEIGHTS, dense(dnnl::memory::dims(axes, 1)),
+           {Location::Kind::zero, 0}}};
 }
 
 std::string activation_of(const Instruction& instruction) {
@@ -74,12 +82,15 @@ void PrimitiveKernel::add_reorder(const dnnl::memory::desc& from, Location from_
 }
 
 void PrimitiveKernel::bind(const Addresses& addresses) {
+  alignas(64) static float zeros[16] = {};
   const auto address_of = [&addresses](Location place) -> void* {
     switch (place.kind) {
       case Location::Kind::input:
         return const_cast<void*>(addresses.inputs[place.index]);
       case Location::Kind::output:
         return addresses.outputs[place.index];
+      case Location::Kind::zero:
+        return zeros;
       default:
         return static_cast<std::byte*>(addresses.scratch) + place.index;
     }

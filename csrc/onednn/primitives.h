@@ -20,7 +20,9 @@ dnnl::stream& cpu_stream();
 dnnl::memory::desc dense(const dnnl::memory::dims& dims);  // row-major float32
 dnnl::memory::desc any_layout(const dnnl::memory::dims& dims);
 
-// Attributes with the scratchpad in our hands and, optionally, bias-then-activation as the epilogue.
+// Attributes with the scratchpad in our hands and, optionally, an activation as the epilogue. A ReLU is
+// a PReLU of slope 0: oneDNN's own ReLU turns NaN into 0, and a diverged network would look sound.
+// (The price: 0 for negative values is -0, and -infinity becomes NaN.)
 dnnl::primitive_attr attributes_for(std::string_view activation);
 
 // "" when the instruction has no activation; throws std::invalid_argument when it is none of ours.
@@ -42,7 +44,7 @@ class ScratchLayout {
 
 // Where an argument of a primitive lives.
 struct Location {
-  enum class Kind { input, output, scratch } kind;
+  enum class Kind { input, output, scratch, zero } kind;
   std::size_t index;  // of the operand, or the offset within scratch
 };
 inline Location input(std::size_t index) { return {Location::Kind::input, index}; }
@@ -53,6 +55,9 @@ struct Argument {
   dnnl::memory::desc desc;
   Location place;
 };
+
+// What the epilogue of `attributes_for(activation)` reads; `axes` of the primitive's output.
+std::vector<Argument> epilogue_arguments(std::string_view activation, std::size_t axes);
 
 // A kernel that runs oneDNN primitives one after another. oneDNN fixes a primitive's threads from the
 // OpenMP setting when it is created: create kernels inside a TeamSize (core/program.h). Memory objects and argument maps exist once:
