@@ -1,5 +1,5 @@
-// The Python module `sloy._native`: the only file that knows nanobind. Few and wide calls; Python has
-// checked names, shapes and dtypes before (engines/native).
+// The Python module `sloy._native`: the only file that knows nanobind. Few and wide calls; Python
+// has checked names, shapes and dtypes before (engines/native).
 #include <dnnl.hpp>
 
 #include <nanobind/nanobind.h>
@@ -133,7 +133,8 @@ std::size_t row_bytes(const AnyReadOnlyArray& array) {
 }
 
 // Returns (outcome, steps, error).
-nb::tuple run_batches(nb::handle full, nb::handle last, const std::vector<AnyReadOnlyArray>& columns,
+nb::tuple run_batches(nb::handle full, nb::handle last,
+                      const std::vector<AnyReadOnlyArray>& columns,
                       const std::vector<AnyReadOnlyArray>& step_inputs, const nb::list& records,
                       const Order& order, std::int64_t batch_size, double poll_seconds,
                       const nb::object& poll) {
@@ -209,8 +210,9 @@ NB_MODULE(_native, module) {
   module.def("kernel_names", &kernel_names, "Ops that have a kernel.");
   module.def("available_isas", &sloy::simd::available_isas,
              "Instruction sets of this build that this machine runs, widest first.");
-  module.def("force_isa", &sloy::simd::force_isa, "name"_a,
-             "Take this instruction set for programs made from now on (tests; \"\" for the widest).");
+  module.def(
+      "force_isa", &sloy::simd::force_isa, "name"_a,
+      "Take this instruction set for programs made from now on (tests; \"\" for the widest).");
   module.def("onednn_version", [] {
     const dnnl_version_t* version = dnnl_version();
     return std::to_string(version->major) + "." + std::to_string(version->minor) + "." +

@@ -22,7 +22,8 @@ struct StepInput {
 
 struct BatchProgram {
   Program* program = nullptr;
-  std::vector<std::size_t> column_places, step_places, output_places;  // in the order of the lists below
+  std::vector<std::size_t> column_places, step_places,
+      output_places;  // in the order of the lists below
 };
 
 // Where an output's values go, step after step, one behind the other.
@@ -47,8 +48,9 @@ struct EpochResult {
   std::int64_t steps = 0;  // done, with their updates
 };
 
-// `poll(steps)` is called about every `poll_seconds`, between steps and, in long steps, before the step's
-// first write; when it returns true the run ends there. All arguments have been checked by the caller.
+// `poll(steps)` is called about every `poll_seconds`, between steps and, in long steps, before the
+// step's first write; when it returns true the run ends there. All arguments have been checked by
+// the caller.
 EpochResult run_epoch(const Epoch& epoch, double poll_seconds,
                       const std::function<bool(std::int64_t)>& poll);
 

@@ -1,4 +1,5 @@
-// The contract between the program (core/program.cpp) and the kernels (kernels/*.cpp, onednn/*.cpp).
+// The contract between the program (core/program.cpp) and the kernels (kernels/*.cpp,
+// onednn/*.cpp).
 #pragma once
 
 #include <cstddef>
@@ -31,8 +32,8 @@ struct TensorSpec {
 };
 
 // What Python may attach to an instruction.
-using Attribute = std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>,
-                               std::vector<double>>;
+using Attribute =
+    std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>>;
 using Attributes = std::map<std::string, Attribute, std::less<>>;
 
 // One step of a program: which kernel, on tensors of which shapes. Dense row-major tensors only.
@@ -54,7 +55,8 @@ bool has(const Instruction& instruction, std::string_view name);
 struct Addresses {
   std::vector<const void*> inputs;
   std::vector<void*> outputs;
-  void* scratch = nullptr;  // shared by all kernels, at least scratch_bytes() long, contents not kept
+  void* scratch =
+      nullptr;  // shared by all kernels, at least scratch_bytes() long, contents not kept
 };
 
 // A kernel is created once per instruction (all checks and all allocation there, errors as
@@ -77,8 +79,8 @@ struct Options {
 
 using KernelFactory = std::unique_ptr<Kernel> (*)(const Instruction&, const Options&);
 
-// The table from op name to kernel; filled by register_all_kernels() (core/registry.cpp), which calls
-// one `void register_<family>_kernels(Registry&)` per family.
+// The table from op name to kernel; filled by register_all_kernels() (core/registry.cpp), which
+// calls one `void register_<family>_kernels(Registry&)` per family.
 using Registry = std::map<std::string, KernelFactory, std::less<>>;
 
 }  // namespace sloy

@@ -21,8 +21,8 @@ inline Range part_of(std::int64_t size, int parts, int index, std::int64_t unit 
   return {std::min(begin, size), std::min(end, size)};
 }
 
-// Runs body(thread, Range) for a fixed partition of [0, size). Work below `serial_below` units stays on
-// the calling thread, because a barrier would cost more than the work.
+// Runs body(thread, Range) for a fixed partition of [0, size). Work below `serial_below` units
+// stays on the calling thread, because a barrier would cost more than the work.
 template <class Body>
 void parallel_for(int threads, std::int64_t size, std::int64_t serial_below, std::int64_t unit,
                   Body&& body) {

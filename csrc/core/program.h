@@ -27,7 +27,8 @@ class Arena {
   std::unique_ptr<std::byte, Free> memory_;
 };
 
-// Where a tensor lives: at an offset of the arena, or at an address outside that the caller keeps alive.
+// Where a tensor lives: at an offset of the arena, or at an address outside that the caller keeps
+// alive.
 struct Place {
   void* address = nullptr;
   std::size_t offset = 0;
@@ -40,7 +41,8 @@ struct Step {
 };
 
 // Instructions [0, first_write) write into the arena only; then every guard scalar must be finite;
-// instructions [first_write, end) write variables. So a stopped run leaves every variable as it was.
+// instructions [first_write, end) write variables. So a stopped run leaves every variable as it
+// was.
 struct ProgramSpec {
   std::vector<Place> places;
   std::vector<Step> steps;
@@ -55,7 +57,8 @@ class Program {
   // Creates and binds every kernel; errors as std::invalid_argument.
   explicit Program(ProgramSpec spec);
 
-  // `interrupted` (may be empty) is asked between the instructions of long runs, before the first write.
+  // `interrupted` (may be empty) is asked between the instructions of long runs, before the first
+  // write.
   Outcome run(const std::function<bool()>& interrupted);
 
   void* address(std::size_t place) const;

@@ -1,8 +1,8 @@
-// elementwise: a whole expression of elementwise ops in one pass over blocks that stay in the L1 cache.
-// Operands are read where they lie: dense ones directly, broadcast ones through a tile or a register.
-// Attributes: `shape`, the common shape; `strides`, for each input one stride per axis in elements (0 where
-// it is repeated); `program` and `results` (expression.h). Outputs are dense and may share the
-// memory of a dense input of the same dtype.
+// elementwise: a whole expression of elementwise ops in one pass over blocks that stay in the L1
+// cache. Operands are read where they lie: dense ones directly, broadcast ones through a tile or a
+// register. Attributes: `shape`, the common shape; `strides`, for each input one stride per axis in
+// elements (0 where it is repeated); `program` and `results` (expression.h). Outputs are dense and
+// may share the memory of a dense input of the same dtype.
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
@@ -16,18 +16,18 @@ namespace {
 
 using simd::Opcode;
 
-constexpr std::int64_t block = 512;         // elements of a register
-constexpr std::int64_t widest = 16;         // lanes of the widest instruction set
-constexpr std::int64_t longest_tile = 4096;  // elements
+constexpr std::int64_t block = 512;            // elements of a register
+constexpr std::int64_t widest = 16;            // lanes of the widest instruction set
+constexpr std::int64_t longest_tile = 4096;    // elements
 constexpr std::int64_t parallel_cost = 65536;  // simple operations below which one thread is faster
 
 enum class Access : std::uint8_t { dense, uniform, tile, expand };
 
 struct Input {
   Access access = Access::dense;
-  std::size_t size = 4;           // bytes per element
+  std::size_t size = 4;               // bytes per element
   std::vector<std::int64_t> strides;  // over the collapsed shape
-  std::int64_t period = 0;        // of a tile
+  std::int64_t period = 0;            // of a tile
   const char* address = nullptr;
   std::uint32_t* tile = nullptr;
 };
@@ -37,7 +37,8 @@ struct Output {
   char* address = nullptr;
 };
 
-// A step reads and writes slots: addresses that are fixed (registers, uniform values) or move with the block.
+// A step reads and writes slots: addresses that are fixed (registers, uniform values) or move with
+// the block.
 struct BlockStep {
   simd::Loop loop = nullptr;  // none: expand input `in[0]` into the slot `out`
   int out = 0;
@@ -112,7 +113,8 @@ class Elementwise final : public Kernel {
       inputs_.push_back(describe(instruction.inputs[i], all[i]));
     }
     for (const TensorSpec& spec : instruction.outputs) {
-      if (spec.elements() != size_) throw std::invalid_argument("elementwise: output of other size");
+      if (spec.elements() != size_)
+        throw std::invalid_argument("elementwise: output of other size");
       outputs_.push_back({size_of(spec.dtype), nullptr});
     }
   }
@@ -129,7 +131,7 @@ class Elementwise final : public Kernel {
       throw std::invalid_argument("elementwise: an input is smaller than its strides reach");
     }
     const std::size_t rank = shape_.size();
-    const bool dense = size_ <= 1 || (rank == 1 && strides[0] == 1);
+    const bool dense = size_ <= 1 || strides == dense_strides(shape_);
     if (dense) {
       input.access = Access::dense;
     } else if (std::all_of(strides.begin(), strides.end(), [](auto s) { return s == 0; })) {
@@ -157,7 +159,8 @@ class Elementwise final : public Kernel {
       for (std::size_t i = 0; i < inputs_.size(); ++i) {
         if (inputs_[i].address != outputs_[o].address) continue;
         if (inputs_[i].access != Access::dense || inputs_[i].size != outputs_[o].size) {
-          throw std::invalid_argument("elementwise: an output shares the memory of a broadcast input");
+          throw std::invalid_argument(
+              "elementwise: an output shares the memory of a broadcast input");
         }
         for (std::size_t v = 0; v < expression_.values.size(); ++v) {
           const Value& value = expression_.values[v];
@@ -194,7 +197,8 @@ class Elementwise final : public Kernel {
         last_use[static_cast<std::size_t>(value.operand[k])] = v;
       }
     }
-    for (const int result : expression_.results) last_use[static_cast<std::size_t>(result)] = values;
+    for (const int result : expression_.results)
+      last_use[static_cast<std::size_t>(result)] = values;
 
     steps_.clear();
     prologue_.clear();
@@ -214,23 +218,25 @@ class Elementwise final : public Kernel {
         if (std::find(free.begin(), free.end(), r) == free.end()) free.push_back(r);
       }
     };
-    const auto place = [&](int value) {  // the slot of an operand, made ready where it needs a register
-      int& s = slot[static_cast<std::size_t>(value)];
-      const Value& v = expression_.values[static_cast<std::size_t>(value)];
-      if (s >= 0) return s;
-      if (v.uniform) return s = uniform_slot(value);
-      const Input& input = inputs_[static_cast<std::size_t>(value)];  // only inputs have no slot yet
-      if (input.access == Access::expand) {
-        s = take();
-        steps_.push_back({nullptr, s, {value, 0, 0}});
-      } else if (input.access == Access::dense && input.size == 1) {
-        s = take();
-        steps_.push_back({loop_of(Opcode::load_u8, 0), s, {input_slot(value), 0, 0}});
-      } else {
-        s = input_slot(value);
-      }
-      return s;
-    };
+    const auto place =
+        [&](int value) {  // the slot of an operand, made ready where it needs a register
+          int& s = slot[static_cast<std::size_t>(value)];
+          const Value& v = expression_.values[static_cast<std::size_t>(value)];
+          if (s >= 0) return s;
+          if (v.uniform) return s = uniform_slot(value);
+          const Input& input =
+              inputs_[static_cast<std::size_t>(value)];  // only inputs have no slot yet
+          if (input.access == Access::expand) {
+            s = take();
+            steps_.push_back({nullptr, s, {value, 0, 0}});
+          } else if (input.access == Access::dense && input.size == 1) {
+            s = take();
+            steps_.push_back({loop_of(Opcode::load_u8, 0), s, {input_slot(value), 0, 0}});
+          } else {
+            s = input_slot(value);
+          }
+          return s;
+        };
     for (int v = 0; v < values; ++v) {
       const Value& value = expression_.values[static_cast<std::size_t>(v)];
       if (value.kind != Value::Kind::computed) continue;
@@ -238,7 +244,8 @@ class Elementwise final : public Kernel {
       int uniform = 0;
       for (int k = 0; k < value.operands; ++k) {
         step.in[k] = place(value.operand[k]);
-        if (expression_.values[static_cast<std::size_t>(value.operand[k])].uniform) uniform |= 1 << k;
+        if (expression_.values[static_cast<std::size_t>(value.operand[k])].uniform)
+          uniform |= 1 << k;
       }
       if (value.uniform) {
         step.loop = loop_of(value.opcode, 0);
@@ -298,7 +305,8 @@ class Elementwise final : public Kernel {
     for (const BlockStep& step : prologue_) {
       const int first = uniform_slot(0);
       const void* in[3] = {uniform_address(step.in[0] - first), nullptr, nullptr};
-      for (int k = 1; k < 3 && step.in[k] >= first; ++k) in[k] = uniform_address(step.in[k] - first);
+      for (int k = 1; k < 3 && step.in[k] >= first; ++k)
+        in[k] = uniform_address(step.in[k] - first);
       step.loop(uniform_address(step.out - first), in, widest);
     }
   }
@@ -306,9 +314,11 @@ class Elementwise final : public Kernel {
   void fill_tile(const Input& input) const {
     const std::int64_t length = tile_length(input);
     for (std::int64_t i = 0; i < std::min(input.period, length); ++i) {
-      input.tile[i] = word_at(input.address + i * static_cast<std::int64_t>(input.size), input.size);
+      input.tile[i] =
+          word_at(input.address + i * static_cast<std::int64_t>(input.size), input.size);
     }
-    for (std::int64_t i = input.period; i < length; ++i) input.tile[i] = input.tile[i - input.period];
+    for (std::int64_t i = input.period; i < length; ++i)
+      input.tile[i] = input.tile[i - input.period];
   }
 
   void run_range(int thread, Range range) const {
@@ -317,7 +327,8 @@ class Elementwise final : public Kernel {
     void* slots[max_slots];
     for (int v = 0; v < count(expression_.values); ++v) slots[uniform_slot(v)] = uniform_address(v);
     for (int r = 0; r < registers_; ++r) slots[register_slot(r)] = own + r * block;
-    const std::int64_t whole = range.begin + (range.end - range.begin) / table_.lanes * table_.lanes;
+    const std::int64_t whole =
+        range.begin + (range.end - range.begin) / table_.lanes * table_.lanes;
     for (std::int64_t begin = range.begin; begin < whole; begin += block) {
       for (int i = 0; i < count(inputs_); ++i) slots[i] = input_at(i, begin);
       for (int o = 0; o < count(outputs_); ++o) slots[output_slot(o)] = output_at(o, begin);
@@ -337,7 +348,8 @@ class Elementwise final : public Kernel {
     return output.address + begin * static_cast<std::int64_t>(output.size);
   }
 
-  // The last elements, fewer than a vector: dense operands go through staging so that whole vectors are safe.
+  // The last elements, fewer than a vector: dense operands go through staging so that whole vectors
+  // are safe.
   void run_tail(void** slots, std::uint32_t* staging, std::int64_t begin, std::int64_t n) const {
     for (int i = 0; i < count(inputs_); ++i) {
       const Input& input = inputs_[static_cast<std::size_t>(i)];
@@ -357,8 +369,10 @@ class Elementwise final : public Kernel {
     }
   }
 
-  // `n` elements in whole vectors, of which `valid` exist (the rest of an expanded operand stays as it is).
-  void run_block(void* const* slots, std::int64_t begin, std::int64_t n, std::int64_t valid = block) const {
+  // `n` elements in whole vectors, of which `valid` exist (the rest of an expanded operand stays as
+  // it is).
+  void run_block(void* const* slots, std::int64_t begin, std::int64_t n,
+                 std::int64_t valid = block) const {
     for (const BlockStep& step : steps_) {
       if (step.loop == nullptr) {
         const Input& input = inputs_[static_cast<std::size_t>(step.in[0])];
@@ -394,13 +408,16 @@ class Elementwise final : public Kernel {
 std::unique_ptr<Kernel> make_elementwise(const Instruction& instruction, const Options& options) {
   auto kernel = std::make_unique<Elementwise>(instruction, options);
   if (kernel->slots() > Elementwise::max_slots) {
-    throw std::invalid_argument("elementwise: the expression is too long; the planner must split it");
+    throw std::invalid_argument(
+        "elementwise: the expression is too long; the planner must split it");
   }
   return kernel;
 }
 
 }  // namespace
 
-void register_elementwise_kernels(Registry& registry) { registry["elementwise"] = make_elementwise; }
+void register_elementwise_kernels(Registry& registry) {
+  registry["elementwise"] = make_elementwise;
+}
 
 }  // namespace sloy

@@ -166,7 +166,8 @@ class Builder {
     if (lowering.swapped) std::swap(v[0], v[1]);
     const DType dtype = value(v[0]).dtype;
     for (int k = 1; k < count; ++k) {
-      if (value(v[k]).dtype != dtype) throw std::invalid_argument(op + ": operands differ in dtype");
+      if (value(v[k]).dtype != dtype)
+        throw std::invalid_argument(op + ": operands differ in dtype");
     }
     if (dtype != DType::float32 && !lowering.integers) {
       throw std::invalid_argument(op + ": operands must be float32");

@@ -27,9 +27,9 @@ struct Expression {
 };
 
 // The attribute `program` is a list of statements separated by ";". A statement is `op operands…`,
-// `cast dtype operand` or `constant dtype number`; operands are numbers of values: inputs first, then
-// statements in order. The attribute `results` names one value per output. `uniform[i]` tells that input i
-// is one value for all elements. Throws std::invalid_argument.
+// `cast dtype operand` or `constant dtype number`; operands are numbers of values: inputs first,
+// then statements in order. The attribute `results` names one value per output. `uniform[i]` tells
+// that input i is one value for all elements. Throws std::invalid_argument.
 Expression parse_expression(const Instruction& instruction, const std::vector<bool>& uniform);
 
 // A rough cost per element, in simple vector operations.

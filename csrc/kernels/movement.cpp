@@ -1,5 +1,6 @@
 // Ops that move elements: copy, reshape, transpose, slice, pad, concatenate, broadcast_to, one_hot.
-// Inputs and outputs are dense, of any dtype; each op is one or more copies between two strided walks.
+// Inputs and outputs are dense, of any dtype; each op is one or more copies between two strided
+// walks.
 #include <algorithm>
 #include <stdexcept>
 
@@ -69,7 +70,8 @@ std::unique_ptr<Kernel> movement(std::vector<Part> parts, const Instruction& ins
 std::unique_ptr<Kernel> gather(const Instruction& instruction, const Options& options, Strides from,
                                std::int64_t from_begin = 0) {
   const TensorSpec& y = instruction.outputs[0];
-  StridedCopy copy(y.shape, dense_strides(y.shape), std::move(from), size_of(y.dtype), options.threads);
+  StridedCopy copy(y.shape, dense_strides(y.shape), std::move(from), size_of(y.dtype),
+                   options.threads);
   std::vector<Part> parts;
   parts.push_back({0, 0, from_begin, std::move(copy)});
   return movement(std::move(parts), instruction);
@@ -182,7 +184,8 @@ std::unique_ptr<Kernel> make_concatenate(const Instruction& instruction, const O
   return movement(std::move(parts), instruction);
 }
 
-// labels int32 (…), y (…, K) of any dtype: 1 at the label, 0 elsewhere; a label outside gives zeros.
+// labels int32 (…), y (…, K) of any dtype: 1 at the label, 0 elsewhere; a label outside gives
+// zeros.
 class OneHot final : public Kernel {
  public:
   OneHot(std::int64_t rows, std::int64_t classes, DType dtype, int threads)
@@ -199,9 +202,12 @@ class OneHot final : public Kernel {
     parallel_for(threads_, rows_, parallel_bytes / std::max<std::int64_t>(1, classes_ * size), 1,
                  [&](int, Range range) {
                    char* first = y_ + range.begin * classes_ * size;
-                   std::memset(first, 0, static_cast<std::size_t>((range.end - range.begin) * classes_ * size));
+                   std::memset(
+                       first, 0,
+                       static_cast<std::size_t>((range.end - range.begin) * classes_ * size));
                    for (std::int64_t i = range.begin; i < range.end; ++i) {
-                     if (labels_[i] >= 0 && labels_[i] < classes_) put_one(i * classes_ + labels_[i]);
+                     if (labels_[i] >= 0 && labels_[i] < classes_)
+                       put_one(i * classes_ + labels_[i]);
                    }
                  });
   }

@@ -1,8 +1,8 @@
 // reduce_sum, reduce_max, reduce_min over `axes`, and argmax along `axis`.
-// x is dense (…); seen as (K, R, J) with R the reduced extent, y is (K, J). Axes apart from each other take
-// one such pass each. Runs of bounded length are reduced one by one and their results combined by the same
-// rule, so a sum's error grows with the logarithm of its length, and neither order nor result depends on
-// the number of threads.
+// x is dense (…); seen as (K, R, J) with R the reduced extent, y is (K, J). Axes apart from each
+// other take one such pass each. Runs of bounded length are reduced one by one and their results
+// combined by the same rule, so a sum's error grows with the logarithm of its length, and neither
+// order nor result depends on the number of threads.
 #include <algorithm>
 #include <stdexcept>
 
@@ -13,9 +13,9 @@
 namespace sloy {
 namespace {
 
-constexpr std::int64_t run_length = 2048;       // elements of a row in one run
-constexpr std::int64_t run_rows = 64;           // rows of columns in one run
-constexpr std::int64_t wide = 64;               // columns that use the vectors well
+constexpr std::int64_t run_length = 2048;  // elements of a row in one run
+constexpr std::int64_t run_rows = 64;      // rows of columns in one run
+constexpr std::int64_t wide = 64;          // columns that use the vectors well
 constexpr std::int64_t parallel_elements = 32768;
 
 // (K, R, J) -> (K, J). `rows` of J elements each, narrow ones taken `fold` at a time.
@@ -26,7 +26,8 @@ struct Pass {
   std::int64_t runs = 1;       // per k
   std::int64_t partial_rows = 0;
 
-  Pass(std::int64_t outer, std::int64_t reduced, std::int64_t inner) : k(outer), r(reduced), j(inner) {
+  Pass(std::int64_t outer, std::int64_t reduced, std::int64_t inner)
+      : k(outer), r(reduced), j(inner) {
     if (j == 1) {
       runs = (r + run_length - 1) / run_length;
       partial_rows = runs;
@@ -83,14 +84,17 @@ class Reduce final : public Kernel {
       std::fill_n(to, p.k * p.j, T{0});  // only sums may be empty
       return;
     }
-    const std::int64_t per_item = std::max<std::int64_t>(1, p.r * p.j / std::max<std::int64_t>(1, p.runs));
+    const std::int64_t per_item =
+        std::max<std::int64_t>(1, p.r * p.j / std::max<std::int64_t>(1, p.runs));
     const std::int64_t serial_below = std::max<std::int64_t>(2, parallel_elements / per_item);
-    parallel_for(threads_, p.k * std::max<std::int64_t>(1, p.runs), serial_below, 1, [&](int, Range range) {
-      for (std::int64_t item = range.begin; item < range.end; ++item) first_level(p, to, from, item);
-    });
+    parallel_for(threads_, p.k * std::max<std::int64_t>(1, p.runs), serial_below, 1,
+                 [&](int, Range range) {
+                   for (std::int64_t item = range.begin; item < range.end; ++item)
+                     first_level(p, to, from, item);
+                 });
     if (p.direct()) return;
-    const std::int64_t combine_below =
-        std::max<std::int64_t>(2, parallel_elements / std::max<std::int64_t>(1, p.partial_rows * p.j));
+    const std::int64_t combine_below = std::max<std::int64_t>(
+        2, parallel_elements / std::max<std::int64_t>(1, p.partial_rows * p.j));
     parallel_for(threads_, p.k, combine_below, 1, [&](int, Range range) {
       for (std::int64_t k = range.begin; k < range.end; ++k) {
         combine(p, to + k * p.j, scratch_ + k * p.partial_rows * p.j);
@@ -98,7 +102,8 @@ class Reduce final : public Kernel {
     });
   }
 
-  // One run of one k: into the result when there is only one, else into its rows of the partial results.
+  // One run of one k: into the result when there is only one, else into its rows of the partial
+  // results.
   void first_level(const Pass& p, T* to, const T* from, std::int64_t item) const {
     const std::int64_t runs = std::max<std::int64_t>(1, p.runs);
     const std::int64_t k = item / runs, run = item % runs;
@@ -128,7 +133,8 @@ class Reduce final : public Kernel {
     while (count > length) {
       std::int64_t kept = 0;
       for (std::int64_t begin = 0; begin < count; begin += length) {
-        reduce_run(partial + kept++ * p.j, partial + begin * p.j, std::min(length, count - begin), p.j);
+        reduce_run(partial + kept++ * p.j, partial + begin * p.j, std::min(length, count - begin),
+                   p.j);
       }
       count = kept;
     }
@@ -160,7 +166,8 @@ std::vector<Pass> passes_of(const Shape& shape, const std::vector<std::int64_t>&
   };
   std::vector<Group> groups;
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-    const bool reduced = std::find(axes.begin(), axes.end(), static_cast<std::int64_t>(axis)) != axes.end();
+    const bool reduced =
+        std::find(axes.begin(), axes.end(), static_cast<std::int64_t>(axis)) != axes.end();
     if (shape[axis] == 1) continue;
     if (!groups.empty() && groups.back().reduced == reduced) {
       groups.back().extent *= shape[axis];
@@ -200,8 +207,8 @@ std::unique_ptr<Kernel> make_reduce(const Instruction& instruction, const Option
   const simd::Table& table = simd::table();
   switch (x.dtype) {
     case DType::float32:
-      return std::make_unique<Reduce<float>>(std::move(passes), choose(table.float32, instruction.op),
-                                             options.threads);
+      return std::make_unique<Reduce<float>>(
+          std::move(passes), choose(table.float32, instruction.op), options.threads);
     case DType::int32:
       return std::make_unique<Reduce<std::int32_t>>(
           std::move(passes), choose(table.int32, instruction.op), options.threads);
@@ -269,10 +276,14 @@ std::unique_ptr<Kernel> make_argmax(const Instruction& instruction, const Option
   for (std::size_t i = axis + 1; i < x.shape.size(); ++i) j *= x.shape[i];
   const std::int64_t r = x.shape[axis];
   switch (x.dtype) {
-    case DType::float32: return std::make_unique<Argmax<float>>(k, r, j, options.threads);
-    case DType::int32: return std::make_unique<Argmax<std::int32_t>>(k, r, j, options.threads);
-    case DType::uint32: return std::make_unique<Argmax<std::uint32_t>>(k, r, j, options.threads);
-    case DType::uint8: return std::make_unique<Argmax<std::uint8_t>>(k, r, j, options.threads);
+    case DType::float32:
+      return std::make_unique<Argmax<float>>(k, r, j, options.threads);
+    case DType::int32:
+      return std::make_unique<Argmax<std::int32_t>>(k, r, j, options.threads);
+    case DType::uint32:
+      return std::make_unique<Argmax<std::uint32_t>>(k, r, j, options.threads);
+    case DType::uint8:
+      return std::make_unique<Argmax<std::uint8_t>>(k, r, j, options.threads);
   }
   throw std::invalid_argument("argmax: unknown dtype");
 }

@@ -1,6 +1,7 @@
 // softmax, log_softmax: x (…, K) -> y (…, K) over the last axis.
-// softmax_cross_entropy: logits (N, K), targets (N, K) -> y (N,), y = -Σ_k t_k log softmax(z)_k, 0 · log 0 = 0.
-// Rows are taken a block at a time, so that the exponential runs over whole vectors even when K is small.
+// softmax_cross_entropy: logits (N, K), targets (N, K) -> y (N,), y = -Σ_k t_k log softmax(z)_k, 0
+// · log 0 = 0. Rows are taken a block at a time, so that the exponential runs over whole vectors
+// even when K is small.
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
@@ -34,7 +35,8 @@ class Softmax final : public Kernel {
 
   void bind(const Addresses& addresses) override {
     x_ = static_cast<const float*>(addresses.inputs[0]);
-    targets_ = form_ == Form::cross_entropy ? static_cast<const float*>(addresses.inputs[1]) : nullptr;
+    targets_ =
+        form_ == Form::cross_entropy ? static_cast<const float*>(addresses.inputs[1]) : nullptr;
     y_ = static_cast<float*>(addresses.outputs[0]);
     scratch_ = static_cast<float*>(addresses.scratch);
   }
@@ -90,7 +92,8 @@ class Softmax final : public Kernel {
     const float* t = targets_ + row * classes_;
     double total = 0.0;
     for (std::int64_t k = 0; k < classes_; ++k) {
-      if (t[k] != 0.0f) total -= static_cast<double>(t[k]) * static_cast<double>((x[k] - largest) - log_sum);
+      if (t[k] != 0.0f)
+        total -= static_cast<double>(t[k]) * static_cast<double>((x[k] - largest) - log_sum);
     }
     y_[row] = static_cast<float>(total);
   }

@@ -34,7 +34,8 @@ struct Odometer {
 };
 
 template <class T>
-void copy_row(T* to, const T* from, std::int64_t n, std::int64_t to_stride, std::int64_t from_stride) {
+void copy_row(T* to, const T* from, std::int64_t n, std::int64_t to_stride,
+              std::int64_t from_stride) {
   if (to_stride == 1 && from_stride == 0) {
     std::fill_n(to, n, *from);
   } else {
@@ -77,7 +78,8 @@ void expand(std::uint32_t* to, const char* from, std::size_t size, const Shape& 
   std::int64_t j = begin % extent;
   while (n > 0) {
     const std::int64_t run = std::min(n, extent - j);
-    const char* row = from + (odometer.offset(strides) + j * stride) * static_cast<std::int64_t>(size);
+    const char* row =
+        from + (odometer.offset(strides) + j * stride) * static_cast<std::int64_t>(size);
     if (stride == 0) {
       std::fill_n(to, run, word_at(row, size));
     } else if (stride == 1 && size == 4) {
@@ -129,11 +131,11 @@ void StridedCopy::run_rows(char* to, const char* from, std::int64_t begin, std::
     if (to_stride == 1 && from_stride == 1) {
       std::memcpy(target, source, static_cast<std::size_t>(n * bytes));
     } else if (size_ == 4) {
-      copy_row(reinterpret_cast<std::uint32_t*>(target), reinterpret_cast<const std::uint32_t*>(source),
-               n, to_stride, from_stride);
+      copy_row(reinterpret_cast<std::uint32_t*>(target),
+               reinterpret_cast<const std::uint32_t*>(source), n, to_stride, from_stride);
     } else {
-      copy_row(reinterpret_cast<std::uint8_t*>(target), reinterpret_cast<const std::uint8_t*>(source),
-               n, to_stride, from_stride);
+      copy_row(reinterpret_cast<std::uint8_t*>(target),
+               reinterpret_cast<const std::uint8_t*>(source), n, to_stride, from_stride);
     }
   }
 }

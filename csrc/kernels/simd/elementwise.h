@@ -37,22 +37,22 @@ inline Uint float_to_uint(Float x) {
 namespace ops {
 
 // `In` and `Out` are the vectors of operands and result.
-#define SLOY_UNARY(name, I, O, expression) \
-  struct name {                            \
-    using In = I;                          \
-    using Out = O;                         \
+#define SLOY_UNARY(name, I, O, expression)     \
+  struct name {                                \
+    using In = I;                              \
+    using Out = O;                             \
     static O apply(I x) { return expression; } \
   };
-#define SLOY_BINARY(name, I, O, expression) \
-  struct name {                             \
-    using In = I;                           \
-    using Out = O;                          \
+#define SLOY_BINARY(name, I, O, expression)         \
+  struct name {                                     \
+    using In = I;                                   \
+    using Out = O;                                  \
     static O apply(I x, I y) { return expression; } \
   };
-#define SLOY_TERNARY(name, I, O, expression) \
-  struct name {                              \
-    using In = I;                            \
-    using Out = O;                           \
+#define SLOY_TERNARY(name, I, O, expression)             \
+  struct name {                                          \
+    using In = I;                                        \
+    using Out = O;                                       \
     static O apply(I x, I y, I z) { return expression; } \
   };
 
@@ -76,21 +76,22 @@ SLOY_UNARY(erf_f, Float, Float, error_function(x))
 SLOY_UNARY(softplus_f, Float, Float, soft_plus(x))
 SLOY_UNARY(relu_f, Float, Float, x <= 0.0f ? Float{} : x)
 SLOY_UNARY(neg_i, Uint, Uint, 0U - x)
-SLOY_UNARY(abs_i, Int, Uint, reinterpret_cast<Uint>(x < 0 ? 0U - reinterpret_cast<Uint>(x)
-                                                         : reinterpret_cast<Uint>(x)))
+SLOY_UNARY(abs_i, Int, Uint,
+           reinterpret_cast<Uint>(x < 0 ? 0U - reinterpret_cast<Uint>(x)
+                                        : reinterpret_cast<Uint>(x)))
 SLOY_UNARY(sign_i, Int, Int, word_where(x > 0) - word_where(x < 0))
 SLOY_UNARY(sign_u, Uint, Int, word_where(x != 0U))
 
 SLOY_BINARY(add_f, Float, Float, x + y)
 SLOY_BINARY(sub_f, Float, Float, x - y)
-SLOY_BINARY(mul_f, Float, Float, x * y)
+SLOY_BINARY(mul_f, Float, Float, x* y)
 SLOY_BINARY(div_f, Float, Float, x / y)
 SLOY_BINARY(power_f, Float, Float, power(x, y))
 SLOY_BINARY(maximum_f, Float, Float, larger(x, y))
 SLOY_BINARY(minimum_f, Float, Float, smaller(x, y))
 SLOY_BINARY(add_w, Uint, Uint, x + y)
 SLOY_BINARY(sub_w, Uint, Uint, x - y)
-SLOY_BINARY(mul_w, Uint, Uint, x * y)
+SLOY_BINARY(mul_w, Uint, Uint, x* y)
 SLOY_BINARY(maximum_i, Int, Int, x > y ? x : y)
 SLOY_BINARY(minimum_i, Int, Int, x < y ? x : y)
 SLOY_BINARY(maximum_u, Uint, Uint, x > y ? x : y)
@@ -109,8 +110,8 @@ SLOY_BINARY(less_equal_u, Uint, Int, word_where(x <= y))
 SLOY_TERNARY(where_f, Float, Float, x != 0.0f ? y : z)
 SLOY_TERNARY(where_w, Int, Int, x != 0 ? y : z)
 SLOY_TERNARY(clip_f, Float, Float, smaller(larger(x, y), z))
-SLOY_TERNARY(multiply_add_f, Float, Float, x * y + z)
-SLOY_TERNARY(multiply_subtract_f, Float, Float, x * y - z)
+SLOY_TERNARY(multiply_add_f, Float, Float, x* y + z)
+SLOY_TERNARY(multiply_subtract_f, Float, Float, x* y - z)
 SLOY_TERNARY(subtract_product_f, Float, Float, z - x * y)
 
 #undef SLOY_UNARY

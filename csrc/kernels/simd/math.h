@@ -1,6 +1,7 @@
-// Elementary functions on vectors of float, each within 2 ulp of the exact value (tests/engines measure
-// it), right at signed zeros, infinities, NaN, subnormal numbers and where the result overflows.
-// The polynomials are minimax fits by iteratively reweighted least squares over the stated interval.
+// Elementary functions on vectors of float, each within 2 ulp of the exact value (tests/engines
+// measure it), right at signed zeros, infinities, NaN, subnormal numbers and where the result
+// overflows. The polynomials are minimax fits by iteratively reweighted least squares over the
+// stated interval.
 #pragma once
 
 #include "kernels/simd/vector.h"
@@ -9,7 +10,8 @@ namespace sloy::SLOY_ISA {
 
 inline constexpr float infinity = __builtin_inff();
 inline constexpr float log2_e = 1.44269504088896341f;
-inline constexpr float ln2_high = 0x1.62e4p-1f;  // 15 bits: its product with a small integer is exact
+inline constexpr float ln2_high =
+    0x1.62e4p-1f;  // 15 bits: its product with a small integer is exact
 inline constexpr float ln2_low = 0x1.7f7d1cp-20f;
 inline constexpr float round_shift = 0x1.8p23f;  // adding and subtracting it rounds to an integer
 
@@ -153,7 +155,8 @@ inline Float error_function(Float x) {
   return x == x ? y : x;
 }
 
-// log2 of positive finite doubles, and 2^t for |t| < 1000, each to about 1e-12: what a float power needs.
+// log2 of positive finite doubles, and 2^t for |t| < 1000, each to about 1e-12: what a float power
+// needs.
 inline Double log2_double(Double x) {
   const Long offset = reinterpret_cast<Long>(x) - 0x3fe6a09e667f3bcdLL;
   const Long e = offset >> 52;

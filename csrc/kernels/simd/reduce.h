@@ -1,5 +1,6 @@
-// Reductions with a fixed order of operations: eight vector accumulators over a row, or one accumulator per
-// column. Callers bound the length of a run (kernels/reduce.cpp) and combine runs in pairs.
+// Reductions with a fixed order of operations: eight vector accumulators over a row, or one
+// accumulator per column. Callers bound the length of a run (kernels/reduce.cpp) and combine runs
+// in pairs.
 #pragma once
 
 #include "kernels/simd/elementwise.h"

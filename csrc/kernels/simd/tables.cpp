@@ -22,7 +22,8 @@ constexpr simd::Loop loop() {
     return uniform == 0 ? load_bytes : nullptr;
   } else if constexpr (__is_same(Op, ops::store_u8)) {
     return uniform == 0 ? store_bytes : nullptr;
-  } else if constexpr (uniform >= (1 << operands) || (uniform == (1 << operands) - 1 && operands > 1)) {
+  } else if constexpr (uniform >= (1 << operands) ||
+                       (uniform == (1 << operands) - 1 && operands > 1)) {
     return nullptr;
   } else {
     return run_loop<Op, operands, uniform>;
@@ -33,10 +34,9 @@ constexpr simd::Table make_table() {
   return {SLOY_NAME(SLOY_ISA),
           lanes,
           {
-#define X(name, operands)                                                              \
-  {loop<ops::name, operands, 0>(), loop<ops::name, operands, 1>(),                     \
-   loop<ops::name, operands, 2>(), loop<ops::name, operands, 3>(),                     \
-   loop<ops::name, operands, 4>(), loop<ops::name, operands, 5>(),                     \
+#define X(name, operands)                                                                          \
+  {loop<ops::name, operands, 0>(), loop<ops::name, operands, 1>(), loop<ops::name, operands, 2>(), \
+   loop<ops::name, operands, 3>(), loop<ops::name, operands, 4>(), loop<ops::name, operands, 5>(), \
    loop<ops::name, operands, 6>(), loop<ops::name, operands, 7>()},
               SLOY_OPCODES(X)
 #undef X

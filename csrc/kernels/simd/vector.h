@@ -1,6 +1,7 @@
-// Vectors of one register's width, by GCC's vector extensions: the same source for SSE2, AVX2 and AVX-512.
-// Everything here lives in the namespace SLOY_ISA and uses no inline function of a library, because the
-// linker keeps only one copy of such a function and may keep one that this machine cannot run.
+// Vectors of one register's width, by GCC's vector extensions: the same source for SSE2, AVX2 and
+// AVX-512. Everything here lives in the namespace SLOY_ISA and uses no inline function of a
+// library, because the linker keeps only one copy of such a function and may keep one that this
+// machine cannot run.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,188 @@
+"""A plan in the words of the extension: places and instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sloy.errors import NotAvailable
+from sloy.graph import REGISTRY, Graph
+from sloy.graph.graph import Node, copy_node
+from sloy.graph.ops.elementwise import cast
+from sloy.graph.ops.reduction import reduce_max, reduce_min, reduce_sum
+from sloy.graph.plan import Plan, Step
+from sloy.graph.tensor import Tensor
+
+DTYPES = ("float32", "int32", "uint32", "uint8")
+Place = int | np.ndarray
+TensorCode = tuple[str, tuple[int, ...], int]  # dtype, shape, number of a place
+Instruction = tuple[str, list[TensorCode], list[TensorCode], dict[str, Any]]
+
+_REDUCTIONS = {"reduce_sum": reduce_sum, "reduce_max": reduce_max, "reduce_min": reduce_min}
+
+
+def supported_ops(kernels: set[str]) -> set[str]:
+    """Ops that run without being expanded: those with a kernel, and all elementwise ones that it interprets."""
+    return {
+        name
+        for name, definition in REGISTRY.items()
+        if name in kernels or (definition.elementwise and definition.expand is None)
+    }
+
+
+def check_dtypes(graph: Graph) -> None:
+    """Raise `NotAvailable` for values that the native engine does not compute with."""
+    for node in graph.nodes:
+        if node.spec.dtype not in DTYPES:
+            raise NotAvailable(
+                f"the native engine does not compute in {node.spec.dtype} (op `{node.op}`); use"
+                ' engine="reference" for it.'
+            )
+
+
+def without_byte_reductions(graph: Graph) -> Graph:
+    """Reductions of uint8 computed in uint32."""
+
+    def rule(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
+        if node.op not in _REDUCTIONS or node.spec.dtype != "uint8":
+            return copy_node(node, operands)
+        reduce = _REDUCTIONS[node.op]
+        wide = cast(operands[0], "uint32")
+        axes, keepdims = node.attributes["axes"], node.attributes["keepdims"]
+        return cast(reduce(wide, axes, keepdims=keepdims), "uint8")
+
+    return graph.rebuild(rule)
+
+
+class Encoder:
+    """The arguments of `_native.Program` for a plan."""
+
+    def __init__(self, plan: Plan, variables: Mapping[str, np.ndarray]) -> None:
+        self.plan = plan
+        self.variables = variables
+        self.places: list[Place] = []
+        self._numbers: dict[int, int] = {}
+        self._copied: dict[int, int] = {}  # copy -> the node whose value it holds
+        self.arena_bytes = plan.arena_bytes
+        self.instructions = [self._instruction(step) for step in plan.steps]
+
+    def number(self, value: int) -> int:
+        """The place of a value, by its number in `places`."""
+        if value not in self._numbers:
+            self._numbers[value] = len(self.places)
+            self.places.append(self._place(value))
+        return self._numbers[value]
+
+    def unused(self, nbytes: int) -> int:
+        """A place of its own for an input that nothing reads."""
+        self.places.append(self.arena_bytes)
+        self.arena_bytes += nbytes
+        return len(self.places) - 1
+
+    def _place(self, value: int) -> Place:
+        place = self.plan.places[value]
+        if place.kind == "variable":
+            return self.variables[place.name]
+        if place.kind == "constant":
+            array: np.ndarray = self._source(value).attributes["value"]
+            return array
+        return place.offset
+
+    def _node(self, value: int) -> Node:
+        return self.plan.graph.nodes[value]
+
+    def _source(self, value: int) -> Node:
+        node = self._node(value)
+        while node.inputs:
+            node = self._node(node.inputs[0])
+        return node
+
+    def _tensor(self, value: int, like: int | None = None) -> TensorCode:
+        spec = self._node(value if like is None else like).spec
+        return (spec.dtype, spec.shape, self.number(value))
+
+    def _instruction(self, step: Step) -> Instruction:
+        if step.kernel == "elementwise":
+            return self._group(step)
+        if step.kernel == "copy":
+            (source,) = step.inputs
+            like = self._copied.get(source, source)
+            self._copied[step.outputs[0]] = like
+            return (
+                "copy",
+                [self._tensor(source, like)],
+                [self._tensor(step.outputs[0], like)],
+                {},
+            )
+        return (
+            step.kernel,
+            [self._tensor(i) for i in step.inputs],
+            [self._tensor(i) for i in step.outputs],
+            {name: value for name, value in step.attributes.items() if value is not None},
+        )
+
+    # --- elementwise groups: one instruction with a program of its own --------------------------------------------
+
+    def _group(self, step: Step) -> Instruction:
+        shape = self._node(step.nodes[0]).spec.shape
+        names = {value: k for k, value in enumerate(step.inputs)}
+        inputs, strides = [], []
+        for value in step.inputs:
+            dense = self._dense(value)
+            spec = self._node(dense).spec
+            inputs.append((spec.dtype, spec.shape, self.number(value)))
+            strides += _strides(spec.shape, shape)
+        statements: list[str] = []
+
+        def name(text: str) -> int:
+            statements.append(text)
+            return len(step.inputs) + len(statements) - 1
+
+        for i in step.nodes:
+            node = self._node(i)
+            operands = []
+            for operand in node.inputs:
+                if operand not in names:
+                    names[operand] = name(_constant(self._source(operand)))
+                operands.append(names[operand])
+            if node.op == "clip":
+                for bound in (node.attributes["low"], node.attributes["high"]):
+                    operands.append(
+                        name(f"constant {node.spec.dtype} {float(np.float32(bound))!r}")
+                    )
+            words = [node.op, *map(str, operands)]
+            if node.op == "cast":
+                words.insert(1, node.attributes["dtype"])
+            names[i] = name(" ".join(words))
+        attributes = {
+            "shape": shape,
+            "strides": strides,
+            "program": "; ".join(statements),
+            "results": [names[i] for i in step.outputs],
+        }
+        return ("elementwise", inputs, [self._tensor(i) for i in step.outputs], attributes)
+
+    def _dense(self, value: int) -> int:
+        """The value itself, or what it repeats: a broadcast that has no memory of its own is read in place."""
+        node = self._node(value)
+        if node.op != "broadcast_to" or value in self.plan.buffers:
+            return value
+        return node.inputs[0]
+
+
+def _strides(source: tuple[int, ...], shape: tuple[int, ...]) -> list[int]:
+    """Elements from one index to the next along each axis of `shape`, 0 where the source is repeated."""
+    strides, step = [0] * len(shape), 1
+    for back in range(1, len(source) + 1):
+        if source[-back] != 1:
+            strides[-back] = step
+        step *= source[-back]
+    return strides
+
+
+def _constant(node: Node) -> str:
+    value = np.asarray(node.attributes["value"]).reshape(())
+    number = repr(float(value)) if node.spec.is_float else str(int(value))
+    return f"constant {node.spec.dtype} {number}"

@@ -1,0 +1,271 @@
+"""Compile a graph into a program of the extension, run it once or over many batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sloy.engines.base import (
+    POLL_SECONDS,
+    BatchRun,
+    Engine,
+    Executable,
+    Poll,
+    Variables,
+    check_batches,
+    check_inputs,
+    check_variables,
+)
+from sloy.engines.native import library
+from sloy.engines.native.cpu import usable_cores
+from sloy.engines.native.encode import (
+    Encoder,
+    check_dtypes,
+    supported_ops,
+    without_byte_reductions,
+)
+from sloy.errors import InvalidArgument, NonFiniteError
+from sloy.graph import Graph, lower, optimize
+from sloy.graph.plan import Plan, plan
+
+_native = library.load()
+library.stop_threads_at_fork(_native)
+SUPPORTED = supported_ops(set(_native.kernel_names()))
+
+
+class NativeExecutable(Executable):
+    """A program of the extension, bound to its variables.
+
+    Attributes
+    ----------
+    plan : Plan
+        What runs, and where every value lies.
+    """
+
+    def __init__(
+        self, graph: Graph, variables: Variables, guard: Iterable[str], threads: int
+    ) -> None:
+        self.graph = graph
+        self.guard = tuple(guard)
+        check_variables(graph, variables)
+        check_guard(graph, self.guard)
+        check_dtypes(graph)
+        lowered = optimize(without_byte_reductions(lower(optimize(graph), SUPPORTED, "native")))
+        self.plan: Plan = plan(lowered, self.guard)
+        encoder = Encoder(self.plan, variables)
+        self._inputs = {
+            node.attributes["name"]: encoder.number(i)
+            for i, node in enumerate(lowered.nodes)
+            if node.op == "input"
+        }
+        for name, spec in graph.inputs.items():
+            if name not in self._inputs:
+                self._inputs[name] = encoder.unused(spec.nbytes)
+        self._outputs = {name: encoder.number(value) for name, value in self.plan.outputs.items()}
+        self.instructions = encoder.instructions
+        self.program = _native.Program(
+            encoder.places,
+            encoder.instructions,
+            self.plan.first_write,
+            [self._outputs[name] for name in self.guard],
+            encoder.arena_bytes,
+            threads,
+        )
+
+    @property
+    def memory(self) -> int:
+        """Bytes of the arena and of the kernels' shared scratch memory."""
+        return int(self.program.arena_bytes + self.program.scratch_bytes)
+
+    def spec_of(self, name: str) -> tuple[tuple[int, ...], str]:
+        """Shape and dtype of an output."""
+        spec = self.graph.nodes[self.graph.outputs[name]].spec
+        return spec.shape, spec.dtype
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run once; see `Executable.run`."""
+        given = {name: np.asarray(value) for name, value in inputs.items()}
+        check_inputs(self.graph, given)
+        for name, number in self._inputs.items():
+            self.program.write(number, np.ascontiguousarray(given[name]))
+        finite = self.program.run()
+        outputs = {}
+        for name, number in self._outputs.items():
+            outputs[name] = np.empty(*self.spec_of(name))
+            self.program.read(number, outputs[name])
+        if not finite:
+            raise non_finite(self.guard, outputs)
+        return outputs
+
+    def batch_program(
+        self, columns: Iterable[str], step_inputs: Iterable[str]
+    ) -> tuple[Any, list[int], list[int], list[int]]:
+        """The program and where it takes columns and step inputs, and leaves outputs."""
+        return (
+            self.program,
+            [self._inputs[name] for name in columns],
+            [self._inputs[name] for name in step_inputs],
+            list(self._outputs.values()),
+        )
+
+
+@dataclass(frozen=True)
+class NativeEngine(Engine):
+    """C++ kernels and oneDNN, in float32.
+
+    Parameters
+    ----------
+    threads : int
+        Size of the one team of threads; 0 takes the physical cores that this process may use.
+    """
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", "native")
+        if self.threads < 0:
+            raise InvalidArgument(f"`threads` (={self.threads}) must be at least 0.")
+        if self.threads == 0:
+            object.__setattr__(self, "threads", usable_cores())
+
+    def compile(
+        self, graph: Graph, variables: Variables, guard: Iterable[str] = ()
+    ) -> NativeExecutable:
+        """Plan a graph and make its kernels; see `Engine.compile`."""
+        return NativeExecutable(graph, variables, guard, self.threads)
+
+    def run_batches(
+        self,
+        executables: Mapping[int, Executable],
+        columns: Mapping[str, np.ndarray],
+        order: np.ndarray,
+        batch_size: int,
+        step_inputs: Mapping[str, np.ndarray],
+        poll: Poll | None = None,
+    ) -> BatchRun:
+        """Run over samples in C++ without the GIL; see `Engine.run_batches`."""
+        check_batches(executables, columns, order, batch_size, step_inputs)
+        started = time.perf_counter()
+        steps, rest = divmod(len(order), batch_size)
+        full = _native_executable(executables, batch_size) if steps else None
+        last = _native_executable(executables, rest) if rest else None
+        either = full or last
+        if either is None:
+            return BatchRun("done", 0, {}, 0.0)
+        for rows, executable in ((batch_size, full), (rest, last)):
+            if executable is not None:
+                _check_feeds(executable, rows, columns, step_inputs)
+        record = _Record(either, full, last, steps)
+
+        def ask(done: int) -> None:
+            if poll is not None:
+                poll(done, record.scalars(done))
+
+        status, done, error = _native.run_batches(
+            full and full.batch_program(columns, step_inputs),
+            last and last.batch_program(columns, step_inputs),
+            [np.ascontiguousarray(column) for column in columns.values()],
+            [np.ascontiguousarray(values) for values in step_inputs.values()],
+            record.arrays(full, last),
+            np.ascontiguousarray(order, np.int64),
+            batch_size,
+            POLL_SECONDS,
+            ask,
+        )
+        outputs = record.outputs(done)
+        return BatchRun(status, done, outputs, time.perf_counter() - started, error)
+
+
+class _Record:
+    """Memory for the outputs of all steps."""
+
+    def __init__(
+        self,
+        either: NativeExecutable,
+        full: NativeExecutable | None,
+        last: NativeExecutable | None,
+        full_steps: int,
+    ) -> None:
+        self.full_steps = full_steps
+        self.scalar: dict[str, np.ndarray] = {}
+        self.rows: dict[str, np.ndarray] = {}
+        self._per_step: dict[str, int] = {}
+        for name in either.plan.outputs:
+            shape, dtype = either.spec_of(name)
+            if shape == ():
+                self.scalar[name] = np.empty(full_steps + (last is not None), dtype)
+                continue
+            per_step = full.spec_of(name)[0][0] if full else 0
+            rest = last.spec_of(name)[0][0] if last else 0
+            self._per_step[name] = per_step
+            self.rows[name] = np.empty((full_steps * per_step + rest, *shape[1:]), dtype)
+
+    def arrays(
+        self, full: NativeExecutable | None, last: NativeExecutable | None
+    ) -> list[tuple[np.ndarray, int, int]]:
+        """For each output the array, its bytes per full batch and of the last one."""
+
+        def nbytes(executable: NativeExecutable | None, name: str) -> int:
+            if executable is None:
+                return 0
+            return executable.graph.nodes[executable.graph.outputs[name]].spec.nbytes
+
+        every = {**self.scalar, **self.rows}
+        names = (full or last).plan.outputs  # type: ignore[union-attr]
+        return [(every[name], nbytes(full, name), nbytes(last, name)) for name in names]
+
+    def scalars(self, done: int) -> dict[str, np.ndarray]:
+        return {name: values[:done] for name, values in self.scalar.items()}
+
+    def outputs(self, done: int) -> dict[str, np.ndarray]:
+        rows = {
+            name: values if done > self.full_steps else values[: done * self._per_step[name]]
+            for name, values in self.rows.items()
+        }
+        return {**self.scalars(done), **rows}
+
+
+def _native_executable(executables: Mapping[int, Executable], rows: int) -> NativeExecutable:
+    executable = executables[rows]
+    if not isinstance(executable, NativeExecutable):
+        raise InvalidArgument(
+            f"the executable for {rows} samples was compiled by another engine than native."
+        )
+    return executable
+
+
+def _check_feeds(
+    executable: NativeExecutable,
+    rows: int,
+    columns: Mapping[str, np.ndarray],
+    step_inputs: Mapping[str, np.ndarray],
+) -> None:
+    """Every input fed once, by rows or by steps of its shape and dtype."""
+    shapes = {name: (rows, *column.shape[1:]) for name, column in columns.items()}
+    shapes |= {name: values.shape[1:] for name, values in step_inputs.items()}
+    dtypes = {name: values.dtype for name, values in {**columns, **step_inputs}.items()}
+    check_inputs(
+        executable.graph,
+        {
+            name: np.broadcast_to(np.empty((), dtypes[name]), shape)
+            for name, shape in shapes.items()
+        },
+    )
+
+
+def check_guard(graph: Graph, guard: tuple[str, ...]) -> None:
+    """Raise `InvalidArgument` unless the guard names float scalars among the outputs."""
+    for name in guard:
+        if name not in graph.outputs:
+            raise InvalidArgument(f"`guard` names `{name}`, which is not an output.")
+        spec = graph.nodes[graph.outputs[name]].spec
+        if spec.shape != () or not spec.is_float:
+            raise InvalidArgument(f"`guard` names `{name}` ({spec}); it must be a float scalar.")
+
+
+def non_finite(guard: tuple[str, ...], outputs: dict[str, np.ndarray]) -> NonFiniteError:
+    """The error of a run that the guard stopped."""
+    bad = {name: float(outputs[name]) for name in guard if not np.isfinite(outputs[name])}
+    return NonFiniteError(f"not finite: {bad}; no variable has changed.", outputs)

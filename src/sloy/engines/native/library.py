@@ -1,0 +1,69 @@
+"""Loading the extension `sloy._native`, with one sentence where it cannot be loaded."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+from pathlib import Path
+from types import ModuleType
+
+from sloy.errors import NotAvailable
+
+_INSTALL = "install sloy on Linux x86-64 with a C++ compiler (pip install .)"
+
+
+def load() -> ModuleType:
+    """The extension, safe to fork after use.
+
+    Raises
+    ------
+    NotAvailable
+        Where it is missing, does not load, or belongs to another version of sloy.
+    """
+    try:
+        native = importlib.import_module("sloy._native")
+    except ModuleNotFoundError:
+        raise NotAvailable(
+            f"the native engine is not part of this installation; {_INSTALL}."
+        ) from None
+    except ImportError as error:
+        raise NotAvailable(_explain(str(error))) from None
+    expected = _installed_version()
+    if expected is not None and native.version != expected:
+        raise NotAvailable(
+            f"the native engine is of version {native.version}, sloy of {expected}; reinstall sloy."
+        )
+    return native
+
+
+def _explain(reason: str) -> str:
+    if "libgomp" in reason:
+        return (
+            "the native engine needs the OpenMP library libgomp.so.1; install it"
+            " (Debian, Ubuntu: apt install libgomp1; Fedora: dnf install libgomp)."
+        )
+    return f"the native engine does not load ({reason}); {_INSTALL}."
+
+
+def _installed_version() -> str | None:
+    """The version of the Python side; None where it is not installed (a source tree on the path)."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("sloy")
+    except PackageNotFoundError:
+        return None
+
+
+def stop_threads_at_fork(native: ModuleType) -> None:
+    """Stop OpenMP's idle threads before every fork: a child that inherited them would wait for them for ever.
+
+    Looked up through libdnnl, because several copies of libgomp may live in one process; ours is the one that
+    libdnnl is linked to. Costs about a microsecond per fork.
+    """
+    assert native.__file__ is not None
+    library = ctypes.CDLL(str(Path(native.__file__).with_name("libdnnl.so.3")))
+    pause = library.omp_pause_resource_all
+    soft = 1
+    os.register_at_fork(before=lambda: pause(soft))

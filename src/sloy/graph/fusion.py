@@ -1,0 +1,320 @@
+"""Which nodes run together: groups of elementwise ops, and kernels with an epilogue.
+
+A unit is a set of nodes that one kernel call computes. Two units may become one only while the graph of units stays
+acyclic: no third unit may need the one and be needed by the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sloy.graph.graph import Graph, Node
+from sloy.graph.opdef import REGISTRY
+
+GROUP_LIMIT = 96  # nodes of one elementwise group
+ANCHORS = ("conv2d", "matmul")
+EPILOGUES = ("relu", "sigmoid", "tanh")
+
+
+@dataclass
+class Unit:
+    """Nodes that one kernel computes.
+
+    Attributes
+    ----------
+    kernel : str
+        ``"elementwise"`` or the name of an op.
+    nodes : list of int
+        What it computes, in order; the last is the result of a kernel with an epilogue.
+    operands : tuple of int
+        What a kernel reads, in its order; of a group see `Fusion.group_operands`.
+    results : tuple of int
+        What a kernel writes, in its order; a group's results are found from its users.
+    attributes : dict
+        Of the kernel.
+    """
+
+    kernel: str
+    nodes: list[int]
+    operands: tuple[int, ...] = ()
+    results: tuple[int, ...] = ()
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+class Fusion:
+    """The units of a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+    guard : collection of int
+        Nodes that must be known before any variable is written.
+    epilogues : collection of str
+        Ops of `ANCHORS` whose kernels add a bias and apply one of `EPILOGUES`.
+    bias_gradients : collection of str
+        Ops whose kernels also sum their second operand over all axes but the last.
+
+    Attributes
+    ----------
+    units : dict
+        Number → `Unit`.
+    views : frozenset of int
+        Nodes that only read others' memory: reshapes, and broadcasts that elementwise groups read in place.
+    late : frozenset of int
+        Elementwise nodes that only the next values of variables need: they run after the guard.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        guard: Collection[int] = (),
+        epilogues: Collection[str] = ANCHORS,
+        bias_gradients: Collection[str] = ("conv2d_weight_grad",),
+    ) -> None:
+        self.graph = graph
+        self._epilogues = epilogues
+        self._bias_gradients = bias_gradients
+        self._guard = frozenset(guard)
+        self.views = frozenset(i for i, node in enumerate(graph.nodes) if self._is_view(i, node))
+        self.late = self._find_late()
+        self.units: dict[int, Unit] = {}
+        self.unit_of: dict[int, int] = {}
+        self._ancestors: dict[int, int] = {}
+        self._absorbed: dict[int, int] = {}
+        for i, node in enumerate(graph.nodes):
+            if node.is_leaf or i in self.views:
+                continue
+            self._add(i, node)
+            if self._is_elementwise(i):
+                self._join_group(i)
+        self._attach_bias_gradients()
+
+    # --- what nodes are ------------------------------------------------------------------------------------------
+
+    def _is_elementwise(self, i: int) -> bool:
+        definition = REGISTRY.get(self.graph.nodes[i].op)
+        return definition is not None and definition.elementwise
+
+    @cached_property
+    def _roots(self) -> frozenset[int]:
+        return frozenset(self.graph.outputs.values()) | frozenset(self.graph.updates.values())
+
+    def _is_view(self, i: int, node: Node) -> bool:
+        if node.op == "reshape":
+            return True
+        users = self.graph.users[i]
+        in_place = all(self._is_elementwise(user) for user in users)
+        return node.op == "broadcast_to" and in_place and i not in self._roots
+
+    def source(self, i: int) -> int:
+        """The node whose memory holds node i: i itself, or what a view reads."""
+        while i in self.views:
+            i = self.graph.nodes[i].inputs[0]
+        return i
+
+    def _find_late(self) -> frozenset[int]:
+        outputs, updates = set(self.graph.outputs.values()), set(self.graph.updates.values())
+        late: set[int] = set()
+        for i in range(len(self.graph.nodes) - 1, -1, -1):
+            users = self.graph.users[i]
+            wanted = bool(users) or i in updates
+            fits = self._is_elementwise(i) or i in self.views
+            if fits and wanted and i not in outputs and all(user in late for user in users):
+                late.add(i)
+        return frozenset(late - self._guard)
+
+    # --- units ---------------------------------------------------------------------------------------------------
+
+    def _needs(self, i: int) -> Iterator[int]:
+        """The units that node i reads from."""
+        for operand in self.graph.nodes[i].inputs:
+            source = self.source(operand)
+            if source in self.unit_of:
+                yield self.unit_of[source]
+
+    def _add(self, i: int, node: Node) -> None:
+        anchor = self._anchor_of(i)
+        if anchor is not None:
+            self._absorb(i, anchor)
+            return
+        kernel = "elementwise" if self._is_elementwise(i) else node.op
+        self.units[i] = Unit(kernel, [i], node.inputs, (i,), dict(node.attributes))
+        self.unit_of[i] = i
+        self._ancestors[i] = 0
+        for unit in self._needs(i):
+            self._ancestors[i] |= self._ancestors[unit] | 1 << unit
+
+    def _can_merge(self, a: int, b: int) -> bool:
+        """Whether no third unit lies on a path between the two."""
+        between = (self._ancestors[a] | self._ancestors[b]) & ~(1 << a | 1 << b)
+        for unit in _bits(between):
+            if self._ancestors[unit] >> a & 1 or self._ancestors[unit] >> b & 1:
+                return False
+        return True
+
+    def _merge(self, a: int, b: int) -> int:
+        """Make unit b part of unit a."""
+        self.units[a].nodes = sorted(self.units[a].nodes + self.units.pop(b).nodes)
+        for i in self.units[a].nodes:
+            self.unit_of[i] = a
+        joint = (self._ancestors[a] | self._ancestors.pop(b)) & ~(1 << a | 1 << b)
+        self._ancestors[a] = joint
+        for unit, ancestors in self._ancestors.items():
+            if unit != a and (ancestors >> a & 1 or ancestors >> b & 1):
+                self._ancestors[unit] = ((ancestors & ~(1 << b)) | 1 << a) | joint
+        return a
+
+    # --- elementwise groups --------------------------------------------------------------------------------------
+
+    def _join_group(self, i: int) -> None:
+        unit = self.unit_of[i]
+        if self.units[unit].kernel != "elementwise":
+            return  # absorbed by an anchor
+        for candidate in self._neighbours(i):
+            if candidate == self.unit_of[i] or candidate not in self.units:
+                continue
+            size = len(self.units[candidate].nodes) + len(self.units[self.unit_of[i]].nodes)
+            if size <= GROUP_LIMIT and self._can_merge(candidate, self.unit_of[i]):
+                self._merge(candidate, self.unit_of[i])
+
+    def _neighbours(self, i: int) -> list[int]:
+        """Groups of the node's shape and phase: first those that it reads, then those that read what it reads."""
+        producers, siblings = [], []
+        for operand in self.graph.nodes[i].inputs:
+            source = self.source(operand)
+            if source in self.unit_of:
+                producers.append(self.unit_of[source])
+            if self.graph.nodes[source].spec.size > 1:
+                siblings += [
+                    self.unit_of[user] for user in self.graph.users[operand] if user in self.unit_of
+                ]
+        return [unit for unit in dict.fromkeys(producers + siblings) if self._fits(unit, i)]
+
+    def _fits(self, unit: int, i: int) -> bool:
+        first = self.units[unit].nodes[0]
+        return (
+            self.units[unit].kernel == "elementwise"
+            and self.graph.nodes[first].spec.shape == self.graph.nodes[i].spec.shape
+            and (first in self.late) == (i in self.late)
+        )
+
+    def group_operands(self, unit: Unit) -> tuple[int, ...]:
+        """What an elementwise group reads from outside, in order of first use; single constants are left out."""
+        inside = set(unit.nodes)
+        found: dict[int, None] = {}
+        for i in unit.nodes:
+            for operand in self.graph.nodes[i].inputs:
+                if operand not in inside and not self.is_number(operand):
+                    found[operand] = None
+        return tuple(found)
+
+    def is_number(self, i: int) -> bool:
+        """Whether a node is a single constant, repeated or not: written into the group's program."""
+        source = self.graph.nodes[self.source(i)]
+        return source.op == "constant" and source.spec.size == 1
+
+    def group_results(self, unit: Unit) -> tuple[int, ...]:
+        """What of an elementwise group is needed outside of it."""
+        inside = set(unit.nodes)
+        return tuple(i for i in unit.nodes if i in self._roots or self._read_outside(i, inside))
+
+    def _read_outside(self, i: int, inside: set[int]) -> bool:
+        return any(
+            self._read_outside(user, inside) or user in self._roots
+            if user in self.views
+            else user not in inside
+            for user in self.graph.users[i]
+        )
+
+    # --- kernels with an epilogue --------------------------------------------------------------------------------
+
+    def _anchor_of(self, i: int) -> int | None:
+        """The unit whose epilogue node i can be: a bias added to, or an activation of, an anchor's result."""
+        node = self.graph.nodes[i]
+        if i in self.late:
+            return None
+        for operand in node.inputs:
+            unit = self.unit_of.get(operand)
+            if unit is None or self.units[unit].kernel not in self._epilogues:
+                continue
+            if self.graph.users[operand] != (i,) or operand in self._roots:
+                continue
+            if "activation" in self.units[unit].attributes:
+                continue
+            if node.op in EPILOGUES:
+                return unit
+            has_bias = "has_bias" in self.units[unit].attributes
+            if node.op == "add" and not has_bias and self._bias_of(i, operand, unit) is not None:
+                return unit
+        return None
+
+    def _bias_of(self, i: int, result: int, unit: int) -> int | None:
+        """The (O,) vector that node i adds to every position of an anchor's result."""
+        first, second = self.graph.nodes[i].inputs
+        other = second if first == result else first
+        node = self.graph.nodes[other]
+        if first == second or node.op != "broadcast_to":
+            return None
+        bias = node.inputs[0]
+        channels = self.graph.nodes[i].spec.shape[-1]
+        shape = self.graph.nodes[bias].spec.shape
+        vector = shape[-1:] == (channels,) and self.graph.nodes[bias].spec.size == channels
+        source = self.source(bias)
+        known = source not in self.unit_of or self._precedes(self.unit_of[source], unit)
+        return source if vector and known else None
+
+    def _precedes(self, a: int, b: int) -> bool:
+        return bool(self._ancestors[b] >> a & 1)
+
+    def _absorb(self, i: int, unit: int) -> None:
+        taken = self.units[unit]
+        node = self.graph.nodes[i]
+        if node.op == "add":
+            bias = self._bias_of(i, taken.nodes[-1], unit)
+            assert bias is not None
+            taken.operands += (bias,)
+            taken.attributes["has_bias"] = 1
+        else:
+            taken.attributes["activation"] = node.op
+        taken.nodes.append(i)
+        taken.results = (i,)
+        self.unit_of[i] = unit
+
+    def _attach_bias_gradients(self) -> None:
+        """Let the kernel of a weight gradient also sum its second operand over all axes but the last."""
+        for number, unit in list(self.units.items()):
+            if unit.kernel not in self._bias_gradients:
+                continue
+            g = unit.operands[1]
+            for user in self.graph.users[g]:
+                other = self.unit_of.get(user)
+                if other is None or not self._is_channel_sum(user) or other == number:
+                    continue
+                if self._can_merge(number, other):
+                    self._merge(number, other)
+                    unit.results = (unit.results[0], user)
+                    unit.attributes["has_bias"] = 1
+                    break
+
+    def _is_channel_sum(self, i: int) -> bool:
+        node = self.graph.nodes[i]
+        rank = self.graph.nodes[node.inputs[0]].spec.rank
+        return node.op == "reduce_sum" and tuple(node.attributes["axes"]) == tuple(range(rank - 1))
+
+    def dependencies(self) -> Mapping[int, set[int]]:
+        """For each unit the units that it reads from."""
+        needs: dict[int, set[int]] = {}
+        for number, unit in self.units.items():
+            found = {other for i in unit.nodes for other in self._needs(i)}
+            needs[number] = found - {number}
+        return needs
+
+
+def _bits(mask: int) -> Iterator[int]:
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
