@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from sloy import ops
 from sloy.arguments import integer
-from sloy.errors import InvalidArgument, ShapeError
+from sloy.errors import FileFormatError, InvalidArgument, ShapeError
 from sloy.graph.spec import FLOATS, Shape
 from sloy.graph.tensor import Tensor
 from sloy.graph.threefry import make_key
-from sloy.layers.base import Layer, Parameter, Record, Scope, State, as_layers, layer_names
+from sloy.layers.base import (
+    Layer,
+    Parameter,
+    Record,
+    Scope,
+    State,
+    as_layers,
+    chain_to_config,
+    layer_names,
+)
+from sloy.layers.config import layer_from_config
 
 
 @dataclass(frozen=True)
@@ -143,6 +154,32 @@ class Network:
         for name, state in self.states.items():
             values[name] = np.full(state.tensor.shape, state.initial, dtype)
         return values
+
+    def to_config(self) -> dict[str, Any]:
+        """The network as JSON values; `from_config` makes an equal network of them."""
+        return {
+            "input_shape": list(self.input_shape),
+            "layers": chain_to_config(self.layers, self.input_shape),
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Network:
+        """The network that `to_config` described.
+
+        Raises
+        ------
+        FileFormatError
+            Where the configuration is not one of a network that works.
+        """
+        if not isinstance(config, Mapping) or set(config) != {"input_shape", "layers"}:
+            raise FileFormatError(f"a network is described by {str(config)[:80]}.")
+        layers = config["layers"]
+        if not isinstance(layers, list):
+            raise FileFormatError("the `layers` of a network must be a list.")
+        try:
+            return cls(config["input_shape"], [layer_from_config(layer) for layer in layers])
+        except InvalidArgument as error:
+            raise FileFormatError(f"the network cannot be read: {error}") from error
 
     @cached_property
     def _built_for_one(self) -> Built:

@@ -1,18 +1,27 @@
 """Layers: one idea per file."""
 
-from sloy.layers.base import LAYERS, Layer, Parameter, Record, Scope, State, register
+from sloy.layers.activation import Activation
+from sloy.layers.base import Layer, Parameter, Record, Scope, State
+from sloy.layers.config import LAYERS, layer_from_config, register
 from sloy.layers.convolution import Conv2D
 from sloy.layers.dense import Dense
 from sloy.layers.dropout import Dropout
+from sloy.layers.maxout import Maxout
+from sloy.layers.normalization import BatchNorm
+from sloy.layers.per_neuron import PerNeuron
 from sloy.layers.pooling import AveragePool2D, GlobalAveragePool2D, MaxPool2D
 from sloy.layers.rectifiers import ELU, GELU, LeakyReLU, ReLU, SiLU, Softplus
+from sloy.layers.residual import Residual
 from sloy.layers.shape import Flatten, Reshape
+from sloy.layers.sigmoids import Sigmoid, Sign, Softmax, Tanh
 
 __all__ = [
     "ELU",
     "GELU",
     "LAYERS",
+    "Activation",
     "AveragePool2D",
+    "BatchNorm",
     "Conv2D",
     "Dense",
     "Dropout",
@@ -21,13 +30,21 @@ __all__ = [
     "Layer",
     "LeakyReLU",
     "MaxPool2D",
+    "Maxout",
     "Parameter",
+    "PerNeuron",
     "ReLU",
     "Record",
     "Reshape",
+    "Residual",
     "Scope",
     "SiLU",
+    "Sigmoid",
+    "Sign",
+    "Softmax",
     "Softplus",
     "State",
+    "Tanh",
+    "layer_from_config",
     "register",
 ]

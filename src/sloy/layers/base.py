@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field, fields
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from sloy import ops
 from sloy.errors import InvalidArgument, SloyError
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor
 from sloy.initializers import Fans, Initializer, fans
+from sloy.layers.config import decode, encode
 from sloy.regularizers import Constraint, Regularizer
 
 if TYPE_CHECKING:
@@ -72,19 +73,25 @@ class Layer(ABC):
         >>> Conv2D(32, 3).output_shape((28, 28, 1))
         (26, 26, 32)
         """
-        return self.apply(Scope(), ops.input("x", (1, *input_shape))).shape[1:]
+        return Scope().chain([self], ops.input("x", (1, *input_shape))).shape[1:]
 
+    def to_config(self, input_shape: Shape | None = None) -> dict[str, Any]:
+        """The layer as JSON values: its class name under ``layer``, its arguments under their names.
 
-LAYERS: dict[str, type[Layer]] = {}
+        Parameters
+        ----------
+        input_shape : tuple of int, optional
+            Of one sample. Layers with a user's function that mixes elements need it.
+        """
+        names = [argument.name for argument in fields(self)]
+        if self.name is None:
+            names.remove("name")
+        return {"layer": self.kind} | {n: encode(self.kind, getattr(self, n)) for n in names}
 
-_L = TypeVar("_L", bound=type[Layer])
-
-
-def register(layer: _L) -> _L:
-    """Make a layer class known by its name, so that networks with it can be saved and loaded; a class decorator."""
-    if LAYERS.setdefault(layer.__name__, layer) is not layer:
-        raise InvalidArgument(f"a layer class named {layer.__name__} is already registered.")
-    return layer
+    @classmethod
+    def from_config(cls, arguments: Mapping[str, Any], depth: int = 0) -> Layer:
+        """The layer from what `to_config` wrote, without the class name; use `layer_from_config`."""
+        return cls(**{name: decode(value, depth) for name, value in arguments.items()})
 
 
 @dataclass(frozen=True)
@@ -314,6 +321,16 @@ def layer_names(layers: Sequence[Layer]) -> list[str]:
             taken.add(name)
         names.append(name)
     return names
+
+
+def chain_to_config(layers: Sequence[Layer], input_shape: Shape | None) -> list[dict[str, Any]]:
+    """The configurations of layers one after another, each knowing the shape of its input."""
+    configs = []
+    for layer in layers:
+        configs.append(layer.to_config(input_shape))
+        if input_shape is not None:
+            input_shape = layer.output_shape(input_shape)
+    return configs
 
 
 def as_layers(place: str, name: str, layers: object) -> tuple[Layer, ...]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sloy.arguments import integer
 from sloy.errors import ShapeError
 from sloy.graph.tensor import Tensor
-from sloy.layers.base import Scope, register
+from sloy.layers.base import Scope
+from sloy.layers.config import register
 from sloy.layers.weighted import Weighted
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sloy.arguments import real
 from sloy.graph.tensor import Tensor
-from sloy.layers.base import Layer, Scope, register
+from sloy.layers.base import Layer, Scope
+from sloy.layers.config import register
 
 
 @register

@@ -8,7 +8,8 @@ from sloy import ops
 from sloy.arguments import flag
 from sloy.graph.ops.window import Padding
 from sloy.graph.tensor import Tensor
-from sloy.layers.base import Layer, Scope, register
+from sloy.layers.base import Layer, Scope
+from sloy.layers.config import register
 from sloy.layers.convolution import check_image, check_padding, check_pair
 
 

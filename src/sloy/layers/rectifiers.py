@@ -8,7 +8,8 @@ from math import pi, sqrt
 from sloy import ops
 from sloy.arguments import flag, real
 from sloy.graph.tensor import Tensor
-from sloy.layers.base import Layer, Scope, register
+from sloy.layers.base import Layer, Scope
+from sloy.layers.config import register
 
 
 @register

@@ -9,7 +9,8 @@ from sloy import ops
 from sloy.arguments import integer
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.tensor import Tensor
-from sloy.layers.base import Layer, Scope, register
+from sloy.layers.base import Layer, Scope
+from sloy.layers.config import register
 
 
 @register

@@ -107,9 +107,16 @@ _register(
 # --- two operands --------------------------------------------------------------------------------------------------
 
 
+def _may_be_zero(x: Tensor) -> bool:
+    source = x.inputs[0] if x.op == "broadcast_to" else x
+    return source.op != "constant" or not np.all(source.attributes["value"])
+
+
 def _vjp_power(n: Tensor, g: Tensor) -> list[Tensor]:
     x, y = n.inputs
     by_base = g * y * x ** (y - 1.0)
+    if _may_be_zero(y):
+        by_base = where(equal(y, 0.0), 0.0, by_base)  # x^0 = 1 everywhere; 0 · 0^-1 is not 0
     by_exponent = where(x > 0.0, g * n * log(where(x > 0.0, x, 1.0)), 0.0)
     return [by_base, by_exponent]
 
@@ -168,8 +175,8 @@ register(
         "clip",
         1,
         _infer_clip,
-        lambda arrays, a: np.clip(
-            arrays[0], arrays[0].dtype.type(a["low"]), arrays[0].dtype.type(a["high"])
+        lambda arrays, a: np.asarray(
+            np.clip(arrays[0], arrays[0].dtype.type(a["low"]), arrays[0].dtype.type(a["high"]))
         ),
         lambda n, g: [
             where(
@@ -209,6 +216,19 @@ register(
         _vjp_cast,
         elementwise=True,
         doc="x in another dtype; floats are truncated towards zero on the way to integers",
+    )
+)
+
+register(
+    OpDef(
+        "stop_gradient",
+        1,
+        _infer_same("stop_gradient", floating=False),
+        lambda arrays, a: arrays[0],
+        expand=lambda inputs, a: inputs[0],
+        differentiable=False,
+        elementwise=True,
+        doc="x, seen as a constant by backprop",
     )
 )
 
@@ -256,6 +276,11 @@ def clip(x: Tensor, low: float, high: float) -> Tensor:
 def cast(x: Tensor, dtype: str) -> Tensor:
     """x in another dtype; floats are truncated towards zero on the way to integers."""
     return x if x.dtype == dtype else apply("cast", (x,), {"dtype": dtype})
+
+
+def stop_gradient(x: Tensor) -> Tensor:
+    """x, seen as a constant by backprop."""
+    return apply("stop_gradient", (x,))
 
 
 def square(x: Tensor) -> Tensor:
