@@ -4,9 +4,10 @@ A tolerance is a number of units in the last place of a *scale*: the error allow
 
     ulps · eps(dtype) · scale + tiny(dtype)
 
-where the scale is |expected| unless a test gives a better one. For a sum of n products the rounding errors are bounded by
-n · eps/2 · Σ|a_k b_k| in any order of summation [1]_, so the scale is the sum of the absolute products and the number
-of ulps comes from n alone (`accumulation`). `tiny` is the smallest normal number: results below it may be flushed to 0.
+where the scale is |expected| unless a test gives a better one. For a sum of n products the rounding errors are
+bounded by n · eps/2 · Σ|a_k b_k| in any order of summation [1]_, so the scale is the sum of the absolute products and
+the number of ulps comes from n alone (`accumulation`). `tiny` is the smallest normal number: results below it may be
+flushed to 0.
 
 References
 ----------
@@ -91,7 +92,7 @@ def assert_close(
     if scale is None and tolerance.ulps * float(limits.eps) > WIDEST:
         raise ValueError(f"{tolerance} would accept an error of 1 % in {a.dtype}")
     finite = np.isfinite(a) & np.isfinite(e_here)
-    size = np.where(finite, e, 0.0) if scale is None else np.asarray(scale, np.float64)
+    size = np.where(finite, e if scale is None else np.asarray(scale, np.float64), 0.0)
     bound = tolerance.ulps * float(limits.eps) * np.abs(size)
     bound = bound + float(limits.tiny) if tolerance.ulps else bound
     error = np.abs(np.where(finite, a, 0).astype(np.float64) - np.where(finite, e, 0))

@@ -180,7 +180,8 @@ def evaluate(graph: Graph, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
             values.append(feeds[node.attributes["name"]])
         else:
             arrays: Sequence[np.ndarray] = [values[i] for i in node.inputs]
-            values.append(REGISTRY[node.op].reference(arrays, node.attributes))
+            with np.errstate(all="ignore"):  # NaN and infinities are values like any others
+                values.append(REGISTRY[node.op].reference(arrays, node.attributes))
     return values
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,9 +33,14 @@ def fold_constants(graph: Graph) -> Graph:
         if not known or node.op == "broadcast_to" or node.spec.size > FOLD_LIMIT:
             return _fold_through_broadcast(node, operands)
         arrays = [x.attributes["value"] for x in operands]
-        return constant(REGISTRY[node.op].reference(arrays, node.attributes), node.spec.dtype)
+        return _known(node, arrays)
 
     return graph.rebuild(rule)
+
+
+def _known(node: Node, arrays: Sequence[np.ndarray]) -> Tensor:
+    with np.errstate(all="ignore"):
+        return constant(REGISTRY[node.op].reference(arrays, node.attributes), node.spec.dtype)
 
 
 def _fold_through_broadcast(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
@@ -44,7 +49,7 @@ def _fold_through_broadcast(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
     if len(scalars) < len(operands):
         return copy_node(node, operands)
     if REGISTRY[node.op].elementwise:
-        value = constant(REGISTRY[node.op].reference(scalars, node.attributes), node.spec.dtype)
+        value = _known(node, scalars)
     elif node.op in _MOVES:
         value = constant(scalars[0], node.spec.dtype)
     else:

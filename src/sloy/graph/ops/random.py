@@ -19,6 +19,10 @@ def _infer(specs: Sequence[Spec], attributes: Attributes) -> Spec:
         raise ShapeError(f"dropout_mask: key {key} and step {step} must be uint32[2] and uint32[].")
     if not 0.0 <= attributes["keep"] <= 1.0:
         raise InvalidArgument(f"dropout_mask: `keep` (={attributes['keep']}) must lie in [0, 1].")
+    if not 0 <= attributes["stream"] < 2**32:
+        raise InvalidArgument(
+            f"dropout_mask: `stream` (={attributes['stream']}) must lie from 0 to 2^32 - 1."
+        )
     return Spec(attributes["shape"], attributes["dtype"])
 
 

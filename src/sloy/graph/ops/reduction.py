@@ -32,6 +32,8 @@ def _kept_shape(shape: Shape, axes: Sequence[int]) -> Shape:
 def _infer(name: str) -> Callable[[Sequence[Spec], Attributes], Spec]:
     def infer(specs: Sequence[Spec], attributes: Attributes) -> Spec:
         x, axes = specs[0], attributes["axes"]
+        if tuple(axes) != normalize_axes(axes, x.rank, name):
+            raise InvalidArgument(f"{name}: `axes` (={axes}) must be in order and counted from 0.")
         if name != "reduce_sum" and any(x.shape[axis] == 0 for axis in axes):
             raise ShapeError(f"{name}: {x} has no elements along axes {axes}.")
         if attributes["keepdims"]:
@@ -69,6 +71,8 @@ _register("reduce_min", np.min, "smallest of x over `axes`; ties share the gradi
 
 def _infer_argmax(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     x, axis = specs[0], attributes["axis"]
+    if not 0 <= axis < x.rank:
+        raise InvalidArgument(f"argmax: `axis` (={axis}) must lie within the {x.rank} axes.")
     if x.shape[axis] == 0:
         raise ShapeError(f"argmax: {x} has no elements along axis {axis}.")
     return Spec(x.shape[:axis] + x.shape[axis + 1 :], "int32")

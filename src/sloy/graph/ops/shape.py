@@ -52,7 +52,7 @@ register(
         "transpose",
         1,
         _infer_transpose,
-        lambda arrays, a: np.ascontiguousarray(arrays[0].transpose(a["permutation"])),
+        lambda arrays, a: np.array(arrays[0].transpose(a["permutation"]), order="C"),
         lambda n, g: [transpose(g, tuple(np.argsort(n.attributes["permutation"]).tolist()))],
         doc="axes in another order: axis i of the result is axis permutation[i] of x",
     )
@@ -85,7 +85,7 @@ register(
         "broadcast_to",
         1,
         _infer_broadcast,
-        lambda arrays, a: np.ascontiguousarray(np.broadcast_to(arrays[0], a["shape"])),
+        lambda arrays, a: np.array(np.broadcast_to(arrays[0], a["shape"]), order="C"),
         _vjp_broadcast,
         doc="x repeated along new leading axes and axes of extent 1",
     )
@@ -120,7 +120,7 @@ register(
         "slice",
         1,
         _infer_slice,
-        lambda arrays, a: np.ascontiguousarray(arrays[0][_slices(a)]),
+        lambda arrays, a: np.array(arrays[0][_slices(a)], order="C"),
         _vjp_slice,
         doc="the box of x from `start` up to `stop`, per axis",
     )
@@ -137,6 +137,14 @@ def _infer_pad(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     return Spec(tuple(sums), x.dtype)
 
 
+def _pad_reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:
+    (x,), before = arrays, attributes["before"]
+    extents = (b + e + a for b, e, a in zip(before, x.shape, attributes["after"], strict=True))
+    padded = np.full(tuple(extents), attributes["value"], x.dtype)
+    padded[tuple(_Slice(b, b + e) for b, e in zip(before, x.shape, strict=True))] = x
+    return padded
+
+
 def _vjp_pad(n: Tensor, g: Tensor) -> list[Tensor]:
     before, extents = n.attributes["before"], n.inputs[0].shape
     return [slice(g, before, tuple(b + e for b, e in zip(before, extents, strict=True)))]
@@ -147,11 +155,7 @@ register(
         "pad",
         1,
         _infer_pad,
-        lambda arrays, a: np.pad(
-            arrays[0],
-            tuple(zip(a["before"], a["after"], strict=True)),
-            constant_values=arrays[0].dtype.type(a["value"]),
-        ),
+        _pad_reference,
         _vjp_pad,
         doc="x with `before` and `after` elements of `value` added, per axis",
     )
@@ -164,7 +168,11 @@ def _infer_concatenate(specs: Sequence[Spec], attributes: Attributes) -> Spec:
         raise InvalidArgument(f"concatenate: `axis` (={axis}) must lie within {first}.")
     for spec in specs[1:]:
         same = spec.shape[:axis] + spec.shape[axis + 1 :]
-        if same != first.shape[:axis] + first.shape[axis + 1 :] or spec.dtype != first.dtype:
+        if (
+            spec.rank != first.rank
+            or same != first.shape[:axis] + first.shape[axis + 1 :]
+            or spec.dtype != first.dtype
+        ):
             raise ShapeError(f"concatenate: {first} and {spec} differ beyond axis {axis}.")
     total = sum(spec.shape[axis] for spec in specs)
     return Spec((*first.shape[:axis], total, *first.shape[axis + 1 :]), first.dtype)

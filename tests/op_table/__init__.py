@@ -1,0 +1,1 @@
+"""The families of the op table; `op_cases` puts them together."""

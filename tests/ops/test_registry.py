@@ -1,0 +1,121 @@
+"""The registry and the op table belong together: no op without a row, no rule without a test."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import sloy.ops
+from op_cases import CASES, ERRORS, FLOAT, ErrorCase
+from sloy.errors import InvalidArgument
+from sloy.graph import REGISTRY, OpDef, Spec, Tensor, register
+from sloy.graph.tensor import apply, input
+from tolerances import EXACT
+
+FLOAT_RESULT = {case.op for case in CASES if case.expected.dtype == np.float64}
+
+
+def test_every_op_has_rows_and_every_row_an_op() -> None:
+    assert {case.op for case in CASES} == set(REGISTRY)
+    assert {error.op for error in ERRORS} <= set(REGISTRY)
+
+
+def test_names_of_rows_are_unique() -> None:
+    names = [case.id for case in CASES]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("op", sorted(REGISTRY))
+def test_every_op_has_enough_rows(op: str) -> None:
+    rows = [case for case in CASES if case.op == op]
+    assert len(rows) >= 5
+    assert any(case.expected.size > 1 for case in rows)
+    assert any(np.any(case.expected != 0) for case in rows)  # a result of zeros proves nothing
+    if REGISTRY[op].differentiable:
+        assert any(case.smooth and case.values[0].size > 1 for case in rows)
+
+
+@pytest.mark.parametrize("op", sorted(REGISTRY))
+def test_every_op_that_can_refuse_has_an_error_case(op: str) -> None:
+    accepts_anything = {"neg", "abs", "sign", "stop_gradient"}
+    assert (op in accepts_anything) != any(error.op == op for error in ERRORS)
+
+
+@pytest.mark.parametrize("op", sorted(REGISTRY))
+def test_every_op_is_documented(op: str) -> None:
+    assert REGISTRY[op].doc
+    assert REGISTRY[op].name == op
+
+
+def test_most_elements_of_the_table_are_not_zero() -> None:
+    """A kernel that writes zeros must fail nearly every row, not only some."""
+    filled = [case for case in CASES if case.expected.size]
+    nonzero = [case for case in filled if np.count_nonzero(case.expected)]
+    assert len(nonzero) > 0.9 * len(filled)
+    for case in filled:
+        if case.op.startswith("conv2d") and all(array.size for array in case.values):
+            assert np.count_nonzero(case.expected) > 0, case.id
+
+
+def test_sums_of_integers_are_compared_exactly() -> None:
+    for op in ("matmul", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "reduce_sum"):
+        exact = [case for case in CASES if case.op == op and case.tolerance is EXACT]
+        assert exact, op
+        for case in exact:
+            assert np.nanmax(np.abs(case.expected), initial=0) < 2**24 or case.name == "special"
+
+
+@pytest.mark.parametrize("op", sorted(REGISTRY))
+def test_a_wrong_number_of_operands_is_refused(op: str) -> None:
+    arity = REGISTRY[op].arity
+    x = input("x", (2, 2))
+    for count in {0, 1, 2, 3, 4, 6} - {arity}:
+        if arity is None and count:
+            continue
+        with pytest.raises(InvalidArgument, match=f"{op}: takes .* operands, got {count}"):
+            apply(op, (x,) * count, {})
+
+
+def test_an_operand_must_be_a_tensor() -> None:
+    with pytest.raises(InvalidArgument, match="neg: an operand is a float, it must be a Tensor"):
+        apply("neg", (1.0,))  # type: ignore[arg-type]
+
+
+def test_an_unknown_op_is_named() -> None:
+    with pytest.raises(InvalidArgument, match="no op is named `sine`"):
+        apply("sine", (input("x", ()),))
+
+
+def test_a_name_is_registered_once() -> None:
+    with pytest.raises(InvalidArgument, match="op `neg` is already registered"):
+        register(REGISTRY["neg"])
+
+
+def test_an_op_needs_a_gradient_or_says_that_it_has_none() -> None:
+    with pytest.raises(InvalidArgument, match="op `nothing` needs `vjp` or `expand`"):
+        register(OpDef("nothing", 1, lambda s, a: s[0], lambda x, a: x[0]))
+    assert "nothing" not in REGISTRY
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.id)
+def test_errors_name_what_is_wrong(error: ErrorCase) -> None:
+    operands = [input(f"x{i}", spec.shape, spec.dtype) for i, spec in enumerate(error.specs)]
+    with pytest.raises(error.error, match=error.match) as raised:
+        apply(error.op, operands, error.attributes)
+    assert type(raised.value) is error.error
+
+
+def test_the_public_face_offers_every_op() -> None:
+    """Ops that users write functions with are in `sloy.ops`; gradient kernels are not."""
+    renamed = {"abs": "absolute"}
+    for op in REGISTRY:
+        if not op.endswith("_grad"):
+            assert hasattr(sloy.ops, renamed.get(op, op)), op
+
+
+def test_the_float_mark_stands_for_both_floats() -> None:
+    case = next(case for case in CASES if case.attributes.get("dtype") == FLOAT)
+    assert case.attributes_in("float32")["dtype"] == "float32"
+    assert case.graph("float64").nodes[-1].spec.dtype == "float64"
+    assert isinstance(case.tensors("float64")[0], Tensor)
+    assert case.tensors("float64")[0].spec == Spec(case.operands[0].shape, case.operands[0].dtype)
