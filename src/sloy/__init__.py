@@ -1,1 +1,123 @@
-"""sloy (слой, "layer"): neural networks from one neuron to VGG, trained fast on the machine you have."""
+"""sloy (слой, "layer"): neural networks from one neuron to VGG, trained fast on your machine.
+
+Names are imported when they are first used, so that ``import sloy`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sloy import (
+        data,
+        engines,
+        errors,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        ops,
+        optimizers,
+        regularizers,
+        schedules,
+        zoo,
+    )
+    from sloy.data import Dataset
+    from sloy.gradients import gradients
+    from sloy.model import Model, load
+    from sloy.network import Network
+    from sloy.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+    from sloy.preprocessing import Preprocessing
+    from sloy.training.callbacks import Callback, CSVLog, EarlyStopping
+    from sloy.training.checkpoint import Checkpoint
+    from sloy.training.fit import fit
+    from sloy.training.history import History
+    from sloy.training.progress import ProgressBar
+
+__version__ = "0.1.0"
+
+_MODULES = (
+    "data",
+    "engines",
+    "errors",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "ops",
+    "optimizers",
+    "regularizers",
+    "schedules",
+    "zoo",
+)
+
+_NAMES = {
+    "Dataset": "sloy.data",
+    "gradients": "sloy.gradients",
+    "Model": "sloy.model",
+    "load": "sloy.model",
+    "Network": "sloy.network",
+    "SGD": "sloy.optimizers",
+    "Adagrad": "sloy.optimizers",
+    "Adam": "sloy.optimizers",
+    "AdamW": "sloy.optimizers",
+    "Optimizer": "sloy.optimizers",
+    "RMSprop": "sloy.optimizers",
+    "Preprocessing": "sloy.preprocessing",
+    "Callback": "sloy.training.callbacks",
+    "CSVLog": "sloy.training.callbacks",
+    "EarlyStopping": "sloy.training.callbacks",
+    "Checkpoint": "sloy.training.checkpoint",
+    "fit": "sloy.training.fit",
+    "History": "sloy.training.history",
+    "ProgressBar": "sloy.training.progress",
+}
+
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "CSVLog",
+    "Callback",
+    "Checkpoint",
+    "Dataset",
+    "EarlyStopping",
+    "History",
+    "Model",
+    "Network",
+    "Optimizer",
+    "Preprocessing",
+    "ProgressBar",
+    "RMSprop",
+    "data",
+    "engines",
+    "errors",
+    "fit",
+    "gradients",
+    "initializers",
+    "layers",
+    "load",
+    "losses",
+    "metrics",
+    "ops",
+    "optimizers",
+    "regularizers",
+    "schedules",
+    "zoo",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return importlib.import_module(f"sloy.{name}")
+    if name not in _NAMES:
+        raise AttributeError(f"module 'sloy' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_NAMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -38,8 +38,38 @@ class NonFiniteError(SloyError, ArithmeticError):
     ----------
     outputs : mapping
         Outputs of the step, by name.
+    epoch, step : int
+        Where training stopped, both from 1 (step within the epoch); 0 outside of `sloy.fit`.
+    kind, name : str
+        What is not finite first: "layer", "loss", "gradient" or "parameter", and its name.
+    model, history : Model, History or None
+        The model with its last good weights, and the epochs before.
     """
+
+    epoch: int = 0
+    step: int = 0
+    kind: str = ""
+    name: str = ""
+    model: Any = None
+    history: Any = None
 
     def __init__(self, message: str, outputs: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.outputs = dict(outputs or {})
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was interrupted by Ctrl-C, between two steps.
+
+    Attributes
+    ----------
+    model : Model
+        The model so far.
+    history : History
+        The epochs before.
+    """
+
+    def __init__(self, model: Any, history: Any) -> None:
+        super().__init__("training was interrupted")
+        self.model = model
+        self.history = history

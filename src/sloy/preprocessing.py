@@ -90,7 +90,8 @@ class Preprocessing:
     def compute(self, x: np.ndarray) -> np.ndarray:
         """The same in NumPy and float64: x (N, …, C) → the same shape."""
         centred: np.ndarray = np.asarray(x, np.float64) - np.asarray(self.mean)
-        return centred / np.asarray(self.deviation)
+        scaled: np.ndarray = centred / np.asarray(self.deviation)
+        return scaled
 
     def to_config(self) -> dict[str, Any]:
         """What `from_config` makes the same preprocessing of, in JSON values."""

@@ -22,11 +22,14 @@ class Deferred:
 
     Attributes
     ----------
+    delivered : bool
+        Whether `check` called a handler.
     forced : bool
         Whether a second signal did not wait.
     """
 
     def __init__(self) -> None:
+        self.delivered = False
         self.forced = False
         self._handlers: dict[int, Handler] = {}
         self._waiting: list[int] = []
@@ -40,6 +43,7 @@ class Deferred:
         """Call the handlers of the signals that wait; they usually raise."""
         while self._waiting:
             number = self._waiting.pop(0)
+            self.delivered = True
             self._handlers[number](number, None)
 
     def __enter__(self) -> Deferred:

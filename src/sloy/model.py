@@ -1,0 +1,291 @@
+"""`Model`: a network with its numbers, and all it takes to use them on raw data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sloy import ops
+from sloy.arguments import integer
+from sloy.engines import Engine
+from sloy.engines import engine as find_engine
+from sloy.errors import InvalidArgument, ShapeError
+from sloy.graph.spec import Shape
+from sloy.losses import Loss
+from sloy.network import Network
+from sloy.training.inputs import Data, as_dataset, columns, samples
+from sloy.training.runner import Runner, figures
+from sloy.training.step import StepSpec, evaluation_graph, inference_graph
+
+BATCH = 256  # samples at a time, fewer where one is large
+BATCH_BYTES = 64 << 20  # of the largest activation of a batch
+
+
+class Parameters(MutableMapping[str, np.ndarray]):
+    """The parameters and states of a model: name → array, readable and settable.
+
+    Names and shapes stay. Reading gives the model's own array: what is written into it counts.
+    Setting copies the values, converted to the model's dtype.
+    """
+
+    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
+        self._arrays = arrays
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._arrays:
+            raise KeyError(f"no parameter is named {name!r}; there are {', '.join(self._arrays)}.")
+        return self._arrays[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        own, given = self[name], np.asarray(value)
+        if given is own:  # after `parameters[name] *= 2`
+            return
+        if given.dtype.kind not in "iuf":
+            raise InvalidArgument(f"parameter `{name}`: {given.dtype} is no real number.")
+        if given.shape != own.shape:
+            raise ShapeError(f"parameter `{name}` has shape {own.shape}, got {given.shape}.")
+        with np.errstate(over="ignore"):
+            converted = given.astype(own.dtype)
+        if not np.isfinite(converted).all():
+            raise InvalidArgument(f"parameter `{name}`: a value is not finite in {own.dtype}.")
+        own[...] = converted
+
+    def __delitem__(self, name: str) -> None:
+        raise InvalidArgument(f"parameter `{name}` belongs to the network; it cannot be removed.")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        lines = [f"{name}: {v.dtype}{list(v.shape)}" for name, v in self._arrays.items()]
+        return "\n".join(lines)
+
+
+class Model:
+    """A network with parameters, preprocessing, class names and loss.
+
+    Parameters
+    ----------
+    spec : StepSpec
+        Network, loss, preprocessing, metrics and dtypes.
+    parameters : mapping
+        Name → array, all parameters and states of the network; arrays of the right dtype are
+        taken as they are, without a copy.
+    class_names : sequence of str
+        One for each class, or none.
+    engine : str or Engine
+        What computes; see `sloy.engines.engine`.
+    threads : int
+        0 takes the physical cores that this process may use.
+
+    Examples
+    --------
+    >>> from sloy import Network, losses
+    >>> from sloy.layers import Dense
+    >>> network = Network((2,), [Dense(1)])
+    >>> spec = StepSpec(network, losses.SquaredError(), target_shape=(1,), target_dtype="float32")
+    >>> model = Model(spec, network.initialize(0), engine="reference")
+    >>> model.parameters["dense_1/weight"] = [[2.0], [3.0]]
+    >>> model(np.array([[1.0, 10.0]])).tolist()
+    [[32.0]]
+    """
+
+    def __init__(
+        self,
+        spec: StepSpec,
+        parameters: Mapping[str, np.ndarray],
+        *,
+        class_names: Sequence[str] = (),
+        engine: str | Engine = "auto",
+        threads: int = 0,
+    ) -> None:
+        self._spec = replace(spec, optimizer=None)
+        self._arrays = _checked(spec, parameters)
+        self.class_names = tuple(class_names)
+        self._engine_choice = (engine, threads)
+        self._engine: Engine | None = engine if isinstance(engine, Engine) else None
+        self._runners: dict[Any, Runner] = {}
+
+    @property
+    def network(self) -> Network:
+        """The layers."""
+        return self._spec.network
+
+    @property
+    def loss(self) -> Loss:
+        """What the network was trained to make small."""
+        return self._spec.loss
+
+    @property
+    def spec(self) -> StepSpec:
+        """Network, loss, preprocessing, metrics and dtypes."""
+        return self._spec
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters and states: name → array, see `Parameters`."""
+        return Parameters(self._arrays)
+
+    @property
+    def engine(self) -> Engine:
+        """What computes, found on first use."""
+        if self._engine is None:
+            self._engine = find_engine(*self._engine_choice)
+        return self._engine
+
+    def __call__(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+        """The network's raw output: logits, or values.
+
+        Parameters
+        ----------
+        x : array, shape (N, *input_shape)
+            Raw data, as in training; the preprocessing is part of the model.
+        batch_size : int, optional
+            Samples at a time, which bounds the memory; by default up to 256.
+
+        Returns
+        -------
+        array, shape (N, *output_shape)
+        """
+        return self._infer(x, "output", batch_size)
+
+    def predict_proba(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+        """Probabilities for losses that have them (cross-entropies), else values; (N, …)."""
+        return self._infer(x, "prediction", batch_size)
+
+    def predict(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+        """The answer for each sample.
+
+        Returns
+        -------
+        array
+            Classification: int64 labels (N,), of equal outputs the first. Yes-or-no outputs: int64
+            0 or 1, 1 where the raw output is above 0, (N,) for a single output. Else values (N, …).
+        """
+        output = self(x, batch_size)
+        task = self.loss.task(self.network.output_shape)
+        if task == "regression":
+            return output
+        if task == "classification":
+            return np.asarray(output.argmax(-1))
+        answers = (output > 0).astype(np.int64)
+        return answers[:, 0] if answers.shape[1:] == (1,) else answers
+
+    def activations(
+        self, x: Any, layers: Sequence[str], batch_size: int | None = None
+    ) -> dict[str, np.ndarray]:
+        """The outputs of layers, in use (not in training): name → array (N, …)."""
+        names = tuple(layers)
+        key = ("activations", names)
+        if key not in self._runners:
+            self._runners[key] = Runner(
+                self.engine,
+                self._arrays,
+                lambda size: inference_graph(self._spec, size, names),
+            )
+        outputs = self._runners[key]({"x": self._samples(x)}, self._batch(batch_size))
+        return {name: outputs[f"activation/{name}"] for name in names}
+
+    def evaluate(self, data: Data, batch_size: int | None = None) -> dict[str, float]:
+        """The mean loss (without penalties) and the metrics on a Dataset or a pair (x, y)."""
+        spec = self._spec
+        found = columns(
+            as_dataset(data),
+            spec.loss,
+            self.network.input_shape,
+            self.network.output_shape,
+            spec.dtype,
+            "Model.evaluate",
+            data_dtype=spec.data_dtype,
+        )
+        return figures(self._runner("evaluate"), found, spec.metrics, self._batch(batch_size))
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to one file, atomically; see docs/model-file.md."""
+        from sloy.model_file import save
+
+        save(self, path)
+
+    def summary(self, batch_size: int = BATCH) -> str:
+        """The network's table, and what else the model holds."""
+        return str(self.network.summary(batch_size))
+
+    def __repr__(self) -> str:
+        names = f", {len(self.class_names)} class names" if self.class_names else ""
+        return f"Model({self.network}, {self.loss}{names})"
+
+    def _infer(self, x: Any, output: str, batch_size: int | None) -> np.ndarray:
+        array = self._samples(x)
+        if not len(array):
+            return np.zeros((0, *self.network.output_shape), self._spec.dtype)
+        return self._runner("infer")({"x": array}, self._batch(batch_size))[output]
+
+    def _samples(self, x: Any) -> np.ndarray:
+        spec = self._spec
+        return samples(x, self.network.input_shape, spec.dtype, "Model", spec.data_dtype)
+
+    def _runner(self, kind: str) -> Runner:
+        if kind not in self._runners:
+            spec, make = self._spec, _GRAPHS[kind]
+            self._runners[kind] = Runner(self.engine, self._arrays, lambda size: make(spec, size))
+        return self._runners[kind]
+
+    def _batch(self, batch_size: int | None) -> int:
+        if batch_size is not None:
+            return integer("Model", "batch_size", batch_size)
+        return default_batch(self.network, self._spec.dtype)
+
+
+_GRAPHS = {"infer": inference_graph, "evaluate": evaluation_graph}
+
+
+def load(path: str | Path, *, engine: str | Engine = "auto", threads: int = 0) -> Model:
+    """Read a model that `Model.save` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+    engine, threads
+        As for `Model`.
+
+    Raises
+    ------
+    FileFormatError
+        Where the file is damaged, foreign or of another version. Nothing in the file is executed.
+    """
+    from sloy.model_file import read
+
+    spec, parameters, class_names = read(path)
+    return Model(spec, parameters, class_names=class_names, engine=engine, threads=threads)
+
+
+def default_batch(network: Network, dtype: str) -> int:
+    """Samples at a time: a power of two up to 256, such that one activation stays within 64 MiB."""
+    built = network.build(ops.input("x", (1, *network.input_shape)))
+    shapes: list[Shape] = [network.input_shape, *(t.shape for t in built.activations.values())]
+    largest = max(int(np.prod(shape)) for shape in shapes) * np.dtype(dtype).itemsize
+    return 1 << max(0, min(BATCH, BATCH_BYTES // largest).bit_length() - 1)
+
+
+def _checked(spec: StepSpec, parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays in the network's order, each of its shape and the computing dtype."""
+    network = spec.network
+    specs = {name: p.tensor.spec for name, p in network.parameters.items()}
+    specs |= {name: state.tensor.spec for name, state in network.states.items()}
+    missing, unknown = sorted(specs.keys() - parameters), sorted(parameters.keys() - specs)
+    if missing or unknown:
+        raise InvalidArgument(f"Model: `parameters`: unknown {unknown}, missing {missing}.")
+    for name, value in specs.items():
+        if np.shape(parameters[name]) != value.shape:
+            raise ShapeError(
+                f"Model: parameter `{name}` has shape {np.shape(parameters[name])}, the network"
+                f" needs {value.shape}."
+            )
+    return {name: np.require(parameters[name], spec.dtype, ["C", "W"]) for name in specs}

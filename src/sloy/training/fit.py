@@ -1,0 +1,367 @@
+"""`fit`: train a network on data."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from sloy import losses
+from sloy.arguments import flag, instance, integer
+from sloy.data.dataset import Dataset
+from sloy.engines import Engine
+from sloy.engines import engine as find_engine
+from sloy.errors import InvalidArgument, NotAvailable
+from sloy.graph import Graph, Tensor
+from sloy.metrics import Metric, default_metrics
+from sloy.metrics import metric as find_metric
+from sloy.model import Model
+from sloy.network import Network
+from sloy.optimizers import Adam, Optimizer
+from sloy.optimizers import optimizer as find_optimizer
+from sloy.preprocessing import Choice, choose
+from sloy.training.callbacks import Callback
+from sloy.training.checkpoint import Checkpoint, Snapshot, fingerprint
+from sloy.training.history import History
+from sloy.training.inputs import (
+    ClassWeight,
+    Columns,
+    Data,
+    Validation,
+    as_dataset,
+    columns,
+    split,
+    weights,
+)
+from sloy.training.loop import Plan, Run
+from sloy.training.progress import ProgressBar
+from sloy.training.step import StepSpec, initial_variables, training_graph
+
+LossChoice = str | losses.Loss | Callable[[Tensor, Tensor], Tensor] | None
+Precision = Literal["auto", "float32", "float64", "mixed"]
+
+_PRECISIONS = ("auto", "float32", "float64", "mixed")
+
+
+def fit(
+    network: Network,
+    data: Data,
+    *,
+    validation: Validation = None,
+    epochs: int = 1,
+    batch_size: int = 128,
+    optimizer: str | Optimizer | None = None,
+    loss: LossChoice = None,
+    metrics: Sequence[str | Metric] | None = None,
+    sample_weight: Any = None,
+    class_weight: ClassWeight = None,
+    preprocessing: Choice = "auto",
+    seed: int = 0,
+    shuffle: bool = True,
+    callbacks: Sequence[Callback] = (),
+    engine: str | Engine = "auto",
+    threads: int = 0,
+    precision: Precision = "float32",
+    parameters: Mapping[str, np.ndarray] | None = None,
+    trainable: Sequence[str] = ("*",),
+    checkpoint: str | Path | Checkpoint | None = None,
+    resume: bool = False,
+    verbose: bool = True,
+) -> tuple[Model, History]:
+    """Train a network by descent on mini-batches.
+
+    Parameters
+    ----------
+    network : Network
+    data : Dataset or (x, y)
+        x (N, *input_shape) uint8, float32 or float64; y integer labels (N,), or targets.
+    validation : None, float, Dataset or (x, y)
+        What `val_…` is measured on after each epoch. A fraction is taken out of `data`, shuffled,
+        of labels the same share of each class. All its samples count alike.
+    epochs : int
+        Passes over the data, at least 1.
+    batch_size : int
+        Samples of a step; the last step of an epoch takes what is left. 1 is online learning, N
+        full-batch descent.
+    optimizer : Optimizer or str
+        `Adam` by default.
+    loss : Loss, str or function
+        By default categorical cross-entropy for labels, squared error for targets. A function of
+        two symbolic tensors, (output, target) → one loss for each sample, is a user's own.
+    metrics : sequence of Metric or str
+        By default those of the loss's task: accuracy, or mean absolute error and R².
+    sample_weight : array, shape (N,)
+        Finite, at least 0.
+    class_weight : mapping of label to number, or "balanced"
+        Factors of the sample weights.
+    preprocessing : Preprocessing, "auto", "unit", "standardize", "none" or None
+        See `sloy.preprocessing.choose`; it becomes part of the model.
+    seed : int
+        Of the initial parameters, the split, the order of the samples and the random masks.
+    shuffle : bool
+        False keeps the order of the samples in every epoch.
+    callbacks : sequence of Callback
+        See `sloy.training.callbacks`.
+    engine, threads
+        See `sloy.engines.engine`.
+    precision : "float32", "float64", "mixed" or "auto"
+        float64 runs on the reference engine.
+    parameters : mapping
+        Initial parameters and states by name, all or some of them; the others are drawn.
+    trainable : sequence of str
+        Patterns (``*``, ``?``) of the names of parameters to train; the others stay.
+    checkpoint : path or Checkpoint
+        Where to save all that it takes to go on: after each epoch, within long ones every minute,
+        and when the run is interrupted.
+    resume : bool
+        Go on from `checkpoint` where there is one, to the very bytes that an uninterrupted run
+        gives; everything but `epochs`, engine and threads must be as it was.
+    verbose : bool
+        Show progress on the error stream.
+
+    Returns
+    -------
+    model : Model
+    history : History
+
+    Raises
+    ------
+    InvalidArgument
+        When an argument is not allowed.
+    Interrupted
+        On Ctrl-C (a `KeyboardInterrupt`), between two steps and after a checkpoint; its `model`
+        and `history` are those so far. A second Ctrl-C does not wait, nor save.
+    NonFiniteError
+        When the loss or a gradient is NaN or infinite. It names epoch, step and layer; its `model`
+        has the weights before that step.
+
+    Examples
+    --------
+    >>> import numpy as np, sloy
+    >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+    >>> network = sloy.Network((2,), [sloy.layers.Dense(8), sloy.layers.Tanh(), sloy.layers.Dense(2)])
+    >>> model, history = sloy.fit(network, (x, [0, 1, 1, 0]), epochs=60, optimizer=sloy.Adam(0.1),
+    ...                           engine="reference", verbose=False)
+    >>> model.predict(x).tolist()
+    [0, 1, 1, 0]
+    """
+    instance("fit", "network", network, Network)
+    integer("fit", "epochs", epochs)
+    integer("fit", "batch_size", batch_size)
+    integer("fit", "seed", seed, 0)
+    for name, value in (("shuffle", shuffle), ("resume", resume), ("verbose", verbose)):
+        flag("fit", name, value)
+    dtype, chosen = _engine(engine, threads, precision)
+    watchers = _callbacks(callbacks, verbose=verbose)
+    place = _checkpoint(checkpoint, resume=resume)
+    given = as_dataset(data)
+    rows, held_out = split(given, validation, seed)
+    weight = weights(given, sample_weight, class_weight)[rows]
+    training = given if held_out is None or len(rows) == len(given) else given.take(rows)
+    if not weight.any():
+        raise InvalidArgument("`sample_weight`: all samples that are left to train on weigh 0.")
+    spec, train = _spec(
+        network, training, weight, dtype, loss, metrics, optimizer, preprocessing, trainable
+    )
+    validate = None if held_out is None else columns(
+        held_out, spec.loss, network.input_shape, network.output_shape, dtype, "`validation`",
+        data_dtype=spec.data_dtype,
+    )  # fmt: skip
+    plan = Plan(spec, chosen, train, validate, epochs, min(batch_size, len(train)), seed, shuffle)
+    variables = initial_variables(spec, seed, _initial(spec, seed, parameters))
+    names = training.class_names
+    model = Model(spec, _weights(network, variables), class_names=names, engine=chosen)
+    config = _config(plan, variables) if place else {}
+    run = Run(plan, variables, model, watchers, place, config)
+    if place:
+        _take_up(run, place, config, resume=resume)
+    run.train()
+    return model, run.history
+
+
+def _engine(engine: str | Engine, threads: int, precision: str) -> tuple[str, Engine]:
+    """The computing dtype and the engine."""
+    if precision not in _PRECISIONS:
+        raise InvalidArgument(
+            f"fit: `precision` (={precision!r}) must be one of {', '.join(_PRECISIONS)}."
+        )
+    if precision == "mixed":
+        raise NotAvailable("fit: `precision` (='mixed') is not there yet; float32 is.")
+    dtype = "float32" if precision == "auto" else precision
+    if dtype == "float64" and engine == "auto":
+        engine = "reference"
+    return dtype, find_engine(engine, threads)
+
+
+def _callbacks(callbacks: Sequence[Callback], *, verbose: bool) -> list[Callback]:
+    if isinstance(callbacks, Callback) or not isinstance(callbacks, Sequence):
+        raise InvalidArgument("fit: `callbacks` must be a sequence of callbacks.")
+    for callback in callbacks:
+        instance("fit", "callbacks", callback, Callback)
+    shown = any(isinstance(callback, ProgressBar) for callback in callbacks)
+    return [*callbacks, *([ProgressBar()] if verbose and not shown else [])]
+
+
+def _checkpoint(checkpoint: str | Path | Checkpoint | None, *, resume: bool) -> Checkpoint | None:
+    if checkpoint is None and resume:
+        raise InvalidArgument("fit: `resume` (=True) needs the `checkpoint` to go on from.")
+    if checkpoint is None or isinstance(checkpoint, Checkpoint):
+        return checkpoint
+    return Checkpoint(checkpoint)
+
+
+def _spec(
+    network: Network,
+    data: Dataset,
+    weight: np.ndarray,
+    dtype: str,
+    loss: LossChoice,
+    metrics: Sequence[str | Metric] | None,
+    optimizer: str | Optimizer | None,
+    preprocessing: Choice,
+    trainable: Sequence[str],
+) -> tuple[StepSpec, Columns]:
+    """What a step is made of, and the training samples as it takes them."""
+    if loss is None:
+        loss = "categorical_crossentropy" if data.has_labels else "squared_error"
+    found = losses.loss(loss)
+    shape = network.output_shape
+    train = columns(data, found, network.input_shape, shape, dtype, "`data`", weight)
+    if metrics is None:
+        measured = default_metrics(found, shape)
+    elif isinstance(metrics, str | Metric):
+        measured = (find_metric(metrics, found, shape),)
+    else:
+        measured = tuple(find_metric(value, found, shape) for value in metrics)
+    spec = StepSpec(
+        network,
+        found,
+        Adam() if optimizer is None else find_optimizer(optimizer),
+        preprocessing=choose(preprocessing, train.x),
+        metrics=measured,
+        data_dtype=train.x.dtype.name,
+        target_shape=train.y.shape[1:],
+        target_dtype=train.y.dtype.name,
+        dtype=dtype,
+        trainable=(trainable,) if isinstance(trainable, str) else tuple(trainable),
+    )
+    return spec, train
+
+
+def _initial(
+    spec: StepSpec, seed: int, parameters: Mapping[str, np.ndarray] | None
+) -> Mapping[str, np.ndarray] | None:
+    """Given parameters, those that are missing drawn."""
+    if parameters is None:
+        return None
+    if not isinstance(parameters, Mapping):
+        raise InvalidArgument(
+            f"fit: `parameters` is a {type(parameters).__name__}; it must map names to arrays."
+        )
+    for name, value in parameters.items():
+        array = np.asarray(value)
+        if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+            raise InvalidArgument(f"fit: parameter {name!r} must hold finite real numbers.")
+    return {**spec.network.initialize(seed, spec.dtype), **parameters}
+
+
+def _weights(network: Network, variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: variables[name] for name in (*network.parameters, *network.states)}
+
+
+# --- resuming ---------------------------------------------------------------------------------------
+
+
+def _config(plan: Plan, variables: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """All that decides the numbers of a run, short of `epochs` and the engine, to compare."""
+    spec, validation = plan.spec, plan.validation
+    described = {
+        name: re.sub(r" at 0x[0-9a-f]+", "", repr(getattr(spec, name)))
+        for name in ("network", "loss", "optimizer", "preprocessing", "metrics", "dtype")
+    }
+    held_out = fingerprint([validation.x, validation.y]) if validation else "none"
+    return described | {
+        "batch_size": plan.batch_size,
+        "seed": plan.seed,
+        "shuffle": plan.shuffle,
+        "data": fingerprint([plan.data.x, plan.data.y, plan.data.weight]),
+        "validation": held_out,
+        "epochs": plan.epochs,
+        "parameters": fingerprint(variables[name] for name in sorted(variables)),
+        "trainable": list(spec.trainable),
+        "functions": _graph_fingerprint(training_graph(spec, 1)),
+    }
+
+
+def _graph_fingerprint(graph: Graph) -> str:
+    """SHA-256 of every node: what a user's own functions do is part of it, their names are not."""
+    parts: list[np.ndarray] = []
+    for node in graph.nodes:
+        arrays = [v for v in node.attributes.values() if isinstance(v, np.ndarray)]
+        rest = {n: v for n, v in node.attributes.items() if not isinstance(v, np.ndarray)}
+        text = f"{node.op} {node.inputs} {sorted(rest.items())} {node.spec}"
+        parts += [np.frombuffer(text.encode(), np.uint8), *arrays]
+    return fingerprint(parts)
+
+
+def _take_up(run: Run, place: Checkpoint, config: Mapping[str, Any], *, resume: bool) -> None:
+    """Go on from the checkpoint where that is asked for and there is one."""
+    if not resume:
+        run.store.clear()
+        return
+    snapshot = run.store.load()
+    if snapshot is None:
+        return
+    _compare(run, place, snapshot, config)
+    run.restore(snapshot)
+
+
+def _compare(run: Run, place: Checkpoint, snapshot: Snapshot, config: Mapping[str, Any]) -> None:
+    differing = [n for n in config if n != "epochs" and config[n] != snapshot.config.get(n)]
+    specs = {n: (v.shape, v.dtype) for n, v in run.variables.items()}
+    if not differing and specs != {n: (v.shape, v.dtype) for n, v in snapshot.variables.items()}:
+        differing = ["variables"]
+    remembering = [type(callback).__name__ for callback in run.callbacks if callback.state()]
+    if not differing and [state.get("class") for state in snapshot.callbacks] != remembering:
+        differing = ["callbacks"]
+    if differing:
+        raise InvalidArgument(
+            f"fit: the run in {place.path} cannot be resumed: its {', '.join(differing)} differed."
+            " Give what it was begun with, or begin anew with resume=False."
+        )
+    if snapshot.epoch > run.epochs or (snapshot.epoch == run.epochs and snapshot.step):
+        raise InvalidArgument(
+            f"fit: `epochs` (={run.epochs}): the run in {place.path} has done {snapshot.epoch}."
+        )
+    if snapshot.machine != run.machine:
+        warnings.warn(
+            f"fit: the run in {place.path} was computed by {_words(snapshot.machine)}, it goes on"
+            f" with {_words(run.machine)}: sums may round otherwise in the last bits.",
+            UserWarning,
+            stacklevel=4,
+        )
+    _compare_rates(run, snapshot)
+
+
+def _compare_rates(run: Run, snapshot: Snapshot) -> None:
+    """Say so where another number of epochs changes learning rates that were used already."""
+    before, plan = int(snapshot.config.get("epochs", run.epochs)), run.plan
+    done = snapshot.epoch * plan.steps + snapshot.step
+    if before == run.epochs or not done or getattr(plan.schedule, "monitor", None):
+        return
+    old = plan.schedule.rates(0, done, before * plan.steps)
+    if not np.array_equal(old, plan.schedule.rates(0, done, run.epochs * plan.steps)):
+        warnings.warn(
+            f"fit: the learning rate follows the number of epochs, which was {before} and is"
+            f" {run.epochs} now: the result is that of neither run done in one go.",
+            UserWarning,
+            stacklevel=5,
+        )
+
+
+def _words(machine: Mapping[str, Any]) -> str:
+    return f"the {machine.get('engine')} engine on {machine.get('threads')} threads"

@@ -1,0 +1,241 @@
+"""What a user gives to train and evaluate on, checked and in the form that the graphs take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from sloy.data.dataset import Dataset
+from sloy.errors import InvalidArgument, ShapeError
+from sloy.graph.spec import Shape
+from sloy.losses import Loss
+
+Data = Dataset | tuple[Any, Any]
+Validation = float | Dataset | tuple[Any, Any] | None
+ClassWeight = Literal["balanced"] | Mapping[int, float] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Samples as the step graphs take them.
+
+    Attributes
+    ----------
+    x : array, shape (N, …)
+        uint8, or the computing dtype; C-contiguous.
+    y : array, shape (N,) or (N, …)
+        What the loss made of the targets.
+    weight : array, shape (N,)
+        Sample weights in the computing dtype.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the three arrays."""
+        return self.x.nbytes + self.y.nbytes + self.weight.nbytes
+
+
+def as_dataset(data: Data, argument: str = "data") -> Dataset:
+    """A data set, or a pair (x, y) as one; never empty."""
+    if isinstance(data, Dataset):
+        found = data
+    elif isinstance(data, tuple | list) and len(data) == 2:
+        found = Dataset(*data)
+    else:
+        raise InvalidArgument(
+            f"`{argument}` is a {type(data).__name__}; it must be a Dataset or a pair (x, y) of"
+            " arrays."
+        )
+    if not len(found):
+        raise InvalidArgument(f"`{argument}` holds no sample.")
+    return found
+
+
+def split(data: Dataset, validation: Validation, seed: int) -> tuple[np.ndarray, Dataset | None]:
+    """Rows to train on, and the data to validate on.
+
+    Parameters
+    ----------
+    data : Dataset
+    validation : None, float in (0, 1), Dataset or (x, y)
+        A fraction is taken out of `data`: shuffled, and of labels the same share of each class.
+    seed : int
+        The split is a function of it.
+    """
+    rows = np.arange(len(data))
+    if validation is None:
+        return rows, None
+    if isinstance(validation, float | int | np.floating):
+        if isinstance(validation, bool) or not 0 < validation < 1:
+            raise InvalidArgument(
+                f"`validation` (={validation!r}) must be a fraction between 0 and 1, a Dataset, a"
+                " pair (x, y), or None."
+            )
+        # The rows themselves are split as data, so that the weights of the samples follow.
+        kept, taken = Dataset(rows[:, None].astype(np.float64), data.y).split(
+            float(validation), seed
+        )
+        return kept.x[:, 0].astype(np.int64), data.take(taken.x[:, 0].astype(np.int64))
+    return rows, as_dataset(validation, "validation")
+
+
+def samples(
+    x: Any, sample_shape: Shape, dtype: str, place: str, data_dtype: str | None = None
+) -> np.ndarray:
+    """Inputs of a network: finite, of its shape, in the dtype that its graphs take.
+
+    Parameters
+    ----------
+    x : array, shape (N, *sample_shape)
+        uint8, float32 or float64.
+    sample_shape : tuple of int
+        The network's input shape.
+    dtype : str
+        The computing dtype.
+    place : str
+        Who asks, for the messages.
+    data_dtype : str, optional
+        What the graphs take: "uint8" or `dtype`. By default uint8 stays, all else becomes `dtype`.
+
+    Returns
+    -------
+    C-contiguous array, shape (N, *sample_shape)
+    """
+    array = np.asarray(x)
+    if array.dtype.name not in ("uint8", "float32", "float64"):
+        raise InvalidArgument(
+            f"{place}: `x` has dtype {array.dtype}; allowed are uint8, float32 and float64: convert"
+            " it, for example x.astype(np.float32)."
+        )
+    if array.shape[1:] != sample_shape or array.ndim == 0:
+        raise ShapeError(
+            f"{place}: `x` has shape {array.shape}; the network takes"
+            f" {_with_n(sample_shape)}{_hint(array.shape, sample_shape)}."
+        )
+    target = data_dtype or ("uint8" if array.dtype == np.uint8 else dtype)
+    if target == "uint8" and array.dtype != np.uint8:
+        return _back_to_bytes(array, place)
+    with np.errstate(over="ignore"):
+        result = np.ascontiguousarray(array, target)
+    if target != "uint8" and not (good := np.isfinite(result)).all():
+        row = np.unravel_index(int(np.argmin(good)), good.shape)
+        value = array[row]
+        reason = f"too large for {target}" if np.isfinite(value) else "it must be finite"
+        raise InvalidArgument(f"{place}: x[{', '.join(map(str, row))}] is {value}; {reason}.")
+    return result
+
+
+def columns(
+    data: Dataset, loss: Loss, sample_shape: Shape, output_shape: Shape, dtype: str, place: str,
+    weight: np.ndarray | None = None, data_dtype: str | None = None,
+) -> Columns:  # fmt: skip
+    """A data set as the graphs of a network and a loss take it; see `Columns`."""
+    x = samples(data.x, sample_shape, dtype, place, data_dtype)
+    y = loss.target(data.y, output_shape, dtype)
+    weight = np.ones(len(x), dtype) if weight is None else np.ascontiguousarray(weight, dtype)
+    return Columns(x, y, weight)
+
+
+def weights(data: Dataset, sample_weight: Any, class_weight: ClassWeight) -> np.ndarray:
+    """The weight of each sample, float64 (N,): its own times that of its class.
+
+    Parameters
+    ----------
+    data : Dataset
+    sample_weight : array, shape (N,), optional
+        Finite, at least 0, not all 0.
+    class_weight : mapping of label to number, "balanced", or None
+        A class that is missing has 1. "balanced": N / (K · samples of the class), K the number of
+        classes that have samples.
+    """
+    result = np.ones(len(data))
+    if sample_weight is not None:
+        result = result * _checked_weights(sample_weight, len(data))
+    if class_weight is not None:
+        result = result * _by_class(data, class_weight)
+    if not result.any():
+        raise InvalidArgument("`sample_weight`, `class_weight`: all samples have weight 0.")
+    return result
+
+
+def _checked_weights(values: Any, count: int) -> np.ndarray:
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf" or array.shape != (count,):
+        raise ShapeError(
+            f"`sample_weight` is {array.dtype} of shape {array.shape}; it must be numbers of shape"
+            f" ({count},), one for each sample."
+        )
+    array = array.astype(np.float64)
+    good = np.isfinite(array) & (array >= 0)
+    if not good.all():
+        row = int(np.argmin(good))
+        raise InvalidArgument(
+            f"`sample_weight`[{row}] is {array[row]}; weights must be finite and at least 0."
+        )
+    return array
+
+
+def _by_class(data: Dataset, class_weight: ClassWeight) -> np.ndarray:
+    if not data.has_labels:
+        raise InvalidArgument("`class_weight` needs integer labels; the data have targets.")
+    counts = np.bincount(data.y)
+    if class_weight == "balanced":
+        present = np.count_nonzero(counts)
+        with np.errstate(divide="ignore"):
+            of_class: np.ndarray = len(data) / (present * counts)
+        return of_class[data.y]
+    if not isinstance(class_weight, Mapping):
+        raise InvalidArgument(
+            f"`class_weight` (={class_weight!r}) must be a mapping of labels to numbers,"
+            " 'balanced' or None."
+        )
+    of_class = np.ones(max(len(counts), data.classes))
+    for label, value in class_weight.items():
+        if not isinstance(label, int | np.integer) or not 0 <= label < len(of_class):
+            raise InvalidArgument(
+                f"`class_weight`: {label!r} is no label of the data (0 to {len(of_class) - 1})."
+            )
+        if not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
+            raise InvalidArgument(
+                f"`class_weight`[{label}] (={value!r}) must be a finite number of at least 0."
+            )
+        of_class[label] = value
+    return of_class[data.y]
+
+
+def _back_to_bytes(x: np.ndarray, place: str) -> np.ndarray:
+    """Floats for a model that was trained on bytes: whole numbers from 0 to 255, nothing else."""
+    good = (x >= 0) & (x <= 255) & (x == np.floor(x))
+    if not good.all():
+        row = np.unravel_index(int(np.argmin(good)), good.shape)
+        raise InvalidArgument(
+            f"{place}: x[{', '.join(map(str, row))}] is {x[row]}; the model was trained on uint8"
+            " data and scales them itself, so `x` must hold whole numbers from 0 to 255."
+        )
+    return np.ascontiguousarray(x, np.uint8)
+
+
+def _with_n(shape: Shape) -> str:
+    return f"({', '.join(['N', *map(str, shape)])}{',' if not shape else ''})"
+
+
+def _hint(given: Shape, needed: Shape) -> str:
+    if given == needed:
+        return "; for a single sample write x[None]"
+    if given[1:] == needed[:-1] and needed[-1] == 1:
+        return "; add the channel axis with x[..., None]"
+    if len(needed) == 1 and int(np.prod(given[1:])) == needed[0]:
+        return "; flatten the samples with x.reshape(len(x), -1)"
+    if int(np.prod(given[1:])) == int(np.prod(needed)):
+        return f"; reshape it with x.reshape(-1, {', '.join(map(str, needed))})"
+    return ""

@@ -1,0 +1,413 @@
+"""The one loop: epochs of batches, what they measured, and when to save and to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sloy.engines.base import BatchRun, Engine, Executable
+from sloy.errors import Interrupted, NonFiniteError
+from sloy.graph.threefry import make_key, permutation
+from sloy.schedules import Schedule, WarmUp
+from sloy.training.callbacks import Callback, Progress
+from sloy.training.checkpoint import Checkpoint, Snapshot, Store
+from sloy.training.diagnosis import first_not_finite, sentence
+from sloy.training.history import History, Row
+from sloy.training.inputs import Columns
+from sloy.training.interrupt import Deferred
+from sloy.training.runner import Runner, figures
+from sloy.training.step import StepSpec, evaluation_graph, training_graph
+
+if TYPE_CHECKING:
+    from sloy.model import Model
+
+GUARD = ("loss", "gradient_norm")
+
+
+class _Pause(Exception):  # noqa: N818  no error: ends a stretch of steps to save a checkpoint
+    pass
+
+
+class _Stop(Exception):  # noqa: N818  no error: a callback ends the run
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a run does: all that decides its numbers."""
+
+    spec: StepSpec
+    engine: Engine
+    data: Columns
+    validation: Columns | None
+    epochs: int
+    batch_size: int
+    seed: int
+    shuffle: bool
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return -(-len(self.data) // self.batch_size)
+
+    @property
+    def schedule(self) -> Schedule:
+        """The learning rate."""
+        assert self.spec.optimizer is not None  # `fit` always gives one
+        return self.spec.optimizer.schedule
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Rows of the data in the order of an epoch (from 0): a function of seed and epoch."""
+        if not self.shuffle:
+            return np.arange(len(self.data))
+        return permutation(len(self.data), make_key(self.seed, "shuffle", epoch))
+
+    def rates(self, epoch: int, history: History) -> np.ndarray:
+        """The learning rate of each step of an epoch (from 0), float64 (steps,)."""
+        seen = _monitored(self.schedule, history)
+        return self.schedule.rates(epoch * self.steps, self.steps, self.epochs * self.steps, seen)
+
+
+class Run:
+    """A training run, as callbacks see it.
+
+    Attributes
+    ----------
+    model : Model
+        Shares its weights with the run: always the newest.
+    history : History
+        The epochs done.
+    weights : dict of arrays
+        Parameters and states by name, live.
+    epochs, epoch : int
+        Epochs to do, and done.
+    steps, step : int
+        Steps of an epoch, and done in the epoch that runs.
+    samples, batch_size : int
+        Training samples of an epoch, and of a step.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        variables: dict[str, np.ndarray],
+        model: Model,
+        callbacks: Sequence[Callback] = (),
+        checkpoint: Checkpoint | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.model = model
+        self.history = History()
+        self.callbacks = tuple(callbacks)
+        self.variables = variables
+        self.epoch = self.step = 0
+        self._config = dict(config or {})
+        self._seconds = 0.0
+        self._partial: dict[str, np.ndarray] = {}
+        self._checkpoint = checkpoint
+        self._store = Store(checkpoint.path) if checkpoint else None
+        self.machine = {"engine": plan.engine.name, "threads": plan.engine.threads}
+        self._saved = time.monotonic()
+        self._signals = Deferred()
+
+    @property
+    def epochs(self) -> int:
+        """Epochs to do."""
+        return self.plan.epochs
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return self.plan.steps
+
+    @property
+    def samples(self) -> int:
+        """Training samples."""
+        return len(self.plan.data)
+
+    @property
+    def batch_size(self) -> int:
+        """Samples of a step."""
+        return self.plan.batch_size
+
+    @property
+    def store(self) -> Store:
+        """Where the checkpoints are; only with a `checkpoint`."""
+        assert self._store is not None
+        return self._store
+
+    @cached_property
+    def weights(self) -> dict[str, np.ndarray]:
+        """Parameters and states by name, live."""
+        network = self.plan.spec.network
+        return {name: self.variables[name] for name in (*network.parameters, *network.states)}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that every row of the history will have."""
+        metrics = self.plan.spec.metrics
+        trained = ["loss", *(metric.name for metric in metrics if metric.additive)]
+        validated = ["loss", *(metric.name for metric in metrics)] if self.plan.validation else []
+        rest = ("learning_rate", "gradient_norm", "gradient_norm_max", "seconds")
+        names = ("epoch", *trained, *(f"val_{name}" for name in validated), *rest)
+        return (*names, "samples_per_second")
+
+    # --- the loop ---------------------------------------------------------------------------------
+
+    def train(self) -> None:
+        """Do what is left of the plan.
+
+        Raises
+        ------
+        Interrupted
+            On Ctrl-C, after the checkpoint is saved.
+        NonFiniteError
+            Where a loss or gradient is NaN or infinite.
+        """
+        with self._signals:
+            try:
+                self._epochs()
+            except BaseException as error:
+                if self._signals.delivered and not self._signals.forced:
+                    self._save(error)
+                if isinstance(error, KeyboardInterrupt):
+                    raise _with_notes(Interrupted(self.model, self.history), error) from None
+                raise
+            finally:
+                self._notify("on_fit_end")
+
+    def _epochs(self) -> None:
+        if self._notify("on_fit_begin"):
+            return
+        while self.epoch < self.epochs:
+            if self._notify("on_epoch_begin", self.epoch + 1):
+                return
+            if self._train_epoch():
+                self._save()
+                return
+            row = self._row(self._validate())
+            self.history.append(row)
+            self.epoch, self.step, self._partial, self._seconds = self.epoch + 1, 0, {}, 0.0
+            stop = self._notify("on_epoch_end", row)
+            self._save()
+            self._signals.check()
+            if stop:
+                return
+
+    def _notify(self, method: str, *arguments: Any) -> bool:
+        """Call every callback; whether one of them stops the run."""
+        answers = [getattr(callback, method)(self, *arguments) for callback in self.callbacks]
+        return any(answers)
+
+    # --- one epoch --------------------------------------------------------------------------------
+
+    def _train_epoch(self) -> bool:
+        """The steps that are left of the epoch; whether a callback stopped them."""
+        plan, size = self.plan, self.batch_size
+        order = plan.order(self.epoch)
+        columns, per_step = self._columns, self._step_inputs()
+        while self.step < self.steps:
+            run = plan.engine.run_batches(
+                self._executables,
+                columns,
+                order[self.step * size :],
+                size,
+                {name: values[self.step :] for name, values in per_step.items()},
+                self._poll,
+            )
+            self._take(run)
+            if run.status == "not finite":
+                rows = order[self.step * size : (self.step + 1) * size]
+                self._not_finite(rows, per_step)
+            if isinstance(run.error, _Stop):
+                return True
+            if isinstance(run.error, _Pause):
+                self._save()
+            elif run.error is not None:
+                raise run.error
+        self._notify("on_progress", self._progress(self._partial, self._seconds))
+        return False
+
+    def _take(self, run: BatchRun) -> None:
+        """Add the steps of a run to those of the epoch."""
+        self.step += run.steps
+        self._seconds += run.seconds
+        if run.steps:
+            self._partial = _joined(self._partial, run.outputs)
+
+    def _poll(self, steps: int, outputs: Mapping[str, np.ndarray]) -> None:
+        self._signals.check()
+        if steps and self.callbacks:
+            values = _joined(self._partial, outputs)
+            seconds = self._seconds + time.perf_counter() - self._started
+            if self._notify("on_progress", self._progress(values, seconds)):
+                raise _Stop
+        if self._checkpoint and time.monotonic() - self._saved > self._checkpoint.seconds:
+            raise _Pause
+
+    def _progress(self, outputs: Mapping[str, np.ndarray], seconds: float) -> Progress:
+        done = len(outputs["loss"])
+        return Progress(
+            epoch=self.epoch + 1,
+            step=done,
+            steps=self.steps,
+            samples=min(done * self.batch_size, self.samples),
+            total_samples=self.samples,
+            seconds=seconds,
+            values=_means(outputs),
+        )
+
+    def _validate(self) -> dict[str, float]:
+        if self.plan.validation is None:
+            return {}
+        self._signals.check()
+        return figures(
+            self._evaluator,
+            self.plan.validation,
+            self.plan.spec.metrics,
+            self.batch_size,
+            lambda steps, outputs: self._signals.check(),
+        )
+
+    def _row(self, validation: Mapping[str, float]) -> Row:
+        norms = self._partial["gradient_norm"].astype(np.float64)
+        row: Row = {"epoch": self.epoch + 1, **_means(self._partial)}
+        row |= {f"val_{name}": value for name, value in validation.items()}
+        return row | {
+            "learning_rate": float(self.plan.rates(self.epoch, self.history)[-1]),
+            "gradient_norm": float(norms.mean()),
+            "gradient_norm_max": float(norms.max()),
+            "seconds": self._seconds,
+            "samples_per_second": self.samples / max(self._seconds, 1e-9),
+        }
+
+    # --- what the engine is given -----------------------------------------------------------------
+
+    @cached_property
+    def _executables(self) -> dict[int, Executable]:
+        plan = self.plan
+        rest = self.samples % plan.batch_size
+        sizes = ([plan.batch_size] if self.samples >= plan.batch_size else []) + [rest] * bool(rest)
+        return {
+            size: plan.engine.compile(training_graph(plan.spec, size), self.variables, GUARD)
+            for size in sizes
+        }
+
+    @cached_property
+    def _evaluator(self) -> Runner:
+        spec = self.plan.spec
+        return Runner(self.plan.engine, self.variables, lambda size: evaluation_graph(spec, size))
+
+    @property
+    def _inputs(self) -> Mapping[str, Any]:
+        return next(iter(self._executables.values())).graph.inputs
+
+    @property
+    def _columns(self) -> dict[str, np.ndarray]:
+        data = self.plan.data
+        columns = {"x": data.x, "y": data.y, "sample_weight": data.weight}
+        return {name: column for name, column in columns.items() if name in self._inputs}
+
+    def _step_inputs(self) -> dict[str, np.ndarray]:
+        first = self.epoch * self.steps
+        self._started = time.perf_counter()
+        values = {
+            "learning_rate": self.plan.rates(self.epoch, self.history).astype(self.plan.spec.dtype),
+            "step": np.arange(first, first + self.steps).astype(np.uint32),
+        }
+        return {name: column for name, column in values.items() if name in self._inputs}
+
+    # --- trouble ----------------------------------------------------------------------------------
+
+    def _not_finite(self, rows: np.ndarray, per_step: Mapping[str, np.ndarray]) -> None:
+        data = self.plan.data
+        batch = {"x": data.x[rows], "y": data.y[rows], "sample_weight": data.weight[rows]}
+        batch["step"] = np.array(self.epoch * self.steps + self.step, np.uint32)
+        kind, name = first_not_finite(self.plan.spec, self.plan.engine, self.variables, batch)
+        rate = self.plan.rates(self.epoch, self.history)[self.step]
+        error = NonFiniteError(
+            f"epoch {self.epoch + 1}, step {self.step + 1} of {self.steps}: the loss or its"
+            f" gradient is NaN or infinite; {sentence(kind, name)}. The weights before this step"
+            f" are kept. A smaller learning rate (now {rate:g}) or `clip_norm` may help."
+        )
+        error.epoch, error.step, error.kind, error.name = self.epoch + 1, self.step + 1, kind, name
+        error.model, error.history = self.model, self.history
+        if kind != "parameter":
+            self._save(error)
+        raise error
+
+    # --- checkpoints ------------------------------------------------------------------------------
+
+    def _save(self, error: BaseException | None = None) -> None:
+        if self._store is None:
+            return
+        self._store.save(self._snapshot())
+        self._saved = time.monotonic()
+        if error is not None:
+            error.add_note(f"checkpoint saved in {self._store.path}")
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            config=self._config,
+            machine=self.machine,
+            epoch=self.epoch,
+            step=self.step,
+            seconds=self._seconds,
+            history=self.history.rows,
+            variables=self.variables,
+            partial=self._partial,
+            callbacks=[
+                {"class": type(c).__name__, **state} for c in self.callbacks if (state := c.state())
+            ],
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Take up a run where a snapshot of it stands; `variables` are written in place."""
+        for name, value in self.variables.items():
+            value[...] = snapshot.variables[name]
+        self.epoch, self.step, self._seconds = snapshot.epoch, snapshot.step, snapshot.seconds
+        self._partial = dict(snapshot.partial)
+        self.history = History(snapshot.history)
+        remembering = [callback for callback in self.callbacks if callback.state()]
+        for callback, state in zip(remembering, snapshot.callbacks, strict=True):
+            callback.restore({name: value for name, value in state.items() if name != "class"})
+
+
+def _joined(
+    before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The outputs of steps, and of those that follow them."""
+    if not before:
+        return dict(after)
+    return {name: np.concatenate([before[name], after[name]]) for name in before}
+
+
+def _means(outputs: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """The mean of loss and metrics over the samples of some steps, in float64."""
+    weight = outputs["weight"].astype(np.float64)
+    total = float(weight.sum()) or 1.0
+    names = (name for name in outputs if name not in ("weight", "gradient_norm"))
+    return {name: float(weight @ outputs[name].astype(np.float64)) / total for name in names}
+
+
+def _monitored(schedule: Schedule, history: History) -> list[float]:
+    """The figures that a schedule watches: of the validation data where there are any."""
+    while isinstance(schedule, WarmUp) and isinstance(schedule.inner, Schedule):
+        schedule = schedule.inner
+    monitor = getattr(schedule, "monitor", None)
+    if monitor is None or not len(history):
+        return []
+    column = f"val_{monitor}" if f"val_{monitor}" in history else monitor
+    return [float(value) for value in history[column]]
+
+
+def _with_notes(error: Interrupted, source: BaseException) -> Interrupted:
+    for note in getattr(source, "__notes__", ()):
+        error.add_note(note)
+    return error
