@@ -12,6 +12,7 @@ import numpy as np
 from sloy import ops
 from sloy.arguments import integer
 from sloy.errors import FileFormatError, InvalidArgument, ShapeError
+from sloy.graph.graph import Graph
 from sloy.graph.spec import FLOATS, Shape
 from sloy.graph.tensor import Tensor
 from sloy.graph.threefry import make_key
@@ -26,6 +27,7 @@ from sloy.layers.base import (
     layer_names,
 )
 from sloy.layers.config import layer_from_config
+from sloy.summary import Summary, summarize
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,7 @@ class Network:
         dict
             Name → array, parameters first.
         """
-        if dtype not in FLOATS:
-            raise InvalidArgument(f"`dtype` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
+        dtype = _float("dtype", dtype)
         values = {}
         for name, parameter in self.parameters.items():
             key = make_key(seed, "initialize", name)
@@ -154,6 +155,23 @@ class Network:
         for name, state in self.states.items():
             values[name] = np.full(state.tensor.shape, state.initial, dtype)
         return values
+
+    def summary(
+        self, batch_size: int = 1, *, dtype: str = "float32", step: Graph | None = None
+    ) -> Summary:
+        """A table of the layers: output shapes, parameters, multiply-adds and memory.
+
+        Parameters
+        ----------
+        batch_size : int
+            For which memory is counted.
+        dtype : "float32" or "float64"
+        step : Graph, optional
+            The training step (`sloy.training.step.training_graph`) of this batch size, whose memory is predicted; by
+            default a step of plain gradient descent, which keeps no optimiser slots.
+        """
+        size = integer("Network.summary", "batch_size", batch_size)
+        return summarize(self, size, _float("dtype", dtype), step)
 
     def to_config(self) -> dict[str, Any]:
         """The network as JSON values; `from_config` makes an equal network of them."""
@@ -213,6 +231,15 @@ class Network:
     def __reduce__(self) -> tuple[object, ...]:
         return Network, (self.input_shape, self.layers)  # without the tensors built for one sample
 
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layers))
         return f"Network({self.input_shape}, [{layers}])"
+
+
+def _float(name: str, dtype: str) -> str:
+    if dtype not in FLOATS:
+        raise InvalidArgument(f"`{name}` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
+    return dtype

@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from sloy import ops
@@ -54,14 +54,13 @@ class Layer(ABC):
         return type(self).__name__
 
     def __repr__(self) -> str:
-        """The call that makes the layer, without arguments that have their default."""
+        """The call that makes the layer, keyword arguments left out where they have their default."""
         parts = []
         for argument in sorted(fields(self), key=lambda f: bool(f.kw_only)):
             value = getattr(self, argument.name)
-            if argument.default is MISSING:
-                parts.append(repr(value))
-            elif value != argument.default:
-                parts.append(f"{argument.name}={value!r}")
+            if value == argument.default and (argument.kw_only or value is None):
+                continue
+            parts.append(f"{argument.name}={value!r}" if argument.kw_only else repr(value))
         return f"{self.kind}({', '.join(parts)})"
 
     def output_shape(self, input_shape: Shape) -> Shape:

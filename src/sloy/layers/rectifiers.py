@@ -49,7 +49,7 @@ class LeakyReLU(Layer):
     Examples
     --------
     >>> LeakyReLU(0.2)
-    LeakyReLU(negative_slope=0.2)
+    LeakyReLU(0.2)
     """
 
     negative_slope: float = 0.1
@@ -81,7 +81,7 @@ class ELU(Layer):
     Examples
     --------
     >>> ELU()
-    ELU()
+    ELU(1.0)
     """
 
     alpha: float = 1.0
