@@ -62,7 +62,8 @@ inline Float exponential_minus_one(Float x) {
   return x == x ? kept : x;
 }
 
-// log(u + low) for u > 0, |low| at most half an ulp of u.
+// log(u + low) for u > 0, |low| at most half an ulp of u; 0 unless `has_low`.
+template <bool has_low>
 inline Float logarithm_of_sum(Float u, Float low) {
   const auto subnormal = u < 0x1p-126f;
   const Float scaled = subnormal ? u * 0x1p23f : u;
@@ -70,7 +71,8 @@ inline Float logarithm_of_sum(Float u, Float low) {
   const Int e = offset >> 23;
   const Float m = from_bits((offset & 0x7fffff) + 0x3f3504f3);
   const Int exponent = subnormal ? e - 23 : e;
-  const Float f = (m - 1.0f) + low * two_to(-e);
+  Float f = m - 1.0f;
+  if constexpr (has_low) f = f + low * two_to(e > 126 ? Int{} - 126 : -e);
   Float p = f * -0x1.e800e2p-5f + 0x1.b334f4p-4f;
   p = p * f + -0x1.bb6734p-4f;
   p = p * f + 0x1.c41df2p-4f;
@@ -88,7 +90,7 @@ inline Float logarithm_of_sum(Float u, Float low) {
 }
 
 inline Float logarithm(Float x) {
-  Float y = logarithm_of_sum(x, Float{});
+  Float y = logarithm_of_sum<false>(x, Float{});
   y = x == infinity ? x : y;
   y = x == 0.0f ? splat<Float>(-infinity) : y;
   return x >= 0.0f ? y : splat<Float>(__builtin_nanf(""));
@@ -97,7 +99,7 @@ inline Float logarithm(Float x) {
 inline Float logarithm_of_one_plus(Float x) {
   const Float u = 1.0f + x;
   const Float low = magnitude(x) < 1.0f ? x - (u - 1.0f) : 1.0f - (u - x);
-  Float y = logarithm_of_sum(u, low);
+  Float y = logarithm_of_sum<true>(u, low);
   y = magnitude(x) < 0x1p-25f ? x : y;  // keeps -0
   y = x == infinity ? x : y;
   y = x == -1.0f ? splat<Float>(-infinity) : y;
@@ -126,7 +128,7 @@ inline Float hyperbolic_tangent(Float x) {
   const Float small = x + (x * z) * p;
   const Float size = magnitude(x);
   const Float large = 1.0f - 2.0f / (exponential(2.0f * size) + 1.0f);
-  const Float y = size < 0.625f ? small : with_sign(large, x);
+  const Float y = with_sign(size < 0.625f ? small : large, x);  // keeps -0
   return x == x ? y : x;
 }
 
@@ -157,7 +159,7 @@ inline Float error_function(Float x) {
 
 // log2 of positive finite doubles, and 2^t for |t| < 1000, each to about 1e-12: what a float power
 // needs.
-inline Double log2_double(Double x) {
+inline Double log2_double(const Double& x) {
   const Long offset = reinterpret_cast<Long>(x) - 0x3fe6a09e667f3bcdLL;
   const Long e = offset >> 52;
   const Double m = reinterpret_cast<Double>((offset & 0xfffffffffffffLL) + 0x3fe6a09e667f3bcdLL);
@@ -176,7 +178,7 @@ inline Double log2_double(Double x) {
   return s * p * (2.0 * 1.4426950408889634074) + n;
 }
 
-inline Double exp2_double(Double t) {
+inline Double exp2_double(const Double& t) {
   const Double shifted = t + 0x1.8p52;
   const Long n = reinterpret_cast<Long>(shifted) - 0x4338000000000000LL;
   const Double r = (t - (shifted - 0x1.8p52)) * 0.69314718055994530942;

@@ -150,10 +150,8 @@ class Fusion:
     def _can_merge(self, a: int, b: int) -> bool:
         """Whether no third unit lies on a path between the two."""
         between = (self._ancestors[a] | self._ancestors[b]) & ~(1 << a | 1 << b)
-        for unit in _bits(between):
-            if self._ancestors[unit] >> a & 1 or self._ancestors[unit] >> b & 1:
-                return False
-        return True
+        both = 1 << a | 1 << b
+        return not any(self._ancestors[unit] & both for unit in _bits(between))
 
     def _merge(self, a: int, b: int) -> int:
         """Make unit b part of unit a."""

@@ -2,8 +2,8 @@
 
     graph ──fusion──▶ units ──order──▶ steps ──lifetimes──▶ places in one arena
 
-Steps before `Plan.first_write` write into the arena only. Those from there on write variables; between the two an engine
-checks the guard, so that a run that stops leaves every variable as it was.
+Steps before `Plan.first_write` write into the arena only. Those from there on write variables; between the two an
+engine checks the guard, so that a run that stops leaves every variable as it was.
 """
 
 from __future__ import annotations
