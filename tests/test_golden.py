@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from available import ENGINES, available
 from golden.problems import (
     BATCH,
     DESCENTS,
@@ -29,8 +30,7 @@ from golden.problems import (
     Descent,
 )
 from sloy import losses, ops, optimizers, schedules
-from sloy.engines import Engine, ReferenceEngine, engine
-from sloy.errors import NotAvailable
+from sloy.engines import Engine, ReferenceEngine
 from sloy.graph import Graph, backprop
 from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Tanh
 from sloy.network import Network
@@ -113,14 +113,7 @@ def float32_tolerance(step: int) -> Tolerance:
     return Tolerance(8.0 * step)
 
 
-def available(name: str) -> Engine:
-    try:
-        return engine(name)
-    except NotAvailable as reason:
-        pytest.skip(str(reason))
-
-
-@pytest.mark.parametrize("name", ["reference", "native"])
+@pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize(("problem", "descent"), TRAJECTORIES)
 def test_trajectory_in_float32(problem: str, descent: str, name: str) -> None:
     actual = run(problem, DESCENTS[descent], "float32", available(name))

@@ -13,10 +13,11 @@ from typing import ClassVar
 import numpy as np
 
 from sloy import ops
+from sloy.arguments import integer
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Tensor
 from sloy.graph.spec import Shape
-from sloy.losses import Loss, Task
+from sloy.losses import CustomLoss, Loss, Task
 
 __all__ = [
     "NAMES",
@@ -143,8 +144,7 @@ class TopK(Metric):
     k: int = 5
 
     def __post_init__(self) -> None:
-        if not isinstance(self.k, int) or isinstance(self.k, bool) or self.k < 1:
-            raise InvalidArgument(f"TopK: `k` (={self.k!r}) must be an integer of at least 1.")
+        integer("TopK", "k", self.k)
 
     @property
     def name(self) -> str:
@@ -238,7 +238,9 @@ def metric(value: str | Metric, loss: Loss, output_shape: Shape) -> Metric:
     found = value if isinstance(value, Metric) else _named(value)
     if isinstance(found, Accuracy) and task == "binary":
         found = _binary_accuracy(loss)
-    if isinstance(value, str) and not isinstance(found, _ALLOWED[task]):
+    if isinstance(value, Metric) or isinstance(loss, CustomLoss):
+        return found
+    if not isinstance(found, _ALLOWED[task]):
         raise InvalidArgument(
             f"metric {value!r} does not fit {type(loss).__name__} with outputs of shape"
             f" {output_shape} ({task})."

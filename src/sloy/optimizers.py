@@ -9,9 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import isfinite, log
+from math import log
 
 from sloy import ops
+from sloy.arguments import flag, real
 from sloy.errors import InvalidArgument
 from sloy.graph import Tensor
 from sloy.schedules import Schedule, schedule
@@ -30,6 +31,10 @@ __all__ = [
 ]
 
 Slots = dict[str, Tensor]
+
+_POSITIVE = {"above": 0.0}
+_NOT_NEGATIVE = {"least": 0.0}
+_PART = {"least": 0.0, "below": 1.0}
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,10 @@ class Optimizer(ABC):
 
     def __post_init__(self) -> None:
         schedule(self.learning_rate)
-        self._check("weight_decay", self.weight_decay, self.weight_decay >= 0, "at least 0")
+        self._check(weight_decay=_NOT_NEGATIVE)
         for name in ("clip_value", "clip_norm"):
-            value = getattr(self, name)
-            if value is not None:
-                self._check(name, value, value > 0, "positive")
+            if getattr(self, name) is not None:
+                self._check(**{name: _POSITIVE})
 
     @property
     def schedule(self) -> Schedule:
@@ -96,17 +100,10 @@ class Optimizer(ABC):
     def _decayed(self, w: Tensor, g: Tensor) -> Tensor:
         return g + self.weight_decay * w if self.weight_decay else g
 
-    def _check(self, name: str, value: float, good: bool, allowed: str) -> None:
-        if isinstance(value, bool) or not isfinite(value) or not good:
-            raise InvalidArgument(
-                f"{type(self).__name__}: `{name}` (={value!r}) must be finite and {allowed}."
-            )
-
-    def _check_rate(self, name: str, value: float) -> None:
-        self._check(name, value, 0 <= value < 1, "in [0, 1)")
-
-    def _check_epsilon(self, value: float) -> None:
-        self._check("epsilon", value, value > 0, "positive")
+    def _check(self, **bounds: dict[str, float]) -> None:
+        """Raise `InvalidArgument` unless the named arguments lie within bounds (see `sloy.arguments.real`)."""
+        for name, bound in bounds.items():
+            real(type(self).__name__, name, getattr(self, name), **bound)
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,8 @@ class SGD(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_rate("momentum", self.momentum)
+        self._check(momentum=_PART)
+        flag("SGD", "nesterov", self.nesterov)
         if self.nesterov and not self.momentum:
             raise InvalidArgument("SGD: `nesterov` needs a positive `momentum` (0.9 is usual).")
 
@@ -171,7 +169,7 @@ class Adagrad(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_epsilon(self.epsilon)
+        self._check(epsilon=_POSITIVE)
 
     def slots(self) -> dict[str, float]:
         """See `Optimizer.slots`."""
@@ -211,9 +209,9 @@ class RMSprop(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_rate("rho", self.rho)
-        self._check_rate("momentum", self.momentum)
-        self._check_epsilon(self.epsilon)
+        self._check(rho=_PART)
+        self._check(momentum=_PART)
+        self._check(epsilon=_POSITIVE)
 
     def slots(self) -> dict[str, float]:
         """See `Optimizer.slots`."""
@@ -256,9 +254,9 @@ class Adam(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_rate("beta1", self.beta1)
-        self._check_rate("beta2", self.beta2)
-        self._check_epsilon(self.epsilon)
+        self._check(beta1=_PART)
+        self._check(beta2=_PART)
+        self._check(epsilon=_POSITIVE)
 
     def slots(self) -> dict[str, float]:
         """See `Optimizer.slots`."""

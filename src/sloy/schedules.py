@@ -10,10 +10,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 
 import numpy as np
 
+from sloy.arguments import integer, real
 from sloy.errors import InvalidArgument
 
 __all__ = [
@@ -51,13 +51,17 @@ class Schedule(ABC):
         -------
         float64 array, shape (count,)
         """
-        if first < 0 or count < 0 or total_steps < 1:
-            raise InvalidArgument(
-                f"`first` (={first}), `count` (={count}) must be at least 0, `total_steps`"
-                f" (={total_steps}) at least 1."
-            )
+        name = type(self).__name__
+        integer(name, "first", first, 0)
+        integer(name, "count", count, 0)
+        integer(name, "total_steps", total_steps)
         steps = np.arange(first, first + count, dtype=np.float64)
         return self.at(steps, total_steps, figures)
+
+    @property
+    def watched(self) -> str | None:
+        """The column of the history that the rate depends on, taken of the validation data where there are any."""
+        return None
 
     @abstractmethod
     def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
@@ -98,7 +102,7 @@ class StepDecay(Schedule):
 
     def __post_init__(self) -> None:
         _check(self, initial=self.initial, factor=self.factor)
-        _check_steps(self, "every", self.every)
+        integer(type(self).__name__, "every", self.every)
 
     def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
         """See `Schedule.at`."""
@@ -118,7 +122,7 @@ class Exponential(Schedule):
 
     def __post_init__(self) -> None:
         _check(self, initial=self.initial, factor=self.factor)
-        _check_steps(self, "every", self.every)
+        integer(type(self).__name__, "every", self.every)
 
     def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
         """See `Schedule.at`."""
@@ -148,7 +152,7 @@ class Cosine(Schedule):
     def __post_init__(self) -> None:
         _check(self, initial=self.initial, final=self.final)
         if self.steps is not None:
-            _check_steps(self, "steps", self.steps)
+            integer(type(self).__name__, "steps", self.steps)
 
     def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
         """See `Schedule.at`."""
@@ -184,13 +188,10 @@ class OneCycle(Schedule):
     final_divisor: float = 1e4
 
     def __post_init__(self) -> None:
-        divisors = {"initial_divisor": self.initial_divisor, "final_divisor": self.final_divisor}
-        _check(self, maximum=self.maximum, **divisors)
-        for name, value in divisors.items():
-            if value == 0:
-                raise InvalidArgument(f"OneCycle: `{name}` (={value}) must be positive.")
-        if not 0 < self.warm_up < 1:
-            raise InvalidArgument(f"OneCycle: `warm_up` (={self.warm_up}) must lie in (0, 1).")
+        _check(self, maximum=self.maximum)
+        real("OneCycle", "initial_divisor", self.initial_divisor, above=0)
+        real("OneCycle", "final_divisor", self.final_divisor, above=0)
+        real("OneCycle", "warm_up", self.warm_up, above=0, below=1)
 
     def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
         """See `Schedule.at`."""
@@ -228,9 +229,13 @@ class WarmUp(Schedule):
 
     def __post_init__(self) -> None:
         schedule(self.inner)
-        _check_steps(self, "steps", self.steps)
-        if not 0 <= self.start <= 1:
-            raise InvalidArgument(f"WarmUp: `start` (={self.start}) must lie in [0, 1].")
+        integer(type(self).__name__, "steps", self.steps)
+        real("WarmUp", "start", self.start, least=0, most=1)
+
+    @property
+    def watched(self) -> str | None:
+        """See `Schedule.watched`."""
+        return schedule(self.inner).watched
 
     def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
         """See `Schedule.at`."""
@@ -261,7 +266,8 @@ class ReduceOnPlateau(Schedule):
     minimum : float
         The rate never falls below.
     monitor : str
-        The figure: a column of the history, of the validation data where there are any.
+        The figure: a column of the history such as ``loss``, taken of the validation data (``val_loss``) where there
+        are any.
     mode : "min" or "max"
         Whether small or large figures are good.
 
@@ -281,10 +287,9 @@ class ReduceOnPlateau(Schedule):
 
     def __post_init__(self) -> None:
         _check(self, initial=self.initial, threshold=self.threshold, minimum=self.minimum)
-        if not 0 < self.factor < 1:
-            raise InvalidArgument(f"ReduceOnPlateau: `factor` (={self.factor}) must lie in (0, 1).")
-        _check_steps(self, "patience", self.patience, least=0)
-        _check_steps(self, "cooldown", self.cooldown, least=0)
+        real("ReduceOnPlateau", "factor", self.factor, above=0, below=1)
+        integer(type(self).__name__, "patience", self.patience, 0)
+        integer(type(self).__name__, "cooldown", self.cooldown, 0)
         if self.mode not in ("min", "max"):
             raise InvalidArgument(
                 f"ReduceOnPlateau: `mode` (={self.mode!r}) must be 'min' or 'max'."
@@ -293,6 +298,11 @@ class ReduceOnPlateau(Schedule):
     def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
         """See `Schedule.at`."""
         return np.full(t.shape, self.rate_after(figures))
+
+    @property
+    def watched(self) -> str | None:
+        """See `Schedule.watched`."""
+        return self.monitor
 
     def rate_after(self, figures: Sequence[float]) -> float:
         """The rate of the epoch after those with the given figures."""
@@ -331,15 +341,6 @@ def _cosine(start: float, end: float, part: np.ndarray) -> np.ndarray:
 
 
 def _check(owner: Schedule, **values: float) -> None:
+    """Raise `InvalidArgument` unless the values are finite and at least 0."""
     for name, value in values.items():
-        if not isinstance(value, int | float | np.number) or not (isfinite(value) and value >= 0):
-            raise InvalidArgument(
-                f"{type(owner).__name__}: `{name}` (={value!r}) must be a finite number of at least 0."
-            )
-
-
-def _check_steps(owner: Schedule, name: str, value: int, least: int = 1) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InvalidArgument(
-            f"{type(owner).__name__}: `{name}` (={value!r}) must be an integer of at least {least}."
-        )
+        real(type(owner).__name__, name, value, least=0)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from sloy import ops
+from sloy.arguments import real
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Tensor
 from sloy.graph.spec import Shape
@@ -44,7 +45,7 @@ class BinaryCrossentropy(Loss):
     logits: ClassVar[str] = "sigmoid"
 
     def __post_init__(self) -> None:
-        _check_smoothing(self)
+        real(type(self).__name__, "label_smoothing", self.label_smoothing, least=0, below=1)
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """See `Loss.per_sample`."""
@@ -101,7 +102,7 @@ has 10 outputs).
     logits: ClassVar[str] = "softmax"
 
     def __post_init__(self) -> None:
-        _check_smoothing(self)
+        real(type(self).__name__, "label_smoothing", self.label_smoothing, least=0, below=1)
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """See `Loss.per_sample`."""
@@ -203,10 +204,3 @@ def number_of_classes(name: str, output_shape: Shape) -> int:
 
 def _smoothed(target: Tensor, smoothing: float, classes: int) -> Tensor:
     return target * (1.0 - smoothing) + smoothing / classes if smoothing else target
-
-
-def _check_smoothing(loss: BinaryCrossentropy | CategoricalCrossentropy) -> None:
-    if not 0.0 <= loss.label_smoothing < 1.0:
-        raise InvalidArgument(
-            f"{type(loss).__name__}: `label_smoothing` (={loss.label_smoothing}) must lie in [0, 1)."
-        )

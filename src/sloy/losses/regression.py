@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sloy import ops
-from sloy.errors import InvalidArgument
+from sloy.arguments import real
 from sloy.graph import Tensor
 from sloy.graph.spec import Shape
 from sloy.losses.base import Loss, Task, check_shapes, mean_over_outputs, numbers
@@ -85,8 +85,7 @@ class Huber(_Regression):
     delta: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.delta < np.inf:
-            raise InvalidArgument(f"Huber: `delta` (={self.delta}) must be positive and finite.")
+        real("Huber", "delta", self.delta, above=0)
 
     def of_error(self, error: Tensor) -> Tensor:
         """c (e - ½ c) with c = clip(e, -δ, δ): both branches, without overflow."""

@@ -1,0 +1,18 @@
+"""The engines that a test runs on: those of this installation."""
+
+from __future__ import annotations
+
+import pytest
+
+from sloy.engines import Engine, engine
+from sloy.errors import NotAvailable
+
+ENGINES = ("reference", "native")
+
+
+def available(name: str, threads: int = 0) -> Engine:
+    """The engine of a name; the test is skipped where this installation lacks it."""
+    try:
+        return engine(name, threads)
+    except NotAvailable as reason:
+        pytest.skip(str(reason))
