@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 
+#include "kernels/direct.h"
 #include "kernels/winograd.h"
 #include "onednn/primitives.h"
 
@@ -197,6 +198,7 @@ std::unique_ptr<Kernel> make_weight_grad(const Instruction& instruction, const O
   const auto shape = shape_of(instruction, instruction.inputs[0].shape,
                               instruction.outputs[0].shape, instruction.inputs[1].shape);
   if (auto kernel = make_winograd_weight_grad(shape, options)) return kernel;
+  if (auto kernel = make_direct_weight_grad(shape, options)) return kernel;
   return std::make_unique<ConvolutionWeightGrad>(shape);
 }
 

@@ -1,0 +1,94 @@
+#include "kernels/direct.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "core/parallel.h"
+#include "kernels/pick_isa.h"
+#include "kernels/simd/direct.h"
+
+namespace sloy {
+namespace {
+
+constexpr std::int64_t most_channels = 8;
+
+DirectShape direct_shape(const ConvolutionShape& s) {
+  return {s.n,  s.h,         s.w,         s.c,           s.kh,         s.kw,        s.o,
+          s.oh, s.ow,        s.stride[0], s.stride[1],   s.dilation[0], s.padding[0],
+          s.padding[2]};
+}
+
+std::int64_t aligned(std::int64_t floats) { return (floats + 15) / 16 * 16; }
+
+// Scratch, per thread: dw and db with padded outputs, working memory. Summed in thread order.
+class DirectWeightGrad final : public Kernel {
+ public:
+  DirectWeightGrad(const DirectShape& shape, bool bias, const Options& options)
+      : shape_(shape),
+        bias_(bias),
+        threads_(threads_for(shape, options.threads)),
+        kernels_(SLOY_PICK_ISA(direct_kernels)()),
+        columns_(kernels_.padded_outputs(shape.o)) {}
+
+  std::size_t scratch_bytes() const override {
+    return static_cast<std::size_t>(threads_ * thread_floats()) * sizeof(float);
+  }
+  void bind(const Addresses& addresses) override { addresses_ = addresses; }
+
+  void run() override {
+    const auto* x = static_cast<const float*>(addresses_.inputs[0]);
+    const auto* g = static_cast<const float*>(addresses_.inputs[1]);
+    auto* parts = static_cast<float*>(addresses_.scratch);
+    parallel_for(threads_, shape_.n, 0, 1, [&](int thread, Range images) {
+      float* part = parts + thread * thread_floats();
+      kernels_.weight_grad(part, x, g, part + part_floats(), shape_, images.begin, images.end);
+    });
+    sum_rows(static_cast<float*>(addresses_.outputs[0]), parts, shape_.depth());
+    if (bias_) {
+      sum_rows(static_cast<float*>(addresses_.outputs[1]), parts + shape_.depth() * columns_, 1);
+    }
+  }
+
+ private:
+  static int threads_for(const DirectShape& s, int threads) {
+    constexpr std::int64_t worth_a_barrier = 500'000;  // multiply-adds
+    return s.n * s.oh * s.ow * s.depth() * s.o < worth_a_barrier ? 1 : threads;
+  }
+  std::int64_t part_floats() const { return aligned((shape_.depth() + 1) * columns_); }
+  std::int64_t thread_floats() const {
+    return part_floats() + aligned(shape_.padded_h() * shape_.padded_w() * shape_.c +
+                                   shape_.oh * shape_.ow * columns_);
+  }
+
+  void sum_rows(float* to, const float* parts, std::int64_t rows) const {
+    for (std::int64_t row = 0; row < rows; ++row) {
+      for (std::int64_t o = 0; o < shape_.o; ++o) {
+        float sum = 0.0f;
+        for (int t = 0; t < threads_; ++t) sum += parts[t * thread_floats() + row * columns_ + o];
+        to[row * shape_.o + o] = sum;
+      }
+    }
+  }
+
+  DirectShape shape_;
+  bool bias_;
+  int threads_;
+  DirectKernels kernels_;
+  std::int64_t columns_;
+  Addresses addresses_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_direct_weight_grad(const ConvolutionShape& s, const Options& options) {
+  const auto negative = [](std::int64_t padding) { return padding < 0; };
+  const std::int64_t columns = SLOY_PICK_ISA(direct_kernels)().padded_outputs(s.o);
+  if (s.groups != 1 || s.dilation[1] != 1 || s.c > most_channels || 5 * s.o < 4 * columns ||
+      std::any_of(s.padding.begin(), s.padding.end(), negative) ||
+      std::string_view(simd::table().name) == "baseline") {
+    return nullptr;
+  }
+  return std::make_unique<DirectWeightGrad>(direct_shape(s), s.bias, options);
+}
+
+}  // namespace sloy
