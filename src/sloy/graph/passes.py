@@ -29,13 +29,24 @@ def fold_constants(graph: Graph) -> Graph:
     """
 
     def rule(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
-        known = all(x.op == "constant" for x in operands)
-        if not known or node.op == "broadcast_to" or node.spec.size > FOLD_LIMIT:
-            return _fold_through_broadcast(node, operands)
-        arrays = [x.attributes["value"] for x in operands]
+        if any(x.op != "constant" for x in operands) or node.op == "broadcast_to":
+            moved = _fold_through_broadcast(node, operands)
+            if moved is not None:
+                return moved
+        arrays = [a for a in map(_constant_value, operands) if a is not None]
+        unknown = len(arrays) < len(operands)
+        if unknown or node.op == "broadcast_to" or node.spec.size > FOLD_LIMIT:
+            return copy_node(node, operands)
         return _known(node, arrays)
 
     return graph.rebuild(rule)
+
+
+def _constant_value(x: Tensor) -> np.ndarray | None:
+    """The value of a constant, or of a broadcast of one up to `FOLD_LIMIT` elements."""
+    if x.op == "broadcast_to" and x.inputs[0].op == "constant" and x.spec.size <= FOLD_LIMIT:
+        return np.array(np.broadcast_to(x.inputs[0].attributes["value"], x.shape), order="C")
+    return x.attributes["value"] if x.op == "constant" else None
 
 
 def _known(node: Node, arrays: Sequence[np.ndarray]) -> Tensor:
@@ -43,17 +54,17 @@ def _known(node: Node, arrays: Sequence[np.ndarray]) -> Tensor:
         return constant(REGISTRY[node.op].reference(arrays, node.attributes), node.spec.dtype)
 
 
-def _fold_through_broadcast(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
+def _fold_through_broadcast(node: Node, operands: tuple[Tensor, ...]) -> Tensor | None:
     """Work on the scalar where every operand is a broadcast of a constant scalar."""
     scalars = [s for s in map(_broadcast_scalar, operands) if s is not None]
     if len(scalars) < len(operands):
-        return copy_node(node, operands)
+        return None
     if REGISTRY[node.op].elementwise:
         value = _known(node, scalars)
     elif node.op in _MOVES:
         value = constant(scalars[0], node.spec.dtype)
     else:
-        return copy_node(node, operands)
+        return None
     return broadcast_to(value, node.spec.shape)
 
 
@@ -77,7 +88,7 @@ def eliminate_common_subexpressions(graph: Graph) -> Graph:
 
 def _attributes_key(node: Node) -> tuple[tuple[str, object], ...]:
     def freeze(value: object) -> object:
-        return value.tobytes() if isinstance(value, np.ndarray) else value
+        return value.tobytes() if isinstance(value, np.ndarray) else repr(value)  # 0.0 is not -0.0
 
     return tuple((key, freeze(node.attributes[key])) for key in sorted(node.attributes))
 
