@@ -1,0 +1,506 @@
+"""The step graphs: what goes in and out, the objective, its exact gradient, and what an update does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from available import ENGINES, available
+from sloy import losses, ops
+from sloy.engines import ReferenceEngine
+from sloy.errors import InvalidArgument, NonFiniteError, ShapeError
+from sloy.gradients import gradients
+from sloy.graph import Graph
+from sloy.layers import (
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    ReLU,
+    Reshape,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from sloy.losses import CategoricalCrossentropy, SquaredError
+from sloy.metrics import Accuracy, MeanAbsoluteError, RSquared
+from sloy.network import Network
+from sloy.optimizers import SGD, Adam, Optimizer
+from sloy.preprocessing import Preprocessing
+from sloy.regularizers import L2, MaxNorm
+from sloy.training.step import (
+    KEY,
+    StepSpec,
+    evaluation_graph,
+    inference_graph,
+    initial_variables,
+    training_graph,
+)
+from tolerances import CENTRAL_DIFFERENCE, SAME_FORMULA, assert_close
+
+RNG = np.random.default_rng(11)
+X = RNG.normal(size=(6, 4))
+Y = np.array([0, 2, 1, 1, 0, 2], np.int32)
+WEIGHTS = np.array([1.0, 0.5, 2.0, 1.5, 0.25, 3.0])
+PLAIN = Network((4,), [Dense(5), Tanh(), Dense(3)])
+
+Arrays = dict[str, np.ndarray]
+
+
+def spec_of(network: Network = PLAIN, **changes: Any) -> StepSpec:
+    """A float64 spec of K-class cross-entropy and plain descent, changed."""
+    settings: dict[str, Any] = {
+        "loss": CategoricalCrossentropy(),
+        "optimizer": SGD(0.1),
+        "data_dtype": "float64",
+        "dtype": "float64",
+        "metrics": (Accuracy(),),
+    }
+    return StepSpec(network, **(settings | changes))
+
+
+def feeds_of(
+    graph: Graph, x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None, **others: Any
+) -> Arrays:
+    """What a training graph is fed: the given samples, learning rate 0.1, step 0."""
+    given: Arrays = {"x": x, "y": y, "sample_weight": np.ones(len(x))} | others
+    if weights is not None:
+        given["sample_weight"] = weights
+    given.setdefault("learning_rate", np.array(0.1))
+    given.setdefault("step", np.array(0, np.uint32))
+    return {
+        name: np.asarray(given[name], spec.dtype) if spec.is_float else np.asarray(given[name])
+        for name, spec in graph.inputs.items()
+    }
+
+
+def step(
+    spec: StepSpec, variables: Arrays, x: np.ndarray, y: np.ndarray, *rest: Any, **others: Any
+) -> Arrays:
+    """One step, the variables changed in place: the outputs."""
+    graph = training_graph(spec, len(x))
+    executable = ReferenceEngine().compile(graph, variables, ("loss", "gradient_norm"))
+    return executable.run(feeds_of(graph, x, y, *rest, **others))
+
+
+# --- the contract ---------------------------------------------------------------------------------
+
+
+def test_inputs_outputs_and_variables_of_a_training_graph() -> None:
+    network = Network((4,), [Dense(5), BatchNorm(), Dropout(0.5), Dense(3)])
+    graph = training_graph(spec_of(network, optimizer=Adam(), data_dtype="uint8"), 6)
+    assert {name: str(spec) for name, spec in graph.inputs.items()} == {
+        "x": "uint8[6, 4]",
+        "y": "int32[6]",
+        "sample_weight": "float64[6]",
+        "learning_rate": "float64[]",
+        "step": "uint32[]",
+    }
+    assert list(graph.outputs) == ["loss", "weight", "gradient_norm", "accuracy"]
+    assert all(graph.nodes[i].spec.shape == () for i in graph.outputs.values())
+    trained = [*network.parameters]
+    slots = [f"optimizer/{slot}/{name}" for name in trained for slot in ("mean", "square")]
+    assert set(graph.updates) == {*trained, *network.states, *slots}
+    assert str(graph.variables[KEY]) == "uint32[2]"
+    assert set(graph.variables) <= set(initial_variables(spec_of(network, optimizer=Adam())))
+
+
+def test_plain_descent_needs_neither_step_nor_key() -> None:
+    graph = training_graph(spec_of(), 2)
+    assert set(graph.inputs) == {"x", "y", "sample_weight", "learning_rate"}
+    assert KEY not in graph.variables
+
+
+def test_only_additive_metrics_have_a_figure_per_step() -> None:
+    regression = spec_of(
+        loss=SquaredError(),
+        metrics=(MeanAbsoluteError(), RSquared()),
+        target_shape=(3,),
+        target_dtype="float64",
+    )
+    assert list(training_graph(regression, 2).outputs)[3:] == ["mean_absolute_error"]
+    graph = evaluation_graph(regression, 2)
+    shapes = {name: graph.nodes[i].spec.shape for name, i in graph.outputs.items()}
+    assert shapes == {"loss": (2,), "mean_absolute_error": (2,), "r2": (2, 6)}
+
+
+# --- the objective --------------------------------------------------------------------------------
+
+
+def by_hand(parameters: Arrays, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Losses and hits of each sample of the plain network, in NumPy."""
+    hidden = np.tanh(x @ parameters["dense_1/weight"] + parameters["dense_1/bias"])
+    z = hidden @ parameters["dense_2/weight"] + parameters["dense_2/bias"]
+    lost = np.log(np.exp(z).sum(1)) - z[np.arange(len(y)), y]
+    return lost, (z.argmax(1) == y).astype(float)
+
+
+def test_weighted_means() -> None:
+    variables = initial_variables(spec_of())
+    lost, hits = by_hand(variables, X, Y)
+    found = step(spec_of(), variables, X, Y, WEIGHTS)
+    assert_close(found["loss"], np.average(lost, weights=WEIGHTS), SAME_FORMULA)
+    assert_close(found["accuracy"], np.average(hits, weights=WEIGHTS), SAME_FORMULA)
+    assert_close(found["weight"], WEIGHTS.sum(), SAME_FORMULA)
+
+
+def test_evaluation_gives_each_sample() -> None:
+    variables = initial_variables(spec_of())
+    lost, hits = by_hand(variables, X, Y)
+    graph = evaluation_graph(spec_of(), 6)
+    found = ReferenceEngine().compile(graph, variables).run({"x": X, "y": Y})
+    assert_close(found["loss"], lost, SAME_FORMULA)
+    assert_close(found["accuracy"], hits, SAME_FORMULA)
+
+
+def test_a_weight_of_zero_is_an_absent_sample() -> None:
+    some, all_but_two = initial_variables(spec_of()), initial_variables(spec_of())
+    weights = np.array([1.0, 0, 2, 1, 0, 3])
+    present = np.flatnonzero(weights)
+    first = step(spec_of(), some, X, Y, weights)
+    second = step(spec_of(), all_but_two, X[present], Y[present], weights[present])
+    for name, value in second.items():
+        assert_close(first[name], value, SAME_FORMULA, name=name)
+    for name in PLAIN.parameters:
+        assert_close(some[name], all_but_two[name], SAME_FORMULA, scale=1.0, name=name)
+
+
+def test_no_weight_at_all_changes_nothing() -> None:
+    variables = initial_variables(spec_of())
+    before = {name: value.copy() for name, value in variables.items()}
+    found = step(spec_of(), variables, X, Y, np.zeros(6))
+    assert {name: float(found[name]) for name in ("loss", "weight", "gradient_norm")} == {
+        "loss": 0.0,
+        "weight": 0.0,
+        "gradient_norm": 0.0,
+    }
+    for name, value in before.items():
+        np.testing.assert_array_equal(variables[name], value)
+
+
+def test_penalties_are_added_once() -> None:
+    network = Network((4,), [Dense(3, weight_regularizer=L2(0.5), bias_regularizer=L2(2.0))])
+    plain = Network((4,), [Dense(3)])
+    variables = initial_variables(spec_of(network))
+    variables["dense_1/bias"][...] = [1.0, -1.0, 2.0]
+    penalty = 0.5 * np.sum(variables["dense_1/weight"] ** 2) + 2.0 * 6.0
+    rate = np.array(0.0)
+    with_penalty = step(spec_of(network), variables, X, Y, learning_rate=rate)["loss"]
+    without = step(spec_of(plain), variables, X, Y, learning_rate=rate)["loss"]
+    assert_close(with_penalty, without + penalty, SAME_FORMULA)
+
+
+# --- the gradient ---------------------------------------------------------------------------------
+
+IMAGES = RNG.normal(size=(5, 5, 5, 2))
+IMAGE_LABELS = np.array([0, 1, 2, 2, 1], np.int32)
+FULL = Network(
+    (5, 5, 2),
+    [
+        Conv2D(3, 3, weight_regularizer=L2(0.1)),
+        BatchNorm(),
+        Tanh(),
+        Flatten(),
+        Dropout(0.3),
+        Dense(3),
+    ],
+)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_gradient_by_central_differences(training: bool) -> None:
+    """Along random directions over all parameters at once; masks are those of the step."""
+    start = FULL.initialize(3, "float64")
+    weights = np.array([1.0, 2, 0.5, 1, 3])
+    found = gradients(
+        FULL,
+        start,
+        IMAGES,
+        IMAGE_LABELS,
+        "categorical_crossentropy",
+        weights,
+        training=training,
+        seed=4,
+        step=9,
+    )
+    assert found.keys() == FULL.parameters.keys()
+    spec = spec_of(FULL)
+    graph = training_graph(spec, 5) if training else evaluation_graph(spec, 5)
+
+    def objective(parameters: Arrays) -> float:
+        variables = initial_variables(spec, 4, parameters)
+        feeds = feeds_of(graph, IMAGES, IMAGE_LABELS, weights, step=np.array(9, np.uint32))
+        outputs = ReferenceEngine().compile(graph, variables).run(feeds)
+        if training:
+            return float(outputs["loss"])
+        penalty = 0.1 * np.sum(parameters["conv2d_1/weight"] ** 2)
+        return float(np.average(outputs["loss"], weights=weights) + penalty)
+
+    for seed in range(3):
+        rng, h = np.random.default_rng(seed), 1e-5
+        along = {name: rng.normal(size=g.shape) for name, g in found.items()}
+        moved = [
+            objective({**start, **{n: start[n] + sign * h * d for n, d in along.items()}})
+            for sign in (1, -1)
+        ]
+        products = [np.sum(found[name] * d) for name, d in along.items()]
+        scale = sum(np.abs(found[name] * d).sum() for name, d in along.items())
+        expected = np.float64((moved[0] - moved[1]) / (2 * h))
+        assert_close(np.float64(sum(products)), expected, CENTRAL_DIFFERENCE, scale=scale)
+
+
+def test_gradient_of_a_batch_is_the_mean_of_its_parts() -> None:
+    start = PLAIN.initialize(0, "float64")
+
+    def of(rows: Sequence[int]) -> Arrays:
+        return gradients(PLAIN, start, X[rows], Y[rows], CategoricalCrossentropy(), WEIGHTS[rows])
+
+    whole, one, other = of(range(6)), of([0, 1, 2, 3]), of([4, 5])
+    for name, g in whole.items():
+        parts = (one[name] * WEIGHTS[:4].sum() + other[name] * WEIGHTS[4:].sum()) / WEIGHTS.sum()
+        assert_close(g, parts, SAME_FORMULA, scale=np.abs(g).max(), name=name)
+
+
+@pytest.mark.parametrize("on", ENGINES)
+def test_gradients_on_every_engine(on: str) -> None:
+    start = FULL.initialize(3, "float64")
+    arguments = (IMAGES, IMAGE_LABELS, "categorical_crossentropy")
+    truth = gradients(FULL, start, *arguments, training=True)
+    found = gradients(FULL, start, *arguments, training=True, dtype="float32", engine=available(on))
+    for name, g in truth.items():
+        assert found[name].dtype == np.float32
+        # BatchNorm makes the gradient of the bias before it 0 up to rounding.
+        np.testing.assert_allclose(found[name], g, rtol=2e-4, atol=2e-6, err_msg=name)
+
+
+def test_gradients_with_wrong_arguments() -> None:
+    start = PLAIN.initialize(0)
+    with pytest.raises(ShapeError, match=r"`x` has shape \(6, 3\)"):
+        gradients(PLAIN, start, X[:, :3], Y, "hinge")
+    with pytest.raises(ShapeError, match="`y` has 5 samples, `x` has 6"):
+        gradients(PLAIN, start, X, Y[:5], "hinge")
+    with pytest.raises(InvalidArgument, match="sample_weight"):
+        gradients(PLAIN, start, X, Y, "hinge", -WEIGHTS)
+    rest = {name: w for name, w in start.items() if name != "dense_2/weight"}
+    with pytest.raises(InvalidArgument, match=r"missing \['dense_2/weight'\]"):
+        gradients(PLAIN, rest, X, Y, "hinge")
+
+
+# --- the update -----------------------------------------------------------------------------------
+
+
+def changes(
+    optimizer: Optimizer, network: Network = PLAIN, **settings: Any
+) -> tuple[Arrays, Arrays]:
+    """Outputs of one step, and by how much each variable changed."""
+    spec = spec_of(network, optimizer=optimizer, **settings)
+    variables = initial_variables(spec)
+    before = {name: value.copy() for name, value in variables.items()}
+    outputs = step(spec, variables, X, Y)
+    return outputs, {name: variables[name] - before[name] for name in before if name != KEY}
+
+
+def norm(arrays: Arrays) -> float:
+    return float(np.sqrt(sum(np.sum(a**2) for a in arrays.values())))
+
+
+def test_a_step_goes_against_the_gradient() -> None:
+    outputs, moved = changes(SGD(0.1))
+    found = gradients(PLAIN, PLAIN.initialize(0, "float64"), X, Y, "categorical_crossentropy")
+    for name, g in found.items():
+        assert_close(moved[name], -0.1 * g, SAME_FORMULA, scale=1.0, name=name)
+    assert_close(outputs["gradient_norm"], norm(found), SAME_FORMULA)
+
+
+def test_clipping() -> None:
+    """The reported norm is that before; the step's length is rate · clip_norm."""
+    free, _ = changes(SGD(0.1))
+    bound = 0.5 * float(free["gradient_norm"])
+    outputs, moved = changes(SGD(0.1, clip_norm=bound))
+    assert outputs["gradient_norm"] == free["gradient_norm"]
+    assert norm(moved) == pytest.approx(0.1 * bound, rel=1e-5)
+    _, moved = changes(SGD(0.1, clip_value=1e-3))
+    assert max(np.abs(m).max() for m in moved.values()) == pytest.approx(1e-4)
+    _, loose = changes(SGD(0.1, clip_norm=1e3, clip_value=1e3))
+    _, unclipped = changes(SGD(0.1))
+    for name, value in unclipped.items():
+        np.testing.assert_array_equal(loose[name], value)
+
+
+def test_max_norm_holds_after_every_step() -> None:
+    network = Network((4,), [Dense(3, weight_constraint=MaxNorm(0.5))])
+    spec = spec_of(network, optimizer=SGD(5.0))
+    variables = initial_variables(spec)
+    for _ in range(3):
+        step(spec, variables, X, Y, learning_rate=np.array(5.0))
+        lengths = np.linalg.norm(variables["dense_1/weight"], axis=0)
+        assert (lengths <= 0.5 * (1 + 1e-12)).all()
+    assert lengths.max() == pytest.approx(0.5)
+
+
+def test_frozen_parameters_stay_and_have_no_slots() -> None:
+    outputs, moved = changes(Adam(0.1), trainable=("dense_2/*",))
+    assert not any("/dense_1/" in name for name in moved)
+    for name, change in moved.items():
+        assert np.any(change != 0) == ("dense_2" in name), name
+    found = gradients(PLAIN, PLAIN.initialize(0, "float64"), X, Y, "categorical_crossentropy")
+    trained = {name: g for name, g in found.items() if "dense_2" in name}
+    assert_close(outputs["gradient_norm"], norm(trained), SAME_FORMULA)
+    with pytest.raises(InvalidArgument, match="fits none of the parameters dense_1/weight"):
+        changes(SGD(0.1), trainable=("conv*",))
+
+
+def test_running_statistics_follow() -> None:
+    network = Network((4,), [BatchNorm(momentum=0.9), Dense(3)])
+    _, moved = changes(SGD(0.1), network)
+    assert_close(moved["batch_norm_1/running_mean"], 0.1 * X.mean(0), SAME_FORMULA, scale=1.0)
+    variance = 0.1 * (X.var(0, ddof=1) - 1.0)
+    assert_close(moved["batch_norm_1/running_variance"], variance, SAME_FORMULA, scale=1.0)
+
+
+def test_a_loss_that_is_not_finite_changes_nothing() -> None:
+    variables = initial_variables(spec_of())
+    before = {name: value.copy() for name, value in variables.items()}
+    bad = X.copy()
+    bad[2, 1] = np.nan
+    with pytest.raises(NonFiniteError):
+        step(spec_of(), variables, bad, Y)
+    for name, value in before.items():
+        np.testing.assert_array_equal(variables[name], value)
+
+
+def test_masks_are_a_function_of_seed_and_step() -> None:
+    network = Network((4,), [Dense(50), Dropout(0.5), Dense(3)])
+    start = network.initialize(0, "float64")
+
+    def loss(seed: int, number: int) -> float:
+        variables = initial_variables(spec_of(network), seed, start)
+        return float(
+            step(spec_of(network), variables, X, Y, step=np.array(number, np.uint32))["loss"]
+        )
+
+    assert loss(1, 0) == loss(1, 0)
+    assert len({loss(1, 0), loss(1, 1), loss(2, 0)}) == 3
+
+
+@pytest.mark.parametrize("on", ENGINES)
+def test_an_epoch_with_a_partial_batch(on: str) -> None:
+    """Batches of 4 and 2 of 6 samples, as two graphs that share the variables."""
+    spec = spec_of(dtype="float32", data_dtype="float32", optimizer=Adam(0.1))
+    engine, variables = available(on), initial_variables(spec)
+    graphs = {n: training_graph(spec, n) for n in (4, 2)}
+    x, weights = X.astype(np.float32), WEIGHTS.astype(np.float32)
+    order = np.array([5, 0, 3, 1, 2, 4])
+    run = engine.run_batches(
+        {n: engine.compile(graph, variables) for n, graph in graphs.items()},
+        {"x": x, "y": Y, "sample_weight": weights},
+        order,
+        4,
+        {"learning_rate": np.full(2, 0.1, np.float32), "step": np.arange(2, dtype=np.uint32)},
+    )
+    assert run.status == "done"
+    truth = spec_of(optimizer=Adam(0.1))
+    expected = initial_variables(truth, parameters=initial_variables_of(spec))
+    for number, rows in enumerate((order[:4], order[4:])):
+        outputs = step(
+            truth, expected, X[rows], Y[rows], WEIGHTS[rows], step=np.array(number, np.uint32)
+        )
+        for name, value in outputs.items():
+            np.testing.assert_allclose(run.outputs[name][number], value, rtol=1e-4, err_msg=name)
+    for name in PLAIN.parameters:
+        np.testing.assert_allclose(
+            variables[name], expected[name], rtol=1e-4, atol=1e-5, err_msg=name
+        )
+
+
+def initial_variables_of(spec: StepSpec) -> Arrays:
+    """Parameters and states alone, as `Network.initialize` gives them."""
+    return spec.network.initialize(0, spec.dtype)
+
+
+# --- data, inference, mistakes --------------------------------------------------------------------
+
+
+def test_pixels_are_preprocessed_in_the_graph() -> None:
+    pixels = RNG.integers(0, 256, (6, 4), dtype=np.uint8)
+    ready = Preprocessing(mean=(10.0,), deviation=(50.0,))
+    raw = spec_of(data_dtype="uint8", preprocessing=ready)
+    one = step(raw, initial_variables(raw), pixels, Y)
+    other = step(spec_of(), initial_variables(spec_of()), (pixels - 10.0) / 50.0, Y)
+    assert_close(one["loss"], other["loss"], SAME_FORMULA)
+
+
+def test_inference() -> None:
+    variables = initial_variables(spec_of())
+    graph = inference_graph(spec_of(optimizer=None), 6, ["tanh_1"])
+    found = ReferenceEngine().compile(graph, variables).run({"x": X})
+    hidden = np.tanh(X @ variables["dense_1/weight"] + variables["dense_1/bias"])
+    z = hidden @ variables["dense_2/weight"] + variables["dense_2/bias"]
+    assert_close(found["activation/tanh_1"], hidden, SAME_FORMULA)
+    assert_close(found["output"], z, SAME_FORMULA, scale=1.0)
+    expected = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    assert_close(found["prediction"], expected, SAME_FORMULA)
+    with pytest.raises(InvalidArgument, match="'relu_1'; there are dense_1, tanh_1, dense_2"):
+        inference_graph(spec_of(), 6, ["relu_1"])
+
+
+@pytest.mark.parametrize(
+    ("loss", "ending"),
+    [
+        ("categorical_crossentropy", [Softmax()]),
+        ("categorical_crossentropy", [Softmax(), Reshape((3,))]),
+        ("binary_crossentropy", [Sigmoid()]),
+    ],
+)
+def test_a_softmax_before_a_loss_from_logits(loss: str, ending: list[Layer]) -> None:
+    spec = spec_of(Network((4,), [Dense(3), *ending]), loss=losses.loss(loss))
+    for make in (training_graph, evaluation_graph, inference_graph):
+        with pytest.raises(InvalidArgument, match=r"takes logits.*remove the last layer"):
+            make(spec, 2)
+
+
+def test_a_sigmoid_neuron_with_squared_error_is_welcome() -> None:
+    """The lecture's neuron (L1)."""
+    spec = spec_of(
+        Network((4,), [Dense(1), Sigmoid()]),
+        loss=SquaredError(),
+        metrics=(),
+        target_shape=(1,),
+        target_dtype="float64",
+    )
+    assert training_graph(spec, 2).outputs
+
+
+def test_wrong_specs() -> None:
+    with pytest.raises(InvalidArgument, match="`dtype` \\(='float16'\\)"):
+        spec_of(dtype="float16")
+    with pytest.raises(InvalidArgument, match="'accuracy' is taken"):
+        spec_of(metrics=(Accuracy(), Accuracy()))
+    with pytest.raises(InvalidArgument, match="needs an `optimizer`"):
+        training_graph(spec_of(optimizer=None), 2)
+    with pytest.raises(ShapeError, match="parameter `dense_1/weight` has shape"):
+        initial_variables(spec_of(), parameters=PLAIN.initialize(0) | {"dense_1/weight": X})
+    custom = losses.CustomLoss(lambda a, y: ops.reshape(a - y, (3, 2)))
+    with pytest.raises(ShapeError, match="one loss per sample"):
+        training_graph(spec_of(loss=custom, target_shape=(3,), target_dtype="float64"), 2)
+
+
+def test_initial_variables_are_copies() -> None:
+    start = PLAIN.initialize(0, "float64")
+    variables = initial_variables(spec_of(), parameters=start)
+    step(spec_of(), variables, X, Y)
+    np.testing.assert_array_equal(
+        start["dense_1/weight"], PLAIN.initialize(0, "float64")["dense_1/weight"]
+    )
+    assert np.any(variables["dense_1/weight"] != start["dense_1/weight"])
+
+
+def test_relu_of_nothing_is_a_graph_too() -> None:
+    """A network without parameters can be evaluated, and its gradient has no entries."""
+    network = Network((3,), [ReLU()])
+    assert gradients(network, {}, X[:, :3], Y, "hinge") == {}
