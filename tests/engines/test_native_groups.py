@@ -55,6 +55,7 @@ def test_fused_equals_one_by_one(
 ) -> None:
     graph, shapes = case
     rng = np.random.default_rng(0)
+
     # Multiples of 1/4: comparisons and most sums are exact.
     def draw(shape: tuple[int, ...]) -> np.ndarray:
         return np.asarray(rng.integers(-8, 9, shape) / 4, np.float32)

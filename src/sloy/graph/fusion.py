@@ -205,6 +205,7 @@ class Fusion:
         found: dict[int, None] = {}
         for i in unit.nodes:
             for operand in self.graph.nodes[i].inputs:
+                operand = without_reshapes(self.graph, operand)
                 if operand not in inside and not self.is_number(operand):
                     found[operand] = None
         return tuple(found)
@@ -261,11 +262,11 @@ class Fusion:
         shape = self.graph.nodes[bias].spec.shape
         vector = shape[-1:] == (channels,) and self.graph.nodes[bias].spec.size == channels
         source = self.source(bias)
-        known = source not in self.unit_of or self._precedes(self.unit_of[source], unit)
+        other_unit = self.unit_of.get(source)
+        known = other_unit is None or not (
+            other_unit == unit or self._ancestors[other_unit] >> unit & 1
+        )
         return source if vector and known else None
-
-    def _precedes(self, a: int, b: int) -> bool:
-        return bool(self._ancestors[b] >> a & 1)
 
     def _absorb(self, i: int, unit: int) -> None:
         taken = self.units[unit]
@@ -274,6 +275,12 @@ class Fusion:
             bias = self._bias_of(i, taken.nodes[-1], unit)
             assert bias is not None
             taken.operands += (bias,)
+            if (
+                bias in self.unit_of
+            ):  # nothing but node i reads the anchor, so no other unit gains an ancestor
+                self._ancestors[unit] |= (
+                    self._ancestors[self.unit_of[bias]] | 1 << self.unit_of[bias]
+                )
             taken.attributes["has_bias"] = 1
         else:
             taken.attributes["activation"] = node.op
@@ -309,6 +316,14 @@ class Fusion:
             found = {other for i in unit.nodes for other in self._needs(i)}
             needs[number] = found - {number}
         return needs
+
+
+def without_reshapes(graph: Graph, i: int) -> int:
+    """The node that reshapes there and back again read, where node i is such; else node i."""
+    source = i
+    while graph.nodes[source].op == "reshape":
+        source = graph.nodes[source].inputs[0]
+    return source if graph.nodes[source].spec.shape == graph.nodes[i].spec.shape else i
 
 
 def _bits(mask: int) -> Iterator[int]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sloy.errors import NotAvailable
 from sloy.graph import REGISTRY, Graph
+from sloy.graph.fusion import without_reshapes
 from sloy.graph.graph import Node, copy_node
 from sloy.graph.ops.elementwise import cast
 from sloy.graph.ops.reduction import reduce_max, reduce_min, reduce_sum
@@ -143,7 +144,7 @@ class Encoder:
         for i in step.nodes:
             node = self._node(i)
             operands = []
-            for operand in node.inputs:
+            for operand in (without_reshapes(self.plan.graph, i) for i in node.inputs):
                 if operand not in names:
                     names[operand] = name(_constant(self._source(operand)))
                 operands.append(names[operand])
