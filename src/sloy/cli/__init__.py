@@ -1,0 +1,1 @@
+"""The command line: `main` parses and answers for errors and signals; one file per command."""

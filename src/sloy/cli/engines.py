@@ -1,0 +1,93 @@
+"""`sloy engines`: what this machine offers, which engines run on it, what is missing and how to get it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from sloy.cli import machine, text
+
+ABOUT = {
+    "native": "C++ on oneDNN, float32, all cores",
+    "reference": "NumPy, float32 or float64: the definitions of all operations; slow",
+}
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:
+    """Add the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "engines",
+        help="what this machine offers: instruction sets, cores, engines",
+        description="Shows instruction sets, cores and engines; of a missing engine, how to get it.",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print it."""
+    found = report()
+    if arguments.json:
+        text.print_json(found)
+    else:
+        print(describe(found))
+    return 0
+
+
+def report() -> dict[str, Any]:
+    """What was found, as `--json` prints it."""
+    from sloy.cli.versions import versions
+
+    engines = [_engine(name) for name in ABOUT]
+    return {
+        "versions": versions(),
+        "machine": {
+            "system": machine.system(),
+            "instruction_sets": machine.instruction_sets(),
+            "usable_cores": machine.usable_cores(),
+            "memory_bytes": machine.memory(),
+        },
+        "engines": engines,
+        "auto": next(engine["name"] for engine in engines if engine["available"]),
+    }
+
+
+def describe(found: dict[str, Any]) -> str:
+    """The report as text."""
+    here = found["machine"]
+    sets = here["instruction_sets"]
+    rows = [
+        ("sloy", found["versions"]["sloy"] + ", Python " + found["versions"]["python"]),
+        ("machine", f"{here['system']}, {here['usable_cores']} usable cores"),
+    ]
+    if here["memory_bytes"]:
+        rows.append(("memory", text.size(here["memory_bytes"])))
+    if sets is None:
+        rows.append(("instructions", "this system does not tell"))
+    else:
+        rows.append(
+            ("instructions", ", ".join(n for n, has in sets.items() if has) or "none known")
+        )
+        rows.append(("not here", ", ".join(n for n, has in sets.items() if not has) or "nothing"))
+    for engine in found["engines"]:
+        state = (
+            f"ready, {text.many(engine['threads'], 'thread')}" if engine["available"] else "MISSING"
+        )
+        lines = [f"{state}: {ABOUT[engine['name']]}"]
+        if engine["reason"]:
+            lines.append(engine["reason"])
+        rows.append((engine["name"], "\n".join(lines)))
+    rows.append(("auto", f"takes {found['auto']}"))
+    return text.fields(rows)
+
+
+def _engine(name: str) -> dict[str, Any]:
+    from sloy.engines import engine
+    from sloy.errors import NotAvailable
+
+    try:
+        threads, reason = engine(name).threads, None
+    except NotAvailable as error:
+        threads, reason = None, str(error)
+    return {"name": name, "available": reason is None, "threads": threads, "reason": reason}

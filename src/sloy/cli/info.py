@@ -1,0 +1,123 @@
+"""`sloy info`: what is in a model file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sloy.cli import text
+
+if TYPE_CHECKING:
+    from sloy.model import Model
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:
+    """Add the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "info",
+        help="what is in a model file: network, classes, preprocessing, how it was trained",
+        description="Reads a model file in full, checks it, and shows what is in it.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print it."""
+    import sloy
+
+    file = Path(arguments.model)
+    if file.is_dir():
+        file /= "model.sloy"
+    model = sloy.load(file)  # damaged files do not get past this
+    training = beside(file)
+    if arguments.json:
+        text.print_json(as_document(file, model, training))
+    else:
+        print(describe(file, model, training))
+    return 0
+
+
+def beside(file: Path) -> dict[str, Any] | None:
+    """The summary of the run in whose folder the model lies; None where there is none."""
+    try:
+        found = json.loads((file.parent / "summary.json").read_text())
+        return found if found["schema"] == text.SCHEMA and "test_accuracy" in found else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def as_document(file: Path, model: Model, training: dict[str, Any] | None) -> dict[str, Any]:
+    """What `--json` prints."""
+    spec, network = model.spec, model.network
+    return {
+        "file": str(file),
+        "bytes": file.stat().st_size,
+        "checksum": "ok",
+        "input_shape": list(network.input_shape),
+        "layers": [
+            {
+                "name": row.name,
+                "layer": row.layer,
+                "output_shape": list(row.output_shape),
+                "parameters": row.parameters,
+                "multiply_adds": row.multiply_adds,
+            }
+            for row in network.summary().rows
+        ],
+        "parameters": network.parameter_count,
+        "class_names": list(model.class_names),
+        "preprocessing": spec.preprocessing.to_config() if spec.preprocessing else None,
+        "loss": str(spec.loss),
+        "dtype": spec.dtype,
+        "training": training,
+    }
+
+
+def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
+    """The same as text."""
+    spec = model.spec
+    rows = [
+        ("file", f"{file}, {text.size(file.stat().st_size)}, checksum ok"),
+        ("network", str(model.network.summary())),
+        ("classes", _classes(model)),
+        ("input", _preprocessing(model)),
+        ("loss", str(spec.loss)),
+        ("numbers", spec.dtype),
+    ]
+    if training is not None:
+        plan, times = training["plan"], training["times_seconds"]
+        said = [
+            f"{plan['data']}, {text.many(plan['epochs'], 'epoch')} of batches of {plan['batch_size']},"
+            f" {plan['optimizer']}, learning rate {training['learning_rate']:g} ({plan['schedule']}),"
+            f" seed {plan['seed']}",
+            f"test accuracy {text.percent(training['test_accuracy'])}, {text.seconds(times['training'])} on"
+            f" {text.many(training['engine']['threads'], 'thread')} ({training['engine']['name']}), sloy"
+            f" {training['versions']['sloy']}",
+        ]
+        rows.append(("training", "\n".join(said)))
+    return text.fields(rows)
+
+
+def _classes(model: Model) -> str:
+    if not model.class_names:
+        return "no names"
+    shown = ", ".join(model.class_names[:20])
+    more = len(model.class_names) - 20
+    return f"{len(model.class_names)}: {shown}" + (f" and {more} more" if more > 0 else "")
+
+
+def _preprocessing(model: Model) -> str:
+    spec = model.spec
+    shape = text.shape(model.network.input_shape)
+    if spec.preprocessing is None or spec.preprocessing.is_identity:
+        return f"{shape}, as it is"
+    mean, deviation = (
+        ", ".join(f"{value:.4g}" for value in values)
+        for values in (spec.preprocessing.mean, spec.preprocessing.deviation)
+    )
+    return f"{shape}, minus {mean}, divided by {deviation}"

@@ -1,0 +1,113 @@
+"""`sloy`: the parser, and the one place that turns errors and signals into exit codes.
+
+Nothing heavy is imported before a command runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from sloy import __version__
+from sloy.cli import engines, info, predict, train
+from sloy.cli.errors import FAILED, INTERRUPTED, TERMINATED, USAGE, Terminated, UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with one-line errors and without guessing at shortened options."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        kwargs.setdefault("allow_abbrev", False)
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        """One line on the error stream, exit code 2."""
+        print(f"{self.prog}: {message} (see `{self.prog} --help`)", file=sys.stderr)
+        raise SystemExit(USAGE)
+
+
+def build_parser() -> Parser:
+    """The parser of all commands."""
+    parser = Parser(
+        prog="sloy",
+        description="Trains neural networks on the machine you have, and shows what they do.",
+        epilog="Each command has its own help: sloy train --help",
+    )
+    parser.add_argument("--version", action="version", version=f"sloy {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in (train, predict, info, engines):
+        added = command.add_parser(commands)
+        added.add_argument(
+            "--debug", action="store_true", help="show the traceback when something goes wrong"
+        )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the result is the exit code.
+
+    0: done. 1: failed. 2: wrong usage. 130: interrupted (Ctrl-C). 143: terminated (SIGTERM).
+    """
+    arguments = build_parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except (
+        BrokenPipeError
+    ):  # the reader went away (sloy info … | head): nothing to say, nowhere to say it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except BaseException as error:
+        if arguments.debug and not isinstance(error, SystemExit):
+            traceback.print_exc()
+        code, message = explain(error)
+        print(f"sloy {arguments.command}: {message}", file=sys.stderr)
+        return code
+
+
+def explain(error: BaseException) -> tuple[int, str]:
+    """The exit code and the line for an error."""
+    from sloy.errors import SloyError
+
+    saved = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+    match error:
+        case SystemExit():
+            raise error
+        case KeyboardInterrupt():
+            return INTERRUPTED, f"interrupted{saved}"
+        case Terminated():
+            return TERMINATED, f"terminated{saved}"
+        case UsageError():
+            return USAGE, f"{_line(error)} (see `sloy train --help`)"
+        case SloyError():
+            return FAILED, _line(error) + saved
+        case MemoryError():
+            return (
+                FAILED,
+                f"not enough memory: {_line(error) or 'a smaller --batch-size needs less'}",
+            )
+        case OSError() if error.strerror:
+            place = f"{error.filename}: " if error.filename else ""
+            return FAILED, f"{place}{error.strerror}"
+        case _:
+            name = type(error).__name__
+            return FAILED, f"internal error, {name}: {_line(error)} (--debug shows where)"
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _terminate(_number: int, _frame: object) -> NoReturn:
+    raise Terminated
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,158 @@
+"""`sloy predict`: what a trained model says about pictures and IDX files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sloy.cli import text
+from sloy.cli.options import add_engine_options, positive
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sloy.model import Model
+
+IDX_STARTS = (b"\0\0", b"\x1f\x8b")  # plain and gzipped
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:
+    """Add the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "predict",
+        help="what a trained model says about pictures",
+        description="Prints file, class and probability for pictures (PNG, JPEG, …) and IDX files.",
+        epilog="Pictures are turned to grey or colour and resized as the model needs it; their proportions are"
+        " not kept. MNIST digits are light on dark: for dark ink on white paper give --invert.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="pictures or IDX files")
+    parser.add_argument(
+        "--top", type=positive, default=1, metavar="N", help="show the N most probable classes"
+    )
+    parser.add_argument(
+        "--invert", action="store_true", help="turn dark into light and light into dark first"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_engine_options(parser)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Predict and print."""
+    model = load_model(arguments.model, arguments)
+    samples = [
+        (place, sample)
+        for file in arguments.files
+        for place, sample in read_samples(Path(file), model)
+    ]
+    import numpy as np
+
+    x = np.stack([sample for _, sample in samples])  # (N, *input_shape)
+    if arguments.invert:
+        x = invert(x)
+    elif doubt := [place for place, sample in samples if seems_inverted(sample, model)]:
+        others = f" and {len(doubt) - 1} more" if len(doubt) > 1 else ""
+        print(
+            f"sloy predict: {doubt[0]}{others}: much lighter or darker than what the model was trained on;"
+            " --invert may help",
+            file=sys.stderr,
+        )
+    predictions = [
+        {"file": place, **answer}
+        for (place, _), answer in zip(samples, answers(model, x, arguments.top), strict=True)
+    ]
+    if arguments.json:
+        text.print_json({"model": arguments.model, "predictions": predictions})
+    else:
+        print_lines(predictions)
+    return 0
+
+
+def load_model(path: str, arguments: argparse.Namespace) -> Model:
+    """The model of a file, or of a run's folder."""
+    import sloy
+
+    file = Path(path)
+    if file.is_dir():
+        file /= "model.sloy"
+    return sloy.load(file, engine=arguments.engine, threads=arguments.threads)
+
+
+def read_samples(path: Path, model: Model) -> list[tuple[str, np.ndarray]]:
+    """Samples of a file, each with what it is called, in the model's input shape."""
+    from sloy.data import read_idx, read_image
+    from sloy.errors import FileFormatError
+
+    shape = model.network.input_shape
+    with path.open("rb") as file:
+        is_idx = file.read(2) in IDX_STARTS
+    if not is_idx:
+        if len(shape) != 3 or shape[2] not in (1, 3):
+            raise FileFormatError(
+                f"{path}: the model takes samples of shape {text.shape(shape)}, not pictures."
+            )
+        return [(str(path), read_image(path, shape[:2], shape[2]))]
+    values = read_idx(path)
+    if values.shape[1:] != shape and (*values.shape[1:], 1) != shape:
+        raise FileFormatError(
+            f"{path}: holds samples of shape {text.shape(values.shape[1:]) or 'one number'}, the model takes"
+            f" {text.shape(shape)}."
+        )
+    if values.dtype.name not in ("uint8", "float32", "float64"):
+        values = values.astype("float32")
+    rows = values.reshape(len(values), *shape)  # (N, *input_shape)
+    return [(f"{path}[{number}]", row) for number, row in enumerate(rows)]
+
+
+def answers(model: Model, x: np.ndarray, top: int) -> list[dict[str, Any]]:
+    """For each sample the most probable classes; for a regression its values."""
+    import numpy as np
+
+    if model.loss.task(model.network.output_shape) != "classification":
+        return [{"values": np.atleast_1d(row).tolist()} for row in model.predict(x)]
+    probabilities = model.predict_proba(x)  # (N, K)
+    names = model.class_names or tuple(map(str, range(probabilities.shape[1])))
+    found = []
+    for row in probabilities:
+        best = np.argsort(-row, kind="stable")[:top]
+        ranked = [{"class": names[k], "probability": float(row[k])} for k in best]
+        found.append({**ranked[0], "top": ranked})
+    return found
+
+
+def print_lines(predictions: list[dict[str, Any]]) -> None:
+    """A line for each sample: file, class, probability."""
+    width = max(len(prediction["file"]) for prediction in predictions)
+    for prediction in predictions:
+        if "values" in prediction:
+            said = "  ".join(f"{value:.6g}" for value in prediction["values"])
+        else:
+            said = "   ".join(
+                f"{a['class']}  {text.percent(a['probability'])}" for a in prediction["top"]
+            )
+        print(f"{prediction['file']:<{width}}  {said}")
+
+
+def invert(x: np.ndarray) -> np.ndarray:
+    """Light for dark: 255 − x of bytes, 1 − x of real numbers from 0 to 1."""
+    import numpy as np
+
+    from sloy.errors import InvalidArgument
+
+    if x.dtype != np.uint8 and not 0 <= x.min() <= x.max() <= 1:
+        raise InvalidArgument("--invert needs bytes, or real numbers from 0 to 1.")
+    return (255 if x.dtype == np.uint8 else 1) - x
+
+
+def seems_inverted(sample: np.ndarray, model: Model) -> bool:
+    """Whether the picture's mean lies far from that of the training data and its negative's does not."""
+    known = model.spec.preprocessing
+    if known is None or len(known.mean) > 1 or known.mean[0] == 0 or sample.dtype != "uint8":
+        return False
+    mean, deviation = known.mean[0], known.deviation[0]
+    own, negative = float(sample.mean()), 255 - float(sample.mean())
+    return abs(own - mean) > deviation > abs(negative - mean)

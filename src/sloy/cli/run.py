@@ -1,0 +1,196 @@
+"""A run of `sloy train`, from its options to its last file."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sloy.cli import machine, report, text
+from sloy.cli.errors import Terminated, UsageError
+from sloy.cli.memory import predicted
+from sloy.cli.plan import Plan, given
+from sloy.cli.run_folder import CHECKPOINT, CONFIGURATION, RunFolder
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sloy.data import Dataset, TrainTest
+    from sloy.engines import Engine
+    from sloy.model import Model
+    from sloy.network import Network
+    from sloy.training.history import History
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """What the model says about the test data."""
+
+    accuracy: float
+    loss: float
+    probabilities: np.ndarray  # (N, K)
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Train or continue, test, write the folder, print the results."""
+    plan, folder = _begin(arguments)
+    from sloy.engines import engine as find_engine
+
+    engine = find_engine(arguments.engine, arguments.threads)
+    data = plan.load()
+    network = plan.make_network(data.train)
+    memory = predicted(plan, data.train, network)
+    report.say(report.opening(plan, data, network, engine, folder, memory), quiet=arguments.quiet)
+    _keep(plan, folder, engine)
+    try:
+        model, history = _fit(plan, data.train, network, engine, folder, quiet=arguments.quiet)
+    except (KeyboardInterrupt, Terminated) as error:
+        command = shlex.join(["sloy", "train", "--resume", "--out", str(folder.path)])
+        if not isinstance(error, KeyboardInterrupt) or (folder / CHECKPOINT).exists():
+            error.__notes__ = [f"continue with `{command}`"]
+        raise
+    model.save(folder / "model.sloy")
+    tested = test(model, data.test)
+    times = {
+        "to_accuracy": machine.seconds_since_start(),
+        "training": float(history["seconds"].sum()),
+    }
+    memory_figures = {"predicted": memory, "peak": machine.peak_memory()}
+    summary = _summary(plan, data, network, engine, tested, times, memory_figures)
+    _write(folder, summary, history, model, data.test, tested)
+    if arguments.json:
+        text.print_json({**summary, "folder": str(folder.path)})
+    else:
+        print(report.results(summary, folder))
+    return 0
+
+
+def _keep(plan: Plan, folder: RunFolder, engine: Engine) -> None:
+    """Write down what the run does, before it does it."""
+    from sloy.cli.versions import versions
+
+    document = {
+        "plan": plan.to_config(),
+        "engine": {"name": engine.name, "threads": engine.threads},
+        "versions": versions(),
+    }
+    folder.write_json(CONFIGURATION, document)
+
+
+def test(model: Model, data: Dataset) -> Tested:
+    """Loss, accuracy and probabilities on data."""
+    figures = model.evaluate(data)
+    return Tested(figures["accuracy"], figures["loss"], model.predict_proba(data.x))
+
+
+def _begin(arguments: argparse.Namespace) -> tuple[Plan, RunFolder]:
+    """The plan and the folder, of a new run or of one that is resumed."""
+    if arguments.resume:
+        if arguments.out is None:
+            raise UsageError("--resume needs --out, the folder of the run")
+        folder = RunFolder.existing(arguments.out)
+        plan = Plan.read(folder / CONFIGURATION)
+        options = given(arguments)
+        plan.check_same(options)
+        return replace(plan, epochs=options.get("epochs", plan.epochs)), folder
+    plan = Plan.of(arguments)
+    plan.check()
+    return plan, RunFolder.create(arguments.out, plan.data_name, overwrite=arguments.overwrite)
+
+
+def _fit(
+    plan: Plan, data: Dataset, network: Network, engine: Engine, folder: RunFolder, *, quiet: bool
+) -> tuple[Model, History]:
+    import sloy
+    from sloy.training.callbacks import CSVLog
+
+    return sloy.fit(
+        network,
+        data,
+        validation=plan.validation or None,
+        epochs=plan.epochs,
+        batch_size=plan.batch_size,
+        optimizer=plan.make_optimizer(),
+        loss="categorical_crossentropy",
+        preprocessing="standardize",
+        seed=plan.seed,
+        engine=engine,
+        callbacks=[CSVLog(folder / "history.csv")],
+        checkpoint=folder / CHECKPOINT,
+        resume=True,
+        verbose=not quiet,
+    )
+
+
+def _summary(
+    plan: Plan,
+    data: TrainTest,
+    network: Network,
+    engine: Engine,
+    tested: Tested,
+    times: dict[str, float],
+    memory: dict[str, int],
+) -> dict[str, Any]:
+    """What `summary.json` and `--json` say."""
+    from sloy.cli.versions import versions
+
+    mistakes = int((tested.probabilities.argmax(1) != data.test.y).sum())
+    return {
+        "test_accuracy": tested.accuracy,
+        "test_loss": tested.loss,
+        "test_mistakes": mistakes,
+        "test_samples": len(data.test),
+        "seed": plan.seed,
+        "plan": plan.to_config(),
+        "learning_rate": plan.highest_rate,
+        "parameters": network.parameter_count,
+        "engine": {"name": engine.name, "threads": engine.threads},
+        "times_seconds": times,
+        "memory_bytes": memory,
+        "versions": versions(),
+        "machine": {"system": machine.system(), "usable_cores": machine.usable_cores()},
+    }
+
+
+def _write(
+    folder: RunFolder,
+    summary: dict[str, Any],
+    history: History,
+    model: Model,
+    test: Dataset,
+    tested: Tested,
+) -> None:
+    """Summary, history and pictures."""
+    from sloy import inspection
+
+    names = test.class_names
+    predicted = tested.probabilities.argmax(1)
+    counts = inspection.confusion_counts(test.y, predicted, len(names))
+    figures = {
+        "learning-curves.png": inspection.curves_figure(history),
+        "confusion.png": inspection.confusion_figure(counts, names),
+        "mistakes.png": inspection.mistakes_figure(test.x, test.y, tested.probabilities, names),
+    }
+    if (first := first_filters(model)) is not None:
+        figures["filters.png"] = inspection.filters_figure(*first)
+    for name, figure in figures.items():
+        folder.write(name, inspection.png(figure))
+    folder.write("history.csv", history.to_csv())
+    folder.write_json("summary.json", {**summary, "history": history.rows})
+
+
+def first_filters(model: Model) -> tuple[np.ndarray, str] | None:
+    """The first layer's weights as filters (KH, KW, I, O), and a title; None where they are no pictures."""
+    shape = model.network.input_shape
+    for name, weights in model.parameters.items():
+        if not name.endswith("/weight"):
+            continue
+        layer = name.removesuffix("/weight")
+        if weights.ndim == 4:
+            height, width, _, filters = weights.shape
+            return weights, f"{layer}: {filters} filters of {height} × {width}"
+        if weights.ndim == 2 and len(shape) == 3:
+            return weights.reshape(*shape, -1), f"{layer}: {weights.shape[1]} neurons"
+        return None
+    return None

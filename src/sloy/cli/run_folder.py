@@ -1,0 +1,92 @@
+"""The folder of a run: what is in it, and that a file in it is either whole or not there."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sloy.cli import text
+from sloy.errors import FileFormatError, InvalidArgument
+
+CONFIGURATION = "configuration.json"
+CHECKPOINT = "checkpoint.sloy"
+FILES = {
+    "model.sloy": "the trained model: sloy predict, sloy info, sloy.load",
+    "summary.json": "configuration, versions, times, metrics",
+    "history.csv": "loss and accuracy of every epoch",
+    "learning-curves.png": "the same as a picture",
+    "confusion.png": "which class was taken for which",
+    "filters.png": "the weights of the first layer",
+    "mistakes.png": "test samples it got wrong",
+    CHECKPOINT: "for sloy train --resume",
+    CONFIGURATION: "what the run does",
+}
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run's folder; see `FILES`."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, out: str | None, name: str, *, overwrite: bool) -> RunFolder:
+        """The folder of a new run, made where missing.
+
+        Raises
+        ------
+        InvalidArgument
+            Where a run is in it already and `overwrite` is not set.
+        """
+        path = Path(out) if out is not None else _unused(Path("runs"), name)
+        folder = cls(path)
+        held = [file for file in (*FILES, f"{CHECKPOINT}.previous") if (path / file).exists()]
+        if held and not overwrite:
+            raise InvalidArgument(
+                f"{path}: holds a run already; --resume continues it, --overwrite replaces it, another"
+                " --out keeps it."
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        for file in held:
+            (path / file).unlink()
+        return folder
+
+    @classmethod
+    def existing(cls, out: str) -> RunFolder:
+        """The folder of a run that was begun; `FileFormatError` where there is none."""
+        folder = cls(Path(out))
+        if not (folder / CONFIGURATION).is_file():
+            raise FileFormatError(f"{out}: holds no run to resume ({CONFIGURATION} is missing).")
+        return folder
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def write(self, name: str, content: bytes | str) -> None:
+        """Write a file whole or not at all."""
+        from sloy.exchange.atomic import write_atomically
+
+        data = content.encode() if isinstance(content, str) else content
+        write_atomically(self / name, data)
+
+    def write_json(self, name: str, document: dict[str, Any]) -> None:
+        """Write a JSON document with the schema's version."""
+        self.write(name, text.as_json({"schema": text.SCHEMA, **document}))
+
+    def listing(self) -> str:
+        """The files that are there, each with its size and what it is for."""
+        rows = [
+            (name, f"{text.size((self / name).stat().st_size):>7}  {purpose}")
+            for name, purpose in FILES.items()
+            if (self / name).is_file()
+        ]
+        return text.fields(rows)
+
+
+def _unused(parent: Path, name: str) -> Path:
+    """A name that no run has: the time, and a number where that is taken."""
+    stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    candidates = [parent / stem, *(parent / f"{stem}-{number}" for number in range(2, 1000))]
+    return next(path for path in candidates if not path.exists())

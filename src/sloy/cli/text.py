@@ -1,0 +1,76 @@
+"""How the command line writes numbers and tables; plain text, no colours."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+SCHEMA = 1  # of every JSON document that the command line prints or writes
+
+
+def count(number: int) -> str:
+    """60000 → 60 000, the thousands apart."""
+    return f"{number:,}".replace(",", " ")
+
+
+def many(number: int, noun: str) -> str:
+    """1 thread, 2 threads."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
+def size(number: int | float) -> str:
+    """Bytes in the unit that fits: 512 B, 1.5 kB, 98 MB, 1.2 GB (powers of 1000)."""
+    for unit in ("B", "kB", "MB"):
+        if number < 999.5:
+            return f"{number:.0f} {unit}" if number >= 10 or unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"
+
+
+def seconds(number: float) -> str:
+    """0.83 s, 12.4 s, 3 min 5 s, 2 h 10 min."""
+    if number < 10:
+        return f"{number:.2f} s"
+    if number < 60:
+        return f"{number:.1f} s"
+    minutes, rest = divmod(round(number), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def percent(share: float) -> str:
+    """0.9912 → 99.12 %."""
+    return f"{100 * share:.2f} %"
+
+
+def shape(extents: Sequence[int]) -> str:
+    """(28, 28, 1) → 28 × 28 × 1."""
+    return " × ".join(map(str, extents))
+
+
+def fields(rows: Sequence[tuple[str, str]]) -> str:
+    """Lines "name   value", the values in one column; lines after a value's first are indented with it."""
+    width = max(len(name) for name, _ in rows) + 2
+    return "\n".join(
+        name.ljust(width) + value.replace("\n", "\n" + " " * width) for name, value in rows
+    )
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One document on the output stream."""
+    sys.stdout.write(as_json({"schema": SCHEMA, **document}))
+
+
+def as_json(document: Mapping[str, Any]) -> str:
+    """Strict JSON: NaN and infinities, which it lacks, become null."""
+    return json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
