@@ -45,7 +45,7 @@ def test_every_op_runs() -> None:
     """A kernel, a place in the interpreter, or an expansion into ops that have one."""
     missing = {name for name, op in REGISTRY.items() if name not in SUPPORTED and not op.expand}
     assert not missing
-    assert SUPPORTED > {"conv2d", "matmul", "exp", "softmax", "max_pool2d_grad", "dropout_mask"}
+    assert not {"conv2d", "matmul", "exp", "softmax", "dropout_mask"} - SUPPORTED
 
 
 def test_an_unknown_isa_is_refused() -> None:

@@ -151,7 +151,7 @@ def test_an_extension_of_another_version_is_refused(monkeypatch: pytest.MonkeyPa
         library.load()
 
 
-# --- cores ---------------------------------------------------------------------------------------------------------------
+# --- cores ---------------------------------------------------------------------------------------------------------
 
 
 def test_cores_follow_the_affinity_mask() -> None:

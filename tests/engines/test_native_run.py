@@ -143,7 +143,7 @@ def test_the_guard_ends_the_batches() -> None:
     assert variables["v"] == 5.0
 
 
-# --- the order of writes -----------------------------------------------------------------------------------------------
+# --- the order of writes -------------------------------------------------------------------------------------------
 
 
 def both(
@@ -211,7 +211,7 @@ def test_outputs_do_not_change_with_the_next_run() -> None:
     assert (first > 0.7).all()
 
 
-# --- interruption ------------------------------------------------------------------------------------------------------
+# --- interruption --------------------------------------------------------------------------------------------------
 
 
 def endless(engine: NativeEngine, poll: object) -> tuple[object, dict[str, np.ndarray], float]:
@@ -254,12 +254,12 @@ def test_control_c_ends_the_run_between_two_steps() -> None:
     assert all(np.isfinite(value).all() for value in variables.values())
 
 
-# --- refusals ----------------------------------------------------------------------------------------------------------
+# --- refusals ------------------------------------------------------------------------------------------------------
 
 
 def test_float64_is_refused() -> None:
     graph = Graph.of({"y": tanh(input("x", (3,), "float64"))})
-    with pytest.raises(NotAvailable, match="float64.*reference"):
+    with pytest.raises(NotAvailable, match=r"float64.*reference"):
         NativeEngine(1).compile(graph, {})
 
 

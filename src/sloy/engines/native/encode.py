@@ -7,21 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from sloy.errors import NotAvailable
-from sloy.graph import REGISTRY, Graph
+from sloy.graph import REGISTRY
 from sloy.graph.fusion import without_reshapes
-from sloy.graph.graph import Node, copy_node
-from sloy.graph.ops.elementwise import cast
-from sloy.graph.ops.reduction import reduce_max, reduce_min, reduce_sum
+from sloy.graph.graph import Node
 from sloy.graph.plan import Plan, Step
-from sloy.graph.tensor import Tensor
 
 DTYPES = ("float32", "int32", "uint32", "uint8")
 Place = int | np.ndarray
 TensorCode = tuple[str, tuple[int, ...], int]  # dtype, shape, number of a place
 Instruction = tuple[str, list[TensorCode], list[TensorCode], dict[str, Any]]
-
-_REDUCTIONS = {"reduce_sum": reduce_sum, "reduce_max": reduce_max, "reduce_min": reduce_min}
 
 
 def supported_ops(kernels: set[str]) -> set[str]:
@@ -31,30 +25,6 @@ def supported_ops(kernels: set[str]) -> set[str]:
         for name, definition in REGISTRY.items()
         if name in kernels or (definition.elementwise and definition.expand is None)
     }
-
-
-def check_dtypes(graph: Graph) -> None:
-    """Raise `NotAvailable` for values that the native engine does not compute with."""
-    for node in graph.nodes:
-        if node.spec.dtype not in DTYPES:
-            raise NotAvailable(
-                f"the native engine does not compute in {node.spec.dtype} (op `{node.op}`); use"
-                ' engine="reference" for it.'
-            )
-
-
-def without_byte_reductions(graph: Graph) -> Graph:
-    """Reductions of uint8 computed in uint32."""
-
-    def rule(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
-        if node.op not in _REDUCTIONS or node.spec.dtype != "uint8":
-            return copy_node(node, operands)
-        reduce = _REDUCTIONS[node.op]
-        wide = cast(operands[0], "uint32")
-        axes, keepdims = node.attributes["axes"], node.attributes["keepdims"]
-        return cast(reduce(wide, axes, keepdims=keepdims), "uint8")
-
-    return graph.rebuild(rule)
 
 
 class Encoder:

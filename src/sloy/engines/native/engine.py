@@ -17,19 +17,16 @@ from sloy.engines.base import (
     Poll,
     Variables,
     check_batches,
+    check_guard,
     check_inputs,
     check_variables,
 )
 from sloy.engines.native import library
 from sloy.engines.native.cpu import usable_cores
-from sloy.engines.native.encode import (
-    Encoder,
-    check_dtypes,
-    supported_ops,
-    without_byte_reductions,
-)
+from sloy.engines.native.encode import Encoder, supported_ops
+from sloy.engines.native.lowering import prepare
 from sloy.errors import InvalidArgument, NonFiniteError
-from sloy.graph import Graph, lower, optimize
+from sloy.graph import Graph
 from sloy.graph.plan import Plan, plan
 
 _native = library.load()
@@ -53,8 +50,7 @@ class NativeExecutable(Executable):
         self.guard = tuple(guard)
         check_variables(graph, variables)
         check_guard(graph, self.guard)
-        check_dtypes(graph)
-        lowered = optimize(without_byte_reductions(lower(optimize(graph), SUPPORTED, "native")))
+        lowered = prepare(graph, SUPPORTED)
         self.plan: Plan = plan(lowered, self.guard)
         encoder = Encoder(self.plan, variables)
         self._inputs = {
@@ -154,9 +150,6 @@ class NativeEngine(Engine):
         either = full or last
         if either is None:
             return BatchRun("done", 0, {}, 0.0)
-        for rows, executable in ((batch_size, full), (rest, last)):
-            if executable is not None:
-                _check_feeds(executable, rows, columns, step_inputs)
         record = _Record(either, full, last, steps)
 
         def ask(done: int) -> None:
@@ -234,35 +227,6 @@ def _native_executable(executables: Mapping[int, Executable], rows: int) -> Nati
             f"the executable for {rows} samples was compiled by another engine than native."
         )
     return executable
-
-
-def _check_feeds(
-    executable: NativeExecutable,
-    rows: int,
-    columns: Mapping[str, np.ndarray],
-    step_inputs: Mapping[str, np.ndarray],
-) -> None:
-    """Every input fed once, by rows or by steps of its shape and dtype."""
-    shapes = {name: (rows, *column.shape[1:]) for name, column in columns.items()}
-    shapes |= {name: values.shape[1:] for name, values in step_inputs.items()}
-    dtypes = {name: values.dtype for name, values in {**columns, **step_inputs}.items()}
-    check_inputs(
-        executable.graph,
-        {
-            name: np.broadcast_to(np.empty((), dtypes[name]), shape)
-            for name, shape in shapes.items()
-        },
-    )
-
-
-def check_guard(graph: Graph, guard: tuple[str, ...]) -> None:
-    """Raise `InvalidArgument` unless the guard names float scalars among the outputs."""
-    for name in guard:
-        if name not in graph.outputs:
-            raise InvalidArgument(f"`guard` names `{name}`, which is not an output.")
-        spec = graph.nodes[graph.outputs[name]].spec
-        if spec.shape != () or not spec.is_float:
-            raise InvalidArgument(f"`guard` names `{name}` ({spec}); it must be a float scalar.")
 
 
 def non_finite(guard: tuple[str, ...], outputs: dict[str, np.ndarray]) -> NonFiniteError:
