@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from available import ENGINES, available
 from sloy import losses, ops
 from sloy.engines import ReferenceEngine
-from sloy.errors import FileFormatError, InvalidArgument, ShapeError
+from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Graph, Tensor, backprop
 from sloy.losses import (
     AbsoluteError,
@@ -264,51 +263,6 @@ def test_bad_targets(
 ) -> None:
     with pytest.raises(error, match=text):
         loss.target(np.asarray(y), shape)
-
-
-# --- losses in files ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_a_loss_comes_back_from_its_configuration(name: str) -> None:
-    case = CASES[name]
-    text = json.dumps(case.loss.to_config(case.z.shape[1:]), allow_nan=False)
-    loss = losses.loss_from_config(json.loads(text))
-    assert type(loss) is type(case.loss)
-    if name != "custom":
-        assert loss == case.loss
-    expected = compute(case.loss, case.z, case.y)
-    for key, value in compute(loss, case.z, case.y).items():
-        np.testing.assert_array_equal(value, expected[key])
-
-
-def test_a_custom_loss_of_labels_comes_back() -> None:
-    def margin(z: Tensor, y: Tensor) -> Tensor:
-        return ops.reduce_sum(ops.square(z - ops.one_hot(y, 5, z.dtype)), 1)
-
-    loss = CustomLoss(margin, "labels")
-    again = losses.loss_from_config(json.loads(json.dumps(loss.to_config((5,)))))
-    expected = ((Z - np.eye(5)[LABELS]) ** 2).sum(1)
-    assert_close(compute(again, Z, LABELS)["value"], expected, SAME_FORMULA)
-
-
-@pytest.mark.parametrize(
-    "config",
-    [
-        {},
-        {"loss": "Loss"},
-        {"loss": "Huber", "delta": -1},
-        {"loss": "Huber", "alpha": 1},
-        {"loss": "Huber", "delta": [1]},
-        {"loss": "CustomLoss", "function": {"nodes": []}, "targets": "values"},
-        {"loss": "CustomLoss"},
-        {"loss": ["Huber"]},
-        "huber",
-    ],
-)
-def test_a_damaged_configuration(config: Any) -> None:
-    with pytest.raises(FileFormatError, match="cannot be read"):
-        losses.loss_from_config(config)
 
 
 # --- making losses --------------------------------------------------------------------------------

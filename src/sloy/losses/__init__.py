@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.functions import function_from_config
+from sloy.errors import InvalidArgument
 from sloy.graph import Tensor
 from sloy.losses.base import Loss, Task
 from sloy.losses.classification import BinaryCrossentropy, CategoricalCrossentropy, Hinge
@@ -25,7 +23,6 @@ __all__ = [
     "SquaredError",
     "Task",
     "loss",
-    "loss_from_config",
 ]
 
 NAMES: dict[str, type[Loss]] = {
@@ -36,32 +33,6 @@ NAMES: dict[str, type[Loss]] = {
     "categorical_crossentropy": CategoricalCrossentropy,
     "hinge": Hinge,
 }
-
-
-def loss_from_config(config: Mapping[str, Any]) -> Loss:
-    """The loss that `Loss.to_config` described.
-
-    Raises
-    ------
-    FileFormatError
-        Where the class is unknown or an argument is not allowed: such configurations come from files.
-
-    Examples
-    --------
-    >>> loss_from_config({"loss": "Huber", "delta": 2.0})
-    Huber(delta=2.0)
-    """
-    known: dict[str, type[Loss]] = {kind.__name__: kind for kind in NAMES.values()}
-    known["CustomLoss"] = CustomLoss
-    if not isinstance(config, Mapping) or str(config.get("loss")) not in known:
-        raise FileFormatError(f"the loss cannot be read: {str(config)[:80]} names none.")
-    arguments = {str(key): value for key, value in config.items() if key != "loss"}
-    try:
-        if "function" in arguments:
-            arguments["function"] = function_from_config(arguments["function"])
-        return known[str(config["loss"])](**arguments)
-    except (TypeError, ValueError) as error:
-        raise FileFormatError(f"the loss cannot be read: {error}") from error
 
 
 def loss(value: str | Loss | Callable[[Tensor, Tensor], Tensor]) -> Loss:

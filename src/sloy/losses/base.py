@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -69,14 +69,6 @@ class Loss(ABC):
     def prediction(self, output: Tensor) -> Tensor:
         """Probabilities or values from the network's raw output, of the output's shape."""
         return output
-
-    def to_config(self, output_shape: Shape) -> dict[str, Any]:
-        """The loss as JSON values: its class name under ``loss``, its arguments under their names.
-
-        `sloy.losses.loss_from_config` reads it.
-        """
-        arguments = {argument.name: getattr(self, argument.name) for argument in fields(self)}
-        return {"loss": type(self).__name__, **arguments}
 
 
 def mean_over_outputs(values: Tensor) -> Tensor:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.exchange.functions import function_to_config
 from sloy.graph import Tensor
-from sloy.graph.spec import Shape, Spec
+from sloy.graph.spec import Shape
 from sloy.losses.base import Loss, Task, labels, mean_over_outputs, numbers
 from sloy.losses.classification import number_of_classes
 
@@ -72,11 +71,3 @@ class CustomLoss(Loss):
     def task(self, output_shape: Shape) -> Task:
         """See `Loss.task`."""
         return "regression" if self.targets == "values" else "classification"
-
-    def to_config(self, output_shape: Shape) -> dict[str, Any]:
-        """See `Loss.to_config`; the function becomes the ops that it makes."""
-        labels = Spec((1,), "int32")
-        output = Spec((1, *output_shape), "float32")
-        target = output if self.targets == "values" else labels
-        function = function_to_config(self.function, [output, target])
-        return {"loss": "CustomLoss", "function": function, "targets": self.targets}
