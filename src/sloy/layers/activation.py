@@ -50,6 +50,10 @@ class Activation(Layer):
                 f"{'; ' if hint else ''}{hint}."
             )
 
+    def __repr__(self) -> str:
+        function = getattr(self.function, "__name__", None) or repr(self.function)
+        return f"Activation({function}{'' if self.name is None else f', name={self.name!r}'})"
+
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
         return self.function(x)
