@@ -116,7 +116,7 @@ def float32_tolerance(step: int) -> Tolerance:
 @pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize(("problem", "descent"), TRAJECTORIES)
 def test_trajectory_in_float32(problem: str, descent: str, name: str) -> None:
-    actual = run(problem, DESCENTS[descent], "float32", available(name))
+    actual = run(problem, DESCENTS[descent], "float32", available(name, threads=1))
     expected = {key: golden("trajectories")[f"{problem}/{descent}/{key}"] for key in actual}
     for step in range(STEPS):
         for key in ("loss", "gradient_norm"):

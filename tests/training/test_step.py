@@ -455,6 +455,7 @@ def test_inference() -> None:
         ("categorical_crossentropy", [Softmax()]),
         ("categorical_crossentropy", [Softmax(), Reshape((3,))]),
         ("binary_crossentropy", [Sigmoid()]),
+        ("categorical_crossentropy", [Sigmoid()]),
     ],
 )
 def test_a_softmax_before_a_loss_from_logits(loss: str, ending: list[Layer]) -> None:

@@ -269,11 +269,11 @@ def _check_ending(loss: Loss, output: Tensor) -> None:
     last = output
     while last.op in ("reshape", "cast"):
         last = last.inputs[0]
-    if loss.logits and last.op == loss.logits:
+    if loss.logits and last.op in ("softmax", "sigmoid"):
         name = type(loss).__name__
         raise InvalidArgument(
             f"{name}: the network ends in a {last.op}, but this loss takes logits and applies the"
-            f" {last.op} itself: remove the last layer (`predict_proba` gives probabilities)."
+            f" {loss.logits} itself: remove the last layer (`predict_proba` gives probabilities)."
         )
 
 
