@@ -128,17 +128,16 @@ class Engine(ABC):
             rows = order[first : first + batch_size]
             inputs = {name: column[rows] for name, column in columns.items()}
             inputs |= {name: np.asarray(values[step]) for name, values in step_inputs.items()}
-            try:
-                if poll is not None and time.perf_counter() - polled >= POLL_SECONDS:
-                    polled = time.perf_counter()
+            if poll is not None and time.perf_counter() - polled >= POLL_SECONDS:
+                polled = time.perf_counter()
+                try:
                     poll(step, record.scalars())
+                except BaseException as error:
+                    return record.end("interrupted", started, error)
+            try:
                 record.add(executables[len(rows)].run(inputs))
             except NonFiniteError:
                 return record.end("not finite", started)
-            except BaseException as error:
-                if isinstance(error, Exception) and poll is None:
-                    raise
-                return record.end("interrupted", started, error)
         return record.end("done", started)
 
 
@@ -186,6 +185,15 @@ def check_batches(
     step_inputs: Mapping[str, np.ndarray],
 ) -> None:
     """Raise `InvalidArgument` unless columns, order and step inputs belong together and to the executables."""
+    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
+        raise InvalidArgument(f"`batch_size` (={batch_size!r}) must be an integer of at least 1.")
+    if order.ndim != 1 or order.dtype.kind not in "iu":
+        raise InvalidArgument(
+            f"`order` is {order.dtype.name}{list(order.shape)}; it must be row numbers in one axis."
+        )
+    twice = sorted(columns.keys() & step_inputs.keys())
+    if twice:
+        raise InvalidArgument(f"{twice} are columns and step inputs at once.")
     steps, rest = divmod(len(order), batch_size)
     sizes = {batch_size} if steps else set()
     sizes |= {rest} if rest else set()
@@ -198,8 +206,37 @@ def check_batches(
     if len(order) and not 0 <= order.min() <= order.max() < samples:
         raise InvalidArgument(f"`order` must hold rows from 0 to {samples - 1}.")
     for name, values in step_inputs.items():
-        if len(values) < steps + bool(rest):
-            raise InvalidArgument(f"step input `{name}` has {len(values)} rows, needs {steps}.")
+        needed = steps + bool(rest)
+        if len(values) < needed:
+            raise InvalidArgument(f"step input `{name}` has {len(values)} rows, needs {needed}.")
+    for rows in sorted(sizes):
+        _check_feeds(executables[rows].graph, rows, columns, step_inputs)
+
+
+def _check_feeds(
+    graph: Graph,
+    rows: int,
+    columns: Mapping[str, np.ndarray],
+    step_inputs: Mapping[str, np.ndarray],
+) -> None:
+    """Every input of a batch is fed once, by rows or by steps of its shape and dtype."""
+    shapes = {name: (rows, *column.shape[1:]) for name, column in columns.items()}
+    shapes |= {name: values.shape[1:] for name, values in step_inputs.items()}
+    given = {**columns, **step_inputs}
+    check_inputs(
+        graph,
+        {name: np.broadcast_to(np.empty((), given[name].dtype), shapes[name]) for name in shapes},
+    )
+
+
+def check_guard(graph: Graph, guard: Iterable[str]) -> None:
+    """Raise `InvalidArgument` unless the guard names float scalars among the outputs."""
+    for name in guard:
+        if name not in graph.outputs:
+            raise InvalidArgument(f"`guard` names `{name}`, which is not an output.")
+        spec = graph.nodes[graph.outputs[name]].spec
+        if spec.shape != () or not spec.is_float:
+            raise InvalidArgument(f"`guard` names `{name}` ({spec}); it must be a float scalar.")
 
 
 def check_variables(graph: Graph, variables: Variables) -> None:

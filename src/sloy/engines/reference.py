@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sloy.engines.base import Engine, Executable, Variables, check_inputs, check_variables
+from sloy.engines.base import (
+    Engine,
+    Executable,
+    Variables,
+    check_guard,
+    check_inputs,
+    check_variables,
+)
 from sloy.errors import NonFiniteError
 from sloy.graph import REGISTRY, Graph, check, optimize
 
@@ -23,6 +30,7 @@ class ReferenceExecutable(Executable):
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `Executable.run`."""
+        inputs = {name: np.asarray(value) for name, value in inputs.items()}
         check_inputs(self.graph, inputs)
         values: list[np.ndarray | None] = []
         with np.errstate(all="ignore"):
@@ -59,7 +67,9 @@ class ReferenceEngine(Engine):
         """See `Engine.compile`."""
         check(graph)
         check_variables(graph, variables)
-        return ReferenceExecutable(optimize(graph), variables, tuple(guard))
+        names = tuple(guard)
+        check_guard(graph, names)
+        return ReferenceExecutable(optimize(graph), variables, names)
 
 
 def _copy(value: np.ndarray | None) -> np.ndarray:
