@@ -306,6 +306,46 @@ def test_an_empty_order_runs_nothing() -> None:
     assert (result.status, result.steps, result.outputs) == ("done", 0, {})
 
 
+def test_threads_of_python_take_turns() -> None:
+    executable = NativeEngine(1).compile(Graph.of({"y": tanh(input("x", (300, 300))) * 2.0}), {})
+    wrong: list[int] = []
+
+    def work(number: int) -> None:
+        x = np.full((300, 300), number / 8, np.float32)
+        for _ in range(50):
+            y = executable.run({"x": x})["y"]
+            if not (y == y[0, 0]).all() or abs(y[0, 0] - 2 * np.tanh(number / 8)) > 1e-5:
+                wrong.append(number)
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert wrong == []
+
+
+def test_poll_must_not_run_the_executable() -> None:
+    engine = NativeEngine(1)
+    executable = engine.compile(Graph.of({"y": tanh(input("x", (1,)))}), {})
+    column = np.zeros(3_000_000, np.float32)
+
+    def poll(steps: int, outputs: Mapping[str, np.ndarray]) -> None:
+        executable.run({"x": column[:1]})
+
+    result = engine.run_batches({1: executable}, {"x": column}, np.arange(3_000_000), 1, {}, poll)
+    assert isinstance(result.error, InvalidArgument)
+    executable.run({"x": column[:1]})  # free again
+
+
+def test_the_profile_names_every_instruction() -> None:
+    executable = NativeEngine(1).compile(training_graph(8), new_variables())
+    rows = executable.profile(2)
+    assert len(rows) == len(executable.plan.steps)
+    assert all(time >= 0 for _, time in rows)
+    assert any(text.startswith("matmul [8, 35] [35, 17] [17]") for text, _ in rows)
+
+
 def test_memory_counts_arena_and_scratch() -> None:
     executable = NativeEngine(1).compile(training_graph(8), new_variables())
     assert executable.memory >= executable.plan.arena_bytes > 0

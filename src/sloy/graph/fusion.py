@@ -149,9 +149,13 @@ class Fusion:
 
     def _can_merge(self, a: int, b: int) -> bool:
         """Whether no third unit lies on a path between the two."""
-        between = (self._ancestors[a] | self._ancestors[b]) & ~(1 << a | 1 << b)
-        both = 1 << a | 1 << b
-        return not any(self._ancestors[unit] & both for unit in _bits(between))
+        for first, last in ((a, b), (b, a)):
+            if not self._ancestors[last] >> first & 1:
+                continue
+            between = {unit for i in self.units[last].nodes for unit in self._needs(i)}
+            if any(self._ancestors[unit] >> first & 1 for unit in between - {first, last}):
+                return False
+        return True
 
     def _merge(self, a: int, b: int) -> int:
         """Make unit b part of unit a."""
@@ -324,10 +328,3 @@ def without_reshapes(graph: Graph, i: int) -> int:
     while graph.nodes[source].op == "reshape":
         source = graph.nodes[source].inputs[0]
     return source if graph.nodes[source].spec.shape == graph.nodes[i].spec.shape else i
-
-
-def _bits(mask: int) -> Iterator[int]:
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low

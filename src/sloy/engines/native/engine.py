@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +25,10 @@ from sloy.engines.base import (
 )
 from sloy.engines.native import library
 from sloy.engines.native.cpu import usable_cores
-from sloy.engines.native.encode import Encoder, supported_ops
+from sloy.engines.native.encode import Encoder, Instruction, supported_ops
 from sloy.engines.native.lowering import prepare
 from sloy.errors import InvalidArgument, NonFiniteError
-from sloy.graph import Graph
+from sloy.graph import Graph, check
 from sloy.graph.plan import Plan, plan
 
 _native = library.load()
@@ -48,11 +50,14 @@ class NativeExecutable(Executable):
     ) -> None:
         self.graph = graph
         self.guard = tuple(guard)
+        check(graph)
         check_variables(graph, variables)
         check_guard(graph, self.guard)
         lowered = prepare(graph, SUPPORTED)
         self.plan: Plan = plan(lowered, self.guard)
         encoder = Encoder(self.plan, variables)
+        self._lock = threading.Lock()
+        self._holder: int | None = None
         self._inputs = {
             node.attributes["name"]: encoder.number(i)
             for i, node in enumerate(lowered.nodes)
@@ -86,16 +91,39 @@ class NativeExecutable(Executable):
         """Run once; see `Executable.run`."""
         given = {name: np.asarray(value) for name, value in inputs.items()}
         check_inputs(self.graph, given)
-        for name, number in self._inputs.items():
-            self.program.write(number, np.ascontiguousarray(given[name]))
-        finite = self.program.run()
         outputs = {}
-        for name, number in self._outputs.items():
-            outputs[name] = np.empty(*self.spec_of(name))
-            self.program.read(number, outputs[name])
+        with self.alone():
+            for name, number in self._inputs.items():
+                self.program.write(number, np.ascontiguousarray(given[name]))
+            finite = self.program.run()
+            for name, number in self._outputs.items():
+                outputs[name] = np.empty(*self.spec_of(name))
+                self.program.read(number, outputs[name])
         if not finite:
             raise non_finite(self.guard, outputs)
         return outputs
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the program, which has one memory: others of this process wait, its own `poll` is refused."""
+        me = threading.get_ident()
+        if self._holder == me:
+            raise InvalidArgument("this executable is running: `poll` must not run it again.")
+        with self._lock:
+            self._holder = me
+            try:
+                yield
+            finally:
+                self._holder = None
+
+    def profile(self, runs: int = 10) -> list[tuple[str, float]]:
+        """Each instruction as text and its mean time in microseconds; variables move on with each run."""
+        with self.alone():
+            times = self.program.profile(runs)
+        return [
+            (_described(instruction), time)
+            for instruction, time in zip(self.instructions, times, strict=True)
+        ]
 
     def batch_program(
         self, columns: Iterable[str], step_inputs: Iterable[str]
@@ -156,17 +184,20 @@ class NativeEngine(Engine):
             if poll is not None:
                 poll(done, record.scalars(done))
 
-        status, done, error = _native.run_batches(
-            full and full.batch_program(columns, step_inputs),
-            last and last.batch_program(columns, step_inputs),
-            [np.ascontiguousarray(column) for column in columns.values()],
-            [np.ascontiguousarray(values) for values in step_inputs.values()],
-            record.arrays(full, last),
-            np.ascontiguousarray(order, np.int64),
-            batch_size,
-            POLL_SECONDS,
-            ask,
-        )
+        with ExitStack() as held:
+            for executable in sorted({e for e in (full, last) if e is not None}, key=id):
+                held.enter_context(executable.alone())
+            status, done, error = _native.run_batches(
+                full and full.batch_program(columns, step_inputs),
+                last and last.batch_program(columns, step_inputs),
+                [np.ascontiguousarray(column) for column in columns.values()],
+                [np.ascontiguousarray(values) for values in step_inputs.values()],
+                record.arrays(full, last),
+                np.ascontiguousarray(order, np.int64),
+                batch_size,
+                POLL_SECONDS,
+                ask,
+            )
         outputs = record.outputs(done)
         return BatchRun(status, done, outputs, time.perf_counter() - started, error)
 
@@ -218,6 +249,12 @@ class _Record:
             for name, values in self.rows.items()
         }
         return {**self.scalars(done), **rows}
+
+
+def _described(instruction: Instruction) -> str:
+    op, inputs, outputs, attributes = instruction
+    shapes = [" ".join(str(list(shape)) for _, shape, _ in side) for side in (inputs, outputs)]
+    return f"{op} {shapes[0]} -> {shapes[1]} {attributes.get('program', '')}".rstrip()
 
 
 def _native_executable(executables: Mapping[int, Executable], rows: int) -> NativeExecutable:
