@@ -115,6 +115,7 @@ class Run:
         self.machine = {"engine": plan.engine.name, "threads": plan.engine.threads}
         self._saved = time.monotonic()
         self._signals = Deferred()
+        self._last = False  # whether a callback stops the run after the epoch's last step
 
     @property
     def epochs(self) -> int:
@@ -197,7 +198,7 @@ class Run:
             stop = self._notify("on_epoch_end", row)
             self._save()
             self._signals.check()
-            if stop:
+            if stop or self._last:
                 return
 
     def _notify(self, method: str, *arguments: Any) -> bool:
@@ -231,7 +232,7 @@ class Run:
                 self._save()
             elif run.error is not None:
                 raise run.error
-        self._notify("on_progress", self._progress(self._partial, self._seconds))
+        self._last = self._notify("on_progress", self._progress(self._partial, self._seconds))
         return False
 
     def _take(self, run: BatchRun) -> None:
@@ -248,7 +249,11 @@ class Run:
             seconds = self._seconds + time.perf_counter() - self._started
             if self._notify("on_progress", self._progress(values, seconds)):
                 raise _Stop
-        if self._checkpoint and time.monotonic() - self._saved > self._checkpoint.seconds:
+        if (
+            steps  # each stretch does a step, however often is to be saved
+            and self._checkpoint
+            and time.monotonic() - self._saved > self._checkpoint.seconds
+        ):
             raise _Pause
 
     def _progress(self, outputs: Mapping[str, np.ndarray], seconds: float) -> Progress:

@@ -1,0 +1,202 @@
+"""A model as one file: what the JSON document says; see docs/model-file.md."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sloy.errors import FileFormatError, InvalidArgument
+from sloy.exchange.container import read_container, write_container
+from sloy.exchange.functions import function_from_config, function_to_config
+from sloy.graph.spec import DTYPES, FLOATS, Spec
+from sloy.losses import NAMES as LOSSES
+from sloy.losses import CustomLoss, Loss
+from sloy.metrics import Accuracy, BinaryAccuracy, MeanAbsoluteError, Metric, RSquared, TopK
+from sloy.network import Network
+from sloy.preprocessing import Preprocessing
+from sloy.training.step import StepSpec, evaluation_graph, inference_graph
+
+if TYPE_CHECKING:
+    from sloy.model import Model
+
+KIND = "sloy.model"
+VERSION = 1
+
+_LOSSES = {cls.__name__: cls for cls in LOSSES.values()}
+_METRICS: dict[str, type[Metric]] = {
+    cls.__name__: cls for cls in (Accuracy, BinaryAccuracy, MeanAbsoluteError, RSquared, TopK)
+}
+_KEYS = {
+    "kind", "version", "network", "loss", "metrics", "preprocessing", "class_names",
+    "data_dtype", "dtype", "target_shape", "target_dtype",
+}  # fmt: skip
+
+
+def save(model: Model, path: str | Path) -> None:
+    """Write a model to one file, atomically; equal models make equal files.
+
+    Raises
+    ------
+    InvalidArgument
+        Where a part has no form that a file can hold, or the folder is missing.
+    """
+    if not Path(path).absolute().parent.is_dir():
+        raise InvalidArgument(
+            f"Model.save: `path` (={str(path)!r}) is in a folder that is missing."
+        )
+    write_container(path, dict(model.parameters), _document(model))
+
+
+def read(path: str | Path) -> tuple[StepSpec, dict[str, np.ndarray], tuple[str, ...]]:
+    """What a model file holds: (spec, parameters and states, class names), checked in full.
+
+    Raises
+    ------
+    FileFormatError
+        Where the file is damaged, foreign or of another version, or contradicts itself.
+    """
+    try:
+        tensors, document = read_container(path)
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    if document.get("kind") != KIND:
+        raise FileFormatError(f"{path}: is no model (kind {str(document.get('kind'))[:40]!r}).")
+    if document.get("version") != VERSION:
+        raise FileFormatError(
+            f"{path}: is a model of version {str(document.get('version'))[:40]}; this sloy reads"
+            f" version {VERSION}."
+        )
+    try:
+        spec, class_names = _read_document(document)
+        _check_tensors(spec, tensors)
+    except (FileFormatError, InvalidArgument) as error:
+        raise FileFormatError(f"{path}: {error}") from error
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        raise FileFormatError(f"{path}: the model cannot be understood ({error}).") from error
+    except (RecursionError, MemoryError) as error:
+        raise FileFormatError(f"{path}: the model is too large to be one.") from error
+    return spec, tensors, class_names
+
+
+def _document(model: Model) -> dict[str, Any]:
+    spec = model.spec
+    metrics = [_plain_config("metric", m) for m in spec.metrics if type(m).__name__ in _METRICS]
+    if len(metrics) < len(spec.metrics):
+        own = [m.name for m in spec.metrics if type(m).__name__ not in _METRICS]
+        warnings.warn(
+            f"Model.save: metrics of your own are not stored: {', '.join(own)}.", stacklevel=3
+        )
+    return {
+        "kind": KIND,
+        "version": VERSION,
+        "network": spec.network.to_config(),
+        "loss": _loss_config(spec),
+        "metrics": metrics,
+        "preprocessing": (spec.preprocessing or Preprocessing()).to_config(),
+        "class_names": list(model.class_names),
+        "data_dtype": spec.data_dtype,
+        "dtype": spec.dtype,
+        "target_shape": list(spec.target_shape),
+        "target_dtype": spec.target_dtype,
+    }
+
+
+def _read_document(document: Mapping[str, Any]) -> tuple[StepSpec, tuple[str, ...]]:
+    if set(document) != _KEYS:
+        raise FileFormatError(f"its keys are {sorted(document)}, needed are {sorted(_KEYS)}.")
+    names, metrics = document["class_names"], document["metrics"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise FileFormatError("`class_names` must be a list of strings.")
+    if not isinstance(metrics, list):
+        raise FileFormatError("`metrics` must be a list.")
+    data_dtype, dtype = document["data_dtype"], document["dtype"]
+    if dtype not in FLOATS or data_dtype not in ("uint8", dtype):
+        raise FileFormatError(f"`dtype` is {dtype!r}, `data_dtype` {data_dtype!r}.")
+    target_shape, target_dtype = document["target_shape"], document["target_dtype"]
+    if target_dtype not in DTYPES or not isinstance(target_shape, list):
+        raise FileFormatError("`target_shape` and `target_dtype` must be a shape and a dtype.")
+    spec = StepSpec(
+        Network.from_config(document["network"]),
+        _loss(document["loss"]),
+        preprocessing=Preprocessing.from_config(document["preprocessing"]),
+        metrics=tuple(_known("metric", config, _METRICS) for config in metrics),
+        data_dtype=data_dtype,
+        target_shape=tuple(map(_extent, target_shape)),
+        target_dtype=target_dtype,
+        dtype=dtype,
+    )
+    assert spec.preprocessing is not None
+    spec.preprocessing.check(spec.network.input_shape)
+    inference_graph(spec, 1)
+    evaluation_graph(spec, 1)
+    return spec, tuple(names)
+
+
+def _check_tensors(spec: StepSpec, tensors: Mapping[str, np.ndarray]) -> None:
+    """Exactly the parameters and states of the network, each of its shape and dtype."""
+    network = spec.network
+    shapes = {name: p.tensor.shape for name, p in network.parameters.items()}
+    shapes |= {name: state.tensor.shape for name, state in network.states.items()}
+    missing, unknown = sorted(shapes.keys() - tensors), sorted(tensors.keys() - shapes)
+    if missing or unknown:
+        raise FileFormatError(f"its network lacks tensors {missing}, or knows none of {unknown}.")
+    for name, shape in shapes.items():
+        value = tensors[name]
+        if value.shape != shape or value.dtype != spec.dtype:
+            raise FileFormatError(
+                f"tensor {name!r} is {value.dtype}{list(value.shape)}; its network needs"
+                f" {spec.dtype}{list(shape)}."
+            )
+
+
+def _loss_config(spec: StepSpec) -> dict[str, Any]:
+    loss = spec.loss
+    if isinstance(loss, CustomLoss):
+        output = Spec((1, *spec.network.output_shape), "float32")
+        target = Spec((1, *spec.target_shape), spec.target_dtype)
+        function = function_to_config(loss.function, [output, target])
+        return {"loss": "CustomLoss", "targets": loss.targets, "function": function}
+    if type(loss) not in _LOSSES.values():
+        raise InvalidArgument(
+            f"Model.save: the loss {loss!r} is of a class of your own, which no file can hold; as a"
+            " function(output, target) it could be stored."
+        )
+    return _plain_config("loss", loss)
+
+
+def _loss(config: Any) -> Loss:
+    if isinstance(config, dict) and config.get("loss") == "CustomLoss":
+        if set(config) != {"loss", "targets", "function"}:
+            raise FileFormatError(f"the loss has the keys {sorted(map(str, config))}.")
+        return CustomLoss(function_from_config(config["function"]), config["targets"])
+    loss: Loss = _known("loss", config, _LOSSES)
+    return loss
+
+
+def _plain_config(kind: str, value: Any) -> dict[str, Any]:
+    """A frozen dataclass of numbers: its class name under `kind`, its fields under their names."""
+    return {kind: type(value).__name__} | {f.name: getattr(value, f.name) for f in fields(value)}
+
+
+def _known(kind: str, config: Any, known: Mapping[str, Any]) -> Any:
+    if not isinstance(config, dict) or not isinstance(config.get(kind), str):
+        raise FileFormatError(f"a {kind} is described by {str(config)[:80]}.")
+    name, arguments = config[kind], {k: v for k, v in config.items() if k != kind}
+    if name not in known:
+        raise FileFormatError(f"no {kind} is named {name[:40]!r}.")
+    if set(arguments) != {f.name for f in fields(known[name])}:
+        raise FileFormatError(f"the {kind} {name} has the arguments {sorted(arguments)}.")
+    if not all(type(value) in (int, float) for value in arguments.values()):
+        raise FileFormatError(f"the {kind} {name}: arguments must be numbers.")
+    return known[name](**arguments)
+
+
+def _extent(value: Any) -> int:
+    if type(value) is not int or not 0 < value < 2**31:
+        raise FileFormatError(f"the extent {str(value)[:40]} must be an integer above 0.")
+    return value
