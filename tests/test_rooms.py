@@ -95,7 +95,9 @@ def test_imports_go_one_way(file: Path) -> None:
     for name in imports(file):
         package, _, rest = name.partition(".")
         if package == "sloy":
-            target = rest.split(".")[0] or "sloy"
+            target = rest.split(".")[0]
+            if "sloy" in allowed and target not in ROOMS:  # a name of the front door
+                target = "sloy"
             if target == "_native":
                 assert room == "engines", f"{name}: only `engines` knows the extension"
             else:
@@ -154,7 +156,7 @@ def test_import_sloy_loads_nothing_heavy() -> None:
     loaded = run(
         "import sys, sloy; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     ).split()
-    assert "numpy" in loaded
+    assert "sloy" in loaded
     assert not set(loaded) & set(LAZY)
 
 
