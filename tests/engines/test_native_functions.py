@@ -28,9 +28,9 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def every_magnitude() -> np.ndarray:
-    """One float32 in 1021 of all bit patterns, many between 1/4 and 8 of either sign, and the special values."""
-    coarse = np.arange(0, 2**32, 1021, dtype=np.uint64).astype(np.uint32).view(np.float32)
-    dense = np.arange(0x3E800000, 0x41000000, 37, dtype=np.uint32).view(np.float32)
+    """One float32 in 8209 of all bit patterns, many between 1/4 and 8 of either sign, and the special values."""
+    coarse = np.arange(0, 2**32, 8209, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    dense = np.arange(0x3E800000, 0x41000000, 331, dtype=np.uint32).view(np.float32)
     return np.concatenate([coarse, dense, -dense, SPECIAL])
 
 

@@ -15,7 +15,7 @@ inline constexpr float ln2_high =
 inline constexpr float ln2_low = 0x1.7f7d1cp-20f;
 inline constexpr float round_shift = 0x1.8p23f;  // adding and subtracting it rounds to an integer
 
-inline Float two_to(Int n) { return from_bits((n + 127) << 23); }
+inline Float two_to(Int n) { return from_bits(wrapping_add(n, 127) << 23); }
 
 // x = n ln2 + r with |r| <= ln2 / 2, for |x| < 150.
 struct Reduced {
@@ -26,7 +26,7 @@ struct Reduced {
 inline Reduced reduce_by_ln2(Float x) {
   const Float shifted = x * log2_e + round_shift;
   const Float n = shifted - round_shift;
-  return {bits(shifted) - __builtin_bit_cast(std::int32_t, round_shift),
+  return {wrapping_add(bits(shifted), -__builtin_bit_cast(std::int32_t, round_shift)),
           (x - n * ln2_high) - n * ln2_low};
 }
 
@@ -55,7 +55,7 @@ inline Float exponential_minus_one(Float x) {
   p = p * r + 0x1.555554p-3f;
   p = p * r + 0.5f;
   const Float small = r + (r * r) * p;
-  const Float scale = two_to(n - 1);  // 2^n itself would overflow at the top
+  const Float scale = two_to(wrapping_add(n, -1));  // 2^n itself would overflow at the top
   const Float y = 2.0f * (scale * small + (scale - 0.5f));
   const Float exact_near_zero = n == 0 ? small : y;
   const Float kept = magnitude(x) < 0x1p-25f ? x : exact_near_zero;  // keeps -0
@@ -67,7 +67,9 @@ template <bool has_low>
 inline Float logarithm_of_sum(Float u, Float low) {
   const auto subnormal = u < 0x1p-126f;
   const Float scaled = subnormal ? u * 0x1p23f : u;
-  const Int offset = bits(scaled) - 0x3f3504f3;  // m in [sqrt(1/2), sqrt(2))
+  // m in [sqrt(1/2), sqrt(2)); unsigned, because a negative or NaN x, replaced later, would
+  // overflow
+  const Int offset = reinterpret_cast<Int>(reinterpret_cast<Uint>(scaled) - 0x3f3504f3u);
   const Int e = offset >> 23;
   const Float m = from_bits((offset & 0x7fffff) + 0x3f3504f3);
   const Int exponent = subnormal ? e - 23 : e;

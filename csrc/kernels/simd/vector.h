@@ -64,6 +64,11 @@ inline Float splat<Float>(float value) {
   return reinterpret_cast<Float>(Int{} + __builtin_bit_cast(std::int32_t, value));
 }
 
+// Signed sums that may leave the range (the bits of NaN do) wrap around.
+inline Int wrapping_add(Int x, std::int32_t y) {
+  return reinterpret_cast<Int>(reinterpret_cast<Uint>(x) + static_cast<std::uint32_t>(y));
+}
+
 inline Int bits(Float x) { return reinterpret_cast<Int>(x); }
 inline Float from_bits(Int x) { return reinterpret_cast<Float>(x); }
 inline Float magnitude(Float x) { return from_bits(bits(x) & 0x7fffffff); }
