@@ -63,7 +63,8 @@ class Window:
 
 def pair(value: int | Sequence[int], name: str, least: int = 1) -> Pair:
     """One number for both directions, or (vertical, horizontal)."""
-    both = (value, value) if isinstance(value, int) else tuple(value)
+    given: tuple[int, ...] = tuple(value) if isinstance(value, Sequence) else (value,)
+    both = given * 2 if isinstance(value, int) else given
     if len(both) != 2 or any(not isinstance(v, int) or v < least for v in both):
         raise InvalidArgument(
             f"`{name}` (={value!r}) must be an integer of at least {least}, or two of them."
@@ -92,7 +93,8 @@ def resolve_padding(
         raise InvalidArgument(
             f"`padding` (={padding!r}) must be 'valid', 'same', an integer, 2 or 4 integers."
         )
-    sides = (padding,) * 4 if isinstance(padding, int) else tuple(padding)
+    given: tuple[int, ...] = tuple(padding) if isinstance(padding, Sequence) else (padding,)
+    sides = given * 4 if isinstance(padding, int) else given
     if len(sides) == 2:
         sides = (sides[0], sides[0], sides[1], sides[1])
     if len(sides) != 4 or any(not isinstance(s, int) or s < 0 for s in sides):
