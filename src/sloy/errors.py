@@ -56,20 +56,3 @@ class NonFiniteError(SloyError, ArithmeticError):
     def __init__(self, message: str, outputs: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.outputs = dict(outputs or {})
-
-
-class Interrupted(KeyboardInterrupt):
-    """Training was interrupted by Ctrl-C, between two steps.
-
-    Attributes
-    ----------
-    model : Model
-        The model so far.
-    history : History
-        The epochs before.
-    """
-
-    def __init__(self, model: Any, history: Any) -> None:
-        super().__init__("training was interrupted")
-        self.model = model
-        self.history = history

@@ -13,7 +13,7 @@ import pytest
 
 import sloy
 from sloy import schedules
-from sloy.errors import FileFormatError, Interrupted, InvalidArgument
+from sloy.errors import FileFormatError, InvalidArgument
 from sloy.exchange.container import read_container
 from sloy.training.checkpoint import Store
 from training_tasks import Spy, blobs, engines, environment, fit, mlp, run_bytes
@@ -88,7 +88,7 @@ def polls_every_step(monkeypatch):
 def test_an_interrupt_within_an_epoch(tmp_path, engine, call):
     whole = train(3, engine=engine)
     interrupting = [InterruptAt(call), sloy.EarlyStopping(patience=99)]
-    with pytest.raises(Interrupted) as caught:
+    with pytest.raises(KeyboardInterrupt) as caught:
         train(3, tmp_path / "c.sloy", engine=engine, watchers=interrupting)
     assert caught.value.__notes__ == [f"checkpoint saved in {tmp_path / 'c.sloy'}"]
     snapshot = Store(tmp_path / "c.sloy").load()
@@ -110,7 +110,7 @@ def test_killed_at_any_moment(tmp_path, engine):
     """SIGKILL at random moments, again and again, until the run is through."""
     script = Path(__file__).with_name("train_process.py")
 
-    def start(name, *rest, delay="0.03"):
+    def start(name, *rest, delay="0.1"):
         paths = [str(tmp_path / f"{name}.sloy"), str(tmp_path / f"{name}.npz")]
         command = [sys.executable, str(script), engine, *paths, "8", delay, *rest]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
@@ -118,7 +118,7 @@ def test_killed_at_any_moment(tmp_path, engine):
     with start("whole", delay="0") as process:
         process.communicate(timeout=60)
         assert process.returncode == 0
-    delays = np.random.default_rng(8).uniform(0.0, 0.35, 6)
+    delays = np.random.default_rng(8).uniform(0.0, 0.4, 5)
     kills = 0
     for delay in delays:
         with start("killed", "resume") as process:
@@ -128,7 +128,8 @@ def test_killed_at_any_moment(tmp_path, engine):
             process.kill()
             process.wait(timeout=60)
             kills += process.returncode == -signal.SIGKILL
-    assert kills >= 2
+    assert kills >= 3
+    assert Store(tmp_path / "killed.sloy").load() is not None
     with start("killed", "resume", delay="0") as process:
         process.communicate(timeout=60)
         assert process.returncode == 0

@@ -132,9 +132,9 @@ def fit(
     ------
     InvalidArgument
         When an argument is not allowed.
-    Interrupted
-        On Ctrl-C (a `KeyboardInterrupt`), between two steps and after a checkpoint; its `model`
-        and `history` are those so far. A second Ctrl-C does not wait, nor save.
+    KeyboardInterrupt
+        On Ctrl-C, between two steps and after the checkpoint is saved; its attributes `model` and
+        `history` are those so far. A second Ctrl-C does not wait, nor save.
     NonFiniteError
         When the loss or a gradient is NaN or infinite. It names epoch, step and layer; its `model`
         has the weights before that step.

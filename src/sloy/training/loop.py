@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy.engines.base import BatchRun, Engine, Executable
-from sloy.errors import Interrupted, NonFiniteError
+from sloy.errors import NonFiniteError
 from sloy.graph.threefry import make_key, permutation
 from sloy.schedules import Schedule, WarmUp
 from sloy.training.callbacks import Callback, Progress
@@ -166,22 +166,29 @@ class Run:
 
         Raises
         ------
-        Interrupted
-            On Ctrl-C, after the checkpoint is saved.
+        KeyboardInterrupt
+            On Ctrl-C, after the checkpoint is saved; it has the attributes `model` and `history`.
         NonFiniteError
             Where a loss or gradient is NaN or infinite.
         """
-        with self._signals:
-            try:
-                self._epochs()
-            except BaseException as error:
-                if self._signals.delivered and not self._signals.forced:
-                    self._save(error)
-                if isinstance(error, KeyboardInterrupt):
-                    raise _with_notes(Interrupted(self.model, self.history), error) from None
-                raise
-            finally:
-                self._notify("on_fit_end")
+        try:
+            self._executables  # noqa: B018  compile while Ctrl-C still acts at once
+            with self._signals:
+                self._guarded()
+        except KeyboardInterrupt as error:
+            # The class stays: the shell learns of Ctrl-C only by KeyboardInterrupt itself.
+            vars(error).update(model=self.model, history=self.history)
+            raise
+
+    def _guarded(self) -> None:
+        try:
+            self._epochs()
+        except BaseException as error:
+            if self._signals.delivered and not self._signals.forced:
+                self._save(error)
+            raise
+        finally:
+            self._notify("on_fit_end")
 
     def _epochs(self) -> None:
         if self._notify("on_fit_begin"):
@@ -410,9 +417,3 @@ def _monitored(schedule: Schedule, history: History) -> list[float]:
         return []
     column = f"val_{monitor}" if f"val_{monitor}" in history else monitor
     return [float(value) for value in history[column]]
-
-
-def _with_notes(error: Interrupted, source: BaseException) -> Interrupted:
-    for note in getattr(source, "__notes__", ()):
-        error.add_note(note)
-    return error
