@@ -10,12 +10,14 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from sloy.engines import Engine, ReferenceEngine
+from sloy.engines import BatchRun, Engine, ReferenceEngine
+from sloy.engines.base import Poll
 from sloy.engines.native import NativeEngine
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable, ShapeError
 from sloy.graph import Graph, backprop, input, variable
 from sloy.graph.ops.elementwise import cast, log, relu, tanh
 from sloy.graph.ops.linear import matmul
+from sloy.graph.ops.pooling import max_pool2d
 from sloy.graph.ops.probability import softmax_cross_entropy
 from sloy.graph.ops.reduction import argmax, reduce_mean, reduce_sum
 from sloy.graph.ops.shape import broadcast_to, one_hot, reshape
@@ -108,6 +110,23 @@ def test_step_by_step_equals_the_epoch() -> None:
     np.testing.assert_array_equal(outputs["loss"], losses)
     for name, value in variables.items():
         np.testing.assert_array_equal(value, again[name])
+
+
+def test_relu_before_max_pooling_backwards() -> None:
+    """The gradient of relu moves before that of the pooling: exactly the same numbers, NaN and ties too."""
+    x = input("x", (2, 9, 9, 3))
+    hidden = relu(x)
+    loss = reduce_sum(max_pool2d(hidden, 3, stride=2) * input("g", (2, 4, 4, 3)))
+    (gradient,) = backprop(loss, [x])
+    graph = Graph.of({"dx": gradient})
+    executable = NativeEngine(2).compile(graph, {})
+    assert [step.kernel for step in executable.plan.steps][-1] == "max_pool2d_grad"
+    rng = np.random.default_rng(8)
+    pictures = rng.integers(-3, 3, (2, 9, 9, 3)).astype(np.float32)
+    pictures[0, 2, 3, 1] = np.nan
+    feeds = {"x": pictures, "g": rng.integers(-4, 5, (2, 4, 4, 3)).astype(np.float32)}
+    expected = ReferenceEngine().compile(graph, {}).run(feeds)["dx"]
+    np.testing.assert_array_equal(executable.run(feeds)["dx"], expected)
 
 
 # --- the guard -------------------------------------------------------------------------------------------------------
@@ -214,15 +233,14 @@ def test_outputs_do_not_change_with_the_next_run() -> None:
 # --- interruption --------------------------------------------------------------------------------------------------
 
 
-def endless(engine: NativeEngine, poll: object) -> tuple[object, dict[str, np.ndarray], float]:
+def endless(engine: NativeEngine, poll: Poll) -> tuple[BatchRun, dict[str, np.ndarray]]:
     """Far more steps than fit before the interruption."""
     variables = new_variables()
     executable = engine.compile(training_graph(8), variables, ["loss"])
     order = np.random.default_rng(5).integers(0, 61, 8 * 2_000_000)
     rate = np.full(len(order) // 8, 0.01, np.float32)
-    started = time.perf_counter()
-    result = engine.run_batches({8: executable}, columns(61), order, 8, {"rate": rate}, poll)  # type: ignore[arg-type]
-    return result, variables, time.perf_counter() - started
+    result = engine.run_batches({8: executable}, columns(61), order, 8, {"rate": rate}, poll)
+    return result, variables
 
 
 def test_poll_sees_progress_and_its_error_ends_the_run() -> None:
@@ -234,22 +252,29 @@ def test_poll_sees_progress_and_its_error_ends_the_run() -> None:
         if len(seen) == 3:
             raise KeyError("enough")
 
-    result, _, _ = endless(NativeEngine(1), poll)
-    assert result.status == "interrupted"  # type: ignore[attr-defined]
-    assert isinstance(result.error, KeyError)  # type: ignore[attr-defined]
+    result, _ = endless(NativeEngine(1), poll)
+    assert result.status == "interrupted"
+    assert isinstance(result.error, KeyError)
     assert [steps for steps, _ in seen] == [length for _, length in seen]
-    assert 0 < seen[0][0] < seen[1][0] < seen[2][0] == result.steps  # type: ignore[attr-defined]
-    assert len(result.outputs["loss"]) == result.steps  # type: ignore[attr-defined]
-    assert len(result.outputs["logits"]) == 8 * result.steps  # type: ignore[attr-defined]
+    assert 0 < seen[0][0] < seen[1][0] < seen[2][0] == result.steps
+    assert len(result.outputs["loss"]) == result.steps
+    assert len(result.outputs["logits"]) == 8 * result.steps
 
 
 def test_control_c_ends_the_run_between_two_steps() -> None:
-    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    result, variables, seconds = endless(NativeEngine(1), None)
+    timer = threading.Timer(0.1, signal.raise_signal, [signal.SIGINT])
+    pressed: list[float] = []
+
+    def poll(steps: int, outputs: Mapping[str, np.ndarray]) -> None:
+        if not pressed:
+            pressed.append(time.perf_counter())
+            timer.start()
+
+    result, variables = endless(NativeEngine(1), poll)
+    seconds = time.perf_counter() - pressed[0]
     timer.join()
-    assert result.status == "interrupted"  # type: ignore[attr-defined]
-    assert isinstance(result.error, KeyboardInterrupt)  # type: ignore[attr-defined]
+    assert result.status == "interrupted"
+    assert isinstance(result.error, KeyboardInterrupt)
     assert seconds < 5.0
     assert all(np.isfinite(value).all() for value in variables.values())
 

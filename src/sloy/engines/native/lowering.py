@@ -6,9 +6,9 @@ from sloy.engines.native.encode import DTYPES
 from sloy.errors import NotAvailable
 from sloy.graph import Graph, lower, optimize
 from sloy.graph.graph import Node, copy_node
-from sloy.graph.ops.elementwise import cast
+from sloy.graph.ops.elementwise import cast, where
 from sloy.graph.ops.reduction import reduce_max, reduce_min, reduce_sum
-from sloy.graph.tensor import Tensor
+from sloy.graph.tensor import Tensor, apply
 
 _REDUCTIONS = {"reduce_sum": reduce_sum, "reduce_max": reduce_max, "reduce_min": reduce_min}
 
@@ -27,8 +27,39 @@ def prepare(graph: Graph, supported: set[str]) -> Graph:
                 f"the native engine does not compute in {node.spec.dtype} (op `{node.op}`); use"
                 ' engine="reference" for it.'
             )
-    lowered = lower(optimize(graph), supported, "native")
-    return optimize(lowered.rebuild(_rewrite))
+    lowered = optimize(lower(optimize(graph), supported, "native"))
+
+    def rewrite(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
+        if node.op == "where" and len(lowered.users[node.inputs[1]]) == 1:
+            moved = _relu_before_pool(operands)
+            return copy_node(node, operands) if moved is None else moved
+        return _rewrite(node, operands)
+
+    return optimize(lowered.rebuild(rewrite))
+
+
+def _relu_before_pool(operands: tuple[Tensor, ...]) -> Tensor | None:
+    """[x > 0] times the gradient of a max-pooling of x, as the gradient of the pooling from [y > 0] g.
+
+    The gradient of a window goes to an element that equals the window's result y, so the two masks agree there; the
+    second works on the smaller tensor and joins the group that makes g.
+    """
+    condition, gradient, otherwise = operands
+    if gradient.op != "max_pool2d_grad" or condition.op != "greater":
+        return None
+    x, y, g = gradient.inputs
+    zeros = _number(condition.inputs[1]) == 0.0 and _number(otherwise) == 0.0
+    if condition.inputs[0] is not x or not zeros:
+        return None
+    return apply("max_pool2d_grad", (x, y, where(y > 0.0, g, 0.0)), gradient.attributes)
+
+
+def _number(x: Tensor) -> float | None:
+    """The value of a single constant, repeated or not."""
+    source = x.inputs[0] if x.op == "broadcast_to" else x
+    if source.op != "constant" or source.spec.size != 1:
+        return None
+    return float(source.attributes["value"].reshape(()))
 
 
 def _rewrite(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
@@ -48,9 +79,7 @@ def _reduce_bytes(node: Node, x: Tensor) -> Tensor:
 
 def _power(node: Node, base: Tensor, exponent: Tensor) -> Tensor:
     """Powers 1, 2 and -1 by the arithmetic that rounds them alike: x, x · x and 1 / x."""
-    source = exponent.inputs[0] if exponent.op == "broadcast_to" else exponent
-    if source.op == "constant" and source.spec.size == 1:
-        number = float(source.attributes["value"].reshape(()))
-        if number in (1.0, 2.0, -1.0):
-            return {1.0: base, 2.0: base * base, -1.0: 1.0 / base}[number]
+    number = _number(exponent)
+    if number in (1.0, 2.0, -1.0):
+        return {1.0: base, 2.0: base * base, -1.0: 1.0 / base}[number]
     return copy_node(node, (base, exponent))
