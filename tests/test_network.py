@@ -264,6 +264,7 @@ def test_summary_text() -> None:
     lines = text.splitlines()
     assert lines[0].split() == ["layer", "output", "parameters", "multiply-adds", "output", "bytes"]
     assert any(line.startswith("residual_1") and "4 × 4 × 4" in line for line in lines)
+    assert "Residual(…, …)" in text
     assert any(line.startswith("  shortcut/conv2d_1") for line in lines)
     assert f"parameters: {residual().parameter_count} (" in text
     assert "memory for batches of 2:" in text

@@ -198,16 +198,17 @@ def _rows(network: Network, built: Built) -> list[Row]:
 
 
 def _written(layer: Layer) -> str:
-    """The call that makes a layer, with its plain arguments only."""
+    """The call that makes a layer, in short: layers inside it, functions and initialisers left out."""
     parts = []
     for argument in sorted(fields(layer), key=lambda f: bool(f.kw_only)):
         value = getattr(layer, argument.name)
         plain = isinstance(value, int | float | str) or (
             isinstance(value, tuple) and all(isinstance(v, int) for v in value)
         )
-        if argument.name == "name" or not plain or (argument.kw_only and value == argument.default):
-            continue
-        parts.append(f"{argument.name}={value!r}" if argument.kw_only else repr(value))
+        if argument.kw_only and plain and argument.name != "name" and value != argument.default:
+            parts.append(f"{argument.name}={value!r}")
+        elif not argument.kw_only and value is not None:
+            parts.append(repr(value) if plain else "…")
     return f"{layer.kind}({', '.join(parts)})"
 
 

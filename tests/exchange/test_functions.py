@@ -122,22 +122,29 @@ def test_constants_keep_every_bit() -> None:
     assert found.tobytes() == values.tobytes()
 
 
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda z: z * ops.constant(0.1),
-        lambda z: z * ops.cast(ops.constant(0.1), z.dtype),
-        lambda z: z + float(np.finfo(z.dtype).eps),
-    ],
-    ids=["constant", "cast", "eps"],
-)
-def test_a_function_made_for_float32_stays_float32(function: Function) -> None:
-    stored = through_json(function, [spec(1, 3)])
-    assert text(stored, [spec(1, 3)], 4, "float32") == text(function, [spec(1, 3)], 4, "float32")
+def test_a_function_of_float32_constants_stays_float32() -> None:
+    stored = through_json(lambda z: z * ops.constant(0.1), [spec(1, 3)])
     assert stored.config["inputs"] == [{"shape": "any", "dtype": "float32"}]
     assert stored(ops.input("z", (2, 3))).dtype == "float32"
     with pytest.raises(InvalidArgument, match="made for float32"):
         stored(ops.input("z", (2, 3), "float64"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda z: z * ops.cast(ops.constant(0.1), z.dtype),
+        lambda z: z + float(np.finfo(z.dtype).eps),
+        lambda z: z - ops.reduce_max(z, -1, keepdims=True) * float(np.finfo(z.dtype).eps),
+    ],
+    ids=["cast", "eps", "mixed"],
+)
+def test_a_function_that_differs_between_dtypes(function: Function, dtype: str) -> None:
+    stored = through_json(function, [spec(1, 3)])
+    assert set(stored.config) == {"float32", "float64"}
+    assert text(stored, [spec(1, 3)], 4, dtype) == text(function, [spec(1, 3)], 4, dtype)
+    assert function_to_config(stored, [spec(1, 3)]) == stored.config
 
 
 def test_values() -> None:
@@ -218,8 +225,12 @@ WINDOW = {"window": [2, 2], "stride": [2, 2], "padding": [0, 0, 0, 0]}
 CONVOLUTION = {"stride": [1, 1], "padding": [0, 0, 0, 0], "dilation": [1, 1], "groups": 1}
 
 WRONG: list[tuple[Any, str]] = [
-    (None, "cannot be read"),
-    (7, "cannot be read"),
+    (None, "it is no object"),
+    ([], "it is no object"),
+    (7, "it is no object"),
+    ({"float32": {}, "float64": {}}, "its keys are"),
+    ({"float32": config([node("tanh", 0)]), "float64": 3}, "cannot be read"),
+    ({"float32": config([node("tanh", 0)]), "float64": config([node("tanh", 7)])}, "must come before"),
     ({}, "its keys are"),
     ({**config([node("tanh", 0)]), "more": 1}, "its keys are"),
     ({**config([node("tanh", 0)]), "inputs": []}, "`inputs` must be a list"),

@@ -120,6 +120,7 @@ SHAPES: list[tuple[tuple[int, ...], list[Layer], str]] = [
     ((5,), [Residual([Reshape((5, 1)), Dense(4)])], r"residual_1/dense_1: Dense needs"),
     ((5,), [Residual([Dense(4)], [Conv2D(4, 1)])], r"residual_1/shortcut/conv2d_1: Conv2D needs"),
     ((5,), [PerNeuron([ReLU()] * 4)], r"per_neuron_1: .* 4 neurons, the input \(1, 5\) has 5"),
+    ((5,), [PerNeuron([(ReLU(), 10**12)])], r"per_neuron_1: .* 1000000000000 neurons"),
     ((5,), [Activation(lambda z: 3)], r"activation_1: the layer gives a int"),  # type: ignore[list-item, return-value]
     (
         (5,),

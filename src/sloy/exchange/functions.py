@@ -11,7 +11,8 @@ tells what belongs to the batch from what is fixed::
      "output":  3}
 
 Values are numbered, inputs first. ``{"N": k}`` is k times the batch size; the dtype "float" is the computing dtype;
-the shape "any" stands in functions that treat each element alike, which then fit inputs of every shape.
+the shape "any" stands in functions that treat each element alike, which then fit inputs of every shape. Where
+float32 and float64 make different ops, there is a graph for each: ``{"float32": …, "float64": …}``.
 `sloy.exchange.stored` reads it.
 """
 
@@ -37,10 +38,16 @@ from sloy.exchange.stored import (
 )
 from sloy.graph.graph import topological_order
 from sloy.graph.opdef import REGISTRY
-from sloy.graph.spec import Spec
+from sloy.graph.spec import FLOATS, Spec
 from sloy.graph.tensor import Tensor, input
 
-__all__ = ["StoredFunction", "function_from_config", "function_to_config", "is_elementwise"]
+__all__ = [
+    "StoredFunction",
+    "fits_any_shape",
+    "function_from_config",
+    "function_to_config",
+    "is_elementwise",
+]
 
 Function = Callable[..., Tensor]
 
@@ -71,7 +78,7 @@ def function_to_config(function: Function, specs: Sequence[Spec]) -> Config:
         ``function(*tensors) -> Tensor``, written with `sloy.ops`.
     specs : sequence of Spec
         Of its arguments. The leading extent is the batch and its value does not matter; float dtypes stand for
-        the computing dtype. A function that does not work alike in both float dtypes is stored for float32.
+        the computing dtype. A function that differs between float32 and float64 is stored once for each.
 
     Raises
     ------
@@ -89,8 +96,16 @@ def function_to_config(function: Function, specs: Sequence[Spec]) -> Config:
     try:
         traces = [_trace(function, specs, n, "float64") for n in BATCHES]
         return _config([*traces, _trace(function, specs, BATCHES[0], "float32")])
-    except InvalidArgument:  # it may be made for float32 alone, by constants of its own
-        return _config([_trace(function, specs, n, "float32") for n in BATCHES])
+    except InvalidArgument:  # it may work otherwise in the other float dtype, or in one alone
+        found: Config = {}
+        for dtype in FLOATS:
+            try:
+                found[dtype] = _config([_trace(function, specs, n, dtype) for n in BATCHES])
+            except InvalidArgument as error:
+                reason = error
+        if not found:
+            raise reason from None
+        return found if len(found) > 1 else next(iter(found.values()))
 
 
 def _config(traces: Sequence[_Trace]) -> Config:
@@ -103,6 +118,12 @@ def _config(traces: Sequence[_Trace]) -> Config:
         "nodes": [_node(traces, column, elementwise) for column in rest],
         "output": traces[0].number(traces[0].result),
     }
+
+
+def fits_any_shape(config: Config) -> bool:
+    """Whether a stored function takes inputs of every shape."""
+    graphs = [config] if "nodes" in config else config.values()
+    return all(given["shape"] == "any" for graph in graphs for given in graph["inputs"])
 
 
 def is_elementwise(function: Function) -> bool:

@@ -46,19 +46,21 @@ class StoredFunction:
     @cached_property
     def config(self) -> Config:
         """The configuration; do not change it."""
-        return dict(json.loads(self.text))
+        found: Config = json.loads(self.text)
+        return found
 
     def __call__(self, *arguments: Tensor) -> Tensor:
         """The function's value; shapes are inferred anew."""
-        inputs = self.config["inputs"]
+        floats = [x.dtype for x in arguments if x.spec.is_float]
+        dtype = floats[0] if floats else "float32"
+        graph = _graphs(self.config).get(dtype, self.config)
+        inputs = graph["inputs"]
         if len(arguments) != len(inputs):
             raise InvalidArgument(
                 f"the stored function takes {len(inputs)} tensors, got {len(arguments)}."
             )
         batch = next((x.shape[0] for x in arguments if x.rank), 1)
         shape = arguments[0].shape
-        floats = [x.dtype for x in arguments if x.spec.is_float]
-        dtype = floats[0] if floats else "float32"
         for x, given in zip(arguments, inputs, strict=True):
             wanted = shape if given["shape"] == "any" else _extents(given["shape"], batch)
             if x.shape != wanted or x.dtype != _dtype(given["dtype"], dtype):
@@ -67,13 +69,14 @@ class StoredFunction:
                     f"{list(wanted)}, the argument is {x.spec}."
                 )
         values = list(arguments)
-        for node in self.config["nodes"]:
+        for node in graph["nodes"]:
             values.append(_value(node, values, batch, shape, dtype))
-        return values[self.config["output"]]
+        return values[graph["output"]]
 
     def __repr__(self) -> str:
-        names = ", ".join(node["op"] for node in self.config["nodes"][:8])
-        return f"<stored function: {names}{' …' if len(self.config['nodes']) > 8 else ''}>"
+        nodes = next(iter(_graphs(self.config).values()))["nodes"]
+        names = ", ".join(node["op"] for node in nodes[:8])
+        return f"<stored function: {names}{' …' if len(nodes) > 8 else ''}>"
 
 
 def function_from_config(config: Mapping[str, Any]) -> StoredFunction:
@@ -87,8 +90,11 @@ def function_from_config(config: Mapping[str, Any]) -> StoredFunction:
     try:
         text = json.dumps(config, sort_keys=True, allow_nan=False)
         function = StoredFunction(text)
-        _check_config(function.config)
-        _check_values(function)
+        if not isinstance(function.config, dict):
+            raise FileFormatError("it is no object.")
+        for dtype, graph in _graphs(function.config).items():
+            _check_config(graph)
+            _check_values(function, graph["inputs"], dtype)
     except RecursionError:
         raise FileFormatError(
             "the stored function cannot be read: it is nested too deep."
@@ -97,6 +103,11 @@ def function_from_config(config: Mapping[str, Any]) -> StoredFunction:
         reason = str(fault) or type(fault).__name__
         raise FileFormatError(f"the stored function cannot be read: {reason}") from fault
     return function
+
+
+def _graphs(config: Config) -> dict[str, Config]:
+    """The stored graph of each float dtype, or the one graph for both."""
+    return config if set(config) == set(FLOATS) else dict.fromkeys(FLOATS, config)
 
 
 def _check_config(config: Config) -> None:
@@ -139,14 +150,16 @@ def _check_node(node: Config, number: int) -> int:
     return 0
 
 
-def _check_values(function: StoredFunction) -> None:
-    """Call the function once for a batch of 2, every value within bounds."""
-    inputs = function.config["inputs"]
+def _check_values(function: StoredFunction, inputs: Sequence[Config], dtype: str) -> None:
+    """Call the function once for a batch of 2 and a computing dtype it is made for, every value within bounds."""
+    fixed = {given["dtype"] for given in inputs} & set(FLOATS)
+    if fixed and dtype not in fixed:
+        return
     arguments = [
         input(
             str(i),
             BATCHES[:1] if given["shape"] == "any" else _extents(given["shape"], BATCHES[0]),
-            _dtype(given["dtype"], "float32"),
+            _dtype(given["dtype"], dtype),
         )
         for i, given in enumerate(inputs)
     ]

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sloy.errors import InvalidArgument
-from sloy.exchange.functions import function_from_config, function_to_config
+from sloy.exchange.functions import (
+    fits_any_shape,
+    function_from_config,
+    function_to_config,
+)
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor
 from sloy.layers.base import Layer, Scope
@@ -68,7 +72,7 @@ class Activation(Layer):
         configs = [
             function_to_config(self.function, [Spec((1, *shape), "float32")]) for shape in shapes
         ]
-        fits_all = configs[0]["inputs"][0]["shape"] == "any" and configs[0] == configs[-1]
+        fits_all = fits_any_shape(configs[0]) and configs[0] == configs[-1]
         if input_shape is None and not fits_all:
             raise InvalidArgument(
                 "Activation: the function depends on the shape of its input; `input_shape` is needed"

@@ -69,12 +69,13 @@ class PerNeuron(Layer):
 
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
-        owners = [entry[0] for entry in self._runs() for _ in range(entry[1])]
-        if x.rank < 2 or x.shape[-1] != len(owners):
+        neurons = sum(count for _, count in self._runs())
+        if x.rank < 2 or x.shape[-1] != neurons:
             raise ShapeError(
-                f"PerNeuron has activations for {len(owners)} neurons, the input {x.shape} has"
+                f"PerNeuron has activations for {neurons} neurons, the input {x.shape} has"
                 f" {x.shape[-1]}."
             )
+        owners = [activation for activation, count in self._runs() for _ in range(count)]
         distinct = list(dict.fromkeys(owners))
         y = distinct[0].apply(scope, self._own(x, distinct[0], owners))
         for activation in distinct[1:]:
