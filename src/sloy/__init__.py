@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sloy.training.checkpoint import Checkpoint
     from sloy.training.fit import fit
     from sloy.training.history import History
+    from sloy.training.memory import memory_estimate
     from sloy.training.progress import ProgressBar
 
 __version__ = "0.1.0"
@@ -71,6 +72,7 @@ _NAMES = {
     "Checkpoint": "sloy.training.checkpoint",
     "fit": "sloy.training.fit",
     "History": "sloy.training.history",
+    "memory_estimate": "sloy.training.memory",
     "ProgressBar": "sloy.training.progress",
 }
 
@@ -100,6 +102,7 @@ __all__ = [
     "layers",
     "load",
     "losses",
+    "memory_estimate",
     "metrics",
     "ops",
     "optimizers",
