@@ -89,12 +89,11 @@ def resolve_padding(
         ]
         (top, left) = (total // 2 for total in totals)
         return (top, totals[0] - top, left, totals[1] - left)
-    if isinstance(padding, str):
+    if isinstance(padding, str) or not isinstance(padding, int | Sequence):
         raise InvalidArgument(
             f"`padding` (={padding!r}) must be 'valid', 'same', an integer, 2 or 4 integers."
         )
-    given: tuple[int, ...] = tuple(padding) if isinstance(padding, Sequence) else (padding,)
-    sides = given * 4 if isinstance(padding, int) else given
+    sides = (padding,) * 4 if isinstance(padding, int) else tuple(padding)
     if len(sides) == 2:
         sides = (sides[0], sides[0], sides[1], sides[1])
     if len(sides) != 4 or any(not isinstance(s, int) or s < 0 for s in sides):
