@@ -189,6 +189,8 @@ std::vector<std::string> kernel_names() {
 }  // namespace
 
 NB_MODULE(_native, module) {
+  // Objects that a script's globals hold until the interpreter ends are no leaks worth a message.
+  nb::set_leak_warnings(false);
   nb::class_<BoundProgram>(module, "Program")
       .def(nb::init<const nb::list&, const nb::list&, std::size_t, const std::vector<std::size_t>&,
                     std::size_t, int>(),
