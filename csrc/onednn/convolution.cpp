@@ -4,10 +4,12 @@
 #include "kernels/convolution_shape.h"
 
 #include <stdexcept>
+#include <string_view>
 
 #include "kernels/direct.h"
 #include "kernels/winograd.h"
 #include "onednn/primitives.h"
+#include "onednn/self_check.h"
 
 namespace sloy {
 namespace {
@@ -26,7 +28,7 @@ struct Descriptions {
   memory::dims stride, dilation, padding_begin, padding_end;
 };
 
-Descriptions describe(const ConvolutionShape& s) {
+Descriptions describe(const ConvolutionShape& s, bool dense_weights = false) {
   Descriptions d;
   d.x = image_desc(s.n, s.h, s.w, s.c);
   d.y = image_desc(s.n, s.oh, s.ow, s.o);
@@ -43,6 +45,7 @@ Descriptions describe(const ConvolutionShape& s) {
     d.weights = {dims, memory::data_type::f32, memory::dims{per_group, 1, s.o, row, i * s.o}};
     d.any_weights = onednn::any_layout(dims);
   }
+  if (dense_weights) d.any_weights = d.weights;
   d.stride = {s.stride[0], s.stride[1]};
   d.dilation = {s.dilation[0] - 1, s.dilation[1] - 1};  // oneDNN counts the zeros between taps
   d.padding_begin = {s.padding[0], s.padding[2]};
@@ -63,11 +66,32 @@ Forward describe_forward(const Descriptions& d, bool bias, const std::string& ac
                  d.padding_end, onednn::attributes_for(activation));
 }
 
+template <class Description>
+bool is_suspect(const Description& description, std::int64_t summed_channels) {
+  constexpr std::int64_t vector_floats = 16;
+  return std::string_view(description.impl_info_str()).find("brg") != std::string_view::npos &&
+         summed_channels % vector_floats != 0;
+}
+
+// The kernel for the weights' fastest layout, or, where that fails its check (self_check.h), the one for
+// dense weights, which batch-reduce convolutions do not take. (To ask for the next implementation
+// crashes in oneDNN 3.2.)
+template <class ConvolutionKernel>
+std::unique_ptr<Kernel> first_right(const ConvolutionShape& shape,
+                                    bool (*is_right)(Kernel&, const ConvolutionShape&)) {
+  for (const bool dense_weights : {false, true}) {
+    auto kernel = std::make_unique<ConvolutionKernel>(shape, dense_weights);
+    if (!kernel->suspect() || is_right(*kernel, shape)) return kernel;
+  }
+  throw std::runtime_error("no convolution of oneDNN gives right results for these shapes.");
+}
+
 class Convolution final : public onednn::PrimitiveKernel {
  public:
-  explicit Convolution(const ConvolutionShape& shape) {
-    const Descriptions d = describe(shape);
+  Convolution(const ConvolutionShape& shape, bool dense_weights) {
+    const Descriptions d = describe(shape, dense_weights);
     const Forward forward = describe_forward(d, shape.bias, shape.activation);
+    suspect_ = is_suspect(forward, shape.c / shape.groups);
     const memory::desc weights = forward.weights_desc();
     Location place = onednn::input(1);
     if (weights != d.weights) {
@@ -83,15 +107,21 @@ class Convolution final : public onednn::PrimitiveKernel {
     }
     add(dnnl::convolution_forward(forward), arguments, forward.scratchpad_desc());
   }
+
+  bool suspect() const { return suspect_; }
+
+ private:
+  bool suspect_;
 };
 
 class ConvolutionInputGrad final : public onednn::PrimitiveKernel {
  public:
-  explicit ConvolutionInputGrad(const ConvolutionShape& shape) {
-    const Descriptions d = describe(shape);
+  ConvolutionInputGrad(const ConvolutionShape& shape, bool dense_weights) {
+    const Descriptions d = describe(shape, dense_weights);
     const InputGrad backward(onednn::cpu_engine(), direct, d.x, d.any_weights, d.y, d.stride,
                              d.dilation, d.padding_begin, d.padding_end,
                              describe_forward(d, false, ""), onednn::attributes_for(""));
+    suspect_ = is_suspect(backward, shape.o / shape.groups);
     const memory::desc weights = backward.weights_desc();
     Location place = onednn::input(1);
     if (weights != d.weights) {
@@ -104,6 +134,11 @@ class ConvolutionInputGrad final : public onednn::PrimitiveKernel {
          {DNNL_ARG_DIFF_SRC, d.x, onednn::output(0)}},
         backward.scratchpad_desc());
   }
+
+  bool suspect() const { return suspect_; }
+
+ private:
+  bool suspect_;
 };
 
 class ConvolutionWeightGrad final : public onednn::PrimitiveKernel {
@@ -182,7 +217,7 @@ std::unique_ptr<Kernel> make_conv2d(const Instruction& instruction, const Option
   const auto shape = shape_of(instruction, instruction.inputs[0].shape, instruction.inputs[1].shape,
                               instruction.outputs[0].shape);
   if (auto kernel = make_winograd_convolution(shape, options)) return kernel;
-  return std::make_unique<Convolution>(shape);
+  return first_right<Convolution>(shape, onednn::convolution_is_right);
 }
 
 std::unique_ptr<Kernel> make_input_grad(const Instruction& instruction, const Options& options) {
@@ -190,7 +225,7 @@ std::unique_ptr<Kernel> make_input_grad(const Instruction& instruction, const Op
   const auto shape = shape_of(instruction, instruction.outputs[0].shape,
                               instruction.inputs[1].shape, instruction.inputs[0].shape);
   if (auto kernel = make_winograd_input_grad(shape, options)) return kernel;
-  return std::make_unique<ConvolutionInputGrad>(shape);
+  return first_right<ConvolutionInputGrad>(shape, onednn::input_grad_is_right);
 }
 
 std::unique_ptr<Kernel> make_weight_grad(const Instruction& instruction, const Options& options) {
