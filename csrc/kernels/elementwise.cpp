@@ -387,7 +387,7 @@ class Elementwise final : public Kernel {
   }
 
  public:
-  static constexpr int max_slots = 512;
+  static constexpr int max_slots = 2048;
   int slots() const { return register_slot(registers_); }
 
  private:

@@ -12,17 +12,20 @@ import pytest
 
 from sloy.engines import BatchRun, Engine, ReferenceEngine
 from sloy.engines.base import Poll
-from sloy.engines.native import NativeEngine
+from sloy.engines.native import NativeEngine, lowering
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable, ShapeError
 from sloy.graph import Graph, backprop, input, variable
 from sloy.graph.ops.elementwise import cast, log, relu, tanh
 from sloy.graph.ops.linear import matmul
 from sloy.graph.ops.pooling import max_pool2d
 from sloy.graph.ops.probability import softmax_cross_entropy
+from sloy.graph.ops.random import dropout_mask
 from sloy.graph.ops.reduction import argmax, reduce_mean, reduce_sum
 from sloy.graph.ops.shape import broadcast_to, one_hot, reshape
+from sloy.graph.tensor import apply
 from tolerances import Tolerance, assert_close
 
+EPSILON = {"epsilon": 1e-5}
 THREADS = pytest.mark.parametrize("threads", [1, 2])
 
 
@@ -286,6 +289,25 @@ def test_float64_is_refused() -> None:
     graph = Graph.of({"y": tanh(input("x", (3,), "float64"))})
     with pytest.raises(NotAvailable, match=r"float64.*reference"):
         NativeEngine(1).compile(graph, {})
+
+
+def test_what_a_kernel_refuses_is_said_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lowering, "lower", lambda graph, supported, engine: graph)
+    graph = Graph.of(
+        {"y": apply("batch_norm", [input("x", (2, 3))] + [input("c", (3,))] * 4, EPSILON)}
+    )
+    with pytest.raises(NotAvailable, match=r"batch_norm.*engine=\"reference\""):
+        NativeEngine(1).compile(graph, {})
+
+
+def test_masks_of_other_dtypes() -> None:
+    key, step = input("key", (2,), "uint32"), input("step", (), "uint32")
+    mask = dropout_mask(key, step, stream=3, keep=0.5, shape=(100,), dtype="uint8")
+    both(
+        Graph.of({"mask": mask}),
+        {},
+        {"key": np.array([1, 2], np.uint32), "step": np.uint32(4)},
+    )
 
 
 def test_wrong_inputs_and_variables_are_refused() -> None:

@@ -27,7 +27,7 @@ from sloy.engines.native import library
 from sloy.engines.native.cpu import usable_cores
 from sloy.engines.native.encode import Encoder, Instruction, supported_ops
 from sloy.engines.native.lowering import prepare
-from sloy.errors import InvalidArgument, NonFiniteError
+from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable
 from sloy.graph import Graph, check
 from sloy.graph.plan import Plan, plan
 
@@ -68,14 +68,19 @@ class NativeExecutable(Executable):
                 self._inputs[name] = encoder.unused(spec.nbytes)
         self._outputs = {name: encoder.number(value) for name, value in self.plan.outputs.items()}
         self.instructions = encoder.instructions
-        self.program = _native.Program(
-            encoder.places,
-            encoder.instructions,
-            self.plan.first_write,
-            [self._outputs[name] for name in self.guard],
-            encoder.arena_bytes,
-            threads,
-        )
+        try:
+            self.program = _native.Program(
+                encoder.places,
+                encoder.instructions,
+                self.plan.first_write,
+                [self._outputs[name] for name in self.guard],
+                encoder.arena_bytes,
+                threads,
+            )
+        except (ValueError, RuntimeError) as error:
+            raise NotAvailable(
+                f'the native engine cannot run this graph ({error}); use engine="reference" for it.'
+            ) from error
 
     @property
     def memory(self) -> int:

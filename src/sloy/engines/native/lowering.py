@@ -65,6 +65,9 @@ def _number(x: Tensor) -> float | None:
 def _rewrite(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
     if node.op in _REDUCTIONS and node.spec.dtype == "uint8":
         return _reduce_bytes(node, operands[0])
+    if node.op == "dropout_mask" and node.spec.dtype != "float32":
+        mask = apply(node.op, operands, {**node.attributes, "dtype": "float32"})
+        return cast(mask, node.spec.dtype)
     if node.op == "power":
         return _power(node, *operands)
     return copy_node(node, operands)
