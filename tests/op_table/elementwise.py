@@ -135,7 +135,6 @@ UNARY: dict[str, tuple[Callable[[float], float], Draw, Tolerance]] = {
     "neg": (lambda x: -x, normal, EXACT),
     "abs": (abs, away_from_zero, EXACT),
     "sign": (_sign, away_from_zero, EXACT),
-    "stop_gradient": (lambda x: x, normal, EXACT),
     "exp": (_exp, normal, ELEMENTARY),
     "expm1": (_expm1, normal, ELEMENTARY),
     "log": (_log, positive, ELEMENTARY),

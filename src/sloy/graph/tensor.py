@@ -126,16 +126,16 @@ class Tensor:
     def __matmul__(self, other: Tensor) -> Tensor:
         return apply("matmul", (self, other), {"transpose_a": False, "transpose_b": False})
 
-    def __lt__(self, other: Operand) -> Tensor:
+    def __lt__(self, other: Operand) -> Tensor:  # type: ignore[misc]  # ndarray's never wins
         return elementwise("less", self, other)
 
-    def __le__(self, other: Operand) -> Tensor:
+    def __le__(self, other: Operand) -> Tensor:  # type: ignore[misc]  # ndarray's never wins
         return elementwise("less_equal", self, other)
 
-    def __gt__(self, other: Operand) -> Tensor:
+    def __gt__(self, other: Operand) -> Tensor:  # type: ignore[misc]  # ndarray's never wins
         return elementwise("greater", self, other)
 
-    def __ge__(self, other: Operand) -> Tensor:
+    def __ge__(self, other: Operand) -> Tensor:  # type: ignore[misc]  # ndarray's never wins
         return elementwise("greater_equal", self, other)
 
 
@@ -156,7 +156,7 @@ def apply(op: str, inputs: Sequence[Tensor], attributes: Mapping[str, Any] | Non
     return Tensor(op, operands, given, definition.infer([x.spec for x in operands], given))
 
 
-def input(name: str, shape: Shape, dtype: str = "float32") -> Tensor:  # noqa: A001  the field's word
+def input(name: str, shape: Shape, dtype: str = "float32") -> Tensor:
     """A value fed to the graph on every step."""
     return Tensor("input", (), {"name": name}, Spec(tuple(shape), dtype))
 

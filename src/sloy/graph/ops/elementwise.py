@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.graph.opdef import Attributes, OpDef, VectorJacobian, register
+from sloy.graph.opdef import REGISTRY, Attributes, OpDef, VectorJacobian, register
 from sloy.graph.ops.erf import erf as erf_reference
 from sloy.graph.spec import DTYPES, Spec
-from sloy.graph.tensor import Operand, Tensor, apply, constant, elementwise
+from sloy.graph.tensor import Operand, Tensor, apply, elementwise
 
 Ufunc = Callable[..., np.ndarray]
 
@@ -152,10 +152,15 @@ _register("greater_equal", 2, np.greater_equal, None, "[x ≥ y], 1 or 0")
 
 # --- three operands ------------------------------------------------------------------------------------------------
 
+
+def _where(condition: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.asarray(np.where(np.not_equal(condition, 0), x, y))
+
+
 _register(
     "where",
     3,
-    lambda condition, x, y: np.where(condition != 0, x, y),
+    _where,
     lambda n, g: [None, where(n.inputs[0], g, 0.0), where(n.inputs[0], 0.0, g)],
     "x where condition ≠ 0, else y",
 )
@@ -235,29 +240,54 @@ register(
 # --- the functions that users call ---------------------------------------------------------------------------------
 
 
-def _unary(name: str) -> Callable[[Tensor], Tensor]:
+Unary = Callable[[Tensor], Tensor]
+Binary = Callable[[Operand, Operand], Tensor]
+
+
+def _unary(name: str) -> Unary:
     def function(x: Tensor) -> Tensor:
         return elementwise(name, x)
 
     function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"Elementwise: {REGISTRY[name].doc}."
     return function
 
 
-def _binary(name: str) -> Callable[[Operand, Operand], Tensor]:
+def _binary(name: str) -> Binary:
     def function(x: Operand, y: Operand) -> Tensor:
         return elementwise(name, x, y)
 
     function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"Elementwise, operands broadcast together: {REGISTRY[name].doc}."
     return function
 
 
-neg, exp, expm1, log, log1p, sqrt = map(_unary, ("neg", "exp", "expm1", "log", "log1p", "sqrt"))
-tanh, sigmoid, erf, softplus = map(_unary, ("tanh", "sigmoid", "erf", "softplus"))
-relu, sign, absolute = map(_unary, ("relu", "sign", "abs"))
-add, sub, mul, div = map(_binary, ("add", "sub", "mul", "div"))
-power, maximum, minimum = map(_binary, ("power", "maximum", "minimum"))
-equal, not_equal, less = map(_binary, ("equal", "not_equal", "less"))
-less_equal, greater, greater_equal = map(_binary, ("less_equal", "greater", "greater_equal"))
+neg: Unary = _unary("neg")
+exp: Unary = _unary("exp")
+expm1: Unary = _unary("expm1")
+log: Unary = _unary("log")
+log1p: Unary = _unary("log1p")
+sqrt: Unary = _unary("sqrt")
+tanh: Unary = _unary("tanh")
+sigmoid: Unary = _unary("sigmoid")
+erf: Unary = _unary("erf")
+softplus: Unary = _unary("softplus")
+relu: Unary = _unary("relu")
+sign: Unary = _unary("sign")
+absolute: Unary = _unary("abs")
+add: Binary = _binary("add")
+sub: Binary = _binary("sub")
+mul: Binary = _binary("mul")
+div: Binary = _binary("div")
+power: Binary = _binary("power")
+maximum: Binary = _binary("maximum")
+minimum: Binary = _binary("minimum")
+equal: Binary = _binary("equal")
+not_equal: Binary = _binary("not_equal")
+less: Binary = _binary("less")
+less_equal: Binary = _binary("less_equal")
+greater: Binary = _binary("greater")
+greater_equal: Binary = _binary("greater_equal")
 
 
 def where(condition: Tensor, x: Operand, y: Operand) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -33,9 +33,9 @@ def _softmax(x: np.ndarray) -> np.ndarray:
     return np.asarray(weights / np.sum(weights, axis=-1, keepdims=True))
 
 
-def _quiet(function: np.ufunc | object, x: np.ndarray) -> np.ndarray:
+def _quiet(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
-        return function(x)  # type: ignore[operator, no-any-return]
+        return function(x)
 
 
 def _shifted(x: Tensor) -> Tensor:

@@ -241,7 +241,7 @@ def transpose(x: Tensor, permutation: Sequence[int] | None = None) -> Tensor:
     return x if order == tuple(range(x.rank)) else apply("transpose", (x,), {"permutation": order})
 
 
-def slice(x: Tensor, start: Sequence[int], stop: Sequence[int]) -> Tensor:  # noqa: A001
+def slice(x: Tensor, start: Sequence[int], stop: Sequence[int]) -> Tensor:
     """The box of x from `start` up to `stop` (excluded), a number per axis."""
     low, high = tuple(start), tuple(stop)
     whole = low == (0,) * x.rank and high == x.shape

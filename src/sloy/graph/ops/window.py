@@ -89,11 +89,11 @@ def resolve_padding(
         ]
         (top, left) = (total // 2 for total in totals)
         return (top, totals[0] - top, left, totals[1] - left)
-    if isinstance(padding, str) or not isinstance(padding, int | Sequence):
+    if isinstance(padding, str) or not isinstance(padding, int | tuple | list):
         raise InvalidArgument(
             f"`padding` (={padding!r}) must be 'valid', 'same', an integer, 2 or 4 integers."
         )
-    sides = (padding,) * 4 if isinstance(padding, int) else tuple(padding)
+    sides: tuple[int, ...] = (padding,) * 4 if isinstance(padding, int) else tuple(padding)
     if len(sides) == 2:
         sides = (sides[0], sides[0], sides[1], sides[1])
     if len(sides) != 4 or any(not isinstance(s, int) or s < 0 for s in sides):
