@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done. 1: failed. 2: wrong usage. 130: interrupted (Ctrl-C). 143: terminated (SIGTERM).
     """
     arguments = build_parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, _terminate)
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -70,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code, message = explain(error)
         print(f"sloy {arguments.command}: {message}", file=sys.stderr)
         return code
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def explain(error: BaseException) -> tuple[int, str]:

@@ -42,6 +42,8 @@ def train(arguments: argparse.Namespace) -> int:
     network = plan.make_network(data.train)
     memory = predicted(plan, data.train, network)
     report.say(report.opening(plan, data, network, engine, folder, memory), quiet=arguments.quiet)
+    if not arguments.resume:
+        folder.begin()
     _keep(plan, folder, engine)
     try:
         model, history = _fit(plan, data.train, network, engine, folder, quiet=arguments.quiet)
@@ -96,7 +98,7 @@ def _begin(arguments: argparse.Namespace) -> tuple[Plan, RunFolder]:
         return replace(plan, epochs=options.get("epochs", plan.epochs)), folder
     plan = Plan.of(arguments)
     plan.check()
-    return plan, RunFolder.create(arguments.out, plan.data_name, overwrite=arguments.overwrite)
+    return plan, RunFolder.new(arguments.out, plan.data_name, overwrite=arguments.overwrite)
 
 
 def _fit(

@@ -32,26 +32,32 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, out: str | None, name: str, *, overwrite: bool) -> RunFolder:
-        """The folder of a new run, made where missing.
+    def new(cls, out: str | None, name: str, *, overwrite: bool) -> RunFolder:
+        """The folder of a new run; nothing is made or removed yet, see `begin`.
 
         Raises
         ------
         InvalidArgument
             Where a run is in it already and `overwrite` is not set.
         """
-        path = Path(out) if out is not None else _unused(Path("runs"), name)
-        folder = cls(path)
-        held = [file for file in (*FILES, f"{CHECKPOINT}.previous") if (path / file).exists()]
-        if held and not overwrite:
+        folder = cls(Path(out) if out is not None else _unused(Path("runs"), name))
+        if folder.held() and not overwrite:
             raise InvalidArgument(
-                f"{path}: holds a run already; --resume continues it, --overwrite replaces it, another"
-                " --out keeps it."
+                f"{folder.path}: holds a run already; --resume continues it, --overwrite replaces it,"
+                " another --out keeps it."
             )
-        path.mkdir(parents=True, exist_ok=True)
-        for file in held:
-            (path / file).unlink()
         return folder
+
+    def held(self) -> list[Path]:
+        """The files of a run that are there."""
+        names = (*FILES, f"{CHECKPOINT}.previous")
+        return [self / name for name in names if (self / name).is_file()]
+
+    def begin(self) -> None:
+        """Make the folder where missing, and remove the run that is in it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for path in self.held():
+            path.unlink()
 
     @classmethod
     def existing(cls, out: str) -> RunFolder:

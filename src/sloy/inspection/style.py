@@ -54,6 +54,7 @@ def png(figure: Figure, dots_per_inch: int = 110) -> bytes:
     Examples
     --------
     >>> from sloy.inspection.curves import curves_figure
+    >>> from sloy.inspection import curves_figure
     >>> png(curves_figure({"epoch": [1, 2], "loss": [0.5, 0.2]}))[1:4]
     b'PNG'
     """

@@ -1,0 +1,322 @@
+"""`sloy train`: what it writes, shows, refuses, and that a run goes on where it was left."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import sloy as library
+from command_line import QUICK, Sloy, command, environment, exit_code
+from sloy.cli.plan import NETWORKS, OPTIMIZERS, SCHEDULES, Plan
+from sloy.cli.run_folder import FILES
+from sloy.data import load_idx_folder
+from sloy.optimizers import NAMES
+from sloy.zoo import PRESETS
+
+LONG = ("--network", "mlp", "--epochs", "100", "--batch-size", "4", "--threads", "1")
+
+
+def test_a_run_writes_every_file(trained: Path) -> None:
+    names = {path.name for path in trained.iterdir()}
+    assert names == {*FILES, "checkpoint.sloy.previous"}
+    for path in trained.glob("*.png"):
+        with Image.open(path) as picture:
+            assert min(picture.size) > 100
+
+
+def test_the_summary_is_true(trained: Path, data: Path) -> None:
+    summary = json.loads((trained / "summary.json").read_text())
+    test = load_idx_folder(data).test
+    predicted = library.load(trained / "model.sloy").predict(test.x)
+    assert summary["schema"] == 1
+    assert summary["test_accuracy"] == pytest.approx(np.mean(predicted == test.y))
+    assert summary["test_accuracy"] > 0.8
+    assert summary["test_mistakes"] == int(np.sum(predicted != test.y))
+    assert summary["plan"]["epochs"] == 8
+    assert summary["seed"] == 0
+    assert summary["times_seconds"]["to_accuracy"] > summary["times_seconds"]["training"] > 0
+    assert summary["versions"]["numpy"] == np.__version__
+    with (trained / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["loss"]) for row in rows] == [row["loss"] for row in summary["history"]]
+    assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, 9)]
+
+
+def test_memory_is_predicted(sloy: Sloy, tmp_path: Path) -> None:
+    sloy("train", "mnist", "--network", "fast", "--epochs", 1, "--samples", 2000, "--quiet",
+         "--out", tmp_path / "run")  # fmt: skip
+    memory = json.loads((tmp_path / "run" / "summary.json").read_text())["memory_bytes"]
+    assert memory["predicted"] == pytest.approx(memory["peak"], rel=0.2)
+
+
+def test_results_on_stdout_progress_on_stderr(sloy: Sloy, data: Path) -> None:
+    done = sloy("train", data, *QUICK, "--out", "run")
+    assert done.stdout.startswith("test accuracy")
+    assert "model.sloy" in done.stdout
+    assert "epoch 2/2" in done.stderr
+    assert "dense_1" in done.stderr
+    assert "270 to train on, 30 to validate, 90 to test" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "\r" not in done.stdout + done.stderr
+
+
+def test_quiet_shows_results_only(sloy: Sloy, data: Path) -> None:
+    done = sloy("train", data, *QUICK, "--quiet", "--out", "run")
+    assert done.stderr == ""
+    assert done.stdout.startswith("test accuracy")
+
+
+def test_json_is_one_document(sloy: Sloy, data: Path, tmp_path: Path) -> None:
+    done = sloy("train", data, *QUICK, "--json", "--out", tmp_path / "run")
+    document = json.loads(done.stdout)
+    written = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert document["schema"] == 1
+    assert document["folder"] == str(tmp_path / "run")
+    assert {k: v for k, v in document.items() if k != "folder"} == {
+        k: v for k, v in written.items() if k != "history"
+    }
+
+
+def test_the_default_folder_has_the_name_of_the_data(sloy: Sloy, data: Path) -> None:
+    done = sloy("train", data, *QUICK, "--epochs", 1, "--json", "--quiet")
+    assert json.loads(done.stdout)["folder"].startswith("runs/stripes-")
+
+
+@pytest.mark.parametrize("option", ["network", "optimizer", "schedule"])
+def test_choices_of_the_command_line_are_those_of_the_library(option: str) -> None:
+    if option == "network":
+        assert set(NETWORKS) == set(PRESETS)
+    elif option == "optimizer":
+        assert set(OPTIMIZERS) == set(NAMES)
+    else:
+        assert SCHEDULES == ("one-cycle", "cosine", "constant")
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_learns_with_its_default_rate(
+    data: Path, optimizer: str, schedule: str
+) -> None:
+    plan = Plan(str(data), "mlp", optimizer=optimizer, schedule=schedule)
+    both = load_idx_folder(data)
+    model, _ = library.fit(
+        plan.make_network(both.train), both.train, epochs=12, batch_size=16, threads=1,
+        optimizer=plan.make_optimizer(), preprocessing="standardize", verbose=False,
+    )  # fmt: skip
+    assert model.evaluate(both.test)["accuracy"] > 0.8
+
+
+def test_the_same_seed_gives_the_same_model(sloy: Sloy, data: Path, tmp_path: Path) -> None:
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        sloy("train", data, *QUICK, "--seed", seed, "--out", tmp_path / name, "--quiet")
+    models = {name: (tmp_path / name / "model.sloy").read_bytes() for name in "abc"}
+    assert models["a"] == models["b"] != models["c"]
+
+
+# --- refusals -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--network", "vgg99"], "'vgg99'"),
+        (["--epochs", "-1"], "'-1'"),
+        (["--epochs", "2.5"], "'2.5'"),
+        (["--batch-size", "0"], "'0'"),
+        (["--learning-rate", "0"], "'0'"),
+        (["--learning-rate", "nan"], "'nan'"),
+        (["--learning-rate", "fast"], "'fast'"),
+        (["--validation", "1"], "'1'"),
+        (["--validation", "-0.5"], "'-0.5'"),
+        (["--threads", "-1"], "'-1'"),
+        (["--seed", "-1"], "'-1'"),
+        (["--optimizer", "magic"], "'magic'"),
+        (["--precision", "int4"], "'int4'"),
+        (["--engine", "steam"], "'steam'"),
+        (["--epoch", "1"], "--epoch"),
+        (["--resume"], "--out"),
+        (["--resume", "--overwrite", "--out", "x"], "not allowed with"),
+        (["--samples", "301"], "301"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_2(
+    data: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert exit_code("train", str(data), *arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert len(shown.err.splitlines()) == 1
+    assert said in shown.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["train"], ["fly"], ["predict"], ["info"], ["--nonsense"]]
+)
+def test_missing_or_unknown_commands_exit_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert exit_code(*arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert len(shown.err.splitlines()) == 1
+
+
+def test_missing_data_leaves_no_folder(sloy: Sloy, tmp_path: Path) -> None:
+    done = sloy("train", tmp_path / "nothing", "--out", tmp_path / "run", code=1)
+    assert done.stderr.splitlines() == [
+        f"sloy train: {tmp_path / 'nothing'}: is not a folder; a folder of four IDX files is needed."
+    ]
+    assert not (tmp_path / "run").exists()
+
+
+def test_debug_shows_the_traceback(sloy: Sloy, tmp_path: Path) -> None:
+    done = sloy("train", tmp_path / "nothing", "--debug", code=1)
+    assert "Traceback" in done.stderr
+    assert "FileFormatError" in done.stderr
+
+
+def test_mixed_precision_is_refused_in_one_sentence(sloy: Sloy, data: Path) -> None:
+    done = sloy("train", data, "--precision", "mixed", code=1)
+    assert done.stderr == "sloy train: --precision mixed is not there yet; float32 is.\n"
+
+
+def test_a_run_is_not_overwritten_unasked(sloy: Sloy, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    sloy("train", data, *QUICK, "--out", out)
+    (out / "notes.txt").write_text("mine")
+    before = (out / "model.sloy").read_bytes()
+    done = sloy("train", data, *QUICK, "--seed", 5, "--out", out, code=1)
+    assert "holds a run already" in done.stderr
+    assert (out / "model.sloy").read_bytes() == before
+    sloy("train", data, *QUICK, "--seed", 5, "--out", out, "--overwrite")
+    assert (out / "model.sloy").read_bytes() != before
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_a_loss_that_explodes_is_told_and_nothing_is_claimed(sloy: Sloy, data: Path) -> None:
+    rate = ("--optimizer", "sgd", "--learning-rate", "1e30")
+    done = sloy("train", data, *QUICK, *rate, "--quiet", code=1)
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "NaN or infinite" in done.stderr
+
+
+# --- stopping and going on ------------------------------------------------------------------------
+
+
+def begin(data: Path, out: Path) -> subprocess.Popen[str]:
+    """A long run, waited for until its first checkpoint."""
+    process = subprocess.Popen(
+        command("train", data, *LONG, "--out", out),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (out / "checkpoint.sloy").exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_exits(data: Path, tmp_path: Path, number: int, code: int) -> None:
+    out = tmp_path / "run"
+    process = begin(data, out)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (code, "")
+    word = "interrupted" if code == 130 else "terminated"
+    assert errors.splitlines()[-1] == (
+        f"sloy train: {word}; continue with `sloy train --resume --out {out}`"
+    )
+    assert not (out / "model.sloy").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    sloy: Sloy, data: Path, tmp_path: Path, number: int
+) -> None:
+    out, whole = tmp_path / "run", tmp_path / "whole"
+    process = begin(data, out)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert not (out / "model.sloy").exists()
+    sloy("train", "--resume", "--out", out, "--threads", 1, "--quiet")
+    sloy("train", data, *LONG, "--out", whole, "--quiet")
+    assert (out / "model.sloy").read_bytes() == (whole / "model.sloy").read_bytes()
+
+
+def test_resume_takes_the_run_s_own_configuration(sloy: Sloy, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    sloy("train", data, *QUICK, "--seed", 7, "--out", out)
+    model = (out / "model.sloy").read_bytes()
+    sloy("train", "--resume", "--out", out, "--threads", 1)
+    assert (out / "model.sloy").read_bytes() == model
+    sloy("train", data, *QUICK, "--seed", 7, "--out", out, "--resume")
+    other = sloy("train", data, "--seed", 8, "--out", out, "--resume", code=2)
+    assert "--seed is 7 there, not 8" in other.stderr
+
+
+def test_more_epochs_may_be_asked_for(sloy: Sloy, data: Path, tmp_path: Path) -> None:
+    out, whole = tmp_path / "run", tmp_path / "whole"
+    constant = (*QUICK, "--schedule", "constant")
+    sloy("train", data, *constant, "--out", out)
+    sloy("train", "--resume", "--epochs", 5, "--threads", 1, "--out", out)
+    sloy("train", data, *constant, "--epochs", 5, "--out", whole)
+    assert (out / "model.sloy").read_bytes() == (whole / "model.sloy").read_bytes()
+
+
+def test_resume_needs_a_run(sloy: Sloy, tmp_path: Path) -> None:
+    done = sloy("train", "--resume", "--out", tmp_path, code=1)
+    assert "holds no run to resume" in done.stderr
+    (tmp_path / "configuration.json").write_text("{")
+    done = sloy("train", "--resume", "--out", tmp_path, code=1)
+    assert "is not the configuration of a run" in done.stderr
+
+
+# --- terminals ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "escapes"),
+    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False)],
+)
+def test_a_bar_on_a_terminal_only(
+    data: Path, tmp_path: Path, changes: dict[str, str], escapes: bool
+) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command("train", data, *QUICK, "--out", tmp_path / "run"),
+        env=environment(**changes),
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert (b"\x1b[" in shown) == escapes
+    assert b"epoch 2/2" in shown
+    assert b"\x1b" not in output
