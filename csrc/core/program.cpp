@@ -96,7 +96,8 @@ bool Program::guard_holds() const {
 Outcome Program::run(const std::function<bool()>& interrupted) {
   const TeamSize team(spec_.threads);
   const auto start = std::chrono::steady_clock::now();
-  const bool ask = interrupted && last_seconds_ > long_run_seconds;
+  const bool known_as_short = last_seconds_ > 0.0 && last_seconds_ <= long_run_seconds;
+  const bool ask = interrupted && !known_as_short;
   for (std::size_t i = 0; i < spec_.first_write; ++i) {
     kernels_[i]->run();
     if (ask && interrupted()) return Outcome::interrupted;
