@@ -10,7 +10,7 @@ import pytest
 from available import ENGINES, available
 from sloy.engines import ReferenceEngine
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.gradients import gradients
+from sloy.training.gradients import gradients
 from sloy.layers import (
     BatchNorm,
     Conv2D,

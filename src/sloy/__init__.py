@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         zoo,
     )
     from sloy.data import Dataset
-    from sloy.gradients import gradients
+    from sloy.training.gradients import gradients
     from sloy.model import Model, load
     from sloy.network import Network
     from sloy.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
@@ -55,7 +55,7 @@ _MODULES = (
 
 _NAMES = {
     "Dataset": "sloy.data",
-    "gradients": "sloy.gradients",
+    "gradients": "sloy.training.gradients",
     "Model": "sloy.model",
     "load": "sloy.model",
     "Network": "sloy.network",

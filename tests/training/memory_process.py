@@ -21,7 +21,7 @@ def resident(what: str) -> int:
 
 
 NETWORKS = {
-    "dense": ((784,), 12_000, [Dense(2048), ReLU(), Dense(1024), ReLU(), Dense(10)]),
+    "dense": ((784,), 40_000, [Dense(512), ReLU(), Dense(10)]),
     "convolutional": (
         (28, 28, 1),
         500,

@@ -11,7 +11,6 @@ from available import ENGINES, available
 from sloy import losses, ops
 from sloy.engines import ReferenceEngine
 from sloy.errors import InvalidArgument, NonFiniteError, ShapeError
-from sloy.gradients import gradients
 from sloy.layers import (
     BatchNorm,
     Dense,
@@ -27,6 +26,7 @@ from sloy.network import Network
 from sloy.optimizers import SGD, Adam, Optimizer
 from sloy.preprocessing import Preprocessing
 from sloy.regularizers import L2, MaxNorm
+from sloy.training.gradients import gradients
 from sloy.training.step import (
     KEY,
     StepSpec,

@@ -17,6 +17,8 @@ Data = Dataset | tuple[Any, Any]
 Validation = float | Dataset | tuple[Any, Any] | None
 ClassWeight = Literal["balanced"] | Mapping[int, float] | None
 
+_BLOCK = 1 << 20  # numbers looked at together
+
 
 @dataclass(frozen=True, eq=False)
 class Columns:
@@ -127,11 +129,8 @@ def samples(
         return _back_to_bytes(array, place)
     with np.errstate(over="ignore"):
         result = np.ascontiguousarray(array, target)
-    if target != "uint8" and not (good := np.isfinite(result)).all():
-        row = np.unravel_index(int(np.argmin(good)), good.shape)
-        value = array[row]
-        reason = f"too large for {target}" if np.isfinite(value) else "it must be finite"
-        raise InvalidArgument(f"{place}: x[{', '.join(map(str, row))}] is {value}; {reason}.")
+    if target != "uint8":
+        _check_finite(array, result, place)
     return result
 
 
@@ -211,6 +210,22 @@ def _by_class(data: Dataset, class_weight: ClassWeight) -> np.ndarray:
             )
         of_class[label] = value
     return of_class[data.y]
+
+
+def _check_finite(given: np.ndarray, converted: np.ndarray, place: str) -> None:
+    """Raise at the first number that is not finite; looked for in blocks, which take little memory."""
+    step = max(1, _BLOCK // max(1, converted[:1].size))
+    for first in range(0, len(converted), step):
+        good = np.isfinite(converted[first : first + step])
+        if good.all():
+            continue
+        row, *rest = np.unravel_index(int(np.argmin(good)), good.shape)
+        index = (first + int(row), *map(int, rest))
+        reason = (
+            f"too large for {converted.dtype}" if np.isfinite(given[index]) else "it must be finite"
+        )
+        where = ", ".join(map(str, index))
+        raise InvalidArgument(f"{place}: x[{where}] is {given[index]}; {reason}.")
 
 
 def _back_to_bytes(x: np.ndarray, place: str) -> np.ndarray:

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 GUARD = ("loss", "gradient_norm")
 
 
-class _Pause(Exception):  # noqa: N818  no error: ends a stretch of steps to save a checkpoint
+class _Pause(Exception):
     pass
 
 
-class _Stop(Exception):  # noqa: N818  no error: a callback ends the run
+class _Stop(Exception):
     pass
 
 
