@@ -119,7 +119,8 @@ def fit(
         and when the run is interrupted.
     resume : bool
         Go on from `checkpoint` where there is one, to the very bytes that an uninterrupted run
-        gives; everything but `epochs`, engine and threads must be as it was.
+        gives; everything but `epochs`, engine and threads must be as it was. False begins anew, and
+        removes the checkpoint of an earlier run.
     verbose : bool
         Show progress on the error stream.
 
