@@ -60,7 +60,7 @@ ELEMENTWISE = _in(
     ("if _may_be_zero(y):", "if False:"),
     ("half = equal(x, y) * 0.5", "half = equal(x, y) * 1.0"),
     ("[None, where(n.inputs[0], g, 0.0)", "[None, where(n.inputs[0], 0.0, g)"),
-    ("np.where(condition != 0, x, y)", "np.where(condition > 0, x, y)"),
+    ("np.where(np.not_equal(condition, 0), x, y)", "np.where(condition > 0, x, y)"),
     ("(n.inputs[0] >= n.attributes", "(n.inputs[0] > n.attributes"),
     ('"equal", 2, np.equal', '"equal", 2, np.greater_equal'),
     ('"less", 2, np.less', '"less", 2, np.less_equal'),

@@ -236,3 +236,16 @@ def test_wrong_batches_are_refused_before_the_first_step(
             (lambda steps, outputs: None) if with_poll else None,
         )
     assert_same(variables, new_variables())
+
+
+def test_a_last_batch_that_cannot_be_fed_is_refused_before_the_first_step(
+    any_engine: Engine,
+) -> None:
+    variables = new_variables()
+    executables = compiled(any_engine, variables, [BATCH])
+    more = Graph.of({"loss": ops.input("x", (3, 3)), "more": ops.input("more", (3,))})
+    executables[3] = any_engine.compile(more, variables)
+    columns = {"x": samples(COUNT)["x"], "y": samples(COUNT)["y"]}
+    with pytest.raises(InvalidArgument, match=r"missing \['more'\]"):
+        any_engine.run_batches(executables, columns, order_of(), BATCH, step_inputs(5))
+    assert_same(variables, new_variables())

@@ -154,6 +154,14 @@ def test_masks_keep_their_share(keep: float) -> None:
     assert abs(mask.mean() - keep) <= 5 * (keep * (1 - keep) / COUNT) ** 0.5
 
 
+def test_a_mask_keeps_what_is_below_the_threshold_and_not_what_is_at_it() -> None:
+    x0, x1 = threefry.words(KEYS[0], 50)
+    for index, draw in enumerate(((x0 ^ x1) >> np.uint32(9)).tolist()):
+        at, above = draw / 2**23, (draw + 1) / 2**23  # both are float32 numbers
+        assert not threefry.keep_mask(KEYS[0], (50,), at)[index]
+        assert threefry.keep_mask(KEYS[0], (50,), above)[index]
+
+
 def test_a_mask_depends_on_the_index_only() -> None:
     long = threefry.keep_mask(KEYS[0], (1000,), 0.5)
     np.testing.assert_array_equal(
