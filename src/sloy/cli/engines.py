@@ -71,9 +71,8 @@ def describe(found: dict[str, Any]) -> str:
         )
         rows.append(("not here", ", ".join(n for n, has in sets.items() if not has) or "nothing"))
     for engine in found["engines"]:
-        state = (
-            f"ready, {text.many(engine['threads'], 'thread')}" if engine["available"] else "MISSING"
-        )
+        threads = f", {text.many(engine['threads'], 'thread')}" if engine["threads"] else ""
+        state = f"ready{threads}" if engine["available"] else "MISSING"
         lines = [f"{state}: {ABOUT[engine['name']]}"]
         if engine["reason"]:
             lines.append(engine["reason"])

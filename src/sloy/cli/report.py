@@ -32,6 +32,7 @@ def opening(
         samples += f", {text.count(validation)} to validate"
     steps = -(-(len(data.train) - validation) // plan.batch_size)
     rate = plan.highest_rate
+    threads = f", {text.many(engine.threads, 'thread')}" if engine.threads else ""
     rows = [
         ("data", f"{data.train.name}: {samples}, {text.count(len(data.test))} to test"),
         ("", f"{text.shape(data.train.sample_shape)} each, {data.train.classes} classes"),
@@ -41,8 +42,8 @@ def opening(
             f"{plan.optimizer}, learning rate {rate:g} ({plan.schedule}), {text.many(plan.epochs, 'epoch')} of"
             f" {text.count(steps)} batches of {plan.batch_size}, seed {plan.seed}",
         ),
-        ("engine", f"{engine.name}, {text.many(engine.threads, 'thread')}, float32"),
-        ("memory", f"{text.size(memory)} predicted"),
+        ("engine", f"{engine.name}{threads}, float32"),
+        ("memory", f"{text.size(memory)} predicted for the whole program"),
         ("folder", str(folder.path)),
     ]
     return text.fields(rows) + "\n"
