@@ -129,7 +129,7 @@ class SloySide:
         from sloy.losses import CategoricalCrossentropy
         from sloy.network import Network
         from sloy.optimizers import SGD
-        from sloy.training.step import StepSpec
+        from sloy.steps.graphs import StepSpec
 
         masks = [Dropout(0.25)] if dropout else [], [Dropout(0.5)] if dropout else []
         layers = [
@@ -139,12 +139,12 @@ class SloySide:
         return StepSpec(Network((28, 28, 1), layers), CategoricalCrossentropy(), SGD(LEARNING_RATE))
 
     def variables(self, dropout: bool) -> dict[str, np.ndarray]:
-        from sloy.training.step import initial_variables
+        from sloy.steps.graphs import initial_variables
 
         return initial_variables(self.spec[dropout], seed=1)
 
     def compile(self, dropout: bool) -> Any:
-        from sloy.training.step import training_graph
+        from sloy.steps.graphs import training_graph
 
         graph = training_graph(self.spec[dropout], self.batch)
         return self.engine.compile(graph, self.variables(dropout), guard=("loss",))

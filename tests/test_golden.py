@@ -34,7 +34,7 @@ from sloy.engines import Engine, ReferenceEngine
 from sloy.graph import Graph, backprop
 from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Tanh
 from sloy.network import Network
-from sloy.training.step import StepSpec, initial_variables, training_graph
+from sloy.steps.graphs import StepSpec, initial_variables, training_graph
 from tolerances import Tolerance, assert_close
 
 FOLDER = Path(__file__).parent / "golden"

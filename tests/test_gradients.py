@@ -10,7 +10,6 @@ import pytest
 from available import ENGINES, available
 from sloy.engines import ReferenceEngine
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.training.gradients import gradients
 from sloy.layers import (
     BatchNorm,
     Conv2D,
@@ -23,12 +22,13 @@ from sloy.layers import (
 from sloy.losses import CategoricalCrossentropy
 from sloy.network import Network
 from sloy.regularizers import L2
-from sloy.training.step import (
+from sloy.steps.graphs import (
     evaluation_graph,
     initial_variables,
     training_graph,
 )
-from steps import PLAIN, WEIGHTS, Arrays, X, Y, feeds_of, spec_of
+from sloy.training.gradients import gradients
+from step_tasks import PLAIN, WEIGHTS, Arrays, X, Y, feeds_of, spec_of
 from tolerances import CENTRAL_DIFFERENCE, SAME_FORMULA, assert_close
 
 RNG = np.random.default_rng(11)

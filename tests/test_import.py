@@ -66,5 +66,7 @@ def test_an_unknown_name():
 
 
 def test_gradients_is_the_function_whatever_was_imported_before():
-    code = "import sloy, sloy.training.gradients, sloy.training.fit; print(callable(sloy.gradients))"
+    code = (
+        "import sloy, sloy.training.gradients, sloy.training.fit; print(callable(sloy.gradients))"
+    )
     assert run(code).strip() == "True"

@@ -14,7 +14,7 @@ from sloy.errors import FileFormatError, InvalidArgument, ShapeError
 from sloy.exchange.container import read_container, write_container
 from sloy.layers import Activation, Dense, Flatten, Reshape
 from sloy.model import Model, default_batch
-from sloy.training.step import StepSpec
+from sloy.steps.graphs import StepSpec
 from training_tasks import blobs, cnn, engines, fit, mlp, stripes
 
 ENGINES = engines()

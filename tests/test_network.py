@@ -251,7 +251,7 @@ def test_memory_grows_with_the_batch_and_holds_what_must_live() -> None:
 def test_memory_of_a_given_step_has_its_optimiser() -> None:
     from sloy.losses import CategoricalCrossentropy
     from sloy.optimizers import Adam
-    from sloy.training.step import StepSpec, training_graph
+    from sloy.steps.graphs import StepSpec, training_graph
 
     spec = StepSpec(small(), CategoricalCrossentropy(), Adam(1e-3))
     summary = small().summary(8, step=training_graph(spec, 8))

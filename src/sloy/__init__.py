@@ -24,7 +24,6 @@ if TYPE_CHECKING:
         zoo,
     )
     from sloy.data import Dataset
-    from sloy.training.gradients import gradients
     from sloy.model import Model, load
     from sloy.network import Network
     from sloy.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from sloy.training.callbacks import Callback, CSVLog, EarlyStopping
     from sloy.training.checkpoint import Checkpoint
     from sloy.training.fit import fit
+    from sloy.training.gradients import gradients
     from sloy.training.history import History
     from sloy.training.memory import memory_estimate
     from sloy.training.progress import ProgressBar

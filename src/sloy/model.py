@@ -17,9 +17,9 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.spec import Shape
 from sloy.losses import Loss
 from sloy.network import Network
-from sloy.training.inputs import Data, as_dataset, columns, samples
-from sloy.training.runner import Runner, figures
-from sloy.training.step import StepSpec, evaluation_graph, inference_graph
+from sloy.steps.graphs import StepSpec, evaluation_graph, inference_graph
+from sloy.steps.inputs import Data, as_dataset, columns, samples
+from sloy.steps.runner import Runner, figures
 
 BATCH = 256  # samples at a time, fewer where one is large
 BATCH_BYTES = 64 << 20  # of the largest activation of a batch

@@ -19,7 +19,7 @@ from sloy.losses import CustomLoss, Loss
 from sloy.metrics import Accuracy, BinaryAccuracy, MeanAbsoluteError, Metric, RSquared, TopK
 from sloy.network import Network
 from sloy.preprocessing import Preprocessing
-from sloy.training.step import StepSpec, evaluation_graph, inference_graph
+from sloy.steps.graphs import StepSpec, evaluation_graph, inference_graph
 
 if TYPE_CHECKING:
     from sloy.model import Model

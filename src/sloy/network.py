@@ -167,7 +167,7 @@ class Network:
             For which memory is counted.
         dtype : "float32" or "float64"
         step : Graph, optional
-            The training step (`sloy.training.step.training_graph`) of this batch size, whose memory is predicted; by
+            The training step (`sloy.steps.graphs.training_graph`) of this batch size, whose memory is predicted; by
             default a step of plain gradient descent, which keeps no optimiser slots.
         """
         size = integer("Network.summary", "batch_size", batch_size)

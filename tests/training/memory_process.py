@@ -8,8 +8,8 @@ import numpy as np
 
 import sloy
 from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
+from sloy.steps.graphs import StepSpec
 from sloy.training.memory import memory_estimate
-from sloy.training.step import StepSpec
 from training_tasks import blobs, fit, mlp
 
 

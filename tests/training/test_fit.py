@@ -10,6 +10,7 @@ from sloy import losses, ops, schedules
 from sloy.errors import InvalidArgument, NotAvailable, ShapeError
 from sloy.graph.threefry import make_key, permutation
 from sloy.layers import Dense, Tanh
+from sloy.steps import inputs
 from training_tasks import Spy, blobs, cnn, engines, fit, mlp, stripes
 
 ENGINES = engines()
@@ -125,7 +126,7 @@ def test_weights_of_classes_are_weights_of_samples():
 
 def test_balanced_classes():
     y = np.array([0] * 6 + [2] * 3)
-    found = sloy.training.inputs.weights(sloy.Dataset(np.zeros((9, 1)), y), None, "balanced")
+    found = inputs.weights(sloy.Dataset(np.zeros((9, 1)), y), None, "balanced")
     np.testing.assert_allclose(found, [0.75] * 6 + [1.5] * 3)
 
 
@@ -157,11 +158,11 @@ def test_reduce_on_plateau_watches_the_validation():
 
 def test_the_split_is_stratified_and_a_function_of_the_seed():
     data = sloy.Dataset(np.arange(100.0)[:, None], np.repeat([0, 1], [80, 20]))
-    rows, held_out = sloy.training.inputs.split(data, 0.25, seed=1)
+    rows, held_out = inputs.split(data, 0.25, seed=1)
     assert np.bincount(held_out.y).tolist() == [20, 5]
     assert sorted([*rows, *held_out.x[:, 0].astype(int)]) == list(range(100))
-    again, _ = sloy.training.inputs.split(data, 0.25, seed=1)
-    other, _ = sloy.training.inputs.split(data, 0.25, seed=2)
+    again, _ = inputs.split(data, 0.25, seed=1)
+    other, _ = inputs.split(data, 0.25, seed=2)
     assert (rows == again).all()
     assert (rows != other).any()
 

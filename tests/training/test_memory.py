@@ -10,8 +10,8 @@ import pytest
 
 import sloy
 from sloy import losses
+from sloy.steps.graphs import StepSpec
 from sloy.training.memory import memory_estimate
-from sloy.training.step import StepSpec
 from training_tasks import cnn, engines, environment, mlp
 
 NATIVE = [engine for engine in engines() if engine != "reference"]

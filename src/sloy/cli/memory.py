@@ -20,7 +20,7 @@ def predicted(plan: Plan, data: Dataset, network: Network) -> int:
     """
     from sloy.losses import CategoricalCrossentropy
     from sloy.metrics import Accuracy
-    from sloy.training.step import StepSpec, training_graph
+    from sloy.steps.graphs import StepSpec, training_graph
 
     spec = StepSpec(
         network,

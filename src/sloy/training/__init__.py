@@ -1,1 +1,1 @@
-"""Training: the step graphs, the one loop, history, callbacks, checkpoints."""
+"""Training: the one loop, history, callbacks, checkpoints."""

@@ -10,7 +10,7 @@ from sloy import ops
 from sloy.engines.base import Engine, Variables
 from sloy.graph import Graph, backprop
 from sloy.preprocessing import Preprocessing
-from sloy.training.step import KEY, StepSpec, trained
+from sloy.steps.graphs import KEY, StepSpec, trained
 
 
 def first_not_finite(

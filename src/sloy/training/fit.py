@@ -24,10 +24,8 @@ from sloy.network import Network
 from sloy.optimizers import Adam, Optimizer
 from sloy.optimizers import optimizer as find_optimizer
 from sloy.preprocessing import Choice, choose
-from sloy.training.callbacks import Callback
-from sloy.training.checkpoint import Checkpoint, Snapshot, fingerprint
-from sloy.training.history import History
-from sloy.training.inputs import (
+from sloy.steps.graphs import StepSpec, initial_variables, training_graph
+from sloy.steps.inputs import (
     ClassWeight,
     Columns,
     Data,
@@ -37,9 +35,11 @@ from sloy.training.inputs import (
     split,
     weights,
 )
+from sloy.training.callbacks import Callback
+from sloy.training.checkpoint import Checkpoint, Snapshot, fingerprint
+from sloy.training.history import History
 from sloy.training.loop import Plan, Run
 from sloy.training.progress import ProgressBar
-from sloy.training.step import StepSpec, initial_variables, training_graph
 
 LossChoice = str | losses.Loss | Callable[[Tensor, Tensor], Tensor] | None
 Precision = Literal["auto", "float32", "float64", "mixed"]

@@ -12,7 +12,7 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Tensor
 from sloy.network import Network
-from sloy.training.step import StepSpec, gradient_graph, initial_variables
+from sloy.steps.graphs import StepSpec, gradient_graph, initial_variables
 
 __all__ = ["gradients"]
 

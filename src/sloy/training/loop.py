@@ -14,14 +14,14 @@ from sloy.engines.base import BatchRun, Engine, Executable
 from sloy.errors import NonFiniteError
 from sloy.graph.threefry import make_key, permutation
 from sloy.schedules import Schedule, WarmUp
+from sloy.steps.graphs import StepSpec, evaluation_graph, training_graph
+from sloy.steps.inputs import Columns
+from sloy.steps.runner import Runner, figures
 from sloy.training.callbacks import Callback, Progress
 from sloy.training.checkpoint import Checkpoint, Snapshot, Store
 from sloy.training.diagnosis import first_not_finite, sentence
 from sloy.training.history import History, Row
-from sloy.training.inputs import Columns
 from sloy.training.interrupt import Deferred
-from sloy.training.runner import Runner, figures
-from sloy.training.step import StepSpec, evaluation_graph, training_graph
 
 if TYPE_CHECKING:
     from sloy.model import Model

@@ -10,8 +10,8 @@ from sloy.graph import optimize
 from sloy.graph.plan import plan
 from sloy.graph.spec import Spec
 from sloy.optimizers import Adam
+from sloy.steps.graphs import StepSpec, evaluation_graph, trained, training_graph
 from sloy.training.loop import GUARD
-from sloy.training.step import StepSpec, evaluation_graph, trained, training_graph
 
 
 @dataclass(frozen=True)

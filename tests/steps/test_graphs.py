@@ -26,8 +26,7 @@ from sloy.network import Network
 from sloy.optimizers import SGD, Adam, Optimizer
 from sloy.preprocessing import Preprocessing
 from sloy.regularizers import L2, MaxNorm
-from sloy.training.gradients import gradients
-from sloy.training.step import (
+from sloy.steps.graphs import (
     KEY,
     StepSpec,
     evaluation_graph,
@@ -35,7 +34,8 @@ from sloy.training.step import (
     initial_variables,
     training_graph,
 )
-from steps import PLAIN, WEIGHTS, Arrays, X, Y, spec_of, step
+from sloy.training.gradients import gradients
+from step_tasks import PLAIN, WEIGHTS, Arrays, X, Y, spec_of, step
 from tolerances import SAME_FORMULA, assert_close
 
 RNG = np.random.default_rng(12)

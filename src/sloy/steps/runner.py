@@ -9,7 +9,7 @@ import numpy as np
 from sloy.engines.base import Engine, Executable, Poll, Variables
 from sloy.graph import Graph
 from sloy.metrics import Metric
-from sloy.training.inputs import Columns
+from sloy.steps.inputs import Columns
 
 
 class Runner:

@@ -13,7 +13,7 @@ from sloy.losses import CategoricalCrossentropy
 from sloy.metrics import Accuracy
 from sloy.network import Network
 from sloy.optimizers import SGD
-from sloy.training.step import StepSpec, training_graph
+from sloy.steps.graphs import StepSpec, training_graph
 
 RNG = np.random.default_rng(11)
 X = RNG.normal(size=(6, 4))
