@@ -171,6 +171,34 @@ def test_a_poll_that_raises_nothing_changes_nothing(any_engine: Engine) -> None:
     assert_same(*runs)
 
 
+@pytest.mark.parametrize("call", [1, 2, 5, 9])
+def test_a_long_step_is_interrupted_between_its_operations(
+    any_engine: Engine, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """Asked all the time, within the only step too: it ends there, and nothing is written."""
+    for module in {"sloy.engines.base", type(any_engine).__module__}:
+        monkeypatch.setattr(f"{module}.POLL_SECONDS", 0.0, raising=False)
+    x, w = ops.input("x", (1, 7)), ops.variable("w", (7, 7))
+    y = x
+    for _ in range(20):
+        y = y @ w
+    loss = ops.reduce_sum(y)
+    variables = {"w": np.eye(7, dtype=np.float32)}
+    executable = any_engine.compile(Graph.of({"loss": loss}, {"w": w + loss}), variables)
+    asked: list[int] = []
+
+    def poll(steps: int, outputs: Mapping[str, np.ndarray]) -> None:
+        asked.append(steps)
+        if len(asked) == call:
+            raise KeyboardInterrupt
+
+    columns = {"x": np.ones((1, 7), np.float32)}
+    done = any_engine.run_batches({1: executable}, columns, np.zeros(1, int), 1, {}, poll)
+    assert (done.status, done.steps, type(done.error)) == ("interrupted", 0, KeyboardInterrupt)
+    assert asked == [0] * call
+    assert variables["w"].tolist() == np.eye(7).tolist()
+
+
 # --- refusals ------------------------------------------------------------------------------------
 
 WRONG_BATCHES: dict[str, tuple[dict[str, Any], str]] = {

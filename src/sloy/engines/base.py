@@ -74,6 +74,16 @@ class Executable(ABC):
             holds all outputs.
         """
 
+    def run_polled(
+        self, inputs: Mapping[str, np.ndarray], poll: Callable[[], None]
+    ) -> dict[str, np.ndarray]:
+        """`run`, calling `poll` between operations until the first variable is written.
+
+        What `poll` raises ends the run, no variable changed. Here, for engines that cannot be asked within a run, it
+        is never called.
+        """
+        return self.run(inputs)
+
     @property
     def memory(self) -> int:
         """Bytes that the executable holds beside its variables (0 where the engine does not plan memory)."""
@@ -119,26 +129,41 @@ class Engine(ABC):
         step_inputs : mapping
             Input name → array whose first axis is the step: inputs that are no column.
         poll : callable, optional
-            Called about every 0.05 s between steps; what it raises ends the run.
+            Called about every 0.05 s; what it raises ends the run, a step that has begun leaving no trace.
         """
         check_batches(executables, columns, order, batch_size, step_inputs)
         record = _Record()
         started = polled = time.perf_counter()
-        for step, first in enumerate(range(0, len(order), batch_size)):
-            rows = order[first : first + batch_size]
-            inputs = {name: column[rows] for name, column in columns.items()}
-            inputs |= {name: np.asarray(values[step]) for name, values in step_inputs.items()}
-            if poll is not None and time.perf_counter() - polled >= POLL_SECONDS:
-                polled = time.perf_counter()
-                try:
-                    poll(step, record.scalars())
-                except BaseException as error:
-                    return record.end("interrupted", started, error)
+
+        def ask() -> None:
+            nonlocal polled
+            if poll is None or time.perf_counter() - polled < POLL_SECONDS:
+                return
             try:
-                record.add(executables[len(rows)].run(inputs))
-            except NonFiniteError:
-                return record.end("not finite", started)
+                poll(record.steps, record.scalars())
+            except BaseException as error:
+                raise _PollRaised(error) from None
+            polled = time.perf_counter()
+
+        try:
+            for step, first in enumerate(range(0, len(order), batch_size)):
+                ask()
+                rows = order[first : first + batch_size]
+                inputs = {name: column[rows] for name, column in columns.items()}
+                inputs |= {name: np.asarray(values[step]) for name, values in step_inputs.items()}
+                record.add(executables[len(rows)].run_polled(inputs, ask))
+        except _PollRaised as ended:
+            return record.end("interrupted", started, ended.error)
+        except NonFiniteError:
+            return record.end("not finite", started)
         return record.end("done", started)
+
+
+class _PollRaised(Exception):
+    """Carries what `poll` raised out of a step, told apart from what the step itself raises."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
 
 
 class _Record:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import repeat
+from operator import setitem
 
 import numpy as np
 
@@ -30,6 +33,12 @@ class ReferenceExecutable(Executable):
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `Executable.run`."""
+        return self.run_polled(inputs, lambda: None)
+
+    def run_polled(
+        self, inputs: Mapping[str, np.ndarray], poll: Callable[[], None]
+    ) -> dict[str, np.ndarray]:
+        """See `Executable.run_polled`."""
         inputs = {name: np.asarray(value) for name, value in inputs.items()}
         check_inputs(self.graph, inputs)
         values: list[np.ndarray | None] = []
@@ -42,6 +51,7 @@ class ReferenceExecutable(Executable):
                 elif node.op == "variable":
                     values.append(self._variables[node.attributes["name"]])
                 else:
+                    poll()
                     operands = [value for i in node.inputs if (value := values[i]) is not None]
                     values.append(REGISTRY[node.op].reference(operands, node.attributes))
                 for i in self._free_after[number]:
@@ -50,8 +60,8 @@ class ReferenceExecutable(Executable):
         if not all(np.isfinite(outputs[name]).all() for name in self.guard):
             raise NonFiniteError(f"{' or '.join(self.guard)} is not finite.", outputs)
         updates = {name: _copy(values[i]) for name, i in self.graph.updates.items()}
-        for name, value in updates.items():
-            self._variables[name][...] = value
+        poll()
+        _write([self._variables[name] for name in updates], list(updates.values()))
         return outputs
 
 
@@ -75,6 +85,11 @@ class ReferenceEngine(Engine):
 def _copy(value: np.ndarray | None) -> np.ndarray:
     assert value is not None  # outputs and updates are never freed
     return np.array(value)
+
+
+def _write(arrays: list[np.ndarray], values: list[np.ndarray]) -> None:
+    """Copy values into arrays, all or none: one call into C, within which no signal handler can raise."""
+    deque(map(setitem, arrays, repeat(...), values), maxlen=0)  # type: ignore[arg-type]
 
 
 def _last_uses(graph: Graph) -> list[list[int]]:
