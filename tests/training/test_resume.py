@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +12,7 @@ from sloy import schedules
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.exchange.container import read_container
 from sloy.training.checkpoint import Store
-from training_tasks import Spy, blobs, engines, environment, fit, mlp, run_bytes
+from training_tasks import Spy, blobs, engines, fit, mlp, run_bytes, train_process
 
 ENGINES = engines()
 TIMES = ("seconds", "samples_per_second")
@@ -105,36 +101,29 @@ def test_saving_within_an_epoch_changes_nothing(tmp_path, engine):
     assert train(2, often, engine=engine) == train(2, engine=engine)
 
 
+# (steps of the process that is killed, seconds from there to SIGKILL)
+KILLS = [(1, 0.0), (3, 0.0), (9, 0.003), (16, 0.0), (12, 0.0007), (14, 0.011)]
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_killed_at_any_moment(tmp_path, engine):
-    """SIGKILL at random moments, again and again, until the run is through."""
-    script = Path(__file__).with_name("train_process.py")
+    """SIGKILL between steps, in a step, while a checkpoint is written: again and again, then to the end."""
 
-    def start(name, *rest, delay="0.1"):
-        paths = [str(tmp_path / f"{name}.sloy"), str(tmp_path / f"{name}.npz")]
-        command = [sys.executable, str(script), engine, *paths, "8", delay, *rest]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+    def run(name, *ending):
+        paths = (tmp_path / f"{name}.sloy", tmp_path / f"{name}.npz")
+        return train_process(engine, *paths, *ending).returncode
 
-    with start("whole", delay="0") as process:
-        process.communicate(timeout=60)
-        assert process.returncode == 0
-    delays = np.random.default_rng(8).uniform(0.0, 0.4, 5)
-    kills = 0
-    for delay in delays:
-        with start("killed", "resume") as process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(delay)
-            process.kill()
-            process.wait(timeout=60)
-            kills += process.returncode == -signal.SIGKILL
-    assert kills >= 3
-    assert Store(tmp_path / "killed.sloy").load() is not None
-    with start("killed", "resume", delay="0") as process:
-        process.communicate(timeout=60)
-        assert process.returncode == 0
+    assert run("whole") == 0
+    places = []
+    for call, delay in KILLS:
+        assert run("killed", signal.SIGKILL, call, delay) == -signal.SIGKILL
+        snapshot = Store(tmp_path / "killed.sloy").load()
+        places.append((snapshot.epoch, snapshot.step) if snapshot else (0, 0))
+        assert not (tmp_path / "killed.npz").exists()
+    assert places[:2] == [(0, 0), (0, 2)]  # the step that was not saved yet is lost, no more
+    assert places == sorted(places)
+    assert run("killed") == 0
     whole, killed = (dict(np.load(tmp_path / f"{name}.npz")) for name in ("whole", "killed"))
-    assert whole.keys() == killed.keys()
     assert {n: v.tobytes() for n, v in whole.items()} == {n: v.tobytes() for n, v in killed.items()}
 
 
