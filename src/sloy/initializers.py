@@ -238,7 +238,7 @@ class FanInUniform(Initializer):
 
 @dataclass(frozen=True)
 class Orthogonal(Initializer):
-    """gain · Q, with Q of orthonormal columns or rows when the weight is seen as a matrix (…, O).
+    """w = gain · Q, with Q of orthonormal columns or rows when the weight is seen as a matrix (…, O).
 
     Q is the orthogonal factor of a normal matrix, the signs taken so that R has a positive diagonal, which makes Q
     uniform among orthogonal matrices. LAPACK computes it: equal seeds agree to rounding between machines, not to the

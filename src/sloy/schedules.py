@@ -70,7 +70,7 @@ class Schedule(ABC):
 
 @dataclass(frozen=True)
 class Constant(Schedule):
-    """The same rate at every step."""
+    """η_t = η: the same rate at every step."""
 
     learning_rate: float
 
@@ -163,6 +163,9 @@ class Cosine(Schedule):
 class OneCycle(Schedule):
     """Up from η/d to η along half a cosine, then down to η/(d D) along another, over the whole run.
 
+    With c(a, b, p) = b + ½ (a - b) (1 + cos π p) and the top at step m = w T - 1 of T: η_t = c(η/d, η, t / m) up to
+    it, then c(η, η/(d D), (t - m) / (T - 1 - m)).
+
     Parameters
     ----------
     maximum : float
@@ -207,7 +210,7 @@ class OneCycle(Schedule):
 
 @dataclass(frozen=True)
 class WarmUp(Schedule):
-    """Another schedule's rate, times s + (1 - s) min(t / steps, 1): it rises during the first steps.
+    """η_t = inner_t · (s + (1 - s) min(t / steps, 1)): another schedule's rate, rising during the first steps.
 
     Parameters
     ----------
@@ -245,7 +248,7 @@ class WarmUp(Schedule):
 
 @dataclass(frozen=True)
 class ReduceOnPlateau(Schedule):
-    """The rate times a factor whenever a figure has not improved for more than `patience` epochs.
+    """η ← max(f η, η_min) whenever a figure has not improved for more than `patience` epochs.
 
     An epoch improves if its figure is below (1 - threshold) times the best so far ("min"), or above
     (1 + threshold) times it ("max"). After a change, `cooldown` epochs are not counted. The rate is found anew from
@@ -256,7 +259,7 @@ class ReduceOnPlateau(Schedule):
     initial : float
         The rate of the first epochs.
     factor : float
-        In (0, 1).
+        f in (0, 1).
     patience : int
         Number of epochs without improvement that are borne.
     threshold : float
@@ -264,7 +267,7 @@ class ReduceOnPlateau(Schedule):
     cooldown : int
         Number of epochs after a change during which bad ones do not count.
     minimum : float
-        The rate never falls below.
+        η_min: the rate never falls below it.
     monitor : str
         The figure: a column of the history such as ``loss``, taken of the validation data (``val_loss``) where there
         are any.

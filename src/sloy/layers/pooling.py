@@ -61,7 +61,9 @@ class MaxPool2D(_Pool2D):
 @register
 @dataclass(frozen=True, repr=False)
 class AveragePool2D(_Pool2D):
-    """The mean of each window of (N, H, W, C), giving (N, OH, OW, C).
+    """The mean of each window: y(i, j, c) = (1/n) Σ_k Σ_l x(i·s + k, j·s + l, c), 0 ≤ k, l < window, n elements.
+
+    Input (N, H, W, C), output (N, OH, OW, C) as for `MaxPool2D`. Each element of a window gets 1/n of the gradient.
 
     Parameters
     ----------
@@ -74,7 +76,8 @@ class AveragePool2D(_Pool2D):
 
     References
     ----------
-    .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, 1998 ("sub-sampling").
+    .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition",
+       Proceedings of the IEEE 86 (1998) 2278-2324 ("sub-sampling").
 
     Examples
     --------
@@ -103,7 +106,7 @@ class AveragePool2D(_Pool2D):
 @register
 @dataclass(frozen=True, repr=False)
 class GlobalAveragePool2D(Layer):
-    """The mean of each channel over the whole image: (N, H, W, C) gives (N, C).
+    """The mean of each channel over the whole image: y(c) = Σ_i Σ_j x(i, j, c) / (H W); (N, H, W, C) gives (N, C).
 
     References
     ----------

@@ -35,7 +35,7 @@ class ReLU(Layer):
 @register
 @dataclass(frozen=True, repr=False)
 class LeakyReLU(Layer):
-    """x where x > 0, else negative_slope · x; the gradient at 0 is the slope.
+    """y = x where x > 0, else negative_slope · x; the gradient at 0 is the slope.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class LeakyReLU(Layer):
 @register
 @dataclass(frozen=True, repr=False)
 class ELU(Layer):
-    """x where x > 0, else alpha (e^x - 1); the gradient at 0 is alpha.
+    """y = x where x > 0, else alpha (e^x - 1); the gradient at 0 is alpha.
 
     Parameters
     ----------

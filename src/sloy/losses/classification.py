@@ -39,6 +39,10 @@ class BinaryCrossentropy(Loss):
     -----
     Targets are 0 and 1 (integers, booleans or floats) or probabilities between, of shape (N, M), or (N,) for a
     single output. The network ends in its last linear layer, without a sigmoid.
+
+    References
+    ----------
+    .. [1] D. R. Cox, "The regression analysis of binary sequences", J. R. Stat. Soc. B 20 (1958) 215-242.
     """
 
     label_smoothing: float = 0.0

@@ -17,7 +17,7 @@ from sloy.losses.classification import number_of_classes
 
 @dataclass(frozen=True)
 class CustomLoss(Loss):
-    """A loss given by a function of symbolic tensors.
+    """L = f(output, target), f being a function of symbolic tensors.
 
     Parameters
     ----------

@@ -61,7 +61,12 @@ class SquaredError(_Regression):
 
 @dataclass(frozen=True)
 class AbsoluteError(_Regression):
-    """Absolute error, L = (1/M) Σ_m |a_m - y_m|; gradient sign(a_m - y_m) / M, 0 at 0."""
+    """Absolute error, L = (1/M) Σ_m |a_m - y_m|; gradient sign(a_m - y_m) / M, 0 at 0.
+
+    References
+    ----------
+    .. [1] P. S. Laplace, "Sur quelques points du système du monde", Mémoires de l'Académie royale des sciences, 1789.
+    """
 
     def of_error(self, error: Tensor) -> Tensor:
         """|e|."""
