@@ -1,6 +1,8 @@
 #include "core/batches.h"
 
+#include <array>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 
 #include "core/parallel.h"
@@ -35,6 +37,25 @@ void feed(const Epoch& epoch, const BatchProgram& batch, std::int64_t step, std:
   }
 }
 
+// Fills each thread's cache of small free blocks (glibc keeps 7 of each size). oneDNN's matrix product takes
+// some MB from posix_memalign in each call and gives it back; glibc cuts off what aligning leaves over, up to
+// 160 bytes on either side, and puts it into that cache while it has room. There it counts as in use, so the
+// memory given back does not join its neighbours, the next call of the same size does not fit, and the heap
+// grows by a whole buffer per call until the cache is full: by 50 MB for a dense layer of 784 × 2048 and
+// batches of 256, by 0.1 MB with this.
+void keep_heap_whole(int threads) {
+  constexpr std::size_t smallest = 24, step = 16, sizes = 12, kept = 7;
+#pragma omp parallel num_threads(threads)
+  {
+    std::array<void*, sizes * kept> blocks{};
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      blocks[i] = std::malloc(smallest + step * (i / kept));
+      if (blocks[i] != nullptr) *static_cast<volatile char*>(blocks[i]) = 0;  // or the pair is optimised away
+    }
+    for (void* block : blocks) std::free(block);
+  }
+}
+
 }  // namespace
 
 EpochResult run_epoch(const Epoch& epoch, double poll_seconds,
@@ -52,6 +73,7 @@ EpochResult run_epoch(const Epoch& epoch, double poll_seconds,
   };
   const TeamSize team(epoch.full.program != nullptr ? epoch.full.program->threads()
                                                     : epoch.last.program->threads());
+  keep_heap_whole(omp_get_max_threads());
   for (std::int64_t first = 0; first < epoch.samples; first += epoch.batch_size) {
     const std::int64_t rows = std::min(epoch.batch_size, epoch.samples - first);
     const bool full = rows == epoch.batch_size;
