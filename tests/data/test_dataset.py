@@ -162,6 +162,14 @@ def test_split_of_targets_is_plain() -> None:
         data.split(0.2, stratify=True)
 
 
+@pytest.mark.parametrize("sample", [0, 1023, 1024, 2499])
+def test_every_block_of_samples_is_looked_at(sample: int) -> None:
+    x = np.zeros((2500, 1024), np.float32)
+    x[sample, 5] = np.inf
+    with pytest.raises(InvalidArgument, match=f"`x` .* in sample {sample}\\."):
+        Dataset(x, np.zeros(2500, int))
+
+
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan")])
 def test_split_refuses_fractions(fraction: float) -> None:
     with pytest.raises(InvalidArgument, match="`fraction`"):

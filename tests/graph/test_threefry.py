@@ -133,6 +133,17 @@ def test_normal_numbers(key: np.ndarray) -> None:
     assert np.allclose(inside, [0.682689, 0.954500, 0.997300], atol=5e-3)
 
 
+def test_element_by_element_of_the_index() -> None:
+    """Numbers are drawn in blocks of 65536; each is still a function of its own index."""
+    shape, rows = (3, 50_000), [0, 65_535, 65_536, 65_537, 131_071, 131_072, 149_999]
+    u, z = threefry.uniform(KEYS[0], shape).ravel(), threefry.normal(KEYS[0], shape).ravel()
+    for i in rows:
+        x0, x1 = by_integers(tuple(KEYS[0].tolist()), (0, i))
+        assert u[i] == ((x0 << 32 | x1) >> 11) / 2**53
+        radius = (-2 * np.log((x0 + 0.5) / 2**32)) ** 0.5
+        assert z[i] == pytest.approx(radius * np.cos(2 * np.pi * x1 / 2**32), rel=1e-12)
+
+
 def test_every_bit_is_fair() -> None:
     x0, x1 = threefry.words(KEYS[0], COUNT)
     for word in (x0, x1, x0 ^ x1):

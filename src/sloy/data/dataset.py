@@ -14,6 +14,8 @@ from sloy.graph.threefry import make_key, permutation
 SAMPLE_DTYPES = ("uint8", "float32", "float64")
 TARGET_DTYPES = ("float32", "float64")
 
+_BLOCK = 1 << 20  # numbers looked at together
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -188,12 +190,15 @@ def _labels_or_targets(values: Any) -> np.ndarray:
 
 
 def _check_finite(argument: str, values: np.ndarray) -> None:
-    finite = np.isfinite(values)
-    if not finite.all():
-        sample = int(np.argwhere(~finite)[0][0])
-        raise InvalidArgument(
-            f"Dataset: `{argument}` holds a value that is NaN or infinite, first in sample {sample}."
-        )
+    """Raise at the first number that is not finite; looked for in blocks, which take little memory."""
+    step = max(1, _BLOCK // max(1, values[:1].size))
+    for first in range(0, len(values), step):
+        finite = np.isfinite(values[first : first + step])
+        if not finite.all():
+            sample = first + int(np.argwhere(~finite)[0][0])
+            raise InvalidArgument(
+                f"Dataset: `{argument}` holds a value that is NaN or infinite, first in sample {sample}."
+            )
 
 
 def _check_labels(y: np.ndarray, class_names: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from zlib import crc32
 
@@ -22,6 +23,7 @@ Key = np.ndarray  # uint32 of shape (2,)
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = np.uint32(0x1BD11BDA)
+_BLOCK = 1 << 16  # numbers drawn together: what they are drawn from stays in the cache
 
 
 def threefry2x32(key: Key, high: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -87,25 +89,42 @@ def fold_in(key: Key, number: int) -> Key:
     return np.concatenate([x0, x1])
 
 
-def words(key: Key, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two random 32-bit words for each index 0 … count - 1."""
-    index = np.arange(count, dtype=np.uint64)
+def words(key: Key, count: int, first: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Two random 32-bit words for each index `first` … `first` + count - 1."""
+    index = np.arange(first, first + count, dtype=np.uint64)
     high = (index >> np.uint64(32)).astype(np.uint32)
     return threefry2x32(key, high, index.astype(np.uint32))
 
 
 def uniform(key: Key, shape: Shape) -> np.ndarray:
     """float64 numbers uniform in [0, 1), on a grid of 2^-53."""
-    x0, x1 = words(key, prod(shape))
-    bits = (x0.astype(np.uint64) << np.uint64(32)) | x1.astype(np.uint64)
-    return ((bits >> np.uint64(11)) * 2.0**-53).reshape(shape)
+
+    def numbers(x0: np.ndarray, x1: np.ndarray) -> np.ndarray:
+        bits = (x0.astype(np.uint64) << np.uint64(32)) | x1.astype(np.uint64)
+        return (bits >> np.uint64(11)) * 2.0**-53
+
+    return _drawn(key, shape, numbers)
 
 
 def normal(key: Key, shape: Shape) -> np.ndarray:
     """float64 numbers of the standard normal law, by the Box-Muller transform of the two words of each index."""
-    x0, x1 = words(key, prod(shape))
-    radius = np.sqrt(-2.0 * np.log((x0 + 0.5) * 2.0**-32))
-    return (radius * np.cos((2.0 * np.pi * 2.0**-32) * x1)).reshape(shape)
+
+    def numbers(x0: np.ndarray, x1: np.ndarray) -> np.ndarray:
+        radius = np.sqrt(-2.0 * np.log((x0 + 0.5) * 2.0**-32))
+        return np.asarray(radius * np.cos((2.0 * np.pi * 2.0**-32) * x1))
+
+    return _drawn(key, shape, numbers)
+
+
+def _drawn(
+    key: Key, shape: Shape, numbers: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """What `numbers` makes of the words of each index, in blocks, which take little memory."""
+    result = np.empty(prod(shape))
+    for first in range(0, len(result), _BLOCK):
+        part = result[first : first + _BLOCK]
+        part[...] = numbers(*words(key, len(part), first))
+    return result.reshape(shape)
 
 
 def permutation(count: int, key: Key) -> np.ndarray:
