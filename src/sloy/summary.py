@@ -233,7 +233,10 @@ def _output_bytes(y: Tensor) -> int:
 
 
 def _descent(network: Network, x: Tensor) -> Graph:
-    """A step of plain gradient descent on the sum of the outputs: about what any training step computes."""
+    """A step of plain gradient descent on the sum of the outputs: about what any training step computes.
+
+    Its gradient's norm is among the outputs, as in training: all gradients are known before the first weight changes.
+    """
     built = network.build(
         x,
         training=True,
@@ -243,13 +246,17 @@ def _descent(network: Network, x: Tensor) -> Graph:
     loss = ops.reduce_sum(built.output)
     tensors = [parameter.tensor for parameter in built.parameters.values()]
     updates = dict(built.updates)
+    norm = ops.constant(0.0, x.dtype)
     for name, w, g in zip(built.parameters, tensors, backprop(loss, tensors), strict=True):
         updates[name] = w - 0.01 * g
-    return Graph.of({"loss": loss}, updates)
+        norm = norm + ops.reduce_sum(ops.square(g))
+    return Graph.of({"loss": loss, "gradient_norm": ops.sqrt(norm)}, updates)
 
 
 def _arena(graph: Graph) -> int:
-    return plan(optimize(graph)).arena_bytes
+    """As training plans it: loss and gradient are checked before any variable is written."""
+    guard = [name for name in ("loss", "gradient_norm") if name in graph.outputs]
+    return plan(optimize(graph), guard).arena_bytes
 
 
 # --- text -----------------------------------------------------------------------------------------

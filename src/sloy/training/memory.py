@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -13,10 +13,12 @@ from sloy.optimizers import Adam
 from sloy.steps.graphs import StepSpec, evaluation_graph, trained, training_graph
 from sloy.training.loop import GUARD
 
+SAMPLE_BYTES = 48  # for each training sample, whatever it holds: see `memory_estimate`
+
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes of a training run, by what they are for.
+    """Bytes of a training run, by what they are for; see `memory_estimate`.
 
     Attributes
     ----------
@@ -29,28 +31,35 @@ class MemoryEstimate:
         the validation where there is one.
     data : int
         Samples, targets, sample weights and the order of an epoch.
+    drawing : int
+        What drawing the initial parameters takes beyond slots and activations, which come after it.
     """
 
     parameters: int
     slots: int
     activations: int
     data: int
+    drawing: int = 0
 
     @property
     def total(self) -> int:
         """The sum."""
-        return self.parameters + self.slots + self.activations + self.data
+        return self.parameters + self.slots + self.activations + self.data + self.drawing
 
     def __str__(self) -> str:
-        parts = ("parameters", "slots", "activations", "data")
-        shown = ", ".join(f"{name} {_mib(getattr(self, name))}" for name in parts)
+        shown = ", ".join(f"{f.name} {_mib(getattr(self, f.name))}" for f in fields(self))
         return f"{_mib(self.total)} ({shown})"
 
 
 def memory_estimate(
-    spec: StepSpec, batch_size: int, samples: int, *, validation_samples: int = 0
+    spec: StepSpec,
+    batch_size: int,
+    samples: int,
+    *,
+    validation_samples: int = 0,
+    split: bool = False,
 ) -> MemoryEstimate:
-    """The memory of a training run, the interpreter and libraries not counted.
+    """The memory that a training run takes at its peak, the interpreter and libraries not counted.
 
     Parameters
     ----------
@@ -58,13 +67,32 @@ def memory_estimate(
         Network, loss, optimiser and dtypes; without an optimiser, `Adam`.
     batch_size : int
     samples : int
-        Training samples.
+        Samples to train on.
     validation_samples : int
+        Samples to validate on.
+    split : bool
+        Whether those are a fraction taken out of the data: both parts are copies then, and the data
+        that were given stay beside them.
 
     Notes
     -----
-    Activations are those of the native engine's plan, which reuses each buffer when its last reader
-    is done. The reference engine frees arrays as early, but fuses nothing and takes more.
+    With n the trained and s the untrained numbers of the network, i the bytes of a number, k the
+    slots of the optimiser (`Adam` 2, plain `SGD` 0):
+
+    * parameters = i (n + s), slots = i k n.
+    * activations: the sum of the arenas of all graphs that are compiled and stay, each the peak of
+      the values alive at once (`sloy.graph.plan`): the step for whole batches, for the last partial
+      one, and the evaluation of whole and partial validation batches.
+    * data = (samples + validation samples) · (bytes of x and y), once more where they are split;
+      and of each training sample its weight (i) and 48 bytes: its row (8), its weight in float64
+      (8), and what drawing the order of an epoch takes (32). x counts in the dtype that the step
+      takes: given in another, it is there twice, which is not counted.
+    * drawing = max(0, 16 m - i m - slots - activations) for the largest parameter of m numbers:
+      they are drawn in float64, with one more array of them while they are scaled.
+
+    The native engine takes these arenas, and up to about 3 MB for each thread inside oneDNN's matrix
+    products, which are not counted. The reference engine frees arrays as early, but fuses nothing and
+    takes more.
     """
     spec = spec if spec.optimizer else replace(spec, optimizer=Adam())
     assert spec.optimizer is not None
@@ -73,19 +101,25 @@ def memory_estimate(
     sizes = {name: p.tensor.spec.size for name, p in network.parameters.items()}
     states = sum(state.tensor.spec.size for state in network.states.values())
     names = trained(spec, network.parameters)
-    slots = sum(sizes[name] for name in names for _ in spec.optimizer.slots())
+    slots = item * sum(sizes[name] for name in names for _ in spec.optimizer.slots())
     batch = min(batch_size, samples)
     arenas = sum(_arena(spec, size) for size in {batch, samples % batch} - {0})
     if validation_samples:
         arenas += _evaluation(spec, batch, validation_samples)
     sample = Spec(network.input_shape, spec.data_dtype).nbytes
-    sample += Spec(spec.target_shape, spec.target_dtype).nbytes + item
-    order = 8 * samples
+    sample += Spec(spec.target_shape, spec.target_dtype).nbytes
+    copies = 2 if split and validation_samples else 1
+    largest = max(sizes.values(), default=0)
     return MemoryEstimate(
         parameters=(sum(sizes.values()) + states) * item,
-        slots=slots * item,
+        slots=slots,
         activations=arenas,
-        data=(samples + validation_samples) * sample + order,
+        data=(
+            copies * (samples + validation_samples) * sample
+            + samples * (item + SAMPLE_BYTES)
+            + validation_samples * item
+        ),
+        drawing=max(0, (16 - item) * largest - slots - arenas),
     )
 
 
