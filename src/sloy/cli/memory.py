@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 def predicted(plan: Plan, data: Dataset, network: Network) -> int:
     """Bytes that the process will hold at most up to the test.
 
-    That is the peak so far (unpacking the data), or what it holds now, and: the copy of the data when a part is
-    kept for validation, the training steps for whole batches and for the last partial one, and validation.
+    That is the peak so far (unpacking the data), or what it holds now, the data among it, and what `memory_estimate`
+    says of the run.
     """
     from sloy.losses import CategoricalCrossentropy
     from sloy.metrics import Accuracy
-    from sloy.steps.graphs import StepSpec, training_graph
+    from sloy.steps.graphs import StepSpec
+    from sloy.training.memory import memory_estimate
 
     spec = StepSpec(
         network,
@@ -32,10 +33,12 @@ def predicted(plan: Plan, data: Dataset, network: Network) -> int:
         target_dtype="int32",
     )
     held_out = round(plan.validation * len(data))
-    samples = len(data) - held_out
-    sizes = {min(plan.batch_size, samples), samples % plan.batch_size} - {0}
-    steps = [network.summary(size, step=training_graph(spec, size)) for size in sizes]
-    needed = steps[0].step_variable_bytes + sum(step.step_arena_bytes for step in steps)
-    if held_out:
-        needed += data.x.nbytes + max(step.inference_arena_bytes for step in steps)
-    return max(machine.peak_memory(), machine.held_memory() + needed)
+    run = memory_estimate(
+        spec,
+        plan.batch_size,
+        len(data) - held_out,
+        validation_samples=held_out,
+        split=held_out > 0,
+    )
+    given = data.x.nbytes + data.y.nbytes
+    return max(machine.peak_memory(), machine.held_memory() + run.total - given)
