@@ -21,8 +21,8 @@ PoolShape shape_of(const Instruction& instruction, const Shape& x, const Shape& 
                                 ": images need four axes, `window` and `stride` two numbers, "
                                 "`padding` four.");
   }
-  PoolShape s{x[0], x[1], x[2], x[3], y[1], y[2], window[0], window[1], stride[0], stride[1],
-              padding[0], padding[2], true, false};
+  PoolShape s{x[0],      x[1],      x[2],      x[3],       y[1],       y[2], window[0],
+              window[1], stride[0], stride[1], padding[0], padding[2], true, false};
   if (has(instruction, "count_include_pad")) {
     s.count_padding = get_int(instruction, "count_include_pad") != 0;
   }

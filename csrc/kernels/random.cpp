@@ -1,5 +1,5 @@
-// dropout_mask: key (2,) uint32, step () uint32 → mask of 0 and 1, a function of key, stream, step and
-// logical position alone.
+// dropout_mask: key (2,) uint32, step () uint32 → mask of 0 and 1, a function of key, stream, step
+// and logical position alone.
 #include <cmath>
 #include <stdexcept>
 
@@ -71,8 +71,8 @@ std::unique_ptr<Kernel> make_dropout_mask(const Instruction& instruction, const 
     throw std::invalid_argument("dropout_mask: takes a key of two words and a step.");
   }
   const auto threshold = static_cast<std::uint32_t>(std::ceil(std::ldexp(keep, 23)));
-  return std::make_unique<DropoutMaskKernel>(instruction.outputs[0].elements(),
-                                             static_cast<std::uint32_t>(stream), threshold, options);
+  return std::make_unique<DropoutMaskKernel>(
+      instruction.outputs[0].elements(), static_cast<std::uint32_t>(stream), threshold, options);
 }
 
 }  // namespace

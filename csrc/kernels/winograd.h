@@ -8,8 +8,8 @@
 
 namespace sloy {
 
-// Null where the direct method is to be taken: other kernels and strides, groups, few or odd channels,
-// weights that outgrow the cache.
+// Null where the direct method is to be taken: other kernels and strides, groups, few or odd
+// channels, weights that outgrow the cache.
 std::unique_ptr<Kernel> make_winograd_convolution(const ConvolutionShape&, const Options&);
 std::unique_ptr<Kernel> make_winograd_input_grad(const ConvolutionShape&, const Options&);
 std::unique_ptr<Kernel> make_winograd_weight_grad(const ConvolutionShape&, const Options&);

@@ -34,8 +34,13 @@ MatmulShape shape_of(const Instruction& instruction) {
   if (a.size() != 2 || b.size() != 2 || y.size() != 2) {
     throw std::invalid_argument("matmul: a, b and the output must have two axes each.");
   }
-  const MatmulShape shape{y[0], y[1], a[transpose_a ? 0 : 1], transpose_a,
-                          transpose_b, bias, onednn::activation_of(instruction)};
+  const MatmulShape shape{y[0],
+                          y[1],
+                          a[transpose_a ? 0 : 1],
+                          transpose_a,
+                          transpose_b,
+                          bias,
+                          onednn::activation_of(instruction)};
   if (a[transpose_a ? 1 : 0] != shape.m || b[transpose_b ? 0 : 1] != shape.n ||
       b[transpose_b ? 1 : 0] != shape.k || (bias && instruction.inputs[2].elements() != shape.n)) {
     throw std::invalid_argument("matmul: the shapes of a, b, bias and the output do not fit.");
@@ -105,9 +110,10 @@ class Product final : public Kernel {
   Addresses addresses_;
 };
 
-// oneDNN reads a transposed left operand down its columns: rows a multiple of 4 KiB apart fall into the
-// same cache sets, and it runs at less than half of its speed (9216 × 128 × 128 on two cores with AVX2:
-// 4.1 ms, ours 1.9 ms; 9000 rows: 1.8 ms). The weight gradient of a dense layer is such a product.
+// oneDNN reads a transposed left operand down its columns: rows a multiple of 4 KiB apart fall into
+// the same cache sets, and it runs at less than half of its speed (9216 × 128 × 128 on two cores
+// with AVX2: 4.1 ms, ours 1.9 ms; 9000 rows: 1.8 ms). The weight gradient of a dense layer is such
+// a product.
 bool onednn_is_slow(const MatmulShape& s) {
   constexpr std::int64_t floats_in_4_kib = 1024, widest = 1024;
   const bool covered = s.activation.empty() || s.activation == "relu";

@@ -36,8 +36,8 @@ dnnl::primitive_attr attributes_for(std::string_view activation) {
     epilogue.append_prelu(0);  // one slope for all
   } else {
     epilogue.append_eltwise(
-        activation == "tanh" ? dnnl::algorithm::eltwise_tanh : dnnl::algorithm::eltwise_logistic, 0.0f,
-        0.0f);
+        activation == "tanh" ? dnnl::algorithm::eltwise_tanh : dnnl::algorithm::eltwise_logistic,
+        0.0f, 0.0f);
   }
   attributes.set_post_ops(epilogue);
   return attributes;
@@ -45,7 +45,8 @@ dnnl::primitive_attr attributes_for(std::string_view activation) {
 
 std::vector<Argument> epilogue_arguments(std::string_view activation, std::size_t axes) {
   if (activation != "relu") return {};
-  return {{DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_WEIGHTS, dense(dnnl::memory::dims(axes, 1)),
+  return {{DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_WEIGHTS,
+           dense(dnnl::memory::dims(axes, 1)),
            {Location::Kind::zero, 0}}};
 }
 

@@ -1,4 +1,5 @@
-// What every kernel on oneDNN shares: the engine, dense descriptors, a primitive with its arguments.
+// What every kernel on oneDNN shares: the engine, dense descriptors, a primitive with its
+// arguments.
 #pragma once
 
 #include <cstddef>
@@ -20,9 +21,9 @@ dnnl::stream& cpu_stream();
 dnnl::memory::desc dense(const dnnl::memory::dims& dims);  // row-major float32
 dnnl::memory::desc any_layout(const dnnl::memory::dims& dims);
 
-// Attributes with the scratchpad in our hands and, optionally, an activation as the epilogue. A ReLU is
-// a PReLU of slope 0: oneDNN's own ReLU turns NaN into 0, and a diverged network would look sound.
-// (The price: 0 for negative values is -0, and -infinity becomes NaN.)
+// Attributes with the scratchpad in our hands and, optionally, an activation as the epilogue. A
+// ReLU is a PReLU of slope 0: oneDNN's own ReLU turns NaN into 0, and a diverged network would look
+// sound. (The price: 0 for negative values is -0, and -infinity becomes NaN.)
 dnnl::primitive_attr attributes_for(std::string_view activation);
 
 // "" when the instruction has no activation; throws std::invalid_argument when it is none of ours.
@@ -59,9 +60,10 @@ struct Argument {
 // What the epilogue of `attributes_for(activation)` reads; `axes` of the primitive's output.
 std::vector<Argument> epilogue_arguments(std::string_view activation, std::size_t axes);
 
-// A kernel that runs oneDNN primitives one after another. oneDNN fixes a primitive's threads from the
-// OpenMP setting when it is created: create kernels inside a TeamSize (core/program.h). Memory objects and argument maps exist once:
-// bind gives them their addresses, a run does nothing but execute.
+// A kernel that runs oneDNN primitives one after another. oneDNN fixes a primitive's threads from
+// the OpenMP setting when it is created: create kernels inside a TeamSize (core/program.h). Memory
+// objects and argument maps exist once: bind gives them their addresses, a run does nothing but
+// execute.
 class PrimitiveKernel : public Kernel {
  public:
   std::size_t scratch_bytes() const override { return scratch_.bytes(); }
@@ -72,8 +74,8 @@ class PrimitiveKernel : public Kernel {
   Location reserve(std::size_t bytes) { return {Location::Kind::scratch, scratch_.reserve(bytes)}; }
   void add(const dnnl::primitive& primitive, const std::vector<Argument>& arguments,
            const dnnl::memory::desc& scratchpad);
-  void add_reorder(const dnnl::memory::desc& from, Location from_place, const dnnl::memory::desc& to,
-                   Location to_place);
+  void add_reorder(const dnnl::memory::desc& from, Location from_place,
+                   const dnnl::memory::desc& to, Location to_place);
 
  private:
   struct Call {

@@ -106,9 +106,8 @@ bool convolution_is_right(Kernel& kernel, const ConvolutionShape& s) {
   const Operand y(s.n * s.oh * s.ow * s.o);
   fill(x, 1), fill(w, 2), fill(bias, 3);
   const Memory scratch(kernel.scratch_bytes());
-  kernel.bind({{x.memory.data(), w.memory.data(), bias.memory.data()},
-               {y.memory.data()},
-               scratch.data()});
+  kernel.bind(
+      {{x.memory.data(), w.memory.data(), bias.memory.data()}, {y.memory.data()}, scratch.data()});
   kernel.run();
   return samples_agree(y, [&](std::int64_t index) {
     return expected_output(s, x.memory.data(), w.memory.data(),

@@ -20,8 +20,8 @@ struct DirectShape {
 struct DirectKernels {
   // O rounded up to whole registers.
   std::int64_t (*padded_outputs)(std::int64_t o);
-  // part (KH KW C + 1, padded O): the gradients of w and, in the last row, of the bias over the images
-  // [begin, end). work: padded_h · padded_w · C + OH · OW · padded_outputs floats.
+  // part (KH KW C + 1, padded O): the gradients of w and, in the last row, of the bias over the
+  // images [begin, end). work: padded_h · padded_w · C + OH · OW · padded_outputs floats.
   void (*weight_grad)(float* part, const float* x, const float* g, float* work, const DirectShape&,
                       std::int64_t begin, std::int64_t end);
 };

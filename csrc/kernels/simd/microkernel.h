@@ -78,15 +78,16 @@ inline void multiply_strip(float* c, Index stride, Left a, Index rows, Right b, 
   }
 }
 
-// The right-hand operand in panels of two vectors, the last perhaps of one: element (k, j) of a panel
-// that begins at column p lies at p * depth + k * width + (j - p).
+// The right-hand operand in panels of two vectors, the last perhaps of one: element (k, j) of a
+// panel that begins at column p lies at p * depth + k * width + (j - p).
 inline constexpr Index panel = 2 * lanes;
 
 inline Index panel_width(Index begin, Index columns) {
   return columns - begin < panel ? columns - begin : panel;
 }
 
-// c (rows, columns) (+)= a (rows, depth) · b (depth, columns) in panels; columns a multiple of lanes.
+// c (rows, columns) (+)= a (rows, depth) · b (depth, columns) in panels; columns a multiple of
+// lanes.
 inline void multiply_panels(float* c, Index stride, Left a, Index rows, const float* b,
                             Index columns, Index depth, bool add) {
   for (Index begin = 0; begin < columns; begin += panel) {

@@ -24,8 +24,8 @@ struct PoolKernels {
   void (*average_grad)(float* dx, const float* g, float* line, const PoolShape&, std::int64_t begin,
                        std::int64_t end);
   // Windows that tile x without gaps or padding: 2 × 2, stride 2, H = 2 OH, W = 2 OW. Rows of y.
-  void (*max_grad_tiles)(float* dx, const float* x, const float* y, const float* g, const PoolShape&,
-                         std::int64_t begin, std::int64_t end);
+  void (*max_grad_tiles)(float* dx, const float* x, const float* y, const float* g,
+                         const PoolShape&, std::int64_t begin, std::int64_t end);
   // Any windows, in two steps: the tap (row-major in the window) of the first maximum, then the sum
   // of the gradients of all windows over each element. first (N, OH, OW, C).
   void (*first_maximum)(std::int32_t* first, const float* x, const float* y, const PoolShape&,

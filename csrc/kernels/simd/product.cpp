@@ -1,5 +1,5 @@
-// Depth in blocks of 256, rows in blocks of 48: a packed block of `a` (48 KiB) and one panel of `b` are
-// near while 6 rows × 2 vectors of y stay in registers.
+// Depth in blocks of 256, rows in blocks of 48: a packed block of `a` (48 KiB) and one panel of `b`
+// are near while 6 rows × 2 vectors of y stay in registers.
 #include "kernels/simd/product.h"
 
 #include "kernels/simd/microkernel.h"

@@ -1,5 +1,5 @@
-// Matrix products that pack their operands, for where oneDNN's are slow (onednn/matmul.cpp says where).
-// Compiled once per instruction set.
+// Matrix products that pack their operands, for where oneDNN's are slow (onednn/matmul.cpp says
+// where). Compiled once per instruction set.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ struct ProductKernels {
   // Floats of working memory that each thread needs.
   std::int64_t (*work_floats)(const ProductShape&);
   // Rows [begin, end) of y = op(a) · op(b) + bias, cut at zero if relu; bias (N,) or null.
-  void (*multiply)(float* y, const float* a, const float* b, const float* bias, bool relu, float* work,
-                   const ProductShape&, std::int64_t begin, std::int64_t end);
+  void (*multiply)(float* y, const float* a, const float* b, const float* bias, bool relu,
+                   float* work, const ProductShape&, std::int64_t begin, std::int64_t end);
 };
 
 namespace baseline {

@@ -6,7 +6,8 @@
 namespace sloy::SLOY_ISA {
 namespace {
 
-constexpr std::int64_t registers = 4;  // independent blocks in flight: a round waits for the last one
+constexpr std::int64_t registers =
+    4;  // independent blocks in flight: a round waits for the last one
 
 void dropout_mask(float* mask, std::uint32_t key0, std::uint32_t key1, std::uint32_t threshold,
                   std::int64_t begin, std::int64_t end) {

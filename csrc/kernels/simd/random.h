@@ -5,8 +5,8 @@
 
 namespace sloy {
 
-// mask[i - begin] = 1 when ((w0 ^ w1) >> 9) < threshold, else 0, where (w0, w1) encrypts the counter
-// (i >> 32, i & 0xffffffff) under the key, for i in [begin, end).
+// mask[i - begin] = 1 when ((w0 ^ w1) >> 9) < threshold, else 0, where (w0, w1) encrypts the
+// counter (i >> 32, i & 0xffffffff) under the key, for i in [begin, end).
 using DropoutMask = void (*)(float* mask, std::uint32_t key0, std::uint32_t key1,
                              std::uint32_t threshold, std::int64_t begin, std::int64_t end);
 

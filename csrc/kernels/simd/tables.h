@@ -7,20 +7,19 @@
 namespace sloy::simd {
 
 // Suffixes: f float32, i int32, u uint32 (also holds uint8), w any 32-bit word. X(name, operands).
-#define SLOY_OPCODES(X)                                                                            \
-  X(copy_w, 1)                                                                                     \
-  X(load_u8, 1)                                                                                    \
-  X(store_u8, 1) X(wrap_u8, 1) X(i_to_f, 1) X(u_to_f, 1) X(f_to_i, 1) X(f_to_u, 1) X(neg_f, 1)     \
-      X(abs_f, 1) X(sign_f, 1) X(exp_f, 1) X(expm1_f, 1) X(log_f, 1) X(log1p_f, 1) X(sqrt_f, 1)    \
-          X(tanh_f, 1) X(sigmoid_f, 1) X(erf_f, 1) X(softplus_f, 1) X(relu_f, 1) X(neg_i, 1)       \
-              X(abs_i, 1) X(sign_i, 1) X(sign_u, 1) X(add_f, 2) X(sub_f, 2) X(mul_f, 2)            \
-                  X(div_f, 2) X(power_f, 2) X(maximum_f, 2) X(minimum_f, 2) X(add_w, 2)            \
-                      X(sub_w, 2) X(mul_w, 2) X(maximum_i, 2) X(minimum_i, 2) X(maximum_u, 2)      \
-                          X(minimum_u, 2) X(equal_f, 2) X(not_equal_f, 2) X(less_f, 2)             \
-                              X(less_equal_f, 2) X(equal_w, 2) X(not_equal_w, 2) X(less_i, 2)      \
-                                  X(less_equal_i, 2) X(less_u, 2) X(less_equal_u, 2) X(where_f, 3) \
-                                      X(where_w, 3) X(clip_f, 3) X(multiply_add_f, 3)              \
-                                          X(multiply_subtract_f, 3) X(subtract_product_f, 3)
+// clang-format off
+#define SLOY_OPCODES(X) \
+  X(copy_w, 1) X(load_u8, 1) X(store_u8, 1) X(wrap_u8, 1) X(i_to_f, 1) X(u_to_f, 1) \
+  X(f_to_i, 1) X(f_to_u, 1) X(neg_f, 1) X(abs_f, 1) X(sign_f, 1) X(exp_f, 1) \
+  X(expm1_f, 1) X(log_f, 1) X(log1p_f, 1) X(sqrt_f, 1) X(tanh_f, 1) X(sigmoid_f, 1) \
+  X(erf_f, 1) X(softplus_f, 1) X(relu_f, 1) X(neg_i, 1) X(abs_i, 1) X(sign_i, 1) \
+  X(sign_u, 1) X(add_f, 2) X(sub_f, 2) X(mul_f, 2) X(div_f, 2) X(power_f, 2) \
+  X(maximum_f, 2) X(minimum_f, 2) X(add_w, 2) X(sub_w, 2) X(mul_w, 2) X(maximum_i, 2) \
+  X(minimum_i, 2) X(maximum_u, 2) X(minimum_u, 2) X(equal_f, 2) X(not_equal_f, 2) \
+  X(less_f, 2) X(less_equal_f, 2) X(equal_w, 2) X(not_equal_w, 2) X(less_i, 2) \
+  X(less_equal_i, 2) X(less_u, 2) X(less_equal_u, 2) X(where_f, 3) X(where_w, 3) \
+  X(clip_f, 3) X(multiply_add_f, 3) X(multiply_subtract_f, 3) X(subtract_product_f, 3)
+// clang-format on
 
 enum class Opcode : std::uint8_t {
 #define X(name, operands) name,
