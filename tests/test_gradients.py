@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,6 +125,30 @@ def test_gradients_with_wrong_arguments() -> None:
     rest = {name: w for name, w in start.items() if name != "dense_2/weight"}
     with pytest.raises(InvalidArgument, match=r"missing \['dense_2/weight'\]"):
         gradients(PLAIN, rest, X, Y, "hinge")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"network": [PLAIN]}, "gradients: `network` .*must be a Network"),
+        ({"parameters": [1]}, "gradients: `parameters` .*must be a Mapping"),
+        ({"parameters": PLAIN.initialize(0) | {"dense_1/bias": ["a"] * 5}}, "must hold real numbers"),
+        ({"parameters": PLAIN.initialize(0) | {"dense_1/bias": [np.nan] * 5}}, "not finite in float64"),
+        ({"x": X.astype(str)}, "gradients: `x` has dtype"),
+        ({"x": X * np.nan}, r"gradients: x\[0, 0\] is nan"),
+        ({"sample_weight": ["a"] * 6}, "gradients: `sample_weight` is <U1"),
+        ({"training": 1}, "gradients: `training` .*must be True or False"),
+        ({"seed": "x"}, "`seed` .*'x'"),
+        ({"step": -1}, "gradients: `step` .*at least 0"),
+        ({"dtype": "float16"}, "gradients: `dtype` .*must be one of float32, float64"),
+    ],
+)  # fmt: skip
+def test_a_wrong_argument_of_gradients_is_one_clear_error(
+    changed: dict[str, Any], message: str
+) -> None:
+    given = {"network": PLAIN, "parameters": PLAIN.initialize(0), "x": X, "y": Y, "loss": "hinge"}
+    with pytest.raises(InvalidArgument, match=message):
+        gradients(**(given | changed))
 
 
 def test_relu_of_nothing_is_a_graph_too() -> None:

@@ -6,19 +6,25 @@ The message names the place, the argument, its value and what is allowed:
 
 from __future__ import annotations
 
-from math import isfinite
+import os
+from collections.abc import Sequence
+from math import inf, isfinite
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from sloy.errors import InvalidArgument
 
 
-def integer(place: str, name: str, value: object, least: int = 1) -> int:
-    """The value, an integer of at least `least`."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise InvalidArgument(f"{place}: `{name}` (={value!r}) must be an integer.")
-    number = int(value.__index__())
-    if number < least:
+def integer(place: str, name: str, value: object, least: int = 1, most: float = inf) -> int:
+    """The value, an integer of at least `least` and at most `most`."""
+    number = int(value) if isinstance(value, Integral) else None
+    if number is None or isinstance(value, bool) or not least <= number <= most:
+        limit = "" if most == inf else f" and at most {most}"
         raise InvalidArgument(
-            f"{place}: `{name}` (={value!r}) must be an integer of at least {least}."
+            f"{place}: `{name}` (={value!r}) must be an integer of at least {least}{limit}."
         )
     return number
 
@@ -40,7 +46,7 @@ def real(
     )
     text = f"{place}: `{name}` (={value!r}) must be a finite number"
     text = f"{text} {allowed}." if allowed else f"{text}."
-    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidArgument(text)
     number = float(value)
     inside = (
@@ -68,3 +74,43 @@ def instance(place: str, name: str, value: object, kind: type, *, optional: bool
         return
     rest = " or None" if optional else ""
     raise InvalidArgument(f"{place}: `{name}` (={value!r}) must be a {kind.__name__}{rest}.")
+
+
+def sequence(place: str, name: str, value: object, kind: type = object) -> tuple[Any, ...]:
+    """The value as a tuple: a list or tuple of instances of a class; a string stands for no list of letters."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise InvalidArgument(f"{place}: `{name}` (={value!r}) must be a list or tuple.")
+    for item in value:
+        instance(place, name, item, kind)
+    return tuple(value)
+
+
+def array(place: str, name: str, value: object) -> np.ndarray:
+    """The value as an array, itself where it is one; what has no one shape, or hides elements, is refused."""
+    if np.ma.is_masked(value):
+        raise InvalidArgument(f"{place}: `{name}` has masked elements; fill or drop them first.")
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(
+            f"{place}: `{name}` must be an array, or lists of equal lengths ({error})."
+        ) from None
+
+
+def with_n(shape: tuple[int, ...]) -> str:
+    """The shape of any number of samples of a shape, as messages show it: (N, 28, 28, 1)."""
+    return f"({', '.join(['N', *map(str, shape)])}{',' if not shape else ''})"
+
+
+def file_to_write(place: str, name: str, value: object) -> Path:
+    """The value as the path of a file that may be written: no folder, in a folder that is there."""
+    if not isinstance(value, str | os.PathLike) or not str(value):
+        raise InvalidArgument(f"{place}: `{name}` (={value!r}) must be the path of a file.")
+    path = Path(value)
+    if path.is_dir():
+        raise InvalidArgument(
+            f"{place}: `{name}` (={str(path)!r}) is a folder; it must be the path of a file."
+        )
+    if not path.absolute().parent.is_dir():
+        raise InvalidArgument(f"{place}: `{name}` (={str(path)!r}) is in a folder that is missing.")
+    return path

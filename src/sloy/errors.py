@@ -23,6 +23,12 @@ class ShapeError(InvalidArgument):
     """Shapes that do not fit together; the message names the place and both shapes."""
 
 
+class UnknownName(InvalidArgument, KeyError):
+    """A name that is not there; the message lists those that are."""
+
+    __str__ = Exception.__str__  # a KeyError would quote the message
+
+
 class FileFormatError(SloyError, ValueError):
     """A file is damaged, truncated or of another format; the message names the file and the reason."""
 

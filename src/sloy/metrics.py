@@ -261,7 +261,7 @@ def _binary_accuracy(loss: Loss) -> BinaryAccuracy:
 
 
 def _named(name: str) -> Metric:
-    if name in NAMES:
+    if isinstance(name, str) and name in NAMES:
         return NAMES[name]
     parts = name.split("_") if isinstance(name, str) else []
     if len(parts) == 3 and (parts[0], parts[2]) == ("top", "accuracy") and parts[1].isdecimal():

@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from sloy import ops
-from sloy.arguments import integer
+from sloy.arguments import integer, sequence
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
-from sloy.errors import InvalidArgument, ShapeError
+from sloy.errors import InvalidArgument, UnknownName
 from sloy.graph.spec import Shape
 from sloy.losses import Loss
 from sloy.network import Network
 from sloy.steps.graphs import StepSpec, evaluation_graph, inference_graph
 from sloy.steps.inputs import Data, as_dataset, columns, samples
+from sloy.steps.parameters import check_names, finite_copy, real_array
 from sloy.steps.runner import Runner, figures
 
 BATCH = 256  # samples at a time, fewer where one is large
@@ -37,22 +38,15 @@ class Parameters(MutableMapping[str, np.ndarray]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self._arrays:
-            raise KeyError(f"no parameter is named {name!r}; there are {', '.join(self._arrays)}.")
+            raise UnknownName(
+                f"no parameter is named {name!r}; there are {', '.join(self._arrays)}."
+            )
         return self._arrays[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
-        own, given = self[name], np.asarray(value)
-        if given is own:  # after `parameters[name] *= 2`
-            return
-        if given.dtype.kind not in "iuf":
-            raise InvalidArgument(f"parameter `{name}`: {given.dtype} is no real number.")
-        if given.shape != own.shape:
-            raise ShapeError(f"parameter `{name}` has shape {own.shape}, got {given.shape}.")
-        with np.errstate(over="ignore"):
-            converted = given.astype(own.dtype)
-        if not np.isfinite(converted).all():
-            raise InvalidArgument(f"parameter `{name}`: a value is not finite in {own.dtype}.")
-        own[...] = converted
+        own = self[name]
+        if value is not own:  # as it is after `parameters[name] *= 2`
+            own[...] = finite_copy("Model", name, value, own.shape, own.dtype.name)
 
     def __delitem__(self, name: str) -> None:
         raise InvalidArgument(f"parameter `{name}` belongs to the network; it cannot be removed.")
@@ -182,7 +176,7 @@ class Model:
         self, x: Any, layers: Sequence[str], batch_size: int | None = None
     ) -> dict[str, np.ndarray]:
         """The outputs of layers, in use (not in training): name → array (N, …)."""
-        names = tuple(layers)
+        names = sequence("Model.activations", "layers", layers, str)
         key = ("activations", names)
         if key not in self._runners:
             self._runners[key] = Runner(
@@ -217,15 +211,16 @@ class Model:
         """The network's table, and what else the model holds."""
         return str(self.network.summary(batch_size))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What pickle and copy take: everything but what is compiled."""
+        return _rebuilt, (self._spec, self._arrays, self.class_names, *self._engine_choice)
+
     def __repr__(self) -> str:
         names = f", {len(self.class_names)} class names" if self.class_names else ""
         return f"Model({self.network}, {self.loss}{names})"
 
     def _infer(self, x: Any, output: str, batch_size: int | None) -> np.ndarray:
-        array = self._samples(x)
-        if not len(array):
-            return np.zeros((0, *self.network.output_shape), self._spec.dtype)
-        return self._runner("infer")({"x": array}, self._batch(batch_size))[output]
+        return self._runner("infer")({"x": self._samples(x)}, self._batch(batch_size))[output]
 
     def _samples(self, x: Any) -> np.ndarray:
         spec = self._spec
@@ -266,6 +261,16 @@ def load(path: str | Path, *, engine: str | Engine = "auto", threads: int = 0) -
     return Model(spec, parameters, class_names=class_names, engine=engine, threads=threads)
 
 
+def _rebuilt(
+    spec: StepSpec,
+    arrays: dict[str, np.ndarray],
+    class_names: Sequence[str],
+    engine: str | Engine,
+    threads: int,
+) -> Model:
+    return Model(spec, arrays, class_names=class_names, engine=engine, threads=threads)
+
+
 def default_batch(network: Network, dtype: str) -> int:
     """Samples at a time: a power of two up to 256, such that one activation stays within 64 MiB."""
     built = network.build(ops.input("x", (1, *network.input_shape)))
@@ -276,16 +281,9 @@ def default_batch(network: Network, dtype: str) -> int:
 
 def _checked(spec: StepSpec, parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The arrays in the network's order, each of its shape and the computing dtype."""
-    network = spec.network
-    specs = {name: p.tensor.spec for name, p in network.parameters.items()}
-    specs |= {name: state.tensor.spec for name, state in network.states.items()}
-    missing, unknown = sorted(specs.keys() - parameters), sorted(parameters.keys() - specs)
-    if missing or unknown:
-        raise InvalidArgument(f"Model: `parameters`: unknown {unknown}, missing {missing}.")
-    for name, value in specs.items():
-        if np.shape(parameters[name]) != value.shape:
-            raise ShapeError(
-                f"Model: parameter `{name}` has shape {np.shape(parameters[name])}, the network"
-                f" needs {value.shape}."
-            )
-    return {name: np.require(parameters[name], spec.dtype, ["C", "W"]) for name in specs}
+    check_names("Model", spec.network, parameters)
+    arrays = {
+        name: real_array("Model", name, parameters[name], shape)
+        for name, shape in spec.network.shapes.items()
+    }
+    return {name: np.require(value, spec.dtype, ["C", "W"]) for name, value in arrays.items()}

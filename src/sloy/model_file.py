@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sloy.arguments import file_to_write
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.exchange.container import read_container, write_container
 from sloy.exchange.functions import function_from_config, function_to_config
@@ -20,6 +21,7 @@ from sloy.metrics import Accuracy, BinaryAccuracy, MeanAbsoluteError, Metric, RS
 from sloy.network import Network
 from sloy.preprocessing import Preprocessing
 from sloy.steps.graphs import StepSpec, evaluation_graph, inference_graph
+from sloy.steps.parameters import check_names
 
 if TYPE_CHECKING:
     from sloy.model import Model
@@ -45,10 +47,7 @@ def save(model: Model, path: str | Path) -> None:
     InvalidArgument
         Where a part has no form that a file can hold, or the folder is missing.
     """
-    if not Path(path).absolute().parent.is_dir():
-        raise InvalidArgument(
-            f"Model.save: `path` (={str(path)!r}) is in a folder that is missing."
-        )
+    path = file_to_write("Model.save", "path", path)
     write_container(path, dict(model.parameters), _document(model))
 
 
@@ -139,18 +138,12 @@ def _read_document(document: Mapping[str, Any]) -> tuple[StepSpec, tuple[str, ..
 
 def _check_tensors(spec: StepSpec, tensors: Mapping[str, np.ndarray]) -> None:
     """Exactly the parameters and states of the network, each of its shape and dtype."""
-    network = spec.network
-    shapes = {name: p.tensor.shape for name, p in network.parameters.items()}
-    shapes |= {name: state.tensor.shape for name, state in network.states.items()}
-    missing, unknown = sorted(shapes.keys() - tensors), sorted(tensors.keys() - shapes)
-    if missing or unknown:
-        raise FileFormatError(f"its network lacks tensors {missing}, or knows none of {unknown}.")
-    for name, shape in shapes.items():
-        value = tensors[name]
-        if value.shape != shape or value.dtype != spec.dtype:
+    check_names("the file", spec.network, tensors)
+    for name, shape in spec.network.shapes.items():
+        if tensors[name].shape != shape or tensors[name].dtype != spec.dtype:
             raise FileFormatError(
-                f"tensor {name!r} is {value.dtype}{list(value.shape)}; its network needs"
-                f" {spec.dtype}{list(shape)}."
+                f"tensor {name!r} is {tensors[name].dtype}{list(tensors[name].shape)}; its network"
+                f" needs {spec.dtype}{list(shape)}."
             )
 
 

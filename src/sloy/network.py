@@ -219,6 +219,12 @@ class Network:
         return self._built_for_one.states
 
     @property
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of each parameter, then of each state, by name, in order."""
+        kept: dict[str, Parameter | State] = {**self.parameters, **self.states}
+        return {name: variable.tensor.shape for name, variable in kept.items()}
+
+    @property
     def output_shape(self) -> Shape:
         """Shape of the output of one sample."""
         return self._built_for_one.output.shape[1:]

@@ -334,7 +334,7 @@ def optimizer(value: str | Optimizer, learning_rate: float | Schedule | None = N
         if learning_rate is not None:
             raise InvalidArgument("`learning_rate` is given twice: it is part of the `optimizer`.")
         return value
-    if value not in NAMES:
+    if not isinstance(value, str) or value not in NAMES:
         raise InvalidArgument(
             f"`optimizer` (={value!r}) must be one of {', '.join(NAMES)}, or an Optimizer."
         )

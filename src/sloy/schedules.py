@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sloy.arguments import integer, real
+from sloy.arguments import instance, integer, real
 from sloy.errors import InvalidArgument
 
 __all__ = [
@@ -293,6 +293,7 @@ class ReduceOnPlateau(Schedule):
         real("ReduceOnPlateau", "factor", self.factor, above=0, below=1)
         integer(type(self).__name__, "patience", self.patience, 0)
         integer(type(self).__name__, "cooldown", self.cooldown, 0)
+        instance("ReduceOnPlateau", "monitor", self.monitor, str)
         if self.mode not in ("min", "max"):
             raise InvalidArgument(
                 f"ReduceOnPlateau: `mode` (={self.mode!r}) must be 'min' or 'max'."

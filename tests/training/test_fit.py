@@ -235,7 +235,7 @@ BAD = {
     "precision": ({"precision": "half"}, "`precision` .*must be one of auto, float32"),
     "preprocessing": ({"preprocessing": "magic"}, "`preprocessing` .*auto, unit, standardize"),
     "callbacks": ({"callbacks": [print]}, "`callbacks` .*must be a Callback"),
-    "one callback": ({"callbacks": sloy.EarlyStopping()}, "`callbacks` must be a sequence"),
+    "one callback": ({"callbacks": sloy.EarlyStopping()}, "`callbacks` .*must be a list or tuple"),
     "resume": ({"resume": True}, r"`resume` \(=True\) needs the `checkpoint`"),
     "validation": ({"validation": 1.5}, r"`validation` \(=1.5\) must be a fraction between 0 and 1"),
     "validation flag": ({"validation": True}, "`validation`"),
@@ -254,10 +254,34 @@ BAD = {
     "negative": ({"sample_weight": -np.ones(6)}, r"`sample_weight`\[0\] is -1.0"),
     "zero": ({"sample_weight": np.zeros(6)}, "all samples have weight 0"),
     "class": ({"class_weight": {7: 1.0}}, r"`class_weight`: 7 is no label of the data \(0 to 2\)"),
-    "class weight": ({"class_weight": {1: -1.0}}, r"`class_weight`\[1\] \(=-1.0\)"),
+    "class weight": ({"class_weight": {1: -1.0}}, r"`class_weight\[1\]` \(=-1.0\)"),
     "unknown parameter": ({"parameters": {"w": np.zeros(3)}}, r"`parameters`: unknown \['w'\]"),
     "parameter": ({"parameters": {"last/bias": np.zeros(2)}}, r"`last/bias` has shape \(2,\)"),
-    "NaN parameter": ({"parameters": {"last/bias": [np.nan] * 3}}, "'last/bias' must hold finite"),
+    "NaN parameter": ({"parameters": {"last/bias": [np.nan] * 3}}, "`last/bias` holds .* not finite in float32"),
+    "ragged": ({"data": ([[1.0] * 4, [1.0]], [0, 1])}, "data: `x` must be an array, or lists of equal"),
+    "masked": ({"data": (np.ma.masked_equal(X, 0), Y)}, "data: `x` has masked elements"),
+    "labels as floats": ({"data": (X, Y * 1.0)}, r"labels of classes must be integers \(`y.astype"),
+    "huge weights": ({"sample_weight": [1e38] * 6}, "are too large: their sum may not be finite in float32"),
+    "ragged weights": ({"sample_weight": [[1], [1, 2]]}, "`sample_weight` must be an array, or lists"),
+    "complex weight": ({"class_weight": {0: np.complex64(1)}}, r"`class_weight\[0\]` .* a finite number"),
+    "flag as a label": ({"class_weight": {True: 1.0}}, "`class_weight`: True is no label"),
+    "list of optimizers": ({"optimizer": ["adam"]}, "`optimizer` .*must be one of sgd"),
+    "metrics": ({"metrics": 3}, "fit: `metrics` .*must be a list or tuple"),
+    "unhashable metric": ({"metrics": [[]]}, r"metric \[\] must be one of"),
+    "list of engines": ({"engine": []}, "`engine` .*must be one of auto"),
+    "many threads": ({"threads": 10_000}, "`threads` .* at most 1024"),
+    "great seed": ({"seed": 2**64}, "fit: `seed` .* at most 18446744073709551615"),
+    "huge parameter": ({"parameters": {"last/bias": [1e300] * 3}}, "not finite in float32"),
+    "ragged parameter": ({"parameters": {"last/bias": [[1], [1, 2]]}}, "last/bias.* lists of equal"),
+    "text as parameter": ({"parameters": {"last/bias": ["a"] * 3}}, "must hold real numbers"),
+    "list of parameters": ({"parameters": [1]}, "fit: `parameters` .*must be a Mapping"),
+    "number as trainable": ({"trainable": 3}, "fit: `trainable` .*must be a list or tuple"),
+    "numbers as trainable": ({"trainable": [3]}, "fit: `trainable` .*must be a str"),
+    "watched": (
+        {"optimizer": sloy.SGD(schedules.ReduceOnPlateau(0.1, monitor="f1"))},
+        "ReduceOnPlateau: `monitor` .*'f1'.* is not measured",
+    ),
+    "folder of a file": ({"checkpoint": f"{__file__}/c.sloy"}, "its folder cannot be made"),
     "trainable": ({"trainable": ["nothing"]}, "fits none of the parameters"),
     "checkpoint": ({"checkpoint": 3}, "`path` .*must be a file's path"),
     "monitor": ({"callbacks": [sloy.EarlyStopping()]}, "`monitor` .*'val_loss'.* is not measured"),
@@ -281,3 +305,32 @@ def test_a_missing_channel_axis_is_named():
 def test_mixed_precision_is_another_kind_of_no():
     with pytest.raises(NotAvailable, match="mixed"):
         fit(mlp(), blobs(), precision="mixed")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"epochs": np.int64(1), "batch_size": np.int32(3), "seed": np.uint8(2), "threads": np.int64(1)},
+        {"data": (X.tolist(), Y.tolist())},
+        {"data": (np.asfortranarray(X)[::-1], Y.astype(np.uint8))},
+        {"data": (X.astype(">f4"), Y.astype(">i8"))},
+        {"data": (X[:1], Y[:1])},
+        {"batch_size": 10**9},
+        {"validation": np.float32(0.5)},
+        {"sample_weight": [1] * 6, "class_weight": {0: 2, np.int64(1): np.float32(0.5)}},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_it_takes(engine, given):
+    """Numbers of NumPy, lists, any layout and byte order, a single sample."""
+    model, history = fit(**{"network": mlp(), "data": (X, Y), "engine": engine, **given})
+    assert len(history) == 1
+    assert np.isfinite(model(X)).all()
+
+
+def test_arrays_that_must_not_change_do_not():
+    frozen = np.random.default_rng(1).normal(size=X.shape)
+    frozen.setflags(write=False)
+    before = frozen.copy()
+    fit(mlp(), (frozen, Y), preprocessing="standardize", precision="float64")
+    assert (frozen == before).all()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from sloy.arguments import integer
 from sloy.engines.base import BatchRun, Engine, Executable
 from sloy.engines.reference import ReferenceEngine
 from sloy.errors import InvalidArgument, NotAvailable
@@ -14,6 +15,7 @@ from sloy.errors import InvalidArgument, NotAvailable
 __all__ = ["NAMES", "BatchRun", "Engine", "Executable", "ReferenceEngine", "engine"]
 
 NAMES = ("auto", "native", "reference")
+MOST_THREADS = 1024
 
 _said: set[str] = set()
 
@@ -35,10 +37,9 @@ def engine(name: str | Engine = "auto", threads: int = 0) -> Engine:
     """
     if isinstance(name, Engine):
         return name
-    if name not in NAMES:
+    if not isinstance(name, str) or name not in NAMES:
         raise InvalidArgument(f"`engine` (={name!r}) must be one of {', '.join(NAMES)}.")
-    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 0:
-        raise InvalidArgument(f"`threads` (={threads!r}) must be an integer of at least 0.")
+    threads = integer("engine", "threads", threads, 0, MOST_THREADS)
     if name == "reference":
         return ReferenceEngine(threads)
     try:

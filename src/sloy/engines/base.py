@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from sloy.arguments import integer
 from sloy.errors import InvalidArgument, NonFiniteError, ShapeError
 from sloy.graph import Graph
 
@@ -210,8 +211,7 @@ def check_batches(
     step_inputs: Mapping[str, np.ndarray],
 ) -> None:
     """Raise `InvalidArgument` unless columns, order and step inputs belong together and to the executables."""
-    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
-        raise InvalidArgument(f"`batch_size` (={batch_size!r}) must be an integer of at least 1.")
+    integer("run_batches", "batch_size", batch_size)
     if order.ndim != 1 or order.dtype.kind not in "iu":
         raise InvalidArgument(
             f"`order` is {order.dtype.name}{list(order.shape)}; it must be row numbers in one axis."

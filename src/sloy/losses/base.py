@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from sloy import ops
+from sloy import arguments, ops
+from sloy.arguments import with_n
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Tensor
 from sloy.graph.spec import Shape
@@ -90,9 +91,11 @@ def numbers(
     if output_shape == () and array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.shape[1:] != output_shape:
+        is_labels = array.ndim == 1 and np.array_equal(array, np.round(array))
+        hint = "; labels of classes must be integers (`y.astype(int)`)" if is_labels else ""
         raise ShapeError(
             f"{name}: the targets have shape {array.shape}; the network's output needs"
-            f" {_with_n(output_shape)}."
+            f" {with_n(output_shape)}{hint}."
         )
     result = np.ascontiguousarray(array, dtype=dtype)
     if finite:
@@ -136,11 +139,7 @@ def check_shapes(name: str, output: Tensor, target: Tensor) -> None:
 
 
 def _array(name: str, y: np.ndarray) -> np.ndarray:
-    array = np.asarray(y)
+    array = arguments.array(name, "y", y)
     if array.ndim == 0:
         raise ShapeError(f"{name}: the targets are a single value; they must have shape (N, …).")
     return array
-
-
-def _with_n(shape: Shape) -> str:
-    return f"({', '.join(['N', *map(str, shape)])}{',' if not shape else ''})"

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sloy import ops
+from sloy import arguments, ops
 from sloy.arguments import real
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Tensor
@@ -118,7 +118,7 @@ has 10 outputs).
         """Labels as int32 (N,), or probabilities (N, K); see `Loss.target`."""
         name = "CategoricalCrossentropy"
         classes = number_of_classes(name, output_shape)
-        array = np.asarray(y)
+        array = arguments.array(name, "y", y)
         if array.ndim != 2 or array.shape[1] == 1:
             return labels(name, array, classes)
         result = numbers(name, array, output_shape, dtype)

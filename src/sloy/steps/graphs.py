@@ -17,12 +17,13 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Graph, Tensor, backprop, check
 from sloy.graph.spec import FLOATS, Shape, Spec
 from sloy.graph.threefry import make_key
-from sloy.layers.base import Parameter, State
+from sloy.layers.base import Parameter
 from sloy.losses import Loss
 from sloy.metrics import Metric
 from sloy.network import Built, Network
 from sloy.optimizers import Optimizer
 from sloy.preprocessing import Preprocessing
+from sloy.steps.parameters import check_names, finite_copy
 
 __all__ = [
     "KEY",
@@ -190,7 +191,10 @@ def inference_graph(spec: StepSpec, batch_size: int, activations: Sequence[str] 
 
 
 def initial_variables(
-    spec: StepSpec, seed: int = 0, parameters: Mapping[str, np.ndarray] | None = None
+    spec: StepSpec,
+    seed: int = 0,
+    parameters: Mapping[str, np.ndarray] | None = None,
+    place: str = "initial_variables",
 ) -> dict[str, np.ndarray]:
     """Parameters, states, optimiser slots and the random key at the start of a run.
 
@@ -200,6 +204,8 @@ def initial_variables(
         Of the initial parameters and of the random masks.
     parameters : mapping, optional
         Parameters and states to start from instead, all of them.
+    place : str
+        Who asks, for the messages.
 
     Returns
     -------
@@ -208,7 +214,7 @@ def initial_variables(
     variables = (
         spec.network.initialize(seed, spec.dtype)
         if parameters is None
-        else _given(spec, parameters)
+        else _given(spec, parameters, place)
     )
     for name in trained(spec, spec.network.parameters):
         slots = spec.optimizer.slots() if spec.optimizer else {}
@@ -332,19 +338,13 @@ def _descend(
     return updates
 
 
-def _given(spec: StepSpec, parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Copies of given parameters and states, which must have the network's names and shapes."""
-    kept: dict[str, Parameter | State] = {**spec.network.parameters, **spec.network.states}
-    unknown, missing = sorted(parameters.keys() - kept), sorted(kept.keys() - parameters)
-    if unknown or missing:
-        raise InvalidArgument(f"`parameters`: unknown {unknown}, missing {missing}.")
-    for name, variable in kept.items():
-        if np.shape(parameters[name]) != variable.tensor.shape:
-            raise ShapeError(
-                f"parameter `{name}` has shape {np.shape(parameters[name])}; the network needs"
-                f" {variable.tensor.shape}."
-            )
-    return {name: np.array(parameters[name], dtype=spec.dtype, order="C") for name in kept}
+def _given(spec: StepSpec, given: Mapping[str, np.ndarray], place: str) -> dict[str, np.ndarray]:
+    """Copies of given parameters and states, in the network's order."""
+    check_names(place, spec.network, given)
+    return {
+        name: finite_copy(place, name, given[name], shape, spec.dtype)
+        for name, shape in spec.network.shapes.items()
+    }
 
 
 def _checked(graph: Graph) -> Graph:

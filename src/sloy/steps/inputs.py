@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sloy.arguments import array, real, with_n
 from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.spec import Shape
@@ -52,7 +53,7 @@ def as_dataset(data: Data, argument: str = "data") -> Dataset:
     if isinstance(data, Dataset):
         found = data
     elif isinstance(data, tuple | list) and len(data) == 2:
-        found = Dataset(*data)
+        found = Dataset(array(argument, "x", data[0]), array(argument, "y", data[1]))
     else:
         raise InvalidArgument(
             f"`{argument}` is a {type(data).__name__}; it must be a Dataset or a pair (x, y) of"
@@ -84,9 +85,11 @@ def split(data: Dataset, validation: Validation, seed: int) -> tuple[np.ndarray,
                 " pair (x, y), or None."
             )
         # The rows themselves are split as data, so that the weights of the samples follow.
-        kept, taken = Dataset(rows[:, None].astype(np.float64), data.y).split(
-            float(validation), seed
-        )
+        numbered = Dataset(rows[:, None].astype(np.float64), data.y)
+        try:
+            kept, taken = numbered.split(float(validation), seed)
+        except InvalidArgument as error:
+            raise InvalidArgument(f"`validation` (={validation!r}): {error}") from None
         return kept.x[:, 0].astype(np.int64), data.take(taken.x[:, 0].astype(np.int64))
     return rows, as_dataset(validation, "validation")
 
@@ -113,24 +116,24 @@ def samples(
     -------
     C-contiguous array, shape (N, *sample_shape)
     """
-    array = np.asarray(x)
-    if array.dtype.name not in ("uint8", "float32", "float64"):
+    given = array(place, "x", x)
+    if given.dtype.name not in ("uint8", "float32", "float64"):
         raise InvalidArgument(
-            f"{place}: `x` has dtype {array.dtype}; allowed are uint8, float32 and float64: convert"
+            f"{place}: `x` has dtype {given.dtype}; allowed are uint8, float32 and float64: convert"
             " it, for example x.astype(np.float32)."
         )
-    if array.shape[1:] != sample_shape or array.ndim == 0:
+    if given.shape[1:] != sample_shape or given.ndim == 0:
         raise ShapeError(
-            f"{place}: `x` has shape {array.shape}; the network takes"
-            f" {_with_n(sample_shape)}{_hint(array.shape, sample_shape)}."
+            f"{place}: `x` has shape {given.shape}; the network takes"
+            f" {with_n(sample_shape)}{_hint(given.shape, sample_shape)}."
         )
-    target = data_dtype or ("uint8" if array.dtype == np.uint8 else dtype)
-    if target == "uint8" and array.dtype != np.uint8:
-        return _back_to_bytes(array, place)
+    target = data_dtype or ("uint8" if given.dtype == np.uint8 else dtype)
+    if target == "uint8" and given.dtype != np.uint8:
+        return _back_to_bytes(given, place)
     with np.errstate(over="ignore"):
-        result = np.ascontiguousarray(array, target)
+        result = np.ascontiguousarray(given, target)
     if target != "uint8":
-        _check_finite(array, result, place)
+        _check_finite(given, result, place)
     return result
 
 
@@ -141,12 +144,13 @@ def columns(
     """A data set as the graphs of a network and a loss take it; see `Columns`."""
     x = samples(data.x, sample_shape, dtype, place, data_dtype)
     y = loss.target(data.y, output_shape, dtype)
-    weight = np.ones(len(x), dtype) if weight is None else np.ascontiguousarray(weight, dtype)
-    return Columns(x, y, weight)
+    return Columns(x, y, np.ones(len(x), dtype) if weight is None else weight.astype(dtype))
 
 
-def weights(data: Dataset, sample_weight: Any, class_weight: ClassWeight) -> np.ndarray:
-    """The weight of each sample, float64 (N,): its own times that of its class.
+def weights(
+    data: Dataset, sample_weight: Any, class_weight: ClassWeight, dtype: str = "float32"
+) -> np.ndarray:
+    """The weight of each sample, (N,): its own times that of its class.
 
     Parameters
     ----------
@@ -156,39 +160,48 @@ def weights(data: Dataset, sample_weight: Any, class_weight: ClassWeight) -> np.
     class_weight : mapping of label to number, "balanced", or None
         A class that is missing has 1. "balanced": N / (K · samples of the class), K the number of
         classes that have samples.
+    dtype : str
+        The computing dtype, in which they must be finite.
     """
-    result = np.ones(len(data))
+    result: np.ndarray = np.ones(len(data))
     if sample_weight is not None:
-        result = result * _checked_weights(sample_weight, len(data))
+        result = result * sample_weights("fit", sample_weight, len(data))
     if class_weight is not None:
         result = result * _by_class(data, class_weight)
     if not result.any():
         raise InvalidArgument("`sample_weight`, `class_weight`: all samples have weight 0.")
-    return result
-
-
-def _checked_weights(values: Any, count: int) -> np.ndarray:
-    array = np.asarray(values)
-    if array.dtype.kind not in "biuf" or array.shape != (count,):
-        raise ShapeError(
-            f"`sample_weight` is {array.dtype} of shape {array.shape}; it must be numbers of shape"
-            f" ({count},), one for each sample."
+    if len(result) * result.max() > np.finfo(dtype).max:
+        raise InvalidArgument(
+            f"`sample_weight`, `class_weight`: weights up to {result.max():g} are too large: their"
+            f" sum may not be finite in {dtype}."
         )
-    array = array.astype(np.float64)
-    good = np.isfinite(array) & (array >= 0)
+    return result.astype(dtype)
+
+
+def sample_weights(place: str, values: Any, count: int) -> np.ndarray:
+    """Sample weights as float64 (N,): finite and at least 0."""
+    given = array(place, "sample_weight", values)
+    if given.dtype.kind not in "biuf" or given.shape != (count,):
+        raise ShapeError(
+            f"{place}: `sample_weight` is {given.dtype} of shape {given.shape}; it must be numbers"
+            f" of shape ({count},), one for each sample."
+        )
+    result = given.astype(np.float64)
+    good = np.isfinite(result) & (result >= 0)
     if not good.all():
         row = int(np.argmin(good))
         raise InvalidArgument(
-            f"`sample_weight`[{row}] is {array[row]}; weights must be finite and at least 0."
+            f"{place}: `sample_weight`[{row}] is {result[row]}; weights must be finite and at"
+            " least 0."
         )
-    return array
+    return result
 
 
 def _by_class(data: Dataset, class_weight: ClassWeight) -> np.ndarray:
     if not data.has_labels:
         raise InvalidArgument("`class_weight` needs integer labels; the data have targets.")
     counts = np.bincount(data.y)
-    if class_weight == "balanced":
+    if isinstance(class_weight, str) and class_weight == "balanced":
         present = np.count_nonzero(counts)
         with np.errstate(divide="ignore"):
             of_class: np.ndarray = len(data) / (present * counts)
@@ -200,15 +213,12 @@ def _by_class(data: Dataset, class_weight: ClassWeight) -> np.ndarray:
         )
     of_class = np.ones(max(len(counts), data.classes))
     for label, value in class_weight.items():
-        if not isinstance(label, int | np.integer) or not 0 <= label < len(of_class):
+        known = isinstance(label, int | np.integer) and not isinstance(label, bool)
+        if not known or not 0 <= label < len(of_class):
             raise InvalidArgument(
                 f"`class_weight`: {label!r} is no label of the data (0 to {len(of_class) - 1})."
             )
-        if not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
-            raise InvalidArgument(
-                f"`class_weight`[{label}] (={value!r}) must be a finite number of at least 0."
-            )
-        of_class[label] = value
+        of_class[label] = real("fit", f"class_weight[{label}]", value, least=0)
     return of_class[data.y]
 
 
@@ -238,10 +248,6 @@ def _back_to_bytes(x: np.ndarray, place: str) -> np.ndarray:
             " data and scales them itself, so `x` must hold whole numbers from 0 to 255."
         )
     return np.ascontiguousarray(x, np.uint8)
-
-
-def _with_n(shape: Shape) -> str:
-    return f"({', '.join(['N', *map(str, shape)])}{',' if not shape else ''})"
 
 
 def _hint(given: Shape, needed: Shape) -> str:

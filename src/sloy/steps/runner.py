@@ -41,11 +41,15 @@ class Runner:
     def __call__(
         self, columns: Mapping[str, np.ndarray], batch_size: int, poll: Poll | None = None
     ) -> dict[str, np.ndarray]:
-        """The outputs for all samples, each (N, …); N is at least 1.
+        """The outputs for all samples, each (N, …).
 
         What `poll` raises is raised.
         """
         count = len(next(iter(columns.values())))
+        if not count:
+            graph = self._executable(1).graph
+            specs = {name: graph.nodes[number].spec for name, number in graph.outputs.items()}
+            return {name: np.zeros((0, *s.shape[1:]), s.dtype) for name, s in specs.items()}
         rest = count % batch_size
         last = min(batch_size, 1 << (rest - 1).bit_length()) if rest else 0
         order = np.concatenate([np.arange(count), np.full(last - rest if rest else 0, count - 1)])

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sloy.arguments import file_to_write, flag, instance, integer, real
 from sloy.errors import InvalidArgument
 from sloy.exchange.container import write_atomically
-from sloy.training.history import Row
+from sloy.training.history import Row, check_measured
 
 if TYPE_CHECKING:
     from sloy.training.loop import Run
@@ -117,14 +118,10 @@ class EarlyStopping(Callback):
     _weights: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.patience, int) or self.patience < 1:
-            raise InvalidArgument(
-                f"EarlyStopping: `patience` (={self.patience!r}) must be an integer of at least 1."
-            )
-        if not isinstance(self.min_delta, int | float) or not 0 <= self.min_delta < inf:
-            raise InvalidArgument(
-                f"EarlyStopping: `min_delta` (={self.min_delta!r}) must be a number of at least 0."
-            )
+        instance("EarlyStopping", "monitor", self.monitor, str)
+        integer("EarlyStopping", "patience", self.patience)
+        real("EarlyStopping", "min_delta", self.min_delta, least=0)
+        flag("EarlyStopping", "restore_best", self.restore_best)
         if self.mode not in ("auto", "min", "max"):
             raise InvalidArgument(
                 f"EarlyStopping: `mode` (={self.mode!r}) must be one of auto, min, max."
@@ -132,11 +129,7 @@ class EarlyStopping(Callback):
 
     def on_fit_begin(self, run: Run) -> bool:
         """Begin afresh, or, in a resumed run, stop at once where patience was already over."""
-        if self.monitor not in run.columns:
-            raise InvalidArgument(
-                f"EarlyStopping: `monitor` (={self.monitor!r}) is not measured in this run; there"
-                f" are {', '.join(run.columns)}."
-            )
+        check_measured("EarlyStopping", self.monitor, run.columns)
         if not len(run.history):
             self.best, self.best_epoch, self._wait, self._weights = inf, 0, 0, {}
         return self._wait >= self.patience
@@ -198,6 +191,9 @@ class CSVLog(Callback):
     """
 
     path: str | Path
+
+    def __post_init__(self) -> None:
+        file_to_write("CSVLog", "path", self.path)
 
     def on_epoch_end(self, run: Run, row: Row) -> None:
         """Write the whole table anew, `row` included."""

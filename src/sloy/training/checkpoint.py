@@ -100,9 +100,18 @@ class Store:
         self.previous = self.path.with_name(f"{self.path.name}.previous")
         self._newest_is_sound = True
 
+    def prepare(self) -> None:
+        """Make the folder, before the first step is computed; `InvalidArgument` where it cannot be made."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidArgument(
+                f"Checkpoint: `path` (={str(self.path)!r}): its folder cannot be made:"
+                f" {error.strerror}."
+            ) from error
+
     def save(self, snapshot: Snapshot) -> None:
         """Write a checkpoint; the one before it stays, unless it is known to be damaged."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         if self._newest_is_sound and self.path.exists():
             _link_over(self.path, self.previous)
         write_container(self.path, *_pack(snapshot))

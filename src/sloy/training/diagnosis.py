@@ -32,8 +32,7 @@ def first_not_finite(
         kind: "parameter", "layer", "loss" or "gradient"; name: of the parameter or layer. ("", "")
         where every value is finite.
     """
-    known = {*spec.network.parameters, *spec.network.states}
-    for name in known & variables.keys():
+    for name in spec.network.shapes:
         if not np.isfinite(variables[name]).all():
             return "parameter", name
     graph = _graph(spec, len(inputs["x"]))

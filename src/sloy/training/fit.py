@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -11,12 +9,12 @@ from typing import Any, Literal
 import numpy as np
 
 from sloy import losses
-from sloy.arguments import flag, instance, integer
+from sloy.arguments import flag, instance, integer, sequence
 from sloy.data.dataset import Dataset
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument, NotAvailable
-from sloy.graph import Graph, Tensor
+from sloy.graph import Tensor
 from sloy.metrics import Metric, default_metrics
 from sloy.metrics import metric as find_metric
 from sloy.model import Model
@@ -24,7 +22,7 @@ from sloy.network import Network
 from sloy.optimizers import Adam, Optimizer
 from sloy.optimizers import optimizer as find_optimizer
 from sloy.preprocessing import Choice, choose
-from sloy.steps.graphs import StepSpec, initial_variables, training_graph
+from sloy.steps.graphs import StepSpec, initial_variables
 from sloy.steps.inputs import (
     ClassWeight,
     Columns,
@@ -36,10 +34,12 @@ from sloy.steps.inputs import (
     weights,
 )
 from sloy.training.callbacks import Callback
-from sloy.training.checkpoint import Checkpoint, Snapshot, fingerprint
-from sloy.training.history import History
-from sloy.training.loop import Plan, Run
+from sloy.training.checkpoint import Checkpoint
+from sloy.training.history import History, check_measured
+from sloy.training.loop import Run
+from sloy.training.plan import Plan
 from sloy.training.progress import ProgressBar
+from sloy.training.resume import describe, take_up
 
 LossChoice = str | losses.Loss | Callable[[Tensor, Tensor], Tensor] | None
 Precision = Literal["auto", "float32", "float64", "mixed"]
@@ -151,9 +151,9 @@ def fit(
     [0, 1, 1, 0]
     """
     instance("fit", "network", network, Network)
-    integer("fit", "epochs", epochs)
-    integer("fit", "batch_size", batch_size)
-    integer("fit", "seed", seed, 0)
+    epochs = integer("fit", "epochs", epochs)
+    batch_size = integer("fit", "batch_size", batch_size)
+    seed = integer("fit", "seed", seed, 0, 2**64 - 1)
     for name, value in (("shuffle", shuffle), ("resume", resume), ("verbose", verbose)):
         flag("fit", name, value)
     dtype, chosen = _engine(engine, threads, precision)
@@ -161,7 +161,7 @@ def fit(
     place = _checkpoint(checkpoint, resume=resume)
     given = as_dataset(data)
     rows, held_out = split(given, validation, seed)
-    weight = weights(given, sample_weight, class_weight)[rows]
+    weight = weights(given, sample_weight, class_weight, dtype)[rows]
     training = given if held_out is None or len(rows) == len(given) else given.take(rows)
     if not weight.any():
         raise InvalidArgument("`sample_weight`: all samples that are left to train on weigh 0.")
@@ -173,13 +173,15 @@ def fit(
         data_dtype=spec.data_dtype,
     )  # fmt: skip
     plan = Plan(spec, chosen, train, validate, epochs, min(batch_size, len(train)), seed, shuffle)
-    variables = initial_variables(spec, seed, _initial(spec, seed, parameters))
-    names = training.class_names
-    model = Model(spec, _weights(network, variables), class_names=names, engine=chosen)
-    config = _config(plan, variables) if place else {}
+    variables = initial_variables(spec, seed, _initial(spec, seed, parameters), "fit")
+    parameters = {name: variables[name] for name in network.shapes}
+    model = Model(spec, parameters, class_names=training.class_names, engine=chosen)
+    config = describe(plan, variables) if place else {}
     run = Run(plan, variables, model, watchers, place, config)
+    if plan.schedule.watched is not None:
+        check_measured(type(plan.schedule).__name__, plan.schedule.watched, run.columns)
     if place:
-        _take_up(run, place, config, resume=resume)
+        take_up(run, place, config, resume=resume)
     run.train()
     return model, run.history
 
@@ -199,12 +201,9 @@ def _engine(engine: str | Engine, threads: int, precision: str) -> tuple[str, En
 
 
 def _callbacks(callbacks: Sequence[Callback], *, verbose: bool) -> list[Callback]:
-    if isinstance(callbacks, Callback) or not isinstance(callbacks, Sequence):
-        raise InvalidArgument("fit: `callbacks` must be a sequence of callbacks.")
-    for callback in callbacks:
-        instance("fit", "callbacks", callback, Callback)
-    shown = any(isinstance(callback, ProgressBar) for callback in callbacks)
-    return [*callbacks, *([ProgressBar()] if verbose and not shown else [])]
+    given = sequence("fit", "callbacks", callbacks, Callback)
+    shown = any(isinstance(callback, ProgressBar) for callback in given)
+    return [*given, *([ProgressBar()] if verbose and not shown else [])]
 
 
 def _checkpoint(checkpoint: str | Path | Checkpoint | None, *, resume: bool) -> Checkpoint | None:
@@ -234,10 +233,9 @@ def _spec(
     train = columns(data, found, network.input_shape, shape, dtype, "`data`", weight)
     if metrics is None:
         measured = default_metrics(found, shape)
-    elif isinstance(metrics, str | Metric):
-        measured = (find_metric(metrics, found, shape),)
     else:
-        measured = tuple(find_metric(value, found, shape) for value in metrics)
+        several = (metrics,) if isinstance(metrics, str | Metric) else metrics
+        measured = tuple(find_metric(m, found, shape) for m in sequence("fit", "metrics", several))
     spec = StepSpec(
         network,
         found,
@@ -248,7 +246,9 @@ def _spec(
         target_shape=train.y.shape[1:],
         target_dtype=train.y.dtype.name,
         dtype=dtype,
-        trainable=(trainable,) if isinstance(trainable, str) else tuple(trainable),
+        trainable=sequence(
+            "fit", "trainable", (trainable,) if isinstance(trainable, str) else trainable, str
+        ),
     )
     return spec, train
 
@@ -259,110 +259,5 @@ def _initial(
     """Given parameters, those that are missing drawn."""
     if parameters is None:
         return None
-    if not isinstance(parameters, Mapping):
-        raise InvalidArgument(
-            f"fit: `parameters` is a {type(parameters).__name__}; it must map names to arrays."
-        )
-    for name, value in parameters.items():
-        array = np.asarray(value)
-        if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-            raise InvalidArgument(f"fit: parameter {name!r} must hold finite real numbers.")
+    instance("fit", "parameters", parameters, Mapping)
     return {**spec.network.initialize(seed, spec.dtype), **parameters}
-
-
-def _weights(network: Network, variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: variables[name] for name in (*network.parameters, *network.states)}
-
-
-# --- resuming ---------------------------------------------------------------------------------------
-
-
-def _config(plan: Plan, variables: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """All that decides the numbers of a run, short of `epochs` and the engine, to compare."""
-    spec, validation = plan.spec, plan.validation
-    described = {
-        name: re.sub(r" at 0x[0-9a-f]+", "", repr(getattr(spec, name)))
-        for name in ("network", "loss", "optimizer", "preprocessing", "metrics", "dtype")
-    }
-    held_out = fingerprint([validation.x, validation.y]) if validation else "none"
-    return described | {
-        "batch_size": plan.batch_size,
-        "seed": plan.seed,
-        "shuffle": plan.shuffle,
-        "data": fingerprint([plan.data.x, plan.data.y, plan.data.weight]),
-        "validation": held_out,
-        "epochs": plan.epochs,
-        "parameters": fingerprint(variables[name] for name in sorted(variables)),
-        "trainable": list(spec.trainable),
-        "functions": _graph_fingerprint(training_graph(spec, 1)),
-    }
-
-
-def _graph_fingerprint(graph: Graph) -> str:
-    """SHA-256 of every node: what a user's own functions do is part of it, their names are not."""
-    parts: list[np.ndarray] = []
-    for node in graph.nodes:
-        arrays = [v for v in node.attributes.values() if isinstance(v, np.ndarray)]
-        rest = {n: v for n, v in node.attributes.items() if not isinstance(v, np.ndarray)}
-        text = f"{node.op} {node.inputs} {sorted(rest.items())} {node.spec}"
-        parts += [np.frombuffer(text.encode(), np.uint8), *arrays]
-    return fingerprint(parts)
-
-
-def _take_up(run: Run, place: Checkpoint, config: Mapping[str, Any], *, resume: bool) -> None:
-    """Go on from the checkpoint where that is asked for and there is one."""
-    if not resume:
-        run.store.clear()
-        return
-    snapshot = run.store.load()
-    if snapshot is None:
-        return
-    _compare(run, place, snapshot, config)
-    run.restore(snapshot)
-
-
-def _compare(run: Run, place: Checkpoint, snapshot: Snapshot, config: Mapping[str, Any]) -> None:
-    differing = [n for n in config if n != "epochs" and config[n] != snapshot.config.get(n)]
-    specs = {n: (v.shape, v.dtype) for n, v in run.variables.items()}
-    if not differing and specs != {n: (v.shape, v.dtype) for n, v in snapshot.variables.items()}:
-        differing = ["variables"]
-    remembering = [type(callback).__name__ for callback in run.callbacks if callback.state()]
-    if not differing and [state.get("class") for state in snapshot.callbacks] != remembering:
-        differing = ["callbacks"]
-    if differing:
-        raise InvalidArgument(
-            f"fit: the run in {place.path} cannot be resumed: its {', '.join(differing)} differed."
-            " Give what it was begun with, or begin anew with resume=False."
-        )
-    if snapshot.epoch > run.epochs or (snapshot.epoch == run.epochs and snapshot.step):
-        raise InvalidArgument(
-            f"fit: `epochs` (={run.epochs}): the run in {place.path} has done {snapshot.epoch}."
-        )
-    if snapshot.machine != run.machine:
-        warnings.warn(
-            f"fit: the run in {place.path} was computed by {_words(snapshot.machine)}, it goes on"
-            f" with {_words(run.machine)}: sums may round otherwise in the last bits.",
-            UserWarning,
-            stacklevel=4,
-        )
-    _compare_rates(run, snapshot)
-
-
-def _compare_rates(run: Run, snapshot: Snapshot) -> None:
-    """Say so where another number of epochs changes learning rates that were used already."""
-    before, plan = int(snapshot.config.get("epochs", run.epochs)), run.plan
-    done = snapshot.epoch * plan.steps + snapshot.step
-    if before == run.epochs or not done or getattr(plan.schedule, "monitor", None):
-        return
-    old = plan.schedule.rates(0, done, before * plan.steps)
-    if not np.array_equal(old, plan.schedule.rates(0, done, run.epochs * plan.steps)):
-        warnings.warn(
-            f"fit: the learning rate follows the number of epochs, which was {before} and is"
-            f" {run.epochs} now: the result is that of neither run done in one go.",
-            UserWarning,
-            stacklevel=5,
-        )
-
-
-def _words(machine: Mapping[str, Any]) -> str:
-    return f"the {machine.get('engine')} engine on {machine.get('threads')} threads"

@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from sloy import losses
+from sloy.arguments import flag, instance, integer
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Tensor
+from sloy.graph.spec import FLOATS
 from sloy.network import Network
 from sloy.steps.graphs import StepSpec, gradient_graph, initial_variables
+from sloy.steps.inputs import sample_weights, samples
 
 __all__ = ["gradients"]
 
@@ -68,19 +71,18 @@ def gradients(
     >>> found["dense_1/weight"].tolist(), found["dense_1/bias"].tolist()
     ([[6.0], [8.0]], [2.0])
     """
+    place = "gradients"
+    instance(place, "network", network, Network)
+    flag(place, "training", training)
+    if dtype not in FLOATS:
+        raise InvalidArgument(f"{place}: `dtype` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
     chosen = losses.loss(loss)
-    batch = np.ascontiguousarray(x, dtype)
-    if batch.shape[1:] != network.input_shape or not batch.ndim:
-        raise ShapeError(
-            f"`x` has shape {batch.shape}; the network takes (N, *{network.input_shape})."
-        )
+    batch = samples(x, network.input_shape, dtype, place, dtype)
     target = chosen.target(y, network.output_shape, dtype)
-    weights = np.ones(len(batch)) if sample_weight is None else np.asarray(sample_weight)
-    for name, value in (("y", target), ("sample_weight", weights)):
-        if len(value) != len(batch):
-            raise ShapeError(f"`{name}` has {len(value)} samples, `x` has {len(batch)}.")
-    if weights.shape != (len(batch),) or not (np.isfinite(weights) & (weights >= 0)).all():
-        raise InvalidArgument("`sample_weight` must be (N,), finite and nowhere negative.")
+    if len(target) != len(batch):
+        raise ShapeError(f"{place}: `y` has {len(target)} samples, `x` has {len(batch)}.")
+    given = np.ones(len(batch)) if sample_weight is None else sample_weight
+    weights = sample_weights(place, given, len(batch)).astype(dtype)
     spec = StepSpec(
         network,
         chosen,
@@ -90,7 +92,8 @@ def gradients(
         dtype=dtype,
     )
     graph = gradient_graph(spec, len(batch), training=training)
-    feeds = {"x": batch, "y": target, "sample_weight": weights.astype(dtype)}
-    feeds["step"] = np.array(step, np.uint32)
-    executable = find_engine(engine).compile(graph, initial_variables(spec, seed, parameters))
+    feeds = {"x": batch, "y": target, "sample_weight": weights}
+    feeds["step"] = np.array(integer(place, "step", step, 0, 2**32 - 1), np.uint32)
+    variables = initial_variables(spec, seed, parameters, place)
+    executable = find_engine(engine).compile(graph, variables)
     return executable.run({name: feeds[name] for name in graph.inputs})

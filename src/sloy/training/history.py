@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sloy.errors import FileFormatError, InvalidArgument
+from sloy.arguments import file_to_write
+from sloy.errors import FileFormatError, InvalidArgument, UnknownName
 
 Value = int | float
 Row = dict[str, Value]
@@ -70,7 +71,7 @@ class History:
     def __getitem__(self, column: str) -> np.ndarray:
         """A column: float64 (int64 for ``epoch``), shape (epochs,)."""
         if column not in self.columns:
-            raise InvalidArgument(
+            raise UnknownName(
                 f"History: no column is named {column!r}; there are {', '.join(self.columns)}."
             )
         values = [row.get(column, np.nan) for row in self._rows]
@@ -146,6 +147,15 @@ class History:
         )
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         return f"<div>{curves_svg(self)}{table}</div>"
+
+
+def check_measured(place: str, monitor: str, columns: Sequence[str]) -> None:
+    """Raise `InvalidArgument` unless a run measures what someone wants to watch."""
+    if monitor not in columns:
+        raise InvalidArgument(
+            f"{place}: `monitor` (={monitor!r}) is not measured in this run; there are"
+            f" {', '.join(columns)}."
+        )
 
 
 def curves_svg(history: History, width: int = 480, height: int = 160) -> str:
@@ -224,5 +234,5 @@ def _read(path: str | Path) -> str:
 
 def _written(text: str, path: str | Path | None) -> str:
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
+        file_to_write("History", "path", path).write_text(text, encoding="utf-8")
     return text

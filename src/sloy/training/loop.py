@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy.engines.base import BatchRun, Engine, Executable
+from sloy.engines.base import BatchRun, Executable
 from sloy.errors import NonFiniteError
-from sloy.graph.threefry import make_key, permutation
-from sloy.schedules import Schedule, WarmUp
-from sloy.steps.graphs import StepSpec, evaluation_graph, training_graph
-from sloy.steps.inputs import Columns
+from sloy.steps.graphs import evaluation_graph, training_graph
 from sloy.steps.runner import Runner, figures
 from sloy.training.callbacks import Callback, Progress
 from sloy.training.checkpoint import Checkpoint, Snapshot, Store
 from sloy.training.diagnosis import first_not_finite, sentence
 from sloy.training.history import History, Row
 from sloy.training.interrupt import Deferred
+from sloy.training.plan import Plan
 
 if TYPE_CHECKING:
     from sloy.model import Model
@@ -35,42 +32,6 @@ class _Pause(Exception):
 
 class _Stop(Exception):
     pass
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """What a run does: all that decides its numbers."""
-
-    spec: StepSpec
-    engine: Engine
-    data: Columns
-    validation: Columns | None
-    epochs: int
-    batch_size: int
-    seed: int
-    shuffle: bool
-
-    @property
-    def steps(self) -> int:
-        """Steps of an epoch."""
-        return -(-len(self.data) // self.batch_size)
-
-    @property
-    def schedule(self) -> Schedule:
-        """The learning rate."""
-        assert self.spec.optimizer is not None  # `fit` always gives one
-        return self.spec.optimizer.schedule
-
-    def order(self, epoch: int) -> np.ndarray:
-        """Rows of the data in the order of an epoch (from 0): a function of seed and epoch."""
-        if not self.shuffle:
-            return np.arange(len(self.data))
-        return permutation(len(self.data), make_key(self.seed, "shuffle", epoch))
-
-    def rates(self, epoch: int, history: History) -> np.ndarray:
-        """The learning rate of each step of an epoch (from 0), float64 (steps,)."""
-        seen = _monitored(self.schedule, history)
-        return self.schedule.rates(epoch * self.steps, self.steps, self.epochs * self.steps, seen)
 
 
 class Run:
@@ -146,8 +107,7 @@ class Run:
     @cached_property
     def weights(self) -> dict[str, np.ndarray]:
         """Parameters and states by name, live."""
-        network = self.plan.spec.network
-        return {name: self.variables[name] for name in (*network.parameters, *network.states)}
+        return {name: self.variables[name] for name in self.plan.spec.network.shapes}
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -406,14 +366,3 @@ def _means(outputs: Mapping[str, np.ndarray]) -> dict[str, float]:
     total = float(weight.sum()) or 1.0
     names = (name for name in outputs if name not in ("weight", "gradient_norm"))
     return {name: float(weight @ outputs[name].astype(np.float64)) / total for name in names}
-
-
-def _monitored(schedule: Schedule, history: History) -> list[float]:
-    """The figures that a schedule watches: of the validation data where there are any."""
-    while isinstance(schedule, WarmUp) and isinstance(schedule.inner, Schedule):
-        schedule = schedule.inner
-    monitor = getattr(schedule, "monitor", None)
-    if monitor is None or not len(history):
-        return []
-    column = f"val_{monitor}" if f"val_{monitor}" in history else monitor
-    return [float(value) for value in history[column]]
