@@ -90,23 +90,34 @@ class Job:
         return 3 * sum(products) - products[0]
 
 
-def weighted_layers(job: Job) -> list[tuple[Shape, Shape]]:
-    """Weight shape and output shape (one sample) of each layer that has weights."""
-    shape, found = job.input_shape, []
+def shapes(job: Job) -> list[Shape]:
+    """Shape of one sample before the first layer, and after each layer."""
+    found = [job.input_shape]
     for layer in job.layers:
+        shape = found[-1]
         match layer:
             case ("convolution", channels, kernel, padding):
-                weight: Shape = (kernel, kernel, shape[2], channels)
                 height, width = (length + 2 * padding - kernel + 1 for length in shape[:2])
                 shape = (height, width, channels)
-                found.append((weight, shape))
             case ("dense", units):
-                weight, shape = (shape[0], units), (units,)
-                found.append((weight, shape))
+                shape = (units,)
             case ("max_pool" | "average_pool", size):
                 shape = (shape[0] // size, shape[1] // size, shape[2])
             case ("flatten",):
                 shape = (prod(shape),)
+        found.append(shape)
+    return found
+
+
+def weighted_layers(job: Job) -> list[tuple[Shape, Shape]]:
+    """Weight shape and output shape (one sample) of each layer that has weights."""
+    found: list[tuple[Shape, Shape]] = []
+    passed = shapes(job)
+    for layer, before, after in zip(job.layers, passed, passed[1:], strict=False):
+        if layer[0] == "convolution":
+            found.append(((layer[2], layer[2], before[2], after[2]), after))
+        if layer[0] == "dense":
+            found.append(((*before, *after), after))
     return found
 
 
@@ -153,6 +164,29 @@ def sloy_network(job: Job) -> Network:
                 simple = {"relu": "ReLU", "tanh": "Tanh", "flatten": "Flatten"}
                 made.append(getattr(sloy_layers, simple[layer[0]])())
     return Network(job.input_shape, made)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run on MNIST: what ``sloy train mnist --network <name> --epochs <epochs>`` does.
+
+    Adam with its usual constants under a one-cycle schedule (PyTorch's, the momentum fixed), uniform initial weights
+    and biases of ±1/√fan_in, a tenth of the training samples kept apart and evaluated after each epoch.
+
+    Attributes
+    ----------
+    layers : tuple of layers
+    epochs, batch : int
+    highest_rate : float
+        Of the schedule.
+    validation : float
+    """
+
+    layers: tuple[Layer, ...]
+    epochs: int
+    batch: int = 256
+    highest_rate: float = 0.01
+    validation: float = 0.1
 
 
 def _mlp() -> tuple[Layer, ...]:
@@ -211,3 +245,18 @@ JOBS = {
         ),
     )
 }  # fmt: skip
+
+
+def _conv_pool_dense(first: int, second: int, units: int) -> tuple[Layer, ...]:
+    return (
+        ("convolution", first, 5, 0), ("max_pool", 2), ("relu",),
+        ("convolution", second, 3, 0), ("max_pool", 2), ("relu",), ("flatten",),
+        ("dense", units), ("relu",), ("dense", 10),
+    )  # fmt: skip
+
+
+# Network of `sloy.zoo` → recipe; tests/benchmarks holds the two against each other.
+RECIPES = {
+    "cnn": Recipe(_conv_pool_dense(32, 32, 256), epochs=2),
+    "fast": Recipe(_conv_pool_dense(16, 32, 128), epochs=1),
+}

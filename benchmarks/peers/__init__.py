@@ -1,0 +1,1 @@
+"""One worker per peer, and the line protocol they speak."""

@@ -1,0 +1,132 @@
+"""PyTorch: eager in both memory layouts, compiled, and with bfloat16 autocast; the fused optimiser."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from typing import Any
+
+from jobs import Job
+from peers.channels_first import channels_first_samples, channels_first_weights
+from peers.protocol import PRODUCT, Run, Worker, serve
+
+torch: Any = importlib.import_module("torch")
+nn = torch.nn
+
+
+def variants(job: Job) -> dict[str, str]:
+    """Eager, compiled, autocast; for pictures channels-last too, which autocast takes at once."""
+    pictures = len(job.input_shape) == 3
+    names = {"eager": "float32", "compile": "float32", "autocast": "bfloat16"}
+    return {**names, "channels_last": "float32"} if pictures else names
+
+
+def network(job: Job) -> Any:
+    """The network from its initial weights."""
+    pairs = iter(channels_first_weights(job))
+    made = []
+    for layer in job.layers:
+        match layer:
+            case ("convolution", _, kernel, padding):
+                weight, bias = next(pairs)
+                module = nn.Conv2d(weight.shape[1], weight.shape[0], kernel, padding=padding)
+                made.append(_filled(module, weight, bias))
+            case ("dense", _):
+                weight, bias = next(pairs)
+                made.append(_filled(nn.Linear(*weight.shape[::-1]), weight, bias))
+            case ("dropout", rate):
+                made.append(nn.Dropout(rate))
+            case ("max_pool", size):
+                made.append(nn.MaxPool2d(size))
+            case ("average_pool", size):
+                made.append(nn.AvgPool2d(size))
+            case _:
+                simple = {"relu": nn.ReLU, "tanh": nn.Tanh, "flatten": nn.Flatten}
+                made.append(simple[layer[0]]())
+    return nn.Sequential(*made)
+
+
+def _filled(module: Any, weight: Any, bias: Any) -> Any:
+    with torch.no_grad():
+        module.weight.copy_(torch.from_numpy(weight))
+        module.bias.copy_(torch.from_numpy(bias))
+    return module
+
+
+def build(job: Job, variant: str, threads: int) -> Run:
+    """The job, compiled, in a memory layout, with or without autocast."""
+    torch.set_num_threads(threads)
+    pictures = len(job.input_shape) == 3
+    layout = torch.contiguous_format
+    if pictures and variant in ("channels_last", "autocast"):
+        layout = torch.channels_last
+    net = network(job).to(memory_format=layout)
+    x, y = (torch.from_numpy(array) for array in channels_first_samples(job))
+    batches = [(a.contiguous(memory_format=layout), b) for a, b in zip(x, y, strict=True)]
+    precision = _autocast if variant == "autocast" else contextlib.nullcontext
+    compiled = variant == "compile"
+    if job.task == "inference":
+        return _inference(net, [x for x, _ in batches], precision, compiled=compiled)
+    return _training(job, net, batches, precision, compiled=compiled)
+
+
+def _autocast() -> Any:
+    return torch.autocast("cpu", torch.bfloat16)
+
+
+def _training(job: Job, net: Any, batches: Any, precision: Any, *, compiled: bool) -> Run:
+    def objective(x: Any, y: Any) -> Any:
+        return nn.functional.cross_entropy(net(x), y)
+
+    net.train()
+    loss_of = torch.compile(objective) if compiled else objective
+    rate, momentum = job.learning_rate, job.momentum
+    optimizer = torch.optim.SGD(net.parameters(), lr=rate, momentum=momentum, fused=True)
+    done = 0
+
+    def run(steps: int) -> list[Any]:
+        nonlocal done
+        losses = []
+        for k in range(done, done + steps):
+            optimizer.zero_grad(set_to_none=True)
+            with precision():
+                loss = loss_of(*batches[k % len(batches)])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.detach())
+        done += steps
+        return losses
+
+    return run
+
+
+def _inference(net: Any, batches: list[Any], precision: Any, *, compiled: bool) -> Run:
+    net.eval()
+    if compiled:
+        settings: Any = importlib.import_module("torch._inductor.config")
+        settings.freezing = True  # weights are constants of the compiled network
+        net = torch.compile(net)
+    done = 0
+
+    def run(steps: int) -> list[Any]:
+        nonlocal done
+        outputs = []
+        with torch.inference_mode():
+            for k in range(done, done + steps):
+                with precision():
+                    outputs.append(net(batches[k % len(batches)]))
+        done += steps
+        return [output.float() for output in outputs]
+
+    return run
+
+
+def product(precision: str, threads: int) -> Any:
+    """The matrix product of either precision."""
+    torch.set_num_threads(threads)
+    a = torch.rand(PRODUCT, PRODUCT).to(getattr(torch, precision))
+    return lambda: a @ a
+
+
+if __name__ == "__main__":
+    serve(Worker("torch", torch.__version__, variants, build, product))
