@@ -5,17 +5,19 @@
 
 #include "core/parallel.h"
 #include "kernels/pick_isa.h"
+#include "kernels/simd/correlate.h"
 #include "kernels/simd/direct.h"
 
 namespace sloy {
 namespace {
 
 constexpr std::int64_t most_channels = 8;
+constexpr std::int64_t most_outputs = 32;
+constexpr std::int64_t worth_a_barrier = 500'000;  // multiply-adds
 
 DirectShape direct_shape(const ConvolutionShape& s) {
-  return {s.n,  s.h,         s.w,         s.c,           s.kh,         s.kw,        s.o,
-          s.oh, s.ow,        s.stride[0], s.stride[1],   s.dilation[0], s.padding[0],
-          s.padding[2]};
+  return {s.n,  s.h,  s.w,         s.c,         s.kh,          s.kw,         s.o,
+          s.oh, s.ow, s.stride[0], s.stride[1], s.dilation[0], s.padding[0], s.padding[2]};
 }
 
 std::int64_t aligned(std::int64_t floats) { return (floats + 15) / 16 * 16; }
@@ -51,7 +53,6 @@ class DirectWeightGrad final : public Kernel {
 
  private:
   static int threads_for(const DirectShape& s, int threads) {
-    constexpr std::int64_t worth_a_barrier = 500'000;  // multiply-adds
     return s.n * s.oh * s.ow * s.depth() * s.o < worth_a_barrier ? 1 : threads;
   }
   std::int64_t part_floats() const { return aligned((shape_.depth() + 1) * columns_); }
@@ -78,16 +79,84 @@ class DirectWeightGrad final : public Kernel {
   Addresses addresses_;
 };
 
+// Scratch: packed weights, then each thread's working memory.
+class DirectConvolution final : public Kernel {
+ public:
+  DirectConvolution(const DirectShape& shape, bool flipped, bool bias, Activation activation,
+                    const Options& options)
+      : shape_(shape),
+        flipped_(flipped),
+        bias_(bias),
+        activation_(activation),
+        threads_(options.threads),
+        kernels_(SLOY_PICK_ISA(correlate_kernels)()) {}
+
+  std::size_t scratch_bytes() const override {
+    return static_cast<std::size_t>(weight_floats() + threads_ * thread_floats()) * sizeof(float);
+  }
+  void bind(const Addresses& addresses) override { addresses_ = addresses; }
+
+  void run() override {
+    const auto* x = static_cast<const float*>(addresses_.inputs[0]);
+    const auto* w = static_cast<const float*>(addresses_.inputs[1]);
+    const auto* bias = bias_ ? static_cast<const float*>(addresses_.inputs[2]) : nullptr;
+    auto* y = static_cast<float*>(addresses_.outputs[0]);
+    auto* packed = static_cast<float*>(addresses_.scratch);
+    auto* work = packed + weight_floats();
+    (flipped_ ? kernels_.pack_flipped : kernels_.pack)(packed, w, shape_);
+    const std::int64_t of_image = shape_.oh * shape_.ow * shape_.depth() * shape_.o;
+    const std::int64_t serial_below = worth_a_barrier / std::max<std::int64_t>(of_image, 1) + 2;
+    parallel_for(threads_, shape_.n, serial_below, 1, [&](int thread, Range images) {
+      kernels_.correlate(y, x, packed, bias, activation_, work + thread * thread_floats(), shape_,
+                         images.begin, images.end);
+    });
+  }
+
+ private:
+  std::int64_t weight_floats() const {
+    return aligned(shape_.depth() * kernels_.padded_outputs(shape_.o));
+  }
+  std::int64_t thread_floats() const { return aligned(kernels_.work_floats(shape_)); }
+
+  DirectShape shape_;
+  bool flipped_, bias_;
+  Activation activation_;
+  int threads_;
+  CorrelateKernels kernels_;
+  Addresses addresses_;
+};
+
+bool is_plain(const ConvolutionShape& s) {
+  const auto negative = [](std::int64_t padding) { return padding < 0; };
+  return s.groups == 1 && s.dilation[1] == 1 &&
+         std::none_of(s.padding.begin(), s.padding.end(), negative) &&
+         std::string_view(simd::table().name) != "baseline";
+}
+
 }  // namespace
 
-std::unique_ptr<Kernel> make_direct_weight_grad(const ConvolutionShape& s, const Options& options) {
-  const auto negative = [](std::int64_t padding) { return padding < 0; };
-  const std::int64_t columns = SLOY_PICK_ISA(direct_kernels)().padded_outputs(s.o);
-  if (s.groups != 1 || s.dilation[1] != 1 || s.c > most_channels || 5 * s.o < 4 * columns ||
-      std::any_of(s.padding.begin(), s.padding.end(), negative) ||
-      std::string_view(simd::table().name) == "baseline") {
+std::unique_ptr<Kernel> make_direct_convolution(const ConvolutionShape& s, const Options& options) {
+  if (!is_plain(s) || s.c > most_channels || s.o > most_outputs) return nullptr;
+  return std::make_unique<DirectConvolution>(direct_shape(s), false, s.bias,
+                                             activation_from(s.activation), options);
+}
+
+// dx is the convolution of g with the flipped weights, padded by what the window reaches beyond.
+std::unique_ptr<Kernel> make_direct_input_grad(const ConvolutionShape& s, const Options& options) {
+  const std::int64_t top = (s.kh - 1) * s.dilation[0] - s.padding[0],
+                     left = s.kw - 1 - s.padding[2];
+  if (!is_plain(s) || s.stride[0] != 1 || s.stride[1] != 1 || top < 0 || left < 0 ||
+      s.c > most_channels || s.o > most_outputs) {
     return nullptr;
   }
+  const DirectShape turned{s.n, s.oh, s.ow, s.o, s.kh,          s.kw, s.c,
+                           s.h, s.w,  1,    1,   s.dilation[0], top,  left};
+  return std::make_unique<DirectConvolution>(turned, true, false, Activation::none, options);
+}
+
+std::unique_ptr<Kernel> make_direct_weight_grad(const ConvolutionShape& s, const Options& options) {
+  const std::int64_t columns = SLOY_PICK_ISA(direct_kernels)().padded_outputs(s.o);
+  if (!is_plain(s) || s.c > most_channels || 4 * s.o < 3 * columns) return nullptr;
   return std::make_unique<DirectWeightGrad>(direct_shape(s), s.bias, options);
 }
 

@@ -1,4 +1,4 @@
-// A kernel for the weight gradient of first layers, which have few input channels.
+// Kernels for convolutions with few channels.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,8 @@
 namespace sloy {
 
 // Null where oneDNN is to be taken.
+std::unique_ptr<Kernel> make_direct_convolution(const ConvolutionShape&, const Options&);
+std::unique_ptr<Kernel> make_direct_input_grad(const ConvolutionShape&, const Options&);
 std::unique_ptr<Kernel> make_direct_weight_grad(const ConvolutionShape&, const Options&);
 
 }  // namespace sloy

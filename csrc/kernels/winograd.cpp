@@ -12,23 +12,18 @@
 namespace sloy {
 namespace {
 
-constexpr std::int64_t largest_weights = 256 * 1024;  // floats transformed: 1 MiB, read for each block
+constexpr std::int64_t largest_weights =
+    256 * 1024;  // floats transformed: 1 MiB, read for each block
 constexpr std::int64_t channel_unit = 16;
 
 bool suits(const ConvolutionShape& s) {
   const auto within = [](std::int64_t padding) { return padding >= 0 && padding <= 2; };
   return s.kh == 3 && s.kw == 3 && s.stride[0] == 1 && s.stride[1] == 1 && s.dilation[0] == 1 &&
-         s.dilation[1] == 1 && s.groups == 1 && s.c % channel_unit == 0 && s.o % channel_unit == 0 &&
-         s.n * s.oh * s.ow >= 64 && s.oh >= 2 && s.ow >= 2 && 16 * s.c * s.o <= largest_weights &&
+         s.dilation[1] == 1 && s.groups == 1 && s.c % channel_unit == 0 &&
+         s.o % channel_unit == 0 && s.n * s.oh * s.ow >= 64 && s.oh >= 2 && s.ow >= 2 &&
+         16 * s.c * s.o <= largest_weights &&
          std::all_of(s.padding.begin(), s.padding.end(), within) &&
          std::string_view(simd::table().name) != "baseline";  // no fused multiply-add there
-}
-
-Activation activation_from(std::string_view name) {
-  return name == "relu"      ? Activation::relu
-         : name == "tanh"    ? Activation::tanh
-         : name == "sigmoid" ? Activation::sigmoid
-                             : Activation::none;
 }
 
 WinogradShape forward_shape(const ConvolutionShape& s) {
@@ -82,7 +77,8 @@ class WinogradForward final : public Kernel {
   Addresses addresses_;
 };
 
-// Scratch, per thread: du (16, C, O), db (O,), working memory. The parts are summed in thread order.
+// Scratch, per thread: du (16, C, O), db (O,), working memory. The parts are summed in thread
+// order.
 class WinogradWeightGrad final : public Kernel {
  public:
   WinogradWeightGrad(const WinogradShape& shape, bool bias, const Options& options)

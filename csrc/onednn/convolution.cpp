@@ -1,6 +1,7 @@
 // conv2d (cross-correlation) and its two gradients.
-// x, dx (N, H, W, C) · w, dw (KH, KW, C/groups, O) · bias, db (O,) · y, g (N, OH, OW, O), all dense.
-// oneDNN may want the weights in a layout of its own: they are reordered through scratch on each run.
+// x, dx (N, H, W, C) · w, dw (KH, KW, C/groups, O) · bias, db (O,) · y, g (N, OH, OW, O), all
+// dense. oneDNN may want the weights in a layout of its own: they are reordered through scratch on
+// each run.
 #include "kernels/convolution_shape.h"
 
 #include <stdexcept>
@@ -73,9 +74,9 @@ bool is_suspect(const Description& description, std::int64_t summed_channels) {
          summed_channels % vector_floats != 0;
 }
 
-// The kernel for the weights' fastest layout, or, where that fails its check (self_check.h), the one for
-// dense weights, which batch-reduce convolutions do not take. (To ask for the next implementation
-// crashes in oneDNN 3.2.)
+// The kernel for the weights' fastest layout, or, where that fails its check (self_check.h), the
+// one for dense weights, which batch-reduce convolutions do not take. (To ask for the next
+// implementation crashes in oneDNN 3.2.)
 template <class ConvolutionKernel>
 std::unique_ptr<Kernel> first_right(const ConvolutionShape& shape,
                                     bool (*is_right)(Kernel&, const ConvolutionShape&)) {
@@ -217,6 +218,7 @@ std::unique_ptr<Kernel> make_conv2d(const Instruction& instruction, const Option
   const auto shape = shape_of(instruction, instruction.inputs[0].shape, instruction.inputs[1].shape,
                               instruction.outputs[0].shape);
   if (auto kernel = make_winograd_convolution(shape, options)) return kernel;
+  if (auto kernel = make_direct_convolution(shape, options)) return kernel;
   return first_right<Convolution>(shape, onednn::convolution_is_right);
 }
 
@@ -225,6 +227,7 @@ std::unique_ptr<Kernel> make_input_grad(const Instruction& instruction, const Op
   const auto shape = shape_of(instruction, instruction.outputs[0].shape,
                               instruction.inputs[1].shape, instruction.inputs[0].shape);
   if (auto kernel = make_winograd_input_grad(shape, options)) return kernel;
+  if (auto kernel = make_direct_input_grad(shape, options)) return kernel;
   return first_right<ConvolutionInputGrad>(shape, onednn::input_grad_is_right);
 }
 

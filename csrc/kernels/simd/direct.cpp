@@ -1,5 +1,6 @@
-// A row of a window is KW·C neighbouring floats of x, and the next output's is stride·C further on: so the
-// patches of a convolution are a matrix that overlaps itself in x and need not be written out.
+// A row of a window is KW·C neighbouring floats of x, and the next output's is stride·C further on:
+// so the patches of a convolution are a matrix that overlaps itself in x and need not be written
+// out.
 #include "kernels/simd/direct.h"
 
 #include "kernels/simd/microkernel.h"
@@ -25,7 +26,7 @@ template <int rows, int vectors>
 void multiply_patches(float* c, Index stride, Patches a, Lines b, Index lines, Index depth) {
   Float sum[rows][vectors] = {};
   const float* left[rows];
-#pragma GCC unroll 12
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) left[r] = a.base + a.offset[r];
   for (Index line = 0; line < lines; ++line) {
     const Index shift = line * a.line;
@@ -34,7 +35,7 @@ void multiply_patches(float* c, Index stride, Patches a, Lines b, Index lines, I
       Float columns[vectors];
 #pragma GCC unroll 2
       for (int v = 0; v < vectors; ++v) columns[v] = load<Float>(right + v * lanes);
-#pragma GCC unroll 12
+#pragma GCC unroll 8
       for (int r = 0; r < rows; ++r) {
         const Float value = splat<Float>(left[r][shift + k * a.step]);
 #pragma GCC unroll 2
@@ -42,7 +43,7 @@ void multiply_patches(float* c, Index stride, Patches a, Lines b, Index lines, I
       }
     }
   }
-#pragma GCC unroll 12
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; ++v) {
@@ -54,16 +55,17 @@ void multiply_patches(float* c, Index stride, Patches a, Lines b, Index lines, I
 
 // At most `most` rows at a time, in nearly equal blocks.
 template <int vectors, int most>
-void multiply_all(float* c, Index stride, Patches a, Index rows, Lines b, Index lines, Index depth) {
+void multiply_all(float* c, Index stride, Patches a, Index rows, Lines b, Index lines,
+                  Index depth) {
   const Index blocks = (rows + most - 1) / most;
   for (Index block = 0; block < blocks; ++block) {
     const Index begin = rows * block / blocks;
     const Index count = rows * (block + 1) / blocks - begin;
     const Patches part{a.base, a.offset + begin, a.line, a.step};
     float* to = c + begin * stride;
-#define SLOY_ROWS(n)                                                              \
-  case n:                                                                         \
-    multiply_patches<n, vectors>(to, stride, part, b, lines, depth);         \
+#define SLOY_ROWS(n)                                                 \
+  case n:                                                            \
+    multiply_patches<n, vectors>(to, stride, part, b, lines, depth); \
     break;
     switch (count) {
       SLOY_ROWS(1)
@@ -77,8 +79,6 @@ void multiply_all(float* c, Index stride, Patches a, Index rows, Lines b, Index 
           switch (count) {
             SLOY_ROWS(7)
             SLOY_ROWS(8)
-            SLOY_ROWS(9)
-            SLOY_ROWS(10)
           }
         }
     }
@@ -95,9 +95,7 @@ void pad_image(float* to, const float* image, const DirectShape& s) {
     const Index h = row - s.top;
     float* line = to + row * width * s.c;
     const Index first = h < 0 || h >= s.h ? width : (s.left < width ? s.left : width);
-    const Index last = h < 0 || h >= s.h             ? width
-                       : s.left + s.w < width ? s.left + s.w
-                                              : width;
+    const Index last = h < 0 || h >= s.h ? width : s.left + s.w < width ? s.left + s.w : width;
     const float* from = image + h * s.w * s.c;
     for (Index i = 0; i < first * s.c; ++i) line[i] = 0.0f;
     for (Index i = first * s.c; i < last * s.c; ++i) line[i] = from[i - s.left * s.c];
@@ -113,17 +111,18 @@ void pad_channels(float* to, const float* g, Index pixels, Index outputs, Index 
   }
 }
 
-void add_rows(float* __restrict sum, const float* __restrict g, Index pixels, Index columns) {
+void add_rows(float* __restrict sum, const float* __restrict g, Index pixels, Index columns,
+              Index step) {
   for (Index o = 0; o < columns; o += lanes) {
     Float total{};
-    for (Index p = 0; p < pixels; ++p) total += load<Float>(g + p * columns + o);
+    for (Index p = 0; p < pixels; ++p) total += load<Float>(g + p * step + o);
     store<Float>(sum + o, load<Float>(sum + o) + total);
   }
 }
 
 // part += the products of one image's patches with lines [first, first + lines) of its gradient.
-void add_lines(float* part, const float* image, const float* g, const DirectShape& s, Index first,
-               Index lines) {
+void add_lines(float* part, const float* image, const float* g, Index step, const DirectShape& s,
+               Index first, Index lines) {
   constexpr Index rows_at_once = 60;
   const Index columns = padded_outputs(s.o);
   const Index width = s.padded_w() * s.c, in_line = s.kw * s.c;
@@ -136,12 +135,12 @@ void add_lines(float* part, const float* image, const float* g, const DirectShap
     const Patches a{image + first * s.stride_h * width, offset, s.stride_h * width,
                     s.stride_w * s.c};
     for (Index o = 0; o < columns; o += panel) {
-      const Lines b{g + first * s.ow * columns + o, s.ow * columns, columns};
+      const Lines b{g + first * s.ow * step + o, s.ow * step, step};
       float* to = part + row * columns + o;
       if (panel_width(o, columns) == panel) {
         multiply_all<2, 6>(to, columns, a, rows, b, lines, s.ow);
       } else {
-        multiply_all<1, 10>(to, columns, a, rows, b, lines, s.ow);
+        multiply_all<1, 8>(to, columns, a, rows, b, lines, s.ow);
       }
     }
   }
@@ -159,14 +158,17 @@ void weight_grad(float* part, const float* x, const float* g, float* work, const
   for (Index n = begin; n < end; ++n) {
     pad_image(image, x + n * s.h * s.w * s.c, s);
     const float* gradient = g + n * pixels * s.o;
-    if (columns != s.o) {
+    Index step = s.o;
+    if (columns != s.o && n + 1 == s.n) {  // elsewhere registers may reach into the next pixel
       pad_channels(copy, gradient, pixels, s.o, columns);
       gradient = copy;
+      step = columns;
     }
     for (Index first = 0; first < s.oh; first += block) {
       const Index lines = s.oh - first < block ? s.oh - first : block;
-      add_rows(part + s.depth() * columns, gradient + first * s.ow * columns, lines * s.ow, columns);
-      add_lines(part, image, gradient, s, first, lines);
+      add_rows(part + s.depth() * columns, gradient + first * s.ow * step, lines * s.ow, columns,
+               step);
+      add_lines(part, image, gradient, step, s, first, lines);
     }
   }
 }

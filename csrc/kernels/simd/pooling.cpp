@@ -1,5 +1,5 @@
-// Pooling is separable: rows of the window first, over whole contiguous lines of W·C floats, then columns.
-// So the inner loops are long whatever the number of channels.
+// Pooling is separable: rows of the window first, over whole contiguous lines of W·C floats, then
+// columns. So the inner loops are long whatever the number of channels.
 #include "kernels/simd/pooling.h"
 
 #include "kernels/simd/vector.h"
@@ -12,7 +12,8 @@ using Index = std::int64_t;
 Index at_least(Index value, Index bound) { return value < bound ? bound : value; }
 Index at_most(Index value, Index bound) { return value > bound ? bound : value; }
 
-// The taps [begin, end) of a window along one axis that lie inside the image, and where its tap 0 lies.
+// The taps [begin, end) of a window along one axis that lie inside the image, and where its tap 0
+// lies.
 struct Taps {
   Index start, begin, end;
 };
@@ -43,42 +44,86 @@ float greater(float a, float b) {
   return b > a || b != b ? b : a;
 }
 
-void max_into(float* __restrict to, const float* __restrict from, Index size) {
-  Index i = 0;
-  for (; i + lanes <= size; i += lanes) {
-    store<Float>(to + i, greater<Float>(load<Float>(to + i), load<Float>(from + i)));
-  }
-  for (; i < size; ++i) to[i] = greater<float>(to[i], from[i]);
-}
-
-void add_into(float* __restrict to, const float* __restrict from, Index size) {
-  for (Index i = 0; i < size; ++i) to[i] += from[i];
-}
-
 void add_scaled_into(float* __restrict to, const float* __restrict from, float scale, Index size) {
   for (Index i = 0; i < size; ++i) to[i] += from[i] * scale;
+}
+
+void copy(float* __restrict to, const float* __restrict from, Index size) {
+  for (Index i = 0; i < size; ++i) to[i] = from[i];
 }
 
 void fill(float* to, float value, Index size) {
   for (Index i = 0; i < size; ++i) to[i] = value;
 }
 
+struct Maximum {
+  static Float apply(Float a, Float b) { return greater<Float>(a, b); }
+  static float apply(float a, float b) { return greater<float>(a, b); }
+};
+struct Sum {
+  static Float apply(Float a, Float b) { return a + b; }
+  static float apply(float a, float b) { return a + b; }
+};
+
+template <class Op>
+void combine_into(float* __restrict to, const float* __restrict from, Index size) {
+  Index i = 0;
+  for (; i + lanes <= size; i += lanes) {
+    store<Float>(to + i, Op::apply(load<Float>(to + i), load<Float>(from + i)));
+  }
+  for (; i < size; ++i) to[i] = Op::apply(to[i], from[i]);
+}
+
+// line (W C): the lines `rows` of an image combined.
+template <class Op>
+void combine_rows(float* line, const float* image, Taps rows, float start, Index width) {
+  if (rows.begin >= rows.end) {
+    fill(line, start, width);
+    return;
+  }
+  copy(line, image + (rows.start + rows.begin) * width, width);
+  for (Index kh = rows.begin + 1; kh < rows.end; ++kh) {
+    combine_into<Op>(line, image + (rows.start + kh) * width, width);
+  }
+}
+
+// out (C) of output column ow: the pixels `columns` of the line combined, times `scale`. Whole
+// registers wherever they end within line and row: what is too much of a pixel, the next one
+// overwrites.
+template <class Op>
+void combine_columns(float* row, const float* line, Index ow, Taps columns, float start,
+                     float scale, const PoolShape& s) {
+  float* out = row + ow * s.c;
+  const float* first = line + (columns.start + columns.begin) * s.c;
+  const Index count = columns.end - columns.begin;
+  const Index room_out = (s.ow - ow) * s.c;
+  const Index room_in = (s.w - columns.start - columns.end + 1) * s.c;
+  const Index room = at_most(room_out, room_in);
+  Index c = 0;
+  if (count > 0) {
+    for (; c < s.c && c + lanes <= room; c += lanes) {
+      Float value = load<Float>(first + c);
+      for (Index kw = 1; kw < count; ++kw) {
+        value = Op::apply(value, load<Float>(first + kw * s.c + c));
+      }
+      store<Float>(out + c, value * scale);
+    }
+  }
+  for (; c < s.c; ++c) {
+    float value = count > 0 ? first[c] : start;
+    for (Index kw = 1; kw < count; ++kw) value = Op::apply(value, first[kw * s.c + c]);
+    out[c] = value * scale;
+  }
+}
+
 void max(float* y, const float* x, float* line, const PoolShape& s, Index begin, Index end) {
   const Index width = s.w * s.c;
   for (Index row = begin; row < end; ++row) {
-    const float* image = x + row / s.oh * s.h * width;
     const Taps rows = taps_of(row % s.oh, s.stride_h, s.top, s.window_h, s.h);
-    fill(line, -__builtin_inff(), width);
-    for (Index kh = rows.begin; kh < rows.end; ++kh) {
-      max_into(line, image + (rows.start + kh) * width, width);
-    }
+    combine_rows<Maximum>(line, x + row / s.oh * s.h * width, rows, -__builtin_inff(), width);
     for (Index ow = 0; ow < s.ow; ++ow) {
-      float* out = y + (row * s.ow + ow) * s.c;
       const Taps columns = taps_of(ow, s.stride_w, s.left, s.window_w, s.w);
-      fill(out, -__builtin_inff(), s.c);
-      for (Index kw = columns.begin; kw < columns.end; ++kw) {
-        max_into(out, line + (columns.start + kw) * s.c, s.c);
-      }
+      combine_columns<Maximum>(y + row * s.ow * s.c, line, ow, columns, -__builtin_inff(), 1.0f, s);
     }
   }
 }
@@ -86,24 +131,15 @@ void max(float* y, const float* x, float* line, const PoolShape& s, Index begin,
 void average(float* y, const float* x, float* line, const PoolShape& s, Index begin, Index end) {
   const Index width = s.w * s.c;
   for (Index row = begin; row < end; ++row) {
-    const float* image = x + row / s.oh * s.h * width;
     const Taps rows = taps_of(row % s.oh, s.stride_h, s.top, s.window_h, s.h);
-    fill(line, 0.0f, width);
-    for (Index kh = rows.begin; kh < rows.end; ++kh) {
-      add_into(line, image + (rows.start + kh) * width, width);
-    }
+    combine_rows<Sum>(line, x + row / s.oh * s.h * width, rows, 0.0f, width);
     for (Index ow = 0; ow < s.ow; ++ow) {
-      float* out = y + (row * s.ow + ow) * s.c;
       const Taps columns = taps_of(ow, s.stride_w, s.left, s.window_w, s.w);
-      fill(out, 0.0f, s.c);
-      for (Index kw = columns.begin; kw < columns.end; ++kw) {
-        add_into(out, line + (columns.start + kw) * s.c, s.c);
-      }
       const Index counted = s.count_padding
                                 ? s.window_h * s.window_w
                                 : (rows.end - rows.begin) * (columns.end - columns.begin);
-      const float count = static_cast<float>(counted);
-      for (Index c = 0; c < s.c; ++c) out[c] /= count;
+      combine_columns<Sum>(y + row * s.ow * s.c, line, ow, columns, 0.0f,
+                           1.0f / static_cast<float>(counted), s);
     }
   }
 }
@@ -158,8 +194,11 @@ void max_grad_tiles(float* dx, const float* x, const float* y, const float* g, c
       const Index out = (row * s.ow + ow) * s.c;
       const Index places[4] = {above + 2 * ow * s.c, above + (2 * ow + 1) * s.c,
                                below + 2 * ow * s.c, below + (2 * ow + 1) * s.c};
+      // Of fewer channels than a register has, what is too much the next pixel overwrites.
+      const Index room = at_most((s.ow - ow) * s.c, (s.w - 2 * ow - 1) * s.c);
+      const Index whole = s.c >= lanes ? s.c - s.c % lanes : room >= lanes ? s.c : 0;
       Index c = 0;
-      for (; c + lanes <= s.c; c += lanes) {
+      for (; c < whole; c += lanes) {
         const Float top = load<Float>(y + out + c);
         Float grad = load<Float>(g + out + c);
         if (s.relu) grad = from_bits(bits(grad) & (top > 0.0f));
@@ -195,8 +234,7 @@ void first_maximum(std::int32_t* first, const float* x, const float* y, const Po
       for (Index c = 0; c < s.c; ++c) tap[c] = -1;
       for (Index kh = rows.end - 1; kh >= rows.begin; --kh) {  // the last to write is the first tap
         for (Index kw = columns.end - 1; kw >= columns.begin; --kw) {
-          const float* __restrict in =
-              image + ((rows.start + kh) * s.w + columns.start + kw) * s.c;
+          const float* __restrict in = image + ((rows.start + kh) * s.w + columns.start + kw) * s.c;
           const auto number = static_cast<std::int32_t>(kh * s.window_w + kw);
           for (Index c = 0; c < s.c; ++c) {
             tap[c] = (in[c] == top[c]) | (in[c] != in[c]) ? number : tap[c];

@@ -3,11 +3,12 @@
 //        0  1  1  0         1/2  1/2  1/2         0  1 -1 -1
 //        0 -1  1  0         1/2 -1/2  1/2
 //        0  1  0 -1          0    0    1
-// ⊙ summed over input channels is 16 matrix products. Transposing the formula gives the gradient of w:
+// ⊙ summed over input channels is 16 matrix products. Transposing the formula gives the gradient of
+// w:
 //   dw = Gᵀ [Σ over tiles of (Bᵀ x B) ⊙ (A g Aᵀ)] G.
 #include "kernels/simd/winograd.h"
 
-#include "kernels/simd/math.h"
+#include "kernels/simd/activate.h"
 #include "kernels/simd/microkernel.h"
 
 namespace sloy::SLOY_ISA {
@@ -36,8 +37,8 @@ inline void input_transform(Float& d0, Float& d1, Float& d2, Float& d3) {
 // v[f][c] = (Bᵀ d B)[f] where d is the 4 × 4 tile of x at `corner`, `row` floats from row to row.
 // exists: bit 4 i + j says whether (i, j) lies inside the image; outside is zero.
 template <bool inside>
-void transform_input_tile(float* __restrict v, Index stride, const float* __restrict corner, Index row,
-                          Index channels, unsigned exists) {
+void transform_input_tile(float* __restrict v, Index stride, const float* __restrict corner,
+                          Index row, Index channels, unsigned exists) {
   for (Index c = 0; c < channels; c += lanes) {
     Tile t;
 #pragma GCC unroll 4
@@ -73,19 +74,6 @@ void transform_input(float* v, Index stride, const float* x, const WinogradShape
     if (h >= 0 && h < s.h && w >= 0 && w < s.w) exists |= 1U << k;
   }
   transform_input_tile<false>(v, stride, corner, s.w * s.c, s.c, exists);
-}
-
-inline Float activate(Float x, Activation activation) {
-  switch (activation) {
-    case Activation::relu:
-      return x < 0.0f ? Float{} : x;  // NaN stays
-    case Activation::tanh:
-      return hyperbolic_tangent(x);
-    case Activation::sigmoid:
-      return logistic(x);
-    default:
-      return x;
-  }
 }
 
 // y's 2 × 2 tile = activation(Aᵀ m A + bias); `m` is at [0][t][0], `stride` floats per f.
@@ -137,7 +125,8 @@ void forward(float* y, const float* x, const float* u, const float* bias, Activa
   }
 }
 
-// m[f][o in panels][t] = (A g Aᵀ)[f] for the tile `tile`, which is the t-th of `tiles`; db += its g.
+// m[f][o in panels][t] = (A g Aᵀ)[f] for the tile `tile`, which is the t-th of `tiles`; db += its
+// g.
 void transform_gradient(float* m, Index stride, Index tiles, Index t, float* db, const float* g,
                         const WinogradShape& s, Index tile) {
   const TilePlace p = place_of(tile, s);
@@ -186,8 +175,8 @@ void weight_grad(float* du, float* db, const float* x, const float* g, float* wo
 }
 
 // dw = Gᵀ du G.
-void finish_weight_grad(float* dw, const float* du, int parts, Index stride,
-                        const WinogradShape& s, Index begin, Index end) {
+void finish_weight_grad(float* dw, const float* du, int parts, Index stride, const WinogradShape& s,
+                        Index begin, Index end) {
   const Float half = splat<Float>(0.5f);
   for (Index place = begin * s.o; place < end * s.o; place += lanes) {
     Float columns[3][4];

@@ -1,13 +1,13 @@
-// 3 × 3 convolution, stride 1, by Winograd's minimal filtering F(2×2, 3×3): 16 multiplications where the
-// definition needs 36 (A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks", 2016).
-// Compiled once per instruction set.
+// 3 × 3 convolution, stride 1, by Winograd's minimal filtering F(2×2, 3×3): 16 multiplications
+// where the definition needs 36 (A. Lavin, S. Gray, "Fast algorithms for convolutional neural
+// networks", 2016). Compiled once per instruction set.
 #pragma once
 
 #include <cstdint>
 
-namespace sloy {
+#include "kernels/activation.h"
 
-enum class Activation { none, relu, tanh, sigmoid };
+namespace sloy {
 
 // x (N, H, W, C), w (3, 3, C, O), y (N, OH, OW, O). A tile is 2 × 2 outputs; tiles are counted over
 // (image, tile row, tile column). C and O are multiples of 16.
@@ -26,16 +26,17 @@ struct WinogradShape {
 struct WinogradKernels {
   // u: 16 matrices (C, O) in panels, from w.
   void (*transform_weights)(float* u, const float* w, const WinogradShape&);
-  // The same for the gradient of the input, which is a convolution of g with w turned by 180° and its
-  // channels exchanged; `shape` is that convolution's: w is (3, 3, O, C).
+  // The same for the gradient of the input, which is a convolution of g with w turned by 180° and
+  // its channels exchanged; `shape` is that convolution's: w is (3, 3, O, C).
   void (*transform_turned_weights)(float* u, const float* w, const WinogradShape&);
   // y = activation(x * w + bias) for the tiles [begin, end); bias may be null.
-  void (*forward)(float* y, const float* x, const float* u, const float* bias, Activation, float* work,
-                  const WinogradShape&, std::int64_t begin, std::int64_t end);
+  void (*forward)(float* y, const float* x, const float* u, const float* bias, Activation,
+                  float* work, const WinogradShape&, std::int64_t begin, std::int64_t end);
   // du: 16 matrices (C, O), the sum over the tiles [begin, end); db (O,), their sum of g, or null.
   void (*weight_grad)(float* du, float* db, const float* x, const float* g, float* work,
                       const WinogradShape&, std::int64_t begin, std::int64_t end);
-  // dw from `parts` of du that lie `stride` floats apart, summed in order; input channels [begin, end).
+  // dw from `parts` of du that lie `stride` floats apart, summed in order; input channels [begin,
+  // end).
   void (*finish_weight_grad)(float* dw, const float* du, int parts, std::int64_t stride,
                              const WinogradShape&, std::int64_t begin, std::int64_t end);
 };

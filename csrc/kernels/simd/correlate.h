@@ -1,0 +1,38 @@
+// Convolution of images with few channels, whose patches are read where they lie.
+// Compiled once per instruction set.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/activation.h"
+#include "kernels/simd/direct.h"
+
+namespace sloy {
+
+struct CorrelateKernels {
+  // O rounded up to whole registers.
+  std::int64_t (*padded_outputs)(std::int64_t o);
+  // Floats of working memory that each thread needs.
+  std::int64_t (*work_floats)(const DirectShape&);
+  // to (KH, KW, C, padded O): w, padded with zeros.
+  void (*pack)(float* to, const float* w, const DirectShape&);
+  // The same from the weights w (KH, KW, O, C) of the convolution whose input gradient this is:
+  // flipped, channels exchanged.
+  void (*pack_flipped)(float* to, const float* w, const DirectShape&);
+  // Images [begin, end) of y: x correlated with the packed weights, plus bias (O,) or null,
+  // activated.
+  void (*correlate)(float* y, const float* x, const float* packed, const float* bias, Activation,
+                    float* work, const DirectShape&, std::int64_t begin, std::int64_t end);
+};
+
+namespace baseline {
+CorrelateKernels correlate_kernels();
+}
+namespace avx2 {
+CorrelateKernels correlate_kernels();
+}
+namespace avx512 {
+CorrelateKernels correlate_kernels();
+}
+
+}  // namespace sloy
