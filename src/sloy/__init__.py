@@ -13,7 +13,9 @@ if TYPE_CHECKING:
         data,
         engines,
         errors,
+        graph,
         initializers,
+        inspection,
         layers,
         losses,
         metrics,
@@ -37,21 +39,6 @@ if TYPE_CHECKING:
     from sloy.training.progress import ProgressBar
 
 __version__ = "0.1.0"
-
-_MODULES = (
-    "data",
-    "engines",
-    "errors",
-    "initializers",
-    "layers",
-    "losses",
-    "metrics",
-    "ops",
-    "optimizers",
-    "regularizers",
-    "schedules",
-    "zoo",
-)
 
 _NAMES = {
     "Dataset": "sloy.data",
@@ -98,7 +85,9 @@ __all__ = [
     "errors",
     "fit",
     "gradients",
+    "graph",
     "initializers",
+    "inspection",
     "layers",
     "load",
     "losses",
@@ -113,10 +102,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name in _MODULES:
-        return importlib.import_module(f"sloy.{name}")
-    if name not in _NAMES:
+    if name not in __all__:
         raise AttributeError(f"module 'sloy' has no attribute {name!r}")
+    if name not in _NAMES:
+        return importlib.import_module(f"sloy.{name}")
     value = getattr(importlib.import_module(_NAMES[name]), name)
     globals()[name] = value
     return value

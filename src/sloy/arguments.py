@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from math import inf, isfinite
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import numpy as np
 
@@ -68,12 +69,16 @@ def flag(place: str, name: str, value: object) -> bool:
     return value
 
 
-def instance(place: str, name: str, value: object, kind: type, *, optional: bool = False) -> None:
+def instance(
+    place: str, name: str, value: object, kind: type | UnionType, *, optional: bool = False
+) -> None:
     """The value is of a class, or None where that is allowed."""
     if isinstance(value, kind) or (optional and value is None):
         return
+    kinds: tuple[Any, ...] = get_args(kind) or (kind,)
+    words = " or ".join(k.__name__ for k in kinds)
     rest = " or None" if optional else ""
-    raise InvalidArgument(f"{place}: `{name}` (={value!r}) must be a {kind.__name__}{rest}.")
+    raise InvalidArgument(f"{place}: `{name}` (={value!r}) must be a {words}{rest}.")
 
 
 def sequence(place: str, name: str, value: object, kind: type = object) -> tuple[Any, ...]:

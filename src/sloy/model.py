@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sloy import ops
-from sloy.arguments import integer, sequence
+from sloy.arguments import instance, integer, sequence
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument, UnknownName
@@ -257,6 +258,7 @@ def load(path: str | Path, *, engine: str | Engine = "auto", threads: int = 0) -
     """
     from sloy.model_file import read
 
+    instance("load", "path", path, str | os.PathLike)
     spec, parameters, class_names = read(path)
     return Model(spec, parameters, class_names=class_names, engine=engine, threads=threads)
 

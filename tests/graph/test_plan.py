@@ -182,14 +182,14 @@ def test_random_graphs_have_sound_plans(data: st.DataObject) -> None:
         kind = data.draw(st.integers(0, 5))
         wide = broadcast_to(x, shape)
         made = [
-            lambda x=x: tanh(x),
-            lambda x=x, y=y: x + y,
-            lambda wide=wide: matmul(wide, reshape(wide, (6, 4))) @ wide,
-            lambda wide=wide: reduce_sum(wide, 0),
-            lambda x=x, y=y: where(x + y, y + x, x - y),
-            lambda wide=wide: reshape(exp(reshape(wide, (24,))), shape),
-        ][kind]()
-        pool.append(made)
+            tanh(x),
+            x + y,
+            matmul(wide, reshape(wide, (6, 4))) @ wide,
+            reduce_sum(wide, 0),
+            where(x + y, y + x, x - y),
+            reshape(exp(reshape(wide, (24,))), shape),
+        ]
+        pool.append(made[kind])
     full = [t for t in pool if t.shape == shape]
     updates = {name: data.draw(st.sampled_from(full)) for name in "vw"}
     graph = optimize(Graph.of({"o": pool[-1], "loss": reduce_sum(pool[-1])}, updates))

@@ -9,6 +9,7 @@ import pytest
 
 from sloy import ops
 from sloy.errors import InvalidArgument, ShapeError
+from sloy.graph import Tensor
 from sloy.layers import (
     ELU,
     GELU,
@@ -27,10 +28,19 @@ from sloy.layers import (
     ReLU,
     Reshape,
     Residual,
+    Scope,
     Sign,
     Softmax,
 )
 from sloy.network import Network
+
+
+class Nothing(Layer):
+    """A layer that forgets to return."""
+
+    def apply(self, scope: Scope, x: Tensor) -> Tensor:
+        return None  # type: ignore[return-value]
+
 
 ARGUMENTS: list[tuple[Callable[[], Layer], str]] = [
     (lambda: Dense(0), r"Dense: `units` \(=0\) must be an integer of at least 1"),
@@ -121,7 +131,9 @@ SHAPES: list[tuple[tuple[int, ...], list[Layer], str]] = [
     ((5,), [Residual([Dense(4)], [Conv2D(4, 1)])], r"residual_1/shortcut/conv2d_1: Conv2D needs"),
     ((5,), [PerNeuron([ReLU()] * 4)], r"per_neuron_1: .* 4 neurons, the input \(1, 5\) has 5"),
     ((5,), [PerNeuron([(ReLU(), 10**12)])], r"per_neuron_1: .* 1000000000000 neurons"),
-    ((5,), [Activation(lambda z: 3)], r"activation_1: the layer gives a int"),  # type: ignore[list-item, return-value]
+    ((5,), [Activation(lambda z: 3)], r"activation_1: .* the function returned a int"),  # type: ignore[list-item, return-value]
+    ((5,), [Activation(np.tanh)], r"activation_1: .* hands a symbolic tensor to NumPy; .*sloy.ops"),
+    ((5,), [Nothing()], r"nothing_1: the layer gives a NoneType"),
     (
         (5,),
         [Activation(lambda z: ops.reduce_sum(z))],

@@ -8,6 +8,8 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ class FakeRun:
     """As much of a run as early stopping needs: one weight, which holds the number of the epoch."""
 
     columns = ("epoch", "val_loss", "val_accuracy")
+    rising = frozenset({"accuracy", "val_accuracy"})
 
     def __init__(self):
         self.history = History()
@@ -61,6 +64,32 @@ def stopped_after(values, column="val_loss", **arguments):
 )
 def test_when_it_stops_and_what_it_restores(values, arguments, expected):
     assert stopped_after(values, **arguments) == expected
+
+
+@dataclass(frozen=True)
+class Score(sloy.metrics.Accuracy):
+    """A metric of one's own, under a name that says nothing."""
+
+    name = "score"
+
+
+class Error(Score):
+    """One of which less is better."""
+
+    name = "wrong"
+    larger_is_better = False
+
+
+@pytest.mark.parametrize(("metric", "more"), [(Score(), True), (Error(), False)])
+def test_a_metric_says_what_is_better(metric, more):
+    stopping = EarlyStopping(f"val_{metric.name}", patience=1)
+    _, history = fit(
+        mlp(), blobs(), metrics=[metric], validation=0.3, epochs=30, callbacks=[stopping],
+        optimizer=sloy.Adam(0.01),
+    )  # fmt: skip
+    column = history[f"val_{metric.name}"]
+    assert stopping.best == (column.max() if more else column.min())
+    assert stopping.best_epoch == 1 + (column.argmax() if more else column.argmin())
 
 
 def test_the_best_weights_are_in_the_model():
@@ -140,13 +169,10 @@ def test_progress_is_on_the_error_stream(capfd):
 
 def test_a_bar_on_a_terminal():
     """A real pseudo-terminal: a bar that moves, a line for each epoch, nothing left of the bar."""
-    code = (
-        "from training_tasks import blobs, fit, mlp; import sloy;"
-        "fit(mlp(), blobs(6000), epochs=2, batch_size=8, verbose=True, threads=1)"
-    )
+    script = Path(__file__).with_name("bar_process.py")
     leader, follower = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-c", code], stderr=follower, stdout=follower,
+        [sys.executable, str(script)], stderr=follower, stdout=follower,
         env=environment() | {"TERM": "xterm-256color", "COLUMNS": "120"},
     ) as process:  # fmt: skip
         os.close(follower)
@@ -165,4 +191,4 @@ def test_a_bar_on_a_terminal():
     assert re.search(r"epoch 1/2 .*\d+ % loss [\d.]+ accuracy [\d.]+ % [\d,]+/s", text)
     assert len(re.findall(r"epoch [12]/2: loss .* samples/s", text)) == 2
     shown = [int(share) for share in re.findall(r"(\d+) % loss", text)]
-    assert len(set(shown)) > 3
+    assert len(set(shown)) > 3  # of the ten at which it waits

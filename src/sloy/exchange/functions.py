@@ -40,6 +40,7 @@ from sloy.graph.graph import topological_order
 from sloy.graph.opdef import REGISTRY
 from sloy.graph.spec import FLOATS, Spec
 from sloy.graph.tensor import Tensor, input
+from sloy.graph.user import call
 
 __all__ = [
     "StoredFunction",
@@ -143,11 +144,7 @@ def _trace(function: Function, specs: Sequence[Spec], n: int, dtype: str) -> _Tr
         input(str(i), (n, *s.shape[1:]) if s.shape else (), dtype if s.is_float else s.dtype)
         for i, s in enumerate(specs)
     ]
-    result = function(*arguments)
-    if not isinstance(result, Tensor):
-        raise InvalidArgument(
-            f"the function returned a {type(result).__name__}; it must return a Tensor."
-        )
+    result = call("storing a function", function, *arguments)
     own = {id(x) for x in arguments}
     rest = [x for x in topological_order([result]) if id(x) not in own]
     for tensor in rest:

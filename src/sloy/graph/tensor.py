@@ -12,7 +12,7 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import opdef
 from sloy.graph.spec import Shape, Spec
 
-Operand = Union["Tensor", float, int, np.ndarray]
+Operand = Union["Tensor", float, int, np.number, np.ndarray]
 
 
 class Tensor:

@@ -15,6 +15,7 @@ from sloy.exchange.functions import (
 )
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor
+from sloy.graph.user import call
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
 
@@ -60,7 +61,7 @@ class Activation(Layer):
 
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
-        return self.function(x)
+        return call("Activation", self.function, x)
 
     def to_config(self, input_shape: Shape | None = None) -> dict[str, Any]:
         """See `Layer.to_config`; a function that treats each element alike needs no `input_shape`."""

@@ -11,6 +11,7 @@ import numpy as np
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Tensor
 from sloy.graph.spec import Shape
+from sloy.graph.user import call
 from sloy.losses.base import Loss, Task, labels, mean_over_outputs, numbers
 from sloy.losses.classification import number_of_classes
 
@@ -49,12 +50,7 @@ class CustomLoss(Loss):
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """See `Loss.per_sample`."""
-        values = self.function(output, target)
-        if not isinstance(values, Tensor):
-            raise InvalidArgument(
-                f"CustomLoss: the function returned a {type(values).__name__}; it must return a"
-                " Tensor."
-            )
+        values = call("CustomLoss", self.function, output, target)
         if values.shape[:1] != output.shape[:1] or values.dtype != output.dtype:
             raise ShapeError(
                 f"CustomLoss: the function returned {values.spec} for an output {output.spec}; it must"

@@ -100,7 +100,8 @@ class EarlyStopping(Callback):
     restore_best : bool
         At the end give the model the weights of its best epoch.
     mode : "auto", "min" or "max"
-        Whether less or more is better; "auto" takes more for accuracy-like names, else less.
+        Whether less or more is better; "auto" takes more for metrics that say so
+        (`Metric.larger_is_better`), else less.
 
     References
     ----------
@@ -114,6 +115,7 @@ class EarlyStopping(Callback):
     mode: Literal["auto", "min", "max"] = "auto"
     best: float = field(default=inf, init=False)
     best_epoch: int = field(default=0, init=False)
+    _more_is_better: bool = field(default=False, init=False, repr=False)
     _wait: int = field(default=0, init=False, repr=False)
     _weights: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
@@ -130,6 +132,8 @@ class EarlyStopping(Callback):
     def on_fit_begin(self, run: Run) -> bool:
         """Begin afresh, or, in a resumed run, stop at once where patience was already over."""
         check_measured("EarlyStopping", self.monitor, run.columns)
+        auto = self.mode == "auto" and self.monitor in run.rising
+        self._more_is_better = auto or self.mode == "max"
         if not len(run.history):
             self.best, self.best_epoch, self._wait, self._weights = inf, 0, 0, {}
         return self._wait >= self.patience
@@ -170,15 +174,6 @@ class EarlyStopping(Callback):
 
     def _signed(self, value: float) -> float:
         return -value if self._more_is_better else value
-
-    @property
-    def _more_is_better(self) -> bool:
-        if self.mode == "auto":
-            return any(word in self.monitor for word in _MORE_IS_BETTER)
-        return self.mode == "max"
-
-
-_MORE_IS_BETTER = ("accuracy", "precision", "recall", "f1", "auc", "r2")
 
 
 @dataclass

@@ -34,11 +34,6 @@ class Deferred:
         self._handlers: dict[int, Handler] = {}
         self._waiting: list[int] = []
 
-    @property
-    def requested(self) -> bool:
-        """Whether a signal waits."""
-        return bool(self._waiting)
-
     def check(self) -> None:
         """Call the handlers of the signals that wait; they usually raise."""
         while self._waiting:

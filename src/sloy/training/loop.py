@@ -119,6 +119,12 @@ class Run:
         names = ("epoch", *trained, *(f"val_{name}" for name in validated), *rest)
         return (*names, "samples_per_second")
 
+    @property
+    def rising(self) -> frozenset[str]:
+        """Columns of which more is better: those of metrics that say so."""
+        good = [m.name for m in self.plan.spec.metrics if m.larger_is_better]
+        return frozenset(column for name in good for column in (name, f"val_{name}"))
+
     # --- the loop ---------------------------------------------------------------------------------
 
     def train(self) -> None:
