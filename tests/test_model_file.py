@@ -136,7 +136,7 @@ def test_foreign_files(tmp_path, trained):
     with pytest.raises(FileFormatError, match="not a sloy file"):
         sloy.load(path)
     write_container(path, {}, {"kind": "sloy.checkpoint"})
-    with pytest.raises(FileFormatError, match="is no model"):
+    with pytest.raises(FileFormatError, match="is not a model"):
         sloy.load(path)
     with pytest.raises(FileFormatError):
         sloy.load(tmp_path)

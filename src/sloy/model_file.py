@@ -12,7 +12,7 @@ import numpy as np
 
 from sloy.arguments import file_to_write
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.container import read_container, write_container
+from sloy.exchange.container import check_kind, read_container, write_container
 from sloy.exchange.functions import function_from_config, function_to_config
 from sloy.graph.spec import DTYPES, FLOATS, Spec
 from sloy.losses import NAMES as LOSSES
@@ -63,13 +63,7 @@ def read(path: str | Path) -> tuple[StepSpec, dict[str, np.ndarray], tuple[str, 
         tensors, document = read_container(path)
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    if document.get("kind") != KIND:
-        raise FileFormatError(f"{path}: is no model (kind {str(document.get('kind'))[:40]!r}).")
-    if document.get("version") != VERSION:
-        raise FileFormatError(
-            f"{path}: is a model of version {str(document.get('version'))[:40]}; this sloy reads"
-            f" version {VERSION}."
-        )
+    check_kind(path, document, KIND, VERSION)
     try:
         spec, class_names = _read_document(document)
         _check_tensors(spec, tensors)

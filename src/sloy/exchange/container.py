@@ -121,6 +121,18 @@ def read_container(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, A
     return tensors, document["metadata"]
 
 
+def check_kind(path: str | Path, metadata: Mapping[str, Any], kind: str, version: int) -> None:
+    """Raise `FileFormatError` unless a container holds what it should ("sloy.model", …), in this version."""
+    found, word = str(metadata.get("kind"))[:40], kind.removeprefix("sloy.")
+    if found != kind:
+        raise FileFormatError(f"{path}: is not a {word} (kind {found!r}).")
+    if metadata.get("version") != version:
+        raise FileFormatError(
+            f"{path}: is a {word} of version {str(metadata.get('version'))[:40]}; this sloy reads"
+            f" version {version}."
+        )
+
+
 def _header(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> bytes:
     entries, start = {}, 0
     for name, array in arrays.items():

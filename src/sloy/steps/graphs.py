@@ -28,6 +28,7 @@ from sloy.steps.parameters import check_names, finite_copy
 __all__ = [
     "KEY",
     "StepSpec",
+    "diagnosis_graph",
     "evaluation_graph",
     "gradient_graph",
     "inference_graph",
@@ -96,6 +97,17 @@ class _Forward:
     losses: Tensor  # (N,)
 
 
+@dataclass(frozen=True)
+class _Objective:
+    """What a step descends: the weighted mean of the losses and the penalties, and its gradient."""
+
+    weights: Tensor  # (N,)
+    total: Tensor  # (), Σ w_i
+    loss: Tensor  # ()
+    parameters: Mapping[str, Parameter]  # the trained ones
+    gradients: list[Tensor]  # by each of them
+
+
 def training_graph(spec: StepSpec, batch_size: int) -> Graph:
     """One step of descent.
 
@@ -115,19 +127,15 @@ def training_graph(spec: StepSpec, batch_size: int) -> Graph:
         raise InvalidArgument("a training graph needs an `optimizer`.")
     step = ops.input("step", (), "uint32")
     forward = _forward(spec, batch_size, training=True, step=step)
-    names = trained(spec, forward.built.parameters)
-    parameters = [forward.built.parameters[name] for name in names]
-    weights = ops.input("sample_weight", (batch_size,), spec.dtype)
-    total = ops.reduce_sum(weights)
-    loss = _objective(forward, weights, total)
-    gradients = backprop(loss, [parameter.tensor for parameter in parameters])
-    outputs = {"loss": loss, "weight": total, "gradient_norm": _norm(gradients, spec.dtype)}
+    aim = _objective(spec, forward, batch_size)
+    norm = _norm(aim.gradients, spec.dtype)
+    outputs = {"loss": aim.loss, "weight": aim.total, "gradient_norm": norm}
     for metric, values in _metrics(spec, forward):
         if metric.additive:
-            outputs[metric.name] = _weighted_mean(values, weights, total)
+            outputs[metric.name] = _weighted_mean(values, aim.weights, aim.total)
     updates = dict(forward.built.updates)
-    clipped = _clip(spec.optimizer, gradients)
-    updates |= _descend(spec.optimizer, names, parameters, clipped, step, spec.dtype)
+    clipped = _clip(spec.optimizer, aim.gradients)
+    updates |= _descend(spec.optimizer, aim.parameters, clipped, step, spec.dtype)
     return _checked(Graph.of(outputs, updates))
 
 
@@ -142,11 +150,27 @@ def gradient_graph(spec: StepSpec, batch_size: int, *, training: bool) -> Graph:
     """
     step = ops.input("step", (), "uint32")
     forward = _forward(spec, batch_size, training=training, step=step)
-    names = trained(spec, forward.built.parameters)
-    weights = ops.input("sample_weight", (batch_size,), spec.dtype)
-    loss = _objective(forward, weights, ops.reduce_sum(weights))
-    wanted = [forward.built.parameters[name].tensor for name in names]
-    return _checked(Graph.of(dict(zip(names, backprop(loss, wanted), strict=True))))
+    aim = _objective(spec, forward, batch_size)
+    return _checked(Graph.of(dict(zip(aim.parameters, aim.gradients, strict=True))))
+
+
+def diagnosis_graph(spec: StepSpec, batch_size: int) -> Graph:
+    """The values of a training step in the order of computation, without its updates.
+
+    Returns
+    -------
+    Graph
+        Inputs as of `training_graph`; outputs ``layer:<name>`` (N, …), ``loss:`` (N,), and
+        ``gradient:<parameter>``, the last layer's first.
+    """
+    step = ops.input("step", (), "uint32")
+    forward = _forward(spec, batch_size, training=True, step=step)
+    aim = _objective(spec, forward, batch_size)
+    outputs = {f"layer:{name}": value for name, value in forward.built.activations.items()}
+    outputs["loss:"] = forward.losses
+    for name, gradient in list(zip(aim.parameters, aim.gradients, strict=True))[::-1]:
+        outputs[f"gradient:{name}"] = gradient
+    return _checked(Graph.of(outputs))
 
 
 def evaluation_graph(spec: StepSpec, batch_size: int) -> Graph:
@@ -283,11 +307,16 @@ def _check_ending(loss: Loss, output: Tensor) -> None:
         )
 
 
-def _objective(forward: _Forward, weights: Tensor, total: Tensor) -> Tensor:
-    """What a step descends: the weighted mean of the losses and the penalties."""
+def _objective(spec: StepSpec, forward: _Forward, batch_size: int) -> _Objective:
+    weights = ops.input("sample_weight", (batch_size,), spec.dtype)
+    total = ops.reduce_sum(weights)
     loss = _weighted_mean(forward.losses, weights, total)
     penalty = forward.built.penalty()
-    return loss if penalty is None else loss + penalty
+    loss = loss if penalty is None else loss + penalty
+    every = forward.built.parameters
+    parameters = {name: every[name] for name in trained(spec, every)}
+    gradients = backprop(loss, [parameter.tensor for parameter in parameters.values()])
+    return _Objective(weights, total, loss, parameters, gradients)
 
 
 def _weighted_mean(values: Tensor, weights: Tensor, total: Tensor) -> Tensor:
@@ -317,8 +346,7 @@ def _clip(optimizer: Optimizer, gradients: list[Tensor]) -> list[Tensor]:
 
 def _descend(
     optimizer: Optimizer,
-    names: Sequence[str],
-    parameters: Sequence[Parameter],
+    parameters: Mapping[str, Parameter],
     gradients: Sequence[Tensor],
     step: Tensor,
     dtype: str,
@@ -326,7 +354,7 @@ def _descend(
     """The next values of the trained parameters, projected onto their constraints, and of their slots."""
     updates: dict[str, Tensor] = {}
     rate = ops.input("learning_rate", (), dtype)
-    for name, parameter, gradient in zip(names, parameters, gradients, strict=True):
+    for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
         w = parameter.tensor
         slots = {
             slot: ops.variable(slot_name(slot, name), w.shape, w.dtype)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.container import read_container, write_container
+from sloy.exchange.container import check_kind, read_container, write_container
 from sloy.training.history import Row
 
 KIND = "sloy.checkpoint"
@@ -195,13 +195,7 @@ def _pack(snapshot: Snapshot) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def _unpack(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Snapshot:
-    if metadata.get("kind") != KIND:
-        raise FileFormatError(f"{path}: is not a checkpoint (kind {metadata.get('kind')!r}).")
-    if metadata.get("version") != VERSION:
-        raise FileFormatError(
-            f"{path}: is a checkpoint of version {metadata.get('version')!r}; this sloy reads"
-            f" version {VERSION}."
-        )
+    check_kind(path, metadata, KIND, VERSION)
     try:
         callbacks = [dict(state) for state in metadata["callbacks"]]
         for name, value in _under("callbacks", tensors).items():

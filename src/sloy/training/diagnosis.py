@@ -6,11 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sloy import ops
 from sloy.engines.base import Engine, Variables
-from sloy.graph import Graph, backprop
-from sloy.preprocessing import Preprocessing
-from sloy.steps.graphs import KEY, StepSpec, trained
+from sloy.steps.graphs import StepSpec, diagnosis_graph
 
 
 def first_not_finite(
@@ -35,7 +32,7 @@ def first_not_finite(
     for name in spec.network.shapes:
         if not np.isfinite(variables[name]).all():
             return "parameter", name
-    graph = _graph(spec, len(inputs["x"]))
+    graph = diagnosis_graph(spec, len(inputs["x"]))
     fed = {name: np.asarray(inputs[name]) for name in graph.inputs}
     values = engine.compile(graph, variables).run(fed)
     for output in graph.outputs:
@@ -54,28 +51,3 @@ def sentence(kind: str, name: str) -> str:
         "gradient": "the outputs of all layers are finite; the first gradient that is not is that"
         f" of `{name}`",
     }.get(kind, "every value alone is finite; their sum overflows")
-
-
-def _graph(spec: StepSpec, batch_size: int) -> Graph:
-    """The training step without its updates, all values of interest as outputs, in their order."""
-    x = ops.input("x", (batch_size, *spec.network.input_shape), spec.data_dtype)
-    y = ops.input("y", (batch_size, *spec.target_shape), spec.target_dtype)
-    weight = ops.input("sample_weight", (batch_size,), spec.dtype)
-    ready = (spec.preprocessing or Preprocessing()).apply(x, spec.dtype)
-    built = spec.network.build(
-        ready,
-        training=True,
-        key=ops.variable(KEY, (2,), "uint32"),
-        step=ops.input("step", (), "uint32"),
-    )
-    losses = spec.loss.per_sample(built.output, y)
-    total = ops.reduce_sum(weight * losses) / ops.reduce_sum(weight)
-    penalty = built.penalty()
-    names = trained(spec, built.parameters)
-    gradients = backprop(
-        total if penalty is None else total + penalty, [built.parameters[n].tensor for n in names]
-    )
-    outputs = {f"layer:{name}": value for name, value in built.activations.items()}
-    outputs["loss:"] = losses
-    backwards = list(zip(names, gradients, strict=True))[::-1]
-    return Graph.of(outputs | {f"gradient:{name}": value for name, value in backwards})
