@@ -9,6 +9,7 @@
 
 #include "core/parallel.h"
 #include "kernels/expression.h"
+#include "kernels/outer_update.h"
 #include "kernels/strided.h"
 
 namespace sloy {
@@ -406,6 +407,7 @@ class Elementwise final : public Kernel {
 };
 
 std::unique_ptr<Kernel> make_elementwise(const Instruction& instruction, const Options& options) {
+  if (auto kernel = make_outer_update(instruction, options)) return kernel;
   auto kernel = std::make_unique<Elementwise>(instruction, options);
   if (kernel->slots() > Elementwise::max_slots) {
     throw std::invalid_argument(

@@ -1,8 +1,8 @@
 // reduce_sum, reduce_max, reduce_min over `axes`, and argmax along `axis`.
 // x is dense (…); seen as (K, R, J) with R the reduced extent, y is (K, J). Axes apart from each
-// other take one such pass each. Runs of bounded length are reduced one by one and their results
-// combined by the same rule, so a sum's error grows with the logarithm of its length, and neither
-// order nor result depends on the number of threads.
+// other take one such pass each. sum_of_squares is Σ x² over all elements. Runs of bounded length
+// are reduced one by one and their results combined by the same rule, so a sum's error grows with
+// the logarithm of its length, and neither order nor result depends on the number of threads.
 #include <algorithm>
 #include <stdexcept>
 
@@ -45,8 +45,13 @@ struct Pass {
 template <class T>
 class Reduce final : public Kernel {
  public:
-  Reduce(std::vector<Pass> passes, const simd::Reductions<T>& op, int threads)
-      : passes_(std::move(passes)), op_(op), threads_(threads) {
+  // `first`: how the runs of a row are reduced, where that differs from how results are combined.
+  Reduce(std::vector<Pass> passes, const simd::Reductions<T>& op, int threads,
+         T (*first)(const T*, std::int64_t) = nullptr)
+      : passes_(std::move(passes)),
+        op_(op),
+        first_(first == nullptr ? op.row : first),
+        threads_(threads) {
     for (const Pass& pass : passes_) {
       partial_elements_ = std::max(partial_elements_, pass.partial_elements());
       if (&pass != &passes_.back()) between_elements_ += pass.k * pass.j;
@@ -111,7 +116,7 @@ class Reduce final : public Kernel {
     T* partial = scratch_ + k * p.partial_rows * p.j;
     if (p.j == 1) {
       const std::int64_t begin = run * run_length;
-      const T value = op_.row(x + begin, std::min(run_length, p.r - begin));
+      const T value = first_(x + begin, std::min(run_length, p.r - begin));
       (p.direct() ? to[k] : partial[run]) = value;
       return;
     }
@@ -151,6 +156,7 @@ class Reduce final : public Kernel {
 
   std::vector<Pass> passes_;
   simd::Reductions<T> op_;
+  T (*first_)(const T*, std::int64_t);
   int threads_;
   std::int64_t partial_elements_ = 0, between_elements_ = 0;
   const T* x_ = nullptr;
@@ -219,6 +225,19 @@ std::unique_ptr<Kernel> make_reduce(const Instruction& instruction, const Option
       break;
   }
   throw std::invalid_argument(instruction.op + ": no kernel for uint8");
+}
+
+// Σ x² over all elements of a float32 x.
+std::unique_ptr<Kernel> make_sum_of_squares(const Instruction& instruction,
+                                            const Options& options) {
+  const TensorSpec& x = instruction.inputs.at(0);
+  if (x.dtype != DType::float32 || instruction.outputs.size() != 1 ||
+      instruction.outputs[0].dtype != x.dtype || instruction.outputs[0].elements() != 1) {
+    throw std::invalid_argument("sum_of_squares: the output does not fit");
+  }
+  const simd::Table& table = simd::table();
+  return std::make_unique<Reduce<float>>(std::vector<Pass>{Pass(1, x.elements(), 1)},
+                                         table.float32.sum, options.threads, table.sum_of_squares);
 }
 
 // x (K, R, J), y int32 (K, J): the first largest element; NaN counts as largest.
@@ -294,6 +313,7 @@ void register_reduction_kernels(Registry& registry) {
   registry["reduce_sum"] = make_reduce;
   registry["reduce_max"] = make_reduce;
   registry["reduce_min"] = make_reduce;
+  registry["sum_of_squares"] = make_sum_of_squares;
   registry["argmax"] = make_argmax;
 }
 

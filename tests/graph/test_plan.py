@@ -118,6 +118,23 @@ def test_a_bias_that_needs_the_product_stays_outside() -> None:
     assert all("has_bias" not in step.attributes for step in planned.steps)
 
 
+def test_a_sum_of_squares_reads_what_it_squares() -> None:
+    x = input("x", (6, 7))
+    y = exp(x)
+    planned = plan(Graph.of({"s": reduce_sum(y * y), "y": y}))
+    check(planned)
+    assert kernels(planned) == ["elementwise", "sum_of_squares"]
+    square = y * y
+    for wanted in (
+        Graph.of({"s": reduce_sum(square), "q": square}),
+        Graph.of({"s": reduce_sum(square), "t": reduce_sum(square, 0)}),
+        Graph.of({"s": reduce_sum(y * x)}),
+        Graph.of({"s": reduce_sum(square, 1)}),
+    ):
+        check(plan(wanted))
+        assert "sum_of_squares" not in kernels(plan(wanted))
+
+
 def test_groups_do_not_close_a_circle() -> None:
     """exp and the last sum belong to one chain, but a reduction between them needs the first and feeds the last."""
     x = input("x", (6, 7))

@@ -109,6 +109,31 @@ void reduce_columns(T* out, const T* x, std::int64_t rows, std::int64_t columns,
   }
 }
 
+inline float sum_of_squares(const float* x, std::int64_t n) {
+  constexpr int width = 8;
+  Float a[width] = {};
+  std::int64_t j = 0;
+  for (; j + width * lanes <= n; j += width * lanes) {
+#pragma GCC unroll 8
+    for (int k = 0; k < width; ++k) {
+      const Float value = load<Float>(x + j + k * lanes);
+      a[k] += value * value;
+    }
+  }
+  for (; j + lanes <= n; j += lanes) {
+    const Float value = load<Float>(x + j);
+    a[0] += value * value;
+  }
+  float lane[lanes];
+  store<Float>(lane, ((a[0] + a[1]) + (a[2] + a[3])) + ((a[4] + a[5]) + (a[6] + a[7])));
+  for (int half = lanes / 2; half > 0; half /= 2) {
+    for (int k = 0; k < half; ++k) lane[k] += lane[k + half];
+  }
+  float result = lane[0];
+  for (; j < n; ++j) result += x[j] * x[j];
+  return result;
+}
+
 template <class T>
 constexpr simd::ReductionTable<T> reductions() {
   return {{reduce_row<Sum, T>, reduce_columns<Sum, T>},

@@ -43,7 +43,8 @@ constexpr simd::Table make_table() {
           },
           reductions<float>(),
           reductions<std::int32_t>(),
-          reductions<std::uint32_t>()};
+          reductions<std::uint32_t>(),
+          sum_of_squares};
 }
 
 constexpr simd::Table instance = make_table();

@@ -56,6 +56,7 @@ struct Table {
   ReductionTable<float> float32;
   ReductionTable<std::int32_t> int32;
   ReductionTable<std::uint32_t> uint32;
+  float (*sum_of_squares)(const float* x, std::int64_t n);
 };
 
 // The table of the widest instruction set that this machine has and `force_isa` (see isa.h) allows.

@@ -62,7 +62,8 @@ class Fusion:
     units : dict
         Number → `Unit`.
     views : frozenset of int
-        Nodes that only read others' memory: reshapes, and broadcasts that elementwise groups read in place.
+        Nodes that only read others' memory: reshapes, broadcasts that elementwise groups read in place, and squares
+        that only a sum of squares needs.
     late : frozenset of int
         Elementwise nodes that only the next values of variables need: they run after the guard.
     """
@@ -78,6 +79,7 @@ class Fusion:
         self._epilogues = epilogues
         self._bias_gradients = bias_gradients
         self._guard = frozenset(guard)
+        self._square_sums = self._find_square_sums()
         self.views = frozenset(i for i, node in enumerate(graph.nodes) if self._is_view(i, node))
         self.late = self._find_late()
         self.units: dict[int, Unit] = {}
@@ -106,8 +108,26 @@ class Fusion:
         if node.op == "reshape":
             return True
         users = self.graph.users[i]
+        if users and i not in self._roots and self._square_sums.issuperset(users):
+            return True
         in_place = all(self._is_elementwise(user) for user in users)
         return node.op == "broadcast_to" and in_place and i not in self._roots
+
+    def _find_square_sums(self) -> frozenset[int]:
+        """Sums over all elements of x · x, where nothing else needs the product."""
+        return frozenset(
+            i
+            for i, node in enumerate(self.graph.nodes)
+            if node.op == "reduce_sum"
+            and node.spec.dtype == "float32"
+            and node.spec.size == 1
+            and self._is_lone_square(node.inputs[0])
+        )
+
+    def _is_lone_square(self, i: int) -> bool:
+        node = self.graph.nodes[i]
+        square = node.op == "mul" and node.inputs[0] == node.inputs[1]
+        return square and len(self.graph.users[i]) == 1 and i not in self._roots
 
     def source(self, i: int) -> int:
         """The node whose memory holds node i: i itself, or what a view reads."""
@@ -141,6 +161,8 @@ class Fusion:
             self._absorb(i, anchor)
             return
         kernel = "elementwise" if self._is_elementwise(i) else node.op
+        if i in self._square_sums:
+            kernel = "sum_of_squares"
         self.units[i] = Unit(kernel, [i], node.inputs, (i,), dict(node.attributes))
         self.unit_of[i] = i
         self._ancestors[i] = 0

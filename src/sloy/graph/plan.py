@@ -34,7 +34,8 @@ class Step:
     Attributes
     ----------
     kernel : str
-        ``"elementwise"`` (a group, see `nodes`), ``"copy"``, or the name of an op.
+        ``"elementwise"`` (a group, see `nodes`), ``"copy"``, ``"sum_of_squares"`` (of all elements of a value), or
+        the name of an op.
     nodes : tuple of int
         The nodes it computes, in order; none for a copy.
     inputs, outputs : tuple of int

@@ -6,9 +6,10 @@ from sloy.engines.native.encode import DTYPES
 from sloy.errors import NotAvailable
 from sloy.graph import Graph, lower, optimize
 from sloy.graph.graph import Node, copy_node
-from sloy.graph.ops.elementwise import cast, where
+from sloy.graph.ops.elementwise import cast, square, where
 from sloy.graph.ops.reduction import reduce_max, reduce_min, reduce_sum
-from sloy.graph.tensor import Tensor, apply
+from sloy.graph.ops.shape import reshape
+from sloy.graph.tensor import Tensor, apply, broadcast_to
 
 _REDUCTIONS = {"reduce_sum": reduce_sum, "reduce_max": reduce_max, "reduce_min": reduce_min}
 
@@ -70,7 +71,49 @@ def _rewrite(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
         return cast(mask, node.spec.dtype)
     if node.op == "power":
         return _power(node, *operands)
+    if node.op == "matmul" and _depth(node, operands) == 1:
+        return _outer(node, *operands)
+    if node.op in _REDUCTIONS:
+        return _smaller_reduction(node, operands[0])
     return copy_node(node, operands)
+
+
+def _depth(node: Node, operands: tuple[Tensor, ...]) -> int:
+    """How many products a matmul sums for each element."""
+    return operands[0].shape[0 if node.attributes["transpose_a"] else 1]
+
+
+def _outer(node: Node, a: Tensor, b: Tensor) -> Tensor:
+    """A product of a column and a row, as an elementwise one: it joins the group that uses it.
+
+    So the weight gradient of a single sample is never written, but computed inside the update of the weights.
+    """
+    rows, columns = node.spec.shape
+    return broadcast_to(reshape(a, (rows, 1)), (rows, columns)) * broadcast_to(
+        reshape(b, (1, columns)), (rows, columns)
+    )
+
+
+def _smaller_reduction(node: Node, x: Tensor) -> Tensor:
+    """Nothing to reduce along axes of extent 1; and Σ (a_i b_j)² = Σ a_i² · Σ b_j²."""
+    if all(x.shape[axis] == 1 for axis in node.attributes["axes"]):
+        return reshape(x, node.spec.shape)
+    if node.op == "reduce_sum" and node.spec.size == 1 and _is_square(x) and _is_outer(x.inputs[0]):
+        sums = [reduce_sum(square(side.inputs[0])) for side in x.inputs[0].inputs]
+        return reshape(sums[0] * sums[1], node.spec.shape)
+    return copy_node(node, (x,))
+
+
+def _is_square(x: Tensor) -> bool:
+    return x.op == "mul" and x.inputs[0] is x.inputs[1]
+
+
+def _is_outer(x: Tensor) -> bool:
+    """Whether x is the product of a repeated column and a repeated row, as `_outer` makes it."""
+    if x.op != "mul" or x.spec.rank != 2 or any(side.op != "broadcast_to" for side in x.inputs):
+        return False
+    rows, columns = x.shape
+    return [side.inputs[0].shape for side in x.inputs] == [(rows, 1), (1, columns)]
 
 
 def _reduce_bytes(node: Node, x: Tensor) -> Tensor:
