@@ -10,6 +10,15 @@ from sloy.errors import NotAvailable
 ENGINES = ("reference", "native")
 
 
+def installed() -> list[str]:
+    """The engines of this installation: the reference always, native where it is built."""
+    try:
+        engine("native")
+    except NotAvailable:
+        return ["reference"]
+    return list(ENGINES)
+
+
 def available(name: str, threads: int = 0) -> Engine:
     """The engine of a name; the test is skipped where this installation lacks it."""
     try:

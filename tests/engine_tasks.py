@@ -8,22 +8,12 @@ from typing import Any
 import numpy as np
 
 from sloy import ops
-from sloy.engines import BatchRun, Engine, Executable, engine
-from sloy.errors import NotAvailable
+from sloy.engines import BatchRun, Engine, Executable
 from sloy.graph import Graph, backprop, threefry
 
 COUNT, BATCH = 23, 5  # samples, batch size: a last batch of 3
 
 Variables = dict[str, np.ndarray]
-
-
-def installed() -> list[str]:
-    """The engines to test: the reference always, native where it is built."""
-    try:
-        engine("native")
-    except NotAvailable:
-        return ["reference"]
-    return ["reference", "native"]
 
 
 # --- a small training step -----------------------------------------------------------------------

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 import sloy
+from available import installed
 from model_tasks import A, X, affine, trained_cnn
 from sloy import losses
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.layers import Dense, Flatten
 from sloy.model import Model, default_batch
 from sloy.steps.graphs import StepSpec
-from training_tasks import cnn, engines, stripes
+from training_tasks import cnn, stripes
 
-ENGINES = engines()
+ENGINES = installed()
 
 
 @pytest.fixture(scope="module")

@@ -12,18 +12,8 @@ from typing import Any
 import numpy as np
 
 import sloy
-from sloy.errors import NotAvailable
 from sloy.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU
 from sloy.training.loop import Run
-
-
-def engines() -> list[str]:
-    """The engines of this installation."""
-    try:
-        sloy.engines.engine("native")
-    except NotAvailable:
-        return ["reference"]
-    return ["reference", "native"]
 
 
 def environment() -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine_tasks import installed
+from available import installed
 from sloy.engines import Engine, engine
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from available import installed
 from engine_tasks import (
     assert_same,
     compiled,
-    installed,
     new_variables,
     one_feed,
     step_graph,

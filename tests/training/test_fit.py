@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 import sloy
+from available import installed
 from sloy import losses, ops, schedules
 from sloy.errors import InvalidArgument, NotAvailable, ShapeError
 from sloy.graph.threefry import make_key, permutation
 from sloy.layers import Dense, Tanh
 from sloy.steps import inputs
-from training_tasks import Spy, blobs, cnn, engines, fit, mlp, stripes
+from training_tasks import Spy, blobs, cnn, fit, mlp, stripes
 
-ENGINES = engines()
+ENGINES = installed()
 
 
 @pytest.mark.parametrize("engine", ENGINES)

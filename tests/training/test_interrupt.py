@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import sloy
+from available import installed
 from sloy.layers import Dense, ReLU
 from sloy.training.interrupt import Deferred
-from training_tasks import Spy, blobs, engines, fit, mlp, train_process
+from training_tasks import Spy, blobs, fit, mlp, train_process
 
 LIMIT = 0.1  # seconds from the signal to the exception
 
@@ -62,7 +63,7 @@ def interrupted(engine, checkpoint):
     return late
 
 
-@pytest.mark.parametrize("engine", engines())
+@pytest.mark.parametrize("engine", installed())
 def test_it_stops_within_a_tenth_of_a_second(tmp_path, engine):
     """The best of three tries: another program may hold the machine for longer than that."""
     assert any(interrupted(engine, tmp_path / "c.sloy") < LIMIT for _ in range(3))
@@ -135,7 +136,7 @@ def test_training_in_another_thread():
     assert len(found[0][1]) == 1
 
 
-@pytest.mark.parametrize("engine", engines())
+@pytest.mark.parametrize("engine", installed())
 @pytest.mark.parametrize("delay", [0.0, 0.002])
 def test_ctrl_c_in_a_process_of_its_own(tmp_path, engine, delay):
     paths = (tmp_path / "c.sloy", tmp_path / "r.npz")

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 import sloy
+from available import installed
 from sloy import losses
 from sloy.steps.graphs import StepSpec
 from sloy.training.memory import memory_estimate
 from training.memory_process import CASES
-from training_tasks import cnn, engines, environment, mlp
+from training_tasks import cnn, environment, mlp
 
-NATIVE = [engine for engine in engines() if engine != "reference"]
+NATIVE = [engine for engine in installed() if engine != "reference"]
 
 
 def test_the_parts():

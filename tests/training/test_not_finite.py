@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import sloy
+from available import installed
 from sloy import ops
 from sloy.errors import NonFiniteError
 from sloy.layers import Activation, Dense, Flatten, Residual
 from sloy.training.checkpoint import Store
-from training_tasks import Spy, blobs, engines, fit, mlp
+from training_tasks import Spy, blobs, fit, mlp
 
-ENGINES = engines()
+ENGINES = installed()
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 import sloy
+from available import installed
 from sloy import schedules
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.exchange.container import read_container
 from sloy.training.checkpoint import Store
-from training_tasks import Spy, blobs, engines, fit, mlp, run_bytes, train_process
+from training_tasks import Spy, blobs, fit, mlp, run_bytes, train_process
 
-ENGINES = engines()
+ENGINES = installed()
 TIMES = ("seconds", "samples_per_second")
 
 
