@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -198,3 +199,11 @@ def test_leaves_check_their_specs() -> None:
         input("x", (2,), "float16")
     with pytest.raises(InvalidArgument, match="`shape`"):
         variable("w", (-1,))
+
+
+@pytest.mark.parametrize("other", ["x", "3", None, {}, [[1.0], [1.0, 2.0]], 1j])
+def test_what_is_no_number_cannot_stand_beside_a_tensor(other: Any) -> None:
+    with pytest.raises(InvalidArgument, match="cannot stand beside tensors: it must be a Tensor"):
+        input("x", (2,)) + other
+    with pytest.raises(InvalidArgument, match="-1 cannot stand beside tensors.* that fits uint32"):
+        input("x", (2,), "uint32") + (-1)

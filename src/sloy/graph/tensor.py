@@ -170,7 +170,15 @@ def constant(value: Operand, dtype: str = "float32") -> Tensor:
     """A value known now; the array is copied and frozen."""
     if isinstance(value, Tensor):
         return value
-    array = np.array(value, dtype=dtype, order="C")
+    try:
+        if np.asarray(value).dtype.kind not in "biuf":  # NumPy would make NaN of None
+            raise TypeError
+        array = np.array(value, dtype=dtype, order="C")
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidArgument(
+            f"{value!r} cannot stand beside tensors: it must be a Tensor, or a number or an array"
+            f" that fits {dtype}."
+        ) from None
     array.flags.writeable = False
     return Tensor("constant", (), {"value": array}, Spec(array.shape, dtype))
 
