@@ -79,13 +79,18 @@ class DirectWeightGrad final : public Kernel {
   Addresses addresses_;
 };
 
+// Images below which a second thread costs more than it saves.
+std::int64_t serial_images(const DirectShape& s) {
+  const std::int64_t of_image = s.oh * s.ow * s.depth() * s.o;
+  return worth_a_barrier / std::max<std::int64_t>(of_image, 1) + 2;
+}
+
 // Scratch: packed weights, then each thread's working memory.
 class DirectConvolution final : public Kernel {
  public:
-  DirectConvolution(const DirectShape& shape, bool flipped, bool bias, Activation activation,
+  DirectConvolution(const DirectShape& shape, bool bias, Activation activation,
                     const Options& options)
       : shape_(shape),
-        flipped_(flipped),
         bias_(bias),
         activation_(activation),
         threads_(options.threads),
@@ -103,10 +108,8 @@ class DirectConvolution final : public Kernel {
     auto* y = static_cast<float*>(addresses_.outputs[0]);
     auto* packed = static_cast<float*>(addresses_.scratch);
     auto* work = packed + weight_floats();
-    (flipped_ ? kernels_.pack_flipped : kernels_.pack)(packed, w, shape_);
-    const std::int64_t of_image = shape_.oh * shape_.ow * shape_.depth() * shape_.o;
-    const std::int64_t serial_below = worth_a_barrier / std::max<std::int64_t>(of_image, 1) + 2;
-    parallel_for(threads_, shape_.n, serial_below, 1, [&](int thread, Range images) {
+    kernels_.pack(packed, w, shape_);
+    parallel_for(threads_, shape_.n, serial_images(shape_), 1, [&](int thread, Range images) {
       kernels_.correlate(y, x, packed, bias, activation_, work + thread * thread_floats(), shape_,
                          images.begin, images.end);
     });
@@ -119,8 +122,42 @@ class DirectConvolution final : public Kernel {
   std::int64_t thread_floats() const { return aligned(kernels_.work_floats(shape_)); }
 
   DirectShape shape_;
-  bool flipped_, bias_;
+  bool bias_;
   Activation activation_;
+  int threads_;
+  CorrelateKernels kernels_;
+  Addresses addresses_;
+};
+
+// Scratch: packed weights, then each thread's working memory.
+class DirectInputGrad final : public Kernel {
+ public:
+  DirectInputGrad(const DirectShape& shape, const Options& options)
+      : shape_(shape), threads_(options.threads), kernels_(SLOY_PICK_ISA(correlate_kernels)()) {}
+
+  std::size_t scratch_bytes() const override {
+    return static_cast<std::size_t>(weight_floats() + threads_ * thread_floats()) * sizeof(float);
+  }
+  void bind(const Addresses& addresses) override { addresses_ = addresses; }
+
+  void run() override {
+    const auto* g = static_cast<const float*>(addresses_.inputs[0]);
+    const auto* w = static_cast<const float*>(addresses_.inputs[1]);
+    auto* dx = static_cast<float*>(addresses_.outputs[0]);
+    auto* packed = static_cast<float*>(addresses_.scratch);
+    auto* work = packed + weight_floats();
+    kernels_.pack_exchanged(packed, w, shape_);
+    parallel_for(threads_, shape_.n, serial_images(shape_), 1, [&](int thread, Range images) {
+      kernels_.spread(dx, g, packed, work + thread * thread_floats(), shape_, images.begin,
+                      images.end);
+    });
+  }
+
+ private:
+  std::int64_t weight_floats() const { return aligned(shape_.o * kernels_.padded_depth(shape_)); }
+  std::int64_t thread_floats() const { return aligned(kernels_.spread_work_floats(shape_)); }
+
+  DirectShape shape_;
   int threads_;
   CorrelateKernels kernels_;
   Addresses addresses_;
@@ -137,21 +174,13 @@ bool is_plain(const ConvolutionShape& s) {
 
 std::unique_ptr<Kernel> make_direct_convolution(const ConvolutionShape& s, const Options& options) {
   if (!is_plain(s) || s.c > most_channels || s.o > most_outputs) return nullptr;
-  return std::make_unique<DirectConvolution>(direct_shape(s), false, s.bias,
-                                             activation_from(s.activation), options);
+  return std::make_unique<DirectConvolution>(direct_shape(s), s.bias, activation_from(s.activation),
+                                             options);
 }
 
-// dx is the convolution of g with the flipped weights, padded by what the window reaches beyond.
 std::unique_ptr<Kernel> make_direct_input_grad(const ConvolutionShape& s, const Options& options) {
-  const std::int64_t top = (s.kh - 1) * s.dilation[0] - s.padding[0],
-                     left = s.kw - 1 - s.padding[2];
-  if (!is_plain(s) || s.stride[0] != 1 || s.stride[1] != 1 || top < 0 || left < 0 ||
-      s.c > most_channels || s.o > most_outputs) {
-    return nullptr;
-  }
-  const DirectShape turned{s.n, s.oh, s.ow, s.o, s.kh,          s.kw, s.c,
-                           s.h, s.w,  1,    1,   s.dilation[0], top,  left};
-  return std::make_unique<DirectConvolution>(turned, true, false, Activation::none, options);
+  if (!is_plain(s) || s.c > most_channels || s.o > most_outputs) return nullptr;
+  return std::make_unique<DirectInputGrad>(direct_shape(s), options);
 }
 
 std::unique_ptr<Kernel> make_direct_weight_grad(const ConvolutionShape& s, const Options& options) {

@@ -127,16 +127,6 @@ void pack(float* to, const float* w, const DirectShape& s) {
   }
 }
 
-void pack_flipped(float* to, const float* w, const DirectShape& s) {
-  const Index columns = padded_outputs(s.o), taps = s.kh * s.kw;
-  for (Index tap = 0; tap < taps; ++tap) {
-    const float* from = w + (taps - 1 - tap) * s.o * s.c;
-    for (Index c = 0; c < s.c; ++c, to += columns) {
-      for (Index o = 0; o < columns; ++o) to[o] = o < s.o ? from[o * s.c + c] : 0.0f;
-    }
-  }
-}
-
 // to (H, padded W, C)
 void pad_lines(float* to, const float* image, const DirectShape& s) {
   const Index width = s.padded_w() * s.c, before = s.left * s.c;
@@ -218,10 +208,71 @@ void correlate(float* y, const float* x, const float* packed, const float* bias,
   }
 }
 
+Index padded_depth(const DirectShape& s) { return padded_outputs(s.depth()); }
+
+// dx with padded channels, the products of a line of g, and what a register reads beyond.
+Index spread_work_floats(const DirectShape& s) {
+  return s.h * s.padded_w() * padded_outputs(s.c) + s.ow * padded_depth(s) + lanes;
+}
+
+void pack_exchanged(float* to, const float* w, const DirectShape& s) {
+  const Index depth = s.depth(), columns = padded_depth(s);
+  for (Index begin = 0; begin < columns; begin += panel) {
+    const Index width = panel_width(begin, columns);
+    for (Index o = 0; o < s.o; ++o) {
+      for (Index j = 0; j < width; ++j) {
+        to[begin * s.o + o * width + j] = begin + j < depth ? w[(begin + j) * s.o + o] : 0.0f;
+      }
+    }
+  }
+}
+
+// One tap of a line: sum (pixels, padded C), `apart` floats from pixel to pixel, += products.
+void add_tap(float* sum, const float* products, Index pixels, Index apart, Index channels,
+             Index columns) {
+  for (Index p = 0; p < pixels; ++p) {
+    for (Index c = 0; c < channels; c += lanes) {
+      float* to = sum + p * apart + c;
+      store<Float>(to, load<Float>(to) + load<Float>(products + p * columns + c));
+    }
+  }
+}
+
+void spread(float* dx, const float* g, const float* packed, float* work, const DirectShape& s,
+            Index begin, Index end) {
+  const Index columns = padded_depth(s), channels = padded_outputs(s.c);
+  const Index width = s.padded_w() * channels;
+  float* sum = work;
+  float* products = sum + s.h * width;
+  const Index kept = s.padded_w() - s.left < s.w ? s.padded_w() - s.left : s.w;
+  for (Index i = 0; i < lanes; ++i) products[s.ow * columns + i] = 0.0f;
+  for (Index n = begin; n < end; ++n) {
+    for (Index i = 0; i < s.h * width; i += lanes) store<Float>(sum + i, Float{});
+    for (Index row = 0; row < s.oh; ++row) {
+      const Left line{g + (n * s.oh + row) * s.ow * s.o, s.o, 1};
+      multiply_panels(products, columns, line, s.ow, packed, columns, s.o, false);
+      for (Index kh = 0; kh < s.kh; ++kh) {
+        const Index h = row * s.stride_h - s.top + kh * s.dilation_h;
+        if (h < 0 || h >= s.h) continue;
+        for (Index kw = 0; kw < s.kw; ++kw) {
+          add_tap(sum + h * width + kw * channels, products + (kh * s.kw + kw) * s.c, s.ow,
+                  s.stride_w * channels, channels, columns);
+        }
+      }
+    }
+    for (Index h = 0; h < s.h; ++h) {
+      float* to = dx + (n * s.h + h) * s.w * s.c;
+      finish_line<Activation::none>(to, sum + h * width + s.left * channels, kept, s.c, channels);
+      for (Index i = kept * s.c; i < s.w * s.c; ++i) to[i] = 0.0f;
+    }
+  }
+}
+
 }  // namespace
 
 CorrelateKernels correlate_kernels() {
-  return {padded_outputs, work_floats, pack, pack_flipped, correlate};
+  return {padded_outputs, work_floats,        pack,           correlate,
+          padded_depth,   spread_work_floats, pack_exchanged, spread};
 }
 
 }  // namespace sloy::SLOY_ISA

@@ -144,6 +144,24 @@ void average(float* y, const float* x, float* line, const PoolShape& s, Index be
   }
 }
 
+// out (W, C): each pixel of line (OW, C), scaled, `window_w` times. Of fewer channels than a
+// register has, what is too much the next pixel overwrites.
+void repeat_pixels(float* out, const float* line, float scale, const PoolShape& s) {
+  for (Index ow = 0; ow < s.ow; ++ow) {
+    const float* from = line + ow * s.c;
+    for (Index kw = 0; kw < s.window_w; ++kw) {
+      const Index w = ow * s.window_w + kw;
+      const Index room = at_most(s.ow - ow, s.w - w) * s.c;
+      float* to = out + w * s.c;
+      Index c = 0;
+      for (; c < s.c && c + lanes <= room; c += lanes) {
+        store<Float>(to + c, load<Float>(from + c) * scale);
+      }
+      for (; c < s.c; ++c) to[c] = from[c] * scale;
+    }
+  }
+}
+
 void average_grad(float* dx, const float* g, float* line, const PoolShape& s, Index begin,
                   Index end) {
   const Index width = s.ow * s.c;
@@ -157,6 +175,10 @@ void average_grad(float* dx, const float* g, float* line, const PoolShape& s, In
       add_scaled_into(line, image + oh * width, 1.0f / static_cast<float>(counted), width);
     }
     float* out = dx + row * s.w * s.c;
+    if (s.left == 0 && s.stride_w == s.window_w && s.ow * s.window_w == s.w) {
+      repeat_pixels(out, line, 1.0f / static_cast<float>(s.window_w), s);
+      continue;
+    }
     fill(out, 0.0f, s.w * s.c);
     for (Index ow = 0; ow < s.ow; ++ow) {
       const Taps columns = taps_of(ow, s.stride_w, s.left, s.window_w, s.w);
