@@ -205,5 +205,5 @@ def test_leaves_check_their_specs() -> None:
 def test_what_is_no_number_cannot_stand_beside_a_tensor(other: Any) -> None:
     with pytest.raises(InvalidArgument, match="cannot stand beside tensors: it must be a Tensor"):
         input("x", (2,)) + other
-    with pytest.raises(InvalidArgument, match="-1 cannot stand beside tensors.* that fits uint32"):
+    with pytest.raises(InvalidArgument, match=r"-1 cannot stand beside tensors.* that fits uint32"):
         input("x", (2,), "uint32") + (-1)
