@@ -19,4 +19,29 @@ inline Float activate(Float x, Activation activation) {
   }
 }
 
+template <Activation activation>
+inline void activate_all(float* y, std::int64_t n) {
+  std::int64_t j = 0;
+  for (; j + lanes <= n; j += lanes) store<Float>(y + j, activate(load<Float>(y + j), activation));
+  if (j == n) return;
+  float rest[lanes] = {};
+  for (std::int64_t i = j; i < n; ++i) rest[i - j] = y[i];
+  store<Float>(rest, activate(load<Float>(rest), activation));
+  for (std::int64_t i = j; i < n; ++i) y[i] = rest[i - j];
+}
+
+// y (n,) in place.
+inline void activate_row(float* y, Activation activation, std::int64_t n) {
+  switch (activation) {
+    case Activation::relu:
+      return activate_all<Activation::relu>(y, n);
+    case Activation::tanh:
+      return activate_all<Activation::tanh>(y, n);
+    case Activation::sigmoid:
+      return activate_all<Activation::sigmoid>(y, n);
+    default:
+      return;
+  }
+}
+
 }  // namespace sloy::SLOY_ISA

@@ -142,33 +142,19 @@ void pad_lines(float* to, const float* image, const DirectShape& s) {
 
 // y (pixels, O) from line (pixels, columns), in whole registers: what is too much of a pixel, the
 // next one overwrites; the last goes through `line` itself.
-template <Activation activation>
-void finish_line(float* y, float* line, Index pixels, Index outputs, Index columns) {
+void finish_line(float* y, float* line, Index pixels, Index outputs, Index columns,
+                 Activation activation) {
   for (Index p = 0; p < pixels; ++p) {
     float* from = line + p * columns;
     float* to = p + 1 < pixels || outputs == columns ? y + p * outputs : from;
     for (Index o = 0; o < columns; o += lanes) {
-      store<Float>(to + o, activate(load<Float>(from + o), activation));
+      store<Float>(to + o, load<Float>(from + o));
     }
     if (to == from) {
       for (Index o = 0; o < outputs; ++o) y[p * outputs + o] = from[o];
     }
   }
-}
-
-using Finish = void (*)(float*, float*, Index, Index, Index);
-
-Finish finish_for(Activation activation) {
-  switch (activation) {
-    case Activation::relu:
-      return finish_line<Activation::relu>;
-    case Activation::tanh:
-      return finish_line<Activation::tanh>;
-    case Activation::sigmoid:
-      return finish_line<Activation::sigmoid>;
-    default:
-      return finish_line<Activation::none>;
-  }
+  activate_row(y, activation, pixels * outputs);
 }
 
 void correlate(float* y, const float* x, const float* packed, const float* bias,
@@ -182,7 +168,6 @@ void correlate(float* y, const float* x, const float* packed, const float* bias,
   for (Index o = 0; o < columns; ++o) start[o] = bias != nullptr && o < s.o ? bias[o] : 0.0f;
   const Index pixel = s.stride_w * s.c;
   const Multiply multiply = multiply_for(pixel);
-  const Finish finish = finish_for(activation);
   for (Index n = begin; n < end; ++n) {
     const float* image = x + n * s.h * s.w * s.c;
     if (pads) {
@@ -203,7 +188,7 @@ void correlate(float* y, const float* x, const float* packed, const float* bias,
         multiply(line, columns, image + (top + first * s.dilation_h) * width, s.ow, pixel,
                  s.dilation_h * width, packed + first * in_tap_row * columns, lines, in_tap_row);
       }
-      finish(y + (n * s.oh + row) * s.ow * s.o, line, s.ow, s.o, columns);
+      finish_line(y + (n * s.oh + row) * s.ow * s.o, line, s.ow, s.o, columns, activation);
     }
   }
 }
@@ -262,7 +247,7 @@ void spread(float* dx, const float* g, const float* packed, float* work, const D
     }
     for (Index h = 0; h < s.h; ++h) {
       float* to = dx + (n * s.h + h) * s.w * s.c;
-      finish_line<Activation::none>(to, sum + h * width + s.left * channels, kept, s.c, channels);
+      finish_line(to, sum + h * width + s.left * channels, kept, s.c, channels, Activation::none);
       for (Index i = kept * s.c; i < s.w * s.c; ++i) to[i] = 0.0f;
     }
   }

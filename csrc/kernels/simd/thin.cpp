@@ -56,16 +56,6 @@ float dot(const float* a, const float* b, Index n) {
   return result;
 }
 
-void activate_row(float* y, Activation activation, Index n) {
-  Index j = 0;
-  for (; j + lanes <= n; j += lanes) store<Float>(y + j, activate(load<Float>(y + j), activation));
-  if (j == n) return;
-  float rest[lanes] = {};
-  for (Index i = j; i < n; ++i) rest[i - j] = y[i];
-  store<Float>(rest, activate(load<Float>(rest), activation));
-  for (Index i = j; i < n; ++i) y[i] = rest[i - j];
-}
-
 void multiply(float* y, const float* a, const float* b, const float* bias, Activation activation,
               bool transpose_b, Index m, Index n, Index k) {
   for (Index i = 0; i < m; ++i) {
@@ -78,7 +68,7 @@ void multiply(float* y, const float* a, const float* b, const float* bias, Activ
     } else {
       multiply_row(row, left, b, bias, n, k);
     }
-    if (activation != Activation::none) activate_row(row, activation, n);
+    activate_row(row, activation, n);
   }
 }
 
