@@ -1,4 +1,4 @@
-"""Products of few rows, and the descent on a single sample, whose weight gradient is never written."""
+"""Products of few rows or few columns, and the descent on a single sample, whose weight gradient is never written."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.mark.parametrize("activation", [None, e.relu, e.tanh, e.sigmoid])
 @pytest.mark.parametrize("transpose_b", [False, True])
 @pytest.mark.parametrize(
-    ("m", "k", "n"), [(1, 784, 128), (2, 10, 131), (3, 33, 7), (4, 1, 1), (1, 128, 10)]
+    ("m", "k", "n"),
+    [(1, 784, 128), (2, 10, 131), (3, 33, 7), (4, 1, 1), (1, 128, 10), (33, 20, 17)],
 )
 def test_products_of_few_rows(
     m: int, k: int, n: int, transpose_b: bool, activation: object, isa: str

@@ -165,16 +165,22 @@ void repeat_pixels(float* out, const float* line, float scale, const PoolShape& 
 void average_grad(float* dx, const float* g, float* line, const PoolShape& s, Index begin,
                   Index end) {
   const Index width = s.ow * s.c;
+  const bool tiles_rows = s.top == 0 && s.stride_h == s.window_h;
   for (Index row = begin; row < end; ++row) {
+    float* out = dx + row * s.w * s.c;
+    const Index h = row % s.h;
+    if (tiles_rows && row > begin && h % s.window_h != 0 && h < s.oh * s.window_h) {
+      copy(out, out - s.w * s.c, s.w * s.c);  // the same windows
+      continue;
+    }
     const float* image = g + row / s.h * s.oh * width;
-    const Cover covers = cover_of(row % s.h, s.stride_h, s.top, s.window_h, s.oh);
+    const Cover covers = cover_of(h, s.stride_h, s.top, s.window_h, s.oh);
     fill(line, 0.0f, width);
     for (Index oh = covers.begin; oh < covers.end; ++oh) {
       const Taps rows = taps_of(oh, s.stride_h, s.top, s.window_h, s.h);
       const Index counted = s.count_padding ? s.window_h : rows.end - rows.begin;
       add_scaled_into(line, image + oh * width, 1.0f / static_cast<float>(counted), width);
     }
-    float* out = dx + row * s.w * s.c;
     if (s.left == 0 && s.stride_w == s.window_w && s.ow * s.window_w == s.w) {
       repeat_pixels(out, line, 1.0f / static_cast<float>(s.window_w), s);
       continue;

@@ -2,6 +2,7 @@
 // are near while 6 rows × 2 vectors of y stay in registers.
 #include "kernels/simd/product.h"
 
+#include "kernels/simd/activate.h"
 #include "kernels/simd/microkernel.h"
 
 namespace sloy::SLOY_ISA {
@@ -81,21 +82,18 @@ void multiply_rows(float* y, Left a, Index rows, const float* b, Index columns, 
   }
 }
 
-void finish(float* __restrict y, const float* __restrict bias, bool relu, Index rows,
+void finish(float* __restrict y, const float* __restrict bias, Activation activation, Index rows,
             Index columns) {
-  for (Index i = 0; i < rows; ++i) {
-    float* row = y + i * columns;
-    if (bias != nullptr) {
-      for (Index j = 0; j < columns; ++j) row[j] += bias[j];
-    }
-    if (relu) {
-      for (Index j = 0; j < columns; ++j) row[j] = row[j] < 0.0f ? 0.0f : row[j];
+  if (bias != nullptr) {
+    for (Index i = 0; i < rows; ++i) {
+      for (Index j = 0; j < columns; ++j) y[i * columns + j] += bias[j];
     }
   }
+  activate_row(y, activation, rows * columns);
 }
 
-void multiply(float* y, const float* a, const float* b, const float* bias, bool relu, float* work,
-              const ProductShape& s, Index begin, Index end) {
+void multiply(float* y, const float* a, const float* b, const float* bias, Activation activation,
+              float* work, const ProductShape& s, Index begin, Index end) {
   float* edge = work;
   float* left = edge + row_block * panel;
   for (Index first = 0; first < s.k; first += depth_block) {
@@ -111,7 +109,7 @@ void multiply(float* y, const float* a, const float* b, const float* bias, bool 
       }
       float* to = y + row * s.n;
       multiply_rows(to, part, rows, right, s.n, depth, first > 0, edge);
-      if (first + depth == s.k) finish(to, bias, relu, rows, s.n);
+      if (first + depth == s.k) finish(to, bias, activation, rows, s.n);
     }
   }
 }

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "kernels/activation.h"
+
 namespace sloy {
 
 // y (M, N) = op(a) · op(b); a (M, K) or, transposed, (K, M); b (K, N) or, transposed, (N, K).
@@ -15,8 +17,8 @@ struct ProductShape {
 struct ProductKernels {
   // Floats of working memory that each thread needs.
   std::int64_t (*work_floats)(const ProductShape&);
-  // Rows [begin, end) of y = op(a) · op(b) + bias, cut at zero if relu; bias (N,) or null.
-  void (*multiply)(float* y, const float* a, const float* b, const float* bias, bool relu,
+  // Rows [begin, end) of y = op(a) · op(b) + bias, activated; bias (N,) or null.
+  void (*multiply)(float* y, const float* a, const float* b, const float* bias, Activation,
                    float* work, const ProductShape&, std::int64_t begin, std::int64_t end);
 };
 
