@@ -168,7 +168,7 @@ def test_a_wrong_parameter(name, value, error, message):
     [
         (np.zeros((3, 3), np.float32), r"`x` has shape \(3, 3\); the network takes \(N, 2\)"),
         (np.zeros(2, np.float32), r"for a single sample write x\[None\]"),
-        (np.zeros((3, 2), int), "`x` has dtype int64"),
+        (np.zeros((3, 2), complex), "`x` has dtype complex128"),
         (np.array([["a", "b"]]), "`x` has dtype <U1"),
         (np.array([[0.0, np.inf]]), r"x\[0, 1\] is inf; it must be finite"),
     ],

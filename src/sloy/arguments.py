@@ -102,6 +102,22 @@ def array(place: str, name: str, value: object) -> np.ndarray:
         ) from None
 
 
+def sample_array(place: str, name: str, value: object) -> np.ndarray:
+    """The value as an array of samples: uint8, float32 or float64 as they are, other real numbers as floats.
+
+    Integers of up to 16 bits, booleans and float16 become float32, longer integers float64.
+    """
+    given = array(place, name, value)
+    if given.dtype.kind not in "biuf" or given.dtype.itemsize > 8:
+        raise InvalidArgument(
+            f"{place}: `{name}` has dtype {given.dtype}; it must hold real numbers: uint8, float32,"
+            " float64, or what becomes one of them."
+        )
+    if given.dtype.name in ("uint8", "float32", "float64"):
+        return given
+    return given.astype(np.promote_types(given.dtype, np.float32))
+
+
 def with_n(shape: tuple[int, ...]) -> str:
     """The shape of any number of samples of a shape, as messages show it: (N, 28, 28, 1)."""
     return f"({', '.join(['N', *map(str, shape)])}{',' if not shape else ''})"

@@ -71,8 +71,10 @@ def test_it_is_frozen() -> None:
             r"shape \(N,\), got \(2, 2\)",
         ),
         (np.zeros((2, 2), np.float32), np.zeros((2, 1, 1)), (), ShapeError, r"\(N,\) or \(N, M\)"),
-        (np.zeros((2, 2), np.int64), [0, 1], (), InvalidArgument, "`x` has dtype int64"),
-        (np.zeros((2, 2), bool), [0, 1], (), InvalidArgument, "`x` has dtype bool"),
+        (np.zeros((2, 2), complex), [0, 1], (), InvalidArgument, "`x` has dtype complex128"),
+        (np.zeros((2, 2), object), [0, 1], (), InvalidArgument, "`x` has dtype object"),
+        ([[1, 2], [3]], [0, 1], (), InvalidArgument, "`x` must be an array, or lists of equal"),
+        (np.zeros((2, 2)), [0, 1], "ab", InvalidArgument, "`class_names` .* must be a list"),
         (np.array(["a", "b"]), [0, 1], (), InvalidArgument, "`x` has dtype"),
         (np.zeros((2, 2), np.float32), ["a", "b"], (), InvalidArgument, "`y` has dtype"),
         (np.zeros((2, 2), np.float32), [True, False], (), InvalidArgument, "`y` has dtype bool"),
@@ -94,6 +96,24 @@ def test_it_is_frozen() -> None:
 def test_what_is_refused(x, y, names, error, message) -> None:
     with pytest.raises(error, match=message):
         Dataset(x, y, names)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (np.uint8, np.uint8),
+        (np.float64, np.float64),
+        (bool, np.float32),
+        (np.float16, np.float32),
+        (np.int16, np.float32),
+        (np.uint32, np.float64),
+        (np.int64, np.float64),
+    ],
+)
+def test_samples_are_bytes_or_floats(given, kept) -> None:
+    data = Dataset(np.array([[0, 1], [1, 0]], given), [0, 1])
+    assert data.x.dtype == kept
+    assert data.x.tolist() == [[0, 1], [1, 0]]
 
 
 def test_take_keeps_order_and_number_of_classes() -> None:

@@ -207,3 +207,29 @@ def test_what_is_no_number_cannot_stand_beside_a_tensor(other: Any) -> None:
         input("x", (2,)) + other
     with pytest.raises(InvalidArgument, match=r"-1 cannot stand beside tensors.* that fits uint32"):
         input("x", (2,), "uint32") + (-1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.reduce_sum(3.0),
+        lambda: ops.argmax(3.0),
+        lambda: ops.conv2d(1, 2),
+        lambda: ops.max_pool2d(1),
+        lambda: ops.reshape(1, (1,)),
+        lambda: ops.transpose(1),
+        lambda: ops.slice(1, (), ()),
+        lambda: ops.pad(1, (), ()),
+        lambda: ops.concatenate([1, 2]),
+        lambda: ops.broadcast_to(1, (2,)),
+        lambda: ops.cast(1, "float32"),
+        lambda: ops.clip(1, 0, 1),
+        lambda: ops.exp(1),
+        lambda: ops.moments(1),
+        lambda: ops.softmax(1),
+        lambda: ops.matmul(1, 2),
+    ],
+)
+def test_a_number_alone_is_no_operand(call) -> None:
+    with pytest.raises(InvalidArgument, match="must be a Tensor"):
+        call()

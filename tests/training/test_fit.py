@@ -246,7 +246,7 @@ BAD = {
     "lengths": ({"data": (X, Y[:5])}, "`x` has 6 samples .*`y` has 5"),
     "NaN": ({"data": (NAN, Y)}, "NaN or infinite, first in sample 3"),
     "too large": ({"data": (X.astype(float) + 1e300, Y)}, r"x\[0, 0\] is 1e\+300; too large for float32"),
-    "integers": ({"data": (X.astype(int), Y)}, "`x` has dtype int64.*x.astype"),
+    "complex numbers": ({"data": (X.astype(complex), Y)}, "`x` has dtype complex128"),
     "shape": ({"data": (X[:, :3], Y)}, r"`x` has shape \(6, 3\); the network takes \(N, 4\)"),
     "flat": ({"data": (X.reshape(6, 2, 2), Y)}, r"flatten the samples with x.reshape\(len\(x\), -1\)"),
     "labels": ({"data": (X, Y + 1)}, r"y\[2\] is 3; targets must be labels from 0 to 2"),

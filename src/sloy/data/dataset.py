@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from sloy.arguments import array, real, sample_array, sequence
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.threefry import make_key, permutation
 
-SAMPLE_DTYPES = ("uint8", "float32", "float64")
 TARGET_DTYPES = ("float32", "float64")
 
 _BLOCK = 1 << 20  # numbers looked at together
@@ -23,8 +23,9 @@ class Dataset:
 
     Parameters
     ----------
-    x : array, shape (N, …), uint8, float32 or float64
-        The samples; pictures are (N, H, W, C).
+    x : array, shape (N, …)
+        The samples; pictures are (N, H, W, C). uint8, float32 and float64 are kept; other integers, booleans and
+        float16 become float32, or float64 where they are longer than 16 bits.
     y : array
         Labels: integers 0 … K - 1 of shape (N,), kept as int32. Or targets: float32 or float64 of shape (N,) or (N, M).
     class_names : sequence of str
@@ -58,7 +59,7 @@ class Dataset:
                 f"Dataset: `x` has {len(x)} samples (shape {x.shape}), `y` has {len(y)} (shape {y.shape});"
                 " they must agree."
             )
-        class_names = tuple(str(name) for name in self.class_names)
+        class_names = sequence("Dataset", "class_names", self.class_names, str)
         if y.dtype == np.int32:
             _check_labels(y, class_names)
         elif class_names:
@@ -126,10 +127,7 @@ class Dataset:
         stratify : bool, optional
             Keep every class's share of the whole, to the nearest sample. Default: for labels, yes.
         """
-        if not 0 < fraction < 1:
-            raise InvalidArgument(
-                f"Dataset.split: `fraction` (={fraction!r}) must lie between 0 and 1."
-            )
+        fraction = real("Dataset.split", "fraction", fraction, above=0, below=1)
         if stratify is None:
             stratify = self.has_labels
         if stratify and not self.has_labels:
@@ -155,12 +153,7 @@ class TrainTest:
 
 
 def _samples(values: Any) -> np.ndarray:
-    x = np.asarray(values)
-    if x.dtype.name not in SAMPLE_DTYPES:
-        raise InvalidArgument(
-            f"Dataset: `x` has dtype {x.dtype}; allowed are {', '.join(SAMPLE_DTYPES)}:"
-            " convert it, for example x.astype(np.float32)."
-        )
+    x = sample_array("Dataset", "x", values)
     if x.ndim == 0:
         raise ShapeError("Dataset: `x` is a single number; its first axis must be the sample.")
     if x.dtype != np.uint8:
@@ -169,7 +162,7 @@ def _samples(values: Any) -> np.ndarray:
 
 
 def _labels_or_targets(values: Any) -> np.ndarray:
-    y = np.asarray(values)
+    y = array("Dataset", "y", values)
     if y.dtype.kind in "iu":
         if y.ndim != 1:
             raise ShapeError(f"Dataset: labels `y` must have shape (N,), got {y.shape}.")

@@ -143,17 +143,22 @@ def apply(op: str, inputs: Sequence[Tensor], attributes: Mapping[str, Any] | Non
     """The result of an op, its spec inferred."""
     definition = opdef(op)
     operands = tuple(inputs)
-    for operand in operands:
-        if not isinstance(operand, Tensor):
-            raise InvalidArgument(
-                f"{op}: an operand is a {type(operand).__name__}, it must be a Tensor."
-            )
+    expect_tensors(op, *operands)
     if (definition.arity is not None and len(operands) != definition.arity) or not operands:
         raise InvalidArgument(
             f"{op}: takes {definition.arity or 'at least 1'} operands, got {len(operands)}."
         )
     given = dict(attributes or {})
     return Tensor(op, operands, given, definition.infer([x.spec for x in operands], given))
+
+
+def expect_tensors(op: str, *operands: object) -> None:
+    """Raise `InvalidArgument` unless every operand is a Tensor."""
+    for operand in operands:
+        if not isinstance(operand, Tensor):
+            raise InvalidArgument(
+                f"{op}: an operand is a {type(operand).__name__}, it must be a Tensor."
+            )
 
 
 def input(name: str, shape: Shape, dtype: str = "float32") -> Tensor:
@@ -209,6 +214,7 @@ def elementwise(op: str, *operands: Operand, **attributes: Any) -> Tensor:
 
 def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
     """Repeat a tensor along new leading axes and axes of extent 1, as NumPy does."""
+    expect_tensors("broadcast_to", x)
     target = tuple(int(extent) for extent in shape)
     if x.shape == target:
         return x

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sloy.arguments import array, real, with_n
+from sloy.arguments import array, real, sample_array, with_n
 from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.spec import Shape
@@ -102,7 +102,7 @@ def samples(
     Parameters
     ----------
     x : array, shape (N, *sample_shape)
-        uint8, float32 or float64.
+        Real numbers, see `sample_array`.
     sample_shape : tuple of int
         The network's input shape.
     dtype : str
@@ -116,12 +116,7 @@ def samples(
     -------
     C-contiguous array, shape (N, *sample_shape)
     """
-    given = array(place, "x", x)
-    if given.dtype.name not in ("uint8", "float32", "float64"):
-        raise InvalidArgument(
-            f"{place}: `x` has dtype {given.dtype}; allowed are uint8, float32 and float64: convert"
-            " it, for example x.astype(np.float32)."
-        )
+    given = sample_array(place, "x", x)
     if given.shape[1:] != sample_shape or given.ndim == 0:
         raise ShapeError(
             f"{place}: `x` has shape {given.shape}; the network takes"

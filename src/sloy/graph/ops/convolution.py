@@ -15,7 +15,7 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import Attributes, OpDef, register
 from sloy.graph.ops.window import Padding, Window, pair, resolve_padding
 from sloy.graph.spec import Spec
-from sloy.graph.tensor import Tensor, apply
+from sloy.graph.tensor import Tensor, apply, expect_tensors
 
 
 def _window(kernel: Sequence[int], attributes: Attributes) -> Window:
@@ -197,6 +197,7 @@ def conv2d(
     groups : int
         Number of groups of channels that are convolved apart.
     """
+    expect_tensors("conv2d", x, weights)
     _check("conv2d", x.spec, weights.spec, groups)
     strides, dilations = pair(stride, "stride"), pair(dilation, "dilation")
     size = (weights.shape[0], weights.shape[1])

@@ -10,7 +10,7 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import REGISTRY, Attributes, OpDef, VectorJacobian, register
 from sloy.graph.ops.erf import erf as erf_reference
 from sloy.graph.spec import DTYPES, Spec
-from sloy.graph.tensor import Operand, Tensor, apply, elementwise
+from sloy.graph.tensor import Operand, Tensor, apply, elementwise, expect_tensors
 
 Ufunc = Callable[..., np.ndarray]
 
@@ -305,6 +305,7 @@ def clip(x: Tensor, low: float, high: float) -> Tensor:
 
 def cast(x: Tensor, dtype: str) -> Tensor:
     """x in another dtype; floats are truncated towards zero on the way to integers."""
+    expect_tensors("cast", x)
     return x if x.dtype == dtype else apply("cast", (x,), {"dtype": dtype})
 
 

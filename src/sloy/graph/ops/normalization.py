@@ -11,7 +11,7 @@ from sloy.graph.opdef import Attributes, OpDef, register
 from sloy.graph.ops.elementwise import sqrt, square
 from sloy.graph.ops.reduction import reduce_mean
 from sloy.graph.spec import Spec
-from sloy.graph.tensor import Tensor, apply
+from sloy.graph.tensor import Tensor, apply, expect_tensors
 
 
 def _infer(specs: Sequence[Spec], attributes: Attributes) -> Spec:
@@ -69,6 +69,7 @@ def batch_norm(
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and population variance of each channel (last axis), each (C,)."""
+    expect_tensors("moments", x)
     axes = tuple(range(x.rank - 1))
     mean = reduce_mean(x, axes)
     return mean, reduce_mean(square(x - mean), axes)

@@ -11,7 +11,7 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import Attributes, OpDef, register
 from sloy.graph.ops.window import Padding, Window, pair, resolve_padding
 from sloy.graph.spec import Spec
-from sloy.graph.tensor import Tensor, apply
+from sloy.graph.tensor import Tensor, apply, expect_tensors
 
 
 def _window(attributes: Attributes) -> Window:
@@ -172,6 +172,7 @@ register(
 def _attributes(
     x: Tensor, window: int | Sequence[int], stride: int | Sequence[int] | None, padding: Padding
 ) -> dict[str, Any]:
+    expect_tensors("pooling", x)
     if x.rank != 4:
         raise ShapeError(f"pooling: the input is {x.spec}; it must be (N, H, W, C).")
     size = pair(window, "window")

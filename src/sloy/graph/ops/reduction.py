@@ -11,7 +11,7 @@ from sloy.graph.opdef import Attributes, OpDef, register
 from sloy.graph.ops.elementwise import equal
 from sloy.graph.ops.shape import reshape
 from sloy.graph.spec import Shape, Spec
-from sloy.graph.tensor import Tensor, apply, broadcast_to
+from sloy.graph.tensor import Tensor, apply, broadcast_to, expect_tensors
 
 Axes = int | Sequence[int] | None
 
@@ -91,6 +91,7 @@ register(
 
 
 def _reduce(name: str, x: Tensor, axes: Axes, *, keepdims: bool) -> Tensor:
+    expect_tensors(name, x)
     chosen = normalize_axes(axes, x.rank, name)
     return apply(name, (x,), {"axes": chosen, "keepdims": keepdims}) if chosen else x
 
@@ -121,5 +122,6 @@ def reduce_mean(x: Tensor, axes: Axes = None, *, keepdims: bool = False) -> Tens
 
 def argmax(x: Tensor, axis: int = -1) -> Tensor:
     """Position (int32) of the first largest element along an axis; NaN counts as largest."""
+    expect_tensors("argmax", x)
     (chosen,) = normalize_axes(axis, x.rank, "argmax")
     return apply("argmax", (x,), {"axis": chosen})

@@ -10,7 +10,7 @@ import numpy as np
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import Attributes, OpDef, register
 from sloy.graph.spec import Shape, Spec
-from sloy.graph.tensor import Tensor, apply, broadcast_to
+from sloy.graph.tensor import Tensor, apply, broadcast_to, expect_tensors
 
 _Slice = slice  # `slice` names the op below
 
@@ -226,6 +226,7 @@ register(
 
 def reshape(x: Tensor, shape: Shape) -> Tensor:
     """The same elements, in row-major order, in another shape; one extent may be -1."""
+    expect_tensors("reshape", x)
     target = tuple(int(extent) for extent in shape)
     if target.count(-1) == 1:
         known = -prod(target)
@@ -237,12 +238,14 @@ def reshape(x: Tensor, shape: Shape) -> Tensor:
 
 def transpose(x: Tensor, permutation: Sequence[int] | None = None) -> Tensor:
     """Axes in another order (reversed by default): axis i of the result is axis permutation[i] of x."""
+    expect_tensors("transpose", x)
     order = tuple(reversed(range(x.rank))) if permutation is None else tuple(permutation)
     return x if order == tuple(range(x.rank)) else apply("transpose", (x,), {"permutation": order})
 
 
 def slice(x: Tensor, start: Sequence[int], stop: Sequence[int]) -> Tensor:
     """The box of x from `start` up to `stop` (excluded), a number per axis."""
+    expect_tensors("slice", x)
     low, high = tuple(start), tuple(stop)
     whole = low == (0,) * x.rank and high == x.shape
     return x if whole else apply("slice", (x,), {"start": low, "stop": high})
@@ -250,6 +253,7 @@ def slice(x: Tensor, start: Sequence[int], stop: Sequence[int]) -> Tensor:
 
 def pad(x: Tensor, before: Sequence[int], after: Sequence[int], value: float = 0.0) -> Tensor:
     """x with `before` and `after` elements of `value` added, a number per axis."""
+    expect_tensors("pad", x)
     if not any(before) and not any(after):
         return x
     attributes = {"before": tuple(before), "after": tuple(after), "value": float(value)}
@@ -260,6 +264,7 @@ def concatenate(tensors: Sequence[Tensor], axis: int = -1) -> Tensor:
     """Tensors one after another along an axis."""
     if not tensors:
         raise InvalidArgument("concatenate: needs at least one tensor.")
+    expect_tensors("concatenate", *tensors)
     position = axis + tensors[0].rank if axis < 0 else axis
     return tensors[0] if len(tensors) == 1 else apply("concatenate", tensors, {"axis": position})
 
