@@ -94,6 +94,8 @@ def first_layer_cases() -> Iterator[Convolution]:
     yield Convolution((1, 12, 9, 2), 8, dilation=(2, 1))
     yield Convolution((1, 3, 70, 5), 16, (3, 66))
     yield Convolution((1, 1, 1, 1), 8, (1, 1))
+    yield Convolution((3, 9, 8, 2), 1)  # several pixels in a register
+    yield Convolution((3, 9, 8, 1), 9, (2, 3), stride=(1, 3))
 
 
 def other_cases() -> Iterator[Convolution]:

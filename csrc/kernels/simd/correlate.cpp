@@ -141,12 +141,12 @@ void pad_lines(float* to, const float* image, const DirectShape& s) {
 }
 
 // y (pixels, O) from line (pixels, columns), in whole registers: what is too much of a pixel, the
-// next one overwrites; the last goes through `line` itself.
+// next one overwrites; where none is left, it goes through `line` itself.
 void finish_line(float* y, float* line, Index pixels, Index outputs, Index columns,
                  Activation activation) {
   for (Index p = 0; p < pixels; ++p) {
     float* from = line + p * columns;
-    float* to = p + 1 < pixels || outputs == columns ? y + p * outputs : from;
+    float* to = (pixels - p) * outputs >= columns ? y + p * outputs : from;
     for (Index o = 0; o < columns; o += lanes) {
       store<Float>(to + o, load<Float>(from + o));
     }
