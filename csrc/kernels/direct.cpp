@@ -12,7 +12,7 @@ namespace sloy {
 namespace {
 
 constexpr std::int64_t most_channels = 8;
-constexpr std::int64_t most_outputs = 32;
+constexpr std::int64_t most_outputs = 16;
 constexpr std::int64_t worth_a_barrier = 500'000;  // multiply-adds
 
 DirectShape direct_shape(const ConvolutionShape& s) {
