@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +23,9 @@ class _Regression(Loss):
         check_shapes(type(self).__name__, output, target)
         return mean_over_outputs(self.of_error(output - target))
 
+    @abstractmethod
     def of_error(self, error: Tensor) -> Tensor:
         """The loss of each output, from its error e = a - y."""
-        raise NotImplementedError
 
     def target(self, y: np.ndarray, output_shape: Shape, dtype: str = "float32") -> np.ndarray:
         """Finite numbers of shape (N, *output_shape); see `Loss.target`."""

@@ -28,7 +28,7 @@ from sloy.engines.native.cpu import usable_cores
 from sloy.engines.native.encode import Encoder, Instruction, supported_ops
 from sloy.engines.native.lowering import prepare
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable
-from sloy.graph import Graph, check
+from sloy.graph import Graph, Spec, check
 from sloy.graph.plan import Plan, plan
 
 _native = library.load()
@@ -87,10 +87,9 @@ class NativeExecutable(Executable):
         """Bytes of the arena and of the kernels' shared scratch memory."""
         return int(self.program.arena_bytes + self.program.scratch_bytes)
 
-    def spec_of(self, name: str) -> tuple[tuple[int, ...], str]:
+    def spec_of(self, name: str) -> Spec:
         """Shape and dtype of an output."""
-        spec = self.graph.nodes[self.graph.outputs[name]].spec
-        return spec.shape, spec.dtype
+        return self.graph.nodes[self.graph.outputs[name]].spec
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run once; see `Executable.run`."""
@@ -102,7 +101,8 @@ class NativeExecutable(Executable):
                 self.program.write(number, np.ascontiguousarray(given[name]))
             finite = self.program.run()
             for name, number in self._outputs.items():
-                outputs[name] = np.empty(*self.spec_of(name))
+                spec = self.spec_of(name)
+                outputs[name] = np.empty(spec.shape, spec.dtype)
                 self.program.read(number, outputs[name])
         if not finite:
             raise non_finite(self.guard, outputs)
@@ -180,10 +180,9 @@ class NativeEngine(Engine):
         steps, rest = divmod(len(order), batch_size)
         full = _native_executable(executables, batch_size) if steps else None
         last = _native_executable(executables, rest) if rest else None
-        either = full or last
-        if either is None:
+        if full is None and last is None:
             return BatchRun("done", 0, {}, 0.0)
-        record = _Record(either, full, last, steps)
+        record = _Record(full, last, steps)
 
         def ask(done: int) -> None:
             if poll is not None:
@@ -197,7 +196,7 @@ class NativeEngine(Engine):
                 last and last.batch_program(columns, step_inputs),
                 [np.ascontiguousarray(column) for column in columns.values()],
                 [np.ascontiguousarray(values) for values in step_inputs.values()],
-                record.arrays(full, last),
+                record.arrays,
                 np.ascontiguousarray(order, np.int64),
                 batch_size,
                 POLL_SECONDS,
@@ -208,42 +207,35 @@ class NativeEngine(Engine):
 
 
 class _Record:
-    """Memory for the outputs of all steps."""
+    """Memory for the outputs of all steps.
+
+    Attributes
+    ----------
+    arrays : list
+        For each output the array, its bytes per full batch and of the last one.
+    """
 
     def __init__(
-        self,
-        either: NativeExecutable,
-        full: NativeExecutable | None,
-        last: NativeExecutable | None,
-        full_steps: int,
+        self, full: NativeExecutable | None, last: NativeExecutable | None, full_steps: int
     ) -> None:
         self.full_steps = full_steps
         self.scalar: dict[str, np.ndarray] = {}
         self.rows: dict[str, np.ndarray] = {}
+        self.arrays: list[tuple[np.ndarray, int, int]] = []
         self._per_step: dict[str, int] = {}
-        for name in either.plan.outputs:
-            shape, dtype = either.spec_of(name)
-            if shape == ():
-                self.scalar[name] = np.empty(full_steps + (last is not None), dtype)
-                continue
-            per_step = full.spec_of(name)[0][0] if full else 0
-            rest = last.spec_of(name)[0][0] if last else 0
-            self._per_step[name] = per_step
-            self.rows[name] = np.empty((full_steps * per_step + rest, *shape[1:]), dtype)
-
-    def arrays(
-        self, full: NativeExecutable | None, last: NativeExecutable | None
-    ) -> list[tuple[np.ndarray, int, int]]:
-        """For each output the array, its bytes per full batch and of the last one."""
-
-        def nbytes(executable: NativeExecutable | None, name: str) -> int:
-            if executable is None:
-                return 0
-            return executable.graph.nodes[executable.graph.outputs[name]].spec.nbytes
-
-        every = {**self.scalar, **self.rows}
-        names = (full or last).plan.outputs  # type: ignore[union-attr]
-        return [(every[name], nbytes(full, name), nbytes(last, name)) for name in names]
+        of_full, of_last = _output_specs(full), _output_specs(last)
+        for name, spec in (of_full or of_last).items():
+            per_step, rest = of_full.get(name), of_last.get(name)
+            if spec.shape == ():
+                values = np.empty(full_steps + (last is not None), spec.dtype)
+                self.scalar[name] = values
+            else:
+                self._per_step[name] = per_step.shape[0] if per_step else 0
+                samples = full_steps * self._per_step[name] + (rest.shape[0] if rest else 0)
+                values = np.empty((samples, *spec.shape[1:]), spec.dtype)
+                self.rows[name] = values
+            sizes = (per_step.nbytes if per_step else 0, rest.nbytes if rest else 0)
+            self.arrays.append((values, *sizes))
 
     def scalars(self, done: int) -> dict[str, np.ndarray]:
         return {name: values[:done] for name, values in self.scalar.items()}
@@ -254,6 +246,13 @@ class _Record:
             for name, values in self.rows.items()
         }
         return {**self.scalars(done), **rows}
+
+
+def _output_specs(executable: NativeExecutable | None) -> dict[str, Spec]:
+    """Specs of the outputs, in the plan's order; none without an executable."""
+    if executable is None:
+        return {}
+    return {name: executable.spec_of(name) for name in executable.plan.outputs}
 
 
 def _described(instruction: Instruction) -> str:
