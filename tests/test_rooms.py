@@ -20,6 +20,7 @@ THIRD_PARTY = {"numpy"}  # what every room but `errors` may import; more of it:
 MORE_THIRD_PARTY = {
     "data": {"PIL"},
     "inspection": {"matplotlib"},
+    "theory": {"matplotlib", "scipy"},
     "training": {"rich"},
     "cli": {"rich"},
 }

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         optimizers,
         regularizers,
         schedules,
+        theory,
         zoo,
     )
     from sloy.data import Dataset
@@ -97,6 +98,7 @@ __all__ = [
     "optimizers",
     "regularizers",
     "schedules",
+    "theory",
     "zoo",
 ]
 
