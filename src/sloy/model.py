@@ -12,6 +12,7 @@ import numpy as np
 
 from sloy import ops
 from sloy.arguments import instance, integer, sequence
+from sloy.data.readers import Reader
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument, UnknownName
@@ -75,6 +76,8 @@ class Model:
         taken as they are, without a copy.
     class_names : sequence of str
         One for each class, or none.
+    reader : Reader, optional
+        What turns picture files or rows of a table into `x`; with it the methods take these too.
     engine : str or Engine
         What computes; see `sloy.engines.engine`.
     threads : int
@@ -98,12 +101,14 @@ class Model:
         parameters: Mapping[str, np.ndarray],
         *,
         class_names: Sequence[str] = (),
+        reader: Reader | None = None,
         engine: str | Engine = "auto",
         threads: int = 0,
     ) -> None:
         self._spec = replace(spec, optimizer=None)
         self._arrays = _checked(spec, parameters)
         self.class_names = tuple(class_names)
+        self.reader = reader
         self._engine_choice = (engine, threads)
         self._engine: Engine | None = engine if isinstance(engine, Engine) else None
         self._runners: dict[Any, Runner] = {}
@@ -141,7 +146,8 @@ class Model:
         Parameters
         ----------
         x : array, shape (N, *input_shape)
-            Raw data, as in training; the preprocessing is part of the model.
+            Raw data, as in training; the preprocessing is part of the model. With a `reader` also
+            what that takes: picture files, rows of a table.
         batch_size : int, optional
             Samples at a time, which bounds the memory; by default up to 256.
 
@@ -214,7 +220,8 @@ class Model:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What pickle and copy take: everything but what is compiled."""
-        return _rebuilt, (self._spec, self._arrays, self.class_names, *self._engine_choice)
+        state = (self._spec, self._arrays, self.class_names, self.reader, *self._engine_choice)
+        return _rebuilt, state
 
     def __repr__(self) -> str:
         names = f", {len(self.class_names)} class names" if self.class_names else ""
@@ -225,6 +232,8 @@ class Model:
 
     def _samples(self, x: Any) -> np.ndarray:
         spec = self._spec
+        if self.reader is not None and self.reader.takes(x):
+            x = self.reader.read(x)
         return samples(x, self.network.input_shape, spec.dtype, "Model", spec.data_dtype)
 
     def _runner(self, kind: str) -> Runner:
@@ -259,18 +268,23 @@ def load(path: str | Path, *, engine: str | Engine = "auto", threads: int = 0) -
     from sloy.model_file import read
 
     instance("load", "path", path, str | os.PathLike)
-    spec, parameters, class_names = read(path)
-    return Model(spec, parameters, class_names=class_names, engine=engine, threads=threads)
+    spec, parameters, class_names, reader = read(path)
+    return Model(
+        spec, parameters, class_names=class_names, reader=reader, engine=engine, threads=threads
+    )
 
 
 def _rebuilt(
     spec: StepSpec,
     arrays: dict[str, np.ndarray],
     class_names: Sequence[str],
+    reader: Reader | None,
     engine: str | Engine,
     threads: int,
 ) -> Model:
-    return Model(spec, arrays, class_names=class_names, engine=engine, threads=threads)
+    return Model(
+        spec, arrays, class_names=class_names, reader=reader, engine=engine, threads=threads
+    )
 
 
 def default_batch(network: Network, dtype: str) -> int:

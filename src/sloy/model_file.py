@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy.arguments import file_to_write
+from sloy.data.readers import Reader, reader_from_config, reader_to_config
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.exchange.container import check_kind, read_container, write_container
 from sloy.exchange.functions import function_from_config, function_to_config
@@ -35,7 +36,7 @@ _METRICS: dict[str, type[Metric]] = {
 }
 _KEYS = {
     "kind", "version", "network", "loss", "metrics", "preprocessing", "class_names",
-    "data_dtype", "dtype", "target_shape", "target_dtype",
+    "reader", "data_dtype", "dtype", "target_shape", "target_dtype",
 }  # fmt: skip
 
 
@@ -51,8 +52,10 @@ def save(model: Model, path: str | Path) -> None:
     write_container(path, dict(model.parameters), _document(model))
 
 
-def read(path: str | Path) -> tuple[StepSpec, dict[str, np.ndarray], tuple[str, ...]]:
-    """What a model file holds: (spec, parameters and states, class names), checked in full.
+def read(
+    path: str | Path,
+) -> tuple[StepSpec, dict[str, np.ndarray], tuple[str, ...], Reader | None]:
+    """What a model file holds: (spec, parameters and states, class names, reader), checked in full.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def read(path: str | Path) -> tuple[StepSpec, dict[str, np.ndarray], tuple[str, 
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
     check_kind(path, document, KIND, VERSION)
     try:
-        spec, class_names = _read_document(document)
+        spec, class_names, reader = _read_document(document)
         _check_tensors(spec, tensors)
     except (FileFormatError, InvalidArgument) as error:
         raise FileFormatError(f"{path}: {error}") from error
@@ -73,7 +76,7 @@ def read(path: str | Path) -> tuple[StepSpec, dict[str, np.ndarray], tuple[str, 
         raise FileFormatError(f"{path}: the model cannot be understood ({error}).") from error
     except (RecursionError, MemoryError) as error:
         raise FileFormatError(f"{path}: the model is too large to be one.") from error
-    return spec, tensors, class_names
+    return spec, tensors, class_names, reader
 
 
 def _document(model: Model) -> dict[str, Any]:
@@ -92,6 +95,7 @@ def _document(model: Model) -> dict[str, Any]:
         "metrics": metrics,
         "preprocessing": (spec.preprocessing or Preprocessing()).to_config(),
         "class_names": list(model.class_names),
+        "reader": reader_to_config(model.reader),
         "data_dtype": spec.data_dtype,
         "dtype": spec.dtype,
         "target_shape": list(spec.target_shape),
@@ -99,7 +103,9 @@ def _document(model: Model) -> dict[str, Any]:
     }
 
 
-def _read_document(document: Mapping[str, Any]) -> tuple[StepSpec, tuple[str, ...]]:
+def _read_document(
+    document: Mapping[str, Any],
+) -> tuple[StepSpec, tuple[str, ...], Reader | None]:
     if set(document) != _KEYS:
         raise FileFormatError(f"its keys are {sorted(document)}, needed are {sorted(_KEYS)}.")
     names, metrics = document["class_names"], document["metrics"]
@@ -127,7 +133,7 @@ def _read_document(document: Mapping[str, Any]) -> tuple[StepSpec, tuple[str, ..
     spec.preprocessing.check(spec.network.input_shape)
     inference_graph(spec, 1)
     evaluation_graph(spec, 1)
-    return spec, tuple(names)
+    return spec, tuple(names), reader_from_config(document["reader"])
 
 
 def _check_tensors(spec: StepSpec, tensors: Mapping[str, np.ndarray]) -> None:
