@@ -65,6 +65,9 @@ class StepSpec:
     trainable : tuple of str
         Patterns (``*``, ``?``, ``[…]``) of parameter names; a parameter that fits none is frozen. Running
         statistics of frozen layers are still followed.
+    rate_factors : tuple of (pattern, factor)
+        A parameter's learning rate is the step's times the factor of the last pattern that fits its name, 1 where
+        none does.
     """
 
     network: Network
@@ -78,6 +81,7 @@ class StepSpec:
     target_dtype: str = "int32"
     dtype: str = "float32"
     trainable: tuple[str, ...] = ("*",)
+    rate_factors: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         if self.dtype not in FLOATS:
@@ -86,6 +90,17 @@ class StepSpec:
         for name in names:
             if name in RESERVED or names.count(name) > 1:
                 raise InvalidArgument(f"`metrics`: the name {name!r} is taken; each is given once.")
+        for pattern, _ in self.rate_factors:
+            if not any(fnmatchcase(name, pattern) for name in self.network.parameters):
+                raise InvalidArgument(
+                    f"`rate_factors`: {pattern!r} fits none of the parameters"
+                    f" {', '.join(self.network.parameters)}."
+                )
+
+    def rate_factor(self, parameter: str) -> float:
+        """What the learning rate of a parameter is multiplied by."""
+        fitting = [f for pattern, f in self.rate_factors if fnmatchcase(parameter, pattern)]
+        return fitting[-1] if fitting else 1.0
 
 
 @dataclass(frozen=True)
@@ -135,7 +150,7 @@ def training_graph(spec: StepSpec, batch_size: int) -> Graph:
             outputs[metric.name] = _weighted_mean(values, aim.weights, aim.total)
     updates = dict(forward.built.updates)
     clipped = _clip(spec.optimizer, aim.gradients)
-    updates |= _descend(spec.optimizer, aim.parameters, clipped, step, spec.dtype)
+    updates |= _descend(spec, spec.optimizer, aim.parameters, clipped, step)
     return _checked(Graph.of(outputs, updates))
 
 
@@ -345,22 +360,24 @@ def _clip(optimizer: Optimizer, gradients: list[Tensor]) -> list[Tensor]:
 
 
 def _descend(
+    spec: StepSpec,
     optimizer: Optimizer,
     parameters: Mapping[str, Parameter],
     gradients: Sequence[Tensor],
     step: Tensor,
-    dtype: str,
 ) -> dict[str, Tensor]:
     """The next values of the trained parameters, projected onto their constraints, and of their slots."""
     updates: dict[str, Tensor] = {}
-    rate = ops.input("learning_rate", (), dtype)
+    rate = ops.input("learning_rate", (), spec.dtype)
     for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
         w = parameter.tensor
         slots = {
             slot: ops.variable(slot_name(slot, name), w.shape, w.dtype)
             for slot in optimizer.slots()
         }
-        value, following = optimizer.update(w, gradient, slots, rate, step)
+        factor = spec.rate_factor(name)
+        own_rate = rate if factor == 1.0 else rate * factor
+        value, following = optimizer.update(w, gradient, slots, own_rate, step)
         updates[name] = parameter.constraint.project(value) if parameter.constraint else value
         updates |= {slot_name(slot, name): tensor for slot, tensor in following.items()}
     return updates

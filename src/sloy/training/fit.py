@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from sloy import losses
-from sloy.arguments import flag, instance, integer, sequence
+from sloy.arguments import flag, instance, integer, real, sequence
 from sloy.data.dataset import Dataset
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
@@ -68,6 +68,7 @@ def fit(
     precision: Precision = "float32",
     parameters: Mapping[str, np.ndarray] | None = None,
     trainable: Sequence[str] = ("*",),
+    rate_factors: Mapping[str, float] | None = None,
     checkpoint: str | Path | Checkpoint | None = None,
     resume: bool = False,
     verbose: bool = True,
@@ -114,6 +115,9 @@ def fit(
         Initial parameters and states by name, all or some of them; the others are drawn.
     trainable : sequence of str
         Patterns (``*``, ``?``) of the names of parameters to train; the others stay.
+    rate_factors : mapping of pattern to number
+        Factors of the learning rate, for layers that are to learn slower or faster than the rest:
+        ``{"*": 0.1, "dense_2/*": 1.0}``. Of several patterns that fit a name, the last counts.
     checkpoint : path or Checkpoint
         Where to save all that it takes to go on: after each epoch, within long ones every minute,
         and when the run is interrupted.
@@ -166,8 +170,9 @@ def fit(
     if not weight.any():
         raise InvalidArgument("`sample_weight`: all samples that are left to train on weigh 0.")
     spec, train = _spec(
-        network, training, weight, dtype, loss, metrics, optimizer, preprocessing, trainable
-    )
+        network, training, weight, dtype, loss, metrics, optimizer, preprocessing, trainable,
+        rate_factors,
+    )  # fmt: skip
     validate = None if held_out is None else columns(
         held_out, spec.loss, network.input_shape, network.output_shape, dtype, "`validation`",
         data_dtype=spec.data_dtype,
@@ -224,6 +229,7 @@ def _spec(
     optimizer: str | Optimizer | None,
     preprocessing: Choice,
     trainable: Sequence[str],
+    rate_factors: Mapping[str, float] | None,
 ) -> tuple[StepSpec, Columns]:
     """What a step is made of, and the training samples as it takes them."""
     if loss is None:
@@ -249,8 +255,24 @@ def _spec(
         trainable=sequence(
             "fit", "trainable", (trainable,) if isinstance(trainable, str) else trainable, str
         ),
+        rate_factors=_rate_factors(rate_factors),
     )
     return spec, train
+
+
+def _rate_factors(given: Mapping[str, float] | None) -> tuple[tuple[str, float], ...]:
+    if given is None:
+        return ()
+    instance("fit", "rate_factors", given, Mapping)
+    for pattern, factor in given.items():
+        instance("fit", "rate_factors", pattern, str)
+        name = f"rate_factors[{pattern!r}]"
+        if real("fit", name, factor, least=0) == 0:
+            raise InvalidArgument(
+                f"fit: `{name}` (={factor!r}) must be above 0; layers that are not to learn at all"
+                " are left out of `trainable`."
+            )
+    return tuple((pattern, float(factor)) for pattern, factor in given.items())
 
 
 def _initial(

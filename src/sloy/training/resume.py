@@ -34,6 +34,7 @@ def describe(plan: Plan, variables: Mapping[str, np.ndarray]) -> dict[str, Any]:
         "epochs": plan.epochs,
         "parameters": fingerprint(variables[name] for name in sorted(variables)),
         "trainable": list(spec.trainable),
+        "rate_factors": [list(pair) for pair in spec.rate_factors],
         "functions": _graph_fingerprint(training_graph(spec, 1)),
     }
 
