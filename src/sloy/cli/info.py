@@ -46,7 +46,7 @@ def beside(file: Path) -> dict[str, Any] | None:
     """The summary of the run in whose folder the model lies; None where there is none."""
     try:
         found = json.loads((file.parent / "summary.json").read_text())
-        return found if found["schema"] == text.SCHEMA and "test_accuracy" in found else None
+        return found if found["schema"] == text.SCHEMA and found["plan"]["data"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -95,12 +95,20 @@ def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
             f"{plan['data']}, {text.many(plan['epochs'], 'epoch')} of batches of {plan['batch_size']},"
             f" {plan['optimizer']}, learning rate {training['learning_rate']:g} ({plan['schedule']}),"
             f" seed {plan['seed']}",
-            f"test accuracy {text.percent(training['test_accuracy'])}, {text.seconds(times['training'])} on"
+            f"{_tested(training)}, {text.seconds(times['training'])} on"
             f" {text.many(training['engine']['threads'], 'thread')} ({training['engine']['name']}), sloy"
             f" {training['versions']['sloy']}",
         ]
         rows.append(("training", "\n".join(said)))
     return text.fields(rows)
+
+
+def _tested(training: dict[str, Any]) -> str:
+    """What the run measured on its test data."""
+    if "test_accuracy" in training:
+        return f"test accuracy {text.percent(training['test_accuracy'])}"
+    figures = {k: v for k, v in training.items() if k.startswith("test_") and type(v) is float}
+    return ", ".join(f"{name.replace('_', ' ')} {value:.6g}" for name, value in figures.items())
 
 
 def _classes(model: Model) -> str:

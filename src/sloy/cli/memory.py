@@ -8,37 +8,39 @@ from sloy.cli import machine
 
 if TYPE_CHECKING:
     from sloy.cli.plan import Plan
-    from sloy.data import Dataset
+    from sloy.cli.sources import Loaded
     from sloy.network import Network
 
 
-def predicted(plan: Plan, data: Dataset, network: Network) -> int:
+def predicted(plan: Plan, loaded: Loaded, network: Network) -> int:
     """Bytes that the process will hold at most up to the test.
 
     That is the peak so far (unpacking the data), or what it holds now, the data among it, and what `memory_estimate`
     says of the run.
     """
-    from sloy.losses import CategoricalCrossentropy
-    from sloy.metrics import Accuracy
+    from sloy.losses import loss
+    from sloy.metrics import default_metrics
     from sloy.steps.graphs import StepSpec
     from sloy.training.memory import memory_estimate
 
+    data, found = loaded.train, loss(loaded.loss)
+    shape = network.output_shape
+    target = found.target(data.y[:1], shape)
     spec = StepSpec(
         network,
-        CategoricalCrossentropy(),
+        found,
         plan.make_optimizer(),
-        metrics=(Accuracy(),),
+        metrics=default_metrics(found, shape),
         data_dtype="uint8" if data.x.dtype == "uint8" else "float32",
-        target_shape=(),
-        target_dtype="int32",
+        target_shape=target.shape[1:],
+        target_dtype=target.dtype.name,
     )
-    held_out = round(plan.validation * len(data))
     run = memory_estimate(
         spec,
         plan.batch_size,
-        len(data) - held_out,
-        validation_samples=held_out,
-        split=held_out > 0,
+        loaded.trained_on(plan.validation),
+        validation_samples=loaded.held_out(plan.validation),
+        split=loaded.validation is None and plan.validation > 0,
     )
     given = data.x.nbytes + data.y.nbytes
     return max(machine.peak_memory(), machine.held_memory() + run.total - given)

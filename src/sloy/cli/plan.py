@@ -12,8 +12,7 @@ from sloy.cli.errors import UsageError
 from sloy.errors import FileFormatError, NotAvailable
 
 if TYPE_CHECKING:
-    from sloy.data import Dataset, TrainTest
-    from sloy.network import Network
+    from sloy.cli.sources import Source
     from sloy.optimizers import Optimizer
 
 NETWORKS = ("cnn", "fast", "cnn_wide", "lenet5", "mlp")  # of sloy.zoo
@@ -33,7 +32,11 @@ PRECISIONS = ("auto", "float32", "mixed")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run does; the fields are the options of `sloy train`, with their defaults."""
+    """What a run does; the fields are the options of `sloy train`, with their defaults.
+
+    A source may have defaults of its own (`Source.defaults`), and options that belong to it alone
+    (`Source.options`), which are None by default.
+    """
 
     data: str
     network: str = "cnn"
@@ -50,9 +53,11 @@ class Plan:
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Plan:
         """The plan that the options make; what is not given takes its default."""
+        from sloy.cli.sources import find
+
         if arguments.data is None:
             raise UsageError("give the data to train on: mnist, or a folder of IDX files")
-        return cls(**given(arguments))
+        return cls(**{**find(arguments.data).defaults, **given(arguments)})
 
     @classmethod
     def read(cls, path: Path) -> Plan:
@@ -79,27 +84,24 @@ class Plan:
                     f"--resume continues the run as it was begun: {option} is {own} there, not {value}"
                 )
 
-    def load(self) -> TrainTest:
-        """The data, cut to `samples`."""
-        from sloy.data import TrainTest, load_idx_folder, mnist
+    @property
+    def source(self) -> Source:
+        """The kind of data."""
+        from sloy.cli.sources import find
 
-        data = mnist() if self.data == "mnist" else load_idx_folder(self.data)
-        if self.samples is None:
-            return data
-        if self.samples > len(data.train):
-            raise UsageError(f"--samples {self.samples}: there are only {len(data.train)}")
-        return TrainTest(data.train.take(range(self.samples)), data.test)
+        return find(self.data)
 
     def check(self) -> None:
         """Raise where this cannot be done, before anything is loaded or written."""
+        from sloy.cli.sources import SOURCES
+
+        source = self.source
+        for option in frozenset().union(*(kind.options for kind in SOURCES)) - source.options:
+            if getattr(self, option) is not None:
+                raise UsageError(f"--{option.replace('_', '-')} does not belong to {self.data}")
+        source.check(self)
         if self.precision == "mixed":
             raise NotAvailable("--precision mixed is not there yet; float32 is.")
-
-    def make_network(self, data: Dataset) -> Network:
-        """The network for samples and classes of this data."""
-        from sloy import zoo
-
-        return zoo.make(self.network, data.sample_shape, data.classes)
 
     def make_optimizer(self) -> Optimizer:
         """The optimiser with its schedule."""
@@ -118,11 +120,6 @@ class Plan:
         if self.learning_rate is not None:
             return self.learning_rate
         return OPTIMIZERS[self.optimizer] * (0.1 if self.schedule == "constant" else 1)
-
-    @property
-    def data_name(self) -> str:
-        """What the data is called: mnist, or the folder's name."""
-        return "mnist" if self.data == "mnist" else Path(self.data).resolve().name
 
 
 def given(arguments: argparse.Namespace) -> dict[str, Any]:

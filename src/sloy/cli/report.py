@@ -11,7 +11,7 @@ from sloy.cli import text
 if TYPE_CHECKING:
     from sloy.cli.plan import Plan
     from sloy.cli.run_folder import RunFolder
-    from sloy.data import TrainTest
+    from sloy.cli.sources import Loaded, Tested
     from sloy.engines import Engine
     from sloy.network import Network
 
@@ -23,19 +23,21 @@ def say(words: str, *, quiet: bool) -> None:
 
 
 def opening(
-    plan: Plan, data: TrainTest, network: Network, engine: Engine, folder: RunFolder, memory: int
+    plan: Plan, loaded: Loaded, network: Network, engine: Engine, folder: RunFolder, memory: int
 ) -> str:
     """What will be trained, on what, by what, and what it will cost."""
-    validation = round(plan.validation * len(data.train))
-    samples = f"{text.count(len(data.train) - validation)} to train on"
-    if validation:
-        samples += f", {text.count(validation)} to validate"
-    steps = -(-(len(data.train) - validation) // plan.batch_size)
+    trained, held_out = loaded.trained_on(plan.validation), loaded.held_out(plan.validation)
+    samples = f"{text.count(trained)} to train on"
+    if held_out:
+        samples += f", {text.count(held_out)} to validate"
+    steps = -(-trained // plan.batch_size)
+    source = plan.source
     rate = plan.highest_rate
     threads = f", {text.many(engine.threads, 'thread')}" if engine.threads else ""
     rows = [
-        ("data", f"{data.train.name}: {samples}, {text.count(len(data.test))} to test"),
-        ("", f"{text.shape(data.train.sample_shape)} each, {data.train.classes} classes"),
+        ("data", f"{source.name}: {samples}, {text.count(len(loaded.test))} to test"),
+        ("", source.describe(loaded)),
+        *loaded.rows,
         ("network", f"{plan.network}\n{network.summary(plan.batch_size)}"),
         (
             "training",
@@ -49,20 +51,15 @@ def opening(
     return text.fields(rows) + "\n"
 
 
-def results(summary: Mapping[str, Any], folder: RunFolder) -> str:
+def results(summary: Mapping[str, Any], tested: Tested, folder: RunFolder) -> str:
     """What came of it."""
     times, memory = summary["times_seconds"], summary["memory_bytes"]
-    wrong, total = summary["test_mistakes"], summary["test_samples"]
     peak = f"{text.size(memory['peak'])} at its peak, {text.size(memory['predicted'])} predicted"
     rows = [
-        (
-            "test accuracy",
-            f"{text.percent(summary['test_accuracy'])}  ({wrong} of {text.count(total)} wrong)",
-        ),
-        ("test loss", f"{summary['test_loss']:.4f}"),
+        *tested.rows,
         (
             "time",
-            f"{text.seconds(times['to_accuracy'])} from the start of the program to the test accuracy,"
+            f"{text.seconds(times['to_test'])} from the start of the program to the test result,"
             f" {text.seconds(times['training'])} of it training",
         ),
         ("memory", peak),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sloy.cli import machine, report, text
@@ -16,20 +16,11 @@ from sloy.cli.run_folder import CHECKPOINT, CONFIGURATION, RunFolder
 if TYPE_CHECKING:
     import numpy as np
 
-    from sloy.data import Dataset, TrainTest
+    from sloy.cli.sources import Loaded, Tested
     from sloy.engines import Engine
     from sloy.model import Model
     from sloy.network import Network
     from sloy.training.history import History
-
-
-@dataclass(frozen=True, eq=False)
-class Tested:
-    """What the model says about the test data."""
-
-    accuracy: float
-    loss: float
-    probabilities: np.ndarray  # (N, K)
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -38,33 +29,35 @@ def train(arguments: argparse.Namespace) -> int:
     from sloy.engines import engine as find_engine
 
     engine = find_engine(arguments.engine, arguments.threads)
-    data = plan.load()
-    network = plan.make_network(data.train)
-    memory = predicted(plan, data.train, network)
-    report.say(report.opening(plan, data, network, engine, folder, memory), quiet=arguments.quiet)
+    source = plan.source
+    loaded = source.load(plan)
+    network = source.make_network(plan, loaded)
+    memory = predicted(plan, loaded, network)
+    report.say(report.opening(plan, loaded, network, engine, folder, memory), quiet=arguments.quiet)
     if not arguments.resume:
         folder.begin()
     _keep(plan, folder, engine)
     try:
-        model, history = _fit(plan, data.train, network, engine, folder, quiet=arguments.quiet)
+        model, history = _fit(plan, loaded, network, engine, folder, quiet=arguments.quiet)
     except (KeyboardInterrupt, Terminated) as error:
         command = shlex.join(["sloy", "train", "--resume", "--out", str(folder.path)])
         if not isinstance(error, KeyboardInterrupt) or (folder / CHECKPOINT).exists():
             error.__notes__ = [f"continue with `{command}`"]
         raise
+    model = source.finish(model, loaded)
     model.save(folder / "model.sloy")
-    tested = test(model, data.test)
+    tested = source.test(model, loaded)
     times = {
-        "to_accuracy": machine.seconds_since_start(),
+        "to_test": machine.seconds_since_start(),
         "training": float(history["seconds"].sum()),
     }
     memory_figures = {"predicted": memory, "peak": machine.peak_memory()}
-    summary = _summary(plan, data, network, engine, tested, times, memory_figures)
-    _write(folder, summary, history, model, data.test, tested)
+    summary = _summary(plan, network, engine, tested, times, memory_figures)
+    _write(folder, summary, history, model, tested)
     if arguments.json:
         text.print_json({**summary, "folder": str(folder.path)})
     else:
-        print(report.results(summary, folder))
+        print(report.results(summary, tested, folder))
     return 0
 
 
@@ -80,12 +73,6 @@ def _keep(plan: Plan, folder: RunFolder, engine: Engine) -> None:
     folder.write_json(CONFIGURATION, document)
 
 
-def test(model: Model, data: Dataset) -> Tested:
-    """Loss, accuracy and probabilities on data."""
-    figures = model.evaluate(data)
-    return Tested(figures["accuracy"], figures["loss"], model.predict_proba(data.x))
-
-
 def _begin(arguments: argparse.Namespace) -> tuple[Plan, RunFolder]:
     """The plan and the folder, of a new run or of one that is resumed."""
     if arguments.resume:
@@ -98,27 +85,27 @@ def _begin(arguments: argparse.Namespace) -> tuple[Plan, RunFolder]:
         return replace(plan, epochs=options.get("epochs", plan.epochs)), folder
     plan = Plan.of(arguments)
     plan.check()
-    return plan, RunFolder.new(arguments.out, plan.data_name, overwrite=arguments.overwrite)
+    return plan, RunFolder.new(arguments.out, plan.source.name, overwrite=arguments.overwrite)
 
 
 def _fit(
-    plan: Plan, data: Dataset, network: Network, engine: Engine, folder: RunFolder, *, quiet: bool
+    plan: Plan, loaded: Loaded, network: Network, engine: Engine, folder: RunFolder, *, quiet: bool
 ) -> tuple[Model, History]:
     import sloy
     from sloy.training.callbacks import CSVLog
 
     return sloy.fit(
         network,
-        data,
-        validation=plan.validation or None,
+        loaded.train,
+        validation=loaded.validation or plan.validation or None,
         epochs=plan.epochs,
         batch_size=plan.batch_size,
         optimizer=plan.make_optimizer(),
-        loss="categorical_crossentropy",
-        preprocessing="standardize",
+        loss=loaded.loss,
+        preprocessing=loaded.preprocessing,
         seed=plan.seed,
         engine=engine,
-        callbacks=[CSVLog(folder / "history.csv")],
+        callbacks=[CSVLog(folder / "history.csv"), *loaded.callbacks],
         checkpoint=folder / CHECKPOINT,
         resume=True,
         verbose=not quiet,
@@ -127,7 +114,6 @@ def _fit(
 
 def _summary(
     plan: Plan,
-    data: TrainTest,
     network: Network,
     engine: Engine,
     tested: Tested,
@@ -137,12 +123,8 @@ def _summary(
     """What `summary.json` and `--json` say."""
     from sloy.cli.versions import versions
 
-    mistakes = int((tested.probabilities.argmax(1) != data.test.y).sum())
     return {
-        "test_accuracy": tested.accuracy,
-        "test_loss": tested.loss,
-        "test_mistakes": mistakes,
-        "test_samples": len(data.test),
+        **tested.figures,
         "seed": plan.seed,
         "plan": plan.to_config(),
         "learning_rate": plan.highest_rate,
@@ -156,24 +138,12 @@ def _summary(
 
 
 def _write(
-    folder: RunFolder,
-    summary: dict[str, Any],
-    history: History,
-    model: Model,
-    test: Dataset,
-    tested: Tested,
+    folder: RunFolder, summary: dict[str, Any], history: History, model: Model, tested: Tested
 ) -> None:
     """Summary, history and pictures."""
     from sloy import inspection
 
-    names = test.class_names
-    predicted = tested.probabilities.argmax(1)
-    counts = inspection.confusion_counts(test.y, predicted, len(names))
-    figures = {
-        "learning-curves.png": inspection.curves_figure(history),
-        "confusion.png": inspection.confusion_figure(counts, names),
-        "mistakes.png": inspection.mistakes_figure(test.x, test.y, tested.probabilities, names),
-    }
+    figures = {"learning-curves.png": inspection.curves_figure(history), **tested.pictures()}
     if (first := first_filters(model)) is not None:
         figures["filters.png"] = inspection.filters_figure(*first)
     for name, figure in figures.items():

@@ -1,0 +1,15 @@
+"""The kinds of data that `sloy train` takes: one class each, chosen by what stands on the command line."""
+
+from __future__ import annotations
+
+from sloy.cli.sources.base import Loaded, Source, Tested
+from sloy.cli.sources.digits import IdxFolder, Mnist
+
+__all__ = ["SOURCES", "Loaded", "Source", "Tested", "find"]
+
+SOURCES: tuple[type[Source], ...] = (Mnist, IdxFolder)  # the first that matches
+
+
+def find(data: str) -> Source:
+    """The source that takes this: a name, a folder, a file."""
+    return next(source for source in SOURCES if source.matches(data))(data)

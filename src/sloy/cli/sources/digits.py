@@ -1,0 +1,48 @@
+"""MNIST, and folders of IDX files named as those of MNIST."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sloy.cli.plan import Plan
+from sloy.cli.sources.base import Loaded, cut
+from sloy.cli.sources.labelled import Labelled
+
+
+class Mnist(Labelled):
+    """The bundled digits."""
+
+    name = "mnist"
+
+    @staticmethod
+    def matches(data: str) -> bool:
+        """The name itself."""
+        return data == "mnist"
+
+    def load(self, plan: Plan) -> Loaded:
+        """The digits, cut to the plan's `samples`."""
+        from sloy.data import mnist
+
+        data = mnist()
+        return Loaded(cut(data.train, plan.samples), data.test)
+
+
+class IdxFolder(Labelled):
+    """Four IDX files in a folder."""
+
+    @staticmethod
+    def matches(data: str) -> bool:
+        """Every other name is taken for a folder."""
+        return True
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return Path(self.data).resolve().name
+
+    def load(self, plan: Plan) -> Loaded:
+        """The folder's pictures, cut to the plan's `samples`."""
+        from sloy.data import load_idx_folder
+
+        data = load_idx_folder(self.data)
+        return Loaded(cut(data.train, plan.samples), data.test)

@@ -1,0 +1,49 @@
+"""Labelled samples: accuracy, confusion, mistakes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sloy.cli import text
+from sloy.cli.sources.base import Loaded, Source, Tested
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    from sloy.data import Dataset
+    from sloy.model import Model
+
+
+class Labelled(Source):
+    """A source of labelled pictures."""
+
+    def test(self, model: Model, loaded: Loaded) -> Tested:
+        """Loss, accuracy, what was taken for what."""
+        data = loaded.test
+        measured = model.evaluate(data)
+        probabilities = model.predict_proba(data.x)  # (N, K)
+        wrong = int((probabilities.argmax(1) != data.y).sum())
+        figures = {
+            "test_accuracy": measured["accuracy"],
+            "test_loss": measured["loss"],
+            "test_mistakes": wrong,
+            "test_samples": len(data),
+        }
+        accuracy = text.percent(measured["accuracy"])
+        rows = (
+            ("test accuracy", f"{accuracy}  ({wrong} of {text.count(len(data))} wrong)"),
+            ("test loss", f"{measured['loss']:.4f}"),
+        )
+        return Tested(figures, rows, lambda: _pictures(data, probabilities))
+
+
+def _pictures(data: Dataset, probabilities: np.ndarray) -> dict[str, Figure]:
+    from sloy import inspection
+
+    names = data.class_names
+    counts = inspection.confusion_counts(data.y, probabilities.argmax(1), len(names))
+    return {
+        "confusion.png": inspection.confusion_figure(counts, names),
+        "mistakes.png": inspection.mistakes_figure(data.x, data.y, probabilities, names),
+    }
