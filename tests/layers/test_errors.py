@@ -20,6 +20,7 @@ from sloy.layers import (
     Dense,
     Dropout,
     GlobalAveragePool2D,
+    Heaviside,
     Layer,
     LeakyReLU,
     Maxout,
@@ -89,6 +90,7 @@ ARGUMENTS: list[tuple[Callable[[], Layer], str]] = [
     (lambda: ELU(0.0), r"ELU: `alpha` \(=0.0\)"),
     (lambda: GELU(approximate="tanh"), r"GELU: `approximate` \(='tanh'\)"),  # type: ignore[arg-type]
     (lambda: Sign(straight_through=1), r"Sign: `straight_through` \(=1\)"),  # type: ignore[arg-type]
+    (lambda: Heaviside(straight_through=0), r"Heaviside: `straight_through` \(=0\)"),  # type: ignore[arg-type]
     (lambda: Residual([]), r"Residual: `layers` is empty"),
     (lambda: Residual(ReLU()), r"Residual: `layers` .* must be a list of layers"),  # type: ignore[arg-type]
     (lambda: Residual([ReLU()], [ops.tanh]), r"`shortcut\[0\]`.*Activation\(function\)"),  # type: ignore[list-item]

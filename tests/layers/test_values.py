@@ -13,7 +13,7 @@ from layer_cases import CASES, Case
 from sloy import ops
 from sloy.graph import Graph, backprop, check
 from sloy.graph.graph import topological_order
-from sloy.layers import LAYERS, BatchNorm, Dropout, Layer, Sign
+from sloy.layers import LAYERS, BatchNorm, Dropout, Heaviside, Layer, Sign
 from sloy.network import Network
 from tolerances import CENTRAL_DIFFERENCE, SAME_FORMULA, accumulation, assert_close
 
@@ -171,6 +171,18 @@ def test_sign_has_no_gradient_unless_straight_through(name: str) -> None:
     assert np.array_equal(y, [[-1, -1, -1, 0, 1, 1, 1]])
     y = run(case.graph("float32"), {"x": x.astype("float32")}, name)["y"]
     assert np.array_equal(y, [[-1, -1, -1, 0, 1, 1, 1]])
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_heaviside_has_no_gradient_unless_straight_through(name: str) -> None:
+    x = np.array([[-2.0, -1.0, -0.5, 0.0, 1e-30, 1.0, 2.0]])
+    assert np.array_equal(gradient_of(Heaviside(), x), np.zeros((1, 7)))
+    through = Heaviside(straight_through=True)
+    assert np.array_equal(gradient_of(through, x), [[0, 0.5, 0.5, 0.5, 0.5, 0.5, 0]])
+    for layer in (Heaviside(), through):
+        case = Case(layer, (1, 7), lambda x, v: x)
+        y = run(case.graph("float32"), {"x": x.astype("float32")}, name)["y"]
+        assert np.array_equal(y, [[0, 0, 0, 0, 1, 1, 1]])
 
 
 @pytest.mark.parametrize(

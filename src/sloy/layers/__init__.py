@@ -13,7 +13,7 @@ from sloy.layers.pooling import AveragePool2D, GlobalAveragePool2D, MaxPool2D
 from sloy.layers.rectifiers import ELU, GELU, LeakyReLU, ReLU, SiLU, Softplus
 from sloy.layers.residual import Residual
 from sloy.layers.shape import Flatten, Reshape
-from sloy.layers.sigmoids import Sigmoid, Sign, Softmax, Tanh
+from sloy.layers.sigmoids import Heaviside, Sigmoid, Sign, Softmax, Tanh
 
 __all__ = [
     "ELU",
@@ -27,6 +27,7 @@ __all__ = [
     "Dropout",
     "Flatten",
     "GlobalAveragePool2D",
+    "Heaviside",
     "Layer",
     "LeakyReLU",
     "MaxPool2D",

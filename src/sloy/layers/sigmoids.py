@@ -1,4 +1,4 @@
-"""Activations that saturate: sign, sigmoid, tanh, softmax."""
+"""Activations that saturate: step, sign, sigmoid, tanh, softmax."""
 
 from __future__ import annotations
 
@@ -49,6 +49,48 @@ class Sign(Layer):
             return ops.sign(x)
         through = ops.clip(x, -1.0, 1.0)
         return ops.sign(x) + (through - ops.stop_gradient(through))
+
+
+@register
+@dataclass(frozen=True, repr=False)
+class Heaviside(Layer):
+    """[x > 0]: 1 where an element is greater than 0, else 0, the bracket of the lecture's logic (L2).
+
+    At 0 the step is 0, so [-x > 0] is not 1 - [x > 0] there. `Sign` is the same threshold with values -1 and 1.
+
+    Its gradient is 0 everywhere, unless `straight_through` is set: then it is that of (1 + max(-1, min(1, x))) / 2,
+    ½ for |x| ≤ 1 and 0 outside, half of what `Sign` takes, as [x > 0] is half of sign(x) + 1.
+
+    Parameters
+    ----------
+    straight_through : bool
+
+    References
+    ----------
+    .. [1] W. S. McCulloch, W. Pitts, "A logical calculus of the ideas immanent in nervous activity", Bulletin of
+       Mathematical Biophysics 5 (1943) 115-133.
+    .. [2] Y. Bengio, N. Léonard, A. Courville, "Estimating or propagating gradients through stochastic neurons for
+       conditional computation", 2013.
+
+    Examples
+    --------
+    >>> Heaviside().output_shape((10,))
+    (10,)
+    """
+
+    straight_through: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        flag(self.kind, "straight_through", self.straight_through)
+
+    def apply(self, scope: Scope, x: Tensor) -> Tensor:
+        """See `Layer.apply`."""
+        step = ops.greater(x, 0.0)
+        if not self.straight_through:
+            return step
+        through = 0.5 * ops.clip(x, -1.0, 1.0)
+        return step + (through - ops.stop_gradient(through))
 
 
 @register
