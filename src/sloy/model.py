@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,10 @@ class Model:
     def _batch(self, batch_size: int | None) -> int:
         if batch_size is not None:
             return integer("Model", "batch_size", batch_size)
+        return self._default_batch
+
+    @cached_property
+    def _default_batch(self) -> int:
         return default_batch(self.network, self._spec.dtype)
 
 
