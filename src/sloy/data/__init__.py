@@ -2,7 +2,15 @@
 
 from sloy.data.dataset import Dataset, TrainTest
 from sloy.data.idx import load_idx_folder, read_idx
-from sloy.data.images import read_image
 from sloy.data.mnist import mnist
+from sloy.data.pictures import PictureReader, read_image
 
-__all__ = ["Dataset", "TrainTest", "load_idx_folder", "mnist", "read_idx", "read_image"]
+__all__ = [
+    "Dataset",
+    "PictureReader",
+    "TrainTest",
+    "load_idx_folder",
+    "mnist",
+    "read_idx",
+    "read_image",
+]

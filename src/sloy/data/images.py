@@ -1,116 +1,182 @@
-"""Pictures from files, as the arrays a network takes. Pillow is imported when the first one is read."""
+"""One picture from a file: upright, plain grey or RGB. Pillow is imported when the first one is read.
+
+Colour profiles (ICC) are not applied, as nowhere in the training of the published networks.
+"""
 
 from __future__ import annotations
 
+import os
+import threading
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sloy.errors import FileFormatError, InvalidArgument
+from sloy.errors import FileFormatError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-LARGEST_PICTURE = 100_000_000  # pixels; larger files are refused before they are decoded
+SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("png", "jpg", "jpeg", "jpe", "jfif", "bmp", "dib", "gif", "webp", "tif", "tiff"),
+        *("ppm", "pgm", "pbm", "pnm"),
+    )
+)
+LARGEST_PICTURE = 100_000_000  # pixels to decode; what has more is refused before it is decoded
+LARGEST_SIDE = 65_535  # pixels; resizing a picture of 1 × 100 000 000 would take its height times the new width
+MANY_PIXELS = 16_000_000  # pictures of more are decoded one at a time
+
+Colour = tuple[int, int, int]
+WHITE: Colour = (255, 255, 255)
+
+_TURNS = {  # EXIF orientation → Pillow's name of what sets the picture upright
+    2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90",
+}  # fmt: skip
+_ORIENTATION = 0x0112
 
 
-def read_image(
-    path: str | Path,
-    size: tuple[int, int] | None = None,
-    channels: int = 3,
+def quiet() -> AbstractContextManager[object]:
+    """Without Pillow's warnings about odd files; not for use in several threads at once."""
+    return warnings.catch_warnings(action="ignore")
+
+
+def decode(
+    source: str | Path | Image,
+    channels: int,
+    background: Colour = WHITE,
     *,
-    background: int = 255,
-) -> np.ndarray:
-    """Read a picture as grey values or colours.
+    least: int | None = None,
+    one_at_a_time: threading.Lock | None = None,
+) -> Image:
+    """Decode a picture and make it upright and plain.
 
-    Turned upright as its EXIF note says; of an animation the first frame; transparent places take the background's
-    grey; 16-bit greys are scaled to 8 bits (not clipped).
+    Turned upright as its EXIF note says; of an animation the first frame; transparent places show the background;
+    greys of 16 bits are scaled to 8 (not clipped); palettes, CMYK and YCbCr become the colours they stand for.
 
     Parameters
     ----------
-    path : str or Path
-        A PNG, JPEG, BMP, GIF, WebP, TIFF or PPM file.
-    size : (H, W), optional
-        Resize to this height and width (area-weighted, the picture's proportions are not kept). Default: its own.
+    source : path or PIL image
     channels : 1 or 3
         Grey, or red, green and blue. Colour becomes grey as 0.299 R + 0.587 G + 0.114 B.
-    background : int
-        The grey, 0 to 255, behind transparent places.
+    background : (R, G, B)
+    least : int, optional
+        A side that is enough: a JPEG may be decoded at a half, a quarter or an eighth of its size as long as both
+        sides keep that many pixels.
+    one_at_a_time : Lock, optional
+        Held while a picture of more than `MANY_PIXELS` is in memory.
 
     Returns
     -------
-    uint8 array, shape (H, W, channels)
+    PIL image of mode L or RGB
 
     Raises
     ------
     FileFormatError
         When the file is not a picture, is damaged or truncated, or is too large; it names the file.
+    OSError
+        When it cannot be opened.
     """
-    if channels not in (1, 3):
-        raise InvalidArgument(
-            f"read_image: `channels` (={channels!r}) must be 1 (grey) or 3 (colour)."
-        )
-    if size is not None and (len(size) != 2 or min(size) < 1):
-        raise InvalidArgument(
-            f"read_image: `size` (={size!r}) must be (height, width), both 1 or more."
-        )
-    if not 0 <= background <= 255:
-        raise InvalidArgument(f"read_image: `background` (={background!r}) must lie in 0 … 255.")
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    import PIL.Image
 
-    path = Path(path)
-    try:
-        with (
-            warnings.catch_warnings(action="ignore"),
-            path.open("rb") as file,
-            Image.open(file, formats=FORMATS) as opened,
-        ):
-            if opened.width * opened.height > LARGEST_PICTURE:
-                raise FileFormatError(
-                    f"{path}: {opened.width} × {opened.height} pixels are more than the {LARGEST_PICTURE} allowed."
-                )
+    if isinstance(source, PIL.Image.Image):
+        name = str(getattr(source, "filename", "") or "the picture")
+        return _plain(source, name, channels, background, one_at_a_time)
+    path = Path(source)
+    with path.open("rb") as file:
+        try:
+            opened = PIL.Image.open(file, formats=FORMATS)
+        except PIL.UnidentifiedImageError:
+            raise FileFormatError(f"{path}: is not a picture ({', '.join(FORMATS)}).") from None
+        except PIL.Image.DecompressionBombError as error:
+            raise FileFormatError(f"{path}: {error}") from None
+        except Exception as error:
+            raise _damaged(str(path), error) from None
+        with opened:
+            if least is not None:
+                opened.draft(None, (least, least))
+            return _plain(opened, str(path), channels, background, one_at_a_time)
+
+
+def picture_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """The picture files of a folder and of the folders in it, told by their suffix, sorted; nothing hidden."""
+    found, seen = list[Path](), set[tuple[int, int]]()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        status = os.stat(place)
+        if (status.st_dev, status.st_ino) in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(place, name) for name in files if is_picture_name(name)]
+    return sorted(path for path in found if path.is_file())
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a file's name is that of a picture: its suffix is known, it is not hidden."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def _plain(
+    opened: Image, name: str, channels: int, background: Colour, lock: threading.Lock | None
+) -> Image:
+    width, height = opened.size
+    if width * height > LARGEST_PICTURE or max(width, height) > LARGEST_SIDE:
+        raise FileFormatError(
+            f"{name}: {width} × {height} pixels are too many; allowed are {LARGEST_PICTURE}, and"
+            f" {LARGEST_SIDE} a side."
+        )
+    large = lock is not None and width * height > MANY_PIXELS
+    with lock if large and lock is not None else nullcontext():
+        try:
             opened.load()
-            picture = _convert(ImageOps.exif_transpose(opened), channels, background)
-    except UnidentifiedImageError:
-        raise FileFormatError(f"{path}: is not a picture ({', '.join(FORMATS)}).") from None
-    except Image.DecompressionBombError as error:
-        raise FileFormatError(f"{path}: {error}") from None
-    except (FileFormatError, FileNotFoundError, IsADirectoryError, PermissionError):
-        raise
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        EOFError,
-        MemoryError,
-        IndexError,
-        TypeError,
-    ) as error:
-        raise FileFormatError(f"{path}: damaged picture ({error}).") from None
-    if size is not None and (picture.height, picture.width) != tuple(size):
-        picture = picture.resize((size[1], size[0]), Image.Resampling.BOX)
-    return np.asarray(picture).reshape(picture.height, picture.width, channels)
+            return _convert(_upright(opened), channels, background)
+        except Exception as error:  # a damaged file makes Pillow's readers raise almost anything
+            raise _damaged(name, error) from None
 
 
-def _convert(picture: Image, channels: int, background: int) -> Image:
+def _damaged(name: str, error: Exception) -> FileFormatError:
+    reason = str(error) or type(error).__name__
+    return FileFormatError(f"{name}: is damaged, or no picture that can be read ({reason}).")
+
+
+def _upright(picture: Image) -> Image:
+    """As the EXIF note says; a note that cannot be read says nothing."""
+    import PIL.Image
+
+    try:
+        turn = _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:
+        return picture
+    return picture.transpose(PIL.Image.Transpose[turn]) if turn else picture
+
+
+def _convert(picture: Image, channels: int, background: Colour) -> Image:
     """To mode L or RGB; `convert` alone would clip 16-bit greys and keep the colours under transparency."""
     import PIL.Image
 
     if picture.mode.startswith("I") or picture.mode == "F":
-        values = np.asarray(picture).astype(np.float64)
-        if picture.mode == "F" and not (
-            np.isfinite(values).all() and 0 <= values.min() <= values.max() <= 1
-        ):
-            raise ValueError("real greys must lie in 0 … 1")
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError("grey values outside 0 … 65535")
-        scaled = values * 255.0 if picture.mode == "F" else values / 257.0
-        picture = PIL.Image.fromarray(np.rint(scaled).astype(np.uint8))
+        picture = PIL.Image.fromarray(_bytes(np.asarray(picture)))
     elif picture.has_transparency_data:
         coloured = picture.convert("RGBA")
-        ground = PIL.Image.new("RGBA", coloured.size, (background, background, background, 255))
-        picture = PIL.Image.alpha_composite(ground, coloured)
+        ground = PIL.Image.new("RGB", coloured.size, background)
+        ground.paste(coloured.convert("RGB"), mask=coloured.getchannel("A"))
+        picture = ground
     return picture.convert("L" if channels == 1 else "RGB")
+
+
+def _bytes(greys: np.ndarray) -> np.ndarray:
+    """Greys of 16 bits, or real ones from 0 to 1, as uint8 (H, W)."""
+    least, most = greys.min(), greys.max()
+    if greys.dtype.kind == "f":
+        if not 0 <= least <= most <= 1:  # nor NaN
+            raise ValueError("real greys must lie in 0 … 1")
+        return np.rint(greys * np.float32(255)).astype(np.uint8)
+    if least < 0 or most > 65535:
+        raise ValueError("grey values outside 0 … 65535")
+    return ((greys.astype(np.uint32) + 128) // 257).astype(np.uint8)  # to the nearest: no ties
