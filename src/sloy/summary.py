@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from html import escape
-from math import prod
 from typing import TYPE_CHECKING
 
 from sloy import ops
-from sloy.graph import Graph, Tensor, backprop, optimize
+from sloy.graph import Graph, Tensor, backprop, cost, optimize
 from sloy.graph.graph import topological_order
 from sloy.graph.plan import plan
 from sloy.graph.spec import Shape
@@ -160,14 +159,11 @@ def summarize(network: Network, batch_size: int, dtype: str, step: Graph | None)
 
 def multiply_adds(tensors: Iterable[Tensor]) -> int:
     """Products that convolutions and matrix products among the tensors sum."""
-    total = 0
-    for tensor in tensors:
-        if tensor.op == "conv2d":
-            total += tensor.spec.size * prod(tensor.inputs[1].shape[:3])
-        elif tensor.op == "matmul":
-            inner = tensor.inputs[0].shape[0 if tensor.attributes["transpose_a"] else 1]
-            total += tensor.spec.size * inner
-    return total
+    return sum(
+        cost.multiply_adds(t.op, t.attributes, t.spec, [x.spec for x in t.inputs])
+        for t in tensors
+        if t.op in ("conv2d", "matmul")
+    )
 
 
 def _rows(network: Network, built: Built) -> list[Row]:

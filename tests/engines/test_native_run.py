@@ -389,8 +389,10 @@ def test_the_profile_names_every_instruction() -> None:
     executable = NativeEngine(1).compile(training_graph(8), new_variables())
     rows = executable.profile(2)
     assert len(rows) == len(executable.plan.steps)
-    assert all(time >= 0 for _, time in rows)
-    assert any(text.startswith("matmul [8, 35] [35, 17] [17]") for text, _ in rows)
+    assert all(row.seconds >= 0 for row in rows)
+    (first,) = [row for row in rows if row.text.startswith("matmul [8, 35] [35, 17] [17]")]
+    assert first.flops == 2 * 8 * 35 * 17
+    assert first.nbytes == 4 * (8 * 35 + 35 * 17 + 17 + 8 * 17)
 
 
 def test_memory_counts_arena_and_scratch() -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from sloy.arguments import integer
-from sloy.errors import InvalidArgument, NonFiniteError, ShapeError
+from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable, ShapeError
 from sloy.graph import Graph
 
 Variables = dict[str, np.ndarray]
@@ -85,10 +85,49 @@ class Executable(ABC):
         """
         return self.run(inputs)
 
+    def profile(self, runs: int = 10) -> list[Timed]:
+        """The mean time of each instruction over runs on what was fed last; variables move on.
+
+        Raises
+        ------
+        NotAvailable
+            Where the engine cannot time its instructions.
+        """
+        raise NotAvailable(
+            'this engine cannot time its instructions; engine="native" can (see `sloy engines`).'
+        )
+
     @property
     def memory(self) -> int:
         """Bytes that the executable holds beside its variables (0 where the engine does not plan memory)."""
         return 0
+
+
+@dataclass(frozen=True)
+class Timed:
+    """An instruction of an executable, and what it takes.
+
+    Attributes
+    ----------
+    op : str
+        Of the graph, or "elementwise" for a group of ops in one pass.
+    layer : str
+        Whose parameters it reads, or makes the gradient or the next value of; "" where that is no layer or several.
+    text : str
+        The instruction.
+    seconds : float
+    flops : int
+        Multiplications and additions of products and convolutions, by their definition.
+    nbytes : int
+        Of all operands and results, each once.
+    """
+
+    op: str
+    layer: str
+    text: str
+    seconds: float
+    flops: int
+    nbytes: int
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from sloy.engines.base import (
     Engine,
     Executable,
     Poll,
+    Timed,
     Variables,
     check_batches,
     check_guard,
@@ -25,8 +26,9 @@ from sloy.engines.base import (
 )
 from sloy.engines.native import library
 from sloy.engines.native.cpu import usable_cores
-from sloy.engines.native.encode import Encoder, Instruction, supported_ops
+from sloy.engines.native.encode import Encoder, supported_ops
 from sloy.engines.native.lowering import prepare
+from sloy.engines.native.profile import timed
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable
 from sloy.graph import Graph, Spec, check
 from sloy.graph.plan import Plan, plan
@@ -121,14 +123,11 @@ class NativeExecutable(Executable):
             finally:
                 self._holder = None
 
-    def profile(self, runs: int = 10) -> list[tuple[str, float]]:
-        """Each instruction as text and its mean time in microseconds; variables move on with each run."""
+    def profile(self, runs: int = 10) -> list[Timed]:
+        """The mean time of each instruction; see `Executable.profile`."""
         with self.alone():
             times = self.program.profile(runs)
-        return [
-            (_described(instruction), time)
-            for instruction, time in zip(self.instructions, times, strict=True)
-        ]
+        return timed(self.plan, self.instructions, times)
 
     def batch_program(
         self, columns: Iterable[str], step_inputs: Iterable[str]
@@ -253,12 +252,6 @@ def _output_specs(executable: NativeExecutable | None) -> dict[str, Spec]:
     if executable is None:
         return {}
     return {name: executable.spec_of(name) for name in executable.plan.outputs}
-
-
-def _described(instruction: Instruction) -> str:
-    op, inputs, outputs, attributes = instruction
-    shapes = [" ".join(str(list(shape)) for _, shape, _ in side) for side in (inputs, outputs)]
-    return f"{op} {shapes[0]} -> {shapes[1]} {attributes.get('program', '')}".rstrip()
 
 
 def _native_executable(executables: Mapping[int, Executable], rows: int) -> NativeExecutable:
