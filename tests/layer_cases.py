@@ -18,6 +18,7 @@ from sloy.layers import (
     ELU,
     GELU,
     Activation,
+    AdaptiveAveragePool2D,
     AveragePool2D,
     BatchNorm,
     Conv2D,
@@ -191,6 +192,21 @@ def mean(values: list[float]) -> float:
     return math.fsum(values) / len(values)
 
 
+def adaptive(rows: int, columns: int) -> Formula:
+    """Each window by its bounds, ⌊i H / OH⌋ to ⌈(i + 1) H / OH⌉."""
+
+    def formula(x: Array, v: Mapping[str, Array]) -> Array:
+        n, height, width, channels = x.shape
+        y = np.zeros((n, rows, columns, channels))
+        for s, i, j, c in np.ndindex(*y.shape):
+            top, bottom = math.floor(i * height / rows), math.ceil((i + 1) * height / rows)
+            left, right = math.floor(j * width / columns), math.ceil((j + 1) * width / columns)
+            y[s, i, j, c] = mean([float(f) for f in x[s, top:bottom, left:right, c].flat])
+        return y
+
+    return formula
+
+
 def global_average(x: Array, v: Mapping[str, Array]) -> Array:
     n, _, _, c = x.shape
     return np.array(
@@ -290,6 +306,9 @@ CASES: tuple[Case, ...] = (
     Case(AveragePool2D(3, stride=2, padding=1, count_include_pad=True, **IT), (1, 5, 5, 1),
          pooling(mean, (3, 3), (2, 2), (1, 1, 1, 1), 0.0)),
     Case(GlobalAveragePool2D(**IT), (2, 3, 4, 5), global_average),
+    Case(AdaptiveAveragePool2D((2, 5), **IT), (2, 4, 5, 3), adaptive(2, 5)),
+    Case(AdaptiveAveragePool2D(3, **IT), (2, 5, 7, 2), adaptive(3, 3)),
+    Case(AdaptiveAveragePool2D((4, 3), **IT), (1, 1, 2, 3), adaptive(4, 3)),
     Case(Flatten(**IT), (2, 2, 3, 4), lambda x, v: np.array([list(sample.flat) for sample in x])),
     Case(Reshape((4, -1), **IT), (2, 3, 8), in_fours),
     Case(Dropout(0.5, **IT), (3, 9), lambda x, v: x, training=False),

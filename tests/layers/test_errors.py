@@ -14,6 +14,7 @@ from sloy.layers import (
     ELU,
     GELU,
     Activation,
+    AdaptiveAveragePool2D,
     AveragePool2D,
     BatchNorm,
     Conv2D,
@@ -74,6 +75,7 @@ ARGUMENTS: list[tuple[Callable[[], Layer], str]] = [
     (lambda: Conv2D(3, 3, groups=2), r"`groups` \(=2\) must divide `filters` \(=3\)"),
     (lambda: MaxPool2D(0), r"MaxPool2D: `window` \(=0\)"),
     (lambda: MaxPool2D(2, stride=-1), r"MaxPool2D: `stride` \(=-1\)"),
+    (lambda: AdaptiveAveragePool2D((7, 0)), r"AdaptiveAveragePool2D: `grid` \(=\(7, 0\)\)"),
     (lambda: AveragePool2D(2, padding="most"), r"AveragePool2D: `padding` \(='most'\)"),
     (lambda: AveragePool2D(2, count_include_pad=0), r"`count_include_pad` \(=0\)"),  # type: ignore[arg-type]
     (lambda: Reshape((-1, -1)), r"Reshape: `shape` \(=\(-1, -1\)\)"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
 import sloy
@@ -10,6 +13,36 @@ from sloy.errors import InvalidArgument
 from sloy.network import Network
 
 MNIST = (28, 28, 1)
+BLOCKS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+
+
+def vgg(layers: int, norm: bool) -> tuple[int, int]:
+    """Of 28, 14, 7, 3 and 1 pixels a side; all that is left for fc6 is one pixel of 512 channels."""
+    parameters = multiplications = 0
+    last = 1
+    for count, channels, side in zip(
+        BLOCKS[layers], (64, 128, 256, 512, 512), (28, 14, 7, 3, 1), strict=True
+    ):
+        for _ in range(count):
+            parameters += 9 * last * channels + channels + (2 * channels if norm else 0)
+            multiplications += 9 * last * channels * side**2
+            last = channels
+    dense = 512 * 4096 + 4096**2 + 40_960
+    return parameters + dense + 2 * 4096 + 10, multiplications + dense
+
+
+def residual(n: int) -> tuple[int, int]:
+    """n blocks a stage, at 28, 14 and 7 pixels: weights count at every pixel; norms are 2 numbers a channel."""
+    first = 9 * 16
+    stages = [
+        (2 * n * 9 * 16 * 16, 2 * n * 16, 28),
+        (9 * 16 * 32 + 16 * 32 + (2 * n - 1) * 9 * 32 * 32, (2 * n + 1) * 32, 14),
+        (9 * 32 * 64 + 32 * 64 + (2 * n - 1) * 9 * 64 * 64, (2 * n + 1) * 64, 7),
+    ]
+    parameters = first + 2 * 16 + 650 + sum(weights + 2 * normed for weights, normed, _ in stages)
+    return parameters, first * 28**2 + 640 + sum(weights * side**2 for weights, _, side in stages)
+
+
 # Name → (parameters, multiply-adds of the forward pass per sample) on MNIST.
 COUNTS = {
     "mlp": (784 * 128 + 128 + 1290, 784 * 128 + 1280),
@@ -17,6 +50,12 @@ COUNTS = {
     "cnn": (832 + 9_248 + 205_056 + 2_570, 576 * 800 + 100 * 9_216 + 800 * 256 + 2_560),
     "fast": (416 + 4_640 + 102_528 + 1_290, 576 * 400 + 100 * 4_608 + 800 * 128 + 1_280),
     "cnn_wide": (1_199_882, 676 * 288 + 576 * 18_432 + 9_216 * 128 + 1_280),
+    "standard_cnn": (
+        320 + 18_496 + 73_856 + 1152 * 128 + 128 + 1_290,
+        784 * 288 + 196 * 18_432 + 49 * 73_728 + 1152 * 128 + 1_280,
+    ),
+    **{f"resnet{6 * n + 2}": residual(n) for n in (3, 5)},
+    **{f"vgg{layers}{norm}": vgg(layers, bool(norm)) for layers in BLOCKS for norm in ("", "_bn")},
 }
 
 
@@ -43,6 +82,72 @@ def test_mlp_of_any_depth() -> None:
     assert zoo.mlp((4,), 3, hidden=()).layer_names == ("dense_1",)
     assert zoo.mlp((4,), 3, hidden=(8, 5)).parameter_count == 40 + 45 + 18
     assert sloy.zoo.mlp is zoo.mlp
+
+
+# Published: torchvision 0.29.2, `models.vgg…().parameters()`; the paper's table 2 in millions (133, 133, 138, 144).
+PARAMETERS = {
+    "vgg11": 132_863_336, "vgg13": 133_047_848, "vgg16": 138_357_544, "vgg19": 143_667_240,
+    "vgg11_bn": 132_868_840, "vgg13_bn": 133_053_736, "vgg16_bn": 138_365_992, "vgg19_bn": 143_678_248,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_vgg_has_the_published_number_of_parameters(name: str) -> None:
+    network = zoo.make(name, (224, 224, 3), 1000)
+    assert network.parameter_count == PARAMETERS[name]
+    features = zoo.make(name, (224, 224, 3), 1000, include_top=False)
+    assert features.output_shape == (7, 7, 512)
+    assert PARAMETERS[name] - features.parameter_count == 123_642_856  # fc6, fc7, fc8
+    assert zoo.make(name, (250, 180, 3), 1000, grid=7).parameter_count == PARAMETERS[name]
+
+
+def test_options() -> None:
+    small = zoo.vgg(16, (64, 64, 3), 10, width=0.125, units=32, dropout=0.2, batch_norm=True)
+    assert small.shapes["conv5_3/weight"] == (3, 3, 64, 64)
+    assert small.shapes["fc6/weight"] == (2 * 2 * 64, 32)
+    assert small.output_shape == (10,)
+    wide = zoo.standard_cnn(
+        (32, 48, 3),
+        5,
+        channels=(4, 8),
+        convolutions=2,
+        units=(16, 12),
+        batch_norm=True,
+        dropout=0.5,
+    )
+    assert wide.layer_names[:7] == (
+        "conv1_1", "norm1_1", "relu1_1", "conv1_2", "norm1_2", "relu1_2", "pool1",
+    )  # fmt: skip
+    assert wide.layer_names[-6:] == ("relu1", "drop2", "dense2", "relu2", "drop3", "output")
+    assert wide.shapes["dense1/weight"] == (8 * 12 * 8, 16)
+    assert zoo.resnet(8, (32, 32, 3), 4, width=8, include_top=False).output_shape == (8, 8, 32)
+    with pytest.raises(InvalidArgument, match=r"`depth` \(=17\)"):
+        zoo.vgg(17, (32, 32, 3), 10)
+    with pytest.raises(InvalidArgument, match=r"resnet: `depth` \(=18\) must be 6 n \+ 2"):
+        zoo.resnet(18, (32, 32, 3), 10)
+    with pytest.raises(InvalidArgument, match=r"vgg16: `width` \(=0\)"):
+        zoo.vgg(16, (32, 32, 3), 10, width=0)
+
+
+@pytest.mark.parametrize("name", ["standard_cnn", "resnet20", "vgg11_bn"])
+def test_networks_learn_and_frozen_layers_stay(name: str) -> None:
+    """Twelve pictures of two kinds, bright above or below, are learnt by heart."""
+    generator = np.random.default_rng(0)
+    x = generator.integers(0, 100, (12, 32, 32, 3)).astype(np.uint8)
+    y = np.arange(12) % 2
+    x[y == 0, :16] += 155
+    x[y == 1, 16:] += 155
+    options: dict[str, Any] = {"width": 0.125, "units": 16} if name == "vgg11_bn" else {}
+    network = zoo.make(name, (32, 32, 3), 2, **options)
+    first = network.layer_names[0]
+    before = network.initialize(0)
+    model, history = sloy.fit(
+        network, (x, y), epochs=6, batch_size=6, seed=0, optimizer=sloy.Adam(0.003), threads=1,
+        trainable=[n for n in network.parameters if not n.startswith(f"{first}/")], verbose=False,
+    )  # fmt: skip
+    losses = history["loss"]
+    assert losses[-1] < 0.5 * losses[0]
+    assert np.array_equal(model.parameters[f"{first}/weight"], before[f"{first}/weight"])
 
 
 def test_errors() -> None:

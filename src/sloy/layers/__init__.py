@@ -9,7 +9,12 @@ from sloy.layers.dropout import Dropout
 from sloy.layers.maxout import Maxout
 from sloy.layers.normalization import BatchNorm
 from sloy.layers.per_neuron import PerNeuron
-from sloy.layers.pooling import AveragePool2D, GlobalAveragePool2D, MaxPool2D
+from sloy.layers.pooling import (
+    AdaptiveAveragePool2D,
+    AveragePool2D,
+    GlobalAveragePool2D,
+    MaxPool2D,
+)
 from sloy.layers.rectifiers import ELU, GELU, LeakyReLU, ReLU, SiLU, Softplus
 from sloy.layers.residual import Residual
 from sloy.layers.shape import Flatten, Reshape
@@ -20,6 +25,7 @@ __all__ = [
     "GELU",
     "LAYERS",
     "Activation",
+    "AdaptiveAveragePool2D",
     "AveragePool2D",
     "BatchNorm",
     "Conv2D",

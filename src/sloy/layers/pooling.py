@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from sloy import ops
 from sloy.arguments import flag
-from sloy.graph.ops.window import Padding
+from sloy.graph.ops.window import Padding, pair
 from sloy.graph.tensor import Tensor
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
@@ -122,3 +124,58 @@ class GlobalAveragePool2D(Layer):
         """See `Layer.apply`."""
         check_image(self, x)
         return ops.reduce_mean(x, (1, 2))
+
+
+@register
+@dataclass(frozen=True, repr=False)
+class AdaptiveAveragePool2D(Layer):
+    """The mean of windows that cut an image of any size into a grid of a given one.
+
+    Input (N, H, W, C), output (N, OH, OW, C). Window i of the rows begins at ⌊i H / OH⌋ and ends before
+    ⌈(i + 1) H / OH⌉, those of the columns likewise: they overlap where the extents do not divide, and repeat where the
+    image is smaller than the grid. Dense layers behind it fit pictures of any size. The same as PyTorch's.
+
+    Parameters
+    ----------
+    grid : int or (vertical, horizontal)
+        OH and OW.
+
+    References
+    ----------
+    .. [1] K. He, X. Zhang, S. Ren, J. Sun, "Spatial pyramid pooling in deep convolutional networks for visual
+       recognition", ECCV 2014, section 2.2.
+
+    Examples
+    --------
+    >>> AdaptiveAveragePool2D(7).output_shape((10, 8, 512))
+    (7, 7, 512)
+    """
+
+    grid: int | tuple[int, int]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_pair(self, "grid")
+
+    def apply(self, scope: Scope, x: Tensor) -> Tensor:
+        """See `Layer.apply`."""
+        check_image(self, x)
+        n, height, width, channels = x.shape
+        rows, columns = pair(self.grid, "grid")
+        if (height, width) == (rows, columns):
+            return x
+        if height % rows == 0 and width % columns == 0:
+            return ops.average_pool2d(x, (height // rows, width // columns))
+        shares = np.kron(_shares(height, rows), _shares(width, columns))  # (OH · OW, H · W)
+        maps = ops.reshape(ops.transpose(x, (0, 3, 1, 2)), (n * channels, height * width))
+        y = ops.matmul(maps, ops.constant(shares.T, x.dtype))
+        return ops.transpose(ops.reshape(y, (n, channels, rows, columns)), (0, 2, 3, 1))
+
+
+def _shares(extent: int, parts: int) -> np.ndarray:
+    """(parts, extent): what each element counts in the mean of each window."""
+    shares = np.zeros((parts, extent))
+    for i in range(parts):
+        window = slice(i * extent // parts, -(-(i + 1) * extent // parts))
+        shares[i, window] = 1.0 / (window.stop - window.start)
+    return shares

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from sloy.errors import InvalidArgument
 from sloy.graph.spec import Shape
 from sloy.network import Network
-from sloy.zoo.cnn import cnn, cnn_wide, fast
+from sloy.zoo.cnn import cnn, cnn_wide, fast, standard_cnn
 from sloy.zoo.lenet import lenet5
 from sloy.zoo.mlp import mlp
+from sloy.zoo.resnet import resnet
+from sloy.zoo.vgg import CONVOLUTIONS as _VGG
+from sloy.zoo.vgg import vgg
 
-__all__ = ["PRESETS", "Preset", "cnn", "cnn_wide", "fast", "lenet5", "make", "mlp"]
+__all__ = [
+    "PRESETS",
+    "Preset",
+    "cnn",
+    "cnn_wide",
+    "fast",
+    "lenet5",
+    "make",
+    "mlp",
+    "resnet",
+    "standard_cnn",
+    "vgg",
+]
 
 
 @dataclass(frozen=True)
@@ -22,12 +39,12 @@ class Preset:
     Attributes
     ----------
     build : callable
-        ``build(input_shape, classes) -> Network``.
+        ``build(input_shape, classes, **options) -> Network``.
     description : str
         One line.
     """
 
-    build: Callable[[Shape, int], Network]
+    build: Callable[..., Network]
     description: str
 
 
@@ -37,17 +54,37 @@ PRESETS: dict[str, Preset] = {
     "cnn_wide": Preset(cnn_wide, "3×3 convolutions of 32 and 64 channels, dropout"),
     "lenet5": Preset(lenet5, "LeNet-5, tanh and average pooling, as in 1998"),
     "mlp": Preset(mlp, "one hidden layer of 128 ReLU neurons"),
+    "standard_cnn": Preset(standard_cnn, "three blocks of 3×3 convolution and pooling, then dense"),
+    "resnet20": Preset(partial(resnet, 20), "residual network for pictures of about 32×32"),
+    "resnet32": Preset(partial(resnet, 32), "the same, deeper"),
 }
+for _depth in _VGG:
+    _about = f"VGG with {_depth} layers of weights"
+    PRESETS[f"vgg{_depth}"] = Preset(partial(vgg, _depth), _about)
+    _normed = Preset(partial(vgg, _depth, batch_norm=True), f"{_about}, batch normalisation")
+    PRESETS[f"vgg{_depth}_bn"] = _normed
 
 
-def make(name: str, input_shape: Shape, classes: int) -> Network:
+def make(name: str, input_shape: Shape, classes: int, **options: Any) -> Network:
     """The network of a name for samples of a shape and a number of classes.
+
+    Parameters
+    ----------
+    name : str
+        One of `PRESETS`.
+    input_shape : tuple of int
+        Of one sample.
+    classes : int
+    **options
+        Of the function that makes it, such as ``include_top=False``; see `sloy.zoo.vgg`, `resnet`, `standard_cnn`.
 
     Examples
     --------
     >>> make("mlp", (28, 28, 1), 10).parameter_count
     101770
+    >>> make("vgg16", (224, 224, 3), 1000).parameter_count
+    138357544
     """
     if name not in PRESETS:
         raise InvalidArgument(f"`name` (={name!r}) must be one of {', '.join(PRESETS)}.")
-    return PRESETS[name].build(input_shape, classes)
+    return PRESETS[name].build(input_shape, classes, **options)

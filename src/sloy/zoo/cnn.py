@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from sloy.arguments import integer
+from collections.abc import Sequence
+
+from sloy.arguments import flag, integer, real, sequence
 from sloy.graph.spec import Shape
-from sloy.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
+from sloy.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
 from sloy.network import Network
 
 _INITIAL = "fan_in_uniform"  # of weights and biases alike, as the recipe has it
@@ -94,3 +96,92 @@ def cnn_wide(input_shape: Shape, classes: int) -> Network:
             Dense(integer("cnn_wide", "classes", classes)),
         ],
     )
+
+
+def standard_cnn(
+    input_shape: Shape,
+    classes: int,
+    *,
+    channels: Sequence[int] = (32, 64, 128),
+    convolutions: int = 1,
+    units: Sequence[int] = (128,),
+    kernel_size: int = 3,
+    batch_norm: bool = False,
+    dropout: float = 0.0,
+    include_top: bool = True,
+) -> Network:
+    """The standard architecture (L24): blocks of convolutions and a pooling, then dense layers: logits (N, classes).
+
+    Each block keeps height and width through its convolutions and halves them by its pooling; where only one pixel is
+    left, the pooling is left out. Layers are named by block: ``conv1_1``, ``norm1_1``, ``relu1_1``, ``pool1`` …, then
+    ``dense1`` …, ``output``.
+
+    Parameters
+    ----------
+    input_shape : (H, W, C)
+    classes : int
+    channels : sequence of int
+        Of each block's convolutions.
+    convolutions : int
+        In each block.
+    units : sequence of int
+        Neurons of each dense layer before the last.
+    kernel_size : int
+        Of every convolution.
+    batch_norm : bool
+        Whether each convolution is normalised before its ReLU (it then needs no bias).
+    dropout : float
+        Probability with which each input of each dense layer is dropped in training.
+    include_top : bool
+        False ends after the last pooling.
+
+    Examples
+    --------
+    >>> standard_cnn((28, 28, 1), 10).summary().parameters
+    241546
+    >>> standard_cnn((32, 32, 3), 10, channels=(8, 16), include_top=False).output_shape
+    (8, 8, 16)
+    """
+    place = "standard_cnn"
+    flag(place, "include_top", include_top)
+    bias = not flag(place, "batch_norm", batch_norm)
+    extent = min(input_shape[:2]) if len(input_shape) == 3 else 1
+    layers: list[Layer] = []
+    for block, filters in enumerate(sequence(place, "channels", channels, int), 1):
+        for number in range(1, integer(place, "convolutions", convolutions) + 1):
+            layers.append(
+                Conv2D(
+                    filters,
+                    kernel_size,
+                    padding="same",
+                    use_bias=bias,
+                    weight_initializer="he_normal",
+                    name=f"conv{block}_{number}",
+                )
+            )
+            if batch_norm:
+                layers.append(BatchNorm(name=f"norm{block}_{number}"))
+            layers.append(ReLU(name=f"relu{block}_{number}"))
+        if extent > 1:
+            layers.append(MaxPool2D(2, name=f"pool{block}"))
+            extent //= 2
+    if include_top:
+        layers += _dense_layers(
+            sequence(place, "units", units, int),
+            integer(place, "classes", classes),
+            real(place, "dropout", dropout, least=0, below=1),
+        )
+    return Network(input_shape, layers)
+
+
+def _dense_layers(units: Sequence[int], classes: int, dropout: float) -> list[Layer]:
+    """Flatten, hidden layers, logits; dropout before each dense layer."""
+    layers: list[Layer] = [Flatten(name="flatten")]
+
+    def drop(number: int) -> list[Layer]:
+        return [Dropout(dropout, name=f"drop{number}")] if dropout else []
+
+    for number, size in enumerate(units, 1):
+        dense = Dense(size, weight_initializer="he_normal", name=f"dense{number}")
+        layers += [*drop(number), dense, ReLU(name=f"relu{number}")]
+    return [*layers, *drop(len(units) + 1), Dense(classes, name="output")]
