@@ -89,6 +89,12 @@ def fold_in(key: Key, number: int) -> Key:
     return np.concatenate([x0, x1])
 
 
+def fold_in_range(key: Key, first: int, count: int) -> Key:
+    """`fold_in` for each number `first` … `first` + count - 1 below 2^32: uint32 (count, 2)."""
+    numbers = np.arange(first, first + count, dtype=np.uint64).astype(np.uint32)
+    return np.stack(threefry2x32(key, np.zeros_like(numbers), numbers), axis=1)
+
+
 def words(key: Key, count: int, first: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Two random 32-bit words for each index `first` … `first` + count - 1."""
     index = np.arange(first, first + count, dtype=np.uint64)
@@ -131,6 +137,12 @@ def permutation(count: int, key: Key) -> np.ndarray:
     """A random order of 0 … count - 1 (int64): the stable order of one 64-bit draw per index."""
     x0, x1 = words(key, count)
     return np.argsort((x0.astype(np.uint64) << np.uint64(32)) | x1, kind="stable")
+
+
+def permutations(count: int, keys: Key) -> np.ndarray:
+    """`permutation` for each of several keys, uint32 (n, 2): int64 (n, count)."""
+    x0, x1 = words(keys.T[:, :, None], count)  # (1, n, count) each
+    return np.argsort((x0[0].astype(np.uint64) << np.uint64(32)) | x1[0], axis=1, kind="stable")
 
 
 def keep_threshold(keep: float) -> int:

@@ -48,6 +48,29 @@ class Progress:
     values: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Batch:
+    """A step that is done.
+
+    Attributes
+    ----------
+    epoch : int
+        From 1.
+    step, steps : int
+        The step within the epoch, from 1, and steps in an epoch.
+    learning_rate : float
+        Of this step.
+    values : dict
+        ``loss`` and the metrics of this batch, measured just before the update; ``gradient_norm``.
+    """
+
+    epoch: int
+    step: int
+    steps: int
+    learning_rate: float
+    values: dict[str, float]
+
+
 class Callback:
     """What watches a run: override the methods of interest; each may return True to stop the run.
 
@@ -68,6 +91,9 @@ class Callback:
     def on_epoch_begin(self, run: Run, epoch: int) -> bool | None:
         """Before the first step of an epoch (from 1)."""
 
+    def on_batch_end(self, run: Run, batch: Batch) -> bool | None:
+        """After each step; a run with a callback that overrides this returns to Python for it."""
+
     def on_progress(self, run: Run, progress: Progress) -> bool | None:
         """About every 0.05 s while an epoch runs, between two steps."""
 
@@ -76,6 +102,11 @@ class Callback:
 
     def on_fit_end(self, run: Run) -> bool | None:
         """After the last epoch, or after the run was stopped, interrupted or failed."""
+
+    @property
+    def wants_batches(self) -> bool:
+        """Whether `on_batch_end` is overridden."""
+        return type(self).on_batch_end is not Callback.on_batch_end
 
     def state(self) -> State:
         """What a checkpoint keeps of this callback: JSON values and arrays by name."""

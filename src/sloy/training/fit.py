@@ -10,6 +10,7 @@ import numpy as np
 
 from sloy import losses
 from sloy.arguments import flag, instance, integer, real, sequence
+from sloy.augmentation import Augment
 from sloy.data.dataset import Dataset
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
@@ -40,6 +41,7 @@ from sloy.training.loop import Run
 from sloy.training.plan import Plan
 from sloy.training.progress import ProgressBar
 from sloy.training.resume import describe, take_up
+from sloy.training.state import TrainingState
 
 LossChoice = str | losses.Loss | Callable[[Tensor, Tensor], Tensor] | None
 Precision = Literal["auto", "float32", "float64", "mixed"]
@@ -60,6 +62,7 @@ def fit(
     sample_weight: Any = None,
     class_weight: ClassWeight = None,
     preprocessing: Choice = "auto",
+    augment: Augment | None = None,
     seed: int = 0,
     shuffle: bool = True,
     callbacks: Sequence[Callback] = (),
@@ -69,6 +72,7 @@ def fit(
     parameters: Mapping[str, np.ndarray] | None = None,
     trainable: Sequence[str] = ("*",),
     rate_factors: Mapping[str, float] | None = None,
+    state: TrainingState | None = None,
     checkpoint: str | Path | Checkpoint | None = None,
     resume: bool = False,
     verbose: bool = True,
@@ -101,8 +105,11 @@ def fit(
         Factors of the sample weights.
     preprocessing : Preprocessing, "auto", "unit", "standardize", "none" or None
         See `sloy.preprocessing.choose`; it becomes part of the model.
+    augment : Augment
+        Random changes of the training samples, drawn anew in every step; see `sloy.Augment`.
     seed : int
-        Of the initial parameters, the split, the order of the samples and the random masks.
+        Of the initial parameters, the split, the order of the samples, the random masks and the
+        augmentation.
     shuffle : bool
         False keeps the order of the samples in every epoch.
     callbacks : sequence of Callback
@@ -118,6 +125,9 @@ def fit(
     rate_factors : mapping of pattern to number
         Factors of the learning rate, for layers that are to learn slower or faster than the rest:
         ``{"*": 0.1, "dense_2/*": 1.0}``. Of several patterns that fit a name, the last counts.
+    state : TrainingState
+        Where a former run with it ended and this one goes on, optimiser and all; brought up to date
+        by the run. A schedule of the learning rate counts the steps of both. An empty one begins.
     checkpoint : path or Checkpoint
         Where to save all that it takes to go on: after each epoch, within long ones every minute,
         and when the run is interrupted.
@@ -171,18 +181,21 @@ def fit(
         raise InvalidArgument("`sample_weight`: all samples that are left to train on weigh 0.")
     spec, train = _spec(
         network, training, weight, dtype, loss, metrics, optimizer, preprocessing, trainable,
-        rate_factors,
+        rate_factors, augment,
     )  # fmt: skip
     validate = None if held_out is None else columns(
         held_out, spec.loss, network.input_shape, network.output_shape, dtype, "`validation`",
         data_dtype=spec.data_dtype,
     )  # fmt: skip
-    plan = Plan(spec, chosen, train, validate, epochs, min(batch_size, len(train)), seed, shuffle)
-    variables = initial_variables(spec, seed, _initial(spec, seed, parameters), "fit")
-    parameters = {name: variables[name] for name in network.shapes}
-    model = Model(spec, parameters, class_names=training.class_names, engine=chosen)
-    config = describe(plan, variables) if place else {}
-    run = Run(plan, variables, model, watchers, place, config)
+    state = _state(state, spec, seed, parameters)
+    plan = Plan(
+        spec, chosen, train, validate, epochs, min(batch_size, len(train)), seed, shuffle,
+        state.epochs, state.steps,
+    )  # fmt: skip
+    weights_of_model = {name: state.variables[name] for name in network.shapes}
+    model = Model(spec, weights_of_model, class_names=training.class_names, engine=chosen)
+    config = describe(plan, state.variables) if place else {}
+    run = Run(plan, state, model, watchers, place, config)
     if plan.schedule.watched is not None:
         check_measured(type(plan.schedule).__name__, plan.schedule.watched, run.columns)
     if place:
@@ -230,8 +243,10 @@ def _spec(
     preprocessing: Choice,
     trainable: Sequence[str],
     rate_factors: Mapping[str, float] | None,
+    augment: Augment | None,
 ) -> tuple[StepSpec, Columns]:
     """What a step is made of, and the training samples as it takes them."""
+    instance("fit", "augment", augment, Augment, optional=True)
     if loss is None:
         loss = "categorical_crossentropy" if data.has_labels else "squared_error"
     found = losses.loss(loss)
@@ -256,6 +271,7 @@ def _spec(
             "fit", "trainable", (trainable,) if isinstance(trainable, str) else trainable, str
         ),
         rate_factors=_rate_factors(rate_factors),
+        augment=augment,
     )
     return spec, train
 
@@ -275,11 +291,22 @@ def _rate_factors(given: Mapping[str, float] | None) -> tuple[tuple[str, float],
     return tuple((pattern, float(factor)) for pattern, factor in given.items())
 
 
-def _initial(
-    spec: StepSpec, seed: int, parameters: Mapping[str, np.ndarray] | None
-) -> Mapping[str, np.ndarray] | None:
-    """Given parameters, those that are missing drawn."""
-    if parameters is None:
-        return None
-    instance("fit", "parameters", parameters, Mapping)
-    return {**spec.network.initialize(seed, spec.dtype), **parameters}
+def _state(
+    state: TrainingState | None,
+    spec: StepSpec,
+    seed: int,
+    parameters: Mapping[str, np.ndarray] | None,
+) -> TrainingState:
+    """Where the run begins: at the end of another, at given parameters, or at drawn ones."""
+    instance("fit", "state", state, TrainingState, optional=True)
+    instance("fit", "parameters", parameters, Mapping, optional=True)
+    if state is not None and state.variables and parameters is not None:
+        raise InvalidArgument("fit: `parameters` are given twice: the `state` holds them.")
+
+    def initial() -> dict[str, np.ndarray]:
+        start = parameters and {**spec.network.initialize(seed, spec.dtype), **parameters}
+        return initial_variables(spec, seed, start, "fit")
+
+    state = TrainingState() if state is None else state
+    state.take(spec, initial)
+    return state

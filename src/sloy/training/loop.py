@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy.engines.base import BatchRun, Executable
+from sloy.engines.base import POLL_SECONDS, BatchRun, Executable
 from sloy.errors import NonFiniteError
-from sloy.steps.graphs import evaluation_graph, training_graph
+from sloy.steps.graphs import evaluation_graph
 from sloy.steps.runner import Runner, figures
-from sloy.training.callbacks import Callback, Progress
+from sloy.training.callbacks import Batch, Callback, Progress
 from sloy.training.checkpoint import Checkpoint, Snapshot, Store
 from sloy.training.diagnosis import first_not_finite, sentence
 from sloy.training.history import History, Row
 from sloy.training.interrupt import Deferred
 from sloy.training.plan import Plan
+from sloy.training.state import TrainingState
 
 if TYPE_CHECKING:
     from sloy.model import Model
-
-GUARD = ("loss", "gradient_norm")
 
 
 class _Pause(Exception):
@@ -56,7 +55,7 @@ class Run:
     def __init__(
         self,
         plan: Plan,
-        variables: dict[str, np.ndarray],
+        state: TrainingState,
         model: Model,
         callbacks: Sequence[Callback] = (),
         checkpoint: Checkpoint | None = None,
@@ -66,11 +65,15 @@ class Run:
         self.model = model
         self.history = History()
         self.callbacks = tuple(callbacks)
-        self.variables = variables
+        self.state = state
+        self.variables = state.variables
         self.epoch = self.step = 0
         self._config = dict(config or {})
         self._seconds = 0.0
-        self._partial: dict[str, np.ndarray] = {}
+        self._outputs: list[Mapping[str, np.ndarray]] = []  # of the steps of the unfinished epoch
+        self._each_batch = any(callback.wants_batches for callback in self.callbacks)
+        self._stretch = plan.stretch(0, self.history)
+        self._polled = 0.0
         self._checkpoint = checkpoint
         self._store = Store(checkpoint.path) if checkpoint else None
         self.machine = {"engine": plan.engine.name, "threads": plan.engine.threads}
@@ -167,7 +170,8 @@ class Run:
                 return
             row = self._row(self._validate())
             self.history.append(row)
-            self.epoch, self.step, self._partial, self._seconds = self.epoch + 1, 0, {}, 0.0
+            self.epoch, self.step, self._outputs, self._seconds = self.epoch + 1, 0, [], 0.0
+            self.state.epochs += 1
             stop = self._notify("on_epoch_end", row)
             self._save()
             self._signals.check()
@@ -184,41 +188,57 @@ class Run:
     def _train_epoch(self) -> bool:
         """The steps that are left of the epoch; whether a callback stopped them."""
         plan, size = self.plan, self.batch_size
-        order = plan.order(self.epoch)
+        if self.epoch not in self._stretch:
+            self._stretch = plan.stretch(self.epoch, self.history)
+        order = self._stretch.orders[self.epoch - self._stretch.first]
         columns, per_step = self._columns, self._step_inputs()
         while self.step < self.steps:
+            end = self.step + 1 if self._each_batch else self.steps
             run = plan.engine.run_batches(
                 self._executables,
                 columns,
-                order[self.step * size :],
+                order[self.step * size : end * size],
                 size,
-                {name: values[self.step :] for name, values in per_step.items()},
+                {name: values[self.step : end] for name, values in per_step.items()},
                 self._poll,
             )
             self._take(run)
             if run.status == "not finite":
-                rows = order[self.step * size : (self.step + 1) * size]
-                self._not_finite(rows, per_step)
+                self._not_finite(order[self.step * size : (self.step + 1) * size])
             if isinstance(run.error, _Stop):
                 return True
             if isinstance(run.error, _Pause):
                 self._save()
             elif run.error is not None:
                 raise run.error
-        self._last = self._notify("on_progress", self._progress(self._partial, self._seconds))
+            if self._each_batch and run.steps and self._batch_ended():
+                if self.step < self.steps:
+                    return True
+                self._last = True
+        self._last |= self._notify("on_progress", self._progress(self._partial, self._seconds))
         return False
 
     def _take(self, run: BatchRun) -> None:
         """Add the steps of a run to those of the epoch."""
+        self._started = time.perf_counter()
         self.step += run.steps
+        self.state.steps += run.steps
         self._seconds += run.seconds
         if run.steps:
-            self._partial = _joined(self._partial, run.outputs)
+            self._outputs.append(run.outputs)
+
+    @property
+    def _partial(self) -> dict[str, np.ndarray]:
+        """The outputs of the steps of the unfinished epoch, (step,) each."""
+        if len(self._outputs) > 1:
+            self._outputs = [_joined(self._outputs)]
+        return dict(self._outputs[0]) if self._outputs else {}
 
     def _poll(self, steps: int, outputs: Mapping[str, np.ndarray]) -> None:
         self._signals.check()
+        self._polled = time.perf_counter()
         if steps and self.callbacks:
-            values = _joined(self._partial, outputs)
+            values = _joined([*self._outputs, outputs])
             seconds = self._seconds + time.perf_counter() - self._started
             if self._notify("on_progress", self._progress(values, seconds)):
                 raise _Stop
@@ -228,6 +248,26 @@ class Run:
             and time.monotonic() - self._saved > self._checkpoint.seconds
         ):
             raise _Pause
+
+    def _batch_ended(self) -> bool:
+        """Tell those who want each batch, and now and then the others; whether one of them stops the run."""
+        values = {n: float(v[-1]) for n, v in self._outputs[-1].items() if n != "weight"}
+        rate = float(self._rates[self.step - 1])
+        batch = Batch(self.epoch + 1, self.step, self.steps, rate, values)
+        stop = self._notify("on_batch_end", batch)
+        if time.perf_counter() - self._polled > POLL_SECONDS:
+            try:
+                self._poll(self.step, {})
+            except _Stop:
+                stop = True
+            except _Pause:
+                self._save()
+        return stop
+
+    @property
+    def _rates(self) -> np.ndarray:
+        """The learning rate of each step of the epoch, float64 (steps,)."""
+        return self._stretch.rates[self.epoch - self._stretch.first]
 
     def _progress(self, outputs: Mapping[str, np.ndarray], seconds: float) -> Progress:
         done = len(outputs["loss"])
@@ -254,11 +294,12 @@ class Run:
         )
 
     def _row(self, validation: Mapping[str, float]) -> Row:
-        norms = self._partial["gradient_norm"].astype(np.float64)
-        row: Row = {"epoch": self.epoch + 1, **_means(self._partial)}
+        outputs = self._partial
+        norms = outputs["gradient_norm"].astype(np.float64)
+        row: Row = {"epoch": self.epoch + 1, **_means(outputs)}
         row |= {f"val_{name}": value for name, value in validation.items()}
         return row | {
-            "learning_rate": float(self.plan.rates(self.epoch, self.history)[-1]),
+            "learning_rate": float(self._rates[-1]),
             "gradient_norm": float(norms.mean()),
             "gradient_norm_max": float(norms.max()),
             "seconds": self._seconds,
@@ -272,10 +313,7 @@ class Run:
         plan = self.plan
         rest = self.samples % plan.batch_size
         sizes = ([plan.batch_size] if self.samples >= plan.batch_size else []) + [rest] * bool(rest)
-        return {
-            size: plan.engine.compile(training_graph(plan.spec, size), self.variables, GUARD)
-            for size in sizes
-        }
+        return {size: self.state.executable(plan.spec, plan.engine, size) for size in sizes}
 
     @cached_property
     def _evaluator(self) -> Runner:
@@ -293,22 +331,23 @@ class Run:
         return {name: column for name, column in columns.items() if name in self._inputs}
 
     def _step_inputs(self) -> dict[str, np.ndarray]:
-        first = self.epoch * self.steps
+        first = self.plan.steps_before + self.epoch * self.steps
         self._started = time.perf_counter()
         values = {
-            "learning_rate": self.plan.rates(self.epoch, self.history).astype(self.plan.spec.dtype),
+            "learning_rate": self._rates.astype(self.plan.spec.dtype),
             "step": np.arange(first, first + self.steps).astype(np.uint32),
         }
         return {name: column for name, column in values.items() if name in self._inputs}
 
     # --- trouble ----------------------------------------------------------------------------------
 
-    def _not_finite(self, rows: np.ndarray, per_step: Mapping[str, np.ndarray]) -> None:
+    def _not_finite(self, rows: np.ndarray) -> None:
         data = self.plan.data
         batch = {"x": data.x[rows], "y": data.y[rows], "sample_weight": data.weight[rows]}
-        batch["step"] = np.array(self.epoch * self.steps + self.step, np.uint32)
+        before = self.plan.steps_before + self.epoch * self.steps + self.step
+        batch["step"] = np.array(before, np.uint32)
         kind, name = first_not_finite(self.plan.spec, self.plan.engine, self.variables, batch)
-        rate = self.plan.rates(self.epoch, self.history)[self.step]
+        rate = self._rates[self.step]
         error = NonFiniteError(
             f"epoch {self.epoch + 1}, step {self.step + 1} of {self.steps}: the loss or its"
             f" gradient is NaN or infinite; {sentence(kind, name)}. The weights before this step"
@@ -350,20 +389,19 @@ class Run:
         for name, value in self.variables.items():
             value[...] = snapshot.variables[name]
         self.epoch, self.step, self._seconds = snapshot.epoch, snapshot.step, snapshot.seconds
-        self._partial = dict(snapshot.partial)
+        self._outputs = [snapshot.partial] if snapshot.partial else []
+        self.state.epochs = self.plan.epochs_before + self.epoch
+        self.state.steps = self.plan.steps_before + self.epoch * self.steps + self.step
         self.history = History(snapshot.history)
         remembering = [callback for callback in self.callbacks if callback.state()]
         for callback, state in zip(remembering, snapshot.callbacks, strict=True):
             callback.restore({name: value for name, value in state.items() if name != "class"})
 
 
-def _joined(
-    before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
+def _joined(stretches: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """The outputs of steps, and of those that follow them."""
-    if not before:
-        return dict(after)
-    return {name: np.concatenate([before[name], after[name]]) for name in before}
+    filled = [outputs for outputs in stretches if outputs]
+    return {name: np.concatenate([outputs[name] for outputs in filled]) for name in filled[0]}
 
 
 def _means(outputs: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from sloy.graph.plan import plan
 from sloy.graph.spec import Spec
 from sloy.optimizers import Adam
 from sloy.steps.graphs import StepSpec, evaluation_graph, trained, training_graph
-from sloy.training.loop import GUARD
+from sloy.training.state import GUARD
 
 SAMPLE_BYTES = 48  # for each training sample, whatever it holds: see `memory_estimate`
 

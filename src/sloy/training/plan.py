@@ -7,16 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from sloy.engines.base import Engine
-from sloy.graph.threefry import make_key, permutation
+from sloy.graph.threefry import fold_in_range, make_key, permutations
 from sloy.schedules import Schedule
 from sloy.steps.graphs import StepSpec
 from sloy.steps.inputs import Columns
 from sloy.training.history import History
 
+TOGETHER = 1 << 15  # rows whose order is drawn together: a call costs as much as some thousand rows
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What a run does: all that decides its numbers."""
+    """What a run does: all that decides its numbers.
+
+    `epochs_before` and `steps_before` were done by the runs that this one continues.
+    """
 
     spec: StepSpec
     engine: Engine
@@ -26,6 +31,8 @@ class Plan:
     batch_size: int
     seed: int
     shuffle: bool
+    epochs_before: int = 0
+    steps_before: int = 0
 
     @property
     def steps(self) -> int:
@@ -38,16 +45,46 @@ class Plan:
         assert self.spec.optimizer is not None  # `fit` always gives one
         return self.spec.optimizer.schedule
 
-    def order(self, epoch: int) -> np.ndarray:
-        """Rows of the data in the order of an epoch (from 0): a function of seed and epoch."""
+    def orders(self, first: int, count: int) -> np.ndarray:
+        """Rows of the data in the order of some epochs (from 0), (count, N): a function of seed and epoch."""
         if not self.shuffle:
-            return np.arange(len(self.data))
-        return permutation(len(self.data), make_key(self.seed, "shuffle", epoch))
+            return np.broadcast_to(np.arange(len(self.data)), (count, len(self.data)))
+        keys = fold_in_range(make_key(self.seed, "shuffle"), self.epochs_before + first, count)
+        return permutations(len(self.data), keys)
 
-    def rates(self, epoch: int, history: History) -> np.ndarray:
-        """The learning rate of each step of an epoch (from 0), float64 (steps,)."""
+    def rates(self, first: int, count: int, history: History) -> np.ndarray:
+        """The learning rate of each step of some epochs (from 0), float64 (count, steps)."""
         watched, seen = self.schedule.watched, list[float]()
         if watched is not None and len(history):
             validated = f"val_{watched}"
             seen = history[validated if validated in history else watched].tolist()
-        return self.schedule.rates(epoch * self.steps, self.steps, self.epochs * self.steps, seen)
+        total = self.steps_before + self.epochs * self.steps
+        step = self.steps_before + first * self.steps
+        return self.schedule.rates(step, count * self.steps, total, seen).reshape(count, self.steps)
+
+    def stretch(self, epoch: int, history: History) -> Stretch:
+        """What is done from an epoch (from 0) on: many epochs together where they are small."""
+        count = max(1, min(self.epochs - epoch, TOGETHER // len(self.data)))
+        if self.schedule.watched is not None:
+            count = 1
+        return Stretch(epoch, self.orders(epoch, count), self.rates(epoch, count, history))
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Some epochs, `first` and those that follow.
+
+    Attributes
+    ----------
+    orders : int64 array, shape (count, N)
+        Rows of the data.
+    rates : float64 array, shape (count, steps)
+        Learning rates.
+    """
+
+    first: int
+    orders: np.ndarray
+    rates: np.ndarray
+
+    def __contains__(self, epoch: int) -> bool:
+        return self.first <= epoch < self.first + len(self.orders)

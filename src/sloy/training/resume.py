@@ -32,8 +32,10 @@ def describe(plan: Plan, variables: Mapping[str, np.ndarray]) -> dict[str, Any]:
         "data": fingerprint([plan.data.x, plan.data.y, plan.data.weight]),
         "validation": held_out,
         "epochs": plan.epochs,
+        "steps_before": plan.steps_before,
         "parameters": fingerprint(variables[name] for name in sorted(variables)),
         "trainable": list(spec.trainable),
+        "augment": repr(spec.augment),
         "rate_factors": [list(pair) for pair in spec.rate_factors],
         "functions": _graph_fingerprint(training_graph(spec, 1)),
     }
@@ -96,8 +98,9 @@ def _compare_rates(run: Run, snapshot: Snapshot) -> None:
     done = snapshot.epoch * plan.steps + snapshot.step
     if before == run.epochs or not done or plan.schedule.watched:
         return
-    old = plan.schedule.rates(0, done, before * plan.steps)
-    if not np.array_equal(old, plan.schedule.rates(0, done, run.epochs * plan.steps)):
+    first = plan.steps_before
+    old = plan.schedule.rates(first, done, first + before * plan.steps)
+    if not np.array_equal(old, plan.schedule.rates(first, done, first + run.epochs * plan.steps)):
         warnings.warn(
             f"fit: the learning rate follows the number of epochs, which was {before} and is"
             f" {run.epochs} now: the result is that of neither run done in one go.",

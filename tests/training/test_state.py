@@ -1,0 +1,118 @@
+"""Runs that continue others: `fit(..., state=TrainingState())`."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+import sloy
+from available import installed
+from sloy import schedules
+from sloy.errors import InvalidArgument
+from sloy.training.state import TrainingState
+from training_tasks import blobs, fit, mlp
+
+ENGINES = installed()
+
+
+def train(state=None, **arguments):
+    settings = {"batch_size": 16, "optimizer": sloy.Adam(0.01), "seed": 4, "threads": 1}
+    return fit(mlp(), blobs(120), **{**settings, **arguments}, state=state)
+
+
+def bytes_of(state):
+    return {name: value.tobytes() for name, value in state.variables.items()}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "optimizer",
+    [sloy.Adam(0.01), sloy.SGD(0.02, 0.9), sloy.SGD(schedules.StepDecay(0.05, every=13))],
+)
+def test_two_runs_of_one_state_are_one_run(engine, optimizer):
+    """With dropout, batch normalisation and validation, to the last bit."""
+    same = {"engine": engine, "optimizer": optimizer, "validation": 0.2}
+    whole, parts = TrainingState(), TrainingState()
+    _, history = train(whole, epochs=5, **same)
+    _, first = train(parts, epochs=2, **same)
+    _, second = train(parts, epochs=3, **same)
+    assert bytes_of(parts) == bytes_of(whole)
+    assert (parts.epochs, parts.steps) == (whole.epochs, whole.steps) == (5, 30)
+    for column in ("loss", "val_loss", "learning_rate", "gradient_norm"):
+        joined = np.concatenate([first[column], second[column]])
+        assert (joined == history[column]).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_state_survives_pickle(engine):
+    whole, parts = TrainingState(), TrainingState()
+    train(whole, epochs=3, engine=engine)
+    train(parts, epochs=1, engine=engine)
+    parts = pickle.loads(pickle.dumps(parts))
+    train(parts, epochs=2, engine=engine)
+    assert bytes_of(parts) == bytes_of(whole)
+
+
+def test_other_data_and_batches_follow():
+    state = TrainingState()
+    train(state)
+    before = bytes_of(state)
+    model, _ = fit(mlp(), blobs(10), batch_size=5, optimizer=sloy.Adam(0.01), state=state)
+    assert state.steps == 8 + 2
+    assert bytes_of(state) != before
+    assert np.shares_memory(model.parameters["last/weight"], state.variables["last/weight"])
+
+
+def test_what_is_compiled_is_kept(monkeypatch):
+    compiled = []
+    reference = sloy.engines.ReferenceEngine
+    compile_ = reference.compile
+    monkeypatch.setattr(
+        reference, "compile", lambda self, *rest: (compiled.append(1), compile_(self, *rest))[1]
+    )
+    state = TrainingState()
+    for _ in range(3):
+        train(state)  # 120 samples: batches of 16 and a rest of 8
+    assert len(compiled) == 2
+    train(state, optimizer=sloy.Adam(0.02))
+    assert len(compiled) == 4
+
+
+def test_a_checkpoint_belongs_to_its_place_in_the_training(tmp_path):
+    """The second of two runs is interrupted after an epoch, and resumed."""
+    whole, parts = TrainingState(), TrainingState()
+    train(whole, epochs=2)
+    train(whole, epochs=3)
+    train(parts, epochs=2)
+    kept = pickle.dumps(parts)
+    stop = type("Stop", (sloy.Callback,), {"on_epoch_end": lambda self, run, row: True})()
+    train(parts, epochs=3, checkpoint=tmp_path / "c.sloy", callbacks=[stop])
+    resumed = pickle.loads(kept)
+    train(resumed, epochs=3, checkpoint=tmp_path / "c.sloy", resume=True)
+    assert bytes_of(resumed) == bytes_of(whole)
+    assert (resumed.epochs, resumed.steps) == (whole.epochs, whole.steps)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"optimizer": sloy.SGD(0.1)}, "`state` is of another network, .* optimizer/mean/"),
+        ({"trainable": ["last/*"]}, "they differ in optimizer/mean/"),
+        ({"precision": "float64"}, "they differ in batch_norm_1"),
+        ({"parameters": {"last/bias": np.zeros(3)}}, "`parameters` are given twice"),
+    ],
+)
+def test_what_does_not_fit_is_refused(given, message):
+    state = TrainingState()
+    train(state)
+    before = bytes_of(state)
+    with pytest.raises(InvalidArgument, match=message):
+        train(state, **given)
+    assert bytes_of(state) == before
+
+
+def test_a_state_is_a_state():
+    with pytest.raises(InvalidArgument, match="`state` .*must be a TrainingState or None"):
+        train({"variables": {}})
