@@ -1,0 +1,164 @@
+"""Convolution and pooling of one picture: the lecture's numbers, the formula as plain loops, bad input (L16–L19, L22)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from legible import assert_legible, texts
+from sloy import theory
+from sloy.errors import InvalidArgument, ShapeError
+from sloy.theory import convolve, max_pool
+
+RANDOM = np.random.default_rng(4)
+
+
+def formula(F: np.ndarray, G: np.ndarray, edges: str) -> np.ndarray:
+    """f(i, j) = Σ_k Σ_l F(i + k, j + l) G(k, l), k from -s to s, l from -t to t, as it is written."""
+    (H, W), s, t = F.shape, G.shape[0] // 2, G.shape[1] // 2
+    rows, columns = (range(H), range(W)) if edges == "zero" else (range(s, H - s), range(t, W - t))
+    f = np.zeros((len(rows), len(columns)))
+    for a, i in enumerate(rows):
+        for b, j in enumerate(columns):
+            for k in range(-s, s + 1):
+                for m in range(-t, t + 1):
+                    if 0 <= i + k < H and 0 <= j + m < W:
+                        f[a, b] += F[i + k, j + m] * G[k + s, m + t]
+    return f
+
+
+@pytest.mark.parametrize("edges", ["zero", "valid"])
+@pytest.mark.parametrize("kernel", [(1, 1), (3, 3), (1, 5), (5, 3), (7, 7)])
+def test_the_formula(kernel: tuple[int, int], edges: str) -> None:
+    F = RANDOM.integers(-9, 10, (8, 11))
+    G = RANDOM.integers(1, 10, kernel)
+    found = convolve(F, G, edges=edges)
+    assert found.dtype == np.float64
+    assert np.array_equal(found, formula(F, G, edges))  # small integers: exact
+    assert np.count_nonzero(found) > found.size / 2
+
+
+def test_a_kernel_larger_than_the_picture_needs_zero_edges() -> None:
+    F, G = np.arange(6).reshape(2, 3), np.ones((5, 5))
+    assert np.array_equal(convolve(F, G), formula(F, G, "zero"))
+    with pytest.raises(ShapeError, match=r"`kernel` \(5 × 5\) is larger than the image \(2 × 3\)"):
+        convolve(F, G, edges="valid")
+
+
+def test_channels_are_summed() -> None:
+    F = RANDOM.integers(0, 256, (6, 7, 3)).astype(np.uint8)
+    G = RANDOM.integers(-3, 4, (3, 3, 3))
+    expected = sum(formula(F[..., c].astype(float), G[..., c], "zero") for c in range(3))
+    assert np.array_equal(convolve(F, G), expected)
+    with pytest.raises(ShapeError, match=r"`kernel` has 1 channels, the image has 3"):
+        convolve(F, G[..., 0])
+
+
+def test_the_curve_detector() -> None:
+    detect = lambda patch: convolve(patch, theory.CURVE_FILTER, edges="valid").tolist()  # noqa: E731
+    assert detect(theory.CURVE_PATCH) == [[(50 * 30) * 4 + 20 * 30]] == [[6600]]
+    assert detect(theory.OTHER_PATCH) == [[0]]
+
+
+def test_the_detector_finds_the_curve_in_the_drawing() -> None:
+    drawing = theory.curve_drawing()
+    response = convolve(drawing, theory.CURVE_FILTER)
+    assert response.shape == drawing.shape
+    i, j = np.unravel_index(response.argmax(), response.shape)
+    assert (i, j) == (30, 11)  # on the back of the mouse
+    window = drawing[i - 3 : i + 4, j - 3 : j + 4]
+    assert response[i, j] == (window * theory.CURVE_FILTER).sum() > 6600
+    assert (window[theory.CURVE_FILTER > 0] >= 25).all()  # the curve is there, all along
+
+
+def test_the_example_in_full() -> None:
+    found = convolve(theory.EXAMPLE_MATRIX, theory.EDGE_FILTER, edges="valid")
+    assert found[0, 0] == 7 + 4 + 3 - 3 - 3 - 2 == 6
+    assert found.tolist() == [[6, -9, -8], [-3, -2, -3], [-3, 0, -2]]
+    text = theory.explain_convolution(theory.EXAMPLE_MATRIX, theory.EDGE_FILTER, (2, 2))
+    assert "2·1 + 8·0 + 4·(−1)" in text
+    assert text.endswith("= −2")
+
+
+@pytest.mark.parametrize(("size", "stride"), [(2, None), (3, None), (3, 2), (2, 1)])
+def test_pooling(size: int, stride: int | None) -> None:
+    F, step = RANDOM.integers(-50, 50, (7, 9)), stride or size
+    expected = [
+        [F[i : i + size, j : j + size].max() for j in range(0, 9 - size + 1, step)]
+        for i in range(0, 7 - size + 1, step)
+    ]
+    assert max_pool(F, size, stride).tolist() == expected
+
+
+BAD = {
+    "even kernel": (
+        lambda: convolve(np.eye(5), np.ones((2, 3))),
+        r"`kernel` is 2 × 3; both sizes must be odd",
+    ),
+    "one axis": (lambda: convolve(np.ones(5), np.ones((3, 3))), r"`image` has shape \(5,\)"),
+    "words": (lambda: convolve([["a"]], np.ones((1, 1))), r"`image` has dtype <U1"),
+    "NaN": (lambda: convolve(np.full((3, 3), np.nan), np.ones((3, 3))), r"`image` holds NaN"),
+    "NaN in the kernel": (
+        lambda: convolve(np.eye(3), np.full((3, 3), np.nan)),
+        r"`kernel` holds NaN",
+    ),
+    "edges": (lambda: convolve(np.eye(3), np.ones((3, 3)), edges="same"), r"`edges` \(='same'\)"),
+    "ragged": (lambda: convolve([[1, 2], [3]], np.ones((1, 1))), r"`image` must be an array"),
+    "empty": (lambda: convolve(np.ones((0, 3)), np.ones((1, 1))), r"`image` has shape \(0, 3\)"),
+    "pool of 0": (lambda: max_pool(np.eye(3), 0), r"`size` \(=0\)"),
+    "large pool": (lambda: max_pool(np.eye(3), 4), r"`size` \(=4\) is larger than the image"),
+    "pool of colours": (lambda: max_pool(np.ones((4, 4, 3))), r"one channel"),
+    "place": (
+        lambda: theory.explain_convolution(np.eye(3), np.ones((3, 3)), (1, 0)),
+        r"`at` \(=1\) must be an integer of at least 0 and at most 0",
+    ),
+    "grid of NaN": (lambda: theory.numeric_grid([[np.nan]]), r"`image` holds NaN"),
+    "grid of words": (lambda: theory.numeric_grid([["a"]]), r"dtype <U1"),
+    "large grid": (lambda: theory.numeric_grid_figure(np.ones((99, 9))), r"at most 40 rows"),
+    "large figure": (
+        lambda: theory.convolution_figure(np.ones((20, 20)), np.ones((3, 3))),
+        r"at most 14",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input(name: str) -> None:
+    call, message = BAD[name]
+    with pytest.raises((InvalidArgument, ShapeError), match=message):
+        call()
+
+
+def test_the_numeric_grid() -> None:
+    assert theory.numeric_grid(np.array([[0, 128], [255, 7]], np.uint8)) == "  0 128\n255   7"
+    assert theory.numeric_grid([[0.5, -1]]) == " 0.50 -1.00"
+    colours = theory.numeric_grid(np.arange(12).reshape(2, 2, 3))
+    assert colours.split("\n\n")[2] == "blue:\n 2  5\n 8 11"
+
+
+FIGURES = {
+    "example": lambda: theory.convolution_figure(theory.EXAMPLE_MATRIX, theory.EDGE_FILTER),
+    "zero edges": lambda: theory.convolution_figure(
+        theory.EXAMPLE_MATRIX, theory.EDGE_FILTER, (4, 4), edges="zero"
+    ),
+    "patch": lambda: theory.convolution_figure(theory.CURVE_PATCH, theory.CURVE_FILTER),
+    "response": lambda: theory.response_figure(
+        theory.curve_drawing(), theory.CURVE_FILTER, "Curve"
+    ),
+    "no response": lambda: theory.response_figure(np.zeros((9, 9)), np.zeros((3, 3))),
+    "pooling": lambda: theory.pooling_figure(RANDOM.integers(0, 100, (6, 8))),
+    "overlapping": lambda: theory.pooling_figure(RANDOM.integers(0, 100, (5, 5)), 3, 1),
+    "grid": lambda: theory.numeric_grid_figure(RANDOM.integers(0, 256, (20, 20)), "noise"),
+    "grid of fractions": lambda: theory.numeric_grid_figure(RANDOM.normal(size=(5, 9))),
+    "grid of one number": lambda: theory.numeric_grid_figure([[7]]),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_legible(name: str) -> None:
+    assert_legible(FIGURES[name]())
+
+
+def test_figures_say_the_numbers() -> None:
+    assert {"6600", "30", "50", "20"} <= set(texts(FIGURES["patch"]()))
+    assert any("row 30, column 11" in text for text in texts(FIGURES["response"]()))
