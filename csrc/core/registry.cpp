@@ -8,6 +8,7 @@ void register_reduction_kernels(Registry& registry);
 void register_softmax_kernels(Registry& registry);
 void register_pooling_kernels(Registry& registry);
 void register_random_kernels(Registry& registry);
+void register_augment_kernels(Registry& registry);
 void register_onednn_convolution_kernels(Registry& registry);
 void register_onednn_matmul_kernels(Registry& registry);
 
@@ -20,6 +21,7 @@ const Registry& registry() {
     register_softmax_kernels(kernels);
     register_pooling_kernels(kernels);
     register_random_kernels(kernels);
+    register_augment_kernels(kernels);
     register_onednn_convolution_kernels(kernels);
     register_onednn_matmul_kernels(kernels);
     return kernels;

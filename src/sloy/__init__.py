@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
+    "Augment": "sloy.augmentation",
     "Dataset": "sloy.data",
     "gradients": "sloy.training.gradients",
     "Model": "sloy.model",
@@ -69,6 +70,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Augment",
     "CSVLog",
     "Callback",
     "Checkpoint",

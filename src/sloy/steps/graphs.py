@@ -6,13 +6,14 @@ optimiser's updates and the constraints. Engines see nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from fnmatch import fnmatchcase
 
 import numpy as np
 
 from sloy import ops
+from sloy.augmentation import Augment, Mixing
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Graph, Tensor, backprop, check
 from sloy.graph.spec import FLOATS, Shape, Spec
@@ -68,6 +69,8 @@ class StepSpec:
     rate_factors : tuple of (pattern, factor)
         A parameter's learning rate is the step's times the factor of the last pattern that fits its name, 1 where
         none does.
+    augment : Augment, optional
+        Random changes of the samples, in training alone.
     """
 
     network: Network
@@ -82,6 +85,7 @@ class StepSpec:
     dtype: str = "float32"
     trainable: tuple[str, ...] = ("*",)
     rate_factors: tuple[tuple[str, float], ...] = ()
+    augment: Augment | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in FLOATS:
@@ -90,6 +94,8 @@ class StepSpec:
         for name in names:
             if name in RESERVED or names.count(name) > 1:
                 raise InvalidArgument(f"`metrics`: the name {name!r} is taken; each is given once.")
+        if self.augment is not None:
+            self.augment.check(self.network.input_shape, self.data_dtype)
         for pattern, _ in self.rate_factors:
             if not any(fnmatchcase(name, pattern) for name in self.network.parameters):
                 raise InvalidArgument(
@@ -110,6 +116,7 @@ class _Forward:
     built: Built
     target: Tensor
     losses: Tensor  # (N,)
+    mixing: Mixing | None  # with other samples of the batch
 
 
 @dataclass(frozen=True)
@@ -130,10 +137,11 @@ def training_graph(spec: StepSpec, batch_size: int) -> Graph:
     -------
     Graph
         Inputs: ``x`` (N, …), ``y`` (N, …), ``sample_weight`` (N,), ``learning_rate`` (), and ``step`` () uint32, the
-        number of steps done before, where the optimiser or a random mask needs it.
+        number of steps done before, where the optimiser, a random mask or augmentation needs it.
         Variables: parameters, states, ``optimizer/<slot>/<parameter>``, and ``random/key`` uint32 (2,) where there
-        are random masks.
-        Outputs: ``loss`` () = Σ w_i L_i / Σ w_i + penalties, 0 + penalties where Σ w_i = 0; ``weight`` () = Σ w_i;
+        are random masks or augmentation.
+        Outputs: ``loss`` () = Σ w_i L_i / Σ w_i + penalties, 0 + penalties where Σ w_i = 0, and with mixup the same
+        of both targets, in their shares; ``weight`` () = Σ w_i;
         ``gradient_norm`` (), of the loss's gradient by all trained parameters, before clipping; the weighted mean
         of each additive metric.
         Updates: trained parameters, their slots, states.
@@ -145,9 +153,9 @@ def training_graph(spec: StepSpec, batch_size: int) -> Graph:
     aim = _objective(spec, forward, batch_size)
     norm = _norm(aim.gradients, spec.dtype)
     outputs = {"loss": aim.loss, "weight": aim.total, "gradient_norm": norm}
-    for metric, values in _metrics(spec, forward):
+    for metric in spec.metrics:
         if metric.additive:
-            outputs[metric.name] = _weighted_mean(values, aim.weights, aim.total)
+            outputs[metric.name] = _batch_mean(forward, metric.per_sample, aim.weights, aim.total)
     updates = dict(forward.built.updates)
     clipped = _clip(spec.optimizer, aim.gradients)
     updates |= _descend(spec, spec.optimizer, aim.parameters, clipped, step)
@@ -199,7 +207,8 @@ def evaluation_graph(spec: StepSpec, batch_size: int) -> Graph:
     """
     forward = _forward(spec, batch_size, training=False)
     outputs = {"loss": forward.losses}
-    outputs |= {metric.name: values for metric, values in _metrics(spec, forward)}
+    output, target = forward.built.output, forward.target
+    outputs |= {metric.name: metric.per_sample(output, target) for metric in spec.metrics}
     return _checked(Graph.of(outputs))
 
 
@@ -281,18 +290,36 @@ def slot_name(slot: str, parameter: str) -> str:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _build(spec: StepSpec, batch_size: int, *, training: bool, step: Tensor | None = None) -> Built:
+def _build(
+    spec: StepSpec,
+    batch_size: int,
+    *,
+    training: bool,
+    step: Tensor | None = None,
+    mixing: Mixing | None = None,
+) -> Built:
     x = ops.input("x", (batch_size, *spec.network.input_shape), spec.data_dtype)
+    key = ops.variable(KEY, (2,), "uint32") if training else None
+    if spec.augment and key is not None and step is not None:
+        x = spec.augment.pictures(x, key, step)
     preprocessing = spec.preprocessing or Preprocessing()
     ready = preprocessing.apply(x, spec.dtype)
-    key = ops.variable(KEY, (2,), "uint32") if training else None
+    if mixing is not None:
+        ready = mixing.between(ready, mixing.partners(ready))
     return spec.network.build(ready, training=training, key=key, step=step)
+
+
+def _mixing(spec: StepSpec, step: Tensor | None) -> Mixing | None:
+    if spec.augment is None or step is None:
+        return None
+    return spec.augment.mixing(ops.variable(KEY, (2,), "uint32"), step, spec.dtype)
 
 
 def _forward(
     spec: StepSpec, batch_size: int, *, training: bool, step: Tensor | None = None
 ) -> _Forward:
-    built = _build(spec, batch_size, training=training, step=step)
+    mixing = _mixing(spec, step) if training else None
+    built = _build(spec, batch_size, training=training, step=step, mixing=mixing)
     _check_ending(spec.loss, built.output)
     target = ops.input("y", (batch_size, *spec.target_shape), spec.target_dtype)
     losses = spec.loss.per_sample(built.output, target)
@@ -301,12 +328,7 @@ def _forward(
             f"{type(spec.loss).__name__}: the loss is {losses.spec}; it must be one number per"
             f" sample, {spec.dtype}[{batch_size}]."
         )
-    return _Forward(built, target, losses)
-
-
-def _metrics(spec: StepSpec, forward: _Forward) -> list[tuple[Metric, Tensor]]:
-    output = forward.built.output
-    return [(metric, metric.per_sample(output, forward.target)) for metric in spec.metrics]
+    return _Forward(built, target, losses, mixing)
 
 
 def _check_ending(loss: Loss, output: Tensor) -> None:
@@ -325,13 +347,28 @@ def _check_ending(loss: Loss, output: Tensor) -> None:
 def _objective(spec: StepSpec, forward: _Forward, batch_size: int) -> _Objective:
     weights = ops.input("sample_weight", (batch_size,), spec.dtype)
     total = ops.reduce_sum(weights)
-    loss = _weighted_mean(forward.losses, weights, total)
+    loss = _batch_mean(forward, spec.loss.per_sample, weights, total)
     penalty = forward.built.penalty()
     loss = loss if penalty is None else loss + penalty
     every = forward.built.parameters
     parameters = {name: every[name] for name in trained(spec, every)}
     gradients = backprop(loss, [parameter.tensor for parameter in parameters.values()])
     return _Objective(weights, total, loss, parameters, gradients)
+
+
+def _batch_mean(
+    forward: _Forward,
+    per_sample: Callable[[Tensor, Tensor], Tensor],
+    weights: Tensor,
+    total: Tensor,
+) -> Tensor:
+    """The weighted mean of a figure of each sample, over own targets and those of the samples mixed in."""
+    output, mixing = forward.built.output, forward.mixing
+    own = _weighted_mean(per_sample(output, forward.target), weights, total)
+    if mixing is None:
+        return own
+    values = per_sample(output, mixing.partners(forward.target))
+    return mixing.between(own, _weighted_mean(values, mixing.partners(weights), total))
 
 
 def _weighted_mean(values: Tensor, weights: Tensor, total: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The ops, family by family; importing this package fills the registry."""
 
 from sloy.graph.ops import (
+    augmentation,
     convolution,
     elementwise,
     linear,
@@ -13,6 +14,7 @@ from sloy.graph.ops import (
 )
 
 __all__ = [
+    "augmentation",
     "convolution",
     "elementwise",
     "linear",
