@@ -88,6 +88,8 @@ def decode(
         name = str(getattr(source, "filename", "") or "the picture")
         return _plain(source, name, channels, background, one_at_a_time)
     path = Path(source)
+    if path.exists() and not path.is_file():  # opening a pipe would wait forever
+        raise FileFormatError(f"{path}: is not a file.")
     with path.open("rb") as file:
         try:
             opened = PIL.Image.open(file, formats=FORMATS)

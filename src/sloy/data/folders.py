@@ -1,0 +1,346 @@
+"""Folders of pictures as data sets: decoded once, in parallel, in bounded memory; split, checked, reported."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from sloy.arguments import flag, instance, integer, real
+from sloy.data.arrays import allocate, reorder
+from sloy.data.dataset import Dataset
+from sloy.data.images import FORMATS, quiet
+from sloy.data.listing import Listing, list_pictures
+from sloy.data.pictures import PictureReader, read_pictures
+from sloy.errors import FileFormatError, InvalidArgument
+
+IN_MEMORY = 2 << 30  # bytes of decoded pictures that are held in memory; more go to a file
+LARGEST_DEFAULT = 64  # pixels of a side, unless a size is given
+TRAIN, VALIDATION, TEST = PARTS = ("train", "validation", "test")
+
+_LOOKED_AT = 200  # pictures whose headers tell size and channels
+_GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "LA")
+_LITTLE = 10  # of a class to train on; fewer are worth a word
+_UNEVEN = 5  # times as many of one class as of another, likewise
+
+
+@dataclass(frozen=True, eq=False)
+class PictureFolder:
+    """Labelled pictures, decoded and split.
+
+    Attributes
+    ----------
+    train : Dataset
+        x uint8 (N, H, W, C), y int32 (N,).
+    validation, test : Dataset or None
+    reader : PictureReader
+        What made samples of the files.
+    paths : mapping
+        Part → the file of each sample.
+    broken : tuple of str
+        Why each picture that was left out could not be read, with its name.
+    passed_over : tuple of Path
+        Files that are no pictures.
+    duplicates : tuple of (Path, Path)
+        Equal pictures, as the network sees them, in two parts.
+    contradictions : tuple of (Path, Path)
+        Equal pictures in two classes.
+    on_disk : bool
+        Whether the pictures are in a temporary file that is mapped into memory.
+    """
+
+    train: Dataset
+    validation: Dataset | None
+    test: Dataset | None
+    reader: PictureReader
+    paths: dict[str, tuple[Path, ...]]
+    broken: tuple[str, ...] = ()
+    passed_over: tuple[Path, ...] = ()
+    duplicates: tuple[tuple[Path, Path], ...] = ()
+    contradictions: tuple[tuple[Path, Path], ...] = ()
+    on_disk: bool = False
+
+    def remarks(self) -> list[str]:
+        """What its owner should know, a sentence each."""
+        return _remarks(self)
+
+
+def picture_folder(
+    source: str | Path,
+    *,
+    size: int | tuple[int, int] | None = None,
+    resize: str = "crop",
+    reader: PictureReader | None = None,
+    class_names: Sequence[str] = (),
+    validation: float = 0.1,
+    test: float = 0.1,
+    seed: int = 0,
+    skip_broken: bool = False,
+    threads: int = 0,
+    in_memory: int = IN_MEMORY,
+    folder: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> PictureFolder:
+    """Read labelled pictures: a folder for each class, folders of parts, or a CSV file; see `sloy.data.listing`.
+
+    Pictures are decoded once, on several threads, into one array. Beside that array (in memory up to `in_memory`
+    bytes, else in a file without a name that is mapped into memory) decoding takes at most some 100 MB a thread and
+    1 GB for one picture of the largest size allowed.
+
+    Parameters
+    ----------
+    source : str or Path
+    size : int or (H, W), optional
+        Default: the size of the pictures where they all have the same, else a square; at most 64 pixels a side.
+    resize : "crop", "stretch" or "pad"
+        See `PictureReader`.
+    reader : PictureReader, optional
+        Says all that `size` and `resize` say, and more.
+    class_names : sequence of str, optional
+        The classes of a model that exists, in its order; by default those found, sorted.
+    validation, test : float
+        Shares that are split off where the source has no such part, 0 for none: `test` of all pictures, `validation`
+        of what then is left to train on. The same share of each class; equal pictures stay together.
+    seed : int
+        Of the split.
+    skip_broken : bool
+        Leave out pictures that cannot be read, instead of refusing the folder.
+    threads : int
+        That decode; 0 takes the cores that this process may use.
+    in_memory : int
+        Bytes.
+    folder : str or Path, optional
+        Where the temporary file goes; by default the system's place for such.
+    progress : callable, optional
+        Told how many pictures of how many are done, from the threads that do it.
+
+    Raises
+    ------
+    FileFormatError
+        Where the source has none of the three forms, or pictures cannot be read; it names them.
+    NotAvailable
+        Where the decoded pictures fit neither in memory nor on the disk.
+    """
+    _check(validation, test, skip_broken, in_memory, reader)
+    listing = _with_names(list_pictures(source), class_names)
+    if reader is None:
+        reader = default_reader(listing, size, resize)
+    elif size is not None:
+        raise InvalidArgument("picture_folder: `size` belongs to the `reader` where one is given.")
+    pixels, on_disk = allocate((len(listing.paths), *reader.shape), "uint8", in_memory, folder)
+    digests, failures = _decode(listing, reader, pixels, threads, progress)
+    broken = tuple(str(failures[row]) for row in sorted(failures))
+    if broken and not skip_broken:
+        raise FileFormatError(_refusal(listing, broken))
+    good = np.array([row for row in range(len(listing.paths)) if row not in failures], np.int64)
+    groups = _groups(digests, good)
+    rows = _split(listing, good, groups, validation, test, seed)
+    duplicates, contradictions = _equal(listing, rows, groups)
+    reorder(pixels, np.concatenate([rows[part] for part in PARTS]))
+    first, sets, paths = 0, dict[str, Dataset | None](), dict[str, tuple[Path, ...]]()
+    for part in PARTS:
+        last = first + len(rows[part])
+        paths[part] = tuple(listing.paths[row] for row in rows[part])
+        labels = listing.labels[rows[part]]
+        sets[part] = None
+        if last > first:
+            name = listing.source.resolve().name
+            sets[part] = Dataset(pixels[first:last], labels, listing.class_names, name)
+        first = last
+    train = sets[TRAIN]
+    if train is None:
+        raise FileFormatError(f"{listing.source}: no picture is left to train on.")
+    return PictureFolder(
+        train, sets[VALIDATION], sets[TEST], reader, paths, broken, listing.passed_over,
+        duplicates, contradictions, on_disk,
+    )  # fmt: skip
+
+
+def default_reader(
+    listing: Listing, size: int | tuple[int, int] | None, resize: str
+) -> PictureReader:
+    """What suits the pictures, told from the headers of some of them: their size up to 64, grey where all are."""
+    import PIL.Image
+
+    count = len(listing.paths)
+    some = [
+        listing.paths[row] for row in np.unique(np.linspace(0, count - 1, _LOOKED_AT, dtype=int))
+    ]
+    sizes, modes = list[tuple[int, int]](), set[str]()
+    with quiet():
+        for path in some:
+            try:
+                if not path.is_file():
+                    continue
+                with PIL.Image.open(path, formats=FORMATS) as opened:
+                    sizes.append((opened.height, opened.width))
+                    modes.add(opened.mode)
+            except Exception:  # it will be named when it is to be decoded
+                continue
+    if not sizes:
+        raise FileFormatError(f"{some[0]}: none of the first pictures can be read.")
+    if size is None:
+        height, width = sizes[0]
+        if len(set(sizes)) > 1 or max(height, width) > LARGEST_DEFAULT:
+            height = width = int(min(median(map(min, sizes)), LARGEST_DEFAULT))
+        size = (height, width)
+    elif not isinstance(size, tuple):
+        side = integer("picture_folder", "size", size)
+        size = (side, side)
+    grey = all(mode in _GREY_MODES for mode in modes)
+    return PictureReader(size, 1 if grey else 3, resize=resize)
+
+
+# --- reading, splitting, comparing ----------------------------------------------------------------
+
+
+def _decode(
+    listing: Listing,
+    reader: PictureReader,
+    pixels: np.ndarray,
+    threads: int,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[list[bytes], dict[int, Exception]]:
+    """Fill the array; a digest of each row, and what failed."""
+    digests = [b""] * len(listing.paths)
+    finished = iter(range(1, len(listing.paths) + 1))
+
+    def done(row: int) -> None:
+        digests[row] = hashlib.blake2b(pixels[row].reshape(-1), digest_size=16).digest()
+        if progress is not None:
+            progress(next(finished), len(listing.paths))
+
+    failures = read_pictures(reader, listing.paths, pixels, threads=threads, done=done)
+    return digests, failures
+
+
+def _groups(digests: Sequence[bytes], rows: np.ndarray) -> dict[int, list[int]]:
+    """The first of equal pictures → all of them."""
+    first: dict[bytes, int] = {}
+    groups: dict[int, list[int]] = {}
+    for row in map(int, rows):
+        groups.setdefault(first.setdefault(digests[row], row), []).append(row)
+    return groups
+
+
+def _split(
+    listing: Listing,
+    good: np.ndarray,
+    groups: dict[int, list[int]],
+    validation: float,
+    test: float,
+    seed: int,
+) -> dict[str, np.ndarray]:
+    """The rows of each part, in the order of the listing."""
+    given = {part: [r for r in map(int, good) if listing.parts[r] == part] for part in ("", *PARTS)}
+    given[TRAIN] += given.pop("")
+    for part, share in ((TEST, test), (VALIDATION, validation)):
+        if given[part] or not share:
+            continue
+        left = set(given[TRAIN])
+        leaders = [row for row in groups if row in left]
+        numbered = Dataset(np.array(leaders, np.float64)[:, None], listing.labels[leaders])
+        try:
+            taken = numbered.split(share, seed)[1].x[:, 0].astype(int)
+        except InvalidArgument:
+            raise FileFormatError(
+                f"{listing.source}: {len(leaders)} pictures are too few to take {share:.0%} of them"
+                f" for {part}."
+            ) from None
+        given[part] = [row for leader in taken for row in groups[leader] if row in left]
+        given[TRAIN] = sorted(left - set(given[part]))
+    return {part: np.array(sorted(rows), np.int64) for part, rows in given.items()}
+
+
+def _equal(
+    listing: Listing, rows: dict[str, np.ndarray], groups: dict[int, list[int]]
+) -> tuple[tuple[tuple[Path, Path], ...], tuple[tuple[Path, Path], ...]]:
+    """Equal pictures in two parts, and in two classes."""
+    part_of = {int(row): part for part, part_rows in rows.items() for row in part_rows}
+    across: list[tuple[Path, Path]] = []
+    contradicting: list[tuple[Path, Path]] = []
+    for leader, members in groups.items():
+        for row in members[1:]:
+            pair = listing.paths[leader], listing.paths[row]
+            if part_of[row] != part_of[leader]:
+                across.append(pair)
+            if listing.labels[row] != listing.labels[leader]:
+                contradicting.append(pair)
+    return tuple(across), tuple(contradicting)
+
+
+def _with_names(listing: Listing, names: Sequence[str]) -> Listing:
+    """The listing with the labels of a model that exists."""
+    if not names:
+        return listing
+    if unknown := [name for name in listing.class_names if name not in names]:
+        raise FileFormatError(
+            f"{listing.source}: the class {unknown[0]!r} is not among the {len(names)} given."
+        )
+    numbers = np.array([list(names).index(name) for name in listing.class_names], np.int32)
+    return Listing(
+        listing.source, listing.paths, numbers[listing.labels], listing.parts, tuple(names),
+        listing.passed_over,
+    )  # fmt: skip
+
+
+def _refusal(listing: Listing, broken: Sequence[str]) -> str:
+    shown = "\n".join(f"  {reason}" for reason in broken[:20])
+    more = f"\n  and {len(broken) - 20} more" if len(broken) > 20 else ""
+    what = "picture" if len(broken) == 1 else "pictures"
+    return (
+        f"{listing.source}: {len(broken)} {what} of {len(listing.paths)} cannot be read (repair or"
+        f" remove them, or have them skipped):\n{shown}{more}"
+    )
+
+
+def _check(
+    validation: float, test: float, skip_broken: bool, in_memory: int, reader: PictureReader | None
+) -> None:
+    place = "picture_folder"
+    real(place, "validation", validation, least=0, below=1)
+    real(place, "test", test, least=0, below=1)
+    flag(place, "skip_broken", skip_broken)
+    integer(place, "in_memory", in_memory, 0)
+    instance(place, "reader", reader, PictureReader, optional=True)
+
+
+def _remarks(found: PictureFolder) -> list[str]:
+    names = found.train.class_names
+    counts = np.bincount(found.train.y, minlength=len(names))
+    said = []
+    if found.broken:
+        said.append(f"{_many(found.broken, 'picture')} skipped: {'; '.join(_some(found.broken))}")
+    if found.passed_over:
+        files = [path.name for path in found.passed_over]
+        said.append(f"{_many(files, 'file')} passed over, no pictures: {', '.join(_some(files))}")
+    least, most = int(counts.argmin()), int(counts.argmax())
+    if counts[least] == 0:
+        said.append(f"no picture of {names[least]} to train on")
+    elif counts[most] >= _UNEVEN * counts[least]:
+        said.append(
+            f"uneven classes: {counts[most]} of {names[most]}, {counts[least]} of {names[least]}"
+        )
+    elif counts[least] < _LITTLE:
+        said.append(f"only {counts[least]} of {names[least]} to train on")
+    for pairs, where in ((found.duplicates, "parts"), (found.contradictions, "classes")):
+        if pairs:
+            shown = [f"{_short(a)} = {_short(b)}" for a, b in pairs]
+            said.append(f"{_many(pairs, 'picture')} in two {where}: {', '.join(_some(shown))}")
+    return said
+
+
+def _short(path: Path) -> str:
+    return "/".join(path.parts[-3:])
+
+
+def _some(words: Sequence[str], most: int = 3) -> list[str]:
+    return [*words[:most], *(["…"] if len(words) > most else [])]
+
+
+def _many(items: Sequence[object], noun: str) -> str:
+    return f"1 {noun}" if len(items) == 1 else f"{len(items)} {noun}s"
