@@ -1,0 +1,354 @@
+"""Columns of a table as numbers that a network takes; how is measured on the training rows and kept in the model.
+
+A column gives one or more *prepared* columns of float32: numbers less their mean, divided by their deviation; 1 where a
+value is missing; the number of a category, which the layer `Categories` spreads inside the network.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, fields
+from math import isfinite, pi
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from sloy.data.tables.values import moments, numbers, polars, words
+from sloy.errors import FileFormatError, InvalidArgument
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_EXAMPLES = 3  # values that a remark names
+
+
+@dataclass
+class Remarks:
+    """What was not as in training, while rows were read.
+
+    Attributes
+    ----------
+    unseen, unreadable : mapping
+        Column → (number of cells, some of their values): categories that training did not have; words where numbers or
+        dates were.
+    missing : mapping
+        Column → number of empty cells, of columns that had none in training.
+    unused : list of str
+        Columns that the model does not take.
+    """
+
+    unseen: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
+    unreadable: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
+    missing: dict[str, int] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
+
+    def add(self, kind: str, name: str, found: pl.Series) -> None:
+        """Note the cells of a column that were `unseen` or `unreadable`."""
+        if not len(found):
+            return
+        kept: dict[str, tuple[int, list[str]]] = getattr(self, kind)
+        count, shown = kept.get(name, (0, []))
+        new = [
+            v for v in found.unique(maintain_order=True).head(_EXAMPLES).to_list() if v not in shown
+        ]
+        kept[name] = (count + len(found), (shown + new)[:_EXAMPLES])
+
+    def lines(self) -> list[str]:
+        """One sentence for each column."""
+        said = [
+            f"column `{name}`: {_cells(count)} with categories that training did not have"
+            f" ({', '.join(map(repr, shown))}{', …' if count > len(shown) else ''}), taken as none of the known"
+            for name, (count, shown) in self.unseen.items()
+        ]
+        said += [
+            f"column `{name}`: {_cells(count)} that cannot be read"
+            f" ({', '.join(map(repr, shown))}{', …' if count > len(shown) else ''}), taken as missing"
+            for name, (count, shown) in self.unreadable.items()
+        ]
+        said += [
+            f"column `{name}`: {_cells(count)} without a value, which training did not have; the mean, or no"
+            " category, stands there"
+            for name, count in self.missing.items()
+        ]
+        if self.unused:
+            more = f" and {len(self.unused) - 8} more" if len(self.unused) > 8 else ""
+            said.append(f"columns that the model does not take: {', '.join(self.unused[:8])}{more}")
+        return said
+
+
+@dataclass(frozen=True)
+class Column(ABC):
+    """A column of the raw table, and what it becomes.
+
+    Parameters
+    ----------
+    name : str
+        In the raw table.
+    """
+
+    name: str
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def labels(self) -> tuple[str, ...]:
+        """What the prepared columns are called."""
+
+    @property
+    def classes(self) -> int:
+        """The number of categories; 0 for a column of numbers."""
+        return 0
+
+    @abstractmethod
+    def prepare(self, series: pl.Series, remarks: Remarks) -> list[np.ndarray]:
+        """The prepared columns, each float64 (N,)."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What was found and what is done with it, in a few words."""
+
+    def to_config(self) -> dict[str, Any]:
+        """JSON values."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {"column": self.kind, **{k: _plain(v) for k, v in values.items()}}
+
+
+@dataclass(frozen=True)
+class Numeric(Column):
+    """Numbers: (x − mean) / deviation, 0 where missing, and 1 there in a second column if training had gaps."""
+
+    mean: float
+    deviation: float
+    missing: bool
+    kind: ClassVar[str] = "numeric"
+
+    def __post_init__(self) -> None:
+        _check_scale(self.name, self.mean, self.deviation)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """See `Column.labels`."""
+        return (self.name, f"{self.name}: missing") if self.missing else (self.name,)
+
+    def prepare(self, series: pl.Series, remarks: Remarks) -> list[np.ndarray]:
+        """See `Column.prepare`."""
+        values = numbers(series)
+        gaps = np.isnan(values)
+        _note_gaps(self, series, gaps, remarks)
+        return _with_gaps(
+            [scaled(self.name, values, self.mean, self.deviation)], gaps, self.missing
+        )
+
+    def describe(self) -> str:
+        """See `Column.describe`."""
+        return f"mean {self.mean:.4g}, deviation {self.deviation:.4g}{_GAPS[self.missing]}"
+
+
+@dataclass(frozen=True)
+class Date(Column):
+    """Dates: year, month, day of the month, day of the week, and the hour as a point on a circle.
+
+    Each part is standardised; a part that does not vary is left out. The hour h, with its minutes, is
+    sin(2π h / 24) and cos(2π h / 24).
+
+    Parameters
+    ----------
+    format : str
+        Of text, one of `values.DATES`.
+    parts : tuple of (str, float, float)
+        Name, mean, deviation of each part that varies.
+    missing : bool
+        Whether training had gaps.
+    """
+
+    format: str
+    parts: tuple[tuple[str, float, float], ...]
+    missing: bool
+    kind: ClassVar[str] = "date"
+
+    def __post_init__(self) -> None:
+        for part, mean, deviation in self.parts:
+            if part not in PARTS:
+                raise InvalidArgument(f"column `{self.name}`: no part of a date is named {part!r}.")
+            _check_scale(self.name, mean, deviation)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """See `Column.labels`."""
+        found = tuple(f"{self.name}: {part}" for part, _, _ in self.parts)
+        return (*found, f"{self.name}: missing") if self.missing else found
+
+    def prepare(self, series: pl.Series, remarks: Remarks) -> list[np.ndarray]:
+        """See `Column.prepare`."""
+        when = moments(series, self.format)
+        gaps = np.asarray(when.is_null().to_numpy())
+        _note_gaps(self, series, gaps, remarks)
+        values = date_parts(when)
+        columns = [scaled(self.name, values[part], mean, dev) for part, mean, dev in self.parts]
+        return _with_gaps(columns, gaps, self.missing)
+
+    def describe(self) -> str:
+        """See `Column.describe`."""
+        return f"{self.format}: {', '.join(part for part, _, _ in self.parts)}{_GAPS[self.missing]}"
+
+
+@dataclass(frozen=True)
+class Category(Column):
+    """Words of a list, as their numbers from 0; −1 for what training did not have.
+
+    After the words of the list comes a number for all rare words together (`other`) and one for missing values
+    (`missing`), where training had such.
+
+    Parameters
+    ----------
+    words : tuple of str
+        The most frequent first.
+    other, missing : bool
+    """
+
+    words: tuple[str, ...]
+    other: bool
+    missing: bool
+    kind: ClassVar[str] = "category"
+
+    def __post_init__(self) -> None:
+        if len(set(self.words)) < len(self.words) or not self.classes:
+            raise InvalidArgument(f"column `{self.name}`: its words must be there, and differ.")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """See `Column.labels`."""
+        return (self.name,)
+
+    @property
+    def classes(self) -> int:
+        """See `Column.classes`."""
+        return len(self.words) + self.other + self.missing
+
+    def prepare(self, series: pl.Series, remarks: Remarks) -> list[np.ndarray]:
+        """See `Column.prepare`."""
+        pl = polars()
+        cells = words(series)
+        numbered = list(range(len(self.words)))
+        known = cells.replace_strict(
+            list(self.words), numbered, default=None, return_dtype=pl.Int32
+        )
+        codes = np.asarray(known.fill_null(-1).to_numpy(), np.float64)
+        gaps = np.asarray(cells.is_null().to_numpy())
+        strange = np.asarray((known.is_null() & cells.is_not_null()).to_numpy())
+        codes[strange] = len(self.words) if self.other else -1
+        codes[gaps] = self.classes - 1 if self.missing else -1
+        if not self.other:
+            remarks.add("unseen", self.name, cells.filter(pl.Series(strange)))
+        if not self.missing and gaps.any():
+            remarks.missing[self.name] = remarks.missing.get(self.name, 0) + int(gaps.sum())
+        return [codes]
+
+    def describe(self) -> str:
+        """See `Column.describe`."""
+        shown = ", ".join(self.words[:4]) + (", …" if len(self.words) > 4 else "")
+        other = ", rare ones together" if self.other else ""
+        return f"{len(self.words)} values: {shown}{other}{_GAPS[self.missing]}"
+
+
+_GAPS = {True: "; missing values marked", False: ""}
+KINDS: dict[str, type[Column]] = {cls.kind: cls for cls in (Numeric, Date, Category)}
+PARTS = ("year", "month", "day", "weekday", "hour sin", "hour cos")
+
+
+def date_parts(when: pl.Series) -> dict[str, np.ndarray]:
+    """Part of a date → float64 (N,), NaN where missing."""
+    hour = (when.dt.hour() + when.dt.minute() / 60) * (2 * pi / 24)
+    found = {
+        "year": when.dt.year(),
+        "month": when.dt.month(),
+        "day": when.dt.day(),
+        "weekday": when.dt.weekday(),
+        "hour sin": hour.sin(),
+        "hour cos": hour.cos(),
+    }
+    real = polars().Float64
+    return {part: np.array(s.cast(real).to_numpy(), np.float64) for part, s in found.items()}
+
+
+def scaled(name: str, values: np.ndarray, mean: float, deviation: float) -> np.ndarray:
+    """(x − mean) / deviation, 0 where NaN; what float32 cannot hold is refused."""
+    result: np.ndarray = (values - mean) / deviation
+    result[np.isnan(values)] = 0
+    with np.errstate(over="ignore"):
+        good = np.isfinite(result.astype(np.float32))
+    if not good.all():
+        raise InvalidArgument(
+            f"column `{name}` holds {values[int(np.argmin(good))]:g}, which is infinite or too large."
+        )
+    return result
+
+
+def column_from_config(config: Any) -> Column:
+    """The column that `Column.to_config` described."""
+    if not isinstance(config, dict) or config.get("column") not in KINDS:
+        raise FileFormatError(f"a column of the table is described by {str(config)[:80]}.")
+    cls = KINDS[config["column"]]
+    needed = {f.name: f.type for f in fields(cls)}
+    given = {key: _tupled(value) for key, value in config.items() if key != "column"}
+    if set(given) != set(needed):
+        raise FileFormatError(f"a {cls.kind} column has the keys {sorted(given)}.")
+    for name, kind in needed.items():
+        if not _fits(given[name], str(kind)):
+            raise FileFormatError(f"`{name}` of a {cls.kind} column is {str(given[name])[:40]!r}.")
+    return cls(**given)
+
+
+def _fits(value: Any, kind: str) -> bool:
+    match kind:
+        case "str" | "bool":
+            return type(value).__name__ == kind
+        case "float":
+            return type(value) in (int, float) and isfinite(value)
+        case "tuple[str, ...]":
+            return isinstance(value, tuple) and all(isinstance(word, str) for word in value)
+        case _:
+            return isinstance(value, tuple) and all(
+                isinstance(part, tuple)
+                and len(part) == 3
+                and isinstance(part[0], str)
+                and all(type(number) in (int, float) for number in part[1:])
+                for part in value
+            )
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value
+
+
+def _with_gaps(columns: list[np.ndarray], gaps: np.ndarray, marked: bool) -> list[np.ndarray]:
+    return [*columns, gaps.astype(np.float64)] if marked else columns
+
+
+def _note_gaps(
+    column: Numeric | Date, series: pl.Series, gaps: np.ndarray, remarks: Remarks
+) -> None:
+    """Note words that are no number or date, and gaps where training had none."""
+    if not gaps.any():
+        return
+    there = words(series.filter(polars().Series(gaps)))
+    unreadable = there.drop_nulls()
+    remarks.add("unreadable", column.name, unreadable)
+    missing = len(there) - len(unreadable)
+    if missing and not column.missing:
+        remarks.missing[column.name] = remarks.missing.get(column.name, 0) + missing
+
+
+def _check_scale(name: str, mean: float, deviation: float) -> None:
+    if not isfinite(mean) or not isfinite(deviation) or deviation <= 0:
+        raise InvalidArgument(
+            f"column `{name}`: mean {mean} and deviation {deviation} must be finite, the deviation above 0."
+        )
+
+
+def _cells(count: int) -> str:
+    return "1 cell" if count == 1 else f"{count} cells"

@@ -1,0 +1,278 @@
+"""Where the rows of a table come from: text files, Parquet files, data frames; always in frames of the same rows.
+
+A frame holds the next `FRAME_CELLS` cells of the table, whatever the file's own pieces are, so that figures added up
+frame by frame are the same to the last bit for a file and for a data frame with the same rows.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sloy.data.tables.lines import MOST_COLUMNS, SEPARATORS, Header, blocks, read_header
+from sloy.data.tables.values import polars
+from sloy.errors import FileFormatError, InvalidArgument
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FRAME_CELLS = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Source(ABC):
+    """A table that can be read several times.
+
+    Attributes
+    ----------
+    label : str
+        What messages call it: the file's path.
+    names : tuple of str
+        Of its columns.
+    """
+
+    label: str
+    names: tuple[str, ...]
+
+    @abstractmethod
+    def pieces(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """All rows in order, some of the columns, in pieces of any size."""
+
+    def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """All rows in order, some of the columns, in frames of a fixed number of rows; the last may have fewer."""
+        rows = max(1, FRAME_CELLS // len(self.names))
+        waiting: list[pl.DataFrame] = []
+        held = 0
+        for piece in self.pieces(columns):
+            waiting.append(piece)
+            held += piece.height
+            if held < rows:
+                continue
+            joined = polars().concat(waiting)
+            whole = held - held % rows
+            for first in range(0, whole, rows):
+                yield joined.slice(first, rows)
+            waiting, held = [joined.slice(whole)], held - whole
+        if held:
+            yield polars().concat(waiting)
+
+
+@dataclass(frozen=True, eq=False)
+class TextTable(Source):
+    """CSV, TSV and their like, compressed or not."""
+
+    path: Path
+    header: Header
+
+    def pieces(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """See `Source.pieces`; every cell is a string."""
+        pl = polars()
+        places = sorted(map(self.names.index, columns))
+        for block in blocks(self.path, self.header):
+            if not block.rows:
+                continue
+            try:
+                frame = pl.read_csv(
+                    block.content,
+                    has_header=False,
+                    separator=self.header.separator,
+                    infer_schema=False,
+                    columns=places,
+                )
+            except pl.exceptions.PolarsError as error:
+                raise FileFormatError(f"{self.label}: cannot be read: {error}") from None
+            if frame.height != block.rows:
+                raise FileFormatError(
+                    f"{self.label}: {block.rows} rows were counted where {frame.height} were read; are its"
+                    " quotation marks right?"
+                )
+            frame.columns = [self.names[place] for place in places]
+            yield frame.select(columns)
+
+
+@dataclass(frozen=True, eq=False)
+class ParquetTable(Source):
+    """A Parquet file; only the columns that are asked for are read."""
+
+    path: Path
+
+    def pieces(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """See `Source.pieces`."""
+        pl = polars()
+        rows, first = max(1, FRAME_CELLS // len(self.names)), 0
+        while True:
+            try:
+                frame = pl.scan_parquet(self.path).select(columns).slice(first, rows).collect()
+            except pl.exceptions.PolarsError as error:
+                raise FileFormatError(f"{self.label}: cannot be read: {error}") from None
+            if not frame.height:
+                return
+            yield frame
+            first += rows
+
+
+@dataclass(frozen=True, eq=False)
+class FrameTable(Source):
+    """A polars data frame."""
+
+    frame: pl.DataFrame
+
+    def pieces(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """See `Source.pieces`."""
+        yield self.frame.select(columns)
+
+
+def is_table(source: Any) -> bool:
+    """Whether `open_table` takes it: a path, a polars or pandas data frame, a mapping of columns."""
+    return isinstance(source, str | os.PathLike | Mapping) or _is_frame(source)
+
+
+def open_table(source: Any, separator: str | None = None) -> Source:
+    """A table by its path, or one that is in memory.
+
+    Parameters
+    ----------
+    source : str, Path, polars.DataFrame, pandas.DataFrame, or mapping of name to values
+        Files are told apart by their first bytes: Parquet, gzip, Zstandard, else text.
+    separator : str, optional
+        Between the fields of a text; found in its first line by default.
+
+    Raises
+    ------
+    FileFormatError
+        Where the file is missing, empty, or no table.
+    InvalidArgument
+        Where a column has no name or two have the same.
+    """
+    if separator is not None and (not isinstance(separator, str) or separator not in SEPARATORS):
+        shown = ", ".join(map(repr, SEPARATORS))
+        raise InvalidArgument(f"open_table: `separator` (={separator!r}) must be one of {shown}.")
+    if isinstance(source, Source):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return _open_file(Path(source), separator)
+    if not is_table(source):
+        raise InvalidArgument(
+            f"a table is a path, a polars or pandas DataFrame, or a mapping of columns; this is a"
+            f" {type(source).__name__}."
+        )
+    frame = _frame(source)
+    frame = frame.rename(dict(zip(frame.columns, _with_first(frame.columns), strict=True)))
+    return FrameTable("the table", _checked_names("the table", frame.columns), frame)
+
+
+def _open_file(path: Path, separator: str | None) -> Source:
+    label = str(path)
+    try:
+        with path.open("rb") as file:
+            is_parquet = file.read(4) == b"PAR1"
+        if not is_parquet:
+            polars()
+            header = read_header(path, separator)
+            names = _checked_names(label, _with_first(header.names))
+            return TextTable(label, names, path, Header(names, header.separator))
+        schema = polars().read_parquet_schema(path)
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from None
+    except (FileFormatError, InvalidArgument):
+        raise
+    except Exception as error:
+        if not type(error).__module__.startswith("polars"):
+            raise
+        raise FileFormatError(f"{path}: damaged Parquet: {error}") from None
+    return ParquetTable(label, _checked_names(label, list(schema)), path)
+
+
+def _with_first(names: Sequence[str]) -> list[str]:
+    """The names; the first column may lack one, as where pandas writes its index."""
+    return ["column_1" if not place and name == "" else name for place, name in enumerate(names)]
+
+
+def _checked_names(label: str, given: Sequence[str]) -> tuple[str, ...]:
+    """The names of columns: all there, all different, and not numbers throughout."""
+    names = list(given)
+    if len(names) > MOST_COLUMNS:
+        raise FileFormatError(
+            f"{label}: has {len(names)} columns; at most {MOST_COLUMNS} are read."
+        )
+    places: dict[str, int] = {}
+    for place, name in enumerate(names):
+        if name == "":
+            raise FileFormatError(f"{label}: column {place + 1} has no name.")
+        if (first := places.setdefault(name, place)) != place:
+            raise FileFormatError(
+                f"{label}: columns {first + 1} and {place + 1} are both named {name!r}; names must differ."
+            )
+    if len(names) > 1 and all(_is_number(name) for name in names):
+        raise FileFormatError(
+            f"{label}: the first line holds numbers ({', '.join(names[:3])}, …); it must name the columns."
+        )
+    return tuple(names)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+# --- tables in memory -------------------------------------------------------------------------------------------------
+
+
+def _is_frame(value: Any) -> bool:
+    module = type(value).__module__.partition(".")[0]
+    return module in ("polars", "pandas") and hasattr(value, "columns")
+
+
+def _frame(source: Any) -> pl.DataFrame:
+    """A polars data frame of anything in memory."""
+    pl = polars()
+    if isinstance(source, pl.LazyFrame):
+        return source.collect()
+    if isinstance(source, pl.DataFrame):
+        return source
+    names = list(source) if isinstance(source, Mapping) else list(source.columns)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidArgument(f"the table has two columns named {twice!r}; names must differ.")
+    columns = [_series(str(name), source[name]) for name in names]
+    lengths = {series.name: len(series) for series in columns}
+    if len(set(lengths.values())) > 1:
+        raise InvalidArgument(f"the columns of the table differ in length: {lengths}.")
+    return pl.DataFrame(columns)
+
+
+def _series(name: str, values: Any) -> pl.Series:
+    """A column of any kind: an array, a list, a pandas or polars series."""
+    pl = polars()
+    if isinstance(values, pl.Series):
+        return values.rename(name)
+    if isinstance(values, str) or not hasattr(values, "__len__"):
+        raise InvalidArgument(
+            f"column {name!r} is a {type(values).__name__}; it must hold one value for each row."
+        )
+    array = np.asarray(values) if not hasattr(values, "to_numpy") else values.to_numpy()
+    if array.ndim != 1:
+        raise InvalidArgument(f"column {name!r} has shape {array.shape}; it must be (N,).")
+    if array.dtype.kind in "biuf":
+        return pl.Series(name, array)
+    if array.dtype.kind == "M":
+        return pl.Series(name, array.astype("datetime64[us]"))
+    cells = [None if _is_gap(value) else value for value in array.tolist()]
+    try:
+        return pl.Series(name, cells, strict=True)
+    except (TypeError, ValueError, pl.exceptions.PolarsError):
+        return pl.Series(name, [None if cell is None else str(cell) for cell in cells])
+
+
+def _is_gap(value: Any) -> bool:
+    """None, NaN, NaT and pandas' NA: what does not equal itself."""
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
