@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from sloy import __version__
-from sloy.cli import engines, info, predict, train
+from sloy.cli import bench, engines, info, predict, train
 from sloy.cli.errors import FAILED, INTERRUPTED, TERMINATED, USAGE, Terminated, UsageError
 
 
@@ -40,7 +40,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"sloy {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (train, predict, info, engines):
+    for command in (train, predict, info, engines, bench):
         added = command.add_parser(commands)
         added.add_argument(
             "--debug", action="store_true", help="show the traceback when something goes wrong"
@@ -67,14 +67,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BaseException as error:
         if arguments.debug and not isinstance(error, SystemExit):
             traceback.print_exc()
-        code, message = explain(error)
+        code, message = explain(error, arguments.command)
         print(f"sloy {arguments.command}: {message}", file=sys.stderr)
         return code
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def explain(error: BaseException) -> tuple[int, str]:
+def explain(error: BaseException, command: str = "train") -> tuple[int, str]:
     """The exit code and the line for an error."""
     from sloy.errors import SloyError
 
@@ -87,7 +87,7 @@ def explain(error: BaseException) -> tuple[int, str]:
         case Terminated():
             return TERMINATED, f"terminated{saved}"
         case UsageError():
-            return USAGE, f"{_line(error)} (see `sloy train --help`)"
+            return USAGE, f"{_line(error)} (see `sloy {command} --help`)"
         case SloyError():
             return FAILED, _line(error) + saved
         case MemoryError():

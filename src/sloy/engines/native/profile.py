@@ -70,7 +70,10 @@ def _flops(plan: Plan, step: Step) -> int:
     nodes = plan.graph.nodes
     return 2 * sum(
         cost.multiply_adds(
-            nodes[i].op, nodes[i].attributes, nodes[i].spec, [nodes[k].spec for k in nodes[i].inputs]
+            nodes[i].op,
+            nodes[i].attributes,
+            nodes[i].spec,
+            [nodes[k].spec for k in nodes[i].inputs],
         )
         for i in step.nodes
     )

@@ -1,0 +1,211 @@
+"""`sloy bench`: how fast networks train here, how far that is from what the machine can do, and where the time goes."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from sloy.cli import machine, text
+from sloy.cli.options import add_engine_options, positive, rate
+from sloy.cli.plan import NETWORKS
+from sloy.cli.report import say
+
+if TYPE_CHECKING:
+    from sloy.engines import Engine
+    from sloy.network import Network
+    from sloy.steps.graphs import StepSpec
+    from sloy.steps.inputs import Columns
+    from sloy.training.profile import Peak, Profile
+
+BATCHES = {"mlp": (1, 32, 128), "lenet5": (32, 128), "cnn": (128,), "cnn_wide": (128,)}
+SHOWN = 0.005  # least share of a step's time that has a line of its own
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:
+    """Add the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "bench",
+        help="how fast networks train on this machine, and where the time goes",
+        description="Times training steps (MNIST digits, gradient descent) and single predictions of ready networks,"
+        " beside the machine's measured peak: a large matrix product, and a sum of long arrays.",
+    )
+    parser.add_argument(
+        "networks",
+        metavar="NETWORK",
+        nargs="*",
+        help=f"of {', '.join(NETWORKS)}; default: {', '.join(BATCHES)}",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=positive,
+        nargs="+",
+        metavar="N",
+        help="samples of a step; default: by network",
+    )
+    parser.add_argument(
+        "--profile", action="store_true", help="show each instruction of a step with its time"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=rate,
+        default=0.5,
+        metavar="S",
+        help="of each measurement; default: 0.5",
+    )
+    add_engine_options(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print."""
+    from sloy.cli.errors import UsageError
+    from sloy.engines import engine as find_engine
+    from sloy.training.profile import machine_peak
+
+    if unknown := [name for name in arguments.networks if name not in NETWORKS]:
+        raise UsageError(f"no network is named {unknown[0]!r}; there are {', '.join(NETWORKS)}")
+    engine = find_engine(arguments.engine, arguments.threads)
+    peak = machine_peak(engine, max(1.0, arguments.seconds))
+    if not arguments.json:
+        print(_opening(engine, peak))
+    documents = []
+    for name in arguments.networks or BATCHES:
+        for size in arguments.batch_size or BATCHES.get(name, (128,)):
+            say(f"{name}, batches of {size} …", quiet=not arguments.json)
+            found, latency = measure(name, size, engine, peak, arguments.seconds)
+            documents.append(_document(name, found, latency))
+            if not arguments.json:
+                print(_line(name, found, latency))
+                if arguments.profile:
+                    print("\n".join(instructions(found)) + "\n")
+    if arguments.json:
+        text.print_json({"engine": engine.name, "threads": engine.threads, "peak": asdict(peak),
+                         "machine": {"system": machine.system(), "instruction_sets": machine.instruction_sets()},
+                         "steps": documents})  # fmt: skip
+    return 0
+
+
+def measure(
+    name: str, batch_size: int, engine: Engine, peak: Peak, seconds: float
+) -> tuple[Profile, float]:
+    """A training step of a network on MNIST's digits, and the seconds of predicting one."""
+    from sloy import zoo
+    from sloy.training.profile import profile
+
+    columns = _digits(4 * batch_size)
+    network = zoo.make(name, columns.x.shape[1:], 10)
+    spec = _spec(network)
+    found = profile(spec, columns, batch_size=batch_size, engine=engine, seconds=seconds, peak=peak)
+    return found, _latency(spec, columns, engine, seconds)
+
+
+def instructions(found: Profile) -> Iterator[str]:
+    """A line for each instruction of a step that counts."""
+    total = sum(row.seconds for row in found.rows)
+    yield f"{'µs':>11} {'share':>7} {'GFLOP/s':>8} {'of peak':>8} {'GB/s':>6}  {'bound':10}  instruction"
+    rest = 0.0
+    for row in found.rows:
+        if row.seconds < SHOWN * total:
+            rest += row.seconds
+            continue
+        rate = row.flops / row.seconds
+        speed = f"{rate / 1e9:8.1f} {rate / found.peak.flops:8.0%}" if row.flops else " " * 17
+        yield (
+            f"{1e6 * row.seconds:11.1f} {row.seconds / total:7.1%} {speed} {row.nbytes / row.seconds / 1e9:6.1f}"
+            f"  {found.peak.bound(row):10}  {row.layer + ': ' if row.layer else ''}{row.text[:90]}"
+        )
+    if rest:
+        yield f"{1e6 * rest:11.1f} {rest / total:7.1%} {'':36}  all others"
+
+
+def _opening(engine: Engine, peak: Peak) -> str:
+    threads = f", {text.many(engine.threads, 'thread')}" if engine.threads else ""
+    sets = machine.instruction_sets() or {}
+    rows = [
+        ("machine", ", ".join(name for name, there in sets.items() if there) or machine.system()),
+        ("engine", f"{engine.name}{threads}, float32"),
+        (
+            "peak",
+            f"{peak.flops / 1e9:.0f} GFLOP/s (a large matrix product), {peak.bandwidth / 1e9:.0f} GB/s (a sum of"
+            " long arrays)",
+        ),
+    ]
+    head = (f"{'network':12} {'batch':>6} {'µs a step':>12} {'median':>12} {'samples/s':>11}"
+            f" {'GFLOP/s':>8} {'of peak':>8} {'one prediction, µs':>19}")  # fmt: skip
+    return f"{text.fields(rows)}\n\n{head}"
+
+
+def _line(name: str, found: Profile, latency: float) -> str:
+    rate = found.flops / found.seconds
+    return (
+        f"{name:12} {found.batch_size:6} {1e6 * found.seconds:12,.1f} {1e6 * found.median:12,.1f}"
+        f" {found.batch_size / found.seconds:11,.0f} {rate / 1e9:8.1f} {found.share_of_peak:8.0%}"
+        f" {1e6 * latency:19,.1f}"
+    ).replace(",", " ")
+
+
+def _document(name: str, found: Profile, latency: float) -> dict[str, Any]:
+    return {
+        "network": name,
+        "batch_size": found.batch_size,
+        "step_seconds": found.seconds,
+        "step_seconds_median": found.median,
+        "step_flops": found.flops,
+        "share_of_peak": found.share_of_peak,
+        "prediction_seconds": latency,
+        "instructions": [{**asdict(row), "bound": found.peak.bound(row)} for row in found.rows],
+    }
+
+
+def _digits(count: int) -> Columns:
+    import numpy as np
+
+    from sloy.data import mnist
+    from sloy.steps.inputs import Columns
+
+    data = mnist().test.take(np.arange(count) % 10_000)
+    return Columns(data.x, data.y, np.ones(count, np.float32))
+
+
+def _spec(network: Network) -> StepSpec:
+    from sloy.losses import CategoricalCrossentropy
+    from sloy.optimizers import SGD
+    from sloy.preprocessing import Preprocessing
+    from sloy.steps.graphs import StepSpec
+
+    return StepSpec(
+        network,
+        CategoricalCrossentropy(),
+        SGD(),
+        preprocessing=Preprocessing(deviation=(255.0,)),
+        data_dtype="uint8",
+        target_shape=(),
+        target_dtype="int32",
+    )
+
+
+def _latency(spec: StepSpec, columns: Columns, engine: Engine, seconds: float) -> float:
+    """The least time of `Model.__call__` on one sample."""
+    from sloy.model import Model
+
+    model = Model(spec, spec.network.initialize(0), engine=engine)
+    sample = columns.x[:1]
+
+    def once() -> float:
+        start = time.perf_counter()
+        model(sample)
+        return time.perf_counter() - start
+
+    return _least(once, seconds)
+
+
+def _least(once: Callable[[], float], seconds: float) -> float:
+    end, found = time.perf_counter() + seconds, once()
+    while time.perf_counter() < end:
+        found = min(found, once())
+    return found
