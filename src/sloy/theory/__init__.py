@@ -16,34 +16,77 @@ from sloy.theory.convolution import (
     max_pool,
 )
 from sloy.theory.convolution_figures import convolution_figure, pooling_figure, response_figure
+from sloy.theory.expression import Expression, parse
 from sloy.theory.gradient_cost import GradientCost, gradient_cost, gradient_cost_figure
 from sloy.theory.grid import numeric_grid, numeric_grid_figure
+from sloy.theory.logic import (
+    AND,
+    NOT,
+    OR,
+    disjunction_network,
+    network_from_expression,
+    network_from_truth_table,
+    separable,
+    table_of,
+    to_expression,
+    xor_by_layers,
+    xor_by_product,
+)
+from sloy.theory.minimize import Disjunction, minimize, prime_implicants
+from sloy.theory.neuron import Neuron
 from sloy.theory.numeric import GradientCheck, check_gradient, naive_gradients, numeric_gradient
 from sloy.theory.objective import half_squared_error
 from sloy.theory.operations import count_operations
+from sloy.theory.perceptron import PerceptronRun, perceptron_rule
+from sloy.theory.ready import ready_model
+from sloy.theory.separation import Separation, separate
+from sloy.theory.truth_table import TruthTable
 
 __all__ = [
+    "AND",
     "CURVE_FILTER",
     "CURVE_PATCH",
     "EDGE_FILTER",
     "EXAMPLE_MATRIX",
+    "NOT",
+    "OR",
     "OTHER_PATCH",
+    "Disjunction",
+    "Expression",
     "GradientCheck",
     "GradientCost",
+    "Neuron",
+    "PerceptronRun",
+    "Separation",
+    "TruthTable",
     "check_gradient",
     "convolution_figure",
     "convolve",
     "count_operations",
     "curve_drawing",
+    "disjunction_network",
     "explain_convolution",
     "gradient_cost",
     "gradient_cost_figure",
     "half_squared_error",
     "max_pool",
+    "minimize",
     "naive_gradients",
+    "network_from_expression",
+    "network_from_truth_table",
     "numeric_gradient",
     "numeric_grid",
     "numeric_grid_figure",
+    "parse",
+    "perceptron_rule",
     "pooling_figure",
+    "prime_implicants",
+    "ready_model",
     "response_figure",
+    "separable",
+    "separate",
+    "table_of",
+    "to_expression",
+    "xor_by_layers",
+    "xor_by_product",
 ]
