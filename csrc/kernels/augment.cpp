@@ -1,7 +1,7 @@
 // Random changes of a batch: x (N, H, W, C) uint8 or float32, key (2,) uint32, step () uint32 → y
 // as x. random_warp: one affine map per picture, bilinear. random_tone: brightness and contrast.
 // random_cutout: a square set to one value. random_order: the rows of x (N, …) in a random order.
-// random_pick: one of the values (M,).
+// random_pick: values (M,) → y (…), each element one of them.
 //
 // The meaning is src/sloy/graph/ops/augmentation.py, to the bit: this file must be compiled without
 // contraction of products and sums (CMakeLists.txt), and its operations keep the order they have
@@ -366,16 +366,22 @@ class Pick final : public RandomKernel {
  public:
   Pick(const Instruction& instruction, const Options& options)
       : RandomKernel(instruction, options),
-        count_(instruction.inputs[0].elements()),
+        values_(instruction.inputs[0].elements()),
+        elements_(instruction.outputs[0].elements()),
         bytes_(size_of(instruction.inputs[0].dtype)) {}
 
   void run() override {
-    const auto place = static_cast<std::size_t>(whole(encrypted(key(), 0).w0, count_));
-    std::memcpy(y<char>(), x<char>() + place * bytes_, bytes_);
+    const Words words = key();
+    for (std::int64_t i = 0; i < elements_; ++i) {
+      const Words drawn = encrypted(words, static_cast<std::uint64_t>(i));
+      const auto place = static_cast<std::size_t>(whole(drawn.w0, values_));
+      std::memcpy(y<char>() + static_cast<std::size_t>(i) * bytes_, x<char>() + place * bytes_,
+                  bytes_);
+    }
   }
 
  private:
-  std::int64_t count_;
+  std::int64_t values_, elements_;
   std::size_t bytes_;
 };
 

@@ -8,6 +8,13 @@ Examples
 >>> swish = lambda z: z * sloy.ops.sigmoid(z)
 """
 
+from sloy.graph.ops.augmentation import (
+    random_cutout,
+    random_order,
+    random_pick,
+    random_tone,
+    random_warp,
+)
 from sloy.graph.ops.convolution import conv2d
 from sloy.graph.ops.elementwise import (
     absolute,
@@ -101,6 +108,11 @@ __all__ = [
     "one_hot",
     "pad",
     "power",
+    "random_cutout",
+    "random_order",
+    "random_pick",
+    "random_tone",
+    "random_warp",
     "reduce_max",
     "reduce_mean",
     "reduce_min",

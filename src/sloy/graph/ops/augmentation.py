@@ -8,14 +8,14 @@ and sum is rounded once. So the same bits come out of NumPy and of any engine.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import pi
+from math import pi, prod
 
 import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import threefry
-from sloy.graph.opdef import Attributes, OpDef, Reference, register
-from sloy.graph.spec import Spec
+from sloy.graph.opdef import Attributes, Infer, OpDef, Reference, register
+from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply
 
 OUTSIDE = ("constant", "edge", "reflect")
@@ -238,17 +238,17 @@ def _infer_pick(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     _expect("random_pick", specs, attributes, pictures=False)
     if specs[0].rank != 1 or not specs[0].size:
         raise ShapeError(f"random_pick: `values` is {specs[0]}; it must have shape (M,).")
-    return Spec((), specs[0].dtype)
+    return Spec(attributes["shape"], specs[0].dtype)
 
 
 def _pick_reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:
     values, key, step = arrays
-    words = _draws(key, step, attributes["stream"], 1, 1)
-    return np.asarray(values[_whole(words[0, 0], len(values))])
+    words = _draws(key, step, attributes["stream"], prod(attributes["shape"]), 1)
+    return values[_whole(words[:, 0], len(values))].reshape(attributes["shape"])
 
 
-def _register(name: str, infer: object, reference: Reference, doc: str) -> None:
-    register(OpDef(name, 3, infer, reference, differentiable=False, doc=doc))  # type: ignore[arg-type]
+def _register(name: str, infer: Infer, reference: Reference, doc: str) -> None:
+    register(OpDef(name, 3, infer, reference, differentiable=False, doc=doc))
 
 
 _register(
@@ -270,7 +270,12 @@ _register(
     "a square of each picture, its centre anywhere, set to one value",
 )
 _register("random_order", _infer_order, _order_reference, "the samples in a random order")
-_register("random_pick", _infer_pick, _pick_reference, "one of M values, each with probability 1/M")
+_register(
+    "random_pick",
+    _infer_pick,
+    _pick_reference,
+    "elements that are each one of M values, with probability 1/M",
+)
 
 
 def random_warp(
@@ -352,6 +357,9 @@ def random_order(x: Tensor, key: Tensor, step: Tensor, *, stream: int) -> Tensor
     return apply("random_order", (x, key, step), {"stream": int(stream)})
 
 
-def random_pick(values: Tensor, key: Tensor, step: Tensor, *, stream: int) -> Tensor:
-    """One of the values (M,), a scalar: any random number whose quantiles are given."""
-    return apply("random_pick", (values, key, step), {"stream": int(stream)})
+def random_pick(
+    values: Tensor, key: Tensor, step: Tensor, *, stream: int, shape: Shape = ()
+) -> Tensor:
+    """Elements that are each one of the values (M,): random numbers of any law whose quantiles are given."""
+    attributes = {"stream": int(stream), "shape": tuple(shape)}
+    return apply("random_pick", (values, key, step), attributes)
