@@ -21,6 +21,7 @@ from sloy.layers import (
     AdaptiveAveragePool2D,
     AveragePool2D,
     BatchNorm,
+    Categories,
     Conv2D,
     Dense,
     Dropout,
@@ -33,6 +34,7 @@ from sloy.layers import (
     MaxPool2D,
     PerNeuron,
     ReLU,
+    Rescale,
     Reshape,
     Residual,
     Sigmoid,
@@ -258,6 +260,23 @@ def per_neuron(*functions: Callable[[float], float]) -> Formula:
     return formula
 
 
+def categories(classes: tuple[int, ...], vectors: tuple[int, ...]) -> Formula:
+    """The numbers, then for each code a row of one 1, or the row of a table; nothing where there is no such category."""
+
+    def formula(x: Array, v: Mapping[str, Array]) -> Array:
+        rows = []
+        for sample in x.tolist():
+            row = sample[: len(sample) - len(classes)]
+            for place, (k, width) in enumerate(zip(classes, vectors, strict=True)):
+                code = math.trunc(sample[len(sample) - len(classes) + place])
+                table = v[f"it/vectors_{place + 1}"].tolist() if width else np.eye(k).tolist()
+                row += table[code] if 0 <= code < k else [0.0] * len(table[0])
+            rows.append(row)
+        return np.array(rows)
+
+    return formula
+
+
 def residual_body(x: Array, v: Mapping[str, Array]) -> Array:
     hidden = np.maximum(
         dense(x, {"it/weight": v["it/dense_1/weight"], "it/bias": v["it/dense_1/bias"]}), 0
@@ -320,6 +339,9 @@ CASES: tuple[Case, ...] = (
     Case(Maxout(2, 5, use_bias=False, **IT), (2, 3), maxout(5)),
     Case(Residual([Dense(5), ReLU(), Dense(3)], **IT), (4, 3), lambda x, v: x + residual_body(x, v)),
     Case(Residual([PLAIN], [PLAIN], **IT), (2, 3), residual_shortcut),
+    Case(Categories((2, 3), (0, 0), **IT), (9, 5), categories((2, 3), (0, 0))),
+    Case(Categories((3, 2, 1), (4, 0, 2), **IT), (11, 3), categories((3, 2, 1), (4, 0, 2))),
+    Case(Rescale(2.5, -7.0, **IT), (3, 5), pointwise(lambda x: 2.5 * x - 7)),
     Case(Sign(**IT), (3, 5), pointwise(lambda x: math.copysign(1, x))),
     Case(Heaviside(**IT), (3, 5), pointwise(lambda x: 1.0 if x > 0 else 0.0)),
     Case(Sigmoid(**IT), (3, 5), pointwise(sigmoid)),

@@ -87,6 +87,15 @@ CASES = {
     "squared_error": Case(SquaredError(), VALUES, lambda z, y: np.mean((z - y) ** 2)),
     "absolute_error": Case(AbsoluteError(), VALUES, lambda z, y: np.mean(abs(z - y))),
     "huber": Case(Huber(1.5), VALUES, lambda z, y: np.mean([huber(e, 1.5) for e in z - y])),
+    "squared_error_unit": Case(
+        SquaredError(unit=2.5), VALUES, lambda z, y: np.mean(((z - y) / 2.5) ** 2)
+    ),
+    "absolute_error_unit": Case(
+        AbsoluteError(unit=0.1), VALUES, lambda z, y: np.mean(abs(z - y)) * 10
+    ),
+    "huber_unit": Case(
+        Huber(1.5, unit=2.0), VALUES, lambda z, y: np.mean([huber(e / 2, 1.5) for e in z - y])
+    ),
     "binary_crossentropy": Case(BinaryCrossentropy(), YES, binary),
     "binary_smooth": Case(
         BinaryCrossentropy(label_smoothing=S), YES, lambda z, t: binary(z, t * (1 - S) + S / 2)

@@ -2,6 +2,7 @@
 
 from sloy.layers.activation import Activation
 from sloy.layers.base import Layer, Parameter, Record, Scope, State
+from sloy.layers.categories import Categories
 from sloy.layers.config import LAYERS, layer_from_config, register
 from sloy.layers.convolution import Conv2D
 from sloy.layers.dense import Dense
@@ -16,6 +17,7 @@ from sloy.layers.pooling import (
     MaxPool2D,
 )
 from sloy.layers.rectifiers import ELU, GELU, LeakyReLU, ReLU, SiLU, Softplus
+from sloy.layers.rescale import Rescale
 from sloy.layers.residual import Residual
 from sloy.layers.shape import Flatten, Reshape
 from sloy.layers.sigmoids import Heaviside, Sigmoid, Sign, Softmax, Tanh
@@ -28,6 +30,7 @@ __all__ = [
     "AdaptiveAveragePool2D",
     "AveragePool2D",
     "BatchNorm",
+    "Categories",
     "Conv2D",
     "Dense",
     "Dropout",
@@ -42,6 +45,7 @@ __all__ = [
     "PerNeuron",
     "ReLU",
     "Record",
+    "Rescale",
     "Reshape",
     "Residual",
     "Scope",

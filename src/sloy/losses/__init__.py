@@ -41,7 +41,7 @@ def loss(value: str | Loss | Callable[[Tensor, Tensor], Tensor]) -> Loss:
     Examples
     --------
     >>> loss("huber")
-    Huber(delta=1.0)
+    Huber(unit=1.0, delta=1.0)
     """
     if isinstance(value, Loss):
         return value

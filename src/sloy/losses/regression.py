@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
@@ -16,16 +16,27 @@ from sloy.losses.base import Loss, Task, check_shapes, mean_over_outputs, number
 
 @dataclass(frozen=True)
 class _Regression(Loss):
-    """Mean over the outputs of a function of e = a - y."""
+    """Mean over the outputs of a function of e = (a - y) / unit.
+
+    `unit` is what errors are measured in, 1 by default: with the deviation of the targets the loss is that of
+    standardised targets, whatever their own units, and so are its gradients' sizes.
+    """
+
+    _: KW_ONLY
+    unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        real(type(self).__name__, "unit", self.unit, above=0)
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """See `Loss.per_sample`."""
         check_shapes(type(self).__name__, output, target)
-        return mean_over_outputs(self.of_error(output - target))
+        error = output - target
+        return mean_over_outputs(self.of_error(error if self.unit == 1 else error / self.unit))
 
     @abstractmethod
     def of_error(self, error: Tensor) -> Tensor:
-        """The loss of each output, from its error e = a - y."""
+        """The loss of each output, from its error e = (a - y) / unit."""
 
     def target(self, y: np.ndarray, output_shape: Shape, dtype: str = "float32") -> np.ndarray:
         """Finite numbers of shape (N, *output_shape); see `Loss.target`."""
@@ -81,7 +92,7 @@ class Huber(_Regression):
     Parameters
     ----------
     delta : float
-        Where the parabola becomes a line, in the units of the target; positive.
+        Where the parabola becomes a line, in units of the error; positive.
 
     References
     ----------
@@ -91,6 +102,7 @@ class Huber(_Regression):
     delta: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         real("Huber", "delta", self.delta, above=0)
 
     def of_error(self, error: Tensor) -> Tensor:
