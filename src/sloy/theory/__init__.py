@@ -40,6 +40,8 @@ from sloy.theory.operations import count_operations
 from sloy.theory.perceptron import PerceptronRun, perceptron_rule
 from sloy.theory.ready import ready_model
 from sloy.theory.separation import Separation, separate
+from sloy.theory.trace import LayerTrace, StepTrace, trace_step
+from sloy.theory.trace_figure import trace_figure
 from sloy.theory.truth_table import TruthTable
 
 __all__ = [
@@ -55,9 +57,11 @@ __all__ = [
     "Expression",
     "GradientCheck",
     "GradientCost",
+    "LayerTrace",
     "Neuron",
     "PerceptronRun",
     "Separation",
+    "StepTrace",
     "TruthTable",
     "check_gradient",
     "convolution_figure",
@@ -87,6 +91,8 @@ __all__ = [
     "separate",
     "table_of",
     "to_expression",
+    "trace_figure",
+    "trace_step",
     "xor_by_layers",
     "xor_by_product",
 ]
