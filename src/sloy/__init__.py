@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sloy.preprocessing import Preprocessing
     from sloy.training.callbacks import Callback, CSVLog, EarlyStopping
     from sloy.training.checkpoint import Checkpoint
+    from sloy.training.finetune import fine_tune
     from sloy.training.fit import fit
     from sloy.training.gradients import gradients
     from sloy.training.history import History
@@ -59,6 +60,7 @@ _NAMES = {
     "CSVLog": "sloy.training.callbacks",
     "EarlyStopping": "sloy.training.callbacks",
     "Checkpoint": "sloy.training.checkpoint",
+    "fine_tune": "sloy.training.finetune",
     "fit": "sloy.training.fit",
     "History": "sloy.training.history",
     "memory_estimate": "sloy.training.memory",
@@ -86,6 +88,7 @@ __all__ = [
     "data",
     "engines",
     "errors",
+    "fine_tune",
     "fit",
     "gradients",
     "graph",
