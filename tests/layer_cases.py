@@ -28,6 +28,7 @@ from sloy.layers import (
     Flatten,
     GlobalAveragePool2D,
     Heaviside,
+    Imported,
     Layer,
     LeakyReLU,
     Maxout,
@@ -43,6 +44,7 @@ from sloy.layers import (
     Softmax,
     Softplus,
     Tanh,
+    layer_from_config,
 )
 from sloy.network import Built, Network
 
@@ -305,6 +307,38 @@ def gelu_tanh(x: float) -> float:
     return 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
+def imported(shape: tuple[int, ...], nodes: list[dict[str, object]]) -> Imported:
+    """A stored graph of one input (N, *shape) as a layer; its last node is the output."""
+    inputs = [{"shape": [{"N": 1}, *shape], "dtype": "float"}]
+    function = {"inputs": inputs, "nodes": nodes, "output": len(nodes)}
+    config = {"layer": "Imported", "function": function, "values": [["last", len(nodes)]], **IT}
+    layer = layer_from_config(config)
+    assert isinstance(layer, Imported)
+    return layer
+
+
+def node(op: str, *inputs: int, **attributes: object) -> dict[str, object]:
+    return {"op": op, "inputs": list(inputs), "attributes": attributes}
+
+
+def leaf(kind: str, name: str, shape: list[int], initial: object = 0.0) -> dict[str, object]:
+    return node(kind, name=name, shape=shape, initial=initial)
+
+
+IMPORTED_DENSE = [
+    leaf("parameter", "weight", [4, 3], "weight"),
+    node("matmul", 0, 1, transpose_a=False, transpose_b=False),
+    leaf("parameter", "bias", [3]),
+    node("broadcast_to", 3, shape=[{"N": 1}, 3]),
+    node("add", 2, 4),
+]
+IMPORTED_NORM = [
+    *(leaf("state", f"running_{name}", [3]) for name in ("mean", "variance")),
+    *(leaf("parameter", name, [3]) for name in ("scale", "shift")),
+    node("dropout", 0, rate=0.0),
+    node("batch_normalization", 5, 1, 2, 3, 4, epsilon=1e-5, momentum=0.9),
+]
+
 IT = {"name": "it"}
 PLAIN = Dense(4, use_bias=False)
 
@@ -342,6 +376,9 @@ CASES: tuple[Case, ...] = (
     Case(Categories((2, 3), (0, 0), **IT), (9, 5), categories((2, 3), (0, 0))),
     Case(Categories((3, 2, 1), (4, 0, 2), **IT), (11, 3), categories((3, 2, 1), (4, 0, 2))),
     Case(Rescale(2.5, -7.0, **IT), (3, 5), pointwise(lambda x: 2.5 * x - 7)),
+    Case(imported((4,), IMPORTED_DENSE), (2, 4), dense),
+    Case(imported((3,), IMPORTED_NORM), (6, 3), batch_norm(1e-5, training=True)),
+    Case(imported((3,), IMPORTED_NORM), (6, 3), batch_norm(1e-5, training=False), training=False),
     Case(Sign(**IT), (3, 5), pointwise(lambda x: math.copysign(1, x))),
     Case(Heaviside(**IT), (3, 5), pointwise(lambda x: 1.0 if x > 0 else 0.0)),
     Case(Sigmoid(**IT), (3, 5), pointwise(sigmoid)),

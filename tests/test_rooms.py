@@ -19,12 +19,15 @@ FOR_ALL = {"errors", "arguments"}
 THIRD_PARTY = {"numpy"}  # what every room but `errors` may import; more of it:
 MORE_THIRD_PARTY = {
     "data": {"PIL"},
+    "estimators": {"sklearn", "joblib"},
+    "exchange": {"h5py", "onnx"},
     "inspection": {"matplotlib"},
+    "pretrained": {"pooch"},
     "theory": {"matplotlib", "scipy"},
     "training": {"rich"},
     "cli": {"rich"},
 }
-LAZY = ("matplotlib", "sklearn", "scipy", "jax", "rich", "PIL", "torch")
+LAZY = ("matplotlib", "sklearn", "scipy", "jax", "rich", "PIL", "torch", "h5py", "pooch", "onnx")
 ENGINES = {"native", "reference", "jax"}
 
 

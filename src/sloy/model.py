@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument, UnknownName
 from sloy.graph.spec import Shape
+from sloy.graph.tensor import Tensor
 from sloy.losses import Loss
 from sloy.network import Network
 from sloy.steps.graphs import StepSpec, evaluation_graph, inference_graph
@@ -215,6 +216,57 @@ class Model:
 
         save(self, path)
 
+    @staticmethod
+    def from_onnx(
+        path: str | Path,
+        *,
+        input_shape: Sequence[int] | None = None,
+        output: str | None = None,
+        loss: str | Loss | Callable[[Tensor, Tensor], Tensor] | None = None,
+        class_names: Sequence[str] = (),
+        reader: Reader | None = None,
+        engine: str | Engine = "auto",
+        threads: int = 0,
+    ) -> Model:
+        """Read a feed-forward network from an ONNX file; see docs/exchange.md.
+
+        The model takes and gives what the file's graph does: (N, C, H, W) from PyTorch. It computes channels-last inside,
+        is trained further like any other (`fit` with its `network` and `parameters`), and is saved without ONNX.
+
+        Parameters
+        ----------
+        path : str or Path
+            Of opset 7 or newer, one input (N, …).
+        input_shape : sequence of int, optional
+            Of one sample, where the file leaves extents open.
+        output : str, optional
+            Any value of the graph, such as the logits before a softmax; by default its first output.
+        loss : str, Loss or function, optional
+            What it will be trained for, and what `predict` goes by; by default what sloy's own export noted, else the
+            squared error.
+        class_names, reader, engine, threads
+            As for `Model`.
+
+        Raises
+        ------
+        FileFormatError
+            Where the file is damaged or contradicts itself. Nothing in it is executed.
+        NotAvailable
+            Where it needs what sloy has no ops for, or the onnx package is missing.
+        """
+        from sloy.model_exchange import from_onnx
+
+        return from_onnx(
+            path,
+            input_shape=input_shape,
+            output=output,
+            loss=loss,
+            class_names=class_names,
+            reader=reader,
+            engine=engine,
+            threads=threads,
+        )
+
     def summary(self, batch_size: int = BATCH) -> str:
         """The network's table, and what else the model holds."""
         return str(self.network.summary(batch_size))
@@ -256,27 +308,60 @@ class Model:
 _GRAPHS = {"infer": inference_graph, "evaluate": evaluation_graph}
 
 
-def load(path: str | Path, *, engine: str | Engine = "auto", threads: int = 0) -> Model:
-    """Read a model that `Model.save` wrote.
+def load(
+    path: str | Path,
+    *,
+    weights: str | Path | None = None,
+    engine: str | Engine = "auto",
+    threads: int = 0,
+    **options: Any,
+) -> Model:
+    """Read a model that `Model.save` wrote, or make a network of the zoo with ImageNet weights.
 
     Parameters
     ----------
     path : str or Path
+        A file; or the name of a network with published weights, such as "vgg16".
+    weights : path, "torchvision" or "keras"
+        For a network by its name: the file of weights, or whose to download (torchvision's by default).
     engine, threads
         As for `Model`.
+    **options
+        For a network by its name: ``input_shape``, ``classes``, ``include_top`` …, see
+        `sloy.pretrained.read_pretrained`.
 
     Raises
     ------
     FileFormatError
         Where the file is damaged, foreign or of another version. Nothing in the file is executed.
+    NotAvailable
+        Where weights cannot be downloaded; the message says which file to put where.
     """
-    from sloy.model_file import read
-
     instance("load", "path", path, str | os.PathLike)
-    spec, parameters, class_names, reader = read(path)
+    if weights is not None or _names_a_network(path):
+        from sloy.pretrained import read_pretrained
+
+        spec, parameters, class_names, reader = read_pretrained(str(path), weights, **options)
+    elif options:
+        raise InvalidArgument(
+            f"load: {', '.join(sorted(options))} can be given for a network by its name, not for a file."
+        )
+    else:
+        from sloy.model_file import read
+
+        spec, parameters, class_names, reader = read(path)
     return Model(
         spec, parameters, class_names=class_names, reader=reader, engine=engine, threads=threads
     )
+
+
+def _names_a_network(path: str | Path) -> bool:
+    """Whether this is no file, but a network whose weights are published."""
+    if Path(path).exists():
+        return False
+    from sloy.pretrained import PUBLISHED
+
+    return str(path) in PUBLISHED
 
 
 def _rebuilt(

@@ -31,11 +31,11 @@ __all__ = ["FORMAT", "LARGEST_HEADER", "read_container", "write_atomically", "wr
 
 FORMAT = 1
 LARGEST_HEADER = 100_000_000  # bytes, the limit of safetensors
-_DTYPES = {
+DTYPES = {
     "U8": "<u1", "I8": "<i1", "U16": "<u2", "I16": "<i2", "F16": "<f2", "U32": "<u4", "I32": "<i4",
     "F32": "<f4", "U64": "<u8", "I64": "<i8", "F64": "<f8",
 }  # fmt: skip
-_NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
+_NAMES = {np.dtype(code): name for name, code in DTYPES.items()}
 _START = rb'{"__metadata__":{"sloy":"{\"checksum\":\"'
 _ZEROS = b"0" * 64
 
@@ -198,8 +198,8 @@ def _read_header(path: Path, file: IO[bytes], size: int) -> bytes:
 def _parse(path: Path, header: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     """The tensors' entries by name, and the document in the metadata."""
     try:
-        entries = _load(header.decode("ascii"))
-        document = _load(entries.pop("__metadata__")["sloy"])
+        entries = load_json(header.decode("ascii"))
+        document = load_json(entries.pop("__metadata__")["sloy"])
         ordered = list(entries) == sorted(entries)
         sound = isinstance(document["metadata"], dict) and isinstance(document["sha256"], dict)
         version = document["format"]
@@ -212,7 +212,7 @@ def _parse(path: Path, header: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     return entries, document
 
 
-def _load(text: str) -> Any:
+def load_json(text: str) -> Any:
     """JSON, with the two things that `json` lets pass refused: a key given twice, and NaN or Infinity."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -232,7 +232,7 @@ def _empty(path: Path, name: str, entry: Any, start: int, left: int) -> np.ndarr
     if not isinstance(entry, dict) or set(entry) != {"data_offsets", "dtype", "shape"}:
         _fail(path, f"the entry of tensor {name!r} cannot be understood")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _DTYPES:
+    if not isinstance(dtype, str) or dtype not in DTYPES:
         _fail(path, f"tensor {name!r} has the unknown dtype {dtype!r}")
     if (
         not isinstance(shape, list)
@@ -240,9 +240,9 @@ def _empty(path: Path, name: str, entry: Any, start: int, left: int) -> np.ndarr
         or not all(type(extent) is int and 0 <= extent < 2**48 for extent in shape)
     ):
         _fail(path, f"tensor {name!r} has the impossible shape {str(shape)[:80]}")
-    size = prod(shape) * np.dtype(_DTYPES[dtype]).itemsize
+    size = prod(shape) * np.dtype(DTYPES[dtype]).itemsize
     if offsets != [start, start + size]:
         _fail(path, f"tensor {name!r} does not lie where shape and order put it")
     if size > left:
         _fail(path, f"truncated: tensor {name!r} needs {size} bytes, {left} are left")
-    return np.empty(shape, _DTYPES[dtype])
+    return np.empty(shape, DTYPES[dtype])

@@ -52,9 +52,14 @@ __all__ = [
 
 Function = Callable[..., Tensor]
 
+# Values of whole networks: leaves that a scope gives, and what training computes otherwise than use.
+LAYER_OPS = ("parameter", "state", "dropout", "batch_normalization")
+
 
 @dataclass(frozen=True)
-class _Trace:
+class Trace:
+    """What a function makes of arguments: its values in the order of computation, arguments first."""
+
     arguments: list[Tensor]
     order: list[Tensor]  # arguments first
     result: Tensor
@@ -96,12 +101,14 @@ def function_to_config(function: Function, specs: Sequence[Spec]) -> Config:
     """
     try:
         traces = [_trace(function, specs, n, "float64") for n in BATCHES]
-        return _config([*traces, _trace(function, specs, BATCHES[0], "float32")])
+        return traces_to_config([*traces, _trace(function, specs, BATCHES[0], "float32")])
     except InvalidArgument:  # it may work otherwise in the other float dtype, or in one alone
         found: Config = {}
         for dtype in FLOATS:
             try:
-                found[dtype] = _config([_trace(function, specs, n, dtype) for n in BATCHES])
+                found[dtype] = traces_to_config(
+                    [_trace(function, specs, n, dtype) for n in BATCHES]
+                )
             except InvalidArgument as error:
                 reason = error
         if not found:
@@ -109,7 +116,11 @@ def function_to_config(function: Function, specs: Sequence[Spec]) -> Config:
         return found if len(found) > 1 else next(iter(found.values()))
 
 
-def _config(traces: Sequence[_Trace]) -> Config:
+def traces_to_config(traces: Sequence[Trace]) -> Config:
+    """The stored graph of one function traced for the sizes `BATCHES` in float64, then for the first in float32.
+
+    Beside ops there may be what `sloy.layers.Imported` knows, under the names `LAYER_OPS`.
+    """
     _check_same(traces)
     elementwise = all(map(_is_elementwise, traces))
     arguments = _columns(traces, "arguments")
@@ -135,11 +146,11 @@ def is_elementwise(function: Function) -> bool:
         return False
 
 
-def _columns(traces: Sequence[_Trace], name: str) -> list[tuple[Tensor, ...]]:
+def _columns(traces: Sequence[Trace], name: str) -> list[tuple[Tensor, ...]]:
     return list(zip(*(getattr(trace, name) for trace in traces), strict=True))
 
 
-def _trace(function: Function, specs: Sequence[Spec], n: int, dtype: str) -> _Trace:
+def _trace(function: Function, specs: Sequence[Spec], n: int, dtype: str) -> Trace:
     arguments = [
         input(str(i), (n, *s.shape[1:]) if s.shape else (), dtype if s.is_float else s.dtype)
         for i, s in enumerate(specs)
@@ -157,10 +168,10 @@ def _trace(function: Function, specs: Sequence[Spec], n: int, dtype: str) -> _Tr
         raise InvalidArgument(
             f"the function makes {len(rest)} ops; at most {MAX_NODES} can be stored."
         )
-    return _Trace(arguments, [*arguments, *rest], result)
+    return Trace(arguments, [*arguments, *rest], result)
 
 
-def _check_same(traces: Sequence[_Trace]) -> None:
+def _check_same(traces: Sequence[Trace]) -> None:
     first = traces[0]
     for other in traces[1:]:
         same = len(other.order) == len(first.order) and all(
@@ -173,7 +184,7 @@ def _check_same(traces: Sequence[_Trace]) -> None:
             )
 
 
-def _is_elementwise(trace: _Trace) -> bool:
+def _is_elementwise(trace: Trace) -> bool:
     """Whether element i of the result depends on elements i of the arguments and on scalars only."""
     shape = trace.result.shape
     if not trace.arguments or any(x.shape != shape for x in trace.arguments):
@@ -181,7 +192,11 @@ def _is_elementwise(trace: _Trace) -> bool:
     for x in trace.order[len(trace.arguments) :]:
         scalar_constant = x.op == "constant" and x.rank == 0
         spread = x.op == "broadcast_to" and x.inputs[0].rank == 0
-        if not (scalar_constant or spread or (x.inputs and REGISTRY[x.op].elementwise)):
+        if not (
+            scalar_constant
+            or spread
+            or (x.inputs and x.op not in LAYER_OPS and REGISTRY[x.op].elementwise)
+        ):
             return False
     return True
 
@@ -191,7 +206,7 @@ def _input(column: Sequence[Tensor], elementwise: bool) -> Config:
     return {"shape": shape, "dtype": _vary([x.dtype for x in column], "input")}
 
 
-def _node(traces: Sequence[_Trace], column: Sequence[Tensor], elementwise: bool) -> Config:
+def _node(traces: Sequence[Trace], column: Sequence[Tensor], elementwise: bool) -> Config:
     first = column[0]
     if first.op == "constant":
         return _constant(column)
@@ -200,7 +215,7 @@ def _node(traces: Sequence[_Trace], column: Sequence[Tensor], elementwise: bool)
     }
     if elementwise and first.op == "broadcast_to":
         attributes["shape"] = "any"
-    else:
+    elif first.op not in LAYER_OPS:
         check_attributes(first.op, first.attributes)
     return {"op": first.op, "inputs": traces[0].numbers(first), "attributes": attributes}
 

@@ -6,7 +6,7 @@ Such JSON comes from files, so everything is checked: ops, operands, attributes 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,8 +21,11 @@ from sloy.graph.spec import FLOATS, Shape
 from sloy.graph.tensor import Tensor, apply, constant, input
 
 Config = dict[str, Any]
+# What else than ops a stored graph may hold: name → handler(attributes, operands) → Tensor; see `Imported`.
+Special = Mapping[str, Callable[[Mapping[str, Any], Sequence[Tensor]], Tensor]]
 
 MAX_NODES = 4096
+MAX_GRAPH_NODES = 1 << 15  # of whole networks
 MAX_CONSTANT_ELEMENTS = 1 << 20
 MAX_INPUTS = 8
 MAX_RANK = 8
@@ -51,6 +54,13 @@ class StoredFunction:
 
     def __call__(self, *arguments: Tensor) -> Tensor:
         """The function's value; shapes are inferred anew."""
+        values, output = self.evaluate(arguments)
+        return values[output]
+
+    def evaluate(
+        self, arguments: Sequence[Tensor], special: Special | None = None
+    ) -> tuple[list[Tensor], int]:
+        """Every value of the graph, arguments first, and the number of the output."""
         floats = [x.dtype for x in arguments if x.spec.is_float]
         dtype = floats[0] if floats else "float32"
         graph = _graphs(self.config).get(dtype, self.config)
@@ -70,8 +80,12 @@ class StoredFunction:
                 )
         values = list(arguments)
         for node in graph["nodes"]:
-            values.append(_value(node, values, batch, shape, dtype))
-        return values[graph["output"]]
+            handler = (special or {}).get(node["op"])
+            if handler is None:
+                values.append(_value(node, values, batch, shape, dtype))
+            else:
+                values.append(handler(node["attributes"], [values[i] for i in node["inputs"]]))
+        return values, graph["output"]
 
     def __repr__(self) -> str:
         nodes = next(iter(_graphs(self.config).values()))["nodes"]
@@ -79,8 +93,16 @@ class StoredFunction:
         return f"<stored function: {names}{' …' if len(nodes) > 8 else ''}>"
 
 
-def function_from_config(config: Mapping[str, Any]) -> StoredFunction:
+def function_from_config(
+    config: Mapping[str, Any], special: Callable[[str], Special] | None = None
+) -> StoredFunction:
     """The function that `function_to_config` described.
+
+    Parameters
+    ----------
+    config : mapping
+    special : callable, optional
+        ``special(dtype)``: what else than ops the graph may hold, with handlers to try it in a computing dtype.
 
     Raises
     ------
@@ -93,8 +115,9 @@ def function_from_config(config: Mapping[str, Any]) -> StoredFunction:
         if not isinstance(function.config, dict):
             raise FileFormatError("it is no object.")
         for dtype, graph in _graphs(function.config).items():
-            _check_config(graph)
-            _check_values(function, graph["inputs"], dtype)
+            handlers = special(dtype) if special is not None else None
+            _check_config(graph, handlers)
+            _check_values(function, graph["inputs"], dtype, handlers)
     except RecursionError:
         raise FileFormatError(
             "the stored function cannot be read: it is nested too deep."
@@ -110,14 +133,15 @@ def _graphs(config: Config) -> dict[str, Config]:
     return config if set(config) == set(FLOATS) else dict.fromkeys(FLOATS, config)
 
 
-def _check_config(config: Config) -> None:
+def _check_config(config: Config, special: Special | None) -> None:
+    most = MAX_NODES if special is None else MAX_GRAPH_NODES
     if set(config) != {"inputs", "nodes", "output"}:
         raise FileFormatError(f"its keys are {sorted(map(str, config))}.")
     inputs, nodes, output = config["inputs"], config["nodes"], config["output"]
     if not isinstance(inputs, list) or not 1 <= len(inputs) <= MAX_INPUTS:
         raise FileFormatError(f"`inputs` must be a list of 1 to {MAX_INPUTS}.")
-    if not isinstance(nodes, list) or len(nodes) > MAX_NODES:
-        raise FileFormatError(f"`nodes` must be a list of at most {MAX_NODES}.")
+    if not isinstance(nodes, list) or len(nodes) > most:
+        raise FileFormatError(f"`nodes` must be a list of at most {most}.")
     if not _is_index(output, len(inputs) + len(nodes)):
         raise FileFormatError(f"there is no value {output!r} to be the output.")
     for given in inputs:
@@ -127,19 +151,20 @@ def _check_config(config: Config) -> None:
         raise FileFormatError("either all inputs have the shape 'any', or none.")
     elements = 0
     for number, node in enumerate(nodes, start=len(inputs)):
-        elements += _check_node(node, number)
+        elements += _check_node(node, number, special or {})
     if elements > MAX_CONSTANT_ELEMENTS:
         raise FileFormatError(f"constants have {elements} elements, more than allowed.")
 
 
-def _check_node(node: Config, number: int) -> int:
+def _check_node(node: Config, number: int, special: Special) -> int:
     """Check one node; the number of its constant's elements."""
     op = node["op"]
     if op == "constant":
         if set(node) != {"op", "shape", "dtype", "values"} or not isinstance(node["values"], list):
             raise FileFormatError(f"value {number}: a constant has `shape`, `dtype` and `values`.")
         return len(node["values"])
-    if not isinstance(op, str) or op in LEAVES or op not in REGISTRY:
+    known = isinstance(op, str) and (op in special or (op in REGISTRY and op not in LEAVES))
+    if not known:
         raise FileFormatError(f"value {number}: {str(op)[:40]!r} is no op of this version.")
     if set(node) != {"op", "inputs", "attributes"} or not isinstance(node["inputs"], list):
         raise FileFormatError(f"value {number}: an op has `inputs` and `attributes`.")
@@ -150,7 +175,9 @@ def _check_node(node: Config, number: int) -> int:
     return 0
 
 
-def _check_values(function: StoredFunction, inputs: Sequence[Config], dtype: str) -> None:
+def _check_values(
+    function: StoredFunction, inputs: Sequence[Config], dtype: str, special: Special | None
+) -> None:
     """Call the function once for a batch of 2 and a computing dtype it is made for, every value within bounds."""
     fixed = {given["dtype"] for given in inputs} & set(FLOATS)
     if fixed and dtype not in fixed:
@@ -163,8 +190,8 @@ def _check_values(function: StoredFunction, inputs: Sequence[Config], dtype: str
         )
         for i, given in enumerate(inputs)
     ]
-    result = function(*arguments)
-    for x in topological_order([result]):
+    values, output = function.evaluate(arguments, special)
+    for x in topological_order([values[output]]):
         if x.spec.size >= MAX_ELEMENTS or x.rank > MAX_RANK:
             raise FileFormatError(f"{x.op}: a value of {x.spec} is larger than allowed.")
 

@@ -7,6 +7,7 @@ from sloy.layers.config import LAYERS, layer_from_config, register
 from sloy.layers.convolution import Conv2D
 from sloy.layers.dense import Dense
 from sloy.layers.dropout import Dropout
+from sloy.layers.imported import Imported
 from sloy.layers.maxout import Maxout
 from sloy.layers.normalization import BatchNorm
 from sloy.layers.per_neuron import PerNeuron
@@ -37,6 +38,7 @@ __all__ = [
     "Flatten",
     "GlobalAveragePool2D",
     "Heaviside",
+    "Imported",
     "Layer",
     "LeakyReLU",
     "MaxPool2D",

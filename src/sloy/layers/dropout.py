@@ -44,7 +44,12 @@ class Dropout(Layer):
 
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
-        if not scope.training or self.rate == 0:
-            return x
-        keep = 1.0 - self.rate
-        return x * (scope.mask(x.shape, keep) * (1.0 / keep))
+        return drop(scope, x, self.rate)
+
+
+def drop(scope: Scope, x: Tensor, rate: float) -> Tensor:
+    """What `Dropout` computes of x."""
+    if not scope.training or rate == 0:
+        return x
+    keep = 1.0 - rate
+    return x * (scope.mask(x.shape, keep) * (1.0 / keep))

@@ -62,18 +62,30 @@ class BatchNorm(Layer):
         channels = x.shape[-1:]
         scale = scope.parameter("scale", channels, Constant(1.0))
         shift = scope.parameter("shift", channels, Zeros())
-        running_mean = scope.state("running_mean", channels, 0.0)
-        running_variance = scope.state("running_variance", channels, 1.0)
-        if not scope.training:
-            return ops.batch_norm(
-                x, running_mean, running_variance, scale, shift, epsilon=self.epsilon
-            )
-        mean, variance = ops.moments(x)
-        n = prod(x.shape[:-1])
-        unbiased = variance * (n / max(n - 1, 1))
-        self._follow(scope, running_mean, mean)
-        self._follow(scope, running_variance, unbiased)
-        return ops.batch_norm(x, mean, variance, scale, shift, epsilon=self.epsilon)
+        mean = scope.state("running_mean", channels, 0.0)
+        variance = scope.state("running_variance", channels, 1.0)
+        return normalize(
+            scope, x, mean, variance, scale, shift, momentum=self.momentum, epsilon=self.epsilon
+        )
 
-    def _follow(self, scope: Scope, running: Tensor, batch: Tensor) -> None:
-        scope.update(running, self.momentum * running + (1.0 - self.momentum) * batch)
+
+def normalize(
+    scope: Scope,
+    x: Tensor,
+    running_mean: Tensor,
+    running_variance: Tensor,
+    scale: Tensor,
+    shift: Tensor,
+    *,
+    momentum: float,
+    epsilon: float,
+) -> Tensor:
+    """What `BatchNorm` computes of x (N, …, C), its states and its parameters (C,)."""
+    if not scope.training:
+        return ops.batch_norm(x, running_mean, running_variance, scale, shift, epsilon=epsilon)
+    mean, variance = ops.moments(x)
+    n = prod(x.shape[:-1])
+    unbiased = variance * (n / max(n - 1, 1))
+    for running, batch in ((running_mean, mean), (running_variance, unbiased)):
+        scope.update(running, momentum * running + (1.0 - momentum) * batch)
+    return ops.batch_norm(x, mean, variance, scale, shift, epsilon=epsilon)

@@ -1,0 +1,276 @@
+"""An ONNX graph as ops, node by node, for inputs of given shapes.
+
+What depends on known arrays only is computed at once (shape arithmetic, mostly); operators read the rest from the table
+in `sloy.exchange.onnx.operators`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sloy import ops
+from sloy.errors import FileFormatError, NotAvailable, SloyError
+from sloy.exchange.onnx.folding import fold
+from sloy.exchange.onnx.reading import Node, OnnxGraph
+from sloy.exchange.onnx.values import HELD, Order, Value, held, identity, known
+from sloy.graph.spec import Shape, Spec
+from sloy.graph.tensor import Operand, Tensor, constant
+
+Rule = Callable[["Conversion", Node, list["Value | None"]], "Value | Sequence[Value]"]
+
+OPERATORS: dict[str, Rule] = {}
+LARGEST = 1 << 31  # elements of one value
+
+_STEM = re.compile(r"(.+?)[./_](weight|kernel|gamma|scale|bias|beta|W|B)(:\d+)?$")
+
+
+def operator(*names: str) -> Callable[[Rule], Rule]:
+    """Add a rule to the table; a decorator."""
+
+    def add(rule: Rule) -> Rule:
+        OPERATORS.update(dict.fromkeys(names, rule))
+        return rule
+
+    return add
+
+
+class Unsupported(NotAvailable):
+    """An operator, or a use of one, that sloy has no ops for."""
+
+
+@dataclass
+class Leaf:
+    """A parameter or state that a graph asks for: its first value, already in sloy's layout."""
+
+    name: str
+    kind: str
+    array: np.ndarray
+    initial: float | str
+
+
+@dataclass
+class Conversion:
+    """One pass over a graph.
+
+    Parameters
+    ----------
+    graph : OnnxGraph
+    dtype : "float32" or "float64"
+        What floats are computed in; the two where files have others.
+    trains : bool
+        Whether weights become parameters and dropout is kept for training (a network), or are constants (a function).
+    batch : (int, int), optional
+        The number of samples that the file was written for, and the one that stands in its place.
+    """
+
+    graph: OnnxGraph
+    dtype: str = "float32"
+    trains: bool = False
+    batch: tuple[int, int] | None = None
+    leaves: dict[str, Leaf] = field(default_factory=dict)
+    labels: dict[str, Tensor] = field(default_factory=dict)
+    _tensors: dict[tuple[Any, ...], Tensor] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+    _label: str = ""
+
+    def run(self, inputs: Mapping[str, Value], wanted: Sequence[str]) -> dict[str, Value]:
+        """The values of that name, from the values of the graph's inputs."""
+        unknown = sorted({n.op for n in self.graph.nodes} - OPERATORS.keys())
+        if unknown:
+            raise Unsupported(f"sloy has no ops for {', '.join(unknown)}.")
+        values: dict[str, Value] = {
+            name: known(a, name) for name, a in self.graph.initializers.items()
+        }
+        values.update(inputs)
+        for node in _needed(self.graph.nodes, wanted):
+            operands = [values[name] if name else None for name in node.inputs]
+            for name, value in zip(node.outputs, self._apply(node, operands), strict=False):
+                values[name] = value
+        return {name: values[name] for name in wanted}
+
+    def _apply(self, node: Node, operands: list[Value | None]) -> Sequence[Value]:
+        label = f"node {node.name or node.outputs[0]!r} ({node.op})"
+        self._label = self._name(node, operands)
+        try:
+            folded = fold(node, operands, self.graph.opset)
+            found = OPERATORS[node.op](self, node, operands) if folded is None else folded
+        except Unsupported as error:
+            raise Unsupported(f"{label}: {error}") from error
+        except SloyError as error:
+            raise FileFormatError(f"{label}: {error}") from error
+        except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise FileFormatError(f"{label}: cannot be understood ({error}).") from error
+        results = [found] if isinstance(found, Value) else list(found)
+        first = results[0]
+        if first.size >= LARGEST:
+            raise FileFormatError(
+                f"{label}: a value of shape {first.shape} is larger than allowed."
+            )
+        if first.tensor is not None and first.is_float and first.rank:
+            self.labels[self._label] = first.tensor
+        return results
+
+    # --- what rules ask for ------------------------------------------------------------------------------------------
+
+    def holds(self, dtype: str) -> str:
+        """The dtype of the tensors that hold an ONNX dtype."""
+        return self.dtype if dtype.startswith("float") else HELD.get(dtype, dtype)
+
+    def tensor(self, value: Value, order: Order | None = None) -> Tensor:
+        """The value as a tensor, its axes in an order (ONNX's own by default)."""
+        order = identity(value.rank) if order is None else order
+        if value.tensor is not None:
+            return value.moved(order)
+        assert value.array is not None
+        key = (id(value), order)
+        if key not in self._tensors:
+            self._tensors[key] = self._constant(value, order)
+        return self._tensors[key]
+
+    def _constant(self, value: Value, order: Order) -> Tensor:
+        array, dtype = value.array, self.holds(value.dtype)
+        assert array is not None
+        if not any(array.strides) and array.size > 1:  # a number, repeated
+            scalar = constant(array.reshape(-1)[:1].reshape(()), dtype)
+            return ops.broadcast_to(scalar, tuple(array.shape[axis] for axis in order))
+        return constant(_fits(array, dtype).transpose(order), dtype)
+
+    def parameter(
+        self,
+        value: Value,
+        role: str,
+        change: Callable[[np.ndarray], np.ndarray] | None = None,
+        kind: str = "parameter",
+    ) -> Tensor:
+        """A weight: a parameter where the graph is a network and the value an array, otherwise what it is.
+
+        Parameters
+        ----------
+        value : Value
+        role : str
+            The parameter's name within the node.
+        change : callable
+            From ONNX's layout to sloy's.
+        kind : "parameter" or "state"
+        """
+        array = value.array
+        if array is None or not value.is_known or not value.is_float or not self.trains:
+            raise ValueError("only an array can become a parameter")
+        key = (value.source or id(array), kind, role if change else "")
+        if key not in self._tensors:
+            found = np.ascontiguousarray(change(array) if change else array)
+            name = self._free(f"{self._label}/{role}")
+            initial: float | str = 1.0 if role in ("scale", "running_variance") else 0.0
+            if kind == "parameter" and found.ndim >= 2:
+                initial = "weight"
+            self.leaves[name] = Leaf(name, kind, found, initial)
+            attributes = {"name": name, "shape": found.shape, "initial": initial}
+            self._tensors[key] = Tensor(kind, (), attributes, Spec(found.shape, self.dtype))
+        return self._tensors[key]
+
+    def is_weight(self, value: Value | None) -> bool:
+        """Whether a value becomes a parameter where a rule asks for one."""
+        return self.trains and value is not None and value.is_known and value.is_float
+
+    def result(
+        self, tensor: Tensor, like: Value, order: Order | None = None, *, trained: bool = False
+    ) -> Value:
+        """A value of another's dtype."""
+        return held(tensor, like.dtype, order, trained=trained or like.trained)
+
+    def freed(self, x: Value, target: Shape) -> Shape:
+        """The target of a reshape, for another number of samples than the one it was written for.
+
+        Where a file says (1, …) of a value of N samples, it says so of each of them.
+        """
+        if self.batch is None or not x.rank or not target:
+            return target
+        written, there = self.batch
+        return (there, *target[1:]) if target[0] == written and x.shape[0] == there else target
+
+    # --- names -------------------------------------------------------------------------------------------------------
+
+    def _name(self, node: Node, operands: Sequence[Value | None]) -> str:
+        """A node's name: from its weights (``features.0.weight``), else its operator and a number."""
+        for value in operands[1:]:
+            match = _STEM.match(value.source) if value is not None and value.is_known else None
+            if match and self.trains:
+                return _spelled(match[1])
+        stem = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", node.op).lower()
+        self._counts[stem] = self._counts.get(stem, 0) + 1
+        return f"{stem}_{self._counts[stem]}"
+
+    def _free(self, name: str) -> str:
+        number, found = 1, name
+        while found in self.leaves:
+            number += 1
+            found = f"{name}_{number}"
+        return found
+
+
+def _spelled(name: str) -> str:
+    """A name with the letters that sloy's names have."""
+    parts = [re.sub(r"[^A-Za-z0-9_.-]", "_", part) for part in name.split("/")]
+    return "/".join(part for part in parts if part.strip("._-")) or "node"
+
+
+def _fits(array: np.ndarray, dtype: str) -> np.ndarray:
+    """The array in a dtype; limits of longer integers (all of an axis, for slices) are kept within it."""
+    if array.dtype.kind in "iu" and np.dtype(dtype).kind in "iu" and array.size:
+        limits = np.iinfo(dtype)
+        return np.clip(array, limits.min, limits.max).astype(dtype)
+    return array.astype(dtype)
+
+
+def _needed(nodes: Sequence[Node], wanted: Sequence[str]) -> list[Node]:
+    """The nodes that the wanted values need, in order."""
+    names, found = set(wanted), []
+    for node in reversed(nodes):
+        if names.intersection(node.outputs):
+            found.append(node)
+            names.update(node.inputs)
+    return found[::-1]
+
+
+def number(value: Value | None, default: Any = None) -> Any:
+    """A known scalar as a Python number."""
+    if value is None:
+        return default
+    return array(value).reshape(-1)[0].item()
+
+
+def array(value: Value) -> np.ndarray:
+    """What a value is; it must be known before anything runs."""
+    if value.array is None:
+        raise Unsupported("an operand is computed where sloy needs it to be known")
+    return value.array
+
+
+def integers(value: Value | None) -> tuple[int, ...] | None:
+    """A known list of integers."""
+    return None if value is None else tuple(int(v) for v in array(value).reshape(-1))
+
+
+def normal_axis(axis: int, rank: int) -> int:
+    """An axis counted from 0."""
+    if not -rank <= axis < max(rank, 1):
+        raise FileFormatError(f"the axis {axis} does not lie within {rank} axes.")
+    return axis % rank if rank else 0
+
+
+def scalar_or_tensor(conversion: Conversion, value: Value) -> Operand:
+    """A number where the value is a known scalar, else its tensor."""
+    if value.is_known and value.size == 1:
+        return float(number(value))
+    return conversion.tensor(value)
+
+
+__all__ = [
+    "OPERATORS", "Conversion", "Leaf", "Shape", "Unsupported", "array", "integers", "normal_axis", "number", "operator",
+    "scalar_or_tensor",
+]  # fmt: skip

@@ -1,0 +1,177 @@
+"""An ONNX graph as a stored graph of ops with named parameters, for any number of samples.
+
+The graph is converted for 2 and for 3 samples; what differs tells what belongs to the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import sloy.exchange.onnx.operators  # noqa: F401  fills the table
+from sloy import ops
+from sloy.errors import FileFormatError, InvalidArgument
+from sloy.exchange.functions import Trace, traces_to_config
+from sloy.exchange.onnx.conversion import Conversion, Unsupported
+from sloy.exchange.onnx.reading import Info, OnnxGraph
+from sloy.exchange.onnx.values import held
+from sloy.exchange.stored import BATCHES, MAX_GRAPH_NODES
+from sloy.graph.graph import topological_order
+from sloy.graph.spec import Shape
+
+TAKEN = ("float16", "bfloat16", "float32", "float64", "uint8")
+
+
+@dataclass(frozen=True)
+class ImportedGraph:
+    """What `sloy.layers.Imported` is made of, and the values that its parameters have.
+
+    Attributes
+    ----------
+    function : dict
+        The configuration of the stored graph.
+    values : list of (name, number)
+        Its named values.
+    arrays : dict
+        Parameters and states by name within the layer.
+    input_shape : tuple of int
+        Of one sample.
+    data_dtype : str
+        What the graph takes: uint8, float32 or float64.
+    dtype : str
+        What it computes in.
+    """
+
+    function: dict[str, Any]
+    values: list[tuple[str, int]]
+    arrays: dict[str, np.ndarray]
+    input_shape: Shape
+    data_dtype: str
+    dtype: str
+
+
+def convert(
+    graph: OnnxGraph, *, input_shape: Sequence[int] | None = None, output: str | None = None
+) -> ImportedGraph:
+    """Convert a graph of one input and a batch axis.
+
+    Parameters
+    ----------
+    input_shape : sequence of int, optional
+        Of one sample, where the file leaves extents open.
+    output : str, optional
+        Any value of the graph; by default its first output.
+
+    Raises
+    ------
+    Unsupported
+        Where there are operators that sloy has no ops for; the message names them.
+    FileFormatError, InvalidArgument
+    """
+    info = _input(graph)
+    shape, batch = _sample_shape(info, input_shape)
+    wanted = _output(graph, output)
+    floats = {a.dtype.name for a in graph.initializers.values() if a.dtype.kind == "f"}
+    wide = info.dtype == "float64" or (info.dtype == "uint8" and floats == {"float64"})
+    dtype = "float64" if wide else "float32"
+    passes = [
+        _trace(graph, info, wanted, shape, batch, n, kind)
+        for n, kind in [*((n, "float64") for n in BATCHES), (BATCHES[0], "float32")]
+    ]
+    trace, conversion = passes[-1]
+    try:
+        config = traces_to_config([t for t, _ in passes])
+    except InvalidArgument as error:
+        raise Unsupported(f"the graph depends on the number of samples: {error}") from error
+    number = {id(t): i for i, t in enumerate(trace.order)}
+    named = [(name, number[id(t)]) for name, t in conversion.labels.items() if id(t) in number]
+    inside = [t.attributes["name"] for t in trace.order if t.op in ("parameter", "state")]
+    arrays = {name: conversion.leaves[name].array for name in inside}
+    data_dtype = "uint8" if info.dtype == "uint8" else dtype
+    return ImportedGraph(config, _batched(named, trace), arrays, shape, data_dtype, dtype)
+
+
+def _input(graph: OnnxGraph) -> Info:
+    if len(graph.inputs) != 1:
+        names = ", ".join(repr(info.name[:40]) for info in graph.inputs) or "none"
+        raise Unsupported(f"a model takes one input, this graph has {len(graph.inputs)}: {names}")
+    (info,) = graph.inputs
+    if info.dtype not in TAKEN:
+        raise Unsupported(
+            f"the input {info.name[:40]!r} is {info.dtype}; read are {', '.join(TAKEN)}"
+        )
+    if info.shape is None or len(info.shape) < 2:
+        raise Unsupported(f"the input {info.name[:40]!r} of shape {info.shape} has no batch axis")
+    return info
+
+
+def _sample_shape(info: Info, given: Sequence[int] | None) -> tuple[Shape, int | None]:
+    """The shape of one sample, and the number of samples that the file says."""
+    assert info.shape is not None
+    first, *rest = info.shape
+    shape = rest if given is None else list(given)
+    fits = len(shape) == len(rest) and all(
+        not isinstance(e, int) or e == s for e, s in zip(rest, shape, strict=False)
+    )
+    open_ = any(not isinstance(e, int) or e < 1 for e in shape)
+    if open_ or not fits:
+        said = ", ".join(str(e) if e is not None else "?" for e in info.shape)
+        raise InvalidArgument(
+            f"the input {info.name[:40]!r} is ({said}); `input_shape` (={given}) must give the extents of a"
+            " sample that fit it, without the first."
+        )
+    return tuple(int(e) for e in shape if e is not None), first if isinstance(first, int) else None
+
+
+def _output(graph: OnnxGraph, output: str | None) -> str:
+    if output is None:
+        return graph.outputs[0].name
+    made = {name for node in graph.nodes for name in node.outputs if name}
+    if output not in made:
+        names = ", ".join(info.name for info in graph.outputs)
+        raise InvalidArgument(
+            f"`output` (={output!r}) is no value of the graph; its outputs are {names}."
+        )
+    return output
+
+
+def _trace(
+    graph: OnnxGraph, info: Info, wanted: str, shape: Shape, batch: int | None, n: int, dtype: str
+) -> tuple[Trace, Conversion]:
+    """The graph for n samples in a float dtype."""
+    x = ops.input("0", (n, *shape), dtype)
+    conversion = Conversion(graph, dtype, trains=True, batch=None if batch is None else (batch, n))
+    value = conversion.run({info.name: held(x, info.dtype)}, [wanted])[wanted]
+    if value.tensor is None or not value.is_float:
+        raise Unsupported(f"the output {wanted[:40]!r} is {value.dtype}, no floating-point numbers")
+    result = conversion.tensor(value)
+    if result.rank == 0 or result.shape[0] != n:
+        raise Unsupported(
+            f"the output {wanted[:40]!r} is {result.shape} for {n} samples; it must be (N, …)"
+        )
+    rest = [t for t in topological_order([result]) if t is not x]
+    if len(rest) > MAX_GRAPH_NODES:
+        raise FileFormatError(f"it makes {len(rest)} ops; at most {MAX_GRAPH_NODES} are read.")
+    if all(t.op != "input" for t in topological_order([result])):
+        raise Unsupported(f"the output {wanted[:40]!r} does not depend on the input")
+    return Trace([x], [x, *rest], result), conversion
+
+
+def _batched(named: list[tuple[str, int]], trace: Trace) -> list[tuple[str, int]]:
+    """The values that are activations: computed of the samples, the last of a name."""
+    samples = {id(x) for x in trace.arguments}
+    for tensor in trace.order:
+        if any(id(x) in samples for x in tensor.inputs):
+            samples.add(id(tensor))
+    n = trace.arguments[0].shape[0]
+    return [
+        (name, i)
+        for name, i in named
+        if id(trace.order[i]) in samples and trace.order[i].shape[:1] == (n,)
+    ]
+
+
+__all__ = ["ImportedGraph", "convert"]

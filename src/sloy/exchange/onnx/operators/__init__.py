@@ -1,0 +1,10 @@
+"""ONNX's operators written in sloy's ops, family by family; importing this package fills the table."""
+
+import sloy.exchange.onnx.operators.elementwise
+import sloy.exchange.onnx.operators.linear
+import sloy.exchange.onnx.operators.normalization
+import sloy.exchange.onnx.operators.pooling
+import sloy.exchange.onnx.operators.reduction
+import sloy.exchange.onnx.operators.shape
+import sloy.exchange.onnx.operators.training
+import sloy.exchange.onnx.operators.windows  # noqa: F401

@@ -1,0 +1,304 @@
+"""Operators that treat each element alike, broadcast as NumPy does, in whatever order their operands are held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import inf, pi, sqrt
+from typing import Any
+
+import numpy as np
+
+from sloy import ops
+from sloy.exchange.onnx.conversion import Conversion, Unsupported, number, operator
+from sloy.exchange.onnx.reading import Node, dtype_name
+from sloy.exchange.onnx.values import Order, Value, held, identity, known
+from sloy.graph.tensor import Operand, Tensor
+
+Function = Callable[..., Tensor]
+
+
+def combine(
+    c: Conversion,
+    values: Sequence[Value],
+    function: Function,
+    *,
+    dtype: str = "",
+    role: str = "",
+) -> Value:
+    """A function of tensors of one order, broadcast together.
+
+    Parameters
+    ----------
+    dtype : str
+        ONNX's dtype of the result; that of the first value by default.
+    role : str
+        What arrays become parameters as, where they stand beside a value that depends on parameters.
+    """
+    values = [_without_copies(v) for v in values]
+    rank = max(v.rank for v in values)
+    trained = any(v.trained for v in values)
+    lead = _lead(values, rank)
+    order = lead.order if lead is not None else identity(rank)
+    operands: list[Operand] = []
+    for value in values:
+        if lead is not None and value is lead:
+            operands.append(value.moved(value.order))
+        elif value.is_known and value.size == 1 and any(v.tensor is not None for v in values):
+            operands.append(number(value))
+        elif role and trained and c.is_weight(value) and value.size > 1:
+            change = _change(value, rank, order)
+            operands.append(c.parameter(value, role, change))
+        else:
+            operands.append(c.tensor(_extended(value, rank), order))
+    tensor = function(*operands)
+    kind = dtype or values[0].dtype
+    if c.holds(kind) != tensor.dtype:
+        tensor = ops.cast(tensor, c.holds(kind))
+    trained = trained or any(c.is_weight(v) for v in values if role)
+    if lead is not None and lead.is_merged:
+        return replace(lead, tensor=tensor, dtype=kind, trained=trained, _moved={})
+    return held(tensor, kind, order, trained=trained)
+
+
+def _without_copies(value: Value) -> Value:
+    """The value itself; where it is an array and a tensor at once, the tensor."""
+    return value if value.tensor is None or value.array is None else replace(value, array=None)
+
+
+def _lead(values: Sequence[Value], rank: int) -> Value | None:
+    """The value whose order the others take: the first of full rank that is not held in ONNX's own."""
+    whole = [v for v in values if v.tensor is not None and v.rank == rank]
+    moved = [v for v in whole if v.order != identity(rank)]
+    lead = next(iter(moved), None)
+    others = [v for v in values if v is not lead and not (v.is_known and v.size == 1)]
+    return None if lead is not None and lead.is_merged and others else lead
+
+
+def _extended(value: Value, rank: int) -> Value:
+    """The value with leading axes of extent 1."""
+    missing = rank - value.rank
+    if not missing:
+        return value
+    shape = (1,) * missing + value.shape
+    if value.tensor is None:
+        assert value.array is not None
+        return known(value.array.reshape(shape), value.source)
+    tensor = ops.reshape(value.moved(identity(value.rank)), shape)
+    return held(tensor, value.dtype, trained=value.trained)
+
+
+def _change(value: Value, rank: int, order: Order) -> Callable[[np.ndarray], np.ndarray]:
+    def change(array: np.ndarray) -> np.ndarray:
+        found = array.reshape((1,) * (rank - value.rank) + value.shape).transpose(order)
+        while found.ndim > 1 and found.shape[0] == 1:
+            found = found[0]
+        return found
+
+    return change
+
+
+# --- one operand --------------------------------------------------------------------------------------------------
+
+SELU_ALPHA, SELU_GAMMA = 1.6732632423543772, 1.0507009873554805
+
+
+def elu(x: Tensor, alpha: float = 1.0, beta: float = 1.0) -> Tensor:
+    """x where x > 0, else alpha (e^(x/beta) - 1); e^x stays finite, so that its gradient is never inf · 0."""
+    positive = x > 0.0
+    left = ops.where(positive, 0.0, x)
+    scaled = left if beta == 1.0 else left * (1.0 / beta)
+    return ops.where(positive, x, alpha * ops.expm1(scaled))
+
+
+def _gelu(x: Tensor, approximate: str = "none") -> Tensor:
+    if approximate == "tanh":
+        return 0.5 * x * (1.0 + ops.tanh(sqrt(2 / pi) * (x + 0.044715 * (x * x * x))))
+    return 0.5 * x * (1.0 + ops.erf(x * sqrt(0.5)))
+
+
+def _hard_sigmoid(x: Tensor, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
+    return ops.clip(alpha * x + beta, 0.0, 1.0)
+
+
+def _leaky(x: Tensor, alpha: float = 0.01) -> Tensor:
+    return ops.where(x > 0.0, x, x * alpha)
+
+
+UNARY: dict[str, Function] = {
+    "Abs": ops.absolute,
+    "Celu": lambda x, alpha=1.0: elu(x, alpha, alpha),
+    "Elu": lambda x, alpha=1.0: elu(x, alpha),
+    "Erf": ops.erf,
+    "Exp": ops.exp,
+    "Gelu": _gelu,
+    "HardSigmoid": _hard_sigmoid,
+    "HardSwish": lambda x: x * _hard_sigmoid(x, 1 / 6, 0.5),
+    "LeakyRelu": _leaky,
+    "Log": ops.log,
+    "Mish": lambda x: x * ops.tanh(ops.softplus(x)),
+    "Neg": ops.neg,
+    "Reciprocal": lambda x: 1.0 / x,
+    "Relu": lambda x: ops.relu(x) if x.spec.is_float else ops.maximum(x, 0),
+    "Selu": lambda x, alpha=SELU_ALPHA, gamma=SELU_GAMMA: gamma * elu(x, alpha),
+    "Sigmoid": ops.sigmoid,
+    "Sign": ops.sign,
+    "Softplus": ops.softplus,
+    "Softsign": lambda x: x / (1.0 + ops.absolute(x)),
+    "Sqrt": ops.sqrt,
+    "Swish": lambda x, alpha=1.0: x * ops.sigmoid(x if alpha == 1.0 else alpha * x),
+    "Tanh": ops.tanh,
+    "ThresholdedRelu": lambda x, alpha=1.0: ops.where(x > alpha, x, 0.0),
+}
+
+
+@operator(*UNARY)
+def _unary(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    return combine(c, operands[:1], lambda x: UNARY[node.op](x, **_own(node)))
+
+
+def _own(node: Node) -> dict[str, Any]:
+    """The attributes that still mean something."""
+    return {key: v for key, v in node.attributes.items() if key != "consumed_inputs"}
+
+
+@operator("Identity")
+def _identity(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    return replace(operands[0])
+
+
+@operator("Cast", "CastLike")
+def _cast(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    dtype = operands[1].dtype if node.op == "CastLike" else dtype_name(node.attributes["to"])
+    dtype = "float32" if dtype == "bfloat16" else dtype
+    if dtype in ("unknown", "object", "no tensor") or "complex" in dtype:
+        raise Unsupported("the dtype has no numbers that sloy computes with")
+    value = operands[0]
+    if dtype == "bool":
+        return combine(c, [value], lambda x: ops.not_equal(x, 0), dtype="bool")
+    result = combine(c, [value], lambda x: ops.cast(x, c.holds(dtype)), dtype=dtype)
+    return replace(result, trained=value.trained)
+
+
+@operator("Clip")
+def _clip(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    x, low, high = (*operands, None, None)[:3]
+    bounds = [v for v in (low, high) if v is not None]
+    if all(v.is_known for v in bounds) and x.is_float:
+        least = number(low, node.attributes.get("min", -inf))
+        most = number(high, node.attributes.get("max", inf))
+        if least <= most:
+            return combine(c, [x], lambda t: ops.clip(t, least, most))
+    if low is not None:
+        x = combine(c, [x, low], ops.maximum)
+    return combine(c, [x, high], ops.minimum) if high is not None else x
+
+
+@operator("Dropout")
+def _dropout(c: Conversion, node: Node, operands: list[Any]) -> Sequence[Value]:
+    x, ratio, training = (*operands, None, None)[:3]
+    rate = number(ratio, node.attributes.get("ratio", 0.5))
+    if training is not None and number(training) and rate and not c.trains:
+        raise Unsupported("dropout in training draws at random; give `training_mode` false")
+    mask = known(np.broadcast_to(np.array(True), x.shape))
+    if not c.trains or not 0.0 < rate < 1.0 or x.tensor is None or not x.is_float:
+        return [replace(x), mask]
+    tensor = Tensor("dropout", (x.tensor,), {"rate": float(rate)}, x.tensor.spec)
+    return [replace(x, tensor=tensor, _moved={}), mask]
+
+
+# --- several operands ---------------------------------------------------------------------------------------------
+
+BINARY: dict[str, tuple[Callable[..., Any], str]] = {
+    "Add": (lambda a, b: a + b, "bias"),
+    "Sub": (lambda a, b: a - b, "bias"),
+    "Mul": (lambda a, b: a * b, "scale"),
+    "Div": (lambda a, b: a / b, "scale"),
+}
+
+
+@operator(*BINARY)
+def _binary(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    function, role = BINARY[node.op]
+    first = operands[0]
+    if node.op == "Div" and not first.is_float:
+        return combine(c, operands, _integer_division)
+    return combine(c, operands, function, role=role if first.is_float else "")
+
+
+def _integer_division(a: Operand, b: Operand) -> Tensor:
+    """Towards 0, by way of float64, which holds every 32-bit quotient exactly enough to truncate it."""
+    dtype = next(v.dtype for v in (a, b) if isinstance(v, Tensor))
+    left, right = (ops.cast(v, "float64") if isinstance(v, Tensor) else v for v in (a, b))
+    return ops.cast(ops.div(left, right), dtype)
+
+
+@operator("Pow")
+def _power(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    x, exponent = operands
+    if exponent.is_known and exponent.size == 1:
+        p = float(number(exponent))
+        if p == 2.0:
+            return combine(c, [x], ops.square)
+        if p == 0.5 and x.is_float:
+            return combine(c, [x], ops.sqrt)
+        if x.is_float:
+            return combine(c, [x], lambda t: ops.power(t, p))
+    work = "float32" if not x.is_float else ""
+    floats = [v if v.is_float else combine(c, [v], lambda t: t, dtype="float32") for v in operands]
+    result = combine(c, floats, ops.power)
+    return result if not work else combine(c, [result], lambda t: t, dtype=x.dtype)
+
+
+@operator("PRelu")
+def _prelu(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    return combine(c, operands, lambda x, slope: ops.where(x > 0.0, x, x * slope), role="slope")
+
+
+@operator("Max", "Min", "Sum", "Mean")
+def _several(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    function = {"Max": ops.maximum, "Min": ops.minimum}.get(node.op, ops.add)
+    result = operands[0]
+    for value in operands[1:]:
+        result = combine(c, [result, value], function)
+    if node.op == "Mean" and len(operands) > 1:
+        return combine(c, [result], lambda x: x * (1.0 / len(operands)))
+    return replace(result)
+
+
+COMPARISONS = {
+    "Equal": ops.equal,
+    "Greater": ops.greater,
+    "GreaterOrEqual": ops.greater_equal,
+    "Less": ops.less,
+    "LessOrEqual": ops.less_equal,
+}
+LOGIC: dict[str, Function] = {
+    "And": lambda a, b: a * b,
+    "Or": ops.maximum,
+    "Xor": ops.not_equal,
+    "Not": lambda a: 1 - a,
+}
+
+
+@operator(*COMPARISONS)
+def _comparison(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    return combine(c, operands, COMPARISONS[node.op], dtype="bool")
+
+
+@operator(*LOGIC)
+def _logic(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    return combine(c, operands, LOGIC[node.op], dtype="bool")
+
+
+@operator("Where")
+def _where(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    condition, x, y = operands
+    dtype = c.holds(x.dtype)
+
+    def choose(chosen: Operand, a: Operand, b: Operand) -> Tensor:
+        if not isinstance(chosen, Tensor):
+            chosen = ops.constant(chosen, dtype)
+        return ops.where(ops.cast(chosen, dtype), a, b)
+
+    return combine(c, [condition, x, y], choose, dtype=x.dtype)

@@ -1,0 +1,155 @@
+"""Normalisations, and probabilities over classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from sloy import ops
+from sloy.errors import FileFormatError
+from sloy.exchange.onnx.conversion import Conversion, Unsupported, normal_axis, operator
+from sloy.exchange.onnx.operators.elementwise import combine
+from sloy.exchange.onnx.reading import Node
+from sloy.exchange.onnx.values import Order, Value, channels_last, held, identity, known
+from sloy.graph.tensor import Tensor
+
+
+@operator("BatchNormalization")
+def _batch_norm(c: Conversion, node: Node, operands: list[Any]) -> Sequence[Value]:
+    x, scale, shift, mean, variance = operands
+    epsilon, momentum = node.attributes.get("epsilon", 1e-5), node.attributes.get("momentum", 0.9)
+    if not node.attributes.get("spatial", 1):
+        raise Unsupported("statistics of each place (`spatial` = 0)")
+    order = (0, 1) if x.rank == 2 else channels_last(x.rank)
+    t = c.tensor(x, order)
+    if node.attributes.get("training_mode", 0) and not c.trains:
+        m, v = ops.moments(t)
+        y = ops.batch_norm(t, m, v, c.tensor(scale), c.tensor(shift), epsilon=epsilon)
+        followed = [
+            c.tensor(old) * momentum + new * (1.0 - momentum)
+            for old, new in ((mean, m), (variance, v))
+        ]
+        return [held(y, x.dtype, order), *(held(f, mean.dtype) for f in followed)]
+    if not all(c.is_weight(v) for v in (scale, shift, mean, variance)):
+        given = [c.tensor(v) for v in (mean, variance, scale, shift)]
+        return [held(ops.batch_norm(t, *given, epsilon=epsilon), x.dtype, order, trained=x.trained)]
+    leaves = [
+        c.parameter(mean, "running_mean", kind="state"),
+        c.parameter(variance, "running_variance", kind="state"),
+        c.parameter(scale, "scale"),
+        c.parameter(shift, "shift"),
+    ]
+    attributes = {"epsilon": float(epsilon), "momentum": float(momentum)}
+    y = Tensor("batch_normalization", (t, *leaves), attributes, t.spec)
+    return [held(y, x.dtype, order, trained=True)]
+
+
+def _scaled(
+    c: Conversion, y: Value, scale: Value, shift: Value | None, shape: Sequence[int]
+) -> Value:
+    """y · scale + shift, both seen in a shape."""
+    for value, role, function in (
+        (scale, "scale", lambda a, b: a * b),
+        (shift, "shift", lambda a, b: a + b),
+    ):
+        if value is None:
+            continue
+        seen = (
+            known(value.array.reshape(shape), value.source)
+            if value.is_known and value.array is not None
+            else held(ops.reshape(c.tensor(value), tuple(shape)), value.dtype)
+        )
+        trained = held(y.tensor, y.dtype, y.order, trained=True) if y.tensor is not None else y
+        y = combine(c, [trained, seen], function, role=role)
+    return y
+
+
+def _standardized(t: Tensor, axes: tuple[int, ...], epsilon: float) -> Tensor:
+    """(x - μ) / √(v + epsilon) with the moments over axes."""
+    centred = t - ops.reduce_mean(t, axes, keepdims=True)
+    variance = ops.reduce_mean(ops.square(centred), axes, keepdims=True)
+    return centred / ops.sqrt(variance + epsilon)
+
+
+@operator("InstanceNormalization")
+def _instance_norm(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    x, scale, shift = operands
+    order = channels_last(x.rank)
+    axes = tuple(range(1, x.rank - 1))
+    y = _standardized(c.tensor(x, order), axes, node.attributes.get("epsilon", 1e-5))
+    value = held(y, x.dtype, order, trained=x.trained)
+    return _scaled(c, value, scale, shift, (1, -1, *[1] * (x.rank - 2)))
+
+
+@operator("LayerNormalization")
+def _layer_norm(c: Conversion, node: Node, operands: list[Any]) -> Sequence[Value]:
+    x, scale, shift = (*operands, None)[:3]
+    if len([name for name in node.outputs if name]) > 1 and c.trains:
+        raise Unsupported("the moments of a layer normalisation as outputs")
+    axis = normal_axis(node.attributes.get("axis", -1), x.rank)
+    axes, epsilon = tuple(range(axis, x.rank)), node.attributes.get("epsilon", 1e-5)
+    t = c.tensor(x)
+    y = held(_standardized(t, axes, epsilon), x.dtype, trained=x.trained)
+    mean = ops.reduce_mean(t, axes, keepdims=True)
+    variance = ops.reduce_mean(ops.square(t - mean), axes, keepdims=True)
+    result = _scaled(c, y, scale, shift, x.shape[axis:])
+    return [result, held(mean, x.dtype), held(1.0 / ops.sqrt(variance + epsilon), x.dtype)]
+
+
+@operator("GroupNormalization")
+def _group_norm(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    x, scale, shift = operands
+    groups = node.attributes["num_groups"]
+    if groups < 1 or x.shape[1] % groups or scale.shape != x.shape[1:2]:
+        raise Unsupported("group normalisation as it was before opset 21")
+    split = ops.reshape(c.tensor(x), (x.shape[0], groups, -1))
+    y = ops.reshape(_standardized(split, (2,), node.attributes.get("epsilon", 1e-5)), x.shape)
+    value = held(y, x.dtype, trained=x.trained)
+    return _scaled(c, value, scale, shift, (1, -1, *[1] * (x.rank - 2)))
+
+
+@operator("LRN")
+def _local_response(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    (x,) = operands
+    size = node.attributes["size"]
+    alpha, beta = node.attributes.get("alpha", 1e-4), node.attributes.get("beta", 0.75)
+    bias = node.attributes.get("bias", 1.0)
+    if not 0 < size < 1 << 16:
+        raise FileFormatError(f"`size` is {size}.")
+    order = channels_last(x.rank)
+    t = c.tensor(x, order)
+    low, high = (size - 1) // 2, size - 1 - (size - 1) // 2
+    channels = t.shape[-1]
+    places = np.arange(channels)
+    near = (places[:, None] >= places - low) & (places[:, None] <= places + high)
+    flat = ops.reshape(ops.square(t), (-1, channels))
+    total = ops.reshape(flat @ ops.constant(near.astype(np.float64), t.dtype), t.shape)
+    y = t / ops.power(bias + total * (alpha / size), beta)
+    return held(y, x.dtype, order, trained=x.trained)
+
+
+# --- probabilities ------------------------------------------------------------------------------------------------
+
+
+@operator("Softmax", "LogSoftmax")
+def _softmax(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    (x,) = operands
+    function = ops.softmax if node.op == "Softmax" else ops.log_softmax
+    if c.graph.opset < 13:
+        axis = normal_axis(node.attributes.get("axis", 1), x.rank)
+        if axis != x.rank - 1:
+            rows = ops.reshape(c.tensor(x), (prod(x.shape[:axis]), prod(x.shape[axis:])))
+            return held(ops.reshape(function(rows), x.shape), x.dtype, trained=x.trained)
+    axis = normal_axis(node.attributes.get("axis", -1), x.rank)
+    order = _ending_in(x, axis)
+    return held(function(c.tensor(x, order)), x.dtype, order, trained=x.trained)
+
+
+def _ending_in(x: Value, axis: int) -> Order:
+    """The order that a value is held in, if the axis is last there, else ONNX's with the axis moved."""
+    if x.tensor is not None and not x.is_merged and x.order[-1] == axis:
+        return x.order
+    return (*(a for a in identity(x.rank) if a != axis), axis)

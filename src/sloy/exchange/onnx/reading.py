@@ -1,0 +1,316 @@
+"""ONNX files as plain values; such files come from anywhere, so everything is checked and bounded.
+
+Nothing in a file is executed, and no memory is reserved before the bytes that it needs are known to be there. External
+data is read from the file's own folder only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from sloy.errors import FileFormatError, NotAvailable
+
+OLDEST = 7  # opset
+LARGEST_FILE = (1 << 31) - 1  # bytes, the limit of protocol buffers
+MAX_NODES = 1 << 16
+MAX_RANK = 8
+DOMAINS = ("", "ai.onnx", "ai.onnx.preview.training")
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Info:
+    """An input or output: extents are numbers, names of numbers, or unknown (None)."""
+
+    name: str
+    shape: tuple[int | str | None, ...] | None
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node: an operator with the names of what it reads (empty where left out) and makes."""
+
+    op: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class OnnxGraph:
+    """What a file holds.
+
+    Attributes
+    ----------
+    opset : int
+    inputs, outputs : tuple of Info
+        Inputs without initialisers of their own.
+    nodes : tuple of Node
+        In the order of computation.
+    initializers : mapping
+        Name → array.
+    metadata : mapping of str to str
+    producer : str
+    """
+
+    opset: int
+    inputs: tuple[Info, ...]
+    outputs: tuple[Info, ...]
+    nodes: tuple[Node, ...]
+    initializers: Mapping[str, Array]
+    metadata: Mapping[str, str]
+    producer: str
+
+
+def onnx() -> Any:
+    """The onnx package."""
+    try:
+        import onnx as package
+    except ImportError:
+        raise NotAvailable(
+            "reading and writing ONNX needs the onnx package: pip install 'sloy[onnx]'."
+        ) from None
+    return package
+
+
+def read(path: str | Path) -> OnnxGraph:
+    """Read a file.
+
+    Raises
+    ------
+    FileFormatError
+        Where it is damaged, no ONNX model, or one that contradicts itself; the message names the file and the reason.
+    NotAvailable
+        Without the onnx package.
+    """
+    package = onnx()
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if not path.is_file() or size > LARGEST_FILE:
+            _fail(path, f"is no file of at most {LARGEST_FILE} bytes")
+        model = package.load_model_from_string(path.read_bytes())
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    except FileFormatError:
+        raise
+    except Exception as error:  # protobuf's DecodeError, whose module changes between versions
+        raise FileFormatError(f"{path}: is not an ONNX model, or damaged.") from error
+    try:
+        return from_proto(model, path.parent)
+    except FileFormatError as error:
+        raise FileFormatError(f"{path}: {error}") from error
+
+
+def from_proto(model: Any, folder: Path | None = None) -> OnnxGraph:
+    """A model of the onnx package as plain values; external data is looked for in `folder` only."""
+    graph = model.graph
+    opset = _opset(model)
+    if model.functions:
+        model = onnx().inliner.inline_local_functions(model)
+        graph = model.graph
+    if len(graph.node) > MAX_NODES:
+        raise FileFormatError(f"it has {len(graph.node)} nodes, at most {MAX_NODES} are read.")
+    if not graph.node and not graph.output:
+        raise FileFormatError("is not an ONNX model, or empty.")
+    initializers = {t.name: tensor_array(t, folder) for t in graph.initializer}
+    if graph.sparse_initializer:
+        raise FileFormatError("sparse initialisers are not read.")
+    nodes = tuple(_node(node, folder) for node in graph.node)
+    inputs = tuple(_info(value) for value in graph.input if value.name not in initializers)
+    outputs = tuple(_info(value) for value in graph.output)
+    _check_order(inputs, outputs, initializers, nodes)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    producer = f"{model.producer_name} {model.producer_version}".strip()
+    return OnnxGraph(opset, inputs, outputs, nodes, initializers, metadata, producer)
+
+
+def _opset(model: Any) -> int:
+    newest = int(onnx().defs.onnx_opset_version())
+    versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
+    if not model.graph.node and not versions:
+        raise FileFormatError("is not an ONNX model, or empty.")
+    opset = versions[0] if versions else newest
+    if not OLDEST <= opset <= newest:
+        raise FileFormatError(
+            f"has opset {opset}; read are {OLDEST} to {newest} (onnx {onnx().__version__})."
+        )
+    return int(opset)
+
+
+def _node(proto: Any, folder: Path | None) -> Node:
+    label = f"node {proto.name[:60]!r} ({proto.op_type[:40]})"
+    if proto.domain not in DOMAINS:
+        raise FileFormatError(
+            f"{label} is of the domain {proto.domain[:60]!r}, which sloy does not know."
+        )
+    attributes = {a.name: _attribute(a, folder) for a in proto.attribute}
+    return Node(proto.op_type, proto.name, tuple(proto.input), tuple(proto.output), attributes)
+
+
+def _attribute(proto: Any, folder: Path | None) -> Any:
+    kinds = onnx().AttributeProto
+    match proto.type:
+        case kinds.FLOAT:
+            return float(proto.f)
+        case kinds.INT:
+            return int(proto.i)
+        case kinds.STRING:
+            return proto.s.decode("utf-8", "replace")
+        case kinds.TENSOR:
+            return tensor_array(proto.t, folder)
+        case kinds.FLOATS:
+            return tuple(map(float, proto.floats))
+        case kinds.INTS:
+            return tuple(map(int, proto.ints))
+        case kinds.STRINGS:
+            return tuple(s.decode("utf-8", "replace") for s in proto.strings)
+    return None  # graphs inside graphs: operators that have them are unknown to the conversion
+
+
+def _info(proto: Any) -> Info:
+    kind = proto.type.tensor_type
+    if not proto.type.HasField("tensor_type"):
+        return Info(proto.name, None, "no tensor")
+    shape = None
+    if kind.HasField("shape"):
+        shape = tuple(
+            int(d.dim_value) if d.HasField("dim_value") else (d.dim_param or None)
+            for d in kind.shape.dim
+        )
+    return Info(proto.name, shape, dtype_name(kind.elem_type))
+
+
+def dtype_name(number: int) -> str:
+    """The NumPy name of ONNX's number of a dtype; "unknown" where NumPy has none."""
+    try:
+        return str(np.dtype(onnx().helper.tensor_dtype_to_np_dtype(number)).name)
+    except (KeyError, TypeError, ValueError):
+        return "unknown"
+
+
+# --- tensors ------------------------------------------------------------------------------------------------------
+
+
+def tensor_array(proto: Any, folder: Path | None) -> Array:
+    """The value of a tensor, once its bytes are known to be there."""
+    package = onnx()
+    label = f"tensor {proto.name[:60]!r}"
+    shape = tuple(int(extent) for extent in proto.dims)
+    if len(shape) > MAX_RANK or any(not 0 <= extent < 2**40 for extent in shape):
+        raise FileFormatError(f"{label} has the impossible shape {str(shape)[:80]}.")
+    name = dtype_name(proto.data_type)
+    if name not in _READ:
+        raise FileFormatError(f"{label} holds {name}, which is not read.")
+    if proto.data_location == package.TensorProto.EXTERNAL:
+        return _external(proto, label, shape, name, folder)
+    if proto.HasField("raw_data"):
+        return _from_bytes(label, proto.raw_data, shape, name)
+    fields = (
+        proto.float_data,
+        proto.int32_data,
+        proto.int64_data,
+        proto.double_data,
+        proto.uint64_data,
+    )
+    stored = max(map(len, fields))
+    if stored != prod(shape):
+        raise FileFormatError(f"{label} of shape {shape} holds {stored} numbers.")
+    array = np.asarray(package.numpy_helper.to_array(proto))
+    return _plain(array).reshape(shape)
+
+
+_READ = (
+    "float16", "bfloat16", "float32", "float64", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16",
+    "uint32", "uint64",
+)  # fmt: skip
+
+
+def _from_bytes(label: str, data: bytes, shape: tuple[int, ...], name: str) -> Array:
+    size = 2 if name == "bfloat16" else np.dtype(name).itemsize
+    if len(data) != prod(shape) * size:
+        raise FileFormatError(
+            f"{label} of shape {shape} needs {prod(shape) * size} bytes, there are {len(data)}."
+        )
+    if name == "bfloat16":
+        upper = np.frombuffer(data, "<u2").astype(np.uint32) << 16
+        return upper.view(np.float32).reshape(shape)
+    array = np.frombuffer(data, np.dtype(name).newbyteorder("<")).reshape(shape)
+    return _plain(array)
+
+
+def _plain(array: Array) -> Array:
+    """In native byte order; half precision becomes float32."""
+    if array.dtype.name in ("float16", "bfloat16"):
+        return array.astype(np.float32)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _external(
+    proto: Any, label: str, shape: tuple[int, ...], name: str, folder: Path | None
+) -> Array:
+    entries = {entry.key: entry.value for entry in proto.external_data}
+    location = entries.get("location", "")
+    if folder is None or not location:
+        raise FileFormatError(f"{label} lies outside of the file, which is not allowed here.")
+    root = Path(os.path.realpath(folder))
+    place = Path(os.path.realpath(root / location))
+    if Path(location).is_absolute() or not place.is_relative_to(root) or place == root:
+        raise FileFormatError(
+            f"{label}: its data {location[:80]!r} lies outside the file's folder."
+        )
+    try:
+        offset = int(entries.get("offset", "0"))
+        size = 2 if name == "bfloat16" else np.dtype(name).itemsize
+        length = int(entries.get("length", prod(shape) * size))
+        if not place.is_file() or offset < 0 or offset + length > place.stat().st_size:
+            raise FileFormatError(
+                f"{label}: its data in {location[:80]!r} is missing or truncated."
+            )
+        if length != prod(shape) * size:
+            raise FileFormatError(f"{label} of shape {shape} cannot have {length} bytes.")
+        with place.open("rb") as file:
+            file.seek(offset)
+            return _from_bytes(label, file.read(length), shape, name)
+    except (OSError, ValueError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(f"{label}: its data in {location[:80]!r} cannot be read.") from error
+
+
+def _check_order(
+    inputs: Iterable[Info],
+    outputs: Iterable[Info],
+    initializers: Iterable[str],
+    nodes: Iterable[Node],
+) -> None:
+    """Every value is made once, before it is read."""
+    known = {info.name for info in inputs} | set(initializers) | {""}
+    for node in nodes:
+        for name in node.inputs:
+            if name not in known:
+                raise FileFormatError(
+                    f"node {node.name[:60]!r} ({node.op[:40]}) reads {name[:60]!r} before anything makes it:"
+                    " a cycle, or nodes out of order."
+                )
+        for name in filter(None, node.outputs):
+            if name in known:
+                raise FileFormatError(f"the value {name[:60]!r} is made twice.")
+            known.add(name)
+    for info in outputs:
+        if info.name not in known:
+            raise FileFormatError(f"nothing makes the output {info.name[:60]!r}.")
+
+
+def _fail(path: Path, reason: str) -> NoReturn:
+    raise FileFormatError(f"{path}: {reason}.")
