@@ -3,6 +3,7 @@
 matplotlib is imported when a figure is drawn, never before; no figure is registered with pyplot.
 """
 
+from sloy.inspection.augmented import augmented, augmented_figure
 from sloy.inspection.confusion import confusion_counts, confusion_figure
 from sloy.inspection.curves import curves_figure
 from sloy.inspection.filters import filters_figure
@@ -10,6 +11,8 @@ from sloy.inspection.mistakes import mistakes_figure
 from sloy.inspection.style import png
 
 __all__ = [
+    "augmented",
+    "augmented_figure",
     "confusion_counts",
     "confusion_figure",
     "curves_figure",

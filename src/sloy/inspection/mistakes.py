@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy.errors import ShapeError
+from sloy.inspection.picture import draw_picture, is_ink_on_paper
 from sloy.inspection.style import BLUE, ORANGE, styled
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MOST = 28  # pictures in one figure
@@ -62,9 +62,9 @@ def mistakes_figure(
     width = max(1.22, 0.6 + 0.075 * max(map(len, names)))
     figure = Figure(figsize=(width * columns, 1.6 * rows + 0.6), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
-    on_paper = _is_ink_on_paper(pictures[shown])
+    on_paper = is_ink_on_paper(pictures[shown])
     for axes, sample in zip(grid.flat, shown, strict=False):
-        _picture(axes, pictures[sample], "gray_r" if on_paper else "gray")
+        draw_picture(axes, pictures[sample], on_paper=on_paper)
         share = f"{100 * probabilities[sample, predicted[sample]]:.0f} %"
         axes.set_title(f"true {names[true[sample]]}", color=BLUE, fontsize=9, pad=3)
         axes.set_xlabel(f"{names[predicted[sample]]}?  {share}", color=ORANGE, fontsize=9)
@@ -83,22 +83,3 @@ def _headline(wrong: int, shown: int, total: int) -> str:
     if shown < wrong:
         text += f"; the {shown} most confident"
     return text.replace(",", "\u2009")
-
-
-def _is_ink_on_paper(pictures: np.ndarray) -> bool:
-    """Whether grey pictures are mostly empty (0), like the MNIST family: these are drawn dark on white."""
-    return bool(pictures.size and np.median(pictures) <= 0)
-
-
-def _picture(axes: Axes, picture: np.ndarray, colours: str) -> None:
-    picture = picture[..., 0] if picture.ndim == 3 and picture.shape[2] == 1 else picture
-    if picture.dtype != np.uint8:
-        low, high = float(picture.min()), float(picture.max())
-        if low < 0 or high > 1:
-            picture = (picture - low) / ((high - low) or 1.0)
-    top = 255 if picture.dtype == np.uint8 else 1.0
-    axes.imshow(picture, cmap=colours, vmin=0, vmax=top)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for side in axes.spines.values():
-        side.set_visible(False)

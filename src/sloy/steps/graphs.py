@@ -34,6 +34,7 @@ __all__ = [
     "gradient_graph",
     "inference_graph",
     "initial_variables",
+    "random_key",
     "slot_name",
     "trained",
     "training_graph",
@@ -268,8 +269,13 @@ def initial_variables(
         slots = spec.optimizer.slots() if spec.optimizer else {}
         for slot, value in slots.items():
             variables[slot_name(slot, name)] = np.full_like(variables[name], value)
-    variables[KEY] = make_key(seed, "masks")
+    variables[KEY] = random_key(seed)
     return variables
+
+
+def random_key(seed: int) -> np.ndarray:
+    """What random masks and augmentation of a run are drawn from: uint32 (2,)."""
+    return make_key(seed, "masks")
 
 
 def trained(spec: StepSpec, parameters: Mapping[str, Parameter]) -> list[str]:
