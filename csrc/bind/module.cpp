@@ -80,7 +80,8 @@ class BoundProgram {
  public:
   // places: an offset into the arena, or an array.
   BoundProgram(const nb::list& places, const nb::list& steps, std::size_t first_write,
-               const std::vector<std::size_t>& guard, std::size_t arena_bytes, int threads) {
+               const std::vector<std::size_t>& guard, std::size_t arena_bytes, int threads,
+               bool any_threads) {
     sloy::ProgramSpec spec;
     for (const nb::handle place : places) {
       if (nb::isinstance<nb::int_>(place)) {
@@ -96,6 +97,7 @@ class BoundProgram {
     spec.guard = guard;
     spec.arena_bytes = arena_bytes;
     spec.threads = threads;
+    spec.any_threads = any_threads;
     program_ = std::make_unique<sloy::Program>(std::move(spec));
   }
 
@@ -193,8 +195,9 @@ NB_MODULE(_native, module) {
   nb::set_leak_warnings(false);
   nb::class_<BoundProgram>(module, "Program")
       .def(nb::init<const nb::list&, const nb::list&, std::size_t, const std::vector<std::size_t>&,
-                    std::size_t, int>(),
-           "places"_a, "steps"_a, "first_write"_a, "guard"_a, "arena_bytes"_a, "threads"_a)
+                    std::size_t, int, bool>(),
+           "places"_a, "steps"_a, "first_write"_a, "guard"_a, "arena_bytes"_a, "threads"_a,
+           "any_threads"_a = false)
       .def("write", &BoundProgram::write, "place"_a, nb::arg("value").noconvert(),
            "Copy an array to a place.")
       .def("read", &BoundProgram::read, "place"_a, nb::arg("value").noconvert(),

@@ -75,6 +75,7 @@ class Kernel {
 
 struct Options {
   int threads = 1;
+  bool any_threads = false;  // the same bits at every number of threads, see core/pieces.h
 };
 
 using KernelFactory = std::unique_ptr<Kernel> (*)(const Instruction&, const Options&);

@@ -10,6 +10,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "core/pieces.h"
 #include "core/registry.h"
 
 namespace sloy {
@@ -28,14 +29,16 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 std::vector<std::unique_ptr<Kernel>> create_kernels(const ProgramSpec& spec) {
   const TeamSize team(spec.threads);
-  const Options options{spec.threads};
+  const Options options{spec.threads, spec.any_threads};
   std::vector<std::unique_ptr<Kernel>> kernels;
   for (const Step& step : spec.steps) {
     const auto factory = registry().find(step.instruction.op);
     if (factory == registry().end()) {
       throw std::invalid_argument("no native kernel is named `" + step.instruction.op + "`");
     }
-    kernels.push_back(factory->second(step.instruction, options));
+    std::unique_ptr<Kernel> kernel;
+    if (spec.any_threads) kernel = in_pieces(step.instruction, options, factory->second);
+    kernels.push_back(kernel ? std::move(kernel) : factory->second(step.instruction, options));
   }
   return kernels;
 }

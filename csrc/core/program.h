@@ -50,6 +50,7 @@ struct ProgramSpec {
   std::vector<std::size_t> guard;  // places of float32 scalars
   std::size_t arena_bytes = 0;
   int threads = 1;
+  bool any_threads = false;
 };
 
 class Program {

@@ -11,7 +11,7 @@ const dnnl::engine& cpu_engine() {
 }
 
 dnnl::stream& cpu_stream() {
-  static dnnl::stream stream(cpu_engine());
+  thread_local dnnl::stream stream(cpu_engine());  // a team's members run primitives at once
   return stream;
 }
 

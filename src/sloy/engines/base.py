@@ -15,6 +15,7 @@ from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable, ShapeErro
 from sloy.graph import Graph
 
 Variables = dict[str, np.ndarray]
+Determinism = Literal["same-threads", "any-threads"]
 Status = Literal["done", "interrupted", "not finite"]
 # poll(steps done, scalar outputs of these steps): called about every POLL_SECONDS.
 Poll = Callable[[int, Mapping[str, np.ndarray]], None]
@@ -138,10 +139,14 @@ class Engine(ABC):
     ----------
     threads : int
         Number of threads; 0 takes the physical cores that this process may use.
+    deterministic : "same-threads" or "any-threads"
+        What gives the same bits again: the same number of threads, or any. The reference engine's
+        do not depend on threads.
     """
 
     threads: int = 0
     name: str = field(default="", init=False)
+    deterministic: Determinism = "same-threads"
 
     @abstractmethod
     def compile(self, graph: Graph, variables: Variables, guard: Iterable[str] = ()) -> Executable:

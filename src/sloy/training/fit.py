@@ -12,7 +12,7 @@ from sloy import losses
 from sloy.arguments import flag, instance, integer, real, sequence
 from sloy.augmentation import Augment
 from sloy.data.dataset import Dataset
-from sloy.engines import Engine
+from sloy.engines import Determinism, Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument, NotAvailable
 from sloy.graph import Tensor
@@ -68,6 +68,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     engine: str | Engine = "auto",
     threads: int = 0,
+    deterministic: Determinism = "same-threads",
     precision: Precision = "float32",
     parameters: Mapping[str, np.ndarray] | None = None,
     trainable: Sequence[str] = ("*",),
@@ -114,8 +115,8 @@ def fit(
         False keeps the order of the samples in every epoch.
     callbacks : sequence of Callback
         See `sloy.training.callbacks`.
-    engine, threads
-        See `sloy.engines.engine`.
+    engine, threads, deterministic
+        See `sloy.engines.engine`; an Engine that is given keeps its own.
     precision : "float32", "float64", "mixed" or "auto"
         float64 runs on the reference engine.
     parameters : mapping
@@ -170,7 +171,7 @@ def fit(
     seed = integer("fit", "seed", seed, 0, 2**64 - 1)
     for name, value in (("shuffle", shuffle), ("resume", resume), ("verbose", verbose)):
         flag("fit", name, value)
-    dtype, chosen = _engine(engine, threads, precision)
+    dtype, chosen = _engine(engine, threads, deterministic, precision)
     watchers = _callbacks(callbacks, verbose=verbose)
     place = _checkpoint(checkpoint, resume=resume)
     given = as_dataset(data)
@@ -204,7 +205,9 @@ def fit(
     return model, run.history
 
 
-def _engine(engine: str | Engine, threads: int, precision: str) -> tuple[str, Engine]:
+def _engine(
+    engine: str | Engine, threads: int, deterministic: Determinism, precision: str
+) -> tuple[str, Engine]:
     """The computing dtype and the engine."""
     if precision not in _PRECISIONS:
         raise InvalidArgument(
@@ -215,7 +218,7 @@ def _engine(engine: str | Engine, threads: int, precision: str) -> tuple[str, En
     dtype = "float32" if precision == "auto" else precision
     if dtype == "float64" and engine == "auto":
         engine = "reference"
-    return dtype, find_engine(engine, threads)
+    return dtype, find_engine(engine, threads, deterministic)
 
 
 def _callbacks(callbacks: Sequence[Callback], *, verbose: bool) -> list[Callback]:

@@ -48,7 +48,13 @@ class NativeExecutable(Executable):
     """
 
     def __init__(
-        self, graph: Graph, variables: Variables, guard: Iterable[str], threads: int
+        self,
+        graph: Graph,
+        variables: Variables,
+        guard: Iterable[str],
+        threads: int,
+        *,
+        any_threads: bool = False,
     ) -> None:
         self.graph = graph
         self.guard = tuple(guard)
@@ -78,6 +84,7 @@ class NativeExecutable(Executable):
                 [self._outputs[name] for name in self.guard],
                 encoder.arena_bytes,
                 threads,
+                any_threads,
             )
         except (ValueError, RuntimeError) as error:
             raise NotAvailable(
@@ -149,6 +156,9 @@ class NativeEngine(Engine):
     ----------
     threads : int
         Size of the one team of threads; 0 takes the physical cores that this process may use.
+    deterministic : "same-threads" or "any-threads"
+        "any-threads" computes products and convolutions in pieces of the batch that do not depend
+        on the number of threads; see docs/performance.md for what it costs.
     """
 
     def __post_init__(self) -> None:
@@ -162,7 +172,8 @@ class NativeEngine(Engine):
         self, graph: Graph, variables: Variables, guard: Iterable[str] = ()
     ) -> NativeExecutable:
         """Plan a graph and make its kernels; see `Engine.compile`."""
-        return NativeExecutable(graph, variables, guard, self.threads)
+        anyhow = self.deterministic == "any-threads"
+        return NativeExecutable(graph, variables, guard, self.threads, any_threads=anyhow)
 
     def run_batches(
         self,

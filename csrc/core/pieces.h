@@ -1,0 +1,17 @@
+// The same bits at every number of threads: products and convolutions in fixed pieces of their
+// samples.
+#pragma once
+
+#include <memory>
+
+#include "core/kernel.h"
+
+namespace sloy {
+
+// The factory's kernels for pieces of the batch, each for one thread; sums over the batch are added
+// in the order of the pieces. Null for ops whose other kernels give the same bits anyway. Create it
+// inside a TeamSize of `options.threads`.
+std::unique_ptr<Kernel> in_pieces(const Instruction& instruction, const Options& options,
+                                  KernelFactory factory);
+
+}  // namespace sloy

@@ -1,0 +1,100 @@
+"""`deterministic="any-threads"`: the same bits at every number of threads, and right ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from available import available
+from sloy import ops, zoo
+from sloy.engines import engine
+from sloy.errors import InvalidArgument
+from sloy.graph import Graph
+from sloy.layers import Conv2D, Dense, Flatten, ReLU
+from sloy.losses import CategoricalCrossentropy
+from sloy.network import Network
+from sloy.optimizers import SGD
+from sloy.steps.graphs import StepSpec, initial_variables, training_graph
+
+THREADS = (1, 2, 3, 4, 7)
+
+
+def trained(network: Network, batch: int, threads: int, mode: str) -> dict[str, np.ndarray]:
+    """Parameters after three steps."""
+    runs = engine("native", threads, mode)
+    spec = StepSpec(network, CategoricalCrossentropy(), SGD(0.05, momentum=0.9))
+    variables = initial_variables(spec)
+    executable = runs.compile(training_graph(spec, batch), variables, guard=("loss",))
+    random = np.random.default_rng(0)
+    rows = 3 * batch
+    columns = {
+        "x": random.random((rows, *network.input_shape), np.float32),
+        "y": random.integers(0, network.output_shape[0], rows).astype(np.int32),
+        "sample_weight": np.ones(rows, np.float32),
+    }
+    fed = {"learning_rate": np.full(3, 0.05, np.float32), "step": np.arange(3, dtype=np.uint32)}
+    fed = {name: values for name, values in fed.items() if name in executable.graph.inputs}
+    runs.run_batches({batch: executable}, columns, np.arange(rows), batch, fed)
+    return variables
+
+
+NETWORKS = {
+    "mlp": (zoo.make("mlp", (28, 28, 1), 10), 67),
+    "lenet5": (zoo.make("lenet5", (28, 28, 1), 10), 33),
+    "cnn_wide": (zoo.make("cnn_wide", (14, 14, 3), 10), 21),
+    "strided": (
+        Network((11, 9, 24), [Conv2D(40, 5, stride=2), ReLU(), Conv2D(20, 1), Flatten(), Dense(7)]),
+        10,
+    ),
+    "fewer samples than pieces": (
+        Network((40, 40, 3), [Conv2D(24, 7), ReLU(), Flatten(), Dense(3)]),
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_same_bits_at_every_number_of_threads(name: str) -> None:
+    available("native")
+    network, batch = NETWORKS[name]
+    first, *others = (trained(network, batch, threads, "any-threads") for threads in THREADS)
+    for found in others:
+        for parameter, values in first.items():
+            np.testing.assert_array_equal(found[parameter], values, err_msg=parameter)
+    usual = trained(network, batch, 1, "same-threads")
+    for parameter in network.parameters:  # it computes the same thing, in another order
+        scale = np.abs(usual[parameter]).max()
+        np.testing.assert_allclose(first[parameter], usual[parameter], atol=1e-4 * scale)
+
+
+@pytest.mark.parametrize("transpose_a", [False, True])
+@pytest.mark.parametrize("transpose_b", [False, True])
+@pytest.mark.parametrize("rows", [1, 5, 8, 257])
+def test_products_are_right(transpose_a: bool, transpose_b: bool, rows: int) -> None:
+    """Small integers, whose sums are exact in every order."""
+    available("native")
+    shapes = (
+        ((300, rows) if transpose_a else (rows, 300)),
+        ((50, 300) if transpose_b else (300, 50)),
+    )
+    a, b = (ops.input(name, shape) for name, shape in zip("ab", shapes, strict=True))
+    graph = Graph.of({"y": ops.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)})
+    random = np.random.default_rng(rows)
+    given = {
+        name: random.integers(-4, 5, shape).astype(np.float32)
+        for name, shape in zip("ab", shapes, strict=True)
+    }
+    left, right = (
+        (given["a"].T if transpose_a else given["a"]),
+        (given["b"].T if transpose_b else given["b"]),
+    )
+    for threads in (1, 3):
+        runs = engine("native", threads, "any-threads").compile(graph, {})
+        np.testing.assert_array_equal(runs.run(given)["y"], left @ right)
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(
+        InvalidArgument, match=r"`deterministic`.*'perhaps'.*same-threads, any-threads"
+    ):
+        engine("reference", 1, "perhaps")  # type: ignore[arg-type]
