@@ -57,7 +57,13 @@ def test_type_checkers_see_the_same_names():
     tree = ast.parse(Path(sloy.__file__).read_text(encoding="utf-8"))
     (block,) = (node for node in tree.body if isinstance(node, ast.If))
     seen = {alias.name for node in block.body for alias in node.names}
-    assert seen == set(sloy.__all__)
+    assert seen == {*sloy.__all__, *sloy._EXTRAS}
+
+
+@pytest.mark.parametrize("name", sloy._EXTRAS)
+def test_names_that_need_an_extra(name):
+    assert getattr(sloy, name).__doc__
+    assert name in dir(sloy)
 
 
 def test_an_unknown_name():

@@ -6,6 +6,7 @@ Names are imported when they are first used, so that ``import sloy`` costs next 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
         metrics,
         ops,
         optimizers,
+        pretrained,
         regularizers,
         schedules,
         theory,
         zoo,
     )
     from sloy.data import Dataset
+    from sloy.estimators import Classifier as Classifier
+    from sloy.estimators import Regressor as Regressor
     from sloy.model import Model, load
     from sloy.network import Network
     from sloy.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
@@ -101,6 +105,7 @@ __all__ = [
     "metrics",
     "ops",
     "optimizers",
+    "pretrained",
     "regularizers",
     "schedules",
     "theory",
@@ -108,7 +113,13 @@ __all__ = [
 ]
 
 
+# Names that need an extra; not part of `from sloy import *`.
+_EXTRAS = {"Classifier": "sloy.estimators", "Regressor": "sloy.estimators"}
+
+
 def __getattr__(name: str) -> object:
+    if name in _EXTRAS:
+        return getattr(importlib.import_module(_EXTRAS[name]), name)
     if name not in __all__:
         raise AttributeError(f"module 'sloy' has no attribute {name!r}")
     if name not in _NAMES:
@@ -119,4 +130,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    installed = _EXTRAS if importlib.util.find_spec("sklearn") else ()
+    return sorted({*globals(), *__all__, *installed})

@@ -138,14 +138,24 @@ def choose(choice: Choice, x: np.ndarray) -> Preprocessing:
     return Preprocessing()
 
 
-def standardize(x: np.ndarray) -> Preprocessing:
-    """Zero mean and unit deviation for each channel (last axis) of x (N, …, C), in two passes."""
+def standardize(x: np.ndarray, weights: np.ndarray | None = None) -> Preprocessing:
+    """Zero mean and unit deviation for each channel (last axis) of x (N, …, C), in two passes.
+
+    With `weights` (N,), at least 0 and not all 0, a sample of weight 2 counts as two.
+    """
     rows = x.reshape(-1, x.shape[-1] if x.ndim > 1 else 1)  # (N · …, C)
     step = max(1, _BLOCK // rows.shape[1])
-    blocks = [rows[first : first + step] for first in range(0, len(rows), step)]
-    mean = sum(block.sum(0, dtype=np.float64) for block in blocks) / len(rows)
-    square = sum(np.square(block.astype(np.float64) - mean).sum(0) for block in blocks)
-    deviation = np.sqrt(square / len(rows))
+    blocks = [slice(first, first + step) for first in range(0, len(rows), step)]
+    share = None if weights is None else np.repeat(weights, len(rows) // len(x))[:, None]
+    total = len(rows) if share is None else share.sum()
+
+    def summed(values: np.ndarray, block: slice) -> np.ndarray:
+        part = values if share is None else values * share[block]
+        return part.sum(0, dtype=np.float64)
+
+    mean = sum(summed(rows[b], b) for b in blocks) / total
+    square = sum(summed(np.square(rows[b].astype(np.float64) - mean), b) for b in blocks)
+    deviation = np.sqrt(square / total)
     # What rounding leaves of a constant channel is no deviation.
     deviation[deviation <= 1e-12 * np.maximum(1.0, np.abs(mean))] = 1.0
     return Preprocessing(tuple(map(float, mean)), tuple(map(float, deviation)))

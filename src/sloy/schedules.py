@@ -8,7 +8,7 @@ has the rates of an uninterrupted one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from sloy.arguments import instance, integer, real
 from sloy.errors import InvalidArgument
 
 __all__ = [
+    "NAMES",
     "Constant",
     "Cosine",
     "Exponential",
@@ -25,6 +26,7 @@ __all__ = [
     "Schedule",
     "StepDecay",
     "WarmUp",
+    "named",
     "schedule",
 ]
 
@@ -337,6 +339,30 @@ def schedule(value: Schedule | float) -> Schedule:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise InvalidArgument(f"`learning_rate` (={value!r}) must be a number or a Schedule.")
     return Constant(float(value))
+
+
+def named(name: str, learning_rate: float | Schedule) -> Schedule:
+    """The schedule of a name with a given (highest) learning rate.
+
+    Examples
+    --------
+    >>> named("cosine", 0.1)
+    Cosine(initial=0.1, final=0.0, steps=None)
+    """
+    if not isinstance(name, str) or name not in NAMES:
+        raise InvalidArgument(
+            f"`schedule` (={name!r}) must be one of {', '.join(NAMES)}, or a Schedule."
+        )
+    if isinstance(learning_rate, Schedule):
+        raise InvalidArgument("`schedule` is given twice: the `learning_rate` is a Schedule.")
+    return NAMES[name](learning_rate)
+
+
+NAMES: dict[str, Callable[[float], Schedule]] = {
+    "constant": Constant,
+    "cosine": Cosine,
+    "one-cycle": OneCycle,
+}
 
 
 def _cosine(start: float, end: float, part: np.ndarray) -> np.ndarray:

@@ -114,5 +114,5 @@ def test_what_does_not_fit_is_refused(given, message):
 
 
 def test_a_state_is_a_state():
-    with pytest.raises(InvalidArgument, match="`state` .*must be a TrainingState or None"):
+    with pytest.raises(InvalidArgument, match=r"`state` .*must be a TrainingState or None"):
         train({"variables": {}})

@@ -1,0 +1,448 @@
+"""What `Classifier` and `Regressor` share: parameters, training, and reading what was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import prod
+from numbers import Real
+from typing import Any, TypeVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from sloy import losses, zoo
+from sloy.arguments import flag, instance, integer, sequence
+from sloy.data.dataset import Dataset
+from sloy.engines import Engine
+from sloy.errors import InvalidArgument, UnknownName
+from sloy.estimators.display import html
+from sloy.estimators.nested import nested, replaced
+from sloy.estimators.parallel import threads_of
+from sloy.estimators.rows import read_rows, shaped
+from sloy.graph.spec import Shape
+from sloy.layers import Dense, Flatten, Layer, ReLU
+from sloy.losses import Loss
+from sloy.model import Model
+from sloy.network import Network
+from sloy.optimizers import Optimizer
+from sloy.optimizers import optimizer as find_optimizer
+from sloy.preprocessing import Preprocessing, standardize
+from sloy.schedules import Schedule
+from sloy.schedules import named as named_schedule
+from sloy.steps.inputs import sample_weights
+from sloy.training.callbacks import Callback, EarlyStopping
+from sloy.training.fit import LossChoice, Precision, fit
+from sloy.training.history import History
+from sloy.training.state import TrainingState
+
+Hidden = Sequence[Layer] | Network | str
+HIDDEN = (Dense(100), ReLU())
+FRACTION = 0.1  # held out for early stopping where nothing else is said
+
+
+E = TypeVar("E")
+
+PARAMETERS = """
+    hidden : sequence of Layer, Network or str
+        The layers before the output layer, which is added from the data; none for a linear model.
+        A complete Network is taken as it is, a name is a preset of `sloy.zoo`.
+    input_shape : tuple of int, optional
+        Shape of one sample for the first layer, where `X` comes as flat rows: ``(8, 8, 1)``.
+    optimizer : str or Optimizer
+    learning_rate : float or Schedule, optional
+        In place of the optimiser's own.
+    schedule : "constant", "cosine", "one-cycle" or Schedule, optional
+        How the learning rate changes over the steps; the named ones start from, or rise to, it.
+    epochs : int
+        Passes over the data, the most where it stops early.
+    batch_size : int or None
+        Samples of a step. None takes all of them in their order.
+    validation_fraction : float, optional
+        Share of the samples, shuffled, that is held out to validate on. None: a tenth with
+        `early_stopping` unless `fit` is given `validation_data`, else nothing.
+    early_stopping : bool
+        Stop when the validation loss has not improved for `patience` epochs, and take the weights of
+        the best epoch.
+    patience : int
+    standardize : bool
+        Zero mean and unit deviation of each feature (of each channel of pictures), kept in the model.
+    rate_factors : mapping of pattern to number, optional
+        Factors of the learning rate by parameter name: ``{"dense_1/*": 0.1}``.
+    trainable : sequence of str
+        Patterns of the parameters that are trained; the others stay.
+    features : str, optional
+        The layer whose output `transform` gives; the last before the output layer by default.
+    precision : "float32" or "float64"
+    engine : str or Engine
+    threads : int, optional
+        None takes the physical cores, within joblib's workers their share.
+    random_state : int, RandomState, Generator or None
+        Of initial weights, order, masks and split. The same integer gives the same model to the last
+        bit. None draws a new seed at each fit.
+    warm_start : bool
+        Whether `fit` goes on from where the last one ended, optimiser and all.
+    callbacks : sequence of Callback
+    verbose : bool
+        Show progress on the error stream.
+"""
+
+ATTRIBUTES = """
+    model_ : Model
+        The trained network: `model_.save(path)` writes it to a file that `sloy.load` reads.
+    history_ : History
+        What was measured, a row for each epoch.
+    n_iter_, best_epoch_ : int
+        Epochs done, and that of the least validation loss (the last where nothing is validated).
+    n_features_in_ : int
+    feature_names_in_ : array
+        Only where `X` had column names that are all strings.
+"""
+
+
+class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """A network behind scikit-learn's methods; see `Classifier` and `Regressor`."""
+
+    def __init__(
+        self,
+        hidden: Hidden = HIDDEN,
+        *,
+        input_shape: tuple[int, ...] | None = None,
+        loss: LossChoice = None,
+        optimizer: str | Optimizer = "adam",
+        learning_rate: float | Schedule | None = None,
+        schedule: str | Schedule | None = None,
+        epochs: int = 100,
+        batch_size: int | None = 32,
+        validation_fraction: float | None = None,
+        early_stopping: bool = False,
+        patience: int = 10,
+        standardize: bool = True,
+        rate_factors: Mapping[str, float] | None = None,
+        trainable: Sequence[str] = ("*",),
+        features: str | None = None,
+        precision: Precision = "float32",
+        engine: str | Engine = "auto",
+        threads: int | None = None,
+        random_state: Any = 0,
+        warm_start: bool = False,
+        callbacks: Sequence[Callback] = (),
+        verbose: bool = False,
+    ) -> None:
+        self.hidden = hidden
+        self.input_shape = input_shape
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.standardize = standardize
+        self.rate_factors = rate_factors
+        self.trainable = trainable
+        self.features = features
+        self.precision = precision
+        self.engine = engine
+        self.threads = threads
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.verbose = verbose
+
+    model_: Model
+    history_: History
+    _state: TrainingState
+
+    # --- parameters -------------------------------------------------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name; with `deep` those inside them: ``optimizer__learning_rate``, ``hidden__0__units``."""
+        found: dict[str, Any] = super().get_params(deep)
+        if deep:
+            for name, value in list(found.items()):
+                found |= dict(nested(name, value))
+        return found
+
+    def set_params(self, **params: Any) -> Estimator:
+        """Set parameters, nested ones too; an optimiser or a layer is replaced, not changed.
+
+        Examples
+        --------
+        >>> import sloy
+        >>> from sloy.layers import Dense, ReLU
+        >>> net = sloy.Classifier(hidden=(Dense(100), ReLU()), optimizer=sloy.Adam())
+        >>> net = net.set_params(hidden__0__units=50, optimizer__learning_rate=0.01)
+        >>> net.hidden, net.optimizer.learning_rate
+        ((Dense(50), ReLU()), 0.01)
+        """
+        super().set_params(**{name: value for name, value in params.items() if "__" not in name})
+        known = super().get_params(deep=False)
+        for name, value in params.items():
+            top, *path = name.split("__")
+            if not path:
+                continue
+            if top not in known:
+                raise UnknownName(f"{self._name}: there is no parameter {top!r}.")
+            setattr(self, top, replaced(self._name, top, getattr(self, top), path, value))
+        return self
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    # --- training ---------------------------------------------------------------------------------
+
+    def _train(
+        self,
+        rows: np.ndarray,
+        y: np.ndarray,
+        outputs: int,
+        sample_weight: Any,
+        validation: Any,
+        *,
+        going_on: bool,
+        epochs: int | None = None,
+        class_names: Sequence[str] = (),
+    ) -> None:
+        """Fit the network to samples and targets as a loss takes them."""
+        place = self._name
+        going_on = going_on and hasattr(self, "model_")
+        loss = self._loss(outputs)
+        units = self._units(outputs, loss)
+        network = self.model_.network if going_on else self._network(rows.shape[1:], units)
+        x = shaped(rows, network.input_shape, place)
+        weight = self._weights(sample_weight, len(x))
+        if weight is not None and not weight.any():
+            raise InvalidArgument(
+                f"{place}: `sample_weight`: every weight is zero; at least one must be above."
+            )
+        chosen = self.model_.spec.preprocessing if going_on else self._preprocessing(x, weight)
+        state = self._state if going_on else TrainingState()
+        batch = len(x) if self.batch_size is None else self.batch_size
+        held_out = self._held_out(validation, network)
+        model, history = fit(
+            network,
+            Dataset(x, y, class_names),
+            validation=held_out,
+            epochs=self.epochs if epochs is None else epochs,
+            batch_size=batch,
+            optimizer=self._optimizer(),
+            loss=loss,
+            sample_weight=weight,
+            class_weight=self._class_weights(y),
+            preprocessing=chosen,
+            seed=self._seed(),
+            shuffle=self.batch_size is not None,
+            callbacks=self._callbacks(held_out is not None),
+            engine=self.engine,
+            threads=threads_of(self.threads),
+            precision=self.precision,
+            trainable=self.trainable,
+            rate_factors=self.rate_factors,
+            state=state,
+            verbose=bool(self.verbose),
+        )
+        self._learned(model, history, state, going_on=going_on)
+
+    def _learned(
+        self, model: Model, history: History, state: TrainingState, *, going_on: bool
+    ) -> None:
+        before = self.history_.rows if going_on else []
+        rows = [{**row, "epoch": row["epoch"] + len(before)} for row in history]
+        self.model_, self._state = model, state
+        self.history_ = History([*before, *rows])
+        self.n_iter_ = len(self.history_)
+        column = "val_loss" if "val_loss" in self.history_ else None
+        best = int(np.nanargmin(self.history_[column])) + 1 if column else self.n_iter_
+        self.best_epoch_ = best
+
+    def _network(self, shape: Shape, outputs: int) -> Network:
+        """The whole network: the given layers, and the output layer that the data need."""
+        given, place = self.hidden, self._name
+        if isinstance(given, Network):
+            return given
+        if self.input_shape is not None:
+            shape = tuple(sequence(place, "input_shape", self.input_shape))
+        if isinstance(given, str):
+            return zoo.make(given, shape, outputs)
+        layers = _layers(place, given)
+        ahead = Network(shape, layers).output_shape if layers else shape
+        flat: list[Layer] = [Flatten()] if len(ahead) > 1 else []
+        return Network(shape, [*layers, *flat, Dense(outputs)])
+
+    def _loss(self, outputs: int) -> Loss:
+        raise NotImplementedError
+
+    def _units(self, outputs: int, loss: Loss) -> int:
+        """Units of the output layer."""
+        return outputs
+
+    def _class_weights(self, target: np.ndarray) -> Any:
+        """What `sloy.fit` takes as `class_weight`."""
+        return None
+
+    def _optimizer(self) -> Optimizer:
+        chosen: Optimizer = find_optimizer(self.optimizer)
+        rate = self.learning_rate
+        if isinstance(rate, Schedule) and self.schedule is not None:
+            raise InvalidArgument(
+                f"{self._name}: `schedule` (={self.schedule!r}) is given twice: `learning_rate` is one."
+            )
+        if isinstance(self.schedule, Schedule):
+            if rate is not None:
+                raise InvalidArgument(
+                    f"{self._name}: `learning_rate` (={rate!r}) is given twice: a Schedule has its own."
+                )
+            return replace(chosen, learning_rate=self.schedule)
+        if rate is not None:
+            chosen = replace(chosen, learning_rate=rate)
+        if self.schedule is None:
+            return chosen
+        return replace(chosen, learning_rate=named_schedule(self.schedule, chosen.learning_rate))
+
+    def _callbacks(self, validated: bool) -> list[Any]:
+        place = self._name
+        found = list(sequence(place, "callbacks", self.callbacks))
+        patience = integer(place, "patience", self.patience)
+        if flag(place, "early_stopping", self.early_stopping):
+            found.append(EarlyStopping("val_loss", patience))
+        return found
+
+    def _held_out(self, validation: Any, network: Network) -> Any:
+        """What is validated on: given data, a share of the training data, or nothing."""
+        if validation is not None:
+            return validation
+        fraction = self.validation_fraction
+        if fraction is None:
+            return FRACTION if self.early_stopping is True else None
+        if isinstance(fraction, bool) or not isinstance(fraction, float) or not 0 < fraction < 1:
+            raise InvalidArgument(
+                f"{self._name}: `validation_fraction` (={fraction!r}) must be a fraction between 0"
+                " and 1, or None."
+            )
+        return fraction
+
+    def _validation(self, data: Any, dtype: str) -> tuple[np.ndarray, np.ndarray] | None:
+        """Given validation data as arrays; the targets as they are."""
+        if data is None:
+            return None
+        if not isinstance(data, tuple | list) or len(data) != 2:
+            raise InvalidArgument(
+                f"{self._name}: `validation_data` must be a pair (X, y), got a {type(data).__name__}."
+            )
+        return read_rows(self, data[0], dtype, reset=False), np.asarray(data[1])
+
+    def _weights(self, sample_weight: Any, count: int) -> np.ndarray | None:
+        if sample_weight is None:
+            return None
+        if isinstance(sample_weight, Real):
+            sample_weight = np.full(count, float(sample_weight))
+        return sample_weights(self._name, sample_weight, count)
+
+    def _preprocessing(self, x: np.ndarray, weight: np.ndarray | None) -> Preprocessing | None:
+        if not flag(self._name, "standardize", self.standardize):
+            return None
+        return standardize(x, weight)
+
+    def _seed(self) -> int:
+        given = self.random_state
+        if given is None:
+            return int(np.random.default_rng().integers(2**63))
+        if isinstance(given, np.random.RandomState):
+            return int(given.randint(2**31))
+        if isinstance(given, np.random.Generator):
+            return int(given.integers(2**63))
+        return integer(self._name, "random_state", given, 0, 2**64 - 1)
+
+    @property
+    def _dtype(self) -> str:
+        return "float64" if self.precision == "float64" else "float32"
+
+    # --- use --------------------------------------------------------------------------------------
+
+    def _samples(self, X: Any) -> np.ndarray:
+        """Samples in the shape that the fitted network takes."""
+        check_is_fitted(self)
+        rows = read_rows(self, X, self.model_.spec.dtype, reset=False)
+        return shaped(rows, self.model_.network.input_shape, self._name)
+
+    def _output(self, X: Any) -> np.ndarray:
+        x = self._samples(X)
+        return self.model_(x)
+
+    @property
+    def _features(self) -> str:
+        """The layer whose output `transform` gives: the last one before the output layer by default."""
+        names = self.model_.network.layer_names
+        if self.features is None:
+            return names[max(len(names) - 2, 0)]
+        instance(self._name, "features", self.features, str)
+        return str(self.features)
+
+    def transform(self, X: Any) -> np.ndarray:
+        """What a layer of the network makes of samples: features for another estimator.
+
+        Returns
+        -------
+        array, shape (N, M)
+            Outputs of the layer that `features` names, flattened; by default of the last before the output layer.
+        """
+        x, name = self._samples(X), self._features
+        found = self.model_.activations(x, [name])[name]
+        return found.reshape(len(found), -1)  # (N, M)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the columns that `transform` gives: ``relu_1_0``, ``relu_1_1``, …"""
+        check_is_fitted(self)
+        name = self._features
+        empty = np.zeros((0, *self.model_.network.input_shape), self.model_.spec.data_dtype)
+        shape = self.model_.activations(empty, [name])[name].shape[1:]
+        return np.array([f"{name}_{i}" for i in range(prod(shape))], object)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = True
+        tags.target_tags.required = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def _html_repr(self) -> str:
+        return html(self, super()._html_repr())
+
+
+def _layers(place: str, given: Any) -> tuple[Layer, ...]:
+    """The hidden layers, none of them allowed."""
+    if isinstance(given, Layer | type) or not isinstance(given, Sequence):
+        raise InvalidArgument(
+            f"{place}: `hidden` (={given!r}) must be a list or tuple of layers, a Network, or one of"
+            f" {', '.join(zoo.PRESETS)}."
+        )
+    for position, layer in enumerate(given):
+        if isinstance(layer, Layer):
+            continue
+        hint = f"; write Dense({layer}), ReLU()" if isinstance(layer, int | np.integer) else ""
+        raise InvalidArgument(
+            f"{place}: `hidden[{position}]` (={layer!r}) must be a layer of sloy.layers{hint}."
+        )
+    return tuple(given)
+
+
+def documented(cls: type[E]) -> type[E]:
+    """Put what all estimators have into the docstring of one; a class decorator."""
+    assert cls.__doc__ is not None
+    cls.__doc__ = cls.__doc__.replace("<shared parameters>", PARAMETERS.strip())
+    cls.__doc__ = cls.__doc__.replace("<shared attributes>", ATTRIBUTES.strip())
+    return cls
+
+
+def as_loss(place: str, given: Any) -> Loss:
+    """The loss of a parameter, errors naming the estimator."""
+    try:
+        return losses.loss(given)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{place}: {error}") from None
