@@ -1,4 +1,4 @@
-"""Convolution and pooling of one picture: the lecture's numbers, the formula as plain loops, bad input (L16–L19, L22)."""
+"""Convolution and pooling of one picture: the lecture's numbers, the formula in loops, bad input (L16–L19, L22)."""
 
 from __future__ import annotations
 

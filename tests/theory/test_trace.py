@@ -58,7 +58,7 @@ NETWORKS = {
     ),
     "own σ and L": (
         sloy.Network((3,), [Dense(4), Activation(cubed), Dense(2)]),
-        [1.0, 2.0],
+        [0.3, -0.2],
         quartic,
     ),
     "without bias": (

@@ -4,6 +4,7 @@ Everything here makes ordinary networks and models on the library's own graph an
 matplotlib are imported when they are needed, never before.
 """
 
+from sloy.theory.activations import activation_values, activations_figure
 from sloy.theory.convolution import (
     CURVE_FILTER,
     CURVE_PATCH,
@@ -16,6 +17,8 @@ from sloy.theory.convolution import (
     max_pool,
 )
 from sloy.theory.convolution_figures import convolution_figure, pooling_figure, response_figure
+from sloy.theory.descent import Descent, DescentPath, compare_descents, descent_figure
+from sloy.theory.dropout import dropout_figure, dropout_masks, thinned_outputs
 from sloy.theory.expression import Expression, parse
 from sloy.theory.gradient_cost import GradientCost, gradient_cost, gradient_cost_figure
 from sloy.theory.grid import numeric_grid, numeric_grid_figure
@@ -36,6 +39,7 @@ from sloy.theory.minimize import Disjunction, minimize, prime_implicants
 from sloy.theory.neuron import Neuron
 from sloy.theory.numeric import GradientCheck, check_gradient, naive_gradients, numeric_gradient
 from sloy.theory.objective import half_squared_error
+from sloy.theory.online import OnlineRun, learn_per_object
 from sloy.theory.operations import count_operations
 from sloy.theory.perceptron import PerceptronRun, perceptron_rule
 from sloy.theory.ready import ready_model
@@ -53,26 +57,36 @@ __all__ = [
     "NOT",
     "OR",
     "OTHER_PATCH",
+    "Descent",
+    "DescentPath",
     "Disjunction",
     "Expression",
     "GradientCheck",
     "GradientCost",
     "LayerTrace",
     "Neuron",
+    "OnlineRun",
     "PerceptronRun",
     "Separation",
     "StepTrace",
     "TruthTable",
+    "activation_values",
+    "activations_figure",
     "check_gradient",
+    "compare_descents",
     "convolution_figure",
     "convolve",
     "count_operations",
     "curve_drawing",
+    "descent_figure",
     "disjunction_network",
+    "dropout_figure",
+    "dropout_masks",
     "explain_convolution",
     "gradient_cost",
     "gradient_cost_figure",
     "half_squared_error",
+    "learn_per_object",
     "max_pool",
     "minimize",
     "naive_gradients",
@@ -90,6 +104,7 @@ __all__ = [
     "separable",
     "separate",
     "table_of",
+    "thinned_outputs",
     "to_expression",
     "trace_figure",
     "trace_step",

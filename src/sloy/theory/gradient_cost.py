@@ -173,6 +173,8 @@ def gradient_cost_figure(cost: GradientCost) -> Figure:
 
 
 def _panel(axes: Axes, cost: GradientCost, what: str, names: tuple[str, str]) -> None:
+    from matplotlib.ticker import NullFormatter
+
     parameters = [row.parameters for row in cost.rows]
     for way, name, colour, mark in zip(
         ("naive", "backprop"), names, (ORANGE, BLUE), ("s--", "o-"), strict=True
@@ -181,7 +183,8 @@ def _panel(axes: Axes, cost: GradientCost, what: str, names: tuple[str, str]) ->
         axes.loglog(parameters, values, mark, color=colour, label=name, markersize=5)
     axes.set_xlabel("parameters P")
     axes.grid(color="#DDDDDD")
-    axes.tick_params(which="minor", length=0)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_formatter(NullFormatter())
     axes.legend(loc="upper left")
     axes.spines[:].set_color(GREY)
 

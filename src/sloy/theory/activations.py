@@ -1,0 +1,117 @@
+"""The lecture's activations and their slopes, side by side (L15)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sloy import ops
+from sloy.arguments import real
+from sloy.engines import engine as find_engine
+from sloy.errors import InvalidArgument
+from sloy.exchange.functions import is_elementwise
+from sloy.graph import Graph, Tensor, backprop
+from sloy.inspection.style import BLUE, GREY, ORANGE, styled
+from sloy.layers import ELU, Activation, Layer, LeakyReLU, ReLU, Sigmoid, Sign, Tanh
+from sloy.layers.base import Scope
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["activation_values", "activations_figure"]
+
+
+def maxout_of_two_lines(z: Tensor) -> Tensor:
+    """max(w1 z + b1, w2 z + b2) for one input, w = (-0.5, 1) and b = (-1, 0): what Maxout(1, pieces=2) can learn."""
+    return ops.maximum(-0.5 * z - 1.0, z)
+
+
+LECTURE: dict[str, Layer] = {
+    "sign": Sign(),
+    "sigmoid": Sigmoid(),
+    "tanh": Tanh(),
+    "ReLU": ReLU(),
+    "Leaky ReLU": LeakyReLU(0.1),
+    "Maxout (two lines)": Activation(maxout_of_two_lines),
+    "ELU": ELU(),
+}
+
+
+def activation_values(activation: Layer, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """σ(z) and σ'(z), the slope by backprop, in float64.
+
+    Parameters
+    ----------
+    activation : Layer
+        One that treats each neuron alone; a user's function as `Activation(function)`.
+    z : array
+
+    Returns
+    -------
+    (array, array) of the shape of z
+
+    Examples
+    --------
+    >>> values, slopes = activation_values(LeakyReLU(), np.array([-2.0, 3.0]))
+    >>> values.tolist(), slopes.tolist()
+    ([-0.2, 3.0], [0.1, 1.0])
+    """
+    scope = Scope(dtype="float64")
+    alone = isinstance(activation, Layer) and is_elementwise(
+        lambda x: activation.apply(Scope(dtype=x.dtype), x)
+    )
+    if not alone:
+        raise InvalidArgument(
+            f"activation_values: `activation` (={activation!r}) must be an activation that treats each neuron"
+            " alone."
+        )
+    points = np.ascontiguousarray(np.asarray(z, np.float64).reshape(-1, 1))  # (N, 1)
+    x = ops.input("z", points.shape, "float64")
+    y = activation.apply(scope, x)
+    graph = Graph.of({"value": y, "slope": backprop(ops.reduce_sum(y), [x])[0]})
+    feeds = {"z": points} if graph.inputs else {}
+    found = find_engine("reference").compile(graph, {}).run(feeds)
+    return found["value"].reshape(np.shape(z)), found["slope"].reshape(np.shape(z))
+
+
+@styled
+def activations_figure(
+    activations: Mapping[str, Layer] | None = None, *, limit: float = 4.0
+) -> Figure:
+    """Each σ and its slope σ'.
+
+    Parameters
+    ----------
+    activations : mapping
+        Name → activation; by default the lecture's seven.
+    limit : float
+        z goes from -limit to limit.
+    """
+    from matplotlib.figure import Figure
+
+    shown = dict(LECTURE if activations is None else activations)
+    if not shown:
+        raise InvalidArgument("activations_figure: `activations` is empty.")
+    limit = real("activations_figure", "limit", limit, above=0)
+    z = np.linspace(-limit, limit, 401)
+    columns = min(4, len(shown))
+    rows = math.ceil(len(shown) / columns)
+    figure = Figure(figsize=(2.35 * columns + 0.3, 2.3 * rows + 0.5), layout="constrained")
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes, (name, activation) in zip(grid, shown.items(), strict=False):
+        values, slopes = activation_values(activation, z)
+        jumps = np.abs(np.diff(values)) > 0.5
+        values[1:][jumps] = np.nan  # a jump is no line
+        axes.axhline(0, color="#CCCCCC", lw=0.8)
+        axes.axvline(0, color="#CCCCCC", lw=0.8)
+        axes.plot(z, values, color=BLUE, label="σ(z)")
+        axes.plot(z, slopes, "--", color=ORANGE, lw=1.4, label="σ′(z)")
+        axes.set_title(name)
+        axes.set_xlabel("z", color=GREY)
+    for axes in grid[len(shown) :]:
+        axes.set_axis_off()
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower right", ncols=2)
+    return figure

@@ -1,0 +1,228 @@
+"""Dropout seen: the thinned networks of successive steps (L14)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sloy import ops
+from sloy.arguments import instance, integer
+from sloy.engines import engine as find_engine
+from sloy.errors import InvalidArgument
+from sloy.graph import Graph, Tensor
+from sloy.graph.graph import topological_order
+from sloy.graph.threefry import make_key
+from sloy.inspection.style import BLUE, GREY, styled
+from sloy.layers import Dense, Dropout
+from sloy.network import Network
+from sloy.steps.graphs import KEY
+from sloy.theory.diagram import RADIUS, column, edge, neuron
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["dropout_figure", "dropout_masks", "thinned_outputs"]
+
+MOST = 12  # neurons of a layer in a figure
+SCALE = 0.6
+
+
+def dropout_masks(network: Network, steps: int = 4, *, seed: int = 0) -> dict[str, np.ndarray]:
+    """Which neurons are there in successive training steps, for one object a step.
+
+    They are the very masks of `sloy.fit` with this seed and batches of one.
+
+    Parameters
+    ----------
+    network : Network
+    steps : int
+        The first so many.
+    seed : int
+
+    Returns
+    -------
+    dict
+        Name of a dropout layer → array (steps, …) of its input's shape: 1 where a neuron is kept, 0 where it is
+        dropped.
+
+    Examples
+    --------
+    >>> from sloy.layers import Dense, ReLU
+    >>> network = Network((3,), [Dense(6), ReLU(), Dropout(0.5), Dense(1)])
+    >>> dropout_masks(network, 2)["dropout_1"].astype(int).tolist()
+    [[0, 0, 1, 0, 1, 1], [1, 1, 1, 0, 0, 1]]
+    """
+    place = "dropout_masks"
+    count = integer(place, "steps", steps)
+    found = _found_masks(place, network)
+    graph = Graph.of(dict(found))
+    run = find_engine("reference").compile(graph, {KEY: make_key(seed, "masks")}).run
+    each = [run({"step": np.array(step, np.uint32)}) for step in range(count)]
+    return {name: np.concatenate([masks[name] for masks in each]) for name, _ in found}
+
+
+def thinned_outputs(
+    network: Network,
+    parameters: dict[str, np.ndarray],
+    x: np.ndarray,
+    draws: int = 1000,
+    *,
+    seed: int = 0,
+) -> np.ndarray:
+    """The outputs of thinned copies of a network for one object: what training sees of it, again and again.
+
+    Their mean is the output in use, where nothing but linear layers stands behind the dropout: each kept neuron is
+    scaled by 1 / (1 - p), so that what is expected of it is what it gives in use.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : dict
+        Name → array.
+    x : array, shape input_shape
+        One object.
+    draws : int
+        Number of thinned copies.
+    seed : int
+
+    Returns
+    -------
+    float64 array, shape (draws, *output_shape)
+    """
+    place = "thinned_outputs"
+    instance(place, "network", network, Network)
+    count = integer(place, "draws", draws)
+    given = np.asarray(x, np.float64)
+    if given.shape != network.input_shape:
+        raise InvalidArgument(
+            f"{place}: `x` has shape {given.shape}; it must be one object, {network.input_shape}."
+        )
+    built = network.build(
+        ops.input("x", (count, *network.input_shape), "float64"),
+        training=True,
+        key=ops.variable(KEY, (2,), "uint32"),
+        step=ops.input("step", (), "uint32"),
+    )
+    graph = Graph.of({"output": built.output})
+    variables = {n: np.asarray(parameters[n], np.float64, order="C") for n in network.shapes}
+    variables[KEY] = make_key(seed, "masks")
+    feeds = {"x": np.broadcast_to(given, (count, *given.shape)), "step": np.array(0, np.uint32)}
+    executable = find_engine("reference").compile(graph, variables)
+    return executable.run({name: feeds[name] for name in graph.inputs})["output"]
+
+
+@styled
+def dropout_figure(network: Network, steps: int = 3, *, seed: int = 0) -> Figure:
+    """The network as it is in successive training steps, dropped neurons faded, and in use.
+
+    Parameters
+    ----------
+    network : Network
+        Of dense layers of at most 12 neurons.
+    steps, seed
+        See `dropout_masks`.
+    """
+    from matplotlib.figure import Figure
+
+    masks = dropout_masks(network, steps, seed=seed)
+    layers = _layers(network)
+    panels: list[dict[str, np.ndarray]] = [
+        {name: mask[step] for name, mask in masks.items()} for step in range(steps)
+    ]
+    panels.append({})
+    height = 0.72 * max(size for size, _ in layers)
+    across = 1.25 * (len(layers) - 1) + 2 * RADIUS + 0.3
+    columns = min(4, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    figure = Figure(
+        figsize=(SCALE * columns * across, rows * (SCALE * height + 0.6)), layout="constrained"
+    )
+    grid = figure.subplots(rows, columns, squeeze=False).flat
+    for number, (axes, dropped) in enumerate(zip(grid, panels, strict=False)):
+        _draw(axes, layers, dropped, height)
+        in_use = number == steps
+        kept = sum(int(mask.sum()) for mask in dropped.values())
+        total = sum(mask.size for mask in dropped.values())
+        title = "in use: all of them" if in_use else f"step {number + 1}: {kept} of {total} kept"
+        axes.set_title(title, color=BLUE if in_use else "black")
+    for axes in figure.axes:
+        axes.set_axis_off()
+    rates = sorted({layer.rate for layer in network.layers if isinstance(layer, Dropout)})
+    factors = ", ".join(f"p = {rate:g}: kept × {1 / (1 - rate):.3g}" for rate in rates)
+    figure.supxlabel(
+        f"in training each neuron is dropped with probability p ({factors})", color=GREY, fontsize=9
+    )
+    return figure
+
+
+# --- parts ----------------------------------------------------------------------------------------
+
+
+def _found_masks(place: str, network: Network) -> list[tuple[str, Tensor]]:
+    instance(place, "network", network, Network)
+    built = network.build(
+        ops.input("x", (1, *network.input_shape)),
+        training=True,
+        key=ops.variable(KEY, (2,), "uint32"),
+        step=ops.input("step", (), "uint32"),
+    )
+    dropouts = [
+        name
+        for name, layer in zip(network.layer_names, network.layers, strict=True)
+        if isinstance(layer, Dropout) and layer.rate > 0
+    ]
+    if not dropouts:
+        raise InvalidArgument(f"{place}: `network` has no Dropout layer with a rate above 0.")
+    found: list[tuple[str, Tensor]] = []
+    seen: set[int] = set()
+    for name in dropouts:
+        for tensor in topological_order([built.activations[name]]):
+            if tensor.op == "dropout_mask" and id(tensor) not in seen:
+                seen.add(id(tensor))
+                found.append((name, tensor))
+    return found
+
+
+def _layers(network: Network) -> list[tuple[int, str]]:
+    """Neurons of the input and of each dense layer, and the dropout that thins them (or none)."""
+    shape = network.input_shape
+    found = [(shape[0], "")]
+    for name, layer in zip(network.layer_names, network.layers, strict=True):
+        after = layer.output_shape(shape)
+        if isinstance(layer, Dense):
+            found.append((layer.units, ""))
+        elif isinstance(layer, Dropout):
+            found[-1] = (found[-1][0], name)
+        if len(shape) != 1 or after != (found[-1][0],) or max(shape[0], after[0]) > MOST:
+            raise InvalidArgument(
+                f"dropout_figure: the layer `{name}` makes {after} of {shape}; the figure shows dense layers"
+                f" of at most {MOST} neurons."
+            )
+        shape = after
+    return found
+
+
+def _draw(
+    axes: Axes, layers: list[tuple[int, str]], masks: dict[str, np.ndarray], height: float
+) -> None:
+    places = [column(1.25 * i, size, height) for i, (size, _) in enumerate(layers)]
+    kept = [
+        masks[name].reshape(-1) > 0 if name in masks else np.ones(size, bool)
+        for size, name in layers
+    ]
+    for i in range(len(layers) - 1):
+        for j, k in np.ndindex(layers[i][0], layers[i + 1][0]):
+            both = kept[i][j] and kept[i + 1][k]
+            if both:
+                edge(axes, [places[i][j], places[i + 1][k]], GREY, 0.7)
+    for place, there in zip(places, kept, strict=True):
+        for (x, y), is_there in zip(place, there, strict=True):
+            neuron(axes, x, y, "" if is_there else "×", colour="black" if is_there else "#BBBBBB")
+    axes.set(
+        xlim=(-RADIUS - 0.1, places[-1][0, 0] + RADIUS + 0.1),
+        ylim=(-0.1, height + 0.1),
+        aspect="equal",
+    )
