@@ -25,6 +25,7 @@ Rule = Callable[["Conversion", Node, list["Value | None"]], "Value | Sequence[Va
 
 OPERATORS: dict[str, Rule] = {}
 LARGEST = 1 << 31  # elements of one value
+MOST_GENERATED = 1 << 28  # elements of weights that ConstantOfShape and Expand make
 
 _STEM = re.compile(r"(.+?)[./_](weight|kernel|gamma|scale|bias|beta|W|B)(:\d+)?$")
 
@@ -45,12 +46,14 @@ class Unsupported(NotAvailable):
 
 @dataclass
 class Leaf:
-    """A parameter or state that a graph asks for: its first value, already in sloy's layout."""
+    """A parameter or state that a graph asks for, as the file has it, and the way to sloy's layout."""
 
-    name: str
-    kind: str
     array: np.ndarray
-    initial: float | str
+    change: Callable[[np.ndarray], np.ndarray]
+
+    def value(self) -> np.ndarray:
+        """Its first value, in sloy's layout."""
+        return np.ascontiguousarray(self.change(self.array))
 
 
 @dataclass
@@ -77,6 +80,7 @@ class Conversion:
     _tensors: dict[tuple[Any, ...], Tensor] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _label: str = ""
+    _generated: int = 0
 
     def run(self, inputs: Mapping[str, Value], wanted: Sequence[str]) -> dict[str, Value]:
         """The values of that name, from the values of the graph's inputs."""
@@ -163,15 +167,27 @@ class Conversion:
             raise ValueError("only an array can become a parameter")
         key = (value.source or id(array), kind, role if change else "")
         if key not in self._tensors:
-            found = np.ascontiguousarray(change(array) if change else array)
+            leaf = Leaf(array, change or (lambda given: given))
+            self._count_generated(array)
+            shape = leaf.change(np.broadcast_to(np.float32(0), array.shape)).shape
             name = self._free(f"{self._label}/{role}")
             initial: float | str = 1.0 if role in ("scale", "running_variance") else 0.0
-            if kind == "parameter" and found.ndim >= 2:
+            if kind == "parameter" and len(shape) >= 2:
                 initial = "weight"
-            self.leaves[name] = Leaf(name, kind, found, initial)
-            attributes = {"name": name, "shape": found.shape, "initial": initial}
-            self._tensors[key] = Tensor(kind, (), attributes, Spec(found.shape, self.dtype))
+            self.leaves[name] = leaf
+            attributes = {"name": name, "shape": shape, "initial": initial}
+            self._tensors[key] = Tensor(kind, (), attributes, Spec(shape, self.dtype))
         return self._tensors[key]
+
+    def _count_generated(self, array: np.ndarray) -> None:
+        """Weights that a file does not hold but tells to make are bounded."""
+        if array.size > 1 and not any(array.strides):
+            self._generated += array.size
+            if self._generated > MOST_GENERATED:
+                raise FileFormatError(
+                    f"it makes weights of {self._generated} numbers out of nothing; at most"
+                    f" {MOST_GENERATED} are allowed."
+                )
 
     def is_weight(self, value: Value | None) -> bool:
         """Whether a value becomes a parameter where a rule asks for one."""

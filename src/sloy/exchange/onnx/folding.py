@@ -54,7 +54,7 @@ def _constant(node: Node) -> Value:
         "value_ints": np.int64,
     }
     array = np.asarray(value, kinds[key]) if key in kinds else np.asarray(value)
-    return known(array, node.outputs[0])
+    return known(array)
 
 
 def _shape(node: Node, shape: Sequence[int]) -> Array:

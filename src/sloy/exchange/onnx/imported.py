@@ -89,7 +89,7 @@ def convert(
     number = {id(t): i for i, t in enumerate(trace.order)}
     named = [(name, number[id(t)]) for name, t in conversion.labels.items() if id(t) in number]
     inside = [t.attributes["name"] for t in trace.order if t.op in ("parameter", "state")]
-    arrays = {name: conversion.leaves[name].array for name in inside}
+    arrays = {name: conversion.leaves[name].value() for name in inside}
     data_dtype = "uint8" if info.dtype == "uint8" else dtype
     return ImportedGraph(config, _batched(named, trace), arrays, shape, data_dtype, dtype)
 

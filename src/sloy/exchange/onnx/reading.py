@@ -17,7 +17,7 @@ import numpy as np
 
 from sloy.errors import FileFormatError, NotAvailable
 
-OLDEST = 7  # opset
+OLDEST = 6  # opset
 LARGEST_FILE = (1 << 31) - 1  # bytes, the limit of protocol buffers
 MAX_NODES = 1 << 16
 MAX_RANK = 8

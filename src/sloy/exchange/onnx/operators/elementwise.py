@@ -25,6 +25,7 @@ def combine(
     *,
     dtype: str = "",
     role: str = "",
+    any_array: bool = False,
 ) -> Value:
     """A function of tensors of one order, broadcast together.
 
@@ -33,7 +34,9 @@ def combine(
     dtype : str
         ONNX's dtype of the result; that of the first value by default.
     role : str
-        What arrays become parameters as, where they stand beside a value that depends on parameters.
+        What initialisers become parameters as, where they stand beside a value that depends on parameters.
+    any_array : bool
+        Whether arrays that are no initialisers do so, too.
     """
     values = [_without_copies(v) for v in values]
     rank = max(v.rank for v in values)
@@ -46,7 +49,7 @@ def combine(
             operands.append(value.moved(value.order))
         elif value.is_known and value.size == 1 and any(v.tensor is not None for v in values):
             operands.append(number(value))
-        elif role and trained and c.is_weight(value) and value.size > 1:
+        elif role and trained and _is_parameter(c, value, any_array=any_array):
             change = _change(value, rank, order)
             operands.append(c.parameter(value, role, change))
         else:
@@ -59,6 +62,10 @@ def combine(
     if lead is not None and lead.is_merged:
         return replace(lead, tensor=tensor, dtype=kind, trained=trained, _moved={})
     return held(tensor, kind, order, trained=trained)
+
+
+def _is_parameter(c: Conversion, value: Value, *, any_array: bool) -> bool:
+    return c.is_weight(value) and value.size > 1 and (any_array or bool(value.source))
 
 
 def _without_copies(value: Value) -> Value:
@@ -75,12 +82,12 @@ def _lead(values: Sequence[Value], rank: int) -> Value | None:
     return None if lead is not None and lead.is_merged and others else lead
 
 
-def _extended(value: Value, rank: int) -> Value:
-    """The value with leading axes of extent 1."""
-    missing = rank - value.rank
+def _extended(value: Value, rank: int, *, trailing: bool = False) -> Value:
+    """The value with leading axes of extent 1, or trailing ones."""
+    missing = (1,) * (rank - value.rank)
     if not missing:
         return value
-    shape = (1,) * missing + value.shape
+    shape = value.shape + missing if trailing else missing + value.shape
     if value.tensor is None:
         assert value.array is not None
         return known(value.array.reshape(shape), value.source)
@@ -220,7 +227,10 @@ BINARY: dict[str, tuple[Callable[..., Any], str]] = {
 @operator(*BINARY)
 def _binary(c: Conversion, node: Node, operands: list[Any]) -> Value:
     function, role = BINARY[node.op]
-    first = operands[0]
+    first, second = operands
+    if "axis" in node.attributes:  # opset 6 says where the second operand's axes begin
+        trailing = first.rank - node.attributes["axis"] - second.rank
+        operands = [first, _extended(second, second.rank + max(trailing, 0), trailing=True)]
     if node.op == "Div" and not first.is_float:
         return combine(c, operands, _integer_division)
     return combine(c, operands, function, role=role if first.is_float else "")
@@ -252,7 +262,12 @@ def _power(c: Conversion, node: Node, operands: list[Any]) -> Value:
 
 @operator("PRelu")
 def _prelu(c: Conversion, node: Node, operands: list[Any]) -> Value:
-    return combine(c, operands, lambda x, slope: ops.where(x > 0.0, x, x * slope), role="slope")
+    x, slope = operands
+    if c.graph.opset < 7 and slope.size > 1:  # one for each channel
+        slope = _extended(slope, x.rank - 1, trailing=True)
+    return combine(
+        c, [x, slope], lambda t, s: ops.where(t > 0.0, t, t * s), role="slope", any_array=True
+    )
 
 
 @operator("Max", "Min", "Sum", "Mean")

@@ -61,7 +61,7 @@ def _gemm(c: Conversion, node: Node, operands: list[Any]) -> Value:
             if bias.is_known
             else combine(c, [bias], lambda t: t * beta)
         )
-    return combine(c, [result, bias], lambda s, t: s + t, role="bias")
+    return combine(c, [result, bias], lambda s, t: s + t, role="bias", any_array=True)
 
 
 @operator("MatMul")

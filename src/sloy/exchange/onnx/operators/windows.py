@@ -108,7 +108,7 @@ def with_bias(c: Conversion, result: Value, bias: Value | None) -> Value:
         column = known(bias.array.reshape(shape), bias.source)  # type: ignore[union-attr]
     else:
         column = held(ops.reshape(c.tensor(bias), shape), bias.dtype)
-    return combine(c, [result, column], lambda a, b: a + b, role="bias")
+    return combine(c, [result, column], lambda a, b: a + b, role="bias", any_array=True)
 
 
 def _convolve(x: Tensor, w: Tensor, over: Window, groups: int) -> Tensor:
