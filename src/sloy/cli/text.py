@@ -58,6 +58,19 @@ def fields(rows: Sequence[tuple[str, str]]) -> str:
     )
 
 
+def columns(rows: Sequence[Sequence[str]], *, right: bool = False) -> str:
+    """Lines of cells, each column as wide as its widest cell; `right` aligns all but the first to the right."""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if right and place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("   ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
 def print_json(document: Mapping[str, Any]) -> None:
     """One document on the output stream."""
     sys.stdout.write(as_json({"schema": SCHEMA, **document}))

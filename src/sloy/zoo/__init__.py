@@ -14,6 +14,7 @@ from sloy.zoo.cnn import cnn, cnn_wide, fast, standard_cnn
 from sloy.zoo.lenet import lenet5
 from sloy.zoo.mlp import mlp
 from sloy.zoo.resnet import resnet
+from sloy.zoo.table import table
 from sloy.zoo.vgg import CONVOLUTIONS as _VGG
 from sloy.zoo.vgg import vgg
 
@@ -28,6 +29,7 @@ __all__ = [
     "mlp",
     "resnet",
     "standard_cnn",
+    "table",
     "vgg",
 ]
 

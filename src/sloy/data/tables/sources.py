@@ -1,7 +1,7 @@
 """Where the rows of a table come from: text files, Parquet files, data frames; always in frames of the same rows.
 
-A frame holds the next `FRAME_CELLS` cells of the table, whatever the file's own pieces are, so that figures added up
-frame by frame are the same to the last bit for a file and for a data frame with the same rows.
+A frame holds about the next `FRAME_CELLS` cells of the table, whatever the file's own pieces are, so that figures added
+up frame by frame are the same to the last bit for a file and for a data frame with the same rows.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 FRAME_CELLS = 1 << 20
+FRAME_STEP = 1024  # frames hold a multiple of so many rows: whole batches, so that predictions do not depend on frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +41,18 @@ class Source(ABC):
     label: str
     names: tuple[str, ...]
 
+    @property
+    def frame_rows(self) -> int:
+        """Rows of a frame."""
+        return max(1, FRAME_CELLS // len(self.names) // FRAME_STEP) * FRAME_STEP
+
     @abstractmethod
     def pieces(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """All rows in order, some of the columns, in pieces of any size."""
 
     def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """All rows in order, some of the columns, in frames of a fixed number of rows; the last may have fewer."""
-        rows = max(1, FRAME_CELLS // len(self.names))
+        rows = self.frame_rows
         waiting: list[pl.DataFrame] = []
         held = 0
         for piece in self.pieces(columns):
@@ -105,7 +111,7 @@ class ParquetTable(Source):
     def pieces(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """See `Source.pieces`."""
         pl = polars()
-        rows, first = max(1, FRAME_CELLS // len(self.names)), 0
+        rows, first = self.frame_rows, 0
         while True:
             try:
                 frame = pl.scan_parquet(self.path).select(columns).slice(first, rows).collect()

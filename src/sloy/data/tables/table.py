@@ -18,11 +18,11 @@ from sloy.data.tables.matrix import SHARE, available, room
 from sloy.data.tables.reader import TableReader
 from sloy.data.tables.sources import Source, open_table
 from sloy.data.tables.target import (
+    LEFT_OUT,
     TEST,
     TRAIN,
     VALIDATE,
     Target,
-    Task,
     divide,
     make_target,
     moments_of,
@@ -77,12 +77,13 @@ def load_table(
     source: Any,
     target: str,
     *,
-    task: Task = "auto",
+    task: str = "auto",
     test: float = 0.2,
     validation: float = 0.1,
     seed: int = 0,
     ignore: Sequence[str] = (),
     categorical: Sequence[str] = (),
+    samples: int | None = None,
     separator: str | None = None,
     memory: int | None = None,
 ) -> Table:
@@ -111,6 +112,8 @@ def load_table(
         Columns to leave out.
     categorical : sequence of str
         Columns of numbers that are names: postcodes, codes.
+    samples : int, optional
+        Train on the first so many of the training rows only.
     separator : str, optional
         Between the fields of a text; found in its first line by default.
     memory : int, optional
@@ -144,6 +147,8 @@ def load_table(
     names = _features(table, target, ignore, categorical)
     found = make_target(table.label, _column(table, target), task)
     part = divide(found, test, validation, seed)
+    if samples is not None:
+        _cut(part, integer("load_table", "samples", samples))
     _check_parts(table.label, found, part)
     seen = look(table, names, part == TRAIN, frozenset(categorical))
     columns, left_out = conclude(table.label, seen)
@@ -197,6 +202,16 @@ def _hint(name: str, names: Sequence[str]) -> str:
         return f"; did you mean {' or '.join(map(repr, close))}?"[:-1]
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     return f": {shown}"
+
+
+def _cut(part: np.ndarray, samples: int) -> None:
+    """Leave out all training rows but the first."""
+    training = np.flatnonzero(part == TRAIN)
+    if samples > len(training):
+        raise InvalidArgument(
+            f"load_table: `samples` (={samples}) is more than the {len(training)} rows to train on."
+        )
+    part[training[samples:]] = LEFT_OUT
 
 
 def _column(table: Source, name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,8 +14,6 @@ from sloy.graph.threefry import make_key, permutation
 
 if TYPE_CHECKING:
     import polars as pl
-
-Task = Literal["auto", "classification", "regression"]
 
 MOST_CODES = 20  # whole numbers are classes where there are no more different ones
 MOST_CLASSES = 1000
@@ -53,7 +51,7 @@ class Target:
         return np.asarray(self.y >= 0 if self.is_classification else ~np.isnan(self.y))
 
 
-def make_target(label: str, series: pl.Series, task: Task) -> Target:
+def make_target(label: str, series: pl.Series, task: str) -> Target:
     """The target of a column: classes where it holds words or few whole numbers, else numbers.
 
     Raises

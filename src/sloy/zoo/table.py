@@ -1,0 +1,67 @@
+"""The network for the rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sloy.arguments import integer, real
+from sloy.layers import Categories, Dense, Dropout, Layer, ReLU, Rescale
+from sloy.network import Network
+
+MOST_ONE_HOT = 20  # categories of a column that become a one-hot row; more become a learned vector
+
+
+def table(
+    width: int,
+    outputs: int,
+    *,
+    classes: Sequence[int] = (),
+    hidden: Sequence[int] = (128, 64),
+    dropout: float = 0.1,
+    mean: float = 0.0,
+    deviation: float = 1.0,
+) -> Network:
+    """Categories spread, then dense layers with ReLU and dropout.
+
+    Parameters
+    ----------
+    width : int
+        Prepared columns: numbers, then a code for each column of categories.
+    outputs : int
+        Classes, or 1 for a number.
+    classes : sequence of int
+        Categories of each column of codes. Up to 20 become a one-hot row, K more a learned vector of
+        min(32, ⌈1.6 K^0.56⌉) numbers, the rule of fastai's tabular learner [1]_.
+    hidden : sequence of int
+        Neurons of each hidden layer; none for a linear model.
+    dropout : float
+        After each hidden layer.
+    mean, deviation : float
+        Of the target, for a number: the output is deviation · y + mean.
+
+    References
+    ----------
+    .. [1] J. Howard, S. Gugger, "Fastai: a layered API for deep learning", Information 11 (2020) 108.
+
+    Examples
+    --------
+    >>> table(6, 3, classes=(4, 100)).layer_names[:3]
+    ('categories_1', 'dense_1', 'relu_1')
+    """
+    layers: list[Layer] = []
+    if classes:
+        layers.append(Categories(tuple(classes), tuple(map(vector, classes))))
+    for units in hidden:
+        layers += [Dense(units, weight_initializer="he_normal"), ReLU()]
+        layers += [Dropout(dropout)] if real("table", "dropout", dropout, least=0, below=1) else []
+    layers.append(Dense(integer("table", "outputs", outputs)))
+    if (mean, deviation) != (0.0, 1.0):
+        layers.append(Rescale(deviation, mean))
+    return Network((width,), layers)
+
+
+def vector(categories: int) -> int:
+    """Width of the learned vector of a column; 0 for a one-hot row."""
+    if categories <= MOST_ONE_HOT:
+        return 0
+    return min(32, int(-(-1.6 * categories**0.56 // 1)))
