@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -131,7 +131,9 @@ class Network:
         output = scope.chain(self.layers, x)
         return Built(output, record.activations, record.parameters, record.states, record.updates)
 
-    def initialize(self, seed: int = 0, dtype: str = "float32") -> dict[str, np.ndarray]:
+    def initialize(
+        self, seed: int = 0, dtype: str = "float32", *, names: Collection[str] | None = None
+    ) -> dict[str, np.ndarray]:
         """Parameters and states before the first step.
 
         Parameters
@@ -140,6 +142,8 @@ class Network:
             Each parameter is a function of the seed and its own name.
         dtype : "float32" or "float64"
             Numbers are drawn in float64 and rounded.
+        names : collection of str, optional
+            Only these parameters and states; each has the values that it has among all of them.
 
         Returns
         -------
@@ -149,10 +153,14 @@ class Network:
         dtype = _float("dtype", dtype)
         values = {}
         for name, parameter in self.parameters.items():
+            if names is not None and name not in names:
+                continue
             key = make_key(seed, "initialize", name)
             drawn = parameter.initializer.draw(key, parameter.tensor.shape, parameter.fans)
             values[name] = np.ascontiguousarray(drawn, dtype)
         for name, state in self.states.items():
+            if names is not None and name not in names:
+                continue
             values[name] = np.full(state.tensor.shape, state.initial, dtype)
         return values
 

@@ -1,0 +1,141 @@
+"""Weights of Keras in HDF5: ``.h5`` (weights, or a whole model) and ``.weights.h5`` of Keras 3.
+
+Only groups and datasets that lie in the file itself are followed: links to elsewhere, datasets in other files and
+virtual ones are refused, and a dataset must have its bytes in the file. Names become ``layer/role``:
+``block1_conv1/kernel``.
+"""
+
+from __future__ import annotations
+
+import re
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sloy.errors import NotAvailable
+from sloy.exchange.tensors import FileTensor, checked_shape, fail
+
+# Older names of the same: `kernel:0`, `block1_conv1_W_1:0`, `bn_gamma_1:0`.
+_OLD = re.compile(
+    r"(?:.*_)?(W|b|gamma|beta|running_mean|running_std|moving_mean|moving_variance)(_\d+)?"
+)
+_ROLES = {
+    "W": "kernel",
+    "b": "bias",
+    "running_mean": "moving_mean",
+    "running_std": "moving_variance",
+}
+_LARGEST = 100_000  # groups and datasets
+
+
+def read_keras(path: Path) -> dict[str, FileTensor]:
+    """The tensors of a file, in the order of its layers.
+
+    In ``.weights.h5`` layers are counted by class and variables have numbers: ``conv2d_1/0``.
+
+    Raises
+    ------
+    FileFormatError
+        Where the file is truncated or damaged, is none of Keras, or refers to other files.
+    NotAvailable
+        Where h5py is missing.
+    """
+    try:
+        import h5py  # type: ignore[import-untyped]
+    except ImportError:
+        raise NotAvailable(
+            f"{path}: files of Keras need h5py: pip install 'sloy[pretrained]'."
+        ) from None
+    try:
+        with h5py.File(path, "r") as file:
+            if "layers" in file and "layer_names" not in file.attrs:
+                return _numbered(path, h5py, _group(path, h5py, file, "layers"))
+            whole = "model_weights" in file
+            root = _group(path, h5py, file, "model_weights") if whole else file
+            if "layer_names" not in root.attrs:
+                fail(path, "is HDF5, but none that Keras writes (no `layer_names`, no `layers`)")
+            return _named(path, h5py, root)
+    except (OSError, KeyError, RuntimeError, TypeError, UnicodeDecodeError) as error:
+        fail(path, f"is damaged or truncated ({str(error)[:120]})")
+
+
+def _named(path: Path, h5py: Any, root: Any) -> dict[str, FileTensor]:
+    """The older layout: attributes name the layers, and the datasets of each."""
+    found: dict[str, FileTensor] = {}
+    for layer in _texts(path, root.attrs["layer_names"]):
+        group = _group(path, h5py, root, layer)
+        for name in _texts(path, group.attrs.get("weight_names", ())):
+            role = name.rpartition("/")[2].removesuffix(":0")
+            if old := _OLD.fullmatch(role):
+                role = _ROLES.get(old[1], old[1])
+            found[f"{layer}/{role}"] = _dataset(path, h5py, group, name)
+    return found
+
+
+def _numbered(path: Path, h5py: Any, layers: Any) -> dict[str, FileTensor]:
+    """The layout of Keras 3: ``layers/conv2d_1/vars/0``."""
+    found: dict[str, FileTensor] = {}
+    for group in sorted(layers, key=_counted):
+        inner = _group(path, h5py, layers, group)
+        if "vars" not in inner:
+            continue
+        variables = _group(path, h5py, inner, "vars")
+        for number in sorted(variables):
+            found[f"{group}/{number}"] = _dataset(path, h5py, variables, number)
+    return found
+
+
+def _counted(name: str) -> tuple[str, int]:
+    """``conv2d_10`` behind ``conv2d_9``."""
+    stem, _, number = name.rpartition("_")
+    return (stem, int(number)) if number.isdecimal() and len(number) < 10 else (name, 0)
+
+
+def _texts(path: Path, values: Any) -> list[str]:
+    if len(values) > _LARGEST:
+        fail(path, f"names more than {_LARGEST} layers")
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+
+
+def _own(path: Path, h5py: Any, group: Any, name: str) -> Any:
+    """The object of a path within a group, every step of it a hard link."""
+    for step in name.split("/"):
+        if not isinstance(group, h5py.Group) or step in ("", ".", ".."):
+            fail(path, f"is damaged ({name[:80]!r} is no path)")
+        if not isinstance(group.get(step, getlink=True), h5py.HardLink):
+            fail(path, f"{name[:80]!r} is a link to elsewhere, which is not followed")
+        group = group[step]
+    return group
+
+
+def _group(path: Path, h5py: Any, parent: Any, name: str) -> Any:
+    found = _own(path, h5py, parent, name)
+    if not isinstance(found, h5py.Group) or len(found) > _LARGEST:
+        fail(path, f"is damaged ({name[:80]!r} is no group of layers)")
+    return found
+
+
+def _dataset(path: Path, h5py: Any, parent: Any, name: str) -> FileTensor:
+    found = _own(path, h5py, parent, name)
+    if not isinstance(found, h5py.Dataset) or found.shape is None:
+        fail(path, f"is damaged ({name[:80]!r} is no array)")
+    if found.external or found.is_virtual:
+        fail(path, f"{name[:80]!r} lies in another file, which is not read")
+    if found.dtype.kind not in "iuf":
+        fail(path, f"{name[:80]!r} has the dtype {found.dtype}, which is not read")
+    shape = checked_shape(path, name, found.shape)
+    needed, stored = prod(shape) * found.dtype.itemsize, found.id.get_storage_size()
+    if stored < needed and not (found.compression and stored):
+        fail(path, f"{name[:80]!r} of shape {shape} needs {needed} bytes, the file holds {stored}")
+    place = found.name
+
+    def load() -> np.ndarray:
+        try:
+            with h5py.File(path, "r") as file:
+                return np.asarray(file[place][...])
+        except (OSError, KeyError, RuntimeError) as error:
+            fail(path, f"{name[:80]!r} cannot be read ({str(error)[:80]})")
+
+    return FileTensor(shape, found.dtype.name, load)

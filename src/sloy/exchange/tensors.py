@@ -1,0 +1,114 @@
+"""Tensors in the files of other tools: what a file holds; its format is found by its first bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from sloy.errors import FileFormatError
+from sloy.graph.spec import Shape
+
+
+@dataclass(frozen=True)
+class FileTensor:
+    """A tensor in a file.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : str
+        NumPy's name, or ``bfloat16``.
+    load : callable
+        ``load() -> array`` of that shape; bfloat16 as float32. Only this reserves memory for the values.
+    """
+
+    shape: Shape
+    dtype: str
+    load: Callable[[], np.ndarray]
+
+
+@dataclass(frozen=True)
+class TensorFile:
+    """The tensors of a file.
+
+    Attributes
+    ----------
+    path : Path
+    tool : "torch" or "keras"
+        Whose names and layouts they have.
+    tensors : mapping
+        Name → `FileTensor`, in the order of the file. Names of Keras are ``layer/role``: ``block1_conv1/kernel``.
+    """
+
+    path: Path
+    tool: str
+    tensors: Mapping[str, FileTensor]
+
+
+def read_tensors(path: str | Path) -> TensorFile:
+    """What a file of weights holds.
+
+    Parameters
+    ----------
+    path : str or Path
+        A state dict of PyTorch (``.pth``, ``.pt``, ``.bin``; zip or legacy layout), ``.safetensors``, or HDF5 of Keras
+        (``.h5`` with or without the model, ``.weights.h5``). The format is found by the contents.
+
+    Raises
+    ------
+    FileFormatError
+        Where it is none of these, is damaged, or asks for anything but tensors; nothing in it is executed.
+    NotAvailable
+        Where HDF5 needs the extra ``pretrained``.
+    """
+    from sloy.exchange.keras_file import read_keras
+    from sloy.exchange.safetensors_file import read_safetensors
+    from sloy.exchange.torch_file import read_torch
+
+    path = Path(path)
+    if not path.is_file():
+        reason = "is a folder" if path.is_dir() else "there is no such file"
+        raise FileFormatError(f"{path}: {reason}.")
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    if start.startswith(b"\x89HDF\r\n\x1a\n"):
+        return TensorFile(path, "keras", read_keras(path))
+    if start.startswith((b"PK\x03\x04", b"\x80")):
+        return TensorFile(path, "torch", read_torch(path))
+    if start[8:9] == b"{":
+        return TensorFile(path, "torch", read_safetensors(path))
+    raise FileFormatError(
+        f"{path}: is a whole model; `sloy.Model.from_onnx(path)` reads it."
+        if path.suffix == ".onnx"
+        else f"{path}: is no file of weights, neither PyTorch's, nor safetensors, nor Keras's HDF5."
+    )
+
+
+def fail(path: Path, reason: str) -> NoReturn:
+    """Raise the one error of a file that cannot be used."""
+    raise FileFormatError(f"{path}: {reason}.")
+
+
+def checked_shape(path: Path, name: str, shape: object) -> Shape:
+    """A shape that a file states, once it is one: at most 8 extents below 2³¹."""
+    if (
+        not isinstance(shape, tuple | list)
+        or len(shape) > 8
+        or not all(type(extent) is int and 0 <= extent < 2**31 for extent in shape)
+    ):
+        fail(path, f"tensor {name[:80]!r} has the impossible shape {str(shape)[:80]}")
+    return tuple(shape)
+
+
+def widened(raw: np.ndarray, dtype: str) -> np.ndarray:
+    """What stands in a file as an array of `dtype`; bfloat16, uint16 in `raw`, as float32."""
+    if dtype != "bfloat16":
+        return raw
+    return (raw.astype(np.uint32) << np.uint32(16)).view(np.float32)

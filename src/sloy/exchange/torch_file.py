@@ -1,0 +1,310 @@
+"""State dicts of PyTorch (`torch.save`), read without executing anything.
+
+Two layouts: a zip of uncompressed entries (``…/data.pkl``, which names the tensors, and ``…/data/0`` …, their numbers),
+and the older one of pickles after each other with the numbers behind them. Both pickles are read as data
+(`sloy.exchange.pickled`), the numbers straight from their place in the file, whose bounds are checked before.
+
+References
+----------
+.. [1] PyTorch, "Serialization semantics", section on the file format, https://pytorch.org/docs/stable/notes/serialization.html
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sloy.errors import FileFormatError
+from sloy.exchange.pickled import LARGEST, Call, Named, Persistent, PickleError, read_pickle
+from sloy.exchange.tensors import FileTensor, checked_shape, fail, widened
+
+_LEGACY = 0x1950A86A20F9469CFC6C  # the first pickle of the older layout
+_STORAGES = {
+    "DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16",
+    "BFloat16Storage": "bfloat16", "LongStorage": "int64", "IntStorage": "int32",
+    "ShortStorage": "int16", "CharStorage": "int8", "ByteStorage": "uint8", "BoolStorage": "bool",
+}  # fmt: skip
+_REBUILD = {"torch._utils._rebuild_tensor_v2": 6, "torch._utils._rebuild_tensor": 4}
+_PARAMETER = "torch._utils._rebuild_parameter"
+_INSIDE = ("state_dict", "model_state_dict", "model")  # where checkpoints keep the weights
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the numbers of a storage stand in the file."""
+
+    start: int  # bytes from the beginning of the file
+    size: int  # bytes
+    crc: int = 0  # CRC-32, or 0 where the file has none
+
+
+_Locate = Callable[[str, int, int], _Place]  # key, elements, bytes of an element
+
+
+def read_torch(path: Path) -> dict[str, FileTensor]:
+    """The tensors of a state dict; of a checkpoint that holds one under ``state_dict`` or ``model`` these.
+
+    Raises
+    ------
+    FileFormatError
+        Where the file holds anything but tensors and plain values, is damaged, or has compressed entries.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        zipped = file.read(2) == b"PK"
+        try:
+            value, locate = _read_zip(path, size) if zipped else _read_legacy(path, size)
+        except FileFormatError:
+            raise
+        except PickleError as error:
+            reason = (
+                f"{error}; nothing was executed. Of a model of your own save `model.state_dict()`"
+            )
+            fail(path, f"is no state dict that can be read: {reason}")
+        except (zipfile.BadZipFile, OSError, ValueError, LookupError, zlib.error) as error:
+            fail(path, f"is damaged ({str(error)[:80]})")
+        except (NotImplementedError, RuntimeError) as error:
+            fail(path, f"is a zip of a kind that PyTorch does not write ({str(error)[:80]})")
+    return {
+        name: _tensor(path, name, found, locate)
+        for name, found in _state_dict(path, value).items()
+        if not _is_plain(found)
+    }
+
+
+def _read_zip(path: Path, size: int) -> tuple[Any, _Locate]:
+    """The pickle of the zip layout, and where its storages lie."""
+    _check_directory(path, size)
+    with zipfile.ZipFile(path) as archive:
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        if len(entries) != len(archive.infolist()):
+            fail(path, "is damaged (two entries of the zip have one name)")
+        pickles = [name for name in entries if name.endswith("data.pkl") and name.count("/") <= 1]
+        if "model.weights.h5" in entries:
+            fail(path, "is a .keras file: take model.weights.h5 out of it (unzip) and give that")
+        if len(pickles) != 1:
+            fail(path, "is a zip without the data.pkl that PyTorch writes")
+        folder = pickles[0].removesuffix("data.pkl")
+        for entry in entries.values():
+            if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > size:
+                fail(
+                    path, f"entry {entry.filename[:80]!r} is compressed; PyTorch stores its entries"
+                )
+        if entries[pickles[0]].file_size > LARGEST:
+            fail(path, f"its data.pkl has more than {LARGEST >> 20} MiB")
+        order = entries.get(f"{folder}byteorder")
+        if order is not None and _entry(path, order, size) != b"little":
+            fail(path, "its numbers are big-endian, which is not read")
+        value, _ = read_pickle(_entry(path, entries[pickles[0]], size))
+
+    def locate(key: str, elements: int, itemsize: int) -> _Place:
+        name = f"{folder}data/{key}"
+        if name not in entries:
+            fail(path, f"is damaged (the entry {name[:80]!r} is missing)")
+        place = _place(path, entries[name], size)
+        if place.size != elements * itemsize:
+            fail(
+                path,
+                f"is damaged ({name[:80]!r} has {place.size} bytes, not {elements * itemsize})",
+            )
+        return place
+
+    return value, locate
+
+
+def _check_directory(path: Path, size: int) -> None:
+    """The list of a zip's entries is not so long that reading it would take memory (specification 4.3.14, 4.3.16)."""
+    with path.open("rb") as file:
+        file.seek(max(0, size - 66_000))
+        tail = file.read()
+    at = tail.rfind(b"PK\x05\x06")
+    length = int.from_bytes(tail[at + 12 : at + 16], "little")
+    if (wide := tail.rfind(b"PK\x06\x06", 0, max(at, 0))) >= 0:
+        length = max(
+            length * (length != 0xFFFFFFFF), int.from_bytes(tail[wide + 40 : wide + 48], "little")
+        )
+    if at < 0 or length > LARGEST:
+        fail(path, "is truncated, or no zip that PyTorch writes")
+
+
+def _place(path: Path, entry: zipfile.ZipInfo, size: int) -> _Place:
+    """Where an entry's bytes stand: behind its local header, whose two lengths are its own."""
+    with path.open("rb") as file:
+        file.seek(entry.header_offset)
+        header = file.read(30)
+    if len(header) < 30 or not header.startswith(b"PK\x03\x04"):
+        fail(path, f"is damaged (entry {entry.filename[:80]!r} has no header)")
+    lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+    start = entry.header_offset + 30 + lengths
+    if start + entry.file_size > size:
+        fail(path, f"is truncated (entry {entry.filename[:80]!r} ends behind the file)")
+    return _Place(start, entry.file_size, entry.CRC)
+
+
+def _entry(path: Path, entry: zipfile.ZipInfo, size: int) -> bytes:
+    place = _place(path, entry, size)
+    if place.size > LARGEST:
+        fail(path, f"entry {entry.filename[:80]!r} has more than {LARGEST >> 20} MiB")
+    with path.open("rb") as file:
+        file.seek(place.start)
+        return file.read(place.size)
+
+
+def _read_legacy(path: Path, size: int) -> tuple[Any, _Locate]:
+    """The pickle of the older layout, and where its storages lie: behind the last pickle, each after its length."""
+    with path.open("rb") as file:
+        data = file.read(min(size, LARGEST))
+    values, start = [], 0
+    for number in range(
+        5
+    ):  # magic number, version, system, the state dict, the keys of the storages
+        value, length = read_pickle(data[start:])
+        start += length
+        values.append(value)
+        if number == 0 and value != _LEGACY:
+            fail(path, "is a pickle, but none that PyTorch writes")
+    if not isinstance(values[2], dict) or values[2].get("little_endian") is not True:
+        fail(path, "its numbers are big-endian, which is not read")
+    keys = values[4]
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        fail(path, "is damaged (the list of its storages)")
+    itemsizes = _itemsizes(values[3])
+    places: dict[str, _Place] = {}
+    with path.open("rb") as file:
+        for key in keys:
+            file.seek(start)
+            elements = int.from_bytes(file.read(8), "little")
+            places[key] = _Place(start + 8, elements * itemsizes.get(key, 1))
+            start += 8 + places[key].size
+            if start > size:
+                fail(path, f"is truncated (storage {key[:40]!r} ends behind the file)")
+
+    def locate(key: str, elements: int, itemsize: int) -> _Place:
+        if key not in places or places[key].size != elements * itemsize:
+            fail(path, f"is damaged (storage {key[:40]!r})")
+        return places[key]
+
+    return values[3], locate
+
+
+def _itemsizes(value: Any) -> dict[str, int]:
+    """Key → bytes of an element, of all storages that a value refers to."""
+    found: dict[str, int] = {}
+    waiting, seen = [value], set()
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, Persistent):
+            key, dtype, _ = _storage(item)
+            found[key] = np.dtype(_raw(dtype)).itemsize
+        elif isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list | tuple):
+            waiting += item
+        elif isinstance(item, Call):
+            waiting += item.arguments
+    return found
+
+
+def _state_dict(path: Path, value: Any) -> Mapping[str, Any]:
+    """Name → tensor, as a state dict has it."""
+    for key in _INSIDE:
+        if isinstance(value, dict) and isinstance(value.get(key), dict):
+            value = value[key]
+    if isinstance(value, Call):
+        fail(path, _refusal(value.function))
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        fail(path, "holds no state dict: a mapping of names to tensors")
+    return value
+
+
+def _is_plain(value: Any) -> bool:
+    return not isinstance(value, Call | Named | Persistent)
+
+
+def _refusal(function: Named) -> str:
+    return (
+        f"asks for {function.name[:80]!r}, which a state dict does not need; nothing was executed."
+        " Of a model of your own save `model.state_dict()`"
+    )
+
+
+def _tensor(path: Path, name: str, value: Any, locate: _Locate) -> FileTensor:
+    """A tensor from the call that would have made it."""
+    if isinstance(value, Call) and value.function.name == _PARAMETER and value.arguments:
+        value = value.arguments[0]
+    if not isinstance(value, Call) or value.function.name not in _REBUILD:
+        called = value.function if isinstance(value, Call) else value
+        fail(path, _refusal(called) if isinstance(called, Named) else f"{name[:80]!r} is no tensor")
+    arguments = value.arguments
+    if len(arguments) < _REBUILD[value.function.name] or not isinstance(arguments[0], Persistent):
+        fail(path, f"is damaged (tensor {name[:80]!r})")
+    offset = arguments[1]
+    shape = checked_shape(path, name, arguments[2])
+    strides = checked_shape(path, name, arguments[3])
+    try:
+        key, dtype, elements = _storage(arguments[0])
+    except PickleError as error:
+        fail(path, f"tensor {name[:80]!r}: {error}")
+    last = sum((extent - 1) * stride for extent, stride in zip(shape, strides, strict=False))
+    reach = last + 1 if prod(shape) else 0
+    if len(strides) != len(shape) or type(offset) is not int or offset < 0:
+        fail(path, f"is damaged (the strides of tensor {name[:80]!r})")
+    if offset + reach > elements or prod(shape) > elements:
+        fail(path, f"tensor {name[:80]!r} of shape {shape} reaches beyond its {elements} numbers")
+    raw = np.dtype(_raw(dtype))
+    place = locate(key, elements, raw.itemsize)
+
+    def load() -> np.ndarray:
+        if place.crc and not (offset or reach < elements):
+            _check_crc(path, name, place)
+        start = place.start + offset * raw.itemsize
+        flat = np.fromfile(path, raw, reach, offset=start)
+        if len(flat) != reach:
+            fail(path, f"is truncated in tensor {name[:80]!r}")
+        steps = tuple(stride * raw.itemsize for stride in strides)
+        return widened(np.lib.stride_tricks.as_strided(flat, shape, steps, writeable=False), dtype)
+
+    return FileTensor(shape, dtype, load)
+
+
+def _check_crc(path: Path, name: str, place: _Place) -> None:
+    """Compare the CRC-32 of an entry, in blocks."""
+    found, left = 0, place.size
+    with path.open("rb") as file:
+        file.seek(place.start)
+        while left and (block := file.read(min(left, 1 << 20))):
+            found = zlib.crc32(block, found)
+            left -= len(block)
+    if found != place.crc:
+        fail(path, f"tensor {name[:80]!r} is damaged (its CRC-32 differs)")
+
+
+def _storage(reference: Persistent) -> tuple[str, str, int]:
+    """(key, dtype, elements) of a reference ('storage', class, key, device, elements[, view])."""
+    identifier = reference.identifier
+    if not isinstance(identifier, tuple) or len(identifier) not in (5, 6):
+        raise PickleError("the reference to a storage cannot be understood")
+    word, kind, key, _, elements = identifier[:5]
+    module, _, storage = kind.name.rpartition(".") if isinstance(kind, Named) else ("", "", "")
+    if word != "storage" or module != "torch" or storage not in _STORAGES:
+        raise PickleError(f"storages of kind {str(kind)[:80]} are not read")
+    if not isinstance(key, str) or type(elements) is not int or not 0 <= elements < 2**48:
+        raise PickleError("the reference to a storage cannot be understood")
+    if identifier[5:] not in ((), (None,)):
+        raise PickleError("a storage that is a part of another is not read")
+    return key, _STORAGES[storage], elements
+
+
+def _raw(dtype: str) -> str:
+    return "<u2" if dtype == "bfloat16" else np.dtype(dtype).newbyteorder("<").str

@@ -1,0 +1,223 @@
+"""ImageNet's networks with their weights: layers, numbers, preprocessing, class names and reader of pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sloy import zoo
+from sloy.arguments import integer
+from sloy.data.imagenet import imagenet_classes
+from sloy.data.pictures import PictureReader
+from sloy.data.readers import Reader
+from sloy.errors import FileFormatError, InvalidArgument
+from sloy.exchange.tensors import TensorFile, read_tensors
+from sloy.graph.spec import Shape
+from sloy.losses import CategoricalCrossentropy, SquaredError
+from sloy.metrics import Accuracy, TopK
+from sloy.network import Network
+from sloy.preprocessing import Preprocessing
+from sloy.pretrained.downloads import PUBLISHED, fetch, published
+from sloy.pretrained.names import VGG, Names
+from sloy.pretrained.weights import convert, first_of, layer_of, modules_of
+from sloy.steps.graphs import StepSpec
+
+SIZE = 224  # pixels a side, in training
+_SHORTER_SIDE = 256 / SIZE  # of the picture that the middle is taken of
+_HEAD = "fc8"
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How a tool's networks take pictures.
+
+    Attributes
+    ----------
+    preprocessing : Preprocessing
+        Of uint8 values, red, green, blue.
+    bgr : bool
+        Whether the first convolution takes blue first; its weights are turned, so that sloy's always takes red first.
+    """
+
+    preprocessing: Preprocessing
+    bgr: bool
+
+
+# torchvision, timm: x / 255, then ImageNet's mean and deviation. Keras: converted from Caffe, BGR minus the mean.
+CONVENTIONS = {
+    "torch": Convention(
+        Preprocessing(
+            mean=(123.675, 116.28, 103.53),  # 255 · (0.485, 0.456, 0.406)
+            deviation=(58.395, 57.12, 57.375),  # 255 · (0.229, 0.224, 0.225)
+        ),
+        bgr=False,
+    ),
+    "keras": Convention(Preprocessing(mean=(123.68, 116.779, 103.939)), bgr=True),
+}
+
+Parts = tuple[StepSpec, dict[str, np.ndarray], tuple[str, ...], Reader | None]
+
+
+def read_pretrained(
+    name: str,
+    weights: str | Path | None = None,
+    *,
+    input_shape: Shape = (SIZE, SIZE, 3),
+    classes: int | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> Parts:
+    """The parts of a model of the zoo with published or given weights; `sloy.load(name)` makes the model of them.
+
+    Parameters
+    ----------
+    name : str
+        ``vgg11``, ``vgg13``, ``vgg16``, ``vgg19``, each also with ``_bn``.
+    weights : path, "torchvision", "keras" or None
+        A file, or whose weights to download; None is torchvision's.
+    input_shape : (H, W, 3)
+        Of the pictures. Where it is not 224 × 224, the last maps are averaged to 7 × 7 before the dense layers.
+    classes : int, optional
+        By default as many as the weights have. Another number gets a new last layer, drawn by `seed`, to be trained.
+    seed : int
+    **options
+        Of `sloy.zoo.vgg`: ``include_top=False`` gives the feature maps.
+
+    Returns
+    -------
+    spec, parameters, class_names, reader
+    """
+    if name not in PUBLISHED:
+        raise InvalidArgument(
+            f"load: `name` (={name!r}) must be one of {', '.join(PUBLISHED)} where `weights` are given or"
+            " downloaded; for other networks `sloy.pretrained.read_weights(network, path)` reads them."
+        )
+    if classes is not None:
+        integer("load", "classes", classes)
+    file = read_tensors(_file(name, weights))
+    canonical = zoo.make(name, (SIZE, SIZE, 3), 1000)
+    names = _names(name, canonical, file)
+    top = options.get("include_top", True)
+    trained = _trained_classes(file, names, name) if top else 0
+    count = trained if classes is None else classes
+    grid = {"grid": 7} if top and tuple(input_shape[:2]) != (SIZE, SIZE) else {}
+    network = zoo.make(name, input_shape, max(count, 1), **{**grid, **options})
+    used = _used(network, names, new_head=top and count != trained)
+    parameters = {**_initial(network, used, seed), **convert(network, file, used, partly=True)}
+    convention = CONVENTIONS[file.tool]
+    if convention.bgr:
+        _turn_channels(parameters)
+    class_names = imagenet_classes() if top and count == trained == 1000 else ()
+    return _spec(network, convention, top=top), parameters, class_names, _reader(network)
+
+
+def _file(name: str, weights: str | Path | None) -> Path:
+    """The given file, or the downloaded one."""
+    if weights is None:
+        return fetch(published(name))
+    path = Path(weights)
+    publishers = {publisher for files in PUBLISHED.values() for publisher in files}
+    if str(weights) in publishers and not path.exists():
+        return fetch(published(name, str(weights)))
+    if not path.is_file():
+        where = published(name).url
+        raise FileFormatError(
+            f"{path}: there is no such file of weights; those of {name} are published at {where}."
+        )
+    return path
+
+
+def _names(name: str, canonical: Network, file: TensorFile) -> Names:
+    """The table that fits the file exactly, the dense layers aside where it has none."""
+    present = set(modules_of(file))
+    for table in VGG[file.tool]:
+        names = table(canonical)
+        features = {module for layer, module in names.items() if not layer.startswith("fc")}
+        if present in (features, set(names.values())) and _same_kinds(canonical, names, file):
+            return names
+    fitting = [other for other in PUBLISHED if other != name and _fits(other, file)]
+    hint = f" They are those of {' or '.join(fitting)}." if fitting else ""
+    held = ", ".join(modules_of(file)[:4])
+    raise FileFormatError(
+        f"{file.path}: holds no weights of {name}: its layers are {held} … ({len(present)}).{hint}"
+    )
+
+
+def _fits(other: str, file: TensorFile) -> bool:
+    canonical = zoo.make(other, (SIZE, SIZE, 3), 1000)
+    present = set(modules_of(file))
+    return any(
+        present == set(names.values()) and _same_kinds(canonical, names, file)
+        for names in (table(canonical) for table in VGG[file.tool])
+    )
+
+
+def _same_kinds(canonical: Network, names: Names, file: TensorFile) -> bool:
+    """Convolutions have weights of rank 4 in the file, norms of rank 1."""
+    for layer, module in names.items():
+        tensor = first_of(file, module, "weight")
+        if tensor is None:
+            continue
+        if layer.startswith("conv") != (len(tensor.shape) == 4) and not layer.startswith("fc"):
+            return False
+    return True
+
+
+def _trained_classes(file: TensorFile, names: Names, name: str) -> int:
+    """Classes of the last layer in the file."""
+    tensor = first_of(file, names[_HEAD], "bias")
+    if tensor is None or len(tensor.shape) != 1:
+        raise FileFormatError(
+            f"{file.path}: holds the convolutions of {name} alone; give include_top=False, and layers of"
+            " your own behind them."
+        )
+    return tensor.shape[0]
+
+
+def _used(network: Network, names: Names, *, new_head: bool) -> Names:
+    """The layers that take weights from the file."""
+    there = set(network.layer_names) - ({_HEAD} if new_head else set())
+    return {layer: module for layer, module in names.items() if layer in there}
+
+
+def _initial(network: Network, used: Names, seed: int) -> dict[str, np.ndarray]:
+    """First values of the layers that the file has none for."""
+    missing = [name for name in network.shapes if layer_of(name) not in used]
+    return network.initialize(seed, names=missing)
+
+
+def _turn_channels(parameters: dict[str, np.ndarray]) -> None:
+    """Weights of the first convolution for red, green, blue, which were for blue, green, red."""
+    first = "conv1_1/weight"
+    parameters[first] = np.ascontiguousarray(parameters[first][:, :, ::-1])
+
+
+def _spec(network: Network, convention: Convention, *, top: bool) -> StepSpec:
+    """What the model computes: class scores, or values."""
+    if top:
+        return StepSpec(
+            network,
+            CategoricalCrossentropy(),
+            preprocessing=convention.preprocessing,
+            metrics=(Accuracy(), TopK(5)) if network.output_shape[0] > 5 else (Accuracy(),),
+            data_dtype="uint8",
+        )
+    return StepSpec(
+        network,
+        SquaredError(),
+        preprocessing=convention.preprocessing,
+        data_dtype="uint8",
+        target_shape=network.output_shape,
+        target_dtype="float32",
+    )
+
+
+def _reader(network: Network) -> PictureReader:
+    """Resize the shorter side to 256, take the middle 224 × 224; other sizes in proportion."""
+    height, width, channels = network.input_shape
+    shorter = round(min(height, width) * _SHORTER_SIDE)
+    resize_to = max(shorter, height, width)
+    return PictureReader((height, width), channels, resize="crop", resize_to=resize_to)
