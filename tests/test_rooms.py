@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).parents[1]
 FOR_ALL = {"errors", "arguments"}
 THIRD_PARTY = {"numpy"}  # what every room but `errors` may import; more of it:
 MORE_THIRD_PARTY = {
-    "data": {"PIL"},
+    "data": {"PIL", "polars"},
     "estimators": {"sklearn", "joblib"},
     "exchange": {"h5py", "onnx"},
     "inspection": {"matplotlib"},
@@ -27,7 +27,19 @@ MORE_THIRD_PARTY = {
     "training": {"rich"},
     "cli": {"rich"},
 }
-LAZY = ("matplotlib", "sklearn", "scipy", "jax", "rich", "PIL", "torch", "h5py", "pooch", "onnx")
+LAZY = (
+    "matplotlib",
+    "sklearn",
+    "scipy",
+    "jax",
+    "rich",
+    "PIL",
+    "torch",
+    "h5py",
+    "pooch",
+    "onnx",
+    "polars",
+)
 ENGINES = {"native", "reference", "jax"}
 
 

@@ -1,4 +1,4 @@
-"""`sloy predict`: what a trained model says about pictures and IDX files."""
+"""`sloy predict`: what a trained model says about pictures, IDX files and tables."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sloy.cli import text
 from sloy.cli.options import add_engine_options, positive
+from sloy.cli.predict_table import predict_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,13 +23,14 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "predict",
-        help="what a trained model says about pictures",
-        description="Prints file, class and probability for pictures (PNG, JPEG, …) and IDX files.",
+        help="what a trained model says about pictures, or about the rows of a table",
+        description="Prints file, class and probability for pictures (PNG, JPEG, …) and IDX files; of a model for"
+        " tables the prediction for each row, as CSV.",
         epilog="Pictures are turned to grey or colour and resized as the model needs it; their proportions are"
         " not kept. MNIST digits are light on dark: for dark ink on white paper give --invert.",
     )
     parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
-    parser.add_argument("files", metavar="FILE", nargs="+", help="pictures or IDX files")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="pictures, IDX files or tables")
     parser.add_argument(
         "--top", type=positive, default=1, metavar="N", help="show the N most probable classes"
     )
@@ -44,6 +46,8 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Predict and print."""
     model = load_model(arguments.model, arguments)
+    if model.reader is not None and model.reader.kind == "table":
+        return predict_table(model, arguments)
     samples = [
         (place, sample)
         for file in arguments.files

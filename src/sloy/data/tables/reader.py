@@ -71,7 +71,7 @@ class TableReader(Reader):
         blocks = list(self.blocks(source, remarks))
         for line in remarks.lines():
             warnings.warn(line, stacklevel=4)
-        return np.concatenate(blocks) if blocks else np.empty((0, self.width), np.float32)
+        return np.concatenate(blocks)
 
     def blocks(self, source: Any, remarks: Remarks) -> Iterator[np.ndarray]:
         """The prepared rows in order, in blocks of float32 (n, width).
@@ -87,8 +87,12 @@ class TableReader(Reader):
             raise InvalidArgument(f"{table.label}: {_missing(missing, table.names)}")
         known = {*self.names, self.target}
         remarks.unused = [name for name in table.names if name not in known]
+        rows = 0
         for frame in table.frames(self.names):
+            rows += frame.height
             yield self.prepare(frame, remarks)
+        if not rows:
+            raise FileFormatError(f"{table.label}: has no rows.")
 
     def prepare(self, frame: pl.DataFrame, remarks: Remarks) -> np.ndarray:
         """Rows as float32 (n, width)."""
