@@ -1,4 +1,4 @@
-"""Models taken in from other tools' files."""
+"""Models taken in from other tools' files, and written for them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from sloy import losses
-from sloy.data.readers import Reader, reader_from_config
+import sloy
+from sloy import losses, ops
+from sloy.arguments import file_to_write, with_n
+from sloy.data.readers import Reader, reader_from_config, reader_to_config
 from sloy.engines import Engine
 from sloy.errors import FileFormatError, SloyError
+from sloy.graph import Graph
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor
 from sloy.layers import Imported
 from sloy.losses import Loss
 from sloy.model import Model
 from sloy.network import Network
-from sloy.steps.graphs import StepSpec
+from sloy.steps.graphs import StepSpec, inference_graph
 
 METADATA = "sloy"  # the key under which exported files say what ONNX has no place for
+CLASS_NAMES = "class_names"  # a JSON list of strings
 
 
 def from_onnx(
@@ -47,7 +51,7 @@ def from_onnx(
     except SloyError as error:
         error.args = (f"{path}: {error}", *error.args[1:])
         raise
-    said = _metadata(path, graph.metadata)
+    said, names = _metadata(path, graph.metadata)
     chosen = _loss(loss, said)
     shape, dtype = target_of(chosen, network.output_shape, found.dtype)
     spec = StepSpec(
@@ -62,11 +66,77 @@ def from_onnx(
     return Model(
         spec,
         {name: arrays[name] for name in network.shapes},
-        class_names=class_names or tuple(said.get("class_names", ())),
+        class_names=class_names or names,
         reader=reader or reader_from_config(said.get("reader")),
         engine=engine,
         threads=threads,
     )
+
+
+def to_onnx(
+    model: Model, path: str | Path, *, opset: int = 18, channels_first: bool = False
+) -> None:
+    """Write a model as an ONNX file, its preprocessing inside the graph; see docs/exchange.md.
+
+    The graph takes raw data as the model does and has the outputs ``output``, what the model gives, and, where the loss makes
+    probabilities of that, ``probabilities``.
+
+    Parameters
+    ----------
+    model : Model
+    path : str or Path
+    opset : int
+        At least 18.
+    channels_first : bool
+        Whether pictures are (N, C, H, W) there; by default they are (N, H, W, C), as here.
+
+    Raises
+    ------
+    NotAvailable
+        Where an op of the network has no form in ONNX, or the onnx package is missing.
+    """
+    from sloy.exchange.onnx.writing import write
+
+    path = file_to_write("to_onnx", "path", path)
+    write(written(model), path, opset=opset, channels_first=channels_first)
+
+
+def written(model: Model) -> Any:
+    """What an ONNX file says of a model."""
+    from sloy.exchange.onnx.writing import Written
+
+    spec = model.spec
+    said = {"loss": loss_name(spec.loss), "reader": reader_to_config(model.reader)}
+    metadata = {METADATA: json.dumps(said, sort_keys=True)}
+    if model.class_names:
+        metadata[CLASS_NAMES] = json.dumps(list(model.class_names), ensure_ascii=False)
+    return Written(
+        lambda n: exported_graph(model, n),
+        dict(model.parameters),
+        metadata,
+        sloy.__version__,
+        f"Input: raw data {with_n(spec.network.input_shape)} {spec.data_dtype}; the preprocessing is in the graph.",
+    )
+
+
+def exported_graph(model: Model, n: int) -> Graph:
+    """Inference on n samples: ``output``, ``probabilities`` where they differ, and every layer's output."""
+    graph = inference_graph(model.spec, n, list(_activations(model)))
+    outputs = dict(graph.outputs)
+    prediction = outputs.pop("prediction")
+    if prediction != outputs["output"]:
+        outputs["probabilities"] = prediction
+    return Graph(graph.nodes, outputs, {})
+
+
+def _activations(model: Model) -> Sequence[str]:
+    network = model.network
+    return list(network.build(ops.input("x", (1, *network.input_shape))).activations)
+
+
+def loss_name(loss: Loss) -> str:
+    """The name of a loss with its default arguments; empty for others."""
+    return next((name for name, kind in losses.NAMES.items() if loss == kind()), "")
 
 
 def target_of(loss: Loss, output_shape: Shape, dtype: str) -> tuple[Shape, str]:
@@ -81,16 +151,20 @@ def _lists(values: Sequence[tuple[str, int]]) -> list[list[Any]]:
     return [list(value) for value in values]
 
 
-def _metadata(path: str | Path, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """What an exported file says of itself; nothing where it is another tool's."""
+def _metadata(
+    path: str | Path, metadata: Mapping[str, str]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What an exported file says of itself, and its class names; nothing where it is another tool's."""
     try:
         said = json.loads(metadata.get(METADATA, "{}"))
-        names = said.get("class_names", [])
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise TypeError("`class_names` must be a list of strings")
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        names = json.loads(metadata.get(CLASS_NAMES, "[]")) if METADATA in metadata else []
+        if not isinstance(said, dict) or not isinstance(names, list):
+            raise TypeError("an object and a list are needed")
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError("class names must be strings")
+    except (ValueError, TypeError, RecursionError) as error:
         raise FileFormatError(f"{path}: its metadata cannot be read ({error}).") from error
-    return said
+    return said, tuple(names)
 
 
 def _loss(given: Any, said: Mapping[str, Any]) -> Loss:

@@ -170,7 +170,8 @@ class Conversion:
             leaf = Leaf(array, change or (lambda given: given))
             self._count_generated(array)
             shape = leaf.change(np.broadcast_to(np.float32(0), array.shape)).shape
-            name = self._free(f"{self._label}/{role}")
+            own = _spelled(value.source) if self._is_own else ""
+            name = self._free(own or f"{self._label}/{role}")
             initial: float | str = 1.0 if role in ("scale", "running_variance") else 0.0
             if kind == "parameter" and len(shape) >= 2:
                 initial = "weight"
@@ -178,6 +179,11 @@ class Conversion:
             attributes = {"name": name, "shape": shape, "initial": initial}
             self._tensors[key] = Tensor(kind, (), attributes, Spec(shape, self.dtype))
         return self._tensors[key]
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether sloy wrote the file: its weights are the initialisers, under their own names, and nothing else is."""
+        return self.graph.producer.startswith("sloy")
 
     def _count_generated(self, array: np.ndarray) -> None:
         """Weights that a file does not hold but tells to make are bounded."""
@@ -191,7 +197,9 @@ class Conversion:
 
     def is_weight(self, value: Value | None) -> bool:
         """Whether a value becomes a parameter where a rule asks for one."""
-        return self.trains and value is not None and value.is_known and value.is_float
+        if not self.trains or value is None or not value.is_known or not value.is_float:
+            return False
+        return bool(value.source) or not self._is_own
 
     def result(
         self, tensor: Tensor, like: Value, order: Order | None = None, *, trained: bool = False
