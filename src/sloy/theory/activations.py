@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sloy import ops
 from sloy.arguments import real
@@ -40,7 +41,7 @@ LECTURE: dict[str, Layer] = {
 }
 
 
-def activation_values(activation: Layer, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def activation_values(activation: Layer, z: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """σ(z) and σ'(z), the slope by backprop, in float64.
 
     Parameters

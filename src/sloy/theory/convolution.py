@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sloy import arguments, ops
 from sloy.arguments import integer
@@ -78,7 +79,7 @@ EXAMPLE_MATRIX = _constant(
 EDGE_FILTER = _constant([[1, 0, -1], [1, 0, -1], [1, 0, -1]])
 
 
-def convolve(image: np.ndarray, kernel: np.ndarray, *, edges: Edges = "zero") -> np.ndarray:
+def convolve(image: ArrayLike, kernel: ArrayLike, *, edges: Edges = "zero") -> np.ndarray:
     """Lay a filter over every place of a picture: f(i, j) = Σ_k Σ_l F(i + k, j + l) · G(k, l).
 
     k runs from -s to s and l from -t to t, so that G(0, 0) is the kernel's middle; the kernel is not turned
@@ -125,7 +126,7 @@ def convolve(image: np.ndarray, kernel: np.ndarray, *, edges: Edges = "zero") ->
     return _run(ops.conv2d(x, w, padding=padding), F)[..., 0]
 
 
-def max_pool(image: np.ndarray, size: int = 2, stride: int | None = None) -> np.ndarray:
+def max_pool(image: ArrayLike, size: int = 2, stride: int | None = None) -> np.ndarray:
     """The largest number of each window of a picture (L22).
 
     Parameters
@@ -162,7 +163,7 @@ def max_pool(image: np.ndarray, size: int = 2, stride: int | None = None) -> np.
 
 
 def explain_convolution(
-    image: np.ndarray, kernel: np.ndarray, at: tuple[int, int] = (0, 0), *, edges: Edges = "valid"
+    image: ArrayLike, kernel: ArrayLike, at: tuple[int, int] = (0, 0), *, edges: Edges = "valid"
 ) -> str:
     """One value of a convolution written out, product by product, a line for each row of the kernel.
 
@@ -252,12 +253,12 @@ def _arc(
     )
 
 
-def _picture(place: str, image: np.ndarray) -> np.ndarray:
+def _picture(place: str, image: ArrayLike) -> np.ndarray:
     """(H, W, C), float64."""
     return _numbers(place, "image", image)
 
 
-def _kernel(place: str, kernel: np.ndarray) -> np.ndarray:
+def _kernel(place: str, kernel: ArrayLike) -> np.ndarray:
     """(KH, KW, C), float64, both sizes odd."""
     found = _numbers(place, "kernel", kernel)
     if found.shape[0] % 2 == 0 or found.shape[1] % 2 == 0:
@@ -268,7 +269,7 @@ def _kernel(place: str, kernel: np.ndarray) -> np.ndarray:
     return found
 
 
-def _numbers(place: str, name: str, value: np.ndarray) -> np.ndarray:
+def _numbers(place: str, name: str, value: ArrayLike) -> np.ndarray:
     given = arguments.array(place, name, value)
     if given.dtype.kind not in "biuf":
         raise InvalidArgument(

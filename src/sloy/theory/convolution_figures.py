@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sloy.errors import ShapeError
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
@@ -24,7 +25,7 @@ THIN = "\u2009"
 
 @styled
 def convolution_figure(
-    image: np.ndarray, kernel: np.ndarray, at: tuple[int, int] = (0, 0), *, edges: Edges = "valid"
+    image: ArrayLike, kernel: ArrayLike, at: tuple[int, int] = (0, 0), *, edges: Edges = "valid"
 ) -> Figure:
     """Picture, kernel and result as grids of numbers, one value and the window it comes from outlined.
 
@@ -60,7 +61,7 @@ def convolution_figure(
 
 
 @styled
-def response_figure(image: np.ndarray, kernel: np.ndarray, title: str = "") -> Figure:
+def response_figure(image: ArrayLike, kernel: ArrayLike, title: str = "") -> Figure:
     """A filter slid over a picture: picture, filter, and where it answers most (zero edges).
 
     Parameters
@@ -99,7 +100,7 @@ def response_figure(image: np.ndarray, kernel: np.ndarray, title: str = "") -> F
 
 
 @styled
-def pooling_figure(image: np.ndarray, size: int = 2, stride: int | None = None) -> Figure:
+def pooling_figure(image: ArrayLike, size: int = 2, stride: int | None = None) -> Figure:
     """A picture with its windows, each window's largest number marked, and the smaller picture made of them.
 
     Parameters
@@ -175,7 +176,7 @@ def _outline(axes: Axes, top: float, left: float, size: tuple[int, ...], colour:
     )
 
 
-def _small(place: str, name: str, value: np.ndarray) -> np.ndarray:
+def _small(place: str, name: str, value: ArrayLike) -> np.ndarray:
     found = np.asarray(value, float)
     if found.ndim != 2 or max(found.shape) > MOST:
         raise ShapeError(

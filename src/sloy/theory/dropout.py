@@ -19,6 +19,7 @@ from sloy.layers import Dense, Dropout
 from sloy.network import Network
 from sloy.steps.graphs import KEY
 from sloy.theory.diagram import RADIUS, column, edge, neuron
+from sloy.theory.objective import variables_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,9 +108,12 @@ def thinned_outputs(
         step=ops.input("step", (), "uint32"),
     )
     graph = Graph.of({"output": built.output})
-    variables = {n: np.asarray(parameters[n], np.float64, order="C") for n in network.shapes}
+    variables = variables_of(place, network, parameters, "float64")
     variables[KEY] = make_key(seed, "masks")
-    feeds = {"x": np.broadcast_to(given, (count, *given.shape)), "step": np.array(0, np.uint32)}
+    feeds: dict[str, np.ndarray] = {
+        "x": np.broadcast_to(given, (count, *given.shape)),
+        "step": np.array(0, np.uint32),
+    }
     executable = find_engine("reference").compile(graph, variables)
     return executable.run({name: feeds[name] for name in graph.inputs})["output"]
 

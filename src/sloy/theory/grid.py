@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sloy import arguments
 from sloy.errors import InvalidArgument, ShapeError
@@ -20,7 +21,7 @@ MOST = 40  # rows and columns whose numbers a figure can show legibly
 CHANNELS = ("red", "green", "blue")
 
 
-def numeric_grid(image: np.ndarray) -> str:
+def numeric_grid(image: ArrayLike) -> str:
     """A picture as the grid of its numbers, as text.
 
     Parameters
@@ -53,7 +54,7 @@ def numeric_grid(image: np.ndarray) -> str:
 
 
 @styled
-def numeric_grid_figure(image: np.ndarray, title: str = "") -> Figure:
+def numeric_grid_figure(image: ArrayLike, title: str = "") -> Figure:
     """The picture as we see it, and beside it what computers see: its numbers.
 
     Parameters
@@ -85,7 +86,8 @@ def numeric_grid_figure(image: np.ndarray, title: str = "") -> Figure:
     _shown(numbers, picture[..., 0], "what computers see", faint=True)
     numbers.set_aspect("auto")
     for (i, j), number in np.ndenumerate(texts(picture[..., 0])):
-        numbers.text(j, i, number, ha="center", va="center", fontsize=7)
+        text = numbers.text(j, i, number, ha="center", va="center", fontsize=7)
+        text.set_in_layout(False)  # hundreds of them, all inside: the layout need not ask each
     if title:
         figure.suptitle(title)
     return figure
@@ -112,7 +114,7 @@ def _name(channel: int, channels: int) -> str:
     return CHANNELS[channel] if channels == len(CHANNELS) else f"channel {channel + 1}"
 
 
-def _picture(place: str, image: np.ndarray) -> np.ndarray:
+def _picture(place: str, image: ArrayLike) -> np.ndarray:
     """(H, W, C)."""
     given = arguments.array(place, "image", image)
     if given.dtype.kind not in "biuf":

@@ -283,11 +283,9 @@ def _compare(
             slopes[index] = (at(moved) - here) / (moved[index] - x[index])
     size = np.maximum(1.0, np.abs(central))
     kinks = np.abs(right - left) > 1e-3 * size  # far beyond the curvature's share, of order STEP
-    allowed = tolerance * size
-    between = (np.minimum(left, right) - allowed <= found) & (
-        found <= np.maximum(left, right) + allowed
-    )
-    error = np.where(between, 0.0, np.abs(found - central) / size)
+    error, allowed = np.abs(found - central) / size, tolerance * size
+    between = (np.minimum(left, right) - allowed <= found) & (found <= np.maximum(left, right) + allowed)
+    error = np.where((error > tolerance) & between, 0.0, error)
     return GradientCheck(found, central, error, tolerance, kinks)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sloy import arguments, ops
 from sloy.arguments import instance, real
@@ -114,8 +115,8 @@ class StepTrace:
 
 def trace_step(
     network: Network,
-    x: np.ndarray,
-    y: np.ndarray,
+    x: ArrayLike,
+    y: ArrayLike,
     *,
     parameters: Mapping[str, np.ndarray] | None = None,
     loss: LossChoice = half_squared_error,

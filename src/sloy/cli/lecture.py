@@ -1,0 +1,91 @@
+"""`sloy lecture`: the rows of the lecture, each a short program that prints and draws."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sloy.cli import text
+from sloy.cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from sloy.lecture import Row
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:
+    """Add the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "lecture",
+        help="first principles, row by row: list them, or run some",
+        description="Lists the rows of the lecture behind sloy, or runs some of them: each prints what it computes"
+        " and writes its pictures.",
+    )
+    parser.add_argument(
+        "rows",
+        metavar="ROW",
+        nargs="*",
+        help="such as L3; `all` runs all; without any, the rows are listed",
+    )
+    parser.add_argument("--out", metavar="DIR", help="folder of the pictures (default: lecture)")
+    parser.add_argument(
+        "--code", action="store_true", help="show the programs instead of running them"
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List the rows, show their programs, or run them."""
+    from sloy.lecture import ROWS, program
+
+    rows = _chosen(arguments.rows)
+    if arguments.code:
+        print(
+            "\n".join(f"# {row.name}: {row.title}\n\n{program(row)}" for row in rows or ROWS),
+            end="",
+        )
+    elif not rows:
+        print(_table(ROWS))
+    else:
+        folder = Path(arguments.out or "lecture")
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, row in enumerate(rows):
+            print(("\n" if number else "") + f"{row.name}  {row.title}\n")
+            _run(row, folder)
+    return 0
+
+
+def _chosen(names: list[str]) -> list[Row]:
+    from sloy.errors import UnknownName
+    from sloy.lecture import ROWS, find
+
+    try:
+        return [row for name in names for row in (ROWS if name == "all" else [find(name)])]
+    except UnknownName as error:
+        raise UsageError(str(error).removesuffix(".")) from None
+
+
+def _table(rows: tuple[Row, ...]) -> str:
+    lines = [
+        (row.name, f"{row.title}\npartly: {row.missing}" if row.missing else row.title)
+        for row in rows
+    ]
+    told = "`sloy lecture L3` runs one, `sloy lecture L3 --code` shows its program"
+    return f"{text.fields(lines)}\n\n{told}"
+
+
+def _run(row: Row, folder: Path) -> None:
+    """Run a row in a folder, and name what it wrote there."""
+    before = _written(row, folder)
+    with contextlib.chdir(folder):
+        row.run()
+    new = [path for path, when in _written(row, folder).items() if before.get(path) != when]
+    if new:
+        print(f"\nwritten: {', '.join(map(str, new))}")
+
+
+def _written(row: Row, folder: Path) -> dict[Path, int]:
+    """Files of a row, and when they were written."""
+    return {path: path.stat().st_mtime_ns for path in sorted(folder.glob(f"{row.name}.*"))}

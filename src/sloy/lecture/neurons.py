@@ -1,0 +1,66 @@
+"""L1–L5: a neuron, logic, and the two theorems of what networks can be."""
+
+
+def neuron() -> None:
+    """L1."""
+    import numpy as np
+
+    import sloy
+
+    random = np.random.default_rng(0)
+    x = np.concatenate([random.normal(-1, 0.6, (40, 2)), random.normal(1, 0.6, (40, 2))])
+    y = np.repeat([0, 1], 40)
+
+    sigmoid = sloy.theory.Neuron([0, 0], 0, "sigmoid")
+    trained, _ = sigmoid.train(
+        x, y, epochs=50, optimizer=sloy.SGD(0.5), batch_size=16, verbose=False
+    )
+    print(trained.equation())
+    print("right:", np.mean((trained(x) > 0.5) == y))
+
+    threshold = sloy.theory.Neuron([0, 0], 0, "sign")
+    learned, run = threshold.train(x, 2 * y - 1, max_epochs=50)
+    print(learned.equation())
+    print(run)
+
+
+def logic() -> None:
+    """L2."""
+    import sloy
+
+    inputs = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    print("AND", sloy.theory.AND.equation(), sloy.theory.AND(inputs))
+    print("OR ", sloy.theory.OR.equation(), sloy.theory.OR(inputs))
+    print("NOT", sloy.theory.NOT.equation(), sloy.theory.NOT([[0], [1]]))
+
+
+def xor() -> None:
+    """L3."""
+    import sloy
+
+    inputs = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    print(sloy.theory.separable([0, 1, 1, 0]))  # no single neuron can: the proof
+    print("one neuron that sees x1·x2:", sloy.theory.xor_by_product()(inputs).ravel())
+    print("two layers, OR minus AND:  ", sloy.theory.xor_by_layers()(inputs).ravel())
+
+
+def boolean() -> None:
+    """L4."""
+    import sloy
+
+    model = sloy.theory.network_from_expression("(a & ~b) | c")
+    print(model.network.summary())
+    print(sloy.theory.to_expression(model, ["a", "b", "c"]))
+
+    parity = sloy.theory.network_from_truth_table([0, 1, 1, 0, 1, 0, 0, 1])
+    print("parity of three:", sloy.theory.to_expression(parity))
+
+
+def approximation() -> None:
+    """L5."""
+    import numpy as np
+
+    import sloy
+
+    found = sloy.theory.approximate(np.sin, (0, 2 * np.pi), 0.01)
+    print(found)

@@ -1,0 +1,149 @@
+"""L16–L25: pictures, convolution, and networks for them."""
+
+
+def grid() -> None:
+    """L16."""
+    import sloy
+
+    digit = sloy.data.mnist().train.x[0, 4:26, 4:26]
+    print(sloy.theory.numeric_grid(digit))
+    sloy.theory.numeric_grid_figure(digit, "A digit of MNIST").savefig("L16.png", dpi=60)
+
+
+def convolution() -> None:
+    """L17."""
+    import sloy
+
+    digit = sloy.data.mnist().train.x[0]
+    edges = [[1, 2, 1], [0, 0, 0], [-1, -2, -1]]  # bright above, dark below
+    print(
+        sloy.theory.convolve(digit, edges).shape,
+        sloy.theory.convolve(digit, edges, edges="valid").shape,
+    )
+    sloy.theory.response_figure(digit[..., 0], edges, "Horizontal edges").savefig("L17.png", dpi=80)
+
+
+def curve_detector() -> None:
+    """L18."""
+    import sloy
+    from sloy.theory import CURVE_FILTER, CURVE_PATCH, OTHER_PATCH
+
+    print(sloy.theory.convolve(CURVE_PATCH, CURVE_FILTER, edges="valid"))
+    print(sloy.theory.convolve(OTHER_PATCH, CURVE_FILTER, edges="valid"))
+    drawing = sloy.theory.curve_drawing()
+    sloy.theory.response_figure(drawing, CURVE_FILTER, "A curve detector").savefig("L18.png")
+
+
+def by_hand() -> None:
+    """L19."""
+    import sloy
+    from sloy.theory import EDGE_FILTER, EXAMPLE_MATRIX
+
+    print(sloy.theory.convolve(EXAMPLE_MATRIX, EDGE_FILTER, edges="valid"))
+    print(sloy.theory.explain_convolution(EXAMPLE_MATRIX, EDGE_FILTER, at=(0, 0)))
+    sloy.theory.convolution_figure(EXAMPLE_MATRIX, EDGE_FILTER).savefig("L19.png")
+
+
+def layer() -> None:
+    """L20."""
+    import numpy as np
+
+    import sloy
+    from sloy.layers import Conv2D, Flatten
+
+    # A layer learns the lecture's filter from pictures and what the filter makes of them.
+    pictures = np.random.default_rng(0).normal(size=(200, 12, 12, 1))
+    targets = np.stack(
+        [sloy.theory.convolve(p, sloy.theory.EDGE_FILTER, edges="valid").ravel() for p in pictures]
+    )
+    model, _ = sloy.fit(
+        sloy.Network((12, 12, 1), [Conv2D(1, 3), Flatten()]),
+        (pictures, targets),
+        epochs=30,
+        batch_size=20,
+        optimizer=sloy.Adam(0.05),
+        preprocessing=None,
+        verbose=False,
+    )
+    weights = model.parameters["conv2d_1/weight"]
+    print(weights[..., 0, 0].round(2))
+    sloy.inspection.filters_figure(weights, "Learned").savefig("L20.png")
+    print(
+        sloy.Network(
+            (32, 32, 4), [Conv2D(8, 3, stride=2, padding="same", dilation=1, groups=2)]
+        ).summary()
+    )
+
+
+def features() -> None:
+    """L21."""
+    import sloy
+
+    digits = sloy.data.mnist()
+    network = sloy.zoo.fast((28, 28, 1), 10)
+    model, _ = sloy.fit(
+        network, digits.train.take(range(4000)), epochs=1, batch_size=64, verbose=False
+    )
+    sloy.inspection.filters_figure(model.parameters["conv2d_1/weight"], "First layer").savefig(
+        "L21.png"
+    )
+    maps = model.activations(digits.test.x[:1], ["relu_1", "relu_2", "relu_3"])
+    for name, values in maps.items():
+        print(f"{name}: {values.shape[1:]}, {100 * (values > 0).mean():.0f} % above 0")
+
+
+def pooling() -> None:
+    """L22."""
+    import sloy
+    from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D
+
+    picture = [[1, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]]
+    print(sloy.theory.max_pool(picture, 2))
+    sloy.theory.pooling_figure(picture, 2).savefig("L22.png")
+    without = sloy.Network((28, 28, 1), [Conv2D(8, 3), Flatten(), Dense(10)])
+    pooled = sloy.Network((28, 28, 1), [Conv2D(8, 3), MaxPool2D(2), Flatten(), Dense(10)])
+    print(
+        "parameters:",
+        without.parameter_count,
+        "without pooling,",
+        pooled.parameter_count,
+        "with it",
+    )
+
+
+def digits() -> None:
+    """L23."""
+    import sloy
+
+    digits = sloy.data.mnist()
+    few = digits.train.take(range(5000))  # `sloy train mnist` takes all 60 000 and reaches 99 %
+    model, _ = sloy.fit(sloy.zoo.fast((28, 28, 1), 10), few, epochs=1, batch_size=50, verbose=False)
+    predicted = model.predict(digits.test.x)
+    print(f"{100 * (predicted == digits.test.y).mean():.1f} % of the 10 000 test digits are right")
+    counts = sloy.inspection.confusion_counts(digits.test.y, predicted, 10)
+    sloy.inspection.confusion_figure(counts).savefig("L23.png", dpi=80)
+
+
+def standard() -> None:
+    """L24."""
+    import sloy
+
+    print(sloy.zoo.standard_cnn((32, 32, 3), 10).summary())
+    print(sloy.zoo.lenet5((28, 28, 1), 10).summary())
+
+
+def vgg() -> None:
+    """L25."""
+    import sloy
+
+    network = sloy.zoo.vgg(16, (224, 224, 3), 1000)
+    print(f"VGG-16: {network.parameter_count} parameters")
+    print(sloy.data.imagenet_classes()[281:285])
+
+    small = sloy.zoo.vgg(11, (28, 28, 1), 10, batch_norm=True, width=1 / 8, units=64)
+    digits = sloy.data.mnist()
+    model, _ = sloy.fit(
+        small, digits.train.take(range(2000)), epochs=1, batch_size=50, verbose=False
+    )
+    accuracy = model.evaluate(digits.test.take(range(1000)))["accuracy"]
+    print(f"a small VGG-11 after 2000 digits: {100 * accuracy:.0f} %")

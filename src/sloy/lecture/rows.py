@@ -1,0 +1,110 @@
+"""The table of the rows."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sloy.errors import UnknownName
+from sloy.lecture import learning, networks, neurons, pictures
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the lecture.
+
+    Attributes
+    ----------
+    number : int
+        3 of L3.
+    title : str
+    run : callable
+        Prints, and writes pictures called after the row (``L3.png``) into the current folder.
+    missing : str
+        What of the row is not there yet; empty where all is.
+    """
+
+    number: int
+    title: str
+    run: Callable[[], None]
+    missing: str = ""
+
+    @property
+    def name(self) -> str:
+        """L3."""
+        return f"L{self.number}"
+
+
+_ROWS: tuple[tuple[str, Callable[[], None], str], ...] = (
+    ("A neuron", neurons.neuron, ""),
+    ("AND, OR, NOT", neurons.logic, ""),
+    ("XOR", neurons.xor, ""),
+    ("Any Boolean function", neurons.boolean, ""),
+    ("Any continuous function", neurons.approximation, ""),
+    ("The fully connected network", networks.fully_connected, ""),
+    ("Optimisation", networks.optimisation, ""),
+    ("The cost of a gradient", networks.cost, ""),
+    ("Backpropagation", networks.backpropagation, ""),
+    (
+        "Any σ, any L, online",
+        networks.any_function,
+        "threads are there; GPUs and several machines are not yet",
+    ),
+    (
+        "What goes wrong",
+        learning.drawbacks,
+        "each can be measured; a diagnosis that names it and its remedy is not there yet",
+    ),
+    (
+        "What helps",
+        learning.remedies,
+        "step-size finder, search over architectures, growing and pruning are not there yet",
+    ),
+    ("The loss of a classifier", learning.classification_loss, ""),
+    ("Dropout", learning.dropout, ""),
+    ("Activations", learning.activations, ""),
+    ("What computers see", pictures.grid, ""),
+    ("Convolution", pictures.convolution, ""),
+    ("A curve detector", pictures.curve_detector, ""),
+    ("A convolution by hand", pictures.by_hand, ""),
+    ("The convolutional layer", pictures.layer, ""),
+    (
+        "Hierarchical features",
+        pictures.features,
+        "filters and feature maps are there; what excites each unit is not yet",
+    ),
+    ("Max pooling", pictures.pooling, ""),
+    ("Digits", pictures.digits, ""),
+    ("The standard architecture", pictures.standard, ""),
+    ("VGG", pictures.vgg, ""),
+)
+ROWS = tuple(Row(number, *row) for number, row in enumerate(_ROWS, 1))
+
+
+def find(name: str) -> Row:
+    """The row of a name such as ``L3``, ``l3`` or ``3``.
+
+    Examples
+    --------
+    >>> find("L3").title
+    'XOR'
+    """
+    match = re.fullmatch(r"[Ll]?0*(\d+)", name)
+    if not match or not 1 <= int(match[1]) <= len(ROWS):
+        raise UnknownName(f"no row is called {name!r}; there are L1 to L{len(ROWS)}.")
+    return ROWS[int(match[1]) - 1]
+
+
+def program(row: Row) -> str:
+    """The row's program, as the pages show it: what stands in its function, without the docstring.
+
+    Examples
+    --------
+    >>> print(program(find("L2")).splitlines()[0])
+    import sloy
+    """
+    lines = inspect.getsource(row.run).split('"""', 2)[2]
+    return textwrap.dedent(lines.lstrip("\n")).strip() + "\n"
