@@ -14,7 +14,8 @@ from sloy import losses, ops
 from sloy.arguments import file_to_write, with_n
 from sloy.data.readers import Reader, reader_from_config, reader_to_config
 from sloy.engines import Engine
-from sloy.errors import FileFormatError, SloyError
+from sloy.errors import FileFormatError, InvalidArgument, SloyError
+from sloy.exchange.atomic import write_atomically
 from sloy.graph import Graph
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor
@@ -78,8 +79,8 @@ def to_onnx(
 ) -> None:
     """Write a model as an ONNX file, its preprocessing inside the graph; see docs/exchange.md.
 
-    The graph takes raw data as the model does and has the outputs ``output``, what the model gives, and, where the loss makes
-    probabilities of that, ``probabilities``.
+    The graph takes raw data as the model does and has the outputs ``output``, what the model gives, and, where the loss
+    makes probabilities of that, ``probabilities``.
 
     Parameters
     ----------
@@ -173,3 +174,40 @@ def _loss(given: Any, said: Mapping[str, Any]) -> Loss:
         return losses.loss(given)
     name = said.get("loss")
     return losses.NAMES[name]() if name in losses.NAMES else losses.SquaredError()
+
+
+def to_c(model: Model, path: str | Path, *, name: str | None = None) -> None:
+    """Write a model as one C file with ``void NAME_predict(const float *x, float *y)``; see docs/exchange.md.
+
+    The function does what `Model.predict_proba` does with one sample. A path that ends in ``.h`` becomes a header, whose
+    definitions stand behind ``#ifdef NAME_IMPLEMENTATION``.
+
+    Parameters
+    ----------
+    model : Model
+    path : str or Path
+    name : str, optional
+        What the file's names begin with; the file's own by default.
+
+    Raises
+    ------
+    NotAvailable
+        Where the network has more than `sloy.exchange.c_source.LARGEST` numbers, or an op has no C.
+    """
+    from sloy.exchange.c_source import c_name, source
+
+    path = file_to_write("to_c", "path", path)
+    if name is not None and c_name(name) != name:
+        raise InvalidArgument(f"to_c: `name` (={name!r}) must be a name in C.")
+    graph = exported_graph(model, 1)
+    shape = with_n(model.network.input_shape).replace("N", "1", 1)
+    text = source(
+        graph,
+        "probabilities" if "probabilities" in graph.outputs else "output",
+        dict(model.parameters),
+        name or c_name(path.stem),
+        class_names=model.class_names,
+        comment=f"A network trained with sloy {sloy.__version__}, for raw data {shape}.",
+        header=path.suffix == ".h",
+    )
+    write_atomically(path, text.encode())

@@ -1,7 +1,7 @@
 """A graph of sloy's ops as ONNX nodes: names, layouts, and what is written where.
 
-Each value is held in the order of axes that its maker gave it (channels-first behind a convolution), and is transposed only
-where a reader needs another. Broadcasts are left to ONNX, whose elementwise operators broadcast themselves.
+Each value is held in the order of axes that its maker gave it (channels-first behind a convolution), and is transposed
+only where a reader needs another. Broadcasts are left to ONNX, whose elementwise operators broadcast themselves.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class Emitter:
         return part
 
     def get(self, out: Out, order: Order | None = None, *, whole: bool = False) -> str:
-        """The name of a value in an order of all its axes; unless `whole`, axes of extent 1 or none may stand for more."""
+        """The name of a value in an order of all its axes; unless `whole`, its readers repeat what is left to repeat."""
         order = identity(out.spec.rank) if order is None else order
         key = (id(out), order, whole and not out.is_whole)
         if key not in self._given:

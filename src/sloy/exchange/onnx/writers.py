@@ -13,7 +13,7 @@ from sloy.exchange.onnx.patterns import to_there
 from sloy.exchange.onnx.values import Order, identity
 from sloy.graph.graph import Node
 
-# --- leaves ---------------------------------------------------------------------------------------------------------
+# --- leaves -------------------------------------------------------------------------------------------------------
 
 
 @writer("input")
@@ -45,7 +45,7 @@ def _broadcast(e: Emitter, i: int, node: Node) -> Out:
     )
 
 
-# --- elementwise ------------------------------------------------------------------------------------------------------
+# --- elementwise --------------------------------------------------------------------------------------------------
 
 PLAIN = {
     "abs": "Abs", "add": "Add", "div": "Div", "erf": "Erf", "exp": "Exp", "log": "Log", "maximum": "Max",
@@ -175,7 +175,7 @@ def _stop_gradient(e: Emitter, i: int, node: Node) -> Out:
     return e.operands(node)[0]
 
 
-# --- products and windows ---------------------------------------------------------------------------------------------
+# --- products and windows -----------------------------------------------------------------------------------------
 
 
 @writer("matmul")
@@ -259,7 +259,7 @@ def _pool(e: Emitter, i: int, node: Node) -> Out:
     return held(node.spec, part.output, FIRST)
 
 
-# --- normalisation, reductions ------------------------------------------------------------------------------------------
+# --- normalisation, reductions ------------------------------------------------------------------------------------
 
 
 @writer("batch_norm")
@@ -323,7 +323,7 @@ def _one_hot(e: Emitter, i: int, node: Node) -> Out:
     return Out(node.spec, node.spec.shape, "", identity(node.spec.rank), node.spec.shape, flag=flag)
 
 
-# --- what moves elements ------------------------------------------------------------------------------------------------
+# --- what moves elements ------------------------------------------------------------------------------------------
 
 
 @writer("reshape")

@@ -1,0 +1,95 @@
+"""`sloy export`: a model for other tools, as ONNX or as C."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sloy.cli import text
+from sloy.cli.errors import UsageError
+from sloy.cli.options import positive
+
+if TYPE_CHECKING:
+    from sloy.model import Model
+
+SUFFIXES = (".onnx", ".c", ".h")
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:
+    """Add the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "export",
+        help="a model for other tools: ONNX, or one C file",
+        description="Writes a model as ONNX (OUT.onnx), as one C99 file (OUT.c) or as a single header (OUT.h). The"
+        " preprocessing is inside: all of them take raw data.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
+    parser.add_argument("out", metavar="OUT", type=Path, help="NAME.onnx, NAME.c or NAME.h")
+    parser.add_argument(
+        "--opset", type=positive, metavar="N", help="of ONNX, at least 18, the default"
+    )
+    parser.add_argument(
+        "--channels-first",
+        action="store_true",
+        help="ONNX: pictures as (N, C, H, W), as PyTorch has them, rather than (N, H, W, C)",
+    )
+    parser.add_argument(
+        "--name", metavar="NAME", help="C: what its names begin with; that of the file by default"
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write it and say what it takes and gives."""
+    import sloy
+
+    out, kind = arguments.out, arguments.out.suffix.lower()
+    if kind not in SUFFIXES:
+        raise UsageError(f"{str(out)!r} must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+    if kind != ".onnx" and (arguments.opset or arguments.channels_first):
+        raise UsageError("--opset and --channels-first are for ONNX")
+    if kind == ".onnx" and arguments.name:
+        raise UsageError("--name is for C")
+    file = Path(arguments.model)
+    if file.is_dir():
+        file /= "model.sloy"
+    model = sloy.load(file)
+    said = _onnx(model, arguments) if kind == ".onnx" else _c(model, arguments)
+    print(text.fields([("written", f"{out}, {text.size(out.stat().st_size)}"), *said]))
+    return 0
+
+
+def _onnx(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    from sloy.model_exchange import to_onnx, written
+
+    opset = arguments.opset or 18
+    to_onnx(model, arguments.out, opset=opset, channels_first=arguments.channels_first)
+    shape = model.network.input_shape
+    if arguments.channels_first and len(shape) > 1:
+        shape = (shape[-1], *shape[:-1])
+    outputs = [name for name in written(model).graph(1).outputs if "/" not in name]
+    return [
+        ("onnx", f"opset {opset}, checked"),
+        ("input", f"input, {model.spec.data_dtype}, N × {text.shape(shape)}: raw data"),
+        ("outputs", ", ".join(outputs)),
+    ]
+
+
+def _c(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    from sloy.exchange.c_source import c_name
+    from sloy.model_exchange import to_c
+
+    to_c(model, arguments.out, name=arguments.name)
+    name, shape = arguments.name or c_name(arguments.out.stem), text.shape(model.network.input_shape)
+    lines = [f"void {name}_predict(const float *x, float *y)"]
+    if arguments.out.suffix == ".h":
+        lines.append(f"in one source file, before it is included: #define {name.upper()}_IMPLEMENTATION")
+    return [("function", "\n".join(lines)), ("x", f"raw data, {shape}"), ("y", _outputs(model))]
+
+
+def _outputs(model: Model) -> str:
+    shape = model.network.output_shape
+    kind = "values" if model.loss.task(shape) == "regression" else "probabilities"
+    return f"{text.shape(shape) or '1'}, {kind}"

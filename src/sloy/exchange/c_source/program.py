@@ -1,0 +1,252 @@
+"""The file: arrays, one function, and the memory that it works in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+
+from sloy.errors import NotAvailable
+from sloy.exchange.c_source.expressions import (
+    ELEMENTWISE,
+    HELPERS,
+    broadcast_index,
+    expression,
+    number,
+)
+from sloy.exchange.c_source.kernels import KERNELS, Job, indented, loop
+from sloy.graph import Graph
+from sloy.graph.graph import Node
+from sloy.graph.memory import Lifetime, assign_offsets
+from sloy.graph.passes import lower, optimize
+from sloy.graph.tensor import Tensor, constant
+
+LARGEST = 1 << 22  # numbers in the arrays: about 50 MB of text
+KEYWORDS = {
+    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float",
+    "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof", "static",
+    "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "main",
+}  # fmt: skip
+
+_VIEWS = ("reshape",)
+_SUPPORTED = {*ELEMENTWISE, *KERNELS, "reshape", "broadcast_to"}
+
+
+def c_name(stem: str) -> str:
+    """A name that C takes, from a file's."""
+    name = re.sub(r"\W", "_", stem, flags=re.ASCII).strip("_") or "model"
+    return f"model_{name}" if name[0].isdigit() or name in KEYWORDS else name
+
+
+def source(
+    graph: Graph,
+    output: str,
+    variables: Mapping[str, np.ndarray],
+    name: str,
+    *,
+    class_names: Sequence[str] = (),
+    comment: str = "",
+    header: bool = False,
+) -> str:
+    """The text of the file.
+
+    Parameters
+    ----------
+    graph : Graph
+        Inference on one sample; one input.
+    output : str
+        Which of its outputs.
+    variables : mapping
+        Parameters and states.
+    name : str
+        What the file's names begin with.
+    header : bool
+        Whether it is a header, whose definitions stand behind ``#ifdef NAME_IMPLEMENTATION``.
+
+    Raises
+    ------
+    NotAvailable
+        Where the network is too large, or an op has no C.
+    """
+    size = sum(array.size for array in variables.values())
+    if size > LARGEST:
+        raise NotAvailable(
+            f"the network has {size} numbers; C source is written for at most {LARGEST} (ONNX has no such limit)."
+        )
+    return Program(_fixed(graph, output, variables), name).text(class_names, comment, header=header)
+
+
+def _fixed(graph: Graph, output: str, variables: Mapping[str, np.ndarray]) -> Graph:
+    """The graph of one output, its variables constants, in ops that have C."""
+
+    def rule(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
+        if node.op == "variable":
+            return constant(variables[node.attributes["name"]], node.spec.dtype)
+        return Tensor(node.op, operands, node.attributes, node.spec)
+
+    only = Graph(graph.nodes, {output: graph.outputs[output]}, {})
+    return optimize(lower(only.rebuild(rule, leaves=True), _SUPPORTED, "C"))
+
+
+@dataclass
+class Program:
+    """One pass over a graph."""
+
+    graph: Graph
+    name: str
+    arrays: dict[int, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.steps = [i for i, node in enumerate(self.graph.nodes) if self._is_step(i, node)]
+        (self.output,) = self.graph.outputs.values()
+        self.arena, self.offsets = self._arena()
+
+    def text(self, class_names: Sequence[str], comment: str, *, header: bool) -> str:
+        """The whole file."""
+        body = self._body()
+        spec = self.graph.nodes[self.output].spec
+        x = next(iter(self.graph.inputs.values()))
+        lines = [
+            f"/* {comment}".rstrip(),
+            "",
+            f"   void {self.name}_predict(const float *x, float *y);",
+            "",
+            f"   x: {x.size} numbers, {_shape(x.shape)}, row-major",
+            f"   y: {spec.size} numbers, {_shape(spec.shape)}",
+            "",
+            f"   C99. It works in {4 * self.arena} bytes of static memory, so one call runs at a time. */",
+        ]
+        upper = self.name.upper()
+        if header:
+            lines += ["", f"#ifndef {upper}_H", f"#define {upper}_H"]
+        else:
+            lines += ["", "#include <math.h>"]
+        lines += ["", f"#define {upper}_INPUTS {x.size}", f"#define {upper}_OUTPUTS {spec.size}", ""]
+        declared = [f"void {self.name}_predict(const float *x, float *y);"]
+        if class_names:
+            declared.append(f"extern const char *const {self.name}_class_names[{len(class_names)}];")
+        lines += ["#ifdef __cplusplus", 'extern "C" {', "#endif", *declared, "#ifdef __cplusplus", "}", "#endif"]
+        if header:
+            lines += ["", f"#endif /* {upper}_H */", "", f"#ifdef {upper}_IMPLEMENTATION", "", "#include <math.h>"]
+        if class_names:
+            lines += ["", f"const char *const {self.name}_class_names[{len(class_names)}] = {{"]
+            lines += [f"    {_string(n)}," for n in class_names] + ["};"]
+        for i, array in self.arrays.items():
+            lines += ["", *_array(array, self.graph.nodes[i].attributes["value"])]
+        for helper in sorted(self.used):
+            lines += ["", HELPERS[helper]]
+        lines += ["", f"void {self.name}_predict(const float *x, float *y)", "{", *indented(body), "}"]
+        if header:
+            lines += ["", f"#endif /* {upper}_IMPLEMENTATION */"]
+        return "\n".join(lines) + "\n"
+
+    # --- what is computed where --------------------------------------------------------------------------------------
+
+    def _is_step(self, i: int, node: Node) -> bool:
+        """Whether a value is written to memory; the others are read through, or computed where they are used."""
+        if node.is_leaf or node.op in _VIEWS:
+            return i in self.graph.outputs.values()
+        if node.op not in ELEMENTWISE and node.op != "broadcast_to":
+            return True
+        users = self.graph.users[i]
+        if i in self.graph.outputs.values():
+            return True
+        if node.op == "broadcast_to" and self.graph.nodes[node.inputs[0]].is_leaf:
+            return False
+        return len(users) > 1 or any(self.graph.nodes[u].op not in ELEMENTWISE for u in users)
+
+    def _arena(self) -> tuple[int, dict[int, int]]:
+        """Floats of memory, and where each step's value lies in it."""
+        when = {i: k for k, i in enumerate(self.steps)}
+        last = dict(when)
+        for step in self.steps:
+            for i in self._read_by(step):
+                last[i] = max(last[i], when[step])
+        own = [i for i in self.steps if i != self.output]
+        buffers = [Lifetime(4 * self.graph.nodes[i].spec.size, when[i], last[i]) for i in own]
+        offsets, total = assign_offsets(buffers)
+        return total // 4, {i: offset // 4 for i, offset in zip(own, offsets, strict=True)}
+
+    def _read_by(self, step: int) -> set[int]:
+        """The steps whose values a step reads, through what is computed on the way."""
+        found: set[int] = set()
+        stack = list(self.graph.nodes[step].inputs)
+        while stack:
+            i = stack.pop()
+            if i in self.steps:
+                found.add(i)
+            else:
+                stack += self.graph.nodes[i].inputs
+        return found
+
+    # --- code --------------------------------------------------------------------------------------------------------
+
+    def _body(self) -> list[str]:
+        lines = [f"static float memory[{self.arena}];"] if self.offsets else []
+        for i in self.steps:
+            node, y = self.graph.nodes[i], self._buffer(i)
+            lines += ["", f"/* {node.op}: {_shape(node.spec.shape)} */"]
+            if node.op in KERNELS:
+                specs = [self.graph.nodes[j].spec for j in node.inputs]
+                reads = [lambda at, j=j: self._element(j, at) for j in node.inputs]  # type: ignore[misc]
+                lines += KERNELS[node.op](Job(node, specs, reads, y))
+            else:
+                lines += loop("i", [node.spec.size], [f"{y}[i] = {self._computed(i, 'i')};"])
+        return lines[1:] if lines and not lines[0] else lines
+
+    def _buffer(self, i: int) -> str:
+        if i == self.output:
+            return "y"
+        return f"(memory + {self.offsets[i]})" if self.offsets[i] else "memory"
+
+    def _element(self, i: int, at: str) -> str:
+        """The expression of an element of a value."""
+        return f"{self._buffer(i)}[{at}]" if i in self.steps else self._computed(i, at)
+
+    def _computed(self, i: int, at: str) -> str:
+        node = self.graph.nodes[i]
+        if node.op == "input":
+            return f"x[{at}]"
+        if node.op == "constant":
+            value = node.attributes["value"]
+            if value.size == 1:
+                return number(value.reshape(())[()])
+            return f"{self.arrays.setdefault(i, f'{self.name}_{len(self.arrays)}')}[{at}]"
+        if node.op in _VIEWS:
+            return self._element(node.inputs[0], at)
+        if node.op == "broadcast_to":
+            source = self.graph.nodes[node.inputs[0]].spec.shape
+            return self._element(node.inputs[0], broadcast_index(at, source, node.spec.shape))
+        return expression(node, [self._element(j, at) for j in node.inputs], self.used)
+
+
+def _array(name: str, value: np.ndarray) -> list[str]:
+    texts = [_literal(v) for v in value.astype(np.float32).reshape(-1).tolist()]
+    lines, line = [], "   "
+    for text in texts:
+        if len(line) + len(text) > 97:
+            lines.append(line)
+            line = "   "
+        line += f" {text},"
+    size = prod(value.shape)
+    return [f"static const float {name}[{size}] = {{ /* {_shape(value.shape)} */", *lines, line, "};"]
+
+
+def _literal(value: float) -> str:
+    text = number(value)
+    return text[1:-1] if text.startswith("(") else text
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape)) or "1"
+
+
+def _string(text: str) -> str:
+    """A C string of UTF-8; what is no printable ASCII as octal."""
+    return '"' + "".join(
+        chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in text.encode()
+    ) + '"'
