@@ -235,7 +235,7 @@ def _is_number(word: str) -> bool:
 
 def _is_frame(value: Any) -> bool:
     module = type(value).__module__.partition(".")[0]
-    return module in ("polars", "pandas") and hasattr(value, "columns")
+    return module in ("polars", "pandas") and hasattr(type(value), "columns")
 
 
 def _frame(source: Any) -> pl.DataFrame:
