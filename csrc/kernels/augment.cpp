@@ -1,6 +1,7 @@
 // Random changes of a batch: x (N, H, W, C) uint8 or float32, key (2,) uint32, step () uint32 → y
 // as x. random_warp: one affine map per picture, bilinear. random_tone: brightness and contrast.
 // random_cutout: a square set to one value. random_order: the rows of x (N, …) in a random order.
+// random_mix: share · x + (1 - share) · x' of x (N, …) float32, x' the rows as by random_order.
 // random_pick: values (M,) → y (…), each element one of them.
 //
 // The meaning is src/sloy/graph/ops/augmentation.py, to the bit: this file must be compiled without
@@ -338,28 +339,83 @@ class Cutout final : public RandomKernel {
 
 // --- random_order, random_pick -----------------------------------------------------------------
 
+// Draws the order of n rows.
+class RowOrder {
+ public:
+  explicit RowOrder(std::int64_t rows) : drawn_(static_cast<std::size_t>(rows)) {}
+
+  void draw(Words key) {
+    for (std::size_t i = 0; i < drawn_.size(); ++i) {
+      const Words words = encrypted(key, i);
+      drawn_[i] = {(static_cast<std::uint64_t>(words.w0) << 32) | words.w1, i};
+    }
+    std::sort(drawn_.begin(), drawn_.end());
+  }
+
+  std::size_t size() const { return drawn_.size(); }
+  std::size_t operator[](std::size_t i) const { return drawn_[i].second; }
+
+ private:
+  std::vector<std::pair<std::uint64_t, std::size_t>> drawn_;  // word and row
+};
+
 class Order final : public RandomKernel {
  public:
   Order(const Instruction& instruction, const Options& options)
       : RandomKernel(instruction, options),
-        order_(static_cast<std::size_t>(instruction.inputs[0].shape[0])),
-        bytes_(order_.empty() ? 0 : instruction.inputs[0].bytes() / order_.size()) {}
+        order_(instruction.inputs[0].shape[0]),
+        bytes_(order_.size() == 0 ? 0 : instruction.inputs[0].bytes() / order_.size()) {}
 
   void run() override {
-    const Words words = key();
+    order_.draw(key());
     for (std::size_t i = 0; i < order_.size(); ++i) {
-      const Words drawn = encrypted(words, i);
-      order_[i] = {(static_cast<std::uint64_t>(drawn.w0) << 32) | drawn.w1, i};
-    }
-    std::sort(order_.begin(), order_.end());
-    for (std::size_t i = 0; i < order_.size(); ++i) {
-      std::memcpy(y<char>() + i * bytes_, x<char>() + order_[i].second * bytes_, bytes_);
+      std::memcpy(y<char>() + i * bytes_, x<char>() + order_[i] * bytes_, bytes_);
     }
   }
 
  private:
-  std::vector<std::pair<std::uint64_t, std::size_t>> order_;  // draw and row
+  RowOrder order_;
   std::size_t bytes_;
+};
+
+class Mix final : public RandomKernel {
+ public:
+  Mix(const Instruction& instruction, const Options& options)
+      : RandomKernel(instruction, options),
+        order_(instruction.inputs[0].shape[0]),
+        rows_{instruction.inputs[0].shape[0], 1, 1,
+              rows_of(instruction) == 0 ? 1
+                                        : instruction.inputs[0].elements() / rows_of(instruction)} {
+  }
+
+  void bind(const Addresses& addresses) override {
+    RandomKernel::bind({{addresses.inputs[0], addresses.inputs[2], addresses.inputs[3]},
+                        addresses.outputs,
+                        addresses.scratch});
+    share_ = static_cast<const float*>(addresses.inputs[1]);
+  }
+
+  void run() override {
+    order_.draw(key());
+    const float share = *share_, rest = 1.0f - share;
+    const std::int64_t size = rows_.elements();
+    for_each(rows_, [&](std::int64_t n) {
+      const float* own = x<float>() + n * size;
+      const float* other =
+          x<float>() + static_cast<std::int64_t>(order_[static_cast<std::size_t>(n)]) * size;
+      float* y = this->y<float>() + n * size;
+      for (std::int64_t i = 0; i < size; ++i) y[i] = share * own[i] + rest * other[i];
+    });
+  }
+
+ private:
+  static std::int64_t rows_of(const Instruction& instruction) {
+    return instruction.inputs[0].shape[0];
+  }
+
+  RowOrder order_;
+  Pictures rows_;
+  const float* share_ = nullptr;
 };
 
 class Pick final : public RandomKernel {
@@ -387,9 +443,10 @@ class Pick final : public RandomKernel {
 
 // --- making them -------------------------------------------------------------------------------
 
-void check(const Instruction& instruction) {
-  if (instruction.inputs.size() != 3 || instruction.outputs.size() != 1 ||
-      instruction.inputs[1].elements() != 2 || instruction.inputs[2].elements() != 1) {
+void check(const Instruction& instruction, std::size_t inputs = 3) {
+  if (instruction.inputs.size() != inputs || instruction.outputs.size() != 1 ||
+      instruction.inputs[inputs - 2].elements() != 2 ||
+      instruction.inputs[inputs - 1].elements() != 1) {
     throw std::invalid_argument(instruction.op + ": takes x, a key of two words and a step.");
   }
 }
@@ -420,6 +477,16 @@ std::unique_ptr<Kernel> make_of_any(const Instruction& instruction, const Option
   return std::make_unique<OfAny>(instruction, options);
 }
 
+std::unique_ptr<Kernel> make_mix(const Instruction& instruction, const Options& options) {
+  check(instruction, 4);
+  const TensorSpec &x = instruction.inputs[0], &share = instruction.inputs[1];
+  if (x.shape.empty() || x.dtype != DType::float32 || share.dtype != DType::float32 ||
+      share.elements() != 1) {
+    throw std::invalid_argument("random_mix: x must be float32 (N, …), share one number.");
+  }
+  return std::make_unique<Mix>(instruction, options);
+}
+
 }  // namespace
 
 void register_augment_kernels(Registry& registry) {
@@ -427,6 +494,7 @@ void register_augment_kernels(Registry& registry) {
   registry["random_tone"] = make_of_pictures<Tone>;
   registry["random_cutout"] = make_of_pictures<Cutout>;
   registry["random_order"] = make_of_any<Order>;
+  registry["random_mix"] = make_mix;
   registry["random_pick"] = make_of_any<Pick>;
 }
 

@@ -16,6 +16,7 @@ from sloy.errors import FileFormatError, InvalidArgument, ShapeError
 from sloy.graph.ops.augmentation import (
     OUTSIDE,
     random_cutout,
+    random_mix,
     random_order,
     random_pick,
     random_tone,
@@ -205,8 +206,12 @@ class Mixing:
         """Any tensor (N, …) of the batch in the order of the samples that each one is mixed with."""
         return random_order(x, self.key, self.step, stream=_ORDER)
 
+    def mixed(self, x: Tensor) -> Tensor:
+        """Samples x (N, …) of the dtype of the share: λ x + (1 - λ) x', every product and the sum rounded once."""
+        return random_mix(x, self.share, self.key, self.step, stream=_ORDER)
+
     def between(self, own: Tensor, partners: Tensor) -> Tensor:
-        """λ own + (1 - λ) partners."""
+        """λ own + (1 - λ) partners, of what is measured of the samples."""
         return self.share * own + (1.0 - self.share) * partners
 
 

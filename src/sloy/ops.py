@@ -10,6 +10,7 @@ Examples
 
 from sloy.graph.ops.augmentation import (
     random_cutout,
+    random_mix,
     random_order,
     random_pick,
     random_tone,
@@ -109,6 +110,7 @@ __all__ = [
     "pad",
     "power",
     "random_cutout",
+    "random_mix",
     "random_order",
     "random_pick",
     "random_tone",

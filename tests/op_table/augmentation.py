@@ -226,6 +226,18 @@ def pick(values: Array, key: Array, step: Array, stream: int, shape: tuple[int, 
     return np.array(chosen, values.dtype).reshape(shape)
 
 
+def mix(x: Array, share: Array, key: Array, step: Array, stream: int) -> Array:
+    return share * x + (1 - share) * order(x, key, step, stream)
+
+
+def _mix_rows() -> Iterator[Case]:
+    for shape in ((1,), (13,), (7, 3), (64, 2, 2, 1), (5, 40, 60, 1)):
+        for share in (0.0, 0.3125, 1.0):
+            operands = (operand(shape), operand((), given(share)), *_random())
+            yield Case("random_mix", f"{shape} {share}", operands, {"stream": 9}, mix,
+                       accumulation(2), _largest)  # fmt: skip
+
+
 def _order_rows() -> Iterator[Case]:
     for shape in ((1,), (13,), (7, 3), (64, 2, 2, 1)):
         for kind in (FLOAT, "int32", "uint8"):
@@ -244,7 +256,7 @@ def _pick_rows() -> Iterator[Case]:
 
 def cases() -> list[Case]:
     """Every row of the family."""
-    rows = (_warp_rows, _tone_rows, _cutout_rows, _order_rows, _pick_rows)
+    rows = (_warp_rows, _tone_rows, _cutout_rows, _order_rows, _mix_rows, _pick_rows)
     return [case for family in rows for case in family()]
 
 
@@ -282,6 +294,9 @@ def errors() -> list[ErrorCase]:
         row("random_cutout", (x, key, step), {**square, "value": 256.0}, InvalidArgument, "`value`"),
         row("random_order", (step, key, step), {"stream": 0}, ShapeError, "must have samples"),
         row("random_order", (x, key, key), {"stream": 0}, ShapeError, "key"),
+        row("random_mix", (x, Spec((), "float32"), key, step), {"stream": 0}, ShapeError,
+            r"must be float \(N, …\) and one number"),
+        row("random_mix", (numbers, key, key, step), {"stream": 0}, ShapeError, "one number"),
         row("random_pick", (flat, key, step), {"stream": 0, "shape": ()}, ShapeError,
             r"must have shape \(M,\)"),
         row("random_pick", (Spec((0,), "float32"), key, step), {"stream": 0, "shape": ()},

@@ -52,8 +52,7 @@ def augmented(x: np.ndarray, augment: Augment, *, seed: int = 0, step: int = 0) 
     key, at = ops.variable(KEY, (2,), "uint32"), ops.input("step", (), "uint32")
     result = augment.pictures(given, key, at)
     if (mixing := augment.mixing(key, at, "float32")) is not None:
-        numbers = ops.cast(result, "float32")
-        result = mixing.between(numbers, mixing.partners(numbers))
+        result = mixing.mixed(ops.cast(result, "float32"))
     graph = Graph.of({"x": result})
     fed = {"x": x, "step": np.array(integer("augmented", "step", step, 0, 2**32 - 1), np.uint32)}
     made = engine("reference").compile(graph, {KEY: random_key(seed)})

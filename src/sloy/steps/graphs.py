@@ -308,10 +308,10 @@ def _build(
     key = ops.variable(KEY, (2,), "uint32") if training else None
     if spec.augment and key is not None and step is not None:
         x = spec.augment.pictures(x, key, step)
+    if mixing is not None:
+        x = mixing.mixed(ops.cast(x, spec.dtype))
     preprocessing = spec.preprocessing or Preprocessing()
     ready = preprocessing.apply(x, spec.dtype)
-    if mixing is not None:
-        ready = mixing.between(ready, mixing.partners(ready))
     return spec.network.build(ready, training=training, key=key, step=step)
 
 

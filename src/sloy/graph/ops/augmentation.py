@@ -218,7 +218,7 @@ def _cutout_reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> n
     return np.where(hidden[..., None], x.dtype.type(attributes["value"]), x)
 
 
-# --- samples in another order, and a number out of several -----------------------------------------------------------
+# --- samples in another order, mixed with each other, and numbers out of several -------------------------------------
 
 
 def _infer_order(specs: Sequence[Spec], attributes: Attributes) -> Spec:
@@ -234,6 +234,23 @@ def _order_reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np
     return x[threefry.permutation(len(x), own)]
 
 
+def _infer_mix(specs: Sequence[Spec], attributes: Attributes) -> Spec:
+    x, share, key, step = specs
+    _expect("random_mix", (x, key, step), attributes, pictures=False)
+    if not x.is_float or not x.rank or share != Spec((), x.dtype):
+        raise ShapeError(
+            f"random_mix: `x` is {x} and `share` {share}; they must be float (N, …) and one number"
+            " of that dtype."
+        )
+    return x
+
+
+def _mix_reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:
+    x, share, key, step = arrays
+    others = _order_reference((x, key, step), attributes)
+    return np.asarray(share * x + (share.dtype.type(1) - share) * others)
+
+
 def _infer_pick(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     _expect("random_pick", specs, attributes, pictures=False)
     if specs[0].rank != 1 or not specs[0].size:
@@ -247,31 +264,42 @@ def _pick_reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.
     return values[_whole(words[:, 0], len(values))].reshape(attributes["shape"])
 
 
-def _register(name: str, infer: Infer, reference: Reference, doc: str) -> None:
-    register(OpDef(name, 3, infer, reference, differentiable=False, doc=doc))
+def _register(name: str, arity: int, infer: Infer, reference: Reference, doc: str) -> None:
+    register(OpDef(name, arity, infer, reference, differentiable=False, doc=doc))
 
 
 _register(
     "random_warp",
+    3,
     _infer_warp,
     _warp_reference,
     "each picture flipped, rotated, scaled and shifted by one affine map of its own, bilinear",
 )
 _register(
     "random_tone",
+    3,
     _infer_tone,
     _tone_reference,
     "mean + gain · (x - mean) + offset, gain and offset drawn for each picture",
 )
 _register(
     "random_cutout",
+    3,
     _infer_cutout,
     _cutout_reference,
     "a square of each picture, its centre anywhere, set to one value",
 )
-_register("random_order", _infer_order, _order_reference, "the samples in a random order")
+_register("random_order", 3, _infer_order, _order_reference, "the samples in a random order")
+_register(
+    "random_mix",
+    4,
+    _infer_mix,
+    _mix_reference,
+    "share · x + (1 - share) · x', x' the samples in the order of `random_order`",
+)
 _register(
     "random_pick",
+    3,
     _infer_pick,
     _pick_reference,
     "elements that are each one of M values, with probability 1/M",
@@ -355,6 +383,11 @@ def random_cutout(
 def random_order(x: Tensor, key: Tensor, step: Tensor, *, stream: int) -> Tensor:
     """The samples of x (N, …) in a random order, the same for all tensors of one stream and step."""
     return apply("random_order", (x, key, step), {"stream": int(stream)})
+
+
+def random_mix(x: Tensor, share: Tensor, key: Tensor, step: Tensor, *, stream: int) -> Tensor:
+    """share · x + (1 - share) · x', x' being the samples of x (N, …) in the order of `random_order`."""
+    return apply("random_mix", (x, share, key, step), {"stream": int(stream)})
 
 
 def random_pick(
