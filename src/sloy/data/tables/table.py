@@ -190,7 +190,7 @@ def _features(
         for name in given:
             if name not in table.names:
                 raise InvalidArgument(
-                    f"{table.label}: `{option}` (={name!r}) is none of its columns{_hint(name, table.names)}."
+                    f"{table.label}: `{option}` (={name!r}) is none of its columns{_hint(name, table.names)}"
                 )
     if target in ignored:
         raise InvalidArgument(f"load_table: `ignore` holds the target, {target!r}.")
@@ -199,9 +199,9 @@ def _features(
 
 def _hint(name: str, names: Sequence[str]) -> str:
     if close := get_close_matches(name, names, 3):
-        return f"; did you mean {' or '.join(map(repr, close))}?"[:-1]
+        return f"; did you mean {' or '.join(map(repr, close))}?"
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-    return f": {shown}"
+    return f": {shown}."
 
 
 def _cut(part: np.ndarray, samples: int) -> None:
