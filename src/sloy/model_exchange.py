@@ -179,8 +179,8 @@ def _loss(given: Any, said: Mapping[str, Any]) -> Loss:
 def to_c(model: Model, path: str | Path, *, name: str | None = None) -> None:
     """Write a model as one C file with ``void NAME_predict(const float *x, float *y)``; see docs/exchange.md.
 
-    The function does what `Model.predict_proba` does with one sample. A path that ends in ``.h`` becomes a header, whose
-    definitions stand behind ``#ifdef NAME_IMPLEMENTATION``.
+    The function does what `Model.predict_proba` does with one sample. A path that ends in ``.h`` becomes a header,
+    whose definitions stand behind ``#ifdef NAME_IMPLEMENTATION``.
 
     Parameters
     ----------
@@ -200,14 +200,13 @@ def to_c(model: Model, path: str | Path, *, name: str | None = None) -> None:
     if name is not None and c_name(name) != name:
         raise InvalidArgument(f"to_c: `name` (={name!r}) must be a name in C.")
     graph = exported_graph(model, 1)
-    shape = with_n(model.network.input_shape).replace("N", "1", 1)
     text = source(
         graph,
         "probabilities" if "probabilities" in graph.outputs else "output",
         dict(model.parameters),
         name or c_name(path.stem),
         class_names=model.class_names,
-        comment=f"A network trained with sloy {sloy.__version__}, for raw data {shape}.",
+        comment=f"A network trained with sloy {sloy.__version__}, for raw data {model.network.input_shape}.",
         header=path.suffix == ".h",
     )
     write_atomically(path, text.encode())

@@ -42,11 +42,14 @@ class TensorFile:
         Whose names and layouts they have.
     tensors : mapping
         Name → `FileTensor`, in the order of the file. Names of Keras are ``layer/role``: ``block1_conv1/kernel``.
+    ordered : bool
+        Whether that is the order of the layers; safetensors sorts by name.
     """
 
     path: Path
     tool: str
     tensors: Mapping[str, FileTensor]
+    ordered: bool = True
 
 
 def read_tensors(path: str | Path) -> TensorFile:
@@ -80,10 +83,10 @@ def read_tensors(path: str | Path) -> TensorFile:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         return TensorFile(path, "keras", read_keras(path))
+    if start[8:9] == b"{":
+        return TensorFile(path, "torch", read_safetensors(path), ordered=False)
     if start.startswith((b"PK\x03\x04", b"\x80")):
         return TensorFile(path, "torch", read_torch(path))
-    if start[8:9] == b"{":
-        return TensorFile(path, "torch", read_safetensors(path))
     raise FileFormatError(
         f"{path}: is a whole model; `sloy.Model.from_onnx(path)` reads it."
         if path.suffix == ".onnx"

@@ -102,5 +102,3 @@ def broadcast_index(index: str, source: Shape, target: Shape) -> str:
             terms.append(place if stride == 1 else f"{place} * {stride}")
         divisor *= extent
     return " + ".join(reversed(terms))
-
-

@@ -64,10 +64,12 @@ def fill(y: str, size: int, value: str) -> list[str]:
     return loop("i", [size], [f"{y}[i] = {value};"])
 
 
-# --- convolution and pooling -----------------------------------------------------------------------------------------
+# --- convolution and pooling --------------------------------------------------------------------------------------
 
 
-def _taps(job: Job, size: Sequence[int], body: Sequence[str], *, around: Sequence[int]) -> list[str]:
+def _taps(
+    job: Job, size: Sequence[int], body: Sequence[str], *, around: Sequence[int]
+) -> list[str]:
     """For each tap (k, l) of a window at (r, s), the body where its place (a, b) lies inside the image."""
     a = job.node.attributes
     (top, _, left, _), stride = a["padding"], a["stride"]
@@ -138,7 +140,12 @@ def _pool(job: Job) -> list[str]:
     read = job.reads[0](f"(a * {width} + b) * {channels} + c")
     there = f"{job.y}[(r * {y.shape[2]} + s) * {channels} + c]"
     if job.node.op == "max_pool2d":
-        taps = _taps(job, a["window"], [f"const float v = {read};", "if (v > best) best = v;"], around=(height, width))
+        taps = _taps(
+            job,
+            a["window"],
+            [f"const float v = {read};", "if (v > best) best = v;"],
+            around=(height, width),
+        )
         body = ["float best = -INFINITY;", *taps, f"{there} = best;"]
     elif a["count_include_pad"]:
         taps = _taps(job, a["window"], [f"total += {read};"], around=(height, width))
@@ -149,12 +156,12 @@ def _pool(job: Job) -> list[str]:
     return loop("rsc", (*y.shape[1:3], channels), body)
 
 
-# --- products, rows ----------------------------------------------------------------------------------------------------
+# --- products, rows -----------------------------------------------------------------------------------------------
 
 
 @kernel("matmul")
 def _matmul(job: Job) -> list[str]:
-    a, b = job.specs
+    a = job.specs[0]
     ta, tb = job.node.attributes["transpose_a"], job.node.attributes["transpose_b"]
     rows, columns = job.node.spec.shape
     inner = a.shape[0] if ta else a.shape[1]
@@ -212,7 +219,9 @@ def _reduce(job: Job) -> list[str]:
         "reduce_min": ("INFINITY", "if (v < t) t = v;"),
     }[job.node.op]
     inner = loop(
-        "".join(names[k] for k in axes), [x.shape[k] for k in axes], [f"const float v = {read};", step]
+        "".join(names[k] for k in axes),
+        [x.shape[k] for k in axes],
+        [f"const float v = {read};", step],
     )
     body = [f"float t = {start};", *inner, f"{job.y}[{there}] = t;"]
     if not kept:
@@ -227,7 +236,10 @@ def _argmax(job: Job) -> list[str]:
     kept = [k for k in range(x.rank) if k != axis]
     read = job.reads[0](place(names, x.shape))
     there = place([names[k] for k in kept], [x.shape[k] for k in kept])
-    found = [f"const float v = {read};", f"if ({names[axis]} == 0 || v > t) {{ t = v; at = {names[axis]}; }}"]
+    found = [
+        f"const float v = {read};",
+        f"if ({names[axis]} == 0 || v > t) {{ t = v; at = {names[axis]}; }}",
+    ]
     body = [
         "float t = 0.0f;",
         "int at = 0;",
@@ -242,11 +254,13 @@ def _one_hot(job: Job) -> list[str]:
     classes = job.node.attributes["classes"]
     read = job.reads[0]("i")
     return loop(
-        "ij", [job.specs[0].size, classes], [f"{job.y}[i * {classes} + j] = (float)({read} == (float)j);"]
+        "ij",
+        [job.specs[0].size, classes],
+        [f"{job.y}[i * {classes} + j] = (float)({read} == (float)j);"],
     )
 
 
-# --- what moves elements -----------------------------------------------------------------------------------------------
+# --- what moves elements ------------------------------------------------------------------------------------------
 
 
 @kernel("transpose")
@@ -268,12 +282,12 @@ def _slice(job: Job) -> list[str]:
     return loop("".join(names), y.shape, [body])
 
 
-def _copied(job: Job, number: int, start: Sequence[int]) -> list[str]:
+def _copied(job: Job, operand: int, start: Sequence[int]) -> list[str]:
     """An operand copied into the result, from a place on."""
-    x, y = job.specs[number], job.node.spec
+    x, y = job.specs[operand], job.node.spec
     names = _numbered(x.shape)
     there = [f"({n} + {s})" if s else n for n, s in zip(names, start, strict=True)]
-    body = f"{job.y}[{place(there, y.shape)}] = {job.reads[number](place(names, x.shape))};"
+    body = f"{job.y}[{place(there, y.shape)}] = {job.reads[operand](place(names, x.shape))};"
     return loop("".join(names), x.shape, [body])
 
 
@@ -286,9 +300,9 @@ def _pad(job: Job) -> list[str]:
 @kernel("concatenate")
 def _concatenate(job: Job) -> list[str]:
     axis, begin, lines = job.node.attributes["axis"], 0, []
-    for number, spec in enumerate(job.specs):
+    for operand, spec in enumerate(job.specs):
         start = [0] * spec.rank
         start[axis] = begin
-        lines += _copied(job, number, start)
+        lines += _copied(job, operand, start)
         begin += spec.shape[axis]
     return lines

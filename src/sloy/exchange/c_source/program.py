@@ -24,11 +24,11 @@ from sloy.graph.memory import Lifetime, assign_offsets
 from sloy.graph.passes import lower, optimize
 from sloy.graph.tensor import Tensor, constant
 
-LARGEST = 1 << 22  # numbers in the arrays: about 50 MB of text
+LARGEST = 1 << 21  # numbers in the arrays: about 35 MB of text
 KEYWORDS = {
-    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float",
-    "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof", "static",
-    "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "main",
+    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
+    "float", "for", "goto", "if", "inline", "int", "long", "main", "register", "restrict", "return", "short",
+    "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
 }  # fmt: skip
 
 _VIEWS = ("reshape",)
@@ -125,13 +125,35 @@ class Program:
             lines += ["", f"#ifndef {upper}_H", f"#define {upper}_H"]
         else:
             lines += ["", "#include <math.h>"]
-        lines += ["", f"#define {upper}_INPUTS {x.size}", f"#define {upper}_OUTPUTS {spec.size}", ""]
+        lines += [
+            "",
+            f"#define {upper}_INPUTS {x.size}",
+            f"#define {upper}_OUTPUTS {spec.size}",
+            "",
+        ]
         declared = [f"void {self.name}_predict(const float *x, float *y);"]
         if class_names:
-            declared.append(f"extern const char *const {self.name}_class_names[{len(class_names)}];")
-        lines += ["#ifdef __cplusplus", 'extern "C" {', "#endif", *declared, "#ifdef __cplusplus", "}", "#endif"]
+            declared.append(
+                f"extern const char *const {self.name}_class_names[{len(class_names)}];"
+            )
+        lines += [
+            "#ifdef __cplusplus",
+            'extern "C" {',
+            "#endif",
+            *declared,
+            "#ifdef __cplusplus",
+            "}",
+            "#endif",
+        ]
         if header:
-            lines += ["", f"#endif /* {upper}_H */", "", f"#ifdef {upper}_IMPLEMENTATION", "", "#include <math.h>"]
+            lines += [
+                "",
+                f"#endif /* {upper}_H */",
+                "",
+                f"#ifdef {upper}_IMPLEMENTATION",
+                "",
+                "#include <math.h>",
+            ]
         if class_names:
             lines += ["", f"const char *const {self.name}_class_names[{len(class_names)}] = {{"]
             lines += [f"    {_string(n)}," for n in class_names] + ["};"]
@@ -139,7 +161,13 @@ class Program:
             lines += ["", *_array(array, self.graph.nodes[i].attributes["value"])]
         for helper in sorted(self.used):
             lines += ["", HELPERS[helper]]
-        lines += ["", f"void {self.name}_predict(const float *x, float *y)", "{", *indented(body), "}"]
+        lines += [
+            "",
+            f"void {self.name}_predict(const float *x, float *y)",
+            "{",
+            *indented(body),
+            "}",
+        ]
         if header:
             lines += ["", f"#endif /* {upper}_IMPLEMENTATION */"]
         return "\n".join(lines) + "\n"
@@ -192,7 +220,7 @@ class Program:
             lines += ["", f"/* {node.op}: {_shape(node.spec.shape)} */"]
             if node.op in KERNELS:
                 specs = [self.graph.nodes[j].spec for j in node.inputs]
-                reads = [lambda at, j=j: self._element(j, at) for j in node.inputs]  # type: ignore[misc]
+                reads = [lambda at, j=j: self._element(j, at) for j in node.inputs]
                 lines += KERNELS[node.op](Job(node, specs, reads, y))
             else:
                 lines += loop("i", [node.spec.size], [f"{y}[i] = {self._computed(i, 'i')};"])
@@ -225,20 +253,18 @@ class Program:
 
 
 def _array(name: str, value: np.ndarray) -> list[str]:
-    texts = [_literal(v) for v in value.astype(np.float32).reshape(-1).tolist()]
-    lines, line = [], "   "
-    for text in texts:
-        if len(line) + len(text) > 97:
-            lines.append(line)
-            line = "   "
-        line += f" {text},"
+    texts = _literals(value.astype(np.float32).reshape(-1))
+    rows = ["    " + ", ".join(texts[k : k + 6]) + "," for k in range(0, len(texts), 6)]
     size = prod(value.shape)
-    return [f"static const float {name}[{size}] = {{ /* {_shape(value.shape)} */", *lines, line, "};"]
+    return [f"static const float {name}[{size}] = {{ /* {_shape(value.shape)} */", *rows, "};"]
 
 
-def _literal(value: float) -> str:
-    text = number(value)
-    return text[1:-1] if text.startswith("(") else text
+def _literals(values: np.ndarray) -> list[str]:
+    """Numbers as C has them, exact to the last bit."""
+    if not np.isfinite(values).all():
+        return [number(v) for v in values.tolist()]
+    texts = list(map("%.9g".__mod__, values.tolist()))
+    return [f"{t}f" if "." in t or "e" in t else f"{t}.0f" for t in texts]
 
 
 def _shape(shape: Sequence[int]) -> str:
@@ -247,6 +273,11 @@ def _shape(shape: Sequence[int]) -> str:
 
 def _string(text: str) -> str:
     """A C string of UTF-8; what is no printable ASCII as octal."""
-    return '"' + "".join(
-        chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in text.encode()
-    ) + '"'
+    return (
+        '"'
+        + "".join(
+            chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}"
+            for b in text.encode()
+        )
+        + '"'
+    )
