@@ -292,7 +292,13 @@ def _check_feeds(
     shapes = {name: (rows, *column.shape[1:]) for name, column in columns.items()}
     shapes |= {name: values.shape[1:] for name, values in step_inputs.items()}
     given = {**columns, **step_inputs}
-    check_inputs(
+    for name, spec in graph.inputs.items():
+        if name not in given or shapes[name] != spec.shape or given[name].dtype != spec.dtype:
+            break
+    else:
+        if len(given) == len(graph.inputs):
+            return
+    check_inputs(  # says what is wrong
         graph,
         {name: np.broadcast_to(np.empty((), given[name].dtype), shapes[name]) for name in shapes},
     )

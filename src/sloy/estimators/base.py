@@ -39,6 +39,7 @@ from sloy.training.state import TrainingState
 
 Hidden = Sequence[Layer] | Network | str
 HIDDEN = (Dense(100), ReLU())
+AHEAD = 1 << 22  # numbers that are standardised before training; more of them batch by batch
 FRACTION = 0.1  # held out for early stopping where nothing else is said
 
 
@@ -220,10 +221,17 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise InvalidArgument(
                 f"{place}: `sample_weight`: every weight is zero; at least one must be above."
             )
-        chosen = self.model_.spec.preprocessing if going_on else self._preprocessing(x, weight)
+        kept = self.model_.spec.preprocessing if going_on else None
+        chosen = kept or self._preprocessing(x, weight)
         state = self._state if going_on else TrainingState()
         batch = len(x) if self.batch_size is None else self.batch_size
-        held_out = self._held_out(validation, network)
+        prepared = x.dtype != np.uint8 and x.size <= AHEAD
+        if prepared:  # once here rather than in every step
+            x = chosen.compute(x).astype(self._dtype)
+            if validation is not None:
+                ready = chosen.compute(shaped(validation[0], network.input_shape, place))
+                validation = ready.astype(self._dtype), validation[1]
+        held_out = self._held_out(validation)
         model, history = fit(
             network,
             Dataset(x, y, class_names),
@@ -235,6 +243,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             sample_weight=weight,
             class_weight=self._class_weights(y),
             preprocessing=chosen,
+            preprocessed=prepared,
             seed=self._seed(),
             shuffle=self.batch_size is not None,
             callbacks=self._callbacks(held_out is not None),
@@ -312,7 +321,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             found.append(EarlyStopping("val_loss", patience))
         return found
 
-    def _held_out(self, validation: Any, network: Network) -> Any:
+    def _held_out(self, validation: Any) -> Any:
         """What is validated on: given data, a share of the training data, or nothing."""
         if validation is not None:
             return validation
@@ -343,9 +352,9 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             sample_weight = np.full(count, float(sample_weight))
         return sample_weights(self._name, sample_weight, count)
 
-    def _preprocessing(self, x: np.ndarray, weight: np.ndarray | None) -> Preprocessing | None:
+    def _preprocessing(self, x: np.ndarray, weight: np.ndarray | None) -> Preprocessing:
         if not flag(self._name, "standardize", self.standardize):
-            return None
+            return Preprocessing(deviation=(255.0,)) if x.dtype == np.uint8 else Preprocessing()
         return standardize(x, weight)
 
     def _seed(self) -> int:

@@ -66,8 +66,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     >>> from sklearn.model_selection import cross_val_score
     >>> import sloy
     >>> from sloy.layers import Dense, Dropout, ReLU
-    >>> net = sloy.Classifier((Dense(32), ReLU(), Dropout(0.2)), epochs=30, class_weight="balanced")
-    >>> cross_val_score(net, *load_wine(return_X_y=True)).mean() > 0.95
+    >>> net = sloy.Classifier((Dense(32), ReLU(), Dropout(0.2)), learning_rate=0.01, epochs=30)
+    >>> bool(cross_val_score(net, *load_wine(return_X_y=True)).mean() > 0.95)
     True
     """
 

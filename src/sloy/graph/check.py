@@ -21,6 +21,8 @@ def check(graph: Graph) -> None:
     4. A name belongs to one spec among inputs, and to one among variables.
     5. An update has the spec of its variable, which the graph may or may not read.
     """
+    if "_checked" in vars(graph):  # it cannot have changed since
+        return
     named: dict[tuple[str, str], Spec] = {}
     for number, node in enumerate(graph.nodes):
         place = f"%{number} = {node.op}"
@@ -40,6 +42,7 @@ def check(graph: Graph) -> None:
             raise InvalidArgument(
                 f"update {name}: value {graph.nodes[number].spec}, variable {spec}."
             )
+    vars(graph)["_checked"] = True
 
 
 def _check_leaf(place: str, node: Node, named: dict[tuple[str, str], Spec]) -> None:

@@ -69,16 +69,19 @@ class Graph:
         order = topological_order([*outputs.values(), *given.values()])
         number = {id(tensor): i for i, tensor in enumerate(order)}
         nodes = tuple(
-            Node(t.op, tuple(number[id(x)] for x in t.inputs), t.attributes, t.spec) for t in order
+            Node(t.op, tuple([number[id(x)] for x in t.inputs]), t.attributes, t.spec)
+            for t in order
         )
-        return Graph(
+        graph = Graph(
             nodes,
             MappingProxyType({name: number[id(t)] for name, t in outputs.items()}),
             MappingProxyType({name: number[id(t)] for name, t in given.items()}),
         )
+        vars(graph)["_compact"] = True  # every node is needed, and they are in the order of `of`
+        return graph
 
     def rebuild(self, rule: Rule, *, leaves: bool = False) -> Graph:
-        """The graph with each node replaced by what a rule makes of it.
+        """The graph with each node replaced by what a rule makes of it; itself where that changes nothing.
 
         Parameters
         ----------
@@ -88,12 +91,17 @@ class Graph:
             Whether the rule is asked about leaves too; otherwise they stay.
         """
         values: list[Tensor] = []
+        same = "_compact" in vars(self)
         for node in self.nodes:
-            operands = tuple(values[i] for i in node.inputs)
+            operands = tuple([values[i] for i in node.inputs])
             if node.is_leaf and not leaves:
                 values.append(copy_node(node, operands))
-            else:
-                values.append(rule(node, operands))
+                continue
+            value = rule(node, operands)
+            same = same and _is_copy(value, node, operands)
+            values.append(value)
+        if same and len(set(map(id, values))) == len(values):
+            return self
         return Graph.of(
             {name: values[i] for name, i in self.outputs.items()},
             {name: values[i] for name, i in self.updates.items()},
@@ -134,6 +142,15 @@ def copy_node(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
     return Tensor(node.op, operands, node.attributes, node.spec)
 
 
+def _is_copy(tensor: Tensor, node: Node, operands: tuple[Tensor, ...]) -> bool:
+    return (
+        tensor.op == node.op
+        and tensor.attributes is node.attributes
+        and tensor.inputs == operands
+        and tensor.spec == node.spec
+    )
+
+
 def topological_order(tensors: Iterable[Tensor], ends: Collection[int] = ()) -> list[Tensor]:
     """All tensors that the given ones need, operands first, each once; operands of `ends` (by id) are left out."""
     order: list[Tensor] = []
@@ -141,15 +158,14 @@ def topological_order(tensors: Iterable[Tensor], ends: Collection[int] = ()) -> 
     stack: list[tuple[Tensor, bool]] = [(tensor, False) for tensor in reversed(list(tensors))]
     while stack:
         tensor, visited = stack.pop()
-        if id(tensor) in done:
+        number = id(tensor)
+        if number in done:
             continue
-        if visited:
-            done.add(id(tensor))
+        if visited or not tensor.inputs or number in ends:
+            done.add(number)
             order.append(tensor)
         else:
             stack.append((tensor, True))
-            if id(tensor) in ends:
-                continue
             stack += [(x, False) for x in reversed(tensor.inputs) if id(x) not in done]
     return order
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,13 @@ FOLD_LIMIT = 4096  # elements; larger constants are computed on each run rather 
 
 
 def optimize(graph: Graph) -> Graph:
-    """Constant folding, then common subexpressions; unused nodes fall away in each rebuild."""
-    return eliminate_common_subexpressions(fold_constants(graph))
+    """Constant folding and common subexpressions at once; unused nodes fall away in the rebuild."""
+    unique = _Unique()
+
+    def rule(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
+        return unique(copy_node(node, operands) if node.is_leaf else _folded(node, operands))
+
+    return graph.rebuild(rule, leaves=True)
 
 
 def fold_constants(graph: Graph) -> Graph:
@@ -28,18 +33,24 @@ def fold_constants(graph: Graph) -> Graph:
     A broadcast stays, because engines read the small operand in place.
     """
 
-    def rule(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
-        if any(x.op != "constant" for x in operands) or node.op == "broadcast_to":
-            moved = _fold_through_broadcast(node, operands)
-            if moved is not None:
-                return moved
-        arrays = [a for a in map(_constant_value, operands) if a is not None]
-        unknown = len(arrays) < len(operands)
-        if unknown or node.op == "broadcast_to" or node.spec.size > FOLD_LIMIT:
-            return copy_node(node, operands)
-        return _known(node, arrays)
+    return graph.rebuild(_folded)
 
-    return graph.rebuild(rule)
+
+def _folded(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
+    """The node on other operands, computed where these are constants."""
+    if node.op == "broadcast_to" or any(x.op != "constant" for x in operands):
+        moved = _fold_through_broadcast(node, operands)
+        if moved is not None:
+            return moved
+    if node.op == "broadcast_to" or node.spec.size > FOLD_LIMIT:
+        return copy_node(node, operands)
+    arrays = []
+    for operand in operands:
+        value = _constant_value(operand)
+        if value is None:
+            return copy_node(node, operands)
+        arrays.append(value)
+    return _known(node, arrays)
 
 
 def _constant_value(x: Tensor) -> np.ndarray | None:
@@ -56,9 +67,12 @@ def _known(node: Node, arrays: Sequence[np.ndarray]) -> Tensor:
 
 def _fold_through_broadcast(node: Node, operands: tuple[Tensor, ...]) -> Tensor | None:
     """Work on the scalar where every operand is a broadcast of a constant scalar."""
-    scalars = [s for s in map(_broadcast_scalar, operands) if s is not None]
-    if len(scalars) < len(operands):
-        return None
+    scalars = []
+    for operand in operands:
+        scalar = _broadcast_scalar(operand)
+        if scalar is None:
+            return None
+        scalars.append(scalar)
     if REGISTRY[node.op].elementwise:
         value = _known(node, scalars)
     elif node.op in _MOVES:
@@ -77,20 +91,44 @@ def _broadcast_scalar(x: Tensor) -> np.ndarray | None:
 
 def eliminate_common_subexpressions(graph: Graph) -> Graph:
     """One node for each distinct computation."""
-    seen: dict[tuple[Any, ...], Tensor] = {}
-
-    def rule(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
-        key = (node.op, tuple(map(id, operands)), _attributes_key(node), node.spec)
-        return seen.setdefault(key, copy_node(node, operands))
-
-    return graph.rebuild(rule, leaves=True)
+    unique = _Unique()
+    return graph.rebuild(lambda node, operands: unique(copy_node(node, operands)), leaves=True)
 
 
-def _attributes_key(node: Node) -> tuple[tuple[str, object], ...]:
+class _Unique:
+    """Of equal tensors always the first: those of one op on the same operands, with equal attributes."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[Any, ...], Tensor] = {}
+        self._known: set[int] = set()  # ids of those in `_seen`
+        self._keys: dict[int, tuple[Mapping[str, Any], object]] = {}
+
+    def __call__(self, tensor: Tensor) -> Tensor:
+        if id(tensor) in self._known:
+            return tensor
+        operands = tuple(map(self, tensor.inputs))
+        key = (tensor.op, tuple(map(id, operands)), self._key(tensor.attributes), tensor.spec)
+        found = self._seen.get(key)
+        if found is None:
+            if any(x is not y for x, y in zip(operands, tensor.inputs, strict=True)):
+                tensor = Tensor(tensor.op, operands, tensor.attributes, tensor.spec)
+            found = self._seen[key] = tensor
+            self._known.add(id(found))
+        return found
+
+    def _key(self, attributes: Mapping[str, Any]) -> object:
+        """What tells attributes from others; worked out once for each mapping, which copies of a node share."""
+        kept = self._keys.get(id(attributes))
+        if kept is None:
+            kept = self._keys[id(attributes)] = (attributes, _attributes_key(attributes))
+        return kept[1]
+
+
+def _attributes_key(attributes: Mapping[str, Any]) -> tuple[tuple[str, object], ...]:
     def freeze(value: object) -> object:
         return value.tobytes() if isinstance(value, np.ndarray) else repr(value)  # 0.0 is not -0.0
 
-    return tuple((key, freeze(node.attributes[key])) for key in sorted(node.attributes))
+    return tuple((key, freeze(attributes[key])) for key in sorted(attributes))
 
 
 def lower(graph: Graph, supported: Collection[str], engine: str) -> Graph:

@@ -54,7 +54,11 @@ class Tensor:
     ) -> None:
         object.__setattr__(self, "op", op)
         object.__setattr__(self, "inputs", inputs)
-        object.__setattr__(self, "attributes", MappingProxyType(dict(attributes)))
+        if (
+            type(attributes) is not MappingProxyType
+        ):  # else those of another node: shared, never changed
+            attributes = MappingProxyType(dict(attributes))
+        object.__setattr__(self, "attributes", attributes)
         object.__setattr__(self, "spec", spec)
 
     def __setattr__(self, name: str, value: object) -> None:

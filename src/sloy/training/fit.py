@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from sloy.model import Model
 from sloy.network import Network
 from sloy.optimizers import Adam, Optimizer
 from sloy.optimizers import optimizer as find_optimizer
-from sloy.preprocessing import Choice, choose
+from sloy.preprocessing import Choice, Preprocessing, choose
 from sloy.steps.graphs import StepSpec, initial_variables
 from sloy.steps.inputs import (
     ClassWeight,
@@ -62,6 +63,7 @@ def fit(
     sample_weight: Any = None,
     class_weight: ClassWeight = None,
     preprocessing: Choice = "auto",
+    preprocessed: bool = False,
     augment: Augment | None = None,
     seed: int = 0,
     shuffle: bool = True,
@@ -108,6 +110,9 @@ def fit(
         See `sloy.preprocessing.choose`; it becomes part of the model.
     augment : Augment
         Random changes of the training samples, drawn anew in every step; see `sloy.Augment`.
+    preprocessed : bool
+        Whether the samples given, those to validate on too, are preprocessed already by
+        `preprocessing`, a Preprocessing. The model takes them raw all the same.
     seed : int
         Of the initial parameters, the split, the order of the samples, the random masks and the
         augmentation.
@@ -169,7 +174,10 @@ def fit(
     epochs = integer("fit", "epochs", epochs)
     batch_size = integer("fit", "batch_size", batch_size)
     seed = integer("fit", "seed", seed, 0, 2**64 - 1)
-    for name, value in (("shuffle", shuffle), ("resume", resume), ("verbose", verbose)):
+    flags = {
+        "shuffle": shuffle, "resume": resume, "verbose": verbose, "preprocessed": preprocessed
+    }  # fmt: skip
+    for name, value in flags.items():
         flag("fit", name, value)
     dtype, chosen = _engine(engine, threads, deterministic, precision)
     watchers = _callbacks(callbacks, verbose=verbose)
@@ -181,7 +189,8 @@ def fit(
     if not weight.any():
         raise InvalidArgument("`sample_weight`: all samples that are left to train on weigh 0.")
     spec, train = _spec(
-        network, training, weight, dtype, loss, metrics, optimizer, preprocessing, trainable,
+        network, training, weight, dtype, loss, metrics, optimizer,
+        None if preprocessed else preprocessing, trainable,
         rate_factors, augment,
     )  # fmt: skip
     validate = None if held_out is None else columns(
@@ -194,7 +203,10 @@ def fit(
         state.epochs, state.steps,
     )  # fmt: skip
     weights_of_model = {name: state.variables[name] for name in network.shapes}
-    model = Model(spec, weights_of_model, class_names=training.class_names, engine=chosen)
+    used = spec
+    if preprocessed:
+        used = replace(spec, preprocessing=_made(preprocessing, network))
+    model = Model(used, weights_of_model, class_names=training.class_names, engine=chosen)
     config = describe(plan, state.variables) if place else {}
     run = Run(plan, state, model, watchers, place, config)
     if plan.schedule.watched is not None:
@@ -277,6 +289,17 @@ def _spec(
         augment=augment,
     )
     return spec, train
+
+
+def _made(preprocessing: Choice, network: Network) -> Preprocessing:
+    """What was done to the samples already."""
+    if not isinstance(preprocessing, Preprocessing):
+        raise InvalidArgument(
+            f"fit: `preprocessing` (={preprocessing!r}) must be a Preprocessing where the samples"
+            " are `preprocessed`."
+        )
+    preprocessing.check(network.input_shape)
+    return preprocessing
 
 
 def _rate_factors(given: Mapping[str, float] | None) -> tuple[tuple[str, float], ...]:

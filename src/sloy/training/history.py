@@ -19,6 +19,7 @@ Value = int | float
 Row = dict[str, Value]
 
 _LIMIT = 64 << 20  # bytes of a history file
+_NUMBERS = (float, int, np.integer, np.floating)
 
 
 class History:
@@ -54,7 +55,7 @@ class History:
     def append(self, row: Mapping[str, Value]) -> None:
         """Add the row of one more epoch."""
         for name, value in row.items():
-            if not isinstance(value, int | float | np.integer | np.floating):
+            if not isinstance(value, _NUMBERS):
                 raise InvalidArgument(f"History: `{name}` (={value!r}) must be a number.")
         self._rows.append({name: _plain(value) for name, value in row.items()})
 
@@ -197,6 +198,8 @@ _CURVES = (("loss", "#1f77b4"), ("val_loss", "#d62728"))
 
 
 def _plain(value: Value) -> Value:
+    if type(value) is float or type(value) is int:
+        return value
     return int(value) if isinstance(value, int | np.integer) else float(value)
 
 

@@ -180,6 +180,8 @@ class Run:
 
     def _notify(self, method: str, *arguments: Any) -> bool:
         """Call every callback; whether one of them stops the run."""
+        if not self.callbacks:
+            return False
         answers = [getattr(callback, method)(self, *arguments) for callback in self.callbacks]
         return any(answers)
 
@@ -215,7 +217,9 @@ class Run:
                 if self.step < self.steps:
                     return True
                 self._last = True
-        self._last |= self._notify("on_progress", self._progress(self._partial, self._seconds))
+        if self.callbacks:
+            progress = self._progress(self._partial, self._seconds)
+            self._last |= self._notify("on_progress", progress)
         return False
 
     def _take(self, run: BatchRun) -> None:
@@ -320,11 +324,11 @@ class Run:
         spec = self.plan.spec
         return Runner(self.plan.engine, self.variables, lambda size: evaluation_graph(spec, size))
 
-    @property
+    @cached_property
     def _inputs(self) -> Mapping[str, Any]:
         return next(iter(self._executables.values())).graph.inputs
 
-    @property
+    @cached_property
     def _columns(self) -> dict[str, np.ndarray]:
         data = self.plan.data
         columns = {"x": data.x, "y": data.y, "sample_weight": data.weight}

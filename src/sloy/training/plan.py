@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class Plan:
     epochs_before: int = 0
     steps_before: int = 0
 
-    @property
+    @cached_property
     def steps(self) -> int:
         """Steps of an epoch."""
         return -(-len(self.data) // self.batch_size)

@@ -69,7 +69,7 @@ class TrainingState:
 
     def executable(self, spec: StepSpec, engine: Engine, batch_size: int) -> Executable:
         """The compiled step for batches of a size; kept for the runs that follow."""
-        if self._compiled_for != (spec, engine):
+        if self._compiled_for is None or not _same(self._compiled_for, (spec, engine)):
             self._compiled_for, self._compiled = (spec, engine), {}
         if batch_size not in self._compiled:
             graph = training_graph(spec, batch_size)
@@ -83,6 +83,14 @@ class TrainingState:
     def __setstate__(self, state: dict[str, Any]) -> None:
         arrays = {name: np.require(v, None, ["C", "W"]) for name, v in state["variables"].items()}
         self.__init__(arrays, state["epochs"], state["steps"])  # type: ignore[misc]
+
+
+def _same(one: tuple[StepSpec, Engine], other: tuple[StepSpec, Engine]) -> bool:
+    """Whether two runs have the same step: one network, and equal rest, where its classes say what equal is."""
+    own = [
+        (s.network, s.loss if "__eq__" not in vars(type(s.loss)) else None) for s, _ in (one, other)
+    ]
+    return all(a is b for a, b in zip(*own, strict=True)) and one == other
 
 
 def _variables(spec: StepSpec) -> dict[str, Spec]:

@@ -27,15 +27,15 @@ from sloy.engines.base import (
 from sloy.engines.native import library
 from sloy.engines.native.cpu import usable_cores
 from sloy.engines.native.encode import Encoder, supported_ops
-from sloy.engines.native.lowering import prepare
+from sloy.engines.native.planning import planned
 from sloy.engines.native.profile import timed
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable
 from sloy.graph import Graph, Spec, check
-from sloy.graph.plan import Plan, plan
+from sloy.graph.plan import Plan
 
 _native = library.load()
 library.stop_threads_at_fork(_native)
-SUPPORTED = supported_ops(set(_native.kernel_names()))
+SUPPORTED = frozenset(supported_ops(set(_native.kernel_names())))
 
 
 class NativeExecutable(Executable):
@@ -61,8 +61,8 @@ class NativeExecutable(Executable):
         check(graph)
         check_variables(graph, variables)
         check_guard(graph, self.guard)
-        lowered = prepare(graph, SUPPORTED)
-        self.plan: Plan = plan(lowered, self.guard)
+        self.plan: Plan = planned(graph, self.guard, SUPPORTED)
+        lowered = self.plan.graph
         encoder = Encoder(self.plan, variables)
         self._lock = threading.Lock()
         self._holder: int | None = None

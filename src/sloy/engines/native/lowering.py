@@ -28,7 +28,10 @@ def prepare(graph: Graph, supported: set[str]) -> Graph:
                 f"the native engine does not compute in {node.spec.dtype} (op `{node.op}`); use"
                 ' engine="reference" for it.'
             )
-    lowered = optimize(lower(optimize(graph), supported, "native"))
+    optimized = optimize(graph)
+    lowered = lower(optimized, supported, "native")
+    if lowered is not optimized:
+        lowered = optimize(lowered)
 
     def rewrite(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
         if node.op == "where" and len(lowered.users[node.inputs[1]]) == 1:
