@@ -99,7 +99,7 @@ def read_pretrained(
         integer("load", "classes", classes)
     file = read_tensors(_file(name, weights))
     canonical = zoo.make(name, (SIZE, SIZE, 3), 1000)
-    names = _names(name, canonical, file)
+    names = fitting_names(name, canonical, file)
     top = options.get("include_top", True)
     trained = _trained_classes(file, names, name) if top else 0
     count = trained if classes is None else classes
@@ -130,7 +130,7 @@ def _file(name: str, weights: str | Path | None) -> Path:
     return path
 
 
-def _names(name: str, canonical: Network, file: TensorFile) -> Names:
+def fitting_names(name: str, canonical: Network, file: TensorFile) -> Names:
     """The table that fits the file exactly, the dense layers aside where it has none."""
     present = set(modules_of(file))
     for table in VGG[file.tool]:

@@ -141,7 +141,7 @@ def in_order(network: Network, file: TensorFile) -> Names:
             "read_weights: `names` is needed for a network with layers inside layers, whose order in the"
             " file does not tell which is which."
         )
-    modules = modules_of(file)
+    modules = _ordered(file)
     if file.tool == "keras" and all(name.rpartition("/")[2].isdecimal() for name in file.tensors):
         return keras_counted(network)
     if len(modules) != len(layers):
@@ -150,6 +150,20 @@ def in_order(network: Network, file: TensorFile) -> Names:
             f" {len(layers)} ({_some(layers)})."
         )
     return dict(zip(layers, modules, strict=True))
+
+
+def _ordered(file: TensorFile) -> list[str]:
+    """The layers of a file in the order of the network: that of the file, or of the numbers that they are called."""
+    modules = modules_of(file)
+    if file.ordered:
+        return modules
+    parts = [module.rpartition(".") for module in modules]
+    if len({stem for stem, _, _ in parts}) > 1 or not all(n.isdecimal() for _, _, n in parts):
+        raise InvalidArgument(
+            f"read_weights: `names` is needed: {file.path} keeps no order of its layers"
+            f" ({_some(modules)})."
+        )
+    return sorted(modules, key=lambda module: int(module.rpartition(".")[2]))
 
 
 def modules_of(file: TensorFile) -> list[str]:
