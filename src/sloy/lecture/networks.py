@@ -47,7 +47,7 @@ def optimisation() -> None:
     for name, path in descent.paths.items():
         print(f"{name}: {len(path.weights) - 1} steps, loss {path.losses[-1]:.4f}")
     sloy.theory.descent_figure(descent, "A straight line, fitted in three ways").savefig(
-        "L7.png", dpi=75
+        "L7.png", dpi=70
     )
 
 

@@ -22,6 +22,7 @@ def neuron() -> None:
     learned, run = threshold.train(x, 2 * y - 1, max_epochs=50)
     print(learned.equation())
     print(run)
+    sloy.theory.neuron_figure(learned, x, y).savefig("L1.png", dpi=80)
 
 
 def logic() -> None:
@@ -32,6 +33,7 @@ def logic() -> None:
     print("AND", sloy.theory.AND.equation(), sloy.theory.AND(inputs))
     print("OR ", sloy.theory.OR.equation(), sloy.theory.OR(inputs))
     print("NOT", sloy.theory.NOT.equation(), sloy.theory.NOT([[0], [1]]))
+    sloy.theory.neuron_figure(sloy.theory.AND).savefig("L2.png", dpi=80)
 
 
 def xor() -> None:
@@ -41,7 +43,9 @@ def xor() -> None:
     inputs = [[0, 0], [0, 1], [1, 0], [1, 1]]
     print(sloy.theory.separable([0, 1, 1, 0]))  # no single neuron can: the proof
     print("one neuron that sees x1·x2:", sloy.theory.xor_by_product()(inputs).ravel())
-    print("two layers, OR minus AND:  ", sloy.theory.xor_by_layers()(inputs).ravel())
+    layers = sloy.theory.xor_by_layers()
+    print("two layers, OR minus AND:  ", layers(inputs).ravel())
+    sloy.theory.half_planes_figure(layers).savefig("L3.png", dpi=80)
 
 
 def boolean() -> None:
@@ -51,6 +55,7 @@ def boolean() -> None:
     model = sloy.theory.network_from_expression("(a & ~b) | c")
     print(model.network.summary())
     print(sloy.theory.to_expression(model, ["a", "b", "c"]))
+    sloy.theory.wiring_figure(model, ["a", "b", "c"]).savefig("L4.png", dpi=80)
 
     parity = sloy.theory.network_from_truth_table([0, 1, 1, 0, 1, 0, 0, 1])
     print("parity of three:", sloy.theory.to_expression(parity))
@@ -62,5 +67,7 @@ def approximation() -> None:
 
     import sloy
 
-    found = sloy.theory.approximate(np.sin, (0, 2 * np.pi), 0.01)
+    found = sloy.theory.approximate(np.sin, (0, 2 * np.pi), 0.1)
     print(found)
+    sloy.theory.approximation_figure(found).savefig("L5.png", dpi=65)
+    print(sloy.theory.approximate(np.sin, (0, 2 * np.pi), 0.001, activation="relu"))
