@@ -35,6 +35,22 @@ def fraction(word: str) -> float:
     return number
 
 
+def share(word: str) -> float:
+    """A number above 0, at most 1."""
+    number = _number(word)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a share above 0, at most 1")
+    return number
+
+
+def extents(word: str) -> list[int]:
+    """A side, or height and width: 64, 48x64."""
+    sides = word.lower().replace("×", "x").split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and 0 < int(side) <= LARGEST for side in sides):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a size, such as 64 or 48x64")
+    return [int(side) for side in sides]
+
+
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """`--engine` and `--threads`."""
     parser.add_argument(

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sloy.cli import tuning
 from sloy.cli.errors import UsageError
 from sloy.errors import FileFormatError, NotAvailable
 
 if TYPE_CHECKING:
+    from sloy.augmentation import Augment
     from sloy.cli.sources import Source
     from sloy.optimizers import Optimizer
 
-NETWORKS = ("cnn", "fast", "cnn_wide", "lenet5", "mlp")  # of sloy.zoo
+NETWORKS = (
+    "cnn",
+    "fast",
+    "cnn_wide",
+    "cnn_deep",
+    "lenet5",
+    "mlp",
+    "standard_cnn",
+    "resnet20",
+    "resnet32",
+    *(f"vgg{layers}{norm}" for layers in (11, 13, 16, 19) for norm in ("", "_bn")),
+)  # of sloy.zoo
 # Name → the highest learning rate of a one-cycle run, found on MNIST with batches of 256.
 OPTIMIZERS = {
     "adam": 0.01,
@@ -27,6 +41,8 @@ OPTIMIZERS = {
     "adagrad": 0.03,
 }
 SCHEDULES = ("one-cycle", "cosine", "constant")
+TASKS = ("auto", "classification", "regression")
+DETERMINISTIC = ("same-threads", "any-threads")
 PRECISIONS = ("auto", "float32", "mixed")
 
 
@@ -39,16 +55,33 @@ class Plan:
     """
 
     data: str
+    recipe: str | None = None
     network: str = "cnn"
+    network_options: dict[str, Any] | None = None
     epochs: int = 2
     batch_size: int = 256
     optimizer: str = "adam"
     learning_rate: float | None = None
     schedule: str = "one-cycle"
     precision: str = "auto"
+    deterministic: str = "same-threads"
     seed: int = 0
     validation: float = 0.1
     samples: int | None = None
+    augment: str | None = None
+    from_: str | None = None
+    freeze: str | None = None
+    head_epochs: int | None = None
+    unfreeze: bool | None = None
+    first_rate: float | None = None
+    size: list[int] | None = None
+    resize: str | None = None
+    skip_broken: bool | None = None
+    target: str | None = None
+    task: str | None = None
+    ignore: list[str] | None = None
+    categorical: list[str] | None = None
+    test: float | None = None
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Plan:
@@ -56,8 +89,14 @@ class Plan:
         from sloy.cli.sources import find
 
         if arguments.data is None:
-            raise UsageError("give the data to train on: mnist, or a folder of IDX files")
-        return cls(**{**find(arguments.data).defaults, **given(arguments)})
+            raise UsageError("give the data to train on: mnist, a folder of IDX files, or a table")
+        chosen = given(arguments)
+        suiting = {**find(arguments.data).defaults, **_of_recipe(chosen)}
+        if "from_" in chosen:
+            if "network" in chosen:
+                raise UsageError("--network: with --from the network is that of the model")
+            suiting |= {**tuning.DEFAULTS, "network": f"that of {chosen['from_']}"}
+        return cls(**{**suiting, **chosen})
 
     @classmethod
     def read(cls, path: Path) -> Plan:
@@ -79,7 +118,7 @@ class Plan:
             if name == "data" and "mnist" not in (value, own):
                 value, own = str(Path(value).resolve()), str(Path(own).resolve())
             if value != own and name != "epochs":
-                option = "the data" if name == "data" else f"--{name.replace('_', '-')}"
+                option = "the data" if name == "data" else f"--{name.strip('_').replace('_', '-')}"
                 raise UsageError(
                     f"--resume continues the run as it was begun: {option} is {own} there, not {value}"
                 )
@@ -100,6 +139,8 @@ class Plan:
             if getattr(self, option) is not None:
                 raise UsageError(f"--{option.replace('_', '-')} does not belong to {self.data}")
         source.check(self)
+        tuning.check(self)
+        self.make_augment()
         if self.precision == "mixed":
             raise NotAvailable("--precision mixed is not there yet; float32 is.")
 
@@ -114,12 +155,58 @@ class Plan:
             return optimizer(self.optimizer, Cosine(self.highest_rate))
         return optimizer(self.optimizer, self.highest_rate)
 
+    def make_augment(self) -> Augment | None:
+        """What is done to the training pictures at random."""
+        if self.augment in (None, "none"):
+            return None
+        return augmentation(self.augment)
+
     @property
     def highest_rate(self) -> float:
-        """The learning rate at its highest: the given one, else that of `OPTIMIZERS`, a tenth of it when constant."""
+        """The learning rate at its highest: the given one, else that of `OPTIMIZERS`, a tenth of it when constant.
+
+        Times what suits the source; where a model is trained further, a tenth instead.
+        """
         if self.learning_rate is not None:
             return self.learning_rate
-        return OPTIMIZERS[self.optimizer] * (0.1 if self.schedule == "constant" else 1)
+        share = self.source.rate_share if self.from_ is None else 0.1
+        return OPTIMIZERS[self.optimizer] * share * (0.1 if self.schedule == "constant" else 1)
+
+
+def augmentation(words: str) -> Augment:
+    """The augmentation of ``rotation=8,flip=horizontal``, as `sloy.Augment` takes it; `UsageError` where it is none."""
+    from sloy.augmentation import Augment
+    from sloy.errors import InvalidArgument
+
+    allowed = {field.name: field.default for field in fields(Augment)}
+    values: dict[str, Any] = {}
+    for part in words.split(","):
+        name, _, value = part.partition("=")
+        if name not in allowed or not value:
+            raise UsageError(
+                f"--augment: {part!r} must be none or NAME=VALUE, the names being {', '.join(allowed)}"
+            )
+        values[name] = value
+        for kind in (int, float):
+            with suppress(ValueError):
+                values[name] = kind(value)
+                break
+    try:
+        return Augment(**values)
+    except InvalidArgument as error:
+        raise UsageError(f"--augment: {error}") from None
+
+
+def _of_recipe(chosen: dict[str, Any]) -> dict[str, Any]:
+    """The options of the recipe, where one is chosen."""
+    from sloy.cli.recipes import RECIPES
+
+    if "recipe" not in chosen:
+        return {}
+    options = dict(RECIPES[chosen["recipe"]].options)
+    if chosen.get("network", options["network"]) != options["network"]:
+        options.pop("network_options", None)
+    return options
 
 
 def given(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -26,8 +26,8 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         help="what a trained model says about pictures, or about the rows of a table",
         description="Prints file, class and probability for pictures (PNG, JPEG, …) and IDX files; of a model for"
         " tables the prediction for each row, as CSV.",
-        epilog="Pictures are turned to grey or colour and resized as the model needs it; their proportions are"
-        " not kept. MNIST digits are light on dark: for dark ink on white paper give --invert.",
+        epilog="Pictures are turned to grey or colour and resized as in training; where that was on IDX files, their"
+        " proportions are not kept. MNIST digits are light on dark: for dark ink on white paper give --invert.",
     )
     parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
     parser.add_argument("files", metavar="FILE", nargs="+", help="pictures, IDX files or tables")
@@ -87,19 +87,16 @@ def load_model(path: str, arguments: argparse.Namespace) -> Model:
 
 
 def read_samples(path: Path, model: Model) -> list[tuple[str, np.ndarray]]:
-    """Samples of a file, each with what it is called, in the model's input shape."""
-    from sloy.data import read_idx, read_image
+    """Samples of a picture, an IDX file or a folder of pictures, each with what it is called."""
+    from sloy.data import read_idx
     from sloy.errors import FileFormatError
 
     shape = model.network.input_shape
-    with path.open("rb") as file:
-        is_idx = file.read(2) in IDX_STARTS
-    if not is_idx:
-        if len(shape) != 3 or shape[2] not in (1, 3):
-            raise FileFormatError(
-                f"{path}: the model takes samples of shape {text.shape(shape)}, not pictures."
-            )
-        return [(str(path), read_image(path, shape[:2], shape[2]))]
+    if not path.is_dir():
+        with path.open("rb") as file:
+            is_idx = file.read(2) in IDX_STARTS
+    if path.is_dir() or not is_idx:
+        return read_pictures(path, model)
     values = read_idx(path)
     if values.shape[1:] != shape and (*values.shape[1:], 1) != shape:
         raise FileFormatError(
@@ -110,6 +107,25 @@ def read_samples(path: Path, model: Model) -> list[tuple[str, np.ndarray]]:
         values = values.astype("float32")
     rows = values.reshape(len(values), *shape)  # (N, *input_shape)
     return [(f"{path}[{number}]", row) for number, row in enumerate(rows)]
+
+
+def read_pictures(path: Path, model: Model) -> list[tuple[str, np.ndarray]]:
+    """Pictures as the model's reader has them; a model without one takes them stretched to its size."""
+    from sloy.data import PictureReader
+    from sloy.data.images import picture_files
+    from sloy.errors import FileFormatError
+
+    shape, reader = model.network.input_shape, model.reader
+    if not isinstance(reader, PictureReader):
+        if len(shape) != 3 or shape[2] not in (1, 3):
+            raise FileFormatError(
+                f"{path}: the model takes samples of shape {text.shape(shape)}, not pictures."
+            )
+        reader = PictureReader((shape[0], shape[1]), shape[2], resampling="box")
+    files = picture_files(path) if path.is_dir() else [path]
+    if not files:
+        raise FileFormatError(f"{path}: holds no pictures.")
+    return list(zip(map(str, files), reader.read(files), strict=True))
 
 
 def answers(model: Model, x: np.ndarray, top: int) -> list[dict[str, Any]]:

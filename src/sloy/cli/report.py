@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sloy.cli import text
+from sloy.cli import text, tuning
 
 if TYPE_CHECKING:
     from sloy.cli.plan import Plan
@@ -34,6 +34,10 @@ def opening(
     source = plan.source
     rate = plan.highest_rate
     threads = f", {text.many(engine.threads, 'thread')}" if engine.threads else ""
+    batches = f"{text.count(steps)} batches of {plan.batch_size}"
+    epochs = f"{text.many(plan.epochs, 'epoch')} of {batches}"
+    if plan.from_ is not None:  # the epochs stand below
+        epochs = f"{batches} in an epoch"
     rows = [
         ("data", f"{source.name}: {samples}, {text.count(len(loaded.test))} to test"),
         ("", source.describe(loaded)),
@@ -41,9 +45,11 @@ def opening(
         ("network", f"{plan.network}\n{network.summary(plan.batch_size)}"),
         (
             "training",
-            f"{plan.optimizer}, learning rate {rate:g} ({plan.schedule}), {text.many(plan.epochs, 'epoch')} of"
-            f" {text.count(steps)} batches of {plan.batch_size}, seed {plan.seed}",
+            f"{plan.optimizer}, learning rate {rate:g} ({plan.schedule}), {epochs},"
+            f" seed {plan.seed}",
         ),
+        *([("", tuning.describe(plan, network, loaded))] if plan.from_ is not None else []),
+        *([("augmented", repr(loaded.augment))] if loaded.augment is not None else []),
         ("engine", f"{engine.name}{threads}, float32"),
         ("memory", f"{text.size(memory)} predicted for the whole program"),
         ("folder", str(folder.path)),

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sloy.cli import machine, report, text
+from sloy.cli import machine, report, text, tuning
 from sloy.cli.errors import Terminated, UsageError
 from sloy.cli.memory import predicted
 from sloy.cli.plan import Plan, given
@@ -16,7 +16,7 @@ from sloy.cli.run_folder import CHECKPOINT, CONFIGURATION, RunFolder
 if TYPE_CHECKING:
     import numpy as np
 
-    from sloy.cli.sources import Loaded, Tested
+    from sloy.cli.sources import Loaded, Source, Tested
     from sloy.engines import Engine
     from sloy.model import Model
     from sloy.network import Network
@@ -28,17 +28,21 @@ def train(arguments: argparse.Namespace) -> int:
     plan, folder = _begin(arguments)
     from sloy.engines import engine as find_engine
 
-    engine = find_engine(arguments.engine, arguments.threads)
+    engine = find_engine(arguments.engine, arguments.threads, plan.deterministic)
     source = plan.source
+    source.quiet = arguments.quiet
+    source.start = start = tuning.start(plan, engine) if plan.from_ is not None else None
     loaded = source.load(plan)
-    network = source.make_network(plan, loaded)
+    if not arguments.resume and start is None:
+        plan = replace(plan, **{**source.suited(loaded), **given(arguments)})
+    network = tuning.network(plan, loaded, start) if start else source.make_network(plan, loaded)
     memory = predicted(plan, loaded, network)
     report.say(report.opening(plan, loaded, network, engine, folder, memory), quiet=arguments.quiet)
     if not arguments.resume:
         folder.begin()
     _keep(plan, folder, engine)
     try:
-        model, history = _fit(plan, loaded, network, engine, folder, quiet=arguments.quiet)
+        model, history = _fit(plan, loaded, network, start, engine, folder, quiet=arguments.quiet)
     except (KeyboardInterrupt, Terminated) as error:
         command = shlex.join(["sloy", "train", "--resume", "--out", str(folder.path)])
         if not isinstance(error, KeyboardInterrupt) or (folder / CHECKPOINT).exists():
@@ -53,7 +57,7 @@ def train(arguments: argparse.Namespace) -> int:
     }
     memory_figures = {"predicted": memory, "peak": machine.peak_memory()}
     summary = _summary(plan, network, engine, tested, times, memory_figures)
-    _write(folder, summary, history, model, tested)
+    _write(folder, summary, history, model, tested, source, loaded)
     if arguments.json:
         text.print_json({**summary, "folder": str(folder.path)})
     else:
@@ -89,11 +93,21 @@ def _begin(arguments: argparse.Namespace) -> tuple[Plan, RunFolder]:
 
 
 def _fit(
-    plan: Plan, loaded: Loaded, network: Network, engine: Engine, folder: RunFolder, *, quiet: bool
+    plan: Plan,
+    loaded: Loaded,
+    network: Network,
+    start: Model | None,
+    engine: Engine,
+    folder: RunFolder,
+    *,
+    quiet: bool,
 ) -> tuple[Model, History]:
     import sloy
     from sloy.training.callbacks import CSVLog
 
+    callbacks = [CSVLog(folder / "history.csv"), *loaded.callbacks]
+    if start is not None:
+        return tuning.fit(plan, loaded, start, engine, folder, callbacks, quiet=quiet)
     return sloy.fit(
         network,
         loaded.train,
@@ -105,7 +119,8 @@ def _fit(
         preprocessing=loaded.preprocessing,
         seed=plan.seed,
         engine=engine,
-        callbacks=[CSVLog(folder / "history.csv"), *loaded.callbacks],
+        augment=loaded.augment,
+        callbacks=callbacks,
         checkpoint=folder / CHECKPOINT,
         resume=True,
         verbose=not quiet,
@@ -138,12 +153,26 @@ def _summary(
 
 
 def _write(
-    folder: RunFolder, summary: dict[str, Any], history: History, model: Model, tested: Tested
+    folder: RunFolder,
+    summary: dict[str, Any],
+    history: History,
+    model: Model,
+    tested: Tested,
+    source: Source,
+    loaded: Loaded,
 ) -> None:
     """Summary, history and pictures."""
+    import numpy as np
+
     from sloy import inspection
 
     figures = {"learning-curves.png": inspection.curves_figure(history), **tested.pictures()}
+    if loaded.augment is not None and loaded.train.x.ndim == 4:
+        rows = np.linspace(0, len(loaded.train) - 1, 10).astype(int)
+        some = source.as_seen(loaded, loaded.train.x[rows])
+        figures["augmented.png"] = inspection.augmented_figure(
+            some, loaded.augment, seed=summary["seed"]
+        )
     if (first := first_filters(model)) is not None:
         figures["filters.png"] = inspection.filters_figure(*first)
     for name, figure in figures.items():

@@ -12,6 +12,7 @@ from sloy.errors import FileFormatError, InvalidArgument
 
 CONFIGURATION = "configuration.json"
 CHECKPOINT = "checkpoint.sloy"
+HEAD_CHECKPOINT = "checkpoint-head.sloy"
 FILES = {
     "model.sloy": "the trained model: sloy predict, sloy info, sloy.load",
     "summary.json": "configuration, versions, times, metrics",
@@ -20,7 +21,9 @@ FILES = {
     "confusion.png": "which class was taken for which",
     "filters.png": "the weights of the first layer",
     "mistakes.png": "test samples it got wrong",
+    "augmented.png": "training pictures as they were changed at random",
     CHECKPOINT: "for sloy train --resume",
+    HEAD_CHECKPOINT: "the same, of the epochs before unfreezing",
     CONFIGURATION: "what the run does",
 }
 
@@ -50,7 +53,7 @@ class RunFolder:
 
     def held(self) -> list[Path]:
         """The files of a run that are there."""
-        names = (*FILES, f"{CHECKPOINT}.previous")
+        names = (*FILES, f"{CHECKPOINT}.previous", f"{HEAD_CHECKPOINT}.previous")
         return [self / name for name in names if (self / name).is_file()]
 
     def begin(self) -> None:

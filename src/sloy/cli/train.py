@@ -5,8 +5,18 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from sloy.cli.options import add_engine_options, fraction, not_negative, positive, rate
-from sloy.cli.plan import NETWORKS, OPTIMIZERS, PRECISIONS, SCHEDULES, Plan
+from sloy.cli.options import (
+    add_engine_options,
+    extents,
+    fraction,
+    not_negative,
+    positive,
+    rate,
+    share,
+)
+from sloy.cli.plan import DETERMINISTIC, NETWORKS, OPTIMIZERS, PRECISIONS, SCHEDULES, TASKS, Plan
+from sloy.cli.recipes import RECIPES
+from sloy.cli.tuning import FIRST_RATE, HEAD_EPOCHS, freezing
 
 DEFAULT = Plan("mnist")
 
@@ -15,16 +25,20 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "train",
-        help="train a network on MNIST or on a folder of IDX files",
+        help="train a network on MNIST, on a folder of IDX files or on a table",
         description="Trains a network; model, history, summary and pictures go to a folder of the run.",
     )
     parser.add_argument(
         "data",
         metavar="DATA",
         nargs="?",
-        help="mnist (bundled), or a folder of four IDX files named as those of MNIST, gzipped or not",
+        help="mnist (bundled), a folder of four IDX files named as those of MNIST, gzipped or not, or a table:"
+        " CSV, TSV or Parquet",
     )
     _add_training_options(parser)
+    _add_picture_options(parser)
+    _add_tuning_options(parser)
+    _add_table_options(parser)
     _add_run_options(parser)
     parser.set_defaults(run=run)
     return parser
@@ -40,6 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
 def _add_training_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("training")
     add = group.add_argument
+    add(
+        "--recipe",
+        choices=tuple(RECIPES),
+        help="options that were tried together; what is given beside it goes before it",
+    )
+    group.set_defaults(network_options=None)
     add("--network", choices=NETWORKS, help=f"default: {DEFAULT.network}")
     add("--epochs", type=positive, metavar="N", help=f"default: {DEFAULT.epochs}")
     add("--batch-size", type=positive, metavar="N", help=f"default: {DEFAULT.batch_size}")
@@ -61,6 +81,12 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
         help=f"of the arithmetic; auto is float32; default: {DEFAULT.precision}",
     )
     add(
+        "--deterministic",
+        choices=DETERMINISTIC,
+        help="what gives the same model again: the same number of threads, or any (slower);"
+        f" default: {DEFAULT.deterministic}",
+    )
+    add(
         "--seed",
         type=not_negative,
         metavar="N",
@@ -78,6 +104,95 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="N",
         help="train on the first N samples only; default: all",
+    )
+
+
+def _add_picture_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("folders of pictures")
+    add = group.add_argument
+    add(
+        "--size",
+        type=extents,
+        metavar="N|HxW",
+        help="height and width that pictures are brought to; default: theirs, at most 64",
+    )
+    add(
+        "--resize",
+        choices=("crop", "stretch", "pad"),
+        help="how: the middle of each, squeezed, or whole with borders; default: crop",
+    )
+    add(
+        "--skip-broken",
+        action="store_true",
+        default=None,
+        help="leave out pictures that cannot be read, instead of stopping at them",
+    )
+    add(
+        "--augment",
+        metavar="NAME=VALUE,…",
+        help="change the training pictures at random: flip=horizontal, rotation=DEGREES, shift=SHARE and more (see"
+        " docs/image-folders.md), or none; default: a little of most for folders of pictures, else none",
+    )
+
+
+def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("fine-tuning")
+    add = group.add_argument
+    add(
+        "--from",
+        dest="from_",
+        metavar="MODEL",
+        help="train a model further, for the classes of DATA",
+    )
+    add(
+        "--freeze",
+        type=freezing,
+        metavar="until:LAYER",
+        help="layers that stay as they are, the last of them LAYER; or head, the default: all but the last with"
+        " weights; or none",
+    )
+    add(
+        "--unfreeze",
+        action="store_true",
+        default=None,
+        help="train the rest alone first (--head-epochs), then everything (--epochs)",
+    )
+    add(
+        "--head-epochs",
+        type=positive,
+        metavar="N",
+        help=f"epochs before unfreezing; default: {HEAD_EPOCHS}",
+    )
+    add(
+        "--first-rate",
+        type=share,
+        metavar="X",
+        help="learning rate of the first layer as a share of the last one's, with equal ratios between;"
+        f" default: {FIRST_RATE:g}",
+    )
+
+
+def _add_table_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("tables")
+    add = group.add_argument
+    add("--target", metavar="COLUMN", help="the column that is to be predicted")
+    add(
+        "--task",
+        choices=TASKS,
+        help="classes or numbers; auto takes classes where the target holds words or few whole numbers",
+    )
+    add("--ignore", action="append", metavar="COLUMN", help="leave a column out; may be repeated")
+    add(
+        "--categorical",
+        action="append",
+        metavar="COLUMN",
+        help="take a column of numbers for names, such as postcodes; may be repeated",
+    )
+    add(
+        "--test",
+        type=fraction,
+        metavar="SHARE",
+        help="share of the rows that is kept to test on; default: 0.2",
     )
 
 

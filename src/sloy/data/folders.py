@@ -70,7 +70,7 @@ class PictureFolder:
 
 
 def picture_folder(
-    source: str | Path,
+    source: str | Path | Listing,
     *,
     size: int | tuple[int, int] | None = None,
     resize: str = "crop",
@@ -93,7 +93,7 @@ def picture_folder(
 
     Parameters
     ----------
-    source : str or Path
+    source : str, Path or Listing
     size : int or (H, W), optional
         Default: the size of the pictures where they all have the same, else a square; at most 64 pixels a side.
     resize : "crop", "stretch" or "pad"
@@ -126,7 +126,8 @@ def picture_folder(
         Where the decoded pictures fit neither in memory nor on the disk.
     """
     _check(validation, test, skip_broken, in_memory, reader)
-    listing = _with_names(list_pictures(source), class_names)
+    found = source if isinstance(source, Listing) else list_pictures(source)
+    listing = _with_names(found, class_names)
     if reader is None:
         reader = default_reader(listing, size, resize)
     elif size is not None:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from sloy.cli.sources.base import Loaded, Source, Tested
 from sloy.cli.sources.digits import IdxFolder, Mnist
+from sloy.cli.sources.folder import PictureSource
+from sloy.cli.sources.table import TableFile
 
 __all__ = ["SOURCES", "Loaded", "Source", "Tested", "find"]
 
-SOURCES: tuple[type[Source], ...] = (Mnist, IdxFolder)  # the first that matches
+SOURCES: tuple[type[Source], ...] = (
+    Mnist,
+    PictureSource,
+    TableFile,
+    IdxFolder,
+)  # the first that matches
 
 
 def find(data: str) -> Source:

@@ -11,8 +11,10 @@ from sloy.cli import text
 from sloy.cli.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
 
+    from sloy.augmentation import Augment
     from sloy.cli.plan import Plan
     from sloy.data import Dataset
     from sloy.data.readers import Reader
@@ -42,6 +44,8 @@ class Loaded:
         Beside those of every run.
     rows : sequence of (title, words)
         What the opening says of the data beside the counts.
+    augment : Augment, optional
+        As for `sloy.fit`.
     """
 
     train: Dataset
@@ -52,6 +56,7 @@ class Loaded:
     preprocessing: Choice = "standardize"
     callbacks: tuple[Callback, ...] = ()
     rows: tuple[Row, ...] = ()
+    augment: Augment | None = None
 
     def held_out(self, share: float) -> int:
         """How many samples are validated on."""
@@ -92,12 +97,22 @@ class Source(ABC):
     ----------
     defaults : mapping
         Options of the plan that suit this kind of data better than the general ones.
+    rate_share : float
+        What the general learning rates are multiplied by.
     options : frozenset of str
         Fields of the plan that belong to this kind of data alone.
+    quiet : bool
+        Whether loading shows no progress.
+    start : Model or None
+        What is trained further, before the data are loaded.
     """
 
     defaults: ClassVar[Mapping[str, Any]] = {}
+    rate_share: ClassVar[float] = 1.0
     options: ClassVar[frozenset[str]] = frozenset()
+
+    quiet: bool = False
+    start: Model | None = None
 
     def __init__(self, data: str) -> None:
         self.data = data
@@ -119,11 +134,16 @@ class Source(ABC):
     def load(self, plan: Plan) -> Loaded:
         """Read and split it."""
 
+    def suited(self, loaded: Loaded) -> Mapping[str, Any]:
+        """Options of the plan that suit this very data, where the user does not give them."""
+        return {}
+
     def make_network(self, plan: Plan, loaded: Loaded) -> Network:
         """The plan's network for this data."""
         from sloy import zoo
 
-        return zoo.make(plan.network, loaded.train.sample_shape, loaded.train.classes)
+        options = plan.network_options or {}
+        return zoo.make(plan.network, loaded.train.sample_shape, loaded.train.classes, **options)
 
     def describe(self, loaded: Loaded) -> str:
         """A line on what the samples are."""
@@ -134,6 +154,10 @@ class Source(ABC):
         """What is done to the trained model before it is saved and tested."""
         model.reader = loaded.reader
         return model
+
+    def as_seen(self, loaded: Loaded, x: np.ndarray) -> np.ndarray:
+        """Samples (N, H, W, C) as the pictures that a person knows."""
+        return x
 
     @abstractmethod
     def test(self, model: Model, loaded: Loaded) -> Tested:

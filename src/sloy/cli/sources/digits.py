@@ -24,7 +24,8 @@ class Mnist(Labelled):
         from sloy.data import mnist
 
         data = mnist()
-        return Loaded(cut(data.train, plan.samples), data.test)
+        train = cut(data.train, plan.samples)
+        return Loaded(train, data.test, augment=plan.make_augment())
 
 
 class IdxFolder(Labelled):
@@ -45,4 +46,5 @@ class IdxFolder(Labelled):
         from sloy.data import load_idx_folder
 
         data = load_idx_folder(self.data)
-        return Loaded(cut(data.train, plan.samples), data.test)
+        train = cut(data.train, plan.samples)
+        return Loaded(train, data.test, augment=plan.make_augment())

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from sloy.data import Dataset
     from sloy.model import Model
 
 
@@ -35,15 +34,15 @@ class Labelled(Source):
             ("test accuracy", f"{accuracy}  ({wrong} of {text.count(len(data))} wrong)"),
             ("test loss", f"{measured['loss']:.4f}"),
         )
-        return Tested(figures, rows, lambda: _pictures(data, probabilities))
+        return Tested(figures, rows, lambda: self._pictures(loaded, probabilities))
 
+    def _pictures(self, loaded: Loaded, probabilities: np.ndarray) -> dict[str, Figure]:
+        from sloy import inspection
 
-def _pictures(data: Dataset, probabilities: np.ndarray) -> dict[str, Figure]:
-    from sloy import inspection
-
-    names = data.class_names
-    counts = inspection.confusion_counts(data.y, probabilities.argmax(1), len(names))
-    return {
-        "confusion.png": inspection.confusion_figure(counts, names),
-        "mistakes.png": inspection.mistakes_figure(data.x, data.y, probabilities, names),
-    }
+        data, names = loaded.test, loaded.test.class_names
+        x = self.as_seen(loaded, data.x)
+        counts = inspection.confusion_counts(data.y, probabilities.argmax(1), len(names))
+        return {
+            "confusion.png": inspection.confusion_figure(counts, names),
+            "mistakes.png": inspection.mistakes_figure(x, data.y, probabilities, names),
+        }
