@@ -1,0 +1,163 @@
+"""ONNX's own tests of operators (`onnx.backend.test`), run by both engines through sloy's `Backend`.
+
+The cases, their data and their tolerances (relative 1e-3, absolute 1e-7; shape and dtype exact) are the onnx package's.
+What is not run is listed, each with its reason, and the numbers that are run are asserted.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from available import ENGINES, available
+
+pytest.importorskip("onnx", minversion="1.23")  # the numbers below are those of its cases
+
+# Operators of inference, and how many cases of each there are.
+INFERENCE = {
+    "Add": 8, "AveragePool": 20, "BatchNormalization": 4, "Clip": 12, "Concat": 12, "Conv": 6, "Dropout": 12, "Elu": 3,
+    "Flatten": 9, "Gemm": 11, "GlobalAveragePool": 2, "LeakyRelu": 3, "LogSoftmax": 7, "MatMul": 7, "Max": 14,
+    "MaxPool": 19, "Mul": 9, "Pad": 6, "Relu": 1, "Reshape": 10, "Sigmoid": 2, "Softmax": 7, "Tanh": 2, "Transpose": 7,
+}  # fmt: skip
+TRAINING = {
+    "Adagrad": 2, "Adam": 2, "Momentum": 3, "NegativeLogLikelihoodLoss": 18, "SoftmaxCrossEntropyLoss": 34,
+}  # fmt: skip
+# More operators that sloy reads, without a promise of how many of their cases run.
+MORE = (
+    "Celu", "ConvTranspose", "Div", "Gather", "Gelu", "GlobalMaxPool", "GroupNormalization", "HardSigmoid", "HardSwish",
+    "Identity", "InstanceNormalization", "LRN", "LayerNormalization", "Mean", "Min", "Mish", "PRelu", "Pow",
+    "ReduceMean", "Selu", "Slice", "Softplus", "Softsign", "Split", "Squeeze", "Sub", "Sum", "Swish", "Tile",
+    "Unsqueeze", "Where",
+)  # fmt: skip
+EXECUTED = {"inference": 189, "training": 59, "more": 160}
+
+NUMPY_MASK = "draws at random"  # the cases expect the very mask that NumPy's old generator draws
+FLOAT64 = "does not compute in float64"
+# name → (engines, reason, as the error says it)
+SKIPPED: dict[str, tuple[tuple[str, ...], str]] = {
+    "test_training_dropout": (ENGINES, NUMPY_MASK),
+    "test_training_dropout_default": (ENGINES, NUMPY_MASK),
+    "test_training_dropout_default_mask": (ENGINES, NUMPY_MASK),
+    "test_training_dropout_mask": (ENGINES, NUMPY_MASK),
+    "test_max_float64": (("native",), FLOAT64),
+    "test_min_float64": (("native",), FLOAT64),
+    "test_celu_bfloat16": (ENGINES, "'bfloat16'"),
+    "test_convtranspose_3d": (ENGINES, "a transposed convolution of"),
+    "test_convtranspose_output_shape": (ENGINES, "padded beyond what it reaches"),
+    **{f"test_div_{kind}": (("native",), FLOAT64) for kind in
+       ("int8", "int16", "int32_trunc", "uint8", "uint16", "uint32", "uint64")},
+}  # fmt: skip
+
+
+@cache
+def cases() -> Mapping[str, Any]:
+    """Name → case, of those that are one node."""
+    with warnings.catch_warnings():  # the package's own arithmetic on limits
+        warnings.simplefilter("ignore")
+        from onnx.backend.test.loader import load_model_tests
+
+        found = load_model_tests(kind="node")
+    return {c.name: c for c in found if c.model is not None and len(c.model.graph.node) == 1}
+
+
+def operator(name: str) -> str:
+    return str(cases()[name].model.graph.node[0].op_type)
+
+
+def names(operators: object) -> list[str]:
+    chosen = set(operators)  # type: ignore[call-overload]
+    return [n for n in cases() if operator(n) in chosen and not n.endswith("_expanded")]
+
+
+def run(name: str, engine: str) -> None:
+    from onnx.backend.test.runner import Runner
+
+    from sloy.exchange.onnx.backend import SloyBackend
+
+    case = cases()[name]
+    prepared = SloyBackend.prepare(case.model, engine=available(engine, threads=1))
+    for inputs, outputs in case.data_sets:
+        expected = [np.asarray(value) for value in outputs]
+        Runner.assert_similar_outputs(expected, prepared.run(inputs), case.rtol, case.atol)
+
+
+@pytest.mark.parametrize(
+    ("group", "operators"), [("inference", INFERENCE), ("training", TRAINING), ("more", MORE)]
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_node_cases(engine: str, group: str, operators: object) -> None:
+    available(engine)
+    executed, failed = 0, []
+    for name in names(operators):
+        skipped = engine in SKIPPED.get(name, ((), ""))[0]
+        try:
+            run(name, engine)
+        except Exception as error:
+            if not skipped or SKIPPED[name][1] not in str(error):
+                failed.append(f"{name}: {type(error).__name__}: {error}")
+        else:
+            executed += 1
+            if skipped:
+                failed.append(f"{name}: runs, but is listed as skipped")
+    assert not failed, "\n".join(failed)
+    left_out = sum(engine in SKIPPED[n][0] for n in names(operators) if n in SKIPPED)
+    assert executed == len(names(operators)) - left_out
+    only_here = sum(SKIPPED[n][0] == ("native",) for n in names(operators) if n in SKIPPED)
+    assert executed == EXECUTED[group] - (only_here if engine == "native" else 0)
+
+
+@pytest.mark.parametrize("counts", [INFERENCE, TRAINING])
+def test_no_case_is_overlooked(counts: Mapping[str, int]) -> None:
+    assert Counter(map(operator, names(counts))) == Counter(counts)
+
+
+def test_what_is_skipped_exists() -> None:
+    assert set(SKIPPED) <= set(names([*INFERENCE, *TRAINING, *MORE]))
+
+
+@pytest.mark.parametrize("wrong", [np.zeros_like, lambda y: y * 1.01], ids=["zeros", "1 %"])
+def test_the_comparison_sees_wrong_values(wrong: Any) -> None:
+    from onnx.backend.test.runner import Runner
+
+    case = cases()["test_basic_conv_with_padding"]
+    (_, outputs), *_ = case.data_sets
+    with pytest.raises(AssertionError):
+        Runner.assert_similar_outputs(
+            outputs, [wrong(np.asarray(y)) for y in outputs], case.rtol, case.atol
+        )
+
+
+@pytest.mark.parametrize("kind", ["pytorch-converted", "pytorch-operator"])
+def test_graphs_that_pytorch_wrote(kind: str) -> None:
+    """Whole layers and functions with real weights, most of opset 6; all 117 of them run on the reference engine."""
+    import onnx
+    from onnx import numpy_helper
+    from onnx.backend.test.loader import load_model_tests
+
+    from sloy.exchange.onnx.backend import SloyBackend
+
+    executed = 0
+    for case in load_model_tests(kind=kind):
+        folder = Path(case.model_dir)
+        prepared = SloyBackend.prepare(
+            onnx.load(folder / "model.onnx"), engine=available("reference")
+        )
+        for data in sorted(folder.glob("test_data_set_*")):
+            inputs, outputs = (
+                [
+                    numpy_helper.to_array(onnx.load_tensor(f))
+                    for f in sorted(data.glob(f"{side}_*.pb"))
+                ]
+                for side in ("input", "output")
+            )
+            for found, expected in zip(prepared.run(inputs), outputs, strict=True):
+                np.testing.assert_allclose(found, expected, rtol=case.rtol, atol=1e-5)
+        executed += 1
+    assert executed == {"pytorch-converted": 82, "pytorch-operator": 35}[kind]
