@@ -10,16 +10,16 @@ import pytest
 import sloy
 from available import installed
 from sloy import schedules
-from sloy.errors import InvalidArgument
+from sloy.errors import InvalidArgument, NonFiniteError
 from sloy.training.state import TrainingState
-from training_tasks import blobs, fit, mlp
+from training_tasks import Spy, blobs, fit, mlp
 
 ENGINES = installed()
 
 
-def train(state=None, **arguments):
+def train(state=None, network=None, **arguments):
     settings = {"batch_size": 16, "optimizer": sloy.Adam(0.01), "seed": 4, "threads": 1}
-    return fit(mlp(), blobs(120), **{**settings, **arguments}, state=state)
+    return fit(network or mlp(), blobs(120), **{**settings, **arguments}, state=state)
 
 
 def bytes_of(state):
@@ -72,12 +72,14 @@ def test_what_is_compiled_is_kept(monkeypatch):
     monkeypatch.setattr(
         reference, "compile", lambda self, *rest: (compiled.append(1), compile_(self, *rest))[1]
     )
-    state = TrainingState()
+    state, network = TrainingState(), mlp()
     for _ in range(3):
-        train(state)  # 120 samples: batches of 16 and a rest of 8
+        train(state, network)  # 120 samples: batches of 16 and a rest of 8
     assert len(compiled) == 2
-    train(state, optimizer=sloy.Adam(0.02))
+    train(state, network, optimizer=sloy.Adam(0.02))
     assert len(compiled) == 4
+    train(state, mlp(), optimizer=sloy.Adam(0.02))  # equal, but a layer of one's own may not say so
+    assert len(compiled) == 6
 
 
 def test_a_checkpoint_belongs_to_its_place_in_the_training(tmp_path):
@@ -116,3 +118,47 @@ def test_what_does_not_fit_is_refused(given, message):
 def test_a_state_is_a_state():
     with pytest.raises(InvalidArgument, match=r"`state` .*must be a TrainingState or None"):
         train({"variables": {}})
+
+
+# --- epochs that run together ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("batch_size", [120, 40])
+def test_epochs_that_nobody_watches_run_together_and_give_the_same(engine, batch_size, monkeypatch):
+    """Batches that divide the samples: one call of the engine, the same bits and the same history."""
+    monkeypatch.setattr("sloy.training.plan.TOGETHER", 700)  # five epochs at a time
+    calls = []
+    run_batches = type(sloy.engines.engine(engine)).run_batches
+    monkeypatch.setattr(
+        type(sloy.engines.engine(engine)),
+        "run_batches",
+        lambda self, *rest: (calls.append(1), run_batches(self, *rest))[1],
+    )
+    alone, watched = TrainingState(), TrainingState()
+    same = {"epochs": 12, "batch_size": batch_size, "engine": engine}
+    same["optimizer"] = sloy.Adam(schedules.Cosine(0.02))
+    _, history = train(alone, **same)
+    assert len(calls) == 3
+    _, expected = train(watched, callbacks=[Spy()], **same)
+    assert len(calls) == 3 + 12
+    assert bytes_of(alone) == bytes_of(watched)
+    assert (alone.epochs, alone.steps) == (watched.epochs, watched.steps)
+    assert history.columns == expected.columns
+    for column in set(history.columns) - {"seconds", "samples_per_second"}:
+        assert (history[column] == expected[column]).all(), column
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_not_finite_is_found_at_its_place_among_epochs_together(engine):
+    def run(**more):
+        with pytest.raises(NonFiniteError) as caught:
+            train(batch_size=40, epochs=50, optimizer=sloy.SGD(1e18), engine=engine, **more)
+        return caught.value
+
+    together, one_by_one = run(), run(callbacks=[Spy()])
+    assert str(together) == str(one_by_one)
+    assert together.epoch == one_by_one.epoch
+    assert len(together.history) == len(one_by_one.history) == together.epoch - 1
+    for name, value in one_by_one.model.parameters.items():
+        assert (together.model.parameters[name] == value).all()

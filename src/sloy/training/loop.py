@@ -18,6 +18,7 @@ from sloy.training.checkpoint import Checkpoint, Snapshot, Store
 from sloy.training.diagnosis import first_not_finite, sentence
 from sloy.training.history import History, Row
 from sloy.training.interrupt import Deferred
+from sloy.training.measured import joined, means, rows
 from sloy.training.plan import Plan
 from sloy.training.state import TrainingState
 
@@ -162,6 +163,8 @@ class Run:
     def _epochs(self) -> None:
         if self._notify("on_fit_begin"):
             return
+        while self._unwatched and self.epoch < self.epochs:
+            self._train_together()
         while self.epoch < self.epochs:
             if self._notify("on_epoch_begin", self.epoch + 1):
                 return
@@ -185,6 +188,41 @@ class Run:
         answers = [getattr(callback, method)(self, *arguments) for callback in self.callbacks]
         return any(answers)
 
+    # --- many epochs at once ----------------------------------------------------------------------
+
+    @property
+    def _unwatched(self) -> bool:
+        """Whether epochs can follow each other without a return to Python, which takes as long as some steps."""
+        plan, watched = self.plan, self.plan.schedule.watched
+        alone = not self.callbacks and plan.validation is None and self._store is None
+        return alone and watched is None and self.samples % self.batch_size == 0
+
+    def _train_together(self) -> None:
+        """All epochs of a stretch."""
+        self._stretch = stretch = self.plan.stretch(self.epoch, self.history)
+        order, size = stretch.orders.reshape(-1), self.batch_size
+        run = self.plan.engine.run_batches(
+            self._executables,
+            self._columns,
+            order,
+            size,
+            self._step_inputs(stretch.rates),
+            self._poll,
+        )
+        self.state.steps += run.steps
+        done, self.step = divmod(run.steps, self.steps)
+        whole = {name: values[: done * self.steps] for name, values in run.outputs.items()}
+        if done:
+            seconds = run.seconds * done * self.steps / run.steps
+            for row in self._rows(whole, stretch.rates[:done], seconds):
+                self.history.append(row)
+        self.epoch, self.state.epochs = self.epoch + done, self.state.epochs + done
+        if run.status == "not finite":
+            self._not_finite(order[run.steps * size : (run.steps + 1) * size])
+        if run.error is not None:
+            raise run.error
+        self._signals.check()
+
     # --- one epoch --------------------------------------------------------------------------------
 
     def _train_epoch(self) -> bool:
@@ -193,7 +231,7 @@ class Run:
         if self.epoch not in self._stretch:
             self._stretch = plan.stretch(self.epoch, self.history)
         order = self._stretch.orders[self.epoch - self._stretch.first]
-        columns, per_step = self._columns, self._step_inputs()
+        columns, per_step = self._columns, self._step_inputs(self._rates)
         while self.step < self.steps:
             end = self.step + 1 if self._each_batch else self.steps
             run = plan.engine.run_batches(
@@ -235,14 +273,14 @@ class Run:
     def _partial(self) -> dict[str, np.ndarray]:
         """The outputs of the steps of the unfinished epoch, (step,) each."""
         if len(self._outputs) > 1:
-            self._outputs = [_joined(self._outputs)]
+            self._outputs = [joined(self._outputs)]
         return dict(self._outputs[0]) if self._outputs else {}
 
     def _poll(self, steps: int, outputs: Mapping[str, np.ndarray]) -> None:
         self._signals.check()
         self._polled = time.perf_counter()
         if steps and self.callbacks:
-            values = _joined([*self._outputs, outputs])
+            values = joined([*self._outputs, outputs])
             seconds = self._seconds + time.perf_counter() - self._started
             if self._notify("on_progress", self._progress(values, seconds)):
                 raise _Stop
@@ -282,7 +320,7 @@ class Run:
             samples=min(done * self.batch_size, self.samples),
             total_samples=self.samples,
             seconds=seconds,
-            values=_means(outputs),
+            values={name: float(value) for name, value in means(outputs).items()},
         )
 
     def _validate(self) -> dict[str, float]:
@@ -298,17 +336,15 @@ class Run:
         )
 
     def _row(self, validation: Mapping[str, float]) -> Row:
-        outputs = self._partial
-        norms = outputs["gradient_norm"].astype(np.float64)
-        row: Row = {"epoch": self.epoch + 1, **_means(outputs)}
-        row |= {f"val_{name}": value for name, value in validation.items()}
-        return row | {
-            "learning_rate": float(self._rates[-1]),
-            "gradient_norm": float(norms.mean()),
-            "gradient_norm_max": float(norms.max()),
-            "seconds": self._seconds,
-            "samples_per_second": self.samples / max(self._seconds, 1e-9),
-        }
+        (row,) = self._rows(self._partial, self._rates[None], self._seconds)
+        last = ("learning_rate", "gradient_norm", "gradient_norm_max", "seconds")
+        rest = {name: row.pop(name) for name in (*last, "samples_per_second")}
+        return row | {f"val_{name}": value for name, value in validation.items()} | rest
+
+    def _rows(
+        self, outputs: Mapping[str, np.ndarray], rates: np.ndarray, seconds: float
+    ) -> list[Row]:
+        return rows(outputs, rates, first=self.epoch + 1, samples=self.samples, seconds=seconds)
 
     # --- what the engine is given -----------------------------------------------------------------
 
@@ -334,12 +370,12 @@ class Run:
         columns = {"x": data.x, "y": data.y, "sample_weight": data.weight}
         return {name: column for name, column in columns.items() if name in self._inputs}
 
-    def _step_inputs(self) -> dict[str, np.ndarray]:
+    def _step_inputs(self, rates: np.ndarray) -> dict[str, np.ndarray]:
         first = self.plan.steps_before + self.epoch * self.steps
         self._started = time.perf_counter()
         values = {
-            "learning_rate": self._rates.astype(self.plan.spec.dtype),
-            "step": np.arange(first, first + self.steps).astype(np.uint32),
+            "learning_rate": rates.reshape(-1).astype(self.plan.spec.dtype),
+            "step": np.arange(first, first + rates.size).astype(np.uint32),
         }
         return {name: column for name, column in values.items() if name in self._inputs}
 
@@ -400,17 +436,3 @@ class Run:
         remembering = [callback for callback in self.callbacks if callback.state()]
         for callback, state in zip(remembering, snapshot.callbacks, strict=True):
             callback.restore({name: value for name, value in state.items() if name != "class"})
-
-
-def _joined(stretches: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The outputs of steps, and of those that follow them."""
-    filled = [outputs for outputs in stretches if outputs]
-    return {name: np.concatenate([outputs[name] for outputs in filled]) for name in filled[0]}
-
-
-def _means(outputs: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """The mean of loss and metrics over the samples of some steps, in float64."""
-    weight = outputs["weight"].astype(np.float64)
-    total = float(weight.sum()) or 1.0
-    names = (name for name in outputs if name not in ("weight", "gradient_norm"))
-    return {name: float(weight @ outputs[name].astype(np.float64)) / total for name in names}
