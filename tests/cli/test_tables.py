@@ -175,7 +175,7 @@ def test_train_agrees_with_python_to_the_last_bit(table: Path, regressor: Path) 
         network, data.train, validation=data.validation, epochs=plan.epochs,
         batch_size=plan.batch_size, optimizer=plan.make_optimizer(), threads=1, verbose=False,
         loss=library.losses.SquaredError(unit=data.deviation), preprocessing="none",
-        callbacks=[library.EarlyStopping(patience=50)],
+        callbacks=[library.EarlyStopping(patience=30)],
     )  # fmt: skip
     saved = library.load(regressor / "model.sloy")
     assert saved.reader == data.reader

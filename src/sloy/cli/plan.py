@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,7 @@ class Plan:
     optimizer: str = "adam"
     learning_rate: float | None = None
     schedule: str = "one-cycle"
+    weight_decay: float | None = None
     precision: str = "auto"
     deterministic: str = "same-threads"
     seed: int = 0
@@ -149,11 +150,11 @@ class Plan:
         from sloy.optimizers import optimizer
         from sloy.schedules import Cosine, OneCycle
 
-        if self.schedule == "one-cycle":
-            return optimizer(self.optimizer, OneCycle(self.highest_rate))
-        if self.schedule == "cosine":
-            return optimizer(self.optimizer, Cosine(self.highest_rate))
-        return optimizer(self.optimizer, self.highest_rate)
+        rate = self.highest_rate
+        schedules = {"one-cycle": OneCycle, "cosine": Cosine}
+        over_the_run = schedules[self.schedule](rate) if self.schedule in schedules else rate
+        found = optimizer(self.optimizer, over_the_run)
+        return found if self.weight_decay is None else replace(found, weight_decay=self.weight_decay)
 
     def make_augment(self) -> Augment | None:
         """What is done to the training pictures at random."""

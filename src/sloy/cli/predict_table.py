@@ -59,7 +59,7 @@ def answers(
                 yield pl.DataFrame({"prediction": answer[:, 0]})
                 continue
             probabilities = model.predict_proba(x)  # (n, K)
-            found = {"prediction": [names[k] for k in answer]}
+            found: dict[str, Any] = {"prediction": [names[k] for k in answer]}
             found |= {f"probability_{name}": probabilities[:, k] for k, name in enumerate(names)}
             yield pl.DataFrame(found)
 

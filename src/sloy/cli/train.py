@@ -76,6 +76,12 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
         help=f"how the learning rate goes over the run; default: {DEFAULT.schedule}",
     )
     add(
+        "--weight-decay",
+        type=fraction,
+        metavar="X",
+        help="by how much of itself a weight shrinks at each step, times the learning rate; default: the optimizer's",
+    )
+    add(
         "--precision",
         choices=PRECISIONS,
         help=f"of the arithmetic; auto is float32; default: {DEFAULT.precision}",

@@ -134,7 +134,7 @@ class Source(ABC):
     def load(self, plan: Plan) -> Loaded:
         """Read and split it."""
 
-    def suited(self, loaded: Loaded) -> Mapping[str, Any]:
+    def suited(self, plan: Plan, loaded: Loaded) -> Mapping[str, Any]:
         """Options of the plan that suit this very data, where the user does not give them."""
         return {}
 

@@ -26,7 +26,9 @@ ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
 PACKED = ("", ".gz", ".zst")
 SHOWN = 40  # columns that the opening lists
 LINEAR_ROWS = 200_000  # that the linear model learns from at most
-PATIENCE = 20
+SMALL = 1000  # rows to train on; with fewer, more is dropped
+ADAMW = {"learning_rate": 0.005, "weight_decay": 0.3}
+PATIENCE = 30  # epochs without a better validation loss, before training ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +41,7 @@ class LoadedTable(Loaded):
 class TableFile(Source):
     """A file of rows, one column of which is to be predicted."""
 
-    defaults: ClassVar = {
-        "network": "mlp",
-        "optimizer": "adamw",
-        "schedule": "one-cycle",
-        "learning_rate": 0.005,
-    }
+    defaults: ClassVar = {"network": "mlp", "optimizer": "adamw"}
     options: ClassVar = frozenset({"target", "task", "ignore", "categorical", "test"})
 
     @staticmethod
@@ -64,6 +61,8 @@ class TableFile(Source):
             raise UsageError(
                 f"give the column of {self.data} that is to be predicted: --target COLUMN"
             )
+        if plan.from_ is not None:
+            raise UsageError("--from trains models of pictures further, not those of tables")
         if plan.network != "mlp":
             raise UsageError(f"--network {plan.network}: for the rows of a table there is mlp only")
 
@@ -105,17 +104,18 @@ class TableFile(Source):
             table=table,
         )
 
-    def suited(self, loaded: Loaded) -> Mapping[str, Any]:
-        """Batches of a 32nd of the rows, between 16 and 256; epochs for about 20 000 steps, at most 100."""
+    def suited(self, plan: Plan, loaded: Loaded) -> Mapping[str, Any]:
+        """Batches of a 32nd of the rows, between 16 and 256; 200 epochs, fewer where these are over 10 000 steps."""
         from math import log2
 
         rows = len(loaded.train)
         size = int(min(256, max(16, 2 ** round(log2(rows / 32)))))
-        return {"batch_size": size, "epochs": max(3, min(100, 20_000 * size // rows))}
+        suited = {"batch_size": size, "epochs": max(3, min(200, 10_000 * size // rows))}
+        return suited | (ADAMW if plan.optimizer == "adamw" else {})
 
     def make_network(self, plan: Plan, loaded: Loaded) -> Network:
         """Categories spread, two hidden layers."""
-        return _network(loaded, (128, 64))
+        return _network(loaded, (128, 64), 0.3 if len(loaded.train) < SMALL else 0.1)
 
     def describe(self, loaded: Loaded) -> str:
         """What is predicted from how much."""
@@ -170,7 +170,7 @@ def linear_model(model: Model, loaded: Loaded) -> Model:
         data = data.take(permutation(len(data), make_key(0, "linear"))[:LINEAR_ROWS])
     size = 256 if len(data) >= 2560 else 32
     found, _ = sloy.fit(
-        _network(loaded, ()),
+        _network(loaded, (), 0.0),
         data,
         validation=loaded.validation,
         epochs=max(5, min(100, 5000 * size // len(data))),
@@ -250,7 +250,7 @@ def _shown(figure: str, value: float) -> str:
     return f"{value:.4f}" if figure in ("r2", "log_loss") else f"{value:.5g}"
 
 
-def _network(loaded: Loaded, hidden: tuple[int, ...]) -> Network:
+def _network(loaded: Loaded, hidden: tuple[int, ...], dropout: float) -> Network:
     from sloy import zoo
 
     table = _table(loaded)
@@ -259,6 +259,7 @@ def _network(loaded: Loaded, hidden: tuple[int, ...]) -> Network:
         table.train.classes or 1,
         classes=table.reader.classes,
         hidden=hidden,
+        dropout=dropout,
         mean=table.mean,
         deviation=table.deviation,
     )
