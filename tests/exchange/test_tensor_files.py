@@ -66,6 +66,20 @@ def test_strided_tensors() -> None:
     assert tensors["b"].dtype == "int64"
 
 
+def test_the_oldest_layout(tmp_path: Path) -> None:
+    """As PyTorch before 0.4 wrote it on Python 2: byte strings, pairs as lists, tensors without gradients' flags."""
+    values = np.arange(12, dtype="<f4")
+    reference = b"(U\x07storagectorch\nFloatStorage\nU\x0814159265U\x03cpuK\x0cNtQ"  # protocol 2, Python 2's strings
+    tensor = b"ctorch._utils\n_rebuild_tensor\n(" + reference + b"K\x02(K\x02K\x05t(K\x05K\x01ttR"
+    state = b"\x80\x02ccollections\nOrderedDict\n]](U\x08a.weight" + tensor + b"ea\x85R."
+    first = [pickle.dumps(v, 2) for v in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
+    path = tmp_path / "old.pth"
+    keys = pickle.dumps(["14159265"], 2)
+    path.write_bytes(b"".join(first) + state + keys + struct.pack("<q", 12) + values.tobytes())
+    found = read_tensors(path).tensors
+    assert found["a.weight"].load().tolist() == values[2:].reshape(2, 5).tolist()
+
+
 @pytest.mark.parametrize("name", ["tiny.h5", "tiny_model.h5", "tiny.weights.h5"])
 def test_files_of_keras(name: str) -> None:
     file = read_tensors(GOLDEN / name)
