@@ -21,7 +21,7 @@ def visible_text(figure: Figure) -> list[matplotlib.text.Text]:
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())
-            for tick in axis.get_major_ticks():
+            for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
                 outside = not low - 1e-9 <= tick.get_loc() <= high + 1e-9
                 if outside or not axes.axison:
                     unused |= {tick.label1, tick.label2}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from command_line import environment
+from lecture_examples import LECTURE_EXAMPLES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -36,7 +37,7 @@ def run(program: list[str], folder: Path) -> str:
 
 
 def test_every_example_is_here() -> None:
-    assert {path.name for path in (ROOT / "examples").glob("*.py")} == set(EXAMPLES)
+    assert {path.name for path in (ROOT / "examples").glob("*.py")} == {*EXAMPLES, *LECTURE_EXAMPLES}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -1,0 +1,61 @@
+"""A picture as numbers, filters slid over it, and pooling (L16-L19, L22).
+
+python examples/what_computers_see.py [--picture cat.jpg] [--out .]
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+import sloy
+from sloy.theory import (
+    CURVE_FILTER,
+    CURVE_PATCH,
+    EDGE_FILTER,
+    EXAMPLE_MATRIX,
+    OTHER_PATCH,
+    convolve,
+)
+
+FILTERS = {
+    "vertical edges": EDGE_FILTER,
+    "horizontal edges": EDGE_FILTER.T,
+    "blur": np.ones((5, 5)) / 25,
+    "sharpen": np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Look at a picture as a computer does.")
+    parser.add_argument("--picture", help="a picture file; by default a digit of MNIST")
+    parser.add_argument("--out", type=Path, default=Path())
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+
+    if options.picture:
+        picture = sloy.data.read_image(options.picture, channels=1)[..., 0]
+    else:
+        picture = sloy.data.mnist().test.x[0, ..., 0]
+    middle = picture[: picture.shape[0] // 20 * 20 or None, : picture.shape[1] // 20 * 20 or None][
+        :20, :20
+    ]
+    print(sloy.theory.numeric_grid(middle))
+    sloy.theory.numeric_grid_figure(middle).savefig(options.out / "grid.png")
+    for name, kernel in FILTERS.items():
+        figure = sloy.theory.response_figure(picture, kernel, name)
+        figure.savefig(options.out / f"{name.replace(' ', '-')}.png")
+
+    print("curve detector:", convolve(CURVE_PATCH, CURVE_FILTER, edges="valid"), "and on another patch:",
+          convolve(OTHER_PATCH, CURVE_FILTER, edges="valid"))  # fmt: skip
+    print(sloy.theory.explain_convolution(EXAMPLE_MATRIX, EDGE_FILTER, at=(1, 2)))
+    figure = sloy.theory.convolution_figure(EXAMPLE_MATRIX, EDGE_FILTER, at=(1, 2))
+    figure.savefig(options.out / "by-hand.png")
+
+    pooled = sloy.theory.max_pool(picture)
+    print(f"pooling: {picture.size} numbers become {pooled.size}")
+    sloy.theory.pooling_figure(picture[8:20, 8:20]).savefig(options.out / "pooling.png")
+
+
+if __name__ == "__main__":
+    main()
