@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from sloy.errors import FileFormatError, NotAvailable
+from sloy.errors import FileFormatError, NotAvailable, SloyError
 
 OLDEST = 6  # opset
 LARGEST_FILE = (1 << 31) - 1  # bytes, the limit of protocol buffers
@@ -108,8 +108,10 @@ def read(path: str | Path) -> OnnxGraph:
         raise FileFormatError(f"{path}: is not an ONNX model, or damaged.") from error
     try:
         return from_proto(model, path.parent)
-    except FileFormatError as error:
-        raise FileFormatError(f"{path}: {error}") from error
+    except SloyError as error:
+        raise type(error)(f"{path}: {error}") from error
+    except Exception as error:  # the package's own, of the inliner among others
+        raise FileFormatError(f"{path}: cannot be understood ({str(error)[:200]}).") from error
 
 
 def from_proto(model: Any, folder: Path | None = None) -> OnnxGraph:
@@ -123,14 +125,15 @@ def from_proto(model: Any, folder: Path | None = None) -> OnnxGraph:
         raise FileFormatError(f"it has {len(graph.node)} nodes, at most {MAX_NODES} are read.")
     if not graph.node and not graph.output:
         raise FileFormatError("is not an ONNX model, or empty.")
-    initializers = {t.name: tensor_array(t, folder) for t in graph.initializer}
+    initializers = {_text(t.name): tensor_array(t, folder) for t in graph.initializer}
     if graph.sparse_initializer:
         raise FileFormatError("sparse initialisers are not read.")
     nodes = tuple(_node(node, folder) for node in graph.node)
-    inputs = tuple(_info(value) for value in graph.input if value.name not in initializers)
+    given = [_info(value) for value in graph.input]
+    inputs = tuple(info for info in given if info.name not in initializers)
     outputs = tuple(_info(value) for value in graph.output)
     _check_order(inputs, outputs, initializers, nodes)
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    metadata = {_text(entry.key): _text(entry.value) for entry in model.metadata_props}
     producer = f"{model.producer_name} {model.producer_version}".strip()
     return OnnxGraph(opset, inputs, outputs, nodes, initializers, metadata, producer)
 
@@ -155,7 +158,15 @@ def _node(proto: Any, folder: Path | None) -> Node:
             f"{label} is of the domain {proto.domain[:60]!r}, which sloy does not know."
         )
     attributes = {a.name: _attribute(a, folder) for a in proto.attribute}
-    return Node(proto.op_type, proto.name, tuple(proto.input), tuple(proto.output), attributes)
+    inputs, outputs = (tuple(map(_text, names)) for names in (proto.input, proto.output))
+    return Node(_text(proto.op_type), _text(proto.name), inputs, outputs, attributes)
+
+
+def _text(value: str | bytes) -> str:
+    """Text; what is no UTF-8 arrives as bytes."""
+    if isinstance(value, bytes):
+        raise FileFormatError(f"a name is no UTF-8 ({value[:40]!r}).")
+    return value
 
 
 def _attribute(proto: Any, folder: Path | None) -> Any:
@@ -181,14 +192,14 @@ def _attribute(proto: Any, folder: Path | None) -> Any:
 def _info(proto: Any) -> Info:
     kind = proto.type.tensor_type
     if not proto.type.HasField("tensor_type"):
-        return Info(proto.name, None, "no tensor")
+        return Info(_text(proto.name), None, "no tensor")
     shape = None
     if kind.HasField("shape"):
         shape = tuple(
             int(d.dim_value) if d.HasField("dim_value") else (d.dim_param or None)
             for d in kind.shape.dim
         )
-    return Info(proto.name, shape, dtype_name(kind.elem_type))
+    return Info(_text(proto.name), shape, dtype_name(kind.elem_type))
 
 
 def dtype_name(number: int) -> str:
@@ -207,7 +218,7 @@ def tensor_array(proto: Any, folder: Path | None) -> Array:
     package = onnx()
     label = f"tensor {proto.name[:60]!r}"
     shape = tuple(int(extent) for extent in proto.dims)
-    if len(shape) > MAX_RANK or any(not 0 <= extent < 2**40 for extent in shape):
+    if len(shape) > MAX_RANK or any(not 0 <= extent < 2**36 for extent in shape):
         raise FileFormatError(f"{label} has the impossible shape {str(shape)[:80]}.")
     name = dtype_name(proto.data_type)
     if name not in _READ:

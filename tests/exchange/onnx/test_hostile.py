@@ -1,0 +1,288 @@
+"""ONNX files that lie: one clear error, nothing executed, nothing large reserved."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sloy.errors import FileFormatError, InvalidArgument, NotAvailable, SloyError
+from sloy.exchange.onnx.reading import read
+from sloy.model import Model
+
+onnx = pytest.importorskip("onnx")
+helper, numpy_helper = onnx.helper, onnx.numpy_helper
+FLOAT, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
+
+SMALL = 8 << 20  # bytes that reading a small file may take
+
+
+def model(
+    nodes: list[Any], weights: list[Any] | None = None, *, shape: Any = ("N", 4), opset: int = 18, domain: str = ""
+) -> Any:
+    """A model of one input `x` and one output `y`, unchecked."""
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info("x", FLOAT, shape)],
+        [helper.make_tensor_value_info("y", FLOAT, None)],
+        weights or [],
+    )
+    imports = [helper.make_opsetid(domain, opset)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=8)
+
+
+def node(op: str, inputs: list[str], outputs: list[str], **attributes: Any) -> Any:
+    return helper.make_node(op, inputs, outputs, **attributes)
+
+
+def weight(name: str, *shape: int) -> Any:
+    return numpy_helper.from_array(np.ones(shape, np.float32), name)
+
+
+def sound() -> Any:
+    return model([node("Gemm", ["x", "w"], ["y"])], [weight("w", 4, 3)])
+
+
+def cycle() -> Any:
+    return model([node("Add", ["x", "b"], ["a"]), node("Relu", ["a"], ["b"]), node("Relu", ["b"], ["y"])])
+
+
+def made_twice() -> Any:
+    return model([node("Relu", ["x"], ["y"]), node("Relu", ["x"], ["y"])])
+
+
+def nothing_makes_the_output() -> Any:
+    return model([node("Relu", ["x"], ["z"])])
+
+
+def huge_dims() -> Any:
+    found = sound()
+    found.graph.initializer[0].dims[:] = [1 << 39, 1 << 39]
+    return found
+
+
+def more_dims_than_bytes() -> Any:
+    found = sound()
+    found.graph.initializer[0].dims[:] = [4, 1 << 30]
+    return found
+
+
+def fewer_numbers_than_dims() -> Any:
+    found = sound()
+    found.graph.initializer[0].CopyFrom(onnx.TensorProto(name="w", data_type=FLOAT, dims=[4, 1 << 30], float_data=[1.0]))
+    return found
+
+
+def negative_dims() -> Any:
+    found = sound()
+    found.graph.initializer[0].dims[:] = [-4, -3]
+    return found
+
+
+def constant_of_shape() -> Any:
+    shape = numpy_helper.from_array(np.array([1 << 20, 1 << 20, 1 << 20]), "s")
+    return model([node("ConstantOfShape", ["s"], ["w"]), node("Add", ["x", "w"], ["y"])], [shape])
+
+
+def weights_of_nothing() -> Any:
+    shape = numpy_helper.from_array(np.array([4, 1 << 28]), "s")
+    return model([node("ConstantOfShape", ["s"], ["w"]), node("Gemm", ["x", "w"], ["y"])], [shape])
+
+
+def expanded() -> Any:
+    shape = numpy_helper.from_array(np.array([1 << 20, 1 << 20]), "s")
+    two = numpy_helper.from_array(np.ones((1, 2), np.float32), "two")
+    first = numpy_helper.from_array(np.array([1 << 30, 2]), "s")
+    del shape
+    return model([node("Expand", ["two", "s"], ["w"]), node("Add", ["x", "w"], ["y"])], [two, first])
+
+
+def endless_range() -> Any:
+    numbers = [numpy_helper.from_array(np.array(v), n) for n, v in (("a", 0), ("b", 1 << 60), ("c", 1))]
+    return model(
+        [node("Range", ["a", "b", "c"], ["r"]), node("Reshape", ["x", "r"], ["y"])], numbers
+    )
+
+
+def huge_padding() -> Any:
+    return model(
+        [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], pads=[1 << 40] * 4)], shape=("N", 1, 4, 4)
+    )
+
+
+def huge_tile() -> Any:
+    repeats = numpy_helper.from_array(np.array([1, 1 << 40]), "t")
+    return model([node("Tile", ["x", "t"], ["y"])], [repeats])
+
+
+def python_operator() -> Any:
+    return model([node("PyOp", ["x"], ["y"], domain="ai.onnx.contrib", code="import os")])
+
+
+def loop() -> Any:
+    body = helper.make_graph([], "body", [], [])
+    return model([node("Loop", ["", "", "x"], ["y"], body=body)])
+
+
+def future_opset() -> Any:
+    return model([node("Relu", ["x"], ["y"])], opset=999)
+
+
+def wrong_attribute() -> Any:
+    return model([node("Softmax", ["x"], ["y"], axis=17)])
+
+
+def wrong_permutation() -> Any:
+    return model([node("Transpose", ["x"], ["y"], perm=[0, 7])])
+
+
+def two_samples_mixed() -> Any:
+    shape = numpy_helper.from_array(np.array([2, 2, -1]), "s")
+    return model([node("Reshape", ["x", "s"], ["y"])], [shape])
+
+
+def external(location: str, **more: str) -> Callable[[], Any]:
+    def make() -> Any:
+        found = sound()
+        tensor = found.graph.initializer[0]
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        for key, value in {"location": location, **more}.items():
+            entry = tensor.external_data.add()
+            entry.key, entry.value = key, value
+        return found
+
+    return make
+
+
+WRONG: dict[str, tuple[Callable[[], Any], type[SloyError], str]] = {
+    "cycle": (cycle, FileFormatError, "a cycle, or nodes out of order"),
+    "made twice": (made_twice, FileFormatError, "made twice"),
+    "no output": (nothing_makes_the_output, FileFormatError, "nothing makes the output 'y'"),
+    "huge dims": (huge_dims, FileFormatError, "impossible shape"),
+    "more dims than bytes": (more_dims_than_bytes, FileFormatError, "needs .* bytes, there are 48"),
+    "fewer numbers": (fewer_numbers_than_dims, FileFormatError, "holds 1 numbers"),
+    "negative dims": (negative_dims, FileFormatError, "impossible shape"),
+    "ConstantOfShape": (constant_of_shape, FileFormatError, "impossible shape"),
+    "weights of nothing": (weights_of_nothing, FileFormatError, "out of nothing"),
+    "Expand": (expanded, FileFormatError, "larger than allowed"),
+    "Range": (endless_range, FileFormatError, "larger than allowed"),
+    "padding": (huge_padding, FileFormatError, "the padding .* is impossible"),
+    "Tile": (huge_tile, FileFormatError, "larger than allowed"),
+    "Python": (python_operator, FileFormatError, "of the domain 'ai.onnx.contrib'"),
+    "Loop": (loop, NotAvailable, "sloy has no ops for Loop"),
+    "opset": (future_opset, FileFormatError, "has opset 999"),
+    "axis": (wrong_attribute, FileFormatError, "the axis 17 does not lie within 2 axes"),
+    "permutation": (wrong_permutation, FileFormatError, "`perm` is"),
+    "samples mixed": (two_samples_mixed, SloyError, "samples|does not fit"),
+    "absolute path": (external("/etc/passwd"), FileFormatError, "outside the file's folder"),
+    "path upwards": (external("../secret.bin"), FileFormatError, "outside the file's folder"),
+    "path by a link": (external("link/secret.bin"), FileFormatError, "outside the file's folder"),
+    "no external file": (external("missing.bin"), FileFormatError, "missing or truncated"),
+    "external too long": (external("here.bin", length="1000000000000"), FileFormatError, "missing or truncated"),
+    "external offset": (external("here.bin", offset="-8"), FileFormatError, "missing or truncated"),
+    "external length": (external("here.bin", length="4"), FileFormatError, "cannot have 4 bytes"),
+    "external no number": (external("here.bin", length="many"), FileFormatError, "cannot be read"),
+}  # fmt: skip
+
+
+def refused(path: Path) -> SloyError:
+    """The error that reading gives; what it reserves is bounded."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(SloyError) as caught:
+            Model.from_onnx(path, engine="reference")
+        assert tracemalloc.get_traced_memory()[1] < SMALL
+    finally:
+        tracemalloc.stop()
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < 600
+    return caught.value
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_refused_with_one_clear_error(name: str, tmp_path: Path) -> None:
+    make, kind, message = WRONG[name]
+    folder, outside = tmp_path / "models", tmp_path / "outside"
+    folder.mkdir()
+    outside.mkdir()
+    for secret in (tmp_path / "secret.bin", outside / "secret.bin", folder / "here.bin"):
+        secret.write_bytes(b"\0" * 48)
+    (folder / "link").symlink_to(outside)
+    path = folder / "model.onnx"
+    path.write_bytes(make().SerializeToString())
+    error = refused(path)
+    assert isinstance(error, kind)
+    with pytest.raises(SloyError, match=message):
+        raise error
+
+
+def test_external_data_beside_the_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    (tmp_path / "here.bin").write_bytes(b"\0" * 8 + np.arange(12, dtype="<f4").tobytes())
+    path.write_bytes(external("here.bin", offset="8")().SerializeToString())
+    found = Model.from_onnx(path, engine="reference")(np.eye(4, dtype=np.float32))
+    assert np.array_equal(found, np.arange(12).reshape(4, 3))
+
+
+def test_truncated_anywhere(tmp_path: Path) -> None:
+    whole, path = sound().SerializeToString(), tmp_path / "model.onnx"
+    survived = 0
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        try:
+            Model.from_onnx(path, engine="reference")
+        except SloyError as error:
+            assert str(path) in str(error)
+        else:  # protocol buffers know no end: cut between two fields they may still be a model
+            survived += 1
+    assert survived <= 1
+
+
+def test_bytes_changed_at_random(tmp_path: Path) -> None:
+    """Either it still reads, or one error of sloy's says why not; nothing else gets out."""
+    whole, path = bytearray(sound().SerializeToString()), tmp_path / "model.onnx"
+    random = np.random.default_rng(5)
+    refusals = 0
+    for _ in range(400):
+        damaged = bytearray(whole)
+        for place in random.integers(0, len(whole), 3):
+            damaged[place] = random.integers(0, 256)
+        path.write_bytes(damaged)
+        try:
+            Model.from_onnx(path, engine="reference")
+        except SloyError:
+            refusals += 1
+    assert refusals > 100
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"GIF89a" + b"x" * 50, b"PK\3\4 no model"])
+def test_no_model_at_all(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    assert isinstance(refused(path), FileFormatError)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing.onnx"):
+        assert isinstance(refused(path), FileFormatError)
+
+
+def test_a_sound_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(sound().SerializeToString())
+    assert read(path).opset == 18
+    assert Model.from_onnx(path, engine="reference")(np.ones((2, 4))).tolist() == [[4.0] * 3] * 2
+
+
+def test_what_the_caller_gives_is_checked(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(sound().SerializeToString())
+    for wrong in ({"input_shape": (5,)}, {"input_shape": (4, 1)}, {"output": "nothing"}, {"loss": "none"}):
+        with pytest.raises(InvalidArgument):
+            Model.from_onnx(path, **wrong)  # type: ignore[arg-type]
