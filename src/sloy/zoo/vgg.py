@@ -76,7 +76,7 @@ def vgg(
     >>> vgg(16, (224, 224, 3), 1000).parameter_count
     138357544
     >>> vgg(16, (32, 32, 3), 10, units=512).parameter_count
-    15244938
+    15245130
     >>> vgg(19, (96, 96, 3), 10, include_top=False).output_shape
     (3, 3, 512)
     """
