@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from sloy import __version__
-from sloy.cli import bench, engines, export, import_model, info, lecture, predict, train
+from sloy.cli import bench, engines, export, import_model, info, inspect, lecture, predict, train
 from sloy.cli.errors import FAILED, INTERRUPTED, TERMINATED, USAGE, Terminated, UsageError
 
 
@@ -40,7 +40,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"sloy {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (train, predict, info, import_model, export, engines, bench, lecture):
+    for command in (train, predict, info, inspect, import_model, export, engines, bench, lecture):
         added = command.add_parser(commands)
         added.add_argument(
             "--debug", action="store_true", help="show the traceback when something goes wrong"

@@ -1,0 +1,204 @@
+"""`sloy inspect`: look into a network of pictures: filters, feature maps, what excites its units, why it decides."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sloy.cli import text
+from sloy.cli.options import add_engine_options, not_negative, positive
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    from sloy.model import Model
+
+FILE = "{}.png"
+STEPS = 100  # of the ascent
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:
+    """Add the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "inspect",
+        help="look into a network: filters, feature maps, what excites its units, why it decides",
+        description="Writes pictures of what a network of pictures has learned; with an image also what its layers make"
+        " of it, what the units see of it, and which pixels decide.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
+    parser.add_argument("image", metavar="IMAGE", nargs="?", help="a picture")
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the pictures")
+    parser.add_argument(
+        "--layer", metavar="NAME", nargs="+", help="layers to look at; default: all that give maps"
+    )
+    parser.add_argument(
+        "--channels",
+        type=positive,
+        default=8,
+        metavar="N",
+        help="of a layer that are shown; default: 8",
+    )
+    parser.add_argument(
+        "--output",
+        type=not_negative,
+        metavar="K",
+        help="class to explain; default: the most probable",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="DATA",
+        help="what `sloy train` takes: its test pictures show what excites the units most",
+    )
+    add_engine_options(parser)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw and write."""
+    from sloy.cli.predict import load_model
+
+    model = load_model(arguments.model, arguments)
+    layers = arguments.layer or maps_of(model)
+    picture = None if arguments.image is None else read(model, arguments.image)
+    figures = {
+        **filters(model, layers),
+        **synthesized(model, layers, arguments.channels),
+        **(exciting(model, layers, arguments) if arguments.data else {}),
+        **({} if picture is None else of_picture(model, picture, layers, arguments.output)),
+    }
+    rows = write(Path(arguments.out), figures)
+    print(text.fields(rows))
+    return 0
+
+
+def maps_of(model: Model) -> list[str]:
+    """Layers with weights whose output is maps (H, W, C), those inside others left out; all that give maps if none."""
+    from sloy import ops
+    from sloy.inspection.receptive import picture_shape
+
+    shape = picture_shape("sloy inspect", model.network)
+    activations = model.network.build(ops.input("x", (1, *shape))).activations
+    maps = [name for name, y in activations.items() if y.rank == 4 and "/" not in name]
+    weighted = {name.split("/")[0] for name, w in model.parameters.items() if w.ndim == 4}
+    return [name for name in maps if name in weighted] or maps
+
+
+def read(model: Model, path: str) -> np.ndarray:
+    """The picture as raw data (H, W, C)."""
+    from sloy.cli.predict import read_samples
+
+    return read_samples(Path(path), model)[0][1]
+
+
+def filters(model: Model, layers: list[str]) -> dict[str, tuple[str, Figure]]:
+    """The weights of the convolutions among the layers."""
+    from sloy import inspection
+
+    found = {}
+    for layer in layers:
+        weights = model.parameters.get(f"{layer}/weight")
+        if weights is not None and weights.ndim == 4:
+            figure = inspection.filters_figure(weights, f"{layer}: filters")
+            found[f"filters-{layer}"] = ("the weights of its filters", figure)
+    return found
+
+
+def synthesized(model: Model, layers: list[str], channels: int) -> dict[str, tuple[str, Figure]]:
+    """Pictures made to excite the middle unit of the first channels of each layer, as far as it sees."""
+    from sloy import inspection
+
+    rows, titles, names = [], [], []
+    for layer in layers:
+        field = inspection.receptive_field(model.network, layer)
+        unit = field.extents[0] // 2, field.extents[1] // 2
+        top, left, bottom, right = field.box(*unit)
+        made = [
+            inspection.synthesize(model, layer, channel, unit=unit, steps=STEPS)
+            for channel in range(min(channels, channels_of(model, layer)))
+        ]
+        rows.append([m.picture[top:bottom, left:right] for m in made])
+        titles.append([f"{m.channel}: {m.after:.3g}" for m in made])
+        names.append(layer)
+    title = "Pictures made to excite each channel, and its activation"
+    figure = inspection.pictures_figure(rows, titles, names, title)
+    return {"synthesized": ("pictures made to excite the channels of each layer", figure)}
+
+
+def exciting(
+    model: Model, layers: list[str], arguments: argparse.Namespace
+) -> dict[str, tuple[str, Figure]]:
+    """The patches of test pictures that excite the first channels of each layer."""
+    from sloy import inspection
+    from sloy.cli.plan import Plan
+    from sloy.cli.sources import find
+
+    source = find(arguments.data)
+    data = source.load(Plan(arguments.data, **source.defaults)).test
+    found = {}
+    for layer in layers:
+        channels = range(min(arguments.channels, channels_of(model, layer)))
+        several = inspection.exciting_patches(model, data.x, layer, channels)
+        rows = [[patch.pixels for patch in patches] for patches in several.values()]
+        titles = [[f"{patch.value:.3g}" for patch in patches] for patches in several.values()]
+        names = [f"channel {channel}" for channel in several]
+        title = f"{layer}: what excites each channel most, and its activation"
+        figure = inspection.pictures_figure(rows, titles, names, title)
+        found[f"exciting-{layer}"] = ("the patches of the data that excite its channels", figure)
+    return found
+
+
+def channels_of(model: Model, layer: str) -> int:
+    """How many channels a layer gives."""
+    from sloy import ops
+    from sloy.inspection.receptive import activation
+
+    x = ops.input("x", (1, *model.network.input_shape))
+    return int(activation(model.network.build(x).activations, layer).shape[-1])
+
+
+def of_picture(
+    model: Model, picture: np.ndarray, layers: list[str], output: int | None
+) -> dict[str, tuple[str, Figure]]:
+    """What the network makes of one picture."""
+    from sloy import inspection
+
+    explained = {
+        "saliency": inspection.saliency(model, picture, output),
+        "Grad-CAM": inspection.grad_cam(model, picture, output),
+    }
+    fields = [inspection.receptive_field(model.network, layer) for layer in layers]
+    found = {
+        "explanation": (
+            "which pixels decide: saliency and Grad-CAM",
+            inspection.explanation_figure(explained, model.class_names),
+        ),
+        "receptive-fields": (
+            "what the middle unit of each layer sees",
+            inspection.receptive_figure(picture, fields),
+        ),
+    }
+    for layer in layers:
+        maps = inspection.feature_maps(model, picture, layer)
+        title = f"{layer}: {maps.shape[2]} maps of {maps.shape[0]} × {maps.shape[1]}"
+        found[f"maps-{layer}"] = (
+            "what it makes of the picture",
+            inspection.maps_figure(maps, title),
+        )
+    return found
+
+
+def write(folder: Path, figures: dict[str, tuple[str, Figure]]) -> list[tuple[str, str]]:
+    """Write the figures; a line for each file."""
+    from sloy.exchange.atomic import write_atomically
+    from sloy.inspection import png
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for name, (purpose, figure) in figures.items():
+        path = folder / FILE.format(name.replace("/", "-"))
+        write_atomically(path, png(figure))
+        rows.append((str(path), purpose))
+    return rows

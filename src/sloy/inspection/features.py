@@ -1,0 +1,202 @@
+"""What the units of a layer answer to: feature maps of a picture, and the patches of a data set that excite them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sloy.arguments import instance, integer
+from sloy.errors import InvalidArgument, ShapeError
+from sloy.inspection.explain import one_picture
+from sloy.inspection.picture import draw_picture, is_ink_on_paper
+from sloy.inspection.receptive import Box, receptive_field
+from sloy.inspection.style import styled
+from sloy.model import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+MOST = 32  # maps in one figure
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A part of a picture that excites a channel.
+
+    Attributes
+    ----------
+    pixels : array, shape (h, w, C)
+        What the unit sees of the picture.
+    value : float
+        The unit's activation.
+    sample : int
+        Which picture it comes from.
+    unit : (row, column)
+        Which unit of the channel.
+    box : (top, left, bottom, right)
+        Where in the picture; bottom and right are beyond it.
+    """
+
+    pixels: np.ndarray
+    value: float
+    sample: int
+    unit: tuple[int, int]
+    box: Box
+
+
+def feature_maps(model: Model, picture: Any, layer: str) -> np.ndarray:
+    """What a layer makes of a picture.
+
+    Parameters
+    ----------
+    model : Model
+    picture : array, shape (H, W, C), or what the model's reader takes
+    layer : str
+        A layer with an output (H, W, C).
+
+    Returns
+    -------
+    array, shape (OH, OW, O)
+    """
+    instance("feature_maps", "model", model, Model)
+    maps = model.activations(one_picture("feature_maps", model, picture), [layer])[layer]
+    if maps.ndim != 4:
+        raise ShapeError(
+            f"feature_maps: `layer` (={layer!r}) gives {maps.shape}, not maps (N, H, W, C)."
+        )
+    return maps[0]
+
+
+def exciting_patches(
+    model: Model, x: np.ndarray, layer: str, channels: Sequence[int], count: int = 9
+) -> dict[int, list[Patch]]:
+    """The patches of pictures that excite each channel most, one of each picture, the strongest first.
+
+    Parameters
+    ----------
+    model : Model
+    x : array, shape (N, H, W, C)
+        Raw data, gone through once, in batches.
+    layer : str
+        A layer with an output (H, W, C), or (C,), whose neurons see the whole picture.
+    channels : sequence of int
+    count : int
+        How many for each channel, at most N.
+
+    Returns
+    -------
+    dict
+        Channel → its patches.
+
+    References
+    ----------
+    .. [1] M. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks", ECCV 2014, figure 2.
+    """
+    place = "exciting_patches"
+    instance(place, "model", model, Model)
+    count = integer(place, "count", count)
+    field = receptive_field(model.network, layer)
+    if not len(x):
+        raise InvalidArgument(f"{place}: `x` holds no picture.")
+    best, where = [], []
+    for first in range(0, len(x), BATCH):
+        maps = model.activations(x[first : first + BATCH], [layer])[layer]
+        for channel in channels:
+            integer(place, "channels", channel, 0, maps.shape[-1] - 1)
+        flat = maps[..., list(channels)].reshape(len(maps), -1, len(channels))
+        where.append(flat.argmax(1))  # (n, channels), of OH · OW units
+        best.append(flat.max(1))
+    values, units = np.concatenate(best), np.concatenate(where)
+
+    def patch(sample: int, k: int) -> Patch:
+        row, column = divmod(int(units[sample, k]), field.extents[1])
+        box = field.box(row, column)
+        pixels = x[sample, box[0] : box[2], box[1] : box[3]]
+        return Patch(pixels, float(values[sample, k]), sample, (row, column), box)
+
+    order = np.argsort(-values, axis=0, kind="stable")[:count]  # (count, channels)
+    return {
+        channel: [patch(int(sample), k) for sample in order[:, k]]
+        for k, channel in enumerate(channels)
+    }
+
+
+@styled
+def maps_figure(maps: np.ndarray, title: str = "") -> Figure:
+    """Feature maps in a grid, all on one scale: orange above 0, purple below.
+
+    Parameters
+    ----------
+    maps : array, shape (H, W, C)
+        The first 32 channels are shown.
+    title : str
+    """
+    from matplotlib.figure import Figure
+
+    if maps.ndim != 3 or 0 in maps.shape:
+        raise ShapeError(f"`maps` has shape {list(maps.shape)}; it must be (H, W, C).")
+    shown = min(maps.shape[2], MOST)
+    columns = min(8, shown)
+    rows = -(-shown // columns)
+    limit = float(np.abs(maps[..., :shown]).max()) or 1.0
+    tall = min(max(maps.shape[0] / maps.shape[1], 0.4), 2.5)
+    figure = Figure(
+        figsize=(1.15 * max(columns, 3) + 1.1, 1.25 * tall * rows + 0.7), layout="constrained"
+    )
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for number, axes in enumerate(panels):
+        axes.set_axis_off()
+        if number < shown:
+            drawn = axes.imshow(maps[..., number], cmap="PuOr_r", vmin=-limit, vmax=limit)
+            axes.set_title(str(number), fontsize=8, pad=2)
+    figure.colorbar(drawn, ax=panels, shrink=0.9, aspect=25, label="activation")
+    if shown < maps.shape[2]:
+        title = f"{title} (the first {shown} of {maps.shape[2]})".strip()
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+@styled
+def pictures_figure(
+    rows: Sequence[Sequence[np.ndarray]],
+    titles: Sequence[Sequence[str]],
+    names: Sequence[str],
+    title: str = "",
+) -> Figure:
+    """Rows of small pictures with a line above each: patches that excite, or pictures made to excite.
+
+    Parameters
+    ----------
+    rows : sequence of sequences of arrays, shape (h, w, C)
+    titles : sequence of sequences of str
+        Above each picture.
+    names : sequence of str
+        Before each row.
+    title : str
+    """
+    from matplotlib.figure import Figure
+
+    if not rows or not all(rows):
+        raise InvalidArgument("`rows` must hold a row or more, each with a picture or more.")
+    columns = max(map(len, rows))
+    figure = Figure(figsize=(1.05 * columns + 1.2, 1.3 * len(rows) + 0.5), layout="constrained")
+    panels = figure.subplots(len(rows), columns, squeeze=False)
+    first = np.asarray(rows[0][0])
+    on_paper = first.dtype == np.uint8 and is_ink_on_paper(first[None])
+    for places, pictures, words, name in zip(panels, rows, titles, names, strict=True):
+        for axes in places:
+            axes.set_axis_off()
+        for axes, picture, word in zip(places, pictures, words, strict=False):
+            axes.set_axis_on()
+            draw_picture(axes, np.asarray(picture), on_paper=on_paper)
+            axes.set_title(word, fontsize=8, pad=2)
+        places[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    if title:
+        figure.suptitle(title)
+    return figure

@@ -1,0 +1,241 @@
+"""What of the input a unit of a layer sees, read off the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sloy import ops
+from sloy.arguments import instance, integer
+from sloy.errors import InvalidArgument, ShapeError
+from sloy.graph import REGISTRY, Tensor
+from sloy.graph.graph import topological_order
+from sloy.inspection.picture import draw_picture, is_ink_on_paper
+from sloy.inspection.style import BLUE, ORANGE, styled
+from sloy.network import Network
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Pair = tuple[int, int]
+Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are beyond it
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The part of the input that units of a layer see.
+
+    Unit (i, j) sees the rows from ``start[0] + i · stride[0]`` on, ``size[0]`` of them, and the columns likewise;
+    those beyond the picture are padding.
+
+    Attributes
+    ----------
+    layer : str
+    input_extents, extents : (H, W)
+        Of the picture, and of the layer's output.
+    size, stride, start : (vertical, horizontal)
+        In pixels of the input. A unit that sees everything, such as a neuron of a dense layer, has the size of the
+        picture and stride 0.
+
+    References
+    ----------
+    .. [1] A. Araujo, W. Norris, J. Sim, "Computing receptive fields of convolutional neural networks", Distill, 2019.
+    """
+
+    layer: str
+    input_extents: Pair
+    extents: Pair
+    size: Pair
+    stride: Pair
+    start: Pair
+
+    def box(self, row: int = 0, column: int = 0) -> Box:
+        """(top, left, bottom, right) of what unit (row, column) sees of the picture; bottom and right are beyond it."""
+        at = (
+            integer("ReceptiveField.box", "row", row, 0, self.extents[0] - 1),
+            integer("ReceptiveField.box", "column", column, 0, self.extents[1] - 1),
+        )
+        first = [s + i * d for s, i, d in zip(self.start, at, self.stride, strict=True)]
+        last = [f + size for f, size in zip(first, self.size, strict=True)]
+        return (
+            max(first[0], 0),
+            max(first[1], 0),
+            min(last[0], self.input_extents[0]),
+            min(last[1], self.input_extents[1]),
+        )
+
+    def __str__(self) -> str:
+        size, stride, start = (f"{a} × {b}" for a, b in (self.size, self.stride, self.start))
+        return f"{self.layer}: {size} pixels, stride {stride}, the first from {start} on"
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Along one axis: unit i sees [start + i · stride, start + i · stride + size)."""
+
+    stride: int
+    start: int
+    size: int
+
+    def through(self, kernel: int, stride: int, before: int, dilation: int) -> _Span:
+        """Seen through a window that slides over units of this span."""
+        return _Span(
+            self.stride * stride,
+            self.start - self.stride * before,
+            self.size + self.stride * (kernel - 1) * dilation,
+        )
+
+    def joined(self, other: _Span) -> _Span | None:
+        """Both together; None where they move apart."""
+        if self.stride != other.stride:
+            return None
+        start = min(self.start, other.start)
+        return _Span(
+            self.stride, start, max(self.start + self.size, other.start + other.size) - start
+        )
+
+
+_Spans = tuple[_Span, _Span]
+
+
+def receptive_field(network: Network, layer: str) -> ReceptiveField:
+    """The receptive field of the units of a layer.
+
+    Parameters
+    ----------
+    network : Network
+        With pictures (H, W, C) as its input.
+    layer : str
+        Full name: ``conv2d_2``, ``residual_1/conv2d_1``.
+
+    Examples
+    --------
+    >>> from sloy import zoo
+    >>> print(receptive_field(zoo.cnn((28, 28, 1), 10), "conv2d_2"))
+    conv2d_2: 10 × 10 pixels, stride 2 × 2, the first from 0 × 0 on
+    """
+    instance("receptive_field", "network", network, Network)
+    shape = picture_shape("receptive_field", network)
+    x = ops.input("x", (1, *shape))
+    y = activation(network.build(x).activations, layer)
+    extents = (y.shape[1], y.shape[2]) if y.rank == 4 else (1, 1)
+    vertical, horizontal = _spans(y, shape)[id(y)] or _everything(shape)
+    return ReceptiveField(
+        layer,
+        shape[:2],
+        extents,
+        (vertical.size, horizontal.size),
+        (vertical.stride, horizontal.stride),
+        (vertical.start, horizontal.start),
+    )
+
+
+def picture_shape(place: str, network: Network) -> tuple[int, int, int]:
+    """(H, W, C) of the input; `ShapeError` where it is no picture."""
+    if len(network.input_shape) != 3:
+        raise ShapeError(
+            f"{place}: the network takes samples of shape {network.input_shape}; it must take"
+            " pictures (H, W, C)."
+        )
+    height, width, channels = network.input_shape
+    return height, width, channels
+
+
+def activation(activations: Mapping[str, Tensor], layer: str) -> Tensor:
+    """The output of a layer; an error that names those there are."""
+    if layer not in activations:
+        raise InvalidArgument(f"no layer is named {layer!r}; there are {', '.join(activations)}.")
+    return activations[layer]
+
+
+def _everything(shape: tuple[int, int, int]) -> _Spans:
+    return _Span(0, 0, shape[0]), _Span(0, 0, shape[1])
+
+
+def _spans(output: Tensor, shape: tuple[int, int, int]) -> dict[int, _Spans | None]:
+    """What each value sees of the input; None where it does not depend on it."""
+    found: dict[int, _Spans | None] = {}
+    for tensor in topological_order([output]):
+        if not tensor.inputs:
+            own = (_Span(1, 0, 1), _Span(1, 0, 1))
+            found[id(tensor)] = own if tensor.op == "input" else None
+            continue
+        operands = [found[id(operand)] for operand in tensor.inputs]
+        dependent = [spans for spans in operands if spans is not None]
+        found[id(tensor)] = _seen(tensor, dependent, shape) if dependent else None
+    return found
+
+
+def _seen(tensor: Tensor, operands: list[_Spans], shape: tuple[int, int, int]) -> _Spans:
+    """What the result of an op sees, from what its operands see."""
+    first, attributes = operands[0], tensor.attributes
+    everything = _everything(shape)
+    if tensor.op in ("conv2d", "max_pool2d", "average_pool2d"):
+        size = tensor.inputs[1].shape[:2] if tensor.op == "conv2d" else attributes["window"]
+        dilation = attributes.get("dilation", (1, 1))
+        padding = attributes["padding"][0], attributes["padding"][2]
+        windows = zip(first, size, attributes["stride"], padding, dilation, strict=True)
+        vertical, horizontal = (span.through(*window) for span, *window in windows)
+        return vertical, horizontal
+    if tensor.op in ("pad", "slice") and tensor.spec.rank == 4:
+        moves = [attributes["before"][k] if tensor.op == "pad" else -attributes["start"][k]
+                 for k in (1, 2)]  # fmt: skip
+        vertical, horizontal = (
+            _Span(span.stride, span.start - span.stride * move, span.size)
+            for span, move in zip(first, moves, strict=True)
+        )
+        return vertical, horizontal
+    definition = REGISTRY.get(tensor.op)
+    in_place = definition is not None and definition.elementwise
+    in_place |= tensor.op == "batch_norm"
+    in_place |= tensor.op == "concatenate" and attributes["axis"] == 3
+    in_place |= tensor.op == "broadcast_to" and tensor.shape == tensor.inputs[0].shape
+    if not in_place:
+        return everything
+    for spans in operands[1:]:
+        joined = [a.joined(b) for a, b in zip(first, spans, strict=True)]
+        if joined[0] is None or joined[1] is None:
+            return everything
+        first = joined[0], joined[1]
+    return first
+
+
+@styled
+def receptive_figure(picture: np.ndarray, fields: list[ReceptiveField]) -> Figure:
+    """The middle unit of each layer and what it sees of a picture.
+
+    Parameters
+    ----------
+    picture : array, shape (H, W, C)
+    fields : list of ReceptiveField
+        One panel each.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    picture = np.asarray(picture)
+    if not fields:
+        raise InvalidArgument("`fields` is empty; it needs a ReceptiveField or more.")
+    columns = min(4, len(fields))
+    rows = -(-len(fields) // columns)
+    figure = Figure(figsize=(2.5 * columns + 0.2, 2.9 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    on_paper = is_ink_on_paper(picture[None])
+    for axes, field in zip(panels, fields, strict=False):
+        draw_picture(axes, picture, on_paper=on_paper)
+        top, left, bottom, right = field.box(field.extents[0] // 2, field.extents[1] // 2)
+        axes.add_patch(
+            Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, fill=False,
+                      edgecolor=ORANGE, linewidth=2)
+        )  # fmt: skip
+        axes.add_patch(
+            Rectangle((-0.5, -0.5), picture.shape[1], picture.shape[0], fill=False,
+                      edgecolor=BLUE, linewidth=0.8, clip_on=False)
+        )  # fmt: skip
+        axes.set_title(f"{field.layer}\n{field.size[0]} × {field.size[1]} pixels", fontsize=9)
+    for axes in panels[len(fields) :]:
+        axes.set_axis_off()
+    return figure
