@@ -14,28 +14,40 @@ if TYPE_CHECKING:
 
 
 def predicted(plan: Plan, loaded: Loaded, network: Network) -> int:
-    """Bytes that the process will hold at most up to the test.
+    """Bytes that the process will hold at most up to the end of the test.
 
     That is the peak so far (unpacking the data), or what it holds now, the data among it, and what `memory_estimate`
-    says of the run.
+    says of the run, or what the test takes.
     """
     from sloy.training.memory import memory_estimate
 
+    data, spec = loaded.train, spec_of(plan, loaded, network)
     if plan.from_ is not None:
-        return max(
-            machine.peak_memory(),
-            machine.held_memory() + tuning.predicted(plan, loaded, network),
+        run = tuning.predicted(plan, loaded, network)
+    else:
+        estimate = memory_estimate(
+            spec,
+            plan.batch_size,
+            loaded.trained_on(plan.validation),
+            validation_samples=loaded.held_out(plan.validation),
+            split=loaded.validation is None and plan.validation > 0,
         )
-    data = loaded.train
-    run = memory_estimate(
-        spec_of(plan, loaded, network),
-        plan.batch_size,
-        loaded.trained_on(plan.validation),
-        validation_samples=loaded.held_out(plan.validation),
-        split=loaded.validation is None and plan.validation > 0,
-    )
-    given = data.x.nbytes + data.y.nbytes
-    return max(machine.peak_memory(), machine.held_memory() + run.total - given)
+        run = estimate.total - (data.x.nbytes + data.y.nbytes)
+    test = _of_test(spec, len(loaded.test))
+    return max(machine.peak_memory(), machine.held_memory() + max(run, test))
+
+
+def _of_test(spec: StepSpec, samples: int) -> int:
+    """Parameters, and the arenas of evaluation and prediction."""
+    from sloy.graph import optimize
+    from sloy.graph.plan import plan
+    from sloy.model import default_batch
+    from sloy.steps.graphs import evaluation_graph, inference_graph
+
+    size = min(samples, default_batch(spec.network, spec.dtype))
+    graphs = (evaluation_graph(spec, size), inference_graph(spec, size))
+    parameters = 4 * sum(p.tensor.spec.size for p in spec.network.parameters.values())
+    return parameters + sum(plan(optimize(graph), ()).arena_bytes for graph in graphs)
 
 
 def spec_of(plan: Plan, loaded: Loaded, network: Network) -> StepSpec:

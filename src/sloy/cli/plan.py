@@ -90,7 +90,9 @@ class Plan:
         from sloy.cli.sources import find
 
         if arguments.data is None:
-            raise UsageError("give the data to train on: mnist, a folder of IDX files, or a table")
+            raise UsageError(
+                "give the data to train on: mnist, a folder of pictures or of IDX files, or a table"
+            )
         chosen = given(arguments)
         suiting = {**find(arguments.data).defaults, **_of_recipe(chosen)}
         if "from_" in chosen:
@@ -154,7 +156,9 @@ class Plan:
         schedules = {"one-cycle": OneCycle, "cosine": Cosine}
         over_the_run = schedules[self.schedule](rate) if self.schedule in schedules else rate
         found = optimizer(self.optimizer, over_the_run)
-        return found if self.weight_decay is None else replace(found, weight_decay=self.weight_decay)
+        return (
+            found if self.weight_decay is None else replace(found, weight_decay=self.weight_decay)
+        )
 
     def make_augment(self) -> Augment | None:
         """What is done to the training pictures at random."""

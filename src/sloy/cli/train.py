@@ -25,15 +25,15 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "train",
-        help="train a network on MNIST, on a folder of IDX files or on a table",
+        help="train a network on MNIST, on a folder of pictures or of IDX files, or on a table",
         description="Trains a network; model, history, summary and pictures go to a folder of the run.",
     )
     parser.add_argument(
         "data",
         metavar="DATA",
         nargs="?",
-        help="mnist (bundled), a folder of four IDX files named as those of MNIST, gzipped or not, or a table:"
-        " CSV, TSV or Parquet",
+        help="mnist (bundled); a folder of pictures, one folder in it for each class, or a CSV file of their paths and"
+        " labels; a folder of four IDX files named as those of MNIST, gzipped or not; or a table: CSV, TSV or Parquet",
     )
     _add_training_options(parser)
     _add_picture_options(parser)
@@ -198,7 +198,7 @@ def _add_table_options(parser: argparse.ArgumentParser) -> None:
         "--test",
         type=fraction,
         metavar="SHARE",
-        help="share of the rows that is kept to test on; default: 0.2",
+        help="share of the rows or pictures that is kept to test on; default: 0.2 of a table, 0.1 of pictures",
     )
 
 

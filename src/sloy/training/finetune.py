@@ -222,6 +222,10 @@ class _Tuner:
     def _take(self, trained: Model, history: History) -> None:
         """The whole model with what was trained, and the epochs behind those before."""
         self.parameters = {**self.parameters, **trained.parameters}
+        given = self.start.parameters
+        for name in self.network.shapes:
+            if name in given and self.parameters[name] is given[name]:  # it stays the given model's
+                self.parameters[name] = given[name].copy()
         before = int(self.history["epoch"][-1]) if len(self.history) else 0
         rows = [{**row, "epoch": int(row["epoch"]) + before} for row in history]
         self.history = History([*self.history, *rows])
@@ -237,7 +241,7 @@ class _Tuner:
         )
         self.model = Model(
             spec,
-            {name: self.parameters[name].copy() for name in self.network.shapes},
+            self.parameters,
             class_names=self.data.class_names,
             reader=self.start.reader,
             engine=self.engine,

@@ -40,7 +40,7 @@ class Stage:
 
 def adapted(model: Model, data: Dataset, seed: int) -> tuple[Network, dict[str, np.ndarray]]:
     """The model's network and parameters, the last layer with weights new where the data have other classes."""
-    parameters = {name: value.copy() for name, value in model.parameters.items()}
+    parameters = dict(model.parameters)
     network = model.network
     outputs = network.output_shape
     if not data.has_labels or model.loss.task(outputs) != "classification":
