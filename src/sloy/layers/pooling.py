@@ -132,9 +132,9 @@ class AdaptiveAveragePool2D(Layer):
     """The mean of windows that cut an image of any size into a grid of a given one.
 
     Input (N, H, W, C), output (N, OH, OW, C): y(i, j, c) is the mean of x(k, l, c) over the rows
-    ⌊i H / OH⌋ ≤ k < ⌈(i + 1) H / OH⌉ and the columns ⌊j W / OW⌋ ≤ l < ⌈(j + 1) W / OW⌉. Windows overlap where the extents do
-    not divide, and repeat where the image is smaller than the grid. Dense layers behind it fit pictures of any size.
-    PyTorch's layer of this name is the same.
+    ⌊i H / OH⌋ ≤ k < ⌈(i + 1) H / OH⌉ and the columns ⌊j W / OW⌋ ≤ l < ⌈(j + 1) W / OW⌉. Windows overlap where the
+    extents do not divide, and repeat where the image is smaller than the grid. Dense layers behind it fit pictures of
+    any size. PyTorch's layer of this name is the same.
 
     Parameters
     ----------

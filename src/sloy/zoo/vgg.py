@@ -42,9 +42,9 @@ def vgg(
 ) -> Network:
     """A VGG network: logits (N, classes), or the maps of the last pooling.
 
-    Layers are named as is usual: ``conv1_1``, ``relu1_1``, … ``pool5``, ``fc6``, ``relu6``, ``drop6``, ``fc7``, … ``fc8``;
-    with batch normalisation ``norm1_1`` … between a convolution and its ReLU. Each pooling halves height and width; where
-    only one pixel is left, the pooling is left out, so that small pictures go through too.
+    Layers are named as is usual: ``conv1_1``, ``relu1_1``, … ``pool5``, ``fc6``, ``relu6``, ``drop6``, ``fc7``, …
+    ``fc8``; with batch normalisation ``norm1_1`` … between a convolution and its ReLU. Each pooling halves height and
+    width; where only one pixel is left, the pooling is left out, so that small pictures go through too.
 
     Parameters
     ----------
