@@ -55,6 +55,8 @@ class Settings:
         What a round of steps takes, at least one step.
     patience : float
         Seconds that one request may take.
+    variants : set of str
+        Ways to do a job that are taken; all where empty.
     """
 
     pythons: Mapping[str, str]
@@ -62,6 +64,7 @@ class Settings:
     rounds: int
     round_seconds: float
     patience: float
+    variants: frozenset[str] = frozenset()
 
     def client(self, peer: str) -> Client:
         """A new process of a peer."""
@@ -135,6 +138,8 @@ def _start(peer: str, job: Job, settings: Settings) -> list[tuple[Side, Client]]
         client.close()
     pairs = []
     for variant, precision in variants.items():
+        if peer != "sloy" and settings.variants and variant not in settings.variants:
+            continue
         pair = Side(peer, variant, precision), settings.client(peer)
         pairs.append(pair)
         _attempt(pair[0], _prepare, pair[1], job, settings.threads)
@@ -264,7 +269,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     pythons = find_pythons(options.peer)
     settings = Settings(
-        pythons, options.threads, options.rounds, options.round_seconds, options.patience
+        pythons,
+        options.threads,
+        options.rounds,
+        options.round_seconds,
+        options.patience,
+        frozenset(options.variants),
     )
     results: dict[str, Any] = {
         "machine": machine(),
@@ -304,6 +314,7 @@ def _parser() -> argparse.ArgumentParser:
     short = [name for name, job in JOBS.items() if not job.long]
     add("--jobs", nargs="*", choices=tuple(JOBS), default=short, metavar="JOB", help=_jobs_help())
     add("--peer", action="append", default=[], metavar="NAME=PYTHON", help=_peer_help())
+    add("--variants", nargs="*", default=[], help="ways of the peers, such as eager; default: all")
     add("--threads", type=int, default=engine("auto").threads or usable_cores())
     add("--rounds", type=int, default=7)
     add("--round-seconds", type=float, default=0.3, help="of steps in a round")
