@@ -23,7 +23,7 @@ from sloy.layers import Imported
 from sloy.losses import Loss
 from sloy.model import Model
 from sloy.network import Network
-from sloy.steps.graphs import StepSpec, inference_graph
+from sloy.steps.graphs import StepSpec, evaluation_graph, inference_graph
 
 METADATA = "sloy"  # the key under which exported files say what ONNX has no place for
 CLASS_NAMES = "class_names"  # a JSON list of strings
@@ -49,20 +49,21 @@ def from_onnx(
         found = convert(graph, input_shape=input_shape, output=output)
         layer = Imported.from_config({"function": found.function, "values": _lists(found.values)})
         network = Network(found.input_shape, [layer])
+        said, names = _metadata(graph.metadata)
+        chosen = _loss(loss, said)
+        shape, dtype = target_of(chosen, network.output_shape, found.dtype)
+        spec = StepSpec(
+            network,
+            chosen,
+            data_dtype=found.data_dtype,
+            target_shape=shape,
+            target_dtype=dtype,
+            dtype=found.dtype,
+        )
+        evaluation_graph(spec, 1)  # raises where the loss does not go with what the graph ends in
     except SloyError as error:
         error.args = (f"{path}: {error}", *error.args[1:])
         raise
-    said, names = _metadata(path, graph.metadata)
-    chosen = _loss(loss, said)
-    shape, dtype = target_of(chosen, network.output_shape, found.dtype)
-    spec = StepSpec(
-        network,
-        chosen,
-        data_dtype=found.data_dtype,
-        target_shape=shape,
-        target_dtype=dtype,
-        dtype=found.dtype,
-    )
     arrays = {f"{network.layer_names[0]}/{name}": array for name, array in found.arrays.items()}
     return Model(
         spec,
@@ -152,9 +153,7 @@ def _lists(values: Sequence[tuple[str, int]]) -> list[list[Any]]:
     return [list(value) for value in values]
 
 
-def _metadata(
-    path: str | Path, metadata: Mapping[str, str]
-) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _metadata(metadata: Mapping[str, str]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """What an exported file says of itself, and its class names; nothing where it is another tool's."""
     try:
         said = json.loads(metadata.get(METADATA, "{}"))
@@ -164,7 +163,7 @@ def _metadata(
         if not all(isinstance(name, str) for name in names):
             raise TypeError("class names must be strings")
     except (ValueError, TypeError, RecursionError) as error:
-        raise FileFormatError(f"{path}: its metadata cannot be read ({error}).") from error
+        raise FileFormatError(f"its metadata cannot be read ({error}).") from error
     return said, tuple(names)
 
 
