@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -196,8 +197,11 @@ def test_remarks_go_to_the_error_stream(
     assert "column `town`: 1 cell with categories that training did not have ('Wien')" in err
     assert "column `area`: 1 cell that cannot be read ('big'), taken as missing" in err
     assert "columns that the model does not take: extra" in err
-    with pytest.warns(UserWarning, match="Wien") as caught:
+    with warnings.catch_warnings(record=True, action="always") as caught:
         library.load(classifier / "model.sloy").predict(rows)
+    assert [str(warning.message) for warning in caught] == [
+        line.split(": ", 2)[2] for line in err.splitlines()
+    ]
     assert {Path(warning.filename).name for warning in caught} == {Path(__file__).name}
 
 

@@ -27,6 +27,7 @@ PARTS = {  # a folder's name, or a cell of a column `split` → the part
 LABEL_COLUMNS = ("label", "class", "category", "target", "species", "breed")
 PART_COLUMNS = ("split", "part", "subset", "set")
 _LOOKED_AT = 50  # lines of a CSV file from which its columns are told
+_LOOKED_INTO = 1 << 16  # characters of it, where it is only asked whether it lists pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,7 +287,7 @@ def _has_paths(path: Path) -> bool:
     """Whether the first lines of a CSV file name pictures."""
     try:
         with path.open(encoding="utf-8-sig") as file:
-            lines = [line for _, line in zip(range(_LOOKED_AT), file, strict=False)]
+            lines = file.read(_LOOKED_INTO).splitlines(keepends=True)[:_LOOKED_AT]
         separator = max(",;\t", key=lines[0].count) if lines else ","
         return _path_column(list(csv.reader(lines, delimiter=separator))) is not None
     except (OSError, UnicodeDecodeError, csv.Error):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class TableReader(Reader):
         remarks = Remarks()
         blocks = list(self.blocks(source, remarks))
         for line in remarks.lines():
-            warnings.warn(line, stacklevel=4)
+            warnings.warn(line, stacklevel=_level_of_user())
         return np.concatenate(blocks)
 
     def blocks(self, source: Any, remarks: Remarks) -> Iterator[np.ndarray]:
@@ -124,6 +125,14 @@ class TableReader(Reader):
         if len({*found.names, target}) != len(columns) + 1:
             raise FileFormatError("the columns of a table's reader must differ.")
         return found
+
+
+def _level_of_user() -> int:
+    """The stack level, counted from the caller, of the first frame outside of sloy."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("sloy."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _missing(names: list[str], there: tuple[str, ...]) -> str:
