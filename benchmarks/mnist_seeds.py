@@ -13,15 +13,16 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 
-def train(seed: int, options: list[str], folder: Path) -> tuple[float, float]:
-    """Test accuracy in percent, and seconds from the start of the program to it."""
-    command = [sys.executable, "-m", "sloy.cli.main", "train", "mnist", "--seed", str(seed)]
+def train(data: str, seed: int, options: list[str], folder: Path) -> dict[str, Any]:
+    """The summary of `sloy train DATA --seed SEED …` in a process of its own."""
+    command = [sys.executable, "-m", "sloy.cli.main", "train", data, "--seed", str(seed)]
     command += ["--json", "--quiet", "--out", str(folder / str(seed)), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    summary = json.loads(done.stdout)
-    return 100 * summary["test_accuracy"], summary["times_seconds"]["to_test"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    summary: dict[str, Any] = json.loads(done.stdout)
+    return summary
 
 
 def main() -> None:
@@ -34,7 +35,8 @@ def main() -> None:
     accuracies, seconds = [], []
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(arguments.seeds):
-            accuracy, time = train(seed, options, Path(folder))
+            summary = train("mnist", seed, options, Path(folder))
+            accuracy, time = 100 * summary["test_accuracy"], summary["times_seconds"]["to_test"]
             accuracies.append(accuracy)
             seconds.append(time)
             print(f"seed {seed}: {accuracy:.2f} % in {time:.1f} s", flush=True)
