@@ -13,6 +13,8 @@ import contextlib
 import re
 from pathlib import Path
 
+from PIL import Image
+
 from sloy.lecture import ROWS, program
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -53,6 +55,10 @@ def main() -> None:
             for row in ROWS:
                 if not options.pictures or row.name in options.pictures:
                     row.run()
+        for picture in folder.glob("*.png"):
+            with Image.open(picture) as opened:
+                small = opened.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+            small.save(picture, optimize=True)
         for other in set(folder.iterdir()) - set(folder.glob("*.png")):
             other.unlink()  # what rows write beside pictures
 

@@ -121,7 +121,7 @@ def dropout() -> None:
     from sloy.layers import Dense, Dropout, ReLU
 
     network = sloy.Network((4,), [Dropout(0.2), Dense(6), ReLU(), Dropout(0.5), Dense(2)])
-    sloy.theory.dropout_figure(network, steps=3).savefig("L14.png", dpi=60)
+    sloy.theory.dropout_figure(network, steps=3).savefig("L14.png", dpi=80)
 
     last = sloy.Network((4,), [Dense(6), ReLU(), Dropout(0.5), Dense(1)])
     parameters = last.initialize(1)

@@ -47,7 +47,7 @@ def optimisation() -> None:
     for name, path in descent.paths.items():
         print(f"{name}: {len(path.weights) - 1} steps, loss {path.losses[-1]:.4f}")
     sloy.theory.descent_figure(descent, "A straight line, fitted in three ways").savefig(
-        "L7.png", dpi=70
+        "L7.png", dpi=80
     )
 
 
@@ -57,7 +57,7 @@ def cost() -> None:
 
     cost = sloy.theory.gradient_cost((4, 8, 16, 32, 64, 128, 256))
     print(cost)
-    sloy.theory.gradient_cost_figure(cost).savefig("L8.png", dpi=75)
+    sloy.theory.gradient_cost_figure(cost).savefig("L8.png", dpi=80)
 
 
 def backpropagation() -> None:

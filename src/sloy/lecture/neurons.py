@@ -69,5 +69,5 @@ def approximation() -> None:
 
     found = sloy.theory.approximate(np.sin, (0, 2 * np.pi), 0.1)
     print(found)
-    sloy.theory.approximation_figure(found).savefig("L5.png", dpi=65)
+    sloy.theory.approximation_figure(found).savefig("L5.png", dpi=80)
     print(sloy.theory.approximate(np.sin, (0, 2 * np.pi), 0.001, activation="relu"))

@@ -7,7 +7,7 @@ def grid() -> None:
 
     digit = sloy.data.mnist().train.x[0, 5:25, 4:24]
     print(sloy.theory.numeric_grid(digit))
-    sloy.theory.numeric_grid_figure(digit, "A digit of MNIST").savefig("L16.png", dpi=68)
+    sloy.theory.numeric_grid_figure(digit, "A digit of MNIST").savefig("L16.png", dpi=80)
 
 
 def convolution() -> None:
