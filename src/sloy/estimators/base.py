@@ -12,11 +12,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sloy import losses, zoo
+from sloy import losses, ops, zoo
 from sloy.arguments import flag, instance, integer, sequence
 from sloy.data.dataset import Dataset
 from sloy.engines import Engine
-from sloy.errors import InvalidArgument, UnknownName
+from sloy.errors import InvalidArgument, ShapeError, UnknownName
 from sloy.estimators.display import html
 from sloy.estimators.nested import nested, replaced
 from sloy.estimators.parallel import threads_of
@@ -215,6 +215,8 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         loss = self._loss(outputs)
         units = self._units(outputs, loss)
         network = self.model_.network if going_on else self._network(rows.shape[1:], units)
+        if self.features is not None:
+            self._features(network)
         x = shaped(rows, network.input_shape, place)
         weight = self._weights(sample_weight, len(x))
         if weight is not None and not weight.any():
@@ -253,7 +255,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             trainable=self.trainable,
             rate_factors=self.rate_factors,
             state=state,
-            verbose=bool(self.verbose),
+            verbose=self._verbose(),
         )
         self._learned(model, history, state, going_on=going_on)
 
@@ -273,15 +275,33 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """The whole network: the given layers, and the output layer that the data need."""
         given, place = self.hidden, self._name
         if isinstance(given, Network):
+            if given.output_shape != (outputs,):
+                raise ShapeError(
+                    f"{place}: `hidden`: the network has outputs of shape {given.output_shape}; the"
+                    f" data need {(outputs,)}."
+                )
             return given
         if self.input_shape is not None:
-            shape = tuple(sequence(place, "input_shape", self.input_shape))
+            shape = self._given_shape(shape)
         if isinstance(given, str):
+            if given not in zoo.PRESETS:
+                raise InvalidArgument(_unfit(place, given))
             return zoo.make(given, shape, outputs)
         layers = _layers(place, given)
         ahead = Network(shape, layers).output_shape if layers else shape
         flat: list[Layer] = [Flatten()] if len(ahead) > 1 else []
         return Network(shape, [*layers, *flat, Dense(outputs)])
+
+    def _given_shape(self, shape: Shape) -> Shape:
+        """`input_shape`, which must hold as many numbers as the samples do."""
+        given = sequence(self._name, "input_shape", self.input_shape)
+        found = tuple(integer(self._name, "input_shape", extent) for extent in given)
+        if prod(found) != prod(shape):
+            raise ShapeError(
+                f"{self._name}: `input_shape` (={self.input_shape!r}) must hold {prod(shape)} numbers,"
+                f" as the samples do (shape {shape}); it holds {prod(found)}."
+            )
+        return found
 
     def _loss(self, outputs: int) -> Loss:
         raise NotImplementedError
@@ -321,6 +341,12 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             found.append(EarlyStopping("val_loss", patience))
         return found
 
+    def _verbose(self) -> bool:
+        """True and False, or scikit-learn's 1 and 0."""
+        if isinstance(self.verbose, int) and self.verbose in (0, 1):
+            return bool(self.verbose)
+        return flag(self._name, "verbose", self.verbose)
+
     def _held_out(self, validation: Any) -> Any:
         """What is validated on: given data, a share of the training data, or nothing."""
         if validation is not None:
@@ -335,7 +361,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         return fraction
 
-    def _validation(self, data: Any, dtype: str) -> tuple[np.ndarray, np.ndarray] | None:
+    def _validation(self, data: Any) -> tuple[np.ndarray, np.ndarray] | None:
         """Given validation data as arrays; the targets as they are."""
         if data is None:
             return None
@@ -343,7 +369,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise InvalidArgument(
                 f"{self._name}: `validation_data` must be a pair (X, y), got a {type(data).__name__}."
             )
-        return read_rows(self, data[0], dtype, reset=False), np.asarray(data[1])
+        return read_rows(self, data[0], reset=False), np.asarray(data[1])
 
     def _weights(self, sample_weight: Any, count: int) -> np.ndarray | None:
         if sample_weight is None:
@@ -376,21 +402,25 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _samples(self, X: Any) -> np.ndarray:
         """Samples in the shape that the fitted network takes."""
         check_is_fitted(self)
-        rows = read_rows(self, X, self.model_.spec.dtype, reset=False)
+        rows = read_rows(self, X, reset=False)
         return shaped(rows, self.model_.network.input_shape, self._name)
 
     def _output(self, X: Any) -> np.ndarray:
         x = self._samples(X)
         return self.model_(x)
 
-    @property
-    def _features(self) -> str:
-        """The layer whose output `transform` gives: the last one before the output layer by default."""
-        names = self.model_.network.layer_names
-        if self.features is None:
-            return names[max(len(names) - 2, 0)]
-        instance(self._name, "features", self.features, str)
-        return str(self.features)
+    def _features(self, network: Network) -> tuple[str, int]:
+        """The layer whose output `transform` gives, and how many numbers it has for a sample."""
+        layers = network.build(ops.input("x", (1, *network.input_shape))).activations
+        name = self.features
+        if name is None:
+            name = network.layer_names[max(len(network.layer_names) - 2, 0)]
+        instance(self._name, "features", name, str)
+        if name not in layers:
+            raise UnknownName(
+                f"{self._name}: `features` (={name!r}) names no layer; there are {', '.join(layers)}."
+            )
+        return name, layers[name].spec.size
 
     def transform(self, X: Any) -> np.ndarray:
         """What a layer of the network makes of samples: features for another estimator.
@@ -400,17 +430,16 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         array, shape (N, M)
             Outputs of the layer that `features` names, flattened; by default of the last before the output layer.
         """
-        x, name = self._samples(X), self._features
+        x = self._samples(X)
+        name, _ = self._features(self.model_.network)
         found = self.model_.activations(x, [name])[name]
         return found.reshape(len(found), -1)  # (N, M)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the columns that `transform` gives: ``relu_1_0``, ``relu_1_1``, …"""
         check_is_fitted(self)
-        name = self._features
-        empty = np.zeros((0, *self.model_.network.input_shape), self.model_.spec.data_dtype)
-        shape = self.model_.activations(empty, [name])[name].shape[1:]
-        return np.array([f"{name}_{i}" for i in range(prod(shape))], object)
+        name, count = self._features(self.model_.network)
+        return np.array([f"{name}_{i}" for i in range(count)], object)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -427,10 +456,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 def _layers(place: str, given: Any) -> tuple[Layer, ...]:
     """The hidden layers, none of them allowed."""
     if isinstance(given, Layer | type) or not isinstance(given, Sequence):
-        raise InvalidArgument(
-            f"{place}: `hidden` (={given!r}) must be a list or tuple of layers, a Network, or one of"
-            f" {', '.join(zoo.PRESETS)}."
-        )
+        raise InvalidArgument(_unfit(place, given))
     for position, layer in enumerate(given):
         if isinstance(layer, Layer):
             continue
@@ -447,6 +473,13 @@ def documented(cls: type[E]) -> type[E]:
     cls.__doc__ = cls.__doc__.replace("<shared parameters>", PARAMETERS.strip())
     cls.__doc__ = cls.__doc__.replace("<shared attributes>", ATTRIBUTES.strip())
     return cls
+
+
+def _unfit(place: str, given: Any) -> str:
+    return (
+        f"{place}: `hidden` (={given!r}) must be a list or tuple of layers, a Network, or one of"
+        f" {', '.join(zoo.PRESETS)}."
+    )
 
 
 def as_loss(place: str, given: Any) -> Loss:

@@ -148,12 +148,12 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         epochs: int | None = None, classes: Any = None,
     ) -> Classifier:  # fmt: skip
         going_on = going_on and hasattr(self, "model_")
-        rows = read_rows(self, X, self._dtype, reset=not going_on, y=y)
+        rows = read_rows(self, X, reset=not going_on, y=y)
         labels = self._learn_classes(
             y, going_on=going_on, partial=epochs is not None, given=classes
         )
         target = self._targets(labels)
-        held_out = self._validation(validation, self._dtype)
+        held_out = self._validation(validation)
         if held_out is not None:
             held_out = held_out[0], self._targets(_one_axis(held_out[1]))
         names = () if self._multilabel else tuple(map(str, self.classes_))
@@ -212,7 +212,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             return np.asarray(labels, self._dtype)
         known = np.isin(labels, self.classes_)
         if not known.all():
-            stranger = labels[int(np.argmin(known))]
+            stranger = labels[~known].tolist()[0]
             raise InvalidArgument(
                 f"Classifier: y holds {stranger!r}, which is none of the classes"
                 f" {self.classes_.tolist()}."
@@ -251,6 +251,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         """Units of the output layer: one for a question of yes or no, else one for each class."""
         if self._multilabel or classes > 2:
             return classes
+        if isinstance(self.hidden, Network) and self.hidden.output_shape in ((1,), (2,)):
+            return self.hidden.output_shape[0]
         by_label = isinstance(loss, CategoricalCrossentropy) or (
             isinstance(loss, CustomLoss) and loss.targets == "labels"
         )

@@ -72,14 +72,14 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         epochs: int | None = None,
     ) -> Regressor:  # fmt: skip
         going_on = going_on and hasattr(self, "model_")
-        rows = read_rows(self, X, self._dtype, reset=not going_on, y=y)
+        rows = read_rows(self, X, reset=not going_on, y=y)
         target = self._targets(y, len(rows))
         outputs = target.shape[1] if target.ndim == 2 else 1
         if going_on and target.shape[1:] != self._target_shape:
             raise ShapeError(
                 f"Regressor: y has shape {target.shape}; it was fitted with (N, *{self._target_shape})."
             )
-        held_out = self._validation(validation, self._dtype)
+        held_out = self._validation(validation)
         if held_out is not None:
             held_out = held_out[0], self._targets(held_out[1], len(held_out[0]))
         self._train(

@@ -15,7 +15,7 @@ SPARSE = ("csr", "csc", "coo", "bsr", "lil", "dok", "dia")
 NOTHING = "no_validation"  # scikit-learn's word for: there are no targets to check
 
 
-def read_rows(estimator: Any, X: Any, dtype: str, *, reset: bool, y: Any = NOTHING) -> np.ndarray:
+def read_rows(estimator: Any, X: Any, *, reset: bool, y: Any = NOTHING) -> np.ndarray:
     """Samples as an array (N, …): floats, or bytes where they are pictures of bytes.
 
     Parameters
@@ -24,8 +24,6 @@ def read_rows(estimator: Any, X: Any, dtype: str, *, reset: bool, y: Any = NOTHI
         With `reset` it learns ``n_features_in_`` and ``feature_names_in_``, else they are checked.
     X : array of rows (N, d), DataFrame, sparse matrix, or array (N, …) of three or more axes
         Sparse matrices become dense.
-    dtype : str
-        The computing dtype.
     reset : bool
     y : array, optional
         Targets, which must be there and of the same length where they are given.
@@ -36,7 +34,7 @@ def read_rows(estimator: Any, X: Any, dtype: str, *, reset: bool, y: Any = NOTHI
             f"{name} requires y to be passed, but the target y is None."  # as scikit-learn says it
         )
     if getattr(X, "ndim", 2) < 3:
-        rows = _flat(estimator, X, dtype, reset=reset)
+        rows = _flat(estimator, X, reset=reset)
     else:
         rows = np.asarray(X)
         _learn_features(estimator, rows, reset=reset)
@@ -45,13 +43,11 @@ def read_rows(estimator: Any, X: Any, dtype: str, *, reset: bool, y: Any = NOTHI
     return rows
 
 
-def _flat(estimator: Any, X: Any, dtype: str, *, reset: bool) -> np.ndarray:
+def _flat(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
     rows = validate_data(
         estimator, X, reset=reset, accept_sparse=SPARSE, dtype=[np.float64, np.float32]
     )
-    if hasattr(rows, "toarray"):
-        rows = rows.astype(dtype).toarray()
-    return np.asarray(rows)
+    return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows)
 
 
 def _learn_features(estimator: Any, rows: np.ndarray, *, reset: bool) -> None:
