@@ -101,6 +101,7 @@ class TableFile(Source):
             "none",
             watched,
             tuple(opening(table)),
+            plan.make_augment(),
             table=table,
         )
 
