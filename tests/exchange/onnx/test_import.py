@@ -321,7 +321,7 @@ def test_as_onnxruntime(make: Any, engine: str, tmp_path: Path) -> None:
         assert len(moved) == transposes
 
 
-# --- what can be asked -------------------------------------------------------------------------------------------------
+# --- what can be asked ------------------------------------------------------------------------------------------------
 
 
 def test_open_extents_are_given_by_the_caller(tmp_path: Path) -> None:

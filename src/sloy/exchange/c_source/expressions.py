@@ -46,7 +46,12 @@ _CALLED = {
 ELEMENTWISE = {"neg", "cast", "stop_gradient", *_INFIX, *_COMPARED, *_CALLED, *HELPERS}
 
 
-def expression(node: Node, operands: Sequence[str], used: set[str]) -> str:
+def helper_text(helper: str, prefix: str) -> str:
+    """The definition of a helper, named after the file's own names."""
+    return HELPERS[helper].replace("sloy_", f"{prefix}_")
+
+
+def expression(node: Node, operands: Sequence[str], used: set[str], prefix: str) -> str:
     """An op of expressions as an expression; the helpers it calls are added to `used`."""
     op = node.op
     if op in _INFIX:
@@ -63,7 +68,7 @@ def expression(node: Node, operands: Sequence[str], used: set[str]) -> str:
         return operands[0] if node.spec.is_float else f"truncf({operands[0]})"
     used.add(op)
     bounds = [number(node.attributes[key]) for key in ("low", "high")] if op == "clip" else []
-    return f"sloy_{op}({', '.join([*operands, *bounds])})"
+    return f"{prefix}_{op}({', '.join([*operands, *bounds])})"
 
 
 def number(value: Any) -> str:

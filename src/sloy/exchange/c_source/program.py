@@ -12,9 +12,9 @@ import numpy as np
 from sloy.errors import NotAvailable
 from sloy.exchange.c_source.expressions import (
     ELEMENTWISE,
-    HELPERS,
     broadcast_index,
     expression,
+    helper_text,
     number,
 )
 from sloy.exchange.c_source.kernels import KERNELS, Job, indented, loop
@@ -150,7 +150,8 @@ class Program:
                 "",
                 f"#endif /* {upper}_H */",
                 "",
-                f"#ifdef {upper}_IMPLEMENTATION",
+                f"#if defined({upper}_IMPLEMENTATION) && !defined({upper}_IMPLEMENTED)",
+                f"#define {upper}_IMPLEMENTED",
                 "",
                 "#include <math.h>",
             ]
@@ -160,7 +161,7 @@ class Program:
         for i, array in self.arrays.items():
             lines += ["", *_array(array, self.graph.nodes[i].attributes["value"])]
         for helper in sorted(self.used):
-            lines += ["", HELPERS[helper]]
+            lines += ["", helper_text(helper, self.name)]
         lines += [
             "",
             f"void {self.name}_predict(const float *x, float *y)",
@@ -249,7 +250,7 @@ class Program:
         if node.op == "broadcast_to":
             source = self.graph.nodes[node.inputs[0]].spec.shape
             return self._element(node.inputs[0], broadcast_index(at, source, node.spec.shape))
-        return expression(node, [self._element(j, at) for j in node.inputs], self.used)
+        return expression(node, [self._element(j, at) for j in node.inputs], self.used, self.name)
 
 
 def _array(name: str, value: np.ndarray) -> list[str]:
