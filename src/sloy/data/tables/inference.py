@@ -96,10 +96,15 @@ class Seen:
         if series.dtype.is_nested() or series.dtype in (pl.Binary, pl.Object, pl.Time, pl.Duration):
             self.nested = str(series.dtype)
             return
-        present = np.asarray((~_missing(series)).to_numpy())
+        countable = series.dtype != pl.Boolean and not series.dtype.is_temporal()
+        self.is_numeric &= countable
+        values = numbers(series) if self.is_numeric else np.full(len(series), np.nan)
+        present = ~np.isnan(values)
+        if not present.all():
+            present = np.asarray((~_missing(series)).to_numpy())
         before, self.cells = self.cells, self.cells + int(present.sum())
         self.gaps += int((training & ~present).sum())
-        if self.is_numeric and not self._add_numbers(series, present, training):
+        if self.is_numeric and not self._add_numbers(values, present, training):
             self.is_numeric = False
             self.again |= before > 0
         if not self.is_numeric and self.dates and not self._add_dates(series, present, training):
@@ -115,11 +120,7 @@ class Seen:
         fresh.dates = {f: {p: Moments() for p in PARTS} for f in self.dates}
         return fresh
 
-    def _add_numbers(self, series: pl.Series, present: np.ndarray, training: np.ndarray) -> bool:
-        pl = polars()
-        if series.dtype == pl.Boolean or series.dtype.is_temporal():
-            return False
-        values = numbers(series)
+    def _add_numbers(self, values: np.ndarray, present: np.ndarray, training: np.ndarray) -> bool:
         if np.isnan(values[present]).any():
             return False
         infinite = np.isinf(values)

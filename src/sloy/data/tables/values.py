@@ -77,9 +77,10 @@ def words(series: pl.Series) -> pl.Series:
 def numbers(series: pl.Series) -> np.ndarray:
     """The cells as float64 (N,); NaN where missing, or where a word is no number."""
     pl = polars()
-    typed = series.dtype.is_numeric() or series.dtype == pl.Boolean
-    known = series if typed else cells(series)
-    return np.array(known.cast(pl.Float64, strict=False).to_numpy(), np.float64)
+    read = series.cast(pl.Float64, strict=False)
+    if read.null_count() > series.null_count():  # words, or spaces around numbers
+        read = cells(series).cast(pl.Float64, strict=False)
+    return np.array(read.to_numpy(), np.float64)
 
 
 def moments(series: pl.Series, format: str) -> pl.Series:
