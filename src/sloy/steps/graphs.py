@@ -24,6 +24,7 @@ from sloy.metrics import Metric
 from sloy.network import Built, Network
 from sloy.optimizers import Optimizer
 from sloy.preprocessing import Preprocessing
+from sloy.steps.descent import clip, descend, norm_of, slot_name
 from sloy.steps.parameters import check_names, finite_copy
 
 __all__ = [
@@ -152,14 +153,16 @@ def training_graph(spec: StepSpec, batch_size: int) -> Graph:
     step = ops.input("step", (), "uint32")
     forward = _forward(spec, batch_size, training=True, step=step)
     aim = _objective(spec, forward, batch_size)
-    norm = _norm(aim.gradients, spec.dtype)
+    norm = norm_of(aim.gradients, spec.dtype)
     outputs = {"loss": aim.loss, "weight": aim.total, "gradient_norm": norm}
     for metric in spec.metrics:
         if metric.additive:
             outputs[metric.name] = _batch_mean(forward, metric.per_sample, aim.weights, aim.total)
     updates = dict(forward.built.updates)
-    clipped = _clip(spec.optimizer, aim.gradients)
-    updates |= _descend(spec, spec.optimizer, aim.parameters, clipped, step)
+    clipped = clip(spec.optimizer, aim.gradients)
+    updates |= descend(
+        spec.optimizer, aim.parameters, clipped, step, dtype=spec.dtype, factor=spec.rate_factor
+    )
     return _checked(Graph.of(outputs, updates))
 
 
@@ -288,11 +291,6 @@ def trained(spec: StepSpec, parameters: Mapping[str, Parameter]) -> list[str]:
     return names
 
 
-def slot_name(slot: str, parameter: str) -> str:
-    """The variable that holds an optimiser's slot of a parameter."""
-    return f"optimizer/{slot}/{parameter}"
-
-
 # --- parts ----------------------------------------------------------------------------------------
 
 
@@ -380,50 +378,6 @@ def _batch_mean(
 def _weighted_mean(values: Tensor, weights: Tensor, total: Tensor) -> Tensor:
     """Σ w_i v_i / Σ w_i, and 0 where all weights are 0."""
     return ops.reduce_sum(weights * values) / ops.where(ops.equal(total, 0.0), 1.0, total)
-
-
-def _norm(gradients: Sequence[Tensor], dtype: str) -> Tensor:
-    """‖g‖ over all elements of all gradients."""
-    total = ops.constant(0.0, dtype)
-    for gradient in gradients:
-        total = total + ops.reduce_sum(ops.square(gradient))
-    return ops.sqrt(total)
-
-
-def _clip(optimizer: Optimizer, gradients: list[Tensor]) -> list[Tensor]:
-    """Each element to ±clip_value, then all together to a norm of clip_norm."""
-    if optimizer.clip_value is not None:
-        bound = float(optimizer.clip_value)
-        gradients = [ops.clip(gradient, -bound, bound) for gradient in gradients]
-    if optimizer.clip_norm is not None and gradients:
-        norm = _norm(gradients, gradients[0].dtype)
-        scale = ops.minimum(float(optimizer.clip_norm) / (norm + 1e-6), 1.0)
-        gradients = [gradient * scale for gradient in gradients]
-    return gradients
-
-
-def _descend(
-    spec: StepSpec,
-    optimizer: Optimizer,
-    parameters: Mapping[str, Parameter],
-    gradients: Sequence[Tensor],
-    step: Tensor,
-) -> dict[str, Tensor]:
-    """The next values of the trained parameters, projected onto their constraints, and of their slots."""
-    updates: dict[str, Tensor] = {}
-    rate = ops.input("learning_rate", (), spec.dtype)
-    for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
-        w = parameter.tensor
-        slots = {
-            slot: ops.variable(slot_name(slot, name), w.shape, w.dtype)
-            for slot in optimizer.slots()
-        }
-        factor = spec.rate_factor(name)
-        own_rate = rate if factor == 1.0 else rate * factor
-        value, following = optimizer.update(w, gradient, slots, own_rate, step)
-        updates[name] = parameter.constraint.project(value) if parameter.constraint else value
-        updates |= {slot_name(slot, name): tensor for slot, tensor in following.items()}
-    return updates
 
 
 def _given(spec: StepSpec, given: Mapping[str, np.ndarray], place: str) -> dict[str, np.ndarray]:
