@@ -53,6 +53,8 @@ def beside(file: Path) -> dict[str, Any] | None:
 
 def as_document(file: Path, model: Model, training: dict[str, Any] | None) -> dict[str, Any]:
     """What `--json` prints."""
+    from sloy.data.readers import reader_to_config
+
     spec, network = model.spec, model.network
     return {
         "file": str(file),
@@ -71,6 +73,7 @@ def as_document(file: Path, model: Model, training: dict[str, Any] | None) -> di
         ],
         "parameters": network.parameter_count,
         "class_names": list(model.class_names),
+        "reader": reader_to_config(model.reader),
         "preprocessing": spec.preprocessing.to_config() if spec.preprocessing else None,
         "loss": str(spec.loss),
         "dtype": spec.dtype,
@@ -85,6 +88,7 @@ def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
         ("file", f"{file}, {text.size(file.stat().st_size)}, checksum ok"),
         ("network", str(model.network.summary())),
         ("classes", _classes(model)),
+        *_table(model),
         ("input", _preprocessing(model)),
         ("loss", str(spec.loss)),
         ("numbers", spec.dtype),
@@ -101,6 +105,16 @@ def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
         ]
         rows.append(("training", "\n".join(said)))
     return text.fields(rows)
+
+
+def _table(model: Model) -> list[tuple[str, str]]:
+    """Target and columns of a model for tables."""
+    from sloy.cli.sources.table import listed
+    from sloy.data.tables import TableReader
+
+    if not isinstance(model.reader, TableReader):
+        return []
+    return [("target", model.reader.target), ("columns", listed(model.reader, {}))]
 
 
 def _tested(training: dict[str, Any]) -> str:

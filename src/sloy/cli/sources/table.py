@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sloy.cli.plan import Plan
     from sloy.data import Dataset
-    from sloy.data.tables import Table
+    from sloy.data.tables import Table, TableReader
     from sloy.model import Model
     from sloy.network import Network
 
@@ -151,13 +151,18 @@ def opening(table: Table) -> list[Row]:
         what = f"{len(names)} classes ({', '.join(names[:6])}{', …' if len(names) > 6 else ''})"
     else:
         what = f"mean {table.mean:.5g}, deviation {table.deviation:.4g}"
-    rows = [("target", f"{table.target}: {kind} ({table.reason}), {what}")]
-    lines = [(c.name, c.kind, c.describe()) for c in table.reader.columns]
-    lines += [(name, "left out", why) for name, why in table.left_out.items()]
+    target = ("target", f"{table.target}: {kind} ({table.reason}), {what}")
+    columns = ("columns", listed(table.reader, table.left_out))
+    return [target, columns, *(("note", note) for note in table.notes)]
+
+
+def listed(reader: TableReader, left_out: Mapping[str, str]) -> str:
+    """A line for each column: its name, its kind, what it holds and becomes."""
+    lines = [(c.name, c.kind, c.describe()) for c in reader.columns]
+    lines += [(name, "left out", why) for name, why in left_out.items()]
     more = len(lines) - SHOWN
     shown = text.columns([(_short(name), kind, what) for name, kind, what in lines[:SHOWN]])
-    rows.append(("columns", shown + (f"\n… and {more} more" if more > 0 else "")))
-    return rows + [("note", note) for note in table.notes]
+    return shown + (f"\n… and {more} more" if more > 0 else "")
 
 
 def linear_model(model: Model, loaded: Loaded) -> Model:
