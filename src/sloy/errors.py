@@ -2,7 +2,7 @@
 
 A user's mistake raises `InvalidArgument` (also a `ValueError`); something that this machine or build cannot do
 raises `NotAvailable`; a damaged or foreign file raises `FileFormatError`; a loss that stops being finite raises
-`NonFiniteError`.
+`NonFiniteError`; an approximation that is not exact enough raises `ToleranceNotMet`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,24 @@ class FileFormatError(SloyError, ValueError):
 
 class NotAvailable(SloyError, RuntimeError):
     """The request is sound, but this machine or installation lacks what it takes."""
+
+
+class ToleranceNotMet(SloyError):
+    """An approximation could not be made as exact as was asked for within its limits.
+
+    Attributes
+    ----------
+    error : float
+        The error that was reached.
+    units : int
+        With how many hidden units.
+    best : Approximation
+        What reached it.
+    """
+
+    def __init__(self, message: str, error: float, units: int, best: Any = None) -> None:
+        super().__init__(message)
+        self.error, self.units, self.best = error, units, best
 
 
 class NonFiniteError(SloyError, ArithmeticError):

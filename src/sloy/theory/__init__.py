@@ -5,6 +5,9 @@ matplotlib are imported when they are needed, never before.
 """
 
 from sloy.theory.activations import activation_values, activations_figure
+from sloy.theory.approximation import Approximation
+from sloy.theory.approximation_figure import approximation_figure
+from sloy.theory.approximation_search import approximate
 from sloy.theory.convolution import (
     CURVE_FILTER,
     CURVE_PATCH,
@@ -42,11 +45,13 @@ from sloy.theory.objective import half_squared_error
 from sloy.theory.online import OnlineRun, learn_per_object
 from sloy.theory.operations import count_operations
 from sloy.theory.perceptron import PerceptronRun, perceptron_rule
+from sloy.theory.plane_figures import half_planes_figure, neuron_figure
 from sloy.theory.ready import ready_model
 from sloy.theory.separation import Separation, separate
 from sloy.theory.trace import LayerTrace, StepTrace, trace_step
 from sloy.theory.trace_figure import trace_figure
 from sloy.theory.truth_table import TruthTable
+from sloy.theory.wiring_figure import wiring_figure
 
 __all__ = [
     "AND",
@@ -57,6 +62,7 @@ __all__ = [
     "NOT",
     "OR",
     "OTHER_PATCH",
+    "Approximation",
     "Descent",
     "DescentPath",
     "Disjunction",
@@ -72,6 +78,8 @@ __all__ = [
     "TruthTable",
     "activation_values",
     "activations_figure",
+    "approximate",
+    "approximation_figure",
     "check_gradient",
     "compare_descents",
     "convolution_figure",
@@ -85,6 +93,7 @@ __all__ = [
     "explain_convolution",
     "gradient_cost",
     "gradient_cost_figure",
+    "half_planes_figure",
     "half_squared_error",
     "learn_per_object",
     "max_pool",
@@ -92,6 +101,7 @@ __all__ = [
     "naive_gradients",
     "network_from_expression",
     "network_from_truth_table",
+    "neuron_figure",
     "numeric_gradient",
     "numeric_grid",
     "numeric_grid_figure",
@@ -108,6 +118,7 @@ __all__ = [
     "to_expression",
     "trace_figure",
     "trace_step",
+    "wiring_figure",
     "xor_by_layers",
     "xor_by_product",
 ]

@@ -118,7 +118,7 @@ def minimize(table: Table, *, time_limit: float = 10.0) -> Disjunction:
         ...
     sloy.errors.InvalidArgument: truth table: `table` has 9 rows; n variables have 2^n rows, such as 8 or 16.
     >>> print(minimize("01101111"))
-    x1 | (~x2 & x3) | (x2 & ~x3)
+    x1 | (x2 & ~x3) | (~x2 & x3)
     """
     seconds = real("minimize", "time_limit", time_limit, above=0)
     truth = TruthTable.of(table)
