@@ -78,18 +78,23 @@ def layer() -> None:
 def features() -> None:
     """L21."""
     import sloy
+    from sloy import inspection
 
     digits = sloy.data.mnist()
-    network = sloy.zoo.fast((28, 28, 1), 10)
-    model, _ = sloy.fit(
-        network, digits.train.take(range(4000)), epochs=1, batch_size=64, verbose=False
-    )
-    sloy.inspection.filters_figure(model.parameters["conv2d_1/weight"], "First layer").savefig(
+    network, rate = sloy.zoo.fast((28, 28, 1), 10), sloy.Adam(0.003)
+    train = digits.train.take(range(5000))
+    model, _ = sloy.fit(network, train, epochs=1, batch_size=50, optimizer=rate, verbose=False)
+
+    for layer in ("conv2d_1", "conv2d_2"):  # deeper neurons see more of the picture
+        print(inspection.receptive_field(network, layer))
+    channels = range(4)
+    found = inspection.exciting_patches(model, digits.test.x[:2000], "conv2d_2", channels)
+    rows = [[patch.pixels for patch in found[channel]] for channel in channels]
+    titles = [[f"{patch.value:.1f}" for patch in found[channel]] for channel in channels]
+    names = [f"channel {channel}" for channel in channels]
+    inspection.pictures_figure(rows, titles, names, "What excites the second layer").savefig(
         "L21.png"
     )
-    maps = model.activations(digits.test.x[:1], ["relu_1", "relu_2", "relu_3"])
-    for name, values in maps.items():
-        print(f"{name}: {values.shape[1:]}, {100 * (values > 0).mean():.0f} % above 0")
 
 
 def pooling() -> None:

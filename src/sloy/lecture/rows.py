@@ -71,11 +71,7 @@ _ROWS: tuple[tuple[str, Callable[[], None], str], ...] = (
     ("A curve detector", pictures.curve_detector, ""),
     ("A convolution by hand", pictures.by_hand, ""),
     ("The convolutional layer", pictures.layer, ""),
-    (
-        "Hierarchical features",
-        pictures.features,
-        "filters and feature maps are there; what excites each unit is not yet",
-    ),
+    ("Hierarchical features", pictures.features, ""),
     ("Max pooling", pictures.pooling, ""),
     ("Digits", pictures.digits, ""),
     ("The standard architecture", pictures.standard, ""),
