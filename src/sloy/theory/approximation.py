@@ -12,7 +12,6 @@ from sloy.model import Model
 from sloy.network import Network
 from sloy.theory.approximated import Target
 
-
 CACHE = 1 << 19  # hidden values computed at a time
 
 

@@ -99,7 +99,7 @@ def approximate(
     >>> import numpy as np
     >>> found = approximate(np.sin, (0, 6.28), 0.01, activation="relu")
     >>> found.units, found.error <= 0.01, abs(float(found(1.0)) - np.sin(1.0)) <= 0.01
-    (15, True, True)
+    (13, True, True)
     """
     target = Target.of(f, domain)
     allowed = real(PLACE, "tolerance", tolerance, above=0)
