@@ -222,6 +222,7 @@ class Model:
         *,
         input_shape: Sequence[int] | None = None,
         output: str | None = None,
+        channels_last: bool = False,
         loss: str | Loss | Callable[[Tensor, Tensor], Tensor] | None = None,
         class_names: Sequence[str] = (),
         reader: Reader | None = None,
@@ -230,17 +231,19 @@ class Model:
     ) -> Model:
         """Read a feed-forward network from an ONNX file; see docs/exchange.md.
 
-        The model takes and gives what the file's graph does: (N, C, H, W) from PyTorch. It computes channels-last inside,
-        is trained further like any other (`fit` with its `network` and `parameters`), and is saved without ONNX.
+        The model takes and gives what the file's graph does: (N, C, H, W) from PyTorch. It computes channels-last
+        inside, is trained further like any other (`fit` with its `network` and `parameters`), and is saved without ONNX.
 
         Parameters
         ----------
         path : str or Path
             Of opset 7 or newer, one input (N, …).
         input_shape : sequence of int, optional
-            Of one sample, where the file leaves extents open.
+            Of one sample as the file has it, where it leaves extents open.
         output : str, optional
             Any value of the graph, such as the logits before a softmax; by default its first output.
+        channels_last : bool
+            Whether the model takes (N, H, W, C) where the file has (N, C, H, W): pictures as sloy reads them.
         loss : str, Loss or function, optional
             What it will be trained for, and what `predict` goes by; by default what sloy's own export noted, else the
             squared error.
@@ -260,6 +263,7 @@ class Model:
             path,
             input_shape=input_shape,
             output=output,
+            channels_last=channels_last,
             loss=loss,
             class_names=class_names,
             reader=reader,

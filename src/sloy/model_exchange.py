@@ -11,7 +11,7 @@ import numpy as np
 
 import sloy
 from sloy import losses, ops
-from sloy.arguments import file_to_write, with_n
+from sloy.arguments import file_to_write, flag, with_n
 from sloy.data.readers import Reader, reader_from_config, reader_to_config
 from sloy.engines import Engine
 from sloy.errors import FileFormatError, InvalidArgument, SloyError
@@ -34,6 +34,7 @@ def from_onnx(
     *,
     input_shape: Sequence[int] | None = None,
     output: str | None = None,
+    channels_last: bool = False,
     loss: str | Loss | Callable[[Tensor, Tensor], Tensor] | None = None,
     class_names: Sequence[str] = (),
     reader: Reader | None = None,
@@ -46,7 +47,12 @@ def from_onnx(
 
     graph = read(path)
     try:
-        found = convert(graph, input_shape=input_shape, output=output)
+        found = convert(
+            graph,
+            input_shape=input_shape,
+            output=output,
+            takes_channels_last=flag("from_onnx", "channels_last", channels_last),
+        )
         layer = Imported.from_config({"function": found.function, "values": _lists(found.values)})
         network = Network(found.input_shape, [layer])
         said, names = _metadata(graph.metadata)
@@ -100,15 +106,19 @@ def to_onnx(
     from sloy.exchange.onnx.writing import write
 
     path = file_to_write("to_onnx", "path", path)
-    write(written(model), path, opset=opset, channels_first=channels_first)
+    whole = written(model, reads=not channels_first)
+    write(whole, path, opset=opset, channels_first=channels_first)
 
 
-def written(model: Model) -> Any:
-    """What an ONNX file says of a model."""
+def written(model: Model, *, reads: bool = True) -> Any:
+    """What an ONNX file says of a model; its reader only where it `reads` what the file takes."""
     from sloy.exchange.onnx.writing import Written
 
     spec = model.spec
-    said = {"loss": loss_name(spec.loss), "reader": reader_to_config(model.reader)}
+    said = {
+        "loss": loss_name(spec.loss),
+        "reader": reader_to_config(model.reader if reads else None),
+    }
     metadata = {METADATA: json.dumps(said, sort_keys=True)}
     if model.class_names:
         metadata[CLASS_NAMES] = json.dumps(list(model.class_names), ensure_ascii=False)

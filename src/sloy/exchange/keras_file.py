@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from sloy.errors import NotAvailable
+from sloy.errors import FileFormatError, NotAvailable
 from sloy.exchange.tensors import FileTensor, checked_shape, fail
 
 # Older names of the same: `kernel:0`, `block1_conv1_W_1:0`, `bn_gamma_1:0`.
@@ -57,7 +57,9 @@ def read_keras(path: Path) -> dict[str, FileTensor]:
             if "layer_names" not in root.attrs:
                 fail(path, "is HDF5, but none that Keras writes (no `layer_names`, no `layers`)")
             return _named(path, h5py, root)
-    except (OSError, KeyError, RuntimeError, TypeError, UnicodeDecodeError) as error:
+    except FileFormatError:
+        raise
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         fail(path, f"is damaged or truncated ({str(error)[:120]})")
 
 
@@ -104,7 +106,8 @@ def _own(path: Path, h5py: Any, group: Any, name: str) -> Any:
     for step in name.split("/"):
         if not isinstance(group, h5py.Group) or step in ("", ".", ".."):
             fail(path, f"is damaged ({name[:80]!r} is no path)")
-        if not isinstance(group.get(step, getlink=True), h5py.HardLink):
+        link = group.get(step, getlink=True)
+        if link is not None and not isinstance(link, h5py.HardLink):
             fail(path, f"{name[:80]!r} is a link to elsewhere, which is not followed")
         group = group[step]
     return group
@@ -135,7 +138,7 @@ def _dataset(path: Path, h5py: Any, parent: Any, name: str) -> FileTensor:
         try:
             with h5py.File(path, "r") as file:
                 return np.asarray(file[place][...])
-        except (OSError, KeyError, RuntimeError) as error:
+        except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
             fail(path, f"{name[:80]!r} cannot be read ({str(error)[:80]})")
 
     return FileTensor(shape, found.dtype.name, load)

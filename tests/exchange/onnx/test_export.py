@@ -197,6 +197,30 @@ def test_one_transpose_and_no_more(exported: tuple[Model, Path], tmp_path: Path)
     assert close(run(tmp_path / "first.onnx", first(x))[0], model(x))
 
 
+def test_colours_are_standardised_inside(tmp_path: Path) -> None:
+    """A mean and a deviation for each channel, in both layouts; the reader goes along where it fits."""
+    network = Network(
+        (6, 5, 3),
+        [layers.Conv2D(4, 3), layers.ReLU(), layers.GlobalAveragePool2D(), layers.Dense(2)],
+    )
+    spec = StepSpec(
+        network,
+        losses.CategoricalCrossentropy(),
+        preprocessing=sloy.Preprocessing((120.0, 110.0, 100.0), (60.0, 50.0, 40.0)),
+        data_dtype="uint8",
+    )
+    model = Model(spec, network.initialize(5), class_names=("a", "b"), engine="reference")
+    x = pictures(model)
+    for channels_first in (False, True):
+        path = tmp_path / f"{channels_first}.onnx"
+        to_onnx(model, path, channels_first=channels_first)
+        given = first(x) if channels_first else x
+        assert close(run(path, given)[0], model(x))
+        again = Model.from_onnx(path, channels_last=channels_first, engine="reference")
+        assert np.array_equal(again(x), model(x))
+        assert [n.split("/", 1)[1] for n in again.parameters] == list(model.parameters)
+
+
 def test_the_way_back(exported: tuple[Model, Path]) -> None:
     model, path = exported
     again = Model.from_onnx(path, engine=model.engine)

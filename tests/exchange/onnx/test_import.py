@@ -347,6 +347,15 @@ def test_any_value_can_be_the_output() -> None:
         imported("keras_tf2onnx", loss="categorical_crossentropy", engine="reference")
 
 
+def test_pictures_as_sloy_reads_them() -> None:
+    """The same network for (N, H, W, C): no transpose is left at all."""
+    x, expected = numbers("pytorch_torchscript")
+    model = imported("pytorch_torchscript", channels_last=True, engine="reference")
+    assert model.network.input_shape == (10, 6, 3)
+    assert np.abs(model(np.moveaxis(x, 1, -1)) - expected).max() < CLOSE
+    assert ops_of(model)["transpose"] == 0
+
+
 def test_class_names_and_loss() -> None:
     names = [f"class {k}" for k in range(7)]
     model = imported("pytorch_dynamo", loss="categorical_crossentropy", class_names=names)

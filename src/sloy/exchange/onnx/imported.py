@@ -17,7 +17,7 @@ from sloy.errors import FileFormatError, InvalidArgument
 from sloy.exchange.functions import Trace, traces_to_config
 from sloy.exchange.onnx.conversion import Conversion, Unsupported
 from sloy.exchange.onnx.reading import Info, OnnxGraph
-from sloy.exchange.onnx.values import held
+from sloy.exchange.onnx.values import Order, channels_last, held, identity
 from sloy.exchange.stored import BATCHES, MAX_GRAPH_NODES
 from sloy.graph.graph import topological_order
 from sloy.graph.spec import Shape
@@ -54,16 +54,22 @@ class ImportedGraph:
 
 
 def convert(
-    graph: OnnxGraph, *, input_shape: Sequence[int] | None = None, output: str | None = None
+    graph: OnnxGraph,
+    *,
+    input_shape: Sequence[int] | None = None,
+    output: str | None = None,
+    takes_channels_last: bool = False,
 ) -> ImportedGraph:
     """Convert a graph of one input and a batch axis.
 
     Parameters
     ----------
     input_shape : sequence of int, optional
-        Of one sample, where the file leaves extents open.
+        Of one sample as the file has it, where it leaves extents open.
     output : str, optional
         Any value of the graph; by default its first output.
+    takes_channels_last : bool
+        Whether the samples (C, …) of the file are given as (…, C).
 
     Raises
     ------
@@ -73,12 +79,13 @@ def convert(
     """
     info = _input(graph)
     shape, batch = _sample_shape(info, input_shape)
+    order = channels_last(len(shape) + 1) if takes_channels_last else identity(len(shape) + 1)
     wanted = _output(graph, output)
     floats = {a.dtype.name for a in graph.initializers.values() if a.dtype.kind == "f"}
     wide = info.dtype == "float64" or (info.dtype == "uint8" and floats == {"float64"})
     dtype = "float64" if wide else "float32"
     passes = [
-        _trace(graph, info, wanted, shape, batch, n, kind)
+        _trace(graph, info, wanted, shape, batch, n, kind, order)
         for n, kind in [*((n, "float64") for n in BATCHES), (BATCHES[0], "float32")]
     ]
     trace, conversion = passes[-1]
@@ -91,7 +98,8 @@ def convert(
     inside = [t.attributes["name"] for t in trace.order if t.op in ("parameter", "state")]
     arrays = {name: conversion.leaves[name].value() for name in inside}
     data_dtype = "uint8" if info.dtype == "uint8" else dtype
-    return ImportedGraph(config, _batched(named, trace), arrays, shape, data_dtype, dtype)
+    given = trace.arguments[0].shape[1:]
+    return ImportedGraph(config, _batched(named, trace), arrays, given, data_dtype, dtype)
 
 
 def _input(graph: OnnxGraph) -> Info:
@@ -139,12 +147,19 @@ def _output(graph: OnnxGraph, output: str | None) -> str:
 
 
 def _trace(
-    graph: OnnxGraph, info: Info, wanted: str, shape: Shape, batch: int | None, n: int, dtype: str
+    graph: OnnxGraph,
+    info: Info,
+    wanted: str,
+    shape: Shape,
+    batch: int | None,
+    n: int,
+    dtype: str,
+    order: Order,
 ) -> tuple[Trace, Conversion]:
     """The graph for n samples in a float dtype."""
-    x = ops.input("0", (n, *shape), dtype)
+    x = ops.input("0", tuple((n, *shape)[axis] for axis in order), dtype)
     conversion = Conversion(graph, dtype, trains=True, batch=None if batch is None else (batch, n))
-    value = conversion.run({info.name: held(x, info.dtype)}, [wanted])[wanted]
+    value = conversion.run({info.name: held(x, info.dtype, order)}, [wanted])[wanted]
     if value.tensor is None or not value.is_float:
         raise Unsupported(f"the output {wanted[:40]!r} is {value.dtype}, no floating-point numbers")
     result = conversion.tensor(value)
