@@ -32,7 +32,9 @@ def train(recipe: Recipe, data: dict[str, Any], seed: int) -> float:
     order = torch.from_numpy(np.random.default_rng(seed).permutation(len(x)))
     held, rows = order[:kept], order[kept:]
     steps = -(-len(rows) // recipe.batch)
-    optimizer = torch.optim.Adam(net.parameters(), lr=recipe.highest_rate, fused=True)
+    optimizer = torch.optim.Adam(
+        net.parameters(), lr=recipe.highest_rate, betas=(recipe.beta1, 0.999), fused=True
+    )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.highest_rate, total_steps=recipe.epochs * steps, cycle_momentum=False
     )

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from sloy import ops, zoo
+from sloy.cli.main import build_parser
 from sloy.cli.plan import Plan
 from sloy.graph.spec import Shape
 from sloy.network import Network
@@ -143,10 +144,12 @@ def test_recipes_are_those_of_sloy_train(name: str, modules: dict[str, ModuleTyp
     recipe = jobs.RECIPES[name]
     job = jobs.Job(name, (28, 28, 1), recipe.layers, recipe.batch)
     assert shapes(jobs.sloy_network(job)) == shapes(zoo.make(name, (28, 28, 1), 10))
-    plan = Plan("mnist", network=name)
+    command = build_parser().parse_args(["train", "mnist", "--network", name])
+    plan = Plan.of(command)
     assert (plan.optimizer, plan.schedule) == ("adam", "one-cycle")
     assert (plan.batch_size, plan.highest_rate) == (recipe.batch, recipe.highest_rate)
-    assert plan.validation == recipe.validation
+    assert (plan.validation, plan.epochs) == (recipe.validation, recipe.epochs)
+    assert (plan.momentum or 0.9) == recipe.beta1
 
 
 def shapes(network: Network) -> list[tuple[str, Shape, Shape | None]]:

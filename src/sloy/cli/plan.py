@@ -40,6 +40,8 @@ OPTIMIZERS = {
     "nesterov": 0.05,
     "adagrad": 0.03,
 }
+# Optimiser → what --momentum sets.
+MOMENTUM = {"adam": "beta1", "adamw": "beta1", "momentum": "momentum", "nesterov": "momentum"}
 SCHEDULES = ("one-cycle", "cosine", "constant")
 TASKS = ("auto", "classification", "regression")
 DETERMINISTIC = ("same-threads", "any-threads")
@@ -62,6 +64,7 @@ class Plan:
     batch_size: int = 256
     optimizer: str = "adam"
     learning_rate: float | None = None
+    momentum: float | None = None
     schedule: str = "one-cycle"
     weight_decay: float | None = None
     precision: str = "auto"
@@ -94,7 +97,7 @@ class Plan:
                 "give the data to train on: mnist, a folder of pictures or of IDX files, or a table"
             )
         chosen = given(arguments)
-        suiting = {**find(arguments.data).defaults, **_of_recipe(chosen)}
+        suiting = {**find(arguments.data).defaults, **_of_network(chosen), **_of_recipe(chosen)}
         if "from_" in chosen:
             if "network" in chosen:
                 raise UsageError("--network: with --from the network is that of the model")
@@ -143,6 +146,8 @@ class Plan:
                 raise UsageError(f"--{option.replace('_', '-')} does not belong to {self.data}")
         source.check(self)
         tuning.check(self)
+        if self.momentum is not None and self.optimizer not in MOMENTUM:
+            raise UsageError(f"--momentum: {self.optimizer} has none; {', '.join(MOMENTUM)} have")
         self.make_augment()
         if self.precision == "mixed":
             raise NotAvailable("--precision mixed is not there yet; float32 is.")
@@ -155,10 +160,12 @@ class Plan:
         rate = self.highest_rate
         schedules = {"one-cycle": OneCycle, "cosine": Cosine}
         over_the_run = schedules[self.schedule](rate) if self.schedule in schedules else rate
-        found = optimizer(self.optimizer, over_the_run)
-        return (
-            found if self.weight_decay is None else replace(found, weight_decay=self.weight_decay)
-        )
+        changes: dict[str, Any] = {}
+        if self.weight_decay is not None:
+            changes["weight_decay"] = self.weight_decay
+        if self.momentum is not None:
+            changes[MOMENTUM[self.optimizer]] = self.momentum
+        return replace(optimizer(self.optimizer, over_the_run), **changes)
 
     def make_augment(self) -> Augment | None:
         """What is done to the training pictures at random."""
@@ -200,6 +207,13 @@ def augmentation(words: str) -> Augment:
         return Augment(**values)
     except InvalidArgument as error:
         raise UsageError(f"--augment: {error}") from None
+
+
+def _of_network(chosen: dict[str, Any]) -> dict[str, Any]:
+    """The options that belong to the network, where one is chosen."""
+    from sloy.cli.recipes import OF_NETWORKS
+
+    return dict(OF_NETWORKS.get(chosen.get("network", ""), {}))
 
 
 def _of_recipe(chosen: dict[str, Any]) -> dict[str, Any]:

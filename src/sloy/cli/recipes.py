@@ -23,6 +23,11 @@ class Recipe:
     options: Mapping[str, Any]
 
 
+# Network → options that belong to it: `fast` is a recipe of one epoch, and what it is for.
+OF_NETWORKS: dict[str, Mapping[str, Any]] = {
+    "fast": {"epochs": 1, "validation": 0.0, "momentum": 0.7}
+}
+
 RECIPES: dict[str, Recipe] = {
     "mnist-augmented": Recipe(
         "MNIST with turned, scaled and shifted digits",

@@ -71,6 +71,12 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
         help="the highest rate of the schedule; default: what suits optimizer and schedule",
     )
     add(
+        "--momentum",
+        type=fraction,
+        metavar="X",
+        help="of momentum and nesterov, beta1 of adam and adamw; default: 0.9",
+    )
+    add(
         "--schedule",
         choices=SCHEDULES,
         help=f"how the learning rate goes over the run; default: {DEFAULT.schedule}",

@@ -60,14 +60,21 @@ def cnn(input_shape: Shape, classes: int) -> Network:
 
 
 def fast(input_shape: Shape, classes: int) -> Network:
-    """`cnn` with 16 channels in the first convolution and a dense layer of 128.
+    """`cnn` with 24 channels in the first convolution: the network that reaches 99 % on MNIST in one epoch.
+
+    ``sloy train mnist --network fast`` trains it as published: one epoch of batches of 256, Adam with β₁ = 0.7 and a
+    one-cycle schedule up to 0.01.
+
+    References
+    ----------
+    .. [1] T. Oksanen, "train_mnist_fast", github.com/tuomaso/train_mnist_fast.
 
     Examples
     --------
     >>> fast((28, 28, 1), 10).parameter_count
-    108874
+    215194
     """
-    return _conv_pool_dense(input_shape, integer("fast", "classes", classes), 16, 32, 128)
+    return _conv_pool_dense(input_shape, integer("fast", "classes", classes), 24, 32, 256)
 
 
 def cnn_wide(input_shape: Shape, classes: int) -> Network:
