@@ -48,6 +48,9 @@ def test_in_float64_and_full_batches_weights_are_repetitions(kind, check):
     getattr(estimator_checks, check)(kind.__name__, net)
 
 
+@pytest.mark.filterwarnings(
+    "ignore:X (does not have|has) .*feature names"
+)  # they mix frames and arrays
 @pytest.mark.parametrize("estimator", ESTIMATORS[:2])
 @pytest.mark.parametrize(
     "check",

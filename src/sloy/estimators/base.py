@@ -20,7 +20,7 @@ from sloy.errors import InvalidArgument, ShapeError, UnknownName
 from sloy.estimators.display import html
 from sloy.estimators.nested import nested, replaced
 from sloy.estimators.parallel import threads_of
-from sloy.estimators.rows import read_rows, shaped
+from sloy.estimators.rows import check_feature_names, read_rows, shaped
 from sloy.graph.spec import Shape
 from sloy.layers import Dense, Flatten, Layer, ReLU
 from sloy.losses import Loss
@@ -438,6 +438,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the columns that `transform` gives: ``relu_1_0``, ``relu_1_1``, …"""
         check_is_fitted(self)
+        check_feature_names(self, input_features)
         name, count = self._features(self.model_.network)
         return np.array([f"{name}_{i}" for i in range(count)], object)
 

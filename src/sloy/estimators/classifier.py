@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils import assert_all_finite
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
@@ -165,6 +166,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     def _learn_classes(self, y: Any, *, going_on: bool, partial: bool, given: Any) -> np.ndarray:
         """The labels as an array, (N,) or (N, M); the classes are those of the first fit."""
+        if getattr(y, "dtype", np.dtype(object)).kind == "f":
+            assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":

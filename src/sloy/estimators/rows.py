@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.spec import Shape
 
-SPARSE = ("csr", "csc", "coo", "bsr", "lil", "dok", "dia")
+SPARSE = ("csr", "csc", "coo")  # what scikit-learn can look through for NaN; it converts the others
 NOTHING = "no_validation"  # scikit-learn's word for: there are no targets to check
 
 
@@ -59,6 +59,20 @@ def _learn_features(estimator: Any, rows: np.ndarray, *, reset: bool) -> None:
         raise ShapeError(
             f"{type(estimator).__name__}: X has samples of shape {rows.shape[1:]}, with {features}"
             f" numbers each; it was fitted with {estimator.n_features_in_}."
+        )
+
+
+def check_feature_names(estimator: Any, given: Any) -> None:
+    """Raise `InvalidArgument` unless `input_features` are those that the estimator was fitted with."""
+    if given is None:
+        return
+    place, names = type(estimator).__name__, getattr(estimator, "feature_names_in_", None)
+    if names is not None and not np.array_equal(names, given):
+        raise InvalidArgument(f"{place}: input_features is not equal to feature_names_in_.")
+    if len(given) != estimator.n_features_in_:
+        raise InvalidArgument(
+            f"{place}: input_features should have length equal to number of features"
+            f" ({estimator.n_features_in_}), got {len(given)}."
         )
 
 
