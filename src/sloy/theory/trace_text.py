@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy.arguments import integer
-from sloy.layers import PerNeuron
+from sloy.layers import Layer, PerNeuron
 
 if TYPE_CHECKING:
     from sloy.theory.trace import LayerTrace, StepTrace
@@ -56,12 +56,16 @@ def activation_name(layer: LayerTrace, neuron: int = 0) -> str:
     for activation in layer.activation:
         chosen = activation
         if isinstance(activation, PerNeuron):
-            owners = [a for a, count in activation._runs() for _ in range(count)]
-            chosen = owners[neuron]
+            chosen = [owner for owner, count in pairs(activation) for _ in range(count)][neuron]
         function = getattr(chosen, "function", None)
         name = getattr(function, "__name__", chosen.kind.lower())
         names.append("σ" if name == "<lambda>" else name)
     return "∘".join(reversed(names))
+
+
+def pairs(activation: PerNeuron) -> list[tuple[Layer, int]]:
+    """The activations of neurons, and of how many neurons in turn each is."""
+    return [entry for entry in activation.activations if isinstance(entry, tuple)]
 
 
 class _Layer:
