@@ -433,6 +433,12 @@ def no_names(file: Any) -> None:
     del file.attrs["layer_names"]
 
 
+def table_of_names(file: Any) -> None:
+    """An attribute of another shape."""
+    del file.attrs["layer_names"]
+    file.attrs["layer_names"] = np.full((2, 3), b"x")
+
+
 def climbing(file: Any) -> None:
     file["first"].attrs["weight_names"] = np.array([b"../last/sequential/last/kernel"])
 
@@ -449,8 +455,9 @@ def climbing(file: Any) -> None:
         (lambda f: replace(f, np.array([b"text"])), "dtype"),
         (lambda f: replace(f, h5py.Empty("f4")), "no array"),
         (no_names, "none that Keras writes"),
+        (table_of_names, r"'layer_names' has the shape \(2, 3\)"),
         (climbing, "no path"),
-        (lambda f: f.__delitem__("last"), "last"),
+        (lambda f: f.__delitem__("last"), "damaged .*'last'"),
     ],
 )
 def test_hostile_hdf5(tmp_path: Path, change: Callable[[Any], None], reason: str) -> None:

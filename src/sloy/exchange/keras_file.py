@@ -66,9 +66,9 @@ def read_keras(path: Path) -> dict[str, FileTensor]:
 def _named(path: Path, h5py: Any, root: Any) -> dict[str, FileTensor]:
     """The older layout: attributes name the layers, and the datasets of each."""
     found: dict[str, FileTensor] = {}
-    for layer in _texts(path, root.attrs["layer_names"]):
+    for layer in _texts(path, root, "layer_names"):
         group = _group(path, h5py, root, layer)
-        for name in _texts(path, group.attrs.get("weight_names", ())):
+        for name in _texts(path, group, "weight_names"):
             role = name.rpartition("/")[2].removesuffix(":0")
             if old := _OLD.fullmatch(role):
                 role = _ROLES.get(old[1], old[1])
@@ -95,9 +95,14 @@ def _counted(name: str) -> tuple[str, int]:
     return (stem, int(number)) if number.isdecimal() and len(number) < 10 else (name, 0)
 
 
-def _texts(path: Path, values: Any) -> list[str]:
-    if len(values) > _LARGEST:
-        fail(path, f"names more than {_LARGEST} layers")
+def _texts(path: Path, group: Any, name: str) -> list[str]:
+    """The texts of an attribute, whose size is looked at before it is read."""
+    if name not in group.attrs:
+        return []
+    shape = group.attrs.get_id(name).shape
+    if len(shape) != 1 or shape[0] > _LARGEST:
+        fail(path, f"is damaged (the attribute {name!r} has the shape {shape})")
+    values = group.attrs[name]
     return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
 
 
