@@ -67,7 +67,7 @@ def sections(language: str) -> dict[int, str]:
 
 
 def field(section: str, name: str) -> str:
-    (found,) = re.findall(rf"(?m)^\*{name}:\* (.+)$", section)
+    (found,) = re.findall(rf"(?m)^- \*{name}:\* (.+)$", section)
     return found
 
 
@@ -95,6 +95,14 @@ def resolve(name: str) -> Any:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_row_is_missing(language: str) -> None:
     assert list(SECTIONS[language]) == list(range(1, 26)) == [row.number for row in ROWS]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_contents_lead_to_every_row(language: str) -> None:
+    text = (DOCS / LANGUAGES[language][0]).read_text(encoding="utf-8")
+    headings = re.findall(r"(?m)^## (.+)$", text)
+    anchors = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    assert sorted(re.findall(r"\]\(#([^)]+)\)", text)) == sorted(anchors)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

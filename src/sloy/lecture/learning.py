@@ -126,8 +126,8 @@ def dropout() -> None:
     last = sloy.Network((4,), [Dense(6), ReLU(), Dropout(0.5), Dense(1)])
     parameters = last.initialize(1)
     thinned = sloy.theory.thinned_outputs(last, parameters, np.ones(4), draws=20_000)
-    in_use = sloy.theory.trace_step(last, np.ones(4), 0, parameters=parameters).output
-    print(f"thinned outputs: {thinned.mean():.3f} on average, in use {in_use[0]:.3f}")
+    in_use = sloy.theory.ready_model(last, parameters)(np.ones((1, 4)))
+    print(f"thinned outputs: {thinned.mean():.3f} on average, in use {in_use[0, 0]:.3f}")
 
 
 def activations() -> None:
