@@ -237,7 +237,7 @@ class Model:
         Parameters
         ----------
         path : str or Path
-            Of opset 7 or newer, one input (N, …).
+            Of opset 6 or newer, one input (N, …).
         input_shape : sequence of int, optional
             Of one sample as the file has it, where it leaves extents open.
         output : str, optional
