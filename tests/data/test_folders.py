@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from command_line import environment
 from sloy.data import PictureReader, picture_folder
 from sloy.data.arrays import allocate, reorder
 from sloy.data.listing import list_pictures, lists_pictures
@@ -261,6 +264,29 @@ def test_beyond_the_bound_pictures_go_to_a_file_without_a_name(fruit: Path, tmp_
     assert outside.train.x.flags.c_contiguous
     with pytest.raises(NotAvailable, match="no room"):
         allocate((1 << 62,), "uint8", 0, place)
+
+
+def test_memory_is_bounded(tmp_path: Path) -> None:
+    """85 MB of decoded pictures beyond the bound: the process's own memory, without the file's, grows by little."""
+    for number in range(24):
+        draw(tmp_path / "all" / "ab"[number % 2] / f"{number}.png", (number, 0, 0), (1200, 1100))
+    code = (
+        "import re, sys, sloy.data;"
+        "from pathlib import Path;"
+        "own = lambda: int(re.search(r'RssAnon:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]) * 1024;"
+        "sloy.data.picture_folder(sys.argv[1], size=16); before = own(); most = [0];"
+        "found = sloy.data.picture_folder(sys.argv[1], size=1100, in_memory=1 << 20, folder=sys.argv[2],"
+        " threads=1, progress=lambda done, all: most.append(own()));"
+        "assert found.on_disk and found.train.x.nbytes > 60e6; print(max(most) - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "all"), str(tmp_path)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout) < 40e6
 
 
 def test_reorder() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from command_line import environment
 from sloy.data import PictureReader, images
 from sloy.data.pictures import ORDERS, RESAMPLINGS, RESIZES, read_pictures
 from sloy.data.readers import reader_from_config, reader_to_config
@@ -277,6 +280,28 @@ def test_pictures_that_promise_too_much(tmp_path: Path) -> None:
         path.write_bytes(head % size + b"\0" * 90_000)
         with pytest.raises(FileFormatError, match=rf"{name}\.pgm"):
             PictureReader((8, 8)).read(path)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "I;16", "CMYK", "P"])
+def test_the_largest_pictures_take_little_beside_their_pixels(tmp_path: Path, mode: str) -> None:
+    """Of 12 million pixels, so that it is quick: at most ten bytes a pixel, by the kernel's own count."""
+    options = {"transparency": 3} if mode == "P" else {}
+    Image.new(mode, (4000, 3000), 7).save(
+        tmp_path / "a", "TIFF" if mode == "CMYK" else "PNG", **options
+    )
+    code = (
+        "import resource, sys; from sloy.data import PictureReader; from PIL import Image;"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; before = peak();"
+        "PictureReader((64, 64)).read(sys.argv[1]); print((peak() - before) * 1024)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a")],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout) < 10 * 12_000_000
 
 
 def test_large_pictures_are_decoded_one_at_a_time(tmp_path: Path, monkeypatch) -> None:

@@ -88,8 +88,8 @@ def picture_folder(
     """Read labelled pictures: a folder for each class, folders of parts, or a CSV file; see `sloy.data.listing`.
 
     Pictures are decoded once, on several threads, into one array. Beside that array (in memory up to `in_memory`
-    bytes, else in a file without a name that is mapped into memory) decoding takes at most some 100 MB a thread and
-    1 GB for one picture of the largest size allowed.
+    bytes, else in a file without a name that is mapped into memory) decoding takes at most about ten bytes a pixel:
+    160 MB on each thread, and 1 GB for one picture of the largest size allowed, of which no two are decoded at once.
 
     Parameters
     ----------

@@ -31,6 +31,8 @@ LARGEST_PICTURE = 100_000_000  # pixels to decode; what has more is refused befo
 LARGEST_SIDE = 65_535  # pixels; resizing a picture of 1 × 100 000 000 would take its height times the new width
 MANY_PIXELS = 16_000_000  # pictures of more are decoded one at a time
 
+_STRIP = 256  # rows converted at a time
+
 Colour = tuple[int, int, int]
 WHITE: Colour = (255, 255, 255)
 
@@ -165,20 +167,36 @@ def _convert(picture: Image, channels: int, background: Colour) -> Image:
     if picture.mode.startswith("I") or picture.mode == "F":
         picture = PIL.Image.fromarray(_bytes(np.asarray(picture)))
     elif picture.has_transparency_data:
-        coloured = picture.convert("RGBA")
-        ground = PIL.Image.new("RGB", coloured.size, background)
-        ground.paste(coloured.convert("RGB"), mask=coloured.getchannel("A"))
-        picture = ground
-    return picture.convert("L" if channels == 1 else "RGB")
+        picture = _over(picture, background)
+    mode = "L" if channels == 1 else "RGB"
+    return picture if picture.mode == mode else picture.convert(mode)  # no copy of a large one
+
+
+def _over(picture: Image, background: Colour) -> Image:
+    """A picture with transparent places, mode RGB, on the background; in strips, which take little memory beside it."""
+    import PIL.Image
+
+    ground = PIL.Image.new("RGB", picture.size, background)
+    for top in range(0, picture.height, _STRIP):
+        strip = picture.crop((0, top, picture.width, min(top + _STRIP, picture.height)))
+        coloured = strip.convert("RGBA")
+        ground.paste(coloured.convert("RGB"), (0, top), mask=coloured.getchannel("A"))
+    return ground
 
 
 def _bytes(greys: np.ndarray) -> np.ndarray:
-    """Greys of 16 bits, or real ones from 0 to 1, as uint8 (H, W)."""
+    """Greys of 16 bits, or real ones from 0 to 1, as uint8 (H, W); in strips."""
     least, most = greys.min(), greys.max()
-    if greys.dtype.kind == "f":
-        if not 0 <= least <= most <= 1:  # nor NaN
-            raise ValueError("real greys must lie in 0 … 1")
-        return np.rint(greys * np.float32(255)).astype(np.uint8)
+    real = greys.dtype.kind == "f"
+    if real and not 0 <= least <= most <= 1:  # nor NaN
+        raise ValueError("real greys must lie in 0 … 1")
     if least < 0 or most > 65535:
         raise ValueError("grey values outside 0 … 65535")
-    return ((greys.astype(np.uint32) + 128) // 257).astype(np.uint8)  # to the nearest: no ties
+    result = np.empty(greys.shape, np.uint8)
+    for top in range(0, len(greys), _STRIP):
+        strip = greys[top : top + _STRIP]
+        if real:
+            result[top : top + _STRIP] = np.rint(strip * np.float32(255))
+        else:
+            result[top : top + _STRIP] = (strip.astype(np.uint32) + 128) // 257  # no ties
+    return result
