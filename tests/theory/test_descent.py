@@ -109,6 +109,21 @@ def test_it_runs_on_the_native_engine_as_on_the_reference() -> None:
         np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-5)
 
 
+def test_it_runs_at_the_engines_speed() -> None:
+    """The online path of the native engine, not a loop in Python: many times the reference (70 times when measured)."""
+    network = sloy.zoo.mlp((28, 28, 1), 10)
+    x = RANDOM.random((2000, 28, 28, 1), np.float32) * (RANDOM.random((2000, 28, 28, 1)) < 0.2)
+    y = np.eye(10)[RANDOM.integers(0, 10, 2000)]
+
+    def rate(engine: str, objects: int) -> float:
+        run = learn_per_object(
+            network, (x[:objects], y[:objects]), max_epochs=2, engine=available(engine, 1)
+        )
+        return float(run.history["samples_per_second"].max())
+
+    assert rate("native", 2000) > 5 * rate("reference", 60)
+
+
 def test_bad_input() -> None:
     with pytest.raises(InvalidArgument, match="two parameters or more"):
         compare_descents(sloy.Network((1,), [Dense(1, use_bias=False)]), (X, Y))
