@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,9 @@ import safetensors.numpy
 import sloy
 from command_line import exit_code
 from golden.pretrained_problems import PICTURE, SIXTEENTH, UNITS, picture, weight
+from serving import serving
 from sloy import zoo
+from sloy.pretrained import PUBLISHED, Published
 from sloy.pretrained.names import torchvision
 
 NARROW = partial(zoo.vgg, 11, width=SIXTEENTH, units=UNITS)
@@ -85,6 +88,29 @@ def test_onnx(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert np.allclose(again(x), model(x), atol=1e-6)
     _, error = show(capsys, "import", tmp_path / "m.onnx", tmp_path / "x.sloy", "--size", 3, code=2)
     assert "--size is for networks by name, not for ONNX files" in error
+
+
+def test_by_name_from_its_publisher(
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`sloy predict vgg11 PICTURE` downloads once, from a server of this machine in place of the publisher's."""
+    image = tmp_path / "p.png"
+    PIL.Image.fromarray(picture(*PICTURE)[0]).save(image)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    with serving(tmp_path) as address:
+        found = Published(f"{address}{weights.name}", "sha256", digest, 0)
+        monkeypatch.setitem(PUBLISHED, "vgg11", {"torchvision": found})
+        answer, error = show(capsys, "predict", "vgg11", image, "--json", "--threads", 1)
+    assert "w.safetensors: " in error
+    (said,) = json.loads(answer)["predictions"]
+    expected = sloy.load("vgg11", weights=weights, threads=1).predict_proba(image)[0]
+    assert said["probability"] == pytest.approx(expected.max(), rel=1e-5)
+    again, error = show(capsys, "predict", "vgg11", image, "--json", "--threads", 1)
+    assert (again, error) == (answer, "")  # from the cache
 
 
 def test_errors(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

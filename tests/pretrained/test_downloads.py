@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import sloy
+from serving import serving
 from sloy import zoo
 from sloy.errors import FileFormatError, InvalidArgument, NotAvailable
 from sloy.pretrained import PUBLISHED, Published, cache_folder, fetch, published
@@ -22,23 +20,14 @@ DATA = bytes(range(256)) * 5000
 SHA256 = hashlib.sha256(DATA).hexdigest()
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        """Nothing."""
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     """The address of a server of this machine, with one file."""
     folder = tmp_path / "served"
     folder.mkdir()
     (folder / "w.pth").write_bytes(DATA)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as found:
-        thread = threading.Thread(target=found.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{found.server_address[1]}/"
-        found.shutdown()
-        thread.join()
+    with serving(folder) as address:
+        yield address
 
 
 def names_in(folder: Path) -> list[str]:

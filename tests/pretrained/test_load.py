@@ -11,6 +11,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import onnxruntime
 import PIL.Image
 import pytest
 import safetensors.numpy
@@ -213,6 +214,30 @@ def test_a_new_head_and_fine_tuning(tmp_path: Path) -> None:
         assert np.array_equal(tuned.parameters[name], before[name]) == (not name.startswith("fc8/"))
     tuned.save(tmp_path / "tuned.sloy")
     assert np.array_equal(sloy.load(tmp_path / "tuned.sloy", threads=1)(x), tuned(x))
+
+
+def test_frozen_to_the_bit_saved_and_exported(tmp_path: Path) -> None:
+    """An imported model is like any other: fine-tuned behind its features, and run by ONNX Runtime."""
+    from sloy.model_exchange import to_onnx
+
+    path = write_torch(tmp_path / "w.safetensors", "vgg11_bn")
+    model = sloy.load("vgg11_bn", weights=path, input_shape=(64, 64, 3), **SMALL)
+    x = np.concatenate([picture(64, 64) // (1 + k % 2) for k in range(12)])
+    x += (np.arange(12)[:, None, None, None] * 3).astype(np.uint8)
+    tuned, history = sloy.fine_tune(
+        model, (x, np.arange(12) % 2), freeze="pool5", epochs=15, batch_size=6,
+        optimizer=sloy.Adam(0.003), threads=1, verbose=False,
+    )  # fmt: skip
+    assert history["loss"][-1] < 0.7 * history["loss"][0]
+    assert tuned.network.output_shape == (2,)
+    for name, array in tuned.parameters.items():  # running statistics too
+        changed = name.startswith("fc")
+        if not name.startswith("fc8/"):
+            assert np.array_equal(array, model.parameters[name]) != changed, name
+    to_onnx(tuned, tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    (found,) = session.run(["output"], {"input": x})
+    assert close(found, tuned(x), 1e-5)
 
 
 def test_wrong_files_and_arguments(tmp_path: Path) -> None:
