@@ -22,7 +22,6 @@ from sloy.graph.passes import lower
 
 OPSET = 18
 LARGEST = (1 << 31) - (1 << 20)  # bytes of weights in one file
-SHAPES_UP_TO = 1 << 28  # bytes of weights up to which the shapes in between are inferred and stored
 
 
 @dataclass(frozen=True)
@@ -77,13 +76,10 @@ def to_proto(written: Written, opset: int = OPSET, channels_first: bool = False)
     emitter.run()
     names = _name_outputs(emitter, outputs)
     parts = _needed(emitter.parts, names)
-    model = _model(package, emitter, parts, outputs, opset)
+    model = _checked(package, _model(package, emitter, parts, outputs, opset), emitter)
     model.producer_name, model.producer_version = "sloy", written.version
     model.graph.doc_string = written.description
     package.helper.set_model_props(model, dict(written.metadata))
-    if size <= SHAPES_UP_TO:
-        model = package.shape_inference.infer_shapes(model)
-    package.checker.check_model(model, full_check=size <= SHAPES_UP_TO)
     return model
 
 
@@ -124,10 +120,11 @@ def _needed(parts: list[Part], wanted: list[str]) -> list[Part]:
 def _model(
     package: Any, e: Emitter, parts: list[Part], outputs: Mapping[str, int], opset: int
 ) -> Any:
+    """The model, its weights inputs without values."""
     helper = package.helper
     read = {name for part in parts for name in part.inputs}
     weights = [
-        package.numpy_helper.from_array(array, name)
+        helper.make_tensor_value_info(name, _dtype(package, array.dtype.name), array.shape)
         for name, array in e.initializers.items()
         if name in read
     ]
@@ -135,14 +132,27 @@ def _model(
     graph = helper.make_graph(
         [_node(package, part) for part in parts],
         "sloy",
-        [_info(package, e, "input", x)],
+        [_info(package, e, "input", x), *weights],
         [_info(package, e, name, i) for name, i in outputs.items()],
-        weights,
     )
     imports = [helper.make_opsetid("", opset)]
     return helper.make_model(
         graph, opset_imports=imports, ir_version=helper.find_min_ir_version_for(imports)
     )
+
+
+def _checked(package: Any, model: Any, e: Emitter) -> Any:
+    """The model with the shapes of what is in between, checked in full, and its weights in their place.
+
+    The check copies the whole model several times, so the values come after it.
+    """
+    model = package.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    package.checker.check_model(model, full_check=True)
+    weights = [info.name for info in model.graph.input][1:]
+    del model.graph.input[1:]
+    for name in weights:
+        model.graph.initializer.append(package.numpy_helper.from_array(e.initializers[name], name))
+    return model
 
 
 def _node(package: Any, part: Part) -> Any:
