@@ -104,8 +104,9 @@ def _fit(
 ) -> tuple[Model, History]:
     import sloy
     from sloy.training.callbacks import CSVLog
+    from sloy.training.checkpoint import Checkpoint
 
-    callbacks = [CSVLog(folder / "history.csv"), *loaded.callbacks]
+    callbacks = [CSVLog(folder / "history.csv", seconds=1), *loaded.callbacks]
     if start is not None:
         return tuning.fit(plan, loaded, start, engine, folder, callbacks, quiet=quiet)
     return sloy.fit(
@@ -121,7 +122,7 @@ def _fit(
         engine=engine,
         augment=loaded.augment,
         callbacks=callbacks,
-        checkpoint=folder / CHECKPOINT,
+        checkpoint=Checkpoint(folder / CHECKPOINT, epoch_seconds=1),
         resume=True,
         verbose=not quiet,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, isfinite, isnan
@@ -214,13 +215,30 @@ class CSVLog(Callback):
     Parameters
     ----------
     path : str or Path
+    seconds : float
+        Pass over an epoch when the last writing is younger than this; the end of the run is always written.
     """
 
     path: str | Path
+    seconds: float = 0.0
+    _written: float = field(default=-inf, init=False, repr=False)
+    _pending: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
         file_to_write("CSVLog", "path", self.path)
+        real("CSVLog", "seconds", self.seconds, least=0)
 
     def on_epoch_end(self, run: Run, row: Row) -> None:
         """Write the whole table anew, `row` included."""
+        self._pending = True
+        if time.monotonic() - self._written >= self.seconds:
+            self._write(run)
+
+    def on_fit_end(self, run: Run) -> None:
+        """Write what was passed over."""
+        if self._pending:
+            self._write(run)
+
+    def _write(self, run: Run) -> None:
         write_atomically(Path(self.path), run.history.to_csv().encode())
+        self._written, self._pending = time.monotonic(), False

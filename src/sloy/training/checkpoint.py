@@ -36,10 +36,14 @@ class Checkpoint:
         The file; the one before it is kept as ``….previous``. Its folder is made where missing.
     seconds : float
         Beside the end of every epoch, save within long epochs when this much time has passed.
+    epoch_seconds : float
+        Pass over the end of an epoch, but for the last, when the last save is younger than this: a save waits for
+        the disk, some 10 ms, which is much beside short epochs.
     """
 
     path: str | Path
     seconds: float = 60.0
+    epoch_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, str | Path) or not str(self.path):
@@ -49,10 +53,12 @@ class Checkpoint:
                 f"Checkpoint: `path` (={str(self.path)!r}) is a folder; give a file's path, such"
                 f" as {str(Path(self.path) / 'checkpoint.sloy')!r}."
             )
-        if not isinstance(self.seconds, int | float) or not 0 <= self.seconds <= inf:
-            raise InvalidArgument(
-                f"Checkpoint: `seconds` (={self.seconds!r}) must be a number of at least 0."
-            )
+        for name in ("seconds", "epoch_seconds"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0 <= value <= inf:
+                raise InvalidArgument(
+                    f"Checkpoint: `{name}` (={value!r}) must be a number of at least 0."
+                )
 
 
 @dataclass

@@ -284,7 +284,7 @@ def _checkpoints(
         return [None] * stages
     last = given if isinstance(given, Checkpoint) else Checkpoint(given)
     path = Path(last.path)
-    places = [Checkpoint(path.with_name(f"{path.stem}-head{path.suffix}"), last.seconds), last]
+    places = [replace(last, path=path.with_name(f"{path.stem}-head{path.suffix}")), last]
     if not resume:
         for place in places:
             Store(place.path).clear()

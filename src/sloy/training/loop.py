@@ -175,10 +175,11 @@ class Run:
             self.history.append(row)
             self.epoch, self.step, self._outputs, self._seconds = self.epoch + 1, 0, [], 0.0
             self.state.epochs += 1
-            stop = self._notify("on_epoch_end", row)
-            self._save()
+            stop = self._notify("on_epoch_end", row) or self._last
+            if stop or self.epoch == self.epochs or self._is_due:
+                self._save()
             self._signals.check()
-            if stop or self._last:
+            if stop:
                 return
 
     def _notify(self, method: str, *arguments: Any) -> bool:
@@ -400,6 +401,12 @@ class Run:
         raise error
 
     # --- checkpoints ------------------------------------------------------------------------------
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether the end of an epoch is saved."""
+        place = self._checkpoint
+        return place is not None and time.monotonic() - self._saved >= place.epoch_seconds
 
     def _save(self, error: BaseException | None = None) -> None:
         if self._store is None:
