@@ -167,6 +167,8 @@ def test_many_rare_words_go_together() -> None:
         ([f"person {i}" for i in range(100)], "free text or identifiers"),
         ([None] * 100, "without any value"),
         ([[1, 2]] * 100, "lists"),
+        ([f"{i},5" for i in range(100)], "numbers with commas"),
+        ([f"1,{i:03}.25" for i in range(100)], "numbers with commas"),
     ],
 )
 def test_columns_that_are_refused_are_named_with_the_way_out(values: list, what: str) -> None:
@@ -211,6 +213,13 @@ def test_words_among_numbers_are_told() -> None:
     assert values.tolist() == [1, 0, 0, 2]
     assert remarks.unreadable == {"a": (1, ["four"])}
     assert remarks.missing == {"a": 1}
+
+
+def test_numbers_written_in_any_way() -> None:
+    column = Numeric("a", 0.0, 1.0, missing=False)
+    words = ["1", " 2 ", "3e0", "4.0"]
+    for values in (words, pl.Series(words, dtype=pl.Categorical), [1, 2, 3, 4], [1.0, 2, 3, 4]):
+        assert prepared(column, values)[:, 0].tolist() == [1, 2, 3, 4]
 
 
 def test_moments_added_in_pieces_are_those_of_the_whole() -> None:

@@ -6,6 +6,7 @@ words otherwise: a *category* where they come again, *text* where most are met o
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 MOST_WORDS = 1000  # categories of a column that are kept apart; rarer ones go together
 TEXT_SHARE = 0.5  # a column of words with more different ones than this share of its cells is text
 FEW_WORDS = 20  # … unless there are no more than this
+_COMMAS = re.compile(r"[+-]?\d+(,\d+)+|[+-]?\d+(\.\d+)*,\d+|[+-]?\d+(,\d+)*\.\d+")
 _DISTINCT = 200_000  # different words that are counted at most
 
 
@@ -167,6 +169,12 @@ class Seen:
         limit = max(FEW_WORDS, TEXT_SHARE * self.cells)
         return len(self.different) > limit and not self.forced
 
+    @property
+    def has_commas(self) -> bool:
+        """Whether all words look like numbers with a decimal comma, or with commas between thousands."""
+        found = self.different
+        return bool(found) and not self.forced and all(map(_COMMAS.fullmatch, found))
+
 
 def look(
     source: Source, names: Sequence[str], training: np.ndarray, categorical: Collection[str] = ()
@@ -211,6 +219,7 @@ def conclude(label: str, seen: Mapping[str, Seen]) -> tuple[list[Column], dict[s
         "of a type that has no numbers (lists, bytes, durations)",
     )
     _refuse(label, [n for n, s in seen.items() if not s.cells], "without any value")
+    _refuse(label, [n for n, s in seen.items() if s.has_commas], "of numbers with commas")
     _refuse(
         label, [n for n, s in seen.items() if s.counts and s.is_text], "of free text or identifiers"
     )
@@ -252,9 +261,12 @@ def _refuse(label: str, names: Sequence[str], what: str) -> None:
     listed = ", ".join(f"`{name}`" for name in names[:8])
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     columns = "column" if len(names) == 1 else "columns"
+    point = (
+        "; write them with a point and nothing between thousands, or" if "commas" in what else ";"
+    )
     options = " ".join(f"--ignore {_quoted(name)}" for name in names[:8])
     raise InvalidArgument(
-        f"{label}: {columns} {what}: {listed}{more}; leave out with {options}{' …' if more else ''}"
+        f"{label}: {columns} {what}: {listed}{more}{point} leave out with {options}{' …' if more else ''}"
         f" (in Python `ignore=`)."
     )
 

@@ -77,7 +77,8 @@ def words(series: pl.Series) -> pl.Series:
 def numbers(series: pl.Series) -> np.ndarray:
     """The cells as float64 (N,); NaN where missing, or where a word is no number."""
     pl = polars()
-    read = series.cast(pl.Float64, strict=False)
+    plain = series.dtype.is_numeric() or series.dtype in (pl.Boolean, pl.String)
+    read = (series if plain else cells(series)).cast(pl.Float64, strict=False)
     if read.null_count() > series.null_count():  # words, or spaces around numbers
         read = cells(series).cast(pl.Float64, strict=False)
     return np.array(read.to_numpy(), np.float64)
