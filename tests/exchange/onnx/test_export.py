@@ -15,6 +15,7 @@ from layer_cases import CASES, Case
 from model_tasks import trained_cnn
 from sloy import layers, losses, ops
 from sloy.errors import InvalidArgument, NotAvailable
+from sloy.graph import REGISTRY
 from sloy.model import Model
 from sloy.model_exchange import to_onnx
 from sloy.network import Network
@@ -74,6 +75,23 @@ def test_every_layer(case: Case, channels_first: bool, tmp_path: Path) -> None:
     assert {n: v.shape for n, v in read.items()} == {
         n: v.shape for n, v in model.parameters.items()
     }
+
+
+# Ops of training steps, which no exported network computes with; those of augmentation are called random_….
+NOT_OF_INFERENCE = {
+    "average_pool2d_grad", "conv2d_weight_grad", "dropout_mask", "max_pool2d_grad",
+}  # fmt: skip
+
+
+def test_every_op_of_inference_has_a_form() -> None:
+    """In ONNX and in C; a new op gets a writer in each, or an `expand`, or a place in the list above."""
+    from sloy.exchange.c_source.program import SUPPORTED
+    from sloy.exchange.onnx.writing import WRITERS
+
+    composed = {name for name, op in REGISTRY.items() if op.expand is not None}
+    for known in (set(WRITERS), SUPPORTED):
+        missing = set(REGISTRY) - known - composed
+        assert {op for op in missing if not op.startswith("random_")} == NOT_OF_INFERENCE
 
 
 EXPECTED = {

@@ -18,7 +18,7 @@ from sloy.exchange.c_source.expressions import (
     number,
 )
 from sloy.exchange.c_source.kernels import KERNELS, Job, indented, loop
-from sloy.graph import Graph
+from sloy.graph import REGISTRY, Graph
 from sloy.graph.graph import Node
 from sloy.graph.memory import Lifetime, assign_offsets
 from sloy.graph.passes import lower, optimize
@@ -32,7 +32,7 @@ KEYWORDS = {
 }  # fmt: skip
 
 _VIEWS = ("reshape",)
-_SUPPORTED = {*ELEMENTWISE, *KERNELS, "reshape", "broadcast_to"}
+SUPPORTED = {*ELEMENTWISE, *KERNELS, "reshape", "broadcast_to"}
 
 
 def c_name(stem: str) -> str:
@@ -87,8 +87,11 @@ def _fixed(graph: Graph, output: str, variables: Mapping[str, np.ndarray]) -> Gr
             return constant(variables[node.attributes["name"]], node.spec.dtype)
         return Tensor(node.op, operands, node.attributes, node.spec)
 
+    for node in graph.nodes:
+        if node.inputs and node.op not in SUPPORTED and REGISTRY[node.op].expand is None:
+            raise NotAvailable(f"the op `{node.op}` has no C.")
     only = Graph(graph.nodes, {output: graph.outputs[output]}, {})
-    return optimize(lower(only.rebuild(rule, leaves=True), _SUPPORTED, "C"))
+    return optimize(lower(only.rebuild(rule, leaves=True), SUPPORTED, "C"))
 
 
 @dataclass

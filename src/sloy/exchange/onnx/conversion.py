@@ -220,11 +220,14 @@ class Conversion:
     # --- names -------------------------------------------------------------------------------------------------------
 
     def _name(self, node: Node, operands: Sequence[Value | None]) -> str:
-        """A node's name: from its weights (``features.0.weight``), else its operator and a number."""
+        """A node's name: from its weights (``fc.weight``), from its own (``/layer1/conv/Conv``), or a number."""
         for value in operands[1:]:
             match = _STEM.match(value.source) if value is not None and value.is_known else None
             if match and self.trains:
                 return _spelled(match[1])
+        path = node.name.strip("/").rpartition("/")[0]
+        if path and self.trains:
+            return _spelled(path)
         stem = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", node.op).lower()
         self._counts[stem] = self._counts.get(stem, 0) + 1
         return f"{stem}_{self._counts[stem]}"

@@ -17,7 +17,7 @@ from sloy.exchange.onnx.patterns import to_there
 from sloy.exchange.onnx.reading import onnx
 from sloy.exchange.onnx.values import identity
 from sloy.exchange.stored import BATCHES
-from sloy.graph import Graph
+from sloy.graph import REGISTRY, Graph
 from sloy.graph.passes import lower
 
 OPSET = 18
@@ -84,6 +84,9 @@ def to_proto(written: Written, opset: int = OPSET, channels_first: bool = False)
 
 
 def _lowered(graph: Graph) -> Graph:
+    for node in graph.nodes:
+        if node.inputs and node.op not in WRITERS and REGISTRY[node.op].expand is None:
+            raise NotAvailable(f"the op `{node.op}` has no form in ONNX.")
     return lower(graph, WRITERS.keys(), "ONNX")
 
 
