@@ -141,6 +141,22 @@ def test_the_csv_log_has_every_epoch_as_it_ends(tmp_path):
     assert History.from_csv(path) == history
 
 
+def test_short_epochs_are_written_together(tmp_path):
+    log, place = tmp_path / "log.csv", tmp_path / "c.sloy"
+    seen = []
+    spy = Spy(lambda run, row: seen.append((len(History.from_csv(log)), place.exists())))
+    _, history = fit(
+        mlp(), blobs(), epochs=4, checkpoint=sloy.Checkpoint(place, epoch_seconds=1000),
+        callbacks=[sloy.CSVLog(log, seconds=1000), spy],
+    )  # fmt: skip
+    assert seen == [(1, False)] * 4
+    assert History.from_csv(log) == history
+    assert place.exists()
+    assert not place.with_name("c.sloy.previous").exists()
+    _, resumed = fit(mlp(), blobs(), epochs=4, checkpoint=place, resume=True)
+    assert len(resumed) == 4
+
+
 def test_lines_where_there_is_no_terminal():
     stream = io.StringIO()
     _, history = fit(
