@@ -185,6 +185,19 @@ def test_options_that_are_refused(
     assert "Traceback" not in refused.stderr
 
 
+def test_samples_of_another_shape_train_no_model_further(
+    sloy: Sloy, trained_on_fruit: Path
+) -> None:
+    refused = sloy("train", "mnist", "--from", trained_on_fruit, "--out", "a", code=2)
+    assert "takes samples of 10 × 14 × 3, mnist has 28 × 28 × 1" in refused.stderr
+
+
+def test_a_table_trains_no_model_further(sloy: Sloy, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n3,4\n")
+    refused = sloy("train", tmp_path / "a.csv", "--target", "y", "--from", "m.sloy", code=2)
+    assert "not those of tables" in refused.stderr
+
+
 def test_folders_that_are_refused(sloy: Sloy, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     refused = sloy("train", tmp_path / "empty", "--out", "a", code=1)

@@ -60,6 +60,12 @@ def network(plan: Plan, loaded: Loaded, model: Model) -> Network:
     """The model's network, its last layer made for the classes of the data."""
     from sloy.training.stages import adapted
 
+    own, needed = loaded.train.sample_shape, model.network.input_shape
+    if own != needed:
+        raise UsageError(
+            f"--from {plan.from_}: the model takes samples of {text.shape(needed)}, {plan.data} has"
+            f" {text.shape(own)}"
+        )
     return adapted(model, loaded.train, plan.seed)[0]
 
 

@@ -53,6 +53,6 @@ def counting(
     finally:
         if live:
             out.write("\r\033[K")
-        if shown:
-            seconds = time.perf_counter() - started
-            print(f"{what}: {done} of {total} in {seconds:.1f} s", file=out, flush=True)
+    if shown:
+        seconds = time.perf_counter() - started
+        print(f"{what}: {done} of {total} in {seconds:.1f} s", file=out, flush=True)

@@ -15,7 +15,7 @@ from sloy.data.arrays import allocate
 from sloy.data.dataset import Dataset
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
-from sloy.errors import InvalidArgument, NonFiniteError
+from sloy.errors import InvalidArgument, NonFiniteError, ShapeError
 from sloy.graph.tensor import Tensor
 from sloy.layers.base import Layer, Scope
 from sloy.losses import SquaredError
@@ -125,6 +125,11 @@ def fine_tune(
         flag("fine_tune", name, value)
     seed = integer("fine_tune", "seed", seed, 0, 2**64 - 1)
     given = as_dataset(data)
+    if given.sample_shape != model.network.input_shape:
+        raise ShapeError(
+            f"fine_tune: the samples of `data` have shape {given.sample_shape}; the model takes"
+            f" {model.network.input_shape}."
+        )
     rows, held_out = split(given, validation, seed)
     train = given if len(rows) == len(given) else given.take(rows)
     network, parameters = adapted(model, given, seed)

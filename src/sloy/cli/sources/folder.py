@@ -169,4 +169,6 @@ def _reading(reader: PictureReader) -> str:
         "pad": "each whole, with borders",
     }
     kind = "grey" if reader.channels == 1 else "colour"
-    return f"{ways[reader.resize]} at {height} × {width}, {kind}"
+    first = f", after resizing the shorter side to {reader.resize_to}" if reader.resize_to else ""
+    order = ", blue first" if reader.order == "BGR" else ""
+    return f"{ways[reader.resize]} at {height} × {width}{first}, {kind}{order}"
