@@ -98,7 +98,7 @@ def approximate(
     --------
     >>> import numpy as np
     >>> found = approximate(np.sin, (0, 6.28), 0.01, activation="relu")
-    >>> found.units, found.error <= 0.01, abs(float(found(1.0)) - np.sin(1.0)) <= 0.01
+    >>> found.units, found.error <= 0.01, float(abs(found(1.0) - np.sin(1.0))) <= 0.01
     (13, True, True)
     """
     target = Target.of(f, domain)

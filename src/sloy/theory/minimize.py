@@ -212,13 +212,24 @@ class _Covering:
         solved = done.x is not None and round(done.fun) <= len(greedy)
         taken = np.flatnonzero(np.round(done.x)) if solved else greedy
         bound = 0.0 if done.mip_dual_bound is None else done.mip_dual_bound
-        least = max(1, min(len(taken), ceil(bound - 1e-6)))
+        least = min(len(taken), max(self._independent(), ceil(bound - 1e-6)))
         assert self.matrix[:, taken].any(1).all(), "the integer program left a row uncovered"
         return self.columns[taken].tolist(), least
 
     def _keep_columns(self, kept: np.ndarray) -> None:
         self.matrix = self.matrix[:, kept]
         self.columns, self.length = self.columns[kept], self.length[kept]
+
+    def _independent(self) -> int:
+        """A number of rows no two of which share a column: each needs a column of its own."""
+        apart = ~(self.matrix.astype(np.float32) @ self.matrix.T > 0)
+        open_rows, count = np.ones(len(self.matrix), bool), 0
+        while open_rows.any():
+            left = np.flatnonzero(open_rows)
+            row = left[apart[np.ix_(left, left)].sum(1).argmax()]  # it shuts out the fewest others
+            open_rows &= apart[row]
+            count += 1
+        return count
 
     def _greedy(self) -> np.ndarray:
         """A cover by whatever column covers most of what is left."""
