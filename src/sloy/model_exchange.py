@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-import sloy
-from sloy import losses, ops
+from sloy import __version__, losses, ops
 from sloy.arguments import file_to_write, flag, with_n
 from sloy.data.readers import Reader, reader_from_config, reader_to_config
 from sloy.engines import Engine
@@ -126,7 +125,7 @@ def written(model: Model, *, reads: bool = True) -> Any:
         lambda n: exported_graph(model, n),
         dict(model.parameters),
         metadata,
-        sloy.__version__,
+        __version__,
         f"Input: raw data {with_n(spec.network.input_shape)} {spec.data_dtype}; the preprocessing is in the graph.",
     )
 
@@ -215,7 +214,7 @@ def to_c(model: Model, path: str | Path, *, name: str | None = None) -> None:
         dict(model.parameters),
         name or c_name(path.stem),
         class_names=model.class_names,
-        comment=f"A network trained with sloy {sloy.__version__}, for raw data {model.network.input_shape}.",
+        comment=f"A network trained with sloy {__version__}, for raw data {model.network.input_shape}.",
         header=path.suffix == ".h",
     )
     write_atomically(path, text.encode())
