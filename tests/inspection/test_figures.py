@@ -12,6 +12,7 @@ from PIL import Image
 from legible import assert_legible, texts
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection import (
+    answers_figure,
     confusion_counts,
     confusion_figure,
     curves_figure,
@@ -28,6 +29,16 @@ HISTORY = {
     "val_loss": [0.06, 0.04, 0.035],
     "val_accuracy": [0.982, 0.988, 0.9895],
 }
+
+
+def test_answers_are_points_on_and_beside_the_line() -> None:
+    figure = answers_figure([1.0, 2.0, 4.0], [1.0, 3.0, 2.0], "m²")
+    (axes,) = figure.axes
+    (points,) = axes.collections
+    assert np.asarray(points.get_offsets()).tolist() == [[1, 1], [2, 3], [4, 2]]
+    assert axes.get_title() == "3 samples, root mean squared error 1.291"  # √((0 + 1 + 4) / 3)
+    with pytest.raises(ShapeError, match="answers_figure"):
+        answers_figure([1, 2], [1])
 
 
 def mistakes(samples: int, wrong: int, names: list[str] | None = None) -> Figure:
@@ -53,6 +64,9 @@ FIGURES = {
     "one filter": lambda: filters_figure(RANDOM.normal(size=(3, 3, 1, 1)), "conv2d_1"),
     "colour filters": lambda: filters_figure(RANDOM.normal(size=(3, 3, 3, 32)), "conv2d_1"),
     "dense filters": lambda: filters_figure(RANDOM.normal(size=(28, 28, 1, 128)), "dense_1"),
+    "answers": lambda: answers_figure([1, 2, 3], [1.5, 2, 2.5], "price"),
+    "one answer": lambda: answers_figure([7e5], [7e5]),
+    "many answers": lambda: answers_figure(np.arange(9000) * 1e4, np.arange(9000) * 9e3, "price"),
     "mistakes": lambda: mistakes(200, 83),
     "one mistake": lambda: mistakes(10, 1, [f"a long name {i}" for i in range(10)]),
     "no mistake": lambda: mistakes(10, 0),

@@ -18,6 +18,7 @@ FILES = {
     "summary.json": "configuration, versions, times, metrics",
     "history.csv": "loss and accuracy of every epoch",
     "learning-curves.png": "the same as a picture",
+    "answers.png": "predicted numbers against true ones",
     "confusion.png": "which class was taken for which",
     "filters.png": "the weights of the first layer",
     "mistakes.png": "test samples it got wrong",

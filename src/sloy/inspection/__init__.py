@@ -3,6 +3,7 @@
 matplotlib is imported when a figure is drawn, never before; no figure is registered with pyplot.
 """
 
+from sloy.inspection.answers import answers_figure
 from sloy.inspection.augmented import augmented, augmented_figure
 from sloy.inspection.confusion import confusion_counts, confusion_figure
 from sloy.inspection.curves import curves_figure
@@ -25,6 +26,7 @@ __all__ = [
     "Patch",
     "ReceptiveField",
     "Synthesized",
+    "answers_figure",
     "augmented",
     "augmented_figure",
     "confusion_counts",

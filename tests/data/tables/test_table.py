@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import sloy
 from sloy.data.tables import Table, load_table
 from sloy.data.tables.matrix import available, room
 from sloy.data.tables.target import LEFT_OUT, TEST, TRAIN, VALIDATE, Target, divide
@@ -181,3 +182,17 @@ def test_too_few_rows() -> None:
         load_table(pl.DataFrame({"a": [], "y": []}), "y")
     with pytest.raises(InvalidArgument, match="more rows are needed"):
         load_table({"a": [1, 2], "y": ["n", "y"]}, "y", test=0.5)
+
+
+def test_training_from_a_mapped_table_gives_the_same_model() -> None:
+    models = []
+    for memory in (None, 100):
+        table = load_table(columns(y=list(range(N))), "y", memory=memory)
+        network = sloy.zoo.table(2, 1, classes=(2,), mean=table.mean, deviation=table.deviation)
+        model, _ = sloy.fit(
+            network, table.train, validation=table.validation, preprocessing="none", epochs=2,
+            loss=sloy.losses.SquaredError(unit=table.deviation), verbose=False, threads=1,
+        )  # fmt: skip
+        models.append(model)
+    for name, value in models[0].parameters.items():
+        assert np.array_equal(value, models[1].parameters[name])

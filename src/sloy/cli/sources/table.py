@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
 PACKED = ("", ".gz", ".zst")
+MOST_IN_PICTURE = 30  # classes that the confusion matrix has room for
 SHOWN = 40  # columns that the opening lists
 LINEAR_ROWS = 200_000  # that the linear model learns from at most
 SMALL = 1000  # rows to train on; with fewer, more is dropped
@@ -138,9 +139,10 @@ class TableFile(Source):
         figures: dict[str, Any] = {f"test_{name}": value for name, value in own.items()}
         figures |= {"test_samples": len(data), "baselines": found}
         rows = [("test", comparison({"network": own, **found}))]
+        target = _table(loaded).target
         if said := verdict(own, found):
             rows.append(("", said))
-        return Tested(figures, tuple(rows), lambda: _pictures(data, answers["network"]))
+        return Tested(figures, tuple(rows), lambda: _pictures(data, answers["network"], target))
 
 
 def opening(table: Table) -> list[Row]:
@@ -276,10 +278,12 @@ def _table(loaded: Loaded) -> Table:
     return loaded.table
 
 
-def _pictures(data: Dataset, answers: np.ndarray) -> dict[str, Figure]:
+def _pictures(data: Dataset, answers: np.ndarray, name: str) -> dict[str, Figure]:
     from sloy import inspection
 
-    if not data.has_labels or len(data.class_names) > 30:
+    if not data.has_labels:
+        return {"answers.png": inspection.answers_figure(data.y, answers[:, 0], name)}
+    if len(data.class_names) > MOST_IN_PICTURE:
         return {}
     counts = inspection.confusion_counts(data.y, answers.argmax(1), len(data.class_names))
     return {"confusion.png": inspection.confusion_figure(counts, data.class_names)}
