@@ -195,6 +195,51 @@ def test_slopes_of_activations() -> None:
     )
 
 
+def test_maxout_is_the_larger_of_its_lines() -> None:
+    """max(w1·x + b1, w2·x + b2), and its slope the weights of the larger."""
+    network = sloy.Network((3,), [Maxout(1, 2)])
+    parameters = {name: RANDOM.normal(size=shape) for name, shape in network.shapes.items()}
+    x = RANDOM.normal(size=(20, 3))
+    W, b = (parameters[f"maxout_1/{name}"] for name in ("weight", "bias"))
+    lines = x @ W.reshape(3, 2) + b.reshape(2)  # (N, 2)
+    found = theory.ready_model(network, parameters, dtype="float64", engine="reference")(x)
+    np.testing.assert_allclose(found[:, 0], lines.max(axis=1), rtol=1e-12)
+    assert 3 < (lines[:, 0] > lines[:, 1]).sum() < 17
+    naive = naive_gradients(network, parameters, x, np.zeros((20, 1)))
+    exact = sloy.gradients(network, parameters, x, np.zeros((20, 1)), "squared_error")
+    for name, gradient in exact.items():
+        np.testing.assert_allclose(naive[name], gradient, rtol=1e-4, atol=1e-4)
+
+
+def test_the_losses_of_a_classifier() -> None:
+    """L13: -y log a - (1 - y) log(1 - a), and -Σ_k [y = k] log P(k), from what comes before the last σ."""
+
+    def measured(loss: str, logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+        chosen = sloy.losses.loss(loss)
+        target = chosen.target(y, logits.shape[1:], "float64")
+        output = ops.input("output", logits.shape, "float64")
+        graph = Graph.of(
+            {"L": chosen.per_sample(output, ops.input("y", target.shape, target.dtype.name))}
+        )
+        executable = sloy.engines.engine("reference").compile(graph, {})
+        return executable.run({"output": logits, "y": target})["L"]
+
+    z, yes = RANDOM.normal(0, 3, (9, 1)), np.arange(9) % 2
+    a = 1 / (1 + np.exp(-z[:, 0]))
+    formula = -(yes * np.log(a) + (1 - yes) * np.log(1 - a))
+    np.testing.assert_allclose(measured("binary_crossentropy", z, yes), formula, rtol=1e-12)
+
+    logits, k = RANDOM.normal(0, 3, (9, 4)), np.arange(9) % 4
+    P = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    formula = -sum((k == c) * np.log(P[:, c]) for c in range(4))
+    np.testing.assert_allclose(measured("categorical_crossentropy", logits, k), formula, rtol=1e-12)
+
+    for wrong in (1e3, 1e30, 1e300):  # certain and wrong: a large loss, never infinity or NaN
+        assert measured("binary_crossentropy", np.array([[wrong]]), np.array([0])) == wrong
+        two = np.array([[wrong, -wrong]])
+        assert measured("categorical_crossentropy", two, np.array([1])) == 2 * wrong
+
+
 BAD = {
     "not a function": (lambda: numeric_gradient(3, np.ones(2)), r"`function` \(=3\) must be callable"),
     "NaN": (lambda: numeric_gradient(lambda x: float("nan"), np.ones(2)), r"`function` gives nan"),
