@@ -101,6 +101,8 @@ def _dense(model: Model) -> list[tuple[np.ndarray, np.ndarray]]:
             bias = model.parameters[f"{name}/bias"] if layer.use_bias else np.zeros(layer.units)
             found.append((model.parameters[f"{name}/weight"].astype(float), bias.astype(float)))
     own = {name.split("/")[0] for name in model.network.shapes}
-    if not found or len(own) != len(found) or len(model.network.input_shape) != 1:
+    sizes = [*model.network.input_shape, *(weight.shape[1] for weight, _ in found)]
+    fits = len(sizes) == len(found) + 1 and sizes[:-1] == [len(weight) for weight, _ in found]
+    if not found or len(own) != len(found) or not fits:
         raise InvalidArgument("wiring_figure: the network must be of dense layers and activations.")
     return found
