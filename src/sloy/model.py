@@ -216,6 +216,37 @@ class Model:
 
         save(self, path)
 
+    def export(
+        self,
+        path: str | Path,
+        *,
+        opset: int = 18,
+        channels_first: bool = False,
+        name: str | None = None,
+    ) -> None:
+        """Write the model for other tools; see docs/exchange.md.
+
+        Parameters
+        ----------
+        path : str or Path
+            ``NAME.onnx``; or ``NAME.c`` or ``NAME.h``, one file of C99 with
+            ``void NAME_predict(const float *x, float *y)``.
+        opset : int
+            ONNX's, at least 18.
+        channels_first : bool
+            ONNX: pictures as (N, C, H, W) rather than (N, H, W, C).
+        name : str, optional
+            C: what the file's names begin with; its own by default.
+
+        Raises
+        ------
+        NotAvailable
+            Where the network has no such form, is too large for C, or the onnx package is missing.
+        """
+        from sloy.model_exchange import export
+
+        export(self, path, opset=opset, channels_first=channels_first, name=name)
+
     @staticmethod
     def from_onnx(
         path: str | Path,
@@ -232,7 +263,7 @@ class Model:
         """Read a feed-forward network from an ONNX file; see docs/exchange.md.
 
         The model takes and gives what the file's graph does: (N, C, H, W) from PyTorch. It computes channels-last
-        inside, is trained further like any other (`fit` with its `network` and `parameters`), and is saved without ONNX.
+        inside, is trained further like any other (`fit` with its `network` and `parameters`), saved without ONNX.
 
         Parameters
         ----------

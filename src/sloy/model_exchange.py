@@ -80,6 +80,25 @@ def from_onnx(
     )
 
 
+SUFFIXES = (".onnx", ".c", ".h")
+
+
+def export(
+    model: Model, path: str | Path, *, opset: int, channels_first: bool, name: str | None
+) -> None:
+    """See `Model.export`."""
+    path = file_to_write("export", "path", path)
+    kind = path.suffix.lower()
+    if kind not in SUFFIXES:
+        raise InvalidArgument(
+            f"export: `path` (={str(path)!r}) must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
+        )
+    if kind == ".onnx":
+        to_onnx(model, path, opset=opset, channels_first=channels_first)
+    else:
+        to_c(model, path, name=name)
+
+
 def to_onnx(
     model: Model, path: str | Path, *, opset: int = 18, channels_first: bool = False
 ) -> None:

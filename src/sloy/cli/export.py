@@ -13,8 +13,6 @@ from sloy.cli.options import positive
 if TYPE_CHECKING:
     from sloy.model import Model
 
-SUFFIXES = (".onnx", ".c", ".h")
-
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command."""
@@ -44,6 +42,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Write it and say what it takes and gives."""
     import sloy
+    from sloy.model_exchange import SUFFIXES
 
     out, kind = arguments.out, arguments.out.suffix.lower()
     if kind not in SUFFIXES:
@@ -62,14 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _onnx(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
-    from sloy.model_exchange import to_onnx, written
+    from sloy.model_exchange import exported_graph
 
     opset = arguments.opset or 18
-    to_onnx(model, arguments.out, opset=opset, channels_first=arguments.channels_first)
+    model.export(arguments.out, opset=opset, channels_first=arguments.channels_first)
     shape = model.network.input_shape
     if arguments.channels_first and len(shape) > 1:
         shape = (shape[-1], *shape[:-1])
-    outputs = [name for name in written(model).graph(1).outputs if "/" not in name]
+    outputs = [name for name in exported_graph(model, 1).outputs if "/" not in name]
     return [
         ("onnx", f"opset {opset}, checked"),
         ("input", f"input, {model.spec.data_dtype}, N × {text.shape(shape)}: raw data"),
@@ -79,13 +78,17 @@ def _onnx(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
 
 def _c(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
     from sloy.exchange.c_source import c_name
-    from sloy.model_exchange import to_c
 
-    to_c(model, arguments.out, name=arguments.name)
-    name, shape = arguments.name or c_name(arguments.out.stem), text.shape(model.network.input_shape)
+    model.export(arguments.out, name=arguments.name)
+    name, shape = (
+        arguments.name or c_name(arguments.out.stem),
+        text.shape(model.network.input_shape),
+    )
     lines = [f"void {name}_predict(const float *x, float *y)"]
     if arguments.out.suffix == ".h":
-        lines.append(f"in one source file, before it is included: #define {name.upper()}_IMPLEMENTATION")
+        lines.append(
+            f"in one source file, before it is included: #define {name.upper()}_IMPLEMENTATION"
+        )
     return [("function", "\n".join(lines)), ("x", f"raw data, {shape}"), ("y", _outputs(model))]
 
 

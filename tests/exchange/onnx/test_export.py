@@ -292,6 +292,18 @@ def test_another_opset(exported: tuple[Model, Path], tmp_path: Path) -> None:
             to_onnx(model, tmp_path / "m.onnx", opset=wrong)
 
 
+@pytest.mark.parametrize("name", ["m.onnx", "m.c", "m.h"])
+def test_a_model_exports_itself(name: str, exported: tuple[Model, Path], tmp_path: Path) -> None:
+    model, path = exported
+    model.export(tmp_path / name)
+    if name == "m.onnx":
+        assert (tmp_path / name).read_bytes() == path.read_bytes()
+    else:
+        assert "void m_predict(const float *x, float *y)" in (tmp_path / name).read_text()
+    with pytest.raises(InvalidArgument, match=r"must end in \.onnx, \.c or \.h"):
+        model.export(tmp_path / "m.pb")
+
+
 def test_equal_models_make_equal_files(exported: tuple[Model, Path], tmp_path: Path) -> None:
     model, path = exported
     to_onnx(model, tmp_path / "same.onnx")
