@@ -33,8 +33,9 @@ def train(arguments: argparse.Namespace) -> int:
     source.quiet = arguments.quiet
     source.start = start = tuning.start(plan, engine) if plan.from_ is not None else None
     loaded = source.load(plan)
-    if not arguments.resume and start is None and plan.recipe is None:
-        plan = replace(plan, **{**source.suited(plan, loaded), **given(arguments)})
+    if not arguments.resume and plan.recipe is None:
+        suited = tuning.suited(loaded) if start else source.suited(plan, loaded)
+        plan = replace(plan, **{**suited, **given(arguments)})
     network = tuning.network(plan, loaded, start) if start else source.make_network(plan, loaded)
     memory = predicted(plan, loaded, network)
     report.say(report.opening(plan, loaded, network, engine, folder, memory), quiet=arguments.quiet)

@@ -16,7 +16,7 @@ from sloy.cli.options import (
 )
 from sloy.cli.plan import DETERMINISTIC, NETWORKS, OPTIMIZERS, PRECISIONS, SCHEDULES, TASKS, Plan
 from sloy.cli.recipes import RECIPES
-from sloy.cli.tuning import FIRST_RATE, HEAD_EPOCHS, freezing
+from sloy.cli.tuning import FIRST_RATE, freezing
 
 DEFAULT = Plan("mnist")
 
@@ -173,7 +173,7 @@ def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
         "--head-epochs",
         type=positive,
         metavar="N",
-        help=f"epochs before unfreezing; default: {HEAD_EPOCHS}",
+        help="epochs before unfreezing; default: half of --epochs",
     )
     add(
         "--first-rate",

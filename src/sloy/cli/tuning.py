@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from math import log2
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sloy.cli import text
 from sloy.cli.errors import UsageError
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from sloy.training.stages import Stage
 
 OPTIONS = ("freeze", "head_epochs", "unfreeze", "first_rate")  # of the plan, for --from alone
-DEFAULTS = {"epochs": 5, "batch_size": 32, "augment": "none"}
-HEAD_EPOCHS = 3
+DEFAULTS = {"augment": "none"}
+STEPS = 300  # of training, about
 FIRST_RATE = 0.01
 
 
@@ -45,6 +46,14 @@ def check(plan: Plan) -> None:
         raise UsageError("--head-epochs counts the epochs before --unfreeze; give both")
     if plan.unfreeze and plan.freeze == "none":
         raise UsageError("--unfreeze: --freeze none freezes nothing")
+
+
+def suited(loaded: Loaded) -> dict[str, Any]:
+    """Batches of a 16th of the samples, between 8 and 32; epochs for about 300 steps, 5 to 40 of them."""
+    count = len(loaded.train)
+    size = int(min(32, max(8, 2 ** round(log2(max(count / 16, 1))))))
+    epochs = max(5, min(40, STEPS * size // count))
+    return {"batch_size": size, "epochs": epochs}
 
 
 def start(plan: Plan, engine: Engine) -> Model:
@@ -78,7 +87,7 @@ def stages(plan: Plan, network: Network) -> list[Stage]:
         network,
         freeze=_layer(plan),
         unfreeze=bool(plan.unfreeze),
-        head_epochs=plan.head_epochs or HEAD_EPOCHS,
+        head_epochs=_head_epochs(plan),
         epochs=plan.epochs,
         optimizer=optimizer,
         head_optimizer=optimizer,
@@ -119,7 +128,7 @@ def fit(
         validation=loaded.validation or plan.validation or None,
         freeze=_layer(plan),
         unfreeze=bool(plan.unfreeze),
-        head_epochs=plan.head_epochs or HEAD_EPOCHS,
+        head_epochs=_head_epochs(plan),
         epochs=plan.epochs,
         batch_size=plan.batch_size,
         optimizer=optimizer,
@@ -169,6 +178,10 @@ def _taken(plan: Plan, loaded: Loaded, whole: Network, stage: Stage) -> int:
     )
     in_file = run.data if run.data > IN_MEMORY else 0
     return plan_memory(optimize(graph), ()).arena_bytes + run.total - in_file
+
+
+def _head_epochs(plan: Plan) -> int:
+    return plan.head_epochs or max(1, plan.epochs // 2)
 
 
 def _layer(plan: Plan) -> str | None:
