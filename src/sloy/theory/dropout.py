@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sloy import ops
 from sloy.arguments import instance, integer
@@ -67,8 +69,8 @@ def dropout_masks(network: Network, steps: int = 4, *, seed: int = 0) -> dict[st
 
 def thinned_outputs(
     network: Network,
-    parameters: dict[str, np.ndarray],
-    x: np.ndarray,
+    parameters: Mapping[str, np.ndarray],
+    x: ArrayLike,
     draws: int = 1000,
     *,
     seed: int = 0,
@@ -81,7 +83,7 @@ def thinned_outputs(
     Parameters
     ----------
     network : Network
-    parameters : dict
+    parameters : mapping
         Name → array.
     x : array, shape input_shape
         One object.
