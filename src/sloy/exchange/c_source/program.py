@@ -22,6 +22,7 @@ from sloy.graph import REGISTRY, Graph
 from sloy.graph.graph import Node
 from sloy.graph.memory import Lifetime, assign_offsets
 from sloy.graph.passes import lower, optimize
+from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, constant
 
 LARGEST = 1 << 21  # numbers in the arrays: about 35 MB of text
@@ -110,71 +111,48 @@ class Program:
 
     def text(self, class_names: Sequence[str], comment: str, *, header: bool) -> str:
         """The whole file."""
-        body = self._body()
-        spec = self.graph.nodes[self.output].spec
-        x = next(iter(self.graph.inputs.values()))
-        lines = [
-            f"/* {comment}".rstrip(),
-            "",
-            f"   void {self.name}_predict(const float *x, float *y);",
-            "",
-            f"   x: {x.size} numbers, {_shape(x.shape)}, row-major",
-            f"   y: {spec.size} numbers, {_shape(spec.shape)}",
-            "",
-            f"   C99. It works in {4 * self.arena} bytes of static memory, so one call runs at a time. */",
-        ]
-        upper = self.name.upper()
-        if header:
-            lines += ["", f"#ifndef {upper}_H", f"#define {upper}_H"]
-        else:
-            lines += ["", "#include <math.h>"]
-        lines += [
-            "",
-            f"#define {upper}_INPUTS {x.size}",
-            f"#define {upper}_OUTPUTS {spec.size}",
-            "",
-        ]
+        upper, body = self.name.upper(), self._body()
+        names = f"const char *const {self.name}_class_names[{len(class_names)}]"
         declared = [f"void {self.name}_predict(const float *x, float *y);"]
-        if class_names:
-            declared.append(
-                f"extern const char *const {self.name}_class_names[{len(class_names)}];"
-            )
-        lines += [
-            "#ifdef __cplusplus",
-            'extern "C" {',
-            "#endif",
-            *declared,
-            "#ifdef __cplusplus",
-            "}",
-            "#endif",
-        ]
+        declared += [f"extern {names};"] if class_names else []
+        lines = [*self._opening(comment), ""]
+        lines += [f"#ifndef {upper}_H", f"#define {upper}_H"] if header else ["#include <math.h>"]
+        lines += ["", *self._sizes(), "", *_for_cpp(declared)]
         if header:
-            lines += [
-                "",
-                f"#endif /* {upper}_H */",
-                "",
-                f"#if defined({upper}_IMPLEMENTATION) && !defined({upper}_IMPLEMENTED)",
-                f"#define {upper}_IMPLEMENTED",
-                "",
-                "#include <math.h>",
-            ]
+            lines += ["", f"#endif /* {upper}_H */", ""]
+            lines += [f"#if defined({upper}_IMPLEMENTATION) && !defined({upper}_IMPLEMENTED)"]
+            lines += [f"#define {upper}_IMPLEMENTED", "", "#include <math.h>"]
         if class_names:
-            lines += ["", f"const char *const {self.name}_class_names[{len(class_names)}] = {{"]
-            lines += [f"    {_string(n)}," for n in class_names] + ["};"]
+            lines += ["", f"{names} = {{", *(f"    {_string(n)}," for n in class_names), "};"]
         for i, array in self.arrays.items():
             lines += ["", *_array(array, self.graph.nodes[i].attributes["value"])]
         for helper in sorted(self.used):
             lines += ["", helper_text(helper, self.name)]
-        lines += [
-            "",
-            f"void {self.name}_predict(const float *x, float *y)",
-            "{",
-            *indented(body),
-            "}",
-        ]
+        lines += ["", declared[0].removesuffix(";"), "{", *indented(body), "}"]
         if header:
             lines += ["", f"#endif /* {upper}_IMPLEMENTATION */"]
         return "\n".join(lines) + "\n"
+
+    def _opening(self, comment: str) -> list[str]:
+        """What the reader of the file is told."""
+        x, y = self._ends()
+        return [
+            f"/* {comment}",
+            "",
+            f"   void {self.name}_predict(const float *x, float *y);",
+            "",
+            f"   x: {x.size} numbers, {_shape(x.shape)}, row-major",
+            f"   y: {y.size} numbers, {_shape(y.shape)}",
+            "",
+            f"   C99. It works in {4 * self.arena} bytes of static memory, so one call runs at a time. */",
+        ]
+
+    def _sizes(self) -> list[str]:
+        names = (f"{self.name.upper()}_{side}" for side in ("INPUTS", "OUTPUTS"))
+        return [f"#define {n} {s.size}" for n, s in zip(names, self._ends(), strict=True)]
+
+    def _ends(self) -> tuple[Spec, Spec]:
+        return next(iter(self.graph.inputs.values())), self.graph.nodes[self.output].spec
 
     # --- what is computed where --------------------------------------------------------------------------------------
 
@@ -254,6 +232,15 @@ class Program:
             source = self.graph.nodes[node.inputs[0]].spec.shape
             return self._element(node.inputs[0], broadcast_index(at, source, node.spec.shape))
         return expression(node, [self._element(j, at) for j in node.inputs], self.used, self.name)
+
+
+def _for_cpp(lines: Sequence[str]) -> list[str]:
+    """Declarations that C++ takes as C's."""
+    before, after = (
+        ["#ifdef __cplusplus", 'extern "C" {', "#endif"],
+        ["#ifdef __cplusplus", "}", "#endif"],
+    )
+    return [*before, *lines, *after]
 
 
 def _array(name: str, value: np.ndarray) -> list[str]:
