@@ -392,7 +392,7 @@ def load(
 
 def _names_a_network(path: str | Path) -> bool:
     """Whether this is no file, but a network whose weights are published."""
-    if Path(path).exists():
+    if Path(path).is_file():
         return False
     from sloy.pretrained import PUBLISHED
 

@@ -136,6 +136,8 @@ def test_load_by_name_reads_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "sloy"
     cache_folder().mkdir()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "vgg16").mkdir()  # a folder of that name stands in nobody's way
     (cache_folder() / "vgg16-397923af.pth").write_bytes(b"not it")
     with pytest.raises(FileFormatError, match="is not the published file"):
         sloy.load("vgg16")
