@@ -206,6 +206,14 @@ def test_infinite_and_too_large_numbers_are_named() -> None:
         prepared(Numeric("a", 0.0, 1.0, missing=False), [1e300])
 
 
+def test_a_column_of_another_type_than_in_training_is_named() -> None:
+    reader = load_table(raw(), "y").reader
+    with pytest.raises(
+        InvalidArgument, match=r"column `size` is of type List\(Int64\); it was numeric"
+    ):
+        reader.read({**raw(), "size": pl.Series([[1, 2]] * N)})
+
+
 def test_words_among_numbers_are_told() -> None:
     remarks = Remarks()
     column = Numeric("a", 2.0, 2.0, missing=False)

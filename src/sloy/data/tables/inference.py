@@ -16,7 +16,7 @@ import numpy as np
 
 from sloy.data.tables.columns import PARTS, Category, Column, Date, Numeric, date_parts
 from sloy.data.tables.sources import Source
-from sloy.data.tables.values import DATES, ISO, cells, moments, numbers, polars, words
+from sloy.data.tables.values import DATES, ISO, cells, is_strange, moments, numbers, polars, words
 from sloy.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Seen:
     def add(self, series: pl.Series, training: np.ndarray) -> None:
         """Take the next rows; `training` (N,) says which of them are trained on."""
         pl = polars()
-        if series.dtype.is_nested() or series.dtype in (pl.Binary, pl.Object, pl.Time, pl.Duration):
+        if is_strange(series):
             self.nested = str(series.dtype)
             return
         countable = series.dtype != pl.Boolean and not series.dtype.is_temporal()

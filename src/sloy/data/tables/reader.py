@@ -14,6 +14,7 @@ import numpy as np
 from sloy.data.readers import Reader
 from sloy.data.tables.columns import Column, Remarks, column_from_config
 from sloy.data.tables.sources import is_table, open_table
+from sloy.data.tables.values import is_strange
 from sloy.errors import FileFormatError, InvalidArgument
 
 if TYPE_CHECKING:
@@ -100,7 +101,12 @@ class TableReader(Reader):
         prepared = np.empty((frame.height, self.width), np.float32)
         place = 0
         for column in self._arranged:
-            for values in column.prepare(frame[column.name], remarks):
+            series = frame[column.name]
+            if is_strange(series):
+                raise InvalidArgument(
+                    f"column `{column.name}` is of type {series.dtype}; it was {column.kind} in training."
+                )
+            for values in column.prepare(series, remarks):
                 prepared[:, place] = values
                 place += 1
         return prepared

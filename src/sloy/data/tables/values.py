@@ -50,6 +50,13 @@ def polars() -> ModuleType:
     return polars
 
 
+def is_strange(series: pl.Series) -> bool:
+    """Whether the cells are neither numbers, nor words, nor dates: lists, structures, bytes, objects, durations."""
+    pl = polars()
+    dtype = series.dtype
+    return dtype.is_nested() or dtype in (pl.Binary, pl.Object, pl.Time, pl.Duration)
+
+
 def cells(series: pl.Series) -> pl.Series:
     """The cells as strings without spaces around them; null where missing."""
     text = series.cast(polars().String).str.strip_chars()
