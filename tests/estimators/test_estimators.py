@@ -343,21 +343,23 @@ def test_metadata_routing():
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_jobs_side_by_side_share_the_cores(backend):
-    """Two jobs on two cores: a thread each; alone, a fit takes all cores; and the same result."""
+    """Two jobs on two cores: a thread each; alone, a large network takes all cores, a small one one."""
     import joblib
 
     from sloy.engines import engine
 
-    def threads_of(jobs):
+    wide = (Dense(4096), ReLU(), Dense(4096), ReLU())
+
+    def threads_of(jobs, hidden):
+        net = classifier(hidden, threads=None, epochs=1)
         with joblib.parallel_config(backend, n_jobs=jobs):
-            nets = cross_validate(
-                classifier(threads=None, epochs=2), X, Y, cv=2, return_estimator=True
-            )["estimator"]
+            nets = cross_validate(net, X[::10], Y[::10], cv=2, return_estimator=True)["estimator"]
         return [net.model_.engine.threads for net in nets]
 
-    assert threads_of(1) == [engine().threads] * 2
+    assert threads_of(1, wide) == [engine().threads] * 2
     share = max(1, joblib.cpu_count() // 2) if backend == "loky" else 1
-    assert threads_of(2) == [share] * 2
+    assert threads_of(2, wide) == [share] * 2
+    assert threads_of(1, SMALL) == [1, 1]
 
 
 def test_a_notebook_shows_layers_and_curve():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import signal
 
 import numpy as np
 import pytest
@@ -124,9 +125,11 @@ def test_a_state_is_a_state():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("batch_size", [120, 40])
-def test_epochs_that_nobody_watches_run_together_and_give_the_same(engine, batch_size, monkeypatch):
-    """Batches that divide the samples: one call of the engine, the same bits and the same history."""
+@pytest.mark.parametrize(("batch_size", "at_once"), [(120, 5), (40, 5), (50, 1)])
+def test_epochs_that_nobody_watches_run_together_and_give_the_same(
+    engine, batch_size, at_once, monkeypatch
+):
+    """Batches that divide the samples: one call of the engine; the same bits and the same history in any case."""
     monkeypatch.setattr("sloy.training.plan.TOGETHER", 700)  # five epochs at a time
     calls = []
     run_batches = type(sloy.engines.engine(engine)).run_batches
@@ -139,9 +142,9 @@ def test_epochs_that_nobody_watches_run_together_and_give_the_same(engine, batch
     same = {"epochs": 12, "batch_size": batch_size, "engine": engine}
     same["optimizer"] = sloy.Adam(schedules.Cosine(0.02))
     _, history = train(alone, **same)
-    assert len(calls) == 3
+    assert len(calls) == -(-12 // at_once)
     _, expected = train(watched, callbacks=[Spy()], **same)
-    assert len(calls) == 3 + 12
+    assert len(calls) == -(-12 // at_once) + 12
     assert bytes_of(alone) == bytes_of(watched)
     assert (alone.epochs, alone.steps) == (watched.epochs, watched.steps)
     assert history.columns == expected.columns
@@ -150,10 +153,11 @@ def test_epochs_that_nobody_watches_run_together_and_give_the_same(engine, batch
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_what_is_not_finite_is_found_at_its_place_among_epochs_together(engine):
+@pytest.mark.parametrize("batch_size", [40, 50])
+def test_what_is_not_finite_is_found_at_its_place_among_epochs_together(engine, batch_size):
     def run(**more):
         with pytest.raises(NonFiniteError) as caught:
-            train(batch_size=40, epochs=50, optimizer=sloy.SGD(1e18), engine=engine, **more)
+            train(batch_size=batch_size, epochs=50, optimizer=sloy.SGD(1e18), engine=engine, **more)
         return caught.value
 
     together, one_by_one = run(), run(callbacks=[Spy()])
@@ -162,3 +166,22 @@ def test_what_is_not_finite_is_found_at_its_place_among_epochs_together(engine):
     assert len(together.history) == len(one_by_one.history) == together.epoch - 1
     for name, value in one_by_one.model.parameters.items():
         assert (together.model.parameters[name] == value).all()
+
+
+def test_ctrl_c_among_epochs_together_keeps_those_that_are_done(monkeypatch):
+    reference = sloy.engines.ReferenceEngine
+    run_batches, calls = reference.run_batches, []
+
+    def counting(self, *rest):
+        calls.append(1)
+        found = run_batches(self, *rest)
+        if len(calls) == 4:
+            signal.raise_signal(signal.SIGINT)
+        return found
+
+    monkeypatch.setattr(reference, "run_batches", counting)
+    state = TrainingState()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        train(state, batch_size=50, epochs=9, engine="reference")
+    assert caught.value.history["epoch"].tolist() == [1, 2, 3, 4]
+    assert (state.epochs, state.steps) == (4, 12)

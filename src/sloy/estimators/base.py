@@ -19,7 +19,7 @@ from sloy.engines import Engine
 from sloy.errors import InvalidArgument, ShapeError, UnknownName
 from sloy.estimators.display import html
 from sloy.estimators.nested import nested, replaced
-from sloy.estimators.parallel import threads_of
+from sloy.estimators.parallel import batch_work, threads_of
 from sloy.estimators.rows import check_feature_names, read_rows, shaped
 from sloy.graph.spec import Shape
 from sloy.layers import Dense, Flatten, Layer, ReLU
@@ -78,7 +78,7 @@ PARAMETERS = """
     precision : "float32" or "float64"
     engine : str or Engine
     threads : int, optional
-        None takes the physical cores, within joblib's workers their share.
+        None takes one for small networks, else the physical cores, within joblib's workers their share.
     random_state : int, RandomState, Generator or None
         Of initial weights, order, masks and split. The same integer gives the same model to the last
         bit. None draws a new seed at each fit.
@@ -250,7 +250,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             shuffle=self.batch_size is not None,
             callbacks=self._callbacks(held_out is not None),
             engine=self.engine,
-            threads=threads_of(self.threads),
+            threads=threads_of(self.threads, batch_work(network, batch)),
             precision=self.precision,
             trainable=self.trainable,
             rate_factors=self.rate_factors,

@@ -5,18 +5,32 @@ from __future__ import annotations
 import os
 from multiprocessing import current_process
 
+from sloy import ops
+from sloy.graph.graph import topological_order
+from sloy.network import Network
+from sloy.summary import multiply_adds
 
-def threads_of(threads: int | None) -> int:
+SMALL = (
+    10**7
+)  # multiply-adds of a batch, forward: with fewer, threads wait for each other longer than they compute
+
+
+def threads_of(threads: int | None, work: float) -> int:
     """The number of threads for an engine, 0 for all physical cores.
 
     Parameters
     ----------
     threads : int or None
-        A number is taken as it is. None takes all cores, and within a worker of joblib (``n_jobs`` of a search or a
-        cross-validation) what joblib leaves to each: cores / n_jobs in a process, 1 in a thread.
+        A number is taken as it is. None takes one for small networks, else all cores, and within a worker of joblib
+        (``n_jobs`` of a search or a cross-validation) what joblib leaves to each: cores / n_jobs in a process, 1 in a
+        thread.
+    work : float
+        Multiply-adds of a batch, forward.
     """
     if threads is not None:
         return threads
+    if work < SMALL:
+        return 1
     from joblib.parallel import get_active_backend
 
     backend, _ = get_active_backend()
@@ -27,3 +41,10 @@ def threads_of(threads: int | None) -> int:
         os.environ.get("OMP_NUM_THREADS", "") if current_process().name.startswith("Loky") else ""
     )
     return int(told) if told.isdecimal() and int(told) > 0 else 1
+
+
+def batch_work(network: Network, batch_size: object) -> float:
+    """Multiply-adds of a batch, forward; of one sample where the size is none (`fit` refuses it later)."""
+    output = network.build(ops.input("x", (1, *network.input_shape))).output
+    count = batch_size if isinstance(batch_size, int) else 1
+    return float(multiply_adds(topological_order([output])) * count)

@@ -193,36 +193,49 @@ class Run:
 
     @property
     def _unwatched(self) -> bool:
-        """Whether epochs can follow each other without a return to Python, which takes as long as some steps."""
-        plan, watched = self.plan, self.plan.schedule.watched
-        alone = not self.callbacks and plan.validation is None and self._store is None
-        return alone and watched is None and self.samples % self.batch_size == 0
+        """Whether nobody looks at single epochs: their rows are made together, which takes as long as some steps."""
+        alone = not self.callbacks and self.plan.validation is None and self._store is None
+        return alone and self.plan.schedule.watched is None
 
     def _train_together(self) -> None:
-        """All epochs of a stretch."""
+        """All epochs of a stretch: in one call of the engine where batches divide the samples, else one by one."""
         self._stretch = stretch = self.plan.stretch(self.epoch, self.history)
-        order, size = stretch.orders.reshape(-1), self.batch_size
-        run = self.plan.engine.run_batches(
-            self._executables,
-            self._columns,
-            order,
-            size,
-            self._step_inputs(stretch.rates),
-            self._poll,
-        )
-        self.state.steps += run.steps
-        done, self.step = divmod(run.steps, self.steps)
-        whole = {name: values[: done * self.steps] for name, values in run.outputs.items()}
+        per_step, size = self._step_inputs(stretch.rates), self.batch_size
+        at_once = len(stretch.orders) if self.samples % size == 0 else 1
+        runs: list[BatchRun] = []
+        try:
+            for first in range(0, len(stretch.orders), at_once):
+                order = stretch.orders[first : first + at_once].reshape(-1)
+                steps = slice(first * self.steps, (first + at_once) * self.steps)
+                inputs = {name: values[steps] for name, values in per_step.items()}
+                runs.append(
+                    self.plan.engine.run_batches(
+                        self._executables, self._columns, order, size, inputs, self._poll
+                    )
+                )
+                if runs[-1].status != "done":
+                    break
+                self._signals.check()
+        finally:
+            self._record(runs, stretch.rates)
+        if runs[-1].status == "not finite":
+            rows = stretch.orders[self.epoch - stretch.first]
+            self._not_finite(rows[self.step * size : (self.step + 1) * size])
+        if runs[-1].error is not None:
+            raise runs[-1].error
+
+    def _record(self, runs: Sequence[BatchRun], rates: np.ndarray) -> None:
+        """Add the epochs that are done, their time shared alike, to the history."""
+        steps = sum(run.steps for run in runs)
+        self.state.steps += steps
+        done, self.step = divmod(steps, self.steps)
         if done:
-            seconds = run.seconds * done * self.steps / run.steps
-            for row in self._rows(whole, stretch.rates[:done], seconds):
+            outputs = joined([run.outputs for run in runs])
+            whole = {name: values[: done * self.steps] for name, values in outputs.items()}
+            seconds = sum(run.seconds for run in runs) * done * self.steps / steps
+            for row in self._rows(whole, rates[:done], seconds):
                 self.history.append(row)
         self.epoch, self.state.epochs = self.epoch + done, self.state.epochs + done
-        if run.status == "not finite":
-            self._not_finite(order[run.steps * size : (run.steps + 1) * size])
-        if run.error is not None:
-            raise run.error
-        self._signals.check()
 
     # --- one epoch --------------------------------------------------------------------------------
 
