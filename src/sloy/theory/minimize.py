@@ -95,7 +95,8 @@ def minimize(table: Table, *, time_limit: float = 10.0) -> Disjunction:
         Rows that do not matter are used where they make the result shorter.
     time_limit : float
         Seconds for the integer program. Where it is reached (dense random functions of 10 variables and more), the
-        best cover found is given, which may vary from run to run, and `least` is below its number of terms.
+        best cover found is given, which may vary from run to run, and `least` is below its number of terms;
+        benchmarks/minimize.py measures times and gaps.
 
     Returns
     -------
@@ -222,22 +223,27 @@ class _Covering:
 
     def _independent(self) -> int:
         """A number of rows no two of which share a column: each needs a column of its own."""
-        apart = ~(self.matrix.astype(np.float32) @ self.matrix.T > 0)
-        open_rows, count = np.ones(len(self.matrix), bool), 0
+        numbers = self.matrix.astype(np.float32)
+        meet = numbers @ numbers.T > 0
+        open_rows, count = np.ones(len(meet), bool), 0
+        others = meet.sum(1)  # open rows that a row shares a column with
         while open_rows.any():
-            left = np.flatnonzero(open_rows)
-            row = left[apart[np.ix_(left, left)].sum(1).argmax()]  # it shuts out the fewest others
-            open_rows &= apart[row]
+            row = int(np.where(open_rows, others, len(meet) + 1).argmin())
+            shut = open_rows & meet[row]
+            open_rows &= ~shut
+            others = others - meet[:, shut].sum(1)
             count += 1
         return count
 
     def _greedy(self) -> np.ndarray:
         """A cover by whatever column covers most of what is left."""
-        open_rows = np.ones(len(self.matrix), bool)
-        taken = []
+        open_rows, taken = np.ones(len(self.matrix), bool), []
+        gain = self.matrix.sum(0)
         while open_rows.any():
-            taken.append(int(self.matrix[open_rows].sum(0).argmax()))
-            open_rows &= ~self.matrix[:, taken[-1]]
+            taken.append(int(gain.argmax()))
+            covered = open_rows & self.matrix[:, taken[-1]]
+            open_rows &= ~covered
+            gain = gain - self.matrix[covered].sum(0)
         return np.array(taken)
 
 
