@@ -38,8 +38,8 @@ def _constant(rows: list[list[int]]) -> np.ndarray:
     return array
 
 
-# The slides' numbers. One of the two slides that show the filter repeats its 30 in the last row; the sums
-# that the lecture gives (6600 and 0) are those of the other, which is taken here.
+# The slides' numbers. Where they multiply, the filter has one more 30, in its last row; the sums that they give
+# (6600 and 0) are those of the filter as it was shown first, which is taken here.
 CURVE_FILTER = _constant(
     [
         [0, 0, 0, 0, 0, 30, 0],
