@@ -58,6 +58,10 @@ def test_the_curve_detector() -> None:
     detect = lambda patch: convolve(patch, theory.CURVE_FILTER, edges="valid").tolist()  # noqa: E731
     assert detect(theory.CURVE_PATCH) == [[(50 * 30) * 4 + 20 * 30]] == [[6600]]
     assert detect(theory.OTHER_PATCH) == [[0]]
+    longer = theory.CURVE_FILTER.copy()  # as the slides of the two sums print it
+    longer[6, 3] = 30
+    sums = [float((patch * longer).sum()) for patch in (theory.CURVE_PATCH, theory.OTHER_PATCH)]
+    assert sums == [8100, 1500]  # not what they say it gives
 
 
 def test_the_detector_finds_the_curve_in_the_drawing() -> None:
