@@ -84,6 +84,7 @@ def test_predicting_from_files_and_folders(
     assert len(lines) == 31
     assert lines[0].split()[1] == "plum"
     assert {line.split()[1] for line in lines[1:]} == {"kiwi"}
+    assert "the middle of each at 10 × 14, colour" in sloy("info", trained_on_fruit).stdout
     said = json.loads(sloy("predict", trained_on_fruit, photo, "--json").stdout)
     model = library.load(trained_on_fruit / "model.sloy")
     probability = float(model.predict_proba(str(photo)).max())

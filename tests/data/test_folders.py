@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import sloy
+from available import installed
 from command_line import environment
 from sloy.data import PictureReader, picture_folder
 from sloy.data.arrays import allocate, reorder
 from sloy.data.listing import list_pictures, lists_pictures
 from sloy.errors import FileFormatError, InvalidArgument, NotAvailable
+from sloy.layers import Dense, Flatten
 
 
 def draw(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (12, 10)) -> Path:
@@ -253,7 +256,9 @@ def test_the_classes_of_a_model_that_exists(fruit: Path) -> None:
         picture_folder(fruit, class_names=("plum", "apple"))
 
 
-def test_beyond_the_bound_pictures_go_to_a_file_without_a_name(fruit: Path, tmp_path: Path) -> None:
+def test_beyond_the_bound_pictures_go_to_a_file_and_train_the_same(
+    fruit: Path, tmp_path: Path
+) -> None:
     inside = picture_folder(fruit)
     place = tmp_path / "place"
     place.mkdir()
@@ -262,6 +267,15 @@ def test_beyond_the_bound_pictures_go_to_a_file_without_a_name(fruit: Path, tmp_
     assert list(place.iterdir()) == []
     np.testing.assert_array_equal(inside.train.x, outside.train.x)
     assert outside.train.x.flags.c_contiguous
+    for name in installed():
+        models = [
+            sloy.fit(sloy.Network((10, 12, 3), [Flatten(), Dense(3)]), part.train, batch_size=16,
+                     preprocessing="standardize", engine=name, verbose=False)[0]
+            for part in (inside, outside)
+        ]  # fmt: skip
+        first, second = (model.parameters["dense_1/weight"] for model in models)
+        np.testing.assert_array_equal(first, second)
+        np.testing.assert_array_equal(models[0](inside.test.x), models[1](outside.test.x))
     with pytest.raises(NotAvailable, match="no room"):
         allocate((1 << 62,), "uint8", 0, place)
 

@@ -109,9 +109,13 @@ def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
 
 def _table(model: Model) -> list[tuple[str, str]]:
     """Target and columns of a model for tables."""
+    from sloy.cli.sources.folder import reading
     from sloy.cli.sources.table import listed
+    from sloy.data import PictureReader
     from sloy.data.tables import TableReader
 
+    if isinstance(model.reader, PictureReader):
+        return [("pictures", reading(model.reader))]
     if not isinstance(model.reader, TableReader):
         return []
     return [("target", model.reader.target), ("columns", listed(model.reader, {}))]

@@ -7,7 +7,7 @@ import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sloy.cli import tuning
 from sloy.cli.errors import UsageError
@@ -68,7 +68,7 @@ class Plan:
     schedule: str = "one-cycle"
     weight_decay: float | None = None
     precision: str = "auto"
-    deterministic: str = "same-threads"
+    deterministic: Literal["same-threads", "any-threads"] = "same-threads"
     seed: int = 0
     validation: float = 0.1
     samples: int | None = None

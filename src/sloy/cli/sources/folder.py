@@ -153,14 +153,14 @@ def _rows(folder: PictureFolder) -> list[Row]:
     shown = [f"{name} {text.count(n)}" for name, n in zip(names, counts, strict=True)]
     more = len(shown) - CLASSES_SHOWN
     words = ", ".join(shown[:CLASSES_SHOWN]) + (f", and {more} more" if more > 0 else "")
-    rows = [("classes", words), ("pictures", _reading(folder.reader))]
+    rows = [("classes", words), ("pictures", reading(folder.reader))]
     if folder.on_disk:
         size = text.size(folder.train.x.nbytes)
         rows.append(("", f"{size} of them: kept in a temporary file, not in memory"))
     return [*rows, *(("note", remark) for remark in folder.remarks())]
 
 
-def _reading(reader: PictureReader) -> str:
+def reading(reader: PictureReader) -> str:
     """How pictures become samples, in words."""
     height, width = reader.size
     ways = {
