@@ -109,7 +109,7 @@ def test_choices_of_the_command_line_are_those_of_the_library(option: str) -> No
 def test_every_optimizer_learns_with_its_default_rate(
     data: Path, optimizer: str, schedule: str
 ) -> None:
-    plan = Plan(str(data), "mlp", optimizer=optimizer, schedule=schedule)
+    plan = Plan(str(data), network="mlp", optimizer=optimizer, schedule=schedule)
     both = load_idx_folder(data)
     model, _ = library.fit(
         plan.source.make_network(plan, Loaded(both.train, both.test)), both.train, epochs=12, batch_size=16, threads=1,
