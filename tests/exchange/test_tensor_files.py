@@ -114,6 +114,25 @@ def test_older_names_of_keras(tmp_path: Path) -> None:
     assert tensors["fc1/bias"].load().tolist() == [1, 1]
 
 
+def test_a_model_within_a_model_of_keras(tmp_path: Path) -> None:
+    path = tmp_path / "nested.h5"
+    names = ["block1_conv1/kernel:0", "block1_conv1/bias:0", "block1_conv2/kernel:0"]
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = np.array([b"vgg16", b"dense"])
+        for layer, given in (("vgg16", names), ("dense", ["dense/kernel:0"])):
+            group = file.create_group(layer)
+            group.attrs["weight_names"] = np.array(given, dtype="S40")
+            for name in given:
+                group[name] = np.zeros(3, np.float32)
+    assert list(read_tensors(path).tensors) == [
+        n.removesuffix(":0") for n in [*names, "dense/kernel:0"]
+    ]
+    with h5py.File(path, "r+") as file:
+        file.copy("vgg16", "again")
+        file.attrs["layer_names"] = np.array([b"vgg16", b"again"])
+    refused(path, "two arrays named 'block1_conv1/kernel'")
+
+
 # --- hostile files of PyTorch ----------------------------------------------------------------------
 
 

@@ -64,15 +64,19 @@ def read_keras(path: Path) -> dict[str, FileTensor]:
 
 
 def _named(path: Path, h5py: Any, root: Any) -> dict[str, FileTensor]:
-    """The older layout: attributes name the layers, and the datasets of each."""
+    """The older layout: attributes name the layers, and the datasets of each, those of models within too."""
     found: dict[str, FileTensor] = {}
     for layer in _texts(path, root, "layer_names"):
         group = _group(path, h5py, root, layer)
         for name in _texts(path, group, "weight_names"):
-            role = name.rpartition("/")[2].removesuffix(":0")
+            *above, role = name.split("/")
+            role = role.removesuffix(":0")
             if old := _OLD.fullmatch(role):
                 role = _ROLES.get(old[1], old[1])
-            found[f"{layer}/{role}"] = _dataset(path, h5py, group, name)
+            full = f"{above[-1] if above else layer}/{role}"
+            if full in found:
+                fail(path, f"has two arrays named {full[:80]!r}")
+            found[full] = _dataset(path, h5py, group, name)
     return found
 
 

@@ -31,12 +31,13 @@ TRAINING = {
 }  # fmt: skip
 # More operators that sloy reads, without a promise of how many of their cases run.
 MORE = (
-    "Celu", "ConvTranspose", "Div", "Gather", "Gelu", "GlobalMaxPool", "GroupNormalization", "HardSigmoid", "HardSwish",
-    "Identity", "InstanceNormalization", "LRN", "LayerNormalization", "Mean", "Min", "Mish", "PRelu", "Pow",
-    "ReduceMean", "Selu", "Slice", "Softplus", "Softsign", "Split", "Squeeze", "Sub", "Sum", "Swish", "Tile",
-    "Unsqueeze", "Where",
+    "Celu", "ConvTranspose", "DepthToSpace", "Div", "Expand", "Gather", "Gelu", "GlobalMaxPool",
+    "GroupNormalization", "HardSigmoid", "HardSwish", "Identity", "InstanceNormalization", "LRN",
+    "LayerNormalization", "Mean", "Min", "Mish", "PRelu", "Pow", "ReduceMean", "Resize", "Selu", "Slice",
+    "Softplus", "Softsign", "SpaceToDepth", "Split", "Squeeze", "Sub", "Sum", "Swish", "Tile", "Unsqueeze",
+    "Where",
 )  # fmt: skip
-EXECUTED = {"inference": 189, "training": 59, "more": 160}
+EXECUTED = {"inference": 189, "training": 59, "more": 199}
 
 NUMPY_MASK = "draws at random"  # the cases expect the very mask that NumPy's old generator draws
 FLOAT64 = "does not compute in float64"
@@ -51,6 +52,10 @@ SKIPPED: dict[str, tuple[tuple[str, ...], str]] = {
     "test_celu_bfloat16": (ENGINES, "'bfloat16'"),
     "test_convtranspose_3d": (ENGINES, "a transposed convolution of"),
     "test_convtranspose_output_shape": (ENGINES, "padded beyond what it reaches"),
+    **{f"test_resize_tf_crop_and_resize{rest}": (ENGINES, "resizing on the grid 'tf_crop_and_resize'")
+       for rest in ("", "_axes_2_3", "_axes_3_2", "_extrapolation_value")},
+    **{f"test_resize_downsample_{what}_antialias": (ENGINES, "resizing with antialiasing") for what in
+       ("scales_linear", "sizes_linear", "scales_cubic", "sizes_cubic")},
     **{f"test_div_{kind}": (("native",), FLOAT64) for kind in
        ("int8", "int16", "int32_trunc", "uint8", "uint16", "uint32", "uint64")},
 }  # fmt: skip

@@ -5,6 +5,7 @@ import sloy.exchange.onnx.operators.linear
 import sloy.exchange.onnx.operators.normalization
 import sloy.exchange.onnx.operators.pooling
 import sloy.exchange.onnx.operators.reduction
+import sloy.exchange.onnx.operators.resize
 import sloy.exchange.onnx.operators.shape
 import sloy.exchange.onnx.operators.training
 import sloy.exchange.onnx.operators.windows  # noqa: F401

@@ -249,45 +249,6 @@ def _blocks(c: Conversion, node: Node, operands: list[Any]) -> Value:
     return held(ops.reshape(y, (n, channels // b**2, h * b, w * b)), x.dtype, trained=x.trained)
 
 
-@operator("Resize", "Upsample")
-def _resize(c: Conversion, node: Node, operands: list[Any]) -> Value:
-    """Whole multiples, each element repeated."""
-    x = operands[0]
-    factors = _factors(node, operands, x.shape)
-    mode = node.attributes.get("mode", "nearest")
-    grid = node.attributes.get("coordinate_transformation_mode", "half_pixel")
-    rounding = node.attributes.get("nearest_mode", "round_prefer_floor")
-    plain = rounding == "floor" if grid == "asymmetric" else grid.endswith("half_pixel")
-    plain = plain and (grid == "asymmetric" or rounding.startswith("round"))
-    if mode != "nearest" or not (plain or node.op == "Upsample"):
-        raise Unsupported(f"resizing other than by repeating elements ({mode}, {grid}, {rounding})")
-    order = _order([x])
-    t = c.tensor(x, order)
-    for place, axis in enumerate(order):
-        if factors[axis] != 1:
-            split = (*t.shape[: place + 1], 1, *t.shape[place + 1 :])
-            wide = (*t.shape[: place + 1], factors[axis], *t.shape[place + 1 :])
-            merged = (*t.shape[:place], t.shape[place] * factors[axis], *t.shape[place + 1 :])
-            t = ops.reshape(broadcast_to(ops.reshape(t, split), wide), merged)
-    return held(t, x.dtype, order, trained=x.trained)
-
-
-def _factors(node: Node, operands: list[Any], shape: Sequence[int]) -> list[int]:
-    scales = node.attributes.get("scales")
-    if scales is None and node.op == "Upsample":
-        scales = array(operands[1]).tolist()
-    if scales is None and len(operands) > 3 and operands[3] is not None:
-        sizes = integers(operands[3]) or ()
-        scales = [s / e for s, e in zip(sizes, shape, strict=True)]
-    if scales is None:
-        scales = array(operands[-1 if len(operands) < 3 else 2]).tolist()
-    if "axes" in node.attributes or len(scales) != len(shape):
-        raise Unsupported("resizing of some axes")
-    if any(s != int(s) or s < 1 for s in scales):
-        raise Unsupported(f"resizing by {scales}, which are not whole numbers")
-    return [int(s) for s in scales]
-
-
 @operator("OneHot")
 def _one_hot(c: Conversion, node: Node, operands: list[Any]) -> Value:
     labels, depth, values = operands
