@@ -432,6 +432,18 @@ def test_it_saves_and_trains_like_any_other(engine: str, tmp_path: object) -> No
     assert float(((trained(inputs) - target) ** 2).mean()) < before
 
 
+@pytest.mark.parametrize("make", [xor_by_layers, xor_by_product])
+def test_it_goes_to_other_tools_like_any_other(make: Callable[[], Model], tmp_path: object) -> None:
+    pytest.importorskip("onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+
+    model = make()
+    model.export(f"{tmp_path}/xor.onnx")
+    session = onnxruntime.InferenceSession(f"{tmp_path}/xor.onnx")
+    (answers,) = session.run(None, {session.get_inputs()[0].name: all_inputs(2)})
+    assert answers[:, 0].tolist() == [0, 1, 1, 0]
+
+
 def test_networks_of_signs_go_back_too() -> None:
     network = Network((2,), [Dense(1), Sign()])
     model = ready_model(network, {"dense_1/weight": [[1], [-1]], "dense_1/bias": [-0.5]})

@@ -149,7 +149,7 @@ class Search:
                 return self._refuse(x, y, fill * self.tolerance)
             if self.tried[-1].error <= self.tolerance:
                 return self._result(self.tried[-1])
-        raise self._not_met()
+        raise self._not_met(rounding=True)
 
     def smaller(self) -> Approximation:
         """The fewest units that least squares and training need."""
@@ -342,7 +342,7 @@ class Search:
         self._within(x, y, level, self.most)
         raise self._not_met()
 
-    def _not_met(self) -> ToleranceNotMet:
+    def _not_met(self, *, rounding: bool = False) -> ToleranceNotMet:
         if not self.tried:
             return ToleranceNotMet(
                 f"{PLACE}: `max_units` (={self.most}) is too small for any network on a rectangle;"
@@ -351,10 +351,17 @@ class Search:
                 0,
             )
         best = self._result(min(self.tried, key=lambda t: t.error))
+        advice = f"more `max_units` (={self.most}), a greater tolerance, or another `activation`"
+        if rounding:
+            advice = f"the rounding of {self.dtype} is in the way, not `max_units` (={self.most})"
+            advice += "; take dtype='float64'" if self.dtype == "float32" else ""
+        elif self.shape.is_step and len(self.target.domain) == 1:
+            advice += ", or refine=True, may do"
+        else:
+            advice += " may do"
         return ToleranceNotMet(
             f"{PLACE}: the tolerance of {self.tolerance:g} is not met: {best.units} units reach an"
-            f" error of {best.error:.3g}. Allow more `max_units` (={self.most}), a greater tolerance"
-            ", or take another `activation`.",
+            f" error of {best.error:.3g}; {advice}.",
             best.error,
             best.units,
             best,
