@@ -135,9 +135,37 @@ def test_keras_without_top(tmp_path: Path) -> None:
     again = sloy.load("vgg11", weights=whole, include_top=False, **SMALL)
     assert np.array_equal(again.predict(picture(224, 224)), features)
     with pytest.raises(
-        FileFormatError, match="convolutions of vgg11 alone; give include_top=False"
+        FileFormatError, match=r"no weights of vgg11_bn: .* They are those of vgg11\."
+    ):
+        sloy.load("vgg11_bn", weights=path, include_top=False, **SMALL)
+    with pytest.raises(
+        FileFormatError,
+        match="convolutions of vgg11, but not its dense layers; give include_top=False",
     ):
         sloy.load("vgg11", weights=path, **SMALL)
+
+
+def test_features_of_a_network_with_another_head(tmp_path: Path) -> None:
+    """As of a VGG that someone fine-tuned: dense layers of other names are left; other convolutions are not."""
+    path = tmp_path / "w.safetensors"
+    write_torch(path, "vgg11")
+    arrays = safetensors.numpy.load_file(path)
+    features = {name: array for name, array in arrays.items() if name.startswith("features")}
+    head = {"head.weight": np.zeros((3, 49 * 32), np.float32), "head.bias": np.zeros(3, np.float32)}
+    safetensors.numpy.save_file({**features, **head}, path)
+    model = sloy.load("vgg11", weights=path, include_top=False, **SMALL)
+    whole = sloy.load("vgg11", weights=write_torch(tmp_path / "x.safetensors", "vgg11"), **SMALL)
+    x = picture(224, 224)
+    assert np.array_equal(model(x), whole.activations(x, ["pool5"])["pool5"])
+    with pytest.raises(FileFormatError, match="but not its dense layers"):
+        sloy.load("vgg11", weights=path, **SMALL)
+    more = {
+        "extra.weight": np.zeros((4, 4, 3, 3), np.float32),
+        "extra.bias": np.zeros(4, np.float32),
+    }
+    safetensors.numpy.save_file({**features, **more}, path)
+    with pytest.raises(FileFormatError, match="holds no weights of vgg11"):
+        sloy.load("vgg11", weights=path, include_top=False, **SMALL)
 
 
 def test_other_sizes_are_averaged_to_the_grid(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_every_tensor_of_the_real_packages_has_its_place(source: str, variant: s
     file = of_layout(source, variant)
     network = zoo.make(variant, (224, 224, 3), 1000)
     tool = TOOLS[file.tool]
-    names = fitting_names(variant, network, file)
+    names = fitting_names(variant, file)
     assert names in [table(network) for table in VGG[file.tool]]
     used = set()
     for name, shape in network.shapes.items():

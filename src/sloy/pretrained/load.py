@@ -98,8 +98,7 @@ def read_pretrained(
     if classes is not None:
         integer("load", "classes", classes)
     file = read_tensors(_file(name, weights))
-    canonical = zoo.make(name, (SIZE, SIZE, 3), 1000)
-    names = fitting_names(name, canonical, file)
+    names = fitting_names(name, file)
     top = options.get("include_top", True)
     trained = _trained_classes(file, names, name) if top else 0
     count = trained if classes is None else classes
@@ -130,40 +129,41 @@ def _file(name: str, weights: str | Path | None) -> Path:
     return path
 
 
-def fitting_names(name: str, canonical: Network, file: TensorFile) -> Names:
-    """The table that fits the file exactly, the dense layers aside where it has none."""
-    present = set(modules_of(file))
-    for table in VGG[file.tool]:
-        names = table(canonical)
-        features = {module for layer, module in names.items() if not layer.startswith("fc")}
-        if present in (features, set(names.values())) and _same_kinds(canonical, names, file):
-            return names
-    fitting = [other for other in PUBLISHED if other != name and _fits(other, file)]
+def fitting_names(name: str, file: TensorFile) -> Names:
+    """What the layers of a network are called in a file with all its convolutions, and else dense layers at most."""
+    if (found := _table(name, file)) is not None:
+        return found
+    fitting = [other for other in PUBLISHED if _table(other, file) is not None]
     hint = f" They are those of {' or '.join(fitting)}." if fitting else ""
-    held = ", ".join(modules_of(file)[:4])
+    modules = modules_of(file)
     raise FileFormatError(
-        f"{file.path}: holds no weights of {name}: its layers are {held} … ({len(present)}).{hint}"
+        f"{file.path}: holds no weights of {name}: its layers are {', '.join(modules[:4])} …"
+        f" ({len(modules)}).{hint}"
     )
 
 
-def _fits(other: str, file: TensorFile) -> bool:
-    canonical = zoo.make(other, (SIZE, SIZE, 3), 1000)
-    present = set(modules_of(file))
-    return any(
-        present == set(names.values()) and _same_kinds(canonical, names, file)
-        for names in (table(canonical) for table in VGG[file.tool])
-    )
-
-
-def _same_kinds(canonical: Network, names: Names, file: TensorFile) -> bool:
-    """Convolutions have weights of rank 4 in the file, norms of rank 1."""
-    for layer, module in names.items():
-        tensor = first_of(file, module, "weight")
-        if tensor is None:
+def _table(name: str, file: TensorFile) -> Names | None:
+    """The first table by which a file fits a network."""
+    network = zoo.make(name, (SIZE, SIZE, 3), 1000)
+    layers, present = set(map(layer_of, network.shapes)), set(modules_of(file))
+    for table in VGG[file.tool]:
+        names = table(network)
+        if set(names) != layers:  # Keras has no names for norms
             continue
-        if layer.startswith("conv") != (len(tensor.shape) == 4) and not layer.startswith("fc"):
-            return False
-    return True
+        features = {layer: module for layer, module in names.items() if not layer.startswith("fc")}
+        others = present - set(names.values())
+        if all(
+            _rank(file, module) == (4 if layer.startswith("conv") else 1)
+            for layer, module in features.items()
+        ) and all(_rank(file, module) == 2 for module in others):
+            return names
+    return None
+
+
+def _rank(file: TensorFile, module: str) -> int:
+    """Of a layer's weight in the file: 4 of a convolution, 2 of a dense layer, 1 of a norm; 0 where it is missing."""
+    tensor = first_of(file, module, "weight") or first_of(file, module, "scale")
+    return len(tensor.shape) if tensor is not None else 0
 
 
 def _trained_classes(file: TensorFile, names: Names, name: str) -> int:
@@ -171,8 +171,8 @@ def _trained_classes(file: TensorFile, names: Names, name: str) -> int:
     tensor = first_of(file, names[_HEAD], "bias")
     if tensor is None or len(tensor.shape) != 1:
         raise FileFormatError(
-            f"{file.path}: holds the convolutions of {name} alone; give include_top=False, and layers of"
-            " your own behind them."
+            f"{file.path}: holds the convolutions of {name}, but not its dense layers; give"
+            " include_top=False, and layers of your own behind them."
         )
     return tensor.shape[0]
 
