@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sloy.arguments import real
@@ -39,8 +39,8 @@ class Imported(Layer):
         Values inside that are recorded among the activations: ``imported_1/conv_1``.
     """
 
-    function: StoredFunction
-    values: Sequence[tuple[str, int]] = ()
+    function: StoredFunction = field(kw_only=True)
+    values: Sequence[tuple[str, int]] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,7 +80,7 @@ class Imported(Layer):
         if not isinstance(values, list) or not all(map(_is_named, values)):
             raise FileFormatError("Imported: `values` must be a list of names and numbers.")
         read = function_from_config(function, lambda dtype: handlers(Scope(dtype=dtype)))
-        return cls(read, [(name, number) for name, number in values], **rest)
+        return cls(function=read, values=[(name, number) for name, number in values], **rest)
 
 
 def handlers(scope: Scope) -> Special:
