@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from available import installed
 from sloy import ops
-from sloy.errors import InvalidArgument, ShapeError
+from sloy.errors import InvalidArgument, NotAvailable, ShapeError
 from sloy.layers import ELU, Layer, LeakyReLU
 from sloy.model import load
 from sloy.optimizers import SGD
@@ -141,6 +142,15 @@ def test_too_few_passes_are_told_from_impossibility() -> None:
     assert not run.converged
     assert run.separation is not None
     assert run.separation.separable
+
+
+def test_without_scipy_the_weights_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+    _, _, run = perceptron_rule(CORNERS, XOR, max_epochs=3)
+    assert (run.converged, run.epochs, run.separation) == (False, 3, None)
+    assert "is not known: linear programs need SciPy: `pip install 'sloy[theory]'`" in str(run)
+    with pytest.raises(NotAvailable, match=r"sloy\[theory\]"):
+        separate(CORNERS, XOR)
 
 
 # --- the linear program ---------------------------------------------------------------------------

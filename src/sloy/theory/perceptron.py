@@ -38,12 +38,15 @@ class PerceptronRun:
         Of each pass; each mistake was one update of the weights.
     separation : Separation or None
         Where it did not converge: whether the data can be separated at all, with the proof.
+    undecided : str
+        Why that could not be found out: SciPy is missing, or float64 is not enough.
     """
 
     converged: bool
     epochs: int
     mistakes: tuple[int, ...]
     separation: Separation | None
+    undecided: str = ""
 
     @property
     def updates(self) -> int:
@@ -54,7 +57,8 @@ class PerceptronRun:
         done = f"after {self.epochs} passes over the objects and {self.updates} updates"
         if self.converged:
             return f"Converged {done}."
-        return f"Not converged {done}. {self.separation}"
+        why = self.undecided if self.separation is None else self.separation
+        return f"Not converged {done}. {why}"
 
 
 def perceptron_rule(
@@ -138,12 +142,14 @@ def perceptron_rule(
     found = model.parameters["dense_1/weight"][:, 0].astype(np.float64)
     free = float(model.parameters["dense_1/bias"][0])
     converged = counter.mistakes[-1] == 0
-    run = PerceptronRun(
-        converged,
-        len(counter.mistakes),
-        tuple(counter.mistakes),
-        None if converged else separate(points, side),
-    )
+    separation, undecided = None, ""
+    if not converged:
+        try:
+            separation = separate(points, side)
+        except SloyError as error:  # the weights are not lost for that
+            undecided = f"Whether they can be separated is not known: {error}"
+    epochs = len(counter.mistakes)
+    run = PerceptronRun(converged, epochs, tuple(counter.mistakes), separation, undecided)
     return found, free, run
 
 
