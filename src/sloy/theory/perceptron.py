@@ -9,7 +9,7 @@ import numpy as np
 
 from sloy import ops
 from sloy.arguments import array, integer, real
-from sloy.errors import ShapeError
+from sloy.errors import ShapeError, SloyError
 from sloy.graph import Tensor
 from sloy.layers import Dense
 from sloy.losses import CustomLoss
