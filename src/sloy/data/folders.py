@@ -295,7 +295,7 @@ def _refusal(listing: Listing, broken: Sequence[str]) -> str:
     what = "picture" if len(broken) == 1 else "pictures"
     return (
         f"{listing.source}: {len(broken)} {what} of {len(listing.paths)} cannot be read (repair or"
-        f" remove them, or have them skipped):\n{shown}{more}"
+        f" remove them, or skip them by `skip_broken`):\n{shown}{more}"
     )
 
 
