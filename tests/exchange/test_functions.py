@@ -336,11 +336,19 @@ def test_damaged_json_either_reads_or_is_refused(data: st.DataObject) -> None:
 
 
 def test_the_table_of_attributes_is_that_of_the_ops() -> None:
-    """Every op of the op table has exactly the attributes that the table says, of those kinds."""
+    """Every op of the op table has exactly the attributes that the table says, of those kinds.
+
+    Augmentation belongs to training steps, not to functions: its ops are not in the table and are refused.
+    """
     seen = set()
     for case in CASES:
         operands = case.tensors("float64")
-        check_attributes(case.op, case.attributes_in("float64"), [x.rank for x in operands])
+        attributes, ranks = case.attributes_in("float64"), [x.rank for x in operands]
         seen.add(case.op)
+        if case.op.startswith("random_"):
+            with pytest.raises(InvalidArgument, match="attributes are"):
+                check_attributes(case.op, attributes, ranks)
+        else:
+            check_attributes(case.op, attributes, ranks)
     assert seen == set(REGISTRY)
     assert set(ATTRIBUTES) <= set(REGISTRY)
