@@ -19,6 +19,9 @@ EXAMPLES = {
     "own_activation.py": (["--epochs", "1", "--samples", "2000"], r"gives the same: True"),
     "own_loss.py": (["--epochs", "20"], r"log cosh: 0\.\d+ away"),
     "resume.py": (["--samples", "600"], r"bit for bit: True"),
+    "digits_pipeline.py": (["--epochs", "2"], r"network: 0\.9\d+ .*\n(.*\n)*best: "),
+    "breast_cancer_pipeline.py": (["--epochs", "10"], r"logistic +accuracy 0\.9\d+"),
+    "diabetes_pipeline.py": (["--epochs", "20"], r"Huber's loss +R² 0\.[345]\d"),
 }
 
 
@@ -37,7 +40,10 @@ def run(program: list[str], folder: Path) -> str:
 
 
 def test_every_example_is_here() -> None:
-    assert {path.name for path in (ROOT / "examples").glob("*.py")} == {*EXAMPLES, *LECTURE_EXAMPLES}
+    assert {path.name for path in (ROOT / "examples").glob("*.py")} == {
+        *EXAMPLES,
+        *LECTURE_EXAMPLES,
+    }
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

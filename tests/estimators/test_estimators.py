@@ -171,6 +171,16 @@ def test_scales_follow_the_sample_weights():
     np.testing.assert_allclose(scales.deviation, X[Y > 0].std(0))
 
 
+def test_what_is_held_out_has_no_part_in_the_scales():
+    caught = Spy()
+    net = classifier(validation_fraction=0.2, callbacks=[caught], epochs=1).fit(X, Y)
+    scales, plan = net.model_.spec.preprocessing, caught.runs[0].plan
+    np.testing.assert_allclose(plan.data.x.mean(0), 0, atol=1e-6)
+    np.testing.assert_allclose(plan.data.x.std(0), 1, atol=1e-6)
+    assert np.abs(plan.validation.x.mean(0)).max() > 0.01
+    assert not np.allclose(scales.mean, X.mean(0), rtol=1e-4)
+
+
 # --- validation, stopping, callbacks --------------------------------------------------------------
 
 

@@ -31,7 +31,7 @@ from sloy.optimizers import optimizer as find_optimizer
 from sloy.preprocessing import Preprocessing, standardize
 from sloy.schedules import Schedule
 from sloy.schedules import named as named_schedule
-from sloy.steps.inputs import sample_weights
+from sloy.steps.inputs import sample_weights, split
 from sloy.training.callbacks import Callback, EarlyStopping
 from sloy.training.fit import LossChoice, Precision, fit
 from sloy.training.history import History
@@ -219,21 +219,19 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self._features(network)
         x = shaped(rows, network.input_shape, place)
         weight = self._weights(sample_weight, len(x))
-        if weight is not None and not weight.any():
-            raise InvalidArgument(
-                f"{place}: `sample_weight`: every weight is zero; at least one must be above."
-            )
-        kept = self.model_.spec.preprocessing if going_on else None
-        chosen = kept or self._preprocessing(x, weight)
-        state = self._state if going_on else TrainingState()
-        batch = len(x) if self.batch_size is None else self.batch_size
+        seed, held_out = self._seed(), self._held_out(validation)
+        if isinstance(held_out, tuple):
+            held_out = shaped(held_out[0], network.input_shape, place), held_out[1]
+        chosen = self.model_.spec.preprocessing if going_on else None
+        if chosen is None:
+            chosen = self._preprocessing(x, y, weight, held_out, seed)
         prepared = x.dtype != np.uint8 and x.size <= AHEAD
         if prepared:  # once here rather than in every step
             x = chosen.compute(x).astype(self._dtype)
-            if validation is not None:
-                ready = chosen.compute(shaped(validation[0], network.input_shape, place))
-                validation = ready.astype(self._dtype), validation[1]
-        held_out = self._held_out(validation)
+            if isinstance(held_out, tuple):
+                held_out = chosen.compute(held_out[0]).astype(self._dtype), held_out[1]
+        state = self._state if going_on else TrainingState()
+        batch = len(x) if self.batch_size is None else self.batch_size
         model, history = fit(
             network,
             Dataset(x, y, class_names),
@@ -246,9 +244,9 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             class_weight=self._class_weights(y),
             preprocessing=chosen,
             preprocessed=prepared,
-            seed=self._seed(),
+            seed=seed,
             shuffle=self.batch_size is not None,
-            callbacks=self._callbacks(held_out is not None),
+            callbacks=self._callbacks(),
             engine=self.engine,
             threads=threads_of(self.threads, batch_work(network, batch)),
             precision=self.precision,
@@ -262,14 +260,17 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _learned(
         self, model: Model, history: History, state: TrainingState, *, going_on: bool
     ) -> None:
-        before = self.history_.rows if going_on else []
-        rows = [{**row, "epoch": row["epoch"] + len(before)} for row in history]
         self.model_, self._state = model, state
-        self.history_ = History([*before, *rows])
-        self.n_iter_ = len(self.history_)
-        column = "val_loss" if "val_loss" in self.history_ else None
-        best = int(np.nanargmin(self.history_[column])) + 1 if column else self.n_iter_
-        self.best_epoch_ = best
+        if going_on:
+            before = len(self.history_)
+            for row in history:
+                self.history_.append({**row, "epoch": row["epoch"] + before})
+        else:
+            self.history_ = history
+        self.n_iter_ = self.best_epoch_ = len(self.history_)
+        if "val_loss" in history:
+            losses = self.history_["val_loss"]
+            self.best_epoch_ = 1 + int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
 
     def _network(self, shape: Shape, outputs: int) -> Network:
         """The whole network: the given layers, and the output layer that the data need."""
@@ -333,7 +334,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return chosen
         return replace(chosen, learning_rate=named_schedule(self.schedule, chosen.learning_rate))
 
-    def _callbacks(self, validated: bool) -> list[Any]:
+    def _callbacks(self) -> list[Any]:
         place = self._name
         found = list(sequence(place, "callbacks", self.callbacks))
         patience = integer(place, "patience", self.patience)
@@ -376,11 +377,22 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return None
         if isinstance(sample_weight, Real):
             sample_weight = np.full(count, float(sample_weight))
-        return sample_weights(self._name, sample_weight, count)
+        found = sample_weights(self._name, sample_weight, count)
+        if not found.any():
+            raise InvalidArgument(
+                f"{self._name}: `sample_weight`: every weight is zero; at least one must be above."
+            )
+        return found
 
-    def _preprocessing(self, x: np.ndarray, weight: np.ndarray | None) -> Preprocessing:
+    def _preprocessing(
+        self, x: np.ndarray, y: np.ndarray, weight: np.ndarray | None, held_out: Any, seed: int
+    ) -> Preprocessing:
+        """The scales of the samples that are trained on; what is held out has no part in them."""
         if not flag(self._name, "standardize", self.standardize):
             return Preprocessing(deviation=(255.0,)) if x.dtype == np.uint8 else Preprocessing()
+        if isinstance(held_out, float):
+            rows, _ = split(Dataset(x, y), held_out, seed)
+            x, weight = x[rows], None if weight is None else weight[rows]
         return standardize(x, weight)
 
     def _seed(self) -> int:
