@@ -19,7 +19,7 @@ import numpy as np
 
 from sloy.errors import FileFormatError, NotAvailable
 
-BLOCK = 8 << 20  # bytes read together
+BLOCK = 4 << 20  # bytes read together
 LONGEST_ROW = 64 << 20  # bytes
 MOST_COLUMNS = 10_000
 SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical bar"}

@@ -22,7 +22,7 @@ from sloy.errors import FileFormatError, InvalidArgument
 if TYPE_CHECKING:
     import polars as pl
 
-FRAME_CELLS = 1 << 20
+FRAME_CELLS = 1 << 18
 FRAME_STEP = 1024  # frames hold a multiple of so many rows: whole batches, so that predictions do not depend on frames
 
 
