@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import importlib
+import importlib.util
 import io
 from collections.abc import Callable
 from pathlib import Path
