@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         theory,
         zoo,
     )
+    from sloy.augmentation import Augment
     from sloy.data import Dataset
     from sloy.estimators import Classifier as Classifier
     from sloy.estimators import Regressor as Regressor
