@@ -223,6 +223,15 @@ def test_words_among_numbers_are_told() -> None:
     assert remarks.missing == {"a": 1}
 
 
+def test_columns_named_by_numbers(tmp_path: Path) -> None:
+    frame = pd.DataFrame(RANDOM.normal(size=(60, 3))).assign(y=np.arange(60) % 2)
+    reader = load_table(frame, "y").reader
+    assert reader.names == ("0", "1", "2")
+    rows = frame.drop(columns="y")
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    assert np.array_equal(reader.read(rows), reader.read(tmp_path / "rows.csv"))
+
+
 def test_numbers_written_in_any_way() -> None:
     column = Numeric("a", 0.0, 1.0, missing=False)
     words = ["1", " 2 ", "3e0", "4.0"]

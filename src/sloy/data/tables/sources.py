@@ -182,6 +182,11 @@ def _open_file(path: Path, separator: str | None) -> Source:
             polars()
             header = read_header(path, separator)
             names = _checked_names(label, _with_first(header.names))
+            # 0, 1, 2, … may well be names.
+            if all(map(_is_number, names)) and not all(map(str.isdecimal, names)):
+                raise FileFormatError(
+                    f"{path}: the first line holds numbers ({', '.join(names[:3])}, …); it must name the columns."
+                )
             return TextTable(label, names, path, Header(names, header.separator))
         schema = polars().read_parquet_schema(path)
     except OSError as error:
@@ -201,7 +206,7 @@ def _with_first(names: Sequence[str]) -> list[str]:
 
 
 def _checked_names(label: str, given: Sequence[str]) -> tuple[str, ...]:
-    """The names of columns: all there, all different, and not numbers throughout."""
+    """The names of columns: all there, and all different."""
     names = list(given)
     if len(names) > MOST_COLUMNS:
         raise FileFormatError(
@@ -215,10 +220,6 @@ def _checked_names(label: str, given: Sequence[str]) -> tuple[str, ...]:
             raise FileFormatError(
                 f"{label}: columns {first + 1} and {place + 1} are both named {name!r}; names must differ."
             )
-    if len(names) > 1 and all(_is_number(name) for name in names):
-        raise FileFormatError(
-            f"{label}: the first line holds numbers ({', '.join(names[:3])}, …); it must name the columns."
-        )
     return tuple(names)
 
 
