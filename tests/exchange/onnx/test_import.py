@@ -306,7 +306,24 @@ def tokens() -> tuple[list[Any], list[Any], Any, int]:
     return nodes, weights, ("N", 5, 6), 0
 
 
-GRAPHS = [shape_arithmetic, inception, segmentation, sequence, tokens]
+def shared() -> tuple[list[Any], list[Any], Any, int]:
+    """One matrix read four times: twice alike, once transposed, once by what a flatten has merged."""
+    nodes = [
+        node("Conv", "x k", "c", pads=[1, 1, 1, 1]),
+        node("Flatten", "c", "f"),
+        node("Gemm", "f w", "a"),
+        node("Flatten", "x", "g"),
+        node("Gemm", "g w", "b"),
+        node("Add", "a b", "s"),
+        node("Tanh", "s", "t"),
+        node("MatMul", "t w", "d"),
+        node("Gemm", "d w", "e", transB=1),
+        node("Add", "e t", "y"),
+    ]
+    return nodes, [weight("k", 3, 3, 3, 3), weight("w", 12, 12)], ("N", 3, 2, 2), 1
+
+
+GRAPHS = [shared, shape_arithmetic, inception, segmentation, sequence, tokens]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -328,6 +345,13 @@ def test_as_onnxruntime(make: Any, engine: str, tmp_path: Path) -> None:
 
 
 # --- what can be asked ------------------------------------------------------------------------------------------------
+
+
+def test_shared_weights_are_one_parameter_where_their_layout_is(tmp_path: Path) -> None:
+    nodes, weights, shape, _ = shared()
+    model = Model.from_onnx(write(tmp_path / "m.onnx", nodes, weights, shape), engine="reference")
+    matrices = [v for name, v in model.parameters.items() if v.shape == (12, 12)]
+    assert len(matrices) == 3  # as it is (twice), transposed, and in the order of the flatten
 
 
 def test_open_extents_are_given_by_the_caller(tmp_path: Path) -> None:

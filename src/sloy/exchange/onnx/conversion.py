@@ -78,6 +78,7 @@ class Conversion:
     leaves: dict[str, Leaf] = field(default_factory=dict)
     labels: dict[str, Tensor] = field(default_factory=dict)
     _tensors: dict[tuple[Any, ...], Tensor] = field(default_factory=dict)
+    _shared: dict[tuple[Any, ...], list[tuple[Leaf, Tensor]]] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _label: str = ""
     _generated: int = 0
@@ -165,20 +166,23 @@ class Conversion:
         array = value.array
         if array is None or not value.is_known or not value.is_float or not self.trains:
             raise ValueError("only an array can become a parameter")
-        key = (value.source or id(array), kind, role if change else "")
-        if key not in self._tensors:
-            leaf = Leaf(array, change or (lambda given: given))
-            self._count_generated(array)
-            shape = leaf.change(np.broadcast_to(np.float32(0), array.shape)).shape
-            own = _spelled(value.source) if self._is_own else ""
-            name = self._free(own or f"{self._label}/{role}")
-            initial: float | str = 1.0 if role in ("scale", "running_variance") else 0.0
-            if kind == "parameter" and len(shape) >= 2:
-                initial = "weight"
-            self.leaves[name] = leaf
-            attributes = {"name": name, "shape": shape, "initial": initial}
-            self._tensors[key] = Tensor(kind, (), attributes, Spec(shape, self.dtype))
-        return self._tensors[key]
+        leaf = Leaf(array, change or (lambda given: given))
+        shape = leaf.change(np.broadcast_to(np.float32(0), array.shape)).shape
+        shared = self._shared.setdefault((value.source or id(array), kind, shape), [])
+        for other, tensor in shared:  # used before, and in the same layout
+            if np.array_equal(other.value(), leaf.value()):
+                return tensor
+        self._count_generated(array)
+        name = self._free(
+            (_spelled(value.source) if self._is_own else "") or f"{self._label}/{role}"
+        )
+        initial: float | str = 1.0 if role in ("scale", "running_variance") else 0.0
+        if kind == "parameter" and len(shape) >= 2:
+            initial = "weight"
+        self.leaves[name] = leaf
+        attributes = {"name": name, "shape": shape, "initial": initial}
+        shared.append((leaf, Tensor(kind, (), attributes, Spec(shape, self.dtype))))
+        return shared[-1][1]
 
     @property
     def _is_own(self) -> bool:
