@@ -19,7 +19,7 @@ from sloy.engines import Engine
 from sloy.errors import InvalidArgument, ShapeError, UnknownName
 from sloy.estimators.display import html
 from sloy.estimators.nested import nested, replaced
-from sloy.estimators.parallel import batch_work, threads_of
+from sloy.estimators.parallel import threads_of
 from sloy.estimators.rows import check_feature_names, read_rows, shaped
 from sloy.graph.spec import Shape
 from sloy.layers import Dense, Flatten, Layer, ReLU
@@ -248,7 +248,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             shuffle=self.batch_size is not None,
             callbacks=self._callbacks(),
             engine=self.engine,
-            threads=threads_of(self.threads, batch_work(network, batch)),
+            threads=threads_of(self.threads, network, batch),
             precision=self.precision,
             trainable=self.trainable,
             rate_factors=self.rate_factors,

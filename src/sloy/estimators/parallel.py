@@ -15,7 +15,7 @@ SMALL = (
 )  # multiply-adds of a batch, forward: with fewer, threads wait for each other longer than they compute
 
 
-def threads_of(threads: int | None, work: float) -> int:
+def threads_of(threads: int | None, network: Network, batch_size: object) -> int:
     """The number of threads for an engine, 0 for all physical cores.
 
     Parameters
@@ -24,12 +24,12 @@ def threads_of(threads: int | None, work: float) -> int:
         A number is taken as it is. None takes one for small networks, else all cores, and within a worker of joblib
         (``n_jobs`` of a search or a cross-validation) what joblib leaves to each: cores / n_jobs in a process, 1 in a
         thread.
-    work : float
-        Multiply-adds of a batch, forward.
+    network : Network
+    batch_size : int
     """
     if threads is not None:
         return threads
-    if work < SMALL:
+    if _work(network, batch_size) < SMALL:
         return 1
     from joblib.parallel import get_active_backend
 
@@ -43,7 +43,7 @@ def threads_of(threads: int | None, work: float) -> int:
     return int(told) if told.isdecimal() and int(told) > 0 else 1
 
 
-def batch_work(network: Network, batch_size: object) -> float:
+def _work(network: Network, batch_size: object) -> float:
     """Multiply-adds of a batch, forward; of one sample where the size is none (`fit` refuses it later)."""
     output = network.build(ops.input("x", (1, *network.input_shape))).output
     count = batch_size if isinstance(batch_size, int) else 1

@@ -199,7 +199,9 @@ class Run:
 
     def _train_together(self) -> None:
         """All epochs of a stretch: in one call of the engine where batches divide the samples, else one by one."""
-        self._stretch = stretch = self.plan.stretch(self.epoch, self.history)
+        if self.epoch != self._stretch.first:
+            self._stretch = self.plan.stretch(self.epoch, self.history)
+        stretch = self._stretch
         per_step, size = self._step_inputs(stretch.rates), self.batch_size
         at_once = len(stretch.orders) if self.samples % size == 0 else 1
         runs: list[BatchRun] = []
