@@ -263,7 +263,7 @@ def per_neuron(*functions: Callable[[float], float]) -> Formula:
 
 
 def categories(classes: tuple[int, ...], vectors: tuple[int, ...]) -> Formula:
-    """The numbers, then for each code a row of one 1, or the row of a table; nothing where there is no such category."""
+    """The numbers, then for each code a row of one 1, or the row of a table; nothing where there is no category."""
 
     def formula(x: Array, v: Mapping[str, Array]) -> Array:
         rows = []

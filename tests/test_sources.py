@@ -34,6 +34,8 @@ DEFINITIONS = {
     "sloy.initializers.Zeros",
     "sloy.layers.Activation",
     "sloy.layers.Flatten",
+    "sloy.layers.Imported",
+    "sloy.layers.Rescale",
     "sloy.layers.Reshape",
     "sloy.losses.CustomLoss",
     "sloy.schedules.Constant",

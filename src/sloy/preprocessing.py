@@ -153,9 +153,9 @@ def standardize(x: np.ndarray, weights: np.ndarray | None = None) -> Preprocessi
         part = values if share is None else values * share[block]
         return part.sum(0, dtype=np.float64)
 
-    mean = sum(summed(rows[b], b) for b in blocks) / total
+    mean = np.asarray(sum(summed(rows[b], b) for b in blocks) / total)
     square = sum(summed(np.square(rows[b].astype(np.float64) - mean), b) for b in blocks)
-    deviation = np.sqrt(square / total)
+    deviation = np.asarray(np.sqrt(square / total))
     # What rounding leaves of a constant channel is no deviation.
     deviation[deviation <= 1e-12 * np.maximum(1.0, np.abs(mean))] = 1.0
     return Preprocessing(tuple(map(float, mean)), tuple(map(float, deviation)))

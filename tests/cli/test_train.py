@@ -28,8 +28,10 @@ LONG = ("--network", "mlp", "--epochs", "100", "--batch-size", "4", "--threads",
 
 
 def test_a_run_writes_every_file(trained: Path) -> None:
-    names = {path.name for path in trained.iterdir()}
-    assert names == {*FILES} - {"answers.png", "augmented.png", "checkpoint-head.sloy"}  # all within a second: saved once
+    names = {path.name for path in trained.iterdir()} - {
+        "checkpoint.sloy.previous"
+    }  # of a slow run
+    assert names == {*FILES} - {"answers.png", "augmented.png", "checkpoint-head.sloy"}
     for path in trained.glob("*.png"):
         with Image.open(path) as picture:
             assert min(picture.size) > 100

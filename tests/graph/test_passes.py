@@ -233,7 +233,9 @@ def test_passes_do_no_more_work(graph: Graph) -> None:
     better = optimize(graph)
     assert work(better) <= work(graph)
     assert str(optimize(better)) == str(better)
-    keys = [(node.op, node.inputs, _attributes_key(node.attributes), node.spec) for node in better.nodes]
+    keys = [
+        (node.op, node.inputs, _attributes_key(node.attributes), node.spec) for node in better.nodes
+    ]
     assert len(set(keys)) == len(keys)
     used = {i for node in better.nodes for i in node.inputs}
     used |= {*better.outputs.values(), *better.updates.values()}

@@ -24,7 +24,7 @@ WEIGHT = "weight"  # what stands in place of the first value of a parameter that
 @register
 @dataclass(frozen=True, repr=False)
 class Imported(Layer):
-    """A graph of ops with parameters of its own, read from a file of another tool (`Model.from_onnx`).
+    """A graph of ops with parameters of its own, read from a file of another tool (`Model.from_onnx`): y = graph(x).
 
     Input and output (N, …) are those of the graph. Parameters and states are named by the graph:
     ``imported_1/conv_1/weight``. In training dropout drops and batch normalisation takes the moments of the batch, as

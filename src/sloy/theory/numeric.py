@@ -284,7 +284,9 @@ def _compare(
     size = np.maximum(1.0, np.abs(central))
     kinks = np.abs(right - left) > 1e-3 * size  # far beyond the curvature's share, of order STEP
     error, allowed = np.abs(found - central) / size, tolerance * size
-    between = (np.minimum(left, right) - allowed <= found) & (found <= np.maximum(left, right) + allowed)
+    between = (np.minimum(left, right) - allowed <= found) & (
+        found <= np.maximum(left, right) + allowed
+    )
     error = np.where((error > tolerance) & between, 0.0, error)
     return GradientCheck(found, central, error, tolerance, kinks)
 
