@@ -43,9 +43,10 @@ def test_the_recipes_are_what_the_docs_say() -> None:
     assert digits.make_augment() == library.Augment(rotation=10, scale=0.1, shift=0.1)
     assert digits.make_optimizer() == library.Adam(library.schedules.OneCycle(0.005))
     assert zoo.make(digits.network, MNIST, 10) == zoo.cnn_deep(MNIST, 10)
-    assert fashion.make_augment() == library.Augment(flip="horizontal", crop=2, cutout=8)
+    assert fashion.make_augment() == library.Augment(flip="horizontal", crop=1)
+    assert fashion.make_optimizer() == library.Adam(library.schedules.OneCycle(0.003))
     network = zoo.make(fashion.network, MNIST, 10, **(fashion.network_options or {}))
-    assert network == zoo.standard_cnn(MNIST, 10, batch_norm=True, dropout=0.3)
+    assert network == zoo.standard_cnn(MNIST, 10, batch_norm=True, dropout=0.25)
 
 
 def test_the_command_line_goes_before_the_recipe() -> None:
@@ -67,14 +68,14 @@ def test_a_run_keeps_its_recipe_and_shows_the_changed_pictures(
 ) -> None:
     done = sloy("train", data, "--recipe", "fashion-mnist", "--epochs", 1, "--samples", 100,
                 "--threads", 1, "--out", "run")  # fmt: skip
-    assert "Augment(flip='horizontal', crop=2, cutout=8)" in done.stderr
+    assert "Augment(flip='horizontal', crop=1)" in done.stderr
     run = tmp_path / "work" / "run"
     kept = json.loads((run / "configuration.json").read_text())["plan"]
     assert kept["recipe"] == "fashion-mnist"
-    assert kept["augment"] == "flip=horizontal,crop=2,cutout=8"
+    assert kept["augment"] == "flip=horizontal,crop=1"
     assert Plan.read(run / "configuration.json").network_options == {
         "batch_norm": True,
-        "dropout": 0.3,
+        "dropout": 0.25,
     }
     with Image.open(run / "augmented.png") as picture:
         assert min(picture.size) > 300
