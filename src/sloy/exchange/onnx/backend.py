@@ -27,6 +27,7 @@ from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.exchange.onnx.conversion import OPERATORS, Conversion, _fits
+from sloy.exchange.onnx.folding import FOLDINGS
 from sloy.exchange.onnx.reading import OnnxGraph, from_proto
 from sloy.exchange.onnx.values import HELD, Value, identity
 from sloy.graph import Graph
@@ -115,7 +116,7 @@ class SloyBackend(Backend):
 
 def missing(model: Any) -> list[str]:
     """The operators of a model that sloy has not."""
-    return sorted({node.op_type for node in model.graph.node} - OPERATORS.keys())
+    return sorted({node.op_type for node in model.graph.node} - OPERATORS.keys() - FOLDINGS.keys())
 
 
 prepare = SloyBackend.prepare

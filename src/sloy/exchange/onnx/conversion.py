@@ -15,7 +15,7 @@ import numpy as np
 
 from sloy import ops
 from sloy.errors import FileFormatError, NotAvailable, SloyError
-from sloy.exchange.onnx.folding import fold
+from sloy.exchange.onnx.folding import FOLDINGS, fold
 from sloy.exchange.onnx.reading import Node, OnnxGraph
 from sloy.exchange.onnx.values import HELD, Order, Value, held, identity, known
 from sloy.graph.spec import Shape, Spec
@@ -85,7 +85,7 @@ class Conversion:
 
     def run(self, inputs: Mapping[str, Value], wanted: Sequence[str]) -> dict[str, Value]:
         """The values of that name, from the values of the graph's inputs."""
-        unknown = sorted({n.op for n in self.graph.nodes} - OPERATORS.keys())
+        unknown = sorted({n.op for n in self.graph.nodes} - OPERATORS.keys() - FOLDINGS.keys())
         if unknown:
             raise Unsupported(f"sloy has no ops for {', '.join(unknown)}.")
         values: dict[str, Value] = {
@@ -103,7 +103,11 @@ class Conversion:
         self._label = self._name(node, operands)
         try:
             folded = fold(node, operands, self.graph.opset)
-            found = OPERATORS[node.op](self, node, operands) if folded is None else folded
+            found = (
+                OPERATORS.get(node.op, _only_known)(self, node, operands)
+                if folded is None
+                else folded
+            )
         except Unsupported as error:
             raise Unsupported(f"{label}: {error}") from error
         except SloyError as error:
@@ -242,6 +246,10 @@ class Conversion:
             number += 1
             found = f"{name}_{number}"
         return found
+
+
+def _only_known(c: Conversion, node: Node, operands: list[Value | None]) -> Value:
+    raise Unsupported("sloy has no op for it, but can only work it out beforehand")
 
 
 def _spelled(name: str) -> str:

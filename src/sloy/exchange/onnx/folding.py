@@ -30,6 +30,8 @@ def fold(node: Node, operands: Sequence[Value | None], opset: int) -> list[Value
         return [known(_shape(node, given[0].shape))]
     if node.op not in FOLDINGS or not given or not all(v.is_known for v in given):
         return None
+    if node.op == "Expand" and given[0].is_float and given[0].size > 1:
+        return None  # a weight, repeated for each sample
     arrays = [None if v is None else v.array for v in operands]
     with np.errstate(all="ignore"):
         result = np.asarray(FOLDINGS[node.op](node, arrays, opset))  # type: ignore[arg-type]
@@ -156,6 +158,7 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "And": np.logical_and,
     "Or": np.logical_or,
     "Not": np.logical_not,
+    "Mod": np.mod,
     "Where": np.where,
     "Identity": lambda a: a,
     "Reciprocal": lambda a: 1 / a,

@@ -199,7 +199,9 @@ def _padded(t: Tensor, axis: int, before: int, after: int, mode: str) -> Tensor:
 def _expand(c: Conversion, node: Node, operands: list[Any]) -> Value:
     x, target = operands
     shape = np.broadcast_shapes(x.shape, integers(target) or ())
-    return held(broadcast_to(c.tensor(x), shape), x.dtype, trained=x.trained)
+    weight = c.is_weight(x) and bool(x.source) and x.size > 1
+    t = c.parameter(x, "weight") if weight else c.tensor(x)
+    return held(broadcast_to(t, shape), x.dtype, trained=x.trained or weight)
 
 
 @operator("Tile")
