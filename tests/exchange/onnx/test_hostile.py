@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -306,3 +307,15 @@ def test_what_the_caller_gives_is_checked(tmp_path: Path) -> None:
     ):
         with pytest.raises(InvalidArgument):
             Model.from_onnx(path, **wrong)  # type: ignore[arg-type]
+
+
+def test_without_the_onnx_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(sound().SerializeToString())
+    read_before = Model.from_onnx(path, engine="reference")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    for use in (lambda: Model.from_onnx(path), lambda: read_before.export(tmp_path / "m.onnx")):
+        with pytest.raises(NotAvailable, match=r"pip install 'sloy\[onnx\]'"):
+            use()
+    read_before.export(tmp_path / "m.c")
+    read_before.save(tmp_path / "m.sloy")
