@@ -11,7 +11,7 @@ from sloy.cli import machine, report, text, tuning
 from sloy.cli.errors import Terminated, UsageError
 from sloy.cli.memory import predicted
 from sloy.cli.plan import Plan, given
-from sloy.cli.run_folder import CHECKPOINT, CONFIGURATION, RunFolder
+from sloy.cli.run_folder import CHECKPOINT, CONFIGURATION, HEAD_CHECKPOINT, RunFolder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +46,8 @@ def train(arguments: argparse.Namespace) -> int:
         model, history = _fit(plan, loaded, network, start, engine, folder, quiet=arguments.quiet)
     except (KeyboardInterrupt, Terminated) as error:
         command = shlex.join(["sloy", "train", "--resume", "--out", str(folder.path)])
-        if not isinstance(error, KeyboardInterrupt) or (folder / CHECKPOINT).exists():
+        saved = any((folder / name).exists() for name in (CHECKPOINT, HEAD_CHECKPOINT))
+        if saved or not isinstance(error, KeyboardInterrupt):
             error.__notes__ = [f"continue with `{command}`"]
         raise
     model = source.finish(model, loaded)
