@@ -124,10 +124,16 @@ def test_a_sum_of_squares_reads_what_it_squares() -> None:
     planned = plan(Graph.of({"s": reduce_sum(y * y), "y": y}))
     check(planned)
     assert kernels(planned) == ["elementwise", "sum_of_squares"]
-    square = y * y
+    square = y * y  # wanted elsewhere too: written there, and not read for the sum
     for wanted in (
         Graph.of({"s": reduce_sum(square), "q": square}),
         Graph.of({"s": reduce_sum(square), "t": reduce_sum(square, 0)}),
+    ):
+        planned = plan(wanted)
+        check(planned)
+        (summed,) = [step for step in planned.steps if step.kernel == "sum_of_squares"]
+        assert planned.graph.nodes[summed.inputs[0]].op == "exp"
+    for wanted in (
         Graph.of({"s": reduce_sum(y * x)}),
         Graph.of({"s": reduce_sum(square, 1)}),
     ):

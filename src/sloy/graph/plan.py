@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sloy.graph.fusion import ANCHORS, Fusion, Unit
-from sloy.graph.graph import Graph
+from sloy.graph.graph import Graph, Node, copy_node
 from sloy.graph.memory import Lifetime, assign_offsets
+from sloy.graph.tensor import Tensor, apply
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,18 @@ def plan(
     epilogues, bias_gradients : collections of op names
         See `sloy.graph.fusion.Fusion`.
     """
+    graph = graph.rebuild(_own_square)
     guarded = [graph.outputs[name] for name in guard]
     return _Planner(graph, Fusion(graph, guarded, epilogues, bias_gradients)).plan()
+
+
+def _own_square(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
+    """A sum of squares with a product of its own, which is never written; others make theirs where they need it."""
+    if node.op == "reduce_sum" and node.spec.size == 1 and operands[0].op == "mul":
+        left, right = operands[0].inputs
+        if left is right:
+            return apply(node.op, (apply("mul", (left, left), {}),), node.attributes)
+    return copy_node(node, operands)
 
 
 class _Planner:

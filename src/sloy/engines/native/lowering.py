@@ -39,14 +39,7 @@ def prepare(graph: Graph, supported: set[str]) -> Graph:
             return copy_node(node, operands) if moved is None else moved
         return _rewrite(node, operands)
 
-    return optimize(lowered.rebuild(rewrite)).rebuild(_own_square)
-
-
-def _own_square(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
-    """A sum of squares with a product of its own, which is never written; others make theirs where they need it."""
-    if node.op == "reduce_sum" and node.spec.size == 1 and _is_square(operands[0]):
-        return apply(node.op, (square(operands[0].inputs[0]),), node.attributes)
-    return copy_node(node, operands)
+    return optimize(lowered.rebuild(rewrite))
 
 
 def _relu_before_pool(operands: tuple[Tensor, ...]) -> Tensor | None:
