@@ -91,7 +91,7 @@ def test_predict_inverts_and_says_when_to(
     ("name", "content", "said"),
     [
         ("text.png", b"no picture", "is not a picture"),
-        ("cut.png", None, "damaged picture"),
+        ("cut.png", None, "is damaged, or no picture"),
         ("missing.png", ..., "No such file or directory"),
         ("short.idx", b"\0\0\x08\x03\0\0", "truncated"),
     ],

@@ -24,7 +24,8 @@ from sloy.data import load_idx_folder
 from sloy.optimizers import NAMES
 from sloy.zoo import PRESETS
 
-LONG = ("--network", "mlp", "--epochs", "100", "--batch-size", "4", "--threads", "1")
+# Some seconds: the first checkpoint comes after one.
+LONG = ("--network", "mlp", "--epochs", "2500", "--batch-size", "4", "--threads", "1")
 
 
 def test_a_run_writes_every_file(trained: Path) -> None:
