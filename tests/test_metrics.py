@@ -87,7 +87,8 @@ def per_sample(metric: Metric, scores: np.ndarray, y: np.ndarray, on: str) -> np
 
 
 def test_every_metric_has_a_case() -> None:
-    assert {type(case.metric) for case in CASES.values()} == set(Metric.__subclasses__())
+    public = {cls for cls in Metric.__subclasses__() if cls.__module__ == Metric.__module__}
+    assert {type(case.metric) for case in CASES.values()} == public
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -147,7 +147,7 @@ def test_predict_agrees_with_python_to_the_last_bit(
     model = library.load(regressor / "model.sloy", threads=1)
     expected = model.predict(new)[:, 0]
     for source in (tmp_path / "new.csv", str(tmp_path / "new.csv.gz"), tmp_path / "new.parquet",
-                   new.to_pandas(), new.to_dict(), new.select(new.columns[::-1])):  # fmt: skip
+                   pd.DataFrame(new.to_dict(as_series=False)), new.to_dict(), new.select(new.columns[::-1])):  # fmt: skip
         assert np.array_equal(model.predict(source)[:, 0], expected)
     for name in ("new.csv", "new.csv.gz", "new.parquet"):
         out, err = show(capsys, "predict", regressor, tmp_path / name, "--threads", 1)
