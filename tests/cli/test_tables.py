@@ -146,8 +146,9 @@ def test_predict_agrees_with_python_to_the_last_bit(
     new.write_parquet(tmp_path / "new.parquet")
     model = library.load(regressor / "model.sloy", threads=1)
     expected = model.predict(new)[:, 0]
+    frame = pd.DataFrame(new.to_dict(as_series=False))
     for source in (tmp_path / "new.csv", str(tmp_path / "new.csv.gz"), tmp_path / "new.parquet",
-                   pd.DataFrame(new.to_dict(as_series=False)), new.to_dict(), new.select(new.columns[::-1])):  # fmt: skip
+                   frame, new.to_dict(), new.select(new.columns[::-1])):  # fmt: skip
         assert np.array_equal(model.predict(source)[:, 0], expected)
     for name in ("new.csv", "new.csv.gz", "new.parquet"):
         out, err = show(capsys, "predict", regressor, tmp_path / name, "--threads", 1)
