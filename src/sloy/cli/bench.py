@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -192,6 +192,7 @@ def _spec(network: Network) -> StepSpec:
 def _latency(spec: StepSpec, columns: Columns, engine: Engine, seconds: float) -> float:
     """The least time of `Model.__call__` on one sample."""
     from sloy.model import Model
+    from sloy.training.profile import repeated
 
     model = Model(spec, spec.network.initialize(0), engine=engine)
     sample = columns.x[:1]
@@ -201,11 +202,4 @@ def _latency(spec: StepSpec, columns: Columns, engine: Engine, seconds: float) -
         model(sample)
         return time.perf_counter() - start
 
-    return _least(once, seconds)
-
-
-def _least(once: Callable[[], float], seconds: float) -> float:
-    end, found = time.perf_counter() + seconds, once()
-    while time.perf_counter() < end:
-        found = min(found, once())
-    return found
+    return min(repeated(once, seconds))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from sloy.graph import Graph
 from sloy.steps.graphs import StepSpec, initial_variables, training_graph
 from sloy.steps.inputs import Columns
 
+T = TypeVar("T")
 Bound = Literal["arithmetic", "memory", "overhead"]
 
 BURST_SECONDS = 1e-3  # shorter than what a scheduler gives to a program at once
@@ -153,8 +154,8 @@ def machine_peak(engine: Engine, seconds: float = 0.3) -> Peak:
     multiply.run({"a": a, "b": a})
     add.run({})
     return Peak(
-        2 * n**3 / _least(lambda: multiply.profile(1)[0].seconds, seconds),
-        12 * _STREAM / _least(lambda: add.profile(1)[0].seconds, seconds),
+        2 * n**3 / min(repeated(lambda: multiply.profile(1)[0].seconds, seconds)),
+        12 * _STREAM / min(repeated(lambda: add.profile(1)[0].seconds, seconds)),
     )
 
 
@@ -183,15 +184,13 @@ def _whole_steps(
 
 def _instructions(executable: Executable, seconds: float) -> tuple[Timed, ...]:
     """Each with its least time; the inputs are those of the last whole step."""
-    runs = [executable.profile(1)]
-    start = time.perf_counter()
-    while time.perf_counter() < start + seconds or len(runs) < 3:
-        runs.append(executable.profile(1))
+    runs = repeated(lambda: executable.profile(1), seconds)
     return tuple(min(same, key=lambda row: row.seconds) for same in zip(*runs, strict=True))
 
 
-def _least(measure: Callable[[], float], seconds: float) -> float:
+def repeated(measure: Callable[[], T], seconds: float) -> list[T]:
+    """What a measurement gives, again and again for some time, three times at least."""
     start, found = time.perf_counter(), [measure()]
     while time.perf_counter() < start + seconds or len(found) < 3:
         found.append(measure())
-    return min(found)
+    return found
