@@ -4,6 +4,7 @@ from sloy.graph import ops as _ops  # fills the registry
 from sloy.graph.backprop import backprop
 from sloy.graph.check import check
 from sloy.graph.graph import Graph, Node, evaluate, inline
+from sloy.graph.mixed import mixed
 from sloy.graph.opdef import LEAVES, REGISTRY, OpDef, opdef, register
 from sloy.graph.passes import lower, optimize
 from sloy.graph.spec import Spec
@@ -26,6 +27,7 @@ __all__ = [
     "inline",
     "input",
     "lower",
+    "mixed",
     "opdef",
     "optimize",
     "register",

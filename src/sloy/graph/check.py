@@ -7,7 +7,7 @@ import numpy as np
 from sloy.errors import InvalidArgument
 from sloy.graph.graph import Graph, Node
 from sloy.graph.opdef import LEAVES, opdef
-from sloy.graph.spec import Spec
+from sloy.graph.spec import BFLOAT16, Spec
 
 _LEAF_ATTRIBUTES = {"input": {"name"}, "variable": {"name"}, "constant": {"value"}}
 
@@ -20,6 +20,7 @@ def check(graph: Graph) -> None:
     3. A node's spec is the one that its op infers.
     4. A name belongs to one spec among inputs, and to one among variables.
     5. An update has the spec of its variable, which the graph may or may not read.
+    6. Leaves, outputs and updates are not bfloat16.
     """
     if "_checked" in vars(graph):  # it cannot have changed since
         return
@@ -36,6 +37,8 @@ def check(graph: Graph) -> None:
         for name, number in targets.items():
             if not 0 <= number < len(graph.nodes):
                 raise InvalidArgument(f"{kind} {name}: there is no node %{number}.")
+            if graph.nodes[number].spec.dtype == BFLOAT16:
+                raise InvalidArgument(f"{kind} {name} is {BFLOAT16}; cast it to float32.")
     for name, number in graph.updates.items():
         spec = named.get(("variable", name))
         if spec is not None and spec != graph.nodes[number].spec:
@@ -50,6 +53,8 @@ def _check_leaf(place: str, node: Node, named: dict[tuple[str, str], Spec]) -> N
         raise InvalidArgument(f"{place}: has no operands and is not one of {', '.join(LEAVES)}.")
     if set(node.attributes) != _LEAF_ATTRIBUTES[node.op]:
         raise InvalidArgument(f"{place}: attributes are {sorted(node.attributes)}.")
+    if node.spec.dtype == BFLOAT16:
+        raise InvalidArgument(f"{place}: is {BFLOAT16}; only values between ops can be.")
     if node.op == "constant":
         value = node.attributes["value"]
         if not isinstance(value, np.ndarray) or Spec(value.shape, value.dtype.name) != node.spec:

@@ -13,9 +13,11 @@ from typing import Any
 
 from sloy.graph.graph import Graph, Node
 from sloy.graph.opdef import REGISTRY
+from sloy.graph.spec import BFLOAT16
 
 GROUP_LIMIT = 96  # nodes of one elementwise group
 ANCHORS = ("conv2d", "matmul")
+ROUNDED = (*ANCHORS, "conv2d_input_grad")  # kernels that can store their result in bfloat16
 EPILOGUES = ("relu", "sigmoid", "tanh")
 
 
@@ -62,8 +64,8 @@ class Fusion:
     units : dict
         Number → `Unit`.
     views : frozenset of int
-        Nodes that only read others' memory: reshapes, broadcasts that elementwise groups read in place, and squares
-        that only a sum of squares needs.
+        Nodes that only read others' memory: reshapes, broadcasts and stored bfloat16 that elementwise groups read in
+        place, and squares that only a sum of squares needs.
     late : frozenset of int
         Elementwise nodes that only the next values of variables need: they run after the guard.
     """
@@ -110,8 +112,18 @@ class Fusion:
         users = self.graph.users[i]
         if users and i not in self._roots and self._square_sums.issuperset(users):
             return True
-        in_place = all(self._is_elementwise(user) for user in users)
-        return node.op == "broadcast_to" and in_place and i not in self._roots
+        if i in self._roots or not all(self._is_read_by_group(user) for user in users):
+            return False
+        return node.op == "broadcast_to" or self.is_widened(i)
+
+    def _is_read_by_group(self, i: int) -> bool:
+        alone = self._square_sums.issuperset(self.graph.users[i]) and bool(self.graph.users[i])
+        return self._is_elementwise(i) and not alone
+
+    def is_widened(self, i: int) -> bool:
+        """Whether a node is a stored bfloat16 as float32."""
+        node = self.graph.nodes[i]
+        return node.op == "cast" and self.graph.nodes[node.inputs[0]].spec.dtype == BFLOAT16
 
     def _find_square_sums(self) -> frozenset[int]:
         """Sums over all elements of x · x, where nothing else needs the product."""
@@ -232,7 +244,10 @@ class Fusion:
         for i in unit.nodes:
             for operand in self.graph.nodes[i].inputs:
                 operand = without_reshapes(self.graph, operand)
-                if operand not in inside and not self.is_number(operand):
+                made_here = operand in inside or (
+                    self.is_widened(operand) and self.graph.nodes[operand].inputs[0] in inside
+                )
+                if not made_here and not self.is_number(operand):
                     found[operand] = None
         return tuple(found)
 
@@ -257,15 +272,17 @@ class Fusion:
     # --- kernels with an epilogue --------------------------------------------------------------------------------
 
     def _anchor_of(self, i: int) -> int | None:
-        """The unit whose epilogue node i can be: a bias added to, or an activation of, an anchor's result."""
+        """The unit whose epilogue node i can be: a bias added to, an activation of, or a rounding of its result."""
         node = self.graph.nodes[i]
         if i in self.late:
             return None
         for operand in node.inputs:
             unit = self.unit_of.get(operand)
-            if unit is None or self.units[unit].kernel not in self._epilogues:
+            if unit is None or self.graph.users[operand] != (i,) or operand in self._roots:
                 continue
-            if self.graph.users[operand] != (i,) or operand in self._roots:
+            if node.spec.dtype == BFLOAT16 and self.units[unit].kernel in ROUNDED:
+                return unit
+            if self.units[unit].kernel not in self._epilogues:
                 continue
             if "activation" in self.units[unit].attributes:
                 continue
@@ -308,7 +325,7 @@ class Fusion:
                     self._ancestors[self.unit_of[bias]] | 1 << self.unit_of[bias]
                 )
             taken.attributes["has_bias"] = 1
-        else:
+        elif node.op in EPILOGUES:
             taken.attributes["activation"] = node.op
         taken.nodes.append(i)
         taken.results = (i,)

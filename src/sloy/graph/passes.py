@@ -10,6 +10,7 @@ import numpy as np
 from sloy.errors import NotAvailable
 from sloy.graph.graph import Graph, Node, copy_node
 from sloy.graph.opdef import REGISTRY
+from sloy.graph.spec import BFLOAT16
 from sloy.graph.tensor import Tensor, broadcast_to, constant
 
 _MOVES = ("reshape", "transpose", "broadcast_to", "slice")
@@ -38,11 +39,12 @@ def fold_constants(graph: Graph) -> Graph:
 
 def _folded(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
     """The node on other operands, computed where these are constants."""
-    if node.op == "broadcast_to" or any(x.op != "constant" for x in operands):
+    stored = node.spec.dtype == BFLOAT16  # constants are not
+    if (node.op == "broadcast_to" or any(x.op != "constant" for x in operands)) and not stored:
         moved = _fold_through_broadcast(node, operands)
         if moved is not None:
             return moved
-    if node.op == "broadcast_to" or node.spec.size > FOLD_LIMIT:
+    if node.op == "broadcast_to" or node.spec.size > FOLD_LIMIT or stored:
         return copy_node(node, operands)
     arrays = []
     for operand in operands:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-import numpy as np
-
 from sloy.errors import InvalidArgument
 
 DTYPES = ("float32", "float64", "int32", "uint32", "uint8")
 FLOATS = ("float32", "float64")
+BFLOAT16 = "bfloat16"
+
+# Bytes of an element.
+WIDTHS = {"float32": 4, "float64": 8, "int32": 4, "uint32": 4, "uint8": 1, BFLOAT16: 2}
 
 Shape = tuple[int, ...]
 
@@ -24,7 +26,8 @@ class Spec:
     shape : tuple of int
         Extents, none negative; ``()`` is a scalar.
     dtype : str
-        One of ``float32``, ``float64``, ``int32``, ``uint32``, ``uint8``.
+        One of ``float32``, ``float64``, ``int32``, ``uint32``, ``uint8``; or ``bfloat16``, the upper half of a
+        float32, in which values between ops are stored. No input, variable, constant or result is bfloat16.
 
     Examples
     --------
@@ -37,8 +40,8 @@ class Spec:
     dtype: str
 
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise InvalidArgument(f"`dtype` (={self.dtype!r}) must be one of {', '.join(DTYPES)}.")
+        if self.dtype not in WIDTHS:
+            raise InvalidArgument(f"`dtype` (={self.dtype!r}) must be one of {', '.join(WIDTHS)}.")
         if any(extent < 0 for extent in self.shape):
             raise InvalidArgument(f"`shape` (={self.shape}) must have no negative extent.")
 
@@ -55,12 +58,22 @@ class Spec:
     @property
     def nbytes(self) -> int:
         """Bytes of the dense array."""
-        return self.size * np.dtype(self.dtype).itemsize
+        return self.size * WIDTHS[self.dtype]
 
     @property
     def is_float(self) -> bool:
-        """Whether the elements are floating-point numbers."""
+        """Whether the elements are floating-point numbers that are computed with."""
         return self.dtype in FLOATS
+
+    @property
+    def is_factor(self) -> bool:
+        """Whether products and maxima take such elements: floating-point numbers, stored ones too."""
+        return self.is_float or self.dtype == BFLOAT16
+
+    @property
+    def sum_dtype(self) -> str:
+        """What products of such elements are summed in: float32 for bfloat16, else the same."""
+        return "float32" if self.dtype == BFLOAT16 else self.dtype
 
     def __str__(self) -> str:
         return f"{self.dtype}[{', '.join(map(str, self.shape))}]"

@@ -11,6 +11,7 @@ from sloy.graph import REGISTRY
 from sloy.graph.fusion import without_reshapes
 from sloy.graph.graph import Node
 from sloy.graph.plan import Plan, Step
+from sloy.graph.spec import BFLOAT16
 
 DTYPES = ("float32", "int32", "uint32", "uint8")
 Place = int | np.ndarray
@@ -106,17 +107,29 @@ class Encoder:
             inputs.append((spec.dtype, spec.shape, self.number(value)))
             strides += _strides(spec.shape, shape)
         statements: list[str] = []
+        widened = [value for value in step.inputs if self._is_stored(value)]
 
         def name(text: str) -> int:
             statements.append(text)
             return len(step.inputs) + len(statements) - 1
 
+        for value in widened:
+            names[value] = name(f"cast float32 {names[value]}")
         for i in step.nodes:
             node = self._node(i)
             operands = []
             for operand in (without_reshapes(self.plan.graph, i) for i in node.inputs):
                 if operand not in names:
-                    names[operand] = name(_constant(self._source(operand)))
+                    rounded = (
+                        names.get(self._node(operand).inputs[0])
+                        if self._is_stored(operand)
+                        else None
+                    )
+                    names[operand] = name(
+                        _constant(self._source(operand))
+                        if rounded is None
+                        else f"cast float32 {rounded}"
+                    )
                 operands.append(names[operand])
             if node.op == "clip":
                 for bound in (node.attributes["low"], node.attributes["high"]):
@@ -136,11 +149,20 @@ class Encoder:
         return ("elementwise", inputs, [self._tensor(i) for i in step.outputs], attributes)
 
     def _dense(self, value: int) -> int:
-        """The value itself, or what it repeats: a broadcast that has no memory of its own is read in place."""
+        """The value itself; or what it repeats or widens, where it has no memory of its own."""
         node = self._node(value)
-        if node.op != "broadcast_to" or value in self.plan.buffers:
+        if value in self.plan.buffers or not (node.op == "broadcast_to" or self._is_stored(value)):
             return value
         return node.inputs[0]
+
+    def _is_stored(self, value: int) -> bool:
+        """Whether the value is a bfloat16 in memory, read as float32."""
+        node = self._node(value)
+        return (
+            node.op == "cast"
+            and self._node(node.inputs[0]).spec.dtype == BFLOAT16
+            and value not in self.plan.buffers
+        )
 
 
 def _strides(source: tuple[int, ...], shape: tuple[int, ...]) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sloy.engines.native.encode import DTYPES
 from sloy.errors import NotAvailable
-from sloy.graph import Graph, lower, optimize
+from sloy.graph import Graph, lower, mixed, optimize
 from sloy.graph.graph import Node, copy_node
 from sloy.graph.ops.elementwise import cast, square, where
 from sloy.graph.ops.reduction import reduce_max, reduce_min, reduce_sum
@@ -14,8 +14,8 @@ from sloy.graph.tensor import Tensor, apply, broadcast_to
 _REDUCTIONS = {"reduce_sum": reduce_sum, "reduce_max": reduce_max, "reduce_min": reduce_min}
 
 
-def prepare(graph: Graph, supported: set[str]) -> Graph:
-    """The graph in ops that the engine runs, optimised.
+def prepare(graph: Graph, supported: set[str], *, bfloat16: bool = False) -> Graph:
+    """The graph in ops that the engine runs, optimised; in mixed precision on request.
 
     Raises
     ------
@@ -39,7 +39,8 @@ def prepare(graph: Graph, supported: set[str]) -> Graph:
             return copy_node(node, operands) if moved is None else moved
         return _rewrite(node, operands)
 
-    return optimize(lowered.rebuild(rewrite))
+    prepared = optimize(lowered.rebuild(rewrite))
+    return mixed(prepared) if bfloat16 else prepared
 
 
 def _relu_before_pool(operands: tuple[Tensor, ...]) -> Tensor | None:

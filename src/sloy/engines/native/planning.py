@@ -43,21 +43,25 @@ class _Structure:
         return isinstance(other, _Structure) and self.parts == other.parts
 
 
-def planned(graph: Graph, guard: tuple[str, ...], supported: frozenset[str]) -> Plan:
+def planned(
+    graph: Graph, guard: tuple[str, ...], supported: frozenset[str], *, bfloat16: bool = False
+) -> Plan:
     """The plan of the graph in ops that the engine runs, optimised; see `prepare` and `plan`."""
     constants = sum(node.spec.nbytes for node in graph.nodes if node.op == "constant")
     if constants > LARGEST:
-        return _plan(graph, guard, supported)
-    return _of_structure(_Structure(graph), guard, supported)
+        return _plan(graph, guard, supported, bfloat16)
+    return _of_structure(_Structure(graph), guard, supported, bfloat16)
 
 
 @lru_cache(maxsize=KEPT)
-def _of_structure(structure: _Structure, guard: tuple[str, ...], supported: frozenset[str]) -> Plan:
-    return _plan(structure.graph, guard, supported)
+def _of_structure(
+    structure: _Structure, guard: tuple[str, ...], supported: frozenset[str], bfloat16: bool
+) -> Plan:
+    return _plan(structure.graph, guard, supported, bfloat16)
 
 
-def _plan(graph: Graph, guard: tuple[str, ...], supported: frozenset[str]) -> Plan:
-    return plan(prepare(graph, set(supported)), guard)
+def _plan(graph: Graph, guard: tuple[str, ...], supported: frozenset[str], bfloat16: bool) -> Plan:
+    return plan(prepare(graph, set(supported), bfloat16=bfloat16), guard)
 
 
 def _plain(attributes: Any) -> tuple[tuple[str, object], ...]:

@@ -9,8 +9,7 @@ from sloy.engines.base import Timed
 from sloy.engines.native.encode import Instruction
 from sloy.graph import REGISTRY, cost
 from sloy.graph.plan import Plan, Step
-
-_BYTES = {"uint8": 1}
+from sloy.graph.spec import WIDTHS
 
 
 def timed(
@@ -81,4 +80,4 @@ def _flops(plan: Plan, step: Step) -> int:
 
 def _bytes(instruction: Instruction) -> int:
     _, inputs, outputs, _ = instruction
-    return sum(_BYTES.get(dtype, 4) * prod(shape) for dtype, shape, _ in (*inputs, *outputs))
+    return sum(WIDTHS[dtype] * prod(shape) for dtype, shape, _ in (*inputs, *outputs))

@@ -14,7 +14,7 @@ import numpy as np
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import Attributes, OpDef, register
 from sloy.graph.ops.window import Padding, Window, pair, resolve_padding
-from sloy.graph.spec import Spec
+from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply, expect_tensors
 
 
@@ -28,7 +28,7 @@ def _window(kernel: Sequence[int], attributes: Attributes) -> Window:
 
 
 def _check(name: str, x: Spec, w: Spec, groups: int) -> None:
-    if x.rank != 4 or w.rank != 4 or x.dtype != w.dtype or not x.is_float:
+    if x.rank != 4 or w.rank != 4 or x.dtype != w.dtype or not x.is_factor:
         raise ShapeError(
             f"{name}: input {x} and weights {w} must be float (N, H, W, C) and (KH, KW, I, O)."
         )
@@ -45,8 +45,12 @@ def _check(name: str, x: Spec, w: Spec, groups: int) -> None:
 
 def _output_spec(name: str, x: Spec, w: Spec, attributes: Attributes) -> Spec:
     _check(name, x, w, attributes["groups"])
+    return Spec(_output_shape(name, x, w, attributes), x.sum_dtype)
+
+
+def _output_shape(name: str, x: Spec, w: Spec, attributes: Attributes) -> Shape:
     extents = _window(w.shape, attributes).output_extents(x.shape[1], x.shape[2], name)
-    return Spec((x.shape[0], *extents, w.shape[3]), x.dtype)
+    return (x.shape[0], *extents, w.shape[3])
 
 
 def _groups(groups: int, channels: int) -> list[slice]:
@@ -103,10 +107,11 @@ def _infer_input_grad(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     g, w = specs
     channels = w.shape[2] * attributes["groups"]
     x = Spec((g.shape[0], *attributes["extents"], channels), g.dtype)
-    expected = _output_spec("conv2d_input_grad", x, w, attributes)
-    if expected != g:
+    _check("conv2d_input_grad", x, w, attributes["groups"])
+    expected = _output_shape("conv2d_input_grad", x, w, attributes)
+    if expected != g.shape:
         raise ShapeError(f"conv2d_input_grad: gradient is {g}, the output is {expected}.")
-    return x
+    return Spec(x.shape, g.sum_dtype)
 
 
 def _reference_input_grad(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:
@@ -142,10 +147,11 @@ def _infer_weight_grad(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     x, g = specs
     inputs = x.shape[3] // attributes["groups"]
     w = Spec((*attributes["kernel_size"], inputs, g.shape[3]), x.dtype)
-    expected = _output_spec("conv2d_weight_grad", x, w, attributes)
+    _check("conv2d_weight_grad", x, w, attributes["groups"])
+    expected = Spec(_output_shape("conv2d_weight_grad", x, w, attributes), x.dtype)
     if expected != g:
         raise ShapeError(f"conv2d_weight_grad: gradient is {g}, the output is {expected}.")
-    return w
+    return Spec(w.shape, x.sum_dtype)
 
 
 def _reference_weight_grad(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:

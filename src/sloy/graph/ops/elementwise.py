@@ -9,7 +9,7 @@ import numpy as np
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import REGISTRY, Attributes, OpDef, VectorJacobian, register
 from sloy.graph.ops.erf import erf as erf_reference
-from sloy.graph.spec import DTYPES, Spec
+from sloy.graph.spec import BFLOAT16, DTYPES, Spec
 from sloy.graph.tensor import Operand, Tensor, apply, elementwise, expect_tensors
 
 Ufunc = Callable[..., np.ndarray]
@@ -21,6 +21,8 @@ def _infer_same(name: str, *, floating: bool) -> Callable[[Sequence[Spec], Attri
         for spec in specs[1:]:
             if spec != first:
                 raise ShapeError(f"{name}: operands are {first} and {spec}; they must be equal.")
+        if first.dtype == BFLOAT16:
+            raise InvalidArgument(f"{name}: operand is {BFLOAT16}; cast it to float32 first.")
         if floating and not first.is_float:
             raise InvalidArgument(
                 f"{name}: operand is {first.dtype}; it must be float32 or float64."
@@ -195,9 +197,13 @@ register(
 
 
 def _infer_cast(specs: Sequence[Spec], attributes: Attributes) -> Spec:
-    if attributes["dtype"] not in DTYPES:
+    allowed: tuple[str, ...] = (*DTYPES, BFLOAT16) if specs[0].dtype == "float32" else DTYPES
+    if specs[0].dtype == BFLOAT16:
+        allowed = ("float32",)
+    if attributes["dtype"] not in allowed:
         raise InvalidArgument(
-            f"cast: `dtype` (={attributes['dtype']!r}) must be one of {', '.join(DTYPES)}."
+            f"cast: `dtype` (={attributes['dtype']!r}) must be one of {', '.join(allowed)}, of"
+            f" {specs[0].dtype}."
         )
     return Spec(specs[0].shape, attributes["dtype"])
 
@@ -208,8 +214,27 @@ def _vjp_cast(n: Tensor, g: Tensor) -> list[Tensor | None]:
 
 
 def _cast_reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:
+    if attributes["dtype"] == BFLOAT16:
+        return round_to_bfloat16(arrays[0])
     with np.errstate(invalid="ignore"):
         return arrays[0].astype(attributes["dtype"])
+
+
+def round_to_bfloat16(x: np.ndarray) -> np.ndarray:
+    """The nearest bfloat16 of float32 numbers, as float32; ties go to the even one, NaN stays NaN.
+
+    A bfloat16 is the upper half of a float32: the sign, all 8 bits of the exponent and 7 of the mantissa.
+
+    Examples
+    --------
+    >>> round_to_bfloat16(np.float32([1.0, 1.00390625, 1.01171875, 3.4e38])).tolist()
+    [1.0, 1.0, 1.015625, inf]
+    """
+    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
+    with np.errstate(over="ignore"):
+        rounded = bits + (0x7FFF + (bits >> 16 & 1))
+    kept = np.where(np.isnan(x), bits | 0x400000, rounded) & np.uint32(0xFFFF0000)
+    return kept.astype(np.uint32).view(np.float32).reshape(np.shape(x))
 
 
 register(
@@ -220,7 +245,7 @@ register(
         _cast_reference,
         _vjp_cast,
         elementwise=True,
-        doc="x in another dtype; floats are truncated towards zero on the way to integers",
+        doc="x in another dtype; floats are truncated on the way to integers, rounded to bfloat16",
     )
 )
 

@@ -14,13 +14,13 @@ from sloy.graph.tensor import Tensor, apply
 
 def _infer(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     a, b = specs
-    if a.rank != 2 or b.rank != 2 or a.dtype != b.dtype or not a.is_float:
+    if a.rank != 2 or b.rank != 2 or a.dtype != b.dtype or not a.is_factor:
         raise ShapeError(f"matmul: operands are {a} and {b}; both must be float matrices.")
     rows, inner = reversed(a.shape) if attributes["transpose_a"] else a.shape
     depth, columns = reversed(b.shape) if attributes["transpose_b"] else b.shape
     if inner != depth:
         raise ShapeError(f"matmul: inner extents {inner} and {depth} differ ({a} and {b}).")
-    return Spec((rows, columns), a.dtype)
+    return Spec((rows, columns), a.sum_dtype)
 
 
 def _reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:

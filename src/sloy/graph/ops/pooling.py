@@ -19,7 +19,7 @@ def _window(attributes: Attributes) -> Window:
 
 
 def _output_spec(name: str, x: Spec, attributes: Attributes) -> Spec:
-    if x.rank != 4 or not x.is_float:
+    if x.rank != 4 or not (x.is_float or (x.is_factor and name.startswith("max_"))):
         raise ShapeError(f"{name}: the input is {x}; it must be a float (N, H, W, C).")
     window = _window(attributes)
     top, bottom, left, right = window.padding

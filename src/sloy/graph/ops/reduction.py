@@ -37,8 +37,8 @@ def _infer(name: str) -> Callable[[Sequence[Spec], Attributes], Spec]:
         if name != "reduce_sum" and any(x.shape[axis] == 0 for axis in axes):
             raise ShapeError(f"{name}: {x} has no elements along axes {axes}.")
         if attributes["keepdims"]:
-            return Spec(_kept_shape(x.shape, axes), x.dtype)
-        return Spec(tuple(e for axis, e in enumerate(x.shape) if axis not in axes), x.dtype)
+            return Spec(_kept_shape(x.shape, axes), x.sum_dtype)
+        return Spec(tuple(e for axis, e in enumerate(x.shape) if axis not in axes), x.sum_dtype)
 
     return infer
 
