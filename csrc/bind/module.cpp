@@ -17,6 +17,7 @@
 #include "core/program.h"
 #include "core/registry.h"
 #include "kernels/isa.h"
+#include "onednn/bfloat16.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -26,14 +27,6 @@ namespace {
 using AnyArray = nb::ndarray<nb::c_contig, nb::device::cpu>;
 using AnyReadOnlyArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
 using Order = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-
-sloy::DType dtype_of(const std::string& name) {
-  if (name == "float32") return sloy::DType::float32;
-  if (name == "int32") return sloy::DType::int32;
-  if (name == "uint32") return sloy::DType::uint32;
-  if (name == "uint8") return sloy::DType::uint8;
-  throw std::invalid_argument("the native engine has no dtype " + name);
-}
 
 sloy::Attribute attribute_of(nb::handle value) {
   if (nb::isinstance<nb::bool_>(value)) return static_cast<std::int64_t>(nb::cast<bool>(value));
@@ -53,8 +46,8 @@ sloy::Attribute attribute_of(nb::handle value) {
 // (dtype, shape, place)
 std::size_t read_tensor(nb::handle item, std::vector<sloy::TensorSpec>& specs) {
   const auto tuple = nb::cast<nb::tuple>(item);
-  specs.push_back(
-      {dtype_of(nb::cast<std::string>(tuple[0])), nb::cast<std::vector<std::int64_t>>(tuple[1])});
+  specs.push_back({sloy::dtype_named(nb::cast<std::string>(tuple[0])),
+                   nb::cast<std::vector<std::int64_t>>(tuple[1])});
   return nb::cast<std::size_t>(tuple[2]);
 }
 
@@ -81,7 +74,7 @@ class BoundProgram {
   // places: an offset into the arena, or an array.
   BoundProgram(const nb::list& places, const nb::list& steps, std::size_t first_write,
                const std::vector<std::size_t>& guard, std::size_t arena_bytes, int threads,
-               bool any_threads) {
+               bool any_threads, bool emulated_bfloat16) {
     sloy::ProgramSpec spec;
     for (const nb::handle place : places) {
       if (nb::isinstance<nb::int_>(place)) {
@@ -96,8 +89,7 @@ class BoundProgram {
     spec.first_write = first_write;
     spec.guard = guard;
     spec.arena_bytes = arena_bytes;
-    spec.threads = threads;
-    spec.any_threads = any_threads;
+    spec.options = {threads, any_threads, emulated_bfloat16};
     program_ = std::make_unique<sloy::Program>(std::move(spec));
   }
 
@@ -195,9 +187,9 @@ NB_MODULE(_native, module) {
   nb::set_leak_warnings(false);
   nb::class_<BoundProgram>(module, "Program")
       .def(nb::init<const nb::list&, const nb::list&, std::size_t, const std::vector<std::size_t>&,
-                    std::size_t, int, bool>(),
+                    std::size_t, int, bool, bool>(),
            "places"_a, "steps"_a, "first_write"_a, "guard"_a, "arena_bytes"_a, "threads"_a,
-           "any_threads"_a = false)
+           "any_threads"_a = false, "emulated_bfloat16"_a = false)
       .def("write", &BoundProgram::write, "place"_a, nb::arg("value").noconvert(),
            "Copy an array to a place.")
       .def("read", &BoundProgram::read, "place"_a, nb::arg("value").noconvert(),
@@ -218,6 +210,8 @@ NB_MODULE(_native, module) {
   module.def(
       "force_isa", &sloy::simd::force_isa, "name"_a,
       "Take this instruction set for programs made from now on (tests; \"\" for the widest).");
+  module.def("bfloat16_support", &sloy::onednn::bfloat16_support,
+             "What computes bfloat16 here: none, emulated (on AVX-512), avx512_bf16 or amx.");
   module.def("onednn_version", [] {
     const dnnl_version_t* version = dnnl_version();
     return std::to_string(version->major) + "." + std::to_string(version->minor) + "." +

@@ -17,6 +17,15 @@ const T& get(const Instruction& instruction, std::string_view name, const char* 
 
 }  // namespace
 
+DType dtype_named(std::string_view name) {
+  if (name == "float32") return DType::float32;
+  if (name == "int32") return DType::int32;
+  if (name == "uint32") return DType::uint32;
+  if (name == "uint8") return DType::uint8;
+  if (name == "bfloat16") return DType::bfloat16;
+  throw std::invalid_argument("the native engine has no dtype " + std::string(name));
+}
+
 std::int64_t get_int(const Instruction& instruction, std::string_view name) {
   return get<std::int64_t>(instruction, name, "an integer");
 }

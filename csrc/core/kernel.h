@@ -13,9 +13,15 @@
 
 namespace sloy {
 
-enum class DType : std::uint8_t { float32, int32, uint32, uint8 };
+// bfloat16 is the upper half of a float32. It occurs inside the arena only: never in a variable, a
+// column of data or an output that is read.
+enum class DType : std::uint8_t { float32, int32, uint32, uint8, bfloat16 };
 
-constexpr std::size_t size_of(DType dtype) { return dtype == DType::uint8 ? 1 : 4; }
+constexpr std::size_t size_of(DType dtype) {
+  return dtype == DType::uint8 ? 1 : dtype == DType::bfloat16 ? 2 : 4;
+}
+
+DType dtype_named(std::string_view name);  // throws std::invalid_argument
 
 using Shape = std::vector<std::int64_t>;
 
@@ -76,6 +82,9 @@ class Kernel {
 struct Options {
   int threads = 1;
   bool any_threads = false;  // the same bits at every number of threads, see core/pieces.h
+  // oneDNN's bfloat16 primitives also where the CPU has no such instructions (tests: they are
+  // slower there than float32), see onednn/bfloat16.h.
+  bool emulated_bfloat16 = false;
 };
 
 using KernelFactory = std::unique_ptr<Kernel> (*)(const Instruction&, const Options&);

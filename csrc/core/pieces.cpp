@@ -8,6 +8,7 @@
 
 #include "core/parallel.h"
 #include "core/program.h"
+#include "core/registry.h"
 
 namespace sloy {
 namespace {
@@ -39,7 +40,8 @@ Cut cut_of(const Instruction& instruction) {
   if (op == "conv2d_weight_grad") {
     cut = {{true, true}, true};
   } else if (op == "matmul" && has_flag(instruction, "transpose_a")) {
-    if (!has_flag(instruction, "transpose_b") && is_plain_product(instruction)) {
+    const bool sums_whole = instruction.outputs[0].dtype == DType::float32;
+    if (!has_flag(instruction, "transpose_b") && is_plain_product(instruction) && sums_whole) {
       cut = {{true, true}, true};
     }
   } else {
@@ -80,7 +82,7 @@ Pointer moved(Pointer address, std::int64_t rows, const TensorSpec& tensor) {
 // Scratch: for each piece what its kernel needs and, where results are summed, its results.
 class Pieces final : public Kernel {
  public:
-  Pieces(const Instruction& whole, const Options& options, KernelFactory factory)
+  Pieces(const Instruction& whole, const Options& options)
       : whole_(whole), cut_(cut_of(whole)), threads_(options.threads) {
     const TeamSize alone(1);
     const auto count = static_cast<int>(pieces_of(whole, cut_));
@@ -96,7 +98,7 @@ class Pieces final : public Kernel {
         }
       }
       first_rows_.push_back(rows.begin);
-      kernels_.push_back(factory(part, Options{1, false}));
+      kernels_.push_back(create_kernel(part, Options{1, false, options.emulated_bfloat16}));
       scratch_each_ = std::max(scratch_each_, aligned(kernels_.back()->scratch_bytes()));
     }
     for (const TensorSpec& output : whole.outputs) result_bytes_ += aligned(output.bytes());
@@ -171,11 +173,10 @@ class Pieces final : public Kernel {
 
 }  // namespace
 
-std::unique_ptr<Kernel> in_pieces(const Instruction& instruction, const Options& options,
-                                  KernelFactory factory) {
+std::unique_ptr<Kernel> in_pieces(const Instruction& instruction, const Options& options) {
   const std::string_view op = instruction.op;
   if (op != "matmul" && op.substr(0, 6) != "conv2d") return nullptr;
-  return std::make_unique<Pieces>(instruction, options, factory);
+  return std::make_unique<Pieces>(instruction, options);
 }
 
 }  // namespace sloy

@@ -8,10 +8,9 @@
 
 namespace sloy {
 
-// The factory's kernels for pieces of the batch, each for one thread; sums over the batch are added
-// in the order of the pieces. Null for ops whose other kernels give the same bits anyway. Create it
-// inside a TeamSize of `options.threads`.
-std::unique_ptr<Kernel> in_pieces(const Instruction& instruction, const Options& options,
-                                  KernelFactory factory);
+// The instruction's kernels for pieces of the batch, each for one thread; sums over the batch are
+// added in the order of the pieces. Null for ops whose other kernels give the same bits anyway.
+// Create it inside a TeamSize of `options.threads`.
+std::unique_ptr<Kernel> in_pieces(const Instruction& instruction, const Options& options);
 
 }  // namespace sloy

@@ -28,17 +28,12 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 std::vector<std::unique_ptr<Kernel>> create_kernels(const ProgramSpec& spec) {
-  const TeamSize team(spec.threads);
-  const Options options{spec.threads, spec.any_threads};
+  const TeamSize team(spec.options.threads);
   std::vector<std::unique_ptr<Kernel>> kernels;
   for (const Step& step : spec.steps) {
-    const auto factory = registry().find(step.instruction.op);
-    if (factory == registry().end()) {
-      throw std::invalid_argument("no native kernel is named `" + step.instruction.op + "`");
-    }
     std::unique_ptr<Kernel> kernel;
-    if (spec.any_threads) kernel = in_pieces(step.instruction, options, factory->second);
-    kernels.push_back(kernel ? std::move(kernel) : factory->second(step.instruction, options));
+    if (spec.options.any_threads) kernel = in_pieces(step.instruction, spec.options);
+    kernels.push_back(kernel ? std::move(kernel) : create_kernel(step.instruction, spec.options));
   }
   return kernels;
 }
@@ -97,7 +92,7 @@ bool Program::guard_holds() const {
 }
 
 Outcome Program::run(const std::function<bool()>& interrupted) {
-  const TeamSize team(spec_.threads);
+  const TeamSize team(spec_.options.threads);
   const auto start = std::chrono::steady_clock::now();
   const bool known_as_short = last_seconds_ > 0.0 && last_seconds_ <= long_run_seconds;
   const bool ask = interrupted && !known_as_short;
@@ -112,7 +107,7 @@ Outcome Program::run(const std::function<bool()>& interrupted) {
 }
 
 std::vector<double> Program::profile(int runs) {
-  const TeamSize team(spec_.threads);
+  const TeamSize team(spec_.options.threads);
   std::vector<double> seconds(kernels_.size(), 0.0);
   for (int run = 0; run < runs; ++run) {
     for (std::size_t i = 0; i < kernels_.size(); ++i) {

@@ -49,8 +49,7 @@ struct ProgramSpec {
   std::size_t first_write = 0;
   std::vector<std::size_t> guard;  // places of float32 scalars
   std::size_t arena_bytes = 0;
-  int threads = 1;
-  bool any_threads = false;
+  Options options;
 };
 
 class Program {
@@ -65,7 +64,7 @@ class Program {
   void* address(std::size_t place) const;
   std::size_t arena_bytes() const { return arena_.bytes(); }
   std::size_t scratch_bytes() const { return scratch_.bytes(); }
-  int threads() const { return spec_.threads; }
+  int threads() const { return spec_.options.threads; }
 
   // One line per instruction with its mean time in microseconds over `runs` runs.
   std::vector<double> profile(int runs);

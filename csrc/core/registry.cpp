@@ -1,5 +1,11 @@
 #include "core/registry.h"
 
+#include <algorithm>
+#include <stdexcept>
+#include <string_view>
+
+#include "core/widened.h"
+
 namespace sloy {
 
 void register_elementwise_kernels(Registry& registry);
@@ -27,6 +33,29 @@ const Registry& registry() {
     return kernels;
   }();
   return table;
+}
+
+namespace {
+
+// Ops whose factories see bfloat16 tensors; they give null where they have no kernel for them.
+constexpr std::string_view of_bfloat16[] = {
+    "elementwise", "copy", "reshape", "transpose", "slice", "broadcast_to", "concatenate",
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> create_kernel(const Instruction& instruction, const Options& options) {
+  const auto factory = registry().find(instruction.op);
+  if (factory == registry().end()) {
+    throw std::invalid_argument("no native kernel is named `" + instruction.op + "`");
+  }
+  const bool narrow = has_bfloat16(instruction);
+  const auto* const end = std::end(of_bfloat16);
+  if (!narrow || std::find(std::begin(of_bfloat16), end, instruction.op) != end) {
+    auto kernel = factory->second(instruction, options);
+    if (kernel || !narrow) return kernel;
+  }
+  return widened(instruction, options, factory->second);
 }
 
 }  // namespace sloy

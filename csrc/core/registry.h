@@ -7,4 +7,8 @@ namespace sloy {
 
 const Registry& registry();
 
+// The kernel of an instruction: that of its op, or, for bfloat16 tensors that it does not compute
+// with, the float32 one between conversions (core/widened.h). Errors as std::invalid_argument.
+std::unique_ptr<Kernel> create_kernel(const Instruction& instruction, const Options& options);
+
 }  // namespace sloy

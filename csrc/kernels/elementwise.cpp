@@ -230,9 +230,10 @@ class Elementwise final : public Kernel {
           if (input.access == Access::expand) {
             s = take();
             steps_.push_back({nullptr, s, {value, 0, 0}});
-          } else if (input.access == Access::dense && input.size == 1) {
+          } else if (input.access == Access::dense && input.size < 4) {
             s = take();
-            steps_.push_back({loop_of(Opcode::load_u8, 0), s, {input_slot(value), 0, 0}});
+            const Opcode load = input.size == 1 ? Opcode::load_u8 : Opcode::load_bf;
+            steps_.push_back({loop_of(load, 0), s, {input_slot(value), 0, 0}});
           } else {
             s = input_slot(value);
           }
@@ -260,6 +261,8 @@ class Elementwise final : public Kernel {
       step.out = slot[static_cast<std::size_t>(v)] = output >= 0 ? output_slot(output) : take();
       steps_.push_back(step);
     }
+    // What is still to be read, before an output overwrites it.
+    for (const int value : expression_.results) place(value);
     for (int o = 0; o < count(outputs_); ++o) {
       const auto at = static_cast<std::size_t>(o);
       const int value = expression_.results[at];
@@ -274,7 +277,8 @@ class Elementwise final : public Kernel {
           source = take();
           steps_.push_back({loop_of(Opcode::copy_w, 1), source, {from, 0, 0}});
         }
-        steps_.push_back({loop_of(Opcode::store_u8, 0), output_slot(o), {source, 0, 0}});
+        const Opcode store = outputs_[at].size == 1 ? Opcode::store_u8 : Opcode::store_bf;
+        steps_.push_back({loop_of(store, 0), output_slot(o), {source, 0, 0}});
       }
     }
   }

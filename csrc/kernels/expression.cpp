@@ -56,14 +56,6 @@ const std::map<std::string, Lowering, std::less<>>& lowerings() {
   return table;
 }
 
-DType dtype_named(const std::string& name) {
-  if (name == "float32") return DType::float32;
-  if (name == "int32") return DType::int32;
-  if (name == "uint32") return DType::uint32;
-  if (name == "uint8") return DType::uint8;
-  throw std::invalid_argument("elementwise: no dtype `" + name + "`");
-}
-
 std::uint32_t word_of(DType dtype, const std::string& number) {
   if (dtype == DType::float32) {
     const float value = static_cast<float>(std::strtod(number.c_str(), nullptr));
@@ -74,15 +66,22 @@ std::uint32_t word_of(DType dtype, const std::string& number) {
   return static_cast<std::uint32_t>(std::strtoll(number.c_str(), nullptr, 10));
 }
 
+// A value of the text: a bfloat16 one is held as a float32.
+struct Named {
+  int value;
+  DType dtype;
+};
+
 class Builder {
  public:
   Builder(const Instruction& instruction, const std::vector<bool>& uniform) {
     for (std::size_t i = 0; i < instruction.inputs.size(); ++i) {
       Value value;
       value.kind = Value::Kind::input;
-      value.dtype = instruction.inputs[i].dtype;
+      const DType dtype = instruction.inputs[i].dtype;
+      value.dtype = dtype == DType::bfloat16 ? DType::float32 : dtype;
       value.uniform = uniform[i];
-      named_.push_back(push(value));
+      named_.push_back({push(value), dtype});
     }
   }
 
@@ -96,22 +95,30 @@ class Builder {
       Value value;
       value.kind = Value::Kind::constant;
       value.dtype = dtype_named(dtype);
+      if (value.dtype == DType::bfloat16) {
+        throw std::invalid_argument("elementwise: a constant cannot be bfloat16");
+      }
       value.uniform = true;
       value.word = word_of(value.dtype, number);
-      named_.push_back(push(value));
+      add(push(value));
     } else if (op == "cast") {
       int operand = -1;
       words >> dtype >> operand;
-      named_.push_back(cast(value_at(operand), dtype_named(dtype)));
+      const DType to = dtype_named(dtype);
+      if (to == DType::bfloat16 || named(operand).dtype == DType::bfloat16) {
+        cast_bfloat16(named(operand), to);
+      } else {
+        add(cast(named(operand).value, to));
+      }
     } else {
       int operand[3] = {-1, -1, -1};
       int count = 0;
       while (count < 3 && words >> operand[count]) ++count;
-      named_.push_back(apply(op, operand, count));
+      add(apply(op, operand, count));
     }
   }
 
-  int value_at(std::int64_t name) const {
+  const Named& named(std::int64_t name) const {
     if (name < 0 || name >= static_cast<std::int64_t>(named_.size())) {
       throw std::invalid_argument("elementwise: no value " + std::to_string(name));
     }
@@ -122,6 +129,8 @@ class Builder {
   const Value& value(int index) const { return values_[static_cast<std::size_t>(index)]; }
 
  private:
+  void add(int index) { named_.push_back({index, value(index).dtype}); }
+
   int push(const Value& value) {
     values_.push_back(value);
     return static_cast<int>(values_.size()) - 1;
@@ -137,6 +146,18 @@ class Builder {
       result.operand[result.operands++] = operand;
     }
     return push(result);
+  }
+
+  void cast_bfloat16(Named operand, DType to) {
+    if (operand.dtype == to) {
+      named_.push_back(operand);
+    } else if (to == DType::float32) {
+      named_.push_back({operand.value, to});
+    } else if (operand.dtype == DType::float32) {
+      named_.push_back({compute(Opcode::round_bf, DType::float32, {operand.value}), to});
+    } else {
+      throw std::invalid_argument("elementwise: bfloat16 is only cast from and to float32");
+    }
   }
 
   int cast(int operand, DType to) {
@@ -162,7 +183,12 @@ class Builder {
     }
     const Lowering& lowering = found->second;
     int v[3] = {-1, -1, -1};
-    for (int k = 0; k < count; ++k) v[k] = value_at(operand[k]);
+    for (int k = 0; k < count; ++k) {
+      if (named(operand[k]).dtype == DType::bfloat16) {
+        throw std::invalid_argument(op + ": a bfloat16 operand must be cast to float32 first");
+      }
+      v[k] = named(operand[k]).value;
+    }
     if (lowering.swapped) std::swap(v[0], v[1]);
     const DType dtype = value(v[0]).dtype;
     for (int k = 1; k < count; ++k) {
@@ -183,7 +209,7 @@ class Builder {
   }
 
   std::vector<Value> values_;
-  std::vector<int> named_;
+  std::vector<Named> named_;
 };
 
 // x y + z, x y - z and z - x y in one pass where the product has no other user.
@@ -255,10 +281,15 @@ Expression parse_expression(const Instruction& instruction, const std::vector<bo
   }
   std::vector<int> results;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    results.push_back(builder.value_at(names[i]));
-    if (builder.value(results.back()).dtype != instruction.outputs[i].dtype) {
+    const Named& result = builder.named(names[i]);
+    if (result.dtype != instruction.outputs[i].dtype) {
       throw std::invalid_argument("elementwise: a result and its output differ in dtype");
     }
+    const Value& value = builder.value(result.value);
+    // A store to bfloat16 rounds, so that rounding needs no pass of its own.
+    const bool rounds = result.dtype == DType::bfloat16 && value.kind == Value::Kind::computed &&
+                        value.opcode == Opcode::round_bf;
+    results.push_back(rounds ? value.operand[0] : result.value);
   }
   std::vector<Value> values = builder.take();
   fuse_products(values, results);

@@ -13,9 +13,9 @@ namespace sloy {
 struct Value {
   enum class Kind : std::uint8_t { input, constant, computed };
   Kind kind = Kind::computed;
-  DType dtype = DType::float32;
-  bool uniform = false;    // the same for all elements
-  std::uint32_t word = 0;  // of a constant
+  DType dtype = DType::float32;  // in a register: a bfloat16 is there the float32 that equals it
+  bool uniform = false;          // the same for all elements
+  std::uint32_t word = 0;        // of a constant
   simd::Opcode opcode = simd::Opcode::copy_w;
   int operands = 0;
   int operand[3] = {-1, -1, -1};
@@ -23,12 +23,14 @@ struct Value {
 
 struct Expression {
   std::vector<Value> values;  // inputs first, then operands before their users
-  std::vector<int> results;   // one per output
+  // One per output; what goes to a bfloat16 output may still have to be rounded (store_bf does).
+  std::vector<int> results;
 };
 
 // The attribute `program` is a list of statements separated by ";". A statement is `op operands…`,
 // `cast dtype operand` or `constant dtype number`; operands are numbers of values: inputs first,
-// then statements in order. The attribute `results` names one value per output. `uniform[i]` tells
+// then statements in order. bfloat16 values are only cast from and to float32. The attribute
+// `results` names one value per output. `uniform[i]` tells
 // that input i is one value for all elements. Throws std::invalid_argument.
 Expression parse_expression(const Instruction& instruction, const std::vector<bool>& uniform);
 

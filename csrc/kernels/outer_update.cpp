@@ -93,6 +93,12 @@ std::unique_ptr<Kernel> make_outer_update(const Instruction& instruction, const 
       flat.size() != 2 * instruction.inputs.size()) {
     return nullptr;
   }
+  for (const TensorSpec& input : instruction.inputs) {
+    if (input.dtype != DType::float32) return nullptr;
+  }
+  if (instruction.outputs.size() != 1 || instruction.outputs[0].dtype != DType::float32) {
+    return nullptr;
+  }
   std::vector<Strides> strides;
   std::vector<bool> uniform;
   for (std::size_t i = 0; i < flat.size(); i += 2) {

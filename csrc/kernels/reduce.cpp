@@ -222,9 +222,10 @@ std::unique_ptr<Kernel> make_reduce(const Instruction& instruction, const Option
       return std::make_unique<Reduce<std::uint32_t>>(
           std::move(passes), choose(table.uint32, instruction.op), options.threads);
     case DType::uint8:
+    case DType::bfloat16:
       break;
   }
-  throw std::invalid_argument(instruction.op + ": no kernel for uint8");
+  throw std::invalid_argument(instruction.op + ": no kernel for this dtype");
 }
 
 // Σ x² over all elements of a float32 x.
@@ -303,6 +304,8 @@ std::unique_ptr<Kernel> make_argmax(const Instruction& instruction, const Option
       return std::make_unique<Argmax<std::uint32_t>>(k, r, j, options.threads);
     case DType::uint8:
       return std::make_unique<Argmax<std::uint8_t>>(k, r, j, options.threads);
+    case DType::bfloat16:
+      break;
   }
   throw std::invalid_argument("argmax: unknown dtype");
 }

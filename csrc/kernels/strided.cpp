@@ -133,6 +133,9 @@ void StridedCopy::run_rows(char* to, const char* from, std::int64_t begin, std::
     } else if (size_ == 4) {
       copy_row(reinterpret_cast<std::uint32_t*>(target),
                reinterpret_cast<const std::uint32_t*>(source), n, to_stride, from_stride);
+    } else if (size_ == 2) {
+      copy_row(reinterpret_cast<std::uint16_t*>(target),
+               reinterpret_cast<const std::uint16_t*>(source), n, to_stride, from_stride);
     } else {
       copy_row(reinterpret_cast<std::uint8_t*>(target),
                reinterpret_cast<const std::uint8_t*>(source), n, to_stride, from_stride);

@@ -22,15 +22,22 @@ inline Strides dense_strides(const Shape& shape) {
 // Merges neighbouring axes that every operand walks through as one, and drops axes of extent 1.
 void collapse(Shape& shape, std::vector<Strides>& operands);
 
-// The element of `size` 1 or 4 bytes as a 32-bit word.
+// The element of `size` 1, 2 or 4 bytes as a register holds it: a 32-bit word, of a bfloat16 (2
+// bytes) that of the equal float32.
 inline std::uint32_t word_at(const char* address, std::size_t size) {
   if (size == 1) return static_cast<std::uint8_t>(*address);
+  if (size == 2) {
+    std::uint16_t upper;
+    std::memcpy(&upper, address, sizeof upper);
+    return static_cast<std::uint32_t>(upper) << 16;
+  }
   std::uint32_t word;
   std::memcpy(&word, address, sizeof word);
   return word;
 }
 
-// Words [begin, begin + n) of the dense result of reading `from` by `strides` over `shape`.
+// Words (`word_at`) [begin, begin + n) of the dense result of reading `from` by `strides` over
+// `shape`.
 void expand(std::uint32_t* to, const char* from, std::size_t size, const Shape& shape,
             const Strides& strides, std::int64_t begin, std::int64_t n);
 

@@ -1,6 +1,7 @@
 // The elementwise ops, a function on vectors each, and the loops that run them.
 #pragma once
 
+#include "kernels/simd/bfloat16.h"
 #include "kernels/simd/math.h"
 #include "kernels/simd/tables.h"
 
@@ -58,6 +59,7 @@ namespace ops {
 
 SLOY_UNARY(copy_w, Uint, Uint, x)
 SLOY_UNARY(wrap_u8, Uint, Uint, x & 0xffU)
+SLOY_UNARY(round_bf, Float, Float, round_to_bfloat16(x))
 SLOY_UNARY(i_to_f, Int, Float, __builtin_convertvector(x, Float))
 SLOY_UNARY(u_to_f, Uint, Float, __builtin_convertvector(x, Float))
 SLOY_UNARY(f_to_i, Float, Int, __builtin_convertvector(x, Int))
@@ -172,6 +174,22 @@ inline void store_bytes(void* out, const void* const* in, std::int64_t n) {
   auto* to = static_cast<std::uint8_t*>(out);
   const auto* from = static_cast<const std::uint32_t*>(in[0]);
   for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<std::uint8_t>(from[i]);
+}
+
+inline void load_halves(void* out, const void* const* in, std::int64_t n) {
+  auto* to = static_cast<float*>(out);
+  const auto* from = static_cast<const Half*>(in[0]);
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) store<Float>(to + i, load_bfloat16(from + i));
+  for (; i < n; ++i) to[i] = widen(from[i]);
+}
+
+inline void store_halves(void* out, const void* const* in, std::int64_t n) {
+  auto* to = static_cast<Half*>(out);
+  const auto* from = static_cast<const float*>(in[0]);
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) store_bfloat16(to + i, load<Float>(from + i));
+  for (; i < n; ++i) to[i] = narrow(from[i]);
 }
 
 }  // namespace sloy::SLOY_ISA

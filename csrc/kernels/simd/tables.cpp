@@ -12,6 +12,8 @@ namespace ops {
 
 struct load_u8;  // their loops change the width of an element
 struct store_u8;
+struct load_bf;
+struct store_bf;
 
 }  // namespace ops
 namespace {
@@ -22,6 +24,10 @@ constexpr simd::Loop loop() {
     return uniform == 0 ? load_bytes : nullptr;
   } else if constexpr (__is_same(Op, ops::store_u8)) {
     return uniform == 0 ? store_bytes : nullptr;
+  } else if constexpr (__is_same(Op, ops::load_bf)) {
+    return uniform == 0 ? load_halves : nullptr;
+  } else if constexpr (__is_same(Op, ops::store_bf)) {
+    return uniform == 0 ? store_halves : nullptr;
   } else if constexpr (uniform >= (1 << operands) ||
                        (uniform == (1 << operands) - 1 && operands > 1)) {
     return nullptr;

@@ -6,10 +6,11 @@
 
 namespace sloy::simd {
 
-// Suffixes: f float32, i int32, u uint32 (also holds uint8), w any 32-bit word. X(name, operands).
+// Suffixes: f float32 (also holds bfloat16, bf), i int32, u uint32 (also holds uint8), w any 32-bit
+// word. X(name, operands).
 // clang-format off
 #define SLOY_OPCODES(X) \
-  X(copy_w, 1) X(load_u8, 1) X(store_u8, 1) X(wrap_u8, 1) X(i_to_f, 1) X(u_to_f, 1) \
+  X(copy_w, 1) X(load_u8, 1) X(store_u8, 1) X(load_bf, 1) X(store_bf, 1) X(round_bf, 1) X(wrap_u8, 1) X(i_to_f, 1) X(u_to_f, 1) \
   X(f_to_i, 1) X(f_to_u, 1) X(neg_f, 1) X(abs_f, 1) X(sign_f, 1) X(exp_f, 1) \
   X(expm1_f, 1) X(log_f, 1) X(log1p_f, 1) X(sqrt_f, 1) X(tanh_f, 1) X(sigmoid_f, 1) \
   X(erf_f, 1) X(softplus_f, 1) X(relu_f, 1) X(neg_i, 1) X(abs_i, 1) X(sign_i, 1) \
@@ -32,7 +33,7 @@ inline constexpr int opcode_count = 0 SLOY_OPCODES(X);
 #undef X
 
 // out[i] = op(in[0][i], in[1][i], in[2][i]) for i < n, n a multiple of `lanes`; `out` may be an
-// operand.
+// operand. Loads and stores, which change the width of an element, take any n.
 using Loop = void (*)(void* out, const void* const* in, std::int64_t n);
 
 // Reductions over x (rows, columns), rows `stride` elements apart; any extents from 1 on.
