@@ -39,7 +39,8 @@ namespace {
 
 // Ops whose factories see bfloat16 tensors; they give null where they have no kernel for them.
 constexpr std::string_view of_bfloat16[] = {
-    "elementwise", "copy", "reshape", "transpose", "slice", "broadcast_to", "concatenate",
+    "elementwise",  "copy",        "reshape",    "transpose",       "slice",
+    "broadcast_to", "concatenate", "max_pool2d", "max_pool2d_grad",
 };
 
 }  // namespace
@@ -52,8 +53,8 @@ std::unique_ptr<Kernel> create_kernel(const Instruction& instruction, const Opti
   const bool narrow = has_bfloat16(instruction);
   const auto* const end = std::end(of_bfloat16);
   if (!narrow || std::find(std::begin(of_bfloat16), end, instruction.op) != end) {
-    auto kernel = factory->second(instruction, options);
-    if (kernel || !narrow) return kernel;
+    if (auto kernel = factory->second(instruction, options)) return kernel;
+    if (!narrow) throw std::invalid_argument(instruction.op + ": the dtypes do not fit.");
   }
   return widened(instruction, options, factory->second);
 }

@@ -1,4 +1,5 @@
 // Max and average pooling and their gradients: x, dx (N, H, W, C) · y, g (N, OH, OW, C), all dense.
+// Maxima and their gradients in float32 or bfloat16, averages in float32.
 #include "kernels/simd/pooling.h"
 
 #include <algorithm>
@@ -56,15 +57,23 @@ class Pool : public Kernel {
   void bind(const Addresses& addresses) override { addresses_ = addresses; }
 
  protected:
-  const float* input(std::size_t index) const {
-    return static_cast<const float*>(addresses_.inputs[index]);
+  template <class T = float>
+  const T* input(std::size_t index) const {
+    return static_cast<const T*>(addresses_.inputs[index]);
   }
-  float* output() const { return static_cast<float*>(addresses_.outputs[0]); }
+  template <class T = float>
+  T* output() const {
+    return static_cast<T*>(addresses_.outputs[0]);
+  }
   std::int64_t line_floats() const {  // of each thread, a multiple of a cache line
     return (std::max(shape_.w, shape_.ow) * shape_.c + 15) / 16 * 16;
   }
-  float* line(int thread) const {
-    return static_cast<float*>(addresses_.scratch) + thread * line_floats();
+  template <class T = float>
+  T* line(int thread) const {
+    return static_cast<T*>(addresses_.scratch) + thread * line_floats();
+  }
+  std::size_t line_bytes() const {
+    return static_cast<std::size_t>(threads_ * line_floats()) * sizeof(float);
   }
   template <class Body>
   void over_output_rows(Body&& body) {
@@ -82,16 +91,35 @@ class Pool : public Kernel {
   Addresses addresses_;
 };
 
-template <auto function>
-class PoolForward final : public Pool {
+template <class T>
+const MaxPoolKernels<T>& of_type(const PoolKernels& kernels) {
+  if constexpr (std::is_same_v<T, float>) {
+    return kernels.max_float32;
+  } else {
+    return kernels.max_bfloat16;
+  }
+}
+
+template <class T>
+class MaxPool final : public Pool {
  public:
   using Pool::Pool;
-  std::size_t scratch_bytes() const override {
-    return static_cast<std::size_t>(threads_ * line_floats()) * sizeof(float);
-  }
+  std::size_t scratch_bytes() const override { return line_bytes(); }
   void run() override {
     over_output_rows([this](int thread, Range rows) {
-      (kernels_.*function)(output(), input(0), line(thread), shape_, rows.begin, rows.end);
+      of_type<T>(kernels_).max(output<T>(), input<T>(0), line<T>(thread), shape_, rows.begin,
+                               rows.end);
+    });
+  }
+};
+
+class AveragePool final : public Pool {
+ public:
+  using Pool::Pool;
+  std::size_t scratch_bytes() const override { return line_bytes(); }
+  void run() override {
+    over_output_rows([this](int thread, Range rows) {
+      kernels_.average(output(), input(0), line(thread), shape_, rows.begin, rows.end);
     });
   }
 };
@@ -99,9 +127,7 @@ class PoolForward final : public Pool {
 class AveragePoolGrad final : public Pool {
  public:
   using Pool::Pool;
-  std::size_t scratch_bytes() const override {
-    return static_cast<std::size_t>(threads_ * line_floats()) * sizeof(float);
-  }
+  std::size_t scratch_bytes() const override { return line_bytes(); }
   void run() override {
     over_input_rows([this](int thread, Range rows) {
       kernels_.average_grad(output(), input(0), line(thread), shape_, rows.begin, rows.end);
@@ -109,6 +135,7 @@ class AveragePoolGrad final : public Pool {
   }
 };
 
+template <class T>
 class MaxPoolGrad final : public Pool {
  public:
   MaxPoolGrad(const PoolShape& s, const Options& options)
@@ -123,19 +150,19 @@ class MaxPoolGrad final : public Pool {
   }
 
   void run() override {
-    const float *x = input(0), *y = input(1), *g = input(2);
+    const T *x = input<T>(0), *y = input<T>(1), *g = input<T>(2);
+    const MaxPoolKernels<T>& kernels = of_type<T>(kernels_);
     if (tiles_) {
       over_output_rows([&](int, Range rows) {
-        kernels_.max_grad_tiles(output(), x, y, g, shape_, rows.begin, rows.end);
+        kernels.max_grad_tiles(output<T>(), x, y, g, shape_, rows.begin, rows.end);
       });
       return;
     }
     auto* first = static_cast<std::int32_t*>(addresses_.scratch);
-    over_output_rows([&](int, Range rows) {
-      kernels_.first_maximum(first, x, y, shape_, rows.begin, rows.end);
-    });
+    over_output_rows(
+        [&](int, Range rows) { kernels.first_maximum(first, x, y, shape_, rows.begin, rows.end); });
     over_input_rows([&](int, Range rows) {
-      kernels_.max_grad(output(), first, y, g, shape_, rows.begin, rows.end);
+      kernels.max_grad(output<T>(), first, y, g, shape_, rows.begin, rows.end);
     });
   }
 
@@ -149,11 +176,26 @@ void check_operands(const Instruction& instruction, std::size_t inputs) {
   }
 }
 
-template <class PoolKernel>
-std::unique_ptr<Kernel> make_forward(const Instruction& instruction, const Options& options) {
+bool all_are(const Instruction& instruction, DType dtype) {
+  const auto is = [dtype](const TensorSpec& tensor) { return tensor.dtype == dtype; };
+  return is(instruction.outputs[0]) &&
+         std::all_of(instruction.inputs.begin(), instruction.inputs.end(), is);
+}
+
+PoolShape forward_shape(const Instruction& instruction) {
   check_operands(instruction, 1);
-  return std::make_unique<PoolKernel>(
-      shape_of(instruction, instruction.inputs[0].shape, instruction.outputs[0].shape), options);
+  return shape_of(instruction, instruction.inputs[0].shape, instruction.outputs[0].shape);
+}
+
+std::unique_ptr<Kernel> make_max(const Instruction& instruction, const Options& options) {
+  const PoolShape shape = forward_shape(instruction);
+  if (all_are(instruction, DType::float32)) return std::make_unique<MaxPool<float>>(shape, options);
+  if (!all_are(instruction, DType::bfloat16)) return nullptr;
+  return std::make_unique<MaxPool<std::uint16_t>>(shape, options);
+}
+
+std::unique_ptr<Kernel> make_average(const Instruction& instruction, const Options& options) {
+  return std::make_unique<AveragePool>(forward_shape(instruction), options);
 }
 
 std::unique_ptr<Kernel> make_average_grad(const Instruction& instruction, const Options& options) {
@@ -164,15 +206,20 @@ std::unique_ptr<Kernel> make_average_grad(const Instruction& instruction, const 
 
 std::unique_ptr<Kernel> make_max_grad(const Instruction& instruction, const Options& options) {
   check_operands(instruction, 3);
-  return std::make_unique<MaxPoolGrad>(
-      shape_of(instruction, instruction.inputs[0].shape, instruction.inputs[1].shape), options);
+  const PoolShape s =
+      shape_of(instruction, instruction.inputs[0].shape, instruction.inputs[1].shape);
+  if (all_are(instruction, DType::float32)) return std::make_unique<MaxPoolGrad<float>>(s, options);
+  // Gradients of windows that overlap are added in float32 and rounded once.
+  const bool overlap = s.stride_h < s.window_h || s.stride_w < s.window_w;
+  if (overlap || !all_are(instruction, DType::bfloat16)) return nullptr;
+  return std::make_unique<MaxPoolGrad<std::uint16_t>>(s, options);
 }
 
 }  // namespace
 
 void register_pooling_kernels(Registry& registry) {
-  registry["max_pool2d"] = make_forward<PoolForward<&PoolKernels::max>>;
-  registry["average_pool2d"] = make_forward<PoolForward<&PoolKernels::average>>;
+  registry["max_pool2d"] = make_max;
+  registry["average_pool2d"] = make_average;
   registry["max_pool2d_grad"] = make_max_grad;
   registry["average_pool2d_grad"] = make_average_grad;
 }

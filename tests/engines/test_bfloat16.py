@@ -197,20 +197,47 @@ def test_kernels_are_those_of_float32(case: Case, threads: int, any_threads: boo
             np.testing.assert_allclose(result, wide_result, rtol=1e-5, atol=1e-4)
 
 
-def test_gradient_of_the_maximum_goes_to_the_first() -> None:
-    """Windows with ties and NaN, apart from each other; x, y, g and dx all bfloat16."""
-    x = widened(numbers(IMAGES, 1)).round(0)
-    x[0, 0, :4] = np.nan
-    y = run_instruction("max_pool2d", [rounded(x)], [(SMALLER, "bfloat16")], POOL)[0]
-    g = numbers(SMALLER, 2)
-    for attributes in (POOL, {**POOL, "activation": "relu"}):
-        (actual,) = run_instruction(
-            "max_pool2d_grad", [rounded(x), y, g], [(IMAGES, "bfloat16")], attributes
-        )
-        (expected,) = run_instruction(
-            "max_pool2d_grad", [x, widened(y), widened(g)], [(IMAGES, "float32")], attributes
-        )
-        assert actual.tobytes() == rounded(expected).tobytes()
+@pytest.mark.parametrize("activation", ["", "relu"])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("channels", [1, 3, 8, 16, 33])
+@pytest.mark.parametrize(
+    ("window", "stride", "padding", "size"),
+    [(2, 2, 0, 8), (2, 2, 0, 9), (3, 3, 1, 8), (2, 3, 0, 11), (3, 2, 1, 8)],
+)
+def test_maximum_and_its_gradient(
+    window: int,
+    stride: int,
+    padding: int,
+    size: int,
+    channels: int,
+    threads: int,
+    activation: str,
+    isa: str,
+) -> None:
+    """Windows with ties, NaN and infinities, that tile the picture, leave gaps or overlap; all tensors bfloat16."""
+    pool: dict[str, Any] = {
+        "window": (window,) * 2,
+        "stride": (stride,) * 2,
+        "padding": (padding,) * 4,
+    }
+    smaller = (size + 2 * padding - window) // stride + 1
+    images, results = (40, size, size, channels), (40, smaller, smaller, channels)
+    x = widened(numbers(images, 1)).round(0)
+    x[0, 0, :4], x[0, 2], x[0, 4] = np.nan, -np.inf, np.inf
+    (expected,) = run_instruction("max_pool2d", [x], [(results, "float32")], pool)
+    (y,) = run_instruction(
+        "max_pool2d", [rounded(x)], [(results, "bfloat16")], pool, threads=threads
+    )
+    assert y.tobytes() == rounded(expected).tobytes()
+    g, pool["activation"] = numbers(results, 2), activation
+    (actual,) = run_instruction(
+        "max_pool2d_grad", [rounded(x), y, g], [(images, "bfloat16")], pool, threads=threads
+    )
+    (expected,) = run_instruction(
+        "max_pool2d_grad", [x, widened(y), widened(g)], [(images, "float32")], pool
+    )
+    assert np.count_nonzero(expected) > expected.size / 20
+    assert actual.tobytes() == rounded(expected).tobytes()
 
 
 def test_an_unknown_dtype_is_refused() -> None:

@@ -41,4 +41,20 @@ inline Half narrow(float x) {
   return static_cast<Half>(rounded_bits<std::uint32_t>(bits, x != x ? 1U : 0U) >> 16);
 }
 
+// Kernels over elements of either type: they compute in float32, and what they store is rounded
+// already.
+inline Float load_float(const float* at) { return load<Float>(at); }
+inline Float load_float(const Half* at) { return load_bfloat16(at); }
+inline void store_float(float* at, Float x) { store<Float>(at, x); }
+inline void store_float(Half* at, Float x) {
+  *reinterpret_cast<HalvesInMemory*>(at) =
+      __builtin_convertvector(reinterpret_cast<Uint>(x) >> 16, Halves);
+}
+inline float as_float(float x) { return x; }
+inline float as_float(Half x) { return widen(x); }
+inline void assign(float& to, float x) { to = x; }
+inline void assign(Half& to, float x) {
+  to = static_cast<Half>(__builtin_bit_cast(std::uint32_t, x) >> 16);
+}
+
 }  // namespace sloy::SLOY_ISA

@@ -2,7 +2,7 @@
 // columns. So the inner loops are long whatever the number of channels.
 #include "kernels/simd/pooling.h"
 
-#include "kernels/simd/vector.h"
+#include "kernels/simd/bfloat16.h"
 
 namespace sloy::SLOY_ISA {
 namespace {
@@ -48,12 +48,16 @@ void add_scaled_into(float* __restrict to, const float* __restrict from, float s
   for (Index i = 0; i < size; ++i) to[i] += from[i] * scale;
 }
 
-void copy(float* __restrict to, const float* __restrict from, Index size) {
+template <class T>
+void copy(T* __restrict to, const T* __restrict from, Index size) {
   for (Index i = 0; i < size; ++i) to[i] = from[i];
 }
 
-void fill(float* to, float value, Index size) {
-  for (Index i = 0; i < size; ++i) to[i] = value;
+template <class T>
+void fill(T* to, float value, Index size) {
+  T element;
+  assign(element, value);
+  for (Index i = 0; i < size; ++i) to[i] = element;
 }
 
 struct Maximum {
@@ -65,18 +69,18 @@ struct Sum {
   static float apply(float a, float b) { return a + b; }
 };
 
-template <class Op>
-void combine_into(float* __restrict to, const float* __restrict from, Index size) {
+template <class Op, class T>
+void combine_into(T* __restrict to, const T* __restrict from, Index size) {
   Index i = 0;
   for (; i + lanes <= size; i += lanes) {
-    store<Float>(to + i, Op::apply(load<Float>(to + i), load<Float>(from + i)));
+    store_float(to + i, Op::apply(load_float(to + i), load_float(from + i)));
   }
-  for (; i < size; ++i) to[i] = Op::apply(to[i], from[i]);
+  for (; i < size; ++i) assign(to[i], Op::apply(as_float(to[i]), as_float(from[i])));
 }
 
 // line (W C): the lines `rows` of an image combined.
-template <class Op>
-void combine_rows(float* line, const float* image, Taps rows, float start, Index width) {
+template <class Op, class T>
+void combine_rows(T* line, const T* image, Taps rows, float start, Index width) {
   if (rows.begin >= rows.end) {
     fill(line, start, width);
     return;
@@ -90,11 +94,11 @@ void combine_rows(float* line, const float* image, Taps rows, float start, Index
 // out (C) of output column ow: the pixels `columns` of the line combined, times `scale`. Whole
 // registers wherever they end within line and row: what is too much of a pixel, the next one
 // overwrites.
-template <class Op>
-void combine_columns(float* row, const float* line, Index ow, Taps columns, float start,
-                     float scale, const PoolShape& s) {
-  float* out = row + ow * s.c;
-  const float* first = line + (columns.start + columns.begin) * s.c;
+template <class Op, class T>
+void combine_columns(T* row, const T* line, Index ow, Taps columns, float start, float scale,
+                     const PoolShape& s) {
+  T* out = row + ow * s.c;
+  const T* first = line + (columns.start + columns.begin) * s.c;
   const Index count = columns.end - columns.begin;
   const Index room_out = (s.ow - ow) * s.c;
   const Index room_in = (s.w - columns.start - columns.end + 1) * s.c;
@@ -102,21 +106,22 @@ void combine_columns(float* row, const float* line, Index ow, Taps columns, floa
   Index c = 0;
   if (count > 0) {
     for (; c < s.c && c + lanes <= room; c += lanes) {
-      Float value = load<Float>(first + c);
+      Float value = load_float(first + c);
       for (Index kw = 1; kw < count; ++kw) {
-        value = Op::apply(value, load<Float>(first + kw * s.c + c));
+        value = Op::apply(value, load_float(first + kw * s.c + c));
       }
-      store<Float>(out + c, value * scale);
+      store_float(out + c, value * scale);
     }
   }
   for (; c < s.c; ++c) {
-    float value = count > 0 ? first[c] : start;
-    for (Index kw = 1; kw < count; ++kw) value = Op::apply(value, first[kw * s.c + c]);
-    out[c] = value * scale;
+    float value = count > 0 ? as_float(first[c]) : start;
+    for (Index kw = 1; kw < count; ++kw) value = Op::apply(value, as_float(first[kw * s.c + c]));
+    assign(out[c], value * scale);
   }
 }
 
-void max(float* y, const float* x, float* line, const PoolShape& s, Index begin, Index end) {
+template <class T>
+void max(T* y, const T* x, T* line, const PoolShape& s, Index begin, Index end) {
   const Index width = s.w * s.c;
   for (Index row = begin; row < end; ++row) {
     const Taps rows = taps_of(row % s.oh, s.stride_h, s.top, s.window_h, s.h);
@@ -212,8 +217,9 @@ Four split_gradient(Float x0, Float x1, Float x2, Float x3, Float y, Float g) {
            from_bits(bits(g) & m3)}};
 }
 
-void max_grad_tiles(float* dx, const float* x, const float* y, const float* g, const PoolShape& s,
-                    Index begin, Index end) {
+template <class T>
+void max_grad_tiles(T* dx, const T* x, const T* y, const T* g, const PoolShape& s, Index begin,
+                    Index end) {
   const Index width = s.w * s.c;
   for (Index row = begin; row < end; ++row) {
     const Index above = 2 * row * width;  // N·H = 2 N·OH rows
@@ -227,22 +233,22 @@ void max_grad_tiles(float* dx, const float* x, const float* y, const float* g, c
       const Index whole = s.c >= lanes ? s.c - s.c % lanes : room >= lanes ? s.c : 0;
       Index c = 0;
       for (; c < whole; c += lanes) {
-        const Float top = load<Float>(y + out + c);
-        Float grad = load<Float>(g + out + c);
+        const Float top = load_float(y + out + c);
+        Float grad = load_float(g + out + c);
         if (s.relu) grad = from_bits(bits(grad) & (top > 0.0f));
-        const Four parts = split_gradient(
-            load<Float>(x + places[0] + c), load<Float>(x + places[1] + c),
-            load<Float>(x + places[2] + c), load<Float>(x + places[3] + c), top, grad);
-        for (int k = 0; k < 4; ++k) store<Float>(dx + places[k] + c, parts.at[k]);
+        const Four parts =
+            split_gradient(load_float(x + places[0] + c), load_float(x + places[1] + c),
+                           load_float(x + places[2] + c), load_float(x + places[3] + c), top, grad);
+        for (int k = 0; k < 4; ++k) store_float(dx + places[k] + c, parts.at[k]);
       }
       for (; c < s.c; ++c) {
-        const float top = y[out + c];
-        const float grad = s.relu && !(top > 0.0f) ? 0.0f : g[out + c];
+        const float top = as_float(y[out + c]);
+        const float grad = s.relu && !(top > 0.0f) ? 0.0f : as_float(g[out + c]);
         bool open = true;
         for (const Index place : places) {
-          const float value = x[place + c];
+          const float value = as_float(x[place + c]);
           const bool first = open && (value == top || value != value);
-          dx[place + c] = first ? grad : 0.0f;
+          assign(dx[place + c], first ? grad : 0.0f);
           open = open && !first;
         }
       }
@@ -250,22 +256,24 @@ void max_grad_tiles(float* dx, const float* x, const float* y, const float* g, c
   }
 }
 
-void first_maximum(std::int32_t* first, const float* x, const float* y, const PoolShape& s,
-                   Index begin, Index end) {
+template <class T>
+void first_maximum(std::int32_t* first, const T* x, const T* y, const PoolShape& s, Index begin,
+                   Index end) {
   for (Index row = begin; row < end; ++row) {
-    const float* image = x + row / s.oh * s.h * s.w * s.c;
+    const T* image = x + row / s.oh * s.h * s.w * s.c;
     const Taps rows = taps_of(row % s.oh, s.stride_h, s.top, s.window_h, s.h);
     for (Index ow = 0; ow < s.ow; ++ow) {
       const Taps columns = taps_of(ow, s.stride_w, s.left, s.window_w, s.w);
-      const float* __restrict top = y + (row * s.ow + ow) * s.c;
+      const T* __restrict top = y + (row * s.ow + ow) * s.c;
       std::int32_t* __restrict tap = first + (row * s.ow + ow) * s.c;
       for (Index c = 0; c < s.c; ++c) tap[c] = -1;
       for (Index kh = rows.end - 1; kh >= rows.begin; --kh) {  // the last to write is the first tap
         for (Index kw = columns.end - 1; kw >= columns.begin; --kw) {
-          const float* __restrict in = image + ((rows.start + kh) * s.w + columns.start + kw) * s.c;
+          const T* __restrict in = image + ((rows.start + kh) * s.w + columns.start + kw) * s.c;
           const auto number = static_cast<std::int32_t>(kh * s.window_w + kw);
           for (Index c = 0; c < s.c; ++c) {
-            tap[c] = (in[c] == top[c]) | (in[c] != in[c]) ? number : tap[c];
+            const float value = as_float(in[c]);
+            tap[c] = (value == as_float(top[c])) | (value != value) ? number : tap[c];
           }
         }
       }
@@ -273,13 +281,14 @@ void first_maximum(std::int32_t* first, const float* x, const float* y, const Po
   }
 }
 
-void max_grad(float* dx, const std::int32_t* first, const float* y, const float* g,
-              const PoolShape& s, Index begin, Index end) {
+template <class T>
+void max_grad(T* dx, const std::int32_t* first, const T* y, const T* g, const PoolShape& s,
+              Index begin, Index end) {
   for (Index row = begin; row < end; ++row) {
     const Index h = row % s.h;
     const Index image = row / s.h * s.oh * s.ow * s.c;
     const Cover covers = cover_of(h, s.stride_h, s.top, s.window_h, s.oh);
-    float* out = dx + row * s.w * s.c;
+    T* out = dx + row * s.w * s.c;
     fill(out, 0.0f, s.w * s.c);
     for (Index oh = covers.begin; oh < covers.end; ++oh) {
       const Index kh = h - (oh * s.stride_h - s.top);
@@ -287,17 +296,14 @@ void max_grad(float* dx, const std::int32_t* first, const float* y, const float*
         const Taps columns = taps_of(ow, s.stride_w, s.left, s.window_w, s.w);
         const Index from = image + (oh * s.ow + ow) * s.c;
         for (Index kw = columns.begin; kw < columns.end; ++kw) {
-          float* __restrict to = out + (columns.start + kw) * s.c;
+          T* __restrict to = out + (columns.start + kw) * s.c;
           const auto number = static_cast<std::int32_t>(kh * s.window_w + kw);
           const std::int32_t* __restrict tap = first + from;
-          const float* __restrict grad = g + from;
-          if (s.relu) {
-            const float* __restrict top = y + from;
-            for (Index c = 0; c < s.c; ++c) {
-              to[c] += (tap[c] == number) & (top[c] > 0.0f) ? grad[c] : 0.0f;
-            }
-          } else {
-            for (Index c = 0; c < s.c; ++c) to[c] += tap[c] == number ? grad[c] : 0.0f;
+          const T* __restrict grad = g + from;
+          const T* __restrict top = y + from;
+          for (Index c = 0; c < s.c; ++c) {
+            const bool takes = (tap[c] == number) & (!s.relu | (as_float(top[c]) > 0.0f));
+            assign(to[c], as_float(to[c]) + (takes ? as_float(grad[c]) : 0.0f));
           }
         }
       }
@@ -308,7 +314,10 @@ void max_grad(float* dx, const std::int32_t* first, const float* y, const float*
 }  // namespace
 
 PoolKernels pool_kernels() {
-  return {max, average, average_grad, max_grad_tiles, first_maximum, max_grad};
+  return {{max<float>, max_grad_tiles<float>, first_maximum<float>, max_grad<float>},
+          {max<Half>, max_grad_tiles<Half>, first_maximum<Half>, max_grad<Half>},
+          average,
+          average_grad};
 }
 
 }  // namespace sloy::SLOY_ISA

@@ -16,22 +16,28 @@ struct PoolShape {
 
 // A row is an (image, row) pair: [begin, end) of N·OH for outputs, of N·H for inputs.
 // `line` holds W·C (forward) or OW·C (average gradient) floats of one thread's scratch.
+template <class T>  // float, or std::uint16_t for bfloat16
+struct MaxPoolKernels {
+  void (*max)(T* y, const T* x, T* line, const PoolShape&, std::int64_t begin, std::int64_t end);
+  // Windows that tile x without gaps or padding: 2 × 2, stride 2, H = 2 OH, W = 2 OW. Rows of y.
+  void (*max_grad_tiles)(T* dx, const T* x, const T* y, const T* g, const PoolShape&,
+                         std::int64_t begin, std::int64_t end);
+  // Any windows (in bfloat16, such as do not overlap: nothing is added), in two steps: the tap
+  // (row-major in the window) of the first maximum, then the sum of the gradients of all windows
+  // over each element. first (N, OH, OW, C).
+  void (*first_maximum)(std::int32_t* first, const T* x, const T* y, const PoolShape&,
+                        std::int64_t begin, std::int64_t end);
+  void (*max_grad)(T* dx, const std::int32_t* first, const T* y, const T* g, const PoolShape&,
+                   std::int64_t begin, std::int64_t end);
+};
+
 struct PoolKernels {
-  void (*max)(float* y, const float* x, float* line, const PoolShape&, std::int64_t begin,
-              std::int64_t end);
+  MaxPoolKernels<float> max_float32;
+  MaxPoolKernels<std::uint16_t> max_bfloat16;
   void (*average)(float* y, const float* x, float* line, const PoolShape&, std::int64_t begin,
                   std::int64_t end);
   void (*average_grad)(float* dx, const float* g, float* line, const PoolShape&, std::int64_t begin,
                        std::int64_t end);
-  // Windows that tile x without gaps or padding: 2 × 2, stride 2, H = 2 OH, W = 2 OW. Rows of y.
-  void (*max_grad_tiles)(float* dx, const float* x, const float* y, const float* g,
-                         const PoolShape&, std::int64_t begin, std::int64_t end);
-  // Any windows, in two steps: the tap (row-major in the window) of the first maximum, then the sum
-  // of the gradients of all windows over each element. first (N, OH, OW, C).
-  void (*first_maximum)(std::int32_t* first, const float* x, const float* y, const PoolShape&,
-                        std::int64_t begin, std::int64_t end);
-  void (*max_grad)(float* dx, const std::int32_t* first, const float* y, const float* g,
-                   const PoolShape&, std::int64_t begin, std::int64_t end);
 };
 
 namespace baseline {
