@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 import sloy
 from jobs import Job, samples, sloy_network, weights
 from peers.protocol import PRODUCT, Run, Worker, serve
-from sloy.engines import engine
+from sloy.engines import Engine, engine
+from sloy.errors import NotAvailable
 from sloy.losses import CategoricalCrossentropy
 from sloy.model import Model
 from sloy.optimizers import SGD
@@ -17,8 +19,18 @@ from sloy.steps.graphs import StepSpec, initial_variables, training_graph
 
 
 def variants(job: Job) -> dict[str, str]:
-    """The engine that `auto` takes."""
-    return {engine("auto").name: "float32"}
+    """The engine that `auto` takes, and mixed precision where the processor has instructions for it."""
+    names = {engine("auto").name: "float32"}
+    with suppress(NotAvailable):
+        engine("native", precision="mixed")
+        names["mixed"] = "bfloat16"
+    return names
+
+
+def _engine(variant: str, threads: int) -> Engine:
+    if variant == "mixed":
+        return engine("native", threads, precision="mixed")
+    return engine(variant, threads)
 
 
 def build(job: Job, variant: str, threads: int) -> Run:
@@ -30,7 +42,7 @@ def build(job: Job, variant: str, threads: int) -> Run:
     spec = StepSpec(network, CategoricalCrossentropy(), optimizer)
     x, y = samples(job)
     if job.task == "inference":
-        model = Model(spec, parameters, engine=variant, threads=threads)
+        model = Model(spec, parameters, engine=_engine(variant, threads))
         return _inference(model, x.reshape(job.batches, job.batch, *job.input_shape))
     return _training(job, spec, parameters, variant, threads, {"x": x, "y": y})
 
@@ -43,7 +55,7 @@ def _training(
     threads: int,
     columns: dict[str, np.ndarray],
 ) -> Run:
-    runs = engine(variant, threads)
+    runs = _engine(variant, threads)
     graph = training_graph(spec, job.batch)
     variables = initial_variables(spec, parameters=parameters)
     executable = runs.compile(graph, variables, guard=("loss",))

@@ -193,6 +193,7 @@ def test_engines_says_how_to_get_what_is_missing() -> None:
         "available": False,
         "threads": None,
         "reason": "libgomp.so.1 is missing: install it.",
+        "mixed_precision": None,
     }
     found["auto"] = "reference"
     said = describe(found)

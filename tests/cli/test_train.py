@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import time
@@ -191,8 +192,21 @@ def test_debug_shows_the_traceback(sloy: Sloy, tmp_path: Path) -> None:
 
 
 def test_mixed_precision_is_refused_in_one_sentence(sloy: Sloy, data: Path) -> None:
+    native = pytest.importorskip("sloy.engines.native")
+    if native.bfloat16_support() != "none":
+        pytest.skip("this processor has instructions for bfloat16")
     done = sloy("train", data, "--precision", "mixed", code=1)
-    assert done.stderr == "sloy train: --precision mixed is not there yet; float32 is.\n"
+    assert done.stderr == (
+        "sloy train: this processor has no instructions for bfloat16 (AVX512-BF16 or AMX-BF16), so mixed"
+        " precision would be slower than float32 here; take float32.\n"
+    )
+
+
+def test_emulated_mixed_precision_is_said(sloy: Sloy, data: Path, tmp_path: Path) -> None:
+    done = sloy("train", data, *QUICK, "--precision", "emulated", "--out", tmp_path / "run")
+    assert re.search(r"^engine +(native|reference).*, emulated$", done.stderr, re.MULTILINE)
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["engine"]["precision"] == "emulated"
 
 
 def test_a_run_is_not_overwritten_unasked(sloy: Sloy, data: Path, tmp_path: Path) -> None:

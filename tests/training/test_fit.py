@@ -8,7 +8,7 @@ import pytest
 import sloy
 from available import installed
 from sloy import losses, ops, schedules
-from sloy.errors import InvalidArgument, NotAvailable, ShapeError
+from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.threefry import make_key, permutation
 from sloy.layers import Dense, Tanh
 from sloy.steps import inputs
@@ -301,11 +301,6 @@ def test_a_bad_argument_is_one_clear_error(case):
 def test_a_missing_channel_axis_is_named():
     with pytest.raises(ShapeError, match=r"add the channel axis with x\[..., None\]"):
         fit(cnn(), (np.zeros((4, 8, 8), np.uint8), [0, 1, 0, 1]))
-
-
-def test_mixed_precision_is_another_kind_of_no():
-    with pytest.raises(NotAvailable, match="mixed"):
-        fit(mlp(), blobs(), precision="mixed")
 
 
 @pytest.mark.parametrize(

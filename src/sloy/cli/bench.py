@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sloy.cli import machine, text
 from sloy.cli.options import add_engine_options, positive, rate
-from sloy.cli.plan import NETWORKS
+from sloy.cli.plan import NETWORKS, PRECISIONS
 from sloy.cli.report import say
 
 if TYPE_CHECKING:
@@ -55,6 +55,12 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         metavar="S",
         help="of each measurement; default: 0.5",
     )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="of the arithmetic, as for `sloy train`; default: float32",
+    )
     add_engine_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
@@ -69,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if unknown := [name for name in arguments.networks if name not in NETWORKS]:
         raise UsageError(f"no network is named {unknown[0]!r}; there are {', '.join(NETWORKS)}")
-    engine = find_engine(arguments.engine, arguments.threads)
+    engine = find_engine(arguments.engine, arguments.threads, precision=arguments.precision)
     peak = machine_peak(engine, max(1.0, arguments.seconds))
     if not arguments.json:
         print(_opening(engine, peak))
@@ -84,7 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
                 if arguments.profile:
                     print("\n".join(instructions(found)) + "\n")
     if arguments.json:
-        text.print_json({"engine": engine.name, "threads": engine.threads, "peak": asdict(peak),
+        text.print_json({"engine": engine.name, "threads": engine.threads, "precision": engine.precision,
+                         "peak": asdict(peak),
                          "machine": {"system": machine.system(), "instruction_sets": machine.instruction_sets()},
                          "steps": documents})  # fmt: skip
     return 0
@@ -124,11 +131,10 @@ def instructions(found: Profile) -> Iterator[str]:
 
 
 def _opening(engine: Engine, peak: Peak) -> str:
-    threads = f", {text.many(engine.threads, 'thread')}" if engine.threads else ""
     sets = machine.instruction_sets() or {}
     rows = [
         ("machine", ", ".join(name for name, there in sets.items() if there) or machine.system()),
-        ("engine", f"{engine.name}{threads}, float32"),
+        ("engine", str(engine)),
         (
             "peak",
             f"{peak.flops / 1e9:.0f} GFLOP/s (a large matrix product), {peak.bandwidth / 1e9:.0f} GB/s (a sum of"

@@ -8,8 +8,14 @@ from typing import Any
 from sloy.cli import machine, text
 
 ABOUT = {
-    "native": "C++ on oneDNN, float32, all cores",
+    "native": "C++ on oneDNN, float32 or mixed with bfloat16, all cores",
     "reference": "NumPy, float32 or float64: the definitions of all operations; slow",
+}
+
+MIXED = {
+    "amx": "mixed precision: with AMX; --precision auto takes it",
+    "avx512_bf16": "mixed precision: with AVX512-BF16, by --precision mixed",
+    "none": "mixed precision: not on this processor, which has no instructions for bfloat16",
 }
 
 
@@ -76,6 +82,8 @@ def describe(found: dict[str, Any]) -> str:
         lines = [f"{state}: {ABOUT[engine['name']]}"]
         if engine["reason"]:
             lines.append(engine["reason"])
+        if engine["mixed_precision"]:
+            lines.append(MIXED[engine["mixed_precision"]])
         rows.append((engine["name"], "\n".join(lines)))
     rows.append(("auto", f"takes {found['auto']}"))
     return text.fields(rows)
@@ -85,8 +93,19 @@ def _engine(name: str) -> dict[str, Any]:
     from sloy.engines import engine
     from sloy.errors import NotAvailable
 
+    found = {
+        "name": name,
+        "available": True,
+        "threads": None,
+        "reason": None,
+        "mixed_precision": None,
+    }
     try:
-        threads, reason = engine(name).threads, None
+        found["threads"] = engine(name).threads
     except NotAvailable as error:
-        threads, reason = None, str(error)
-    return {"name": name, "available": reason is None, "threads": threads, "reason": reason}
+        return {**found, "available": False, "reason": str(error)}
+    if name == "native":
+        from sloy.engines.native import bfloat16_support
+
+        found["mixed_precision"] = bfloat16_support()
+    return found

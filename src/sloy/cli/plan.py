@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sloy.cli import tuning
 from sloy.cli.errors import UsageError
-from sloy.errors import FileFormatError, NotAvailable
+from sloy.errors import FileFormatError
 
 if TYPE_CHECKING:
     from sloy.augmentation import Augment
@@ -45,7 +45,7 @@ MOMENTUM = {"adam": "beta1", "adamw": "beta1", "momentum": "momentum", "nesterov
 SCHEDULES = ("one-cycle", "cosine", "constant")
 TASKS = ("auto", "classification", "regression")
 DETERMINISTIC = ("same-threads", "any-threads")
-PRECISIONS = ("auto", "float32", "mixed")
+PRECISIONS = ("auto", "float32", "mixed", "emulated")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Plan:
     momentum: float | None = None
     schedule: str = "one-cycle"
     weight_decay: float | None = None
-    precision: str = "auto"
+    precision: Literal["auto", "float32", "mixed", "emulated"] = "auto"
     deterministic: Literal["same-threads", "any-threads"] = "same-threads"
     seed: int = 0
     validation: float = 0.1
@@ -149,8 +149,6 @@ class Plan:
         if self.momentum is not None and self.optimizer not in MOMENTUM:
             raise UsageError(f"--momentum: {self.optimizer} has none; {', '.join(MOMENTUM)} have")
         self.make_augment()
-        if self.precision == "mixed":
-            raise NotAvailable("--precision mixed is not there yet; float32 is.")
 
     def make_optimizer(self) -> Optimizer:
         """The optimiser with its schedule."""

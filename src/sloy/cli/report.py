@@ -33,7 +33,6 @@ def opening(
     steps = -(-trained // plan.batch_size)
     source = plan.source
     rate = plan.highest_rate
-    threads = f", {text.many(engine.threads, 'thread')}" if engine.threads else ""
     batches = f"{text.count(steps)} batches of {plan.batch_size}"
     epochs = f"{text.many(plan.epochs, 'epoch')} of {batches}"
     if plan.from_ is not None:  # the epochs stand below
@@ -50,7 +49,7 @@ def opening(
         ),
         *([("", tuning.describe(plan, network, loaded))] if plan.from_ is not None else []),
         *([("augmented", repr(loaded.augment))] if loaded.augment is not None else []),
-        ("engine", f"{engine.name}{threads}, float32"),
+        ("engine", str(engine)),
         ("memory", f"{text.size(memory)} predicted for the whole program"),
         ("folder", str(folder.path)),
     ]

@@ -28,7 +28,7 @@ def train(arguments: argparse.Namespace) -> int:
     plan, folder = _begin(arguments)
     from sloy.engines import engine as find_engine
 
-    engine = find_engine(arguments.engine, arguments.threads, plan.deterministic)
+    engine = find_engine(arguments.engine, arguments.threads, plan.deterministic, plan.precision)
     source = plan.source
     source.quiet = arguments.quiet
     source.start = start = tuning.start(plan, engine) if plan.from_ is not None else None
@@ -73,7 +73,7 @@ def _keep(plan: Plan, folder: RunFolder, engine: Engine) -> None:
 
     document = {
         "plan": plan.to_config(),
-        "engine": {"name": engine.name, "threads": engine.threads},
+        "engine": {"name": engine.name, "threads": engine.threads, "precision": engine.precision},
         "versions": versions(),
     }
     folder.write_json(CONFIGURATION, document)
@@ -147,7 +147,7 @@ def _summary(
         "plan": plan.to_config(),
         "learning_rate": plan.highest_rate,
         "parameters": network.parameter_count,
-        "engine": {"name": engine.name, "threads": engine.threads},
+        "engine": {"name": engine.name, "threads": engine.threads, "precision": engine.precision},
         "times_seconds": times,
         "memory_bytes": memory,
         "versions": versions(),

@@ -90,7 +90,9 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--precision",
         choices=PRECISIONS,
-        help=f"of the arithmetic; auto is float32; default: {DEFAULT.precision}",
+        help="of the arithmetic; mixed: products of bfloat16 numbers, on processors with instructions for them;"
+        " auto: mixed with AMX, else float32; emulated: the numbers of mixed on any processor, slowly;"
+        f" default: {DEFAULT.precision}",
     )
     add(
         "--deterministic",

@@ -6,16 +6,20 @@
 from __future__ import annotations
 
 import sys
-from typing import get_args
+from importlib import import_module
+from types import ModuleType
+from typing import Literal, get_args
 
 from sloy.arguments import integer
-from sloy.engines.base import BatchRun, Determinism, Engine, Executable
+from sloy.engines.base import Arithmetic, BatchRun, Determinism, Engine, Executable
 from sloy.engines.reference import ReferenceEngine
 from sloy.errors import InvalidArgument, NotAvailable
 
 __all__ = [
     "DETERMINISTIC",
     "NAMES",
+    "PRECISIONS",
+    "Arithmetic",
     "BatchRun",
     "Determinism",
     "Engine",
@@ -26,13 +30,17 @@ __all__ = [
 
 NAMES = ("auto", "native", "reference")
 DETERMINISTIC = get_args(Determinism)
+PRECISIONS = ("auto", *get_args(Arithmetic))
 MOST_THREADS = 1024
 
 _said: set[str] = set()
 
 
 def engine(
-    name: str | Engine = "auto", threads: int = 0, deterministic: Determinism = "same-threads"
+    name: str | Engine = "auto",
+    threads: int = 0,
+    deterministic: Determinism = "same-threads",
+    precision: Arithmetic | Literal["auto"] = "float32",
 ) -> Engine:
     """The engine of a name.
 
@@ -44,11 +52,17 @@ def engine(
         Number of threads; 0 takes the physical cores that this process may use.
     deterministic : "same-threads" or "any-threads"
         Whether the same bits need the same number of threads, or come at any number of them.
+    precision : "float32", "mixed", "auto" or "emulated"
+        "mixed" computes float32 graphs in mixed precision, see `sloy.graph.mixed`; "auto" does so
+        where the native engine runs on a processor with AMX, which multiplies bfloat16 several
+        times as fast as float32. "emulated" gives the numbers of "mixed" on any processor, slower
+        than float32.
 
     Raises
     ------
     NotAvailable
-        Where the named engine is not installed; the message says what to do.
+        Where the named engine is not installed, or the processor has no instructions for "mixed";
+        the message says what to do.
     """
     if isinstance(name, Engine):
         return name
@@ -59,16 +73,27 @@ def engine(
         raise InvalidArgument(
             f"`deterministic` (={deterministic!r}) must be one of {', '.join(DETERMINISTIC)}."
         )
-    if name == "reference":
-        return ReferenceEngine(threads, deterministic)
-    try:
-        from sloy.engines.native import NativeEngine
+    if precision not in PRECISIONS:
+        raise InvalidArgument(
+            f"`precision` (={precision!r}) must be one of {', '.join(PRECISIONS)}."
+        )
+    native = None if name == "reference" else _native(required=name == "native")
+    if native is None:
+        arithmetic = "float32" if precision == "auto" else precision
+        return ReferenceEngine(threads, deterministic, arithmetic)
+    if precision == "auto":
+        precision = "mixed" if native.bfloat16_support() == "amx" else "float32"
+    return native.NativeEngine(threads, deterministic, precision)
 
-        return NativeEngine(threads, deterministic)
+
+def _native(*, required: bool) -> ModuleType | None:
+    """The package of the native engine; without it None, and why is said once, unless it is required."""
+    try:
+        return import_module("sloy.engines.native")
     except NotAvailable as reason:
-        if name == "native":
+        if required:
             raise
         if str(reason) not in _said:
             _said.add(str(reason))
             print(f"sloy: {reason} The reference engine runs.", file=sys.stderr)
-        return ReferenceEngine(threads, deterministic)
+        return None

@@ -16,6 +16,7 @@ from sloy.graph import Graph
 
 Variables = dict[str, np.ndarray]
 Determinism = Literal["same-threads", "any-threads"]
+Arithmetic = Literal["float32", "mixed", "emulated"]
 Status = Literal["done", "interrupted", "not finite"]
 # poll(steps done, scalar outputs of these steps): called about every POLL_SECONDS.
 Poll = Callable[[int, Mapping[str, np.ndarray]], None]
@@ -142,11 +143,22 @@ class Engine(ABC):
     deterministic : "same-threads" or "any-threads"
         What gives the same bits again: the same number of threads, or any. The reference engine's
         do not depend on threads.
+    precision : "float32", "mixed" or "emulated"
+        Of float32 graphs. "mixed" rounds what products and convolutions read to bfloat16, see
+        `sloy.graph.mixed`, with the processor's instructions for it; "emulated" does so on any
+        processor, to see what it does to accuracy.
     """
 
     threads: int = 0
     name: str = field(default="", init=False)
     deterministic: Determinism = "same-threads"
+    precision: Arithmetic = "float32"
+
+    def __str__(self) -> str:
+        threads = (
+            f"{self.threads} thread{'s' if self.threads > 1 else ''}, " if self.threads else ""
+        )
+        return f"{self.name}, {threads}{self.precision}"
 
     @abstractmethod
     def compile(self, graph: Graph, variables: Variables, guard: Iterable[str] = ()) -> Executable:

@@ -19,7 +19,7 @@ from sloy.engines.base import (
     check_variables,
 )
 from sloy.errors import NonFiniteError
-from sloy.graph import REGISTRY, Graph, check, optimize
+from sloy.graph import REGISTRY, Graph, check, mixed, optimize
 
 
 class ReferenceExecutable(Executable):
@@ -67,7 +67,7 @@ class ReferenceExecutable(Executable):
 
 @dataclass(frozen=True)
 class ReferenceEngine(Engine):
-    """NumPy, float64 or float32, one op at a time."""
+    """NumPy, float64 or float32, one op at a time; bfloat16 is emulated."""
 
     name: str = field(default="reference", init=False)
 
@@ -79,7 +79,10 @@ class ReferenceEngine(Engine):
         check_variables(graph, variables)
         names = tuple(guard)
         check_guard(graph, names)
-        return ReferenceExecutable(optimize(graph), variables, names)
+        optimized = optimize(graph)
+        if self.precision != "float32":
+            optimized = mixed(optimized)
+        return ReferenceExecutable(optimized, variables, names)
 
 
 def _copy(value: np.ndarray | None) -> np.ndarray:

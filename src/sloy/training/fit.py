@@ -13,9 +13,9 @@ from sloy import losses
 from sloy.arguments import flag, instance, integer, real, sequence
 from sloy.augmentation import Augment
 from sloy.data.dataset import Dataset
-from sloy.engines import Determinism, Engine
+from sloy.engines import PRECISIONS, Arithmetic, Determinism, Engine
 from sloy.engines import engine as find_engine
-from sloy.errors import InvalidArgument, NotAvailable
+from sloy.errors import InvalidArgument
 from sloy.graph import Tensor
 from sloy.metrics import Metric, default_metrics
 from sloy.metrics import metric as find_metric
@@ -45,9 +45,9 @@ from sloy.training.resume import describe, take_up
 from sloy.training.state import TrainingState
 
 LossChoice = str | losses.Loss | Callable[[Tensor, Tensor], Tensor] | None
-Precision = Literal["auto", "float32", "float64", "mixed"]
+Precision = Arithmetic | Literal["auto", "float64"]
 
-_PRECISIONS = ("auto", "float32", "float64", "mixed")
+_PRECISIONS = (*PRECISIONS, "float64")
 
 
 def fit(
@@ -122,8 +122,11 @@ def fit(
         See `sloy.training.callbacks`.
     engine, threads, deterministic
         See `sloy.engines.engine`; an Engine that is given keeps its own.
-    precision : "float32", "float64", "mixed" or "auto"
-        float64 runs on the reference engine.
+    precision : "float32", "float64", "mixed", "auto" or "emulated"
+        float64 runs on the reference engine. "mixed" keeps parameters, their gradients and all sums
+        in float32, and stores activations and what products read in bfloat16; it needs a processor
+        with instructions for that. "auto" takes it on processors with AMX, else float32.
+        "emulated" gives the numbers of "mixed" on any processor, slower than float32.
     parameters : mapping
         Initial parameters and states by name, all or some of them; the others are drawn.
     trainable : sequence of str
@@ -225,12 +228,16 @@ def _engine(
         raise InvalidArgument(
             f"fit: `precision` (={precision!r}) must be one of {', '.join(_PRECISIONS)}."
         )
-    if precision == "mixed":
-        raise NotAvailable("fit: `precision` (='mixed') is not there yet; float32 is.")
-    dtype = "float32" if precision == "auto" else precision
-    if dtype == "float64" and engine == "auto":
-        engine = "reference"
-    return dtype, find_engine(engine, threads, deterministic)
+    if precision == "float64":
+        found = find_engine("reference" if engine == "auto" else engine, threads, deterministic)
+        return "float64", found
+    found = find_engine(engine, threads, deterministic, precision)  # type: ignore[arg-type]
+    if precision in ("mixed", "emulated") and found.precision == "float32":
+        raise InvalidArgument(
+            f"fit: `precision` (={precision!r}) does not fit `engine`, a {type(found).__name__} that was"
+            " made for float32."
+        )
+    return "float32", found
 
 
 def _callbacks(callbacks: Sequence[Callback], *, verbose: bool) -> list[Callback]:

@@ -38,6 +38,12 @@ library.stop_threads_at_fork(_native)
 SUPPORTED = frozenset(supported_ops(set(_native.kernel_names())))
 
 
+def bfloat16_support() -> str:
+    """The processor's instructions for bfloat16: "amx", "avx512_bf16", or "none" that would make it fast."""
+    support: str = _native.bfloat16_support()
+    return "none" if support == "emulated" else support
+
+
 class NativeExecutable(Executable):
     """A program of the extension, bound to its variables.
 
@@ -55,13 +61,14 @@ class NativeExecutable(Executable):
         threads: int,
         *,
         any_threads: bool = False,
+        bfloat16: bool = False,
     ) -> None:
         self.graph = graph
         self.guard = tuple(guard)
         check(graph)
         check_variables(graph, variables)
         check_guard(graph, self.guard)
-        self.plan: Plan = planned(graph, self.guard, SUPPORTED)
+        self.plan: Plan = planned(graph, self.guard, SUPPORTED, bfloat16=bfloat16)
         lowered = self.plan.graph
         encoder = Encoder(self.plan, variables)
         self._lock = threading.Lock()
@@ -150,7 +157,7 @@ class NativeExecutable(Executable):
 
 @dataclass(frozen=True)
 class NativeEngine(Engine):
-    """C++ kernels and oneDNN, in float32.
+    """C++ kernels and oneDNN, in float32 or mixed precision.
 
     Parameters
     ----------
@@ -159,10 +166,22 @@ class NativeEngine(Engine):
     deterministic : "same-threads" or "any-threads"
         "any-threads" computes products and convolutions in pieces of the batch that do not depend
         on the number of threads; see docs/performance.md for what it costs.
+    precision : "float32", "mixed" or "emulated"
+        See `Engine`.
+
+    Raises
+    ------
+    NotAvailable
+        Where `precision` is "mixed" and the processor has no instructions for bfloat16.
     """
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", "native")
+        if self.precision == "mixed" and bfloat16_support() == "none":
+            raise NotAvailable(
+                "this processor has no instructions for bfloat16 (AVX512-BF16 or AMX-BF16), so mixed"
+                " precision would be slower than float32 here; take float32."
+            )
         if self.threads < 0:
             raise InvalidArgument(f"`threads` (={self.threads}) must be at least 0.")
         if self.threads == 0:
@@ -172,8 +191,14 @@ class NativeEngine(Engine):
         self, graph: Graph, variables: Variables, guard: Iterable[str] = ()
     ) -> NativeExecutable:
         """Plan a graph and make its kernels; see `Engine.compile`."""
-        anyhow = self.deterministic == "any-threads"
-        return NativeExecutable(graph, variables, guard, self.threads, any_threads=anyhow)
+        return NativeExecutable(
+            graph,
+            variables,
+            guard,
+            self.threads,
+            any_threads=self.deterministic == "any-threads",
+            bfloat16=self.precision != "float32",
+        )
 
     def run_batches(
         self,
