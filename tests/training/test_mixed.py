@@ -70,7 +70,7 @@ def test_mixed_is_refused_where_the_processor_is_slower_with_it(
 ) -> None:
     available("native")
     monkeypatch.setattr("sloy.engines.native.engine.bfloat16_support", lambda: "none")
-    with pytest.raises(NotAvailable, match="no instructions for bfloat16 .* take float32"):
+    with pytest.raises(NotAvailable, match=r"no instructions for bfloat16 .* take float32"):
         fit(mlp(), blobs(), engine="native", precision="mixed")
 
 

@@ -101,11 +101,7 @@ def _engine(name: str) -> dict[str, Any]:
         "mixed_precision": None,
     }
     try:
-        found["threads"] = engine(name).threads
+        here = engine(name)
     except NotAvailable as error:
         return {**found, "available": False, "reason": str(error)}
-    if name == "native":
-        from sloy.engines.native import bfloat16_support
-
-        found["mixed_precision"] = bfloat16_support()
-    return found
+    return {**found, "threads": here.threads, "mixed_precision": here.bfloat16}

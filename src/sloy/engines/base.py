@@ -160,6 +160,11 @@ class Engine(ABC):
         )
         return f"{self.name}, {threads}{self.precision}"
 
+    @property
+    def bfloat16(self) -> str | None:
+        """The processor's instructions for mixed precision, "none" where it has none; None where they do not count."""
+        return None
+
     @abstractmethod
     def compile(self, graph: Graph, variables: Variables, guard: Iterable[str] = ()) -> Executable:
         """Prepare a graph; `variables` are C-contiguous arrays that runs read, and update in place."""

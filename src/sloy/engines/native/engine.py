@@ -187,6 +187,11 @@ class NativeEngine(Engine):
         if self.threads == 0:
             object.__setattr__(self, "threads", usable_cores())
 
+    @property
+    def bfloat16(self) -> str:
+        """See `Engine.bfloat16`."""
+        return bfloat16_support()
+
     def compile(
         self, graph: Graph, variables: Variables, guard: Iterable[str] = ()
     ) -> NativeExecutable:
