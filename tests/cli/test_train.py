@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from PIL import Image
 
 import sloy as library
 from command_line import QUICK, Sloy, command, environment, exit_code
+from sloy import engines
+from sloy.cli import options
+from sloy.cli import plan as cli_plan
 from sloy.cli.plan import NETWORKS, OPTIMIZERS, SCHEDULES, Plan
 from sloy.cli.run_folder import FILES
 from sloy.cli.sources import Loaded
@@ -98,14 +102,22 @@ def test_the_default_folder_has_the_name_of_the_data(sloy: Sloy, data: Path) -> 
     assert json.loads(done.stdout)["folder"].startswith("runs/stripes-")
 
 
-@pytest.mark.parametrize("option", ["network", "optimizer", "schedule"])
-def test_choices_of_the_command_line_are_those_of_the_library(option: str) -> None:
-    if option == "network":
-        assert set(NETWORKS) == set(PRESETS)
-    elif option == "optimizer":
-        assert set(OPTIMIZERS) == set(NAMES)
-    else:
-        assert SCHEDULES == ("one-cycle", "cosine", "constant")
+@pytest.mark.parametrize(
+    ("choices", "known"),
+    [
+        (NETWORKS, PRESETS),
+        (OPTIMIZERS, NAMES),
+        (SCHEDULES, ("one-cycle", "cosine", "constant")),
+        (options.ENGINES, engines.NAMES),
+        (cli_plan.PRECISIONS, engines.PRECISIONS),
+        (cli_plan.DETERMINISTIC, engines.DETERMINISTIC),
+    ],
+    ids=["network", "optimizer", "schedule", "engine", "precision", "deterministic"],
+)
+def test_choices_of_the_command_line_are_those_of_the_library(
+    choices: Iterable[str], known: Iterable[str]
+) -> None:
+    assert set(choices) == set(known)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
