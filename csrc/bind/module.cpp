@@ -26,7 +26,7 @@ namespace {
 
 using AnyArray = nb::ndarray<nb::c_contig, nb::device::cpu>;
 using AnyReadOnlyArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
-using Order = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Order = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 sloy::Attribute attribute_of(nb::handle value) {
   if (nb::isinstance<nb::bool_>(value)) return static_cast<std::int64_t>(nb::cast<bool>(value));
@@ -126,30 +126,31 @@ std::size_t row_bytes(const AnyReadOnlyArray& array) {
   return array.shape(0) == 0 ? 0 : array.nbytes() / array.shape(0);
 }
 
-// Returns (outcome, steps, error).
+// `order` (epochs, samples). Returns (outcome, steps, error).
 nb::tuple run_batches(nb::handle full, nb::handle last,
                       const std::vector<AnyReadOnlyArray>& columns,
                       const std::vector<AnyReadOnlyArray>& step_inputs, const nb::list& records,
                       const Order& order, std::int64_t batch_size, double poll_seconds,
                       const nb::object& poll) {
-  sloy::Epoch epoch;
-  epoch.full = read_batch_program(full);
-  epoch.last = read_batch_program(last);
+  sloy::Epochs epochs;
+  epochs.full = read_batch_program(full);
+  epochs.last = read_batch_program(last);
   for (const auto& column : columns) {
-    epoch.columns.push_back({static_cast<const std::byte*>(column.data()), row_bytes(column)});
+    epochs.columns.push_back({static_cast<const std::byte*>(column.data()), row_bytes(column)});
   }
   for (const auto& input : step_inputs) {
-    epoch.step_inputs.push_back({static_cast<const std::byte*>(input.data()), row_bytes(input)});
+    epochs.step_inputs.push_back({static_cast<const std::byte*>(input.data()), row_bytes(input)});
   }
   for (const nb::handle item : records) {  // (array, bytes of a full batch, bytes of the last one)
     const auto tuple = nb::cast<nb::tuple>(item);
     const auto array = nb::cast<AnyArray>(tuple[0]);
-    epoch.records.push_back({static_cast<std::byte*>(array.data()), nb::cast<std::size_t>(tuple[1]),
-                             nb::cast<std::size_t>(tuple[2])});
+    epochs.records.push_back({static_cast<std::byte*>(array.data()),
+                              nb::cast<std::size_t>(tuple[1]), nb::cast<std::size_t>(tuple[2])});
   }
-  epoch.order = order.data();
-  epoch.samples = static_cast<std::int64_t>(order.shape(0));
-  epoch.batch_size = batch_size;
+  epochs.order = order.data();
+  epochs.count = static_cast<std::int64_t>(order.shape(0));
+  epochs.samples = static_cast<std::int64_t>(order.shape(1));
+  epochs.batch_size = batch_size;
 
   nb::object error = nb::none();
   const auto ask = [&](std::int64_t steps) {
@@ -163,10 +164,10 @@ nb::tuple run_batches(nb::handle full, nb::handle last,
     }
     return false;
   };
-  sloy::EpochResult result;
-  if (epoch.samples > 0) {
+  sloy::EpochsResult result;
+  if (order.size() > 0) {
     nb::gil_scoped_release unlocked;
-    result = sloy::run_epoch(epoch, poll_seconds, ask);
+    result = sloy::run_epochs(epochs, poll_seconds, ask);
   }
   const char* outcome = result.outcome == sloy::Outcome::done          ? "done"
                         : result.outcome == sloy::Outcome::interrupted ? "interrupted"

@@ -23,15 +23,16 @@ void gather(std::byte* to, const Column& column, const std::int64_t* rows, std::
   });
 }
 
-void feed(const Epoch& epoch, const BatchProgram& batch, std::int64_t step, std::int64_t rows) {
+// Step number `step` of all, on `rows` samples.
+void feed(const Epochs& epochs, const BatchProgram& batch, std::int64_t step,
+          const std::int64_t* order, std::int64_t rows) {
   Program& program = *batch.program;
-  const std::int64_t* order = epoch.order + step * epoch.batch_size;
-  for (std::size_t i = 0; i < epoch.columns.size(); ++i) {
+  for (std::size_t i = 0; i < epochs.columns.size(); ++i) {
     auto* to = static_cast<std::byte*>(program.address(batch.column_places[i]));
-    gather(to, epoch.columns[i], order, rows, program.threads());
+    gather(to, epochs.columns[i], order, rows, program.threads());
   }
-  for (std::size_t i = 0; i < epoch.step_inputs.size(); ++i) {
-    const StepInput& input = epoch.step_inputs[i];
+  for (std::size_t i = 0; i < epochs.step_inputs.size(); ++i) {
+    const StepInput& input = epochs.step_inputs[i];
     std::memcpy(program.address(batch.step_places[i]),
                 input.data + static_cast<std::size_t>(step) * input.bytes, input.bytes);
   }
@@ -59,12 +60,12 @@ void keep_heap_whole(int threads) {
 
 }  // namespace
 
-EpochResult run_epoch(const Epoch& epoch, double poll_seconds,
-                      const std::function<bool(std::int64_t)>& poll) {
+EpochsResult run_epochs(const Epochs& epochs, double poll_seconds,
+                        const std::function<bool(std::int64_t)>& poll) {
   using Clock = std::chrono::steady_clock;
   const auto interval = std::chrono::duration<double>(poll_seconds);
   auto polled = Clock::now();
-  EpochResult result;
+  EpochsResult result;
   const std::function<bool()> interrupted = [&] {
     const auto now = Clock::now();
     if (now - polled < interval) return false;
@@ -72,26 +73,31 @@ EpochResult run_epoch(const Epoch& epoch, double poll_seconds,
     polled = Clock::now();
     return stop;
   };
-  const TeamSize team(epoch.full.program != nullptr ? epoch.full.program->threads()
-                                                    : epoch.last.program->threads());
+  const TeamSize team(epochs.full.program != nullptr ? epochs.full.program->threads()
+                                                     : epochs.last.program->threads());
   keep_heap_whole(omp_get_max_threads());
-  for (std::int64_t first = 0; first < epoch.samples; first += epoch.batch_size) {
-    const std::int64_t rows = std::min(epoch.batch_size, epoch.samples - first);
-    const bool full = rows == epoch.batch_size;
-    const BatchProgram& batch = full ? epoch.full : epoch.last;
+  std::vector<std::byte*> records;
+  for (const Record& record : epochs.records) records.push_back(record.data);
+  const std::int64_t end = epochs.count * epochs.samples;
+  for (std::int64_t first = 0; first < end;) {
+    const std::int64_t left = epochs.samples - first % epochs.samples;  // in the epoch
+    const bool full = left >= epochs.batch_size;
+    const std::int64_t rows = full ? epochs.batch_size : left;
+    const BatchProgram& batch = full ? epochs.full : epochs.last;
     if (interrupted()) {
       result.outcome = Outcome::interrupted;
       return result;
     }
-    feed(epoch, batch, result.steps, rows);
+    feed(epochs, batch, result.steps, epochs.order + first, rows);
     result.outcome = batch.program->run(interrupted);
     if (result.outcome != Outcome::done) return result;
-    for (std::size_t i = 0; i < epoch.records.size(); ++i) {
-      const Record& record = epoch.records[i];
-      std::memcpy(record.data + static_cast<std::size_t>(result.steps) * record.bytes_of_full_batch,
-                  batch.program->address(batch.output_places[i]),
-                  full ? record.bytes_of_full_batch : record.bytes_of_last_batch);
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      const Record& record = epochs.records[i];
+      const std::size_t bytes = full ? record.bytes_of_full_batch : record.bytes_of_last_batch;
+      std::memcpy(records[i], batch.program->address(batch.output_places[i]), bytes);
+      records[i] += bytes;
     }
+    first += rows;
     ++result.steps;
   }
   return result;

@@ -68,6 +68,44 @@ def test_the_order_is_followed(any_engine: Engine) -> None:
         assert done.outputs["id"].dtype == np.int32
 
 
+@pytest.mark.parametrize("batch_size", [5, 23, 40, 1])
+def test_epochs_in_one_call_are_epochs_one_by_one(any_engine: Engine, batch_size: int) -> None:
+    orders = np.stack([np.roll(order_of(), k)[:23] for k in range(3)])
+    steps = -(-23 // batch_size)
+    sizes = {min(batch_size, 23), 23 % batch_size or batch_size}
+    inputs = step_inputs(3 * steps)
+    together, apart = new_variables(), new_variables()
+    executables = compiled(any_engine, together, sizes)
+    done = any_engine.run_batches(executables, samples(COUNT), orders, batch_size, inputs)
+    assert (done.status, done.steps, done.error) == ("done", 3 * steps, None)
+    executables = compiled(any_engine, apart, sizes)
+    runs = [
+        any_engine.run_batches(
+            executables,
+            samples(COUNT),
+            order,
+            batch_size,
+            {name: values[k * steps :] for name, values in inputs.items()},
+        )
+        for k, order in enumerate(orders)
+    ]
+    assert_same(together, apart)
+    expected = {n: np.concatenate([run.outputs[n] for run in runs]) for n in runs[0].outputs}
+    assert_same(done.outputs, expected)
+
+
+def test_a_run_over_epochs_ends_within_one(any_engine: Engine) -> None:
+    columns, orders = samples(COUNT), np.stack([order_of(), order_of()])
+    variables = new_variables()
+    executables = compiled(any_engine, variables, [BATCH, 3])
+    inputs = step_inputs(10)
+    inputs["learning_rate"][7] = np.nan  # the third step of the second epoch spoils the fourth
+    done = any_engine.run_batches(executables, columns, orders, BATCH, inputs)
+    assert (done.status, done.steps) == ("not finite", 8)
+    assert len(done.outputs["loss"]) == 8
+    assert len(done.outputs["output"]) == COUNT + 3 * BATCH
+
+
 def test_bytes_are_gathered_too(any_engine: Engine) -> None:
     x = ops.input("x", (2, 2, 2), "uint8")
     executable = any_engine.compile(Graph.of({"y": ops.cast(x, "float32") * (1 / 255)}), {})
@@ -208,9 +246,9 @@ WRONG_BATCHES: dict[str, tuple[dict[str, Any], str]] = {
     "row below": ({"order": np.array([0, -1, 1, 2, 3])}, "`order` must hold rows from 0 to 22"),
     "float order": ({"order": np.zeros(5)}, r"`order` is float64\[5\]; it must be row numbers"),
     "mask as order": ({"order": np.ones(5, bool)}, r"`order` is bool\[5\]; it must be"),
-    "order of two axes": (
-        {"order": np.zeros((5, 1), int)},
-        r"`order` is int64\[5, 1\]; it must be row numbers in one axis",
+    "order of three axes": (
+        {"order": np.zeros((5, 1, 1), int)},
+        r"`order` is int64\[5, 1, 1\]; it must be row numbers in one axis",
     ),
     "batch of 0": ({"batch_size": 0}, r"`batch_size` \(=0\) must be an integer of at least 1"),
     "batch of -5": ({"batch_size": -5}, r"`batch_size` \(=-5\) must be"),

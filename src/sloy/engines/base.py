@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -186,8 +186,9 @@ class Engine(ABC):
             Number of samples → executable; needs `batch_size`, and the size of the last partial batch.
         columns : mapping
             Input name → array whose first axis is the sample.
-        order : int64 array, shape (n,)
-            Rows of the columns; step k takes ``order[k * batch_size : (k + 1) * batch_size]``.
+        order : int64 array, shape (n,) or (epochs, n)
+            Rows of the columns; step k takes ``order[k * batch_size : (k + 1) * batch_size]``. Of several epochs, one
+            after another, each ends with its own partial batch.
         step_inputs : mapping
             Input name → array whose first axis is the step: inputs that are no column.
         poll : callable, optional
@@ -208,9 +209,8 @@ class Engine(ABC):
             polled = time.perf_counter()
 
         try:
-            for step, first in enumerate(range(0, len(order), batch_size)):
+            for step, rows in enumerate(_batches(np.atleast_2d(order), batch_size)):
                 ask()
-                rows = order[first : first + batch_size]
                 inputs = {name: column[rows] for name, column in columns.items()}
                 inputs |= {name: np.asarray(values[step]) for name, values in step_inputs.items()}
                 record.add(executables[len(rows)].run_polled(inputs, ask))
@@ -219,6 +219,12 @@ class Engine(ABC):
         except NonFiniteError:
             return record.end("not finite", started)
         return record.end("done", started)
+
+
+def _batches(order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    for epoch in order:
+        for first in range(0, len(epoch), batch_size):
+            yield epoch[first : first + batch_size]
 
 
 class _PollRaised(Exception):
@@ -273,14 +279,15 @@ def check_batches(
 ) -> None:
     """Raise `InvalidArgument` unless columns, order and step inputs belong together and to the executables."""
     integer("run_batches", "batch_size", batch_size)
-    if order.ndim != 1 or order.dtype.kind not in "iu":
+    if order.ndim not in (1, 2) or order.dtype.kind not in "iu":
         raise InvalidArgument(
-            f"`order` is {order.dtype.name}{list(order.shape)}; it must be row numbers in one axis."
+            f"`order` is {order.dtype.name}{list(order.shape)}; it must be row numbers in one axis, or (epochs, rows)."
         )
     twice = sorted(columns.keys() & step_inputs.keys())
     if twice:
         raise InvalidArgument(f"{twice} are columns and step inputs at once.")
-    steps, rest = divmod(len(order), batch_size)
+    epochs, per_epoch = np.atleast_2d(order).shape
+    steps, rest = divmod(per_epoch, batch_size)
     sizes = {batch_size} if steps else set()
     sizes |= {rest} if rest else set()
     if not sizes <= executables.keys():
@@ -289,10 +296,10 @@ def check_batches(
     if len(set(lengths.values())) > 1:
         raise ShapeError(f"columns have different numbers of samples: {lengths}.")
     samples = next(iter(lengths.values()), 0)
-    if len(order) and not 0 <= order.min() <= order.max() < samples:
+    if order.size and not 0 <= order.min() <= order.max() < samples:
         raise InvalidArgument(f"`order` must hold rows from 0 to {samples - 1}.")
     for name, values in step_inputs.items():
-        needed = steps + bool(rest)
+        needed = epochs * (steps + bool(rest))
         if len(values) < needed:
             raise InvalidArgument(f"step input `{name}` has {len(values)} rows, needs {needed}.")
     for rows in sorted(sizes):

@@ -198,43 +198,29 @@ class Run:
         return alone and self.plan.schedule.watched is None
 
     def _train_together(self) -> None:
-        """All epochs of a stretch: in one call of the engine where batches divide the samples, else one by one."""
+        """All epochs of a stretch, in one call of the engine."""
         if self.epoch != self._stretch.first:
             self._stretch = self.plan.stretch(self.epoch, self.history)
         stretch = self._stretch
-        per_step, size = self._step_inputs(stretch.rates), self.batch_size
-        at_once = len(stretch.orders) if self.samples % size == 0 else 1
-        runs: list[BatchRun] = []
-        try:
-            for first in range(0, len(stretch.orders), at_once):
-                order = stretch.orders[first : first + at_once].reshape(-1)
-                steps = slice(first * self.steps, (first + at_once) * self.steps)
-                inputs = {name: values[steps] for name, values in per_step.items()}
-                runs.append(
-                    self.plan.engine.run_batches(
-                        self._executables, self._columns, order, size, inputs, self._poll
-                    )
-                )
-                if runs[-1].status != "done":
-                    break
-                self._signals.check()
-        finally:
-            self._record(runs, stretch.rates)
-        if runs[-1].status == "not finite":
+        inputs, size = self._step_inputs(stretch.rates), self.batch_size
+        run = self.plan.engine.run_batches(
+            self._executables, self._columns, stretch.orders, size, inputs, self._poll
+        )
+        self._record(run, stretch.rates)
+        if run.status == "not finite":
             rows = stretch.orders[self.epoch - stretch.first]
             self._not_finite(rows[self.step * size : (self.step + 1) * size])
-        if runs[-1].error is not None:
-            raise runs[-1].error
+        if run.error is not None:
+            raise run.error
+        self._signals.check()
 
-    def _record(self, runs: Sequence[BatchRun], rates: np.ndarray) -> None:
+    def _record(self, run: BatchRun, rates: np.ndarray) -> None:
         """Add the epochs that are done, their time shared alike, to the history."""
-        steps = sum(run.steps for run in runs)
-        self.state.steps += steps
-        done, self.step = divmod(steps, self.steps)
+        self.state.steps += run.steps
+        done, self.step = divmod(run.steps, self.steps)
         if done:
-            outputs = joined([run.outputs for run in runs])
-            whole = {name: values[: done * self.steps] for name, values in outputs.items()}
-            seconds = sum(run.seconds for run in runs) * done * self.steps / steps
+            whole = {name: values[: done * self.steps] for name, values in run.outputs.items()}
+            seconds = run.seconds * done * self.steps / run.steps
             for row in self._rows(whole, rates[:done], seconds):
                 self.history.append(row)
         self.epoch, self.state.epochs = self.epoch + done, self.state.epochs + done

@@ -217,12 +217,14 @@ class NativeEngine(Engine):
         """Run over samples in C++ without the GIL; see `Engine.run_batches`."""
         check_batches(executables, columns, order, batch_size, step_inputs)
         started = time.perf_counter()
-        steps, rest = divmod(len(order), batch_size)
+        order = np.ascontiguousarray(np.atleast_2d(order), np.int64)
+        epochs, samples = order.shape
+        steps, rest = divmod(samples, batch_size)
         full = _native_executable(executables, batch_size) if steps else None
         last = _native_executable(executables, rest) if rest else None
-        if full is None and last is None:
+        if not order.size:
             return BatchRun("done", 0, {}, 0.0)
-        record = _Record(full, last, steps)
+        record = _Record(full, last, steps, epochs)
 
         def ask(done: int) -> None:
             if poll is not None:
@@ -237,7 +239,7 @@ class NativeEngine(Engine):
                 [np.ascontiguousarray(column) for column in columns.values()],
                 [np.ascontiguousarray(values) for values in step_inputs.values()],
                 record.arrays,
-                np.ascontiguousarray(order, np.int64),
+                order,
                 batch_size,
                 POLL_SECONDS,
                 ask,
@@ -256,23 +258,28 @@ class _Record:
     """
 
     def __init__(
-        self, full: NativeExecutable | None, last: NativeExecutable | None, full_steps: int
+        self,
+        full: NativeExecutable | None,
+        last: NativeExecutable | None,
+        full_steps: int,
+        epochs: int,
     ) -> None:
-        self.full_steps = full_steps
+        self._epoch_steps = full_steps + (last is not None)
         self.scalar: dict[str, np.ndarray] = {}
         self.rows: dict[str, np.ndarray] = {}
         self.arrays: list[tuple[np.ndarray, int, int]] = []
-        self._per_step: dict[str, int] = {}
+        self._row_counts: dict[str, tuple[int, int]] = {}  # of a full step, of an epoch
         of_full, of_last = _output_specs(full), _output_specs(last)
         for name, spec in (of_full or of_last).items():
             per_step, rest = of_full.get(name), of_last.get(name)
             if spec.shape == ():
-                values = np.empty(full_steps + (last is not None), spec.dtype)
+                values = np.empty(epochs * self._epoch_steps, spec.dtype)
                 self.scalar[name] = values
             else:
-                self._per_step[name] = per_step.shape[0] if per_step else 0
-                samples = full_steps * self._per_step[name] + (rest.shape[0] if rest else 0)
-                values = np.empty((samples, *spec.shape[1:]), spec.dtype)
+                step_rows = per_step.shape[0] if per_step else 0
+                epoch_rows = full_steps * step_rows + (rest.shape[0] if rest else 0)
+                self._row_counts[name] = (step_rows, epoch_rows)
+                values = np.empty((epochs * epoch_rows, *spec.shape[1:]), spec.dtype)
                 self.rows[name] = values
             sizes = (per_step.nbytes if per_step else 0, rest.nbytes if rest else 0)
             self.arrays.append((values, *sizes))
@@ -281,10 +288,11 @@ class _Record:
         return {name: values[:done] for name, values in self.scalar.items()}
 
     def outputs(self, done: int) -> dict[str, np.ndarray]:
-        rows = {
-            name: values if done > self.full_steps else values[: done * self._per_step[name]]
-            for name, values in self.rows.items()
-        }
+        epochs, steps = divmod(done, self._epoch_steps)
+        rows = {}
+        for name, values in self.rows.items():
+            step_rows, epoch_rows = self._row_counts[name]
+            rows[name] = values[: epochs * epoch_rows + steps * step_rows]
         return {**self.scalars(done), **rows}
 
 
