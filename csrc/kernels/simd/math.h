@@ -30,15 +30,20 @@ inline Reduced reduce_by_ln2(Float x) {
           (x - n * ln2_high) - n * ln2_low};
 }
 
-inline Float exponential(Float x) {
-  Float clamped = x > 89.0f ? splat<Float>(89.0f) : x;
-  clamped = clamped < -104.0f ? splat<Float>(-104.0f) : clamped;  // NaN stays
-  const auto [n, r] = reduce_by_ln2(clamped);
+// exp(r) for |r| <= ln2 / 2.
+inline Float exponential_of_rest(Float r) {
   Float p = r * 0x1.6a2256p-10f + 0x1.123b02p-7f;
   p = p * r + 0x1.55589p-5f;
   p = p * r + 0x1.55549p-3f;
   p = p * r + 0x1.fffffcp-2f;
-  p = (r * r) * p + r + 1.0f;
+  return (r * r) * p + r + 1.0f;
+}
+
+inline Float exponential(Float x) {
+  Float clamped = x > 89.0f ? splat<Float>(89.0f) : x;
+  clamped = clamped < -104.0f ? splat<Float>(-104.0f) : clamped;  // NaN stays
+  const auto [n, r] = reduce_by_ln2(clamped);
+  const Float p = exponential_of_rest(r);
   const Int half = n >> 1;  // two factors, so that neither overflows or is subnormal
   const Float y = p * two_to(half) * two_to(n - half);
   return x == x ? y : x;
@@ -129,9 +134,10 @@ inline Float hyperbolic_tangent(Float x) {
   p = p * z + -0x1.555554p-2f;
   const Float small = x + (x * z) * p;
   const Float size = magnitude(x);
-  const Float large = 1.0f - 2.0f / (exponential(2.0f * size) + 1.0f);
-  const Float y = with_sign(size < 0.625f ? small : large, x);  // keeps -0
-  return x == x ? y : x;
+  const Float clamped = size > 10.0f ? splat<Float>(10.0f) : size;  // NaN stays, in r
+  const auto [n, r] = reduce_by_ln2(2.0f * clamped);
+  const Float large = 1.0f - 2.0f / (exponential_of_rest(r) * two_to(n) + 1.0f);
+  return with_sign(size < 0.625f ? small : large, x);  // keeps -0
 }
 
 inline Float error_function(Float x) {
