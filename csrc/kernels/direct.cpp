@@ -57,8 +57,7 @@ class DirectWeightGrad final : public Kernel {
   }
   std::int64_t part_floats() const { return aligned((shape_.depth() + 1) * columns_); }
   std::int64_t thread_floats() const {
-    return part_floats() + aligned(shape_.padded_h() * shape_.padded_w() * shape_.c +
-                                   shape_.oh * shape_.ow * columns_);
+    return part_floats() + aligned(kernels_.work_floats(shape_));
   }
 
   void sum_rows(float* to, const float* parts, std::int64_t rows) const {
@@ -148,14 +147,16 @@ class DirectInputGrad final : public Kernel {
     auto* work = packed + weight_floats();
     kernels_.pack_exchanged(packed, w, shape_);
     parallel_for(threads_, shape_.n, serial_images(shape_), 1, [&](int thread, Range images) {
-      kernels_.spread(dx, g, packed, work + thread * thread_floats(), shape_, images.begin,
+      kernels_.gather(dx, g, packed, work + thread * thread_floats(), shape_, images.begin,
                       images.end);
     });
   }
 
  private:
-  std::int64_t weight_floats() const { return aligned(shape_.o * kernels_.padded_depth(shape_)); }
-  std::int64_t thread_floats() const { return aligned(kernels_.spread_work_floats(shape_)); }
+  std::int64_t weight_floats() const {
+    return aligned(shape_.kh * shape_.o * kernels_.padded_taps(shape_));
+  }
+  std::int64_t thread_floats() const { return aligned(kernels_.gather_work_floats(shape_)); }
 
   DirectShape shape_;
   int threads_;

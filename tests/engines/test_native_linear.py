@@ -96,6 +96,13 @@ def first_layer_cases() -> Iterator[Convolution]:
     yield Convolution((1, 1, 1, 1), 8, (1, 1))
     yield Convolution((3, 9, 8, 2), 1)  # several pixels in a register
     yield Convolution((3, 9, 8, 1), 9, (2, 3), stride=(1, 3))
+    yield Convolution((2, 28, 28, 1), 6, (5, 5), padding=(2, 2, 2, 2))
+    yield Convolution((3, 11, 17, 1), 5, (4, 3), stride=(2, 1), padding=(0, 3, 2, 0))
+    yield Convolution((2, 9, 21, 1), 11, (3, 8), padding=(4, 0, 9, 1), dilation=(2, 1))
+    yield Convolution((3, 5, 40, 1), 3, (7, 6), stride=(3, 1), padding=(6, 5, 0, 5))
+    yield Convolution(
+        (2, 13, 12, 7), 13, (4, 5), stride=(3, 2), padding=(2, 1, 3, 2), dilation=(2, 1)
+    )
 
 
 def other_cases() -> Iterator[Convolution]:

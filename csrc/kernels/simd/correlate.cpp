@@ -4,6 +4,7 @@
 #include "kernels/simd/correlate.h"
 
 #include "kernels/simd/activate.h"
+#include "kernels/simd/gray.h"
 #include "kernels/simd/microkernel.h"
 
 namespace sloy::SLOY_ISA {
@@ -48,7 +49,7 @@ inline void multiply_pixels(float* c, Index stride, const float* a, Index pixel,
 // The whole line of y (pixels, columns), in blocks of at most `most` pixels and nearly equal.
 template <int vectors, int most, int distance>
 void multiply_line(float* c, Index columns, const float* a, Index pixels, Index pixel, Index line,
-                   const float* b, Index lines, Index depth) {
+                   const float* b, Index b_line, Index lines, Index depth) {
   const Index blocks = (pixels + most - 1) / most;
   for (Index block = 0; block < blocks; ++block) {
     const Index begin = pixels * block / blocks;
@@ -56,8 +57,8 @@ void multiply_line(float* c, Index columns, const float* a, Index pixels, Index 
     const float* from = a + begin * pixel;
 #define SLOY_PIXELS(n)                                                                        \
   case n:                                                                                     \
-    multiply_pixels<n, vectors, distance>(to, columns, from, pixel, line, b, depth * columns, \
-                                          columns, lines, depth);                             \
+    multiply_pixels<n, vectors, distance>(to, columns, from, pixel, line, b, b_line, columns, \
+                                          lines, depth);                                      \
     break;
     switch (pixels * (block + 1) / blocks - begin) {
       SLOY_PIXELS(1)
@@ -80,18 +81,20 @@ void multiply_line(float* c, Index columns, const float* a, Index pixels, Index 
 
 template <int distance>
 void multiply_columns(float* c, Index columns, const float* a, Index pixels, Index pixel,
-                      Index line, const float* b, Index lines, Index depth) {
+                      Index line, const float* b, Index b_line, Index lines, Index depth) {
   for (Index o = 0; o < columns; o += panel) {
     if (panel_width(o, columns) == panel) {
-      multiply_line<2, 6, distance>(c + o, columns, a, pixels, pixel, line, b + o, lines, depth);
+      multiply_line<2, 6, distance>(c + o, columns, a, pixels, pixel, line, b + o, b_line, lines,
+                                    depth);
     } else {
-      multiply_line<1, 8, distance>(c + o, columns, a, pixels, pixel, line, b + o, lines, depth);
+      multiply_line<1, 8, distance>(c + o, columns, a, pixels, pixel, line, b + o, b_line, lines,
+                                    depth);
     }
   }
 }
 
 using Multiply = void (*)(float*, Index, const float*, Index, Index, Index, const float*, Index,
-                          Index);
+                          Index, Index);
 
 Multiply multiply_for(Index pixel) {
   switch (pixel) {
@@ -116,12 +119,13 @@ Index padded_outputs(Index o) { return (o + lanes - 1) / lanes * lanes; }
 
 // The padded image, a line of y, the bias.
 Index work_floats(const DirectShape& s) {
+  if (Gray::suits(s)) return Gray{s}.line_floats();
   const Index columns = padded_outputs(s.o);
   return (needs_padding(s) ? s.h * s.padded_w() * s.c : 0) + (s.ow + 1) * columns;
 }
 
 void pack(float* to, const float* w, const DirectShape& s) {
-  const Index columns = padded_outputs(s.o);
+  const Index columns = Gray::suits(s) ? s.o : padded_outputs(s.o);
   for (Index row = 0; row < s.depth(); ++row) {
     for (Index o = 0; o < columns; ++o) to[row * columns + o] = o < s.o ? w[row * s.o + o] : 0.0f;
   }
@@ -159,6 +163,7 @@ void finish_line(float* y, float* line, Index pixels, Index outputs, Index colum
 
 void correlate(float* y, const float* x, const float* packed, const float* bias,
                Activation activation, float* work, const DirectShape& s, Index begin, Index end) {
+  if (Gray::suits(s)) return correlate_gray(y, x, packed, bias, activation, work, s, begin, end);
   const Index columns = padded_outputs(s.o), in_tap_row = s.kw * s.c;
   const bool pads = needs_padding(s);
   const Index width = (pads ? s.padded_w() : s.w) * s.c;
@@ -175,81 +180,95 @@ void correlate(float* y, const float* x, const float* packed, const float* bias,
       image = padded;
     }
     for (Index row = 0; row < s.oh; ++row) {
-      const Index top = row * s.stride_h - s.top;
-      const Index first = top < 0 ? (-top + s.dilation_h - 1) / s.dilation_h : 0;
-      const Index below = (s.h - top + s.dilation_h - 1) / s.dilation_h;
-      const Index lines = (below < s.kh ? below : s.kh) - first;
+      const TapRows taps = s.tap_rows(row);
       for (Index p = 0; p < s.ow; ++p) {
         for (Index o = 0; o < columns; o += lanes) {
           store<Float>(line + p * columns + o, load<Float>(start + o));
         }
       }
-      if (lines > 0) {
-        multiply(line, columns, image + (top + first * s.dilation_h) * width, s.ow, pixel,
-                 s.dilation_h * width, packed + first * in_tap_row * columns, lines, in_tap_row);
-      }
+      multiply(line, columns, image + taps.line * width, s.ow, pixel, s.dilation_h * width,
+               packed + taps.first * in_tap_row * columns, in_tap_row * columns, taps.count,
+               in_tap_row);
       finish_line(y + (n * s.oh + row) * s.ow * s.o, line, s.ow, s.o, columns, activation);
     }
   }
 }
 
-Index padded_depth(const DirectShape& s) { return padded_outputs(s.depth()); }
+// KW C rounded up to whole registers.
+Index padded_taps(const DirectShape& s) { return padded_outputs(s.kw * s.c); }
 
-// dx with padded channels, the products of a line of g, and what a register reads beyond.
-Index spread_work_floats(const DirectShape& s) {
-  return s.h * s.padded_w() * padded_outputs(s.c) + s.ow * padded_depth(s) + lanes;
-}
+// The products of a line of dx, and what a register reads beyond them.
+Index gather_work_floats(const DirectShape& s) { return s.ow * padded_taps(s) + lanes; }
 
 void pack_exchanged(float* to, const float* w, const DirectShape& s) {
-  const Index depth = s.depth(), columns = padded_depth(s);
-  for (Index begin = 0; begin < columns; begin += panel) {
-    const Index width = panel_width(begin, columns);
-    for (Index o = 0; o < s.o; ++o) {
-      for (Index j = 0; j < width; ++j) {
-        to[begin * s.o + o * width + j] = begin + j < depth ? w[(begin + j) * s.o + o] : 0.0f;
+  const Index taps = s.kw * s.c, columns = padded_taps(s);
+  for (Index kh = 0; kh < s.kh; ++kh) {
+    for (Index o = 0; o < s.o; ++o, to += columns) {
+      for (Index j = 0; j < columns; ++j) to[j] = j < taps ? w[(kh * taps + j) * s.o + o] : 0.0f;
+    }
+  }
+}
+
+// The taps of a window that meet line h of x: kh = first, first + step, …; `count` of them. The
+// first meets line `row` of y, the others the lines `back` apart before it.
+struct Meeting {
+  Index first, step, count, row, back;
+};
+
+Meeting meeting_of(Index h, const DirectShape& s) {
+  Meeting found{0, 1, 0, 0, 0};
+  for (Index kh = 0; kh < s.kh; ++kh) {
+    const Index above = h + s.top - kh * s.dilation_h;
+    if (above < 0 || above % s.stride_h != 0 || above / s.stride_h >= s.oh) continue;
+    if (found.count == 0) found.first = kh, found.row = above / s.stride_h;
+    if (found.count == 1)
+      found.step = kh - found.first, found.back = found.row - above / s.stride_h;
+    ++found.count;
+  }
+  return found;
+}
+
+// dx (W, C) = Σ over kw of products (OW, columns) where they lie, whole registers wherever they end
+// within the line: what is too much of a pixel, the next one overwrites.
+void gather_line(float* dx, const float* products, const DirectShape& s) {
+  const Index columns = padded_taps(s), width = s.w * s.c;
+  Index last = s.left / s.stride_w, rest = s.left % s.stride_w;  // the tap `rest` of output `last`
+  for (Index w = 0; w < s.w; ++w) {
+    const Index skipped = last < s.ow ? 0 : last - s.ow + 1;
+    const Index first = rest + skipped * s.stride_w, from = last - skipped;
+    const Index reaching = (s.kw - first + s.stride_w - 1) / s.stride_w;
+    const Index count = reaching < from + 1 ? reaching : from + 1;
+    for (Index c = 0; c < s.c; c += lanes) {
+      Float sum{};
+      const float* product = products + from * columns + first * s.c + c;
+      for (Index i = 0; i < count; ++i) {
+        sum += load<Float>(product);
+        product += s.stride_w * s.c - columns;
+      }
+      float* to = dx + w * s.c + c;
+      if (w * s.c + c + lanes <= width) {
+        store<Float>(to, sum);
+      } else {
+        for (Index lane = 0; lane < lanes && c + lane < s.c; ++lane) to[lane] = sum[lane];
       }
     }
+    if (++rest == s.stride_w) rest = 0, ++last;
   }
 }
 
-// One tap of a line: sum (pixels, padded C), `apart` floats from pixel to pixel, += products.
-void add_tap(float* sum, const float* products, Index pixels, Index apart, Index channels,
-             Index columns) {
-  for (Index p = 0; p < pixels; ++p) {
-    for (Index c = 0; c < channels; c += lanes) {
-      float* to = sum + p * apart + c;
-      store<Float>(to, load<Float>(to) + load<Float>(products + p * columns + c));
-    }
-  }
-}
-
-void spread(float* dx, const float* g, const float* packed, float* work, const DirectShape& s,
+// A line of dx is one product, over the lines of g that it meets and their channels; its columns
+// are the taps of a row of the window, which are then added where they lie.
+void gather(float* dx, const float* g, const float* packed, float* work, const DirectShape& s,
             Index begin, Index end) {
-  const Index columns = padded_depth(s), channels = padded_outputs(s.c);
-  const Index width = s.padded_w() * channels;
-  float* sum = work;
-  float* products = sum + s.h * width;
-  const Index kept = s.padded_w() - s.left < s.w ? s.padded_w() - s.left : s.w;
-  for (Index i = 0; i < lanes; ++i) products[s.ow * columns + i] = 0.0f;
-  for (Index n = begin; n < end; ++n) {
-    for (Index i = 0; i < s.h * width; i += lanes) store<Float>(sum + i, Float{});
-    for (Index row = 0; row < s.oh; ++row) {
-      const Left line{g + (n * s.oh + row) * s.ow * s.o, s.o, 1};
-      multiply_panels(products, columns, line, s.ow, packed, columns, s.o, false);
-      for (Index kh = 0; kh < s.kh; ++kh) {
-        const Index h = row * s.stride_h - s.top + kh * s.dilation_h;
-        if (h < 0 || h >= s.h) continue;
-        for (Index kw = 0; kw < s.kw; ++kw) {
-          add_tap(sum + h * width + kw * channels, products + (kh * s.kw + kw) * s.c, s.ow,
-                  s.stride_w * channels, channels, columns);
-        }
-      }
-    }
-    for (Index h = 0; h < s.h; ++h) {
-      float* to = dx + (n * s.h + h) * s.w * s.c;
-      finish_line(to, sum + h * width + s.left * channels, kept, s.c, channels, Activation::none);
-      for (Index i = kept * s.c; i < s.w * s.c; ++i) to[i] = 0.0f;
-    }
+  const Index columns = padded_taps(s), width = s.ow * s.o;
+  const Multiply multiply = multiply_for(s.o);
+  for (Index i = 0; i < s.ow * columns + lanes; ++i) work[i] = 0.0f;
+  for (Index line = begin * s.h; line < end * s.h; ++line) {
+    const Meeting m = meeting_of(line % s.h, s);
+    for (Index i = 0; i < s.ow * columns; i += lanes) store<Float>(work + i, Float{});
+    multiply(work, columns, g + (line / s.h * s.oh + m.row) * width, s.ow, s.o, -m.back * width,
+             packed + m.first * s.o * columns, m.step * s.o * columns, m.count, s.o);
+    gather_line(dx + line * s.w * s.c, work, s);
   }
 }
 
@@ -257,7 +276,7 @@ void spread(float* dx, const float* g, const float* packed, float* work, const D
 
 CorrelateKernels correlate_kernels() {
   return {padded_outputs, work_floats,        pack,           correlate,
-          padded_depth,   spread_work_floats, pack_exchanged, spread};
+          padded_taps,    gather_work_floats, pack_exchanged, gather};
 }
 
 }  // namespace sloy::SLOY_ISA

@@ -3,6 +3,7 @@
 // out.
 #include "kernels/simd/direct.h"
 
+#include "kernels/simd/gray.h"
 #include "kernels/simd/microkernel.h"
 
 namespace sloy::SLOY_ISA {
@@ -146,9 +147,16 @@ void add_lines(float* part, const float* image, const float* g, Index step, cons
   }
 }
 
+// The padded image, g with padded channels.
+Index work_floats(const DirectShape& s) {
+  if (Gray::suits(s)) return Gray{s}.gradient_floats();
+  return s.padded_h() * s.padded_w() * s.c + s.oh * s.ow * padded_outputs(s.o);
+}
+
 void weight_grad(float* part, const float* x, const float* g, float* work, const DirectShape& s,
                  Index begin, Index end) {
   const Index columns = padded_outputs(s.o), pixels = s.oh * s.ow;
+  if (Gray::suits(s)) return weight_grad_gray(part, columns, x, g, work, s, begin, end);
   constexpr Index near_floats = 16384;  // of g, read once for each block of rows of dw
   const Index fitting = near_floats / (s.ow * columns);
   const Index block = fitting < 1 ? 1 : fitting;
@@ -175,6 +183,6 @@ void weight_grad(float* part, const float* x, const float* g, float* work, const
 
 }  // namespace
 
-DirectKernels direct_kernels() { return {padded_outputs, weight_grad}; }
+DirectKernels direct_kernels() { return {padded_outputs, work_floats, weight_grad}; }
 
 }  // namespace sloy::SLOY_ISA

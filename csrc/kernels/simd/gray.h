@@ -1,0 +1,222 @@
+// Convolution of images of one channel, stride 1 along the width, and its weight gradient: first
+// layers of few outputs. Registers hold neighbouring pixels, where outputs would not fill them.
+#pragma once
+
+#include "kernels/simd/activate.h"
+#include "kernels/simd/direct.h"
+#include "kernels/simd/transpose.h"
+
+namespace sloy::SLOY_ISA {
+
+// Work: an image with a border of zeros, so that every register of a line reads numbers of its own
+// line; then (O, pixels) of a line of y, or of all lines of g, with zeros beyond OW.
+struct Gray {
+  const DirectShape& s;
+
+  static bool suits(const DirectShape& s) {
+    return s.c == 1 && s.stride_w == 1 && s.o % lanes != 0;
+  }
+  std::int64_t pixels() const { return (s.ow + lanes - 1) / lanes * lanes; }
+  std::int64_t width() const { return pixels() + s.kw - 1; }
+  std::int64_t image_floats() const { return s.h * width(); }
+  std::int64_t line_floats() const { return image_floats() + (s.o + 1) * pixels(); }
+  std::int64_t gradient_floats() const {
+    return image_floats() + s.o * s.oh * pixels() + (s.depth() + 1) * s.o * lanes;
+  }
+
+  void pad(float* to, const float* image) const {
+    const std::int64_t count = s.w < width() - s.left ? s.w : width() - s.left;
+    for (std::int64_t h = 0; h < s.h; ++h, to += width(), image += s.w) {
+      for (std::int64_t i = 0; i < width(); ++i) to[i] = 0.0f;
+      for (std::int64_t i = 0; i < count; ++i) to[s.left + i] = image[i];
+    }
+  }
+};
+
+// line [o][pixel], `apart` floats from output to output, = start + Σ over taps of w (tap, O) times
+// the pixels that they meet.
+template <int outputs, int vectors>
+inline void multiply_pixels_of(float* line, std::int64_t apart, const float* x, std::int64_t x_line,
+                               const float* w, const float* start, const DirectShape& s,
+                               std::int64_t lines) {
+  Float sum[outputs][vectors];
+#pragma GCC unroll 6
+  for (int o = 0; o < outputs; ++o) {
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v) sum[o][v] = splat<Float>(start[o]);
+  }
+  for (std::int64_t l = 0; l < lines; ++l, x += x_line) {
+    for (std::int64_t k = 0; k < s.kw; ++k, w += s.o) {
+      Float pixels[vectors];
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; ++v) pixels[v] = load<Float>(x + k + v * lanes);
+#pragma GCC unroll 6
+      for (int o = 0; o < outputs; ++o) {
+        const Float weight = splat<Float>(w[o]);
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v) sum[o][v] += weight * pixels[v];
+      }
+    }
+  }
+#pragma GCC unroll 6
+  for (int o = 0; o < outputs; ++o) {
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v) store<Float>(line + o * apart + v * lanes, sum[o][v]);
+  }
+}
+
+template <int outputs>
+inline void multiply_gray_line(float* line, const float* x, std::int64_t x_line, const float* w,
+                               const float* start, const Gray& gray, std::int64_t lines) {
+  const std::int64_t pixels = gray.pixels();
+  std::int64_t p = 0;
+  for (; p + 2 * lanes <= pixels; p += 2 * lanes) {
+    multiply_pixels_of<outputs, 2>(line + p, pixels, x + p, x_line, w, start, gray.s, lines);
+  }
+  if (p < pixels) {
+    multiply_pixels_of<outputs, 1>(line + p, pixels, x + p, x_line, w, start, gray.s, lines);
+  }
+}
+
+inline void correlate_gray(float* y, const float* x, const float* w, const float* bias,
+                           Activation activation, float* work, const DirectShape& s,
+                           std::int64_t begin, std::int64_t end) {
+  const Gray gray{s};
+  const std::int64_t pixels = gray.pixels(), x_line = s.dilation_h * gray.width();
+  float* image = work;
+  float* line = image + gray.image_floats();
+  float* start = line + s.o * pixels;
+  for (std::int64_t o = 0; o < s.o; ++o) start[o] = bias != nullptr ? bias[o] : 0.0f;
+  for (std::int64_t n = begin; n < end; ++n) {
+    gray.pad(image, x + n * s.h * s.w);
+    for (std::int64_t row = 0; row < s.oh; ++row) {
+      const TapRows taps = s.tap_rows(row);
+      const float* from = image + taps.line * gray.width();
+      for (std::int64_t o = 0; o < s.o;) {
+        const std::int64_t left = s.o - o;
+        const float* weights = w + taps.first * s.kw * s.o + o;
+        float* to = line + o * pixels;
+        if (left >= 6) {
+          multiply_gray_line<6>(to, from, x_line, weights, start + o, gray, taps.count);
+        } else if (left >= 3) {
+          multiply_gray_line<3>(to, from, x_line, weights, start + o, gray, taps.count);
+        } else {
+          multiply_gray_line<1>(to, from, x_line, weights, start + o, gray, taps.count);
+        }
+        o += left >= 6 ? 6 : left >= 3 ? 3 : 1;
+      }
+      activate_row(line, activation, s.o * pixels);
+      transpose_out(y + (n * s.oh + row) * s.ow * s.o, line, pixels, s.ow, s.o);
+    }
+  }
+}
+
+// part [tap][o][lane] += Σ over lines and pixels of x, `taps` neighbouring pixels, times g; `apart`
+// floats from one output's g to the next's.
+template <int taps, int outputs>
+inline void multiply_gray_taps(float* part, const float* x, std::int64_t x_line, const float* g,
+                               std::int64_t apart, const Gray& gray, std::int64_t lines) {
+  const std::int64_t pixels = gray.pixels(), step = gray.s.o * lanes;
+  Float sum[taps][outputs];
+#pragma GCC unroll 6
+  for (int k = 0; k < taps; ++k) {
+#pragma GCC unroll 3
+    for (int o = 0; o < outputs; ++o) sum[k][o] = load<Float>(part + k * step + o * lanes);
+  }
+  for (std::int64_t l = 0; l < lines; ++l, x += x_line, g += pixels) {
+    for (std::int64_t p = 0; p < pixels; p += lanes) {
+      Float gradient[outputs];
+#pragma GCC unroll 3
+      for (int o = 0; o < outputs; ++o) gradient[o] = load<Float>(g + o * apart + p);
+#pragma GCC unroll 6
+      for (int k = 0; k < taps; ++k) {
+        Float value = load<Float>(x + p + k);
+        __asm__("" : "+v"(value));  // one load for all outputs: half of them cross a cache line
+#pragma GCC unroll 3
+        for (int o = 0; o < outputs; ++o) sum[k][o] += value * gradient[o];
+      }
+    }
+  }
+#pragma GCC unroll 6
+  for (int k = 0; k < taps; ++k) {
+#pragma GCC unroll 3
+    for (int o = 0; o < outputs; ++o) store<Float>(part + k * step + o * lanes, sum[k][o]);
+  }
+}
+
+template <int taps>
+inline void multiply_gray_outputs(float* part, const float* x, std::int64_t x_line, const float* g,
+                                  std::int64_t apart, const Gray& gray, std::int64_t lines) {
+  constexpr int most = taps <= 4 ? 3 : 2;
+  std::int64_t o = 0;
+  for (; o + most <= gray.s.o; o += most) {
+    multiply_gray_taps<taps, most>(part + o * lanes, x, x_line, g + o * apart, apart, gray, lines);
+  }
+  for (; o < gray.s.o; ++o) {
+    multiply_gray_taps<taps, 1>(part + o * lanes, x, x_line, g + o * apart, apart, gray, lines);
+  }
+}
+
+// The products of one image for all taps of row kh of the window.
+inline void multiply_gray_row(float* part, const float* x, std::int64_t x_line, const float* g,
+                              std::int64_t apart, const Gray& gray, std::int64_t lines) {
+  const std::int64_t step = gray.s.o * lanes;
+  for (std::int64_t k = 0; k < gray.s.kw;) {
+    const std::int64_t left = gray.s.kw - k;
+    float* to = part + k * step;
+    if (left >= 5) {
+      multiply_gray_outputs<5>(to, x + k, x_line, g, apart, gray, lines);
+    } else if (left >= 3) {
+      multiply_gray_outputs<3>(to, x + k, x_line, g, apart, gray, lines);
+    } else {
+      multiply_gray_outputs<1>(to, x + k, x_line, g, apart, gray, lines);
+    }
+    k += left >= 5 ? 5 : left >= 3 ? 3 : 1;
+  }
+}
+
+// part (KH KW + 1, columns): the gradients of w and, in the last row, of the bias.
+inline void weight_grad_gray(float* part, std::int64_t columns, const float* x, const float* g,
+                             float* work, const DirectShape& s, std::int64_t begin,
+                             std::int64_t end) {
+  const Gray gray{s};
+  const std::int64_t pixels = gray.pixels(), apart = s.oh * pixels, step = s.o * lanes;
+  float* image = work;
+  float* turned = image + gray.image_floats();
+  float* sums = turned + s.o * apart;
+  float* bias = sums + s.depth() * step;
+  for (std::int64_t i = 0; i < (s.depth() + 1) * step; i += lanes) store<Float>(sums + i, Float{});
+  for (std::int64_t n = begin; n < end; ++n) {
+    gray.pad(image, x + n * s.h * s.w);
+    for (std::int64_t row = n * s.oh; row < (n + 1) * s.oh; ++row) {
+      transpose_in(turned + (row - n * s.oh) * pixels, apart, g + row * s.ow * s.o, s.ow, s.o,
+                   (s.n * s.oh - row) * s.ow * s.o);
+    }
+    for (std::int64_t kh = 0; kh < s.kh; ++kh) {
+      const TapRows rows = s.rows_of_tap(kh);
+      multiply_gray_row(sums + kh * s.kw * step, image + rows.line * gray.width(),
+                        s.stride_h * gray.width(), turned + rows.first * pixels, apart, gray,
+                        rows.count);
+    }
+    for (std::int64_t o = 0; o < s.o; ++o) {
+      const float* from = turned + o * apart;
+      Float total[4] = {load<Float>(bias + o * lanes)};
+      std::int64_t i = 0;
+      for (; i + 4 * lanes <= apart; i += 4 * lanes) {
+        for (int k = 0; k < 4; ++k) total[k] += load<Float>(from + i + k * lanes);
+      }
+      for (; i < apart; i += lanes) total[0] += load<Float>(from + i);
+      store<Float>(bias + o * lanes, (total[0] + total[1]) + (total[2] + total[3]));
+    }
+  }
+  for (std::int64_t row = 0; row <= s.depth(); ++row) {
+    for (std::int64_t o = 0; o < columns; ++o) {
+      float total = 0.0f;
+      for (int lane = 0; lane < lanes && o < s.o; ++lane)
+        total += sums[row * step + o * lanes + lane];
+      part[row * columns + o] = total;
+    }
+  }
+}
+
+}  // namespace sloy::SLOY_ISA

@@ -1,0 +1,104 @@
+// Transposition of matrices with few columns, by squares of one register's width.
+#pragma once
+
+#include "kernels/simd/vector.h"
+
+namespace sloy::SLOY_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr Int places = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+#elif defined(__AVX2__)
+inline constexpr Int places = {0, 1, 2, 3, 4, 5, 6, 7};
+#else
+inline constexpr Int places = {0, 1, 2, 3};
+#endif
+
+// Blocks of `distance` change sides: (a b; c d) -> (a c; b d).
+template <int distance>
+inline void exchange_blocks(Float (&rows)[lanes]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes; ++i) {
+    if ((i & distance) != 0) continue;
+    const Float a = rows[i], b = rows[i + distance];
+    const Int from_b = (places & distance) != 0;
+    rows[i] = __builtin_shuffle(a, b, places + (from_b & (lanes - distance)));
+    rows[i + distance] = __builtin_shuffle(a, b, places + (from_b & lanes) + (~from_b & distance));
+  }
+}
+
+inline void transpose_square(Float (&rows)[lanes]) {
+  exchange_blocks<1>(rows);
+  exchange_blocks<2>(rows);
+  if constexpr (lanes >= 8) exchange_blocks<4>(rows);
+  if constexpr (lanes >= 16) exchange_blocks<8>(rows);
+}
+
+// Up to `count` floats, the others 0.
+inline Float load_part(const float* from, std::int64_t count) {
+  Float value{};
+  for (std::int64_t lane = 0; lane < count && lane < lanes; ++lane) value[lane] = from[lane];
+  return value;
+}
+
+// to (columns, rows), lines `apart` floats apart and at least `rows` rounded up to whole registers
+// long, what is beyond becomes 0; from (rows, columns) dense, `room` floats are there to be read.
+inline void transpose_in(float* to, std::int64_t apart, const float* from, std::int64_t rows,
+                         std::int64_t columns, std::int64_t room) {
+  for (std::int64_t row = 0; row < rows; row += lanes) {
+    for (std::int64_t column = 0; column < columns; column += lanes) {
+      const float* corner = from + row * columns + column;
+      const std::int64_t filled = rows - row < lanes ? rows - row : lanes;
+      const std::int64_t readable = room - (corner - from);
+      Float square[lanes];
+      const bool whole = (filled - 1) * columns + lanes <= readable;
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) {
+        const float* at = corner + i * columns;
+        square[i] = Float{};
+        if (i < filled) square[i] = whole ? load<Float>(at) : load_part(at, readable - i * columns);
+      }
+      transpose_square(square);
+      float* line = to + column * apart + row;
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) {
+        if (column + i < columns) store<Float>(line + i * apart, square[i]);
+      }
+    }
+  }
+}
+
+// to (rows, columns) dense, from (columns, rows), lines `apart` floats apart and `rows` rounded up
+// to whole registers long.
+inline void transpose_out(float* to, const float* from, std::int64_t apart, std::int64_t rows,
+                          std::int64_t columns) {
+  for (std::int64_t row = 0; row < rows; row += lanes) {
+    for (std::int64_t column = 0; column < columns; column += lanes) {
+      const float* line = from + column * apart + row;
+      Float square[lanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) {
+        square[i] = Float{};
+        if (column + i < columns) square[i] = load<Float>(line + i * apart);
+      }
+      transpose_square(square);
+      float* corner = to + row * columns + column;
+      const std::int64_t wanted = columns - column < lanes ? columns - column : lanes;
+      // What is too much of a row, the next one overwrites.
+      const std::int64_t room = wanted == lanes || columns <= lanes ? (rows - row) * columns : 0;
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) {
+        if (row + i >= rows) continue;
+        if (i * columns + lanes <= room) {
+          store<Float>(corner + i * columns, square[i]);
+        } else {
+          float rest[lanes];
+          store<Float>(rest, square[i]);
+          for (std::int64_t lane = 0; lane < wanted; ++lane)
+            corner[i * columns + lane] = rest[lane];
+        }
+      }
+    }
+  }
+}
+
+}  // namespace sloy::SLOY_ISA
