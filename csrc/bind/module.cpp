@@ -5,6 +5,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -213,6 +214,9 @@ NB_MODULE(_native, module) {
       "Take this instruction set for programs made from now on (tests; \"\" for the widest).");
   module.def("bfloat16_support", &sloy::onednn::bfloat16_support,
              "What computes bfloat16 here: none, emulated (on AVX-512), avx512_bf16 or amx.");
+  module.def(
+      "bfloat16_checks", &sloy::onednn::bfloat16_checks,
+      "Each bfloat16 primitive tried by this process, and the implementation taken or why none.");
   module.def("onednn_version", [] {
     const dnnl_version_t* version = dnnl_version();
     return std::to_string(version->major) + "." + std::to_string(version->minor) + "." +

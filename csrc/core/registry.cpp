@@ -39,8 +39,19 @@ namespace {
 
 // Ops whose factories see bfloat16 tensors; they give null where they have no kernel for them.
 constexpr std::string_view of_bfloat16[] = {
-    "elementwise",  "copy",        "reshape",    "transpose",       "slice",
-    "broadcast_to", "concatenate", "max_pool2d", "max_pool2d_grad",
+    "elementwise",
+    "copy",
+    "reshape",
+    "transpose",
+    "slice",
+    "broadcast_to",
+    "concatenate",
+    "max_pool2d",
+    "max_pool2d_grad",
+    "matmul",
+    "conv2d",
+    "conv2d_input_grad",
+    "conv2d_weight_grad",
 };
 
 }  // namespace

@@ -1,8 +1,39 @@
 #include "onednn/bfloat16.h"
 
-#include <dnnl.hpp>
+#include <algorithm>
+#include <map>
+#include <mutex>
 
 namespace sloy::onednn {
+namespace {
+
+struct Verdict {
+  bool right;
+  std::string reason;  // the implementation of a right one
+};
+
+struct Verdicts {
+  std::mutex mutex;
+  std::map<std::string, Verdict> by_name;
+};
+
+Verdicts& verdicts() {
+  static Verdicts table;
+  return table;
+}
+
+const Verdict* known(const std::string& name) {
+  const std::scoped_lock lock(verdicts().mutex);
+  const auto found = verdicts().by_name.find(name);
+  return found == verdicts().by_name.end() ? nullptr : &found->second;  // entries never change
+}
+
+void remember(const std::string& name, bool right, const std::string& reason) {
+  const std::scoped_lock lock(verdicts().mutex);
+  verdicts().by_name.try_emplace(name, Verdict{right, reason});
+}
+
+}  // namespace
 
 std::string bfloat16_support() {
   switch (dnnl::get_effective_cpu_isa()) {
@@ -23,6 +54,42 @@ std::string bfloat16_support() {
 bool takes_bfloat16(const Options& options) {
   static const std::string support = bfloat16_support();
   return support != "none" && (support != "emulated" || options.emulated_bfloat16);
+}
+
+bool is_product_of_bfloat16(const Instruction& instruction) {
+  for (std::size_t i = 0; i < instruction.inputs.size(); ++i) {
+    const DType wanted = i < 2 ? DType::bfloat16 : DType::float32;
+    if (instruction.inputs[i].dtype != wanted) return false;
+  }
+  return true;
+}
+
+std::unique_ptr<Kernel> if_right(const std::string& name,
+                                 const std::function<std::unique_ptr<PrimitiveKernel>()>& make,
+                                 const Check& is_right) {
+  const Verdict* verdict = known(name);
+  if (verdict != nullptr && !verdict->right) return nullptr;
+  std::unique_ptr<PrimitiveKernel> kernel;
+  try {
+    kernel = make();
+  } catch (const dnnl::error& error) {
+    remember(name, false, std::string("unavailable: ") + error.what());
+    return nullptr;
+  }
+  if (verdict != nullptr) return kernel;
+  const std::string implementation = kernel->implementation();
+  const bool slow = implementation.find("ref") != std::string::npos;
+  const bool right = !slow && is_right(*kernel);
+  remember(name, right, right ? implementation : (slow ? "slow: " : "wrong: ") + implementation);
+  if (!right) return nullptr;
+  return kernel;
+}
+
+std::vector<std::pair<std::string, std::string>> bfloat16_checks() {
+  const std::scoped_lock lock(verdicts().mutex);
+  std::vector<std::pair<std::string, std::string>> checks;
+  for (const auto& [name, verdict] : verdicts().by_name) checks.emplace_back(name, verdict.reason);
+  return checks;
 }
 
 }  // namespace sloy::onednn

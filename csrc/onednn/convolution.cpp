@@ -4,11 +4,14 @@
 // each run.
 #include "kernels/convolution_shape.h"
 
+#include <sstream>
 #include <stdexcept>
 #include <string_view>
 
+#include "core/widened.h"
 #include "kernels/direct.h"
 #include "kernels/winograd.h"
+#include "onednn/bfloat16.h"
 #include "onednn/primitives.h"
 #include "onednn/self_check.h"
 
@@ -17,34 +20,41 @@ namespace {
 
 using dnnl::memory;
 using onednn::Argument;
+using onednn::DataType;
 using onednn::Location;
 
 // (N, H, W, C) in memory, (N, C, H, W) in oneDNN's order of axes.
-memory::desc image_desc(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c) {
-  return {{n, c, h, w}, memory::data_type::f32, memory::dims{h * w * c, 1, w * c, c}};
+memory::desc image_desc(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,
+                        DataType type) {
+  return {{n, c, h, w}, type, memory::dims{h * w * c, 1, w * c, c}};
 }
+
+struct DataTypes {
+  DataType x, w, y;
+};
 
 struct Descriptions {
   memory::desc x, y, bias, weights, any_weights;
   memory::dims stride, dilation, padding_begin, padding_end;
 };
 
-Descriptions describe(const ConvolutionShape& s, bool dense_weights = false) {
+Descriptions describe(const ConvolutionShape& s, const DataTypes& types,
+                      bool dense_weights = false) {
   Descriptions d;
-  d.x = image_desc(s.n, s.h, s.w, s.c);
-  d.y = image_desc(s.n, s.oh, s.ow, s.o);
+  d.x = image_desc(s.n, s.h, s.w, s.c, types.x);
+  d.y = image_desc(s.n, s.oh, s.ow, s.o, types.y);
   d.bias = onednn::dense({s.o});
   const std::int64_t i = s.c / s.groups;
   const std::int64_t per_group = s.o / s.groups;
   const std::int64_t row = s.kw * i * s.o;
   if (s.groups == 1) {
     const memory::dims dims = {s.o, i, s.kh, s.kw};
-    d.weights = {dims, memory::data_type::f32, memory::dims{1, s.o, row, i * s.o}};
-    d.any_weights = onednn::any_layout(dims);
+    d.weights = {dims, types.w, memory::dims{1, s.o, row, i * s.o}};
+    d.any_weights = {dims, types.w, memory::format_tag::any};
   } else {
     const memory::dims dims = {s.groups, per_group, i, s.kh, s.kw};
-    d.weights = {dims, memory::data_type::f32, memory::dims{per_group, 1, s.o, row, i * s.o}};
-    d.any_weights = onednn::any_layout(dims);
+    d.weights = {dims, types.w, memory::dims{per_group, 1, s.o, row, i * s.o}};
+    d.any_weights = {dims, types.w, memory::format_tag::any};
   }
   if (dense_weights) d.any_weights = d.weights;
   d.stride = {s.stride[0], s.stride[1]};
@@ -67,32 +77,41 @@ Forward describe_forward(const Descriptions& d, bool bias, const std::string& ac
                  d.padding_end, onednn::attributes_for(activation));
 }
 
-template <class Description>
-bool is_suspect(const Description& description, std::int64_t summed_channels) {
+// The forward primitive that a gradient belongs to.
+Forward hint_of(const ConvolutionShape& s, DataType operands) {
+  return describe_forward(describe(s, {operands, operands, operands}), s.bias, "");
+}
+
+bool is_suspect(const std::string& implementation, std::int64_t summed_channels) {
   constexpr std::int64_t vector_floats = 16;
-  return std::string_view(description.impl_info_str()).find("brg") != std::string_view::npos &&
-         summed_channels % vector_floats != 0;
+  return implementation.find("brg") != std::string::npos && summed_channels % vector_floats != 0;
 }
 
 // The kernel for the weights' fastest layout, or, where that fails its check (self_check.h), the
 // one for dense weights, which batch-reduce convolutions do not take. (To ask for the next
 // implementation crashes in oneDNN 3.2.)
 template <class ConvolutionKernel>
-std::unique_ptr<Kernel> first_right(const ConvolutionShape& shape,
-                                    bool (*is_right)(Kernel&, const ConvolutionShape&)) {
+std::unique_ptr<Kernel> first_right(const ConvolutionShape& shape) {
   for (const bool dense_weights : {false, true}) {
-    auto kernel = std::make_unique<ConvolutionKernel>(shape, dense_weights);
-    if (!kernel->suspect() || is_right(*kernel, shape)) return kernel;
+    auto kernel =
+        std::make_unique<ConvolutionKernel>(shape, DataType::f32, DataType::f32, dense_weights);
+    const bool suspect =
+        is_suspect(kernel->implementation(), ConvolutionKernel::summed_channels(shape));
+    if (!suspect || ConvolutionKernel::is_right(*kernel, shape, {DType::float32, DType::float32}))
+      return kernel;
   }
   throw std::runtime_error("no convolution of oneDNN gives right results for these shapes.");
 }
 
 class Convolution final : public onednn::PrimitiveKernel {
  public:
-  Convolution(const ConvolutionShape& shape, bool dense_weights) {
-    const Descriptions d = describe(shape, dense_weights);
+  static constexpr auto is_right = onednn::convolution_is_right;
+  static std::int64_t summed_channels(const ConvolutionShape& s) { return s.c / s.groups; }
+
+  Convolution(const ConvolutionShape& shape, DataType operands, DataType result,
+              bool dense_weights = false) {
+    const Descriptions d = describe(shape, {operands, operands, result}, dense_weights);
     const Forward forward = describe_forward(d, shape.bias, shape.activation);
-    suspect_ = is_suspect(forward, shape.c / shape.groups);
     const memory::desc weights = forward.weights_desc();
     Location place = onednn::input(1);
     if (weights != d.weights) {
@@ -106,49 +125,42 @@ class Convolution final : public onednn::PrimitiveKernel {
     for (const auto& extra : onednn::epilogue_arguments(shape.activation, 4)) {
       arguments.push_back(extra);
     }
-    add(dnnl::convolution_forward(forward), arguments, forward.scratchpad_desc());
+    add<dnnl::convolution_forward>(forward, arguments);
   }
-
-  bool suspect() const { return suspect_; }
-
- private:
-  bool suspect_;
 };
 
 class ConvolutionInputGrad final : public onednn::PrimitiveKernel {
  public:
-  ConvolutionInputGrad(const ConvolutionShape& shape, bool dense_weights) {
-    const Descriptions d = describe(shape, dense_weights);
+  static constexpr auto is_right = onednn::input_grad_is_right;
+  static std::int64_t summed_channels(const ConvolutionShape& s) { return s.o / s.groups; }
+
+  ConvolutionInputGrad(const ConvolutionShape& shape, DataType operands, DataType result,
+                       bool dense_weights = false) {
+    const Descriptions d = describe(shape, {result, operands, operands}, dense_weights);
     const InputGrad backward(onednn::cpu_engine(), direct, d.x, d.any_weights, d.y, d.stride,
-                             d.dilation, d.padding_begin, d.padding_end,
-                             describe_forward(d, false, ""), onednn::attributes_for(""));
-    suspect_ = is_suspect(backward, shape.o / shape.groups);
+                             d.dilation, d.padding_begin, d.padding_end, hint_of(shape, operands),
+                             onednn::attributes_for(""));
     const memory::desc weights = backward.weights_desc();
     Location place = onednn::input(1);
     if (weights != d.weights) {
       place = reserve(weights.get_size());
       add_reorder(d.weights, onednn::input(1), weights, place);
     }
-    add(dnnl::convolution_backward_data(backward),
-        {{DNNL_ARG_DIFF_DST, d.y, onednn::input(0)},
-         {DNNL_ARG_WEIGHTS, weights, place},
-         {DNNL_ARG_DIFF_SRC, d.x, onednn::output(0)}},
-        backward.scratchpad_desc());
+    add<dnnl::convolution_backward_data>(backward, {{DNNL_ARG_DIFF_DST, d.y, onednn::input(0)},
+                                                    {DNNL_ARG_WEIGHTS, weights, place},
+                                                    {DNNL_ARG_DIFF_SRC, d.x, onednn::output(0)}});
   }
-
-  bool suspect() const { return suspect_; }
-
- private:
-  bool suspect_;
 };
 
 class ConvolutionWeightGrad final : public onednn::PrimitiveKernel {
  public:
-  explicit ConvolutionWeightGrad(const ConvolutionShape& shape) {
-    const Descriptions d = describe(shape);
+  static constexpr auto is_right = onednn::weight_grad_is_right;
+
+  ConvolutionWeightGrad(const ConvolutionShape& shape, DataType operands, DataType result) {
+    const Descriptions d = describe(shape, {operands, result, operands});
     const WeightGrad backward(onednn::cpu_engine(), direct, d.x, d.any_weights,
                               shape.bias ? d.bias : memory::desc(), d.y, d.stride, d.dilation,
-                              d.padding_begin, d.padding_end, describe_forward(d, shape.bias, ""),
+                              d.padding_begin, d.padding_end, hint_of(shape, operands),
                               onednn::attributes_for(""));
     const memory::desc weights = backward.diff_weights_desc();
     const bool reorder = weights != d.weights;
@@ -157,7 +169,7 @@ class ConvolutionWeightGrad final : public onednn::PrimitiveKernel {
                                        {DNNL_ARG_DIFF_DST, d.y, onednn::input(1)},
                                        {DNNL_ARG_DIFF_WEIGHTS, weights, place}};
     if (shape.bias) arguments.push_back({DNNL_ARG_DIFF_BIAS, d.bias, onednn::output(1)});
-    add(dnnl::convolution_backward_weights(backward), arguments, backward.scratchpad_desc());
+    add<dnnl::convolution_backward_weights>(backward, arguments);
     if (reorder) add_reorder(weights, place, d.weights, onednn::output(0));
   }
 };
@@ -213,31 +225,67 @@ std::size_t bias_count(const Instruction& instruction) {
   return has(instruction, "has_bias") && get_int(instruction, "has_bias") != 0 ? 1 : 0;
 }
 
+// Null where another kernel is to be taken.
+template <class ConvolutionKernel>
+std::unique_ptr<Kernel> in_bfloat16(const Instruction& instruction, const ConvolutionShape& s,
+                                    const Options& options) {
+  // Few channels leave the multipliers idle, oneDNN 3.2's depthwise gradients are wrong now and
+  // then, and on wide maps it never ends creating the weight gradient (fixed in 3.6).
+  constexpr std::int64_t fewest_channels = 4, widest = 700;
+  if (!onednn::takes_bfloat16(options) || !onednn::is_product_of_bfloat16(instruction) ||
+      s.groups > 1 || s.c < fewest_channels || s.ow > widest) {
+    return nullptr;
+  }
+  const DType result = instruction.outputs[0].dtype;
+  std::ostringstream name;
+  name << instruction.op << " x " << s.n << ' ' << s.h << ' ' << s.w << ' ' << s.c << " w " << s.kh
+       << ' ' << s.kw << ' ' << s.o << " stride " << s.stride[0] << ' ' << s.stride[1]
+       << " dilation " << s.dilation[0] << ' ' << s.dilation[1] << " padding";
+  for (const std::int64_t padding : s.padding) name << ' ' << padding;
+  name << (s.bias ? " bias " : " ") << s.activation
+       << (result == DType::bfloat16 ? " bfloat16" : " float32") << " threads " << options.threads;
+  return onednn::if_right(
+      name.str(),
+      [&] {
+        return std::make_unique<ConvolutionKernel>(s, DataType::bf16, onednn::data_type(result));
+      },
+      [&](Kernel& kernel) {
+        return ConvolutionKernel::is_right(kernel, s, {DType::bfloat16, result});
+      });
+}
+
 std::unique_ptr<Kernel> make_conv2d(const Instruction& instruction, const Options& options) {
   check_operands(instruction, 2 + bias_count(instruction), 1);
   const auto shape = shape_of(instruction, instruction.inputs[0].shape, instruction.inputs[1].shape,
                               instruction.outputs[0].shape);
+  if (has_bfloat16(instruction)) return in_bfloat16<Convolution>(instruction, shape, options);
   if (auto kernel = make_winograd_convolution(shape, options)) return kernel;
   if (auto kernel = make_direct_convolution(shape, options)) return kernel;
-  return first_right<Convolution>(shape, onednn::convolution_is_right);
+  return first_right<Convolution>(shape);
 }
 
 std::unique_ptr<Kernel> make_input_grad(const Instruction& instruction, const Options& options) {
   check_operands(instruction, 2, 1);
   const auto shape = shape_of(instruction, instruction.outputs[0].shape,
                               instruction.inputs[1].shape, instruction.inputs[0].shape);
+  if (has_bfloat16(instruction)) {
+    return in_bfloat16<ConvolutionInputGrad>(instruction, shape, options);
+  }
   if (auto kernel = make_winograd_input_grad(shape, options)) return kernel;
   if (auto kernel = make_direct_input_grad(shape, options)) return kernel;
-  return first_right<ConvolutionInputGrad>(shape, onednn::input_grad_is_right);
+  return first_right<ConvolutionInputGrad>(shape);
 }
 
 std::unique_ptr<Kernel> make_weight_grad(const Instruction& instruction, const Options& options) {
   check_operands(instruction, 2, 1 + bias_count(instruction));
   const auto shape = shape_of(instruction, instruction.inputs[0].shape,
                               instruction.outputs[0].shape, instruction.inputs[1].shape);
+  if (has_bfloat16(instruction)) {
+    return in_bfloat16<ConvolutionWeightGrad>(instruction, shape, options);
+  }
   if (auto kernel = make_winograd_weight_grad(shape, options)) return kernel;
   if (auto kernel = make_direct_weight_grad(shape, options)) return kernel;
-  return std::make_unique<ConvolutionWeightGrad>(shape);
+  return std::make_unique<ConvolutionWeightGrad>(shape, DataType::f32, DataType::f32);
 }
 
 }  // namespace

@@ -1,22 +1,23 @@
 // matmul: y = activation(op(a) · op(b) + bias), op = transpose or not.
 // a (M, K) or (K, M), b (K, N) or (N, K), bias (N,), y (M, N).
+#include "onednn/matmul_shape.h"
+
+#include <cstring>
+#include <sstream>
 #include <stdexcept>
 #include <string_view>
 
 #include "core/parallel.h"
+#include "core/widened.h"
 #include "kernels/pick_isa.h"
 #include "kernels/simd/product.h"
 #include "kernels/simd/thin.h"
+#include "onednn/bfloat16.h"
 #include "onednn/primitives.h"
+#include "onednn/self_check.h"
 
 namespace sloy {
 namespace {
-
-struct MatmulShape {
-  std::int64_t m, n, k;
-  bool transpose_a, transpose_b, bias;
-  std::string activation;
-};
 
 bool flag(const Instruction& instruction, std::string_view name) {
   return has(instruction, name) && get_int(instruction, name) != 0;
@@ -49,28 +50,98 @@ MatmulShape shape_of(const Instruction& instruction) {
   return shape;
 }
 
+// A matrix copied into one of more rows or columns; what is added is 0.
+struct Padding {
+  std::size_t operand;
+  std::int64_t rows, columns, to_rows, to_columns;
+  std::size_t offset;  // of the copy within scratch
+};
+
+void pad(const Padding& p, std::uint16_t* to, const std::uint16_t* from, int threads) {
+  constexpr std::int64_t worth_a_barrier = 1 << 15;
+  const auto bytes = [](std::int64_t n) { return static_cast<std::size_t>(n) * sizeof *to; };
+  const std::int64_t serial_below = worth_a_barrier / std::max<std::int64_t>(p.columns, 1) + 1;
+  parallel_for(threads, p.rows, serial_below, 1, [&](int, Range range) {
+    for (std::int64_t row = range.begin; row < range.end; ++row) {
+      std::uint16_t* out = to + row * p.to_columns;
+      std::memcpy(out, from + row * p.columns, bytes(p.columns));
+      std::memset(out + p.columns, 0, bytes(p.to_columns - p.columns));
+    }
+  });
+  std::memset(to + p.rows * p.to_columns, 0, bytes((p.to_rows - p.rows) * p.to_columns));
+}
+
 class Matmul final : public onednn::PrimitiveKernel {
  public:
   explicit Matmul(const MatmulShape& shape) {
+    describe(shape, onednn::DataType::f32, onednn::DataType::f32, onednn::input(0),
+             onednn::input(1));
+  }
+
+  // Of bfloat16 factors. With AMX, oneDNN 3.2 reads rows of `depth_unit` elements whether they are
+  // there or not, and NaN behind the operand spoils sums (fixed in 2026): such ones are copied.
+  Matmul(const MatmulShape& s, onednn::DataType result, int threads) : threads_(threads) {
+    constexpr std::int64_t depth_unit = 32;
+    MatmulShape padded = s;
+    padded.k = (s.k + depth_unit - 1) / depth_unit * depth_unit;
+    onednn::Location a = onednn::input(0), b = onednn::input(1);
+    if (padded.k != s.k && onednn::bfloat16_support() == "amx") {
+      a = s.transpose_a ? copied(0, s.k, s.m, padded.k, s.m) : copied(0, s.m, s.k, s.m, padded.k);
+      b = s.transpose_b ? copied(1, s.n, s.k, s.n, padded.k) : copied(1, s.k, s.n, padded.k, s.n);
+    } else {
+      padded.k = s.k;
+    }
+    describe(padded, onednn::DataType::bf16, result, a, b);
+  }
+
+  void bind(const Addresses& addresses) override {
+    addresses_ = addresses;
+    onednn::PrimitiveKernel::bind(addresses);
+  }
+
+  void run() override {
+    for (const Padding& padding : paddings_) {
+      auto* to = static_cast<std::byte*>(addresses_.scratch) + padding.offset;
+      pad(padding, reinterpret_cast<std::uint16_t*>(to),
+          static_cast<const std::uint16_t*>(addresses_.inputs[padding.operand]), threads_);
+    }
+    onednn::PrimitiveKernel::run();
+  }
+
+ private:
+  onednn::Location copied(std::size_t operand, std::int64_t rows, std::int64_t columns,
+                          std::int64_t to_rows, std::int64_t to_columns) {
+    const onednn::Location place =
+        reserve(static_cast<std::size_t>(to_rows * to_columns) * sizeof(std::uint16_t));
+    paddings_.push_back({operand, rows, columns, to_rows, to_columns, place.index});
+    return place;
+  }
+
+  void describe(const MatmulShape& shape, onednn::DataType factors, onednn::DataType result,
+                onednn::Location a_place, onednn::Location b_place) {
     using Desc = dnnl::memory::desc;
     const auto tag = [](bool transpose) {
       return transpose ? dnnl::memory::format_tag::ba : dnnl::memory::format_tag::ab;
     };
-    const Desc a({shape.m, shape.k}, dnnl::memory::data_type::f32, tag(shape.transpose_a));
-    const Desc b({shape.k, shape.n}, dnnl::memory::data_type::f32, tag(shape.transpose_b));
-    const Desc y = onednn::dense({shape.m, shape.n});
+    const Desc a({shape.m, shape.k}, factors, tag(shape.transpose_a));
+    const Desc b({shape.k, shape.n}, factors, tag(shape.transpose_b));
+    const Desc y({shape.m, shape.n}, result, tag(false));
     const Desc bias = shape.bias ? onednn::dense({1, shape.n}) : Desc();
     const dnnl::matmul::primitive_desc description(onednn::cpu_engine(), a, b, bias, y,
                                                    onednn::attributes_for(shape.activation));
-    std::vector<onednn::Argument> arguments = {{DNNL_ARG_SRC, a, onednn::input(0)},
-                                               {DNNL_ARG_WEIGHTS, b, onednn::input(1)},
+    std::vector<onednn::Argument> arguments = {{DNNL_ARG_SRC, a, a_place},
+                                               {DNNL_ARG_WEIGHTS, b, b_place},
                                                {DNNL_ARG_DST, y, onednn::output(0)}};
     if (shape.bias) arguments.push_back({DNNL_ARG_BIAS, bias, onednn::input(2)});
     for (const auto& extra : onednn::epilogue_arguments(shape.activation, 2)) {
       arguments.push_back(extra);
     }
-    add(dnnl::matmul(description), arguments, description.scratchpad_desc());
+    add<dnnl::matmul>(description, arguments);
   }
+
+  std::vector<Padding> paddings_;
+  int threads_ = 1;
+  Addresses addresses_;
 };
 
 // Our own product; scratch: each thread's working memory.
@@ -163,8 +234,29 @@ bool onednn_is_slow(const MatmulShape& s) {
          std::string_view(simd::table().name) != "baseline";
 }
 
+// Null where another kernel is to be taken.
+std::unique_ptr<Kernel> in_bfloat16(const Instruction& instruction, const MatmulShape& s,
+                                    const Options& options) {
+  if (!onednn::takes_bfloat16(options) || !onednn::is_product_of_bfloat16(instruction) ||
+      is_thin(s) || is_small(s)) {
+    return nullptr;
+  }
+  const DType result = instruction.outputs[0].dtype;
+  std::ostringstream name;
+  name << "matmul " << s.m << ' ' << s.k << ' ' << s.n << (s.transpose_a ? " a'" : " a")
+       << (s.transpose_b ? " b'" : " b") << (s.bias ? " bias " : " ") << s.activation
+       << (result == DType::bfloat16 ? " bfloat16" : " float32") << " threads " << options.threads;
+  return onednn::if_right(
+      name.str(),
+      [&] { return std::make_unique<Matmul>(s, onednn::data_type(result), options.threads); },
+      [&](Kernel& kernel) {
+        return onednn::matmul_is_right(kernel, s, {DType::bfloat16, result});
+      });
+}
+
 std::unique_ptr<Kernel> make_matmul(const Instruction& instruction, const Options& options) {
   const MatmulShape shape = shape_of(instruction);
+  if (has_bfloat16(instruction)) return in_bfloat16(instruction, shape, options);
   if (is_thin(shape)) return std::make_unique<ThinProduct>(shape);
   if (is_small(shape) || onednn_is_slow(shape)) return std::make_unique<Product>(shape, options);
   return std::make_unique<Matmul>(shape);

@@ -15,16 +15,18 @@ dnnl::stream& cpu_stream() {
   return stream;
 }
 
+DataType data_type(DType dtype) {
+  if (dtype == DType::float32) return DataType::f32;
+  if (dtype == DType::bfloat16) return DataType::bf16;
+  throw std::invalid_argument("oneDNN takes float32 and bfloat16 here");
+}
+
 dnnl::memory::desc dense(const dnnl::memory::dims& dims) {
   dnnl::memory::dims strides(dims.size(), 1);
   for (std::size_t axis = dims.size() - 1; axis > 0; --axis) {
     strides[axis - 1] = strides[axis] * dims[axis];
   }
   return {dims, dnnl::memory::data_type::f32, strides};
-}
-
-dnnl::memory::desc any_layout(const dnnl::memory::dims& dims) {
-  return {dims, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any};
 }
 
 dnnl::primitive_attr attributes_for(std::string_view activation) {

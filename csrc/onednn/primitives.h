@@ -18,8 +18,11 @@ namespace sloy::onednn {
 const dnnl::engine& cpu_engine();
 dnnl::stream& cpu_stream();
 
+using DataType = dnnl::memory::data_type;
+
+DataType data_type(DType dtype);  // float32 or bfloat16
+
 dnnl::memory::desc dense(const dnnl::memory::dims& dims);  // row-major float32
-dnnl::memory::desc any_layout(const dnnl::memory::dims& dims);
 
 // Attributes with the scratchpad in our hands and, optionally, an activation as the epilogue. A
 // ReLU is a PReLU of slope 0: oneDNN's own ReLU turns NaN into 0, and a diverged network would look
@@ -70,14 +73,25 @@ class PrimitiveKernel : public Kernel {
   void bind(const Addresses& addresses) override;
   void run() override;
 
+  // oneDNN's name for how the last primitive that is no reorder is computed.
+  const std::string& implementation() const { return implementation_; }
+
  protected:
   Location reserve(std::size_t bytes) { return {Location::Kind::scratch, scratch_.reserve(bytes)}; }
-  void add(const dnnl::primitive& primitive, const std::vector<Argument>& arguments,
-           const dnnl::memory::desc& scratchpad);
+  // The primitive of a description.
+  template <class Primitive>
+  void add(const typename Primitive::primitive_desc& description,
+           const std::vector<Argument>& arguments) {
+    implementation_ = description.impl_info_str();
+    add(Primitive(description), arguments, description.scratchpad_desc());
+  }
   void add_reorder(const dnnl::memory::desc& from, Location from_place,
                    const dnnl::memory::desc& to, Location to_place);
 
  private:
+  void add(const dnnl::primitive& primitive, const std::vector<Argument>& arguments,
+           const dnnl::memory::desc& scratchpad);
+
   struct Call {
     dnnl::primitive primitive;
     std::unordered_map<int, dnnl::memory> arguments;
@@ -86,6 +100,7 @@ class PrimitiveKernel : public Kernel {
 
   ScratchLayout scratch_;
   std::vector<Call> calls_;
+  std::string implementation_;
 };
 
 }  // namespace sloy::onednn

@@ -1,16 +1,24 @@
 // oneDNN 3.2's batch-reduce convolutions ("brgconv") are known to go wrong where the channels that
-// they sum over do not fill a vector (fixed in 3.3 and 3.4): such a kernel is tried on integers,
-// whose sums are exact, before it is trusted.
+// they sum over do not fill a vector (fixed in 3.3 and 3.4), and its bfloat16 primitives for more
+// shapes, some because they read beside their operands (NaN · 0 is NaN): such a kernel is tried on
+// integers, whose sums are exact, between NaN, before it is trusted.
 #pragma once
 
 #include "core/kernel.h"
 #include "kernels/convolution_shape.h"
+#include "onednn/matmul_shape.h"
 
 namespace sloy::onednn {
 
-// Runs the kernel once on small integers and compares some elements, the borders among them, with
-// the definition. The kernel must be bound anew afterwards.
-bool convolution_is_right(Kernel& kernel, const ConvolutionShape&);
-bool input_grad_is_right(Kernel& kernel, const ConvolutionShape&);
+struct Dtypes {
+  DType operands, result;  // of the two factors; of y, dx or dw
+};
+
+// Each runs the kernel once on small integers and compares some elements, the borders among them,
+// with the definition. The kernel must be bound anew afterwards.
+bool convolution_is_right(Kernel& kernel, const ConvolutionShape&, Dtypes);
+bool input_grad_is_right(Kernel& kernel, const ConvolutionShape&, Dtypes);
+bool weight_grad_is_right(Kernel& kernel, const ConvolutionShape&, Dtypes);
+bool matmul_is_right(Kernel& kernel, const MatmulShape&, Dtypes);
 
 }  // namespace sloy::onednn

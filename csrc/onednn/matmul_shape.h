@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace sloy {
+
+// y (M, N) = activation(op(a) · op(b) + bias); a (M, K) or (K, M), b (K, N) or (N, K), bias (N,).
+struct MatmulShape {
+  std::int64_t m, n, k;
+  bool transpose_a, transpose_b, bias;
+  std::string activation;
+};
+
+}  // namespace sloy
