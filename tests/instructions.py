@@ -48,9 +48,9 @@ def run_instruction(
     any_threads: bool = False,
     emulated: bool = False,
 ) -> list[np.ndarray]:
-    """What one instruction makes of arrays; all lie in the arena, apart by a guard that must stay as it is."""
+    """What one instruction makes of arrays; all lie in the arena, apart by NaN that must stay as they are."""
     results = [np.empty(shape, np.uint16 if t == "bfloat16" else t) for shape, t in outputs]
-    guard = np.full(64, 0xA5, np.uint8)
+    guard = np.full(128, 0xFF, np.uint8)
     places: list[int] = []
     offset = 0
     for array in (*inputs, *results):
