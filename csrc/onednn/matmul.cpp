@@ -237,8 +237,9 @@ bool onednn_is_slow(const MatmulShape& s) {
 // Null where another kernel is to be taken.
 std::unique_ptr<Kernel> in_bfloat16(const Instruction& instruction, const MatmulShape& s,
                                     const Options& options) {
+  constexpr std::int64_t worth_a_primitive = 200'000;  // multiply-adds
   if (!onednn::takes_bfloat16(options) || !onednn::is_product_of_bfloat16(instruction) ||
-      is_thin(s) || is_small(s)) {
+      is_thin(s) || s.m * s.n * s.k <= worth_a_primitive) {
     return nullptr;
   }
   const DType result = instruction.outputs[0].dtype;
