@@ -18,13 +18,6 @@ constexpr std::int64_t most_sums = 4;    // of one that is summed: each has resu
 constexpr std::size_t most_sum_bytes = std::size_t{256} << 20;
 constexpr std::int64_t worth_pieces = 1 << 14;  // elements read and written
 
-// Which operands are cut along their first axis. Outputs are all cut, or all summed over the
-// pieces.
-struct Cut {
-  std::vector<bool> inputs;
-  bool sums = false;
-};
-
 bool has_flag(const Instruction& instruction, std::string_view name) {
   return has(instruction, name) && get_int(instruction, name) != 0;
 }
@@ -33,10 +26,14 @@ bool is_plain_product(const Instruction& instruction) {
   return !has_flag(instruction, "has_bias") && !has(instruction, "activation");
 }
 
-// Empty `inputs`: cannot be cut.
+bool is_product(std::string_view op) { return op == "matmul" || op.substr(0, 6) == "conv2d"; }
+
+}  // namespace
+
 Cut cut_of(const Instruction& instruction) {
   Cut cut;
   const std::string& op = instruction.op;
+  if (!is_product(op)) return cut;
   if (op == "conv2d_weight_grad") {
     cut = {{true, true}, true};
   } else if (op == "matmul" && has_flag(instruction, "transpose_a")) {
@@ -50,6 +47,8 @@ Cut cut_of(const Instruction& instruction) {
   }
   return cut;
 }
+
+namespace {
 
 std::int64_t pieces_of(const Instruction& instruction, const Cut& cut) {
   if (cut.inputs.empty()) return 1;
@@ -174,8 +173,7 @@ class Pieces final : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> in_pieces(const Instruction& instruction, const Options& options) {
-  const std::string_view op = instruction.op;
-  if (op != "matmul" && op.substr(0, 6) != "conv2d") return nullptr;
+  if (!is_product(instruction.op)) return nullptr;
   return std::make_unique<Pieces>(instruction, options);
 }
 

@@ -243,3 +243,31 @@ def test_maximum_and_its_gradient(
 def test_an_unknown_dtype_is_refused() -> None:
     with pytest.raises(ValueError, match="no dtype float16"):
         run_instruction("copy", [numbers((4,))], [((4,), "float16")], {})
+
+
+@pytest.mark.parametrize("any_threads", [False, True], ids=["same", "any"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_batches_that_are_widened_in_chunks(threads: int, any_threads: bool) -> None:
+    """Integers, so that sums in any order are exact; a batch that leaves a rest of a chunk."""
+    rng = np.random.default_rng(5)
+    how = {"stride": (1, 1), "dilation": (1, 1), "padding": (1,) * 4, "has_bias": 1}
+    x, w, y = (93, 20, 20, 1), (3, 3, 1, 16), (93, 20, 20, 16)
+    rows: Case = ("matmul", [(9001, 60), (60, 16)], [], [((9001, 16), "bfloat16")], {})
+    cases: list[Case] = [
+        ("conv2d", [x, w], [(16,)], [(y, "bfloat16")], how),
+        ("conv2d_input_grad", [y, w], [], [(x, "bfloat16")], {**how, "has_bias": 0}),
+        ("conv2d_weight_grad", [x, y], [], [(w, "float32"), ((16,), "float32")], how),
+        rows,
+    ]
+    for op, narrow, wide, outputs, attributes in cases:
+        operands = [rng.integers(-3, 4, s).astype(np.float32) for s in (*narrow, *wide)]
+        mixed = [rounded(a) if i < len(narrow) else a for i, a in enumerate(operands)]
+        for a in mixed:
+            assert np.count_nonzero(a) > a.size / 2
+        actual = run_instruction(
+            op, mixed, outputs, attributes, threads=threads, any_threads=any_threads
+        )
+        in_float32 = [(shape, "float32") for shape, _ in outputs]
+        expected = run_instruction(op, operands, in_float32, attributes)
+        for result, wanted, (_, dtype) in zip(actual, expected, outputs, strict=True):
+            assert np.array_equal(result, rounded(wanted) if dtype == "bfloat16" else wanted)
