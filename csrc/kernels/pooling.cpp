@@ -129,6 +129,12 @@ class AveragePoolGrad final : public Pool {
   using Pool::Pool;
   std::size_t scratch_bytes() const override { return line_bytes(); }
   void run() override {
+    if (shape_.tiles()) {
+      over_output_rows([this](int, Range rows) {
+        kernels_.average_grad_tiles(output(), input(0), shape_, rows.begin, rows.end);
+      });
+      return;
+    }
     over_input_rows([this](int thread, Range rows) {
       kernels_.average_grad(output(), input(0), line(thread), shape_, rows.begin, rows.end);
     });
@@ -138,13 +144,10 @@ class AveragePoolGrad final : public Pool {
 template <class T>
 class MaxPoolGrad final : public Pool {
  public:
-  MaxPoolGrad(const PoolShape& s, const Options& options)
-      : Pool(s, options),
-        tiles_(s.window_h == 2 && s.window_w == 2 && s.stride_h == 2 && s.stride_w == 2 &&
-               s.top == 0 && s.left == 0 && s.h == 2 * s.oh && s.w == 2 * s.ow) {}
+  using Pool::Pool;
 
   std::size_t scratch_bytes() const override {
-    if (tiles_) return 0;
+    if (shape_.tiles()) return 0;
     return static_cast<std::size_t>(shape_.n * shape_.oh * shape_.ow * shape_.c) *
            sizeof(std::int32_t);
   }
@@ -152,7 +155,7 @@ class MaxPoolGrad final : public Pool {
   void run() override {
     const T *x = input<T>(0), *y = input<T>(1), *g = input<T>(2);
     const MaxPoolKernels<T>& kernels = of_type<T>(kernels_);
-    if (tiles_) {
+    if (shape_.tiles()) {
       over_output_rows([&](int, Range rows) {
         kernels.max_grad_tiles(output<T>(), x, y, g, shape_, rows.begin, rows.end);
       });
@@ -165,9 +168,6 @@ class MaxPoolGrad final : public Pool {
       kernels.max_grad(output<T>(), first, y, g, shape_, rows.begin, rows.end);
     });
   }
-
- private:
-  bool tiles_;
 };
 
 void check_operands(const Instruction& instruction, std::size_t inputs) {

@@ -120,8 +120,41 @@ void combine_columns(T* row, const T* line, Index ow, Taps columns, float start,
   }
 }
 
+// How many channels of output column ow come in whole registers, where those of fewer channels than
+// a register has may reach into the next pixel, which is written later.
+Index channels_in_registers(Index ow, const PoolShape& s) {
+  if (s.c >= lanes) return s.c - s.c % lanes;
+  return at_most((s.ow - ow) * s.c, (s.w - 2 * ow - 1) * s.c) >= lanes ? s.c : 0;
+}
+
+// `tiles` in one pass, combined in the order of any other windows.
+template <class Op, class T>
+void combine_tiles(T* y, const T* x, float scale, const PoolShape& s, Index begin, Index end) {
+  const Index width = s.w * s.c;
+  for (Index row = begin; row < end; ++row) {
+    for (Index ow = 0; ow < s.ow; ++ow) {
+      const T* above = x + 2 * row * width + 2 * ow * s.c;
+      const T* below = above + width;
+      T* out = y + (row * s.ow + ow) * s.c;
+      const Index whole = channels_in_registers(ow, s);
+      Index c = 0;
+      for (; c < whole; c += lanes) {
+        const Float left = Op::apply(load_float(above + c), load_float(below + c));
+        const Float right = Op::apply(load_float(above + s.c + c), load_float(below + s.c + c));
+        store_float(out + c, Op::apply(left, right) * scale);
+      }
+      for (; c < s.c; ++c) {
+        const float left = Op::apply(as_float(above[c]), as_float(below[c]));
+        const float right = Op::apply(as_float(above[s.c + c]), as_float(below[s.c + c]));
+        assign(out[c], Op::apply(left, right) * scale);
+      }
+    }
+  }
+}
+
 template <class T>
 void max(T* y, const T* x, T* line, const PoolShape& s, Index begin, Index end) {
+  if (s.tiles()) return combine_tiles<Maximum>(y, x, 1.0f, s, begin, end);
   const Index width = s.w * s.c;
   for (Index row = begin; row < end; ++row) {
     const Taps rows = taps_of(row % s.oh, s.stride_h, s.top, s.window_h, s.h);
@@ -134,6 +167,7 @@ void max(T* y, const T* x, T* line, const PoolShape& s, Index begin, Index end) 
 }
 
 void average(float* y, const float* x, float* line, const PoolShape& s, Index begin, Index end) {
+  if (s.tiles()) return combine_tiles<Sum>(y, x, 0.25f, s, begin, end);
   const Index width = s.w * s.c;
   for (Index row = begin; row < end; ++row) {
     const Taps rows = taps_of(row % s.oh, s.stride_h, s.top, s.window_h, s.h);
@@ -145,6 +179,30 @@ void average(float* y, const float* x, float* line, const PoolShape& s, Index be
                                 : (rows.end - rows.begin) * (columns.end - columns.begin);
       combine_columns<Sum>(y + row * s.ow * s.c, line, ow, columns, 0.0f,
                            1.0f / static_cast<float>(counted), s);
+    }
+  }
+}
+
+// Rows of g.
+void average_grad_tiles(float* dx, const float* g, const PoolShape& s, Index begin, Index end) {
+  const Index width = s.w * s.c;
+  for (Index row = begin; row < end; ++row) {
+    for (Index ow = 0; ow < s.ow; ++ow) {
+      const float* from = g + (row * s.ow + ow) * s.c;
+      float* above = dx + 2 * row * width + 2 * ow * s.c;
+      float* below = above + width;
+      const Index whole = channels_in_registers(ow, s);
+      for (Index c = 0; c < whole; c += lanes) {
+        const Float part = load<Float>(from + c) * 0.25f;
+        store<Float>(above + c, part), store<Float>(below + c, part);
+      }
+      for (Index c = 0; c < whole; c += lanes) {
+        const Float part = load<Float>(from + c) * 0.25f;
+        store<Float>(above + s.c + c, part), store<Float>(below + s.c + c, part);
+      }
+      for (Index c = whole; c < s.c; ++c) {
+        above[c] = above[s.c + c] = below[c] = below[s.c + c] = from[c] * 0.25f;
+      }
     }
   }
 }
@@ -228,9 +286,7 @@ void max_grad_tiles(T* dx, const T* x, const T* y, const T* g, const PoolShape& 
       const Index out = (row * s.ow + ow) * s.c;
       const Index places[4] = {above + 2 * ow * s.c, above + (2 * ow + 1) * s.c,
                                below + 2 * ow * s.c, below + (2 * ow + 1) * s.c};
-      // Of fewer channels than a register has, what is too much the next pixel overwrites.
-      const Index room = at_most((s.ow - ow) * s.c, (s.w - 2 * ow - 1) * s.c);
-      const Index whole = s.c >= lanes ? s.c - s.c % lanes : room >= lanes ? s.c : 0;
+      const Index whole = channels_in_registers(ow, s);
       Index c = 0;
       for (; c < whole; c += lanes) {
         const Float top = load_float(y + out + c);
@@ -317,7 +373,8 @@ PoolKernels pool_kernels() {
   return {{max<float>, max_grad_tiles<float>, first_maximum<float>, max_grad<float>},
           {max<Half>, max_grad_tiles<Half>, first_maximum<Half>, max_grad<Half>},
           average,
-          average_grad};
+          average_grad,
+          average_grad_tiles};
 }
 
 }  // namespace sloy::SLOY_ISA

@@ -12,6 +12,12 @@ struct PoolShape {
   std::int64_t top, left;  // padding before the first row and column
   bool count_padding;      // average: divide by the whole window
   bool relu;               // max gradient: x came out of a ReLU whose gradient is applied too
+
+  // Windows of 2 × 2 that tile x without gaps or padding.
+  bool tiles() const {
+    return window_h == 2 && window_w == 2 && stride_h == 2 && stride_w == 2 && top == 0 &&
+           left == 0 && h == 2 * oh && w == 2 * ow;
+  }
 };
 
 // A row is an (image, row) pair: [begin, end) of N·OH for outputs, of N·H for inputs.
@@ -19,7 +25,7 @@ struct PoolShape {
 template <class T>  // float, or std::uint16_t for bfloat16
 struct MaxPoolKernels {
   void (*max)(T* y, const T* x, T* line, const PoolShape&, std::int64_t begin, std::int64_t end);
-  // Windows that tile x without gaps or padding: 2 × 2, stride 2, H = 2 OH, W = 2 OW. Rows of y.
+  // For `tiles`. Rows of y.
   void (*max_grad_tiles)(T* dx, const T* x, const T* y, const T* g, const PoolShape&,
                          std::int64_t begin, std::int64_t end);
   // Any windows (in bfloat16, such as do not overlap: nothing is added), in two steps: the tap
@@ -38,6 +44,9 @@ struct PoolKernels {
                   std::int64_t end);
   void (*average_grad)(float* dx, const float* g, float* line, const PoolShape&, std::int64_t begin,
                        std::int64_t end);
+  // For `tiles`. Rows of g.
+  void (*average_grad_tiles)(float* dx, const float* g, const PoolShape&, std::int64_t begin,
+                             std::int64_t end);
 };
 
 namespace baseline {
