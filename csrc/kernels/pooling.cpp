@@ -127,11 +127,12 @@ class AveragePool final : public Pool {
 class AveragePoolGrad final : public Pool {
  public:
   using Pool::Pool;
-  std::size_t scratch_bytes() const override { return line_bytes(); }
+  std::size_t scratch_bytes() const override { return 2 * line_bytes(); }
   void run() override {
     if (shape_.tiles()) {
-      over_output_rows([this](int, Range rows) {
-        kernels_.average_grad_tiles(output(), input(0), shape_, rows.begin, rows.end);
+      over_output_rows([this](int thread, Range rows) {
+        kernels_.average_grad_tiles(output(), input(0), line(2 * thread), shape_, rows.begin,
+                                    rows.end);
       });
       return;
     }

@@ -19,7 +19,7 @@ from sloy.graph import Graph, backprop, input
 from sloy.graph.ops import elementwise as e
 from sloy.graph.ops.convolution import conv2d
 from sloy.graph.ops.linear import matmul
-from sloy.graph.ops.pooling import max_pool2d
+from sloy.graph.ops.pooling import average_pool2d, max_pool2d
 from sloy.graph.ops.reduction import reduce_sum
 from tolerances import EXACT, accumulation, assert_close
 
@@ -238,10 +238,28 @@ def test_dense_layer_shows_nan(activation: object, inputs: int) -> None:
     assert np.isfinite(y[[0, 9]]).all()
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 6, 7, 8, 17, 64])
+@pytest.mark.parametrize("columns", [2, 6, 26])
+def test_average_pool_of_even_tiles(channels: int, columns: int, isa: str) -> None:
+    """2 × 2 windows that tile the image have kernels of their own; quarters of small integers are exact."""
+    shape = (3, 8, columns, channels)
+    graphs = []
+    for dtype in ("float32", "float64"):
+        x, g = input("x", shape, dtype), input("g", (3, 4, columns // 2, channels), dtype)
+        y = average_pool2d(x, 2)
+        (dx,) = backprop(reduce_sum(y * g), [x])
+        graphs.append(Graph.of({"y": y, "dx": dx}))
+    feeds = integers(graphs[0], seed=9)
+    for threads in (1, 2):
+        actual = NativeEngine(threads).compile(graphs[0], {}).run(feeds)
+        for name, expected in in_float64(graphs[1], feeds).items():
+            assert_close(actual[name], expected, EXACT, name=name)
+
+
 @pytest.mark.parametrize("channels", [1, 3, 8, 17, 64])
 @pytest.mark.parametrize("values", ["ties", "distinct", "nan"])
 def test_max_pool_of_even_tiles(channels: int, values: str, isa: str) -> None:
-    """2 × 2 windows that tile the image have a gradient kernel of their own."""
+    """2 × 2 windows that tile the image have kernels of their own."""
     graphs = []
     for dtype in ("float32", "float64"):
         x, g = input("x", (3, 28, 26, channels), dtype), input("g", (3, 14, 13, channels), dtype)
