@@ -127,6 +127,10 @@ Index channels_in_registers(Index ow, const PoolShape& s) {
   return at_most((s.ow - ow) * s.c, (s.w - 2 * ow - 1) * s.c) >= lanes ? s.c : 0;
 }
 
+// Of many channels, whole lines are faster: 24 x 24 x 64, 128 images, 1.3 ms beside 1.9 ms in
+// tiles; of 32 channels, 0.36 beside 0.24 ms.
+bool in_one_pass(const PoolShape& s) { return s.tiles() && s.c <= 32; }
+
 // `tiles` in one pass, combined in the order of any other windows.
 template <class Op, class T>
 void combine_tiles(T* y, const T* x, float scale, const PoolShape& s, Index begin, Index end) {
@@ -154,7 +158,7 @@ void combine_tiles(T* y, const T* x, float scale, const PoolShape& s, Index begi
 
 template <class T>
 void max(T* y, const T* x, T* line, const PoolShape& s, Index begin, Index end) {
-  if (s.tiles()) return combine_tiles<Maximum>(y, x, 1.0f, s, begin, end);
+  if (in_one_pass(s)) return combine_tiles<Maximum>(y, x, 1.0f, s, begin, end);
   const Index width = s.w * s.c;
   for (Index row = begin; row < end; ++row) {
     const Taps rows = taps_of(row % s.oh, s.stride_h, s.top, s.window_h, s.h);
@@ -167,7 +171,7 @@ void max(T* y, const T* x, T* line, const PoolShape& s, Index begin, Index end) 
 }
 
 void average(float* y, const float* x, float* line, const PoolShape& s, Index begin, Index end) {
-  if (s.tiles()) return combine_tiles<Sum>(y, x, 0.25f, s, begin, end);
+  if (in_one_pass(s)) return combine_tiles<Sum>(y, x, 0.25f, s, begin, end);
   const Index width = s.w * s.c;
   for (Index row = begin; row < end; ++row) {
     const Taps rows = taps_of(row % s.oh, s.stride_h, s.top, s.window_h, s.h);
