@@ -84,7 +84,8 @@ def working_tree() -> Iterator[Path]:
     )
     yield from (ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file())
     yield from (ROOT / "src").rglob("*.so*")
-    yield from (ROOT / "src").rglob("*.pyc")
+    for folder in ("src", "tests"):  # compiling them anew takes minutes there
+        yield from (ROOT / folder).rglob("*.pyc")
 
 
 def shared_libraries(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
