@@ -104,6 +104,7 @@ class BoundProgram {
   }
   bool run() {
     nb::gil_scoped_release unlocked;
+    program_->forget();
     return program_->run({}) == sloy::Outcome::done;
   }
 

@@ -66,11 +66,13 @@ EpochsResult run_epochs(const Epochs& epochs, double poll_seconds,
   const auto interval = std::chrono::duration<double>(poll_seconds);
   auto polled = Clock::now();
   EpochsResult result;
+  const Program* alone = nullptr;  // the one program that ran since anything else may have
   const std::function<bool()> interrupted = [&] {
     const auto now = Clock::now();
     if (now - polled < interval) return false;
     const bool stop = poll(result.steps);
     polled = Clock::now();
+    alone = nullptr;
     return stop;
   };
   const TeamSize team(epochs.full.program != nullptr ? epochs.full.program->threads()
@@ -88,6 +90,8 @@ EpochsResult run_epochs(const Epochs& epochs, double poll_seconds,
       result.outcome = Outcome::interrupted;
       return result;
     }
+    if (batch.program != alone) batch.program->forget();
+    alone = batch.program;
     feed(epochs, batch, result.steps, epochs.order + first, rows);
     result.outcome = batch.program->run(interrupted);
     if (result.outcome != Outcome::done) return result;

@@ -65,6 +65,12 @@ struct Addresses {
       nullptr;  // shared by all kernels, at least scratch_bytes() long, contents not kept
 };
 
+// What the kernels that read and write a variable know of it from step to step. Forgotten whenever
+// something else may have written it.
+struct Known {
+  bool finite = false;  // every element
+};
+
 // A kernel is created once per instruction (all checks and all allocation there, errors as
 // std::invalid_argument), bound once to its addresses, and run once per step.
 class Kernel {
@@ -77,6 +83,12 @@ class Kernel {
   virtual std::size_t scratch_bytes() const { return 0; }
   virtual void bind(const Addresses& addresses) = 0;
   virtual void run() = 0;
+
+  // Once bound: the variable that the kernel would know more of (it may learn it, and where it
+  // writes the variable it keeps `Known` true), and what is known, where all who write it take
+  // part.
+  virtual const void* subject() const { return nullptr; }
+  virtual void share(Known*) {}
 };
 
 struct Options {

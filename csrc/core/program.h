@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -61,6 +62,9 @@ class Program {
   // write.
   Outcome run(const std::function<bool()>& interrupted);
 
+  // To be called before a run where anything but this program may have written its variables.
+  void forget();
+
   void* address(std::size_t place) const;
   std::size_t arena_bytes() const { return arena_.bytes(); }
   std::size_t scratch_bytes() const { return scratch_.bytes(); }
@@ -71,11 +75,13 @@ class Program {
 
  private:
   bool guard_holds() const;
+  void share_knowledge();
 
   ProgramSpec spec_;
   Arena arena_;
   std::vector<std::unique_ptr<Kernel>> kernels_;
   Arena scratch_;
+  std::map<const void*, Known> known_;  // of variables
   double last_seconds_ = 0.0;
 };
 

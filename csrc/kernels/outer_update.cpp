@@ -1,6 +1,7 @@
 #include "kernels/outer_update.h"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 
 #include "core/parallel.h"
@@ -30,14 +31,33 @@ class OuterUpdate final : public Kernel {
 
   void bind(const Addresses& addresses) override { addresses_ = addresses; }
 
+  std::size_t scratch_bytes() const override {
+    return static_cast<std::size_t>(rows_) * sizeof(std::int32_t);
+  }
+
   void run() override {
     constexpr std::int64_t worth_a_barrier = 1 << 20;  // elements
     auto* w = static_cast<float*>(addresses_.outputs[0]);
+    auto* rows = static_cast<std::int32_t*>(addresses_.scratch);
+    std::atomic<bool> finite = true;
     parallel_for(threads_, rows_, worth_a_barrier / columns_ + 1, 1, [&](int, Range range) {
-      kernels_.subtract_outer(w, input(operands_.w), input(operands_.x), input(operands_.d),
-                              *input(operands_.rate), columns_, range.begin, range.end);
+      const std::int64_t first = range.begin * columns_;
+      if (!kernels_.subtract_outer(w + first, input(operands_.w) + first,
+                                   input(operands_.x) + range.begin, input(operands_.d),
+                                   *input(operands_.rate), rows + range.begin, columns_,
+                                   range.end - range.begin)) {
+        finite = false;
+      }
     });
+    if (known_ != nullptr && !finite) known_->finite = false;
   }
+
+  // Updated in place, what was finite stays so where finite values are written.
+  const void* subject() const override {
+    const void* w = addresses_.inputs[operands_.w];
+    return w == addresses_.outputs[0] ? w : nullptr;
+  }
+  void share(Known* known) override { known_ = known; }
 
  private:
   const float* input(std::size_t i) const {
@@ -49,6 +69,7 @@ class OuterUpdate final : public Kernel {
   int threads_;
   ThinKernels kernels_;
   Addresses addresses_;
+  Known* known_ = nullptr;
 };
 
 bool is_product(const Value& value) {

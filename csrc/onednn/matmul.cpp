@@ -183,7 +183,8 @@ class Product final : public Kernel {
   Addresses addresses_;
 };
 
-// Few rows, a right operand that stays in the cache.
+// Few rows, a right operand that stays in the cache. Of a single row the zeros are skipped once the
+// right operand is known to be finite. Scratch: the list of the others.
 class ThinProduct final : public Kernel {
  public:
   explicit ThinProduct(const MatmulShape& shape)
@@ -191,20 +192,35 @@ class ThinProduct final : public Kernel {
         activation_(activation_from(shape.activation)),
         kernels_(SLOY_PICK_ISA(thin_kernels)()) {}
 
+  std::size_t scratch_bytes() const override {
+    return can_skip() ? static_cast<std::size_t>(shape_.k) * sizeof(std::int32_t) : 0;
+  }
   void bind(const Addresses& addresses) override { addresses_ = addresses; }
 
   void run() override {
+    auto* y = static_cast<float*>(addresses_.outputs[0]);
+    const auto* a = static_cast<const float*>(addresses_.inputs[0]);
+    const auto* b = static_cast<const float*>(addresses_.inputs[1]);
     const auto* bias = shape_.bias ? static_cast<const float*>(addresses_.inputs[2]) : nullptr;
-    kernels_.multiply(static_cast<float*>(addresses_.outputs[0]),
-                      static_cast<const float*>(addresses_.inputs[0]),
-                      static_cast<const float*>(addresses_.inputs[1]), bias, activation_,
-                      shape_.transpose_b, shape_.m, shape_.n, shape_.k);
+    if (known_ != nullptr) {
+      kernels_.multiply_sparse(y, a, b, bias, activation_, &known_->finite,
+                               static_cast<std::int32_t*>(addresses_.scratch), shape_.n, shape_.k);
+    } else {
+      kernels_.multiply(y, a, b, bias, activation_, shape_.transpose_b, shape_.m, shape_.n,
+                        shape_.k);
+    }
   }
 
+  const void* subject() const override { return can_skip() ? addresses_.inputs[1] : nullptr; }
+  void share(Known* known) override { known_ = known; }
+
  private:
+  bool can_skip() const { return shape_.m == 1 && !shape_.transpose_b; }
+
   MatmulShape shape_;
   Activation activation_;
   ThinKernels kernels_;
+  Known* known_ = nullptr;
   Addresses addresses_;
 };
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from sloy.engines import BatchRun
+from sloy.engines.base import Poll
 from sloy.engines.native import NativeEngine
 from sloy.engines.native.engine import _native
 from sloy.graph import Graph, backprop, input, variable
@@ -29,7 +31,16 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.mark.parametrize("transpose_b", [False, True])
 @pytest.mark.parametrize(
     ("m", "k", "n"),
-    [(1, 784, 128), (2, 10, 131), (3, 33, 7), (4, 1, 1), (1, 128, 10), (33, 20, 17)],
+    [
+        (1, 784, 128),
+        (2, 10, 131),
+        (3, 33, 7),
+        (4, 1, 1),
+        (1, 128, 10),
+        (33, 20, 17),
+        (1, 3, 40),
+        (2, 31, 300),
+    ],
 )
 def test_products_of_few_rows(
     m: int, k: int, n: int, transpose_b: bool, activation: object, isa: str
@@ -110,6 +121,77 @@ def test_zeros_of_a_sample_do_not_hide_what_is_not_finite(bad: float, isa: str) 
     run_step(single_sample_step(4, 9), variables, x, t)
     assert np.isnan(variables["w"][[1, 3], 5]).all()
     assert np.isfinite(np.delete(variables["w"], 5, axis=1)).all()
+
+
+def one_by_one(
+    w: np.ndarray, x: np.ndarray, t: np.ndarray, poll: Poll | None = None, rate: float = 2.0**-9
+) -> tuple[BatchRun, np.ndarray]:
+    """Descent on the samples x (N, I), t (N, O) in turn, in one run of the engine; and the weights after it."""
+    variables = {"w": w.copy()}
+    engine = NativeEngine(1)
+    executable = engine.compile(single_sample_step(*w.shape), variables, ["norm"])
+    rates = np.full(len(x), rate, np.float32)
+    order = np.arange(len(x))
+    feeds = {"x": x, "t": t}
+    return engine.run_batches({1: executable}, feeds, order, 1, {"rate": rates}, poll), variables[
+        "w"
+    ]
+
+
+def sparse_samples(count: int, inputs: int, outputs: int) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal((count, inputs)) * (rng.random((count, inputs)) < 0.2)
+    w, t = rng.standard_normal((inputs, outputs)), rng.standard_normal((count, outputs))
+    return w.astype(np.float32), x.astype(np.float32), t.astype(np.float32)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(784, 128), (128, 10), (9, 3), (40, 300)])
+def test_zeros_skipped_change_no_bit(inputs: int, outputs: int, isa: str) -> None:
+    """Within a run zeros are skipped once the weights are known to be finite; a run of one step reads everything."""
+    w, x, t = sparse_samples(50, inputs, outputs)
+    w[3] = -0.0
+    together, weights = one_by_one(w, x, t)
+    assert together.status == "done"
+    for k in range(len(x)):
+        single, w = one_by_one(w, x[k : k + 1], t[k : k + 1])
+        assert single.outputs["norm"].tobytes() == together.outputs["norm"][k].tobytes()
+        assert single.outputs["error"].tobytes() == together.outputs["error"][k : k + 1].tobytes()
+    assert w.tobytes() == weights.tobytes()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_found_behind_zeros(bad: float, isa: str) -> None:
+    w, x, t = sparse_samples(20, 30, 20)
+    w[7, 11], x[:, 7] = bad, 0.0
+    done, weights = one_by_one(w, x, t)
+    assert (done.status, done.steps) == ("not finite", 0)
+    assert weights.tobytes() == w.tobytes()
+
+
+def test_a_weight_that_leaves_the_range_is_found_behind_zeros(isa: str) -> None:
+    w, x, t = np.zeros((30, 20), np.float32), np.zeros((9, 30), np.float32), np.zeros((9, 20))
+    x[:, 0] = 1.0
+    x[4, 7], t[4, 11] = 1e12, 1e6  # rate 1e21: w[7, 11] becomes infinite, the norm is not
+    x[4, 0] = 0.0
+    done, weights = one_by_one(w, x, t.astype(np.float32), rate=1e21)
+    assert (done.status, done.steps) == ("not finite", 5)
+    assert np.argwhere(~np.isfinite(weights)).tolist() == [[7, 11]]
+
+
+def test_what_a_poll_writes_is_read(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sloy.engines.native.engine.POLL_SECONDS", 0.0)
+    w, x, t = sparse_samples(20, 30, 20)
+    x[:, 7] = 0.0
+    engine, variables = NativeEngine(1), {"w": w}
+    executable = engine.compile(single_sample_step(30, 20), variables, ["norm"])
+
+    def poll(steps: int, outputs: object) -> None:
+        if steps == 12:
+            w[7, 11] = np.nan
+
+    rates = {"rate": np.full(20, 2.0**-9, np.float32)}
+    done = engine.run_batches({1: executable}, {"x": x, "t": t}, np.arange(20), 1, rates, poll)
+    assert (done.status, done.steps) == ("not finite", 12)
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 65, 2047, 2048, 2049, 100352])
