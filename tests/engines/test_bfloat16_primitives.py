@@ -132,6 +132,57 @@ def test_what_stays_in_float32() -> None:
     assert len(_native.bfloat16_checks()) == before
 
 
+@pytest.mark.parametrize("any_threads", [False, True], ids=["same", "any"])
+def test_two_threads(any_threads: bool) -> None:
+    """Integers, whose sums are exact in any order."""
+    rng = np.random.default_rng(1)
+    x, w, y = (6, 10, 10, 32), (3, 3, 32, 40), (6, 10, 10, 40)
+    how = {"stride": (1, 1), "dilation": (1, 1), "padding": (1,) * 4}
+    outputs: list[Output] = [(w, "float32"), ((40,), "float32")]
+    cases: list[tuple[str, list[tuple[int, ...]], list[Output], dict[str, Any]]] = [
+        ("matmul", [(70, 100), (100, 90)], [((70, 90), "float32")], {}),
+        ("conv2d", [x, w], [(y, "float32")], how),
+        ("conv2d_input_grad", [y, w], [(x, "float32")], how),
+        ("conv2d_weight_grad", [x, y], outputs, {**how, "has_bias": 1}),
+    ]
+    for op, shapes, results, attributes in cases:
+        operands = [rng.integers(-2, 3, shape).astype(np.float32) for shape in shapes]
+        actual = run_instruction(
+            op,
+            [rounded(a) for a in operands],
+            results,
+            attributes,
+            threads=2,
+            any_threads=any_threads,
+            emulated=True,
+        )
+        for result, wanted in zip(
+            actual, run_instruction(op, operands, results, attributes), strict=True
+        ):
+            np.testing.assert_array_equal(result, wanted)
+
+
+@pytest.mark.parametrize("activation", ["", "relu", "tanh", "sigmoid"])
+def test_what_is_not_finite_is_not_hidden(activation: str) -> None:
+    """NaN reaches what it is summed into, through every epilogue."""
+    x, w = rounded(numbers((64, 128), 1)), rounded(numbers((128, 80), 2))
+    x[5, 7] = 0x7FC0
+    attributes: dict[str, Any] = {"activation": activation}
+    (y,) = run_instruction("matmul", [x, w], [((64, 80), "bfloat16")], attributes, emulated=True)
+    assert np.isnan(widened(y[5])).all()
+    assert np.isfinite(np.delete(widened(y), 5, axis=0)).all()
+    x, w = rounded(numbers((2, 8, 8, 32), 1)), rounded(numbers((3, 3, 32, 48), 2))
+    x[0, 4, 4, 3] = 0x7FC0
+    attributes = {"stride": (1, 1), "dilation": (1, 1), "padding": (1,) * 4, **attributes}
+    (y,) = run_instruction(
+        "conv2d", [x, w], [((2, 8, 8, 48), "bfloat16")], attributes, emulated=True
+    )
+    covered = np.zeros((2, 8, 8), bool)
+    covered[0, 3:6, 3:6] = True
+    assert np.array_equal(np.isnan(widened(y)).all(axis=3), covered)
+    assert np.isfinite(widened(y)[~covered]).all()
+
+
 def test_a_verdict_is_kept() -> None:
     """The second program of a shape makes no check; one that lies between NaN leaves them alone."""
     operands = [numbers((40, 160), 1), numbers((160, 70), 2)]
