@@ -16,6 +16,9 @@ namespace {
 constexpr std::int64_t most_pieces = 8;  // of a batch whose samples are apart
 constexpr std::int64_t most_sums = 4;    // of one that is summed: each has results of its own
 constexpr std::size_t most_sum_bytes = std::size_t{256} << 20;
+// Of a product: it reads its other operand, or writes its result, once for each piece. 32 samples
+// of the MLP 784-128-10 take 1.76 times as long in 8 and 4 pieces as in one.
+constexpr std::int64_t least_rows = 16;
 constexpr std::int64_t worth_pieces = 1 << 14;  // elements read and written
 
 bool has_flag(const Instruction& instruction, std::string_view name) {
@@ -65,7 +68,9 @@ std::int64_t pieces_of(const Instruction& instruction, const Cut& cut) {
          static_cast<std::size_t>(pieces) * result_bytes > most_sum_bytes) {
     pieces /= 2;
   }
-  return std::min(pieces, std::max<std::int64_t>(instruction.inputs[0].shape[0], 1));
+  const std::int64_t rows = instruction.inputs[0].shape[0];
+  const std::int64_t least = instruction.op == "matmul" ? least_rows : 1;
+  return std::clamp<std::int64_t>(rows / least, 1, pieces);
 }
 
 std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -131,6 +136,12 @@ class Pieces final : public Kernel {
       kernels_[i]->bind(part);
     }
   }
+
+  // Alone, a piece is the whole.
+  const void* subject() const override {
+    return kernels_.size() == 1 ? kernels_.front()->subject() : nullptr;
+  }
+  void share(Known* known) override { kernels_.front()->share(known); }
 
   void run() override {
     // Inside a team, what a kernel calls in turn stays on its thread.
