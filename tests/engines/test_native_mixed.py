@@ -55,7 +55,9 @@ NETWORKS = {
         Residual([Conv2D(8, 3, padding="same"), BatchNorm(), ReLU(), Conv2D(8, 3, padding="same")]), ReLU(),
         GlobalAveragePool2D(), Dense(3),
     ],
-    "weights that cost": [Flatten(), Dense(16, weight_regularizer=L2(0.01)), ReLU(), Dense(3, weight_regularizer=L2(0.01))],
+    "weights that cost": [
+        Flatten(), Dense(16, weight_regularizer=L2(0.01)), ReLU(), Dense(3, weight_regularizer=L2(0.01)),
+    ],
 }  # fmt: skip
 
 

@@ -11,8 +11,12 @@ import pytest
 import sloy
 from available import installed
 from sloy import losses
-from sloy.steps.graphs import StepSpec
+from sloy.graph import mixed as to_mixed
+from sloy.graph import optimize
+from sloy.graph.plan import plan
+from sloy.steps.graphs import StepSpec, training_graph
 from sloy.training.memory import memory_estimate
+from sloy.training.state import GUARD
 from training.memory_process import CASES
 from training_tasks import cnn, environment, mlp
 
@@ -44,6 +48,16 @@ def test_activations_grow_with_the_batch_and_with_validation():
     assert more.activations > small.activations
     split = memory_estimate(spec, 32, 1024, validation_samples=100, split=True)
     assert split.data == more.data + 1124 * (64 + 4)  # and the data that were given
+
+
+def test_activations_take_less_in_mixed_precision():
+    """As much less as what the engine compiles."""
+    spec = StepSpec(cnn(), losses.CategoricalCrossentropy(), sloy.SGD(), data_dtype="uint8")
+    plain, mixed = (memory_estimate(spec, 64, 64, precision=p) for p in ("float32", "emulated"))
+    assert mixed.activations < plain.activations
+    assert mixed.parameters == plain.parameters
+    graph = optimize(training_graph(spec, 64))
+    assert mixed.activations == plan(to_mixed(graph), GUARD).arena_bytes
 
 
 def test_drawing_counts_where_it_takes_more_than_training():

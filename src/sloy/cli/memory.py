@@ -9,11 +9,12 @@ from sloy.cli import machine, tuning
 if TYPE_CHECKING:
     from sloy.cli.plan import Plan
     from sloy.cli.sources import Loaded
+    from sloy.engines import Arithmetic
     from sloy.network import Network
     from sloy.steps.graphs import StepSpec
 
 
-def predicted(plan: Plan, loaded: Loaded, network: Network) -> int:
+def predicted(plan: Plan, loaded: Loaded, network: Network, precision: Arithmetic) -> int:
     """Bytes that the process will hold at most up to the end of the test.
 
     That is the peak so far (unpacking the data), or what it holds now, the data among it, and what `memory_estimate`
@@ -23,7 +24,7 @@ def predicted(plan: Plan, loaded: Loaded, network: Network) -> int:
 
     data, spec = loaded.train, spec_of(plan, loaded, network)
     if plan.from_ is not None:
-        run = tuning.predicted(plan, loaded, network)
+        run = tuning.predicted(plan, loaded, network, precision)
     else:
         estimate = memory_estimate(
             spec,
@@ -31,23 +32,23 @@ def predicted(plan: Plan, loaded: Loaded, network: Network) -> int:
             loaded.trained_on(plan.validation),
             validation_samples=loaded.held_out(plan.validation),
             split=loaded.validation is None and plan.validation > 0,
+            precision=precision,
         )
         run = estimate.total - (data.x.nbytes + data.y.nbytes)
-    test = _of_test(spec, len(loaded.test))
+    test = _of_test(spec, len(loaded.test), precision)
     return max(machine.peak_memory(), machine.held_memory() + max(run, test))
 
 
-def _of_test(spec: StepSpec, samples: int) -> int:
+def _of_test(spec: StepSpec, samples: int, precision: Arithmetic) -> int:
     """Parameters, and the arenas of evaluation and prediction."""
-    from sloy.graph import optimize
-    from sloy.graph.plan import plan
     from sloy.model import default_batch
     from sloy.steps.graphs import evaluation_graph, inference_graph
+    from sloy.training.memory import arena_bytes
 
     size = min(samples, default_batch(spec.network, spec.dtype))
     graphs = (evaluation_graph(spec, size), inference_graph(spec, size))
     parameters = 4 * sum(p.tensor.spec.size for p in spec.network.parameters.values())
-    return parameters + sum(plan(optimize(graph), ()).arena_bytes for graph in graphs)
+    return parameters + sum(arena_bytes(graph, precision) for graph in graphs)
 
 
 def spec_of(plan: Plan, loaded: Loaded, network: Network) -> StepSpec:

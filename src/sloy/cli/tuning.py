@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sloy.cli.plan import Plan
     from sloy.cli.sources import Loaded
-    from sloy.engines import Engine
+    from sloy.engines import Arithmetic, Engine
     from sloy.model import Model
     from sloy.network import Network
     from sloy.training.callbacks import Callback
@@ -143,27 +143,27 @@ def fit(
     )
 
 
-def predicted(plan: Plan, loaded: Loaded, network: Network) -> int:
+def predicted(plan: Plan, loaded: Loaded, network: Network, precision: Arithmetic) -> int:
     """Bytes that fine-tuning takes beside what is loaded: those of its largest stage."""
-    return max(_taken(plan, loaded, network, stage) for stage in stages(plan, network))
+    return max(_taken(plan, loaded, network, stage, precision) for stage in stages(plan, network))
 
 
-def _taken(plan: Plan, loaded: Loaded, whole: Network, stage: Stage) -> int:
+def _taken(plan: Plan, loaded: Loaded, whole: Network, stage: Stage, precision: Arithmetic) -> int:
     from sloy.cli.memory import spec_of
-    from sloy.graph import optimize
-    from sloy.graph.plan import plan as plan_memory
     from sloy.losses import SquaredError
     from sloy.model import default_batch
     from sloy.network import Network
     from sloy.steps.graphs import inference_graph
     from sloy.training.finetune import IN_MEMORY
-    from sloy.training.memory import memory_estimate
+    from sloy.training.memory import arena_bytes, memory_estimate
     from sloy.training.stages import named_layers, patterns
 
     spec = replace(spec_of(plan, loaded, whole), trainable=patterns(whole, stage.frozen))
     samples, held_out = loaded.trained_on(plan.validation), loaded.held_out(plan.validation)
     if not stage.frozen or loaded.augment is not None:
-        run = memory_estimate(spec, plan.batch_size, samples, validation_samples=held_out)
+        run = memory_estimate(
+            spec, plan.batch_size, samples, validation_samples=held_out, precision=precision
+        )
         return run.total - (samples + held_out) * loaded.train.x[:1].nbytes
     layers = named_layers(whole)
     front = Network(whole.input_shape, layers[: stage.frozen])
@@ -175,9 +175,10 @@ def _taken(plan: Plan, loaded: Loaded, whole: Network, stage: Stage) -> int:
         plan.batch_size,
         samples,
         validation_samples=held_out,
+        precision=precision,
     )
     in_file = run.data if run.data > IN_MEMORY else 0
-    return plan_memory(optimize(graph), ()).arena_bytes + run.total - in_file
+    return arena_bytes(graph, precision) + run.total - in_file
 
 
 def _head_epochs(plan: Plan) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from sloy.graph import optimize
+from sloy.engines import Arithmetic
+from sloy.graph import Graph, mixed, optimize
 from sloy.graph.plan import plan
 from sloy.graph.spec import Spec
 from sloy.optimizers import Adam
@@ -58,6 +60,7 @@ def memory_estimate(
     *,
     validation_samples: int = 0,
     split: bool = False,
+    precision: Arithmetic = "float32",
 ) -> MemoryEstimate:
     """The memory that a training run takes at its peak, the interpreter and libraries not counted.
 
@@ -73,6 +76,8 @@ def memory_estimate(
     split : bool
         Whether those are a fraction taken out of the data: both parts are copies then, and the data
         that were given stay beside them.
+    precision : "float32", "mixed" or "emulated"
+        Of the engine.
 
     Notes
     -----
@@ -103,9 +108,11 @@ def memory_estimate(
     names = trained(spec, network.parameters)
     slots = item * sum(sizes[name] for name in names for _ in spec.optimizer.slots())
     batch = min(batch_size, samples)
-    arenas = sum(_arena(spec, size) for size in {batch, samples % batch} - {0})
+    graphs = [training_graph(spec, size) for size in {batch, samples % batch} - {0}]
+    arenas = sum(arena_bytes(graph, precision, GUARD) for graph in graphs)
     if validation_samples:
-        arenas += _evaluation(spec, batch, validation_samples)
+        evaluations = _evaluations(spec, batch, validation_samples)
+        arenas += sum(arena_bytes(graph, precision) for graph in evaluations)
     sample = Spec(network.input_shape, spec.data_dtype).nbytes
     sample += Spec(spec.target_shape, spec.target_dtype).nbytes
     copies = 2 if split and validation_samples else 1
@@ -123,15 +130,17 @@ def memory_estimate(
     )
 
 
-def _arena(spec: StepSpec, batch_size: int) -> int:
-    return plan(optimize(training_graph(spec, batch_size)), GUARD).arena_bytes
+def arena_bytes(graph: Graph, precision: Arithmetic, guard: Iterable[str] = ()) -> int:
+    """The peak of a graph's values alive at once."""
+    optimized = optimize(graph)
+    return plan(optimized if precision == "float32" else mixed(optimized), guard).arena_bytes
 
 
-def _evaluation(spec: StepSpec, batch_size: int, samples: int) -> int:
+def _evaluations(spec: StepSpec, batch_size: int, samples: int) -> list[Graph]:
     rest = samples % batch_size
     last = min(batch_size, 1 << (rest - 1).bit_length()) if rest else 0
     sizes = ({batch_size} if samples >= batch_size else set()) | ({last} if last else set())
-    return sum(plan(optimize(evaluation_graph(spec, size)), ()).arena_bytes for size in sizes)
+    return [evaluation_graph(spec, size) for size in sizes]
 
 
 def _mib(size: int) -> str:
