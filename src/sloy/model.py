@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,54 +16,18 @@ from sloy.arguments import instance, integer, sequence
 from sloy.data.readers import Reader
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
-from sloy.errors import InvalidArgument, UnknownName
+from sloy.errors import InvalidArgument
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor
 from sloy.losses import Loss
 from sloy.network import Network
 from sloy.steps.graphs import StepSpec, evaluation_graph, inference_graph
 from sloy.steps.inputs import Data, as_dataset, columns, samples
-from sloy.steps.parameters import check_names, finite_copy, real_array
+from sloy.steps.parameters import Parameters, check_names, real_array
 from sloy.steps.runner import Runner, figures
 
 BATCH = 256  # samples at a time, fewer where one is large
 BATCH_BYTES = 64 << 20  # of the largest activation of a batch
-
-
-class Parameters(MutableMapping[str, np.ndarray]):
-    """The parameters and states of a model: name → array, readable and settable.
-
-    Names and shapes stay. Reading gives the model's own array: what is written into it counts.
-    Setting copies the values, converted to the model's dtype.
-    """
-
-    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
-        self._arrays = arrays
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self._arrays:
-            raise UnknownName(
-                f"no parameter is named {name!r}; there are {', '.join(self._arrays)}."
-            )
-        return self._arrays[name]
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        own = self[name]
-        if value is not own:  # as it is after `parameters[name] *= 2`
-            own[...] = finite_copy("Model", name, value, own.shape, own.dtype.name)
-
-    def __delitem__(self, name: str) -> None:
-        raise InvalidArgument(f"parameter `{name}` belongs to the network; it cannot be removed.")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays)
-
-    def __len__(self) -> int:
-        return len(self._arrays)
-
-    def __repr__(self) -> str:
-        lines = [f"{name}: {v.dtype}{list(v.shape)}" for name, v in self._arrays.items()]
-        return "\n".join(lines)
 
 
 class Model:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
 
 from sloy.arguments import array, instance
-from sloy.errors import InvalidArgument, ShapeError
+from sloy.errors import InvalidArgument, ShapeError, UnknownName
 from sloy.graph.spec import Shape
 from sloy.network import Network
 
@@ -46,3 +46,39 @@ def finite_copy(place: str, name: str, value: Any, shape: Shape, dtype: str) -> 
             f"{place}: parameter `{name}` holds a value that is not finite in {dtype}."
         )
     return copied
+
+
+class Parameters(MutableMapping[str, np.ndarray]):
+    """The parameters and states of a model: name → array, readable and settable.
+
+    Names and shapes stay. Reading gives the model's own array: what is written into it counts.
+    Setting copies the values, converted to the model's dtype.
+    """
+
+    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
+        self._arrays = arrays
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._arrays:
+            raise UnknownName(
+                f"no parameter is named {name!r}; there are {', '.join(self._arrays)}."
+            )
+        return self._arrays[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        own = self[name]
+        if value is not own:  # as it is after `parameters[name] *= 2`
+            own[...] = finite_copy("Model", name, value, own.shape, own.dtype.name)
+
+    def __delitem__(self, name: str) -> None:
+        raise InvalidArgument(f"parameter `{name}` belongs to the network; it cannot be removed.")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        lines = [f"{name}: {v.dtype}{list(v.shape)}" for name, v in self._arrays.items()]
+        return "\n".join(lines)
