@@ -9,7 +9,7 @@ import pytest
 
 from sloy import ops
 from sloy.errors import InvalidArgument
-from sloy.graph import Graph, backprop, check, evaluate, mixed, optimize
+from sloy.graph import Graph, Spec, backprop, check, evaluate, mixed, optimize
 from sloy.graph.mixed import PRODUCTS
 from sloy.graph.plan import plan
 from sloy.graph.tensor import Tensor
@@ -171,6 +171,11 @@ def double(x: Tensor) -> Tensor:
     return x + x
 
 
+def leaf(dtype: str) -> Tensor:
+    """An input as no function makes it."""
+    return Tensor("input", (), {"name": "z"}, Spec((2,), dtype))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -179,8 +184,12 @@ def double(x: Tensor) -> Tensor:
         (lambda x: ops.cast(ops.cast(x, "int32"), "bfloat16"), "must be one of float32, float64"),
         (lambda x: check(Graph.of({"y": ops.cast(x, "bfloat16")})), "output y is bfloat16"),
         (
-            lambda x: check(Graph.of({"y": ops.cast(ops.input("z", (2,), "bfloat16"), "float32")})),
+            lambda x: check(Graph.of({"y": ops.cast(leaf("bfloat16"), "float32")})),
             "only values between ops",
+        ),
+        (
+            lambda x: ops.input("z", (2,), "bfloat16"),
+            r"`dtype` \(='bfloat16'\) must be one of float32, float64",
         ),
     ],
 )  # fmt: skip

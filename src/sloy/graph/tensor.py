@@ -10,7 +10,7 @@ import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import opdef
-from sloy.graph.spec import Shape, Spec
+from sloy.graph.spec import DTYPES, Shape, Spec
 
 Operand = Union["Tensor", float, int, np.number, np.ndarray]
 
@@ -167,12 +167,18 @@ def expect_tensors(op: str, *operands: object) -> None:
 
 def input(name: str, shape: Shape, dtype: str = "float32") -> Tensor:
     """A value fed to the graph on every step."""
-    return Tensor("input", (), {"name": name}, Spec(tuple(shape), dtype))
+    return Tensor("input", (), {"name": name}, _spec_of_leaf(shape, dtype))
 
 
 def variable(name: str, shape: Shape, dtype: str = "float32") -> Tensor:
     """A value that is kept between steps: a parameter, an optimiser slot, a running statistic."""
-    return Tensor("variable", (), {"name": name}, Spec(tuple(shape), dtype))
+    return Tensor("variable", (), {"name": name}, _spec_of_leaf(shape, dtype))
+
+
+def _spec_of_leaf(shape: Shape, dtype: str) -> Spec:
+    if dtype not in DTYPES:  # bfloat16 is for values between ops
+        raise InvalidArgument(f"`dtype` (={dtype!r}) must be one of {', '.join(DTYPES)}.")
+    return Spec(tuple(shape), dtype)
 
 
 def constant(value: Operand, dtype: str = "float32") -> Tensor:
