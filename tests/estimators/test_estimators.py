@@ -438,3 +438,12 @@ def test_a_network_of_ones_own_must_fit_the_classes():
         regressor(loss="hinge").fit(X, X[:, 0])
     with pytest.raises(ShapeError, match=r"outputs of shape \(2,\); the data need \(1,\)"):
         regressor(sloy.Network((4,), [Dense(2)])).fit(X, X[:, 0])
+
+
+def test_mixed_precision_is_that_of_fit():
+    model = sloy.Classifier(epochs=5, engine="reference", precision="emulated", random_state=0)
+    plain = sloy.Classifier(epochs=5, engine="reference", random_state=0)
+    x, y = load_iris(return_X_y=True)
+    near, far = model.fit(x, y).predict_proba(x), plain.fit(x, y).predict_proba(x)
+    np.testing.assert_allclose(near, far, atol=0.02)
+    assert not np.array_equal(near, far)

@@ -44,7 +44,7 @@ BAD = {
     "rate_factors": [3, {"nothing": 1.0}, {"*": 0.0}, {"*": "slow"}, {3: 1.0}, ["*"]],
     "trainable": [3, ["nothing"], [3], {"*"}],
     "features": [3, "nothing", ["relu_1"], *WRONG_KINDS],
-    "precision": ["float16", 32, None, "mixed", *WRONG_KINDS],
+    "precision": ["float16", 32, None, "half", *WRONG_KINDS],
     "engine": ["nothing", 3, None, *WRONG_KINDS],
     "threads": [-1, 1.5, "all", 10**6, *WRONG_KINDS],
     "random_state": [-1, 1.5, "seed", 2**64, *WRONG_KINDS],

@@ -75,7 +75,8 @@ PARAMETERS = """
         Patterns of the parameters that are trained; the others stay.
     features : str, optional
         The layer whose output `transform` gives; the last before the output layer by default.
-    precision : "float32" or "float64"
+    precision : "float32", "float64", "mixed", "auto" or "emulated"
+        See `sloy.fit`.
     engine : str or Engine
     threads : int, optional
         None takes one for small networks, else the physical cores, within joblib's workers their share.

@@ -108,8 +108,8 @@ def _infer_input_grad(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     channels = w.shape[2] * attributes["groups"]
     x = Spec((g.shape[0], *attributes["extents"], channels), g.dtype)
     _check("conv2d_input_grad", x, w, attributes["groups"])
-    expected = _output_shape("conv2d_input_grad", x, w, attributes)
-    if expected != g.shape:
+    expected = Spec(_output_shape("conv2d_input_grad", x, w, attributes), g.dtype)
+    if expected != g:
         raise ShapeError(f"conv2d_input_grad: gradient is {g}, the output is {expected}.")
     return Spec(x.shape, g.sum_dtype)
 
