@@ -114,16 +114,11 @@ class Fusion:
             return True
         if i in self._roots or not all(self._is_read_by_group(user) for user in users):
             return False
-        return node.op == "broadcast_to" or self.is_widened(i)
+        return node.op == "broadcast_to" or is_widened(self.graph, i)
 
     def _is_read_by_group(self, i: int) -> bool:
         alone = self._square_sums.issuperset(self.graph.users[i]) and bool(self.graph.users[i])
         return self._is_elementwise(i) and not alone
-
-    def is_widened(self, i: int) -> bool:
-        """Whether a node is a stored bfloat16 as float32."""
-        node = self.graph.nodes[i]
-        return node.op == "cast" and self.graph.nodes[node.inputs[0]].spec.dtype == BFLOAT16
 
     def _find_square_sums(self) -> frozenset[int]:
         """Sums over all elements of x · x, where nothing else needs the product."""
@@ -245,7 +240,8 @@ class Fusion:
             for operand in self.graph.nodes[i].inputs:
                 operand = without_reshapes(self.graph, operand)
                 made_here = operand in inside or (
-                    self.is_widened(operand) and self.graph.nodes[operand].inputs[0] in inside
+                    is_widened(self.graph, operand)
+                    and self.graph.nodes[operand].inputs[0] in inside
                 )
                 if not made_here and not self.is_number(operand):
                     found[operand] = None
@@ -359,6 +355,12 @@ class Fusion:
             found = {other for i in unit.nodes for other in self._needs(i)}
             needs[number] = found - {number}
         return needs
+
+
+def is_widened(graph: Graph, i: int) -> bool:
+    """Whether a node is a stored bfloat16 as float32."""
+    node = graph.nodes[i]
+    return node.op == "cast" and graph.nodes[node.inputs[0]].spec.dtype == BFLOAT16
 
 
 def without_reshapes(graph: Graph, i: int) -> int:

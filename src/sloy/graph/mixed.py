@@ -50,9 +50,7 @@ def _stored(graph: Graph) -> frozenset[Node]:
             found.add(i)
         if node.op in PRODUCTS or (i in found and _keeps_order(node)):
             found.update(k for k in node.inputs if graph.nodes[k].spec.dtype == "float32")
-        if (
-            i in found and node.op == "where"
-        ):  # as in the gradient of a ReLU: rounded before it is chosen
+        if i in found and node.op == "where":  # a ReLU's gradient: rounded before it is chosen
             found.update(k for k in node.inputs[1:] if graph.nodes[k].op != "broadcast_to")
     found -= set(graph.updates.values())
     return frozenset(graph.nodes[i] for i in found if not graph.nodes[i].is_leaf)

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from sloy.graph import REGISTRY
-from sloy.graph.fusion import without_reshapes
+from sloy.graph.fusion import is_widened, without_reshapes
 from sloy.graph.graph import Node
 from sloy.graph.plan import Plan, Step
-from sloy.graph.spec import BFLOAT16
 
 DTYPES = ("float32", "int32", "uint32", "uint8")
 Place = int | np.ndarray
@@ -120,16 +119,11 @@ class Encoder:
             operands = []
             for operand in (without_reshapes(self.plan.graph, i) for i in node.inputs):
                 if operand not in names:
-                    rounded = (
-                        names.get(self._node(operand).inputs[0])
-                        if self._is_stored(operand)
-                        else None
-                    )
-                    names[operand] = name(
-                        _constant(self._source(operand))
-                        if rounded is None
-                        else f"cast float32 {rounded}"
-                    )
+                    if self._is_stored(operand):  # made in this group
+                        text = f"cast float32 {names[self._node(operand).inputs[0]]}"
+                    else:
+                        text = _constant(self._source(operand))
+                    names[operand] = name(text)
                 operands.append(names[operand])
             if node.op == "clip":
                 for bound in (node.attributes["low"], node.attributes["high"]):
@@ -157,12 +151,7 @@ class Encoder:
 
     def _is_stored(self, value: int) -> bool:
         """Whether the value is a bfloat16 in memory, read as float32."""
-        node = self._node(value)
-        return (
-            node.op == "cast"
-            and self._node(node.inputs[0]).spec.dtype == BFLOAT16
-            and value not in self.plan.buffers
-        )
+        return is_widened(self.plan.graph, value) and value not in self.plan.buffers
 
 
 def _strides(source: tuple[int, ...], shape: tuple[int, ...]) -> list[int]:
