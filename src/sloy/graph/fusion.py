@@ -19,6 +19,7 @@ GROUP_LIMIT = 96  # nodes of one elementwise group
 ANCHORS = ("conv2d", "matmul")
 ROUNDED = (*ANCHORS, "conv2d_input_grad")  # kernels that can store their result in bfloat16
 EPILOGUES = ("relu", "sigmoid", "tanh")
+COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
 
 
 @dataclass
@@ -64,8 +65,8 @@ class Fusion:
     units : dict
         Number → `Unit`.
     views : frozenset of int
-        Nodes that only read others' memory: reshapes, broadcasts and stored bfloat16 that elementwise groups read in
-        place, and squares that only a sum of squares needs.
+        Nodes that only read others' memory: reshapes, broadcasts that elementwise groups read in place, what they make
+        again (see `is_made_again`), and squares that only a sum of squares needs.
     late : frozenset of int
         Elementwise nodes that only the next values of variables need: they run after the guard.
     """
@@ -114,7 +115,7 @@ class Fusion:
             return True
         if i in self._roots or not all(self._is_read_by_group(user) for user in users):
             return False
-        return node.op == "broadcast_to" or is_widened(self.graph, i)
+        return node.op == "broadcast_to" or is_made_again(self.graph, i)
 
     def _is_read_by_group(self, i: int) -> bool:
         alone = self._square_sums.issuperset(self.graph.users[i]) and bool(self.graph.users[i])
@@ -239,18 +240,11 @@ class Fusion:
         for i in unit.nodes:
             for operand in self.graph.nodes[i].inputs:
                 operand = without_reshapes(self.graph, operand)
-                made_here = operand in inside or (
-                    is_widened(self.graph, operand)
-                    and self.graph.nodes[operand].inputs[0] in inside
-                )
-                if not made_here and not self.is_number(operand):
+                while operand in self.views and is_made_again(self.graph, operand):
+                    operand = without_reshapes(self.graph, self.graph.nodes[operand].inputs[0])
+                if operand not in inside and not is_number(self.graph, operand):
                     found[operand] = None
         return tuple(found)
-
-    def is_number(self, i: int) -> bool:
-        """Whether a node is a single constant, repeated or not: written into the group's program."""
-        source = self.graph.nodes[self.source(i)]
-        return source.op == "constant" and source.spec.size == 1
 
     def group_results(self, unit: Unit) -> tuple[int, ...]:
         """What of an elementwise group is needed outside of it."""
@@ -357,9 +351,22 @@ class Fusion:
         return needs
 
 
-def is_widened(graph: Graph, i: int) -> bool:
-    """Whether a node is a stored bfloat16 as float32."""
+def is_number(graph: Graph, i: int) -> bool:
+    """Whether a node is a single constant, repeated or not: written into a group's program."""
+    while graph.nodes[i].op in ("reshape", "broadcast_to"):
+        i = graph.nodes[i].inputs[0]
+    return graph.nodes[i].op == "constant" and graph.nodes[i].spec.size == 1
+
+
+def is_made_again(graph: Graph, i: int) -> bool:
+    """Whether each group that reads a node makes it from the node's first operand, rather than that one stores it.
+
+    A stored bfloat16 as float32, and a comparison with a number: they cost no more than to be read, and what they are
+    made of is mostly there, as a ReLU's result is for its gradient.
+    """
     node = graph.nodes[i]
+    if node.op in COMPARISONS:
+        return is_number(graph, node.inputs[1])
     return node.op == "cast" and graph.nodes[node.inputs[0]].spec.dtype == BFLOAT16
 
 

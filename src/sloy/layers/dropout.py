@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sloy import ops
 from sloy.arguments import real
 from sloy.graph.tensor import Tensor
 from sloy.layers.base import Layer, Scope
@@ -13,11 +14,12 @@ from sloy.layers.config import register
 @register
 @dataclass(frozen=True, repr=False)
 class Dropout(Layer):
-    """Each element is dropped with probability `rate`: y = x · mask / (1 - rate) in training, y = x in use.
+    """Each element is dropped with probability `rate`: y = [mask] x / (1 - rate) in training, y = x in use.
 
     Input and output (N, …). The mask is 1 with probability 1 - rate, drawn anew on each step for each element of each
-    sample. Dividing by 1 - rate in training ("inverted" dropout) makes the expected output equal x, so nothing has to
-    be scaled in use; the lecture scales in use instead (L14), which is the same up to this factor.
+    sample; a dropped element gives 0 whatever x is, even NaN. Dividing by 1 - rate in training ("inverted" dropout)
+    makes the expected output equal x, so nothing has to be scaled in use; the lecture scales in use instead (L14),
+    which is the same up to this factor.
 
     Parameters
     ----------
@@ -52,4 +54,4 @@ def drop(scope: Scope, x: Tensor, rate: float) -> Tensor:
     if not scope.training or rate == 0:
         return x
     keep = 1.0 - rate
-    return x * (scope.mask(x.shape, keep) * (1.0 / keep))
+    return ops.where(scope.mask(x.shape, keep), x * (1.0 / keep), 0.0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sloy.graph import REGISTRY
-from sloy.graph.fusion import is_widened, without_reshapes
+from sloy.graph.fusion import is_made_again, without_reshapes
 from sloy.graph.graph import Node
 from sloy.graph.plan import Plan, Step
 
@@ -106,34 +106,30 @@ class Encoder:
             inputs.append((spec.dtype, spec.shape, self.number(value)))
             strides += _strides(spec.shape, shape)
         statements: list[str] = []
-        widened = [value for value in step.inputs if self._is_stored(value)]
 
         def name(text: str) -> int:
             statements.append(text)
             return len(step.inputs) + len(statements) - 1
 
-        for value in widened:
-            names[value] = name(f"cast float32 {names[value]}")
-        for i in step.nodes:
-            node = self._node(i)
-            operands = []
-            for operand in (without_reshapes(self.plan.graph, i) for i in node.inputs):
-                if operand not in names:
-                    if self._is_stored(operand):  # made in this group
-                        text = f"cast float32 {names[self._node(operand).inputs[0]]}"
-                    else:
-                        text = _constant(self._source(operand))
-                    names[operand] = name(text)
-                operands.append(names[operand])
-            if node.op == "clip":
-                for bound in (node.attributes["low"], node.attributes["high"]):
-                    operands.append(
-                        name(f"constant {node.spec.dtype} {float(np.float32(bound))!r}")
-                    )
-            words = [node.op, *map(str, operands)]
+        def named(value: int) -> int:
+            value = without_reshapes(self.plan.graph, value)
+            if value not in names:
+                again = is_made_again(self.plan.graph, value)
+                names[value] = made(value) if again else name(_constant(self._source(value)))
+            return names[value]
+
+        def made(value: int) -> int:
+            node = self._node(value)
+            words = [node.op, *(str(named(operand)) for operand in node.inputs)]
             if node.op == "cast":
                 words.insert(1, node.attributes["dtype"])
-            names[i] = name(" ".join(words))
+            elif node.op == "clip":
+                bounds = (float(np.float32(node.attributes[key])) for key in ("low", "high"))
+                words += [str(name(f"constant {node.spec.dtype} {bound!r}")) for bound in bounds]
+            return name(" ".join(words))
+
+        for i in step.nodes:
+            names[i] = made(i)
         attributes = {
             "shape": shape,
             "strides": strides,
@@ -143,15 +139,10 @@ class Encoder:
         return ("elementwise", inputs, [self._tensor(i) for i in step.outputs], attributes)
 
     def _dense(self, value: int) -> int:
-        """The value itself; or what it repeats or widens, where it has no memory of its own."""
+        """The value itself; or what it repeats, where it has no memory of its own."""
         node = self._node(value)
-        if value in self.plan.buffers or not (node.op == "broadcast_to" or self._is_stored(value)):
-            return value
-        return node.inputs[0]
-
-    def _is_stored(self, value: int) -> bool:
-        """Whether the value is a bfloat16 in memory, read as float32."""
-        return is_widened(self.plan.graph, value) and value not in self.plan.buffers
+        repeated = node.op == "broadcast_to" and value not in self.plan.buffers
+        return node.inputs[0] if repeated else value
 
 
 def _strides(source: tuple[int, ...], shape: tuple[int, ...]) -> list[int]:

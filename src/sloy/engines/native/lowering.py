@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from sloy.engines.native.encode import DTYPES
+from sloy.engines.native.masks import Masks, number
 from sloy.errors import NotAvailable
 from sloy.graph import Graph, lower, mixed, optimize
 from sloy.graph.graph import Node, copy_node
-from sloy.graph.ops.elementwise import cast, square, where
+from sloy.graph.ops.elementwise import cast, square
 from sloy.graph.ops.reduction import reduce_max, reduce_min, reduce_sum
 from sloy.graph.ops.shape import reshape
 from sloy.graph.tensor import Tensor, apply, broadcast_to
@@ -33,38 +34,16 @@ def prepare(graph: Graph, supported: set[str], *, bfloat16: bool = False) -> Gra
     if lowered is not optimized:
         lowered = optimize(lowered)
 
+    masks = Masks()
+
     def rewrite(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
-        if node.op == "where" and len(lowered.users[node.inputs[1]]) == 1:
-            moved = _relu_before_pool(operands)
-            return copy_node(node, operands) if moved is None else moved
+        if node.op == "where":
+            alone = len(lowered.users[node.inputs[1]]) == 1
+            return masks.rewrite(copy_node(node, operands), alone=alone)
         return _rewrite(node, operands)
 
     prepared = optimize(lowered.rebuild(rewrite))
     return mixed(prepared) if bfloat16 else prepared
-
-
-def _relu_before_pool(operands: tuple[Tensor, ...]) -> Tensor | None:
-    """[x > 0] times the gradient of a max-pooling of x, as the gradient of the pooling from [y > 0] g.
-
-    The gradient of a window goes to an element that equals the window's result y, so the two masks agree there; the
-    second works on the smaller tensor and joins the group that makes g.
-    """
-    condition, gradient, otherwise = operands
-    if gradient.op != "max_pool2d_grad" or condition.op != "greater":
-        return None
-    x, y, g = gradient.inputs
-    zeros = _number(condition.inputs[1]) == 0.0 and _number(otherwise) == 0.0
-    if condition.inputs[0] is not x or not zeros:
-        return None
-    return apply("max_pool2d_grad", (x, y, where(y > 0.0, g, 0.0)), gradient.attributes)
-
-
-def _number(x: Tensor) -> float | None:
-    """The value of a single constant, repeated or not."""
-    source = x.inputs[0] if x.op == "broadcast_to" else x
-    if source.op != "constant" or source.spec.size != 1:
-        return None
-    return float(source.attributes["value"].reshape(()))
 
 
 def _rewrite(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
@@ -129,7 +108,7 @@ def _reduce_bytes(node: Node, x: Tensor) -> Tensor:
 
 def _power(node: Node, base: Tensor, exponent: Tensor) -> Tensor:
     """Powers 1, 2 and -1 by the arithmetic that rounds them alike: x, x · x and 1 / x."""
-    number = _number(exponent)
-    if number in (1.0, 2.0, -1.0):
-        return {1.0: base, 2.0: base * base, -1.0: 1.0 / base}[number]
+    known = number(exponent)
+    if known in (1.0, 2.0, -1.0):
+        return {1.0: base, 2.0: base * base, -1.0: 1.0 / base}[known]
     return copy_node(node, (base, exponent))
