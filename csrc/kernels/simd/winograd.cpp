@@ -34,20 +34,15 @@ inline void input_transform(Float& d0, Float& d1, Float& d2, Float& d3) {
   d0 = a, d1 = b, d2 = c, d3 = e;
 }
 
-// v[f][c] = (Bᵀ d B)[f] where d is the 4 × 4 tile of x at `corner`, `row` floats from row to row.
-// exists: bit 4 i + j says whether (i, j) lies inside the image; outside is zero.
-template <bool inside>
-void transform_input_tile(float* __restrict v, Index stride, const float* __restrict corner,
-                          Index row, Index channels, unsigned exists) {
+// v[f][c] = (Bᵀ d B)[f] where d is the 4 × 4 tile of x whose element k begins at pixel(k).
+template <class Pixel>
+inline void transform_tile(float* __restrict v, Index stride, Index channels, Pixel&& pixel) {
   for (Index c = 0; c < channels; c += lanes) {
     Tile t;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
 #pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) {
-        const bool take = inside || (exists >> (4 * i + j) & 1U) != 0;
-        t.at[i][j] = take ? load<Float>(corner + i * row + j * channels + c) : Float{};
-      }
+      for (int j = 0; j < 4; ++j) t.at[i][j] = load<Float>(pixel(i, j) + c);
       input_transform(t.at[i][0], t.at[i][1], t.at[i][2], t.at[i][3]);
     }
 #pragma GCC unroll 4
@@ -60,20 +55,25 @@ void transform_input_tile(float* __restrict v, Index stride, const float* __rest
 }
 
 // v[f][t][c] = (Bᵀ x B)[f] for the tile number `tile`; `v` is at [0][t][0], `stride` floats per f.
-void transform_input(float* v, Index stride, const float* x, const WinogradShape& s, Index tile) {
+// zeros (C,) stand outside of the image.
+void transform_input(float* v, Index stride, const float* x, const float* zeros,
+                     const WinogradShape& s, Index tile) {
   const TilePlace p = place_of(tile, s);
   const Index top = p.row - s.top, left = p.column - s.left;
   const float* corner = x + ((p.image * s.h + top) * s.w + left) * s.c;
+  const Index row = s.w * s.c;
   if (top >= 0 && left >= 0 && top + 4 <= s.h && left + 4 <= s.w) {
-    transform_input_tile<true>(v, stride, corner, s.w * s.c, s.c, 0xffff);
+    transform_tile(v, stride, s.c, [&](int i, int j) { return corner + i * row + j * s.c; });
     return;
   }
-  unsigned exists = 0;
-  for (Index k = 0; k < 16; ++k) {
-    const Index h = top + k / 4, w = left + k % 4;
-    if (h >= 0 && h < s.h && w >= 0 && w < s.w) exists |= 1U << k;
+  const float* pixels[4][4];
+  for (Index i = 0; i < 4; ++i) {
+    for (Index j = 0; j < 4; ++j) {
+      const bool inside = top + i >= 0 && top + i < s.h && left + j >= 0 && left + j < s.w;
+      pixels[i][j] = inside ? corner + i * row + j * s.c : zeros;
+    }
   }
-  transform_input_tile<false>(v, stride, corner, s.w * s.c, s.c, exists);
+  transform_tile(v, stride, s.c, [&](int i, int j) { return pixels[i][j]; });
 }
 
 // y's 2 × 2 tile = activation(Aᵀ m A + bias); `m` is at [0][t][0], `stride` floats per f.
@@ -105,22 +105,29 @@ void transform_output(float* y, const float* m, Index stride, const float* bias,
   }
 }
 
+void fill_zeros(float* to, Index size) {
+  for (Index i = 0; i < size; ++i) to[i] = 0.0f;
+}
+
 void forward(float* y, const float* x, const float* u, const float* bias, Activation activation,
              float* work, const WinogradShape& s, Index begin, Index end) {
   const Index block = s.block();
-  float* v = work;                     // [16][block][C]
-  float* m = work + 16 * block * s.c;  // [16][block][O]
+  const Index from = s.input_stride(), to = s.output_stride();
+  float* v = work;             // [16][block][C]
+  float* m = v + 16 * from;    // [16][block][O]
+  float* zeros = m + 16 * to;  // [C]
+  fill_zeros(zeros, s.c);
   for (Index first = begin; first < end; first += block) {
     const Index tiles = end - first < block ? end - first : block;
     for (Index t = 0; t < tiles; ++t) {
-      transform_input(v + t * s.c, block * s.c, x, s, first + t);
+      transform_input(v + t * s.c, from, x, zeros, s, first + t);
     }
     for (Index f = 0; f < 16; ++f) {
-      multiply_panels(m + f * block * s.o, s.o, {v + f * block * s.c, s.c, 1}, tiles,
-                      u + f * s.c * s.o, s.o, s.c, false);
+      multiply_panels(m + f * to, s.o, {v + f * from, s.c, 1}, tiles, u + f * s.c * s.o, s.o, s.c,
+                      false);
     }
     for (Index t = 0; t < tiles; ++t) {
-      transform_output(y, m + t * s.o, block * s.o, bias, activation, s, first + t);
+      transform_output(y, m + t * s.o, to, bias, activation, s, first + t);
     }
   }
 }
@@ -155,21 +162,22 @@ void transform_gradient(float* m, Index stride, Index tiles, Index t, float* db,
 void weight_grad(float* du, float* db, const float* x, const float* g, float* work,
                  const WinogradShape& s, Index begin, Index end) {
   const Index block = s.block();
-  float* v = work;                     // [16][block][C]
-  float* m = work + 16 * block * s.c;  // [16][O in panels][block]
-  for (Index i = 0; i < s.weight_floats(); ++i) du[i] = 0.0f;
-  if (db != nullptr) {
-    for (Index o = 0; o < s.o; ++o) db[o] = 0.0f;
-  }
+  const Index from = s.input_stride(), to = s.output_stride();
+  float* v = work;             // [16][block][C]
+  float* m = v + 16 * from;    // [16][O in panels][block]
+  float* zeros = m + 16 * to;  // [C]
+  fill_zeros(zeros, s.c);
+  fill_zeros(du, s.weight_floats());
+  if (db != nullptr) fill_zeros(db, s.o);
   for (Index first = begin; first < end; first += block) {
     const Index tiles = end - first < block ? end - first : block;
     for (Index t = 0; t < tiles; ++t) {
-      transform_input(v + t * s.c, block * s.c, x, s, first + t);
-      transform_gradient(m, block * s.o, tiles, t, db, g, s, first + t);
+      transform_input(v + t * s.c, from, x, zeros, s, first + t);
+      transform_gradient(m, to, tiles, t, db, g, s, first + t);
     }
     for (Index f = 0; f < 16; ++f) {
-      multiply_panels(du + f * s.c * s.o, s.o, {v + f * block * s.c, 1, s.c}, s.c,
-                      m + f * block * s.o, s.o, tiles, true);
+      multiply_panels(du + f * s.c * s.o, s.o, {v + f * from, 1, s.c}, s.c, m + f * to, s.o, tiles,
+                      true);
     }
   }
 }

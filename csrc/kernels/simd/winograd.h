@@ -10,7 +10,8 @@
 namespace sloy {
 
 // x (N, H, W, C), w (3, 3, C, O), y (N, OH, OW, O). A tile is 2 × 2 outputs; tiles are counted over
-// (image, tile row, tile column). C and O are multiples of 16.
+// (image, tile row, tile column). C and O are multiples of a register's
+// floats.
 struct WinogradShape {
   std::int64_t n, h, w, c, oh, ow, o;
   std::int64_t top, left;
@@ -20,7 +21,14 @@ struct WinogradShape {
     return fitting < 6 ? 6 : fitting > 96 ? 96 : fitting;
   }
   std::int64_t weight_floats() const { return 16 * c * o; }
-  std::int64_t work_floats() const { return 16 * block() * (c + o); }  // of one thread
+  // From one of the 16 matrices of a block to the next: an odd number of cache lines, so that the
+  // places written together lie in different sets of the first-level cache.
+  std::int64_t input_stride() const { return odd_lines(block() * c); }
+  std::int64_t output_stride() const { return odd_lines(block() * o); }
+  std::int64_t work_floats() const {  // of one thread
+    return 16 * (input_stride() + output_stride()) + c;
+  }
+  static std::int64_t odd_lines(std::int64_t floats) { return ((floats + 15) / 16 | 1) * 16; }
 };
 
 struct WinogradKernels {
