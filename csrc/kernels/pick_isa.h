@@ -8,8 +8,11 @@
 #if defined(__x86_64__)
 #define SLOY_PICK_ISA(function) \
   ::sloy::pick_isa(::sloy::baseline::function, ::sloy::avx2::function, ::sloy::avx512::function)
+#define SLOY_PICK_ISA_TO_AVX2(function) \
+  ::sloy::pick_isa(::sloy::baseline::function, ::sloy::avx2::function, ::sloy::avx2::function)
 #else
 #define SLOY_PICK_ISA(function) (::sloy::baseline::function)
+#define SLOY_PICK_ISA_TO_AVX2(function) (::sloy::baseline::function)
 #endif
 
 namespace sloy {

@@ -82,6 +82,10 @@ def winograd_cases() -> Iterator[Convolution]:
     yield Convolution((1, 9, 10, 32), 64, padding=(2, 0, 1, 2))
     yield Convolution((1, 8, 8, 64), 16, padding=(0, 2, 2, 0))
     yield Convolution((40, 2, 2, 16), 16, padding=(1, 1, 1, 1))
+    yield Convolution((3, 12, 12, 24), 32)  # multiples of 8
+    yield Convolution((2, 11, 14, 40), 24, padding=(1, 1, 1, 1))
+    yield Convolution((2, 7, 7, 24), 24, padding=(1, 1, 1, 1))
+    yield Convolution((1, 9, 10, 16), 56, padding=(2, 0, 1, 2))
 
 
 def first_layer_cases() -> Iterator[Convolution]:
