@@ -29,7 +29,7 @@ from sloy.losses import CategoricalCrossentropy, SquaredError
 from sloy.network import Network
 from sloy.optimizers import SGD, Adam
 from sloy.regularizers import L2
-from sloy.steps.graphs import StepSpec, initial_variables, training_graph
+from sloy.steps.graphs import StepSpec, inference_graph, initial_variables, training_graph
 
 BATCH = 20
 
@@ -101,6 +101,19 @@ def assert_near(actual: dict[str, np.ndarray], expected: dict[str, np.ndarray]) 
 def test_a_step_is_that_of_the_reference(name: str) -> None:
     spec = StepSpec(Network((12, 12, 3), NETWORKS[name]), CategoricalCrossentropy(), SGD(0.05, 0.9))
     assert_near(step(spec, emulating("native")), step(spec, emulating("reference")))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_network_in_use_is_that_of_the_reference(name: str) -> None:
+    """Without gradients each value has one reader, so that more is fused."""
+    spec = StepSpec(Network((12, 12, 3), NETWORKS[name]), CategoricalCrossentropy(), SGD(0.05))
+    x = np.random.default_rng(4).random((BATCH, 12, 12, 3)).astype(np.float32)
+    variables = initial_variables(spec, seed=1)
+    actual, expected = (
+        emulating(on).compile(inference_graph(spec, BATCH), variables).run({"x": x})
+        for on in ("native", "reference")
+    )
+    assert_near(actual, expected)
 
 
 def test_targets_that_are_numbers() -> None:

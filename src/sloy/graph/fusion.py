@@ -270,7 +270,8 @@ class Fusion:
             unit = self.unit_of.get(operand)
             if unit is None or self.graph.users[operand] != (i,) or operand in self._roots:
                 continue
-            if node.spec.dtype == BFLOAT16 and self.units[unit].kernel in ROUNDED:
+            rounding = node.op == "cast" and node.spec.dtype == BFLOAT16
+            if rounding and self.units[unit].kernel in ROUNDED:
                 return unit
             if self.units[unit].kernel not in self._epilogues:
                 continue
