@@ -15,7 +15,7 @@ import sloy
 
 PACKAGE = Path(sloy.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
-FOR_ALL = {"errors", "arguments"}
+FOR_ALL = {"errors", "arguments", "text"}
 THIRD_PARTY = {"numpy"}  # what every room but `errors` may import; more of it:
 MORE_THIRD_PARTY = {
     "data": {"PIL", "polars"},

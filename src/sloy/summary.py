@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from html import escape
 from typing import TYPE_CHECKING
 
-from sloy import ops
+from sloy import ops, text
 from sloy.graph import Graph, Tensor, backprop, cost, optimize
 from sloy.graph.graph import topological_order
 from sloy.graph.plan import plan
@@ -124,16 +124,19 @@ class Summary:
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{totals}"
 
     def _totals(self) -> list[tuple[str, str]]:
-        states = f", and {_count(self.states)} running statistics" if self.states else ""
+        states = f", and {text.count(self.states)} running statistics" if self.states else ""
         return [
-            ("input", _shape(self.input_shape)),
-            ("parameters", f"{_count(self.parameters)} ({_size(self.parameter_bytes)}){states}"),
-            ("multiply-adds", f"{_count(self.multiply_adds)} forward, per sample"),
+            ("input", text.shape(self.input_shape)),
+            (
+                "parameters",
+                f"{text.count(self.parameters)} ({text.size(self.parameter_bytes)}){states}",
+            ),
+            ("multiply-adds", f"{text.count(self.multiply_adds)} forward, per sample"),
             (
                 f"memory for batches of {self.batch_size}",
-                f"{_size(self.step_bytes)} to train ({_size(self.step_variable_bytes)} kept,"
-                f" {_size(self.step_arena_bytes)} computed), {_size(self.parameter_bytes)} +"
-                f" {_size(self.inference_arena_bytes)} to use, beside the data",
+                f"{text.size(self.step_bytes)} to train ({text.size(self.step_variable_bytes)} kept,"
+                f" {text.size(self.step_arena_bytes)} computed), {text.size(self.parameter_bytes)} +"
+                f" {text.size(self.inference_arena_bytes)} to use, beside the data",
             ),
         ]
 
@@ -262,25 +265,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         "  " * row.depth + row.name.split("/", row.depth)[-1],
         row.layer,
-        _shape(row.output_shape),
-        _count(row.parameters) if row.parameters else "",
-        _count(row.multiply_adds) if row.multiply_adds else "",
-        _size(row.output_bytes) if row.output_bytes else "",
+        text.shape(row.output_shape),
+        text.count(row.parameters) if row.parameters else "",
+        text.count(row.multiply_adds) if row.multiply_adds else "",
+        text.size(row.output_bytes) if row.output_bytes else "",
     )
-
-
-def _shape(shape: Shape) -> str:
-    return " × ".join(map(str, shape))
-
-
-def _count(number: int) -> str:
-    return f"{number:,}".replace(",", " ")
-
-
-def _size(number: float) -> str:
-    """Bytes in the unit that fits, powers of 1000."""
-    for unit in ("B", "kB", "MB"):
-        if number < 999.5:
-            return f"{number:.0f} {unit}" if number >= 10 or unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} GB"

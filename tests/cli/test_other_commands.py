@@ -294,18 +294,11 @@ def test_a_full_disk_is_one_line(sloy: Sloy, data: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        (text.count(60_000), "60 000"),
-        (text.size(512), "512 B"),
-        (text.size(1500), "1.5 kB"),
-        (text.size(98_400_000), "98 MB"),
-        (text.size(2_500_000_000), "2.5 GB"),
         (text.seconds(0.834), "0.83 s"),
         (text.seconds(59.96), "60.0 s"),
         (text.seconds(185), "3 min 5 s"),
         (text.seconds(7800), "2 h 10 min"),
         (text.percent(0.99123), "99.12 %"),
-        (text.many(1, "thread"), "1 thread"),
-        (text.many(2, "thread"), "2 threads"),
         (
             text.as_json({"x": float("nan"), "y": [1.5]}),
             '{\n  "x": null,\n  "y": [\n    1.5\n  ]\n}\n',

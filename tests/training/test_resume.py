@@ -186,7 +186,7 @@ def test_fewer_epochs_than_done_is_refused(tmp_path):
 
 def test_another_machine_is_said(tmp_path):
     train(1, tmp_path / "c.sloy")
-    with pytest.warns(UserWarning, match="reference engine on 1 threads.* on 2 threads"):
+    with pytest.warns(UserWarning, match="reference engine on 1 thread,.* on 2 threads"):
         train(2, tmp_path / "c.sloy", resume=True, threads=2)
 
 

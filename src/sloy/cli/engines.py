@@ -65,7 +65,7 @@ def describe(found: dict[str, Any]) -> str:
     sets = here["instruction_sets"]
     rows = [
         ("sloy", found["versions"]["sloy"] + ", Python " + found["versions"]["python"]),
-        ("machine", f"{here['system']}, {here['usable_cores']} usable cores"),
+        ("machine", f"{here['system']}, {text.many(here['usable_cores'], 'usable core')}"),
     ]
     if here["memory_bytes"]:
         rows.append(("memory", text.size(here["memory_bytes"])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,12 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
     from sloy.cli.predict import load_model
 
     model = load_model(arguments.model, arguments)
-    layers = arguments.layer or maps_of(model)
+    channels = shown_of(model, arguments.layer, arguments.channels)
+    layers = list(channels)
     picture = None if arguments.image is None else read(model, arguments.image)
     figures = {
         **filters(model, layers),
-        **synthesized(model, layers, arguments.channels),
-        **(exciting(model, layers, arguments) if arguments.data else {}),
+        **synthesized(model, channels),
+        **(exciting(model, channels, arguments.data) if arguments.data else {}),
         **({} if picture is None else of_picture(model, picture, layers, arguments.output)),
     }
     rows = write(Path(arguments.out), figures)
@@ -74,16 +76,22 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def maps_of(model: Model) -> list[str]:
-    """Layers with weights whose output is maps (H, W, C), those inside others left out; all that give maps if none."""
+def shown_of(model: Model, layers: Sequence[str] | None, most: int) -> dict[str, range]:
+    """The layers to look at, each with its first channels.
+
+    By default those with weights whose output is maps (H, W, C), layers inside others left out; all that give maps if
+    none has weights.
+    """
     from sloy import ops
-    from sloy.inspection.receptive import picture_shape
+    from sloy.inspection.receptive import activation, picture_shape
 
     shape = picture_shape("sloy inspect", model.network)
     activations = model.network.build(ops.input("x", (1, *shape))).activations
-    maps = [name for name, y in activations.items() if y.rank == 4 and "/" not in name]
-    weighted = {name.split("/")[0] for name, w in model.parameters.items() if w.ndim == 4}
-    return [name for name in maps if name in weighted] or maps
+    if layers is None:
+        maps = [name for name, y in activations.items() if y.rank == 4 and "/" not in name]
+        weighted = {name.split("/")[0] for name, w in model.parameters.items() if w.ndim == 4}
+        layers = [name for name in maps if name in weighted] or maps
+    return {name: range(min(most, activation(activations, name).shape[-1])) for name in layers}
 
 
 def read(model: Model, path: str) -> np.ndarray:
@@ -106,18 +114,18 @@ def filters(model: Model, layers: list[str]) -> dict[str, tuple[str, Figure]]:
     return found
 
 
-def synthesized(model: Model, layers: list[str], channels: int) -> dict[str, tuple[str, Figure]]:
+def synthesized(model: Model, channels: Mapping[str, range]) -> dict[str, tuple[str, Figure]]:
     """Pictures made to excite the middle unit of the first channels of each layer, as far as it sees."""
     from sloy import inspection
 
     rows, titles, names = [], [], []
-    for layer in layers:
+    for layer, shown in channels.items():
         field = inspection.receptive_field(model.network, layer)
         unit = field.extents[0] // 2, field.extents[1] // 2
         top, left, bottom, right = field.box(*unit)
         made = [
             inspection.synthesize(model, layer, channel, unit=unit, steps=STEPS)
-            for channel in range(min(channels, channels_of(model, layer)))
+            for channel in shown
         ]
         rows.append([m.picture[top:bottom, left:right] for m in made])
         titles.append([f"{m.channel}: {m.after:.3g}" for m in made])
@@ -128,19 +136,18 @@ def synthesized(model: Model, layers: list[str], channels: int) -> dict[str, tup
 
 
 def exciting(
-    model: Model, layers: list[str], arguments: argparse.Namespace
+    model: Model, channels: Mapping[str, range], data: str
 ) -> dict[str, tuple[str, Figure]]:
     """The patches of test pictures that excite the first channels of each layer."""
     from sloy import inspection
     from sloy.cli.plan import Plan
     from sloy.cli.sources import find
 
-    source = find(arguments.data)
-    data = source.load(Plan(arguments.data, **source.defaults)).test
+    source = find(data)
+    test = source.load(Plan(data, **source.defaults)).test
     found = {}
-    for layer in layers:
-        channels = range(min(arguments.channels, channels_of(model, layer)))
-        several = inspection.exciting_patches(model, data.x, layer, channels)
+    for layer, shown in channels.items():
+        several = inspection.exciting_patches(model, test.x, layer, shown)
         rows = [[patch.pixels for patch in patches] for patches in several.values()]
         titles = [[f"{patch.value:.3g}" for patch in patches] for patches in several.values()]
         names = [f"channel {channel}" for channel in several]
@@ -148,15 +155,6 @@ def exciting(
         figure = inspection.pictures_figure(rows, titles, names, title)
         found[f"exciting-{layer}"] = ("the patches of the data that excite its channels", figure)
     return found
-
-
-def channels_of(model: Model, layer: str) -> int:
-    """How many channels a layer gives."""
-    from sloy import ops
-    from sloy.inspection.receptive import activation
-
-    x = ops.input("x", (1, *model.network.input_shape))
-    return int(activation(model.network.build(x).activations, layer).shape[-1])
 
 
 def of_picture(

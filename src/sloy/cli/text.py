@@ -8,26 +8,23 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+from sloy.text import count, many, shape, size
+
+__all__ = [
+    "SCHEMA",
+    "as_json",
+    "columns",
+    "count",
+    "fields",
+    "many",
+    "percent",
+    "print_json",
+    "seconds",
+    "shape",
+    "size",
+]
+
 SCHEMA = 1  # of every JSON document that the command line prints or writes
-
-
-def count(number: int) -> str:
-    """60000 → 60 000, the thousands apart."""
-    return f"{number:,}".replace(",", " ")
-
-
-def many(number: int, noun: str) -> str:
-    """1 thread, 2 threads."""
-    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
-
-
-def size(number: int | float) -> str:
-    """Bytes in the unit that fits: 512 B, 1.5 kB, 98 MB, 1.2 GB (powers of 1000)."""
-    for unit in ("B", "kB", "MB"):
-        if number < 999.5:
-            return f"{number:.0f} {unit}" if number >= 10 or unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} GB"
 
 
 def seconds(number: float) -> str:
@@ -43,11 +40,6 @@ def seconds(number: float) -> str:
 def percent(share: float) -> str:
     """0.9912 → 99.12 %."""
     return f"{100 * share:.2f} %"
-
-
-def shape(extents: Sequence[int]) -> str:
-    """(28, 28, 1) → 28 × 28 × 1."""
-    return " × ".join(map(str, extents))
 
 
 def fields(rows: Sequence[tuple[str, str]]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from sloy.arguments import integer
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable, ShapeError
 from sloy.graph import Graph
+from sloy.text import many
 
 Variables = dict[str, np.ndarray]
 Determinism = Literal["same-threads", "any-threads"]
@@ -155,10 +156,8 @@ class Engine(ABC):
     precision: Arithmetic = "float32"
 
     def __str__(self) -> str:
-        threads = (
-            f"{self.threads} thread{'s' if self.threads > 1 else ''}, " if self.threads else ""
-        )
-        return f"{self.name}, {threads}{self.precision}"
+        threads = [many(self.threads, "thread")] if self.threads else []
+        return ", ".join([self.name, *threads, self.precision])
 
     @property
     def bfloat16(self) -> str | None:

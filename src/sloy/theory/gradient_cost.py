@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy import text
 from sloy.arguments import flag, integer, sequence
 from sloy.engines import Engine, Executable
 from sloy.engines import engine as find_engine
@@ -92,9 +93,9 @@ class GradientCost:
         head += ["naive, seconds", "backprop, seconds"] * timed
         table = [head]
         for row in self.rows:
-            cells = [_count(row.parameters), _count(row.naive_operations)]
-            cells += [_count(row.backprop_operations)]
-            cells += [_count(round(row.naive_operations / row.backprop_operations))]
+            cells = [text.count(row.parameters), text.count(row.naive_operations)]
+            cells += [text.count(row.backprop_operations)]
+            cells += [text.count(round(row.naive_operations / row.backprop_operations))]
             if timed:
                 scaled = "≈ " if row.timed < row.parameters else ""
                 cells += [f"{scaled}{row.naive_seconds:.2g}", f"{row.backprop_seconds:.2g}"]
@@ -240,7 +241,3 @@ def _best(work: Callable[[], object], tries: int = 5) -> float:
             work()
         found.append((time.perf_counter() - start) / 10)
     return min(found)
-
-
-def _count(number: int) -> str:
-    return f"{number:,}".replace(",", " ")

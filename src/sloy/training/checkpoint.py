@@ -204,12 +204,13 @@ def _unpack(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str
     check_kind(path, metadata, KIND, VERSION)
     try:
         callbacks = [dict(state) for state in metadata["callbacks"]]
+        machine = metadata["machine"]
         for name, value in _under("callbacks", tensors).items():
             number, _, key = name.partition("/")
             callbacks[int(number)][key] = value
         return Snapshot(
             config=dict(metadata["config"]),
-            machine=dict(metadata["machine"]),
+            machine={"engine": str(machine["engine"]), "threads": _count(machine["threads"])},
             epoch=_count(metadata["epoch"]),
             step=_count(metadata["step"]),
             seconds=float(metadata["seconds"]),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sloy import text
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.steps.graphs import training_graph
@@ -110,4 +111,4 @@ def _compare_rates(run: Run, snapshot: Snapshot) -> None:
 
 
 def _words(machine: Mapping[str, Any]) -> str:
-    return f"the {machine.get('engine')} engine on {machine.get('threads')} threads"
+    return f"the {machine['engine']} engine on {text.many(machine['threads'], 'thread')}"

@@ -1,0 +1,33 @@
+"""How quantities are written."""
+
+from __future__ import annotations
+
+import pytest
+
+from sloy import text
+from sloy.engines import engine
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (text.count(60_000), "60 000"),
+        (text.size(512), "512 B"),
+        (text.size(1500), "1.5 kB"),
+        (text.size(98_400_000), "98 MB"),
+        (text.size(2_500_000_000), "2.5 GB"),
+        (text.many(1, "thread"), "1 thread"),
+        (text.many(2, "thread"), "2 threads"),
+        (text.many(1000, "sample"), "1 000 samples"),
+        (text.shape((28, 28, 1)), "28 × 28 × 1"),
+        (text.shape(()), ""),
+    ],
+)
+def test_quantities_as_people_write_them(said: str, expected: str) -> None:
+    assert said == expected
+
+
+def test_an_engine_says_how_many_threads_it_has() -> None:
+    assert str(engine("reference", 1)) == "reference, 1 thread, float32"
+    assert str(engine("reference", 2)) == "reference, 2 threads, float32"
+    assert str(engine("reference")) == "reference, float32"
