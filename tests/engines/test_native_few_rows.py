@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
 from sloy.engines import BatchRun
 from sloy.engines.base import Poll
 from sloy.engines.native import NativeEngine
-from sloy.engines.native.engine import _native
 from sloy.graph import Graph, backprop, input, variable
 from sloy.graph.ops import elementwise as e
 from sloy.graph.ops.linear import matmul
@@ -18,13 +15,6 @@ from sloy.graph.ops.reduction import reduce_sum
 from tolerances import EXACT, accumulation, assert_close
 
 RATE = 0.25
-
-
-@pytest.fixture(params=_native.available_isas())
-def isa(request: pytest.FixtureRequest) -> Iterator[str]:
-    _native.force_isa(request.param)
-    yield request.param
-    _native.force_isa("")
 
 
 @pytest.mark.parametrize("activation", [None, e.relu, e.tanh, e.sigmoid])

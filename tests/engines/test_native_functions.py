@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from sloy.engines.native import NativeEngine
-from sloy.engines.native.engine import _native
 from sloy.graph import Graph, Tensor, input
 from sloy.graph.ops import elementwise
 from sloy.graph.ops.erf import erf
@@ -18,13 +17,6 @@ SPECIAL = np.array(
     [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 1e-45, -1e-45, 2.0**-126, 88.72283, 88.72284,
      -87.4, -103.97, -104.0, 3.4e38, -3.4e38, 0.625, -0.625, 2.0**24, -(2.0**24), 0.5, 1.5, -1.5, 2.5, 3.0,
      -3.0, 16777215.0, 8388607.5], np.float32)  # fmt: skip
-
-
-@pytest.fixture(params=_native.available_isas())
-def isa(request: pytest.FixtureRequest) -> Iterator[str]:
-    _native.force_isa(request.param)
-    yield request.param
-    _native.force_isa("")
 
 
 def every_magnitude() -> np.ndarray:

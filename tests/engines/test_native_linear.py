@@ -14,7 +14,6 @@ import pytest
 
 from sloy.engines import ReferenceEngine
 from sloy.engines.native import NativeEngine
-from sloy.engines.native.engine import _native
 from sloy.graph import Graph, backprop, input
 from sloy.graph.ops import elementwise as e
 from sloy.graph.ops.convolution import conv2d
@@ -25,13 +24,6 @@ from tolerances import EXACT, accumulation, assert_close
 
 Pair = tuple[int, int]
 Arrays = dict[str, np.ndarray]
-
-
-@pytest.fixture(params=_native.available_isas())
-def isa(request: pytest.FixtureRequest) -> Iterator[str]:
-    _native.force_isa(request.param)
-    yield request.param
-    _native.force_isa("")
 
 
 @dataclass(frozen=True)

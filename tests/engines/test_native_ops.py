@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -14,13 +12,6 @@ from sloy.graph import REGISTRY
 
 ISAS = _native.available_isas()
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-
-
-@pytest.fixture(params=ISAS)
-def isa(request: pytest.FixtureRequest) -> Iterator[str]:
-    _native.force_isa(request.param)
-    yield request.param
-    _native.force_isa("")
 
 
 def run(case: Case, threads: int) -> np.ndarray:
