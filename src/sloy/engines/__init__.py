@@ -86,6 +86,19 @@ def engine(
     return native.NativeEngine(threads, deterministic, precision)
 
 
+def restored(threads: int, deterministic: Determinism, precision: Arithmetic) -> Engine:
+    """The engine that a pickle of a native one stands for, on the machine that reads it.
+
+    Where it cannot be had, the next best: the reference engine without the native one, float32 without
+    instructions for bfloat16; why is said once on the error stream.
+    """
+    try:
+        return engine("auto", threads, deterministic, precision)
+    except NotAvailable as reason:
+        _say(f"an engine of precision {precision!r} was pickled, float32 runs here: {reason}")
+        return engine("auto", threads, deterministic)
+
+
 def _native(*, required: bool) -> ModuleType | None:
     """The package of the native engine; without it None, and why is said once, unless it is required."""
     try:
@@ -93,7 +106,12 @@ def _native(*, required: bool) -> ModuleType | None:
     except NotAvailable as reason:
         if required:
             raise
-        if str(reason) not in _said:
-            _said.add(str(reason))
-            print(f"sloy: {reason} The reference engine runs.", file=sys.stderr)
+        _say(f"{reason} The reference engine runs.")
         return None
+
+
+def _say(sentence: str) -> None:
+    """On the error stream, once per process."""
+    if sentence not in _said:
+        _said.add(sentence)
+        print(f"sloy: {sentence}", file=sys.stderr)

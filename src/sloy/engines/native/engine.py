@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from sloy.engines import restored
 from sloy.engines.base import (
     POLL_SECONDS,
     BatchRun,
@@ -175,8 +176,11 @@ class NativeEngine(Engine):
         Where `precision` is "mixed" and the processor has no instructions for bfloat16.
     """
 
+    _asked: int = field(init=False, repr=False, compare=False)  # threads, 0 for all cores
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", "native")
+        object.__setattr__(self, "_asked", self.threads)
         if self.precision == "mixed" and bfloat16_support() == "none":
             raise NotAvailable(
                 "this processor has no instructions for bfloat16 (AVX512-BF16 or AMX-BF16), so mixed"
@@ -186,6 +190,10 @@ class NativeEngine(Engine):
             raise InvalidArgument(f"`threads` (={self.threads}) must be at least 0.")
         if self.threads == 0:
             object.__setattr__(self, "threads", usable_cores())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What pickle and copy take: what was asked for; another machine may have less."""
+        return restored, (self._asked, self.deterministic, self.precision)
 
     @property
     def bfloat16(self) -> str:
