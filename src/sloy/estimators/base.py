@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import prod
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sloy import losses, ops, zoo
+from sloy import losses, ops
 from sloy.arguments import flag, instance, integer, sequence
 from sloy.data.dataset import Dataset
 from sloy.engines import Engine
-from sloy.errors import InvalidArgument, ShapeError, UnknownName
+from sloy.errors import InvalidArgument, UnknownName
 from sloy.estimators.display import html
 from sloy.estimators.nested import nested, replaced
 from sloy.estimators.parallel import threads_of
 from sloy.estimators.rows import check_feature_names, read_rows, shaped
-from sloy.graph.spec import Shape
-from sloy.layers import Dense, Flatten, Layer, ReLU
+from sloy.estimators.whole import whole_network
+from sloy.layers import Dense, Layer, ReLU
 from sloy.losses import Loss
 from sloy.model import Model
 from sloy.network import Network
@@ -41,66 +40,6 @@ Hidden = Sequence[Layer] | Network | str
 HIDDEN = (Dense(100), ReLU())
 AHEAD = 1 << 22  # numbers that are standardised before training; more of them batch by batch
 FRACTION = 0.1  # held out for early stopping where nothing else is said
-
-
-E = TypeVar("E")
-
-PARAMETERS = """
-    hidden : sequence of Layer, Network or str
-        The layers before the output layer, which is added from the data; none for a linear model.
-        A complete Network is taken as it is, a name is a preset of `sloy.zoo`.
-    input_shape : tuple of int, optional
-        Shape of one sample for the first layer, where `X` comes as flat rows: ``(8, 8, 1)``.
-    optimizer : str or Optimizer
-    learning_rate : float or Schedule, optional
-        In place of the optimiser's own.
-    schedule : "constant", "cosine", "one-cycle" or Schedule, optional
-        How the learning rate changes over the steps; the named ones start from, or rise to, it.
-    epochs : int
-        Passes over the data, the most where it stops early.
-    batch_size : int or None
-        Samples of a step. None takes all of them in their order.
-    validation_fraction : float, optional
-        Share of the samples, shuffled, that is held out to validate on. None: a tenth with
-        `early_stopping` unless `fit` is given `validation_data`, else nothing.
-    early_stopping : bool
-        Stop when the validation loss has not improved for `patience` epochs, and take the weights of
-        the best epoch.
-    patience : int
-    standardize : bool
-        Zero mean and unit deviation of each feature (of each channel of pictures), kept in the model.
-    rate_factors : mapping of pattern to number, optional
-        Factors of the learning rate by parameter name: ``{"dense_1/*": 0.1}``.
-    trainable : sequence of str
-        Patterns of the parameters that are trained; the others stay.
-    features : str, optional
-        The layer whose output `transform` gives; the last before the output layer by default.
-    precision : "float32", "float64", "mixed", "auto" or "emulated"
-        See `sloy.fit`.
-    engine : str or Engine
-    threads : int, optional
-        None takes one for small networks, else the physical cores, within joblib's workers their share.
-    random_state : int, RandomState, Generator or None
-        Of initial weights, order, masks and split. The same integer gives the same model to the last
-        bit. None draws a new seed at each fit.
-    warm_start : bool
-        Whether `fit` goes on from where the last one ended, optimiser and all.
-    callbacks : sequence of Callback
-    verbose : bool
-        Show progress on the error stream.
-"""
-
-ATTRIBUTES = """
-    model_ : Model
-        The trained network: `model_.save(path)` writes it to a file that `sloy.load` reads.
-    history_ : History
-        What was measured, a row for each epoch.
-    n_iter_, best_epoch_ : int
-        Epochs done, and that of the least validation loss (the last where nothing is validated).
-    n_features_in_ : int
-    feature_names_in_ : array
-        Only where `X` had column names that are all strings.
-"""
 
 
 class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -215,7 +154,10 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         going_on = going_on and hasattr(self, "model_")
         loss = self._loss(outputs)
         units = self._units(outputs, loss)
-        network = self.model_.network if going_on else self._network(rows.shape[1:], units)
+        if going_on:
+            network = self.model_.network
+        else:
+            network = whole_network(place, self.hidden, self.input_shape, rows.shape[1:], units)
         if self.features is not None:
             self._features(network)
         x = shaped(rows, network.input_shape, place)
@@ -272,38 +214,6 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if "val_loss" in history:
             losses = self.history_["val_loss"]
             self.best_epoch_ = 1 + int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
-
-    def _network(self, shape: Shape, outputs: int) -> Network:
-        """The whole network: the given layers, and the output layer that the data need."""
-        given, place = self.hidden, self._name
-        if isinstance(given, Network):
-            if given.output_shape != (outputs,):
-                raise ShapeError(
-                    f"{place}: `hidden`: the network has outputs of shape {given.output_shape}; the"
-                    f" data need {(outputs,)}."
-                )
-            return given
-        if self.input_shape is not None:
-            shape = self._given_shape(shape)
-        if isinstance(given, str):
-            if given not in zoo.PRESETS:
-                raise InvalidArgument(_unfit(place, given))
-            return zoo.make(given, shape, outputs)
-        layers = _layers(place, given)
-        ahead = Network(shape, layers).output_shape if layers else shape
-        flat: list[Layer] = [Flatten()] if len(ahead) > 1 else []
-        return Network(shape, [*layers, *flat, Dense(outputs)])
-
-    def _given_shape(self, shape: Shape) -> Shape:
-        """`input_shape`, which must hold as many numbers as the samples do."""
-        given = sequence(self._name, "input_shape", self.input_shape)
-        found = tuple(integer(self._name, "input_shape", extent) for extent in given)
-        if prod(found) != prod(shape):
-            raise ShapeError(
-                f"{self._name}: `input_shape` (={self.input_shape!r}) must hold {prod(shape)} numbers,"
-                f" as the samples do (shape {shape}); it holds {prod(found)}."
-            )
-        return found
 
     def _loss(self, outputs: int) -> Loss:
         raise NotImplementedError
@@ -465,35 +375,6 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _html_repr(self) -> str:
         return html(self, super()._html_repr())
-
-
-def _layers(place: str, given: Any) -> tuple[Layer, ...]:
-    """The hidden layers, none of them allowed."""
-    if isinstance(given, Layer | type) or not isinstance(given, Sequence):
-        raise InvalidArgument(_unfit(place, given))
-    for position, layer in enumerate(given):
-        if isinstance(layer, Layer):
-            continue
-        hint = f"; write Dense({layer}), ReLU()" if isinstance(layer, int | np.integer) else ""
-        raise InvalidArgument(
-            f"{place}: `hidden[{position}]` (={layer!r}) must be a layer of sloy.layers{hint}."
-        )
-    return tuple(given)
-
-
-def documented(cls: type[E]) -> type[E]:
-    """Put what all estimators have into the docstring of one; a class decorator."""
-    assert cls.__doc__ is not None
-    cls.__doc__ = cls.__doc__.replace("<shared parameters>", PARAMETERS.strip())
-    cls.__doc__ = cls.__doc__.replace("<shared attributes>", ATTRIBUTES.strip())
-    return cls
-
-
-def _unfit(place: str, given: Any) -> str:
-    return (
-        f"{place}: `hidden` (={given!r}) must be a list or tuple of layers, a Network, or one of"
-        f" {', '.join(zoo.PRESETS)}."
-    )
 
 
 def as_loss(place: str, given: Any) -> Loss:

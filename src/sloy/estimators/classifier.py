@@ -14,7 +14,8 @@ from sklearn.utils.validation import column_or_1d
 
 from sloy.arguments import flag, real
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.estimators.base import HIDDEN, Estimator, Hidden, as_loss, documented
+from sloy.estimators.base import HIDDEN, Estimator, Hidden, as_loss
+from sloy.estimators.documentation import documented
 from sloy.estimators.rows import read_rows
 from sloy.losses import (
     BinaryCrossentropy,

@@ -10,9 +10,8 @@ from sloy.graph.graph import topological_order
 from sloy.network import Network
 from sloy.summary import multiply_adds
 
-SMALL = (
-    10**7
-)  # multiply-adds of a batch, forward: with fewer, threads wait for each other longer than they compute
+# Multiply-adds of a batch, forward: with fewer, threads wait for each other longer than they compute.
+SMALL = 10**7
 
 
 def threads_of(threads: int | None, network: Network, batch_size: object) -> int:
@@ -37,9 +36,8 @@ def threads_of(threads: int | None, network: Network, batch_size: object) -> int
     if not getattr(backend, "nesting_level", 0):
         return 0
     # Loky, whose workers are processes, tells each its share by this variable; a thread's is not known.
-    told = (
-        os.environ.get("OMP_NUM_THREADS", "") if current_process().name.startswith("Loky") else ""
-    )
+    in_process = current_process().name.startswith("Loky")
+    told = os.environ.get("OMP_NUM_THREADS", "") if in_process else ""
     return int(told) if told.isdecimal() and int(told) > 0 else 1
 
 

@@ -10,7 +10,8 @@ from sklearn.utils.validation import check_array
 
 from sloy.arguments import flag
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.estimators.base import Estimator, as_loss, documented
+from sloy.estimators.base import Estimator, as_loss
+from sloy.estimators.documentation import documented
 from sloy.estimators.rows import read_rows
 from sloy.losses import Loss
 
