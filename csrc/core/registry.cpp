@@ -14,7 +14,8 @@ void register_reduction_kernels(Registry& registry);
 void register_softmax_kernels(Registry& registry);
 void register_pooling_kernels(Registry& registry);
 void register_random_kernels(Registry& registry);
-void register_augment_kernels(Registry& registry);
+void register_augment_picture_kernels(Registry& registry);
+void register_augment_row_kernels(Registry& registry);
 void register_onednn_convolution_kernels(Registry& registry);
 void register_onednn_matmul_kernels(Registry& registry);
 
@@ -27,7 +28,8 @@ const Registry& registry() {
     register_softmax_kernels(kernels);
     register_pooling_kernels(kernels);
     register_random_kernels(kernels);
-    register_augment_kernels(kernels);
+    register_augment_picture_kernels(kernels);
+    register_augment_row_kernels(kernels);
     register_onednn_convolution_kernels(kernels);
     register_onednn_matmul_kernels(kernels);
     return kernels;

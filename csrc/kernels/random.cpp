@@ -5,21 +5,12 @@
 
 #include "core/kernel.h"
 #include "core/parallel.h"
+#include "kernels/draws.h"
 #include "kernels/pick_isa.h"
 #include "kernels/simd/random.h"
 
-#define SLOY_ISA scalar
-#include "kernels/simd/threefry.h"
-#undef SLOY_ISA
-
 namespace sloy {
 namespace {
-
-using Words = scalar::Block<std::uint32_t>;
-
-Words fold_in(Words key, std::uint32_t data) {
-  return scalar::threefry2x32<std::uint32_t>(key.w0, key.w1, 0U, data);
-}
 
 class DropoutMaskKernel final : public Kernel {
  public:
@@ -39,7 +30,7 @@ class DropoutMaskKernel final : public Kernel {
 
   void run() override {
     constexpr std::int64_t worth_a_barrier = 8192, unit = 64;
-    const Words key = fold_in(fold_in({key_[0], key_[1]}, stream_), *step_);
+    const Words key = key_of(key_, stream_, *step_);
     parallel_for(threads_, elements_, worth_a_barrier, unit, [&](int, Range range) {
       fill_(mask_ + range.begin, key.w0, key.w1, threshold_, range.begin, range.end);
     });

@@ -246,7 +246,7 @@ bool is_small(const MatmulShape& s) {
 // a product.
 bool onednn_is_slow(const MatmulShape& s) {
   constexpr std::int64_t floats_in_4_kib = 1024, widest = 1024;
-  return s.transpose_a && s.m % floats_in_4_kib == 0 && s.n <= widest &&
+  return s.transpose_a && s.m % floats_in_4_kib == 0 && s.n <= widest && s.n * s.k > 0 &&
          std::string_view(simd::table().name) != "baseline";
 }
 

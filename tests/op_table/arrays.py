@@ -270,7 +270,7 @@ def _matmul_rows() -> Iterator[Case]:
         for tb in (False, True):
             flags = {"transpose_a": ta, "transpose_b": tb}
             for m, k, n in [(1, 1, 1), (3, 17, 5), (1, 33, 10), (17, 1, 3), (33, 65, 17), (2, 0, 3),
-                            (0, 2, 3)]:  # fmt: skip
+                            (0, 2, 3), (1024, 0, 3)]:  # fmt: skip
                 shapes = (k, m) if ta else (m, k), (n, k) if tb else (k, n)
                 name = f"{m}×{k}×{n}{' aT' * ta}{' bT' * tb}"
                 for kind, draw in (("normal", normal), ("exact", small_integers)):

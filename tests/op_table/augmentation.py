@@ -102,7 +102,7 @@ def warp(x: Array, key: Array, step: Array, **attributes: Any) -> Array:
 
 def _largest(x: Array, *rest: Array, **attributes: Any) -> Array:
     """The size of what is added up, for every element: no pixel is larger."""
-    biggest = np.abs(x.astype(np.float64)).max() + abs(attributes.get("value", 0.0))
+    biggest = np.abs(x.astype(np.float64)).max(initial=0.0) + abs(attributes.get("value", 0.0))
     return np.full(x.shape, biggest)
 
 
@@ -231,7 +231,7 @@ def mix(x: Array, share: Array, key: Array, step: Array, stream: int) -> Array:
 
 
 def _mix_rows() -> Iterator[Case]:
-    for shape in ((1,), (13,), (7, 3), (64, 2, 2, 1), (5, 40, 60, 1)):
+    for shape in ((1,), (13,), (7, 3), (7, 0), (64, 2, 2, 1), (5, 40, 60, 1)):
         for share in (0.0, 0.3125, 1.0):
             operands = (operand(shape), operand((), given(share)), *_random())
             yield Case("random_mix", f"{shape} {share}", operands, {"stream": 9}, mix,

@@ -1,91 +1,19 @@
-// Random changes of a batch: x (N, H, W, C) uint8 or float32, key (2,) uint32, step () uint32 → y
+// Random changes of pictures: x (N, H, W, C) uint8 or float32, key (2,) uint32, step () uint32 → y
 // as x. random_warp: one affine map per picture, bilinear. random_tone: brightness and contrast.
-// random_cutout: a square set to one value. random_order: the rows of x (N, …) in a random order.
-// random_mix: share · x + (1 - share) · x' of x (N, …) float32, x' the rows as by random_order.
-// random_pick: values (M,) → y (…), each element one of them.
-//
-// The meaning is src/sloy/graph/ops/augmentation.py, to the bit: this file must be compiled without
-// contraction of products and sums (CMakeLists.txt), and its operations keep the order they have
-// there.
-#include <algorithm>
+// random_cutout: a square set to one value.
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <numbers>
-#include <stdexcept>
 
-#include "core/kernel.h"
-#include "core/parallel.h"
-
-#define SLOY_ISA scalar
-#include "kernels/simd/threefry.h"
-#undef SLOY_ISA
+#include "kernels/augment.h"
 
 namespace sloy {
 namespace {
-
-using Words = scalar::Block<std::uint32_t>;
-
-Words encrypted(Words key, std::uint64_t counter) {
-  return scalar::threefry2x32<std::uint32_t>(key.w0, key.w1,
-                                             static_cast<std::uint32_t>(counter >> 32),
-                                             static_cast<std::uint32_t>(counter));
-}
-
-double signed_unit(std::uint32_t word) { return word * 0x1p-31 - 1.0; }
-
-std::int64_t whole(std::uint32_t word, std::int64_t count) {
-  return static_cast<std::int64_t>(std::floor(word * 0x1p-32 * static_cast<double>(count)));
-}
 
 struct Pictures {
   std::int64_t count, height, width, channels;
 
   std::int64_t elements() const { return height * width * channels; }
-};
-
-// What the kernels share: the key of stream and step, and a loop over the samples.
-class RandomKernel : public Kernel {
- public:
-  RandomKernel(const Instruction& instruction, const Options& options)
-      : stream_(static_cast<std::uint32_t>(get_int(instruction, "stream"))),
-        threads_(options.threads) {}
-
-  void bind(const Addresses& addresses) override {
-    x_ = addresses.inputs[0];
-    key_ = static_cast<const std::uint32_t*>(addresses.inputs[1]);
-    step_ = static_cast<const std::uint32_t*>(addresses.inputs[2]);
-    y_ = addresses.outputs[0];
-  }
-
- protected:
-  Words key() const { return encrypted(encrypted({key_[0], key_[1]}, stream_), *step_); }
-
-  template <class T>
-  const T* x() const {
-    return static_cast<const T*>(x_);
-  }
-  template <class T>
-  T* y() const {
-    return static_cast<T*>(y_);
-  }
-
-  template <class Body>
-  void for_each(const Pictures& pictures, Body&& body) const {
-    constexpr std::int64_t worth_a_barrier = 8192;
-    const std::int64_t least = std::max<std::int64_t>(2, worth_a_barrier / pictures.elements());
-    parallel_for(threads_, pictures.count, least, 1, [&](int, Range range) {
-      for (std::int64_t n = range.begin; n < range.end; ++n) body(n);
-    });
-  }
-
- private:
-  std::uint32_t stream_;
-  int threads_;
-  const void* x_ = nullptr;
-  void* y_ = nullptr;
-  const std::uint32_t* key_ = nullptr;
-  const std::uint32_t* step_ = nullptr;
 };
 
 // --- random_warp -------------------------------------------------------------------------------
@@ -198,7 +126,7 @@ class Warp final : public RandomKernel {
 
   void run() override {
     const Words words = key();
-    for_each(pictures_, [&](std::int64_t n) {
+    for_each(pictures_.count, pictures_.elements(), [&](std::int64_t n) {
       const std::int64_t at = n * pictures_.elements();
       warp(y<T>() + at, x<T>() + at, inverse_map(words, n, pictures_, settings_));
     });
@@ -267,7 +195,7 @@ class Tone final : public RandomKernel {
   void run() override {
     const Words words = key();
     const std::int64_t size = pictures_.elements();
-    for_each(pictures_, [&](std::int64_t n) {
+    for_each(pictures_.count, pictures_.elements(), [&](std::int64_t n) {
       const Words drawn = encrypted(words, static_cast<std::uint64_t>(n));
       const T* x = this->x<T>() + n * size;
       double sum = 0.0;
@@ -313,7 +241,7 @@ class Cutout final : public RandomKernel {
   void run() override {
     const Words words = key();
     const auto [count, height, width, channels] = pictures_;
-    for_each(pictures_, [&](std::int64_t n) {
+    for_each(pictures_.count, pictures_.elements(), [&](std::int64_t n) {
       const Words drawn = encrypted(words, static_cast<std::uint64_t>(n));
       const Range rows = band(drawn.w0, height), columns = band(drawn.w1, width);
       const std::int64_t at = n * pictures_.elements();
@@ -337,123 +265,11 @@ class Cutout final : public RandomKernel {
   T value_;
 };
 
-// --- random_order, random_pick -----------------------------------------------------------------
-
-// Draws the order of n rows.
-class RowOrder {
- public:
-  explicit RowOrder(std::int64_t rows) : drawn_(static_cast<std::size_t>(rows)) {}
-
-  void draw(Words key) {
-    for (std::size_t i = 0; i < drawn_.size(); ++i) {
-      const Words words = encrypted(key, i);
-      drawn_[i] = {(static_cast<std::uint64_t>(words.w0) << 32) | words.w1, i};
-    }
-    std::sort(drawn_.begin(), drawn_.end());
-  }
-
-  std::size_t size() const { return drawn_.size(); }
-  std::size_t operator[](std::size_t i) const { return drawn_[i].second; }
-
- private:
-  std::vector<std::pair<std::uint64_t, std::size_t>> drawn_;  // word and row
-};
-
-class Order final : public RandomKernel {
- public:
-  Order(const Instruction& instruction, const Options& options)
-      : RandomKernel(instruction, options),
-        order_(instruction.inputs[0].shape[0]),
-        bytes_(order_.size() == 0 ? 0 : instruction.inputs[0].bytes() / order_.size()) {}
-
-  void run() override {
-    order_.draw(key());
-    for (std::size_t i = 0; i < order_.size(); ++i) {
-      std::memcpy(y<char>() + i * bytes_, x<char>() + order_[i] * bytes_, bytes_);
-    }
-  }
-
- private:
-  RowOrder order_;
-  std::size_t bytes_;
-};
-
-class Mix final : public RandomKernel {
- public:
-  Mix(const Instruction& instruction, const Options& options)
-      : RandomKernel(instruction, options),
-        order_(instruction.inputs[0].shape[0]),
-        rows_{instruction.inputs[0].shape[0], 1, 1,
-              rows_of(instruction) == 0 ? 1
-                                        : instruction.inputs[0].elements() / rows_of(instruction)} {
-  }
-
-  void bind(const Addresses& addresses) override {
-    RandomKernel::bind({{addresses.inputs[0], addresses.inputs[2], addresses.inputs[3]},
-                        addresses.outputs,
-                        addresses.scratch});
-    share_ = static_cast<const float*>(addresses.inputs[1]);
-  }
-
-  void run() override {
-    order_.draw(key());
-    const float share = *share_, rest = 1.0f - share;
-    const std::int64_t size = rows_.elements();
-    for_each(rows_, [&](std::int64_t n) {
-      const float* own = x<float>() + n * size;
-      const float* other =
-          x<float>() + static_cast<std::int64_t>(order_[static_cast<std::size_t>(n)]) * size;
-      float* y = this->y<float>() + n * size;
-      for (std::int64_t i = 0; i < size; ++i) y[i] = share * own[i] + rest * other[i];
-    });
-  }
-
- private:
-  static std::int64_t rows_of(const Instruction& instruction) {
-    return instruction.inputs[0].shape[0];
-  }
-
-  RowOrder order_;
-  Pictures rows_;
-  const float* share_ = nullptr;
-};
-
-class Pick final : public RandomKernel {
- public:
-  Pick(const Instruction& instruction, const Options& options)
-      : RandomKernel(instruction, options),
-        values_(instruction.inputs[0].elements()),
-        elements_(instruction.outputs[0].elements()),
-        bytes_(size_of(instruction.inputs[0].dtype)) {}
-
-  void run() override {
-    const Words words = key();
-    for (std::int64_t i = 0; i < elements_; ++i) {
-      const Words drawn = encrypted(words, static_cast<std::uint64_t>(i));
-      const auto place = static_cast<std::size_t>(whole(drawn.w0, values_));
-      std::memcpy(y<char>() + static_cast<std::size_t>(i) * bytes_, x<char>() + place * bytes_,
-                  bytes_);
-    }
-  }
-
- private:
-  std::int64_t values_, elements_;
-  std::size_t bytes_;
-};
-
 // --- making them -------------------------------------------------------------------------------
-
-void check(const Instruction& instruction, std::size_t inputs = 3) {
-  if (instruction.inputs.size() != inputs || instruction.outputs.size() != 1 ||
-      instruction.inputs[inputs - 2].elements() != 2 ||
-      instruction.inputs[inputs - 1].elements() != 1) {
-    throw std::invalid_argument(instruction.op + ": takes x, a key of two words and a step.");
-  }
-}
 
 template <template <class> class OfType>
 std::unique_ptr<Kernel> make_of_pictures(const Instruction& instruction, const Options& options) {
-  check(instruction);
+  check_random(instruction);
   const TensorSpec& x = instruction.inputs[0];
   if (x.shape.size() != 4 || x.elements() == 0 || instruction.outputs[0].shape != x.shape) {
     throw std::invalid_argument(instruction.op + ": x must be pictures (N, H, W, C).");
@@ -468,34 +284,12 @@ std::unique_ptr<Kernel> make_of_pictures(const Instruction& instruction, const O
   throw std::invalid_argument(instruction.op + ": x must be uint8 or float32.");
 }
 
-template <class OfAny>
-std::unique_ptr<Kernel> make_of_any(const Instruction& instruction, const Options& options) {
-  check(instruction);
-  if (instruction.inputs[0].shape.empty()) {
-    throw std::invalid_argument(instruction.op + ": x must have an axis.");
-  }
-  return std::make_unique<OfAny>(instruction, options);
-}
-
-std::unique_ptr<Kernel> make_mix(const Instruction& instruction, const Options& options) {
-  check(instruction, 4);
-  const TensorSpec &x = instruction.inputs[0], &share = instruction.inputs[1];
-  if (x.shape.empty() || x.dtype != DType::float32 || share.dtype != DType::float32 ||
-      share.elements() != 1) {
-    throw std::invalid_argument("random_mix: x must be float32 (N, …), share one number.");
-  }
-  return std::make_unique<Mix>(instruction, options);
-}
-
 }  // namespace
 
-void register_augment_kernels(Registry& registry) {
+void register_augment_picture_kernels(Registry& registry) {
   registry["random_warp"] = make_of_pictures<Warp>;
   registry["random_tone"] = make_of_pictures<Tone>;
   registry["random_cutout"] = make_of_pictures<Cutout>;
-  registry["random_order"] = make_of_any<Order>;
-  registry["random_mix"] = make_mix;
-  registry["random_pick"] = make_of_any<Pick>;
 }
 
 }  // namespace sloy
