@@ -72,16 +72,16 @@ std::unique_ptr<Kernel> if_right(const std::string& name,
   std::unique_ptr<PrimitiveKernel> kernel;
   try {
     kernel = make();
+    if (verdict != nullptr) return kernel;
+    const std::string implementation = kernel->implementation();
+    const bool slow = implementation.find("ref") != std::string::npos;
+    const bool right = !slow && is_right(*kernel);
+    remember(name, right, right ? implementation : (slow ? "slow: " : "wrong: ") + implementation);
+    if (!right) return nullptr;
   } catch (const dnnl::error& error) {
     remember(name, false, std::string("unavailable: ") + error.what());
     return nullptr;
   }
-  if (verdict != nullptr) return kernel;
-  const std::string implementation = kernel->implementation();
-  const bool slow = implementation.find("ref") != std::string::npos;
-  const bool right = !slow && is_right(*kernel);
-  remember(name, right, right ? implementation : (slow ? "slow: " : "wrong: ") + implementation);
-  if (!right) return nullptr;
   return kernel;
 }
 

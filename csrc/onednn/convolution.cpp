@@ -4,6 +4,7 @@
 // each run.
 #include "kernels/convolution_shape.h"
 
+#include <algorithm>
 #include <sstream>
 #include <stdexcept>
 #include <string_view>
@@ -178,6 +179,12 @@ class ConvolutionWeightGrad final : public onednn::PrimitiveKernel {
   throw std::invalid_argument(instruction.op + ": " + why);
 }
 
+void check_bias(const Instruction& instruction, const TensorSpec& bias, std::int64_t outputs) {
+  if (bias.dtype != DType::float32 || bias.elements() != outputs) {
+    reject(instruction, "the bias must be float32, one number for each output channel.");
+  }
+}
+
 // Operand order differs per op: `x`, `w`, `y` are where the three live in this instruction.
 ConvolutionShape shape_of(const Instruction& instruction, const Shape& x, const Shape& w,
                           const Shape& y) {
@@ -196,6 +203,9 @@ ConvolutionShape shape_of(const Instruction& instruction, const Shape& x, const 
   const auto& padding = get_ints(instruction, "padding");
   if (stride.size() != 2 || dilation.size() != 2 || padding.size() != 4) {
     reject(instruction, "`stride` and `dilation` take two numbers, `padding` four.");
+  }
+  if (std::min({stride[0], stride[1], dilation[0], dilation[1]}) < 1) {
+    reject(instruction, "`stride` and `dilation` must be at least 1.");
   }
   s.stride = {stride[0], stride[1]};
   s.dilation = {dilation[0], dilation[1]};
@@ -258,6 +268,7 @@ std::unique_ptr<Kernel> make_conv2d(const Instruction& instruction, const Option
   check_operands(instruction, 2 + bias_count(instruction), 1);
   const auto shape = shape_of(instruction, instruction.inputs[0].shape, instruction.inputs[1].shape,
                               instruction.outputs[0].shape);
+  if (shape.bias) check_bias(instruction, instruction.inputs[2], shape.o);
   if (has_bfloat16(instruction)) return in_bfloat16<Convolution>(instruction, shape, options);
   if (auto kernel = make_winograd_convolution(shape, options)) return kernel;
   if (auto kernel = make_direct_convolution(shape, options)) return kernel;
@@ -280,6 +291,7 @@ std::unique_ptr<Kernel> make_weight_grad(const Instruction& instruction, const O
   check_operands(instruction, 2, 1 + bias_count(instruction));
   const auto shape = shape_of(instruction, instruction.inputs[0].shape,
                               instruction.outputs[0].shape, instruction.inputs[1].shape);
+  if (shape.bias) check_bias(instruction, instruction.outputs[1], shape.o);
   if (has_bfloat16(instruction)) {
     return in_bfloat16<ConvolutionWeightGrad>(instruction, shape, options);
   }

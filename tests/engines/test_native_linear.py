@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from instructions import run_instruction
 from sloy.engines import ReferenceEngine
 from sloy.engines.native import NativeEngine
 from sloy.graph import Graph, backprop, input
@@ -23,6 +24,7 @@ from sloy.graph.ops.reduction import reduce_sum
 from tolerances import EXACT, accumulation, assert_close
 
 Pair = tuple[int, int]
+Shape = tuple[int, ...]
 Arrays = dict[str, np.ndarray]
 
 
@@ -271,3 +273,26 @@ def test_max_pool_of_even_tiles(channels: int, values: str, isa: str) -> None:
         actual = NativeEngine(threads).compile(graphs[0], {}).run(feeds)
         for name, expected in in_float64(graphs[1], feeds).items():
             assert_close(actual[name], expected, EXACT, name=name)
+
+
+def convolve(x: Shape, w: Shape, y: Shape, *more: Shape, **changed: object) -> None:
+    attributes = {"stride": [1, 1], "dilation": [1, 1], "padding": [0, 0, 0, 0], **changed}
+    inputs = [np.ones(shape, np.float32) for shape in (x, w, *more)]
+    run_instruction("conv2d", inputs, [(y, "float32")], attributes)
+
+
+@pytest.mark.parametrize(
+    ("message", "shapes", "changed"),
+    [
+        ("`stride` and `dilation` must be at least 1", (), {"stride": [1, 0]}),
+        ("`stride` and `dilation` must be at least 1", (), {"dilation": [0, 1]}),
+        ("one number for each output channel", ((3,),), {"has_bias": 1}),
+        ("wrong number of inputs", (), {"has_bias": 1}),
+        ("height and width do not fit", (), {"stride": [2, 1]}),
+    ],
+)
+def test_wrong_convolutions_are_refused(
+    message: str, shapes: tuple[Shape, ...], changed: dict[str, object]
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        convolve((2, 6, 6, 4), (3, 3, 4, 5), (2, 4, 4, 5), *shapes, **changed)
