@@ -8,6 +8,16 @@
 
 namespace sloy::SLOY_ISA {
 
+// to (n,) = from (n,), the last register, where there is more than one, over the one before it.
+inline void copy(float* to, const float* from, std::int64_t n) {
+  if (n < lanes) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = from[i];
+    return;
+  }
+  for (std::int64_t i = 0; i + lanes <= n; i += lanes) store<Float>(to + i, load<Float>(from + i));
+  store<Float>(to + n - lanes, load<Float>(from + n - lanes));
+}
+
 // Work: an image with a border of zeros, so that every register of a line reads numbers of its own
 // line; then (O, pixels) of a line of y, or of all lines of g, with zeros beyond OW.
 struct Gray {
@@ -24,22 +34,23 @@ struct Gray {
     return image_floats() + s.o * s.oh * pixels() + (s.depth() + 1) * s.o * lanes;
   }
 
-  void pad(float* to, const float* image) const {
+  // Zeros for a whole image; `place` leaves its border.
+  void clear(float* to) const {
+    for (std::int64_t i = 0; i < image_floats(); ++i) to[i] = 0.0f;
+  }
+  void place(float* to, const float* image) const {
     const std::int64_t count = s.w < width() - s.left ? s.w : width() - s.left;
     for (std::int64_t h = 0; h < s.h; ++h, to += width(), image += s.w) {
-      for (std::int64_t i = 0; i < width(); ++i) to[i] = 0.0f;
-      for (std::int64_t i = 0; i < count; ++i) to[s.left + i] = image[i];
+      copy(to + s.left, image, count);
     }
   }
 };
 
-// line [o][pixel], `apart` floats from output to output, = start + Σ over taps of w (tap, O) times
-// the pixels that they meet.
+// sum [o][pixel] = start + Σ over taps of w (tap, O) times the pixels that they meet.
 template <int outputs, int vectors>
-inline void multiply_pixels_of(float* line, std::int64_t apart, const float* x, std::int64_t x_line,
+inline void multiply_pixels_of(Float (&sum)[outputs][vectors], const float* x, std::int64_t x_line,
                                const float* w, const float* start, const DirectShape& s,
                                std::int64_t lines) {
-  Float sum[outputs][vectors];
 #pragma GCC unroll 6
   for (int o = 0; o < outputs; ++o) {
 #pragma GCC unroll 2
@@ -58,59 +69,115 @@ inline void multiply_pixels_of(float* line, std::int64_t apart, const float* x, 
       }
     }
   }
-#pragma GCC unroll 6
-  for (int o = 0; o < outputs; ++o) {
+}
+
+// All outputs of a register's pixels and of the next ones: y (pixels, outputs).
+template <int outputs, int vectors>
+inline void correlate_pixels(float* y, std::int64_t pixels, const float* x, std::int64_t x_line,
+                             const float* w, const float* start, const DirectShape& s,
+                             std::int64_t lines) {
+  Float sum[outputs][vectors];
+  multiply_pixels_of(sum, x, x_line, w, start, s, lines);
 #pragma GCC unroll 2
-    for (int v = 0; v < vectors; ++v) store<Float>(line + o * apart + v * lanes, sum[o][v]);
+  for (int v = 0; v < vectors; ++v, y += lanes * outputs, pixels -= lanes) {
+    Float square[lanes] = {};
+#pragma GCC unroll 16
+    for (int o = 0; o < lanes; ++o) square[o] = o < outputs ? sum[o][v] : Float{};
+    transpose_square(square);
+    store_lines(y, outputs, square, pixels, outputs, pixels * outputs);
   }
 }
 
+// A line of y (OW, outputs).
 template <int outputs>
-inline void multiply_gray_line(float* line, const float* x, std::int64_t x_line, const float* w,
-                               const float* start, const Gray& gray, std::int64_t lines) {
-  const std::int64_t pixels = gray.pixels();
+inline void correlate_gray_line(float* y, const float* x, std::int64_t x_line, const float* w,
+                                const float* start, const DirectShape& s, std::int64_t lines) {
   std::int64_t p = 0;
-  for (; p + 2 * lanes <= pixels; p += 2 * lanes) {
-    multiply_pixels_of<outputs, 2>(line + p, pixels, x + p, x_line, w, start, gray.s, lines);
+  for (; p + lanes < s.ow; p += 2 * lanes) {
+    correlate_pixels<outputs, 2>(y + p * outputs, s.ow - p, x + p, x_line, w, start, s, lines);
   }
-  if (p < pixels) {
-    multiply_pixels_of<outputs, 1>(line + p, pixels, x + p, x_line, w, start, gray.s, lines);
+  if (p < s.ow) {
+    correlate_pixels<outputs, 1>(y + p * outputs, s.ow - p, x + p, x_line, w, start, s, lines);
   }
+}
+
+// The same if O is at most `most`; else nothing, and false.
+template <int most>
+inline bool correlate_few(float* y, const float* x, std::int64_t x_line, const float* w,
+                          const float* start, const DirectShape& s, std::int64_t lines) {
+  if constexpr (most == 0) {
+    return false;
+  } else {
+    if (s.o != most) return correlate_few<most - 1>(y, x, x_line, w, start, s, lines);
+    correlate_gray_line<most>(y, x, x_line, w, start, s, lines);
+    return true;
+  }
+}
+
+// A line [o][pixel], `apart` floats from output to output.
+template <int outputs>
+inline void multiply_gray_line(float* line, std::int64_t apart, const float* x, std::int64_t x_line,
+                               const float* w, const float* start, const DirectShape& s,
+                               std::int64_t lines) {
+  std::int64_t p = 0;
+  for (; p + 2 * lanes <= apart; p += 2 * lanes) {
+    Float sum[outputs][2];
+    multiply_pixels_of(sum, x + p, x_line, w, start, s, lines);
+#pragma GCC unroll 6
+    for (int o = 0; o < outputs; ++o) {
+      store<Float>(line + o * apart + p, sum[o][0]);
+      store<Float>(line + o * apart + p + lanes, sum[o][1]);
+    }
+  }
+  if (p < apart) {
+    Float sum[outputs][1];
+    multiply_pixels_of(sum, x + p, x_line, w, start, s, lines);
+#pragma GCC unroll 6
+    for (int o = 0; o < outputs; ++o) store<Float>(line + o * apart + p, sum[o][0]);
+  }
+}
+
+// A line of y (OW, O); work: the line with its outputs first, where they are many.
+inline void correlate_line(float* y, const float* x, std::int64_t x_line, const float* w,
+                           const float* start, float* work, const Gray& gray, std::int64_t lines) {
+  const DirectShape& s = gray.s;
+  if (correlate_few < lanes<6 ? lanes : 6>(y, x, x_line, w, start, s, lines)) return;
+  const std::int64_t pixels = gray.pixels();
+  for (std::int64_t o = 0; o < s.o;) {
+    const std::int64_t left = s.o - o;
+    float* to = work + o * pixels;
+    if (left >= 6) {
+      multiply_gray_line<6>(to, pixels, x, x_line, w + o, start + o, s, lines);
+    } else if (left >= 3) {
+      multiply_gray_line<3>(to, pixels, x, x_line, w + o, start + o, s, lines);
+    } else {
+      multiply_gray_line<1>(to, pixels, x, x_line, w + o, start + o, s, lines);
+    }
+    o += left >= 6 ? 6 : left >= 3 ? 3 : 1;
+  }
+  transpose_out(y, work, pixels, s.ow, s.o);
 }
 
 inline void correlate_gray(float* y, const float* x, const float* w, const float* bias,
                            Activation activation, float* work, const DirectShape& s,
                            std::int64_t begin, std::int64_t end) {
   const Gray gray{s};
-  const std::int64_t pixels = gray.pixels(), x_line = s.dilation_h * gray.width();
   float* image = work;
   float* line = image + gray.image_floats();
-  float* start = line + s.o * pixels;
+  float* start = line + s.o * gray.pixels();
+  gray.clear(image);
   for (std::int64_t o = 0; o < s.o; ++o) start[o] = bias != nullptr ? bias[o] : 0.0f;
   for (std::int64_t n = begin; n < end; ++n) {
-    gray.pad(image, x + n * s.h * s.w);
+    gray.place(image, x + n * s.h * s.w);
     for (std::int64_t row = 0; row < s.oh; ++row) {
       const TapRows taps = s.tap_rows(row);
-      const float* from = image + taps.line * gray.width();
-      for (std::int64_t o = 0; o < s.o;) {
-        const std::int64_t left = s.o - o;
-        const float* weights = w + taps.first * s.kw * s.o + o;
-        float* to = line + o * pixels;
-        if (left >= 6) {
-          multiply_gray_line<6>(to, from, x_line, weights, start + o, gray, taps.count);
-        } else if (left >= 3) {
-          multiply_gray_line<3>(to, from, x_line, weights, start + o, gray, taps.count);
-        } else {
-          multiply_gray_line<1>(to, from, x_line, weights, start + o, gray, taps.count);
-        }
-        o += left >= 6 ? 6 : left >= 3 ? 3 : 1;
-      }
-      activate_row(line, activation, s.o * pixels);
-      transpose_out(y + (n * s.oh + row) * s.ow * s.o, line, pixels, s.ow, s.o);
+      float* to = y + (n * s.oh + row) * s.ow * s.o;
+      correlate_line(to, image + taps.line * gray.width(), s.dilation_h * gray.width(),
+                     w + taps.first * s.kw * s.o, start, line, gray, taps.count);
+      activate_row(to, activation, s.ow * s.o);
     }
   }
 }
-
 // part [tap][o][lane] += Σ over lines and pixels of x, `taps` neighbouring pixels, times g; `apart`
 // floats from one output's g to the next's.
 template <int taps, int outputs>
@@ -185,9 +252,10 @@ inline void weight_grad_gray(float* part, std::int64_t columns, const float* x, 
   float* turned = image + gray.image_floats();
   float* sums = turned + s.o * apart;
   float* bias = sums + s.depth() * step;
+  gray.clear(image);
   for (std::int64_t i = 0; i < (s.depth() + 1) * step; i += lanes) store<Float>(sums + i, Float{});
   for (std::int64_t n = begin; n < end; ++n) {
-    gray.pad(image, x + n * s.h * s.w);
+    gray.place(image, x + n * s.h * s.w);
     for (std::int64_t row = n * s.oh; row < (n + 1) * s.oh; ++row) {
       transpose_in(turned + (row - n * s.oh) * pixels, apart, g + row * s.ow * s.o, s.ow, s.o,
                    (s.n * s.oh - row) * s.ow * s.o);

@@ -40,8 +40,7 @@ inline Float exponential_of_rest(Float r) {
 }
 
 inline Float exponential(Float x) {
-  Float clamped = x > 89.0f ? splat<Float>(89.0f) : x;
-  clamped = clamped < -104.0f ? splat<Float>(-104.0f) : clamped;  // NaN stays
+  const Float clamped = at_least(at_most(x, 89.0f), -104.0f);
   const auto [n, r] = reduce_by_ln2(clamped);
   const Float p = exponential_of_rest(r);
   const Int half = n >> 1;  // two factors, so that neither overflows or is subnormal
@@ -51,8 +50,7 @@ inline Float exponential(Float x) {
 
 // exp(x) - 1 without the cancellation near 0.
 inline Float exponential_minus_one(Float x) {
-  Float clamped = x > 89.0f ? splat<Float>(89.0f) : x;
-  clamped = clamped < -30.0f ? splat<Float>(-30.0f) : clamped;
+  const Float clamped = at_least(at_most(x, 89.0f), -30.0f);
   const auto [n, r] = reduce_by_ln2(clamped);
   Float p = r * 0x1.a032d4p-13f + 0x1.6d7342p-10f;
   p = p * r + 0x1.11118ap-7f;
@@ -125,19 +123,23 @@ inline Float soft_plus(Float x) {
   return (x < 0.0f ? Float{} : x) + y;
 }
 
+// With a = n ln2 / 2, r = |x| - a, t = tanh(r) and tanh(a) = (2^n - 1) / (2^n + 1):
+// tanh(a + r) = (tanh(a) + t) / (1 + tanh(a) t) = (d - 2 (1 - t)) / d, d = (2^n + 1) + (2^n - 1) t.
+// d is rounded once for both, so its error fades where the quotient nears 1; for n = 0 the quotient
+// is t.
 inline Float hyperbolic_tangent(Float x) {
-  const Float z = x * x;
-  Float p = z * 0x1.16b056p-9f + -0x1.0b5f4ep-7f;
-  p = p * z + 0x1.636de4p-6f;
-  p = p * z + -0x1.b9ebf4p-5f;
-  p = p * z + 0x1.11105ap-3f;
-  p = p * z + -0x1.555554p-2f;
-  const Float small = x + (x * z) * p;
-  const Float size = magnitude(x);
-  const Float clamped = size > 10.0f ? splat<Float>(10.0f) : size;  // NaN stays, in r
-  const auto [n, r] = reduce_by_ln2(2.0f * clamped);
-  const Float large = 1.0f - 2.0f / (exponential_of_rest(r) * two_to(n) + 1.0f);
-  return with_sign(size < 0.625f ? small : large, x);  // keeps -0
+  constexpr float base = 0x1.8p22f + 127.0f;  // a sum with it is a multiple of 1/2, n its floor
+  const Float size = at_most(magnitude(x), 10.0f);
+  const Float shifted = from_bits(bits(size * (2.0f * log2_e) + base) & -2);
+  const Float scale = from_bits(bits(shifted) << 22);       // 2^n
+  const Float r = size - (shifted - base) * 0x1.62e43p-2f;  // in ln2 / 2 · [-1/4, 3/4]
+  const Float z = r * r;
+  Float p = z * -0x1.a3a21ep-5f + 0x1.10d946p-3f;
+  p = p * z + -0x1.555506p-2f;
+  const Float t = (r * z) * p + r;
+  const Float d = t * (scale - 1.0f) + (scale + 1.0f);
+  const Float y = (2.0f * t + (d - 2.0f)) / d;
+  return from_bits(bits(y) | (bits(x) & INT32_MIN));  // keeps -0
 }
 
 inline Float error_function(Float x) {

@@ -67,6 +67,24 @@ inline void transpose_in(float* to, std::int64_t apart, const float* from, std::
   }
 }
 
+// Of each of `count` registers the first `wanted` floats, lines `apart` floats apart. What is too
+// much of a line, the next one overwrites: up to `room` floats from `to` on may be written.
+inline void store_lines(float* to, std::int64_t apart, const Float (&lines)[lanes],
+                        std::int64_t count, std::int64_t wanted, std::int64_t room) {
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes; ++i) {
+    if (i >= count) continue;
+    float* line = to + i * apart;
+    if (i * apart + lanes <= room) {
+      store<Float>(line, lines[i]);
+    } else {
+      float rest[lanes];
+      store<Float>(rest, lines[i]);
+      for (std::int64_t lane = 0; lane < wanted; ++lane) line[lane] = rest[lane];
+    }
+  }
+}
+
 // to (rows, columns) dense, from (columns, rows), lines `apart` floats apart and `rows` rounded up
 // to whole registers long.
 inline void transpose_out(float* to, const float* from, std::int64_t apart, std::int64_t rows,
@@ -83,20 +101,8 @@ inline void transpose_out(float* to, const float* from, std::int64_t apart, std:
       transpose_square(square);
       float* corner = to + row * columns + column;
       const std::int64_t wanted = columns - column < lanes ? columns - column : lanes;
-      // What is too much of a row, the next one overwrites.
       const std::int64_t room = wanted == lanes || columns <= lanes ? (rows - row) * columns : 0;
-#pragma GCC unroll 16
-      for (int i = 0; i < lanes; ++i) {
-        if (row + i >= rows) continue;
-        if (i * columns + lanes <= room) {
-          store<Float>(corner + i * columns, square[i]);
-        } else {
-          float rest[lanes];
-          store<Float>(rest, square[i]);
-          for (std::int64_t lane = 0; lane < wanted; ++lane)
-            corner[i * columns + lane] = rest[lane];
-        }
-      }
+      store_lines(corner, columns, square, rows - row, wanted, room);
     }
   }
 }

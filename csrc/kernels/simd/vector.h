@@ -69,6 +69,18 @@ inline Int wrapping_add(Int x, std::int32_t y) {
   return reinterpret_cast<Int>(reinterpret_cast<Uint>(x) + static_cast<std::uint32_t>(y));
 }
 
+// NaN stays. One instruction, which GCC does not find where it knows the bound to be constant.
+inline Float at_most(Float x, float bound) {
+  Float most = splat<Float>(bound);
+  __asm__("" : "+v"(most));
+  return most < x ? most : x;
+}
+inline Float at_least(Float x, float bound) {
+  Float least = splat<Float>(bound);
+  __asm__("" : "+v"(least));
+  return least > x ? least : x;
+}
+
 inline Int bits(Float x) { return reinterpret_cast<Int>(x); }
 inline Float from_bits(Int x) { return reinterpret_cast<Float>(x); }
 inline Float magnitude(Float x) { return from_bits(bits(x) & 0x7fffffff); }
