@@ -13,7 +13,6 @@ void register_movement_kernels(Registry& registry);
 void register_reduction_kernels(Registry& registry);
 void register_softmax_kernels(Registry& registry);
 void register_pooling_kernels(Registry& registry);
-void register_random_kernels(Registry& registry);
 void register_augment_picture_kernels(Registry& registry);
 void register_augment_row_kernels(Registry& registry);
 void register_onednn_convolution_kernels(Registry& registry);
@@ -27,7 +26,6 @@ const Registry& registry() {
     register_reduction_kernels(kernels);
     register_softmax_kernels(kernels);
     register_pooling_kernels(kernels);
-    register_random_kernels(kernels);
     register_augment_picture_kernels(kernels);
     register_augment_row_kernels(kernels);
     register_onednn_convolution_kernels(kernels);

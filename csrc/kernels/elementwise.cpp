@@ -8,8 +8,12 @@
 #include <stdexcept>
 
 #include "core/parallel.h"
+#include "kernels/draws.h"
 #include "kernels/expression.h"
+#include "kernels/operand.h"
 #include "kernels/outer_update.h"
+#include "kernels/pick_isa.h"
+#include "kernels/simd/random.h"
 #include "kernels/strided.h"
 
 namespace sloy {
@@ -19,19 +23,7 @@ using simd::Opcode;
 
 constexpr std::int64_t block = 512;            // elements of a register
 constexpr std::int64_t widest = 16;            // lanes of the widest instruction set
-constexpr std::int64_t longest_tile = 4096;    // elements
 constexpr std::int64_t parallel_cost = 65536;  // simple operations below which one thread is faster
-
-enum class Access : std::uint8_t { dense, uniform, tile, expand };
-
-struct Input {
-  Access access = Access::dense;
-  std::size_t size = 4;               // bytes per element
-  std::vector<std::int64_t> strides;  // over the collapsed shape
-  std::int64_t period = 0;            // of a tile
-  const char* address = nullptr;
-  std::uint32_t* tile = nullptr;
-};
 
 struct Output {
   std::size_t size = 4;
@@ -41,7 +33,8 @@ struct Output {
 // A step reads and writes slots: addresses that are fixed (registers, uniform values) or move with
 // the block.
 struct BlockStep {
-  simd::Loop loop = nullptr;  // none: expand input `in[0]` into the slot `out`
+  simd::Loop loop =
+      nullptr;  // none: expand input `in[0]`, or draw mask `in[0]`, into the slot `out`
   int out = 0;
   int in[3] = {0, 0, 0};
 };
@@ -49,11 +42,14 @@ struct BlockStep {
 class Elementwise final : public Kernel {
  public:
   Elementwise(const Instruction& instruction, const Options& options)
-      : table_(simd::table()), threads_(options.threads) {
+      : table_(simd::table()),
+        draw_(SLOY_PICK_ISA(dropout_mask_kernel)()),
+        threads_(options.threads) {
     read_operands(instruction);
     std::vector<bool> uniform;
-    for (const Input& input : inputs_) uniform.push_back(input.access == Access::uniform);
+    for (const Operand& input : inputs_) uniform.push_back(input.access == Access::uniform);
     expression_ = parse_expression(instruction, uniform);
+    masks_.resize(expression_.values.size());
     serial_below_ = parallel_cost / std::max(1, cost_of(expression_));
     // The most registers are needed when every output is held back to the end of its block.
     schedule(std::vector<bool>(outputs_.size(), true));
@@ -111,7 +107,8 @@ class Elementwise final : public Kernel {
     }
     collapse(shape_, all);
     for (std::size_t i = 0; i < all.size(); ++i) {
-      inputs_.push_back(describe(instruction.inputs[i], all[i]));
+      inputs_.push_back(describe_operand(instruction.inputs[i], shape_, all[i]));
+      if (inputs_.back().access == Access::tile) tile_words_ += tile_length(inputs_.back());
     }
     for (const TensorSpec& spec : instruction.outputs) {
       if (spec.elements() != size_)
@@ -120,35 +117,8 @@ class Elementwise final : public Kernel {
     }
   }
 
-  Input describe(const TensorSpec& spec, const std::vector<std::int64_t>& strides) {
-    Input input;
-    input.size = size_of(spec.dtype);
-    input.strides = strides;
-    std::int64_t reach = 1;  // elements that the strides touch
-    for (std::size_t axis = 0; axis < shape_.size(); ++axis) {
-      reach += (shape_[axis] - 1) * strides[axis];
-    }
-    if (size_ > 0 && reach > spec.elements()) {
-      throw std::invalid_argument("elementwise: an input is smaller than its strides reach");
-    }
-    const std::size_t rank = shape_.size();
-    const bool dense = size_ <= 1 || strides == dense_strides(shape_);
-    if (dense) {
-      input.access = Access::dense;
-    } else if (std::all_of(strides.begin(), strides.end(), [](auto s) { return s == 0; })) {
-      input.access = Access::uniform;
-    } else if (rank == 2 && strides[0] == 0 && strides[1] == 1 && shape_[1] <= longest_tile) {
-      input.access = Access::tile;
-      input.period = shape_[1];
-      tile_words_ += tile_length(input);
-    } else {
-      input.access = Access::expand;
-    }
-    return input;
-  }
-
   // Long enough that any block can be read from any position of the first period, in whole vectors.
-  std::int64_t tile_length(const Input& input) const {
+  std::int64_t tile_length(const Operand& input) const {
     return (std::min(size_, input.period + block) + 2 * widest - 1) / widest * widest;
   }
 
@@ -181,7 +151,8 @@ class Elementwise final : public Kernel {
   // Which output a value is computed into directly, or -1.
   int direct_output(int value, const std::vector<bool>& held) const {
     const Value& v = expression_.values[static_cast<std::size_t>(value)];
-    if (v.kind != Value::Kind::computed || v.uniform) return -1;
+    const bool made = v.kind == Value::Kind::computed || v.kind == Value::Kind::mask;
+    if (!made || v.uniform) return -1;
     for (int o = 0; o < count(outputs_); ++o) {
       const auto at = static_cast<std::size_t>(o);
       if (expression_.results[at] == value && outputs_[at].size == 4 && !held[at]) return o;
@@ -225,7 +196,7 @@ class Elementwise final : public Kernel {
           const Value& v = expression_.values[static_cast<std::size_t>(value)];
           if (s >= 0) return s;
           if (v.uniform) return s = uniform_slot(value);
-          const Input& input =
+          const Operand& input =
               inputs_[static_cast<std::size_t>(value)];  // only inputs have no slot yet
           if (input.access == Access::expand) {
             s = take();
@@ -241,6 +212,12 @@ class Elementwise final : public Kernel {
         };
     for (int v = 0; v < values; ++v) {
       const Value& value = expression_.values[static_cast<std::size_t>(v)];
+      if (value.kind == Value::Kind::mask) {
+        const int output = direct_output(v, held);
+        const int s = output >= 0 ? output_slot(output) : take();
+        slot[static_cast<std::size_t>(v)] = s;
+        steps_.push_back({nullptr, s, {v, 0, 0}});
+      }
       if (value.kind != Value::Kind::computed) continue;
       BlockStep step;
       int uniform = 0;
@@ -296,13 +273,17 @@ class Elementwise final : public Kernel {
       const Value& value = expression_.values[static_cast<std::size_t>(v)];
       if (value.kind == Value::Kind::constant) {
         std::fill_n(uniform_address(v), widest, value.word);
+      } else if (value.kind == Value::Kind::mask) {
+        const auto* key = word_address(value.operand[0]);
+        masks_[static_cast<std::size_t>(v)] =
+            key_of(key, value.stream, *word_address(value.operand[1]));
       } else if (value.kind == Value::Kind::input) {
-        Input& input = inputs_[static_cast<std::size_t>(v)];
+        Operand& input = inputs_[static_cast<std::size_t>(v)];
         if (input.access == Access::uniform) {
           std::fill_n(uniform_address(v), widest, word_at(input.address, input.size));
         } else if (input.access == Access::tile) {
           input.tile = tile;
-          fill_tile(input);
+          fill_tile(input, tile_length(input));
           tile += tile_length(input);
         }
       }
@@ -316,14 +297,8 @@ class Elementwise final : public Kernel {
     }
   }
 
-  void fill_tile(const Input& input) const {
-    const std::int64_t length = tile_length(input);
-    for (std::int64_t i = 0; i < std::min(input.period, length); ++i) {
-      input.tile[i] =
-          word_at(input.address + i * static_cast<std::int64_t>(input.size), input.size);
-    }
-    for (std::int64_t i = input.period; i < length; ++i)
-      input.tile[i] = input.tile[i - input.period];
+  const std::uint32_t* word_address(int input) const {
+    return reinterpret_cast<const std::uint32_t*>(inputs_[static_cast<std::size_t>(input)].address);
   }
 
   void run_range(int thread, Range range) const {
@@ -343,7 +318,7 @@ class Elementwise final : public Kernel {
   }
 
   void* input_at(int i, std::int64_t begin) const {
-    const Input& input = inputs_[static_cast<std::size_t>(i)];
+    const Operand& input = inputs_[static_cast<std::size_t>(i)];
     if (input.access == Access::tile) return input.tile + begin % input.period;
     return const_cast<char*>(input.address) + begin * static_cast<std::int64_t>(input.size);
   }
@@ -357,7 +332,7 @@ class Elementwise final : public Kernel {
   // are safe.
   void run_tail(void** slots, std::uint32_t* staging, std::int64_t begin, std::int64_t n) const {
     for (int i = 0; i < count(inputs_); ++i) {
-      const Input& input = inputs_[static_cast<std::size_t>(i)];
+      const Operand& input = inputs_[static_cast<std::size_t>(i)];
       slots[i] = input_at(i, begin);
       if (input.access != Access::dense) continue;
       std::memset(staging + i * widest, 0, widest * 4);
@@ -379,8 +354,15 @@ class Elementwise final : public Kernel {
   void run_block(void* const* slots, std::int64_t begin, std::int64_t n,
                  std::int64_t valid = block) const {
     for (const BlockStep& step : steps_) {
+      const auto from = static_cast<std::size_t>(step.in[0]);
+      if (step.loop == nullptr && expression_.values[from].kind == Value::Kind::mask) {
+        const Words key = masks_[from];
+        draw_(static_cast<float*>(slots[step.out]), key.w0, key.w1, expression_.values[from].word,
+              begin, begin + n);
+        continue;
+      }
       if (step.loop == nullptr) {
-        const Input& input = inputs_[static_cast<std::size_t>(step.in[0])];
+        const Operand& input = inputs_[from];
         auto* to = static_cast<std::uint32_t*>(slots[step.out]);
         if (valid < n) std::fill(to + valid, to + n, 0U);
         expand(to, input.address, input.size, shape_, input.strides, begin, std::min(n, valid));
@@ -397,15 +379,17 @@ class Elementwise final : public Kernel {
 
  private:
   const simd::Table& table_;
+  DropoutMask draw_;
   int threads_;
   std::int64_t size_ = 0;
   std::int64_t serial_below_ = 0;
   std::int64_t tile_words_ = 0;
   int registers_ = 0;
   Shape shape_;  // collapsed
-  std::vector<Input> inputs_;
+  std::vector<Operand> inputs_;
   std::vector<Output> outputs_;
   Expression expression_;
+  std::vector<Words> masks_;  // one per value, used or not
   std::vector<BlockStep> prologue_, steps_;
   std::uint32_t* scratch_ = nullptr;
 };

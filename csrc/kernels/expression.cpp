@@ -1,5 +1,6 @@
 #include "kernels/expression.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -74,7 +75,8 @@ struct Named {
 
 class Builder {
  public:
-  Builder(const Instruction& instruction, const std::vector<bool>& uniform) {
+  Builder(const Instruction& instruction, const std::vector<bool>& uniform)
+      : inputs_(instruction.inputs) {
     for (std::size_t i = 0; i < instruction.inputs.size(); ++i) {
       Value value;
       value.kind = Value::Kind::input;
@@ -110,6 +112,12 @@ class Builder {
       } else {
         add(cast(named(operand).value, to));
       }
+    } else if (op == "dropout_mask") {
+      double keep = -1.0;
+      std::int64_t stream = -1;
+      int key = -1, step = -1;
+      words >> keep >> stream >> key >> step;
+      add(mask(keep, stream, key, step));
     } else {
       int operand[3] = {-1, -1, -1};
       int count = 0;
@@ -146,6 +154,35 @@ class Builder {
       result.operand[result.operands++] = operand;
     }
     return push(result);
+  }
+
+  int mask(double keep, std::int64_t stream, int key, int step) {
+    if (!(keep >= 0.0 && keep <= 1.0)) {
+      throw std::invalid_argument("dropout_mask: `keep` (=" + std::to_string(keep) +
+                                  ") must be between 0 and 1.");
+    }
+    if (stream < 0 || stream > 0xffffffffLL) {
+      throw std::invalid_argument("dropout_mask: `stream` (=" + std::to_string(stream) +
+                                  ") must fit 32 bits.");
+    }
+    if (!is_input(key, 2) || !is_input(step, 1)) {
+      throw std::invalid_argument("dropout_mask: takes a key of two words and a step.");
+    }
+    Value result;
+    result.kind = Value::Kind::mask;
+    // The draw is of 23 bits.
+    result.word = static_cast<std::uint32_t>(std::ceil(std::ldexp(static_cast<float>(keep), 23)));
+    result.stream = static_cast<std::uint32_t>(stream);
+    result.operands = 2;
+    result.operand[0] = key;
+    result.operand[1] = step;
+    return push(result);
+  }
+
+  bool is_input(int name, std::int64_t words) const {
+    return name >= 0 && name < static_cast<int>(inputs_.size()) &&
+           inputs_[static_cast<std::size_t>(name)].dtype == DType::uint32 &&
+           inputs_[static_cast<std::size_t>(name)].elements() == words;
   }
 
   void cast_bfloat16(Named operand, DType to) {
@@ -208,6 +245,7 @@ class Builder {
     return wrap ? compute(Opcode::wrap_u8, dtype, {result}) : result;
   }
 
+  const std::vector<TensorSpec>& inputs_;
   std::vector<Value> values_;
   std::vector<Named> named_;
 };
@@ -303,7 +341,7 @@ int cost_of(const Expression& expression) {
     if (value.uniform || value.kind == Value::Kind::constant) continue;
     const bool function = value.kind == Value::Kind::computed && value.opcode >= exp_f &&
                           value.opcode <= softplus_f && value.opcode != sqrt_f;
-    cost += value.opcode == power_f ? 30 : function ? 8 : 1;
+    cost += value.kind == Value::Kind::mask ? 20 : value.opcode == power_f ? 30 : function ? 8 : 1;
   }
   return cost;
 }

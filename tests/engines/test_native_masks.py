@@ -7,15 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from instructions import elementwise
 from sloy.engines import ReferenceEngine
 from sloy.engines.native import NativeEngine
-from sloy.graph import Graph, Tensor, backprop, input
-from sloy.graph.ops.elementwise import relu, tanh, where
+from sloy.graph import Graph, Tensor, backprop, constant, input
+from sloy.graph.ops.elementwise import cast, relu, tanh, where
 from sloy.graph.ops.linear import matmul
 from sloy.graph.ops.pooling import max_pool2d
 from sloy.graph.ops.random import dropout_mask
 from sloy.graph.ops.reduction import reduce_sum
-from sloy.graph.ops.shape import reshape
+from sloy.graph.ops.shape import broadcast_to, reshape
 
 SHAPE = (3, 6, 10, 24)
 SPECIAL = np.float32([0.0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -1e-45, 1e-38, 3e38, -3e38])
@@ -107,3 +108,58 @@ def test_a_comparison_is_made_again_rather_than_stored() -> None:
     feeds["y"] = np.nan_to_num(feeds["y"], nan=1.0, posinf=1.0, neginf=-1.0)
     expected = ReferenceEngine().compile(graph, {}).run(feeds)["o"]
     np.testing.assert_allclose(executable.run(feeds)["o"], expected, rtol=1e-5, atol=1e-6)
+
+
+MASKED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "alone": lambda key, step: drawn(key, step, (3, 7)),
+    "of a computed step": lambda key, step: drawn(key, step + 1, ()) * 2.0,
+    "of a key that is computed as it is used": lambda key, step: where(
+        drawn(key + 1, step, (2,)), cast(key + 1, "float32"), -1.0
+    ),
+    "of a key that is repeated": lambda key, step: drawn(
+        broadcast_to(reshape(step + 3, (1,)), (2,)), step, (5, 2)
+    ),
+    "of numbers": lambda key, step: drawn(constant([5, 6], "uint32"), constant(3, "uint32"), (99,)),
+    "two of one size": lambda key, step: drawn(key, step, (9, 9)) - drawn(key, step, (9, 9), 5) * 3,
+    "read by two groups": lambda key, step: (
+        lambda mask: where(mask, reduce_sum(mask, (0,), keepdims=True), mask * 7.0)
+    )(drawn(key, step, (40, 70))),
+    "across blocks": lambda key, step: tanh(drawn(key, step, (3, 1031)) * 0.5),
+    "of a key that is read besides": lambda key, step: (
+        drawn(key, step, (5, 2)) * cast(broadcast_to(key, (5, 2)), "float32")
+    ),
+}  # fmt: skip
+
+
+def drawn(key: Tensor, step: Tensor, shape: tuple[int, ...], stream: int = 2) -> Tensor:
+    return dropout_mask(key, step, stream=stream, keep=0.4, shape=shape)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", MASKED)
+def test_a_mask_is_drawn_in_the_group_that_reads_it(name: str, threads: int) -> None:
+    key, step = input("key", (2,), "uint32"), input("step", (), "uint32")
+    graph = Graph.of({"y": MASKED[name](key, step)})
+    feeds = {"key": np.array([3, 4], np.uint32), "step": np.asarray(np.uint32(9))}
+    feeds = {name: feeds[name] for name in graph.inputs}
+    expected = ReferenceEngine().compile(graph, {}).run(feeds)["y"]
+    executable = NativeEngine(threads).compile(graph, {})
+    np.testing.assert_allclose(executable.run(feeds)["y"], expected, rtol=1e-6)
+    assert "dropout_mask" not in {step.kernel for step in executable.plan.steps}
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("dropout_mask 1.5 0 0 1", "`keep`"),
+        ("dropout_mask 0.5 -1 0 1", "`stream`"),
+        ("dropout_mask 0.5 0 1 1", "a key of two words"),
+        ("dropout_mask 0.5 0 0 0", "a key of two words"),
+        ("dropout_mask 0.5 0 0 2", "a key of two words"),
+        ("dropout_mask 0.5 0", "a key of two words"),
+    ],
+)
+def test_a_mask_that_cannot_be_drawn_is_refused(statement: str, message: str) -> None:
+    key, step = np.array([1, 2], np.uint32), np.array([1], np.uint32)
+    with pytest.raises(ValueError, match=message):
+        elementwise(statement, [key, step], ["float32"], [2])

@@ -19,6 +19,9 @@ GROUP_LIMIT = 96  # nodes of one elementwise group
 ANCHORS = ("conv2d", "matmul")
 ROUNDED = (*ANCHORS, "conv2d_input_grad")  # kernels that can store their result in bfloat16
 EPILOGUES = ("relu", "sigmoid", "tanh")
+MASKS = (
+    "dropout_mask",
+)  # made of a key and a number, element by element, in the group that reads them
 COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
 
 
@@ -101,7 +104,10 @@ class Fusion:
 
     def _is_elementwise(self, i: int) -> bool:
         definition = REGISTRY.get(self.graph.nodes[i].op)
-        return definition is not None and definition.elementwise
+        return definition is not None and (definition.elementwise or self._is_mask(i))
+
+    def _is_mask(self, i: int) -> bool:
+        return self.graph.nodes[i].op in MASKS
 
     @cached_property
     def _roots(self) -> frozenset[int]:
@@ -119,7 +125,7 @@ class Fusion:
 
     def _is_read_by_group(self, i: int) -> bool:
         alone = self._square_sums.issuperset(self.graph.users[i]) and bool(self.graph.users[i])
-        return self._is_elementwise(i) and not alone
+        return self._is_elementwise(i) and not self._is_mask(i) and not alone
 
     def _find_square_sums(self) -> frozenset[int]:
         """Sums over all elements of x · x, where nothing else needs the product."""
@@ -203,14 +209,23 @@ class Fusion:
 
     def _join_group(self, i: int) -> None:
         unit = self.unit_of[i]
-        if self.units[unit].kernel != "elementwise":
-            return  # absorbed by an anchor
+        if self.units[unit].kernel != "elementwise" or self._is_mask(i):
+            return  # absorbed by an anchor; or joined by the first that reads it
         for candidate in self._neighbours(i):
             if candidate == self.unit_of[i] or candidate not in self.units:
                 continue
             size = len(self.units[candidate].nodes) + len(self.units[self.unit_of[i]].nodes)
-            if size <= GROUP_LIMIT and self._can_merge(candidate, self.unit_of[i]):
+            if (
+                size <= GROUP_LIMIT
+                and not self._draws_from(candidate, self.unit_of[i])
+                and self._can_merge(candidate, self.unit_of[i])
+            ):
                 self._merge(candidate, self.unit_of[i])
+
+    def _draws_from(self, a: int, b: int) -> bool:
+        """Whether a mask of one of two units is drawn with a number that the other computes."""
+        masks = [i for unit in (a, b) for i in self.units[unit].nodes if self._is_mask(i)]
+        return any(unit in (a, b) for i in masks for unit in self._needs(i))
 
     def _neighbours(self, i: int) -> list[int]:
         """Groups of the node's shape and phase: first those that it reads, then those that read what it reads."""
@@ -238,6 +253,9 @@ class Fusion:
         inside = set(unit.nodes)
         found: dict[int, None] = {}
         for i in unit.nodes:
+            if self._is_mask(i):
+                found |= dict.fromkeys(self.graph.nodes[i].inputs)
+                continue
             for operand in self.graph.nodes[i].inputs:
                 operand = without_reshapes(self.graph, operand)
                 while operand in self.views and is_made_again(self.graph, operand):

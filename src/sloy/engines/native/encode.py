@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sloy.graph import REGISTRY
-from sloy.graph.fusion import is_made_again, without_reshapes
+from sloy.graph.fusion import MASKS, is_made_again, without_reshapes
 from sloy.graph.graph import Node
 from sloy.graph.plan import Plan, Step
 
@@ -19,11 +19,13 @@ Instruction = tuple[str, list[TensorCode], list[TensorCode], dict[str, Any]]
 
 
 def supported_ops(kernels: set[str]) -> set[str]:
-    """Ops that run without being expanded: those with a kernel, and all elementwise ones that it interprets."""
+    """Ops that run without being expanded: those with a kernel, and what the one of elementwise groups interprets."""
     return {
         name
         for name, definition in REGISTRY.items()
-        if name in kernels or (definition.elementwise and definition.expand is None)
+        if name in kernels
+        or name in MASKS
+        or (definition.elementwise and definition.expand is None)
     }
 
 
@@ -99,12 +101,15 @@ class Encoder:
     def _group(self, step: Step) -> Instruction:
         shape = self._node(step.nodes[0]).spec.shape
         names = {value: k for k, value in enumerate(step.inputs)}
+        masks = [node for node in map(self._node, step.nodes) if node.op in MASKS]
+        keys = {operand for node in masks for operand in node.inputs}  # read as a whole
         inputs, strides = [], []
         for value in step.inputs:
             dense = self._dense(value)
             spec = self._node(dense).spec
             inputs.append((spec.dtype, spec.shape, self.number(value)))
-            strides += _strides(spec.shape, shape)
+            whole = value in keys and spec.shape != shape
+            strides += [0] * len(shape) if whole else _strides(spec.shape, shape)
         statements: list[str] = []
 
         def name(text: str) -> int:
@@ -123,6 +128,8 @@ class Encoder:
             words = [node.op, *(str(named(operand)) for operand in node.inputs)]
             if node.op == "cast":
                 words.insert(1, node.attributes["dtype"])
+            elif node.op in MASKS:
+                words[1:1] = [repr(node.attributes["keep"]), str(node.attributes["stream"])]
             elif node.op == "clip":
                 bounds = (float(np.float32(node.attributes[key])) for key in ("low", "high"))
                 words += [str(name(f"constant {node.spec.dtype} {bound!r}")) for bound in bounds]
