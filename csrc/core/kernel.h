@@ -80,6 +80,9 @@ class Kernel {
   Kernel& operator=(const Kernel&) = delete;
   virtual ~Kernel() = default;
 
+  // Whether the same bits come out at every number of threads.
+  virtual bool any_threads() const { return false; }
+
   virtual std::size_t scratch_bytes() const { return 0; }
   virtual void bind(const Addresses& addresses) = 0;
   virtual void run() = 0;

@@ -1,7 +1,5 @@
 #include "core/pieces.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <string_view>
 #include <utility>
@@ -145,8 +143,10 @@ class Pieces final : public Kernel {
 
   void run() override {
     // Inside a team, what a kernel calls in turn stays on its thread.
-#pragma omp parallel for num_threads(threads_) schedule(static, 1)
-    for (std::size_t i = 0; i < kernels_.size(); ++i) kernels_[i]->run();
+    const auto count = static_cast<std::int64_t>(kernels_.size());
+    parallel_for(threads_, count, 0, 1, [&](int, Range range) {
+      for (auto i = range.begin; i < range.end; ++i) kernels_[static_cast<std::size_t>(i)]->run();
+    });
     if (!sums()) return;
     for (std::size_t k = 0; k < whole_.outputs.size(); ++k) add_up(k);
   }
@@ -185,6 +185,8 @@ class Pieces final : public Kernel {
 
 std::unique_ptr<Kernel> in_pieces(const Instruction& instruction, const Options& options) {
   if (!is_product(instruction.op)) return nullptr;
+  auto whole = create_kernel(instruction, options);
+  if (whole->any_threads()) return whole;
   return std::make_unique<Pieces>(instruction, options);
 }
 

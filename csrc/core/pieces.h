@@ -20,8 +20,8 @@ struct Cut {
 Cut cut_of(const Instruction& instruction);
 
 // The instruction's kernels for pieces of the batch, each for one thread; sums over the batch are
-// added in the order of the pieces. Null for ops whose other kernels give the same bits anyway.
-// Create it inside a TeamSize of `options.threads`.
+// added in the order of the pieces. Whole where its kernel gives the same bits anyway, null for
+// other ops, whose kernels all do. Create it inside a TeamSize of `options.threads`.
 std::unique_ptr<Kernel> in_pieces(const Instruction& instruction, const Options& options);
 
 }  // namespace sloy

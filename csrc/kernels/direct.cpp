@@ -22,18 +22,21 @@ DirectShape direct_shape(const ConvolutionShape& s) {
 
 std::int64_t aligned(std::int64_t floats) { return (floats + 15) / 16 * 16; }
 
-// Scratch, per thread: dw and db with padded outputs, working memory. Summed in thread order.
+// Scratch: dw and db with padded outputs for each part of the images, summed in order; then each
+// thread's working memory.
 class DirectWeightGrad final : public Kernel {
  public:
   DirectWeightGrad(const DirectShape& shape, bool bias, const Options& options)
       : shape_(shape),
         bias_(bias),
         threads_(threads_for(shape, options.threads)),
+        parts_(parts_for(threads_, shape.n)),
         kernels_(SLOY_PICK_ISA(direct_kernels)()),
         columns_(kernels_.padded_outputs(shape.o)) {}
 
   std::size_t scratch_bytes() const override {
-    return static_cast<std::size_t>(threads_ * thread_floats()) * sizeof(float);
+    const std::int64_t floats = parts_ * part_floats() + threads_ * thread_floats();
+    return static_cast<std::size_t>(floats) * sizeof(float);
   }
   void bind(const Addresses& addresses) override { addresses_ = addresses; }
 
@@ -41,9 +44,10 @@ class DirectWeightGrad final : public Kernel {
     const auto* x = static_cast<const float*>(addresses_.inputs[0]);
     const auto* g = static_cast<const float*>(addresses_.inputs[1]);
     auto* parts = static_cast<float*>(addresses_.scratch);
-    parallel_for(threads_, shape_.n, 0, 1, [&](int thread, Range images) {
-      float* part = parts + thread * thread_floats();
-      kernels_.weight_grad(part, x, g, part + part_floats(), shape_, images.begin, images.end);
+    float* work = parts + parts_ * part_floats();
+    for_each_part(threads_, parts_, shape_.n, 1, [&](int thread, int part, Range images) {
+      kernels_.weight_grad(parts + part * part_floats(), x, g, work + thread * thread_floats(),
+                           shape_, images.begin, images.end);
     });
     sum_rows(static_cast<float*>(addresses_.outputs[0]), parts, shape_.depth());
     if (bias_) {
@@ -56,15 +60,13 @@ class DirectWeightGrad final : public Kernel {
     return s.n * s.oh * s.ow * s.depth() * s.o < worth_a_barrier ? 1 : threads;
   }
   std::int64_t part_floats() const { return aligned((shape_.depth() + 1) * columns_); }
-  std::int64_t thread_floats() const {
-    return part_floats() + aligned(kernels_.work_floats(shape_));
-  }
+  std::int64_t thread_floats() const { return aligned(kernels_.work_floats(shape_)); }
 
   void sum_rows(float* to, const float* parts, std::int64_t rows) const {
     for (std::int64_t row = 0; row < rows; ++row) {
       for (std::int64_t o = 0; o < shape_.o; ++o) {
         float sum = 0.0f;
-        for (int t = 0; t < threads_; ++t) sum += parts[t * thread_floats() + row * columns_ + o];
+        for (int p = 0; p < parts_; ++p) sum += parts[p * part_floats() + row * columns_ + o];
         to[row * shape_.o + o] = sum;
       }
     }
@@ -72,7 +74,7 @@ class DirectWeightGrad final : public Kernel {
 
   DirectShape shape_;
   bool bias_;
-  int threads_;
+  int threads_, parts_;
   DirectKernels kernels_;
   std::int64_t columns_;
   Addresses addresses_;
@@ -98,6 +100,7 @@ class DirectConvolution final : public Kernel {
   std::size_t scratch_bytes() const override {
     return static_cast<std::size_t>(weight_floats() + threads_ * thread_floats()) * sizeof(float);
   }
+  bool any_threads() const override { return true; }
   void bind(const Addresses& addresses) override { addresses_ = addresses; }
 
   void run() override {
@@ -137,6 +140,7 @@ class DirectInputGrad final : public Kernel {
   std::size_t scratch_bytes() const override {
     return static_cast<std::size_t>(weight_floats() + threads_ * thread_floats()) * sizeof(float);
   }
+  bool any_threads() const override { return true; }
   void bind(const Addresses& addresses) override { addresses_ = addresses; }
 
   void run() override {

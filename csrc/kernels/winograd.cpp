@@ -1,7 +1,5 @@
 #include "kernels/winograd.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <string_view>
 
@@ -69,6 +67,7 @@ class WinogradForward final : public Kernel {
   std::size_t scratch_bytes() const override {
     return bytes(shape_.weight_floats() + threads_ * shape_.work_floats());
   }
+  bool any_threads() const override { return true; }
   void bind(const Addresses& addresses) override { addresses_ = addresses; }
 
   void run() override {
@@ -94,14 +93,20 @@ class WinogradForward final : public Kernel {
   Addresses addresses_;
 };
 
-// Scratch, per thread: du (16, C, O), db (O,), working memory. The parts are summed in thread
-// order.
+// Scratch: du (16, C, O) and db (O,) for each part of the tiles, summed in order; then each
+// thread's working memory.
 class WinogradWeightGrad final : public Kernel {
  public:
   WinogradWeightGrad(const WinogradShape& shape, bool bias, const Options& options)
-      : shape_(shape), bias_(bias), threads_(options.threads), kernels_(kernels_for(shape)) {}
+      : shape_(shape),
+        bias_(bias),
+        threads_(options.threads),
+        parts_(parts_for(options.threads, shape.tiles() / shape.block())),
+        kernels_(kernels_for(shape)) {}
 
-  std::size_t scratch_bytes() const override { return bytes(threads_ * part_floats()); }
+  std::size_t scratch_bytes() const override {
+    return bytes(parts_ * part_floats() + threads_ * shape_.work_floats());
+  }
   void bind(const Addresses& addresses) override { addresses_ = addresses; }
 
   void run() override {
@@ -109,38 +114,35 @@ class WinogradWeightGrad final : public Kernel {
     const auto* g = static_cast<const float*>(addresses_.inputs[1]);
     auto* dw = static_cast<float*>(addresses_.outputs[0]);
     auto* parts = static_cast<float*>(addresses_.scratch);
-#pragma omp parallel num_threads(threads_)
-    {
-      const int thread = omp_get_thread_num();
-      float* du = parts + thread * part_floats();
-      float* db = du + shape_.weight_floats();
-      const Range tiles = part_of(shape_.tiles(), threads_, thread, shape_.block());
-      kernels_.weight_grad(du, bias_ ? db : nullptr, x, g, db + shape_.o, shape_, tiles.begin,
-                           tiles.end);
-#pragma omp barrier
-      const Range channels = part_of(shape_.c, threads_, thread);
-      kernels_.finish_weight_grad(dw, parts, threads_, part_floats(), shape_, channels.begin,
+    float* work = parts + parts_ * part_floats();
+    for_each_part(threads_, parts_, shape_.tiles(), shape_.block(),
+                  [&](int thread, int part, Range tiles) {
+                    float* du = parts + part * part_floats();
+                    float* db = bias_ ? du + shape_.weight_floats() : nullptr;
+                    kernels_.weight_grad(du, db, x, g, work + thread * shape_.work_floats(), shape_,
+                                         tiles.begin, tiles.end);
+                  });
+    parallel_for(threads_, shape_.c, 0, 1, [&](int, Range channels) {
+      kernels_.finish_weight_grad(dw, parts, parts_, part_floats(), shape_, channels.begin,
                                   channels.end);
-    }
+    });
     if (bias_) sum_bias(static_cast<float*>(addresses_.outputs[1]), parts + shape_.weight_floats());
   }
 
  private:
-  std::int64_t part_floats() const {
-    return shape_.weight_floats() + shape_.o + shape_.work_floats();
-  }
+  std::int64_t part_floats() const { return shape_.weight_floats() + (shape_.o + 15) / 16 * 16; }
 
   void sum_bias(float* db, const float* parts) const {
     for (std::int64_t o = 0; o < shape_.o; ++o) {
       float sum = 0.0f;
-      for (int thread = 0; thread < threads_; ++thread) sum += parts[thread * part_floats() + o];
+      for (int part = 0; part < parts_; ++part) sum += parts[part * part_floats() + o];
       db[o] = sum;
     }
   }
 
   WinogradShape shape_;
   bool bias_;
-  int threads_;
+  int threads_, parts_;
   WinogradKernels kernels_;
   Addresses addresses_;
 };

@@ -67,30 +67,47 @@ def test_the_same_bits_at_every_number_of_threads(name: str) -> None:
         np.testing.assert_allclose(first[parameter], usual[parameter], atol=1e-4 * scale)
 
 
+def product(m: int, n: int, k: int, transpose_a: bool, transpose_b: bool) -> tuple[Graph, dict]:
+    """A product with its bias and tanh, and operands of small integers, whose sums are exact."""
+    shapes = {
+        "a": (k, m) if transpose_a else (m, k),
+        "b": (n, k) if transpose_b else (k, n),
+        "bias": (n,),
+    }
+    a, b, bias = (ops.input(name, shape) for name, shape in shapes.items())
+    total = ops.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b) + bias
+    random = np.random.default_rng(m + n + k)
+    given = {
+        name: random.integers(-4, 5, shape).astype(np.float32) for name, shape in shapes.items()
+    }
+    return Graph.of({"total": total, "tanh": ops.tanh(total)}), given
+
+
 @pytest.mark.parametrize("transpose_a", [False, True])
 @pytest.mark.parametrize("transpose_b", [False, True])
-@pytest.mark.parametrize("rows", [1, 5, 8, 257])
-def test_products_are_right(transpose_a: bool, transpose_b: bool, rows: int) -> None:
-    """Small integers, whose sums are exact in every order."""
+@pytest.mark.parametrize("m", [1, 5, 8, 50, 257, 1024])
+def test_products_are_right(transpose_a: bool, transpose_b: bool, m: int) -> None:
     available("native")
-    shapes = (
-        ((300, rows) if transpose_a else (rows, 300)),
-        ((50, 300) if transpose_b else (300, 50)),
-    )
-    a, b = (ops.input(name, shape) for name, shape in zip("ab", shapes, strict=True))
-    graph = Graph.of({"y": ops.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)})
-    random = np.random.default_rng(rows)
-    given = {
-        name: random.integers(-4, 5, shape).astype(np.float32)
-        for name, shape in zip("ab", shapes, strict=True)
-    }
-    left, right = (
-        (given["a"].T if transpose_a else given["a"]),
-        (given["b"].T if transpose_b else given["b"]),
-    )
-    for threads in (1, 3):
-        runs = engine("native", threads, "any-threads").compile(graph, {})
-        np.testing.assert_array_equal(runs.run(given)["y"], left @ right)
+    for n, k in ((50, 300), (128, 784), (1, 65), (17, 1000), (520, 70)):
+        graph, given = product(m, n, k, transpose_a, transpose_b)
+        left = given["a"].T if transpose_a else given["a"]
+        right = given["b"].T if transpose_b else given["b"]
+        expected = left @ right + given["bias"]
+        for threads in (1, 3):
+            for mode in ("any-threads", "same-threads"):
+                found = engine("native", threads, mode).compile(graph, {}).run(given)
+                np.testing.assert_array_equal(found["total"], expected)
+                np.testing.assert_allclose(found["tanh"], np.tanh(expected), atol=3e-7)
+
+
+def test_pieces_done_by_other_threads_give_the_same_bits() -> None:
+    """More threads than cores: which one does a piece differs from run to run."""
+    available("native")
+    network, batch = NETWORKS["cnn_wide"]
+    first = trained(network, batch, 7, "same-threads")
+    for _ in range(10):
+        for parameter, values in trained(network, batch, 7, "same-threads").items():
+            np.testing.assert_array_equal(values, first[parameter], err_msg=parameter)
 
 
 def test_an_unknown_kind_is_refused() -> None:

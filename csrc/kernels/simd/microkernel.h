@@ -52,29 +52,31 @@ inline void multiply_strip(float* c, Index stride, Left a, Index rows, Right b, 
                            bool add) {
   constexpr Index most = 6;  // 6 × 2 sums, 2 right and 1 left: 15 of AVX2's 16 registers
   const Index blocks = (rows + most - 1) / most;
+  const Index least = blocks == 0 ? 0 : rows / blocks;
+  const Index larger = rows - blocks * least;  // blocks of one row more
   for (Index block = 0; block < blocks; ++block) {
-    const Index begin = rows * block / blocks;
-    const Left part{a.base + begin * a.row, a.row, a.step};
-    float* to = c + begin * stride;
-    switch (rows * (block + 1) / blocks - begin) {
+    const Index count = block < larger ? least + 1 : least;
+    switch (count) {
       case 6:
-        multiply_block<6, vectors>(to, stride, part, b, depth, add);
+        multiply_block<6, vectors>(c, stride, a, b, depth, add);
         break;
       case 5:
-        multiply_block<5, vectors>(to, stride, part, b, depth, add);
+        multiply_block<5, vectors>(c, stride, a, b, depth, add);
         break;
       case 4:
-        multiply_block<4, vectors>(to, stride, part, b, depth, add);
+        multiply_block<4, vectors>(c, stride, a, b, depth, add);
         break;
       case 3:
-        multiply_block<3, vectors>(to, stride, part, b, depth, add);
+        multiply_block<3, vectors>(c, stride, a, b, depth, add);
         break;
       case 2:
-        multiply_block<2, vectors>(to, stride, part, b, depth, add);
+        multiply_block<2, vectors>(c, stride, a, b, depth, add);
         break;
       default:
-        multiply_block<1, vectors>(to, stride, part, b, depth, add);
+        multiply_block<1, vectors>(c, stride, a, b, depth, add);
     }
+    a.base += count * a.row;
+    c += count * stride;
   }
 }
 

@@ -1,121 +1,158 @@
-// Depth in blocks of 256, rows in blocks of 48: a packed block of `a` (48 KiB) and one panel of `b`
-// are near while 6 rows × 2 vectors of y stay in registers.
+// Depth in blocks of about 256, rows in blocks of at most 48: one panel of `b` over such a depth
+// (16 KiB with AVX2) stays in the first-level cache while the rows go past it, six at a time.
 #include "kernels/simd/product.h"
 
 #include "kernels/simd/activate.h"
 #include "kernels/simd/microkernel.h"
+#include "kernels/simd/transpose.h"
 
 namespace sloy::SLOY_ISA {
 namespace {
 
-constexpr Index depth_block = 256;
-constexpr Index row_block = 48;
+constexpr Index depth_block = 400;
+constexpr Index row_unit = 24;  // whole groups of six rows, and whole vectors
+constexpr Index row_block = 2 * row_unit;
+constexpr Index widest_in_place = 512;  // columns: rows further apart fall into the same cache sets
 
 Index smaller(Index a, Index b) { return a < b ? a : b; }
-Index padded(Index columns) { return (columns + lanes - 1) / lanes * lanes; }
+Index larger(Index a, Index b) { return a > b ? a : b; }
+Index parts(Index size, Index most) { return (size + most - 1) / most; }
+Index padded(Index columns) { return parts(columns, lanes) * lanes; }
 
-Index work_floats(const ProductShape& s) {
-  const Index depth = smaller(s.k, depth_block);
-  return depth * (row_block + padded(s.n)) + row_block * panel;
+Index panels(const ProductShape& s) { return parts(s.n, panel); }
+
+bool in_place(const ProductShape& s) {
+  return !s.transpose_b && s.n % lanes == 0 && s.n <= widest_in_place;
 }
 
-// to: panels of rows [first, first + depth) of op(b), columns beyond N filled with zeros.
-void pack_right(float* to, const float* b, const ProductShape& s, Index first, Index depth) {
-  const Index columns = padded(s.n);
-  for (Index begin = 0; begin < columns; begin += panel) {
-    const Index width = panel_width(begin, columns);
-    const Index filled = smaller(width, s.n - begin);
-    float* strip = to + begin * depth;
+Index packed_floats(const ProductShape& s) { return in_place(s) ? 0 : s.k * padded(s.n); }
+
+// The panels follow each other; element (k, j) of one at k * width + j.
+void pack(float* packed, const float* b, const ProductShape& s, Index begin, Index end) {
+  for (Index first = begin * panel; first < smaller(end * panel, s.n); first += panel) {
+    const Index width = panel_width(first, padded(s.n));
+    const Index filled = smaller(width, s.n - first);
+    float* __restrict to = packed + first * s.k;
     if (s.transpose_b) {
-      for (Index j = 0; j < filled; ++j) {
-        const float* row = b + (begin + j) * s.k + first;
-        for (Index k = 0; k < depth; ++k) strip[k * width + j] = row[k];
-      }
-    } else {
-      for (Index k = 0; k < depth; ++k) {
-        const float* row = b + (first + k) * s.n + begin;
-        for (Index j = 0; j < filled; ++j) strip[k * width + j] = row[j];
-      }
+      transpose_in(to, width, b + first * s.k, filled, s.k, (s.n - first) * s.k);
+      continue;
     }
-    for (Index k = 0; k < depth; ++k) {
-      for (Index j = filled; j < width; ++j) strip[k * width + j] = 0.0f;
+    for (Index k = 0; k < s.k; ++k) {
+      const float* row = b + k * s.n + first;
+      for (Index j = 0; j < width; ++j) to[k * width + j] = j < filled ? row[j] : 0.0f;
     }
   }
+}
+
+// Rows of (K, M) so far apart that a column of them does not fit into the cache sets it falls into.
+bool packs_left(const ProductShape& s) { return s.transpose_a && s.m % 256 == 0; }
+
+// Working memory: a block of rows of a transposed left operand, and a panel of y that is not whole.
+Index work_floats(const ProductShape& s) {
+  return row_block * (panel + (packs_left(s) ? smaller(s.k, depth_block) : 0));
+}
+
+ProductBlocks blocks(const ProductShape& s, Index least) {
+  const Index rows = parts(s.m, row_block);
+  return {rows, smaller(panels(s), parts(least, rows))};
 }
 
 // to [k][row] from a transposed left operand (K, M).
 void pack_left(float* __restrict to, const float* a, const ProductShape& s, Index row, Index rows,
                Index first, Index depth) {
+  const Index whole = rows / lanes * lanes;
   for (Index k = 0; k < depth; ++k) {
     const float* from = a + (first + k) * s.m + row;
-    for (Index i = 0; i < rows; ++i) to[k * rows + i] = from[i];
+    for (Index i = 0; i < whole; i += lanes) store<Float>(to + k * rows + i, load<Float>(from + i));
+    for (Index i = whole; i < rows; ++i) to[k * rows + i] = from[i];
   }
 }
 
-// The panels of y; the last one goes through `edge` (row_block, panel) when it is not whole.
-void multiply_rows(float* y, Left a, Index rows, const float* b, Index columns, Index depth,
-                   bool add, float* edge) {
-  const Index whole = columns / lanes * lanes;
-  const Index last = columns % lanes == 0 ? columns : columns / panel * panel;
-  for (Index begin = 0; begin < last; begin += panel) {
-    const Index width = panel_width(begin, whole);
-    const Right right{b + begin * depth, width};
-    if (width == panel) {
-      multiply_strip<2>(y + begin, columns, a, rows, right, depth, add);
-    } else {
-      multiply_strip<1>(y + begin, columns, a, rows, right, depth, add);
-    }
-  }
-  if (last == columns) return;
-  const Index width = panel_width(last, padded(columns));
-  const Right right{b + last * depth, width};
+void multiply_strip(float* c, Index stride, Left a, Index rows, Right b, Index width, Index depth,
+                    bool add) {
   if (width == panel) {
-    multiply_strip<2>(edge, panel, a, rows, right, depth, false);
+    multiply_strip<2>(c, stride, a, rows, b, depth, add);
   } else {
-    multiply_strip<1>(edge, panel, a, rows, right, depth, false);
-  }
-  for (Index i = 0; i < rows; ++i) {
-    float* to = y + i * columns + last;
-    for (Index j = 0; j < columns - last; ++j) {
-      to[j] = add ? to[j] + edge[i * panel + j] : edge[i * panel + j];
-    }
+    multiply_strip<1>(c, stride, a, rows, b, depth, add);
   }
 }
 
-void finish(float* __restrict y, const float* __restrict bias, Activation activation, Index rows,
-            Index columns) {
-  if (bias != nullptr) {
-    for (Index i = 0; i < rows; ++i) {
-      for (Index j = 0; j < columns; ++j) y[i * columns + j] += bias[j];
+// One panel of y, which goes through `edge` (row_block, panel) where it is not whole.
+void multiply_panel(float* y, Index stride, Left a, Index rows, Right b, Index columns, Index width,
+                    Index depth, bool add, float* edge) {
+  if (columns == width) return multiply_strip(y, stride, a, rows, b, width, depth, add);
+  multiply_strip(edge, panel, a, rows, b, width, depth, false);
+  for (Index i = 0; i < rows; ++i) {
+    float* to = y + i * stride;
+    const float* from = edge + i * panel;
+    for (Index j = 0; j < columns; ++j) to[j] = add ? to[j] + from[j] : from[j];
+  }
+}
+
+void finish(float* __restrict y, Index stride, const float* __restrict bias, Activation activation,
+            Index rows, Index columns) {
+  for (Index i = 0; i < rows; ++i, y += stride) {
+    if (bias != nullptr) {
+      for (Index j = 0; j < columns; ++j) y[j] += bias[j];
+    }
+    activate_row(y, activation, columns);
+  }
+}
+
+struct Span {
+  Index begin, end;
+};
+
+Span part_of(Index size, Index count, Index index, Index unit) {
+  const Index units = parts(size, unit);
+  return {smaller(units * index / count * unit, size),
+          smaller(units * (index + 1) / count * unit, size)};
+}
+
+void multiply_block(float* y, const float* a, const float* b, const float* bias,
+                    Activation activation, float* work, const ProductShape& s, Span rows,
+                    Span columns) {
+  float* edge = work;
+  float* left = work + row_block * panel;
+  const Index count = rows.end - rows.begin;
+  const Index steps = larger(parts(s.k, depth_block), 1);
+  y += rows.begin * s.n;
+  for (Index step = 0; step < steps; ++step) {
+    const Span depth = part_of(s.k, steps, step, 1);
+    const Index deep = depth.end - depth.begin;
+    Left part{a + rows.begin * s.k + depth.begin, s.k, 1};
+    if (packs_left(s)) {
+      pack_left(left, a, s, rows.begin, count, depth.begin, deep);
+      part = {left, 1, count};
+    } else if (s.transpose_a) {
+      part = {a + depth.begin * s.m + rows.begin, 1, s.m};
+    }
+    for (Index begin = columns.begin; begin < columns.end; begin += panel) {
+      const Index width = panel_width(begin, padded(s.n));
+      const Right right = in_place(s) ? Right{b + depth.begin * s.n + begin, s.n}
+                                      : Right{b + begin * s.k + depth.begin * width, width};
+      multiply_panel(y + begin, s.n, part, count, right, smaller(width, s.n - begin), width, deep,
+                     step > 0, edge);
     }
   }
-  activate_row(y, activation, rows * columns);
+  finish(y + columns.begin, s.n, bias == nullptr ? nullptr : bias + columns.begin, activation,
+         count, columns.end - columns.begin);
 }
 
 void multiply(float* y, const float* a, const float* b, const float* bias, Activation activation,
-              float* work, const ProductShape& s, Index begin, Index end) {
-  float* edge = work;
-  float* left = edge + row_block * panel;
-  for (Index first = 0; first < s.k; first += depth_block) {
-    const Index depth = smaller(s.k - first, depth_block);
-    float* right = left + depth * row_block;
-    pack_right(right, b, s, first, depth);
-    for (Index row = begin; row < end; row += row_block) {
-      const Index rows = smaller(end - row, row_block);
-      Left part{a + row * s.k + first, s.k, 1};
-      if (s.transpose_a) {
-        pack_left(left, a, s, row, rows, first, depth);
-        part = {left, 1, rows};
-      }
-      float* to = y + row * s.n;
-      multiply_rows(to, part, rows, right, s.n, depth, first > 0, edge);
-      if (first + depth == s.k) finish(to, bias, activation, rows, s.n);
-    }
+              float* work, const ProductShape& s, const ProductBlocks& blocks, Index begin,
+              Index end) {
+  for (Index block = begin; block < end; ++block) {
+    const Span rows = part_of(s.m, blocks.rows, block / blocks.columns, row_unit);
+    const Span columns = part_of(s.n, blocks.columns, block % blocks.columns, panel);
+    multiply_block(y, a, b, bias, activation, work, s, rows, columns);
   }
 }
 
 }  // namespace
 
-ProductKernels product_kernels() { return {work_floats, multiply}; }
+ProductKernels product_kernels() {
+  return {blocks, panels, packed_floats, pack, work_floats, multiply};
+}
 
 }  // namespace sloy::SLOY_ISA

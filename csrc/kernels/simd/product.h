@@ -1,5 +1,4 @@
-// Matrix products that pack their operands, for where oneDNN's are slow (onednn/matmul.cpp says
-// where). Compiled once per instruction set.
+// Matrix products in blocks that any thread may do. Compiled once per instruction set.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +13,28 @@ struct ProductShape {
   bool transpose_a, transpose_b;
 };
 
+// Where blocks of y begin: cut into `rows` by `columns` blocks, nearly equal.
+struct ProductBlocks {
+  std::int64_t rows, columns;
+  std::int64_t count() const { return rows * columns; }
+};
+
 struct ProductKernels {
+  // At least `least` blocks, if there is work for so many. Results do not depend on their number.
+  ProductBlocks (*blocks)(const ProductShape&, std::int64_t least);
+  // Panels of columns of b, and the floats of all of them packed; 0 where b is read as it lies.
+  std::int64_t (*panels)(const ProductShape&);
+  std::int64_t (*packed_floats)(const ProductShape&);
+  // Packs panels [begin, end) of op(b).
+  void (*pack)(float* packed, const float* b, const ProductShape&, std::int64_t begin,
+               std::int64_t end);
   // Floats of working memory that each thread needs.
   std::int64_t (*work_floats)(const ProductShape&);
-  // Rows [begin, end) of y = op(a) · op(b) + bias, activated; bias (N,) or null.
+  // Blocks [begin, end) of y = op(a) · op(b) + bias, activated; b packed if there are packed
+  // floats, bias (N,) or null.
   void (*multiply)(float* y, const float* a, const float* b, const float* bias, Activation,
-                   float* work, const ProductShape&, std::int64_t begin, std::int64_t end);
+                   float* work, const ProductShape&, const ProductBlocks&, std::int64_t begin,
+                   std::int64_t end);
 };
 
 namespace baseline {
