@@ -18,7 +18,7 @@ from typing import Any
 
 def train(data: str, seed: int, options: list[str], folder: Path) -> dict[str, Any]:
     """The summary of `sloy train DATA --seed SEED …` in a process of its own."""
-    command = [sys.executable, "-m", "sloy.cli.main", "train", data, "--seed", str(seed)]
+    command = [sys.executable, "-m", "sloy", "train", data, "--seed", str(seed)]
     command += ["--json", "--quiet", "--out", str(folder / str(seed)), *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     summary: dict[str, Any] = json.loads(done.stdout)

@@ -46,7 +46,7 @@ def stripes(samples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "sloy.cli.main", *map(str, arguments)]
+    return [sys.executable, "-m", "sloy", *map(str, arguments)]
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -233,6 +233,17 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert show(capsys, "--version")[0] == f"sloy {library.__version__}\n"
 
 
+def test_python_m_sloy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sloy", "--version"],
+        env=environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == f"sloy {library.__version__}\n"
+
+
 def test_help_is_quick() -> None:
     """Processor time, best of five, so that other work on the machine does not count."""
     times = []

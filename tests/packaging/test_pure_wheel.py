@@ -96,7 +96,7 @@ def test_it_trains_and_says_which_engine_runs(site: Path, tmp_path: Path) -> Non
 
 def test_the_command_says_what_is_missing(site: Path, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "sloy.cli.main", "engines"],
+        [sys.executable, "-m", "sloy", "engines"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(site)},
         capture_output=True,

@@ -109,7 +109,3 @@ def _line(error: BaseException) -> str:
 
 def _terminate(_number: int, _frame: object) -> NoReturn:
     raise Terminated
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
