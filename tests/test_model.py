@@ -79,6 +79,17 @@ def test_batches_do_not_matter(engine, count, batch_size):
     np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-2)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_examine_is_evaluate_and_predict_proba_at_once(engine, trained):
+    model = Model(trained.spec, trained.parameters, engine=engine)
+    data = stripes(37)
+    figures, probabilities = model.examine(data, batch_size=8)
+    assert figures == pytest.approx(model.evaluate(data), rel=1e-6)
+    assert 0 < figures["loss"] < 1
+    np.testing.assert_allclose(probabilities, model.predict_proba(data.x), rtol=1e-5, atol=1e-7)
+    assert probabilities.shape == (37, 2)
+
+
 def test_no_samples(trained):
     none = np.zeros((0, 8, 8, 1), np.uint8)
     assert trained(none).shape == (0, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,15 @@ from sloy.data.readers import Reader
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
+from sloy.graph import Graph
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor
 from sloy.losses import Loss
 from sloy.network import Network
 from sloy.steps.graphs import StepSpec, evaluation_graph, inference_graph
-from sloy.steps.inputs import Data, as_dataset, columns, samples
+from sloy.steps.inputs import Columns, Data, as_dataset, columns, samples
 from sloy.steps.parameters import Parameters, check_names, real_array
-from sloy.steps.runner import Runner, figures
+from sloy.steps.runner import Runner, figures, summed_up
 
 BATCH = 256  # samples at a time, fewer where one is large
 BATCH_BYTES = 64 << 20  # of the largest activation of a batch
@@ -162,17 +163,18 @@ class Model:
 
     def evaluate(self, data: Data, batch_size: int | None = None) -> dict[str, float]:
         """The mean loss (without penalties) and the metrics on a Dataset or a pair (x, y)."""
-        spec = self._spec
-        found = columns(
-            as_dataset(data),
-            spec.loss,
-            self.network.input_shape,
-            self.network.output_shape,
-            spec.dtype,
-            "Model.evaluate",
-            data_dtype=spec.data_dtype,
-        )
-        return figures(self._runner("evaluate"), found, spec.metrics, self._batch(batch_size))
+        found = self._columns(data, "Model.evaluate")
+        metrics = self._spec.metrics
+        return figures(self._runner("evaluate"), found, metrics, self._batch(batch_size))
+
+    def examine(
+        self, data: Data, batch_size: int | None = None
+    ) -> tuple[dict[str, float], np.ndarray]:
+        """What `evaluate` and `predict_proba` give for a Dataset or a pair (x, y), in one pass."""
+        found = self._columns(data, "Model.examine")
+        fed = {"x": found.x, "y": found.y}
+        outputs = self._runner("examine")(fed, self._batch(batch_size))
+        return summed_up(outputs, found.weight, self._spec.metrics), outputs["prediction"]
 
     def save(self, path: str | Path) -> None:
         """Write the model to one file, atomically; see docs/model-file.md."""
@@ -282,6 +284,13 @@ class Model:
     def _infer(self, x: Any, output: str, batch_size: int | None) -> np.ndarray:
         return self._runner("infer")({"x": self._samples(x)}, self._batch(batch_size))[output]
 
+    def _columns(self, data: Data, place: str) -> Columns:
+        spec, network = self._spec, self.network
+        return columns(
+            as_dataset(data), spec.loss, network.input_shape, network.output_shape, spec.dtype, place,
+            data_dtype=spec.data_dtype,
+        )  # fmt: skip
+
     def _samples(self, x: Any) -> np.ndarray:
         spec = self._spec
         if self.reader is not None and self.reader.takes(x):
@@ -304,7 +313,11 @@ class Model:
         return default_batch(self.network, self._spec.dtype)
 
 
-_GRAPHS = {"infer": inference_graph, "evaluate": evaluation_graph}
+_GRAPHS: dict[str, Callable[[StepSpec, int], Graph]] = {
+    "infer": inference_graph,
+    "evaluate": evaluation_graph,
+    "examine": partial(evaluation_graph, prediction=True),
+}
 
 
 def load(

@@ -97,6 +97,21 @@ def test_json_is_one_document(sloy: Sloy, data: Path, tmp_path: Path) -> None:
     }
 
 
+def test_results_come_before_the_pictures(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise library.errors.NotAvailable("no ink")
+
+    monkeypatch.setattr("sloy.cli.run._draw", fail)
+    run = tmp_path / "run"
+    assert exit_code("train", str(data), *QUICK, "--quiet", "--out", str(run)) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("test accuracy")
+    assert said.err == "sloy train: no ink\n"
+    assert {"model.sloy", "summary.json", "history.csv"} <= {path.name for path in run.iterdir()}
+
+
 def test_the_default_folder_has_the_name_of_the_data(sloy: Sloy, data: Path) -> None:
     done = sloy("train", data, *QUICK, "--epochs", 1, "--json", "--quiet")
     assert json.loads(done.stdout)["folder"].startswith("runs/stripes-")

@@ -40,15 +40,14 @@ def predicted(plan: Plan, loaded: Loaded, network: Network, precision: Arithmeti
 
 
 def _of_test(spec: StepSpec, samples: int, precision: Arithmetic) -> int:
-    """Parameters, and the arenas of evaluation and prediction."""
+    """Parameters, and the arena of evaluation and prediction."""
     from sloy.model import default_batch
-    from sloy.steps.graphs import evaluation_graph, inference_graph
+    from sloy.steps.graphs import evaluation_graph
     from sloy.training.memory import arena_bytes
 
     size = min(samples, default_batch(spec.network, spec.dtype))
-    graphs = (evaluation_graph(spec, size), inference_graph(spec, size))
     parameters = 4 * sum(p.tensor.spec.size for p in spec.network.parameters.values())
-    return parameters + sum(arena_bytes(graph, precision) for graph in graphs)
+    return parameters + arena_bytes(evaluation_graph(spec, size, prediction=True), precision)
 
 
 def spec_of(plan: Plan, loaded: Loaded, network: Network) -> StepSpec:

@@ -70,4 +70,4 @@ def results(summary: Mapping[str, Any], tested: Tested, folder: RunFolder) -> st
         ("memory", peak),
         ("folder", str(folder.path)),
     ]
-    return text.fields(rows) + "\n\n" + folder.listing()
+    return text.fields(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -59,11 +60,16 @@ def train(arguments: argparse.Namespace) -> int:
     }
     memory_figures = {"predicted": memory, "peak": machine.peak_memory()}
     summary = _summary(plan, network, engine, tested, times, memory_figures)
-    _write(folder, summary, history, model, tested, source, loaded)
+    folder.write("history.csv", history.to_csv())
+    folder.write_json("summary.json", {**summary, "history": history.rows})
     if arguments.json:
         text.print_json({**summary, "folder": str(folder.path)})
     else:
-        print(report.results(summary, tested, folder))
+        print(report.results(summary, tested, folder), end="\n\n")
+    sys.stdout.flush()  # before the pictures, which take longer than all of the test
+    _draw(folder, summary["seed"], history, model, tested, source, loaded)
+    if not arguments.json:
+        print(folder.listing())
     return 0
 
 
@@ -155,16 +161,16 @@ def _summary(
     }
 
 
-def _write(
+def _draw(
     folder: RunFolder,
-    summary: dict[str, Any],
+    seed: int,
     history: History,
     model: Model,
     tested: Tested,
     source: Source,
     loaded: Loaded,
 ) -> None:
-    """Summary, history and pictures."""
+    """Write the pictures."""
     import numpy as np
 
     from sloy import inspection
@@ -173,15 +179,11 @@ def _write(
     if loaded.augment is not None and loaded.train.x.ndim == 4:
         rows = np.linspace(0, len(loaded.train) - 1, 10).astype(int)
         some = source.as_seen(loaded, loaded.train.x[rows])
-        figures["augmented.png"] = inspection.augmented_figure(
-            some, loaded.augment, seed=summary["seed"]
-        )
+        figures["augmented.png"] = inspection.augmented_figure(some, loaded.augment, seed=seed)
     if (first := first_filters(model)) is not None:
         figures["filters.png"] = inspection.filters_figure(*first)
     for name, figure in figures.items():
         folder.write(name, inspection.png(figure))
-    folder.write("history.csv", history.to_csv())
-    folder.write_json("summary.json", {**summary, "history": history.rows})
 
 
 def first_filters(model: Model) -> tuple[np.ndarray, str] | None:

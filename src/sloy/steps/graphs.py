@@ -200,19 +200,26 @@ def diagnosis_graph(spec: StepSpec, batch_size: int) -> Graph:
     return _checked(Graph.of(outputs))
 
 
-def evaluation_graph(spec: StepSpec, batch_size: int) -> Graph:
+def evaluation_graph(spec: StepSpec, batch_size: int, *, prediction: bool = False) -> Graph:
     """Loss and metrics of each sample, the network as in use.
+
+    Parameters
+    ----------
+    prediction : bool
+        Whether ``prediction`` is wanted too.
 
     Returns
     -------
     Graph
-        Inputs ``x`` and ``y``; outputs ``loss`` (N,) without penalties, and for each metric what its `aggregate`
-        takes, (N,) or (N, P).
+        Inputs ``x`` and ``y``; outputs ``loss`` (N,) without penalties, for each metric what its `aggregate`
+        takes, (N,) or (N, P), and as wanted ``prediction`` (N, …), as of `inference_graph`.
     """
     forward = _forward(spec, batch_size, training=False)
     outputs = {"loss": forward.losses}
     output, target = forward.built.output, forward.target
     outputs |= {metric.name: metric.per_sample(output, target) for metric in spec.metrics}
+    if prediction:
+        outputs["prediction"] = spec.loss.prediction(output)
     return _checked(Graph.of(outputs))
 
 

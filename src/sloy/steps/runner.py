@@ -77,6 +77,13 @@ def figures(
 ) -> dict[str, float]:
     """The weighted mean loss and each metric over samples, by a runner of evaluation graphs."""
     outputs = runner({"x": columns.x, "y": columns.y}, batch_size, poll)
-    weight = columns.weight.astype(np.float64)
+    return summed_up(outputs, columns.weight, metrics)
+
+
+def summed_up(
+    outputs: Mapping[str, np.ndarray], weights: np.ndarray, metrics: Sequence[Metric]
+) -> dict[str, float]:
+    """The figures of what evaluation graphs gave for samples, of `weights` (N,)."""
+    weight = weights.astype(np.float64)
     loss = float(weight @ outputs["loss"].astype(np.float64) / weight.sum())
     return {"loss": loss} | {m.name: m.aggregate(outputs[m.name], weight) for m in metrics}

@@ -20,8 +20,7 @@ class Labelled(Source):
     def test(self, model: Model, loaded: Loaded) -> Tested:
         """Loss, accuracy, what was taken for what."""
         data = loaded.test
-        measured = model.evaluate(data)
-        probabilities = model.predict_proba(data.x)  # (N, K)
+        measured, probabilities = model.examine(data)  # (N, K)
         wrong = int((probabilities.argmax(1) != data.y).sum())
         figures = {
             "test_accuracy": measured["accuracy"],
