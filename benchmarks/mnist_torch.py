@@ -79,7 +79,7 @@ def main() -> None:
     torch.manual_seed(options.seed)
     with np.load(options.data) as data:
         found = train(RECIPES[options.network], dict(data), options.seed)
-    print(json.dumps({"test_accuracy": found}))
+    print(json.dumps({"test_accuracy": found}), flush=True)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jobs import RECIPES
 from peers.protocol import BENCHMARKS, environment
@@ -31,14 +31,17 @@ def imports(pythons: Mapping[str, str], threads: int, rounds: int) -> dict[str, 
         _run(command, threads)
     for _ in range(rounds):
         for name, command in commands.items():
-            found[name].append(_run(command, threads)[0])
+            found[name].append(_run(command, threads).to_end)
     return found
 
 
 def prompt(
     pythons: Mapping[str, str], network: str, threads: int, rounds: int
 ) -> dict[str, list[dict[str, float]]]:
-    """Seconds from starting the process to its end, and the test accuracy, of each seed; sloy and PyTorch in turn."""
+    """Seconds from starting the process to its output and to its end, and the test accuracy that it prints.
+
+    Of each seed, sloy and PyTorch in turn. Both print results alone; sloy's process then draws the pictures of the run.
+    """
     found: dict[str, list[dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         digits = str(Path(folder) / "mnist.npz")
@@ -46,9 +49,9 @@ def prompt(
         for seed in range(rounds):
             for name, command in _commands(pythons, network, digits, folder).items():
                 options = ["--seed", str(seed), "--threads", str(threads)]
-                seconds, output = _run([*command, *options], threads)
-                accuracy = float(json.loads(output)["test_accuracy"])
-                result = {"seconds": seconds, "accuracy": accuracy}
+                done = _run([*command, *options], threads)
+                accuracy = float(json.loads(done.output)["test_accuracy"])
+                result = {"seconds": done.to_output, "to_end": done.to_end, "accuracy": accuracy}
                 found.setdefault(name, []).append(result)
     return found
 
@@ -57,7 +60,7 @@ def _commands(
     pythons: Mapping[str, str], network: str, digits: str, folder: str
 ) -> dict[str, list[str]]:
     epochs = str(RECIPES[network].epochs)
-    train = ["-m", "sloy.cli.main", "train", "mnist", "--network", network, "--epochs", epochs]
+    train = ["-m", "sloy", "train", "mnist", "--network", network, "--epochs", epochs]
     out = ["--quiet", "--json", "--overwrite", "--out", str(Path(folder) / "run")]
     commands = {"sloy": [pythons["sloy"], *train, *out]}
     if "torch" in pythons:
@@ -66,10 +69,25 @@ def _commands(
     return commands
 
 
-def _run(command: list[str], threads: int) -> tuple[float, str]:
-    """Seconds of wall time and what was printed."""
+@dataclass(frozen=True)
+class _Done:
+    """A process: seconds from its start to the first byte that it printed and to its end, and what it printed."""
+
+    to_output: float
+    to_end: float
+    output: str
+
+
+def _run(command: list[str], threads: int) -> _Done:
     start = time.perf_counter()
-    done: Any = subprocess.run(
-        command, env=environment(threads), check=True, stdout=subprocess.PIPE, text=True
-    )
-    return time.perf_counter() - start, done.stdout
+    with subprocess.Popen(
+        command, env=environment(threads), stdout=subprocess.PIPE, bufsize=0
+    ) as process:
+        assert process.stdout is not None
+        first = process.stdout.read(1)
+        to_output = time.perf_counter() - start
+        output = first + b"".join(process.stdout)
+    to_end = time.perf_counter() - start
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return _Done(to_output, to_end, output.decode())

@@ -3,7 +3,7 @@
 A worker is a process of one peer (sloy is one too), possibly in an environment of its own. Its module gives a
 `Worker`, and `serve` does the rest. Requests name what to do, and carry that function's arguments:
 
-* ``about``: version, bytes installed alone and with all dependencies; null where it is no installed distribution.
+* ``about``: version, bytes installed alone and with all dependencies.
 * ``variants``: name → precision of the ways in which this peer can do a job.
 * ``prepare``: builds a job from its initial weights and does the first `checked` steps; the seconds that the first
   took with the building, when it was done (Unix time), and the losses. What was prepared before is dropped.
@@ -15,6 +15,7 @@ A worker is a process of one peer (sloy is one too), possibly in an environment 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.metadata
 import json
 import os
@@ -24,7 +25,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,12 +95,11 @@ class _Session:
         self._run: Run | None = None
 
     def about(self) -> dict[str, Any]:
-        sizes = dict(_installed(self._worker.distribution))
-        alone = sizes.get(self._worker.distribution)
+        sizes = dict(installed(self._worker.distribution))
         return {
             "version": self._worker.version,
-            "size": alone,
-            "size_with_dependencies": sum(sizes.values()) if alone else None,
+            "size": sizes[self._worker.distribution],
+            "size_with_dependencies": sum(sizes.values()),
         }
 
     def variants(self, job: str) -> dict[str, str]:
@@ -153,20 +154,41 @@ def _losses(job: Job, results: Sequence[Any]) -> list[float]:
     return losses
 
 
-def _installed(name: str, seen: set[str] | None = None) -> Iterator[tuple[str, int]]:
-    """Each distribution that `name` needs, itself first, with the bytes of its files."""
-    seen = set() if seen is None else seen
+def installed(name: str) -> Iterator[tuple[str, int]]:
+    """Each distribution that `name` needs, itself first, with the bytes of its files.
+
+    A package that runs from its source tree is what would be installed: the files of its folder, those that Python
+    compiled among them, and what its pyproject.toml requires.
+    """
     try:
-        distribution = importlib.metadata.distribution(name)
-    except importlib.metadata.PackageNotFoundError:
+        yield from _distributions(name, set())
         return
-    files = [Path(str(file.locate())) for file in distribution.files or ()]
-    yield name, sum(file.stat().st_size for file in files if file.is_file())
-    for requirement in distribution.requires or ():
+    except importlib.metadata.PackageNotFoundError:
+        folder = Path(str(importlib.import_module(name).__file__)).parent
+    compiled = f".{sys.implementation.cache_tag}."
+    files = (f for f in folder.rglob("*") if f.parent.name != "__pycache__" or compiled in f.name)
+    yield name, _bytes(files)
+    project = tomllib.loads((folder.parents[1] / "pyproject.toml").read_text())["project"]
+    yield from _required(project["dependencies"], {name})
+
+
+def _distributions(name: str, seen: set[str]) -> Iterator[tuple[str, int]]:
+    distribution = importlib.metadata.distribution(name)
+    yield name, _bytes(Path(str(file.locate())) for file in distribution.files or ())
+    yield from _required(distribution.requires or (), seen)
+
+
+def _required(requirements: Iterable[str], seen: set[str]) -> Iterator[tuple[str, int]]:
+    for requirement in requirements:
         other = re.split(r"[^\w.-]", requirement)[0].lower()
         if "extra ==" not in requirement and other not in seen:
             seen.add(other)
-            yield from _installed(other, seen)
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                yield from _distributions(other, seen)
+
+
+def _bytes(files: Iterable[Path]) -> int:
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 # --- the runner's side -----------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+import sloy as sloy_module
 from sloy import ops, zoo
 from sloy.cli.main import build_parser
 from sloy.cli.plan import Plan
@@ -60,6 +61,40 @@ def test_sloy_alone(tmp_path: Path) -> None:
     assert len(side["losses"]) == 10
     assert results["ceiling"]["float32"] > 1e8
     assert "| mlp-32 | float32 |" in done.stdout
+    sloy = results["peers"]["sloy"]
+    package = Path(sloy_module.__file__).parent
+    largest = sum(f.stat().st_size for f in (package / "data/bundled").iterdir())
+    assert largest < sloy["size"] < sloy["size_with_dependencies"] < 500 << 20
+    assert done.stdout.count("\n| sloy |") == 1
+
+
+def test_sizes_from_source_are_those_of_the_package_and_what_it_requires(
+    modules: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "src" / "little_package"
+    (folder / "data").mkdir(parents=True)
+    (folder / "__init__.py").write_bytes(b"#" * 100)
+    (folder / "data" / "table").write_bytes(b"#" * 23)
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / f"x.{sys.implementation.cache_tag}.pyc").write_bytes(b"#" * 7)
+    (folder / "__pycache__" / "x.cpython-20.pyc").write_bytes(b"#" * 1000)
+    requires = '["numpy>=2", "missing_package; python_version < \'3\'"]'
+    (tmp_path / "pyproject.toml").write_text(f"[project]\ndependencies = {requires}\n")
+    monkeypatch.syspath_prepend(str(folder.parent))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    found = dict(modules["peers.protocol"].installed("little_package"))
+    numpy = dict(modules["peers.protocol"].installed("numpy"))
+    assert found == {"little_package": 130, **numpy}
+    assert numpy["numpy"] > 10 << 20
+
+
+def test_the_time_to_the_output_is_not_that_to_the_end(modules: dict[str, ModuleType]) -> None:
+    code = "import time; print('first', flush=True); time.sleep(1); print('then')"
+    done = modules["startup"]._run([sys.executable, "-c", code], 1)
+    assert done.output == "first\nthen\n"
+    assert done.to_end - done.to_output > 0.9
+    with pytest.raises(subprocess.CalledProcessError):
+        modules["startup"]._run([sys.executable, "-c", "raise SystemExit(3)"], 1)
 
 
 def test_losses_are_those_of_a_plain_numpy_training(modules: dict[str, ModuleType]) -> None:
