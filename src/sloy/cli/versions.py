@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from sloy import __version__
@@ -16,6 +17,7 @@ def versions() -> dict[str, str]:
     return found | {name: _version(name) or "missing" for name in PACKAGES}
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)

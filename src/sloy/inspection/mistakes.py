@@ -60,8 +60,13 @@ def mistakes_figure(
     rows = max(1, math.ceil(len(shown) / columns))
     names = list(class_names or map(str, range(probabilities.shape[1])))
     width = max(1.22, 0.6 + 0.075 * max(map(len, names)))
-    figure = Figure(figsize=(width * columns, 1.6 * rows + 0.6), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
+    height = 1.6 * rows + 0.6
+    figure = Figure(figsize=(width * columns, height))
+    # Margins by hand: to find them matplotlib would draw everything twice.
+    side = 0.1 / columns  # half of the gap between two pictures, a fifth of a column
+    upright = {"bottom": 0.35 / height, "top": 1 - 0.8 / height, "hspace": 0.65}
+    margins = {"left": side, "right": 1 - side, "wspace": 0.25, **upright}
+    grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw=margins)
     on_paper = is_ink_on_paper(pictures[shown])
     for axes, sample in zip(grid.flat, shown, strict=False):
         draw_picture(axes, pictures[sample], on_paper=on_paper)
