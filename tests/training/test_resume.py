@@ -186,8 +186,14 @@ def test_fewer_epochs_than_done_is_refused(tmp_path):
 
 def test_another_machine_is_said(tmp_path):
     train(1, tmp_path / "c.sloy")
-    with pytest.warns(UserWarning, match="reference engine on 1 thread,.* on 2 threads"):
+    with pytest.warns(UserWarning, match="reference engine on 1 thread in float32,.* on 2 threads"):
         train(2, tmp_path / "c.sloy", resume=True, threads=2)
+
+
+def test_another_precision_is_said(tmp_path):
+    train(1, tmp_path / "c.sloy")
+    with pytest.warns(UserWarning, match="1 thread in float32, .* on 1 thread in emulated"):
+        train(2, tmp_path / "c.sloy", resume=True, precision="emulated")
 
 
 def test_another_length_of_schedule_is_said(tmp_path):

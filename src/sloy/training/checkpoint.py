@@ -70,7 +70,7 @@ class Snapshot:
     config : dict
         What the run does, in JSON values; a resumed run must have the same.
     machine : dict
-        What computes it; another one may round sums otherwise.
+        What computes it: engine, threads, precision; another one may round otherwise.
     epoch, step : int
         Epochs done, and steps done in the unfinished epoch.
     seconds : float
@@ -210,7 +210,11 @@ def _unpack(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str
             callbacks[int(number)][key] = value
         return Snapshot(
             config=dict(metadata["config"]),
-            machine={"engine": str(machine["engine"]), "threads": _count(machine["threads"])},
+            machine={
+                "engine": str(machine["engine"]),
+                "threads": _count(machine["threads"]),
+                "precision": str(machine.get("precision", "float32")),
+            },
             epoch=_count(metadata["epoch"]),
             step=_count(metadata["step"]),
             seconds=float(metadata["seconds"]),

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from sloy.engines.base import Engine, Variables
+from sloy.errors import NonFiniteError
 from sloy.steps.graphs import StepSpec, diagnosis_graph
+from sloy.training.plan import Plan
 
 
 def first_not_finite(
@@ -42,7 +44,37 @@ def first_not_finite(
     return "", ""
 
 
-def sentence(kind: str, name: str) -> str:
+def failed_step(
+    plan: Plan, variables: Variables, rows: np.ndarray, epoch: int, step: int, rates: np.ndarray
+) -> NonFiniteError:
+    """The error of a step whose loss or gradient is not finite, and what made it so.
+
+    Parameters
+    ----------
+    plan : Plan
+    variables : dict of arrays
+        As they were before the step.
+    rows : int64 array (N,)
+        The samples of the step.
+    epoch, step : int
+        Epochs done, and steps done of the one that runs.
+    rates : array (steps,)
+        Learning rates of the epoch.
+    """
+    data = plan.data
+    batch = {"x": data.x[rows], "y": data.y[rows], "sample_weight": data.weight[rows]}
+    batch["step"] = np.array(plan.steps_before + epoch * plan.steps + step, np.uint32)
+    kind, name = first_not_finite(plan.spec, plan.engine, variables, batch)
+    error = NonFiniteError(
+        f"epoch {epoch + 1}, step {step + 1} of {plan.steps}: the loss or its gradient is NaN or"
+        f" infinite; {_sentence(kind, name)}. The weights before this step are kept. A smaller"
+        f" learning rate (now {rates[step]:g}) or `clip_norm` may help."
+    )
+    error.epoch, error.step, error.kind, error.name = epoch + 1, step + 1, kind, name
+    return error
+
+
+def _sentence(kind: str, name: str) -> str:
     """What was found, for a message."""
     return {
         "parameter": f"the parameter `{name}` is not finite after the step before",

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy.engines.base import POLL_SECONDS, BatchRun, Executable
-from sloy.errors import NonFiniteError
 from sloy.steps.graphs import evaluation_graph
 from sloy.steps.runner import Runner, figures
 from sloy.training.callbacks import Batch, Callback, Progress
 from sloy.training.checkpoint import Checkpoint, Snapshot, Store
-from sloy.training.diagnosis import first_not_finite, sentence
+from sloy.training.diagnosis import failed_step
 from sloy.training.history import History, Row
 from sloy.training.interrupt import Deferred
-from sloy.training.measured import joined, means, rows
+from sloy.training.measured import UnfinishedEpoch, joined, means, rows
 from sloy.training.plan import Plan
 from sloy.training.state import TrainingState
 
@@ -70,14 +69,18 @@ class Run:
         self.variables = state.variables
         self.epoch = self.step = 0
         self._config = dict(config or {})
-        self._seconds = 0.0
-        self._outputs: list[Mapping[str, np.ndarray]] = []  # of the steps of the unfinished epoch
+        self._unfinished = UnfinishedEpoch()
         self._each_batch = any(callback.wants_batches for callback in self.callbacks)
         self._stretch = plan.stretch(0, self.history)
         self._polled = 0.0
         self._checkpoint = checkpoint
         self._store = Store(checkpoint.path) if checkpoint else None
-        self.machine = {"engine": plan.engine.name, "threads": plan.engine.threads}
+        engine = plan.engine
+        self.machine = {
+            "engine": engine.name,
+            "threads": engine.threads,
+            "precision": engine.precision,
+        }
         self._saved = time.monotonic()
         self._signals = Deferred()
         self._last = False  # whether a callback stops the run after the epoch's last step
@@ -173,7 +176,7 @@ class Run:
                 return
             row = self._row(self._validate())
             self.history.append(row)
-            self.epoch, self.step, self._outputs, self._seconds = self.epoch + 1, 0, [], 0.0
+            self.epoch, self.step, self._unfinished = self.epoch + 1, 0, UnfinishedEpoch()
             self.state.epochs += 1
             stop = self._notify("on_epoch_end", row) or self._last
             if stop or self.epoch == self.epochs or self._is_due:
@@ -258,34 +261,20 @@ class Run:
                     return True
                 self._last = True
         if self.callbacks:
-            progress = self._progress(self._partial, self._seconds)
-            self._last |= self._notify("on_progress", progress)
+            self._last |= self._notify("on_progress", self._progress())
         return False
 
     def _take(self, run: BatchRun) -> None:
         """Add the steps of a run to those of the epoch."""
-        self._started = time.perf_counter()
         self.step += run.steps
         self.state.steps += run.steps
-        self._seconds += run.seconds
-        if run.steps:
-            self._outputs.append(run.outputs)
-
-    @property
-    def _partial(self) -> dict[str, np.ndarray]:
-        """The outputs of the steps of the unfinished epoch, (step,) each."""
-        if len(self._outputs) > 1:
-            self._outputs = [joined(self._outputs)]
-        return dict(self._outputs[0]) if self._outputs else {}
+        self._unfinished.add(run)
 
     def _poll(self, steps: int, outputs: Mapping[str, np.ndarray]) -> None:
         self._signals.check()
         self._polled = time.perf_counter()
-        if steps and self.callbacks:
-            values = joined([*self._outputs, outputs])
-            seconds = self._seconds + time.perf_counter() - self._started
-            if self._notify("on_progress", self._progress(values, seconds)):
-                raise _Stop
+        if steps and self.callbacks and self._notify("on_progress", self._progress(outputs)):
+            raise _Stop
         if (
             steps  # each stretch does a step, however often is to be saved
             and self._checkpoint
@@ -295,7 +284,7 @@ class Run:
 
     def _batch_ended(self) -> bool:
         """Tell those who want each batch, and now and then the others; whether one of them stops the run."""
-        values = {n: float(v[-1]) for n, v in self._outputs[-1].items() if n != "weight"}
+        values = {n: float(v[-1]) for n, v in self._unfinished.newest.items() if n != "weight"}
         rate = float(self._rates[self.step - 1])
         batch = Batch(self.epoch + 1, self.step, self.steps, rate, values)
         stop = self._notify("on_batch_end", batch)
@@ -313,7 +302,11 @@ class Run:
         """The learning rate of each step of the epoch, float64 (steps,)."""
         return self._stretch.rates[self.epoch - self._stretch.first]
 
-    def _progress(self, outputs: Mapping[str, np.ndarray], seconds: float) -> Progress:
+    def _progress(self, running: Mapping[str, np.ndarray] | None = None) -> Progress:
+        """How far the epoch is, with the steps so far of the run that goes on."""
+        outputs, seconds = self._unfinished.outputs, self._unfinished.seconds
+        if running is not None:
+            outputs, seconds = joined([outputs, running]), self._unfinished.seconds_now
         done = len(outputs["loss"])
         return Progress(
             epoch=self.epoch + 1,
@@ -338,7 +331,7 @@ class Run:
         )
 
     def _row(self, validation: Mapping[str, float]) -> Row:
-        (row,) = self._rows(self._partial, self._rates[None], self._seconds)
+        (row,) = self._rows(self._unfinished.outputs, self._rates[None], self._unfinished.seconds)
         last = ("learning_rate", "gradient_norm", "gradient_norm_max", "seconds")
         rest = {name: row.pop(name) for name in (*last, "samples_per_second")}
         return row | {f"val_{name}": value for name, value in validation.items()} | rest
@@ -374,7 +367,7 @@ class Run:
 
     def _step_inputs(self, rates: np.ndarray) -> dict[str, np.ndarray]:
         first = self.plan.steps_before + self.epoch * self.steps
-        self._started = time.perf_counter()
+        self._unfinished.begin()
         values = {
             "learning_rate": rates.reshape(-1).astype(self.plan.spec.dtype),
             "step": np.arange(first, first + rates.size).astype(np.uint32),
@@ -384,20 +377,10 @@ class Run:
     # --- trouble ----------------------------------------------------------------------------------
 
     def _not_finite(self, rows: np.ndarray) -> None:
-        data = self.plan.data
-        batch = {"x": data.x[rows], "y": data.y[rows], "sample_weight": data.weight[rows]}
-        before = self.plan.steps_before + self.epoch * self.steps + self.step
-        batch["step"] = np.array(before, np.uint32)
-        kind, name = first_not_finite(self.plan.spec, self.plan.engine, self.variables, batch)
-        rate = self._rates[self.step]
-        error = NonFiniteError(
-            f"epoch {self.epoch + 1}, step {self.step + 1} of {self.steps}: the loss or its"
-            f" gradient is NaN or infinite; {sentence(kind, name)}. The weights before this step"
-            f" are kept. A smaller learning rate (now {rate:g}) or `clip_norm` may help."
-        )
-        error.epoch, error.step, error.kind, error.name = self.epoch + 1, self.step + 1, kind, name
+        """Raise the error of the step that failed, on these rows of the data."""
+        error = failed_step(self.plan, self.variables, rows, self.epoch, self.step, self._rates)
         error.model, error.history = self.model, self.history
-        if kind != "parameter":
+        if error.kind != "parameter":
             self._save(error)
         raise error
 
@@ -423,10 +406,10 @@ class Run:
             machine=self.machine,
             epoch=self.epoch,
             step=self.step,
-            seconds=self._seconds,
+            seconds=self._unfinished.seconds,
             history=self.history.rows,
             variables=self.variables,
-            partial=self._partial,
+            partial=self._unfinished.outputs,
             callbacks=[
                 {"class": type(c).__name__, **state} for c in self.callbacks if (state := c.state())
             ],
@@ -436,8 +419,8 @@ class Run:
         """Take up a run where a snapshot of it stands; `variables` are written in place."""
         for name, value in self.variables.items():
             value[...] = snapshot.variables[name]
-        self.epoch, self.step, self._seconds = snapshot.epoch, snapshot.step, snapshot.seconds
-        self._outputs = [snapshot.partial] if snapshot.partial else []
+        self.epoch, self.step = snapshot.epoch, snapshot.step
+        self._unfinished = UnfinishedEpoch(snapshot.seconds, snapshot.partial)
         self.state.epochs = self.plan.epochs_before + self.epoch
         self.state.steps = self.plan.steps_before + self.epoch * self.steps + self.step
         self.history = History(snapshot.history)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sloy.engines.base import BatchRun
 from sloy.training.history import Row
 
 _NOT_MEANS = ("weight", "gradient_norm")
@@ -17,6 +19,50 @@ def joined(stretches: Sequence[Outputs]) -> dict[str, np.ndarray]:
     """The outputs of steps, and of those that follow them."""
     filled = [outputs for outputs in stretches if outputs]
     return {name: np.concatenate([outputs[name] for outputs in filled]) for name in filled[0]}
+
+
+class UnfinishedEpoch:
+    """The steps done of the epoch that runs: what they measured, and how long they took.
+
+    Parameters
+    ----------
+    seconds : float
+    outputs : mapping
+        Name → array (steps,), of the steps done before.
+    """
+
+    def __init__(self, seconds: float = 0.0, outputs: Outputs | None = None) -> None:
+        self.seconds = seconds
+        self._stretches: list[Outputs] = [outputs] if outputs else []
+        self.begin()
+
+    def begin(self) -> None:
+        """The next steps begin now."""
+        self._begun = time.perf_counter()
+
+    def add(self, run: BatchRun) -> None:
+        """The steps of a run are done, the next begin."""
+        self.seconds += run.seconds
+        if run.steps:
+            self._stretches.append(run.outputs)
+        self.begin()
+
+    @property
+    def seconds_now(self) -> float:
+        """With those of the steps that have begun."""
+        return self.seconds + time.perf_counter() - self._begun
+
+    @property
+    def newest(self) -> Outputs:
+        """The outputs of the run that was added last."""
+        return self._stretches[-1]
+
+    @property
+    def outputs(self) -> dict[str, np.ndarray]:
+        """The outputs of all steps done, (steps,) each."""
+        if len(self._stretches) > 1:
+            self._stretches = [joined(self._stretches)]
+        return dict(self._stretches[0]) if self._stretches else {}
 
 
 def means(outputs: Outputs) -> dict[str, np.ndarray]:

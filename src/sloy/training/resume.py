@@ -48,8 +48,8 @@ def _graph_fingerprint(graph: Graph) -> str:
     for node in graph.nodes:
         arrays = [v for v in node.attributes.values() if isinstance(v, np.ndarray)]
         rest = {n: v for n, v in node.attributes.items() if not isinstance(v, np.ndarray)}
-        text = f"{node.op} {node.inputs} {sorted(rest.items())} {node.spec}"
-        parts += [np.frombuffer(text.encode(), np.uint8), *arrays]
+        line = f"{node.op} {node.inputs} {sorted(rest.items())} {node.spec}"
+        parts += [np.frombuffer(line.encode(), np.uint8), *arrays]
     return fingerprint(parts)
 
 
@@ -86,7 +86,7 @@ def _compare(run: Run, place: Checkpoint, snapshot: Snapshot, config: Mapping[st
     if snapshot.machine != run.machine:
         warnings.warn(
             f"fit: the run in {place.path} was computed by {_words(snapshot.machine)}, it goes on"
-            f" with {_words(run.machine)}: sums may round otherwise in the last bits.",
+            f" with {_words(run.machine)}: numbers may round otherwise.",
             UserWarning,
             stacklevel=4,
         )
@@ -111,4 +111,5 @@ def _compare_rates(run: Run, snapshot: Snapshot) -> None:
 
 
 def _words(machine: Mapping[str, Any]) -> str:
-    return f"the {machine['engine']} engine on {text.many(machine['threads'], 'thread')}"
+    threads = text.many(machine["threads"], "thread")
+    return f"the {machine['engine']} engine on {threads} in {machine['precision']}"
