@@ -417,7 +417,7 @@ def test_without_scikit_learn_one_sentence():
         ({"loss": "hinge"}, np.eye(3, dtype=int)[Y], "does not fit several labels at once: .*binary_cross"),
         ({"class_weight": "balanced"}, np.eye(3, dtype=int)[Y], "needs one label for each sample"),
         ({}, np.stack([Y, Y], 1), "several outputs of many classes are not supported"),
-        ({}, np.zeros(150), "y holds only one class"),
+        ({}, np.zeros(150), "y holds only one class, 0.0;"),
         ({"learning_rate": sloy.schedules.Cosine(0.1), "schedule": "cosine"}, Y, "`schedule` .*given twice"),
         ({"schedule": sloy.schedules.Cosine(0.1)}, Y, r"`learning_rate` \(=0.02\) is given twice"),
         ({"schedule": "cosine", "learning_rate": None, "optimizer": sloy.SGD(sloy.schedules.Cosine(1))}, Y,

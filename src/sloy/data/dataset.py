@@ -166,15 +166,18 @@ def _labels_or_targets(values: Any) -> np.ndarray:
     if y.dtype.kind in "iu":
         if y.ndim != 1:
             raise ShapeError(f"Dataset: labels `y` must have shape (N,), got {y.shape}.")
-        if y.size and (y.min() < 0 or y.max() > np.iinfo(np.int32).max):
+        most = np.iinfo(np.int32).max
+        if y.size and (y.min() < 0 or y.max() > most):
             raise InvalidArgument(
-                f"Dataset: labels `y` run from {y.min()} to {y.max()}; they must be 0 or more."
+                f"Dataset: labels `y` run from {y.min()} to {y.max()}; they must be from 0 to {most}"
+                " (np.unique(y, return_inverse=True)[1] numbers them)."
             )
         return y.astype(np.int32, copy=False)
     if y.dtype.name not in TARGET_DTYPES:
         raise InvalidArgument(
             f"Dataset: `y` has dtype {y.dtype}; allowed are integers (labels) and"
-            f" {', '.join(TARGET_DTYPES)} (targets)."
+            f" {', '.join(TARGET_DTYPES)} (targets); sloy.Classifier takes labels of any type, and"
+            " np.unique(y, return_inverse=True)[1] numbers them."
         )
     if y.ndim not in (1, 2):
         raise ShapeError(f"Dataset: targets `y` must have shape (N,) or (N, M), got {y.shape}.")

@@ -193,7 +193,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             classes = np.unique(labels)
         if len(classes) < 2 and not several:
             raise InvalidArgument(
-                f"Classifier: y holds only one class, {classes[0]!r}; there must be at least 2 classes."
+                f"Classifier: y holds only one class, {classes.tolist()[0]!r}; there must be at"
+                " least 2 classes."
             )
         self._multilabel, self.classes_ = several, classes
         return labels
