@@ -206,16 +206,15 @@ def test_missing_or_unknown_commands_exit_2(
 
 def test_missing_data_leaves_no_folder(sloy: Sloy, tmp_path: Path) -> None:
     done = sloy("train", tmp_path / "nothing", "--out", tmp_path / "run", code=1)
-    assert done.stderr.splitlines() == [
-        f"sloy train: {tmp_path / 'nothing'}: is not a folder; a folder of four IDX files is needed."
-    ]
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"sloy train: {tmp_path / 'nothing'}: there is no such file or folder; ")
     assert not (tmp_path / "run").exists()
 
 
 def test_debug_shows_the_traceback(sloy: Sloy, tmp_path: Path) -> None:
     done = sloy("train", tmp_path / "nothing", "--debug", code=1)
     assert "Traceback" in done.stderr
-    assert "FileFormatError" in done.stderr
+    assert "InvalidArgument" in done.stderr
 
 
 def test_mixed_precision_is_refused_in_one_sentence(sloy: Sloy, data: Path) -> None:

@@ -233,6 +233,24 @@ def test_the_command_writes_what_it_lists(
     assert "no layer is named 'x'; there are conv2d_1" in capsys.readouterr().err
 
 
+def test_the_command_on_a_network_without_maps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = Network((8, 8, 1), [Flatten(), Dense(3)])
+    model_of(network, data_dtype="uint8").save(tmp_path / "m.sloy")
+    Image.fromarray(RANDOM.integers(0, 256, (8, 8), np.uint8)).save(tmp_path / "p.png")
+    given = ("inspect", "--out", str(tmp_path / "look"), str(tmp_path / "m.sloy"))
+    assert exit_code(*given) == 1
+    assert "no layer of the network gives maps (H, W, C)" in capsys.readouterr().err
+    assert exit_code(*given, "--layer", "dense_1") == 1
+    assert "the layer 'dense_1' gives no maps (H, W, C); those that do are none" in (
+        capsys.readouterr().err
+    )
+    assert exit_code(*given, str(tmp_path / "p.png")) == 0
+    assert "which pixels decide: saliency\n" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "look").iterdir()] == ["explanation.png"]
+
+
 def test_refusals_name_what_is_wrong() -> None:
     model = model_of(NETWORKS["plain"], data_dtype="float64")
     flat = model_of(Network((5,), [Dense(3)]), data_dtype="float64")

@@ -79,7 +79,8 @@ def _said(model: Model) -> list[tuple[str, str]]:
     rows = [
         (
             "network",
-            f"{len(network.layers)} layers, {text.count(network.parameter_count)} parameters",
+            f"{text.many(len(network.layers), 'layer')},"
+            f" {text.many(network.parameter_count, 'parameter')}",
         ),
         ("input", f"{model.spec.data_dtype}, N × {text.shape(network.input_shape)}"),
         ("output", f"N × {text.shape(network.output_shape)}"),

@@ -60,14 +60,19 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
     from sloy.cli.predict import load_model
+    from sloy.errors import InvalidArgument
 
     model = load_model(arguments.model, arguments)
     channels = shown_of(model, arguments.layer, arguments.channels)
     layers = list(channels)
+    if not channels and arguments.image is None:
+        raise InvalidArgument(
+            "no layer of the network gives maps (H, W, C); of an image, this shows which pixels decide."
+        )
     picture = None if arguments.image is None else read(model, arguments.image)
     figures = {
         **filters(model, layers),
-        **synthesized(model, channels),
+        **(synthesized(model, channels) if channels else {}),
         **(exciting(model, channels, arguments.data) if arguments.data else {}),
         **({} if picture is None else of_picture(model, picture, layers, arguments.output)),
     }
@@ -83,15 +88,23 @@ def shown_of(model: Model, layers: Sequence[str] | None, most: int) -> dict[str,
     none has weights.
     """
     from sloy import ops
+    from sloy.errors import InvalidArgument
     from sloy.inspection.receptive import activation, picture_shape
 
     shape = picture_shape("sloy inspect", model.network)
     activations = model.network.build(ops.input("x", (1, *shape))).activations
+    maps = [name for name, y in activations.items() if y.rank == 4]
+    for name in layers or ():
+        if activation(activations, name).rank != 4:
+            raise InvalidArgument(
+                f"the layer {name!r} gives no maps (H, W, C); those that do are"
+                f" {', '.join(maps) or 'none'}."
+            )
     if layers is None:
-        maps = [name for name, y in activations.items() if y.rank == 4 and "/" not in name]
+        outer = [name for name in maps if "/" not in name]
         weighted = {name.split("/")[0] for name, w in model.parameters.items() if w.ndim == 4}
-        layers = [name for name in maps if name in weighted] or maps
-    return {name: range(min(most, activation(activations, name).shape[-1])) for name in layers}
+        layers = [name for name in outer if name in weighted] or outer
+    return {name: range(min(most, activations[name].shape[-1])) for name in layers}
 
 
 def read(model: Model, path: str) -> np.ndarray:
@@ -163,21 +176,21 @@ def of_picture(
     """What the network makes of one picture."""
     from sloy import inspection
 
-    explained = {
-        "saliency": inspection.saliency(model, picture, output),
-        "Grad-CAM": inspection.grad_cam(model, picture, output),
-    }
-    fields = [inspection.receptive_field(model.network, layer) for layer in layers]
+    explained = {"saliency": inspection.saliency(model, picture, output)}
+    if layers:
+        explained["Grad-CAM"] = inspection.grad_cam(model, picture, output)
     found = {
         "explanation": (
-            "which pixels decide: saliency and Grad-CAM",
+            f"which pixels decide: {' and '.join(explained)}",
             inspection.explanation_figure(explained, model.class_names),
-        ),
-        "receptive-fields": (
+        )
+    }
+    if layers:
+        fields = [inspection.receptive_field(model.network, layer) for layer in layers]
+        found["receptive-fields"] = (
             "what the middle unit of each layer sees",
             inspection.receptive_figure(picture, fields),
-        ),
-    }
+        )
     for layer in layers:
         maps = inspection.feature_maps(model, picture, layer)
         title = f"{layer}: {maps.shape[2]} maps of {maps.shape[0]} × {maps.shape[1]}"

@@ -44,7 +44,13 @@ class IdxFolder(Labelled):
     def load(self, plan: Plan) -> Loaded:
         """The folder's pictures, cut to the plan's `samples`."""
         from sloy.data import load_idx_folder
+        from sloy.errors import InvalidArgument
 
+        if not Path(self.data).exists():
+            raise InvalidArgument(
+                f"{self.data}: there is no such file or folder; DATA is mnist, a folder of pictures or"
+                " of IDX files, or a table (CSV, TSV, Parquet)."
+            )
         data = load_idx_folder(self.data)
         train = cut(data.train, plan.samples)
         return Loaded(train, data.test, augment=plan.make_augment())
