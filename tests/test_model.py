@@ -215,6 +215,15 @@ def test_a_model_is_copied_and_pickled():
         assert (model(X) == A).all()
 
 
+def test_a_model_of_float64_needs_no_word_about_its_engine(tmp_path):
+    network = sloy.Network((2,), [Dense(1)])
+    model, _ = sloy.fit(network, (X, X[:, :1]), precision="float64", verbose=False)
+    model.save(tmp_path / "m.sloy")
+    again = sloy.load(tmp_path / "m.sloy")
+    assert again(X).dtype == np.float64
+    assert (again(X) == model(X)).all()
+
+
 def test_no_samples_have_no_activations():
     model = affine(losses.SquaredError())
     assert {n: v.shape for n, v in model.activations(X[:0], ["dense_1"]).items()} == {

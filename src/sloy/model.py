@@ -104,7 +104,10 @@ class Model:
     def engine(self) -> Engine:
         """What computes, found on first use."""
         if self._engine is None:
-            self._engine = find_engine(*self._engine_choice)
+            name, threads = self._engine_choice
+            if name == "auto" and self._spec.dtype == "float64":
+                name = "reference"  # as in `sloy.fit`
+            self._engine = find_engine(name, threads)
         return self._engine
 
     def __call__(self, x: Any, batch_size: int | None = None) -> np.ndarray:
