@@ -75,7 +75,7 @@ class BoundProgram {
   // places: an offset into the arena, or an array.
   BoundProgram(const nb::list& places, const nb::list& steps, std::size_t first_write,
                const std::vector<std::size_t>& guard, std::size_t arena_bytes, int threads,
-               bool any_threads, bool emulated_bfloat16) {
+               bool any_threads, bool emulated_bfloat16, const nb::list& refreshing) {
     sloy::ProgramSpec spec;
     for (const nb::handle place : places) {
       if (nb::isinstance<nb::int_>(place)) {
@@ -87,6 +87,7 @@ class BoundProgram {
       }
     }
     for (const nb::handle step : steps) spec.steps.push_back(read_step(step));
+    for (const nb::handle step : refreshing) spec.refreshing.push_back(read_step(step));
     spec.first_write = first_write;
     spec.guard = guard;
     spec.arena_bytes = arena_bytes;
@@ -190,9 +191,9 @@ NB_MODULE(_native, module) {
   nb::set_leak_warnings(false);
   nb::class_<BoundProgram>(module, "Program")
       .def(nb::init<const nb::list&, const nb::list&, std::size_t, const std::vector<std::size_t>&,
-                    std::size_t, int, bool, bool>(),
+                    std::size_t, int, bool, bool, const nb::list&>(),
            "places"_a, "steps"_a, "first_write"_a, "guard"_a, "arena_bytes"_a, "threads"_a,
-           "any_threads"_a = false, "emulated_bfloat16"_a = false)
+           "any_threads"_a = false, "emulated_bfloat16"_a = false, "refreshing"_a = nb::list())
       .def("write", &BoundProgram::write, "place"_a, nb::arg("value").noconvert(),
            "Copy an array to a place.")
       .def("read", &BoundProgram::read, "place"_a, nb::arg("value").noconvert(),

@@ -28,20 +28,24 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-std::vector<std::unique_ptr<Kernel>> create_kernels(const ProgramSpec& spec) {
-  const TeamSize team(spec.options.threads);
-  std::vector<std::unique_ptr<Kernel>> kernels;
-  for (const Step& step : spec.steps) {
+using Kernels = std::vector<std::unique_ptr<Kernel>>;
+
+Kernels create_kernels(const std::vector<Step>& steps, const Options& options) {
+  const TeamSize team(options.threads);
+  Kernels kernels;
+  for (const Step& step : steps) {
     std::unique_ptr<Kernel> kernel;
-    if (spec.options.any_threads) kernel = in_pieces(step.instruction, spec.options);
-    kernels.push_back(kernel ? std::move(kernel) : create_kernel(step.instruction, spec.options));
+    if (options.any_threads) kernel = in_pieces(step.instruction, options);
+    kernels.push_back(kernel ? std::move(kernel) : create_kernel(step.instruction, options));
   }
   return kernels;
 }
 
-std::size_t scratch_bytes_of(const std::vector<std::unique_ptr<Kernel>>& kernels) {
+std::size_t scratch_bytes_of(const Kernels& kernels, const Kernels& others) {
   std::size_t bytes = 0;
-  for (const auto& kernel : kernels) bytes = std::max(bytes, kernel->scratch_bytes());
+  for (const Kernels* each : {&kernels, &others}) {
+    for (const auto& kernel : *each) bytes = std::max(bytes, kernel->scratch_bytes());
+  }
   return bytes;
 }
 
@@ -68,16 +72,22 @@ TeamSize::~TeamSize() {
 Program::Program(ProgramSpec spec)
     : spec_(std::move(spec)),
       arena_(spec_.arena_bytes),
-      kernels_(create_kernels(spec_)),
-      scratch_(scratch_bytes_of(kernels_)) {
-  for (std::size_t i = 0; i < kernels_.size(); ++i) {
-    Addresses addresses;
-    for (const auto place : spec_.steps[i].inputs) addresses.inputs.push_back(address(place));
-    for (const auto place : spec_.steps[i].outputs) addresses.outputs.push_back(address(place));
-    addresses.scratch = scratch_.at(0);
-    kernels_[i]->bind(addresses);
+      kernels_(create_kernels(spec_.steps, spec_.options)),
+      refreshing_(create_kernels(spec_.refreshing, spec_.options)),
+      scratch_(scratch_bytes_of(kernels_, refreshing_)) {
+  for (std::size_t i = 0; i < kernels_.size(); ++i) bind(*kernels_[i], spec_.steps[i]);
+  for (std::size_t i = 0; i < refreshing_.size(); ++i) {
+    bind(*refreshing_[i], spec_.refreshing[i]);
   }
   share_knowledge();
+}
+
+void Program::bind(Kernel& kernel, const Step& step) {
+  Addresses addresses;
+  for (const auto place : step.inputs) addresses.inputs.push_back(address(place));
+  for (const auto place : step.outputs) addresses.outputs.push_back(address(place));
+  addresses.scratch = scratch_.at(0);
+  kernel.bind(addresses);
 }
 
 void Program::share_knowledge() {
@@ -96,6 +106,13 @@ void Program::share_knowledge() {
 
 void Program::forget() {
   for (auto& [variable, known] : known_) known = {};
+  fresh_ = false;
+}
+
+void Program::refresh() {
+  if (fresh_) return;
+  for (const auto& kernel : refreshing_) kernel->run();
+  fresh_ = true;
 }
 
 void* Program::address(std::size_t place) const {
@@ -116,6 +133,7 @@ Outcome Program::run(const std::function<bool()>& interrupted) {
   const auto start = std::chrono::steady_clock::now();
   const bool known_as_short = last_seconds_ > 0.0 && last_seconds_ <= long_run_seconds;
   const bool ask = interrupted && !known_as_short;
+  refresh();
   for (std::size_t i = 0; i < spec_.first_write; ++i) {
     kernels_[i]->run();
     if (ask && interrupted()) return Outcome::interrupted;
@@ -129,6 +147,7 @@ Outcome Program::run(const std::function<bool()>& interrupted) {
 std::vector<double> Program::profile(int runs) {
   const TeamSize team(spec_.options.threads);
   forget();
+  refresh();
   if (!known_.empty()) {  // as in a run of many steps
     for (const auto& kernel : kernels_) kernel->run();
   }

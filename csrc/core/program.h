@@ -47,6 +47,9 @@ struct Step {
 struct ProgramSpec {
   std::vector<Place> places;
   std::vector<Step> steps;
+  // They make what the arena keeps of variables from run to run, and run where anything else may
+  // have written those; the other steps keep it up with them.
+  std::vector<Step> refreshing;
   std::size_t first_write = 0;
   std::vector<std::size_t> guard;  // places of float32 scalars
   std::size_t arena_bytes = 0;
@@ -76,11 +79,14 @@ class Program {
  private:
   bool guard_holds() const;
   void share_knowledge();
+  void bind(Kernel& kernel, const Step& step);
+  void refresh();
 
   ProgramSpec spec_;
   Arena arena_;
-  std::vector<std::unique_ptr<Kernel>> kernels_;
+  std::vector<std::unique_ptr<Kernel>> kernels_, refreshing_;
   Arena scratch_;
+  bool fresh_ = false;                  // what `refreshing_` makes is that of the variables
   std::map<const void*, Known> known_;  // of variables
   double last_seconds_ = 0.0;
 };

@@ -240,24 +240,32 @@ class Elementwise final : public Kernel {
     }
     // What is still to be read, before an output overwrites it.
     for (const int value : expression_.results) place(value);
-    for (int o = 0; o < count(outputs_); ++o) {
-      const auto at = static_cast<std::size_t>(o);
-      const int value = expression_.results[at];
-      const int from = place(value);
-      if (from == output_slot(o)) continue;
-      const bool uniform = expression_.values[static_cast<std::size_t>(value)].uniform;
-      if (outputs_[at].size == 4) {
-        steps_.push_back({loop_of(Opcode::copy_w, uniform ? 1 : 0), output_slot(o), {from, 0, 0}});
-      } else {
-        int source = from;
-        if (uniform) {
-          source = take();
-          steps_.push_back({loop_of(Opcode::copy_w, 1), source, {from, 0, 0}});
-        }
-        const Opcode store = outputs_[at].size == 1 ? Opcode::store_u8 : Opcode::store_bf;
-        steps_.push_back({loop_of(store, 0), output_slot(o), {source, 0, 0}});
+    // Narrow outputs first: they take the place of no input that another output copies.
+    for (const bool narrow : {true, false}) {
+      for (int o = 0; o < count(outputs_); ++o) {
+        if ((outputs_[static_cast<std::size_t>(o)].size < 4) == narrow) copy_out(o, place, take);
       }
     }
+  }
+
+  // A result from where it is to its output, unless it was computed there.
+  void copy_out(int o, const auto& place, const auto& take) {
+    const auto at = static_cast<std::size_t>(o);
+    const int value = expression_.results[at];
+    int from = place(value);
+    if (from == output_slot(o)) return;
+    const bool uniform = expression_.values[static_cast<std::size_t>(value)].uniform;
+    if (outputs_[at].size == 4) {
+      steps_.push_back({loop_of(Opcode::copy_w, uniform ? 1 : 0), output_slot(o), {from, 0, 0}});
+      return;
+    }
+    if (uniform) {
+      const int repeated = take();
+      steps_.push_back({loop_of(Opcode::copy_w, 1), repeated, {from, 0, 0}});
+      from = repeated;
+    }
+    const Opcode store = outputs_[at].size == 1 ? Opcode::store_u8 : Opcode::store_bf;
+    steps_.push_back({loop_of(store, 0), output_slot(o), {from, 0, 0}});
   }
 
   simd::Loop loop_of(Opcode opcode, int uniform) const {

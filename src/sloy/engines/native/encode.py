@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from sloy.engines.native.copies import copied
 from sloy.graph import REGISTRY
 from sloy.graph.fusion import MASKS, is_made_again, without_reshapes
 from sloy.graph.graph import Node
 from sloy.graph.plan import Plan, Step
+from sloy.graph.spec import BFLOAT16, WIDTHS
 
 DTYPES = ("float32", "int32", "uint32", "uint8")
 Place = int | np.ndarray
@@ -38,14 +40,17 @@ class Encoder:
         self.places: list[Place] = []
         self._numbers: dict[int, int] = {}
         self._copied: dict[int, int] = {}  # copy -> the node whose value it holds
+        self._kept: dict[str, int] = {}  # name of a copy of a variable -> its offset in the arena
+        self.refreshing: list[Instruction] = []  # what makes those anew
         self.arena_bytes = plan.arena_bytes
         self.instructions = [self._instruction(step) for step in plan.steps]
 
     def number(self, value: int) -> int:
         """The place of a value, by its number in `places`."""
         if value not in self._numbers:
+            place = self._place(value)
             self._numbers[value] = len(self.places)
-            self.places.append(self._place(value))
+            self.places.append(place)
         return self._numbers[value]
 
     def unused(self, nbytes: int) -> int:
@@ -57,11 +62,29 @@ class Encoder:
     def _place(self, value: int) -> Place:
         place = self.plan.places[value]
         if place.kind == "variable":
+            name = copied(place.name)
+            if name is not None:
+                return self._kept_place(place.name, self.variables[name])
             return self.variables[place.name]
         if place.kind == "constant":
             array: np.ndarray = self._source(value).attributes["value"]
             return array
         return place.offset
+
+    def _kept_place(self, copy: str, variable: np.ndarray) -> int:
+        """Where the bfloat16 copy of a variable lies from step to step."""
+        if copy not in self._kept:
+            self._kept[copy] = offset = -(-self.arena_bytes // 64) * 64
+            self.arena_bytes = offset + variable.size * WIDTHS[BFLOAT16]
+            shape = (variable.size,)
+            to, source = (
+                (BFLOAT16, shape, len(self.places)),
+                ("float32", shape, len(self.places) + 1),
+            )
+            self.places += [offset, variable]
+            program = {"shape": shape, "strides": [1], "program": "cast bfloat16 0", "results": [1]}
+            self.refreshing.append(("elementwise", [source], [to], program))
+        return self._kept[copy]
 
     def _node(self, value: int) -> Node:
         return self.plan.graph.nodes[value]

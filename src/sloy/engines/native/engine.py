@@ -93,6 +93,7 @@ class NativeExecutable(Executable):
                 encoder.arena_bytes,
                 threads,
                 any_threads,
+                refreshing=encoder.refreshing,
             )
         except (ValueError, RuntimeError) as error:
             raise NotAvailable(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sloy.engines.native.copies import with_copies
 from sloy.engines.native.encode import DTYPES
 from sloy.engines.native.masks import Masks, number
 from sloy.errors import NotAvailable
@@ -43,7 +44,7 @@ def prepare(graph: Graph, supported: set[str], *, bfloat16: bool = False) -> Gra
         return _rewrite(node, operands)
 
     prepared = optimize(lowered.rebuild(rewrite))
-    return mixed(prepared) if bfloat16 else prepared
+    return with_copies(mixed(prepared)) if bfloat16 else prepared
 
 
 def _rewrite(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
