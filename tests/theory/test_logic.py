@@ -1,15 +1,11 @@
-"""Logic by threshold neurons: the lecture's weights, tables, expressions, minimisation (L2-L4)."""
+"""Logic by threshold neurons: the lecture's weights, tables, ordinary networks (L2-L4)."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from available import installed
 from sloy.errors import InvalidArgument
@@ -21,17 +17,13 @@ from sloy.theory import (
     AND,
     NOT,
     OR,
-    Disjunction,
     TruthTable,
-    disjunction_network,
     minimize,
     network_from_expression,
     network_from_truth_table,
     parse,
-    prime_implicants,
     ready_model,
     separable,
-    table_of,
     to_expression,
     xor_by_layers,
     xor_by_product,
@@ -101,161 +93,6 @@ def test_a_neuron_need_not_have_rows_that_do_not_matter() -> None:
         separable("----")
 
 
-# --- minimisation ---------------------------------------------------------------------------------
-
-
-@cache
-def cubes(variables: int) -> list[int]:
-    """Every product of literals as the bit set of the rows where it is 1, by its definition."""
-    found = []
-    for kinds in itertools.product((0, 1, 2), repeat=variables):
-        rows = 0
-        for row, bits in enumerate(itertools.product((0, 1), repeat=variables)):
-            if all(kind in (2, bit) for kind, bit in zip(kinds, bits, strict=True)):
-                rows |= 1 << row
-        found.append(rows)
-    return found
-
-
-@cache
-def least_terms(variables: int) -> np.ndarray:
-    """The least number of products for every function: a breadth-first walk over all 2^2^n functions."""
-    least = np.full(1 << (1 << variables), -1)
-    least[0] = 0
-    products = np.array(cubes(variables))
-    reached, terms = np.array([0]), 0
-    while len(reached):
-        terms += 1
-        following = np.unique(reached[:, None] | products)
-        reached = following[least[following] < 0]
-        least[reached] = terms
-    assert (least >= 0).all()
-    return least
-
-
-def check_exact(table: list[int], found: Disjunction, model: Model) -> None:
-    """The network has the table's values on every input, and a hidden neuron for each term."""
-    inputs = all_inputs(len(table).bit_length() - 1)
-    assert model(inputs)[:, 0].tolist() == table
-    assert found.values(inputs).tolist() == table
-    hidden = model.parameters["dense_1/bias"].size if "dense_2/bias" in model.parameters else 0
-    assert hidden == len(found.terms)
-
-
-@pytest.mark.parametrize("engine", installed())
-def test_all_256_functions_of_3_variables(engine: str) -> None:
-    least = least_terms(3)
-    for number in range(256):
-        table = table_bits(number, 3)
-        model = network_from_truth_table(table, engine=engine)
-        found = minimize(table)
-        check_exact(table, found, model)
-        assert len(found.terms) == least[number]
-        assert found.minimal
-        assert table_of(model).values.tolist() == table
-
-
-def test_random_functions_of_4_variables_are_minimal() -> None:
-    least = least_terms(4)
-    assert least.max() == 8  # parity
-    for number in np.random.default_rng(4).integers(0, 1 << 16, 400).tolist():
-        found = minimize(table_bits(number, 4))
-        assert len(found.terms) == least[number]
-
-
-# How many of each number of variables; benchmarks/minimize.py takes equal shares.
-SHARES = {4: 700, 5: 600, 6: 400, 7: 200, 8: 60, 9: 25, 10: 15}
-
-
-@pytest.mark.parametrize("variables", SHARES)
-def test_2000_random_functions(variables: int) -> None:
-    """Tables of fair coins up to 8 variables, then such with fewer ones; each network is exact, each count of
-    hidden neurons is proved to be the least.
-    """
-    assert sum(SHARES.values()) == 2000
-    rng = np.random.default_rng(variables)
-    for _ in range(SHARES[variables]):
-        ones = 0.5 if variables <= 8 else rng.uniform(0.05, 0.45)
-        table = (rng.random(1 << variables) < ones).astype(int).tolist()
-        found = minimize(table, time_limit=120)
-        assert found.minimal
-        check_exact(table, found, disjunction_network(found, engine="reference"))
-
-
-def test_the_bound_holds_by_linear_duality() -> None:
-    """Independent rows: no product of literals covers two of them, so each needs its own."""
-    rng = np.random.default_rng(2)
-    tight = 0
-    for _ in range(40):
-        table = rng.integers(0, 2, 64).tolist()
-        found = minimize(table)
-        apart: list[np.ndarray] = []
-        inputs = all_inputs(6)
-        on = {tuple(row) for row in inputs[np.array(table) == 1]}
-        for row in inputs[np.array(table) == 1]:
-            if all(not _together(row, other, on) for other in apart):
-                apart.append(row)
-        assert len(apart) <= found.least <= len(found.terms)
-        tight += len(apart) == len(found.terms)
-    assert tight >= 5
-
-
-def _together(a: np.ndarray, b: np.ndarray, on: set[tuple[float, ...]]) -> bool:
-    """Whether one product may cover two rows: all rows of the smallest one that does are 1."""
-    free = np.flatnonzero(a != b)
-    for bits in itertools.product((0.0, 1.0), repeat=len(free)):
-        row = a.copy()
-        row[free] = bits
-        if tuple(row) not in on:
-            return False
-    return True
-
-
-@pytest.mark.parametrize("variables", [1, 2, 3, 4, 5])
-def test_prime_implicants_by_their_definition(variables: int) -> None:
-    rng = np.random.default_rng(variables)
-    products = cubes(variables)
-    for _ in range(10):
-        values = rng.choice([0, 1, -1], 1 << variables, p=[0.4, 0.4, 0.2])
-        zero = sum(1 << row for row in np.flatnonzero(values == 0).tolist())
-        one = sum(1 << row for row in np.flatnonzero(values == 1).tolist())
-        inside = [p for p in products if not p & zero]
-        prime = {p for p in inside if not any(p != q and p & q == p for q in inside)}
-        expected = {p for p in prime if p & one}
-        found = prime_implicants(TruthTable.of([None if v < 0 else int(v) for v in values]))
-        inputs = all_inputs(variables)
-        rows = ((found[:, None] == 2) | (found[:, None] == inputs)).all(2)
-        assert {sum(1 << r for r in np.flatnonzero(row).tolist()) for row in rows} == expected
-
-
-def test_rows_that_do_not_matter_make_it_shorter() -> None:
-    """A decimal digit is at least 5: rows 10 … 15 never happen (E. McCluskey's kind of example)."""
-    digits = [int(d >= 5) if d < 10 else None for d in range(16)]
-    assert minimize([d or 0 for d in digits]).text(list("abcd")) != minimize(digits).text(
-        list("abcd")
-    )
-    assert minimize(digits).text(list("abcd")) == "a | (b & c) | (b & d)"
-    model = network_from_truth_table(digits)
-    assert model(all_inputs(4))[:10, 0].tolist() == digits[:10]
-
-
-def test_twelve_variables() -> None:
-    """A comparison of two 6-bit numbers: 63 products, found and verified on 4096 inputs within seconds."""
-    table = [int(row >> 6 > (row & 63)) for row in range(1 << 12)]
-    found = minimize(table, time_limit=30)
-    assert found.minimal
-    assert len(found.terms) == 63
-    assert network_from_truth_table(table)(all_inputs(12))[:, 0].tolist() == table
-
-
-def test_an_unfinished_search_says_so() -> None:
-    table = np.random.default_rng(0).random(1 << 10) < 0.7
-    found = minimize(table.astype(int), time_limit=0.05)
-    assert found.values(all_inputs(10)).tolist() == table.astype(int).tolist()
-    assert 60 < found.least < len(found.terms)
-    assert not found.minimal
-
-
 # --- tables ---------------------------------------------------------------------------------------
 
 
@@ -302,113 +139,6 @@ def test_bad_tables(table: object, message: str) -> None:
     for function in (TruthTable.of, minimize, network_from_truth_table, separable):
         with pytest.raises(InvalidArgument, match=message):
             function(table)
-
-
-# --- expressions ----------------------------------------------------------------------------------
-
-SPELLED = [
-    ("(a & ~b) | c", lambda a, b, c: (a and not b) or c),
-    ("a and not b or c", lambda a, b, c: (a and not b) or c),
-    ("a ∧ ¬b ∨ c", lambda a, b, c: (a and not b) or c),
-    ("a && !b || c", lambda a, b, c: (a and not b) or c),
-    ("a | b & c", lambda a, b, c: a or (b and c)),
-    ("a ^ b ^ c", lambda a, b, c: (a + b + c) % 2),
-    ("a ^ b & c", lambda a, b, c: a != (b and c)),
-    ("a | b ^ c", lambda a, b, c: a or (b != c)),
-    ("~a & b | c", lambda a, b, c: ((not a) and b) or c),
-    ("~~(a or b xor c)", lambda a, b, c: a or (b != c)),
-    ("NOT a AND (b OR TRUE) OR c AND 0", lambda a, b, c: not a),
-    ("1 & a & b & c", lambda a, b, c: a and b and c),
-]
-
-
-@pytest.mark.parametrize(("text", "meaning"), SPELLED, ids=[text for text, _ in SPELLED])
-def test_expressions_mean_what_they_say(text: str, meaning: Callable[..., object]) -> None:
-    table = parse(text, ["a", "b", "c"]).table().values.tolist()
-    assert table == [int(bool(meaning(*bits))) for bits in itertools.product((0, 1), repeat=3)]
-
-
-def expressions(names: str) -> st.SearchStrategy[str]:
-    """Python's own expressions, fully in parentheses."""
-    leaves = st.sampled_from([*names, "0", "1"])
-    return st.recursive(
-        leaves,
-        lambda inner: st.one_of(
-            inner.map(lambda a: f"(1 ^ {a})"),
-            st.tuples(inner, st.sampled_from("&|^"), inner).map(
-                lambda t: f"({t[0]} {t[1]} {t[2]})"
-            ),
-        ),
-        max_leaves=20,
-    )
-
-
-@settings(max_examples=150)
-@given(expressions("abcd"))
-def test_expressions_agree_with_pythons(text: str) -> None:
-    table = parse(text, list("abcd")).table().values.tolist()
-    rows = itertools.product((0, 1), repeat=4)
-    assert table == [eval(text, {}, dict(zip("abcd", row, strict=True))) for row in rows]
-
-
-@settings(max_examples=40)
-@given(expressions("abcd"))
-def test_the_way_there_and_back(text: str) -> None:
-    model = network_from_expression(text, list("abcd"), engine="reference")
-    back = to_expression(model, list("abcd"))
-    same = parse(back, list("abcd")).table().values
-    assert same.tolist() == parse(text, list("abcd")).table().values.tolist()
-
-
-def test_names_are_sorted_as_a_reader_would() -> None:
-    assert parse("x10 | x2 & x1 | b").names == ("b", "x1", "x2", "x10")
-    assert parse("b & a", ["b", "a", "c"]).names == ("b", "a", "c")
-
-
-BAD_TEXTS = [
-    ("a & | b", 5, r"`\|` stands where a variable"),
-    ("a b", 3, "`b` stands where an operator or the end must be"),
-    ("(a | b", 6, r"the text ends where an operator or `\)`"),
-    ("a)", 2, r"`\)` stands where an operator or the end"),
-    ("a @ b", 3, "`@` is no part"),
-    ("a & 2b", 5, "`2b` is no part"),
-    ("a and", 5, "the text ends where a variable"),
-    ("", 1, "the text ends where a variable"),
-    ("not", 3, "the text ends"),
-    ("~" * 300 + "a", 202, "more than 200 operators are nested"),
-    ("(" * 100000, 202, "more than 200"),
-    ("__import__('os')", 12, r"`'` is no part"),
-]
-
-
-@pytest.mark.parametrize(("text", "position", "message"), BAD_TEXTS, ids=[m for *_, m in BAD_TEXTS])
-def test_syntax_errors_show_the_place(text: str, position: int, message: str) -> None:
-    with pytest.raises(InvalidArgument, match=message) as caught:
-        network_from_expression(text)
-    line, pointer = str(caught.value).split("\n    ", 1)[1].split("\n")
-    assert line == text
-    found = len(pointer) - 4  # the caret's column, from 1
-    assert pointer.strip() == "^"
-    assert f"position {found} " in str(caught.value)
-    assert abs(found - position) <= 1
-
-
-def test_long_chains_need_no_deep_recursion() -> None:
-    text = " & ".join(["a", "b"] * 20_000)
-    assert parse(text).table().values.tolist() == [0, 0, 0, 1]
-
-
-def test_other_mistakes_in_expressions() -> None:
-    with pytest.raises(InvalidArgument, match="the variable c is not among a, b"):
-        parse("a | c", ["a", "b"])
-    with pytest.raises(InvalidArgument, match="must be different names"):
-        parse("a", ["a", "a"])
-    with pytest.raises(InvalidArgument, match="has no variable"):
-        parse("1 | 0")
-    with pytest.raises(InvalidArgument, match="17 variables are too many"):
-        network_from_expression(" | ".join(f"x{j}" for j in range(17)))
-    with pytest.raises(InvalidArgument, match="`text`"):
-        parse(7)  # type: ignore[arg-type]
 
 
 # --- ordinary networks ----------------------------------------------------------------------------

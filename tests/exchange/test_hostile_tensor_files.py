@@ -1,0 +1,159 @@
+"""Hostile and damaged files of safetensors and Keras, and files of something else, are refused by one clear error."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from refusals import refused
+
+GOLDEN = Path(__file__).parents[1] / "golden/pretrained"
+
+
+def write_safetensors(path: Path, header: Any, data: bytes = bytes(16)) -> Path:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return path
+
+
+def one(shape: Any = (4,), dtype: str = "F32", offsets: Any = (0, 16)) -> dict[str, Any]:
+    return {"w": {"dtype": dtype, "shape": shape, "data_offsets": offsets}}
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        (one((2**40, 2**40), offsets=(0, 16)), "impossible shape"),
+        (one((2**30, 2**30)), "does not lie"),
+        (one((-1,)), "impossible shape"),
+        (one((True,)), "impossible shape"),
+        (one((8,), offsets=(0, 32)), "does not lie"),
+        (one(offsets=(16, 32)), "does not lie"),
+        (one(offsets=(-16, 0)), "does not lie"),
+        (one(offsets=(0.0, 16.0)), "does not lie"),
+        (one((2,), offsets=(0, 8)), "leave bytes"),
+        (one(dtype="F8_E4M3"), "F8_E4M3"),
+        ({**one(), "v": one()["w"]}, "overlap"),
+        ({"w": 3}, "entry of tensor 'w'"),
+        ([1], "no file of weights"),
+        (b'{"w":1,"w":2}', "given twice"),
+        (b'{"w":NaN}', "NaN"),
+        (b'{"a":' * 5000, "understood"),
+        (b"{broken", "understood"),
+        (b'{"\xff":1}', "understood"),
+    ],
+)
+def test_hostile_safetensors(tmp_path: Path, header: Any, reason: str) -> None:
+    refused(write_safetensors(tmp_path / "bad.safetensors", header), reason)
+
+
+def test_lengths_of_safetensors(tmp_path: Path) -> None:
+    path = tmp_path / "long.safetensors"
+    path.write_bytes(struct.pack("<Q", 2**50) + b"{" + bytes(100))
+    refused(path, f"header of {2**50} bytes")
+
+
+def test_a_model_of_sloy_is_not_taken_for_weights(tmp_path: Path) -> None:
+    from sloy.exchange.container import write_container
+
+    write_container(tmp_path / "m.sloy", {"a": np.zeros(2, np.float32)}, {})
+    refused(tmp_path / "m.sloy", r"sloy.load\(path\)")
+
+
+# --- HDF5 ------------------------------------------------------------------------------------------
+
+
+def keras_file(path: Path, change: Callable[[Any], None]) -> Path:
+    shutil.copy(GOLDEN / "tiny.h5", path)
+    with h5py.File(path, "r+") as file:
+        change(file)
+    return path
+
+
+def replace(file: Any, value: Any) -> None:
+    """Another thing in place of the first convolution's bias."""
+    group = file["first/sequential/first"]
+    del group["bias"]
+    group["bias"] = value
+
+
+def virtual(file: Any) -> None:
+    layout = h5py.VirtualLayout((4,), "f4")
+    layout[:] = h5py.VirtualSource("/etc/hostname", "x", (4,))
+    group = file["first/sequential/first"]
+    del group["bias"]
+    group.create_virtual_dataset("bias", layout)
+
+
+def external(file: Any) -> None:
+    group = file["first/sequential/first"]
+    del group["bias"]
+    group.create_dataset("bias", (4,), "f4", external=[("/etc/hostname", 0, 16)])
+
+
+def absurd(file: Any) -> None:
+    group = file["first/sequential/first"]
+    del group["bias"]
+    group.create_dataset("bias", (2**30, 2**10), "f4", chunks=(1024, 1024))
+
+
+def huge(file: Any) -> None:
+    group = file["first/sequential/first"]
+    del group["bias"]
+    group.create_dataset("bias", (2**40,), "f4", chunks=(1024,))
+
+
+def no_names(file: Any) -> None:
+    del file.attrs["layer_names"]
+
+
+def table_of_names(file: Any) -> None:
+    """An attribute of another shape."""
+    del file.attrs["layer_names"]
+    file.attrs["layer_names"] = np.full((2, 3), b"x")
+
+
+def climbing(file: Any) -> None:
+    file["first"].attrs["weight_names"] = np.array([b"../last/sequential/last/kernel"])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda f: replace(f, h5py.SoftLink("/last/sequential/last/kernel")), "link to elsewhere"),
+        (lambda f: replace(f, h5py.ExternalLink("other.h5", "/x")), "link to elsewhere"),
+        (virtual, "lies in another file"),
+        (external, "lies in another file"),
+        (absurd, "the file holds 0"),
+        (huge, "impossible shape"),
+        (lambda f: replace(f, np.array([b"text"])), "dtype"),
+        (lambda f: replace(f, h5py.Empty("f4")), "no array"),
+        (no_names, "none that Keras writes"),
+        (table_of_names, r"'layer_names' has the shape \(2, 3\)"),
+        (climbing, "no path"),
+        (lambda f: f.__delitem__("last"), "damaged .*'last'"),
+    ],
+)
+def test_hostile_hdf5(tmp_path: Path, change: Callable[[Any], None], reason: str) -> None:
+    refused(keras_file(tmp_path / "bad.h5", change), reason)
+
+
+def test_other_files(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(b"\x08\x07\x12\x07pytorch")
+    (tmp_path / "x.txt").write_text("hello there, this is text")
+    (tmp_path / "x.keras").write_bytes(b"")
+    with zipfile.ZipFile(tmp_path / "x.keras", "w") as archive:
+        archive.writestr("model.weights.h5", b"")
+    refused(tmp_path / "x.onnx", r"sloy.Model.from_onnx\(path\)")
+    refused(tmp_path / "x.txt", "no file of weights")
+    refused(tmp_path / "x.keras", "take model.weights.h5 out")
+    refused(tmp_path / "none.pth", "no such file")
+    refused(tmp_path, "is a folder")
