@@ -7,7 +7,7 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,23 @@ def environment(**changes: str) -> dict[str, str]:
     """Ours, with warnings as errors, and the same sloy whatever folder the command runs in."""
     package = str(Path(sloy.__file__).parents[1])
     return {**os.environ, "PYTHONWARNINGS": "error", "PYTHONPATH": package, **changes}
+
+
+def finished(
+    program: Sequence[str], folder: Path | None = None, code: int = 0, **changes: str
+) -> Result:
+    """A program that was run in a folder; it must have ended with the exit code."""
+    done = subprocess.run(
+        program,
+        cwd=folder,
+        env=environment(**changes),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done
 
 
 def exit_code(*arguments: str) -> int:

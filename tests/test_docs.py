@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from command_line import environment
+from command_line import finished
 from lecture_examples import LECTURE_EXAMPLES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,17 +25,7 @@ EXAMPLES = {
 
 
 def run(program: list[str], folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, *program],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return finished([sys.executable, *program], folder).stdout
 
 
 def test_every_example_is_here() -> None:

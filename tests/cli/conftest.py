@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from command_line import QUICK, Result, Sloy, command, environment, stripes, write_idx
+from command_line import QUICK, Result, Sloy, command, finished, stripes, write_idx
 
 
 @pytest.fixture
@@ -17,17 +16,7 @@ def sloy(tmp_path: Path) -> Sloy:
     work.mkdir()
 
     def run(*arguments: object, code: int = 0, **changes: str) -> Result:
-        done = subprocess.run(
-            command(*arguments),
-            cwd=work,
-            env=environment(**changes),
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr
-        return done
+        return finished(command(*arguments), work, code, **changes)
 
     return run
 
@@ -48,13 +37,5 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run."""
     out = tmp_path_factory.mktemp("trained") / "run"
-    done = subprocess.run(
-        command("train", data, *QUICK, "--epochs", 8, "--out", out, "--quiet"),
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    finished(command("train", data, *QUICK, "--epochs", 8, "--out", out, "--quiet"))
     return out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from PIL import Image
 
 import sloy as library
-from command_line import Sloy, command, environment
+from command_line import Sloy, command, finished
 
 QUICK = ("--threads", "1", "--quiet", "--network", "mlp", "--batch-size", "8")
 
@@ -41,15 +40,7 @@ def trained_on_fruit(fruit: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """The folder of a run of the network that is the default for pictures."""
     out = tmp_path_factory.mktemp("fruit") / "run"
     options = ("--threads", "1", "--epochs", "6", "--batch-size", "8", "--out", out)
-    done = subprocess.run(
-        command("train", fruit, *options),
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = finished(command("train", fruit, *options))
     (out / "said").write_text(done.stderr + done.stdout)
     return out
 

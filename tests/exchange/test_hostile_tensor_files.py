@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+
 from refusals import refused
 
 GOLDEN = Path(__file__).parents[1] / "golden/pretrained"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from refusals import read_all, refused
 
+from refusals import read_all, refused
 from sloy.errors import FileFormatError
 from sloy.exchange.pickled import LARGEST
 from sloy.exchange.tensors import read_tensors
