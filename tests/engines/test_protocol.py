@@ -190,6 +190,11 @@ WRONG_VARIABLES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         ShapeError,
         r"variable `w` is float32\[3, 1\]; it must be a C-contiguous",
     ),
+    "read-only": (
+        {"w": np.frombuffer(bytes(12), np.float32).reshape(3, 1)},
+        InvalidArgument,
+        "variable `w` is updated, but its array is read-only",
+    ),
 }
 
 

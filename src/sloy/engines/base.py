@@ -338,7 +338,7 @@ def check_guard(graph: Graph, guard: Iterable[str]) -> None:
 
 
 def check_variables(graph: Graph, variables: Variables) -> None:
-    """Raise `InvalidArgument` unless every variable of the graph has its array."""
+    """Raise `InvalidArgument` or `ShapeError` unless every variable of the graph has its array."""
     specs = dict(graph.variables)
     specs |= {name: graph.nodes[number].spec for name, number in graph.updates.items()}
     for name, spec in specs.items():
@@ -350,3 +350,5 @@ def check_variables(graph: Graph, variables: Variables) -> None:
                 f"variable `{name}` is {value.dtype.name}{list(value.shape)}; it must be a"
                 f" C-contiguous {spec}."
             )
+        if name in graph.updates and not value.flags.writeable:
+            raise InvalidArgument(f"variable `{name}` is updated, but its array is read-only.")
