@@ -36,7 +36,7 @@ Cut cut_of(const Instruction& instruction) {
   const std::string& op = instruction.op;
   if (!is_product(op)) return cut;
   if (op == "conv2d_weight_grad") {
-    cut = {{true, true}, true};
+    cut = {std::vector<bool>(instruction.inputs.size(), true), true};
   } else if (op == "matmul" && has_flag(instruction, "transpose_a")) {
     const bool sums_whole = instruction.outputs[0].dtype == DType::float32;
     if (!has_flag(instruction, "transpose_b") && is_plain_product(instruction) && sums_whole) {

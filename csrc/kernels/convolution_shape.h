@@ -13,6 +13,8 @@ struct ConvolutionShape {
   std::array<std::int64_t, 4> padding;  // top, bottom, left, right
   bool bias;
   std::string activation;
+  bool averaged =
+      false;  // weight gradient: from that of the averages of y over 2 × 2, and y = tanh
 };
 
 }  // namespace sloy

@@ -16,8 +16,9 @@ constexpr std::int64_t most_outputs = 16;
 constexpr std::int64_t worth_a_barrier = 500'000;  // multiply-adds
 
 DirectShape direct_shape(const ConvolutionShape& s) {
-  return {s.n,  s.h,  s.w,         s.c,         s.kh,          s.kw,         s.o,
-          s.oh, s.ow, s.stride[0], s.stride[1], s.dilation[0], s.padding[0], s.padding[2]};
+  return {s.n,         s.h,           s.w,          s.c,          s.kh,
+          s.kw,        s.o,           s.oh,         s.ow,         s.stride[0],
+          s.stride[1], s.dilation[0], s.padding[0], s.padding[2], s.averaged};
 }
 
 std::int64_t aligned(std::int64_t floats) { return (floats + 15) / 16 * 16; }
@@ -43,10 +44,11 @@ class DirectWeightGrad final : public Kernel {
   void run() override {
     const auto* x = static_cast<const float*>(addresses_.inputs[0]);
     const auto* g = static_cast<const float*>(addresses_.inputs[1]);
+    const auto* y = shape_.averaged ? static_cast<const float*>(addresses_.inputs[2]) : nullptr;
     auto* parts = static_cast<float*>(addresses_.scratch);
     float* work = parts + parts_ * part_floats();
     for_each_part(threads_, parts_, shape_.n, 1, [&](int thread, int part, Range images) {
-      kernels_.weight_grad(parts + part * part_floats(), x, g, work + thread * thread_floats(),
+      kernels_.weight_grad(parts + part * part_floats(), x, g, y, work + thread * thread_floats(),
                            shape_, images.begin, images.end);
     });
     sum_rows(static_cast<float*>(addresses_.outputs[0]), parts, shape_.depth());

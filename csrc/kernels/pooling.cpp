@@ -126,13 +126,15 @@ class AveragePool final : public Pool {
 
 class AveragePoolGrad final : public Pool {
  public:
-  using Pool::Pool;
+  AveragePoolGrad(const PoolShape& shape, bool tanh, const Options& options)
+      : Pool(shape, options), tanh_(tanh) {}
+
   std::size_t scratch_bytes() const override { return 2 * line_bytes(); }
   void run() override {
     if (shape_.tiles()) {
       over_output_rows([this](int thread, Range rows) {
-        kernels_.average_grad_tiles(output(), input(0), line(2 * thread), shape_, rows.begin,
-                                    rows.end);
+        kernels_.average_grad_tiles(output(), input(0), tanh_ ? input(1) : nullptr,
+                                    line(2 * thread), shape_, rows.begin, rows.end);
       });
       return;
     }
@@ -140,6 +142,9 @@ class AveragePoolGrad final : public Pool {
       kernels_.average_grad(output(), input(0), line(thread), shape_, rows.begin, rows.end);
     });
   }
+
+ private:
+  bool tanh_;  // was averaged, and its gradient is applied too
 };
 
 template <class T>
@@ -202,7 +207,20 @@ std::unique_ptr<Kernel> make_average(const Instruction& instruction, const Optio
 std::unique_ptr<Kernel> make_average_grad(const Instruction& instruction, const Options& options) {
   check_operands(instruction, 1);
   return std::make_unique<AveragePoolGrad>(
-      shape_of(instruction, instruction.outputs[0].shape, instruction.inputs[0].shape), options);
+      shape_of(instruction, instruction.outputs[0].shape, instruction.inputs[0].shape), false,
+      options);
+}
+
+// The gradient of averages of a tanh, as that of what the tanh was of: from g and the tanh itself.
+std::unique_ptr<Kernel> make_average_tanh_grad(const Instruction& instruction,
+                                               const Options& options) {
+  check_operands(instruction, 2);
+  const Shape& x = instruction.outputs[0].shape;
+  const PoolShape shape = shape_of(instruction, x, instruction.inputs[0].shape);
+  if (!shape.tiles() || instruction.inputs[1].shape != x) {
+    throw std::invalid_argument(instruction.op + ": windows of 2 x 2 must tile the tanh.");
+  }
+  return std::make_unique<AveragePoolGrad>(shape, true, options);
 }
 
 std::unique_ptr<Kernel> make_max_grad(const Instruction& instruction, const Options& options) {
@@ -223,6 +241,7 @@ void register_pooling_kernels(Registry& registry) {
   registry["average_pool2d"] = make_average;
   registry["max_pool2d_grad"] = make_max_grad;
   registry["average_pool2d_grad"] = make_average_grad;
+  registry["average_pool2d_tanh_grad"] = make_average_tanh_grad;
 }
 
 }  // namespace sloy

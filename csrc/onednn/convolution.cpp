@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "core/registry.h"
 #include "core/widened.h"
 #include "kernels/direct.h"
 #include "kernels/winograd.h"
@@ -287,7 +288,59 @@ std::unique_ptr<Kernel> make_input_grad(const Instruction& instruction, const Op
   return first_right<ConvolutionInputGrad>(shape);
 }
 
+// The gradient of averages of a tanh, then a weight gradient from it. Scratch: the former's result,
+// then what either needs.
+class SpreadWeightGrad final : public Kernel {
+ public:
+  SpreadWeightGrad(const Instruction& whole, const Options& options)
+      : bytes_((whole.inputs[2].bytes() + 63) / 64 * 64) {
+    const std::vector<std::int64_t> two{2, 2}, none{0, 0, 0, 0};
+    spread_ = create_kernel({"average_pool2d_tanh_grad",
+                             {whole.inputs[1], whole.inputs[2]},
+                             {whole.inputs[2]},
+                             {{"window", two}, {"stride", two}, {"padding", none}}},
+                            options);
+    Instruction part = whole;
+    part.inputs = {whole.inputs[0], whole.inputs[2]};
+    part.attributes.erase("averaged");
+    grad_ = create_kernel(part, options);
+  }
+
+  std::size_t scratch_bytes() const override {
+    return bytes_ + std::max(spread_->scratch_bytes(), grad_->scratch_bytes());
+  }
+  void bind(const Addresses& addresses) override {
+    const auto& inputs = addresses.inputs;
+    void* rest = static_cast<std::byte*>(addresses.scratch) + bytes_;
+    spread_->bind({{inputs[1], inputs[2]}, {addresses.scratch}, rest});
+    grad_->bind({{inputs[0], addresses.scratch}, addresses.outputs, rest});
+  }
+  void run() override {
+    spread_->run();
+    grad_->run();
+  }
+
+ private:
+  std::size_t bytes_;
+  std::unique_ptr<Kernel> spread_, grad_;
+};
+
+std::unique_ptr<Kernel> make_averaged_weight_grad(const Instruction& instruction,
+                                                  const Options& options) {
+  check_operands(instruction, 3, 1 + bias_count(instruction));
+  const Shape &g = instruction.inputs[1].shape, &y = instruction.inputs[2].shape;
+  auto shape = shape_of(instruction, instruction.inputs[0].shape, instruction.outputs[0].shape, y);
+  if (shape.bias) check_bias(instruction, instruction.outputs[1], shape.o);
+  if (g.size() != 4 || y != Shape{g[0], 2 * g[1], 2 * g[2], g[3]}) {
+    reject(instruction, "the gradient of the averages does not fit.");
+  }
+  shape.averaged = true;
+  if (auto kernel = make_direct_weight_grad(shape, options)) return kernel;
+  return std::make_unique<SpreadWeightGrad>(instruction, options);
+}
+
 std::unique_ptr<Kernel> make_weight_grad(const Instruction& instruction, const Options& options) {
+  if (has(instruction, "averaged")) return make_averaged_weight_grad(instruction, options);
   check_operands(instruction, 2, 1 + bias_count(instruction));
   const auto shape = shape_of(instruction, instruction.inputs[0].shape,
                               instruction.outputs[0].shape, instruction.inputs[1].shape);

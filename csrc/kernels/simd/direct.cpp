@@ -147,27 +147,33 @@ void add_lines(float* part, const float* image, const float* g, Index step, cons
   }
 }
 
-// The padded image, g with padded channels.
+// The padded image, g with padded channels, what `AverageGrad` needs.
 Index work_floats(const DirectShape& s) {
   if (Gray::suits(s)) return Gray{s}.gradient_floats();
-  return s.padded_h() * s.padded_w() * s.c + s.oh * s.ow * padded_outputs(s.o);
+  return s.padded_h() * s.padded_w() * s.c + s.oh * s.ow * padded_outputs(s.o) + 2 * s.ow * s.o;
 }
 
-void weight_grad(float* part, const float* x, const float* g, float* work, const DirectShape& s,
-                 Index begin, Index end) {
+void weight_grad(float* part, const float* x, const float* g, const float* y, float* work,
+                 const DirectShape& s, Index begin, Index end) {
   const Index columns = padded_outputs(s.o), pixels = s.oh * s.ow;
-  if (Gray::suits(s)) return weight_grad_gray(part, columns, x, g, work, s, begin, end);
+  if (Gray::suits(s)) return weight_grad_gray(part, columns, x, g, y, work, s, begin, end);
   constexpr Index near_floats = 16384;  // of g, read once for each block of rows of dw
   const Index fitting = near_floats / (s.ow * columns);
   const Index block = fitting < 1 ? 1 : fitting;
   float* image = work;
   float* copy = work + s.padded_h() * s.padded_w() * s.c;
+  const AverageGrad spread(copy + pixels * columns, s.averaged ? s.ow / 2 : 0, s.o);
   for (Index i = 0; i < (s.depth() + 1) * columns; ++i) part[i] = 0.0f;
   for (Index n = begin; n < end; ++n) {
     pad_image(image, x + n * s.h * s.w * s.c, s);
     const float* gradient = g + n * pixels * s.o;
     Index step = s.o;
-    if (columns != s.o && n + 1 == s.n) {  // elsewhere registers may reach into the next pixel
+    if (s.averaged) {
+      spread.spread_lines<Activation::tanh>(copy, g + n * pixels * s.o / 4, y + n * pixels * s.o,
+                                            s.oh / 2);
+      gradient = copy;
+    } else if (columns != s.o &&
+               n + 1 == s.n) {  // elsewhere registers may reach into the next pixel
       pad_channels(copy, gradient, pixels, s.o, columns);
       gradient = copy;
       step = columns;

@@ -2,6 +2,7 @@
 // columns. So the inner loops are long whatever the number of channels.
 #include "kernels/simd/pooling.h"
 
+#include "kernels/simd/average_grad.h"
 #include "kernels/simd/bfloat16.h"
 
 namespace sloy::SLOY_ISA {
@@ -187,76 +188,14 @@ void average(float* y, const float* x, float* line, const PoolShape& s, Index be
   }
 }
 
-// Of few channels, a line of dx (W C) comes in whole registers, each permuted from a register of g
-// that begins at `base`. Each pixel of g stands there twice, so the C + 2 or more channels that
-// meet a register lie within one register's width.
-struct Repeated {
-  Index base;
-  Int places;
-};
-
-Repeated repeated(Index at, Index channels) {
-  const auto place = [channels](Index i) { return i / channels / 2 * channels + i % channels; };
-  const Index pixel = at / channels / 2 * channels;
-  Index last = 0;
-  for (Index lane = 0; lane < lanes; ++lane) {
-    if (place(at + lane) > last) last = place(at + lane);
-  }
-  Repeated found{last - pixel < lanes ? pixel : place(at), {}};
-  for (Index lane = 0; lane < lanes; ++lane) {
-    found.places[lane] = static_cast<std::int32_t>(place(at + lane) - found.base);
-  }
-  return found;
-}
-
-// Rows of g; work: 2 W C floats.
-void average_grad_narrow_tiles(float* dx, const float* g, float* work, const PoolShape& s,
-                               Index begin, Index end) {
-  const Index width = s.w * s.c, from_width = s.ow * s.c;
-  auto* places = reinterpret_cast<std::int32_t*>(work);
-  auto* bases = places + width;
-  Index whole = 0;
-  for (; whole + lanes <= width; whole += lanes) {
-    const Repeated found = repeated(whole, s.c);
-    if (found.base + lanes > from_width) break;
-    store<Int>(places + whole, found.places);
-    bases[whole / lanes] = static_cast<std::int32_t>(found.base);
-  }
-  for (Index row = begin; row < end; ++row) {
-    const float* from = g + row * from_width;
-    float* above = dx + 2 * row * width;
-    float* below = above + width;
-    for (Index i = 0; i < whole; i += lanes) {
-      const Float pixels = load<Float>(from + bases[i / lanes]) * 0.25f;
-      const Float part = __builtin_shuffle(pixels, load<Int>(places + i));
-      store<Float>(above + i, part), store<Float>(below + i, part);
-    }
-    for (Index i = whole; i < width; ++i) {
-      above[i] = below[i] = from[i / s.c / 2 * s.c + i % s.c] * 0.25f;
-    }
-  }
-}
-
-// Rows of g; work: 2 W C floats.
-void average_grad_tiles(float* dx, const float* g, float* work, const PoolShape& s, Index begin,
-                        Index end) {
-  if (s.c < lanes) return average_grad_narrow_tiles(dx, g, work, s, begin, end);
-  const Index width = s.w * s.c;
-  for (Index row = begin; row < end; ++row) {
-    for (Index ow = 0; ow < s.ow; ++ow) {
-      const float* from = g + (row * s.ow + ow) * s.c;
-      float* above = dx + 2 * row * width + 2 * ow * s.c;
-      float* below = above + width;
-      Index c = 0;
-      for (; c + lanes <= s.c; c += lanes) {
-        const Float part = load<Float>(from + c) * 0.25f;
-        store<Float>(above + c, part), store<Float>(above + s.c + c, part);
-        store<Float>(below + c, part), store<Float>(below + s.c + c, part);
-      }
-      for (; c < s.c; ++c) {
-        above[c] = above[s.c + c] = below[c] = below[s.c + c] = from[c] * 0.25f;
-      }
-    }
+void average_grad_tiles(float* dx, const float* g, const float* y, float* work, const PoolShape& s,
+                        Index begin, Index end) {
+  const AverageGrad grad(work, s.ow, s.c);
+  const Index from = begin * s.ow * s.c;  // of g
+  if (y == nullptr) {
+    grad.spread_lines<Activation::none>(dx + 4 * from, g + from, nullptr, end - begin);
+  } else {
+    grad.spread_lines<Activation::tanh>(dx + 4 * from, g + from, y + 4 * from, end - begin);
   }
 }
 

@@ -44,9 +44,10 @@ struct PoolKernels {
                   std::int64_t end);
   void (*average_grad)(float* dx, const float* g, float* line, const PoolShape&, std::int64_t begin,
                        std::int64_t end);
-  // For `tiles`. Rows of g; work: 2 W C floats.
-  void (*average_grad_tiles)(float* dx, const float* g, float* work, const PoolShape&,
-                             std::int64_t begin, std::int64_t end);
+  // For `tiles`. Rows of g; work: 2 W C floats. With y (N, H, W, C), the tanh that was averaged,
+  // the gradient before it; else y is null.
+  void (*average_grad_tiles)(float* dx, const float* g, const float* y, float* work,
+                             const PoolShape&, std::int64_t begin, std::int64_t end);
 };
 
 namespace baseline {

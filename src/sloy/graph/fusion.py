@@ -99,6 +99,7 @@ class Fusion:
             if self._is_elementwise(i):
                 self._join_group(i)
         self._attach_bias_gradients()
+        self._absorb_averaged_gradients()
 
     # --- what nodes are ------------------------------------------------------------------------------------------
 
@@ -355,6 +356,21 @@ class Fusion:
                     unit.results = (unit.results[0], user)
                     unit.attributes["has_bias"] = 1
                     break
+
+    def _absorb_averaged_gradients(self) -> None:
+        """Let the kernel of a weight gradient spread that of averages, where nothing else reads the result."""
+        for number, unit in list(self.units.items()):
+            if unit.kernel != "conv2d_weight_grad":
+                continue
+            g = unit.operands[1]
+            made = self.unit_of.get(g)
+            if made is None or self.units[made].kernel != "average_pool2d_tanh_grad":
+                continue
+            alone = all(self.unit_of.get(user) == number for user in self.graph.users[g])
+            if alone and g not in self._roots and self._can_merge(number, made):
+                unit.operands = (unit.operands[0], *self.units[made].operands)
+                unit.attributes["averaged"] = 1
+                self._merge(number, made)
 
     def _is_channel_sum(self, i: int) -> bool:
         node = self.graph.nodes[i]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sloy.engines.native.averaged import averaged_tanh_gradient
 from sloy.engines.native.copies import with_copies
 from sloy.engines.native.encode import DTYPES
 from sloy.engines.native.masks import Masks, number
@@ -44,7 +45,13 @@ def prepare(graph: Graph, supported: set[str], *, bfloat16: bool = False) -> Gra
         return _rewrite(node, operands)
 
     prepared = optimize(lowered.rebuild(rewrite))
-    return with_copies(mixed(prepared)) if bfloat16 else prepared
+    return with_copies(mixed(prepared)) if bfloat16 else prepared.rebuild(_fuse)
+
+
+def _fuse(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
+    """What only this engine has a kernel for."""
+    copied = copy_node(node, operands)
+    return averaged_tanh_gradient(copied) if node.op == "mul" else copied
 
 
 def _rewrite(node: Node, operands: tuple[Tensor, ...]) -> Tensor:

@@ -1,0 +1,40 @@
+"""The gradient of averages of a tanh in one pass.
+
+    average_pool2d_grad(g) (1 - y²), y the tanh that was averaged    average_pool2d_tanh_grad(g, y)
+
+where windows of 2 × 2 tile y. Where only the gradient of a convolution's weights and bias read it, their kernel makes
+it for itself, image by image (`sloy.graph.fusion`), so that it is never in memory. This is no op of the registry: only
+graphs that are about to be planned hold it.
+"""
+
+from __future__ import annotations
+
+from sloy.engines.native.masks import number
+from sloy.graph.tensor import Tensor
+
+
+def averaged_tanh_gradient(product: Tensor) -> Tensor:
+    """A ``mul``, or what equals it."""
+    for gradient, slope in (product.inputs, product.inputs[::-1]):
+        y = _tanh_of_slope(slope)
+        if y is not None and gradient.op == "average_pool2d_grad" and _tiles(gradient):
+            inputs = (*gradient.inputs, y)
+            return Tensor("average_pool2d_tanh_grad", inputs, gradient.attributes, product.spec)
+    return product
+
+
+def _tanh_of_slope(slope: Tensor) -> Tensor | None:
+    """The tanh y of 1 - y y."""
+    if slope.op != "sub" or number(slope.inputs[0]) != 1.0 or slope.inputs[1].op != "mul":
+        return None
+    y, again = slope.inputs[1].inputs
+    return y if y is again and y.op == "tanh" else None
+
+
+def _tiles(gradient: Tensor) -> bool:
+    """Windows of 2 × 2 without gaps, padding or rest, in float32."""
+    window = tuple(gradient.attributes[name] for name in ("window", "stride", "padding"))
+    n, height, width, channels = gradient.inputs[0].shape
+    tiles = window == ((2, 2), (2, 2), (0, 0, 0, 0))
+    shape = (n, 2 * height, 2 * width, channels)
+    return tiles and gradient.shape == shape and gradient.spec.dtype == "float32"
