@@ -1,7 +1,7 @@
 // softmax, log_softmax: x (…, K) -> y (…, K) over the last axis.
 // softmax_cross_entropy: logits (N, K), targets (N, K) -> y (N,), y = -Σ_k t_k log softmax(z)_k, 0
-// · log 0 = 0. Rows are taken a block at a time, so that the exponential runs over whole vectors
-// even when K is small.
+// · log 0 = 0; and softmax(z) (N, K) where a second output is wanted. Rows are taken a block at a
+// time, so that the exponential runs over whole vectors even when K is small.
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
@@ -38,6 +38,8 @@ class Softmax final : public Kernel {
     targets_ =
         form_ == Form::cross_entropy ? static_cast<const float*>(addresses.inputs[1]) : nullptr;
     y_ = static_cast<float*>(addresses.outputs[0]);
+    softmax_ = form_ == Form::softmax ? y_ : nullptr;
+    if (addresses.outputs.size() > 1) softmax_ = static_cast<float*>(addresses.outputs[1]);
     scratch_ = static_cast<float*>(addresses.scratch);
   }
 
@@ -77,10 +79,10 @@ class Softmax final : public Kernel {
 
   void finish_row(std::int64_t row, const float* weights, float sum) const {
     const float* x = x_ + row * classes_;
-    if (form_ == Form::softmax) {
-      for (std::int64_t k = 0; k < classes_; ++k) y_[row * classes_ + k] = weights[k] / sum;
-      return;
+    if (softmax_ != nullptr) {
+      for (std::int64_t k = 0; k < classes_; ++k) softmax_[row * classes_ + k] = weights[k] / sum;
     }
+    if (form_ == Form::softmax) return;
     const float largest = table_.float32.max.row(x, classes_);
     const auto log_sum = static_cast<float>(std::log(static_cast<double>(sum)));
     if (form_ == Form::log_softmax) {
@@ -105,6 +107,7 @@ class Softmax final : public Kernel {
   const float* x_ = nullptr;
   const float* targets_ = nullptr;
   float* y_ = nullptr;
+  float* softmax_ = nullptr;  // none: not wanted
   float* scratch_ = nullptr;
 };
 
@@ -114,13 +117,16 @@ std::unique_ptr<Kernel> make_softmax(const Instruction& instruction, const Optio
                                                       : Form::cross_entropy;
   const TensorSpec& x = instruction.inputs.at(0);
   const std::size_t inputs = form == Form::cross_entropy ? 2 : 1;
+  const std::size_t outputs = instruction.outputs.size();
   if (x.shape.empty() || x.shape.back() == 0 || x.dtype != DType::float32 ||
-      instruction.inputs.size() != inputs || instruction.outputs.size() != 1) {
+      instruction.inputs.size() != inputs || outputs < 1 || outputs > inputs) {
     throw std::invalid_argument(instruction.op + ": operands must be float32 with a last axis");
   }
   const std::int64_t classes = x.shape.back(), rows = x.elements() / classes;
   const std::int64_t expected = form == Form::cross_entropy ? rows : x.elements();
-  if (instruction.outputs[0].elements() != expected || instruction.inputs.back().shape != x.shape) {
+  if (instruction.outputs[0].elements() != expected ||
+      (outputs > 1 && instruction.outputs[1].shape != x.shape) ||
+      instruction.inputs.back().shape != x.shape) {
     throw std::invalid_argument(instruction.op + ": the shapes do not fit");
   }
   return std::make_unique<Softmax>(form, rows, classes, options.threads);

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from sloy.graph.graph import Graph, Node
+from sloy.graph.inlined import is_made_again, is_number, without_reshapes
 from sloy.graph.opdef import REGISTRY
 from sloy.graph.spec import BFLOAT16
 
@@ -22,7 +23,6 @@ EPILOGUES = ("relu", "sigmoid", "tanh")
 MASKS = (
     "dropout_mask",
 )  # made of a key and a number, element by element, in the group that reads them
-COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
 
 
 @dataclass
@@ -100,6 +100,7 @@ class Fusion:
                 self._join_group(i)
         self._attach_bias_gradients()
         self._absorb_averaged_gradients()
+        self._attach_softmaxes()
 
     # --- what nodes are ------------------------------------------------------------------------------------------
 
@@ -372,6 +373,21 @@ class Fusion:
                 unit.attributes["averaged"] = 1
                 self._merge(number, made)
 
+    def _attach_softmaxes(self) -> None:
+        """Let the kernel of a cross-entropy also give the softmax that its gradient reads."""
+        for number, unit in list(self.units.items()):
+            if unit.kernel != "softmax_cross_entropy":
+                continue
+            for user in self.graph.users[unit.operands[0]]:
+                other = self.unit_of.get(user)
+                if other is None or self.units[other].kernel != "softmax":
+                    continue
+                apart = not self._ancestors[number] >> other & 1  # it may be the target, too
+                if apart and self._can_merge(number, other):
+                    self._merge(number, other)
+                    unit.results = (unit.results[0], user)
+                    break
+
     def _is_channel_sum(self, i: int) -> bool:
         node = self.graph.nodes[i]
         rank = self.graph.nodes[node.inputs[0]].spec.rank
@@ -384,30 +400,3 @@ class Fusion:
             found = {other for i in unit.nodes for other in self._needs(i)}
             needs[number] = found - {number}
         return needs
-
-
-def is_number(graph: Graph, i: int) -> bool:
-    """Whether a node is a single constant, repeated or not: written into a group's program."""
-    while graph.nodes[i].op in ("reshape", "broadcast_to"):
-        i = graph.nodes[i].inputs[0]
-    return graph.nodes[i].op == "constant" and graph.nodes[i].spec.size == 1
-
-
-def is_made_again(graph: Graph, i: int) -> bool:
-    """Whether each group that reads a node makes it from the node's first operand, rather than that one stores it.
-
-    A stored bfloat16 as float32, and a comparison with a number: they cost no more than to be read, and what they are
-    made of is mostly there, as a ReLU's result is for its gradient.
-    """
-    node = graph.nodes[i]
-    if node.op in COMPARISONS:
-        return is_number(graph, node.inputs[1])
-    return node.op == "cast" and graph.nodes[node.inputs[0]].spec.dtype == BFLOAT16
-
-
-def without_reshapes(graph: Graph, i: int) -> int:
-    """The node that reshapes there and back again read, where node i is such; else node i."""
-    source = i
-    while graph.nodes[source].op == "reshape":
-        source = graph.nodes[source].inputs[0]
-    return source if graph.nodes[source].spec.shape == graph.nodes[i].spec.shape else i

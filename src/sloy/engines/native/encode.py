@@ -9,8 +9,9 @@ import numpy as np
 
 from sloy.engines.native.copies import copied
 from sloy.graph import REGISTRY
-from sloy.graph.fusion import MASKS, is_made_again, without_reshapes
+from sloy.graph.fusion import MASKS
 from sloy.graph.graph import Node
+from sloy.graph.inlined import is_made_again, without_reshapes
 from sloy.graph.plan import Plan, Step
 from sloy.graph.spec import BFLOAT16, WIDTHS
 
