@@ -111,11 +111,20 @@ def sample_array(place: str, name: str, value: object) -> np.ndarray:
     if given.dtype.kind not in "biuf" or given.dtype.itemsize > 8:
         raise InvalidArgument(
             f"{place}: `{name}` has dtype {given.dtype}; it must hold real numbers: uint8, float32,"
-            " float64, or what becomes one of them."
+            f" float64, or what becomes one of them.{_hint(value)}"
         )
     if given.dtype.name in ("uint8", "float32", "float64"):
         return given
     return given.astype(np.promote_types(given.dtype, np.float32))
+
+
+def _hint(value: Any) -> str:
+    """Of a table, which columns are not numbers; nothing of other values."""
+    names = getattr(value, "columns", ())
+    others = [str(name) for name in names if np.asarray(value[name]).dtype.kind not in "biuf"]
+    if not others:
+        return ""
+    return f" No numbers are in {', '.join(others)}; sloy.data.load_table prepares such tables."
 
 
 def with_n(shape: tuple[int, ...]) -> str:

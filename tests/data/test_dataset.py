@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,11 @@ SPLIT_OF_SEED_7 = [
     816,
     988,
 ]  # never to change from one version to the next
+
+# What pandas reads from a file with a column of words and one of dates.
+FRAME = pd.DataFrame(
+    {"area": [50.0, 70.0], "town": ["Rome", "Oslo"], "day": np.array(["2026-01-01"] * 2, "M8[s]")}
+)
 
 
 def numbered(count: int, classes: int = 3) -> Dataset:
@@ -76,6 +82,7 @@ def test_it_is_frozen() -> None:
         ([[1, 2], [3]], [0, 1], (), InvalidArgument, "`x` must be an array, or lists of equal"),
         (np.zeros((2, 2)), [0, 1], "ab", InvalidArgument, "`class_names` .* must be a list"),
         (np.array(["a", "b"]), [0, 1], (), InvalidArgument, "`x` has dtype"),
+        (FRAME, [0, 1], (), InvalidArgument, "real numbers.*No numbers are in town, day;"),
         (
             np.zeros((2, 2), np.float32),
             ["a", "b"],
