@@ -69,6 +69,9 @@ sloy::Step read_step(nb::handle item) {
   return step;
 }
 
+// Whether there is a kernel for (op, inputs, outputs, attributes), whose places do not count.
+bool takes(nb::handle step) { return sloy::takes(read_step(step).instruction); }
+
 // A program and the arrays outside its arena, which it keeps alive.
 class BoundProgram {
  public:
@@ -209,6 +212,11 @@ NB_MODULE(_native, module) {
              "step_inputs"_a, "records"_a, "order"_a, "batch_size"_a, "poll_seconds"_a,
              "poll"_a.none());
   module.def("kernel_names", &kernel_names, "Ops that have a kernel.");
+  module.def("takes", &takes, "instruction"_a,
+             "Whether an op has a kernel for these shapes on this instruction set.");
+  module.def(
+      "isa", [] { return std::string(sloy::simd::table().name); },
+      "The instruction set of programs made now.");
   module.def("available_isas", &sloy::simd::available_isas,
              "Instruction sets of this build that this machine runs, widest first.");
   module.def(

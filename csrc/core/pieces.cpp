@@ -35,7 +35,7 @@ Cut cut_of(const Instruction& instruction) {
   Cut cut;
   const std::string& op = instruction.op;
   if (!is_product(op)) return cut;
-  if (op == "conv2d_weight_grad") {
+  if (op == "conv2d_weight_grad" || op == "conv2d_pooled_weight_grad") {
     cut = {std::vector<bool>(instruction.inputs.size(), true), true};
   } else if (op == "matmul" && has_flag(instruction, "transpose_a")) {
     const bool sums_whole = instruction.outputs[0].dtype == DType::float32;
@@ -45,6 +45,7 @@ Cut cut_of(const Instruction& instruction) {
   } else {
     cut.inputs.assign(instruction.inputs.size(), false);
     cut.inputs[0] = true;
+    if (op == "conv2d_pooled_input_grad") cut.inputs[2] = true;
   }
   return cut;
 }

@@ -70,4 +70,9 @@ std::unique_ptr<Kernel> create_kernel(const Instruction& instruction, const Opti
   return widened(instruction, options, factory->second);
 }
 
+bool takes(const Instruction& instruction) {
+  const auto factory = registry().find(instruction.op);
+  return factory != registry().end() && factory->second(instruction, Options{}) != nullptr;
+}
+
 }  // namespace sloy

@@ -11,4 +11,7 @@ const Registry& registry();
 // with, the float32 one between conversions (core/widened.h). Errors as std::invalid_argument.
 std::unique_ptr<Kernel> create_kernel(const Instruction& instruction, const Options& options);
 
+// Whether the op has a kernel of its own for such an instruction.
+bool takes(const Instruction& instruction);
+
 }  // namespace sloy

@@ -14,13 +14,15 @@ constexpr std::int64_t largest_weights =
     256 * 1024;                               // floats transformed: 1 MiB, read for each block
 constexpr std::int64_t channel_unit = 8;      // of AVX2's registers
 constexpr std::int64_t fewest_channels = 16;  // of fewer, the transforms outweigh the products
+constexpr std::int64_t fewest_outputs = 64;   // pixels
 
 bool suits(const ConvolutionShape& s) {
   const auto within = [](std::int64_t padding) { return padding >= 0 && padding <= 2; };
   return s.kh == 3 && s.kw == 3 && s.stride[0] == 1 && s.stride[1] == 1 && s.dilation[0] == 1 &&
          s.dilation[1] == 1 && s.groups == 1 && s.c % channel_unit == 0 &&
          s.o % channel_unit == 0 && std::min(s.c, s.o) >= fewest_channels &&
-         s.n * s.oh * s.ow >= 64 && s.oh >= 2 && s.ow >= 2 && 16 * s.c * s.o <= largest_weights &&
+         s.n * s.oh * s.ow >= fewest_outputs && s.oh >= 2 && s.ow >= 2 &&
+         16 * s.c * s.o <= largest_weights &&
          std::all_of(s.padding.begin(), s.padding.end(), within) &&
          std::string_view(simd::table().name) != "baseline";  // no fused multiply-add there
 }
@@ -50,19 +52,24 @@ bool fills_tiles(const WinogradShape& s) {
   return has_whole_registers(s) || 5 * s.n * s.oh * s.ow >= 16 * s.tiles();
 }
 
+// For every number of images, so that a batch that suits does so in pieces too.
+bool suits_pooled(const ConvolutionShape& s) {
+  return suits(s) && s.oh % 2 == 0 && s.ow % 2 == 0 && s.oh * s.ow >= fewest_outputs &&
+         fills_tiles(input_grad_shape(s));
+}
+
 std::size_t bytes(std::int64_t floats) { return static_cast<std::size_t>(floats) * sizeof(float); }
 
+const float* floats(const void* address) { return static_cast<const float*>(address); }
+const std::uint8_t* places(const void* address) {
+  return static_cast<const std::uint8_t*>(address);
+}
+
 // Scratch: transformed weights, then each thread's working memory.
-class WinogradForward final : public Kernel {
+class WinogradForward : public Kernel {
  public:
-  WinogradForward(const WinogradShape& shape, bool turned, bool bias, Activation activation,
-                  const Options& options)
-      : shape_(shape),
-        turned_(turned),
-        bias_(bias),
-        activation_(activation),
-        threads_(options.threads),
-        kernels_(kernels_for(shape)) {}
+  WinogradForward(const WinogradShape& shape, const Options& options)
+      : shape_(shape), threads_(options.threads), kernels_(kernels_for(shape)) {}
 
   std::size_t scratch_bytes() const override {
     return bytes(shape_.weight_floats() + threads_ * shape_.work_floats());
@@ -70,31 +77,60 @@ class WinogradForward final : public Kernel {
   bool any_threads() const override { return true; }
   void bind(const Addresses& addresses) override { addresses_ = addresses; }
 
-  void run() override {
-    const auto* x = static_cast<const float*>(addresses_.inputs[0]);
-    const auto* w = static_cast<const float*>(addresses_.inputs[1]);
-    const auto* bias = bias_ ? static_cast<const float*>(addresses_.inputs[2]) : nullptr;
+ protected:
+  using TransformWeights = decltype(WinogradKernels::transform_weights);
+
+  void convolve(WinogradImage x, TransformWeights transform_weights, const float* bias,
+                Activation activation) {
     auto* y = static_cast<float*>(addresses_.outputs[0]);
+    auto* maxima =
+        addresses_.outputs.size() > 1 ? static_cast<std::uint8_t*>(addresses_.outputs[1]) : nullptr;
     auto* u = static_cast<float*>(addresses_.scratch);
     float* work = u + shape_.weight_floats();
-    (turned_ ? kernels_.transform_turned_weights : kernels_.transform_weights)(u, w, shape_);
+    transform_weights(u, floats(addresses_.inputs[1]), shape_);
     parallel_for(threads_, shape_.tiles(), 16, shape_.block(), [&](int thread, Range tiles) {
-      kernels_.forward(y, x, u, bias, activation_, work + thread * shape_.work_floats(), shape_,
-                       tiles.begin, tiles.end);
+      kernels_.forward(y, maxima, x, u, bias, activation, work + thread * shape_.work_floats(),
+                       shape_, tiles.begin, tiles.end);
     });
   }
 
- private:
   WinogradShape shape_;
-  bool turned_, bias_;
-  Activation activation_;
   int threads_;
   WinogradKernels kernels_;
   Addresses addresses_;
 };
 
-// Scratch: du (16, C, O) and db (O,) for each part of the tiles, summed in order; then each
-// thread's working memory.
+class WinogradConvolution final : public WinogradForward {
+ public:
+  WinogradConvolution(const WinogradShape& shape, const ConvolutionShape& s, const Options& options)
+      : WinogradForward(shape, options),
+        bias_(s.bias),
+        activation_(activation_from(s.activation)) {}
+
+  void run() override {
+    convolve({floats(addresses_.inputs[0])}, kernels_.transform_weights,
+             bias_ ? floats(addresses_.inputs[2]) : nullptr, activation_);
+  }
+
+ private:
+  bool bias_;
+  Activation activation_;
+};
+
+// With a third input, the places of a max-pooling.
+class WinogradInputGrad final : public WinogradForward {
+ public:
+  using WinogradForward::WinogradForward;
+
+  void run() override {
+    WinogradImage g{floats(addresses_.inputs[0])};
+    if (addresses_.inputs.size() > 2) g.places = places(addresses_.inputs[2]);
+    convolve(g, kernels_.transform_turned_weights, nullptr, Activation::none);
+  }
+};
+
+// With a third input, the places of a max-pooling. Scratch: du (16, C, O) and db (O,) for each part
+// of the tiles, summed in order; then each thread's working memory.
 class WinogradWeightGrad final : public Kernel {
  public:
   WinogradWeightGrad(const WinogradShape& shape, bool bias, const Options& options)
@@ -110,8 +146,9 @@ class WinogradWeightGrad final : public Kernel {
   void bind(const Addresses& addresses) override { addresses_ = addresses; }
 
   void run() override {
-    const auto* x = static_cast<const float*>(addresses_.inputs[0]);
-    const auto* g = static_cast<const float*>(addresses_.inputs[1]);
+    const float* x = floats(addresses_.inputs[0]);
+    WinogradImage g{floats(addresses_.inputs[1])};
+    if (addresses_.inputs.size() > 2) g.places = places(addresses_.inputs[2]);
     auto* dw = static_cast<float*>(addresses_.outputs[0]);
     auto* parts = static_cast<float*>(addresses_.scratch);
     float* work = parts + parts_ * part_floats();
@@ -152,20 +189,35 @@ class WinogradWeightGrad final : public Kernel {
 std::unique_ptr<Kernel> make_winograd_convolution(const ConvolutionShape& s,
                                                   const Options& options) {
   if (!suits(s) || !fills_tiles(forward_shape(s))) return nullptr;
-  return std::make_unique<WinogradForward>(forward_shape(s), false, s.bias,
-                                           activation_from(s.activation), options);
+  return std::make_unique<WinogradConvolution>(forward_shape(s), s, options);
 }
 
 std::unique_ptr<Kernel> make_winograd_input_grad(const ConvolutionShape& s,
                                                  const Options& options) {
   if (!suits(s) || !fills_tiles(input_grad_shape(s))) return nullptr;
-  return std::make_unique<WinogradForward>(input_grad_shape(s), true, false, Activation::none,
-                                           options);
+  return std::make_unique<WinogradInputGrad>(input_grad_shape(s), options);
 }
 
 std::unique_ptr<Kernel> make_winograd_weight_grad(const ConvolutionShape& s,
                                                   const Options& options) {
   if (!suits(s)) return nullptr;
+  return std::make_unique<WinogradWeightGrad>(forward_shape(s), s.bias, options);
+}
+
+std::unique_ptr<Kernel> make_pooled_convolution(const ConvolutionShape& s, const Options& options) {
+  if (!suits_pooled(s)) return nullptr;
+  WinogradShape shape = forward_shape(s);
+  shape.pools = true;
+  return std::make_unique<WinogradConvolution>(shape, s, options);
+}
+
+std::unique_ptr<Kernel> make_pooled_input_grad(const ConvolutionShape& s, const Options& options) {
+  if (!suits_pooled(s)) return nullptr;
+  return std::make_unique<WinogradInputGrad>(input_grad_shape(s), options);
+}
+
+std::unique_ptr<Kernel> make_pooled_weight_grad(const ConvolutionShape& s, const Options& options) {
+  if (!suits_pooled(s)) return nullptr;
   return std::make_unique<WinogradWeightGrad>(forward_shape(s), s.bias, options);
 }
 

@@ -14,4 +14,12 @@ std::unique_ptr<Kernel> make_winograd_convolution(const ConvolutionShape&, const
 std::unique_ptr<Kernel> make_winograd_input_grad(const ConvolutionShape&, const Options&);
 std::unique_ptr<Kernel> make_winograd_weight_grad(const ConvolutionShape&, const Options&);
 
+// The same with a max-pooling over 2 × 2 of the convolution's result, whose shape `y` stays that of
+// the shape given here: the forward pass writes maxima and, with a second output, their places
+// (simd/winograd.h); the gradients read the pooling's gradient and, last, those places. Null where
+// the pooling is to be a kernel of its own, for all three alike.
+std::unique_ptr<Kernel> make_pooled_convolution(const ConvolutionShape&, const Options&);
+std::unique_ptr<Kernel> make_pooled_input_grad(const ConvolutionShape&, const Options&);
+std::unique_ptr<Kernel> make_pooled_weight_grad(const ConvolutionShape&, const Options&);
+
 }  // namespace sloy

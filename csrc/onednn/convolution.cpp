@@ -353,12 +353,60 @@ std::unique_ptr<Kernel> make_weight_grad(const Instruction& instruction, const O
   return std::make_unique<ConvolutionWeightGrad>(shape, DataType::f32, DataType::f32);
 }
 
+// Of the convolution before a pooling, from that of the maxima.
+Shape before_pooling(Shape shape) {
+  if (shape.size() != 4) return shape;
+  shape[1] *= 2, shape[2] *= 2;
+  return shape;
+}
+
+void check_places(const Instruction& instruction, const TensorSpec& places, const Shape& maxima) {
+  if (places.dtype != DType::uint8 || places.shape != maxima) {
+    reject(instruction, "the places must be uint8, one for each maximum.");
+  }
+}
+
+std::unique_ptr<Kernel> make_pooled_conv2d(const Instruction& instruction, const Options& options) {
+  const auto& [op, inputs, outputs, attributes] = instruction;
+  check_operands(instruction, 2 + bias_count(instruction), outputs.size() == 2 ? 2 : 1);
+  const Shape& maxima = outputs[0].shape;
+  const auto shape =
+      shape_of(instruction, inputs[0].shape, inputs[1].shape, before_pooling(maxima));
+  if (shape.bias) check_bias(instruction, inputs[2], shape.o);
+  if (outputs.size() == 2) check_places(instruction, outputs[1], maxima);
+  return make_pooled_convolution(shape, options);
+}
+
+std::unique_ptr<Kernel> make_pooled_conv2d_input_grad(const Instruction& instruction,
+                                                      const Options& options) {
+  check_operands(instruction, 3, 1);
+  const auto& [op, inputs, outputs, attributes] = instruction;
+  const Shape& g = inputs[0].shape;
+  check_places(instruction, inputs[2], g);
+  return make_pooled_input_grad(
+      shape_of(instruction, outputs[0].shape, inputs[1].shape, before_pooling(g)), options);
+}
+
+std::unique_ptr<Kernel> make_pooled_conv2d_weight_grad(const Instruction& instruction,
+                                                       const Options& options) {
+  check_operands(instruction, 3, 1 + bias_count(instruction));
+  const auto& [op, inputs, outputs, attributes] = instruction;
+  const Shape& g = inputs[1].shape;
+  check_places(instruction, inputs[2], g);
+  const auto shape = shape_of(instruction, inputs[0].shape, outputs[0].shape, before_pooling(g));
+  if (shape.bias) check_bias(instruction, outputs[1], shape.o);
+  return make_pooled_weight_grad(shape, options);
+}
+
 }  // namespace
 
 void register_onednn_convolution_kernels(Registry& registry) {
   registry["conv2d"] = make_conv2d;
   registry["conv2d_input_grad"] = make_input_grad;
   registry["conv2d_weight_grad"] = make_weight_grad;
+  registry["conv2d_pooled"] = make_pooled_conv2d;
+  registry["conv2d_pooled_input_grad"] = make_pooled_conv2d_input_grad;
+  registry["conv2d_pooled_weight_grad"] = make_pooled_conv2d_weight_grad;
 }
 
 }  // namespace sloy

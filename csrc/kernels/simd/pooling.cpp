@@ -4,6 +4,7 @@
 
 #include "kernels/simd/average_grad.h"
 #include "kernels/simd/bfloat16.h"
+#include "kernels/simd/maximum.h"
 
 namespace sloy::SLOY_ISA {
 namespace {
@@ -33,16 +34,6 @@ Cover cover_of(Index input, Index stride, Index before, Index window, Index outp
   const Index from = input + before - window + 1;  // the first start that still reaches `input`
   return {from <= 0 ? 0 : (from + stride - 1) / stride,
           at_most((input + before) / stride + 1, outputs)};
-}
-
-// The maximum of which NaN is the greatest.
-template <class T>
-T greater(T a, T b) {
-  return (b > a) | (b != b) ? b : a;
-}
-template <>
-float greater(float a, float b) {
-  return b > a || b != b ? b : a;
 }
 
 void add_scaled_into(float* __restrict to, const float* __restrict from, float scale, Index size) {
@@ -258,13 +249,9 @@ struct Four {
 };
 
 Four split_gradient(Float x0, Float x1, Float x2, Float x3, Float y, Float g) {
-  const auto is_maximum = [y](Float x) -> Int { return (x == y) | (x != x); };
-  const Int m0 = is_maximum(x0);
-  const Int m1 = is_maximum(x1) & ~m0;
-  const Int m2 = is_maximum(x2) & ~(m0 | m1);
-  const Int m3 = is_maximum(x3) & ~(m0 | m1 | m2);
-  return {{from_bits(bits(g) & m0), from_bits(bits(g) & m1), from_bits(bits(g) & m2),
-           from_bits(bits(g) & m3)}};
+  const FirstMaximum first = first_maximum_of(x0, x1, x2, x3, y);
+  return {{from_bits(bits(g) & first.at[0]), from_bits(bits(g) & first.at[1]),
+           from_bits(bits(g) & first.at[2]), from_bits(bits(g) & first.at[3])}};
 }
 
 template <class T>

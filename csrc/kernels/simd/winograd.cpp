@@ -9,6 +9,8 @@
 #include "kernels/simd/winograd.h"
 
 #include "kernels/simd/activate.h"
+#include "kernels/simd/bytes.h"
+#include "kernels/simd/maximum.h"
 #include "kernels/simd/microkernel.h"
 
 namespace sloy::SLOY_ISA {
@@ -34,36 +36,42 @@ inline void input_transform(Float& d0, Float& d1, Float& d2, Float& d3) {
   d0 = a, d1 = b, d2 = c, d3 = e;
 }
 
-// v[f][c] = (Bᵀ d B)[f] where d is the 4 × 4 tile of x whose element k begins at pixel(k).
+inline Float take_where(Int mask, Float x) { return from_bits(bits(x) & mask); }
+
+// v[f] = (Bᵀ t B)[f] of one vector of channels, `stride` floats per f.
+inline void store_transformed(float* __restrict v, Index stride, Tile& t) {
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) input_transform(t.at[i][0], t.at[i][1], t.at[i][2], t.at[i][3]);
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    input_transform(t.at[0][j], t.at[1][j], t.at[2][j], t.at[3][j]);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) store<Float>(v + (4 * i + j) * stride, t.at[i][j]);
+  }
+}
+
+// pixel(i, j): where the channels of the tile's element stand.
 template <class Pixel>
-inline void transform_tile(float* __restrict v, Index stride, Index channels, Pixel&& pixel) {
+inline void transform_pixels(float* v, Index stride, Index channels, Pixel&& pixel) {
   for (Index c = 0; c < channels; c += lanes) {
     Tile t;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
 #pragma GCC unroll 4
       for (int j = 0; j < 4; ++j) t.at[i][j] = load<Float>(pixel(i, j) + c);
-      input_transform(t.at[i][0], t.at[i][1], t.at[i][2], t.at[i][3]);
     }
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) {
-      input_transform(t.at[0][j], t.at[1][j], t.at[2][j], t.at[3][j]);
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) store<Float>(v + (4 * i + j) * stride + c, t.at[i][j]);
-    }
+    store_transformed(v + c, stride, t);
   }
 }
 
-// v[f][t][c] = (Bᵀ x B)[f] for the tile number `tile`; `v` is at [0][t][0], `stride` floats per f.
-// zeros (C,) stand outside of the image.
-void transform_input(float* v, Index stride, const float* x, const float* zeros,
-                     const WinogradShape& s, Index tile) {
-  const TilePlace p = place_of(tile, s);
+// `zeros` (C,) stand outside of the image.
+void transform_dense(float* v, Index stride, const float* x, const float* zeros,
+                     const WinogradShape& s, const TilePlace& p) {
   const Index top = p.row - s.top, left = p.column - s.left;
   const float* corner = x + ((p.image * s.h + top) * s.w + left) * s.c;
   const Index row = s.w * s.c;
   if (top >= 0 && left >= 0 && top + 4 <= s.h && left + 4 <= s.w) {
-    transform_tile(v, stride, s.c, [&](int i, int j) { return corner + i * row + j * s.c; });
+    transform_pixels(v, stride, s.c, [&](int i, int j) { return corner + i * row + j * s.c; });
     return;
   }
   const float* pixels[4][4];
@@ -73,35 +81,120 @@ void transform_input(float* v, Index stride, const float* x, const float* zeros,
       pixels[i][j] = inside ? corner + i * row + j * s.c : zeros;
     }
   }
-  transform_tile(v, stride, s.c, [&](int i, int j) { return pixels[i][j]; });
+  transform_pixels(v, stride, s.c, [&](int i, int j) { return pixels[i][j]; });
 }
 
-// y's 2 × 2 tile = activation(Aᵀ m A + bias); `m` is at [0][t][0], `stride` floats per f.
+// odd: 1 where the tile begins in the second row or column of a window.
+template <int odd_row, int odd_column>
+void transform_windows(float* v, Index stride, WinogradImage x, const float* zeros,
+                       const WinogradShape& s, const TilePlace& p) {
+  constexpr int window_rows = 2 + odd_row, window_columns = 2 + odd_column;
+  const Index rows = s.h / 2, columns = s.w / 2;
+  const Index top = (p.row - s.top - odd_row) / 2, left = (p.column - s.left - odd_column) / 2;
+  const float* values[window_rows][window_columns];
+  const std::uint8_t* places[window_rows][window_columns];
+  for (Index i = 0; i < window_rows; ++i) {
+    for (Index j = 0; j < window_columns; ++j) {
+      const bool inside = top + i >= 0 && top + i < rows && left + j >= 0 && left + j < columns;
+      const Index at = ((p.image * rows + top + i) * columns + left + j) * s.c;
+      values[i][j] = inside ? x.values + at : zeros;
+      places[i][j] = inside ? x.places + at : x.places;
+    }
+  }
+  for (Index c = 0; c < s.c; c += lanes) {
+    Tile t;
+#pragma GCC unroll 3
+    for (int i = 0; i < window_rows; ++i) {
+#pragma GCC unroll 3
+      for (int j = 0; j < window_columns; ++j) {
+        const Float value = load<Float>(values[i][j] + c);
+        const Int place = load_bytes(places[i][j] + c);
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; ++k) {
+          const int row = 2 * i + k / 2 - odd_row, column = 2 * j + k % 2 - odd_column;
+          if (row >= 0 && row < 4 && column >= 0 && column < 4) {
+            t.at[row][column] = take_where(place == k, value);
+          }
+        }
+      }
+    }
+    store_transformed(v + c, stride, t);
+  }
+}
+
+// v[f][t][c] = (Bᵀ x B)[f] for the tile number `tile`; `v` is at [0][t][0], `stride` floats per f.
+void transform_input(float* v, Index stride, WinogradImage x, const float* zeros,
+                     const WinogradShape& s, Index tile) {
+  const TilePlace p = place_of(tile, s);
+  if (x.places == nullptr) return transform_dense(v, stride, x.values, zeros, s, p);
+  switch (s.top % 2 * 2 + s.left % 2) {
+    case 0:
+      return transform_windows<0, 0>(v, stride, x, zeros, s, p);
+    case 1:
+      return transform_windows<0, 1>(v, stride, x, zeros, s, p);
+    case 2:
+      return transform_windows<1, 0>(v, stride, x, zeros, s, p);
+    default:
+      return transform_windows<1, 1>(v, stride, x, zeros, s, p);
+  }
+}
+
+// activation(Aᵀ m A + shift) of one vector of outputs; `m` is at [0][t][o], `stride` floats per f.
+struct Outputs {
+  Float at[2][2];
+};
+
+inline Outputs outputs_of(const float* m, Index stride, Float shift, Activation activation) {
+  Float half[2][4];
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    const float* from = m + j * stride;
+    const Float m0 = load<Float>(from), m1 = load<Float>(from + 4 * stride);
+    const Float m2 = load<Float>(from + 8 * stride), m3 = load<Float>(from + 12 * stride);
+    half[0][j] = m0 + m1 + m2;
+    half[1][j] = m1 - m2 - m3;
+  }
+  Outputs y;
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; ++i) {
+    const Float* row = half[i];
+    y.at[i][0] = activate(row[0] + row[1] + row[2] + shift, activation);
+    y.at[i][1] = activate(row[1] - row[2] - row[3] + shift, activation);
+  }
+  return y;
+}
+
+// y's 2 × 2 tile.
 void transform_output(float* y, const float* m, Index stride, const float* bias,
                       Activation activation, const WinogradShape& s, Index tile) {
   const TilePlace p = place_of(tile, s);
-  const Index rows = p.row + 1 < s.oh ? 2 : 1;
-  const Index columns = p.column + 1 < s.ow ? 2 : 1;
+  const bool below = p.row + 1 < s.oh, beside = p.column + 1 < s.ow;
   float* corner = y + ((p.image * s.oh + p.row) * s.ow + p.column) * s.o;
   for (Index o = 0; o < s.o; o += lanes) {
-    Float half[2][4];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) {
-      const float* from = m + j * stride + o;
-      const Float m0 = load<Float>(from), m1 = load<Float>(from + 4 * stride);
-      const Float m2 = load<Float>(from + 8 * stride), m3 = load<Float>(from + 12 * stride);
-      half[0][j] = m0 + m1 + m2;
-      half[1][j] = m1 - m2 - m3;
-    }
     const Float shift = bias != nullptr ? load<Float>(bias + o) : Float{};
-    for (Index i = 0; i < rows; ++i) {
-      const Float* row = half[i];
-      float* to = corner + i * s.ow * s.o + o;
-      store<Float>(to, activate(row[0] + row[1] + row[2] + shift, activation));
-      if (columns == 2) {
-        store<Float>(to + s.o, activate(row[1] - row[2] - row[3] + shift, activation));
-      }
-    }
+    const Outputs out = outputs_of(m + o, stride, shift, activation);
+    float* under = corner + s.ow * s.o;
+    store<Float>(corner + o, out.at[0][0]);
+    if (beside) store<Float>(corner + s.o + o, out.at[0][1]);
+    if (below) store<Float>(under + o, out.at[1][0]);
+    if (below && beside) store<Float>(under + s.o + o, out.at[1][1]);
+  }
+}
+
+// y (tiles, O), places (tiles, O) or null: the tile's maximum, combined in the order of max_pool2d.
+void transform_maximum(float* y, std::uint8_t* places, const float* m, Index stride,
+                       const float* bias, Activation activation, const WinogradShape& s,
+                       Index tile) {
+  for (Index o = 0; o < s.o; o += lanes) {
+    const Float shift = bias != nullptr ? load<Float>(bias + o) : Float{};
+    const Outputs out = outputs_of(m + o, stride, shift, activation);
+    const Float left = greater(out.at[0][0], out.at[1][0]);
+    const Float top = greater(left, greater(out.at[0][1], out.at[1][1]));
+    store<Float>(y + tile * s.o + o, top);
+    if (places == nullptr) continue;
+    const FirstMaximum first =
+        first_maximum_of(out.at[0][0], out.at[0][1], out.at[1][0], out.at[1][1], top);
+    store_bytes(places + tile * s.o + o, (first.at[1] & 1) | (first.at[2] & 2) | (first.at[3] & 3));
   }
 }
 
@@ -109,8 +202,8 @@ void fill_zeros(float* to, Index size) {
   for (Index i = 0; i < size; ++i) to[i] = 0.0f;
 }
 
-void forward(float* y, const float* x, const float* u, const float* bias, Activation activation,
-             float* work, const WinogradShape& s, Index begin, Index end) {
+void forward(float* y, std::uint8_t* places, WinogradImage x, const float* u, const float* bias,
+             Activation activation, float* work, const WinogradShape& s, Index begin, Index end) {
   const Index block = s.block();
   const Index from = s.input_stride(), to = s.output_stride();
   float* v = work;             // [16][block][C]
@@ -127,28 +220,29 @@ void forward(float* y, const float* x, const float* u, const float* bias, Activa
                       false);
     }
     for (Index t = 0; t < tiles; ++t) {
-      transform_output(y, m + t * s.o, to, bias, activation, s, first + t);
+      const float* from_tile = m + t * s.o;
+      if (s.pools) {
+        transform_maximum(y, places, from_tile, to, bias, activation, s, first + t);
+      } else {
+        transform_output(y, from_tile, to, bias, activation, s, first + t);
+      }
     }
   }
 }
 
-// m[f][o in panels][t] = (A g Aᵀ)[f] for the tile `tile`, which is the t-th of `tiles`; db += its
-// g.
-void transform_gradient(float* m, Index stride, Index tiles, Index t, float* db, const float* g,
-                        const WinogradShape& s, Index tile) {
-  const TilePlace p = place_of(tile, s);
-  const bool below = p.row + 1 < s.oh, beside = p.column + 1 < s.ow;
-  const float* corner = g + ((p.image * s.oh + p.row) * s.ow + p.column) * s.o;
-  for (Index o = 0; o < s.o; o += lanes) {
-    const Float g00 = load<Float>(corner + o);
-    const Float g01 = beside ? load<Float>(corner + s.o + o) : Float{};
-    const Float g10 = below ? load<Float>(corner + s.ow * s.o + o) : Float{};
-    const Float g11 = below && beside ? load<Float>(corner + (s.ow + 1) * s.o + o) : Float{};
+// m[f][o in panels][t] = (A g Aᵀ)[f] where gradient(o) is a vector of g's 2 × 2 tile, the t-th of
+// `tiles`; db += g.
+template <class Gradient>
+inline void transform_gradient_tile(float* m, Index stride, Index tiles, Index t, float* db,
+                                    Index channels, Gradient&& gradient) {
+  for (Index o = 0; o < channels; o += lanes) {
+    const Outputs g = gradient(o);
+    const Float g00 = g.at[0][0], g01 = g.at[0][1], g10 = g.at[1][0], g11 = g.at[1][1];
     if (db != nullptr) store<Float>(db + o, load<Float>(db + o) + ((g00 + g01) + (g10 + g11)));
     const Float left[4] = {g00, g00 + g10, g00 - g10, -g10};
     const Float right[4] = {g01, g01 + g11, g01 - g11, -g11};
     const Index begin = o / panel * panel;
-    float* to = m + begin * tiles + t * panel_width(begin, s.o) + (o - begin);
+    float* to = m + begin * tiles + t * panel_width(begin, channels) + (o - begin);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
       store<Float>(to + (4 * i) * stride, left[i]);
@@ -159,7 +253,29 @@ void transform_gradient(float* m, Index stride, Index tiles, Index t, float* db,
   }
 }
 
-void weight_grad(float* du, float* db, const float* x, const float* g, float* work,
+void transform_gradient(float* m, Index stride, Index tiles, Index t, float* db, WinogradImage g,
+                        const WinogradShape& s, Index tile) {
+  if (g.places != nullptr) {
+    transform_gradient_tile(m, stride, tiles, t, db, s.o, [&](Index o) -> Outputs {
+      const Float value = load<Float>(g.values + tile * s.o + o);
+      const Int place = load_bytes(g.places + tile * s.o + o);
+      return {{{take_where(place == 0, value), take_where(place == 1, value)},
+               {take_where(place == 2, value), take_where(place == 3, value)}}};
+    });
+    return;
+  }
+  const TilePlace p = place_of(tile, s);
+  const bool below = p.row + 1 < s.oh, beside = p.column + 1 < s.ow;
+  const float* corner = g.values + ((p.image * s.oh + p.row) * s.ow + p.column) * s.o;
+  const float* under = corner + s.ow * s.o;
+  transform_gradient_tile(m, stride, tiles, t, db, s.o, [&](Index o) -> Outputs {
+    return {{{load<Float>(corner + o), beside ? load<Float>(corner + s.o + o) : Float{}},
+             {below ? load<Float>(under + o) : Float{},
+              below && beside ? load<Float>(under + s.o + o) : Float{}}}};
+  });
+}
+
+void weight_grad(float* du, float* db, const float* x, WinogradImage g, float* work,
                  const WinogradShape& s, Index begin, Index end) {
   const Index block = s.block();
   const Index from = s.input_stride(), to = s.output_stride();
@@ -172,7 +288,7 @@ void weight_grad(float* du, float* db, const float* x, const float* g, float* wo
   for (Index first = begin; first < end; first += block) {
     const Index tiles = end - first < block ? end - first : block;
     for (Index t = 0; t < tiles; ++t) {
-      transform_input(v + t * s.c, from, x, zeros, s, first + t);
+      transform_input(v + t * s.c, from, {x}, zeros, s, first + t);
       transform_gradient(m, to, tiles, t, db, g, s, first + t);
     }
     for (Index f = 0; f < 16; ++f) {

@@ -15,6 +15,7 @@ namespace sloy {
 struct WinogradShape {
   std::int64_t n, h, w, c, oh, ow, o;
   std::int64_t top, left;
+  bool pools = false;  // y is the maxima of the tiles alone: (N, OH/2, OW/2, O), OH and OW even
   std::int64_t tiles() const { return n * ((oh + 1) / 2) * ((ow + 1) / 2); }
   std::int64_t block() const {  // tiles that one thread keeps in its second-level cache
     const std::int64_t fitting = 8192 / (c + o) / 6 * 6;
@@ -31,17 +32,27 @@ struct WinogradShape {
   static std::int64_t odd_lines(std::int64_t floats) { return ((floats + 15) / 16 | 1) * 16; }
 };
 
+// An image (N, H, W, C). With `places` the gradient of a max-pooling over tiles of 2 × 2: of each,
+// `values` has the only element that is not 0, `places` where it stands, 0 to 3 row by row; both
+// (N, H/2, W/2, C), H and W even.
+struct WinogradImage {
+  const float* values;
+  const std::uint8_t* places = nullptr;
+};
+
 struct WinogradKernels {
   // u: 16 matrices (C, O) in panels, from w.
   void (*transform_weights)(float* u, const float* w, const WinogradShape&);
   // The same for the gradient of the input, which is a convolution of g with w turned by 180° and
   // its channels exchanged; `shape` is that convolution's: w is (3, 3, O, C).
   void (*transform_turned_weights)(float* u, const float* w, const WinogradShape&);
-  // y = activation(x * w + bias) for the tiles [begin, end); bias may be null.
-  void (*forward)(float* y, const float* x, const float* u, const float* bias, Activation,
-                  float* work, const WinogradShape&, std::int64_t begin, std::int64_t end);
+  // y = activation(x * w + bias) for the tiles [begin, end); bias may be null. Where y is pooled,
+  // places, which may be null, say where in its tile the first maximum stands, a NaN being one.
+  void (*forward)(float* y, std::uint8_t* places, WinogradImage x, const float* u,
+                  const float* bias, Activation, float* work, const WinogradShape&,
+                  std::int64_t begin, std::int64_t end);
   // du: 16 matrices (C, O), the sum over the tiles [begin, end); db (O,), their sum of g, or null.
-  void (*weight_grad)(float* du, float* db, const float* x, const float* g, float* work,
+  void (*weight_grad)(float* du, float* db, const float* x, WinogradImage g, float* work,
                       const WinogradShape&, std::int64_t begin, std::int64_t end);
   // dw from `parts` of du that lie `stride` floats apart, summed in order; input channels [begin,
   // end).

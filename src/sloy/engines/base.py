@@ -12,7 +12,8 @@ import numpy as np
 
 from sloy.arguments import integer
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable, ShapeError
-from sloy.graph import Graph
+from sloy.graph import Graph, optimize
+from sloy.graph.plan import plan
 from sloy.text import many
 
 Variables = dict[str, np.ndarray]
@@ -167,6 +168,10 @@ class Engine(ABC):
     @abstractmethod
     def compile(self, graph: Graph, variables: Variables, guard: Iterable[str] = ()) -> Executable:
         """Prepare a graph; `variables` are C-contiguous arrays that runs read, and update in place."""
+
+    def arena_bytes(self, graph: Graph, guard: Iterable[str] = ()) -> int:
+        """The most bytes of a graph's values alive at once, without what kernels need besides."""
+        return plan(optimize(graph), guard).arena_bytes
 
     def run_batches(
         self,

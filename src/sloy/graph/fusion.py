@@ -19,10 +19,12 @@ from sloy.graph.spec import BFLOAT16
 GROUP_LIMIT = 96  # nodes of one elementwise group
 ANCHORS = ("conv2d", "matmul")
 ROUNDED = (*ANCHORS, "conv2d_input_grad")  # kernels that can store their result in bfloat16
+WEIGHT_GRADIENTS = ("conv2d_weight_grad", "conv2d_pooled_weight_grad")
 EPILOGUES = ("relu", "sigmoid", "tanh")
 MASKS = (
     "dropout_mask",
 )  # made of a key and a number, element by element, in the group that reads them
+SECOND_RESULTS = ("conv2d_places",)  # which the kernel of their operand writes besides
 
 
 @dataclass
@@ -79,7 +81,7 @@ class Fusion:
         graph: Graph,
         guard: Collection[int] = (),
         epilogues: Collection[str] = ANCHORS,
-        bias_gradients: Collection[str] = ("conv2d_weight_grad",),
+        bias_gradients: Collection[str] = WEIGHT_GRADIENTS,
     ) -> None:
         self.graph = graph
         self._epilogues = epilogues
@@ -175,6 +177,11 @@ class Fusion:
         anchor = self._anchor_of(i)
         if anchor is not None:
             self._absorb(i, anchor)
+            return
+        if node.op in SECOND_RESULTS:
+            number = self.unit_of[i] = self.unit_of[node.inputs[0]]
+            self.units[number].nodes.append(i)
+            self.units[number].results += (i,)
             return
         kernel = "elementwise" if self._is_elementwise(i) else node.op
         if i in self._square_sums:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sloy.graph.fusion import ANCHORS, Fusion, Unit
+from sloy.graph.fusion import ANCHORS, WEIGHT_GRADIENTS, Fusion, Unit
 from sloy.graph.graph import Graph, Node, copy_node
 from sloy.graph.memory import Lifetime, assign_offsets
 from sloy.graph.tensor import Tensor, apply
@@ -95,7 +95,7 @@ def plan(
     guard: Iterable[str] = (),
     *,
     epilogues: Collection[str] = ANCHORS,
-    bias_gradients: Collection[str] = ("conv2d_weight_grad",),
+    bias_gradients: Collection[str] = WEIGHT_GRADIENTS,
 ) -> Plan:
     """Plan a graph.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from sloy.engines import Arithmetic
+from sloy.engines import Arithmetic, engine
 from sloy.graph import Graph, mixed, optimize
 from sloy.graph.plan import plan
 from sloy.graph.spec import Spec
@@ -131,9 +131,10 @@ def memory_estimate(
 
 
 def arena_bytes(graph: Graph, precision: Arithmetic, guard: Iterable[str] = ()) -> int:
-    """The peak of a graph's values alive at once."""
-    optimized = optimize(graph)
-    return plan(optimized if precision == "float32" else mixed(optimized), guard).arena_bytes
+    """The peak of a graph's values alive at once: with the fastest engine, or in mixed precision."""
+    if precision == "float32":
+        return engine("auto").arena_bytes(graph, guard)
+    return plan(mixed(optimize(graph)), guard).arena_bytes
 
 
 def _evaluations(spec: StepSpec, batch_size: int, samples: int) -> list[Graph]:

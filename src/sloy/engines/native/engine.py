@@ -27,7 +27,7 @@ from sloy.engines.base import (
 )
 from sloy.engines.native import library
 from sloy.engines.native.cpu import usable_cores
-from sloy.engines.native.encode import Encoder, supported_ops
+from sloy.engines.native.encode import Encoder, Instruction, supported_ops
 from sloy.engines.native.planning import planned
 from sloy.engines.native.profile import timed
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable
@@ -37,6 +37,21 @@ from sloy.graph.plan import Plan
 _native = library.load()
 library.stop_threads_at_fork(_native)
 SUPPORTED = frozenset(supported_ops(set(_native.kernel_names())))
+
+
+@dataclass(frozen=True)
+class _Takes:
+    """Whether the extension has a kernel for an instruction: equal for one instruction set."""
+
+    isa: str
+
+    def __call__(self, instruction: Instruction) -> bool:
+        taken: bool = _native.takes(instruction)
+        return taken
+
+
+def _planned(graph: Graph, guard: tuple[str, ...], *, bfloat16: bool) -> Plan:
+    return planned(graph, guard, SUPPORTED, bfloat16=bfloat16, takes=_Takes(_native.isa()))
 
 
 def bfloat16_support() -> str:
@@ -69,7 +84,7 @@ class NativeExecutable(Executable):
         check(graph)
         check_variables(graph, variables)
         check_guard(graph, self.guard)
-        self.plan: Plan = planned(graph, self.guard, SUPPORTED, bfloat16=bfloat16)
+        self.plan = _planned(graph, self.guard, bfloat16=bfloat16)
         lowered = self.plan.graph
         encoder = Encoder(self.plan, variables)
         self._lock = threading.Lock()
@@ -213,6 +228,14 @@ class NativeEngine(Engine):
             any_threads=self.deterministic == "any-threads",
             bfloat16=self.precision != "float32",
         )
+
+    def arena_bytes(self, graph: Graph, guard: Iterable[str] = ()) -> int:
+        """The most bytes of a graph's values alive at once; see `Engine.arena_bytes`."""
+        try:
+            plan = _planned(graph, tuple(guard), bfloat16=self.precision != "float32")
+        except NotAvailable:
+            return super().arena_bytes(graph, guard)
+        return plan.arena_bytes
 
     def run_batches(
         self,

@@ -6,6 +6,7 @@ from sloy.engines.native.averaged import averaged_tanh_gradient
 from sloy.engines.native.copies import with_copies
 from sloy.engines.native.encode import DTYPES
 from sloy.engines.native.masks import Masks, number
+from sloy.engines.native.pooled import Takes, pooled
 from sloy.errors import NotAvailable
 from sloy.graph import Graph, lower, mixed, optimize
 from sloy.graph.graph import Node, copy_node
@@ -17,8 +18,12 @@ from sloy.graph.tensor import Tensor, apply, broadcast_to
 _REDUCTIONS = {"reduce_sum": reduce_sum, "reduce_max": reduce_max, "reduce_min": reduce_min}
 
 
-def prepare(graph: Graph, supported: set[str], *, bfloat16: bool = False) -> Graph:
+def prepare(
+    graph: Graph, supported: set[str], *, bfloat16: bool = False, takes: Takes | None = None
+) -> Graph:
     """The graph in ops that the engine runs, optimised; in mixed precision on request.
+
+    `takes` tells for which convolutions a kernel does the pooling that follows too, see `pooled`; without it, none.
 
     Raises
     ------
@@ -45,7 +50,10 @@ def prepare(graph: Graph, supported: set[str], *, bfloat16: bool = False) -> Gra
         return _rewrite(node, operands)
 
     prepared = optimize(lowered.rebuild(rewrite))
-    return with_copies(mixed(prepared)) if bfloat16 else prepared.rebuild(_fuse)
+    if bfloat16:
+        return with_copies(mixed(prepared))
+    fused = prepared.rebuild(_fuse)
+    return fused if takes is None else pooled(fused, takes)
 
 
 def _fuse(node: Node, operands: tuple[Tensor, ...]) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sloy.engines.native.lowering import prepare
+from sloy.engines.native.pooled import Takes
 from sloy.graph import Graph
 from sloy.graph.plan import Plan, plan
 
@@ -44,24 +45,39 @@ class _Structure:
 
 
 def planned(
-    graph: Graph, guard: tuple[str, ...], supported: frozenset[str], *, bfloat16: bool = False
+    graph: Graph,
+    guard: tuple[str, ...],
+    supported: frozenset[str],
+    *,
+    bfloat16: bool = False,
+    takes: Takes | None = None,
 ) -> Plan:
     """The plan of the graph in ops that the engine runs, optimised; see `prepare` and `plan`."""
     constants = sum(node.spec.nbytes for node in graph.nodes if node.op == "constant")
     if constants > LARGEST:
-        return _plan(graph, guard, supported, bfloat16)
-    return _of_structure(_Structure(graph), guard, supported, bfloat16)
+        return _plan(graph, guard, supported, bfloat16, takes)
+    return _of_structure(_Structure(graph), guard, supported, bfloat16, takes)
 
 
 @lru_cache(maxsize=KEPT)
 def _of_structure(
-    structure: _Structure, guard: tuple[str, ...], supported: frozenset[str], bfloat16: bool
+    structure: _Structure,
+    guard: tuple[str, ...],
+    supported: frozenset[str],
+    bfloat16: bool,
+    takes: Takes | None,
 ) -> Plan:
-    return _plan(structure.graph, guard, supported, bfloat16)
+    return _plan(structure.graph, guard, supported, bfloat16, takes)
 
 
-def _plan(graph: Graph, guard: tuple[str, ...], supported: frozenset[str], bfloat16: bool) -> Plan:
-    return plan(prepare(graph, set(supported), bfloat16=bfloat16), guard)
+def _plan(
+    graph: Graph,
+    guard: tuple[str, ...],
+    supported: frozenset[str],
+    bfloat16: bool,
+    takes: Takes | None,
+) -> Plan:
+    return plan(prepare(graph, set(supported), bfloat16=bfloat16, takes=takes), guard)
 
 
 def _plain(attributes: Any) -> tuple[tuple[str, object], ...]:
