@@ -80,6 +80,8 @@ def winograd_cases() -> Iterator[Convolution]:
     yield Convolution((2, 11, 14, 40), 24, padding=(1, 1, 1, 1))
     yield Convolution((2, 7, 7, 24), 24, padding=(1, 1, 1, 1))
     yield Convolution((1, 9, 10, 16), 56, padding=(2, 0, 1, 2))
+    yield Convolution((1, 14, 16, 192), 200, padding=(1, 1, 1, 1))  # weights beyond a near cache
+    yield Convolution((5, 13, 14, 256), 144)
 
 
 def first_layer_cases() -> Iterator[Convolution]:

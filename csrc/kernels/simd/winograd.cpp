@@ -204,7 +204,7 @@ void fill_zeros(float* to, Index size) {
 
 void forward(float* y, std::uint8_t* places, WinogradImage x, const float* u, const float* bias,
              Activation activation, float* work, const WinogradShape& s, Index begin, Index end) {
-  const Index block = s.block();
+  const Index block = s.block;
   const Index from = s.input_stride(), to = s.output_stride();
   float* v = work;             // [16][block][C]
   float* m = v + 16 * from;    // [16][block][O]
@@ -277,7 +277,7 @@ void transform_gradient(float* m, Index stride, Index tiles, Index t, float* db,
 
 void weight_grad(float* du, float* db, const float* x, WinogradImage g, float* work,
                  const WinogradShape& s, Index begin, Index end) {
-  const Index block = s.block();
+  const Index block = s.block;
   const Index from = s.input_stride(), to = s.output_stride();
   float* v = work;             // [16][block][C]
   float* m = v + 16 * from;    // [16][O in panels][block]
@@ -352,9 +352,9 @@ Index panel_place(Index k, Index j, Index depth, Index columns) {
   return begin * depth + k * panel_width(begin, columns) + (j - begin);
 }
 
-void transform_weights(float* u, const float* w, const WinogradShape& s) {
+void transform_weights(float* u, const float* w, const WinogradShape& s, Index begin, Index end) {
   const Index matrix = s.c * s.o;
-  for (Index c = 0; c < s.c; ++c) {
+  for (Index c = begin; c < end; ++c) {
     for (Index o = 0; o < s.o; o += lanes) {
       const Tile t = transform_filter(w + c * s.o + o, matrix);
       float* to = u + panel_place(c, o, s.c, s.o);
@@ -363,11 +363,12 @@ void transform_weights(float* u, const float* w, const WinogradShape& s) {
   }
 }
 
-void transform_turned_weights(float* u, const float* w, const WinogradShape& s) {
+void transform_turned_weights(float* u, const float* w, const WinogradShape& s, Index begin,
+                              Index end) {
   const Index matrix = s.c * s.o;
   constexpr int turned[4] = {3, 1, 2, 0};  // turning w exchanges the first and last rows of G w
-  for (Index o = 0; o < s.o; ++o) {
-    for (Index c = 0; c < s.c; c += lanes) {
+  for (Index c = begin; c < end; c += lanes) {
+    for (Index o = 0; o < s.o; ++o) {
       const Tile t = transform_filter(w + o * s.c + c, matrix);
       for (int f = 0; f < 16; ++f) {
         const Float value = t.at[turned[f / 4]][turned[f % 4]];

@@ -10,22 +10,18 @@
 namespace sloy {
 
 // x (N, H, W, C), w (3, 3, C, O), y (N, OH, OW, O). A tile is 2 × 2 outputs; tiles are counted over
-// (image, tile row, tile column). C and O are multiples of a register's
-// floats.
+// (image, tile row, tile column). C and O are multiples of a register's floats.
 struct WinogradShape {
   std::int64_t n, h, w, c, oh, ow, o;
   std::int64_t top, left;
+  std::int64_t block;  // most tiles that are transformed before they are multiplied
   bool pools = false;  // y is the maxima of the tiles alone: (N, OH/2, OW/2, O), OH and OW even
   std::int64_t tiles() const { return n * ((oh + 1) / 2) * ((ow + 1) / 2); }
-  std::int64_t block() const {  // tiles that one thread keeps in its second-level cache
-    const std::int64_t fitting = 8192 / (c + o) / 6 * 6;
-    return fitting < 6 ? 6 : fitting > 96 ? 96 : fitting;
-  }
   std::int64_t weight_floats() const { return 16 * c * o; }
   // From one of the 16 matrices of a block to the next: an odd number of cache lines, so that the
   // places written together lie in different sets of the first-level cache.
-  std::int64_t input_stride() const { return odd_lines(block() * c); }
-  std::int64_t output_stride() const { return odd_lines(block() * o); }
+  std::int64_t input_stride() const { return odd_lines(block * c); }
+  std::int64_t output_stride() const { return odd_lines(block * o); }
   std::int64_t work_floats() const {  // of one thread
     return 16 * (input_stride() + output_stride()) + c;
   }
@@ -41,11 +37,14 @@ struct WinogradImage {
 };
 
 struct WinogradKernels {
-  // u: 16 matrices (C, O) in panels, from w.
-  void (*transform_weights)(float* u, const float* w, const WinogradShape&);
+  // u: 16 matrices (C, O) in panels, from w; input channels [begin, end).
+  void (*transform_weights)(float* u, const float* w, const WinogradShape&, std::int64_t begin,
+                            std::int64_t end);
   // The same for the gradient of the input, which is a convolution of g with w turned by 180° and
-  // its channels exchanged; `shape` is that convolution's: w is (3, 3, O, C).
-  void (*transform_turned_weights)(float* u, const float* w, const WinogradShape&);
+  // its channels exchanged; `shape` is that convolution's: w is (3, 3, O, C). `begin` and `end` are
+  // multiples of 16.
+  void (*transform_turned_weights)(float* u, const float* w, const WinogradShape&,
+                                   std::int64_t begin, std::int64_t end);
   // y = activation(x * w + bias) for the tiles [begin, end); bias may be null. Where y is pooled,
   // places, which may be null, say where in its tile the first maximum stands, a NaN being one.
   void (*forward)(float* y, std::uint8_t* places, WinogradImage x, const float* u,
