@@ -45,10 +45,14 @@ class AverageGrad {
         width_(2 * windows * channels),
         places_(reinterpret_cast<std::int32_t*>(work)),
         bases_(places_ + width_) {
-    if (channels_ >= lanes) return;
+    const std::int64_t last = width_ / 2 - lanes;  // where a register of g begins at most
+    if (channels_ >= lanes || last < 0) return;
     for (; whole_ + lanes <= width_; whole_ += lanes) {
-      const Repeated found = repeated(whole_, channels_);
-      if (found.base + lanes > width_ / 2) break;
+      Repeated found = repeated(whole_, channels_);
+      if (found.base > last) {
+        found.places += static_cast<std::int32_t>(found.base - last);
+        found.base = last;
+      }
       store<Int>(places_ + whole_, found.places);
       bases_[whole_ / lanes] = static_cast<std::int32_t>(found.base);
     }

@@ -123,26 +123,38 @@ Index channels_in_registers(Index ow, const PoolShape& s) {
 // tiles; of 32 channels, 0.36 beside 0.24 ms.
 bool in_one_pass(const PoolShape& s) { return s.tiles() && s.c <= 32; }
 
-// `tiles` in one pass, combined in the order of any other windows.
+// out: at most a register of channels of the tile at `above`, combined in the order of any other
+// windows.
+template <class Op, class T>
+inline void combine_tile(T* out, const T* above, const T* below, Index channels, float scale) {
+  const Float left = Op::apply(load_float(above), load_float(below));
+  const Float right = Op::apply(load_float(above + channels), load_float(below + channels));
+  store_float(out, Op::apply(left, right) * scale);
+}
+
+// `tiles` in one pass.
 template <class Op, class T>
 void combine_tiles(T* y, const T* x, float scale, const PoolShape& s, Index begin, Index end) {
   const Index width = s.w * s.c;
+  Index narrow = 0;  // the tiles of a line that fit into a register
+  while (s.c < lanes && narrow < s.ow && channels_in_registers(narrow, s) > 0) ++narrow;
   for (Index row = begin; row < end; ++row) {
-    for (Index ow = 0; ow < s.ow; ++ow) {
-      const T* above = x + 2 * row * width + 2 * ow * s.c;
-      const T* below = above + width;
-      T* out = y + (row * s.ow + ow) * s.c;
+    const T* line = x + 2 * row * width;
+    T* to = y + row * s.ow * s.c;
+    for (Index ow = 0; ow < narrow; ++ow, line += 2 * s.c, to += s.c) {
+      combine_tile<Op>(to, line, line + width, s.c, scale);
+    }
+    for (Index ow = narrow; ow < s.ow; ++ow, line += 2 * s.c, to += s.c) {
+      const T *above = line, *below = line + width;
       const Index whole = channels_in_registers(ow, s);
       Index c = 0;
       for (; c < whole; c += lanes) {
-        const Float left = Op::apply(load_float(above + c), load_float(below + c));
-        const Float right = Op::apply(load_float(above + s.c + c), load_float(below + s.c + c));
-        store_float(out + c, Op::apply(left, right) * scale);
+        combine_tile<Op>(to + c, above + c, below + c, s.c, scale);
       }
       for (; c < s.c; ++c) {
         const float left = Op::apply(as_float(above[c]), as_float(below[c]));
         const float right = Op::apply(as_float(above[s.c + c]), as_float(below[s.c + c]));
-        assign(out[c], Op::apply(left, right) * scale);
+        assign(to[c], Op::apply(left, right) * scale);
       }
     }
   }
