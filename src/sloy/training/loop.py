@@ -12,12 +12,12 @@ import numpy as np
 from sloy.engines.base import POLL_SECONDS, BatchRun, Executable
 from sloy.steps.graphs import evaluation_graph
 from sloy.steps.runner import Runner, figures
+from sloy.training import measured
 from sloy.training.callbacks import Batch, Callback, Progress
 from sloy.training.checkpoint import Checkpoint, Snapshot, Store
 from sloy.training.diagnosis import failed_step
 from sloy.training.history import History, Row
 from sloy.training.interrupt import Deferred
-from sloy.training.measured import UnfinishedEpoch, joined, means, rows
 from sloy.training.plan import Plan
 from sloy.training.state import TrainingState
 
@@ -69,7 +69,7 @@ class Run:
         self.variables = state.variables
         self.epoch = self.step = 0
         self._config = dict(config or {})
-        self._unfinished = UnfinishedEpoch()
+        self._unfinished = measured.UnfinishedEpoch()
         self._each_batch = any(callback.wants_batches for callback in self.callbacks)
         self._stretch = plan.stretch(0, self.history)
         self._polled = 0.0
@@ -119,18 +119,12 @@ class Run:
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that every row of the history will have."""
-        metrics = self.plan.spec.metrics
-        trained = ["loss", *(metric.name for metric in metrics if metric.additive)]
-        validated = ["loss", *(metric.name for metric in metrics)] if self.plan.validation else []
-        rest = ("learning_rate", "gradient_norm", "gradient_norm_max", "seconds")
-        names = ("epoch", *trained, *(f"val_{name}" for name in validated), *rest)
-        return (*names, "samples_per_second")
+        return measured.columns(self.plan.spec.metrics, validated=bool(self.plan.validation))
 
     @property
     def rising(self) -> frozenset[str]:
         """Columns of which more is better: those of metrics that say so."""
-        good = [m.name for m in self.plan.spec.metrics if m.larger_is_better]
-        return frozenset(column for name in good for column in (name, f"val_{name}"))
+        return measured.rising(self.plan.spec.metrics)
 
     # --- the loop ---------------------------------------------------------------------------------
 
@@ -176,7 +170,7 @@ class Run:
                 return
             row = self._row(self._validate())
             self.history.append(row)
-            self.epoch, self.step, self._unfinished = self.epoch + 1, 0, UnfinishedEpoch()
+            self.epoch, self.step, self._unfinished = self.epoch + 1, 0, measured.UnfinishedEpoch()
             self.state.epochs += 1
             stop = self._notify("on_epoch_end", row) or self._last
             if stop or self.epoch == self.epochs or self._is_due:
@@ -306,7 +300,7 @@ class Run:
         """How far the epoch is, with the steps so far of the run that goes on."""
         outputs, seconds = self._unfinished.outputs, self._unfinished.seconds
         if running is not None:
-            outputs, seconds = joined([outputs, running]), self._unfinished.seconds_now
+            outputs, seconds = measured.joined([outputs, running]), self._unfinished.seconds_now
         done = len(outputs["loss"])
         return Progress(
             epoch=self.epoch + 1,
@@ -315,7 +309,7 @@ class Run:
             samples=min(done * self.batch_size, self.samples),
             total_samples=self.samples,
             seconds=seconds,
-            values={name: float(value) for name, value in means(outputs).items()},
+            values={name: float(value) for name, value in measured.means(outputs).items()},
         )
 
     def _validate(self) -> dict[str, float]:
@@ -332,14 +326,15 @@ class Run:
 
     def _row(self, validation: Mapping[str, float]) -> Row:
         (row,) = self._rows(self._unfinished.outputs, self._rates[None], self._unfinished.seconds)
-        last = ("learning_rate", "gradient_norm", "gradient_norm_max", "seconds")
-        rest = {name: row.pop(name) for name in (*last, "samples_per_second")}
+        rest = {name: row.pop(name) for name in measured.OF_THE_STEPS}
         return row | {f"val_{name}": value for name, value in validation.items()} | rest
 
     def _rows(
         self, outputs: Mapping[str, np.ndarray], rates: np.ndarray, seconds: float
     ) -> list[Row]:
-        return rows(outputs, rates, first=self.epoch + 1, samples=self.samples, seconds=seconds)
+        return measured.rows(
+            outputs, rates, first=self.epoch + 1, samples=self.samples, seconds=seconds
+        )
 
     # --- what the engine is given -----------------------------------------------------------------
 
@@ -420,7 +415,7 @@ class Run:
         for name, value in self.variables.items():
             value[...] = snapshot.variables[name]
         self.epoch, self.step = snapshot.epoch, snapshot.step
-        self._unfinished = UnfinishedEpoch(snapshot.seconds, snapshot.partial)
+        self._unfinished = measured.UnfinishedEpoch(snapshot.seconds, snapshot.partial)
         self.state.epochs = self.plan.epochs_before + self.epoch
         self.state.steps = self.plan.steps_before + self.epoch * self.steps + self.step
         self.history = History(snapshot.history)

@@ -8,11 +8,33 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sloy.engines.base import BatchRun
+from sloy.metrics import Metric
 from sloy.training.history import Row
 
+# The columns of a row behind those of loss and metrics.
+OF_THE_STEPS = (
+    "learning_rate",
+    "gradient_norm",
+    "gradient_norm_max",
+    "seconds",
+    "samples_per_second",
+)
 _NOT_MEANS = ("weight", "gradient_norm")
 
 Outputs = Mapping[str, np.ndarray]  # name → a number for each step
+
+
+def columns(metrics: Sequence[Metric], *, validated: bool) -> tuple[str, ...]:
+    """The columns of every row of the history."""
+    trained = ["loss", *(metric.name for metric in metrics if metric.additive)]
+    held_out = ["loss", *(metric.name for metric in metrics)] if validated else []
+    return ("epoch", *trained, *(f"val_{name}" for name in held_out), *OF_THE_STEPS)
+
+
+def rising(metrics: Sequence[Metric]) -> frozenset[str]:
+    """The columns of which more is better: those of metrics that say so."""
+    good = [metric.name for metric in metrics if metric.larger_is_better]
+    return frozenset(column for name in good for column in (name, f"val_{name}"))
 
 
 def joined(stretches: Sequence[Outputs]) -> dict[str, np.ndarray]:
