@@ -45,7 +45,9 @@ Cut cut_of(const Instruction& instruction) {
   } else {
     cut.inputs.assign(instruction.inputs.size(), false);
     cut.inputs[0] = true;
-    if (op == "conv2d_pooled_input_grad") cut.inputs[2] = true;
+    if (op == "conv2d_input_grad" || op == "conv2d_pooled_input_grad") {  // g, w, what else is
+      std::fill(cut.inputs.begin() + 2, cut.inputs.end(), true);
+    }
   }
   return cut;
 }

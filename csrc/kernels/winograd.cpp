@@ -103,7 +103,7 @@ class WinogradForward : public Kernel {
   static constexpr std::int64_t channels_together = 16;
 
   void convolve(WinogradImage x, TransformWeights transform_weights, const float* bias,
-                Activation activation) {
+                Activation activation, const float* gate) {
     auto* y = static_cast<float*>(addresses_.outputs[0]);
     auto* maxima =
         addresses_.outputs.size() > 1 ? static_cast<std::uint8_t*>(addresses_.outputs[1]) : nullptr;
@@ -115,8 +115,8 @@ class WinogradForward : public Kernel {
       transform_weights(u, w, shape_, channels.begin, channels.end);
     });
     parallel_for(threads_, shape_.tiles(), 16, shape_.block, [&](int thread, Range tiles) {
-      kernels_.forward(y, maxima, x, u, bias, activation, work + thread * shape_.work_floats(),
-                       shape_, tiles.begin, tiles.end);
+      kernels_.forward(y, maxima, x, u, bias, activation, gate,
+                       work + thread * shape_.work_floats(), shape_, tiles.begin, tiles.end);
     });
   }
 
@@ -135,7 +135,7 @@ class WinogradConvolution final : public WinogradForward {
 
   void run() override {
     convolve({floats(addresses_.inputs[0])}, kernels_.transform_weights,
-             bias_ ? floats(addresses_.inputs[2]) : nullptr, activation_);
+             bias_ ? floats(addresses_.inputs[2]) : nullptr, activation_, nullptr);
   }
 
  private:
@@ -143,16 +143,22 @@ class WinogradConvolution final : public WinogradForward {
   Activation activation_;
 };
 
-// With a third input, the places of a max-pooling.
+// With the places of a max-pooling as the third input, and a gate as the last, where there are
+// such.
 class WinogradInputGrad final : public WinogradForward {
  public:
-  using WinogradForward::WinogradForward;
+  WinogradInputGrad(const WinogradShape& shape, bool pooled, bool gated, const Options& options)
+      : WinogradForward(shape, options), pooled_(pooled), gated_(gated) {}
 
   void run() override {
     WinogradImage g{floats(addresses_.inputs[0])};
-    if (addresses_.inputs.size() > 2) g.places = places(addresses_.inputs[2]);
-    convolve(g, kernels_.transform_turned_weights, nullptr, Activation::none);
+    if (pooled_) g.places = places(addresses_.inputs[2]);
+    convolve(g, kernels_.transform_turned_weights, nullptr, Activation::none,
+             gated_ ? floats(addresses_.inputs.back()) : nullptr);
   }
+
+ private:
+  bool pooled_, gated_;
 };
 
 // With a third input, the places of a max-pooling. Scratch: du (16, C, O) and db (O,) for each part
@@ -225,10 +231,11 @@ std::unique_ptr<Kernel> make_winograd_convolution(const ConvolutionShape& s,
   return std::make_unique<WinogradConvolution>(forward_shape(s, options.threads), s, options);
 }
 
-std::unique_ptr<Kernel> make_winograd_input_grad(const ConvolutionShape& s,
+std::unique_ptr<Kernel> make_winograd_input_grad(const ConvolutionShape& s, bool gated,
                                                  const Options& options) {
   if (!suits(s) || !fills_tiles(input_grad_shape(s, 1))) return nullptr;
-  return std::make_unique<WinogradInputGrad>(input_grad_shape(s, options.threads), options);
+  return std::make_unique<WinogradInputGrad>(input_grad_shape(s, options.threads), false, gated,
+                                             options);
 }
 
 std::unique_ptr<Kernel> make_winograd_weight_grad(const ConvolutionShape& s,
@@ -244,9 +251,11 @@ std::unique_ptr<Kernel> make_pooled_convolution(const ConvolutionShape& s, const
   return std::make_unique<WinogradConvolution>(shape, s, options);
 }
 
-std::unique_ptr<Kernel> make_pooled_input_grad(const ConvolutionShape& s, const Options& options) {
+std::unique_ptr<Kernel> make_pooled_input_grad(const ConvolutionShape& s, bool gated,
+                                               const Options& options) {
   if (!suits_pooled(s)) return nullptr;
-  return std::make_unique<WinogradInputGrad>(input_grad_shape(s, options.threads), options);
+  return std::make_unique<WinogradInputGrad>(input_grad_shape(s, options.threads), true, gated,
+                                             options);
 }
 
 std::unique_ptr<Kernel> make_pooled_weight_grad(const ConvolutionShape& s, const Options& options) {

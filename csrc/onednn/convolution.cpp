@@ -276,14 +276,26 @@ std::unique_ptr<Kernel> make_conv2d(const Instruction& instruction, const Option
   return first_right<Convolution>(shape);
 }
 
+// Whether dx is 0 where the last input, of its shape, is not positive.
+bool is_gated(const Instruction& instruction) {
+  if (!has(instruction, "gated")) return false;
+  const TensorSpec &gate = instruction.inputs.back(), &dx = instruction.outputs[0];
+  if (gate.dtype != DType::float32 || gate.shape != dx.shape) {
+    reject(instruction, "the gate must be float32, of the shape of dx.");
+  }
+  return true;
+}
+
 std::unique_ptr<Kernel> make_input_grad(const Instruction& instruction, const Options& options) {
-  check_operands(instruction, 2, 1);
+  check_operands(instruction, has(instruction, "gated") ? 3 : 2, 1);
+  const bool gated = is_gated(instruction);
   const auto shape = shape_of(instruction, instruction.outputs[0].shape,
                               instruction.inputs[1].shape, instruction.inputs[0].shape);
   if (has_bfloat16(instruction)) {
     return in_bfloat16<ConvolutionInputGrad>(instruction, shape, options);
   }
-  if (auto kernel = make_winograd_input_grad(shape, options)) return kernel;
+  auto winograd = make_winograd_input_grad(shape, gated, options);
+  if (winograd || gated) return winograd;
   if (auto kernel = make_direct_input_grad(shape, options)) return kernel;
   return first_right<ConvolutionInputGrad>(shape);
 }
@@ -379,12 +391,13 @@ std::unique_ptr<Kernel> make_pooled_conv2d(const Instruction& instruction, const
 
 std::unique_ptr<Kernel> make_pooled_conv2d_input_grad(const Instruction& instruction,
                                                       const Options& options) {
-  check_operands(instruction, 3, 1);
+  check_operands(instruction, has(instruction, "gated") ? 4 : 3, 1);
   const auto& [op, inputs, outputs, attributes] = instruction;
   const Shape& g = inputs[0].shape;
   check_places(instruction, inputs[2], g);
   return make_pooled_input_grad(
-      shape_of(instruction, outputs[0].shape, inputs[1].shape, before_pooling(g)), options);
+      shape_of(instruction, outputs[0].shape, inputs[1].shape, before_pooling(g)),
+      is_gated(instruction), options);
 }
 
 std::unique_ptr<Kernel> make_pooled_conv2d_weight_grad(const Instruction& instruction,

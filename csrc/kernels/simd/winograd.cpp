@@ -164,20 +164,25 @@ inline Outputs outputs_of(const float* m, Index stride, Float shift, Activation 
   return y;
 }
 
-// y's 2 × 2 tile.
+// y's 2 × 2 tile, 0 where `gate` is there and not positive.
 void transform_output(float* y, const float* m, Index stride, const float* bias,
-                      Activation activation, const WinogradShape& s, Index tile) {
+                      Activation activation, const float* gate, const WinogradShape& s,
+                      Index tile) {
   const TilePlace p = place_of(tile, s);
   const bool below = p.row + 1 < s.oh, beside = p.column + 1 < s.ow;
-  float* corner = y + ((p.image * s.oh + p.row) * s.ow + p.column) * s.o;
+  const Index corner = ((p.image * s.oh + p.row) * s.ow + p.column) * s.o;
+  const auto put = [&](Index at, Float value) {
+    if (gate != nullptr) value = take_where(load<Float>(gate + at) > 0.0f, value);
+    store<Float>(y + at, value);
+  };
   for (Index o = 0; o < s.o; o += lanes) {
     const Float shift = bias != nullptr ? load<Float>(bias + o) : Float{};
     const Outputs out = outputs_of(m + o, stride, shift, activation);
-    float* under = corner + s.ow * s.o;
-    store<Float>(corner + o, out.at[0][0]);
-    if (beside) store<Float>(corner + s.o + o, out.at[0][1]);
-    if (below) store<Float>(under + o, out.at[1][0]);
-    if (below && beside) store<Float>(under + s.o + o, out.at[1][1]);
+    const Index here = corner + o, under = here + s.ow * s.o;
+    put(here, out.at[0][0]);
+    if (beside) put(here + s.o, out.at[0][1]);
+    if (below) put(under, out.at[1][0]);
+    if (below && beside) put(under + s.o, out.at[1][1]);
   }
 }
 
@@ -203,7 +208,8 @@ void fill_zeros(float* to, Index size) {
 }
 
 void forward(float* y, std::uint8_t* places, WinogradImage x, const float* u, const float* bias,
-             Activation activation, float* work, const WinogradShape& s, Index begin, Index end) {
+             Activation activation, const float* gate, float* work, const WinogradShape& s,
+             Index begin, Index end) {
   const Index block = s.block;
   const Index from = s.input_stride(), to = s.output_stride();
   float* v = work;             // [16][block][C]
@@ -224,7 +230,7 @@ void forward(float* y, std::uint8_t* places, WinogradImage x, const float* u, co
       if (s.pools) {
         transform_maximum(y, places, from_tile, to, bias, activation, s, first + t);
       } else {
-        transform_output(y, from_tile, to, bias, activation, s, first + t);
+        transform_output(y, from_tile, to, bias, activation, gate, s, first + t);
       }
     }
   }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sloy.engines.native.averaged import averaged_tanh_gradient
 from sloy.engines.native.copies import with_copies
 from sloy.engines.native.encode import DTYPES
+from sloy.engines.native.gated import gated
 from sloy.engines.native.masks import Masks, number
 from sloy.engines.native.pooled import Takes, pooled
 from sloy.errors import NotAvailable
@@ -23,7 +24,8 @@ def prepare(
 ) -> Graph:
     """The graph in ops that the engine runs, optimised; in mixed precision on request.
 
-    `takes` tells for which convolutions a kernel does the pooling that follows too, see `pooled`; without it, none.
+    `takes` tells for which convolutions a kernel does what stands around them too, see `pooled` and `gated`; without
+    it, none.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def prepare(
     if bfloat16:
         return with_copies(mixed(prepared))
     fused = prepared.rebuild(_fuse)
-    return fused if takes is None else pooled(fused, takes)
+    return fused if takes is None else gated(pooled(fused, takes), takes)
 
 
 def _fuse(node: Node, operands: tuple[Tensor, ...]) -> Tensor:

@@ -131,18 +131,19 @@ def _instructions(graph: Graph, found: Pooling) -> Iterator[Instruction]:
     places = Spec(maxima.shape, "uint8")
     x, w = (nodes[k].spec for k in nodes[found.convolution].inputs)
     attributes = dict(nodes[found.convolution].attributes)
-    yield _instruction("conv2d_pooled", [x, w], [maxima, places], attributes)
+    yield instruction("conv2d_pooled", [x, w], [maxima, places], attributes)
     for user in {user for i in found.gradients for user in graph.users[i]}:
         node = nodes[user]
         if node.op == "reduce_sum":
             continue
         operands = [maxima if k in found.gradients else nodes[k].spec for k in node.inputs]
-        yield _instruction(_pooled_name(node.op), [*operands, places], [node.spec], node.attributes)
+        yield instruction(_pooled_name(node.op), [*operands, places], [node.spec], node.attributes)
 
 
-def _instruction(
+def instruction(
     op: str, inputs: Sequence[Spec], outputs: Sequence[Spec], attributes: object
 ) -> Instruction:
+    """What `Takes` is asked about: places do not count."""
     sides = [[(spec.dtype, spec.shape, 0) for spec in side] for side in (inputs, outputs)]
     return op, sides[0], sides[1], dict(attributes)  # type: ignore[call-overload]
 
