@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -10,7 +11,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -259,29 +260,34 @@ def test_a_loss_that_explodes_is_told_and_nothing_is_claimed(sloy: Sloy, data: P
 # --- stopping and going on ------------------------------------------------------------------------
 
 
-def begin(data: Path, out: Path) -> subprocess.Popen[str]:
-    """A long run, waited for until its first checkpoint."""
-    process = subprocess.Popen(
-        command("train", data, *LONG, "--out", out),
+@contextlib.contextmanager
+def begun(data: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
+    """A long run, after its first checkpoint. It is quiet: a line for each epoch would fill the pipe
+    that nobody reads while the run goes on, and stop it."""
+    with subprocess.Popen(
+        command("train", data, *LONG, "--out", out, "--quiet"),
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    deadline = time.monotonic() + 120
-    while not (out / "checkpoint.sloy").exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return process
+    ) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while not (out / "checkpoint.sloy").exists():
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_exits(data: Path, tmp_path: Path, number: int, code: int) -> None:
     out = tmp_path / "run"
-    process = begin(data, out)
-    process.send_signal(number)
-    output, errors = process.communicate(timeout=60)
+    with begun(data, out) as process:
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (code, "")
     word = "interrupted" if code == 130 else "terminated"
     assert errors.splitlines()[-1] == (
@@ -295,9 +301,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     sloy: Sloy, data: Path, tmp_path: Path, number: int
 ) -> None:
     out, whole = tmp_path / "run", tmp_path / "whole"
-    process = begin(data, out)
-    process.send_signal(number)
-    process.communicate(timeout=60)
+    with begun(data, out) as process:
+        process.send_signal(number)
+        process.communicate(timeout=60)
     assert not (out / "model.sloy").exists()
     sloy("train", "--resume", "--out", out, "--threads", 1, "--quiet")
     sloy("train", data, *LONG, "--out", whole, "--quiet")
