@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 
 namespace sloy {
@@ -29,40 +30,94 @@ struct alignas(64) Queue {
   int end = 0;
 };
 
+// Pieces in the order in which `thread` takes them: its own share, one behind the other, and then
+// what others have not begun.
+class Shares {
+ public:
+  Shares(int pieces, int threads) : queues_(std::min(threads, most_queues)) {
+    for (int q = 0; q < queues_; ++q) {
+      const Range own = part_of(pieces, queues_, q);
+      queue_[q].next = static_cast<int>(own.begin);
+      queue_[q].end = static_cast<int>(own.end);
+    }
+  }
+
+  // Runs body(piece) for pieces that it takes, while wanted().
+  template <class Body, class Wanted>
+  bool take(int thread, Body&& body, Wanted&& wanted) {
+    for (int turn = 0; turn < queues_; ++turn) {
+      Queue& from = queue_[(thread + turn) % queues_];
+      for (;;) {
+        if (!wanted()) return false;
+        const int piece = from.next++;
+        if (piece >= from.end) break;
+        body(piece);
+      }
+    }
+    return true;
+  }
+
+ private:
+  static constexpr int most_queues = 64;
+  std::array<Queue, most_queues> queue_;
+  int queues_;
+};
+
+// Whether other programs hold the cores. At the end of its work a team waits for each of its
+// threads, and for one that has no core that takes until the scheduler gives it one, longer than
+// most of our work. After such a wait the caller works alone for a while, longer each time.
+class Crowd {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  bool there() const { return until_ != Clock::time_point{} && Clock::now() < until_; }
+
+  // The caller worked from `begin` to `end`, the last of its team until `back`.
+  void saw(Clock::time_point begin, Clock::time_point end, Clock::time_point back) {
+    using namespace std::chrono_literals;
+    const auto waited = back - end;
+    if (waited < 200us || waited < (end - begin) / 2) return;
+    const bool again = begin - until_ < alone_;
+    alone_ = std::min<Clock::duration>(again ? 2 * alone_ : 2 * waited, 250ms);
+    until_ = back + alone_;
+  }
+
+ private:
+  Clock::time_point until_;
+  Clock::duration alone_{0};
+};
+
+inline thread_local Crowd crowd;
+
 // Runs body(thread, Range) for fixed pieces of [0, size), whose bounds are multiples of `unit`.
-// Threads begin with their own share of the pieces, one behind the other, and then take over what
-// others have not begun: cores differ in speed, always (in kind) or just now (other programs, other
-// tenants of a server). Which thread does a piece must not matter to its results. Work below
-// `serial_below` units stays on the calling thread, because a barrier would cost more than the
-// work.
+// Threads take over what others have not begun: cores differ in speed, always (in kind) or just now
+// (other programs, other tenants of a server). Which thread does a piece must not matter to its
+// results. Work below `serial_below` units stays on the calling thread, because a barrier would
+// cost more than the work.
 template <class Body>
 void parallel_for(int threads, std::int64_t size, std::int64_t serial_below, std::int64_t unit,
                   Body&& body) {
-  constexpr int most_queues = 64;
   constexpr std::int64_t pieces_of_thread = 8;
   if (threads == 1 || size < serial_below) {
     body(0, Range{0, size});
     return;
   }
   const std::int64_t units = (size + unit - 1) / unit;
-  const auto pieces = static_cast<int>(std::min(units, threads * pieces_of_thread));
-  const int queues = std::min(threads, most_queues);
-  std::array<Queue, most_queues> queue;
-  for (int q = 0; q < queues; ++q) {
-    const Range own = part_of(pieces, queues, q);
-    queue[q].next = static_cast<int>(own.begin);
-    queue[q].end = static_cast<int>(own.end);
-  }
+  const auto count = static_cast<int>(std::min(units, threads * pieces_of_thread));
+  Shares shares(count, threads);
+  const auto on = [&](int thread) {
+    return [&, thread](int piece) { body(thread, part_of(size, count, piece, unit)); };
+  };
+  if (crowd.there() && shares.take(0, on(0), [&] { return crowd.there(); })) return;
+  const auto begin = Crowd::Clock::now();
+  Crowd::Clock::time_point end;
 #pragma omp parallel num_threads(threads)
   {
     const int thread = omp_get_thread_num();
-    for (int turn = 0; turn < queues; ++turn) {
-      Queue& from = queue[(thread + turn) % queues];
-      for (int piece = from.next++; piece < from.end; piece = from.next++) {
-        body(thread, part_of(size, pieces, piece, unit));
-      }
-    }
+    shares.take(thread, on(thread), [] { return true; });
+    if (thread == 0) end = Crowd::Clock::now();
   }
+  crowd.saw(begin, end, Crowd::Clock::now());
 }
 
 // In how many parts to sum over `units`, each part with results of its own, so that free threads

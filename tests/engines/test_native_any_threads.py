@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -108,6 +113,21 @@ def test_pieces_done_by_other_threads_give_the_same_bits() -> None:
     for _ in range(10):
         for parameter, values in trained(network, batch, 7, "same-threads").items():
             np.testing.assert_array_equal(values, first[parameter], err_msg=parameter)
+
+
+def test_busy_programs_do_not_change_the_bits() -> None:
+    """A thread without a core leaves its pieces to the other, which then works alone for a while."""
+    available("native")
+    network, batch = NETWORKS["cnn_wide"]
+    first = trained(network, batch, 2, "same-threads")
+    with contextlib.ExitStack() as stack:
+        for _ in range(2 * len(os.sched_getaffinity(0))):
+            busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            stack.callback(busy.wait)
+            stack.callback(busy.kill)
+        for _ in range(5):
+            for parameter, values in trained(network, batch, 2, "same-threads").items():
+                np.testing.assert_array_equal(values, first[parameter], err_msg=parameter)
 
 
 def test_an_unknown_kind_is_refused() -> None:

@@ -42,17 +42,17 @@ def load() -> ModuleType:
 
 @contextmanager
 def _short_spins() -> Iterator[None]:
-    """Let OpenMP's threads wait awake for some 20 µs only, then sleep, unless the user chose a policy.
+    """Let OpenMP's threads wait awake for some 0.2 ms only, then sleep, unless the user chose a policy.
 
-    By default libgomp spins for milliseconds. On idle cores that gains nothing measurable; where another program holds
-    a core, the thread that spins keeps the one it waits for from running, and a training step takes 40 times as long.
-    libgomp reads the variable once, when it is loaded.
+    That is longer than what one thread does alone within a step, which waking another would double. By default libgomp
+    spins for milliseconds: where another program holds a core, the thread that spins keeps the one it waits for from
+    running. libgomp reads the variable once, when it is loaded.
     """
     name = "GOMP_SPINCOUNT"
     if name in os.environ or "OMP_WAIT_POLICY" in os.environ:
         yield
         return
-    os.environ[name] = "1000"
+    os.environ[name] = "10000"
     try:
         yield
     finally:
