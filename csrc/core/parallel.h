@@ -16,6 +16,23 @@ struct Range {
   std::int64_t end;
 };
 
+// Keeps the OpenMP team of the calling thread at one size while it lives: oneDNN sizes its work by
+// omp_get_max_threads(), and a team that changes its size is destroyed and created again.
+class TeamSize {
+ public:
+  explicit TeamSize(int threads) : before_(omp_get_max_threads()) {
+    if (before_ != threads) omp_set_num_threads(threads);
+  }
+  TeamSize(const TeamSize&) = delete;
+  TeamSize& operator=(const TeamSize&) = delete;
+  ~TeamSize() {
+    if (omp_get_max_threads() != before_) omp_set_num_threads(before_);
+  }
+
+ private:
+  int before_;
+};
+
 // Part `index` of `parts` of [0, size), in multiples of `unit` (the last part takes the rest).
 inline Range part_of(std::int64_t size, int parts, int index, std::int64_t unit = 1) {
   const std::int64_t units = (size + unit - 1) / unit;
@@ -92,8 +109,8 @@ inline thread_local Crowd crowd;
 // Runs body(thread, Range) for fixed pieces of [0, size), whose bounds are multiples of `unit`.
 // Threads take over what others have not begun: cores differ in speed, always (in kind) or just now
 // (other programs, other tenants of a server). Which thread does a piece must not matter to its
-// results. Work below `serial_below` units stays on the calling thread, because a barrier would
-// cost more than the work.
+// results. What the body calls in turn stays on its thread. Work below `serial_below` units stays
+// on the calling thread, because a barrier would cost more than the work.
 template <class Body>
 void parallel_for(int threads, std::int64_t size, std::int64_t serial_below, std::int64_t unit,
                   Body&& body) {
@@ -108,7 +125,10 @@ void parallel_for(int threads, std::int64_t size, std::int64_t serial_below, std
   const auto on = [&](int thread) {
     return [&, thread](int piece) { body(thread, part_of(size, count, piece, unit)); };
   };
-  if (crowd.there() && shares.take(0, on(0), [&] { return crowd.there(); })) return;
+  if (crowd.there()) {
+    const TeamSize alone(1);  // what the body calls stays on this thread, as inside a team
+    if (shares.take(0, on(0), [] { return crowd.there(); })) return;
+  }
   const auto begin = Crowd::Clock::now();
   Crowd::Clock::time_point end;
 #pragma omp parallel num_threads(threads)

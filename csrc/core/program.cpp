@@ -1,7 +1,5 @@
 #include "core/program.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -11,6 +9,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "core/parallel.h"
 #include "core/pieces.h"
 #include "core/registry.h"
 
@@ -60,14 +59,6 @@ Arena::Arena(std::size_t bytes)
 }
 
 void Arena::Free::operator()(std::byte* memory) const { std::free(memory); }
-
-TeamSize::TeamSize(int threads) : before_(omp_get_max_threads()) {
-  if (before_ != threads) omp_set_num_threads(threads);
-}
-
-TeamSize::~TeamSize() {
-  if (omp_get_max_threads() != before_) omp_set_num_threads(before_);
-}
 
 Program::Program(ProgramSpec spec)
     : spec_(std::move(spec)),

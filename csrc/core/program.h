@@ -91,17 +91,4 @@ class Program {
   double last_seconds_ = 0.0;
 };
 
-// Keeps the OpenMP team of the calling thread at one size while it lives: oneDNN sizes its work by
-// omp_get_max_threads(), and a team that changes its size is destroyed and created again.
-class TeamSize {
- public:
-  explicit TeamSize(int threads);
-  TeamSize(const TeamSize&) = delete;
-  TeamSize& operator=(const TeamSize&) = delete;
-  ~TeamSize();
-
- private:
-  int before_;
-};
-
 }  // namespace sloy

@@ -22,6 +22,7 @@ from sloy.optimizers import SGD
 from sloy.steps.graphs import StepSpec, initial_variables, training_graph
 
 THREADS = (1, 2, 3, 4, 7)
+MODES = pytest.mark.parametrize("mode", ["same-threads", "any-threads"])
 
 
 def trained(network: Network, batch: int, threads: int, mode: str) -> dict[str, np.ndarray]:
@@ -105,28 +106,30 @@ def test_products_are_right(transpose_a: bool, transpose_b: bool, m: int) -> Non
                 np.testing.assert_allclose(found["tanh"], np.tanh(expected), atol=3e-7)
 
 
-def test_pieces_done_by_other_threads_give_the_same_bits() -> None:
+@MODES
+def test_pieces_done_by_other_threads_give_the_same_bits(mode: str) -> None:
     """More threads than cores: which one does a piece differs from run to run."""
     available("native")
     network, batch = NETWORKS["cnn_wide"]
-    first = trained(network, batch, 7, "same-threads")
+    first = trained(network, batch, 7, mode)
     for _ in range(10):
-        for parameter, values in trained(network, batch, 7, "same-threads").items():
+        for parameter, values in trained(network, batch, 7, mode).items():
             np.testing.assert_array_equal(values, first[parameter], err_msg=parameter)
 
 
-def test_busy_programs_do_not_change_the_bits() -> None:
+@MODES
+def test_busy_programs_do_not_change_the_bits(mode: str) -> None:
     """A thread without a core leaves its pieces to the other, which then works alone for a while."""
     available("native")
     network, batch = NETWORKS["cnn_wide"]
-    first = trained(network, batch, 2, "same-threads")
+    first = trained(network, batch, 2, mode)
     with contextlib.ExitStack() as stack:
         for _ in range(2 * len(os.sched_getaffinity(0))):
             busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
             stack.callback(busy.wait)
             stack.callback(busy.kill)
         for _ in range(5):
-            for parameter, values in trained(network, batch, 2, "same-threads").items():
+            for parameter, values in trained(network, batch, 2, mode).items():
                 np.testing.assert_array_equal(values, first[parameter], err_msg=parameter)
 
 
