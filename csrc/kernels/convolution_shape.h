@@ -13,8 +13,10 @@ struct ConvolutionShape {
   std::array<std::int64_t, 4> padding;  // top, bottom, left, right
   bool bias;
   std::string activation;
-  bool averaged =
-      false;  // weight gradient: from that of the averages of y over 2 × 2, and y = tanh
+  // Weight gradient: from that of the averages of y over 2 × 2, and y = tanh.
+  bool averaged = false;
+  // Of y only the maxima over 2 × 2 are written, and read by the gradients, with their places.
+  bool pooled = false;
 };
 
 }  // namespace sloy

@@ -16,9 +16,9 @@ constexpr std::int64_t most_outputs = 16;
 constexpr std::int64_t worth_a_barrier = 500'000;  // multiply-adds
 
 DirectShape direct_shape(const ConvolutionShape& s) {
-  return {s.n,         s.h,           s.w,          s.c,          s.kh,
-          s.kw,        s.o,           s.oh,         s.ow,         s.stride[0],
-          s.stride[1], s.dilation[0], s.padding[0], s.padding[2], s.averaged};
+  return {s.n,          s.h,          s.w,        s.c,         s.kh,        s.kw,
+          s.o,          s.oh,         s.ow,       s.stride[0], s.stride[1], s.dilation[0],
+          s.padding[0], s.padding[2], s.averaged, s.pooled};
 }
 
 std::int64_t aligned(std::int64_t floats) { return (floats + 15) / 16 * 16; }
@@ -32,7 +32,8 @@ class DirectWeightGrad final : public Kernel {
         bias_(bias),
         threads_(threads_for(shape, options.threads)),
         parts_(parts_for(threads_, shape.n)),
-        kernels_(SLOY_PICK_ISA(direct_kernels)()),
+        kernels_(shape.pooled ? SLOY_PICK_ISA_TO_AVX2(direct_kernels)()
+                              : SLOY_PICK_ISA(direct_kernels)()),
         columns_(kernels_.padded_outputs(shape.o)) {}
 
   std::size_t scratch_bytes() const override {
@@ -43,12 +44,13 @@ class DirectWeightGrad final : public Kernel {
 
   void run() override {
     const auto* x = static_cast<const float*>(addresses_.inputs[0]);
-    const auto* g = static_cast<const float*>(addresses_.inputs[1]);
-    const auto* y = shape_.averaged ? static_cast<const float*>(addresses_.inputs[2]) : nullptr;
+    DirectGradient g{static_cast<const float*>(addresses_.inputs[1])};
+    if (shape_.averaged) g.averaged = static_cast<const float*>(addresses_.inputs[2]);
+    if (shape_.pooled) g.places = static_cast<const std::uint8_t*>(addresses_.inputs[2]);
     auto* parts = static_cast<float*>(addresses_.scratch);
     float* work = parts + parts_ * part_floats();
     for_each_part(threads_, parts_, shape_.n, 1, [&](int thread, int part, Range images) {
-      kernels_.weight_grad(parts + part * part_floats(), x, g, y, work + thread * thread_floats(),
+      kernels_.weight_grad(parts + part * part_floats(), x, g, work + thread * thread_floats(),
                            shape_, images.begin, images.end);
     });
     sum_rows(static_cast<float*>(addresses_.outputs[0]), parts, shape_.depth());
@@ -97,7 +99,8 @@ class DirectConvolution final : public Kernel {
         bias_(bias),
         activation_(activation),
         threads_(options.threads),
-        kernels_(SLOY_PICK_ISA(correlate_kernels)()) {}
+        kernels_(shape.pooled && shape.o % 16 != 0 ? SLOY_PICK_ISA_TO_AVX2(correlate_kernels)()
+                                                   : SLOY_PICK_ISA(correlate_kernels)()) {}
 
   std::size_t scratch_bytes() const override {
     return static_cast<std::size_t>(weight_floats() + threads_ * thread_floats()) * sizeof(float);
@@ -110,12 +113,14 @@ class DirectConvolution final : public Kernel {
     const auto* w = static_cast<const float*>(addresses_.inputs[1]);
     const auto* bias = bias_ ? static_cast<const float*>(addresses_.inputs[2]) : nullptr;
     auto* y = static_cast<float*>(addresses_.outputs[0]);
+    auto* places =
+        addresses_.outputs.size() > 1 ? static_cast<std::uint8_t*>(addresses_.outputs[1]) : nullptr;
     auto* packed = static_cast<float*>(addresses_.scratch);
     auto* work = packed + weight_floats();
     kernels_.pack(packed, w, shape_);
     parallel_for(threads_, shape_.n, serial_images(shape_), 1, [&](int thread, Range images) {
-      kernels_.correlate(y, x, packed, bias, activation_, work + thread * thread_floats(), shape_,
-                         images.begin, images.end);
+      kernels_.correlate(y, places, x, packed, bias, activation_, work + thread * thread_floats(),
+                         shape_, images.begin, images.end);
     });
   }
 
@@ -177,10 +182,23 @@ bool is_plain(const ConvolutionShape& s) {
          std::string_view(simd::table().name) != "baseline";
 }
 
+// For every number of images and alike for both kernels. Registers of eight outputs are nearly
+// full, a row of the window fits into three.
+bool suits_pooled(const ConvolutionShape& s) {
+  constexpr std::int64_t lanes = 8, most_taps_in_row = 3 * lanes;
+  const auto ones = [](const std::array<std::int64_t, 2>& pair) {
+    return pair == std::array<std::int64_t, 2>{1, 1};
+  };
+  return s.pooled && is_plain(s) && ones(s.stride) && ones(s.dilation) && s.oh % 2 == 0 &&
+         s.ow % 2 == 0 && s.c <= most_channels && s.kw * s.c <= most_taps_in_row &&
+         4 * s.o >= 3 * ((s.o + lanes - 1) / lanes * lanes);
+}
+
 }  // namespace
 
 std::unique_ptr<Kernel> make_direct_convolution(const ConvolutionShape& s, const Options& options) {
-  if (!is_plain(s) || s.c > most_channels || s.o > most_outputs) return nullptr;
+  const bool suits = is_plain(s) && s.c <= most_channels && s.o <= most_outputs;
+  if (s.pooled ? !suits_pooled(s) : !suits) return nullptr;
   return std::make_unique<DirectConvolution>(direct_shape(s), s.bias, activation_from(s.activation),
                                              options);
 }
@@ -192,7 +210,8 @@ std::unique_ptr<Kernel> make_direct_input_grad(const ConvolutionShape& s, const 
 
 std::unique_ptr<Kernel> make_direct_weight_grad(const ConvolutionShape& s, const Options& options) {
   const std::int64_t columns = SLOY_PICK_ISA(direct_kernels)().padded_outputs(s.o);
-  if (!is_plain(s) || s.c > most_channels || 4 * s.o < 3 * columns) return nullptr;
+  const bool suits = is_plain(s) && s.c <= most_channels && 4 * s.o >= 3 * columns;
+  if (s.pooled ? !suits_pooled(s) : !suits) return nullptr;
   return std::make_unique<DirectWeightGrad>(direct_shape(s), s.bias, options);
 }
 

@@ -385,11 +385,12 @@ std::unique_ptr<Kernel> make_pooled_conv2d(const Instruction& instruction, const
   const auto& [op, inputs, outputs, attributes] = instruction;
   check_operands(instruction, 2 + bias_count(instruction), outputs.size() == 2 ? 2 : 1);
   const Shape& maxima = outputs[0].shape;
-  const auto shape =
-      shape_of(instruction, inputs[0].shape, inputs[1].shape, before_pooling(maxima));
+  auto shape = shape_of(instruction, inputs[0].shape, inputs[1].shape, before_pooling(maxima));
   if (shape.bias) check_bias(instruction, inputs[2], shape.o);
   if (outputs.size() == 2) check_places(instruction, outputs[1], maxima);
-  return make_pooled_convolution(shape, options);
+  shape.pooled = true;
+  if (auto kernel = make_pooled_convolution(shape, options)) return kernel;
+  return make_direct_convolution(shape, options);
 }
 
 std::unique_ptr<Kernel> make_pooled_conv2d_input_grad(const Instruction& instruction,
@@ -409,9 +410,11 @@ std::unique_ptr<Kernel> make_pooled_conv2d_weight_grad(const Instruction& instru
   const auto& [op, inputs, outputs, attributes] = instruction;
   const Shape& g = inputs[1].shape;
   check_places(instruction, inputs[2], g);
-  const auto shape = shape_of(instruction, inputs[0].shape, outputs[0].shape, before_pooling(g));
+  auto shape = shape_of(instruction, inputs[0].shape, outputs[0].shape, before_pooling(g));
   if (shape.bias) check_bias(instruction, outputs[1], shape.o);
-  return make_pooled_weight_grad(shape, options);
+  shape.pooled = true;
+  if (auto kernel = make_pooled_weight_grad(shape, options)) return kernel;
+  return make_direct_weight_grad(shape, options);
 }
 
 }  // namespace

@@ -31,15 +31,20 @@ BLOCKS: dict[str, Block] = {
 
 @dataclass(frozen=True)
 class Case:
-    """y = block(conv2d(x, w) + b) and its three gradients."""
+    """y = block(conv2d(x, w) + b) and its gradients, that of x not in a first layer."""
 
     x: tuple[int, int, int, int]
     outputs: int
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     bias: bool = True
+    window: tuple[int, int] = (3, 3)
+    first: bool = False
 
     def graph(self, block: Block, dtype: str = "float32", *, shows_z: bool = False) -> Graph:
-        shapes: dict[str, tuple[int, ...]] = {"x": self.x, "w": (3, 3, self.x[3], self.outputs)}
+        shapes: dict[str, tuple[int, ...]] = {
+            "x": self.x,
+            "w": (*self.window, self.x[3], self.outputs),
+        }
         if self.bias:
             shapes["b"] = (self.outputs,)
         operands = {name: input(name, shape, dtype) for name, shape in shapes.items()}
@@ -47,13 +52,14 @@ class Case:
         z = z + operands["b"] if self.bias else z
         y = block(z)
         g = input("g", y.shape, dtype)
-        gradients = backprop(reduce_sum(y * g), list(operands.values()))
-        names = (f"d{name}" for name in operands)
+        wanted = [name for name in operands if name != "x" or not self.first]
+        gradients = backprop(reduce_sum(y * g), [operands[name] for name in wanted])
+        names = (f"d{name}" for name in wanted)
         shown = {"z": z} if shows_z else {}
         return Graph.of({"y": y, **dict(zip(names, gradients, strict=True)), **shown})
 
 
-CASES = (
+WINOGRAD = (
     Case((3, 12, 12, 24), 32),
     Case((2, 14, 10, 16), 24, (1, 1, 1, 1)),
     Case((2, 12, 13, 40), 16, (2, 0, 1, 0)),  # the input gradient's tiles begin within windows
@@ -61,7 +67,19 @@ CASES = (
     Case((5, 8, 8, 32), 16, (1, 1, 1, 1), bias=False),
     Case((2, 11, 9, 16), 16, (1, 2, 1, 2)),
 )
+FEW_CHANNELS = (
+    Case((3, 28, 28, 1), 24, window=(5, 5), first=True),
+    Case((2, 14, 10, 3), 8, (1, 1, 1, 1), first=True),
+    Case((2, 9, 11, 2), 13, (0, 2, 2, 0), window=(2, 2), bias=False, first=True),
+    Case((1, 17, 20, 1), 64, (2, 2, 0, 3), window=(8, 8), first=True),
+    Case((2, 9, 11, 5), 39, window=(4, 4), first=True),
+    Case((5, 8, 8, 8), 16, (1, 1, 1, 1), first=True),
+    Case((2, 10, 9, 1), 6, (1, 0, 0, 0), window=(10, 2), first=True),
+    Case((1, 12, 12, 3), 96, window=(1, 7), first=True),
+)
+CASES = (*WINOGRAD, *FEW_CHANNELS)
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
+winograd = pytest.mark.parametrize("case", WINOGRAD, ids=str)
 
 
 def kernels(executable: NativeExecutable) -> list[str]:
@@ -119,8 +137,8 @@ def test_first_of_equal_ones_takes_the_gradient(case: Case, block: str, isa: str
         assert_close(actual[name], value, EXACT, name=name)
 
 
-def test_nan_and_infinities_take_the_gradient(isa: str) -> None:
-    case = CASES[0]
+@pytest.mark.parametrize("case", [WINOGRAD[0], FEW_CHANNELS[0]], ids=str)
+def test_nan_and_infinities_take_the_gradient(case: Case, isa: str) -> None:
     graph = case.graph(max_pool2d)
     feeds = integers(graph, seed=4)
     feeds["b"][:3] = np.nan, np.inf, -np.inf
@@ -130,7 +148,7 @@ def test_nan_and_infinities_take_the_gradient(isa: str) -> None:
         assert_close(actual[name], value, EXACT, name=name)
 
 
-@every_case
+@winograd
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("deterministic", ["same-threads", "any-threads"])
 @pytest.mark.parametrize("special", [False, True])
@@ -159,8 +177,9 @@ def test_same_bits_as_apart(case: Case, block: str, deterministic: Any, *, speci
         )
 
 
-def test_any_threads_gives_the_same_bits() -> None:
-    graph = CASES[1].graph(BLOCKS["relu, pool"])
+@pytest.mark.parametrize("case", [WINOGRAD[1], FEW_CHANNELS[1]], ids=str)
+def test_any_threads_gives_the_same_bits(case: Case) -> None:
+    graph = case.graph(BLOCKS["relu, pool"])
     feeds = normal(graph, seed=6)
     runs = [
         NativeEngine(threads, deterministic="any-threads").compile(graph, {}).run(feeds)
@@ -170,9 +189,10 @@ def test_any_threads_gives_the_same_bits() -> None:
         assert len({run[name].tobytes() for run in runs}) == 1
 
 
-def test_inference_writes_no_places() -> None:
+@pytest.mark.parametrize("channels", [16, 2])
+def test_inference_writes_no_places(channels: int) -> None:
     def graph(dtype: str) -> Graph:
-        shapes = {"x": (2, 12, 12, 16), "w": (3, 3, 16, 32), "b": (32,)}
+        shapes = {"x": (2, 12, 12, channels), "w": (3, 3, channels, 32), "b": (32,)}
         x, w, b = (input(name, shape, dtype) for name, shape in shapes.items())
         return Graph.of({"y": max_pool2d(tanh(conv2d(x, w) + b))})
 
@@ -183,6 +203,18 @@ def test_inference_writes_no_places() -> None:
     feeds["w"] /= 16
     expected = in_float64(graph("float64"), feeds)["y"]
     np.testing.assert_allclose(executable.run(feeds)["y"], expected, rtol=0, atol=5e-7)
+
+
+@pytest.mark.parametrize("case", [WINOGRAD[0], FEW_CHANNELS[0]], ids=str)
+def test_a_relu_behind_the_pooling_is_inside(case: Case) -> None:
+    x, w, b = (
+        input(name, shape)
+        for name, shape in (("x", case.x), ("w", (*case.window, case.x[3], 24)), ("b", (24,)))
+    )
+    y = max_pool2d(conv2d(x, w) + b)
+    for shown, names in (({}, ["conv2d_pooled"]), ({"y": y}, ["conv2d_pooled", "elementwise"])):
+        graph = Graph.of({"relu": relu(y), **shown})
+        assert kernels(NativeEngine(1).compile(graph, {})) == names
 
 
 def test_memory_and_arithmetic_of_a_training_step() -> None:
@@ -204,6 +236,10 @@ NOT_TOGETHER: dict[str, Graph] = {
     "overlapping windows": Case((2, 14, 14, 16), 16).graph(lambda z: max_pool2d(z, 2, stride=1)),
     "padded windows": Case((2, 12, 12, 16), 16).graph(lambda z: max_pool2d(z, 2, padding=1)),
     "few channels": Case((2, 12, 12, 8), 16).graph(max_pool2d),
+    "wide windows of few channels": Case((2, 12, 15, 7), 16, window=(3, 4), first=True).graph(
+        max_pool2d
+    ),
+    "few outputs": Case((2, 12, 12, 3), 5, first=True).graph(max_pool2d),
     "few pixels": Case((40, 6, 6, 16), 16).graph(max_pool2d),
     "the result shown": Case((2, 12, 12, 16), 16).graph(max_pool2d, shows_z=True),
     "the result read": Case((2, 12, 12, 16), 16).graph(lambda z: max_pool2d(z) + average_pool2d(z)),
@@ -223,6 +259,6 @@ def test_apart_where_the_result_is_needed(name: str) -> None:
 
 
 def test_apart_in_mixed_precision() -> None:
-    graph = CASES[0].graph(max_pool2d)
+    graph = WINOGRAD[0].graph(max_pool2d)
     executable = NativeEngine(1, precision="emulated").compile(graph, {})
     assert "conv2d_pooled" not in kernels(executable)

@@ -17,9 +17,11 @@ struct CorrelateKernels {
   // to (KH, KW, C, at most padded O): w as `correlate` reads it.
   void (*pack)(float* to, const float* w, const DirectShape&);
   // Images [begin, end) of y: x correlated with the packed weights, plus bias (O,) or null,
-  // activated.
-  void (*correlate)(float* y, const float* x, const float* packed, const float* bias, Activation,
-                    float* work, const DirectShape&, std::int64_t begin, std::int64_t end);
+  // activated. `pooled`: y (N, OH/2, OW/2, O) is the maxima alone, and `places`, if it is not null,
+  // says where in its tile each first one stands, as max_pool2d_grad has it.
+  void (*correlate)(float* y, std::uint8_t* places, const float* x, const float* packed,
+                    const float* bias, Activation, float* work, const DirectShape&,
+                    std::int64_t begin, std::int64_t end);
 
   // KW · C rounded up to whole registers.
   std::int64_t (*padded_taps)(const DirectShape&);

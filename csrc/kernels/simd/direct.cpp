@@ -4,7 +4,9 @@
 #include "kernels/simd/direct.h"
 
 #include "kernels/simd/gray.h"
+#include "kernels/simd/maxima_grad.h"
 #include "kernels/simd/microkernel.h"
+#include "kernels/simd/padded_image.h"
 
 namespace sloy::SLOY_ISA {
 namespace {
@@ -89,21 +91,6 @@ void multiply_all(float* c, Index stride, Patches a, Index rows, Lines b, Index 
 
 Index padded_outputs(Index o) { return (o + lanes - 1) / lanes * lanes; }
 
-// The image with its border of zeros, only as far as windows reach.
-void pad_image(float* to, const float* image, const DirectShape& s) {
-  const Index height = s.padded_h(), width = s.padded_w();
-  for (Index row = 0; row < height; ++row) {
-    const Index h = row - s.top;
-    float* line = to + row * width * s.c;
-    const Index first = h < 0 || h >= s.h ? width : (s.left < width ? s.left : width);
-    const Index last = h < 0 || h >= s.h ? width : s.left + s.w < width ? s.left + s.w : width;
-    const float* from = image + h * s.w * s.c;
-    for (Index i = 0; i < first * s.c; ++i) line[i] = 0.0f;
-    for (Index i = first * s.c; i < last * s.c; ++i) line[i] = from[i - s.left * s.c];
-    for (Index i = last * s.c; i < width * s.c; ++i) line[i] = 0.0f;
-  }
-}
-
 // g of one image with its channels padded to whole registers.
 void pad_channels(float* to, const float* g, Index pixels, Index outputs, Index columns) {
   for (Index p = 0; p < pixels; ++p) {
@@ -149,13 +136,16 @@ void add_lines(float* part, const float* image, const float* g, Index step, cons
 
 // The padded image, g with padded channels, what `AverageGrad` needs.
 Index work_floats(const DirectShape& s) {
+  if (s.pooled) return MaximaGrad{s}.work_floats();
   if (Gray::suits(s)) return Gray{s}.gradient_floats();
   return s.padded_h() * s.padded_w() * s.c + s.oh * s.ow * padded_outputs(s.o) + 2 * s.ow * s.o;
 }
 
-void weight_grad(float* part, const float* x, const float* g, const float* y, float* work,
+void weight_grad(float* part, const float* x, DirectGradient gradients, float* work,
                  const DirectShape& s, Index begin, Index end) {
   const Index columns = padded_outputs(s.o), pixels = s.oh * s.ow;
+  if (s.pooled) return MaximaGrad{s}.add_images(part, columns, x, gradients, work, begin, end);
+  const float *g = gradients.values, *y = gradients.averaged;
   if (Gray::suits(s)) return weight_grad_gray(part, columns, x, g, y, work, s, begin, end);
   constexpr Index near_floats = 16384;  // of g, read once for each block of rows of dw
   const Index fitting = near_floats / (s.ow * columns);

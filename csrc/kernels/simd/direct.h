@@ -17,6 +17,7 @@ struct DirectShape {
   std::int64_t n, h, w, c, kh, kw, o, oh, ow;
   std::int64_t stride_h, stride_w, dilation_h, top, left;
   bool averaged = false;  // weight gradient: y, a tanh, went into averages over tiles of 2 × 2
+  bool pooled = false;  // only the maxima of y over tiles of 2 × 2 are written, and have gradients
 
   // One image with its padding: every row and column that a window reaches.
   std::int64_t padded_h() const { return (oh - 1) * stride_h + (kh - 1) * dilation_h + 1; }
@@ -42,16 +43,23 @@ struct DirectShape {
   }
 };
 
+// Of y; or of the averages of y over tiles, with y; or of the maxima of its tiles, each with its
+// place, 0 to 3 row by row. What is not there is null.
+struct DirectGradient {
+  const float* values;
+  const float* averaged = nullptr;
+  const std::uint8_t* places = nullptr;
+};
+
 struct DirectKernels {
   // O rounded up to whole registers.
   std::int64_t (*padded_outputs)(std::int64_t o);
   // Floats of working memory that each thread needs.
   std::int64_t (*work_floats)(const DirectShape&);
   // part (KH KW C + 1, padded O): the gradients of w and, in the last row, of the bias over the
-  // images [begin, end). `averaged`: g (N, OH/2, OW/2, O) is the gradient of the averages of y;
-  // else g is like y, and y null.
-  void (*weight_grad)(float* part, const float* x, const float* g, const float* y, float* work,
-                      const DirectShape&, std::int64_t begin, std::int64_t end);
+  // images [begin, end).
+  void (*weight_grad)(float* part, const float* x, DirectGradient, float* work, const DirectShape&,
+                      std::int64_t begin, std::int64_t end);
 };
 
 namespace baseline {

@@ -1,6 +1,6 @@
 """A convolution and the max-pooling of its result in one kernel.
 
-Winograd's method makes tiles of 2 × 2 outputs, which are a pooling's windows. Where it takes the convolution, and
+Winograd's method makes tiles of 2 × 2 outputs, which are a pooling's windows; so can a first layer's kernel. Where
 nothing but a pooling and its gradient reads the result, the kernel writes the maxima alone, and for the gradient the
 place of each in its window, one byte. Neither the convolution's result nor its gradient is ever in memory:
 
@@ -10,7 +10,8 @@ place of each in its window, one byte. Neither the convolution's result nor its 
     conv2d_weight_grad(x, max_pool2d_grad(y, p, g))        conv2d_pooled_weight_grad(x, g, places)
     reduce_sum(max_pool2d_grad(y, p, g)) by channel        reduce_sum(g)
 
-A place is 0 to 3, row by row, of the first maximum, as max_pool2d_grad has it. One kernel writes maxima and places
+A place is 0 to 3, row by row, of the first maximum, as max_pool2d_grad has it. A ReLU of the maxima is the maximum of
+ReLUs; their places differ only where it is 0 and lets no gradient through. One kernel writes maxima and places
 (`sloy.graph.fusion`). These are no ops of the registry: only graphs that are about to be planned hold them.
 """
 
@@ -36,13 +37,15 @@ GRADIENTS = {  # op → which operand is the pooling's gradient
 
 @dataclass(frozen=True)
 class Pooling:
-    """Numbers of nodes: a convolution, what is added to it, a pooling of the activation of both, its gradients."""
+    """Numbers of nodes: a convolution, what is added to it, a pooling of the activation of both, its gradients, and a
+    ReLU behind it that takes the place of an activation before it."""
 
     convolution: int
     bias: int | None
     activation: str
     pool: int
     gradients: tuple[int, ...]
+    relu: int | None
 
 
 def pooled(graph: Graph, takes: Takes) -> Graph:
@@ -83,7 +86,11 @@ def _pooling_at(graph: Graph, pool: int) -> Pooling | None:
     results = {*graph.outputs.values(), *graph.updates.values()}
     if nodes[i].op != "conv2d" or not alone or results & {*between, *gradients}:
         return None
-    return Pooling(i, bias, activation, pool, gradients)
+    others = [user for user in graph.users[pool] if user not in gradients]
+    relu = None
+    if not activation and pool not in results and [nodes[user].op for user in others] == ["relu"]:
+        activation, (relu,) = "relu", others
+    return Pooling(i, bias, activation, pool, gradients, relu)
 
 
 def _is_tiling(pool: Node, y: Node) -> bool:
@@ -160,11 +167,14 @@ class _Rewrite:
         nodes = graph.nodes
         self._poolings = {nodes[pooling.pool]: pooling for pooling in found}
         self._gradients = {nodes[i] for pooling in found for i in pooling.gradients}
+        self._relus = {nodes[pooling.relu] for pooling in found if pooling.relu is not None}
         self._places: dict[int, Tensor] = {}  # id of such a gradient as a tensor → places
 
     def __call__(self, node: Node, operands: tuple[Tensor, ...]) -> Tensor:
         if node in self._poolings:
             return self._maxima(node, operands[0], self._poolings[node])
+        if node in self._relus:
+            return operands[0]
         if node in self._gradients:
             spread, maxima = copy_node(node, operands), operands[1]
             spec = Spec(maxima.shape, "uint8")
@@ -184,6 +194,7 @@ class _Rewrite:
         attributes: dict[str, object] = {"has_bias": int(found.bias is not None)}
         if found.activation:
             attributes["activation"] = found.activation
+        if found.activation and found.relu is None:
             (y,) = y.inputs
         bias: tuple[Tensor, ...] = ()
         if found.bias is not None:
