@@ -3,7 +3,7 @@
 Every side (a peer in one of its ways to do the job) is a process of its own with the same number of threads, the same
 initial weights and the same batches. The losses of the first steps are compared with sloy's, in float32 to 1e-4
 (without dropout, in that check alone); a side whose losses differ does not count. Then rounds are timed in turn, A B C
-A B C …, each of as many steps as fill `--round-seconds`, with a rest before it, in which idle threads stop spinning.
+A B C …, each of as many steps as fill `--round-seconds`, while the processes of the others are stopped.
 
 A peer in an environment of its own is given by its interpreter; a peer that this environment has is found:
 
@@ -38,7 +38,6 @@ TOLERANCE = {
     "float32": 1e-4,
     "bfloat16": 3e-2,
 }  # relative; sums in other orders, 8 bits of mantissa
-REST_SECONDS = 0.1
 MOST_STEPS = 20_000
 
 
@@ -119,7 +118,6 @@ def compare(job: Job, settings: Settings) -> list[Side]:
             _attempt(side, _calibrate, client, settings.round_seconds)
         for _ in range(settings.rounds):
             for side, client in pairs:
-                time.sleep(REST_SECONDS)
                 _attempt(side, _round, client)
         for side, client in pairs:
             _attempt(side, _memory, client)

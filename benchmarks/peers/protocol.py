@@ -21,6 +21,7 @@ import json
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -195,7 +196,7 @@ def _bytes(files: Iterable[Path]) -> int:
 
 
 class Client:
-    """A worker process.
+    """A worker process, stopped between requests: threads of it that wait awake would take the cores of others.
 
     Parameters
     ----------
@@ -231,6 +232,7 @@ class Client:
         assert stdout is not None
         timer = threading.Timer(self._patience, self._process.kill)
         timer.start()
+        self._process.send_signal(signal.SIGCONT)
         try:
             stdin.write(json.dumps({"do": what, **arguments}) + "\n")
             stdin.flush()
@@ -238,6 +240,7 @@ class Client:
         except BrokenPipeError:
             line = ""
         finally:
+            self._process.send_signal(signal.SIGSTOP)
             late = timer.finished.is_set()
             timer.cancel()
         if not line:
@@ -253,6 +256,7 @@ class Client:
         """End the process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        self._process.send_signal(signal.SIGCONT)
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         try:

@@ -82,7 +82,8 @@ class Shares {
 
 // Whether other programs hold the cores. At the end of its work a team waits for each of its
 // threads, and for one that has no core that takes until the scheduler gives it one, longer than
-// most of our work. After such a wait the caller works alone for a while, longer each time.
+// most of our work. After such a wait the caller works alone for a while, longer each time. Threads
+// that had gone to sleep come late anyway, which tells nothing.
 class Crowd {
  public:
   using Clock = std::chrono::steady_clock;
@@ -92,15 +93,17 @@ class Crowd {
   // The caller worked from `begin` to `end`, the last of its team until `back`.
   void saw(Clock::time_point begin, Clock::time_point end, Clock::time_point back) {
     using namespace std::chrono_literals;
+    const bool awake = begin - last_ < 100us;
+    last_ = back;
     const auto waited = back - end;
-    if (waited < 200us || waited < (end - begin) / 2) return;
+    if (!awake || waited < 200us || waited < (end - begin) / 2) return;
     const bool again = begin - until_ < alone_;
     alone_ = std::min<Clock::duration>(again ? 2 * alone_ : 2 * waited, 250ms);
     until_ = back + alone_;
   }
 
  private:
-  Clock::time_point until_;
+  Clock::time_point until_, last_;
   Clock::duration alone_{0};
 };
 
