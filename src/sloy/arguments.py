@@ -18,6 +18,8 @@ import numpy as np
 
 from sloy.errors import InvalidArgument
 
+_SAMPLE_TYPES = frozenset(map(np.dtype, ("uint8", "float32", "float64")))
+
 
 def integer(place: str, name: str, value: object, least: int = 1, most: float = inf) -> int:
     """The value, an integer of at least `least` and at most `most`."""
@@ -92,6 +94,8 @@ def sequence(place: str, name: str, value: object, kind: type = object) -> tuple
 
 def array(place: str, name: str, value: object) -> np.ndarray:
     """The value as an array, itself where it is one; what has no one shape, or hides elements, is refused."""
+    if type(value) is np.ndarray:
+        return value
     if np.ma.is_masked(value):
         raise InvalidArgument(f"{place}: `{name}` has masked elements; fill or drop them first.")
     try:
@@ -113,7 +117,7 @@ def sample_array(place: str, name: str, value: object) -> np.ndarray:
             f"{place}: `{name}` has dtype {given.dtype}; it must hold real numbers: uint8, float32,"
             f" float64, or what becomes one of them.{_hint(value)}"
         )
-    if given.dtype.name in ("uint8", "float32", "float64"):
+    if given.dtype in _SAMPLE_TYPES:
         return given
     return given.astype(np.promote_types(given.dtype, np.float32))
 

@@ -263,8 +263,10 @@ class _Record:
 
 def check_inputs(graph: Graph, inputs: Mapping[str, np.ndarray]) -> None:
     """Raise `InvalidArgument` or `ShapeError` unless the inputs are those of the graph."""
-    unknown, missing = sorted(inputs.keys() - graph.inputs), sorted(graph.inputs.keys() - inputs)
-    if unknown or missing:
+    if inputs.keys() != graph.inputs.keys():
+        unknown, missing = (
+            sorted(keys) for keys in (inputs.keys() - graph.inputs, graph.inputs.keys() - inputs)
+        )
         raise InvalidArgument(f"inputs: unknown {unknown}, missing {missing}.")
     for name, spec in graph.inputs.items():
         value = inputs[name]

@@ -125,8 +125,10 @@ def samples(
     target = data_dtype or ("uint8" if given.dtype == np.uint8 else dtype)
     if target == "uint8" and given.dtype != np.uint8:
         return _back_to_bytes(given, place)
-    with np.errstate(over="ignore"):
-        result = np.ascontiguousarray(given, target)
+    result = given
+    if given.dtype != target or not given.flags.c_contiguous:
+        with np.errstate(over="ignore"):
+            result = np.ascontiguousarray(given, target)
     if target != "uint8":
         _check_finite(given, result, place)
     return result
@@ -222,7 +224,7 @@ def _check_finite(given: np.ndarray, converted: np.ndarray, place: str) -> None:
     step = max(1, _BLOCK // max(1, converted[:1].size))
     for first in range(0, len(converted), step):
         good = np.isfinite(converted[first : first + step])
-        if good.all():
+        if np.count_nonzero(good) == good.size:
             continue
         row, *rest = np.unravel_index(int(np.argmin(good)), good.shape)
         index = (first + int(row), *map(int, rest))

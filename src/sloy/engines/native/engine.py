@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,25 @@ def bfloat16_support() -> str:
     return "none" if support == "emulated" else support
 
 
+class _Alone:
+    """Holds a program, which has one memory: others of this process wait, its own `poll` is refused."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holder: int | None = None
+
+    def __enter__(self) -> None:
+        me = threading.get_ident()
+        if self._holder == me:
+            raise InvalidArgument("this executable is running: `poll` must not run it again.")
+        self._lock.acquire()
+        self._holder = me
+
+    def __exit__(self, *raised: object) -> None:
+        self._holder = None
+        self._lock.release()
+
+
 class NativeExecutable(Executable):
     """A program of the extension, bound to its variables.
 
@@ -67,6 +86,8 @@ class NativeExecutable(Executable):
     ----------
     plan : Plan
         What runs, and where every value lies.
+    alone : context manager
+        Holds the program.
     """
 
     def __init__(
@@ -87,8 +108,7 @@ class NativeExecutable(Executable):
         self.plan = _planned(graph, self.guard, bfloat16=bfloat16)
         lowered = self.plan.graph
         encoder = Encoder(self.plan, variables)
-        self._lock = threading.Lock()
-        self._holder: int | None = None
+        self.alone = _Alone()
         self._inputs = {
             node.attributes["name"]: encoder.number(i)
             for i, node in enumerate(lowered.nodes)
@@ -98,6 +118,8 @@ class NativeExecutable(Executable):
             if name not in self._inputs:
                 self._inputs[name] = encoder.unused(spec.nbytes)
         self._outputs = {name: encoder.number(value) for name, value in self.plan.outputs.items()}
+        specs = {name: self.spec_of(name) for name in self._outputs}
+        self._results = [(name, spec.shape, np.dtype(spec.dtype)) for name, spec in specs.items()]
         self.instructions = encoder.instructions
         try:
             self.program = _native.Program(
@@ -128,35 +150,20 @@ class NativeExecutable(Executable):
         """Run once; see `Executable.run`."""
         given = {name: np.asarray(value) for name, value in inputs.items()}
         check_inputs(self.graph, given)
-        outputs = {}
-        with self.alone():
+        outputs = {name: np.empty(shape, dtype) for name, shape, dtype in self._results}
+        with self.alone:
             for name, number in self._inputs.items():
                 self.program.write(number, np.ascontiguousarray(given[name]))
             finite = self.program.run()
             for name, number in self._outputs.items():
-                spec = self.spec_of(name)
-                outputs[name] = np.empty(spec.shape, spec.dtype)
                 self.program.read(number, outputs[name])
         if not finite:
             raise non_finite(self.guard, outputs)
         return outputs
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold the program, which has one memory: others of this process wait, its own `poll` is refused."""
-        me = threading.get_ident()
-        if self._holder == me:
-            raise InvalidArgument("this executable is running: `poll` must not run it again.")
-        with self._lock:
-            self._holder = me
-            try:
-                yield
-            finally:
-                self._holder = None
-
     def profile(self, runs: int = 10) -> list[Timed]:
         """The mean time of each instruction; see `Executable.profile`."""
-        with self.alone():
+        with self.alone:
             times = self.program.profile(runs)
         return timed(self.plan, self.instructions, times)
 
@@ -264,7 +271,7 @@ class NativeEngine(Engine):
 
         with ExitStack() as held:
             for executable in sorted({e for e in (full, last) if e is not None}, key=id):
-                held.enter_context(executable.alone())
+                held.enter_context(executable.alone)
             status, done, error = _native.run_batches(
                 full and full.batch_program(columns, step_inputs),
                 last and last.batch_program(columns, step_inputs),
