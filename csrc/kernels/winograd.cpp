@@ -33,7 +33,10 @@ bool suits(const ConvolutionShape& s) {
 std::int64_t block_of(const WinogradShape& s, int threads) {
   constexpr std::int64_t near_floats = 512 * 1024, least = 6, least_far = 48, most = 96;
   if (s.weight_floats() <= near_floats) {
-    return std::clamp(8192 / (s.c + s.o) / 6 * 6, 4 * least, most);
+    const std::int64_t size = std::clamp(8192 / (s.c + s.o) / 6 * 6, 4 * least, most);
+    if (threads == 1) return size;
+    const std::int64_t fair = s.tiles() / (2 * threads * least) * least;  // a share is two blocks
+    return std::clamp(fair, 2 * least, size);
   }
   if (threads == 1) return most;
   const std::int64_t size = std::clamp(s.tiles() / (4 * threads), least_far, most);
@@ -99,7 +102,7 @@ class WinogradForward : public Kernel {
 
  protected:
   using TransformWeights = decltype(WinogradKernels::transform_weights);
-  static constexpr std::int64_t worth_a_barrier = 1 << 16;  // floats transformed
+  static constexpr std::int64_t worth_a_barrier = 1 << 14;  // floats transformed
   static constexpr std::int64_t channels_together = 16;
 
   void convolve(WinogradImage x, TransformWeights transform_weights, const float* bias,
