@@ -101,7 +101,7 @@ class BoundProgram {
   sloy::Program& program() { return *program_; }
 
   void write(std::size_t place, const AnyReadOnlyArray& value) {
-    std::memcpy(program_->address(place), value.data(), value.nbytes());
+    program_->write(place, value.data(), value.nbytes());
   }
   void read(std::size_t place, const AnyArray& value) const {
     std::memcpy(value.data(), program_->address(place), value.nbytes());

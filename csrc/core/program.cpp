@@ -111,6 +111,18 @@ void* Program::address(std::size_t place) const {
   return where.address != nullptr ? where.address : arena_.at(where.offset);
 }
 
+void Program::write(std::size_t place, const void* data, std::size_t bytes) {
+  // Lines that several cores have read are slow to write again, so each writes its share.
+  constexpr std::int64_t worth_a_barrier = 1 << 17, line = 64;
+  auto* to = static_cast<std::byte*>(address(place));
+  const auto* from = static_cast<const std::byte*>(data);
+  parallel_for(threads(), static_cast<std::int64_t>(bytes), worth_a_barrier, line,
+               [&](int, Range range) {
+                 std::memcpy(to + range.begin, from + range.begin,
+                             static_cast<std::size_t>(range.end - range.begin));
+               });
+}
+
 bool Program::guard_holds() const {
   return std::all_of(spec_.guard.begin(), spec_.guard.end(), [this](std::size_t place) {
     float value;

@@ -69,6 +69,8 @@ class Program {
   void forget();
 
   void* address(std::size_t place) const;
+  // Copies an array to a place.
+  void write(std::size_t place, const void* data, std::size_t bytes);
   std::size_t arena_bytes() const { return arena_.bytes(); }
   std::size_t scratch_bytes() const { return scratch_.bytes(); }
   int threads() const { return spec_.options.threads; }
