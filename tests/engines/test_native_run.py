@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 
 import numpy as np
@@ -351,6 +353,21 @@ def test_an_empty_order_runs_nothing() -> None:
     executable = engine.compile(training_graph(8), new_variables())
     result = engine.run_batches({8: executable}, columns(8), np.arange(0), 8, {"rate": np.ones(0)})
     assert (result.status, result.steps, result.outputs) == ("done", 0, {})
+
+
+def test_memory_is_freed_with_the_executable() -> None:
+    """At once, not when cycles are searched for: of a large network there may be no room for two."""
+    variables = new_variables()
+    executable = NativeEngine(1).compile(training_graph(8), variables, ["loss"])
+    alive = [weakref.ref(executable), *(weakref.ref(array) for array in variables.values())]
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        del executable, variables
+        assert [reference() for reference in alive] == [None] * len(alive)
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def test_threads_of_python_take_turns() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from sloy.engines.native.copies import copied
 from sloy.graph import REGISTRY
 from sloy.graph.fusion import MASKS
-from sloy.graph.graph import Node
+from sloy.graph.graph import Graph, Node
 from sloy.graph.inlined import is_made_again, without_reshapes
 from sloy.graph.plan import Plan, Step
 from sloy.graph.spec import BFLOAT16, WIDTHS
@@ -68,7 +68,7 @@ class Encoder:
                 return self._kept_place(place.name, self.variables[name])
             return self.variables[place.name]
         if place.kind == "constant":
-            array: np.ndarray = self._source(value).attributes["value"]
+            array: np.ndarray = _source(self.plan.graph, value).attributes["value"]
             return array
         return place.offset
 
@@ -89,12 +89,6 @@ class Encoder:
 
     def _node(self, value: int) -> Node:
         return self.plan.graph.nodes[value]
-
-    def _source(self, value: int) -> Node:
-        node = self._node(value)
-        while node.inputs:
-            node = self._node(node.inputs[0])
-        return node
 
     def _tensor(self, value: int, like: int | None = None) -> TensorCode:
         spec = self._node(value if like is None else like).spec
@@ -124,7 +118,6 @@ class Encoder:
 
     def _group(self, step: Step) -> Instruction:
         shape = self._node(step.nodes[0]).spec.shape
-        names = {value: k for k, value in enumerate(step.inputs)}
         masks = [node for node in map(self._node, step.nodes) if node.op in MASKS]
         keys = {operand for node in masks for operand in node.inputs}  # read as a whole
         inputs, strides = [], []
@@ -134,38 +127,14 @@ class Encoder:
             inputs.append((spec.dtype, spec.shape, self.number(value)))
             whole = value in keys and spec.shape != shape
             strides += [0] * len(shape) if whole else _strides(spec.shape, shape)
-        statements: list[str] = []
-
-        def name(text: str) -> int:
-            statements.append(text)
-            return len(step.inputs) + len(statements) - 1
-
-        def named(value: int) -> int:
-            value = without_reshapes(self.plan.graph, value)
-            if value not in names:
-                again = is_made_again(self.plan.graph, value)
-                names[value] = made(value) if again else name(_constant(self._source(value)))
-            return names[value]
-
-        def made(value: int) -> int:
-            node = self._node(value)
-            words = [node.op, *(str(named(operand)) for operand in node.inputs)]
-            if node.op == "cast":
-                words.insert(1, node.attributes["dtype"])
-            elif node.op in MASKS:
-                words[1:1] = [repr(node.attributes["keep"]), str(node.attributes["stream"])]
-            elif node.op == "clip":
-                bounds = (float(np.float32(node.attributes[key])) for key in ("low", "high"))
-                words += [str(name(f"constant {node.spec.dtype} {bound!r}")) for bound in bounds]
-            return name(" ".join(words))
-
+        statements = _Statements(self.plan.graph, step.inputs)
         for i in step.nodes:
-            names[i] = made(i)
+            statements.add(i)
         attributes = {
             "shape": shape,
             "strides": strides,
-            "program": "; ".join(statements),
-            "results": [names[i] for i in step.outputs],
+            "program": "; ".join(statements.lines),
+            "results": [statements.number(i) for i in step.outputs],
         }
         return ("elementwise", inputs, [self._tensor(i) for i in step.outputs], attributes)
 
@@ -174,6 +143,57 @@ class Encoder:
         node = self._node(value)
         repeated = node.op == "broadcast_to" and value not in self.plan.buffers
         return node.inputs[0] if repeated else value
+
+
+class _Statements:
+    """The program of an elementwise group: a line for each value that is made of others.
+
+    No function of it refers to itself but through the object, so that no cycle keeps an encoder and its arrays alive.
+    """
+
+    def __init__(self, graph: Graph, inputs: Sequence[int]) -> None:
+        self.lines: list[str] = []
+        self._graph = graph
+        self._inputs = len(inputs)
+        self._numbers = {value: k for k, value in enumerate(inputs)}
+
+    def add(self, value: int) -> None:
+        """Make a value of the group."""
+        self._numbers[value] = self._made(value)
+
+    def number(self, value: int) -> int:
+        """Of a value that is read: an input's, a line's, of a constant a new line's."""
+        value = without_reshapes(self._graph, value)
+        if value not in self._numbers:
+            if is_made_again(self._graph, value):
+                self.add(value)
+            else:
+                self._numbers[value] = self._line(_constant(_source(self._graph, value)))
+        return self._numbers[value]
+
+    def _line(self, text: str) -> int:
+        self.lines.append(text)
+        return self._inputs + len(self.lines) - 1
+
+    def _made(self, value: int) -> int:
+        node = self._graph.nodes[value]
+        words = [node.op, *(str(self.number(operand)) for operand in node.inputs)]
+        if node.op == "cast":
+            words.insert(1, node.attributes["dtype"])
+        elif node.op in MASKS:
+            words[1:1] = [repr(node.attributes["keep"]), str(node.attributes["stream"])]
+        elif node.op == "clip":
+            bounds = (float(np.float32(node.attributes[key])) for key in ("low", "high"))
+            words += [str(self._line(f"constant {node.spec.dtype} {bound!r}")) for bound in bounds]
+        return self._line(" ".join(words))
+
+
+def _source(graph: Graph, value: int) -> Node:
+    """What a value repeats or reshapes."""
+    node = graph.nodes[value]
+    while node.inputs:
+        node = graph.nodes[node.inputs[0]]
+    return node
 
 
 def _strides(source: tuple[int, ...], shape: tuple[int, ...]) -> list[int]:
