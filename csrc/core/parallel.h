@@ -107,7 +107,7 @@ class Crowd {
   Clock::duration alone_{0};
 };
 
-inline thread_local Crowd crowd;
+inline constinit thread_local Crowd crowd;
 
 // Runs body(thread, Range) for fixed pieces of [0, size), whose bounds are multiples of `unit`.
 // Threads take over what others have not begun: cores differ in speed, always (in kind) or just now
