@@ -1,6 +1,7 @@
 #include "kernels/direct.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "core/parallel.h"
@@ -186,11 +187,9 @@ bool is_plain(const ConvolutionShape& s) {
 // full, a row of the window fits into three.
 bool suits_pooled(const ConvolutionShape& s) {
   constexpr std::int64_t lanes = 8, most_taps_in_row = 3 * lanes;
-  const auto ones = [](const std::array<std::int64_t, 2>& pair) {
-    return pair == std::array<std::int64_t, 2>{1, 1};
-  };
-  return s.pooled && is_plain(s) && ones(s.stride) && ones(s.dilation) && s.oh % 2 == 0 &&
-         s.ow % 2 == 0 && s.c <= most_channels && s.kw * s.c <= most_taps_in_row &&
+  constexpr std::array<std::int64_t, 2> ones{1, 1};
+  return is_plain(s) && s.stride == ones && s.dilation == ones && s.oh % 2 == 0 && s.ow % 2 == 0 &&
+         s.c <= most_channels && s.kw * s.c <= most_taps_in_row &&
          4 * s.o >= 3 * ((s.o + lanes - 1) / lanes * lanes);
 }
 
