@@ -9,13 +9,10 @@ import argparse
 
 import numpy as np
 
-from jobs import JOBS, Job, samples, sloy_network
+from jobs import JOBS, Job, samples, sloy_problem, sloy_recipe
 from sloy.engines import Determinism
 from sloy.engines.native import NativeEngine
-from sloy.losses import CategoricalCrossentropy
-from sloy.optimizers import SGD
-from sloy.steps.graphs import StepSpec
-from sloy.steps.inputs import Columns
+from sloy.problem.inputs import Columns
 from sloy.training.profile import Peak, profile
 
 MODES: tuple[Determinism, ...] = ("same-threads", "any-threads")
@@ -24,15 +21,14 @@ MODES: tuple[Determinism, ...] = ("same-threads", "any-threads")
 def compare(job: Job, threads: int, rounds: int, seconds: float) -> tuple[float, float]:
     """The least seconds of a training step in either of `MODES`."""
     x, y = samples(job)
-    optimizer = SGD(job.learning_rate, momentum=job.momentum)
-    spec = StepSpec(sloy_network(job), CategoricalCrossentropy(), optimizer)
+    problem, recipe = sloy_problem(job), sloy_recipe(job)
     columns = Columns(x, y, np.ones(len(x), np.float32))
     least: dict[str, float] = dict.fromkeys(MODES, float("inf"))
     for _ in range(rounds):
         for mode in MODES:
             engine = NativeEngine(threads, deterministic=mode)
             found = profile(
-                spec, columns, batch_size=job.batch, engine=engine, seconds=seconds, peak=Peak(1, 1)
+                problem, columns, recipe, engine=engine, seconds=seconds, peak=Peak(1, 1)
             )
             least[mode] = min(least[mode], found.seconds)
     return least["same-threads"], least["any-threads"]

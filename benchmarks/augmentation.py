@@ -10,14 +10,13 @@ import argparse
 
 import numpy as np
 
-from sloy import Augment, zoo
+from sloy import Augment, Recipe, zoo
 from sloy.engines import Engine
 from sloy.engines.native import NativeEngine
 from sloy.losses import CategoricalCrossentropy
-from sloy.optimizers import Adam
 from sloy.preprocessing import Preprocessing
-from sloy.steps.graphs import StepSpec
-from sloy.steps.inputs import Columns
+from sloy.problem import Problem
+from sloy.problem.inputs import Columns
 from sloy.training.profile import Peak, profile
 
 BATCH = 128
@@ -41,15 +40,14 @@ def measure(name: str, shape: tuple[int, int, int], augment: Augment, engine: En
     random = np.random.default_rng(0)
     x = random.integers(0, 256, (2 * BATCH, *shape)).astype(np.uint8)
     columns = Columns(x, (np.arange(len(x)) % 10).astype(np.int32), np.ones(len(x), np.float32))
-    spec = StepSpec(
+    problem = Problem(
         zoo.make(name, shape, 10),
         CategoricalCrossentropy(),
-        Adam(),
         preprocessing=Preprocessing((33.0,), (79.0,)),
         data_dtype="uint8",
-        augment=augment,
     )
-    found = profile(spec, columns, batch_size=BATCH, engine=engine, seconds=1.0, peak=Peak(1, 1))
+    recipe = Recipe(augment=augment, batch_size=BATCH)
+    found = profile(problem, columns, recipe, engine=engine, seconds=1.0, peak=Peak(1, 1))
     spent = sum(row.seconds for row in found.rows if row.op in OPS)
     whole = sum(row.seconds for row in found.rows)
     return f"{1e6 * spent / BATCH:8.2f} us {1e6 * whole / BATCH:8.1f} us {spent / whole:8.2%}"

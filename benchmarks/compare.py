@@ -29,8 +29,8 @@ import numpy as np
 from jobs import JOBS, RECIPES, Job
 from peers.protocol import Client, Failed
 from report import markdown
-from sloy.cli.machine import instruction_sets, system, usable_cores
 from sloy.engines import engine
+from sloy.machine import instruction_sets, system, usable_cores
 from startup import MODULES, imports, prompt
 
 PEERS = tuple(MODULES)

@@ -1,7 +1,8 @@
 """The jobs that sloy and its peers are timed on, as data: layers, batch, task, initial weights and samples.
 
 Every worker builds its own network from `Job.layers` and starts from the arrays of `weights` and `samples`, so that all
-do the same work on the same numbers. `sloy_network` is sloy's own builder; the peers' stand in `peers/`.
+do the same work on the same numbers. `sloy_network`, `sloy_problem` and `sloy_recipe` are sloy's own builders; the
+peers' stand in `peers/`.
 
 Layers are tuples: ``("convolution", channels, kernel, padding)``, ``("max_pool", size)``, ``("average_pool", size)``,
 ``("relu",)``, ``("tanh",)``, ``("flatten",)``, ``("dense", units)``, ``("dropout", rate)``; strides are 1, those of
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    from sloy.network import Network
+    from sloy import Recipe
+    from sloy.problem import Network, Problem
 
 Layer = tuple[Any, ...]
 Shape = tuple[int, ...]
@@ -145,7 +147,7 @@ def samples(job: Job) -> tuple[np.ndarray, np.ndarray]:
 def sloy_network(job: Job) -> Network:
     """The network of sloy; its parameters stand in the order of `weights`."""
     from sloy import layers as sloy_layers
-    from sloy.network import Network
+    from sloy.problem import Network
 
     made: list[sloy_layers.Layer] = []
     for layer in job.layers:
@@ -164,6 +166,21 @@ def sloy_network(job: Job) -> Network:
                 simple = {"relu": "ReLU", "tanh": "Tanh", "flatten": "Flatten"}
                 made.append(getattr(sloy_layers, simple[layer[0]])())
     return Network(job.input_shape, made)
+
+
+def sloy_problem(job: Job) -> Problem:
+    """What the network of sloy learns."""
+    from sloy.losses import CategoricalCrossentropy
+    from sloy.problem import Problem
+
+    return Problem(sloy_network(job), CategoricalCrossentropy())
+
+
+def sloy_recipe(job: Job) -> Recipe:
+    """How it is trained."""
+    from sloy import SGD, Recipe
+
+    return Recipe(optimizer=SGD(job.learning_rate, momentum=job.momentum), batch_size=job.batch)
 
 
 @dataclass(frozen=True)

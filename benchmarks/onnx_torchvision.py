@@ -21,7 +21,7 @@ import torchvision
 from torch import nn
 
 import sloy
-from sloy.steps.graphs import inference_graph
+from sloy.problem.graphs import inference_graph
 
 NAMES = (
     "squeezenet1_1", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "resnet18", "densenet121", "googlenet",
@@ -56,7 +56,7 @@ def compare(name: str, folder: Path) -> str:
     with torch.no_grad():
         expected = net(x).numpy()
     error = np.abs(model(x.numpy()) - expected).max() / np.abs(expected).max()
-    moved = Counter(node.op for node in inference_graph(model.spec, 1).nodes)["transpose"]
+    moved = Counter(node.op for node in inference_graph(model.problem, 1).nodes)["transpose"]
     path.unlink()
     return (
         f"{name:20} {error:9.1e} {moved:10d} {model.network.parameter_count:12,d} {seconds:8.2f} s"

@@ -9,24 +9,20 @@ import argparse
 
 import numpy as np
 
-from jobs import JOBS, Job, samples, sloy_network
+from jobs import JOBS, Job, samples, sloy_problem, sloy_recipe
 from sloy.cli.bench import instructions
 from sloy.engines import Engine
 from sloy.engines.native import NativeEngine
-from sloy.losses import CategoricalCrossentropy
-from sloy.optimizers import SGD
-from sloy.steps.graphs import StepSpec
-from sloy.steps.inputs import Columns
+from sloy.problem.inputs import Columns
 from sloy.training.profile import Peak, machine_peak, profile
 
 
 def report(job: Job, engine: Engine, seconds: float, peak: Peak) -> None:
     """Print the table of one job."""
     x, y = samples(job)
-    optimizer = SGD(job.learning_rate, momentum=job.momentum)
-    spec = StepSpec(sloy_network(job), CategoricalCrossentropy(), optimizer)
+    problem, recipe = sloy_problem(job), sloy_recipe(job)
     columns = Columns(x, y, np.ones(len(x), np.float32))
-    found = profile(spec, columns, batch_size=job.batch, engine=engine, seconds=seconds, peak=peak)
+    found = profile(problem, columns, recipe, engine=engine, seconds=seconds, peak=peak)
     print(
         f"\n{job.name}, {engine.threads} threads: a step takes {1e6 * found.seconds:.1f} us at least,"
     )

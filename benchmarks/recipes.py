@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from mnist_seeds import train
-from sloy.cli.recipes import RECIPES
+from sloy.experiments.recipes import RECIPES
 
 DATA = {"mnist-augmented": "mnist", "fashion-mnist": "/usr/share/datasets/fashion-mnist"}
 

@@ -19,9 +19,9 @@ from sloy.engines import engine as find_engine
 from sloy.inspection import png
 from sloy.layers import Dense, Layer, ReLU
 from sloy.losses import CategoricalCrossentropy
-from sloy.network import Network
-from sloy.optimizers import SGD
-from sloy.steps.graphs import StepSpec, initial_variables, training_graph
+from sloy.problem import Network, Problem
+from sloy.training.recipe import Recipe
+from sloy.training.step import initial_variables, training_graph
 
 FEATURES, CLASSES, BATCH = 784, 10, 128
 SAMPLES = (1_024, 2_048, 4_096, 8_192, 16_384, 32_768, 65_536)
@@ -63,8 +63,9 @@ def network(hidden: Sequence[int]) -> Network:
 
 def seconds_per_sample(made: Network, samples: int, engine: Engine, epochs: int) -> float:
     """The least over epochs of training in batches."""
-    spec = StepSpec(made, CategoricalCrossentropy(), SGD())
-    executable = engine.compile(training_graph(spec, BATCH), initial_variables(spec))
+    problem, recipe = Problem(made, CategoricalCrossentropy()), Recipe(optimizer="sgd")
+    graph, variables = training_graph(problem, recipe, BATCH), initial_variables(problem, recipe)
+    executable = engine.compile(graph, variables)
     random = np.random.default_rng(0)
     columns = {
         "x": random.random((samples, FEATURES), np.float32),

@@ -24,8 +24,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import sloy
-from sloy.cli.plan import Plan
-from sloy.cli.sources.table import LoadedTable, TableFile
+from sloy.experiments import Experiment, Wanted
+from sloy.experiments.sources.table import LoadedTable
 
 DATA: dict[str, Callable[[], Any]] = {
     "breast cancer": datasets.load_breast_cancer,
@@ -59,22 +59,17 @@ def write(name: str, folder: Path) -> Path:
 
 def figures(path: Path, seed: int) -> dict[str, float]:
     """Model → accuracy or R² on the test rows."""
-    source = TableFile(str(path))
-    plan = Plan(str(path), **source.defaults, target="answer", seed=seed)
-    loaded = source.load(plan)
+    experiment = Experiment.of(path, target="answer", seed=seed)
+    loaded = experiment.source.load(Wanted(experiment.validation, seed=seed))
     assert isinstance(loaded, LoadedTable)
-    plan = Plan(**{**plan.to_config(), **source.suited(plan, loaded)})
+    experiment = experiment.suited(loaded)
     model, _ = sloy.fit(
-        source.make_network(plan, loaded),
+        experiment.network_for(loaded, None),
         loaded.train,
+        recipe=experiment.recipe,
         validation=loaded.validation,
-        epochs=plan.epochs,
-        batch_size=plan.batch_size,
-        optimizer=plan.make_optimizer(),
         loss=loaded.loss,
         preprocessing=loaded.preprocessing,
-        seed=seed,
-        callbacks=loaded.callbacks,
         threads=1,
         verbose=False,
     )

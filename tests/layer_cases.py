@@ -46,7 +46,7 @@ from sloy.layers import (
     Tanh,
     layer_from_config,
 )
-from sloy.network import Built, Network
+from sloy.problem.network import Built, Network
 
 Array = np.ndarray
 Formula = Callable[[Array, Mapping[str, Array]], Array]

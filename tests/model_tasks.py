@@ -7,7 +7,7 @@ import numpy as np
 import sloy
 from sloy.layers import Dense
 from sloy.model import Model
-from sloy.steps.graphs import StepSpec
+from sloy.problem import Problem
 from training_tasks import cnn, fit, stripes
 
 
@@ -20,7 +20,7 @@ def affine(loss, outputs=1, **more):
     """A model of one dense layer, a = 2 x1 + 3 x2 + 1 in each output times (1, 2, …)."""
     network = sloy.Network((2,), [Dense(outputs)])
     target = {"target_shape": (outputs,), "target_dtype": "float32"} | more
-    model = Model(StepSpec(network, loss, **target), network.initialize(0), engine="reference")
+    model = Model(Problem(network, loss, **target), network.initialize(0), engine="reference")
     k = np.arange(1, outputs + 1)
     model.parameters["dense_1/weight"] = np.array([[2.0], [3.0]]) * k
     model.parameters["dense_1/bias"] = k

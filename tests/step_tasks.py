@@ -1,4 +1,4 @@
-"""A small network, its data, and one step of it: what the tests of the step graphs and of gradients share."""
+"""A small network, its data, and one step of it: what the tests of the graphs, of steps and of gradients share."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from sloy.graph import Graph
 from sloy.layers import Dense, Tanh
 from sloy.losses import CategoricalCrossentropy
 from sloy.metrics import Accuracy
-from sloy.network import Network
 from sloy.optimizers import SGD
-from sloy.steps.graphs import StepSpec, training_graph
+from sloy.problem import Network, Problem
+from sloy.training.recipe import Recipe
+from sloy.training.step import training_graph
 
 RNG = np.random.default_rng(11)
 X = RNG.normal(size=(6, 4))
 Y = np.array([0, 2, 1, 1, 0, 2], np.int32)
 WEIGHTS = np.array([1.0, 0.5, 2.0, 1.5, 0.25, 3.0])
 PLAIN = Network((4,), [Dense(5), Tanh(), Dense(3)])
+DESCENT = Recipe(optimizer=SGD(0.1))
 
 Arrays = dict[str, np.ndarray]
 
 
-def spec_of(network: Network = PLAIN, **changes: Any) -> StepSpec:
-    """A float64 spec of K-class cross-entropy and plain descent, changed."""
+def problem_of(network: Network = PLAIN, **changes: Any) -> Problem:
+    """K-class cross-entropy in float64, changed."""
     settings: dict[str, Any] = {
         "loss": CategoricalCrossentropy(),
-        "optimizer": SGD(0.1),
         "data_dtype": "float64",
         "dtype": "float64",
         "metrics": (Accuracy(),),
     }
-    return StepSpec(network, **(settings | changes))
+    return Problem(network, **(settings | changes))
 
 
 def feeds_of(
@@ -52,9 +53,15 @@ def feeds_of(
 
 
 def step(
-    spec: StepSpec, variables: Arrays, x: np.ndarray, y: np.ndarray, *rest: Any, **others: Any
+    problem: Problem,
+    variables: Arrays,
+    x: np.ndarray,
+    y: np.ndarray,
+    *rest: Any,
+    recipe: Recipe = DESCENT,
+    **others: Any,
 ) -> Arrays:
-    """One step, the variables changed in place: the outputs."""
-    graph = training_graph(spec, len(x))
+    """One step, of plain descent unless another recipe is given, the variables changed in place: the outputs."""
+    graph = training_graph(problem, recipe, len(x))
     executable = ReferenceEngine().compile(graph, variables, ("loss", "gradient_norm"))
     return executable.run(feeds_of(graph, x, y, *rest, **others))

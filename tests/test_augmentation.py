@@ -20,19 +20,17 @@ from sloy.inspection import augmented
 from sloy.layers import Dense, Flatten
 from sloy.losses import CategoricalCrossentropy
 from sloy.metrics import Accuracy
-from sloy.network import Network
 from sloy.optimizers import SGD
 from sloy.preprocessing import Preprocessing
-from sloy.steps.graphs import (
-    KEY,
-    StepSpec,
-    diagnosis_graph,
-    evaluation_graph,
+from sloy.problem import Network, Problem
+from sloy.problem.graphs import KEY, evaluation_graph, inference_graph
+from sloy.training.recipe import Recipe
+from sloy.training.step import (
     gradient_graph,
-    inference_graph,
     initial_variables,
     random_key,
     training_graph,
+    values_graph,
 )
 from step_tasks import feeds_of
 from tolerances import SAME_FORMULA, assert_close
@@ -93,6 +91,22 @@ def test_it_goes_through_json() -> None:
     for broken in ({"turn": 3}, {"rotation": -1}, {"crop": "x"}):
         with pytest.raises(FileFormatError, match="augmentation cannot be read"):
             Augment.from_config(broken)
+
+
+def test_it_goes_through_words() -> None:
+    for augment in (Augment(), Augment(rotation=8, flip="horizontal"), Augment(**EVERYTHING)):
+        assert (Augment.of_words(augment.words) or Augment()) == augment
+    assert Augment.of_words("none") is None
+    for broken, said in (
+        ("turn=3", "`augment`: 'turn=3' must be none or NAME=VALUE, the names being flip, rotation"),
+        ("rotation", "`augment`: 'rotation' must be"),
+        ("rotation=8,", "`augment`: '' must be"),
+        ("", "`augment`: '' must be"),
+        ("rotation=fast", r"Augment: `rotation` .='fast'. must be"),
+        ("flip=both,rotation=200", r"Augment: `rotation` .=200. must be"),
+    ):
+        with pytest.raises(InvalidArgument, match=said):
+            Augment.of_words(broken)
 
 
 def test_data_that_are_no_pictures_are_refused_but_for_mixup() -> None:
@@ -186,12 +200,15 @@ PICTURES = Network((9, 8, 3), [Flatten(), Dense(3)])
 LABELS = np.array([0, 2, 1, 1, 0, 2], np.int32)
 
 
-def spec_of(augment: Augment | None, **changes: Any) -> StepSpec:
-    settings: dict[str, Any] = {
-        "loss": CategoricalCrossentropy(), "optimizer": SGD(0.1), "metrics": (Accuracy(),),
-        "data_dtype": "uint8", "dtype": "float64", "preprocessing": Preprocessing((20.0,), (90.0,)),
-    }  # fmt: skip
-    return StepSpec(PICTURES, **(settings | changes), augment=augment)
+def problem_of(**target: Any) -> Problem:
+    return Problem(
+        PICTURES, CategoricalCrossentropy(), metrics=(Accuracy(),), data_dtype="uint8", dtype="float64",
+        preprocessing=Preprocessing((20.0,), (90.0,)), **target,
+    )  # fmt: skip
+
+
+def recipe_of(augment: Augment | None, seed: int = 0) -> Recipe:
+    return Recipe(optimizer=SGD(0.1), augment=augment, seed=seed)
 
 
 def ops_of(graph: Graph) -> set[str]:
@@ -199,23 +216,22 @@ def ops_of(graph: Graph) -> set[str]:
 
 
 def test_it_acts_in_training_alone() -> None:
-    spec = spec_of(Augment(**EVERYTHING))
-    assert ops_of(training_graph(spec, 6)) >= RANDOM
-    assert ops_of(gradient_graph(spec, 6, training=True)) >= RANDOM
-    others = evaluation_graph(spec, 6), inference_graph(spec, 6)
-    for graph in (*others, gradient_graph(spec, 6, training=False)):
+    problem, recipe = problem_of(), recipe_of(Augment(**EVERYTHING))
+    assert ops_of(training_graph(problem, recipe, 6)) >= RANDOM
+    assert ops_of(values_graph(problem, recipe, 6)) >= RANDOM
+    others = evaluation_graph(problem, 6), inference_graph(problem, 6)
+    for graph in (*others, gradient_graph(problem, 6, training=False)):
         assert not ops_of(graph) & RANDOM
-    assert not ops_of(training_graph(spec_of(None), 6)) & RANDOM
+    assert not ops_of(training_graph(problem, recipe_of(None), 6)) & RANDOM
 
 
 def test_the_step_sees_what_augmented_shows() -> None:
     augment = Augment(**{**EVERYTHING, "mixup": 0})
-    spec = spec_of(augment)
-    graph = diagnosis_graph(spec, 6)
+    problem, recipe = problem_of(), recipe_of(augment, seed=9)
+    graph = values_graph(problem, recipe, 6)
     fed = feeds_of(graph, BYTES, LABELS, step=np.array(4, np.uint32))
-    seen = (
-        engine("reference").compile(graph, initial_variables(spec, 9)).run(fed)["layer:flatten_1"]
-    )
+    executable = engine("reference").compile(graph, initial_variables(problem, recipe))
+    seen = executable.run(fed)["layer:flatten_1"]
     shown = augmented(BYTES, augment, seed=9, step=4)
     assert (shown != BYTES).mean() > 0.5
     expected = (shown.astype(np.float64) - 20.0) / 90.0
@@ -224,15 +240,14 @@ def test_the_step_sees_what_augmented_shows() -> None:
 
 def test_the_gradient_is_that_of_the_changed_samples() -> None:
     augment = Augment(**{**EVERYTHING, "mixup": 0})
-    variables = initial_variables(spec_of(augment), 9)
+    problem = problem_of()
+    variables = initial_variables(problem, recipe_of(augment, seed=9))
     gradients = []
-    for spec, x in (
-        (spec_of(augment), BYTES),
-        (spec_of(None), augmented(BYTES, augment, seed=9)),
-    ):
-        graph = gradient_graph(spec, 6, training=True)
+    for given, x in ((augment, BYTES), (None, augmented(BYTES, augment, seed=9))):
+        graph = values_graph(problem, recipe_of(given), 6)
         executable = engine("reference").compile(graph, variables)
-        gradients.append(executable.run(feeds_of(graph, x, LABELS)))
+        found = executable.run(feeds_of(graph, x, LABELS))
+        gradients.append({name: found[f"gradient:{name}"] for name in PICTURES.parameters})
     for name, value in gradients[0].items():
         np.testing.assert_array_equal(value, gradients[1][name])
 
@@ -243,10 +258,10 @@ def test_mixup_mixes_loss_and_metrics_in_the_shares_of_the_samples(targets: str)
     weights = np.array([1.0, 0.5, 2.0, 0.0, 0.25, 3.0])
     rows = np.eye(3)[LABELS]
     kind = {"target_shape": (3,), "target_dtype": "float64"} if targets == "probabilities" else {}
-    spec = spec_of(Augment(mixup=0.7), **kind)
-    variables = initial_variables(spec, 2)
+    problem, recipe = problem_of(**kind), recipe_of(Augment(mixup=0.7), seed=2)
+    variables = initial_variables(problem, recipe)
     given = rows if targets == "probabilities" else LABELS
-    graph = training_graph(spec, 6)
+    graph = training_graph(problem, recipe, 6)
     before = {name: value.copy() for name, value in variables.items()}
     fed = feeds_of(graph, BYTES, given, weights, step=np.array(8, np.uint32))
     measured = engine("reference").compile(graph, variables).run(fed)

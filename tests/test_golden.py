@@ -33,8 +33,9 @@ from sloy import losses, ops, optimizers, schedules
 from sloy.engines import Engine, ReferenceEngine
 from sloy.graph import Graph, backprop
 from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Tanh
-from sloy.network import Network
-from sloy.steps.graphs import StepSpec, initial_variables, training_graph
+from sloy.problem import Network, Problem
+from sloy.training.recipe import Recipe
+from sloy.training.step import initial_variables, training_graph
 from tolerances import Tolerance, assert_close
 
 FOLDER = Path(__file__).parent / "golden"
@@ -58,32 +59,31 @@ def golden(name: str) -> Arrays:
 
 def run(problem_name: str, descent: Descent, dtype: str, on: Engine) -> Arrays:
     """Losses and gradient norms of all steps, and all weights after the steps of `SNAPSHOTS`."""
-    problem = PROBLEMS[problem_name]
-    optimizer = getattr(optimizers, descent.sloy)(**descent.sloy_arguments)
-    spec = StepSpec(
+    given = PROBLEMS[problem_name]
+    problem = Problem(
         NETWORKS[problem_name],
         losses.CategoricalCrossentropy(),
-        optimizer,
         data_dtype=dtype,
         dtype=dtype,
     )
-    variables = initial_variables(spec, parameters=problem.weights)
-    graph = training_graph(spec, BATCH)
+    recipe = Recipe(optimizer=getattr(optimizers, descent.sloy)(**descent.sloy_arguments))
+    variables = initial_variables(problem, recipe, given.weights)
+    graph = training_graph(problem, recipe, BATCH)
     executable = on.compile(graph, variables, ("loss", "gradient_norm"))
-    rates = optimizer.schedule.rates(0, STEPS, STEPS).astype(dtype)
+    rates = recipe.descent.schedule.rates(0, STEPS, STEPS).astype(dtype)
     outputs, kept = [], []
     for step in range(STEPS):
-        rows = problem.batch(step)
+        rows = given.batch(step)
         feeds = {
-            "x": problem.x[rows].astype(dtype),
-            "y": problem.y[rows],
-            "sample_weight": problem.sample_weight[rows].astype(dtype),
+            "x": given.x[rows].astype(dtype),
+            "y": given.y[rows],
+            "sample_weight": given.sample_weight[rows].astype(dtype),
             "learning_rate": rates[step],
             "step": np.array(step, np.uint32),
         }
         outputs.append(executable.run({name: np.asarray(feeds[name]) for name in graph.inputs}))
         if step + 1 in SNAPSHOTS:
-            kept.append(np.concatenate([variables[name].ravel() for name in problem.weights]))
+            kept.append(np.concatenate([variables[name].ravel() for name in given.weights]))
     found = {key: np.array([step[key] for step in outputs]) for key in ("loss", "gradient_norm")}
     return found | {"weights": np.array(kept)}
 

@@ -28,7 +28,7 @@ from sloy.initializers import (
     fans,
 )
 from sloy.layers import Conv2D, Dense
-from sloy.network import Network
+from sloy.problem import Network
 
 SHAPE = (3, 3, 20, 100)  # fan-in 180, fan-out 900
 FANS = (180, 900)

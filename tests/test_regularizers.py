@@ -11,7 +11,7 @@ from sloy import ops
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, backprop, evaluate
 from sloy.layers import Dense
-from sloy.network import Network
+from sloy.problem import Network
 from sloy.regularizers import CONSTRAINTS, L1, L1L2, L2, REGULARIZERS, MaxNorm, Regularizer
 from tolerances import SAME_FORMULA, assert_close
 

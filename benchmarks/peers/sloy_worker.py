@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 import sloy
-from jobs import Job, samples, sloy_network, weights
+from jobs import Job, samples, sloy_problem, sloy_recipe, weights
 from peers.protocol import PRODUCT, Run, Worker, serve
 from sloy.engines import Engine, engine
 from sloy.errors import NotAvailable
-from sloy.losses import CategoricalCrossentropy
 from sloy.model import Model
-from sloy.optimizers import SGD
-from sloy.steps.graphs import StepSpec, initial_variables, training_graph
+from sloy.problem import Problem
+from sloy.training.step import initial_variables, training_graph
 
 
 def variants(job: Job) -> dict[str, str]:
@@ -35,29 +34,28 @@ def _engine(variant: str, threads: int) -> Engine:
 
 def build(job: Job, variant: str, threads: int) -> Run:
     """The job on the engine of the variant's name."""
-    network = sloy_network(job)
+    problem = sloy_problem(job)
     given = [array for pair in weights(job) for array in pair]
-    parameters = dict(zip(network.parameters, given, strict=True))
-    optimizer = SGD(job.learning_rate, momentum=job.momentum)
-    spec = StepSpec(network, CategoricalCrossentropy(), optimizer)
+    parameters = dict(zip(problem.network.parameters, given, strict=True))
     x, y = samples(job)
     if job.task == "inference":
-        model = Model(spec, parameters, engine=_engine(variant, threads))
+        model = Model(problem, parameters, engine=_engine(variant, threads))
         return _inference(model, x.reshape(job.batches, job.batch, *job.input_shape))
-    return _training(job, spec, parameters, variant, threads, {"x": x, "y": y})
+    return _training(job, problem, parameters, variant, threads, {"x": x, "y": y})
 
 
 def _training(
     job: Job,
-    spec: StepSpec,
+    problem: Problem,
     parameters: dict[str, np.ndarray],
     variant: str,
     threads: int,
     columns: dict[str, np.ndarray],
 ) -> Run:
     runs = _engine(variant, threads)
-    graph = training_graph(spec, job.batch)
-    variables = initial_variables(spec, parameters=parameters)
+    recipe = sloy_recipe(job)
+    graph = training_graph(problem, recipe, job.batch)
+    variables = initial_variables(problem, recipe, parameters)
     executable = runs.compile(graph, variables, guard=("loss",))
     rows = job.batch * job.batches
     columns = {**columns, "sample_weight": np.ones(rows, np.float32)}

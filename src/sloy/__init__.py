@@ -10,121 +10,100 @@ import importlib.util
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sloy import (
-        data,
-        engines,
-        errors,
-        graph,
-        initializers,
-        inspection,
-        layers,
-        losses,
-        metrics,
-        ops,
-        optimizers,
-        pretrained,
-        regularizers,
-        schedules,
-        theory,
-        zoo,
-    )
-    from sloy.augmentation import Augment
-    from sloy.data import Dataset
+    from sloy import data as data
+    from sloy import engines as engines
+    from sloy import errors as errors
+    from sloy import experiments as experiments
+    from sloy import graph as graph
+    from sloy import initializers as initializers
+    from sloy import inspection as inspection
+    from sloy import layers as layers
+    from sloy import losses as losses
+    from sloy import metrics as metrics
+    from sloy import ops as ops
+    from sloy import optimizers as optimizers
+    from sloy import pretrained as pretrained
+    from sloy import regularizers as regularizers
+    from sloy import schedules as schedules
+    from sloy import theory as theory
+    from sloy import zoo as zoo
+    from sloy.augmentation import Augment as Augment
+    from sloy.data import Dataset as Dataset
     from sloy.estimators import Classifier as Classifier
     from sloy.estimators import Regressor as Regressor
-    from sloy.model import Model, load
-    from sloy.network import Network
-    from sloy.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
-    from sloy.preprocessing import Preprocessing
-    from sloy.training.callbacks import Callback, CSVLog, EarlyStopping
-    from sloy.training.checkpoint import Checkpoint
-    from sloy.training.finetune import fine_tune
-    from sloy.training.fit import fit
-    from sloy.training.gradients import gradients
-    from sloy.training.history import History
-    from sloy.training.memory import memory_estimate
-    from sloy.training.progress import ProgressBar
+    from sloy.model import Model as Model
+    from sloy.model import load as load
+    from sloy.optimizers import SGD as SGD
+    from sloy.optimizers import Adagrad as Adagrad
+    from sloy.optimizers import Adam as Adam
+    from sloy.optimizers import AdamW as AdamW
+    from sloy.optimizers import Optimizer as Optimizer
+    from sloy.optimizers import RMSprop as RMSprop
+    from sloy.preprocessing import Preprocessing as Preprocessing
+    from sloy.problem import Network as Network
+    from sloy.problem import Problem as Problem
+    from sloy.training.callbacks import Callback as Callback
+    from sloy.training.callbacks import CSVLog as CSVLog
+    from sloy.training.callbacks import EarlyStopping as EarlyStopping
+    from sloy.training.checkpoint import Checkpoint as Checkpoint
+    from sloy.training.fine_tune import fine_tune as fine_tune
+    from sloy.training.fit import fit as fit
+    from sloy.training.gradients import gradients as gradients
+    from sloy.training.history import History as History
+    from sloy.training.memory import memory_estimate as memory_estimate
+    from sloy.training.progress import ProgressBar as ProgressBar
+    from sloy.training.recipe import Recipe as Recipe
 
 __version__ = "0.1.0"
 
+_ROOMS = (
+    *(
+        "data",
+        "engines",
+        "errors",
+        "experiments",
+        "graph",
+        "initializers",
+        "inspection",
+        "layers",
+        "losses",
+    ),
+    *("metrics", "ops", "optimizers", "pretrained", "regularizers", "schedules", "theory", "zoo"),
+)
 _NAMES = {
-    "Augment": "sloy.augmentation",
-    "Dataset": "sloy.data",
-    "gradients": "sloy.training.gradients",
-    "Model": "sloy.model",
-    "load": "sloy.model",
-    "Network": "sloy.network",
-    "SGD": "sloy.optimizers",
-    "Adagrad": "sloy.optimizers",
-    "Adam": "sloy.optimizers",
-    "AdamW": "sloy.optimizers",
-    "Optimizer": "sloy.optimizers",
-    "RMSprop": "sloy.optimizers",
-    "Preprocessing": "sloy.preprocessing",
-    "Callback": "sloy.training.callbacks",
-    "CSVLog": "sloy.training.callbacks",
-    "EarlyStopping": "sloy.training.callbacks",
-    "Checkpoint": "sloy.training.checkpoint",
-    "fine_tune": "sloy.training.finetune",
-    "fit": "sloy.training.fit",
-    "History": "sloy.training.history",
-    "memory_estimate": "sloy.training.memory",
-    "ProgressBar": "sloy.training.progress",
+    name: f"sloy.{module}"
+    for module, names in {
+        "augmentation": "Augment",
+        "data": "Dataset",
+        "model": "Model load",
+        "optimizers": "SGD Adagrad Adam AdamW Optimizer RMSprop",
+        "preprocessing": "Preprocessing",
+        "problem": "Network Problem",
+        "training.callbacks": "Callback CSVLog EarlyStopping",
+        "training.checkpoint": "Checkpoint",
+        "training.fine_tune": "fine_tune",
+        "training.fit": "fit",
+        "training.gradients": "gradients",
+        "training.history": "History",
+        "training.memory": "memory_estimate",
+        "training.progress": "ProgressBar",
+        "training.recipe": "Recipe",
+    }.items()
+    for name in names.split()
 }
-
-__all__ = [
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Augment",
-    "CSVLog",
-    "Callback",
-    "Checkpoint",
-    "Dataset",
-    "EarlyStopping",
-    "History",
-    "Model",
-    "Network",
-    "Optimizer",
-    "Preprocessing",
-    "ProgressBar",
-    "RMSprop",
-    "data",
-    "engines",
-    "errors",
-    "fine_tune",
-    "fit",
-    "gradients",
-    "graph",
-    "initializers",
-    "inspection",
-    "layers",
-    "load",
-    "losses",
-    "memory_estimate",
-    "metrics",
-    "ops",
-    "optimizers",
-    "pretrained",
-    "regularizers",
-    "schedules",
-    "theory",
-    "zoo",
-]
-
-
 # Names that need an extra; not part of `from sloy import *`.
 _EXTRAS = {"Classifier": "sloy.estimators", "Regressor": "sloy.estimators"}
+
+__all__ = [*_ROOMS, *_NAMES]
 
 
 def __getattr__(name: str) -> object:
     if name in _EXTRAS:
         return getattr(importlib.import_module(_EXTRAS[name]), name)
-    if name not in __all__:
-        raise AttributeError(f"module 'sloy' has no attribute {name!r}")
-    if name not in _NAMES:
+    if name in _ROOMS:
         return importlib.import_module(f"sloy.{name}")
+    if name not in _NAMES:
+        raise AttributeError(f"module 'sloy' has no attribute {name!r}")
     value = getattr(importlib.import_module(_NAMES[name]), name)
     globals()[name] = value
     return value

@@ -6,6 +6,7 @@ They belong to the training graph alone: evaluation and prediction see the sampl
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -110,6 +111,39 @@ class Augment:
 
     def _set(self, name: str, value: float) -> None:
         object.__setattr__(self, name, value)
+
+    @classmethod
+    def of_words(cls, words: str) -> Augment | None:
+        """The augmentation of "rotation=8,flip=horizontal"; None of "none".
+
+        Examples
+        --------
+        >>> Augment.of_words("rotation=8,flip=horizontal")
+        Augment(flip='horizontal', rotation=8.0)
+        """
+        if words == "none":
+            return None
+        allowed = {field.name: field.default for field in fields(cls)}
+        values: dict[str, Any] = {}
+        for part in words.split(","):
+            name, _, value = part.partition("=")
+            if name not in allowed or not value:
+                raise InvalidArgument(
+                    f"`augment`: {part!r} must be none or NAME=VALUE, the names being"
+                    f" {', '.join(allowed)}."
+                )
+            values[name] = value
+            for kind in (int, float):
+                with suppress(ValueError):
+                    values[name] = kind(value)
+                    break
+        return cls(**values)
+
+    @property
+    def words(self) -> str:
+        """What `of_words` makes it of."""
+        changed = [f for f in fields(self) if getattr(self, f.name) != f.default]
+        return ",".join(f"{f.name}={getattr(self, f.name)}" for f in changed) or "none"
 
     def __repr__(self) -> str:
         """The call that makes it, arguments left out where they have their default."""

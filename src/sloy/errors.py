@@ -19,6 +19,10 @@ class InvalidArgument(SloyError, ValueError):
     """An argument has a value that is not allowed; the message names it, its value and what is allowed."""
 
 
+class InvalidOption(InvalidArgument):
+    """Options of an experiment that do not go together, or do not fit its data; the message names them."""
+
+
 class ShapeError(InvalidArgument):
     """Shapes that do not fit together; the message names the place and both shapes."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import log
 
 from sloy import ops
@@ -339,6 +339,35 @@ def optimizer(value: str | Optimizer, learning_rate: float | Schedule | None = N
             f"`optimizer` (={value!r}) must be one of {', '.join(NAMES)}, or an Optimizer."
         )
     return NAMES[value]() if learning_rate is None else NAMES[value](learning_rate)
+
+
+def adjusted(
+    optimizer: Optimizer, *, momentum: float | None = None, weight_decay: float | None = None
+) -> Optimizer:
+    """An optimiser with another momentum (β₁ of Adam) and another weight decay, where they are given.
+
+    Examples
+    --------
+    >>> adjusted(Adam(), momentum=0.7).beta1
+    0.7
+    """
+    changes = {} if weight_decay is None else {"weight_decay": weight_decay}
+    if momentum is not None:
+        name = _momentum(optimizer)
+        if name is None:
+            having = [name for name, make in NAMES.items() if _momentum(make())]
+            raise InvalidArgument(
+                f"`momentum`: {type(optimizer).__name__} has none; {', '.join(having)} have."
+            )
+        changes[name] = momentum
+    return replace(optimizer, **changes)
+
+
+def _momentum(optimizer: Optimizer) -> str | None:
+    """The field that holds the momentum, of an optimiser that has one."""
+    if hasattr(optimizer, "beta1"):
+        return "beta1"
+    return "momentum" if getattr(optimizer, "momentum", 0.0) else None
 
 
 def _one_minus_power(beta: float, count: Tensor) -> Tensor:

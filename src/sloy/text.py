@@ -1,8 +1,13 @@
-"""How sloy writes quantities: counts, bytes, shapes."""
+"""How sloy writes quantities, tables and JSON; plain text, no colours."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+SCHEMA = 1  # of every JSON document that is printed or written
 
 
 def count(number: int) -> str:
@@ -27,3 +32,57 @@ def size(number: int | float) -> str:
 def shape(extents: Sequence[int]) -> str:
     """(28, 28, 1) → 28 × 28 × 1."""
     return " × ".join(map(str, extents))
+
+
+def seconds(number: float) -> str:
+    """0.83 s, 12.4 s, 3 min 5 s, 2 h 10 min."""
+    if number < 10:
+        return f"{number:.2f} s"
+    if number < 60:
+        return f"{number:.1f} s"
+    minutes, rest = divmod(round(number), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def percent(share: float) -> str:
+    """0.9912 → 99.12 %."""
+    return f"{100 * share:.2f} %"
+
+
+def fields(rows: Sequence[tuple[str, str]]) -> str:
+    """Lines "name   value", the values in one column; lines after a value's first are indented with it."""
+    width = max(len(name) for name, _ in rows) + 2
+    return "\n".join(
+        name.ljust(width) + value.replace("\n", "\n" + " " * width) for name, value in rows
+    )
+
+
+def columns(rows: Sequence[Sequence[str]], *, right: bool = False) -> str:
+    """Lines of cells, each column as wide as its widest cell; `right` aligns all but the first to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if right and number else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("   ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def as_json(document: Mapping[str, Any]) -> str:
+    """A document with the schema's version, in strict JSON: NaN and infinities, which it lacks, become null."""
+    return (
+        json.dumps(
+            _finite({"schema": SCHEMA, **document}), indent=2, ensure_ascii=False, allow_nan=False
+        )
+        + "\n"
+    )
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

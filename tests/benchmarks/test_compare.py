@@ -15,10 +15,9 @@ import pytest
 
 import sloy as sloy_module
 from sloy import ops, zoo
-from sloy.cli.main import build_parser
-from sloy.cli.plan import Plan
+from sloy.experiments import Experiment
 from sloy.graph.spec import Shape
-from sloy.network import Network
+from sloy.problem import Network
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 MODULES = ("jobs", "peers", "peers.protocol", "report", "startup", "compare")
@@ -179,12 +178,12 @@ def test_recipes_are_those_of_sloy_train(name: str, modules: dict[str, ModuleTyp
     recipe = jobs.RECIPES[name]
     job = jobs.Job(name, (28, 28, 1), recipe.layers, recipe.batch)
     assert shapes(jobs.sloy_network(job)) == shapes(zoo.make(name, (28, 28, 1), 10))
-    command = build_parser().parse_args(["train", "mnist", "--network", name])
-    plan = Plan.of(command)
-    assert (plan.optimizer, plan.schedule) == ("adam", "one-cycle")
-    assert (plan.batch_size, plan.highest_rate) == (recipe.batch, recipe.highest_rate)
-    assert (plan.validation, plan.epochs) == (recipe.validation, recipe.epochs)
-    assert (plan.momentum or 0.9) == recipe.beta1
+    experiment = Experiment.of("mnist", network=name)
+    own = experiment.recipe
+    assert (own.optimizer, own.schedule) == ("adam", "one-cycle")
+    assert (own.batch_size, own.learning_rate) == (recipe.batch, recipe.highest_rate)
+    assert (experiment.validation, own.epochs) == (recipe.validation, recipe.epochs)
+    assert (own.momentum or 0.9) == recipe.beta1
 
 
 def shapes(network: Network) -> list[tuple[str, Shape, Shape | None]]:

@@ -15,7 +15,7 @@ from PIL import Image
 
 import sloy as library
 from command_line import Sloy, command, environment, exit_code, stripes, write_idx
-from sloy.cli import machine, text
+from sloy import machine, text
 from sloy.cli.engines import describe, report
 from sloy.data import load_idx_folder
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,48 +11,48 @@ from PIL import Image
 import sloy as library
 from command_line import Sloy
 from sloy import zoo
-from sloy.cli.plan import Plan
-from sloy.cli.recipes import RECIPES
-from sloy.cli.train import add_parser
+from sloy.cli.main import build_parser
+from sloy.cli.train import words_of
+from sloy.experiments import Experiment
+from sloy.experiments.recipes import RECIPES
+from sloy.experiments.run_folder import RunFolder
 
 MNIST = (28, 28, 1)
 
 
-def plan_of(*words: object) -> Plan:
-    """The plan of a command line, without its run."""
-    parser = argparse.ArgumentParser()
-    commands = parser.add_subparsers()
-    return Plan.of(add_parser(commands).parse_args([*map(str, words)]))
+def experiment_of(*words: object) -> Experiment:
+    """The experiment of a command line, without its run."""
+    arguments = build_parser("train").parse_args(["train", *map(str, words)])
+    return Experiment.of(arguments.data, **words_of(arguments))
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_is_options_of_the_plan(name: str) -> None:
-    options = RECIPES[name].options
-    assert set(options) <= {field.name for field in fields(Plan)} - {"data", "recipe", "seed"}
-    plan = plan_of("mnist", "--recipe", name)
-    plan.check()
-    assert {option: getattr(plan, option) for option in options} == dict(options)
-    assert plan.recipe == name
+def test_a_recipe_is_options_of_an_experiment(name: str) -> None:
+    found = experiment_of("mnist", "--recipe", name)
+    words = found.words()
+    for option, value in RECIPES[name].options.items():
+        assert words[option] == value, option
+    assert found.named == words["recipe"] == name
     assert RECIPES[name].about
 
 
 def test_the_recipes_are_what_the_docs_say() -> None:
-    digits, fashion = (plan_of("mnist", "--recipe", name) for name in RECIPES)
-    assert digits.make_augment() == library.Augment(rotation=10, scale=0.1, shift=0.1)
-    assert digits.make_optimizer() == library.Adam(library.schedules.OneCycle(0.005))
+    digits, fashion = (experiment_of("mnist", "--recipe", name) for name in RECIPES)
+    assert digits.recipe.augment == library.Augment(rotation=10, scale=0.1, shift=0.1)
+    assert digits.recipe.descent == library.Adam(library.schedules.OneCycle(0.005))
     assert zoo.make(digits.network, MNIST, 10) == zoo.cnn_deep(MNIST, 10)
-    assert fashion.make_augment() == library.Augment(flip="horizontal", crop=1)
-    assert fashion.make_optimizer() == library.Adam(library.schedules.OneCycle(0.003))
-    network = zoo.make(fashion.network, MNIST, 10, **(fashion.network_options or {}))
+    assert fashion.recipe.augment == library.Augment(flip="horizontal", crop=1)
+    assert fashion.recipe.descent == library.Adam(library.schedules.OneCycle(0.003))
+    network = zoo.make(fashion.network, MNIST, 10, **fashion.network_options)
     assert network == zoo.standard_cnn(MNIST, 10, batch_norm=True, dropout=0.25)
 
 
 def test_the_command_line_goes_before_the_recipe() -> None:
-    plan = plan_of("mnist", "--recipe", "fashion-mnist", "--epochs", 3, "--augment", "none")
-    assert (plan.epochs, plan.make_augment(), plan.network) == (3, None, "standard_cnn")
-    other = plan_of("mnist", "--recipe", "fashion-mnist", "--network", "mlp")
-    assert (other.network, other.network_options) == ("mlp", None)
-    same = plan_of("mnist", "--recipe", "fashion-mnist", "--network", "standard_cnn")
+    found = experiment_of("mnist", "--recipe", "fashion-mnist", "--epochs", 3, "--augment", "none")
+    assert (found.recipe.epochs, found.recipe.augment, found.network) == (3, None, "standard_cnn")
+    other = experiment_of("mnist", "--recipe", "fashion-mnist", "--network", "mlp")
+    assert (other.network, other.network_options) == ("mlp", {})
+    same = experiment_of("mnist", "--recipe", "fashion-mnist", "--network", "standard_cnn")
     assert same.network_options == RECIPES["fashion-mnist"].options["network_options"]
 
 
@@ -73,7 +71,7 @@ def test_a_run_keeps_its_recipe_and_shows_the_changed_pictures(
     kept = json.loads((run / "configuration.json").read_text())["plan"]
     assert kept["recipe"] == "fashion-mnist"
     assert kept["augment"] == "flip=horizontal,crop=1"
-    assert Plan.read(run / "configuration.json").network_options == {
+    assert RunFolder(run).experiment().network_options == {
         "batch_norm": True,
         "dropout": 0.25,
     }

@@ -21,9 +21,9 @@ from sklearn.linear_model import LinearRegression
 import sloy as library
 from command_line import environment, exit_code
 from sloy.cli.main import build_parser
-from sloy.cli.plan import Plan
-from sloy.cli.sources.table import comparison, verdict
 from sloy.data.tables import TableReader, load_table
+from sloy.experiments.baselines import comparison, verdict
+from sloy.experiments.run_folder import RunFolder
 
 FEW = ("--epochs", "3", "--threads", "1", "--quiet")
 
@@ -167,15 +167,15 @@ def test_predict_agrees_with_python_to_the_last_bit(
 
 
 def test_train_agrees_with_python_to_the_last_bit(table: Path, regressor: Path) -> None:
-    plan = Plan(**json.loads((regressor / "configuration.json").read_text())["plan"])
+    recipe = RunFolder(regressor).experiment().recipe
     data = load_table(pl.read_csv(table, try_parse_dates=True), "price", ignore=["kind"])
     network = library.zoo.table(
         data.reader.width, 1, classes=data.reader.classes, mean=data.mean, deviation=data.deviation,
         dropout=0.3,
     )  # fmt: skip
     model, _ = library.fit(
-        network, data.train, validation=data.validation, epochs=plan.epochs,
-        batch_size=plan.batch_size, optimizer=plan.make_optimizer(), threads=1, verbose=False,
+        network, data.train, validation=data.validation, epochs=recipe.epochs,
+        batch_size=recipe.batch_size, optimizer=recipe.descent, threads=1, verbose=False,
         loss=library.losses.SquaredError(unit=data.deviation), preprocessing="none",
         callbacks=[library.EarlyStopping(patience=30)],
     )  # fmt: skip
@@ -367,7 +367,7 @@ def test_the_words_of_a_comparison() -> None:
 
 
 def test_options_of_tables_are_in_the_help() -> None:
-    train = build_parser()._subparsers._group_actions[0].choices["train"]  # type: ignore[union-attr,index]
+    train = build_parser("train")._subparsers._group_actions[0].choices["train"]  # type: ignore[union-attr,index]
     text = train.format_help()
     for option in ("--target", "--task", "--ignore", "--categorical", "--test"):
         assert option in text

@@ -11,7 +11,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +20,12 @@ from PIL import Image
 
 import sloy as library
 from command_line import QUICK, Sloy, command, environment, exit_code
-from sloy import engines
+from sloy import engines, schedules
 from sloy.cli import options
-from sloy.cli import plan as cli_plan
-from sloy.cli.plan import NETWORKS, OPTIMIZERS, SCHEDULES, Plan
-from sloy.cli.run_folder import FILES
-from sloy.cli.sources import Loaded
 from sloy.data import load_idx_folder
+from sloy.experiments import Experiment
+from sloy.experiments.recipes import RATES
+from sloy.experiments.run_folder import FILES
 from sloy.optimizers import NAMES
 from sloy.zoo import PRESETS
 
@@ -104,7 +103,7 @@ def test_results_come_before_the_pictures(
     def fail(*_: object) -> None:
         raise library.errors.NotAvailable("no ink")
 
-    monkeypatch.setattr("sloy.cli.run._draw", fail)
+    monkeypatch.setattr("sloy.experiments.run._Running._draw", fail)
     run = tmp_path / "run"
     assert exit_code("train", str(data), *QUICK, "--quiet", "--out", str(run)) == 1
     said = capsys.readouterr()
@@ -118,34 +117,25 @@ def test_the_default_folder_has_the_name_of_the_data(sloy: Sloy, data: Path) -> 
     assert json.loads(done.stdout)["folder"].startswith("runs/stripes-")
 
 
-@pytest.mark.parametrize(
-    ("choices", "known"),
-    [
-        (NETWORKS, PRESETS),
-        (OPTIMIZERS, NAMES),
-        (SCHEDULES, ("one-cycle", "cosine", "constant")),
-        (options.ENGINES, engines.NAMES),
-        (cli_plan.PRECISIONS, engines.PRECISIONS),
-        (cli_plan.DETERMINISTIC, engines.DETERMINISTIC),
-    ],
-    ids=["network", "optimizer", "schedule", "engine", "precision", "deterministic"],
-)
-def test_choices_of_the_command_line_are_those_of_the_library(
-    choices: Iterable[str], known: Iterable[str]
-) -> None:
-    assert set(choices) == set(known)
+def test_every_optimizer_has_a_default_rate() -> None:
+    assert set(RATES) == set(NAMES)
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_engines_of_the_command_line_are_those_of_the_library() -> None:
+    assert set(options.ENGINES) == set(engines.NAMES)
+
+
+@pytest.mark.parametrize("schedule", schedules.NAMES)
+@pytest.mark.parametrize("optimizer", RATES)
 def test_every_optimizer_learns_with_its_default_rate(
     data: Path, optimizer: str, schedule: str
 ) -> None:
-    plan = Plan(str(data), network="mlp", optimizer=optimizer, schedule=schedule)
+    words = {"network": "mlp", "epochs": 12, "batch_size": 16}
+    experiment = Experiment.of(data, optimizer=optimizer, schedule=schedule, **words)
     both = load_idx_folder(data)
     model, _ = library.fit(
-        plan.source.make_network(plan, Loaded(both.train, both.test)), both.train, epochs=12, batch_size=16, threads=1,
-        optimizer=plan.make_optimizer(), preprocessing="standardize", verbose=False,
+        PRESETS["mlp"].build(both.train.sample_shape, both.train.classes), both.train, recipe=experiment.recipe,
+        threads=1, preprocessing="standardize", verbose=False,
     )  # fmt: skip
     assert model.evaluate(both.test)["accuracy"] > 0.8
 

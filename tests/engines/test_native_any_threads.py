@@ -17,9 +17,10 @@ from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.layers import Conv2D, Dense, Flatten, ReLU
 from sloy.losses import CategoricalCrossentropy
-from sloy.network import Network
+from sloy.problem import Network, Problem
 from sloy.optimizers import SGD
-from sloy.steps.graphs import StepSpec, initial_variables, training_graph
+from sloy.training.recipe import Recipe
+from sloy.training.step import initial_variables, training_graph
 
 THREADS = (1, 2, 3, 4, 7)
 MODES = pytest.mark.parametrize("mode", ["same-threads", "any-threads"])
@@ -28,9 +29,10 @@ MODES = pytest.mark.parametrize("mode", ["same-threads", "any-threads"])
 def trained(network: Network, batch: int, threads: int, mode: str) -> dict[str, np.ndarray]:
     """Parameters after three steps."""
     runs = engine("native", threads, mode)
-    spec = StepSpec(network, CategoricalCrossentropy(), SGD(0.05, momentum=0.9))
-    variables = initial_variables(spec)
-    executable = runs.compile(training_graph(spec, batch), variables, guard=("loss",))
+    problem = Problem(network, CategoricalCrossentropy())
+    recipe = Recipe(optimizer=SGD(0.05, momentum=0.9))
+    variables = initial_variables(problem, recipe)
+    executable = runs.compile(training_graph(problem, recipe, batch), variables, guard=("loss",))
     random = np.random.default_rng(0)
     rows = 3 * batch
     columns = {

@@ -26,10 +26,12 @@ from sloy.layers import (
     Tanh,
 )
 from sloy.losses import CategoricalCrossentropy, SquaredError
-from sloy.network import Network
-from sloy.optimizers import SGD, Adam
+from sloy.problem import Network, Problem
+from sloy.optimizers import SGD, Adam, Optimizer
 from sloy.regularizers import L2
-from sloy.steps.graphs import StepSpec, inference_graph, initial_variables, training_graph
+from sloy.problem.graphs import inference_graph
+from sloy.training.recipe import Recipe
+from sloy.training.step import initial_variables, training_graph
 
 BATCH = 20
 
@@ -66,7 +68,11 @@ def emulating(name: str, threads: int = 1) -> Engine:
     return engine(name, threads, precision="emulated")
 
 
-def step(spec: StepSpec, on: Engine, steps: int = 1) -> dict[str, np.ndarray]:
+def problem_of(name: str) -> Problem:
+    return Problem(Network((12, 12, 3), NETWORKS[name]), CategoricalCrossentropy())
+
+
+def step(problem: Problem, optimizer: Optimizer, on: Engine, steps: int = 1) -> dict[str, np.ndarray]:
     """Loss and all variables after some steps."""
     rng = np.random.default_rng(4)
     columns = {
@@ -74,10 +80,11 @@ def step(spec: StepSpec, on: Engine, steps: int = 1) -> dict[str, np.ndarray]:
         "y": rng.integers(0, 3, BATCH).astype(np.int32),
         "sample_weight": np.ones(BATCH, np.float32),
     }
-    if spec.target_dtype == "float32":
+    if problem.target_dtype == "float32":
         columns["y"] = rng.standard_normal((BATCH, 3)).astype(np.float32)
-    variables = initial_variables(spec, seed=1)
-    graph = training_graph(spec, BATCH)
+    recipe = Recipe(optimizer=optimizer, seed=1)
+    variables = initial_variables(problem, recipe)
+    graph = training_graph(problem, recipe, BATCH)
     executable = on.compile(graph, variables, guard=("loss",))
     for number in range(steps):
         fed = {"learning_rate": np.float32(0.05), "step": np.uint32(number), **columns}
@@ -99,35 +106,39 @@ def assert_near(actual: dict[str, np.ndarray], expected: dict[str, np.ndarray]) 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_step_is_that_of_the_reference(name: str) -> None:
-    spec = StepSpec(Network((12, 12, 3), NETWORKS[name]), CategoricalCrossentropy(), SGD(0.05, 0.9))
-    assert_near(step(spec, emulating("native")), step(spec, emulating("reference")))
+    problem, optimizer = problem_of(name), SGD(0.05, 0.9)
+    actual, expected = (
+        step(problem, optimizer, emulating(on)) for on in ("native", "reference")
+    )
+    assert_near(actual, expected)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_network_in_use_is_that_of_the_reference(name: str) -> None:
     """Without gradients each value has one reader, so that more is fused."""
-    spec = StepSpec(Network((12, 12, 3), NETWORKS[name]), CategoricalCrossentropy(), SGD(0.05))
+    problem = problem_of(name)
     x = np.random.default_rng(4).random((BATCH, 12, 12, 3)).astype(np.float32)
-    variables = initial_variables(spec, seed=1)
+    variables = initial_variables(problem, Recipe(seed=1))
     actual, expected = (
-        emulating(on).compile(inference_graph(spec, BATCH), variables).run({"x": x})
+        emulating(on).compile(inference_graph(problem, BATCH), variables).run({"x": x})
         for on in ("native", "reference")
     )
     assert_near(actual, expected)
 
 
 def test_targets_that_are_numbers() -> None:
-    spec = StepSpec(
-        Network((12, 12, 3), NETWORKS["dense"]), SquaredError(), SGD(0.05),
-        target_shape=(3,), target_dtype="float32",
-    )  # fmt: skip
-    assert_near(step(spec, emulating("native")), step(spec, emulating("reference")))
+    network = Network((12, 12, 3), NETWORKS["dense"])
+    problem = Problem(network, SquaredError(), target_shape=(3,), target_dtype="float32")
+    actual, expected = (step(problem, SGD(0.05), emulating(on)) for on in ("native", "reference"))
+    assert_near(actual, expected)
 
 
 @pytest.mark.parametrize("name", ["dense", "convolution and pooling", "residual"])
 def test_the_same_bits_with_the_same_threads_and_the_same_numbers_with_others(name: str) -> None:
-    spec = StepSpec(Network((12, 12, 3), NETWORKS[name]), CategoricalCrossentropy(), Adam(0.01))
-    one, two, again = (step(spec, emulating("native", n), steps=3) for n in (1, 2, 2))
+    problem = problem_of(name)
+    one, two, again = (
+        step(problem, Adam(0.01), emulating("native", n), steps=3) for n in (1, 2, 2)
+    )
     for key, value in two.items():
         np.testing.assert_array_equal(again[key], value)
     assert_near(two, one)
@@ -136,9 +147,9 @@ def test_the_same_bits_with_the_same_threads_and_the_same_numbers_with_others(na
 @pytest.mark.parametrize("name", ["dense", "convolution and pooling"])
 def test_the_same_bits_with_any_threads(name: str) -> None:
     available("native")
-    spec = StepSpec(Network((12, 12, 3), NETWORKS[name]), CategoricalCrossentropy(), Adam(0.01))
+    problem = problem_of(name)
     results = [
-        step(spec, engine("native", threads, "any-threads", "emulated"), steps=2)
+        step(problem, Adam(0.01), engine("native", threads, "any-threads", "emulated"), steps=2)
         for threads in (1, 2, 3)
     ]
     for result in results[1:]:

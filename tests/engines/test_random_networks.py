@@ -11,8 +11,10 @@ from sloy import layers, losses, optimizers
 from sloy.engines import Engine, ReferenceEngine
 from sloy.engines.native import NativeEngine
 from sloy.errors import ShapeError
-from sloy.network import Network
-from sloy.steps.graphs import KEY, StepSpec, training_graph
+from sloy.problem import Network, Problem
+from sloy.problem.graphs import KEY
+from sloy.training.recipe import Recipe
+from sloy.training.step import training_graph
 from step_tasks import Arrays, feeds_of
 from tolerances import accumulation, assert_close
 
@@ -82,16 +84,10 @@ def moved(
     network: Network, start: Arrays, x: np.ndarray, y: np.ndarray, engine: Engine, dtype: str
 ) -> Arrays:
     """By how much a step of gradient descent with rate 1 moves each parameter and state."""
-    spec = StepSpec(
-        network,
-        losses.CategoricalCrossentropy(),
-        optimizer=optimizers.SGD(1.0),
-        data_dtype=dtype,
-        dtype=dtype,
-    )
+    problem = Problem(network, losses.CategoricalCrossentropy(), data_dtype=dtype, dtype=dtype)
     variables = {name: value.astype(dtype) for name, value in start.items()}
     variables[KEY] = np.array([3, 4], np.uint32)
-    graph = training_graph(spec, len(x))
+    graph = training_graph(problem, Recipe(optimizer=optimizers.SGD(1.0)), len(x))
     executable = engine.compile(graph, variables, ("loss", "gradient_norm"))
     executable.run(feeds_of(graph, x, y, learning_rate=np.array(1.0)))
     return {name: variables[name] - value for name, value in start.items()}

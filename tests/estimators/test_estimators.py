@@ -166,7 +166,7 @@ def test_balanced_classes():
 def test_scales_follow_the_sample_weights():
     weight = np.where(Y == 0, 0.0, 1.0)
     net = regressor(epochs=1).fit(X, X[:, 0], sample_weight=weight)
-    scales = net.model_.spec.preprocessing
+    scales = net.model_.problem.preprocessing
     np.testing.assert_allclose(scales.mean, X[Y > 0].mean(0))
     np.testing.assert_allclose(scales.deviation, X[Y > 0].std(0))
 
@@ -174,10 +174,10 @@ def test_scales_follow_the_sample_weights():
 def test_what_is_held_out_has_no_part_in_the_scales():
     caught = Spy()
     net = classifier(validation_fraction=0.2, callbacks=[caught], epochs=1).fit(X, Y)
-    scales, plan = net.model_.spec.preprocessing, caught.runs[0].plan
-    np.testing.assert_allclose(plan.data.x.mean(0), 0, atol=1e-6)
-    np.testing.assert_allclose(plan.data.x.std(0), 1, atol=1e-6)
-    assert np.abs(plan.validation.x.mean(0)).max() > 0.01
+    scales, order = net.model_.problem.preprocessing, caught.runs[0].order
+    np.testing.assert_allclose(order.data.x.mean(0), 0, atol=1e-6)
+    np.testing.assert_allclose(order.data.x.std(0), 1, atol=1e-6)
+    assert np.abs(order.validation.x.mean(0)).max() > 0.01
     assert not np.allclose(scales.mean, X.mean(0), rtol=1e-4)
 
 
@@ -198,7 +198,7 @@ def test_validation_data_of_ones_own_and_the_best_weights():
 def test_a_held_out_share_keeps_the_classes():
     caught = Spy()
     classifier(validation_fraction=0.2, callbacks=[caught], epochs=2).fit(X, Y)
-    assert np.bincount(caught.runs[0].plan.validation.y).tolist() == [10, 10, 10]
+    assert np.bincount(caught.runs[0].order.validation.y).tolist() == [10, 10, 10]
     assert "val_accuracy" in caught.runs[0].history
 
 

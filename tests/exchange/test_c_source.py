@@ -19,9 +19,7 @@ from sloy.errors import InvalidArgument, NotAvailable
 from sloy.exchange.c_source import LARGEST, c_name
 from sloy.exchange.c_source.expressions import broadcast_index, number
 from sloy.model import Model
-from sloy.model_exchange import to_c
-from sloy.network import Network
-from sloy.steps.graphs import StepSpec
+from sloy.problem import Network, Problem
 
 CLOSE = 1e-5  # of the largest number, or of 1
 FLAGS = ("-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic")
@@ -30,13 +28,13 @@ compiled = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C com
 
 
 def model_of(network: Network, parameters: Any) -> Model:
-    spec = StepSpec(
+    problem = Problem(
         network,
         losses.SquaredError(),
         target_shape=network.output_shape,
         target_dtype="float32",
     )
-    return Model(spec, {k: v.astype(np.float32) for k, v in parameters.items()}, engine="reference")
+    return Model(problem, {k: v.astype(np.float32) for k, v in parameters.items()}, engine="reference")
 
 
 def compile_all(files: Sequence[Path], folder: Path, *flags: str) -> ctypes.CDLL:
@@ -97,7 +95,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> tuple[ctypes.CDLL, list
         models.append(model_of(network, network.initialize(7)))
     files = [folder / f"case{k}.c" for k in range(len(models))]
     for model, file in zip(models, files, strict=True):
-        to_c(model, file)
+        model.export(file)
     together = folder / "together.c"  # one start of the compiler rather than a hundred
     together.write_text("".join(f'#include "{file.name}"\n' for file in files))
     return compile_all([together], folder), models
@@ -129,7 +127,7 @@ def test_functions_of_a_user(name: str, library: tuple[ctypes.CDLL, list[Model]]
 def test_a_trained_model(suffix: str, tmp_path: Path) -> None:
     """Raw pictures in, probabilities out, class names beside them; calls do not remember each other."""
     model, file = trained_cnn(), tmp_path / f"my net{suffix}"
-    to_c(model, file, name="net")
+    model.export(file, name="net")
     source = file
     if suffix == ".h":
         source = tmp_path / "use.c"
@@ -156,7 +154,7 @@ def test_cpp_takes_the_header(tmp_path: Path) -> None:
     if shutil.which("g++") is None:
         pytest.skip("needs a C++ compiler, g++")
     network = Network((3,), [layers.Dense(2), layers.Sigmoid()])
-    to_c(model_of(network, network.initialize(0)), tmp_path / "net.h")
+    model_of(network, network.initialize(0)).export(tmp_path / "net.h")
     (tmp_path / "use.cpp").write_text(
         '#define NET_IMPLEMENTATION\n#include "net.h"\nint main()\n{\n    float x[NET_INPUTS] = {}, y[NET_OUTPUTS];\n'
         "    net_predict(x, y);\n    return y[0] == 0.5f && y[1] == 0.5f ? 0 : 1;\n}\n"
@@ -168,7 +166,7 @@ def test_cpp_takes_the_header(tmp_path: Path) -> None:
 
 
 def test_nothing_else_is_included(tmp_path: Path) -> None:
-    to_c(trained_cnn(), tmp_path / "net.c")
+    trained_cnn().export(tmp_path / "net.c")
     text = (tmp_path / "net.c").read_text()
     assert [line for line in text.splitlines() if line.startswith("#include")] == [
         "#include <math.h>"
@@ -179,14 +177,14 @@ def test_nothing_else_is_included(tmp_path: Path) -> None:
 def test_equal_models_make_equal_files(tmp_path: Path) -> None:
     model = trained_cnn()
     for name in ("a.c", "b.c"):
-        to_c(model, tmp_path / name, name="net")
+        model.export(tmp_path / name, name="net")
     assert (tmp_path / "a.c").read_bytes() == (tmp_path / "b.c").read_bytes()
 
 
 def test_too_large_a_network(tmp_path: Path) -> None:
     network = Network((2048,), [layers.Dense(1024, use_bias=False), layers.Dense(1)])
     with pytest.raises(NotAvailable, match=f"at most {LARGEST}"):
-        to_c(model_of(network, network.initialize(0)), tmp_path / "net.c")
+        model_of(network, network.initialize(0)).export(tmp_path / "net.c")
     assert not list(tmp_path.iterdir())
 
 
@@ -195,7 +193,7 @@ def test_names_that_c_takes() -> None:
         "net", "my_net_2", "model_2nd", "model_double", "model", "model",
     ]  # fmt: skip
     with pytest.raises(InvalidArgument, match="`name`"):
-        to_c(trained_cnn(), "net.c", name="my net")
+        trained_cnn().export("net.c", name="my net")
 
 
 def test_numbers_keep_every_bit() -> None:

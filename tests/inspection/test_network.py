@@ -27,16 +27,15 @@ from sloy.layers import (
     Residual,
     Tanh,
 )
-from sloy.network import Network
+from sloy.problem import Network, Problem
 from sloy.preprocessing import Preprocessing
-from sloy.steps.graphs import StepSpec
 
 RANDOM = np.random.default_rng(5)
 
 
 def model_of(network: Network, **kind: object) -> sloy.Model:
-    spec = StepSpec(network, losses.CategoricalCrossentropy(), dtype="float64", **kind)  # type: ignore[arg-type]
-    return sloy.Model(spec, network.initialize(3, "float64"), engine="reference")
+    problem = Problem(network, losses.CategoricalCrossentropy(), dtype="float64", **kind)  # type: ignore[arg-type]
+    return sloy.Model(problem, network.initialize(3, "float64"), engine="reference")
 
 
 def small(*layers: Layer, shape: tuple[int, int, int] = (13, 11, 2)) -> Network:
@@ -211,8 +210,8 @@ def test_the_command_writes_what_it_lists(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     network = Network((8, 8, 1), [Conv2D(4, 3), ReLU(), Flatten(), Dense(3)])
-    spec = StepSpec(network, losses.CategoricalCrossentropy(), data_dtype="uint8")
-    sloy.Model(spec, network.initialize(0), class_names=("a", "b", "c"), engine="reference").save(
+    problem = Problem(network, losses.CategoricalCrossentropy(), data_dtype="uint8")
+    sloy.Model(problem, network.initialize(0), class_names=("a", "b", "c"), engine="reference").save(
         tmp_path / "m.sloy"
     )
     Image.fromarray(RANDOM.integers(0, 256, (8, 8), np.uint8)).save(tmp_path / "p.png")

@@ -29,7 +29,7 @@ from sloy.layers import (
     layer_from_config,
     register,
 )
-from sloy.network import Network
+from sloy.problem import Network
 from sloy.regularizers import L2, MaxNorm
 
 FULL = Dense(

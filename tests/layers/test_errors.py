@@ -34,7 +34,7 @@ from sloy.layers import (
     Sign,
     Softmax,
 )
-from sloy.network import Network
+from sloy.problem import Network
 
 
 class Nothing(Layer):

@@ -14,7 +14,7 @@ from sloy import ops
 from sloy.graph import Graph, backprop, check
 from sloy.graph.graph import topological_order
 from sloy.layers import LAYERS, BatchNorm, Dropout, Heaviside, Layer, Sign
-from sloy.network import Network
+from sloy.problem import Network
 from tolerances import CENTRAL_DIFFERENCE, SAME_FORMULA, accumulation, assert_close
 
 KEY = np.array([3, 4], np.uint32)

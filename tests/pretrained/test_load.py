@@ -197,7 +197,7 @@ def test_class_names_are_those_of_imagenet(tmp_path: Path) -> None:
     safetensors.numpy.save_file(arrays, tmp_path / "w.safetensors")
     model = sloy.load("vgg11", weights=tmp_path / "w.safetensors", **SMALL)
     assert model.class_names == imagenet_classes()
-    assert [metric.name for metric in model.spec.metrics] == ["accuracy", "top_5_accuracy"]
+    assert [metric.name for metric in model.problem.metrics] == ["accuracy", "top_5_accuracy"]
     other = sloy.load("vgg11", weights=tmp_path / "w.safetensors", classes=3, **SMALL)
     assert other.class_names == ()
 
@@ -234,7 +234,7 @@ def test_a_new_head_and_fine_tuning(tmp_path: Path) -> None:
     y = np.arange(8) % 2
     x[y == 1] //= 3
     tuned, history = sloy.fit(
-        model.network, (x, y), parameters=dict(model.parameters), preprocessing=model.spec.preprocessing,
+        model.network, (x, y), parameters=dict(model.parameters), preprocessing=model.problem.preprocessing,
         trainable=["fc8/*"], epochs=40, batch_size=8, optimizer=sloy.Adam(0.02), threads=1, verbose=False,
     )  # fmt: skip
     assert history["loss"][-1] < 0.5 * history["loss"][0]
@@ -246,8 +246,6 @@ def test_a_new_head_and_fine_tuning(tmp_path: Path) -> None:
 
 def test_frozen_to_the_bit_saved_and_exported(tmp_path: Path) -> None:
     """An imported model is like any other: fine-tuned behind its features, and run by ONNX Runtime."""
-    from sloy.model_exchange import to_onnx
-
     path = write_torch(tmp_path / "w.safetensors", "vgg11_bn")
     model = sloy.load("vgg11_bn", weights=path, input_shape=(64, 64, 3), **SMALL)
     x = np.concatenate([picture(64, 64) // (1 + k % 2) for k in range(12)])
@@ -262,7 +260,7 @@ def test_frozen_to_the_bit_saved_and_exported(tmp_path: Path) -> None:
         changed = name.startswith("fc")
         if not name.startswith("fc8/"):
             assert np.array_equal(array, model.parameters[name]) != changed, name
-    to_onnx(tuned, tmp_path / "m.onnx")
+    tuned.export(tmp_path / "m.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
     (found,) = session.run(["output"], {"input": x})
     assert close(found, tuned(x), 1e-5)

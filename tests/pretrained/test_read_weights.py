@@ -20,7 +20,7 @@ from sloy.pretrained.layouts import TOOLS, shape_of
 from sloy.pretrained.load import fitting_names
 from sloy.pretrained.names import VGG
 from sloy.pretrained.weights import find
-from sloy.steps.graphs import StepSpec
+from sloy.problem import Problem
 
 GOLDEN = Path(__file__).parents[1] / "golden/pretrained"
 OUTPUTS = np.load(GOLDEN / "outputs.npz")
@@ -39,8 +39,8 @@ def chain(epsilon: float = 1e-5) -> Network:
 
 
 def outputs(network: Network, parameters: dict[str, np.ndarray]) -> np.ndarray:
-    spec = StepSpec(network, SquaredError(), target_shape=(3,), target_dtype="float32")
-    return sloy.Model(spec, parameters, threads=1)(OUTPUTS["tiny x"])
+    problem = Problem(network, SquaredError(), target_shape=(3,), target_dtype="float32")
+    return sloy.Model(problem, parameters, threads=1)(OUTPUTS["tiny x"])
 
 
 def close(found: np.ndarray, expected: np.ndarray, relative: float = 1e-4) -> bool:

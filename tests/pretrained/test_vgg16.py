@@ -13,7 +13,7 @@ from sloy.losses import CategoricalCrossentropy
 from sloy.pretrained.load import CONVENTIONS
 from sloy.pretrained.names import torchvision
 from sloy.pretrained.weights import convert
-from sloy.steps.graphs import StepSpec
+from sloy.problem import Problem
 
 GOLDEN = Path(__file__).parents[1] / "golden/pretrained/vgg16.npz"
 RELATIVE = 1e-4  # of the largest number of each output, in float32
@@ -43,10 +43,10 @@ def test_vgg16_agrees_with_pytorch() -> None:
     file = state_dict()
     assert sum(np.prod(tensor.shape) for tensor in file.tensors.values()) == 138_357_544
     preprocessing = CONVENTIONS["torch"].preprocessing
-    spec = StepSpec(
+    problem = Problem(
         network, CategoricalCrossentropy(), preprocessing=preprocessing, data_dtype="uint8"
     )
-    model = Model(spec, convert(network, file, torchvision(network)), threads=1)
+    model = Model(problem, convert(network, file, torchvision(network)), threads=1)
     golden = np.load(GOLDEN)
     names = [name for name in golden if name != "logits"]
     outputs = model.activations(picture(224, 224), names)

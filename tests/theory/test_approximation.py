@@ -43,7 +43,7 @@ def greatest_error(found: Approximation, count: int = 40_003) -> float:
     else:
         side = math.isqrt(count)
         columns = [m.ravel() for m in np.meshgrid(*(np.linspace(a, b, side) for a, b in domain))]
-    x = np.stack(columns, axis=1).astype(found.model.spec.dtype)
+    x = np.stack(columns, axis=1).astype(found.model.problem.dtype)
     network = found.model(x)[:, 0].astype(np.float64)
     return float(np.abs(network - found.target.function(*x.astype(np.float64).T)).max())
 
@@ -56,7 +56,7 @@ def test_the_tolerance_is_met_on_an_interval(activation: str, name: str, toleran
     found = approximate(function, domain, tolerance, activation=activation)
     assert found.error <= tolerance
     assert greatest_error(found) <= tolerance
-    assert found.model.spec.dtype == "float32"
+    assert found.model.problem.dtype == "float32"
     assert found.grid_points > 2560
     assert found.units == found.model.network.layers[0].units  # type: ignore[attr-defined]
     assert found.curve[-1] == (found.units, found.error)
@@ -150,7 +150,7 @@ def test_refinement_on_a_rectangle() -> None:
 
 def test_float64() -> None:
     found = approximate(np.sin, (0, 1), 1e-5, activation="relu", dtype="float64")
-    assert found.model.spec.dtype == "float64"
+    assert found.model.problem.dtype == "float64"
     assert found.error <= 1e-5
     assert greatest_error(found, 5003) <= 1e-5
 

@@ -13,7 +13,7 @@ from sloy import theory
 from sloy.errors import InvalidArgument
 from sloy.layers import Conv2D, Dense, Dropout, Flatten, ReLU, Tanh
 from sloy.losses import SquaredError
-from sloy.steps.graphs import StepSpec
+from sloy.problem import Problem
 from sloy.theory import dropout_masks, thinned_outputs
 
 DENSE = sloy.Network((3,), [Dense(6), Tanh(), Dropout(0.4), Dense(2)])
@@ -26,7 +26,7 @@ def test_the_expected_training_output_is_the_output_in_use(network: sloy.Network
     parameters = network.initialize(1, "float64")
     x = np.random.default_rng(2).normal(size=network.input_shape)
     thinned = thinned_outputs(network, parameters, x, 40_000, seed=3)
-    spec = StepSpec(
+    problem = Problem(
         network,
         SquaredError(),
         data_dtype="float64",
@@ -34,7 +34,7 @@ def test_the_expected_training_output_is_the_output_in_use(network: sloy.Network
         target_dtype="float64",
         dtype="float64",
     )
-    in_use = sloy.Model(spec, parameters, engine="reference")(x[None])[0]
+    in_use = sloy.Model(problem, parameters, engine="reference")(x[None])[0]
     error = thinned.std(axis=0) / np.sqrt(len(thinned))
     assert (error > 0).all()
     assert (np.abs(thinned.mean(axis=0) - in_use) < 5 * error).all()

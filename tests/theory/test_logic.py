@@ -11,7 +11,7 @@ from available import installed
 from sloy.errors import InvalidArgument
 from sloy.layers import Dense, Heaviside, Sign
 from sloy.model import Model, load
-from sloy.network import Network
+from sloy.problem import Network
 from sloy.optimizers import Adam
 from sloy.theory import (
     AND,

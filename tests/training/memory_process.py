@@ -9,8 +9,9 @@ import numpy as np
 
 import sloy
 from sloy.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Tanh
-from sloy.steps.graphs import StepSpec
+from sloy.problem import Problem
 from sloy.training.memory import memory_estimate
+from sloy.training.recipe import Recipe
 from training_tasks import blobs, fit, mlp
 
 
@@ -23,7 +24,7 @@ class Case:
     samples: int
     _: KW_ONLY
     batch_size: int = 256
-    optimizer: sloy.Optimizer | None = None
+    optimizer: str = "adam"
     validation: float | None = None
 
 
@@ -41,7 +42,7 @@ CASES = {
     "wide": Case((784,), dense(512), 40_000),
     "wider": Case((784,), dense(2048, 1024), 3_000),
     "widest": Case((784,), dense(2048, 2048), 3_000),
-    "plain descent": Case((784,), dense(2048, 2048), 256, batch_size=64, optimizer=sloy.SGD()),
+    "plain descent": Case((784,), dense(2048, 2048), 256, batch_size=64, optimizer="sgd"),
     "deep and narrow": Case(
         (64,),
         [layer for _ in range(20) for layer in (Dense(64), Tanh())] + [Dense(10)],
@@ -67,17 +68,15 @@ def main(engine: str, case: Case) -> None:
     before = resident("VmRSS")
     x = np.random.default_rng(0).random((case.samples, *case.shape), np.float32)
     y = np.arange(case.samples, dtype=np.int32) % np.int32(10)
-    fit(
-        network, (x, y), engine=engine, threads=2, validation=case.validation,
-        batch_size=case.batch_size, optimizer=case.optimizer,
-    )  # fmt: skip
+    recipe = Recipe(optimizer=case.optimizer, batch_size=case.batch_size)
+    fit(network, (x, y), recipe=recipe, engine=engine, threads=2, validation=case.validation)
     measured = resident("VmHWM") - before
     held_out = round((case.validation or 0) * case.samples)
     loss = sloy.losses.CategoricalCrossentropy()
     estimate = memory_estimate(
-        StepSpec(network, loss, case.optimizer or sloy.Adam()),
-        case.batch_size,
+        Problem(network, loss),
         case.samples - held_out,
+        recipe,
         validation_samples=held_out,
         split=case.validation is not None,
     )

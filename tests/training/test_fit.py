@@ -11,7 +11,7 @@ from sloy import losses, ops, schedules
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.threefry import make_key, permutation
 from sloy.layers import Dense, Tanh
-from sloy.steps import inputs
+from sloy.problem import inputs
 from training_tasks import Spy, blobs, cnn, fit, mlp, stripes
 
 ENGINES = installed()
@@ -36,8 +36,8 @@ def test_it_learns_pictures_of_bytes(engine):
         cnn(), data, epochs=30, batch_size=16, engine=engine, optimizer=sloy.Adam(0.01)
     )
     assert history["accuracy"][-1] == 1.0
-    assert model.spec.data_dtype == "uint8"
-    assert model.spec.preprocessing.deviation == (255.0,)
+    assert model.problem.data_dtype == "uint8"
+    assert model.problem.preprocessing.deviation == (255.0,)
     assert model.class_names == ("row", "column")
     assert (model.predict(data.x) == data.y).all()
 

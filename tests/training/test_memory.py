@@ -14,18 +14,21 @@ from sloy import losses
 from sloy.graph import mixed as to_mixed
 from sloy.graph import optimize
 from sloy.graph.plan import plan
-from sloy.steps.graphs import StepSpec, training_graph
+from sloy.problem import Problem
 from sloy.training.memory import memory_estimate
+from sloy.training.recipe import Recipe
 from sloy.training.state import GUARD
+from sloy.training.step import training_graph
 from training.memory_process import CASES
 from training_tasks import cnn, environment, mlp
 
+PICTURES = Problem(cnn(), losses.CategoricalCrossentropy(), data_dtype="uint8")
 NATIVE = [engine for engine in installed() if engine != "reference"]
 
 
 def test_the_parts():
-    spec = StepSpec(mlp(), losses.CategoricalCrossentropy(), sloy.Adam())
-    found = memory_estimate(spec, 32, 100)
+    problem = Problem(mlp(), losses.CategoricalCrossentropy())
+    found = memory_estimate(problem, 100, Recipe(batch_size=32))
     parameters = 4 * 16 + 16 + 16 * 3 + 3 + 2 * 16  # two dense layers, scale and shift
     assert found.parameters == 4 * (parameters + 2 * 16)  # and running mean and variance
     assert found.slots == 4 * 2 * parameters
@@ -33,37 +36,42 @@ def test_the_parts():
     assert found.activations > 0
     assert found.drawing == 0
     assert found.total == found.parameters + found.slots + found.data + found.activations
-    plain = StepSpec(mlp(), losses.CategoricalCrossentropy(), sloy.SGD())
-    assert memory_estimate(plain, 32, 100).slots == 0
+    plain = Recipe(optimizer="sgd", batch_size=32)
+    assert memory_estimate(problem, 100, plain).slots == 0
     assert "MiB (parameters " in str(found)
 
 
 def test_activations_grow_with_the_batch_and_with_validation():
-    spec = StepSpec(cnn(), losses.CategoricalCrossentropy(), sloy.SGD(), data_dtype="uint8")
-    small, large = (memory_estimate(spec, n, 1024) for n in (32, 256))
+    small, large = (
+        memory_estimate(PICTURES, 1024, Recipe(optimizer="sgd", batch_size=n)) for n in (32, 256)
+    )
     assert 6 < large.activations / small.activations < 9
     assert small.data == 1024 * (64 + 4 + 4 + 48)
-    more = memory_estimate(spec, 32, 1024, validation_samples=100)
+    recipe = Recipe(optimizer="sgd", batch_size=32)
+    more = memory_estimate(PICTURES, 1024, recipe, validation_samples=100)
     assert more.data == small.data + 100 * (64 + 4 + 4)
     assert more.activations > small.activations
-    split = memory_estimate(spec, 32, 1024, validation_samples=100, split=True)
+    split = memory_estimate(PICTURES, 1024, recipe, validation_samples=100, split=True)
     assert split.data == more.data + 1124 * (64 + 4)  # and the data that were given
 
 
 def test_activations_take_less_in_mixed_precision():
     """As much less as what the engine compiles."""
-    spec = StepSpec(cnn(), losses.CategoricalCrossentropy(), sloy.SGD(), data_dtype="uint8")
-    plain, mixed = (memory_estimate(spec, 64, 64, precision=p) for p in ("float32", "emulated"))
+    recipe = Recipe(optimizer="sgd", batch_size=64)
+    plain, mixed = (
+        memory_estimate(PICTURES, 64, recipe, precision=p) for p in ("float32", "emulated")
+    )
     assert mixed.activations < plain.activations
     assert mixed.parameters == plain.parameters
-    graph = optimize(training_graph(spec, 64))
+    graph = optimize(training_graph(PICTURES, recipe, 64))
     assert mixed.activations == plan(to_mixed(graph), GUARD).arena_bytes
 
 
 def test_drawing_counts_where_it_takes_more_than_training():
     network = sloy.Network((1000,), [sloy.layers.Dense(1000), sloy.layers.Dense(1)])
     target = {"target_shape": (1,), "target_dtype": "float32"}
-    found = memory_estimate(StepSpec(network, losses.SquaredError(), sloy.SGD(), **target), 1, 10)
+    problem = Problem(network, losses.SquaredError(), **target)
+    found = memory_estimate(problem, 10, Recipe(optimizer="sgd", batch_size=1))
     assert found.drawing == 12 * 1000 * 1000 - found.activations > 0
     assert found.total > 16 * 1000 * 1000
 

@@ -58,7 +58,7 @@ def test_fit_takes_the_precision() -> None:
 
 def test_predictions_of_the_model_are_in_its_precision() -> None:
     model, _ = fit(mlp(), blobs(), epochs=1, engine="reference", precision="emulated")
-    exact = sloy.Model(model.spec, model.parameters, engine="reference")
+    exact = sloy.Model(model.problem, model.parameters, engine="reference")
     x = blobs().x[:8]
     near, far = model(x), exact(x)
     np.testing.assert_allclose(near, far, rtol=0.02, atol=0.02)

@@ -153,6 +153,7 @@ def test_early_stopping_resumes_with_what_it_remembers(tmp_path):
         ({"validation": 0.3}, "data"),
         ({"loss": "hinge"}, "loss"),
         ({"precision": "float64"}, "dtype"),
+        ({"precision": "emulated"}, "precision"),
         ({"class_weight": {0: 2.0}}, "data"),
         ({"watchers": [Spy()]}, "callbacks"),
         ({"preprocessing": "standardize"}, "preprocessing"),
@@ -190,10 +191,11 @@ def test_another_machine_is_said(tmp_path):
         train(2, tmp_path / "c.sloy", resume=True, threads=2)
 
 
-def test_another_precision_is_said(tmp_path):
+def test_another_precision_of_a_given_engine_is_said(tmp_path):
     train(1, tmp_path / "c.sloy")
+    emulating = sloy.engines.engine("reference", 1, precision="emulated")
     with pytest.warns(UserWarning, match="1 thread in float32, .* on 1 thread in emulated"):
-        train(2, tmp_path / "c.sloy", resume=True, precision="emulated")
+        train(2, tmp_path / "c.sloy", resume=True, engine=emulating)
 
 
 def test_another_length_of_schedule_is_said(tmp_path):

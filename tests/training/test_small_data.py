@@ -50,7 +50,7 @@ def test_samples_prepared_ahead_make_the_same_model():
     network = sloy.Network((4,), [Dense(3)])
     inside, _ = fit(network, data, preprocessing=scales, **same)
     ahead, _ = fit(network, ready, preprocessing=scales, preprocessed=True, **same)
-    assert ahead.spec.preprocessing == scales
+    assert ahead.problem.preprocessing == scales
     np.testing.assert_allclose(ahead(data.x), inside(data.x), rtol=1e-9)
     assert ahead.evaluate(data)["accuracy"] > 0.9
 

@@ -130,7 +130,7 @@ def test_epochs_that_nobody_watches_run_together_and_give_the_same(
     engine, batch_size, at_once, monkeypatch
 ):
     """One call of the engine for many epochs, whole or partial their last batch; the same bits and the same history."""
-    monkeypatch.setattr("sloy.training.plan.TOGETHER", 700)  # five epochs at a time
+    monkeypatch.setattr("sloy.training.order.TOGETHER", 700)  # five epochs at a time
     calls = []
     run_batches = type(sloy.engines.engine(engine)).run_batches
     monkeypatch.setattr(

@@ -10,7 +10,7 @@ import pytest
 import sloy
 from sloy import zoo
 from sloy.errors import InvalidArgument
-from sloy.network import Network
+from sloy.problem import Network
 
 MNIST = (28, 28, 1)
 BLOCKS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}

@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sloy.cli import machine, text
+from sloy import machine, text
 from sloy.cli.options import add_engine_options, positive, rate
-from sloy.cli.plan import NETWORKS, PRECISIONS
-from sloy.cli.report import say
 
 if TYPE_CHECKING:
     from sloy.engines import Engine
-    from sloy.network import Network
-    from sloy.steps.graphs import StepSpec
-    from sloy.steps.inputs import Columns
+    from sloy.problem import Problem
+    from sloy.problem.inputs import Columns
+    from sloy.problem.network import Network
     from sloy.training.profile import Peak, Profile
 
 BATCHES = {"mlp": (1, 32, 128), "lenet5": (32, 128), "cnn": (128,), "cnn_wide": (128,)}
 SHOWN = 0.005  # least share of a step's time that has a line of its own
 
 
-def add_parser(commands: Any) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "bench",
-        help="how fast networks train on this machine, and where the time goes",
-        description="Times training steps (MNIST digits, gradient descent) and single predictions of ready networks,"
-        " beside the machine's measured peak: a large matrix product, and a sum of long arrays.",
-    )
+NAME = "bench"
+HELP = "how fast networks train on this machine, and where the time goes"
+DESCRIPTION = (
+    "Times training steps (MNIST digits, gradient descent) and single predictions of ready networks,"
+    " beside the machine's measured peak: a large matrix product, and a sum of long arrays."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    from sloy.engines import PRECISIONS
+    from sloy.zoo import PRESETS
+
     parser.add_argument(
         "networks",
         metavar="NETWORK",
         nargs="*",
-        help=f"of {', '.join(NETWORKS)}; default: {', '.join(BATCHES)}",
+        help=f"of {', '.join(PRESETS)}; default: {', '.join(BATCHES)}",
     )
     parser.add_argument(
         "--batch-size",
@@ -63,8 +67,6 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     )
     add_engine_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -72,9 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
     from sloy.cli.errors import UsageError
     from sloy.engines import engine as find_engine
     from sloy.training.profile import machine_peak
+    from sloy.zoo import PRESETS
 
-    if unknown := [name for name in arguments.networks if name not in NETWORKS]:
-        raise UsageError(f"no network is named {unknown[0]!r}; there are {', '.join(NETWORKS)}")
+    if unknown := [name for name in arguments.networks if name not in PRESETS]:
+        raise UsageError(f"no network is named {unknown[0]!r}; there are {', '.join(PRESETS)}")
     engine = find_engine(arguments.engine, arguments.threads, precision=arguments.precision)
     peak = machine_peak(engine, max(1.0, arguments.seconds))
     if not arguments.json:
@@ -82,7 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
     documents = []
     for name in arguments.networks or BATCHES:
         for size in arguments.batch_size or BATCHES.get(name, (128,)):
-            say(f"{name}, batches of {size} …", quiet=not arguments.json)
+            if arguments.json:  # the lines come at the end
+                print(f"{name}, batches of {size} …", file=sys.stderr, flush=True)
             found, latency = measure(name, size, engine, peak, arguments.seconds)
             documents.append(_document(name, found, latency))
             if not arguments.json:
@@ -90,10 +94,10 @@ def run(arguments: argparse.Namespace) -> int:
                 if arguments.profile:
                     print("\n".join(instructions(found)) + "\n")
     if arguments.json:
-        text.print_json({"engine": engine.name, "threads": engine.threads, "precision": engine.precision,
+        print(text.as_json({"engine": engine.name, "threads": engine.threads, "precision": engine.precision,
                          "peak": asdict(peak),
                          "machine": {"system": machine.system(), "instruction_sets": machine.instruction_sets()},
-                         "steps": documents})  # fmt: skip
+                         "steps": documents}), end="")  # fmt: skip
     return 0
 
 
@@ -103,12 +107,14 @@ def measure(
     """A training step of a network on MNIST's digits, and the seconds of predicting one."""
     from sloy import zoo
     from sloy.training.profile import profile
+    from sloy.training.recipe import Recipe
 
     columns = _digits(4 * batch_size)
     network = zoo.make(name, columns.x.shape[1:], 10)
-    spec = _spec(network)
-    found = profile(spec, columns, batch_size=batch_size, engine=engine, seconds=seconds, peak=peak)
-    return found, _latency(spec, columns, engine, seconds)
+    problem = _problem(network)
+    recipe = Recipe(optimizer="sgd", batch_size=batch_size)
+    found = profile(problem, columns, recipe, engine=engine, seconds=seconds, peak=peak)
+    return found, _latency(problem, columns, engine, seconds)
 
 
 def instructions(found: Profile) -> Iterator[str]:
@@ -172,22 +178,20 @@ def _digits(count: int) -> Columns:
     import numpy as np
 
     from sloy.data import mnist
-    from sloy.steps.inputs import Columns
+    from sloy.problem.inputs import Columns
 
     data = mnist().test.take(np.arange(count) % 10_000)
     return Columns(data.x, data.y, np.ones(count, np.float32))
 
 
-def _spec(network: Network) -> StepSpec:
+def _problem(network: Network) -> Problem:
     from sloy.losses import CategoricalCrossentropy
-    from sloy.optimizers import SGD
     from sloy.preprocessing import Preprocessing
-    from sloy.steps.graphs import StepSpec
+    from sloy.problem import Problem
 
-    return StepSpec(
+    return Problem(
         network,
         CategoricalCrossentropy(),
-        SGD(),
         preprocessing=Preprocessing(deviation=(255.0,)),
         data_dtype="uint8",
         target_shape=(),
@@ -195,12 +199,12 @@ def _spec(network: Network) -> StepSpec:
     )
 
 
-def _latency(spec: StepSpec, columns: Columns, engine: Engine, seconds: float) -> float:
+def _latency(problem: Problem, columns: Columns, engine: Engine, seconds: float) -> float:
     """The least time of `Model.__call__` on one sample."""
     from sloy.model import Model
     from sloy.training.profile import repeated
 
-    model = Model(spec, spec.network.initialize(0), engine=engine)
+    model = Model(problem, problem.network.initialize(0), engine=engine)
     sample = columns.x[:1]
 
     def once() -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from sloy.cli import machine, text
+from sloy import machine, text
 
 ABOUT = {
     "native": "C++ on oneDNN, float32 or mixed with bfloat16, all cores",
@@ -19,23 +19,21 @@ MIXED = {
 }
 
 
-def add_parser(commands: Any) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "engines",
-        help="what this machine offers: instruction sets, cores, engines",
-        description="Shows instruction sets, cores and engines; of a missing engine, how to get it.",
-    )
+NAME = "engines"
+HELP = "what this machine offers: instruction sets, cores, engines"
+DESCRIPTION = "Shows instruction sets, cores and engines; of a missing engine, how to get it."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
     found = report()
     if arguments.json:
-        text.print_json(found)
+        print(text.as_json(found), end="")
     else:
         print(describe(found))
     return 0
@@ -43,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def report() -> dict[str, Any]:
     """What was found, as `--json` prints it."""
-    from sloy.cli.versions import versions
+    from sloy.machine import versions
 
     engines = [_engine(name) for name in ABOUT]
     return {

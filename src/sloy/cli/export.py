@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sloy.cli import text
+from sloy import text
 from sloy.cli.errors import UsageError
 from sloy.cli.options import positive
 
@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from sloy.model import Model
 
 
-def add_parser(commands: Any) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "export",
-        help="a model for other tools: ONNX, or one C file",
-        description="Writes a model as ONNX (OUT.onnx), as one C99 file (OUT.c) or as a single header (OUT.h). The"
-        " preprocessing is inside: all of them take raw data.",
-    )
+NAME = "export"
+HELP = "a model for other tools: ONNX, or one C file"
+DESCRIPTION = (
+    "Writes a model as ONNX (OUT.onnx), as one C99 file (OUT.c) or as a single header (OUT.h). The"
+    " preprocessing is inside: all of them take raw data."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
     parser.add_argument("out", metavar="OUT", type=Path, help="NAME.onnx, NAME.c or NAME.h")
     parser.add_argument(
@@ -35,14 +37,12 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--name", metavar="NAME", help="C: what its names begin with; that of the file by default"
     )
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write it and say what it takes and gives."""
     import sloy
-    from sloy.model_exchange import SUFFIXES
+    from sloy.model.exchange import SUFFIXES
 
     out, kind = arguments.out, arguments.out.suffix.lower()
     if kind not in SUFFIXES:
@@ -61,17 +61,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _onnx(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
-    from sloy.model_exchange import exported_graph
+    from sloy.model.exchange import exported_graph
 
     opset = arguments.opset or 18
     model.export(arguments.out, opset=opset, channels_first=arguments.channels_first)
     shape = model.network.input_shape
     if arguments.channels_first and len(shape) > 1:
         shape = (shape[-1], *shape[:-1])
-    outputs = [name for name in exported_graph(model, 1).outputs if "/" not in name]
+    outputs = [name for name in exported_graph(model.problem, 1).outputs if "/" not in name]
     return [
         ("onnx", f"opset {opset}, checked"),
-        ("input", f"input, {model.spec.data_dtype}, N × {text.shape(shape)}: raw data"),
+        ("input", f"input, {model.problem.data_dtype}, N × {text.shape(shape)}: raw data"),
         ("outputs", ", ".join(outputs)),
     ]
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sloy.cli import text
+from sloy import text
 from sloy.cli.errors import UsageError
 from sloy.cli.options import not_negative, positive
 
@@ -15,15 +15,20 @@ if TYPE_CHECKING:
     from sloy.model import Model
 
 
-def add_parser(commands: Any) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "import",
-        help="a model from another tool: VGG with ImageNet weights, or an ONNX file",
-        description="Makes a .sloy file of published or given weights of a VGG network, or of an ONNX model.",
-        epilog="sloy predict NETWORK PICTURE and sloy train FOLDER --from NETWORK take published weights by"
-        " name too, without a file of their own.",
-    )
+NAME = "import"
+HELP = "a model from another tool: VGG with ImageNet weights, or an ONNX file"
+DESCRIPTION = (
+    "Makes a .sloy file of published or given weights of a VGG network, or of an ONNX model."
+)
+EPILOG = (
+    "sloy predict NETWORK PICTURE and sloy train FOLDER --from NETWORK take published weights by"
+    " name too, without a file of their own."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EPILOG
     parser.add_argument(
         "what", metavar="WHAT", help="vgg11, vgg13, vgg16, vgg19, each also with _bn; or NAME.onnx"
     )
@@ -44,8 +49,6 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         help="other than the weights have: a new last layer, to be trained",
     )
     parser.add_argument("--seed", type=not_negative, metavar="N", help="of a new last layer")
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -82,7 +85,7 @@ def _said(model: Model) -> list[tuple[str, str]]:
             f"{text.many(len(network.layers), 'layer')},"
             f" {text.many(network.parameter_count, 'parameter')}",
         ),
-        ("input", f"{model.spec.data_dtype}, N × {text.shape(network.input_shape)}"),
+        ("input", f"{model.problem.data_dtype}, N × {text.shape(network.input_shape)}"),
         ("output", f"N × {text.shape(network.output_shape)}"),
     ]
     if reader is not None:

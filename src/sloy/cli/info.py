@@ -7,23 +7,21 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sloy.cli import text
+from sloy import text
 
 if TYPE_CHECKING:
     from sloy.model import Model
 
 
-def add_parser(commands: Any) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "info",
-        help="what is in a model file: network, classes, preprocessing, how it was trained",
-        description="Reads a model file in full, checks it, and shows what is in it.",
-    )
+NAME = "info"
+HELP = "what is in a model file: network, classes, preprocessing, how it was trained"
+DESCRIPTION = "Reads a model file in full, checks it, and shows what is in it."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     model = sloy.load(file)  # damaged files do not get past this
     training = beside(file)
     if arguments.json:
-        text.print_json(as_document(file, model, training))
+        print(text.as_json(as_document(file, model, training)), end="")
     else:
         print(describe(file, model, training))
     return 0
@@ -55,7 +53,7 @@ def as_document(file: Path, model: Model, training: dict[str, Any] | None) -> di
     """What `--json` prints."""
     from sloy.data.readers import reader_to_config
 
-    spec, network = model.spec, model.network
+    problem, network = model.problem, model.network
     return {
         "file": str(file),
         "bytes": file.stat().st_size,
@@ -74,24 +72,24 @@ def as_document(file: Path, model: Model, training: dict[str, Any] | None) -> di
         "parameters": network.parameter_count,
         "class_names": list(model.class_names),
         "reader": reader_to_config(model.reader),
-        "preprocessing": spec.preprocessing.to_config() if spec.preprocessing else None,
-        "loss": str(spec.loss),
-        "dtype": spec.dtype,
+        "preprocessing": problem.preprocessing.to_config() if problem.preprocessing else None,
+        "loss": str(problem.loss),
+        "dtype": problem.dtype,
         "training": training,
     }
 
 
 def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
     """The same as text."""
-    spec = model.spec
+    problem = model.problem
     rows = [
         ("file", f"{file}, {text.size(file.stat().st_size)}, checksum ok"),
         ("network", str(model.network.summary())),
         ("classes", _classes(model)),
         *_table(model),
         ("input", _preprocessing(model)),
-        ("loss", str(spec.loss)),
-        ("numbers", spec.dtype),
+        ("loss", str(problem.loss)),
+        ("numbers", problem.dtype),
     ]
     if training is not None:
         plan, times = training["plan"], training["times_seconds"]
@@ -109,10 +107,10 @@ def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
 
 def _table(model: Model) -> list[tuple[str, str]]:
     """Target and columns of a model for tables."""
-    from sloy.cli.sources.folder import reading
-    from sloy.cli.sources.table import listed
     from sloy.data import PictureReader
     from sloy.data.tables import TableReader
+    from sloy.experiments.sources.folder import reading
+    from sloy.experiments.sources.table import listed
 
     if isinstance(model.reader, PictureReader):
         return [("pictures", reading(model.reader))]
@@ -138,12 +136,12 @@ def _classes(model: Model) -> str:
 
 
 def _preprocessing(model: Model) -> str:
-    spec = model.spec
+    problem = model.problem
     shape = text.shape(model.network.input_shape)
-    if spec.preprocessing is None or spec.preprocessing.is_identity:
+    if problem.preprocessing is None or problem.preprocessing.is_identity:
         return f"{shape}, as it is"
     mean, deviation = (
         ", ".join(f"{value:.4g}" for value in values)
-        for values in (spec.preprocessing.mean, spec.preprocessing.deviation)
+        for values in (problem.preprocessing.mean, problem.preprocessing.deviation)
     )
     return f"{shape}, minus {mean}, divided by {deviation}"

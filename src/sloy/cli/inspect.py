@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sloy.cli import text
+from sloy import text
 from sloy.cli.options import add_engine_options, not_negative, positive
 
 if TYPE_CHECKING:
@@ -20,14 +20,16 @@ FILE = "{}.png"
 STEPS = 100  # of the ascent
 
 
-def add_parser(commands: Any) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "inspect",
-        help="look into a network: filters, feature maps, what excites its units, why it decides",
-        description="Writes pictures of what a network of pictures has learned; with an image also what its layers make"
-        " of it, what the units see of it, and which pixels decide.",
-    )
+NAME = "inspect"
+HELP = "look into a network: filters, feature maps, what excites its units, why it decides"
+DESCRIPTION = (
+    "Writes pictures of what a network of pictures has learned; with an image also what its layers make"
+    " of it, what the units see of it, and which pixels decide."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
     parser.add_argument("image", metavar="IMAGE", nargs="?", help="a picture")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for the pictures")
@@ -53,8 +55,6 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         help="what `sloy train` takes: its test pictures show what excites the units most",
     )
     add_engine_options(parser)
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -153,11 +153,9 @@ def exciting(
 ) -> dict[str, tuple[str, Figure]]:
     """The patches of test pictures that excite the first channels of each layer."""
     from sloy import inspection
-    from sloy.cli.plan import Plan
-    from sloy.cli.sources import find
+    from sloy.experiments import Wanted, source_of
 
-    source = find(data)
-    test = source.load(Plan(data, **source.defaults)).test
+    test = source_of(data).load(Wanted()).test
     found = {}
     for layer, shown in channels.items():
         several = inspection.exciting_patches(model, test.x, layer, shown)

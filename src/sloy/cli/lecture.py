@@ -5,23 +5,25 @@ from __future__ import annotations
 import argparse
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sloy.cli import text
+from sloy import text
 from sloy.cli.errors import UsageError
 
 if TYPE_CHECKING:
     from sloy.lecture import Row
 
 
-def add_parser(commands: Any) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "lecture",
-        help="first principles, row by row: list them, or run some",
-        description="Lists the rows of the lecture behind sloy, or runs some of them: each prints what it computes"
-        " and writes its pictures.",
-    )
+NAME = "lecture"
+HELP = "first principles, row by row: list them, or run some"
+DESCRIPTION = (
+    "Lists the rows of the lecture behind sloy, or runs some of them: each prints what it computes"
+    " and writes its pictures."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument(
         "rows",
         metavar="ROW",
@@ -32,8 +34,6 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--code", action="store_true", help="show the programs instead of running them"
     )
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -9,10 +9,11 @@ import argparse
 import atexit
 import gc
 import os
+import re
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NoReturn
 
 from sloy import __version__
@@ -33,8 +34,11 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(USAGE)
 
 
-def build_parser() -> Parser:
-    """The parser of all commands."""
+COMMANDS = (train, predict, info, inspect, import_model, export, engines, bench, lecture)
+
+
+def build_parser(named: str | None = None) -> Parser:
+    """The parser of all commands; the options of one alone, as they may need much to be imported."""
     parser = Parser(
         prog="sloy",
         description="Trains neural networks on the machine you have, and shows what they do.",
@@ -42,11 +46,16 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"sloy {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (train, predict, info, inspect, import_model, export, engines, bench, lecture):
-        added = command.add_parser(commands)
-        added.add_argument(
-            "--debug", action="store_true", help="show the traceback when something goes wrong"
+    for command in COMMANDS:
+        added = commands.add_parser(
+            command.NAME, help=command.HELP, description=command.DESCRIPTION
         )
+        added.set_defaults(run=command.run)
+        if named == command.NAME:
+            command.add_arguments(added)
+            added.add_argument(
+                "--debug", action="store_true", help="show the traceback when something goes wrong"
+            )
     return parser
 
 
@@ -57,7 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # Of all that a run imported and made, Python would look for cycles to free: as long as two pictures take to draw.
     atexit.register(gc.freeze)
-    arguments = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    named = next((word for word in words if not word.startswith("-")), None)
+    parser = build_parser(named)
+    arguments = parser.parse_args(words)
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         code: int = arguments.run(arguments)
@@ -71,16 +83,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BaseException as error:
         if arguments.debug and not isinstance(error, SystemExit):
             traceback.print_exc()
-        code, message = explain(error, arguments.command)
+        code, message = explain(error, arguments.command, vars(arguments))
         print(f"sloy {arguments.command}: {message}", file=sys.stderr)
         return code
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def explain(error: BaseException, command: str = "train") -> tuple[int, str]:
-    """The exit code and the line for an error."""
-    from sloy.errors import SloyError
+def explain(
+    error: BaseException, command: str = "train", names: Collection[str] = ()
+) -> tuple[int, str]:
+    """The exit code and the line for an error; `names` are those of the command's options."""
+    from sloy.errors import InvalidOption, SloyError
 
     saved = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
     match error:
@@ -90,21 +104,32 @@ def explain(error: BaseException, command: str = "train") -> tuple[int, str]:
             return INTERRUPTED, f"interrupted{saved}"
         case Terminated():
             return TERMINATED, f"terminated{saved}"
-        case UsageError():
-            return USAGE, f"{_line(error)} (see `sloy {command} --help`)"
+        case UsageError() | InvalidOption():
+            return USAGE, f"{_as_options(_line(error), names)} (see `sloy {command} --help`)"
         case SloyError():
-            return FAILED, _line(error) + saved
+            return FAILED, _as_options(_line(error), names) + saved
         case MemoryError():
             return (
                 FAILED,
                 f"not enough memory: {_line(error) or 'a smaller --batch-size needs less'}",
             )
         case OSError() if error.strerror:
-            place = f"{error.filename}: " if error.filename else ""
-            return FAILED, f"{place}{error.strerror}"
+            where = f"{error.filename}: " if error.filename else ""
+            return FAILED, f"{where}{error.strerror}"
         case _:
             name = type(error).__name__
             return FAILED, f"internal error, {name}: {_line(error)} (--debug shows where)"
+
+
+def _as_options(message: str, names: Collection[str]) -> str:
+    """A message of the library, its arguments written as options: `batch_size` as --batch-size."""
+
+    def option(found: re.Match[str]) -> str:
+        name = found[1]
+        known = name in names or f"{name}_" in names
+        return f"--{name.replace('_', '-')}" if known else found[0]
+
+    return re.sub(r"`(\w+)`", option, message)
 
 
 def _line(error: BaseException) -> str:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sloy.cli import text
+from sloy import text
 from sloy.cli.options import add_engine_options, positive
 from sloy.cli.predict_table import predict_table
 
@@ -19,16 +19,21 @@ if TYPE_CHECKING:
 IDX_STARTS = (b"\0\0", b"\x1f\x8b")  # plain and gzipped
 
 
-def add_parser(commands: Any) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "predict",
-        help="what a trained model says about pictures, or about the rows of a table",
-        description="Prints file, class and probability for pictures (PNG, JPEG, …) and IDX files; of a model for"
-        " tables the prediction for each row, as CSV.",
-        epilog="Pictures are turned to grey or colour and resized as in training; where that was on IDX files, their"
-        " proportions are not kept. MNIST digits are light on dark: for dark ink on white paper give --invert.",
-    )
+NAME = "predict"
+HELP = "what a trained model says about pictures, or about the rows of a table"
+DESCRIPTION = (
+    "Prints file, class and probability for pictures (PNG, JPEG, …) and IDX files; of a model for"
+    " tables the prediction for each row, as CSV."
+)
+EPILOG = (
+    "Pictures are turned to grey or colour and resized as in training; where that was on IDX files, their"
+    " proportions are not kept. MNIST digits are light on dark: for dark ink on white paper give --invert."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EPILOG
     parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
     parser.add_argument("files", metavar="FILE", nargs="+", help="pictures, IDX files or tables")
     parser.add_argument(
@@ -39,8 +44,6 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     add_engine_options(parser)
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -70,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         for (place, _), answer in zip(samples, answers(model, x, arguments.top), strict=True)
     ]
     if arguments.json:
-        text.print_json({"model": arguments.model, "predictions": predictions})
+        print(text.as_json({"model": arguments.model, "predictions": predictions}), end="")
     else:
         print_lines(predictions)
     return 0
@@ -170,7 +173,7 @@ def invert(x: np.ndarray) -> np.ndarray:
 
 def seems_inverted(sample: np.ndarray, model: Model) -> bool:
     """Whether the picture's mean lies far from that of the training data and its negative's does not."""
-    known = model.spec.preprocessing
+    known = model.problem.preprocessing
     if known is None or len(known.mean) > 1 or known.mean[0] == 0 or sample.dtype != "uint8":
         return False
     mean, deviation = known.mean[0], known.deviation[0]

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sloy.cli import text
+from sloy import text
 from sloy.cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def predict_table(model: Model, arguments: argparse.Namespace) -> int:
         rows = [row for frame in frames for row in frame.iter_rows(named=True)]
         predictions = [_nested(row) for row in rows]
         head = {"model": arguments.model, "target": _reader(model).target}
-        text.print_json({**head, "predictions": predictions})
+        print(text.as_json({**head, "predictions": predictions}), end="")
     else:
         for number, frame in enumerate(frames):
             sys.stdout.write(frame.write_csv(include_header=not number))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -24,76 +23,75 @@ from sloy.estimators.whole import whole_network
 from sloy.layers import Dense, Layer, ReLU
 from sloy.losses import Loss
 from sloy.model import Model
-from sloy.network import Network
-from sloy.optimizers import Optimizer
-from sloy.optimizers import optimizer as find_optimizer
+from sloy.options import options, takes
 from sloy.preprocessing import Preprocessing, standardize
-from sloy.schedules import Schedule
-from sloy.schedules import named as named_schedule
-from sloy.steps.inputs import sample_weights, split
-from sloy.training.callbacks import Callback, EarlyStopping
-from sloy.training.fit import LossChoice, Precision, fit
+from sloy.problem.inputs import sample_weights, split
+from sloy.problem.network import Network
+from sloy.training.callbacks import Callback
+from sloy.training.fit import LossChoice, fit
 from sloy.training.history import History
+from sloy.training.recipe import Precision, Recipe
 from sloy.training.state import TrainingState
 
 Hidden = Sequence[Layer] | Network | str
 HIDDEN = (Dense(100), ReLU())
 AHEAD = 1 << 22  # numbers that are standardised before training; more of them batch by batch
+WITHOUT = (
+    "seed",
+    "shuffle",
+    "class_weight",
+)  # of the recipe: what estimators call by other names, or not all have
+DEFAULTS: dict[str, Any] = {"epochs": 100, "batch_size": 32}
+OPTIONS = {
+    name: DEFAULTS.get(name, default)
+    for name, default, _ in options(Recipe)
+    if name not in (*WITHOUT, "patience")
+}
 FRACTION = 0.1  # held out for early stopping where nothing else is said
 
 
 class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """A network behind scikit-learn's methods; see `Classifier` and `Regressor`."""
 
+    @takes(Recipe, without=WITHOUT, **DEFAULTS)
     def __init__(
         self,
         hidden: Hidden = HIDDEN,
         *,
         input_shape: tuple[int, ...] | None = None,
         loss: LossChoice = None,
-        optimizer: str | Optimizer = "adam",
-        learning_rate: float | Schedule | None = None,
-        schedule: str | Schedule | None = None,
-        epochs: int = 100,
-        batch_size: int | None = 32,
         validation_fraction: float | None = None,
         early_stopping: bool = False,
         patience: int = 10,
         standardize: bool = True,
-        rate_factors: Mapping[str, float] | None = None,
-        trainable: Sequence[str] = ("*",),
         features: str | None = None,
-        precision: Precision = "float32",
         engine: str | Engine = "auto",
         threads: int | None = None,
         random_state: Any = 0,
         warm_start: bool = False,
         callbacks: Sequence[Callback] = (),
         verbose: bool = False,
+        **options: Any,
     ) -> None:
         self.hidden = hidden
         self.input_shape = input_shape
         self.loss = loss
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.epochs = epochs
-        self.batch_size = batch_size
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
         self.patience = patience
         self.standardize = standardize
-        self.rate_factors = rate_factors
-        self.trainable = trainable
         self.features = features
-        self.precision = precision
         self.engine = engine
         self.threads = threads
         self.random_state = random_state
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.verbose = verbose
+        for name, default in OPTIONS.items():
+            setattr(self, name, options.get(name, default))
 
+    batch_size: int | None
+    precision: Precision
     model_: Model
     history_: History
     _state: TrainingState
@@ -150,51 +148,43 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         class_names: Sequence[str] = (),
     ) -> None:
         """Fit the network to samples and targets as a loss takes them."""
-        place = self._name
+        where = self._name
         going_on = going_on and hasattr(self, "model_")
         loss = self._loss(outputs)
         units = self._units(outputs, loss)
         if going_on:
             network = self.model_.network
         else:
-            network = whole_network(place, self.hidden, self.input_shape, rows.shape[1:], units)
+            network = whole_network(where, self.hidden, self.input_shape, rows.shape[1:], units)
         if self.features is not None:
             self._features(network)
-        x = shaped(rows, network.input_shape, place)
+        x = shaped(rows, network.input_shape, where)
         weight = self._weights(sample_weight, len(x))
         seed, held_out = self._seed(), self._held_out(validation)
         if isinstance(held_out, tuple):
-            held_out = shaped(held_out[0], network.input_shape, place), held_out[1]
-        chosen = self.model_.spec.preprocessing if going_on else None
+            held_out = shaped(held_out[0], network.input_shape, where), held_out[1]
+        chosen = self.model_.problem.preprocessing if going_on else None
         if chosen is None:
             chosen = self._preprocessing(x, y, weight, held_out, seed)
-        prepared = x.dtype != np.uint8 and x.size <= AHEAD
+        prepared = x.dtype != np.uint8 and x.size <= AHEAD and self.augment is None
         if prepared:  # once here rather than in every step
             x = chosen.compute(x).astype(self._dtype)
             if isinstance(held_out, tuple):
                 held_out = chosen.compute(held_out[0]).astype(self._dtype), held_out[1]
         state = self._state if going_on else TrainingState()
-        batch = len(x) if self.batch_size is None else self.batch_size
+        recipe = self._recipe(len(x), seed, self._class_weights(y), epochs)
         model, history = fit(
             network,
             Dataset(x, y, class_names),
+            recipe=recipe,
             validation=held_out,
-            epochs=self.epochs if epochs is None else epochs,
-            batch_size=batch,
-            optimizer=self._optimizer(),
             loss=loss,
             sample_weight=weight,
-            class_weight=self._class_weights(y),
             preprocessing=chosen,
             preprocessed=prepared,
-            seed=seed,
-            shuffle=self.batch_size is not None,
-            callbacks=self._callbacks(),
+            callbacks=sequence(where, "callbacks", self.callbacks),
             engine=self.engine,
-            threads=threads_of(self.threads, network, batch),
-            precision=self.precision,
-            trainable=self.trainable,
-            rate_factors=self.rate_factors,
+            threads=threads_of(self.threads, network, recipe.batch_size),
             state=state,
             verbose=self._verbose(),
         )
@@ -226,32 +216,22 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """What `sloy.fit` takes as `class_weight`."""
         return None
 
-    def _optimizer(self) -> Optimizer:
-        chosen: Optimizer = find_optimizer(self.optimizer)
-        rate = self.learning_rate
-        if isinstance(rate, Schedule) and self.schedule is not None:
-            raise InvalidArgument(
-                f"{self._name}: `schedule` (={self.schedule!r}) is given twice: `learning_rate` is one."
-            )
-        if isinstance(self.schedule, Schedule):
-            if rate is not None:
-                raise InvalidArgument(
-                    f"{self._name}: `learning_rate` (={rate!r}) is given twice: a Schedule has its own."
-                )
-            return replace(chosen, learning_rate=self.schedule)
-        if rate is not None:
-            chosen = replace(chosen, learning_rate=rate)
-        if self.schedule is None:
-            return chosen
-        return replace(chosen, learning_rate=named_schedule(self.schedule, chosen.learning_rate))
-
-    def _callbacks(self) -> list[Any]:
-        place = self._name
-        found = list(sequence(place, "callbacks", self.callbacks))
-        patience = integer(place, "patience", self.patience)
-        if flag(place, "early_stopping", self.early_stopping):
-            found.append(EarlyStopping("val_loss", patience))
-        return found
+    def _recipe(self, samples: int, seed: int, class_weight: Any, epochs: int | None) -> Recipe:
+        """How the network is trained; with other epochs where those are given."""
+        where = self._name
+        words = {name: getattr(self, name) for name in OPTIONS}
+        patience = integer(where, "patience", self.patience)
+        stops = flag(where, "early_stopping", self.early_stopping)
+        words |= {
+            "seed": seed,
+            "class_weight": class_weight,
+            "patience": patience if stops else None,
+        }
+        if epochs is not None:
+            words["epochs"] = epochs
+        if self.batch_size is None:
+            words |= {"batch_size": samples, "shuffle": False}
+        return Recipe.of(where, None, words)
 
     def _verbose(self) -> bool:
         """True and False, or scikit-learn's 1 and 0."""
@@ -377,9 +357,9 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return html(self, super()._html_repr())
 
 
-def as_loss(place: str, given: Any) -> Loss:
+def as_loss(where: str, given: Any) -> Loss:
     """The loss of a parameter, errors naming the estimator."""
     try:
         return losses.loss(given)
     except InvalidArgument as error:
-        raise InvalidArgument(f"{place}: {error}") from None
+        raise InvalidArgument(f"{where}: {error}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -24,11 +24,8 @@ from sloy.losses import (
     Hinge,
     Loss,
 )
-from sloy.network import Network
-from sloy.optimizers import Optimizer
-from sloy.schedules import Schedule
-from sloy.training.callbacks import Callback
-from sloy.training.fit import LossChoice, Precision
+from sloy.options import takes
+from sloy.problem import Network
 
 
 def _has_probabilities(estimator: Any) -> bool:
@@ -73,42 +70,15 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     True
     """
 
+    @takes(Estimator.__init__)
     def __init__(
         self,
         hidden: Hidden = HIDDEN,
         *,
-        input_shape: tuple[int, ...] | None = None,
-        loss: LossChoice = None,
-        optimizer: str | Optimizer = "adam",
-        learning_rate: float | Schedule | None = None,
-        schedule: str | Schedule | None = None,
-        epochs: int = 100,
-        batch_size: int | None = 32,
-        validation_fraction: float | None = None,
-        early_stopping: bool = False,
-        patience: int = 10,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
-        standardize: bool = True,
-        rate_factors: Mapping[str, float] | None = None,
-        trainable: Sequence[str] = ("*",),
-        features: str | None = None,
-        precision: Precision = "float32",
-        engine: Any = "auto",
-        threads: int | None = None,
-        random_state: Any = 0,
-        warm_start: bool = False,
-        callbacks: Sequence[Callback] = (),
-        verbose: bool = False,
+        **parameters: Any,
     ) -> None:
-        super().__init__(
-            hidden, input_shape=input_shape, loss=loss, optimizer=optimizer,
-            learning_rate=learning_rate, schedule=schedule, epochs=epochs, batch_size=batch_size,
-            validation_fraction=validation_fraction, early_stopping=early_stopping,
-            patience=patience, standardize=standardize, rate_factors=rate_factors,
-            trainable=trainable, features=features, precision=precision, engine=engine,
-            threads=threads, random_state=random_state, warm_start=warm_start,
-            callbacks=callbacks, verbose=verbose,
-        )  # fmt: skip
+        super().__init__(hidden, **parameters)
         self.class_weight = class_weight
 
     # --- training ---------------------------------------------------------------------------------

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import TypeVar
 
+from sloy.options import documented as documented_options
+from sloy.training.recipe import Recipe
+
 E = TypeVar("E")
+NOT_OF_ALL = ("seed", "shuffle", "class_weight", "batch_size", "patience")
 
 PARAMETERS = """
     hidden : sequence of Layer, Network or str
@@ -12,13 +17,6 @@ PARAMETERS = """
         A complete Network is taken as it is, a name is a preset of `sloy.zoo`.
     input_shape : tuple of int, optional
         Shape of one sample for the first layer, where `X` comes as flat rows: ``(8, 8, 1)``.
-    optimizer : str or Optimizer
-    learning_rate : float or Schedule, optional
-        In place of the optimiser's own.
-    schedule : "constant", "cosine", "one-cycle" or Schedule, optional
-        How the learning rate changes over the steps; the named ones start from, or rise to, it.
-    epochs : int
-        Passes over the data, the most where it stops early.
     batch_size : int or None
         Samples of a step. None takes all of them in their order.
     validation_fraction : float, optional
@@ -30,14 +28,8 @@ PARAMETERS = """
     patience : int
     standardize : bool
         Zero mean and unit deviation of each feature (of each channel of pictures), kept in the model.
-    rate_factors : mapping of pattern to number, optional
-        Factors of the learning rate by parameter name: ``{"dense_1/*": 0.1}``.
-    trainable : sequence of str
-        Patterns of the parameters that are trained; the others stay.
     features : str, optional
         The layer whose output `transform` gives; the last before the output layer by default.
-    precision : "float32", "float64", "mixed", "auto" or "emulated"
-        See `sloy.fit`.
     engine : str or Engine
     threads : int, optional
         None takes one for small networks, else the physical cores, within joblib's workers their share.
@@ -49,7 +41,7 @@ PARAMETERS = """
     callbacks : sequence of Callback
     verbose : bool
         Show progress on the error stream.
-"""
+"""  # then the options of `sloy.training.recipe.Recipe`
 
 ATTRIBUTES = """
     model_ : Model
@@ -67,6 +59,7 @@ ATTRIBUTES = """
 def documented(cls: type[E]) -> type[E]:
     """Put what all estimators have into the docstring of one; a class decorator."""
     assert cls.__doc__ is not None
-    cls.__doc__ = cls.__doc__.replace("<shared parameters>", PARAMETERS.strip())
-    cls.__doc__ = cls.__doc__.replace("<shared attributes>", ATTRIBUTES.strip())
+    parameters = f"{cleandoc(PARAMETERS)}\n{documented_options(Recipe, NOT_OF_ALL)}"
+    text = cleandoc(cls.__doc__).replace("<shared parameters>", parameters)
+    cls.__doc__ = text.replace("<shared attributes>", cleandoc(ATTRIBUTES))
     return cls

@@ -7,8 +7,8 @@ from multiprocessing import current_process
 
 from sloy import ops
 from sloy.graph.graph import topological_order
-from sloy.network import Network
-from sloy.summary import multiply_adds
+from sloy.problem.network import Network
+from sloy.problem.summary import multiply_adds
 
 # Multiply-adds of a batch, forward: with fewer, threads wait for each other longer than they compute.
 SMALL = 10**7

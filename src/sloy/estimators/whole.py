@@ -13,7 +13,7 @@ from sloy.arguments import integer, sequence
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.spec import Shape
 from sloy.layers import Dense, Flatten, Layer
-from sloy.network import Network
+from sloy.problem.network import Network
 
 
 def whole_network(

@@ -12,8 +12,8 @@ from sloy.graph.spec import BFLOAT16, Spec
 _LEAF_ATTRIBUTES = {"input": {"name"}, "variable": {"name"}, "constant": {"value"}}
 
 
-def check(graph: Graph) -> None:
-    """Raise `InvalidArgument` at the first node that breaks the grammar.
+def check(graph: Graph) -> Graph:
+    """The graph itself; `InvalidArgument` at the first node that breaks the grammar.
 
     1. Operands come before their users.
     2. A leaf has exactly its own attributes; an op is registered and has its number of operands.
@@ -23,7 +23,7 @@ def check(graph: Graph) -> None:
     6. Leaves, outputs and updates are not bfloat16.
     """
     if "_checked" in vars(graph):  # it cannot have changed since
-        return
+        return graph
     named: dict[tuple[str, str], Spec] = {}
     for number, node in enumerate(graph.nodes):
         place = f"%{number} = {node.op}"
@@ -46,6 +46,7 @@ def check(graph: Graph) -> None:
                 f"update {name}: value {graph.nodes[number].spec}, variable {spec}."
             )
     vars(graph)["_checked"] = True
+    return graph
 
 
 def _check_leaf(place: str, node: Node, named: dict[tuple[str, str], Spec]) -> None:

@@ -15,7 +15,7 @@ from sloy.inspection.features import (
     maps_figure,
     pictures_figure,
 )
-from sloy.inspection.filters import filters_figure
+from sloy.inspection.filters import filters_figure, first_filters
 from sloy.inspection.mistakes import mistakes_figure
 from sloy.inspection.receptive import ReceptiveField, receptive_field, receptive_figure
 from sloy.inspection.style import png
@@ -36,6 +36,7 @@ __all__ = [
     "explanation_figure",
     "feature_maps",
     "filters_figure",
+    "first_filters",
     "grad_cam",
     "maps_figure",
     "mistakes_figure",

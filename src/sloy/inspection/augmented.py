@@ -14,7 +14,8 @@ from sloy.errors import ShapeError
 from sloy.graph import Graph
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
 from sloy.inspection.style import styled
-from sloy.steps.graphs import KEY, random_key
+from sloy.problem.graphs import KEY
+from sloy.training.step import random_key
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

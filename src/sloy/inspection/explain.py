@@ -17,7 +17,7 @@ from sloy.inspection.receptive import activation, picture_shape
 from sloy.inspection.style import styled
 from sloy.model import Model
 from sloy.preprocessing import Preprocessing
-from sloy.steps.inputs import samples
+from sloy.problem.inputs import samples
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,8 +116,10 @@ class _Explained:
         self.output = int(values.argmax()) if output is None else output
         integer(place, "output", self.output, 0, len(values) - 1)
         self.value = float(values[self.output])
-        self._input = ops.input("x", (1, *shape), model.spec.dtype)
-        ready = (model.spec.preprocessing or Preprocessing()).apply(self._input, model.spec.dtype)
+        self._input = ops.input("x", (1, *shape), model.problem.dtype)
+        ready = (model.problem.preprocessing or Preprocessing()).apply(
+            self._input, model.problem.dtype
+        )
         self.built = model.network.build(ready)
 
     def last_layer(self) -> str:
@@ -154,7 +156,9 @@ def one_picture(place: str, model: Model, picture: Any) -> np.ndarray:
     else:
         x = np.asarray(picture)
         x = x[None] if x.ndim == len(model.network.input_shape) else x
-    found = samples(x, model.network.input_shape, model.spec.dtype, place, model.spec.data_dtype)
+    found = samples(
+        x, model.network.input_shape, model.problem.dtype, place, model.problem.data_dtype
+    )
     if len(found) != 1:
         raise ShapeError(f"{place}: `picture` is {len(found)} pictures; it must be one.")
     return found

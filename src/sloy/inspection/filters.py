@@ -9,6 +9,7 @@ import numpy as np
 
 from sloy.errors import ShapeError
 from sloy.inspection.style import styled
+from sloy.model import Model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,3 +66,19 @@ def _filter(
     if weights.shape[2] == 3:
         return axes.imshow(0.5 + 0.5 * weights / limit, extent=extent)
     return axes.imshow(weights.mean(axis=2), cmap="PuOr_r", vmin=-limit, vmax=limit, extent=extent)
+
+
+def first_filters(model: Model) -> tuple[np.ndarray, str] | None:
+    """The first layer's weights as filters (KH, KW, I, O), and a title; None where they are no pictures."""
+    shape = model.network.input_shape
+    for name, weights in model.parameters.items():
+        if not name.endswith("/weight"):
+            continue
+        layer = name.removesuffix("/weight")
+        if weights.ndim == 4:
+            height, width, _, filters = weights.shape
+            return weights, f"{layer}: {filters} filters of {height} × {width}"
+        if weights.ndim == 2 and len(shape) == 3:
+            return weights.reshape(*shape, -1), f"{layer}: {weights.shape[1]} neurons"
+        return None
+    return None

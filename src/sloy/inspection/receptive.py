@@ -15,7 +15,7 @@ from sloy.graph import REGISTRY, Tensor
 from sloy.graph.graph import topological_order
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
 from sloy.inspection.style import BLUE, ORANGE, styled
-from sloy.network import Network
+from sloy.problem.network import Network
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

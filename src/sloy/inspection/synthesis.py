@@ -91,7 +91,7 @@ def synthesize(
     low, high = data_range(model)
     random = np.random.default_rng(integer(place, "seed", seed, 0))
     start = (low + high) / 2 + _NOISE * (high - low) * random.standard_normal((1, *shape))
-    picture = np.clip(start, low, high).astype(model.spec.dtype)
+    picture = np.clip(start, low, high).astype(model.problem.dtype)
     graph = _ascent(model, (layer, channel, unit), rate, smoothness, (low, high))
     variables = {**model.parameters, "picture": picture}
     executable = model.engine.compile(graph, variables)
@@ -101,9 +101,9 @@ def synthesize(
 
 def data_range(model: Model) -> tuple[float, float]:
     """The smallest and largest value of a pixel, as raw data."""
-    if model.spec.data_dtype == "uint8":
+    if model.problem.data_dtype == "uint8":
         return 0.0, 255.0
-    known = model.spec.preprocessing or Preprocessing()
+    known = model.problem.preprocessing or Preprocessing()
     mean, deviation = float(np.mean(known.mean)), float(np.mean(known.deviation))
     return mean - _SPREAD * deviation, mean + _SPREAD * deviation
 
@@ -116,9 +116,9 @@ def _ascent(
     bounds: tuple[float, float],
 ) -> Graph:
     """One step: output `activation`, and the picture's next value."""
-    dtype, scale = model.spec.dtype, bounds[1] - bounds[0]
+    dtype, scale = model.problem.dtype, bounds[1] - bounds[0]
     x = ops.variable("picture", (1, *model.network.input_shape), dtype)
-    built = model.network.build((model.spec.preprocessing or Preprocessing()).apply(x, dtype))
+    built = model.network.build((model.problem.preprocessing or Preprocessing()).apply(x, dtype))
     raised = _raised(built.activations, *aim)
     (up,) = backprop(raised, [x])
     (rough,) = backprop(_roughness(x * (1.0 / scale)), [x])

@@ -16,7 +16,7 @@ from sloy import ops
 from sloy.exchange.tensors import FileTensor
 from sloy.graph.spec import Shape
 from sloy.layers import BatchNorm, Dense, Flatten
-from sloy.network import Network
+from sloy.problem.network import Network
 
 _BLOCK = 256
 

@@ -18,12 +18,11 @@ from sloy.exchange.tensors import TensorFile, read_tensors
 from sloy.graph.spec import Shape
 from sloy.losses import CategoricalCrossentropy, SquaredError
 from sloy.metrics import Accuracy, TopK
-from sloy.network import Network
 from sloy.preprocessing import Preprocessing
 from sloy.pretrained.downloads import PUBLISHED, fetch, published
 from sloy.pretrained.names import VGG, Names
 from sloy.pretrained.weights import convert, first_of, layer_of, modules_of
-from sloy.steps.graphs import StepSpec
+from sloy.problem import Network, Problem
 
 SIZE = 224  # pixels a side, in training
 _SHORTER_SIDE = 256 / SIZE  # of the picture that the middle is taken of
@@ -58,7 +57,7 @@ CONVENTIONS = {
     "keras": Convention(Preprocessing(mean=(123.68, 116.779, 103.939)), bgr=True),
 }
 
-Parts = tuple[StepSpec, dict[str, np.ndarray], tuple[str, ...], Reader | None]
+Parts = tuple[Problem, dict[str, np.ndarray], tuple[str, ...], Reader | None]
 
 
 def read_pretrained(
@@ -88,7 +87,7 @@ def read_pretrained(
 
     Returns
     -------
-    spec, parameters, class_names, reader
+    problem, parameters, class_names, reader
     """
     if name not in PUBLISHED:
         raise InvalidArgument(
@@ -110,7 +109,7 @@ def read_pretrained(
     if convention.bgr:
         _turn_channels(parameters)
     class_names = imagenet_classes() if top and count == trained == 1000 else ()
-    return _spec(network, convention, top=top), parameters, class_names, _reader(network)
+    return _problem(network, convention, top=top), parameters, class_names, _reader(network)
 
 
 def _file(name: str, weights: str | Path | None) -> Path:
@@ -195,17 +194,17 @@ def _turn_channels(parameters: dict[str, np.ndarray]) -> None:
     parameters[first] = np.ascontiguousarray(parameters[first][:, :, ::-1])
 
 
-def _spec(network: Network, convention: Convention, *, top: bool) -> StepSpec:
+def _problem(network: Network, convention: Convention, *, top: bool) -> Problem:
     """What the model computes: class scores, or values."""
     if top:
-        return StepSpec(
+        return Problem(
             network,
             CategoricalCrossentropy(),
             preprocessing=convention.preprocessing,
             metrics=(Accuracy(), TopK(5)) if network.output_shape[0] > 5 else (Accuracy(),),
             data_dtype="uint8",
         )
-    return StepSpec(
+    return Problem(
         network,
         SquaredError(),
         preprocessing=convention.preprocessing,

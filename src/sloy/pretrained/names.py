@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from sloy.network import Network
+from sloy.problem.network import Network
 
 Names = dict[str, str]  # sloy's layer → the layer in the file
 Table = Callable[[Network], Names]

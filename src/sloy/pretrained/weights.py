@@ -10,9 +10,9 @@ import numpy as np
 from sloy.arguments import instance
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.exchange.tensors import FileTensor, TensorFile, read_tensors
-from sloy.network import Network
 from sloy.pretrained.layouts import TOOLS, converted, flattened_maps, shape_of
 from sloy.pretrained.names import Names, keras_counted
+from sloy.problem.network import Network
 
 
 def read_weights(

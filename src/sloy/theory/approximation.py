@@ -9,7 +9,7 @@ import numpy as np
 
 from sloy.errors import InvalidArgument
 from sloy.model import Model
-from sloy.network import Network
+from sloy.problem.network import Network
 from sloy.theory.approximated import Target
 
 CACHE = 1 << 19  # hidden values computed at a time
@@ -69,7 +69,7 @@ class Approximation:
         """What each hidden unit adds to the sum, c_k σ(w_k x + b_k), for one variable: (N, units)."""
         name = self.network.layer_names[1]
         points = np.asarray(x, np.float64).reshape(-1, 1)
-        hidden = self.model.activations(points.astype(self.model.spec.dtype), [name])[name]
+        hidden = self.model.activations(points.astype(self.model.problem.dtype), [name])[name]
         return hidden.astype(np.float64) * self.model.parameters["dense_2/weight"][:, 0]
 
     def __str__(self) -> str:
@@ -83,4 +83,4 @@ def outputs(model: Model, points: np.ndarray) -> np.ndarray:
     """The network at points (N, d): float64 (N,)."""
     units = int(model.network.shapes["dense_1/bias"][0])
     batch = max(64, CACHE // units)
-    return model(points.astype(model.spec.dtype), batch)[:, 0].astype(np.float64)
+    return model(points.astype(model.problem.dtype), batch)[:, 0].astype(np.float64)

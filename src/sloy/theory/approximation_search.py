@@ -17,7 +17,7 @@ from sloy.graph.spec import FLOATS
 from sloy.graph.tensor import Tensor
 from sloy.layers import Dense, Layer
 from sloy.losses import CustomLoss
-from sloy.network import Network
+from sloy.problem.network import Network
 from sloy.theory.approximated import FIRST, PLACE, Target, finer, grid
 from sloy.theory.approximation import Approximation, outputs
 from sloy.theory.constructed import Hidden, ramps, steps

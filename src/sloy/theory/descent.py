@@ -13,9 +13,9 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
-from sloy.network import Network
 from sloy.optimizers import SGD
-from sloy.steps.inputs import Data, as_dataset
+from sloy.problem.inputs import Data, as_dataset
+from sloy.problem.network import Network
 from sloy.theory.objective import LossChoice, objective
 from sloy.training.callbacks import Batch, Callback
 from sloy.training.fit import fit

@@ -18,8 +18,8 @@ from sloy.graph.graph import topological_order
 from sloy.graph.threefry import make_key
 from sloy.inspection.style import BLUE, GREY, styled
 from sloy.layers import Dense, Dropout
-from sloy.network import Network
-from sloy.steps.graphs import KEY
+from sloy.problem.graphs import KEY
+from sloy.problem.network import Network
 from sloy.theory.diagram import RADIUS, column, edge, neuron
 from sloy.theory.objective import variables_of
 

@@ -17,7 +17,7 @@ from sloy.errors import InvalidArgument
 from sloy.graph import Graph, backprop
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
 from sloy.layers import Dense, Tanh
-from sloy.network import Network
+from sloy.problem.network import Network
 from sloy.theory.objective import half_squared_error, objective
 from sloy.theory.operations import count_operations
 

@@ -14,7 +14,7 @@ from sloy.errors import InvalidArgument, SloyError
 from sloy.graph.tensor import Tensor
 from sloy.layers import Activation, Dense, Heaviside, Layer
 from sloy.model import Model
-from sloy.network import Network
+from sloy.problem.network import Network
 from sloy.theory.expression import parse
 from sloy.theory.minimize import OUT, Disjunction, minimize
 from sloy.theory.neuron import Neuron

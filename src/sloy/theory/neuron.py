@@ -18,7 +18,7 @@ from sloy.layers import Dense, Heaviside, Layer, Sigmoid, Sign
 from sloy.layers.base import snake_case
 from sloy.layers.names import activation as find_activation
 from sloy.model import Model
-from sloy.network import Network
+from sloy.problem.network import Network
 from sloy.theory.perceptron import PerceptronRun, perceptron_rule
 from sloy.theory.ready import ready_model
 

@@ -14,7 +14,7 @@ from sloy.errors import InvalidArgument
 from sloy.graph import Graph, Tensor, backprop
 from sloy.layers.base import Layer, Scope
 from sloy.losses import Loss
-from sloy.network import Network
+from sloy.problem.network import Network
 from sloy.theory.objective import LossChoice, objective, variables_of
 
 __all__ = ["GradientCheck", "check_gradient", "naive_gradients", "numeric_gradient"]

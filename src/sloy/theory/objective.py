@@ -12,9 +12,9 @@ from sloy.arguments import instance
 from sloy.errors import ShapeError
 from sloy.graph import Tensor
 from sloy.losses import Loss
-from sloy.network import Built, Network
-from sloy.steps.inputs import samples
-from sloy.steps.parameters import check_names, finite_copy
+from sloy.problem.inputs import samples
+from sloy.problem.network import Built, Network
+from sloy.problem.parameters import check_names, finite_copy
 
 __all__ = ["LossChoice", "Objective", "half_squared_error", "objective", "variables_of"]
 

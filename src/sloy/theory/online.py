@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sloy.arguments import instance, integer, real
-from sloy.network import Network
 from sloy.optimizers import SGD
-from sloy.steps.inputs import Data
+from sloy.problem.inputs import Data
+from sloy.problem.network import Network
 from sloy.theory.objective import LossChoice, half_squared_error
 from sloy.training.callbacks import EarlyStopping
 from sloy.training.fit import fit

@@ -14,8 +14,8 @@ from sloy.graph import Tensor
 from sloy.layers import Dense
 from sloy.losses import CustomLoss
 from sloy.metrics import Metric
-from sloy.network import Network
 from sloy.optimizers import SGD
+from sloy.problem.network import Network
 from sloy.theory.separation import Separation, separate, signs
 from sloy.training.callbacks import Callback
 

@@ -9,8 +9,7 @@ import numpy as np
 from sloy.engines import Engine
 from sloy.losses import SquaredError
 from sloy.model import Model
-from sloy.network import Network
-from sloy.steps.graphs import StepSpec
+from sloy.problem import Network, Problem
 
 
 def ready_model(
@@ -38,7 +37,7 @@ def ready_model(
     Model
         With the squared error as its loss: `predict` gives the network's values as they are.
     """
-    spec = StepSpec(
+    problem = Problem(
         network,
         SquaredError(),
         data_dtype=dtype,
@@ -49,4 +48,4 @@ def ready_model(
     arrays = {name: np.array(value, dtype) for name, value in parameters.items()}
     if dtype == "float64" and engine == "auto":
         engine = "reference"
-    return Model(spec, arrays, engine=engine, threads=threads)
+    return Model(problem, arrays, engine=engine, threads=threads)

@@ -16,7 +16,7 @@ from sloy.exchange.functions import is_elementwise
 from sloy.graph import Graph, Tensor, backprop
 from sloy.layers import Dense, Dropout, Flatten, Layer, PerNeuron, Reshape
 from sloy.layers.base import Scope
-from sloy.network import Network
+from sloy.problem.network import Network
 from sloy.theory.objective import (
     LossChoice,
     Objective,

@@ -86,6 +86,9 @@ class Callback:
     ...         return row["loss"] < 0.1
     """
 
+    def on_count(self, what: str, done: int, total: int) -> None:
+        """While `fine_tune` computes what its frozen layers give: so many of all samples are done."""
+
     def on_fit_begin(self, run: Run) -> bool | None:
         """Before the first epoch; after `restore` where the run resumes."""
 
@@ -108,6 +111,13 @@ class Callback:
     def wants_batches(self) -> bool:
         """Whether `on_batch_end` is overridden."""
         return type(self).on_batch_end is not Callback.on_batch_end
+
+    @property
+    def wants_epochs(self) -> bool:
+        """Whether anything is overridden that is called while epochs run; else many small ones run together."""
+        names = ("on_epoch_begin", "on_progress", "on_epoch_end")
+        own = any(getattr(type(self), name) is not getattr(Callback, name) for name in names)
+        return own or self.wants_batches
 
     def state(self) -> State:
         """What a checkpoint keeps of this callback: JSON values and arrays by name."""

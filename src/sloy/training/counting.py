@@ -6,53 +6,52 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import IO
 
 _EVERY = 0.1  # seconds between two drawings
 
 
-@contextmanager
-def counting(
-    what: str, total: int, *, shown: bool = True, stream: IO[str] | None = None
-) -> Iterator[Callable[[int], None]]:
-    """Show "what 120/400" in place on a terminal, a line at the end elsewhere.
+class Count:
+    """Shows "what 120/400" in place on a terminal, and a line at the end everywhere.
 
     Parameters
     ----------
-    what : str
-        Such as "pictures decoded".
-    total : int
-    shown : bool
     stream : text file, optional
         The error stream by default.
-
-    Yields
-    ------
-    callable
-        To be told how many more are done, from any thread.
     """
-    out = stream or sys.stderr
-    live = shown and out.isatty() and os.environ.get("TERM") != "dumb"
-    lock, started = threading.Lock(), time.perf_counter()
-    done, drawn = 0, 0.0
 
-    def more(count: int) -> None:
-        nonlocal done, drawn
-        with lock:
-            done += count
-            now = time.perf_counter()
-            if live and now - drawn > _EVERY:
-                drawn = now
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._what: str | None = None
+        self._drawn = self._begun = 0.0
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """So much is done; from any thread, the last time with `done` equal to `total`."""
+        with self._lock:
+            out, now = self._stream or sys.stderr, time.perf_counter()
+            if what != self._what:
+                self._what, self._begun, self._drawn = what, now, 0.0
+            if done >= total:
+                self._clear(out)
+                seconds = now - self._begun
+                print(f"{what}: {done} of {total} in {seconds:.1f} s", file=out, flush=True)
+            elif _is_live(out) and now - self._drawn > _EVERY:
+                self._drawn = now
                 out.write(f"\r{what} {done}/{total}")
                 out.flush()
 
-    try:
-        yield more
-    finally:
-        if live:
+    def clear(self) -> None:
+        """Take away what stands there, of something that was not done to its end."""
+        with self._lock:
+            if self._what is not None:
+                self._clear(self._stream or sys.stderr)
+
+    def _clear(self, out: IO[str]) -> None:
+        if _is_live(out):
             out.write("\r\033[K")
-    if shown:
-        seconds = time.perf_counter() - started
-        print(f"{what}: {done} of {total} in {seconds:.1f} s", file=out, flush=True)
+        self._what = None
+
+
+def _is_live(out: IO[str]) -> bool:
+    return out.isatty() and os.environ.get("TERM") != "dumb"

@@ -13,9 +13,10 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Tensor
 from sloy.graph.spec import FLOATS
-from sloy.network import Network
-from sloy.steps.graphs import StepSpec, gradient_graph, initial_variables
-from sloy.steps.inputs import sample_weights, samples
+from sloy.problem import Network, Problem
+from sloy.problem.inputs import sample_weights, samples
+from sloy.training.recipe import Recipe
+from sloy.training.step import gradient_graph, initial_variables
 
 __all__ = ["gradients"]
 
@@ -71,19 +72,19 @@ def gradients(
     >>> found["dense_1/weight"].tolist(), found["dense_1/bias"].tolist()
     ([[6.0], [8.0]], [2.0])
     """
-    place = "gradients"
-    instance(place, "network", network, Network)
-    flag(place, "training", training)
+    where = "gradients"
+    instance(where, "network", network, Network)
+    flag(where, "training", training)
     if dtype not in FLOATS:
-        raise InvalidArgument(f"{place}: `dtype` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
+        raise InvalidArgument(f"{where}: `dtype` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
     chosen = losses.loss(loss)
-    batch = samples(x, network.input_shape, dtype, place, dtype)
+    batch = samples(x, network.input_shape, dtype, where, dtype)
     target = chosen.target(y, network.output_shape, dtype)
     if len(target) != len(batch):
-        raise ShapeError(f"{place}: `y` has {len(target)} samples, `x` has {len(batch)}.")
+        raise ShapeError(f"{where}: `y` has {len(target)} samples, `x` has {len(batch)}.")
     given = np.ones(len(batch)) if sample_weight is None else sample_weight
-    weights = sample_weights(place, given, len(batch)).astype(dtype)
-    spec = StepSpec(
+    weights = sample_weights(where, given, len(batch)).astype(dtype)
+    problem = Problem(
         network,
         chosen,
         data_dtype=dtype,
@@ -91,9 +92,9 @@ def gradients(
         target_dtype=target.dtype.name,
         dtype=dtype,
     )
-    graph = gradient_graph(spec, len(batch), training=training)
+    graph = gradient_graph(problem, len(batch), training=training)
     feeds = {"x": batch, "y": target, "sample_weight": weights}
-    feeds["step"] = np.array(integer(place, "step", step, 0, 2**32 - 1), np.uint32)
-    variables = initial_variables(spec, seed, parameters, place)
+    feeds["step"] = np.array(integer(where, "step", step, 0, 2**32 - 1), np.uint32)
+    variables = initial_variables(problem, Recipe(optimizer="sgd", seed=seed), parameters, where)
     executable = find_engine(engine).compile(graph, variables)
     return executable.run({name: feeds[name] for name in graph.inputs})

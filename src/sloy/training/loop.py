@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy.engines.base import POLL_SECONDS, BatchRun, Executable
-from sloy.steps.graphs import evaluation_graph
-from sloy.steps.runner import Runner, figures
+from sloy.engines.base import POLL_SECONDS, BatchRun
+from sloy.problem.graphs import evaluation_graph
+from sloy.problem.runner import Runner, figures
 from sloy.training import measured
 from sloy.training.callbacks import Batch, Callback, Progress
 from sloy.training.checkpoint import Checkpoint, Snapshot, Store
-from sloy.training.diagnosis import failed_step
+from sloy.training.fork import Branch, fork
 from sloy.training.history import History, Row
 from sloy.training.interrupt import Deferred
-from sloy.training.plan import Plan
+from sloy.training.not_finite import failed_step
+from sloy.training.order import Order
 from sloy.training.state import TrainingState
+from sloy.training.stepper import Stepper
 
 if TYPE_CHECKING:
     from sloy.model import Model
@@ -54,14 +57,14 @@ class Run:
 
     def __init__(
         self,
-        plan: Plan,
+        order: Order,
         state: TrainingState,
         model: Model,
         callbacks: Sequence[Callback] = (),
         checkpoint: Checkpoint | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> None:
-        self.plan = plan
+        self.order = order
         self.model = model
         self.history = History()
         self.callbacks = tuple(callbacks)
@@ -69,13 +72,14 @@ class Run:
         self.variables = state.variables
         self.epoch = self.step = 0
         self._config = dict(config or {})
+        self._stepper = Stepper(order, state)
         self._unfinished = measured.UnfinishedEpoch()
         self._each_batch = any(callback.wants_batches for callback in self.callbacks)
-        self._stretch = plan.stretch(0, self.history)
+        self._stretch = order.stretch(0, self.history)
         self._polled = 0.0
         self._checkpoint = checkpoint
         self._store = Store(checkpoint.path) if checkpoint else None
-        engine = plan.engine
+        engine = order.engine
         self.machine = {
             "engine": engine.name,
             "threads": engine.threads,
@@ -88,22 +92,22 @@ class Run:
     @property
     def epochs(self) -> int:
         """Epochs to do."""
-        return self.plan.epochs
+        return self.order.epochs
 
     @property
     def steps(self) -> int:
         """Steps of an epoch."""
-        return self.plan.steps
+        return self.order.steps
 
     @property
     def samples(self) -> int:
         """Training samples."""
-        return len(self.plan.data)
+        return len(self.order.data)
 
     @property
     def batch_size(self) -> int:
         """Samples of a step."""
-        return self.plan.batch_size
+        return self.order.recipe.batch_size
 
     @property
     def store(self) -> Store:
@@ -114,17 +118,17 @@ class Run:
     @cached_property
     def weights(self) -> dict[str, np.ndarray]:
         """Parameters and states by name, live."""
-        return {name: self.variables[name] for name in self.plan.spec.network.shapes}
+        return {name: self.variables[name] for name in self.order.problem.network.shapes}
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that every row of the history will have."""
-        return measured.columns(self.plan.spec.metrics, validated=bool(self.plan.validation))
+        return measured.columns(self.order.problem.metrics, validated=bool(self.order.validation))
 
     @property
     def rising(self) -> frozenset[str]:
         """Columns of which more is better: those of metrics that say so."""
-        return measured.rising(self.plan.spec.metrics)
+        return measured.rising(self.order.problem.metrics)
 
     # --- the loop ---------------------------------------------------------------------------------
 
@@ -139,7 +143,7 @@ class Run:
             Where a loss or gradient is NaN or infinite.
         """
         try:
-            self._executables  # noqa: B018  compile while Ctrl-C still acts at once
+            self._stepper.compile()  # while Ctrl-C still acts at once
             with self._signals:
                 self._guarded()
         except KeyboardInterrupt as error:
@@ -191,18 +195,18 @@ class Run:
     @property
     def _unwatched(self) -> bool:
         """Whether nobody looks at single epochs: their rows are made together, which takes as long as some steps."""
-        alone = not self.callbacks and self.plan.validation is None and self._store is None
-        return alone and self.plan.schedule.watched is None
+        watched = any(callback.wants_epochs for callback in self.callbacks)
+        alone = not watched and self.order.validation is None and self._store is None
+        return alone and self.order.schedule.watched is None
 
     def _train_together(self) -> None:
         """All epochs of a stretch, in one call of the engine."""
         if self.epoch != self._stretch.first:
-            self._stretch = self.plan.stretch(self.epoch, self.history)
+            self._stretch = self.order.stretch(self.epoch, self.history)
         stretch = self._stretch
-        inputs, size = self._step_inputs(stretch.rates), self.batch_size
-        run = self.plan.engine.run_batches(
-            self._executables, self._columns, stretch.orders, size, inputs, self._poll
-        )
+        size, first = self.batch_size, self.epoch * self.steps
+        self._unfinished.begin()
+        run = self._stepper.run(stretch.orders, first, stretch.rates, self._poll)
         self._record(run, stretch.rates)
         if run.status == "not finite":
             rows = stretch.orders[self.epoch - stretch.first]
@@ -226,21 +230,15 @@ class Run:
 
     def _train_epoch(self) -> bool:
         """The steps that are left of the epoch; whether a callback stopped them."""
-        plan, size = self.plan, self.batch_size
+        size = self.batch_size
         if self.epoch not in self._stretch:
-            self._stretch = plan.stretch(self.epoch, self.history)
+            self._stretch = self.order.stretch(self.epoch, self.history)
         order = self._stretch.orders[self.epoch - self._stretch.first]
-        columns, per_step = self._columns, self._step_inputs(self._rates)
+        self._unfinished.begin()
         while self.step < self.steps:
             end = self.step + 1 if self._each_batch else self.steps
-            run = plan.engine.run_batches(
-                self._executables,
-                columns,
-                order[self.step * size : end * size],
-                size,
-                {name: values[self.step : end] for name, values in per_step.items()},
-                self._poll,
-            )
+            rows, first = order[self.step * size : end * size], self.epoch * self.steps + self.step
+            run = self._stepper.run(rows, first, self._rates[self.step : end], self._poll)
             self._take(run)
             if run.status == "not finite":
                 self._not_finite(order[self.step * size : (self.step + 1) * size])
@@ -313,13 +311,13 @@ class Run:
         )
 
     def _validate(self) -> dict[str, float]:
-        if self.plan.validation is None:
+        if self.order.validation is None:
             return {}
         self._signals.check()
         return figures(
             self._evaluator,
-            self.plan.validation,
-            self.plan.spec.metrics,
+            self.order.validation,
+            self.order.problem.metrics,
             self.batch_size,
             lambda steps, outputs: self._signals.check(),
         )
@@ -336,44 +334,17 @@ class Run:
             outputs, rates, first=self.epoch + 1, samples=self.samples, seconds=seconds
         )
 
-    # --- what the engine is given -----------------------------------------------------------------
-
-    @cached_property
-    def _executables(self) -> dict[int, Executable]:
-        plan = self.plan
-        rest = self.samples % plan.batch_size
-        sizes = ([plan.batch_size] if self.samples >= plan.batch_size else []) + [rest] * bool(rest)
-        return {size: self.state.executable(plan.spec, plan.engine, size) for size in sizes}
-
     @cached_property
     def _evaluator(self) -> Runner:
-        spec = self.plan.spec
-        return Runner(self.plan.engine, self.variables, lambda size: evaluation_graph(spec, size))
-
-    @cached_property
-    def _inputs(self) -> Mapping[str, Any]:
-        return next(iter(self._executables.values())).graph.inputs
-
-    @cached_property
-    def _columns(self) -> dict[str, np.ndarray]:
-        data = self.plan.data
-        columns = {"x": data.x, "y": data.y, "sample_weight": data.weight}
-        return {name: column for name, column in columns.items() if name in self._inputs}
-
-    def _step_inputs(self, rates: np.ndarray) -> dict[str, np.ndarray]:
-        first = self.plan.steps_before + self.epoch * self.steps
-        self._unfinished.begin()
-        values = {
-            "learning_rate": rates.reshape(-1).astype(self.plan.spec.dtype),
-            "step": np.arange(first, first + rates.size).astype(np.uint32),
-        }
-        return {name: column for name, column in values.items() if name in self._inputs}
+        problem = self.order.problem
+        graph = partial(evaluation_graph, problem)
+        return Runner(self.order.engine, self.variables, graph)
 
     # --- trouble ----------------------------------------------------------------------------------
 
     def _not_finite(self, rows: np.ndarray) -> None:
         """Raise the error of the step that failed, on these rows of the data."""
-        error = failed_step(self.plan, self.variables, rows, self.epoch, self.step, self._rates)
+        error = failed_step(self.order, self.variables, rows, self.epoch, self.step, self._rates)
         error.model, error.history = self.model, self.history
         if error.kind != "parameter":
             self._save(error)
@@ -390,12 +361,56 @@ class Run:
     def _save(self, error: BaseException | None = None) -> None:
         if self._store is None:
             return
-        self._store.save(self._snapshot())
+        self._store.save(self._shown())
         self._saved = time.monotonic()
         if error is not None:
             error.add_note(f"checkpoint saved in {self._store.path}")
 
-    def _snapshot(self) -> Snapshot:
+    def snapshot(self) -> Snapshot:
+        """Where the run stands, between two steps: a copy, which later steps do not change.
+
+        Given to `fork` as its start, it is taken up to the bit.
+        """
+        shown = self._shown()
+        copied = {name: value.copy() for name, value in shown.variables.items()}
+        return replace(shown, variables=copied, history=[dict(row) for row in shown.history])
+
+    def fork(
+        self, change: Mapping[str, Any], steps: int, *, start: Snapshot | None = None
+    ) -> Branch:
+        """Try steps with another recipe; the run stays as it is, to the bit.
+
+        The fork does what the run would do next: the same samples in the same order, the same masks, and its schedule
+        has the clock of the run. Callbacks are not told, nothing is validated or saved.
+
+        Parameters
+        ----------
+        change : mapping
+            Options of the recipe that differ: ``{"learning_rate": 0.001}``; none gives the run's own next steps. What
+            the plan is made of, such as `epochs` or `batch_size`, stays.
+        steps : int
+            How many, at most to the end of the run.
+        start : Snapshot, optional
+            Of this run, from where to start; by default from now.
+
+        Examples
+        --------
+        >>> import sloy
+        >>> class Slower(sloy.Callback):
+        ...     def on_epoch_begin(self, run, epoch):
+        ...         own, slow = (run.fork(change, 3).losses for change in ({}, {"learning_rate": 1e-6}))
+        ...         print(bool(own[-1] < slow[-1]))
+        >>> x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
+        >>> network = sloy.Network((4,), [sloy.layers.Dense(8), sloy.layers.Tanh(), sloy.layers.Dense(2)])
+        >>> options = {"epochs": 2, "batch_size": 16, "learning_rate": 0.1, "engine": "reference", "verbose": False}
+        >>> _ = sloy.fit(network, (x, (x[:, 0] > 0).astype(int)), callbacks=[Slower()], **options)
+        True
+        True
+        """
+        return fork(self, change, steps, start)
+
+    def _shown(self) -> Snapshot:
+        """The snapshot of now, its arrays the run's own."""
         return Snapshot(
             config=self._config,
             machine=self.machine,
@@ -412,12 +427,11 @@ class Run:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Take up a run where a snapshot of it stands; `variables` are written in place."""
-        for name, value in self.variables.items():
-            value[...] = snapshot.variables[name]
+        self.state.put(snapshot.variables)
         self.epoch, self.step = snapshot.epoch, snapshot.step
         self._unfinished = measured.UnfinishedEpoch(snapshot.seconds, snapshot.partial)
-        self.state.epochs = self.plan.epochs_before + self.epoch
-        self.state.steps = self.plan.steps_before + self.epoch * self.steps + self.step
+        self.state.epochs = self.order.epochs_before + self.epoch
+        self.state.steps = self.order.steps_before + self.epoch * self.steps + self.step
         self.history = History(snapshot.history)
         remembering = [callback for callback in self.callbacks if callback.state()]
         for callback, state in zip(remembering, snapshot.callbacks, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -11,9 +11,11 @@ from sloy.engines import Arithmetic, engine
 from sloy.graph import Graph, mixed, optimize
 from sloy.graph.plan import plan
 from sloy.graph.spec import Spec
-from sloy.optimizers import Adam
-from sloy.steps.graphs import StepSpec, evaluation_graph, trained, training_graph
+from sloy.problem import Problem
+from sloy.problem.graphs import evaluation_graph
+from sloy.training.recipe import Recipe
 from sloy.training.state import GUARD
+from sloy.training.step import trained, training_graph
 
 SAMPLE_BYTES = 48  # for each training sample, whatever it holds: see `memory_estimate`
 
@@ -54,9 +56,9 @@ class MemoryEstimate:
 
 
 def memory_estimate(
-    spec: StepSpec,
-    batch_size: int,
+    problem: Problem,
     samples: int,
+    recipe: Recipe | None = None,
     *,
     validation_samples: int = 0,
     split: bool = False,
@@ -66,11 +68,11 @@ def memory_estimate(
 
     Parameters
     ----------
-    spec : StepSpec
-        Network, loss, optimiser and dtypes; without an optimiser, `Adam`.
-    batch_size : int
+    problem : Problem
     samples : int
         Samples to train on.
+    recipe : Recipe, optional
+        Of which batch size, optimiser, augmentation and what is trained count.
     validation_samples : int
         Samples to validate on.
     split : bool
@@ -99,22 +101,21 @@ def memory_estimate(
     products, which are not counted. The reference engine frees arrays as early, but fuses nothing and
     takes more.
     """
-    spec = spec if spec.optimizer else replace(spec, optimizer=Adam())
-    assert spec.optimizer is not None
-    network = spec.network
-    item = np.dtype(spec.dtype).itemsize
+    recipe = recipe or Recipe()
+    network = problem.network
+    item = np.dtype(problem.dtype).itemsize
     sizes = {name: p.tensor.spec.size for name, p in network.parameters.items()}
     states = sum(state.tensor.spec.size for state in network.states.values())
-    names = trained(spec, network.parameters)
-    slots = item * sum(sizes[name] for name in names for _ in spec.optimizer.slots())
-    batch = min(batch_size, samples)
-    graphs = [training_graph(spec, size) for size in {batch, samples % batch} - {0}]
+    names = trained(network.parameters, recipe.trainable)
+    slots = item * sum(sizes[name] for name in names for _ in recipe.descent.slots())
+    batch = min(recipe.batch_size, samples)
+    graphs = [training_graph(problem, recipe, size) for size in {batch, samples % batch} - {0}]
     arenas = sum(arena_bytes(graph, precision, GUARD) for graph in graphs)
     if validation_samples:
-        evaluations = _evaluations(spec, batch, validation_samples)
+        evaluations = _evaluations(problem, batch, validation_samples)
         arenas += sum(arena_bytes(graph, precision) for graph in evaluations)
-    sample = Spec(network.input_shape, spec.data_dtype).nbytes
-    sample += Spec(spec.target_shape, spec.target_dtype).nbytes
+    sample = Spec(network.input_shape, problem.data_dtype).nbytes
+    sample += Spec(problem.target_shape, problem.target_dtype).nbytes
     copies = 2 if split and validation_samples else 1
     largest = max(sizes.values(), default=0)
     return MemoryEstimate(
@@ -137,11 +138,11 @@ def arena_bytes(graph: Graph, precision: Arithmetic, guard: Iterable[str] = ()) 
     return plan(mixed(optimize(graph)), guard).arena_bytes
 
 
-def _evaluations(spec: StepSpec, batch_size: int, samples: int) -> list[Graph]:
+def _evaluations(problem: Problem, batch_size: int, samples: int) -> list[Graph]:
     rest = samples % batch_size
     last = min(batch_size, 1 << (rest - 1).bit_length()) if rest else 0
     sizes = ({batch_size} if samples >= batch_size else set()) | ({last} if last else set())
-    return [evaluation_graph(spec, size) for size in sizes]
+    return [evaluation_graph(problem, size) for size in sizes]
 
 
 def _mib(size: int) -> str:

@@ -15,8 +15,10 @@ from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.engines.base import Executable, Timed
 from sloy.graph import Graph
-from sloy.steps.graphs import StepSpec, initial_variables, training_graph
-from sloy.steps.inputs import Columns
+from sloy.problem import Problem
+from sloy.problem.inputs import Columns
+from sloy.training.recipe import Recipe
+from sloy.training.step import initial_variables, training_graph
 
 T = TypeVar("T")
 Bound = Literal["arithmetic", "memory", "overhead"]
@@ -93,10 +95,10 @@ class Profile:
 
 
 def profile(
-    spec: StepSpec,
+    problem: Problem,
     columns: Columns,
+    recipe: Recipe | None = None,
     *,
-    batch_size: int,
     engine: str | Engine = "auto",
     threads: int = 0,
     seconds: float = 0.5,
@@ -108,11 +110,10 @@ def profile(
 
     Parameters
     ----------
-    spec : StepSpec
-        Network, loss and optimiser.
+    problem : Problem
     columns : Columns
-        At least `batch_size` samples.
-    batch_size : int
+        At least a batch of samples.
+    recipe : Recipe, optional
     engine, threads
         See `sloy.engines.engine`.
     seconds : float
@@ -125,11 +126,14 @@ def profile(
     NotAvailable
         Where the engine cannot time its instructions.
     """
-    batch_size = integer("profile", "batch_size", batch_size, 1, len(columns))
+    recipe = recipe or Recipe()
+    batch_size = integer("profile", "batch_size", recipe.batch_size, 1, len(columns))
     seconds = real("profile", "seconds", seconds, above=0)
     runs = find_engine(engine, threads)
     executable = runs.compile(
-        training_graph(spec, batch_size), initial_variables(spec), guard=("loss",)
+        training_graph(problem, recipe, batch_size),
+        initial_variables(problem, recipe),
+        guard=("loss",),
     )
     steps = _whole_steps(runs, executable, columns, batch_size, seconds)
     return Profile(

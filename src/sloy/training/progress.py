@@ -7,6 +7,7 @@ import sys
 from typing import IO, TYPE_CHECKING, Any
 
 from sloy.training.callbacks import Callback, Progress
+from sloy.training.counting import Count
 from sloy.training.history import Row
 
 if TYPE_CHECKING:
@@ -15,12 +16,74 @@ if TYPE_CHECKING:
 _ONLY_IN_THE_TABLE = ("epoch", "seconds", "samples_per_second", "learning_rate")
 
 
-class ProgressBar(Callback):
-    """Show a run on the error stream.
+class Bar:
+    """A run on a stream: on a terminal a bar for the epoch that runs, everywhere a line for each that is done.
 
-    On a terminal: one bar for the epoch that runs, with the running loss and metrics, samples per
-    second and the time left, redrawn in place; a line for each epoch that is done. Elsewhere, and
-    with ``TERM=dumb``: the lines alone.
+    The bar has the running loss and metrics, samples per second and the time left, and is redrawn in place. With
+    ``TERM=dumb`` there are the lines alone.
+
+    Parameters
+    ----------
+    stream : text file, optional
+        The error stream by default.
+    """
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        self._stream = stream
+        self._count = Count(stream)
+        self._bar: Any = None
+        self._task: Any = None
+        self._epochs = self._samples = 0
+
+    def count(self, what: str, done: int, total: int) -> None:
+        """Show how much is done of what comes before the epochs."""
+        self._count.show(what, done, total)
+
+    def open(self, epochs: int, samples: int) -> None:
+        """Begin to show epochs of so many samples."""
+        self._epochs, self._samples = epochs, samples
+        stream = self._stream or sys.stderr
+        if stream.isatty() and os.environ.get("TERM") != "dumb":
+            self._bar = _bar(stream)
+            self._bar.start()
+
+    def begin(self, epoch: int) -> None:
+        """Begin a new bar."""
+        if self._bar is None:
+            return
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        title = f"epoch {epoch}/{self._epochs}"
+        self._task = self._bar.add_task(title, total=self._samples, figures="", speed="")
+
+    def move(self, progress: Progress) -> None:
+        """Move the bar."""
+        if self._bar is None or self._task is None:
+            return
+        figures = " ".join(f"{name} {_figure(name, v)}" for name, v in progress.values.items())
+        speed = f"{progress.samples / max(progress.seconds, 1e-9):,.0f}/s"
+        self._bar.update(self._task, completed=progress.samples, figures=figures, speed=speed)
+
+    def end(self, row: Row) -> None:
+        """Write an epoch's line."""
+        line = epoch_line(row, self._epochs)
+        if self._bar is not None:
+            self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        else:
+            print(line, file=self._stream or sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._count.clear()
+        if self._bar is not None:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._bar.stop()
+            self._bar = self._task = None
+
+
+class ProgressBar(Callback):
+    """Show a run on the error stream; see `Bar`.
 
     Parameters
     ----------
@@ -29,50 +92,31 @@ class ProgressBar(Callback):
     """
 
     def __init__(self, stream: IO[str] | None = None) -> None:
-        self._stream = stream
-        self._bar: Any = None
-        self._task: Any = None
+        self._bar = Bar(stream)
+
+    def on_count(self, what: str, done: int, total: int) -> None:
+        """Show the count."""
+        self._bar.count(what, done, total)
 
     def on_fit_begin(self, run: Run) -> None:
         """Open the bar where the stream is a terminal."""
-        stream = self._stream or sys.stderr
-        if stream.isatty() and os.environ.get("TERM") != "dumb":
-            self._bar = _bar(stream)
-            self._bar.start()
+        self._bar.open(run.epochs, run.samples)
 
     def on_epoch_begin(self, run: Run, epoch: int) -> None:
         """Begin a new bar."""
-        if self._bar is None:
-            return
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(
-            f"epoch {epoch}/{run.epochs}", total=run.samples, figures="", speed=""
-        )
+        self._bar.begin(epoch)
 
     def on_progress(self, run: Run, progress: Progress) -> None:
         """Move the bar."""
-        if self._bar is None or self._task is None:
-            return
-        figures = " ".join(f"{name} {_figure(name, v)}" for name, v in progress.values.items())
-        speed = f"{progress.samples / max(progress.seconds, 1e-9):,.0f}/s"
-        self._bar.update(self._task, completed=progress.samples, figures=figures, speed=speed)
+        self._bar.move(progress)
 
     def on_epoch_end(self, run: Run, row: Row) -> None:
         """Write the epoch's line."""
-        line = epoch_line(row, run.epochs)
-        if self._bar is not None:
-            self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
-        else:
-            print(line, file=self._stream or sys.stderr, flush=True)
+        self._bar.end(row)
 
     def on_fit_end(self, run: Run) -> None:
         """Close the bar."""
-        if self._bar is not None:
-            if self._task is not None:
-                self._bar.remove_task(self._task)
-            self._bar.stop()
-            self._bar = self._task = None
+        self._bar.close()
 
 
 def epoch_line(row: Row, epochs: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -12,34 +13,32 @@ import numpy as np
 from sloy import text
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph
-from sloy.steps.graphs import training_graph
 from sloy.training.checkpoint import Checkpoint, Snapshot, fingerprint
 from sloy.training.loop import Run
-from sloy.training.plan import Plan
+from sloy.training.order import Order
+from sloy.training.step import training_graph
 
 
-def describe(plan: Plan, variables: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """All that decides the numbers of a run, short of `epochs` and the engine, to compare."""
-    spec, validation = plan.spec, plan.validation
-    described = {
-        name: re.sub(r" at 0x[0-9a-f]+", "", repr(getattr(spec, name)))
-        for name in ("network", "loss", "optimizer", "preprocessing", "metrics", "dtype")
-    }
+def describe(order: Order, variables: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """All that decides the numbers of a run, short of the engine, to compare."""
+    validation = order.validation
     held_out = fingerprint([validation.x, validation.y]) if validation else "none"
-    return described | {
-        "batch_size": plan.batch_size,
-        "seed": plan.seed,
-        "shuffle": plan.shuffle,
-        "data": fingerprint([plan.data.x, plan.data.y, plan.data.weight]),
+    return {
+        **_fields(order.problem),
+        **_fields(order.recipe.plain),
+        "epochs": order.epochs,
+        "steps_before": order.steps_before,
+        "data": fingerprint([order.data.x, order.data.y, order.data.weight]),
         "validation": held_out,
-        "epochs": plan.epochs,
-        "steps_before": plan.steps_before,
         "parameters": fingerprint(variables[name] for name in sorted(variables)),
-        "trainable": list(spec.trainable),
-        "augment": repr(spec.augment),
-        "rate_factors": [list(pair) for pair in spec.rate_factors],
-        "functions": _graph_fingerprint(training_graph(spec, 1)),
+        "functions": _graph_fingerprint(training_graph(order.problem, order.recipe, 1)),
     }
+
+
+def _fields(value: Any) -> dict[str, str]:
+    """The fields of a dataclass in words, addresses of functions left out."""
+    words = {field.name: repr(getattr(value, field.name)) for field in fields(value)}
+    return {name: re.sub(r" at 0x[0-9a-f]+", "", text) for name, text in words.items()}
 
 
 def _graph_fingerprint(graph: Graph) -> str:
@@ -53,7 +52,7 @@ def _graph_fingerprint(graph: Graph) -> str:
     return fingerprint(parts)
 
 
-def take_up(run: Run, place: Checkpoint, config: Mapping[str, Any], *, resume: bool) -> None:
+def take_up(run: Run, checkpoint: Checkpoint, config: Mapping[str, Any], *, resume: bool) -> None:
     """Go on from the checkpoint where that is asked for and there is one."""
     run.store.prepare()
     if not resume:
@@ -62,11 +61,13 @@ def take_up(run: Run, place: Checkpoint, config: Mapping[str, Any], *, resume: b
     snapshot = run.store.load()
     if snapshot is None:
         return
-    _compare(run, place, snapshot, config)
+    _compare(run, checkpoint, snapshot, config)
     run.restore(snapshot)
 
 
-def _compare(run: Run, place: Checkpoint, snapshot: Snapshot, config: Mapping[str, Any]) -> None:
+def _compare(
+    run: Run, checkpoint: Checkpoint, snapshot: Snapshot, config: Mapping[str, Any]
+) -> None:
     differing = [n for n in config if n != "epochs" and config[n] != snapshot.config.get(n)]
     specs = {n: (v.shape, v.dtype) for n, v in run.variables.items()}
     if not differing and specs != {n: (v.shape, v.dtype) for n, v in snapshot.variables.items()}:
@@ -76,16 +77,16 @@ def _compare(run: Run, place: Checkpoint, snapshot: Snapshot, config: Mapping[st
         differing = ["callbacks"]
     if differing:
         raise InvalidArgument(
-            f"fit: the run in {place.path} cannot be resumed: its {', '.join(differing)} differed."
+            f"fit: the run in {checkpoint.path} cannot be resumed: its {', '.join(differing)} differed."
             " Give what it was begun with, or begin anew with resume=False."
         )
     if snapshot.epoch > run.epochs or (snapshot.epoch == run.epochs and snapshot.step):
         raise InvalidArgument(
-            f"fit: `epochs` (={run.epochs}): the run in {place.path} has done {snapshot.epoch}."
+            f"fit: `epochs` (={run.epochs}): the run in {checkpoint.path} has done {snapshot.epoch}."
         )
     if snapshot.machine != run.machine:
         warnings.warn(
-            f"fit: the run in {place.path} was computed by {_words(snapshot.machine)}, it goes on"
+            f"fit: the run in {checkpoint.path} was computed by {_words(snapshot.machine)}, it goes on"
             f" with {_words(run.machine)}: numbers may round otherwise.",
             UserWarning,
             stacklevel=4,
@@ -95,13 +96,13 @@ def _compare(run: Run, place: Checkpoint, snapshot: Snapshot, config: Mapping[st
 
 def _compare_rates(run: Run, snapshot: Snapshot) -> None:
     """Say so where another number of epochs changes learning rates that were used already."""
-    before, plan = int(snapshot.config.get("epochs", run.epochs)), run.plan
-    done = snapshot.epoch * plan.steps + snapshot.step
-    if before == run.epochs or not done or plan.schedule.watched:
+    before, order = int(snapshot.config.get("epochs", run.epochs)), run.order
+    done = snapshot.epoch * order.steps + snapshot.step
+    if before == run.epochs or not done or order.schedule.watched:
         return
-    first = plan.steps_before
-    old = plan.schedule.rates(first, done, first + before * plan.steps)
-    if not np.array_equal(old, plan.schedule.rates(first, done, first + run.epochs * plan.steps)):
+    first = order.steps_before
+    old = order.schedule.rates(first, done, first + before * order.steps)
+    if not np.array_equal(old, order.schedule.rates(first, done, first + run.epochs * order.steps)):
         warnings.warn(
             f"fit: the learning rate follows the number of epochs, which was {before} and is"
             f" {run.epochs} now: the result is that of neither run done in one go.",

@@ -2,20 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import InitVar, dataclass, replace
 
 import numpy as np
 
-from sloy.arguments import instance, integer, real
+from sloy.arguments import instance
 from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument, UnknownName
 from sloy.layers.base import Layer
 from sloy.model import Model
-from sloy.network import Network
 from sloy.optimizers import Optimizer
+from sloy.optimizers import optimizer as find_optimizer
+from sloy.options import check_options, option
+from sloy.problem import Network
+from sloy.training.recipe import Recipe
 
 HEAD = "head"
+
+
+def frozen_until(words: str) -> str | None:
+    """What `FineTuning.freeze` is for "head", "none" and "until:LAYER"."""
+    if words in (HEAD, "none"):
+        return None if words == "none" else words
+    start, _, layer = words.partition(":")
+    if start != "until" or not layer:
+        raise InvalidArgument(f"`freeze`: {words!r} must be until:LAYER, head or none.")
+    return layer
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuning:
+    """Which layers of a trained network are trained further, and when.
+
+    Parameters
+    ----------
+    freeze : str or None
+        The last layer that stays as it is; "head": all layers but the last with weights; None: no layer.
+    unfreeze : bool
+        Train two times: `head_epochs` with the layers frozen, then `epochs` with none.
+    head_epochs : int
+        Counts with `unfreeze` alone.
+    first_rate : float
+        Learning rates per layer: the network's first layer with weights would take this share of the rate, from above
+        0 to 1, its last takes the whole, those between in equal ratios [1]_.
+    head_optimizer : Optimizer or str, optional
+        For the epochs before unfreezing, by default the same.
+    """
+
+    freeze: str | None = option(
+        HEAD,
+        "layers that stay as they are, the last of them LAYER; or head: all but the last with weights; or none",
+        parse=frozen_until,
+        metavar="until:LAYER",
+    )
+    unfreeze: bool = option(
+        False, "train the rest alone first (--head-epochs), then everything (--epochs)", kind="flag"
+    )
+    head_epochs: int = option(3, "epochs before unfreezing", kind="integer")
+    first_rate: float = option(
+        0.01,
+        "learning rate of the first layer as a share of the last one's, with equal ratios between",
+        kind="real",
+        bounds={"above": 0, "most": 1},
+    )
+    head_optimizer: str | Optimizer | None = option(None)
+    where: InitVar[str] = "FineTuning"
+
+    def __post_init__(self, where: str) -> None:
+        check_options(where, self)
+        instance(where, "freeze", self.freeze, str, optional=True)
 
 
 @dataclass(frozen=True)
@@ -26,16 +81,12 @@ class Stage:
     ----------
     frozen : int
         Layers, from the first, that stay as they are.
-    epochs : int
-    optimizer : Optimizer, str or None
-    rate_factors : mapping
-        As for `fit`.
+    recipe : Recipe
+        With the epochs, the optimiser and the rates of the stage; it trains all parameters that are not frozen.
     """
 
     frozen: int
-    epochs: int
-    optimizer: str | Optimizer | None
-    rate_factors: Mapping[str, float]
+    recipe: Recipe
 
 
 def adapted(model: Model, data: Dataset, seed: int) -> tuple[Network, dict[str, np.ndarray]]:
@@ -66,38 +117,32 @@ def adapted(model: Model, data: Dataset, seed: int) -> tuple[Network, dict[str, 
             f"fine_tune: `{name}` is not what gives the network's output, {outputs}; it cannot be"
             f" made anew for {len(names)} classes."
         )
-    drawn = changed.initialize(seed, model.spec.dtype)
+    drawn = changed.initialize(seed, model.problem.dtype)
     own = f"{name}/"
     return changed, {n: v if n.startswith(own) else parameters[n] for n, v in drawn.items()}
 
 
-def plan_stages(
-    network: Network,
-    *,
-    freeze: str | None,
-    unfreeze: bool,
-    head_epochs: int,
-    epochs: int,
-    optimizer: str | Optimizer | None,
-    head_optimizer: str | Optimizer | None,
-    first_rate: float,
-) -> list[Stage]:
-    """What is trained when; the arguments are those of `fine_tune`."""
-    epochs = integer("fine_tune", "epochs", epochs)
-    head_epochs = integer("fine_tune", "head_epochs", head_epochs)
-    first_rate = real("fine_tune", "first_rate", first_rate, above=0, most=1)
-    frozen = _frozen(network, freeze)
-    if unfreeze and not frozen:
+def stages(network: Network, tuning: FineTuning, recipe: Recipe) -> list[Stage]:
+    """What is trained when."""
+    frozen = _frozen(network, tuning.freeze)
+    if tuning.unfreeze and not frozen:
         raise InvalidArgument("fine_tune: `unfreeze` (=True): no layer is frozen.")
-    first = Stage(
-        frozen,
-        head_epochs if unfreeze else epochs,
-        head_optimizer if unfreeze else optimizer,
-        _factors(network, frozen, first_rate),
+    first = replace(
+        recipe,
+        trainable=patterns(network, frozen),
+        rate_factors=_factors(network, frozen, tuning.first_rate),
     )
-    if not unfreeze:
-        return [first]
-    return [first, Stage(0, epochs, optimizer, _factors(network, 0, first_rate))]
+    if not tuning.unfreeze:
+        return [Stage(frozen, first)]
+    head = replace(first, epochs=tuning.head_epochs)
+    if tuning.head_optimizer is not None:
+        head = replace(head.plain, optimizer=find_optimizer(tuning.head_optimizer))
+    whole = replace(
+        recipe,
+        trainable=patterns(network, 0),
+        rate_factors=_factors(network, 0, tuning.first_rate),
+    )
+    return [Stage(frozen, head), Stage(0, whole)]
 
 
 def named_layers(network: Network) -> list[Layer]:
@@ -124,7 +169,6 @@ def _frozen(network: Network, freeze: str | None) -> int:
     """How many layers, from the first, stay as they are."""
     if freeze is None:
         return 0
-    instance("fine_tune", "freeze", freeze, str)
     if freeze == HEAD:
         return _head(network)
     names = network.layer_names
@@ -141,12 +185,12 @@ def _frozen(network: Network, freeze: str | None) -> int:
     return names.index(freeze) + 1
 
 
-def _factors(network: Network, frozen: int, first_rate: float) -> dict[str, float]:
-    """Pattern of each trained layer's parameters → its share of the learning rate."""
+def _factors(network: Network, frozen: int, first_rate: float) -> tuple[tuple[str, float], ...]:
+    """Pattern of each trained layer's parameters, and its share of the learning rate."""
     owners = {name.split("/")[0] for name in network.parameters}
     names = [name for name in network.layer_names if name in owners]
     if first_rate == 1 or len(names) == 1:
-        return {}
+        return ()
     last, trained = len(names) - 1, set(network.layer_names[frozen:])
-    shares = {name: first_rate ** ((last - place) / last) for place, name in enumerate(names)}
-    return {f"{name}/*": share for name, share in shares.items() if name in trained}
+    shares = {name: first_rate ** ((last - i) / last) for i, name in enumerate(names)}
+    return tuple((f"{name}/*", share) for name, share in shares.items() if name in trained)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,11 @@ import numpy as np
 from sloy.engines.base import Engine, Executable
 from sloy.errors import InvalidArgument
 from sloy.graph.spec import Spec
-from sloy.steps.graphs import KEY, StepSpec, slot_name, trained, training_graph
+from sloy.problem import Problem
+from sloy.problem.graphs import KEY
+from sloy.training.descent import slot_name
+from sloy.training.recipe import Recipe
+from sloy.training.step import trained, training_graph
 
 GUARD = ("loss", "gradient_norm")
 
@@ -51,15 +55,17 @@ class TrainingState:
     epochs: int = 0
     steps: int = 0
     _compiled: dict[int, Executable] = field(default_factory=dict, init=False, repr=False)
-    _compiled_for: tuple[StepSpec, Engine] | None = field(default=None, init=False, repr=False)
+    _compiled_for: _Step | None = field(default=None, init=False, repr=False)
 
-    def take(self, spec: StepSpec, initial: Callable[[], dict[str, np.ndarray]]) -> None:
+    def take(
+        self, problem: Problem, recipe: Recipe, initial: Callable[[], dict[str, np.ndarray]]
+    ) -> None:
         """Fill an empty state; raise `InvalidArgument` where one is of another network or optimiser."""
         if not self.variables:
             self.variables = initial()
             return
         own = {name: Spec(v.shape, v.dtype.name) for name, v in self.variables.items()}
-        needed = _variables(spec)
+        needed = _variables(problem, recipe)
         differing = sorted(n for n in own.keys() | needed.keys() if own.get(n) != needed.get(n))
         if differing:
             raise InvalidArgument(
@@ -67,12 +73,26 @@ class TrainingState:
                 f" they differ in {', '.join(differing)}."
             )
 
-    def executable(self, spec: StepSpec, engine: Engine, batch_size: int) -> Executable:
+    def put(self, values: Mapping[str, np.ndarray]) -> None:
+        """Give the variables these values."""
+        for name, value in self.variables.items():
+            value[...] = values[name]
+
+    def sharing(self) -> TrainingState:
+        """Another state of the same variables, and of what is compiled for them."""
+        shared = TrainingState(self.variables, self.epochs, self.steps)
+        shared._compiled, shared._compiled_for = self._compiled, self._compiled_for
+        return shared
+
+    def executable(
+        self, problem: Problem, recipe: Recipe, engine: Engine, batch_size: int
+    ) -> Executable:
         """The compiled step for batches of a size; kept for the runs that follow."""
-        if self._compiled_for is None or not _same(self._compiled_for, (spec, engine)):
-            self._compiled_for, self._compiled = (spec, engine), {}
+        step = _Step(problem, recipe.of_a_step, engine)
+        if not step.same(self._compiled_for):
+            self._compiled_for, self._compiled = step, {}
         if batch_size not in self._compiled:
-            graph = training_graph(spec, batch_size)
+            graph = training_graph(problem, recipe, batch_size)
             self._compiled[batch_size] = engine.compile(graph, self.variables, GUARD)
         return self._compiled[batch_size]
 
@@ -85,18 +105,26 @@ class TrainingState:
         self.__init__(arrays, state["epochs"], state["steps"])  # type: ignore[misc]
 
 
-def _same(one: tuple[StepSpec, Engine], other: tuple[StepSpec, Engine]) -> bool:
-    """Whether two runs have the same step: one network, and equal rest, where its classes say what equal is."""
-    own = [
-        (s.network, s.loss if "__eq__" not in vars(type(s.loss)) else None) for s, _ in (one, other)
-    ]
-    return all(a is b for a, b in zip(*own, strict=True)) and one == other
+@dataclass(frozen=True)
+class _Step:
+    """What a compiled step was made of."""
+
+    problem: Problem
+    recipe: Recipe
+    engine: Engine
+
+    def same(self, other: _Step | None) -> bool:
+        """Whether two runs have the same step: one network, and equal rest, where its classes say what equal is."""
+        if other is None or self.problem.network is not other.problem.network:
+            return False
+        own, others = self.problem.loss, other.problem.loss
+        return (own is others or "__eq__" in vars(type(own))) and self == other
 
 
-def _variables(spec: StepSpec) -> dict[str, Spec]:
+def _variables(problem: Problem, recipe: Recipe) -> dict[str, Spec]:
     """What a run keeps between steps: name → spec."""
-    assert spec.optimizer is not None
-    found = {name: Spec(shape, spec.dtype) for name, shape in spec.network.shapes.items()}
-    for name in trained(spec, spec.network.parameters):
-        found |= {slot_name(slot, name): found[name] for slot in spec.optimizer.slots()}
+    network = problem.network
+    found = {name: Spec(shape, problem.dtype) for name, shape in network.shapes.items()}
+    for name in trained(network.parameters, recipe.trainable):
+        found |= {slot_name(slot, name): found[name] for slot in recipe.descent.slots()}
     return found | {KEY: Spec((2,), "uint32")}

@@ -9,7 +9,7 @@ from typing import Any
 
 from sloy.errors import InvalidArgument
 from sloy.graph.spec import Shape
-from sloy.network import Network
+from sloy.problem.network import Network
 from sloy.zoo.cnn import cnn, cnn_deep, cnn_wide, fast, standard_cnn
 from sloy.zoo.lenet import lenet5
 from sloy.zoo.mlp import mlp

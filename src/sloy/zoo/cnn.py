@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sloy.arguments import flag, integer, real, sequence
 from sloy.graph.spec import Shape
 from sloy.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
-from sloy.network import Network
+from sloy.problem.network import Network
 
 _INITIAL = "fan_in_uniform"  # of weights and biases alike, as the recipe has it
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sloy.arguments import integer
 from sloy.graph.spec import Shape
 from sloy.layers import AveragePool2D, Conv2D, Dense, Flatten, Tanh
-from sloy.network import Network
+from sloy.problem.network import Network
 
 
 def lenet5(input_shape: Shape, classes: int) -> Network:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sloy.arguments import integer
 from sloy.graph.spec import Shape
 from sloy.layers import Dense, Flatten, Layer, ReLU
-from sloy.network import Network
+from sloy.problem.network import Network
 
 
 def mlp(input_shape: Shape, classes: int, hidden: Sequence[int] = (128,)) -> Network:

@@ -6,7 +6,7 @@ from sloy.arguments import flag, integer
 from sloy.errors import InvalidArgument
 from sloy.graph.spec import Shape
 from sloy.layers import BatchNorm, Conv2D, Dense, GlobalAveragePool2D, Layer, ReLU, Residual
-from sloy.network import Network
+from sloy.problem.network import Network
 
 
 def resnet(

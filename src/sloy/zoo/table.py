@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sloy.arguments import integer, real
 from sloy.layers import Categories, Dense, Dropout, Layer, ReLU, Rescale
-from sloy.network import Network
+from sloy.problem.network import Network
 
 MOST_ONE_HOT = 20  # categories of a column that become a one-hot row; more become a learned vector
 

@@ -16,7 +16,7 @@ from sloy.layers import (
     MaxPool2D,
     ReLU,
 )
-from sloy.network import Network
+from sloy.problem.network import Network
 
 # Depth → convolutions of each block: configurations A, B, D and E of the paper's table 1.
 CONVOLUTIONS: dict[int, tuple[int, ...]] = {

@@ -17,9 +17,7 @@ from sloy import layers, losses, ops
 from sloy.errors import InvalidArgument, NotAvailable
 from sloy.graph import REGISTRY
 from sloy.model import Model
-from sloy.model_exchange import to_onnx
-from sloy.network import Network
-from sloy.steps.graphs import StepSpec
+from sloy.problem import Network, Problem
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
@@ -29,7 +27,7 @@ CLOSE = 1e-5  # of the largest number, or of 1
 
 def model_of(network: Network, parameters: Any, dtype: str = "float32") -> Model:
     shape = network.output_shape
-    spec = StepSpec(
+    problem = Problem(
         network,
         losses.SquaredError(),
         target_shape=shape,
@@ -37,7 +35,7 @@ def model_of(network: Network, parameters: Any, dtype: str = "float32") -> Model
         dtype=dtype,
         data_dtype=dtype,
     )
-    return Model(spec, {k: v.astype(dtype) for k, v in parameters.items()}, engine="reference")
+    return Model(problem, {k: v.astype(dtype) for k, v in parameters.items()}, engine="reference")
 
 
 def run(path: Path, x: np.ndarray) -> list[np.ndarray]:
@@ -64,7 +62,7 @@ def close(found: np.ndarray, expected: np.ndarray) -> bool:
 def test_every_layer(case: Case, channels_first: bool, tmp_path: Path) -> None:
     """Against onnxruntime, and back into sloy with equal outputs and the same names."""
     model, path = model_of(case.network(), case.variables()), tmp_path / "layer.onnx"
-    to_onnx(model, path, channels_first=channels_first)
+    model.export(path, channels_first=channels_first)
     x = case.x().astype(np.float32)
     given, expected = (first(x), first(model(x))) if channels_first else (x, model(x))
     (found,) = run(path, given)
@@ -110,7 +108,7 @@ EXPECTED = {
 @pytest.mark.parametrize("kind", EXPECTED)
 def test_a_layer_is_the_operator_that_onnx_has(kind: str, tmp_path: Path) -> None:
     case, path = next(c for c in CASES if c.kind == kind), tmp_path / "layer.onnx"
-    to_onnx(model_of(case.network(), case.variables()), path)
+    model_of(case.network(), case.variables()).export(path)
     assert operators(path) == EXPECTED[kind]
 
 
@@ -136,7 +134,7 @@ FUNCTIONS: dict[str, Any] = {
 def test_functions_of_a_user_are_their_ops(name: str, tmp_path: Path) -> None:
     network = Network((5,), [layers.Dense(5), layers.Activation(FUNCTIONS[name])])
     model, path = model_of(network, network.initialize(3)), tmp_path / "own.onnx"
-    to_onnx(model, path)
+    model.export(path)
     x = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
     assert close(run(path, x)[0], model(x))
     again = Model.from_onnx(path, engine="reference")
@@ -152,7 +150,7 @@ def test_pictures_of_a_users_function(tmp_path: Path) -> None:
         [layers.Conv2D(3, 3), own, layers.Conv2D(2, 2), layers.Flatten(), layers.Dense(4)],
     )
     model, path = model_of(network, network.initialize(1)), tmp_path / "own.onnx"
-    to_onnx(model, path)
+    model.export(path)
     x = np.random.default_rng(0).normal(size=(3, 6, 5, 2)).astype(np.float32)
     assert close(run(path, x)[0], model(x))
     assert Counter(operators(path))["Transpose"] == 1
@@ -164,18 +162,18 @@ def test_pictures_of_a_users_function(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path]:
     model, path = trained_cnn(), tmp_path_factory.mktemp("onnx") / "cnn.onnx"
-    to_onnx(model, path)
+    model.export(path)
     return model, path
 
 
 def pictures(model: Model, n: int = 5) -> np.ndarray:
     shape = (n, *model.network.input_shape)
-    return np.random.default_rng(4).integers(0, 256, shape).astype(model.spec.data_dtype)
+    return np.random.default_rng(4).integers(0, 256, shape).astype(model.problem.data_dtype)
 
 
 def test_a_model_takes_raw_data(exported: tuple[Model, Path]) -> None:
     model, path = exported
-    assert model.spec.data_dtype == "uint8"
+    assert model.problem.data_dtype == "uint8"
     x = pictures(model)
     output, probabilities = run(path, x)
     assert close(output, model(x))
@@ -209,7 +207,7 @@ def test_what_is_in_the_file(exported: tuple[Model, Path]) -> None:
 def test_one_transpose_and_no_more(exported: tuple[Model, Path], tmp_path: Path) -> None:
     model, path = exported
     assert Counter(operators(path))["Transpose"] == 1
-    to_onnx(model, tmp_path / "first.onnx", channels_first=True)
+    model.export(tmp_path / "first.onnx", channels_first=True)
     assert "Transpose" not in operators(tmp_path / "first.onnx")
     x = pictures(model)
     assert close(run(tmp_path / "first.onnx", first(x))[0], model(x))
@@ -221,17 +219,17 @@ def test_colours_are_standardised_inside(tmp_path: Path) -> None:
         (6, 5, 3),
         [layers.Conv2D(4, 3), layers.ReLU(), layers.GlobalAveragePool2D(), layers.Dense(2)],
     )
-    spec = StepSpec(
+    problem = Problem(
         network,
         losses.CategoricalCrossentropy(),
         preprocessing=sloy.Preprocessing((120.0, 110.0, 100.0), (60.0, 50.0, 40.0)),
         data_dtype="uint8",
     )
-    model = Model(spec, network.initialize(5), class_names=("a", "b"), engine="reference")
+    model = Model(problem, network.initialize(5), class_names=("a", "b"), engine="reference")
     x = pictures(model)
     for channels_first in (False, True):
         path = tmp_path / f"{channels_first}.onnx"
-        to_onnx(model, path, channels_first=channels_first)
+        model.export(path, channels_first=channels_first)
         given = first(x) if channels_first else x
         assert close(run(path, given)[0], model(x))
         again = Model.from_onnx(path, channels_last=channels_first, engine="reference")
@@ -253,7 +251,7 @@ def test_the_way_back(exported: tuple[Model, Path]) -> None:
 
 def test_there_and_back_and_there_again(exported: tuple[Model, Path], tmp_path: Path) -> None:
     model, path = exported
-    to_onnx(Model.from_onnx(path), tmp_path / "again.onnx")
+    Model.from_onnx(path).export(tmp_path / "again.onnx")
     x = pictures(model)
     assert close(run(tmp_path / "again.onnx", x)[0], model(x))
     assert operators(tmp_path / "again.onnx") == operators(path)
@@ -262,7 +260,7 @@ def test_there_and_back_and_there_again(exported: tuple[Model, Path], tmp_path: 
 def test_what_pytorch_wrote_is_written_again(tmp_path: Path) -> None:
     golden = Path(__file__).parent / "golden"
     model = Model.from_onnx(golden / "pytorch_training.onnx", engine="reference")
-    to_onnx(model, tmp_path / "again.onnx")
+    model.export(tmp_path / "again.onnx")
     with np.load(golden / "pytorch.npz") as found:
         assert close(run(tmp_path / "again.onnx", found["x"])[0], found["y_training"])
     assert "Transpose" not in operators(tmp_path / "again.onnx")
@@ -274,7 +272,7 @@ def test_double_precision(tmp_path: Path) -> None:
         model_of(network, network.initialize(0, "float64"), "float64"),
         tmp_path / "d.onnx",
     )
-    to_onnx(model, path)
+    model.export(path)
     x = np.random.default_rng(0).normal(size=(3, 4))
     (found,) = run(path, x)
     assert found.dtype == np.float64
@@ -284,12 +282,12 @@ def test_double_precision(tmp_path: Path) -> None:
 
 def test_another_opset(exported: tuple[Model, Path], tmp_path: Path) -> None:
     model, _ = exported
-    to_onnx(model, tmp_path / "m.onnx", opset=21)
+    model.export(tmp_path / "m.onnx", opset=21)
     assert onnx.load(tmp_path / "m.onnx").opset_import[0].version == 21
     assert close(run(tmp_path / "m.onnx", pictures(model))[0], model(pictures(model)))
     for wrong in (17, 10_000):
         with pytest.raises(InvalidArgument, match=f"`opset` \\(={wrong}\\) must be from 18"):
-            to_onnx(model, tmp_path / "m.onnx", opset=wrong)
+            model.export(tmp_path / "m.onnx", opset=wrong)
 
 
 @pytest.mark.parametrize("name", ["m.onnx", "m.c", "m.h"])
@@ -306,7 +304,7 @@ def test_a_model_exports_itself(name: str, exported: tuple[Model, Path], tmp_pat
 
 def test_equal_models_make_equal_files(exported: tuple[Model, Path], tmp_path: Path) -> None:
     model, path = exported
-    to_onnx(model, tmp_path / "same.onnx")
+    model.export(tmp_path / "same.onnx")
     assert (tmp_path / "same.onnx").read_bytes() == path.read_bytes()
 
 
@@ -316,10 +314,10 @@ def test_what_has_no_form_in_onnx_is_named(tmp_path: Path) -> None:
     )
     network = Network((3,), [own])
     with pytest.raises(NotAvailable, match="a slice of the samples has no form in ONNX"):
-        to_onnx(model_of(network, {}), tmp_path / "m.onnx")
+        model_of(network, {}).export(tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_is_missing(exported: tuple[Model, Path], tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="a folder that is missing"):
-        to_onnx(exported[0], tmp_path / "no" / "m.onnx")
+        exported[0].export(tmp_path / "no" / "m.onnx")

@@ -14,7 +14,7 @@ from available import ENGINES, available
 from sloy.errors import InvalidArgument, NotAvailable
 from sloy.graph import Graph
 from sloy.model import Model
-from sloy.steps.graphs import inference_graph
+from sloy.problem.graphs import inference_graph
 
 onnx = pytest.importorskip("onnx")
 helper, numpy_helper = onnx.helper, onnx.numpy_helper
@@ -61,7 +61,7 @@ def imported(name: str, **options: Any) -> Model:
 
 
 def ops_of(model: Model, n: int = 2) -> Counter[str]:
-    return Counter(node.op for node in inference_graph(model.spec, n).nodes)
+    return Counter(node.op for node in inference_graph(model.problem, n).nodes)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -159,9 +159,9 @@ def test_everything_trains() -> None:
 
 def test_dropout_drops_in_training_only() -> None:
     model = imported("pytorch_training", engine="reference")
-    spec = model.spec
-    built = spec.network.build(
-        sloy.ops.input("x", (2, *spec.network.input_shape)),
+    network = model.network
+    built = network.build(
+        sloy.ops.input("x", (2, *network.input_shape)),
         training=True,
         key=sloy.ops.variable("k", (2,), "uint32"),
         step=sloy.ops.input("s", (), "uint32"),
@@ -169,7 +169,7 @@ def test_dropout_drops_in_training_only() -> None:
     masks = [n for n in Graph.of({"y": built.output}).nodes if n.op == "dropout_mask"]
     assert [m.attributes["keep"] for m in masks] == [0.5]
     assert ops_of(model)["dropout_mask"] == 0
-    assert set(built.updates) == set(spec.network.states)
+    assert set(built.updates) == set(network.states)
 
 
 # --- against onnxruntime ---------------------------------------------------------------------------------------------
@@ -339,7 +339,7 @@ def test_as_onnxruntime(make: Any, engine: str, tmp_path: Path) -> None:
         (expected,) = session.run(None, {"x": x})
         scale = max(1.0, float(np.abs(expected).max()))
         assert np.abs(model(x) - expected).max() < CLOSE * scale
-    moved = [n for n in inference_graph(model.spec, 2).nodes if n.op == "transpose"]
+    moved = [n for n in inference_graph(model.problem, 2).nodes if n.op == "transpose"]
     if make is not shape_arithmetic:
         assert len(moved) == transposes
 

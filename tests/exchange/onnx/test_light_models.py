@@ -13,7 +13,7 @@ import pytest
 
 from available import available
 from sloy.model import Model
-from sloy.steps.graphs import inference_graph
+from sloy.problem.graphs import inference_graph
 
 onnx = pytest.importorskip("onnx")
 
@@ -41,7 +41,7 @@ def test_network(name: str) -> None:
     model = Model.from_onnx(path, engine=available("native", threads=1) if runs else "reference")
     assert model.network.input_shape == (3, 224, 224)
     assert model.network.parameter_count == parameters
-    graph = inference_graph(model.spec, 1)
+    graph = inference_graph(model.problem, 1)
     assert sum(node.op == "transpose" for node in graph.nodes) == transposes
     output = onnx.numpy_helper.to_array(onnx.load_tensor(FOLDER / f"light_{name}_output_0.pb"))
     spec = graph.nodes[graph.outputs["output"]].spec

@@ -1,0 +1,78 @@
+"""Options of dataclasses as options of a command."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from sloy.arguments import real
+from sloy.cli.options import integer, number
+from sloy.errors import InvalidArgument
+from sloy.options import Option, options
+
+
+def add_options(
+    group: argparse._ArgumentGroup, cls: type, defaults: Mapping[str, Any] | None = None
+) -> None:
+    """The options of a dataclass that have something to say of themselves; those that are not given are left out.
+
+    `defaults` are shown in place of those of the dataclass.
+    """
+    for name, default, rule in options(cls):
+        word = f"--{name.replace('_', '-')}"
+        if not rule.about or word in group._option_string_actions:
+            continue
+        default = (defaults or {}).get(name, default)
+        told = rule.about
+        shown = default is not None and default is not False and default != ()
+        if shown and "default:" not in told:
+            told += f"; default: {default}"
+        declared: dict[str, Any] = {"help": told, "default": argparse.SUPPRESS}
+        if rule.kind == "flag":
+            declared["action"] = "store_true"
+        else:
+            declared |= {"type": _parser(rule), "metavar": rule.metavar or _METAVARS.get(rule.kind)}
+        if rule.kind == "texts":
+            declared["action"] = "append"
+        if rule.choices:
+            declared |= {"choices": rule.choices, "metavar": None}
+        group.add_argument(word, **declared)
+
+
+_METAVARS = {"integer": "N", "real": "X"}
+
+
+def _parser(rule: Option) -> Callable[[str], Any]:
+    """What makes the value of a word."""
+    if rule.parse is not None:
+        return partial(_parsed, rule.parse)
+    if rule.kind == "integer":
+        return partial(integer, least=rule.bounds.get("least", 1))
+    if rule.kind == "real":
+        return partial(_real, bounds=rule.bounds)
+    return str
+
+
+def _parsed(parse: Callable[[str], Any], word: str) -> Any:
+    try:
+        return parse(word)
+    except InvalidArgument as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _real(word: str, bounds: Mapping[str, Any]) -> float:
+    found = number(word)
+    try:
+        return real("", "", found, **bounds)
+    except InvalidArgument:
+        raise argparse.ArgumentTypeError(f"{word!r} is not {_KINDS[tuple(bounds)]}") from None
+
+
+_KINDS = {
+    ("above",): "a positive number",
+    ("least",): "a number of at least 0",
+    ("least", "below"): "a share from 0 to below 1",
+    ("above", "most"): "a share above 0, at most 1",
+}

@@ -1,0 +1,147 @@
+"""What `sloy train` shows: progress on the error stream, results on the output stream."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from sloy import text
+from sloy.experiments.events import (
+    Counted,
+    EpochBegan,
+    EpochEnded,
+    Event,
+    FitBegan,
+    FitEnded,
+    Opened,
+    Progressed,
+    Tested,
+)
+from sloy.training.progress import Bar
+
+
+class Show:
+    """Shows the events of an experiment's run.
+
+    Parameters
+    ----------
+    quiet : bool
+        Results alone.
+    json : bool
+        Results as one JSON document.
+    """
+
+    def __init__(self, *, quiet: bool, json: bool) -> None:
+        self._quiet = quiet
+        self._json = json
+        self._bar = Bar()
+        self._folder = ""
+
+    def __call__(self, event: Event) -> None:
+        """Show an event."""
+        match event:
+            case Opened():
+                self._folder = str(event.folder)
+                self._say(opening(event))
+            case Tested():
+                self._results(event)
+            case _ if not self._quiet:
+                self._progress(event)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._bar.close()
+
+    def _progress(self, event: Event) -> None:
+        match event:
+            case Counted():
+                self._bar.count(event.what, event.done, event.total)
+            case FitBegan():
+                self._bar.open(event.epochs, event.samples)
+            case EpochBegan():
+                self._bar.begin(event.epoch)
+            case Progressed():
+                self._bar.move(event.progress)
+            case EpochEnded():
+                self._bar.end(event.row)
+            case FitEnded():
+                self._bar.close()
+
+    def _say(self, words: str) -> None:
+        if not self._quiet:
+            print(words, file=sys.stderr, flush=True)
+
+    def _results(self, event: Tested) -> None:
+        summary = event.summary
+        if self._json:
+            print(text.as_json({**summary, "folder": self._folder}), end="")
+        else:
+            print(results(summary, event, self._folder), end="\n\n")
+        sys.stdout.flush()  # before the pictures, which take longer than all of the test
+
+
+def opening(event: Opened) -> str:
+    """What will be trained, on what, by what, and what it will cost."""
+    experiment, loaded, recipe = event.experiment, event.loaded, event.recipe
+    share = experiment.validation
+    trained, held_out = loaded.trained_on(share), loaded.held_out(share)
+    samples = f"{text.count(trained)} to train on"
+    if held_out:
+        samples += f", {text.count(held_out)} to validate"
+    steps = -(-trained // recipe.batch_size)
+    batches = f"{text.count(steps)} batches of {recipe.batch_size}"
+    epochs = f"{text.many(recipe.epochs, 'epoch')} of {batches}"
+    if event.stages:  # the epochs stand below
+        epochs = f"{batches} in an epoch"
+    network = f"that of {experiment.start}" if event.stages else experiment.network
+    rows = [
+        (
+            "data",
+            f"{experiment.source.name}: {samples}, {text.count(len(loaded.test))} to test",
+        ),
+        ("", experiment.source.describe(loaded)),
+        *loaded.rows,
+        ("network", f"{network}\n{event.network.summary(recipe.batch_size)}"),
+        (
+            "training",
+            f"{recipe.optimizer}, learning rate {recipe.learning_rate:g} ({recipe.schedule}), {epochs},"
+            f" seed {recipe.seed}",
+        ),
+        *([("", stages(event))] if event.stages else []),
+        *([("augmented", repr(recipe.augment))] if recipe.augment is not None else []),
+        ("engine", str(event.engine)),
+        ("memory", f"{text.size(event.memory)} predicted for the whole program"),
+        ("folder", str(event.folder)),
+    ]
+    return text.fields(rows) + "\n"
+
+
+def stages(event: Opened) -> str:
+    """What is fine-tuned when, a line for each stage."""
+    names, lines = event.network.layer_names, []
+    for stage in event.stages:
+        words = "all layers"
+        if stage.frozen:
+            words = f"the layers after {names[stage.frozen - 1]}"
+            if event.recipe.augment is None:
+                words += " (those before run once)"
+        lines.append(f"{text.many(stage.recipe.epochs, 'epoch')}: {words}")
+    return "\n".join(lines)
+
+
+def results(summary: Mapping[str, Any], event: Tested, folder: str) -> str:
+    """What came of it."""
+    times, memory = summary["times_seconds"], summary["memory_bytes"]
+    peak = f"{text.size(memory['peak'])} at its peak, {text.size(memory['predicted'])} predicted"
+    rows = [
+        *event.measured.rows,
+        (
+            "time",
+            f"{text.seconds(times['to_test'])} from the start of the program to the test result,"
+            f" {text.seconds(times['training'])} of it training",
+        ),
+        ("memory", peak),
+        ("folder", folder),
+    ]
+    return text.fields(rows)

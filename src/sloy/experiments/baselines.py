@@ -1,0 +1,110 @@
+"""Simpler answers beside a network's, and what the comparison means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import sqrt
+
+import numpy as np
+
+from sloy import text
+from sloy.data import Dataset
+from sloy.engines import Engine
+from sloy.experiments.sources.base import Loaded
+from sloy.graph.threefry import make_key, permutation
+from sloy.model import Model
+from sloy.problem import Network
+from sloy.training.fit import fit
+from sloy.training.recipe import Recipe
+
+PATIENCE = 30  # epochs without a better validation loss, before training ends
+LINEAR_ROWS = 200_000  # that the linear model learns from at most
+
+
+def linear_model(network: Network, loaded: Loaded, engine: Engine) -> Model:
+    """A network without hidden layers, trained on the same rows, at most `LINEAR_ROWS` of them."""
+    data = loaded.train
+    if len(data) > LINEAR_ROWS:
+        data = data.take(permutation(len(data), make_key(0, "linear"))[:LINEAR_ROWS])
+    size = 256 if len(data) >= 2560 else 32
+    recipe = Recipe(
+        epochs=max(5, min(100, 5000 * size // len(data))),
+        batch_size=size,
+        learning_rate=0.02,
+        schedule="one-cycle",
+        patience=PATIENCE if loaded.validation is not None else None,
+    )
+    found, _ = fit(
+        network,
+        data,
+        recipe=recipe,
+        validation=loaded.validation,
+        loss=loaded.loss,
+        preprocessing="none",
+        engine=engine,
+        verbose=False,
+    )
+    return found
+
+
+def simplest(data: Dataset, mean: float, rows: int) -> np.ndarray:
+    """The answer that needs no columns: the shares of the classes, or the mean; one row repeated."""
+    if not data.has_labels:
+        return np.full((rows, 1), mean)
+    shares = np.bincount(data.y, minlength=data.classes) / len(data)
+    return np.broadcast_to(shares, (rows, len(shares)))
+
+
+def measured(answers: np.ndarray, data: Dataset) -> dict[str, float]:
+    """How good answers are: those for classes, or those for numbers."""
+    return classified(answers, data) if data.has_labels else regressed(answers, data)
+
+
+def classified(probabilities: np.ndarray, data: Dataset) -> dict[str, float]:
+    """Accuracy and log-loss of probabilities (N, K)."""
+    own = probabilities[np.arange(len(data)), data.y].astype(np.float64)
+    return {
+        "accuracy": float((probabilities.argmax(1) == data.y).mean()),
+        "log_loss": float(-np.log(np.maximum(own, 1e-7)).mean()),
+    }
+
+
+def regressed(answers: np.ndarray, data: Dataset) -> dict[str, float]:
+    """Root mean squared error, mean absolute error and R² of numbers (N, 1)."""
+    y = data.y.astype(np.float64)
+    error = answers[:, 0].astype(np.float64) - y
+    spread = float(np.square(y - y.mean()).sum())
+    return {
+        "rmse": sqrt(float(np.square(error).mean())),
+        "mae": float(np.abs(error).mean()),
+        "r2": 1 - float(np.square(error).sum()) / spread if spread else float("nan"),
+    }
+
+
+_TITLES = {"accuracy": "accuracy", "log_loss": "log-loss", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
+
+
+def comparison(found: Mapping[str, Mapping[str, float]]) -> str:
+    """A line for each answer, a column for each figure."""
+    figures = list(next(iter(found.values())))
+    head = ("", *(_TITLES[name] for name in figures))
+    lines = [(name, *(_shown(f, row[f]) for f in figures)) for name, row in found.items()]
+    return text.columns([head, *lines], right=True)
+
+
+def verdict(own: Mapping[str, float], others: Mapping[str, Mapping[str, float]]) -> str:
+    """What the comparison means where the network is not the best; by log-loss, or by RMSE."""
+    figure = "log_loss" if "log_loss" in own else "rmse"
+    if own[figure] >= others["always the same"][figure]:
+        return "the network is no better than always giving the same answer: it has learned nothing of use"
+    if own[figure] >= others["linear model"][figure]:
+        return (
+            f"the linear model is as good or better ({_TITLES[figure]}): it is simpler, prefer it"
+        )
+    return ""
+
+
+def _shown(figure: str, value: float) -> str:
+    if figure == "accuracy":
+        return text.percent(value)
+    return f"{value:.4f}" if figure in ("r2", "log_loss") else f"{value:.5g}"

@@ -1,0 +1,120 @@
+"""What a run of an experiment tells, as it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sloy.engines import Engine
+from sloy.experiments.experiment import Experiment
+from sloy.experiments.sources import Loaded, Measured
+from sloy.problem import Network
+from sloy.training.callbacks import Progress
+from sloy.training.history import Row
+from sloy.training.recipe import Recipe
+from sloy.training.stages import Stage
+
+
+@dataclass(frozen=True, eq=False)
+class Event:
+    """Something that happened."""
+
+
+@dataclass(frozen=True, eq=False)
+class Counted(Event):
+    """Part of something long is done: "pictures decoded" 120 of 400."""
+
+    what: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class Opened(Event):
+    """All is known that will be done; nothing is written yet.
+
+    Attributes
+    ----------
+    experiment : Experiment
+    loaded : Loaded
+        The data.
+    network : Network
+    recipe : Recipe
+    stages : list of Stage
+        Of a fine-tuning; none otherwise.
+    engine : Engine
+    memory : int
+        Bytes that the process is predicted to hold at its peak.
+    folder : Path
+    """
+
+    experiment: Experiment
+    loaded: Loaded
+    network: Network
+    recipe: Recipe
+    stages: list[Stage]
+    engine: Engine
+    memory: int
+    folder: Path
+
+
+@dataclass(frozen=True, eq=False)
+class FitBegan(Event):
+    """Epochs of `samples` samples begin; a fine-tuning may have two such times."""
+
+    epochs: int
+    samples: int
+
+
+@dataclass(frozen=True, eq=False)
+class EpochBegan(Event):
+    """An epoch, from 1, begins."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, eq=False)
+class Progressed(Event):
+    """Steps of an epoch are done."""
+
+    progress: Progress
+
+
+@dataclass(frozen=True, eq=False)
+class EpochEnded(Event):
+    """An epoch is done: its row of the history."""
+
+    row: Row
+    epochs: int
+
+
+@dataclass(frozen=True, eq=False)
+class FitEnded(Event):
+    """The epochs are done, or were stopped, interrupted or failed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Saved(Event):
+    """A file of the run's folder was written whole."""
+
+    path: Path
+
+
+@dataclass(frozen=True, eq=False)
+class Tested(Event):
+    """The model was measured on the test data."""
+
+    measured: Measured
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn(Event):
+    """A picture of the run's folder was written."""
+
+    path: Path
+
+
+Listener = Callable[[Event], None]

@@ -1,0 +1,243 @@
+"""`Experiment`: data, what is learned from them, and how; as options in words, and as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from math import log2
+from pathlib import Path
+from typing import Any
+
+from sloy import text
+from sloy.augmentation import Augment
+from sloy.errors import InvalidArgument, InvalidOption
+from sloy.experiments.recipes import GENERAL, OF_NETWORKS, RATES, RECIPES, rate_of
+from sloy.experiments.sources import Loaded, Source, source_of, source_options
+from sloy.model import Model
+from sloy.options import check_options, chosen, option, options
+from sloy.problem import Network
+from sloy.training.recipe import Recipe
+from sloy.training.stages import FineTuning, adapted
+from sloy.zoo import PRESETS
+
+FURTHER_RATE = 0.1  # of the general learning rates, where a model is trained further
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Data, what is learned from them, and how; what is not given suits the data.
+
+    `Experiment.of` makes one of options in words, the same as those of ``sloy train``, with underscores.
+
+    Parameters
+    ----------
+    source : Source
+        The data.
+    network : str
+        Of `sloy.zoo`.
+    network_options : mapping
+        Of its maker there.
+    named : str, optional
+        A recipe by its name, whose options are among `given`.
+    validation : float
+        Share of the training samples that is held out to measure on after each epoch, 0 for none.
+    samples : int, optional
+        Train on as many samples only.
+    start : str or path, optional
+        A model to train further, instead of a new network: a file, the folder of a run, or a name with published
+        weights.
+    given : mapping
+        Options of the recipe that are given: values by name.
+    tuning : mapping
+        Options of `FineTuning` that are given.
+
+    Examples
+    --------
+    >>> experiment = Experiment.of("mnist", network="mlp", epochs=1)
+    >>> experiment.source, experiment.recipe.epochs, experiment.recipe.learning_rate
+    (Mnist(data='mnist'), 1, 0.01)
+    """
+
+    source: Source
+    network: str = option("cnn", "the network, by its name", kind="text", choices=tuple(PRESETS))
+    network_options: Mapping[str, Any] = field(default_factory=dict)
+    named: str | None = None
+    validation: float = option(
+        0.1,
+        "share of the training samples that is kept apart to measure on after every epoch, 0 for none",
+        kind="real",
+        bounds={"least": 0, "below": 1},
+    )
+    samples: int | None = option(
+        None, "train on the first N samples only; default: all", kind="integer"
+    )
+    start: str | Path | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+    tuning: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_options("experiment", self)
+        further = self.start is not None
+        self.source.check(self.network, further=further)
+        if self.tuning and not further:
+            raise InvalidOption(f"`{min(self.tuning)}` needs `from` MODEL.")
+        tuning = self.fine_tuning  # raises where its options, or those of the recipe, are wrong
+        if "head_epochs" in self.tuning and not tuning.unfreeze:
+            raise InvalidOption("`head_epochs` counts the epochs before `unfreeze`; give both.")
+        if tuning.unfreeze and tuning.freeze is None:
+            raise InvalidOption("`unfreeze`: `freeze` none freezes nothing.")
+
+    @classmethod
+    def of(cls, data: str | Path, **words: Any) -> Experiment:
+        """The experiment on data that options in words make; what is not given takes its default.
+
+        Parameters
+        ----------
+        data : str or Path
+            "mnist"; a folder of pictures or of IDX files; a table.
+        **words
+            ``network``, ``network_options``, ``recipe`` (by name), ``validation``, ``samples``, ``from_``; the options
+            of `Recipe`, of `FineTuning` and of the kind of data.
+
+        Raises
+        ------
+        InvalidOption
+            Where options are unknown, do not go together or do not fit the data.
+        """
+        source = source_of(str(data))
+        named, start = words.pop("recipe", None), words.pop("from_", None)
+        if start is not None and "network" in words:
+            raise InvalidOption("`network`: with `from` the network is that of the model.")
+        _refuse_unknown(source, words)
+        suiting = _defaults(source, words.get("network"), named, further=start is not None)
+        every = {**suiting, **words}
+        try:
+            return cls(
+                source=replace(source, **chosen(type(source), words)),
+                named=named,
+                start=start,
+                given=chosen(Recipe, words),
+                tuning=chosen(FineTuning, words),
+                **{name: every[name] for name in _OWN if name in every},
+            )
+        except InvalidOption:
+            raise
+        except InvalidArgument as error:
+            raise InvalidOption(str(error)) from None
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """How the network is trained: what is given, else what suits the data in general."""
+        further = self.start is not None
+        defaults = _defaults(self.source, self.network, self.named, further=further)
+        options = {**chosen(Recipe, defaults), **self.given}
+        if options["optimizer"] not in RATES:
+            raise InvalidOption(
+                f"`optimizer` (={options['optimizer']!r}) must be one of {', '.join(RATES)}, by name."
+            )
+        share = FURTHER_RATE if further else self.source.rate_share
+        return Recipe(**{**options, "learning_rate": rate_of(options, share)}, where="experiment")
+
+    @cached_property
+    def fine_tuning(self) -> FineTuning:
+        """What is trained further when; by default half of the epochs before unfreezing."""
+        half = {"head_epochs": max(1, self.recipe.epochs // 2)}
+        return FineTuning(**{**half, **self.tuning}, where="experiment")
+
+    def suited(self, loaded: Loaded) -> Experiment:
+        """The same with options that suit the very data, where they are not given."""
+        if self.named is not None:
+            return self
+        if self.start is not None:
+            suiting = suited_to_further(len(loaded.train))
+        else:
+            suiting = dict(self.source.suited(loaded, str(self.recipe.optimizer)))
+        return replace(self, given={**suiting, **self.given})
+
+    def network_for(self, loaded: Loaded, start: Model | None) -> Network:
+        """The network that is trained on the data: a new one, or that of the model to start from."""
+        if start is None:
+            return self.source.make_network(loaded, self.network, self.network_options)
+        own, needed = loaded.train.sample_shape, start.network.input_shape
+        if own != needed:
+            raise InvalidOption(
+                f"`from` {self.start}: the model takes samples of {text.shape(needed)},"
+                f" {self.source.data} has {text.shape(own)}."
+            )
+        return adapted(start, loaded.train, self.recipe.seed)[0]
+
+    # --- as words ---------------------------------------------------------------------------------
+
+    def words(self) -> dict[str, Any]:
+        """All of it as JSON values, of which `of` makes one that does the same."""
+        own = {name: getattr(self, name) for name in _OWN}
+        recipe = {name: getattr(self.recipe, name) for name, _, _ in options(Recipe)}
+        kind = {name: getattr(self.source, name) for name, _, _ in options(type(self.source))}
+        start = None if self.start is None else str(self.start)
+        if start is not None:
+            own.pop("network")
+        found = {"data": self.source.data, "recipe": self.named, "from_": start}
+        found |= {**own, **recipe, **self.tuning, **kind}
+        return {name: _plain(name, value) for name, value in found.items()}
+
+    def check_same(self, words: Mapping[str, Any]) -> None:
+        """Raise `InvalidOption` where words differ from those of the run that is resumed; `epochs` may."""
+        own = self.words()
+        for name, value in words.items():
+            mine, given = own.get(name), _plain(name, value)
+            if name == "data" and "mnist" not in (mine, given):
+                mine, given = (str(Path(str(one)).resolve()) for one in (mine, given))
+            if mine != given and name != "epochs":
+                what = "the data" if name == "data" else f"`{name}`"
+                raise InvalidOption(
+                    f"`resume` continues the run as it was begun: {what} is {mine} there, not {given}."
+                )
+
+
+_OWN = ("network", "network_options", "validation", "samples")
+
+
+def suited_to_further(count: int) -> dict[str, Any]:
+    """Batches of a 16th of the samples, between 8 and 32; epochs for about 300 steps, 5 to 40 of them."""
+    size = int(min(32, max(8, 2 ** round(log2(max(count / 16, 1))))))
+    return {"batch_size": size, "epochs": max(5, min(40, 300 * size // count))}
+
+
+def _defaults(
+    source: Source, network: str | None, named: str | None, *, further: bool
+) -> dict[str, Any]:
+    """Options that suit data, network and named recipe; later ones go before earlier ones."""
+    found = {**GENERAL, **source.defaults, **OF_NETWORKS.get(network or "", {})}
+    if named is not None:
+        if named not in RECIPES:
+            raise InvalidOption(f"`recipe` (={named!r}) must be one of {', '.join(RECIPES)}.")
+        recipe = dict(RECIPES[named].options)
+        if network not in (None, recipe["network"]):
+            recipe.pop("network_options", None)
+        found |= recipe
+    if further:
+        found |= {"augment": None}
+        found.pop("network", None)
+    return found
+
+
+def _refuse_unknown(source: Source, words: Mapping[str, Any]) -> None:
+    known = {name for cls in (Recipe, FineTuning, type(source)) for name, _, _ in options(cls)}
+    for name in sorted(words.keys() - known - set(_OWN)):
+        if name in source_options():
+            raise InvalidOption(f"`{name}` does not belong to {source.data}.")
+        raise InvalidOption(f"`{name}` is no option of an experiment.")
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, Augment):
+        return value.words
+    if isinstance(value, tuple):
+        return [_plain(name, item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, str | int | float | list | Mapping):
+        return value
+    raise InvalidOption(f"`{name}` (={value!r}): an experiment takes it in words.")

@@ -1,0 +1,98 @@
+"""How much memory a run will hold at its peak, told before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sloy import machine
+from sloy.engines import Arithmetic
+from sloy.experiments.experiment import Experiment
+from sloy.experiments.sources import Loaded
+from sloy.losses import SquaredError, loss
+from sloy.metrics import default_metrics
+from sloy.model import default_batch
+from sloy.problem import Network, Problem
+from sloy.problem.graphs import evaluation_graph, inference_graph
+from sloy.training.fine_tune import IN_MEMORY
+from sloy.training.memory import arena_bytes, memory_estimate
+from sloy.training.stages import Stage, named_layers, patterns
+
+
+def predicted(
+    experiment: Experiment,
+    loaded: Loaded,
+    network: Network,
+    stages: list[Stage],
+    precision: Arithmetic,
+) -> int:
+    """Bytes that the process will hold at most up to the end of the test.
+
+    That is the peak so far (unpacking the data), or what it holds now, the data among it, and what `memory_estimate`
+    says of the run, or what the test takes.
+    """
+    problem = problem_of(loaded, network)
+    share = experiment.validation
+    if stages:
+        run = max(_of_stage(problem, loaded, stage, share, precision) for stage in stages)
+    else:
+        estimate = memory_estimate(
+            problem,
+            loaded.trained_on(share),
+            experiment.recipe,
+            validation_samples=loaded.held_out(share),
+            split=loaded.validation is None and share > 0,
+            precision=precision,
+        )
+        run = estimate.total - (loaded.train.x.nbytes + loaded.train.y.nbytes)
+    test = _of_test(problem, len(loaded.test), precision)
+    return max(machine.peak_memory(), machine.held_memory() + max(run, test))
+
+
+def problem_of(loaded: Loaded, network: Network) -> Problem:
+    """What is learned from the data, without its preprocessing."""
+    data, found = loaded.train, loss(loaded.loss)
+    shape = network.output_shape
+    target = found.target(data.y[:1], shape)
+    return Problem(
+        network,
+        found,
+        metrics=default_metrics(found, shape),
+        data_dtype="uint8" if data.x.dtype == "uint8" else "float32",
+        target_shape=target.shape[1:],
+        target_dtype=target.dtype.name,
+    )
+
+
+def _of_test(problem: Problem, samples: int, precision: Arithmetic) -> int:
+    """Parameters, and the arena of evaluation and prediction."""
+    size = min(samples, default_batch(problem.network, problem.dtype))
+    parameters = 4 * sum(p.tensor.spec.size for p in problem.network.parameters.values())
+    return parameters + arena_bytes(evaluation_graph(problem, size, prediction=True), precision)
+
+
+def _of_stage(
+    whole: Problem, loaded: Loaded, stage: Stage, share: float, precision: Arithmetic
+) -> int:
+    """Bytes that a stage of fine-tuning takes beside what is loaded."""
+    samples, held_out = loaded.trained_on(share), loaded.held_out(share)
+    network = whole.network
+    recipe = replace(stage.recipe, trainable=patterns(network, stage.frozen), rate_factors=())
+    if not stage.frozen or recipe.augment is not None:
+        run = memory_estimate(
+            whole, samples, recipe, validation_samples=held_out, precision=precision
+        )
+        return run.total - (samples + held_out) * loaded.train.x[:1].nbytes
+    layers = named_layers(network)
+    front = Network(network.input_shape, layers[: stage.frozen])
+    forward = replace(whole, network=front, loss=SquaredError(), metrics=())
+    graph = inference_graph(forward, default_batch(front, "float32"))
+    rest = Network(front.output_shape, layers[stage.frozen :])
+    run = memory_estimate(
+        replace(whole, network=rest, data_dtype="float32"),
+        samples,
+        recipe,
+        validation_samples=held_out,
+        precision=precision,
+    )
+    in_file = run.data if run.data > IN_MEMORY else 0
+    return arena_bytes(graph, precision) + run.total - in_file

@@ -1,0 +1,93 @@
+"""What is known to go well: learning rates by optimiser, options that belong to a network, recipes by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Optimiser → the highest learning rate of a one-cycle run, found on MNIST with batches of 256.
+RATES = {
+    "adam": 0.01,
+    "adamw": 0.01,
+    "rmsprop": 0.003,
+    "sgd": 0.3,
+    "momentum": 0.05,
+    "nesterov": 0.05,
+    "adagrad": 0.03,
+}
+# Options that every run has by default, where `sloy.fit` has others.
+GENERAL: Mapping[str, Any] = {
+    "epochs": 2,
+    "batch_size": 256,
+    "optimizer": "adam",
+    "schedule": "one-cycle",
+    "precision": "auto",
+}
+# Network → options that belong to it: `fast` is a recipe of one epoch, and what it is for.
+OF_NETWORKS: Mapping[str, Mapping[str, Any]] = {
+    "fast": {"epochs": 1, "validation": 0.0, "momentum": 0.7}
+}
+
+
+@dataclass(frozen=True)
+class NamedRecipe:
+    """Options that were tried together.
+
+    Attributes
+    ----------
+    about : str
+        One line: for what, and what it reaches (measured by `benchmarks/recipes.py`).
+    options : mapping
+        Of an experiment; what the user gives goes before them.
+    """
+
+    about: str
+    options: Mapping[str, Any]
+
+
+RECIPES: Mapping[str, NamedRecipe] = {
+    "mnist-augmented": NamedRecipe(
+        "MNIST with turned, scaled and shifted digits",
+        {
+            "network": "cnn_deep",
+            "epochs": 15,
+            "batch_size": 128,
+            "optimizer": "adam",
+            "learning_rate": 0.005,
+            "schedule": "one-cycle",
+            "validation": 0.0,
+            "augment": "rotation=10,scale=0.1,shift=0.1",
+        },
+    ),
+    "fashion-mnist": NamedRecipe(
+        "Fashion-MNIST with the standard architecture, flips and crops",
+        {
+            "network": "standard_cnn",
+            "network_options": {"batch_norm": True, "dropout": 0.25},
+            "epochs": 16,
+            "batch_size": 128,
+            "optimizer": "adam",
+            "learning_rate": 0.003,
+            "schedule": "one-cycle",
+            "validation": 0.0,
+            "augment": "flip=horizontal,crop=1",
+        },
+    ),
+}
+
+
+def rate_of(options: Mapping[str, Any], share: float) -> float:
+    """The highest learning rate: the given one, else that of the optimiser, a tenth of it when constant.
+
+    Parameters
+    ----------
+    options : mapping
+        Of a recipe: ``optimizer``, ``schedule``, ``learning_rate``.
+    share : float
+        What rates that are not given are multiplied by.
+    """
+    if options.get("learning_rate") is not None:
+        return float(options["learning_rate"])
+    constant = options["schedule"] == "constant"
+    return RATES[options["optimizer"]] * share * (0.1 if constant else 1)

@@ -1,0 +1,299 @@
+"""A run of an experiment, from the data to its last file; what happens is told as events, nothing is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sloy import inspection, machine, text
+from sloy.engines import Engine
+from sloy.experiments.events import (
+    Counted,
+    Drawn,
+    EpochBegan,
+    EpochEnded,
+    FitBegan,
+    FitEnded,
+    Listener,
+    Opened,
+    Progressed,
+    Saved,
+    Tested,
+)
+from sloy.experiments.experiment import Experiment
+from sloy.experiments.memory import predicted
+from sloy.experiments.run_folder import CHECKPOINT, CONFIGURATION, VERSION, RunFolder
+from sloy.experiments.sources import Measured
+from sloy.experiments.sources.base import Wanted
+from sloy.machine import versions
+from sloy.model import Model, load
+from sloy.training.callbacks import Callback, CSVLog, Progress
+from sloy.training.checkpoint import Checkpoint
+from sloy.training.fine_tune import fine_tune
+from sloy.training.fit import fit
+from sloy.training.history import History, Row
+from sloy.training.loop import Run
+from sloy.training.recipe import engine_of
+from sloy.training.stages import stages
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came of a run.
+
+    Attributes
+    ----------
+    model : Model
+    history : History
+    measured : Measured
+        Of the test data.
+    summary : mapping
+        What `summary.json` says.
+    folder : Path
+    """
+
+    model: Model
+    history: History
+    measured: Measured
+    summary: Mapping[str, Any]
+    folder: Path
+
+
+def run(
+    experiment: Experiment,
+    folder: str | Path | None = None,
+    *,
+    engine: str | Engine = "auto",
+    threads: int = 0,
+    overwrite: bool = False,
+    listener: Listener = lambda event: None,
+) -> Result:
+    """Train on the data, test, and write the run's folder.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    folder : path, optional
+        Made where missing; by default ``runs/DATA-DATE-TIME``.
+    engine, threads
+        See `sloy.engines.engine`.
+    overwrite : bool
+        Whether a run that is in the folder is replaced.
+    listener : callable
+        Called with each `Event`.
+
+    Raises
+    ------
+    InvalidOption
+        Where options do not fit the data.
+    InvalidArgument
+        Where the folder holds a run already.
+    KeyboardInterrupt, NonFiniteError
+        As of `sloy.fit`; what was done is in the folder, for `resume`.
+    """
+    opened = RunFolder.new(folder, experiment.source.name, overwrite=overwrite)
+    return _Running(experiment, opened, engine, threads, listener).run(resumed=False)
+
+
+def resume(
+    folder: str | Path,
+    *,
+    epochs: int | None = None,
+    words: Mapping[str, Any] | None = None,
+    engine: str | Engine = "auto",
+    threads: int = 0,
+    listener: Listener = lambda event: None,
+) -> Result:
+    """Go on with a run from its last checkpoint, to the very bytes that an uninterrupted one gives.
+
+    Parameters
+    ----------
+    folder : path
+    epochs : int, optional
+        Another number of epochs.
+    words : mapping, optional
+        Options that must be those of the run, see `Experiment.check_same`.
+    engine, threads, listener
+        As of `run`.
+
+    Raises
+    ------
+    FileFormatError
+        Where the folder holds no run, or one of an older version.
+    """
+    opened = RunFolder.existing(folder)
+    experiment = opened.experiment()
+    experiment.check_same(words or {})
+    if epochs is not None:
+        experiment = replace(experiment, given={**experiment.given, "epochs": epochs})
+    return _Running(experiment, opened, engine, threads, listener).run(resumed=True)
+
+
+@dataclass
+class _Running:
+    """A run while it runs."""
+
+    experiment: Experiment
+    folder: RunFolder
+    engine_name: str | Engine
+    threads: int
+    tell: Listener
+    start: Model | None = field(default=None, init=False)
+
+    def run(self, *, resumed: bool) -> Result:
+        """All of it, from the data to the last picture."""
+        opening = self._opening(resumed=resumed)
+        self.tell(opening)
+        if not resumed:
+            self.folder.begin()
+        self._write_json(CONFIGURATION, self._configuration(opening.engine))
+        model, history = self._fit(opening)
+        model.reader = opening.loaded.reader
+        model.save(self.folder / "model.sloy")
+        self.tell(Saved(self.folder / "model.sloy"))
+        measured = self.experiment.source.measure(model, opening.loaded)
+        summary = self._summary(opening, history, measured)
+        self._write("history.csv", history.to_csv())
+        self._write_json("summary.json", {**summary, "history": history.rows})
+        self.tell(Tested(measured, summary))
+        self._draw(opening, model, history, measured)
+        return Result(model, history, measured, summary, self.folder.path)
+
+    def _opening(self, *, resumed: bool) -> Opened:
+        """Read the data, choose what suits them, and foresee what it takes."""
+        experiment = self.experiment
+        recipe = experiment.recipe
+        _, engine = engine_of("experiment", recipe, self.engine_name, self.threads)
+        start = None if experiment.start is None else _start(experiment.start, engine)
+        self.start = start
+        wanted = Wanted(
+            experiment.validation,
+            experiment.samples,
+            recipe.seed,
+            start,
+            lambda what, done, total: self.tell(Counted(what, done, total)),
+        )
+        loaded = experiment.source.load(wanted)
+        if not resumed:
+            experiment = self.experiment = experiment.suited(loaded)
+        network = experiment.network_for(loaded, start)
+        parts = stages(network, experiment.fine_tuning, experiment.recipe) if start else []
+        memory = predicted(experiment, loaded, network, parts, engine.precision)
+        return Opened(
+            experiment, loaded, network, experiment.recipe, parts, engine, memory, self.folder.path
+        )
+
+    def _fit(self, opening: Opened) -> tuple[Model, History]:
+        experiment, loaded = self.experiment, opening.loaded
+        callbacks = [CSVLog(self.folder / "history.csv", seconds=1), _Teller(self.tell)]
+        validation = loaded.validation or experiment.validation or None
+        shared: dict[str, Any] = {
+            "validation": validation,
+            "recipe": opening.recipe,
+            "engine": opening.engine,
+            "callbacks": callbacks,
+            "resume": True,
+            "verbose": False,
+        }
+        if self.start is not None:
+            tuning = experiment.fine_tuning
+            chosen = {field.name: getattr(tuning, field.name) for field in fields(tuning)}
+            checkpoint: Any = self.folder / CHECKPOINT
+            return fine_tune(self.start, loaded.train, checkpoint=checkpoint, **shared, **chosen)
+        return fit(
+            opening.network,
+            loaded.train,
+            loss=loaded.loss,
+            preprocessing=loaded.preprocessing,
+            checkpoint=Checkpoint(self.folder / CHECKPOINT, epoch_seconds=1),
+            **shared,
+        )
+
+    def _configuration(self, engine: Engine) -> dict[str, Any]:
+        """What the run does, written before it does it."""
+        return {
+            "version": VERSION,
+            "plan": self.experiment.words(),
+            "engine": _described(engine),
+            "versions": versions(),
+        }
+
+    def _summary(self, opening: Opened, history: History, measured: Measured) -> dict[str, Any]:
+        """What `summary.json` says."""
+        recipe = opening.recipe
+        return {
+            **measured.figures,
+            "seed": recipe.seed,
+            "plan": self.experiment.words(),
+            "learning_rate": recipe.learning_rate,
+            "parameters": opening.network.parameter_count,
+            "engine": _described(opening.engine),
+            "times_seconds": {
+                "to_test": machine.seconds_since_start(),
+                "training": float(history["seconds"].sum()),
+            },
+            "memory_bytes": {"predicted": opening.memory, "peak": machine.peak_memory()},
+            "versions": versions(),
+            "machine": {"system": machine.system(), "usable_cores": machine.usable_cores()},
+        }
+
+    def _draw(self, opening: Opened, model: Model, history: History, measured: Measured) -> None:
+        """Write the pictures."""
+        loaded, augment = opening.loaded, opening.recipe.augment
+        figures = {"learning-curves.png": inspection.curves_figure(history), **measured.pictures()}
+        if augment is not None and loaded.train.x.ndim == 4:
+            rows = np.linspace(0, len(loaded.train) - 1, 10).astype(int)
+            some = self.experiment.source.as_seen(loaded, loaded.train.x[rows])
+            seed = opening.recipe.seed
+            figures["augmented.png"] = inspection.augmented_figure(some, augment, seed=seed)
+        if (first := inspection.first_filters(model)) is not None:
+            figures["filters.png"] = inspection.filters_figure(*first)
+        for name, figure in figures.items():
+            self.folder.write(name, inspection.png(figure))
+            self.tell(Drawn(self.folder / name))
+
+    def _write(self, name: str, content: str) -> None:
+        self.folder.write(name, content)
+        self.tell(Saved(self.folder / name))
+
+    def _write_json(self, name: str, document: dict[str, Any]) -> None:
+        self._write(name, text.as_json(document))
+
+
+class _Teller(Callback):
+    """Tells a run's events."""
+
+    def __init__(self, tell: Listener) -> None:
+        self._tell = tell
+
+    def on_count(self, what: str, done: int, total: int) -> None:
+        self._tell(Counted(what, done, total))
+
+    def on_fit_begin(self, run: Run) -> None:
+        self._tell(FitBegan(run.epochs, run.samples))
+
+    def on_epoch_begin(self, run: Run, epoch: int) -> None:
+        self._tell(EpochBegan(epoch))
+
+    def on_progress(self, run: Run, progress: Progress) -> None:
+        self._tell(Progressed(progress))
+
+    def on_epoch_end(self, run: Run, row: Row) -> None:
+        self._tell(EpochEnded(row, run.epochs))
+
+    def on_fit_end(self, run: Run) -> None:
+        self._tell(FitEnded())
+
+
+def _start(path: str | Path, engine: Engine) -> Model:
+    """The model to train further: of a file, the folder of a run, or a name."""
+    folder = Path(path)
+    return load(folder / "model.sloy" if folder.is_dir() else path, engine=engine)
+
+
+def _described(engine: Engine) -> dict[str, Any]:
+    return {"name": engine.name, "threads": engine.threads, "precision": engine.precision}

@@ -1,0 +1,120 @@
+"""The folder of a run: what is in it, and that a file in it is either whole or not there."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from sloy import text
+from sloy.errors import FileFormatError, InvalidArgument
+from sloy.exchange.atomic import write_atomically
+from sloy.experiments.experiment import Experiment
+
+CONFIGURATION = "configuration.json"
+VERSION = 2  # of the configuration
+CHECKPOINT = "checkpoint.sloy"
+HEAD_CHECKPOINT = "checkpoint-head.sloy"
+FILES = {
+    "model.sloy": "the trained model: sloy predict, sloy info, sloy.load",
+    "summary.json": "configuration, versions, times, metrics",
+    "history.csv": "loss and accuracy of every epoch",
+    "learning-curves.png": "the same as a picture",
+    "answers.png": "predicted numbers against true ones",
+    "confusion.png": "which class was taken for which",
+    "filters.png": "the weights of the first layer",
+    "mistakes.png": "test samples it got wrong",
+    "augmented.png": "training pictures as they were changed at random",
+    CHECKPOINT: "for sloy train --resume",
+    HEAD_CHECKPOINT: "the same, of the epochs before unfreezing",
+    CONFIGURATION: "what the run does",
+}
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run's folder; see `FILES`."""
+
+    path: Path
+
+    @classmethod
+    def new(cls, out: str | Path | None, name: str, *, overwrite: bool) -> RunFolder:
+        """The folder of a new run; nothing is made or removed yet, see `begin`.
+
+        Raises
+        ------
+        InvalidArgument
+            Where a run is in it already and `overwrite` is not set.
+        """
+        folder = cls(Path(out) if out is not None else _unused(Path("runs"), name))
+        if folder.held() and not overwrite:
+            raise InvalidArgument(
+                f"{folder.path}: holds a run already; `resume` continues it, `overwrite` replaces it,"
+                " another `out` keeps it."
+            )
+        return folder
+
+    def held(self) -> list[Path]:
+        """The files of a run that are there."""
+        names = (*FILES, f"{CHECKPOINT}.previous", f"{HEAD_CHECKPOINT}.previous")
+        return [self / name for name in names if (self / name).is_file()]
+
+    @property
+    def saved(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return any((self / name).exists() for name in (CHECKPOINT, HEAD_CHECKPOINT))
+
+    def begin(self) -> None:
+        """Make the folder where missing, and remove the run that is in it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for path in self.held():
+            path.unlink()
+
+    @classmethod
+    def existing(cls, out: str | Path) -> RunFolder:
+        """The folder of a run that was begun; `FileFormatError` where there is none."""
+        folder = cls(Path(out))
+        if not (folder / CONFIGURATION).is_file():
+            raise FileFormatError(f"{out}: holds no run to resume ({CONFIGURATION} is missing).")
+        return folder
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def experiment(self) -> Experiment:
+        """What the run does; `FileFormatError` where its configuration is damaged or of an older version."""
+        path = self / CONFIGURATION
+        try:
+            document = json.loads(path.read_text())
+            if document.get("version") != VERSION:
+                raise FileFormatError(
+                    f"{path}: the run was begun by another version of sloy, which alone can continue it;"
+                    " its model.sloy still loads."
+                )
+            return Experiment.of(**document["plan"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, FileFormatError):
+                raise
+            raise FileFormatError(f"{path}: is not the configuration of a run ({error}).") from None
+
+    def write(self, name: str, content: bytes | str) -> None:
+        """Write a file whole or not at all."""
+        data = content.encode() if isinstance(content, str) else content
+        write_atomically(self / name, data)
+
+    def listing(self) -> str:
+        """The files that are there, each with its size and what it is for."""
+        rows = [
+            (name, f"{text.size((self / name).stat().st_size):>7}  {purpose}")
+            for name, purpose in FILES.items()
+            if (self / name).is_file()
+        ]
+        return text.fields(rows)
+
+
+def _unused(parent: Path, name: str) -> Path:
+    """A name that no run has: the time, and a number where that is taken."""
+    stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    candidates = [parent / stem, *(parent / f"{stem}-{number}" for number in range(2, 1000))]
+    return next(path for path in candidates if not path.exists())

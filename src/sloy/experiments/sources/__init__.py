@@ -1,0 +1,28 @@
+"""The kinds of data that an experiment takes: one class each, chosen by what the data is."""
+
+from __future__ import annotations
+
+from sloy.experiments.sources.base import Loaded, Measured, Source, Wanted
+from sloy.experiments.sources.digits import IdxFolder, Mnist
+from sloy.experiments.sources.folder import PictureSource
+from sloy.experiments.sources.table import TableFile
+from sloy.options import options
+
+__all__ = ["SOURCES", "Loaded", "Measured", "Source", "Wanted", "source_of", "source_options"]
+
+SOURCES: tuple[type[Source], ...] = (
+    Mnist,
+    PictureSource,
+    TableFile,
+    IdxFolder,
+)  # the first that matches
+
+
+def source_of(data: str) -> Source:
+    """The source that takes this, a name, a folder or a file, with its default options."""
+    return next(source for source in SOURCES if source.matches(data))(data)
+
+
+def source_options() -> frozenset[str]:
+    """Names of the options that belong to some kind of data."""
+    return frozenset(name for source in SOURCES for name, _, _ in options(source))

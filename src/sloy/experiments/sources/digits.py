@@ -1,0 +1,56 @@
+"""MNIST, and folders of IDX files named as those of MNIST."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sloy.data import load_idx_folder, mnist
+from sloy.errors import InvalidArgument
+from sloy.experiments.sources.base import Loaded, Wanted, first
+from sloy.experiments.sources.labelled import Labelled
+
+
+@dataclass(frozen=True)
+class Mnist(Labelled):
+    """The bundled digits."""
+
+    @staticmethod
+    def matches(data: str) -> bool:
+        """The name itself."""
+        return data == "mnist"
+
+    @property
+    def name(self) -> str:
+        """The name itself."""
+        return "mnist"
+
+    def load(self, wanted: Wanted) -> Loaded:
+        """The first of the digits, as many as are wanted."""
+        data = mnist()
+        return Loaded(first(data.train, wanted.samples), data.test)
+
+
+@dataclass(frozen=True)
+class IdxFolder(Labelled):
+    """Four IDX files in a folder."""
+
+    @staticmethod
+    def matches(data: str) -> bool:
+        """Every other name is taken for a folder."""
+        return True
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return Path(self.data).resolve().name
+
+    def load(self, wanted: Wanted) -> Loaded:
+        """The first of the folder's pictures, as many as are wanted."""
+        if not Path(self.data).exists():
+            raise InvalidArgument(
+                f"{self.data}: there is no such file or folder; DATA is mnist, a folder of pictures or"
+                " of IDX files, or a table (CSV, TSV, Parquet)."
+            )
+        data = load_idx_folder(self.data)
+        return Loaded(first(data.train, wanted.samples), data.test)

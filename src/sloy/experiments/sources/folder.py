@@ -1,0 +1,186 @@
+"""Folders of pictures, and CSV files that list pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import log2
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from sloy import text
+from sloy.data import Dataset, PictureFolder, PictureReader, picture_folder
+from sloy.data.listing import list_pictures, lists_pictures
+from sloy.errors import InvalidArgument, InvalidOption
+from sloy.experiments.sources.base import Loaded, Row, Wanted
+from sloy.experiments.sources.labelled import Labelled
+from sloy.graph.threefry import make_key, permutation
+from sloy.model import Model
+from sloy.options import option
+
+AUGMENTATION = "rotation=8,scale=0.1,shift=0.1,brightness=0.1,contrast=0.1,outside=edge"
+STEPS = 800  # of training, about
+SHARE_TO_TEST = "share of the rows or pictures that is kept to test on; default: 0.2 of a table, 0.1 of pictures"
+CLASSES_SHOWN = 12
+
+_IDX = re.compile(r"(train|t10k|test)-(images|labels)[-.]idx[1-9]-ubyte(\.gz)?")
+
+
+def extents(word: str) -> tuple[int, ...]:
+    """A side, or height and width: 64, 48x64."""
+    sides = word.lower().replace("×", "x").split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and 0 < int(side) < 2**31 for side in sides):
+        raise InvalidArgument(f"{word!r} is not a size, such as 64 or 48x64")
+    return tuple(int(side) for side in sides)
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedPictures(Loaded):
+    """A folder that was read."""
+
+    folder: PictureFolder = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class PictureSource(Labelled):
+    """One folder for each class, such folders in train/ and test/, or a CSV file of paths and labels."""
+
+    size: Sequence[int] | None = option(
+        None,
+        "height and width that pictures are brought to; default: theirs, at most 64",
+        metavar="N|HxW",
+        parse=extents,
+    )
+    resize: str | None = option(
+        None,
+        "how: the middle of each, squeezed, or whole with borders; default: crop",
+        kind="text",
+        choices=("crop", "stretch", "pad"),
+    )
+    skip_broken: bool = option(
+        False, "leave out pictures that cannot be read, instead of stopping at them", kind="flag"
+    )
+    test: float = option(0.1, SHARE_TO_TEST, kind="real", bounds={"least": 0, "below": 1})
+
+    title: ClassVar[str] = "folders of pictures"
+    defaults: ClassVar[Mapping[str, Any]] = {"network": "standard_cnn", "augment": AUGMENTATION}
+    rate_share: ClassVar[float] = 0.25  # of deeper networks and smaller batches than those of MNIST
+
+    @staticmethod
+    def matches(data: str) -> bool:
+        """A folder without IDX files, or a CSV file whose lines name pictures."""
+        path = Path(data)
+        if path.is_dir():
+            return not any(_IDX.fullmatch(entry.name) for entry in path.iterdir())
+        return lists_pictures(path)
+
+    @property
+    def name(self) -> str:
+        """The folder's or file's name."""
+        path = Path(self.data).resolve()
+        return path.stem if path.is_file() else path.name
+
+    def check(self, network: str, *, further: bool) -> None:
+        """The pictures of a model that exists have its size."""
+        if further and self.size is not None:
+            raise InvalidOption(
+                "`size`: with `from` the pictures take the size that the model needs."
+            )
+
+    def load(self, wanted: Wanted) -> LoadedPictures:
+        """List, decode, split, compare."""
+        size = None if self.size is None else (self.size[0], self.size[-1])
+        taken: dict[str, Any] = {"size": size, "resize": self.resize or "crop"}
+        listing = list_pictures(self.data)
+        if wanted.start is not None:
+            taken = self._as_taken_by(wanted.start, set(listing.class_names))
+        folder = picture_folder(
+            listing,
+            validation=wanted.validation,
+            test=self.test,
+            seed=wanted.seed,
+            skip_broken=self.skip_broken,
+            progress=lambda done, total: wanted.counted("pictures decoded", done, total),
+            **taken,
+        )
+        if folder.test is None:
+            raise InvalidOption("`test` (=0): no picture is left to test on.")
+        return LoadedPictures(
+            _cut(folder.train, wanted),
+            folder.test,
+            folder.validation,
+            folder.reader,
+            rows=tuple(_rows(folder)),
+            folder=folder,
+        )
+
+    def suited(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
+        """Batches of a 32nd of the pictures, between 8 and 128; epochs for about 800 steps, 8 to 30 of them."""
+        count = len(loaded.train)
+        size = int(min(128, max(8, 2 ** round(log2(max(count / 32, 1))))))
+        return {"batch_size": size, "epochs": max(8, min(30, STEPS * size // count))}
+
+    def as_seen(self, loaded: Loaded, x: np.ndarray) -> np.ndarray:
+        """Red first."""
+        assert isinstance(loaded, LoadedPictures)
+        return x[..., ::-1] if loaded.folder.reader.order == "BGR" else x
+
+    def _as_taken_by(self, model: Model, classes: set[str]) -> dict[str, Any]:
+        """How pictures are read for a model that exists, and its classes where they are the same."""
+        reader = model.reader
+        if not isinstance(reader, PictureReader):
+            shape = model.network.input_shape
+            if len(shape) != 3 or shape[2] not in (1, 3):
+                raise InvalidOption(
+                    f"`from`: the model takes samples of shape {text.shape(shape)}, not pictures."
+                )
+            reader = PictureReader((shape[0], shape[1]), shape[2], resize=self.resize or "crop")
+        elif self.resize not in (None, reader.resize):
+            raise InvalidOption(
+                f"`resize` (={self.resize!r}): the model of `from` reads its pictures by {reader.resize}."
+            )
+        same = set(model.class_names) == classes
+        return {"reader": reader, "class_names": model.class_names if same else ()}
+
+
+def _cut(data: Dataset, wanted: Wanted) -> Dataset:
+    """As many of the training pictures as are wanted, any of them."""
+    if wanted.samples is None:
+        return data
+    if wanted.samples > len(data):
+        raise InvalidOption(f"`samples` (={wanted.samples}): there are only {len(data)}.")
+    order = permutation(len(data), make_key(wanted.seed, "samples"))
+    return data.take(sorted(order[: wanted.samples]))
+
+
+def _rows(folder: PictureFolder) -> list[Row]:
+    """What the opening says beside the counts."""
+    names = folder.train.class_names
+    counts = [0] * len(names)
+    for label in folder.train.y.tolist():
+        counts[label] += 1
+    shown = [f"{name} {text.count(n)}" for name, n in zip(names, counts, strict=True)]
+    more = len(shown) - CLASSES_SHOWN
+    words = ", ".join(shown[:CLASSES_SHOWN]) + (f", and {more} more" if more > 0 else "")
+    rows = [("classes", words), ("pictures", reading(folder.reader))]
+    if folder.on_disk:
+        size = text.size(folder.train.x.nbytes)
+        rows.append(("", f"{size} of them: kept in a temporary file, not in memory"))
+    return [*rows, *(("note", remark) for remark in folder.remarks())]
+
+
+def reading(reader: PictureReader) -> str:
+    """How pictures become samples, in words."""
+    height, width = reader.size
+    ways = {
+        "crop": "the middle of each",
+        "stretch": "each stretched or squeezed",
+        "pad": "each whole, with borders",
+    }
+    kind = "grey" if reader.channels == 1 else "colour"
+    first = f", after resizing the shorter side to {reader.resize_to}" if reader.resize_to else ""
+    order = ", blue first" if reader.order == "BGR" else ""
+    return f"{ways[reader.resize]} at {height} × {width}{first}, {kind}{order}"

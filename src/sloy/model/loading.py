@@ -1,0 +1,69 @@
+"""`load`: a model of a file, or of a network's name and published weights."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sloy.arguments import instance
+from sloy.engines import Engine
+from sloy.errors import InvalidArgument
+from sloy.model.file import read
+from sloy.model.model import Model
+from sloy.model.parts import Parts
+
+
+def load(
+    path: str | Path,
+    *,
+    weights: str | Path | None = None,
+    engine: str | Engine = "auto",
+    threads: int = 0,
+    **options: Any,
+) -> Model:
+    """Read a model that `Model.save` wrote, or make a network of the zoo with ImageNet weights.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file; or the name of a network with published weights, such as "vgg16".
+    weights : path, "torchvision" or "keras"
+        For a network by its name: the file of weights, or whose to download (torchvision's by default).
+    engine, threads
+        As for `Model`.
+    **options
+        For a network by its name: ``input_shape``, ``classes``, ``include_top`` …, see
+        `sloy.pretrained.read_pretrained`.
+
+    Raises
+    ------
+    FileFormatError
+        Where the file is damaged, foreign or of another version. Nothing in the file is executed.
+    NotAvailable
+        Where weights cannot be downloaded; the message says which file to put where.
+    """
+    instance("load", "path", path, str | os.PathLike)
+    if weights is not None or _names_a_network(path):
+        from sloy.pretrained import read_pretrained
+
+        parts = Parts(*read_pretrained(str(path), weights, **options))
+    elif options:
+        raise InvalidArgument(
+            f"load: {', '.join(sorted(options))} can be given for a network by its name, not for a file."
+        )
+    else:
+        parts = read(path)
+    problem, parameters, class_names, reader = parts
+    return Model(
+        problem, parameters, class_names=class_names, reader=reader, engine=engine, threads=threads
+    )
+
+
+def _names_a_network(path: str | Path) -> bool:
+    """Whether this is no file, but a network whose weights are published."""
+    if Path(path).is_file():
+        return False
+    from sloy.pretrained import PUBLISHED
+
+    return str(path) in PUBLISHED

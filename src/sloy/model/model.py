@@ -1,0 +1,352 @@
+"""`Model`: a problem with its numbers, and all it takes to use them on raw data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sloy import ops
+from sloy.arguments import file_to_write, instance, integer, sequence
+from sloy.data.readers import Reader
+from sloy.engines import Engine
+from sloy.engines import engine as find_engine
+from sloy.graph import Graph
+from sloy.graph.spec import Shape
+from sloy.graph.tensor import Tensor
+from sloy.losses import Loss
+from sloy.model.file import write
+from sloy.model.parts import Parts
+from sloy.problem import Network, Problem
+from sloy.problem.graphs import evaluation_graph, inference_graph
+from sloy.problem.inputs import Columns, Data, as_dataset, columns, samples
+from sloy.problem.parameters import Parameters, check_names, real_array
+from sloy.problem.runner import Runner, figures, summed_up
+
+BATCH = 256  # samples at a time, fewer where one is large
+BATCH_BYTES = 64 << 20  # of the largest activation of a batch
+
+
+class Model:
+    """A network with parameters, preprocessing, class names and loss.
+
+    Parameters
+    ----------
+    problem : Problem
+        Network, loss, preprocessing, metrics and dtypes.
+    parameters : mapping
+        Name → array, all parameters and states of the network; arrays of the right dtype are
+        taken as they are, without a copy.
+    class_names : sequence of str
+        One for each class, or none.
+    reader : Reader, optional
+        What turns picture files or rows of a table into `x`; with it the methods take these too.
+    engine : str or Engine
+        What computes; see `sloy.engines.engine`.
+    threads : int
+        0 takes the physical cores that this process may use.
+
+    Examples
+    --------
+    >>> from sloy import Network, Problem, losses
+    >>> from sloy.layers import Dense
+    >>> network = Network((2,), [Dense(1)])
+    >>> problem = Problem(network, losses.SquaredError(), target_shape=(1,), target_dtype="float32")
+    >>> model = Model(problem, network.initialize(0), engine="reference")
+    >>> model.parameters["dense_1/weight"] = [[2.0], [3.0]]
+    >>> model(np.array([[1.0, 10.0]])).tolist()
+    [[32.0]]
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        parameters: Mapping[str, np.ndarray],
+        *,
+        class_names: Sequence[str] = (),
+        reader: Reader | None = None,
+        engine: str | Engine = "auto",
+        threads: int = 0,
+    ) -> None:
+        instance("Model", "problem", problem, Problem)
+        self.problem = problem
+        self._arrays = _checked(problem, parameters)
+        self.class_names = tuple(class_names)
+        self.reader = reader
+        self._engine_choice = (engine, threads)
+        self._engine: Engine | None = engine if isinstance(engine, Engine) else None
+        self._runners: dict[Any, Runner] = {}
+
+    @property
+    def network(self) -> Network:
+        """The layers."""
+        return self.problem.network
+
+    @property
+    def loss(self) -> Loss:
+        """What the network was trained to make small."""
+        return self.problem.loss
+
+    @property
+    def parts(self) -> Parts:
+        """What files hold of it."""
+        return Parts(self.problem, self._arrays, self.class_names, self.reader)
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters and states: name → array, see `Parameters`."""
+        return Parameters(self._arrays)
+
+    @property
+    def engine(self) -> Engine:
+        """What computes, found on first use."""
+        if self._engine is None:
+            name, threads = self._engine_choice
+            if name == "auto" and self.problem.dtype == "float64":
+                name = "reference"  # as in `sloy.fit`
+            self._engine = find_engine(name, threads)
+        return self._engine
+
+    def __call__(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+        """The network's raw output: logits, or values.
+
+        Parameters
+        ----------
+        x : array, shape (N, *input_shape)
+            Raw data, as in training; the preprocessing is part of the model. With a `reader` also
+            what that takes: picture files, rows of a table.
+        batch_size : int, optional
+            Samples at a time, which bounds the memory; by default up to 256.
+
+        Returns
+        -------
+        array, shape (N, *output_shape)
+        """
+        return self._infer(x, "output", batch_size)
+
+    def predict_proba(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+        """Probabilities for losses that have them (cross-entropies), else values; (N, …)."""
+        return self._infer(x, "prediction", batch_size)
+
+    def predict(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+        """The answer for each sample.
+
+        Returns
+        -------
+        array
+            Classification: int64 labels (N,), of equal outputs the first. Yes-or-no outputs: int64
+            0 or 1, 1 where the raw output is above 0, (N,) for a single output. Else values (N, …).
+        """
+        output = self(x, batch_size)
+        task = self.loss.task(self.network.output_shape)
+        if task == "regression":
+            return output
+        if task == "classification":
+            return np.asarray(output.argmax(-1))
+        answers = (output > 0).astype(np.int64)
+        return answers[:, 0] if answers.shape[1:] == (1,) else answers
+
+    def activations(
+        self, x: Any, layers: Sequence[str], batch_size: int | None = None
+    ) -> dict[str, np.ndarray]:
+        """The outputs of layers, in use (not in training): name → array (N, …)."""
+        names = sequence("Model.activations", "layers", layers, str)
+        key = ("activations", names)
+        if key not in self._runners:
+            self._runners[key] = Runner(
+                self.engine,
+                self._arrays,
+                lambda size: inference_graph(self.problem, size, names),
+            )
+        outputs = self._runners[key]({"x": self._samples(x)}, self._batch(batch_size))
+        return {name: outputs[f"activation/{name}"] for name in names}
+
+    def evaluate(self, data: Data, batch_size: int | None = None) -> dict[str, float]:
+        """The mean loss (without penalties) and the metrics on a Dataset or a pair (x, y)."""
+        found = self._columns(data, "Model.evaluate")
+        metrics = self.problem.metrics
+        return figures(self._runner("evaluate"), found, metrics, self._batch(batch_size))
+
+    def examine(
+        self, data: Data, batch_size: int | None = None
+    ) -> tuple[dict[str, float], np.ndarray]:
+        """What `evaluate` and `predict_proba` give for a Dataset or a pair (x, y), in one pass."""
+        found = self._columns(data, "Model.examine")
+        fed = {"x": found.x, "y": found.y}
+        outputs = self._runner("examine")(fed, self._batch(batch_size))
+        return summed_up(outputs, found.weight, self.problem.metrics), outputs["prediction"]
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to one file, atomically; see docs/model-file.md."""
+        write(self.parts, file_to_write("Model.save", "path", path))
+
+    def export(
+        self,
+        path: str | Path,
+        *,
+        opset: int = 18,
+        channels_first: bool = False,
+        name: str | None = None,
+    ) -> None:
+        """Write the model for other tools; see docs/exchange.md.
+
+        Parameters
+        ----------
+        path : str or Path
+            ``NAME.onnx``; or ``NAME.c`` or ``NAME.h``, one file of C99 with
+            ``void NAME_predict(const float *x, float *y)``.
+        opset : int
+            ONNX's, at least 18.
+        channels_first : bool
+            ONNX: pictures as (N, C, H, W) rather than (N, H, W, C).
+        name : str, optional
+            C: what the file's names begin with; its own by default.
+
+        Raises
+        ------
+        NotAvailable
+            Where the network has no such form, is too large for C, or the onnx package is missing.
+        """
+        from sloy.model.exchange import export
+
+        export(self.parts, path, opset=opset, channels_first=channels_first, name=name)
+
+    @staticmethod
+    def from_onnx(
+        path: str | Path,
+        *,
+        input_shape: Sequence[int] | None = None,
+        output: str | None = None,
+        channels_last: bool = False,
+        loss: str | Loss | Callable[[Tensor, Tensor], Tensor] | None = None,
+        class_names: Sequence[str] = (),
+        reader: Reader | None = None,
+        engine: str | Engine = "auto",
+        threads: int = 0,
+    ) -> Model:
+        """Read a feed-forward network from an ONNX file; see docs/exchange.md.
+
+        The model takes and gives what the file's graph does: (N, C, H, W) from PyTorch. It computes channels-last
+        inside, is trained further like any other (`fit` with its `network` and `parameters`), saved without ONNX.
+
+        Parameters
+        ----------
+        path : str or Path
+            Of opset 6 or newer, one input (N, …).
+        input_shape : sequence of int, optional
+            Of one sample as the file has it, where it leaves extents open.
+        output : str, optional
+            Any value of the graph, such as the logits before a softmax; by default its first output.
+        channels_last : bool
+            Whether the model takes (N, H, W, C) where the file has (N, C, H, W): pictures as sloy reads them.
+        loss : str, Loss or function, optional
+            What it will be trained for, and what `predict` goes by; by default what sloy's own export noted, else the
+            squared error.
+        class_names, reader, engine, threads
+            As for `Model`.
+
+        Raises
+        ------
+        FileFormatError
+            Where the file is damaged or contradicts itself. Nothing in it is executed.
+        NotAvailable
+            Where it needs what sloy has no ops for, or the onnx package is missing.
+        """
+        from sloy.model.exchange import read_onnx
+
+        parts = read_onnx(
+            path, input_shape=input_shape, output=output, channels_last=channels_last, loss=loss
+        )
+        return Model(
+            parts.problem,
+            parts.parameters,
+            class_names=class_names or parts.class_names,
+            reader=reader or parts.reader,
+            engine=engine,
+            threads=threads,
+        )
+
+    def summary(self, batch_size: int = BATCH) -> str:
+        """The network's table, and what else the model holds."""
+        return str(self.network.summary(batch_size))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What pickle and copy take: everything but what is compiled."""
+        state = (self.problem, self._arrays, self.class_names, self.reader, *self._engine_choice)
+        return _rebuilt, state
+
+    def __repr__(self) -> str:
+        names = f", {len(self.class_names)} class names" if self.class_names else ""
+        return f"Model({self.network}, {self.loss}{names})"
+
+    def _infer(self, x: Any, output: str, batch_size: int | None) -> np.ndarray:
+        return self._runner("infer")({"x": self._samples(x)}, self._batch(batch_size))[output]
+
+    def _columns(self, data: Data, where: str) -> Columns:
+        problem, network = self.problem, self.network
+        return columns(
+            as_dataset(data), problem.loss, network.input_shape, network.output_shape, problem.dtype,
+            where, data_dtype=problem.data_dtype,
+        )  # fmt: skip
+
+    def _samples(self, x: Any) -> np.ndarray:
+        problem = self.problem
+        if self.reader is not None and self.reader.takes(x):
+            x = self.reader.read(x)
+        return samples(x, self.network.input_shape, problem.dtype, "Model", problem.data_dtype)
+
+    def _runner(self, kind: str) -> Runner:
+        if kind not in self._runners:
+            graph = partial(_GRAPHS[kind], self.problem)
+            self._runners[kind] = Runner(self.engine, self._arrays, graph)
+        return self._runners[kind]
+
+    def _batch(self, batch_size: int | None) -> int:
+        if batch_size is not None:
+            return integer("Model", "batch_size", batch_size)
+        return self._default_batch
+
+    @cached_property
+    def _default_batch(self) -> int:
+        return default_batch(self.network, self.problem.dtype)
+
+
+_GRAPHS: dict[str, Callable[[Problem, int], Graph]] = {
+    "infer": inference_graph,
+    "evaluate": evaluation_graph,
+    "examine": partial(evaluation_graph, prediction=True),
+}
+
+
+def _rebuilt(
+    problem: Problem,
+    arrays: dict[str, np.ndarray],
+    class_names: Sequence[str],
+    reader: Reader | None,
+    engine: str | Engine,
+    threads: int,
+) -> Model:
+    return Model(
+        problem, arrays, class_names=class_names, reader=reader, engine=engine, threads=threads
+    )
+
+
+def default_batch(network: Network, dtype: str) -> int:
+    """Samples at a time: a power of two up to 256, such that one activation stays within 64 MiB."""
+    built = network.build(ops.input("x", (1, *network.input_shape)))
+    shapes: list[Shape] = [network.input_shape, *(t.shape for t in built.activations.values())]
+    largest = max(int(np.prod(shape)) for shape in shapes) * np.dtype(dtype).itemsize
+    return 1 << max(0, min(BATCH, BATCH_BYTES // largest).bit_length() - 1)
+
+
+def _checked(problem: Problem, parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays in the network's order, each of its shape and the computing dtype."""
+    check_names("Model", problem.network, parameters)
+    arrays = {
+        name: real_array("Model", name, parameters[name], shape)
+        for name, shape in problem.network.shapes.items()
+    }
+    return {name: np.require(value, problem.dtype, ["C", "W"]) for name, value in arrays.items()}

@@ -1,0 +1,259 @@
+"""The network: the shape of one sample, and the layers that it goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from sloy import ops
+from sloy.arguments import integer
+from sloy.errors import FileFormatError, InvalidArgument, ShapeError
+from sloy.graph.graph import Graph
+from sloy.graph.spec import FLOATS, Shape
+from sloy.graph.tensor import Tensor
+from sloy.graph.threefry import make_key
+from sloy.layers.base import (
+    Layer,
+    Parameter,
+    Record,
+    Scope,
+    State,
+    as_layers,
+    chain_to_config,
+    layer_names,
+)
+from sloy.layers.config import layer_from_config
+from sloy.problem.summary import Summary, summarize
+
+
+@dataclass(frozen=True)
+class Built:
+    """A network as tensors.
+
+    Attributes
+    ----------
+    output : Tensor
+        What the last layer gives, (N, …).
+    activations : mapping
+        Full name of a layer (``conv2d_1``, ``residual_1/conv2d_1``) → its output.
+    parameters : mapping
+        Name → `Parameter`: the variable, its initialiser, regulariser and constraint.
+    states : mapping
+        Name → `State`: the variable and its initial value.
+    updates : mapping
+        Name of a state → its next value; empty unless built for training.
+    """
+
+    output: Tensor
+    activations: Mapping[str, Tensor]
+    parameters: Mapping[str, Parameter]
+    states: Mapping[str, State]
+    updates: Mapping[str, Tensor]
+
+    def penalty(self) -> Tensor | None:
+        """The sum of all regularisers, a scalar; None where there are none."""
+        total: Tensor | None = None
+        for parameter in self.parameters.values():
+            if parameter.regularizer is not None:
+                term = parameter.regularizer.penalty(parameter.tensor)
+                total = term if total is None else total + term
+        return total
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers one after another, for samples of one shape.
+
+    A network holds no numbers: `initialize` makes parameters, `build` makes tensors. Shapes are checked when it is
+    made.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Of one sample: (H, W, C) or (I,).
+    layers : sequence of Layer
+
+    Raises
+    ------
+    ShapeError
+        Where a layer does not fit its input; the message names the layer and the shapes.
+
+    Examples
+    --------
+    >>> from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> network = Network((28, 28, 1), [Conv2D(32, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(10)])
+    >>> network.output_shape, network.parameter_count
+    ((10,), 54410)
+    """
+
+    input_shape: Shape
+    layers: Sequence[Layer]
+
+    def __post_init__(self) -> None:
+        given = self.input_shape
+        if not isinstance(given, list | tuple) or not given:
+            raise InvalidArgument(
+                f"Network: `input_shape` (={given!r}) must be a tuple of extents, such as (28, 28, 1)."
+            )
+        shape = tuple(integer("Network", "input_shape", extent) for extent in given)
+        object.__setattr__(self, "input_shape", shape)
+        object.__setattr__(self, "layers", as_layers("Network", "layers", self.layers))
+        self._built_for_one  # noqa: B018  raises where shapes do not fit
+
+    def build(
+        self,
+        x: Tensor,
+        *,
+        training: bool = False,
+        key: Tensor | None = None,
+        step: Tensor | None = None,
+    ) -> Built:
+        """The network as tensors.
+
+        Parameters
+        ----------
+        x : Tensor
+            (N, *input_shape), float32 or float64; parameters take its dtype.
+        training : bool
+            Whether dropout drops, batch normalisation takes the moments of the batch, and states are updated.
+        key, step : Tensor, optional
+            uint32 (2,) and uint32 (): what random masks are drawn from; needed in training where a layer draws.
+        """
+        if x.rank == 0 or x.shape[1:] != self.input_shape or not x.spec.is_float:
+            needed = ", ".join(map(str, ("N", *self.input_shape)))
+            raise ShapeError(f"Network: the input is {x.spec}; it must be float ({needed}).")
+        record = Record()
+        scope = Scope(training, x.dtype, key, step, "", record)
+        output = scope.chain(self.layers, x)
+        return Built(output, record.activations, record.parameters, record.states, record.updates)
+
+    def initialize(
+        self, seed: int = 0, dtype: str = "float32", *, names: Collection[str] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Parameters and states before the first step.
+
+        Parameters
+        ----------
+        seed : int
+            Each parameter is a function of the seed and its own name.
+        dtype : "float32" or "float64"
+            Numbers are drawn in float64 and rounded.
+        names : collection of str, optional
+            Only these parameters and states; each has the values that it has among all of them.
+
+        Returns
+        -------
+        dict
+            Name → array, parameters first.
+        """
+        dtype = _float("dtype", dtype)
+        values = {}
+        for name, parameter in self.parameters.items():
+            if names is not None and name not in names:
+                continue
+            key = make_key(seed, "initialize", name)
+            drawn = parameter.initializer.draw(key, parameter.tensor.shape, parameter.fans)
+            values[name] = np.ascontiguousarray(drawn, dtype)
+        for name, state in self.states.items():
+            if names is not None and name not in names:
+                continue
+            values[name] = np.full(state.tensor.shape, state.initial, dtype)
+        return values
+
+    def summary(
+        self, batch_size: int = 1, *, dtype: str = "float32", step: Graph | None = None
+    ) -> Summary:
+        """A table of the layers: output shapes, parameters, multiply-adds and memory.
+
+        Parameters
+        ----------
+        batch_size : int
+            For which memory is counted.
+        dtype : "float32" or "float64"
+        step : Graph, optional
+            The training step (`sloy.problem.graphs.training_graph`) of this batch size, whose memory is predicted; by
+            default a step of plain gradient descent, which keeps no optimiser slots.
+        """
+        size = integer("Network.summary", "batch_size", batch_size)
+        return summarize(self, size, _float("dtype", dtype), step)
+
+    def to_config(self) -> dict[str, Any]:
+        """The network as JSON values; `from_config` makes an equal network of them."""
+        return {
+            "input_shape": list(self.input_shape),
+            "layers": chain_to_config(self.layers, self.input_shape),
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Network:
+        """The network that `to_config` described.
+
+        Raises
+        ------
+        FileFormatError
+            Where the configuration is not one of a network that works.
+        """
+        if not isinstance(config, Mapping) or set(config) != {"input_shape", "layers"}:
+            raise FileFormatError(f"a network is described by {str(config)[:80]}.")
+        layers = config["layers"]
+        if not isinstance(layers, list):
+            raise FileFormatError("the `layers` of a network must be a list.")
+        try:
+            return cls(config["input_shape"], [layer_from_config(layer) for layer in layers])
+        except InvalidArgument as error:
+            raise FileFormatError(f"the network cannot be read: {error}") from error
+
+    @cached_property
+    def _built_for_one(self) -> Built:
+        return self.build(ops.input("x", (1, *self.input_shape)))
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The name of each layer, in order."""
+        return tuple(layer_names(self.layers))
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The trained tensors by name, in order (float32, as built for one sample)."""
+        return self._built_for_one.parameters
+
+    @property
+    def states(self) -> Mapping[str, State]:
+        """The kept but untrained tensors by name, in order (float32, as built for one sample)."""
+        return self._built_for_one.states
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of each parameter, then of each state, by name, in order."""
+        kept: dict[str, Parameter | State] = {**self.parameters, **self.states}
+        return {name: variable.tensor.shape for name, variable in kept.items()}
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output of one sample."""
+        return self._built_for_one.output.shape[1:]
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained numbers."""
+        return sum(parameter.tensor.spec.size for parameter in self.parameters.values())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Network, (self.input_shape, self.layers)  # without the tensors built for one sample
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+    def __repr__(self) -> str:
+        layers = ", ".join(map(repr, self.layers))
+        return f"Network({self.input_shape}, [{layers}])"
+
+
+def _float(name: str, dtype: str) -> str:
+    if dtype not in FLOATS:
+        raise InvalidArgument(f"`{name}` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
+    return dtype

@@ -1,0 +1,65 @@
+"""`Problem`: what is to be learned, and from what."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+
+from sloy.arguments import instance
+from sloy.errors import InvalidArgument
+from sloy.graph.spec import FLOATS, Shape
+from sloy.losses import Loss
+from sloy.metrics import Metric
+from sloy.preprocessing import Preprocessing
+from sloy.problem.network import Network
+
+RESERVED = ("loss", "weight", "gradient_norm")  # outputs of a training step
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a model computes, and what is measured of it: all that is known before there are numbers.
+
+    Parameters
+    ----------
+    network : Network
+    loss : Loss
+        What the network's output is compared with targets by.
+    metrics : tuple of Metric
+        Measured beside the loss.
+    preprocessing : Preprocessing, optional
+        Applied to x first; without it x is cast to the computing dtype.
+    data_dtype : str
+        Of the input ``x``: float32, float64, uint8, …
+    target_shape, target_dtype
+        Of one sample of the input ``y``, as `Loss.target` gives it.
+    dtype : str
+        The computing dtype: float32 or float64.
+
+    Examples
+    --------
+    >>> from sloy.layers import Dense
+    >>> from sloy.losses import SquaredError
+    >>> problem = Problem(Network((2,), [Dense(1)]), SquaredError(), target_shape=(1,), target_dtype="float32")
+    >>> problem.network.output_shape, problem.dtype
+    ((1,), 'float32')
+    """
+
+    network: Network
+    loss: Loss
+    _: KW_ONLY
+    metrics: tuple[Metric, ...] = ()
+    preprocessing: Preprocessing | None = None
+    data_dtype: str = "float32"
+    target_shape: Shape = ()
+    target_dtype: str = "int32"
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        instance("Problem", "network", self.network, Network)
+        instance("Problem", "loss", self.loss, Loss)
+        if self.dtype not in FLOATS:
+            raise InvalidArgument(f"`dtype` (={self.dtype!r}) must be one of {', '.join(FLOATS)}.")
+        names = [metric.name for metric in self.metrics]
+        for name in names:
+            if name in RESERVED or names.count(name) > 1:
+                raise InvalidArgument(f"`metrics`: the name {name!r} is taken; each is given once.")

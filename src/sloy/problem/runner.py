@@ -1,0 +1,89 @@
+"""Graphs without updates, run over any number of samples in fixed memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from sloy.engines.base import Engine, Executable, Poll, Variables
+from sloy.graph import Graph
+from sloy.metrics import Metric
+from sloy.problem.inputs import Columns
+
+
+class Runner:
+    """Evaluation or inference graphs of one set of variables.
+
+    Whole batches run as they are; the rest is padded to the next power of two, so that there are
+    few sizes, and each is compiled once.
+
+    Parameters
+    ----------
+    engine : Engine
+    variables : dict of arrays
+        Read on every run, so that changes are seen.
+    graph : callable
+        Batch size → graph with the inputs named like the columns, and outputs (N, …) only.
+    """
+
+    def __init__(self, engine: Engine, variables: Variables, graph: Callable[[int], Graph]) -> None:
+        self._engine = engine
+        self._variables = variables
+        self._graph = graph
+        self._executables: dict[int, Executable] = {}
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the executables hold."""
+        return sum(executable.memory for executable in self._executables.values())
+
+    def __call__(
+        self, columns: Mapping[str, np.ndarray], batch_size: int, poll: Poll | None = None
+    ) -> dict[str, np.ndarray]:
+        """The outputs for all samples, each (N, …).
+
+        What `poll` raises is raised.
+        """
+        count = len(next(iter(columns.values())))
+        if not count:
+            graph = self._executable(1).graph
+            specs = {name: graph.nodes[number].spec for name, number in graph.outputs.items()}
+            return {name: np.zeros((0, *s.shape[1:]), s.dtype) for name, s in specs.items()}
+        if poll is None and count <= batch_size and count & (count - 1) == 0:
+            return self._executable(count).run(columns)  # no rows to order
+        rest = count % batch_size
+        last = min(batch_size, 1 << (rest - 1).bit_length()) if rest else 0
+        order = np.concatenate([np.arange(count), np.full(last - rest if rest else 0, count - 1)])
+        sizes = ({batch_size} if count >= batch_size else set()) | ({last} if last else set())
+        executables = {size: self._executable(size) for size in sizes}
+        run = self._engine.run_batches(executables, columns, order, batch_size, {}, poll)
+        if run.error is not None:
+            raise run.error
+        return {name: value[:count] for name, value in run.outputs.items()}
+
+    def _executable(self, size: int) -> Executable:
+        if size not in self._executables:
+            self._executables[size] = self._engine.compile(self._graph(size), self._variables)
+        return self._executables[size]
+
+
+def figures(
+    runner: Runner,
+    columns: Columns,
+    metrics: Sequence[Metric],
+    batch_size: int,
+    poll: Poll | None = None,
+) -> dict[str, float]:
+    """The weighted mean loss and each metric over samples, by a runner of evaluation graphs."""
+    outputs = runner({"x": columns.x, "y": columns.y}, batch_size, poll)
+    return summed_up(outputs, columns.weight, metrics)
+
+
+def summed_up(
+    outputs: Mapping[str, np.ndarray], weights: np.ndarray, metrics: Sequence[Metric]
+) -> dict[str, float]:
+    """The figures of what evaluation graphs gave for samples, of `weights` (N,)."""
+    weight = weights.astype(np.float64)
+    loss = float(weight @ outputs["loss"].astype(np.float64) / weight.sum())
+    return {"loss": loss} | {m.name: m.aggregate(outputs[m.name], weight) for m in metrics}

@@ -1,0 +1,272 @@
+"""What a network is made of and what it costs: the table that `Network.summary` gives."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from html import escape
+from typing import TYPE_CHECKING
+
+from sloy import ops, text
+from sloy.graph import Graph, Tensor, backprop, cost, optimize
+from sloy.graph.graph import topological_order
+from sloy.graph.plan import plan
+from sloy.graph.spec import Shape
+
+if TYPE_CHECKING:
+    from sloy.layers import Layer
+    from sloy.problem.network import Built, Network
+
+_HEADER = ("layer", "", "output", "parameters", "multiply-adds", "output bytes")
+_MOVES = ("reshape",)  # values that lie where their operand lies
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer.
+
+    Attributes
+    ----------
+    name : str
+        Full name: ``residual_1/conv2d_1`` of a layer inside a layer.
+    depth : int
+        0 for a layer of the network, 1 for a layer inside one, and so on.
+    layer : str
+        What was written, ``Conv2D(32, 3)``, in short; empty for layers inside a layer.
+    output_shape : tuple of int
+        Of one sample.
+    parameters, states : int
+        Trained numbers, and numbers that are kept without being trained.
+    multiply_adds : int
+        Of matrix products and convolutions in the forward pass of one sample.
+    output_bytes : int
+        Of the output of one batch; 0 where it only views its input.
+    """
+
+    name: str
+    depth: int
+    layer: str
+    output_shape: Shape
+    parameters: int
+    states: int
+    multiply_adds: int
+    output_bytes: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The layers of a network and their totals; printing it gives a table.
+
+    Attributes
+    ----------
+    input_shape : tuple of int
+    rows : tuple of Row
+    batch_size : int
+    parameter_bytes : int
+        Of parameters and states.
+    step_variable_bytes : int
+        Of all that a training step keeps: parameters, states, optimiser slots.
+    step_arena_bytes : int
+        Of the one block of memory in which a training step keeps everything else, by the memory plan.
+    inference_arena_bytes : int
+        The same for use.
+    """
+
+    input_shape: Shape
+    rows: tuple[Row, ...]
+    batch_size: int
+    parameter_bytes: int
+    step_variable_bytes: int
+    step_arena_bytes: int
+    inference_arena_bytes: int
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained numbers."""
+        return sum(row.parameters for row in self.rows if row.depth == 0)
+
+    @property
+    def states(self) -> int:
+        """Number of kept but untrained numbers."""
+        return sum(row.states for row in self.rows if row.depth == 0)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of the forward pass of one sample."""
+        return sum(row.multiply_adds for row in self.rows if row.depth == 0)
+
+    @property
+    def step_bytes(self) -> int:
+        """Memory of a training step without the data: what it keeps and what it computes with."""
+        return self.step_variable_bytes + self.step_arena_bytes
+
+    def __str__(self) -> str:
+        cells = [_HEADER, *(_cells(row) for row in self.rows)]
+        widths = [max(len(line[i]) for line in cells) for i in range(len(_HEADER))]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if i < 3 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in cells
+        ]
+        lines.insert(1, "─" * max(map(len, lines)))
+        lines.append(lines[1])
+        return "\n".join([*lines, *(f"{name}: {value}" for name, value in self._totals())])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in _HEADER)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>"
+            for row in self.rows
+        )
+        totals = "".join(f"<div>{name}: {escape(value)}</div>" for name, value in self._totals())
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{totals}"
+
+    def _totals(self) -> list[tuple[str, str]]:
+        states = f", and {text.count(self.states)} running statistics" if self.states else ""
+        return [
+            ("input", text.shape(self.input_shape)),
+            (
+                "parameters",
+                f"{text.count(self.parameters)} ({text.size(self.parameter_bytes)}){states}",
+            ),
+            ("multiply-adds", f"{text.count(self.multiply_adds)} forward, per sample"),
+            (
+                f"memory for batches of {self.batch_size}",
+                f"{text.size(self.step_bytes)} to train ({text.size(self.step_variable_bytes)} kept,"
+                f" {text.size(self.step_arena_bytes)} computed), {text.size(self.parameter_bytes)} +"
+                f" {text.size(self.inference_arena_bytes)} to use, beside the data",
+            ),
+        ]
+
+
+def summarize(network: Network, batch_size: int, dtype: str, step: Graph | None) -> Summary:
+    """See `Network.summary`."""
+    x = ops.input("x", (batch_size, *network.input_shape), dtype)
+    built = network.build(x)
+    kept = [p.tensor for p in built.parameters.values()]
+    kept += [state.tensor for state in built.states.values()]
+    graph = _descent(network, x) if step is None else step
+    updated = {name: graph.nodes[number].spec for name, number in graph.updates.items()}
+    return Summary(
+        input_shape=network.input_shape,
+        rows=tuple(_rows(network, built)),
+        batch_size=batch_size,
+        parameter_bytes=sum(tensor.spec.nbytes for tensor in kept),
+        step_variable_bytes=sum(s.nbytes for s in ({**graph.variables, **updated}).values()),
+        step_arena_bytes=_arena(graph),
+        inference_arena_bytes=_arena(Graph.of({"output": built.output})),
+    )
+
+
+def multiply_adds(tensors: Iterable[Tensor]) -> int:
+    """Products that convolutions and matrix products among the tensors sum."""
+    return sum(
+        cost.multiply_adds(t.op, t.attributes, t.spec, [x.spec for x in t.inputs])
+        for t in tensors
+        if t.op in ("conv2d", "matmul")
+    )
+
+
+def _rows(network: Network, built: Built) -> list[Row]:
+    """A row for each layer, in the order of computation, a layer before those inside it."""
+    batch = built.output.shape[0]
+    written = dict(zip(network.layer_names, map(_written, network.layers), strict=True))
+    parameters = {name: p.tensor.spec.size for name, p in built.parameters.items()}
+    states = {name: s.tensor.spec.size for name, s in built.states.items()}
+    seen: set[int] = set()
+    own: dict[str, int] = {}  # multiply-adds beside those of the layers inside, which ran before
+    for name, y in built.activations.items():
+        new = [tensor for tensor in topological_order([y]) if id(tensor) not in seen]
+        seen |= {id(tensor) for tensor in new}
+        own[name] = multiply_adds(new) // batch
+    return [
+        Row(
+            name=name,
+            depth=len(_around(name, own)),
+            layer=written.get(name, ""),
+            output_shape=built.activations[name].shape[1:],
+            parameters=_under(name, parameters),
+            states=_under(name, states),
+            multiply_adds=own[name] + _under(name, own),
+            output_bytes=_output_bytes(built.activations[name]),
+        )
+        for name in _in_order(list(own))
+    ]
+
+
+def _written(layer: Layer) -> str:
+    """The call that makes a layer, in short: layers inside it, functions and initialisers left out."""
+    parts = []
+    for argument in sorted(fields(layer), key=lambda f: bool(f.kw_only)):
+        value = getattr(layer, argument.name)
+        plain = isinstance(value, int | float | str) or (
+            isinstance(value, tuple) and all(isinstance(v, int) for v in value)
+        )
+        if argument.kw_only and plain and argument.name != "name" and value != argument.default:
+            parts.append(f"{argument.name}={value!r}")
+        elif not argument.kw_only and value is not None:
+            parts.append(repr(value) if plain else "…")
+    return f"{layer.kind}({', '.join(parts)})"
+
+
+def _around(name: str, names: Collection[str]) -> list[str]:
+    """The layers that a layer is inside of, outermost first."""
+    parts = name.split("/")
+    return [p for i in range(1, len(parts)) if (p := "/".join(parts[:i])) in names]
+
+
+def _in_order(names: Sequence[str]) -> list[str]:
+    """Names as recorded (a layer after those inside it), each layer moved before those inside it."""
+    number = {name: i for i, name in enumerate(names)}
+    return sorted(names, key=lambda name: [number[n] for n in (*_around(name, number), name)])
+
+
+def _under(name: str, sizes: Mapping[str, int]) -> int:
+    return sum(size for key, size in sizes.items() if key.startswith(f"{name}/"))
+
+
+def _output_bytes(y: Tensor) -> int:
+    return 0 if y.op in _MOVES or not y.inputs else y.spec.nbytes
+
+
+def _descent(network: Network, x: Tensor) -> Graph:
+    """A step of plain gradient descent on the sum of the outputs: about what any training step computes.
+
+    Its gradient's norm is among the outputs, as in training: all gradients are known before the first weight changes.
+    """
+    built = network.build(
+        x,
+        training=True,
+        key=ops.variable("random/key", (2,), "uint32"),
+        step=ops.input("step", (), "uint32"),
+    )
+    loss = ops.reduce_sum(built.output)
+    tensors = [parameter.tensor for parameter in built.parameters.values()]
+    updates = dict(built.updates)
+    norm = ops.constant(0.0, x.dtype)
+    for name, w, g in zip(built.parameters, tensors, backprop(loss, tensors), strict=True):
+        updates[name] = w - 0.01 * g
+        norm = norm + ops.reduce_sum(ops.square(g))
+    return Graph.of({"loss": loss, "gradient_norm": ops.sqrt(norm)}, updates)
+
+
+def _arena(graph: Graph) -> int:
+    """As training plans it: loss and gradient are checked before any variable is written."""
+    guard = [name for name in ("loss", "gradient_norm") if name in graph.outputs]
+    return plan(optimize(graph), guard).arena_bytes
+
+
+# --- text -----------------------------------------------------------------------------------------
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        "  " * row.depth + row.name.split("/", row.depth)[-1],
+        row.layer,
+        text.shape(row.output_shape),
+        text.count(row.parameters) if row.parameters else "",
+        text.count(row.multiply_adds) if row.multiply_adds else "",
+        text.size(row.output_bytes) if row.output_bytes else "",
+    )

@@ -1,0 +1,261 @@
+"""`Recipe`: how a network is trained; all that a search varies and a resumed run must repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import InitVar, dataclass, fields, replace
+from fnmatch import fnmatchcase
+from functools import cached_property, partial
+from typing import Any, Literal
+
+from sloy.arguments import instance, real, sequence
+from sloy.augmentation import Augment
+from sloy.engines import DETERMINISTIC, PRECISIONS, Arithmetic, Determinism, Engine
+from sloy.engines import engine as find_engine
+from sloy.errors import InvalidArgument
+from sloy.optimizers import NAMES as OPTIMIZERS
+from sloy.optimizers import Optimizer, adjusted
+from sloy.optimizers import optimizer as find_optimizer
+from sloy.options import check_options, option
+from sloy.problem.inputs import ClassWeight
+from sloy.schedules import NAMES as SCHEDULES
+from sloy.schedules import Schedule, named
+
+Precision = Arithmetic | Literal["auto", "float64"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network is trained.
+
+    `sloy.fit`, `sloy.fine_tune`, the estimators and `sloy train` take these as options; each has its own defaults for
+    some.
+
+    Parameters
+    ----------
+    optimizer : str or Optimizer
+        `Adam` by default.
+    learning_rate : float or Schedule, optional
+        In place of the optimiser's own.
+    schedule : "constant", "cosine", "one-cycle" or Schedule, optional
+        How the learning rate changes over the steps; the named ones start from, or rise to, it.
+    momentum : float, optional
+        In place of the optimiser's own, from 0 to below 1: β₁ of Adam and AdamW, the momentum of SGD with one.
+    weight_decay : float, optional
+        In place of the optimiser's own, at least 0.
+    epochs : int
+        Passes over the data, at least 1; the most where `patience` ends it.
+    batch_size : int
+        Samples of a step; the last step of an epoch takes what is left. 1 is online learning, N
+        full-batch descent.
+    patience : int, optional
+        Stop when the validation loss has not improved for this many epochs, and take the weights of the best one; see
+        `EarlyStopping`, which as a callback can do more.
+    class_weight : mapping of label to number, or "balanced", optional
+        Factors of the sample weights; "balanced": N / (K · samples of the class).
+    augment : Augment or str, optional
+        Random changes of the training samples, drawn anew in every step; in words "rotation=8,flip=horizontal".
+    trainable : sequence of str
+        Patterns (``*``, ``?``) of the names of parameters to train; the others stay. Running statistics of frozen
+        layers are still followed.
+    rate_factors : mapping of pattern to number, optional
+        Factors of the learning rate, for layers that are to learn slower or faster than the rest:
+        ``{"*": 0.1, "dense_2/*": 1.0}``. Of several patterns that fit a name, the last counts.
+    seed : int
+        Of the initial parameters, the split, the order of the samples, the random masks and the
+        augmentation.
+    shuffle : bool
+        False keeps the order of the samples in every epoch.
+    precision : "float32", "float64", "mixed", "auto" or "emulated"
+        "mixed" keeps parameters, their gradients and all sums in float32, and stores activations and what products read
+        in bfloat16; it needs a processor with instructions for that. "auto" takes it on processors with AMX, else
+        float32. "emulated" gives the numbers of "mixed" on any processor, slower than float32.
+    deterministic : "same-threads" or "any-threads"
+        What gives the same bits again: the same number of threads, or any; see `sloy.engines.engine`.
+
+    Examples
+    --------
+    >>> recipe = Recipe(learning_rate=0.01, schedule="one-cycle", epochs=5)
+    >>> recipe.descent.learning_rate
+    OneCycle(maximum=0.01, warm_up=0.3, initial_divisor=25.0, final_divisor=10000.0)
+    >>> replace(recipe, epochs=0)
+    Traceback (most recent call last):
+    sloy.errors.InvalidArgument: Recipe: `epochs` (=0) must be an integer of at least 1.
+    """
+
+    optimizer: str | Optimizer = option(
+        "adam", "what makes steps of gradients", choices=tuple(OPTIMIZERS)
+    )
+    learning_rate: float | Schedule | None = option(
+        None,
+        "the highest rate of the schedule; default: what suits optimizer and schedule",
+        kind="real",
+        bounds={"above": 0},
+        also=Schedule,
+    )
+    schedule: str | Schedule | None = option(
+        None, "how the learning rate goes over the run", choices=tuple(SCHEDULES), also=Schedule
+    )
+    momentum: float | None = option(
+        None,
+        "of momentum and nesterov, beta1 of adam and adamw; default: 0.9",
+        kind="real",
+        bounds={"least": 0, "below": 1},
+    )
+    weight_decay: float | None = option(
+        None,
+        "by how much of itself a weight shrinks at each step, times the learning rate; default: the optimizer's",
+        kind="real",
+        bounds={"least": 0},
+    )
+    epochs: int = option(1, "passes over the data", kind="integer")
+    batch_size: int = option(128, "samples of a step", kind="integer")
+    patience: int | None = option(
+        None,
+        "stop after this many epochs without a better validation loss, with the weights of the best one",
+        kind="integer",
+    )
+    class_weight: ClassWeight = option(
+        None, "balanced: errors on rare classes count more", choices=("balanced",)
+    )
+    augment: Augment | None = option(
+        None,
+        "change the training pictures at random: flip=horizontal, rotation=DEGREES, shift=SHARE and more (see"
+        " docs/image-folders.md), or none; default: a little of most for folders of pictures, else none",
+        metavar="NAME=VALUE,…",
+    )
+    trainable: Sequence[str] = option(("*",))
+    rate_factors: Sequence[tuple[str, float]] = option(())
+    seed: int = option(
+        0,
+        "of initial weights, order and dropout",
+        kind="integer",
+        bounds={"least": 0, "most": 2**64 - 1},
+    )
+    shuffle: bool = option(True, kind="flag")
+    precision: Precision = option(
+        "float32",
+        "of the arithmetic; mixed: products of bfloat16 numbers, on processors with instructions for them;"
+        " auto: mixed with AMX, else float32; emulated: the numbers of mixed on any processor, slowly",
+        kind="text",
+        choices=(*PRECISIONS, "float64"),
+    )
+    deterministic: Determinism = option(
+        "same-threads",
+        "what gives the same model again: the same number of threads, or any (slower)",
+        kind="text",
+        choices=DETERMINISTIC,
+    )
+    where: InitVar[str] = "Recipe"
+
+    def __post_init__(self, where: str) -> None:
+        check_options(where, self)
+        put = partial(object.__setattr__, self)
+        words = (self.trainable,) if isinstance(self.trainable, str) else self.trainable
+        put("trainable", sequence(where, "trainable", words, str))
+        put("rate_factors", _rate_factors(where, self.rate_factors))
+        put("augment", _augment(where, self.augment))
+        try:
+            self.descent  # noqa: B018  raises where the words do not fit together
+        except InvalidArgument as error:
+            raise InvalidArgument(f"{where}: {error}") from None
+
+    @classmethod
+    def of(
+        cls, where: str, recipe: Recipe | None, options: Mapping[str, Any], **defaults: Any
+    ) -> Recipe:
+        """A recipe, or else one of some defaults, with some options changed; errors name who asks."""
+        instance(where, "recipe", recipe, Recipe, optional=True)
+        if recipe is not None:
+            defaults = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
+        return cls(**{**defaults, **options}, where=where)
+
+    @cached_property
+    def descent(self) -> Optimizer:
+        """The optimiser with its schedule: what the first five options say together."""
+        found = find_optimizer(self.optimizer)
+        changed = adjusted(found, momentum=self.momentum, weight_decay=self.weight_decay)
+        rate, schedule = self.learning_rate, self.schedule
+        if schedule is None:
+            return changed if rate is None else replace(changed, learning_rate=rate)
+        if isinstance(schedule, Schedule):
+            if rate is not None:
+                raise InvalidArgument(
+                    f"`learning_rate` (={rate!r}) is given twice: a Schedule has its own."
+                )
+            return replace(changed, learning_rate=schedule)
+        if isinstance(rate, Schedule):
+            raise InvalidArgument(
+                f"`schedule` (={schedule!r}) is given twice: `learning_rate` is one."
+            )
+        rate = changed.learning_rate if rate is None else rate
+        return replace(changed, learning_rate=named(schedule, rate))
+
+    @property
+    def plain(self) -> Recipe:
+        """The same with everything about the descent in `optimizer`, so that recipes which do the same are equal."""
+        descent = self.descent
+        return replace(
+            self,
+            optimizer=replace(descent, learning_rate=descent.schedule),
+            learning_rate=None,
+            schedule=None,
+            momentum=None,
+            weight_decay=None,
+        )
+
+    @property
+    def of_a_step(self) -> Recipe:
+        """The same with what the graph of a step does not know left out, so that equal ones have equal graphs."""
+        return replace(
+            self.plain,
+            epochs=1,
+            batch_size=1,
+            seed=0,
+            shuffle=True,
+            patience=None,
+            class_weight=None,
+        )
+
+    def rate_factor(self, parameter: str) -> float:
+        """What the learning rate of a parameter is multiplied by."""
+        fitting = [f for pattern, f in self.rate_factors if fnmatchcase(parameter, pattern)]
+        return fitting[-1] if fitting else 1.0
+
+
+def engine_of(where: str, recipe: Recipe, engine: str | Engine, threads: int) -> tuple[str, Engine]:
+    """The computing dtype of a recipe, and the engine for it."""
+    precision, deterministic = recipe.precision, recipe.deterministic
+    if precision == "float64":
+        found = find_engine("reference" if engine == "auto" else engine, threads, deterministic)
+        return "float64", found
+    found = find_engine(engine, threads, deterministic, precision)
+    if precision in ("mixed", "emulated") and found.precision == "float32":
+        raise InvalidArgument(
+            f"{where}: `precision` (={precision!r}) does not fit `engine`, a {type(found).__name__} that"
+            " was made for float32."
+        )
+    return "float32", found
+
+
+def _augment(where: str, given: Augment | str | None) -> Augment | None:
+    if isinstance(given, str):
+        return Augment.of_words(given)
+    instance(where, "augment", given, Augment, optional=True)
+    return given
+
+
+def _rate_factors(where: str, given: Any) -> tuple[tuple[str, float], ...]:
+    """Pairs of pattern and factor; of a mapping, of a tuple of such pairs, or of None."""
+    paired = isinstance(given, tuple) and all(isinstance(x, tuple) and len(x) == 2 for x in given)
+    pairs = dict(given) if paired else given or {}
+    instance(where, "rate_factors", pairs, Mapping)
+    for pattern, factor in pairs.items():
+        instance(where, "rate_factors", pattern, str)
+        name = f"rate_factors[{pattern!r}]"
+        if real(where, name, factor, least=0) == 0:
+            raise InvalidArgument(
+                f"{where}: `{name}` (={factor!r}) must be above 0; layers that are not to learn at all"
+                " are left out of `trainable`."
+            )
+    return tuple((pattern, float(factor)) for pattern, factor in pairs.items())
