@@ -21,7 +21,7 @@ from sloy.layers import Dense, Dropout
 from sloy.network import Network
 from sloy.steps.graphs import KEY
 from sloy.theory.diagram import RADIUS, column, edge, neuron
-from sloy.theory.objective import variables_of
+from sloy.theory.gradients.objective import variables_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

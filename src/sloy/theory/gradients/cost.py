@@ -18,8 +18,8 @@ from sloy.graph import Graph, backprop
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
 from sloy.layers import Dense, Tanh
 from sloy.network import Network
-from sloy.theory.objective import half_squared_error, objective
-from sloy.theory.operations import count_operations
+from sloy.theory.gradients.objective import half_squared_error, objective
+from sloy.theory.gradients.operations import count_operations
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,9 +16,9 @@ from sloy.graph.threefry import make_key
 from sloy.layers import Dense, LeakyReLU, Maxout
 from sloy.model import load
 from sloy.theory import Approximation, approximate
-from sloy.theory.approximated import Target, finer
-from sloy.theory.constructed import ramps, steps
-from sloy.theory.squashing import shape_of
+from sloy.theory.approximation.asymptotes import shape_of
+from sloy.theory.approximation.construction import ramps, steps
+from sloy.theory.approximation.target import Target, finer
 
 Function = Callable[..., Any]
 

@@ -15,7 +15,7 @@ from sloy.graph import Graph, Tensor, backprop
 from sloy.layers.base import Layer, Scope
 from sloy.losses import Loss
 from sloy.network import Network
-from sloy.theory.objective import LossChoice, objective, variables_of
+from sloy.theory.gradients.objective import LossChoice, objective, variables_of
 
 __all__ = ["GradientCheck", "check_gradient", "naive_gradients", "numeric_gradient"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sloy.arguments import instance, sequence
 from sloy.errors import InvalidArgument
-from sloy.theory.truth_table import TruthTable, all_inputs
+from sloy.theory.logic.truth_table import TruthTable, all_inputs
 
 # From weakest to strongest; words mean the same as signs.
 BINARY = {"|": 1, "^": 2, "&": 3}

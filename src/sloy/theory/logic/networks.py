@@ -15,12 +15,12 @@ from sloy.graph.tensor import Tensor
 from sloy.layers import Activation, Dense, Heaviside, Layer
 from sloy.model import Model
 from sloy.network import Network
-from sloy.theory.expression import parse
-from sloy.theory.minimize import OUT, Disjunction, minimize
-from sloy.theory.neuron import Neuron
+from sloy.theory.logic.expression import parse
+from sloy.theory.logic.minimization import OUT, Disjunction, minimize
+from sloy.theory.logic.truth_table import FREE, MOST_VARIABLES, Table, TruthTable, all_inputs
+from sloy.theory.neurons.neuron import Neuron
+from sloy.theory.neurons.separation import Separation, separate
 from sloy.theory.ready import ready_model
-from sloy.theory.separation import Separation, separate
-from sloy.theory.truth_table import FREE, MOST_VARIABLES, Table, TruthTable, all_inputs
 
 AND = Neuron([1, 1], -3 / 2, "heaviside")  # [x1 + x2 - 3/2 > 0]
 OR = Neuron([1, 1], -1 / 2, "heaviside")  # [x1 + x2 - 1/2 > 0]

@@ -13,7 +13,7 @@ from sloy.inspection.style import BLUE, ORANGE, styled
 from sloy.layers import Dense
 from sloy.model import Model
 from sloy.theory.diagram import column, neuron
-from sloy.theory.neuron import number_text
+from sloy.theory.neurons.neuron import number_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

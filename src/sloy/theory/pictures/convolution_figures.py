@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from sloy.errors import ShapeError
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
-from sloy.theory.convolution import Edges, convolve, max_pool, signed, window_start
-from sloy.theory.grid import texts
+from sloy.theory.pictures.convolution import Edges, convolve, max_pool, signed, window_start
+from sloy.theory.pictures.numeric_grid import texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ import numpy as np
 
 from sloy.arguments import real, sequence
 from sloy.errors import InvalidArgument, NotAvailable
-from sloy.theory.truth_table import FREE, Table, TruthTable
+from sloy.theory.logic.truth_table import FREE, Table, TruthTable
 
 OUT = 2  # index of a variable that is left out
 

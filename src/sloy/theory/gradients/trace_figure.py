@@ -11,8 +11,8 @@ from sloy.arguments import instance
 from sloy.errors import InvalidArgument
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
 from sloy.theory.diagram import RADIUS, column, edge, neuron
-from sloy.theory.trace import LayerTrace, StepTrace
-from sloy.theory.trace_text import activation_name, number
+from sloy.theory.gradients.trace import LayerTrace, StepTrace
+from sloy.theory.gradients.trace_text import activation_name, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

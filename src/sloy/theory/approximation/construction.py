@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sloy.theory.squashing import Shape
+from sloy.theory.approximation.asymptotes import Shape
 
 SHARPNESS = 0.1  # share of the tolerance by which f may move while a step rises
 BLUNT = 0.05  # share of the tolerance that the rounded corners of ramps may take

@@ -13,9 +13,9 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
 from sloy.layers import Dense
 from sloy.model import Model
-from sloy.theory.neuron import Neuron, linear_text
-from sloy.theory.separation import signs
-from sloy.theory.truth_table import all_inputs
+from sloy.theory.logic.truth_table import all_inputs
+from sloy.theory.neurons.neuron import Neuron, linear_text
+from sloy.theory.neurons.separation import signs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

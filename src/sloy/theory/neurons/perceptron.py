@@ -16,7 +16,7 @@ from sloy.losses import CustomLoss
 from sloy.metrics import Metric
 from sloy.network import Network
 from sloy.optimizers import SGD
-from sloy.theory.separation import Separation, separate, signs
+from sloy.theory.neurons.separation import Separation, separate, signs
 from sloy.training.callbacks import Callback
 
 if TYPE_CHECKING:

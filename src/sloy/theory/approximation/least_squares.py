@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from sloy.theory.approximated import Intervals
-from sloy.theory.constructed import Hidden
-from sloy.theory.squashing import Shape
+from sloy.theory.approximation.asymptotes import Shape
+from sloy.theory.approximation.construction import Hidden
+from sloy.theory.approximation.target import Intervals
 
 OVERLAP = (
     1.5  # steepness times spacing, of the logistic σ: of 1.5, 2, 2.5 the least errors for smooth f

@@ -9,7 +9,7 @@ from sloy.arguments import instance, integer, real
 from sloy.network import Network
 from sloy.optimizers import SGD
 from sloy.steps.inputs import Data
-from sloy.theory.objective import LossChoice, half_squared_error
+from sloy.theory.gradients.objective import LossChoice, half_squared_error
 from sloy.training.callbacks import EarlyStopping
 from sloy.training.fit import fit
 

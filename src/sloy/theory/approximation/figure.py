@@ -8,7 +8,7 @@ import numpy as np
 
 from sloy.arguments import instance
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
-from sloy.theory.approximation import Approximation
+from sloy.theory.approximation.result import Approximation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from sloy.arguments import integer
 from sloy.layers import Layer, PerNeuron
 
 if TYPE_CHECKING:
-    from sloy.theory.trace import LayerTrace, StepTrace
+    from sloy.theory.gradients.trace import LayerTrace, StepTrace
 
 
 def describe(trace: StepTrace, most: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from sloy.errors import InvalidArgument
 from sloy.model import Model
 from sloy.network import Network
-from sloy.theory.approximated import Target
+from sloy.theory.approximation.target import Target
 
 CACHE = 1 << 19  # hidden values computed at a time
 

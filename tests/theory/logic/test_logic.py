@@ -28,7 +28,7 @@ from sloy.theory import (
     xor_by_layers,
     xor_by_product,
 )
-from sloy.theory.truth_table import all_inputs
+from sloy.theory.logic.truth_table import all_inputs
 from sloy.training.fit import fit
 
 PAIRS = [[0, 0], [0, 1], [1, 0], [1, 1]]

@@ -79,7 +79,7 @@ class Separation:
 
     def __str__(self) -> str:
         if self.weights is not None and self.bias is not None:
-            from sloy.theory.neuron import linear_text
+            from sloy.theory.neurons.neuron import linear_text
 
             names = [f"x{j + 1}" for j in range(len(self.weights))]
             line = linear_text(self.weights, self.bias, names)
@@ -98,7 +98,7 @@ class Separation:
         )
 
     def _mixture(self, side: int) -> str:
-        from sloy.theory.neuron import number_text
+        from sloy.theory.neurons.neuron import number_text
 
         assert self.combination is not None
         used = np.flatnonzero((self.side == side) & (self.combination > 0))
@@ -282,6 +282,6 @@ def _is_simple(points: np.ndarray) -> bool:
 
 
 def _point(values: np.ndarray) -> str:
-    from sloy.theory.neuron import number_text
+    from sloy.theory.neurons.neuron import number_text
 
     return f"({', '.join(number_text(float(v)) for v in values)})"

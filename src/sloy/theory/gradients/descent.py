@@ -16,7 +16,7 @@ from sloy.inspection.style import BLUE, GREY, ORANGE, styled
 from sloy.network import Network
 from sloy.optimizers import SGD
 from sloy.steps.inputs import Data, as_dataset
-from sloy.theory.objective import LossChoice, objective
+from sloy.theory.gradients.objective import LossChoice, objective
 from sloy.training.callbacks import Batch, Callback
 from sloy.training.fit import fit
 

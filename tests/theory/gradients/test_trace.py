@@ -28,7 +28,7 @@ from sloy.layers import (
 )
 from sloy.regularizers import L2, MaxNorm
 from sloy.theory import StepTrace, trace_step
-from sloy.theory.trace_text import number
+from sloy.theory.gradients.trace_text import number
 
 RANDOM = np.random.default_rng(9)
 TWO_LAYERS = sloy.Network((3,), [Dense(4), Tanh(), Dense(2), Sigmoid()])

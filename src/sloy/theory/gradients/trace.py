@@ -17,7 +17,7 @@ from sloy.graph import Graph, Tensor, backprop
 from sloy.layers import Dense, Dropout, Flatten, Layer, PerNeuron, Reshape
 from sloy.layers.base import Scope
 from sloy.network import Network
-from sloy.theory.objective import (
+from sloy.theory.gradients.objective import (
     LossChoice,
     Objective,
     half_squared_error,
@@ -105,7 +105,7 @@ class StepTrace:
 
     def text(self, most: int = 6) -> str:
         """The step by hand, at most so many neurons of a layer and so many terms of a sum."""
-        from sloy.theory.trace_text import describe
+        from sloy.theory.gradients.trace_text import describe
 
         return describe(self, most)
 

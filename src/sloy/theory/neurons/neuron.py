@@ -19,7 +19,7 @@ from sloy.layers.base import snake_case
 from sloy.layers.names import activation as find_activation
 from sloy.model import Model
 from sloy.network import Network
-from sloy.theory.perceptron import PerceptronRun, perceptron_rule
+from sloy.theory.neurons.perceptron import PerceptronRun, perceptron_rule
 from sloy.theory.ready import ready_model
 
 if TYPE_CHECKING:

@@ -18,12 +18,12 @@ from sloy.graph.tensor import Tensor
 from sloy.layers import Dense, Layer
 from sloy.losses import CustomLoss
 from sloy.network import Network
-from sloy.theory.approximated import FIRST, PLACE, Target, finer, grid
-from sloy.theory.approximation import Approximation, outputs
-from sloy.theory.constructed import Hidden, ramps, steps
-from sloy.theory.fitted import line_layout, plane_layout, solve
+from sloy.theory.approximation.asymptotes import Shape, shape_of
+from sloy.theory.approximation.construction import Hidden, ramps, steps
+from sloy.theory.approximation.least_squares import line_layout, plane_layout, solve
+from sloy.theory.approximation.result import Approximation, outputs
+from sloy.theory.approximation.target import FIRST, PLACE, Target, finer, grid
 from sloy.theory.ready import ready_model
-from sloy.theory.squashing import Shape, shape_of
 
 FILL = 0.95  # share of the tolerance that a construction aims at; the rest is for slopes, samples and rounding
 FINER = 10  # the grid of the measurement against that of the construction
@@ -45,9 +45,9 @@ def approximate(
 ) -> Approximation:
     """Build a two-layer network within a tolerance of a continuous function, and measure that it is.
 
-    On an interval the network is put together by hand, after the proof of the theorem: of steps
-    (`sloy.theory.constructed.steps`, for sigmoid, tanh, sign, heaviside) or of ramps (`ramps`, for relu, softplus, elu
-    …), whose places and steepness follow from how fast f changes. On a rectangle the hidden units are
+    On an interval the network is put together by hand, after the proof of the theorem: of `steps` (for sigmoid, tanh,
+    sign, heaviside) or of `ramps` (for relu, softplus, elu …), see `sloy.theory.approximation.construction`, whose
+    places and steepness follow from how fast f changes. On a rectangle the hidden units are
     steps or ramps along evenly spaced directions and the output layer is found by least squares; directions are
     added until the tolerance is met.
 
@@ -60,7 +60,7 @@ def approximate(
     tolerance : float
         The greatest error allowed, in the units of f.
     activation : str, Layer or function of a tensor
-        A step or a ramp far from 0, see `sloy.theory.squashing.shape_of`.
+        A step or a ramp far from 0, see `sloy.theory.approximation.asymptotes.shape_of`.
     max_units : int, optional
         Hidden neurons allowed; 4096 on an interval, 1024 on a rectangle by default.
     refine : bool

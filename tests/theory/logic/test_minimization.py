@@ -19,7 +19,7 @@ from sloy.theory import (
     prime_implicants,
     table_of,
 )
-from sloy.theory.truth_table import all_inputs
+from sloy.theory.logic.truth_table import all_inputs
 
 
 def table_bits(number: int, variables: int) -> list[int]:
