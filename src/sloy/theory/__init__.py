@@ -20,8 +20,9 @@ from sloy.theory.gradients.numeric import (
 from sloy.theory.gradients.objective import half_squared_error
 from sloy.theory.gradients.online import OnlineRun, learn_per_object
 from sloy.theory.gradients.operations import count_operations
-from sloy.theory.gradients.trace import LayerTrace, StepTrace, trace_step
+from sloy.theory.gradients.trace import LayerTrace, StepTrace
 from sloy.theory.gradients.trace_figure import trace_figure
+from sloy.theory.gradients.trace_step import trace_step
 from sloy.theory.logic.expression import Expression, parse
 from sloy.theory.logic.minimization import Disjunction, minimize, prime_implicants
 from sloy.theory.logic.networks import (

@@ -28,7 +28,7 @@ from sloy.layers import (
 )
 from sloy.regularizers import L2, MaxNorm
 from sloy.theory import StepTrace, trace_step
-from sloy.theory.gradients.trace_text import number
+from sloy.theory.notation import decimal_text
 
 RANDOM = np.random.default_rng(9)
 TWO_LAYERS = sloy.Network((3,), [Dense(4), Tanh(), Dense(2), Sigmoid()])
@@ -195,7 +195,7 @@ def test_the_page_says_the_numbers() -> None:
         *output.slope,
         *trace.updated["dense_2/bias"],
     ):
-        assert number(value) in page
+        assert decimal_text(value) in page
     for formula in (
         "u^h = tanh(z^h)",
         "z^m = w_0m + Σ_h w_hm u^h",

@@ -11,8 +11,8 @@ from sloy.arguments import instance
 from sloy.errors import InvalidArgument
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
 from sloy.theory.diagram import RADIUS, column, edge, neuron
-from sloy.theory.gradients.trace import LayerTrace, StepTrace
-from sloy.theory.gradients.trace_text import activation_name, number
+from sloy.theory.gradients.trace import LayerTrace, StepTrace, activation_name
+from sloy.theory.notation import decimal_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,10 +130,13 @@ def _legend(axes: Axes, trace: StepTrace) -> None:
             fontsize=10,
         )
     bottom = axes.get_ylim()[0]
-    target = ", ".join(number(v) for v in np.ravel(trace.y))
-    losses = f"L = {number(trace.loss)}  →  {number(trace.new_loss)}"
+    target = ", ".join(decimal_text(v) for v in np.ravel(trace.y))
+    losses = f"L = {decimal_text(trace.loss)}  →  {decimal_text(trace.new_loss)}"
     lines = (
-        (f"y = {target}    {losses}  after a step of η = {number(trace.learning_rate)}", GREY),
+        (
+            f"y = {target}    {losses}  after a step of η = {decimal_text(trace.learning_rate)}",
+            GREY,
+        ),
         ("ε = ∂L/∂u, σ′ and ∂L/∂w", ORANGE),
         ("values and weights", BLUE),
     )
@@ -146,4 +149,4 @@ def _height(source: np.ndarray, target: np.ndarray) -> float:
 
 
 def _short(value: float) -> str:
-    return f"{float(value) + 0.0:.3g}".replace("-", "−")
+    return decimal_text(value, 3)

@@ -13,7 +13,7 @@ from sloy.inspection.style import BLUE, ORANGE, styled
 from sloy.layers import Dense
 from sloy.model import Model
 from sloy.theory.diagram import column, neuron
-from sloy.theory.neurons.neuron import number_text
+from sloy.theory.notation import fraction_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,7 @@ def wiring_figure(model: Model, names: Sequence[str] | None = None) -> Figure:
         neuron(axes, float(place[0]), float(place[1]), word)
     for (_, bias), column_places in zip(layers, places[1:], strict=True):
         for place, threshold in zip(column_places, -bias, strict=True):
-            text = f"> {number_text(float(threshold))}"
+            text = f"> {fraction_text(float(threshold))}"
             neuron(axes, float(place[0]), float(place[1]), text)
     plain = all(np.isin(weight, (-1, 0, 1)).all() for weight, _ in layers)
     plus, minus = ("weight 1", "weight -1") if plain else ("weight above 0", "weight below 0")
@@ -85,7 +85,7 @@ def _edges(axes: Axes, weight: np.ndarray, left: np.ndarray, right: np.ndarray) 
             axes.text(
                 x0 + share * (x1 - x0),
                 y0 + share * (y1 - y0),
-                number_text(value),
+                fraction_text(value),
                 fontsize=8,
                 ha="center",
                 va="center",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +19,13 @@ from sloy.layers.names import activation as find_activation
 from sloy.model import Model
 from sloy.network import Network
 from sloy.theory.neurons.perceptron import PerceptronRun, perceptron_rule
+from sloy.theory.notation import linear_text
 from sloy.theory.ready import ready_model
 
 if TYPE_CHECKING:
     from sloy.training.history import History
 
 WEIGHT, BIAS = "dense_1/weight", "dense_1/bias"
-SMALL = 12  # numbers are written as fractions where the denominator is at most this
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -205,31 +204,3 @@ class Neuron:
     def __repr__(self) -> str:
         weights = ", ".join(f"{w:g}" for w in self.weights)
         return f"Neuron([{weights}], {self.bias:g}, {self._layer!r})"
-
-
-def number_text(value: float) -> str:
-    """A number as a reader writes it: 3/2, 2, 0.7071.
-
-    Examples
-    --------
-    >>> [number_text(v) for v in (1.5, -2.0, 0.70710678, 1e-7)]
-    ['3/2', '-2', '0.7071', '1e-07']
-    """
-    fraction = Fraction(value).limit_denominator(SMALL)
-    if abs(float(fraction) - value) <= 1e-12 * abs(value) and abs(fraction.numerator) < 1000:
-        return str(fraction)
-    return f"{value:.4g}"
-
-
-def linear_text(weights: np.ndarray, bias: float, names: Sequence[str]) -> str:
-    """Σ_j w_j x_j + b as text, zero terms left out."""
-    terms = [(float(w), name) for w, name in zip(weights, names, strict=True) if w]
-    if bias or not terms:
-        terms.append((bias, ""))
-    text = ""
-    for value, name in terms:
-        size = number_text(abs(value))
-        term = name if size == "1" and name else f"{size} {name}".strip()
-        sign = "-" if value < 0 else "+"
-        text += f" {sign} {term}" if text else f"{'-' if value < 0 else ''}{term}"
-    return text

@@ -13,9 +13,9 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
 from sloy.layers import Dense
 from sloy.model import Model
-from sloy.theory.logic.truth_table import all_inputs
-from sloy.theory.neurons.neuron import Neuron, linear_text
+from sloy.theory.neurons.neuron import Neuron
 from sloy.theory.neurons.separation import signs
+from sloy.theory.notation import linear_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FINE = 241  # points of the picture along each side
 MOST_PANELS = 8
 SHADES = ["#FFFFFF", "#CFE3F1"]  # no, yes
+CORNERS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)  # of the unit square
 
 
 @styled
@@ -49,7 +50,7 @@ def neuron_figure(
         raise InvalidArgument(
             f"neuron_figure: the neuron has {len(neuron.weights)} inputs; a plane shows 2."
         )
-    points = all_inputs(2) if x is None else array("neuron_figure", "x", x).astype(float)
+    points = CORNERS if x is None else array("neuron_figure", "x", x).astype(float)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise ShapeError(f"neuron_figure: `x` has shape {points.shape}; it must be (N, 2).")
     said = neuron(points)
@@ -99,18 +100,17 @@ def half_planes_figure(model: Model, names: Sequence[str] | None = None) -> Figu
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     window = (-0.6, 1.6, -0.6, 1.6)
     places = _places(window)
-    corners = all_inputs(2)
-    yes = model(corners)[:, 0] > 0
+    yes = model(CORNERS)[:, 0] > 0
     for number, (axes, (weights, bias)) in enumerate(zip(panels, hidden, strict=False)):
         z = places @ weights + bias
         _shade(axes, window, (z > 0).astype(float))
         if weights.any():
             axes.contour(*_mesh(window), z.reshape(FINE, FINE), [0.0], colors="black")
         axes.set_title(f"neuron {number + 1}: {linear_text(weights, bias, words)} > 0", fontsize=9)
-        _corners(axes, corners, yes)
+        _corners(axes, CORNERS, yes)
     last = panels[len(hidden)]
     _shade(last, window, (model(places.astype(np.float32))[:, 0] > 0).astype(float))
-    _corners(last, corners, yes)
+    _corners(last, CORNERS, yes)
     last.set_title("network: 1 where shaded", fontsize=9)
     for axes in panels[: len(hidden) + 1]:
         axes.set_xlabel(words[0])

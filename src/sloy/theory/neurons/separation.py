@@ -10,6 +10,7 @@ import numpy as np
 
 from sloy.arguments import array
 from sloy.errors import InvalidArgument, NotAvailable, ShapeError, SloyError
+from sloy.theory.notation import fraction_text, linear_text
 
 SIMPLE = 10_000  # denominators of what a linear program gives are looked for up to this
 
@@ -79,8 +80,6 @@ class Separation:
 
     def __str__(self) -> str:
         if self.weights is not None and self.bias is not None:
-            from sloy.theory.neurons.neuron import linear_text
-
             names = [f"x{j + 1}" for j in range(len(self.weights))]
             line = linear_text(self.weights, self.bias, names)
             if not self.weights.any():
@@ -98,11 +97,9 @@ class Separation:
         )
 
     def _mixture(self, side: int) -> str:
-        from sloy.theory.neurons.neuron import number_text
-
         assert self.combination is not None
         used = np.flatnonzero((self.side == side) & (self.combination > 0))
-        terms = [f"{number_text(self.combination[i])} {_point(self.points[i])}" for i in used]
+        terms = [f"{fraction_text(self.combination[i])} {_point(self.points[i])}" for i in used]
         return " + ".join(terms if len(terms) <= 6 else [*terms[:5], f"… ({len(terms)} points)"])
 
 
@@ -282,6 +279,4 @@ def _is_simple(points: np.ndarray) -> bool:
 
 
 def _point(values: np.ndarray) -> str:
-    from sloy.theory.neurons.neuron import number_text
-
-    return f"({', '.join(number_text(float(v)) for v in values)})"
+    return f"({', '.join(fraction_text(float(v)) for v in values)})"

@@ -16,6 +16,7 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Graph, Tensor
 from sloy.graph.ops.window import Padding
+from sloy.theory.notation import decimal_text, factor_text
 
 __all__ = [
     "CURVE_FILTER",
@@ -190,12 +191,15 @@ def explain_convolution(
         F = np.pad(F, [(extent // 2, extent // 2) for extent in G.shape])
     seen = F[i : i + G.shape[0], j : j + G.shape[1]]
     rows = [
-        " + ".join(f"{_factor(f)}·{_factor(g)}" for f, g in zip(*pair, strict=True))
+        " + ".join(
+            f"{factor_text(value_text(f))}·{factor_text(value_text(g))}"
+            for f, g in zip(*pair, strict=True)
+        )
         for pair in zip(seen, G, strict=True)
     ]
     head = f"f({i}, {j})"
     lines = [f"{head} = {rows[0]}", *(f"{' ' * len(head)} + {row}" for row in rows[1:])]
-    return "\n".join([*lines, f"{' ' * len(head)} = {signed(result[i, j])}"])
+    return "\n".join([*lines, f"{' ' * len(head)} = {value_text(result[i, j])}"])
 
 
 def curve_drawing() -> np.ndarray:
@@ -234,14 +238,9 @@ def window_start(place: str, at: tuple[int, int], shape: tuple[int, ...]) -> tup
     return i, integer(place, "at", at[1], 0, shape[1] - 1)
 
 
-def signed(number: float) -> str:
-    """A number with a true minus sign, whole where it is."""
-    return f"{number:.4g}".replace("-", "−") if abs(number) < 1e4 else f"{number:.0f}"
-
-
-def _factor(number: float) -> str:
-    text = signed(number)
-    return f"({text})" if text.startswith("−") else text
+def value_text(value: float) -> str:
+    """A value of a picture: four digits, whole where it is large."""
+    return decimal_text(value, 4) if abs(value) < 1e4 else f"{value:.0f}"
 
 
 def _arc(

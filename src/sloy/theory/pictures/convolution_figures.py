@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from sloy.errors import ShapeError
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
-from sloy.theory.pictures.convolution import Edges, convolve, max_pool, signed, window_start
+from sloy.theory.pictures.convolution import Edges, convolve, max_pool, value_text, window_start
 from sloy.theory.pictures.numeric_grid import texts
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ def response_figure(image: ArrayLike, kernel: ArrayLike, title: str = "") -> Fig
     top, left = i - G.shape[0] // 2, j - G.shape[1] // 2
     _outline(seen, top, left, G.shape, BLUE)
     _outline(answers, top, left, G.shape, BLUE)
-    strongest = f"{response[i, j]:,.0f}" if abs(response[i, j]) >= 1000 else signed(response[i, j])
+    strongest = (
+        f"{response[i, j]:,.0f}" if abs(response[i, j]) >= 1000 else value_text(response[i, j])
+    )
     seen.set_xlabel(f"strongest response, {strongest.replace(',', THIN)},\nat row {i}, column {j}")
     if title:
         figure.suptitle(title)
