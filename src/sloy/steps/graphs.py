@@ -29,9 +29,11 @@ from sloy.steps.parameters import check_names, finite_copy
 
 __all__ = [
     "KEY",
+    "Forward",
     "StepSpec",
     "diagnosis_graph",
     "evaluation_graph",
+    "forward",
     "gradient_graph",
     "inference_graph",
     "initial_variables",
@@ -112,7 +114,7 @@ class StepSpec:
 
 
 @dataclass(frozen=True)
-class _Forward:
+class Forward:
     """The network on a batch, and what is measured of it."""
 
     built: Built
@@ -151,14 +153,14 @@ def training_graph(spec: StepSpec, batch_size: int) -> Graph:
     if spec.optimizer is None:
         raise InvalidArgument("a training graph needs an `optimizer`.")
     step = ops.input("step", (), "uint32")
-    forward = _forward(spec, batch_size, training=True, step=step)
-    aim = _objective(spec, forward, batch_size)
+    run = forward(spec, batch_size, training=True, step=step)
+    aim = _objective(spec, run, batch_size)
     norm = norm_of(aim.gradients, spec.dtype)
     outputs = {"loss": aim.loss, "weight": aim.total, "gradient_norm": norm}
     for metric in spec.metrics:
         if metric.additive:
-            outputs[metric.name] = _batch_mean(forward, metric.per_sample, aim.weights, aim.total)
-    updates = dict(forward.built.updates)
+            outputs[metric.name] = _batch_mean(run, metric.per_sample, aim.weights, aim.total)
+    updates = dict(run.built.updates)
     clipped = clip(spec.optimizer, aim.gradients)
     updates |= descend(
         spec.optimizer, aim.parameters, clipped, step, dtype=spec.dtype, factor=spec.rate_factor
@@ -176,8 +178,8 @@ def gradient_graph(spec: StepSpec, batch_size: int, *, training: bool) -> Graph:
         a trained parameter → the gradient by it, before clipping.
     """
     step = ops.input("step", (), "uint32")
-    forward = _forward(spec, batch_size, training=training, step=step)
-    aim = _objective(spec, forward, batch_size)
+    run = forward(spec, batch_size, training=training, step=step)
+    aim = _objective(spec, run, batch_size)
     return _checked(Graph.of(dict(zip(aim.parameters, aim.gradients, strict=True))))
 
 
@@ -191,10 +193,10 @@ def diagnosis_graph(spec: StepSpec, batch_size: int) -> Graph:
         ``gradient:<parameter>``, the last layer's first.
     """
     step = ops.input("step", (), "uint32")
-    forward = _forward(spec, batch_size, training=True, step=step)
-    aim = _objective(spec, forward, batch_size)
-    outputs = {f"layer:{name}": value for name, value in forward.built.activations.items()}
-    outputs["loss:"] = forward.losses
+    run = forward(spec, batch_size, training=True, step=step)
+    aim = _objective(spec, run, batch_size)
+    outputs = {f"layer:{name}": value for name, value in run.built.activations.items()}
+    outputs["loss:"] = run.losses
     for name, gradient in list(zip(aim.parameters, aim.gradients, strict=True))[::-1]:
         outputs[f"gradient:{name}"] = gradient
     return _checked(Graph.of(outputs))
@@ -214,9 +216,9 @@ def evaluation_graph(spec: StepSpec, batch_size: int, *, prediction: bool = Fals
         Inputs ``x`` and ``y``; outputs ``loss`` (N,) without penalties, for each metric what its `aggregate`
         takes, (N,) or (N, P), and as wanted ``prediction`` (N, …), as of `inference_graph`.
     """
-    forward = _forward(spec, batch_size, training=False)
-    outputs = {"loss": forward.losses}
-    output, target = forward.built.output, forward.target
+    run = forward(spec, batch_size, training=False)
+    outputs = {"loss": run.losses}
+    output, target = run.built.output, run.target
     outputs |= {metric.name: metric.per_sample(output, target) for metric in spec.metrics}
     if prediction:
         outputs["prediction"] = spec.loss.prediction(output)
@@ -320,16 +322,13 @@ def _build(
     return spec.network.build(ready, training=training, key=key, step=step)
 
 
-def _mixing(spec: StepSpec, step: Tensor | None) -> Mixing | None:
-    if spec.augment is None or step is None:
-        return None
-    return spec.augment.mixing(ops.variable(KEY, (2,), "uint32"), step, spec.dtype)
-
-
-def _forward(
-    spec: StepSpec, batch_size: int, *, training: bool, step: Tensor | None = None
-) -> _Forward:
-    mixing = _mixing(spec, step) if training else None
+def forward(
+    spec: StepSpec, batch_size: int, *, training: bool = False, step: Tensor | None = None
+) -> Forward:
+    """The network on the inputs ``x`` and ``y`` of a batch, and the loss of each sample."""
+    mixing = None
+    if training and spec.augment is not None and step is not None:
+        mixing = spec.augment.mixing(ops.variable(KEY, (2,), "uint32"), step, spec.dtype)
     built = _build(spec, batch_size, training=training, step=step, mixing=mixing)
     _check_ending(spec.loss, built.output)
     target = ops.input("y", (batch_size, *spec.target_shape), spec.target_dtype)
@@ -339,7 +338,7 @@ def _forward(
             f"{type(spec.loss).__name__}: the loss is {losses.spec}; it must be one number per"
             f" sample, {spec.dtype}[{batch_size}]."
         )
-    return _Forward(built, target, losses, mixing)
+    return Forward(built, target, losses, mixing)
 
 
 def _check_ending(loss: Loss, output: Tensor) -> None:
@@ -355,30 +354,28 @@ def _check_ending(loss: Loss, output: Tensor) -> None:
         )
 
 
-def _objective(spec: StepSpec, forward: _Forward, batch_size: int) -> _Objective:
+def _objective(spec: StepSpec, run: Forward, batch_size: int) -> _Objective:
     weights = ops.input("sample_weight", (batch_size,), spec.dtype)
     total = ops.reduce_sum(weights)
-    loss = _batch_mean(forward, spec.loss.per_sample, weights, total)
-    penalty = forward.built.penalty()
-    loss = loss if penalty is None else loss + penalty
-    every = forward.built.parameters
+    loss = run.built.penalized(_batch_mean(run, spec.loss.per_sample, weights, total))
+    every = run.built.parameters
     parameters = {name: every[name] for name in trained(spec, every)}
     gradients = backprop(loss, [parameter.tensor for parameter in parameters.values()])
     return _Objective(weights, total, loss, parameters, gradients)
 
 
 def _batch_mean(
-    forward: _Forward,
+    run: Forward,
     per_sample: Callable[[Tensor, Tensor], Tensor],
     weights: Tensor,
     total: Tensor,
 ) -> Tensor:
     """The weighted mean of a figure of each sample, over own targets and those of the samples mixed in."""
-    output, mixing = forward.built.output, forward.mixing
-    own = _weighted_mean(per_sample(output, forward.target), weights, total)
+    output, mixing = run.built.output, run.mixing
+    own = _weighted_mean(per_sample(output, run.target), weights, total)
     if mixing is None:
         return own
-    values = per_sample(output, mixing.partners(forward.target))
+    values = per_sample(output, mixing.partners(run.target))
     return mixing.between(own, _weighted_mean(values, mixing.partners(weights), total))
 
 

@@ -11,13 +11,13 @@ from sloy.theory.approximation.search import approximate
 from sloy.theory.dropout import dropout_figure, dropout_masks, thinned_outputs
 from sloy.theory.gradients.cost import GradientCost, gradient_cost, gradient_cost_figure
 from sloy.theory.gradients.descent import Descent, DescentPath, compare_descents, descent_figure
+from sloy.theory.gradients.loss import half_squared_error
 from sloy.theory.gradients.numeric import (
     GradientCheck,
     check_gradient,
     naive_gradients,
     numeric_gradient,
 )
-from sloy.theory.gradients.objective import half_squared_error
 from sloy.theory.gradients.online import OnlineRun, learn_per_object
 from sloy.theory.gradients.operations import count_operations
 from sloy.theory.gradients.trace import LayerTrace, StepTrace

@@ -15,13 +15,12 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, Tensor
 from sloy.graph.graph import topological_order
-from sloy.graph.threefry import make_key
 from sloy.inspection.style import BLUE, GREY, styled
 from sloy.layers import Dense, Dropout
+from sloy.losses import SquaredError
 from sloy.network import Network
-from sloy.steps.graphs import KEY
+from sloy.steps.graphs import KEY, StepSpec, initial_variables, random_key
 from sloy.theory.diagram import RADIUS, column, edge, neuron
-from sloy.theory.gradients.objective import variables_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +61,7 @@ def dropout_masks(network: Network, steps: int = 4, *, seed: int = 0) -> dict[st
     count = integer(place, "steps", steps)
     found = _found_masks(place, network)
     graph = Graph.of(dict(found))
-    run = find_engine("reference").compile(graph, {KEY: make_key(seed, "masks")}).run
+    run = find_engine("reference").compile(graph, {KEY: random_key(seed)}).run
     each = [run({"step": np.array(step, np.uint32)}) for step in range(count)]
     return {name: np.concatenate([masks[name] for masks in each]) for name, _ in found}
 
@@ -110,8 +109,8 @@ def thinned_outputs(
         step=ops.input("step", (), "uint32"),
     )
     graph = Graph.of({"output": built.output})
-    variables = variables_of(place, network, parameters, "float64")
-    variables[KEY] = make_key(seed, "masks")
+    spec = StepSpec(network, SquaredError(), dtype="float64")
+    variables = initial_variables(spec, seed, parameters, place)
     feeds: dict[str, np.ndarray] = {
         "x": np.broadcast_to(given, (count, *given.shape)),
         "step": np.array(0, np.uint32),

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from sloy import losses
 from sloy.arguments import flag, instance, integer
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.graph import Tensor
 from sloy.graph.spec import FLOATS
+from sloy.losses import LossLike
+from sloy.losses import loss as find_loss
 from sloy.network import Network
 from sloy.steps.graphs import StepSpec, gradient_graph, initial_variables
 from sloy.steps.inputs import sample_weights, samples
 
-__all__ = ["gradients"]
+__all__ = ["gradients", "problem_of"]
 
 
 def gradients(
@@ -25,7 +25,7 @@ def gradients(
     parameters: Mapping[str, np.ndarray],
     x: np.ndarray,
     y: np.ndarray,
-    loss: str | losses.Loss | Callable[[Tensor, Tensor], Tensor],
+    loss: LossLike,
     sample_weight: np.ndarray | None = None,
     *,
     training: bool = False,
@@ -71,18 +71,45 @@ def gradients(
     >>> found["dense_1/weight"].tolist(), found["dense_1/bias"].tolist()
     ([[6.0], [8.0]], [2.0])
     """
-    place = "gradients"
-    instance(place, "network", network, Network)
-    flag(place, "training", training)
+    where = "gradients"
+    flag(where, "training", training)
+    spec, feeds = problem_of(where, network, x, y, loss, dtype)
+    count = len(feeds["x"])
+    given = np.ones(count) if sample_weight is None else sample_weight
+    feeds["sample_weight"] = sample_weights(where, given, count).astype(dtype)
+    feeds["step"] = np.array(integer(where, "step", step, 0, 2**32 - 1), np.uint32)
+    graph = gradient_graph(spec, count, training=training)
+    variables = initial_variables(spec, seed, parameters, where)
+    executable = find_engine(engine).compile(graph, variables)
+    return executable.run({name: feeds[name] for name in graph.inputs})
+
+
+def problem_of(
+    where: str, network: Network, x: np.ndarray, y: np.ndarray, loss: LossLike, dtype: str
+) -> tuple[StepSpec, dict[str, np.ndarray]]:
+    """A network and a loss on samples as they are, without preprocessing; and the inputs of the graphs, checked.
+
+    Parameters
+    ----------
+    where : str
+        Who asks, for the messages.
+    network, x, y, loss, dtype
+        As `gradients` takes them.
+
+    Returns
+    -------
+    spec : StepSpec
+    inputs : dict
+        The arrays of ``x`` and ``y``.
+    """
+    instance(where, "network", network, Network)
     if dtype not in FLOATS:
-        raise InvalidArgument(f"{place}: `dtype` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
-    chosen = losses.loss(loss)
-    batch = samples(x, network.input_shape, dtype, place, dtype)
+        raise InvalidArgument(f"{where}: `dtype` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
+    chosen = find_loss(loss)
+    batch = samples(x, network.input_shape, dtype, where, dtype)
     target = chosen.target(y, network.output_shape, dtype)
     if len(target) != len(batch):
-        raise ShapeError(f"{place}: `y` has {len(target)} samples, `x` has {len(batch)}.")
-    given = np.ones(len(batch)) if sample_weight is None else sample_weight
-    weights = sample_weights(place, given, len(batch)).astype(dtype)
+        raise ShapeError(f"{where}: `y` has {len(target)} samples, `x` has {len(batch)}.")
     spec = StepSpec(
         network,
         chosen,
@@ -91,9 +118,4 @@ def gradients(
         target_dtype=target.dtype.name,
         dtype=dtype,
     )
-    graph = gradient_graph(spec, len(batch), training=training)
-    feeds = {"x": batch, "y": target, "sample_weight": weights}
-    feeds["step"] = np.array(integer(place, "step", step, 0, 2**32 - 1), np.uint32)
-    variables = initial_variables(spec, seed, parameters, place)
-    executable = find_engine(engine).compile(graph, variables)
-    return executable.run({name: feeds[name] for name in graph.inputs})
+    return spec, {"x": batch, "y": target}

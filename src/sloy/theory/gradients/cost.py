@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sloy import text
+from sloy import ops, text
 from sloy.arguments import flag, integer, sequence
 from sloy.engines import Engine, Executable
 from sloy.engines import engine as find_engine
@@ -18,8 +18,10 @@ from sloy.graph import Graph, backprop
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
 from sloy.layers import Dense, Tanh
 from sloy.network import Network
-from sloy.theory.gradients.objective import half_squared_error, objective
+from sloy.steps.graphs import forward
+from sloy.theory.gradients.loss import half_squared_error
 from sloy.theory.gradients.operations import count_operations
+from sloy.training.gradients import problem_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -193,21 +195,23 @@ def _panel(axes: Axes, cost: GradientCost, what: str, names: tuple[str, str]) ->
 def _row(width: int, engine: Engine | None) -> CostRow:
     network = Network((width,), [Dense(width), Tanh(), Dense(width)])
     x = np.linspace(-1.0, 1.0, width)[None]
-    aim = objective("gradient_cost", network, x, x, half_squared_error, "float32")
-    tensors = {name: p.tensor for name, p in aim.built.parameters.items()}
-    gradient = dict(zip(tensors, backprop(aim.total, list(tensors.values())), strict=True))
-    forward, whole = Graph.of({"loss": aim.total}), Graph.of(gradient)
+    spec, inputs = problem_of("gradient_cost", network, x, x, half_squared_error, "float32")
+    run = forward(spec, 1)
+    loss = ops.reduce_mean(run.losses)
+    tensors = {name: p.tensor for name, p in run.built.parameters.items()}
+    gradient = dict(zip(tensors, backprop(loss, list(tensors.values())), strict=True))
+    value, whole = Graph.of({"loss": loss}), Graph.of(gradient)
     P = network.parameter_count
     naive = back = float("nan")
     passes = min(P, 1000)
     if engine is not None:
         variables = network.initialize(0)
-        seconds = _perturbed(engine.compile(forward, variables), variables, aim.feeds, passes)
+        seconds = _perturbed(engine.compile(value, variables), variables, inputs, passes)
         naive = seconds * (P + 1)
         gradients = engine.compile(whole, variables)
-        back = _best(lambda: gradients.run(aim.feeds))
+        back = _best(lambda: gradients.run(inputs))
     return CostRow(
-        P, (P + 1) * count_operations(forward), count_operations(whole), naive, back, passes
+        P, (P + 1) * count_operations(value), count_operations(whole), naive, back, passes
     )
 
 

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy import ops
 from sloy.arguments import instance, integer, real
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
+from sloy.losses import LossLike
 from sloy.network import Network
 from sloy.optimizers import SGD
+from sloy.steps.graphs import forward
 from sloy.steps.inputs import Data, as_dataset
-from sloy.theory.gradients.objective import LossChoice, objective
 from sloy.training.callbacks import Batch, Callback
 from sloy.training.fit import fit
+from sloy.training.gradients import problem_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,7 +89,7 @@ def compare_descents(
     network: Network,
     data: Data,
     *,
-    loss: LossChoice = "squared_error",
+    loss: LossLike = "squared_error",
     learning_rate: float | Mapping[str, float] = 0.1,
     epochs: int = 20,
     ways: Mapping[str, int] | None = None,
@@ -213,12 +216,14 @@ class _Recorder(Callback):
 
 
 def _measure(
-    network: Network, x: np.ndarray, y: np.ndarray, loss: LossChoice
+    network: Network, x: np.ndarray, y: np.ndarray, loss: LossLike
 ) -> Callable[[np.ndarray], float]:
     """The mean loss on all objects as a function of all parameters, (P,)."""
-    aim = objective("compare_descents", network, x, y, loss, "float64")
+    spec, inputs = problem_of("compare_descents", network, x, y, loss, "float64")
+    run = forward(spec, len(inputs["x"]))
+    graph = Graph.of({"loss": run.built.penalized(ops.reduce_mean(run.losses))})
     variables = network.initialize(0, "float64")
-    executable = find_engine("reference").compile(Graph.of({"loss": aim.total}), variables)
+    executable = find_engine("reference").compile(graph, variables)
 
     def measure(weights: np.ndarray) -> float:
         first = 0
@@ -226,7 +231,7 @@ def _measure(
             array = variables[name]
             array[...] = weights[first : first + array.size].reshape(array.shape)
             first += array.size
-        return float(executable.run(aim.feeds)["loss"])
+        return float(executable.run(inputs)["loss"])
 
     return measure
 

@@ -13,9 +13,10 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, Tensor, backprop
 from sloy.layers.base import Layer, Scope
-from sloy.losses import Loss
+from sloy.losses import Loss, LossLike
 from sloy.network import Network
-from sloy.theory.gradients.objective import LossChoice, objective, variables_of
+from sloy.steps.graphs import forward, initial_variables
+from sloy.training.gradients import problem_of
 
 __all__ = ["GradientCheck", "check_gradient", "naive_gradients", "numeric_gradient"]
 
@@ -179,7 +180,7 @@ def naive_gradients(
     parameters: Mapping[str, np.ndarray],
     x: np.ndarray,
     y: np.ndarray,
-    loss: LossChoice = "squared_error",
+    loss: LossLike = "squared_error",
     *,
     step: float = STEP,
 ) -> dict[str, np.ndarray]:
@@ -211,17 +212,19 @@ def naive_gradients(
     """
     place = "naive_gradients"
     width = real(place, "step", step, above=0)
-    aim = objective(place, network, x, y, loss, "float64")
-    variables = variables_of(place, network, parameters, "float64")
-    forward = find_engine("reference").compile(Graph.of({"loss": aim.total}), variables)
-    before = float(forward.run(aim.feeds)["loss"])
+    spec, inputs = problem_of(place, network, x, y, loss, "float64")
+    run = forward(spec, len(inputs["x"]))
+    graph = Graph.of({"loss": run.built.penalized(ops.reduce_mean(run.losses))})
+    variables = initial_variables(spec, 0, parameters, place)
+    executable = find_engine("reference").compile(graph, variables)
+    before = float(executable.run(inputs)["loss"])
     found = {}
     for name in network.parameters:
         w, gradient = variables[name], np.empty(variables[name].shape)
         for index in np.ndindex(*w.shape):
             kept = float(w[index])
             w[index] = kept + width * max(1.0, abs(kept))
-            gradient[index] = (float(forward.run(aim.feeds)["loss"]) - before) / (w[index] - kept)
+            gradient[index] = (float(executable.run(inputs)["loss"]) - before) / (w[index] - kept)
             w[index] = kept
         found[name] = gradient
     return found

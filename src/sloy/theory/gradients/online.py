@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sloy.arguments import instance, integer, real
+from sloy.losses import LossLike
 from sloy.network import Network
 from sloy.optimizers import SGD
 from sloy.steps.inputs import Data
-from sloy.theory.gradients.objective import LossChoice, half_squared_error
+from sloy.theory.gradients.loss import half_squared_error
 from sloy.training.callbacks import EarlyStopping
 from sloy.training.fit import fit
 
@@ -58,7 +59,7 @@ def learn_per_object(
     data: Data,
     *,
     learning_rate: float = 0.1,
-    loss: LossChoice = half_squared_error,
+    loss: LossLike = half_squared_error,
     tolerance: float = 1e-5,
     patience: int = 5,
     max_epochs: int = 1000,

@@ -16,15 +16,12 @@ from sloy.exchange.functions import is_elementwise
 from sloy.graph import Graph, Tensor, backprop
 from sloy.layers import Dense, Dropout, Flatten, Layer, PerNeuron, Reshape
 from sloy.layers.base import Scope
-from sloy.network import Network
-from sloy.theory.gradients.objective import (
-    LossChoice,
-    Objective,
-    half_squared_error,
-    objective,
-    variables_of,
-)
+from sloy.losses import LossLike
+from sloy.network import Built, Network
+from sloy.steps.graphs import Forward, forward, initial_variables
+from sloy.theory.gradients.loss import half_squared_error
 from sloy.theory.gradients.trace import LayerTrace, StepTrace
+from sloy.training.gradients import problem_of
 
 __all__ = ["trace_step"]
 
@@ -35,7 +32,7 @@ def trace_step(
     y: ArrayLike,
     *,
     parameters: Mapping[str, np.ndarray] | None = None,
-    loss: LossChoice = half_squared_error,
+    loss: LossLike = half_squared_error,
     learning_rate: float = 0.1,
 ) -> StepTrace:
     """One step of the lecture's backpropagation on one object, layer by layer, in float64.
@@ -103,22 +100,21 @@ def trace_step(
         raise ShapeError(
             f"{place}: `x` has shape {np.shape(x)}; it must be one object, {network.input_shape}."
         )
-    aim = objective(place, network, one, target, loss, "float64")
-    variables = variables_of(place, network, parameters, "float64")
+    spec, fed = problem_of(place, network, one, target, loss, "float64")
+    run = forward(spec, 1)
+    variables = initial_variables(spec, 0, parameters, place)
     engine = find_engine("reference")
-    wanted = Graph.of(_tensors(blocks, aim, rate))
-    values = engine.compile(wanted, variables).run(
-        {name: aim.feeds[name] for name in wanted.inputs}
-    )
+    wanted = Graph.of(_tensors(blocks, run, rate))
+    values = engine.compile(wanted, variables).run({name: fed[name] for name in wanted.inputs})
     updated = {name: values[f"new:{name}"] for name in network.parameters}
-    after = engine.compile(Graph.of({"loss": aim.loss}), {**variables, **updated}).run(aim.feeds)
-    inputs = [aim.feeds["x"].reshape(-1), *(values[f"u:{block.name}"][0] for block in blocks)]
+    after = engine.compile(Graph.of({"loss": run.losses}), {**variables, **updated}).run(fed)
+    inputs = [fed["x"].reshape(-1), *(values[f"u:{block.name}"][0] for block in blocks)]
     return StepTrace(
-        x=aim.feeds["x"][0],
-        y=aim.feeds["y"][0],
+        x=fed["x"][0],
+        y=fed["y"][0],
         output=inputs[-1],
-        loss=float(values["loss"]),
-        new_loss=float(after["loss"]),
+        loss=float(values["loss"][0]),
+        new_loss=float(after["loss"][0]),
         learning_rate=rate,
         loss_name=loss if isinstance(loss, str) else getattr(loss, "__name__", str(loss)),
         layers=tuple(
@@ -126,7 +122,7 @@ def trace_step(
         ),
         gradients={name: values[f"gradient:{name}"] for name in network.parameters},
         updated=updated,
-        notes=_notes(aim),
+        notes=_notes(run.built),
     )
 
 
@@ -176,11 +172,11 @@ def _is_activation(layer: Layer) -> bool:
         return False
 
 
-def _tensors(blocks: list[_Block], aim: Objective, rate: float) -> dict[str, Tensor]:
+def _tensors(blocks: list[_Block], run: Forward, rate: float) -> dict[str, Tensor]:
     """What is wanted of the graph, by name."""
-    built = aim.built
-    wanted = {"loss": aim.loss}
-    gradients = backprop(aim.total, [p.tensor for p in built.parameters.values()])
+    built, loss = run.built, ops.reduce_sum(run.losses)  # of the one object
+    wanted = {"loss": run.losses}
+    gradients = backprop(built.penalized(loss), [p.tensor for p in built.parameters.values()])
     for (name, parameter), gradient in zip(built.parameters.items(), gradients, strict=True):
         following = parameter.tensor - rate * gradient
         constraint = parameter.constraint
@@ -189,16 +185,16 @@ def _tensors(blocks: list[_Block], aim: Objective, rate: float) -> dict[str, Ten
     for block in blocks:
         z, u = built.activations[block.name], built.activations[block.last]
         wanted |= {f"z:{block.name}": z, f"u:{block.name}": u}
-        wanted[f"error:{block.name}"] = backprop(aim.loss, [u])[0]
+        wanted[f"error:{block.name}"] = backprop(loss, [u])[0]
         wanted[f"slope:{block.name}"] = backprop(ops.reduce_sum(u), [z])[0]
     return wanted
 
 
-def _notes(aim: Objective) -> tuple[str, ...]:
+def _notes(built: Built) -> tuple[str, ...]:
     found = []
-    if aim.total is not aim.loss:
+    if built.penalty() is not None:
         found.append("∂L/∂w includes the gradients of the regularisers; L is without them")
-    if any(parameter.constraint for parameter in aim.built.parameters.values()):
+    if any(parameter.constraint for parameter in built.parameters.values()):
         found.append("new weights are projected onto their constraints")
     return tuple(found)
 
