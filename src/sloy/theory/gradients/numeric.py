@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sloy import arguments, losses, ops
-from sloy.arguments import integer, real
+from sloy import losses, ops
+from sloy.arguments import finite_array, integer, real
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, Tensor, backprop
@@ -53,7 +53,7 @@ def numeric_gradient(
     if not callable(function):
         raise InvalidArgument(f"{place}: `function` (={function!r}) must be callable.")
     width = real(place, "step", step, above=0)
-    point = _floats(place, "x", x)
+    point = finite_array(place, "x", x)
     gradient = np.empty_like(point)
     for index in np.ndindex(*point.shape):
         h = width * max(1.0, abs(float(point[index])))
@@ -257,7 +257,7 @@ def _call(
             raise InvalidArgument(
                 f"{place}: a loss needs two operands, output and targets; {len(operands)} are given."
             )
-        output = _floats(place, "operands[0]", operands[0])
+        output = finite_array(place, "operands[0]", operands[0])
         return loss.per_sample, [output, loss.target(operands[1], output.shape[1:], "float64")]
     if not callable(function):
         raise InvalidArgument(
@@ -271,7 +271,7 @@ def _points(place: str, operands: tuple[np.ndarray, ...], count: int | None) -> 
         return [np.linspace(-4.0, 4.0, 41)[:, None]]  # (N, 1)
     if count is not None and len(operands) != count:
         raise InvalidArgument(f"{place}: {len(operands)} operands are given; {count} is needed.")
-    return [_floats(place, f"operands[{i}]", operand) for i, operand in enumerate(operands)]
+    return [finite_array(place, f"operands[{i}]", operand) for i, operand in enumerate(operands)]
 
 
 def _compare(
@@ -292,18 +292,6 @@ def _compare(
     )
     error = np.where((error > tolerance) & between, 0.0, error)
     return GradientCheck(found, central, error, tolerance, kinks)
-
-
-def _floats(place: str, name: str, value: np.ndarray) -> np.ndarray:
-    given = arguments.array(place, name, value)
-    if given.dtype.kind not in "biuf":
-        raise InvalidArgument(
-            f"{place}: `{name}` has dtype {given.dtype}; it must be real numbers."
-        )
-    found = np.array(given, np.float64)
-    if not np.isfinite(found).all():
-        raise InvalidArgument(f"{place}: `{name}` holds NaN or infinity.")
-    return found
 
 
 def _value(place: str, value: object) -> float:

@@ -10,13 +10,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sloy import arguments, ops
+from sloy import ops
 from sloy.arguments import integer
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Graph, Tensor
 from sloy.graph.ops.window import Padding
-from sloy.theory.notation import decimal_text, factor_text
+from sloy.theory.notation import factor_text
+from sloy.theory.pictures.numbers import as_picture, value_text
 
 __all__ = [
     "CURVE_FILTER",
@@ -109,7 +110,7 @@ def convolve(image: ArrayLike, kernel: ArrayLike, *, edges: Edges = "zero") -> n
     >>> convolve(EXAMPLE_MATRIX, EDGE_FILTER, edges="valid").tolist()
     [[6.0, -9.0, -8.0], [-3.0, -2.0, -3.0], [-3.0, 0.0, -2.0]]
     """
-    F, G = _picture("convolve", image), _kernel("convolve", kernel)
+    F, G = as_picture("convolve", "image", image), _kernel("convolve", kernel)
     if F.shape[2] != G.shape[2]:
         raise ShapeError(
             f"convolve: `kernel` has {G.shape[2]} channels, the image has {F.shape[2]}; they must be equal."
@@ -148,7 +149,7 @@ def max_pool(image: ArrayLike, size: int = 2, stride: int | None = None) -> np.n
     >>> max_pool(np.array([[1, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]])).tolist()
     [[6.0, 8.0], [3.0, 4.0]]
     """
-    F = _picture("max_pool", image)
+    F = as_picture("max_pool", "image", image)
     size = integer("max_pool", "size", size)
     stride = size if stride is None else integer("max_pool", "stride", stride)
     if F.shape[2] != 1:
@@ -185,7 +186,7 @@ def explain_convolution(
     """
     place = "explain_convolution"
     result = convolve(image, kernel, edges=edges)
-    F, G = _picture(place, image)[..., 0], _kernel(place, kernel)[..., 0]
+    F, G = as_picture(place, "image", image)[..., 0], _kernel(place, kernel)[..., 0]
     i, j = window_start(place, at, result.shape)
     if edges == "zero":
         F = np.pad(F, [(extent // 2, extent // 2) for extent in G.shape])
@@ -238,11 +239,6 @@ def window_start(place: str, at: tuple[int, int], shape: tuple[int, ...]) -> tup
     return i, integer(place, "at", at[1], 0, shape[1] - 1)
 
 
-def value_text(value: float) -> str:
-    """A value of a picture: four digits, whole where it is large."""
-    return decimal_text(value, 4) if abs(value) < 1e4 else f"{value:.0f}"
-
-
 def _arc(
     centre: tuple[float, float], radii: tuple[float, float], first: float, last: float
 ) -> np.ndarray:
@@ -252,37 +248,15 @@ def _arc(
     )
 
 
-def _picture(place: str, image: ArrayLike) -> np.ndarray:
-    """(H, W, C), float64."""
-    return _numbers(place, "image", image)
-
-
 def _kernel(place: str, kernel: ArrayLike) -> np.ndarray:
     """(KH, KW, C), float64, both sizes odd."""
-    found = _numbers(place, "kernel", kernel)
+    found = as_picture(place, "kernel", kernel)
     if found.shape[0] % 2 == 0 or found.shape[1] % 2 == 0:
         raise InvalidArgument(
             f"{place}: `kernel` is {found.shape[0]} × {found.shape[1]}; both sizes must be odd, so that it has"
             " a middle."
         )
     return found
-
-
-def _numbers(place: str, name: str, value: ArrayLike) -> np.ndarray:
-    given = arguments.array(place, name, value)
-    if given.dtype.kind not in "biuf":
-        raise InvalidArgument(
-            f"{place}: `{name}` has dtype {given.dtype}; it must be real numbers."
-        )
-    if given.ndim not in (2, 3) or 0 in given.shape:
-        raise ShapeError(
-            f"{place}: `{name}` has shape {given.shape}; it must be (rows, columns) or (rows, columns,"
-            " channels)."
-        )
-    found = given.astype(np.float64)
-    if not np.isfinite(found).all():
-        raise InvalidArgument(f"{place}: `{name}` holds NaN or infinity.")
-    return found if found.ndim == 3 else found[..., None]
 
 
 def _run(y: Tensor, image: np.ndarray) -> np.ndarray:

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from sloy.errors import ShapeError
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
-from sloy.theory.pictures.convolution import Edges, convolve, max_pool, value_text, window_start
-from sloy.theory.pictures.numeric_grid import texts
+from sloy.theory.pictures.convolution import Edges, convolve, max_pool, window_start
+from sloy.theory.pictures.numbers import texts, value_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sloy import arguments
-from sloy.errors import InvalidArgument, ShapeError
+from sloy.errors import ShapeError
+from sloy.inspection.picture import draw_picture, is_ink_on_paper
 from sloy.inspection.style import styled
+from sloy.theory.pictures.numbers import as_picture, texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +42,7 @@ def numeric_grid(image: ArrayLike) -> str:
       0 128 255
       7   0  31
     """
-    picture = _picture("numeric_grid", image)
+    picture = as_picture("numeric_grid", "image", image)
     width = max(len(number) for number in texts(picture).flat)
     grids = []
     for channel in range(picture.shape[2]):
@@ -66,7 +67,7 @@ def numeric_grid_figure(image: ArrayLike, title: str = "") -> Figure:
     """
     from matplotlib.figure import Figure
 
-    picture = _picture("numeric_grid_figure", image)
+    picture = as_picture("numeric_grid_figure", "image", image)
     if picture.shape[2] != 1 or max(picture.shape[:2]) > MOST:
         raise ShapeError(
             f"numeric_grid_figure: `image` has shape {np.shape(image)}; it must have one channel and at most"
@@ -93,37 +94,11 @@ def numeric_grid_figure(image: ArrayLike, title: str = "") -> Figure:
     return figure
 
 
-def texts(numbers: np.ndarray) -> np.ndarray:
-    """Each number as text: whole ones as they are, others with two decimals."""
-    if np.array_equal(numbers, np.round(numbers)):
-        return np.vectorize(lambda v: f"{v + 0.0:.0f}")(numbers)
-    return np.vectorize(lambda v: f"{v:.2f}")(numbers)
-
-
 def _shown(axes: Axes, picture: np.ndarray, title: str, *, faint: bool = False) -> None:
-    low, high = float(picture.min()), float(picture.max())
-    high = high if high > low else low + 1
-    on_paper = float(np.median(picture)) <= low
-    colours = "gray_r" if on_paper else "gray"
-    axes.imshow(picture, cmap=colours, vmin=low, vmax=high, alpha=0.3 if faint else 1.0)
-    axes.set(xticks=[], yticks=[], title=title)
-    axes.spines[:].set_visible(False)
+    draw_picture(axes, picture, on_paper=is_ink_on_paper(picture[None]))
+    axes.images[0].set_alpha(0.3 if faint else 1.0)
+    axes.set_title(title)
 
 
 def _name(channel: int, channels: int) -> str:
     return CHANNELS[channel] if channels == len(CHANNELS) else f"channel {channel + 1}"
-
-
-def _picture(place: str, image: ArrayLike) -> np.ndarray:
-    """(H, W, C)."""
-    given = arguments.array(place, "image", image)
-    if given.dtype.kind not in "biuf":
-        raise InvalidArgument(f"{place}: `image` has dtype {given.dtype}; it must be real numbers.")
-    if given.ndim not in (2, 3) or 0 in given.shape:
-        raise ShapeError(
-            f"{place}: `image` has shape {given.shape}; it must be (H, W) or (H, W, C)."
-        )
-    found = given.astype(np.float64)
-    if not np.isfinite(found).all():
-        raise InvalidArgument(f"{place}: `image` holds NaN or infinity.")
-    return found if found.ndim == 3 else found[..., None]
