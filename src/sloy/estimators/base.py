@@ -150,21 +150,21 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         class_names: Sequence[str] = (),
     ) -> None:
         """Fit the network to samples and targets as a loss takes them."""
-        place = self._name
+        where = self._name
         going_on = going_on and hasattr(self, "model_")
         loss = self._loss(outputs)
         units = self._units(outputs, loss)
         if going_on:
             network = self.model_.network
         else:
-            network = whole_network(place, self.hidden, self.input_shape, rows.shape[1:], units)
+            network = whole_network(where, self.hidden, self.input_shape, rows.shape[1:], units)
         if self.features is not None:
             self._features(network)
-        x = shaped(rows, network.input_shape, place)
+        x = shaped(rows, network.input_shape, where)
         weight = self._weights(sample_weight, len(x))
         seed, held_out = self._seed(), self._held_out(validation)
         if isinstance(held_out, tuple):
-            held_out = shaped(held_out[0], network.input_shape, place), held_out[1]
+            held_out = shaped(held_out[0], network.input_shape, where), held_out[1]
         chosen = self.model_.spec.preprocessing if going_on else None
         if chosen is None:
             chosen = self._preprocessing(x, y, weight, held_out, seed)
@@ -246,10 +246,10 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return replace(chosen, learning_rate=named_schedule(self.schedule, chosen.learning_rate))
 
     def _callbacks(self) -> list[Any]:
-        place = self._name
-        found = list(sequence(place, "callbacks", self.callbacks))
-        patience = integer(place, "patience", self.patience)
-        if flag(place, "early_stopping", self.early_stopping):
+        where = self._name
+        found = list(sequence(where, "callbacks", self.callbacks))
+        patience = integer(where, "patience", self.patience)
+        if flag(where, "early_stopping", self.early_stopping):
             found.append(EarlyStopping("val_loss", patience))
         return found
 
@@ -377,9 +377,9 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return html(self, super()._html_repr())
 
 
-def as_loss(place: str, given: Any) -> Loss:
+def as_loss(where: str, given: Any) -> Loss:
     """The loss of a parameter, errors naming the estimator."""
     try:
         return losses.loss(given)
     except InvalidArgument as error:
-        raise InvalidArgument(f"{place}: {error}") from None
+        raise InvalidArgument(f"{where}: {error}") from None

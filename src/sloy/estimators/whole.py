@@ -17,13 +17,13 @@ from sloy.network import Network
 
 
 def whole_network(
-    place: str, hidden: Any, input_shape: Any, sample_shape: Shape, outputs: int
+    where: str, hidden: Any, input_shape: Any, sample_shape: Shape, outputs: int
 ) -> Network:
     """The whole network.
 
     Parameters
     ----------
-    place : str
+    where : str
         The estimator, for messages.
     hidden, input_shape : object
         Its parameters.
@@ -35,49 +35,49 @@ def whole_network(
     if isinstance(hidden, Network):
         if hidden.output_shape != (outputs,):
             raise ShapeError(
-                f"{place}: `hidden`: the network has outputs of shape {hidden.output_shape}; the"
+                f"{where}: `hidden`: the network has outputs of shape {hidden.output_shape}; the"
                 f" data need {(outputs,)}."
             )
         return hidden
-    shape = sample_shape if input_shape is None else _given(place, input_shape, sample_shape)
+    shape = sample_shape if input_shape is None else _given(where, input_shape, sample_shape)
     if isinstance(hidden, str):
         if hidden not in zoo.PRESETS:
-            raise InvalidArgument(_unfit(place, hidden))
+            raise InvalidArgument(_unfit(where, hidden))
         return zoo.make(hidden, shape, outputs)
-    layers = _layers(place, hidden)
+    layers = _layers(where, hidden)
     ahead = Network(shape, layers).output_shape if layers else shape
     flat: list[Layer] = [Flatten()] if len(ahead) > 1 else []
     return Network(shape, [*layers, *flat, Dense(outputs)])
 
 
-def _given(place: str, input_shape: Any, sample_shape: Shape) -> Shape:
+def _given(where: str, input_shape: Any, sample_shape: Shape) -> Shape:
     """`input_shape`, which must hold as many numbers as the samples do."""
-    extents = sequence(place, "input_shape", input_shape)
-    found = tuple(integer(place, "input_shape", extent) for extent in extents)
+    extents = sequence(where, "input_shape", input_shape)
+    found = tuple(integer(where, "input_shape", extent) for extent in extents)
     if prod(found) != prod(sample_shape):
         raise ShapeError(
-            f"{place}: `input_shape` (={input_shape!r}) must hold {prod(sample_shape)} numbers,"
+            f"{where}: `input_shape` (={input_shape!r}) must hold {prod(sample_shape)} numbers,"
             f" as the samples do (shape {sample_shape}); it holds {prod(found)}."
         )
     return found
 
 
-def _layers(place: str, given: Any) -> tuple[Layer, ...]:
+def _layers(where: str, given: Any) -> tuple[Layer, ...]:
     """The hidden layers, none of them allowed."""
     if isinstance(given, Layer | type) or not isinstance(given, Sequence):
-        raise InvalidArgument(_unfit(place, given))
+        raise InvalidArgument(_unfit(where, given))
     for position, layer in enumerate(given):
         if isinstance(layer, Layer):
             continue
         hint = f"; write Dense({layer}), ReLU()" if isinstance(layer, int | np.integer) else ""
         raise InvalidArgument(
-            f"{place}: `hidden[{position}]` (={layer!r}) must be a layer of sloy.layers{hint}."
+            f"{where}: `hidden[{position}]` (={layer!r}) must be a layer of sloy.layers{hint}."
         )
     return tuple(given)
 
 
-def _unfit(place: str, given: Any) -> str:
+def _unfit(where: str, given: Any) -> str:
     return (
-        f"{place}: `hidden` (={given!r}) must be a list or tuple of layers, a Network, or one of"
+        f"{where}: `hidden` (={given!r}) must be a list or tuple of layers, a Network, or one of"
         f" {', '.join(zoo.PRESETS)}."
     )

@@ -57,9 +57,9 @@ def dropout_masks(network: Network, steps: int = 4, *, seed: int = 0) -> dict[st
     >>> dropout_masks(network, 2)["dropout_1"].astype(int).tolist()
     [[0, 0, 1, 0, 1, 1], [1, 1, 1, 0, 0, 1]]
     """
-    place = "dropout_masks"
-    count = integer(place, "steps", steps)
-    found = _found_masks(place, network)
+    where = "dropout_masks"
+    count = integer(where, "steps", steps)
+    found = _found_masks(where, network)
     graph = Graph.of(dict(found))
     run = find_engine("reference").compile(graph, {KEY: random_key(seed)}).run
     each = [run({"step": np.array(step, np.uint32)}) for step in range(count)]
@@ -94,13 +94,13 @@ def thinned_outputs(
     -------
     float64 array, shape (draws, *output_shape)
     """
-    place = "thinned_outputs"
-    instance(place, "network", network, Network)
-    count = integer(place, "draws", draws)
+    where = "thinned_outputs"
+    instance(where, "network", network, Network)
+    count = integer(where, "draws", draws)
     given = np.asarray(x, np.float64)
     if given.shape != network.input_shape:
         raise InvalidArgument(
-            f"{place}: `x` has shape {given.shape}; it must be one object, {network.input_shape}."
+            f"{where}: `x` has shape {given.shape}; it must be one object, {network.input_shape}."
         )
     built = network.build(
         ops.input("x", (count, *network.input_shape), "float64"),
@@ -110,7 +110,7 @@ def thinned_outputs(
     )
     graph = Graph.of({"output": built.output})
     spec = StepSpec(network, SquaredError(), dtype="float64")
-    variables = initial_variables(spec, seed, parameters, place)
+    variables = initial_variables(spec, seed, parameters, where)
     feeds: dict[str, np.ndarray] = {
         "x": np.broadcast_to(given, (count, *given.shape)),
         "step": np.array(0, np.uint32),
@@ -166,8 +166,8 @@ def dropout_figure(network: Network, steps: int = 3, *, seed: int = 0) -> Figure
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _found_masks(place: str, network: Network) -> list[tuple[str, Tensor]]:
-    instance(place, "network", network, Network)
+def _found_masks(where: str, network: Network) -> list[tuple[str, Tensor]]:
+    instance(where, "network", network, Network)
     built = network.build(
         ops.input("x", (1, *network.input_shape)),
         training=True,
@@ -180,7 +180,7 @@ def _found_masks(place: str, network: Network) -> list[tuple[str, Tensor]]:
         if isinstance(layer, Dropout) and layer.rate > 0
     ]
     if not dropouts:
-        raise InvalidArgument(f"{place}: `network` has no Dropout layer with a rate above 0.")
+        raise InvalidArgument(f"{where}: `network` has no Dropout layer with a rate above 0.")
     found: list[tuple[str, Tensor]] = []
     seen: set[int] = set()
     for name in dropouts:
@@ -223,8 +223,8 @@ def _draw(
             both = kept[i][j] and kept[i + 1][k]
             if both:
                 edge(axes, [places[i][j], places[i + 1][k]], GREY, 0.7)
-    for place, there in zip(places, kept, strict=True):
-        for (x, y), is_there in zip(place, there, strict=True):
+    for points, there in zip(places, kept, strict=True):
+        for (x, y), is_there in zip(points, there, strict=True):
             neuron(axes, x, y, "" if is_there else "×", colour="black" if is_there else "#BBBBBB")
     axes.set(
         xlim=(-RADIUS - 0.1, places[-1][0, 0] + RADIUS + 0.1),

@@ -125,11 +125,11 @@ def _plateaus(
     low = high = float(y[0])
     height = 2 * tolerance
     for i in range(1, len(x)):
-        place, before, value = float(x[i - 1]), float(y[i - 1]), float(y[i])
+        cut, before, value = float(x[i - 1]), float(y[i - 1]), float(y[i])
         while max(high, value) - min(low, value) > height:  # the range is full before x_i
             edge = low + height if value > high else high - height
-            place += (edge - before) / (value - before) * (float(x[i]) - place)
-            cuts.append(place)
+            cut += (edge - before) / (value - before) * (float(x[i]) - cut)
+            cuts.append(cut)
             middles.append(edge - tolerance if value > high else edge + tolerance)
             low = high = before = edge
         low, high = min(low, value), max(high, value)

@@ -22,7 +22,7 @@ from sloy.theory.approximation.asymptotes import Shape, shape_of
 from sloy.theory.approximation.construction import Hidden, ramps, steps
 from sloy.theory.approximation.least_squares import line_layout, plane_layout, solve
 from sloy.theory.approximation.result import Approximation, outputs
-from sloy.theory.approximation.target import FIRST, PLACE, Target, finer, grid
+from sloy.theory.approximation.target import FIRST, WHERE, Target, finer, grid
 from sloy.theory.ready import ready_model
 
 FILL = 0.95  # share of the tolerance that a construction aims at; the rest is for slopes, samples and rounding
@@ -102,12 +102,12 @@ def approximate(
     (13, True, True)
     """
     target = Target.of(f, domain)
-    allowed = real(PLACE, "tolerance", tolerance, above=0)
+    allowed = real(WHERE, "tolerance", tolerance, above=0)
     most = MOST_UNITS[len(target.domain)]
-    most = most if max_units is None else integer(PLACE, "max_units", max_units)
-    flag(PLACE, "refine", refine)
+    most = most if max_units is None else integer(WHERE, "max_units", max_units)
+    flag(WHERE, "refine", refine)
     if dtype not in FLOATS:
-        raise InvalidArgument(f"{PLACE}: `dtype` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
+        raise InvalidArgument(f"{WHERE}: `dtype` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
     search = Search(target, shape_of(activation), allowed, most, dtype, engine, threads)
     if len(target.domain) == 2:
         return search.on_rectangle(refine=refine)
@@ -345,7 +345,7 @@ class Search:
     def _not_met(self, *, rounding: bool = False) -> ToleranceNotMet:
         if not self.tried:
             return ToleranceNotMet(
-                f"{PLACE}: `max_units` (={self.most}) is too small for any network on a rectangle;"
+                f"{WHERE}: `max_units` (={self.most}) is too small for any network on a rectangle;"
                 " the smallest has 3 units.",
                 float("inf"),
                 0,
@@ -360,7 +360,7 @@ class Search:
         else:
             advice += " may do"
         return ToleranceNotMet(
-            f"{PLACE}: the tolerance of {self.tolerance:g} is not met: {best.units} units reach an"
+            f"{WHERE}: the tolerance of {self.tolerance:g} is not met: {best.units} units reach an"
             f" error of {best.error:.3g}; {advice}.",
             best.error,
             best.units,

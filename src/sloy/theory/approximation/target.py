@@ -12,7 +12,7 @@ import numpy as np
 
 from sloy.errors import InvalidArgument
 
-PLACE = "approximate"
+WHERE = "approximate"
 FIRST = 257  # samples of an interval to begin with
 MOST = 1 << 14  # samples of an interval
 
@@ -37,7 +37,7 @@ class Target:
     def of(cls, function: object, domain: object) -> Target:
         """Checked: a callable on (a, b), or on ((a, b), (c, d))."""
         if not callable(function):
-            raise InvalidArgument(f"{PLACE}: `f` (={function!r}) must be a function.")
+            raise InvalidArgument(f"{WHERE}: `f` (={function!r}) must be a function.")
         intervals: Any = domain
         if _is_pair(domain) and all(isinstance(v, Real) for v in domain):  # type: ignore[attr-defined]
             intervals = (domain,)
@@ -48,7 +48,7 @@ class Target:
         )
         if not good:
             raise InvalidArgument(
-                f"{PLACE}: `domain` (={domain!r}) must be bounded: an interval (a, b) with a < b, or"
+                f"{WHERE}: `domain` (={domain!r}) must be bounded: an interval (a, b) with a < b, or"
                 " a rectangle ((a, b), (c, d))."
             )
         return cls(function, tuple((float(a), float(b)) for a, b in intervals))
@@ -72,7 +72,7 @@ class Target:
                 values = np.array([self.function(*map(float, row)) for row in rows])
         if values.shape != columns[0].shape or values.dtype.kind not in "biuf":
             raise InvalidArgument(
-                f"{PLACE}: `f` gives {values.dtype} of shape {values.shape} for"
+                f"{WHERE}: `f` gives {values.dtype} of shape {values.shape} for"
                 f" {len(points)} points; it must give one real number for each."
             )
         values = values.astype(np.float64)
@@ -80,7 +80,7 @@ class Target:
             row = int(np.flatnonzero(~np.isfinite(values))[0])
             where = ", ".join(f"{column[row]:.6g}" for column in columns)
             raise InvalidArgument(
-                f"{PLACE}: `f` is {values[row]} at ({where}); it must be finite on the whole domain."
+                f"{WHERE}: `f` is {values[row]} at ({where}); it must be finite on the whole domain."
             )
         return values
 
@@ -109,8 +109,8 @@ class Target:
             bent &= ~narrow
             at = left[bent] + 1
             x, y = np.insert(x, at, middle[bent]), np.insert(y, at, value[bent])
-            place = at + np.arange(len(at))  # of the middles
-            left = np.sort(np.concatenate([place - 1, place]))
+            middles = at + np.arange(len(at))
+            left = np.sort(np.concatenate([middles - 1, middles]))
         return x, y
 
     def _check_jump(self, x: np.ndarray, y: np.ndarray, at: np.ndarray, tolerance: float) -> None:
@@ -121,7 +121,7 @@ class Target:
         worst = int(at[rises.argmax()])
         where = 0.0 if abs(x[worst]) < 1e-9 * (x[-1] - x[0]) else x[worst]
         raise InvalidArgument(
-            f"{PLACE}: `f` jumps by {rises.max():.3g} at {where:.6g}; only continuous functions can"
+            f"{WHERE}: `f` jumps by {rises.max():.3g} at {where:.6g}; only continuous functions can"
             f" be approximated within {tolerance:g}."
         )
 

@@ -126,19 +126,19 @@ def compare_descents(
     >>> {name: path.weights.shape for name, path in descent.paths.items()}
     {'full batch': (6, 2), 'mini-batches of 8': (16, 2), 'object by object': (101, 2)}
     """
-    place = "compare_descents"
-    instance(place, "network", network, Network)
+    where = "compare_descents"
+    instance(where, "network", network, Network)
     if network.parameter_count < 2 or network.states:
         raise InvalidArgument(
-            f"{place}: `network` has {network.parameter_count} parameters and {len(network.states)} running"
+            f"{where}: `network` has {network.parameter_count} parameters and {len(network.states)} running"
             " statistics; it must have two parameters or more, and none of the latter."
         )
     given = as_dataset(data)
     ways = dict(WAYS if ways is None else ways)
-    sizes = {n: integer(place, "ways", size, 0) or len(given) for n, size in ways.items()}
+    sizes = {n: integer(where, "ways", size, 0) or len(given) for n, size in ways.items()}
     if isinstance(learning_rate, Mapping) and set(learning_rate) != set(ways):
         raise InvalidArgument(
-            f"{place}: `learning_rate` has {sorted(learning_rate)}; it must name the ways {sorted(ways)}."
+            f"{where}: `learning_rate` has {sorted(learning_rate)}; it must name the ways {sorted(ways)}."
         )
     measure = _measure(network, given.x, given.y, loss)
     start = network.initialize(seed) if parameters is None else dict(parameters)
@@ -148,7 +148,7 @@ def compare_descents(
         recorder = _Recorder(network)
         fit(
             network, given, epochs=epochs, batch_size=size, loss=loss, metrics=(), seed=seed,
-            optimizer=SGD(real(place, "learning_rate", rate, above=0)), parameters=start,
+            optimizer=SGD(real(where, "learning_rate", rate, above=0)), parameters=start,
             preprocessing=None, callbacks=[recorder], threads=1, verbose=False,
         )  # fmt: skip
         paths[name] = _path(np.array(recorder.weights), size, len(given), measure)

@@ -49,18 +49,18 @@ def numeric_gradient(
     >>> numeric_gradient(lambda x: x[0] ** 2 + 3 * x[1], np.array([2.0, 5.0])).round(6).tolist()
     [4.0, 3.0]
     """
-    place = "numeric_gradient"
+    where = "numeric_gradient"
     if not callable(function):
-        raise InvalidArgument(f"{place}: `function` (={function!r}) must be callable.")
-    width = real(place, "step", step, above=0)
-    point = finite_array(place, "x", x)
+        raise InvalidArgument(f"{where}: `function` (={function!r}) must be callable.")
+    width = real(where, "step", step, above=0)
+    point = finite_array(where, "x", x)
     gradient = np.empty_like(point)
     for index in np.ndindex(*point.shape):
         h = width * max(1.0, abs(float(point[index])))
         up, down = point.copy(), point.copy()
         up[index] += h
         down[index] -= h
-        values = [_value(place, function(moved)) for moved in (up, down)]
+        values = [_value(where, function(moved)) for moved in (up, down)]
         gradient[index] = (values[0] - values[1]) / (up[index] - down[index])
     return gradient
 
@@ -146,20 +146,20 @@ def check_gradient(
     >>> print(wrong)  # doctest: +ELLIPSIS
     FAILED: 41 numbers, largest error 5.0e-01 (allowed 1e-06); at [...] backprop gives ..., differences give ...
     """
-    place = "check_gradient"
-    called, arrays = _call(place, function, operands)
-    chosen = integer(place, "wrt", wrt, 0, len(arrays) - 1)
-    allowed = real(place, "tolerance", tolerance, above=0)
+    where = "check_gradient"
+    called, arrays = _call(where, function, operands)
+    chosen = integer(where, "wrt", wrt, 0, len(arrays) - 1)
+    allowed = real(where, "tolerance", tolerance, above=0)
     if arrays[chosen].dtype.kind != "f":
         raise InvalidArgument(
-            f"{place}: `wrt` (={chosen}) is an operand of integers; there is no gradient by them."
+            f"{where}: `wrt` (={chosen}) is an operand of integers; there is no gradient by them."
         )
     names = [f"operand {i}" for i in range(len(arrays))]
     inputs = [ops.input(name, a.shape, a.dtype.name) for name, a in zip(names, arrays, strict=True)]
     result = called(*inputs)
     if not isinstance(result, Tensor) or not result.spec.is_float:
         raise InvalidArgument(
-            f"{place}: `function` gives {result!r}; it must give a float Tensor, written with sloy.ops."
+            f"{where}: `function` gives {result!r}; it must give a float Tensor, written with sloy.ops."
         )
     total = ops.reduce_sum(result)
     engine = find_engine("reference")
@@ -210,12 +210,12 @@ def naive_gradients(
     >>> found["dense_1/weight"].round(3).ravel().tolist()
     [6.0, 8.0]
     """
-    place = "naive_gradients"
-    width = real(place, "step", step, above=0)
-    spec, inputs = problem_of(place, network, x, y, loss, "float64")
+    where = "naive_gradients"
+    width = real(where, "step", step, above=0)
+    spec, inputs = problem_of(where, network, x, y, loss, "float64")
     run = forward(spec, len(inputs["x"]))
     graph = Graph.of({"loss": run.built.penalized(ops.reduce_mean(run.losses))})
-    variables = initial_variables(spec, 0, parameters, place)
+    variables = initial_variables(spec, 0, parameters, where)
     executable = find_engine("reference").compile(graph, variables)
     before = float(executable.run(inputs)["loss"])
     found = {}
@@ -234,7 +234,7 @@ def naive_gradients(
 
 
 def _call(
-    place: str, function: object, operands: tuple[np.ndarray, ...]
+    where: str, function: object, operands: tuple[np.ndarray, ...]
 ) -> tuple[Callable[..., Tensor], list[np.ndarray]]:
     """What to call with symbolic tensors, and the arrays that stand for them."""
     if isinstance(function, Layer):
@@ -245,33 +245,33 @@ def _call(
             y = layer.apply(scope, z)
             if scope.record.parameters:
                 raise InvalidArgument(
-                    f"{place}: `function` (={layer!r}) has parameters; `sloy.gradients` and"
+                    f"{where}: `function` (={layer!r}) has parameters; `sloy.gradients` and"
                     " `naive_gradients` compare whole networks."
                 )
             return y
 
-        return called, _points(place, operands, 1)
+        return called, _points(where, operands, 1)
     if isinstance(function, Loss | str):
         loss = losses.loss(function)
         if len(operands) != 2:
             raise InvalidArgument(
-                f"{place}: a loss needs two operands, output and targets; {len(operands)} are given."
+                f"{where}: a loss needs two operands, output and targets; {len(operands)} are given."
             )
-        output = finite_array(place, "operands[0]", operands[0])
+        output = finite_array(where, "operands[0]", operands[0])
         return loss.per_sample, [output, loss.target(operands[1], output.shape[1:], "float64")]
     if not callable(function):
         raise InvalidArgument(
-            f"{place}: `function` (={function!r}) must be a function of tensors, an activation or a loss."
+            f"{where}: `function` (={function!r}) must be a function of tensors, an activation or a loss."
         )
-    return function, _points(place, operands, None)
+    return function, _points(where, operands, None)
 
 
-def _points(place: str, operands: tuple[np.ndarray, ...], count: int | None) -> list[np.ndarray]:
+def _points(where: str, operands: tuple[np.ndarray, ...], count: int | None) -> list[np.ndarray]:
     if not operands:
         return [np.linspace(-4.0, 4.0, 41)[:, None]]  # (N, 1)
     if count is not None and len(operands) != count:
-        raise InvalidArgument(f"{place}: {len(operands)} operands are given; {count} is needed.")
-    return [finite_array(place, f"operands[{i}]", operand) for i, operand in enumerate(operands)]
+        raise InvalidArgument(f"{where}: {len(operands)} operands are given; {count} is needed.")
+    return [finite_array(where, f"operands[{i}]", operand) for i, operand in enumerate(operands)]
 
 
 def _compare(
@@ -294,10 +294,10 @@ def _compare(
     return GradientCheck(found, central, error, tolerance, kinks)
 
 
-def _value(place: str, value: object) -> float:
+def _value(where: str, value: object) -> float:
     given = np.asarray(value)
     if given.size != 1 or given.dtype.kind not in "biuf" or not np.isfinite(given).all():
         raise InvalidArgument(
-            f"{place}: `function` gives {value!r}; it must give one finite number."
+            f"{where}: `function` gives {value!r}; it must give one finite number."
         )
     return float(given.reshape(()))

@@ -96,13 +96,13 @@ def learn_per_object(
     >>> run.model.predict(x).round().ravel().tolist()
     [0.0, 1.0, 1.0, 0.0]
     """
-    place = "learn_per_object"
-    instance(place, "network", network, Network)
-    most = integer(place, "max_epochs", max_epochs)
+    where = "learn_per_object"
+    instance(where, "network", network, Network)
+    most = integer(where, "max_epochs", max_epochs)
     stop = EarlyStopping(
         "loss",
-        integer(place, "patience", patience),
-        real(place, "tolerance", tolerance, least=0),
+        integer(where, "patience", patience),
+        real(where, "tolerance", tolerance, least=0),
         restore_best=False,
     )
     model, history = fit(
@@ -110,7 +110,7 @@ def learn_per_object(
         data,
         epochs=most,
         batch_size=1,
-        optimizer=SGD(real(place, "learning_rate", learning_rate, above=0)),
+        optimizer=SGD(real(where, "learning_rate", learning_rate, above=0)),
         loss=loss,
         metrics=(),
         seed=seed,

@@ -83,8 +83,8 @@ def _edges(axes: Axes, layer: LayerTrace, sources: np.ndarray, targets: np.ndarr
     # Numbers stand in one column, evenly spaced, in the order in which the edges pass it.
     passing = sorted(ends, key=lambda e: -_height(sources[e[0]], targets[e[1]]))
     centre = float(np.mean([_height(sources[j], targets[k]) for j, k in ends]))
-    for place, (j, k) in enumerate(passing):
-        y = centre + ((len(ends) - 1) / 2 - place) * LINE
+    for line, (j, k) in enumerate(passing):
+        y = centre + ((len(ends) - 1) / 2 - line) * LINE
         edge(axes, [sources[j], (middle - 0.52, y)])
         edge(axes, [(middle + 0.52, y), targets[k]])
         shared: dict[str, Any] = {"va": "center", "fontsize": 8}
@@ -140,8 +140,8 @@ def _legend(axes: Axes, trace: StepTrace) -> None:
         ("ε = ∂L/∂u, σ′ and ∂L/∂w", ORANGE),
         ("values and weights", BLUE),
     )
-    for place, (text, colour) in enumerate(lines):
-        axes.text(left, bottom + 0.1 + 0.2 * place, text, color=colour, fontsize=9)
+    for line, (text, colour) in enumerate(lines):
+        axes.text(left, bottom + 0.1 + 0.2 * line, text, color=colour, fontsize=9)
 
 
 def _height(source: np.ndarray, target: np.ndarray) -> float:

@@ -91,18 +91,18 @@ def trace_step(
         w_21 := −1 − 0.1·(−0.75) = −0.925     ∂L/∂w_21 = (−0.75)·1 = −0.75
       loss  L = 0.28125 → 0.045
     """
-    place = "trace_step"
-    instance(place, "network", network, Network)
-    rate = real(place, "learning_rate", learning_rate, above=0)
+    where = "trace_step"
+    instance(where, "network", network, Network)
+    rate = real(where, "learning_rate", learning_rate, above=0)
     blocks = _blocks(network)
     one, target = _one("x", x, network.input_shape), _one("y", y, network.output_shape)
     if len(one) != 1 or one.shape[1:] != network.input_shape:
         raise ShapeError(
-            f"{place}: `x` has shape {np.shape(x)}; it must be one object, {network.input_shape}."
+            f"{where}: `x` has shape {np.shape(x)}; it must be one object, {network.input_shape}."
         )
-    spec, fed = problem_of(place, network, one, target, loss, "float64")
+    spec, fed = problem_of(where, network, one, target, loss, "float64")
     run = forward(spec, 1)
-    variables = initial_variables(spec, 0, parameters, place)
+    variables = initial_variables(spec, 0, parameters, where)
     engine = find_engine("reference")
     wanted = Graph.of(_tensors(blocks, run, rate))
     values = engine.compile(wanted, variables).run({name: fed[name] for name in wanted.inputs})

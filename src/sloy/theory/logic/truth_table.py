@@ -146,14 +146,14 @@ def _few(variables: int) -> int:
     return variables
 
 
-def _value(value: Any, place: str) -> int:
+def _value(value: Any, where: str) -> int:
     if value is None or (isinstance(value, str) and value == "-"):
         return FREE
     if isinstance(value, str) and value in ("0", "1"):
         return int(value)
     if isinstance(value, str) or value not in (0, 1):
         raise InvalidArgument(
-            f"truth table: the value of {place} is {value!r}; it must be 0 or 1, or None where it does"
+            f"truth table: the value of {where} is {value!r}; it must be 0 or 1, or None where it does"
             " not matter."
         )
     return int(value)

@@ -56,12 +56,12 @@ def wiring_figure(model: Model, names: Sequence[str] | None = None) -> Figure:
     places = [column(0.8 + APART * k, size, height) for k, size in enumerate(sizes)]
     for (weight, _), left, right in zip(layers, places[:-1], places[1:], strict=True):
         _edges(axes, weight, left, right)
-    for place, word in zip(places[0], words, strict=True):
-        neuron(axes, float(place[0]), float(place[1]), word)
+    for point, word in zip(places[0], words, strict=True):
+        neuron(axes, float(point[0]), float(point[1]), word)
     for (_, bias), column_places in zip(layers, places[1:], strict=True):
-        for place, threshold in zip(column_places, -bias, strict=True):
+        for point, threshold in zip(column_places, -bias, strict=True):
             text = f"> {fraction_text(float(threshold))}"
-            neuron(axes, float(place[0]), float(place[1]), text)
+            neuron(axes, float(point[0]), float(point[1]), text)
     plain = all(np.isin(weight, (-1, 0, 1)).all() for weight, _ in layers)
     plus, minus = ("weight 1", "weight -1") if plain else ("weight above 0", "weight below 0")
     for kind, style, colour in ((plus, "-", BLUE), (minus, "--", ORANGE)):

@@ -111,13 +111,13 @@ def perceptron_rule(
     """
     from sloy.training.fit import fit
 
-    place = "perceptron_rule"
-    points = array(place, "x", x).astype(np.float32)
+    where = "perceptron_rule"
+    points = array(where, "x", x).astype(np.float32)
     if points.ndim != 2 or not points.size:
-        raise ShapeError(f"{place}: `x` has shape {points.shape}; it must be (N, I).")
-    side = signs(place, y, len(points))
-    rate = real(place, "learning_rate", learning_rate, above=0)
-    epochs = integer(place, "max_epochs", max_epochs)
+        raise ShapeError(f"{where}: `x` has shape {points.shape}; it must be (N, I).")
+    side = signs(where, y, len(points))
+    rate = real(where, "learning_rate", learning_rate, above=0)
+    epochs = integer(where, "max_epochs", max_epochs)
     weights, bias = (np.zeros(points.shape[1]), 0.0) if start is None else start
     counter = _Stop(len(points))
     model, _ = fit(

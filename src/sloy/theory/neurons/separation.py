@@ -164,19 +164,19 @@ def separate(x: Any, y: Any) -> Separation:
     return answer
 
 
-def signs(place: str, y: Any, count: int) -> np.ndarray:
+def signs(where: str, y: Any, count: int) -> np.ndarray:
     """Answers 0 and 1, or -1 and 1, as ±1 int (N,)."""
-    given = array(place, "y", y)
+    given = array(where, "y", y)
     if given.ndim == 2 and given.shape[1] == 1:
         given = given[:, 0]
     if given.shape != (count,):
-        raise ShapeError(f"{place}: `y` has shape {given.shape}; it must be ({count},), as x has.")
+        raise ShapeError(f"{where}: `y` has shape {given.shape}; it must be ({count},), as x has.")
     for low in (0, -1):
         if np.isin(given, (low, 1)).all():
             return np.where(given == 1, 1, -1)
     strange = given[~np.isin(given, (-1, 0, 1))]
     value = f"the value {strange[0]}" if len(strange) else "-1, 0 and 1 together"
-    raise InvalidArgument(f"{place}: `y` holds {value}; it must be all 0 and 1, or all -1 and 1.")
+    raise InvalidArgument(f"{where}: `y` holds {value}; it must be all 0 and 1, or all -1 and 1.")
 
 
 def linear_program() -> Any:

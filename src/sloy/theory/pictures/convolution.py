@@ -184,10 +184,10 @@ def explain_convolution(
             + 3·1 + 3·0 + 2·(−1)
             = 6
     """
-    place = "explain_convolution"
+    where = "explain_convolution"
     result = convolve(image, kernel, edges=edges)
-    F, G = as_picture(place, "image", image)[..., 0], _kernel(place, kernel)[..., 0]
-    i, j = window_start(place, at, result.shape)
+    F, G = as_picture(where, "image", image)[..., 0], _kernel(where, kernel)[..., 0]
+    i, j = window_start(where, at, result.shape)
     if edges == "zero":
         F = np.pad(F, [(extent // 2, extent // 2) for extent in G.shape])
     seen = F[i : i + G.shape[0], j : j + G.shape[1]]
@@ -231,12 +231,12 @@ def curve_drawing() -> np.ndarray:
     return np.round(50.0 * np.clip(1.3 - away, 0.0, 1.0))
 
 
-def window_start(place: str, at: tuple[int, int], shape: tuple[int, ...]) -> tuple[int, int]:
+def window_start(where: str, at: tuple[int, int], shape: tuple[int, ...]) -> tuple[int, int]:
     """Row and column of a value of a result, checked."""
     if not isinstance(at, tuple | list) or len(at) != 2:
-        raise InvalidArgument(f"{place}: `at` (={at!r}) must be (row, column).")
-    i = integer(place, "at", at[0], 0, shape[0] - 1)
-    return i, integer(place, "at", at[1], 0, shape[1] - 1)
+        raise InvalidArgument(f"{where}: `at` (={at!r}) must be (row, column).")
+    i = integer(where, "at", at[0], 0, shape[0] - 1)
+    return i, integer(where, "at", at[1], 0, shape[1] - 1)
 
 
 def _arc(
@@ -248,12 +248,12 @@ def _arc(
     )
 
 
-def _kernel(place: str, kernel: ArrayLike) -> np.ndarray:
+def _kernel(where: str, kernel: ArrayLike) -> np.ndarray:
     """(KH, KW, C), float64, both sizes odd."""
-    found = as_picture(place, "kernel", kernel)
+    found = as_picture(where, "kernel", kernel)
     if found.shape[0] % 2 == 0 or found.shape[1] % 2 == 0:
         raise InvalidArgument(
-            f"{place}: `kernel` is {found.shape[0]} × {found.shape[1]}; both sizes must be odd, so that it has"
+            f"{where}: `kernel` is {found.shape[0]} × {found.shape[1]}; both sizes must be odd, so that it has"
             " a middle."
         )
     return found

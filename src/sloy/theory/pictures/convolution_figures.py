@@ -39,10 +39,10 @@ def convolution_figure(
     edges : "zero" or "valid"
         See `convolve`.
     """
-    place = "convolution_figure"
+    where = "convolution_figure"
     result = convolve(image, kernel, edges=edges)
-    F, G = _small(place, "image", image), _small(place, "kernel", kernel)
-    i, j = window_start(place, at, result.shape)
+    F, G = _small(where, "image", image), _small(where, "kernel", kernel)
+    i, j = window_start(where, at, result.shape)
     if edges == "zero":
         F = np.pad(F, [(extent // 2, extent // 2) for extent in G.shape])
     figure, panels = _row_of_grids([F, G, result])
@@ -178,11 +178,11 @@ def _outline(axes: Axes, top: float, left: float, size: tuple[int, ...], colour:
     )
 
 
-def _small(place: str, name: str, value: ArrayLike) -> np.ndarray:
+def _small(where: str, name: str, value: ArrayLike) -> np.ndarray:
     found = np.asarray(value, float)
     if found.ndim != 2 or max(found.shape) > MOST:
         raise ShapeError(
-            f"{place}: `{name}` has shape {found.shape}; it must be (rows, columns), at most {MOST} of each, to"
+            f"{where}: `{name}` has shape {found.shape}; it must be (rows, columns), at most {MOST} of each, to"
             " be legible."
         )
     return found
