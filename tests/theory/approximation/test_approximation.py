@@ -16,7 +16,7 @@ from sloy.graph.threefry import make_key
 from sloy.layers import Dense, LeakyReLU, Maxout
 from sloy.model import load
 from sloy.theory import Approximation, approximate
-from sloy.theory.approximation.asymptotes import shape_of
+from sloy.theory.approximation.asymptotes import asymptotes_of
 from sloy.theory.approximation.construction import ramps, steps
 from sloy.theory.approximation.target import Target, finer
 
@@ -242,16 +242,16 @@ def test_constructions_hold_their_bound_on_any_polyline(activation: str, seed: i
     rng = np.random.default_rng(make_key(seed, "polyline").tolist())
     x = np.cumsum(np.append(-3.0, rng.exponential(size=60)))
     y = np.cumsum(rng.normal(size=61) * rng.integers(0, 2, 61)) + 100 * rng.normal()
-    shape = shape_of(activation)
+    sigma = asymptotes_of(activation)
     tolerance = 0.2
-    made = (steps if shape.is_step else ramps)(x, y, tolerance, shape, 10_000)
+    made = (steps if sigma.is_step else ramps)(x, y, tolerance, sigma, 10_000)
     assert made is not None
     places = finer(x, 50)
     if activation == "heaviside":  # at a cut itself both sides are right
         cuts = -made.bias / made.weight[0]
         places = places[abs(places[:, None] - cuts).min(1) > 1e-9]
-    network = shape(places[:, None] * made.weight + made.bias) @ made.output + made.shift
-    room = 1.15 if shape.reach or shape.rounding else 1 + 1e-9  # for slopes and round corners
+    network = sigma(places[:, None] * made.weight + made.bias) @ made.output + made.shift
+    room = 1.15 if sigma.reach or sigma.rounding else 1 + 1e-9  # for slopes and round corners
     assert np.abs(network - np.interp(places, x, y)).max() <= tolerance * room
 
 
@@ -264,9 +264,11 @@ def test_samples_follow_the_function() -> None:
 
 
 def test_shapes_of_activations() -> None:
-    assert shape_of("sigmoid").levels == (0, 1)
-    assert shape_of("sigmoid").reach == pytest.approx(math.log(99), abs=0.02)  # σ(-4.595) = 1 %
-    assert shape_of("tanh").levels == (-1, 1)
-    assert shape_of("softplus").rounding == pytest.approx(math.log(2))
-    assert shape_of("leaky_relu").slopes == pytest.approx((0.1, 1))
-    assert shape_of("elu").levels == (-1, 0)
+    assert asymptotes_of("sigmoid").levels == (0, 1)
+    assert asymptotes_of("sigmoid").reach == pytest.approx(
+        math.log(99), abs=0.02
+    )  # σ(-4.595) = 1 %
+    assert asymptotes_of("tanh").levels == (-1, 1)
+    assert asymptotes_of("softplus").rounding == pytest.approx(math.log(2))
+    assert asymptotes_of("leaky_relu").slopes == pytest.approx((0.1, 1))
+    assert asymptotes_of("elu").levels == (-1, 0)

@@ -22,7 +22,7 @@ LEFT_OVER = 0.01  # share of a step's height that is left beyond its reach
 
 
 @dataclass(frozen=True)
-class Shape:
+class Asymptotes:
     """The asymptotes of an activation: σ(z) ≈ slope · z + level.
 
     Attributes
@@ -56,7 +56,7 @@ class Shape:
         return evaluate(self.layer, z)
 
 
-def shape_of(activation: str | Layer | Callable[[Tensor], Tensor]) -> Shape:
+def asymptotes_of(activation: str | Layer | Callable[[Tensor], Tensor]) -> Asymptotes:
     """The asymptotes of an activation, measured.
 
     Raises
@@ -96,7 +96,7 @@ def shape_of(activation: str | Layer | Callable[[Tensor], Tensor]) -> Shape:
     away = np.abs(sigma - np.where(z < 0, levels[0], levels[1])) > LEFT_OVER * height
     reach = float(np.abs(z[away & (z != 0)]).max(initial=0.0)) if step else 0.0
     rounding = float(np.abs(sigma - lines).max())
-    return Shape(layer, (left_slope, right_slope), (levels[0], levels[1]), reach, rounding)
+    return Asymptotes(layer, (left_slope, right_slope), (levels[0], levels[1]), reach, rounding)
 
 
 def evaluate(layer: Layer, z: np.ndarray) -> np.ndarray:

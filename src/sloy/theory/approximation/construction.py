@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sloy.theory.approximation.asymptotes import Shape
+from sloy.theory.approximation.asymptotes import Asymptotes
 
 SHARPNESS = 0.1  # share of the tolerance by which f may move while a step rises
 BLUNT = 0.05  # share of the tolerance that the rounded corners of ramps may take
@@ -41,7 +41,9 @@ class Hidden:
         return len(self.bias)
 
 
-def steps(x: np.ndarray, y: np.ndarray, tolerance: float, shape: Shape, most: int) -> Hidden | None:
+def steps(
+    x: np.ndarray, y: np.ndarray, tolerance: float, sigma: Asymptotes, most: int
+) -> Hidden | None:
     """A sum of steps within a tolerance of a polyline: f ≈ p_0 + Σ_k (p_k - p_{k-1}) step(s_k (x - t_k)).
 
     The interval is cut into as few pieces as can be on each of which f moves by no more than twice the
@@ -53,7 +55,7 @@ def steps(x: np.ndarray, y: np.ndarray, tolerance: float, shape: Shape, most: in
     x, y : array, shape (S,)
         The polyline.
     tolerance : float
-    shape : Shape
+    sigma : Asymptotes
         Of a step.
     most : int
         Units allowed.
@@ -73,18 +75,20 @@ def steps(x: np.ndarray, y: np.ndarray, tolerance: float, shape: Shape, most: in
     if not len(cuts):  # one step that is never taken: f is constant within the tolerance
         cuts, plateaus = x[-1:], np.append(plateaus, plateaus)
     steepness = np.ones(len(cuts))
-    if shape.reach:
+    if sigma.reach:
         room = np.diff(np.concatenate([x[:1], cuts, x[-1:]])) / 2
         room = np.minimum(room[:-1], np.where(room[1:] > 0, room[1:], np.inf))
-        steepness = shape.reach / np.minimum(_stay(x, y, cuts, SHARPNESS * tolerance), room)
-    low, high = shape.levels
+        steepness = sigma.reach / np.minimum(_stay(x, y, cuts, SHARPNESS * tolerance), room)
+    low, high = sigma.levels
     output = np.diff(plateaus) / (high - low)
     return Hidden(
         steepness[None], -steepness * cuts, output, float(plateaus[0] - low * output.sum())
     )
 
 
-def ramps(x: np.ndarray, y: np.ndarray, tolerance: float, shape: Shape, most: int) -> Hidden | None:
+def ramps(
+    x: np.ndarray, y: np.ndarray, tolerance: float, sigma: Asymptotes, most: int
+) -> Hidden | None:
     """A polyline of few segments within a tolerance of a polyline, as a sum of ramps: one for each segment.
 
     f ≈ y_0 + Σ_k a_k ramp(x - t_k), a_k being the change of slope at the knot t_k and t_0 the left end. The knots come
@@ -103,12 +107,12 @@ def ramps(x: np.ndarray, y: np.ndarray, tolerance: float, shape: Shape, most: in
     if len(knots) > most + 1:
         return None
     slopes = np.diff(heights) / np.diff(knots)
-    left, right = shape.slopes
+    left, right = sigma.slopes
     output = np.diff(slopes, prepend=0.0) / (right - left)
     output[0] = (slopes[0] - left * output[1:].sum()) / right
     shift = heights[0] - left * float(output[1:] @ (knots[0] - knots[1:-1]))
     total = np.abs(output).sum()
-    sharpness = max(1.0, shape.rounding * total / (BLUNT * tolerance)) if shape.rounding else 1.0
+    sharpness = max(1.0, sigma.rounding * total / (BLUNT * tolerance)) if sigma.rounding else 1.0
     weight = np.full((1, len(output)), sharpness)
     return Hidden(weight, -sharpness * knots[:-1], output / sharpness, float(shift))
 

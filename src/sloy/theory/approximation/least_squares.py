@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sloy.theory.approximation.asymptotes import Shape
+from sloy.theory.approximation.asymptotes import Asymptotes
 from sloy.theory.approximation.construction import Hidden
 from sloy.theory.approximation.target import Intervals
 
@@ -29,7 +29,9 @@ RIDGE = 1e-11  # of the mean square of the hidden units, added to the normal equ
 ROUNDS = 10  # of reweighting
 
 
-def plane_layout(domain: Intervals, directions: int, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
+def plane_layout(
+    domain: Intervals, directions: int, sigma: Asymptotes
+) -> tuple[np.ndarray, np.ndarray]:
     """J directions of the plane, J + 2 parallel units along each: weights (2, J (J + 2)) and biases."""
     low, high = np.array(domain).T
     centre, half = (low + high) / 2, (high - low) / 2
@@ -39,16 +41,16 @@ def plane_layout(domain: Intervals, directions: int, shape: Shape) -> tuple[np.n
     count = directions + 2
     spacing = 2 * extent / (count - 1)
     offsets = (np.arange(count) - (count - 1) / 2) * spacing[:, None]  # (J, n)
-    if not shape.is_step:  # a ramp at the far end would never rise
+    if not sigma.is_step:  # a ramp at the far end would never rise
         offsets = offsets - spacing[:, None] / 2
-    steepness = _steepness(spacing, shape)
+    steepness = _steepness(spacing, sigma)
     weight = np.repeat(unit * steepness, count, axis=1) / half[:, None]
     bias = -(offsets * steepness[:, None]).ravel() - centre @ weight
     return weight, bias
 
 
 def line_layout(
-    x: np.ndarray, y: np.ndarray, units: int, shape: Shape
+    x: np.ndarray, y: np.ndarray, units: int, sigma: Asymptotes
 ) -> tuple[np.ndarray, np.ndarray]:
     """Units of one variable, dense where the polyline bends: weights (1, H) and biases (H,).
 
@@ -60,7 +62,7 @@ def line_layout(
     inner = x[1:-1]
     length = x[-1] - x[0]
     places = np.unique(np.concatenate([np.linspace(x[0], x[-1], 1001), x]))
-    outside = OUTSIDE if shape.is_step and units >= MANY else 0
+    outside = OUTSIDE if sigma.is_step and units >= MANY else 0
     inside = max(2, units - 2 * outside)
     small, large = 1e-12, float(np.ptp(y)) + 1e-12
     knots = np.linspace(x[0], x[-1], units)
@@ -79,12 +81,12 @@ def line_layout(
         [knots[0] - beyond[::-1] * spacing[0], knots, knots[-1] + beyond * spacing[-1]]
     )
     spacing = np.pad(spacing, outside, mode="edge")
-    steepness = _steepness(spacing, shape)
+    steepness = _steepness(spacing, sigma)
     return steepness[None], -steepness * knots
 
 
 def solve(
-    weight: np.ndarray, bias: np.ndarray, shape: Shape, points: np.ndarray, values: np.ndarray
+    weight: np.ndarray, bias: np.ndarray, sigma: Asymptotes, points: np.ndarray, values: np.ndarray
 ) -> Hidden:
     """The output layer that comes near to the least maximal error at some points.
 
@@ -100,7 +102,7 @@ def solve(
     ----------
     .. [1] C. L. Lawson, "Contributions to the theory of linear least maximum approximation", Ph.D. thesis, UCLA, 1961.
     """
-    columns = np.column_stack([shape(points @ weight + bias), np.ones(len(points))])
+    columns = np.column_stack([sigma(points @ weight + bias), np.ones(len(points))])
     scale = np.sqrt((columns**2).mean(0))
     columns = columns / np.where(scale > 0, scale, 1.0)
     shares = np.full(len(points), 1 / len(points))
@@ -120,10 +122,10 @@ def solve(
     return Hidden(weight, bias, best[:-1], float(best[-1]))
 
 
-def _steepness(spacing: np.ndarray, shape: Shape) -> np.ndarray:
+def _steepness(spacing: np.ndarray, sigma: Asymptotes) -> np.ndarray:
     """Such that neighbouring units overlap: a sharp step or ramp has no steepness to choose."""
-    if shape.is_step:
-        return OVERLAP * (shape.reach / 4.6 if shape.reach else 1.0) / spacing
+    if sigma.is_step:
+        return OVERLAP * (sigma.reach / 4.6 if sigma.reach else 1.0) / spacing
     return 1.0 / spacing
 
 

@@ -18,7 +18,7 @@ from sloy.graph.tensor import Tensor
 from sloy.layers import Dense, Layer
 from sloy.losses import CustomLoss
 from sloy.network import Network
-from sloy.theory.approximation.asymptotes import Shape, shape_of
+from sloy.theory.approximation.asymptotes import Asymptotes, asymptotes_of
 from sloy.theory.approximation.construction import Hidden, ramps, steps
 from sloy.theory.approximation.least_squares import line_layout, plane_layout, solve
 from sloy.theory.approximation.result import Approximation, outputs
@@ -60,7 +60,7 @@ def approximate(
     tolerance : float
         The greatest error allowed, in the units of f.
     activation : str, Layer or function of a tensor
-        A step or a ramp far from 0, see `sloy.theory.approximation.asymptotes.shape_of`.
+        A step or a ramp far from 0, see `sloy.theory.approximation.asymptotes.asymptotes_of`.
     max_units : int, optional
         Hidden neurons allowed; 4096 on an interval, 1024 on a rectangle by default.
     refine : bool
@@ -108,7 +108,7 @@ def approximate(
     flag(WHERE, "refine", refine)
     if dtype not in FLOATS:
         raise InvalidArgument(f"{WHERE}: `dtype` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
-    search = Search(target, shape_of(activation), allowed, most, dtype, engine, threads)
+    search = Search(target, asymptotes_of(activation), allowed, most, dtype, engine, threads)
     if len(target.domain) == 2:
         return search.on_rectangle(refine=refine)
     return search.smaller() if refine else search.on_interval()
@@ -119,7 +119,7 @@ class Search:
     """Networks tried for one function, the best of them kept."""
 
     target: Target
-    shape: Shape
+    sigma: Asymptotes
     tolerance: float
     most: int
     dtype: str
@@ -154,7 +154,7 @@ class Search:
     def smaller(self) -> Approximation:
         """The fewest units that least squares and training need."""
         x, y = self.target.samples(self.tolerance)
-        best = self._fewest(x, y) if self.shape.is_step else self.on_interval()
+        best = self._fewest(x, y) if self.sigma.is_step else self.on_interval()
         while best.units > 2:
             trained = self._train(self._start(x, y, best.units - 1), x[:, None])
             if trained.error > self.tolerance or trained.units >= best.units:
@@ -194,11 +194,11 @@ class Search:
         """A construction within a level; False where it needs more units than are allowed."""
         made = self._construct(x, y, level, self.most)
         if made is not None:
-            self._measure(made, self.shape.kind, x)
+            self._measure(made, self.sigma.kind, x)
         return made is not None
 
     def _construct(self, x: np.ndarray, y: np.ndarray, level: float, most: int) -> Hidden | None:
-        return (steps if self.shape.is_step else ramps)(x, y, level, self.shape, most)
+        return (steps if self.sigma.is_step else ramps)(x, y, level, self.sigma, most)
 
     def _fewest(self, x: np.ndarray, y: np.ndarray) -> Approximation:
         """Smooth steps by least squares: more and more, then the least number by halving."""
@@ -219,7 +219,7 @@ class Search:
 
     def _start(self, x: np.ndarray, y: np.ndarray, units: int) -> Approximation:
         """A network of at most so many units, to train."""
-        if self.shape.is_step:
+        if self.sigma.is_step:
             return self._fit_line(x, y, units)
         return self._within(x, y, self.tolerance, units)
 
@@ -233,20 +233,20 @@ class Search:
             low, high = (middle, high) if made is None else (low, middle)
             best = best if made is None else made
         assert best is not None
-        return self._measure(best, self.shape.kind, x)
+        return self._measure(best, self.sigma.kind, x)
 
     def _fit_line(self, x: np.ndarray, y: np.ndarray, units: int) -> Approximation:
-        weight, bias = line_layout(x, y, units, self.shape)
+        weight, bias = line_layout(x, y, units, self.sigma)
         knots = np.clip(np.sort(-bias / weight[0]), x[0], x[-1])
         points = np.unique(np.concatenate([x, finer(knots, 8)]))
-        found = solve(weight, bias, self.shape, points[:, None], self.target(points[:, None]))
+        found = solve(weight, bias, self.sigma, points[:, None], self.target(points[:, None]))
         return self._measure(found, "least squares", points)
 
     def _fit_plane(self, directions: int) -> Approximation:
-        weight, bias = plane_layout(self.target.domain, directions, self.shape)
+        weight, bias = plane_layout(self.target.domain, directions, self.sigma)
         side = 2 * directions + 9
         points = grid(self.target.domain, side)
-        found = solve(weight, bias, self.shape, points, self.target(points))
+        found = solve(weight, bias, self.sigma, points, self.target(points))
         return self._measure(found, "least squares", grid(self.target.domain, FINER * side))
 
     def _train(self, start: Approximation, places: np.ndarray) -> Approximation:
@@ -262,7 +262,7 @@ class Search:
                 weight, bias = self._descend(start, points, values, rate)
             except NonFiniteError:  # too fast for units so sharp: this run gives nothing
                 continue
-            found = solve(weight, bias, self.shape, points, values)
+            found = solve(weight, bias, self.sigma, points, values)
             side = FINER * isqrt(len(places))
             fine = places[:, 0] if places.shape[1] == 1 else grid(self.target.domain, side)
             best = min(best, self._measure(found, "training", fine), key=lambda t: t.error)
@@ -300,7 +300,7 @@ class Search:
 
         `places` are the samples of an interval, (S,), which are refined here, or the points of the fine grid (P, 2).
         """
-        layers = [Dense(hidden.units), self.shape.layer, Dense(1)]
+        layers = [Dense(hidden.units), self.sigma.layer, Dense(1)]
         numbers = {
             "dense_1/weight": hidden.weight,
             "dense_1/bias": hidden.bias,
@@ -355,7 +355,7 @@ class Search:
         if rounding:
             advice = f"the rounding of {self.dtype} is in the way, not `max_units` (={self.most})"
             advice += "; take dtype='float64'" if self.dtype == "float32" else ""
-        elif self.shape.is_step and len(self.target.domain) == 1:
+        elif self.sigma.is_step and len(self.target.domain) == 1:
             advice += ", or refine=True, may do"
         else:
             advice += " may do"
