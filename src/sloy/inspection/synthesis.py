@@ -110,7 +110,7 @@ def data_range(model: Model) -> tuple[float, float]:
 
 def _ascent(
     model: Model,
-    aim: tuple[str, int, tuple[int, int] | None],
+    raised: tuple[str, int, tuple[int, int] | None],
     rate: float,
     smoothness: float,
     bounds: tuple[float, float],
@@ -119,12 +119,12 @@ def _ascent(
     dtype, scale = model.spec.dtype, bounds[1] - bounds[0]
     x = ops.variable("picture", (1, *model.network.input_shape), dtype)
     built = model.network.build((model.spec.preprocessing or Preprocessing()).apply(x, dtype))
-    raised = _raised(built.activations, *aim)
-    (up,) = backprop(raised, [x])
+    value = _raised(built.activations, *raised)
+    (up,) = backprop(value, [x])
     (rough,) = backprop(_roughness(x * (1.0 / scale)), [x])
     ascent = _normed(up) - smoothness * _normed(rough)
     moved = x + rate * scale * ascent
-    return Graph.of({"activation": raised}, {"picture": ops.clip(moved, *bounds)})
+    return Graph.of({"activation": value}, {"picture": ops.clip(moved, *bounds)})
 
 
 def _raised(

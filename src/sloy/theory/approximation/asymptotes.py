@@ -10,12 +10,12 @@ import numpy as np
 from sloy import ops
 from sloy.engines import ReferenceEngine
 from sloy.errors import InvalidArgument
-from sloy.exchange.functions import is_elementwise
 from sloy.graph import Graph
 from sloy.graph.tensor import Tensor
 from sloy.layers import Layer
 from sloy.layers.base import Scope
 from sloy.layers.names import activation as find_activation
+from sloy.theory.activations import acts_alone
 
 FAR = 1024.0  # where an activation is taken to have reached its asymptotes
 LEFT_OVER = 0.01  # share of a step's height that is left beyond its reach
@@ -71,7 +71,7 @@ def asymptotes_of(activation: str | Layer | Callable[[Tensor], Tensor]) -> Asymp
        activation function can approximate any function", Neural Networks 6 (1993) 861-867.
     """
     layer = find_activation("approximate", activation)
-    if not is_elementwise(lambda x: layer.apply(Scope(dtype=x.dtype), x)):
+    if not acts_alone(layer):
         raise InvalidArgument(
             f"approximate: `activation` (={layer!r}) must treat each element alike."
         )

@@ -12,13 +12,12 @@ from sloy import arguments, ops
 from sloy.arguments import instance, real
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.exchange.functions import is_elementwise
 from sloy.graph import Graph, Tensor, backprop
 from sloy.layers import Dense, Dropout, Flatten, Layer, PerNeuron, Reshape
-from sloy.layers.base import Scope
 from sloy.losses import LossLike
 from sloy.network import Built, Network
 from sloy.steps.graphs import Forward, forward, initial_variables
+from sloy.theory.activations import acts_alone
 from sloy.theory.gradients.loss import half_squared_error
 from sloy.theory.gradients.trace import LayerTrace, StepTrace
 from sloy.training.gradients import problem_of
@@ -144,7 +143,7 @@ def _blocks(network: Network) -> list[_Block]:
             continue
         elif blocks and isinstance(layer, Dropout):
             blocks[-1] = _Block(blocks[-1].name, name, blocks[-1].activation)
-        elif blocks and _is_activation(layer):
+        elif blocks and (isinstance(layer, PerNeuron) or acts_alone(layer)):
             blocks[-1] = _Block(blocks[-1].name, name, (*blocks[-1].activation, layer))
         else:
             raise InvalidArgument(
@@ -155,21 +154,6 @@ def _blocks(network: Network) -> list[_Block]:
     if not blocks:
         raise InvalidArgument("trace_step: the network has no Dense layer.")
     return blocks
-
-
-def _is_activation(layer: Layer) -> bool:
-    """Whether a layer has no parameters and treats each neuron alone."""
-    if isinstance(layer, PerNeuron):
-        return True
-    scope = Scope(dtype="float64")
-
-    def apply(x: Tensor) -> Tensor:
-        return layer.apply(scope, x)
-
-    try:
-        return is_elementwise(apply) and not scope.record.parameters
-    except (InvalidArgument, ShapeError):
-        return False
 
 
 def _tensors(blocks: list[_Block], run: Forward, rate: float) -> dict[str, Tensor]:

@@ -16,10 +16,10 @@ from sloy.layers import Dense, Flatten, Layer
 from sloy.network import Network
 
 
-def whole_network(
+def complete_network(
     where: str, hidden: Any, input_shape: Any, sample_shape: Shape, outputs: int
 ) -> Network:
-    """The whole network.
+    """The network with the output layer.
 
     Parameters
     ----------
