@@ -7,7 +7,20 @@ from fractions import Fraction
 
 import numpy as np
 
+from sloy.arguments import sequence
+from sloy.errors import InvalidArgument
+
 SMALL = 12  # numbers are written as fractions where the denominator is at most this
+
+
+def input_names(where: str, names: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    """The names of so many inputs; x1, x2, … by default."""
+    if names is None:
+        return tuple(f"x{j + 1}" for j in range(count))
+    given = sequence(where, "names", names, str)
+    if len(given) != count:
+        raise InvalidArgument(f"{where}: `names` has {len(given)} names; it needs {count}.")
+    return given
 
 
 def fraction_text(value: float) -> str:

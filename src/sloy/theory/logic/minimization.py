@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from sloy.arguments import real, sequence
-from sloy.errors import InvalidArgument, NotAvailable
+from sloy.arguments import real
+from sloy.errors import NotAvailable
 from sloy.theory.logic.truth_table import FREE, Table, TruthTable
+from sloy.theory.notation import input_names
 
 OUT = 2  # index of a variable that is left out
 
@@ -33,13 +34,10 @@ class Disjunction:
         2 the constant 1.
     least : int
         No disjunction of the same function has fewer terms than this; proved.
-    primes : int
-        Number of prime implicants.
     """
 
     terms: np.ndarray
     least: int
-    primes: int
 
     @property
     def minimal(self) -> bool:
@@ -64,12 +62,7 @@ class Disjunction:
         >>> minimize([0, 1, 1, 1]).text(["a", "b"])
         'a | b'
         """
-        given = [f"x{j + 1}" for j in range(self.variables)] if names is None else names
-        words = sequence("text", "names", given, str)
-        if len(words) != self.variables:
-            raise InvalidArgument(
-                f"text: `names` has {len(words)} names; it needs {self.variables}."
-            )
+        words = input_names("text", names, self.variables)
         products = []
         for term in self.terms.tolist():
             literals = [
@@ -128,7 +121,7 @@ def minimize(table: Table, *, time_limit: float = 10.0) -> Disjunction:
     chosen = problem.essential()
     found, least = problem.rest(seconds)
     rows = sorted([*chosen, *found], key=lambda c: tuple(primes[c] == OUT) + tuple(1 - primes[c]))
-    return Disjunction(primes[rows], len(chosen) + least, len(primes))
+    return Disjunction(primes[rows], len(chosen) + least)
 
 
 def prime_implicants(table: Table) -> np.ndarray:

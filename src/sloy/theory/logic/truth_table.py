@@ -10,6 +10,7 @@ import numpy as np
 
 from sloy.arguments import integer
 from sloy.errors import InvalidArgument
+from sloy.theory.notation import input_names
 
 MOST_VARIABLES = 16  # 3^16 products of literals, as bytes, are 43 MB
 FREE = -1  # a row whose value does not matter
@@ -112,7 +113,7 @@ class TruthTable:
 
     def __str__(self) -> str:
         n = self.variables
-        names = [f"x{j + 1}" for j in range(n)]
+        names = input_names("truth table", None, n)
         lines = [f"{' '.join(names)} | y"]
         for row, value in enumerate(self.values.tolist()):
             cells = [str(b).rjust(len(name)) for b, name in zip(bits(row, n), names, strict=True)]

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sloy.arguments import sequence
 from sloy.errors import InvalidArgument
 from sloy.inspection.style import BLUE, ORANGE, styled
 from sloy.layers import Dense
 from sloy.model import Model
 from sloy.theory.diagram import column, neuron
-from sloy.theory.notation import fraction_text
+from sloy.theory.notation import fraction_text, input_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,10 +44,7 @@ def wiring_figure(model: Model, names: Sequence[str] | None = None) -> Figure:
         raise InvalidArgument(
             f"wiring_figure: the network has layers of {sizes} neurons; up to {MOST} can be drawn."
         )
-    given = [f"x{j + 1}" for j in range(sizes[0])] if names is None else names
-    words = sequence("wiring_figure", "names", given, str)
-    if len(words) != sizes[0]:
-        raise InvalidArgument(f"wiring_figure: `names` must be {sizes[0]} names.")
+    words = input_names("wiring_figure", names, sizes[0])
     height = max(2.0, 0.75 * max(sizes))
     width = APART * (len(sizes) - 1) + 2.0
     figure = Figure(figsize=(width, height + 0.7), layout="constrained")

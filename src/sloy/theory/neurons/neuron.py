@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy.arguments import array, instance, real, sequence
+from sloy.arguments import array, instance, real
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.tensor import Tensor
@@ -19,7 +19,7 @@ from sloy.layers.names import activation as find_activation
 from sloy.model import Model
 from sloy.network import Network
 from sloy.theory.neurons.perceptron import PerceptronRun, perceptron_rule
-from sloy.theory.notation import linear_text
+from sloy.theory.notation import input_names, linear_text
 from sloy.theory.ready import ready_model
 
 if TYPE_CHECKING:
@@ -178,13 +178,7 @@ class Neuron:
         >>> Neuron([2, -0.3], 1, "tanh").equation(["height", "age"])
         'a(x) = tanh(2 height - 3/10 age + 1)'
         """
-        count = len(self.weights)
-        given = [f"x{j + 1}" for j in range(count)] if names is None else names
-        words = sequence("Neuron.equation", "names", given, str)
-        if len(words) != count:
-            raise InvalidArgument(
-                f"Neuron.equation: `names` has {len(words)} names; it needs {count}."
-            )
+        words = input_names("Neuron.equation", names, len(self.weights))
         inside = linear_text(np.asarray(self.weights), self.bias, words)
         layer = self._layer
         if isinstance(layer, Heaviside):

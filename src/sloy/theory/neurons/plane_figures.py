@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy.arguments import array, sequence
+from sloy.arguments import array
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
 from sloy.layers import Dense
 from sloy.model import Model
 from sloy.theory.neurons.neuron import Neuron
 from sloy.theory.neurons.separation import signs
-from sloy.theory.notation import linear_text
+from sloy.theory.notation import input_names, linear_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ def neuron_figure(
     said = neuron(points)
     middle = 0.5 if said.min(initial=0) >= 0 else 0.0
     yes = said > middle if y is None else signs("neuron_figure", y, len(points)) > 0
-    words = ("x1", "x2") if names is None else sequence("neuron_figure", "names", names, str)
+    words = input_names("neuron_figure", names, 2)
     figure = Figure(figsize=(4.6, 4.4), layout="constrained")
     axes = figure.subplots()
     window = _window(points)
@@ -92,7 +92,7 @@ def half_planes_figure(model: Model, names: Sequence[str] | None = None) -> Figu
             f"half_planes_figure: the network is {network.input_shape} → {network.output_shape}; it"
             " must have two inputs and one output."
         )
-    words = ("x1", "x2") if names is None else sequence("half_planes_figure", "names", names, str)
+    words = input_names("half_planes_figure", names, 2)
     hidden = _first_layer(model)[:MOST_PANELS] if len(network.layers) > 2 else []
     columns = min(len(hidden) + 1, 3)
     rows = ceil((len(hidden) + 1) / columns)

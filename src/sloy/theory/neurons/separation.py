@@ -10,7 +10,7 @@ import numpy as np
 
 from sloy.arguments import array
 from sloy.errors import InvalidArgument, NotAvailable, ShapeError, SloyError
-from sloy.theory.notation import fraction_text, linear_text
+from sloy.theory.notation import fraction_text, input_names, linear_text
 
 SIMPLE = 10_000  # denominators of what a linear program gives are looked for up to this
 
@@ -80,7 +80,7 @@ class Separation:
 
     def __str__(self) -> str:
         if self.weights is not None and self.bias is not None:
-            names = [f"x{j + 1}" for j in range(len(self.weights))]
+            names = input_names("separate", None, len(self.weights))
             line = linear_text(self.weights, self.bias, names)
             if not self.weights.any():
                 return f"Linearly separable: all points are of one class, {line} > 0 does."
