@@ -1,7 +1,8 @@
 """First principles that run and can be seen: neurons, logic, theorems and by-hand algorithms.
 
-Everything here makes ordinary networks and models on the library's own graph and engines. SciPy and
-matplotlib are imported when they are needed, never before.
+A folder for each subject of the lecture; dropout (L14) and activations (L15) are a file each. Everything here makes
+ordinary networks and models on the library's own graph and engines. SciPy and matplotlib are imported when they are
+needed, never before.
 """
 
 from sloy.theory.activations import activation_values, activations_figure
