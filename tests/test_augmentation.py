@@ -98,7 +98,10 @@ def test_it_goes_through_words() -> None:
         assert (Augment.of_words(augment.words) or Augment()) == augment
     assert Augment.of_words("none") is None
     for broken, said in (
-        ("turn=3", "`augment`: 'turn=3' must be none or NAME=VALUE, the names being flip, rotation"),
+        (
+            "turn=3",
+            "`augment`: 'turn=3' must be none or NAME=VALUE, the names being flip, rotation",
+        ),
         ("rotation", "`augment`: 'rotation' must be"),
         ("rotation=8,", "`augment`: '' must be"),
         ("", "`augment`: '' must be"),

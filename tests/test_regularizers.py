@@ -83,10 +83,12 @@ def test_a_network_sums_its_penalties() -> None:
     built = network.build(ops.input("x", (4, 2), "float64"))
     penalty = built.penalty()
     assert penalty is not None
-    graph = Graph.of({"p": penalty})
+    assert penalty.shape == ()
+    graph = Graph.of({"p": built.penalized(ops.constant(2.0, "float64"))})
     feeds = {"dense_1/weight": W, "dense_1/bias": np.array([1.0, 2.0, 3.0])}
-    assert_close(evaluate(graph, feeds)[-1], np.float64(1.1 + 7.0), SAME_FORMULA)
-    assert Network((2,), [Dense(1)]).build(ops.input("x", (4, 2))).penalty() is None
+    assert_close(evaluate(graph, feeds)[-1], np.float64(2.0 + 1.1 + 7.0), SAME_FORMULA)
+    loss = ops.input("loss", ())
+    assert Network((2,), [Dense(1)]).build(ops.input("x", (4, 2))).penalized(loss) is loss
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,22 @@ def test_imports_go_one_way(file: Path) -> None:
                 assert target in allowed, f"`{room}` imports {name}; allowed are {sorted(allowed)}"
         elif package not in sys.stdlib_module_names:
             assert package in packages, f"`{room}` imports {name}; allowed are {sorted(packages)}"
+
+
+@pytest.mark.parametrize("room", ["theory", "lecture", "inspection", "estimators"])
+def test_no_import_circles(room: str) -> None:
+    """Those inside functions and for type checkers count too."""
+    files = [file for file in FILES if room_of(file) == room]
+    modules = {
+        ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts): file for file in files
+    }
+    nodes = {name: list(ast.walk(ast.parse(file.read_text()))) for name, file in modules.items()}
+    TopologicalSorter(
+        {
+            name: {node.module for node in found if isinstance(node, ast.ImportFrom)} & {*modules}
+            for name, found in nodes.items()
+        }
+    ).prepare()  # raises a CycleError
 
 
 def compared_strings(tree: ast.AST) -> Iterator[tuple[int, str]]:

@@ -106,6 +106,19 @@ def array(place: str, name: str, value: object) -> np.ndarray:
         ) from None
 
 
+def finite_array(where: str, name: str, value: object) -> np.ndarray:
+    """A copy of the value as an array of finite numbers, float64."""
+    given = array(where, name, value)
+    if given.dtype.kind not in "biuf":
+        raise InvalidArgument(
+            f"{where}: `{name}` has dtype {given.dtype}; it must be real numbers."
+        )
+    found = given.astype(np.float64)
+    if not np.isfinite(found).all():
+        raise InvalidArgument(f"{where}: `{name}` holds NaN or infinity.")
+    return found
+
+
 def sample_array(place: str, name: str, value: object) -> np.ndarray:
     """The value as an array of samples: uint8, float32 or float64 as they are, other real numbers as floats.
 

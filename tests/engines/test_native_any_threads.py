@@ -17,8 +17,8 @@ from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.layers import Conv2D, Dense, Flatten, ReLU
 from sloy.losses import CategoricalCrossentropy
-from sloy.problem import Network, Problem
 from sloy.optimizers import SGD
+from sloy.problem import Network, Problem
 from sloy.training.recipe import Recipe
 from sloy.training.step import initial_variables, training_graph
 

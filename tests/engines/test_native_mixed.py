@@ -26,10 +26,10 @@ from sloy.layers import (
     Tanh,
 )
 from sloy.losses import CategoricalCrossentropy, SquaredError
-from sloy.problem import Network, Problem
 from sloy.optimizers import SGD, Adam, Optimizer
-from sloy.regularizers import L2
+from sloy.problem import Network, Problem
 from sloy.problem.graphs import inference_graph
+from sloy.regularizers import L2
 from sloy.training.recipe import Recipe
 from sloy.training.step import initial_variables, training_graph
 
@@ -72,7 +72,9 @@ def problem_of(name: str) -> Problem:
     return Problem(Network((12, 12, 3), NETWORKS[name]), CategoricalCrossentropy())
 
 
-def step(problem: Problem, optimizer: Optimizer, on: Engine, steps: int = 1) -> dict[str, np.ndarray]:
+def step(
+    problem: Problem, optimizer: Optimizer, on: Engine, steps: int = 1
+) -> dict[str, np.ndarray]:
     """Loss and all variables after some steps."""
     rng = np.random.default_rng(4)
     columns = {
@@ -107,9 +109,7 @@ def assert_near(actual: dict[str, np.ndarray], expected: dict[str, np.ndarray]) 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_step_is_that_of_the_reference(name: str) -> None:
     problem, optimizer = problem_of(name), SGD(0.05, 0.9)
-    actual, expected = (
-        step(problem, optimizer, emulating(on)) for on in ("native", "reference")
-    )
+    actual, expected = (step(problem, optimizer, emulating(on)) for on in ("native", "reference"))
     assert_near(actual, expected)
 
 

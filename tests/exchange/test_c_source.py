@@ -34,7 +34,9 @@ def model_of(network: Network, parameters: Any) -> Model:
         target_shape=network.output_shape,
         target_dtype="float32",
     )
-    return Model(problem, {k: v.astype(np.float32) for k, v in parameters.items()}, engine="reference")
+    return Model(
+        problem, {k: v.astype(np.float32) for k, v in parameters.items()}, engine="reference"
+    )
 
 
 def compile_all(files: Sequence[Path], folder: Path, *flags: str) -> ctypes.CDLL:

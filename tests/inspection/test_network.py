@@ -27,8 +27,8 @@ from sloy.layers import (
     Residual,
     Tanh,
 )
-from sloy.problem import Network, Problem
 from sloy.preprocessing import Preprocessing
+from sloy.problem import Network, Problem
 
 RANDOM = np.random.default_rng(5)
 
@@ -211,9 +211,9 @@ def test_the_command_writes_what_it_lists(
 ) -> None:
     network = Network((8, 8, 1), [Conv2D(4, 3), ReLU(), Flatten(), Dense(3)])
     problem = Problem(network, losses.CategoricalCrossentropy(), data_dtype="uint8")
-    sloy.Model(problem, network.initialize(0), class_names=("a", "b", "c"), engine="reference").save(
-        tmp_path / "m.sloy"
-    )
+    sloy.Model(
+        problem, network.initialize(0), class_names=("a", "b", "c"), engine="reference"
+    ).save(tmp_path / "m.sloy")
     Image.fromarray(RANDOM.integers(0, 256, (8, 8), np.uint8)).save(tmp_path / "p.png")
     arguments = ("inspect", str(tmp_path / "m.sloy"), str(tmp_path / "p.png"), "--out")
     assert exit_code(*arguments, str(tmp_path / "look"), "--channels", "2") == 0

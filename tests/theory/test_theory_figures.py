@@ -112,5 +112,6 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         wiring_figure(network_from_expression(" ^ ".join("abcdef")))
     with pytest.raises(InvalidArgument, match="dense layers"):
         wiring_figure(xor_by_product())
-    with pytest.raises(InvalidArgument, match="must be 2 names"):
-        wiring_figure(xor_by_layers(), ["a"])
+    for figure, drawn in ((wiring_figure, xor_by_layers()), (neuron_figure, AND)):
+        with pytest.raises(InvalidArgument, match="has 1 names; it needs 2"):
+            figure(drawn, names=["a"])

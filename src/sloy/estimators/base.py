@@ -15,11 +15,10 @@ from sloy.arguments import flag, instance, integer, sequence
 from sloy.data.dataset import Dataset
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, UnknownName
-from sloy.estimators.display import html
 from sloy.estimators.nested import nested, replaced
+from sloy.estimators.network import complete_network
 from sloy.estimators.parallel import threads_of
 from sloy.estimators.rows import check_feature_names, read_rows, shaped
-from sloy.estimators.whole import whole_network
 from sloy.layers import Dense, Layer, ReLU
 from sloy.losses import Loss
 from sloy.model import Model
@@ -29,7 +28,7 @@ from sloy.problem.inputs import sample_weights, split
 from sloy.problem.network import Network
 from sloy.training.callbacks import Callback
 from sloy.training.fit import LossChoice, fit
-from sloy.training.history import History
+from sloy.training.history import History, curves_svg
 from sloy.training.recipe import Precision, Recipe
 from sloy.training.state import TrainingState
 
@@ -155,7 +154,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if going_on:
             network = self.model_.network
         else:
-            network = whole_network(where, self.hidden, self.input_shape, rows.shape[1:], units)
+            network = complete_network(where, self.hidden, self.input_shape, rows.shape[1:], units)
         if self.features is not None:
             self._features(network)
         x = shaped(rows, network.input_shape, where)
@@ -354,7 +353,12 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _html_repr(self) -> str:
-        return html(self, super()._html_repr())
+        """The diagram; of a fitted estimator with the table of layers and the loss by epoch below it."""
+        diagram: str = super()._html_repr()
+        if not hasattr(self, "model_"):
+            return diagram
+        layers = self.model_.network.summary()._repr_html_()
+        return f"{diagram}<div>{layers}{curves_svg(self.history_)}</div>"
 
 
 def as_loss(where: str, given: Any) -> Loss:

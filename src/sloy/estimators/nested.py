@@ -28,12 +28,12 @@ def nested(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from nested(full, inner)
 
 
-def replaced(place: str, name: str, value: Any, path: list[str], new: Any) -> Any:
+def replaced(where: str, name: str, value: Any, path: list[str], new: Any) -> Any:
     """The value with a parameter inside it replaced.
 
     Parameters
     ----------
-    place : str
+    where : str
         Whose parameter it is, for the message.
     name : str
         The parameter.
@@ -49,8 +49,8 @@ def replaced(place: str, name: str, value: Any, path: list[str], new: Any) -> An
     parts = dict(_parts(value))
     if key not in parts:
         inside = f"there are {', '.join(parts)}" if parts else "nothing can be set inside it"
-        raise UnknownName(f"{place}: `{name}` (={value!r}) has no parameter {key!r}: {inside}.")
-    inner = replaced(place, f"{name}__{key}", parts[key], rest, new)
+        raise UnknownName(f"{where}: `{name}` (={value!r}) has no parameter {key!r}: {inside}.")
+    inner = replaced(where, f"{name}__{key}", parts[key], rest, new)
     if isinstance(value, list | tuple):
         items = [inner if str(i) == key else item for i, item in enumerate(value)]
         return type(value)(items)

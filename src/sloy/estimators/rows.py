@@ -66,22 +66,22 @@ def check_feature_names(estimator: Any, given: Any) -> None:
     """Raise `InvalidArgument` unless `input_features` are those that the estimator was fitted with."""
     if given is None:
         return
-    place, names = type(estimator).__name__, getattr(estimator, "feature_names_in_", None)
+    where, names = type(estimator).__name__, getattr(estimator, "feature_names_in_", None)
     if names is not None and not np.array_equal(names, given):
-        raise InvalidArgument(f"{place}: input_features is not equal to feature_names_in_.")
+        raise InvalidArgument(f"{where}: input_features is not equal to feature_names_in_.")
     if len(given) != estimator.n_features_in_:
         raise InvalidArgument(
-            f"{place}: input_features should have length equal to number of features"
+            f"{where}: input_features should have length equal to number of features"
             f" ({estimator.n_features_in_}), got {len(given)}."
         )
 
 
-def shaped(rows: np.ndarray, shape: Shape, place: str) -> np.ndarray:
+def shaped(rows: np.ndarray, shape: Shape, where: str) -> np.ndarray:
     """Samples in the shape that a network takes: flat rows become pictures, and the other way round."""
     if rows.shape[1:] == shape:
         return rows
     if prod(rows.shape[1:]) != prod(shape):
         raise ShapeError(
-            f"{place}: samples of shape {rows.shape[1:]} do not fit the network, which takes {shape}."
+            f"{where}: samples of shape {rows.shape[1:]} do not fit the network, which takes {shape}."
         )
     return rows.reshape(len(rows), *shape)  # (N, *shape)

@@ -107,11 +107,11 @@ def _matrix(axes: Axes, counts: np.ndarray, names: list[str]) -> None:
 def _recall(axes: Axes, counts: np.ndarray) -> None:
     """The share of each true class that was recognised, to the right of its row."""
     totals = counts.sum(axis=1)
-    place = len(counts) - 0.35
-    axes.text(place, -0.75, "recall", ha="left", va="center", fontsize=9, color=GREY)
+    x = len(counts) - 0.35
+    axes.text(x, -0.75, "recall", ha="left", va="center", fontsize=9, color=GREY)
     for i, (right, total) in enumerate(zip(np.diag(counts), totals, strict=True)):
         if total:
             axes.text(
-                place, i, f"{100 * right / total:.1f} %",
+                x, i, f"{100 * right / total:.1f} %",
                 ha="left", va="center", fontsize=9, color=GREY,
             )  # fmt: skip

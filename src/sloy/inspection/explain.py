@@ -107,14 +107,14 @@ def enlarge(values: np.ndarray, extents: tuple[int, int]) -> np.ndarray:
 class _Explained:
     """A picture, an output of a model for it, and gradients of that output."""
 
-    def __init__(self, place: str, model: Model, picture: Any, output: int | None) -> None:
-        instance(place, "model", model, Model)
-        shape = picture_shape(place, model.network)
+    def __init__(self, where: str, model: Model, picture: Any, output: int | None) -> None:
+        instance(where, "model", model, Model)
+        shape = picture_shape(where, model.network)
         self.model = model
-        self.x = one_picture(place, model, picture)  # (1, H, W, C)
+        self.x = one_picture(where, model, picture)  # (1, H, W, C)
         values = model(self.x)[0].ravel()
         self.output = int(values.argmax()) if output is None else output
-        integer(place, "output", self.output, 0, len(values) - 1)
+        integer(where, "output", self.output, 0, len(values) - 1)
         self.value = float(values[self.output])
         self._input = ops.input("x", (1, *shape), model.problem.dtype)
         ready = (model.problem.preprocessing or Preprocessing()).apply(
@@ -149,7 +149,7 @@ class _Explained:
         return Explanation(self.x[0], self.output, self.value, heat / most if most > 0 else heat)
 
 
-def one_picture(place: str, model: Model, picture: Any) -> np.ndarray:
+def one_picture(where: str, model: Model, picture: Any) -> np.ndarray:
     """The picture as raw data (1, H, W, C), by the model's reader where it is not an array."""
     if model.reader is not None and model.reader.takes(picture):
         x = model.reader.read(picture)
@@ -157,10 +157,10 @@ def one_picture(place: str, model: Model, picture: Any) -> np.ndarray:
         x = np.asarray(picture)
         x = x[None] if x.ndim == len(model.network.input_shape) else x
     found = samples(
-        x, model.network.input_shape, model.problem.dtype, place, model.problem.data_dtype
+        x, model.network.input_shape, model.problem.dtype, where, model.problem.data_dtype
     )
     if len(found) != 1:
-        raise ShapeError(f"{place}: `picture` is {len(found)} pictures; it must be one.")
+        raise ShapeError(f"{where}: `picture` is {len(found)} pictures; it must be one.")
     return found
 
 

@@ -97,21 +97,21 @@ def exciting_patches(
     ----------
     .. [1] M. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks", ECCV 2014, figure 2.
     """
-    place = "exciting_patches"
-    instance(place, "model", model, Model)
-    count = integer(place, "count", count)
+    where = "exciting_patches"
+    instance(where, "model", model, Model)
+    count = integer(where, "count", count)
     field = receptive_field(model.network, layer)
     if not len(x):
-        raise InvalidArgument(f"{place}: `x` holds no picture.")
-    best, where = [], []
+        raise InvalidArgument(f"{where}: `x` holds no picture.")
+    largest, positions = [], []
     for first in range(0, len(x), BATCH):
         maps = model.activations(x[first : first + BATCH], [layer])[layer]
         for channel in channels:
-            integer(place, "channels", channel, 0, maps.shape[-1] - 1)
+            integer(where, "channels", channel, 0, maps.shape[-1] - 1)
         flat = maps[..., list(channels)].reshape(len(maps), -1, len(channels))
-        where.append(flat.argmax(1))  # (n, channels), of OH · OW units
-        best.append(flat.max(1))
-    values, units = np.concatenate(best), np.concatenate(where)
+        positions.append(flat.argmax(1))  # (n, channels), of OH · OW units
+        largest.append(flat.max(1))
+    values, units = np.concatenate(largest), np.concatenate(positions)
 
     def patch(sample: int, k: int) -> Patch:
         row, column = divmod(int(units[sample, k]), field.extents[1])

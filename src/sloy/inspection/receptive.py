@@ -133,11 +133,11 @@ def receptive_field(network: Network, layer: str) -> ReceptiveField:
     )
 
 
-def picture_shape(place: str, network: Network) -> tuple[int, int, int]:
+def picture_shape(where: str, network: Network) -> tuple[int, int, int]:
     """(H, W, C) of the input; `ShapeError` where it is no picture."""
     if len(network.input_shape) != 3:
         raise ShapeError(
-            f"{place}: the network takes samples of shape {network.input_shape}; it must take"
+            f"{where}: the network takes samples of shape {network.input_shape}; it must take"
             " pictures (H, W, C)."
         )
     height, width, channels = network.input_shape

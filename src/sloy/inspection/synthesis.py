@@ -82,14 +82,14 @@ def synthesize(
     ----------
     .. [1] D. Erhan, Y. Bengio, A. Courville, P. Vincent, "Visualizing higher-layer features of a deep network", 2009.
     """
-    place = "synthesize"
-    instance(place, "model", model, Model)
-    shape = picture_shape(place, model.network)
-    steps = integer(place, "steps", steps)
-    rate = real(place, "rate", rate, above=0)
-    smoothness = real(place, "smoothness", smoothness, least=0)
+    where = "synthesize"
+    instance(where, "model", model, Model)
+    shape = picture_shape(where, model.network)
+    steps = integer(where, "steps", steps)
+    rate = real(where, "rate", rate, above=0)
+    smoothness = real(where, "smoothness", smoothness, least=0)
     low, high = data_range(model)
-    random = np.random.default_rng(integer(place, "seed", seed, 0))
+    random = np.random.default_rng(integer(where, "seed", seed, 0))
     start = (low + high) / 2 + _NOISE * (high - low) * random.standard_normal((1, *shape))
     picture = np.clip(start, low, high).astype(model.problem.dtype)
     graph = _ascent(model, (layer, channel, unit), rate, smoothness, (low, high))
@@ -110,7 +110,7 @@ def data_range(model: Model) -> tuple[float, float]:
 
 def _ascent(
     model: Model,
-    aim: tuple[str, int, tuple[int, int] | None],
+    raised: tuple[str, int, tuple[int, int] | None],
     rate: float,
     smoothness: float,
     bounds: tuple[float, float],
@@ -119,30 +119,30 @@ def _ascent(
     dtype, scale = model.problem.dtype, bounds[1] - bounds[0]
     x = ops.variable("picture", (1, *model.network.input_shape), dtype)
     built = model.network.build((model.problem.preprocessing or Preprocessing()).apply(x, dtype))
-    raised = _raised(built.activations, *aim)
-    (up,) = backprop(raised, [x])
+    value = _raised(built.activations, *raised)
+    (up,) = backprop(value, [x])
     (rough,) = backprop(_roughness(x * (1.0 / scale)), [x])
     ascent = _normed(up) - smoothness * _normed(rough)
     moved = x + rate * scale * ascent
-    return Graph.of({"activation": raised}, {"picture": ops.clip(moved, *bounds)})
+    return Graph.of({"activation": value}, {"picture": ops.clip(moved, *bounds)})
 
 
 def _raised(
     activations: Mapping[str, Tensor], layer: str, channel: int, unit: tuple[int, int] | None
 ) -> Tensor:
     """The mean of a channel, or one unit of it, a scalar."""
-    place = "synthesize"
+    where = "synthesize"
     value = activation(activations, layer)
     if value.rank not in (2, 4) or (value.rank == 2 and unit is not None):
         raise InvalidArgument(
-            f"{place}: `layer` (={layer!r}) gives {value.shape}, `unit` is {unit}; it must give"
+            f"{where}: `layer` (={layer!r}) gives {value.shape}, `unit` is {unit}; it must give"
             " (N, H, W, C), or (N, C) without a `unit`."
         )
-    integer(place, "channel", channel, 0, value.shape[-1] - 1)
+    integer(where, "channel", channel, 0, value.shape[-1] - 1)
     start, stop = [0] * value.rank, list(value.shape)
     start[-1], stop[-1] = channel, channel + 1
     for axis, position in enumerate(unit or (), start=1):
-        integer(place, "unit", position, 0, value.shape[axis] - 1)
+        integer(where, "unit", position, 0, value.shape[axis] - 1)
         start[axis], stop[axis] = position, position + 1
     return ops.reduce_mean(ops.slice(value, start, stop))
 

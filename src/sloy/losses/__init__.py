@@ -20,6 +20,7 @@ __all__ = [
     "Hinge",
     "Huber",
     "Loss",
+    "LossLike",
     "SquaredError",
     "Task",
     "loss",
@@ -35,7 +36,10 @@ NAMES: dict[str, type[Loss]] = {
 }
 
 
-def loss(value: str | Loss | Callable[[Tensor, Tensor], Tensor]) -> Loss:
+LossLike = str | Loss | Callable[[Tensor, Tensor], Tensor]  # what `loss` takes
+
+
+def loss(value: LossLike) -> Loss:
     """The loss of a name; a loss stays as it is, a function becomes a `CustomLoss`.
 
     Examples

@@ -63,6 +63,11 @@ class Built:
                 total = term if total is None else total + term
         return total
 
+    def penalized(self, loss: Tensor) -> Tensor:
+        """A loss and the penalty, a scalar; the loss itself where there are no regularisers."""
+        penalty = self.penalty()
+        return loss if penalty is None else loss + penalty
+
 
 @dataclass(frozen=True)
 class Network:

@@ -1,31 +1,32 @@
 """First principles that run and can be seen: neurons, logic, theorems and by-hand algorithms.
 
-Everything here makes ordinary networks and models on the library's own graph and engines. SciPy and
-matplotlib are imported when they are needed, never before.
+A folder for each subject of the lecture; dropout (L14) and activations (L15) are a file each. Everything here makes
+ordinary networks and models on the library's own graph and engines. SciPy and matplotlib are imported when they are
+needed, never before.
 """
 
 from sloy.theory.activations import activation_values, activations_figure
-from sloy.theory.approximation import Approximation
-from sloy.theory.approximation_figure import approximation_figure
-from sloy.theory.approximation_search import approximate
-from sloy.theory.convolution import (
-    CURVE_FILTER,
-    CURVE_PATCH,
-    EDGE_FILTER,
-    EXAMPLE_MATRIX,
-    OTHER_PATCH,
-    convolve,
-    curve_drawing,
-    explain_convolution,
-    max_pool,
-)
-from sloy.theory.convolution_figures import convolution_figure, pooling_figure, response_figure
-from sloy.theory.descent import Descent, DescentPath, compare_descents, descent_figure
+from sloy.theory.approximation.figure import approximation_figure
+from sloy.theory.approximation.result import Approximation
+from sloy.theory.approximation.search import approximate
 from sloy.theory.dropout import dropout_figure, dropout_masks, thinned_outputs
-from sloy.theory.expression import Expression, parse
-from sloy.theory.gradient_cost import GradientCost, gradient_cost, gradient_cost_figure
-from sloy.theory.grid import numeric_grid, numeric_grid_figure
-from sloy.theory.logic import (
+from sloy.theory.gradients.cost import GradientCost, gradient_cost, gradient_cost_figure
+from sloy.theory.gradients.descent import Descent, DescentPath, compare_descents, descent_figure
+from sloy.theory.gradients.loss import half_squared_error
+from sloy.theory.gradients.numeric import (
+    GradientCheck,
+    check_gradient,
+    naive_gradients,
+    numeric_gradient,
+)
+from sloy.theory.gradients.online import OnlineRun, learn_per_object
+from sloy.theory.gradients.operations import count_operations
+from sloy.theory.gradients.trace import LayerTrace, StepTrace
+from sloy.theory.gradients.trace_figure import trace_figure
+from sloy.theory.gradients.trace_step import trace_step
+from sloy.theory.logic.expression import Expression, parse
+from sloy.theory.logic.minimization import Disjunction, minimize, prime_implicants
+from sloy.theory.logic.networks import (
     AND,
     NOT,
     OR,
@@ -38,20 +39,30 @@ from sloy.theory.logic import (
     xor_by_layers,
     xor_by_product,
 )
-from sloy.theory.minimize import Disjunction, minimize, prime_implicants
-from sloy.theory.neuron import Neuron
-from sloy.theory.numeric import GradientCheck, check_gradient, naive_gradients, numeric_gradient
-from sloy.theory.objective import half_squared_error
-from sloy.theory.online import OnlineRun, learn_per_object
-from sloy.theory.operations import count_operations
-from sloy.theory.perceptron import PerceptronRun, perceptron_rule
-from sloy.theory.plane_figures import half_planes_figure, neuron_figure
+from sloy.theory.logic.truth_table import TruthTable
+from sloy.theory.logic.wiring_figure import wiring_figure
+from sloy.theory.neurons.neuron import Neuron
+from sloy.theory.neurons.perceptron import PerceptronRun, perceptron_rule
+from sloy.theory.neurons.plane_figures import half_planes_figure, neuron_figure
+from sloy.theory.neurons.separation import Separation, separate
+from sloy.theory.pictures.convolution import (
+    CURVE_FILTER,
+    CURVE_PATCH,
+    EDGE_FILTER,
+    EXAMPLE_MATRIX,
+    OTHER_PATCH,
+    convolve,
+    curve_drawing,
+    explain_convolution,
+    max_pool,
+)
+from sloy.theory.pictures.convolution_figures import (
+    convolution_figure,
+    pooling_figure,
+    response_figure,
+)
+from sloy.theory.pictures.numeric_grid import numeric_grid, numeric_grid_figure
 from sloy.theory.ready import ready_model
-from sloy.theory.separation import Separation, separate
-from sloy.theory.trace import LayerTrace, StepTrace, trace_step
-from sloy.theory.trace_figure import trace_figure
-from sloy.theory.truth_table import TruthTable
-from sloy.theory.wiring_figure import wiring_figure
 
 __all__ = [
     "AND",

@@ -41,6 +41,13 @@ LECTURE: dict[str, Layer] = {
 }
 
 
+def acts_alone(layer: object) -> bool:
+    """Whether this is a layer without parameters that treats each neuron alone."""
+    return isinstance(layer, Layer) and is_elementwise(
+        lambda x: layer.apply(Scope(dtype=x.dtype), x)
+    )
+
+
 def activation_values(activation: Layer, z: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """σ(z) and σ'(z), the slope by backprop, in float64.
 
@@ -60,18 +67,14 @@ def activation_values(activation: Layer, z: ArrayLike) -> tuple[np.ndarray, np.n
     >>> values.tolist(), slopes.tolist()
     ([-0.2, 3.0], [0.1, 1.0])
     """
-    scope = Scope(dtype="float64")
-    alone = isinstance(activation, Layer) and is_elementwise(
-        lambda x: activation.apply(Scope(dtype=x.dtype), x)
-    )
-    if not alone:
+    if not acts_alone(activation):
         raise InvalidArgument(
             f"activation_values: `activation` (={activation!r}) must be an activation that treats each neuron"
             " alone."
         )
     points = np.ascontiguousarray(np.asarray(z, np.float64).reshape(-1, 1))  # (N, 1)
     x = ops.input("z", points.shape, "float64")
-    y = activation.apply(scope, x)
+    y = activation.apply(Scope(dtype="float64"), x)
     graph = Graph.of({"value": y, "slope": backprop(ops.reduce_sum(y), [x])[0]})
     feeds = {"z": points} if graph.inputs else {}
     found = find_engine("reference").compile(graph, {}).run(feeds)

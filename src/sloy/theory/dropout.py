@@ -15,13 +15,15 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, Tensor
 from sloy.graph.graph import topological_order
-from sloy.graph.threefry import make_key
 from sloy.inspection.style import BLUE, GREY, styled
 from sloy.layers import Dense, Dropout
+from sloy.losses import SquaredError
+from sloy.problem import Problem
 from sloy.problem.graphs import KEY
 from sloy.problem.network import Network
 from sloy.theory.diagram import RADIUS, column, edge, neuron
-from sloy.theory.objective import variables_of
+from sloy.training.recipe import Recipe
+from sloy.training.step import initial_variables, random_key
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,11 +60,11 @@ def dropout_masks(network: Network, steps: int = 4, *, seed: int = 0) -> dict[st
     >>> dropout_masks(network, 2)["dropout_1"].astype(int).tolist()
     [[0, 0, 1, 0, 1, 1], [1, 1, 1, 0, 0, 1]]
     """
-    place = "dropout_masks"
-    count = integer(place, "steps", steps)
-    found = _found_masks(place, network)
+    where = "dropout_masks"
+    count = integer(where, "steps", steps)
+    found = _found_masks(where, network)
     graph = Graph.of(dict(found))
-    run = find_engine("reference").compile(graph, {KEY: make_key(seed, "masks")}).run
+    run = find_engine("reference").compile(graph, {KEY: random_key(seed)}).run
     each = [run({"step": np.array(step, np.uint32)}) for step in range(count)]
     return {name: np.concatenate([masks[name] for masks in each]) for name, _ in found}
 
@@ -95,13 +97,13 @@ def thinned_outputs(
     -------
     float64 array, shape (draws, *output_shape)
     """
-    place = "thinned_outputs"
-    instance(place, "network", network, Network)
-    count = integer(place, "draws", draws)
+    where = "thinned_outputs"
+    instance(where, "network", network, Network)
+    count = integer(where, "draws", draws)
     given = np.asarray(x, np.float64)
     if given.shape != network.input_shape:
         raise InvalidArgument(
-            f"{place}: `x` has shape {given.shape}; it must be one object, {network.input_shape}."
+            f"{where}: `x` has shape {given.shape}; it must be one object, {network.input_shape}."
         )
     built = network.build(
         ops.input("x", (count, *network.input_shape), "float64"),
@@ -110,8 +112,8 @@ def thinned_outputs(
         step=ops.input("step", (), "uint32"),
     )
     graph = Graph.of({"output": built.output})
-    variables = variables_of(place, network, parameters, "float64")
-    variables[KEY] = make_key(seed, "masks")
+    problem = Problem(network, SquaredError(), dtype="float64")
+    variables = initial_variables(problem, Recipe(optimizer="sgd", seed=seed), parameters, where)
     feeds: dict[str, np.ndarray] = {
         "x": np.broadcast_to(given, (count, *given.shape)),
         "step": np.array(0, np.uint32),
@@ -167,8 +169,8 @@ def dropout_figure(network: Network, steps: int = 3, *, seed: int = 0) -> Figure
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _found_masks(place: str, network: Network) -> list[tuple[str, Tensor]]:
-    instance(place, "network", network, Network)
+def _found_masks(where: str, network: Network) -> list[tuple[str, Tensor]]:
+    instance(where, "network", network, Network)
     built = network.build(
         ops.input("x", (1, *network.input_shape)),
         training=True,
@@ -181,7 +183,7 @@ def _found_masks(place: str, network: Network) -> list[tuple[str, Tensor]]:
         if isinstance(layer, Dropout) and layer.rate > 0
     ]
     if not dropouts:
-        raise InvalidArgument(f"{place}: `network` has no Dropout layer with a rate above 0.")
+        raise InvalidArgument(f"{where}: `network` has no Dropout layer with a rate above 0.")
     found: list[tuple[str, Tensor]] = []
     seen: set[int] = set()
     for name in dropouts:
@@ -224,8 +226,8 @@ def _draw(
             both = kept[i][j] and kept[i + 1][k]
             if both:
                 edge(axes, [places[i][j], places[i + 1][k]], GREY, 0.7)
-    for place, there in zip(places, kept, strict=True):
-        for (x, y), is_there in zip(place, there, strict=True):
+    for points, there in zip(places, kept, strict=True):
+        for (x, y), is_there in zip(points, there, strict=True):
             neuron(axes, x, y, "" if is_there else "×", colour="black" if is_there else "#BBBBBB")
     axes.set(
         xlim=(-RADIUS - 0.1, places[-1][0, 0] + RADIUS + 0.1),

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from sloy import losses
 from sloy.arguments import flag, instance, integer
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.graph import Tensor
 from sloy.graph.spec import FLOATS
+from sloy.losses import LossLike
+from sloy.losses import loss as find_loss
 from sloy.problem import Network, Problem
 from sloy.problem.inputs import sample_weights, samples
 from sloy.training.recipe import Recipe
 from sloy.training.step import gradient_graph, initial_variables
 
-__all__ = ["gradients"]
+__all__ = ["gradients", "problem_of"]
 
 
 def gradients(
@@ -26,7 +26,7 @@ def gradients(
     parameters: Mapping[str, np.ndarray],
     x: np.ndarray,
     y: np.ndarray,
-    loss: str | losses.Loss | Callable[[Tensor, Tensor], Tensor],
+    loss: LossLike,
     sample_weight: np.ndarray | None = None,
     *,
     training: bool = False,
@@ -73,17 +73,44 @@ def gradients(
     ([[6.0], [8.0]], [2.0])
     """
     where = "gradients"
-    instance(where, "network", network, Network)
     flag(where, "training", training)
+    problem, feeds = problem_of(where, network, x, y, loss, dtype)
+    count = len(feeds["x"])
+    given = np.ones(count) if sample_weight is None else sample_weight
+    feeds["sample_weight"] = sample_weights(where, given, count).astype(dtype)
+    feeds["step"] = np.array(integer(where, "step", step, 0, 2**32 - 1), np.uint32)
+    graph = gradient_graph(problem, count, training=training)
+    variables = initial_variables(problem, Recipe(optimizer="sgd", seed=seed), parameters, where)
+    executable = find_engine(engine).compile(graph, variables)
+    return executable.run({name: feeds[name] for name in graph.inputs})
+
+
+def problem_of(
+    where: str, network: Network, x: np.ndarray, y: np.ndarray, loss: LossLike, dtype: str
+) -> tuple[Problem, dict[str, np.ndarray]]:
+    """A network and a loss on samples as they are, without preprocessing; and the inputs of the graphs, checked.
+
+    Parameters
+    ----------
+    where : str
+        Who asks, for the messages.
+    network, x, y, loss, dtype
+        As `gradients` takes them.
+
+    Returns
+    -------
+    problem : Problem
+    inputs : dict
+        The arrays of ``x`` and ``y``.
+    """
+    instance(where, "network", network, Network)
     if dtype not in FLOATS:
         raise InvalidArgument(f"{where}: `dtype` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
-    chosen = losses.loss(loss)
+    chosen = find_loss(loss)
     batch = samples(x, network.input_shape, dtype, where, dtype)
     target = chosen.target(y, network.output_shape, dtype)
     if len(target) != len(batch):
         raise ShapeError(f"{where}: `y` has {len(target)} samples, `x` has {len(batch)}.")
-    given = np.ones(len(batch)) if sample_weight is None else sample_weight
-    weights = sample_weights(where, given, len(batch)).astype(dtype)
     problem = Problem(
         network,
         chosen,
@@ -92,9 +119,4 @@ def gradients(
         target_dtype=target.dtype.name,
         dtype=dtype,
     )
-    graph = gradient_graph(problem, len(batch), training=training)
-    feeds = {"x": batch, "y": target, "sample_weight": weights}
-    feeds["step"] = np.array(integer(where, "step", step, 0, 2**32 - 1), np.uint32)
-    variables = initial_variables(problem, Recipe(optimizer="sgd", seed=seed), parameters, where)
-    executable = find_engine(engine).compile(graph, variables)
-    return executable.run({name: feeds[name] for name in graph.inputs})
+    return problem, {"x": batch, "y": target}

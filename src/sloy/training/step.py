@@ -118,7 +118,7 @@ def check_together(problem: Problem, recipe: Recipe) -> None:
 
 def initial_variables(
     problem: Problem,
-    recipe: Recipe,
+    recipe: Recipe | None = None,
     parameters: Mapping[str, np.ndarray] | None = None,
     where: str = "initial_variables",
 ) -> dict[str, np.ndarray]:
@@ -127,8 +127,8 @@ def initial_variables(
     Parameters
     ----------
     problem : Problem
-    recipe : Recipe
-        Its seed is that of the initial parameters and of the random masks.
+    recipe : Recipe, optional
+        By default plain descent, which keeps no slots. Its seed is that of the initial parameters and masks.
     parameters : mapping, optional
         Parameters and states to start from instead, all of them.
     where : str
@@ -138,7 +138,7 @@ def initial_variables(
     -------
     dict of C-contiguous arrays of the computing dtype, and ``random/key`` uint32 (2,)
     """
-    network = problem.network
+    recipe, network = recipe or Recipe(optimizer="sgd"), problem.network
     if parameters is None:
         variables = network.initialize(recipe.seed, problem.dtype)
     else:
@@ -186,8 +186,7 @@ def _objective(
     weights = ops.input("sample_weight", (batch_size,), problem.dtype)
     total = ops.reduce_sum(weights)
     loss = _batch_mean(run, problem.loss.per_sample, weights, total)
-    penalty = run.built.penalty()
-    loss = loss if penalty is None else loss + penalty
+    loss = run.built.penalized(loss)
     every = run.built.parameters
     parameters = {name: every[name] for name in trained(every, trainable)}
     gradients = backprop(loss, [parameter.tensor for parameter in parameters.values()])

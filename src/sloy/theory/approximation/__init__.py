@@ -1,0 +1,1 @@
+"""Two-layer networks within a tolerance of a continuous function (L5)."""

@@ -1,0 +1,1 @@
+"""Boolean functions as networks of threshold neurons (L2-L4)."""

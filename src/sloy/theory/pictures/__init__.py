@@ -1,0 +1,1 @@
+"""What computers see: numbers, convolution and pooling (L16-L19, L22)."""
