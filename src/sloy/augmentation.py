@@ -143,7 +143,7 @@ class Augment:
     def words(self) -> str:
         """What `of_words` makes it of."""
         changed = [f for f in fields(self) if getattr(self, f.name) != f.default]
-        return ",".join(f"{f.name}={getattr(self, f.name)}" for f in changed) or "none"
+        return ",".join(f"{f.name}={_word(getattr(self, f.name))}" for f in changed) or "none"
 
     def __repr__(self) -> str:
         """The call that makes it, arguments left out where they have their default."""
@@ -265,3 +265,8 @@ def beta_quantiles(alpha: float, count: int) -> np.ndarray:
     lower = np.minimum(wanted, 1.0 - wanted)
     u = np.interp(2.0 * lower * mass[-1], mass, grid) ** (1.0 / power)
     return np.round(np.where(wanted < 0.5, u, 1.0 - u) * 65536.0) / 65536.0
+
+
+def _word(value: float | str | None) -> str:
+    """A number as it is written, whole ones without a point."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

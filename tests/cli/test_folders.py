@@ -149,7 +149,7 @@ def test_training_further_freezes_unfreezes_and_resumes(
         sloy("train", "--resume", "--out", "straight", "--threads", "1", "--quiet")
         assert (work / "straight" / "model.sloy").read_bytes() == straight
     refused = sloy("train", "--resume", "--out", "straight", "--freeze", "none", code=2)
-    assert "--freeze is None there, not none" in refused.stderr
+    assert "--freeze is head there, not None" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -312,7 +312,7 @@ def test_a_full_disk_is_one_line(sloy: Sloy, data: Path) -> None:
         (text.percent(0.99123), "99.12 %"),
         (
             text.as_json({"x": float("nan"), "y": [1.5]}),
-            '{\n  "x": null,\n  "y": [\n    1.5\n  ]\n}\n',
+            '{\n  "schema": 1,\n  "x": null,\n  "y": [\n    1.5\n  ]\n}\n',
         ),
     ],
 )

@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BaseException as error:
         if arguments.debug and not isinstance(error, SystemExit):
             traceback.print_exc()
-        code, message = explain(error, arguments.command, vars(arguments))
+        code, message = explain(error, arguments.command, getattr(arguments, "option_words", ()))
         print(f"sloy {arguments.command}: {message}", file=sys.stderr)
         return code
     finally:
@@ -91,9 +91,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def explain(
-    error: BaseException, command: str = "train", names: Collection[str] = ()
+    error: BaseException, command: str = "train", options: Collection[str] = ()
 ) -> tuple[int, str]:
-    """The exit code and the line for an error; `names` are those of the command's options."""
+    """The exit code and the line for an error; `options` are the words of the command's, such as --seed."""
     from sloy.errors import InvalidOption, SloyError
 
     saved = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
@@ -105,9 +105,9 @@ def explain(
         case Terminated():
             return TERMINATED, f"terminated{saved}"
         case UsageError() | InvalidOption():
-            return USAGE, f"{_as_options(_line(error), names)} (see `sloy {command} --help`)"
+            return USAGE, f"{_as_options(_line(error), options)} (see `sloy {command} --help`)"
         case SloyError():
-            return FAILED, _as_options(_line(error), names) + saved
+            return FAILED, _as_options(_line(error), options) + saved
         case MemoryError():
             return (
                 FAILED,
@@ -121,13 +121,12 @@ def explain(
             return FAILED, f"internal error, {name}: {_line(error)} (--debug shows where)"
 
 
-def _as_options(message: str, names: Collection[str]) -> str:
+def _as_options(message: str, options: Collection[str]) -> str:
     """A message of the library, its arguments written as options: `batch_size` as --batch-size."""
 
     def option(found: re.Match[str]) -> str:
-        name = found[1]
-        known = name in names or f"{name}_" in names
-        return f"--{name.replace('_', '-')}" if known else found[0]
+        word = f"--{found[1].replace('_', '-')}"
+        return word if word in options else found[0]
 
     return re.sub(r"`(\w+)`", option, message)
 

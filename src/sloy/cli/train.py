@@ -51,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if source.title:
             add_options(parser.add_argument_group(source.title), source)
     _add_run_options(parser)
+    words = {word for action in parser._actions for word in action.option_strings}
+    parser.set_defaults(option_words=frozenset(words))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -98,7 +100,7 @@ def words_of(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 _OF_THE_RUN = (
-    *("command", "run", "debug", "data", "out", "resume", "overwrite"),
+    *("command", "run", "debug", "option_words", "data", "out", "resume", "overwrite"),
     *("engine", "threads", "json", "quiet"),
 )
 

@@ -184,6 +184,9 @@ class Experiment:
     def check_same(self, words: Mapping[str, Any]) -> None:
         """Raise `InvalidOption` where words differ from those of the run that is resumed; `epochs` may."""
         own = self.words()
+        if self.start is not None:
+            tuning = self.fine_tuning
+            own |= {name: getattr(tuning, name) for name, _, _ in options(FineTuning)}
         for name, value in words.items():
             mine, given = own.get(name), _plain(name, value)
             if name == "data" and "mnist" not in (mine, given):

@@ -287,7 +287,7 @@ class Search:
             preprocessing=None,
             metrics=(),
             parameters=dict(start.model.parameters),
-            precision=self.dtype,  # type: ignore[arg-type]
+            precision=self.dtype,
             engine=self.engine,
             threads=self.threads,
             verbose=False,
