@@ -103,7 +103,7 @@ def test_results_come_before_the_pictures(
     def fail(*_: object) -> None:
         raise library.errors.NotAvailable("no ink")
 
-    monkeypatch.setattr("sloy.experiments.run._Running._draw", fail)
+    monkeypatch.setattr("sloy.experiments.running._Running._draw", fail)
     run = tmp_path / "run"
     assert exit_code("train", str(data), *QUICK, "--quiet", "--out", str(run)) == 1
     said = capsys.readouterr()

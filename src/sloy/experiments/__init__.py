@@ -2,7 +2,7 @@
 
 from sloy.experiments.events import Event, Listener
 from sloy.experiments.experiment import Experiment
-from sloy.experiments.run import Result, resume, run
+from sloy.experiments.running import Result, resume, run
 from sloy.experiments.sources import SOURCES, Loaded, Measured, Source, Wanted, source_of
 
 __all__ = [
