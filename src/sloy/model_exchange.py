@@ -14,7 +14,7 @@ from sloy.arguments import file_to_write, flag, with_n
 from sloy.data.readers import Reader, reader_from_config, reader_to_config
 from sloy.engines import Engine
 from sloy.errors import FileFormatError, InvalidArgument, SloyError
-from sloy.exchange.atomic import write_atomically
+from sloy.files.atomic import write_atomically
 from sloy.graph import Graph
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor

@@ -76,7 +76,7 @@ class RunFolder:
 
     def write(self, name: str, content: bytes | str) -> None:
         """Write a file whole or not at all."""
-        from sloy.exchange.atomic import write_atomically
+        from sloy.files.atomic import write_atomically
 
         data = content.encode() if isinstance(content, str) else content
         write_atomically(self / name, data)

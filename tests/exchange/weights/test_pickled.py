@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sloy.exchange.pickled import Call, Named, PickleError, read_pickle
+from sloy.exchange.weights.pickled import Call, Named, PickleError, read_pickle
 
 PLAIN = st.recursive(
     st.none()

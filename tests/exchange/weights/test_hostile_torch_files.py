@@ -13,10 +13,10 @@ import pytest
 
 from refusals import read_all, refused
 from sloy.errors import FileFormatError
-from sloy.exchange.pickled import LARGEST
-from sloy.exchange.tensors import read_tensors
+from sloy.exchange.weights.pickled import LARGEST
+from sloy.exchange.weights.readers import read_tensors
 
-GOLDEN = Path(__file__).parents[1] / "golden/pretrained"
+GOLDEN = Path(__file__).parents[2] / "golden/pretrained"
 
 
 def entries(name: str = "tiny.pth") -> dict[str, bytes]:

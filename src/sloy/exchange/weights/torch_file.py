@@ -2,7 +2,7 @@
 
 Two layouts: a zip of uncompressed entries (``…/data.pkl``, which names the tensors, and ``…/data/0`` …, their numbers),
 and the older one of pickles after each other with the numbers behind them. Both pickles are read as data
-(`sloy.exchange.pickled`), the numbers straight from their place in the file, whose bounds are checked before.
+(`sloy.exchange.weights.pickled`), the numbers straight from their place in the file, whose bounds are checked before.
 
 References
 ----------
@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import FileFormatError
-from sloy.exchange.pickled import LARGEST, Call, Named, Persistent, PickleError, read_pickle
-from sloy.exchange.tensors import FileTensor, checked_shape, fail, widened
+from sloy.exchange.weights.pickled import LARGEST, Call, Named, Persistent, PickleError, read_pickle
+from sloy.exchange.weights.tensors import FileTensor, checked_shape, fail, widened
 
 _LEGACY = 0x1950A86A20F9469CFC6C  # the first pickle of the older layout
 _STORAGES = {

@@ -1,4 +1,4 @@
-"""Tensors in the files of other tools: what a file holds; its format is found by its first bytes."""
+"""Tensors in the files of other tools: what a file holds, and the checks that every reader makes."""
 
 from __future__ import annotations
 
@@ -50,48 +50,6 @@ class TensorFile:
     tool: str
     tensors: Mapping[str, FileTensor]
     ordered: bool = True
-
-
-def read_tensors(path: str | Path) -> TensorFile:
-    """What a file of weights holds.
-
-    Parameters
-    ----------
-    path : str or Path
-        A state dict of PyTorch (``.pth``, ``.pt``, ``.bin``; zip or legacy layout), ``.safetensors``, or HDF5 of Keras
-        (``.h5`` with or without the model, ``.weights.h5``). The format is found by the contents.
-
-    Raises
-    ------
-    FileFormatError
-        Where it is none of these, is damaged, or asks for anything but tensors; nothing in it is executed.
-    NotAvailable
-        Where HDF5 needs the extra ``pretrained``.
-    """
-    from sloy.exchange.keras_file import read_keras
-    from sloy.exchange.safetensors_file import read_safetensors
-    from sloy.exchange.torch_file import read_torch
-
-    path = Path(path)
-    if not path.is_file():
-        reason = "is a folder" if path.is_dir() else "there is no such file"
-        raise FileFormatError(f"{path}: {reason}.")
-    try:
-        with path.open("rb") as file:
-            start = file.read(16)
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    if start.startswith(b"\x89HDF\r\n\x1a\n"):
-        return TensorFile(path, "keras", read_keras(path))
-    if start[8:9] == b"{":
-        return TensorFile(path, "torch", read_safetensors(path), ordered=False)
-    if start.startswith((b"PK\x03\x04", b"\x80")):
-        return TensorFile(path, "torch", read_torch(path))
-    raise FileFormatError(
-        f"{path}: is a whole model; `sloy.Model.from_onnx(path)` reads it."
-        if path.suffix == ".onnx"
-        else f"{path}: is no file of weights, neither PyTorch's, nor safetensors, nor Keras's HDF5."
-    )
 
 
 def fail(path: Path, reason: str) -> NoReturn:
