@@ -64,8 +64,16 @@ def checked_shape(path: Path, name: str, shape: object) -> Shape:
         or len(shape) > 8
         or not all(type(extent) is int and 0 <= extent < 2**31 for extent in shape)
     ):
-        fail(path, f"tensor {name[:80]!r} has the impossible shape {str(shape)[:80]}")
+        fail(path, f"tensor {name[:80]!r} has the impossible shape {_told(shape)[:80]}")
     return tuple(shape)
+
+
+def _told(shape: object) -> str:
+    """A wrong shape in words; only integers are written, as what a pickle holds can be endless when written out."""
+    if not isinstance(shape, tuple | list):
+        return type(shape).__name__
+    extents = (str(e) if isinstance(e, int) else type(e).__name__ for e in shape[:9])
+    return f"({', '.join(extents)})"
 
 
 def widened(raw: np.ndarray, dtype: str) -> np.ndarray:

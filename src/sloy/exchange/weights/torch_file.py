@@ -155,7 +155,10 @@ def _entry(path: Path, entry: zipfile.ZipInfo, size: int) -> bytes:
         fail(path, f"entry {entry.filename[:80]!r} has more than {LARGEST >> 20} MiB")
     with path.open("rb") as file:
         file.seek(place.start)
-        return file.read(place.size)
+        data = file.read(place.size)
+    if place.crc and zlib.crc32(data) != place.crc:
+        fail(path, f"entry {entry.filename[:80]!r} is damaged (its CRC-32 differs)")
+    return data
 
 
 def _read_legacy(path: Path, size: int) -> tuple[Any, _Locate]:
@@ -298,7 +301,8 @@ def _storage(reference: Persistent) -> tuple[str, str, int]:
     word, kind, key, _, elements = identifier[:5]
     module, _, storage = kind.name.rpartition(".") if isinstance(kind, Named) else ("", "", "")
     if word != "storage" or module != "torch" or storage not in _STORAGES:
-        raise PickleError(f"storages of kind {str(kind)[:80]} are not read")
+        named = kind.name[:80] if isinstance(kind, Named) else type(kind).__name__
+        raise PickleError(f"storages of kind {named} are not read")
     if not isinstance(key, str) or type(elements) is not int or not 0 <= elements < 2**48:
         raise PickleError("the reference to a storage cannot be understood")
     if identifier[5:] not in ((), (None,)):
