@@ -157,7 +157,7 @@ class Emitter:
     def get(self, out: Out, order: Order | None = None, *, whole: bool = False) -> str:
         """The name of a value in an order of all its axes; unless `whole`, its readers repeat what is left."""
         order = identity(out.spec.rank) if order is None else order
-        key = (id(out), order, whole and not out.is_whole)
+        key = (out, order, whole and not out.is_whole)
         if key not in self._given:
             name = self._in_order(out, order)
             self._given[key] = self._expanded(out, name, order) if key[2] else name
