@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sloy.errors import FileFormatError
-from sloy.exchange.tensors import read_tensors
+from sloy.exchange.weights.readers import read_tensors
 
 
 def read_all(path: Path) -> None:

@@ -21,9 +21,8 @@ THIRD_PARTY = {"numpy"}  # what every room but `errors` may import; more of it:
 MORE_THIRD_PARTY = {
     "data": {"PIL", "polars"},
     "estimators": {"sklearn", "joblib"},
-    "exchange": {"h5py", "onnx"},
+    "exchange": {"h5py", "onnx", "pooch"},
     "inspection": {"matplotlib"},
-    "pretrained": {"pooch"},
     "theory": {"matplotlib", "scipy"},
     "training": {"rich"},
     "cli": {"rich"},

@@ -17,8 +17,8 @@ from command_line import exit_code
 from golden.pretrained_problems import PICTURE, SIXTEENTH, UNITS, picture, weight
 from serving import serving
 from sloy import zoo
+from sloy.exchange.weights.names import torchvision
 from sloy.pretrained import PUBLISHED, Published
-from sloy.pretrained.names import torchvision
 
 NARROW = partial(zoo.vgg, 11, width=SIXTEENTH, units=UNITS)
 

@@ -9,12 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from sloy.data import TrainTest, mnist
-from sloy.data.codec import decode_images, decode_labels, encode_images, encode_labels
 from sloy.errors import FileFormatError
 
 # SHA-256 of the bytes after the headers of the four published IDX files
@@ -87,26 +83,3 @@ def test_a_damaged_bundle_is_refused(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(module, "files", lambda package: tmp_path)
     with pytest.raises(FileFormatError, match="damaged"):
         mnist()
-
-
-@settings(max_examples=40)
-@given(
-    arrays(
-        np.uint8,
-        st.tuples(st.integers(1, 3), st.just(28), st.just(28)),
-        elements=st.sampled_from([0, 0, 0, 1, 255]),
-    )
-)
-def test_the_codec_loses_nothing(images: np.ndarray) -> None:
-    bits, ink = encode_images(images)
-    np.testing.assert_array_equal(decode_images(bits, ink, len(images)), images)
-
-
-def test_the_codec_and_the_borders() -> None:
-    generator = np.random.default_rng(0)
-    full = generator.integers(1, 256, (4, 28, 28)).astype(np.uint8)  # ink up to every border
-    mixed = np.where(generator.random((50, 28, 28)) < 0.3, full[:1], 0).astype(np.uint8)
-    for images in (full, mixed, np.zeros((2, 28, 28), np.uint8)):
-        np.testing.assert_array_equal(decode_images(*encode_images(images), len(images)), images)
-    labels = generator.integers(0, 10, 1000).astype(np.uint8)
-    np.testing.assert_array_equal(decode_labels(encode_labels(labels)), labels)

@@ -13,7 +13,7 @@ from available import installed
 from model_tasks import affine, trained_cnn
 from sloy import losses, metrics, ops
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.container import read_container, write_container
+from sloy.files.container import read_container, write_container
 from sloy.layers import Activation, Dense, Flatten, Reshape
 from sloy.model import Model
 from training_tasks import blobs, fit, mlp, stripes

@@ -11,7 +11,7 @@ import sloy
 from available import installed
 from sloy import schedules
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.container import read_container
+from sloy.files.container import read_container
 from sloy.training.checkpoint import Store
 from training_tasks import Spy, blobs, fit, mlp, run_bytes, train_process
 

@@ -201,7 +201,7 @@ def of_picture(
 
 def write(folder: Path, figures: dict[str, tuple[str, Figure]]) -> list[tuple[str, str]]:
     """Write the figures; a line for each file."""
-    from sloy.exchange.atomic import write_atomically
+    from sloy.files.atomic import write_atomically
     from sloy.inspection import png
 
     folder.mkdir(parents=True, exist_ok=True)

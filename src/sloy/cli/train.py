@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from typing import Any
 
 from sloy.cli.errors import Terminated, UsageError
 from sloy.cli.options import add_engine_options
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
                 raise UsageError("--resume needs --out, the folder of the run")
             if arguments.data is not None:
                 words["data"] = arguments.data
-            result = experiments.resume(folder, words=words, **shared)
+            result = experiments.resume(folder, **shared, **words)
         else:
             if arguments.data is None:
                 raise UsageError(
@@ -94,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def words_of(arguments: argparse.Namespace) -> dict[str, object]:
+def words_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options of the experiment that are given."""
     return {name: value for name, value in vars(arguments).items() if name not in _OF_THE_RUN}
 

@@ -27,15 +27,15 @@ def allocate(
     count = prod(shape) * np.dtype(dtype).itemsize
     if count <= in_memory:
         return np.empty(shape, dtype), False
-    place = str(folder or tempfile.gettempdir())
-    with tempfile.TemporaryFile(dir=place) as file:
+    directory = str(folder or tempfile.gettempdir())
+    with tempfile.TemporaryFile(dir=directory) as file:
         try:
             os.posix_fallocate(
                 file.fileno(), 0, count
             )  # a full disk is found now, not by a signal later
         except OSError as error:
             raise NotAvailable(
-                f"{place}: has no room for the {count / 1e9:.1f} GB of numbers"
+                f"{directory}: has no room for the {count / 1e9:.1f} GB of numbers"
                 f" ({error.strerror}); choose another disk by TMPDIR."
             ) from None
         return np.memmap(file, dtype, "r+", shape=shape), True

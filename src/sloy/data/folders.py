@@ -246,13 +246,13 @@ def _split(
         leaders = [row for row in groups if row in left]
         numbered = Dataset(np.array(leaders, np.float64)[:, None], listing.labels[leaders])
         try:
-            taken = numbered.split(share, seed)[1].x[:, 0].astype(int)
+            drawn = numbered.split(share, seed)[1].x[:, 0].astype(int)
         except InvalidArgument:
             raise FileFormatError(
                 f"{listing.source}: {len(leaders)} pictures are too few to take {share:.0%} of them"
                 f" for {part}."
             ) from None
-        given[part] = [row for leader in taken for row in groups[leader] if row in left]
+        given[part] = [row for leader in drawn for row in groups[leader] if row in left]
         given[TRAIN] = sorted(left - set(given[part]))
     return {part: np.array(sorted(rows), np.int64) for part, rows in given.items()}
 
@@ -302,12 +302,12 @@ def _refusal(listing: Listing, broken: Sequence[str]) -> str:
 def _check(
     validation: float, test: float, skip_broken: bool, in_memory: int, reader: PictureReader | None
 ) -> None:
-    place = "picture_folder"
-    real(place, "validation", validation, least=0, below=1)
-    real(place, "test", test, least=0, below=1)
-    flag(place, "skip_broken", skip_broken)
-    integer(place, "in_memory", in_memory, 0)
-    instance(place, "reader", reader, PictureReader, optional=True)
+    where = "picture_folder"
+    real(where, "validation", validation, least=0, below=1)
+    real(where, "test", test, least=0, below=1)
+    flag(where, "skip_broken", skip_broken)
+    integer(where, "in_memory", in_memory, 0)
+    instance(where, "reader", reader, PictureReader, optional=True)
 
 
 def _remarks(found: PictureFolder) -> list[str]:

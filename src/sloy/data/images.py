@@ -110,14 +110,14 @@ def decode(
 def picture_files(folder: str | os.PathLike[str]) -> list[Path]:
     """The picture files of a folder and of the folders in it, told by their suffix, sorted; nothing hidden."""
     found, seen = list[Path](), set[tuple[int, int]]()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        status = os.stat(place)
+    for current, folders, files in os.walk(folder, followlinks=True):
+        status = os.stat(current)
         if (status.st_dev, status.st_ino) in seen:  # a link to a folder above
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(place, name) for name in files if is_picture_name(name)]
+        found += [Path(current, name) for name in files if is_picture_name(name)]
     return sorted(path for path in found if path.is_file())
 
 

@@ -167,8 +167,8 @@ def _holds_a_picture(folder: Path) -> bool:
     """Whether there is one within a few levels; stops at the first."""
     waiting = [(folder, 0)]
     while waiting:
-        place, depth = waiting.pop()
-        for entry in place.iterdir():
+        current, depth = waiting.pop()
+        for entry in current.iterdir():
             if is_picture_name(entry.name):
                 return True
             if depth < 4 and not entry.name.startswith((".", "__")) and entry.is_dir():
@@ -176,9 +176,9 @@ def _holds_a_picture(folder: Path) -> bool:
     return False
 
 
-def _left_over(path: Path, taken: Sequence[Path]) -> list[Path]:
-    """Files below a folder that are not taken and not hidden."""
-    known = set(taken)
+def _left_over(path: Path, listed: Sequence[Path]) -> list[Path]:
+    """Files below a folder that are not listed and not hidden."""
+    known = set(listed)
     files = (p for p in path.rglob("*") if not any(q.startswith(".") for q in p.parts))
     return sorted(p for p in files if p not in known and p.is_file())
 

@@ -1,5 +1,14 @@
 """The MNIST digits, bundled: 60 000 to train on, 10 000 to test on.
 
+The file is an ordinary zip (`tools/make_mnist.py`): seven entries have the pixels of 10 000 pictures each. Measured, in
+seconds of one core to unpack:
+
+=====================================  =======  ======
+all seven by LZMA                       9.6 MB  0.80 s
+four by LZMA, three by Deflate         10.3 MB  0.56 s
+all seven by Deflate                   11.3 MB  0.25 s
+=====================================  =======  ======
+
 References
 ----------
 .. [1] Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits". CC BY-SA 3.0.
@@ -16,14 +25,13 @@ from importlib.resources import files
 
 import numpy as np
 
-from sloy.data.codec import decode_images, decode_labels, encode_images, encode_labels
 from sloy.data.dataset import Dataset, TrainTest
 from sloy.errors import FileFormatError
 
 BUNDLE = "bundled/mnist.zip"
-SHA256 = "de48de79fd136f96e0205b36d8a7c9b18fd1c7dffc8c1c6b2b7062b6422c2626"
+SHA256 = "fc10a28cde7314ceb978f74d20810e92a285b0022d292c69dee4563466ebac90"
 _SIZES = {"train": 60_000, "test": 10_000}
-_PART = 5_000  # images per compressed part: several decode at once, and their temporary arrays reuse their memory
+PART = 10_000  # pictures of an entry: two threads have enough to share
 _NAMES = tuple("0123456789")
 
 
@@ -58,40 +66,21 @@ def mnist() -> TrainTest:
     return unpack(data)
 
 
-def pack(images: dict[str, np.ndarray], labels: dict[str, np.ndarray]) -> bytes:
-    """The bundled file's bytes: a stored zip of the parts, without times, the same bytes every time.
-
-    Parameters
-    ----------
-    images : of "train" and "test", uint8, shape (60000, 28, 28) and (10000, 28, 28)
-    labels : of "train" and "test", uint8, shape (60000,) and (10000,)
-    """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for split, size in _SIZES.items():
-            for start in range(0, size, _PART):
-                shapes, ink = encode_images(images[split][start : start + _PART])
-                archive.writestr(zipfile.ZipInfo(f"{split}-{start}.shapes"), shapes)
-                archive.writestr(zipfile.ZipInfo(f"{split}-{start}.ink"), ink)
-            archive.writestr(zipfile.ZipInfo(f"{split}.labels"), encode_labels(labels[split]))
-    return buffer.getvalue()
-
-
 def unpack(data: bytes) -> TrainTest:
-    """The inverse of `pack`; several threads decode (zlib, LZMA and NumPy release the interpreter's lock)."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
+    """The digits of the bundled file; several threads decompress (zlib and LZMA release the interpreter's lock)."""
     x = {split: np.empty((size, 28, 28, 1), np.uint8) for split, size in _SIZES.items()}
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
 
-    def decode(split: str, start: int) -> None:
-        shapes, ink = parts[f"{split}-{start}.shapes"], parts[f"{split}-{start}.ink"]
-        x[split][start : start + _PART, :, :, 0] = decode_images(shapes, ink, _PART)
+        def decompress(split: str, start: int) -> None:
+            pixels = np.frombuffer(archive.read(f"{split}-{start}.images"), np.uint8)
+            x[split][start : start + PART] = pixels.reshape(PART, 28, 28, 1)
 
-    jobs = [(split, start) for split, size in _SIZES.items() for start in range(0, size, _PART)]
-    with ThreadPoolExecutor(min(len(jobs), os.cpu_count() or 1, 4)) as pool:
-        list(pool.map(lambda job: decode(*job), jobs))
-    train, test = (
-        Dataset(x[split], decode_labels(parts[f"{split}.labels"]).astype(np.int32), _NAMES, "mnist")
-        for split in _SIZES
-    )
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+            jobs = [(split, k) for split, size in _SIZES.items() for k in range(0, size, PART)]
+            list(pool.map(lambda job: decompress(*job), jobs))
+        y = {
+            split: np.frombuffer(archive.read(f"{split}.labels"), np.uint8).astype(np.int32)
+            for split in _SIZES
+        }
+    train, test = (Dataset(x[split], y[split], _NAMES, "mnist") for split in _SIZES)
     return TrainTest(train, test)

@@ -188,8 +188,8 @@ class PictureReader(Reader):
         inner = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
         grey = _grey(self.background) if self.channels == 1 else self.background
         framed = PIL.Image.new(picture.mode, (width, height), grey)
-        place = (width - inner[0]) // 2, (height - inner[1]) // 2
-        framed.paste(picture.resize(inner, filter_), place)
+        corner = (width - inner[0]) // 2, (height - inner[1]) // 2
+        framed.paste(picture.resize(inner, filter_), corner)
         return framed
 
     def _middle(self, picture: Image, resampling: Any) -> Image:

@@ -1,1 +1,1 @@
-"""Files that leave the process: the tensor container, atomic writes, user functions as graphs."""
+"""Networks and weights of other tools: ONNX, C, PyTorch, Keras, safetensors; user functions as graphs."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sloy import text
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.atomic import write_atomically
 from sloy.experiments.experiment import Experiment
+from sloy.files.atomic import write_atomically
 
 CONFIGURATION = "configuration.json"
 VERSION = 2  # of the configuration

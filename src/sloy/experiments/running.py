@@ -102,23 +102,20 @@ def run(
 def resume(
     folder: str | Path,
     *,
-    epochs: int | None = None,
-    words: Mapping[str, Any] | None = None,
     engine: str | Engine = "auto",
     threads: int = 0,
     listener: Listener = lambda event: None,
+    **words: Any,
 ) -> Result:
     """Go on with a run from its last checkpoint, to the very bytes that an uninterrupted one gives.
 
     Parameters
     ----------
     folder : path
-    epochs : int, optional
-        Another number of epochs.
-    words : mapping, optional
-        Options that must be those of the run, see `Experiment.check_same`.
     engine, threads, listener
         As of `run`.
+    **words
+        Options as of `Experiment.of`, and ``data``; all but `epochs` must be those of the run.
 
     Raises
     ------
@@ -127,9 +124,9 @@ def resume(
     """
     opened = RunFolder.existing(folder)
     experiment = opened.experiment()
-    experiment.check_same(words or {})
-    if epochs is not None:
-        experiment = replace(experiment, given={**experiment.given, "epochs": epochs})
+    experiment.check_same(words)
+    if "epochs" in words:
+        experiment = replace(experiment, given={**experiment.given, "epochs": words["epochs"]})
     return _Running(experiment, opened, engine, threads, listener).run(resumed=True)
 
 

@@ -13,7 +13,7 @@ from sloy import __version__, losses, ops
 from sloy.arguments import file_to_write, flag, with_n
 from sloy.data.readers import reader_from_config, reader_to_config
 from sloy.errors import FileFormatError, InvalidArgument, SloyError
-from sloy.exchange.atomic import write_atomically
+from sloy.files.atomic import write_atomically
 from sloy.graph import Graph
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor

@@ -12,8 +12,8 @@ import numpy as np
 
 from sloy.data.readers import Reader, reader_from_config, reader_to_config
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.container import check_kind, read_container, write_container
 from sloy.exchange.functions import function_from_config, function_to_config
+from sloy.files.container import check_kind, read_container, write_container
 from sloy.graph.spec import DTYPES, FLOATS, Spec
 from sloy.losses import NAMES as LOSSES
 from sloy.losses import CustomLoss, Loss

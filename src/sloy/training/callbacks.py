@@ -13,7 +13,7 @@ import numpy as np
 
 from sloy.arguments import file_to_write, flag, instance, integer, real
 from sloy.errors import InvalidArgument
-from sloy.exchange.container import write_atomically
+from sloy.files.atomic import write_atomically
 from sloy.training.history import Row, check_measured
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.container import check_kind, read_container, write_container
+from sloy.files.container import check_kind, read_container, write_container
 from sloy.training.history import Row
 
 KIND = "sloy.checkpoint"

@@ -12,6 +12,9 @@ import pytest
 import sloy
 from available import ENGINES, available
 from sloy.errors import InvalidArgument, NotAvailable
+from sloy.exchange.onnx.conversion import Conversion
+from sloy.exchange.onnx.reading import OnnxGraph
+from sloy.exchange.onnx.values import known
 from sloy.graph import Graph
 from sloy.model import Model
 from sloy.problem.graphs import inference_graph
@@ -429,3 +432,12 @@ def test_half_precision_is_computed_in_single(tmp_path: Path) -> None:
     model = Model.from_onnx(path, engine="reference")
     assert model(np.ones((1, 3))).dtype == np.float32
     assert np.allclose(model(np.ones((1, 3))), 3 * np.float32(np.float16(0.1)))
+
+
+def test_a_number_that_is_gone_is_not_taken_for_a_new_one() -> None:
+    """CPython gives the memory of one, and so its `id`, to the next."""
+    graph = OnnxGraph(18, (), (), (), {}, {}, "")
+    conversion = Conversion(graph)
+    for k in range(50):
+        tensor = conversion.tensor(known(np.full((2, 3), k, np.float32) + np.eye(2, 3)))
+        assert tensor.attributes["value"][0, 1] == k

@@ -82,7 +82,6 @@ class Seen:
     steps: bool = True  # whether each number is the one before plus 1
     last: float | None = None
     dates: dict[str, dict[str, Moments]] = field(default_factory=dict)
-    clock: bool = False
     counts: Counter[str] = field(default_factory=Counter)  # of words in training rows
     different: set[str] = field(default_factory=set)  # in all rows, up to `_DISTINCT`
     again: bool = False  # whether the rows before must be read once more

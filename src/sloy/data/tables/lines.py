@@ -137,9 +137,9 @@ def _checked(path: Path, content: bytes, header: Header, line: int) -> Block:
     wrong = (counts != len(header.names)) & ~blank
     if wrong.any():
         row = int(np.argmax(wrong))
-        place = line + content.count(b"\n", 0, int(starts[row]))
+        number = line + content.count(b"\n", 0, int(starts[row]))
         raise FileFormatError(
-            f"{path}: line {place} has {_many(int(counts[row]), 'field')}, the header"
+            f"{path}: line {number} has {_many(int(counts[row]), 'field')}, the header"
             f" {len(header.names)} (separated by {SEPARATORS.get(header.separator, 'its separator')}s)."
         )
     if blank.any():
@@ -159,18 +159,18 @@ def _check_quotes(
 ) -> None:
     """Quotation marks open a field at its beginning and close it at its end; within they are written twice."""
     inside = np.bitwise_xor.accumulate(quotes.view(np.uint8))
-    places = np.flatnonzero(quotes)
-    before = np.where(places > 0, values[places - 1], _NEWLINE)
-    after = values[np.minimum(places + 1, len(values) - 1)]
+    positions = np.flatnonzero(quotes)
+    before = np.where(positions > 0, values[positions - 1], _NEWLINE)
+    after = values[np.minimum(positions + 1, len(values) - 1)]
     separator = ord(header.separator)
-    opening = inside[places] == 1
+    opening = inside[positions] == 1
     begins = (before == separator) | (before == _NEWLINE) | (before == _QUOTE)
     ends = (after == separator) | (after == _NEWLINE) | (after == 13) | (after == _QUOTE)
     bad = np.where(opening, ~begins, ~ends)
     if bad.any():
-        place = line + content.count(b"\n", 0, int(places[int(np.argmax(bad))]))
+        number = line + content.count(b"\n", 0, int(positions[int(np.argmax(bad))]))
         raise FileFormatError(
-            f"{path}: line {place}: a quotation mark stands within a field; a field that holds one must be"
+            f"{path}: line {number}: a quotation mark stands within a field; a field that holds one must be"
             ' quoted as a whole, the mark inside written twice ("5"" pipe").'
         )
 
@@ -178,18 +178,18 @@ def _check_quotes(
 def _check_text(path: Path, content: bytes, line: int) -> None:
     """UTF-8 without NUL."""
     if (zero := content.find(b"\0")) >= 0:
-        place = line + content.count(b"\n", 0, zero)
+        number = line + content.count(b"\n", 0, zero)
         raise FileFormatError(
-            f"{path}: line {place}: holds a zero byte; this is no text table in UTF-8."
+            f"{path}: line {number}: holds a zero byte; this is no text table in UTF-8."
         )
     if content.isascii():
         return
     try:
         content.decode()
     except UnicodeDecodeError as error:
-        place = line + content.count(b"\n", 0, error.start)
+        number = line + content.count(b"\n", 0, error.start)
         raise FileFormatError(
-            f"{path}: line {place}: the byte 0x{content[error.start]:02X} is not UTF-8; a file in Latin-1"
+            f"{path}: line {number}: the byte 0x{content[error.start]:02X} is not UTF-8; a file in Latin-1"
             f" is converted by `iconv -f latin1 -t utf-8`."
         ) from None
 

@@ -99,7 +99,7 @@ class TableReader(Reader):
     def prepare(self, frame: pl.DataFrame, remarks: Remarks) -> np.ndarray:
         """Rows as float32 (n, width)."""
         prepared = np.empty((frame.height, self.width), np.float32)
-        place = 0
+        position = 0
         for column in self._arranged:
             series = frame[column.name]
             if is_strange(series):
@@ -107,8 +107,8 @@ class TableReader(Reader):
                     f"column `{column.name}` is of type {series.dtype}; it was {column.kind} in training."
                 )
             for values in column.prepare(series, remarks):
-                prepared[:, place] = values
-                place += 1
+                prepared[:, position] = values
+                position += 1
         return prepared
 
     @property

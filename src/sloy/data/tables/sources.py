@@ -54,18 +54,18 @@ class Source(ABC):
         """All rows in order, some of the columns, in frames of a fixed number of rows; the last may have fewer."""
         rows = self.frame_rows
         waiting: list[pl.DataFrame] = []
-        held = 0
+        count = 0
         for piece in self.pieces(columns):
             waiting.append(piece)
-            held += piece.height
-            if held < rows:
+            count += piece.height
+            if count < rows:
                 continue
             joined = polars().concat(waiting)
-            whole = held - held % rows
+            whole = count - count % rows
             for first in range(0, whole, rows):
                 yield joined.slice(first, rows)
-            waiting, held = [joined.slice(whole)], held - whole
-        if held:
+            waiting, count = [joined.slice(whole)], count - whole
+        if count:
             yield polars().concat(waiting)
 
 
@@ -79,7 +79,7 @@ class TextTable(Source):
     def pieces(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """See `Source.pieces`; every cell is a string."""
         pl = polars()
-        places = sorted(map(self.names.index, columns))
+        indices = sorted(map(self.names.index, columns))
         for block in blocks(self.path, self.header):
             if not block.rows:
                 continue
@@ -89,7 +89,7 @@ class TextTable(Source):
                     has_header=False,
                     separator=self.header.separator,
                     infer_schema=False,
-                    columns=places,
+                    columns=indices,
                 )
             except pl.exceptions.PolarsError as error:
                 raise FileFormatError(f"{self.label}: cannot be read: {error}") from None
@@ -98,7 +98,7 @@ class TextTable(Source):
                     f"{self.label}: {block.rows} rows were counted where {frame.height} were read; are its"
                     " quotation marks right?"
                 )
-            frame.columns = [self.names[place] for place in places]
+            frame.columns = [self.names[index] for index in indices]
             yield frame.select(columns)
 
 
@@ -202,7 +202,7 @@ def _open_file(path: Path, separator: str | None) -> Source:
 
 def _with_first(names: Sequence[str]) -> list[str]:
     """The names; the first column may lack one, as where pandas writes its index."""
-    return ["column_1" if not place and name == "" else name for place, name in enumerate(names)]
+    return ["column_1" if not index and name == "" else name for index, name in enumerate(names)]
 
 
 def _checked_names(label: str, given: Sequence[str]) -> tuple[str, ...]:
@@ -212,13 +212,13 @@ def _checked_names(label: str, given: Sequence[str]) -> tuple[str, ...]:
         raise FileFormatError(
             f"{label}: has {len(names)} columns; at most {MOST_COLUMNS} are read."
         )
-    places: dict[str, int] = {}
-    for place, name in enumerate(names):
+    first_index: dict[str, int] = {}
+    for index, name in enumerate(names):
         if name == "":
-            raise FileFormatError(f"{label}: column {place + 1} has no name.")
-        if (first := places.setdefault(name, place)) != place:
+            raise FileFormatError(f"{label}: column {index + 1} has no name.")
+        if (first := first_index.setdefault(name, index)) != index:
             raise FileFormatError(
-                f"{label}: columns {first + 1} and {place + 1} are both named {name!r}; names must differ."
+                f"{label}: columns {first + 1} and {index + 1} are both named {name!r}; names must differ."
             )
     return tuple(names)
 

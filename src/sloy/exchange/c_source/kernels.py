@@ -10,7 +10,7 @@ from sloy.exchange.c_source.expressions import number
 from sloy.graph.graph import Node
 from sloy.graph.spec import Spec
 
-Read = Callable[[str], str]  # the expression of an operand's element, from that of its place
+Read = Callable[[str], str]  # the expression of an operand's element, from that of its index
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def indented(lines: Sequence[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
-def place(names: Sequence[str], extents: Sequence[int]) -> str:
-    """The row-major place of an element."""
+def flat_index(names: Sequence[str], extents: Sequence[int]) -> str:
+    """The row-major index of an element."""
     text = names[0]
     for name, extent in zip(names[1:], extents[1:], strict=True):
         text = f"({text}) * {extent} + {name}" if "+" in text else f"{text} * {extent} + {name}"
@@ -70,7 +70,7 @@ def fill(y: str, size: int, value: str) -> list[str]:
 def _taps(
     job: Job, size: Sequence[int], body: Sequence[str], *, around: Sequence[int]
 ) -> list[str]:
-    """For each tap (k, l) of a window at (r, s), the body where its place (a, b) lies inside the image."""
+    """For each tap (k, l) of a window at (r, s), the body where its pixel (a, b) lies inside the image."""
     a = job.node.attributes
     (top, _, left, _), stride = a["padding"], a["stride"]
     dilation = a.get("dilation", (1, 1))
@@ -211,8 +211,8 @@ def _reduce(job: Job) -> list[str]:
     (x,), axes = job.specs, job.node.attributes["axes"]
     names = _numbered(x.shape)
     kept = [k for k in range(x.rank) if k not in axes]
-    read = job.reads[0](place(names, x.shape))
-    there = place([names[k] for k in kept], [x.shape[k] for k in kept]) if kept else "0"
+    read = job.reads[0](flat_index(names, x.shape))
+    there = flat_index([names[k] for k in kept], [x.shape[k] for k in kept]) if kept else "0"
     start, step = {
         "reduce_sum": ("0.0f", "t += v;"),
         "reduce_max": ("-INFINITY", "if (v > t) t = v;"),
@@ -234,8 +234,8 @@ def _argmax(job: Job) -> list[str]:
     (x,), axis = job.specs, job.node.attributes["axis"]
     names = _numbered(x.shape)
     kept = [k for k in range(x.rank) if k != axis]
-    read = job.reads[0](place(names, x.shape))
-    there = place([names[k] for k in kept], [x.shape[k] for k in kept])
+    read = job.reads[0](flat_index(names, x.shape))
+    there = flat_index([names[k] for k in kept], [x.shape[k] for k in kept])
     found = [
         f"const float v = {read};",
         f"if ({names[axis]} == 0 || v > t) {{ t = v; at = {names[axis]}; }}",
@@ -268,7 +268,7 @@ def _transpose(job: Job) -> list[str]:
     (x,), y = job.specs, job.node.spec
     names = _numbered(y.shape)
     there = [names[job.node.attributes["permutation"].index(k)] for k in range(x.rank)]
-    body = f"{job.y}[{place(names, y.shape)}] = {job.reads[0](place(there, x.shape))};"
+    body = f"{job.y}[{flat_index(names, y.shape)}] = {job.reads[0](flat_index(there, x.shape))};"
     return loop("".join(names), y.shape, [body])
 
 
@@ -278,16 +278,18 @@ def _slice(job: Job) -> list[str]:
     names = _numbered(y.shape)
     start = job.node.attributes["start"]
     there = [f"({n} + {s})" if s else n for n, s in zip(names, start, strict=True)]
-    body = f"{job.y}[{place(names, y.shape)}] = {job.reads[0](place(there, x.shape))};"
+    body = f"{job.y}[{flat_index(names, y.shape)}] = {job.reads[0](flat_index(there, x.shape))};"
     return loop("".join(names), y.shape, [body])
 
 
 def _copied(job: Job, operand: int, start: Sequence[int]) -> list[str]:
-    """An operand copied into the result, from a place on."""
+    """An operand copied into the result, from an index on."""
     x, y = job.specs[operand], job.node.spec
     names = _numbered(x.shape)
     there = [f"({n} + {s})" if s else n for n, s in zip(names, start, strict=True)]
-    body = f"{job.y}[{place(there, y.shape)}] = {job.reads[operand](place(names, x.shape))};"
+    body = (
+        f"{job.y}[{flat_index(there, y.shape)}] = {job.reads[operand](flat_index(names, x.shape))};"
+    )
     return loop("".join(names), x.shape, [body])
 
 

@@ -136,7 +136,7 @@ class Conversion:
         if value.tensor is not None:
             return value.moved(order)
         assert value.array is not None
-        key = (id(value), order)
+        key = (value, order)
         if key not in self._tensors:
             self._tensors[key] = self._constant(value, order)
         return self._tensors[key]

@@ -128,7 +128,7 @@ class Emitter:
     _given: dict[tuple[Any, ...], str] = field(default_factory=dict)
     _names: set[str] = field(default_factory=set)
     _owner: dict[int, str] = field(default_factory=dict)
-    _place: str = ""
+    _layer: str = ""
     _node: int = 0
 
     def run(self) -> None:
@@ -136,7 +136,7 @@ class Emitter:
         check_alike(self.graph, self.other)
         self._owner = _owners(self.graph, self.layers)
         for i, node in enumerate(self.graph.nodes):
-            self._node, self._place = i, self._owner.get(i, "")
+            self._node, self._layer = i, self._owner.get(i, "")
             if node.op not in WRITERS:
                 raise NotAvailable(f"the op `{node.op}` has no form in ONNX.")
             self.outs.append(WRITERS[node.op](self, i, node))
@@ -149,7 +149,7 @@ class Emitter:
 
     def emit(self, op: str, inputs: Sequence[str], **attributes: Any) -> Part:
         """A new node, named after the layer it belongs to."""
-        name = self._free(f"{self._place}/{op}" if self._place else op)
+        name = self._free(f"{self._layer}/{op}" if self._layer else op)
         part = Part(op, list(inputs), name, attributes, name)
         self.parts.append(part)
         return part
@@ -157,7 +157,7 @@ class Emitter:
     def get(self, out: Out, order: Order | None = None, *, whole: bool = False) -> str:
         """The name of a value in an order of all its axes; unless `whole`, its readers repeat what is left."""
         order = identity(out.spec.rank) if order is None else order
-        key = (id(out), order, whole and not out.is_whole)
+        key = (out, order, whole and not out.is_whole)
         if key not in self._given:
             name = self._in_order(out, order)
             self._given[key] = self._expanded(out, name, order) if key[2] else name
@@ -176,7 +176,7 @@ class Emitter:
         key = ("constant", array.dtype.name, array.shape, array.tobytes())
         if key not in self._given:
             name = self._free(
-                f"{self._place}/{label or 'constant'}" if self._place else label or "constant"
+                f"{self._layer}/{label or 'constant'}" if self._layer else label or "constant"
             )
             self.parts.append(Part("Constant", [], name, {"value": array}, name))
             self._given[key] = name

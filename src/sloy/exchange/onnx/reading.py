@@ -275,8 +275,8 @@ def _external(
     if folder is None or not location:
         raise FileFormatError(f"{label} lies outside of the file, which is not allowed here.")
     root = Path(os.path.realpath(folder))
-    place = Path(os.path.realpath(root / location))
-    if Path(location).is_absolute() or not place.is_relative_to(root) or place == root:
+    target = Path(os.path.realpath(root / location))
+    if Path(location).is_absolute() or not target.is_relative_to(root) or target == root:
         raise FileFormatError(
             f"{label}: its data {location[:80]!r} lies outside the file's folder."
         )
@@ -284,13 +284,13 @@ def _external(
         offset = int(entries.get("offset", "0"))
         size = 2 if name == "bfloat16" else np.dtype(name).itemsize
         length = int(entries.get("length", prod(shape) * size))
-        if not place.is_file() or offset < 0 or offset + length > place.stat().st_size:
+        if not target.is_file() or offset < 0 or offset + length > target.stat().st_size:
             raise FileFormatError(
                 f"{label}: its data in {location[:80]!r} is missing or truncated."
             )
         if length != prod(shape) * size:
             raise FileFormatError(f"{label} of shape {shape} cannot have {length} bytes.")
-        with place.open("rb") as file:
+        with target.open("rb") as file:
             file.seek(offset)
             return _from_bytes(label, file.read(length), shape, name)
     except (OSError, ValueError) as error:

@@ -11,12 +11,12 @@ import numpy as np
 
 import sloy.exchange.onnx.writers  # noqa: F401  fills the table
 from sloy.errors import InvalidArgument, NotAvailable
-from sloy.exchange.atomic import write_atomically
 from sloy.exchange.onnx.emitter import WRITERS, Emitter, Part
 from sloy.exchange.onnx.patterns import to_there
 from sloy.exchange.onnx.reading import onnx
 from sloy.exchange.onnx.values import identity
 from sloy.exchange.stored import BATCHES
+from sloy.files.atomic import write_atomically
 from sloy.graph import REGISTRY, Graph
 from sloy.graph.passes import lower
 

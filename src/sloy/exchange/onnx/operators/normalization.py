@@ -123,8 +123,8 @@ def _local_response(c: Conversion, node: Node, operands: list[Any]) -> Value:
     t = c.tensor(x, order)
     low, high = (size - 1) // 2, size - 1 - (size - 1) // 2
     channels = t.shape[-1]
-    places = np.arange(channels)
-    near = (places[:, None] >= places - low) & (places[:, None] <= places + high)
+    indices = np.arange(channels)
+    near = (indices[:, None] >= indices - low) & (indices[:, None] <= indices + high)
     flat = ops.reshape(ops.square(t), (-1, channels))
     total = ops.reshape(flat @ ops.constant(near.astype(np.float64), t.dtype), t.shape)
     y = t / ops.power(bias + total * (alpha / size), beta)

@@ -137,15 +137,15 @@ def _positions(c: Conversion, node: Node, x: Tensor, over: Window) -> Value:
     offsets = (np.arange(n)[:, None] * channels + np.arange(channels)) * (h * w)
     index = ops.constant(planes + offsets.reshape(n, 1, 1, channels), x.dtype)
     best: Tensor | None = None
-    places: Tensor | None = None
-    for seen, place in zip(_seen(x, over, -inf), _seen(index, over, -1.0), strict=True):
-        if best is None or places is None:
-            best, places = seen, place
+    indices: Tensor | None = None
+    for seen, candidate in zip(_seen(x, over, -inf), _seen(index, over, -1.0), strict=True):
+        if best is None or indices is None:
+            best, indices = seen, candidate
             continue
         better = ops.greater(seen, best)
-        best, places = ops.maximum(best, seen), ops.where(better, place, places)
-    assert places is not None
-    return held(ops.cast(places, "int32"), "int64", channels_last(4))
+        best, indices = ops.maximum(best, seen), ops.where(better, candidate, indices)
+    assert indices is not None
+    return held(ops.cast(indices, "int32"), "int64", channels_last(4))
 
 
 @operator("AveragePool")

@@ -53,11 +53,11 @@ def _resize(c: Conversion, node: Node, operands: list[Any]) -> Value:
     for logical, axis in enumerate(axes):
         if axis.before == axis.after and axis.scale == 1.0:
             continue
-        place = order.index(logical)
+        position = order.index(logical)
         if _repeats(node, axis):
-            t = _repeated(t, place, axis.after // axis.before)
+            t = _repeated(t, position, axis.after // axis.before)
         else:
-            t = _mapped(t, place, _weights(node.attributes, axis))
+            t = _mapped(t, position, _weights(node.attributes, axis))
     return held(t, x.dtype, order, trained=x.trained)
 
 
@@ -65,10 +65,10 @@ def _axes(node: Node, operands: list[Any], shape: Sequence[int]) -> list[Axis]:
     scales: list[float] | None = node.attributes.get("scales")
     sizes: list[int] | None = None
     if scales is None:
-        place = (
+        scales_at = (
             1 if len(operands) < 3 else 2
         )  # Upsample, and Resize of opset 10, have no region of interest
-        given = operands[place] if place < len(operands) else None
+        given = operands[scales_at] if scales_at < len(operands) else None
         found = array(given).reshape(-1).tolist() if given is not None else []
         scales = found or None
     if scales is None:
@@ -85,10 +85,10 @@ def _axes(node: Node, operands: list[Any], shape: Sequence[int]) -> list[Axis]:
             factors = [(min if policy == "not_larger" else max)(factors)] * len(chosen)
             sizes = [floor(factors[0] * shape[a] + 0.5) for a in chosen]
     for a, size, scale in zip(chosen, sizes, factors, strict=True):
-        place = normal_axis(a, len(shape))
+        axis = normal_axis(a, len(shape))
         if size < 1 or not 0 < scale < 1 << 16:
             raise FileFormatError(f"the axis {a} of {tuple(shape)} cannot be resized to {size}.")
-        axes[place] = Axis(shape[place], int(size), float(scale))
+        axes[axis] = Axis(shape[axis], int(size), float(scale))
     return axes
 
 
@@ -112,19 +112,19 @@ def _repeats(node: Node, axis: Axis) -> bool:
     return grid in ("half_pixel", "pytorch_half_pixel") and rounding.startswith("round")
 
 
-def _repeated(t: Tensor, place: int, count: int) -> Tensor:
-    split = (*t.shape[: place + 1], 1, *t.shape[place + 1 :])
-    wide = (*t.shape[: place + 1], count, *t.shape[place + 1 :])
-    merged = (*t.shape[:place], t.shape[place] * count, *t.shape[place + 1 :])
+def _repeated(t: Tensor, axis: int, count: int) -> Tensor:
+    split = (*t.shape[: axis + 1], 1, *t.shape[axis + 1 :])
+    wide = (*t.shape[: axis + 1], count, *t.shape[axis + 1 :])
+    merged = (*t.shape[:axis], t.shape[axis] * count, *t.shape[axis + 1 :])
     return ops.reshape(broadcast_to(ops.reshape(t, split), wide), merged)
 
 
 # --- linear maps -----------------------------------------------------------------------------------------------------
 
 
-def _mapped(t: Tensor, place: int, weights: np.ndarray) -> Tensor:
+def _mapped(t: Tensor, axis: int, weights: np.ndarray) -> Tensor:
     """y = W x along one axis."""
-    last: Order = (*(k for k in range(t.rank) if k != place), place)
+    last: Order = (*(k for k in range(t.rank) if k != axis), axis)
     moved = ops.transpose(t, last)
     rows = ops.reshape(moved, (-1, moved.shape[-1]))
     y = ops.matmul(rows, ops.constant(weights, t.dtype), transpose_b=True)

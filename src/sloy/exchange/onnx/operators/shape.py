@@ -118,11 +118,11 @@ def _slice(c: Conversion, node: Node, operands: list[Any]) -> Value:
     given = [None, *(None if v is None else array(v) for v in operands[1:])]
     for axis, start, stop, step in slices(node, given, x.shape):
         count = len(range(start, stop, step))
-        place = order.index(axis)
+        position = order.index(axis)
         if step < 0:
-            t = _reversed(t, place)
+            t = _reversed(t, position)
             start, step = x.shape[axis] - 1 - start, -step
-        t = every(t, place, start, count, step)
+        t = every(t, position, start, count, step)
     return held(t, x.dtype, order, trained=x.trained)
 
 
@@ -164,8 +164,8 @@ def _pad(c: Conversion, node: Node, operands: list[Any]) -> Value:
     t = c.tensor(x, order)
     before, after = [0] * x.rank, [0] * x.rank
     for i, axis in enumerate(chosen):
-        place = order.index(normal_axis(axis, x.rank))
-        before[place], after[place] = given[i], given[i + len(chosen)]
+        position = order.index(normal_axis(axis, x.rank))
+        before[position], after[position] = given[i], given[i + len(chosen)]
     cut = [max(-p, 0) for p in before], [max(-p, 0) for p in after]
     if any((*cut[0], *cut[1])):
         stops = [e - p for e, p in zip(t.shape, cut[1], strict=True)]
@@ -175,8 +175,8 @@ def _pad(c: Conversion, node: Node, operands: list[Any]) -> Value:
         y = ops.pad(t, before, after, float(filling))
     elif mode in ("edge", "reflect", "wrap"):
         y = t
-        for place in range(x.rank):
-            y = _padded(y, place, before[place], after[place], mode)
+        for position in range(x.rank):
+            y = _padded(y, position, before[position], after[position], mode)
     else:
         raise FileFormatError(f"`mode` is {mode!r}.")
     return held(y, x.dtype, order, trained=x.trained)
@@ -220,15 +220,15 @@ def _tile(c: Conversion, node: Node, operands: list[Any]) -> Value:
 def _gather(c: Conversion, node: Node, operands: list[Any]) -> Value:
     x, index = operands
     axis = normal_axis(node.attributes.get("axis", 0), x.rank)
-    places = array(index)
-    if places.size > 256:
-        raise Unsupported("a Gather of more than 256 places")
+    indices = array(index)
+    if indices.size > 256:
+        raise Unsupported("a Gather of more than 256 indices")
     t, extent = c.tensor(x), x.shape[axis]
-    numbers = [int(i) + extent if i < 0 else int(i) for i in places.reshape(-1)]
+    numbers = [int(i) + extent if i < 0 else int(i) for i in indices.reshape(-1)]
     if not all(0 <= i < extent for i in numbers):
         raise FileFormatError(f"a Gather beyond the {extent} elements of axis {axis}.")
     y = ops.concatenate([every(t, axis, i, 1, 1) for i in numbers], axis)
-    shape = (*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
+    shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
     return held(ops.reshape(y, shape), x.dtype, trained=x.trained)
 
 

@@ -252,6 +252,6 @@ def counts(over: Window, shape: Sequence[int], extents: Sequence[int]) -> list[n
     found = []
     for axis, extent in enumerate(extents):
         starts = np.arange(extent) * over.stride[axis] - over.sides[axis][0]
-        places = starts[:, None] + np.arange(over.size[axis]) * over.dilation[axis]
-        found.append(((places >= 0) & (places < shape[axis])).sum(1))
+        positions = starts[:, None] + np.arange(over.size[axis]) * over.dilation[axis]
+        found.append(((positions >= 0) & (positions < shape[axis])).sum(1))
     return found

@@ -13,10 +13,10 @@ import pytest
 
 from refusals import read_all, refused
 from sloy.errors import FileFormatError
-from sloy.exchange.pickled import LARGEST
-from sloy.exchange.tensors import read_tensors
+from sloy.exchange.weights.pickled import LARGEST
+from sloy.exchange.weights.readers import read_tensors
 
-GOLDEN = Path(__file__).parents[1] / "golden/pretrained"
+GOLDEN = Path(__file__).parents[2] / "golden/pretrained"
 
 
 def entries(name: str = "tiny.pth") -> dict[str, bytes]:
@@ -91,6 +91,27 @@ def pickle_length(data: bytes) -> int:
 
 def test_a_whole_model_is_refused() -> None:
     refused(GOLDEN / "tiny_whole_model.pth", r"save `model.state_dict\(\)`")
+
+
+TWICE = b"K\x01\x85q\x00" + b"0h\x00h\x00\x86q\x00" * 60  # 2⁶⁰ ones, when hashed or written out
+
+
+@pytest.mark.parametrize("endless", [TWICE, b")" + b"\x85" * 3_000])
+def test_what_never_ends_when_written_out(tmp_path: Path, endless: bytes) -> None:
+    """As a key, an extent, a shape, a class of storage, an identifier, a name."""
+    sound = state_dict((3, 4), (4, 1), storage())
+    shape, kind = pickle.dumps((3, 4), 2)[2:-1], b"ctorch\nFloatStorage\n"
+    whole = storage()
+    for part, reason in (
+        (b"X\x01\0\0\0w", "neither a text nor an integer"),
+        (shape[:2], "impossible shape"),
+        (shape, "impossible shape"),
+        (kind, "storages of kind tuple"),
+        (whole, "is damaged"),
+        (whole[:-1], "cannot be understood"),
+    ):
+        assert part in sound
+        refused(write_zip(tmp_path / "x.pth", pickle_of(sound.replace(part, endless, 1))), reason)
 
 
 @pytest.mark.parametrize(
@@ -192,11 +213,13 @@ def test_changed_anywhere(tmp_path: Path, name: str) -> None:
     assert refusals > 20
 
 
-def test_a_damaged_tensor_of_a_zip_is_seen(tmp_path: Path) -> None:
+@pytest.mark.parametrize("entry", ["tiny/data/0", "tiny/data.pkl"])
+def test_a_damaged_entry_of_a_zip_is_seen(tmp_path: Path, entry: str) -> None:
+    """In the pickle it might be an offset: other numbers, and no error."""
     data = bytearray((GOLDEN / "tiny.pth").read_bytes())
-    place = data.find(entries()["tiny/data/0"])
+    place = data.find(entries()[entry])
     assert place > 0
     data[place + 5] ^= 1
     path = tmp_path / "flipped.pth"
     path.write_bytes(data)
-    refused(path, "'0.weight' is damaged")
+    refused(path, "is damaged .its CRC-32")

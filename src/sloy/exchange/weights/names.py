@@ -26,13 +26,13 @@ def torchvision(network: Network) -> Names:
     >>> names["conv1_1"], names["conv5_3"], names["fc6"], names["fc8"]
     ('features.0', 'features.28', 'classifier.0', 'classifier.6')
     """
-    names, chain, place = {}, "features", 0
+    names, chain, index = {}, "features", 0
     for name in network.layer_names:
         if name == "flatten":
-            chain, place = "classifier", 0
+            chain, index = "classifier", 0
         elif name != "grid":
-            names[name] = f"{chain}.{place}"
-            place += 1
+            names[name] = f"{chain}.{index}"
+            index += 1
     return {name: module for name, module in names.items() if name.startswith(_WEIGHTED)}
 
 

@@ -2,7 +2,7 @@
 
 Two layouts: a zip of uncompressed entries (``…/data.pkl``, which names the tensors, and ``…/data/0`` …, their numbers),
 and the older one of pickles after each other with the numbers behind them. Both pickles are read as data
-(`sloy.exchange.pickled`), the numbers straight from their place in the file, whose bounds are checked before.
+(`sloy.exchange.weights.pickled`), the numbers straight from their place in the file, whose bounds are checked before.
 
 References
 ----------
@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import FileFormatError
-from sloy.exchange.pickled import LARGEST, Call, Named, Persistent, PickleError, read_pickle
-from sloy.exchange.tensors import FileTensor, checked_shape, fail, widened
+from sloy.exchange.weights.pickled import LARGEST, Call, Named, Persistent, PickleError, read_pickle
+from sloy.exchange.weights.tensors import FileTensor, checked_shape, fail, widened
 
 _LEGACY = 0x1950A86A20F9469CFC6C  # the first pickle of the older layout
 _STORAGES = {
@@ -37,7 +37,7 @@ _INSIDE = ("state_dict", "model_state_dict", "model")  # where checkpoints keep 
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Span:
     """Where the numbers of a storage stand in the file."""
 
     start: int  # bytes from the beginning of the file
@@ -45,7 +45,7 @@ class _Place:
     crc: int = 0  # CRC-32, or 0 where the file has none
 
 
-_Locate = Callable[[str, int, int], _Place]  # key, elements, bytes of an element
+_Locate = Callable[[str, int, int], _Span]  # key, elements, bytes of an element
 
 
 def read_torch(path: Path) -> dict[str, FileTensor]:
@@ -105,17 +105,17 @@ def _read_zip(path: Path, size: int) -> tuple[Any, _Locate]:
             fail(path, "its numbers are big-endian, which is not read")
         value, _ = read_pickle(_entry(path, entries[pickles[0]], size))
 
-    def locate(key: str, elements: int, itemsize: int) -> _Place:
+    def locate(key: str, elements: int, itemsize: int) -> _Span:
         name = f"{folder}data/{key}"
         if name not in entries:
             fail(path, f"is damaged (the entry {name[:80]!r} is missing)")
-        place = _place(path, entries[name], size)
-        if place.size != elements * itemsize:
+        span = _span_of(path, entries[name], size)
+        if span.size != elements * itemsize:
             fail(
                 path,
-                f"is damaged ({name[:80]!r} has {place.size} bytes, not {elements * itemsize})",
+                f"is damaged ({name[:80]!r} has {span.size} bytes, not {elements * itemsize})",
             )
-        return place
+        return span
 
     return value, locate
 
@@ -135,7 +135,7 @@ def _check_directory(path: Path, size: int) -> None:
         fail(path, "is truncated, or no zip that PyTorch writes")
 
 
-def _place(path: Path, entry: zipfile.ZipInfo, size: int) -> _Place:
+def _span_of(path: Path, entry: zipfile.ZipInfo, size: int) -> _Span:
     """Where an entry's bytes stand: behind its local header, whose two lengths are its own."""
     with path.open("rb") as file:
         file.seek(entry.header_offset)
@@ -146,16 +146,19 @@ def _place(path: Path, entry: zipfile.ZipInfo, size: int) -> _Place:
     start = entry.header_offset + 30 + lengths
     if start + entry.file_size > size:
         fail(path, f"is truncated (entry {entry.filename[:80]!r} ends behind the file)")
-    return _Place(start, entry.file_size, entry.CRC)
+    return _Span(start, entry.file_size, entry.CRC)
 
 
 def _entry(path: Path, entry: zipfile.ZipInfo, size: int) -> bytes:
-    place = _place(path, entry, size)
-    if place.size > LARGEST:
+    span = _span_of(path, entry, size)
+    if span.size > LARGEST:
         fail(path, f"entry {entry.filename[:80]!r} has more than {LARGEST >> 20} MiB")
     with path.open("rb") as file:
-        file.seek(place.start)
-        return file.read(place.size)
+        file.seek(span.start)
+        data = file.read(span.size)
+    if span.crc and zlib.crc32(data) != span.crc:
+        fail(path, f"entry {entry.filename[:80]!r} is damaged (its CRC-32 differs)")
+    return data
 
 
 def _read_legacy(path: Path, size: int) -> tuple[Any, _Locate]:
@@ -177,20 +180,20 @@ def _read_legacy(path: Path, size: int) -> tuple[Any, _Locate]:
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         fail(path, "is damaged (the list of its storages)")
     itemsizes = _itemsizes(values[3])
-    places: dict[str, _Place] = {}
+    spans: dict[str, _Span] = {}
     with path.open("rb") as file:
         for key in keys:
             file.seek(start)
             elements = int.from_bytes(file.read(8), "little")
-            places[key] = _Place(start + 8, elements * itemsizes.get(key, 1))
-            start += 8 + places[key].size
+            spans[key] = _Span(start + 8, elements * itemsizes.get(key, 1))
+            start += 8 + spans[key].size
             if start > size:
                 fail(path, f"is truncated (storage {key[:40]!r} ends behind the file)")
 
-    def locate(key: str, elements: int, itemsize: int) -> _Place:
-        if key not in places or places[key].size != elements * itemsize:
+    def locate(key: str, elements: int, itemsize: int) -> _Span:
+        if key not in spans or spans[key].size != elements * itemsize:
             fail(path, f"is damaged (storage {key[:40]!r})")
-        return places[key]
+        return spans[key]
 
     return values[3], locate
 
@@ -263,12 +266,12 @@ def _tensor(path: Path, name: str, value: Any, locate: _Locate) -> FileTensor:
     if offset + reach > elements or prod(shape) > elements:
         fail(path, f"tensor {name[:80]!r} of shape {shape} reaches beyond its {elements} numbers")
     raw = np.dtype(_raw(dtype))
-    place = locate(key, elements, raw.itemsize)
+    span = locate(key, elements, raw.itemsize)
 
     def load() -> np.ndarray:
-        if place.crc and not (offset or reach < elements):
-            _check_crc(path, name, place)
-        start = place.start + offset * raw.itemsize
+        if span.crc and not (offset or reach < elements):
+            _check_crc(path, name, span)
+        start = span.start + offset * raw.itemsize
         flat = np.fromfile(path, raw, reach, offset=start)
         if len(flat) != reach:
             fail(path, f"is truncated in tensor {name[:80]!r}")
@@ -278,15 +281,15 @@ def _tensor(path: Path, name: str, value: Any, locate: _Locate) -> FileTensor:
     return FileTensor(shape, dtype, load)
 
 
-def _check_crc(path: Path, name: str, place: _Place) -> None:
+def _check_crc(path: Path, name: str, span: _Span) -> None:
     """Compare the CRC-32 of an entry, in blocks."""
-    found, left = 0, place.size
+    found, left = 0, span.size
     with path.open("rb") as file:
-        file.seek(place.start)
+        file.seek(span.start)
         while left and (block := file.read(min(left, 1 << 20))):
             found = zlib.crc32(block, found)
             left -= len(block)
-    if found != place.crc:
+    if found != span.crc:
         fail(path, f"tensor {name[:80]!r} is damaged (its CRC-32 differs)")
 
 
@@ -298,7 +301,8 @@ def _storage(reference: Persistent) -> tuple[str, str, int]:
     word, kind, key, _, elements = identifier[:5]
     module, _, storage = kind.name.rpartition(".") if isinstance(kind, Named) else ("", "", "")
     if word != "storage" or module != "torch" or storage not in _STORAGES:
-        raise PickleError(f"storages of kind {str(kind)[:80]} are not read")
+        named = kind.name[:80] if isinstance(kind, Named) else type(kind).__name__
+        raise PickleError(f"storages of kind {named} are not read")
     if not isinstance(key, str) or type(elements) is not int or not 0 <= elements < 2**48:
         raise PickleError("the reference to a storage cannot be understood")
     if identifier[5:] not in ((), (None,)):

@@ -29,7 +29,7 @@ from golden.pretrained_problems import (
 from sloy.data import imagenet_classes, imagenet_synsets
 from sloy.errors import FileFormatError, InvalidArgument
 
-GOLDEN = Path(__file__).parents[1] / "golden/pretrained"
+GOLDEN = Path(__file__).parents[2] / "golden/pretrained"
 OUTPUTS = np.load(GOLDEN / "outputs.npz")
 LAYOUTS = json.loads((GOLDEN / "layouts.json").read_text())
 SMALL: dict[str, Any] = {"width": SIXTEENTH, "units": UNITS, "threads": 1}

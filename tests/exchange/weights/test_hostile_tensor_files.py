@@ -16,7 +16,7 @@ import pytest
 
 from refusals import refused
 
-GOLDEN = Path(__file__).parents[1] / "golden/pretrained"
+GOLDEN = Path(__file__).parents[2] / "golden/pretrained"
 
 
 def write_safetensors(path: Path, header: Any, data: bytes = bytes(16)) -> Path:
@@ -63,7 +63,7 @@ def test_lengths_of_safetensors(tmp_path: Path) -> None:
 
 
 def test_a_model_of_sloy_is_not_taken_for_weights(tmp_path: Path) -> None:
-    from sloy.exchange.container import write_container
+    from sloy.files.container import write_container
 
     write_container(tmp_path / "m.sloy", {"a": np.zeros(2, np.float32)}, {})
     refused(tmp_path / "m.sloy", r"sloy.load\(path\)")

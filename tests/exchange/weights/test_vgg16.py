@@ -8,14 +8,14 @@ import numpy as np
 
 from golden.pretrained_problems import digest, picture, weight
 from sloy import Model, zoo
-from sloy.exchange.tensors import FileTensor, TensorFile
+from sloy.exchange.weights.conversion import convert
+from sloy.exchange.weights.names import torchvision
+from sloy.exchange.weights.pretrained import CONVENTIONS
+from sloy.exchange.weights.tensors import FileTensor, TensorFile
 from sloy.losses import CategoricalCrossentropy
-from sloy.pretrained.load import CONVENTIONS
-from sloy.pretrained.names import torchvision
-from sloy.pretrained.weights import convert
 from sloy.problem import Problem
 
-GOLDEN = Path(__file__).parents[1] / "golden/pretrained/vgg16.npz"
+GOLDEN = Path(__file__).parents[2] / "golden/pretrained/vgg16.npz"
 RELATIVE = 1e-4  # of the largest number of each output, in float32
 
 

@@ -1,4 +1,4 @@
-"""Tensors in the files of other tools: what a file holds; its format is found by its first bytes."""
+"""Tensors in the files of other tools: what a file holds, and the checks that every reader makes."""
 
 from __future__ import annotations
 
@@ -52,48 +52,6 @@ class TensorFile:
     ordered: bool = True
 
 
-def read_tensors(path: str | Path) -> TensorFile:
-    """What a file of weights holds.
-
-    Parameters
-    ----------
-    path : str or Path
-        A state dict of PyTorch (``.pth``, ``.pt``, ``.bin``; zip or legacy layout), ``.safetensors``, or HDF5 of Keras
-        (``.h5`` with or without the model, ``.weights.h5``). The format is found by the contents.
-
-    Raises
-    ------
-    FileFormatError
-        Where it is none of these, is damaged, or asks for anything but tensors; nothing in it is executed.
-    NotAvailable
-        Where HDF5 needs the extra ``pretrained``.
-    """
-    from sloy.exchange.keras_file import read_keras
-    from sloy.exchange.safetensors_file import read_safetensors
-    from sloy.exchange.torch_file import read_torch
-
-    path = Path(path)
-    if not path.is_file():
-        reason = "is a folder" if path.is_dir() else "there is no such file"
-        raise FileFormatError(f"{path}: {reason}.")
-    try:
-        with path.open("rb") as file:
-            start = file.read(16)
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    if start.startswith(b"\x89HDF\r\n\x1a\n"):
-        return TensorFile(path, "keras", read_keras(path))
-    if start[8:9] == b"{":
-        return TensorFile(path, "torch", read_safetensors(path), ordered=False)
-    if start.startswith((b"PK\x03\x04", b"\x80")):
-        return TensorFile(path, "torch", read_torch(path))
-    raise FileFormatError(
-        f"{path}: is a whole model; `sloy.Model.from_onnx(path)` reads it."
-        if path.suffix == ".onnx"
-        else f"{path}: is no file of weights, neither PyTorch's, nor safetensors, nor Keras's HDF5."
-    )
-
-
 def fail(path: Path, reason: str) -> NoReturn:
     """Raise the one error of a file that cannot be used."""
     raise FileFormatError(f"{path}: {reason}.")
@@ -106,8 +64,16 @@ def checked_shape(path: Path, name: str, shape: object) -> Shape:
         or len(shape) > 8
         or not all(type(extent) is int and 0 <= extent < 2**31 for extent in shape)
     ):
-        fail(path, f"tensor {name[:80]!r} has the impossible shape {str(shape)[:80]}")
+        fail(path, f"tensor {name[:80]!r} has the impossible shape {_told(shape)[:80]}")
     return tuple(shape)
+
+
+def _told(shape: object) -> str:
+    """A wrong shape in words; only integers are written, as what a pickle holds can be endless when written out."""
+    if not isinstance(shape, tuple | list):
+        return type(shape).__name__
+    extents = (str(e) if isinstance(e, int) else type(e).__name__ for e in shape[:9])
+    return f"({', '.join(extents)})"
 
 
 def widened(raw: np.ndarray, dtype: str) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import FileFormatError, NotAvailable
-from sloy.exchange.tensors import FileTensor, checked_shape, fail
+from sloy.exchange.weights.tensors import FileTensor, checked_shape, fail
 
 # Older names of the same: `kernel:0`, `block1_conv1_W_1:0`, `bn_gamma_1:0`.
 _OLD = re.compile(
@@ -141,12 +141,12 @@ def _dataset(path: Path, h5py: Any, parent: Any, name: str) -> FileTensor:
     needed, stored = prod(shape) * found.dtype.itemsize, found.id.get_storage_size()
     if stored < needed and not (found.compression and stored):
         fail(path, f"{name[:80]!r} of shape {shape} needs {needed} bytes, the file holds {stored}")
-    place = found.name
+    full_name = found.name
 
     def load() -> np.ndarray:
         try:
             with h5py.File(path, "r") as file:
-                return np.asarray(file[place][...])
+                return np.asarray(file[full_name][...])
         except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
             fail(path, f"{name[:80]!r} cannot be read ({str(error)[:80]})")
 

@@ -14,14 +14,15 @@ from sloy.data.imagenet import imagenet_classes
 from sloy.data.pictures import PictureReader
 from sloy.data.readers import Reader
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.tensors import TensorFile, read_tensors
+from sloy.exchange.weights.conversion import convert, first_of, layer_of, modules_of
+from sloy.exchange.weights.downloads import PUBLISHED, fetch, published
+from sloy.exchange.weights.names import VGG, Names
+from sloy.exchange.weights.readers import read_tensors
+from sloy.exchange.weights.tensors import TensorFile
 from sloy.graph.spec import Shape
 from sloy.losses import CategoricalCrossentropy, SquaredError
 from sloy.metrics import Accuracy, TopK
 from sloy.preprocessing import Preprocessing
-from sloy.pretrained.downloads import PUBLISHED, fetch, published
-from sloy.pretrained.names import VGG, Names
-from sloy.pretrained.weights import convert, first_of, layer_of, modules_of
 from sloy.problem import Network, Problem
 
 SIZE = 224  # pixels a side, in training

@@ -12,17 +12,17 @@ import sloy
 from golden.pretrained_problems import VARIANTS, weight
 from sloy import Network, zoo
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.tensors import FileTensor, TensorFile
+from sloy.exchange.weights.conversion import find
+from sloy.exchange.weights.layouts import TOOLS, shape_of
+from sloy.exchange.weights.names import VGG
+from sloy.exchange.weights.pretrained import fitting_names
+from sloy.exchange.weights.tensors import FileTensor, TensorFile
 from sloy.layers import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, ReLU, Residual
 from sloy.losses import SquaredError
 from sloy.pretrained import read_weights
-from sloy.pretrained.layouts import TOOLS, shape_of
-from sloy.pretrained.load import fitting_names
-from sloy.pretrained.names import VGG
-from sloy.pretrained.weights import find
 from sloy.problem import Problem
 
-GOLDEN = Path(__file__).parents[1] / "golden/pretrained"
+GOLDEN = Path(__file__).parents[2] / "golden/pretrained"
 OUTPUTS = np.load(GOLDEN / "outputs.npz")
 LAYOUTS = json.loads((GOLDEN / "layouts.json").read_text())
 

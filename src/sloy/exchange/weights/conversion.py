@@ -9,10 +9,11 @@ import numpy as np
 
 from sloy.arguments import instance
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.tensors import FileTensor, TensorFile, read_tensors
-from sloy.pretrained.layouts import TOOLS, converted, flattened_maps, shape_of
-from sloy.pretrained.names import Names, keras_counted
-from sloy.problem.network import Network
+from sloy.exchange.weights.layouts import TOOLS, converted, flattened_maps, shape_of
+from sloy.exchange.weights.names import Names, keras_counted
+from sloy.exchange.weights.readers import read_tensors
+from sloy.exchange.weights.tensors import FileTensor, TensorFile
+from sloy.problem import Network
 
 
 def read_weights(
@@ -26,7 +27,7 @@ def read_weights(
     ----------
     network : Network
     path : str or Path
-        See `sloy.exchange.tensors.read_tensors`: ``.pth``, ``.safetensors``, ``.h5``, ``.weights.h5``.
+        See `sloy.exchange.weights.readers.read_tensors`: ``.pth``, ``.safetensors``, ``.h5``, ``.weights.h5``.
     names : mapping, optional
         sloy's layer → the layer in the file: ``{"conv2d_1": "features.0", "dense_1": "head"}``. By default the layers
         with weights are taken in order, which needs a plain chain of layers.

@@ -1,4 +1,4 @@
-"""Files of safetensors by other tools: PyTorch's names and layouts. (sloy's own files: `sloy.exchange.container`.)
+"""Files of safetensors by other tools: PyTorch's names and layouts. (sloy's own files: `sloy.files.container`.)
 
 References
 ----------
@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from sloy.exchange.container import DTYPES, LARGEST_HEADER, load_json
-from sloy.exchange.tensors import FileTensor, checked_shape, fail, widened
+from sloy.exchange.weights.tensors import FileTensor, checked_shape, fail, widened
+from sloy.files.container import DTYPES, LARGEST_HEADER, load_json
 
 _KNOWN = {**DTYPES, "BF16": "<u2", "BOOL": "|b1"}
 

@@ -25,9 +25,7 @@ from typing import IO, Any, NoReturn
 import numpy as np
 
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.atomic import write_atomically
-
-__all__ = ["FORMAT", "LARGEST_HEADER", "read_container", "write_atomically", "write_container"]
+from sloy.files.atomic import write_atomically
 
 FORMAT = 1
 LARGEST_HEADER = 100_000_000  # bytes, the limit of safetensors

@@ -13,9 +13,9 @@ import safetensors.numpy
 
 from golden.pretrained_problems import weight
 from refusals import refused
-from sloy.exchange.tensors import read_tensors
+from sloy.exchange.weights.readers import read_tensors
 
-GOLDEN = Path(__file__).parents[1] / "golden/pretrained"
+GOLDEN = Path(__file__).parents[2] / "golden/pretrained"
 SHAPES: dict[str, tuple[int, ...]] = {
     "0.weight": (4, 3, 3, 3), "0.bias": (4,), "6.weight": (6, 60), "6.bias": (6,), "8.weight": (3, 6), "8.bias": (3,),
     **{f"{n}.{role}": (c,) for n, c in ((1, 4), (5, 60)) for role in ("weight", "bias", "running_mean", "running_var")},

@@ -1,8 +1,8 @@
 """Weights that other tools trained: published ones by name, and those of files."""
 
-from sloy.pretrained.downloads import PUBLISHED, Published, cache_folder, fetch, published
-from sloy.pretrained.load import read_pretrained
-from sloy.pretrained.weights import read_weights
+from sloy.exchange.weights.conversion import read_weights
+from sloy.exchange.weights.downloads import PUBLISHED, Published, cache_folder, fetch, published
+from sloy.exchange.weights.pretrained import read_pretrained
 
 __all__ = [
     "PUBLISHED",

@@ -86,7 +86,7 @@ def test_a_name_that_is_not_resolved(monkeypatch: pytest.MonkeyPatch, tmp_path: 
             " by NameResolutionError(<HTTPSConnection object>: [Errno -2] Name or service not known'))"
         )
 
-    monkeypatch.setattr("sloy.pretrained.downloads._download", fail)
+    monkeypatch.setattr("sloy.exchange.weights.downloads._download", fail)
     with pytest.raises(
         NotAvailable, match=r"\(no connection: name or service not known\)\. Download https://down"
     ):

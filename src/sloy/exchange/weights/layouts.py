@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from sloy import ops
-from sloy.exchange.tensors import FileTensor
+from sloy.exchange.weights.tensors import FileTensor
 from sloy.graph.spec import Shape
 from sloy.layers import BatchNorm, Dense, Flatten
 from sloy.problem.network import Network

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sloy.exchange import atomic
-from sloy.exchange.atomic import write_atomically
+from sloy.files import atomic
+from sloy.files.atomic import write_atomically
 
 
 def test_bytes_and_functions(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_what_dead_processes_left_is_swept(tmp_path: Path) -> None:
 WRITER = """
 import sys, itertools
 import numpy as np
-from sloy.exchange.container import write_container
+from sloy.files.container import write_container
 for n in itertools.count():
     write_container(sys.argv[1], {"w": np.full(200_000, n, np.float32)}, {"n": n})
     if n == 0:
@@ -121,7 +121,7 @@ for n in itertools.count():
 
 
 def test_killed_writers_leave_a_whole_file(tmp_path: Path) -> None:
-    from sloy.exchange.container import read_container
+    from sloy.files.container import read_container
 
     path = tmp_path / "model.sloy"
     seen = set()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sloy.exchange.pickled import Call, Named, PickleError, read_pickle
+from sloy.exchange.weights.pickled import Call, Named, PickleError, read_pickle
 
 PLAIN = st.recursive(
     st.none()
@@ -104,6 +104,46 @@ def test_a_call_is_told_not_made(tmp_path: Path, protocol: int) -> None:
 def test_what_is_no_plain_data_is_refused(data: bytes, reason: str) -> None:
     with pytest.raises(PickleError, match=reason):
         read_pickle(data)
+
+
+TWICE = b"K\x01\x85q\x00" + b"0h\x00h\x00\x86q\x00" * 60  # 2⁶⁰ ones, when hashed or written out
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        TWICE,
+        b")" + b"\x85" * 100_000,  # hashing it overflows the stack of C
+        b"\x8a\x08" + struct.pack("<q", 2**61 - 1),  # its multiples all hash to 0
+        b"N",
+        b"cos\nsystem\n",
+    ],
+)
+def test_keys_are_texts_or_small_integers(key: bytes) -> None:
+    for data in (b"}" + key + b"K\x01s.", b"}(" + key + b"K\x01u.", b"(" + key + b"K\x01d."):
+        with pytest.raises(PickleError, match="neither a text nor an integer"):
+            read_pickle(b"\x80\x02" + data)
+    ordered = b"\x80\x02ccollections\nOrderedDict\n(]]" + key + b"aK\x01aatR."
+    with pytest.raises(PickleError, match="neither a text nor an integer"):
+        read_pickle(ordered)
+
+
+def test_an_ordered_dict_of_python_2() -> None:
+    data = b"\x80\x02ccollections\nOrderedDict\n](](U\x01aK\x01e](U\x01bK\x02ee\x85R."
+    assert read_pickle(data)[0] == {"a": 1, "b": 2}
+
+
+def test_a_list_that_is_read_again_and_again() -> None:
+    """Each time costs six bytes of the file, and a look at 200 000 pairs."""
+    pairs = b"](U\x01aK\x01eq\x00" + b"](" + b"h\x00" * 200_000 + b"e\x85q\x01"
+    calls = b"ccollections\nOrderedDict\nq\x02" + b"h\x02h\x01R0" * 100_000
+    with pytest.raises(PickleError, match="items of an OrderedDict"):
+        read_pickle(b"\x80\x02" + pairs + calls + b".")
+
+
+def test_too_many_opcodes() -> None:
+    with pytest.raises(PickleError, match="more than 2097152 opcodes"):
+        read_pickle(b"\x80\x02" + b"N0" * (1 << 21) + b".")
 
 
 def test_no_large_allocation() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.container import LARGEST_HEADER, read_container, write_container
+from sloy.files.container import LARGEST_HEADER, read_container, write_container
 
 DTYPES = ["u1", "i1", "u2", "i2", "f2", "u4", "i4", "f4", "u8", "i8", "f8"]
 

@@ -4,6 +4,10 @@ Python's own unpickler runs what the file names. This one knows dictionaries, li
 or function that a pickle names stays a name (`Named`), a call of it becomes a `Call` to be looked at. No name is looked
 up, so nothing in the file can be executed.
 
+A `pickle.Unpickler` with a harmless `find_class` calls nothing either, but has no bounds: the one in C reserves tens
+of gigabytes for a memo index of 2³² - 1 and hashes whatever is a key, which for 60 tuples, each of twice the one
+before, never ends. The one in Python is private, and half of its opcodes would have to be replaced.
+
 References
 ----------
 .. [1] Python Software Foundation, "pickletools": the opcodes, their arguments and their stack effects.
@@ -18,7 +22,11 @@ from io import BytesIO
 from typing import Any
 
 LARGEST = 16 << 20  # bytes of a pickle: that of a network with 1000 tensors has about 200 kB
+_MOST_OPCODES = 1 << 21  # that network's has about 40 000
 _LONGEST_INTEGER = 32  # bytes
+_LARGEST_KEY = (
+    1 << 60
+)  # below it integers are their own hashes: no file can make thousands of keys collide
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,9 @@ def read_pickle(data: bytes) -> tuple[Any, int]:
     source = BytesIO(data[:LARGEST])
     machine = _Machine()
     try:
-        for opcode, argument, _ in pickletools.genops(source):
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(source)):
+            if count == _MOST_OPCODES:
+                raise PickleError(f"the pickle has more than {_MOST_OPCODES} opcodes")
             machine.step(opcode.name, argument)
         return machine.pop(), source.tell()
     except PickleError:
@@ -98,19 +108,20 @@ class _Machine:
     def __init__(self) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.pairs = 0  # taken out of lists, which a pickle may name again and again
 
     def pop(self) -> Any:
         return self.stack.pop()
 
     def since_mark(self) -> list[Any]:
         """What stands above the last mark, taken off with it."""
-        place = len(self.stack) - 1
-        while not isinstance(self.stack[place], _Mark):
-            place -= 1
-            if place < 0:
+        mark = len(self.stack) - 1
+        while not isinstance(self.stack[mark], _Mark):
+            mark -= 1
+            if mark < 0:
                 raise PickleError("the pickle is damaged (a mark is missing)")
-        found = self.stack[place + 1 :]
-        del self.stack[place:]
+        found = self.stack[mark + 1 :]
+        del self.stack[mark:]
         return found
 
     def step(self, name: str, argument: Any) -> None:
@@ -155,7 +166,15 @@ class _Machine:
         arguments, function = self.pop(), self.pop()
         if not isinstance(function, Named) or not isinstance(arguments, tuple):
             raise PickleError("the pickle is damaged (what it calls is no function)")
-        self.stack.append(_called(function, arguments))
+        if function.name == "collections.OrderedDict":
+            self.stack.append({})
+            for pairs in arguments:  # one list, as Python 2 wrote it, or none
+                self.pairs += len(pairs)
+                if not isinstance(pairs, list) or self.pairs > _MOST_OPCODES:
+                    raise PickleError("the pickle is damaged (the items of an OrderedDict)")
+                self.set_items([part for key, value in pairs for part in (key, value)])
+        else:
+            self.stack.append(Call(function, arguments))
 
     def build(self, _: Any) -> None:
         """Attributes of an object: of a dictionary they say nothing about its contents."""
@@ -167,6 +186,8 @@ class _Machine:
         target = self.stack[-1]
         if not isinstance(target, dict) or len(pairs) % 2:
             raise PickleError("the pickle is damaged (keys without a dictionary)")
+        if not all(map(_is_key, pairs[::2])):
+            raise PickleError("the pickle has a key that is neither a text nor an integer")
         target.update(zip(pairs[::2], pairs[1::2], strict=True))
 
     def dict_(self, _: Any) -> None:
@@ -180,10 +201,9 @@ class _Machine:
         self.stack[-1].extend(values)
 
 
-def _called(function: Named, arguments: tuple[Any, ...]) -> Any:
-    if function.name == "collections.OrderedDict":
-        return dict(*arguments)
-    return Call(function, arguments)
+def _is_key(value: Any) -> bool:
+    """Whether hashing it is cheap, and its hash not of a file's choosing."""
+    return isinstance(value, str) or (isinstance(value, int) and abs(value) < _LARGEST_KEY)
 
 
 _IGNORED = ("PROTO", "FRAME", "STOP")
