@@ -105,9 +105,7 @@ class Model:
         """What computes, found on first use."""
         if self._engine is None:
             name, threads = self._engine_choice
-            if name == "auto" and self._spec.dtype == "float64":
-                name = "reference"  # as in `sloy.fit`
-            self._engine = find_engine(name, threads)
+            self._engine = find_engine(name, threads, dtype=self._spec.dtype)
         return self._engine
 
     def __call__(self, x: Any, batch_size: int | None = None) -> np.ndarray:

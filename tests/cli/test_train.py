@@ -20,9 +20,6 @@ from PIL import Image
 
 import sloy as library
 from command_line import QUICK, Sloy, command, environment, exit_code
-from sloy import engines
-from sloy.cli import options
-from sloy.cli import plan as cli_plan
 from sloy.cli.plan import NETWORKS, OPTIMIZERS, SCHEDULES, Plan
 from sloy.cli.run_folder import FILES
 from sloy.cli.sources import Loaded
@@ -124,11 +121,8 @@ def test_the_default_folder_has_the_name_of_the_data(sloy: Sloy, data: Path) -> 
         (NETWORKS, PRESETS),
         (OPTIMIZERS, NAMES),
         (SCHEDULES, ("one-cycle", "cosine", "constant")),
-        (options.ENGINES, engines.NAMES),
-        (cli_plan.PRECISIONS, engines.PRECISIONS),
-        (cli_plan.DETERMINISTIC, engines.DETERMINISTIC),
     ],
-    ids=["network", "optimizer", "schedule", "engine", "precision", "deterministic"],
+    ids=["network", "optimizer", "schedule"],
 )
 def test_choices_of_the_command_line_are_those_of_the_library(
     choices: Iterable[str], known: Iterable[str]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from sloy.cli import machine, text
 from sloy.cli.options import add_engine_options, positive, rate
-from sloy.cli.plan import NETWORKS, PRECISIONS
+from sloy.cli.plan import NETWORKS
 from sloy.cli.report import say
+from sloy.engines.names import PRECISIONS
 
 if TYPE_CHECKING:
     from sloy.engines import Engine
@@ -90,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
                 if arguments.profile:
                     print("\n".join(instructions(found)) + "\n")
     if arguments.json:
-        text.print_json({"engine": engine.name, "threads": engine.threads, "precision": engine.precision,
+        text.print_json({"engine": engine.name, **engine.settings,
                          "peak": asdict(peak),
                          "machine": {"system": machine.system(), "instruction_sets": machine.instruction_sets()},
                          "steps": documents})  # fmt: skip

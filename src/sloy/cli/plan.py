@@ -44,8 +44,6 @@ OPTIMIZERS = {
 MOMENTUM = {"adam": "beta1", "adamw": "beta1", "momentum": "momentum", "nesterov": "momentum"}
 SCHEDULES = ("one-cycle", "cosine", "constant")
 TASKS = ("auto", "classification", "regression")
-DETERMINISTIC = ("same-threads", "any-threads")
-PRECISIONS = ("auto", "float32", "mixed", "emulated")
 
 
 @dataclass(frozen=True)

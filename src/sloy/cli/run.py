@@ -79,7 +79,7 @@ def _keep(plan: Plan, folder: RunFolder, engine: Engine) -> None:
 
     document = {
         "plan": plan.to_config(),
-        "engine": {"name": engine.name, "threads": engine.threads, "precision": engine.precision},
+        "engine": {"name": engine.name, **engine.settings},
         "versions": versions(),
     }
     folder.write_json(CONFIGURATION, document)
@@ -153,7 +153,7 @@ def _summary(
         "plan": plan.to_config(),
         "learning_rate": plan.highest_rate,
         "parameters": network.parameter_count,
-        "engine": {"name": engine.name, "threads": engine.threads, "precision": engine.precision},
+        "engine": {"name": engine.name, **engine.settings},
         "times_seconds": times,
         "memory_bytes": memory,
         "versions": versions(),

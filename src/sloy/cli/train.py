@@ -14,9 +14,10 @@ from sloy.cli.options import (
     rate,
     share,
 )
-from sloy.cli.plan import DETERMINISTIC, NETWORKS, OPTIMIZERS, PRECISIONS, SCHEDULES, TASKS, Plan
+from sloy.cli.plan import NETWORKS, OPTIMIZERS, SCHEDULES, TASKS, Plan
 from sloy.cli.recipes import RECIPES
 from sloy.cli.tuning import FIRST_RATE, freezing
+from sloy.engines.names import DETERMINISTIC, PRECISIONS
 
 DEFAULT = Plan("mnist")
 

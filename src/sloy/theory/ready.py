@@ -47,6 +47,4 @@ def ready_model(
         target_dtype=dtype,
     )
     arrays = {name: np.array(value, dtype) for name, value in parameters.items()}
-    if dtype == "float64" and engine == "auto":
-        engine = "reference"
     return Model(spec, arrays, engine=engine, threads=threads)

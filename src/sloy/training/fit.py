@@ -229,8 +229,7 @@ def _engine(
             f"fit: `precision` (={precision!r}) must be one of {', '.join(_PRECISIONS)}."
         )
     if precision == "float64":
-        found = find_engine("reference" if engine == "auto" else engine, threads, deterministic)
-        return "float64", found
+        return "float64", find_engine(engine, threads, deterministic, dtype="float64")
     found = find_engine(engine, threads, deterministic, precision)  # type: ignore[arg-type]
     if precision in ("mixed", "emulated") and found.precision == "float32":
         raise InvalidArgument(

@@ -75,12 +75,7 @@ class Run:
         self._polled = 0.0
         self._checkpoint = checkpoint
         self._store = Store(checkpoint.path) if checkpoint else None
-        engine = plan.engine
-        self.machine = {
-            "engine": engine.name,
-            "threads": engine.threads,
-            "precision": engine.precision,
-        }
+        self.machine = {"engine": plan.engine.name, **plan.engine.settings}
         self._saved = time.monotonic()
         self._signals = Deferred()
         self._last = False  # whether a callback stops the run after the epoch's last step

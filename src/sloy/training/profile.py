@@ -62,7 +62,7 @@ class Profile:
 
     Attributes
     ----------
-    batch_size, threads : int
+    batch_size : int
     engine : str
     seconds : float
         Of a step, the least of many bursts of whole steps over batches.
@@ -74,7 +74,6 @@ class Profile:
     """
 
     batch_size: int
-    threads: int
     engine: str
     seconds: float
     median: float
@@ -134,8 +133,7 @@ def profile(
     steps = _whole_steps(runs, executable, columns, batch_size, seconds)
     return Profile(
         batch_size,
-        runs.threads,
-        runs.name,
+        str(runs),
         min(steps),
         float(np.median(steps)),
         _instructions(executable, seconds),

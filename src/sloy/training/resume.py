@@ -111,5 +111,6 @@ def _compare_rates(run: Run, snapshot: Snapshot) -> None:
 
 
 def _words(machine: Mapping[str, Any]) -> str:
-    threads = text.many(machine["threads"], "thread")
-    return f"the {machine['engine']} engine on {threads} in {machine['precision']}"
+    counts = [text.many(n, what.removesuffix("s")) for what, n in machine.items() if type(n) is int]
+    engine = " on ".join([f"the {machine['engine']} engine", *counts])
+    return f"{engine} in {machine['precision']}"
