@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import sloy
-from sloy.engines import TABLE, ReferenceEngine, available, choice, engine
+from device_engine import ROW, DeviceEngine
+from sloy.engines import TABLE, available, choice, engine
 from sloy.engines.names import Row
 from sloy.errors import InvalidArgument, NotAvailable
 from training_tasks import environment
 
-ROW = Row("sloy.engines.reference", "ReferenceEngine", "about")
 LACKING = Row("no_such_package.engine", "Engine", "about", extra="gpu")
 
 
@@ -32,15 +32,21 @@ def first(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_new_engine_is_a_row(first) -> None:
     first(ROW)
-    assert isinstance(engine("first"), ReferenceEngine)
-    assert isinstance(engine(), ReferenceEngine)
+    assert isinstance(engine("first"), DeviceEngine)
+    assert isinstance(engine(), DeviceEngine)
     assert engine(precision="auto").precision == "float32"
     with pytest.raises(InvalidArgument, match="must be one of auto, first, native, reference"):
         engine("tpu")
 
 
-def test_auto_takes_the_first_that_computes_in_the_dtype() -> None:
+def test_auto_takes_the_first_that_computes_in_the_dtype(first, monkeypatch) -> None:
     assert engine(dtype="float64").name == "reference"
+    first(ROW)
+    monkeypatch.setattr(
+        DeviceEngine, "supports", lambda dtype, precision="float32": dtype == "float64"
+    )
+    assert engine(dtype="float64").name == "device"
+    assert engine(dtype="float32").name in ("native", "reference")
     with pytest.raises(InvalidArgument, match=r"no engine computes in `dtype` \(='int8'\)"):
         engine(dtype="int8")
 
@@ -73,6 +79,9 @@ def test_what_sloy_itself_lacks_is_said_once(monkeypatch, capsys) -> None:
 
     monkeypatch.setattr(choice, "_said", set())
     monkeypatch.setattr(choice, "import_module", missing)
+    for _ in range(2):
+        assert engine(dtype="float64").name == "reference"
+    assert capsys.readouterr().err == ""
     for _ in range(2):
         assert engine().name == "reference"
     assert capsys.readouterr().err == "sloy: it is not here. The reference engine runs.\n"

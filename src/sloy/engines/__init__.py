@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from sloy.engines.choice import available, engine, restored
     from sloy.engines.names import DETERMINISTIC, NAMES, PRECISIONS, TABLE, Arithmetic, Determinism
     from sloy.engines.reference import ReferenceEngine
+    from sloy.engines.variables import Variables
 
 _PLACES = {
     "base": ("BatchRun", "Engine", "Executable"),
     "choice": ("available", "engine", "restored"),
     "names": ("DETERMINISTIC", "NAMES", "PRECISIONS", "TABLE", "Arithmetic", "Determinism"),
     "reference": ("ReferenceEngine",),
+    "variables": ("Variables",),
 }
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "Engine",
     "Executable",
     "ReferenceEngine",
+    "Variables",
     "available",
     "engine",
     "restored",

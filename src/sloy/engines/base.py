@@ -12,11 +12,11 @@ import numpy as np
 
 from sloy.arguments import integer
 from sloy.engines.names import Arithmetic, Determinism
+from sloy.engines.variables import Variables
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable, ShapeError
 from sloy.graph import Graph, optimize
 from sloy.graph.plan import plan
 
-Variables = dict[str, np.ndarray]
 Status = Literal["done", "interrupted", "not finite"]
 # poll(steps done, scalar outputs of these steps): called about every POLL_SECONDS.
 Poll = Callable[[int, Mapping[str, np.ndarray]], None]
@@ -172,8 +172,24 @@ class Engine(ABC):
         return {"precision": self.precision}
 
     @abstractmethod
-    def compile(self, graph: Graph, variables: Variables, guard: Iterable[str] = ()) -> Executable:
-        """Prepare a graph; `variables` are C-contiguous arrays that runs read, and update in place."""
+    def variables(self, arrays: Mapping[str, np.ndarray]) -> Variables:
+        """Variables of these values where the engine computes; given its own, the same ones."""
+
+    @abstractmethod
+    def compile(
+        self, graph: Graph, variables: Mapping[str, np.ndarray], guard: Iterable[str] = ()
+    ) -> Executable:
+        """Prepare a graph.
+
+        Parameters
+        ----------
+        graph : Graph
+        variables : mapping
+            What runs read and update: `Variables` of this engine, or C-contiguous arrays by name, which every run
+            reads and updates in place, wherever the engine computes.
+        guard : names of scalar outputs
+            See `Executable`.
+        """
 
     def arena_bytes(self, graph: Graph, guard: Iterable[str] = ()) -> int:
         """The most bytes of a graph's values alive at once, without what kernels need besides."""

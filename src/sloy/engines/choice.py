@@ -110,7 +110,8 @@ def _fastest(dtype: str) -> type[Engine]:
         try:
             found = _named(name)
         except NotAvailable as reason:
-            missing += [] if row.extra else [str(reason)]
+            if dtype == "float32" and not row.extra:  # another dtype it might not compute in either
+                missing.append(str(reason))
             continue
         if found.supports(dtype):
             for sentence in missing:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sloy.engines.base import Engine
 from sloy.engines.names import Arithmetic, Determinism
+from sloy.engines.variables import HostVariables, Variables
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Graph
 from sloy.text import many
@@ -41,6 +42,10 @@ class HostEngine(Engine):
     def settings(self) -> dict[str, int | str]:
         """See `Engine.settings`."""
         return {"threads": self.threads, **super().settings}
+
+    def variables(self, arrays: Mapping[str, np.ndarray]) -> Variables:
+        """The arrays as they are; see `Engine.variables`."""
+        return arrays if isinstance(arrays, HostVariables) else HostVariables(arrays)
 
 
 def check_variables(graph: Graph, variables: Mapping[str, np.ndarray]) -> None:

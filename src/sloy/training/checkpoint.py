@@ -76,7 +76,7 @@ class Snapshot:
     seconds : float
         Training time in the unfinished epoch.
     history : list of rows
-    variables, partial : dict of arrays
+    variables, partial : mapping of arrays
         Parameters, states, optimiser slots, the random key; scalars (steps,) of the unfinished epoch.
     callbacks : list of dicts
         What each callback remembers.
@@ -88,7 +88,7 @@ class Snapshot:
     step: int
     seconds: float
     history: list[Row]
-    variables: dict[str, np.ndarray]
+    variables: Mapping[str, np.ndarray]
     partial: dict[str, np.ndarray]
     callbacks: list[dict[str, Any]] = field(default_factory=list)
 

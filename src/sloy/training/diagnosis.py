@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sloy.engines.base import Engine, Variables
+from sloy.engines.base import Engine
+from sloy.engines.variables import Variables
 from sloy.errors import NonFiniteError
 from sloy.steps.graphs import StepSpec, diagnosis_graph
 from sloy.training.plan import Plan
@@ -52,7 +53,7 @@ def failed_step(
     Parameters
     ----------
     plan : Plan
-    variables : dict of arrays
+    variables : Variables
         As they were before the step.
     rows : int64 array (N,)
         The samples of the step.

@@ -200,12 +200,12 @@ def fit(
         held_out, spec.loss, network.input_shape, network.output_shape, dtype, "`validation`",
         data_dtype=spec.data_dtype,
     )  # fmt: skip
-    state = _state(state, spec, seed, parameters)
+    state = _state(state, spec, chosen, seed, parameters)
     plan = Plan(
         spec, chosen, train, validate, epochs, min(batch_size, len(train)), seed, shuffle,
         state.epochs, state.steps,
     )  # fmt: skip
-    weights_of_model = {name: state.variables[name] for name in network.shapes}
+    weights_of_model = state.variables.select(network.shapes)
     used = spec
     if preprocessed:
         used = replace(spec, preprocessing=_made(preprocessing, network))
@@ -326,6 +326,7 @@ def _rate_factors(given: Mapping[str, float] | None) -> tuple[tuple[str, float],
 def _state(
     state: TrainingState | None,
     spec: StepSpec,
+    engine: Engine,
     seed: int,
     parameters: Mapping[str, np.ndarray] | None,
 ) -> TrainingState:
@@ -340,5 +341,5 @@ def _state(
         return initial_variables(spec, seed, start, "fit")
 
     state = TrainingState() if state is None else state
-    state.take(spec, initial)
+    state.take(spec, engine, initial)
     return state

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy.engines.base import POLL_SECONDS, BatchRun, Executable
+from sloy.engines.variables import Variables
 from sloy.steps.graphs import evaluation_graph
 from sloy.steps.runner import Runner, figures
 from sloy.training import measured
@@ -42,8 +43,8 @@ class Run:
         Shares its weights with the run: always the newest.
     history : History
         The epochs done.
-    weights : dict of arrays
-        Parameters and states by name, live.
+    weights : Variables
+        Parameters and states by name, live; ``weights.write(name, array)`` sets one on every engine.
     epochs, epoch : int
         Epochs to do, and done.
     steps, step : int
@@ -107,9 +108,9 @@ class Run:
         return self._store
 
     @cached_property
-    def weights(self) -> dict[str, np.ndarray]:
+    def weights(self) -> Variables:
         """Parameters and states by name, live."""
-        return {name: self.variables[name] for name in self.plan.spec.network.shapes}
+        return self.variables.select(self.plan.spec.network.shapes)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -406,9 +407,9 @@ class Run:
         )
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Take up a run where a snapshot of it stands; `variables` are written in place."""
-        for name, value in self.variables.items():
-            value[...] = snapshot.variables[name]
+        """Take up a run where a snapshot of it stands; `variables` are written."""
+        for name in self.variables:
+            self.variables.write(name, snapshot.variables[name])
         self.epoch, self.step = snapshot.epoch, snapshot.step
         self._unfinished = measured.UnfinishedEpoch(snapshot.seconds, snapshot.partial)
         self.state.epochs = self.plan.epochs_before + self.epoch

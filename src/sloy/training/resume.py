@@ -68,8 +68,8 @@ def take_up(run: Run, place: Checkpoint, config: Mapping[str, Any], *, resume: b
 
 def _compare(run: Run, place: Checkpoint, snapshot: Snapshot, config: Mapping[str, Any]) -> None:
     differing = [n for n in config if n != "epochs" and config[n] != snapshot.config.get(n)]
-    specs = {n: (v.shape, v.dtype) for n, v in run.variables.items()}
-    if not differing and specs != {n: (v.shape, v.dtype) for n, v in snapshot.variables.items()}:
+    own = {n: (spec.shape, spec.dtype) for n, spec in run.variables.specs.items()}
+    if not differing and own != {n: (v.shape, v.dtype.name) for n, v in snapshot.variables.items()}:
         differing = ["variables"]
     remembering = [type(callback).__name__ for callback in run.callbacks if callback.state()]
     if not differing and [state.get("class") for state in snapshot.callbacks] != remembering:
