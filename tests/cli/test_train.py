@@ -20,8 +20,7 @@ from PIL import Image
 
 import sloy as library
 from command_line import QUICK, Sloy, command, environment, exit_code
-from sloy import engines, schedules
-from sloy.cli import options
+from sloy import schedules
 from sloy.data import load_idx_folder
 from sloy.experiments import Experiment
 from sloy.experiments.recipes import RATES
@@ -119,10 +118,6 @@ def test_the_default_folder_has_the_name_of_the_data(sloy: Sloy, data: Path) -> 
 
 def test_every_optimizer_has_a_default_rate() -> None:
     assert set(RATES) == set(NAMES)
-
-
-def test_engines_of_the_command_line_are_those_of_the_library() -> None:
-    assert set(options.ENGINES) == set(engines.NAMES)
 
 
 @pytest.mark.parametrize("schedule", schedules.NAMES)

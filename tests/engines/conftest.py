@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from available import installed
-from sloy.engines import Engine, engine
+from device_engine import ROW
+from sloy.engines import TABLE, Engine, engine
 
 
-@pytest.fixture(params=installed())
-def any_engine(request: pytest.FixtureRequest) -> Engine:
-    """Each engine in turn, on one thread."""
+@pytest.fixture(params=[*installed(), "device"])
+def any_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """Each engine in turn, on one thread; and one with memory of its own, as a row of the table."""
+    monkeypatch.setitem(TABLE, "device", ROW)
     return engine(request.param, threads=1)
 
 

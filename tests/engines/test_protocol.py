@@ -253,9 +253,17 @@ def test_without_a_guard_anything_is_written(any_engine: Engine) -> None:
 # --- choosing an engine --------------------------------------------------------------------------
 
 
-def test_an_engine_knows_its_name_and_threads(any_engine: Engine) -> None:
-    assert any_engine.name in ("reference", "native")
-    assert any_engine.threads == 1
+def test_an_engine_knows_its_name_and_settings(any_engine: Engine) -> None:
+    assert (
+        any_engine == engine(any_engine.name, 1) != engine(any_engine.name, 1, precision="emulated")
+    )
+    assert any_engine.settings in ({"threads": 1, "precision": "float32"}, {"precision": "float32"})
+    assert str(any_engine) in (
+        f"{any_engine.name}, 1 thread, float32",
+        f"{any_engine.name}, float32",
+    )
+    assert any_engine.supports("float32", any_engine.best_precision())
+    assert not any_engine.supports("int32")
     assert engine(any_engine) is any_engine
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import sloy
+from sloy.engines.variables import HostVariables
 from sloy.errors import InvalidArgument
 from sloy.training.callbacks import EarlyStopping
 from sloy.training.history import History
@@ -30,7 +31,7 @@ class FakeRun:
 
     def __init__(self):
         self.history = History()
-        self.weights = {"w": np.zeros(1)}
+        self.weights = HostVariables({"w": np.zeros(1)})
 
 
 def stopped_after(values, column="val_loss", **arguments):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sloy import machine, text
 from sloy.cli.options import add_engine_options, positive, rate
+from sloy.engines.names import PRECISIONS
 
 if TYPE_CHECKING:
     from sloy.engines import Engine
@@ -33,7 +34,6 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from sloy.engines import PRECISIONS
     from sloy.zoo import PRESETS
 
     parser.add_argument(
@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
                 if arguments.profile:
                     print("\n".join(instructions(found)) + "\n")
     if arguments.json:
-        print(text.as_json({"engine": engine.name, "threads": engine.threads, "precision": engine.precision,
+        print(text.as_json({"engine": engine.name, **engine.settings,
                          "peak": asdict(peak),
                          "machine": {"system": machine.system(), "instruction_sets": machine.instruction_sets()},
                          "steps": documents}), end="")  # fmt: skip

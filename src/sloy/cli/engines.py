@@ -6,11 +6,7 @@ import argparse
 from typing import Any
 
 from sloy import machine, text
-
-ABOUT = {
-    "native": "C++ on oneDNN, float32 or mixed with bfloat16, all cores",
-    "reference": "NumPy, float32 or float64: the definitions of all operations; slow",
-}
+from sloy.engines.names import TABLE
 
 MIXED = {
     "amx": "mixed precision: with AMX; --precision auto takes it",
@@ -43,7 +39,7 @@ def report() -> dict[str, Any]:
     """What was found, as `--json` prints it."""
     from sloy.machine import versions
 
-    engines = [_engine(name) for name in ABOUT]
+    engines = [_engine(name) for name in TABLE]
     return {
         "versions": versions(),
         "machine": {
@@ -77,7 +73,7 @@ def describe(found: dict[str, Any]) -> str:
     for engine in found["engines"]:
         threads = f", {text.many(engine['threads'], 'thread')}" if engine["threads"] else ""
         state = f"ready{threads}" if engine["available"] else "MISSING"
-        lines = [f"{state}: {ABOUT[engine['name']]}"]
+        lines = [f"{state}: {TABLE[engine['name']].about}"]
         if engine["reason"]:
             lines.append(engine["reason"])
         if engine["mixed_precision"]:
@@ -88,18 +84,14 @@ def describe(found: dict[str, Any]) -> str:
 
 
 def _engine(name: str) -> dict[str, Any]:
-    from sloy.engines import engine
-    from sloy.errors import NotAvailable
+    from sloy.engines import available, engine
 
-    found = {
+    reason = available(name)
+    here = None if reason else engine(name)
+    return {
         "name": name,
-        "available": True,
-        "threads": None,
-        "reason": None,
-        "mixed_precision": None,
+        "available": not reason,
+        "threads": here and here.settings.get("threads"),
+        "reason": reason,
+        "mixed_precision": here and here.bfloat16,
     }
-    try:
-        here = engine(name)
-    except NotAvailable as error:
-        return {**found, "available": False, "reason": str(error)}
-    return {**found, "threads": here.threads, "mixed_precision": here.bfloat16}

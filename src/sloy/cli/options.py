@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from math import isfinite
 
-ENGINES = ("auto", "native", "reference")
+from sloy.engines.names import NAMES
+
 LARGEST = 2**31 - 1
 
 
@@ -31,7 +32,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """`--engine` and `--threads`."""
     parser.add_argument(
         "--engine",
-        choices=ENGINES,
+        choices=NAMES,
         default="auto",
         help="what computes; auto takes the fastest that is installed (see `sloy engines`)",
     )

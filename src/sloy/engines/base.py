@@ -5,20 +5,18 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from sloy.arguments import integer
+from sloy.engines.names import Arithmetic, Determinism
+from sloy.engines.variables import Variables
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable, ShapeError
 from sloy.graph import Graph, optimize
 from sloy.graph.plan import plan
-from sloy.text import many
 
-Variables = dict[str, np.ndarray]
-Determinism = Literal["same-threads", "any-threads"]
-Arithmetic = Literal["float32", "mixed", "emulated"]
 Status = Literal["done", "interrupted", "not finite"]
 # poll(steps done, scalar outputs of these steps): called about every POLL_SECONDS.
 Poll = Callable[[int, Mapping[str, np.ndarray]], None]
@@ -134,40 +132,64 @@ class Timed:
     nbytes: int
 
 
-@dataclass(frozen=True)
 class Engine(ABC):
-    """Implementations of the ops, and what runs them.
+    """Implementations of the ops, and what runs them; two are equal where they compute alike.
 
-    Parameters
+    Attributes
     ----------
-    threads : int
-        Number of threads; 0 takes the physical cores that this process may use.
-    deterministic : "same-threads" or "any-threads"
-        What gives the same bits again: the same number of threads, or any. The reference engine's
-        do not depend on threads.
+    name : str
     precision : "float32", "mixed" or "emulated"
         Of float32 graphs. "mixed" rounds what products and convolutions read to bfloat16, see
         `sloy.graph.mixed`, with the processor's instructions for it; "emulated" does so on any
         processor, to see what it does to accuracy.
     """
 
-    threads: int = 0
-    name: str = field(default="", init=False)
-    deterministic: Determinism = "same-threads"
-    precision: Arithmetic = "float32"
+    name: ClassVar[str]
+    precision: Arithmetic
 
-    def __str__(self) -> str:
-        threads = [many(self.threads, "thread")] if self.threads else []
-        return ", ".join([self.name, *threads, self.precision])
+    @abstractmethod
+    def __init__(self, threads: int, deterministic: Determinism, precision: Arithmetic) -> None:
+        """As `sloy.engines.engine` makes one; raises `NotAvailable` where it does not run here."""
+
+    @classmethod
+    @abstractmethod
+    def supports(cls, dtype: str, precision: Arithmetic = "float32") -> bool:
+        """Whether it computes graphs of a dtype here, those of float32 in a precision."""
+
+    @classmethod
+    def best_precision(cls) -> Arithmetic:
+        """The fastest here: what "auto" stands for."""
+        return "float32"
 
     @property
     def bfloat16(self) -> str | None:
         """The processor's instructions for mixed precision, "none" where it has none; None where they do not count."""
         return None
 
+    @property
+    def settings(self) -> dict[str, int | str]:
+        """What may round otherwise when it changes, for checkpoints and summaries: counts, and the precision."""
+        return {"precision": self.precision}
+
     @abstractmethod
-    def compile(self, graph: Graph, variables: Variables, guard: Iterable[str] = ()) -> Executable:
-        """Prepare a graph; `variables` are C-contiguous arrays that runs read, and update in place."""
+    def variables(self, arrays: Mapping[str, np.ndarray]) -> Variables:
+        """Variables of these values where the engine computes; given its own, the same ones."""
+
+    @abstractmethod
+    def compile(
+        self, graph: Graph, variables: Mapping[str, np.ndarray], guard: Iterable[str] = ()
+    ) -> Executable:
+        """Prepare a graph.
+
+        Parameters
+        ----------
+        graph : Graph
+        variables : mapping
+            What runs read and update: `Variables` of this engine, or C-contiguous arrays by name, which every run
+            reads and updates in place, wherever the engine computes.
+        guard : names of scalar outputs
+            See `Executable`.
+        """
 
     def arena_bytes(self, graph: Graph, guard: Iterable[str] = ()) -> int:
         """The most bytes of a graph's values alive at once, without what kernels need besides."""
@@ -342,20 +364,3 @@ def check_guard(graph: Graph, guard: Iterable[str]) -> None:
         spec = graph.nodes[graph.outputs[name]].spec
         if spec.shape != () or not spec.is_float:
             raise InvalidArgument(f"`guard` names `{name}` ({spec}); it must be a float scalar.")
-
-
-def check_variables(graph: Graph, variables: Variables) -> None:
-    """Raise `InvalidArgument` or `ShapeError` unless every variable of the graph has its array."""
-    specs = dict(graph.variables)
-    specs |= {name: graph.nodes[number].spec for name, number in graph.updates.items()}
-    for name, spec in specs.items():
-        value = variables.get(name)
-        if value is None:
-            raise InvalidArgument(f"variable `{name}` ({spec}) has no value.")
-        if value.shape != spec.shape or value.dtype != spec.dtype or not value.flags.c_contiguous:
-            raise ShapeError(
-                f"variable `{name}` is {value.dtype.name}{list(value.shape)}; it must be a"
-                f" C-contiguous {spec}."
-            )
-        if name in graph.updates and not value.flags.writeable:
-            raise InvalidArgument(f"variable `{name}` is updated, but its array is read-only.")

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import repeat
 from operator import setitem
 
 import numpy as np
 
-from sloy.engines.base import (
-    Engine,
-    Executable,
-    Variables,
-    check_guard,
-    check_inputs,
-    check_variables,
-)
+from sloy.engines.base import Executable, check_guard, check_inputs
+from sloy.engines.host import HostEngine, check_variables
+from sloy.engines.names import Arithmetic
 from sloy.errors import NonFiniteError
 from sloy.graph import REGISTRY, Graph, check, mixed, optimize
+from sloy.graph.spec import FLOATS
 
 
 class ReferenceExecutable(Executable):
     """A graph and its variables; each node is computed by its op's definition."""
 
-    def __init__(self, graph: Graph, variables: Variables, guard: tuple[str, ...]) -> None:
+    def __init__(
+        self, graph: Graph, variables: Mapping[str, np.ndarray], guard: tuple[str, ...]
+    ) -> None:
         self.graph = graph
         self.guard = guard
-        self._variables = variables
+        self._variables = {n: variables[n] for n in {*graph.variables, *graph.updates}}
         self._free_after = _last_uses(graph)
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -66,13 +64,18 @@ class ReferenceExecutable(Executable):
 
 
 @dataclass(frozen=True)
-class ReferenceEngine(Engine):
+class ReferenceEngine(HostEngine):
     """NumPy, float64 or float32, one op at a time; bfloat16 is emulated."""
 
-    name: str = field(default="reference", init=False)
+    name = "reference"
+
+    @classmethod
+    def supports(cls, dtype: str, precision: Arithmetic = "float32") -> bool:
+        """Whatever is a dtype of floats; see `Engine.supports`."""
+        return dtype in FLOATS
 
     def compile(
-        self, graph: Graph, variables: Variables, guard: Iterable[str] = ()
+        self, graph: Graph, variables: Mapping[str, np.ndarray], guard: Iterable[str] = ()
     ) -> ReferenceExecutable:
         """See `Engine.compile`."""
         check(graph)

@@ -293,4 +293,4 @@ def _start(path: str | Path, engine: Engine) -> Model:
 
 
 def _described(engine: Engine) -> dict[str, Any]:
-    return {"name": engine.name, "threads": engine.threads, "precision": engine.precision}
+    return {"name": engine.name, **engine.settings}

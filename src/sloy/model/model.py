@@ -14,6 +14,7 @@ from sloy.arguments import file_to_write, instance, integer, sequence
 from sloy.data.readers import Reader
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
+from sloy.engines.variables import HostVariables, Variables
 from sloy.graph import Graph
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor
@@ -73,11 +74,12 @@ class Model:
     ) -> None:
         instance("Model", "problem", problem, Problem)
         self.problem = problem
-        self._arrays = _checked(problem, parameters)
+        self._engine = engine if isinstance(engine, Engine) else None
+        given = _checked(problem, parameters)
+        self._variables = self._engine.variables(given) if self._engine else given
         self.class_names = tuple(class_names)
         self.reader = reader
         self._engine_choice = (engine, threads)
-        self._engine: Engine | None = engine if isinstance(engine, Engine) else None
         self._runners: dict[Any, Runner] = {}
 
     @property
@@ -93,21 +95,20 @@ class Model:
     @property
     def parts(self) -> Parts:
         """What files hold of it."""
-        return Parts(self.problem, self._arrays, self.class_names, self.reader)
+        return Parts(self.problem, self._variables, self.class_names, self.reader)
 
     @property
     def parameters(self) -> Parameters:
         """The parameters and states: name → array, see `Parameters`."""
-        return Parameters(self._arrays)
+        return Parameters(lambda: self._variables)
 
     @property
     def engine(self) -> Engine:
-        """What computes, found on first use."""
+        """What computes, found on first use; it takes the parameters to where it does."""
         if self._engine is None:
             name, threads = self._engine_choice
-            if name == "auto" and self.problem.dtype == "float64":
-                name = "reference"  # as in `sloy.fit`
-            self._engine = find_engine(name, threads)
+            self._engine = find_engine(name, threads, dtype=self.problem.dtype)
+            self._variables = self._engine.variables(self._variables)
         return self._engine
 
     def __call__(self, x: Any, batch_size: int | None = None) -> np.ndarray:
@@ -156,11 +157,7 @@ class Model:
         names = sequence("Model.activations", "layers", layers, str)
         key = ("activations", names)
         if key not in self._runners:
-            self._runners[key] = Runner(
-                self.engine,
-                self._arrays,
-                lambda size: inference_graph(self.problem, size, names),
-            )
+            self._runners[key] = self._new(lambda size: inference_graph(self.problem, size, names))
         outputs = self._runners[key]({"x": self._samples(x)}, self._batch(batch_size))
         return {name: outputs[f"activation/{name}"] for name in names}
 
@@ -275,7 +272,9 @@ class Model:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What pickle and copy take: everything but what is compiled."""
-        state = (self.problem, self._arrays, self.class_names, self.reader, *self._engine_choice)
+        state = (
+            self.problem, dict(self._variables), self.class_names, self.reader, *self._engine_choice
+        )  # fmt: skip
         return _rebuilt, state
 
     def __repr__(self) -> str:
@@ -300,9 +299,12 @@ class Model:
 
     def _runner(self, kind: str) -> Runner:
         if kind not in self._runners:
-            graph = partial(_GRAPHS[kind], self.problem)
-            self._runners[kind] = Runner(self.engine, self._arrays, graph)
+            self._runners[kind] = self._new(partial(_GRAPHS[kind], self.problem))
         return self._runners[kind]
+
+    def _new(self, graph: Callable[[int], Graph]) -> Runner:
+        engine = self.engine  # which may move the variables
+        return Runner(engine, self._variables, graph)
 
     def _batch(self, batch_size: int | None) -> int:
         if batch_size is not None:
@@ -342,11 +344,14 @@ def default_batch(network: Network, dtype: str) -> int:
     return 1 << max(0, min(BATCH, BATCH_BYTES // largest).bit_length() - 1)
 
 
-def _checked(problem: Problem, parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays in the network's order, each of its shape and the computing dtype."""
+def _checked(problem: Problem, parameters: Mapping[str, np.ndarray]) -> Variables:
+    """The arrays in the network's order, each of its shape and the computing dtype; a run's variables as they are."""
     check_names("Model", problem.network, parameters)
+    if isinstance(parameters, Variables):
+        return parameters
     arrays = {
         name: real_array("Model", name, parameters[name], shape)
         for name, shape in problem.network.shapes.items()
     }
-    return {name: np.require(value, problem.dtype, ["C", "W"]) for name, value in arrays.items()}
+    required = {name: np.require(v, problem.dtype, ["C", "W"]) for name, v in arrays.items()}
+    return HostVariables(required)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
 
 from sloy.arguments import array, instance
+from sloy.engines.variables import Variables
 from sloy.errors import InvalidArgument, ShapeError, UnknownName
 from sloy.graph.spec import Shape
 from sloy.problem.network import Network
@@ -51,34 +52,36 @@ def finite_copy(place: str, name: str, value: Any, shape: Shape, dtype: str) -> 
 class Parameters(MutableMapping[str, np.ndarray]):
     """The parameters and states of a model: name → array, readable and settable.
 
-    Names and shapes stay. Reading gives the model's own array: what is written into it counts.
+    Names and shapes stay. Reading gives the model's own array: what is written into it counts; an engine that does not
+    compute in host memory has taken it elsewhere by the model's first use, and gives copies that cannot be written.
     Setting copies the values, converted to the model's dtype.
     """
 
-    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
-        self._arrays = arrays
+    def __init__(self, variables: Callable[[], Variables]) -> None:
+        self._variables = variables  # the newest ones: a model's move where its engine computes
 
     def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self._arrays:
+        if name not in self._variables():
             raise UnknownName(
-                f"no parameter is named {name!r}; there are {', '.join(self._arrays)}."
+                f"no parameter is named {name!r}; there are {', '.join(self._variables())}."
             )
-        return self._arrays[name]
+        return self._variables()[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
         own = self[name]
         if value is not own:  # as it is after `parameters[name] *= 2`
-            own[...] = finite_copy("Model", name, value, own.shape, own.dtype.name)
+            copied = finite_copy("Model", name, value, own.shape, own.dtype.name)
+            self._variables().write(name, copied)
 
     def __delitem__(self, name: str) -> None:
         raise InvalidArgument(f"parameter `{name}` belongs to the network; it cannot be removed.")
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays)
+        return iter(self._variables())
 
     def __len__(self) -> int:
-        return len(self._arrays)
+        return len(self._variables())
 
     def __repr__(self) -> str:
-        lines = [f"{name}: {v.dtype}{list(v.shape)}" for name, v in self._arrays.items()]
+        lines = [f"{name}: {v.dtype}{list(v.shape)}" for name, v in self.items()]
         return "\n".join(lines)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from sloy.engines.base import Engine, Executable, Poll, Variables
+from sloy.engines.base import Engine, Executable, Poll
+from sloy.engines.variables import Variables
 from sloy.graph import Graph
 from sloy.metrics import Metric
 from sloy.problem.inputs import Columns
@@ -21,8 +22,8 @@ class Runner:
     Parameters
     ----------
     engine : Engine
-    variables : dict of arrays
-        Read on every run, so that changes are seen.
+    variables : Variables
+        Of the engine; read on every run, so that changes are seen.
     graph : callable
         Batch size → graph with the inputs named like the columns, and outputs (N, …) only.
     """

@@ -46,6 +46,4 @@ def ready_model(
         target_dtype=dtype,
     )
     arrays = {name: np.array(value, dtype) for name, value in parameters.items()}
-    if dtype == "float64" and engine == "auto":
-        engine = "reference"
     return Model(problem, arrays, engine=engine, threads=threads)

@@ -196,7 +196,7 @@ class EarlyStopping(Callback):
     def on_fit_end(self, run: Run) -> None:
         """Give the model its best weights."""
         for name, value in self._weights.items():
-            run.weights[name][...] = value
+            run.weights.write(name, value)
 
     def state(self) -> State:
         """The best value, its epoch and weights, and the epochs since."""

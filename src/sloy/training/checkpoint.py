@@ -70,13 +70,13 @@ class Snapshot:
     config : dict
         What the run does, in JSON values; a resumed run must have the same.
     machine : dict
-        What computes it: engine, threads, precision; another one may round otherwise.
+        What computes it, an engine and its settings; another one may round otherwise.
     epoch, step : int
         Epochs done, and steps done in the unfinished epoch.
     seconds : float
         Training time in the unfinished epoch.
     history : list of rows
-    variables, partial : dict of arrays
+    variables, partial : mapping of arrays
         Parameters, states, optimiser slots, the random key; scalars (steps,) of the unfinished epoch.
     callbacks : list of dicts
         What each callback remembers.
@@ -88,7 +88,7 @@ class Snapshot:
     step: int
     seconds: float
     history: list[Row]
-    variables: dict[str, np.ndarray]
+    variables: Mapping[str, np.ndarray]
     partial: dict[str, np.ndarray]
     callbacks: list[dict[str, Any]] = field(default_factory=list)
 
@@ -204,17 +204,12 @@ def _unpack(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str
     check_kind(path, metadata, KIND, VERSION)
     try:
         callbacks = [dict(state) for state in metadata["callbacks"]]
-        machine = metadata["machine"]
         for name, value in _under("callbacks", tensors).items():
             number, _, key = name.partition("/")
             callbacks[int(number)][key] = value
         return Snapshot(
             config=dict(metadata["config"]),
-            machine={
-                "engine": str(machine["engine"]),
-                "threads": _count(machine["threads"]),
-                "precision": str(machine.get("precision", "float32")),
-            },
+            machine=_machine(**metadata["machine"]),
             epoch=_count(metadata["epoch"]),
             step=_count(metadata["step"]),
             seconds=float(metadata["seconds"]),
@@ -225,6 +220,12 @@ def _unpack(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise FileFormatError(f"{path}: the checkpoint cannot be understood ({error}).") from error
+
+
+def _machine(engine: str, precision: str = "float32", **counts: Any) -> dict[str, int | str]:
+    """What computed; files of before there was a choice name no precision."""
+    numbers = {name: _count(value) for name, value in counts.items()}
+    return {"engine": str(engine), **numbers, "precision": str(precision)}
 
 
 def _under(folder: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -150,12 +150,12 @@ def fit(
         data_dtype=problem.data_dtype,
     )  # fmt: skip
     recipe = replace(recipe, batch_size=min(recipe.batch_size, len(train)))
-    state = _state(state, problem, recipe, parameters)
+    state = _state(state, problem, recipe, chosen, parameters)
     order = Order(problem, recipe, chosen, train, validate, state.epochs, state.steps)
     used = problem
     if preprocessed:
         used = replace(problem, preprocessing=_made(preprocessing, network))
-    weights_of_model = {name: state.variables[name] for name in network.shapes}
+    weights_of_model = state.variables.select(network.shapes)
     model = Model(used, weights_of_model, class_names=training.class_names, engine=chosen)
     config = describe(order, state.variables) if store else {}
     run = Run(order, state, model, watchers, store, config)
@@ -239,6 +239,7 @@ def _state(
     state: TrainingState | None,
     problem: Problem,
     recipe: Recipe,
+    engine: Engine,
     parameters: Mapping[str, np.ndarray] | None,
 ) -> TrainingState:
     """Where the run begins: at the end of another, at given parameters, or at drawn ones."""
@@ -255,5 +256,5 @@ def _state(
         return initial_variables(problem, recipe, start, "fit")
 
     state = TrainingState() if state is None else state
-    state.take(problem, recipe, initial)
+    state.take(problem, recipe, engine, initial)
     return state

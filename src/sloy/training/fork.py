@@ -93,7 +93,7 @@ def _state(run: Run, recipe: Recipe, begin: Snapshot) -> TrainingState:
         state.put(begin.variables)
         return state
     kept = {name: begin.variables[name].copy() for name in fresh if name in begin.variables}
-    return TrainingState({**fresh, **kept})
+    return TrainingState(run.order.engine.variables({**fresh, **kept}))
 
 
 def _advance(order: Order, state: TrainingState, begin: Snapshot, steps: int) -> Branch:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy.engines.base import POLL_SECONDS, BatchRun
+from sloy.engines.variables import Variables
 from sloy.problem.graphs import evaluation_graph
 from sloy.problem.runner import Runner, figures
 from sloy.training import measured
@@ -45,8 +46,8 @@ class Run:
         Shares its weights with the run: always the newest.
     history : History
         The epochs done.
-    weights : dict of arrays
-        Parameters and states by name, live.
+    weights : Variables
+        Parameters and states by name, live; ``weights.write(name, array)`` sets one on every engine.
     epochs, epoch : int
         Epochs to do, and done.
     steps, step : int
@@ -79,12 +80,7 @@ class Run:
         self._polled = 0.0
         self._checkpoint = checkpoint
         self._store = Store(checkpoint.path) if checkpoint else None
-        engine = order.engine
-        self.machine = {
-            "engine": engine.name,
-            "threads": engine.threads,
-            "precision": engine.precision,
-        }
+        self.machine = {"engine": order.engine.name, **order.engine.settings}
         self._saved = time.monotonic()
         self._signals = Deferred()
         self._last = False  # whether a callback stops the run after the epoch's last step
@@ -116,9 +112,9 @@ class Run:
         return self._store
 
     @cached_property
-    def weights(self) -> dict[str, np.ndarray]:
+    def weights(self) -> Variables:
         """Parameters and states by name, live."""
-        return {name: self.variables[name] for name in self.order.problem.network.shapes}
+        return self.variables.select(self.order.problem.network.shapes)
 
     @property
     def columns(self) -> tuple[str, ...]:

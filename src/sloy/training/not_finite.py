@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sloy.engines.base import Engine, Variables
+from sloy.engines.base import Engine
+from sloy.engines.variables import Variables
 from sloy.errors import NonFiniteError
 from sloy.problem import Problem
 from sloy.training.order import Order
@@ -58,7 +59,7 @@ def failed_step(
     Parameters
     ----------
     order : Order
-    variables : dict of arrays
+    variables : Variables
         As they were before the step.
     rows : int64 array (N,)
         The samples of the step.

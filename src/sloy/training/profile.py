@@ -64,7 +64,7 @@ class Profile:
 
     Attributes
     ----------
-    batch_size, threads : int
+    batch_size : int
     engine : str
     seconds : float
         Of a step, the least of many bursts of whole steps over batches.
@@ -76,7 +76,6 @@ class Profile:
     """
 
     batch_size: int
-    threads: int
     engine: str
     seconds: float
     median: float
@@ -138,8 +137,7 @@ def profile(
     steps = _whole_steps(runs, executable, columns, batch_size, seconds)
     return Profile(
         batch_size,
-        runs.threads,
-        runs.name,
+        str(runs),
         min(steps),
         float(np.median(steps)),
         _instructions(executable, seconds),

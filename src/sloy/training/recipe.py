@@ -227,8 +227,7 @@ def engine_of(where: str, recipe: Recipe, engine: str | Engine, threads: int) ->
     """The computing dtype of a recipe, and the engine for it."""
     precision, deterministic = recipe.precision, recipe.deterministic
     if precision == "float64":
-        found = find_engine("reference" if engine == "auto" else engine, threads, deterministic)
-        return "float64", found
+        return "float64", find_engine(engine, threads, deterministic, dtype="float64")
     found = find_engine(engine, threads, deterministic, precision)
     if precision in ("mixed", "emulated") and found.precision == "float32":
         raise InvalidArgument(

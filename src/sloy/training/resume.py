@@ -69,8 +69,8 @@ def _compare(
     run: Run, checkpoint: Checkpoint, snapshot: Snapshot, config: Mapping[str, Any]
 ) -> None:
     differing = [n for n in config if n != "epochs" and config[n] != snapshot.config.get(n)]
-    specs = {n: (v.shape, v.dtype) for n, v in run.variables.items()}
-    if not differing and specs != {n: (v.shape, v.dtype) for n, v in snapshot.variables.items()}:
+    own = {n: (spec.shape, spec.dtype) for n, spec in run.variables.specs.items()}
+    if not differing and own != {n: (v.shape, v.dtype.name) for n, v in snapshot.variables.items()}:
         differing = ["variables"]
     remembering = [type(callback).__name__ for callback in run.callbacks if callback.state()]
     if not differing and [state.get("class") for state in snapshot.callbacks] != remembering:
@@ -112,5 +112,6 @@ def _compare_rates(run: Run, snapshot: Snapshot) -> None:
 
 
 def _words(machine: Mapping[str, Any]) -> str:
-    threads = text.many(machine["threads"], "thread")
-    return f"the {machine['engine']} engine on {threads} in {machine['precision']}"
+    counts = [text.many(n, what.removesuffix("s")) for what, n in machine.items() if type(n) is int]
+    engine = " on ".join([f"the {machine['engine']} engine", *counts])
+    return f"{engine} in {machine['precision']}"

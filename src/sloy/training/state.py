@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sloy.engines.base import Engine, Executable
+from sloy.engines.variables import HostVariables, Variables
 from sloy.errors import InvalidArgument
 from sloy.graph.spec import Spec
 from sloy.problem import Problem
@@ -30,9 +31,9 @@ class TrainingState:
 
     Attributes
     ----------
-    variables : dict of arrays
+    variables : Variables
         Parameters and states, optimiser slots and the random key, by name; live: a run changes them, and the models of
-        all runs with one state share them.
+        all runs with one state share them, as long as the engines have one memory.
     epochs, steps : int
         Passes over the data and steps done.
 
@@ -51,20 +52,28 @@ class TrainingState:
     True
     """
 
-    variables: dict[str, np.ndarray] = field(default_factory=dict)
+    variables: Variables = field(default_factory=lambda: HostVariables({}))
     epochs: int = 0
     steps: int = 0
     _compiled: dict[int, Executable] = field(default_factory=dict, init=False, repr=False)
     _compiled_for: _Step | None = field(default=None, init=False, repr=False)
 
     def take(
-        self, problem: Problem, recipe: Recipe, initial: Callable[[], dict[str, np.ndarray]]
+        self,
+        problem: Problem,
+        recipe: Recipe,
+        engine: Engine,
+        initial: Callable[[], dict[str, np.ndarray]],
     ) -> None:
-        """Fill an empty state; raise `InvalidArgument` where one is of another network or optimiser."""
+        """Fill an empty state, or take what one holds to an engine.
+
+        Raises `InvalidArgument` where it is of another network or optimiser.
+        """
         if not self.variables:
-            self.variables = initial()
+            self.variables = engine.variables(initial())
             return
-        own = {name: Spec(v.shape, v.dtype.name) for name, v in self.variables.items()}
+        self.variables = engine.variables(self.variables)
+        own = self.variables.specs
         needed = _variables(problem, recipe)
         differing = sorted(n for n in own.keys() | needed.keys() if own.get(n) != needed.get(n))
         if differing:
@@ -75,8 +84,8 @@ class TrainingState:
 
     def put(self, values: Mapping[str, np.ndarray]) -> None:
         """Give the variables these values."""
-        for name, value in self.variables.items():
-            value[...] = values[name]
+        for name in self.variables:
+            self.variables.write(name, values[name])
 
     def sharing(self) -> TrainingState:
         """Another state of the same variables, and of what is compiled for them."""
@@ -98,11 +107,11 @@ class TrainingState:
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle and copy take: everything but what is compiled."""
-        return {"variables": self.variables, "epochs": self.epochs, "steps": self.steps}
+        return {"variables": dict(self.variables), "epochs": self.epochs, "steps": self.steps}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         arrays = {name: np.require(v, None, ["C", "W"]) for name, v in state["variables"].items()}
-        self.__init__(arrays, state["epochs"], state["steps"])  # type: ignore[misc]
+        self.__init__(HostVariables(arrays), state["epochs"], state["steps"])  # type: ignore[misc]
 
 
 @dataclass(frozen=True)

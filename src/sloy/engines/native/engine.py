@@ -11,20 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from sloy.engines import restored
 from sloy.engines.base import (
     POLL_SECONDS,
     BatchRun,
-    Engine,
     Executable,
     Poll,
     Timed,
-    Variables,
     check_batches,
     check_guard,
     check_inputs,
-    check_variables,
 )
+from sloy.engines.choice import restored
+from sloy.engines.host import HostEngine, check_variables
+from sloy.engines.names import Arithmetic
 from sloy.engines.native import library
 from sloy.engines.native.cpu import usable_cores
 from sloy.engines.native.encode import Encoder, Instruction, supported_ops
@@ -93,7 +92,7 @@ class NativeExecutable(Executable):
     def __init__(
         self,
         graph: Graph,
-        variables: Variables,
+        variables: Mapping[str, np.ndarray],
         guard: Iterable[str],
         threads: int,
         *,
@@ -180,7 +179,7 @@ class NativeExecutable(Executable):
 
 
 @dataclass(frozen=True)
-class NativeEngine(Engine):
+class NativeEngine(HostEngine):
     """C++ kernels and oneDNN, in float32 or mixed precision.
 
     Parameters
@@ -199,12 +198,12 @@ class NativeEngine(Engine):
         Where `precision` is "mixed" and the processor has no instructions for bfloat16.
     """
 
+    name = "native"
     _asked: int = field(init=False, repr=False, compare=False)  # threads, 0 for all cores
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", "native")
         object.__setattr__(self, "_asked", self.threads)
-        if self.precision == "mixed" and bfloat16_support() == "none":
+        if not self.supports("float32", self.precision):
             raise NotAvailable(
                 "this processor has no instructions for bfloat16 (AVX512-BF16 or AMX-BF16), so mixed"
                 " precision would be slower than float32 here; take float32."
@@ -218,13 +217,23 @@ class NativeEngine(Engine):
         """What pickle and copy take: what was asked for; another machine may have less."""
         return restored, (self._asked, self.deterministic, self.precision)
 
+    @classmethod
+    def supports(cls, dtype: str, precision: Arithmetic = "float32") -> bool:
+        """See `Engine.supports`."""
+        return dtype == "float32" and (precision != "mixed" or bfloat16_support() != "none")
+
+    @classmethod
+    def best_precision(cls) -> Arithmetic:
+        """Mixed with AMX, which multiplies bfloat16 several times as fast as float32."""
+        return "mixed" if bfloat16_support() == "amx" else "float32"
+
     @property
     def bfloat16(self) -> str:
         """See `Engine.bfloat16`."""
         return bfloat16_support()
 
     def compile(
-        self, graph: Graph, variables: Variables, guard: Iterable[str] = ()
+        self, graph: Graph, variables: Mapping[str, np.ndarray], guard: Iterable[str] = ()
     ) -> NativeExecutable:
         """Plan a graph and make its kernels; see `Engine.compile`."""
         return NativeExecutable(
