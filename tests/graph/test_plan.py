@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sloy.graph import Graph, Tensor, backprop, input, optimize, variable
-from sloy.graph.memory import ALIGNMENT, Lifetime, assign_offsets
+from sloy.graph.arena import ALIGNMENT, Lifetime, assign_offsets
 from sloy.graph.ops.convolution import conv2d
 from sloy.graph.ops.elementwise import exp, relu, sigmoid, tanh, where
 from sloy.graph.ops.linear import matmul

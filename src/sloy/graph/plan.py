@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sloy.graph.arena import Lifetime, assign_offsets
 from sloy.graph.fusion import ANCHORS, WEIGHT_GRADIENTS, Fusion, Unit
 from sloy.graph.graph import Graph, Node, copy_node
-from sloy.graph.memory import Lifetime, assign_offsets
 from sloy.graph.tensor import Tensor, apply
 
 

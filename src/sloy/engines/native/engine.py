@@ -27,9 +27,9 @@ from sloy.engines.base import (
 )
 from sloy.engines.native import library
 from sloy.engines.native.cpu import usable_cores
-from sloy.engines.native.encode import Encoder, Instruction, supported_ops
-from sloy.engines.native.planning import planned
-from sloy.engines.native.profile import timed
+from sloy.engines.native.plan.cache import planned
+from sloy.engines.native.program.encode import Encoder, Instruction, supported_ops
+from sloy.engines.native.program.profile import timed
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable
 from sloy.graph import Graph, Spec, check
 from sloy.graph.plan import Plan

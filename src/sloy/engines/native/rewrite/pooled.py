@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sloy.engines.native.encode import Instruction
+from sloy.engines.native.program.encode import Instruction
 from sloy.graph.fusion import EPILOGUES
 from sloy.graph.graph import Graph, Node, copy_node
 from sloy.graph.ops.reduction import reduce_sum

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sloy.engines.native.copies import copied
+from sloy.engines.native.rewrite.copies import copied
 from sloy.graph import REGISTRY
 from sloy.graph.fusion import MASKS
 from sloy.graph.graph import Graph, Node

@@ -9,7 +9,7 @@ graphs that are about to be planned hold it.
 
 from __future__ import annotations
 
-from sloy.engines.native.masks import number
+from sloy.engines.native.rewrite.masks import number
 from sloy.graph.tensor import Tensor
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from sloy.engines.native.lowering import prepare
-from sloy.engines.native.pooled import Takes
+from sloy.engines.native.rewrite.lowering import prepare
+from sloy.engines.native.rewrite.pooled import Takes
 from sloy.graph import Graph
 from sloy.graph.plan import Plan, plan
 

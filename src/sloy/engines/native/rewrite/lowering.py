@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sloy.engines.native.averaged import averaged_tanh_gradient
-from sloy.engines.native.copies import with_copies
-from sloy.engines.native.encode import DTYPES
-from sloy.engines.native.gated import gated
-from sloy.engines.native.masks import Masks, number
-from sloy.engines.native.pooled import Takes, pooled
+from sloy.engines.native.program.encode import DTYPES
+from sloy.engines.native.rewrite.averaged import averaged_tanh_gradient
+from sloy.engines.native.rewrite.copies import with_copies
+from sloy.engines.native.rewrite.gated import gated
+from sloy.engines.native.rewrite.masks import Masks, number
+from sloy.engines.native.rewrite.pooled import Takes, pooled
 from sloy.errors import NotAvailable
 from sloy.graph import Graph, lower, mixed, optimize
 from sloy.graph.graph import Node, copy_node
