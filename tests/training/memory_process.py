@@ -80,6 +80,7 @@ def main(engine: str, case: Case) -> None:
         case.samples - held_out,
         validation_samples=held_out,
         split=case.validation is not None,
+        engine=engine,
     )
     print(estimate.total, measured)
     print(estimate, file=sys.stderr)

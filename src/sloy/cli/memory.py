@@ -9,12 +9,12 @@ from sloy.cli import machine, tuning
 if TYPE_CHECKING:
     from sloy.cli.plan import Plan
     from sloy.cli.sources import Loaded
-    from sloy.engines import Arithmetic
+    from sloy.engines import Engine
     from sloy.network import Network
     from sloy.steps.graphs import StepSpec
 
 
-def predicted(plan: Plan, loaded: Loaded, network: Network, precision: Arithmetic) -> int:
+def predicted(plan: Plan, loaded: Loaded, network: Network, engine: Engine) -> int:
     """Bytes that the process will hold at most up to the end of the test.
 
     That is the peak so far (unpacking the data), or what it holds now, the data among it, and what `memory_estimate`
@@ -24,7 +24,7 @@ def predicted(plan: Plan, loaded: Loaded, network: Network, precision: Arithmeti
 
     data, spec = loaded.train, spec_of(plan, loaded, network)
     if plan.from_ is not None:
-        run = tuning.predicted(plan, loaded, network, precision)
+        run = tuning.predicted(plan, loaded, network, engine)
     else:
         estimate = memory_estimate(
             spec,
@@ -32,22 +32,21 @@ def predicted(plan: Plan, loaded: Loaded, network: Network, precision: Arithmeti
             loaded.trained_on(plan.validation),
             validation_samples=loaded.held_out(plan.validation),
             split=loaded.validation is None and plan.validation > 0,
-            precision=precision,
+            engine=engine,
         )
         run = estimate.total - (data.x.nbytes + data.y.nbytes)
-    test = _of_test(spec, len(loaded.test), precision)
+    test = _of_test(spec, len(loaded.test), engine)
     return max(machine.peak_memory(), machine.held_memory() + max(run, test))
 
 
-def _of_test(spec: StepSpec, samples: int, precision: Arithmetic) -> int:
-    """Parameters, and the arena of evaluation and prediction."""
+def _of_test(spec: StepSpec, samples: int, engine: Engine) -> int:
+    """Parameters, and the memory of evaluation and prediction."""
     from sloy.model import default_batch
     from sloy.steps.graphs import evaluation_graph
-    from sloy.training.memory import arena_bytes
 
     size = min(samples, default_batch(spec.network, spec.dtype))
     parameters = 4 * sum(p.tensor.spec.size for p in spec.network.parameters.values())
-    return parameters + arena_bytes(evaluation_graph(spec, size, prediction=True), precision)
+    return parameters + engine.memory_forecast(evaluation_graph(spec, size, prediction=True))
 
 
 def spec_of(plan: Plan, loaded: Loaded, network: Network) -> StepSpec:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sloy.cli import text, tuning
+from sloy.cli.memory import spec_of
 
 if TYPE_CHECKING:
     from sloy.cli.plan import Plan
@@ -26,6 +27,8 @@ def opening(
     plan: Plan, loaded: Loaded, network: Network, engine: Engine, folder: RunFolder, memory: int
 ) -> str:
     """What will be trained, on what, by what, and what it will cost."""
+    from sloy.steps.graphs import training_graph
+
     trained, held_out = loaded.trained_on(plan.validation), loaded.held_out(plan.validation)
     samples = f"{text.count(trained)} to train on"
     if held_out:
@@ -33,6 +36,7 @@ def opening(
     steps = -(-trained // plan.batch_size)
     source = plan.source
     rate = plan.highest_rate
+    step = training_graph(spec_of(plan, loaded, network), plan.batch_size)
     batches = f"{text.count(steps)} batches of {plan.batch_size}"
     epochs = f"{text.many(plan.epochs, 'epoch')} of {batches}"
     if plan.from_ is not None:  # the epochs stand below
@@ -41,7 +45,7 @@ def opening(
         ("data", f"{source.name}: {samples}, {text.count(len(loaded.test))} to test"),
         ("", source.describe(loaded)),
         *loaded.rows,
-        ("network", f"{plan.network}\n{network.summary(plan.batch_size)}"),
+        ("network", f"{plan.network}\n{network.summary(plan.batch_size, step=step, engine=engine)}"),
         (
             "training",
             f"{plan.optimizer}, learning rate {rate:g} ({plan.schedule}), {epochs},"

@@ -38,7 +38,7 @@ def train(arguments: argparse.Namespace) -> int:
         suited = tuning.suited(loaded) if start else source.suited(plan, loaded)
         plan = replace(plan, **{**suited, **given(arguments)})
     network = tuning.network(plan, loaded, start) if start else source.make_network(plan, loaded)
-    memory = predicted(plan, loaded, network, engine.precision)
+    memory = predicted(plan, loaded, network, engine)
     report.say(report.opening(plan, loaded, network, engine, folder, memory), quiet=arguments.quiet)
     if not arguments.resume:
         folder.begin()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sloy.cli.plan import Plan
     from sloy.cli.sources import Loaded
-    from sloy.engines import Arithmetic, Engine
+    from sloy.engines import Engine
     from sloy.model import Model
     from sloy.network import Network
     from sloy.training.callbacks import Callback
@@ -143,26 +143,26 @@ def fit(
     )
 
 
-def predicted(plan: Plan, loaded: Loaded, network: Network, precision: Arithmetic) -> int:
+def predicted(plan: Plan, loaded: Loaded, network: Network, engine: Engine) -> int:
     """Bytes that fine-tuning takes beside what is loaded: those of its largest stage."""
-    return max(_taken(plan, loaded, network, stage, precision) for stage in stages(plan, network))
+    return max(_taken(plan, loaded, network, stage, engine) for stage in stages(plan, network))
 
 
-def _taken(plan: Plan, loaded: Loaded, whole: Network, stage: Stage, precision: Arithmetic) -> int:
+def _taken(plan: Plan, loaded: Loaded, whole: Network, stage: Stage, engine: Engine) -> int:
     from sloy.cli.memory import spec_of
     from sloy.losses import SquaredError
     from sloy.model import default_batch
     from sloy.network import Network
     from sloy.steps.graphs import inference_graph
     from sloy.training.finetune import IN_MEMORY
-    from sloy.training.memory import arena_bytes, memory_estimate
+    from sloy.training.memory import memory_estimate
     from sloy.training.stages import named_layers, patterns
 
     spec = replace(spec_of(plan, loaded, whole), trainable=patterns(whole, stage.frozen))
     samples, held_out = loaded.trained_on(plan.validation), loaded.held_out(plan.validation)
     if not stage.frozen or loaded.augment is not None:
         run = memory_estimate(
-            spec, plan.batch_size, samples, validation_samples=held_out, precision=precision
+            spec, plan.batch_size, samples, validation_samples=held_out, engine=engine
         )
         return run.total - (samples + held_out) * loaded.train.x[:1].nbytes
     layers = named_layers(whole)
@@ -175,10 +175,10 @@ def _taken(plan: Plan, loaded: Loaded, whole: Network, stage: Stage, precision: 
         plan.batch_size,
         samples,
         validation_samples=held_out,
-        precision=precision,
+        engine=engine,
     )
     in_file = run.data if run.data > IN_MEMORY else 0
-    return arena_bytes(graph, precision) + run.total - in_file
+    return engine.memory_forecast(graph) + run.total - in_file
 
 
 def _head_epochs(plan: Plan) -> int:

@@ -41,6 +41,7 @@ def engine(
     threads: int = 0,
     deterministic: Determinism = "same-threads",
     precision: Arithmetic | Literal["auto"] = "float32",
+    dtype: str = "float32",
 ) -> Engine:
     """The engine of a name.
 
@@ -57,6 +58,8 @@ def engine(
         where the native engine runs on a processor with AMX, which multiplies bfloat16 several
         times as fast as float32. "emulated" gives the numbers of "mixed" on any processor, slower
         than float32.
+    dtype : "float32" or "float64"
+        Of the graphs: for float64 "auto" takes reference.
 
     Raises
     ------
@@ -77,6 +80,8 @@ def engine(
         raise InvalidArgument(
             f"`precision` (={precision!r}) must be one of {', '.join(PRECISIONS)}."
         )
+    if name == "auto" and dtype == "float64":
+        name = "reference"
     native = None if name == "reference" else _native(required=name == "native")
     if native is None:
         arithmetic = "float32" if precision == "auto" else precision

@@ -12,8 +12,7 @@ import numpy as np
 
 from sloy.arguments import integer
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable, ShapeError
-from sloy.graph import Graph, optimize
-from sloy.graph.plan import plan
+from sloy.graph import Graph
 from sloy.text import many
 
 Variables = dict[str, np.ndarray]
@@ -169,9 +168,20 @@ class Engine(ABC):
     def compile(self, graph: Graph, variables: Variables, guard: Iterable[str] = ()) -> Executable:
         """Prepare a graph; `variables` are C-contiguous arrays that runs read, and update in place."""
 
-    def arena_bytes(self, graph: Graph, guard: Iterable[str] = ()) -> int:
-        """The most bytes of a graph's values alive at once, without what kernels need besides."""
-        return plan(optimize(graph), guard).arena_bytes
+    @property
+    def keeps_memory(self) -> bool:
+        """Whether a compiled graph keeps its memory from run to run, rather than only while it runs."""
+        return True
+
+    @abstractmethod
+    def memory_forecast(self, graph: Graph, guard: Iterable[str] = ()) -> int:
+        """Bytes that a compiled graph takes at its peak, beside variables and data.
+
+        Raises
+        ------
+        NotAvailable
+            Where the engine cannot run the graph.
+        """
 
     def run_batches(
         self,

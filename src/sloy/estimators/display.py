@@ -15,5 +15,5 @@ def html(estimator: Estimator, diagram: str) -> str:
     model = getattr(estimator, "model_", None)
     if model is None:
         return diagram
-    layers = model.network.summary()._repr_html_()
+    layers = model.network.summary(engine=model.engine)._repr_html_()
     return f"{diagram}<div>{layers}{curves_svg(estimator.history_)}</div>"

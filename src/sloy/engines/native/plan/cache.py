@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from sloy.engines.native.plan.planner import Plan, plan
 from sloy.engines.native.rewrite.lowering import prepare
 from sloy.engines.native.rewrite.pooled import Takes
 from sloy.graph import Graph
-from sloy.graph.plan import Plan, plan
 
 KEPT = 64  # plans of the structures used last
 LARGEST = 1 << 20  # bytes of constants; a graph with more is not kept alive by its plan

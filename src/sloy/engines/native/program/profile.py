@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from math import prod
 
 from sloy.engines.base import Timed
+from sloy.engines.native.plan.planner import Plan, Step
 from sloy.engines.native.program.encode import Instruction
 from sloy.graph import REGISTRY, cost
-from sloy.graph.plan import Plan, Step
 from sloy.graph.spec import WIDTHS
 
 

@@ -3,8 +3,7 @@
     average_pool2d_grad(g) (1 - y²), y the tanh that was averaged    average_pool2d_tanh_grad(g, y)
 
 where windows of 2 × 2 tile y. Where only the gradient of a convolution's weights and bias read it, their kernel makes
-it for itself, image by image (`sloy.graph.fusion`), so that it is never in memory. This is no op of the registry: only
-graphs that are about to be planned hold it.
+it for itself, image by image (`sloy.engines.native.plan.fusion`), so that it is never in memory.
 """
 
 from __future__ import annotations

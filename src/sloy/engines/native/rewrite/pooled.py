@@ -12,7 +12,7 @@ place of each in its window, one byte. Neither the convolution's result nor its 
 
 A place is 0 to 3, row by row, of the first maximum, as max_pool2d_grad has it. A ReLU of the maxima is the maximum of
 ReLUs; their places differ only where it is 0 and lets no gradient through. One kernel writes maxima and places
-(`sloy.graph.fusion`). These are no ops of the registry: only graphs that are about to be planned hold them.
+(`sloy.engines.native.plan.fusion`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from sloy.engines.native.plan.fusion import EPILOGUES
 from sloy.engines.native.program.encode import Instruction
-from sloy.graph.fusion import EPILOGUES
 from sloy.graph.graph import Graph, Node, copy_node
 from sloy.graph.ops.reduction import reduce_sum
 from sloy.graph.spec import Spec

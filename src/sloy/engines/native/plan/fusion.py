@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from sloy.engines.native.plan.inlined import is_made_again, is_number, without_reshapes
 from sloy.graph.graph import Graph, Node
-from sloy.graph.inlined import is_made_again, is_number, without_reshapes
 from sloy.graph.opdef import REGISTRY
 from sloy.graph.spec import BFLOAT16
 
 GROUP_LIMIT = 96  # nodes of one elementwise group
-ANCHORS = ("conv2d", "matmul")
+ANCHORS = ("conv2d", "matmul")  # whose kernels add a bias and apply one of `EPILOGUES`
 ROUNDED = (*ANCHORS, "conv2d_input_grad")  # kernels that can store their result in bfloat16
+# whose kernels also sum their second operand over all axes but the last
 WEIGHT_GRADIENTS = ("conv2d_weight_grad", "conv2d_pooled_weight_grad")
 EPILOGUES = ("relu", "sigmoid", "tanh")
 MASKS = (
@@ -60,10 +61,6 @@ class Fusion:
     graph : Graph
     guard : collection of int
         Nodes that must be known before any variable is written.
-    epilogues : collection of str
-        Ops of `ANCHORS` whose kernels add a bias and apply one of `EPILOGUES`.
-    bias_gradients : collection of str
-        Ops whose kernels also sum their second operand over all axes but the last.
 
     Attributes
     ----------
@@ -76,16 +73,8 @@ class Fusion:
         Elementwise nodes that only the next values of variables need: they run after the guard.
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        guard: Collection[int] = (),
-        epilogues: Collection[str] = ANCHORS,
-        bias_gradients: Collection[str] = WEIGHT_GRADIENTS,
-    ) -> None:
+    def __init__(self, graph: Graph, guard: Collection[int] = ()) -> None:
         self.graph = graph
-        self._epilogues = epilogues
-        self._bias_gradients = bias_gradients
         self._guard = frozenset(guard)
         self._square_sums = self._find_square_sums()
         self.views = frozenset(i for i, node in enumerate(graph.nodes) if self._is_view(i, node))
@@ -300,7 +289,7 @@ class Fusion:
             rounding = node.op == "cast" and node.spec.dtype == BFLOAT16
             if rounding and self.units[unit].kernel in ROUNDED:
                 return unit
-            if self.units[unit].kernel not in self._epilogues:
+            if self.units[unit].kernel not in ANCHORS:
                 continue
             if "activation" in self.units[unit].attributes:
                 continue
@@ -352,7 +341,7 @@ class Fusion:
     def _attach_bias_gradients(self) -> None:
         """Let the kernel of a weight gradient also sum its second operand over all axes but the last."""
         for number, unit in list(self.units.items()):
-            if unit.kernel not in self._bias_gradients:
+            if unit.kernel not in WEIGHT_GRADIENTS:
                 continue
             g = unit.operands[1]
             for user in self.graph.users[g]:
