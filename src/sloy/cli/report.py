@@ -45,7 +45,10 @@ def opening(
         ("data", f"{source.name}: {samples}, {text.count(len(loaded.test))} to test"),
         ("", source.describe(loaded)),
         *loaded.rows,
-        ("network", f"{plan.network}\n{network.summary(plan.batch_size, step=step, engine=engine)}"),
+        (
+            "network",
+            f"{plan.network}\n{network.summary(plan.batch_size, step=step, engine=engine)}",
+        ),
         (
             "training",
             f"{plan.optimizer}, learning rate {rate:g} ({plan.schedule}), {epochs},"

@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -148,8 +148,14 @@ class Engine(ABC):
         Of float32 graphs. "mixed" rounds what products and convolutions read to bfloat16, see
         `sloy.graph.mixed`, with the processor's instructions for it; "emulated" does so on any
         processor, to see what it does to accuracy.
+
+    Attributes
+    ----------
+    keeps_memory : bool
+        Whether a compiled graph holds its memory from run to run, rather than only while it runs.
     """
 
+    keeps_memory: ClassVar[bool] = True
     threads: int = 0
     name: str = field(default="", init=False)
     deterministic: Determinism = "same-threads"
@@ -167,11 +173,6 @@ class Engine(ABC):
     @abstractmethod
     def compile(self, graph: Graph, variables: Variables, guard: Iterable[str] = ()) -> Executable:
         """Prepare a graph; `variables` are C-contiguous arrays that runs read, and update in place."""
-
-    @property
-    def keeps_memory(self) -> bool:
-        """Whether a compiled graph keeps its memory from run to run, rather than only while it runs."""
-        return True
 
     @abstractmethod
     def memory_forecast(self, graph: Graph, guard: Iterable[str] = ()) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import repeat
 from operator import setitem
+from typing import ClassVar
 
 import numpy as np
 
@@ -65,12 +66,8 @@ class ReferenceExecutable(Executable):
 class ReferenceEngine(Engine):
     """NumPy, float64 or float32, one op at a time; bfloat16 is emulated."""
 
+    keeps_memory: ClassVar[bool] = False
     name: str = field(default="reference", init=False)
-
-    @property
-    def keeps_memory(self) -> bool:
-        """See `Engine.keeps_memory`."""
-        return False
 
     def compile(
         self, graph: Graph, variables: Variables, guard: Iterable[str] = ()
@@ -117,17 +114,15 @@ def _most_held(graph: Graph) -> int:
 
     The definitions of ops that are not elementwise work with about as much again as they read and write.
     """
-    sizes = [node.spec.size * np.dtype(node.spec.sum_dtype).itemsize for node in graph.nodes]
-    own = [
-        0 if node.is_leaf or node.op == "reshape" else size
-        for node, size in zip(graph.nodes, sizes, strict=True)
-    ]
+    sizes: list[int] = []
+    own: list[int] = []
     held = most = sum(spec.nbytes for spec in graph.inputs.values())
-    for number, ended in enumerate(_last_uses(graph)):
-        node = graph.nodes[number]
-        held += own[number]
-        alone = not own[number] or REGISTRY[node.op].elementwise
-        working = 0 if alone else sizes[number] + sum(sizes[i] for i in node.inputs)
+    for node, ended in zip(graph.nodes, _last_uses(graph), strict=True):
+        sizes.append(node.spec.size * np.dtype(node.spec.sum_dtype).itemsize)
+        own.append(0 if node.is_leaf or node.op == "reshape" else sizes[-1])
+        held += own[-1]
+        alone = not own[-1] or REGISTRY[node.op].elementwise
+        working = 0 if alone else sizes[-1] + sum(sizes[i] for i in node.inputs)
         most = max(most, held + working)
         held -= sum(own[i] for i in ended)
     return max(

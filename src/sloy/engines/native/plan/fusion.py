@@ -22,9 +22,7 @@ ROUNDED = (*ANCHORS, "conv2d_input_grad")  # kernels that can store their result
 # whose kernels also sum their second operand over all axes but the last
 WEIGHT_GRADIENTS = ("conv2d_weight_grad", "conv2d_pooled_weight_grad")
 EPILOGUES = ("relu", "sigmoid", "tanh")
-MASKS = (
-    "dropout_mask",
-)  # made of a key and a number, element by element, in the group that reads them
+MASKS = ("dropout_mask",)  # made of key and number, element by element, in the group that reads it
 SECOND_RESULTS = ("conv2d_places",)  # which the kernel of their operand writes besides
 
 

@@ -89,10 +89,8 @@ class Encoder:
             self._kept[copy] = offset = -(-self.arena_bytes // 64) * 64
             self.arena_bytes = offset + variable.size * WIDTHS[BFLOAT16]
             shape = (variable.size,)
-            to, source = (
-                (BFLOAT16, shape, len(self.places)),
-                ("float32", shape, len(self.places) + 1),
-            )
+            to = (BFLOAT16, shape, len(self.places))
+            source = ("float32", shape, len(self.places) + 1)
             self.places += [offset, variable]
             program = {"shape": shape, "strides": [1], "program": "cast bfloat16 0", "results": [1]}
             self.refreshing.append(("elementwise", [source], [to], program))
@@ -110,14 +108,9 @@ class Encoder:
             return self._group(step)
         if step.kernel == "copy":
             (source,) = step.inputs
-            like = self._copied.get(source, source)
-            self._copied[step.outputs[0]] = like
-            return (
-                "copy",
-                [self._tensor(source, like)],
-                [self._tensor(step.outputs[0], like)],
-                {},
-            )
+            like = self._copied[step.outputs[0]] = self._copied.get(source, source)
+            sides = [[self._tensor(value, like)] for value in (source, step.outputs[0])]
+            return "copy", sides[0], sides[1], {}
         return (
             step.kernel,
             [self._tensor(i) for i in step.inputs],

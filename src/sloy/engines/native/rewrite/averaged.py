@@ -8,6 +8,7 @@ it for itself, image by image (`sloy.engines.native.plan.fusion`), so that it is
 
 from __future__ import annotations
 
+from sloy.engines.native.fused import fused, tiles
 from sloy.engines.native.rewrite.masks import number
 from sloy.graph.tensor import Tensor
 
@@ -16,9 +17,11 @@ def averaged_tanh_gradient(product: Tensor) -> Tensor:
     """A ``mul``, or what equals it."""
     for gradient, slope in (product.inputs, product.inputs[::-1]):
         y = _tanh_of_slope(slope)
-        if y is not None and gradient.op == "average_pool2d_grad" and _tiles(gradient):
+        if y is None or gradient.op != "average_pool2d_grad":
+            continue
+        if tiles(gradient.attributes, gradient.spec, gradient.inputs[0].spec):
             inputs = (*gradient.inputs, y)
-            return Tensor("average_pool2d_tanh_grad", inputs, gradient.attributes, product.spec)
+            return fused("average_pool2d_tanh_grad", inputs, gradient.attributes)
     return product
 
 
@@ -28,12 +31,3 @@ def _tanh_of_slope(slope: Tensor) -> Tensor | None:
         return None
     y, again = slope.inputs[1].inputs
     return y if y is again and y.op == "tanh" else None
-
-
-def _tiles(gradient: Tensor) -> bool:
-    """Windows of 2 × 2 without gaps, padding or rest, in float32."""
-    window = tuple(gradient.attributes[name] for name in ("window", "stride", "padding"))
-    n, height, width, channels = gradient.inputs[0].shape
-    tiles = window == ((2, 2), (2, 2), (0, 0, 0, 0))
-    shape = (n, 2 * height, 2 * width, channels)
-    return tiles and gradient.shape == shape and gradient.spec.dtype == "float32"
