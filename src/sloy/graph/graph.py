@@ -203,8 +203,7 @@ def value_of(
 ) -> np.ndarray:
     """A node's value by the reference definition of its op, from those of the nodes before."""
     if node.op == "constant":
-        constant: np.ndarray = node.attributes["value"]
-        return constant
+        return node.attributes["value"]
     if node.is_leaf:
         return (inputs if node.op == "input" else variables)[node.attributes["name"]]
     return REGISTRY[node.op].reference([values[i] for i in node.inputs], node.attributes)

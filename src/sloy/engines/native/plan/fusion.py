@@ -6,7 +6,7 @@ acyclic: no third unit may need the one and be needed by the other.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -87,9 +87,9 @@ class Fusion:
             self._add(i, node)
             if self._is_elementwise(i):
                 self._join_group(i)
-        self._attach_bias_gradients()
+        self._attach(WEIGHT_GRADIENTS, 1, self._sums_channels, has_bias=1)
         self._absorb_averaged_gradients()
-        self._attach_softmaxes()
+        self._attach(("softmax_cross_entropy",), 0, self._is_softmax)
 
     # --- what nodes are ------------------------------------------------------------------------------------------
 
@@ -336,21 +336,31 @@ class Fusion:
         taken.results = (i,)
         self.unit_of[i] = unit
 
-    def _attach_bias_gradients(self) -> None:
-        """Let the kernel of a weight gradient also sum its second operand over all axes but the last."""
+    def _attach(
+        self, kernels: Collection[str], place: int, fits: Callable[[int, int], bool], **flags: int
+    ) -> None:
+        """Let kernels also give, as a second result, the first user of an operand that `fits(their unit, it)`."""
         for number, unit in list(self.units.items()):
-            if unit.kernel not in WEIGHT_GRADIENTS:
+            if unit.kernel not in kernels:
                 continue
-            g = unit.operands[1]
-            for user in self.graph.users[g]:
-                other = self.unit_of.get(user)
-                if other is None or not self._is_channel_sum(user) or other == number:
-                    continue
-                if self._can_merge(number, other):
+            for user in self.graph.users[unit.operands[place]]:
+                other = self.unit_of.get(user, number)
+                if other != number and fits(number, user) and self._can_merge(number, other):
                     self._merge(number, other)
                     unit.results = (unit.results[0], user)
-                    unit.attributes["has_bias"] = 1
+                    unit.attributes |= flags
                     break
+
+    def _sums_channels(self, number: int, i: int) -> bool:
+        """Whether a node sums over all axes but the last, as a bias gradient does."""
+        node = self.graph.nodes[i]
+        rank = self.graph.nodes[node.inputs[0]].spec.rank
+        return node.op == "reduce_sum" and tuple(node.attributes["axes"]) == tuple(range(rank - 1))
+
+    def _is_softmax(self, number: int, i: int) -> bool:
+        """Whether a node is a softmax, and not the target of the cross-entropy."""
+        other = self.unit_of[i]
+        return self.units[other].kernel == "softmax" and not self._ancestors[number] >> other & 1
 
     def _absorb_averaged_gradients(self) -> None:
         """Let the kernel of a weight gradient spread that of averages, where nothing else reads the result."""
@@ -366,26 +376,6 @@ class Fusion:
                 unit.operands = (unit.operands[0], *self.units[made].operands)
                 unit.attributes["averaged"] = 1
                 self._merge(number, made)
-
-    def _attach_softmaxes(self) -> None:
-        """Let the kernel of a cross-entropy also give the softmax that its gradient reads."""
-        for number, unit in list(self.units.items()):
-            if unit.kernel != "softmax_cross_entropy":
-                continue
-            for user in self.graph.users[unit.operands[0]]:
-                other = self.unit_of.get(user)
-                if other is None or self.units[other].kernel != "softmax":
-                    continue
-                apart = not self._ancestors[number] >> other & 1  # it may be the target, too
-                if apart and self._can_merge(number, other):
-                    self._merge(number, other)
-                    unit.results = (unit.results[0], user)
-                    break
-
-    def _is_channel_sum(self, i: int) -> bool:
-        node = self.graph.nodes[i]
-        rank = self.graph.nodes[node.inputs[0]].spec.rank
-        return node.op == "reduce_sum" and tuple(node.attributes["axes"]) == tuple(range(rank - 1))
 
     def dependencies(self) -> Mapping[int, set[int]]:
         """For each unit the units that it reads from."""

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 from sloy.engines.native.fused import fused, tiles
 from sloy.engines.native.rewrite.masks import number
+from sloy.graph.graph import Node, copy_node
 from sloy.graph.tensor import Tensor
 
 
-def averaged_tanh_gradient(product: Tensor) -> Tensor:
-    """A ``mul``, or what equals it."""
-    for gradient, slope in (product.inputs, product.inputs[::-1]):
+def averaged(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
+    """A node on new operands, or where it is such a product, what equals it; a `Rule`."""
+    for gradient, slope in (operands, operands[::-1]) if node.op == "mul" else ():
         y = _tanh_of_slope(slope)
         if y is None or gradient.op != "average_pool2d_grad":
             continue
         if tiles(gradient.attributes, gradient.spec, gradient.inputs[0].spec):
             inputs = (*gradient.inputs, y)
             return fused("average_pool2d_tanh_grad", inputs, gradient.attributes)
-    return product
+    return copy_node(node, operands)
 
 
 def _tanh_of_slope(slope: Tensor) -> Tensor | None:

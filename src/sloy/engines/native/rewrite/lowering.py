@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sloy.engines.native.program.encode import DTYPES
-from sloy.engines.native.rewrite.averaged import averaged_tanh_gradient
+from sloy.engines.native.rewrite.averaged import averaged
 from sloy.engines.native.rewrite.copies import with_copies
 from sloy.engines.native.rewrite.gated import gated
 from sloy.engines.native.rewrite.masks import Masks, number
@@ -54,14 +54,8 @@ def prepare(
     prepared = optimize(lowered.rebuild(rewrite))
     if bfloat16:
         return with_copies(mixed(prepared))
-    fused = prepared.rebuild(_fuse)
+    fused = prepared.rebuild(averaged)
     return fused if takes is None else gated(pooled(fused, takes), takes)
-
-
-def _fuse(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
-    """What only this engine has a kernel for."""
-    copied = copy_node(node, operands)
-    return averaged_tanh_gradient(copied) if node.op == "mul" else copied
 
 
 def _rewrite(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
