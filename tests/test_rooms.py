@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 import sloy
+from available import available
+from sloy.graph import REGISTRY
 
 PACKAGE = Path(sloy.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
@@ -157,6 +159,24 @@ def test_nobody_else_asks_an_engines_name(file: Path) -> None:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     found = [f"{file.name}:{line}" for line, text in compared_strings(tree) if text in ENGINES]
     assert not found, "compares an engine's name"
+
+
+def test_the_graph_knows_no_engine() -> None:
+    """Neither imports one nor names an op that is only a kernel's."""
+    assert "engines" not in ROOMS["graph"]
+    available("native")
+    from sloy.engines.native.engine import _native
+    from sloy.engines.native.fused import FUSED
+
+    kernels = {*FUSED, *_native.kernel_names()} - set(REGISTRY) - {"copy", "elementwise"}
+    assert "conv2d_pooled" in kernels
+    words = re.compile(rf"\b({'|'.join(sorted(kernels))})\b")
+    found = {
+        identify(file): words.findall(file.read_text(encoding="utf-8"))
+        for file in FILES
+        if room_of(file) == "graph"
+    }
+    assert {name: named for name, named in found.items() if named} == {}
 
 
 def test_environment_names_are_few_and_read_in_one_file() -> None:

@@ -61,7 +61,7 @@ def test_the_summary_is_true(trained: Path, data: Path) -> None:
 
 
 def test_memory_is_predicted(sloy: Sloy, tmp_path: Path) -> None:
-    sloy("train", "mnist", "--network", "fast", "--epochs", 1, "--samples", 3000, "--batch-size", 2000,
+    sloy("train", "mnist", "--network", "cnn_wide", "--epochs", 1, "--samples", 3000, "--batch-size", 2000,
          "--quiet", "--out", tmp_path / "run")  # fmt: skip
     memory = json.loads((tmp_path / "run" / "summary.json").read_text())["memory_bytes"]
     assert memory["peak"] > 400e6, "unpacking the data takes 240 MB: nothing to predict"

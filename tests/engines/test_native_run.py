@@ -14,7 +14,8 @@ import pytest
 
 from sloy.engines import BatchRun, Engine, ReferenceEngine
 from sloy.engines.base import Poll
-from sloy.engines.native import NativeEngine, lowering
+from sloy.engines.native import NativeEngine
+from sloy.engines.native.rewrite import lowering
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable, ShapeError
 from sloy.graph import Graph, backprop, input, variable
 from sloy.graph.ops.elementwise import cast, log, relu, tanh

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from available import installed
 from sloy import ops
-from sloy.engines import ReferenceEngine
+from sloy.engines import ReferenceEngine, engine
 from sloy.errors import FileFormatError, InvalidArgument, ShapeError
 from sloy.graph import Graph
 from sloy.layers import (
@@ -260,6 +261,20 @@ def test_memory_of_a_given_step_has_its_optimiser() -> None:
     summary = small().summary(8, step=training_graph(problem, recipe, 8))
     key = 8
     assert summary.step_variable_bytes == 4 * (3 * 135 + 8) + key
+
+
+@pytest.mark.parametrize("name", installed())
+def test_memory_is_that_of_the_engine_that_runs(name: str) -> None:
+    from sloy.losses import CategoricalCrossentropy
+    from sloy.optimizers import Adam
+    from sloy.steps.graphs import StepSpec, training_graph
+
+    step = training_graph(StepSpec(small(), CategoricalCrossentropy(), Adam()), 8)
+    summary = small().summary(8, step=step, engine=name)
+    forecast = engine(name).memory_forecast(step, ("loss", "gradient_norm"))
+    assert summary.step_arena_bytes == forecast
+    wide = small().summary(8, dtype="float64")
+    assert wide == small().summary(8, dtype="float64", engine="reference")
 
 
 def test_summary_text() -> None:

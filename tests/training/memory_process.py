@@ -79,6 +79,7 @@ def main(engine: str, case: Case) -> None:
         recipe,
         validation_samples=held_out,
         split=case.validation is not None,
+        engine=engine,
     )
     print(estimate.total, measured)
     print(estimate, file=sys.stderr)

@@ -29,7 +29,7 @@ def test_orders_drawn_together_are_those_drawn_one_by_one():
 def test_graphs_of_one_structure_share_a_plan():
     available("native")
     from sloy.engines.native.engine import SUPPORTED
-    from sloy.engines.native.planning import planned
+    from sloy.engines.native.plan.cache import planned
 
     def graph(number, name="y"):
         x, w = ops.input("x", (4, 3)), ops.variable("w", (3, 2))

@@ -84,7 +84,7 @@ def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
     problem = model.problem
     rows = [
         ("file", f"{file}, {text.size(file.stat().st_size)}, checksum ok"),
-        ("network", str(model.network.summary())),
+        ("network", model.summary(1)),
         ("classes", _classes(model)),
         *_table(model),
         ("input", _preprocessing(model)),

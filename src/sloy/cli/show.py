@@ -102,7 +102,7 @@ def opening(event: Opened) -> str:
         ),
         ("", experiment.source.describe(loaded)),
         *loaded.rows,
-        ("network", f"{network}\n{event.network.summary(recipe.batch_size)}"),
+        ("network", f"{network}\n{event.summary}"),
         (
             "training",
             f"{recipe.optimizer}, learning rate {recipe.learning_rate:g} ({recipe.schedule}), {epochs},"

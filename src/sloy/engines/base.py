@@ -14,8 +14,7 @@ from sloy.arguments import integer
 from sloy.engines.names import Arithmetic, Determinism
 from sloy.engines.variables import Variables
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable, ShapeError
-from sloy.graph import Graph, optimize
-from sloy.graph.plan import plan
+from sloy.graph import Graph
 
 Status = Literal["done", "interrupted", "not finite"]
 # poll(steps done, scalar outputs of these steps): called about every POLL_SECONDS.
@@ -142,9 +141,15 @@ class Engine(ABC):
         Of float32 graphs. "mixed" rounds what products and convolutions read to bfloat16, see
         `sloy.graph.mixed`, with the processor's instructions for it; "emulated" does so on any
         processor, to see what it does to accuracy.
+
+    Attributes
+    ----------
+    keeps_memory : bool
+        Whether a compiled graph holds its memory from run to run, rather than only while it runs.
     """
 
     name: ClassVar[str]
+    keeps_memory: ClassVar[bool] = True
     precision: Arithmetic
 
     @abstractmethod
@@ -191,9 +196,15 @@ class Engine(ABC):
             See `Executable`.
         """
 
-    def arena_bytes(self, graph: Graph, guard: Iterable[str] = ()) -> int:
-        """The most bytes of a graph's values alive at once, without what kernels need besides."""
-        return plan(optimize(graph), guard).arena_bytes
+    @abstractmethod
+    def memory_forecast(self, graph: Graph, guard: Iterable[str] = ()) -> int:
+        """Bytes that a compiled graph takes at its peak, beside variables and data.
+
+        Raises
+        ------
+        NotAvailable
+            Where the engine cannot run the graph.
+        """
 
     def run_batches(
         self,

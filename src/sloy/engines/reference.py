@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 from operator import setitem
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,7 +16,10 @@ from sloy.engines.host import HostEngine, check_variables
 from sloy.engines.names import Arithmetic
 from sloy.errors import NonFiniteError
 from sloy.graph import REGISTRY, Graph, check, mixed, optimize
+from sloy.graph.graph import value_of
 from sloy.graph.spec import FLOATS
+
+_FREED = np.empty(0)  # in the place of a value that nobody reads any more
 
 
 class ReferenceExecutable(Executable):
@@ -39,25 +43,18 @@ class ReferenceExecutable(Executable):
         """See `Executable.run_polled`."""
         inputs = {name: np.asarray(value) for name, value in inputs.items()}
         check_inputs(self.graph, inputs)
-        values: list[np.ndarray | None] = []
+        values: list[np.ndarray] = []
         with np.errstate(all="ignore"):
             for number, node in enumerate(self.graph.nodes):
-                if node.op == "constant":
-                    values.append(node.attributes["value"])
-                elif node.op == "input":
-                    values.append(inputs[node.attributes["name"]])
-                elif node.op == "variable":
-                    values.append(self._variables[node.attributes["name"]])
-                else:
+                if not node.is_leaf:
                     poll()
-                    operands = [value for i in node.inputs if (value := values[i]) is not None]
-                    values.append(REGISTRY[node.op].reference(operands, node.attributes))
+                values.append(value_of(node, values, inputs, self._variables))
                 for i in self._free_after[number]:
-                    values[i] = None
-        outputs = {name: _copy(values[i]) for name, i in self.graph.outputs.items()}
+                    values[i] = _FREED
+        outputs = {name: np.array(values[i]) for name, i in self.graph.outputs.items()}
         if not all(np.isfinite(outputs[name]).all() for name in self.guard):
             raise NonFiniteError(f"{' or '.join(self.guard)} is not finite.", outputs)
-        updates = {name: _copy(values[i]) for name, i in self.graph.updates.items()}
+        updates = {name: np.array(values[i]) for name, i in self.graph.updates.items()}
         poll()
         _write([self._variables[name] for name in updates], list(updates.values()))
         return outputs
@@ -74,6 +71,8 @@ class ReferenceEngine(HostEngine):
         """Whatever is a dtype of floats; see `Engine.supports`."""
         return dtype in FLOATS
 
+    keeps_memory: ClassVar[bool] = False
+
     def compile(
         self, graph: Graph, variables: Mapping[str, np.ndarray], guard: Iterable[str] = ()
     ) -> ReferenceExecutable:
@@ -82,15 +81,15 @@ class ReferenceEngine(HostEngine):
         check_variables(graph, variables)
         names = tuple(guard)
         check_guard(graph, names)
+        return ReferenceExecutable(self._prepared(graph), variables, names)
+
+    def memory_forecast(self, graph: Graph, guard: Iterable[str] = ()) -> int:
+        """What a run holds at its peak; see `Engine.memory_forecast`."""
+        return _most_held(self._prepared(graph))
+
+    def _prepared(self, graph: Graph) -> Graph:
         optimized = optimize(graph)
-        if self.precision != "float32":
-            optimized = mixed(optimized)
-        return ReferenceExecutable(optimized, variables, names)
-
-
-def _copy(value: np.ndarray | None) -> np.ndarray:
-    assert value is not None  # outputs and updates are never freed
-    return np.array(value)
+        return optimized if self.precision == "float32" else mixed(optimized)
 
 
 def _write(arrays: list[np.ndarray], values: list[np.ndarray]) -> None:
@@ -99,10 +98,37 @@ def _write(arrays: list[np.ndarray], values: list[np.ndarray]) -> None:
 
 
 def _last_uses(graph: Graph) -> list[list[int]]:
-    """For each node, the nodes whose value nobody reads after it."""
+    """For each node, the nodes whose memory nobody reads after it; a reshape reads its operand's."""
     kept = {*graph.outputs.values(), *graph.updates.values()}
-    found: list[list[int]] = [[] for _ in graph.nodes]
-    for number, users in enumerate(graph.users):
-        if number not in kept:
-            found[users[-1] if users else number].append(number)
+    last = [users[-1] if users else number for number, users in enumerate(graph.users)]
+    found: list[list[int]] = [[] for _ in last]
+    for number in reversed(range(len(last))):
+        if number in kept:
+            last[number] = len(last)
+        if graph.nodes[number].op == "reshape":
+            (source,) = graph.nodes[number].inputs
+            last[source] = max(last[source], last[number])
+        if last[number] < len(last):
+            found[last[number]].append(number)
     return found
+
+
+def _most_held(graph: Graph) -> int:
+    """Bytes of a run at its peak: inputs, values up to their last use, copies of outputs and updates in the end.
+
+    The definitions of ops that are not elementwise work with about as much again as they read and write.
+    """
+    sizes: list[int] = []
+    own: list[int] = []
+    held = most = sum(spec.nbytes for spec in graph.inputs.values())
+    for node, ended in zip(graph.nodes, _last_uses(graph), strict=True):
+        sizes.append(node.spec.size * np.dtype(node.spec.sum_dtype).itemsize)
+        own.append(0 if node.is_leaf or node.op == "reshape" else sizes[-1])
+        held += own[-1]
+        alone = not own[-1] or REGISTRY[node.op].elementwise
+        working = 0 if alone else sizes[-1] + sum(sizes[i] for i in node.inputs)
+        most = max(most, held + working)
+        held -= sum(own[i] for i in ended)
+    return max(
+        most, held + sum(sizes[i] for i in (*graph.outputs.values(), *graph.updates.values()))
+    )

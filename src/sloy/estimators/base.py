@@ -357,7 +357,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         diagram: str = super()._html_repr()
         if not hasattr(self, "model_"):
             return diagram
-        layers = self.model_.network.summary()._repr_html_()
+        layers = self.model_.network.summary(engine=self.model_.engine)._repr_html_()
         return f"{diagram}<div>{layers}{curves_svg(self.history_)}</div>"
 
 

@@ -11,6 +11,7 @@ from sloy.engines import Engine
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.sources import Loaded, Measured
 from sloy.problem import Network
+from sloy.problem.summary import Summary
 from sloy.training.callbacks import Progress
 from sloy.training.history import Row
 from sloy.training.recipe import Recipe
@@ -41,6 +42,8 @@ class Opened(Event):
     loaded : Loaded
         The data.
     network : Network
+    summary : Summary
+        Of the network, with the memory of a step on the engine.
     recipe : Recipe
     stages : list of Stage
         Of a fine-tuning; none otherwise.
@@ -53,6 +56,7 @@ class Opened(Event):
     experiment: Experiment
     loaded: Loaded
     network: Network
+    summary: Summary
     recipe: Recipe
     stages: list[Stage]
     engine: Engine

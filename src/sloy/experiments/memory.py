@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sloy import machine
-from sloy.engines import Arithmetic
+from sloy.engines import Engine
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.sources import Loaded
 from sloy.losses import SquaredError, loss
@@ -14,7 +14,7 @@ from sloy.model import default_batch
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.training.fine_tune import IN_MEMORY
-from sloy.training.memory import arena_bytes, memory_estimate
+from sloy.training.memory import memory_estimate
 from sloy.training.stages import Stage, named_layers, patterns
 
 
@@ -23,7 +23,7 @@ def predicted(
     loaded: Loaded,
     network: Network,
     stages: list[Stage],
-    precision: Arithmetic,
+    engine: Engine,
 ) -> int:
     """Bytes that the process will hold at most up to the end of the test.
 
@@ -33,7 +33,7 @@ def predicted(
     problem = problem_of(loaded, network)
     share = experiment.validation
     if stages:
-        run = max(_of_stage(problem, loaded, stage, share, precision) for stage in stages)
+        run = max(_of_stage(problem, loaded, stage, share, engine) for stage in stages)
     else:
         estimate = memory_estimate(
             problem,
@@ -41,10 +41,10 @@ def predicted(
             experiment.recipe,
             validation_samples=loaded.held_out(share),
             split=loaded.validation is None and share > 0,
-            precision=precision,
+            engine=engine,
         )
         run = estimate.total - (loaded.train.x.nbytes + loaded.train.y.nbytes)
-    test = _of_test(problem, len(loaded.test), precision)
+    test = _of_test(problem, len(loaded.test), engine)
     return max(machine.peak_memory(), machine.held_memory() + max(run, test))
 
 
@@ -63,24 +63,20 @@ def problem_of(loaded: Loaded, network: Network) -> Problem:
     )
 
 
-def _of_test(problem: Problem, samples: int, precision: Arithmetic) -> int:
-    """Parameters, and the arena of evaluation and prediction."""
+def _of_test(problem: Problem, samples: int, engine: Engine) -> int:
+    """Parameters, and the memory of evaluation and prediction."""
     size = min(samples, default_batch(problem.network, problem.dtype))
     parameters = 4 * sum(p.tensor.spec.size for p in problem.network.parameters.values())
-    return parameters + arena_bytes(evaluation_graph(problem, size, prediction=True), precision)
+    return parameters + engine.memory_forecast(evaluation_graph(problem, size, prediction=True))
 
 
-def _of_stage(
-    whole: Problem, loaded: Loaded, stage: Stage, share: float, precision: Arithmetic
-) -> int:
+def _of_stage(whole: Problem, loaded: Loaded, stage: Stage, share: float, engine: Engine) -> int:
     """Bytes that a stage of fine-tuning takes beside what is loaded."""
     samples, held_out = loaded.trained_on(share), loaded.held_out(share)
     network = whole.network
     recipe = replace(stage.recipe, trainable=patterns(network, stage.frozen), rate_factors=())
     if not stage.frozen or recipe.augment is not None:
-        run = memory_estimate(
-            whole, samples, recipe, validation_samples=held_out, precision=precision
-        )
+        run = memory_estimate(whole, samples, recipe, validation_samples=held_out, engine=engine)
         return run.total - (samples + held_out) * loaded.train.x[:1].nbytes
     layers = named_layers(network)
     front = Network(network.input_shape, layers[: stage.frozen])
@@ -92,7 +88,7 @@ def _of_stage(
         samples,
         recipe,
         validation_samples=held_out,
-        precision=precision,
+        engine=engine,
     )
     in_file = run.data if run.data > IN_MEMORY else 0
-    return arena_bytes(graph, precision) + run.total - in_file
+    return engine.memory_forecast(graph) + run.total - in_file

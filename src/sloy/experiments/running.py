@@ -25,7 +25,7 @@ from sloy.experiments.events import (
     Tested,
 )
 from sloy.experiments.experiment import Experiment
-from sloy.experiments.memory import predicted
+from sloy.experiments.memory import predicted, problem_of
 from sloy.experiments.run_folder import CHECKPOINT, CONFIGURATION, VERSION, RunFolder
 from sloy.experiments.sources import Measured
 from sloy.experiments.sources.base import Wanted
@@ -39,6 +39,7 @@ from sloy.training.history import History, Row
 from sloy.training.loop import Run
 from sloy.training.recipe import engine_of
 from sloy.training.stages import stages
+from sloy.training.step import training_graph
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,9 +180,20 @@ class _Running:
             experiment = self.experiment = experiment.suited(loaded)
         network = experiment.network_for(loaded, start)
         parts = stages(network, experiment.fine_tuning, experiment.recipe) if start else []
-        memory = predicted(experiment, loaded, network, parts, engine.precision)
+        memory = predicted(experiment, loaded, network, parts, engine)
+        size = experiment.recipe.batch_size
+        step = training_graph(problem_of(loaded, network), experiment.recipe, size)
+        summary = network.summary(size, step=step, engine=engine)
         return Opened(
-            experiment, loaded, network, experiment.recipe, parts, engine, memory, self.folder.path
+            experiment,
+            loaded,
+            network,
+            summary,
+            experiment.recipe,
+            parts,
+            engine,
+            memory,
+            self.folder.path,
         )
 
     def _fit(self, opening: Opened) -> tuple[Model, History]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 
 from sloy.errors import InvalidArgument
 from sloy.graph.graph import Graph, Node
-from sloy.graph.opdef import LEAVES, opdef
+from sloy.graph.opdef import LEAVES, Infer, opdef
 from sloy.graph.spec import BFLOAT16, Spec
 
 _LEAF_ATTRIBUTES = {"input": {"name"}, "variable": {"name"}, "constant": {"value"}}
 
 
-def check(graph: Graph) -> Graph:
+def check(graph: Graph, own: Mapping[str, Infer] = MappingProxyType({})) -> Graph:
     """The graph itself; `InvalidArgument` at the first node that breaks the grammar.
+
+    `own` holds what an engine's own ops infer, which may stand beside those of the registry or for them.
 
     1. Operands come before their users.
     2. A leaf has exactly its own attributes; an op is registered and has its number of operands.
@@ -32,7 +37,7 @@ def check(graph: Graph) -> Graph:
         if node.is_leaf:
             _check_leaf(place, node, named)
         else:
-            _check_op(place, node, [graph.nodes[i].spec for i in node.inputs])
+            _check_op(place, node, [graph.nodes[i].spec for i in node.inputs], own)
     for kind, targets in (("output", graph.outputs), ("update", graph.updates)):
         for name, number in targets.items():
             if not 0 <= number < len(graph.nodes):
@@ -45,7 +50,8 @@ def check(graph: Graph) -> Graph:
             raise InvalidArgument(
                 f"update {name}: value {graph.nodes[number].spec}, variable {spec}."
             )
-    vars(graph)["_checked"] = True
+    if not own:
+        vars(graph)["_checked"] = True
     return graph
 
 
@@ -68,10 +74,12 @@ def _check_leaf(place: str, node: Node, named: dict[tuple[str, str], Spec]) -> N
         )
 
 
-def _check_op(place: str, node: Node, specs: list[Spec]) -> None:
-    definition = opdef(node.op)
-    if definition.arity is not None and len(specs) != definition.arity:
-        raise InvalidArgument(f"{place}: has {len(specs)} operands, needs {definition.arity}.")
-    inferred = definition.infer(specs, node.attributes)
+def _check_op(place: str, node: Node, specs: list[Spec], own: Mapping[str, Infer]) -> None:
+    if (infer := own.get(node.op)) is None:
+        definition = opdef(node.op)
+        if definition.arity is not None and len(specs) != definition.arity:
+            raise InvalidArgument(f"{place}: has {len(specs)} operands, needs {definition.arity}.")
+        infer = definition.infer
+    inferred = infer(specs, node.attributes)
     if inferred != node.spec:
         raise InvalidArgument(f"{place}: spec is {node.spec}, the op infers {inferred}.")

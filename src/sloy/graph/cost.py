@@ -29,12 +29,4 @@ def multiply_adds(
             return inputs[0].size * prod(inputs[1].shape[:3])
         case "conv2d_weight_grad":  # (N, H, W, C), (N, H, W, O)
             return inputs[1].size * prod(output.shape[:3])
-        case (
-            "conv2d_pooled"
-        ):  # the same with the maxima of 2 × 2, or their gradient, for (N, H, W, O)
-            return 4 * multiply_adds("conv2d", attributes, output, inputs)
-        case "conv2d_pooled_input_grad":
-            return 4 * multiply_adds("conv2d_input_grad", attributes, output, inputs)
-        case "conv2d_pooled_weight_grad":
-            return 4 * multiply_adds("conv2d_weight_grad", attributes, output, inputs)
     return 0

@@ -189,16 +189,24 @@ def inline(graph: Graph, arguments: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def evaluate(graph: Graph, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     """Every node's value by the reference definitions; `feeds` holds inputs and variables by name."""
     values: list[np.ndarray] = []
-    for node in graph.nodes:
-        if node.op == "constant":
-            values.append(node.attributes["value"])
-        elif node.is_leaf:
-            values.append(feeds[node.attributes["name"]])
-        else:
-            arrays: Sequence[np.ndarray] = [values[i] for i in node.inputs]
-            with np.errstate(all="ignore"):  # NaN and infinities are values like any others
-                values.append(REGISTRY[node.op].reference(arrays, node.attributes))
+    with np.errstate(all="ignore"):  # NaN and infinities are values like any others
+        for node in graph.nodes:
+            values.append(value_of(node, values, feeds, feeds))
     return values
+
+
+def value_of(
+    node: Node,
+    values: Sequence[np.ndarray],
+    inputs: Mapping[str, np.ndarray],
+    variables: Mapping[str, np.ndarray],
+) -> np.ndarray:
+    """A node's value by the reference definition of its op, from those of the nodes before."""
+    if node.op == "constant":
+        return node.attributes["value"]
+    if node.is_leaf:
+        return (inputs if node.op == "input" else variables)[node.attributes["name"]]
+    return REGISTRY[node.op].reference([values[i] for i in node.inputs], node.attributes)
 
 
 def _text(node: Node) -> str:

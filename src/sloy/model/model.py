@@ -268,7 +268,8 @@ class Model:
 
     def summary(self, batch_size: int = BATCH) -> str:
         """The network's table, and what else the model holds."""
-        return str(self.network.summary(batch_size))
+        table = self.network.summary(batch_size, dtype=self.problem.dtype, engine=self.engine)
+        return str(table)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What pickle and copy take: everything but what is compiled."""

@@ -11,6 +11,8 @@ import numpy as np
 
 from sloy import ops
 from sloy.arguments import integer
+from sloy.engines import Engine
+from sloy.engines import engine as find_engine
 from sloy.errors import FileFormatError, InvalidArgument, ShapeError
 from sloy.graph.graph import Graph
 from sloy.graph.spec import FLOATS, Shape
@@ -26,47 +28,11 @@ from sloy.layers.base import (
     chain_to_config,
     layer_names,
 )
+from sloy.layers.built import Built
 from sloy.layers.config import layer_from_config
-from sloy.problem.summary import Summary, summarize
+from sloy.problem.summary import Summary, plain_descent, summarize
 
-
-@dataclass(frozen=True)
-class Built:
-    """A network as tensors.
-
-    Attributes
-    ----------
-    output : Tensor
-        What the last layer gives, (N, …).
-    activations : mapping
-        Full name of a layer (``conv2d_1``, ``residual_1/conv2d_1``) → its output.
-    parameters : mapping
-        Name → `Parameter`: the variable, its initialiser, regulariser and constraint.
-    states : mapping
-        Name → `State`: the variable and its initial value.
-    updates : mapping
-        Name of a state → its next value; empty unless built for training.
-    """
-
-    output: Tensor
-    activations: Mapping[str, Tensor]
-    parameters: Mapping[str, Parameter]
-    states: Mapping[str, State]
-    updates: Mapping[str, Tensor]
-
-    def penalty(self) -> Tensor | None:
-        """The sum of all regularisers, a scalar; None where there are none."""
-        total: Tensor | None = None
-        for parameter in self.parameters.values():
-            if parameter.regularizer is not None:
-                term = parameter.regularizer.penalty(parameter.tensor)
-                total = term if total is None else total + term
-        return total
-
-    def penalized(self, loss: Tensor) -> Tensor:
-        """A loss and the penalty, a scalar; the loss itself where there are no regularisers."""
-        penalty = self.penalty()
-        return loss if penalty is None else loss + penalty
+__all__ = ["Built", "Network"]
 
 
 @dataclass(frozen=True)
@@ -170,7 +136,12 @@ class Network:
         return values
 
     def summary(
-        self, batch_size: int = 1, *, dtype: str = "float32", step: Graph | None = None
+        self,
+        batch_size: int = 1,
+        *,
+        dtype: str = "float32",
+        step: Graph | None = None,
+        engine: str | Engine = "auto",
     ) -> Summary:
         """A table of the layers: output shapes, parameters, multiply-adds and memory.
 
@@ -182,9 +153,19 @@ class Network:
         step : Graph, optional
             The training step (`sloy.problem.graphs.training_graph`) of this batch size, whose memory is predicted; by
             default a step of plain gradient descent, which keeps no optimiser slots.
+        engine : str or Engine
+            Whose memory is counted, see `sloy.engines.engine`.
         """
         size = integer("Network.summary", "batch_size", batch_size)
-        return summarize(self, size, _float("dtype", dtype), step)
+        x = ops.input("x", (size, *self.input_shape), _float("dtype", dtype))
+        if step is None:
+            key, number = (
+                ops.variable("random/key", (2,), "uint32"),
+                ops.input("step", (), "uint32"),
+            )
+            step = plain_descent(self.build(x, training=True, key=key, step=number))
+        layers = dict(zip(self.layer_names, self.layers, strict=True))
+        return summarize(layers, x, self.build(x), step, find_engine(engine, dtype=dtype))
 
     def to_config(self) -> dict[str, Any]:
         """The network as JSON values; `from_config` makes an equal network of them."""

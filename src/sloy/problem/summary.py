@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from html import escape
-from typing import TYPE_CHECKING
 
 from sloy import ops, text
-from sloy.graph import Graph, Tensor, backprop, cost, optimize
+from sloy.engines import Engine
+from sloy.graph import Graph, Tensor, backprop, cost
 from sloy.graph.graph import topological_order
-from sloy.graph.plan import plan
 from sloy.graph.spec import Shape
-
-if TYPE_CHECKING:
-    from sloy.layers import Layer
-    from sloy.problem.network import Built, Network
+from sloy.layers.base import Layer
+from sloy.layers.built import Built
 
 _HEADER = ("layer", "", "output", "parameters", "multiply-adds", "output bytes")
 _MOVES = ("reshape",)  # values that lie where their operand lies
@@ -67,7 +64,7 @@ class Summary:
     step_variable_bytes : int
         Of all that a training step keeps: parameters, states, optimiser slots.
     step_arena_bytes : int
-        Of the one block of memory in which a training step keeps everything else, by the memory plan.
+        Of everything else that a training step holds at its peak, as its engine foretells.
     inference_arena_bytes : int
         The same for use.
     """
@@ -141,22 +138,23 @@ class Summary:
         ]
 
 
-def summarize(network: Network, batch_size: int, dtype: str, step: Graph | None) -> Summary:
-    """See `Network.summary`."""
-    x = ops.input("x", (batch_size, *network.input_shape), dtype)
-    built = network.build(x)
+def summarize(
+    layers: Mapping[str, Layer], x: Tensor, built: Built, step: Graph, engine: Engine
+) -> Summary:
+    """See `Network.summary`: layers by name, what they make of a batch x in use, a step of training."""
     kept = [p.tensor for p in built.parameters.values()]
     kept += [state.tensor for state in built.states.values()]
-    graph = _descent(network, x) if step is None else step
-    updated = {name: graph.nodes[number].spec for name, number in graph.updates.items()}
+    updated = {name: step.nodes[number].spec for name, number in step.updates.items()}
+    # As in training: loss and gradient are checked before any variable is written.
+    guard = [name for name in ("loss", "gradient_norm") if name in step.outputs]
     return Summary(
-        input_shape=network.input_shape,
-        rows=tuple(_rows(network, built)),
-        batch_size=batch_size,
+        input_shape=x.shape[1:],
+        rows=tuple(_rows(layers, built)),
+        batch_size=x.shape[0],
         parameter_bytes=sum(tensor.spec.nbytes for tensor in kept),
-        step_variable_bytes=sum(s.nbytes for s in ({**graph.variables, **updated}).values()),
-        step_arena_bytes=_arena(graph),
-        inference_arena_bytes=_arena(Graph.of({"output": built.output})),
+        step_variable_bytes=sum(s.nbytes for s in ({**step.variables, **updated}).values()),
+        step_arena_bytes=engine.memory_forecast(step, guard),
+        inference_arena_bytes=engine.memory_forecast(Graph.of({"output": built.output})),
     )
 
 
@@ -169,10 +167,9 @@ def multiply_adds(tensors: Iterable[Tensor]) -> int:
     )
 
 
-def _rows(network: Network, built: Built) -> list[Row]:
+def _rows(layers: Mapping[str, Layer], built: Built) -> list[Row]:
     """A row for each layer, in the order of computation, a layer before those inside it."""
     batch = built.output.shape[0]
-    written = dict(zip(network.layer_names, map(_written, network.layers), strict=True))
     parameters = {name: p.tensor.spec.size for name, p in built.parameters.items()}
     states = {name: s.tensor.spec.size for name, s in built.states.items()}
     seen: set[int] = set()
@@ -185,7 +182,7 @@ def _rows(network: Network, built: Built) -> list[Row]:
         Row(
             name=name,
             depth=len(_around(name, own)),
-            layer=written.get(name, ""),
+            layer=_written(layers[name]) if name in layers else "",
             output_shape=built.activations[name].shape[1:],
             parameters=_under(name, parameters),
             states=_under(name, states),
@@ -231,31 +228,19 @@ def _output_bytes(y: Tensor) -> int:
     return 0 if y.op in _MOVES or not y.inputs else y.spec.nbytes
 
 
-def _descent(network: Network, x: Tensor) -> Graph:
+def plain_descent(built: Built) -> Graph:
     """A step of plain gradient descent on the sum of the outputs: about what any training step computes.
 
     Its gradient's norm is among the outputs, as in training: all gradients are known before the first weight changes.
     """
-    built = network.build(
-        x,
-        training=True,
-        key=ops.variable("random/key", (2,), "uint32"),
-        step=ops.input("step", (), "uint32"),
-    )
     loss = ops.reduce_sum(built.output)
     tensors = [parameter.tensor for parameter in built.parameters.values()]
     updates = dict(built.updates)
-    norm = ops.constant(0.0, x.dtype)
+    norm = ops.constant(0.0, loss.dtype)
     for name, w, g in zip(built.parameters, tensors, backprop(loss, tensors), strict=True):
         updates[name] = w - 0.01 * g
         norm = norm + ops.reduce_sum(ops.square(g))
     return Graph.of({"loss": loss, "gradient_norm": ops.sqrt(norm)}, updates)
-
-
-def _arena(graph: Graph) -> int:
-    """As training plans it: loss and gradient are checked before any variable is written."""
-    guard = [name for name in ("loss", "gradient_norm") if name in graph.outputs]
-    return plan(optimize(graph), guard).arena_bytes
 
 
 # --- text -----------------------------------------------------------------------------------------

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from sloy.engines import Arithmetic, engine
-from sloy.graph import Graph, mixed, optimize
-from sloy.graph.plan import plan
+from sloy.engines import Engine
+from sloy.engines import engine as find_engine
+from sloy.graph import Graph
 from sloy.graph.spec import Spec
 from sloy.problem import Problem
 from sloy.problem.graphs import evaluation_graph
@@ -31,8 +30,8 @@ class MemoryEstimate:
     slots : int
         What the optimiser keeps beside them.
     activations : int
-        The arenas: activations, gradients and scratch of a step, of the last partial batch, and of
-        the validation where there is one.
+        What the engine computes with: activations and gradients of a step, of the last partial
+        batch, and of the validation where there is one.
     data : int
         Samples, targets, sample weights and the order of an epoch.
     drawing : int
@@ -62,7 +61,7 @@ def memory_estimate(
     *,
     validation_samples: int = 0,
     split: bool = False,
-    precision: Arithmetic = "float32",
+    engine: str | Engine = "auto",
 ) -> MemoryEstimate:
     """The memory that a training run takes at its peak, the interpreter and libraries not counted.
 
@@ -78,8 +77,8 @@ def memory_estimate(
     split : bool
         Whether those are a fraction taken out of the data: both parts are copies then, and the data
         that were given stay beside them.
-    precision : "float32", "mixed" or "emulated"
-        Of the engine.
+    engine : str or Engine
+        What will run, see `sloy.engines.engine`.
 
     Notes
     -----
@@ -87,9 +86,9 @@ def memory_estimate(
     slots of the optimiser (`Adam` 2, plain `SGD` 0):
 
     * parameters = i (n + s), slots = i k n.
-    * activations: the sum of the arenas of all graphs that are compiled and stay, each the peak of
-      the values alive at once (`sloy.graph.plan`): the step for whole batches, for the last partial
-      one, and the evaluation of whole and partial validation batches.
+    * activations: what the engine foretells of the graphs (`Engine.memory_forecast`): the step for
+      whole batches, for the last partial one, and the evaluation of whole and partial validation
+      batches; all together, or the largest where the engine frees it after each run.
     * data = (samples + validation samples) · (bytes of x and y), once more where they are split;
       and of each training sample its weight (i) and 48 bytes: its row (8), its weight in float64
       (8), and what drawing the order of an epoch takes (32). x counts in the dtype that the step
@@ -97,9 +96,8 @@ def memory_estimate(
     * drawing = max(0, 16 m - i m - slots - activations) for the largest parameter of m numbers:
       they are drawn in float64, with one more array of them while they are scaled.
 
-    The native engine takes these arenas, and up to about 3 MB for each thread inside oneDNN's matrix
-    products, which are not counted. The reference engine frees arrays as early, but fuses nothing and
-    takes more.
+    Not counted is what the native engine's kernels share as scratch memory, mostly about a megabyte,
+    and up to about 3 MB for each thread inside oneDNN's matrix products.
     """
     recipe = recipe or Recipe()
     network = problem.network
@@ -110,10 +108,12 @@ def memory_estimate(
     slots = item * sum(sizes[name] for name in names for _ in recipe.descent.slots())
     batch = min(recipe.batch_size, samples)
     graphs = [training_graph(problem, recipe, size) for size in {batch, samples % batch} - {0}]
-    arenas = sum(arena_bytes(graph, precision, GUARD) for graph in graphs)
+    found = find_engine(engine, dtype=problem.dtype)
+    forecasts = [found.memory_forecast(graph, GUARD) for graph in graphs]
     if validation_samples:
         evaluations = _evaluations(problem, batch, validation_samples)
-        arenas += sum(arena_bytes(graph, precision) for graph in evaluations)
+        forecasts += [found.memory_forecast(graph) for graph in evaluations]
+    activations = sum(forecasts) if found.keeps_memory else max(forecasts)
     sample = Spec(network.input_shape, problem.data_dtype).nbytes
     sample += Spec(problem.target_shape, problem.target_dtype).nbytes
     copies = 2 if split and validation_samples else 1
@@ -121,21 +121,14 @@ def memory_estimate(
     return MemoryEstimate(
         parameters=(sum(sizes.values()) + states) * item,
         slots=slots,
-        activations=arenas,
+        activations=activations,
         data=(
             copies * (samples + validation_samples) * sample
             + samples * (item + SAMPLE_BYTES)
             + validation_samples * item
         ),
-        drawing=max(0, (16 - item) * largest - slots - arenas),
+        drawing=max(0, (16 - item) * largest - slots - activations),
     )
-
-
-def arena_bytes(graph: Graph, precision: Arithmetic, guard: Iterable[str] = ()) -> int:
-    """The peak of a graph's values alive at once: with the fastest engine, or in mixed precision."""
-    if precision == "float32":
-        return engine("auto").arena_bytes(graph, guard)
-    return plan(mixed(optimize(graph)), guard).arena_bytes
 
 
 def _evaluations(problem: Problem, batch_size: int, samples: int) -> list[Graph]:

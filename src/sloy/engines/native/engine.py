@@ -26,12 +26,12 @@ from sloy.engines.host import HostEngine, check_variables
 from sloy.engines.names import Arithmetic
 from sloy.engines.native import library
 from sloy.engines.native.cpu import usable_cores
-from sloy.engines.native.encode import Encoder, Instruction, supported_ops
-from sloy.engines.native.planning import planned
-from sloy.engines.native.profile import timed
+from sloy.engines.native.plan.cache import planned
+from sloy.engines.native.plan.planner import Plan
+from sloy.engines.native.program.encode import Encoder, Instruction, supported_ops
+from sloy.engines.native.program.profile import timed
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable
 from sloy.graph import Graph, Spec, check
-from sloy.graph.plan import Plan
 
 _native = library.load()
 library.stop_threads_at_fork(_native)
@@ -105,17 +105,9 @@ class NativeExecutable(Executable):
         check_variables(graph, variables)
         check_guard(graph, self.guard)
         self.plan = _planned(graph, self.guard, bfloat16=bfloat16)
-        lowered = self.plan.graph
-        encoder = Encoder(self.plan, variables)
+        encoder = Encoder(self.plan, variables, graph.inputs)
         self.alone = _Alone()
-        self._inputs = {
-            node.attributes["name"]: encoder.number(i)
-            for i, node in enumerate(lowered.nodes)
-            if node.op == "input"
-        }
-        for name, spec in graph.inputs.items():
-            if name not in self._inputs:
-                self._inputs[name] = encoder.unused(spec.nbytes)
+        self._inputs = encoder.inputs
         self._outputs = {name: encoder.number(value) for name, value in self.plan.outputs.items()}
         specs = {name: self.spec_of(name) for name in self._outputs}
         self._results = [(name, spec.shape, np.dtype(spec.dtype)) for name, spec in specs.items()]
@@ -245,13 +237,13 @@ class NativeEngine(HostEngine):
             bfloat16=self.precision != "float32",
         )
 
-    def arena_bytes(self, graph: Graph, guard: Iterable[str] = ()) -> int:
-        """The most bytes of a graph's values alive at once; see `Engine.arena_bytes`."""
-        try:
-            plan = _planned(graph, tuple(guard), bfloat16=self.precision != "float32")
-        except NotAvailable:
-            return super().arena_bytes(graph, guard)
-        return plan.arena_bytes
+    def memory_forecast(self, graph: Graph, guard: Iterable[str] = ()) -> int:
+        """The program's arena, without the kernels' scratch memory; see `Engine.memory_forecast`."""
+        plan = _planned(graph, tuple(guard), bfloat16=self.precision != "float32")
+        updated = {name: graph.nodes[i].spec for name, i in graph.updates.items()}
+        specs = {**graph.variables, **updated}
+        shapes = {name: np.broadcast_to(np.float32(), s.shape) for name, s in specs.items()}
+        return Encoder(plan, shapes, graph.inputs).arena_bytes
 
     def run_batches(
         self,

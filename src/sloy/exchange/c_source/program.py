@@ -19,8 +19,8 @@ from sloy.exchange.c_source.expressions import (
 )
 from sloy.exchange.c_source.kernels import KERNELS, Job, indented, loop
 from sloy.graph import REGISTRY, Graph
+from sloy.graph.arena import Lifetime, assign_offsets
 from sloy.graph.graph import Node
-from sloy.graph.memory import Lifetime, assign_offsets
 from sloy.graph.passes import lower, optimize
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, constant

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from sloy.engines.native.lowering import prepare
-from sloy.engines.native.pooled import Takes
+from sloy.engines.native.plan.planner import Plan, plan
+from sloy.engines.native.rewrite.lowering import prepare
+from sloy.engines.native.rewrite.pooled import Takes
 from sloy.graph import Graph
-from sloy.graph.plan import Plan, plan
 
 KEPT = 64  # plans of the structures used last
 LARGEST = 1 << 20  # bytes of constants; a graph with more is not kept alive by its plan
@@ -54,30 +54,19 @@ def planned(
 ) -> Plan:
     """The plan of the graph in ops that the engine runs, optimised; see `prepare` and `plan`."""
     constants = sum(node.spec.nbytes for node in graph.nodes if node.op == "constant")
-    if constants > LARGEST:
-        return _plan(graph, guard, supported, bfloat16, takes)
-    return _of_structure(_Structure(graph), guard, supported, bfloat16, takes)
+    make = _plan.__wrapped__ if constants > LARGEST else _plan
+    return make(_Structure(graph), guard, supported, bfloat16, takes)
 
 
 @lru_cache(maxsize=KEPT)
-def _of_structure(
+def _plan(
     structure: _Structure,
     guard: tuple[str, ...],
     supported: frozenset[str],
     bfloat16: bool,
     takes: Takes | None,
 ) -> Plan:
-    return _plan(structure.graph, guard, supported, bfloat16, takes)
-
-
-def _plan(
-    graph: Graph,
-    guard: tuple[str, ...],
-    supported: frozenset[str],
-    bfloat16: bool,
-    takes: Takes | None,
-) -> Plan:
-    return plan(prepare(graph, set(supported), bfloat16=bfloat16, takes=takes), guard)
+    return plan(prepare(structure.graph, set(supported), bfloat16=bfloat16, takes=takes), guard)
 
 
 def _plain(attributes: Any) -> tuple[tuple[str, object], ...]:

@@ -9,13 +9,13 @@ engine checks the guard, so that a run that stops leaves every variable as it wa
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sloy.graph.fusion import ANCHORS, WEIGHT_GRADIENTS, Fusion, Unit
+from sloy.engines.native.plan.fusion import Fusion, Unit
+from sloy.graph.arena import Lifetime, assign_offsets
 from sloy.graph.graph import Graph, Node, copy_node
-from sloy.graph.memory import Lifetime, assign_offsets
 from sloy.graph.tensor import Tensor, apply
 
 
@@ -90,13 +90,7 @@ class Plan:
         return "\n".join([*lines, f"arena {self.arena_bytes} bytes"])
 
 
-def plan(
-    graph: Graph,
-    guard: Iterable[str] = (),
-    *,
-    epilogues: Collection[str] = ANCHORS,
-    bias_gradients: Collection[str] = WEIGHT_GRADIENTS,
-) -> Plan:
+def plan(graph: Graph, guard: Iterable[str] = ()) -> Plan:
     """Plan a graph.
 
     Parameters
@@ -105,12 +99,10 @@ def plan(
         Optimised and lowered.
     guard : names of outputs
         What must be known before the first write.
-    epilogues, bias_gradients : collections of op names
-        See `sloy.graph.fusion.Fusion`.
     """
     graph = graph.rebuild(_own_square)
     guarded = [graph.outputs[name] for name in guard]
-    return _Planner(graph, Fusion(graph, guarded, epilogues, bias_gradients)).plan()
+    return _Planner(graph, Fusion(graph, guarded)).plan()
 
 
 def _own_square(node: Node, operands: tuple[Tensor, ...]) -> Tensor:

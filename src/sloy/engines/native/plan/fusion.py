@@ -6,24 +6,23 @@ acyclic: no third unit may need the one and be needed by the other.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from sloy.engines.native.plan.inlined import is_made_again, is_number, without_reshapes
 from sloy.graph.graph import Graph, Node
-from sloy.graph.inlined import is_made_again, is_number, without_reshapes
 from sloy.graph.opdef import REGISTRY
 from sloy.graph.spec import BFLOAT16
 
 GROUP_LIMIT = 96  # nodes of one elementwise group
-ANCHORS = ("conv2d", "matmul")
+ANCHORS = ("conv2d", "matmul")  # whose kernels add a bias and apply one of `EPILOGUES`
 ROUNDED = (*ANCHORS, "conv2d_input_grad")  # kernels that can store their result in bfloat16
+# whose kernels also sum their second operand over all axes but the last
 WEIGHT_GRADIENTS = ("conv2d_weight_grad", "conv2d_pooled_weight_grad")
 EPILOGUES = ("relu", "sigmoid", "tanh")
-MASKS = (
-    "dropout_mask",
-)  # made of a key and a number, element by element, in the group that reads them
+MASKS = ("dropout_mask",)  # made of key and number, element by element, in the group that reads it
 SECOND_RESULTS = ("conv2d_places",)  # which the kernel of their operand writes besides
 
 
@@ -60,10 +59,6 @@ class Fusion:
     graph : Graph
     guard : collection of int
         Nodes that must be known before any variable is written.
-    epilogues : collection of str
-        Ops of `ANCHORS` whose kernels add a bias and apply one of `EPILOGUES`.
-    bias_gradients : collection of str
-        Ops whose kernels also sum their second operand over all axes but the last.
 
     Attributes
     ----------
@@ -76,16 +71,8 @@ class Fusion:
         Elementwise nodes that only the next values of variables need: they run after the guard.
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        guard: Collection[int] = (),
-        epilogues: Collection[str] = ANCHORS,
-        bias_gradients: Collection[str] = WEIGHT_GRADIENTS,
-    ) -> None:
+    def __init__(self, graph: Graph, guard: Collection[int] = ()) -> None:
         self.graph = graph
-        self._epilogues = epilogues
-        self._bias_gradients = bias_gradients
         self._guard = frozenset(guard)
         self._square_sums = self._find_square_sums()
         self.views = frozenset(i for i, node in enumerate(graph.nodes) if self._is_view(i, node))
@@ -100,9 +87,9 @@ class Fusion:
             self._add(i, node)
             if self._is_elementwise(i):
                 self._join_group(i)
-        self._attach_bias_gradients()
+        self._attach(WEIGHT_GRADIENTS, 1, self._sums_channels, has_bias=1)
         self._absorb_averaged_gradients()
-        self._attach_softmaxes()
+        self._attach(("softmax_cross_entropy",), 0, self._is_softmax)
 
     # --- what nodes are ------------------------------------------------------------------------------------------
 
@@ -300,7 +287,7 @@ class Fusion:
             rounding = node.op == "cast" and node.spec.dtype == BFLOAT16
             if rounding and self.units[unit].kernel in ROUNDED:
                 return unit
-            if self.units[unit].kernel not in self._epilogues:
+            if self.units[unit].kernel not in ANCHORS:
                 continue
             if "activation" in self.units[unit].attributes:
                 continue
@@ -349,21 +336,31 @@ class Fusion:
         taken.results = (i,)
         self.unit_of[i] = unit
 
-    def _attach_bias_gradients(self) -> None:
-        """Let the kernel of a weight gradient also sum its second operand over all axes but the last."""
+    def _attach(
+        self, kernels: Collection[str], place: int, fits: Callable[[int, int], bool], **flags: int
+    ) -> None:
+        """Let kernels also give, as a second result, the first user of an operand that `fits(their unit, it)`."""
         for number, unit in list(self.units.items()):
-            if unit.kernel not in self._bias_gradients:
+            if unit.kernel not in kernels:
                 continue
-            g = unit.operands[1]
-            for user in self.graph.users[g]:
-                other = self.unit_of.get(user)
-                if other is None or not self._is_channel_sum(user) or other == number:
-                    continue
-                if self._can_merge(number, other):
+            for user in self.graph.users[unit.operands[place]]:
+                other = self.unit_of.get(user, number)
+                if other != number and fits(number, user) and self._can_merge(number, other):
                     self._merge(number, other)
                     unit.results = (unit.results[0], user)
-                    unit.attributes["has_bias"] = 1
+                    unit.attributes |= flags
                     break
+
+    def _sums_channels(self, number: int, i: int) -> bool:
+        """Whether a node sums over all axes but the last, as a bias gradient does."""
+        node = self.graph.nodes[i]
+        rank = self.graph.nodes[node.inputs[0]].spec.rank
+        return node.op == "reduce_sum" and tuple(node.attributes["axes"]) == tuple(range(rank - 1))
+
+    def _is_softmax(self, number: int, i: int) -> bool:
+        """Whether a node is a softmax, and not the target of the cross-entropy."""
+        other = self.unit_of[i]
+        return self.units[other].kernel == "softmax" and not self._ancestors[number] >> other & 1
 
     def _absorb_averaged_gradients(self) -> None:
         """Let the kernel of a weight gradient spread that of averages, where nothing else reads the result."""
@@ -379,26 +376,6 @@ class Fusion:
                 unit.operands = (unit.operands[0], *self.units[made].operands)
                 unit.attributes["averaged"] = 1
                 self._merge(number, made)
-
-    def _attach_softmaxes(self) -> None:
-        """Let the kernel of a cross-entropy also give the softmax that its gradient reads."""
-        for number, unit in list(self.units.items()):
-            if unit.kernel != "softmax_cross_entropy":
-                continue
-            for user in self.graph.users[unit.operands[0]]:
-                other = self.unit_of.get(user)
-                if other is None or self.units[other].kernel != "softmax":
-                    continue
-                apart = not self._ancestors[number] >> other & 1  # it may be the target, too
-                if apart and self._can_merge(number, other):
-                    self._merge(number, other)
-                    unit.results = (unit.results[0], user)
-                    break
-
-    def _is_channel_sum(self, i: int) -> bool:
-        node = self.graph.nodes[i]
-        rank = self.graph.nodes[node.inputs[0]].spec.rank
-        return node.op == "reduce_sum" and tuple(node.attributes["axes"]) == tuple(range(rank - 1))
 
     def dependencies(self) -> Mapping[int, set[int]]:
         """For each unit the units that it reads from."""

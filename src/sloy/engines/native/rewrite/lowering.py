@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sloy.engines.native.averaged import averaged_tanh_gradient
-from sloy.engines.native.copies import with_copies
-from sloy.engines.native.encode import DTYPES
-from sloy.engines.native.gated import gated
-from sloy.engines.native.masks import Masks, number
-from sloy.engines.native.pooled import Takes, pooled
+from sloy.engines.native.program.encode import DTYPES
+from sloy.engines.native.rewrite.averaged import averaged
+from sloy.engines.native.rewrite.copies import with_copies
+from sloy.engines.native.rewrite.gated import gated
+from sloy.engines.native.rewrite.masks import Masks, number
+from sloy.engines.native.rewrite.pooled import Takes, pooled
 from sloy.errors import NotAvailable
 from sloy.graph import Graph, lower, mixed, optimize
 from sloy.graph.graph import Node, copy_node
@@ -54,14 +54,8 @@ def prepare(
     prepared = optimize(lowered.rebuild(rewrite))
     if bfloat16:
         return with_copies(mixed(prepared))
-    fused = prepared.rebuild(_fuse)
+    fused = prepared.rebuild(averaged)
     return fused if takes is None else gated(pooled(fused, takes), takes)
-
-
-def _fuse(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
-    """What only this engine has a kernel for."""
-    copied = copy_node(node, operands)
-    return averaged_tanh_gradient(copied) if node.op == "mul" else copied
 
 
 def _rewrite(node: Node, operands: tuple[Tensor, ...]) -> Tensor:

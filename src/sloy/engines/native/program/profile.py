@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from math import prod
 
 from sloy.engines.base import Timed
-from sloy.engines.native.encode import Instruction
-from sloy.graph import REGISTRY, cost
-from sloy.graph.plan import Plan, Step
+from sloy.engines.native.fused import multiply_adds
+from sloy.engines.native.plan.planner import Plan, Step
+from sloy.engines.native.program.encode import Instruction
+from sloy.graph import REGISTRY
 from sloy.graph.spec import WIDTHS
 
 
@@ -67,15 +68,8 @@ class _Trained:
 
 def _flops(plan: Plan, step: Step) -> int:
     nodes = plan.graph.nodes
-    return 2 * sum(
-        cost.multiply_adds(
-            nodes[i].op,
-            nodes[i].attributes,
-            nodes[i].spec,
-            [nodes[k].spec for k in nodes[i].inputs],
-        )
-        for i in step.nodes
-    )
+    operands = {i: [nodes[k].spec for k in nodes[i].inputs] for i in step.nodes}
+    return 2 * sum(multiply_adds(nodes[i], specs) for i, specs in operands.items())
 
 
 def _bytes(instruction: Instruction) -> int:

@@ -8,8 +8,9 @@ again. Only graphs that are about to be planned hold the gated ones.
 
 from __future__ import annotations
 
-from sloy.engines.native.masks import number
-from sloy.engines.native.pooled import Takes, instruction
+from sloy.engines.native.fused import fused
+from sloy.engines.native.rewrite.masks import number
+from sloy.engines.native.rewrite.pooled import Takes, instruction
 from sloy.graph.graph import Graph, Node, copy_node
 from sloy.graph.tensor import Tensor
 
@@ -33,7 +34,7 @@ def gated(graph: Graph, takes: Takes) -> Graph:
         specs = [operand.spec for operand in inputs]
         if not takes(instruction(gradient.op, specs, [node.spec], attributes)):
             return plain
-        return Tensor(gradient.op, inputs, attributes, node.spec)
+        return fused(gradient.op, inputs, attributes)
 
     return graph.rebuild(rule)
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from sloy.engines.native.copies import copied
+from sloy.engines.native.plan.fusion import MASKS
+from sloy.engines.native.plan.inlined import is_made_again, without_reshapes
+from sloy.engines.native.plan.planner import Plan, Step
+from sloy.engines.native.rewrite.copies import copied
 from sloy.graph import REGISTRY
-from sloy.graph.fusion import MASKS
 from sloy.graph.graph import Graph, Node
-from sloy.graph.inlined import is_made_again, without_reshapes
-from sloy.graph.plan import Plan, Step
-from sloy.graph.spec import BFLOAT16, WIDTHS
+from sloy.graph.spec import BFLOAT16, WIDTHS, Spec
 
 DTYPES = ("float32", "int32", "uint32", "uint8")
 Place = int | np.ndarray
@@ -33,9 +33,17 @@ def supported_ops(kernels: set[str]) -> set[str]:
 
 
 class Encoder:
-    """The arguments of `_native.Program` for a plan."""
+    """The arguments of `_native.Program` for a plan.
 
-    def __init__(self, plan: Plan, variables: Mapping[str, np.ndarray]) -> None:
+    Attributes
+    ----------
+    inputs : dict
+        Name of an input → number of its place; one that nothing reads has a place of its own.
+    """
+
+    def __init__(
+        self, plan: Plan, variables: Mapping[str, np.ndarray], inputs: Mapping[str, Spec]
+    ) -> None:
         self.plan = plan
         self.variables = variables
         self.places: list[Place] = []
@@ -45,6 +53,15 @@ class Encoder:
         self.refreshing: list[Instruction] = []  # what makes those anew
         self.arena_bytes = plan.arena_bytes
         self.instructions = [self._instruction(step) for step in plan.steps]
+        self.inputs = {
+            node.attributes["name"]: self.number(i)
+            for i, node in enumerate(plan.graph.nodes)
+            if node.op == "input"
+        }
+        for name in [name for name in inputs if name not in self.inputs]:
+            self.inputs[name] = len(self.places)
+            self.places.append(self.arena_bytes)
+            self.arena_bytes += inputs[name].nbytes
 
     def number(self, value: int) -> int:
         """The place of a value, by its number in `places`."""
@@ -53,12 +70,6 @@ class Encoder:
             self._numbers[value] = len(self.places)
             self.places.append(place)
         return self._numbers[value]
-
-    def unused(self, nbytes: int) -> int:
-        """A place of its own for an input that nothing reads."""
-        self.places.append(self.arena_bytes)
-        self.arena_bytes += nbytes
-        return len(self.places) - 1
 
     def _place(self, value: int) -> Place:
         place = self.plan.places[value]
@@ -78,10 +89,8 @@ class Encoder:
             self._kept[copy] = offset = -(-self.arena_bytes // 64) * 64
             self.arena_bytes = offset + variable.size * WIDTHS[BFLOAT16]
             shape = (variable.size,)
-            to, source = (
-                (BFLOAT16, shape, len(self.places)),
-                ("float32", shape, len(self.places) + 1),
-            )
+            to = (BFLOAT16, shape, len(self.places))
+            source = ("float32", shape, len(self.places) + 1)
             self.places += [offset, variable]
             program = {"shape": shape, "strides": [1], "program": "cast bfloat16 0", "results": [1]}
             self.refreshing.append(("elementwise", [source], [to], program))
@@ -99,14 +108,9 @@ class Encoder:
             return self._group(step)
         if step.kernel == "copy":
             (source,) = step.inputs
-            like = self._copied.get(source, source)
-            self._copied[step.outputs[0]] = like
-            return (
-                "copy",
-                [self._tensor(source, like)],
-                [self._tensor(step.outputs[0], like)],
-                {},
-            )
+            like = self._copied[step.outputs[0]] = self._copied.get(source, source)
+            sides = [[self._tensor(value, like)] for value in (source, step.outputs[0])]
+            return "copy", sides[0], sides[1], {}
         return (
             step.kernel,
             [self._tensor(i) for i in step.inputs],

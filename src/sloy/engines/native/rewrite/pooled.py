@@ -12,7 +12,7 @@ place of each in its window, one byte. Neither the convolution's result nor its 
 
 A place is 0 to 3, row by row, of the first maximum, as max_pool2d_grad has it. A ReLU of the maxima is the maximum of
 ReLUs; their places differ only where it is 0 and lets no gradient through. One kernel writes maxima and places
-(`sloy.graph.fusion`). These are no ops of the registry: only graphs that are about to be planned hold them.
+(`sloy.engines.native.plan.fusion`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sloy.engines.native.encode import Instruction
-from sloy.graph.fusion import EPILOGUES
+from sloy.engines.native.fused import fused, tiles
+from sloy.engines.native.plan.fusion import EPILOGUES
+from sloy.engines.native.program.encode import Instruction
 from sloy.graph.graph import Graph, Node, copy_node
 from sloy.graph.ops.reduction import reduce_sum
 from sloy.graph.spec import Spec
@@ -67,7 +68,7 @@ def _pooling_at(graph: Graph, pool: int) -> Pooling | None:
     """What belongs to the pooling, where nothing else reads what lies between it and a convolution."""
     nodes = graph.nodes
     (y,) = nodes[pool].inputs
-    if not _is_tiling(nodes[pool], nodes[y]):
+    if not tiles(nodes[pool].attributes, nodes[y].spec, nodes[pool].spec):
         return None
     gradients = tuple(i for i in graph.users[y] if i != pool)
     if not all(_is_gradient(graph, i, y, pool) for i in gradients):
@@ -91,17 +92,6 @@ def _pooling_at(graph: Graph, pool: int) -> Pooling | None:
     if not activation and pool not in results and [nodes[user].op for user in others] == ["relu"]:
         activation, (relu,) = "relu", others
     return Pooling(i, bias, activation, pool, gradients, relu)
-
-
-def _is_tiling(pool: Node, y: Node) -> bool:
-    """Windows of 2 × 2 without gaps, padding or rest."""
-    n, height, width, channels = y.spec.shape
-    window = pool.attributes["window"], pool.attributes["stride"], pool.attributes["padding"]
-    return (
-        y.spec.dtype == "float32"
-        and window == ((2, 2), (2, 2), (0, 0, 0, 0))
-        and pool.spec.shape == (n, height / 2, width / 2, channels)
-    )
 
 
 def _is_bias(nodes: Sequence[Node], i: int) -> bool:
@@ -177,8 +167,7 @@ class _Rewrite:
             return operands[0]
         if node in self._gradients:
             spread, maxima = copy_node(node, operands), operands[1]
-            spec = Spec(maxima.shape, "uint8")
-            self._places[id(spread)] = Tensor("conv2d_places", (maxima,), {}, spec)
+            self._places[id(spread)] = fused("conv2d_places", (maxima,), {})
             return spread
         spread_at = GRADIENTS.get(node.op)
         places = None if spread_at is None else self._places.get(id(operands[spread_at]))
@@ -188,7 +177,7 @@ class _Rewrite:
         if node.op == "reduce_sum":
             return reduce_sum(g, node.attributes["axes"], keepdims=node.attributes["keepdims"])
         inputs = [g if k == spread_at else x for k, x in enumerate(operands)]
-        return Tensor(_pooled_name(node.op), (*inputs, places), node.attributes, node.spec)
+        return fused(_pooled_name(node.op), (*inputs, places), node.attributes)
 
     def _maxima(self, node: Node, y: Tensor, found: Pooling) -> Tensor:
         attributes: dict[str, object] = {"has_bias": int(found.bias is not None)}
@@ -201,5 +190,4 @@ class _Rewrite:
             first, second = y.inputs
             y, repeated = (first, second) if first.op == "conv2d" else (second, first)
             bias = repeated.inputs
-        inputs = (*y.inputs, *bias)
-        return Tensor("conv2d_pooled", inputs, {**y.attributes, **attributes}, node.spec)
+        return fused("conv2d_pooled", (*y.inputs, *bias), {**y.attributes, **attributes})
