@@ -8,8 +8,9 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from sloy import ops, text
-from sloy.graph import Graph, Tensor, backprop, cost, optimize
+from sloy.graph import Graph, Tensor, backprop, optimize
 from sloy.graph.graph import topological_order
+from sloy.graph.opdef import multiply_adds as multiply_adds_of
 from sloy.graph.plan import plan
 from sloy.graph.spec import Shape
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from sloy.network import Built, Network
 
 _HEADER = ("layer", "", "output", "parameters", "multiply-adds", "output bytes")
-_MOVES = ("reshape",)  # values that lie where their operand lies
 
 
 @dataclass(frozen=True)
@@ -161,11 +161,9 @@ def summarize(network: Network, batch_size: int, dtype: str, step: Graph | None)
 
 
 def multiply_adds(tensors: Iterable[Tensor]) -> int:
-    """Products that convolutions and matrix products among the tensors sum."""
+    """Products that convolutions, their gradients and matrix products among the tensors sum."""
     return sum(
-        cost.multiply_adds(t.op, t.attributes, t.spec, [x.spec for x in t.inputs])
-        for t in tensors
-        if t.op in ("conv2d", "matmul")
+        multiply_adds_of(t.op, t.attributes, t.spec, [x.spec for x in t.inputs]) for t in tensors
     )
 
 
@@ -228,7 +226,8 @@ def _under(name: str, sizes: Mapping[str, int]) -> int:
 
 
 def _output_bytes(y: Tensor) -> int:
-    return 0 if y.op in _MOVES or not y.inputs else y.spec.nbytes
+    is_view = y.op == "reshape" or not y.inputs
+    return 0 if is_view else y.spec.nbytes
 
 
 def _descent(network: Network, x: Tensor) -> Graph:

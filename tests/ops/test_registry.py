@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -93,8 +95,34 @@ def test_a_name_is_registered_once() -> None:
 
 def test_an_op_needs_a_gradient_or_says_that_it_has_none() -> None:
     with pytest.raises(InvalidArgument, match="op `nothing` needs `vjp` or `expand`"):
-        register(OpDef("nothing", 1, lambda s, a: s[0], lambda x, a: x[0]))
+        register(OpDef("nothing", "elementwise", 1, lambda s, a: s[0], lambda x, a: x[0]))
     assert "nothing" not in REGISTRY
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("", r"op `nothing`: `kind` \(=''\) must be one of elementwise, comparison, movement"),
+        ("product", "op `nothing`: products have `multiply_adds`, and they alone"),
+    ],
+)
+def test_an_op_has_a_kind_and_what_belongs_to_it(kind: Any, message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        register(OpDef("nothing", kind, 1, lambda s, a: s[0], lambda x, a: x[0]))
+    assert "nothing" not in REGISTRY
+
+
+def test_multiply_adds_by_counting() -> None:
+    """Of each product the numbers that its reference multiplies and adds: operands of ones give their sum."""
+    for case in CASES:
+        count, attributes = REGISTRY[case.op].multiply_adds, case.attributes_in("float64")
+        padded = any(attributes.get("padding", ()))  # there the definition counts the padding, too
+        if count is None or padded or case.expected.size == 0:
+            continue
+        ones = [np.ones_like(array) for array in case.arrays("float64")]
+        result = REGISTRY[case.op].reference(ones, attributes)
+        specs = [Spec(array.shape, "float64") for array in ones]
+        assert count(attributes, Spec(result.shape, "float64"), specs) == result.sum(), case.id
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.id)

@@ -7,7 +7,8 @@ from math import prod
 
 from sloy.engines.base import Timed
 from sloy.engines.native.encode import Instruction
-from sloy.graph import REGISTRY, cost
+from sloy.graph import REGISTRY
+from sloy.graph.opdef import multiply_adds
 from sloy.graph.plan import Plan, Step
 from sloy.graph.spec import WIDTHS
 
@@ -67,15 +68,13 @@ class _Trained:
 
 def _flops(plan: Plan, step: Step) -> int:
     nodes = plan.graph.nodes
-    return 2 * sum(
-        cost.multiply_adds(
-            nodes[i].op,
-            nodes[i].attributes,
-            nodes[i].spec,
-            [nodes[k].spec for k in nodes[i].inputs],
-        )
-        for i in step.nodes
-    )
+    total = 0
+    for i in step.nodes:
+        node, operands = nodes[i], [nodes[k].spec for k in nodes[i].inputs]
+        op = node.op.replace("_pooled", "")  # the same with the maxima of 2 × 2, or their gradient
+        windows = 1 if op == node.op else 4
+        total += windows * multiply_adds(op, node.attributes, node.spec, operands)
+    return 2 * total
 
 
 def _bytes(instruction: Instruction) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import threefry
+from sloy.graph.attributes import AttributeKind, Schema
 from sloy.graph.opdef import Attributes, Infer, OpDef, Reference, register
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply
@@ -264,8 +265,22 @@ def _pick_reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.
     return values[_whole(words[:, 0], len(values))].reshape(attributes["shape"])
 
 
-def _register(name: str, arity: int, infer: Infer, reference: Reference, doc: str) -> None:
-    register(OpDef(name, arity, infer, reference, differentiable=False, doc=doc))
+def _register(
+    name: str, arity: int, infer: Infer, reference: Reference, doc: str, **attributes: AttributeKind
+) -> None:
+    schema: Schema = {"stream": "integer", **attributes}
+    register(
+        OpDef(
+            name,
+            "augmentation",
+            arity,
+            infer,
+            reference,
+            attributes=schema,
+            differentiable=False,
+            doc=doc,
+        )
+    )
 
 
 _register(
@@ -274,6 +289,13 @@ _register(
     _infer_warp,
     _warp_reference,
     "each picture flipped, rotated, scaled and shifted by one affine map of its own, bilinear",
+    flip="integer",
+    rotation="float",
+    scale="float",
+    shift="float",
+    crop="integer",
+    outside="word",
+    value="float",
 )
 _register(
     "random_tone",
@@ -281,6 +303,8 @@ _register(
     _infer_tone,
     _tone_reference,
     "mean + gain · (x - mean) + offset, gain and offset drawn for each picture",
+    brightness="float",
+    contrast="float",
 )
 _register(
     "random_cutout",
@@ -288,6 +312,8 @@ _register(
     _infer_cutout,
     _cutout_reference,
     "a square of each picture, its centre anywhere, set to one value",
+    size="integer",
+    value="float",
 )
 _register("random_order", 3, _infer_order, _order_reference, "the samples in a random order")
 _register(
@@ -303,6 +329,7 @@ _register(
     _infer_pick,
     _pick_reference,
     "elements that are each one of M values, with probability 1/M",
+    shape="integers",
 )
 
 

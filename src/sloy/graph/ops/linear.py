@@ -41,9 +41,21 @@ def _vjp(n: Tensor, g: Tensor) -> list[Tensor]:
     return [by_a, by_b]
 
 
+def _multiply_adds(attributes: Attributes, c: Spec, specs: Sequence[Spec]) -> int:
+    return c.size * specs[0].shape[0 if attributes["transpose_a"] else 1]
+
+
 register(
     OpDef(
-        "matmul", 2, _infer, _reference, _vjp, doc="Σ_k a_ik b_kj, operands transposed on request"
+        "matmul",
+        "product",
+        2,
+        _infer,
+        _reference,
+        _vjp,
+        attributes={"transpose_a": "flag", "transpose_b": "flag"},
+        multiply_adds=_multiply_adds,
+        doc="Σ_k a_ik b_kj, operands transposed on request",
     )
 )
 

@@ -40,10 +40,12 @@ def _expand(inputs: Sequence[Tensor], attributes: Attributes) -> Tensor:
 register(
     OpDef(
         "batch_norm",
+        "composite",
         5,
         _infer,
         _reference,
         expand=_expand,
+        attributes={"epsilon": "float"},
         doc="(x - mean) / √(variance + epsilon) · scale + shift, per channel (last axis)",
     )
 )

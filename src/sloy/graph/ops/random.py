@@ -38,9 +38,11 @@ def _reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarr
 register(
     OpDef(
         "dropout_mask",
+        "random",
         2,
         _infer,
         _reference,
+        attributes={"stream": "integer", "keep": "float", "shape": "integers", "dtype": "dtype"},
         differentiable=False,
         doc="1 with probability `keep`, else 0, by threefry2x32 of (key, stream, step) and the index",
     )
