@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from sloy.errors import InvalidArgument
@@ -15,28 +15,30 @@ Schema = Mapping[str, AttributeKind]  # name of an attribute → its kind
 
 def check_attributes(op: str, schema: Schema, attributes: Mapping[str, Any]) -> None:
     """Raise `InvalidArgument` unless an op has exactly the attributes of its schema, each of its kind."""
+    if not schema and not attributes:
+        return
     if attributes.keys() != schema.keys():
         raise InvalidArgument(f"{op}: attributes are {sorted(attributes)}, need {sorted(schema)}.")
     for key, kind in schema.items():
-        if not _fits(attributes[key], kind):
+        if not _FITS[kind](attributes[key]):
             raise InvalidArgument(f"{op}: `{key}` (={attributes[key]!r}) is not of kind '{kind}'.")
 
 
-def _fits(value: object, kind: AttributeKind) -> bool:
-    if kind == "float":
-        return isinstance(value, float)
-    if kind == "flag":
-        return isinstance(value, bool)
-    if kind in ("dtype", "word"):
-        return isinstance(value, str)
-    if kind == "integer":
-        return _is_integer(value, 0)
-    if not isinstance(value, tuple):
-        return False
-    if kind == "axes" and list(value) != sorted(set(value)):
-        return False
-    return all(_is_integer(v, 1 if kind == "positive integers" else 0) for v in value)
+def _is_integer(value: object, least: int = 0) -> bool:
+    return type(value) is int and value >= least  # and no bool
 
 
-def _is_integer(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+def _are_integers(value: object, least: int = 0) -> bool:
+    return isinstance(value, tuple) and all(_is_integer(v, least) for v in value)
+
+
+_FITS: Mapping[AttributeKind, Callable[[Any], bool]] = {
+    "flag": lambda value: isinstance(value, bool),
+    "integer": _is_integer,
+    "integers": _are_integers,
+    "positive integers": lambda value: _are_integers(value, 1),
+    "axes": lambda value: _are_integers(value) and list(value) == sorted(set(value)),
+    "float": lambda value: isinstance(value, float),
+    "dtype": lambda value: isinstance(value, str),
+    "word": lambda value: isinstance(value, str),
+}

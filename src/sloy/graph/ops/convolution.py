@@ -19,6 +19,8 @@ from sloy.graph.ops.window import Padding, Window, pair, resolve_padding
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply, expect_tensors
 
+__all__ = ["conv2d"]
+
 
 def _window(kernel: Sequence[int], attributes: Attributes) -> Window:
     return Window(

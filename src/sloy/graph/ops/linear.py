@@ -11,6 +11,8 @@ from sloy.graph.opdef import Attributes, OpDef, register
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, apply
 
+__all__ = ["matmul"]
+
 
 def _infer(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     a, b = specs

@@ -13,6 +13,8 @@ from sloy.graph.ops.reduction import reduce_mean
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, apply, expect_tensors
 
+__all__ = ["batch_norm", "moments"]
+
 
 def _infer(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     x = specs[0]

@@ -14,6 +14,8 @@ from sloy.graph.ops.window import Padding, Window, pair, resolve_padding
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, apply, expect_tensors
 
+__all__ = ["average_pool2d", "max_pool2d"]
+
 _WINDOW: Schema = {
     "window": "positive integers",
     "stride": "positive integers",

@@ -13,6 +13,8 @@ from sloy.graph.ops.reduction import reduce_max, reduce_sum
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, apply, broadcast_to, elementwise
 
+__all__ = ["log_softmax", "sigmoid_cross_entropy", "softmax", "softmax_cross_entropy"]
+
 # --- softmax and its logarithm, over the last axis ------------------------------------------------------------------
 
 

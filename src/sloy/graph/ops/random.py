@@ -12,6 +12,8 @@ from sloy.graph.opdef import Attributes, OpDef, register
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply
 
+__all__ = ["dropout_mask"]
+
 
 def _infer(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     key, step = specs

@@ -14,6 +14,8 @@ from sloy.graph.ops.shape import reshape
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply, broadcast_to, expect_tensors
 
+__all__ = ["argmax", "reduce_max", "reduce_mean", "reduce_min", "reduce_sum"]
+
 Axes = int | Sequence[int] | None
 
 
