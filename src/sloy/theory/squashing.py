@@ -10,12 +10,12 @@ import numpy as np
 from sloy import ops
 from sloy.engines import ReferenceEngine
 from sloy.errors import InvalidArgument
-from sloy.exchange.functions import is_elementwise
 from sloy.graph import Graph
+from sloy.graph.stored import is_elementwise
 from sloy.graph.tensor import Tensor
 from sloy.layers import Layer
+from sloy.layers.activations import activation as find_activation
 from sloy.layers.base import Scope
-from sloy.layers.names import activation as find_activation
 
 FAR = 1024.0  # where an activation is taken to have reached its asymptotes
 LEFT_OVER = 0.01  # share of a step's height that is left beyond its reach

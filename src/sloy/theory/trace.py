@@ -12,8 +12,8 @@ from sloy import arguments, ops
 from sloy.arguments import instance, real
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.exchange.functions import is_elementwise
 from sloy.graph import Graph, Tensor, backprop
+from sloy.graph.stored import is_elementwise
 from sloy.layers import Dense, Dropout, Flatten, Layer, PerNeuron, Reshape
 from sloy.layers.base import Scope
 from sloy.network import Network
