@@ -19,38 +19,38 @@ class Form:
         The operator that does the same, which is then also read as the op; ``(emit, *operands) -> name`` where it
         takes several; None where `sloy.exchange.onnx.writers` has a rule of its own.
     c : str
-        The expression, with {0}, {1} … for operands (and bounds of `clip`). Names in ``sloy_`` get the file's prefix.
-    helper : str
-        The definition of a function that the expression calls.
+        The expression, with {0}, {1} … for operands; or the definition of a function ``sloy_<op>`` of them and of
+        the op's attributes in the order of its schema, whose name gets the file's prefix.
     """
 
     onnx: str | Callable[..., str] | None
     c: str
-    helper: str = ""
+
+    @property
+    def is_function(self) -> bool:
+        """Whether `c` is the definition of a function."""
+        return self.c.startswith("static ")
+
+
+def _expm1(emit: Emit, x: str) -> str:
+    """tanh(x / 2) (e^x + 1), which keeps the digits of small x."""
+    return emit("Mul", emit("Tanh", emit("Mul", x, 0.5)), emit("Add", emit("Exp", x), 1.0))
 
 
 FORMS: dict[str, Form] = {
     "neg": Form("Neg", "(-{0})"),
     "abs": Form("Abs", "fabsf({0})"),
     "sign": Form(
-        "Sign",
-        "sloy_sign({0})",
-        "static float sloy_sign(float x) { return (float)((x > 0.0f) - (x < 0.0f)); }",
+        "Sign", "static float sloy_sign(float x) { return (float)((x > 0.0f) - (x < 0.0f)); }"
     ),
     "exp": Form("Exp", "expf({0})"),
-    "expm1": Form(  # tanh(x / 2) (e^x + 1) keeps the digits of small x
-        lambda emit, x: emit(
-            "Mul", emit("Tanh", emit("Mul", x, 0.5)), emit("Add", emit("Exp", x), 1.0)
-        ),
-        "expm1f({0})",
-    ),
+    "expm1": Form(_expm1, "expm1f({0})"),
     "log": Form("Log", "logf({0})"),
     "log1p": Form(lambda emit, x: emit("Log", emit("Add", x, 1.0)), "log1pf({0})"),
     "sqrt": Form("Sqrt", "sqrtf({0})"),
     "tanh": Form("Tanh", "tanhf({0})"),
     "sigmoid": Form(
         "Sigmoid",
-        "sloy_sigmoid({0})",
         """static float sloy_sigmoid(float x)
 {
     float small = expf(-fabsf(x)); /* never overflows */
@@ -60,32 +60,19 @@ FORMS: dict[str, Form] = {
     "erf": Form("Erf", "erff({0})"),
     "softplus": Form(
         "Softplus",
-        "sloy_softplus({0})",
         """static float sloy_softplus(float x)
 {
     return (x > 0.0f ? x : 0.0f) + log1pf(expf(-fabsf(x)));
 }""",
     ),
-    "relu": Form(
-        "Relu",
-        "sloy_relu({0})",
-        "static float sloy_relu(float x) { return x > 0.0f ? x : 0.0f; }",
-    ),
+    "relu": Form("Relu", "static float sloy_relu(float x) { return x > 0.0f ? x : 0.0f; }"),
     "add": Form("Add", "({0} + {1})"),
     "sub": Form("Sub", "({0} - {1})"),
     "mul": Form("Mul", "({0} * {1})"),
     "div": Form("Div", "({0} / {1})"),
     "power": Form("Pow", "powf({0}, {1})"),
-    "maximum": Form(
-        "Max",
-        "sloy_maximum({0}, {1})",
-        "static float sloy_maximum(float x, float y) { return x > y ? x : y; }",
-    ),
-    "minimum": Form(
-        "Min",
-        "sloy_minimum({0}, {1})",
-        "static float sloy_minimum(float x, float y) { return x < y ? x : y; }",
-    ),
+    "maximum": Form("Max", "static float sloy_maximum(float x, float y) { return x > y ? x : y; }"),
+    "minimum": Form("Min", "static float sloy_minimum(float x, float y) { return x < y ? x : y; }"),
     "equal": Form("Equal", "(float)({0} == {1})"),
     "not_equal": Form(lambda emit, x, y: emit("Not", emit("Equal", x, y)), "(float)({0} != {1})"),
     "less": Form("Less", "(float)({0} < {1})"),
@@ -94,12 +81,10 @@ FORMS: dict[str, Form] = {
     "greater_equal": Form("GreaterOrEqual", "(float)({0} >= {1})"),
     "where": Form(
         None,
-        "sloy_where({0}, {1}, {2})",
         "static float sloy_where(float c, float x, float y) { return c != 0.0f ? x : y; }",
     ),
     "clip": Form(
         None,
-        "sloy_clip({0}, {1}, {2})",
         """static float sloy_clip(float x, float low, float high)
 {
     float most = x < high ? x : high;

@@ -10,25 +10,27 @@ import numpy as np
 
 from sloy.exchange.elementwise import FORMS
 from sloy.graph.graph import Node
+from sloy.graph.opdef import REGISTRY
 from sloy.graph.spec import Shape
 
 ELEMENTWISE = {"cast", *FORMS}
 
 
-def helper_text(op: str, prefix: str) -> str:
-    """The definition of the helper of an op, named after the file's own names."""
-    return FORMS[op].helper.replace("sloy_", f"{prefix}_")
+def function_text(op: str, prefix: str) -> str:
+    """The definition of the function that an op calls, named after the file's own names."""
+    return FORMS[op].c.replace("sloy_", f"{prefix}_")
 
 
 def expression(node: Node, operands: Sequence[str], used: set[str], prefix: str) -> str:
-    """An elementwise op as an expression; ops whose helpers it calls are added to `used`."""
+    """An elementwise op as an expression; ops whose functions it calls are added to `used`."""
     if node.op == "cast":  # integers are held as floats, exact up to 2^24
         return operands[0] if node.spec.is_float else f"truncf({operands[0]})"
     form = FORMS[node.op]
-    if form.helper:
-        used.add(node.op)
-    bounds = [number(node.attributes[key]) for key in ("low", "high") if key in node.attributes]
-    return form.c.replace("sloy_", f"{prefix}_").format(*operands, *bounds)
+    if not form.is_function:
+        return form.c.format(*operands)
+    used.add(node.op)
+    values = [number(node.attributes[key]) for key in REGISTRY[node.op].attributes]
+    return f"{prefix}_{node.op}({', '.join([*operands, *values])})"
 
 
 def number(value: Any) -> str:

@@ -13,38 +13,10 @@ from sloy.graph.spec import BFLOAT16, DTYPES, Spec
 from sloy.graph.tensor import Operand, Tensor, apply, elementwise, expect_tensors
 
 __all__ = [
-    "absolute",
-    "add",
-    "cast",
-    "clip",
-    "div",
-    "equal",
-    "erf",
-    "exp",
-    "expm1",
-    "greater",
-    "greater_equal",
-    "less",
-    "less_equal",
-    "log",
-    "log1p",
-    "maximum",
-    "minimum",
-    "mul",
-    "neg",
-    "not_equal",
-    "power",
-    "relu",
-    "sigmoid",
-    "sign",
-    "softplus",
-    "sqrt",
-    "square",
-    "stop_gradient",
-    "sub",
-    "tanh",
-    "where",
-]
+    "absolute", "add", "cast", "clip", "div", "equal", "erf", "exp", "expm1", "greater", "greater_equal", "less",
+    "less_equal", "log", "log1p", "maximum", "minimum", "mul", "neg", "not_equal", "power", "relu", "sigmoid", "sign",
+    "softplus", "sqrt", "square", "stop_gradient", "sub", "tanh", "where",
+]  # fmt: skip
 
 Ufunc = Callable[..., np.ndarray]
 Unary = Callable[[Tensor], Tensor]

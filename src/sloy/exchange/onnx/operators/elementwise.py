@@ -220,17 +220,13 @@ def _dropout(c: Conversion, node: Node, operands: list[Any]) -> Sequence[Value]:
 
 # --- several operands ---------------------------------------------------------------------------------------------
 
-BINARY: dict[str, tuple[Callable[..., Any], str]] = {
-    "Add": (lambda a, b: a + b, "bias"),
-    "Sub": (lambda a, b: a - b, "bias"),
-    "Mul": (lambda a, b: a * b, "scale"),
-    "Div": (lambda a, b: a / b, "scale"),
-}
+# What a second operand that is an initialiser becomes as a parameter.
+ROLES = {"Add": "bias", "Sub": "bias", "Mul": "scale", "Div": "scale"}
 
 
-@operator(*BINARY)
+@operator(*ROLES)
 def _binary(c: Conversion, node: Node, operands: list[Any]) -> Value:
-    function, role = BINARY[node.op]
+    (_, function), role = READ[node.op], ROLES[node.op]
     first, second = operands
     if "axis" in node.attributes:  # opset 6 says where the second operand's axes begin
         trailing = first.rank - node.attributes["axis"] - second.rank
