@@ -113,6 +113,14 @@ def test_an_op_has_a_kind_and_what_belongs_to_it(kind: Any, message: str) -> Non
     assert "nothing" not in REGISTRY
 
 
+def test_an_idle_op_does_nothing_to_the_same_spec() -> None:
+    for case in (case for case in CASES if REGISTRY[case.op].idle):
+        x, attributes = case.arrays("float64"), case.attributes_in("float64")
+        result = REGISTRY[case.op].reference(x, attributes)
+        if (x[0].shape, x[0].dtype) == (result.shape, result.dtype):
+            np.testing.assert_array_equal(result, x[0], err_msg=case.id)
+
+
 def test_multiply_adds_by_counting() -> None:
     """Of each product the numbers that its reference multiplies and adds: operands of ones give their sum."""
     for case in CASES:

@@ -62,6 +62,8 @@ class OpDef:
         Name → kind of each attribute that a node of the op has.
     multiply_adds : callable, of products
         ``multiply_adds(attributes, result, operands) -> int`` of specs: multiplications followed by an addition.
+    idle : bool
+        True where the op does nothing if the result has the operand's spec; then `sloy.ops` writes nothing.
     differentiable : bool
         False for ops whose gradient is zero or undefined everywhere (comparisons, `argmax`, masks).
     doc : str
@@ -77,6 +79,7 @@ class OpDef:
     expand: Expand | None = None
     attributes: Schema = field(default_factory=dict)
     multiply_adds: MultiplyAdds | None = None
+    idle: bool = False
     differentiable: bool = True
     doc: str = ""
 

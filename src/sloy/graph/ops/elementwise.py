@@ -310,6 +310,7 @@ register(
         _cast_reference,
         _vjp_cast,
         attributes={"dtype": "dtype"},
+        idle=True,
         doc="x in another dtype; floats are truncated on the way to integers, rounded to bfloat16",
     )
 )

@@ -35,6 +35,7 @@ register(
         lambda arrays, a: arrays[0].reshape(a["shape"]),
         lambda n, g: [reshape(g, n.inputs[0].shape)],
         attributes={"shape": "integers"},
+        idle=True,
         doc="the same elements, in row-major order, in another shape",
     )
 )
@@ -93,6 +94,7 @@ register(
         lambda arrays, a: np.array(np.broadcast_to(arrays[0], a["shape"]), order="C"),
         _vjp_broadcast,
         attributes={"shape": "integers"},
+        idle=True,
         doc="x repeated along new leading axes and axes of extent 1",
     )
 )
@@ -130,6 +132,7 @@ register(
         lambda arrays, a: np.array(arrays[0][_slices(a)], order="C"),
         _vjp_slice,
         attributes={"start": "integers", "stop": "integers"},
+        idle=True,
         doc="the box of x from `start` up to `stop`, per axis",
     )
 )

@@ -200,7 +200,8 @@ def _value(node: Config, values: Sequence[Tensor], batch: int, shape: Shape, dty
         numbers = [float(v) if isinstance(v, str) else v for v in node["values"]]
         array = np.array(numbers, _dtype(node["dtype"], dtype))
         return constant(array.reshape(_extents(node["shape"], batch)), array.dtype.name)
-    op, kinds = node["op"], REGISTRY[node["op"]].attributes
+    op, definition = node["op"], REGISTRY[node["op"]]
+    kinds = definition.attributes
     attributes = {
         key: shape if value == "any" else _decoded(value, kinds.get(key, ""), batch, dtype)
         for key, value in node["attributes"].items()
@@ -208,7 +209,8 @@ def _value(node: Config, values: Sequence[Tensor], batch: int, shape: Shape, dty
     operands = [values[i] for i in node["inputs"]]
     check_storable(op, attributes)
     value = apply(op, operands, attributes)
-    return operands[0] if _does_nothing(op, operands[0], value) else value
+    nothing = definition.idle and value.spec == operands[0].spec  # for this batch size
+    return operands[0] if nothing else value
 
 
 def check_storable(op: str, attributes: Mapping[str, Any]) -> None:
@@ -216,12 +218,6 @@ def check_storable(op: str, attributes: Mapping[str, Any]) -> None:
     if REGISTRY[op].kind == "augmentation":
         raise InvalidArgument(f"{op}: augmentation belongs to training steps, not to functions.")
     check_attributes(op, REGISTRY[op].attributes, attributes)
-
-
-def _does_nothing(op: str, x: Tensor, y: Tensor) -> bool:
-    """Whether `sloy.ops` writes nothing for this batch size: a move to the same shape, a cast to the same dtype."""
-    moves = REGISTRY[op].kind == "movement" and op != "transpose"
-    return (moves or op == "cast") and x.spec == y.spec
 
 
 def _decoded(value: Any, kind: str, batch: int, dtype: str) -> Any:
