@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 import sloy.ops
-from op_cases import CASES, ERRORS, FLOAT, ErrorCase
+from op_cases import CASES, ERRORS, FLOAT, Case, ErrorCase
 from sloy.errors import InvalidArgument
 from sloy.graph import REGISTRY, OpDef, Spec, Tensor, register
 from sloy.graph.tensor import apply, input
@@ -111,6 +112,23 @@ def test_an_op_has_a_kind_and_what_belongs_to_it(kind: Any, message: str) -> Non
     with pytest.raises(InvalidArgument, match=message):
         register(OpDef("nothing", kind, 1, lambda s, a: s[0], lambda x, a: x[0]))
     assert "nothing" not in REGISTRY
+
+
+PROMISES: dict[str, Callable[[Case], bool]] = {
+    "elementwise": lambda case: {a.shape for a in case.values} == {case.expected.shape},
+    "comparison": lambda case: bool(np.isin(case.expected, (0, 1)).all()),
+    "movement": lambda case: bool(np.isin(case.expected, case.values[0]).all()),
+    "window": lambda case: "window" in case.attributes and case.values[0].ndim == 4,
+    "reduction": lambda case: "axes" in case.attributes,
+    "composite": lambda case: REGISTRY[case.op].expand is not None,
+}
+
+
+@pytest.mark.parametrize("kind", PROMISES)
+def test_an_op_is_what_its_kind_says(kind: str) -> None:
+    for case in (case for case in CASES if REGISTRY[case.op].kind == kind):
+        if not np.isnan(case.expected).any():
+            assert PROMISES[kind](case), case.id
 
 
 def test_an_idle_op_does_nothing_to_the_same_spec() -> None:

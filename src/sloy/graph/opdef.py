@@ -27,7 +27,7 @@ Kind = Literal[
     "movement",  # each element of the result is one of the operand's
     "assembly",  # operands put together, or something put around one
     "product",  # sums of products of two operands
-    "window",  # one number for each window of (N, H, W, C)
+    "window",  # one number for each `window` of (N, H, W, C)
     "reduction",  # one number for all along `axes`
     "index",  # from numbers to places, or back
     "gradient",  # by an operand of another op, where that is none of these

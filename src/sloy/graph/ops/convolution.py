@@ -87,7 +87,7 @@ def _reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarr
 
 
 def _shared(n: Tensor) -> dict[str, object]:
-    return {key: n.attributes[key] for key in ("stride", "padding", "dilation", "groups")}
+    return {key: n.attributes[key] for key in _ATTRIBUTES}
 
 
 def _input_grad(n: Tensor, g: Tensor, w: Tensor, extents: Sequence[int]) -> Tensor:

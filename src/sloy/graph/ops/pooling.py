@@ -167,8 +167,7 @@ def _average_pool_grad(arrays: Sequence[np.ndarray], attributes: Attributes) -> 
 
 
 def _vjp_average_pool_grad(n: Tensor, g: Tensor) -> list[Tensor]:
-    attributes = {key: value for key, value in n.attributes.items() if key != "extents"}
-    return [apply("average_pool2d", (g,), attributes)]
+    return [apply("average_pool2d", (g,), {key: n.attributes[key] for key in _AVERAGE})]
 
 
 register(
