@@ -89,6 +89,7 @@ ARRAYS = [
         ("transpose_a=not ta", "transpose_a=ta"),
         ("transpose_b=ta", "transpose_b=not ta"),
         ("a.T if attributes", "a if attributes"),
+        ("specs[0].shape[0 if", "specs[0].shape[1 if"),
     ),
 ]  # fmt: skip
 IMAGES = [
