@@ -62,8 +62,8 @@ ELEMENTWISE = _in(
     ("[None, where(n.inputs[0], g, 0.0)", "[None, where(n.inputs[0], 0.0, g)"),
     ("np.where(np.not_equal(condition, 0), x, y)", "np.where(condition > 0, x, y)"),
     ("(n.inputs[0] >= n.attributes", "(n.inputs[0] > n.attributes"),
-    ('"equal", 2, np.equal', '"equal", 2, np.greater_equal'),
-    ('"less", 2, np.less', '"less", 2, np.less_equal'),
+    ('"equal", np.equal', '"equal", np.greater_equal'),
+    ('"less", np.less', '"less", np.less_equal'),
     ("small = np.exp(-np.abs(x))", "small = np.exp(-x)"),
 )
 ARRAYS = [
@@ -89,6 +89,7 @@ ARRAYS = [
         ("transpose_a=not ta", "transpose_a=ta"),
         ("transpose_b=ta", "transpose_b=not ta"),
         ("a.T if attributes", "a if attributes"),
+        ("specs[0].shape[0 if", "specs[0].shape[1 if"),
     ),
 ]  # fmt: skip
 IMAGES = [
@@ -167,11 +168,11 @@ GRAPH = [
     ),
     *_in(
         "graph/passes.py",
-        ("_attributes_key(node), node.spec)", "node.spec)"),
+        ("self._key(tensor.attributes), tensor.spec)", "tensor.spec)"),
         ("else repr(value)", "else value"),
         ("node.spec.size > FOLD_LIMIT", "False"),
         ("source.spec.size != 1", "source.spec.size < 1"),
-        ("fold_constants(graph))", "graph)"),
+        ('definition.kind == "movement"', 'definition.kind == "assembly"'),
         ("if definition.expand is None:", "if False:"),
     ),
     *_in(
@@ -182,6 +183,7 @@ GRAPH = [
         ("if known != node.spec:", "if False:"),
         ("spec is not None and spec != graph.nodes", "False and spec != graph.nodes"),
         ("len(specs) != definition.arity:", "len(specs) > definition.arity:"),
+        ("check_attributes(place,", "(place,"),
     ),
     *_in(
         "graph/graph.py",

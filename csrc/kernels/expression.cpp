@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <sstream>
 #include <stdexcept>
@@ -25,24 +26,15 @@ struct Lowering {
 const std::map<std::string, Lowering, std::less<>>& lowerings() {
   using enum Opcode;
   static const std::map<std::string, Lowering, std::less<>> table = {
-      {"neg", {1, neg_f, neg_i, neg_i, true, false, true}},
+#define X(op, operands, cost, form) {#op, {operands, op##_f, op##_f, op##_f, false}},
+      SLOY_FUNCTIONS(X)
+#undef X
+          {"neg", {1, neg_f, neg_i, neg_i, true, false, true}},
       {"abs", {1, abs_f, abs_i, copy_w, true}},
       {"sign", {1, sign_f, sign_i, sign_u, true}},
-      {"exp", {1, exp_f, exp_f, exp_f, false}},
-      {"expm1", {1, expm1_f, expm1_f, expm1_f, false}},
-      {"log", {1, log_f, log_f, log_f, false}},
-      {"log1p", {1, log1p_f, log1p_f, log1p_f, false}},
-      {"sqrt", {1, sqrt_f, sqrt_f, sqrt_f, false}},
-      {"tanh", {1, tanh_f, tanh_f, tanh_f, false}},
-      {"sigmoid", {1, sigmoid_f, sigmoid_f, sigmoid_f, false}},
-      {"erf", {1, erf_f, erf_f, erf_f, false}},
-      {"softplus", {1, softplus_f, softplus_f, softplus_f, false}},
-      {"relu", {1, relu_f, relu_f, relu_f, false}},
       {"add", {2, add_f, add_w, add_w, true, false, true}},
       {"sub", {2, sub_f, sub_w, sub_w, true, false, true}},
       {"mul", {2, mul_f, mul_w, mul_w, true, false, true}},
-      {"div", {2, div_f, div_f, div_f, false}},
-      {"power", {2, power_f, power_f, power_f, false}},
       {"maximum", {2, maximum_f, maximum_i, maximum_u, true}},
       {"minimum", {2, minimum_f, minimum_i, minimum_u, true}},
       {"equal", {2, equal_f, equal_w, equal_w, true}},
@@ -52,7 +44,6 @@ const std::map<std::string, Lowering, std::less<>>& lowerings() {
       {"greater", {2, less_f, less_i, less_u, true, true}},
       {"greater_equal", {2, less_equal_f, less_equal_i, less_equal_u, true, true}},
       {"where", {3, where_f, where_w, where_w, true}},
-      {"clip", {3, clip_f, clip_f, clip_f, false}},
   };
   return table;
 }
@@ -335,13 +326,15 @@ Expression parse_expression(const Instruction& instruction, const std::vector<bo
 }
 
 int cost_of(const Expression& expression) {
-  using enum Opcode;
+#define X(op, operands, cost, form) cost,
+  constexpr int functions[] = {SLOY_FUNCTIONS(X)};  // the first opcodes, in their order
+#undef X
   int cost = 0;
   for (const Value& value : expression.values) {
     if (value.uniform || value.kind == Value::Kind::constant) continue;
-    const bool function = value.kind == Value::Kind::computed && value.opcode >= exp_f &&
-                          value.opcode <= softplus_f && value.opcode != sqrt_f;
-    cost += value.kind == Value::Kind::mask ? 20 : value.opcode == power_f ? 30 : function ? 8 : 1;
+    const auto opcode = static_cast<std::size_t>(value.opcode);
+    const bool function = value.kind == Value::Kind::computed && opcode < std::size(functions);
+    cost += value.kind == Value::Kind::mask ? 20 : function ? functions[opcode] : 1;
   }
   return cost;
 }

@@ -14,9 +14,9 @@ from sloy.engines import Engine, ReferenceEngine, engine
 from sloy.graph import Graph
 from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
 from sloy.losses import CategoricalCrossentropy
-from sloy.network import Network
+from sloy.problem.network import Network
 from sloy.optimizers import Adam
-from sloy.steps.graphs import StepSpec, training_graph
+from sloy.problem.graphs import StepSpec, training_graph
 
 LAYERS = [Conv2D(16, 3), ReLU(), MaxPool2D(2), Conv2D(16, 3), ReLU(), Flatten(), Dense(10)]
 

@@ -13,9 +13,9 @@ from sloy.engines.native.fused import FUSED, check_rewritten, fused, multiply_ad
 from sloy.engines.native.rewrite.lowering import prepare
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import REGISTRY, Graph, Node, Spec, Tensor, check, input
-from sloy.network import Network
+from sloy.problem.network import Network
 from sloy.optimizers import SGD
-from sloy.steps.graphs import StepSpec, training_graph
+from sloy.problem.graphs import StepSpec, training_graph
 
 OF_PLANS = {"copy", "elementwise", "sum_of_squares"}  # kernels that a plan alone asks for
 

@@ -226,6 +226,7 @@ def test_the_loss_is_a_float_scalar(loss: Tensor, text: str) -> None:
 def test_a_rule_that_gives_another_shape_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = OpDef(
         "wrong",
+        "reduction",
         1,
         lambda specs, a: Spec((), specs[0].dtype),
         lambda arrays, a: np.asarray(arrays[0].sum()),

@@ -77,6 +77,18 @@ BROKEN: dict[str, tuple[Callable[[], Graph], str]] = {
     "leaf with operands": (lambda: graph(X, node("input", 0, name="y")), "no op is named `input`"),
     "too few operands": (lambda: graph(X, node("add", 0)), "%1 = add: has 1 operands, needs 2"),
     "too many operands": (lambda: graph(X, node("neg", 0, 0)), "has 2 operands, needs 1"),
+    "attribute too many": (
+        lambda: graph(X, node("neg", 0, axis=0)),
+        r"%1 = neg: attributes are \['axis'\], need \[\]",
+    ),
+    "attribute too few": (
+        lambda: graph(X, node("clip", 0, low=0.0)),
+        r"%1 = clip: attributes are \['low'\], need \['high', 'low'\]",
+    ),
+    "attribute of another kind": (
+        lambda: graph(X, node("reduce_sum", 0, spec=Spec((), "float32"), axes=[0], keepdims=False)),
+        r"%1 = reduce_sum: `axes` \(=\[0\]\) is not of kind 'axes'",
+    ),
     "another shape than inferred": (
         lambda: graph(X, node("neg", 0, spec=Spec((3,), "float32"))),
         r"%1 = neg: spec is float32\[3\], the op infers float32\[2\]",

@@ -13,12 +13,7 @@ from op_cases import CASES
 from sloy import ops
 from sloy.errors import NotAvailable
 from sloy.graph import REGISTRY, Graph, Tensor, backprop, check, constant, evaluate, lower, optimize
-from sloy.graph.passes import (
-    FOLD_LIMIT,
-    _attributes_key,
-    eliminate_common_subexpressions,
-    fold_constants,
-)
+from sloy.graph.passes import FOLD_LIMIT, _attributes_key
 from tolerances import SAME_FORMULA, assert_close
 
 X = np.array([[1.0, -2.0, 0.0], [0.5, 3.0, -0.25]])
@@ -34,7 +29,7 @@ def kinds(graph: Graph) -> list[str]:
 
 def test_what_depends_on_constants_only_is_computed() -> None:
     c = constant(np.array([1.0, 2.0]), "float64")
-    graph = fold_constants(Graph.of({"y": ops.exp(c) * 2.0 + c}))
+    graph = optimize(Graph.of({"y": ops.exp(c) * 2.0 + c}))
     assert kinds(graph) == ["constant"]
     expected = 2 * np.exp([1.0, 2.0]) + [1.0, 2.0]
     assert_close(graph.nodes[0].attributes["value"], expected, SAME_FORMULA)
@@ -43,7 +38,7 @@ def test_what_depends_on_constants_only_is_computed() -> None:
 def test_broadcasts_of_scalars_stay_small() -> None:
     x = ops.input("x", (300, 500))
     scale = ops.reshape(ops.broadcast_to(constant(3.0), (500, 300)) * 2.0, (300, 500))
-    graph = fold_constants(Graph.of({"y": x * scale}))
+    graph = optimize(Graph.of({"y": x * scale}))
     assert sorted(kinds(graph)) == ["broadcast_to", "constant", "input", "mul"]
     (value,) = (node.attributes["value"] for node in graph.nodes if node.op == "constant")
     assert value.shape == ()
@@ -53,18 +48,18 @@ def test_broadcasts_of_scalars_stay_small() -> None:
 def test_large_results_are_not_stored() -> None:
     small = constant(np.arange(FOLD_LIMIT, dtype=float))
     large = constant(np.arange(FOLD_LIMIT + 1, dtype=float))
-    assert kinds(fold_constants(Graph.of({"y": ops.neg(small)}))) == ["constant"]
-    assert kinds(fold_constants(Graph.of({"y": ops.neg(large)}))) == ["constant", "neg"]
+    assert kinds(optimize(Graph.of({"y": ops.neg(small)}))) == ["constant"]
+    assert kinds(optimize(Graph.of({"y": ops.neg(large)}))) == ["constant", "neg"]
 
 
 def test_what_depends_on_an_input_or_a_variable_stays() -> None:
     y = ops.input("x", (2,)) + ops.variable("w", (2,))
-    assert sorted(kinds(fold_constants(Graph.of({"y": y})))) == ["add", "input", "variable"]
+    assert sorted(kinds(optimize(Graph.of({"y": y})))) == ["add", "input", "variable"]
 
 
 def test_folding_keeps_nan_and_infinities_without_warnings() -> None:
     zero = constant(np.zeros(1), "float64")
-    graph = fold_constants(Graph.of({"nan": zero / zero, "inf": 1.0 / zero}))
+    graph = optimize(Graph.of({"nan": zero / zero, "inf": 1.0 / zero}))
     values = evaluate(graph, {})
     assert np.isnan(values[graph.outputs["nan"]]).all()
     assert np.isposinf(values[graph.outputs["inf"]]).all()
@@ -76,7 +71,7 @@ def test_folding_keeps_nan_and_infinities_without_warnings() -> None:
 def test_equal_computations_become_one() -> None:
     x = ops.input("x", (3,))
     graph = Graph.of({"y": ops.exp(x + 1.0) * ops.exp(ops.input("x", (3,)) + 1.0)})
-    merged = eliminate_common_subexpressions(graph)
+    merged = optimize(graph)
     assert kinds(merged) == ["input", "constant", "broadcast_to", "add", "exp", "mul"]
     assert merged.nodes[-1].inputs == (4, 4)
 
@@ -98,15 +93,14 @@ def test_different_computations_stay() -> None:
             "variable": ops.variable("x", (4, 4)),
         }
     )
-    merged = eliminate_common_subexpressions(graph)
+    merged = optimize(graph)
     assert len(set(merged.outputs.values())) == len(graph.outputs)
 
 
 def test_unused_nodes_fall_away() -> None:
     whole = Graph.of({"y": ops.neg(ops.input("x", (3,))), "unused": ops.exp(ops.input("z", (3,)))})
     graph = Graph(whole.nodes, {"y": whole.outputs["y"]}, {})
-    for rebuilt in (optimize(graph), fold_constants(graph), eliminate_common_subexpressions(graph)):
-        assert kinds(rebuilt) == ["input", "neg"]
+    assert kinds(optimize(graph)) == ["input", "neg"]
 
 
 # --- lowering ------------------------------------------------------------------------------------
@@ -213,15 +207,12 @@ def results(graph: Graph) -> dict[str, np.ndarray]:
 def test_passes_keep_every_bit(graph: Graph) -> None:
     check(graph)
     expected = results(graph)
-    for transform in (fold_constants, eliminate_common_subexpressions, optimize):
-        transformed = transform(graph)
-        check(transformed)
-        found = results(transformed)
-        assert found.keys() == expected.keys()
-        for name, value in expected.items():
-            np.testing.assert_array_equal(
-                found[name], value, err_msg=f"{transform.__name__} {name}"
-            )
+    optimized = optimize(graph)
+    check(optimized)
+    found = results(optimized)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
 
 
 @settings(max_examples=150)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
 import sloy.ops
-from op_cases import CASES, ERRORS, FLOAT, ErrorCase
+from op_cases import CASES, ERRORS, FLOAT, Case, ErrorCase
 from sloy.errors import InvalidArgument
 from sloy.graph import REGISTRY, OpDef, Spec, Tensor, register
 from sloy.graph.tensor import apply, input
@@ -58,7 +61,8 @@ def test_most_elements_of_the_table_are_not_zero() -> None:
 
 
 def test_sums_of_integers_are_compared_exactly() -> None:
-    for op in ("matmul", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "reduce_sum"):
+    products = [name for name, op in REGISTRY.items() if op.kind == "product"]
+    for op in (*products, "reduce_sum"):
         exact = [case for case in CASES if case.op == op and case.tolerance is EXACT]
         assert exact, op
         for case in exact:
@@ -93,8 +97,59 @@ def test_a_name_is_registered_once() -> None:
 
 def test_an_op_needs_a_gradient_or_says_that_it_has_none() -> None:
     with pytest.raises(InvalidArgument, match="op `nothing` needs `vjp` or `expand`"):
-        register(OpDef("nothing", 1, lambda s, a: s[0], lambda x, a: x[0]))
+        register(OpDef("nothing", "elementwise", 1, lambda s, a: s[0], lambda x, a: x[0]))
     assert "nothing" not in REGISTRY
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("", r"op `nothing`: `kind` \(=''\) must be one of elementwise, comparison, movement"),
+        ("product", "op `nothing`: products have `multiply_adds`, and they alone"),
+    ],
+)
+def test_an_op_has_a_kind_and_what_belongs_to_it(kind: Any, message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        register(OpDef("nothing", kind, 1, lambda s, a: s[0], lambda x, a: x[0]))
+    assert "nothing" not in REGISTRY
+
+
+PROMISES: dict[str, Callable[[Case], bool]] = {
+    "elementwise": lambda case: {a.shape for a in case.values} == {case.expected.shape},
+    "comparison": lambda case: bool(np.isin(case.expected, (0, 1)).all()),
+    "movement": lambda case: bool(np.isin(case.expected, case.values[0]).all()),
+    "window": lambda case: "window" in case.attributes and case.values[0].ndim == 4,
+    "reduction": lambda case: "axes" in case.attributes,
+    "composite": lambda case: REGISTRY[case.op].expand is not None,
+}
+
+
+@pytest.mark.parametrize("kind", PROMISES)
+def test_an_op_is_what_its_kind_says(kind: str) -> None:
+    for case in (case for case in CASES if REGISTRY[case.op].kind == kind):
+        if not np.isnan(case.expected).any():
+            assert PROMISES[kind](case), case.id
+
+
+def test_an_idle_op_does_nothing_to_the_same_spec() -> None:
+    for case in (case for case in CASES if REGISTRY[case.op].idle):
+        x, attributes = case.arrays("float64"), case.attributes_in("float64")
+        result = REGISTRY[case.op].reference(x, attributes)
+        if (x[0].shape, x[0].dtype) == (result.shape, result.dtype):
+            np.testing.assert_array_equal(result, x[0], err_msg=case.id)
+
+
+def test_multiply_adds_by_counting() -> None:
+    """Of each product the numbers that its reference multiplies and adds: operands of ones give their sum."""
+    for case in CASES:
+        count, attributes = REGISTRY[case.op].multiply_adds, case.attributes_in("float64")
+        padded = any(attributes.get("padding", ()))  # there the definition counts the padding, too
+        if count is None or padded or case.expected.size == 0:
+            continue
+        ones = [np.ones_like(array) for array in case.arrays("float64")]
+        result = REGISTRY[case.op].reference(ones, attributes)
+        specs = [Spec(array.shape, "float64") for array in ones]
+        assert count(attributes, Spec(result.shape, "float64"), specs) == result.sum(), case.id
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.id)

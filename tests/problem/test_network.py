@@ -267,7 +267,7 @@ def test_memory_of_a_given_step_has_its_optimiser() -> None:
 def test_memory_is_that_of_the_engine_that_runs(name: str) -> None:
     from sloy.losses import CategoricalCrossentropy
     from sloy.optimizers import Adam
-    from sloy.steps.graphs import StepSpec, training_graph
+    from sloy.problem.graphs import StepSpec, training_graph
 
     step = training_graph(StepSpec(small(), CategoricalCrossentropy(), Adam()), 8)
     summary = small().summary(8, step=step, engine=name)

@@ -57,6 +57,16 @@ namespace ops {
     static O apply(I x, I y, I z) { return expression; } \
   };
 
+#define SLOY_OF_1 SLOY_UNARY
+#define SLOY_OF_2 SLOY_BINARY
+#define SLOY_OF_3 SLOY_TERNARY
+#define X(op, operands, cost, form) SLOY_OF_##operands(op##_f, Float, Float, form)
+SLOY_FUNCTIONS(X)
+#undef X
+#undef SLOY_OF_1
+#undef SLOY_OF_2
+#undef SLOY_OF_3
+
 SLOY_UNARY(copy_w, Uint, Uint, x)
 SLOY_UNARY(wrap_u8, Uint, Uint, x & 0xffU)
 SLOY_UNARY(round_bf, Float, Float, round_to_bfloat16(x))
@@ -67,16 +77,6 @@ SLOY_UNARY(f_to_u, Float, Uint, float_to_uint(x))
 SLOY_UNARY(neg_f, Float, Float, -x)
 SLOY_UNARY(abs_f, Float, Float, magnitude(x))
 SLOY_UNARY(sign_f, Float, Float, x != x ? x : one_where(x > 0.0f) - one_where(x < 0.0f))
-SLOY_UNARY(exp_f, Float, Float, exponential(x))
-SLOY_UNARY(expm1_f, Float, Float, exponential_minus_one(x))
-SLOY_UNARY(log_f, Float, Float, logarithm(x))
-SLOY_UNARY(log1p_f, Float, Float, logarithm_of_one_plus(x))
-SLOY_UNARY(sqrt_f, Float, Float, square_root(x))
-SLOY_UNARY(tanh_f, Float, Float, hyperbolic_tangent(x))
-SLOY_UNARY(sigmoid_f, Float, Float, logistic(x))
-SLOY_UNARY(erf_f, Float, Float, error_function(x))
-SLOY_UNARY(softplus_f, Float, Float, soft_plus(x))
-SLOY_UNARY(relu_f, Float, Float, x <= 0.0f ? Float{} : x)
 SLOY_UNARY(neg_i, Uint, Uint, 0U - x)
 SLOY_UNARY(abs_i, Int, Uint,
            reinterpret_cast<Uint>(x < 0 ? 0U - reinterpret_cast<Uint>(x)
@@ -87,8 +87,6 @@ SLOY_UNARY(sign_u, Uint, Int, word_where(x != 0U))
 SLOY_BINARY(add_f, Float, Float, x + y)
 SLOY_BINARY(sub_f, Float, Float, x - y)
 SLOY_BINARY(mul_f, Float, Float, x* y)
-SLOY_BINARY(div_f, Float, Float, x / y)
-SLOY_BINARY(power_f, Float, Float, power(x, y))
 SLOY_BINARY(maximum_f, Float, Float, larger(x, y))
 SLOY_BINARY(minimum_f, Float, Float, smaller(x, y))
 SLOY_BINARY(add_w, Uint, Uint, x + y)
@@ -111,7 +109,6 @@ SLOY_BINARY(less_equal_u, Uint, Int, word_where(x <= y))
 
 SLOY_TERNARY(where_f, Float, Float, x != 0.0f ? y : z)
 SLOY_TERNARY(where_w, Int, Int, x != 0 ? y : z)
-SLOY_TERNARY(clip_f, Float, Float, smaller(larger(x, y), z))
 SLOY_TERNARY(multiply_add_f, Float, Float, x* y + z)
 SLOY_TERNARY(multiply_subtract_f, Float, Float, x* y - z)
 SLOY_TERNARY(subtract_product_f, Float, Float, z - x * y)

@@ -40,12 +40,15 @@ constexpr simd::Table make_table() {
   return {SLOY_NAME(SLOY_ISA),
           lanes,
           {
-#define X(name, operands)                                                                          \
+#define SLOY_LOOPS(name, operands)                                                                 \
   {loop<ops::name, operands, 0>(), loop<ops::name, operands, 1>(), loop<ops::name, operands, 2>(), \
    loop<ops::name, operands, 3>(), loop<ops::name, operands, 4>(), loop<ops::name, operands, 5>(), \
    loop<ops::name, operands, 6>(), loop<ops::name, operands, 7>()},
-              SLOY_OPCODES(X)
+#define X(op, operands, cost, form) SLOY_LOOPS(op##_f, operands)
+              SLOY_FUNCTIONS(X)
 #undef X
+                  SLOY_OPCODES(SLOY_LOOPS)
+#undef SLOY_LOOPS
           },
           reductions<float>(),
           reductions<std::int32_t>(),

@@ -6,30 +6,49 @@
 
 namespace sloy::simd {
 
-// Suffixes: f float32 (also holds bfloat16, bf), i int32, u uint32 (also holds uint8), w any 32-bit
-// word. X(name, operands).
 // clang-format off
+
+// Ops of float32 alone, as the graph names them; the opcode is the name with _f.
+// X(op, operands, cost beside an addition, the vector form in x, y and z, which elementwise.h compiles).
+#define SLOY_FUNCTIONS(X) \
+  X(exp, 1, 8, exponential(x)) \
+  X(expm1, 1, 8, exponential_minus_one(x)) \
+  X(log, 1, 8, logarithm(x)) \
+  X(log1p, 1, 8, logarithm_of_one_plus(x)) \
+  X(sqrt, 1, 1, square_root(x)) \
+  X(tanh, 1, 8, hyperbolic_tangent(x)) \
+  X(sigmoid, 1, 8, logistic(x)) \
+  X(erf, 1, 8, error_function(x)) \
+  X(softplus, 1, 8, soft_plus(x)) \
+  X(relu, 1, 1, x <= 0.0f ? Float{} : x) \
+  X(div, 2, 1, x / y) \
+  X(power, 2, 30, power(x, y)) \
+  X(clip, 3, 1, smaller(larger(x, y), z))
+
+// The other opcodes. Suffixes: f float32 (also holds bfloat16, bf), i int32, u uint32 (also holds
+// uint8), w any 32-bit word. X(name, operands).
 #define SLOY_OPCODES(X) \
   X(copy_w, 1) X(load_u8, 1) X(store_u8, 1) X(load_bf, 1) X(store_bf, 1) X(round_bf, 1) X(wrap_u8, 1) X(i_to_f, 1) X(u_to_f, 1) \
-  X(f_to_i, 1) X(f_to_u, 1) X(neg_f, 1) X(abs_f, 1) X(sign_f, 1) X(exp_f, 1) \
-  X(expm1_f, 1) X(log_f, 1) X(log1p_f, 1) X(sqrt_f, 1) X(tanh_f, 1) X(sigmoid_f, 1) \
-  X(erf_f, 1) X(softplus_f, 1) X(relu_f, 1) X(neg_i, 1) X(abs_i, 1) X(sign_i, 1) \
-  X(sign_u, 1) X(add_f, 2) X(sub_f, 2) X(mul_f, 2) X(div_f, 2) X(power_f, 2) \
+  X(f_to_i, 1) X(f_to_u, 1) X(neg_f, 1) X(abs_f, 1) X(sign_f, 1) X(neg_i, 1) X(abs_i, 1) X(sign_i, 1) \
+  X(sign_u, 1) X(add_f, 2) X(sub_f, 2) X(mul_f, 2) \
   X(maximum_f, 2) X(minimum_f, 2) X(add_w, 2) X(sub_w, 2) X(mul_w, 2) X(maximum_i, 2) \
   X(minimum_i, 2) X(maximum_u, 2) X(minimum_u, 2) X(equal_f, 2) X(not_equal_f, 2) \
   X(less_f, 2) X(less_equal_f, 2) X(equal_w, 2) X(not_equal_w, 2) X(less_i, 2) \
   X(less_equal_i, 2) X(less_u, 2) X(less_equal_u, 2) X(where_f, 3) X(where_w, 3) \
-  X(clip_f, 3) X(multiply_add_f, 3) X(multiply_subtract_f, 3) X(subtract_product_f, 3)
+  X(multiply_add_f, 3) X(multiply_subtract_f, 3) X(subtract_product_f, 3)
 // clang-format on
 
 enum class Opcode : std::uint8_t {
+#define X(op, operands, cost, form) op##_f,
+  SLOY_FUNCTIONS(X)
+#undef X
 #define X(name, operands) name,
-  SLOY_OPCODES(X)
+      SLOY_OPCODES(X)
 #undef X
 };
 
-#define X(name, operands) +1
-inline constexpr int opcode_count = 0 SLOY_OPCODES(X);
+#define X(...) +1
+inline constexpr int opcode_count = 0 SLOY_FUNCTIONS(X) SLOY_OPCODES(X);
 #undef X
 
 // out[i] = op(in[0][i], in[1][i], in[2][i]) for i < n, n a multiple of `lanes`; `out` may be an

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from sloy.errors import InvalidArgument
+from sloy.graph.attributes import check_attributes
 from sloy.graph.graph import Graph, Node
 from sloy.graph.opdef import LEAVES, Infer, opdef
 from sloy.graph.spec import BFLOAT16, Spec
@@ -21,7 +22,8 @@ def check(graph: Graph, own: Mapping[str, Infer] = MappingProxyType({})) -> Grap
     `own` holds what an engine's own ops infer, which may stand beside those of the registry or for them.
 
     1. Operands come before their users.
-    2. A leaf has exactly its own attributes; an op is registered and has its number of operands.
+    2. A leaf has exactly its own attributes; an op is registered, has its number of operands, and of attributes exactly
+       those of its schema, each of its kind.
     3. A node's spec is the one that its op infers.
     4. A name belongs to one spec among inputs, and to one among variables.
     5. An update has the spec of its variable, which the graph may or may not read.
@@ -79,6 +81,7 @@ def _check_op(place: str, node: Node, specs: list[Spec], own: Mapping[str, Infer
         definition = opdef(node.op)
         if definition.arity is not None and len(specs) != definition.arity:
             raise InvalidArgument(f"{place}: has {len(specs)} operands, needs {definition.arity}.")
+        check_attributes(place, definition.attributes, node.attributes)
         infer = definition.infer
     inferred = infer(specs, node.attributes)
     if inferred != node.spec:

@@ -17,11 +17,10 @@ References
 from __future__ import annotations
 
 from sloy.graph.graph import Graph, Node, copy_node
+from sloy.graph.opdef import REGISTRY
 from sloy.graph.passes import optimize
 from sloy.graph.spec import BFLOAT16
 from sloy.graph.tensor import Tensor, apply
-
-PRODUCTS = ("matmul", "conv2d", "conv2d_input_grad", "conv2d_weight_grad")
 
 
 def mixed(graph: Graph) -> Graph:
@@ -48,12 +47,16 @@ def _stored(graph: Graph) -> frozenset[Node]:
             continue
         if node.op == "conv2d_input_grad":
             found.add(i)
-        if node.op in PRODUCTS or (i in found and _keeps_order(node)):
+        if _is_product(node) or (i in found and _keeps_order(node)):
             found.update(k for k in node.inputs if graph.nodes[k].spec.dtype == "float32")
         if i in found and node.op == "where":  # a ReLU's gradient: rounded before it is chosen
             found.update(k for k in node.inputs[1:] if graph.nodes[k].op != "broadcast_to")
     found -= set(graph.updates.values())
     return frozenset(graph.nodes[i] for i in found if not graph.nodes[i].is_leaf)
+
+
+def _is_product(node: Node) -> bool:
+    return not node.is_leaf and REGISTRY[node.op].kind == "product"
 
 
 def _keeps_order(node: Node) -> bool:
@@ -66,7 +69,7 @@ def _keeps_order(node: Node) -> bool:
 
 def _moves(node: Node, stored: frozenset[Node]) -> bool:
     """Whether the node reads bfloat16 itself."""
-    if node.op in PRODUCTS:
+    if _is_product(node):
         return node.spec.dtype == "float32"
     return node.op == "reduce_sum" or (node in stored and _keeps_order(node))
 

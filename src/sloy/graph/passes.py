@@ -13,28 +13,21 @@ from sloy.graph.opdef import REGISTRY
 from sloy.graph.spec import BFLOAT16
 from sloy.graph.tensor import Tensor, broadcast_to, constant
 
-_MOVES = ("reshape", "transpose", "broadcast_to", "slice")
-
 FOLD_LIMIT = 4096  # elements; larger constants are computed on each run rather than stored
 
 
 def optimize(graph: Graph) -> Graph:
-    """Constant folding and common subexpressions at once; unused nodes fall away in the rebuild."""
+    """Constant folding and common subexpressions at once; unused nodes fall away in the rebuild.
+
+    Folding stores results of up to `FOLD_LIMIT` elements. A broadcast stays, because engines read the small operand in
+    place.
+    """
     unique = _Unique()
 
     def rule(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
         return unique(copy_node(node, operands) if node.is_leaf else _folded(node, operands))
 
     return graph.rebuild(rule, leaves=True)
-
-
-def fold_constants(graph: Graph) -> Graph:
-    """Compute now what depends on constants only, up to results of `FOLD_LIMIT` elements.
-
-    A broadcast stays, because engines read the small operand in place.
-    """
-
-    return graph.rebuild(_folded)
 
 
 def _folded(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
@@ -75,9 +68,10 @@ def _fold_through_broadcast(node: Node, operands: tuple[Tensor, ...]) -> Tensor 
         if scalar is None:
             return None
         scalars.append(scalar)
-    if REGISTRY[node.op].elementwise:
+    definition = REGISTRY[node.op]
+    if definition.elementwise:
         value = _known(node, scalars)
-    elif node.op in _MOVES:
+    elif definition.kind == "movement":
         value = constant(scalars[0], node.spec.dtype)
     else:
         return None
@@ -89,12 +83,6 @@ def _broadcast_scalar(x: Tensor) -> np.ndarray | None:
     if source.op != "constant" or source.spec.size != 1:
         return None
     return np.asarray(source.attributes["value"]).reshape(())
-
-
-def eliminate_common_subexpressions(graph: Graph) -> Graph:
-    """One node for each distinct computation."""
-    unique = _Unique()
-    return graph.rebuild(lambda node, operands: unique(copy_node(node, operands)), leaves=True)
 
 
 class _Unique:

@@ -11,8 +11,7 @@ import numpy as np
 from sloy import ops
 from sloy.arguments import instance, integer
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.graph import REGISTRY, Tensor
-from sloy.graph.graph import topological_order
+from sloy.graph import REGISTRY, Graph, Node, Spec, Tensor, lower
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
 from sloy.inspection.style import BLUE, ORANGE, styled
 from sloy.problem.network import Network
@@ -122,7 +121,7 @@ def receptive_field(network: Network, layer: str) -> ReceptiveField:
     x = ops.input("x", (1, *shape))
     y = activation(network.build(x).activations, layer)
     extents = (y.shape[1], y.shape[2]) if y.rank == 4 else (1, 1)
-    vertical, horizontal = _spans(y, shape)[id(y)] or _everything(shape)
+    vertical, horizontal = _spans(y, shape) or _everything(shape)
     return ReceptiveField(
         layer,
         shape[:2],
@@ -155,44 +154,46 @@ def _everything(shape: tuple[int, int, int]) -> _Spans:
     return _Span(0, 0, shape[0]), _Span(0, 0, shape[1])
 
 
-def _spans(output: Tensor, shape: tuple[int, int, int]) -> dict[int, _Spans | None]:
-    """What each value sees of the input; None where it does not depend on it."""
-    found: dict[int, _Spans | None] = {}
-    for tensor in topological_order([output]):
-        if not tensor.inputs:
+def _spans(output: Tensor, shape: tuple[int, int, int]) -> _Spans | None:
+    """What a value sees of the input; None where it does not depend on it."""
+    simple = {name for name, op in REGISTRY.items() if op.kind != "composite"}
+    graph = lower(Graph.of({"output": output}), simple, "receptive field")
+    found: list[_Spans | None] = []
+    for node in graph.nodes:
+        if not node.inputs:
             own = (_Span(1, 0, 1), _Span(1, 0, 1))
-            found[id(tensor)] = own if tensor.op == "input" else None
+            found.append(own if node.op == "input" else None)
             continue
-        operands = [found[id(operand)] for operand in tensor.inputs]
-        dependent = [spans for spans in operands if spans is not None]
-        found[id(tensor)] = _seen(tensor, dependent, shape) if dependent else None
-    return found
+        dependent = [spans for i in node.inputs if (spans := found[i]) is not None]
+        specs = [graph.nodes[i].spec for i in node.inputs]
+        found.append(_seen(node, specs, dependent, shape) if dependent else None)
+    return found[graph.outputs["output"]]
 
 
-def _seen(tensor: Tensor, operands: list[_Spans], shape: tuple[int, int, int]) -> _Spans:
-    """What the result of an op sees, from what its operands see."""
-    first, attributes = operands[0], tensor.attributes
+def _seen(
+    node: Node, specs: list[Spec], operands: list[_Spans], shape: tuple[int, int, int]
+) -> _Spans:
+    """What the result of an op sees, from what those of its operands see that depend on the input."""
+    first, attributes, definition = operands[0], node.attributes, REGISTRY[node.op]
     everything = _everything(shape)
-    if tensor.op in ("conv2d", "max_pool2d", "average_pool2d"):
-        size = tensor.inputs[1].shape[:2] if tensor.op == "conv2d" else attributes["window"]
+    if definition.kind == "window" or node.op == "conv2d":
+        size = specs[1].shape[:2] if node.op == "conv2d" else attributes["window"]
         dilation = attributes.get("dilation", (1, 1))
         padding = attributes["padding"][0], attributes["padding"][2]
         windows = zip(first, size, attributes["stride"], padding, dilation, strict=True)
         vertical, horizontal = (span.through(*window) for span, *window in windows)
         return vertical, horizontal
-    if tensor.op in ("pad", "slice") and tensor.spec.rank == 4:
-        moves = [attributes["before"][k] if tensor.op == "pad" else -attributes["start"][k]
+    if node.op in ("pad", "slice") and node.spec.rank == 4:
+        moves = [attributes["before"][k] if node.op == "pad" else -attributes["start"][k]
                  for k in (1, 2)]  # fmt: skip
         vertical, horizontal = (
             _Span(span.stride, span.start - span.stride * move, span.size)
             for span, move in zip(first, moves, strict=True)
         )
         return vertical, horizontal
-    definition = REGISTRY.get(tensor.op)
-    in_place = definition is not None and definition.elementwise
-    in_place |= tensor.op == "batch_norm"
-    in_place |= tensor.op == "concatenate" and attributes["axis"] == 3
-    in_place |= tensor.op == "broadcast_to" and tensor.shape == tensor.inputs[0].shape
+    in_place = definition.elementwise
+    in_place |= node.op == "concatenate" and attributes["axis"] == 3
+    in_place |= node.op == "broadcast_to" and node.spec == specs[0]
     if not in_place:
         return everything
     for spans in operands[1:]:

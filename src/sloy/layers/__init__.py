@@ -1,6 +1,6 @@
 """Layers: one idea per file."""
 
-from sloy.layers.activation import Activation
+from sloy.layers.activations import Activation
 from sloy.layers.base import Layer, Parameter, Record, Scope, State
 from sloy.layers.categories import Categories
 from sloy.layers.config import LAYERS, layer_from_config, register
@@ -19,8 +19,8 @@ from sloy.layers.pooling import (
 )
 from sloy.layers.rectifiers import ELU, GELU, LeakyReLU, ReLU, SiLU, Softplus
 from sloy.layers.rescale import Rescale
+from sloy.layers.reshaping import Flatten, Reshape
 from sloy.layers.residual import Residual
-from sloy.layers.shape import Flatten, Reshape
 from sloy.layers.sigmoids import Heaviside, Sigmoid, Sign, Softmax, Tanh
 
 __all__ = [

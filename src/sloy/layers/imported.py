@@ -8,9 +8,9 @@ from typing import Any
 
 from sloy.arguments import real
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.functions import function_from_config
-from sloy.exchange.stored import MAX_ELEMENTS, MAX_RANK, Special, StoredFunction
 from sloy.graph.spec import Shape
+from sloy.graph.stored import function_from_config
+from sloy.graph.stored.reading import MAX_ELEMENTS, MAX_RANK, Special, StoredFunction
 from sloy.graph.tensor import Tensor
 from sloy.initializers import Constant, GlorotUniform, Initializer
 from sloy.layers.base import Layer, Scope
@@ -33,7 +33,7 @@ class Imported(Layer):
     Parameters
     ----------
     function : StoredFunction
-        The graph (`sloy.exchange.functions`), with four more kinds of nodes: ``parameter`` and ``state``, which the
+        The graph (`sloy.graph.stored`), with four more kinds of nodes: ``parameter`` and ``state``, which the
         layer asks for, ``dropout`` and ``batch_normalization``, which training computes otherwise than use.
     values : sequence of (name, number)
         Values inside that are recorded among the activations: ``imported_1/conv_1``.

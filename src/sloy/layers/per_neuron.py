@@ -10,9 +10,9 @@ import numpy as np
 from sloy import ops
 from sloy.arguments import integer
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.exchange.functions import is_elementwise
+from sloy.graph.stored import is_elementwise
 from sloy.graph.tensor import Tensor
-from sloy.layers.activation import Activation
+from sloy.layers.activations import Activation
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
 

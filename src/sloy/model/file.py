@@ -12,9 +12,9 @@ import numpy as np
 
 from sloy.data.readers import Reader, reader_from_config, reader_to_config
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.functions import function_from_config, function_to_config
 from sloy.files.container import check_kind, read_container, write_container
 from sloy.graph.spec import DTYPES, FLOATS, Spec
+from sloy.graph.stored import function_from_config, function_to_config
 from sloy.losses import NAMES as LOSSES
 from sloy.losses import CustomLoss, Loss
 from sloy.metrics import Accuracy, BinaryAccuracy, MeanAbsoluteError, Metric, RSquared, TopK

@@ -8,14 +8,14 @@ from html import escape
 
 from sloy import ops, text
 from sloy.engines import Engine
-from sloy.graph import Graph, Tensor, backprop, cost
+from sloy.graph import Graph, Tensor, backprop
 from sloy.graph.graph import topological_order
+from sloy.graph.opdef import multiply_adds as multiply_adds_of
 from sloy.graph.spec import Shape
 from sloy.layers.base import Layer
 from sloy.layers.built import Built
 
 _HEADER = ("layer", "", "output", "parameters", "multiply-adds", "output bytes")
-_MOVES = ("reshape",)  # values that lie where their operand lies
 
 
 @dataclass(frozen=True)
@@ -159,11 +159,9 @@ def summarize(
 
 
 def multiply_adds(tensors: Iterable[Tensor]) -> int:
-    """Products that convolutions and matrix products among the tensors sum."""
+    """Products that convolutions, their gradients and matrix products among the tensors sum."""
     return sum(
-        cost.multiply_adds(t.op, t.attributes, t.spec, [x.spec for x in t.inputs])
-        for t in tensors
-        if t.op in ("conv2d", "matmul")
+        multiply_adds_of(t.op, t.attributes, t.spec, [x.spec for x in t.inputs]) for t in tensors
     )
 
 
@@ -225,7 +223,8 @@ def _under(name: str, sizes: Mapping[str, int]) -> int:
 
 
 def _output_bytes(y: Tensor) -> int:
-    return 0 if y.op in _MOVES or not y.inputs else y.spec.nbytes
+    is_view = y.op == "reshape" or not y.inputs
+    return 0 if is_view else y.spec.nbytes
 
 
 def plain_descent(built: Built) -> Graph:

@@ -13,8 +13,8 @@ from sloy import ops
 from sloy.arguments import real
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
-from sloy.exchange.functions import is_elementwise
 from sloy.graph import Graph, Tensor, backprop
+from sloy.graph.stored import is_elementwise
 from sloy.inspection.style import BLUE, GREY, ORANGE, styled
 from sloy.layers import ELU, Activation, Layer, LeakyReLU, ReLU, Sigmoid, Sign, Tanh
 from sloy.layers.base import Scope

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sloy.errors import ShapeError
-from sloy.graph import REGISTRY, Graph, Node, Spec, Tensor, check, cost
+from sloy.graph import REGISTRY, Graph, Node, Spec, Tensor, check
 from sloy.graph.opdef import Attributes, Infer
+from sloy.graph.opdef import multiply_adds as multiply_adds_of
 
 Specs = Sequence[Spec]
 
@@ -99,7 +100,7 @@ def check_rewritten(graph: Graph) -> None:
 
 
 def multiply_adds(node: Node, operands: Specs) -> int:
-    """Of a node of such a graph; see `sloy.graph.cost`."""
+    """Of a node of such a graph; see `sloy.graph.opdef.multiply_adds`."""
     op = FUSED.get(node.op)
     product, times = (op.product, op.times) if op else (node.op, 1)
-    return times * cost.multiply_adds(product, node.attributes, node.spec, operands)
+    return times * multiply_adds_of(product, node.attributes, node.spec, operands)

@@ -1,4 +1,4 @@
-"""Elementwise ops as C expressions, and the small functions that they call."""
+"""Elementwise ops as C expressions, and numbers and places as C has them."""
 
 from __future__ import annotations
 
@@ -8,67 +8,29 @@ from typing import Any
 
 import numpy as np
 
+from sloy.exchange.elementwise import FORMS
 from sloy.graph.graph import Node
+from sloy.graph.opdef import REGISTRY
 from sloy.graph.spec import Shape
 
-# name → definition of a function that a file contains where it is called
-HELPERS = {
-    "sign": "static float sloy_sign(float x) { return (float)((x > 0.0f) - (x < 0.0f)); }",
-    "sigmoid": """static float sloy_sigmoid(float x)
-{
-    float small = expf(-fabsf(x)); /* never overflows */
-    return x >= 0.0f ? 1.0f / (1.0f + small) : small / (1.0f + small);
-}""",
-    "softplus": """static float sloy_softplus(float x)
-{
-    return (x > 0.0f ? x : 0.0f) + log1pf(expf(-fabsf(x)));
-}""",
-    "relu": "static float sloy_relu(float x) { return x > 0.0f ? x : 0.0f; }",
-    "maximum": "static float sloy_maximum(float x, float y) { return x > y ? x : y; }",
-    "minimum": "static float sloy_minimum(float x, float y) { return x < y ? x : y; }",
-    "where": "static float sloy_where(float c, float x, float y) { return c != 0.0f ? x : y; }",
-    "clip": """static float sloy_clip(float x, float low, float high)
-{
-    float most = x < high ? x : high;
-    return most > low ? most : low;
-}""",
-}
-
-_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
-_COMPARED = {
-    "equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=",
-}  # fmt: skip
-_CALLED = {
-    "abs": "fabsf", "erf": "erff", "exp": "expf", "expm1": "expm1f", "log": "logf", "log1p": "log1pf",
-    "power": "powf", "sqrt": "sqrtf", "tanh": "tanhf",
-}  # fmt: skip
-
-ELEMENTWISE = {"neg", "cast", "stop_gradient", *_INFIX, *_COMPARED, *_CALLED, *HELPERS}
+ELEMENTWISE = {"cast", *FORMS}
 
 
-def helper_text(helper: str, prefix: str) -> str:
-    """The definition of a helper, named after the file's own names."""
-    return HELPERS[helper].replace("sloy_", f"{prefix}_")
+def function_text(op: str, prefix: str) -> str:
+    """The definition of the function that an op calls, named after the file's own names."""
+    return FORMS[op].c.replace("sloy_", f"{prefix}_")
 
 
 def expression(node: Node, operands: Sequence[str], used: set[str], prefix: str) -> str:
-    """An op of expressions as an expression; the helpers it calls are added to `used`."""
-    op = node.op
-    if op in _INFIX:
-        return f"({operands[0]} {_INFIX[op]} {operands[1]})"
-    if op in _COMPARED:
-        return f"(float)({operands[0]} {_COMPARED[op]} {operands[1]})"
-    if op in _CALLED:
-        return f"{_CALLED[op]}({', '.join(operands)})"
-    if op == "neg":
-        return f"(-{operands[0]})"
-    if op == "stop_gradient":
-        return operands[0]
-    if op == "cast":  # integers are held as floats, exact up to 2^24
+    """An elementwise op as an expression; ops whose functions it calls are added to `used`."""
+    if node.op == "cast":  # integers are held as floats, exact up to 2^24
         return operands[0] if node.spec.is_float else f"truncf({operands[0]})"
-    used.add(op)
-    bounds = [number(node.attributes[key]) for key in ("low", "high")] if op == "clip" else []
-    return f"{prefix}_{op}({', '.join([*operands, *bounds])})"
+    form = FORMS[node.op]
+    if not form.is_function:
+        return form.c.format(*operands)
+    used.add(node.op)
+    values = [number(node.attributes[key]) for key in REGISTRY[node.op].attributes]
+    return f"{prefix}_{node.op}({', '.join([*operands, *values])})"
 
 
 def number(value: Any) -> str:

@@ -14,7 +14,7 @@ from sloy.exchange.c_source.expressions import (
     ELEMENTWISE,
     broadcast_index,
     expression,
-    helper_text,
+    function_text,
     number,
 )
 from sloy.exchange.c_source.kernels import KERNELS, Job, indented, loop
@@ -126,8 +126,8 @@ class Program:
             lines += ["", f"{names} = {{", *(f"    {_string(n)}," for n in class_names), "};"]
         for i, array in self.arrays.items():
             lines += ["", *_array(array, self.graph.nodes[i].attributes["value"])]
-        for helper in sorted(self.used):
-            lines += ["", helper_text(helper, self.name)]
+        for op in sorted(self.used):
+            lines += ["", function_text(op, self.name)]
         lines += ["", declared[0].removesuffix(";"), "{", *indented(body), "}"]
         if header:
             lines += ["", f"#endif /* {upper}_IMPLEMENTATION */"]

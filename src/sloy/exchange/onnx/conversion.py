@@ -19,7 +19,7 @@ from sloy.exchange.onnx.folding import FOLDINGS, fold
 from sloy.exchange.onnx.reading import Node, OnnxGraph
 from sloy.exchange.onnx.values import HELD, Order, Value, held, identity, known
 from sloy.graph.spec import Shape, Spec
-from sloy.graph.tensor import Operand, Tensor, constant
+from sloy.graph.tensor import Tensor, constant
 
 Rule = Callable[["Conversion", Node, list["Value | None"]], "Value | Sequence[Value]"]
 
@@ -302,14 +302,6 @@ def normal_axis(axis: int, rank: int) -> int:
     return axis % rank if rank else 0
 
 
-def scalar_or_tensor(conversion: Conversion, value: Value) -> Operand:
-    """A number where the value is a known scalar, else its tensor."""
-    if value.is_known and value.size == 1:
-        return float(number(value))
-    return conversion.tensor(value)
-
-
 __all__ = [
     "OPERATORS", "Conversion", "Leaf", "Shape", "Unsupported", "array", "integers", "normal_axis", "number", "operator",
-    "scalar_or_tensor",
 ]  # fmt: skip

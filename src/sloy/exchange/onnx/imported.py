@@ -14,13 +14,13 @@ import numpy as np
 import sloy.exchange.onnx.operators  # noqa: F401  fills the table
 from sloy import ops
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.exchange.functions import Trace, traces_to_config
 from sloy.exchange.onnx.conversion import Conversion, Unsupported
 from sloy.exchange.onnx.reading import Info, OnnxGraph
 from sloy.exchange.onnx.values import Order, channels_last, held, identity
-from sloy.exchange.stored import BATCHES, MAX_GRAPH_NODES
 from sloy.graph.graph import topological_order
 from sloy.graph.spec import Shape
+from sloy.graph.stored.reading import BATCHES, MAX_GRAPH_NODES
+from sloy.graph.stored.writing import Trace, traces_to_config
 
 TAKEN = ("float16", "bfloat16", "float32", "float64", "uint8")
 

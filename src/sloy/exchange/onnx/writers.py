@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from sloy.errors import NotAvailable
+from sloy.exchange.elementwise import FORMS
 from sloy.exchange.onnx import patterns
 from sloy.exchange.onnx.emitter import Emitter, Out, held, writer
 from sloy.exchange.onnx.patterns import to_there
 from sloy.exchange.onnx.values import Order, identity
 from sloy.graph.graph import Node
+from sloy.graph.opdef import REGISTRY
 
 # --- leaves -------------------------------------------------------------------------------------------------------
 
@@ -47,15 +49,7 @@ def _broadcast(e: Emitter, i: int, node: Node) -> Out:
 
 # --- elementwise --------------------------------------------------------------------------------------------------
 
-PLAIN = {
-    "abs": "Abs", "add": "Add", "div": "Div", "erf": "Erf", "exp": "Exp", "log": "Log", "maximum": "Max",
-    "minimum": "Min", "mul": "Mul", "neg": "Neg", "power": "Pow", "relu": "Relu", "sigmoid": "Sigmoid",
-    "sign": "Sign", "softplus": "Softplus", "sqrt": "Sqrt", "sub": "Sub", "tanh": "Tanh",
-}  # fmt: skip
-COMPARISONS = {
-    "equal": "Equal", "not_equal": "Equal", "less": "Less", "less_equal": "LessOrEqual", "greater": "Greater",
-    "greater_equal": "GreaterOrEqual",
-}  # fmt: skip
+FORMED = [op for op, form in FORMS.items() if form.onnx is not None]
 
 
 def together(outs: Sequence[Out]) -> tuple[Order, Out | None]:
@@ -88,51 +82,38 @@ def result(
     return Out(node.spec, shape, name, order, shape, **rest)  # type: ignore[arg-type]
 
 
-@writer(*PLAIN)
-def _plain(e: Emitter, i: int, node: Node) -> Out:
+def _emitted(e: Emitter, node: Node, operands: Sequence[str]) -> str:
+    """The name of the result of what the op is in ONNX."""
+    form = FORMS[node.op].onnx
+    if isinstance(form, str):
+        return e.emit(form, operands).output
+    assert form is not None
+
+    def emit(op: str, *inputs: str | float) -> str:
+        dtype = node.spec.dtype
+        given = [x if isinstance(x, str) else e.constant(np.array(x, dtype)) for x in inputs]
+        return e.emit(op, given).output
+
+    return form(emit, *operands)
+
+
+@writer(*(op for op in FORMED if REGISTRY[op].kind == "elementwise"))
+def _formed(e: Emitter, i: int, node: Node) -> Out:
     if node.op == "add" and (found := patterns.with_bias(e, i, node)) is not None:
         return found
     if node.op == "mul" and (found := patterns.mean(e, i, node)) is not None:
         return found
     outs = e.operands(node)
     order, lead = together(outs)
-    part = e.emit(PLAIN[node.op], names(e, outs, order, lead))
-    return result(node, outs, part.output, order, lead)
+    name = _emitted(e, node, names(e, outs, order, lead))
+    return result(node, outs, name, order, lead)
 
 
-@writer("expm1")
-def _expm1(e: Emitter, i: int, node: Node) -> Out:
-    """tanh(x / 2) (e^x + 1), which keeps the digits of small x."""
-    return _composed(e, node, "Exp")
-
-
-@writer("log1p")
-def _log1p(e: Emitter, i: int, node: Node) -> Out:
-    outs = e.operands(node)
-    order, lead = together(outs)
-    (x,) = names(e, outs, order, lead)
-    one = e.constant(np.ones((), node.spec.dtype))
-    part = e.emit("Log", [e.emit("Add", [x, one]).output])
-    return result(node, outs, part.output, order, lead)
-
-
-def _composed(e: Emitter, node: Node, op: str) -> Out:
-    outs = e.operands(node)
-    order, lead = together(outs)
-    (x,) = names(e, outs, order, lead)
-    half, one = (e.constant(np.array(v, node.spec.dtype)) for v in (0.5, 1.0))
-    left = e.emit("Tanh", [e.emit("Mul", [x, half]).output]).output
-    right = e.emit("Add", [e.emit(op, [x]).output, one]).output
-    return result(node, outs, e.emit("Mul", [left, right]).output, order, lead)
-
-
-@writer(*COMPARISONS)
+@writer(*(op for op in FORMED if REGISTRY[op].kind == "comparison"))
 def _comparison(e: Emitter, i: int, node: Node) -> Out:
     outs = e.operands(node)
     order, lead = together(outs)
-    flag = e.emit(COMPARISONS[node.op], names(e, outs, order, lead)).output
-    if node.op == "not_equal":
-        flag = e.emit("Not", [flag]).output
+    flag = _emitted(e, node, names(e, outs, order, lead))
     if lead is not None and lead.is_merged:
         return result(node, outs, e.emit("Cast", [flag], to=node.spec.dtype).output, order, lead)
     return result(node, outs, "", order, lead, flag=flag)
@@ -168,11 +149,6 @@ def _cast(e: Emitter, i: int, node: Node) -> Out:
     order, lead = together(outs)
     part = e.emit("Cast", names(e, outs, order, lead), to=node.spec.dtype)
     return result(node, outs, part.output, order, lead)
-
-
-@writer("stop_gradient")
-def _stop_gradient(e: Emitter, i: int, node: Node) -> Out:
-    return e.operands(node)[0]
 
 
 # --- products and windows -----------------------------------------------------------------------------------------

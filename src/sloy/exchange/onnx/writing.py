@@ -15,10 +15,10 @@ from sloy.exchange.onnx.emitter import WRITERS, Emitter, Part
 from sloy.exchange.onnx.patterns import to_there
 from sloy.exchange.onnx.reading import onnx
 from sloy.exchange.onnx.values import identity
-from sloy.exchange.stored import BATCHES
 from sloy.files.atomic import write_atomically
 from sloy.graph import REGISTRY, Graph
 from sloy.graph.passes import lower
+from sloy.graph.stored.reading import BATCHES
 
 OPSET = 18
 LARGEST = (1 << 31) - (1 << 20)  # bytes of weights in one file

@@ -1,5 +1,7 @@
 """The ops, family by family; importing this package fills the registry."""
 
+# ruff: noqa: F401
+
 from sloy.graph.ops import (
     augmentation,
     convolution,
@@ -12,16 +14,3 @@ from sloy.graph.ops import (
     reduction,
     shape,
 )
-
-__all__ = [
-    "augmentation",
-    "convolution",
-    "elementwise",
-    "linear",
-    "normalization",
-    "pooling",
-    "probability",
-    "random",
-    "reduction",
-    "shape",
-]

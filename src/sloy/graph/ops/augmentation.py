@@ -14,9 +14,14 @@ import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import threefry
+from sloy.graph.attributes import AttributeKind, Schema
 from sloy.graph.opdef import Attributes, Infer, OpDef, Reference, register
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply
+
+__all__ = [
+    "random_cutout", "random_mix", "random_order", "random_pick", "random_tone", "random_warp",
+]  # fmt: skip
 
 OUTSIDE = ("constant", "edge", "reflect")
 
@@ -264,46 +269,49 @@ def _pick_reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.
     return values[_whole(words[:, 0], len(values))].reshape(attributes["shape"])
 
 
-def _register(name: str, arity: int, infer: Infer, reference: Reference, doc: str) -> None:
-    register(OpDef(name, arity, infer, reference, differentiable=False, doc=doc))
+def _register(
+    name: str, arity: int, infer: Infer, reference: Reference, doc: str, **attributes: AttributeKind
+) -> None:
+    schema: Schema = {"stream": "integer", **attributes}
+    register(
+        OpDef(
+            name,
+            "augmentation",
+            arity,
+            infer,
+            reference,
+            attributes=schema,
+            differentiable=False,
+            doc=doc,
+        )
+    )
 
 
 _register(
-    "random_warp",
-    3,
-    _infer_warp,
-    _warp_reference,
+    "random_warp", 3, _infer_warp, _warp_reference,
     "each picture flipped, rotated, scaled and shifted by one affine map of its own, bilinear",
-)
+    flip="integer", rotation="float", scale="float", shift="float", crop="integer", outside="word", value="float",
+)  # fmt: skip
 _register(
-    "random_tone",
-    3,
-    _infer_tone,
-    _tone_reference,
+    "random_tone", 3, _infer_tone, _tone_reference,
     "mean + gain · (x - mean) + offset, gain and offset drawn for each picture",
-)
+    brightness="float", contrast="float",
+)  # fmt: skip
 _register(
-    "random_cutout",
-    3,
-    _infer_cutout,
-    _cutout_reference,
+    "random_cutout", 3, _infer_cutout, _cutout_reference,
     "a square of each picture, its centre anywhere, set to one value",
-)
+    size="integer", value="float",
+)  # fmt: skip
 _register("random_order", 3, _infer_order, _order_reference, "the samples in a random order")
 _register(
-    "random_mix",
-    4,
-    _infer_mix,
-    _mix_reference,
+    "random_mix", 4, _infer_mix, _mix_reference,
     "share · x + (1 - share) · x', x' the samples in the order of `random_order`",
-)
+)  # fmt: skip
 _register(
-    "random_pick",
-    3,
-    _infer_pick,
-    _pick_reference,
+    "random_pick", 3, _infer_pick, _pick_reference,
     "elements that are each one of M values, with probability 1/M",
-)
+    shape="integers",
+)  # fmt: skip
 
 
 def random_warp(
@@ -343,15 +351,9 @@ def random_warp(
         What is beyond the edges: `value`, the nearest pixel, or the picture mirrored without repeating its edge.
     """
     attributes = {
-        "stream": int(stream),
-        "flip": int(flip),
-        "rotation": float(rotation),
-        "scale": float(scale),
-        "shift": float(shift),
-        "crop": int(crop),
-        "outside": outside,
-        "value": float(value),
-    }
+        "stream": int(stream), "flip": int(flip), "rotation": float(rotation), "scale": float(scale),
+        "shift": float(shift), "crop": int(crop), "outside": outside, "value": float(value),
+    }  # fmt: skip
     return apply("random_warp", (x, key, step), attributes)
 
 
@@ -364,12 +366,8 @@ def random_tone(
     offset within ± `brightness` of white, which is 255 in uint8 (results are rounded and stay within 0 … 255) and
     1 in floats.
     """
-    attributes = {
-        "stream": int(stream),
-        "brightness": float(brightness),
-        "contrast": float(contrast),
-    }
-    return apply("random_tone", (x, key, step), attributes)
+    sizes = {"brightness": float(brightness), "contrast": float(contrast)}
+    return apply("random_tone", (x, key, step), {"stream": int(stream), **sizes})
 
 
 def random_cutout(

@@ -8,14 +8,18 @@ on the padded input, per group of channels. The three ops are each other's gradi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
+from sloy.graph.attributes import Schema
 from sloy.graph.opdef import Attributes, OpDef, register
 from sloy.graph.ops.window import Padding, Window, pair, resolve_padding
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply, expect_tensors
+
+__all__ = ["conv2d"]
 
 
 def _window(kernel: Sequence[int], attributes: Attributes) -> Window:
@@ -53,6 +57,14 @@ def _output_shape(name: str, x: Spec, w: Spec, attributes: Attributes) -> Shape:
     return (x.shape[0], *extents, w.shape[3])
 
 
+_ATTRIBUTES: Schema = {
+    "stride": "positive integers",
+    "padding": "integers",
+    "dilation": "positive integers",
+    "groups": "integer",
+}
+
+
 def _groups(groups: int, channels: int) -> list[slice]:
     size = channels // groups
     return [slice(i * size, (i + 1) * size) for i in range(groups)]
@@ -75,7 +87,7 @@ def _reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarr
 
 
 def _shared(n: Tensor) -> dict[str, object]:
-    return {key: n.attributes[key] for key in ("stride", "padding", "dilation", "groups")}
+    return {key: n.attributes[key] for key in _ATTRIBUTES}
 
 
 def _input_grad(n: Tensor, g: Tensor, w: Tensor, extents: Sequence[int]) -> Tensor:
@@ -89,6 +101,7 @@ def _weight_grad(n: Tensor, x: Tensor, g: Tensor, kernel: Sequence[int]) -> Tens
 register(
     OpDef(
         "conv2d",
+        "product",
         2,
         lambda specs, attributes: _output_spec("conv2d", specs[0], specs[1], attributes),
         _reference,
@@ -96,6 +109,8 @@ register(
             _input_grad(n, g, n.inputs[1], n.inputs[0].shape[1:3]),
             _weight_grad(n, n.inputs[0], g, n.inputs[1].shape[:2]),
         ],
+        attributes=_ATTRIBUTES,
+        multiply_adds=lambda a, y, specs: y.size * prod(specs[1].shape[:3]),
         doc="y(n,i,j,o) = Σ_klc x(n, i·s+k·d, j·s+l·d, c) w(k,l,c,o) on the padded input",
     )
 )
@@ -129,6 +144,7 @@ def _reference_input_grad(arrays: Sequence[np.ndarray], attributes: Attributes) 
 register(
     OpDef(
         "conv2d_input_grad",
+        "product",
         2,
         _infer_input_grad,
         _reference_input_grad,
@@ -136,6 +152,8 @@ register(
             apply("conv2d", (g, n.inputs[1]), _shared(n)),
             _weight_grad(n, g, n.inputs[0], n.inputs[1].shape[:2]),
         ],
+        attributes={**_ATTRIBUTES, "extents": "integers"},
+        multiply_adds=lambda a, dx, specs: specs[0].size * prod(specs[1].shape[:3]),
         doc="gradient of conv2d by its input, from the gradient g by its output and the weights",
     )
 )
@@ -172,6 +190,7 @@ def _reference_weight_grad(arrays: Sequence[np.ndarray], attributes: Attributes)
 register(
     OpDef(
         "conv2d_weight_grad",
+        "product",
         2,
         _infer_weight_grad,
         _reference_weight_grad,
@@ -179,6 +198,8 @@ register(
             _input_grad(n, n.inputs[1], g, n.inputs[0].shape[1:3]),
             apply("conv2d", (n.inputs[0], g), _shared(n)),
         ],
+        attributes={**_ATTRIBUTES, "kernel_size": "positive integers"},
+        multiply_adds=lambda a, dw, specs: specs[1].size * prod(dw.shape[:3]),
         doc="gradient of conv2d by its weights, from the input and the gradient g by the output",
     )
 )

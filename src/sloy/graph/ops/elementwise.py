@@ -7,12 +7,20 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.graph.opdef import REGISTRY, Attributes, OpDef, VectorJacobian, register
+from sloy.graph.opdef import Attributes, Kind, OpDef, VectorJacobian, register
 from sloy.graph.ops.erf import erf as erf_reference
 from sloy.graph.spec import BFLOAT16, DTYPES, Spec
 from sloy.graph.tensor import Operand, Tensor, apply, elementwise, expect_tensors
 
+__all__ = [
+    "absolute", "add", "cast", "clip", "div", "equal", "erf", "exp", "expm1", "greater", "greater_equal", "less",
+    "less_equal", "log", "log1p", "maximum", "minimum", "mul", "neg", "not_equal", "power", "relu", "sigmoid", "sign",
+    "softplus", "sqrt", "square", "stop_gradient", "sub", "tanh", "where",
+]  # fmt: skip
+
 Ufunc = Callable[..., np.ndarray]
+Unary = Callable[[Tensor], Tensor]
+Binary = Callable[[Operand, Operand], Tensor]
 
 
 def _infer_same(name: str, *, floating: bool) -> Callable[[Sequence[Spec], Attributes], Spec]:
@@ -39,24 +47,55 @@ def _register(
     vjp: VectorJacobian | None,
     doc: str,
     *,
+    kind: Kind = "elementwise",
     floating: bool = False,
 ) -> None:
     def reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:
         with np.errstate(all="ignore"):
             return np.asarray(function(*arrays)).astype(arrays[0].dtype, copy=False)
 
+    infer = _infer_same(name, floating=floating)
     register(
-        OpDef(
-            name,
-            arity,
-            _infer_same(name, floating=floating),
-            reference,
-            vjp,
-            differentiable=vjp is not None,
-            elementwise=True,
-            doc=doc,
-        )
+        OpDef(name, kind, arity, infer, reference, vjp, differentiable=vjp is not None, doc=doc)
     )
+
+
+def _unary(
+    name: str, function: Ufunc, vjp: VectorJacobian | None, doc: str, *, floating: bool = False
+) -> Unary:
+    """Register an op of one operand; the function that users call."""
+    _register(name, 1, function, vjp, doc, floating=floating)
+
+    def call(x: Tensor) -> Tensor:
+        return elementwise(name, x)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"Elementwise: {doc}."
+    return call
+
+
+def _binary(
+    name: str,
+    function: Ufunc,
+    vjp: VectorJacobian | None,
+    doc: str,
+    *,
+    kind: Kind = "elementwise",
+    floating: bool = False,
+) -> Binary:
+    """Register an op of two operands; the function that users call."""
+    _register(name, 2, function, vjp, doc, kind=kind, floating=floating)
+
+    def call(x: Operand, y: Operand) -> Tensor:
+        return elementwise(name, x, y)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"Elementwise, operands broadcast together: {doc}."
+    return call
+
+
+def _comparison(name: str, function: Ufunc, doc: str) -> Binary:
+    return _binary(name, function, None, doc, kind="comparison")
 
 
 # --- one operand ---------------------------------------------------------------------------------------------------
@@ -71,35 +110,40 @@ def _softplus(x: np.ndarray) -> np.ndarray:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
-_register("neg", 1, np.negative, lambda n, g: [-g], "-x")
-_register("abs", 1, np.abs, lambda n, g: [g * sign(n.inputs[0])], "|x|; gradient 0 at 0")
-_register("sign", 1, np.sign, None, "-1, 0 or 1; zero gradient")
-_register("exp", 1, np.exp, lambda n, g: [g * n], "e^x", floating=True)
-_register("expm1", 1, np.expm1, lambda n, g: [g * (n + 1.0)], "e^x - 1", floating=True)
-_register("log", 1, np.log, lambda n, g: [g / n.inputs[0]], "natural logarithm", floating=True)
-_register("log1p", 1, np.log1p, lambda n, g: [g / (n.inputs[0] + 1.0)], "log(1 + x)", floating=True)
-_register("sqrt", 1, np.sqrt, lambda n, g: [g * 0.5 / n], "square root", floating=True)
-_register("tanh", 1, np.tanh, lambda n, g: [g * (1.0 - n * n)], "tanh(x)", floating=True)
-_register("sigmoid", 1, _sigmoid, lambda n, g: [g * n * (1.0 - n)], "1 / (1 + e^-x)", floating=True)
-_register(
+neg: Unary = _unary("neg", np.negative, lambda n, g: [-g], "-x")
+absolute: Unary = _unary(
+    "abs", np.abs, lambda n, g: [g * sign(n.inputs[0])], "|x|; gradient 0 at 0"
+)
+sign: Unary = _unary("sign", np.sign, None, "-1, 0 or 1; zero gradient")
+exp: Unary = _unary("exp", np.exp, lambda n, g: [g * n], "e^x", floating=True)
+expm1: Unary = _unary("expm1", np.expm1, lambda n, g: [g * (n + 1.0)], "e^x - 1", floating=True)
+log: Unary = _unary(
+    "log", np.log, lambda n, g: [g / n.inputs[0]], "natural logarithm", floating=True
+)
+log1p: Unary = _unary(
+    "log1p", np.log1p, lambda n, g: [g / (n.inputs[0] + 1.0)], "log(1 + x)", floating=True
+)
+sqrt: Unary = _unary("sqrt", np.sqrt, lambda n, g: [g * 0.5 / n], "square root", floating=True)
+tanh: Unary = _unary("tanh", np.tanh, lambda n, g: [g * (1.0 - n * n)], "tanh(x)", floating=True)
+sigmoid: Unary = _unary(
+    "sigmoid", _sigmoid, lambda n, g: [g * n * (1.0 - n)], "1 / (1 + e^-x)", floating=True
+)
+erf: Unary = _unary(
     "erf",
-    1,
     erf_reference,
     lambda n, g: [g * (2.0 / np.sqrt(np.pi)) * exp(-n.inputs[0] * n.inputs[0])],
     "2/√π ∫_0^x e^(-t²) dt",
     floating=True,
 )
-_register(
+softplus: Unary = _unary(
     "softplus",
-    1,
     _softplus,
     lambda n, g: [g * sigmoid(n.inputs[0])],
     "log(1 + e^x), stable for any x",
     floating=True,
 )
-_register(
+relu: Unary = _unary(
     "relu",
-    1,
     lambda x: np.maximum(x, 0),
     lambda n, g: [where(n > 0.0, g, 0.0)],
     "max(x, 0); gradient 0 at 0",
@@ -131,26 +175,31 @@ def _vjp_extremum(n: Tensor, g: Tensor) -> list[Tensor]:
     return [g * first, g * (1.0 - first)]
 
 
-_register("add", 2, np.add, lambda n, g: [g, g], "x + y")
-_register("sub", 2, np.subtract, lambda n, g: [g, -g], "x - y")
-_register("mul", 2, np.multiply, lambda n, g: [g * n.inputs[1], g * n.inputs[0]], "x y")
-_register(
+add: Binary = _binary("add", np.add, lambda n, g: [g, g], "x + y")
+sub: Binary = _binary("sub", np.subtract, lambda n, g: [g, -g], "x - y")
+mul: Binary = _binary("mul", np.multiply, lambda n, g: [g * n.inputs[1], g * n.inputs[0]], "x y")
+div: Binary = _binary(
     "div",
-    2,
     np.divide,
     lambda n, g: [g / n.inputs[1], -g * n / n.inputs[1]],
     "x / y",
     floating=True,
 )
-_register("power", 2, np.power, _vjp_power, "x^y; gradient by y is 0 where x <= 0", floating=True)
-_register("maximum", 2, np.maximum, _vjp_extremum, "max(x, y); a tie shares the gradient equally")
-_register("minimum", 2, np.minimum, _vjp_extremum, "min(x, y); a tie shares the gradient equally")
-_register("equal", 2, np.equal, None, "[x = y], 1 or 0")
-_register("not_equal", 2, np.not_equal, None, "[x ≠ y], 1 or 0")
-_register("less", 2, np.less, None, "[x < y], 1 or 0")
-_register("less_equal", 2, np.less_equal, None, "[x ≤ y], 1 or 0")
-_register("greater", 2, np.greater, None, "[x > y], 1 or 0")
-_register("greater_equal", 2, np.greater_equal, None, "[x ≥ y], 1 or 0")
+power: Binary = _binary(
+    "power", np.power, _vjp_power, "x^y; gradient by y is 0 where x <= 0", floating=True
+)
+maximum: Binary = _binary(
+    "maximum", np.maximum, _vjp_extremum, "max(x, y); a tie shares the gradient equally"
+)
+minimum: Binary = _binary(
+    "minimum", np.minimum, _vjp_extremum, "min(x, y); a tie shares the gradient equally"
+)
+equal: Binary = _comparison("equal", np.equal, "[x = y], 1 or 0")
+not_equal: Binary = _comparison("not_equal", np.not_equal, "[x ≠ y], 1 or 0")
+less: Binary = _comparison("less", np.less, "[x < y], 1 or 0")
+less_equal: Binary = _comparison("less_equal", np.less_equal, "[x ≤ y], 1 or 0")
+greater: Binary = _comparison("greater", np.greater, "[x > y], 1 or 0")
+greater_equal: Binary = _comparison("greater_equal", np.greater_equal, "[x ≥ y], 1 or 0")
 
 # --- three operands ------------------------------------------------------------------------------------------------
 
@@ -167,6 +216,15 @@ _register(
     "x where condition ≠ 0, else y",
 )
 
+
+def where(condition: Tensor, x: Operand, y: Operand) -> Tensor:
+    """x where condition ≠ 0, else y; the three are broadcast together.
+
+    The condition has the dtype of x and y, as the comparisons of such operands give it.
+    """
+    return elementwise("where", condition, x, y)
+
+
 # --- with attributes -----------------------------------------------------------------------------------------------
 
 
@@ -180,6 +238,7 @@ def _infer_clip(specs: Sequence[Spec], attributes: Attributes) -> Spec:
 register(
     OpDef(
         "clip",
+        "elementwise",
         1,
         _infer_clip,
         lambda arrays, a: np.asarray(
@@ -190,10 +249,15 @@ register(
                 (n.inputs[0] >= n.attributes["low"]) * (n.inputs[0] <= n.attributes["high"]), g, 0.0
             )
         ],
-        elementwise=True,
+        attributes={"low": "float", "high": "float"},
         doc="min(max(x, low), high); gradient 1 on [low, high], 0 outside",
     )
 )
+
+
+def clip(x: Tensor, low: float, high: float) -> Tensor:
+    """min(max(x, low), high); the gradient is 1 on [low, high] and 0 outside."""
+    return apply("clip", (x,), {"low": float(low), "high": float(high)})
 
 
 def _infer_cast(specs: Sequence[Spec], attributes: Attributes) -> Spec:
@@ -240,98 +304,36 @@ def round_to_bfloat16(x: np.ndarray) -> np.ndarray:
 register(
     OpDef(
         "cast",
+        "elementwise",
         1,
         _infer_cast,
         _cast_reference,
         _vjp_cast,
-        elementwise=True,
+        attributes={"dtype": "dtype"},
+        idle=True,
         doc="x in another dtype; floats are truncated on the way to integers, rounded to bfloat16",
     )
 )
-
-register(
-    OpDef(
-        "stop_gradient",
-        1,
-        _infer_same("stop_gradient", floating=False),
-        lambda arrays, a: arrays[0],
-        expand=lambda inputs, a: inputs[0],
-        differentiable=False,
-        elementwise=True,
-        doc="x, seen as a constant by backprop",
-    )
-)
-
-# --- the functions that users call ---------------------------------------------------------------------------------
-
-
-Unary = Callable[[Tensor], Tensor]
-Binary = Callable[[Operand, Operand], Tensor]
-
-
-def _unary(name: str) -> Unary:
-    def function(x: Tensor) -> Tensor:
-        return elementwise(name, x)
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"Elementwise: {REGISTRY[name].doc}."
-    return function
-
-
-def _binary(name: str) -> Binary:
-    def function(x: Operand, y: Operand) -> Tensor:
-        return elementwise(name, x, y)
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"Elementwise, operands broadcast together: {REGISTRY[name].doc}."
-    return function
-
-
-neg: Unary = _unary("neg")
-exp: Unary = _unary("exp")
-expm1: Unary = _unary("expm1")
-log: Unary = _unary("log")
-log1p: Unary = _unary("log1p")
-sqrt: Unary = _unary("sqrt")
-tanh: Unary = _unary("tanh")
-sigmoid: Unary = _unary("sigmoid")
-erf: Unary = _unary("erf")
-softplus: Unary = _unary("softplus")
-relu: Unary = _unary("relu")
-sign: Unary = _unary("sign")
-absolute: Unary = _unary("abs")
-add: Binary = _binary("add")
-sub: Binary = _binary("sub")
-mul: Binary = _binary("mul")
-div: Binary = _binary("div")
-power: Binary = _binary("power")
-maximum: Binary = _binary("maximum")
-minimum: Binary = _binary("minimum")
-equal: Binary = _binary("equal")
-not_equal: Binary = _binary("not_equal")
-less: Binary = _binary("less")
-less_equal: Binary = _binary("less_equal")
-greater: Binary = _binary("greater")
-greater_equal: Binary = _binary("greater_equal")
-
-
-def where(condition: Tensor, x: Operand, y: Operand) -> Tensor:
-    """x where condition ≠ 0, else y; the three are broadcast together.
-
-    The condition has the dtype of x and y, as the comparisons of such operands give it.
-    """
-    return elementwise("where", condition, x, y)
-
-
-def clip(x: Tensor, low: float, high: float) -> Tensor:
-    """min(max(x, low), high); the gradient is 1 on [low, high] and 0 outside."""
-    return apply("clip", (x,), {"low": float(low), "high": float(high)})
 
 
 def cast(x: Tensor, dtype: str) -> Tensor:
     """x in another dtype; floats are truncated towards zero on the way to integers."""
     expect_tensors("cast", x)
     return x if x.dtype == dtype else apply("cast", (x,), {"dtype": dtype})
+
+
+register(
+    OpDef(
+        "stop_gradient",
+        "elementwise",
+        1,
+        _infer_same("stop_gradient", floating=False),
+        lambda arrays, a: arrays[0],
+        expand=lambda inputs, a: inputs[0],
+        differentiable=False,
+        doc="x, seen as a constant by backprop",
+    )
+)
 
 
 def stop_gradient(x: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ from sloy.graph.opdef import Attributes, OpDef, register
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, apply
 
+__all__ = ["matmul"]
+
 
 def _infer(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     a, b = specs
@@ -41,9 +43,21 @@ def _vjp(n: Tensor, g: Tensor) -> list[Tensor]:
     return [by_a, by_b]
 
 
+def _multiply_adds(attributes: Attributes, c: Spec, specs: Sequence[Spec]) -> int:
+    return c.size * specs[0].shape[0 if attributes["transpose_a"] else 1]
+
+
 register(
     OpDef(
-        "matmul", 2, _infer, _reference, _vjp, doc="Σ_k a_ik b_kj, operands transposed on request"
+        "matmul",
+        "product",
+        2,
+        _infer,
+        _reference,
+        _vjp,
+        attributes={"transpose_a": "flag", "transpose_b": "flag"},
+        multiply_adds=_multiply_adds,
+        doc="Σ_k a_ik b_kj, operands transposed on request",
     )
 )
 

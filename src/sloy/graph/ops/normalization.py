@@ -13,6 +13,8 @@ from sloy.graph.ops.reduction import reduce_mean
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, apply, expect_tensors
 
+__all__ = ["batch_norm", "moments"]
+
 
 def _infer(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     x = specs[0]
@@ -40,10 +42,12 @@ def _expand(inputs: Sequence[Tensor], attributes: Attributes) -> Tensor:
 register(
     OpDef(
         "batch_norm",
+        "composite",
         5,
         _infer,
         _reference,
         expand=_expand,
+        attributes={"epsilon": "float"},
         doc="(x - mean) / √(variance + epsilon) · scale + shift, per channel (last axis)",
     )
 )

@@ -8,10 +8,20 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
+from sloy.graph.attributes import Schema
 from sloy.graph.opdef import Attributes, OpDef, register
 from sloy.graph.ops.window import Padding, Window, pair, resolve_padding
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, apply, expect_tensors
+
+__all__ = ["average_pool2d", "max_pool2d"]
+
+_WINDOW: Schema = {
+    "window": "positive integers",
+    "stride": "positive integers",
+    "padding": "integers",
+}
+_AVERAGE: Schema = {**_WINDOW, "count_include_pad": "flag"}
 
 
 def _window(attributes: Attributes) -> Window:
@@ -48,10 +58,12 @@ def _max_pool(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarra
 register(
     OpDef(
         "max_pool2d",
+        "window",
         1,
         lambda specs, attributes: _output_spec("max_pool2d", specs[0], attributes),
         _max_pool,
         lambda n, g: [apply("max_pool2d_grad", (n.inputs[0], n, g), n.attributes)],
+        attributes=_WINDOW,
         doc="largest element of each window; padding never wins; NaN wins",
     )
 )
@@ -81,9 +93,11 @@ def _max_pool_grad(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.n
 register(
     OpDef(
         "max_pool2d_grad",
+        "gradient",
         3,
         _infer_max_pool_grad,
         _max_pool_grad,
+        attributes=_WINDOW,
         differentiable=False,
         doc="gradient of max_pool2d: g goes to the first largest element of each window",
     )
@@ -116,6 +130,7 @@ def _average_pool(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.nd
 register(
     OpDef(
         "average_pool2d",
+        "window",
         1,
         lambda specs, attributes: _output_spec("average_pool2d", specs[0], attributes),
         _average_pool,
@@ -126,6 +141,7 @@ register(
                 {**n.attributes, "extents": n.inputs[0].shape[1:3]},
             )
         ],
+        attributes=_AVERAGE,
         doc="mean of each window, of its elements inside the image unless `count_include_pad`",
     )
 )
@@ -151,17 +167,18 @@ def _average_pool_grad(arrays: Sequence[np.ndarray], attributes: Attributes) -> 
 
 
 def _vjp_average_pool_grad(n: Tensor, g: Tensor) -> list[Tensor]:
-    attributes = {key: value for key, value in n.attributes.items() if key != "extents"}
-    return [apply("average_pool2d", (g,), attributes)]
+    return [apply("average_pool2d", (g,), {key: n.attributes[key] for key in _AVERAGE})]
 
 
 register(
     OpDef(
         "average_pool2d_grad",
+        "gradient",
         1,
         _infer_average_pool_grad,
         _average_pool_grad,
         _vjp_average_pool_grad,
+        attributes={**_AVERAGE, "extents": "integers"},
         doc="gradient of average_pool2d: each window's g shared among its elements",
     )
 )

@@ -13,6 +13,8 @@ from sloy.graph.ops.reduction import reduce_max, reduce_sum
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, apply, broadcast_to, elementwise
 
+__all__ = ["log_softmax", "sigmoid_cross_entropy", "softmax", "softmax_cross_entropy"]
+
 # --- softmax and its logarithm, over the last axis ------------------------------------------------------------------
 
 
@@ -55,6 +57,7 @@ def _expand_log_softmax(inputs: Sequence[Tensor], attributes: Attributes) -> Ten
 register(
     OpDef(
         "softmax",
+        "composite",
         1,
         _infer_last_axis,
         lambda arrays, a: _quiet(_softmax, arrays[0]),
@@ -66,6 +69,7 @@ register(
 register(
     OpDef(
         "log_softmax",
+        "composite",
         1,
         _infer_last_axis,
         lambda arrays, a: _quiet(_log_softmax, arrays[0]),
@@ -111,6 +115,7 @@ def _expand_softmax_cross_entropy(inputs: Sequence[Tensor], attributes: Attribut
 register(
     OpDef(
         "softmax_cross_entropy",
+        "composite",
         2,
         _infer_softmax_cross_entropy,
         _softmax_cross_entropy,
@@ -141,6 +146,7 @@ def _sigmoid_cross_entropy(arrays: Sequence[np.ndarray], attributes: Attributes)
 register(
     OpDef(
         "sigmoid_cross_entropy",
+        "composite",
         2,
         _infer_sigmoid_cross_entropy,
         _sigmoid_cross_entropy,

@@ -12,6 +12,8 @@ from sloy.graph.opdef import Attributes, OpDef, register
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply
 
+__all__ = ["dropout_mask"]
+
 
 def _infer(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     key, step = specs
@@ -38,9 +40,11 @@ def _reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarr
 register(
     OpDef(
         "dropout_mask",
+        "random",
         2,
         _infer,
         _reference,
+        attributes={"stream": "integer", "keep": "float", "shape": "integers", "dtype": "dtype"},
         differentiable=False,
         doc="1 with probability `keep`, else 0, by threefry2x32 of (key, stream, step) and the index",
     )

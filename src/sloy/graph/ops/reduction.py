@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
+from sloy.graph.attributes import Schema
 from sloy.graph.opdef import Attributes, OpDef, register
 from sloy.graph.ops.elementwise import equal
 from sloy.graph.ops.shape import reshape
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply, broadcast_to, expect_tensors
+
+__all__ = ["argmax", "reduce_max", "reduce_mean", "reduce_min", "reduce_sum"]
 
 Axes = int | Sequence[int] | None
 
@@ -61,7 +64,10 @@ def _register(name: str, function: Callable[..., np.ndarray], doc: str) -> None:
         return np.asarray(function(arrays[0], axis=a["axes"], keepdims=a["keepdims"], **kwargs))
 
     vjp = (lambda n, g: [_spread(n, g)]) if name == "reduce_sum" else _vjp_extremum
-    register(OpDef(name, 1, _infer(name), reference, vjp, doc=doc))
+    attributes: Schema = {"axes": "axes", "keepdims": "flag"}
+    register(
+        OpDef(name, "reduction", 1, _infer(name), reference, vjp, attributes=attributes, doc=doc)
+    )
 
 
 _register("reduce_sum", np.sum, "sum of x over `axes`")
@@ -81,9 +87,11 @@ def _infer_argmax(specs: Sequence[Spec], attributes: Attributes) -> Spec:
 register(
     OpDef(
         "argmax",
+        "index",
         1,
         _infer_argmax,
         lambda arrays, a: np.asarray(np.argmax(arrays[0], axis=a["axis"])).astype(np.int32),
+        attributes={"axis": "integer"},
         differentiable=False,
         doc="position of the first largest element along `axis` (NaN counts as largest)",
     )

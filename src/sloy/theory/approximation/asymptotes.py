@@ -13,8 +13,8 @@ from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.graph.tensor import Tensor
 from sloy.layers import Layer
+from sloy.layers.activations import activation as find_activation
 from sloy.layers.base import Scope
-from sloy.layers.names import activation as find_activation
 from sloy.theory.activations import acts_alone
 
 FAR = 1024.0  # where an activation is taken to have reached its asymptotes

@@ -5,28 +5,11 @@ from __future__ import annotations
 from math import prod
 
 from sloy.errors import InvalidArgument
-from sloy.graph import Graph, optimize
+from sloy.graph import Graph, opdef, optimize
 from sloy.graph.graph import Node
+from sloy.graph.opdef import multiply_adds
 
 __all__ = ["count_operations"]
-
-# What only moves, names or repeats numbers computes nothing.
-_MOVES = frozenset(
-    [
-        "input",
-        "variable",
-        "constant",
-        "reshape",
-        "broadcast_to",
-        "transpose",
-        "slice",
-        "pad",
-        "concatenate",
-        "cast",
-        "stop_gradient",
-    ]
-)
-_POOLING = ("max_pool2d", "average_pool2d")
 
 
 def count_operations(graph: Graph) -> int:
@@ -50,18 +33,14 @@ def count_operations(graph: Graph) -> int:
 
 
 def _operations(node: Node, graph: Graph) -> int:
-    if node.op in _MOVES or not node.inputs:
+    if not node.inputs:
         return 0
+    kind = opdef(node.op).kind
+    if kind in ("movement", "assembly") or node.op in ("cast", "stop_gradient"):
+        return 0  # what only moves or renames numbers computes nothing
     operands = [graph.nodes[number].spec for number in node.inputs]
-    shapes = [spec.shape for spec in operands]
-    if node.op == "matmul":
-        return node.spec.size * shapes[0][0 if node.attributes["transpose_a"] else 1]
-    if node.op == "conv2d":
-        return node.spec.size * prod(shapes[1][:3])
-    if node.op == "conv2d_input_grad":  # of (g, w): as many products as forward
-        return operands[0].size * prod(shapes[1][:3])
-    if node.op == "conv2d_weight_grad":  # of (x, g), giving (KH, KW, I, O)
-        return operands[1].size * prod(node.spec.shape[:3])
-    if node.op in _POOLING:
+    if kind == "product":
+        return multiply_adds(node.op, node.attributes, node.spec, operands)
+    if kind == "window":
         return node.spec.size * prod(node.attributes["window"])
     return max(node.spec.size, *(spec.size for spec in operands))

@@ -14,8 +14,8 @@ from sloy.engines import Engine
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.tensor import Tensor
 from sloy.layers import Dense, Heaviside, Layer, Sigmoid, Sign
+from sloy.layers.activations import activation as find_activation
 from sloy.layers.base import snake_case
-from sloy.layers.names import activation as find_activation
 from sloy.model import Model
 from sloy.problem.network import Network
 from sloy.theory.neurons.perceptron import PerceptronRun, perceptron_rule
@@ -41,7 +41,7 @@ class Neuron:
     bias : float
         w_0, the lecture's free term.
     activation : str, Layer or function of a tensor
-        σ: a name of `sloy.layers.names.ACTIVATIONS` (``"heaviside"`` is the bracket [z > 0]), an
+        σ: a name of `sloy.layers.activations.ACTIVATIONS` (``"heaviside"`` is the bracket [z > 0]), an
         activation layer, or a function written with `sloy.ops`.
 
     References

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from sloy.graph.graph import Graph
+from sloy.graph.opdef import REGISTRY
 from sloy.graph.spec import BFLOAT16
-
-COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
 
 
 def is_number(graph: Graph, i: int) -> bool:
@@ -22,7 +21,8 @@ def is_made_again(graph: Graph, i: int) -> bool:
     made of is mostly there, as a ReLU's result is for its gradient.
     """
     node = graph.nodes[i]
-    if node.op in COMPARISONS:
+    definition = REGISTRY.get(node.op)
+    if definition is not None and definition.kind == "comparison":
         return is_number(graph, node.inputs[1])
     return node.op == "cast" and graph.nodes[node.inputs[0]].spec.dtype == BFLOAT16
 

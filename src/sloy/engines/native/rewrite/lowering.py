@@ -9,14 +9,12 @@ from sloy.engines.native.rewrite.gated import gated
 from sloy.engines.native.rewrite.masks import Masks, number
 from sloy.engines.native.rewrite.pooled import Takes, pooled
 from sloy.errors import NotAvailable
-from sloy.graph import Graph, lower, mixed, optimize
+from sloy.graph import REGISTRY, Graph, lower, mixed, optimize
 from sloy.graph.graph import Node, copy_node
 from sloy.graph.ops.elementwise import cast, square
-from sloy.graph.ops.reduction import reduce_max, reduce_min, reduce_sum
+from sloy.graph.ops.reduction import reduce_sum
 from sloy.graph.ops.shape import reshape
 from sloy.graph.tensor import Tensor, apply, broadcast_to
-
-_REDUCTIONS = {"reduce_sum": reduce_sum, "reduce_max": reduce_max, "reduce_min": reduce_min}
 
 
 def prepare(
@@ -59,7 +57,8 @@ def prepare(
 
 
 def _rewrite(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
-    if node.op in _REDUCTIONS and node.spec.dtype == "uint8":
+    reduces = REGISTRY[node.op].kind == "reduction"
+    if reduces and node.spec.dtype == "uint8":
         return _reduce_bytes(node, operands[0])
     if node.op == "dropout_mask" and node.spec.dtype != "float32":
         mask = apply(node.op, operands, {**node.attributes, "dtype": "float32"})
@@ -68,7 +67,7 @@ def _rewrite(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
         return _power(node, *operands)
     if node.op == "matmul" and _depth(node, operands) == 1:
         return _outer(node, *operands)
-    if node.op in _REDUCTIONS:
+    if reduces:
         return _smaller_reduction(node, operands[0])
     return copy_node(node, operands)
 
@@ -113,9 +112,7 @@ def _is_outer(x: Tensor) -> bool:
 
 def _reduce_bytes(node: Node, x: Tensor) -> Tensor:
     """A reduction of uint8, computed in uint32."""
-    reduce = _REDUCTIONS[node.op]
-    axes, keepdims = node.attributes["axes"], node.attributes["keepdims"]
-    return cast(reduce(cast(x, "uint32"), axes, keepdims=keepdims), "uint8")
+    return cast(apply(node.op, (cast(x, "uint32"),), node.attributes), "uint8")
 
 
 def _power(node: Node, base: Tensor, exponent: Tensor) -> Tensor:

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from sloy import ops
+from sloy.exchange.elementwise import FORMS
 from sloy.exchange.onnx.conversion import Conversion, Unsupported, number, operator
 from sloy.exchange.onnx.reading import Node, dtype_name
 from sloy.exchange.onnx.values import Order, Value, held, identity, known
-from sloy.graph.tensor import Operand, Tensor
+from sloy.graph import REGISTRY
+from sloy.graph.tensor import Operand, Tensor, elementwise
 
 Function = Callable[..., Tensor]
 
@@ -132,29 +134,31 @@ def _leaky(x: Tensor, alpha: float = 0.01) -> Tensor:
     return ops.where(x > 0.0, x, x * alpha)
 
 
+def _reads(op: str) -> Function:
+    return lambda *operands: elementwise(op, *operands)
+
+
+# operator → the op that `FORMS` writes as it
+READ = {
+    form.onnx: (REGISTRY[op], _reads(op))
+    for op, form in FORMS.items()
+    if isinstance(form.onnx, str)
+}
+
 UNARY: dict[str, Function] = {
-    "Abs": ops.absolute,
+    **{name: function for name, (op, function) in READ.items() if op.arity == 1},
     "Celu": lambda x, alpha=1.0: elu(x, alpha, alpha),
     "Elu": lambda x, alpha=1.0: elu(x, alpha),
-    "Erf": ops.erf,
-    "Exp": ops.exp,
     "Gelu": _gelu,
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": lambda x: x * _hard_sigmoid(x, 1 / 6, 0.5),
     "LeakyRelu": _leaky,
-    "Log": ops.log,
     "Mish": lambda x: x * ops.tanh(ops.softplus(x)),
-    "Neg": ops.neg,
     "Reciprocal": lambda x: 1.0 / x,
     "Relu": lambda x: ops.relu(x) if x.spec.is_float else ops.maximum(x, 0),
     "Selu": lambda x, alpha=SELU_ALPHA, gamma=SELU_GAMMA: gamma * elu(x, alpha),
-    "Sigmoid": ops.sigmoid,
-    "Sign": ops.sign,
-    "Softplus": ops.softplus,
     "Softsign": lambda x: x / (1.0 + ops.absolute(x)),
-    "Sqrt": ops.sqrt,
     "Swish": lambda x, alpha=1.0: x * ops.sigmoid(x if alpha == 1.0 else alpha * x),
-    "Tanh": ops.tanh,
     "ThresholdedRelu": lambda x, alpha=1.0: ops.where(x > alpha, x, 0.0),
 }
 
@@ -216,17 +220,13 @@ def _dropout(c: Conversion, node: Node, operands: list[Any]) -> Sequence[Value]:
 
 # --- several operands ---------------------------------------------------------------------------------------------
 
-BINARY: dict[str, tuple[Callable[..., Any], str]] = {
-    "Add": (lambda a, b: a + b, "bias"),
-    "Sub": (lambda a, b: a - b, "bias"),
-    "Mul": (lambda a, b: a * b, "scale"),
-    "Div": (lambda a, b: a / b, "scale"),
-}
+# What a second operand that is an initialiser becomes as a parameter.
+ROLES = {"Add": "bias", "Sub": "bias", "Mul": "scale", "Div": "scale"}
 
 
-@operator(*BINARY)
+@operator(*ROLES)
 def _binary(c: Conversion, node: Node, operands: list[Any]) -> Value:
-    function, role = BINARY[node.op]
+    (_, function), role = READ[node.op], ROLES[node.op]
     first, second = operands
     if "axis" in node.attributes:  # opset 6 says where the second operand's axes begin
         trailing = first.rank - node.attributes["axis"] - second.rank
@@ -281,13 +281,7 @@ def _several(c: Conversion, node: Node, operands: list[Any]) -> Value:
     return replace(result)
 
 
-COMPARISONS = {
-    "Equal": ops.equal,
-    "Greater": ops.greater,
-    "GreaterOrEqual": ops.greater_equal,
-    "Less": ops.less,
-    "LessOrEqual": ops.less_equal,
-}
+COMPARISONS = {name: function for name, (op, function) in READ.items() if op.kind == "comparison"}
 LOGIC: dict[str, Function] = {
     "And": lambda a, b: a * b,
     "Or": ops.maximum,

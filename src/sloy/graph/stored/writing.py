@@ -13,7 +13,7 @@ tells what belongs to the batch from what is fixed::
 Values are numbered, inputs first. ``{"N": k}`` is k times the batch size; the dtype "float" is the computing dtype;
 the shape "any" stands in functions that treat each element alike, which then fit inputs of every shape. Where
 float32 and float64 make different ops, there is a graph for each: ``{"float32": …, "float64": …}``.
-`sloy.exchange.stored` reads it.
+`sloy.graph.stored.reading` reads it.
 """
 
 from __future__ import annotations
@@ -27,28 +27,18 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import InvalidArgument
-from sloy.exchange.attributes import check_attributes
-from sloy.exchange.stored import (
+from sloy.graph.graph import topological_order
+from sloy.graph.opdef import REGISTRY
+from sloy.graph.spec import FLOATS, Spec
+from sloy.graph.stored.reading import (
     BATCHES,
     MAX_CONSTANT_ELEMENTS,
     MAX_NODES,
     Config,
-    StoredFunction,
-    function_from_config,
+    check_storable,
 )
-from sloy.graph.graph import topological_order
-from sloy.graph.opdef import REGISTRY
-from sloy.graph.spec import FLOATS, Spec
 from sloy.graph.tensor import Tensor, input
 from sloy.graph.user import call
-
-__all__ = [
-    "StoredFunction",
-    "fits_any_shape",
-    "function_from_config",
-    "function_to_config",
-    "is_elementwise",
-]
 
 Function = Callable[..., Tensor]
 
@@ -216,7 +206,7 @@ def _node(traces: Sequence[Trace], column: Sequence[Tensor], elementwise: bool) 
     if elementwise and first.op == "broadcast_to":
         attributes["shape"] = "any"
     elif first.op not in LAYER_OPS:
-        check_attributes(first.op, first.attributes)
+        check_storable(first.op, first.attributes)
     return {"op": first.op, "inputs": traces[0].numbers(first), "attributes": attributes}
 
 

@@ -1,4 +1,4 @@
-"""A user's own activation."""
+"""Activations: a user's own, and all by name."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from sloy.errors import InvalidArgument
-from sloy.exchange.functions import (
+from sloy.graph.spec import Shape, Spec
+from sloy.graph.stored import (
     fits_any_shape,
     function_from_config,
     function_to_config,
 )
-from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor
 from sloy.graph.user import call
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
+from sloy.layers.rectifiers import ELU, GELU, LeakyReLU, ReLU, SiLU, Softplus
+from sloy.layers.sigmoids import Heaviside, Sigmoid, Sign, Tanh
 
 
 @register
@@ -26,7 +28,7 @@ class Activation(Layer):
     """A user's own function σ of symbolic tensors: y = σ(x).
 
     The function becomes ops of the graph: every engine runs them, backprop differentiates them, and model files store
-    them (`sloy.exchange.functions`).
+    them (`sloy.graph.stored`).
 
     Parameters
     ----------
@@ -95,3 +97,43 @@ class Activation(Layer):
         if found is not self.function and getattr(self.function, "__name__", "") == "<lambda>":
             state["function"] = function_from_config(self._traced(None))
         return state
+
+
+ACTIVATIONS: dict[str, Callable[[], Layer]] = {
+    "heaviside": Heaviside,
+    "sign": Sign,
+    "sigmoid": Sigmoid,
+    "tanh": Tanh,
+    "relu": ReLU,
+    "leaky_relu": LeakyReLU,
+    "elu": ELU,
+    "softplus": Softplus,
+    "gelu": GELU,
+    "silu": SiLU,
+}
+
+
+def activation(place: str, value: str | Layer | Callable[[Tensor], Tensor]) -> Layer:
+    """The activation of a name; a layer stays as it is, a function becomes an `Activation`.
+
+    Parameters
+    ----------
+    place : str
+        Who asks, for the message.
+    value : str, Layer or function of a tensor
+
+    Examples
+    --------
+    >>> activation("here", "leaky_relu")
+    LeakyReLU(0.1)
+    """
+    if isinstance(value, Layer):
+        return value
+    if isinstance(value, str) and value in ACTIVATIONS:
+        return ACTIVATIONS[value]()
+    if not isinstance(value, str | type) and callable(value):
+        return Activation(value)
+    raise InvalidArgument(
+        f"{place}: `activation` (={value!r}) must be one of {', '.join(ACTIVATIONS)}, an"
+        " activation layer, or a function of a tensor."
+    )

@@ -1,4 +1,4 @@
-"""Functions of symbolic tensors read from JSON (written by `sloy.exchange.functions`).
+"""Functions of symbolic tensors read from JSON (written by `sloy.graph.stored.writing`).
 
 Such JSON comes from files, so everything is checked: ops, operands, attributes and their kinds, and sizes.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import FileFormatError, InvalidArgument, ShapeError, SloyError
-from sloy.exchange.attributes import ATTRIBUTES, check_attributes
+from sloy.graph.attributes import check_attributes
 from sloy.graph.graph import topological_order
 from sloy.graph.opdef import LEAVES, REGISTRY
 from sloy.graph.spec import FLOATS, Shape
@@ -32,7 +32,6 @@ MAX_RANK = 8
 MAX_ELEMENTS = 1 << 31  # of one value for a batch of 2
 
 BATCHES = (2, 3)  # sizes that functions are traced and tried with
-_MOVES = ("broadcast_to", "reshape", "slice", "cast")
 # What NumPy and Python raise where attributes make no sense; SloyError is what the ops themselves raise.
 _FAULTS = (SloyError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
 
@@ -201,16 +200,24 @@ def _value(node: Config, values: Sequence[Tensor], batch: int, shape: Shape, dty
         numbers = [float(v) if isinstance(v, str) else v for v in node["values"]]
         array = np.array(numbers, _dtype(node["dtype"], dtype))
         return constant(array.reshape(_extents(node["shape"], batch)), array.dtype.name)
-    kinds = ATTRIBUTES.get(node["op"], {})
+    op, definition = node["op"], REGISTRY[node["op"]]
+    kinds = definition.attributes
     attributes = {
         key: shape if value == "any" else _decoded(value, kinds.get(key, ""), batch, dtype)
         for key, value in node["attributes"].items()
     }
     operands = [values[i] for i in node["inputs"]]
-    check_attributes(node["op"], attributes, [x.rank for x in operands])
-    value = apply(node["op"], operands, attributes)
-    # For this batch size there may be nothing to do, and then `sloy.ops` would write nothing.
-    return operands[0] if node["op"] in _MOVES and value.spec == operands[0].spec else value
+    check_storable(op, attributes)
+    value = apply(op, operands, attributes)
+    nothing = definition.idle and value.spec == operands[0].spec  # for this batch size
+    return operands[0] if nothing else value
+
+
+def check_storable(op: str, attributes: Mapping[str, Any]) -> None:
+    """Raise `InvalidArgument` unless a function may hold an op with such attributes."""
+    if REGISTRY[op].kind == "augmentation":
+        raise InvalidArgument(f"{op}: augmentation belongs to training steps, not to functions.")
+    check_attributes(op, REGISTRY[op].attributes, attributes)
 
 
 def _decoded(value: Any, kind: str, batch: int, dtype: str) -> Any:
