@@ -14,17 +14,17 @@ from sloy.engines import Engine, ReferenceEngine, engine
 from sloy.graph import Graph
 from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
 from sloy.losses import CategoricalCrossentropy
-from sloy.problem.network import Network
-from sloy.optimizers import Adam
-from sloy.problem.graphs import StepSpec, training_graph
+from sloy.problem import Network, Problem
+from sloy.training.recipe import Recipe
+from sloy.training.step import training_graph
 
 LAYERS = [Conv2D(16, 3), ReLU(), MaxPool2D(2), Conv2D(16, 3), ReLU(), Flatten(), Dense(10)]
 
 
 def training_step() -> Graph:
     network = Network((18, 18, 8), LAYERS)
-    spec = StepSpec(network, CategoricalCrossentropy(), Adam(), data_dtype="uint8")
-    return training_graph(spec, 32)
+    problem = Problem(network, CategoricalCrossentropy(), data_dtype="uint8")
+    return training_graph(problem, Recipe(), 32)
 
 
 def filled(graph: Graph) -> Variables:

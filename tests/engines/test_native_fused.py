@@ -13,9 +13,9 @@ from sloy.engines.native.fused import FUSED, check_rewritten, fused, multiply_ad
 from sloy.engines.native.rewrite.lowering import prepare
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import REGISTRY, Graph, Node, Spec, Tensor, check, input
-from sloy.problem.network import Network
-from sloy.optimizers import SGD
-from sloy.problem.graphs import StepSpec, training_graph
+from sloy.problem import Network, Problem
+from sloy.training.recipe import Recipe
+from sloy.training.step import training_graph
 
 OF_PLANS = {"copy", "elementwise", "sum_of_squares"}  # kernels that a plan alone asks for
 
@@ -33,8 +33,9 @@ AVERAGED = [
 
 
 def rewritten(network: Network, batch_size: int, takes: Callable[..., bool]) -> Graph:
-    spec = StepSpec(network, losses.CategoricalCrossentropy(), SGD())
-    return prepare(training_graph(spec, batch_size), set(SUPPORTED), takes=takes)
+    problem = Problem(network, losses.CategoricalCrossentropy())
+    graph = training_graph(problem, Recipe(optimizer="sgd"), batch_size)
+    return prepare(graph, set(SUPPORTED), takes=takes)
 
 
 def products(graph: Graph) -> int:

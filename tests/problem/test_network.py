@@ -266,10 +266,11 @@ def test_memory_of_a_given_step_has_its_optimiser() -> None:
 @pytest.mark.parametrize("name", installed())
 def test_memory_is_that_of_the_engine_that_runs(name: str) -> None:
     from sloy.losses import CategoricalCrossentropy
-    from sloy.optimizers import Adam
-    from sloy.problem.graphs import StepSpec, training_graph
+    from sloy.problem import Problem
+    from sloy.training.recipe import Recipe
+    from sloy.training.step import training_graph
 
-    step = training_graph(StepSpec(small(), CategoricalCrossentropy(), Adam()), 8)
+    step = training_graph(Problem(small(), CategoricalCrossentropy()), Recipe(), 8)
     summary = small().summary(8, step=step, engine=name)
     forecast = engine(name).memory_forecast(step, ("loss", "gradient_norm"))
     assert summary.step_arena_bytes == forecast
