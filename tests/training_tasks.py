@@ -13,7 +13,7 @@ import numpy as np
 
 import sloy
 from sloy.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU
-from sloy.training.loop import Run
+from sloy.training.run import Run
 
 
 def environment() -> dict[str, str]:

@@ -15,7 +15,7 @@ from device_engine import ROW, DeviceEngine
 from engine_tasks import assert_same
 from sloy.engines import TABLE, Engine, ReferenceEngine
 from sloy.errors import NonFiniteError
-from sloy.training.loop import Run
+from sloy.training.run import Run
 from sloy.training.state import TrainingState
 from training_tasks import Spy, blobs, fit, mlp
 

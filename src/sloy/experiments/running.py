@@ -36,8 +36,8 @@ from sloy.training.checkpoint import Checkpoint
 from sloy.training.fine_tune import fine_tune
 from sloy.training.fit import fit
 from sloy.training.history import History, Row
-from sloy.training.loop import Run
 from sloy.training.recipe import engine_of
+from sloy.training.run import Run
 from sloy.training.stages import stages
 from sloy.training.step import training_graph
 

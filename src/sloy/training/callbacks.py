@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, isfinite, isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,116 +15,9 @@ from sloy.arguments import file_to_write, flag, instance, integer, real
 from sloy.errors import InvalidArgument
 from sloy.files.atomic import write_atomically
 from sloy.training.history import Row, check_measured
+from sloy.training.run import Batch, Callback, Progress, Run, State
 
-if TYPE_CHECKING:
-    from sloy.training.loop import Run
-
-State = dict[str, Any]  # JSON values, and arrays at the top level
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands within an epoch.
-
-    Attributes
-    ----------
-    epoch : int
-        From 1.
-    step, steps : int
-        Batches done, and batches in an epoch.
-    samples, total_samples : int
-        Samples done, and samples in an epoch.
-    seconds : float
-        Training time of this epoch so far.
-    values : dict
-        Running means of ``loss`` and the metrics over the samples done.
-    """
-
-    epoch: int
-    step: int
-    steps: int
-    samples: int
-    total_samples: int
-    seconds: float
-    values: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A step that is done.
-
-    Attributes
-    ----------
-    epoch : int
-        From 1.
-    step, steps : int
-        The step within the epoch, from 1, and steps in an epoch.
-    learning_rate : float
-        Of this step.
-    values : dict
-        ``loss`` and the metrics of this batch, measured just before the update; ``gradient_norm``.
-    """
-
-    epoch: int
-    step: int
-    steps: int
-    learning_rate: float
-    values: dict[str, float]
-
-
-class Callback:
-    """What watches a run: override the methods of interest; each may return True to stop the run.
-
-    `state` and `restore` carry what a callback remembers into checkpoints and back, so that a
-    resumed run ends as if it had never stopped.
-
-    Examples
-    --------
-    >>> class Until(Callback):
-    ...     "Stop at a training loss."
-    ...     def on_epoch_end(self, run, row):
-    ...         return row["loss"] < 0.1
-    """
-
-    def on_count(self, what: str, done: int, total: int) -> None:
-        """While `fine_tune` computes what its frozen layers give: so many of all samples are done."""
-
-    def on_fit_begin(self, run: Run) -> bool | None:
-        """Before the first epoch; after `restore` where the run resumes."""
-
-    def on_epoch_begin(self, run: Run, epoch: int) -> bool | None:
-        """Before the first step of an epoch (from 1)."""
-
-    def on_batch_end(self, run: Run, batch: Batch) -> bool | None:
-        """After each step; a run with a callback that overrides this returns to Python for it."""
-
-    def on_progress(self, run: Run, progress: Progress) -> bool | None:
-        """About every 0.05 s while an epoch runs, between two steps."""
-
-    def on_epoch_end(self, run: Run, row: Row) -> bool | None:
-        """After an epoch and its validation; `row` is its row of the history."""
-
-    def on_fit_end(self, run: Run) -> bool | None:
-        """After the last epoch, or after the run was stopped, interrupted or failed."""
-
-    @property
-    def wants_batches(self) -> bool:
-        """Whether `on_batch_end` is overridden."""
-        return type(self).on_batch_end is not Callback.on_batch_end
-
-    @property
-    def wants_epochs(self) -> bool:
-        """Whether anything is overridden that is called while epochs run; else many small ones run together."""
-        names = ("on_epoch_begin", "on_progress", "on_epoch_end")
-        own = any(getattr(type(self), name) is not getattr(Callback, name) for name in names)
-        return own or self.wants_batches
-
-    def state(self) -> State:
-        """What a checkpoint keeps of this callback: JSON values and arrays by name."""
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take what `state` returned."""
+__all__ = ["Batch", "CSVLog", "Callback", "EarlyStopping", "Progress"]
 
 
 @dataclass

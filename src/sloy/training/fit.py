@@ -25,7 +25,7 @@ from sloy.problem.inputs import Columns, Data, Validation, as_dataset, columns, 
 from sloy.training.callbacks import Callback, EarlyStopping
 from sloy.training.checkpoint import Checkpoint
 from sloy.training.history import History, check_measured
-from sloy.training.loop import Run
+from sloy.training.loop import Loop
 from sloy.training.order import Order
 from sloy.training.progress import ProgressBar
 from sloy.training.recipe import Recipe, engine_of
@@ -158,7 +158,7 @@ def fit(
     weights_of_model = state.variables.select(network.shapes)
     model = Model(used, weights_of_model, class_names=training.class_names, engine=chosen)
     config = describe(order, state.variables) if store else {}
-    run = Run(order, state, model, watchers, store, config)
+    run = Loop(order, state, model, watchers, store, config)
     schedule = recipe.descent.schedule
     if schedule.watched is not None:
         check_measured(type(schedule).__name__, schedule.watched, run.columns)

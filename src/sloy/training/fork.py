@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from sloy.training.recipe import Recipe
 from sloy.training.state import TrainingState
 from sloy.training.step import initial_variables
 from sloy.training.stepper import Stepper
-
-if TYPE_CHECKING:
-    from sloy.training.loop import Run
 
 # What the plan of a run is made of: its order, its masks, the clock of its schedule.
 OF_THE_PLAN = (
@@ -62,8 +59,15 @@ class Branch:
         return self.outputs.get("loss", np.zeros(0))
 
 
-def fork(run: Run, change: Mapping[str, Any], steps: int, start: Snapshot | None = None) -> Branch:
-    """See `Run.fork`."""
+def fork(
+    order: Order,
+    state: TrainingState,
+    parent: Snapshot,
+    change: Mapping[str, Any],
+    steps: int,
+    start: Snapshot | None,
+) -> Branch:
+    """See `Run.fork`; of a run with this order and state, `parent` being its snapshot of now."""
     instance("Run.fork", "change", change, Mapping)
     instance("Run.fork", "start", start, Snapshot, optional=True)
     steps = integer("Run.fork", "steps", steps)
@@ -71,29 +75,26 @@ def fork(run: Run, change: Mapping[str, Any], steps: int, start: Snapshot | None
         raise InvalidArgument(
             f"Run.fork: `change`: {', '.join(fixed)} cannot differ, a fork keeps the plan of its run."
         )
-    parent = run.snapshot()
-    order = replace(run.order, recipe=Recipe.of("Run.fork", run.order.recipe.plain, change))
+    order = replace(order, recipe=Recipe.of("Run.fork", order.recipe.plain, change))
     begin = parent if start is None else start
     try:
-        state = _state(run, order.recipe, begin)
-        return _advance(order, state, begin, steps)
+        return _advance(order, _forked(order, state, begin), begin, steps)
     finally:
-        run.state.put(parent.variables)
+        state.put(parent.variables)
 
 
-def _state(run: Run, recipe: Recipe, begin: Snapshot) -> TrainingState:
-    """The variables that the fork starts with: the run's own arrays where the optimiser keeps the same."""
-    problem = run.order.problem
-    fresh = initial_variables(problem, recipe)
-    same = {name: value.shape for name, value in fresh.items()} == {
-        name: value.shape for name, value in begin.variables.items()
-    }
-    if same:
-        state = run.state.sharing()
-        state.put(begin.variables)
-        return state
-    kept = {name: begin.variables[name].copy() for name in fresh if name in begin.variables}
-    return TrainingState(run.order.engine.variables({**fresh, **kept}))
+def _forked(order: Order, state: TrainingState, begin: Snapshot) -> TrainingState:
+    """The variables that the fork starts with: the run's own where the optimiser keeps the same."""
+    fresh = initial_variables(order.problem, order.recipe)
+    shapes = {name: value.shape for name, value in fresh.items()}
+    if shapes == {name: value.shape for name, value in begin.variables.items()}:
+        shared = state.sharing()
+        shared.put(begin.variables)
+        return shared
+    kept = {name: begin.variables[name] for name in fresh if name in begin.variables}
+    return TrainingState(
+        order.engine.variables({**fresh, **{n: v.copy() for n, v in kept.items()}})
+    )
 
 
 def _advance(order: Order, state: TrainingState, begin: Snapshot, steps: int) -> Branch:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sloy.engines.base import POLL_SECONDS, BatchRun
-from sloy.engines.variables import Variables
 from sloy.problem.graphs import evaluation_graph
 from sloy.problem.runner import Runner, figures
 from sloy.training import measured
-from sloy.training.callbacks import Batch, Callback, Progress
-from sloy.training.checkpoint import Checkpoint, Snapshot, Store
-from sloy.training.fork import Branch, fork
-from sloy.training.history import History, Row
+from sloy.training.checkpoint import Checkpoint, Store
+from sloy.training.history import Row
 from sloy.training.interrupt import Deferred
 from sloy.training.not_finite import failed_step
 from sloy.training.order import Order
+from sloy.training.run import Batch, Callback, Progress, Run
 from sloy.training.state import TrainingState
 from sloy.training.stepper import Stepper
 
@@ -37,24 +34,8 @@ class _Stop(Exception):
     pass
 
 
-class Run:
-    """A training run, as callbacks see it.
-
-    Attributes
-    ----------
-    model : Model
-        Shares its weights with the run: always the newest.
-    history : History
-        The epochs done.
-    weights : Variables
-        Parameters and states by name, live; ``weights.write(name, array)`` sets one on every engine.
-    epochs, epoch : int
-        Epochs to do, and done.
-    steps, step : int
-        Steps of an epoch, and done in the epoch that runs.
-    samples, batch_size : int
-        Training samples of an epoch, and of a step.
-    """
+class Loop(Run):
+    """A run that trains."""
 
     def __init__(
         self,
@@ -65,68 +46,22 @@ class Run:
         checkpoint: Checkpoint | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> None:
-        self.order = order
-        self.model = model
-        self.history = History()
-        self.callbacks = tuple(callbacks)
-        self.state = state
-        self.variables = state.variables
-        self.epoch = self.step = 0
-        self._config = dict(config or {})
-        self._stepper = Stepper(order, state)
-        self._unfinished = measured.UnfinishedEpoch()
+        super().__init__(order, state, model, callbacks, config)
         self._each_batch = any(callback.wants_batches for callback in self.callbacks)
         self._stretch = order.stretch(0, self.history)
         self._polled = 0.0
         self._checkpoint = checkpoint
         self._store = Store(checkpoint.path) if checkpoint else None
-        self.machine = {"engine": order.engine.name, **order.engine.settings}
+        self._stepper = Stepper(order, state)
         self._saved = time.monotonic()
         self._signals = Deferred()
         self._last = False  # whether a callback stops the run after the epoch's last step
-
-    @property
-    def epochs(self) -> int:
-        """Epochs to do."""
-        return self.order.epochs
-
-    @property
-    def steps(self) -> int:
-        """Steps of an epoch."""
-        return self.order.steps
-
-    @property
-    def samples(self) -> int:
-        """Training samples."""
-        return len(self.order.data)
-
-    @property
-    def batch_size(self) -> int:
-        """Samples of a step."""
-        return self.order.recipe.batch_size
 
     @property
     def store(self) -> Store:
         """Where the checkpoints are; only with a `checkpoint`."""
         assert self._store is not None
         return self._store
-
-    @cached_property
-    def weights(self) -> Variables:
-        """Parameters and states by name, live."""
-        return self.variables.select(self.order.problem.network.shapes)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Columns that every row of the history will have."""
-        return measured.columns(self.order.problem.metrics, validated=bool(self.order.validation))
-
-    @property
-    def rising(self) -> frozenset[str]:
-        """Columns of which more is better: those of metrics that say so."""
-        return measured.rising(self.order.problem.metrics)
-
-    # --- the loop ---------------------------------------------------------------------------------
 
     def train(self) -> None:
         """Do what is left of the plan.
@@ -361,74 +296,3 @@ class Run:
         self._saved = time.monotonic()
         if error is not None:
             error.add_note(f"checkpoint saved in {self._store.path}")
-
-    def snapshot(self) -> Snapshot:
-        """Where the run stands, between two steps: a copy, which later steps do not change.
-
-        Given to `fork` as its start, it is taken up to the bit.
-        """
-        shown = self._shown()
-        copied = {name: value.copy() for name, value in shown.variables.items()}
-        return replace(shown, variables=copied, history=[dict(row) for row in shown.history])
-
-    def fork(
-        self, change: Mapping[str, Any], steps: int, *, start: Snapshot | None = None
-    ) -> Branch:
-        """Try steps with another recipe; the run stays as it is, to the bit.
-
-        The fork does what the run would do next: the same samples in the same order, the same masks, and its schedule
-        has the clock of the run. Callbacks are not told, nothing is validated or saved.
-
-        Parameters
-        ----------
-        change : mapping
-            Options of the recipe that differ: ``{"learning_rate": 0.001}``; none gives the run's own next steps. What
-            the plan is made of, such as `epochs` or `batch_size`, stays.
-        steps : int
-            How many, at most to the end of the run.
-        start : Snapshot, optional
-            Of this run, from where to start; by default from now.
-
-        Examples
-        --------
-        >>> import sloy
-        >>> class Slower(sloy.Callback):
-        ...     def on_epoch_begin(self, run, epoch):
-        ...         own, slow = (run.fork(change, 3).losses for change in ({}, {"learning_rate": 1e-6}))
-        ...         print(bool(own[-1] < slow[-1]))
-        >>> x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
-        >>> network = sloy.Network((4,), [sloy.layers.Dense(8), sloy.layers.Tanh(), sloy.layers.Dense(2)])
-        >>> options = {"epochs": 2, "batch_size": 16, "learning_rate": 0.1, "engine": "reference", "verbose": False}
-        >>> _ = sloy.fit(network, (x, (x[:, 0] > 0).astype(int)), callbacks=[Slower()], **options)
-        True
-        True
-        """
-        return fork(self, change, steps, start)
-
-    def _shown(self) -> Snapshot:
-        """The snapshot of now, its arrays the run's own."""
-        return Snapshot(
-            config=self._config,
-            machine=self.machine,
-            epoch=self.epoch,
-            step=self.step,
-            seconds=self._unfinished.seconds,
-            history=self.history.rows,
-            variables=self.variables,
-            partial=self._unfinished.outputs,
-            callbacks=[
-                {"class": type(c).__name__, **state} for c in self.callbacks if (state := c.state())
-            ],
-        )
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Take up a run where a snapshot of it stands; `variables` are written in place."""
-        self.state.put(snapshot.variables)
-        self.epoch, self.step = snapshot.epoch, snapshot.step
-        self._unfinished = measured.UnfinishedEpoch(snapshot.seconds, snapshot.partial)
-        self.state.epochs = self.order.epochs_before + self.epoch
-        self.state.steps = self.order.steps_before + self.epoch * self.steps + self.step
-        self.history = History(snapshot.history)
-        remembering = [callback for callback in self.callbacks if callback.state()]
-        for callback, state in zip(remembering, snapshot.callbacks, strict=True):
-            callback.restore({name: value for name, value in state.items() if name != "class"})

@@ -11,7 +11,7 @@ from sloy.training.counting import Count
 from sloy.training.history import Row
 
 if TYPE_CHECKING:
-    from sloy.training.loop import Run
+    from sloy.training.run import Run
 
 _ONLY_IN_THE_TABLE = ("epoch", "seconds", "samples_per_second", "learning_rate")
 

@@ -14,7 +14,7 @@ from sloy import text
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.training.checkpoint import Checkpoint, Snapshot, fingerprint
-from sloy.training.loop import Run
+from sloy.training.loop import Loop
 from sloy.training.order import Order
 from sloy.training.step import training_graph
 
@@ -52,7 +52,7 @@ def _graph_fingerprint(graph: Graph) -> str:
     return fingerprint(parts)
 
 
-def take_up(run: Run, checkpoint: Checkpoint, config: Mapping[str, Any], *, resume: bool) -> None:
+def take_up(run: Loop, checkpoint: Checkpoint, config: Mapping[str, Any], *, resume: bool) -> None:
     """Go on from the checkpoint where that is asked for and there is one."""
     run.store.prepare()
     if not resume:
@@ -66,7 +66,7 @@ def take_up(run: Run, checkpoint: Checkpoint, config: Mapping[str, Any], *, resu
 
 
 def _compare(
-    run: Run, checkpoint: Checkpoint, snapshot: Snapshot, config: Mapping[str, Any]
+    run: Loop, checkpoint: Checkpoint, snapshot: Snapshot, config: Mapping[str, Any]
 ) -> None:
     differing = [n for n in config if n != "epochs" and config[n] != snapshot.config.get(n)]
     own = {n: (spec.shape, spec.dtype) for n, spec in run.variables.specs.items()}
@@ -94,7 +94,7 @@ def _compare(
     _compare_rates(run, snapshot)
 
 
-def _compare_rates(run: Run, snapshot: Snapshot) -> None:
+def _compare_rates(run: Loop, snapshot: Snapshot) -> None:
     """Say so where another number of epochs changes learning rates that were used already."""
     before, order = int(snapshot.config.get("epochs", run.epochs)), run.order
     done = snapshot.epoch * order.steps + snapshot.step

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from sloy.training.loop import Run
+    from sloy.training.run import Run
 
 __all__ = ["Descent", "DescentPath", "compare_descents", "descent_figure"]
 

@@ -21,7 +21,7 @@ from sloy.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from sloy.training.history import Row
-    from sloy.training.loop import Run
+    from sloy.training.run import Run
 
 
 @dataclass(frozen=True)
