@@ -18,7 +18,7 @@ from sloy.graph import REGISTRY
 
 PACKAGE = Path(sloy.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
-FOR_ALL = {"errors", "arguments", "text"}
+FOR_ALL = {"errors", "arguments", "options", "text"}
 THIRD_PARTY = {"numpy"}  # what every room but `errors` may import; more of it:
 MORE_THIRD_PARTY = {
     "data": {"PIL", "polars"},
@@ -138,6 +138,29 @@ def test_no_import_circles(room: str) -> None:
             for name, found in nodes.items()
         }
     ).prepare()  # raises a CycleError
+
+
+CLI = [file for file in FILES if room_of(file) == "cli"]
+
+
+def test_nobody_imports_the_command_line() -> None:
+    others = [file for file in FILES if room_of(file) not in ("cli", "__main__")]
+    assert not [identify(f) for f in others for name in imports(f) if name.startswith("sloy.cli")]
+
+
+def test_the_command_line_holds_no_library() -> None:
+    """It parses and shows: what trains, or decides how, is in rooms that others can use too."""
+    trains = ("fit", "fine_tune", "loop", "step", "checkpoint", "resume")
+    rooms = tuple(f"sloy.training.{name}" for name in trains)
+    found = [(identify(file), name) for file in CLI for name in imports(file)]
+    assert not [pair for pair in found if pair[1].startswith(rooms)]
+    assert not [pair for pair in found if pair[1] in ("sloy.fit", "sloy.fine_tune")]
+    assert sum(len(file.read_text(encoding="utf-8").splitlines()) for file in CLI) <= 1900
+
+
+def test_no_file_is_too_long_to_read() -> None:
+    lengths = {identify(f): len(f.read_text(encoding="utf-8").splitlines()) for f in FILES}
+    assert not {name: length for name, length in lengths.items() if length > 400}
 
 
 def compared_strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
