@@ -131,3 +131,6 @@ class DeviceEngine(Engine):
             graph, own.memory.arrays, guard
         )
         return DeviceExecutable(compiled, own, {} if own is variables else variables)
+
+    def memory_forecast(self, graph: Graph, guard: Iterable[str] = ()) -> int:
+        return ReferenceEngine(precision=self.precision).memory_forecast(graph, guard)
