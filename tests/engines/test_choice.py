@@ -56,7 +56,7 @@ def test_float64_goes_where_it_is_computed() -> None:
     data = (np.eye(4), [0, 1, 0, 1])
     model, _ = sloy.fit(network, data, precision="float64", verbose=False)
     assert model.engine.name == "reference"
-    assert sloy.Model(model.spec, model.parameters).engine.name == "reference"
+    assert sloy.Model(model.problem, model.parameters).engine.name == "reference"
 
 
 def test_an_extra_that_is_missing_is_named_where_it_is_asked_for(first, capsys) -> None:

@@ -137,7 +137,7 @@ def test_a_state_goes_from_engine_to_engine() -> None:
 def test_a_model_computes_there() -> None:
     x, device = blobs().x, DeviceEngine()
     trained, _ = fit(mlp(), blobs())
-    model = sloy.Model(trained.spec, trained.parameters, engine=device)
+    model = sloy.Model(trained.problem, trained.parameters, engine=device)
     for _ in range(3):
         assert model(x).tolist() == trained(x).tolist()
     assert device.traffic == {"written": WEIGHTS}
@@ -153,7 +153,7 @@ def test_a_model_finds_it_by_name_on_first_use(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(TABLE, "device", ROW)
     x, (trained, _) = blobs().x, fit(mlp(), blobs())
     model = sloy.Model(
-        trained.spec, {n: v.copy() for n, v in trained.parameters.items()}, engine="device"
+        trained.problem, {n: v.copy() for n, v in trained.parameters.items()}, engine="device"
     )
     parameters = model.parameters
     parameters["last/bias"][0] = trained.parameters["last/bias"][0] = 0.5  # in host memory, so far
