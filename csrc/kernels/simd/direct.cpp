@@ -136,7 +136,9 @@ void add_lines(float* part, const float* image, const float* g, Index step, cons
 
 // The padded image, g with padded channels, what `AverageGrad` needs.
 Index work_floats(const DirectShape& s) {
+#if !defined(__AVX512F__)  // AVX2's copy is taken for it there: kernels/direct.cpp
   if (s.pooled) return PooledWeightGrad{s}.work_floats();
+#endif
   if (OneChannel::suits(s)) return OneChannel{s}.gradient_floats();
   return s.padded_h() * s.padded_w() * s.c + s.oh * s.ow * padded_outputs(s.o) + 2 * s.ow * s.o;
 }
@@ -144,8 +146,10 @@ Index work_floats(const DirectShape& s) {
 void weight_grad(float* part, const float* x, DirectGradient gradients, float* work,
                  const DirectShape& s, Index begin, Index end) {
   const Index columns = padded_outputs(s.o), pixels = s.oh * s.ow;
+#if !defined(__AVX512F__)
   if (s.pooled)
     return PooledWeightGrad{s}.add_images(part, columns, x, gradients, work, begin, end);
+#endif
   const float *g = gradients.values, *y = gradients.averaged;
   if (OneChannel::suits(s))
     return weight_grad_of_one_channel(part, columns, x, g, y, work, s, begin, end);
