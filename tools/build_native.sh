@@ -27,7 +27,7 @@ exec 9>"$build/.lock" && flock 9 # two builds of one folder at a time would spoi
 
 cmake -S . -B "$build" -G Ninja --log-level=WARNING \
   -DPython_EXECUTABLE="$python" -Dnanobind_DIR="$("$python" -m nanobind --cmake_dir)" \
-  -DSKBUILD_PROJECT_VERSION="$version" -DSLOY_WERROR="${WERROR:-ON}" "${options[@]}"
+  -DSKBUILD_PROJECT_VERSION="$version" -DSLOY_WERROR="${WERROR:-ON}" -DSLOY_UNITY=OFF "${options[@]}"
 cmake --build "$build" -j "${JOBS:-2}"
 rm -rf "$build/install"
 cmake --install "$build" --prefix "$build/install" --component sloy >/dev/null

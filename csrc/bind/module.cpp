@@ -1,6 +1,6 @@
 // The Python module `sloy._native`: the only file that knows nanobind. Few and wide calls; Python
 // has checked names, shapes and dtypes before (engines/native).
-#include <dnnl.hpp>
+#include <dnnl.h>
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>

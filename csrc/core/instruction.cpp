@@ -50,4 +50,8 @@ bool has(const Instruction& instruction, std::string_view name) {
   return instruction.attributes.find(name) != instruction.attributes.end();
 }
 
+bool flag(const Instruction& instruction, std::string_view name) {
+  return has(instruction, name) && get_int(instruction, name) != 0;
+}
+
 }  // namespace sloy

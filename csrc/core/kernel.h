@@ -56,6 +56,9 @@ const std::string& get_string(const Instruction& instruction, std::string_view n
 const std::vector<std::int64_t>& get_ints(const Instruction& instruction, std::string_view name);
 const std::vector<double>& get_doubles(const Instruction& instruction, std::string_view name);
 bool has(const Instruction& instruction, std::string_view name);
+bool flag(const Instruction& instruction, std::string_view name);  // there, and not 0
+
+inline std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // Addresses, fixed for the life of a program: every tensor is 64-byte aligned.
 struct Addresses {
@@ -104,8 +107,25 @@ struct Options {
 
 using KernelFactory = std::unique_ptr<Kernel> (*)(const Instruction&, const Options&);
 
-// The table from op name to kernel; filled by register_all_kernels() (core/registry.cpp), which
-// calls one `void register_<family>_kernels(Registry&)` per family.
-using Registry = std::map<std::string, KernelFactory, std::less<>>;
+// How an instruction is done for some samples at a time: which inputs are cut along their first
+// axis. Outputs are all cut, or all summed over the samples.
+struct Cut {
+  std::vector<bool> inputs;  // none where the instruction cannot be cut
+  bool sums = false;
+  std::int64_t fewest_samples = 1;  // that are worth a piece
+};
+
+// What the table holds of an op.
+struct Registration {
+  KernelFactory create;
+  // Whether `create` sees bfloat16 tensors; it gives null where it has no kernel for them.
+  bool takes_bfloat16 = false;
+  // Null for ops whose kernels all give the same bits at every number of threads.
+  Cut (*cut)(const Instruction&) = nullptr;
+};
+
+// The table from op name to kernels; filled by registry() (core/registry.cpp), which calls one
+// `void register_<family>_kernels(Registry&)` per family.
+using Registry = std::map<std::string, Registration, std::less<>>;
 
 }  // namespace sloy

@@ -1,7 +1,6 @@
 #include "core/pieces.h"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
 
 #include "core/parallel.h"
@@ -14,45 +13,7 @@ namespace {
 constexpr std::int64_t most_pieces = 8;  // of a batch whose samples are apart
 constexpr std::int64_t most_sums = 4;    // of one that is summed: each has results of its own
 constexpr std::size_t most_sum_bytes = std::size_t{256} << 20;
-// Of a product: it reads its other operand, or writes its result, once for each piece. 32 samples
-// of the MLP 784-128-10 take 1.76 times as long in 8 and 4 pieces as in one.
-constexpr std::int64_t least_rows = 16;
 constexpr std::int64_t worth_pieces = 1 << 14;  // elements read and written
-
-bool has_flag(const Instruction& instruction, std::string_view name) {
-  return has(instruction, name) && get_int(instruction, name) != 0;
-}
-
-bool is_plain_product(const Instruction& instruction) {
-  return !has_flag(instruction, "has_bias") && !has(instruction, "activation");
-}
-
-bool is_product(std::string_view op) { return op == "matmul" || op.substr(0, 6) == "conv2d"; }
-
-}  // namespace
-
-Cut cut_of(const Instruction& instruction) {
-  Cut cut;
-  const std::string& op = instruction.op;
-  if (!is_product(op)) return cut;
-  if (op == "conv2d_weight_grad" || op == "conv2d_pooled_weight_grad") {
-    cut = {std::vector<bool>(instruction.inputs.size(), true), true};
-  } else if (op == "matmul" && has_flag(instruction, "transpose_a")) {
-    const bool sums_whole = instruction.outputs[0].dtype == DType::float32;
-    if (!has_flag(instruction, "transpose_b") && is_plain_product(instruction) && sums_whole) {
-      cut = {{true, true}, true};
-    }
-  } else {
-    cut.inputs.assign(instruction.inputs.size(), false);
-    cut.inputs[0] = true;
-    if (op == "conv2d_input_grad" || op == "conv2d_pooled_input_grad") {  // g, w, what else is
-      std::fill(cut.inputs.begin() + 2, cut.inputs.end(), true);
-    }
-  }
-  return cut;
-}
-
-namespace {
 
 std::int64_t pieces_of(const Instruction& instruction, const Cut& cut) {
   if (cut.inputs.empty()) return 1;
@@ -70,11 +31,8 @@ std::int64_t pieces_of(const Instruction& instruction, const Cut& cut) {
     pieces /= 2;
   }
   const std::int64_t rows = instruction.inputs[0].shape[0];
-  const std::int64_t least = instruction.op == "matmul" ? least_rows : 1;
-  return std::clamp<std::int64_t>(rows / least, 1, pieces);
+  return std::clamp<std::int64_t>(rows / cut.fewest_samples, 1, pieces);
 }
-
-std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 template <class Pointer>
 Pointer moved(Pointer address, std::int64_t rows, const TensorSpec& tensor) {
@@ -87,8 +45,8 @@ Pointer moved(Pointer address, std::int64_t rows, const TensorSpec& tensor) {
 // Scratch: for each piece what its kernel needs and, where results are summed, its results.
 class Pieces final : public Kernel {
  public:
-  Pieces(const Instruction& whole, const Options& options)
-      : whole_(whole), cut_(cut_of(whole)), threads_(options.threads) {
+  Pieces(const Instruction& whole, Cut cut, const Options& options)
+      : whole_(whole), cut_(std::move(cut)), threads_(options.threads) {
     const TeamSize alone(1);
     const auto count = static_cast<int>(pieces_of(whole, cut_));
     for (int i = 0; i < count; ++i) {
@@ -187,10 +145,11 @@ class Pieces final : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> in_pieces(const Instruction& instruction, const Options& options) {
-  if (!is_product(instruction.op)) return nullptr;
+  const Registration* const entry = registration_of(instruction.op);
+  if (entry == nullptr || entry->cut == nullptr) return nullptr;
   auto whole = create_kernel(instruction, options);
   if (whole->any_threads()) return whole;
-  return std::make_unique<Pieces>(instruction, options);
+  return std::make_unique<Pieces>(instruction, entry->cut(instruction), options);
 }
 
 }  // namespace sloy

@@ -1,6 +1,5 @@
 #include "core/registry.h"
 
-#include <algorithm>
 #include <stdexcept>
 #include <string_view>
 
@@ -15,8 +14,8 @@ void register_softmax_kernels(Registry& registry);
 void register_pooling_kernels(Registry& registry);
 void register_augment_picture_kernels(Registry& registry);
 void register_augment_row_kernels(Registry& registry);
-void register_onednn_convolution_kernels(Registry& registry);
-void register_onednn_matmul_kernels(Registry& registry);
+void register_convolution_kernels(Registry& registry);
+void register_matmul_kernels(Registry& registry);
 
 const Registry& registry() {
   static const Registry table = [] {
@@ -28,51 +27,34 @@ const Registry& registry() {
     register_pooling_kernels(kernels);
     register_augment_picture_kernels(kernels);
     register_augment_row_kernels(kernels);
-    register_onednn_convolution_kernels(kernels);
-    register_onednn_matmul_kernels(kernels);
+    register_convolution_kernels(kernels);
+    register_matmul_kernels(kernels);
     return kernels;
   }();
   return table;
 }
 
-namespace {
-
-// Ops whose factories see bfloat16 tensors; they give null where they have no kernel for them.
-constexpr std::string_view of_bfloat16[] = {
-    "elementwise",
-    "copy",
-    "reshape",
-    "transpose",
-    "slice",
-    "broadcast_to",
-    "concatenate",
-    "max_pool2d",
-    "max_pool2d_grad",
-    "matmul",
-    "conv2d",
-    "conv2d_input_grad",
-    "conv2d_weight_grad",
-};
-
-}  // namespace
+const Registration* registration_of(std::string_view op) {
+  const auto found = registry().find(op);
+  return found == registry().end() ? nullptr : &found->second;
+}
 
 std::unique_ptr<Kernel> create_kernel(const Instruction& instruction, const Options& options) {
-  const auto factory = registry().find(instruction.op);
-  if (factory == registry().end()) {
+  const Registration* const entry = registration_of(instruction.op);
+  if (entry == nullptr) {
     throw std::invalid_argument("no native kernel is named `" + instruction.op + "`");
   }
   const bool narrow = has_bfloat16(instruction);
-  const auto* const end = std::end(of_bfloat16);
-  if (!narrow || std::find(std::begin(of_bfloat16), end, instruction.op) != end) {
-    if (auto kernel = factory->second(instruction, options)) return kernel;
+  if (!narrow || entry->takes_bfloat16) {
+    if (auto kernel = entry->create(instruction, options)) return kernel;
     if (!narrow) throw std::invalid_argument(instruction.op + ": the dtypes do not fit.");
   }
-  return widened(instruction, options, factory->second);
+  return widened(instruction, options, *entry);
 }
 
 bool takes(const Instruction& instruction) {
-  const auto factory = registry().find(instruction.op);
-  return factory != registry().end() && factory->second(instruction, Options{}) != nullptr;
+  const Registration* const entry = registration_of(instruction.op);
+  return entry != nullptr && entry->create(instruction, Options{}) != nullptr;
 }
 
 }  // namespace sloy

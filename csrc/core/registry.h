@@ -6,6 +6,7 @@
 namespace sloy {
 
 const Registry& registry();
+const Registration* registration_of(std::string_view op);  // null where there is none
 
 // The kernel of an instruction: that of its op, or, for bfloat16 tensors that it does not compute
 // with, the float32 one between conversions (core/widened.h). Errors as std::invalid_argument.

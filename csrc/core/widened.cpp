@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "core/parallel.h"
-#include "core/pieces.h"
 #include "kernels/simd/tables.h"
 
 namespace sloy {
@@ -22,8 +21,6 @@ Instruction in_float32(Instruction instruction) {
   return instruction;
 }
 
-std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 // Samples that are computed at a time. What lies between the conversions and the float32 kernel of
 // so many stays in the L2 cache: a convolution of 128 pictures would write and read 11 MB there.
 struct Chunks {
@@ -33,11 +30,12 @@ struct Chunks {
   bool several() const { return each < samples; }
 };
 
-Chunks chunks_of(const Instruction& instruction, int threads) {
+Chunks chunks_of(const Instruction& instruction, const Registration& entry, int threads) {
   constexpr std::size_t cache_bytes = std::size_t{1} << 19;        // of a thread
   constexpr std::size_t most_common_bytes = std::size_t{1} << 16;  // that each chunk needs anew
   Chunks chunks;
-  Cut cut = cut_of(instruction);
+  if (entry.cut == nullptr) return chunks;
+  Cut cut = entry.cut(instruction);
   if (cut.inputs.empty()) return chunks;
   const auto& outputs = instruction.outputs;
   std::size_t common = 0, bytes = 0;
@@ -66,20 +64,20 @@ Chunks chunks_of(const Instruction& instruction, int threads) {
 // its sums over one chunk.
 class Widened final : public Kernel {
  public:
-  Widened(const Instruction& instruction, const Options& options, KernelFactory factory)
+  Widened(const Instruction& instruction, const Options& options, const Registration& entry)
       : whole_(instruction),
         wide_(in_float32(instruction)),
-        chunks_(chunks_of(instruction, options.threads)),
+        chunks_(chunks_of(instruction, entry, options.threads)),
         widen_(simd::table().loops[static_cast<int>(simd::Opcode::load_bf)][0]),
         round_(simd::table().loops[static_cast<int>(simd::Opcode::store_bf)][0]),
         threads_(options.threads) {
     if (!chunks_.several()) {
-      kernel_ = factory(wide_, options);
+      kernel_ = entry.create(wide_, options);
       return;
     }
     const std::int64_t rest = chunks_.samples % chunks_.each;
-    kernel_ = factory(of_samples(chunks_.each), options);
-    if (rest > 0) last_ = factory(of_samples(rest), options);
+    kernel_ = entry.create(of_samples(chunks_.each), options);
+    if (rest > 0) last_ = entry.create(of_samples(rest), options);
   }
 
   std::size_t scratch_bytes() const override {
@@ -208,8 +206,8 @@ bool has_bfloat16(const Instruction& instruction) {
 }
 
 std::unique_ptr<Kernel> widened(const Instruction& instruction, const Options& options,
-                                KernelFactory factory) {
-  return std::make_unique<Widened>(instruction, options, factory);
+                                const Registration& entry) {
+  return std::make_unique<Widened>(instruction, options, entry);
 }
 
 }  // namespace sloy

@@ -9,9 +9,9 @@ namespace sloy {
 
 bool has_bfloat16(const Instruction& instruction);
 
-// The factory's kernel for the same instruction in float32. bfloat16 inputs are widened into
+// The op's kernel for the same instruction in float32. bfloat16 inputs are widened into
 // scratch before it runs, bfloat16 outputs rounded from there afterwards.
 std::unique_ptr<Kernel> widened(const Instruction& instruction, const Options& options,
-                                KernelFactory factory);
+                                const Registration& entry);
 
 }  // namespace sloy

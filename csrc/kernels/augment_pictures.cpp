@@ -287,9 +287,9 @@ std::unique_ptr<Kernel> make_of_pictures(const Instruction& instruction, const O
 }  // namespace
 
 void register_augment_picture_kernels(Registry& registry) {
-  registry["random_warp"] = make_of_pictures<Warp>;
-  registry["random_tone"] = make_of_pictures<Tone>;
-  registry["random_cutout"] = make_of_pictures<Cutout>;
+  registry["random_warp"] = {make_of_pictures<Warp>};
+  registry["random_tone"] = {make_of_pictures<Tone>};
+  registry["random_cutout"] = {make_of_pictures<Cutout>};
 }
 
 }  // namespace sloy

@@ -127,9 +127,9 @@ std::unique_ptr<Kernel> make_mix(const Instruction& instruction, const Options& 
 }  // namespace
 
 void register_augment_row_kernels(Registry& registry) {
-  registry["random_order"] = make_of_any<Order>;
-  registry["random_mix"] = make_mix;
-  registry["random_pick"] = make_of_any<Pick>;
+  registry["random_order"] = {make_of_any<Order>};
+  registry["random_mix"] = {make_mix};
+  registry["random_pick"] = {make_of_any<Pick>};
 }
 
 }  // namespace sloy

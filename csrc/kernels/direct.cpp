@@ -6,6 +6,7 @@
 
 #include "core/parallel.h"
 #include "kernels/pick_isa.h"
+#include "kernels/product_form.h"
 #include "kernels/simd/correlate.h"
 #include "kernels/simd/direct.h"
 
@@ -17,9 +18,10 @@ constexpr std::int64_t most_outputs = 16;
 constexpr std::int64_t worth_a_barrier = 500'000;  // multiply-adds
 
 DirectShape direct_shape(const ConvolutionShape& s) {
-  return {s.n,          s.h,          s.w,        s.c,         s.kh,        s.kw,
-          s.o,          s.oh,         s.ow,       s.stride[0], s.stride[1], s.dilation[0],
-          s.padding[0], s.padding[2], s.averaged, s.pooled};
+  return {s.n,          s.h,           s.w,          s.c,          s.kh,
+          s.kw,         s.o,           s.oh,         s.ow,         s.stride[0],
+          s.stride[1],  s.dilation[0], s.padding[0], s.padding[2], s.form.averaged,
+          s.form.pooled};
 }
 
 std::int64_t aligned(std::int64_t floats) { return (floats + 15) / 16 * 16; }
@@ -33,8 +35,8 @@ class DirectWeightGrad final : public Kernel {
         bias_(bias),
         threads_(threads_for(shape, options.threads)),
         parts_(parts_for(threads_, shape.n)),
-        kernels_(shape.pooled ? SLOY_PICK_ISA_TO_AVX2(direct_kernels)()
-                              : SLOY_PICK_ISA(direct_kernels)()),
+        kernels_(shape.pooled ? SLOY_AVX2(direct_kernels)()
+                              : SLOY_PICK_VECTOR_ISA(direct_kernels)()),
         columns_(kernels_.padded_outputs(shape.o)) {}
 
   std::size_t scratch_bytes() const override {
@@ -100,8 +102,8 @@ class DirectConvolution final : public Kernel {
         bias_(bias),
         activation_(activation),
         threads_(options.threads),
-        kernels_(shape.pooled && shape.o % 16 != 0 ? SLOY_PICK_ISA_TO_AVX2(correlate_kernels)()
-                                                   : SLOY_PICK_ISA(correlate_kernels)()) {}
+        kernels_(shape.pooled && shape.o % 16 != 0 ? SLOY_AVX2(correlate_kernels)()
+                                                   : SLOY_PICK_VECTOR_ISA(correlate_kernels)()) {}
 
   std::size_t scratch_bytes() const override {
     return static_cast<std::size_t>(weight_floats() + threads_ * thread_floats()) * sizeof(float);
@@ -143,7 +145,9 @@ class DirectConvolution final : public Kernel {
 class DirectInputGrad final : public Kernel {
  public:
   DirectInputGrad(const DirectShape& shape, const Options& options)
-      : shape_(shape), threads_(options.threads), kernels_(SLOY_PICK_ISA(correlate_kernels)()) {}
+      : shape_(shape),
+        threads_(options.threads),
+        kernels_(SLOY_PICK_VECTOR_ISA(correlate_kernels)()) {}
 
   std::size_t scratch_bytes() const override {
     return static_cast<std::size_t>(weight_floats() + threads_ * thread_floats()) * sizeof(float);
@@ -178,14 +182,14 @@ class DirectInputGrad final : public Kernel {
 
 bool is_plain(const ConvolutionShape& s) {
   const auto negative = [](std::int64_t padding) { return padding < 0; };
-  return s.groups == 1 && s.dilation[1] == 1 &&
+  return s.factors == DType::float32 && s.groups == 1 && s.dilation[1] == 1 &&
          std::none_of(s.padding.begin(), s.padding.end(), negative) &&
          std::string_view(simd::table().name) != "baseline";
 }
 
 // For every number of images and alike for both kernels. Registers of eight outputs are nearly
 // full, a row of the window fits into three.
-bool suits_pooled(const ConvolutionShape& s) {
+bool pooled_suits(const ConvolutionShape& s) {
   constexpr std::int64_t lanes = 8, most_taps_in_row = 3 * lanes;
   constexpr std::array<std::int64_t, 2> ones{1, 1};
   return is_plain(s) && s.stride == ones && s.dilation == ones && s.oh % 2 == 0 && s.ow % 2 == 0 &&
@@ -197,21 +201,23 @@ bool suits_pooled(const ConvolutionShape& s) {
 
 std::unique_ptr<Kernel> make_direct_convolution(const ConvolutionShape& s, const Options& options) {
   const bool suits = is_plain(s) && s.c <= most_channels && s.o <= most_outputs;
-  if (s.pooled ? !suits_pooled(s) : !suits) return nullptr;
-  return std::make_unique<DirectConvolution>(direct_shape(s), s.bias, activation_from(s.activation),
-                                             options);
+  if (s.form.pooled ? !pooled_suits(s) : !suits) return nullptr;
+  return std::make_unique<DirectConvolution>(direct_shape(s), s.form.bias,
+                                             activation_from(s.form.activation), options);
 }
 
 std::unique_ptr<Kernel> make_direct_input_grad(const ConvolutionShape& s, const Options& options) {
-  if (!is_plain(s) || s.c > most_channels || s.o > most_outputs) return nullptr;
+  const bool suits = is_plain(s) && s.c <= most_channels && s.o <= most_outputs;
+  if (!suits || s.form.gated || s.form.pooled) return nullptr;
   return std::make_unique<DirectInputGrad>(direct_shape(s), options);
 }
 
 std::unique_ptr<Kernel> make_direct_weight_grad(const ConvolutionShape& s, const Options& options) {
-  const std::int64_t columns = SLOY_PICK_ISA(direct_kernels)().padded_outputs(s.o);
-  const bool suits = is_plain(s) && s.c <= most_channels && 4 * s.o >= 3 * columns;
-  if (s.pooled ? !suits_pooled(s) : !suits) return nullptr;
-  return std::make_unique<DirectWeightGrad>(direct_shape(s), s.bias, options);
+  if (!is_plain(s)) return nullptr;
+  const std::int64_t columns = SLOY_PICK_VECTOR_ISA(direct_kernels)().padded_outputs(s.o);
+  const bool suits = s.c <= most_channels && 4 * s.o >= 3 * columns;
+  if (s.form.pooled ? !pooled_suits(s) : !suits) return nullptr;
+  return std::make_unique<DirectWeightGrad>(direct_shape(s), s.form.bias, options);
 }
 
 }  // namespace sloy

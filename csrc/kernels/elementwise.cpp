@@ -415,7 +415,7 @@ std::unique_ptr<Kernel> make_elementwise(const Instruction& instruction, const O
 }  // namespace
 
 void register_elementwise_kernels(Registry& registry) {
-  registry["elementwise"] = make_elementwise;
+  registry["elementwise"] = {.create = make_elementwise, .takes_bfloat16 = true};
 }
 
 }  // namespace sloy

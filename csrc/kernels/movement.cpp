@@ -244,14 +244,14 @@ std::unique_ptr<Kernel> make_one_hot(const Instruction& instruction, const Optio
 }  // namespace
 
 void register_movement_kernels(Registry& registry) {
-  registry["copy"] = make_copy;
-  registry["reshape"] = make_copy;
-  registry["transpose"] = make_transpose;
-  registry["slice"] = make_slice;
-  registry["broadcast_to"] = make_broadcast;
-  registry["pad"] = make_pad;
-  registry["concatenate"] = make_concatenate;
-  registry["one_hot"] = make_one_hot;
+  registry["copy"] = {.create = make_copy, .takes_bfloat16 = true};
+  registry["reshape"] = {.create = make_copy, .takes_bfloat16 = true};
+  registry["transpose"] = {.create = make_transpose, .takes_bfloat16 = true};
+  registry["slice"] = {.create = make_slice, .takes_bfloat16 = true};
+  registry["broadcast_to"] = {.create = make_broadcast, .takes_bfloat16 = true};
+  registry["pad"] = {make_pad};
+  registry["concatenate"] = {.create = make_concatenate, .takes_bfloat16 = true};
+  registry["one_hot"] = {make_one_hot};
 }
 
 }  // namespace sloy

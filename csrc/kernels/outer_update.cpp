@@ -6,7 +6,7 @@
 
 #include "core/parallel.h"
 #include "kernels/pick_isa.h"
-#include "kernels/simd/thin.h"
+#include "kernels/simd/few_rows.h"
 
 namespace sloy {
 namespace {
@@ -27,7 +27,7 @@ class OuterUpdate final : public Kernel {
         rows_(rows),
         columns_(columns),
         threads_(options.threads),
-        kernels_(SLOY_PICK_ISA(thin_kernels)()) {}
+        kernels_(SLOY_PICK_ISA(few_rows_kernels)()) {}
 
   void bind(const Addresses& addresses) override { addresses_ = addresses; }
 
@@ -67,7 +67,7 @@ class OuterUpdate final : public Kernel {
   Operands operands_;
   std::int64_t rows_, columns_;
   int threads_;
-  ThinKernels kernels_;
+  FewRowsKernels kernels_;
   Addresses addresses_;
   Known* known_ = nullptr;
 };

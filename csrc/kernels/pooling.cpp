@@ -237,11 +237,11 @@ std::unique_ptr<Kernel> make_max_grad(const Instruction& instruction, const Opti
 }  // namespace
 
 void register_pooling_kernels(Registry& registry) {
-  registry["max_pool2d"] = make_max;
-  registry["average_pool2d"] = make_average;
-  registry["max_pool2d_grad"] = make_max_grad;
-  registry["average_pool2d_grad"] = make_average_grad;
-  registry["average_pool2d_tanh_grad"] = make_average_tanh_grad;
+  registry["max_pool2d"] = {.create = make_max, .takes_bfloat16 = true};
+  registry["average_pool2d"] = {make_average};
+  registry["max_pool2d_grad"] = {.create = make_max_grad, .takes_bfloat16 = true};
+  registry["average_pool2d_grad"] = {make_average_grad};
+  registry["average_pool2d_tanh_grad"] = {make_average_tanh_grad};
 }
 
 }  // namespace sloy

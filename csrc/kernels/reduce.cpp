@@ -313,11 +313,11 @@ std::unique_ptr<Kernel> make_argmax(const Instruction& instruction, const Option
 }  // namespace
 
 void register_reduction_kernels(Registry& registry) {
-  registry["reduce_sum"] = make_reduce;
-  registry["reduce_max"] = make_reduce;
-  registry["reduce_min"] = make_reduce;
-  registry["sum_of_squares"] = make_sum_of_squares;
-  registry["argmax"] = make_argmax;
+  registry["reduce_sum"] = {make_reduce};
+  registry["reduce_max"] = {make_reduce};
+  registry["reduce_min"] = {make_reduce};
+  registry["sum_of_squares"] = {make_sum_of_squares};
+  registry["argmax"] = {make_argmax};
 }
 
 }  // namespace sloy

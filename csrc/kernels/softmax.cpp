@@ -135,9 +135,9 @@ std::unique_ptr<Kernel> make_softmax(const Instruction& instruction, const Optio
 }  // namespace
 
 void register_softmax_kernels(Registry& registry) {
-  registry["softmax"] = make_softmax;
-  registry["log_softmax"] = make_softmax;
-  registry["softmax_cross_entropy"] = make_softmax;
+  registry["softmax"] = {make_softmax};
+  registry["log_softmax"] = {make_softmax};
+  registry["softmax_cross_entropy"] = {make_softmax};
 }
 
 }  // namespace sloy

@@ -5,6 +5,7 @@
 
 #include "core/parallel.h"
 #include "kernels/pick_isa.h"
+#include "kernels/product_form.h"
 #include "kernels/simd/winograd.h"
 
 namespace sloy {
@@ -17,11 +18,11 @@ constexpr std::int64_t fewest_outputs = 64;   // pixels
 
 bool suits(const ConvolutionShape& s) {
   const auto within = [](std::int64_t padding) { return padding >= 0 && padding <= 2; };
-  return s.kh == 3 && s.kw == 3 && s.stride[0] == 1 && s.stride[1] == 1 && s.dilation[0] == 1 &&
-         s.dilation[1] == 1 && s.groups == 1 && s.c % channel_unit == 0 &&
-         s.o % channel_unit == 0 && std::min(s.c, s.o) >= fewest_channels &&
-         s.n * s.oh * s.ow >= fewest_outputs && s.oh >= 2 && s.ow >= 2 &&
-         16 * s.c * s.o <= largest_weights &&
+  return s.factors == DType::float32 && s.kh == 3 && s.kw == 3 && s.stride[0] == 1 &&
+         s.stride[1] == 1 && s.dilation[0] == 1 && s.dilation[1] == 1 && s.groups == 1 &&
+         s.c % channel_unit == 0 && s.o % channel_unit == 0 &&
+         std::min(s.c, s.o) >= fewest_channels && s.n * s.oh * s.ow >= fewest_outputs &&
+         s.oh >= 2 && s.ow >= 2 && 16 * s.c * s.o <= largest_weights &&
          std::all_of(s.padding.begin(), s.padding.end(), within) &&
          std::string_view(simd::table().name) != "baseline";  // no fused multiply-add there
 }
@@ -50,7 +51,8 @@ WinogradShape with_block(WinogradShape s, int threads) {
 }
 
 WinogradShape forward_shape(const ConvolutionShape& s, int threads) {
-  return with_block({s.n, s.h, s.w, s.c, s.oh, s.ow, s.o, s.padding[0], s.padding[2], 0}, threads);
+  return with_block(
+      {s.n, s.h, s.w, s.c, s.oh, s.ow, s.o, s.padding[0], s.padding[2], 0, s.form.pooled}, threads);
 }
 
 // dx is the convolution of g with the turned weights, padded by what the window reaches beyond.
@@ -64,8 +66,8 @@ bool has_whole_registers(const WinogradShape& s) {  // of AVX-512
 }
 
 WinogradKernels kernels_for(const WinogradShape& s) {
-  return has_whole_registers(s) ? SLOY_PICK_ISA(winograd_kernels)()
-                                : SLOY_PICK_ISA_TO_AVX2(winograd_kernels)();
+  return has_whole_registers(s) ? SLOY_PICK_VECTOR_ISA(winograd_kernels)()
+                                : SLOY_AVX2(winograd_kernels)();
 }
 
 // Whether the outputs fill most of the tiles, or the direct method is slow anyway. Of 24 channels
@@ -131,10 +133,10 @@ class WinogradForward : public Kernel {
 
 class WinogradConvolution final : public WinogradForward {
  public:
-  WinogradConvolution(const WinogradShape& shape, const ConvolutionShape& s, const Options& options)
-      : WinogradForward(shape, options),
-        bias_(s.bias),
-        activation_(activation_from(s.activation)) {}
+  WinogradConvolution(const ConvolutionShape& s, const Options& options)
+      : WinogradForward(forward_shape(s, options.threads), options),
+        bias_(s.form.bias),
+        activation_(activation_from(s.form.activation)) {}
 
   void run() override {
     convolve({floats(addresses_.inputs[0])}, kernels_.transform_weights,
@@ -150,8 +152,10 @@ class WinogradConvolution final : public WinogradForward {
 // such.
 class WinogradInputGrad final : public WinogradForward {
  public:
-  WinogradInputGrad(const WinogradShape& shape, bool pooled, bool gated, const Options& options)
-      : WinogradForward(shape, options), pooled_(pooled), gated_(gated) {}
+  WinogradInputGrad(const ConvolutionShape& s, const Options& options)
+      : WinogradForward(input_grad_shape(s, options.threads), options),
+        pooled_(s.form.pooled),
+        gated_(s.form.gated) {}
 
   void run() override {
     WinogradImage g{floats(addresses_.inputs[0])};
@@ -168,12 +172,12 @@ class WinogradInputGrad final : public WinogradForward {
 // of the tiles, summed in order; then each thread's working memory.
 class WinogradWeightGrad final : public Kernel {
  public:
-  WinogradWeightGrad(const WinogradShape& shape, bool bias, const Options& options)
-      : shape_(shape),
-        bias_(bias),
+  WinogradWeightGrad(const ConvolutionShape& s, const Options& options)
+      : shape_(forward_shape(s, options.threads)),
+        bias_(s.form.bias),
         threads_(options.threads),
-        parts_(parts_of(shape, options.threads)),
-        kernels_(kernels_for(shape)) {}
+        parts_(parts_of(shape_, options.threads)),
+        kernels_(kernels_for(shape_)) {}
 
   std::size_t scratch_bytes() const override {
     return bytes(parts_ * part_floats() + threads_ * shape_.work_floats());
@@ -230,40 +234,24 @@ class WinogradWeightGrad final : public Kernel {
 
 std::unique_ptr<Kernel> make_winograd_convolution(const ConvolutionShape& s,
                                                   const Options& options) {
-  if (!suits(s) || !fills_tiles(forward_shape(s, 1))) return nullptr;
-  return std::make_unique<WinogradConvolution>(forward_shape(s, options.threads), s, options);
+  if (s.form.pooled ? !suits_pooled(s) : !suits(s) || !fills_tiles(forward_shape(s, 1))) {
+    return nullptr;
+  }
+  return std::make_unique<WinogradConvolution>(s, options);
 }
 
-std::unique_ptr<Kernel> make_winograd_input_grad(const ConvolutionShape& s, bool gated,
+std::unique_ptr<Kernel> make_winograd_input_grad(const ConvolutionShape& s,
                                                  const Options& options) {
-  if (!suits(s) || !fills_tiles(input_grad_shape(s, 1))) return nullptr;
-  return std::make_unique<WinogradInputGrad>(input_grad_shape(s, options.threads), false, gated,
-                                             options);
+  if (s.form.pooled ? !suits_pooled(s) : !suits(s) || !fills_tiles(input_grad_shape(s, 1))) {
+    return nullptr;
+  }
+  return std::make_unique<WinogradInputGrad>(s, options);
 }
 
 std::unique_ptr<Kernel> make_winograd_weight_grad(const ConvolutionShape& s,
                                                   const Options& options) {
-  if (!suits(s)) return nullptr;
-  return std::make_unique<WinogradWeightGrad>(forward_shape(s, options.threads), s.bias, options);
-}
-
-std::unique_ptr<Kernel> make_pooled_convolution(const ConvolutionShape& s, const Options& options) {
-  if (!suits_pooled(s)) return nullptr;
-  WinogradShape shape = forward_shape(s, options.threads);
-  shape.pools = true;
-  return std::make_unique<WinogradConvolution>(shape, s, options);
-}
-
-std::unique_ptr<Kernel> make_pooled_input_grad(const ConvolutionShape& s, bool gated,
-                                               const Options& options) {
-  if (!suits_pooled(s)) return nullptr;
-  return std::make_unique<WinogradInputGrad>(input_grad_shape(s, options.threads), true, gated,
-                                             options);
-}
-
-std::unique_ptr<Kernel> make_pooled_weight_grad(const ConvolutionShape& s, const Options& options) {
-  if (!suits_pooled(s)) return nullptr;
-  return std::make_unique<WinogradWeightGrad>(forward_shape(s, options.threads), s.bias, options);
+  if (s.form.averaged || (s.form.pooled ? !suits_pooled(s) : !suits(s))) return nullptr;
+  return std::make_unique<WinogradWeightGrad>(s, options);
 }
 
 }  // namespace sloy

@@ -1,8 +1,9 @@
 #include "onednn/bfloat16.h"
 
-#include <algorithm>
 #include <map>
 #include <mutex>
+
+#include "onednn/primitives.h"
 
 namespace sloy::onednn {
 namespace {
@@ -54,14 +55,6 @@ std::string bfloat16_support() {
 bool takes_bfloat16(const Options& options) {
   static const std::string support = bfloat16_support();
   return support != "none" && (support != "emulated" || options.emulated_bfloat16);
-}
-
-bool is_product_of_bfloat16(const Instruction& instruction) {
-  for (std::size_t i = 0; i < instruction.inputs.size(); ++i) {
-    const DType wanted = i < 2 ? DType::bfloat16 : DType::float32;
-    if (instruction.inputs[i].dtype != wanted) return false;
-  }
-  return true;
 }
 
 std::unique_ptr<Kernel> if_right(const std::string& name,

@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "core/kernel.h"
-#include "onednn/primitives.h"
 
 namespace sloy::onednn {
+
+class PrimitiveKernel;
 
 // "none", "emulated" (AVX-512 without bfloat16 instructions: slower than float32), "avx512_bf16" or
 // "amx".
@@ -18,10 +19,6 @@ std::string bfloat16_support();
 
 // Whether bfloat16 primitives are worth creating.
 bool takes_bfloat16(const Options& options);
-
-// Both factors bfloat16, everything after them float32, results of either type: what the bfloat16
-// primitives take.
-bool is_product_of_bfloat16(const Instruction& instruction);
 
 // The kernel that `make` makes if it is right, else null. oneDNN 3.2 has bfloat16 primitives that
 // are wrong for some shapes, or so slow that float32 is faster ("ref"): each is tried once per

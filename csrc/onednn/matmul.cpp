@@ -1,54 +1,15 @@
-// matmul: y = activation(op(a) · op(b) + bias), op = transpose or not.
-// a (M, K) or (K, M), b (K, N) or (N, K), bias (N,), y (M, N).
-#include "onednn/matmul_shape.h"
+#include "onednn/matmul.h"
 
 #include <cstring>
 #include <sstream>
-#include <stdexcept>
-#include <string_view>
 
 #include "core/parallel.h"
-#include "core/widened.h"
-#include "kernels/pick_isa.h"
-#include "kernels/simd/product.h"
-#include "kernels/simd/thin.h"
 #include "onednn/bfloat16.h"
 #include "onednn/primitives.h"
 #include "onednn/self_check.h"
 
-namespace sloy {
+namespace sloy::onednn {
 namespace {
-
-bool flag(const Instruction& instruction, std::string_view name) {
-  return has(instruction, name) && get_int(instruction, name) != 0;
-}
-
-MatmulShape shape_of(const Instruction& instruction) {
-  const bool transpose_a = flag(instruction, "transpose_a");
-  const bool transpose_b = flag(instruction, "transpose_b");
-  const bool bias = flag(instruction, "has_bias");
-  if (instruction.inputs.size() != (bias ? 3U : 2U) || instruction.outputs.size() != 1) {
-    throw std::invalid_argument("matmul: takes a, b and, with has_bias=1, bias; gives one output.");
-  }
-  const Shape& a = instruction.inputs[0].shape;
-  const Shape& b = instruction.inputs[1].shape;
-  const Shape& y = instruction.outputs[0].shape;
-  if (a.size() != 2 || b.size() != 2 || y.size() != 2) {
-    throw std::invalid_argument("matmul: a, b and the output must have two axes each.");
-  }
-  const MatmulShape shape{y[0],
-                          y[1],
-                          a[transpose_a ? 0 : 1],
-                          transpose_a,
-                          transpose_b,
-                          bias,
-                          onednn::activation_of(instruction)};
-  if (a[transpose_a ? 1 : 0] != shape.m || b[transpose_b ? 0 : 1] != shape.n ||
-      b[transpose_b ? 1 : 0] != shape.k || (bias && instruction.inputs[2].elements() != shape.n)) {
-    throw std::invalid_argument("matmul: the shapes of a, b, bias and the output do not fit.");
-  }
-  return shape;
-}
 
 // A matrix copied into one of more rows or columns; what is added is 0.
 struct Padding {
@@ -71,32 +32,27 @@ void pad(const Padding& p, std::uint16_t* to, const std::uint16_t* from, int thr
   std::memset(to + p.rows * p.to_columns, 0, bytes((p.to_rows - p.rows) * p.to_columns));
 }
 
-class Matmul final : public onednn::PrimitiveKernel {
+class Matmul final : public PrimitiveKernel {
  public:
-  explicit Matmul(const MatmulShape& shape) {
-    describe(shape, onednn::DataType::f32, onednn::DataType::f32, onednn::input(0),
-             onednn::input(1));
-  }
-
-  // Of bfloat16 factors. With AMX, oneDNN 3.2 reads rows of `depth_unit` elements whether they are
-  // there or not, and NaN behind the operand spoils sums (fixed in 2026): such ones are copied.
-  Matmul(const MatmulShape& s, onednn::DataType result, int threads) : threads_(threads) {
+  // With AMX, oneDNN 3.2 reads rows of `depth_unit` bfloat16 elements whether they are there or
+  // not, and NaN behind the operand spoils sums (fixed in 2026): such ones are copied.
+  Matmul(const MatmulShape& s, int threads) : threads_(threads) {
     constexpr std::int64_t depth_unit = 32;
     MatmulShape padded = s;
     padded.k = (s.k + depth_unit - 1) / depth_unit * depth_unit;
-    onednn::Location a = onednn::input(0), b = onednn::input(1);
-    if (padded.k != s.k && onednn::bfloat16_support() == "amx") {
+    Location a = input(0), b = input(1);
+    if (s.factors == DType::bfloat16 && padded.k != s.k && bfloat16_support() == "amx") {
       a = s.transpose_a ? copied(0, s.k, s.m, padded.k, s.m) : copied(0, s.m, s.k, s.m, padded.k);
       b = s.transpose_b ? copied(1, s.n, s.k, s.n, padded.k) : copied(1, s.k, s.n, padded.k, s.n);
     } else {
       padded.k = s.k;
     }
-    describe(padded, onednn::DataType::bf16, result, a, b);
+    describe(padded, a, b);
   }
 
   void bind(const Addresses& addresses) override {
     addresses_ = addresses;
-    onednn::PrimitiveKernel::bind(addresses);
+    PrimitiveKernel::bind(addresses);
   }
 
   void run() override {
@@ -105,20 +61,20 @@ class Matmul final : public onednn::PrimitiveKernel {
       pad(padding, reinterpret_cast<std::uint16_t*>(to),
           static_cast<const std::uint16_t*>(addresses_.inputs[padding.operand]), threads_);
     }
-    onednn::PrimitiveKernel::run();
+    PrimitiveKernel::run();
   }
 
  private:
-  onednn::Location copied(std::size_t operand, std::int64_t rows, std::int64_t columns,
-                          std::int64_t to_rows, std::int64_t to_columns) {
-    const onednn::Location place =
+  Location copied(std::size_t operand, std::int64_t rows, std::int64_t columns,
+                  std::int64_t to_rows, std::int64_t to_columns) {
+    const Location place =
         reserve(static_cast<std::size_t>(to_rows * to_columns) * sizeof(std::uint16_t));
     paddings_.push_back({operand, rows, columns, to_rows, to_columns, place.index});
     return place;
   }
 
-  void describe(const MatmulShape& shape, onednn::DataType factors, onednn::DataType result,
-                onednn::Location a_place, onednn::Location b_place) {
+  void describe(const MatmulShape& shape, Location a_place, Location b_place) {
+    const DataType factors = data_type(shape.factors), result = data_type(shape.result);
     using Desc = dnnl::memory::desc;
     const auto tag = [](bool transpose) {
       return transpose ? dnnl::memory::format_tag::ba : dnnl::memory::format_tag::ab;
@@ -126,186 +82,42 @@ class Matmul final : public onednn::PrimitiveKernel {
     const Desc a({shape.m, shape.k}, factors, tag(shape.transpose_a));
     const Desc b({shape.k, shape.n}, factors, tag(shape.transpose_b));
     const Desc y({shape.m, shape.n}, result, tag(false));
-    const Desc bias = shape.bias ? onednn::dense({1, shape.n}) : Desc();
-    const dnnl::matmul::primitive_desc description(onednn::cpu_engine(), a, b, bias, y,
-                                                   onednn::attributes_for(shape.activation));
-    std::vector<onednn::Argument> arguments = {{DNNL_ARG_SRC, a, a_place},
-                                               {DNNL_ARG_WEIGHTS, b, b_place},
-                                               {DNNL_ARG_DST, y, onednn::output(0)}};
-    if (shape.bias) arguments.push_back({DNNL_ARG_BIAS, bias, onednn::input(2)});
-    for (const auto& extra : onednn::epilogue_arguments(shape.activation, 2)) {
+    const Desc bias = shape.bias ? dense({1, shape.n}) : Desc();
+    const dnnl::matmul::primitive_desc description(cpu_engine(), a, b, bias, y,
+                                                   attributes_for(shape.activation));
+    std::vector<Argument> arguments = {
+        {DNNL_ARG_SRC, a, a_place}, {DNNL_ARG_WEIGHTS, b, b_place}, {DNNL_ARG_DST, y, output(0)}};
+    if (shape.bias) arguments.push_back({DNNL_ARG_BIAS, bias, input(2)});
+    for (const auto& extra : epilogue_arguments(shape.activation, 2)) {
       arguments.push_back(extra);
     }
     add<dnnl::matmul>(description, arguments);
   }
 
   std::vector<Padding> paddings_;
-  int threads_ = 1;
-  Addresses addresses_;
-};
-
-// Our own product; scratch: the packed right operand, then each thread's working memory.
-class Product final : public Kernel {
- public:
-  Product(const MatmulShape& s, const Options& options)
-      : shape_{s.m, s.n, s.k, s.transpose_a, s.transpose_b},
-        bias_(s.bias),
-        activation_(activation_from(s.activation)),
-        threads_(s.m * s.n * s.k < worth_a_barrier ? 1 : options.threads),
-        kernels_(SLOY_PICK_ISA(product_kernels)()),
-        blocks_(kernels_.blocks(shape_, threads_ == 1 ? 1 : threads_ * blocks_of_thread)) {}
-
-  std::size_t scratch_bytes() const override {
-    return static_cast<std::size_t>(packed_floats() + threads_ * work_floats()) * sizeof(float);
-  }
-  void bind(const Addresses& addresses) override { addresses_ = addresses; }
-  bool any_threads() const override { return true; }
-
-  void run() override {
-    const auto* a = static_cast<const float*>(addresses_.inputs[0]);
-    const auto* b = static_cast<const float*>(addresses_.inputs[1]);
-    const auto* bias = bias_ ? static_cast<const float*>(addresses_.inputs[2]) : nullptr;
-    auto* y = static_cast<float*>(addresses_.outputs[0]);
-    auto* packed = static_cast<float*>(addresses_.scratch);
-    float* work = packed + packed_floats();
-    if (packed_floats() > 0) {
-      parallel_for(threads_, kernels_.panels(shape_), 2, 1, [&](int, Range panels) {
-        kernels_.pack(packed, b, shape_, panels.begin, panels.end);
-      });
-      b = packed;
-    }
-    parallel_for(threads_, blocks_.count(), 2, 1, [&](int thread, Range range) {
-      kernels_.multiply(y, a, b, bias, activation_, work + thread * work_floats(), shape_, blocks_,
-                        range.begin, range.end);
-    });
-  }
-
- private:
-  static constexpr std::int64_t worth_a_barrier = 500'000;  // multiply-adds
-  static constexpr std::int64_t blocks_of_thread = 4;
-
-  static std::int64_t aligned(std::int64_t floats) { return (floats + 15) / 16 * 16; }
-  std::int64_t packed_floats() const { return aligned(kernels_.packed_floats(shape_)); }
-  std::int64_t work_floats() const { return aligned(kernels_.work_floats(shape_)); }
-
-  ProductShape shape_;
-  bool bias_;
-  Activation activation_;
   int threads_;
-  ProductKernels kernels_;
-  ProductBlocks blocks_;
   Addresses addresses_;
 };
 
-// Few rows, a right operand that stays in the cache. Of a single row the zeros are skipped once the
-// right operand is known to be finite. Scratch: the list of the others.
-class ThinProduct final : public Kernel {
- public:
-  explicit ThinProduct(const MatmulShape& shape)
-      : shape_(shape),
-        activation_(activation_from(shape.activation)),
-        kernels_(SLOY_PICK_ISA(thin_kernels)()) {}
-
-  std::size_t scratch_bytes() const override {
-    return can_skip() ? static_cast<std::size_t>(shape_.k) * sizeof(std::int32_t) : 0;
-  }
-  bool any_threads() const override { return true; }
-  void bind(const Addresses& addresses) override { addresses_ = addresses; }
-
-  void run() override {
-    auto* y = static_cast<float*>(addresses_.outputs[0]);
-    const auto* a = static_cast<const float*>(addresses_.inputs[0]);
-    const auto* b = static_cast<const float*>(addresses_.inputs[1]);
-    const auto* bias = shape_.bias ? static_cast<const float*>(addresses_.inputs[2]) : nullptr;
-    if (known_ != nullptr) {
-      kernels_.multiply_sparse(y, a, b, bias, activation_, &known_->finite,
-                               static_cast<std::int32_t*>(addresses_.scratch), shape_.n, shape_.k);
-    } else {
-      kernels_.multiply(y, a, b, bias, activation_, shape_.transpose_b, shape_.m, shape_.n,
-                        shape_.k);
-    }
-  }
-
-  const void* subject() const override { return can_skip() ? addresses_.inputs[1] : nullptr; }
-  void share(Known* known) override { known_ = known; }
-
- private:
-  bool can_skip() const { return shape_.m == 1 && !shape_.transpose_b; }
-
-  MatmulShape shape_;
-  Activation activation_;
-  ThinKernels kernels_;
-  Known* known_ = nullptr;
-  Addresses addresses_;
-};
-
-// oneDNN spends 1 µs and more before it multiplies.
-bool is_thin(const MatmulShape& s) {
-  constexpr std::int64_t most_rows = 4, near_floats = 1 << 18;
-  return s.m <= most_rows && (!s.transpose_a || s.m == 1) && s.n * s.k <= near_floats;
-}
-
-// Products of ours are done in blocks that free threads take over, oneDNN's in one part for each
-// thread: where both are about as fast alone, ours finish earlier on cores that differ in speed.
-bool ours_suits(const MatmulShape& s) {
-  const std::string_view isa = simd::table().name;
-  const std::int64_t work = s.m * s.n * s.k;
-  if (work == 0 || isa == "baseline") return false;
-  // oneDNN wakes the other threads for products that take less than that, and is slow at tanh and
-  // sigmoid. 128 × 128 × 10 on one thread: 9.9 us, ours 8.0; 32 × 120 × 84 with tanh: 22.7 us,
-  // ours 14.3.
-  const bool plain = s.activation.empty() || s.activation == "relu";
-  if (work <= (plain || s.transpose_b ? 200'000 : 2'000'000)) return true;
-  // oneDNN reads a transposed left operand down its columns: rows a multiple of 4 KiB apart fall
-  // into the same cache sets, and it runs at less than half of its speed (9216 × 128 × 128 on two
-  // cores with AVX2: 4.1 ms, ours 1.9 ms; 9000 rows: 1.8 ms). The weight gradient of a dense layer
-  // is such a product.
-  constexpr std::int64_t floats_in_4_kib = 1024, widest = 1024;
-  if (s.transpose_a && s.m % floats_in_4_kib == 0 && s.n <= widest) return true;
-  // So it does with rows of the right operand: 128 × 512 × 512 on one thread with AVX2: 1.20 ms,
-  // ours 0.82. Ours copies that operand, so a large one would cost memory.
-  constexpr std::int64_t fewest_rows = 32, largest_packed = 1 << 19;
-  if (isa == "avx2" && !s.transpose_a && !s.transpose_b && s.n % (floats_in_4_kib / 2) == 0 &&
-      s.m >= fewest_rows && s.n * s.k <= largest_packed) {
-    return true;
-  }
-  // With AVX2, on one thread, ours take 0.68 to 1.08 of oneDNN's time where the sums are long and
-  // the right operand stays in the second-level cache, 1.2 where the sums have 32 terms.
-  constexpr std::int64_t shortest = 64, near_floats = 1 << 18;
-  return isa == "avx2" && s.k >= shortest && s.n * s.k <= near_floats;
-}
-
-// Null where another kernel is to be taken.
-std::unique_ptr<Kernel> in_bfloat16(const Instruction& instruction, const MatmulShape& s,
-                                    const Options& options) {
+// Null where float32 is to be taken.
+std::unique_ptr<Kernel> in_bfloat16(const MatmulShape& s, const Options& options) {
   constexpr std::int64_t worth_a_primitive = 200'000;  // multiply-adds
-  if (!onednn::takes_bfloat16(options) || !onednn::is_product_of_bfloat16(instruction) ||
-      is_thin(s) || s.m * s.n * s.k <= worth_a_primitive) {
-    return nullptr;
-  }
-  const DType result = instruction.outputs[0].dtype;
+  if (!takes_bfloat16(options) || s.m * s.n * s.k <= worth_a_primitive) return nullptr;
   std::ostringstream name;
   name << "matmul " << s.m << ' ' << s.k << ' ' << s.n << (s.transpose_a ? " a'" : " a")
        << (s.transpose_b ? " b'" : " b") << (s.bias ? " bias " : " ") << s.activation
-       << (result == DType::bfloat16 ? " bfloat16" : " float32") << " threads " << options.threads;
-  return onednn::if_right(
-      name.str(),
-      [&] { return std::make_unique<Matmul>(s, onednn::data_type(result), options.threads); },
-      [&](Kernel& kernel) {
-        return onednn::matmul_is_right(kernel, s, {DType::bfloat16, result});
-      });
-}
-
-std::unique_ptr<Kernel> make_matmul(const Instruction& instruction, const Options& options) {
-  const MatmulShape shape = shape_of(instruction);
-  if (has_bfloat16(instruction)) return in_bfloat16(instruction, shape, options);
-  if (is_thin(shape)) return std::make_unique<ThinProduct>(shape);
-  if (ours_suits(shape)) return std::make_unique<Product>(shape, options);
-  return std::make_unique<Matmul>(shape);
+       << (s.result == DType::bfloat16 ? " bfloat16" : " float32") << " threads "
+       << options.threads;
+  return if_right(
+      name.str(), [&] { return std::make_unique<Matmul>(s, options.threads); },
+      [&](Kernel& kernel) { return matmul_is_right(kernel, s); });
 }
 
 }  // namespace
 
-void register_onednn_matmul_kernels(Registry& registry) { registry["matmul"] = make_matmul; }
+std::unique_ptr<Kernel> make_matmul(const MatmulShape& s, const Options& options) {
+  if (s.factors == DType::bfloat16) return in_bfloat16(s, options);
+  return std::make_unique<Matmul>(s, options.threads);
+}
 
-}  // namespace sloy
+}  // namespace sloy::onednn

@@ -52,16 +52,6 @@ std::vector<Argument> epilogue_arguments(std::string_view activation, std::size_
            {Location::Kind::zero, 0}}};
 }
 
-std::string activation_of(const Instruction& instruction) {
-  if (!has(instruction, "activation")) return "";
-  const std::string& name = get_string(instruction, "activation");
-  if (!name.empty() && name != "relu" && name != "tanh" && name != "sigmoid") {
-    throw std::invalid_argument(instruction.op + ": `activation` (=" + name +
-                                ") must be relu, tanh or sigmoid.");
-  }
-  return name;
-}
-
 void PrimitiveKernel::add(const dnnl::primitive& primitive, const std::vector<Argument>& arguments,
                           const dnnl::memory::desc& scratchpad) {
   Call& call = calls_.emplace_back(Call{primitive, {}, {}});

@@ -29,15 +29,12 @@ dnnl::memory::desc dense(const dnnl::memory::dims& dims);  // row-major float32
 // sound. (The price: 0 for negative values is -0, and -infinity becomes NaN.)
 dnnl::primitive_attr attributes_for(std::string_view activation);
 
-// "" when the instruction has no activation; throws std::invalid_argument when it is none of ours.
-std::string activation_of(const Instruction& instruction);
-
 // Hands out 64-byte aligned pieces of the scratch memory: sizes at creation, addresses at bind.
 class ScratchLayout {
  public:
   std::size_t reserve(std::size_t bytes) {
     const std::size_t offset = bytes_;
-    bytes_ += (bytes + 63) / 64 * 64;
+    bytes_ += aligned(bytes);
     return offset;
   }
   std::size_t bytes() const { return bytes_; }

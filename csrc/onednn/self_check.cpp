@@ -110,7 +110,7 @@ double expected_output(const ConvolutionShape& s, const Operand& x, const Operan
   const std::int64_t o = index % s.o, ow = index / s.o % s.ow, oh = index / (s.o * s.ow) % s.oh;
   const std::int64_t n = index / (s.o * s.ow * s.oh), channels = s.c / s.groups;
   const std::int64_t first = o / (s.o / s.groups) * channels;
-  double sum = s.bias ? bias.at(o) : 0.0;
+  double sum = s.form.bias ? bias.at(o) : 0.0;
   for (std::int64_t kh = 0; kh < s.kh; ++kh) {
     for (std::int64_t kw = 0; kw < s.kw; ++kw) {
       const std::int64_t h = oh * s.stride[0] - s.padding[0] + kh * s.dilation[0];
@@ -122,7 +122,7 @@ double expected_output(const ConvolutionShape& s, const Operand& x, const Operan
       }
     }
   }
-  return activated(sum, s.activation);
+  return activated(sum, s.form.activation);
 }
 
 double expected_input_grad(const ConvolutionShape& s, const Operand& g, const Operand& w,
@@ -244,40 +244,40 @@ std::int64_t size_of_w(const ConvolutionShape& s) { return s.kh * s.kw * s.c / s
 
 }  // namespace
 
-bool convolution_is_right(Kernel& kernel, const ConvolutionShape& s, Dtypes dtypes) {
-  const Operand x(size_of_x(s), dtypes.operands), w(size_of_w(s), dtypes.operands);
-  const Operand bias(s.o, DType::float32), y(size_of_y(s), dtypes.result);
+bool convolution_is_right(Kernel& kernel, const ConvolutionShape& s) {
+  const Operand x(size_of_x(s), s.factors), w(size_of_w(s), s.factors);
+  const Operand bias(s.o, DType::float32), y(size_of_y(s), s.result);
   x.fill(1), w.fill(2), bias.fill(3);
   run(kernel, {&x, &w, &bias}, {&y});
   return agrees(y, std::array{s.n, s.oh, s.ow, s.o}, s.kh * s.kw * s.c / s.groups,
-                is_exact(s.activation),
+                is_exact(s.form.activation),
                 [&](std::int64_t index) { return expected_output(s, x, w, bias, index); });
 }
 
-bool input_grad_is_right(Kernel& kernel, const ConvolutionShape& s, Dtypes dtypes) {
-  const Operand g(size_of_y(s), dtypes.operands), w(size_of_w(s), dtypes.operands);
-  const Operand dx(size_of_x(s), dtypes.result);
+bool input_grad_is_right(Kernel& kernel, const ConvolutionShape& s) {
+  const Operand g(size_of_y(s), s.factors), w(size_of_w(s), s.factors);
+  const Operand dx(size_of_x(s), s.result);
   g.fill(1), w.fill(2);
   run(kernel, {&g, &w}, {&dx});
   return agrees(dx, std::array{s.n, s.h, s.w, s.c}, s.kh * s.kw * s.o / s.groups, true,
                 [&](std::int64_t index) { return expected_input_grad(s, g, w, index); });
 }
 
-bool weight_grad_is_right(Kernel& kernel, const ConvolutionShape& s, Dtypes dtypes) {
-  const Operand x(size_of_x(s), dtypes.operands), g(size_of_y(s), dtypes.operands);
-  const Operand dw(size_of_w(s), dtypes.result), db(s.o, DType::float32);
+bool weight_grad_is_right(Kernel& kernel, const ConvolutionShape& s) {
+  const Operand x(size_of_x(s), s.factors), g(size_of_y(s), s.factors);
+  const Operand dw(size_of_w(s), s.result), db(s.o, DType::float32);
   x.fill(1), g.fill(2);
   run(kernel, {&x, &g}, {&dw, &db});
   const std::int64_t length = s.n * s.oh * s.ow;
   return agrees(dw, std::array{s.kh, s.kw, s.c / s.groups, s.o}, length, true,
                 [&](std::int64_t index) { return expected_weight_grad(s, x, g, index); }) &&
-         (!s.bias || agrees(db, std::array{s.o}, length, true,
-                            [&](std::int64_t o) { return expected_bias_grad(g, o, s.o); }));
+         (!s.form.bias || agrees(db, std::array{s.o}, length, true,
+                                 [&](std::int64_t o) { return expected_bias_grad(g, o, s.o); }));
 }
 
-bool matmul_is_right(Kernel& kernel, const MatmulShape& s, Dtypes dtypes) {
-  const Operand a(s.m * s.k, dtypes.operands), b(s.k * s.n, dtypes.operands);
-  const Operand bias(s.n, DType::float32), y(s.m * s.n, dtypes.result);
+bool matmul_is_right(Kernel& kernel, const MatmulShape& s) {
+  const Operand a(s.m * s.k, s.factors), b(s.k * s.n, s.factors);
+  const Operand bias(s.n, DType::float32), y(s.m * s.n, s.result);
   a.fill(1), b.fill(2), bias.fill(3);
   run(kernel, {&a, &b, &bias}, {&y});
   return agrees(y, std::array{s.m, s.n}, s.k, is_exact(s.activation),

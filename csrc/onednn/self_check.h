@@ -4,21 +4,17 @@
 // integers, whose sums are exact, between NaN, before it is trusted.
 #pragma once
 
+#include "core/convolution_shape.h"
 #include "core/kernel.h"
-#include "kernels/convolution_shape.h"
-#include "onednn/matmul_shape.h"
+#include "core/matmul_shape.h"
 
 namespace sloy::onednn {
 
-struct Dtypes {
-  DType operands, result;  // of the two factors; of y, dx or dw
-};
-
 // Each runs the kernel once on small integers and compares some elements, the borders among them,
 // with the definition. The kernel must be bound anew afterwards.
-bool convolution_is_right(Kernel& kernel, const ConvolutionShape&, Dtypes);
-bool input_grad_is_right(Kernel& kernel, const ConvolutionShape&, Dtypes);
-bool weight_grad_is_right(Kernel& kernel, const ConvolutionShape&, Dtypes);
-bool matmul_is_right(Kernel& kernel, const MatmulShape&, Dtypes);
+bool convolution_is_right(Kernel& kernel, const ConvolutionShape&);
+bool input_grad_is_right(Kernel& kernel, const ConvolutionShape&);
+bool weight_grad_is_right(Kernel& kernel, const ConvolutionShape&);
+bool matmul_is_right(Kernel& kernel, const MatmulShape&);
 
 }  // namespace sloy::onednn

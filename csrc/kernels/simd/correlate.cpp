@@ -4,9 +4,9 @@
 #include "kernels/simd/correlate.h"
 
 #include "kernels/simd/activate.h"
-#include "kernels/simd/correlate_maxima.h"
-#include "kernels/simd/gray.h"
+#include "kernels/simd/correlate_pooled.h"
 #include "kernels/simd/microkernel.h"
+#include "kernels/simd/one_channel.h"
 
 namespace sloy::SLOY_ISA {
 namespace {
@@ -121,13 +121,13 @@ Index padded_outputs(Index o) { return (o + lanes - 1) / lanes * lanes; }
 // The padded image, a line of y, the bias.
 Index work_floats(const DirectShape& s) {
   const Index columns = padded_outputs(s.o);
-  if (s.pooled) return CorrelateMaxima{s, nullptr, columns, Activation::none}.work_floats();
-  if (Gray::suits(s)) return Gray{s}.line_floats();
+  if (s.pooled) return CorrelatePooled{s, nullptr, columns, Activation::none}.work_floats();
+  if (OneChannel::suits(s)) return OneChannel{s}.line_floats();
   return (needs_padding(s) ? s.h * s.padded_w() * s.c : 0) + (s.ow + 1) * columns;
 }
 
 void pack(float* to, const float* w, const DirectShape& s) {
-  const Index columns = !s.pooled && Gray::suits(s) ? s.o : padded_outputs(s.o);
+  const Index columns = !s.pooled && OneChannel::suits(s) ? s.o : padded_outputs(s.o);
   for (Index row = 0; row < s.depth(); ++row) {
     for (Index o = 0; o < columns; ++o) to[row * columns + o] = o < s.o ? w[row * s.o + o] : 0.0f;
   }
@@ -168,10 +168,11 @@ void correlate(float* y, std::uint8_t* places, const float* x, const float* pack
                Index begin, Index end) {
   const Index columns = padded_outputs(s.o), in_tap_row = s.kw * s.c;
   if (s.pooled) {
-    const CorrelateMaxima maxima{s, packed, columns, activation};
+    const CorrelatePooled maxima{s, packed, columns, activation};
     return maxima.images(y, places, x, bias, work, begin, end);
   }
-  if (Gray::suits(s)) return correlate_gray(y, x, packed, bias, activation, work, s, begin, end);
+  if (OneChannel::suits(s))
+    return correlate_one_channel(y, x, packed, bias, activation, work, s, begin, end);
   const bool pads = needs_padding(s);
   const Index width = (pads ? s.padded_w() : s.w) * s.c;
   float* start = work;

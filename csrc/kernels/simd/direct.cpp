@@ -3,10 +3,10 @@
 // out.
 #include "kernels/simd/direct.h"
 
-#include "kernels/simd/gray.h"
-#include "kernels/simd/maxima_grad.h"
 #include "kernels/simd/microkernel.h"
+#include "kernels/simd/one_channel.h"
 #include "kernels/simd/padded_image.h"
+#include "kernels/simd/pooled_weight_grad.h"
 
 namespace sloy::SLOY_ISA {
 namespace {
@@ -136,17 +136,23 @@ void add_lines(float* part, const float* image, const float* g, Index step, cons
 
 // The padded image, g with padded channels, what `AverageGrad` needs.
 Index work_floats(const DirectShape& s) {
-  if (s.pooled) return MaximaGrad{s}.work_floats();
-  if (Gray::suits(s)) return Gray{s}.gradient_floats();
+#if !defined(__AVX512F__)  // AVX2's copy is taken for it there: kernels/direct.cpp
+  if (s.pooled) return PooledWeightGrad{s}.work_floats();
+#endif
+  if (OneChannel::suits(s)) return OneChannel{s}.gradient_floats();
   return s.padded_h() * s.padded_w() * s.c + s.oh * s.ow * padded_outputs(s.o) + 2 * s.ow * s.o;
 }
 
 void weight_grad(float* part, const float* x, DirectGradient gradients, float* work,
                  const DirectShape& s, Index begin, Index end) {
   const Index columns = padded_outputs(s.o), pixels = s.oh * s.ow;
-  if (s.pooled) return MaximaGrad{s}.add_images(part, columns, x, gradients, work, begin, end);
+#if !defined(__AVX512F__)
+  if (s.pooled)
+    return PooledWeightGrad{s}.add_images(part, columns, x, gradients, work, begin, end);
+#endif
   const float *g = gradients.values, *y = gradients.averaged;
-  if (Gray::suits(s)) return weight_grad_gray(part, columns, x, g, y, work, s, begin, end);
+  if (OneChannel::suits(s))
+    return weight_grad_of_one_channel(part, columns, x, g, y, work, s, begin, end);
   constexpr Index near_floats = 16384;  // of g, read once for each block of rows of dw
   const Index fitting = near_floats / (s.ow * columns);
   const Index block = fitting < 1 ? 1 : fitting;

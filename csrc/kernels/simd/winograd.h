@@ -1,5 +1,5 @@
 // 3 × 3 convolution, stride 1, by Winograd's minimal filtering F(2×2, 3×3): 16 multiplications
-// where the definition needs 36 (A. Lavin, S. Gray, "Fast algorithms for convolutional neural
+// where the definition needs 36 (A. Lavin, S. OneChannel, "Fast algorithms for convolutional neural
 // networks", 2016). Compiled once per instruction set.
 #pragma once
 

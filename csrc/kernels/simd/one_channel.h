@@ -28,7 +28,7 @@ inline void prefetch(const float* from, std::int64_t n) {
 // Work: an image with a border of zeros, so that every register of a line reads numbers of its own
 // line; then (O, pixels) of a line of y, or of all lines of g, with zeros beyond OW. `averaged`:
 // last g itself and 2 OW O floats for `AverageGrad`.
-struct Gray {
+struct OneChannel {
   const DirectShape& s;
 
   static bool suits(const DirectShape& s) {
@@ -99,8 +99,9 @@ inline void correlate_pixels(float* y, std::int64_t pixels, const float* x, std:
 
 // A line of y (OW, outputs).
 template <int outputs>
-inline void correlate_gray_line(float* y, const float* x, std::int64_t x_line, const float* w,
-                                const float* start, const DirectShape& s, std::int64_t lines) {
+inline void correlate_line_of_one_channel(float* y, const float* x, std::int64_t x_line,
+                                          const float* w, const float* start, const DirectShape& s,
+                                          std::int64_t lines) {
   std::int64_t p = 0;
   for (; p + lanes < s.ow; p += 2 * lanes) {
     correlate_pixels<outputs, 2>(y + p * outputs, s.ow - p, x + p, x_line, w, start, s, lines);
@@ -118,16 +119,16 @@ inline bool correlate_few(float* y, const float* x, std::int64_t x_line, const f
     return false;
   } else {
     if (s.o != most) return correlate_few<most - 1>(y, x, x_line, w, start, s, lines);
-    correlate_gray_line<most>(y, x, x_line, w, start, s, lines);
+    correlate_line_of_one_channel<most>(y, x, x_line, w, start, s, lines);
     return true;
   }
 }
 
 // A line [o][pixel], `apart` floats from output to output.
 template <int outputs>
-inline void multiply_gray_line(float* line, std::int64_t apart, const float* x, std::int64_t x_line,
-                               const float* w, const float* start, const DirectShape& s,
-                               std::int64_t lines) {
+inline void multiply_line_of_one_channel(float* line, std::int64_t apart, const float* x,
+                                         std::int64_t x_line, const float* w, const float* start,
+                                         const DirectShape& s, std::int64_t lines) {
   std::int64_t p = 0;
   for (; p + 2 * lanes <= apart; p += 2 * lanes) {
     Float sum[outputs][2];
@@ -148,41 +149,42 @@ inline void multiply_gray_line(float* line, std::int64_t apart, const float* x, 
 
 // A line of y (OW, O); work: the line with its outputs first, where they are many.
 inline void correlate_line(float* y, const float* x, std::int64_t x_line, const float* w,
-                           const float* start, float* work, const Gray& gray, std::int64_t lines) {
-  const DirectShape& s = gray.s;
+                           const float* start, float* work, const OneChannel& layout,
+                           std::int64_t lines) {
+  const DirectShape& s = layout.s;
   if (correlate_few < lanes<6 ? lanes : 6>(y, x, x_line, w, start, s, lines)) return;
-  const std::int64_t pixels = gray.pixels();
+  const std::int64_t pixels = layout.pixels();
   for (std::int64_t o = 0; o < s.o;) {
     const std::int64_t left = s.o - o;
     float* to = work + o * pixels;
     if (left >= 6) {
-      multiply_gray_line<6>(to, pixels, x, x_line, w + o, start + o, s, lines);
+      multiply_line_of_one_channel<6>(to, pixels, x, x_line, w + o, start + o, s, lines);
     } else if (left >= 3) {
-      multiply_gray_line<3>(to, pixels, x, x_line, w + o, start + o, s, lines);
+      multiply_line_of_one_channel<3>(to, pixels, x, x_line, w + o, start + o, s, lines);
     } else {
-      multiply_gray_line<1>(to, pixels, x, x_line, w + o, start + o, s, lines);
+      multiply_line_of_one_channel<1>(to, pixels, x, x_line, w + o, start + o, s, lines);
     }
     o += left >= 6 ? 6 : left >= 3 ? 3 : 1;
   }
   transpose_out(y, work, pixels, s.ow, s.o);
 }
 
-inline void correlate_gray(float* y, const float* x, const float* w, const float* bias,
-                           Activation activation, float* work, const DirectShape& s,
-                           std::int64_t begin, std::int64_t end) {
-  const Gray gray{s};
+inline void correlate_one_channel(float* y, const float* x, const float* w, const float* bias,
+                                  Activation activation, float* work, const DirectShape& s,
+                                  std::int64_t begin, std::int64_t end) {
+  const OneChannel layout{s};
   float* image = work;
-  float* line = image + gray.image_floats();
-  float* start = line + s.o * gray.pixels();
-  gray.clear(image);
+  float* line = image + layout.image_floats();
+  float* start = line + s.o * layout.pixels();
+  layout.clear(image);
   for (std::int64_t o = 0; o < s.o; ++o) start[o] = bias != nullptr ? bias[o] : 0.0f;
   for (std::int64_t n = begin; n < end; ++n) {
-    gray.place(image, x + n * s.h * s.w);
+    layout.place(image, x + n * s.h * s.w);
     for (std::int64_t row = 0; row < s.oh; ++row) {
       const TapRows taps = s.tap_rows(row);
       float* to = y + (n * s.oh + row) * s.ow * s.o;
-      correlate_line(to, image + taps.line * gray.width(), s.dilation_h * gray.width(),
-                     w + taps.first * s.kw * s.o, start, line, gray, taps.count);
+      correlate_line(to, image + taps.line * layout.width(), s.dilation_h * layout.width(),
+                     w + taps.first * s.kw * s.o, start, line, layout, taps.count);
       activate_row(to, activation, s.ow * s.o);
     }
   }
@@ -190,9 +192,10 @@ inline void correlate_gray(float* y, const float* x, const float* w, const float
 // part [tap][o][lane] += Σ over lines and pixels of x, `taps` neighbouring pixels, times g; `apart`
 // floats from one output's g to the next's.
 template <int taps, int outputs>
-inline void multiply_gray_taps(float* part, const float* x, std::int64_t x_line, const float* g,
-                               std::int64_t apart, const Gray& gray, std::int64_t lines) {
-  const std::int64_t pixels = gray.pixels(), step = gray.s.o * lanes;
+inline void multiply_taps_of_one_channel(float* part, const float* x, std::int64_t x_line,
+                                         const float* g, std::int64_t apart,
+                                         const OneChannel& layout, std::int64_t lines) {
+  const std::int64_t pixels = layout.pixels(), step = layout.s.o * lanes;
   Float sum[taps][outputs];
 #pragma GCC unroll 6
   for (int k = 0; k < taps; ++k) {
@@ -221,31 +224,35 @@ inline void multiply_gray_taps(float* part, const float* x, std::int64_t x_line,
 }
 
 template <int taps>
-inline void multiply_gray_outputs(float* part, const float* x, std::int64_t x_line, const float* g,
-                                  std::int64_t apart, const Gray& gray, std::int64_t lines) {
+inline void multiply_outputs_of_one_channel(float* part, const float* x, std::int64_t x_line,
+                                            const float* g, std::int64_t apart,
+                                            const OneChannel& layout, std::int64_t lines) {
   constexpr int most = taps <= 4 ? 3 : 2;
   std::int64_t o = 0;
-  for (; o + most <= gray.s.o; o += most) {
-    multiply_gray_taps<taps, most>(part + o * lanes, x, x_line, g + o * apart, apart, gray, lines);
+  for (; o + most <= layout.s.o; o += most) {
+    multiply_taps_of_one_channel<taps, most>(part + o * lanes, x, x_line, g + o * apart, apart,
+                                             layout, lines);
   }
-  for (; o < gray.s.o; ++o) {
-    multiply_gray_taps<taps, 1>(part + o * lanes, x, x_line, g + o * apart, apart, gray, lines);
+  for (; o < layout.s.o; ++o) {
+    multiply_taps_of_one_channel<taps, 1>(part + o * lanes, x, x_line, g + o * apart, apart, layout,
+                                          lines);
   }
 }
 
 // The products of one image for all taps of row kh of the window.
-inline void multiply_gray_row(float* part, const float* x, std::int64_t x_line, const float* g,
-                              std::int64_t apart, const Gray& gray, std::int64_t lines) {
-  const std::int64_t step = gray.s.o * lanes;
-  for (std::int64_t k = 0; k < gray.s.kw;) {
-    const std::int64_t left = gray.s.kw - k;
+inline void multiply_row_of_one_channel(float* part, const float* x, std::int64_t x_line,
+                                        const float* g, std::int64_t apart,
+                                        const OneChannel& layout, std::int64_t lines) {
+  const std::int64_t step = layout.s.o * lanes;
+  for (std::int64_t k = 0; k < layout.s.kw;) {
+    const std::int64_t left = layout.s.kw - k;
     float* to = part + k * step;
     if (left >= 5) {
-      multiply_gray_outputs<5>(to, x + k, x_line, g, apart, gray, lines);
+      multiply_outputs_of_one_channel<5>(to, x + k, x_line, g, apart, layout, lines);
     } else if (left >= 3) {
-      multiply_gray_outputs<3>(to, x + k, x_line, g, apart, gray, lines);
+      multiply_outputs_of_one_channel<3>(to, x + k, x_line, g, apart, layout, lines);
     } else {
-      multiply_gray_outputs<1>(to, x + k, x_line, g, apart, gray, lines);
+      multiply_outputs_of_one_channel<1>(to, x + k, x_line, g, apart, layout, lines);
     }
     k += left >= 5 ? 5 : left >= 3 ? 3 : 1;
   }
@@ -253,37 +260,38 @@ inline void multiply_gray_row(float* part, const float* x, std::int64_t x_line, 
 
 // turned (O, OH, pixels): g (OH, OW, O), of which `room` floats are there to be read, its channels
 // first.
-inline void turn_gradient(float* turned, const float* g, std::int64_t room, const Gray& gray) {
-  const DirectShape& s = gray.s;
-  const std::int64_t pixels = gray.pixels(), apart = s.oh * pixels, line = s.ow * s.o;
+inline void turn_gradient(float* turned, const float* g, std::int64_t room,
+                          const OneChannel& layout) {
+  const DirectShape& s = layout.s;
+  const std::int64_t pixels = layout.pixels(), apart = s.oh * pixels, line = s.ow * s.o;
   for (std::int64_t row = 0; row < s.oh; ++row, g += line, room -= line) {
     transpose_in(turned + row * pixels, apart, g, s.ow, s.o, room);
   }
 }
 
 // part (KH KW + 1, columns): the gradients of w and, in the last row, of the bias.
-inline void weight_grad_gray(float* part, std::int64_t columns, const float* x, const float* g,
-                             const float* y, float* work, const DirectShape& s, std::int64_t begin,
-                             std::int64_t end) {
-  const Gray gray{s};
-  const std::int64_t pixels = gray.pixels(), apart = s.oh * pixels, step = s.o * lanes;
+inline void weight_grad_of_one_channel(float* part, std::int64_t columns, const float* x,
+                                       const float* g, const float* y, float* work,
+                                       const DirectShape& s, std::int64_t begin, std::int64_t end) {
+  const OneChannel layout{s};
+  const std::int64_t pixels = layout.pixels(), apart = s.oh * pixels, step = s.o * lanes;
   float* image = work;
-  float* turned = image + gray.image_floats();
+  float* turned = image + layout.image_floats();
   float* sums = turned + s.o * apart;
   float* bias = sums + s.depth() * step;
-  gray.clear(image);
+  layout.clear(image);
   const std::int64_t image_g = s.oh * s.ow * s.o;
   float* whole = bias + step;
   const AverageGrad spread(whole + image_g + lanes, s.averaged ? s.ow / 2 : 0, s.o);
   for (std::int64_t i = 0; i < (s.depth() + 1) * step; i += lanes) store<Float>(sums + i, Float{});
   for (std::int64_t n = begin; n < end; ++n) {
-    gray.place(image, x + n * s.h * s.w);
+    layout.place(image, x + n * s.h * s.w);
     if (s.averaged) {
       // All of it first: what is just being stored is slow to read in other parts.
       spread.spread_lines<Activation::tanh>(whole, g + n * image_g / 4, y + n * image_g, s.oh / 2);
-      turn_gradient(turned, whole, image_g + lanes, gray);
+      turn_gradient(turned, whole, image_g + lanes, layout);
     } else {
-      turn_gradient(turned, g + n * image_g, (s.n - n) * image_g, gray);
+      turn_gradient(turned, g + n * image_g, (s.n - n) * image_g, layout);
     }
     // The next image comes near while this one is multiplied: 903 -> 774 us for LeNet-5's first
     // layer, 128 images, one thread.
@@ -291,9 +299,9 @@ inline void weight_grad_gray(float* part, std::int64_t columns, const float* x, 
     for (std::int64_t kh = 0; kh < s.kh; ++kh) {
       const TapRows rows = s.rows_of_tap(kh);
       if (n + 1 < end) prefetch(next + kh * image_g / s.kh, image_g / s.kh);
-      multiply_gray_row(sums + kh * s.kw * step, image + rows.line * gray.width(),
-                        s.stride_h * gray.width(), turned + rows.first * pixels, apart, gray,
-                        rows.count);
+      multiply_row_of_one_channel(sums + kh * s.kw * step, image + rows.line * layout.width(),
+                                  s.stride_h * layout.width(), turned + rows.first * pixels, apart,
+                                  layout, rows.count);
     }
     for (std::int64_t o = 0; o < s.o; ++o) {
       const float* from = turned + o * apart;

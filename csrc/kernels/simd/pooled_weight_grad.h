@@ -9,7 +9,7 @@
 namespace sloy::SLOY_ISA {
 
 // Work: the padded image and what registers read beyond it; the sums [o][kh][a row's registers].
-struct MaximaGrad {
+struct PooledWeightGrad {
   const DirectShape& s;
 
   static constexpr Index most_vectors = 3;  // of a row of the window

@@ -1,4 +1,4 @@
-#include "kernels/simd/thin.h"
+#include "kernels/simd/few_rows.h"
 
 #include "kernels/simd/activate.h"
 
@@ -279,6 +279,6 @@ bool subtract_outer(float* w, const float* from, const float* x, const float* d,
 
 }  // namespace
 
-ThinKernels thin_kernels() { return {multiply, multiply_sparse, subtract_outer}; }
+FewRowsKernels few_rows_kernels() { return {multiply, multiply_sparse, subtract_outer}; }
 
 }  // namespace sloy::SLOY_ISA

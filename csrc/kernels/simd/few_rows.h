@@ -8,7 +8,7 @@
 
 namespace sloy {
 
-struct ThinKernels {
+struct FewRowsKernels {
   // y (M, N) = activation(a (M, K) · b + bias (N,) or null); b (K, N) or, transposed, (N, K).
   void (*multiply)(float* y, const float* a, const float* b, const float* bias, Activation,
                    bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k);
@@ -24,13 +24,13 @@ struct ThinKernels {
 };
 
 namespace baseline {
-ThinKernels thin_kernels();
+FewRowsKernels few_rows_kernels();
 }
 namespace avx2 {
-ThinKernels thin_kernels();
+FewRowsKernels few_rows_kernels();
 }
 namespace avx512 {
-ThinKernels thin_kernels();
+FewRowsKernels few_rows_kernels();
 }
 
 }  // namespace sloy

@@ -10,7 +10,7 @@
 namespace sloy::SLOY_ISA {
 
 // Work: the padded image; the bias of whole registers of outputs.
-struct CorrelateMaxima {
+struct CorrelatePooled {
   const DirectShape& s;
   const float* w;  // (KH, KW, C, columns)
   Index columns;

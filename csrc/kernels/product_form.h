@@ -1,0 +1,23 @@
+// What the instructions of matrix products and convolutions have in common.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/kernel.h"
+#include "kernels/activation.h"
+
+namespace sloy {
+
+// "" when the instruction has no activation; throws std::invalid_argument when it is none of ours.
+std::string activation_of(const Instruction& instruction);
+
+Activation activation_from(std::string_view name);
+
+// Of the first two inputs, which are multiplied: float32 without any bfloat16, bfloat16 where both
+// are and all else that is read is float32. Nothing for other mixtures, which no kernel computes
+// with.
+std::optional<DType> factors_of(const Instruction& instruction);
+
+}  // namespace sloy
