@@ -194,20 +194,15 @@ def sample_weights(place: str, values: Any, count: int) -> np.ndarray:
     return result
 
 
-def _by_class(data: Dataset, class_weight: ClassWeight) -> np.ndarray:
+def _by_class(data: Dataset, class_weight: Literal["balanced"] | Mapping[int, float]) -> np.ndarray:
     if not data.has_labels:
         raise InvalidArgument("`class_weight` needs integer labels; the data have targets.")
     counts = np.bincount(data.y)
-    if isinstance(class_weight, str) and class_weight == "balanced":
+    if class_weight == "balanced":
         present = np.count_nonzero(counts)
         with np.errstate(divide="ignore"):
             of_class: np.ndarray = len(data) / (present * counts)
         return of_class[data.y]
-    if not isinstance(class_weight, Mapping):
-        raise InvalidArgument(
-            f"`class_weight` (={class_weight!r}) must be a mapping of labels to numbers,"
-            " 'balanced' or None."
-        )
     of_class = np.ones(max(len(counts), data.classes))
     for label, value in class_weight.items():
         known = isinstance(label, int | np.integer) and not isinstance(label, bool)
