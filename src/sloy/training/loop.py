@@ -294,8 +294,8 @@ class Loop(Run):
     @property
     def _is_due(self) -> bool:
         """Whether the end of an epoch is saved."""
-        place = self._checkpoint
-        return place is not None and time.monotonic() - self._saved >= place.epoch_seconds
+        given = self._checkpoint
+        return given is not None and time.monotonic() - self._saved >= given.epoch_seconds
 
     def _save(self, error: BaseException | None = None) -> None:
         if self._store is None:

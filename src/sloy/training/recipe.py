@@ -249,9 +249,8 @@ def _augment(where: str, given: Augment | str | None) -> Augment | None:
 
 
 def _rate_factors(where: str, given: Any) -> tuple[tuple[str, float], ...]:
-    """Pairs of pattern and factor; of a mapping, of such pairs, or of None."""
-    listed = isinstance(given, list | tuple)
-    paired = listed and all(isinstance(pair, tuple) and len(pair) == 2 for pair in given)
+    """Pairs of pattern and factor; of a mapping, of a tuple of such pairs, or of None."""
+    paired = isinstance(given, tuple) and all(isinstance(x, tuple) and len(x) == 2 for x in given)
     pairs = dict(given) if paired else given or {}
     instance(where, "rate_factors", pairs, Mapping)
     for pattern, factor in pairs.items():
