@@ -124,20 +124,35 @@ def test_imports_go_one_way(file: Path) -> None:
             assert package in packages, f"`{room}` imports {name}; allowed are {sorted(packages)}"
 
 
-@pytest.mark.parametrize("room", ["theory", "lecture", "inspection", "estimators"])
-def test_no_import_circles(room: str) -> None:
-    """Those inside functions and for type checkers count too."""
-    files = [file for file in FILES if room_of(file) == room]
-    modules = {
-        ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts): file for file in files
-    }
-    nodes = {name: list(ast.walk(ast.parse(file.read_text()))) for name, file in modules.items()}
-    TopologicalSorter(
-        {
-            name: {node.module for node in found if isinstance(node, ast.ImportFrom)} & {*modules}
-            for name, found in nodes.items()
-        }
-    ).prepare()  # raises a CycleError
+def module_of(file: Path) -> str:
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def everything_imported(file: Path) -> Iterator[str]:
+    """Modules that a file imports, inside functions and for type checkers too."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            full = {f"{node.module}.{alias.name}" for alias in node.names}
+            yield from full & MODULES
+            if full - MODULES:
+                yield str(node.module)
+
+
+MODULES = set(map(module_of, FILES))
+# A class and the table that says how it is made from outside: each is of no use without the other.
+CIRCLES = {("sloy.graph.tensor", "sloy.graph.opdef"), ("sloy.layers.base", "sloy.layers.config")}
+
+
+def test_no_import_circles() -> None:
+    imported = {module_of(file): set(everything_imported(file)) & MODULES for file in FILES}
+    for one, other in CIRCLES:
+        assert other in imported[one]
+        assert one in imported[other]
+        imported[one].remove(other)
+    TopologicalSorter(imported).prepare()  # raises a CycleError
 
 
 CLI = [file for file in FILES if room_of(file) == "cli"]

@@ -9,6 +9,8 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING
 
+from sloy.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from sloy import data as data
     from sloy import engines as engines
@@ -53,8 +55,6 @@ if TYPE_CHECKING:
     from sloy.training.memory import memory_estimate as memory_estimate
     from sloy.training.progress import ProgressBar as ProgressBar
     from sloy.training.recipe import Recipe as Recipe
-
-__version__ = "0.1.0"
 
 _ROOMS = (
     *(

@@ -1,6 +1,6 @@
 """Checks of arguments: one text of error for each kind of mistake.
 
-The message names the place, the argument, its value and what is allowed:
+The message names who asks, the argument, its value and what is allowed:
 ``Dense: `units` (=0) must be an integer of at least 1.``
 """
 
@@ -21,19 +21,19 @@ from sloy.errors import InvalidArgument
 _SAMPLE_TYPES = frozenset(map(np.dtype, ("uint8", "float32", "float64")))
 
 
-def integer(place: str, name: str, value: object, least: int = 1, most: float = inf) -> int:
+def integer(where: str, name: str, value: object, least: int = 1, most: float = inf) -> int:
     """The value, an integer of at least `least` and at most `most`."""
     number = int(value) if isinstance(value, Integral) else None
     if number is None or isinstance(value, bool) or not least <= number <= most:
         limit = "" if most == inf else f" and at most {most}"
         raise InvalidArgument(
-            f"{place}: `{name}` (={value!r}) must be an integer of at least {least}{limit}."
+            f"{where}: `{name}` (={value!r}) must be an integer of at least {least}{limit}."
         )
     return number
 
 
 def real(
-    place: str,
+    where: str,
     name: str,
     value: object,
     *,
@@ -47,7 +47,7 @@ def real(
     allowed = " and ".join(
         f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None
     )
-    text = f"{place}: `{name}` (={value!r}) must be a finite number"
+    text = f"{where}: `{name}` (={value!r}) must be a finite number"
     text = f"{text} {allowed}." if allowed else f"{text}."
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidArgument(text)
@@ -64,15 +64,15 @@ def real(
     return number
 
 
-def flag(place: str, name: str, value: object) -> bool:
+def flag(where: str, name: str, value: object) -> bool:
     """The value, True or False."""
     if not isinstance(value, bool):
-        raise InvalidArgument(f"{place}: `{name}` (={value!r}) must be True or False.")
+        raise InvalidArgument(f"{where}: `{name}` (={value!r}) must be True or False.")
     return value
 
 
 def instance(
-    place: str, name: str, value: object, kind: type | UnionType, *, optional: bool = False
+    where: str, name: str, value: object, kind: type | UnionType, *, optional: bool = False
 ) -> None:
     """The value is of a class, or None where that is allowed."""
     if isinstance(value, kind) or (optional and value is None):
@@ -80,29 +80,29 @@ def instance(
     kinds: tuple[Any, ...] = get_args(kind) or (kind,)
     words = " or ".join(k.__name__ for k in kinds)
     rest = " or None" if optional else ""
-    raise InvalidArgument(f"{place}: `{name}` (={value!r}) must be a {words}{rest}.")
+    raise InvalidArgument(f"{where}: `{name}` (={value!r}) must be a {words}{rest}.")
 
 
-def sequence(place: str, name: str, value: object, kind: type = object) -> tuple[Any, ...]:
+def sequence(where: str, name: str, value: object, kind: type = object) -> tuple[Any, ...]:
     """The value as a tuple: a list or tuple of instances of a class; a string stands for no list of letters."""
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise InvalidArgument(f"{place}: `{name}` (={value!r}) must be a list or tuple.")
+        raise InvalidArgument(f"{where}: `{name}` (={value!r}) must be a list or tuple.")
     for item in value:
-        instance(place, name, item, kind)
+        instance(where, name, item, kind)
     return tuple(value)
 
 
-def array(place: str, name: str, value: object) -> np.ndarray:
+def array(where: str, name: str, value: object) -> np.ndarray:
     """The value as an array, itself where it is one; what has no one shape, or hides elements, is refused."""
     if type(value) is np.ndarray:
         return value
     if np.ma.is_masked(value):
-        raise InvalidArgument(f"{place}: `{name}` has masked elements; fill or drop them first.")
+        raise InvalidArgument(f"{where}: `{name}` has masked elements; fill or drop them first.")
     try:
         return np.asarray(value)
     except (TypeError, ValueError) as error:
         raise InvalidArgument(
-            f"{place}: `{name}` must be an array, or lists of equal lengths ({error})."
+            f"{where}: `{name}` must be an array, or lists of equal lengths ({error})."
         ) from None
 
 
@@ -119,15 +119,15 @@ def finite_array(where: str, name: str, value: object) -> np.ndarray:
     return found
 
 
-def sample_array(place: str, name: str, value: object) -> np.ndarray:
+def sample_array(where: str, name: str, value: object) -> np.ndarray:
     """The value as an array of samples: uint8, float32 or float64 as they are, other real numbers as floats.
 
     Integers of up to 16 bits, booleans and float16 become float32, longer integers float64.
     """
-    given = array(place, name, value)
+    given = array(where, name, value)
     if given.dtype.kind not in "biuf" or given.dtype.itemsize > 8:
         raise InvalidArgument(
-            f"{place}: `{name}` has dtype {given.dtype}; it must hold real numbers: uint8, float32,"
+            f"{where}: `{name}` has dtype {given.dtype}; it must hold real numbers: uint8, float32,"
             f" float64, or what becomes one of them.{_hint(value)}"
         )
     if given.dtype in _SAMPLE_TYPES:
@@ -149,15 +149,15 @@ def with_n(shape: tuple[int, ...]) -> str:
     return f"({', '.join(['N', *map(str, shape)])}{',' if not shape else ''})"
 
 
-def file_to_write(place: str, name: str, value: object) -> Path:
+def file_to_write(where: str, name: str, value: object) -> Path:
     """The value as the path of a file that may be written: no folder, in a folder that is there."""
     if not isinstance(value, str | os.PathLike) or not str(value):
-        raise InvalidArgument(f"{place}: `{name}` (={value!r}) must be the path of a file.")
+        raise InvalidArgument(f"{where}: `{name}` (={value!r}) must be the path of a file.")
     path = Path(value)
     if path.is_dir():
         raise InvalidArgument(
-            f"{place}: `{name}` (={str(path)!r}) is a folder; it must be the path of a file."
+            f"{where}: `{name}` (={str(path)!r}) is a folder; it must be the path of a file."
         )
     if not path.absolute().parent.is_dir():
-        raise InvalidArgument(f"{place}: `{name}` (={str(path)!r}) is in a folder that is missing.")
+        raise InvalidArgument(f"{where}: `{name}` (={str(path)!r}) is in a folder that is missing.")
     return path

@@ -285,7 +285,7 @@ INITIALIZERS: dict[str, type[Initializer]] = {
 _NEED_ARGUMENTS = ("constant",)
 
 
-def as_initializer(place: str, name: str, value: Initializer | str) -> Initializer:
+def as_initializer(where: str, name: str, value: Initializer | str) -> Initializer:
     """An initialiser from itself or its name.
 
     Examples
@@ -299,5 +299,5 @@ def as_initializer(place: str, name: str, value: Initializer | str) -> Initializ
     if isinstance(value, str) and value in names:
         return INITIALIZERS[value]()
     raise InvalidArgument(
-        f"{place}: `{name}` (={value!r}) must be an Initializer or one of {', '.join(names)}."
+        f"{where}: `{name}` (={value!r}) must be an Initializer or one of {', '.join(names)}."
     )

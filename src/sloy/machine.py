@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from sloy import __version__
+from sloy.version import __version__
 
 _LOADED = time.monotonic()
 PACKAGES = ("numpy", "rich", "matplotlib", "pillow")

@@ -360,7 +360,7 @@ def adjusted(
                 f"`momentum`: {type(optimizer).__name__} has none; {', '.join(having)} have."
             )
         changes[name] = momentum
-    return replace(optimizer, **changes)
+    return replace(optimizer, **changes) if changes else optimizer
 
 
 def _momentum(optimizer: Optimizer) -> str | None:

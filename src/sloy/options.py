@@ -60,13 +60,17 @@ class Option:
             return real(where, name, value, **self.bounds)
         if self.kind == "flag":
             return flag(where, name, value)
-        if self.kind == "text" and self.choices and value not in self.choices:
-            raise InvalidArgument(
-                f"{where}: `{name}` (={value!r}) must be one of {', '.join(self.choices)}."
-            )
-        if self.kind == "text":
+        if self.kind == "text" and not self.choices:
             instance(where, name, value, str)
+        if self.kind == "text" and self.choices and not self._is_choice(value):
+            others = f", or a {self.also.__name__}" if self.also else ""
+            raise InvalidArgument(
+                f"{where}: `{name}` (={value!r}) must be one of {', '.join(self.choices)}{others}."
+            )
         return value
+
+    def _is_choice(self, value: Any) -> bool:
+        return isinstance(value, str) and value in self.choices
 
 
 def option(default: Any, about: str = "", **rule: Any) -> Any:

@@ -236,9 +236,25 @@ def test_a_regression_keeps_its_network() -> None:
     assert bits(tuned, "dense_1/") == bits(begun, "dense_1/")
 
 
+@pytest.mark.parametrize("freeze", ["head", None])
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_the_recipe_says_in_what_it_computes(freeze: str | None, precision: str) -> None:
+    """Whatever the given model was trained in: everything is of one dtype."""
+    x = np.random.default_rng(0).normal(size=(40, 4))
+    network = sloy.Network((4,), [Dense(6), ReLU(), Dense(2)])
+    data = (x, (x[:, 0] > 0).astype(int))
+    for own in ("float32", "float64"):
+        begun, _ = sloy.fit(network, data, precision=own, **QUIET)
+        tuned = tune(begun, data, precision=precision, freeze=freeze)[0]
+        assert tuned.problem.dtype == tuned.problem.data_dtype == precision
+        assert {value.dtype.name for value in tuned.parameters.values()} == {precision}
+        assert tuned(x).dtype == precision
+
+
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
+        ({"callbacks": 3}, InvalidArgument, "fine_tune: `callbacks` .*must be a list or tuple"),
         ({"freeze": "pol"}, UnknownName, r"'pol'.* 'head', None or one of conv2d_1, .*pool"),
         ({"freeze": "dense_2"}, InvalidArgument, "leaves nothing to train"),
         ({"freeze": None, "unfreeze": True}, InvalidArgument, "no layer is frozen"),

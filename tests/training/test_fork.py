@@ -165,12 +165,13 @@ def test_what_the_plan_is_made_of_stays(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (({"speed": 1}, 1), "Run.fork: `change`: a Recipe has no option speed"),
         (([1], 1), "Run.fork: `change` .*must be a Mapping"),
         (({}, 0), "Run.fork: `steps` .*at least 1"),
         (({"weight_decay": -1}, 1), "Run.fork: `weight_decay`"),
         (({"rate_factors": {"nothing": 2.0}}, 1), "fits none of the parameters"),
     ],
-    ids=["change", "steps", "value", "pattern"],
+    ids=["name", "change", "steps", "value", "pattern"],
 )
 def test_wrong_arguments(arguments: tuple[Any, int], message: str) -> None:
     def fork(run: Run, done: int) -> None:
@@ -178,6 +179,49 @@ def test_wrong_arguments(arguments: tuple[Any, int], message: str) -> None:
             run.fork(*arguments)
 
     fit(mlp(), blobs(), callbacks=[watched(fork)], **{**OPTIONS, "epochs": 1})
+
+
+def test_a_change_leaves_the_other_options_as_they_are() -> None:
+    """Another optimiser has the run's own learning rate and schedule, another rate its schedule."""
+
+    def fork(run: Run, done: int) -> None:
+        same = {name: OPTIONS[name] for name in ("learning_rate", "schedule")}
+        for change in ({"optimizer": "sgd"}, {"schedule": "cosine"}, {"learning_rate": 0.3}):
+            alone, together = run.fork(change, 6), run.fork({**same, **change}, 6)
+            assert alone.losses.tolist() == together.losses.tolist()
+
+    fit(mlp(), blobs(), callbacks=[watched(fork)], **{**OPTIONS, "epochs": 2})
+
+
+def test_a_first_step_that_is_not_finite_leaves_nothing() -> None:
+    def fork(run: Run, done: int) -> None:
+        kept = run.weights["last/weight"].copy()
+        run.weights.write("last/weight", np.full_like(kept, np.inf))
+        branch = run.fork({}, 3)
+        run.weights.write("last/weight", kept)
+        assert not branch.finite
+        assert branch.losses.tolist() == []
+
+    with np.errstate(all="ignore"):
+        fit(mlp(), blobs(), callbacks=[watched(fork)], **{**OPTIONS, "epochs": 1})
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_while_steps_run_there_is_nothing_to_fork(
+    monkeypatch: pytest.MonkeyPatch, epochs: int
+) -> None:
+    monkeypatch.setattr("sloy.engines.base.POLL_SECONDS", 0.0)
+    steps: list[int] = []
+
+    class Watching(sloy.Callback):
+        def on_progress(self, run: Run, progress: Any) -> None:
+            steps.append(progress.step)
+            if progress.step < progress.steps:
+                with pytest.raises(InvalidArgument, match="in `on_progress`, while steps run"):
+                    run.fork({}, 1)
+
+    fit(mlp(), blobs(), callbacks=[Watching()], **{**OPTIONS, "epochs": epochs})
+    assert min(steps) == 1
 
 
 def test_who_does_not_want_epochs_leaves_them_together() -> None:

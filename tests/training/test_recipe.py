@@ -35,6 +35,7 @@ WRONG: dict[str, tuple[tuple[object, ...], str]] = {
     "epochs": COUNT,
     "batch_size": COUNT,
     "patience": COUNT,
+    "class_weight": (("balancd", 3, ["balanced"], (1.0, 2.0)), "must be one of balanced, or a Mapping"),
     "augment": (({"crop": 1}, 3), "must be a Augment or None"),
     "trainable": ((3, [3], {"*"}), "must be a (list or tuple|str)"),
     "rate_factors": ((3, ["*"], ("*",), (3, 4), {3: 1.0}), "must be a (Mapping|str)"),
@@ -46,8 +47,7 @@ WRONG: dict[str, tuple[tuple[object, ...], str]] = {
 
 
 def test_every_option_is_checked() -> None:
-    """But for the weights of classes, which need the labels: see the tests of `sloy.fit`."""
-    assert set(WRONG) == set(NAMES) - {"class_weight"}
+    assert set(WRONG) == set(NAMES)
 
 
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, (bad, _) in WRONG.items() for v in bad])

@@ -11,7 +11,7 @@ import sloy
 from available import installed
 from sloy import schedules
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.files.container import read_container
+from sloy.files.container import read_container, write_container
 from sloy.training.checkpoint import Store
 from training_tasks import Spy, blobs, fit, mlp, run_bytes, train_process
 
@@ -235,6 +235,28 @@ def test_a_model_is_no_checkpoint(tmp_path):
     model.save(tmp_path / "m.sloy")
     with pytest.raises(FileFormatError, match="is not a checkpoint"):
         train(2, tmp_path / "m.sloy", resume=True)
+
+
+def test_a_checkpoint_of_an_older_sloy_says_so(tmp_path):
+    """What such a file begins with; its configuration has other names, which are not compared."""
+    config = {"spec.network": "Network((2,), [Dense(3)])", "plan.epochs": 2, "plan.batch_size": 16}
+    document = {
+        "kind": "sloy.checkpoint", "version": 1, "config": config, "epoch": 1, "step": 0, "seconds": 0.0,
+        "machine": {"engine": "reference", "threads": 1}, "history": [{"epoch": 1}], "callbacks": [],
+    }  # fmt: skip
+    write_container(tmp_path / "c.sloy", {"variables/dense_1/bias": np.zeros(3, "f4")}, document)
+    message = r"c.sloy: is a checkpoint of version 1, of an older sloy; this one reads version 2\.$"
+    with pytest.raises(FileFormatError, match=message):
+        train(2, tmp_path / "c.sloy", resume=True)
+    assert train(2, tmp_path / "c.sloy") == train(2)
+
+
+def test_the_order_of_a_mapping_is_no_difference(tmp_path):
+    weights = {0: 2.0, 1: 0.5, 2: 1.0}
+    whole = train(2, class_weight=weights)
+    train(1, tmp_path / "c.sloy", class_weight=weights)
+    turned = dict(reversed(weights.items()))
+    assert train(2, tmp_path / "c.sloy", resume=True, class_weight=turned) == whole
 
 
 def test_without_resume_a_run_begins_anew(tmp_path):

@@ -83,6 +83,25 @@ def test_what_is_compiled_is_kept(monkeypatch):
     assert len(compiled) == 6
 
 
+def test_what_a_class_does_not_compare_is_not_taken_for_equal():
+    """A metric of one's own that is no dataclass: two are equal, and measure different things."""
+
+    class Number(sloy.metrics.Metric):
+        name = "number"
+
+        def __init__(self, number):
+            object.__setattr__(self, "number", number)
+
+        def per_sample(self, output, target):
+            return sloy.ops.reduce_sum(output, (1,)) * 0.0 + self.number
+
+    assert Number(1.0) == Number(2.0)
+    state, network = TrainingState(), mlp()
+    for number in (1.0, 2.0):
+        _, history = fit(network, blobs(), metrics=[Number(number)], state=state)
+        assert history["number"].tolist() == [number]
+
+
 def test_a_checkpoint_belongs_to_its_place_in_the_training(tmp_path):
     """The second of two runs is interrupted after an epoch, and resumed."""
     whole, parts = TrainingState(), TrainingState()

@@ -16,9 +16,9 @@ import traceback
 from collections.abc import Collection, Sequence
 from typing import NoReturn
 
-from sloy import __version__
 from sloy.cli import bench, engines, export, import_model, info, inspect, lecture, predict, train
 from sloy.cli.errors import FAILED, INTERRUPTED, TERMINATED, USAGE, Terminated, UsageError
+from sloy.version import __version__
 
 
 class Parser(argparse.ArgumentParser):

@@ -52,16 +52,16 @@ def run(arguments: argparse.Namespace) -> int:
     if model.reader is not None and model.reader.kind == "table":
         return predict_table(model, arguments)
     samples = [
-        (place, sample)
+        (name, sample)
         for file in arguments.files
-        for place, sample in read_samples(Path(file), model)
+        for name, sample in read_samples(Path(file), model)
     ]
     import numpy as np
 
     x = np.stack([sample for _, sample in samples])  # (N, *input_shape)
     if arguments.invert:
         x = invert(x)
-    elif doubt := [place for place, sample in samples if seems_inverted(sample, model)]:
+    elif doubt := [name for name, sample in samples if seems_inverted(sample, model)]:
         others = f" and {len(doubt) - 1} more" if len(doubt) > 1 else ""
         print(
             f"sloy predict: {doubt[0]}{others}: much lighter or darker than what the model was trained on;"
@@ -69,8 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     predictions = [
-        {"file": place, **answer}
-        for (place, _), answer in zip(samples, answers(model, x, arguments.top), strict=True)
+        {"file": name, **answer}
+        for (name, _), answer in zip(samples, answers(model, x, arguments.top), strict=True)
     ]
     if arguments.json:
         print(text.as_json({"model": arguments.model, "predictions": predictions}), end="")

@@ -124,10 +124,11 @@ def check_kind(path: str | Path, metadata: Mapping[str, Any], kind: str, version
     found, word = str(metadata.get("kind"))[:40], kind.removeprefix("sloy.")
     if found != kind:
         raise FileFormatError(f"{path}: is not a {word} (kind {found!r}).")
-    if metadata.get("version") != version:
+    if (own := metadata.get("version")) != version:
+        age = "an older" if isinstance(own, int) and own < version else "another"
         raise FileFormatError(
-            f"{path}: is a {word} of version {str(metadata.get('version'))[:40]}; this sloy reads"
-            f" version {version}."
+            f"{path}: is a {word} of version {str(own)[:40]}, of {age} sloy; this one reads version"
+            f" {version}."
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sloy import __version__, losses, ops
+from sloy import losses, ops
 from sloy.arguments import file_to_write, flag, with_n
 from sloy.data.readers import reader_from_config, reader_to_config
 from sloy.errors import FileFormatError, InvalidArgument, SloyError
@@ -22,6 +22,7 @@ from sloy.losses import Loss
 from sloy.model.parts import Parts
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
+from sloy.version import __version__
 
 METADATA = "sloy"  # the key under which exported files say what ONNX has no place for
 CLASS_NAMES = "class_names"  # a JSON list of strings

@@ -95,7 +95,7 @@ def split(data: Dataset, validation: Validation, seed: int) -> tuple[np.ndarray,
 
 
 def samples(
-    x: Any, sample_shape: Shape, dtype: str, place: str, data_dtype: str | None = None
+    x: Any, sample_shape: Shape, dtype: str, where: str, data_dtype: str | None = None
 ) -> np.ndarray:
     """Inputs of a network: finite, of its shape, in the dtype that its graphs take.
 
@@ -107,7 +107,7 @@ def samples(
         The network's input shape.
     dtype : str
         The computing dtype.
-    place : str
+    where : str
         Who asks, for the messages.
     data_dtype : str, optional
         What the graphs take: "uint8" or `dtype`. By default uint8 stays, all else becomes `dtype`.
@@ -116,30 +116,30 @@ def samples(
     -------
     C-contiguous array, shape (N, *sample_shape)
     """
-    given = sample_array(place, "x", x)
+    given = sample_array(where, "x", x)
     if given.shape[1:] != sample_shape or given.ndim == 0:
         raise ShapeError(
-            f"{place}: `x` has shape {given.shape}; the network takes"
+            f"{where}: `x` has shape {given.shape}; the network takes"
             f" {with_n(sample_shape)}{_hint(given.shape, sample_shape)}."
         )
     target = data_dtype or ("uint8" if given.dtype == np.uint8 else dtype)
     if target == "uint8" and given.dtype != np.uint8:
-        return _back_to_bytes(given, place)
+        return _back_to_bytes(given, where)
     result = given
     if given.dtype != target or not given.flags.c_contiguous:
         with np.errstate(over="ignore"):
             result = np.ascontiguousarray(given, target)
     if target != "uint8":
-        _check_finite(given, result, place)
+        _check_finite(given, result, where)
     return result
 
 
 def columns(
-    data: Dataset, loss: Loss, sample_shape: Shape, output_shape: Shape, dtype: str, place: str,
+    data: Dataset, loss: Loss, sample_shape: Shape, output_shape: Shape, dtype: str, where: str,
     weight: np.ndarray | None = None, data_dtype: str | None = None,
 ) -> Columns:  # fmt: skip
     """A data set as the graphs of a network and a loss take it; see `Columns`."""
-    x = samples(data.x, sample_shape, dtype, place, data_dtype)
+    x = samples(data.x, sample_shape, dtype, where, data_dtype)
     y = loss.target(data.y, output_shape, dtype)
     return Columns(x, y, np.ones(len(x), dtype) if weight is None else weight.astype(dtype))
 
@@ -175,12 +175,12 @@ def weights(
     return result.astype(dtype)
 
 
-def sample_weights(place: str, values: Any, count: int) -> np.ndarray:
+def sample_weights(where: str, values: Any, count: int) -> np.ndarray:
     """Sample weights as float64 (N,): finite and at least 0."""
-    given = array(place, "sample_weight", values)
+    given = array(where, "sample_weight", values)
     if given.dtype.kind not in "biuf" or given.shape != (count,):
         raise ShapeError(
-            f"{place}: `sample_weight` is {given.dtype} of shape {given.shape}; it must be numbers"
+            f"{where}: `sample_weight` is {given.dtype} of shape {given.shape}; it must be numbers"
             f" of shape ({count},), one for each sample."
         )
     result = given.astype(np.float64)
@@ -188,26 +188,21 @@ def sample_weights(place: str, values: Any, count: int) -> np.ndarray:
     if not good.all():
         row = int(np.argmin(good))
         raise InvalidArgument(
-            f"{place}: `sample_weight`[{row}] is {result[row]}; weights must be finite and at"
+            f"{where}: `sample_weight`[{row}] is {result[row]}; weights must be finite and at"
             " least 0."
         )
     return result
 
 
-def _by_class(data: Dataset, class_weight: ClassWeight) -> np.ndarray:
+def _by_class(data: Dataset, class_weight: Literal["balanced"] | Mapping[int, float]) -> np.ndarray:
     if not data.has_labels:
         raise InvalidArgument("`class_weight` needs integer labels; the data have targets.")
     counts = np.bincount(data.y)
-    if isinstance(class_weight, str) and class_weight == "balanced":
+    if class_weight == "balanced":
         present = np.count_nonzero(counts)
         with np.errstate(divide="ignore"):
             of_class: np.ndarray = len(data) / (present * counts)
         return of_class[data.y]
-    if not isinstance(class_weight, Mapping):
-        raise InvalidArgument(
-            f"`class_weight` (={class_weight!r}) must be a mapping of labels to numbers,"
-            " 'balanced' or None."
-        )
     of_class = np.ones(max(len(counts), data.classes))
     for label, value in class_weight.items():
         known = isinstance(label, int | np.integer) and not isinstance(label, bool)
@@ -219,7 +214,7 @@ def _by_class(data: Dataset, class_weight: ClassWeight) -> np.ndarray:
     return of_class[data.y]
 
 
-def _check_finite(given: np.ndarray, converted: np.ndarray, place: str) -> None:
+def _check_finite(given: np.ndarray, converted: np.ndarray, where: str) -> None:
     """Raise at the first number that is not finite; looked for in blocks, which take little memory."""
     step = max(1, _BLOCK // max(1, converted[:1].size))
     for first in range(0, len(converted), step):
@@ -231,17 +226,17 @@ def _check_finite(given: np.ndarray, converted: np.ndarray, place: str) -> None:
         reason = (
             f"too large for {converted.dtype}" if np.isfinite(given[index]) else "it must be finite"
         )
-        where = ", ".join(map(str, index))
-        raise InvalidArgument(f"{place}: x[{where}] is {given[index]}; {reason}.")
+        position = ", ".join(map(str, index))
+        raise InvalidArgument(f"{where}: x[{position}] is {given[index]}; {reason}.")
 
 
-def _back_to_bytes(x: np.ndarray, place: str) -> np.ndarray:
+def _back_to_bytes(x: np.ndarray, where: str) -> np.ndarray:
     """Floats for a model that was trained on bytes: whole numbers from 0 to 255, nothing else."""
     good = (x >= 0) & (x <= 255) & (x == np.floor(x))
     if not good.all():
         row = np.unravel_index(int(np.argmin(good)), good.shape)
         raise InvalidArgument(
-            f"{place}: x[{', '.join(map(str, row))}] is {x[row]}; the model was trained on uint8"
+            f"{where}: x[{', '.join(map(str, row))}] is {x[row]}; the model was trained on uint8"
             " data and scales them itself, so `x` must hold whole numbers from 0 to 255."
         )
     return np.ascontiguousarray(x, np.uint8)

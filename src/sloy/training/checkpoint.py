@@ -23,7 +23,7 @@ from sloy.files.container import check_kind, read_container, write_container
 from sloy.training.history import Row
 
 KIND = "sloy.checkpoint"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -222,8 +222,8 @@ def _unpack(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str
         raise FileFormatError(f"{path}: the checkpoint cannot be understood ({error}).") from error
 
 
-def _machine(engine: str, precision: str = "float32", **counts: Any) -> dict[str, int | str]:
-    """What computed; files of before there was a choice name no precision."""
+def _machine(engine: str, precision: str, **counts: Any) -> dict[str, int | str]:
+    """What computed."""
     numbers = {name: _count(value) for name, value in counts.items()}
     return {"engine": str(engine), **numbers, "precision": str(precision)}
 

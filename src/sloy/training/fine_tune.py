@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sloy.arguments import flag, instance, integer
+from sloy.arguments import flag, instance, integer, sequence
 from sloy.data.arrays import allocate
 from sloy.data.dataset import Dataset
 from sloy.engines import Engine
@@ -102,6 +102,7 @@ def fine_tune(
     ((3,), True)
     """
     instance("fine_tune", "model", model, Model)
+    callbacks = sequence("fine_tune", "callbacks", callbacks, Callback)
     for name, value in (("resume", resume), ("verbose", verbose)):
         flag("fine_tune", name, value)
     tuning = FineTuning(**chosen(FineTuning, options), where="fine_tune")
@@ -117,9 +118,9 @@ def fine_tune(
     network, parameters = adapted(model, given, recipe.seed)
     parts = stages(network, tuning, recipe)
     stores = _checkpoints(checkpoint, len(parts), resume=resume)
-    _, found = engine_of("fine_tune", recipe, engine, threads)
+    dtype, found = engine_of("fine_tune", recipe, engine, threads)
     tuner = _Tuner(
-        network, model, parameters, train, held_out, found,
+        network, model, parameters, train, held_out, found, dtype,
         integer("fine_tune", "in_memory", in_memory, 0), verbose,
         {"metrics": metrics, "callbacks": callbacks, "resume": resume},
     )  # fmt: skip
@@ -138,6 +139,7 @@ class _Tuner:
     data: Dataset
     validation: Dataset | None
     engine: Engine
+    dtype: str
     in_memory: int
     verbose: bool
     options: Mapping[str, Any]
@@ -184,7 +186,8 @@ class _Tuner:
         shapes = front.shapes
         front_problem = replace(
             self.start.problem, network=front, loss=SquaredError(), metrics=(),
-            target_shape=front.output_shape, target_dtype=self.start.problem.dtype,
+            data_dtype=self._data_dtype, target_shape=front.output_shape, target_dtype=self.dtype,
+            dtype=self.dtype,
         )  # fmt: skip
         values = {name: self.parameters[name] for name in shapes}
         model = Model(front_problem, values, engine=self.engine)
@@ -205,6 +208,10 @@ class _Tuner:
         rest = {name: value for name, value in self.parameters.items() if name not in shapes}
         return network, train, validation, {"parameters": rest, "preprocessing": None}
 
+    @property
+    def _data_dtype(self) -> str:
+        return "uint8" if self.data.x.dtype == np.uint8 else self.dtype
+
     def _take(self, trained: Model, history: History) -> None:
         """The whole model with what was trained, and the epochs behind those before."""
         self.parameters = {**self.parameters, **trained.parameters}
@@ -220,10 +227,10 @@ class _Tuner:
             self.start.loss,
             preprocessing=self.start.problem.preprocessing,
             metrics=trained.problem.metrics,
-            data_dtype=_data_dtype(self.data, self.start.problem.dtype),
+            data_dtype=self._data_dtype,
             target_shape=trained.problem.target_shape,
             target_dtype=trained.problem.target_dtype,
-            dtype=self.start.problem.dtype,
+            dtype=self.dtype,
         )
         self.model = Model(
             problem,
@@ -254,10 +261,6 @@ def _outputs(model: Model, data: Dataset, in_memory: int, more: Callable[[int], 
         out[first : first + step] = part
         more(len(part))
     return Dataset(out, data.y, data.class_names, data.name)
-
-
-def _data_dtype(data: Dataset, dtype: str) -> str:
-    return "uint8" if data.x.dtype == np.uint8 else dtype
 
 
 def _checkpoints(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -71,11 +71,13 @@ def fork(
     instance("Run.fork", "change", change, Mapping)
     instance("Run.fork", "start", start, Snapshot, optional=True)
     steps = integer("Run.fork", "steps", steps)
+    if unknown := sorted(set(map(str, change)) - {field.name for field in fields(Recipe)}):
+        raise InvalidArgument(f"Run.fork: `change`: a Recipe has no option {', '.join(unknown)}.")
     if fixed := sorted(set(change) & set(OF_THE_PLAN)):
         raise InvalidArgument(
             f"Run.fork: `change`: {', '.join(fixed)} cannot differ, a fork keeps the plan of its run."
         )
-    order = replace(order, recipe=Recipe.of("Run.fork", order.recipe.plain, change))
+    order = replace(order, recipe=Recipe.of("Run.fork", order.recipe, change))
     begin = parent if start is None else start
     try:
         return _advance(order, _forked(order, state, begin), begin, steps)
@@ -110,5 +112,5 @@ def _advance(order: Order, state: TrainingState, begin: Snapshot, steps: int) ->
         finite = run.status == "done"
         found.append(run.outputs)
         epoch, step, steps = epoch + 1, 0, steps - run.steps
-    outputs = measured.joined(found) if found else {}
+    outputs = measured.joined(found) if any(found) else {}
     return Branch(first, outputs, finite, {n: v.copy() for n, v in state.variables.items()})

@@ -150,11 +150,11 @@ class History:
         return f"<div>{curves_svg(self)}{table}</div>"
 
 
-def check_measured(place: str, monitor: str, columns: Sequence[str]) -> None:
+def check_measured(where: str, monitor: str, columns: Sequence[str]) -> None:
     """Raise `InvalidArgument` unless a run measures what someone wants to watch."""
     if monitor not in columns:
         raise InvalidArgument(
-            f"{place}: `monitor` (={monitor!r}) is not measured in this run; there are"
+            f"{where}: `monitor` (={monitor!r}) is not measured in this run; there are"
             f" {', '.join(columns)}."
         )
 
@@ -207,7 +207,7 @@ def _short(value: Value | None) -> str:
     return "" if value is None else str(value) if isinstance(value, int) else f"{value:.5g}"
 
 
-def _numbers(path: object, place: str, items: object) -> Row:
+def _numbers(path: object, where: str, items: object) -> Row:
     row: Row = {}
     for name, value in items:  # type: ignore[attr-defined]
         if value == "" or name == "":
@@ -216,7 +216,7 @@ def _numbers(path: object, place: str, items: object) -> Row:
             row[name] = int(value) if name == "epoch" else float(value)
         except (TypeError, ValueError, OverflowError):
             raise FileFormatError(
-                f"{path}: {place}, `{name}` is {str(value)[:40]!r}, no number."
+                f"{path}: {where}, `{name}` is {str(value)[:40]!r}, no number."
             ) from None
     return row
 

@@ -121,6 +121,14 @@ class Loop(Run):
         answers = [getattr(callback, method)(self, *arguments) for callback in self.callbacks]
         return any(answers)
 
+    def _compute(self, rows: np.ndarray, first: int, rates: np.ndarray) -> BatchRun:
+        """Some steps, see `Stepper.run`."""
+        self._computing = True
+        try:
+            return self._stepper.run(rows, first, rates, self._poll)
+        finally:
+            self._computing = False
+
     # --- many epochs at once ----------------------------------------------------------------------
 
     @property
@@ -137,7 +145,7 @@ class Loop(Run):
         stretch = self._stretch
         size, first = self.batch_size, self.epoch * self.steps
         self._unfinished.begin()
-        run = self._stepper.run(stretch.orders, first, stretch.rates, self._poll)
+        run = self._compute(stretch.orders, first, stretch.rates)
         self._record(run, stretch.rates)
         if run.status == "not finite":
             rows = stretch.orders[self.epoch - stretch.first]
@@ -169,7 +177,7 @@ class Loop(Run):
         while self.step < self.steps:
             end = self.step + 1 if self._each_batch else self.steps
             rows, first = order[self.step * size : end * size], self.epoch * self.steps + self.step
-            run = self._stepper.run(rows, first, self._rates[self.step : end], self._poll)
+            run = self._compute(rows, first, self._rates[self.step : end])
             self._take(run)
             if run.status == "not finite":
                 self._not_finite(order[self.step * size : (self.step + 1) * size])
@@ -286,8 +294,8 @@ class Loop(Run):
     @property
     def _is_due(self) -> bool:
         """Whether the end of an epoch is saved."""
-        place = self._checkpoint
-        return place is not None and time.monotonic() - self._saved >= place.epoch_seconds
+        given = self._checkpoint
+        return given is not None and time.monotonic() - self._saved >= given.epoch_seconds
 
     def _save(self, error: BaseException | None = None) -> None:
         if self._store is None:

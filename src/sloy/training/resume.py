@@ -36,8 +36,11 @@ def describe(order: Order, variables: Mapping[str, np.ndarray]) -> dict[str, Any
 
 
 def _fields(value: Any) -> dict[str, str]:
-    """The fields of a dataclass in words, addresses of functions left out."""
-    words = {field.name: repr(getattr(value, field.name)) for field in fields(value)}
+    """The fields of a dataclass in words, without the addresses of functions and the order of mappings."""
+    values = {field.name: getattr(value, field.name) for field in fields(value)}
+    words = {
+        name: repr(sorted(v.items()) if isinstance(v, Mapping) else v) for name, v in values.items()
+    }
     return {name: re.sub(r" at 0x[0-9a-f]+", "", text) for name, text in words.items()}
 
 

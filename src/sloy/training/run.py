@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sloy.engines.variables import Variables
+from sloy.errors import InvalidArgument
 from sloy.training import measured
 from sloy.training.checkpoint import Snapshot
 from sloy.training.fork import Branch, fork
@@ -161,6 +162,7 @@ class Run:
         self.variables = state.variables
         self.epoch = self.step = 0
         self._config = dict(config or {})
+        self._computing = False  # whether the engine is at steps, and nothing stands between two
         self._unfinished = measured.UnfinishedEpoch()
         self.machine = {"engine": order.engine.name, **order.engine.settings}
 
@@ -204,6 +206,11 @@ class Run:
 
         Given to `fork` as its start, it is taken up to the bit.
         """
+        if self._computing:
+            raise InvalidArgument(
+                "Run: no snapshot or fork can be made in `on_progress`, while steps run; the other methods"
+                " of a callback are called between two steps."
+            )
         shown = self._shown()
         copied = {name: value.copy() for name, value in shown.variables.items()}
         return replace(shown, variables=copied, history=[dict(row) for row in shown.history])

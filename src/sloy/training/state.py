@@ -126,8 +126,14 @@ class _Step:
         """Whether two runs have the same step: one network, and equal rest, where its classes say what equal is."""
         if other is None or self.problem.network is not other.problem.network:
             return False
-        own, others = self.problem.loss, other.problem.loss
-        return (own is others or "__eq__" in vars(type(own))) and self == other
+        pairs = zip(self._of_users, other._of_users, strict=False)
+        known = all(own is its or "__eq__" in vars(type(own)) for own, its in pairs)
+        return known and self == other
+
+    @property
+    def _of_users(self) -> tuple[object, ...]:
+        """What may be of a user's own class, which may have more to it than `==` sees."""
+        return self.problem.loss, *self.problem.metrics, self.recipe.optimizer
 
 
 def _variables(problem: Problem, recipe: Recipe) -> dict[str, Spec]:
