@@ -14,7 +14,7 @@ import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.attributes import Schema
-from sloy.graph.opdef import Attributes, OpDef, register
+from sloy.graph.opdef import Attributes, register
 from sloy.graph.ops.window import Padding, Window, pair, resolve_padding
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply, expect_tensors
@@ -99,20 +99,18 @@ def _weight_grad(n: Tensor, x: Tensor, g: Tensor, kernel: Sequence[int]) -> Tens
 
 
 register(
-    OpDef(
-        "conv2d",
-        "product",
-        2,
-        lambda specs, attributes: _output_spec("conv2d", specs[0], specs[1], attributes),
-        _reference,
-        lambda n, g: [
-            _input_grad(n, g, n.inputs[1], n.inputs[0].shape[1:3]),
-            _weight_grad(n, n.inputs[0], g, n.inputs[1].shape[:2]),
-        ],
-        attributes=_ATTRIBUTES,
-        multiply_adds=lambda a, y, specs: y.size * prod(specs[1].shape[:3]),
-        doc="y(n,i,j,o) = Σ_klc x(n, i·s+k·d, j·s+l·d, c) w(k,l,c,o) on the padded input",
-    )
+    "conv2d",
+    "product",
+    2,
+    lambda specs, attributes: _output_spec("conv2d", specs[0], specs[1], attributes),
+    _reference,
+    lambda n, g: [
+        _input_grad(n, g, n.inputs[1], n.inputs[0].shape[1:3]),
+        _weight_grad(n, n.inputs[0], g, n.inputs[1].shape[:2]),
+    ],
+    attributes=_ATTRIBUTES,
+    multiply_adds=lambda a, y, specs: y.size * prod(specs[1].shape[:3]),
+    doc="y(n,i,j,o) = Σ_klc x(n, i·s+k·d, j·s+l·d, c) w(k,l,c,o) on the padded input",
 )
 
 # --- gradient by the input -----------------------------------------------------------------------------------------
@@ -142,20 +140,18 @@ def _reference_input_grad(arrays: Sequence[np.ndarray], attributes: Attributes) 
 
 
 register(
-    OpDef(
-        "conv2d_input_grad",
-        "product",
-        2,
-        _infer_input_grad,
-        _reference_input_grad,
-        lambda n, g: [
-            apply("conv2d", (g, n.inputs[1]), _shared(n)),
-            _weight_grad(n, g, n.inputs[0], n.inputs[1].shape[:2]),
-        ],
-        attributes={**_ATTRIBUTES, "extents": "integers"},
-        multiply_adds=lambda a, dx, specs: specs[0].size * prod(specs[1].shape[:3]),
-        doc="gradient of conv2d by its input, from the gradient g by its output and the weights",
-    )
+    "conv2d_input_grad",
+    "product",
+    2,
+    _infer_input_grad,
+    _reference_input_grad,
+    lambda n, g: [
+        apply("conv2d", (g, n.inputs[1]), _shared(n)),
+        _weight_grad(n, g, n.inputs[0], n.inputs[1].shape[:2]),
+    ],
+    attributes={**_ATTRIBUTES, "extents": "integers"},
+    multiply_adds=lambda a, dx, specs: specs[0].size * prod(specs[1].shape[:3]),
+    doc="gradient of conv2d by its input, from the gradient g by its output and the weights",
 )
 
 # --- gradient by the weights ---------------------------------------------------------------------------------------
@@ -188,20 +184,18 @@ def _reference_weight_grad(arrays: Sequence[np.ndarray], attributes: Attributes)
 
 
 register(
-    OpDef(
-        "conv2d_weight_grad",
-        "product",
-        2,
-        _infer_weight_grad,
-        _reference_weight_grad,
-        lambda n, g: [
-            _input_grad(n, n.inputs[1], g, n.inputs[0].shape[1:3]),
-            apply("conv2d", (n.inputs[0], g), _shared(n)),
-        ],
-        attributes={**_ATTRIBUTES, "kernel_size": "positive integers"},
-        multiply_adds=lambda a, dw, specs: specs[1].size * prod(dw.shape[:3]),
-        doc="gradient of conv2d by its weights, from the input and the gradient g by the output",
-    )
+    "conv2d_weight_grad",
+    "product",
+    2,
+    _infer_weight_grad,
+    _reference_weight_grad,
+    lambda n, g: [
+        _input_grad(n, n.inputs[1], g, n.inputs[0].shape[1:3]),
+        apply("conv2d", (n.inputs[0], g), _shared(n)),
+    ],
+    attributes={**_ATTRIBUTES, "kernel_size": "positive integers"},
+    multiply_adds=lambda a, dw, specs: specs[1].size * prod(dw.shape[:3]),
+    doc="gradient of conv2d by its weights, from the input and the gradient g by the output",
 )
 
 
