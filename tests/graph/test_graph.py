@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from sloy import ops
-from sloy.errors import InvalidArgument
-from sloy.graph import Graph, Node, Tensor, backprop, check, constant, evaluate, inline, optimize
+from sloy.graph import Graph, Node, Tensor, backprop, check, constant, evaluate, optimize
 from sloy.graph.graph import copy_node, topological_order
 from tolerances import SAME_FORMULA, assert_close
 
@@ -109,13 +108,16 @@ def test_deep_graphs_need_no_recursion() -> None:
     values = evaluate(better, {"x": np.array(2.0)})
     assert values[better.outputs["y"]] == 2.0 + DEEP
     assert values[better.outputs["slope"]] == 1.0
-    again = inline(graph, {"x": constant(3.0, "float64")})
-    folded = optimize(Graph.of({"y": again["y"]}))
+
+    def at_three(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
+        return constant(3.0, "float64") if node.op == "input" else copy_node(node, operands)
+
+    folded = optimize(Graph.of({"y": y}).rebuild(at_three, leaves=True))
     assert [node.op for node in folded.nodes] == ["constant"]
     assert folded.nodes[0].attributes["value"] == 3.0 + DEEP
 
 
-# --- rebuild, inline, evaluate --------------------------------------------------------------------
+# --- rebuild, evaluate ----------------------------------------------------------------------------
 def test_rebuild_asks_about_every_op() -> None:
     negative = ops.neg(ops.input("x", (3,), "float64"))
     graph = Graph.of({"y": ops.exp(negative)}, {"w": negative})
@@ -136,33 +138,6 @@ def test_rebuild_by_copies_changes_nothing() -> None:
     graph = Graph.of({"y": ops.tanh(x * w + 1.0)}, {"w": w * 0.5})
     assert str(graph.rebuild(copy_node)) == str(graph)
     assert str(graph.rebuild(copy_node, leaves=True)) == str(graph)
-
-
-def test_inline_puts_tensors_in_place_of_inputs() -> None:
-    z = ops.input("z", (3,), "float64")
-    swish = Graph.of({"value": z * ops.sigmoid(z), "square": z * z})
-    x = ops.input("x", (3,), "float64")
-    inlined = inline(swish, {"z": x + 1.0})
-    graph = Graph.of(inlined)
-    assert list(graph.inputs) == ["x"]
-    at = np.array([0.0, 1.0, -3.0])
-    values = evaluate(graph, {"x": at})
-    expected = (at + 1) / (1 + np.exp(-(at + 1)))
-    assert_close(values[graph.outputs["value"]], expected, SAME_FORMULA)
-    assert values[graph.outputs["square"]].tolist() == [1.0, 4.0, 4.0]
-
-
-def test_inline_leaves_other_inputs_and_variables() -> None:
-    graph = Graph.of({"y": ops.input("a", ()) + ops.input("b", ()) + ops.variable("w", ())})
-    inlined = Graph.of(inline(graph, {"a": constant(1.0)}))
-    assert list(inlined.inputs) == ["b"]
-    assert list(inlined.variables) == ["w"]
-
-
-def test_inline_refuses_another_spec() -> None:
-    graph = Graph.of({"y": ops.exp(ops.input("z", (3,)))})
-    with pytest.raises(InvalidArgument, match=r"input `z` is float32\[4\]; the graph needs"):
-        inline(graph, {"z": ops.input("x", (4,))})
 
 
 def test_evaluate_gives_every_node() -> None:

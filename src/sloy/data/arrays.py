@@ -1,4 +1,4 @@
-"""Large arrays: in memory or in a file without a name, and their rows moved in place."""
+"""Large arrays: in memory as far as it is there, else in a file without a name; their rows moved in place."""
 
 from __future__ import annotations
 
@@ -62,3 +62,29 @@ def reorder(array: np.ndarray, order: np.ndarray) -> None:
             row = int(source[row])
         array[row] = first
         done[row] = True
+
+
+def available() -> int:
+    """Bytes of memory that this process may still take; of the machine, or of its control group if that has less."""
+    found = [_meminfo(), _group()]
+    return min((size for size in found if size is not None), default=1 << 30)
+
+
+def _meminfo() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(
+            int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")
+        )
+    except (OSError, StopIteration, ValueError, IndexError):
+        return None
+
+
+def _group() -> int | None:
+    """Of control group version 2: the limit less what is used."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit = int((folder / "memory.max").read_text())
+        return max(0, limit - int((folder / "memory.current").read_text()))
+    except (OSError, ValueError):  # no group, or "max"
+        return None

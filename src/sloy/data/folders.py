@@ -17,6 +17,7 @@ from sloy.data.images import FORMATS, quiet
 from sloy.data.listing import Listing, list_pictures
 from sloy.data.pictures import PictureReader, read_pictures
 from sloy.errors import FileFormatError, InvalidArgument
+from sloy.text import many
 
 IN_MEMORY = 2 << 30  # bytes of decoded pictures that are held in memory; more go to a file
 LARGEST_DEFAULT = 64  # pixels of a side, unless a size is given
@@ -292,9 +293,8 @@ def _with_names(listing: Listing, names: Sequence[str]) -> Listing:
 def _refusal(listing: Listing, broken: Sequence[str]) -> str:
     shown = "\n".join(f"  {reason}" for reason in broken[:20])
     more = f"\n  and {len(broken) - 20} more" if len(broken) > 20 else ""
-    what = "picture" if len(broken) == 1 else "pictures"
     return (
-        f"{listing.source}: {len(broken)} {what} of {len(listing.paths)} cannot be read (repair or"
+        f"{listing.source}: {many(len(broken), 'picture')} of {len(listing.paths)} cannot be read (repair or"
         f" remove them, or skip them by `skip_broken`):\n{shown}{more}"
     )
 
@@ -315,10 +315,10 @@ def _remarks(found: PictureFolder) -> list[str]:
     counts = np.bincount(found.train.y, minlength=len(names))
     said = []
     if found.broken:
-        said.append(f"{_many(found.broken, 'picture')} skipped: {'; '.join(_some(found.broken))}")
+        said.append(f"{many(len(found.broken), 'picture')} skipped: {_some(found.broken, '; ')}")
     if found.passed_over:
         files = [path.name for path in found.passed_over]
-        said.append(f"{_many(files, 'file')} passed over, no pictures: {', '.join(_some(files))}")
+        said.append(f"{many(len(files), 'file')} passed over, no pictures: {_some(files)}")
     least, most = int(counts.argmin()), int(counts.argmax())
     if counts[least] == 0:
         said.append(f"no picture of {names[least]} to train on")
@@ -331,7 +331,7 @@ def _remarks(found: PictureFolder) -> list[str]:
     for pairs, where in ((found.duplicates, "parts"), (found.contradictions, "classes")):
         if pairs:
             shown = [f"{_short(a)} = {_short(b)}" for a, b in pairs]
-            said.append(f"{_many(pairs, 'picture')} in two {where}: {', '.join(_some(shown))}")
+            said.append(f"{many(len(pairs), 'picture')} in two {where}: {_some(shown)}")
     return said
 
 
@@ -339,9 +339,5 @@ def _short(path: Path) -> str:
     return "/".join(path.parts[-3:])
 
 
-def _some(words: Sequence[str], most: int = 3) -> list[str]:
-    return [*words[:most], *(["…"] if len(words) > most else [])]
-
-
-def _many(items: Sequence[object], noun: str) -> str:
-    return f"1 {noun}" if len(items) == 1 else f"{len(items)} {noun}s"
+def _some(words: Sequence[str], separator: str = ", ") -> str:
+    return separator.join([*words[:3], *(["…"] if len(words) > 3 else [])])

@@ -141,9 +141,6 @@ class Engine(ABC):
         Of float32 graphs. "mixed" rounds what products and convolutions read to bfloat16, see
         `sloy.graph.mixed`, with the processor's instructions for it; "emulated" does so on any
         processor, to see what it does to accuracy.
-
-    Attributes
-    ----------
     keeps_memory : bool
         Whether a compiled graph holds its memory from run to run, rather than only while it runs.
     """

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from sloy import zoo
 from sloy.arguments import integer, sequence
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.spec import Shape
 from sloy.layers import Dense, Flatten, Layer
+from sloy.layers.base import as_layers
 from sloy.problem.network import Network
 
 
@@ -44,7 +43,9 @@ def complete_network(
         if hidden not in zoo.PRESETS:
             raise InvalidArgument(_unfit(where, hidden))
         return zoo.make(hidden, shape, outputs)
-    layers = _layers(where, hidden)
+    if isinstance(hidden, Layer | type) or not isinstance(hidden, Sequence):
+        raise InvalidArgument(_unfit(where, hidden))
+    layers = as_layers(where, "hidden", hidden) if hidden else ()
     ahead = Network(shape, layers).output_shape if layers else shape
     flat: list[Layer] = [Flatten()] if len(ahead) > 1 else []
     return Network(shape, [*layers, *flat, Dense(outputs)])
@@ -60,20 +61,6 @@ def _given(where: str, input_shape: Any, sample_shape: Shape) -> Shape:
             f" as the samples do (shape {sample_shape}); it holds {prod(found)}."
         )
     return found
-
-
-def _layers(where: str, given: Any) -> tuple[Layer, ...]:
-    """The hidden layers, none of them allowed."""
-    if isinstance(given, Layer | type) or not isinstance(given, Sequence):
-        raise InvalidArgument(_unfit(where, given))
-    for position, layer in enumerate(given):
-        if isinstance(layer, Layer):
-            continue
-        hint = f"; write Dense({layer}), ReLU()" if isinstance(layer, int | np.integer) else ""
-        raise InvalidArgument(
-            f"{where}: `hidden[{position}]` (={layer!r}) must be a layer of sloy.layers{hint}."
-        )
-    return tuple(given)
 
 
 def _unfit(where: str, given: Any) -> str:

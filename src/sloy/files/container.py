@@ -110,12 +110,12 @@ def read_container(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, A
             array = _empty(path, name, entry, end - 8 - len(header), size - end)
             end += array.nbytes
             if file.readinto(_bytes(array)) != array.nbytes:
-                _fail(path, f"truncated in tensor {name!r}")
+                fail(path, f"truncated in tensor {name!r}")
             if _sha256(array) != document["sha256"].get(name):
-                _fail(path, f"tensor {name!r} is damaged (its SHA-256 differs)")
+                fail(path, f"tensor {name!r} is damaged (its SHA-256 differs)")
             tensors[name] = array.astype(array.dtype.newbyteorder("="), copy=False)
         if end != size:
-            _fail(path, f"{size - end} bytes follow the last tensor")
+            fail(path, f"{size - end} bytes follow the last tensor")
     return tensors, document["metadata"]
 
 
@@ -173,7 +173,8 @@ def _sha256(array: np.ndarray) -> str:
     return hashlib.sha256(_bytes(array)).hexdigest()
 
 
-def _fail(path: Path, reason: str) -> NoReturn:
+def fail(path: Path, reason: str) -> NoReturn:
+    """Raise the one error of a file that cannot be used."""
     raise FileFormatError(f"{path}: {reason}.")
 
 
@@ -181,16 +182,16 @@ def _read_header(path: Path, file: IO[bytes], size: int) -> bytes:
     """The header's bytes, once their length and checksum hold."""
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or file.read(len(_START)) != _START:
-        _fail(path, "not a sloy file, or damaged in its first bytes")
+        fail(path, "not a sloy file, or damaged in its first bytes")
     if length > LARGEST_HEADER or length < len(_START) + len(_ZEROS) or length % 8:
-        _fail(path, f"damaged: a header of {length} bytes cannot be")
+        fail(path, f"damaged: a header of {length} bytes cannot be")
     if 8 + length > size:
-        _fail(path, f"truncated: the header needs {8 + length} bytes, the file has {size}")
+        fail(path, f"truncated: the header needs {8 + length} bytes, the file has {size}")
     file.seek(8)
     header = file.read(length)
     found = header[len(_START) : len(_START) + len(_ZEROS)]
     if hashlib.sha256(_with_checksum(header, _ZEROS)).hexdigest().encode() != found:
-        _fail(path, "damaged: the checksum of its header differs")
+        fail(path, "damaged: the checksum of its header differs")
     return header
 
 
@@ -203,11 +204,11 @@ def _parse(path: Path, header: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         sound = isinstance(document["metadata"], dict) and isinstance(document["sha256"], dict)
         version = document["format"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        _fail(path, f"its header cannot be understood ({error})")
+        fail(path, f"its header cannot be understood ({error})")
     if version != FORMAT:
-        _fail(path, f"has format {version!r}; this version of sloy reads format {FORMAT}")
+        fail(path, f"has format {version!r}; this version of sloy reads format {FORMAT}")
     if not sound or not ordered or set(document["sha256"]) != set(entries):
-        _fail(path, "its header contradicts itself")
+        fail(path, "its header contradicts itself")
     return entries, document
 
 
@@ -229,19 +230,19 @@ def load_json(text: str) -> Any:
 def _empty(path: Path, name: str, entry: Any, start: int, left: int) -> np.ndarray:
     """Memory for one tensor, once its entry fits its place in the file, `left` bytes before the end."""
     if not isinstance(entry, dict) or set(entry) != {"data_offsets", "dtype", "shape"}:
-        _fail(path, f"the entry of tensor {name!r} cannot be understood")
+        fail(path, f"the entry of tensor {name!r} cannot be understood")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        _fail(path, f"tensor {name!r} has the unknown dtype {dtype!r}")
+        fail(path, f"tensor {name!r} has the unknown dtype {dtype!r}")
     if (
         not isinstance(shape, list)
         or len(shape) > 32
         or not all(type(extent) is int and 0 <= extent < 2**48 for extent in shape)
     ):
-        _fail(path, f"tensor {name!r} has the impossible shape {str(shape)[:80]}")
+        fail(path, f"tensor {name!r} has the impossible shape {str(shape)[:80]}")
     size = prod(shape) * np.dtype(DTYPES[dtype]).itemsize
     if offsets != [start, start + size]:
-        _fail(path, f"tensor {name!r} does not lie where shape and order put it")
+        fail(path, f"tensor {name!r} does not lie where shape and order put it")
     if size > left:
-        _fail(path, f"truncated: tensor {name!r} needs {size} bytes, {left} are left")
+        fail(path, f"truncated: tensor {name!r} needs {size} bytes, {left} are left")
     return np.empty(shape, DTYPES[dtype])

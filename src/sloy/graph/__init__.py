@@ -3,7 +3,7 @@
 from sloy.graph import ops as _ops  # fills the registry
 from sloy.graph.backprop import backprop
 from sloy.graph.check import check
-from sloy.graph.graph import Graph, Node, evaluate, inline
+from sloy.graph.graph import Graph, Node, evaluate
 from sloy.graph.mixed import mixed
 from sloy.graph.opdef import LEAVES, REGISTRY, OpDef, opdef, register
 from sloy.graph.passes import lower, optimize
@@ -24,7 +24,6 @@ __all__ = [
     "check",
     "constant",
     "evaluate",
-    "inline",
     "input",
     "lower",
     "mixed",

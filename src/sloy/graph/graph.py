@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from sloy.errors import InvalidArgument
 from sloy.graph.opdef import REGISTRY
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor
@@ -168,22 +167,6 @@ def topological_order(tensors: Iterable[Tensor], ends: Collection[int] = ()) -> 
             stack.append((tensor, True))
             stack += [(x, False) for x in reversed(tensor.inputs) if id(x) not in done]
     return order
-
-
-def inline(graph: Graph, arguments: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The outputs of a graph as tensors, with its inputs replaced by the given tensors."""
-    values: list[Tensor] = []
-    for node in graph.nodes:
-        if node.op == "input" and node.attributes["name"] in arguments:
-            value = arguments[node.attributes["name"]]
-            if value.spec != node.spec:
-                raise InvalidArgument(
-                    f"input `{node.attributes['name']}` is {value.spec}; the graph needs {node.spec}."
-                )
-            values.append(value)
-        else:
-            values.append(copy_node(node, tuple(values[i] for i in node.inputs)))
-    return {name: values[i] for name, i in graph.outputs.items()}
 
 
 def evaluate(graph: Graph, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:

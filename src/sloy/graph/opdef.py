@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, get_args
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from sloy.graph.spec import Spec
 if TYPE_CHECKING:
     from sloy.graph.tensor import Tensor
 
+P = ParamSpec("P")
 Attributes = Mapping[str, Any]
 Infer = Callable[[Sequence[Spec], Attributes], Spec]
 Reference = Callable[[Sequence[np.ndarray], Attributes], np.ndarray]
@@ -83,6 +84,21 @@ class OpDef:
     differentiable: bool = True
     doc: str = ""
 
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            kinds = ", ".join(get_args(Kind))
+            raise InvalidArgument(
+                f"op `{self.name}`: `kind` (={self.kind!r}) must be one of {kinds}."
+            )
+        if (self.kind == "product") != (self.multiply_adds is not None):
+            raise InvalidArgument(
+                f"op `{self.name}`: products have `multiply_adds`, and they alone."
+            )
+        if self.differentiable and self.vjp is None and self.expand is None:
+            raise InvalidArgument(
+                f"op `{self.name}` needs `vjp` or `expand`, or `differentiable=False`."
+            )
+
     @property
     def elementwise(self) -> bool:
         """Whether operands and result have one shape and element i depends on elements i alone."""
@@ -94,19 +110,19 @@ REGISTRY: dict[str, OpDef] = {}
 LEAVES = ("input", "variable", "constant")
 
 
-def register(op: OpDef) -> OpDef:
-    """Add an op to the registry; a name is given once, and every op has a gradient or says that it has none."""
-    if op.name in REGISTRY or op.name in LEAVES:
-        raise InvalidArgument(f"op `{op.name}` is already registered.")
-    if op.kind not in get_args(Kind):
-        kinds = ", ".join(get_args(Kind))
-        raise InvalidArgument(f"op `{op.name}`: `kind` (={op.kind!r}) must be one of {kinds}.")
-    if (op.kind == "product") != (op.multiply_adds is not None):
-        raise InvalidArgument(f"op `{op.name}`: products have `multiply_adds`, and they alone.")
-    if op.differentiable and op.vjp is None and op.expand is None:
-        raise InvalidArgument(f"op `{op.name}` needs `vjp` or `expand`, or `differentiable=False`.")
-    REGISTRY[op.name] = op
-    return op
+def _registering(make: Callable[P, OpDef]) -> Callable[P, OpDef]:
+    def register(*args: P.args, **kwargs: P.kwargs) -> OpDef:
+        """Make an `OpDef` and add it to the registry, where a name is given once."""
+        op = make(*args, **kwargs)
+        if op.name in REGISTRY or op.name in LEAVES:
+            raise InvalidArgument(f"op `{op.name}` is already registered.")
+        REGISTRY[op.name] = op
+        return op
+
+    return register
+
+
+register = _registering(OpDef)  # takes what `OpDef` does
 
 
 def opdef(name: str) -> OpDef:

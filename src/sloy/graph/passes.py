@@ -64,7 +64,7 @@ def _fold_through_broadcast(node: Node, operands: tuple[Tensor, ...]) -> Tensor 
     """Work on the scalar where every operand is a broadcast of a constant scalar."""
     scalars = []
     for operand in operands:
-        scalar = _broadcast_scalar(operand)
+        scalar = broadcast_scalar(operand)
         if scalar is None:
             return None
         scalars.append(scalar)
@@ -78,7 +78,8 @@ def _fold_through_broadcast(node: Node, operands: tuple[Tensor, ...]) -> Tensor 
     return broadcast_to(value, node.spec.shape)
 
 
-def _broadcast_scalar(x: Tensor) -> np.ndarray | None:
+def broadcast_scalar(x: Tensor) -> np.ndarray | None:
+    """The value, (), of a single constant, repeated or not; None of anything else."""
     source = x.inputs[0] if x.op == "broadcast_to" else x
     if source.op != "constant" or source.spec.size != 1:
         return None

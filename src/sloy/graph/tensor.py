@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Union
 
@@ -13,6 +13,15 @@ from sloy.graph.opdef import opdef
 from sloy.graph.spec import DTYPES, Shape, Spec
 
 Operand = Union["Tensor", float, int, np.number, np.ndarray]
+
+
+def _operator(op: str, *, reflected: bool = False) -> Callable[[Tensor, Operand], Tensor]:
+    """What an operator of Python does: an elementwise op; `reflected` where the tensor stands to the right."""
+
+    def method(self: Tensor, other: Operand) -> Tensor:
+        return elementwise(op, other, self) if reflected else elementwise(op, self, other)
+
+    return method
 
 
 class Tensor:
@@ -91,56 +100,22 @@ class Tensor:
     def __iter__(self) -> Any:
         raise InvalidArgument("a symbolic tensor cannot be iterated over.")
 
+    def __matmul__(self, other: Tensor) -> Tensor:
+        return apply("matmul", (self, other), {"transpose_a": False, "transpose_b": False})
+
     def __neg__(self) -> Tensor:
         return elementwise("neg", self)
 
     def __abs__(self) -> Tensor:
         return elementwise("abs", self)
 
-    def __add__(self, other: Operand) -> Tensor:
-        return elementwise("add", self, other)
-
-    def __radd__(self, other: Operand) -> Tensor:
-        return elementwise("add", other, self)
-
-    def __sub__(self, other: Operand) -> Tensor:
-        return elementwise("sub", self, other)
-
-    def __rsub__(self, other: Operand) -> Tensor:
-        return elementwise("sub", other, self)
-
-    def __mul__(self, other: Operand) -> Tensor:
-        return elementwise("mul", self, other)
-
-    def __rmul__(self, other: Operand) -> Tensor:
-        return elementwise("mul", other, self)
-
-    def __truediv__(self, other: Operand) -> Tensor:
-        return elementwise("div", self, other)
-
-    def __rtruediv__(self, other: Operand) -> Tensor:
-        return elementwise("div", other, self)
-
-    def __pow__(self, other: Operand) -> Tensor:
-        return elementwise("power", self, other)
-
-    def __rpow__(self, other: Operand) -> Tensor:
-        return elementwise("power", other, self)
-
-    def __matmul__(self, other: Tensor) -> Tensor:
-        return apply("matmul", (self, other), {"transpose_a": False, "transpose_b": False})
-
-    def __lt__(self, other: Operand) -> Tensor:  # type: ignore[misc]  # ndarray's never wins
-        return elementwise("less", self, other)
-
-    def __le__(self, other: Operand) -> Tensor:  # type: ignore[misc]  # ndarray's never wins
-        return elementwise("less_equal", self, other)
-
-    def __gt__(self, other: Operand) -> Tensor:  # type: ignore[misc]  # ndarray's never wins
-        return elementwise("greater", self, other)
-
-    def __ge__(self, other: Operand) -> Tensor:  # type: ignore[misc]  # ndarray's never wins
-        return elementwise("greater_equal", self, other)
+    __add__, __radd__ = _operator("add"), _operator("add", reflected=True)
+    __sub__, __rsub__ = _operator("sub"), _operator("sub", reflected=True)
+    __mul__, __rmul__ = _operator("mul"), _operator("mul", reflected=True)
+    __truediv__, __rtruediv__ = _operator("div"), _operator("div", reflected=True)
+    __pow__, __rpow__ = _operator("power"), _operator("power", reflected=True)
+    __lt__, __le__ = _operator("less"), _operator("less_equal")
+    __gt__, __ge__ = _operator("greater"), _operator("greater_equal")
 
 
 def apply(op: str, inputs: Sequence[Tensor], attributes: Mapping[str, Any] | None = None) -> Tensor:

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sloy.errors import ShapeError
-from sloy.inspection.style import BLUE, GREY, ORANGE, styled
+from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+__all__ = ["answers_figure"]
 
 MOST = 2000  # points that are drawn; of more every so many
 
@@ -32,15 +34,13 @@ def answers_figure(true: ArrayLike, predicted: ArrayLike, name: str = "") -> Fig
     ShapeError
         Where the two do not have the same shape (N,).
     """
-    from matplotlib.figure import Figure
-
     y, answers = np.asarray(true, float), np.asarray(predicted, float)
     if y.shape != answers.shape or y.ndim != 1 or not len(y):
         raise ShapeError(
             f"answers_figure: `true` has shape {y.shape}, `predicted` {answers.shape}; both must be (N,)."
         )
     step = -(-len(y) // MOST)
-    figure = Figure(figsize=(4.4, 4.2), layout="constrained")
+    figure = new_figure(4.4, 4.2)
     axes = figure.subplots()
     both = np.concatenate([y, answers])
     low, high = both.min(), both.max()

@@ -13,12 +13,14 @@ from sloy.engines import engine
 from sloy.errors import ShapeError
 from sloy.graph import Graph
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
-from sloy.inspection.style import styled
+from sloy.inspection.style import new_figure, styled
 from sloy.problem.graphs import KEY
 from sloy.training.step import random_key
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+__all__ = ["augmented", "augmented_figure"]
 
 MOST = 10  # pictures in one figure
 VERSIONS = 5
@@ -77,8 +79,6 @@ def augmented_figure(
     seed, first : int
         The rows are the steps from the `first` on of a run with this seed, on this batch.
     """
-    from matplotlib.figure import Figure
-
     pictures = np.asarray(pictures)
     if pictures.ndim != 4 or not len(pictures) or pictures.shape[3] not in (1, 3):
         raise ShapeError(
@@ -89,7 +89,7 @@ def augmented_figure(
     rows += [augmented(pictures, augment, seed=seed, step=first + k) for k in range(VERSIONS)]
     height, width = pictures.shape[1:3]
     tall = min(max(height / width, 0.4), 2.5)
-    figure = Figure(figsize=(1.0 * max(columns, 5) + 0.7, 1.0 * tall * len(rows) + 0.5))
+    figure = new_figure(1.0 * max(columns, 5) + 0.7, 1.0 * tall * len(rows) + 0.5, layout=None)
     figure.set_layout_engine("constrained", w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     on_paper = is_ink_on_paper(pictures)

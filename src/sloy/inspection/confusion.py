@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.inspection.style import GREY, styled
+from sloy.inspection.style import GREY, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+__all__ = ["confusion_counts", "confusion_figure"]
 
 
 def confusion_counts(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -58,8 +60,6 @@ def confusion_figure(counts: np.ndarray, class_names: Sequence[str] | None = Non
     class_names : sequence of str, optional
         K names; numbers otherwise.
     """
-    from matplotlib.figure import Figure
-
     counts = np.asarray(counts)
     classes = len(counts)
     if counts.shape != (classes, classes) or not classes:
@@ -69,7 +69,7 @@ def confusion_figure(counts: np.ndarray, class_names: Sequence[str] | None = Non
         raise InvalidArgument(f"`class_names` has {len(names)} names for {classes} classes.")
     digits = max(len(f"{counts.max()}"), 2)
     side = classes * (0.24 + 0.085 * digits) + 0.08 * max(map(len, names))
-    figure = Figure(figsize=(max(side + 1.3, 3.6), side + 1.0), layout="constrained")
+    figure = new_figure(max(side + 1.3, 3.6), side + 1.0)
     axes = figure.subplots()
     _matrix(axes, counts, names)
     correct, total = int(np.trace(counts)), int(counts.sum())

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sloy.errors import InvalidArgument
-from sloy.inspection.style import BLUE, ORANGE, styled
+from sloy.inspection.style import BLUE, ORANGE, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+__all__ = ["curves_figure"]
 
 PREFIX = "val_"  # of the columns of validation figures
 
@@ -42,14 +44,12 @@ def curves_figure(history: Table, title: str = "") -> Figure:
     InvalidArgument
         Where ``epoch`` or ``loss`` is missing or the history is empty.
     """
-    from matplotlib.figure import Figure
-
     if "loss" not in history or "epoch" not in history or not np.size(history["epoch"]):
         raise InvalidArgument(
             "`history` must have the columns `epoch` and `loss`, with a row or more."
         )
     metrics = [name for name in ("loss", "accuracy") if name in history]
-    figure = Figure(figsize=(4.4 * len(metrics), 3.5), layout="constrained")
+    figure = new_figure(4.4 * len(metrics), 3.5)
     for axes, metric in zip(
         figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True
     ):

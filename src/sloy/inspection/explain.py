@@ -14,13 +14,15 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Graph, Tensor, backprop
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
 from sloy.inspection.receptive import activation, picture_shape
-from sloy.inspection.style import styled
+from sloy.inspection.style import new_figure, styled
 from sloy.model import Model
 from sloy.preprocessing import Preprocessing
 from sloy.problem.inputs import samples
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+__all__ = ["Explanation", "explanation_figure", "grad_cam", "saliency"]
 
 
 @dataclass(frozen=True)
@@ -184,13 +186,11 @@ def explanation_figure(
         Of the same picture.
     class_names : sequence of str
     """
-    from matplotlib.figure import Figure
-
     if not explanations:
         raise InvalidArgument("`explanations` is empty; it needs one or more.")
     first = next(iter(explanations.values()))
     columns = 1 + len(explanations)
-    figure = Figure(figsize=(2.7 * columns + 0.9, 3.3), layout="constrained")
+    figure = new_figure(2.7 * columns + 0.9, 3.3)
     panels = figure.subplots(1, columns)
     on_paper = is_ink_on_paper(first.picture[None])
     name = class_names[first.output] if class_names else f"output {first.output}"

@@ -12,13 +12,15 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection.explain import one_picture
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
 from sloy.inspection.receptive import Box, receptive_field
-from sloy.inspection.style import styled
+from sloy.inspection.style import new_figure, styled
 from sloy.model import Model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.figure import Figure
+
+__all__ = ["Patch", "exciting_patches", "feature_maps", "maps_figure", "pictures_figure"]
 
 MOST = 32  # maps in one figure
 BATCH = 256
@@ -136,8 +138,6 @@ def maps_figure(maps: np.ndarray, title: str = "") -> Figure:
         The first 32 channels are shown.
     title : str
     """
-    from matplotlib.figure import Figure
-
     if maps.ndim != 3 or 0 in maps.shape:
         raise ShapeError(f"`maps` has shape {list(maps.shape)}; it must be (H, W, C).")
     shown = min(maps.shape[2], MOST)
@@ -145,9 +145,7 @@ def maps_figure(maps: np.ndarray, title: str = "") -> Figure:
     rows = -(-shown // columns)
     limit = float(np.abs(maps[..., :shown]).max()) or 1.0
     tall = min(max(maps.shape[0] / maps.shape[1], 0.4), 2.5)
-    figure = Figure(
-        figsize=(1.15 * max(columns, 3) + 1.1, 1.25 * tall * rows + 0.7), layout="constrained"
-    )
+    figure = new_figure(1.15 * max(columns, 3) + 1.1, 1.25 * tall * rows + 0.7)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for number, axes in enumerate(panels):
         axes.set_axis_off()
@@ -180,12 +178,10 @@ def pictures_figure(
         Before each row.
     title : str
     """
-    from matplotlib.figure import Figure
-
     if not rows or not all(rows):
         raise InvalidArgument("`rows` must hold a row or more, each with a picture or more.")
     columns = max(map(len, rows))
-    figure = Figure(figsize=(1.05 * columns + 1.2, 1.3 * len(rows) + 0.5), layout="constrained")
+    figure = new_figure(1.05 * columns + 1.2, 1.3 * len(rows) + 0.5)
     panels = figure.subplots(len(rows), columns, squeeze=False)
     first = np.asarray(rows[0][0])
     on_paper = first.dtype == np.uint8 and is_ink_on_paper(first[None])

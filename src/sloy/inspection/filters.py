@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy.errors import ShapeError
-from sloy.inspection.style import styled
+from sloy.inspection.style import new_figure, styled
 from sloy.model import Model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
+
+__all__ = ["filters_figure", "first_filters"]
 
 MOST = 64  # filters in one figure
 TILE = 1.3  # from filter to filter, a filter being 1 wide
@@ -33,15 +35,13 @@ def filters_figure(weights: np.ndarray, title: str = "") -> Figure:
     title : str
         A line above; how many filters are shown is added where it is not all.
     """
-    from matplotlib.figure import Figure
-
     if weights.ndim != 4 or 0 in weights.shape:
         raise ShapeError(f"`weights` has shape {list(weights.shape)}; it must be (KH, KW, I, O).")
     shown = min(weights.shape[3], MOST)
     columns = min(8, max(1, math.ceil(math.sqrt(shown * 1.6))))
     rows = math.ceil(shown / columns)
     width, height = columns * TILE, rows * TILE
-    figure = Figure(figsize=(0.72 * width + 1.5, 0.72 * height + 0.8), layout="constrained")
+    figure = new_figure(0.72 * width + 1.5, 0.72 * height + 0.8)
     axes = figure.subplots()
     limit = float(np.abs(weights[..., :shown]).max()) or 1.0
     for number in range(shown):

@@ -10,10 +10,12 @@ import numpy as np
 
 from sloy.errors import ShapeError
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
-from sloy.inspection.style import BLUE, ORANGE, styled
+from sloy.inspection.style import BLUE, ORANGE, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+__all__ = ["mistakes_figure"]
 
 MOST = 28  # pictures in one figure
 COLUMNS = 7
@@ -42,8 +44,6 @@ def mistakes_figure(
     samples : int, optional
         Of how many samples these are all the mistakes, for the title; N otherwise.
     """
-    from matplotlib.figure import Figure
-
     pictures, true, probabilities = map(np.asarray, (pictures, true, probabilities))
     if probabilities.ndim != 2 or not len(pictures) == len(true) == len(probabilities):
         raise ShapeError(
@@ -61,7 +61,7 @@ def mistakes_figure(
     names = list(class_names or map(str, range(probabilities.shape[1])))
     width = max(1.22, 0.6 + 0.075 * max(map(len, names)))
     height = 1.6 * rows + 0.6
-    figure = Figure(figsize=(width * columns, height))
+    figure = new_figure(width * columns, height, layout=None)
     # Margins by hand: to find them matplotlib would draw everything twice.
     side = 0.1 / columns  # half of the gap between two pictures, a fifth of a column
     upright = {"bottom": 0.35 / height, "top": 1 - 0.8 / height, "hspace": 0.65}

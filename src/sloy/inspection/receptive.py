@@ -13,11 +13,13 @@ from sloy.arguments import instance, integer
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import REGISTRY, Graph, Node, Spec, Tensor, lower
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
-from sloy.inspection.style import BLUE, ORANGE, styled
+from sloy.inspection.style import BLUE, ORANGE, new_figure, styled
 from sloy.problem.network import Network
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+__all__ = ["ReceptiveField", "receptive_field", "receptive_figure"]
 
 Pair = tuple[int, int]
 Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are beyond it
@@ -214,7 +216,6 @@ def receptive_figure(picture: np.ndarray, fields: list[ReceptiveField]) -> Figur
     fields : list of ReceptiveField
         One panel each.
     """
-    from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
     picture = np.asarray(picture)
@@ -222,7 +223,7 @@ def receptive_figure(picture: np.ndarray, fields: list[ReceptiveField]) -> Figur
         raise InvalidArgument("`fields` is empty; it needs a ReceptiveField or more.")
     columns = min(4, len(fields))
     rows = -(-len(fields) // columns)
-    figure = Figure(figsize=(2.5 * columns + 0.2, 2.9 * rows), layout="constrained")
+    figure = new_figure(2.5 * columns + 0.2, 2.9 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     on_paper = is_ink_on_paper(picture[None])
     for axes, field in zip(panels, fields, strict=False):

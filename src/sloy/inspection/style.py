@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+__all__ = ["png"]
 
 P = ParamSpec("P")
 
@@ -48,12 +50,20 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return inner
 
 
+def new_figure(
+    width: float, height: float, *, layout: Literal["constrained"] | None = "constrained"
+) -> Figure:
+    """An empty figure, in inches; without a layout its panels stand where they are put."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout=layout)
+
+
 def png(figure: Figure, dots_per_inch: int = 110) -> bytes:
     """The figure as the bytes of a PNG file.
 
     Examples
     --------
-    >>> from sloy.inspection.curves import curves_figure
     >>> from sloy.inspection import curves_figure
     >>> png(curves_figure({"epoch": [1, 2], "loss": [0.5, 0.2]}))[1:4]
     b'PNG'

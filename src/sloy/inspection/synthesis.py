@@ -15,6 +15,8 @@ from sloy.inspection.receptive import activation, picture_shape
 from sloy.model import Model
 from sloy.preprocessing import Preprocessing
 
+__all__ = ["Synthesized", "synthesize"]
+
 _SPREAD = 2.5  # deviations around the mean: the range of data that are no bytes
 _NOISE = 0.02  # of the range, to begin with
 

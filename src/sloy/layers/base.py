@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from sloy import ops
@@ -347,6 +348,8 @@ def as_layers(place: str, name: str, layers: object) -> tuple[Layer, ...]:
             hint = f"; write `{layer.__name__}(…)`"
         elif callable(layer):
             hint = "; wrap a function as `Activation(function)`"
+        elif isinstance(layer, Integral):
+            hint = f"; write `Dense({layer})`, `ReLU()`"
         raise InvalidArgument(
             f"{place}: `{name}[{position}]` (={layer!r}) must be a layer of sloy.layers{hint}."
         )

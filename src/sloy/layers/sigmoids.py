@@ -11,9 +11,18 @@ from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
 
 
+@dataclass(frozen=True, repr=False)
+class _Threshold(Layer):
+    straight_through: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        flag(self.kind, "straight_through", self.straight_through)
+
+
 @register
 @dataclass(frozen=True, repr=False)
-class Sign(Layer):
+class Sign(_Threshold):
     """-1, 0 or 1 by the sign of each element (0 only at 0), the lecture's threshold neuron (L1).
 
     Its gradient is 0 everywhere, so what stands before it learns nothing by backprop, unless `straight_through` is
@@ -37,12 +46,6 @@ class Sign(Layer):
     Sign(straight_through=True)
     """
 
-    straight_through: bool = field(default=False, kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        flag(self.kind, "straight_through", self.straight_through)
-
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
         if not self.straight_through:
@@ -53,7 +56,7 @@ class Sign(Layer):
 
 @register
 @dataclass(frozen=True, repr=False)
-class Heaviside(Layer):
+class Heaviside(_Threshold):
     """[x > 0]: 1 where an element is greater than 0, else 0, the bracket of the lecture's logic (L2).
 
     At 0 the step is 0, so [-x > 0] is not 1 - [x > 0] there. `Sign` is the same threshold with values -1 and 1.
@@ -77,12 +80,6 @@ class Heaviside(Layer):
     >>> Heaviside().output_shape((10,))
     (10,)
     """
-
-    straight_through: bool = field(default=False, kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        flag(self.kind, "straight_through", self.straight_through)
 
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""

@@ -15,7 +15,7 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, Tensor, backprop
 from sloy.graph.stored import is_elementwise
-from sloy.inspection.style import BLUE, GREY, ORANGE, styled
+from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.layers import ELU, Activation, Layer, LeakyReLU, ReLU, Sigmoid, Sign, Tanh
 from sloy.layers.base import Scope
 
@@ -94,8 +94,6 @@ def activations_figure(
     limit : float
         z goes from -limit to limit.
     """
-    from matplotlib.figure import Figure
-
     shown = dict(LECTURE if activations is None else activations)
     if not shown:
         raise InvalidArgument("activations_figure: `activations` is empty.")
@@ -103,7 +101,7 @@ def activations_figure(
     z = np.linspace(-limit, limit, 401)
     columns = min(4, len(shown))
     rows = math.ceil(len(shown) / columns)
-    figure = Figure(figsize=(2.35 * columns + 0.3, 2.3 * rows + 0.5), layout="constrained")
+    figure = new_figure(2.35 * columns + 0.3, 2.3 * rows + 0.5)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, (name, activation) in zip(grid, shown.items(), strict=False):
         values, slopes = activation_values(activation, z)

@@ -15,7 +15,7 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, Tensor
 from sloy.graph.graph import topological_order
-from sloy.inspection.style import BLUE, GREY, styled
+from sloy.inspection.style import BLUE, GREY, new_figure, styled
 from sloy.layers import Dense, Dropout
 from sloy.losses import SquaredError
 from sloy.problem import Problem
@@ -133,8 +133,6 @@ def dropout_figure(network: Network, steps: int = 3, *, seed: int = 0) -> Figure
     steps, seed
         See `dropout_masks`.
     """
-    from matplotlib.figure import Figure
-
     masks = dropout_masks(network, steps, seed=seed)
     layers = _layers(network)
     panels: list[dict[str, np.ndarray]] = [
@@ -145,9 +143,7 @@ def dropout_figure(network: Network, steps: int = 3, *, seed: int = 0) -> Figure
     across = 1.25 * (len(layers) - 1) + 2 * RADIUS + 0.3
     columns = min(4, len(panels))
     rows = math.ceil(len(panels) / columns)
-    figure = Figure(
-        figsize=(SCALE * columns * across, rows * (SCALE * height + 0.6)), layout="constrained"
-    )
+    figure = new_figure(SCALE * columns * across, rows * (SCALE * height + 0.6))
     grid = figure.subplots(rows, columns, squeeze=False).flat
     for number, (axes, dropped) in enumerate(zip(grid, panels, strict=False)):
         _draw(axes, layers, dropped, height)

@@ -11,6 +11,8 @@ from sloy.losses import SquaredError
 from sloy.model import Model
 from sloy.problem import Network, Problem
 
+__all__ = ["ready_model"]
+
 
 def ready_model(
     network: Network,

@@ -15,6 +15,7 @@ import numpy as np
 
 from sloy.data.tables.values import moments, numbers, polars, words
 from sloy.errors import FileFormatError, InvalidArgument
+from sloy.text import many
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,17 +57,17 @@ class Remarks:
     def lines(self) -> list[str]:
         """One sentence for each column."""
         said = [
-            f"column `{name}`: {_cells(count)} with categories that training did not have"
+            f"column `{name}`: {many(count, 'cell')} with categories that training did not have"
             f" ({', '.join(map(repr, shown))}{', …' if count > len(shown) else ''}), taken as none of the known"
             for name, (count, shown) in self.unseen.items()
         ]
         said += [
-            f"column `{name}`: {_cells(count)} that cannot be read"
+            f"column `{name}`: {many(count, 'cell')} that cannot be read"
             f" ({', '.join(map(repr, shown))}{', …' if count > len(shown) else ''}), taken as missing"
             for name, (count, shown) in self.unreadable.items()
         ]
         said += [
-            f"column `{name}`: {_cells(count)} without a value, which training did not have; the mean, or no"
+            f"column `{name}`: {many(count, 'cell')} without a value, which training did not have; the mean, or no"
             " category, stands there"
             for name, count in self.missing.items()
         ]
@@ -348,7 +349,3 @@ def _check_scale(name: str, mean: float, deviation: float) -> None:
         raise InvalidArgument(
             f"column `{name}`: mean {mean} and deviation {deviation} must be finite, the deviation above 0."
         )
-
-
-def _cells(count: int) -> str:
-    return "1 cell" if count == 1 else f"{count} cells"

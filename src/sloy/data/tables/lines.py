@@ -18,6 +18,7 @@ from typing import IO, Any, cast
 import numpy as np
 
 from sloy.errors import FileFormatError, NotAvailable
+from sloy.text import many
 
 BLOCK = 4 << 20  # bytes read together
 LONGEST_ROW = 64 << 20  # bytes
@@ -139,7 +140,7 @@ def _checked(path: Path, content: bytes, header: Header, line: int) -> Block:
         row = int(np.argmax(wrong))
         number = line + content.count(b"\n", 0, int(starts[row]))
         raise FileFormatError(
-            f"{path}: line {number} has {_many(int(counts[row]), 'field')}, the header"
+            f"{path}: line {number} has {many(int(counts[row]), 'field')}, the header"
             f" {len(header.names)} (separated by {SEPARATORS.get(header.separator, 'its separator')}s)."
         )
     if blank.any():
@@ -273,7 +274,3 @@ def _line(path: Path, file: IO[bytes]) -> bytes:
 
 def _outside_quotes(line: str) -> str:
     return "".join(line.split('"')[::2])
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

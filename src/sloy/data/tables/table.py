@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from sloy.arguments import integer, real, sequence
+from sloy.data.arrays import allocate, available
 from sloy.data.dataset import Dataset
 from sloy.data.tables.columns import Remarks
 from sloy.data.tables.inference import conclude, look
-from sloy.data.tables.matrix import SHARE, available, room
 from sloy.data.tables.reader import TableReader
 from sloy.data.tables.sources import Source, open_table
 from sloy.data.tables.target import (
@@ -30,6 +30,7 @@ from sloy.data.tables.target import (
 from sloy.data.tables.values import polars
 from sloy.errors import InvalidArgument
 
+SHARE = 0.5  # of the available memory that prepared rows may take
 TASKS = ("auto", "classification", "regression")
 
 
@@ -239,7 +240,7 @@ def _prepared(
     )
     bound = 0 if total > bound else total
     counts = {key: int((part == key).sum()) for key in (TRAIN, VALIDATE, TEST)}
-    rows = {key: room((n, reader.width), bound) for key, n in counts.items() if n}
+    rows = {key: allocate((n, reader.width), "float32", bound)[0] for key, n in counts.items() if n}
     done = dict.fromkeys(rows, 0)
     first = 0
     for frame in table.frames(reader.names):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sloy.errors import ShapeError
-from sloy.graph import REGISTRY, Graph, Node, Spec, Tensor, check
+from sloy.graph import REGISTRY, Node, Spec, Tensor
 from sloy.graph.opdef import Attributes, Infer
 from sloy.graph.opdef import multiply_adds as multiply_adds_of
 
@@ -92,11 +92,6 @@ def tiles(attributes: Attributes, x: Spec, pooled: Spec) -> bool:
     n, height, width, channels = pooled.shape
     whole = x == Spec((n, 2 * height, 2 * width, channels), "float32")
     return whole and window == ((2, 2), (2, 2), (0, 0, 0, 0))
-
-
-def check_rewritten(graph: Graph) -> None:
-    """`sloy.graph.check` of a graph that may hold such ops."""
-    check(graph, {name: op.infer for name, op in FUSED.items()})
 
 
 def multiply_adds(node: Node, operands: Specs) -> int:

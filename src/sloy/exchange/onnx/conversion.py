@@ -15,9 +15,9 @@ import numpy as np
 
 from sloy import ops
 from sloy.errors import FileFormatError, NotAvailable, SloyError
-from sloy.exchange.onnx.folding import FOLDINGS, fold
+from sloy.exchange.onnx.folding import FOLDED, fold
 from sloy.exchange.onnx.reading import Node, OnnxGraph
-from sloy.exchange.onnx.values import HELD, Order, Value, held, identity, known
+from sloy.exchange.onnx.values import HELD, Order, Value, identity, known, unused
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, constant
 
@@ -85,7 +85,7 @@ class Conversion:
 
     def run(self, inputs: Mapping[str, Value], wanted: Sequence[str]) -> dict[str, Value]:
         """The values of that name, from the values of the graph's inputs."""
-        unknown = sorted({n.op for n in self.graph.nodes} - OPERATORS.keys() - FOLDINGS.keys())
+        unknown = sorted({n.op for n in self.graph.nodes} - OPERATORS.keys() - FOLDED)
         if unknown:
             raise Unsupported(f"sloy has no ops for {', '.join(unknown)}.")
         values: dict[str, Value] = {
@@ -103,11 +103,8 @@ class Conversion:
         self._label = self._name(node, operands)
         try:
             folded = fold(node, operands, self.graph.opset)
-            found = (
-                OPERATORS.get(node.op, _only_known)(self, node, operands)
-                if folded is None
-                else folded
-            )
+            rule = OPERATORS.get(node.op, _only_known)
+            found = rule(self, node, operands) if folded is None else folded
         except Unsupported as error:
             raise Unsupported(f"{label}: {error}") from error
         except SloyError as error:
@@ -177,9 +174,8 @@ class Conversion:
             if np.array_equal(other.value(), leaf.value()):
                 return tensor
         self._count_generated(array)
-        name = self._free(
-            (_spelled(value.source) if self._is_own else "") or f"{self._label}/{role}"
-        )
+        own = _spelled(value.source) if self._is_own else ""
+        name = unused(own or f"{self._label}/{role}", self.leaves)
         initial: float | str = 1.0 if role in ("scale", "running_variance") else 0.0
         if kind == "parameter" and len(shape) >= 2:
             initial = "weight"
@@ -209,12 +205,6 @@ class Conversion:
             return False
         return bool(value.source) or not self._is_own
 
-    def result(
-        self, tensor: Tensor, like: Value, order: Order | None = None, *, trained: bool = False
-    ) -> Value:
-        """A value of another's dtype."""
-        return held(tensor, like.dtype, order, trained=trained or like.trained)
-
     def freed(self, x: Value, target: Shape) -> Shape:
         """The target of a reshape, for another number of samples than the one it was written for.
 
@@ -240,16 +230,9 @@ class Conversion:
         self._counts[stem] = self._counts.get(stem, 0) + 1
         return f"{stem}_{self._counts[stem]}"
 
-    def _free(self, name: str) -> str:
-        number, found = 1, name
-        while found in self.leaves:
-            number += 1
-            found = f"{name}_{number}"
-        return found
-
 
 def _only_known(c: Conversion, node: Node, operands: list[Value | None]) -> Value:
-    raise Unsupported("sloy has no op for it, but can only work it out beforehand")
+    raise Unsupported("sloy has no op for it, and its operands are not known beforehand")
 
 
 def _spelled(name: str) -> str:
@@ -300,8 +283,3 @@ def normal_axis(axis: int, rank: int) -> int:
     if not -rank <= axis < max(rank, 1):
         raise FileFormatError(f"the axis {axis} does not lie within {rank} axes.")
     return axis % rank if rank else 0
-
-
-__all__ = [
-    "OPERATORS", "Conversion", "Leaf", "Shape", "Unsupported", "array", "integers", "normal_axis", "number", "operator",
-]  # fmt: skip

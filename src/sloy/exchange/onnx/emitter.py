@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import InvalidArgument, NotAvailable
-from sloy.exchange.onnx.values import Order, identity
+from sloy.exchange.onnx.values import Order, identity, unused
 from sloy.graph import Graph
 from sloy.graph.graph import Node
 from sloy.graph.spec import Shape, Spec
@@ -149,7 +149,7 @@ class Emitter:
 
     def emit(self, op: str, inputs: Sequence[str], **attributes: Any) -> Part:
         """A new node, named after the layer it belongs to."""
-        name = self._free(f"{self._layer}/{op}" if self._layer else op)
+        name = self._free(self._of_layer(op))
         part = Part(op, list(inputs), name, attributes, name)
         self.parts.append(part)
         return part
@@ -175,9 +175,7 @@ class Emitter:
         """An array that is not trained, as a Constant node."""
         key = ("constant", array.dtype.name, array.shape, array.tobytes())
         if key not in self._given:
-            name = self._free(
-                f"{self._layer}/{label or 'constant'}" if self._layer else label or "constant"
-            )
+            name = self._free(self._of_layer(label or "constant"))
             self.parts.append(Part("Constant", [], name, {"value": array}, name))
             self._given[key] = name
         return self._given[key]
@@ -270,11 +268,11 @@ class Emitter:
     def _owner_of(self, out: Out) -> int:
         return next((i for i, other in enumerate(self.outs) if other is out), self._node)
 
+    def _of_layer(self, name: str) -> str:
+        return f"{self._layer}/{name}" if self._layer else name
+
     def _free(self, name: str) -> str:
-        found, number = name, 1
-        while found in self._names:
-            number += 1
-            found = f"{name}_{number}"
+        found = unused(name, self._names)
         self._names.add(found)
         return found
 

@@ -276,3 +276,6 @@ def _reduce(node: Node, arrays: list[Array], opset: int) -> Array:
         return arrays[0]
     found = functions[node.op](arrays[0], axis=axes or None, keepdims=keep)
     return np.asarray(found).astype(arrays[0].dtype)
+
+
+FOLDED = {*FOLDINGS, "Constant", "Shape", "Size"}  # the last three whatever their operands are

@@ -187,6 +187,3 @@ def _batched(named: list[tuple[str, int]], trace: Trace) -> list[tuple[str, int]
         for name, i in named
         if id(trace.order[i]) in samples and trace.order[i].shape[:1] == (n,)
     ]
-
-
-__all__ = ["ImportedGraph", "convert"]

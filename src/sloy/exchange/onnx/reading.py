@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from sloy.errors import FileFormatError, NotAvailable, SloyError
+from sloy.files.container import fail
 
 OLDEST = 6  # opset
 LARGEST_FILE = (1 << 31) - 1  # bytes, the limit of protocol buffers
@@ -98,7 +99,7 @@ def read(path: str | Path) -> OnnxGraph:
     try:
         size = path.stat().st_size
         if not path.is_file() or size > LARGEST_FILE:
-            _fail(path, f"is no file of at most {LARGEST_FILE} bytes")
+            fail(path, f"is no file of at most {LARGEST_FILE} bytes")
         model = package.load_model_from_string(path.read_bytes())
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
@@ -321,7 +322,3 @@ def _check_order(
     for info in outputs:
         if info.name not in known:
             raise FileFormatError(f"nothing makes the output {info.name[:60]!r}.")
-
-
-def _fail(path: Path, reason: str) -> NoReturn:
-    raise FileFormatError(f"{path}: {reason}.")

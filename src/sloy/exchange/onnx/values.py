@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -100,12 +100,27 @@ def channels_last(rank: int) -> Order:
     return (0, *range(2, rank), 1)
 
 
+def without(order: Order, axes: Sequence[int]) -> Order:
+    """An order after axes are gone."""
+    left = [axis for axis in order if axis not in axes]
+    return tuple(sorted(left).index(axis) for axis in left)
+
+
 def permuted(x: Tensor, permutation: Sequence[int]) -> Tensor:
     """A transpose, a reshape where only axes of extent 1 change place."""
     order = [axis for axis in permutation if x.shape[axis] != 1]
     if order == sorted(order):
         return ops.reshape(x, tuple(x.shape[axis] for axis in permutation))
     return ops.transpose(x, tuple(permutation))
+
+
+def unused(name: str, taken: Container[str]) -> str:
+    """The name, or where it is taken the first of it with a number that is not."""
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    return found
 
 
 def known(array: np.ndarray, source: str = "") -> Value:

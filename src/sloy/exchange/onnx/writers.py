@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from sloy.exchange.elementwise import FORMS
 from sloy.exchange.onnx import patterns
 from sloy.exchange.onnx.emitter import Emitter, Out, held, writer
 from sloy.exchange.onnx.patterns import to_there
-from sloy.exchange.onnx.values import Order, identity
+from sloy.exchange.onnx.values import Order, identity, without
 from sloy.graph.graph import Node
 from sloy.graph.opdef import REGISTRY
 
@@ -103,10 +103,14 @@ def _formed(e: Emitter, i: int, node: Node) -> Out:
         return found
     if node.op == "mul" and (found := patterns.mean(e, i, node)) is not None:
         return found
+    return _in_place(e, node, lambda operands: _emitted(e, node, operands))
+
+
+def _in_place(e: Emitter, node: Node, emit: Callable[[list[str]], str]) -> Out:
+    """What `emit` makes of the names of a node's operands, element by element."""
     outs = e.operands(node)
     order, lead = together(outs)
-    name = _emitted(e, node, names(e, outs, order, lead))
-    return result(node, outs, name, order, lead)
+    return result(node, outs, emit(names(e, outs, order, lead)), order, lead)
 
 
 @writer(*(op for op in FORMED if REGISTRY[op].kind == "comparison"))
@@ -134,21 +138,15 @@ def _where(e: Emitter, i: int, node: Node) -> Out:
 
 @writer("clip")
 def _clip(e: Emitter, i: int, node: Node) -> Out:
-    outs = e.operands(node)
-    order, lead = together(outs)
     bounds = [
         e.constant(np.array(node.attributes[key], node.spec.dtype)) for key in ("low", "high")
     ]
-    part = e.emit("Clip", [*names(e, outs, order, lead), *bounds])
-    return result(node, outs, part.output, order, lead)
+    return _in_place(e, node, lambda x: e.emit("Clip", [*x, *bounds]).output)
 
 
 @writer("cast")
 def _cast(e: Emitter, i: int, node: Node) -> Out:
-    outs = e.operands(node)
-    order, lead = together(outs)
-    part = e.emit("Cast", names(e, outs, order, lead), to=node.spec.dtype)
-    return result(node, outs, part.output, order, lead)
+    return _in_place(e, node, lambda x: e.emit("Cast", x, to=node.spec.dtype).output)
 
 
 # --- products and windows -----------------------------------------------------------------------------------------
@@ -277,9 +275,7 @@ def _reduce(e: Emitter, i: int, node: Node) -> Out:
     axes, keep = node.attributes["axes"], node.attributes["keepdims"]
     places = e.integers(*sorted(order.index(axis) for axis in axes))
     part = e.emit(REDUCTIONS[node.op], [name, places], keepdims=int(keep))
-    left = [axis for axis in order if axis not in axes]
-    after = order if keep else tuple(sorted(left).index(axis) for axis in left)
-    return held(node.spec, part.output, after)
+    return held(node.spec, part.output, order if keep else without(order, axes))
 
 
 @writer("argmax")

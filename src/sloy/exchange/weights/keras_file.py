@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import FileFormatError, NotAvailable
-from sloy.exchange.weights.tensors import FileTensor, checked_shape, fail
+from sloy.exchange.weights.tensors import FileTensor, checked_shape
+from sloy.files.container import fail
 
 # Older names of the same: `kernel:0`, `block1_conv1_W_1:0`, `bn_gamma_1:0`.
 _OLD = re.compile(

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from sloy.exchange.weights.tensors import FileTensor, checked_shape, fail, widened
-from sloy.files.container import DTYPES, LARGEST_HEADER, load_json
+from sloy.exchange.weights.tensors import FileTensor, checked_shape, widened
+from sloy.files.container import DTYPES, LARGEST_HEADER, fail, load_json
 
 _KNOWN = {**DTYPES, "BF16": "<u2", "BOOL": "|b1"}
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
-from sloy.errors import FileFormatError
+from sloy.files.container import fail
 from sloy.graph.spec import Shape
 
 
@@ -50,11 +49,6 @@ class TensorFile:
     tool: str
     tensors: Mapping[str, FileTensor]
     ordered: bool = True
-
-
-def fail(path: Path, reason: str) -> NoReturn:
-    """Raise the one error of a file that cannot be used."""
-    raise FileFormatError(f"{path}: {reason}.")
 
 
 def checked_shape(path: Path, name: str, shape: object) -> Shape:

@@ -23,7 +23,8 @@ import numpy as np
 
 from sloy.errors import FileFormatError
 from sloy.exchange.weights.pickled import LARGEST, Call, Named, Persistent, PickleError, read_pickle
-from sloy.exchange.weights.tensors import FileTensor, checked_shape, fail, widened
+from sloy.exchange.weights.tensors import FileTensor, checked_shape, widened
+from sloy.files.container import fail
 
 _LEGACY = 0x1950A86A20F9469CFC6C  # the first pickle of the older layout
 _STORAGES = {

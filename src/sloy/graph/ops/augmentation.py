@@ -15,7 +15,7 @@ import numpy as np
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import threefry
 from sloy.graph.attributes import AttributeKind, Schema
-from sloy.graph.opdef import Attributes, Infer, OpDef, Reference, register
+from sloy.graph.opdef import Attributes, Infer, Reference, register
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply
 
@@ -274,16 +274,14 @@ def _register(
 ) -> None:
     schema: Schema = {"stream": "integer", **attributes}
     register(
-        OpDef(
-            name,
-            "augmentation",
-            arity,
-            infer,
-            reference,
-            attributes=schema,
-            differentiable=False,
-            doc=doc,
-        )
+        name,
+        "augmentation",
+        arity,
+        infer,
+        reference,
+        attributes=schema,
+        differentiable=False,
+        doc=doc,
     )
 
 

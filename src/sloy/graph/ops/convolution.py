@@ -14,9 +14,9 @@ import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.attributes import Schema
-from sloy.graph.opdef import Attributes, OpDef, register
+from sloy.graph.opdef import Attributes, register
 from sloy.graph.ops.window import Padding, Window, pair, resolve_padding
-from sloy.graph.spec import Shape, Spec
+from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, apply, expect_tensors
 
 __all__ = ["conv2d"]
@@ -48,13 +48,16 @@ def _check(name: str, x: Spec, w: Spec, groups: int) -> None:
 
 
 def _output_spec(name: str, x: Spec, w: Spec, attributes: Attributes) -> Spec:
+    """The output of a convolution of operands that fit each other, in their dtype."""
     _check(name, x, w, attributes["groups"])
-    return Spec(_output_shape(name, x, w, attributes), x.sum_dtype)
-
-
-def _output_shape(name: str, x: Spec, w: Spec, attributes: Attributes) -> Shape:
     extents = _window(w.shape, attributes).output_extents(x.shape[1], x.shape[2], name)
-    return (x.shape[0], *extents, w.shape[3])
+    return Spec((x.shape[0], *extents, w.shape[3]), x.dtype)
+
+
+def _check_gradient(name: str, g: Spec, x: Spec, w: Spec, attributes: Attributes) -> None:
+    expected = _output_spec(name, x, w, attributes)
+    if expected != g:
+        raise ShapeError(f"{name}: gradient is {g}, the output is {expected}.")
 
 
 _ATTRIBUTES: Schema = {
@@ -68,6 +71,11 @@ _ATTRIBUTES: Schema = {
 def _groups(groups: int, channels: int) -> list[slice]:
     size = channels // groups
     return [slice(i * size, (i + 1) * size) for i in range(groups)]
+
+
+def _infer(specs: Sequence[Spec], attributes: Attributes) -> Spec:
+    x, w = specs
+    return Spec(_output_spec("conv2d", x, w, attributes).shape, x.sum_dtype)
 
 
 # --- forward -------------------------------------------------------------------------------------------------------
@@ -99,20 +107,18 @@ def _weight_grad(n: Tensor, x: Tensor, g: Tensor, kernel: Sequence[int]) -> Tens
 
 
 register(
-    OpDef(
-        "conv2d",
-        "product",
-        2,
-        lambda specs, attributes: _output_spec("conv2d", specs[0], specs[1], attributes),
-        _reference,
-        lambda n, g: [
-            _input_grad(n, g, n.inputs[1], n.inputs[0].shape[1:3]),
-            _weight_grad(n, n.inputs[0], g, n.inputs[1].shape[:2]),
-        ],
-        attributes=_ATTRIBUTES,
-        multiply_adds=lambda a, y, specs: y.size * prod(specs[1].shape[:3]),
-        doc="y(n,i,j,o) = Σ_klc x(n, i·s+k·d, j·s+l·d, c) w(k,l,c,o) on the padded input",
-    )
+    "conv2d",
+    "product",
+    2,
+    _infer,
+    _reference,
+    lambda n, g: [
+        _input_grad(n, g, n.inputs[1], n.inputs[0].shape[1:3]),
+        _weight_grad(n, n.inputs[0], g, n.inputs[1].shape[:2]),
+    ],
+    attributes=_ATTRIBUTES,
+    multiply_adds=lambda a, y, specs: y.size * prod(specs[1].shape[:3]),
+    doc="y(n,i,j,o) = Σ_klc x(n, i·s+k·d, j·s+l·d, c) w(k,l,c,o) on the padded input",
 )
 
 # --- gradient by the input -----------------------------------------------------------------------------------------
@@ -122,10 +128,7 @@ def _infer_input_grad(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     g, w = specs
     channels = w.shape[2] * attributes["groups"]
     x = Spec((g.shape[0], *attributes["extents"], channels), g.dtype)
-    _check("conv2d_input_grad", x, w, attributes["groups"])
-    expected = Spec(_output_shape("conv2d_input_grad", x, w, attributes), g.dtype)
-    if expected != g:
-        raise ShapeError(f"conv2d_input_grad: gradient is {g}, the output is {expected}.")
+    _check_gradient("conv2d_input_grad", g, x, w, attributes)
     return Spec(x.shape, g.sum_dtype)
 
 
@@ -142,20 +145,18 @@ def _reference_input_grad(arrays: Sequence[np.ndarray], attributes: Attributes) 
 
 
 register(
-    OpDef(
-        "conv2d_input_grad",
-        "product",
-        2,
-        _infer_input_grad,
-        _reference_input_grad,
-        lambda n, g: [
-            apply("conv2d", (g, n.inputs[1]), _shared(n)),
-            _weight_grad(n, g, n.inputs[0], n.inputs[1].shape[:2]),
-        ],
-        attributes={**_ATTRIBUTES, "extents": "integers"},
-        multiply_adds=lambda a, dx, specs: specs[0].size * prod(specs[1].shape[:3]),
-        doc="gradient of conv2d by its input, from the gradient g by its output and the weights",
-    )
+    "conv2d_input_grad",
+    "product",
+    2,
+    _infer_input_grad,
+    _reference_input_grad,
+    lambda n, g: [
+        apply("conv2d", (g, n.inputs[1]), _shared(n)),
+        _weight_grad(n, g, n.inputs[0], n.inputs[1].shape[:2]),
+    ],
+    attributes={**_ATTRIBUTES, "extents": "integers"},
+    multiply_adds=lambda a, dx, specs: specs[0].size * prod(specs[1].shape[:3]),
+    doc="gradient of conv2d by its input, from the gradient g by its output and the weights",
 )
 
 # --- gradient by the weights ---------------------------------------------------------------------------------------
@@ -165,10 +166,7 @@ def _infer_weight_grad(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     x, g = specs
     inputs = x.shape[3] // attributes["groups"]
     w = Spec((*attributes["kernel_size"], inputs, g.shape[3]), x.dtype)
-    _check("conv2d_weight_grad", x, w, attributes["groups"])
-    expected = Spec(_output_shape("conv2d_weight_grad", x, w, attributes), x.dtype)
-    if expected != g:
-        raise ShapeError(f"conv2d_weight_grad: gradient is {g}, the output is {expected}.")
+    _check_gradient("conv2d_weight_grad", g, x, w, attributes)
     return Spec(w.shape, x.sum_dtype)
 
 
@@ -188,20 +186,18 @@ def _reference_weight_grad(arrays: Sequence[np.ndarray], attributes: Attributes)
 
 
 register(
-    OpDef(
-        "conv2d_weight_grad",
-        "product",
-        2,
-        _infer_weight_grad,
-        _reference_weight_grad,
-        lambda n, g: [
-            _input_grad(n, n.inputs[1], g, n.inputs[0].shape[1:3]),
-            apply("conv2d", (n.inputs[0], g), _shared(n)),
-        ],
-        attributes={**_ATTRIBUTES, "kernel_size": "positive integers"},
-        multiply_adds=lambda a, dw, specs: specs[1].size * prod(dw.shape[:3]),
-        doc="gradient of conv2d by its weights, from the input and the gradient g by the output",
-    )
+    "conv2d_weight_grad",
+    "product",
+    2,
+    _infer_weight_grad,
+    _reference_weight_grad,
+    lambda n, g: [
+        _input_grad(n, n.inputs[1], g, n.inputs[0].shape[1:3]),
+        apply("conv2d", (n.inputs[0], g), _shared(n)),
+    ],
+    attributes={**_ATTRIBUTES, "kernel_size": "positive integers"},
+    multiply_adds=lambda a, dw, specs: specs[1].size * prod(dw.shape[:3]),
+    doc="gradient of conv2d by its weights, from the input and the gradient g by the output",
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.graph.opdef import Attributes, Kind, OpDef, VectorJacobian, register
+from sloy.graph.opdef import Attributes, Kind, VectorJacobian, register
 from sloy.graph.ops.erf import erf as erf_reference
 from sloy.graph.spec import BFLOAT16, DTYPES, Spec
 from sloy.graph.tensor import Operand, Tensor, apply, elementwise, expect_tensors
@@ -55,9 +55,7 @@ def _register(
             return np.asarray(function(*arrays)).astype(arrays[0].dtype, copy=False)
 
     infer = _infer_same(name, floating=floating)
-    register(
-        OpDef(name, kind, arity, infer, reference, vjp, differentiable=vjp is not None, doc=doc)
-    )
+    register(name, kind, arity, infer, reference, vjp, differentiable=vjp is not None, doc=doc)
 
 
 def _unary(
@@ -236,22 +234,18 @@ def _infer_clip(specs: Sequence[Spec], attributes: Attributes) -> Spec:
 
 
 register(
-    OpDef(
-        "clip",
-        "elementwise",
-        1,
-        _infer_clip,
-        lambda arrays, a: np.asarray(
-            np.clip(arrays[0], arrays[0].dtype.type(a["low"]), arrays[0].dtype.type(a["high"]))
-        ),
-        lambda n, g: [
-            where(
-                (n.inputs[0] >= n.attributes["low"]) * (n.inputs[0] <= n.attributes["high"]), g, 0.0
-            )
-        ],
-        attributes={"low": "float", "high": "float"},
-        doc="min(max(x, low), high); gradient 1 on [low, high], 0 outside",
-    )
+    "clip",
+    "elementwise",
+    1,
+    _infer_clip,
+    lambda arrays, a: np.asarray(
+        np.clip(arrays[0], arrays[0].dtype.type(a["low"]), arrays[0].dtype.type(a["high"]))
+    ),
+    lambda n, g: [
+        where((n.inputs[0] >= n.attributes["low"]) * (n.inputs[0] <= n.attributes["high"]), g, 0.0)
+    ],
+    attributes={"low": "float", "high": "float"},
+    doc="min(max(x, low), high); gradient 1 on [low, high], 0 outside",
 )
 
 
@@ -302,17 +296,15 @@ def round_to_bfloat16(x: np.ndarray) -> np.ndarray:
 
 
 register(
-    OpDef(
-        "cast",
-        "elementwise",
-        1,
-        _infer_cast,
-        _cast_reference,
-        _vjp_cast,
-        attributes={"dtype": "dtype"},
-        idle=True,
-        doc="x in another dtype; floats are truncated on the way to integers, rounded to bfloat16",
-    )
+    "cast",
+    "elementwise",
+    1,
+    _infer_cast,
+    _cast_reference,
+    _vjp_cast,
+    attributes={"dtype": "dtype"},
+    idle=True,
+    doc="x in another dtype; floats are truncated on the way to integers, rounded to bfloat16",
 )
 
 
@@ -323,16 +315,14 @@ def cast(x: Tensor, dtype: str) -> Tensor:
 
 
 register(
-    OpDef(
-        "stop_gradient",
-        "elementwise",
-        1,
-        _infer_same("stop_gradient", floating=False),
-        lambda arrays, a: arrays[0],
-        expand=lambda inputs, a: inputs[0],
-        differentiable=False,
-        doc="x, seen as a constant by backprop",
-    )
+    "stop_gradient",
+    "elementwise",
+    1,
+    _infer_same("stop_gradient", floating=False),
+    lambda arrays, a: arrays[0],
+    expand=lambda inputs, a: inputs[0],
+    differentiable=False,
+    doc="x, seen as a constant by backprop",
 )
 
 

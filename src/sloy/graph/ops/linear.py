@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sloy.errors import ShapeError
-from sloy.graph.opdef import Attributes, OpDef, register
+from sloy.graph.opdef import Attributes, register
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, apply
 
@@ -48,17 +48,15 @@ def _multiply_adds(attributes: Attributes, c: Spec, specs: Sequence[Spec]) -> in
 
 
 register(
-    OpDef(
-        "matmul",
-        "product",
-        2,
-        _infer,
-        _reference,
-        _vjp,
-        attributes={"transpose_a": "flag", "transpose_b": "flag"},
-        multiply_adds=_multiply_adds,
-        doc="Σ_k a_ik b_kj, operands transposed on request",
-    )
+    "matmul",
+    "product",
+    2,
+    _infer,
+    _reference,
+    _vjp,
+    attributes={"transpose_a": "flag", "transpose_b": "flag"},
+    multiply_adds=_multiply_adds,
+    doc="Σ_k a_ik b_kj, operands transposed on request",
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.graph.opdef import Attributes, OpDef, register
+from sloy.graph.opdef import Attributes, register
 from sloy.graph.ops.elementwise import sqrt, square
 from sloy.graph.ops.reduction import reduce_mean
 from sloy.graph.spec import Spec
@@ -40,16 +40,14 @@ def _expand(inputs: Sequence[Tensor], attributes: Attributes) -> Tensor:
 
 
 register(
-    OpDef(
-        "batch_norm",
-        "composite",
-        5,
-        _infer,
-        _reference,
-        expand=_expand,
-        attributes={"epsilon": "float"},
-        doc="(x - mean) / √(variance + epsilon) · scale + shift, per channel (last axis)",
-    )
+    "batch_norm",
+    "composite",
+    5,
+    _infer,
+    _reference,
+    expand=_expand,
+    attributes={"epsilon": "float"},
+    doc="(x - mean) / √(variance + epsilon) · scale + shift, per channel (last axis)",
 )
 
 

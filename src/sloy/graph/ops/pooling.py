@@ -9,7 +9,7 @@ import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.attributes import Schema
-from sloy.graph.opdef import Attributes, OpDef, register
+from sloy.graph.opdef import Attributes, register
 from sloy.graph.ops.window import Padding, Window, pair, resolve_padding
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, apply, expect_tensors
@@ -56,16 +56,14 @@ def _max_pool(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarra
 
 
 register(
-    OpDef(
-        "max_pool2d",
-        "window",
-        1,
-        lambda specs, attributes: _output_spec("max_pool2d", specs[0], attributes),
-        _max_pool,
-        lambda n, g: [apply("max_pool2d_grad", (n.inputs[0], n, g), n.attributes)],
-        attributes=_WINDOW,
-        doc="largest element of each window; padding never wins; NaN wins",
-    )
+    "max_pool2d",
+    "window",
+    1,
+    lambda specs, attributes: _output_spec("max_pool2d", specs[0], attributes),
+    _max_pool,
+    lambda n, g: [apply("max_pool2d_grad", (n.inputs[0], n, g), n.attributes)],
+    attributes=_WINDOW,
+    doc="largest element of each window; padding never wins; NaN wins",
 )
 
 
@@ -91,16 +89,14 @@ def _max_pool_grad(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.n
 
 
 register(
-    OpDef(
-        "max_pool2d_grad",
-        "gradient",
-        3,
-        _infer_max_pool_grad,
-        _max_pool_grad,
-        attributes=_WINDOW,
-        differentiable=False,
-        doc="gradient of max_pool2d: g goes to the first largest element of each window",
-    )
+    "max_pool2d_grad",
+    "gradient",
+    3,
+    _infer_max_pool_grad,
+    _max_pool_grad,
+    attributes=_WINDOW,
+    differentiable=False,
+    doc="gradient of max_pool2d: g goes to the first largest element of each window",
 )
 
 # --- average -------------------------------------------------------------------------------------------------------
@@ -128,22 +124,20 @@ def _average_pool(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.nd
 
 
 register(
-    OpDef(
-        "average_pool2d",
-        "window",
-        1,
-        lambda specs, attributes: _output_spec("average_pool2d", specs[0], attributes),
-        _average_pool,
-        lambda n, g: [
-            apply(
-                "average_pool2d_grad",
-                (g,),
-                {**n.attributes, "extents": n.inputs[0].shape[1:3]},
-            )
-        ],
-        attributes=_AVERAGE,
-        doc="mean of each window, of its elements inside the image unless `count_include_pad`",
-    )
+    "average_pool2d",
+    "window",
+    1,
+    lambda specs, attributes: _output_spec("average_pool2d", specs[0], attributes),
+    _average_pool,
+    lambda n, g: [
+        apply(
+            "average_pool2d_grad",
+            (g,),
+            {**n.attributes, "extents": n.inputs[0].shape[1:3]},
+        )
+    ],
+    attributes=_AVERAGE,
+    doc="mean of each window, of its elements inside the image unless `count_include_pad`",
 )
 
 
@@ -171,16 +165,14 @@ def _vjp_average_pool_grad(n: Tensor, g: Tensor) -> list[Tensor]:
 
 
 register(
-    OpDef(
-        "average_pool2d_grad",
-        "gradient",
-        1,
-        _infer_average_pool_grad,
-        _average_pool_grad,
-        _vjp_average_pool_grad,
-        attributes={**_AVERAGE, "extents": "integers"},
-        doc="gradient of average_pool2d: each window's g shared among its elements",
-    )
+    "average_pool2d_grad",
+    "gradient",
+    1,
+    _infer_average_pool_grad,
+    _average_pool_grad,
+    _vjp_average_pool_grad,
+    attributes={**_AVERAGE, "extents": "integers"},
+    doc="gradient of average_pool2d: each window's g shared among its elements",
 )
 
 # --- the functions that users call ---------------------------------------------------------------------------------

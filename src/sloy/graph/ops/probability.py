@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.graph.opdef import Attributes, OpDef, register
+from sloy.graph.opdef import Attributes, register
 from sloy.graph.ops.elementwise import exp, log, softplus
 from sloy.graph.ops.reduction import reduce_max, reduce_sum
 from sloy.graph.spec import Spec
@@ -55,28 +55,24 @@ def _expand_log_softmax(inputs: Sequence[Tensor], attributes: Attributes) -> Ten
 
 
 register(
-    OpDef(
-        "softmax",
-        "composite",
-        1,
-        _infer_last_axis,
-        lambda arrays, a: _quiet(_softmax, arrays[0]),
-        lambda n, g: [n * (g - reduce_sum(g * n, -1, keepdims=True))],
-        _expand_softmax,
-        doc="e^x_k / Σ_j e^x_j over the last axis, stable for any finite x",
-    )
+    "softmax",
+    "composite",
+    1,
+    _infer_last_axis,
+    lambda arrays, a: _quiet(_softmax, arrays[0]),
+    lambda n, g: [n * (g - reduce_sum(g * n, -1, keepdims=True))],
+    _expand_softmax,
+    doc="e^x_k / Σ_j e^x_j over the last axis, stable for any finite x",
 )
 register(
-    OpDef(
-        "log_softmax",
-        "composite",
-        1,
-        _infer_last_axis,
-        lambda arrays, a: _quiet(_log_softmax, arrays[0]),
-        lambda n, g: [g - softmax(n.inputs[0]) * reduce_sum(g, -1, keepdims=True)],
-        _expand_log_softmax,
-        doc="x_k - log Σ_j e^x_j over the last axis, stable for any finite x",
-    )
+    "log_softmax",
+    "composite",
+    1,
+    _infer_last_axis,
+    lambda arrays, a: _quiet(_log_softmax, arrays[0]),
+    lambda n, g: [g - softmax(n.inputs[0]) * reduce_sum(g, -1, keepdims=True)],
+    _expand_log_softmax,
+    doc="x_k - log Σ_j e^x_j over the last axis, stable for any finite x",
 )
 
 # --- cross-entropies ------------------------------------------------------------------------------------------------
@@ -113,16 +109,14 @@ def _expand_softmax_cross_entropy(inputs: Sequence[Tensor], attributes: Attribut
 
 
 register(
-    OpDef(
-        "softmax_cross_entropy",
-        "composite",
-        2,
-        _infer_softmax_cross_entropy,
-        _softmax_cross_entropy,
-        _vjp_softmax_cross_entropy,
-        _expand_softmax_cross_entropy,
-        doc="-Σ_k t_k log softmax(z)_k per row of (N, K), with 0 · log 0 = 0",
-    )
+    "softmax_cross_entropy",
+    "composite",
+    2,
+    _infer_softmax_cross_entropy,
+    _softmax_cross_entropy,
+    _vjp_softmax_cross_entropy,
+    _expand_softmax_cross_entropy,
+    doc="-Σ_k t_k log softmax(z)_k per row of (N, K), with 0 · log 0 = 0",
 )
 
 
@@ -144,15 +138,13 @@ def _sigmoid_cross_entropy(arrays: Sequence[np.ndarray], attributes: Attributes)
 
 
 register(
-    OpDef(
-        "sigmoid_cross_entropy",
-        "composite",
-        2,
-        _infer_sigmoid_cross_entropy,
-        _sigmoid_cross_entropy,
-        expand=lambda inputs, a: softplus(inputs[0]) - inputs[0] * inputs[1],
-        doc="-t log σ(z) - (1 - t) log(1 - σ(z)) = softplus(z) - t z, per element",
-    )
+    "sigmoid_cross_entropy",
+    "composite",
+    2,
+    _infer_sigmoid_cross_entropy,
+    _sigmoid_cross_entropy,
+    expand=lambda inputs, a: softplus(inputs[0]) - inputs[0] * inputs[1],
+    doc="-t log σ(z) - (1 - t) log(1 - σ(z)) = softplus(z) - t z, per element",
 )
 
 # --- the functions that users call ----------------------------------------------------------------------------------

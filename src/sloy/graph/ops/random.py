@@ -8,7 +8,7 @@ import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import threefry
-from sloy.graph.opdef import Attributes, OpDef, register
+from sloy.graph.opdef import Attributes, register
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply
 
@@ -38,16 +38,14 @@ def _reference(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarr
 
 
 register(
-    OpDef(
-        "dropout_mask",
-        "random",
-        2,
-        _infer,
-        _reference,
-        attributes={"stream": "integer", "keep": "float", "shape": "integers", "dtype": "dtype"},
-        differentiable=False,
-        doc="1 with probability `keep`, else 0, by threefry2x32 of (key, stream, step) and the index",
-    )
+    "dropout_mask",
+    "random",
+    2,
+    _infer,
+    _reference,
+    attributes={"stream": "integer", "keep": "float", "shape": "integers", "dtype": "dtype"},
+    differentiable=False,
+    doc="1 with probability `keep`, else 0, by threefry2x32 of (key, stream, step) and the index",
 )
 
 

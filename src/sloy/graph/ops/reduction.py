@@ -8,7 +8,7 @@ import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.attributes import Schema
-from sloy.graph.opdef import Attributes, OpDef, register
+from sloy.graph.opdef import Attributes, register
 from sloy.graph.ops.elementwise import equal
 from sloy.graph.ops.shape import reshape
 from sloy.graph.spec import Shape, Spec
@@ -65,9 +65,7 @@ def _register(name: str, function: Callable[..., np.ndarray], doc: str) -> None:
 
     vjp = (lambda n, g: [_spread(n, g)]) if name == "reduce_sum" else _vjp_extremum
     attributes: Schema = {"axes": "axes", "keepdims": "flag"}
-    register(
-        OpDef(name, "reduction", 1, _infer(name), reference, vjp, attributes=attributes, doc=doc)
-    )
+    register(name, "reduction", 1, _infer(name), reference, vjp, attributes=attributes, doc=doc)
 
 
 _register("reduce_sum", np.sum, "sum of x over `axes`")
@@ -85,16 +83,14 @@ def _infer_argmax(specs: Sequence[Spec], attributes: Attributes) -> Spec:
 
 
 register(
-    OpDef(
-        "argmax",
-        "index",
-        1,
-        _infer_argmax,
-        lambda arrays, a: np.asarray(np.argmax(arrays[0], axis=a["axis"])).astype(np.int32),
-        attributes={"axis": "integer"},
-        differentiable=False,
-        doc="position of the first largest element along `axis` (NaN counts as largest)",
-    )
+    "argmax",
+    "index",
+    1,
+    _infer_argmax,
+    lambda arrays, a: np.asarray(np.argmax(arrays[0], axis=a["axis"])).astype(np.int32),
+    attributes={"axis": "integer"},
+    differentiable=False,
+    doc="position of the first largest element along `axis` (NaN counts as largest)",
 )
 
 

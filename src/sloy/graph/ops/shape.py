@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.graph.opdef import Attributes, OpDef, register
+from sloy.graph.opdef import Attributes, register
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply, broadcast_to, expect_tensors
 
@@ -27,17 +27,15 @@ def _infer_reshape(specs: Sequence[Spec], attributes: Attributes) -> Spec:
 
 
 register(
-    OpDef(
-        "reshape",
-        "movement",
-        1,
-        _infer_reshape,
-        lambda arrays, a: arrays[0].reshape(a["shape"]),
-        lambda n, g: [reshape(g, n.inputs[0].shape)],
-        attributes={"shape": "integers"},
-        idle=True,
-        doc="the same elements, in row-major order, in another shape",
-    )
+    "reshape",
+    "movement",
+    1,
+    _infer_reshape,
+    lambda arrays, a: arrays[0].reshape(a["shape"]),
+    lambda n, g: [reshape(g, n.inputs[0].shape)],
+    attributes={"shape": "integers"},
+    idle=True,
+    doc="the same elements, in row-major order, in another shape",
 )
 
 
@@ -51,16 +49,14 @@ def _infer_transpose(specs: Sequence[Spec], attributes: Attributes) -> Spec:
 
 
 register(
-    OpDef(
-        "transpose",
-        "movement",
-        1,
-        _infer_transpose,
-        lambda arrays, a: np.array(arrays[0].transpose(a["permutation"]), order="C"),
-        lambda n, g: [transpose(g, tuple(np.argsort(n.attributes["permutation"]).tolist()))],
-        attributes={"permutation": "integers"},
-        doc="axes in another order: axis i of the result is axis permutation[i] of x",
-    )
+    "transpose",
+    "movement",
+    1,
+    _infer_transpose,
+    lambda arrays, a: np.array(arrays[0].transpose(a["permutation"]), order="C"),
+    lambda n, g: [transpose(g, tuple(np.argsort(n.attributes["permutation"]).tolist()))],
+    attributes={"permutation": "integers"},
+    doc="axes in another order: axis i of the result is axis permutation[i] of x",
 )
 
 
@@ -86,17 +82,15 @@ def _vjp_broadcast(n: Tensor, g: Tensor) -> list[Tensor]:
 
 
 register(
-    OpDef(
-        "broadcast_to",
-        "movement",
-        1,
-        _infer_broadcast,
-        lambda arrays, a: np.array(np.broadcast_to(arrays[0], a["shape"]), order="C"),
-        _vjp_broadcast,
-        attributes={"shape": "integers"},
-        idle=True,
-        doc="x repeated along new leading axes and axes of extent 1",
-    )
+    "broadcast_to",
+    "movement",
+    1,
+    _infer_broadcast,
+    lambda arrays, a: np.array(np.broadcast_to(arrays[0], a["shape"]), order="C"),
+    _vjp_broadcast,
+    attributes={"shape": "integers"},
+    idle=True,
+    doc="x repeated along new leading axes and axes of extent 1",
 )
 
 # --- slice, pad, concatenate ---------------------------------------------------------------------------------------
@@ -124,17 +118,15 @@ def _vjp_slice(n: Tensor, g: Tensor) -> list[Tensor]:
 
 
 register(
-    OpDef(
-        "slice",
-        "movement",
-        1,
-        _infer_slice,
-        lambda arrays, a: np.array(arrays[0][_slices(a)], order="C"),
-        _vjp_slice,
-        attributes={"start": "integers", "stop": "integers"},
-        idle=True,
-        doc="the box of x from `start` up to `stop`, per axis",
-    )
+    "slice",
+    "movement",
+    1,
+    _infer_slice,
+    lambda arrays, a: np.array(arrays[0][_slices(a)], order="C"),
+    _vjp_slice,
+    attributes={"start": "integers", "stop": "integers"},
+    idle=True,
+    doc="the box of x from `start` up to `stop`, per axis",
 )
 
 
@@ -162,16 +154,14 @@ def _vjp_pad(n: Tensor, g: Tensor) -> list[Tensor]:
 
 
 register(
-    OpDef(
-        "pad",
-        "assembly",
-        1,
-        _infer_pad,
-        _pad_reference,
-        _vjp_pad,
-        attributes={"before": "integers", "after": "integers", "value": "float"},
-        doc="x with `before` and `after` elements of `value` added, per axis",
-    )
+    "pad",
+    "assembly",
+    1,
+    _infer_pad,
+    _pad_reference,
+    _vjp_pad,
+    attributes={"before": "integers", "after": "integers", "value": "float"},
+    doc="x with `before` and `after` elements of `value` added, per axis",
 )
 
 
@@ -202,16 +192,14 @@ def _vjp_concatenate(n: Tensor, g: Tensor) -> list[Tensor]:
 
 
 register(
-    OpDef(
-        "concatenate",
-        "assembly",
-        None,
-        _infer_concatenate,
-        lambda arrays, a: np.concatenate(arrays, axis=a["axis"]),
-        _vjp_concatenate,
-        attributes={"axis": "integer"},
-        doc="tensors one after another along `axis`",
-    )
+    "concatenate",
+    "assembly",
+    None,
+    _infer_concatenate,
+    lambda arrays, a: np.concatenate(arrays, axis=a["axis"]),
+    _vjp_concatenate,
+    attributes={"axis": "integer"},
+    doc="tensors one after another along `axis`",
 )
 
 # --- one_hot -------------------------------------------------------------------------------------------------------
@@ -226,16 +214,14 @@ def _infer_one_hot(specs: Sequence[Spec], attributes: Attributes) -> Spec:
 
 
 register(
-    OpDef(
-        "one_hot",
-        "index",
-        1,
-        _infer_one_hot,
-        lambda arrays, a: (arrays[0][..., None] == np.arange(a["classes"])).astype(a["dtype"]),
-        attributes={"classes": "integer", "dtype": "dtype"},
-        differentiable=False,
-        doc="1 at the label's position, 0 elsewhere, on a new last axis; a label outside gives zeros",
-    )
+    "one_hot",
+    "index",
+    1,
+    _infer_one_hot,
+    lambda arrays, a: (arrays[0][..., None] == np.arange(a["classes"])).astype(a["dtype"]),
+    attributes={"classes": "integer", "dtype": "dtype"},
+    differentiable=False,
+    doc="1 at the label's position, 0 elsewhere, on a new last axis; a label outside gives zeros",
 )
 
 # --- the functions that users call ---------------------------------------------------------------------------------

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy.arguments import instance
-from sloy.inspection.style import BLUE, GREY, ORANGE, styled
+from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.theory.approximation.result import Approximation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+__all__ = ["approximation_figure"]
 
 POINTS = 1201
 SIDE = 121
@@ -29,10 +31,8 @@ def approximation_figure(approximation: Approximation) -> Figure:
     ----------
     approximation : Approximation
     """
-    from matplotlib.figure import Figure
-
     instance("approximation_figure", "approximation", approximation, Approximation)
-    figure = Figure(figsize=(9.6, 7.2), layout="constrained")
+    figure = new_figure(9.6, 7.2)
     panels = figure.subplots(2, 2).ravel()
     if len(approximation.target.domain) == 1:
         _interval(panels, approximation)

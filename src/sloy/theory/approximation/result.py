@@ -12,6 +12,8 @@ from sloy.model import Model
 from sloy.problem.network import Network
 from sloy.theory.approximation.target import Target
 
+__all__ = ["Approximation"]
+
 CACHE = 1 << 19  # hidden values computed at a time
 
 

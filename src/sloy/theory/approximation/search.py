@@ -25,6 +25,8 @@ from sloy.theory.approximation.result import Approximation, outputs
 from sloy.theory.approximation.target import FIRST, WHERE, Target, finer, grid
 from sloy.theory.ready import ready_model
 
+__all__ = ["approximate"]
+
 FILL = 0.95  # share of the tolerance that a construction aims at; the rest is for slopes, samples and rounding
 FINER = 10  # the grid of the measurement against that of the construction
 MOST_UNITS = {1: 4096, 2: 1024}  # by the number of variables

@@ -15,7 +15,7 @@ from sloy.engines import Engine, Executable
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, backprop
-from sloy.inspection.style import BLUE, GREY, ORANGE, styled
+from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.layers import Dense, Tanh
 from sloy.problem.graphs import forward
 from sloy.problem.network import Network
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["CostRow", "GradientCost", "gradient_cost", "gradient_cost_figure"]
+__all__ = ["GradientCost", "gradient_cost", "gradient_cost_figure"]
 
 WIDTHS = (4, 8, 16, 32, 64, 128, 256, 512)
 
@@ -156,10 +156,8 @@ def gradient_cost(
 @styled
 def gradient_cost_figure(cost: GradientCost) -> Figure:
     """Operations, and where they were measured seconds, against the number of parameters, on logarithmic axes."""
-    from matplotlib.figure import Figure
-
     timed = any(np.isfinite(row.naive_seconds) for row in cost.rows)
-    figure = Figure(figsize=(4.6 * (1 + timed), 3.8), layout="constrained")
+    figure = new_figure(4.6 * (1 + timed), 3.8)
     axes = figure.subplots(1, 1 + timed, squeeze=False)[0]
     names = (
         f"naive, ~ $P^{{{cost.naive_exponent:.2f}}}$",

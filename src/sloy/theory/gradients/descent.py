@@ -13,7 +13,7 @@ from sloy.arguments import instance, integer, real
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph
-from sloy.inspection.style import BLUE, GREY, ORANGE, styled
+from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.losses import LossLike
 from sloy.optimizers import SGD
 from sloy.problem.graphs import forward
@@ -158,11 +158,10 @@ def compare_descents(
 @styled
 def descent_figure(descent: Descent, title: str = "") -> Figure:
     """The loss surface with the paths on it, and the loss on all objects by the number of objects seen."""
-    from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter
 
     instance("descent_figure", "descent", descent, Descent)
-    figure = Figure(figsize=(9.4, 4.2), layout="constrained")
+    figure = new_figure(9.4, 4.2)
     left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.15, 1]})
     _draw_surface(left, descent)
     styles = ((BLUE, "-", 2.4), (GREEN, "-", 1.6), (ORANGE, "-", 0.9))

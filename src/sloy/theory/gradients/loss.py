@@ -5,6 +5,8 @@ from __future__ import annotations
 from sloy import ops
 from sloy.graph import Tensor
 
+__all__ = ["half_squared_error"]
+
 
 def half_squared_error(output: Tensor, target: Tensor) -> Tensor:
     """L = ½ Σ_m (a^m - y^m)², the loss whose ∂L/∂a^m is the lecture's ε^m = a^m - y^m (L9).

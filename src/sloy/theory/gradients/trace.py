@@ -11,7 +11,7 @@ from sloy.arguments import integer
 from sloy.layers import Layer, PerNeuron
 from sloy.theory.notation import decimal_text, factor_text
 
-__all__ = ["LayerTrace", "StepTrace", "activation_name"]
+__all__ = ["LayerTrace", "StepTrace"]
 
 
 @dataclass(frozen=True, eq=False)

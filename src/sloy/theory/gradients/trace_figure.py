@@ -9,7 +9,7 @@ import numpy as np
 
 from sloy.arguments import instance
 from sloy.errors import InvalidArgument
-from sloy.inspection.style import BLUE, GREY, ORANGE, styled
+from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.theory.diagram import RADIUS, column, edge, neuron
 from sloy.theory.gradients.trace import LayerTrace, StepTrace, activation_name
 from sloy.theory.notation import decimal_text
@@ -35,8 +35,6 @@ def trace_figure(trace: StepTrace) -> Figure:
     trace : StepTrace
         Of a small network: at most 24 weights (biases included) between two layers.
     """
-    from matplotlib.figure import Figure
-
     instance("trace_figure", "trace", trace, StepTrace)
     sizes = [(len(layer.inputs) + (layer.bias is not None), len(layer.z)) for layer in trace.layers]
     for layer, (inputs, outputs) in zip(trace.layers, sizes, strict=True):
@@ -48,7 +46,7 @@ def trace_figure(trace: StepTrace) -> Figure:
     nodes = max(max(size) for size in sizes)
     height = max(nodes * NODE, max(a * b for a, b in sizes) * LINE + 0.3)
     width = GAP * len(trace.layers) + 2 * RADIUS + 1.4
-    figure = Figure(figsize=(width, height + 1.5))
+    figure = new_figure(width, height + 1.5, layout=None)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(
         xlim=(-0.7 - RADIUS, width - 0.7 - RADIUS), ylim=(-0.95, height + 0.55), aspect="equal"

@@ -12,6 +12,8 @@ from sloy.arguments import instance, sequence
 from sloy.errors import InvalidArgument
 from sloy.theory.logic.truth_table import TruthTable, all_inputs
 
+__all__ = ["Expression", "parse"]
+
 # From weakest to strongest; words mean the same as signs.
 BINARY = {"|": 1, "^": 2, "&": 3}
 NOT = 4

@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 
 from sloy.arguments import real
-from sloy.errors import NotAvailable
 from sloy.theory.logic.truth_table import FREE, Table, TruthTable
+from sloy.theory.neurons.separation import optimizers
 from sloy.theory.notation import input_names
+
+__all__ = ["Disjunction", "minimize", "prime_implicants"]
 
 OUT = 2  # index of a variable that is left out
 
@@ -193,13 +195,13 @@ class _Covering:
         """Columns for the rows that are left, and the least number that any choice has."""
         if not self.matrix.size:
             return [], 0
-        milp, constraint, bounds = _integer_program()
+        scipy = optimizers()
         count = len(self.columns)
-        done = milp(
+        done = scipy.milp(
             np.ones(count),
             integrality=np.ones(count),
-            bounds=bounds(0, 1),
-            constraints=constraint(_sparse(self.matrix), 1, np.inf),
+            bounds=scipy.Bounds(0, 1),
+            constraints=scipy.LinearConstraint(_sparse(self.matrix), 1, np.inf),
             options={"time_limit": seconds},
         )
         greedy = self._greedy()
@@ -250,16 +252,6 @@ def _inside(matrix: np.ndarray, cost: np.ndarray) -> np.ndarray:
     equal = inside & inside.T
     rank = np.argsort(np.argsort(cost, kind="stable"), kind="stable")
     return (inside & ~equal).any(1) | (equal & (rank[None, :] < rank[:, None])).any(1)
-
-
-def _integer_program() -> tuple[Any, Any, Any]:
-    try:
-        from scipy.optimize import Bounds, LinearConstraint, milp
-    except ImportError as error:
-        raise NotAvailable(
-            "minimising this function needs SciPy: `pip install 'sloy[theory]'`."
-        ) from error
-    return milp, LinearConstraint, Bounds
 
 
 def _sparse(matrix: np.ndarray) -> Any:

@@ -22,6 +22,20 @@ from sloy.theory.neurons.neuron import Neuron
 from sloy.theory.neurons.separation import Separation, separate
 from sloy.theory.ready import ready_model
 
+__all__ = [
+    "AND",
+    "NOT",
+    "OR",
+    "disjunction_network",
+    "network_from_expression",
+    "network_from_truth_table",
+    "separable",
+    "table_of",
+    "to_expression",
+    "xor_by_layers",
+    "xor_by_product",
+]
+
 AND = Neuron([1, 1], -3 / 2, "heaviside")  # [x1 + x2 - 3/2 > 0]
 OR = Neuron([1, 1], -1 / 2, "heaviside")  # [x1 + x2 - 1/2 > 0]
 NOT = Neuron([-1], 1 / 2, "heaviside")  # [-x1 + 1/2 > 0]

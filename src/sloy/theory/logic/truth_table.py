@@ -12,6 +12,8 @@ from sloy.arguments import integer
 from sloy.errors import InvalidArgument
 from sloy.theory.notation import input_names
 
+__all__ = ["TruthTable"]
+
 MOST_VARIABLES = 16  # 3^16 products of literals, as bytes, are 43 MB
 FREE = -1  # a row whose value does not matter
 

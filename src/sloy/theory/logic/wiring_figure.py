@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy.errors import InvalidArgument
-from sloy.inspection.style import BLUE, ORANGE, styled
+from sloy.inspection.style import BLUE, ORANGE, new_figure, styled
 from sloy.layers import Dense
 from sloy.model import Model
 from sloy.theory.diagram import column, neuron
@@ -17,6 +17,8 @@ from sloy.theory.notation import fraction_text, input_names
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+__all__ = ["wiring_figure"]
 
 MOST = 24  # neurons of a layer
 APART = 2.6  # inches between layers
@@ -36,8 +38,6 @@ def wiring_figure(model: Model, names: Sequence[str] | None = None) -> Figure:
     names : sequence of str, optional
         Of the inputs; x1, x2, … by default.
     """
-    from matplotlib.figure import Figure
-
     layers = _dense(model)
     sizes = [len(layers[0][0]), *(weight.shape[1] for weight, _ in layers)]
     if max(sizes) > MOST:
@@ -47,7 +47,7 @@ def wiring_figure(model: Model, names: Sequence[str] | None = None) -> Figure:
     words = input_names("wiring_figure", names, sizes[0])
     height = max(2.0, 0.75 * max(sizes))
     width = APART * (len(sizes) - 1) + 2.0
-    figure = Figure(figsize=(width, height + 0.7), layout="constrained")
+    figure = new_figure(width, height + 0.7)
     axes = figure.subplots()
     places = [column(0.8 + APART * k, size, height) for k, size in enumerate(sizes)]
     for (weight, _), left, right in zip(layers, places[:-1], places[1:], strict=True):

@@ -25,6 +25,8 @@ from sloy.theory.ready import ready_model
 if TYPE_CHECKING:
     from sloy.training.history import History
 
+__all__ = ["Neuron"]
+
 WEIGHT, BIAS = "dense_1/weight", "dense_1/bias"
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sloy.training.history import Row
     from sloy.training.run import Run
 
+__all__ = ["PerceptronRun", "perceptron_rule"]
+
 
 @dataclass(frozen=True)
 class PerceptronRun:

@@ -10,7 +10,7 @@ import numpy as np
 
 from sloy.arguments import array
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.inspection.style import BLUE, GREY, ORANGE, styled
+from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.layers import Dense
 from sloy.model import Model
 from sloy.theory.neurons.neuron import Neuron
@@ -20,6 +20,8 @@ from sloy.theory.notation import input_names, linear_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+__all__ = ["half_planes_figure", "neuron_figure"]
 
 FINE = 241  # points of the picture along each side
 MOST_PANELS = 8
@@ -44,8 +46,6 @@ def neuron_figure(
     names : two str, optional
         Of the inputs.
     """
-    from matplotlib.figure import Figure
-
     if len(neuron.weights) != 2:
         raise InvalidArgument(
             f"neuron_figure: the neuron has {len(neuron.weights)} inputs; a plane shows 2."
@@ -57,7 +57,7 @@ def neuron_figure(
     middle = 0.5 if said.min(initial=0) >= 0 else 0.0
     yes = said > middle if y is None else signs("neuron_figure", y, len(points)) > 0
     words = input_names("neuron_figure", names, 2)
-    figure = Figure(figsize=(4.6, 4.4), layout="constrained")
+    figure = new_figure(4.6, 4.4)
     axes = figure.subplots()
     window = _window(points)
     places = _places(window)
@@ -84,8 +84,6 @@ def half_planes_figure(model: Model, names: Sequence[str] | None = None) -> Figu
         Two inputs; one output.
     names : two str, optional
     """
-    from matplotlib.figure import Figure
-
     network = model.network
     if network.input_shape != (2,) or network.output_shape != (1,):
         raise InvalidArgument(
@@ -96,7 +94,7 @@ def half_planes_figure(model: Model, names: Sequence[str] | None = None) -> Figu
     hidden = _first_layer(model)[:MOST_PANELS] if len(network.layers) > 2 else []
     columns = min(len(hidden) + 1, 3)
     rows = ceil((len(hidden) + 1) / columns)
-    figure = Figure(figsize=(3.1 * columns, 3.4 * rows + 0.3), layout="constrained")
+    figure = new_figure(3.1 * columns, 3.4 * rows + 0.3)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     window = (-0.6, 1.6, -0.6, 1.6)
     places = _places(window)

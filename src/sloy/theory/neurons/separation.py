@@ -12,6 +12,8 @@ from sloy.arguments import array
 from sloy.errors import InvalidArgument, NotAvailable, ShapeError, SloyError
 from sloy.theory.notation import fraction_text, input_names, linear_text
 
+__all__ = ["Separation", "separate"]
+
 SIMPLE = 10_000  # denominators of what a linear program gives are looked for up to this
 
 
@@ -179,13 +181,13 @@ def signs(where: str, y: Any, count: int) -> np.ndarray:
     raise InvalidArgument(f"{where}: `y` holds {value}; it must be all 0 and 1, or all -1 and 1.")
 
 
-def linear_program() -> Any:
-    """SciPy's `linprog`."""
+def optimizers() -> Any:
+    """SciPy's module of linear and integer programs."""
     try:
-        from scipy.optimize import linprog
+        import scipy.optimize
     except ImportError as error:
         raise NotAvailable("linear programs need SciPy: `pip install 'sloy[theory]'`.") from error
-    return linprog
+    return scipy.optimize
 
 
 def _line(points: np.ndarray, side: np.ndarray) -> np.ndarray | None:
@@ -195,7 +197,7 @@ def _line(points: np.ndarray, side: np.ndarray) -> np.ndarray | None:
     """
     rows = side[:, None] * np.column_stack([points, np.ones(len(points))])
     cost = np.append(np.ones(points.shape[1]), 1e-3)
-    done = linear_program()(
+    done = optimizers().linprog(
         np.concatenate([cost, cost]),
         A_ub=-np.concatenate([rows, -rows], axis=1),
         b_ub=np.full(len(points), -0.5),
@@ -211,7 +213,8 @@ def _mixture(points: np.ndarray, side: np.ndarray) -> np.ndarray:
     """λ ≥ 0 (N,) with Σ λ = 1 in each class and Σ s λ x = 0."""
     conditions = np.vstack([(side[:, None] * points).T, side > 0, side < 0]).astype(np.float64)
     right = np.append(np.zeros(points.shape[1]), [1.0, 1.0])
-    done = linear_program()(np.zeros(len(points)), A_eq=conditions, b_eq=right, method="highs")
+    program = optimizers().linprog
+    done = program(np.zeros(len(points)), A_eq=conditions, b_eq=right, method="highs")
     return np.zeros(len(points)) if done.x is None else np.maximum(done.x, 0.0)
 
 

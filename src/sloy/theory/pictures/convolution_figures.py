@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sloy.errors import ShapeError
-from sloy.inspection.style import BLUE, GREY, ORANGE, styled
+from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.theory.pictures.convolution import Edges, convolve, max_pool, window_start
 from sloy.theory.pictures.numbers import texts, value_text
 
@@ -71,12 +71,10 @@ def response_figure(image: ArrayLike, kernel: ArrayLike, title: str = "") -> Fig
     title : str
         A line above.
     """
-    from matplotlib.figure import Figure
-
     response = convolve(image, kernel)
     F, G = np.asarray(image, float), np.asarray(kernel, float)
     i, j = np.unravel_index(int(response.argmax()), response.shape)
-    figure = Figure(figsize=(9.2, 3.5), layout="constrained")
+    figure = new_figure(9.2, 3.5)
     seen, small, answers = figure.subplots(1, 3, gridspec_kw={"width_ratios": [3, 1, 3]})
     seen.imshow(F, cmap="gray_r")
     seen.set_title("picture")
@@ -134,13 +132,9 @@ def pooling_figure(image: ArrayLike, size: int = 2, stride: int | None = None) -
 
 
 def _row_of_grids(arrays: list[np.ndarray]) -> tuple[Figure, list[Axes]]:
-    from matplotlib.figure import Figure
-
     widths = [max(array.shape[1], 4) for array in arrays]
     height = max(array.shape[0] for array in arrays)
-    figure = Figure(
-        figsize=(CELL * sum(widths) + 0.75 * len(arrays), CELL * height + 0.6), layout="constrained"
-    )
+    figure = new_figure(CELL * sum(widths) + 0.75 * len(arrays), CELL * height + 0.6)
     axes = figure.subplots(1, len(arrays), squeeze=False, gridspec_kw={"width_ratios": widths})[0]
     for panel, array, width in zip(axes, arrays, widths, strict=True):
         rows, columns = array.shape

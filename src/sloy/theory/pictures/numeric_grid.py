@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from sloy.errors import ShapeError
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
-from sloy.inspection.style import styled
+from sloy.inspection.style import new_figure, styled
 from sloy.theory.pictures.numbers import as_picture, texts
 
 if TYPE_CHECKING:
@@ -65,8 +65,6 @@ def numeric_grid_figure(image: ArrayLike, title: str = "") -> Figure:
     title : str
         A line above.
     """
-    from matplotlib.figure import Figure
-
     picture = as_picture("numeric_grid_figure", "image", image)
     if picture.shape[2] != 1 or max(picture.shape[:2]) > MOST:
         raise ShapeError(
@@ -77,9 +75,7 @@ def numeric_grid_figure(image: ArrayLike, title: str = "") -> Figure:
     across = columns * 0.085 * (1 + max(map(len, texts(picture).flat)))  # inches of numbers
     high = max(2.4, 0.19 * rows)
     across = max(across, 2.4)
-    figure = Figure(
-        figsize=(high * columns / rows + across + 0.8, high + 0.7), layout="constrained"
-    )
+    figure = new_figure(high * columns / rows + across + 0.8, high + 0.7)
     seen, numbers = figure.subplots(
         1, 2, gridspec_kw={"width_ratios": [high * columns / rows, across]}
     )

@@ -80,7 +80,6 @@ class Fusion:
         self.units: dict[int, Unit] = {}
         self.unit_of: dict[int, int] = {}
         self._ancestors: dict[int, int] = {}
-        self._absorbed: dict[int, int] = {}
         for i, node in enumerate(graph.nodes):
             if node.is_leaf or i in self.views:
                 continue

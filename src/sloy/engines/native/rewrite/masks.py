@@ -10,6 +10,7 @@ from math import inf
 
 from sloy.graph.ops.elementwise import where
 from sloy.graph.ops.shape import reshape
+from sloy.graph.passes import broadcast_scalar
 from sloy.graph.tensor import Tensor, apply
 
 
@@ -67,10 +68,8 @@ class Masks:
 
 def number(x: Tensor) -> float | None:
     """The value of a single constant, repeated or not."""
-    source = x.inputs[0] if x.op == "broadcast_to" else x
-    if source.op != "constant" or source.spec.size != 1:
-        return None
-    return float(source.attributes["value"].reshape(()))
+    scalar = broadcast_scalar(x)
+    return None if scalar is None else float(scalar)
 
 
 def _source(x: Tensor) -> Tensor:

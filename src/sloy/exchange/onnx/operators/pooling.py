@@ -16,7 +16,16 @@ import numpy as np
 
 from sloy import ops
 from sloy.exchange.onnx.conversion import Conversion, Unsupported, operator
-from sloy.exchange.onnx.operators.windows import Window, counts, every, sides2d, taps, window
+from sloy.exchange.onnx.operators.windows import (
+    Window,
+    as_image,
+    as_line,
+    counts,
+    every,
+    sides2d,
+    taps,
+    window,
+)
 from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Value, channels_last, held
 from sloy.graph.tensor import Tensor
@@ -47,33 +56,16 @@ def _is_plain(over: Window) -> bool:
     return inside and set(over.dilation) == {1}
 
 
-def _as_image(x: Tensor) -> Tensor:
-    return ops.reshape(x, (*x.shape[:2], 1, x.shape[2])) if x.rank == 3 else x
-
-
-def _flat(over: Window) -> Window:
-    """A window in one dimension as one in two."""
-    return Window((*over.size, 1), (*over.stride, 1), (*over.dilation, 1), (*over.sides, (0, 0)))
-
-
-def _part(over: Window, axes: slice) -> Window:
-    return Window(over.size[axes], over.stride[axes], over.dilation[axes], over.sides[axes])
-
-
 def _pooled(x: Tensor, over: Window, kind: str) -> Tensor:
     """Maxima or sums ("max", "sum") of windows over x (N, …, C)."""
     if x.rank == 3:
-        y = _pooled(_as_image(x), _flat(over), kind)
-        return ops.reshape(y, (*y.shape[:2], y.shape[3]))
+        return as_line(_pooled(as_image(x), over.flat(), kind))
     if x.rank == 5:
         n, d, h, w, channels = x.shape
-        y = _pooled(ops.reshape(x, (n * d, h, w, channels)), _part(over, slice(1, 3)), kind)
+        y = _pooled(ops.reshape(x, (n * d, h, w, channels)), over.part(slice(1, 3)), kind)
         oh, ow = y.shape[1:3]
         columns = ops.reshape(y, (n, d, oh * ow, channels))
-        first = Window(
-            (over.size[0], 1), (over.stride[0], 1), (over.dilation[0], 1), (over.sides[0], (0, 0))
-        )
-        z = _pooled(columns, first, kind)
+        z = _pooled(columns, over.part(slice(1)).flat(), kind)
         return ops.reshape(z, (n, z.shape[1], oh, ow, channels))
     if kind == "max" and _is_plain(over):
         return ops.max_pool2d(x, over.size, stride=over.stride, padding=sides2d(over.sides))

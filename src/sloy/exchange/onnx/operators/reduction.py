@@ -9,7 +9,7 @@ from sloy import ops
 from sloy.exchange.onnx.conversion import Conversion, Unsupported, normal_axis, operator
 from sloy.exchange.onnx.folding import axes_of
 from sloy.exchange.onnx.reading import Node
-from sloy.exchange.onnx.values import Order, Value, held, identity
+from sloy.exchange.onnx.values import Order, Value, held, identity, without
 from sloy.graph.tensor import Tensor
 
 Reduce = Callable[..., Tensor]
@@ -54,12 +54,6 @@ def _reduction(c: Conversion, node: Node, operands: list[Any]) -> Value:
 def _as_held(c: Conversion, x: Value) -> tuple[Order, Tensor]:
     order = identity(x.rank) if x.tensor is None or x.is_merged else x.order
     return order, c.tensor(x, order)
-
-
-def without(order: Order, axes: list[int]) -> Order:
-    """An order after axes are gone."""
-    left = [a for a in order if a not in axes]
-    return tuple(sorted(left).index(a) for a in left)
 
 
 @operator("ArgMax", "ArgMin")

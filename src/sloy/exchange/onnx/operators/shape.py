@@ -21,10 +21,9 @@ from sloy.exchange.onnx.conversion import (
     operator,
 )
 from sloy.exchange.onnx.folding import axes_of, reshaped, slices, squeezed
-from sloy.exchange.onnx.operators.reduction import without
 from sloy.exchange.onnx.operators.windows import every
 from sloy.exchange.onnx.reading import Node
-from sloy.exchange.onnx.values import Order, Value, held, identity, known
+from sloy.exchange.onnx.values import Order, Value, held, identity, without
 from sloy.graph.tensor import Tensor, broadcast_to
 
 
@@ -264,15 +263,3 @@ def _one_hot(c: Conversion, node: Node, operands: list[Any]) -> Value:
     y = ops.cast(hot * float(on - off) + float(off), c.holds(values.dtype))
     order = (*(a if a < axis else a + 1 for a in range(labels.rank)), axis)
     return held(y, values.dtype, order)
-
-
-@operator("Shape", "Size", "ConstantOfShape", "Range", "Constant")
-def _known_only(c: Conversion, node: Node, operands: list[Any]) -> Value:
-    """What is folded where its operands are known, which here they are not."""
-    if node.op == "ConstantOfShape":
-        shape = integers(operands[0]) or ()
-        if len(shape) > 8 or min(shape, default=0) < 0 or prod(shape) >= 1 << 31:
-            raise FileFormatError(f"the impossible shape {shape}.")
-        value = np.asarray(node.attributes.get("value", np.zeros(1, np.float32)))
-        return known(np.broadcast_to(value.reshape(-1)[:1].reshape(()), shape))
-    raise Unsupported("its operands are computed where sloy needs them to be known")

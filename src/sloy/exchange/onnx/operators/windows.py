@@ -45,6 +45,26 @@ class Window:
             found.append((e + low + high - r) // s + 1)
         return tuple(found)
 
+    def part(self, axes: slice) -> Window:
+        """The window over some of the axes."""
+        return Window(self.size[axes], self.stride[axes], self.dilation[axes], self.sides[axes])
+
+    def flat(self) -> Window:
+        """A window over one axis as one over two, the second of extent 1."""
+        return Window(
+            (*self.size, 1), (*self.stride, 1), (*self.dilation, 1), (*self.sides, (0, 0))
+        )
+
+
+def as_image(x: Tensor) -> Tensor:
+    """x (N, W, C) as (N, W, 1, C)."""
+    return ops.reshape(x, (*x.shape[:2], 1, x.shape[2]))
+
+
+def as_line(y: Tensor) -> Tensor:
+    """y (N, W, 1, C) as (N, W, C)."""
+    return ops.reshape(y, (*y.shape[:2], y.shape[3]))
+
 
 def window(node: Node, shape: Sequence[int], size: Sequence[int]) -> Window:
     """The window of a node over an input of these extents, behind N and C."""
@@ -114,16 +134,8 @@ def with_bias(c: Conversion, result: Value, bias: Value | None) -> Value:
 def _convolve(x: Tensor, w: Tensor, over: Window, groups: int) -> Tensor:
     """x (N, …, C) with w (…, C / groups, O)."""
     if x.rank == 3:  # one dimension is two of which one has extent 1
-        flat = Window(
-            (*over.size, 1), (*over.stride, 1), (*over.dilation, 1), (*over.sides, (0, 0))
-        )
-        y = _convolve(
-            ops.reshape(x, (*x.shape[:2], 1, x.shape[2])),
-            ops.reshape(w, (w.shape[0], 1, *w.shape[1:])),
-            flat,
-            groups,
-        )
-        return ops.reshape(y, (*y.shape[:2], y.shape[3]))
+        wide = ops.reshape(w, (w.shape[0], 1, *w.shape[1:]))
+        return as_line(_convolve(as_image(x), wide, over.flat(), groups))
     if x.rank == 4:
         return ops.conv2d(
             x,
@@ -141,7 +153,7 @@ def _convolve3d(x: Tensor, w: Tensor, over: Window, groups: int) -> Tensor:
     depth = over.extents(x.shape[1:4])[0]
     before, after = over.sides[0]
     x = ops.pad(x, (0, before, 0, 0, 0), (0, after, 0, 0, 0))
-    flat = Window(over.size[1:], over.stride[1:], over.dilation[1:], over.sides[1:])
+    flat = over.part(slice(1, 3))
     total: Tensor | None = None
     for tap in range(over.size[0]):
         seen = every(x, 1, tap * over.dilation[0], depth, over.stride[0])
@@ -186,14 +198,8 @@ def _conv_transpose(c: Conversion, node: Node, operands: list[Any]) -> Value:
     w = _weight(c, weight, (*range(2, x.rank), 1, 0))  # (…, O / groups, I)
     g = c.tensor(x, order)
     if rank == 1:
-        g, w = (
-            ops.reshape(g, (*g.shape[:2], 1, g.shape[2])),
-            ops.reshape(w, (w.shape[0], 1, *w.shape[1:])),
-        )
-        over = Window(
-            (*over.size, 1), (*over.stride, 1), (*over.dilation, 1), (*over.sides, (0, 0))
-        )
-        extents = (*extents, 1)
+        g, w = as_image(g), ops.reshape(w, (w.shape[0], 1, *w.shape[1:]))
+        over, extents = over.flat(), (*extents, 1)
     attributes = {
         "stride": over.stride,
         "padding": sides2d(over.sides),
@@ -203,7 +209,7 @@ def _conv_transpose(c: Conversion, node: Node, operands: list[Any]) -> Value:
     }
     y = apply("conv2d_input_grad", (g, w), attributes)
     if rank == 1:
-        y = ops.reshape(y, (*y.shape[:2], y.shape[3]))
+        y = as_line(y)
     result = held(y, x.dtype, order, trained=x.trained or c.is_weight(weight))
     return with_bias(c, result, bias)
 
