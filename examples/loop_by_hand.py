@@ -1,6 +1,6 @@
 """The training loop as a text: the step's graph, an engine, and epochs of batches; `sloy.fit` without its conveniences.
 
-    python examples/loop_by_hand.py
+python examples/loop_by_hand.py
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ def main() -> None:
     problem = sloy.Problem(network, CategoricalCrossentropy())
     recipe = sloy.Recipe(optimizer="adam", batch_size=64, epochs=3)
 
-    graph = training_graph(problem, recipe, recipe.batch_size)  # forward, backward, update: one graph
+    graph = training_graph(
+        problem, recipe, recipe.batch_size
+    )  # forward, backward, update: one graph
     runs = engine("auto")
     variables = initial_variables(problem, recipe)  # parameters and optimiser slots, by name
     step = runs.compile(graph, variables)  # …which each run of a step changes in place
@@ -34,7 +36,9 @@ def main() -> None:
             "learning_rate": np.full(steps, 1e-3, np.float32),
             "step": np.arange(epoch * steps, (epoch + 1) * steps, dtype=np.uint32),
         }
-        run = runs.run_batches({recipe.batch_size: step}, columns, order, recipe.batch_size, per_step)
+        run = runs.run_batches(
+            {recipe.batch_size: step}, columns, order, recipe.batch_size, per_step
+        )
         print(f"epoch {epoch + 1}: loss {run.outputs['loss'].mean():.4f}")
 
     same, history = sloy.fit(

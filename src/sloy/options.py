@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
 
-from sloy.arguments import flag, instance, integer, real
+from sloy.arguments import flag, instance, integer, real, sequence
 from sloy.errors import InvalidArgument
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -66,6 +66,8 @@ class Option:
             )
         if self.kind == "text":
             instance(where, name, value, str)
+        if self.kind == "texts":
+            return sequence(where, name, (value,) if isinstance(value, str) else value, str)
         return value
 
 

@@ -116,7 +116,11 @@ class Recipe:
         kind="integer",
     )
     class_weight: ClassWeight = option(
-        None, "balanced: errors on rare classes count more", choices=("balanced",)
+        None,
+        "balanced: errors on rare classes count more",
+        kind="text",
+        choices=("balanced",),
+        also=Mapping,
     )
     augment: Augment | None = option(
         None,
