@@ -70,6 +70,7 @@ class Experiment:
         "share of the training samples that is kept apart to measure on after every epoch, 0 for none",
         kind="real",
         bounds={"least": 0, "below": 1},
+        metavar="SHARE",
     )
     samples: int | None = option(
         None, "train on the first N samples only; default: all", kind="integer"
@@ -116,8 +117,8 @@ class Experiment:
         """
         source = source_of(str(data))
         named, start = words.pop("recipe", None), words.pop("from_", None)
-        if start is not None and "network" in words:
-            raise InvalidOption("`network`: with `from` the network is that of the model.")
+        if start is not None and (said := [name for name in _NETWORK if name in words]):
+            raise InvalidOption(f"`{said[0]}`: with `from` the network is that of the model.")
         _refuse_unknown(source, words)
         if isinstance(weights := words.get("class_weight"), Mapping):
             words["class_weight"] = {_label(label): weight for label, weight in weights.items()}
@@ -183,12 +184,15 @@ class Experiment:
 
     def words(self) -> dict[str, Any]:
         """All of it as JSON values, of which `of` makes one that does the same."""
-        found: dict[str, Any] = {"data": self.source.data, "recipe": self.named, "from_": self.start}
+        found: dict[str, Any] = {
+            "data": self.source.data,
+            "recipe": self.named,
+            "from_": self.start,
+        }
         found |= {name: getattr(self, name) for name in _OWN}
         found |= _values(self.recipe)
-        found["rate_factors"] = dict(self.recipe.rate_factors)
         if self.start is not None:
-            for name in ("network", *_BY_STAGES):
+            for name in (*_NETWORK, *_BY_STAGES):
                 found.pop(name)
             found |= _values(self.fine_tuning)
             if not self.fine_tuning.unfreeze:
@@ -221,7 +225,8 @@ class Experiment:
         return value
 
 
-_OWN = ("network", "network_options", "validation", "samples")
+_NETWORK = ("network", "network_options")
+_OWN = (*_NETWORK, "validation", "samples")
 _BY_STAGES = ("trainable", "rate_factors")  # options of a recipe that fine-tuning sets itself
 
 
@@ -246,7 +251,8 @@ def _defaults(
         found |= recipe
     if further:
         found |= {"augment": None}
-        found.pop("network", None)
+        for name in _NETWORK:
+            found.pop(name, None)
     return found
 
 
@@ -270,6 +276,8 @@ def _label(word: Any) -> Any:
 
 def _plain(name: str, value: Any) -> Any:
     """A value as JSON has it."""
+    if name == "rate_factors" and isinstance(value, tuple):
+        value = dict(value)
     if isinstance(value, Augment):
         return value.words
     if isinstance(value, list | tuple):

@@ -64,7 +64,9 @@ class PictureSource(Labelled):
     skip_broken: bool = option(
         False, "leave out pictures that cannot be read, instead of stopping at them", kind="flag"
     )
-    test: float = option(0.1, SHARE_TO_TEST, kind="real", bounds={"least": 0, "below": 1})
+    test: float = option(
+        0.1, SHARE_TO_TEST, kind="real", bounds={"least": 0, "below": 1}, metavar="SHARE"
+    )
 
     title: ClassVar[str] = "folders of pictures"
     defaults: ClassVar[Mapping[str, Any]] = {"network": "standard_cnn", "augment": AUGMENTATION}
