@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
 
-from sloy.arguments import flag, instance, integer, real
+from sloy.arguments import flag, instance, integer, real, sequence
 from sloy.errors import InvalidArgument
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,6 +62,8 @@ class Option:
             return flag(where, name, value)
         if self.kind == "text" and not self.choices:
             instance(where, name, value, str)
+        if self.kind == "texts":
+            return sequence(where, name, (value,) if isinstance(value, str) else value, str)
         if self.kind == "text" and self.choices and not self._is_choice(value):
             others = f", or a {self.also.__name__}" if self.also else ""
             raise InvalidArgument(

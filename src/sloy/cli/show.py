@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sloy import text
@@ -30,19 +31,24 @@ class Show:
         Results alone.
     json : bool
         Results as one JSON document.
+
+    Attributes
+    ----------
+    folder : Path or None
+        Of the run, once it is known all that will be done.
     """
 
     def __init__(self, *, quiet: bool, json: bool) -> None:
         self._quiet = quiet
         self._json = json
         self._bar = Bar()
-        self._folder = ""
+        self.folder: Path | None = None
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
         match event:
             case Opened():
-                self._folder = str(event.folder)
+                self.folder = event.folder
                 self._say(opening(event))
             case Tested():
                 self._results(event)
@@ -75,9 +81,9 @@ class Show:
     def _results(self, event: Tested) -> None:
         summary = event.summary
         if self._json:
-            print(text.as_json({**summary, "folder": self._folder}), end="")
+            print(text.as_json({**summary, "folder": str(self.folder)}), end="")
         else:
-            print(results(summary, event, self._folder), end="\n\n")
+            print(results(summary, event, str(self.folder)), end="\n\n")
         sys.stdout.flush()  # before the pictures, which take longer than all of the test
 
 

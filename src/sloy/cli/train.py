@@ -65,27 +65,25 @@ def run(arguments: argparse.Namespace) -> int:
     words = words_of(arguments)
     show = Show(quiet=arguments.quiet, json=arguments.json)
     shared = {"engine": arguments.engine, "threads": arguments.threads, "listener": show}
-    folder = arguments.out
     try:
         if arguments.resume:
-            if folder is None:
+            if arguments.out is None:
                 raise UsageError("--resume needs --out, the folder of the run")
             if arguments.data is not None:
                 words["data"] = arguments.data
-            result = experiments.resume(folder, **shared, **words)
+            result = experiments.resume(arguments.out, **shared, **words)
         else:
             if arguments.data is None:
                 raise UsageError(
                     "give the data to train on: mnist, a folder of pictures or of IDX files, or a table"
                 )
             experiment = experiments.Experiment.of(arguments.data, **words)
-            opened = RunFolder.new(folder, experiment.source.name, overwrite=arguments.overwrite)
-            folder = opened.path
-            result = experiments.run(experiment, folder, overwrite=arguments.overwrite, **shared)
+            result = experiments.run(
+                experiment, arguments.out, overwrite=arguments.overwrite, **shared
+            )
     except (KeyboardInterrupt, Terminated) as error:
-        opened = RunFolder(folder)
-        if opened.saved or not isinstance(error, KeyboardInterrupt):
-            command = shlex.join(["sloy", "train", "--resume", "--out", str(folder)])
+        if show.folder is not None and RunFolder(show.folder).saved:
+            command = shlex.join(["sloy", "train", "--resume", "--out", str(show.folder)])
             error.__notes__ = [f"continue with `{command}`"]
         raise
     finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sloy import text
+from sloy.arguments import instance
 from sloy.augmentation import Augment
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.recipes import GENERAL, OF_NETWORKS, RATES, RECIPES, rate_of
@@ -17,6 +18,7 @@ from sloy.experiments.sources import Loaded, Source, source_of, source_options
 from sloy.model import Model
 from sloy.options import check_options, chosen, option, options
 from sloy.problem import Network
+from sloy.schedules import NAMES as SCHEDULES
 from sloy.training.recipe import Recipe
 from sloy.training.stages import FineTuning, adapted
 from sloy.zoo import PRESETS
@@ -68,6 +70,7 @@ class Experiment:
         "share of the training samples that is kept apart to measure on after every epoch, 0 for none",
         kind="real",
         bounds={"least": 0, "below": 1},
+        metavar="SHARE",
     )
     samples: int | None = option(
         None, "train on the first N samples only; default: all", kind="integer"
@@ -78,15 +81,22 @@ class Experiment:
 
     def __post_init__(self) -> None:
         check_options("experiment", self)
+        instance("experiment", "network_options", self.network_options, Mapping)
+        instance("experiment", "from", self.start, str | Path, optional=True)
         further = self.start is not None
         self.source.check(self.network, further=further)
         if self.tuning and not further:
             raise InvalidOption(f"`{min(self.tuning)}` needs `from` MODEL.")
+        if further and (said := [name for name in _BY_STAGES if name in self.given]):
+            raise InvalidOption(
+                f"`{said[0]}`: with `from`, `freeze` and `first_rate` say what is trained, and how fast."
+            )
         tuning = self.fine_tuning  # raises where its options, or those of the recipe, are wrong
         if "head_epochs" in self.tuning and not tuning.unfreeze:
             raise InvalidOption("`head_epochs` counts the epochs before `unfreeze`; give both.")
         if tuning.unfreeze and tuning.freeze is None:
             raise InvalidOption("`unfreeze`: `freeze` none freezes nothing.")
+        self.words()  # raises where something is not given in words
 
     @classmethod
     def of(cls, data: str | Path, **words: Any) -> Experiment:
@@ -107,12 +117,14 @@ class Experiment:
         """
         source = source_of(str(data))
         named, start = words.pop("recipe", None), words.pop("from_", None)
-        if start is not None and "network" in words:
-            raise InvalidOption("`network`: with `from` the network is that of the model.")
+        if start is not None and (said := [name for name in _NETWORK if name in words]):
+            raise InvalidOption(f"`{said[0]}`: with `from` the network is that of the model.")
         _refuse_unknown(source, words)
-        suiting = _defaults(source, words.get("network"), named, further=start is not None)
-        every = {**suiting, **words}
+        if isinstance(weights := words.get("class_weight"), Mapping):
+            words["class_weight"] = {_label(label): weight for label, weight in weights.items()}
         try:
+            suiting = _defaults(source, words.get("network"), named, further=start is not None)
+            every = {**suiting, **words}
             return cls(
                 source=replace(source, **chosen(type(source), words)),
                 named=named,
@@ -132,10 +144,11 @@ class Experiment:
         further = self.start is not None
         defaults = _defaults(self.source, self.network, self.named, further=further)
         options = {**chosen(Recipe, defaults), **self.given}
-        if options["optimizer"] not in RATES:
-            raise InvalidOption(
-                f"`optimizer` (={options['optimizer']!r}) must be one of {', '.join(RATES)}, by name."
-            )
+        for name, known in (("optimizer", tuple(RATES)), ("schedule", SCHEDULES)):
+            if options[name] not in known:
+                raise InvalidOption(
+                    f"`{name}` (={options[name]!r}) must be one of {', '.join(known)}, by name."
+                )
         share = FURTHER_RATE if further else self.source.rate_share
         return Recipe(**{**options, "learning_rate": rate_of(options, share)}, where="experiment")
 
@@ -171,34 +184,50 @@ class Experiment:
 
     def words(self) -> dict[str, Any]:
         """All of it as JSON values, of which `of` makes one that does the same."""
-        own = {name: getattr(self, name) for name in _OWN}
-        recipe = {name: getattr(self.recipe, name) for name, _, _ in options(Recipe)}
-        kind = {name: getattr(self.source, name) for name, _, _ in options(type(self.source))}
-        start = None if self.start is None else str(self.start)
-        if start is not None:
-            own.pop("network")
-        found = {"data": self.source.data, "recipe": self.named, "from_": start}
-        found |= {**own, **recipe, **self.tuning, **kind}
+        found: dict[str, Any] = {
+            "data": self.source.data,
+            "recipe": self.named,
+            "from_": self.start,
+        }
+        found |= {name: getattr(self, name) for name in _OWN}
+        found |= _values(self.recipe)
+        if self.start is not None:
+            for name in (*_NETWORK, *_BY_STAGES):
+                found.pop(name)
+            found |= _values(self.fine_tuning)
+            if not self.fine_tuning.unfreeze:
+                found.pop("head_epochs")
+        found |= _values(self.source)
         return {name: _plain(name, value) for name, value in found.items()}
 
     def check_same(self, words: Mapping[str, Any]) -> None:
         """Raise `InvalidOption` where words differ from those of the run that is resumed; `epochs` may."""
         own = self.words()
-        if self.start is not None:
-            tuning = self.fine_tuning
-            own |= {name: getattr(tuning, name) for name, _, _ in options(FineTuning)}
+        _refuse_unknown(self.source, words, *own)
         for name, value in words.items():
-            mine, given = own.get(name), _plain(name, value)
+            mine, given = own.get(name), _plain(name, self._normal(name, value))
             if name == "data" and "mnist" not in (mine, given):
                 mine, given = (str(Path(str(one)).resolve()) for one in (mine, given))
             if mine != given and name != "epochs":
-                what = "the data" if name == "data" else f"`{name}`"
+                what = "the data" if name == "data" else f"`{name.rstrip('_')}`"
                 raise InvalidOption(
                     f"`resume` continues the run as it was begun: {what} is {mine} there, not {given}."
                 )
 
+    def _normal(self, name: str, value: Any) -> Any:
+        """An option as the experiment keeps it: words for what they stand for."""
+        try:
+            for owner in (self.recipe, self.fine_tuning, self.source):
+                if chosen(type(owner), {name: value}):
+                    return getattr(replace(owner, **{name: value}), name)
+        except InvalidArgument as error:
+            raise InvalidOption(str(error)) from None
+        return value
 
-_OWN = ("network", "network_options", "validation", "samples")
+
+_NETWORK = ("network", "network_options")
+_OWN = (*_NETWORK, "validation", "samples")
+_BY_STAGES = ("trainable", "rate_factors")  # options of a recipe that fine-tuning sets itself
 
 
 def suited_to_further(count: int) -> dict[str, Any]:
@@ -211,9 +240,10 @@ def _defaults(
     source: Source, network: str | None, named: str | None, *, further: bool
 ) -> dict[str, Any]:
     """Options that suit data, network and named recipe; later ones go before earlier ones."""
+    instance("experiment", "network", network, str, optional=True)
     found = {**GENERAL, **source.defaults, **OF_NETWORKS.get(network or "", {})}
     if named is not None:
-        if named not in RECIPES:
+        if named not in tuple(RECIPES):
             raise InvalidOption(f"`recipe` (={named!r}) must be one of {', '.join(RECIPES)}.")
         recipe = dict(RECIPES[named].options)
         if network not in (None, recipe["network"]):
@@ -221,26 +251,41 @@ def _defaults(
         found |= recipe
     if further:
         found |= {"augment": None}
-        found.pop("network", None)
+        for name in _NETWORK:
+            found.pop(name, None)
     return found
 
 
-def _refuse_unknown(source: Source, words: Mapping[str, Any]) -> None:
+def _refuse_unknown(source: Source, words: Mapping[str, Any], *others: str) -> None:
     known = {name for cls in (Recipe, FineTuning, type(source)) for name, _, _ in options(cls)}
-    for name in sorted(words.keys() - known - set(_OWN)):
+    for name in sorted(words.keys() - known - set(_OWN) - set(others)):
         if name in source_options():
             raise InvalidOption(f"`{name}` does not belong to {source.data}.")
         raise InvalidOption(f"`{name}` is no option of an experiment.")
 
 
+def _values(value: Any) -> dict[str, Any]:
+    """The options of a dataclass."""
+    return {name: getattr(value, name) for name, _, _ in options(type(value))}
+
+
+def _label(word: Any) -> Any:
+    """The label of a class, which is a text as a name in JSON."""
+    return int(word) if isinstance(word, str) and word.isdecimal() else word
+
+
 def _plain(name: str, value: Any) -> Any:
     """A value as JSON has it."""
+    if name == "rate_factors" and isinstance(value, tuple):
+        value = dict(value)
     if isinstance(value, Augment):
         return value.words
-    if isinstance(value, tuple):
+    if isinstance(value, list | tuple):
         return [_plain(name, item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(name, item) for key, item in value.items()}
     if isinstance(value, Path):
         return str(value)
-    if value is None or isinstance(value, str | int | float | list | Mapping):
+    if value is None or isinstance(value, str | int | float):
         return value
     raise InvalidOption(f"`{name}` (={value!r}): an experiment takes it in words.")

@@ -77,7 +77,7 @@ RECIPES: Mapping[str, NamedRecipe] = {
 }
 
 
-def rate_of(options: Mapping[str, Any], share: float) -> float:
+def rate_of(options: Mapping[str, Any], share: float) -> Any:
     """The highest learning rate: the given one, else that of the optimiser, a tenth of it when constant.
 
     Parameters
@@ -88,6 +88,6 @@ def rate_of(options: Mapping[str, Any], share: float) -> float:
         What rates that are not given are multiplied by.
     """
     if options.get("learning_rate") is not None:
-        return float(options["learning_rate"])
+        return options["learning_rate"]
     constant = options["schedule"] == "constant"
     return RATES[options["optimizer"]] * share * (0.1 if constant else 1)

@@ -6,9 +6,10 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sloy import text
-from sloy.errors import FileFormatError, InvalidArgument
+from sloy.errors import FileFormatError, InvalidArgument, InvalidOption
 from sloy.experiments.experiment import Experiment
 from sloy.files.atomic import write_atomically
 
@@ -83,20 +84,21 @@ class RunFolder:
         return self.path / name
 
     def experiment(self) -> Experiment:
-        """What the run does; `FileFormatError` where its configuration is damaged or of an older version."""
+        """What the run does.
+
+        Raises
+        ------
+        FileFormatError
+            Where its configuration is damaged or of an older version.
+        InvalidArgument
+            Where its data are gone.
+        """
         path = self / CONFIGURATION
+        words = _plan(path)
         try:
-            document = json.loads(path.read_text())
-            if document.get("version") != VERSION:
-                raise FileFormatError(
-                    f"{path}: the run was begun by another version of sloy, which alone can continue it;"
-                    " its model.sloy still loads."
-                )
-            return Experiment.of(**document["plan"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            if isinstance(error, FileFormatError):
-                raise
-            raise FileFormatError(f"{path}: is not the configuration of a run ({error}).") from None
+            return Experiment.of(**words)
+        except (InvalidOption, TypeError) as error:
+            raise _damaged(path, error) from None
 
     def write(self, name: str, content: bytes | str) -> None:
         """Write a file whole or not at all."""
@@ -111,6 +113,29 @@ class RunFolder:
             if (self / name).is_file()
         ]
         return text.fields(rows)
+
+
+def _plan(path: Path) -> dict[str, Any]:
+    """The options in a configuration."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, error) from None
+    if not isinstance(document, dict) or not isinstance(document.get("plan"), dict):
+        raise _damaged(path, "it has no plan")
+    if document.get("version") != VERSION:
+        raise FileFormatError(
+            f"{path}: the run was begun by another version of sloy, which alone can continue it; its"
+            " model.sloy still loads."
+        )
+    words: dict[str, Any] = document["plan"]
+    if not isinstance(words.get("data"), str):
+        raise _damaged(path, "its plan names no data")
+    return words
+
+
+def _damaged(path: Path, why: object) -> FileFormatError:
+    return FileFormatError(f"{path}: is not the configuration of a run ({why}).")
 
 
 def _unused(parent: Path, name: str) -> Path:

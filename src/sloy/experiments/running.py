@@ -16,6 +16,7 @@ from sloy.experiments.events import (
     Drawn,
     EpochBegan,
     EpochEnded,
+    Event,
     FitBegan,
     FitEnded,
     Listener,
@@ -85,7 +86,7 @@ def run(
     overwrite : bool
         Whether a run that is in the folder is replaced.
     listener : callable
-        Called with each `Event`.
+        Called with each `Event`. What it raises stops the run, with a checkpoint, and comes out of here.
 
     Raises
     ------
@@ -95,6 +96,15 @@ def run(
         Where the folder holds a run already.
     KeyboardInterrupt, NonFiniteError
         As of `sloy.fit`; what was done is in the folder, for `resume`.
+
+    Examples
+    --------
+    >>> import sloy, tempfile
+    >>> experiment = sloy.experiments.Experiment.of("mnist", network="mlp", samples=500, epochs=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     result = sloy.experiments.run(experiment, folder, engine="reference")
+    >>> sorted(result.measured.figures)
+    ['test_accuracy', 'test_loss', 'test_mistakes', 'test_samples']
     """
     opened = RunFolder.new(folder, experiment.source.name, overwrite=overwrite)
     return _Running(experiment, opened, engine, threads, listener).run(resumed=False)
@@ -274,28 +284,42 @@ class _Running:
 
 
 class _Teller(Callback):
-    """Tells a run's events."""
+    """Tells a run's events; a listener that raises is told no more, and stops the run, which is saved before."""
 
     def __init__(self, tell: Listener) -> None:
         self._tell = tell
+        self._raised: BaseException | None = None
+
+    def _stops(self, event: Event) -> bool:
+        """Tell an event; whether the run is to stop."""
+        if self._raised is None:
+            try:
+                self._tell(event)
+            except BaseException as error:
+                self._raised = error
+        return self._raised is not None
 
     def on_count(self, what: str, done: int, total: int) -> None:
-        self._tell(Counted(what, done, total))
+        self._tell(Counted(what, done, total))  # no run is there yet that could be saved
 
-    def on_fit_begin(self, run: Run) -> None:
-        self._tell(FitBegan(run.epochs, run.samples))
+    def on_fit_begin(self, run: Run) -> bool:
+        return self._stops(FitBegan(run.epochs, run.samples))
 
     def on_epoch_begin(self, run: Run, epoch: int) -> None:
-        self._tell(EpochBegan(epoch))
+        self._stops(
+            EpochBegan(epoch)
+        )  # a run that is stopped here is not saved: the next step does
 
-    def on_progress(self, run: Run, progress: Progress) -> None:
-        self._tell(Progressed(progress))
+    def on_progress(self, run: Run, progress: Progress) -> bool:
+        return self._stops(Progressed(progress))
 
-    def on_epoch_end(self, run: Run, row: Row) -> None:
-        self._tell(EpochEnded(row, run.epochs))
+    def on_epoch_end(self, run: Run, row: Row) -> bool:
+        return self._stops(EpochEnded(row, run.epochs))
 
     def on_fit_end(self, run: Run) -> None:
-        self._tell(FitEnded())
+        self._stops(FitEnded())
+        if self._raised is not None:
+            raise self._raised
 
 
 def _start(path: str | Path, engine: Engine) -> Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sloy.errors import InvalidArgument
 from sloy.experiments.sources.base import Loaded, Measured, Source, Wanted
 from sloy.experiments.sources.digits import IdxFolder, Mnist
 from sloy.experiments.sources.folder import PictureSource
@@ -20,7 +21,13 @@ SOURCES: tuple[type[Source], ...] = (
 
 def source_of(data: str) -> Source:
     """The source that takes this, a name, a folder or a file, with its default options."""
-    return next(source for source in SOURCES if source.matches(data))(data)
+    for source in SOURCES:
+        if source.matches(data):
+            return source(data)
+    raise InvalidArgument(
+        f"{data}: there is no such file or folder; DATA is mnist, a folder of pictures or of IDX files, or a table"
+        " (CSV, TSV, Parquet)."
+    )
 
 
 def source_options() -> frozenset[str]:

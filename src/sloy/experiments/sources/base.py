@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -166,7 +167,12 @@ class Source(ABC):
 
     def make_network(self, loaded: Loaded, name: str, options: Mapping[str, Any]) -> Network:
         """The network of a name for this data."""
-        return zoo.make(name, loaded.train.sample_shape, loaded.train.classes, **options)
+        shape, classes = loaded.train.sample_shape, loaded.train.classes
+        try:
+            signature(zoo.PRESETS[name].build).bind(shape, classes, **options)
+        except TypeError as error:
+            raise InvalidOption(f"`network_options` of {name}: {error}.") from None
+        return zoo.make(name, shape, classes, **options)
 
     def describe(self, loaded: Loaded) -> str:
         """A line on what the samples are."""

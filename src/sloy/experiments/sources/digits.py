@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sloy.data import load_idx_folder, mnist
-from sloy.errors import InvalidArgument
 from sloy.experiments.sources.base import Loaded, Wanted, first
 from sloy.experiments.sources.labelled import Labelled
 
@@ -37,8 +36,8 @@ class IdxFolder(Labelled):
 
     @staticmethod
     def matches(data: str) -> bool:
-        """Every other name is taken for a folder."""
-        return True
+        """Every other folder."""
+        return Path(data).is_dir()
 
     @property
     def name(self) -> str:
@@ -47,10 +46,5 @@ class IdxFolder(Labelled):
 
     def load(self, wanted: Wanted) -> Loaded:
         """The first of the folder's pictures, as many as are wanted."""
-        if not Path(self.data).exists():
-            raise InvalidArgument(
-                f"{self.data}: there is no such file or folder; DATA is mnist, a folder of pictures or"
-                " of IDX files, or a table (CSV, TSV, Parquet)."
-            )
         data = load_idx_folder(self.data)
         return Loaded(first(data.train, wanted.samples), data.test)

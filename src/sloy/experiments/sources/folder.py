@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from sloy import text
+from sloy.arguments import integer
 from sloy.data import Dataset, PictureFolder, PictureReader, picture_folder
 from sloy.data.listing import list_pictures, lists_pictures
 from sloy.errors import InvalidArgument, InvalidOption
@@ -63,11 +64,18 @@ class PictureSource(Labelled):
     skip_broken: bool = option(
         False, "leave out pictures that cannot be read, instead of stopping at them", kind="flag"
     )
-    test: float = option(0.1, SHARE_TO_TEST, kind="real", bounds={"least": 0, "below": 1})
+    test: float = option(
+        0.1, SHARE_TO_TEST, kind="real", bounds={"least": 0, "below": 1}, metavar="SHARE"
+    )
 
     title: ClassVar[str] = "folders of pictures"
     defaults: ClassVar[Mapping[str, Any]] = {"network": "standard_cnn", "augment": AUGMENTATION}
     rate_share: ClassVar[float] = 0.25  # of deeper networks and smaller batches than those of MNIST
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size is not None:
+            object.__setattr__(self, "size", _size(self.size))
 
     @staticmethod
     def matches(data: str) -> bool:
@@ -144,6 +152,15 @@ class PictureSource(Labelled):
             )
         same = set(model.class_names) == classes
         return {"reader": reader, "class_names": model.class_names if same else ()}
+
+
+def _size(given: Any) -> tuple[int, ...]:
+    """A side, or height and width, of a number, of several, or of words."""
+    sides = extents(given) if isinstance(given, str) else given
+    sides = sides if isinstance(sides, Sequence) else (sides,)
+    if not 1 <= len(sides) <= 2:
+        raise InvalidArgument(f"`size` (={given!r}) must be a side, or height and width.")
+    return tuple(integer("pictures", "size", side) for side in sides)
 
 
 def _cut(data: Dataset, wanted: Wanted) -> Dataset:

@@ -61,7 +61,9 @@ class TableFile(Source):
         kind="texts",
         metavar="COLUMN",
     )
-    test: float = option(0.2, SHARE_TO_TEST, kind="real", bounds={"least": 0, "below": 1})
+    test: float = option(
+        0.2, SHARE_TO_TEST, kind="real", bounds={"least": 0, "below": 1}, metavar="SHARE"
+    )
 
     title: ClassVar[str] = "tables"
     defaults: ClassVar[Mapping[str, Any]] = {"network": "mlp", "optimizer": "adamw"}
@@ -131,6 +133,8 @@ class TableFile(Source):
 
     def make_network(self, loaded: Loaded, name: str, options: Mapping[str, Any]) -> Network:
         """Categories spread, two hidden layers."""
+        if options:
+            raise InvalidOption("`network_options`: the network for the rows of a table has none.")
         return _network(loaded, (128, 64), 0.3 if len(loaded.train) < SMALL else 0.1)
 
     def describe(self, loaded: Loaded) -> str:
