@@ -206,7 +206,7 @@ ENGINES = [
         "engines/reference.py",
         ("if not all(np.isfinite", "if False and not all(np.isfinite"),
         ("updates = {name: np.array(values[i])", "updates = {name: values[i]"),
-        ("_write([self._variables[name] for name in updates]", "_write([self._variables[name].copy() for name in updates]"),
+        ("_write([self._variables[name] for", "_write([self._variables[name].copy() for"),
         ("check_inputs(self.graph, inputs)", "pass"),
         ("check_variables(graph, variables)", "pass"),
         ("{*graph.outputs.values(), *graph.updates.values()}", "{*graph.outputs.values()}"),

@@ -60,10 +60,10 @@ class Option:
             return real(where, name, value, **self.bounds)
         if self.kind == "flag":
             return flag(where, name, value)
-        if self.kind == "text" and not self.choices:
-            instance(where, name, value, str)
         if self.kind == "texts":
             return sequence(where, name, (value,) if isinstance(value, str) else value, str)
+        if self.kind == "text" and not self.choices:
+            instance(where, name, value, str)
         if self.kind == "text" and self.choices and not self._is_choice(value):
             others = f", or a {self.also.__name__}" if self.also else ""
             raise InvalidArgument(
