@@ -57,6 +57,16 @@ def test_python_of_the_readme(tmp_path: Path) -> None:
     assert re.search(r"\[\d \d \d \d \d\]", output)
 
 
+def test_python_of_the_page_on_experiments(tmp_path: Path) -> None:
+    page = (ROOT / "docs/experiments.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    lines = run(["-c", program], tmp_path).splitlines()
+    assert lines[0] == "10000 samples to test on, 101770 parameters"
+    assert [line.partition(":")[0] for line in lines[1:4]] == [f"epoch {e} of 3" for e in (1, 2, 3)]
+    assert lines[4].startswith("test accuracy 8")
+    assert lines[-1] == "4 epochs"
+
+
 def test_links_lead_to_files() -> None:
     """Links and pictures of the pages that name a file of the repository."""
     for page in PAGES:

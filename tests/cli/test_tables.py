@@ -250,7 +250,7 @@ BAD: dict[str, tuple[bytes, tuple[str, ...], str, int]] = {
     "latin-1": (GOOD.encode() + b"1,\xe9,2\n", (), "line 62: the byte 0xE9 is not UTF-8", 1),
     "utf-16": (GOOD.encode("utf-16"), (), "is in UTF-16", 1),
     "names twice": (b"a,a,y\n1,2,3\n", (), "both named 'a'", 1),
-    "target absent": (GOOD.encode(), ("--target", "price"), "`target` (='price') is none of its columns", 1),
+    "target absent": (GOOD.encode(), ("--target", "price"), "--target (='price') is none of its columns", 1),
     "no target": (GOOD.encode(), ("--target",), "expected one argument", 2),
     "constant target": (b"a,y\n" + b"1,5\n2,5\n" * 20, (), "is '5' in every row", 1),
     "empty column": (b"a,b,y\n" + b"1,,5\n2,,6\n" * 20, (), "without any value: `b`", 1),

@@ -192,7 +192,9 @@ class _Running:
         parts = stages(network, experiment.fine_tuning, experiment.recipe) if start else []
         memory = predicted(experiment, loaded, network, parts, engine)
         size = experiment.recipe.batch_size
-        step = training_graph(problem_of(loaded, network), experiment.recipe, size)
+        step = training_graph(
+            problem_of(loaded, network, experiment.recipe), experiment.recipe, size
+        )
         summary = network.summary(size, step=step, engine=engine)
         return Opened(
             experiment,
