@@ -13,7 +13,9 @@ import re
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import NoReturn
 
 from sloy import __version__
@@ -71,6 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser(named)
     arguments = parser.parse_args(words)
     before = signal.signal(signal.SIGTERM, _terminate)
+    warned = warnings.showwarning
+    warnings.showwarning = partial(_show_warning, arguments.command)
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -87,6 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"sloy {arguments.command}: {message}", file=sys.stderr)
         return code
     finally:
+        warnings.showwarning = warned
         signal.signal(signal.SIGTERM, before)
 
 
@@ -119,6 +124,11 @@ def explain(
         case _:
             name = type(error).__name__
             return FAILED, f"internal error, {name}: {_line(error)} (--debug shows where)"
+
+
+def _show_warning(command: str, message: Warning | str, *_: object) -> None:
+    """One line, as for an error: of no use is the line of the program that said it."""
+    print(f"sloy {command}: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _as_options(message: str, options: Collection[str]) -> str:
