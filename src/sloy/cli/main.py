@@ -132,13 +132,13 @@ def _show_warning(command: str, message: Warning | str, *_: object) -> None:
 
 
 def _as_options(message: str, options: Collection[str]) -> str:
-    """A message of the library, its arguments written as options: `batch_size` as --batch-size."""
+    """A message of the library, its arguments written as options: `batch_size` as --batch-size; columns stay."""
 
     def option(found: re.Match[str]) -> str:
         word = f"--{found[1].replace('_', '-')}"
         return word if word in options else found[0]
 
-    return re.sub(r"`(\w+)`", option, message)
+    return re.sub(r"(?<!column )(?<!target )`(\w+)`", option, message)
 
 
 def _line(error: BaseException) -> str:
