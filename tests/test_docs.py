@@ -16,6 +16,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = {
     "train_mnist.py": (["--epochs", "1", "--samples", "2000"], r"predicted: \[\d"),
     "own_activation.py": (["--epochs", "1", "--samples", "2000"], r"gives the same: True"),
+    "loop_by_hand.py": ([], r"the same weights to the last bit: True"),
     "own_loss.py": (["--epochs", "20"], r"log cosh: 0\.\d+ away"),
     "resume.py": (["--samples", "600"], r"bit for bit: True"),
     "digits_pipeline.py": (["--epochs", "2"], r"network: 0\.9\d+ .*\n(.*\n)*best: "),
@@ -55,6 +56,16 @@ def test_python_of_the_readme(tmp_path: Path) -> None:
     assert accuracy is not None
     assert float(accuracy[1]) > 0.6
     assert re.search(r"\[\d \d \d \d \d\]", output)
+
+
+def test_python_of_the_page_on_experiments(tmp_path: Path) -> None:
+    page = (ROOT / "docs/experiments.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    lines = run(["-c", program], tmp_path).splitlines()
+    assert lines[0] == "10000 samples to test on, 101770 parameters"
+    assert [line.partition(":")[0] for line in lines[1:4]] == [f"epoch {e} of 3" for e in (1, 2, 3)]
+    assert lines[4].startswith("test accuracy 8")
+    assert lines[-1] == "4 epochs"
 
 
 def test_links_lead_to_files() -> None:

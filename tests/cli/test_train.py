@@ -315,6 +315,14 @@ def test_more_epochs_may_be_asked_for(sloy: Sloy, data: Path, tmp_path: Path) ->
     assert (out / "model.sloy").read_bytes() == (whole / "model.sloy").read_bytes()
 
 
+def test_a_warning_is_a_line(sloy: Sloy, data: Path, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "run", "--threads", 1, "--quiet")
+    sloy("train", data, *QUICK, *out)
+    done = sloy("train", "--resume", "--epochs", 3, *out, PYTHONWARNINGS="default")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sloy train: fit: the learning rate follows the number of epochs")
+
+
 def test_resume_needs_a_run(sloy: Sloy, tmp_path: Path) -> None:
     done = sloy("train", "--resume", "--out", tmp_path, code=1)
     assert "holds no run to resume" in done.stderr

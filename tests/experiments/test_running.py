@@ -288,11 +288,22 @@ def test_a_run_is_replaced_when_asked_alone(digits: Path, whole: Path, tmp_path:
 
 @pytest.mark.usefixtures("undrawn")
 def test_what_is_refused_leaves_no_folder(digits: Path, tmp_path: Path) -> None:
-    wrong: list[dict[str, Any]] = [{"samples": 999}, {"network_options": {"magic": 1}}]
+    wrong: list[dict[str, Any]] = [
+        {"samples": 999},
+        {"network_options": {"magic": 1}},
+        {"patience": 3, "validation": 0},
+    ]
     for words in wrong:
         with pytest.raises(InvalidOption, match=f"`{min(words)}`"):
             experiments.run(Experiment.of(digits, **words), tmp_path / "run", threads=1)
         assert not (tmp_path / "run").exists()
+
+
+def test_classes_are_weighted_where_there_are_some(table: Path, tmp_path: Path) -> None:
+    experiment = Experiment.of(table, target="area", class_weight="balanced")
+    with pytest.raises(InvalidOption, match="`class_weight`"):
+        experiments.run(experiment, tmp_path / "run", threads=1)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_of_the_data_s_name_by_default(

@@ -12,6 +12,7 @@ import pytest
 
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.training.history import History, curves_svg
+from sloy.training.measured import joined
 
 ROWS = [
     {"epoch": 1, "loss": 0.1 + 0.2, "val_loss": 2.5, "accuracy": 0.5},
@@ -112,3 +113,10 @@ def test_html_is_well_formed_and_draws_the_values():
     (x1, y1), (x2, y2) = (map(float, point.split(",")) for point in line.get("points").split())
     assert x2 > x1
     assert y2 > y1  # SVG counts downwards: the loss falls
+
+
+def test_figures_keep_their_order_after_those_of_a_file() -> None:
+    one = np.ones(1)
+    assert list(joined([{"accuracy": one, "loss": one}, {"loss": one, "accuracy": one}])) == [
+        *("loss", "accuracy")
+    ]

@@ -49,7 +49,7 @@ def _parser(rule: Option) -> Callable[[str], Any]:
     if rule.parse is not None:
         return partial(_parsed, rule.parse)
     if rule.kind == "integer":
-        return partial(integer, least=rule.bounds.get("least", 1))
+        return partial(integer, **{"least": 1, **rule.bounds})
     if rule.kind == "real":
         return partial(_real, bounds=rule.bounds)
     return str

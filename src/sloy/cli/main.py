@@ -13,7 +13,9 @@ import re
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import NoReturn
 
 from sloy.cli import bench, engines, export, import_model, info, inspect, lecture, predict, train
@@ -71,6 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser(named)
     arguments = parser.parse_args(words)
     before = signal.signal(signal.SIGTERM, _terminate)
+    warned = warnings.showwarning
+    warnings.showwarning = partial(_show_warning, arguments.command)
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -87,6 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"sloy {arguments.command}: {message}", file=sys.stderr)
         return code
     finally:
+        warnings.showwarning = warned
         signal.signal(signal.SIGTERM, before)
 
 
@@ -121,14 +126,19 @@ def explain(
             return FAILED, f"internal error, {name}: {_line(error)} (--debug shows where)"
 
 
+def _show_warning(command: str, message: Warning | str, *_: object) -> None:
+    """One line, as for an error: of no use is the line of the program that said it."""
+    print(f"sloy {command}: {' '.join(str(message).split())}", file=sys.stderr)
+
+
 def _as_options(message: str, options: Collection[str]) -> str:
-    """A message of the library, its arguments written as options: `batch_size` as --batch-size."""
+    """A message of the library, its arguments written as options: `batch_size` as --batch-size; columns stay."""
 
     def option(found: re.Match[str]) -> str:
         word = f"--{found[1].replace('_', '-')}"
         return word if word in options else found[0]
 
-    return re.sub(r"`(\w+)`", option, message)
+    return re.sub(r"(?<!column )(?<!target )`(\w+)`", option, message)
 
 
 def _line(error: BaseException) -> str:

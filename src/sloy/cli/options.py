@@ -45,12 +45,12 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def integer(word: str, least: int) -> int:
+def integer(word: str, least: int, most: int = LARGEST) -> int:
     try:
         number = int(word)
     except ValueError:
         number = least - 1
-    if not least <= number <= LARGEST:
+    if not least <= number <= most:
         raise argparse.ArgumentTypeError(f"{word!r} is not an integer of at least {least}")
     return number
 

@@ -20,6 +20,7 @@ from sloy.experiments.events import (
     Tested,
 )
 from sloy.training.progress import Bar
+from sloy.training.recipe import Recipe
 
 
 class Show:
@@ -116,11 +117,15 @@ def opening(event: Opened) -> str:
         ),
         *([("", stages(event))] if event.stages else []),
         *([("augmented", repr(recipe.augment))] if recipe.augment is not None else []),
-        ("engine", str(event.engine)),
+        ("engine", str(event.engine).replace("float32", _dtype(recipe))),
         ("memory", f"{text.size(event.memory)} predicted for the whole program"),
         ("folder", str(event.folder)),
     ]
     return text.fields(rows) + "\n"
+
+
+def _dtype(recipe: Recipe) -> str:
+    return "float64" if recipe.precision == "float64" else "float32"
 
 
 def stages(event: Opened) -> str:

@@ -168,6 +168,17 @@ class Experiment:
             suiting = dict(self.source.suited(loaded, str(self.recipe.optimizer)))
         return replace(self, given={**suiting, **self.given})
 
+    def check_fits(self, loaded: Loaded) -> None:
+        """Raise `InvalidOption` where options of the recipe do not fit the data."""
+        if self.recipe.patience is not None and not loaded.held_out(self.validation):
+            raise InvalidOption(
+                f"`patience` (={self.recipe.patience}) needs `validation`, whose loss it waits for."
+            )
+        if self.recipe.class_weight is not None and not loaded.train.has_labels:
+            raise InvalidOption(
+                f"`class_weight`: {self.source.data} has numbers to predict, no classes."
+            )
+
     def network_for(self, loaded: Loaded, start: Model | None) -> Network:
         """The network that is trained on the data: a new one, or that of the model to start from."""
         if start is None:

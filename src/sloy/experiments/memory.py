@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from sloy import machine
 from sloy.engines import Engine
 from sloy.experiments.experiment import Experiment
@@ -15,6 +17,7 @@ from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.training.fine_tune import IN_MEMORY
 from sloy.training.memory import memory_estimate
+from sloy.training.recipe import Recipe
 from sloy.training.stages import Stage, named_layers, patterns
 
 
@@ -30,7 +33,7 @@ def predicted(
     That is the peak so far (unpacking the data), or what it holds now, the data among it, and what `memory_estimate`
     says of the run, or what the test takes.
     """
-    problem = problem_of(loaded, network)
+    problem = problem_of(loaded, network, experiment.recipe)
     share = experiment.validation
     if stages:
         run = max(_of_stage(problem, loaded, stage, share, engine) for stage in stages)
@@ -48,25 +51,28 @@ def predicted(
     return max(machine.peak_memory(), machine.held_memory() + max(run, test))
 
 
-def problem_of(loaded: Loaded, network: Network) -> Problem:
+def problem_of(loaded: Loaded, network: Network, recipe: Recipe) -> Problem:
     """What is learned from the data, without its preprocessing."""
     data, found = loaded.train, loss(loaded.loss)
+    dtype = "float64" if recipe.precision == "float64" else "float32"
     shape = network.output_shape
     target = found.target(data.y[:1], shape)
     return Problem(
         network,
         found,
         metrics=default_metrics(found, shape),
-        data_dtype="uint8" if data.x.dtype == "uint8" else "float32",
+        data_dtype="uint8" if data.x.dtype == "uint8" else dtype,
         target_shape=target.shape[1:],
         target_dtype=target.dtype.name,
+        dtype=dtype,
     )
 
 
 def _of_test(problem: Problem, samples: int, engine: Engine) -> int:
     """Parameters, and the memory of evaluation and prediction."""
     size = min(samples, default_batch(problem.network, problem.dtype))
-    parameters = 4 * sum(p.tensor.spec.size for p in problem.network.parameters.values())
+    numbers = sum(p.tensor.spec.size for p in problem.network.parameters.values())
+    parameters = numbers * np.dtype(problem.dtype).itemsize
     return parameters + engine.memory_forecast(evaluation_graph(problem, size, prediction=True))
 
 
@@ -81,10 +87,10 @@ def _of_stage(whole: Problem, loaded: Loaded, stage: Stage, share: float, engine
     layers = named_layers(network)
     front = Network(network.input_shape, layers[: stage.frozen])
     forward = replace(whole, network=front, loss=SquaredError(), metrics=())
-    graph = inference_graph(forward, default_batch(front, "float32"))
+    graph = inference_graph(forward, default_batch(front, whole.dtype))
     rest = Network(front.output_shape, layers[stage.frozen :])
     run = memory_estimate(
-        replace(whole, network=rest, data_dtype="float32"),
+        replace(whole, network=rest, data_dtype=whole.dtype),
         samples,
         recipe,
         validation_samples=held_out,

@@ -188,11 +188,14 @@ class _Running:
         loaded = experiment.source.load(wanted)
         if not resumed:
             experiment = self.experiment = experiment.suited(loaded)
+        experiment.check_fits(loaded)
         network = experiment.network_for(loaded, start)
         parts = stages(network, experiment.fine_tuning, experiment.recipe) if start else []
         memory = predicted(experiment, loaded, network, parts, engine)
         size = experiment.recipe.batch_size
-        step = training_graph(problem_of(loaded, network), experiment.recipe, size)
+        step = training_graph(
+            problem_of(loaded, network, experiment.recipe), experiment.recipe, size
+        )
         summary = network.summary(size, step=step, engine=engine)
         return Opened(
             experiment,

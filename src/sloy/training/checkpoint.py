@@ -23,7 +23,7 @@ from sloy.files.container import check_kind, read_container, write_container
 from sloy.training.history import Row
 
 KIND = "sloy.checkpoint"
-VERSION = 2
+VERSION = 2  # of the configuration in it: 1 did not have the whole recipe
 
 
 @dataclass(frozen=True)

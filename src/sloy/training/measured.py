@@ -38,9 +38,9 @@ def rising(metrics: Sequence[Metric]) -> frozenset[str]:
 
 
 def joined(stretches: Sequence[Outputs]) -> dict[str, np.ndarray]:
-    """The outputs of steps, and of those that follow them."""
+    """The outputs of steps, and of those that follow them, in the order of these: a file's names are sorted."""
     filled = [outputs for outputs in stretches if outputs]
-    return {name: np.concatenate([outputs[name] for outputs in filled]) for name in filled[0]}
+    return {name: np.concatenate([outputs[name] for outputs in filled]) for name in filled[-1]}
 
 
 class UnfinishedEpoch:

@@ -92,7 +92,7 @@ def _compare(
             f"fit: the run in {checkpoint.path} was computed by {_words(snapshot.machine)}, it goes on"
             f" with {_words(run.machine)}: numbers may round otherwise.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     _compare_rates(run, snapshot)
 
@@ -110,7 +110,7 @@ def _compare_rates(run: Loop, snapshot: Snapshot) -> None:
             f"fit: the learning rate follows the number of epochs, which was {before} and is"
             f" {run.epochs} now: the result is that of neither run done in one go.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
 

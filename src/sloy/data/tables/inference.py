@@ -257,7 +257,7 @@ def _column(seen: Seen) -> Column | None:
 def _refuse(label: str, names: Sequence[str], what: str) -> None:
     if not names:
         return
-    listed = ", ".join(f"`{name}`" for name in names[:8])
+    listed = ", ".join(repr(name) for name in names[:8])
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     columns = "column" if len(names) == 1 else "columns"
     point = (
