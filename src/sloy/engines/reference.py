@@ -15,7 +15,7 @@ from sloy.engines.base import Executable, check_guard, check_inputs
 from sloy.engines.host import HostEngine, check_variables
 from sloy.engines.names import Arithmetic
 from sloy.errors import NonFiniteError
-from sloy.graph import REGISTRY, Graph, check, mixed, optimize
+from sloy.graph import REGISTRY, Graph, Tensor, check, mixed, optimize
 from sloy.graph.graph import value_of
 from sloy.graph.spec import FLOATS
 
@@ -90,6 +90,15 @@ class ReferenceEngine(HostEngine):
     def _prepared(self, graph: Graph) -> Graph:
         optimized = optimize(graph)
         return optimized if self.precision == "float32" else mixed(optimized)
+
+
+def computed(
+    tensors: Mapping[str, Tensor], given: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The values of tensors; `given` has the inputs and variables that they need, and may have others."""
+    graph = Graph.of(tensors)
+    executable = ReferenceEngine().compile(graph, {name: given[name] for name in graph.variables})
+    return executable.run({name: given[name] for name in graph.inputs})
 
 
 def _write(arrays: list[np.ndarray], values: list[np.ndarray]) -> None:

@@ -9,9 +9,8 @@ import numpy as np
 from sloy import ops
 from sloy.arguments import instance, integer
 from sloy.augmentation import Augment
-from sloy.engines import engine
+from sloy.engines.reference import computed
 from sloy.errors import ShapeError
-from sloy.graph import Graph
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
 from sloy.inspection.style import new_figure, styled
 from sloy.problem.graphs import KEY
@@ -56,10 +55,8 @@ def augmented(x: np.ndarray, augment: Augment, *, seed: int = 0, step: int = 0) 
     result = augment.pictures(given, key, at)
     if (mixing := augment.mixing(key, at, "float32")) is not None:
         result = mixing.mixed(ops.cast(result, "float32"))
-    graph = Graph.of({"x": result})
-    fed = {"x": x, "step": np.array(integer("augmented", "step", step, 0, 2**32 - 1), np.uint32)}
-    made = engine("reference").compile(graph, {KEY: random_key(seed)})
-    changed = made.run({name: fed[name] for name in graph.inputs})["x"]
+    now = np.array(integer("augmented", "step", step, 0, 2**32 - 1), np.uint32)
+    changed = computed({"x": result}, {"x": x, "step": now, KEY: random_key(seed)})["x"]
     if x.dtype == np.uint8:
         changed = np.rint(changed)
     return changed.astype(x.dtype)

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 
 from sloy import ops
 from sloy.arguments import real
-from sloy.engines import engine as find_engine
+from sloy.engines.reference import computed
 from sloy.errors import InvalidArgument
-from sloy.graph import Graph, Tensor, backprop
+from sloy.graph import Tensor, backprop
 from sloy.graph.stored import is_elementwise
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.layers import ELU, Activation, Layer, LeakyReLU, ReLU, Sigmoid, Sign, Tanh
@@ -75,9 +75,8 @@ def activation_values(activation: Layer, z: ArrayLike) -> tuple[np.ndarray, np.n
     points = np.ascontiguousarray(np.asarray(z, np.float64).reshape(-1, 1))  # (N, 1)
     x = ops.input("z", points.shape, "float64")
     y = activation.apply(Scope(dtype="float64"), x)
-    graph = Graph.of({"value": y, "slope": backprop(ops.reduce_sum(y), [x])[0]})
-    feeds = {"z": points} if graph.inputs else {}
-    found = find_engine("reference").compile(graph, {}).run(feeds)
+    slope = backprop(ops.reduce_sum(y), [x])[0]
+    found = computed({"value": y, "slope": slope}, {"z": points})
     return found["value"].reshape(np.shape(z)), found["slope"].reshape(np.shape(z))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from sloy import ops
 from sloy.arguments import instance, integer
 from sloy.engines import engine as find_engine
+from sloy.engines.reference import computed
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, Tensor
 from sloy.graph.graph import topological_order
@@ -111,15 +112,11 @@ def thinned_outputs(
         key=ops.variable(KEY, (2,), "uint32"),
         step=ops.input("step", (), "uint32"),
     )
-    graph = Graph.of({"output": built.output})
     problem = Problem(network, SquaredError(), dtype="float64")
     variables = initial_variables(problem, Recipe(optimizer="sgd", seed=seed), parameters, where)
-    feeds: dict[str, np.ndarray] = {
-        "x": np.broadcast_to(given, (count, *given.shape)),
-        "step": np.array(0, np.uint32),
-    }
-    executable = find_engine("reference").compile(graph, variables)
-    return executable.run({name: feeds[name] for name in graph.inputs})["output"]
+    x = np.broadcast_to(given, (count, *given.shape))
+    fed = {**variables, "x": x, "step": np.array(0, np.uint32)}
+    return computed({"output": built.output}, fed)["output"]
 
 
 @styled

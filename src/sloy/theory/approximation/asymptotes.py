@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sloy import ops
-from sloy.engines import ReferenceEngine
+from sloy.engines.reference import computed
 from sloy.errors import InvalidArgument
-from sloy.graph import Graph
 from sloy.graph.tensor import Tensor
 from sloy.layers import Layer
 from sloy.layers.activations import activation as find_activation
@@ -102,10 +101,9 @@ def asymptotes_of(activation: str | Layer | Callable[[Tensor], Tensor]) -> Asymp
 def evaluate(layer: Layer, z: np.ndarray) -> np.ndarray:
     """An activation on numbers, by the reference engine in float64: the shape of z."""
     tensor = ops.input("z", (1, z.size), "float64")
-    graph = Graph.of({"y": layer.apply(Scope(dtype="float64"), tensor)})
     flat = np.ascontiguousarray(z, np.float64).reshape(1, -1)
-    y = ReferenceEngine(1).compile(graph, {}).run({"z": flat})["y"]
-    return y.reshape(z.shape)
+    y = layer.apply(Scope(dtype="float64"), tensor)
+    return computed({"y": y}, {"z": flat})["y"].reshape(z.shape)
 
 
 def _slope(unit: float, values: np.ndarray) -> float | None:

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 
 from sloy import arguments, ops
 from sloy.arguments import instance, real
-from sloy.engines import engine as find_engine
+from sloy.engines.reference import computed
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.graph import Graph, Tensor, backprop
+from sloy.graph import Tensor, backprop
 from sloy.layers import Dense, Dropout, Flatten, Layer, PerNeuron, Reshape
 from sloy.losses import LossLike
 from sloy.problem.graphs import Forward, forward
@@ -103,11 +103,9 @@ def trace_step(
     problem, fed = problem_of(where, network, one, target, loss, "float64")
     run = forward(problem, 1)
     variables = initial_variables(problem, None, parameters, where)
-    engine = find_engine("reference")
-    wanted = Graph.of(_tensors(blocks, run, rate))
-    values = engine.compile(wanted, variables).run({name: fed[name] for name in wanted.inputs})
+    values = computed(_tensors(blocks, run, rate), {**variables, **fed})
     updated = {name: values[f"new:{name}"] for name in network.parameters}
-    after = engine.compile(Graph.of({"loss": run.losses}), {**variables, **updated}).run(fed)
+    after = computed({"loss": run.losses}, {**variables, **updated, **fed})
     inputs = [fed["x"].reshape(-1), *(values[f"u:{block.name}"][0] for block in blocks)]
     return StepTrace(
         x=fed["x"][0],
