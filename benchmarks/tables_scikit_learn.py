@@ -62,7 +62,7 @@ def figures(path: Path, seed: int) -> dict[str, float]:
     experiment = Experiment.of(path, target="answer", seed=seed)
     loaded = experiment.source.load(Wanted(experiment.validation, seed=seed))
     assert isinstance(loaded, LoadedTable)
-    experiment = experiment.suited(loaded)
+    experiment = experiment.with_defaults_for(loaded)
     model, _ = sloy.fit(
         experiment.network_for(loaded, None),
         loaded.train,

@@ -84,11 +84,11 @@ def test_what_is_given_goes_before_all(pictures: Path) -> None:
 
 def test_what_suits_the_data_fills_what_is_not_given(table: Path, pictures: Path) -> None:
     found = Experiment.of(table, target="kind", epochs=5)
-    suited = found.suited(found.source.load(Wanted())).recipe
-    assert (suited.epochs, suited.batch_size, suited.patience) == (5, 16, 30)
-    assert (suited.learning_rate, suited.weight_decay) == (0.005, 0.3)
+    recipe = found.with_defaults_for(found.source.load(Wanted())).recipe
+    assert (recipe.epochs, recipe.batch_size, recipe.patience) == (5, 16, 30)
+    assert (recipe.learning_rate, recipe.weight_decay) == (0.005, 0.3)
     named = Experiment.of(pictures, recipe="fashion-mnist")
-    assert named.suited(named.source.load(Wanted())) is named
+    assert named.with_defaults_for(named.source.load(Wanted())) is named
 
 
 def test_training_further_has_defaults_of_its_own(pictures: Path) -> None:

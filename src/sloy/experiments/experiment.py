@@ -123,8 +123,8 @@ class Experiment:
         if isinstance(weights := words.get("class_weight"), Mapping):
             words["class_weight"] = {_label(label): weight for label, weight in weights.items()}
         try:
-            suiting = _defaults(source, words.get("network"), named, further=start is not None)
-            every = {**suiting, **words}
+            defaults = _defaults(source, words.get("network"), named, further=start is not None)
+            every = {**defaults, **words}
             return cls(
                 source=replace(source, **chosen(type(source), words)),
                 named=named,
@@ -158,15 +158,15 @@ class Experiment:
         half = {"head_epochs": max(1, self.recipe.epochs // 2)}
         return FineTuning(**{**half, **self.tuning}, where="experiment")
 
-    def suited(self, loaded: Loaded) -> Experiment:
+    def with_defaults_for(self, loaded: Loaded) -> Experiment:
         """The same with options that suit the very data, where they are not given."""
         if self.named is not None:
             return self
         if self.start is not None:
-            suiting = suited_to_further(len(loaded.train))
+            defaults = defaults_for_tuning(len(loaded.train))
         else:
-            suiting = dict(self.source.suited(loaded, str(self.recipe.optimizer)))
-        return replace(self, given={**suiting, **self.given})
+            defaults = dict(self.source.defaults_for(loaded, str(self.recipe.optimizer)))
+        return replace(self, given={**defaults, **self.given})
 
     def check_fits(self, loaded: Loaded) -> None:
         """Raise `InvalidOption` where options of the recipe do not fit the data."""
@@ -241,7 +241,7 @@ _OWN = (*_NETWORK, "validation", "samples")
 _BY_STAGES = ("trainable", "rate_factors")  # options of a recipe that fine-tuning sets itself
 
 
-def suited_to_further(count: int) -> dict[str, Any]:
+def defaults_for_tuning(count: int) -> dict[str, Any]:
     """Batches of a 16th of the samples, between 8 and 32; epochs for about 300 steps, 5 to 40 of them."""
     size = int(min(32, max(8, 2 ** round(log2(max(count / 16, 1))))))
     return {"batch_size": size, "epochs": max(5, min(40, 300 * size // count))}

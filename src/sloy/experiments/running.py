@@ -187,7 +187,7 @@ class _Running:
         )
         loaded = experiment.source.load(wanted)
         if not resumed:
-            experiment = self.experiment = experiment.suited(loaded)
+            experiment = self.experiment = experiment.with_defaults_for(loaded)
         experiment.check_fits(loaded)
         network = experiment.network_for(loaded, start)
         parts = stages(network, experiment.fine_tuning, experiment.recipe) if start else []

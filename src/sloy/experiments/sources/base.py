@@ -161,7 +161,7 @@ class Source(ABC):
     def load(self, wanted: Wanted) -> Loaded:
         """Read and split it."""
 
-    def suited(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
+    def defaults_for(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
         """Options of the recipe that suit this very data, where the user does not give them."""
         return {}
 

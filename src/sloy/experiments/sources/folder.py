@@ -125,7 +125,7 @@ class PictureSource(Labelled):
             folder=folder,
         )
 
-    def suited(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
+    def defaults_for(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
         """Batches of a 32nd of the pictures, between 8 and 128; epochs for about 800 steps, 8 to 30 of them."""
         count = len(loaded.train)
         size = int(min(128, max(8, 2 ** round(log2(max(count / 32, 1))))))

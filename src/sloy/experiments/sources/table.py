@@ -123,13 +123,13 @@ class TableFile(Source):
             table=table,
         )
 
-    def suited(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
+    def defaults_for(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
         """Batches of a 32nd of the rows, between 16 and 256; 200 epochs, fewer where these are over 10 000 steps."""
         rows = len(loaded.train)
         size = int(min(256, max(16, 2 ** round(log2(rows / 32)))))
-        suited = {"batch_size": size, "epochs": max(3, min(200, 10_000 * size // rows))}
+        found = {"batch_size": size, "epochs": max(3, min(200, 10_000 * size // rows))}
         patience = {} if loaded.validation is None else {"patience": baselines.PATIENCE}
-        return {**suited, **patience, **(ADAMW if optimizer == "adamw" else {})}
+        return {**found, **patience, **(ADAMW if optimizer == "adamw" else {})}
 
     def make_network(self, loaded: Loaded, name: str, options: Mapping[str, Any]) -> Network:
         """Categories spread, two hidden layers."""
