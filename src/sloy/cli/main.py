@@ -110,7 +110,8 @@ def explain(
         case Terminated():
             return TERMINATED, f"terminated{saved}"
         case UsageError() | InvalidOption():
-            return USAGE, f"{_as_options(_line(error), options)} (see `sloy {command} --help`)"
+            line = _as_options(_line(error), options).removesuffix(".")
+            return USAGE, f"{line} (see `sloy {command} --help`)"
         case SloyError():
             return FAILED, _as_options(_line(error), options) + saved
         case MemoryError():

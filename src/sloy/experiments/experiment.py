@@ -136,7 +136,7 @@ class Experiment:
         except InvalidOption:
             raise
         except InvalidArgument as error:
-            raise InvalidOption(str(error)) from None
+            raise InvalidOption(str(error).removeprefix("experiment: ")) from None
 
     @cached_property
     def recipe(self) -> Recipe:
