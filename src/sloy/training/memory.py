@@ -8,10 +8,10 @@ import numpy as np
 
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
-from sloy.graph import Graph
 from sloy.graph.spec import Spec
 from sloy.problem import Problem
 from sloy.problem.graphs import evaluation_graph
+from sloy.problem.runner import batch_sizes
 from sloy.training.recipe import Recipe
 from sloy.training.state import GUARD
 from sloy.training.step import trained, training_graph
@@ -111,7 +111,8 @@ def memory_estimate(
     found = find_engine(engine, dtype=problem.dtype)
     forecasts = [found.memory_forecast(graph, GUARD) for graph in graphs]
     if validation_samples:
-        evaluations = _evaluations(problem, batch, validation_samples)
+        sizes_to_validate = set(batch_sizes(validation_samples, batch))
+        evaluations = [evaluation_graph(problem, size) for size in sizes_to_validate]
         forecasts += [found.memory_forecast(graph) for graph in evaluations]
     activations = sum(forecasts) if found.keeps_memory else max(forecasts)
     sample = Spec(network.input_shape, problem.data_dtype).nbytes
@@ -129,13 +130,6 @@ def memory_estimate(
         ),
         drawing=max(0, (16 - item) * largest - slots - activations),
     )
-
-
-def _evaluations(problem: Problem, batch_size: int, samples: int) -> list[Graph]:
-    rest = samples % batch_size
-    last = min(batch_size, 1 << (rest - 1).bit_length()) if rest else 0
-    sizes = ({batch_size} if samples >= batch_size else set()) | ({last} if last else set())
-    return [evaluation_graph(problem, size) for size in sizes]
 
 
 def _mib(size: int) -> str:
