@@ -12,7 +12,7 @@ from sloy.graph.spec import Spec
 from sloy.problem import Problem
 from sloy.problem.graphs import evaluation_graph
 from sloy.problem.runner import batch_sizes
-from sloy.training.recipe import Recipe
+from sloy.training.recipe import Recipe, engine_of
 from sloy.training.state import GUARD
 from sloy.training.step import trained, training_graph
 
@@ -71,7 +71,7 @@ def memory_estimate(
     samples : int
         Samples to train on.
     recipe : Recipe, optional
-        Of which batch size, optimiser, augmentation and what is trained count.
+        Of which batch size, optimiser, precision, augmentation and what is trained count.
     validation_samples : int
         Samples to validate on.
     split : bool
@@ -108,7 +108,10 @@ def memory_estimate(
     slots = item * sum(sizes[name] for name in names for _ in recipe.descent.slots())
     batch = min(recipe.batch_size, samples)
     graphs = [training_graph(problem, recipe, size) for size in {batch, samples % batch} - {0}]
-    found = find_engine(engine, dtype=problem.dtype)
+    if problem.dtype == "float64":
+        found = find_engine(engine, dtype="float64")
+    else:
+        _, found = engine_of("memory_estimate", recipe, engine, 0)
     forecasts = [found.memory_forecast(graph, GUARD) for graph in graphs]
     if validation_samples:
         sizes_to_validate = set(batch_sizes(validation_samples, batch))
