@@ -57,19 +57,9 @@ if TYPE_CHECKING:
     from sloy.training.recipe import Recipe as Recipe
 
 _ROOMS = (
-    *(
-        "data",
-        "engines",
-        "errors",
-        "experiments",
-        "graph",
-        "initializers",
-        "inspection",
-        "layers",
-        "losses",
-    ),
-    *("metrics", "ops", "optimizers", "pretrained", "regularizers", "schedules", "theory", "zoo"),
-)
+    "data", "engines", "errors", "experiments", "graph", "initializers", "inspection", "layers", "losses", "metrics",
+    "ops", "optimizers", "pretrained", "regularizers", "schedules", "theory", "zoo",
+)  # fmt: skip
 _NAMES = {
     name: f"sloy.{module}"
     for module, names in {

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from math import inf, isfinite
+from math import inf, isfinite, nan
 from numbers import Integral, Real
+from operator import ge, gt, le, lt
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args
@@ -43,24 +44,18 @@ def real(
     most: float | None = None,
 ) -> float:
     """The value, a finite number within bounds: `least` and `most` are allowed, `above` and `below` are not."""
-    bounds = {"at least": least, "greater than": above, "less than": below, "at most": most}
-    allowed = " and ".join(
-        f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None
+    number = nan if isinstance(value, bool) or not isinstance(value, Real) else float(value)
+    bounds = (
+        ("at least", least, ge),
+        ("greater than", above, gt),
+        ("less than", below, lt),
+        ("at most", most, le),
     )
-    text = f"{where}: `{name}` (={value!r}) must be a finite number"
-    text = f"{text} {allowed}." if allowed else f"{text}."
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise InvalidArgument(text)
-    number = float(value)
-    inside = (
-        isfinite(number)
-        and (least is None or number >= least)
-        and (above is None or number > above)
-        and (below is None or number < below)
-        and (most is None or number <= most)
-    )
-    if not inside:
-        raise InvalidArgument(text)
+    given = [(word, bound, holds) for word, bound, holds in bounds if bound is not None]
+    if not isfinite(number) or not all(holds(number, bound) for _, bound, holds in given):
+        allowed = " and ".join(f"{word} {bound:g}" for word, bound, _ in given)
+        text = f"{where}: `{name}` (={value!r}) must be a finite number {allowed}"
+        raise InvalidArgument(f"{text.rstrip()}.")
     return number
 
 
@@ -69,6 +64,14 @@ def flag(where: str, name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise InvalidArgument(f"{where}: `{name}` (={value!r}) must be True or False.")
     return value
+
+
+def one_of(where: str, name: str, value: object, allowed: Sequence[str], others: str = "") -> str:
+    """The value, one of some words; `others` names in the message what else is allowed."""
+    if isinstance(value, str) and value in allowed:
+        return value
+    words = ", ".join(allowed)
+    raise InvalidArgument(f"{where}: `{name}` (={value!r}) must be one of {words}{others}.")
 
 
 def instance(

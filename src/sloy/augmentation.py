@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sloy.arguments import integer, real
 from sloy.errors import FileFormatError, InvalidArgument, ShapeError
 from sloy.graph.ops.augmentation import (
     OUTSIDE,
@@ -25,6 +24,7 @@ from sloy.graph.ops.augmentation import (
 )
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor, constant
+from sloy.options import check_options, integer_option, option, real_option
 
 FLIPS = {None: 0, "horizontal": 1, "vertical": 2, "both": 3}
 
@@ -81,36 +81,24 @@ class Augment:
     Augment(rotation=10.0, shift=0.1)
     """
 
-    flip: Literal["horizontal", "vertical", "both"] | None = None
-    rotation: float = 0.0
-    scale: float = 0.0
-    shift: float = 0.0
-    crop: int = 0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    cutout: int = 0
-    mixup: float = 0.0
-    outside: Literal["constant", "edge", "reflect"] = "constant"
-    fill: float = 0.0
+    flip: Literal["horizontal", "vertical", "both"] | None = option(
+        None, kind="text", choices=tuple(name for name in FLIPS if name)
+    )
+    rotation: float = real_option(0.0, least=0, most=180)
+    scale: float = real_option(0.0, least=0, most=0.95)
+    shift: float = real_option(0.0, least=0, most=1)
+    crop: int = integer_option(0, least=0, most=2**15)
+    brightness: float = real_option(0.0, least=0, most=1)
+    contrast: float = real_option(0.0, least=0, most=1)
+    cutout: int = integer_option(0, least=0, most=2**15)
+    mixup: float = real_option(0.0, least=0, most=100)
+    outside: Literal["constant", "edge", "reflect"] = option(
+        "constant", kind="text", choices=tuple(OUTSIDE)
+    )
+    fill: float = real_option(0.0)
 
     def __post_init__(self) -> None:
-        if self.flip is not None and (not isinstance(self.flip, str) or self.flip not in FLIPS):
-            raise InvalidArgument(
-                f"Augment: `flip` (={self.flip!r}) must be 'horizontal', 'vertical', 'both' or None."
-            )
-        if not isinstance(self.outside, str) or self.outside not in OUTSIDE:
-            raise InvalidArgument(
-                f"Augment: `outside` (={self.outside!r}) must be one of {', '.join(OUTSIDE)}."
-            )
-        most = {"rotation": 180, "scale": 0.95, "shift": 1, "brightness": 1, "contrast": 1}
-        for name, bound in {**most, "mixup": 100}.items():
-            self._set(name, real("Augment", name, getattr(self, name), least=0, most=bound))
-        for name in ("crop", "cutout"):
-            self._set(name, integer("Augment", name, getattr(self, name), 0, 2**15))
-        self._set("fill", real("Augment", "fill", self.fill))
-
-    def _set(self, name: str, value: float) -> None:
-        object.__setattr__(self, name, value)
+        check_options("Augment", self)
 
     @classmethod
     def of_words(cls, words: str) -> Augment | None:
@@ -142,13 +130,11 @@ class Augment:
     @property
     def words(self) -> str:
         """What `of_words` makes it of."""
-        changed = [f for f in fields(self) if getattr(self, f.name) != f.default]
-        return ",".join(f"{f.name}={_word(getattr(self, f.name))}" for f in changed) or "none"
+        return ",".join(f"{n}={_word(value)}" for n, value in self.to_config().items()) or "none"
 
     def __repr__(self) -> str:
         """The call that makes it, arguments left out where they have their default."""
-        changed = [f for f in fields(self) if getattr(self, f.name) != f.default]
-        return f"Augment({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in changed)})"
+        return f"Augment({', '.join(f'{n}={value!r}' for n, value in self.to_config().items())})"
 
     @property
     def warps(self) -> bool:

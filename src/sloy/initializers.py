@@ -21,6 +21,7 @@ from sloy.arguments import real
 from sloy.errors import InvalidArgument
 from sloy.graph.spec import Shape
 from sloy.graph.threefry import Key, normal, uniform
+from sloy.options import check_options, real_option
 
 Fans = tuple[int, int]
 
@@ -42,6 +43,9 @@ def fans(shape: Shape) -> Fans:
 @dataclass(frozen=True)
 class Initializer(ABC):
     """A rule for the first value of a parameter."""
+
+    def __post_init__(self) -> None:
+        check_options(type(self).__name__, self)
 
     @abstractmethod
     def draw(self, key: Key, shape: Shape, fans: Fans) -> np.ndarray:
@@ -100,12 +104,8 @@ class Uniform(Initializer):
 class Normal(Initializer):
     """w ~ N(mean, deviation²), not truncated."""
 
-    mean: float = 0.0
-    deviation: float = 0.05
-
-    def __post_init__(self) -> None:
-        real("Normal", "mean", self.mean)
-        real("Normal", "deviation", self.deviation, least=0)
+    mean: float = real_option(0.0)
+    deviation: float = real_option(0.05, least=0)
 
     def draw(self, key: Key, shape: Shape, fans: Fans) -> np.ndarray:
         """See `Initializer.draw`."""
@@ -251,10 +251,7 @@ class Orthogonal(Initializer):
     .. [2] F. Mezzadri, "How to generate random matrices from the classical compact groups", 2007.
     """
 
-    gain: float = 1.0
-
-    def __post_init__(self) -> None:
-        real("Orthogonal", "gain", self.gain)
+    gain: float = real_option(1.0)
 
     def draw(self, key: Key, shape: Shape, fans: Fans) -> np.ndarray:
         """See `Initializer.draw`."""

@@ -87,10 +87,7 @@ class Accuracy(Metric):
     Of equal outputs the first counts. A target (N, K) of probabilities stands for its largest.
     """
 
-    @property
-    def name(self) -> str:
-        """See `Metric.name`."""
-        return "accuracy"
+    name: ClassVar[str] = "accuracy"
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """See `Metric.per_sample`."""
@@ -111,12 +108,8 @@ class BinaryAccuracy(Metric):
         Targets above it are yes.
     """
 
+    name: ClassVar[str] = "accuracy"
     middle: float = 0.5
-
-    @property
-    def name(self) -> str:
-        """See `Metric.name`."""
-        return "accuracy"
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """See `Metric.per_sample`."""
@@ -167,11 +160,7 @@ class MeanAbsoluteError(Metric):
     """(1/M) Σ_m |a_m - y_m|, the mean over the outputs and the samples."""
 
     larger_is_better: ClassVar[bool] = False
-
-    @property
-    def name(self) -> str:
-        """See `Metric.name`."""
-        return "mean_absolute_error"
+    name: ClassVar[str] = "mean_absolute_error"
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """See `Metric.per_sample`."""
@@ -188,11 +177,7 @@ class RSquared(Metric):
     """
 
     additive: ClassVar[bool] = False
-
-    @property
-    def name(self) -> str:
-        """See `Metric.name`."""
-        return "r2"
+    name: ClassVar[str] = "r2"
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """Errors and targets side by side, (N, 2 M)."""

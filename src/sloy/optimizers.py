@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from math import log
+from typing import Any
 
 from sloy import ops
-from sloy.arguments import flag, real
 from sloy.errors import InvalidArgument
 from sloy.graph import Tensor
+from sloy.options import check_options, option, real_option
 from sloy.schedules import Schedule, schedule
 
 __all__ = [
@@ -31,10 +32,6 @@ __all__ = [
 ]
 
 Slots = dict[str, Tensor]
-
-_POSITIVE = {"above": 0.0}
-_NOT_NEGATIVE = {"least": 0.0}
-_PART = {"least": 0.0, "below": 1.0}
 
 
 @dataclass(frozen=True)
@@ -59,16 +56,14 @@ class Optimizer(ABC):
     """
 
     learning_rate: float | Schedule
-    weight_decay: float = field(default=0.0, kw_only=True)
-    clip_value: float | None = field(default=None, kw_only=True)
-    clip_norm: float | None = field(default=None, kw_only=True)
+    _: KW_ONLY
+    weight_decay: float = real_option(0.0, least=0)
+    clip_value: float | None = real_option(None, above=0)
+    clip_norm: float | None = real_option(None, above=0)
 
     def __post_init__(self) -> None:
         schedule(self.learning_rate)
-        self._check(weight_decay=_NOT_NEGATIVE)
-        for name in ("clip_value", "clip_norm"):
-            if getattr(self, name) is not None:
-                self._check(**{name: _POSITIVE})
+        check_options(type(self).__name__, self)
 
     @property
     def schedule(self) -> Schedule:
@@ -100,11 +95,6 @@ class Optimizer(ABC):
     def _decayed(self, w: Tensor, g: Tensor) -> Tensor:
         return g + self.weight_decay * w if self.weight_decay else g
 
-    def _check(self, **bounds: dict[str, float]) -> None:
-        """Raise `InvalidArgument` unless the named arguments lie within bounds (see `sloy.arguments.real`)."""
-        for name, bound in bounds.items():
-            real(type(self).__name__, name, getattr(self, name), **bound)
-
 
 @dataclass(frozen=True)
 class SGD(Optimizer):
@@ -128,13 +118,12 @@ class SGD(Optimizer):
     """
 
     learning_rate: float | Schedule = 1e-2
-    momentum: float = 0.0
-    nesterov: bool = field(default=False, kw_only=True)
+    momentum: float = real_option(0.0, least=0, below=1)
+    _: KW_ONLY
+    nesterov: bool = option(False, kind="flag")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check(momentum=_PART)
-        flag("SGD", "nesterov", self.nesterov)
         if self.nesterov and not self.momentum:
             raise InvalidArgument("SGD: `nesterov` needs a positive `momentum` (0.9 is usual).")
 
@@ -165,11 +154,8 @@ class Adagrad(Optimizer):
     """
 
     learning_rate: float | Schedule = 1e-2
-    epsilon: float = field(default=1e-10, kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check(epsilon=_POSITIVE)
+    _: KW_ONLY
+    epsilon: float = real_option(1e-10, above=0)
 
     def slots(self) -> dict[str, float]:
         """See `Optimizer.slots`."""
@@ -203,15 +189,10 @@ class RMSprop(Optimizer):
     """
 
     learning_rate: float | Schedule = 1e-2
-    rho: float = field(default=0.99, kw_only=True)
-    momentum: float = field(default=0.0, kw_only=True)
-    epsilon: float = field(default=1e-8, kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check(rho=_PART)
-        self._check(momentum=_PART)
-        self._check(epsilon=_POSITIVE)
+    _: KW_ONLY
+    rho: float = real_option(0.99, least=0, below=1)
+    momentum: float = real_option(0.0, least=0, below=1)
+    epsilon: float = real_option(1e-8, above=0)
 
     def slots(self) -> dict[str, float]:
         """See `Optimizer.slots`."""
@@ -248,15 +229,10 @@ class Adam(Optimizer):
     """
 
     learning_rate: float | Schedule = 1e-3
-    beta1: float = field(default=0.9, kw_only=True)
-    beta2: float = field(default=0.999, kw_only=True)
-    epsilon: float = field(default=1e-8, kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check(beta1=_PART)
-        self._check(beta2=_PART)
-        self._check(epsilon=_POSITIVE)
+    _: KW_ONLY
+    beta1: float = real_option(0.9, least=0, below=1)
+    beta2: float = real_option(0.999, least=0, below=1)
+    epsilon: float = real_option(1e-8, above=0)
 
     def slots(self) -> dict[str, float]:
         """See `Optimizer.slots`."""
@@ -290,7 +266,8 @@ class AdamW(Adam):
        schedule's η as PyTorch takes it).
     """
 
-    weight_decay: float = field(default=1e-2, kw_only=True)
+    _: KW_ONLY
+    weight_decay: float = real_option(1e-2, least=0)
 
     def update(
         self, w: Tensor, g: Tensor, slots: Mapping[str, Tensor], learning_rate: Tensor, step: Tensor
@@ -351,7 +328,7 @@ def adjusted(
     >>> adjusted(Adam(), momentum=0.7).beta1
     0.7
     """
-    changes = {} if weight_decay is None else {"weight_decay": weight_decay}
+    changes: dict[str, Any] = {} if weight_decay is None else {"weight_decay": weight_decay}
     if momentum is not None:
         name = _momentum(optimizer)
         if name is None:

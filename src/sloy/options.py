@@ -13,8 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
 
-from sloy.arguments import flag, instance, integer, real, sequence
-from sloy.errors import InvalidArgument
+from sloy.arguments import flag, instance, integer, one_of, real, sequence
 
 F = TypeVar("F", bound=Callable[..., Any])
 Kind = Literal["integer", "real", "flag", "text", "texts", "other"]
@@ -62,22 +61,27 @@ class Option:
             return flag(where, name, value)
         if self.kind == "texts":
             return sequence(where, name, (value,) if isinstance(value, str) else value, str)
-        if self.kind == "text" and not self.choices:
-            instance(where, name, value, str)
-        if self.kind == "text" and self.choices and not self._is_choice(value):
+        if self.kind == "text" and self.choices:
             others = f", or a {self.also.__name__}" if self.also else ""
-            raise InvalidArgument(
-                f"{where}: `{name}` (={value!r}) must be one of {', '.join(self.choices)}{others}."
-            )
+            return one_of(where, name, value, self.choices, others)
+        if self.kind == "text":
+            instance(where, name, value, str)
         return value
-
-    def _is_choice(self, value: Any) -> bool:
-        return isinstance(value, str) and value in self.choices
 
 
 def option(default: Any, about: str = "", **rule: Any) -> Any:
     """A field of a dataclass that is an `Option`; None is allowed where it is the default."""
     return field(default=default, metadata={"option": Option(about, **rule)})
+
+
+def integer_option(default: int | None, about: str = "", **bounds: float) -> Any:
+    """An `option` that is an integer within bounds, see `sloy.arguments.integer`."""
+    return option(default, about, kind="integer", bounds=bounds)
+
+
+def real_option(default: float | None, about: str = "", **bounds: float) -> Any:
+    """An `option` that is a finite number within bounds, see `sloy.arguments.real`."""
+    return option(default, about, kind="real", bounds=bounds)
 
 
 def options(cls: type) -> Iterator[tuple[str, Any, Option]]:

@@ -9,14 +9,18 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from sloy import ops
-from sloy.arguments import integer, real
+from sloy.arguments import integer
 from sloy.errors import InvalidArgument
 from sloy.graph.tensor import Tensor
+from sloy.options import check_options, real_option
 
 
 @dataclass(frozen=True)
 class Regularizer(ABC):
     """A penalty on a parameter, added to the loss."""
+
+    def __post_init__(self) -> None:
+        check_options(type(self).__name__, self)
 
     @abstractmethod
     def penalty(self, w: Tensor) -> Tensor:
@@ -32,10 +36,7 @@ class L1(Regularizer):
     .. [1] R. Tibshirani, "Regression shrinkage and selection via the lasso", 1996.
     """
 
-    strength: float = 0.01
-
-    def __post_init__(self) -> None:
-        real("L1", "strength", self.strength, least=0)
+    strength: float = real_option(0.01, least=0)
 
     def penalty(self, w: Tensor) -> Tensor:
         """See `Regularizer.penalty`."""
@@ -57,10 +58,7 @@ class L2(Regularizer):
     ()
     """
 
-    strength: float = 0.01
-
-    def __post_init__(self) -> None:
-        real("L2", "strength", self.strength, least=0)
+    strength: float = real_option(0.01, least=0)
 
     def penalty(self, w: Tensor) -> Tensor:
         """See `Regularizer.penalty`."""
@@ -76,12 +74,8 @@ class L1L2(Regularizer):
     .. [1] H. Zou, T. Hastie, "Regularization and variable selection via the elastic net", 2005.
     """
 
-    l1: float = 0.01
-    l2: float = 0.01
-
-    def __post_init__(self) -> None:
-        real("L1L2", "l1", self.l1, least=0)
-        real("L1L2", "l2", self.l2, least=0)
+    l1: float = real_option(0.01, least=0)
+    l2: float = real_option(0.01, least=0)
 
     def penalty(self, w: Tensor) -> Tensor:
         """See `Regularizer.penalty`."""
@@ -117,11 +111,11 @@ class MaxNorm(Constraint):
        section 5.1.
     """
 
-    maximum: float = 3.0
+    maximum: float = real_option(3.0, above=0)
     axes: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        real("MaxNorm", "maximum", self.maximum, above=0)
+        check_options("MaxNorm", self)
         if self.axes is None:
             return
         if not isinstance(self.axes, list | tuple) or not self.axes:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sloy.arguments import instance, integer, real
+from sloy.arguments import integer, real
 from sloy.errors import InvalidArgument
+from sloy.options import check_options, integer_option, option, real_option
 
 __all__ = [
     "NAMES",
@@ -100,10 +101,10 @@ class StepDecay(Schedule):
 
     initial: float
     every: int
-    factor: float = 0.1
+    factor: float = real_option(0.1, least=0)
 
     def __post_init__(self) -> None:
-        _check(self, initial=self.initial, factor=self.factor)
+        _check(self, initial=self.initial)
         integer(type(self).__name__, "every", self.every)
 
     def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
@@ -148,13 +149,11 @@ class Cosine(Schedule):
     """
 
     initial: float
-    final: float = 0.0
-    steps: int | None = None
+    final: float = real_option(0.0, least=0)
+    steps: int | None = integer_option(None)
 
     def __post_init__(self) -> None:
-        _check(self, initial=self.initial, final=self.final)
-        if self.steps is not None:
-            integer(type(self).__name__, "steps", self.steps)
+        _check(self, initial=self.initial)
 
     def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
         """See `Schedule.at`."""
@@ -188,15 +187,12 @@ class OneCycle(Schedule):
     """
 
     maximum: float
-    warm_up: float = 0.3
-    initial_divisor: float = 25.0
-    final_divisor: float = 1e4
+    warm_up: float = real_option(0.3, above=0, below=1)
+    initial_divisor: float = real_option(25.0, above=0)
+    final_divisor: float = real_option(1e4, above=0)
 
     def __post_init__(self) -> None:
         _check(self, maximum=self.maximum)
-        real("OneCycle", "initial_divisor", self.initial_divisor, above=0)
-        real("OneCycle", "final_divisor", self.final_divisor, above=0)
-        real("OneCycle", "warm_up", self.warm_up, above=0, below=1)
 
     def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
         """See `Schedule.at`."""
@@ -230,12 +226,12 @@ class WarmUp(Schedule):
 
     inner: Schedule | float
     steps: int
-    start: float = 1 / 3
+    start: float = real_option(1 / 3, least=0, most=1)
 
     def __post_init__(self) -> None:
         schedule(self.inner)
         integer(type(self).__name__, "steps", self.steps)
-        real("WarmUp", "start", self.start, least=0, most=1)
+        _check(self)
 
     @property
     def watched(self) -> str | None:
@@ -282,24 +278,16 @@ class ReduceOnPlateau(Schedule):
     """
 
     initial: float
-    factor: float = 0.1
-    patience: int = 10
-    threshold: float = 1e-4
-    cooldown: int = 0
-    minimum: float = 0.0
-    monitor: str = "loss"
-    mode: str = "min"
+    factor: float = real_option(0.1, above=0, below=1)
+    patience: int = integer_option(10, least=0)
+    threshold: float = real_option(1e-4, least=0)
+    cooldown: int = integer_option(0, least=0)
+    minimum: float = real_option(0.0, least=0)
+    monitor: str = option("loss", kind="text")
+    mode: str = option("min", kind="text", choices=("min", "max"))
 
     def __post_init__(self) -> None:
-        _check(self, initial=self.initial, threshold=self.threshold, minimum=self.minimum)
-        real("ReduceOnPlateau", "factor", self.factor, above=0, below=1)
-        integer(type(self).__name__, "patience", self.patience, 0)
-        integer(type(self).__name__, "cooldown", self.cooldown, 0)
-        instance("ReduceOnPlateau", "monitor", self.monitor, str)
-        if self.mode not in ("min", "max"):
-            raise InvalidArgument(
-                f"ReduceOnPlateau: `mode` (={self.mode!r}) must be 'min' or 'max'."
-            )
+        _check(self, initial=self.initial)
 
     def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
         """See `Schedule.at`."""
@@ -371,6 +359,7 @@ def _cosine(start: float, end: float, part: np.ndarray) -> np.ndarray:
 
 
 def _check(owner: Schedule, **values: float) -> None:
-    """Raise `InvalidArgument` unless the values are finite and at least 0."""
+    """Raise `InvalidArgument` unless the values are finite and at least 0, and its options are allowed."""
     for name, value in values.items():
         real(type(owner).__name__, name, value, least=0)
+    check_options(type(owner).__name__, owner)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from html import escape
 from math import isfinite
 from typing import Any
 
@@ -58,16 +59,25 @@ def fields(rows: Sequence[tuple[str, str]]) -> str:
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: bool = False) -> str:
-    """Lines of cells, each column as wide as its widest cell; `right` aligns all but the first to the right."""
+    """Lines of cells; `right` aligns all columns but the first to the right."""
+    return "\n".join(aligned(rows, left=1 if right else None, gap="   "))
+
+
+def aligned(rows: Sequence[Sequence[str]], *, left: int | None, gap: str = "  ") -> list[str]:
+    """A line for each row, columns as wide as their widest cells: the first `left`, or all, aligned to the left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.rjust(width) if right and number else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("   ".join(cells).rstrip())
-    return "\n".join(lines)
+    to_left = len(widths) if left is None else left
+    sides = [str.ljust if number < to_left else str.rjust for number in range(len(widths))]
+    cells = ([side(c, w) for side, c, w in zip(sides, row, widths, strict=True)] for row in rows)
+    return [gap.join(row).rstrip() for row in cells]
+
+
+def html_table(rows: Sequence[Sequence[str]]) -> str:
+    """Cells as an HTML table, those of the first row its head."""
+    head, *body = ([escape(cell) for cell in row] for row in rows)
+    lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
+    names = "".join(f"<th>{name}</th>" for name in head)
+    return f"<table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
 
 
 def as_json(document: Mapping[str, Any]) -> str:

@@ -62,6 +62,8 @@ def test_activations_take_less_in_mixed_precision():
     plain, mixed = (memory_estimate(PICTURES, 64, recipe, engine=e) for e in (native, emulated))
     assert mixed.activations < plain.activations
     assert mixed.parameters == plain.parameters
+    said = replace(recipe, precision="emulated")  # by the recipe, of an engine that is named
+    assert memory_estimate(PICTURES, 64, said, engine="native") == mixed
     graph = training_graph(PICTURES, recipe, 64)
     assert mixed.activations == emulated.memory_forecast(graph, GUARD)
 

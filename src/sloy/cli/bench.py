@@ -10,14 +10,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sloy import machine, text
-from sloy.cli.options import add_engine_options, positive, rate
+from sloy.cli.options import add_engine_options, add_json, positive, rate
 from sloy.engines.names import PRECISIONS
 
 if TYPE_CHECKING:
     from sloy.engines import Engine
     from sloy.problem import Problem
     from sloy.problem.inputs import Columns
-    from sloy.problem.network import Network
     from sloy.training.profile import Peak, Profile
 
 BATCHES = {"mlp": (1, 32, 128), "lenet5": (32, 128), "cnn": (128,), "cnn_wide": (128,)}
@@ -66,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the arithmetic, as for `sloy train`; default: float32",
     )
     add_engine_options(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -94,10 +93,9 @@ def run(arguments: argparse.Namespace) -> int:
                 if arguments.profile:
                     print("\n".join(instructions(found)) + "\n")
     if arguments.json:
-        print(text.as_json({"engine": engine.name, **engine.settings,
-                         "peak": asdict(peak),
-                         "machine": {"system": machine.system(), "instruction_sets": machine.instruction_sets()},
-                         "steps": documents}), end="")  # fmt: skip
+        here = {"system": machine.system(), "instruction_sets": machine.instruction_sets()}
+        ran = {"engine": engine.name, **engine.settings, "peak": asdict(peak), "machine": here}
+        print(text.as_json({**ran, "steps": documents}), end="")
     return 0
 
 
@@ -106,12 +104,23 @@ def measure(
 ) -> tuple[Profile, float]:
     """A training step of a network on MNIST's digits, and the seconds of predicting one."""
     from sloy import zoo
+    from sloy.losses import CategoricalCrossentropy
+    from sloy.preprocessing import Preprocessing
+    from sloy.problem import Problem
     from sloy.training.profile import profile
     from sloy.training.recipe import Recipe
 
     columns = _digits(4 * batch_size)
     network = zoo.make(name, columns.x.shape[1:], 10)
-    problem = _problem(network)
+    scaled = Preprocessing(deviation=(255.0,))
+    problem = Problem.of(
+        network,
+        CategoricalCrossentropy(),
+        columns.x,
+        columns.y,
+        dtype="float32",
+        preprocessing=scaled,
+    )
     recipe = Recipe(optimizer="sgd", batch_size=batch_size)
     found = profile(problem, columns, recipe, engine=engine, seconds=seconds, peak=peak)
     return found, _latency(problem, columns, engine, seconds)
@@ -182,21 +191,6 @@ def _digits(count: int) -> Columns:
 
     data = mnist().test.take(np.arange(count) % 10_000)
     return Columns(data.x, data.y, np.ones(count, np.float32))
-
-
-def _problem(network: Network) -> Problem:
-    from sloy.losses import CategoricalCrossentropy
-    from sloy.preprocessing import Preprocessing
-    from sloy.problem import Problem
-
-    return Problem(
-        network,
-        CategoricalCrossentropy(),
-        preprocessing=Preprocessing(deviation=(255.0,)),
-        data_dtype="uint8",
-        target_shape=(),
-        target_dtype="int32",
-    )
 
 
 def _latency(problem: Problem, columns: Columns, engine: Engine, seconds: float) -> float:

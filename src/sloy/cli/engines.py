@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from sloy import machine, text
+from sloy.cli.options import add_json
 from sloy.engines.names import TABLE
 
 MIXED = {
@@ -22,7 +23,7 @@ DESCRIPTION = "Shows instruction sets, cores and engines; of a missing engine, h
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,11 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def report() -> dict[str, Any]:
     """What was found, as `--json` prints it."""
-    from sloy.machine import versions
-
     engines = [_engine(name) for name in TABLE]
     return {
-        "versions": versions(),
+        "versions": machine.versions(),
         "machine": {
             "system": machine.system(),
             "instruction_sets": machine.instruction_sets(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sloy import text
 from sloy.cli.errors import UsageError
-from sloy.cli.options import positive
+from sloy.cli.options import add_model, model_file, positive
 
 if TYPE_CHECKING:
     from sloy.model import Model
@@ -24,7 +24,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
+    add_model(parser)
     parser.add_argument("out", metavar="OUT", type=Path, help="NAME.onnx, NAME.c or NAME.h")
     parser.add_argument(
         "--opset", type=positive, metavar="N", help="of ONNX, at least 18, the default"
@@ -51,10 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--opset and --channels-first are for ONNX")
     if kind == ".onnx" and arguments.name:
         raise UsageError("--name is for C")
-    file = Path(arguments.model)
-    if file.is_dir():
-        file /= "model.sloy"
-    model = sloy.load(file)
+    model = sloy.load(model_file(arguments.model))
     said = _onnx(model, arguments) if kind == ".onnx" else _c(model, arguments)
     print(text.fields([("written", f"{out}, {text.size(out.stat().st_size)}"), *said]))
     return 0
@@ -80,10 +77,8 @@ def _c(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
     from sloy.exchange.c_source import c_name
 
     model.export(arguments.out, name=arguments.name)
-    name, shape = (
-        arguments.name or c_name(arguments.out.stem),
-        text.shape(model.network.input_shape),
-    )
+    name = arguments.name or c_name(arguments.out.stem)
+    shape = text.shape(model.network.input_shape)
     lines = [f"void {name}_predict(const float *x, float *y)"]
     if arguments.out.suffix == ".h":
         lines.append(

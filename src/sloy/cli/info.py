@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sloy import text
+from sloy.cli.options import add_json, add_model, model_file
 
 if TYPE_CHECKING:
     from sloy.model import Model
@@ -20,17 +21,15 @@ DESCRIPTION = "Reads a model file in full, checks it, and shows what is in it."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_model(parser)
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
     import sloy
 
-    file = Path(arguments.model)
-    if file.is_dir():
-        file /= "model.sloy"
+    file = model_file(arguments.model)
     model = sloy.load(file)  # damaged files do not get past this
     training = beside(file)
     if arguments.json:
@@ -140,8 +139,6 @@ def _preprocessing(model: Model) -> str:
     shape = text.shape(model.network.input_shape)
     if problem.preprocessing is None or problem.preprocessing.is_identity:
         return f"{shape}, as it is"
-    mean, deviation = (
-        ", ".join(f"{value:.4g}" for value in values)
-        for values in (problem.preprocessing.mean, problem.preprocessing.deviation)
-    )
+    both = (problem.preprocessing.mean, problem.preprocessing.deviation)
+    mean, deviation = (", ".join(f"{value:.4g}" for value in values) for values in both)
     return f"{shape}, minus {mean}, divided by {deviation}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sloy import text
-from sloy.cli.options import add_engine_options, not_negative, positive
+from sloy.cli.options import add_engine_options, add_model, not_negative, positive
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
+    add_model(parser)
     parser.add_argument("image", metavar="IMAGE", nargs="?", help="a picture")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for the pictures")
     parser.add_argument(
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
-    from sloy.cli.predict import load_model
+    from sloy.cli.predict import load_model, read_samples
     from sloy.errors import InvalidArgument
 
     model = load_model(arguments.model, arguments)
@@ -69,7 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise InvalidArgument(
             "no layer of the network gives maps (H, W, C); of an image, this shows which pixels decide."
         )
-    picture = None if arguments.image is None else read(model, arguments.image)
+    image = arguments.image
+    picture = None if image is None else read_samples(Path(image), model)[0][1]  # (H, W, C)
     figures = {
         **filters(model, layers),
         **(synthesized(model, channels) if channels else {}),
@@ -105,13 +106,6 @@ def shown_of(model: Model, layers: Sequence[str] | None, most: int) -> dict[str,
         weighted = {name.split("/")[0] for name, w in model.parameters.items() if w.ndim == 4}
         layers = [name for name in outer if name in weighted] or outer
     return {name: range(min(most, activations[name].shape[-1])) for name in layers}
-
-
-def read(model: Model, path: str) -> np.ndarray:
-    """The picture as raw data (H, W, C)."""
-    from sloy.cli.predict import read_samples
-
-    return read_samples(Path(path), model)[0][1]
 
 
 def filters(model: Model, layers: list[str]) -> dict[str, tuple[str, Figure]]:

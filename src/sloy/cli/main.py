@@ -79,9 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
         return code
-    except (
-        BrokenPipeError
-    ):  # the reader went away (sloy info … | head): nothing to say, nowhere to say it
+    except BrokenPipeError:  # the reader went away (sloy info … | head): nowhere to say anything
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except BaseException as error:
@@ -115,10 +113,8 @@ def explain(
         case SloyError():
             return FAILED, _as_options(_line(error), options) + saved
         case MemoryError():
-            return (
-                FAILED,
-                f"not enough memory: {_line(error) or 'a smaller --batch-size needs less'}",
-            )
+            advice = "a smaller --batch-size needs less"
+            return FAILED, f"not enough memory: {_line(error) or advice}"
         case OSError() if error.strerror:
             where = f"{error.filename}: " if error.filename else ""
             return FAILED, f"{where}{error.strerror}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from math import isfinite
+from pathlib import Path
 
 from sloy.engines.names import NAMES
 
@@ -26,6 +27,22 @@ def rate(word: str) -> float:
     if not found > 0 or not isfinite(found):
         raise argparse.ArgumentTypeError(f"{word!r} is not a positive number")
     return found
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """`MODEL`, a word for `model_file`."""
+    parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
+
+
+def model_file(word: str) -> Path:
+    """The file of a model, itself or that in the folder of a run."""
+    path = Path(word)
+    return path / "model.sloy" if path.is_dir() else path
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """`--json`."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sloy import text
-from sloy.cli.options import add_engine_options, positive
+from sloy.cli.options import add_engine_options, add_json, add_model, model_file, positive
 from sloy.cli.predict_table import predict_table
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ EPILOG = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EPILOG
-    parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
+    add_model(parser)
     parser.add_argument("files", metavar="FILE", nargs="+", help="pictures, IDX files or tables")
     parser.add_argument(
         "--top", type=positive, default=1, metavar="N", help="show the N most probable classes"
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--invert", action="store_true", help="turn dark into light and light into dark first"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_json(parser)
     add_engine_options(parser)
 
 
@@ -83,10 +83,7 @@ def load_model(path: str, arguments: argparse.Namespace) -> Model:
     """The model of a file, or of a run's folder."""
     import sloy
 
-    file = Path(path)
-    if file.is_dir():
-        file /= "model.sloy"
-    return sloy.load(file, engine=arguments.engine, threads=arguments.threads)
+    return sloy.load(model_file(path), engine=arguments.engine, threads=arguments.threads)
 
 
 def read_samples(path: Path, model: Model) -> list[tuple[str, np.ndarray]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from sloy.errors import FileFormatError, InvalidArgument, SloyError
 from sloy.files.atomic import write_atomically
 from sloy.graph import Graph
 from sloy.graph.spec import Shape
-from sloy.graph.tensor import Tensor
 from sloy.layers import Imported
 from sloy.losses import Loss
 from sloy.model.parts import Parts
@@ -34,7 +33,7 @@ def read_onnx(
     input_shape: Sequence[int] | None,
     output: str | None,
     channels_last: bool,
-    loss: str | Loss | Callable[[Tensor, Tensor], Tensor] | None,
+    loss: losses.LossLike | None,
 ) -> Parts:
     """What an ONNX file holds, as a model; see `Model.from_onnx`."""
     from sloy.exchange.onnx.imported import convert
@@ -48,7 +47,8 @@ def read_onnx(
             output=output,
             takes_channels_last=flag("from_onnx", "channels_last", channels_last),
         )
-        layer = Imported.from_config({"function": found.function, "values": _lists(found.values)})
+        values = [list(value) for value in found.values]
+        layer = Imported.from_config({"function": found.function, "values": values})
         network = Network(found.input_shape, [layer])
         said, names = _metadata(graph.metadata)
         chosen = _loss(loss, said)
@@ -61,9 +61,7 @@ def read_onnx(
             target_dtype=dtype,
             dtype=found.dtype,
         )
-        evaluation_graph(
-            problem, 1
-        )  # raises where the loss does not go with what the graph ends in
+        evaluation_graph(problem, 1)  # raises where the loss does not fit what the graph ends in
     except SloyError as error:
         error.args = (f"{path}: {error}", *error.args[1:])
         raise
@@ -86,18 +84,12 @@ def export(
             f"export: `path` (={str(path)!r}) must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
         )
     if kind == ".onnx":
-        _to_onnx(parts, path, opset=opset, channels_first=channels_first)
+        from sloy.exchange.onnx.writing import write
+
+        found = written(parts, reads=not channels_first)
+        write(found, path, opset=opset, channels_first=channels_first)
     else:
         _to_c(parts, path, name)
-
-
-def _to_onnx(parts: Parts, path: Path, *, opset: int, channels_first: bool) -> None:
-    """An ONNX file whose graph takes raw data: outputs ``output`` and, where they differ, ``probabilities``."""
-    from sloy.exchange.onnx.writing import write
-
-    write(
-        written(parts, reads=not channels_first), path, opset=opset, channels_first=channels_first
-    )
 
 
 def written(parts: Parts, *, reads: bool = True) -> Any:
@@ -145,10 +137,6 @@ def target_of(loss: Loss, output_shape: Shape, dtype: str) -> tuple[Shape, str]:
     example = np.zeros(1, np.int64) if task == "classification" else np.zeros((1, *output_shape))
     target = loss.target(example, output_shape, dtype)
     return target.shape[1:], target.dtype.name
-
-
-def _lists(values: Sequence[tuple[str, int]]) -> list[list[Any]]:
-    return [list(value) for value in values]
 
 
 def _metadata(metadata: Mapping[str, str]) -> tuple[dict[str, Any], tuple[str, ...]]:

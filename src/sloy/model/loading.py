@@ -54,10 +54,7 @@ def load(
         )
     else:
         parts = read(path)
-    problem, parameters, class_names, reader = parts
-    return Model(
-        problem, parameters, class_names=class_names, reader=reader, engine=engine, threads=threads
-    )
+    return Model.of(parts, engine, threads)
 
 
 def _names_a_network(path: str | Path) -> bool:

@@ -17,8 +17,7 @@ from sloy.engines import engine as find_engine
 from sloy.engines.variables import HostVariables, Variables
 from sloy.graph import Graph
 from sloy.graph.spec import Shape
-from sloy.graph.tensor import Tensor
-from sloy.losses import Loss
+from sloy.losses import Loss, LossLike
 from sloy.model.file import write
 from sloy.model.parts import Parts
 from sloy.problem import Network, Problem
@@ -81,6 +80,14 @@ class Model:
         self.reader = reader
         self._engine_choice = (engine, threads)
         self._runners: dict[Any, Runner] = {}
+
+    @staticmethod
+    def of(parts: Parts, engine: str | Engine = "auto", threads: int = 0) -> Model:
+        """The model of what a file holds."""
+        problem, parameters, names, reader = parts
+        return Model(
+            problem, parameters, class_names=names, reader=reader, engine=engine, threads=threads
+        )
 
     @property
     def network(self) -> Network:
@@ -155,10 +162,7 @@ class Model:
     ) -> dict[str, np.ndarray]:
         """The outputs of layers, in use (not in training): name → array (N, …)."""
         names = sequence("Model.activations", "layers", layers, str)
-        key = ("activations", names)
-        if key not in self._runners:
-            self._runners[key] = self._new(lambda size: inference_graph(self.problem, size, names))
-        outputs = self._runners[key]({"x": self._samples(x)}, self._batch(batch_size))
+        outputs = self._runner("infer", names)({"x": self._samples(x)}, self._batch(batch_size))
         return {name: outputs[f"activation/{name}"] for name in names}
 
     def evaluate(self, data: Data, batch_size: int | None = None) -> dict[str, float]:
@@ -218,7 +222,7 @@ class Model:
         input_shape: Sequence[int] | None = None,
         output: str | None = None,
         channels_last: bool = False,
-        loss: str | Loss | Callable[[Tensor, Tensor], Tensor] | None = None,
+        loss: LossLike | None = None,
         class_names: Sequence[str] = (),
         reader: Reader | None = None,
         engine: str | Engine = "auto",
@@ -257,14 +261,9 @@ class Model:
         parts = read_onnx(
             path, input_shape=input_shape, output=output, channels_last=channels_last, loss=loss
         )
-        return Model(
-            parts.problem,
-            parts.parameters,
-            class_names=class_names or parts.class_names,
-            reader=reader or parts.reader,
-            engine=engine,
-            threads=threads,
-        )
+        names = tuple(class_names) or parts.class_names
+        parts = parts._replace(class_names=names, reader=reader or parts.reader)
+        return Model.of(parts, engine, threads)
 
     def summary(self, batch_size: int = BATCH) -> str:
         """The network's table, and what else the model holds."""
@@ -273,10 +272,8 @@ class Model:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What pickle and copy take: everything but what is compiled."""
-        state = (
-            self.problem, dict(self._variables), self.class_names, self.reader, *self._engine_choice
-        )  # fmt: skip
-        return _rebuilt, state
+        parts = self.parts._replace(parameters=dict(self._variables))
+        return Model.of, (parts, *self._engine_choice)
 
     def __repr__(self) -> str:
         names = f", {len(self.class_names)} class names" if self.class_names else ""
@@ -286,11 +283,9 @@ class Model:
         return self._runner("infer")({"x": self._samples(x)}, self._batch(batch_size))[output]
 
     def _columns(self, data: Data, where: str) -> Columns:
-        problem, network = self.problem, self.network
-        return columns(
-            as_dataset(data), problem.loss, network.input_shape, network.output_shape, problem.dtype,
-            where, data_dtype=problem.data_dtype,
-        )  # fmt: skip
+        found, problem = as_dataset(data), self.problem
+        types = (problem.dtype, where, None, problem.data_dtype)
+        return columns(found, problem.network, problem.loss, *types)
 
     def _samples(self, x: Any) -> np.ndarray:
         problem = self.problem
@@ -298,14 +293,14 @@ class Model:
             x = self.reader.read(x)
         return samples(x, self.network.input_shape, problem.dtype, "Model", problem.data_dtype)
 
-    def _runner(self, kind: str) -> Runner:
-        if kind not in self._runners:
-            self._runners[kind] = self._new(partial(_GRAPHS[kind], self.problem))
-        return self._runners[kind]
-
-    def _new(self, graph: Callable[[int], Graph]) -> Runner:
-        engine = self.engine  # which may move the variables
-        return Runner(engine, self._variables, graph)
+    def _runner(self, kind: str, activations: tuple[str, ...] = ()) -> Runner:
+        if (kind, activations) not in self._runners:
+            graph = partial(_GRAPHS[kind], self.problem)
+            if activations:
+                graph = partial(graph, activations=activations)
+            engine = self.engine  # which may move the variables
+            self._runners[kind, activations] = Runner(engine, self._variables, graph)
+        return self._runners[kind, activations]
 
     def _batch(self, batch_size: int | None) -> int:
         if batch_size is not None:
@@ -317,24 +312,11 @@ class Model:
         return default_batch(self.network, self.problem.dtype)
 
 
-_GRAPHS: dict[str, Callable[[Problem, int], Graph]] = {
+_GRAPHS: dict[str, Callable[..., Graph]] = {
     "infer": inference_graph,
     "evaluate": evaluation_graph,
     "examine": partial(evaluation_graph, prediction=True),
 }
-
-
-def _rebuilt(
-    problem: Problem,
-    arrays: dict[str, np.ndarray],
-    class_names: Sequence[str],
-    reader: Reader | None,
-    engine: str | Engine,
-    threads: int,
-) -> Model:
-    return Model(
-        problem, arrays, class_names=class_names, reader=reader, engine=engine, threads=threads
-    )
 
 
 def default_batch(network: Network, dtype: str) -> int:

@@ -79,7 +79,7 @@ def inference_graph(problem: Problem, batch_size: int, activations: Sequence[str
         Input ``x``; outputs ``output`` (N, …), the network's raw output, ``prediction`` (N, …), probabilities
         or values, and ``activation/<layer>`` (N, …) as wanted.
     """
-    built = _build(problem, batch_size)
+    built = problem.network.build(_ready(problem, _input(problem, batch_size)))
     _check_ending(problem.loss, built.output)
     outputs = {"output": built.output, "prediction": problem.loss.prediction(built.output)}
     for name in activations:
@@ -110,12 +110,14 @@ def forward(
     augment : Augment, optional
         Random changes of the samples.
     """
-    mixing = None
-    if augment is not None and step is not None:
-        mixing = augment.mixing(ops.variable(KEY, (2,), "uint32"), step, problem.dtype)
-    built = _build(
-        problem, batch_size, training=training, step=step, augment=augment, mixing=mixing
-    )
+    key = ops.variable(KEY, (2,), "uint32") if training else None
+    x, mixing = _input(problem, batch_size), None
+    if augment is not None and key is not None and step is not None:
+        mixing = augment.mixing(key, step, problem.dtype)
+        x = augment.pictures(x, key, step)
+    if mixing is not None:
+        x = mixing.mixed(ops.cast(x, problem.dtype))
+    built = problem.network.build(_ready(problem, x), training=training, key=key, step=step)
     _check_ending(problem.loss, built.output)
     target = ops.input("y", (batch_size, *problem.target_shape), problem.target_dtype)
     losses = problem.loss.per_sample(built.output, target)
@@ -127,24 +129,13 @@ def forward(
     return Forward(built, target, losses, mixing)
 
 
-def _build(
-    problem: Problem,
-    batch_size: int,
-    *,
-    training: bool = False,
-    step: Tensor | None = None,
-    augment: Augment | None = None,
-    mixing: Mixing | None = None,
-) -> Built:
-    x = ops.input("x", (batch_size, *problem.network.input_shape), problem.data_dtype)
-    key = ops.variable(KEY, (2,), "uint32") if training else None
-    if augment is not None and key is not None and step is not None:
-        x = augment.pictures(x, key, step)
-    if mixing is not None:
-        x = mixing.mixed(ops.cast(x, problem.dtype))
-    preprocessing = problem.preprocessing or Preprocessing()
-    ready = preprocessing.apply(x, problem.dtype)
-    return problem.network.build(ready, training=training, key=key, step=step)
+def _input(problem: Problem, batch_size: int) -> Tensor:
+    return ops.input("x", (batch_size, *problem.network.input_shape), problem.data_dtype)
+
+
+def _ready(problem: Problem, x: Tensor) -> Tensor:
+    """Samples as the first layer takes them."""
+    return (problem.preprocessing or Preprocessing()).apply(x, problem.dtype)
 
 
 def _check_ending(loss: Loss, output: Tensor) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.spec import Shape
 from sloy.losses import Loss
+from sloy.problem.network import Network
 
 Data = Dataset | tuple[Any, Any]
 Validation = float | Dataset | tuple[Any, Any] | None
@@ -46,6 +47,11 @@ class Columns:
     def nbytes(self) -> int:
         """Bytes of the three arrays."""
         return self.x.nbytes + self.y.nbytes + self.weight.nbytes
+
+    def feeds(self, inputs: Container[str]) -> dict[str, np.ndarray]:
+        """The arrays by the names of the graphs' inputs, those that there are."""
+        arrays = {"x": self.x, "y": self.y, "sample_weight": self.weight}
+        return {name: array for name, array in arrays.items() if name in inputs}
 
 
 def as_dataset(data: Data, argument: str = "data") -> Dataset:
@@ -135,12 +141,12 @@ def samples(
 
 
 def columns(
-    data: Dataset, loss: Loss, sample_shape: Shape, output_shape: Shape, dtype: str, where: str,
+    data: Dataset, network: Network, loss: Loss, dtype: str, where: str,
     weight: np.ndarray | None = None, data_dtype: str | None = None,
 ) -> Columns:  # fmt: skip
     """A data set as the graphs of a network and a loss take it; see `Columns`."""
-    x = samples(data.x, sample_shape, dtype, where, data_dtype)
-    y = loss.target(data.y, output_shape, dtype)
+    x = samples(data.x, network.input_shape, dtype, where, data_dtype)
+    y = loss.target(data.y, network.output_shape, dtype)
     return Columns(x, y, np.ones(len(x), dtype) if weight is None else weight.astype(dtype))
 
 

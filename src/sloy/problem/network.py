@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sloy import ops
-from sloy.arguments import integer
+from sloy.arguments import integer, one_of
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import FileFormatError, InvalidArgument, ShapeError
@@ -121,18 +121,16 @@ class Network:
         dict
             Name → array, parameters first.
         """
-        dtype = _float("dtype", dtype)
+        one_of("Network.initialize", "dtype", dtype, FLOATS)
         values = {}
         for name, parameter in self.parameters.items():
-            if names is not None and name not in names:
-                continue
-            key = make_key(seed, "initialize", name)
-            drawn = parameter.initializer.draw(key, parameter.tensor.shape, parameter.fans)
-            values[name] = np.ascontiguousarray(drawn, dtype)
+            if names is None or name in names:
+                key = make_key(seed, "initialize", name)
+                drawn = parameter.initializer.draw(key, parameter.tensor.shape, parameter.fans)
+                values[name] = np.ascontiguousarray(drawn, dtype)
         for name, state in self.states.items():
-            if names is not None and name not in names:
-                continue
-            values[name] = np.full(state.tensor.shape, state.initial, dtype)
+            if names is None or name in names:
+                values[name] = np.full(state.tensor.shape, state.initial, dtype)
         return values
 
     def summary(
@@ -151,18 +149,17 @@ class Network:
             For which memory is counted.
         dtype : "float32" or "float64"
         step : Graph, optional
-            The training step (`sloy.problem.graphs.training_graph`) of this batch size, whose memory is predicted; by
+            The training step (`sloy.training.step.training_graph`) of this batch size, whose memory is predicted; by
             default a step of plain gradient descent, which keeps no optimiser slots.
         engine : str or Engine
             Whose memory is counted, see `sloy.engines.engine`.
         """
         size = integer("Network.summary", "batch_size", batch_size)
-        x = ops.input("x", (size, *self.input_shape), _float("dtype", dtype))
+        one_of("Network.summary", "dtype", dtype, FLOATS)
+        x = ops.input("x", (size, *self.input_shape), dtype)
         if step is None:
-            key, number = (
-                ops.variable("random/key", (2,), "uint32"),
-                ops.input("step", (), "uint32"),
-            )
+            key = ops.variable("random/key", (2,), "uint32")
+            number = ops.input("step", (), "uint32")
             step = plain_descent(self.build(x, training=True, key=key, step=number))
         layers = dict(zip(self.layer_names, self.layers, strict=True))
         return summarize(layers, x, self.build(x), step, find_engine(engine, dtype=dtype))
@@ -237,9 +234,3 @@ class Network:
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layers))
         return f"Network({self.input_shape}, [{layers}])"
-
-
-def _float(name: str, dtype: str) -> str:
-    if dtype not in FLOATS:
-        raise InvalidArgument(f"`{name}` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
-    return dtype

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
-from sloy.arguments import instance
+import numpy as np
+
+from sloy.arguments import instance, one_of
 from sloy.errors import InvalidArgument
 from sloy.graph.spec import FLOATS, Shape
 from sloy.losses import Loss
@@ -54,11 +57,22 @@ class Problem:
     target_dtype: str = "int32"
     dtype: str = "float32"
 
+    @classmethod
+    def of(
+        cls, network: Network, loss: Loss, x: np.ndarray, y: np.ndarray, *, dtype: str, **rest: Any
+    ) -> Problem:
+        """A problem of samples x (N, …) and y (N, …) as its graphs take them."""
+        rest |= {
+            "data_dtype": x.dtype.name,
+            "target_shape": y.shape[1:],
+            "target_dtype": y.dtype.name,
+        }
+        return cls(network, loss, dtype=dtype, **rest)
+
     def __post_init__(self) -> None:
         instance("Problem", "network", self.network, Network)
         instance("Problem", "loss", self.loss, Loss)
-        if self.dtype not in FLOATS:
-            raise InvalidArgument(f"`dtype` (={self.dtype!r}) must be one of {', '.join(FLOATS)}.")
+        one_of("Problem", "dtype", self.dtype, FLOATS)
         names = [metric.name for metric in self.metrics]
         for name in names:
             if name in RESERVED or names.count(name) > 1:

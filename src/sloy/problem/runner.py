@@ -34,11 +34,6 @@ class Runner:
         self._graph = graph
         self._executables: dict[int, Executable] = {}
 
-    @property
-    def memory(self) -> int:
-        """Bytes that the executables hold."""
-        return sum(executable.memory for executable in self._executables.values())
-
     def __call__(
         self, columns: Mapping[str, np.ndarray], batch_size: int, poll: Poll | None = None
     ) -> dict[str, np.ndarray]:
@@ -53,10 +48,9 @@ class Runner:
             return {name: np.zeros((0, *s.shape[1:]), s.dtype) for name, s in specs.items()}
         if poll is None and count <= batch_size and count & (count - 1) == 0:
             return self._executable(count).run(columns)  # no rows to order
-        rest = count % batch_size
-        last = min(batch_size, 1 << (rest - 1).bit_length()) if rest else 0
-        order = np.concatenate([np.arange(count), np.full(last - rest if rest else 0, count - 1)])
-        sizes = ({batch_size} if count >= batch_size else set()) | ({last} if last else set())
+        sizes = batch_sizes(count, batch_size)
+        padded = count // batch_size * batch_size + (sizes[-1] if count % batch_size else 0)
+        order = np.minimum(np.arange(padded), count - 1)
         executables = {size: self._executable(size) for size in sizes}
         run = self._engine.run_batches(executables, columns, order, batch_size, {}, poll)
         if run.error is not None:
@@ -67,6 +61,13 @@ class Runner:
         if size not in self._executables:
             self._executables[size] = self._engine.compile(self._graph(size), self._variables)
         return self._executables[size]
+
+
+def batch_sizes(count: int, batch_size: int) -> list[int]:
+    """The sizes of the batches of so many samples: whole ones, then the rest padded to the next power of two."""
+    rest = count % batch_size
+    whole = [batch_size] if count >= batch_size else []
+    return whole + ([min(batch_size, 1 << (rest - 1).bit_length())] if rest else [])
 
 
 def figures(

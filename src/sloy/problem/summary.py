@@ -98,27 +98,15 @@ class Summary:
         return self.step_variable_bytes + self.step_arena_bytes
 
     def __str__(self) -> str:
-        cells = [_HEADER, *(_cells(row) for row in self.rows)]
-        widths = [max(len(line[i]) for line in cells) for i in range(len(_HEADER))]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if i < 3 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in cells
-        ]
+        lines = text.aligned([_HEADER, *map(_cells, self.rows)], left=3)
         lines.insert(1, "─" * max(map(len, lines)))
         lines.append(lines[1])
         return "\n".join([*lines, *(f"{name}: {value}" for name, value in self._totals())])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in _HEADER)
-        body = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>"
-            for row in self.rows
-        )
+        table = text.html_table([_HEADER, *map(_cells, self.rows)])
         totals = "".join(f"<div>{name}: {escape(value)}</div>" for name, value in self._totals())
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{totals}"
+        return f"{table}{totals}"
 
     def _totals(self) -> list[tuple[str, str]]:
         states = f", and {text.count(self.states)} running statistics" if self.states else ""

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sloy.arguments import file_to_write, flag, instance, integer, real
-from sloy.errors import InvalidArgument
+from sloy.arguments import file_to_write
 from sloy.files.atomic import write_atomically
+from sloy.options import check_options, integer_option, option, real_option
 from sloy.training.history import Row, check_measured
 from sloy.training.run import Batch, Callback, Progress, Run, State
 
@@ -43,11 +43,13 @@ class EarlyStopping(Callback):
     .. [1] L. Prechelt, "Early stopping — but when?", Neural Networks: Tricks of the Trade, 1998.
     """
 
-    monitor: str = "val_loss"
-    patience: int = 5
-    min_delta: float = 0.0
-    restore_best: bool = True
-    mode: Literal["auto", "min", "max"] = "auto"
+    monitor: str = option("val_loss", kind="text")
+    patience: int = integer_option(5)
+    min_delta: float = real_option(0.0, least=0)
+    restore_best: bool = option(True, kind="flag")
+    mode: Literal["auto", "min", "max"] = option(
+        "auto", kind="text", choices=("auto", "min", "max")
+    )
     best: float = field(default=inf, init=False)
     best_epoch: int = field(default=0, init=False)
     _more_is_better: bool = field(default=False, init=False, repr=False)
@@ -55,14 +57,7 @@ class EarlyStopping(Callback):
     _weights: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        instance("EarlyStopping", "monitor", self.monitor, str)
-        integer("EarlyStopping", "patience", self.patience)
-        real("EarlyStopping", "min_delta", self.min_delta, least=0)
-        flag("EarlyStopping", "restore_best", self.restore_best)
-        if self.mode not in ("auto", "min", "max"):
-            raise InvalidArgument(
-                f"EarlyStopping: `mode` (={self.mode!r}) must be one of auto, min, max."
-            )
+        check_options("EarlyStopping", self)
 
     def on_fit_begin(self, run: Run) -> bool:
         """Begin afresh, or, in a resumed run, stop at once where patience was already over."""
@@ -123,13 +118,13 @@ class CSVLog(Callback):
     """
 
     path: str | Path
-    seconds: float = 0.0
+    seconds: float = real_option(0.0, least=0)
     _written: float = field(default=-inf, init=False, repr=False)
     _pending: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
         file_to_write("CSVLog", "path", self.path)
-        real("CSVLog", "seconds", self.seconds, least=0)
+        check_options("CSVLog", self)
 
     def on_epoch_end(self, run: Run, row: Row) -> None:
         """Write the whole table anew, `row` included."""

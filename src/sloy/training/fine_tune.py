@@ -13,18 +13,19 @@ from sloy.arguments import flag, instance, integer, sequence
 from sloy.data.arrays import allocate
 from sloy.data.dataset import Dataset
 from sloy.engines import Engine
-from sloy.errors import InvalidArgument, NonFiniteError, ShapeError
+from sloy.errors import NonFiniteError, ShapeError
 from sloy.graph.tensor import Tensor
 from sloy.layers.base import Layer, Scope
 from sloy.losses import SquaredError
 from sloy.metrics import Metric
 from sloy.model import Model, default_batch
+from sloy.model.parts import Parts
 from sloy.options import chosen, takes
-from sloy.problem import Network, Problem
+from sloy.problem import Network
 from sloy.problem.inputs import Data, Validation, as_dataset, split
 from sloy.training.callbacks import Callback
 from sloy.training.checkpoint import Checkpoint, Store
-from sloy.training.fit import fit
+from sloy.training.fit import checkpoint_of, fit
 from sloy.training.history import History
 from sloy.training.progress import ProgressBar
 from sloy.training.recipe import Recipe, engine_of
@@ -222,23 +223,14 @@ class _Tuner:
         before = int(self.history["epoch"][-1]) if len(self.history) else 0
         rows = [{**row, "epoch": int(row["epoch"]) + before} for row in history]
         self.history = History([*self.history, *rows])
-        problem = Problem(
-            self.network,
-            self.start.loss,
+        problem = replace(
+            trained.problem,
+            network=self.network,
             preprocessing=self.start.problem.preprocessing,
-            metrics=trained.problem.metrics,
             data_dtype=self._data_dtype,
-            target_shape=trained.problem.target_shape,
-            target_dtype=trained.problem.target_dtype,
-            dtype=self.dtype,
         )
-        self.model = Model(
-            problem,
-            self.parameters,
-            class_names=self.data.class_names,
-            reader=self.start.reader,
-            engine=self.engine,
-        )
+        parts = Parts(problem, self.parameters, tuple(self.data.class_names), self.start.reader)
+        self.model = Model.of(parts, self.engine)
 
 
 @dataclass(frozen=True, repr=False)
@@ -267,11 +259,9 @@ def _checkpoints(
     given: str | Path | Checkpoint | None, stages: int, *, resume: bool
 ) -> list[Checkpoint | None]:
     """One for each stage: the last takes the given path."""
-    if given is None:
-        if resume:
-            raise InvalidArgument("fine_tune: `resume` (=True) needs the `checkpoint`.")
+    last = checkpoint_of("fine_tune", given, resume=resume)
+    if last is None:
         return [None] * stages
-    last = given if isinstance(given, Checkpoint) else Checkpoint(given)
     path = Path(last.path)
     both = [replace(last, path=path.with_name(f"{path.stem}-head{path.suffix}")), last]
     if not resume:

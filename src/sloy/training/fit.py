@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from sloy.arguments import flag, instance, sequence
 from sloy.data.dataset import Dataset
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument
-from sloy.graph import Tensor
 from sloy.metrics import Metric, default_metrics
 from sloy.metrics import metric as find_metric
 from sloy.model import Model
@@ -33,7 +32,7 @@ from sloy.training.resume import describe, take_up
 from sloy.training.state import TrainingState
 from sloy.training.step import check_together, initial_variables
 
-LossChoice = str | losses.Loss | Callable[[Tensor, Tensor], Tensor] | None
+LossChoice = losses.LossLike | None
 
 
 @takes(Recipe)
@@ -134,7 +133,7 @@ def fit(
         flag("fit", name, value)
     recipe = Recipe.of("fit", recipe, options)
     dtype, chosen = engine_of("fit", recipe, engine, threads)
-    store = _checkpoint(checkpoint, resume=resume)
+    store = checkpoint_of("fit", checkpoint, resume=resume)
     given = as_dataset(data)
     rows, held_out = split(given, validation, recipe.seed)
     watchers = _callbacks(callbacks, recipe, validated=held_out is not None, verbose=verbose)
@@ -145,10 +144,12 @@ def fit(
     choice = None if preprocessed else preprocessing
     problem, train = _problem(network, training, weight, dtype, loss, metrics, choice)
     check_together(problem, recipe)
-    validate = None if held_out is None else columns(
-        held_out, problem.loss, network.input_shape, network.output_shape, dtype, "`validation`",
-        data_dtype=problem.data_dtype,
-    )  # fmt: skip
+    validate = None
+    if held_out is not None:
+        x_dtype = problem.data_dtype
+        validate = columns(
+            held_out, network, problem.loss, dtype, "`validation`", data_dtype=x_dtype
+        )
     recipe = replace(recipe, batch_size=min(recipe.batch_size, len(train)))
     state = _state(state, problem, recipe, chosen, parameters)
     order = Order(problem, recipe, chosen, train, validate, state.epochs, state.steps)
@@ -183,12 +184,13 @@ def _callbacks(
     return found
 
 
-def _checkpoint(checkpoint: str | Path | Checkpoint | None, *, resume: bool) -> Checkpoint | None:
-    if checkpoint is None and resume:
-        raise InvalidArgument("fit: `resume` (=True) needs the `checkpoint` to go on from.")
-    if checkpoint is None or isinstance(checkpoint, Checkpoint):
-        return checkpoint
-    return Checkpoint(checkpoint)
+def checkpoint_of(
+    where: str, given: str | Path | Checkpoint | None, *, resume: bool
+) -> Checkpoint | None:
+    """Where a run is saved; raises where there is nothing to resume from."""
+    if given is None and resume:
+        raise InvalidArgument(f"{where}: `resume` (=True) needs the `checkpoint` to go on from.")
+    return given if given is None or isinstance(given, Checkpoint) else Checkpoint(given)
 
 
 def _problem(
@@ -205,21 +207,15 @@ def _problem(
         loss = "categorical_crossentropy" if data.has_labels else "squared_error"
     found = losses.loss(loss)
     shape = network.output_shape
-    train = columns(data, found, network.input_shape, shape, dtype, "`data`", weight)
+    train = columns(data, network, found, dtype, "`data`", weight)
     if metrics is None:
         measured = default_metrics(found, shape)
     else:
         several = (metrics,) if isinstance(metrics, str | Metric) else metrics
         measured = tuple(find_metric(m, found, shape) for m in sequence("fit", "metrics", several))
-    problem = Problem(
-        network,
-        found,
-        preprocessing=choose(preprocessing, train.x),
-        metrics=measured,
-        data_dtype=train.x.dtype.name,
-        target_shape=train.y.shape[1:],
-        target_dtype=train.y.dtype.name,
-        dtype=dtype,
+    chosen = choose(preprocessing, train.x)
+    problem = Problem.of(
+        network, found, train.x, train.y, dtype=dtype, preprocessing=chosen, metrics=measured
     )
     return problem, train
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sloy.arguments import flag, instance, integer
+from sloy.arguments import flag, instance, integer, one_of
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
-from sloy.errors import InvalidArgument, ShapeError
+from sloy.errors import ShapeError
 from sloy.graph.spec import FLOATS
 from sloy.losses import LossLike
 from sloy.losses import loss as find_loss
@@ -104,19 +104,11 @@ def problem_of(
         The arrays of ``x`` and ``y``.
     """
     instance(where, "network", network, Network)
-    if dtype not in FLOATS:
-        raise InvalidArgument(f"{where}: `dtype` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
+    one_of(where, "dtype", dtype, FLOATS)
     chosen = find_loss(loss)
     batch = samples(x, network.input_shape, dtype, where, dtype)
     target = chosen.target(y, network.output_shape, dtype)
     if len(target) != len(batch):
         raise ShapeError(f"{where}: `y` has {len(target)} samples, `x` has {len(batch)}.")
-    problem = Problem(
-        network,
-        chosen,
-        data_dtype=dtype,
-        target_shape=target.shape[1:],
-        target_dtype=target.dtype.name,
-        dtype=dtype,
-    )
+    problem = Problem.of(network, chosen, batch, target, dtype=dtype)
     return problem, {"x": batch, "y": target}

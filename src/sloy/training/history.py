@@ -6,12 +6,12 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from math import isfinite
 from pathlib import Path
 
 import numpy as np
 
+from sloy import text
 from sloy.arguments import file_to_write
 from sloy.errors import FileFormatError, InvalidArgument, UnknownName
 
@@ -93,18 +93,20 @@ class History:
     __hash__ = None  # type: ignore[assignment]  # a history grows
 
     def __repr__(self) -> str:
-        table = [list(self.columns), *([_short(r.get(c)) for c in self.columns] for r in self)]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = ["  ".join(map(str.rjust, line, widths)) for line in table]
+        lines = text.aligned(self._cells, left=0)
         return "\n".join(lines) if self._rows else "History of no epochs"
+
+    @property
+    def _cells(self) -> list[Sequence[str]]:
+        return [self.columns, *([_short(row.get(c)) for c in self.columns] for row in self._rows)]
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """The table as CSV, numbers in full precision; written to a file where a path is given."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, self.columns, restval="", lineterminator="\n")
+        file = io.StringIO()
+        writer = csv.DictWriter(file, self.columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: repr(v) for name, v in row.items()} for row in self._rows)
-        return _written(text.getvalue(), path)
+        return _written(file.getvalue(), path)
 
     def to_json(self, path: str | Path | None = None) -> str:
         """The rows as a JSON list of objects; NaN and infinities, which JSON lacks, as strings."""
@@ -141,13 +143,7 @@ class History:
         return cls([_numbers(path, f"row {i}", row.items()) for i, row in enumerate(rows)])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{_short(row.get(c))}</td>" for c in self.columns) + "</tr>"
-            for row in self
-        )
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return f"<div>{curves_svg(self)}{table}</div>"
+        return f"<div>{curves_svg(self)}{text.html_table(self._cells)}</div>"
 
 
 def check_measured(where: str, monitor: str, columns: Sequence[str]) -> None:
@@ -159,7 +155,7 @@ def check_measured(where: str, monitor: str, columns: Sequence[str]) -> None:
         )
 
 
-def curves_svg(history: History, width: int = 480, height: int = 160) -> str:
+def curves_svg(history: History) -> str:
     """Training and validation loss over the epochs as an SVG element, "" where there is no loss."""
     curves = [(n, c, history[n]) for n, c in _CURVES if n in history]
     values = np.concatenate([v for _, _, v in curves]) if curves else np.zeros(0)
@@ -168,6 +164,7 @@ def curves_svg(history: History, width: int = 480, height: int = 160) -> str:
         return ""
     low, high = min(0.0, float(values.min())), float(values.max())
     span, steps = (high - low) or 1.0, max(1, len(history) - 1)
+    width, height = 480, 160
     left, top, right, bottom = 50, 18, width - 10, height - 20
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
@@ -235,7 +232,7 @@ def _read(path: str | Path) -> str:
         raise FileFormatError(f"{path}: not text: {error}.") from error
 
 
-def _written(text: str, path: str | Path | None) -> str:
+def _written(content: str, path: str | Path | None) -> str:
     if path is not None:
-        file_to_write("History", "path", path).write_text(text, encoding="utf-8")
-    return text
+        file_to_write("History", "path", path).write_text(content, encoding="utf-8")
+    return content

@@ -8,11 +8,11 @@ import numpy as np
 
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
-from sloy.graph import Graph
 from sloy.graph.spec import Spec
 from sloy.problem import Problem
 from sloy.problem.graphs import evaluation_graph
-from sloy.training.recipe import Recipe
+from sloy.problem.runner import batch_sizes
+from sloy.training.recipe import Recipe, engine_of
 from sloy.training.state import GUARD
 from sloy.training.step import trained, training_graph
 
@@ -71,7 +71,7 @@ def memory_estimate(
     samples : int
         Samples to train on.
     recipe : Recipe, optional
-        Of which batch size, optimiser, augmentation and what is trained count.
+        Of which batch size, optimiser, precision, augmentation and what is trained count.
     validation_samples : int
         Samples to validate on.
     split : bool
@@ -108,10 +108,14 @@ def memory_estimate(
     slots = item * sum(sizes[name] for name in names for _ in recipe.descent.slots())
     batch = min(recipe.batch_size, samples)
     graphs = [training_graph(problem, recipe, size) for size in {batch, samples % batch} - {0}]
-    found = find_engine(engine, dtype=problem.dtype)
+    if problem.dtype == "float64":
+        found = find_engine(engine, dtype="float64")
+    else:
+        _, found = engine_of("memory_estimate", recipe, engine, 0)
     forecasts = [found.memory_forecast(graph, GUARD) for graph in graphs]
     if validation_samples:
-        evaluations = _evaluations(problem, batch, validation_samples)
+        sizes_to_validate = set(batch_sizes(validation_samples, batch))
+        evaluations = [evaluation_graph(problem, size) for size in sizes_to_validate]
         forecasts += [found.memory_forecast(graph) for graph in evaluations]
     activations = sum(forecasts) if found.keeps_memory else max(forecasts)
     sample = Spec(network.input_shape, problem.data_dtype).nbytes
@@ -129,13 +133,6 @@ def memory_estimate(
         ),
         drawing=max(0, (16 - item) * largest - slots - activations),
     )
-
-
-def _evaluations(problem: Problem, batch_size: int, samples: int) -> list[Graph]:
-    rest = samples % batch_size
-    last = min(batch_size, 1 << (rest - 1).bit_length()) if rest else 0
-    sizes = ({batch_size} if samples >= batch_size else set()) | ({last} if last else set())
-    return [evaluation_graph(problem, size) for size in sizes]
 
 
 def _mib(size: int) -> str:

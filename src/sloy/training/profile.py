@@ -99,7 +99,6 @@ def profile(
     recipe: Recipe | None = None,
     *,
     engine: str | Engine = "auto",
-    threads: int = 0,
     seconds: float = 0.5,
     peak: Peak | None = None,
 ) -> Profile:
@@ -113,7 +112,7 @@ def profile(
     columns : Columns
         At least a batch of samples.
     recipe : Recipe, optional
-    engine, threads
+    engine
         See `sloy.engines.engine`.
     seconds : float
         Of measuring, twice.
@@ -128,7 +127,7 @@ def profile(
     recipe = recipe or Recipe()
     batch_size = integer("profile", "batch_size", recipe.batch_size, 1, len(columns))
     seconds = real("profile", "seconds", seconds, above=0)
-    runs = find_engine(engine, threads)
+    runs = find_engine(engine)
     executable = runs.compile(
         training_graph(problem, recipe, batch_size),
         initial_variables(problem, recipe),
@@ -171,8 +170,7 @@ def _whole_steps(
 ) -> list[float]:
     """Seconds per step, one figure for each burst of steps."""
     inputs = executable.graph.inputs
-    given = {"x": columns.x, "y": columns.y, "sample_weight": columns.weight}
-    given = {name: column for name, column in given.items() if name in inputs}
+    given = columns.feeds(inputs)
     burst = 1
     found: list[float] = []
     start = time.perf_counter()

@@ -16,7 +16,7 @@ from sloy.errors import InvalidArgument
 from sloy.optimizers import NAMES as OPTIMIZERS
 from sloy.optimizers import Optimizer, adjusted
 from sloy.optimizers import optimizer as find_optimizer
-from sloy.options import check_options, option
+from sloy.options import check_options, integer_option, option, real_option
 from sloy.problem.inputs import ClassWeight
 from sloy.schedules import NAMES as SCHEDULES
 from sloy.schedules import Schedule, named
@@ -96,24 +96,19 @@ class Recipe:
     schedule: str | Schedule | None = option(
         None, "how the learning rate goes over the run", choices=tuple(SCHEDULES), also=Schedule
     )
-    momentum: float | None = option(
-        None,
-        "of momentum and nesterov, beta1 of adam and adamw; default: 0.9",
-        kind="real",
-        bounds={"least": 0, "below": 1},
+    momentum: float | None = real_option(
+        None, "of momentum and nesterov, beta1 of adam and adamw; default: 0.9", least=0, below=1
     )
-    weight_decay: float | None = option(
+    weight_decay: float | None = real_option(
         None,
         "by how much of itself a weight shrinks at each step, times the learning rate; default: the optimizer's",
-        kind="real",
-        bounds={"least": 0},
+        least=0,
     )
-    epochs: int = option(1, "passes over the data", kind="integer")
-    batch_size: int = option(128, "samples of a step", kind="integer")
-    patience: int | None = option(
+    epochs: int = integer_option(1, "passes over the data")
+    batch_size: int = integer_option(128, "samples of a step")
+    patience: int | None = integer_option(
         None,
         "stop after this many epochs without a better validation loss, with the weights of the best one",
-        kind="integer",
     )
     class_weight: ClassWeight = option(
         None,
@@ -130,12 +125,7 @@ class Recipe:
     )
     trainable: Sequence[str] = option(("*",))
     rate_factors: Sequence[tuple[str, float]] = option(())
-    seed: int = option(
-        0,
-        "of initial weights, order and dropout",
-        kind="integer",
-        bounds={"least": 0, "most": 2**64 - 1},
-    )
+    seed: int = integer_option(0, "of initial weights, order and dropout", least=0, most=2**64 - 1)
     shuffle: bool = option(True, kind="flag")
     precision: Precision = option(
         "float32",

@@ -13,7 +13,7 @@ from sloy.layers.base import Layer
 from sloy.model import Model
 from sloy.optimizers import Optimizer
 from sloy.optimizers import optimizer as find_optimizer
-from sloy.options import check_options, option
+from sloy.options import check_options, integer_option, option, real_option
 from sloy.problem import Network
 from sloy.training.recipe import Recipe
 
@@ -58,12 +58,12 @@ class FineTuning:
     unfreeze: bool = option(
         False, "train the rest alone first (--head-epochs), then everything (--epochs)", kind="flag"
     )
-    head_epochs: int = option(3, "epochs before unfreezing", kind="integer")
-    first_rate: float = option(
+    head_epochs: int = integer_option(3, "epochs before unfreezing")
+    first_rate: float = real_option(
         0.01,
         "learning rate of the first layer as a share of the last one's, with equal ratios between",
-        kind="real",
-        bounds={"above": 0, "most": 1},
+        above=0,
+        most=1,
     )
     head_optimizer: str | Optimizer | None = option(None)
     where: InitVar[str] = "FineTuning"
@@ -153,13 +153,19 @@ def named_layers(network: Network) -> list[Layer]:
 
 def patterns(network: Network, first: int) -> tuple[str, ...]:
     """Patterns of the parameters of the layers from a position on."""
-    owners = {name.split("/")[0] for name in network.parameters}
+    owners = _with_weights(network)
     return tuple(f"{name}/*" for name in network.layer_names[first:] if name in owners)
+
+
+def _with_weights(network: Network) -> list[str]:
+    """Names of the layers that have weights, in order."""
+    owners = {name.split("/")[0] for name in network.parameters}
+    return [name for name in network.layer_names if name in owners]
 
 
 def _head(network: Network) -> int:
     """The position of the last layer with weights."""
-    owners = [name.split("/")[0] for name in network.parameters]
+    owners = _with_weights(network)
     if not owners:
         raise InvalidArgument("fine_tune: the model has no weights.")
     return network.layer_names.index(owners[-1])
@@ -187,8 +193,7 @@ def _frozen(network: Network, freeze: str | None) -> int:
 
 def _factors(network: Network, frozen: int, first_rate: float) -> tuple[tuple[str, float], ...]:
     """Pattern of each trained layer's parameters, and its share of the learning rate."""
-    owners = {name.split("/")[0] for name in network.parameters}
-    names = [name for name in network.layer_names if name in owners]
+    names = _with_weights(network)
     if first_rate == 1 or len(names) == 1:
         return ()
     last, trained = len(names) - 1, set(network.layer_names[frozen:])

@@ -64,6 +64,4 @@ class Stepper:
 
     @cached_property
     def _columns(self) -> dict[str, np.ndarray]:
-        data = self._order.data
-        columns = {"x": data.x, "y": data.y, "sample_weight": data.weight}
-        return {name: column for name, column in columns.items() if name in self._inputs}
+        return self._order.data.feeds(self._inputs)
