@@ -1,4 +1,4 @@
-"""Fixed training runs of ready networks, and whether two checkouts give the same bits: for changes that should keep them.
+"""Whether two checkouts train ready networks to the same bits: for changes that should keep all numbers.
 
     PYTHONPATH=BEFORE/src python tools/same_bits.py run before.npz [WORD …]    # cases whose names hold all words
     PYTHONPATH=AFTER/src python tools/same_bits.py run after.npz
@@ -64,7 +64,7 @@ def run(path, words, isa):
             if not all(word in case for word in words):
                 continue
             start = time.perf_counter()
-            model, history = sloy.fit(
+            model, _ = sloy.fit(
                 sloy.zoo.make(name, shape, 10), data, epochs=epochs, batch_size=batch, seed=3,
                 engine="native", threads=threads, deterministic=deterministic, precision=precision,
                 verbose=False,
