@@ -14,8 +14,7 @@ namespace sloy {
 namespace {
 
 constexpr std::int64_t block_elements = 1024;
-constexpr std::int64_t widest = 16;
-constexpr std::int64_t parallel_elements = 8192;
+constexpr std::int64_t parallel_logits = 8192;
 
 enum class Form : std::uint8_t { softmax, log_softmax, cross_entropy };
 
@@ -44,7 +43,7 @@ class Softmax final : public Kernel {
   }
 
   void run() override {
-    const std::int64_t serial_below = std::max<std::int64_t>(2, parallel_elements / classes_);
+    const std::int64_t serial_below = std::max<std::int64_t>(2, parallel_logits / classes_);
     parallel_for(threads_, rows_, serial_below, 1, [this](int thread, Range range) {
       float* buffer = scratch_ + thread * buffer_elements();
       for (std::int64_t row = range.begin; row < range.end; row += block_rows_) {
@@ -55,7 +54,7 @@ class Softmax final : public Kernel {
 
  private:
   std::int64_t buffer_elements() const {
-    return (block_rows_ * classes_ + widest - 1) / widest * widest;
+    return (block_rows_ * classes_ + simd::most_lanes - 1) / simd::most_lanes * simd::most_lanes;
   }
 
   void run_block(float* buffer, std::int64_t first, std::int64_t rows) const {

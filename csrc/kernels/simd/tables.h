@@ -6,6 +6,8 @@
 
 namespace sloy::simd {
 
+inline constexpr std::int64_t most_lanes = 16;  // of the widest instruction set
+
 // clang-format off
 
 // Ops of float32 alone, as the graph names them; the opcode is the name with _f.
