@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import log2
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,14 @@ from sloy import text
 from sloy.arguments import instance
 from sloy.augmentation import Augment
 from sloy.errors import InvalidArgument, InvalidOption
-from sloy.experiments.recipes import GENERAL, OF_NETWORKS, RATES, RECIPES, rate_of
+from sloy.experiments.recipes import (
+    GENERAL,
+    OF_NETWORKS,
+    RATES,
+    RECIPES,
+    batches_and_epochs,
+    rate_of,
+)
 from sloy.experiments.sources import Loaded, Source, source_of, source_options
 from sloy.model import Model
 from sloy.options import check_options, chosen, option, options
@@ -163,7 +169,8 @@ class Experiment:
         if self.named is not None:
             return self
         if self.start is not None:
-            defaults = defaults_for_tuning(len(loaded.train))
+            count = len(loaded.train)
+            defaults = batches_and_epochs(count, part=16, sizes=(8, 32), steps=300, epochs=(5, 40))
         else:
             defaults = dict(self.source.defaults_for(loaded, str(self.recipe.optimizer)))
         return replace(self, given={**defaults, **self.given})
@@ -239,12 +246,6 @@ class Experiment:
 _NETWORK = ("network", "network_options")
 _OWN = (*_NETWORK, "validation", "samples")
 _BY_STAGES = ("trainable", "rate_factors")  # options of a recipe that fine-tuning sets itself
-
-
-def defaults_for_tuning(count: int) -> dict[str, Any]:
-    """Batches of a 16th of the samples, between 8 and 32; epochs for about 300 steps, 5 to 40 of them."""
-    size = int(min(32, max(8, 2 ** round(log2(max(count / 16, 1))))))
-    return {"batch_size": size, "epochs": max(5, min(40, 300 * size // count))}
 
 
 def _defaults(

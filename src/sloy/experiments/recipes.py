@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import log2
 from typing import Any
 
 # Optimiser → the highest learning rate of a one-cycle run, found on MNIST with batches of 256.
@@ -75,6 +76,23 @@ RECIPES: Mapping[str, NamedRecipe] = {
         },
     ),
 }
+
+
+def batches_and_epochs(
+    samples: int, *, part: int, sizes: tuple[int, int], steps: int, epochs: tuple[int, int]
+) -> dict[str, int]:
+    """Batches of about a `part`-th of the samples, a power of two, and epochs for about so many steps.
+
+    Examples
+    --------
+    >>> batches_and_epochs(1000, part=32, sizes=(8, 128), steps=800, epochs=(8, 30))
+    {'batch_size': 32, 'epochs': 25}
+    """
+    size = int(min(sizes[1], max(sizes[0], 2 ** round(log2(max(samples / part, 1))))))
+    return {
+        "batch_size": size,
+        "epochs": max(epochs[0], min(epochs[1], steps * size // samples)),
+    }
 
 
 def rate_of(options: Mapping[str, Any], share: float) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import log2
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from sloy.arguments import integer
 from sloy.data import Dataset, PictureFolder, PictureReader, picture_folder
 from sloy.data.listing import list_pictures, lists_pictures
 from sloy.errors import InvalidArgument, InvalidOption
+from sloy.experiments.recipes import batches_and_epochs
 from sloy.experiments.sources.base import Loaded, Row, Wanted
 from sloy.experiments.sources.labelled import Labelled
 from sloy.graph.threefry import make_key, permutation
@@ -23,7 +23,6 @@ from sloy.model import Model
 from sloy.options import option
 
 AUGMENTATION = "rotation=8,scale=0.1,shift=0.1,brightness=0.1,contrast=0.1,outside=edge"
-STEPS = 800  # of training, about
 SHARE_TO_TEST = "share of the rows or pictures that is kept to test on; default: 0.2 of a table, 0.1 of pictures"
 CLASSES_SHOWN = 12
 
@@ -128,8 +127,7 @@ class PictureSource(Labelled):
     def defaults_for(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
         """Batches of a 32nd of the pictures, between 8 and 128; epochs for about 800 steps, 8 to 30 of them."""
         count = len(loaded.train)
-        size = int(min(128, max(8, 2 ** round(log2(max(count / 32, 1))))))
-        return {"batch_size": size, "epochs": max(8, min(30, STEPS * size // count))}
+        return batches_and_epochs(count, part=32, sizes=(8, 128), steps=800, epochs=(8, 30))
 
     def as_seen(self, loaded: Loaded, x: np.ndarray) -> np.ndarray:
         """Red first."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +12,7 @@ from sloy.data import Dataset
 from sloy.data.tables import TASKS, Table, TableReader, load_table
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments import baselines
+from sloy.experiments.recipes import batches_and_epochs
 from sloy.experiments.sources.base import Loaded, Measured, Row, Source, Wanted
 from sloy.experiments.sources.folder import SHARE_TO_TEST
 from sloy.losses import CategoricalCrossentropy, SquaredError
@@ -126,8 +126,7 @@ class TableFile(Source):
     def defaults_for(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
         """Batches of a 32nd of the rows, between 16 and 256; 200 epochs, fewer where these are over 10 000 steps."""
         rows = len(loaded.train)
-        size = int(min(256, max(16, 2 ** round(log2(rows / 32)))))
-        found = {"batch_size": size, "epochs": max(3, min(200, 10_000 * size // rows))}
+        found = batches_and_epochs(rows, part=32, sizes=(16, 256), steps=10_000, epochs=(3, 200))
         patience = {} if loaded.validation is None else {"patience": baselines.PATIENCE}
         return {**found, **patience, **(ADAMW if optimizer == "adamw" else {})}
 
