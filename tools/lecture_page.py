@@ -54,7 +54,7 @@ def main() -> None:
         with contextlib.chdir(folder):
             for row in ROWS:
                 if not options.pictures or row.name in options.pictures:
-                    row.run()
+                    row.run("en")
         for picture in folder.glob("*.png"):
             with Image.open(picture) as opened:
                 small = opened.convert("RGB").quantize(64, dither=Image.Dither.NONE)

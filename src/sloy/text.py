@@ -80,6 +80,17 @@ def html_table(rows: Sequence[Sequence[str]]) -> str:
     return f"<table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
 
 
+class Shown:
+    """What prints as text is shown so in a notebook too, its columns under one another."""
+
+    def _repr_html_(self) -> str:
+        return f'<pre style="line-height: 1.25">{escape(str(self))}</pre>'
+
+
+class Text(str, Shown):
+    """A string of several lines that a notebook shows as it prints."""
+
+
 def as_json(document: Mapping[str, Any]) -> str:
     """A document with the schema's version, in strict JSON: NaN and infinities, which it lacks, become null."""
     return (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sloy import text
 from sloy.cli.errors import UsageError
+from sloy.language import say
 
 if TYPE_CHECKING:
     from sloy.lecture import Row
@@ -30,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="such as L3; `all` runs all; without any, the rows are listed",
     )
+    parser.add_argument(
+        "--lang",
+        choices=("en", "ru", "auto"),
+        default="en",
+        help="language of what programs print and draw; `auto` takes that of the locale",
+    )
     parser.add_argument("--out", metavar="DIR", help="folder of the pictures (default: lecture)")
     parser.add_argument(
         "--code", action="store_true", help="show the programs instead of running them"
@@ -38,14 +45,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List the rows, show their programs, or run them."""
+    from sloy.language import of_locale, speak
+
+    with speak(of_locale() if arguments.lang == "auto" else arguments.lang):
+        return _spoken(arguments)
+
+
+def _spoken(arguments: argparse.Namespace) -> int:
+    from sloy.language import spoken
     from sloy.lecture import ROWS, program
 
     rows = _chosen(arguments.rows)
     if arguments.code:
-        print(
-            "\n".join(f"# {row.name}: {row.title}\n\n{program(row)}" for row in rows or ROWS),
-            end="",
+        programs = (
+            f"# {row.name}: {row.title}\n\n{program(row, spoken())}" for row in rows or ROWS
         )
+        print("\n".join(programs), end="")
     elif not rows:
         print(_table(ROWS))
     else:
@@ -69,21 +84,26 @@ def _chosen(names: list[str]) -> list[Row]:
 
 def _table(rows: tuple[Row, ...]) -> str:
     lines = [
-        (row.name, f"{row.title}\npartly: {row.missing}" if row.missing else row.title)
+        (
+            row.name,
+            f"{row.title}\n{say('partly')}: {say(row.missing)}" if row.missing else row.title,
+        )
         for row in rows
     ]
-    told = "`sloy lecture L3` runs one, `sloy lecture L3 --code` shows its program"
+    told = say("`sloy lecture L3` runs one, `sloy lecture L3 --code` shows its program")
     return f"{text.fields(lines)}\n\n{told}"
 
 
 def _run(row: Row, folder: Path) -> None:
     """Run a row in a folder, and name what it wrote there."""
+    from sloy.language import spoken
+
     before = _written(row, folder)
     with contextlib.chdir(folder):
-        row.run()
+        row.run(spoken())
     new = [path for path, when in _written(row, folder).items() if before.get(path) != when]
     if new:
-        print(f"\nwritten: {', '.join(map(str, new))}")
+        print(f"\n{say('written')}: {', '.join(map(str, new))}")
 
 
 def _written(row: Row, folder: Path) -> dict[Path, int]:

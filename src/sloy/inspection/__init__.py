@@ -10,10 +10,10 @@ from sloy.inspection.answers import *
 from sloy.inspection.augmented import *
 from sloy.inspection.confusion import *
 from sloy.inspection.curves import *
+from sloy.inspection.encoded import *
 from sloy.inspection.explain import *
 from sloy.inspection.features import *
 from sloy.inspection.filters import *
 from sloy.inspection.mistakes import *
 from sloy.inspection.receptive import *
-from sloy.inspection.style import *
 from sloy.inspection.synthesis import *

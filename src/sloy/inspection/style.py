@@ -1,16 +1,13 @@
-"""What all figures share: colours that colour-blind readers tell apart, sizes, and a PNG's bytes."""
+"""What all figures share: colours that colour-blind readers tell apart, sizes."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-__all__ = ["png"]
 
 P = ParamSpec("P")
 
@@ -54,20 +51,6 @@ def new_figure(
     width: float, height: float, *, layout: Literal["constrained"] | None = "constrained"
 ) -> Figure:
     """An empty figure, in inches; without a layout its panels stand where they are put."""
-    from matplotlib.figure import Figure
+    from sloy.inspection.figure import ShownFigure
 
-    return Figure(figsize=(width, height), layout=layout)
-
-
-def png(figure: Figure, dots_per_inch: int = 110) -> bytes:
-    """The figure as the bytes of a PNG file.
-
-    Examples
-    --------
-    >>> from sloy.inspection import curves_figure
-    >>> png(curves_figure({"epoch": [1, 2], "loss": [0.5, 0.2]}))[1:4]
-    b'PNG'
-    """
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dots_per_inch, metadata={"Software": "sloy"})
-    return stream.getvalue()
+    return ShownFigure(figsize=(width, height), layout=layout)

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sloy.errors import UnknownName
+from sloy.language import say, speak
 from sloy.lecture import learning, networks, neurons, pictures
+from sloy.lecture.russian import PROGRAMS
 
 
 @dataclass(frozen=True)
@@ -20,22 +22,34 @@ class Row:
     ----------
     number : int
         3 of L3.
-    title : str
-    run : callable
-        Prints, and writes pictures called after the row (``L3.png``) into the current folder.
+    english : str
+        The title.
+    function : callable
+        The program: it prints, and writes pictures called after the row (``L3.png``) into the current folder.
     missing : str
         What of the row is not there yet; empty where all is.
     """
 
     number: int
-    title: str
-    run: Callable[[], None]
+    english: str
+    function: Callable[[], None]
     missing: str = ""
 
     @property
     def name(self) -> str:
         """L3."""
         return f"L{self.number}"
+
+    @property
+    def title(self) -> str:
+        """In the language that is spoken."""
+        return say(self.english)
+
+    def run(self, language: str = "en") -> None:
+        """Run the program as `program` shows it, in a language."""
+        with speak(language):
+            code = compile(program(self, language), f"{self.name} of sloy.lecture", "exec")
+            exec(code, {"__name__": "__main__"})
 
 
 _ROWS: tuple[tuple[str, Callable[[], None], str], ...] = (
@@ -94,13 +108,18 @@ def find(name: str) -> Row:
     return ROWS[int(match[1]) - 1]
 
 
-def program(row: Row) -> str:
+def program(row: Row, language: str = "en") -> str:
     """The row's program, as the pages show it: what stands in its function, without the docstring.
+
+    Its words (comments, what it prints, titles) are in the language; names are the same in all.
 
     Examples
     --------
     >>> print(program(find("L2")).splitlines()[0])
     import sloy
     """
-    lines = inspect.getsource(row.run).split('"""', 2)[2]
-    return textwrap.dedent(lines.lstrip("\n")).strip() + "\n"
+    lines = inspect.getsource(row.function).split('"""', 2)[2]
+    code = textwrap.dedent(lines.lstrip("\n")).strip() + "\n"
+    for english, russian in PROGRAMS.get(row.number, ()) if language == "ru" else ():
+        code = code.replace(english, russian)
+    return code

@@ -1,0 +1,25 @@
+"""A figure as the bytes of a file."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["png"]
+
+
+def png(figure: Figure, dots_per_inch: int = 110) -> bytes:
+    """The figure as the bytes of a PNG file.
+
+    Examples
+    --------
+    >>> from sloy.inspection import curves_figure
+    >>> png(curves_figure({"epoch": [1, 2], "loss": [0.5, 0.2]}))[1:4]
+    b'PNG'
+    """
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dots_per_inch, metadata={"Software": "sloy"})
+    return stream.getvalue()

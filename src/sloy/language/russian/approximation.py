@@ -1,0 +1,3 @@
+"""Russian sentences of `theory.approximation`."""
+
+SENTENCES: dict[str, str] = {}

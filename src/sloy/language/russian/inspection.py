@@ -1,0 +1,3 @@
+"""Russian sentences of `inspection`."""
+
+SENTENCES: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""Russian sentences of `theory.logic`."""
+
+SENTENCES: dict[str, str] = {}

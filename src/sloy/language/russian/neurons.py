@@ -1,0 +1,3 @@
+"""Russian sentences of `theory.neurons`."""
+
+SENTENCES: dict[str, str] = {}

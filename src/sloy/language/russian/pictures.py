@@ -1,0 +1,5 @@
+"""Russian sentences of `theory.pictures`."""
+
+SENTENCES: dict[str, str] = {
+    "picture": "картинка",
+}

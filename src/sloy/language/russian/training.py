@@ -1,0 +1,3 @@
+"""Russian sentences of `training`: histories."""
+
+SENTENCES: dict[str, str] = {}

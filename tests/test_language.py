@@ -1,0 +1,117 @@
+"""Sentences for readers: each has its Russian one, with the same fields."""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sloy
+from sloy.errors import UnknownName
+from sloy.language import counted, of_locale, say, speak, spoken
+from sloy.language.russian import NOUNS, SENTENCES
+from sloy.lecture import ROWS, Row, program
+from sloy.lecture.russian import PROGRAMS
+
+PACKAGE = Path(sloy.__file__).parent
+FILES = [
+    path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if "russian" not in str(path.relative_to(PACKAGE))
+]
+SAME = {"VGG", "Max pooling"}  # names that Russian takes as they are
+
+
+def calls(name: str) -> Iterator[tuple[str, Path]]:
+    """Literal first arguments of the calls of a function of `sloy.language`, and where."""
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name:
+                for argument in node.args:
+                    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                        yield argument.value, path
+
+
+def fields(sentence: str) -> list[str]:
+    return sorted({name for _, name, _, _ in string.Formatter().parse(sentence) if name})
+
+
+def test_every_sentence_has_its_russian_one() -> None:
+    said = [(text, path.name) for text, path in calls("say")]
+    assert len(said) >= 3
+    assert not [pair for pair in said if pair[0] not in SENTENCES]
+    assert not [pair for pair in calls("counted") if pair[0] not in NOUNS]
+
+
+def test_no_russian_sentence_is_left_over() -> None:
+    constants = {
+        node.value
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert not set(SENTENCES) - constants
+
+
+@pytest.mark.parametrize("english", sorted(SENTENCES))
+def test_a_russian_sentence_says_the_same(english: str) -> None:
+    russian = SENTENCES[english]
+    assert fields(russian) == fields(english)
+    assert (
+        english in SAME
+        or re.search("[а-яё]", russian.lower())
+        or not re.search("[A-Za-z]{4}", english)
+    )
+    assert (english[:1] == " ", english[-1:] == " ") == (russian[:1] == " ", russian[-1:] == " ")
+
+
+def test_the_forms_of_nouns() -> None:
+    with speak("ru"):
+        assert [counted(n, "step") for n in (1, 2, 5, 11, 12, 21, 22, 111, 1004)] == [
+            "1 шаг", "2 шага", "5 шагов", "11 шагов", "12 шагов", "21 шаг", "22 шага", "111 шагов", "1 004 шага",
+        ]  # fmt: skip
+    assert [counted(n, "pass") for n in (1, 2)] == ["1 pass", "2 passes"]
+
+
+def test_a_language_is_spoken_within_its_block() -> None:
+    with speak("ru"):
+        assert (spoken(), say("picture")) == ("ru", "картинка")
+    assert (spoken(), say("picture")) == ("en", "picture")
+    with pytest.raises(UnknownName, match="`language` \\(='de'\\) must be one of en, ru"):
+        speak("de")
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ({"LANG": "ru_RU.UTF-8"}, "ru"),
+        ({"LANG": "ru_RU.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
+        ({"LC_MESSAGES": "ru", "LANG": "de_DE"}, "ru"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
+        ({}, "en"),
+    ],
+)
+def test_the_language_of_the_locale(
+    names: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    assert of_locale() == expected
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_programs_in_russian(row: Row) -> None:
+    """Every replacement is of something; the program keeps its lines and its calls."""
+    code = program(row)
+    for english, _ in PROGRAMS.get(row.number, ()):
+        assert english in code, f"{english!r} is not in the program"
+        code = code.replace(english, "")
+    english, russian = (ast.parse(program(row, language)) for language in ("en", "ru"))
+    kinds = [[type(node) for node in ast.walk(tree)] for tree in (english, russian)]
+    assert kinds[0] == kinds[1]
