@@ -146,7 +146,6 @@ MODULES = set(map(module_of, FILES))
 CIRCLES = {("sloy.graph.tensor", "sloy.graph.opdef"), ("sloy.layers.base", "sloy.layers.config")}
 # The lecture's programs use the front door, as everybody does; they are run from their source.
 PROGRAMS = {f"sloy.lecture.{name}" for name in ("neurons", "networks", "learning", "pictures")}
-CIRCLES |= {(name, "sloy") for name in PROGRAMS}
 
 
 def test_no_import_circles() -> None:
@@ -155,6 +154,8 @@ def test_no_import_circles() -> None:
         assert other in imported[one]
         assert one in imported[other]
         imported[one].remove(other)
+    for program in PROGRAMS:
+        imported[program].remove("sloy")
     TopologicalSorter(imported).prepare()  # raises a CycleError
 
 

@@ -57,7 +57,7 @@ def exercise(name: str) -> Exercise:
     True
     """
     for found in EXERCISES:
-        if found.name.lower() == str(name).lower():
+        if found.name.lower()[1:] == str(name).lower().removeprefix("l"):
             return found
     names = ", ".join(found.name for found in EXERCISES)
     raise UnknownName(f"exercise: `name` (={name!r}) must be one of {names}.")

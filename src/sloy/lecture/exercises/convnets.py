@@ -298,7 +298,7 @@ def answer(picture, g):
         title="Shapes through a network",
         task="A picture of 28 × 28 × 1 goes through these layers; the convolutions have no padding and stride 1. Which shape has it behind each of them?",
         formula="\n".join(LAYERS),
-        form="answer = [(height, width, channels), ..., (numbers,), (numbers,)]  # six shapes",
+        form="answer = [(..., ..., ...), (..., ..., ...), (..., ..., ...), (..., ..., ...), (...,), (...,)]",
         judge=_shapes,
         tips=(
             "A filter of 3 has 28 − 3 + 1 places along a side of 28.",
@@ -309,9 +309,9 @@ def answer(picture, g):
     Exercise(
         name="L25",
         title="Count the parameters of VGG-11",
-        task="VGG-11 takes pictures of 224 × 224 × 3. Its convolutions are 3 × 3 with padding, the numbers of their filters stand below, M is max pooling by 2; then come dense layers of 4096, 4096 and 1000 neurons. Filters and neurons have free terms. How many parameters are that?",
+        task="VGG-11 takes pictures of 224 × 224 × 3. Its convolutions are 3 × 3 with padding, the numbers of their filters stand below, M is max pooling by 2; then come dense layers of 4096, 4096 and 1000 neurons. Filters and neurons have free terms. How many parameters has it?",
         formula="64 M 128 M 256 256 M 512 512 M 512 512 M   4096 4096 1000",
-        form="answer = ...  # a number",
+        form="answer = ...",
         judge=VGG,
         tips=(
             "A convolution from I to O channels has 9 · I · O weights and O free terms; pooling has none.",

@@ -243,7 +243,7 @@ EXERCISES = (
         title="The fastest η",
         task="Descent begins at w = (1, 1) on this surface, a valley nine times as steep across as along. With which η is it fastest in the long run? (Two decimal places are enough.)",
         formula="Q(w) = ½ w₁² + 9/2 w₂²",
-        form="answer = ...  # η",
+        form="answer = ...",
         judge=_rate,
         tips=(
             "The gradient is (w₁, 9 w₂), so a step multiplies w₁ by 1 − η and w₂ by 1 − 9η.",

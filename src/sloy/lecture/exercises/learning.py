@@ -273,7 +273,7 @@ EXERCISES = (
         title="Which run has what",
         task="Four runs of a network with sigmoids on the same two classes. Which of them is paralysed, which overfitted, which slow, and which fine? Answer with four letters in this order.",
         formula=RUNS,
-        form='answer = "...."  # paralysed, overfitted, slow, fine',
+        form='answer = "...."',
         judge=_runs,
         tips=(
             "What do σ′ and the difference of the two Q say?",
@@ -307,7 +307,7 @@ def answer(losses, patience):
         name="L12b",
         title="How large are the first weights",
         task="A layer has 128 inputs and 64 neurons with ReLU. With which standard deviation should its weights be drawn, so that the size of the signals neither grows nor fades from layer to layer (He's rule)? Three decimal places are enough.",
-        form="answer = ...  # a number",
+        form="answer = ...",
         judge=SCALE,
         tips=(
             "The variance of a sum of n independent products is n times that of one.",
@@ -344,7 +344,7 @@ def answer(losses, patience):
     ),
     Exercise(
         name="L15",
-        title="Leaky ReLU",
+        title="Write Leaky ReLU",
         task="Write Leaky ReLU as a function of one number.",
         formula="σ(z) = max(0.1 z, z)",
         form="def answer(z):\n    return ...",
@@ -354,7 +354,7 @@ def answer(losses, patience):
     ),
     Exercise(
         name="L15b",
-        title="Maxout",
+        title="Write Maxout",
         task="Write a Maxout neuron of two pieces: x are the inputs, w1 and w2 the weights of the pieces (arrays of one length), b1 and b2 their free terms.",
         formula="a = max(w₁ᵀx + b₁, w₂ᵀx + b₂)",
         form="def answer(x, w1, b1, w2, b2):\n    return ...",

@@ -118,7 +118,7 @@ EXERCISES = (
         name="L6",
         title="Count the parameters",
         task="A fully connected network has 4 inputs, 10 hidden neurons and 3 outputs; each hidden neuron and each output has a free term. How many parameters has it?",
-        form="answer = ...  # a number",
+        form="answer = ...",
         judge=COUNT,
         tips=(
             "A neuron has a weight for each of its inputs, and a free term.",

@@ -36,8 +36,8 @@ class Part:
         """What is wrong with a number; empty where nothing is. It does not tell the right one."""
         if abs(given - self.right) <= self.tolerance:
             return ""
-        start = say("{name}: {given}", name=say(self.name), given=shown(given))
-        return f"{start} – {self._why(given)}"
+        name = say(self.name)
+        return f"{name[:1].upper()}{name[1:]}: {shown(given)} – {self._why(given)}"
 
     def _why(self, given: float) -> str:
         if not np.isfinite(given):
