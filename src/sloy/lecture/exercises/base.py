@@ -109,7 +109,7 @@ class Exercise(Shown):
             self.judge(answer)
         except Wrong as wrong:
             said = str(wrong)
-            return Verdict(right=False, message=said[:1].upper() + said[1:])
+            return Verdict(right=False, message=capital(said))
         except (Exception, SystemExit) as error:  # an object that fails when it is looked at
             told = failure(error, path="")
             return Verdict(
@@ -161,6 +161,11 @@ class Exercise(Shown):
             f"Shell:  sloy lecture {self.name} --check answer.py{value} | --hint 1 | --solution",
         )
         return "\n".join((*ways, say("There are {hints}.", hints=counted(len(self.tips), "hint"))))
+
+
+def capital(said: str) -> str:
+    """A message with a capital letter first; σ stays what it is."""
+    return said if said.startswith("σ") else said[:1].upper() + said[1:]
 
 
 def _wrapped(message: str) -> str:

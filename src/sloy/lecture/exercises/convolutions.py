@@ -28,7 +28,7 @@ def _in_rows(matrix: np.ndarray) -> str:
 
 READ = Numbers(
     (
-        Part("number", int(GRID[2, 3]), (
+        Part("brightness", int(GRID[2, 3]), (
             (int(GRID[3, 2]), "row and column are exchanged: the row comes first."),
             (int(GRID[1, 2]), "rows and columns are counted from 0, not from 1."),
             (int(GRID[1, 3]), "rows are counted from 0, not from 1."),
@@ -190,7 +190,7 @@ EXERCISES = (
         title="Read a picture in numbers",
         task="This is a picture of 5 rows and 6 columns; 0 is black, 255 white. Rows and columns are counted from 0, from the upper left. Which number stands in row 2, column 3? In which row and column is the brightest pixel?",
         formula=_in_rows(GRID),
-        form="answer = (number, row, column)",
+        form="answer = (brightness, row, column)",
         judge=READ,
         tips=(
             "The first row is row 0, and the row is named before the column.",

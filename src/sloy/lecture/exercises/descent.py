@@ -217,7 +217,7 @@ def _why_slope(
         return say("Your σ′ is the same everywhere; does it use z?")
     factors = slopes / np.where(differences == 0, np.nan, differences)
     if np.allclose(factors, factors[0], rtol=1e-3):
-        return say("Yours is always {factor} times too large: the inner derivative?", factor=f"{factors[0]:.3g}")  # fmt: skip
+        return say("Yours is always {factor} times the right one: is there an inner derivative?", factor=f"{factors[0]:.3g}")  # fmt: skip
     if close(slopes - slopes[0] + differences[0], differences):
         return say("Yours is off by the same number everywhere.")
     return say("Compare with (σ(z + h) − σ(z − h)) / 2h yourself.")

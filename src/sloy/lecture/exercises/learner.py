@@ -165,4 +165,5 @@ def _line(trace: TracebackType | None, path: str | None) -> tuple[int | None, st
         if inner.tb_frame.f_code.co_filename == path:
             number = inner.tb_lineno
         inner = inner.tb_next
+    linecache.checkcache(path)
     return number, linecache.getline(path, number or 0).strip()

@@ -318,7 +318,7 @@ def answer(x, w, w0):
         name="L3",
         title="XNOR by two layers",
         task="XNOR is 1 where both inputs are equal. Build it of three threshold neurons: two hidden ones that see x₁ and x₂, and an output that sees the two hidden ones.",
-        formula="h₁ = [w₀ + w₁ x₁ + w₂ x₂ > 0],   h₂ likewise,   a = [v₀ + v₁ h₁ + v₂ h₂ > 0]",
+        formula="h₁, h₂ = [w₀ + w₁ x₁ + w₂ x₂ > 0],   a = [v₀ + v₁ h₁ + v₂ h₂ > 0]",
         form="answer = ((w0, w1, w2), (w0, w1, w2), (v0, v1, v2))",
         judge=_xnor,
         tips=(
