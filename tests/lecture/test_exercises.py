@@ -25,7 +25,7 @@ from sloy.lecture.exercises.values import Numbers
 
 RIGHT = exercise_answers.RIGHT | more_exercise_answers.RIGHT
 WRONG = exercise_answers.WRONG | more_exercise_answers.WRONG
-CODE = r"\b\w+Error: .*|\b\w+ = |`[^`]*`|'[^']*'"  # what comes from learners and their Python
+CODE = r"\b\w+Error: .*|\b\w+ = |answer\([^)]*\)|`[^`]*`|'[^']*'"  # what comes from learners and their Python
 ENGLISH = {word for text in SENTENCES for word in re.findall(r"[a-z]{3,}", text)} - {
     word for text in SENTENCES.values() for word in re.findall(r"[a-z]{3,}", text)
 }
@@ -296,3 +296,13 @@ def test_exercises_share_no_code_with_what_they_teach() -> None:
                 name = str(node.module)
                 allowed = ("sloy.lecture.exercises", "sloy.errors", "sloy.language", "sloy.text")
                 assert name == "sloy" or name.startswith((*allowed, "sloy.arguments")), name
+
+
+@pytest.mark.parametrize(("page", "language", "word"), [("lecture.md", "en", "Exercise"), ("lecture.ru.md", "ru", "Задание")])  # fmt: skip
+def test_the_pages_name_every_exercise(page: str, language: str, word: str) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / page).read_text(encoding="utf-8")
+    lines = re.findall(rf"(?m)^- \*{word}:\* (.+)$", text)
+    with speak(language):
+        told = [f"{say(one.title)} (`sloy lecture {one.name} --exercise`)" for one in EXERCISES]
+    assert [part for line in lines for part in line.split("; ")] == told
+    assert len(lines) == len(ROWS)
