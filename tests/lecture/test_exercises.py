@@ -298,7 +298,10 @@ def test_exercises_share_no_code_with_what_they_teach() -> None:
                 assert name == "sloy" or name.startswith((*allowed, "sloy.arguments")), name
 
 
-@pytest.mark.parametrize(("page", "language", "word"), [("lecture.md", "en", "Exercise"), ("lecture.ru.md", "ru", "Задание")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("page", "language", "word"),
+    [("lecture.md", "en", "Exercise"), ("lecture.ru.md", "ru", "Задание")],
+)
 def test_the_pages_name_every_exercise(page: str, language: str, word: str) -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / page).read_text(encoding="utf-8")
     lines = re.findall(rf"(?m)^- \*{word}:\* (.+)$", text)
