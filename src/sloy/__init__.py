@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sloy import inspection as inspection
     from sloy import language as language
     from sloy import layers as layers
+    from sloy import lecture as lecture
     from sloy import losses as losses
     from sloy import metrics as metrics
     from sloy import ops as ops
@@ -58,8 +59,8 @@ if TYPE_CHECKING:
     from sloy.training.recipe import Recipe as Recipe
 
 _ROOMS = (
-    "data", "engines", "errors", "experiments", "graph", "initializers", "inspection", "language", "layers", "losses",
-    "metrics", "ops", "optimizers", "pretrained", "regularizers", "schedules", "theory", "zoo",
+    "data", "engines", "errors", "experiments", "graph", "initializers", "inspection", "language", "layers", "lecture",
+    "losses", "metrics", "ops", "optimizers", "pretrained", "regularizers", "schedules", "theory", "zoo",
 )  # fmt: skip
 _NAMES = {
     name: f"sloy.{module}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from command_line import Sloy, exit_code
-from sloy.lecture import ROWS, find, program
+from sloy.lecture import EXERCISES, ROWS, exercise, find, program
 
 
 def show(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tuple[str, str]:
@@ -61,3 +61,54 @@ def test_wrong_rows(capsys: pytest.CaptureFixture[str]) -> None:
     _, errors = show(capsys, "L26", code=2)
     assert "no row is called 'L26'; there are L1 to L25" in errors
     assert errors.count("\n") == 1
+
+
+def test_exercises_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    output, _ = show(capsys, "l9", "--exercise")
+    assert output == f"{exercise('L9')}\n\n\n{exercise('L9b')}\n"
+    assert show(capsys, "L9b", "--exercise")[0] == f"{exercise('L9b')}\n"
+    everything, _ = show(capsys, "--exercise")
+    assert all(str(one) in everything for one in EXERCISES)
+    assert show(capsys, "all", "--exercise")[0] == everything
+    russian, _ = show(capsys, "L9", "--exercise", "--lang", "ru")
+    assert "Ошибка скрытого нейрона" in russian
+    assert show(capsys, "L9", "--hint", "2")[0] == f"{exercise('L9').hint(2)}\n"
+    assert show(capsys, "L9", "--solution")[0] == exercise("L9").solution
+
+
+def test_answers_are_checked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert show(capsys, "L6", "--answer", "83") == ("Right.\n", "")
+    output, errors = show(capsys, "L6", "--answer", "80", code=1)
+    assert output.startswith("Parameters: 80 – this is the lecture's H (n + M + 1)")
+    assert not errors
+    assert show(capsys, "L4", "--answer", "a & b | a & c | b & c")[0] == "Right.\n"
+    assert show(capsys, "L2", "--answer", "(1.5, -1, -1)")[0] == "Right.\n"
+    assert "Four letters" in show(capsys, "L11", "--answer", "-5", code=1)[0]
+    path = tmp_path / "mine.py"
+    path.write_text("print('own')\ndef answer(eps, slope, w):\n    return eps @ w\n")
+    output, _ = show(capsys, "L9", "--check", str(path), code=1)
+    assert output.startswith("own\nFor eps = ")
+    assert "σ′ₘ is missing" in output
+    path.write_text(exercise("L9").solution)
+    assert show(capsys, "L9", "--check", str(path))[0] == "Right.\n"
+    path.write_text("import sys\nsys.exit(0)\n")
+    assert "stops with SystemExit" in show(capsys, "L9", "--check", str(path), code=1)[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("L26", "--exercise"), "must be one of L1, L2"),
+        (("--hint", "1"), "name one exercise"),
+        (("L1", "L2", "--solution"), "name one exercise"),
+        (("L1", "--hint", "9"), "`number` (=9) must be an integer of at least 1 and at most 2"),
+        (("L1", "--check", "nowhere.py"), "cannot read nowhere.py: No such file"),
+        (("L6", "--answer", "83", "--solution"), "not allowed with argument"),
+    ],
+)
+def test_wrong_use_of_exercises(
+    arguments: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, errors = show(capsys, *arguments, code=2)
+    assert not output
+    assert told in errors

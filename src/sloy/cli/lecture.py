@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sloy import text
+from sloy.cli import exercise
 from sloy.cli.errors import UsageError
 from sloy.language import say
 
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--code", action="store_true", help="show the programs instead of running them"
     )
+    exercise.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,6 +57,8 @@ def _spoken(arguments: argparse.Namespace) -> int:
     from sloy.language import spoken
     from sloy.lecture import ROWS, program
 
+    if exercise.asked(arguments):
+        return exercise.run(arguments)
     rows = _chosen(arguments.rows)
     if arguments.code:
         programs = (

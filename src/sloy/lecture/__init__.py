@@ -1,8 +1,10 @@
 """The lecture's rows L1–L25, each a short program that prints and writes its picture.
 
-The programs are also the snippets of docs/lecture.md, where each row is explained.
+The programs are also the snippets of docs/lecture.md, where each row is explained. To each row there are
+exercises: ``exercise("L9")``.
 """
 
+from sloy.lecture.exercises import EXERCISES, Exercise, Verdict, exercise
 from sloy.lecture.rows import ROWS, Row, find, program
 
-__all__ = ["ROWS", "Row", "find", "program"]
+__all__ = ["EXERCISES", "ROWS", "Exercise", "Row", "Verdict", "exercise", "find", "program"]

@@ -5,10 +5,12 @@ Fields keep their names; their order and format may differ.
 
 from sloy.language.russian import (
     approximation,
+    exercises,
     gradients,
     inspection,
     lecture,
     logic,
+    more_exercises,
     networks,
     neurons,
     pictures,
@@ -19,6 +21,7 @@ SENTENCES: dict[str, str] = {
     english: russian
     for part in (
         approximation, gradients, inspection, lecture, logic, networks, neurons, pictures, training,
+        exercises, more_exercises,
     )
     for english, russian in part.SENTENCES.items()
 }  # fmt: skip
@@ -33,4 +36,6 @@ NOUNS: dict[str, tuple[str, str, str]] = {
     "object": ("объект", "объекта", "объектов"),
     "pass": ("проход", "прохода", "проходов"),
     "point": ("точка", "точки", "точек"),
+    "hint": ("подсказка", "подсказки", "подсказок"),
+    "number": ("число", "числа", "чисел"),
 }
