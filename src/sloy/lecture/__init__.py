@@ -3,6 +3,7 @@
 The programs are also the snippets of docs/lecture.md, where each row is explained.
 """
 
+from sloy.lecture.pages import Page, page, pages, write_index
 from sloy.lecture.rows import ROWS, Row, find, program
 
-__all__ = ["ROWS", "Row", "find", "program"]
+__all__ = ["ROWS", "Page", "Row", "find", "page", "pages", "program", "write_index"]

@@ -11,6 +11,7 @@ from sloy.language.russian import (
     logic,
     networks,
     neurons,
+    pages,
     pictures,
     training,
 )
@@ -18,7 +19,8 @@ from sloy.language.russian import (
 SENTENCES: dict[str, str] = {
     english: russian
     for part in (
-        approximation, gradients, inspection, lecture, logic, networks, neurons, pictures, training,
+        approximation, gradients, inspection, lecture, logic, networks, neurons, pages,
+        pictures, training,
     )
     for english, russian in part.SENTENCES.items()
 }  # fmt: skip
