@@ -34,7 +34,7 @@ SENTENCES: dict[str, str] = {
     "object of class {class} at ({x}, {y})": "объект класса {class} в точке ({x}, {y})",
     "{right} of {total} objects right": "верно объектов: {right} из {total}",
     "{right} of {total} corners right": "верно углов: {right} из {total}",
-    "mean log-loss {loss}": "среднее логарифмической функции потерь {loss}",
+    "mean log-loss {loss}": "среднее значение логарифмической функции потерь: {loss}",
     "objects": "объекты",
     "learn: one pass over the objects": "учиться: один проход по объектам",
     "add one of class {class}": "добавить объект класса {class}",

@@ -10,7 +10,10 @@ const FUNCTIONS = {
   tanh: { low: -1, value: Math.tanh, slope: (z) => 1 - Math.tanh(z) ** 2 },
   relu: { value: (z) => Math.max(0, z), slope: (z) => (z > 0 ? 1 : 0) },
   leaky: { value: (z, { slope }) => (z > 0 ? z : slope * z), slope: (z, { slope }) => (z > 0 ? 1 : slope) },
-  elu: { value: (z, { alpha }) => (z > 0 ? z : alpha * Math.expm1(z)), slope: (z, { alpha }) => (z > 0 ? 1 : alpha * Math.exp(z)) },
+  elu: {
+    value: (z, { alpha }) => (z > 0 ? z : alpha * Math.expm1(z)),
+    slope: (z, { alpha }) => (z > 0 ? 1 : alpha * Math.exp(z)),
+  },
   maxout: {
     value: (z, { w1, b1, w2, b2 }) => Math.max(w1 * z + b1, w2 * z + b2),
     slope: (z, { w1, b1, w2, b2 }) => (w1 * z + b1 >= w2 * z + b2 ? w1 : w2),

@@ -12,58 +12,128 @@ const answer = (kind, w, x) => FUNCTIONS[kind].value(sum(w, x));
 function learned(kind, w, objects, rate) {
   let next = [...w];
   for (const { x, yes } of objects) {
-    const z = sum(next, x), a = FUNCTIONS[kind].value(z), side = yes ? 1 : -1;
-    const push = { heaviside: side * z <= 0 ? side : 0, sign: side * z <= 0 ? side : 0,
-      sigmoid: rate * ((yes ? 1 : 0) - a), tanh: rate * (side - a) * FUNCTIONS.tanh.slope(z) }[kind];
+    const z = sum(next, x),
+      a = FUNCTIONS[kind].value(z),
+      side = yes ? 1 : -1;
+    const push = {
+      heaviside: side * z <= 0 ? side : 0,
+      sign: side * z <= 0 ? side : 0,
+      sigmoid: rate * ((yes ? 1 : 0) - a),
+      tanh: rate * (side - a) * FUNCTIONS.tanh.slope(z),
+    }[kind];
     next = [next[0] + push, next[1] + push * x[0], next[2] + push * x[1]];
   }
   return next;
 }
 
 /** The sum written out: "−1.5 + 1·0.3 + 1·0.8". */
-const sumText = (w, x) => `${written(w[0])} + ${bracketed(w[1])}·${bracketed(x[0])} + ${bracketed(w[2])}·${bracketed(x[1])}`;
+const sumText = (w, x) =>
+  `${written(w[0])} + ${bracketed(w[1])}·${bracketed(x[0])} + ${bracketed(w[2])}·${bracketed(x[1])}`;
 
 function neuronPage({ weights, activation, objects, range, targets, target, presets, at }) {
-  let w = [...weights], kind = activation, wanted = target, hovered = null;
+  let w = [...weights],
+    kind = activation,
+    wanted = target,
+    hovered = null;
   const corners = targets !== undefined;
-  const plane = new Plane({ label: say("plane"), x: range, y: range, names: ["x₁", "x₂"], about: corners ? "corners_hint" : "points_hint" });
+  const plane = new Plane({
+    label: say("plane"),
+    x: range,
+    y: range,
+    names: ["x₁", "x₂"],
+    about: corners ? "corners_hint" : "points_hint",
+  });
 
-  const weightSliders = [0, 1, 2].map((j) => slider({ label: `w${subscript(j)}`, name: `w${j}`, testid: `w${j}`, value: w[j], low: -5, high: 5,
-    changed: (value) => { w[j] = value; draw(); } }));
-  const setWeights = (next) => { w = [...next]; weightSliders.forEach((one, j) => one.set(w[j])); draw(); };
-  const functions = choice({ label: "σ", value: kind, changed: (key) => { kind = key; draw(); },
-    options: { heaviside: say("heaviside"), sign: say("sign"), sigmoid: say("sigmoid"), tanh: say("tanh") } });
+  const weightSliders = [0, 1, 2].map((j) =>
+    slider({
+      label: `w${subscript(j)}`,
+      name: `w${j}`,
+      key: `w${j}`,
+      value: w[j],
+      low: -5,
+      high: 5,
+      changed: (value) => {
+        w[j] = value;
+        draw();
+      },
+    }),
+  );
+  const setWeights = (next) => {
+    w = [...next];
+    weightSliders.forEach((one, j) => one.set(w[j]));
+    draw();
+  };
+  const functions = choice({
+    label: "σ",
+    value: kind,
+    changed: (key) => {
+      kind = key;
+      draw();
+    },
+    options: { heaviside: say("heaviside"), sign: say("sign"), sigmoid: say("sigmoid"), tanh: say("tanh") },
+  });
 
   const points = objects.map((one) => newPoint(one.x, one.yes));
-  const eye = movable(plane, { kind: "probe", place: at, named: ([x, y]) => say("probe", { x: written(x), y: written(y) }), moved: draw });
+  const eye = movable(plane, {
+    kind: "probe",
+    place: at,
+    named: ([x, y]) => say("probe", { x: written(x), y: written(y) }),
+    moved: draw,
+  });
   eye.draw(probe());
-  plane.drawing.addEventListener("pointermove", (event) => { hovered = plane.at(event); tell(); });
-  plane.drawing.addEventListener("pointerleave", () => { hovered = null; tell(); });
-  plane.surface.addEventListener("click", (event) => { eye.place = plane.at(event).map((v) => Number(v.toPrecision(4))); draw(); });
+  plane.drawing.addEventListener("pointermove", (event) => {
+    hovered = plane.at(event);
+    tell();
+  });
+  plane.drawing.addEventListener("pointerleave", () => {
+    hovered = null;
+    tell();
+  });
+  plane.surface.addEventListener("click", (event) => {
+    eye.place = plane.at(event).map((v) => Number(v.toPrecision(4)));
+    draw();
+  });
 
   function newPoint(x, yes) {
     let point = null;
     point = movable(plane, {
-      kind: "object", place: x, moved: corners ? null : draw,
-      named: ([a, b]) => say("object", { x: written(a), y: written(b), class: point ? Number(point.yes) : Number(yes) }),
-      entered: corners ? null : () => { point.yes = !point.yes; draw(); },
-      deleted: corners ? null : () => { points.splice(points.indexOf(point), 1); point.element.remove(); draw(); },
+      kind: "object",
+      place: x,
+      moved: corners ? null : draw,
+      named: ([a, b]) =>
+        say("object", { x: written(a), y: written(b), class: point ? Number(point.yes) : Number(yes) }),
+      entered: corners
+        ? null
+        : () => {
+            point.yes = !point.yes;
+            draw();
+          },
+      deleted: corners
+        ? null
+        : () => {
+            points.splice(points.indexOf(point), 1);
+            point.element.remove();
+            draw();
+          },
     });
     point.yes = yes;
     return point;
   }
   const isYes = (point) => (corners ? Boolean(targets[wanted][points.indexOf(point)]) : point.yes);
-  const isRight = (point) => (sum(w, point.place) > 0) === isYes(point);
+  const isRight = (point) => sum(w, point.place) > 0 === isYes(point);
   const known = () => points.map((point) => ({ x: point.place, yes: isYes(point) }));
 
   const equation = html("p", { class: "says formula", "data-name": "equation" });
-  const reading = html("p", { class: "says formula" }), value = html("output", { "data-name": "answer" });
-  const score = live("score"), loss = html("p", { class: "says" });
+  const reading = html("p", { class: "says formula" }),
+    value = html("output", { "data-name": "answer" });
+  const score = live("score"),
+    loss = html("p", { class: "says" });
   const corner = corners && table(say("corners"), ["x₁", "x₂", "z", "a", say("wanted"), say("right")]);
   const answerLine = html("p", { class: "says" }, `${say("answer")} a = `, value);
 
   function tell() {
-    const x = hovered || eye.place, z = sum(w, x);
+    const x = hovered || eye.place,
+      z = sum(w, x);
     reading.textContent = `x = (${written(x[0])}, ${written(x[1])}):  z = ${sumText(w, x)} = ${written(z)}`;
     show(value, FUNCTIONS[kind].value(z));
   }
@@ -73,16 +143,34 @@ function neuronPage({ weights, activation, objects, range, targets, target, pres
     plane.lines.replaceChildren(plane.line(plane.contour((x, y) => sum(w, [x, y]))), ...arrow);
     for (const point of points) point.draw(object(isYes(point), !isRight(point)));
     eye.draw();
-    const shown = { heaviside: `[${sumFormula()} > 0]`, sign: `sign(${sumFormula()})`, sigmoid: `σ(${sumFormula()})`, tanh: `tanh(${sumFormula()})` };
+    const shown = {
+      heaviside: `[${sumFormula()} > 0]`,
+      sign: `sign(${sumFormula()})`,
+      sigmoid: `σ(${sumFormula()})`,
+      tanh: `tanh(${sumFormula()})`,
+    };
     equation.textContent = `a(x) = ${shown[kind]}`;
     const right = points.filter(isRight).length;
     score.textContent = say("score", { right, total: points.length });
     score.dataset.value = right;
-    if (corners) fillTable(corner.body, points.map((point) => [point.place[0], point.place[1], sum(w, point.place),
-      answer(kind, w, point.place), Number(isYes(point)), mark(isRight(point))]));
+    if (corners)
+      fillTable(
+        corner.body,
+        points.map((point) => [
+          point.place[0],
+          point.place[1],
+          sum(w, point.place),
+          answer(kind, w, point.place),
+          Number(isYes(point)),
+          mark(isRight(point)),
+        ]),
+      );
     loss.hidden = kind !== "sigmoid" || !points.length;
     if (!loss.hidden) {
-      const losses = known().map(({ x, yes }) => Math.log1p(Math.exp(-Math.abs(sum(w, x)))) + Math.max(0, yes ? -sum(w, x) : sum(w, x)));
+      const losses = known().map(
+        ({ x, yes }) =>
+          Math.log1p(Math.exp(-Math.abs(sum(w, x)))) + Math.max(0, yes ? -sum(w, x) : sum(w, x)),
+      );
       const mean = losses.reduce((a, b) => a + b, 0) / losses.length;
       loss.textContent = say("log_loss", { loss: written(mean) });
       loss.dataset.value = mean;
@@ -93,26 +181,64 @@ function neuronPage({ weights, activation, objects, range, targets, target, pres
 
   /** The weights as an arrow from the line's middle, to the side of the ones. */
   function normal() {
-    const length = Math.hypot(w[1], w[2]), middle = (range[0] + range[1]) / 2;
+    const length = Math.hypot(w[1], w[2]),
+      middle = (range[0] + range[1]) / 2;
     if (length < 1e-9) return [];
     const away = sum(w, [middle, middle]) / length;
-    const from = [middle - away * w[1] / length, middle - away * w[2] / length], size = (range[1] - range[0]) / 9;
-    const to = [from[0] + size * w[1] / length, from[1] + size * w[2] / length];
-    const back = (turn) => { const a = Math.atan2(w[2], w[1]) + turn; return [to[0] - size / 3 * Math.cos(a), to[1] - size / 3 * Math.sin(a)]; };
+    const from = [middle - (away * w[1]) / length, middle - (away * w[2]) / length],
+      size = (range[1] - range[0]) / 9;
+    const to = [from[0] + (size * w[1]) / length, from[1] + (size * w[2]) / length];
+    const back = (turn) => {
+      const a = Math.atan2(w[2], w[1]) + turn;
+      return [to[0] - (size / 3) * Math.cos(a), to[1] - (size / 3) * Math.sin(a)];
+    };
     return [plane.line(plane.through([from, to])), plane.line(plane.through([back(0.5), to, back(-0.5)]))];
   }
 
-  const wantedList = corners && dropdown({ label: say("function"), value: wanted, changed: (key) => { wanted = key; draw(); },
-    options: Object.fromEntries(Object.keys(targets).map((key) => [key, say(key)])) });
-  const presetButtons = buttons(say("presets"), Object.entries(presets).map(([name, numbers]) =>
-    button(say(name), () => { if (corners && name in targets) wantedList.select.value = wanted = name; setWeights(numbers); })));
-  const changes = corners || buttons(say("points"), [
-    button(say("learn"), () => setWeights(learned(kind, w, known(), 0.1))),
-    ...[1, 0].map((yes) => button(say("add", { class: yes }), () => { points.push(newPoint([...eye.place], Boolean(yes))); draw(); })),
-  ]);
-  work("", panel(plane.element),
-    panel(wantedList && wantedList.element, sliders(say("weights"), weightSliders), functions.element, presetButtons, score,
-      html("div", {}, equation, reading, answerLine, loss), corners ? corner.element : changes));
+  const wantedList =
+    corners &&
+    dropdown({
+      label: say("function"),
+      value: wanted,
+      changed: (key) => {
+        wanted = key;
+        draw();
+      },
+      options: Object.fromEntries(Object.keys(targets).map((key) => [key, say(key)])),
+    });
+  const presetButtons = buttons(
+    say("presets"),
+    Object.entries(presets).map(([name, numbers]) =>
+      button(say(name), () => {
+        if (corners && name in targets) wantedList.select.value = wanted = name;
+        setWeights(numbers);
+      }),
+    ),
+  );
+  const changes =
+    corners ||
+    buttons(say("points"), [
+      button(say("learn"), () => setWeights(learned(kind, w, known(), 0.1))),
+      ...[1, 0].map((yes) =>
+        button(say("add", { class: yes }), () => {
+          points.push(newPoint([...eye.place], Boolean(yes)));
+          draw();
+        }),
+      ),
+    ]);
+  work(
+    "",
+    panel(plane.element),
+    panel(
+      wantedList && wantedList.element,
+      sliders(say("weights"), weightSliders),
+      functions.element,
+      presetButtons,
+      score,
+      html("div", {}, equation, reading, answerLine, loss),
+      corners ? corner.element : changes,
+    ),
+  );
   draw();
 }
 

@@ -145,9 +145,14 @@ def _over_pictures(
         "curve": theory.CURVE_FILTER,
         "identity": IDENTITY,
     }
-    start = {"picture": picture, "kernel": kernel, "edges": edges, "at": list(at)}
-    start["pictures"] = {name: plain(np.asarray(array)) for name, array in pictures.items()}
-    start["kernels"] = {name: plain(array) for name, array in kernels.items()}
+    start = {
+        "pictures": {name: plain(np.asarray(array)) for name, array in pictures.items()},
+        "picture": picture,
+        "kernels": {name: plain(array) for name, array in kernels.items()},
+        "kernel": kernel,
+        "edges": edges,
+        "at": list(at),
+    }
     return Content(about, tries, ("grid", "kernel"), _kernel_texts(), start)
 
 
