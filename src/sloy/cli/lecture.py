@@ -93,16 +93,19 @@ def _chosen(names: list[str]) -> list[Row]:
 
 def _write_pages(arguments: argparse.Namespace, rows: list[Row]) -> None:
     """A page for each row; for `all` one for each row that has one, and a list of them."""
-    from sloy.lecture import page, pages, write_index
+    from sloy.lecture import ROWS_WITH_PAGES, page
+    from sloy.lecture.pages import write_index
 
     everything = "all" in arguments.rows
-    there = [row for row in dict.fromkeys(rows) if row.name in pages()]
-    without = [] if everything else [row.name for row in rows if row.name not in pages()]
+    there = [row for row in dict.fromkeys(rows) if row.name in ROWS_WITH_PAGES]
+    without = [] if everything else [row.name for row in rows if row.name not in ROWS_WITH_PAGES]
     if arguments.code:
         raise UsageError("--html and --code do not go together")
     if without or not rows:
         told = f"no page for {', '.join(without)}" if without else "--html needs a row"
-        raise UsageError(f"{told}: there are those of {', '.join(pages())}, `all` writes them all")
+        raise UsageError(
+            f"{told}: there are those of {', '.join(ROWS_WITH_PAGES)}, `all` writes them all"
+        )
     folder = Path(arguments.out or "lecture")
     folder.mkdir(parents=True, exist_ok=True)
     written = [page(row.name).save(folder / f"{row.name}.html") for row in there]

@@ -3,7 +3,7 @@
 The programs are also the snippets of docs/lecture.md, where each row is explained.
 """
 
-from sloy.lecture.pages import Page, page, pages, write_index
+from sloy.lecture.pages import ROWS_WITH_PAGES, Page, page
 from sloy.lecture.rows import ROWS, Row, find, program
 
-__all__ = ["ROWS", "Page", "Row", "find", "page", "pages", "program", "write_index"]
+__all__ = ["ROWS", "ROWS_WITH_PAGES", "Page", "Row", "find", "page", "program"]

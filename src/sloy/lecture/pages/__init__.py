@@ -4,6 +4,6 @@ A page is `page.html` with its style, its scripts and what Python tells them (te
 The scripts are plain: `widgets.js` and `plane.js` are shared, the others are a subject each.
 """
 
-from sloy.lecture.pages.page import Page, page, pages, write_index
+from sloy.lecture.pages.document import ROWS_WITH_PAGES, Page, page, write_index
 
-__all__ = ["Page", "page", "pages", "write_index"]
+__all__ = ["ROWS_WITH_PAGES", "Page", "page", "write_index"]

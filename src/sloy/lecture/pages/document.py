@@ -23,6 +23,7 @@ from sloy.lecture.rows import ROWS, Row, find
 FOLDER = Path(__file__).parent
 HEIGHT = 820  # pixels of a page in a notebook
 SUBJECTS = {**neurons.SUBJECTS, **learning.SUBJECTS, **pictures.SUBJECTS}  # row's number → content
+ROWS_WITH_PAGES = tuple(row.name for row in ROWS if row.number in SUBJECTS)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def page(row: str, *, language: str | None = None) -> Page:
     Parameters
     ----------
     row : str
-        Such as ``"L3"``; `pages` names those that have one.
+        Such as ``"L3"``; `ROWS_WITH_PAGES` names those that have one.
     language : "en" or "ru", optional
         By default the one that is spoken.
 
@@ -88,21 +89,10 @@ def page(row: str, *, language: str | None = None) -> Page:
     found = find(row)
     if found.number not in SUBJECTS:
         raise UnknownName(
-            f"page: `row` (={row!r}) has no page to move things in; {', '.join(pages())} have one."
+            f"page: `row` (={row!r}) has no page to move things in; {', '.join(ROWS_WITH_PAGES)} have one."
         )
     with speak(spoken() if language is None else language):
         return Page(found, spoken(), _assembled(found, SUBJECTS[found.number]()))
-
-
-def pages() -> tuple[str, ...]:
-    """Names of the rows that have a page.
-
-    Examples
-    --------
-    >>> pages()[:3]
-    ('L1', 'L2', 'L3')
-    """
-    return tuple(row.name for row in ROWS if row.number in SUBJECTS)
 
 
 def write_index(folder: Path, rows: Sequence[Row]) -> Path:
