@@ -214,6 +214,7 @@ def test_a_neuron_learns_and_its_objects_move(opened: Opened) -> None:
         assert "class 1" in (objects.first.get_attribute("aria-label") or "")
         browser.keyboard.press("Delete")
         assert objects.count() == 19
+        assert browser.evaluate("document.activeElement.dataset.kind") == "object"
         press(browser, "add one of class 1")
         assert objects.count() == 20
         box = objects.first.bounding_box()
@@ -381,6 +382,9 @@ def test_dropout_means_what_is_used(opened: Opened) -> None:
         boxes.nth(2).focus()
         browser.keyboard.press("Space")
         expected = with_mask(np.array([1, 1, 1, 1, 0, 0]), 0.25, False)
+        np.testing.assert_allclose(output(browser, "thinned"), expected, **EXACT)
+        browser.locator("svg [cursor=pointer]").nth(5).click()
+        expected = with_mask(np.array([1, 1, 1, 1, 0, 1]), 0.25, False)
         np.testing.assert_allclose(output(browser, "thinned"), expected, **EXACT)
         press(browser, "100 masks")
         press(browser, "new mask")

@@ -27,9 +27,80 @@ function exactMean(u, output, p, squash) {
   return mean;
 }
 
+/** Circles and lines of the network with a mask; toggle(h) is called on a click on a hidden neuron. */
+function networkParts({ x: given, v }, u, mask, p, output, toggle) {
+  const inputs = given.map((_, j) => [45, (300 * (j + 0.5)) / given.length]);
+  const hidden = u.map((_, h) => [220, (300 * (h + 0.5)) / u.length]),
+    out = [395, 150],
+    parts = [];
+  hidden.forEach(([x, y], h) => {
+    if (!mask[h]) return;
+    for (const [a, b] of inputs) parts.push(svg("path", { d: `M${a} ${b}L${x} ${y}`, stroke: "#b5b5b5" }));
+    parts.push(
+      svg("path", {
+        d: `M${x} ${y}L${out[0]} ${out[1]}`,
+        stroke: v[h] < 0 ? ORANGE : BLUE,
+        "stroke-width": 1 + 2.5 * Math.min(1, Math.abs(v[h])),
+        "stroke-dasharray": v[h] < 0 ? "6 4" : "none",
+      }),
+    );
+  });
+  const circle = ([x, y], text, kept = true, more = {}) =>
+    svg(
+      "g",
+      more,
+      svg("circle", {
+        cx: x,
+        cy: y,
+        r: 21,
+        fill: kept ? "#fff" : "#f1f1f1",
+        stroke: kept ? "#222" : "#a0a0a0",
+        "stroke-width": 1.6,
+        "stroke-dasharray": kept ? "none" : "3 3",
+      }),
+      svg("text", { x, y: y + 4.5, "font-size": 13, "text-anchor": "middle" }, text),
+    );
+  inputs.forEach((at, j) => parts.push(circle(at, written(given[j], 3))));
+  hidden.forEach((at, h) =>
+    parts.push(
+      circle(at, mask[h] ? written(u[h] / (1 - p), 3) : "×", Boolean(mask[h]), {
+        cursor: "pointer",
+        onclick: () => toggle(h),
+      }),
+    ),
+  );
+  parts.push(circle(out, written(output, 3)));
+  return parts;
+}
+
+/** The outputs that were drawn, their running mean, and the output in use. */
+function plotOutputs(plot, outputs, inUse) {
+  let total = 0;
+  const means = outputs.map((one, i) => [i + 1, (total += one) / (i + 1)]);
+  const shown = outputs
+    .slice(-400)
+    .map((one, i) => [outputs.length - Math.min(400, outputs.length) + i + 1, one]);
+  const around = [inUse, ...outputs],
+    low = Math.min(...around),
+    high = Math.max(...around),
+    room = Math.max(0.1, 0.1 * (high - low));
+  plot.range([0, Math.max(20, outputs.length)], [low - room, high + room]);
+  const end = Math.max(20, outputs.length);
+  plot.lines.replaceChildren(
+    ...shown.map(([i, one]) => svg("circle", { cx: plot.X(i), cy: plot.Y(one), r: 2.5, fill: "#9a9a9a" })),
+    plot.line(
+      plot.through([
+        [0, inUse],
+        [end, inUse],
+      ]),
+      { stroke: ORANGE, "stroke-dasharray": "6 4" },
+    ),
+    ...(means.length ? [plot.line(plot.through(means), { stroke: BLUE, "stroke-width": 2.5 })] : []),
+  );
+}
+
 function dropoutPage({ network, rate, mask: first }) {
-  const u = hiddenAnswers(network),
-    H = u.length;
+  const u = hiddenAnswers(network);
   let p = rate,
     squash = false,
     mask = [...first],
@@ -106,7 +177,6 @@ function dropoutPage({ network, rate, mask: first }) {
     draw();
   }
   function draw() {
-    drawNetwork();
     const scaled = u.map((answer, h) => (answer * mask[h]) / (1 - p));
     fillTable(
       numbers.body,
@@ -123,7 +193,13 @@ function dropoutPage({ network, rate, mask: first }) {
       box.checked = Boolean(mask[h]);
     });
     const [inUse, whole] = [outputWith(u, network, p, null, squash), exactMean(u, network, p, squash)];
-    show(value, outputWith(u, network, p, mask, squash));
+    const output = outputWith(u, network, p, mask, squash);
+    show(value, output);
+    const toggle = (h) => {
+      mask[h] = 1 - mask[h];
+      draw();
+    };
+    drawing.replaceChildren(...networkParts(network, u, mask, p, output, toggle));
     show(use, inUse);
     show(exact, whole);
     count.textContent = say("mean_of", { count: outputs.length });
@@ -131,78 +207,7 @@ function dropoutPage({ network, rate, mask: first }) {
     verdict.textContent = say(Math.abs(inUse - whole) < 1e-9 ? "equal" : "unequal", {
       difference: written(whole - inUse),
     });
-    drawPlot(inUse);
-  }
-  function drawPlot(inUse) {
-    let total = 0;
-    const means = outputs.map((one, i) => [i + 1, (total += one) / (i + 1)]);
-    const shown = outputs
-      .slice(-400)
-      .map((one, i) => [outputs.length - Math.min(400, outputs.length) + i + 1, one]);
-    const around = [inUse, ...outputs],
-      low = Math.min(...around),
-      high = Math.max(...around),
-      room = Math.max(0.1, 0.1 * (high - low));
-    plot.range([0, Math.max(20, outputs.length)], [low - room, high + room]);
-    const end = Math.max(20, outputs.length);
-    plot.lines.replaceChildren(
-      ...shown.map(([i, one]) => svg("circle", { cx: plot.X(i), cy: plot.Y(one), r: 2.5, fill: "#9a9a9a" })),
-      plot.line(
-        plot.through([
-          [0, inUse],
-          [end, inUse],
-        ]),
-        { stroke: ORANGE, "stroke-dasharray": "6 4" },
-      ),
-      ...(means.length ? [plot.line(plot.through(means), { stroke: BLUE, "stroke-width": 2.5 })] : []),
-    );
-  }
-  function drawNetwork() {
-    const inputs = network.x.map((_, j) => [45, (300 * (j + 0.5)) / network.x.length]);
-    const hidden = u.map((_, h) => [220, (300 * (h + 0.5)) / H]),
-      out = [395, 150],
-      parts = [];
-    hidden.forEach(([x, y], h) => {
-      if (!mask[h]) return;
-      for (const [a, b] of inputs) parts.push(svg("path", { d: `M${a} ${b}L${x} ${y}`, stroke: "#b5b5b5" }));
-      parts.push(
-        svg("path", {
-          d: `M${x} ${y}L${out[0]} ${out[1]}`,
-          stroke: network.v[h] < 0 ? ORANGE : BLUE,
-          "stroke-width": 1 + 2.5 * Math.min(1, Math.abs(network.v[h])),
-          "stroke-dasharray": network.v[h] < 0 ? "6 4" : "none",
-        }),
-      );
-    });
-    const circle = ([x, y], text, kept = true, more = {}) =>
-      svg(
-        "g",
-        more,
-        svg("circle", {
-          cx: x,
-          cy: y,
-          r: 21,
-          fill: kept ? "#fff" : "#f1f1f1",
-          stroke: kept ? "#222" : "#a0a0a0",
-          "stroke-width": 1.6,
-          "stroke-dasharray": kept ? "none" : "3 3",
-        }),
-        svg("text", { x, y: y + 4.5, "font-size": 13, "text-anchor": "middle" }, text),
-      );
-    inputs.forEach((at, j) => parts.push(circle(at, written(network.x[j], 3))));
-    hidden.forEach((at, h) =>
-      parts.push(
-        circle(at, mask[h] ? written(u[h] / (1 - p), 3) : "×", Boolean(mask[h]), {
-          cursor: "pointer",
-          onclick: () => {
-            mask[h] = 1 - mask[h];
-            draw();
-          },
-        }),
-      ),
-    );
-    parts.push(circle(out, written(outputWith(u, network, p, mask, squash), 3)));
-    drawing.replaceChildren(...parts);
+    plotOutputs(plot, outputs, inUse);
   }
   const line = (key, output) =>
     html("p", { class: "says" }, key instanceof Node ? key : say(key), ": ", output);

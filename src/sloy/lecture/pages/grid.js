@@ -90,7 +90,6 @@ function extent(values) {
 function pixelMap({ label, caption, colour, picked, name }) {
   const canvas = html("canvas", { "aria-hidden": "true" }),
     marks = svg("g", { "aria-hidden": "true" });
-  const focus = svg("rect", { class: "focus" });
   const drawing = svg(
     "svg",
     {
@@ -101,7 +100,6 @@ function pixelMap({ label, caption, colour, picked, name }) {
       "aria-label": label,
       "data-name": name,
     },
-    focus,
     marks,
   );
   const element = html(
@@ -116,8 +114,6 @@ function pixelMap({ label, caption, colour, picked, name }) {
     Object.assign(map, { values, range });
     const [rows, columns] = [values.length, values[0].length];
     drawing.setAttribute("viewBox", `0 0 ${columns} ${rows}`);
-    for (const [key, value] of Object.entries({ width: columns, height: rows }))
-      focus.setAttribute(key, value);
     Object.assign(canvas, { width: columns, height: rows });
     Object.assign(canvas.style, {
       inset: "0",

@@ -65,6 +65,39 @@ async function readPicture(file, most = 56) {
   );
 }
 
+/** Colour the kernel's fields by their numbers. */
+function colourFields(G) {
+  const [low, high] = extent(G.values);
+  G.values.forEach((row, i) =>
+    row.forEach((value, j) => {
+      const colour = signedColour(0.45 * value, [low, high]).map(Math.round);
+      G.field(i, j).style.background = `rgb(${colour.join(" ")})`;
+    }),
+  );
+}
+
+/** Where a picture file is chosen or dropped: open(file). */
+function pictureDrop(open) {
+  const file = html("input", { type: "file", accept: "image/*", onchange: () => open(file.files[0]) });
+  const drop = html(
+    "div",
+    { class: "drop" },
+    html("label", { class: "file" }, say("own"), file),
+    hint("own_hint"),
+  );
+  drop.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    open(event.dataTransfer.files[0]);
+  });
+  return drop;
+}
+
 function kernelPage({ pictures, picture, kernels, kernel, edges, at }) {
   const known = structuredClone(pictures);
   let F = known[picture],
@@ -160,25 +193,8 @@ function kernelPage({ pictures, picture, kernels, kernel, edges, at }) {
       draw();
     },
   });
-  const problem = html("p", { class: "says warns", role: "status" });
-  const file = html("input", { type: "file", accept: "image/*", onchange: () => open(file.files[0]) });
-  const drop = html(
-    "div",
-    { class: "drop" },
-    html("label", { class: "file" }, say("own"), file),
-    hint("own_hint"),
-  );
-  drop.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    drop.classList.add("over");
-  });
-  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => {
-    event.preventDefault();
-    drop.classList.remove("over");
-    open(event.dataTransfer.files[0]);
-  });
-
+  const problem = html("p", { class: "says warns", role: "status" }),
+    drop = pictureDrop(open);
   function open(chosen) {
     if (!chosen) return;
     problem.textContent = "";
@@ -215,15 +231,7 @@ function kernelPage({ pictures, picture, kernels, kernel, edges, at }) {
     );
     if (same) presets.select.value = same;
     else presets.select.selectedIndex = -1;
-    const [low, high] = extent(G.values),
-      limit = Math.max(Math.abs(low), Math.abs(high)) || 1;
-    G.values.forEach((row, i) =>
-      row.forEach((value, j) => {
-        G.field(i, j).style.background = `rgb(${signedColour(0.45 * value, [-limit, limit])
-          .map(Math.round)
-          .join(" ")})`;
-      }),
-    );
+    colourFields(G);
     response = convolve(F, G.values, how);
     seenMap.set(F, F === known.digit || F === known.own ? [0, 255] : extent(F));
     map.set(response);

@@ -30,6 +30,37 @@ function learned(kind, w, objects, rate) {
 const sumText = (w, x) =>
   `${written(w[0])} + ${bracketed(w[1])}·${bracketed(x[0])} + ${bracketed(w[2])}·${bracketed(x[1])}`;
 
+/** The neuron as a formula of x₁ and x₂: "[−1.5 + 1·x₁ + 1·x₂ > 0]". */
+function formulaText(kind, w) {
+  const z = `${written(w[0])} + ${bracketed(w[1])}·x₁ + ${bracketed(w[2])}·x₂`;
+  return { heaviside: `[${z} > 0]`, sign: `sign(${z})`, sigmoid: `σ(${z})`, tanh: `tanh(${z})` }[kind];
+}
+
+/** The mean of log(1 + e^-z) over objects that should be 1, and of log(1 + e^z) over the others. */
+function meanLogLoss(w, objects) {
+  const losses = objects.map(({ x, yes }) => {
+    const z = yes ? sum(w, x) : -sum(w, x);
+    return Math.log1p(Math.exp(-Math.abs(z))) + Math.max(0, -z);
+  });
+  return losses.reduce((a, b) => a + b, 0) / losses.length;
+}
+
+/** The weights as an arrow from the line's middle, to the side of the ones. */
+function weightArrow(plane, w, range) {
+  const length = Math.hypot(w[1], w[2]),
+    middle = (range[0] + range[1]) / 2;
+  if (length < 1e-9) return [];
+  const away = sum(w, [middle, middle]) / length;
+  const from = [middle - (away * w[1]) / length, middle - (away * w[2]) / length],
+    size = (range[1] - range[0]) / 9;
+  const to = [from[0] + (size * w[1]) / length, from[1] + (size * w[2]) / length];
+  const back = (turn) => {
+    const a = Math.atan2(w[2], w[1]) + turn;
+    return [to[0] - (size / 3) * Math.cos(a), to[1] - (size / 3) * Math.sin(a)];
+  };
+  return [plane.line(plane.through([from, to])), plane.line(plane.through([back(0.5), to, back(-0.5)]))];
+}
+
 function neuronPage({ weights, activation, objects, range, targets, target, presets, at }) {
   let w = [...weights],
     kind = activation,
@@ -111,8 +142,10 @@ function neuronPage({ weights, activation, objects, range, targets, target, pres
       deleted: corners
         ? null
         : () => {
-            points.splice(points.indexOf(point), 1);
+            const index = points.indexOf(point);
+            points.splice(index, 1);
             point.element.remove();
+            (points[index] || points.at(-1) || eye).element.focus();
             draw();
           },
     });
@@ -139,17 +172,13 @@ function neuronPage({ weights, activation, objects, range, targets, target, pres
   }
   function draw() {
     plane.shade((x, y) => tint(share(kind, answer(kind, w, [x, y]))));
-    const arrow = normal();
-    plane.lines.replaceChildren(plane.line(plane.contour((x, y) => sum(w, [x, y]))), ...arrow);
+    plane.lines.replaceChildren(
+      plane.line(plane.contour((x, y) => sum(w, [x, y]))),
+      ...weightArrow(plane, w, range),
+    );
     for (const point of points) point.draw(object(isYes(point), !isRight(point)));
     eye.draw();
-    const shown = {
-      heaviside: `[${sumFormula()} > 0]`,
-      sign: `sign(${sumFormula()})`,
-      sigmoid: `σ(${sumFormula()})`,
-      tanh: `tanh(${sumFormula()})`,
-    };
-    equation.textContent = `a(x) = ${shown[kind]}`;
+    equation.textContent = `a(x) = ${formulaText(kind, w)}`;
     const right = points.filter(isRight).length;
     score.textContent = say("score", { right, total: points.length });
     score.dataset.value = right;
@@ -167,34 +196,12 @@ function neuronPage({ weights, activation, objects, range, targets, target, pres
       );
     loss.hidden = kind !== "sigmoid" || !points.length;
     if (!loss.hidden) {
-      const losses = known().map(
-        ({ x, yes }) =>
-          Math.log1p(Math.exp(-Math.abs(sum(w, x)))) + Math.max(0, yes ? -sum(w, x) : sum(w, x)),
-      );
-      const mean = losses.reduce((a, b) => a + b, 0) / losses.length;
+      const mean = meanLogLoss(w, known());
       loss.textContent = say("log_loss", { loss: written(mean) });
       loss.dataset.value = mean;
     }
     tell();
   }
-  const sumFormula = () => `${written(w[0])} + ${bracketed(w[1])}·x₁ + ${bracketed(w[2])}·x₂`;
-
-  /** The weights as an arrow from the line's middle, to the side of the ones. */
-  function normal() {
-    const length = Math.hypot(w[1], w[2]),
-      middle = (range[0] + range[1]) / 2;
-    if (length < 1e-9) return [];
-    const away = sum(w, [middle, middle]) / length;
-    const from = [middle - (away * w[1]) / length, middle - (away * w[2]) / length],
-      size = (range[1] - range[0]) / 9;
-    const to = [from[0] + (size * w[1]) / length, from[1] + (size * w[2]) / length];
-    const back = (turn) => {
-      const a = Math.atan2(w[2], w[1]) + turn;
-      return [to[0] - (size / 3) * Math.cos(a), to[1] - (size / 3) * Math.sin(a)];
-    };
-    return [plane.line(plane.through([from, to])), plane.line(plane.through([back(0.5), to, back(-0.5)]))];
-  }
-
   const wantedList =
     corners &&
     dropdown({
