@@ -230,9 +230,9 @@ def test_a_neuron_learns_and_its_objects_move(opened: Opened) -> None:
 
 def test_logic_by_one_neuron(opened: Opened) -> None:
     with opened("L2", language="ru") as browser:
-        for name in ("AND", "OR", "NOT"):
+        for name, russian in (("AND", "И"), ("OR", "ИЛИ"), ("NOT", "НЕ")):
             start = CONTENTS["L2"].start
-            browser.get_by_role("button", name=re.compile(rf"\({name}\)")).click()
+            browser.get_by_role("button", name=re.compile(rf"\({russian}\)")).click()
             assert browser.input_value("select") == name
             assert number(browser, ".score") == 4
             bias, *weights = start["presets"][name]

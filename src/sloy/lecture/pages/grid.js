@@ -1,6 +1,12 @@
 "use strict";
 // Numbers in a grid, and a picture of pixels over which a window is moved.
 
+/** As many columns of one width, narrower where there are many or there is no room. */
+function columnsOf(grid, count) {
+  grid.style.gridTemplateColumns = `repeat(${count}, minmax(0, ${count > 5 ? 2.35 : 3.4}rem))`;
+  grid.classList.toggle("many", count > 5);
+}
+
 /** A grid of number fields; `set` fills it with another array, of whatever size. */
 function editableGrid({ label, named, values, changed }) {
   const widget = {
@@ -14,8 +20,7 @@ function editableGrid({ label, named, values, changed }) {
   };
   function build() {
     const columns = widget.values[0].length;
-    widget.element.style.gridTemplateColumns = `repeat(${columns}, minmax(0, auto))`;
-    widget.element.classList.toggle("many", columns > 5);
+    columnsOf(widget.element, columns);
     widget.element.replaceChildren(
       ...widget.values.flatMap((row, i) =>
         row.map((value, j) =>
@@ -47,8 +52,7 @@ function shownGrid(label) {
     element,
     set(values, digits = 4, wins = () => false) {
       const columns = values[0].length;
-      element.style.gridTemplateColumns = `repeat(${columns}, minmax(0, auto))`;
-      element.classList.toggle("many", columns > 5);
+      columnsOf(element, columns);
       element.replaceChildren(
         ...values.flatMap((row, i) =>
           row.map((value, j) => {
