@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from command_line import Sloy, exit_code
-from sloy.lecture import EXERCISES, ROWS, exercise, find, program
+from sloy.lecture import EXERCISES, ROWS, ROWS_WITH_PAGES, exercise, find, page, program
 
 
 def show(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tuple[str, str]:
@@ -48,6 +48,37 @@ def test_rows_run_where_asked(
     assert Path.cwd() == tmp_path
     again, _ = show(capsys, "L18", "--out", "pictures/here")
     assert "written: pictures/here/L18.png" in again  # written anew
+
+
+def test_pages_to_move_things_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    output, _ = show(capsys, "L3", "--html")
+    assert output == "written: lecture/L3.html\n"
+    html = (tmp_path / "lecture/L3.html").read_text(encoding="utf-8")
+    assert html == page("L3").html
+    output, _ = show(capsys, "all", "--html", "--lang", "ru", "--out", "here")
+    names = [f"{name}.html" for name in (*ROWS_WITH_PAGES, "index")]
+    assert output == f"записано: {', '.join(f'here/{name}' for name in names)}\n"
+    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == sorted(names)
+    assert (tmp_path / "here/L3.html").read_text("utf-8") == page("L3", language="ru").html
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("L3", "L4", "L25"), "no page for L4, L25: there are those of L1, L2, L3"),
+        ((), "--html needs a row: there are those of L1"),
+        (("L3", "--code"), "--html and --code do not go together"),
+    ],
+)
+def test_pages_that_are_not_there(
+    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, errors = show(capsys, *arguments, "--html", code=2)
+    assert said in errors
+    assert errors.count("\n") == 1
 
 
 def test_in_a_process_of_its_own(sloy: Sloy, tmp_path: Path) -> None:

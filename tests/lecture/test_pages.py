@@ -15,7 +15,7 @@ import pytest
 import sloy
 from legible import assert_legible
 from sloy.errors import UnknownName
-from sloy.lecture import ROWS, Row, find, program
+from sloy.lecture import ROWS, ROWS_WITH_PAGES, Row, find, program
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PICTURES = DOCS / "images/lecture"
@@ -137,6 +137,15 @@ def test_the_languages_agree(row: Row) -> None:
     assert re.findall(picture, english) == re.findall(picture, russian)
     if row.missing:
         assert field(english, "State") == f"partly: {row.missing}"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_row_names_its_page_to_move_things_in(row: Row) -> None:
+    command = f"`sloy lecture {row.name} --html`"
+    expected = [command] if row.name in ROWS_WITH_PAGES else []
+    assert re.findall(r"(?m)^- \*To move:\* (.+)$", SECTIONS["en"][row.number]) == expected
+    expected = [text.replace("--html", "--html --lang ru") for text in expected]
+    assert re.findall(r"(?m)^- \*Подвигать:\* (.+)$", SECTIONS["ru"][row.number]) == expected
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

@@ -66,7 +66,8 @@ def test_it_holds_no_machine_code_but_all_the_rest(site: Path) -> None:
     assert not [name for name in files if ".so" in name]
     sources = {
         path.relative_to(REPOSITORY / "src").as_posix()
-        for path in (REPOSITORY / "src").rglob("*.py")
+        for kind in ("py", "js", "css", "html")
+        for path in (REPOSITORY / "src").rglob(f"*.{kind}")
     }
     assert sources <= files
     assert {"sloy/data/bundled/mnist.zip", "sloy/data/bundled/ATTRIBUTION.md"} <= files

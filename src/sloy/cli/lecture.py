@@ -38,11 +38,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="en",
         help="language of what programs print and draw; `auto` takes that of the locale",
     )
-    parser.add_argument("--out", metavar="DIR", help="folder of the pictures (default: lecture)")
+    parser.add_argument(
+        "--out", metavar="DIR", help="folder of pictures and pages (default: lecture)"
+    )
     parser.add_argument(
         "--code", action="store_true", help="show the programs instead of running them"
     )
     exercise.add_arguments(parser)
+    parser.add_argument(
+        "--html",
+        action="store_true",
+        help="write pages in which the rows' numbers can be moved instead of running them",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -60,7 +67,9 @@ def _spoken(arguments: argparse.Namespace) -> int:
     if exercise.asked(arguments):
         return exercise.run(arguments)
     rows = _chosen(arguments.rows)
-    if arguments.code:
+    if arguments.html:
+        _write_pages(arguments, rows)
+    elif arguments.code:
         programs = (
             f"# {row.name}: {row.title}\n\n{program(row, spoken())}" for row in rows or ROWS
         )
@@ -84,6 +93,29 @@ def _chosen(names: list[str]) -> list[Row]:
         return [row for name in names for row in (ROWS if name == "all" else [find(name)])]
     except UnknownName as error:
         raise UsageError(str(error).removesuffix(".")) from None
+
+
+def _write_pages(arguments: argparse.Namespace, rows: list[Row]) -> None:
+    """A page for each row; for `all` one for each row that has one, and a list of them."""
+    from sloy.lecture import ROWS_WITH_PAGES, page
+    from sloy.lecture.pages import write_index
+
+    everything = "all" in arguments.rows
+    there = [row for row in dict.fromkeys(rows) if row.name in ROWS_WITH_PAGES]
+    without = [] if everything else [row.name for row in rows if row.name not in ROWS_WITH_PAGES]
+    if arguments.code:
+        raise UsageError("--html and --code do not go together")
+    if without or not rows:
+        told = f"no page for {', '.join(without)}" if without else "--html needs a row"
+        raise UsageError(
+            f"{told}: there are those of {', '.join(ROWS_WITH_PAGES)}, `all` writes them all"
+        )
+    folder = Path(arguments.out or "lecture")
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [page(row.name).save(folder / f"{row.name}.html") for row in there]
+    if everything:
+        written.append(write_index(folder, there))
+    print(f"{say('written')}: {', '.join(map(str, written))}")
 
 
 def _table(rows: tuple[Row, ...]) -> str:

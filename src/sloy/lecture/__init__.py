@@ -5,6 +5,9 @@ exercises: ``exercise("L9")``.
 """
 
 from sloy.lecture.exercises import EXERCISES, Exercise, Verdict, exercise
+from sloy.lecture.pages import ROWS_WITH_PAGES, Page, page
 from sloy.lecture.rows import ROWS, Row, find, program
 
-__all__ = ["EXERCISES", "ROWS", "Exercise", "Row", "Verdict", "exercise", "find", "program"]
+__all__ = [
+    "EXERCISES", "ROWS", "ROWS_WITH_PAGES", "Exercise", "Page", "Row", "Verdict", "exercise", "find", "page", "program",
+]  # fmt: skip

@@ -13,6 +13,7 @@ from sloy.language.russian import (
     more_exercises,
     networks,
     neurons,
+    pages,
     pictures,
     training,
 )
@@ -20,8 +21,8 @@ from sloy.language.russian import (
 SENTENCES: dict[str, str] = {
     english: russian
     for part in (
-        approximation, gradients, inspection, lecture, logic, networks, neurons, pictures, training,
-        exercises, more_exercises,
+        approximation, exercises, gradients, inspection, lecture, logic, more_exercises, networks, neurons, pages,
+        pictures, training,
     )
     for english, russian in part.SENTENCES.items()
 }  # fmt: skip

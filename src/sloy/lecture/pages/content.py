@@ -1,0 +1,41 @@
+"""What Python tells a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Content:
+    """A page's words and numbers.
+
+    Attributes
+    ----------
+    about : str
+        What is to be seen.
+    tries : tuple of str
+        What to move, and what to look for.
+    scripts : tuple of str
+        Names of the scripts behind ``widgets``, the subject's last.
+    texts : dict
+        Key → text that the scripts show; fields in braces are filled there.
+    start : dict
+        Numbers to start with, the argument of the subject's function.
+    """
+
+    about: str
+    tries: tuple[str, ...]
+    scripts: tuple[str, ...]
+    texts: dict[str, str]
+    start: dict[str, Any]
+
+
+def plain(array: np.ndarray, digits: int | None = None) -> Any:
+    """An array as lists for JSON; whole numbers without a point."""
+    values = np.asarray(array, np.float64)
+    values = values if digits is None else values.round(digits)
+    whole = np.array_equal(values, values.round())
+    return (values.astype(int) if whole else values).tolist()
