@@ -10,20 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy.errors import InvalidArgument
+from sloy.inspection.measured_text import bottom_legend, legend_width, text_extent
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
 from sloy.layers import Dense, Dropout, Heaviside, Layer, PerNeuron, Sign
 from sloy.model import Model
-from sloy.theory.diagram import (
-    SIZES,
-    bottom_legend,
-    column,
-    legend_width,
-    neuron,
-    radius_for,
-    size_for,
-    text_extent,
-)
+from sloy.theory.diagram import SIZES, column, neuron, radius_for, size_for
 from sloy.theory.label_places import label_places
 from sloy.theory.notation import activation_text, input_names, short_text, signed_text
 
