@@ -35,6 +35,9 @@ SENTENCES: dict[str, str] = {
     "imported graph:": "импортированный граф:",
     "{count} others": "других: {count}",
     "parameters: {count} in all": "параметры, всего {count}",
+    # a neuron's scheme
+    "{count} more": "и ещё {count}",
+    "{count} more, together {total}": "и ещё {count}, в сумме {total}",
     # wiring
     "weight 1": "вес 1",
     "weight -1": "вес −1",
