@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from sloy import ops, text
-from sloy.graph.graph import topological_order
 from sloy.graph.ops.window import pair
-from sloy.graph.spec import Shape
-from sloy.graph.tensor import Tensor
+from sloy.inspection.architecture_imported import imported_blocks
+from sloy.inspection.block import Block, pooling_lines, window_lines
 from sloy.language import say
 from sloy.layers import (
     Activation,
@@ -36,7 +35,6 @@ from sloy.layers import (
 from sloy.layers.activations import ACTIVATIONS
 from sloy.problem.network import Network
 
-MOST_OPS = 5  # kinds of ops of an imported graph that are named
 _POOLS = (MaxPool2D, AveragePool2D, GlobalAveragePool2D, AdaptiveAveragePool2D)
 _ELEMENTWISE: tuple[type, ...] = tuple(type(make()) for make in ACTIVATIONS.values())
 _FOLLOWING: tuple[type, ...] = (
@@ -50,50 +48,24 @@ _FOLLOWING: tuple[type, ...] = (
 )
 
 
-@dataclass(frozen=True)
-class Block:
-    """One box of the picture.
-
-    Attributes
-    ----------
-    kind : str
-        "input", "convolution", "pooling", "reshaping", "dense", "residual" or "other".
-    name : str
-        Of its first layer.
-    lines : tuple of str
-        What it does, and each layer that follows in the same box, as ``+ ReLU``.
-    shape : tuple of int
-        Of the output of one sample.
-    parameters : int
-        Trained numbers of all its layers.
-    """
-
-    kind: str
-    name: str
-    lines: tuple[str, ...]
-    shape: Shape
-    parameters: int = 0
-
-
 def blocks_of(network: Network) -> list[Block]:
     """The input, and the layers in order; normalisation, activations and dropout join the block before them."""
-    activations = network.build(ops.input("x", (1, *network.input_shape))).activations
-    sizes: Counter[str] = Counter()
-    for name, parameter in network.parameters.items():
-        sizes[name.split("/")[0]] += parameter.tensor.spec.size
-    blocks, seen = [Block("input", say("input"), (), network.input_shape)], set[int]()
+    x = ops.input("x", (1, *network.input_shape))
+    activations = network.build(x).activations
+    sizes = {name: p.tensor.spec.size for name, p in network.parameters.items()}
+    blocks = [Block("input", say("input"), (), network.input_shape)]
     for layer, name in zip(network.layers, network.layer_names, strict=True):
-        shape, last = activations[name].shape[1:], blocks[-1]
-        new = [t for t in topological_order([activations[name]]) if id(t) not in seen]
-        seen |= {id(tensor) for tensor in new}
-        joins = isinstance(layer, _FOLLOWING) and last.kind != "input" and shape == last.shape
-        if joins:
+        y, last, inside = activations[name], blocks[-1], f"{name}/"
+        count = sum(size for key, size in sizes.items() if key.startswith(inside))
+        if isinstance(layer, Imported):
+            named = {key: value for key, value in activations.items() if key.startswith(inside)}
+            blocks += imported_blocks(name, {**named, name: y}, x, sizes)
+        elif isinstance(layer, _FOLLOWING) and last.kind != "input" and y.shape[1:] == last.shape:
             lines = (*last.lines, f"+ {_short(layer)}")
-            total = last.parameters + sizes[name]
-            blocks[-1] = Block(last.kind, last.name, lines, shape, total)
+            blocks[-1] = replace(last, lines=lines, parameters=last.parameters + count)
         else:
-            lines = tuple(_imported(new) if isinstance(layer, Imported) else _lines(layer))
-            blocks.append(Block(_kind(layer), name, lines, shape, sizes[name]))
+            blocks.append(Block(_kind(layer), name, tuple(_lines(layer)), y.shape[1:], count))
+        x = y
     return blocks
 
 
@@ -126,16 +98,9 @@ def _lines(layer: Layer) -> list[str]:
     if isinstance(layer, Conv2D):
         return _convolution(layer)
     if isinstance(layer, MaxPool2D | AveragePool2D):
-        size, stride = (
-            pair(value, "")
-            for value in (layer.window, layer.window if layer.stride is None else layer.stride)
-        )
-        window = text.shape(size)
-        largest = isinstance(layer, MaxPool2D)
-        first = (
-            say("max {window}", window=window) if largest else say("mean {window}", window=window)
-        )
-        return [first, *([] if stride == size else [say("stride {stride}", stride=_pair(stride))])]
+        size = pair(layer.window, "window")
+        stride = size if layer.stride is None else pair(layer.stride, "stride")
+        return pooling_lines(size, stride, largest=isinstance(layer, MaxPool2D))
     if isinstance(layer, GlobalAveragePool2D):
         return [say("mean of each map")]
     if isinstance(layer, AdaptiveAveragePool2D):
@@ -150,15 +115,10 @@ def _lines(layer: Layer) -> list[str]:
 
 
 def _convolution(layer: Conv2D) -> list[str]:
-    lines = [text.shape(pair(layer.kernel_size, "kernel_size"))]
-    stride, dilation = pair(layer.stride, "stride"), pair(layer.dilation, "dilation")
-    if stride != (1, 1):
-        lines.append(say("stride {stride}", stride=_pair(stride)))
-    if dilation != (1, 1):
-        lines.append(say("dilation {dilation}", dilation=_pair(dilation)))
-    if layer.groups != 1:
-        lines.append(say("groups {groups}", groups=layer.groups))
-    return lines
+    size, stride, dilation = (
+        pair(value, "") for value in (layer.kernel_size, layer.stride, layer.dilation)
+    )
+    return window_lines(size, stride, dilation, layer.groups)
 
 
 def _residual(layer: Residual) -> list[str]:
@@ -179,15 +139,6 @@ def _inside(layers: Sequence[Layer]) -> list[str]:
     return [*convolutions, *(name if n == 1 else f"{n} {name}" for name, n in others.items())]
 
 
-def _imported(tensors: Sequence[Tensor]) -> list[str]:
-    """The most frequent ops of a graph, and how many others there are."""
-    counts = Counter(tensor.op for tensor in tensors if tensor.inputs)
-    named = counts.most_common(MOST_OPS)
-    rest = sum(counts.values()) - sum(n for _, n in named)
-    lines = [say("imported graph:"), *(f"{n} {op}" for op, n in named)]
-    return [*lines, say("{count} others", count=rest)] if rest else lines
-
-
 def _short(layer: Layer) -> str:
     """A layer's class, with what tells it from others of the class: a function's name, a share that is dropped."""
     if isinstance(layer, Dropout):
@@ -196,7 +147,3 @@ def _short(layer: Layer) -> str:
         name = getattr(layer.function, "__name__", "<lambda>")
         return layer.kind if name == "<lambda>" else name
     return layer.kind
-
-
-def _pair(both: tuple[int, int]) -> str:
-    return str(both[0]) if both[0] == both[1] else text.shape(both)

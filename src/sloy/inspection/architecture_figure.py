@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from sloy import text
 from sloy.arguments import instance
-from sloy.inspection.architecture import Block, blocks_of, kind_name
+from sloy.inspection.architecture import blocks_of, kind_name
+from sloy.inspection.block import Block
 from sloy.inspection.measured_text import bottom_legend, legend_width, text_extent
 from sloy.inspection.style import GREY, new_figure, styled
 from sloy.language import say
@@ -67,7 +68,8 @@ def architecture_figure(network: Network, title: str = "") -> Figure:
     The face of a map's box is as high as the map, on the scale of √H, and as wide as there are channels, on that of
     log C; it goes back as far as the map is wide. Vectors are bars, small ones with a circle for each neuron; grey
     lines between them say that each is connected with each. Normalisation, activations and dropout stand with the
-    layer that they follow (``+ ReLU``); a residual block is one box, as is an imported graph.
+    layer that they follow (``+ ReLU``); a residual block is one box. An imported graph has a box
+    for each value that has a name, with the names of what it takes where that is not the box before.
 
     Parameters
     ----------

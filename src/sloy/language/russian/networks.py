@@ -32,7 +32,7 @@ SENTENCES: dict[str, str] = {
     "maxout of {pieces}": "максимум из {pieces}",
     "{columns} columns of codes": "столбцов с кодами: {columns}",
     "+ shortcut:": "+ обходной путь:",
-    "imported graph:": "импортированный граф:",
+    "of {sources}": "из {sources}",
     "{count} others": "других: {count}",
     "parameters: {count} in all": "параметры, всего {count}",
     # a neuron's scheme
