@@ -33,15 +33,16 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
 
-    if options.picture:
+    if (
+        options.picture
+    ):  # its numbers in colour, 20 along the longer side; filters and pooling see its greys
         picture = sloy.data.read_image(options.picture, channels=1)[..., 0]
+        seen, size = options.picture, 20
     else:
         picture = sloy.data.mnist().test.x[0, ..., 0]
-    middle = picture[: picture.shape[0] // 20 * 20 or None, : picture.shape[1] // 20 * 20 or None][
-        :20, :20
-    ]
-    print(sloy.theory.numeric_grid(middle))
-    sloy.theory.numeric_grid_figure(middle).savefig(options.out / "grid.png")
+        seen, size = picture[4:24, 4:24], None
+    print(sloy.theory.numeric_grid(seen, size=size))
+    sloy.theory.numeric_grid_figure(seen, size=size).savefig(options.out / "grid.png")
     for name, kernel in FILTERS.items():
         figure = sloy.theory.response_figure(picture, kernel, name)
         figure.savefig(options.out / f"{name.replace(' ', '-')}.png")

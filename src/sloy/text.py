@@ -8,6 +8,7 @@ from html import escape
 from math import isfinite
 from typing import Any
 
+UNITS = ("B", "kB", "MB", "GB")  # of sizes, each 1000 of the one before
 SCHEMA = 1  # of every JSON document that is printed or written
 
 
@@ -23,11 +24,11 @@ def many(number: int, noun: str) -> str:
 
 def size(number: int | float) -> str:
     """Bytes in the unit that fits: 512 B, 1.5 kB, 98 MB, 1.2 GB (powers of 1000)."""
-    for unit in ("B", "kB", "MB"):
+    for unit in UNITS[:-1]:
         if number < 999.5:
             return f"{number:.0f} {unit}" if number >= 10 or unit == "B" else f"{number:.1f} {unit}"
         number /= 1000
-    return f"{number:.1f} GB"
+    return f"{number:.1f} {UNITS[-1]}"
 
 
 def shape(extents: Sequence[int]) -> str:

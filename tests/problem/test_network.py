@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sloy import ops
 from sloy.engines import ReferenceEngine, engine
 from sloy.errors import FileFormatError, InvalidArgument, ShapeError
 from sloy.graph import Graph
+from sloy.language import speak
 from sloy.layers import (
     Activation,
     BatchNorm,
@@ -212,6 +214,19 @@ def test_summary_counts() -> None:
     assert summary.states == 8
     assert summary.multiply_adds == 1152 + 48
     assert summary.parameter_bytes == 4 * (135 + 8)
+
+
+def test_the_summary_in_russian_has_the_same_numbers() -> None:
+    summary = small().summary(5)
+    english = str(summary)
+    with speak("ru"):
+        russian, table = str(summary), summary._repr_html_()
+    words = ("слой", "выход", "параметры", "вход: 6 × 6 × 2", "8 скользящих статистик", "размера 5")
+    assert all(word in russian for word in words)
+    assert "<th>слой</th>" in table
+    assert "кБ" in table
+    assert "kB" not in russian + table
+    assert re.findall(r"[\d.]+", russian) == re.findall(r"[\d.]+", english)
 
 
 def test_summary_counts_inside_a_layer_once() -> None:

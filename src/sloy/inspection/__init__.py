@@ -7,6 +7,7 @@ says in its ``__all__`` what is here.
 # ruff: noqa: F403
 
 from sloy.inspection.answers import *
+from sloy.inspection.architecture_figure import *
 from sloy.inspection.augmented import *
 from sloy.inspection.confusion import *
 from sloy.inspection.curves import *

@@ -13,7 +13,6 @@ error=0.1)``; `russian` holds the same sentences in Russian. Errors, options and
 from __future__ import annotations
 
 import importlib
-import locale
 import os
 from collections.abc import Sequence
 from functools import cache
@@ -122,6 +121,8 @@ def counted(number: int, noun: str) -> str:
 
 def of_locale() -> str:
     """The language of the user's locale (LC_ALL, LC_MESSAGES, LANG) where sloy speaks it, else English."""
+    import locale  # here, as it takes milliseconds and `import sloy` speaks English
+
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if value := os.environ.get(name):
             found = locale.normalize(value).split("_")[0].lower()

@@ -12,6 +12,7 @@ def fully_connected() -> None:
     network = sloy.Network((n,), [Dense(H), Sigmoid(), Dense(M)])
     print(network.summary())
     print(network.parameter_count, "parameters; H (n + M + 1) + M =", H * (n + M + 1) + M)
+    sloy.inspection.architecture_figure(network, "Two layers").savefig("L6.network.png")
 
     x = np.random.default_rng(0).uniform(-1, 1, (600, n))
     y = np.stack([x[:, 0] * x[:, 1], np.sin(3 * x[:, 0]), x[:, 1] ** 2], axis=1)  # (N, M)

@@ -3,11 +3,20 @@
 
 def grid() -> None:
     """L16."""
+    import numpy as np
+
     import sloy
 
     digit = sloy.data.mnist().train.x[0, 5:25, 4:24]
     print(sloy.theory.numeric_grid(digit))
     sloy.theory.numeric_grid_figure(digit, "A digit of MNIST").savefig("L16.png", dpi=80)
+
+    # Colours are three grids. A picture of your own: numeric_grid_figure("cat.jpg", size=20).
+    y, x = np.mgrid[:9, :9]
+    sunset = np.stack([255 - 6 * y, 180 - 14 * y, 60 + 20 * y], axis=-1)  # (H, W, 3)
+    sunset[np.hypot(x - 4, y - 5) < 2.4] = 255, 230, 90
+    print(sloy.theory.numeric_grid(sunset))
+    sloy.theory.numeric_grid_figure(sunset, "A sunset").savefig("L16.colour.png", dpi=80)
 
 
 def convolution() -> None:
@@ -134,8 +143,12 @@ def standard() -> None:
     """L24."""
     import sloy
 
-    print(sloy.zoo.standard_cnn((32, 32, 3), 10).summary())
-    print(sloy.zoo.lenet5((28, 28, 1), 10).summary())
+    standard, lenet = sloy.zoo.standard_cnn((32, 32, 3), 10), sloy.zoo.lenet5((28, 28, 1), 10)
+    print(standard.summary())
+    print(lenet.summary())
+    draw = sloy.inspection.architecture_figure
+    draw(standard, "The standard architecture").savefig("L24.png")
+    draw(lenet, "LeNet-5").savefig("L24.lenet.png")
 
 
 def vgg() -> None:
@@ -144,6 +157,7 @@ def vgg() -> None:
 
     network = sloy.zoo.vgg(16, (224, 224, 3), 1000)
     print(f"VGG-16: {network.parameter_count} parameters")
+    sloy.inspection.architecture_figure(network, "VGG-16").savefig("L25.png")
     print(sloy.data.imagenet_classes()[281:285])
 
     small = sloy.zoo.vgg(11, (28, 28, 1), 10, batch_norm=True, width=1 / 8, units=64)

@@ -12,10 +12,9 @@ from sloy.graph import Graph, Tensor, backprop
 from sloy.graph.graph import topological_order
 from sloy.graph.opdef import multiply_adds as multiply_adds_of
 from sloy.graph.spec import Shape
+from sloy.language import counted, say
 from sloy.layers.base import Layer
 from sloy.layers.built import Built
-
-_HEADER = ("layer", "", "output", "parameters", "multiply-adds", "output bytes")
 
 
 @dataclass(frozen=True)
@@ -98,31 +97,35 @@ class Summary:
         return self.step_variable_bytes + self.step_arena_bytes
 
     def __str__(self) -> str:
-        lines = text.aligned([_HEADER, *map(_cells, self.rows)], left=3)
+        lines = text.aligned([_header(), *map(_cells, self.rows)], left=3)
         lines.insert(1, "─" * max(map(len, lines)))
         lines.append(lines[1])
         return "\n".join([*lines, *(f"{name}: {value}" for name, value in self._totals())])
 
     def _repr_html_(self) -> str:
-        table = text.html_table([_HEADER, *map(_cells, self.rows)])
+        table = text.html_table([_header(), *map(_cells, self.rows)])
         totals = "".join(f"<div>{name}: {escape(value)}</div>" for name, value in self._totals())
         return f"{table}{totals}"
 
     def _totals(self) -> list[tuple[str, str]]:
-        states = f", and {text.count(self.states)} running statistics" if self.states else ""
+        parameters = f"{text.count(self.parameters)} ({_size(self.parameter_bytes)})"
+        if self.states:
+            kept = counted(self.states, "running statistic")
+            parameters = say("{parameters}, and {kept}", parameters=parameters, kept=kept)
+        products = say("{products} forward, per sample", products=text.count(self.multiply_adds))
+        memory = say(
+            "{step} to train ({kept} kept, {computed} computed), {parameters} + {arena} to use, beside the data",
+            step=_size(self.step_bytes),
+            kept=_size(self.step_variable_bytes),
+            computed=_size(self.step_arena_bytes),
+            parameters=_size(self.parameter_bytes),
+            arena=_size(self.inference_arena_bytes),
+        )
         return [
-            ("input", text.shape(self.input_shape)),
-            (
-                "parameters",
-                f"{text.count(self.parameters)} ({text.size(self.parameter_bytes)}){states}",
-            ),
-            ("multiply-adds", f"{text.count(self.multiply_adds)} forward, per sample"),
-            (
-                f"memory for batches of {self.batch_size}",
-                f"{text.size(self.step_bytes)} to train ({text.size(self.step_variable_bytes)} kept,"
-                f" {text.size(self.step_arena_bytes)} computed), {text.size(self.parameter_bytes)} +"
-                f" {text.size(self.inference_arena_bytes)} to use, beside the data",
-            ),
+            (say("input"), text.shape(self.input_shape)),
+            (say("parameters"), parameters),
+            (say("multiply-adds"), products),
+            (say("memory for batches of {size}", size=self.batch_size), memory),
         ]
 
 
@@ -233,6 +236,11 @@ def plain_descent(built: Built) -> Graph:
 # --- text -----------------------------------------------------------------------------------------
 
 
+def _header() -> tuple[str, ...]:
+    names = say("layer"), "", say("output"), say("parameters"), say("multiply-adds")
+    return (*names, say("output bytes"))
+
+
 def _cells(row: Row) -> tuple[str, ...]:
     return (
         "  " * row.depth + row.name.split("/", row.depth)[-1],
@@ -240,5 +248,11 @@ def _cells(row: Row) -> tuple[str, ...]:
         text.shape(row.output_shape),
         text.count(row.parameters) if row.parameters else "",
         text.count(row.multiply_adds) if row.multiply_adds else "",
-        text.size(row.output_bytes) if row.output_bytes else "",
+        _size(row.output_bytes) if row.output_bytes else "",
     )
+
+
+def _size(number: int) -> str:
+    """Bytes in the unit that fits, the unit in the reader's language."""
+    value, unit = text.size(number).split()
+    return f"{value} {say(unit)}"

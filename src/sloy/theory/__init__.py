@@ -29,6 +29,7 @@ from sloy.theory.logic.wiring_figure import *
 from sloy.theory.neurons.neuron import *
 from sloy.theory.neurons.perceptron import *
 from sloy.theory.neurons.plane_figures import *
+from sloy.theory.neurons.scheme_figure import *
 from sloy.theory.neurons.separation import *
 from sloy.theory.pictures.convolution import *
 from sloy.theory.pictures.convolution_figures import *

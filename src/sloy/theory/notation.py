@@ -9,6 +9,7 @@ import numpy as np
 
 from sloy.arguments import sequence
 from sloy.errors import InvalidArgument
+from sloy.layers.base import Layer, snake_case
 
 SMALL = 12  # numbers are written as fractions where the denominator is at most this
 
@@ -49,6 +50,45 @@ def linear_text(weights: np.ndarray, bias: float, names: Sequence[str]) -> str:
         sign = "-" if value < 0 else "+"
         text += f" {sign} {term}" if text else f"{'-' if value < 0 else ''}{term}"
     return text
+
+
+def activation_text(layer: Layer) -> str:
+    """How the activation of a neuron is written: σ, tanh, leaky_relu; a user's function by its name, else f.
+
+    Examples
+    --------
+    >>> from sloy.layers import Activation, LeakyReLU, Sigmoid
+    >>> [activation_text(layer) for layer in (Sigmoid(), LeakyReLU(), Activation(lambda z: z * z))]
+    ['σ', 'leaky_relu', 'f']
+    """
+    if layer.kind == "Sigmoid":
+        return "σ"
+    name = getattr(getattr(layer, "function", None), "__name__", snake_case(layer.kind))
+    return "f" if name == "<lambda>" else name
+
+
+def short_text(value: float) -> str:
+    """A number in few letters: a fraction or a whole number where it is one, else three digits.
+
+    Examples
+    --------
+    >>> [short_text(v) for v in (1.5, -2.0, 0.70710678, -1234.56)]
+    ['3/2', '−2', '0.707', '−1235']
+    """
+    exact = fraction_text(value).replace("-", "−")
+    return exact if "." not in exact and "e" not in exact else decimal_text(value, 3)
+
+
+def signed_text(value: float) -> str:
+    """A number in few letters, its sign before it.
+
+    Examples
+    --------
+    >>> [signed_text(v) for v in (0.37, -0.25, 0.0)]
+    ['+0.37', '−1/4', '+0']
+    """
+    text = short_text(value + 0.0)
+    return text if text.startswith("−") else f"+{text}"
 
 
 def decimal_text(value: float, digits: int = 5) -> str:

@@ -116,9 +116,6 @@ BAD = {
         lambda: theory.explain_convolution(np.eye(3), np.ones((3, 3)), (1, 0)),
         r"`at` \(=1\) must be an integer of at least 0 and at most 0",
     ),
-    "grid of NaN": (lambda: theory.numeric_grid([[np.nan]]), r"`image` holds NaN"),
-    "grid of words": (lambda: theory.numeric_grid([["a"]]), r"dtype <U1"),
-    "large grid": (lambda: theory.numeric_grid_figure(np.ones((99, 9))), r"at most 40 rows"),
     "large figure": (
         lambda: theory.convolution_figure(np.ones((20, 20)), np.ones((3, 3))),
         r"at most 14",
@@ -133,13 +130,6 @@ def test_bad_input(name: str) -> None:
         call()
 
 
-def test_the_numeric_grid() -> None:
-    assert theory.numeric_grid(np.array([[0, 128], [255, 7]], np.uint8)) == "  0 128\n255   7"
-    assert theory.numeric_grid([[0.5, -1]]) == " 0.50 -1.00"
-    colours = theory.numeric_grid(np.arange(12).reshape(2, 2, 3))
-    assert colours.split("\n\n")[2] == "blue:\n 2  5\n 8 11"
-
-
 FIGURES = {
     "example": lambda: theory.convolution_figure(theory.EXAMPLE_MATRIX, theory.EDGE_FILTER),
     "zero edges": lambda: theory.convolution_figure(
@@ -152,9 +142,6 @@ FIGURES = {
     "no response": lambda: theory.response_figure(np.zeros((9, 9)), np.zeros((3, 3))),
     "pooling": lambda: theory.pooling_figure(RANDOM.integers(0, 100, (6, 8))),
     "overlapping": lambda: theory.pooling_figure(RANDOM.integers(0, 100, (5, 5)), 3, 1),
-    "grid": lambda: theory.numeric_grid_figure(RANDOM.integers(0, 256, (20, 20)), "noise"),
-    "grid of fractions": lambda: theory.numeric_grid_figure(RANDOM.normal(size=(5, 9))),
-    "grid of one number": lambda: theory.numeric_grid_figure([[7]]),
 }
 
 

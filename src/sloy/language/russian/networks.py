@@ -1,3 +1,51 @@
-"""Russian sentences of `problem`: the summary of a network."""
+"""Russian sentences of networks: their summary, architecture and wiring."""
 
-SENTENCES: dict[str, str] = {}
+SENTENCES: dict[str, str] = {
+    "layer": "слой",
+    "output": "выход",
+    "parameters": "параметры",
+    "multiply-adds": "умножения",
+    "output bytes": "память под выход",
+    "input": "вход",
+    "{parameters}, and {kept}": "{parameters} и {kept}",
+    "{products} forward, per sample": "{products} на прямой проход одного объекта",
+    "memory for batches of {size}": "память для пакетов размера {size}",
+    "{step} to train ({kept} kept, {computed} computed), {parameters} + {arena} to use, beside the data": "{step} для обучения ({kept} хранится, {computed} вычисляется), {parameters} + {arena} для применения, не считая данных",
+    "B": "Б",
+    "kB": "кБ",
+    "MB": "МБ",
+    "GB": "ГБ",
+    # architecture
+    "convolution": "свёртка",
+    "pooling": "пулинг",
+    "reshaping": "изменение формы",
+    "fully connected": "полносвязный слой",
+    "residual block": "остаточный блок",
+    "other layer": "другой слой",
+    "max {window}": "максимум {window}",
+    "mean {window}": "среднее {window}",
+    "stride {stride}": "шаг {stride}",
+    "dilation {dilation}": "разрежение {dilation}",
+    "groups {groups}": "групп: {groups}",
+    "mean of each map": "среднее каждой карты",
+    "means, {grid}": "средние, {grid}",
+    "maxout of {pieces}": "максимум из {pieces}",
+    "{columns} columns of codes": "столбцов с кодами: {columns}",
+    "+ shortcut:": "+ обходной путь:",
+    "of {sources}": "из {sources}",
+    "{count} others": "других: {count}",
+    "parameters: {count} in all": "параметры, всего {count}",
+    # a neuron's scheme
+    "{count} more": "и ещё {count}",
+    "{count} more, together {total}": "и ещё {count}, в сумме {total}",
+    # wiring
+    "weight 1": "вес 1",
+    "weight -1": "вес −1",
+    "weight above 0": "вес больше 0",
+    "weight below 0": "вес меньше 0",
+    "weight above 0; 1 where no number stands": "вес больше 0; без числа — 1",
+    "weight below 0; -1 where no number stands": "вес меньше 0; без числа — −1",
+    "the thicker, the larger; this one is {largest}": "чем толще, тем больше вес; такой толщины — {largest}",
+    "> t: what the sum must exceed": "> t: порог, который должна превысить сумма",
+    "activation and bias": "функция активации и свободный член",
+}
