@@ -5,6 +5,7 @@ Fields keep their names; their order and format may differ.
 
 from sloy.language.russian import (
     approximation,
+    drawbacks,
     gradients,
     inspection,
     lecture,
@@ -18,7 +19,7 @@ from sloy.language.russian import (
 SENTENCES: dict[str, str] = {
     english: russian
     for part in (
-        approximation, gradients, inspection, lecture, logic, networks, neurons, pictures, training,
+        approximation, drawbacks, gradients, inspection, lecture, logic, networks, neurons, pictures, training,
     )
     for english, russian in part.SENTENCES.items()
 }  # fmt: skip
@@ -27,6 +28,9 @@ SENTENCES: dict[str, str] = {
 NOUNS: dict[str, tuple[str, str, str]] = {
     "neuron": ("нейрон", "нейрона", "нейронов"),
     "unit": ("нейрон", "нейрона", "нейронов"),
+    "start": ("запуск", "запуска", "запусков"),
+    "draw": ("выборка", "выборки", "выборок"),
+    "picture": ("картинка", "картинки", "картинок"),
     "step": ("шаг", "шага", "шагов"),
     "epoch": ("эпоха", "эпохи", "эпох"),
     "parameter": ("параметр", "параметра", "параметров"),
