@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["hierarchy_figure"]
 
 FADED = 0.25  # of the ink of what a unit does not see
+SIDE = 0.76  # of a picture, in inches
+TILE = 1.12  # from picture to picture, one being 1 wide
 
 
 @styled
@@ -71,41 +73,61 @@ def hierarchy_figure(
     x = np.asarray(pictures)
     rows = len(names) * len(chosen)
     count = min(integer(where, "count", count), len(x))
-    figure = new_figure(0.82 * count + 1.9, 0.82 * rows + 0.5)
-    grid = figure.subplots(rows, count, squeeze=False)
+    tall = x.shape[1] / x.shape[2]
+    step = tall + TILE - 1
+    figure, axes = _canvas(TILE * count, step * rows, names)
     on_paper = is_ink_on_paper(x)
     for number, layer in enumerate(names):
         field = receptive_field(model.network, layer)
         found = exciting_patches(model, x, layer, chosen, count)
         for k, channel in enumerate(chosen):
-            places = grid[number * len(chosen) + k]
-            for axes, patch in zip(places, found[channel], strict=True):
-                _draw(axes, x[patch.sample], patch, on_paper=on_paper)
+            y = step * (number * len(chosen) + k)
+            for place, patch in enumerate(found[channel]):
+                _draw(axes, x[patch.sample], patch, (TILE * place, y), on_paper=on_paper)
             size = f"{field.size[0]} × {field.size[1]}"
             name = [layer, say("sees {size}", size=size)] if k == 0 else []
-            places[0].set_ylabel(
-                "\n".join([*name, say("channel {channel}", channel=channel)]),
-                rotation=0, ha="right", va="center", fontsize=9,
-            )  # fmt: skip
+            words = "\n".join([*name, say("channel {channel}", channel=channel)])
+            axes.text(-0.12, y + tall / 2, words, ha="right", va="center", fontsize=9)
+    axes.set(xlim=(-0.05, TILE * count - 0.05), ylim=(step * rows - 0.05, -0.05))
+    axes.set_axis_off()
     if title:
         figure.suptitle(title)
     return figure
 
 
-def _draw(axes: Axes, picture: np.ndarray, patch: Patch, *, on_paper: bool) -> None:
-    """A picture, faded but for the patch, which is framed."""
+def _canvas(across: float, down: float, names: Sequence[str]) -> tuple[Figure, Axes]:
+    """A figure with one axes for all pictures, so many of them wide and high, and room for the words."""
+    margin = 0.3 + 0.085 * max(13, *map(len, names))
+    width, height = SIDE * across + margin, SIDE * down + 0.5
+    figure = new_figure(width, height, layout=None)  # a layout of many axes takes seconds
+    place = (margin / width, 0.08 / height, SIDE * across / width, SIDE * down / height)
+    return figure, figure.add_axes(place)
+
+
+def _draw(
+    axes: Axes, picture: np.ndarray, patch: Patch, corner: tuple[float, float], *, on_paper: bool
+) -> None:
+    """A picture, 1 wide, faded but for the patch, which is framed."""
     from matplotlib.patches import Rectangle
 
     top, left, bottom, right = patch.box
+    height, width = picture.shape[:2]
+    x, y = corner
+    tall = height / width
     paper = 0.0 if on_paper else float(picture.max())
     shown = paper + FADED * (picture.astype(np.float64) - paper)
     shown[top:bottom, left:right] = picture[top:bottom, left:right]
-    whole = np.issubdtype(picture.dtype, np.integer)
-    draw_picture(axes, (np.rint(shown) if whole else shown).astype(picture.dtype), on_paper=on_paper)  # fmt: skip
-    for side in axes.spines.values():
-        side.set(visible=True, color="#CCCCCC", linewidth=0.6)
-    if (bottom - top, right - left) != picture.shape[:2]:
-        axes.add_patch(
-            Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, fill=False,
-                      edgecolor=ORANGE, linewidth=1.5)
-        )  # fmt: skip
+    if np.issubdtype(picture.dtype, np.integer):
+        shown = np.rint(shown)
+    draw_picture(
+        axes, shown.astype(picture.dtype), on_paper=on_paper, extent=(x, x + 1, y + tall, y)
+    )
+    frames = [(x, y, 1.0, tall, "#CCCCCC", 0.6)]
+    if (bottom - top, right - left) != (height, width):
+        at, sides = (
+            (x + left / width, y + top / width),
+            np.array((right - left, bottom - top)) / width,
+        )
+        frames.append((*at, *sides, ORANGE, 1.5))
+    for across, down, wide, high, colour, line in frames:
+        axes.add_patch(Rectangle((across, down), wide, high, fill=False, ec=colour, lw=line))

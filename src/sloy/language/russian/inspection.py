@@ -17,7 +17,7 @@ SENTENCES: dict[str, str] = {
     "activation": "отклик",
     "(the first {shown} of {total})": "(первые {shown} из {total})",
     "{size} pixels": "{size} пикселей",
-    "{layer}: {size} pixels, stride {stride}, the first from {start} on": "{layer}: {size} пикселей, шаг {stride}, первый начинается с {start}",
+    "{layer}: {size} pixels, stride {stride}, the first from {start} on": "{layer}: {size} пикселей, шаг окна {stride}, первый начинается с {start}",
     "sees {size}": "видит {size}",
     "channel {channel}": "канал {channel}",
 }

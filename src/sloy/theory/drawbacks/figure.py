@@ -109,8 +109,9 @@ def _local_minima(axes: Axes, found: LocalMinima) -> None:
         xlabel=say("hidden neurons"),
         ylabel=say("solved"),
         ylim=(0, 1.08 * starts),
-        title=say("XOR learned from {starts}", starts=counted(starts, "start")),
+        title=say("XOR: how many of {starts} starts learn it", starts=starts),
     )
+    axes.set_axisbelow(True)
     axes.grid(axis="y", color="#DDDDDD")
 
 

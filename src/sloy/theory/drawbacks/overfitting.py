@@ -142,6 +142,7 @@ def overfitting(
     remedies : sequence of str
         Names of `REMEDIES`.
     epochs : int
+        Of 100 objects; with more of them fewer, so that the steps are as many.
     seeds : int
         Draws, at least 1.
 
@@ -179,7 +180,7 @@ def _measured(remedy: Remedy, epochs: int, seed: int) -> tuple[float, float, flo
         patience=remedy.patience,
         optimizer="adam",
         learning_rate=0.01,
-        epochs=epochs,
+        epochs=max(1, round(epochs * OBJECTS / remedy.objects)),  # so that all do as many steps
         batch_size=20,
         seed=seed,
         threads=1,
