@@ -50,7 +50,7 @@ def drawbacks_figure(*found: Found) -> Figure:
         raise InvalidArgument(f"drawbacks_figure: `found` (={found!r}) must hold one or more of {names}.")  # fmt: skip
     columns = 2 if len(found) in (2, 4) else min(3, len(found))
     rows = -(-len(found) // columns)
-    figure = new_figure(4.5 * columns, 3.5 * rows)
+    figure = new_figure((4.5 if columns > 1 else 5.4) * columns, 3.5 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, one in zip(panels, found, strict=False):
         _PANELS[type(one)](axes, one)
@@ -152,7 +152,7 @@ def _overfitting(axes: Axes, found: Overfitting) -> None:
     axes.set_ylim(places[-1] - 0.6, 0.6)
     axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
     axes.grid(axis="x", color="#DDDDDD")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, fontsize=9)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.18), ncols=2, fontsize=9)
 
 
 def _history(axes: Axes, history: History) -> None:

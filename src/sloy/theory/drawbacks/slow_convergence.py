@@ -10,7 +10,7 @@ import numpy as np
 
 from sloy import text
 from sloy.arguments import integer, real, sequence
-from sloy.errors import NonFiniteError
+from sloy.errors import InvalidArgument, NonFiniteError
 from sloy.language import counted, say
 from sloy.layers import Dense, Tanh
 from sloy.optimizers import SGD
@@ -124,6 +124,8 @@ def slow_convergence(
             for rate in sequence(where, "learning_rates", learning_rates)
         }
     )
+    if not rates:
+        raise InvalidArgument(f"{where}: `learning_rates` is empty; it must hold a number or more.")
     goal = real(where, "goal", goal, above=0)
     most, starts = integer(where, "epochs", epochs), integer(where, "seeds", seeds)
     rows = []

@@ -158,6 +158,8 @@ def invariance(
     classes = None if labels is None else np.asarray(labels)
     if classes is not None and classes.shape != (len(x),):
         raise ShapeError(f"{where}: `labels` has shape {classes.shape}; it must be ({len(x)},).")
+    if classes is not None and model.predict(x[:1]).ndim != 1:
+        raise InvalidArgument(f"{where}: `labels` need a classifier; the model answers in numbers.")
     chosen = _layers(model) if layers is None else sequence(where, "layers", layers, str)
     strides = [1] + [receptive_field(model.network, name).stride[1] for name in chosen]
     before = _responses(model, x, chosen)
