@@ -40,9 +40,13 @@ SAID = {  # what a row's program must print
     10: [r"σ: passed", r"L: passed", r"largest error: 0\.[01]"],
     11: [
         r"0\.03 +1\d\d\d ± \d+\n0\.1 +\d{3} ± \d+\n0\.3 +1\d\d ± \d+\n1 +diverges", r"\n2 +(6|7)\d ± 5 +0\.062\d",
-        r"\n3 +9\d ± [23] ", r"\n4 +100\n8 +100\n", r"100 +0\.018\d ±.* 0\.(4|5)\d ± 0\.0\d\n", r"val_loss rises to [1-9]",
+        r"\n3 +9\d ± [23] ", r"\n4 +100\n8 +100\n",
+        r"100 +0\.018\d ±.* 0\.(4|5)\d ± 0\.0\d\n", r"val_loss rises to [1-9]",
     ],
-    12: [r"none +0\.000.*  1\.\d\d ±", r"L2 .* 0\.[67]\d ±", r"more data .* 0\.4\d* ± 0\.01\d +0\.8", r"stopped after \d\d? epochs, accuracy on unseen objects 0\.[789]"],
+    12: [
+        r"none +0\.000.*  1\.\d\d ±", r"L2 .* 0\.[67]\d ±", r"more data .* 0\.4\d* ± 0\.01\d +0\.8",
+        r"stopped after \d\d? epochs, accuracy on unseen objects 0\.[789]",
+    ],
     13: [r"2\.0*e\+03\]", r"first object: 0\.1698", r"class_weight=balanced: finds [5-9]\d %"],
     14: [r"thinned outputs: -?\d"],
     15: [r"(?s)(passed.*){5}", r"array\(\[-1\., +1\.\]\), array\(\[0\., 0\.\]\)", r"Maxout\(4, 2\) +4 +48"],
@@ -52,7 +56,8 @@ SAID = {  # what a row's program must print
     19: [r"\[ 6\. -9\. -8\.\]", r"7·1 \+ 2·0 \+ 3·\(−1\)", r"= 6"],
     20: [r"(?s)( 1\. +-?0\. +-1\..*){3}", r"16 × 16 × 8"],
     21: [
-        r"conv2d_1: 5 × 5 pixels", r"conv2d_2: 10 × 10 pixels", r"conv2d_3: 20 × 20 pixels", r"most, (8\.\d|9\.0) are the same\nChange",
+        r"conv2d_1: 5 × 5 pixels", r"conv2d_2: 10 × 10 pixels", r"conv2d_3: 20 × 20 pixels",
+        r"most, (8\.\d|9\.0) are the same\nChange",
         r"conv2d_1( +0\.00){4}  ", r"max_pool2d_1 +0\.[345]\d +0\.00 ", r"right answers, %",
     ],
     22: [r"\[\[6\. 8\.\]\n \[3\. 4\.\]\]", r"54170 without pooling, 13610 with it"],

@@ -29,7 +29,7 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
         ),
         (
             "  of 9 digits that excite a neuron most, {np.mean(kinds):.1f} are the same",
-            "  из 9 цифр, сильнее всего возбуждающих нейрон, одинаковых {np.mean(kinds):.1f}",
+            "  из цифр, сильнее всего возбуждающих нейрон, одинаковых {np.mean(kinds):.1f} из 9",
         ),
         ("What excites neurons, layer by layer", "Что возбуждает нейроны, слой за слоем"),
     ),
@@ -40,7 +40,7 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
         ),
         (
             "{100 * (predicted == digits.test.y).mean():.1f} % of the 10 000 test digits are right",
-            "верно распознано {100 * (predicted == digits.test.y).mean():.1f} % из 10 000 тестовых цифр",
+            "{100 * (predicted == digits.test.y).mean():.1f} % из 10 000 тестовых цифр распознано верно",
         ),
     ),
 }

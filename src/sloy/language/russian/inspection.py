@@ -8,7 +8,7 @@ SENTENCES: dict[str, str] = {
     "Loss": "Функция потерь",
     "accuracy (%)": "доля верных ответов (%)",
     "Accuracy": "Доля верных ответов",
-    "{right} of {total} correct ({share})": "верных ответов {right} из {total} ({share})",
+    "{right} of {total} correct ({share})": "верно {right} из {total} ({share})",
     "no samples": "нет объектов",
     "predicted": "ответ сети",
     "true": "на самом деле",
