@@ -1,6 +1,6 @@
-"""Dropout: the thinned networks of training, and why the whole one may be used (L14).
+"""Dropout: the thinned networks of training, why the whole one may be used, and why it helps (L14).
 
-python examples/dropout.py [--draws 10000] [--out .]
+python examples/dropout.py [--draws 10000] [--seeds 5] [--epochs 30] [--out .]
 """
 
 import argparse
@@ -15,6 +15,8 @@ from sloy.layers import Conv2D, Dense, Dropout, Flatten, ReLU
 def main() -> None:
     parser = argparse.ArgumentParser(description="See dropout.")
     parser.add_argument("--draws", type=int, default=10_000)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--out", type=Path, default=Path())
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -40,6 +42,11 @@ def main() -> None:
         in_use = sloy.theory.ready_model(network, parameters)(picture[None])
         error = thinned.std() / options.draws**0.5
         print(f"{name}: {thinned.mean():.4f} ± {error:.4f} on average, {in_use[0, 0]:.4f} in use")
+
+    # Neurons that cannot count on each other lean on each other less.
+    found = sloy.theory.coadaptation((0, 0.25, 0.5), seeds=options.seeds, epochs=options.epochs)
+    print(found)
+    sloy.theory.coadaptation_figure(found).savefig(options.out / "coadaptation.png")
 
 
 if __name__ == "__main__":

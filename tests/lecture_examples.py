@@ -18,12 +18,21 @@ LECTURE_EXAMPLES: dict[str, tuple[list[str], list[str], int]] = {
         [r"--- step 2", r"library and hand differ by (0e\+00|\de-1[3-9])", r"XOR: \[0?\.?9?"],
         2,
     ),
-    "overfitting.py": (
-        ["--epochs", "8"],
-        [r"nothing: loss \d\.\d+ on its objects", r"early stopping: .* after \d+ epochs"],
-        5,
+    "drawbacks.py": (
+        ["--seeds", "2", "--starts", "10", "--epochs", "3"],
+        [r"1 +diverges", r"8 +10\n", r"100 +0\.0\d+ ±", r"early stopping +0\.\d+ ±", r"that is stuck: \["],
+        4,
     ),
-    "dropout.py": (["--draws", "2000"], [r"dropout_1 \[\[[01]", r"convolution: -?\d\.\d+ ± 0\.0\d+ on average"], 1),
+    "dropout.py": (
+        ["--draws", "2000", "--seeds", "2", "--epochs", "2"],
+        [r"dropout_1 \[\[[01]", r"convolution: -?\d\.\d+ ± 0\.0\d+ on average", r"correlation of hidden neurons +0\."],
+        2,
+    ),
+    "invariance.py": (
+        ["--samples", "500", "--epochs", "1"],
+        [r"trained on plain digits", r"conv2d_1( +0\.00){4}  ", r"right answers, %"],
+        3,
+    ),
     "activations.py": (["--epochs", "5"], [r"(?s)(passed: 41.*){7}", r"one for each neuron: largest error"], 1),
     "what_computers_see.py": ([], [r"curve detector: \[\[6600\.\]\].*\[\[0\.\]\]", r"784 numbers become 196"], 7),
     "convolutional_layers.py": (["--samples", "500"], [r"lenet5: 61706 parameters", r"standard: \d+ parameters"], 6),

@@ -20,6 +20,7 @@ from sloy.inspection import (
     mistakes_figure,
     png,
 )
+from sloy.language import speak
 
 RANDOM = np.random.default_rng(7)
 HISTORY = {
@@ -73,9 +74,21 @@ FIGURES = {
 }
 
 
+@pytest.mark.parametrize("language", ["en", "ru"])
 @pytest.mark.parametrize("name", FIGURES)
-def test_text_is_legible(name: str) -> None:
-    assert_legible(FIGURES[name]())
+def test_text_is_legible(name: str, language: str) -> None:
+    with speak(language):
+        assert_legible(FIGURES[name]())
+
+
+def test_words_in_russian() -> None:
+    with speak("ru"):
+        loss, accuracy = curves_figure(HISTORY).axes
+        matrix = confusion_figure(np.array([[700, 300], [100, 900]]))
+        assert (loss.get_xlabel(), loss.get_ylabel()) == ("эпоха", "потери")
+        assert accuracy.get_ylabel() == "доля верных ответов (%)"
+        assert "верно 1\u2009600 из 2\u2009000 (80.00 %)" in texts(matrix)
+        assert {"на самом деле", "ответ сети", "полнота"} <= set(texts(matrix))
 
 
 def test_the_legibility_check_sees_overlap_and_cut_text() -> None:

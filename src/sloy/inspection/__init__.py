@@ -15,6 +15,7 @@ from sloy.inspection.encoded import *
 from sloy.inspection.explain import *
 from sloy.inspection.features import *
 from sloy.inspection.filters import *
+from sloy.inspection.hierarchy import *
 from sloy.inspection.mistakes import *
 from sloy.inspection.receptive import *
 from sloy.inspection.synthesis import *

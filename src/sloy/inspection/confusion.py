@@ -9,6 +9,7 @@ import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection.style import GREY, new_figure, styled
+from sloy.language import say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,8 +74,11 @@ def confusion_figure(counts: np.ndarray, class_names: Sequence[str] | None = Non
     axes = figure.subplots()
     _matrix(axes, counts, names)
     correct, total = int(np.trace(counts)), int(counts.sum())
-    share = f"{100 * correct / total:.2f} %" if total else "no samples"
-    figure.suptitle(f"{correct:,} of {total:,} correct ({share})".replace(",", "\u2009"))
+    share = f"{100 * correct / total:.2f} %" if total else say("no samples")
+    right, all_of_them = (f"{number:,}".replace(",", "\u2009") for number in (correct, total))
+    figure.suptitle(
+        say("{right} of {total} correct ({share})", right=right, total=all_of_them, share=share)
+    )
     return figure
 
 
@@ -99,8 +103,8 @@ def _matrix(axes: Axes, counts: np.ndarray, names: list[str]) -> None:
     vertical = max(map(len, names)) > 3
     axes.set_xticks(range(classes), names, rotation=90 if vertical else 0)
     axes.set_yticks(range(classes), names)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
+    axes.set_xlabel(say("predicted"))
+    axes.set_ylabel(say("true"))
     axes.tick_params(length=0)
 
 
@@ -108,7 +112,7 @@ def _recall(axes: Axes, counts: np.ndarray) -> None:
     """The share of each true class that was recognised, to the right of its row."""
     totals = counts.sum(axis=1)
     x = len(counts) - 0.35
-    axes.text(x, -0.75, "recall", ha="left", va="center", fontsize=9, color=GREY)
+    axes.text(x, -0.75, say("recall"), ha="left", va="center", fontsize=9, color=GREY)
     for i, (right, total) in enumerate(zip(np.diag(counts), totals, strict=True)):
         if total:
             axes.text(

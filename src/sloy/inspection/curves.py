@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from sloy.errors import InvalidArgument
 from sloy.inspection.style import BLUE, ORANGE, new_figure, styled
+from sloy.language import say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,27 +54,32 @@ def curves_figure(history: Table, title: str = "") -> Figure:
     for axes, metric in zip(
         figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True
     ):
-        _panel(axes, history, metric)
+        draw_curves(axes, history, metric)
     if title:
         figure.suptitle(title)
     return figure
 
 
-def _panel(axes: Axes, history: Table, metric: str) -> None:
+def draw_curves(axes: Axes, history: Table, metric: str) -> None:
+    """The panel of one figure, ``"loss"`` or ``"accuracy"``."""
     from matplotlib.ticker import MaxNLocator
 
     epochs = np.asarray(history["epoch"], float)
     unit = 100.0 if metric == "accuracy" else 1.0
-    series = (("training", metric, BLUE, "o-"), ("validation", PREFIX + metric, ORANGE, "s--"))
+    many = len(epochs) > 40
+    series = (
+        (say("training"), metric, BLUE, "-" if many else "o-"),
+        (say("validation"), PREFIX + metric, ORANGE, "--" if many else "s--"),
+    )
     for label, column, colour, mark in series:
         if column not in history:
             continue
         values = unit * np.asarray(history[column], float)
         if np.isfinite(values).any():
             axes.plot(epochs, values, mark, color=colour, label=label, markersize=5)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("accuracy (%)" if metric == "accuracy" else "loss")
-    axes.set_title(metric.capitalize())
+    axes.set_xlabel(say("epoch"))
+    axes.set_ylabel(say("accuracy (%)") if metric == "accuracy" else say("loss"))
+    axes.set_title(say("Accuracy") if metric == "accuracy" else say("Loss"))
     axes.set_xlim(epochs[0] - 0.25, epochs[-1] + 0.25)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     axes.margins(y=0.12)

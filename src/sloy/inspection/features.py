@@ -13,6 +13,7 @@ from sloy.inspection.explain import one_picture
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
 from sloy.inspection.receptive import Box, receptive_field
 from sloy.inspection.style import new_figure, styled
+from sloy.language import say
 from sloy.model import Model
 
 if TYPE_CHECKING:
@@ -152,9 +153,10 @@ def maps_figure(maps: np.ndarray, title: str = "") -> Figure:
         if number < shown:
             drawn = axes.imshow(maps[..., number], cmap="PuOr_r", vmin=-limit, vmax=limit)
             axes.set_title(str(number), fontsize=8, pad=2)
-    figure.colorbar(drawn, ax=panels, shrink=0.9, aspect=25, label="activation")
+    figure.colorbar(drawn, ax=panels, shrink=0.9, aspect=25, label=say("activation"))
     if shown < maps.shape[2]:
-        title = f"{title} (the first {shown} of {maps.shape[2]})".strip()
+        part = say("(the first {shown} of {total})", shown=shown, total=maps.shape[2])
+        title = f"{title} {part}".strip()
     if title:
         figure.suptitle(title)
     return figure

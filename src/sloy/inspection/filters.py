@@ -9,6 +9,7 @@ import numpy as np
 
 from sloy.errors import ShapeError
 from sloy.inspection.style import new_figure, styled
+from sloy.language import say
 from sloy.model import Model
 
 if TYPE_CHECKING:
@@ -51,9 +52,10 @@ def filters_figure(weights: np.ndarray, title: str = "") -> Figure:
     axes.set(xlim=(-0.1, width - TILE + 1.1), ylim=(height - TILE + 1.1, -0.25), aspect="equal")
     axes.set_axis_off()
     if weights.shape[2] != 3:
-        figure.colorbar(image, ax=axes, label="weight", shrink=0.9, aspect=25)
+        figure.colorbar(image, ax=axes, label=say("weight"), shrink=0.9, aspect=25)
     if shown < weights.shape[3]:
-        title = f"{title} (the first {shown} of {weights.shape[3]})".strip()
+        part = say("(the first {shown} of {total})", shown=shown, total=weights.shape[3])
+        title = f"{title} {part}".strip()
     if title:
         figure.suptitle(title)
     return figure

@@ -14,6 +14,7 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import REGISTRY, Graph, Node, Spec, Tensor, lower
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
 from sloy.inspection.style import BLUE, ORANGE, new_figure, styled
+from sloy.language import say
 from sloy.problem.network import Network
 
 if TYPE_CHECKING:
@@ -70,7 +71,13 @@ class ReceptiveField:
 
     def __str__(self) -> str:
         size, stride, start = (f"{a} × {b}" for a, b in (self.size, self.stride, self.start))
-        return f"{self.layer}: {size} pixels, stride {stride}, the first from {start} on"
+        return say(
+            "{layer}: {size} pixels, stride {stride}, the first from {start} on",
+            layer=self.layer,
+            size=size,
+            stride=stride,
+            start=start,
+        )
 
 
 @dataclass(frozen=True)
@@ -237,7 +244,8 @@ def receptive_figure(picture: np.ndarray, fields: list[ReceptiveField]) -> Figur
             Rectangle((-0.5, -0.5), picture.shape[1], picture.shape[0], fill=False,
                       edgecolor=BLUE, linewidth=0.8, clip_on=False)
         )  # fmt: skip
-        axes.set_title(f"{field.layer}\n{field.size[0]} × {field.size[1]} pixels", fontsize=9)
+        size = f"{field.size[0]} × {field.size[1]}"
+        axes.set_title(f"{field.layer}\n{say('{size} pixels', size=size)}", fontsize=9)
     for axes in panels[len(fields) :]:
         axes.set_axis_off()
     return figure

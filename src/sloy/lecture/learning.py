@@ -8,26 +8,16 @@ def drawbacks() -> None:
     import sloy
     from sloy.layers import Dense, Sigmoid
 
-    random = np.random.default_rng(0)
-    x, y = random.normal(size=(60, 5)), random.integers(0, 2, 60)  # nothing to learn: noise
-    deep = sloy.Network((5,), [Dense(16), Sigmoid(), Dense(16), Sigmoid(), Dense(1), Sigmoid()])
-    start = deep.initialize(0)
-    for scale in (1, 100):  # paralysis: large weights press σ against its flat ends
-        scaled = {name: scale * value for name, value in start.items()}
-        found = sloy.gradients(deep, scaled, x, y.astype(float), "squared_error")
-        slope = (
-            sloy.theory.trace_step(deep, x[0], float(y[0]), parameters=scaled)
-            .layers[1]
-            .slope.mean()
-        )
-        print(
-            f"weights × {scale}: σ′ {slope:.1e}, gradient {np.abs(found['dense_1/weight']).mean():.1e}"
-        )
+    slow = sloy.theory.slow_convergence()
+    minima = sloy.theory.local_minima()
+    paralysed = sloy.theory.paralysis()
+    print(slow, minima, paralysed, sep="\n\n", end="\n\n")
 
     # Overfitting: the training loss falls while that of unseen objects rises.
-    network = sloy.Network((5,), [Dense(32), Sigmoid(), Dense(2)])
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(60, 5)), random.integers(0, 2, 60)  # nothing to learn: noise
     _, history = sloy.fit(
-        network,
+        sloy.Network((5,), [Dense(32), Sigmoid(), Dense(2)]),
         (x, y),
         validation=0.5,
         epochs=150,
@@ -37,9 +27,7 @@ def drawbacks() -> None:
     )
     best = int(np.argmin(history["val_loss"]))
     print(f"best after epoch {best + 1}; then val_loss rises to {history['val_loss'][-1]:.2f}")
-    sloy.inspection.curves_figure(history, "Overfitting: labels that are noise").savefig(
-        "L11.png", dpi=80
-    )
+    sloy.theory.drawbacks_figure(slow, minima, paralysed, history).savefig("L11.png", dpi=80)
 
 
 def remedies() -> None:
@@ -50,6 +38,11 @@ def remedies() -> None:
     from sloy.layers import Dense, Dropout, PerNeuron, ReLU, Tanh
     from sloy.regularizers import L2, MaxNorm
 
+    found = sloy.theory.overfitting()
+    print(found)
+    sloy.theory.drawbacks_figure(found).savefig("L12.png", dpi=80)
+
+    # The other means, together in one network
     random = np.random.default_rng(0)
     x = random.normal(size=(400, 5))
     y = (x[:, 0] * x[:, 1] + random.normal(0, 0.5, 400) > 0).astype(int)
@@ -69,13 +62,11 @@ def remedies() -> None:
         epochs=200,
         batch_size=20,
         optimizer=sloy.Adam(sloy.schedules.ReduceOnPlateau(0.02)),  # the size of the step
-        callbacks=[sloy.EarlyStopping("val_loss", patience=15)],
+        patience=15,
         verbose=False,
     )
-    print(
-        f"stopped after {len(history)} epochs, accuracy on unseen objects {max(history['val_accuracy']):.2f}"
-    )
-    sloy.inspection.curves_figure(history, "With remedies").savefig("L12.png", dpi=80)
+    accuracy = max(history["val_accuracy"])
+    print(f"stopped after {len(history)} epochs, accuracy on unseen objects {accuracy:.2f}")
 
 
 def classification_loss() -> None:

@@ -86,24 +86,31 @@ def layer() -> None:
 
 def features() -> None:
     """L21."""
+    import numpy as np
+
     import sloy
     from sloy import inspection
+    from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
 
     digits = sloy.data.mnist()
-    network, rate = sloy.zoo.fast((28, 28, 1), 10), sloy.Adam(0.003)
-    train = digits.train.take(range(5000))
-    model, _ = sloy.fit(network, train, epochs=1, batch_size=50, optimizer=rate, verbose=False)
+    layers = [Conv2D(8, 5), MaxPool2D(2), ReLU(), Conv2D(16, 3), MaxPool2D(2), ReLU()]
+    layers += [Conv2D(32, 3), ReLU(), Flatten(), Dense(10)]
+    network = sloy.Network((28, 28, 1), layers)
+    train, rate = digits.train.take(range(5000)), sloy.Adam(0.003)
+    model, _ = sloy.fit(network, train, epochs=2, batch_size=50, optimizer=rate, verbose=False)
 
-    for layer in ("conv2d_1", "conv2d_2"):  # deeper neurons see more of the picture
-        print(inspection.receptive_field(network, layer))
-    channels = range(4)
-    found = inspection.exciting_patches(model, digits.test.x[:2000], "conv2d_2", channels)
-    rows = [[patch.pixels for patch in found[channel]] for channel in channels]
-    titles = [[f"{patch.value:.1f}" for patch in found[channel]] for channel in channels]
-    names = [f"channel {channel}" for channel in channels]
-    inspection.pictures_figure(rows, titles, names, "What excites the second layer").savefig(
-        "L21.png"
-    )
+    # Deeper neurons see more of a picture, and care more for what it is.
+    x, y = digits.test.x[:1000], digits.test.y[:1000]
+    names = ("conv2d_1", "conv2d_2", "conv2d_3", "dense_1")
+    for name, channels in zip(names, (8, 16, 32, 10), strict=True):
+        print(inspection.receptive_field(network, name))
+        found = inspection.exciting_patches(model, x, name, range(channels), 9)
+        kinds = [np.bincount(y[[p.sample for p in patches]]).max() for patches in found.values()]
+        print(f"  of 9 digits that excite a neuron most, {np.mean(kinds):.1f} are the same")
+    title = "What excites neurons, layer by layer"
+    figure = inspection.hierarchy_figure(model, x, names, channels=(6, 7), title=title)
+    figure.savefig("L21.png", dpi=80)
+    print(sloy.theory.invariance(model, x[:200], y[:200]))
 
 
 def pooling() -> None:

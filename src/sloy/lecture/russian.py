@@ -21,4 +21,45 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
         ("} parameters", "} параметра"),
         ("a small VGG-11 after 2000 digits", "маленькая VGG-11 после 2000 цифр"),
     ),
+    11: (
+        (
+            "# Overfitting: the training loss falls while that of unseen objects rises.",
+            "# Переобучение: потери на обучении падают, а на новых объектах растут.",
+        ),
+        ("# nothing to learn: noise", "# учить нечего: шум"),
+        (
+            "best after epoch {best + 1}; then val_loss rises to",
+            "лучшая эпоха — {best + 1}; дальше val_loss растёт до",
+        ),
+    ),
+    12: (
+        ("# The other means, together in one network", "# Остальные средства, все в одной сети"),
+        ("# an activation for each neuron", "# у каждого нейрона своя функция активации"),
+        ("# the size of the step", "# величина шага"),
+        (
+            "stopped after {len(history)} epochs, accuracy on unseen objects",
+            "остановка, прошло эпох: {len(history)}; доля верных ответов на новых объектах",
+        ),
+    ),
+    21: (
+        (
+            "# Deeper neurons see more of a picture, and care more for what it is.",
+            "# Чем глубже нейрон, тем большую часть картинки он видит и тем важнее ему, что на ней.",
+        ),
+        (
+            "  of 9 digits that excite a neuron most, {np.mean(kinds):.1f} are the same",
+            "  из цифр, сильнее всего возбуждающих нейрон, одинаковых {np.mean(kinds):.1f} из 9",
+        ),
+        ("What excites neurons, layer by layer", "Что возбуждает нейроны, слой за слоем"),
+    ),
+    23: (
+        (
+            "# `sloy train mnist` takes all 60 000 and reaches 99 %",
+            "# `sloy train mnist` берёт все 60 000 и доходит до 99 %",
+        ),
+        (
+            "{100 * (predicted == digits.test.y).mean():.1f} % of the 10 000 test digits are right",
+            "{100 * (predicted == digits.test.y).mean():.1f} % из 10 000 тестовых цифр распознано верно",
+        ),
+    ),
 }

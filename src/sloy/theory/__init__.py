@@ -11,7 +11,14 @@ from sloy.theory.activations import *
 from sloy.theory.approximation.figure import *
 from sloy.theory.approximation.result import *
 from sloy.theory.approximation.search import *
+from sloy.theory.coadaptation import *
+from sloy.theory.drawbacks.figure import *
+from sloy.theory.drawbacks.local_minima import *
+from sloy.theory.drawbacks.overfitting import *
+from sloy.theory.drawbacks.paralysis import *
+from sloy.theory.drawbacks.slow_convergence import *
 from sloy.theory.dropout import *
+from sloy.theory.estimate import *
 from sloy.theory.gradients.cost import *
 from sloy.theory.gradients.descent import *
 from sloy.theory.gradients.loss import *
@@ -33,5 +40,6 @@ from sloy.theory.neurons.scheme_figure import *
 from sloy.theory.neurons.separation import *
 from sloy.theory.pictures.convolution import *
 from sloy.theory.pictures.convolution_figures import *
+from sloy.theory.pictures.invariance import *
 from sloy.theory.pictures.numeric_grid import *
 from sloy.theory.ready import *

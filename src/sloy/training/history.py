@@ -14,6 +14,7 @@ import numpy as np
 from sloy import text
 from sloy.arguments import file_to_write
 from sloy.errors import FileFormatError, InvalidArgument, UnknownName
+from sloy.language import counted, say
 
 Value = int | float
 Row = dict[str, Value]
@@ -165,16 +166,17 @@ def curves_svg(history: History) -> str:
     low, high = min(0.0, float(values.min())), float(values.max())
     span, steps = (high - low) or 1.0, max(1, len(history) - 1)
     width, height = 480, 160
+    label = say("loss by epoch")
     left, top, right, bottom = 50, 18, width - 10, height - 20
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
         f' viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11"'
-        ' role="img" aria-label="loss by epoch">',
+        f' role="img" aria-label="{label}">',
         f'<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="#888"/>',
         f'<text x="{left - 4}" y="{top + 4}" text-anchor="end" fill="#888">{high:.3g}</text>',
         f'<text x="{left - 4}" y="{bottom}" text-anchor="end" fill="#888">{low:.3g}</text>',
         f'<text x="{right}" y="{height - 5}" text-anchor="end" fill="#888">'
-        f"{len(history)} epochs</text>",
+        f"{counted(len(history), 'epoch')}</text>",
     ]
     for number, (name, colour, column) in enumerate(curves):
         xs = left + (right - left) * np.arange(len(column)) / steps

@@ -1,36 +1,32 @@
 """Russian: the sentences of each room, by their English ones.
 
-Fields keep their names; their order and format may differ.
+Each module here holds those of a room. Fields keep their names; their order and format may differ.
 """
 
-from sloy.language.russian import (
-    approximation,
-    exercises,
-    gradients,
-    inspection,
-    lecture,
-    logic,
-    more_exercises,
-    networks,
-    neurons,
-    pages,
-    pictures,
-    training,
-)
+import importlib
+import pkgutil
 
-SENTENCES: dict[str, str] = {
-    english: russian
-    for part in (
-        approximation, exercises, gradients, inspection, lecture, logic, more_exercises, networks, neurons, pages,
-        pictures, training,
-    )
-    for english, russian in part.SENTENCES.items()
-}  # fmt: skip
+
+def _joined() -> dict[str, str]:
+    """The sentences of all modules; each is said in one way."""
+    found: dict[str, str] = {}
+    for module in pkgutil.iter_modules(__path__):
+        part = importlib.import_module(f"{__name__}.{module.name}").SENTENCES
+        differ = [text for text in part.keys() & found.keys() if part[text] != found[text]]
+        assert not differ, f"{differ} have another translation in {module.name}"
+        found |= part
+    return found
+
+
+SENTENCES = _joined()
 
 # English noun → after 1, after 2 to 4, after 5 and more.
 NOUNS: dict[str, tuple[str, str, str]] = {
     "neuron": ("нейрон", "нейрона", "нейронов"),
     "unit": ("нейрон", "нейрона", "нейронов"),
+    "start": ("запуск", "запуска", "запусков"),
+    "draw": ("выборка", "выборки", "выборок"),
+    "picture": ("картинка", "картинки", "картинок"),
     "step": ("шаг", "шага", "шагов"),
     "epoch": ("эпоха", "эпохи", "эпох"),
     "parameter": ("параметр", "параметра", "параметров"),

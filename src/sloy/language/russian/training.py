@@ -1,3 +1,5 @@
 """Russian sentences of `training`: histories."""
 
-SENTENCES: dict[str, str] = {}
+SENTENCES: dict[str, str] = {
+    "loss by epoch": "потери по эпохам",
+}
