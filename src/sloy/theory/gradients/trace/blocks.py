@@ -75,7 +75,8 @@ def blocks_of(network: Network, built: Built, *, training: bool) -> list[Block]:
         outputs = built.activations[name]
         idle = isinstance(layer, Dropout) and (not training or layer.rate == 0)
         last = blocks[-1] if blocks else None
-        if last is not None and isinstance(last.layer, Dense | Conv2D) and _alone(layer, training):
+        weighted = last is not None and isinstance(last.layer, Dense | Conv2D)
+        if last is not None and weighted and _alone(layer, inputs, outputs, training=training):
             behind = () if idle else (layer,)
             blocks[-1] = replace(last, outputs=outputs, activation=(*last.activation, *behind))
         elif not idle or len(network.layers) == 1:
@@ -96,6 +97,7 @@ def trace_of(
         "name": block.name,
         "inputs": of("x"),
         "u": of("u"),
+        "slope": of("slope") if "slope" in block.more else np.ones_like(of("u")),
         "error": of("error"),
         "input_error": of("input_error"),
         "parameters": parameters,
@@ -111,12 +113,16 @@ def _kind(block: Block) -> Any:
     for kind in _KINDS:
         if kind is not Layer and isinstance(layer, kind):
             return kind
-    return PerNeuron if _alone(layer, block.training) else Layer
+    alone = _alone(layer, block.inputs, block.outputs, training=block.training)
+    return PerNeuron if alone else Layer
 
 
-def _alone(layer: Layer, training: bool) -> bool:
+def _alone(layer: Layer, inputs: Tensor, outputs: Tensor, *, training: bool) -> bool:
+    """Whether a layer treats each neuron alone, and leaves it in its place."""
     if isinstance(layer, Dropout):
         return not training or layer.rate == 0
+    if isinstance(layer, Flatten | Reshape) or inputs.spec != outputs.spec:
+        return False
     return isinstance(layer, PerNeuron) or acts_alone(layer)
 
 
@@ -169,6 +175,10 @@ def _slope_more(block: Block, built: Built) -> dict[str, Tensor]:
     return {"slope": _slope(block, block.inputs)}
 
 
+def _mask_more(block: Block, built: Built) -> dict[str, Tensor]:
+    return {"mask": _slope(block, block.inputs)}
+
+
 def _softmax_more(block: Block, built: Built) -> dict[str, Tensor]:
     return _jacobian(block)
 
@@ -201,7 +211,7 @@ Values = Callable[[str], np.ndarray]
 
 
 def _dense(block: Block, shared: dict[str, Any], of: Values) -> LayerTrace:
-    return DenseTrace(**shared, activation=block.activation, z=of("z"), slope=of("slope"))
+    return DenseTrace(**shared, activation=block.activation, z=of("z"))
 
 
 def _convolution(block: Block, shared: dict[str, Any], of: Values) -> LayerTrace:
@@ -211,18 +221,18 @@ def _convolution(block: Block, shared: dict[str, Any], of: Values) -> LayerTrace
         shared["inputs"].shape, layer.kernel_size, layer.stride, layer.padding, layer.dilation
     )
     return ConvolutionTrace(
-        **shared, activation=block.activation, z=of("z"), slope=of("slope"), windows=windows,
+        **shared, activation=block.activation, z=of("z"), windows=windows,
         groups=layer.groups,
     )  # fmt: skip
 
 
 def _activation(block: Block, shared: dict[str, Any], of: Values) -> LayerTrace:
-    return ActivationTrace(**shared, activation=block.layer, slope=of("slope"))
+    return ActivationTrace(**shared, activation=block.layer)
 
 
 def _dropout(block: Block, shared: dict[str, Any], of: Values) -> LayerTrace:
     assert isinstance(block.layer, Dropout)
-    return DropoutTrace(**shared, rate=block.layer.rate, factor=of("slope"))
+    return DropoutTrace(**shared, rate=block.layer.rate, factor=of("mask"))
 
 
 def _reshape(block: Block, shared: dict[str, Any], of: Values) -> LayerTrace:
@@ -279,7 +289,7 @@ _KINDS: dict[Any, tuple[_More, _Trace]] = {
     Flatten: (_no_more, _reshape),
     Reshape: (_no_more, _reshape),
     Softmax: (_softmax_more, _softmax),
-    Dropout: (_slope_more, _dropout),
+    Dropout: (_mask_more, _dropout),
     BatchNorm: (_norm_more, _norm),
     PerNeuron: (_slope_more, _activation),  # and all activations of single neurons
     Layer: (_other_more, _other),  # and all others

@@ -44,6 +44,8 @@ class LayerTrace(ABC):
         x, or u of the layer before.
     u : array
         What the layer gives; of the output layer the lecture's a.
+    slope : array of the shape of u
+        σ'(z), where the layer has a σ of single neurons; 1 where it has none.
     error : array of the shape of u
         ε = ∂L/∂u.
     input_error : array of the shape of the inputs
@@ -55,6 +57,7 @@ class LayerTrace(ABC):
     name: str
     inputs: np.ndarray
     u: np.ndarray
+    slope: np.ndarray
     error: np.ndarray
     input_error: np.ndarray
     parameters: Mapping[str, ParameterTrace] = field(repr=False)

@@ -27,12 +27,9 @@ class ActivationTrace(LayerTrace):
     Attributes
     ----------
     activation : Layer
-    slope : array of the shape of u
-        σ'(z).
     """
 
     activation: Layer
-    slope: np.ndarray
 
     same_neurons: ClassVar[bool] = True
 

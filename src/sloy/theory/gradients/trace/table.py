@@ -9,6 +9,7 @@ from sloy.language import counted, say
 from sloy.text import Shown, aligned, html_table
 from sloy.theory.gradients.trace.layer import LayerTrace
 from sloy.theory.gradients.trace.names import Place, indices
+from sloy.theory.gradients.trace.neurons import ActivationTrace
 from sloy.theory.gradients.trace.weighted import Weighted
 from sloy.theory.notation import decimal_text
 
@@ -58,7 +59,7 @@ def table_of(layers: Sequence[LayerTrace], places: Sequence[Place]) -> TraceTabl
 
 
 def _neurons(layer: LayerTrace, place: Place) -> Iterator[tuple[str | float | None, ...]]:
-    slope = getattr(layer, "slope", None)
+    slope = layer.slope if isinstance(layer, Weighted | ActivationTrace) else None
     z = layer.z if isinstance(layer, Weighted) else None
     for k in indices(layer.u.shape):
         numbers = [None if a is None else float(a[k]) for a in (z, layer.u, slope, layer.error)]

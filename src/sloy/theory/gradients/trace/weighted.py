@@ -36,13 +36,10 @@ class Weighted(LayerTrace):
     activation : tuple of Layer
         σ, one after another; empty where there is none, σ(z) = z.
     z : array of the shape of u
-    slope : array of the shape of u
-        σ'(z).
     """
 
     activation: tuple[Layer, ...]
     z: np.ndarray
-    slope: np.ndarray
 
     @property
     def weight(self) -> np.ndarray:
