@@ -40,10 +40,10 @@ SENTENCES: dict[str, str] = {
     "new weights are projected onto their constraints": (
         "новые веса приведены к своим ограничениям"
     ),
-    "the slide has L = Σ_m (a^m − y^m)², whose ∂L/∂a^m is 2(a^m − y^m); the ½ makes it ε^m = a^m − y^m,"
-    " and what it changes is the size of η alone": (
-        "на слайде L = Σ_m (a^m − y^m)², и её ∂L/∂a^m равна 2(a^m − y^m); с множителем ½ получается"
-        " ε^m = a^m − y^m, а меняется от этого только величина шага η"
+    "the slide's L = Σ_m (a^m − y^m)² has ∂L/∂a^m = 2(a^m − y^m); the ½ makes it ε^m = a^m − y^m, and the 2"
+    " goes into η": (
+        "у L = Σ_m (a^m − y^m)² со слайда ∂L/∂a^m = 2(a^m − y^m); с множителем ½ это ε^m = a^m − y^m, а двойка"
+        " входит в η"
     ),
     "{losses}  after a step of η = {rate}": "{losses}  после шага η = {rate}",
     "values and weights": "значения и веса",

@@ -247,8 +247,8 @@ def _edges(
     for line, (j, k) in enumerate(passing):
         y = centre + ((len(ends) - 1) / 2 - line) * LINE
         lost = isinstance(layer, MaxoutTrace) and not layer.share.reshape(-1)[k]
-        edge(axes, [sources[j], (middle - 0.52, y)])
-        edge(axes, [(middle + 0.52, y), targets[k // pieces]], LIGHT if not lost else "#EEEEEE")
+        edge(axes, [sources[j], (middle - 0.57, y)])
+        edge(axes, [(middle + 0.57, y), targets[k // pieces]], LIGHT if not lost else "#EEEEEE")
         shared: dict[str, Any] = {"va": "center", "fontsize": 8}
         blue, orange = (GREY, GREY) if lost else (BLUE, ORANGE)
         axes.text(middle - 0.05, y, short(weights[j, k]), ha="right", color=blue, **shared)

@@ -197,6 +197,6 @@ def _half(trace: StepTrace) -> Iterable[str]:
     loss = trace.loss_function
     if isinstance(loss, CustomLoss) and loss.function is half_squared_error:
         yield say(
-            "the slide has L = Σ_m (a^m − y^m)², whose ∂L/∂a^m is 2(a^m − y^m); the ½ makes it ε^m = a^m − y^m,"
-            " and what it changes is the size of η alone"
+            "the slide's L = Σ_m (a^m − y^m)² has ∂L/∂a^m = 2(a^m − y^m); the ½ makes it ε^m = a^m − y^m, and the 2"
+            " goes into η"
         )

@@ -260,7 +260,7 @@ class ConvolutionTrace(Weighted):
         return f"∂L/∂{name} = Σ_i Σ_j ε{theirs}(i, j) σ′ {x}({self.windows.any}){zero}"
 
     def gradient_terms(self, place: Place, key: str, index: Index) -> str:
-        """See `LayerTrace.gradient_terms`: products with ε σ′ = 0 are left out."""
+        """See `LayerTrace.gradient_terms`: products with 0 are left out."""
         o = index[-1]
         places = [(i, j) for i, j in np.ndindex(*self.windows.outputs) if self.delta[i, j, o]]
         if key == "bias":
@@ -271,7 +271,7 @@ class ConvolutionTrace(Weighted):
             seen = {(a, b): (row, column) for a, b, row, column in self.windows.seen(i, j)}
             if (k, m) in seen:
                 x = self.inputs[(*seen[k, m], self.channel(c, o))]
-                terms.append(product(self.delta[i, j, o], x))
+                terms += [product(self.delta[i, j, o], x)] if x else []
         return sum_text(terms, shorter(place.most))
 
     def _letters(self) -> tuple[str, str]:
