@@ -40,10 +40,10 @@ SENTENCES: dict[str, str] = {
     "new weights are projected onto their constraints": (
         "новые веса приведены к своим ограничениям"
     ),
-    "the slide's L = Σ_m (a^m − y^m)² has ∂L/∂a^m = 2(a^m − y^m); the ½ makes it ε^m = a^m − y^m, and the 2"
+    "the slide's Σ_m (a^m − y^m)² has ∂L/∂a^m = 2(a^m − y^m); the ½ makes it ε^m = a^m − y^m, the 2"
     " goes into η": (
-        "у L = Σ_m (a^m − y^m)² со слайда ∂L/∂a^m = 2(a^m − y^m); с множителем ½ это ε^m = a^m − y^m, а двойка"
-        " входит в η"
+        "у Σ_m (a^m − y^m)² со слайда ∂L/∂a^m = 2(a^m − y^m); с множителем ½ это ε^m = a^m − y^m, а двойка"
+        " уходит в η"
     ),
     "{losses}  after a step of η = {rate}": "{losses}  после шага η = {rate}",
     "values and weights": "значения и веса",

@@ -70,6 +70,13 @@ class Column:
         return self.values.shape[1] * WIDE if self.is_map else 2 * RADIUS
 
     @property
+    def overhang(self) -> float:
+        """Inches by which the first window, over the padding, stands out to the left."""
+        if not isinstance(self.following, Pool | ConvolutionTrace):
+            return 0.0
+        return self.following.windows.window.padding[2] * WIDE
+
+    @property
     def height(self) -> float:
         """Inches."""
         if not self.is_map:

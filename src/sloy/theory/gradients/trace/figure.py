@@ -68,7 +68,7 @@ def trace_figure(trace: StepTrace) -> Figure:
         (one + other) / 2 + between
         for one, other, between in zip(widths, widths[1:], gaps, strict=False)
     ]
-    across = list(accumulate(steps, initial=widths[0] / 2 + 0.35))
+    across = list(accumulate(steps, initial=widths[0] / 2 + 0.35 + columns[0].overhang))
     width = max(across[-1] + widths[-1] / 2 + 0.55, 6.4)
     figure = new_figure(width, height + 1.5, layout=None)
     axes = figure.add_axes((0, 0, 1, 1))

@@ -112,7 +112,7 @@ class DropoutTrace(LayerTrace):
 
     def caption(self, place: Place) -> str:
         """See `LayerTrace.caption`."""
-        return f"{place.after.symbol} = [mask] {place.before.symbol} / (1 − p)"
+        return f"{place.after.symbol} = [mask] {place.before.symbol}"
 
     def error_rule(self, place: Place) -> str:
         """See `LayerTrace.error_rule`."""

@@ -14,7 +14,6 @@ from sloy.losses import CustomLoss, Loss
 from sloy.text import Shown
 from sloy.theory.gradients.loss import half_squared_error
 from sloy.theory.gradients.trace.layer import LayerTrace, more_values
-from sloy.theory.gradients.trace.mixing import MaxoutTrace
 from sloy.theory.gradients.trace.names import (
     Level,
     Place,
@@ -141,14 +140,13 @@ class StepTrace(Shown):
 def places(trace: StepTrace, most: int) -> list[Place]:
     """Where each layer stands: what its inputs, its outputs and it itself are called."""
     levels = _levels(trace)
-    neurons = [layer for layer in trace.layers if isinstance(layer, DenseTrace | MaxoutTrace)]
+    dense = [layer for layer in trace.layers if isinstance(layer, DenseTrace)]
     found = []
     for layer, before, after in zip(trace.layers, levels, levels[1:], strict=False):
         title = f"{layer.title()}, {layer.name}"
         if isinstance(layer, DenseTrace):
-            number = neurons.index(layer) + 1
-            title = layer.title() if len(neurons) <= 2 else f"{layer.title()} {number}"
-            title = say("output layer") if layer is neurons[-1] else title
+            number = "" if len(dense) <= 2 else f" {dense.index(layer) + 1}"
+            title = say("output layer") if layer is dense[-1] else f"{layer.title()}{number}"
         found.append(Place(title, before, after, most))
     return found
 
@@ -197,6 +195,6 @@ def _half(trace: StepTrace) -> Iterable[str]:
     loss = trace.loss_function
     if isinstance(loss, CustomLoss) and loss.function is half_squared_error:
         yield say(
-            "the slide's L = Σ_m (a^m − y^m)² has ∂L/∂a^m = 2(a^m − y^m); the ½ makes it ε^m = a^m − y^m, and the 2"
+            "the slide's Σ_m (a^m − y^m)² has ∂L/∂a^m = 2(a^m − y^m); the ½ makes it ε^m = a^m − y^m, the 2"
             " goes into η"
         )

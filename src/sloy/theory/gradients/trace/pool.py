@@ -43,7 +43,8 @@ class Pool(LayerTrace):
 
     def values(self, index: Index, most: int, between: str = ", ") -> str:
         """The numbers of a window."""
-        shown = [decimal_text(self.inputs[seen]) for seen in self.window(index)]
+        write = decimal_text if between == ", " else factor
+        shown = [write(self.inputs[seen]) for seen in self.window(index)]
         limit = max(most, 9)
         return between.join([*shown[:limit], *["…"] * (len(shown) > limit)])
 

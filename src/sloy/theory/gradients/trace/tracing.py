@@ -91,24 +91,25 @@ def trace_step(
     >>> from sloy.layers import Dense
     >>> neuron = Network((2,), [Dense(1)])
     >>> weights = {"dense_1/weight": np.array([[0.5], [-1.0]]), "dense_1/bias": np.array([0.25])}
-    >>> print(trace_step(neuron, [2, 1], 1, parameters=weights, loss="squared_error", learning_rate=0.1))
-    object  x = (2, 1)   y = (1)   η = 0.1   L = (a^m − y^m)²
+    >>> print(trace_step(neuron, [2, 1], 1, parameters=weights, learning_rate=0.1))
+    object  x = (2, 1)   y = (1)   η = 0.1   L = ½ Σ_m (a^m − y^m)²
     <BLANKLINE>
     FORWARD
       output layer, dense_1: z^m = w_0m + Σ_j w_jm x^j,  a^m = z^m
         z^1 = 0.25 + 0.5·2 + (−1)·1 = 0.25    a^1 = 0.25
-      loss  L = 0.5625
+      loss  L = 0.28125
     <BLANKLINE>
     BACKWARD
-      output layer: ε^m = ∂L/∂a^m = 2(a^m − y^m)
-        ε^1 = 2·(0.25 − 1) = −1.5    σ′ = 1    ε^1 σ′ = −1.5
+      output layer: ε^m = ∂L/∂a^m = a^m − y^m
+        ε^1 = 0.25 − 1 = −0.75    σ′ = 1    ε^1 σ′ = −0.75
     <BLANKLINE>
     STEP  w := w − η ∂L/∂w
       output layer: ∂L/∂w_jm = ε^m σ′_m x^j  (x^0 = 1)
-        w_01 := 0.25 − 0.1·(−1.5) = 0.4     ∂L/∂w_01 = (−1.5)·1 = −1.5
-        w_11 := 0.5 − 0.1·(−3) = 0.8        ∂L/∂w_11 = (−1.5)·2 = −3
-        w_21 := −1 − 0.1·(−1.5) = −0.85     ∂L/∂w_21 = (−1.5)·1 = −1.5
-      loss  L = 0.5625 → 0.09
+        w_01 := 0.25 − 0.1·(−0.75) = 0.325    ∂L/∂w_01 = (−0.75)·1 = −0.75
+        w_11 := 0.5 − 0.1·(−1.5) = 0.65       ∂L/∂w_11 = (−0.75)·2 = −1.5
+        w_21 := −1 − 0.1·(−0.75) = −0.925     ∂L/∂w_21 = (−0.75)·1 = −0.75
+      loss  L = 0.28125 → 0.045
+      (the slide's Σ_m (a^m − y^m)² has ∂L/∂a^m = 2(a^m − y^m); the ½ makes it ε^m = a^m − y^m, the 2 goes into η)
     """
     where = "trace_step"
     instance(where, "network", network, Network)
