@@ -241,6 +241,8 @@ def test_bad_input() -> None:
         trace_step(TWO_LAYERS, np.ones((2, 3)), [0, 1])
     with pytest.raises(InvalidArgument, match=r"`learning_rate` \(=0\)"):
         trace_step(TWO_LAYERS, np.ones(3), [0, 1], learning_rate=0)
+    with pytest.raises(InvalidArgument, match="has no parameters: there is no step to take"):
+        trace_step(sloy.Network((3,), [Flatten()]), np.ones(3), np.ones(3))
     with pytest.raises(InvalidArgument, match=r"`network` \(=3\) must be a Network"):
         trace_step(3, [1], 1)  # type: ignore[arg-type]
     with pytest.raises(ShapeError, match="targets have shape"):

@@ -270,7 +270,9 @@ def test_pages_stay_readable() -> None:
     assert max(map(len, page.splitlines())) < 200
     assert re.search(r"… \d[\d ]+ more weights", page)
     assert re.search(r"… \d[\d ]+ more rows", str(trace.table()))
-    with pytest.raises(InvalidArgument, match=r"28 × 28 × 1 numbers in `x`; at most 8 × 8 × 3"):
+    with pytest.raises(
+        InvalidArgument, match=r"28 × 28 × 1 numbers in `x`; maps of at most 8 × 8 × 3"
+    ):
         theory.trace_figure(trace)
 
 

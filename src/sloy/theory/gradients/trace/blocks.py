@@ -79,7 +79,7 @@ def blocks_of(network: Network, built: Built, *, training: bool) -> list[Block]:
         if last is not None and weighted and _alone(layer, inputs, outputs, training=training):
             behind = () if idle else (layer,)
             blocks[-1] = replace(last, outputs=outputs, activation=(*last.activation, *behind))
-        elif not idle or len(network.layers) == 1:
+        elif not idle:
             blocks.append(Block(name, layer, inputs, outputs, training=training))
         inputs = outputs
     return [replace(block, more=_more(block, built)) for block in blocks]

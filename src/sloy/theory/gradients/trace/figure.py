@@ -107,8 +107,8 @@ def _check(trace: StepTrace) -> None:
         few = rank == 1 and shape[0] <= NEURONS
         if not (small or few):
             raise InvalidArgument(
-                f"trace_figure: `trace` has {shape_text(shape)} numbers in `{name}`; at most {LARGEST} ×"
-                f" {LARGEST} × {CHANNELS} of maps and {NEURONS} of neurons are legible.{whole}"
+                f"trace_figure: `trace` has {shape_text(shape)} numbers in `{name}`; maps of at most {LARGEST} ×"
+                f" {LARGEST} × {CHANNELS} and at most {NEURONS} neurons are legible.{whole}"
             )
     for layer in trace.layers:
         count, limit, what = weight_count(layer), MOST, "weights"

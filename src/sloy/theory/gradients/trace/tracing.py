@@ -77,7 +77,7 @@ def trace_step(
     Raises
     ------
     InvalidArgument
-        With `training` where a `BatchNorm` has neurons, not maps: one object has no variance.
+        For a network without parameters; with `training` where a `BatchNorm` has neurons, not maps: one object has no variance.
     ShapeError
         For more objects than one.
 
@@ -115,6 +115,8 @@ def trace_step(
     instance(where, "network", network, Network)
     rate = real(where, "learning_rate", learning_rate, above=0)
     flag(where, "training", training)
+    if not network.parameters:
+        raise InvalidArgument(f"{where}: `network` has no parameters: there is no step to take.")
     _check_moments(network, training)
     one, target = _one("x", x, network.input_shape), _one("y", y, network.output_shape)
     if len(one) != 1 or one.shape[1:] != network.input_shape:
