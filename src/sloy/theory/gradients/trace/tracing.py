@@ -77,7 +77,8 @@ def trace_step(
     Raises
     ------
     InvalidArgument
-        For a network without parameters; with `training` where a `BatchNorm` has neurons, not maps: one object has no variance.
+        For a network without parameters; with `training` where a `BatchNorm` has neurons, not maps: one object has no
+        variance.
     ShapeError
         For more objects than one.
 
