@@ -1,4 +1,5 @@
-"""Backpropagation on XOR, object after object: every number of the first steps, then full speed (L9, L10).
+"""Backpropagation on XOR, object after object: every number of the first steps, then full speed; then a step
+through a small convolutional network (L9, L10, L20, L22).
 
 python examples/backprop_by_hand.py [--steps 2] [--rate 1.0] [--out .]
 """
@@ -9,10 +10,13 @@ from pathlib import Path
 import numpy as np
 
 import sloy
-from sloy.layers import Dense, Sigmoid, Tanh
+from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Sigmoid, Softmax, Tanh
 
 X = np.array([[0, 1], [1, 1], [1, 0], [0, 0]], float)
 Y = np.array([[1], [0], [1], [0]], float)
+CROSS = np.array(
+    [[9, 0, 0, 0, 8], [0, 8, 1, 9, 0], [0, 1, 9, 0, 0], [0, 9, 0, 8, 1], [8, 0, 0, 0, 9]], float
+)
 
 
 def main() -> None:
@@ -43,6 +47,24 @@ def main() -> None:
     run = sloy.theory.learn_per_object(network, (X, Y), learning_rate=options.rate)
     print(run)
     print("XOR:", run.model.predict(X).ravel().round(2), "for", Y.ravel())
+    through_a_convolution(options.out)
+
+
+def through_a_convolution(out: Path) -> None:
+    """A picture of 5 × 5, a filter, pooling, two classes: where each number and each gradient goes."""
+    layers = [Conv2D(1, 2), ReLU(), MaxPool2D(2), Flatten(), Dense(2), Softmax()]
+    network = sloy.Network((5, 5, 1), layers)
+    trace = sloy.theory.trace_step(
+        network,
+        CROSS[..., None] / 10,
+        [1, 0],  # the first class
+        parameters=network.initialize(seed=3, dtype="float64"),
+        loss=sloy.theory.log_loss,
+        learning_rate=0.5,
+    )
+    print(f"--- a convolutional network\n{trace}")
+    print(f"{len(trace.table().rows)} rows of numbers in the table")
+    sloy.theory.trace_figure(trace).savefig(out / "convolutional.png")
 
 
 if __name__ == "__main__":

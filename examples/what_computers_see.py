@@ -52,10 +52,14 @@ def main() -> None:
     print(sloy.theory.explain_convolution(EXAMPLE_MATRIX, EDGE_FILTER, at=(1, 2)))
     figure = sloy.theory.convolution_figure(EXAMPLE_MATRIX, EDGE_FILTER, at=(1, 2))
     figure.savefig(options.out / "by-hand.png")
+    figure = sloy.theory.convolution_steps_figure(EXAMPLE_MATRIX, EDGE_FILTER)
+    figure.savefig(options.out / "step-by-step.png")
 
     pooled = sloy.theory.max_pool(picture)
     print(f"pooling: {picture.size} numbers become {pooled.size}")
-    sloy.theory.pooling_figure(picture[8:20, 8:20]).savefig(options.out / "pooling.png")
+    errors = np.ones((6, 6))  # from the layer behind
+    figure = sloy.theory.pooling_figure(picture[8:20, 8:20], gradient=errors)
+    figure.savefig(options.out / "pooling.png")
 
 
 if __name__ == "__main__":

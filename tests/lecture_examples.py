@@ -15,8 +15,8 @@ LECTURE_EXAMPLES: dict[str, tuple[list[str], list[str], int]] = {
     ),
     "backprop_by_hand.py": (
         [],
-        [r"--- step 2", r"library and hand differ by (0e\+00|\de-1[3-9])", r"XOR: \[0?\.?9?"],
-        2,
+        [r"--- step 2", r"library and hand differ by (0e\+00|\de-1[3-9])", r"XOR: \[0?\.?9?", r"winner: u\("],
+        3,
     ),
     "drawbacks.py": (
         ["--seeds", "2", "--starts", "10", "--epochs", "3"],
@@ -34,6 +34,6 @@ LECTURE_EXAMPLES: dict[str, tuple[list[str], list[str], int]] = {
         3,
     ),
     "activations.py": (["--epochs", "5"], [r"(?s)(passed: 41.*){7}", r"one for each neuron: largest error"], 1),
-    "what_computers_see.py": ([], [r"curve detector: \[\[6600\.\]\].*\[\[0\.\]\]", r"784 numbers become 196"], 7),
+    "what_computers_see.py": ([], [r"curve detector: \[\[6600\.\]\].*\[\[0\.\]\]", r"784 numbers become 196"], 8),
     "convolutional_layers.py": (["--samples", "500"], [r"lenet5: 61706 parameters", r"standard: \d+ parameters"], 6),
 }  # fmt: skip

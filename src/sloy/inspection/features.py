@@ -153,7 +153,7 @@ def maps_figure(maps: np.ndarray, title: str = "") -> Figure:
         if number < shown:
             drawn = axes.imshow(maps[..., number], cmap="PuOr_r", vmin=-limit, vmax=limit)
             axes.set_title(str(number), fontsize=8, pad=2)
-    figure.colorbar(drawn, ax=panels, shrink=0.9, aspect=25, label=say("activation"))
+    figure.colorbar(drawn, ax=panels, shrink=0.9, aspect=25, label=say("activation value"))
     if shown < maps.shape[2]:
         part = say("(the first {shown} of {total})", shown=shown, total=maps.shape[2])
         title = f"{title} {part}".strip()

@@ -49,8 +49,8 @@ def by_hand() -> None:
     from sloy.theory import EDGE_FILTER, EXAMPLE_MATRIX
 
     print(sloy.theory.convolve(EXAMPLE_MATRIX, EDGE_FILTER, edges="valid"))
-    print(sloy.theory.explain_convolution(EXAMPLE_MATRIX, EDGE_FILTER, at=(0, 0)))
-    sloy.theory.convolution_figure(EXAMPLE_MATRIX, EDGE_FILTER).savefig("L19.png")
+    print(sloy.theory.explain_convolution(EXAMPLE_MATRIX, EDGE_FILTER, at="all"))
+    sloy.theory.convolution_steps_figure(EXAMPLE_MATRIX, EDGE_FILTER).savefig("L19.png", dpi=80)
 
 
 def layer() -> None:
@@ -120,7 +120,10 @@ def pooling() -> None:
 
     picture = [[1, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]]
     print(sloy.theory.max_pool(picture, 2))
-    sloy.theory.pooling_figure(picture, 2).savefig("L22.png")
+    gradient = [[0.1, -0.2], [0.3, 0.4]]  # of these four numbers, from the layer behind
+    print(sloy.theory.max_pool_gradient(picture, gradient, 2))
+    sloy.theory.pooling_figure(picture, 2, gradient=gradient).savefig("L22.png")
+
     without = sloy.Network((28, 28, 1), [Conv2D(8, 3), Flatten(), Dense(10)])
     pooled = sloy.Network((28, 28, 1), [Conv2D(8, 3), MaxPool2D(2), Flatten(), Dense(10)])
     print(

@@ -26,8 +26,6 @@ from sloy.theory.gradients.numeric import *
 from sloy.theory.gradients.online import *
 from sloy.theory.gradients.operations import *
 from sloy.theory.gradients.trace import *
-from sloy.theory.gradients.trace_figure import *
-from sloy.theory.gradients.trace_step import *
 from sloy.theory.logic.expression import *
 from sloy.theory.logic.minimization import *
 from sloy.theory.logic.networks import *

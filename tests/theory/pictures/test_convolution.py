@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from legible import assert_legible, texts
 from sloy import theory
 from sloy.errors import InvalidArgument, ShapeError
+from sloy.language import speak
 from sloy.theory import convolve, max_pool
 
 RANDOM = np.random.default_rng(4)
@@ -94,6 +97,59 @@ def test_pooling(size: int, stride: int | None) -> None:
     assert max_pool(F, size, stride).tolist() == expected
 
 
+@pytest.mark.parametrize(("size", "stride"), [(2, None), (3, None), (3, 2), (2, 1)])
+def test_the_gradient_of_pooling_goes_to_the_winners(size: int, stride: int | None) -> None:
+    """By a loop over the windows: the first largest number of each, row by row; ties are frequent here."""
+    F, step = RANDOM.integers(0, 5, (7, 9)), stride or size
+    upstream = RANDOM.normal(size=max_pool(F, size, stride).shape)
+    expected = np.zeros(F.shape)
+    for i, j in np.ndindex(*upstream.shape):
+        best = None
+        for k in range(i * step, i * step + size):
+            for m in range(j * step, j * step + size):
+                if best is None or F[k, m] > F[best]:
+                    best = (k, m)
+        assert best is not None
+        expected[best] += upstream[i, j]
+    found = theory.max_pool_gradient(F, upstream, size, stride)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
+    assert found.sum() == pytest.approx(upstream.sum())
+    figure = theory.pooling_figure(F, size, stride, gradient=upstream)
+    drawn = np.array(
+        [float(t.get_text().replace("−", "-")) for t in figure.axes[2].texts[: F.size]]
+    )
+    np.testing.assert_allclose(drawn, expected.ravel(), atol=0.005)
+
+
+def test_all_positions_step_by_step() -> None:
+    """Nine values, each the sum of the nine products that are written."""
+    text = theory.explain_convolution(theory.EXAMPLE_MATRIX, theory.EDGE_FILTER, at="all")
+    parts = text.split("\n\n")
+    assert len(parts) == 9
+    for part, place in zip(parts, np.ndindex(3, 3), strict=True):
+        assert part.startswith(f"f({place[0]}, {place[1]}) = ")
+        products = re.findall(r"(\d+)·\(?(−?\d)\)?", part)
+        assert len(products) == 9
+        total = sum(int(a) * int(b.replace("−", "-")) for a, b in products)
+        assert part.replace("−", "-").endswith(f"= {total}")
+        window = theory.EXAMPLE_MATRIX[place[0] : place[0] + 3, place[1] : place[1] + 3]
+        assert total == (window * theory.EDGE_FILTER).sum()
+    assert text._repr_html_().startswith("<pre")
+    figure = theory.convolution_steps_figure(theory.EXAMPLE_MATRIX, theory.EDGE_FILTER)
+    assert [axes.get_title() for axes in figure.axes] == [
+        f"f({i}, {j}) = {v}".replace("-", "−")
+        for (i, j), v in zip(np.ndindex(3, 3), (6, -9, -8, -3, -2, -3, -3, 0, -2), strict=True)
+    ]
+
+
+def test_pictures_with_colours_are_searched_in_their_greys() -> None:
+    F = RANDOM.integers(0, 256, (12, 12, 3)).astype(float)
+    figure = theory.response_figure(F, theory.EDGE_FILTER)
+    grey = np.round(0.299 * F[..., 0] + 0.587 * F[..., 1] + 0.114 * F[..., 2])  # ITU-R BT.601
+    response = formula(grey, theory.EDGE_FILTER, "zero")
+    np.testing.assert_allclose(figure.axes[2].get_images()[0].get_array(), response)
+
+
 BAD = {
     "even kernel": (
         lambda: convolve(np.eye(5), np.ones((2, 3))),
@@ -115,6 +171,22 @@ BAD = {
     "place": (
         lambda: theory.explain_convolution(np.eye(3), np.ones((3, 3)), (1, 0)),
         r"`at` \(=1\) must be an integer of at least 0 and at most 0",
+    ),
+    "gradient": (
+        lambda: theory.max_pool_gradient(np.eye(4), np.ones((3, 2))),
+        r"`gradient` has shape \(3, 2\); it must be that of the pooled picture, \(2, 2\)",
+    ),
+    "colours by hand": (
+        lambda: theory.explain_convolution(np.ones((3, 3, 3)), np.ones((3, 3, 3))),
+        r"`image` has 3 channels; it must have one",
+    ),
+    "too many steps": (
+        lambda: theory.explain_convolution(np.ones((12, 12)), np.ones((1, 1)), "all"),
+        r"the result has 144 values",
+    ),
+    "too many panels": (
+        lambda: theory.convolution_steps_figure(np.ones((9, 9)), np.ones((3, 3))),
+        r"49 values .* at most 16 values",
     ),
     "large figure": (
         lambda: theory.convolution_figure(np.ones((20, 20)), np.ones((3, 3))),
@@ -141,13 +213,22 @@ FIGURES = {
     ),
     "no response": lambda: theory.response_figure(np.zeros((9, 9)), np.zeros((3, 3))),
     "pooling": lambda: theory.pooling_figure(RANDOM.integers(0, 100, (6, 8))),
+    "gradient": lambda: theory.pooling_figure(
+        RANDOM.integers(0, 100, (6, 8)), gradient=RANDOM.normal(size=(3, 4))
+    ),
+    "steps": lambda: theory.convolution_steps_figure(theory.EXAMPLE_MATRIX, theory.EDGE_FILTER),
+    "steps with zero edges": lambda: theory.convolution_steps_figure(
+        RANDOM.normal(size=(3, 4)), np.ones((5, 5)) / 25, edges="zero"
+    ),
     "overlapping": lambda: theory.pooling_figure(RANDOM.integers(0, 100, (5, 5)), 3, 1),
 }
 
 
+@pytest.mark.parametrize("language", ["en", "ru"])
 @pytest.mark.parametrize("name", FIGURES)
-def test_figures_are_legible(name: str) -> None:
-    assert_legible(FIGURES[name]())
+def test_figures_are_legible(name: str, language: str) -> None:
+    with speak(language):
+        assert_legible(FIGURES[name]())
 
 
 def test_figures_say_the_numbers() -> None:

@@ -14,7 +14,7 @@ SENTENCES: dict[str, str] = {
     "true": "на самом деле",
     "recall": "полнота",
     "weight": "вес",
-    "activation": "отклик",
+    "activation value": "отклик",
     "(the first {shown} of {total})": "(первые {shown} из {total})",
     "{size} pixels": "{size} пикселей",
     "{layer}: {size} pixels, stride {stride}, the first from {start} on": "{layer}: {size} пикселей, шаг окна {stride}, первый начинается с {start}",

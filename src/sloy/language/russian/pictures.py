@@ -15,4 +15,16 @@ SENTENCES: dict[str, str] = {
     "Change of the response: 0 none, 1 as much as to another picture": "Изменение отклика: 0 — никакого, 1 — как на другую картинку",
     "right answers, %": "верных ответов, %",
     "as it is": "как есть",
+    "filter": "фильтр",
+    "response": "отклик",
+    "picture F": "картинка F",
+    "picture F, zeros around it": "картинка F, вокруг нули",
+    "filter G": "фильтр G",
+    "result f": "результат f",
+    "strongest response, {value},\nat row {row}, column {column}": (
+        "самый сильный отклик, {value},\nстрока {row}, столбец {column}"
+    ),
+    "{rows} × {columns} = {count} numbers": "чисел: {rows} × {columns} = {count}",
+    "{count} numbers": "чисел: {count}",
+    "where the gradient goes": "куда идёт градиент",
 }

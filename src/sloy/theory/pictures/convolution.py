@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sloy import ops
-from sloy.arguments import integer
+from sloy.arguments import finite_array, integer
 from sloy.engines.reference import computed
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.graph import Tensor
+from sloy.graph import Tensor, backprop
 from sloy.graph.ops.window import Padding
+from sloy.text import Text
 from sloy.theory.notation import factor_text
-from sloy.theory.pictures.numbers import as_picture, value_text
+from sloy.theory.pictures.numbers import Picture, as_picture, value_text
 
 __all__ = [
     "CURVE_FILTER",
@@ -29,9 +30,11 @@ __all__ = [
     "curve_drawing",
     "explain_convolution",
     "max_pool",
+    "max_pool_gradient",
 ]
 
 Edges = Literal["zero", "valid"]
+MOST = 100  # values that are written out one after another
 
 
 def _constant(rows: list[list[int]]) -> np.ndarray:
@@ -81,7 +84,7 @@ EXAMPLE_MATRIX = _constant(
 EDGE_FILTER = _constant([[1, 0, -1], [1, 0, -1], [1, 0, -1]])
 
 
-def convolve(image: ArrayLike, kernel: ArrayLike, *, edges: Edges = "zero") -> np.ndarray:
+def convolve(image: Picture, kernel: ArrayLike, *, edges: Edges = "zero") -> np.ndarray:
     """Lay a filter over every place of a picture: f(i, j) = Σ_k Σ_l F(i + k, j + l) · G(k, l).
 
     k runs from -s to s and l from -t to t, so that G(0, 0) is the kernel's middle; the kernel is not turned
@@ -89,8 +92,8 @@ def convolve(image: ArrayLike, kernel: ArrayLike, *, edges: Edges = "zero") -> n
 
     Parameters
     ----------
-    image : array, shape (H, W) or (H, W, C)
-        F; real numbers.
+    image : array, shape (H, W) or (H, W, C), or path
+        F; real numbers. A file is read in colour for a kernel of three channels, else in greys.
     kernel : array, shape (2s + 1, 2t + 1) or (2s + 1, 2t + 1, C)
         G; both sizes odd, so that there is a middle.
     edges : "zero" or "valid"
@@ -110,7 +113,8 @@ def convolve(image: ArrayLike, kernel: ArrayLike, *, edges: Edges = "zero") -> n
     >>> convolve(EXAMPLE_MATRIX, EDGE_FILTER, edges="valid").tolist()
     [[6.0, -9.0, -8.0], [-3.0, -2.0, -3.0], [-3.0, 0.0, -2.0]]
     """
-    F, G = as_picture("convolve", "image", image), _kernel("convolve", kernel)
+    G = _kernel("convolve", kernel)
+    F = as_picture("convolve", "image", image, colour=G.shape[2] == 3)
     if F.shape[2] != G.shape[2]:
         raise ShapeError(
             f"convolve: `kernel` has {G.shape[2]} channels, the image has {F.shape[2]}; they must be equal."
@@ -128,7 +132,7 @@ def convolve(image: ArrayLike, kernel: ArrayLike, *, edges: Edges = "zero") -> n
     return _run(ops.conv2d(x, w, padding=padding), F)[..., 0]
 
 
-def max_pool(image: ArrayLike, size: int = 2, stride: int | None = None) -> np.ndarray:
+def max_pool(image: Picture, size: int = 2, stride: int | None = None) -> np.ndarray:
     """The largest number of each window of a picture (L22).
 
     Parameters
@@ -149,32 +153,67 @@ def max_pool(image: ArrayLike, size: int = 2, stride: int | None = None) -> np.n
     >>> max_pool(np.array([[1, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]])).tolist()
     [[6.0, 8.0], [3.0, 4.0]]
     """
-    F = as_picture("max_pool", "image", image)
-    size = integer("max_pool", "size", size)
-    stride = size if stride is None else integer("max_pool", "stride", stride)
-    if F.shape[2] != 1:
+    _, u, F = _pooled("max_pool", image, size, stride)
+    return _run(u, F)[..., 0]
+
+
+def max_pool_gradient(
+    image: Picture, gradient: ArrayLike, size: int = 2, stride: int | None = None
+) -> np.ndarray:
+    """Where the gradient of `max_pool` goes: each window's share to its largest number alone (L22).
+
+    Parameters
+    ----------
+    image : array, shape (H, W)
+    gradient : array, of the shape of ``max_pool(image, size, stride)``
+        ∂L/∂u of the smaller picture; in the lecture's words, ε of each of its numbers.
+    size, stride
+        See `max_pool`.
+
+    Returns
+    -------
+    float64 array, shape (H, W)
+        0 where a number wins no window; the sum over the windows that it wins. Of equal largest numbers the first
+        wins, row by row.
+
+    Examples
+    --------
+    >>> picture = np.array([[1, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]])
+    >>> max_pool_gradient(picture, [[0.1, 0.2], [0.3, 0.4]]).tolist()
+    [[0.0, 0.0, 0.0, 0.0], [0.0, 0.1, 0.0, 0.2], [0.3, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.4]]
+    """
+    where = "max_pool_gradient"
+    x, u, F = _pooled(where, image, size, stride)
+    given = finite_array(where, "gradient", gradient)
+    if given.shape != u.shape[1:3]:
         raise ShapeError(
-            f"max_pool: `image` has shape {np.shape(image)}; it must be (H, W): one channel."
+            f"{where}: `gradient` has shape {given.shape}; it must be that of the pooled picture,"
+            f" {u.shape[1:3]}."
         )
-    if size > min(F.shape[:2]):
-        raise ShapeError(
-            f"max_pool: `size` (={size}) is larger than the image ({F.shape[0]} × {F.shape[1]})."
-        )
-    x = ops.input("image", (1, *F.shape), "float64")
-    return _run(ops.max_pool2d(x, size, stride=stride), F)[..., 0]
+    share = ops.constant(given[None, ..., None], "float64")
+    return _run(backprop(ops.reduce_sum(u * share), [x])[0], F)[..., 0]
 
 
 def explain_convolution(
-    image: ArrayLike, kernel: ArrayLike, at: tuple[int, int] = (0, 0), *, edges: Edges = "valid"
-) -> str:
-    """One value of a convolution written out, product by product, a line for each row of the kernel.
+    image: Picture,
+    kernel: ArrayLike,
+    at: tuple[int, int] | Literal["all"] = (0, 0),
+    *,
+    edges: Edges = "valid",
+) -> Text:
+    """Values of a convolution written out, product by product, a line for each row of the kernel.
 
     Parameters
     ----------
     image, kernel, edges
         As `convolve` takes them; one channel.
-    at : (int, int)
-        Row and column of the value in the result of `convolve`.
+    at : (int, int) or "all"
+        Row and column of the value in the result of `convolve`, or all of them, one after another.
+
+    Returns
+    -------
+    Text
+        A str that a notebook shows as it prints.
 
     Examples
     --------
@@ -186,21 +225,52 @@ def explain_convolution(
     """
     where = "explain_convolution"
     result = convolve(image, kernel, edges=edges)
-    F, G = as_picture(where, "image", image)[..., 0], _kernel(where, kernel)[..., 0]
-    i, j = window_start(where, at, result.shape)
-    if edges == "zero":
-        F = np.pad(F, [(extent // 2, extent // 2) for extent in G.shape])
+    F, G = one_channel(where, "image", image), one_channel(where, "kernel", kernel)
+    places = list(np.ndindex(*result.shape)) if at == "all" else [at]
+    if len(places) > MOST:
+        raise InvalidArgument(
+            f'{where}: the result has {len(places)} values; `at`="all" writes at most {MOST}.'
+        )
+    found = []
+    for place in places:
+        i, j = window_start(where, place, result.shape)
+        rows = [
+            " + ".join(products) for products in products_of(padded(F, G.shape, edges), G, (i, j))
+        ]
+        head = f"f({i}, {j})"
+        lines = [f"{head} = {rows[0]}", *(f"{' ' * len(head)} + {row}" for row in rows[1:])]
+        found.append("\n".join([*lines, f"{' ' * len(head)} = {value_text(result[i, j])}"]))
+    return Text("\n\n".join(found))
+
+
+def padded(F: np.ndarray, kernel: tuple[int, ...], edges: Edges) -> np.ndarray:
+    """A picture (H, W) as the kernel sees it: with "zero" edges, zeros around it."""
+    sides = [(extent // 2, extent // 2) for extent in kernel]
+    return np.pad(F, sides) if edges == "zero" else F
+
+
+def products_of(F: np.ndarray, G: np.ndarray, at: tuple[int, int]) -> list[list[str]]:
+    """The products of one value, "7·(−1)", row by row of the kernel."""
+    i, j = at
     seen = F[i : i + G.shape[0], j : j + G.shape[1]]
-    rows = [
-        " + ".join(
+    return [
+        [
             f"{factor_text(value_text(f))}·{factor_text(value_text(g))}"
             for f, g in zip(*pair, strict=True)
-        )
+        ]
         for pair in zip(seen, G, strict=True)
     ]
-    head = f"f({i}, {j})"
-    lines = [f"{head} = {rows[0]}", *(f"{' ' * len(head)} + {row}" for row in rows[1:])]
-    return "\n".join([*lines, f"{' ' * len(head)} = {value_text(result[i, j])}"])
+
+
+def one_channel(where: str, name: str, value: Picture) -> np.ndarray:
+    """A picture or kernel (H, W)."""
+    found = as_picture(where, name, value)
+    if found.shape[2] != 1:
+        raise ShapeError(
+            f"{where}: `{name}` has {found.shape[2]} channels; it must have one (of a picture in colour, take one"
+            " channel: `picture[..., 0]`)."
+        )
+    return found[..., 0]
 
 
 def curve_drawing() -> np.ndarray:
@@ -231,7 +301,7 @@ def curve_drawing() -> np.ndarray:
     return np.round(50.0 * np.clip(1.3 - away, 0.0, 1.0))
 
 
-def window_start(where: str, at: tuple[int, int], shape: tuple[int, ...]) -> tuple[int, int]:
+def window_start(where: str, at: object, shape: tuple[int, ...]) -> tuple[int, int]:
     """Row and column of a value of a result, checked."""
     if not isinstance(at, tuple | list) or len(at) != 2:
         raise InvalidArgument(f"{where}: `at` (={at!r}) must be (row, column).")
@@ -257,6 +327,23 @@ def _kernel(where: str, kernel: ArrayLike) -> np.ndarray:
             " a middle."
         )
     return found
+
+
+def _pooled(
+    where: str, image: Picture, size: int, stride: int | None
+) -> tuple[Tensor, Tensor, np.ndarray]:
+    """The input, its maxima, and the picture (H, W, 1) for `_run`."""
+    F = as_picture(where, "image", image)
+    size = integer(where, "size", size)
+    stride = size if stride is None else integer(where, "stride", stride)
+    if F.shape[2] != 1:
+        raise ShapeError(f"{where}: `image` has shape {F.shape}; it must be (H, W): one channel.")
+    if size > min(F.shape[:2]):
+        raise ShapeError(
+            f"{where}: `size` (={size}) is larger than the image ({F.shape[0]} × {F.shape[1]})."
+        )
+    x = ops.input("image", (1, *F.shape), "float64")
+    return x, ops.max_pool2d(x, size, stride=stride), F
 
 
 def _run(y: Tensor, image: np.ndarray) -> np.ndarray:
