@@ -5,6 +5,7 @@ Fields keep their names; their order and format may differ.
 
 from sloy.language.russian import (
     approximation,
+    decisions,
     gradients,
     inspection,
     lecture,
@@ -18,7 +19,7 @@ from sloy.language.russian import (
 SENTENCES: dict[str, str] = {
     english: russian
     for part in (
-        approximation, gradients, inspection, lecture, logic, networks, neurons, pictures, training,
+        approximation, decisions, gradients, inspection, lecture, logic, networks, neurons, pictures, training,
     )
     for english, russian in part.SENTENCES.items()
 }  # fmt: skip
@@ -32,5 +33,6 @@ NOUNS: dict[str, tuple[str, str, str]] = {
     "parameter": ("параметр", "параметра", "параметров"),
     "object": ("объект", "объекта", "объектов"),
     "pass": ("проход", "прохода", "проходов"),
+    "update": ("поправка", "поправки", "поправок"),
     "point": ("точка", "точки", "точек"),
 }
