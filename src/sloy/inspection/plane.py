@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 FINE = 240  # points of a picture along each side; even, so that none is on a border in the middle
+SHADES = 64  # between the colours, which nobody tells from more, and small files are made of
 FEW = 16  # objects that are drawn large
 # M. Okabe, K. Ito (2008), and two of P. Tol's muted scheme; the marks tell apart what colours do not.
 COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#332288", "#F0E442", GREY)  # fmt: skip
@@ -80,7 +81,7 @@ def shade(
     image = axes.imshow(
         values.reshape(count, count, *values.shape[1:]),
         extent=window, origin="lower", aspect="auto", interpolation="nearest",
-        cmap=LinearSegmentedColormap.from_list("answers", list(colours)),
+        cmap=LinearSegmentedColormap.from_list("answers", list(colours), SHADES),
         vmin=limits[0], vmax=limits[1], zorder=0,
     )  # fmt: skip
     axes.set_xlim(window.left, window.right)
