@@ -12,7 +12,7 @@ from sloy.inspection.augmented import *
 from sloy.inspection.confusion import *
 from sloy.inspection.curves import *
 from sloy.inspection.decision import *
-from sloy.inspection.descent_animation import *
+from sloy.inspection.descent import *
 from sloy.inspection.encoded import *
 from sloy.inspection.explain import *
 from sloy.inspection.features import *

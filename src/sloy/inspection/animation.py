@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Animation"]
 
-PALETTE = 192  # colours of a frame
+PALETTE = 128  # colours of a frame
 CONTROLS = 110  # pixels of height that the page needs beside the picture
 LAST = 1.5  # seconds that a GIF rests on its last frame
 
@@ -227,10 +227,21 @@ def _extent(frame: bytes) -> tuple[int, int]:
 
 
 def frame_of(canvas: Any) -> bytes:
-    """What is drawn on matplotlib's canvas (Agg), as a PNG file of few colours."""
+    """What is drawn on matplotlib's canvas (Agg), as a PNG file of few colours.
+
+    The palette covers all colours alike, however few pixels have them, so that small marks keep theirs.
+    """
     from PIL import Image
 
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])  # (H, W, 3)
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # (H, W, 3)
+    codes = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    known = np.unique(codes)
+    distinct = np.stack([known >> 16, known >> 8 & 255, known & 255], axis=1).astype(np.uint8)
+    covering = Image.fromarray(distinct[None]).quantize(PALETTE - 1, Image.Quantize.MAXCOVERAGE)
+    palette = np.array([255, 255, 255, *(covering.getpalette("RGB") or ())]).reshape(-1, 3)
+    nearest = abs(distinct[:, None].astype(np.int64) - palette).sum(2).argmin(1).astype(np.uint8)
+    few = Image.fromarray(nearest[np.searchsorted(known, codes)], "P")
+    few.putpalette(palette.ravel().tolist())
     stream = io.BytesIO()
-    picture.quantize(PALETTE, dither=Image.Dither.NONE).save(stream, "PNG")
+    few.save(stream, "PNG")
     return stream.getvalue()

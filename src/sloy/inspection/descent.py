@@ -151,8 +151,8 @@ def _figure(
     decision: Decision, losses: np.ndarray, names: Sequence[str] | None, title: str
 ) -> Figure:
     """What all frames share, and the first of them."""
-    figure = new_figure(7.4, 4.3)
-    left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.7, 1]})
+    figure = new_figure(7.4, 4.7)
+    left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.6, 1]})
     decision.shade(left)
     decision.finish(left, names)
     right.plot(np.arange(1, len(losses) + 1), losses, color=GREY, lw=0.8, alpha=0.5)
