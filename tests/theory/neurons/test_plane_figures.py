@@ -221,10 +221,13 @@ REFUSED: dict[str, tuple[Callable[[], Figure], str]] = {
     "names": (lambda: half_planes_figure(xor_by_layers(), ["a"]), "has 1 names; it needs 2"),
     "questions": (
         lambda: half_planes_figure(
-            sloy.fit(
-                sloy.Network((2,), [Dense(2)]), (CORNERS, np.stack([XOR, XOR], 1)),
-                loss="binary_crossentropy", epochs=1, verbose=False,
-            )[0]
+            sloy.Model(
+                sloy.Problem(
+                    (two := sloy.Network((2,), [Dense(2)])), sloy.losses.BinaryCrossentropy(),
+                    target_shape=(2,), target_dtype="float32",
+                ),
+                two.initialize(0),
+            )
         ),
         "2 questions of yes or no",
     ),
