@@ -249,6 +249,11 @@ BAD: dict[str, tuple[Callable[[], Figure], str]] = {
             ready_model(n := sloy.Network((3,), [Dense(1)]), n.initialize(0)), POINTS, HALVES
         ), r"\(3,\) → \(1,\); it must have two inputs",
     ),
+    "several labels": (
+        lambda: decision_figure(
+            sloy.Classifier(epochs=1).fit(POINTS, POINTS > 0), POINTS, HALVES
+        ), "gives 2 answers for an object",
+    ),
     "points": (lambda: decision_figure(model("logit"), POINTS[:, :1], HALVES), r"must be \(N, 2\)"),
     "classes": (lambda: decision_figure(model("logit"), POINTS, HALVES[:3]), r"it must be \(90,\)"),
     "a stranger": (

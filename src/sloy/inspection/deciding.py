@@ -204,6 +204,11 @@ def _of_estimator(where: str, estimator: Any, threshold: float | None) -> Decide
     inputs = getattr(estimator, "n_features_in_", 2)
     if inputs != 2:
         raise InvalidArgument(f"{where}: the estimator has {inputs} inputs; a plane shows 2.")
+    answers = _silently(estimator.predict, np.zeros((1, 2))).size
+    if answers != 1:
+        raise InvalidArgument(
+            f"{where}: the estimator gives {answers} answers for an object; a figure shows one."
+        )
     inside = getattr(estimator, "model_", None)
     network = inside if isinstance(inside, Model) and inside.network.input_shape == (2,) else None
     labels = getattr(estimator, "classes_", None)
@@ -229,9 +234,7 @@ def _asked(where: str, ask: Numbers, columns: tuple[int]) -> Numbers:
     """The numbers of an estimator's method, checked: (N,) for one column and of two the last, else (N, K)."""
 
     def numbers(points: np.ndarray) -> np.ndarray:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="X does not have valid feature names")
-            found = np.asarray(ask(points), np.float64)
+        found = _silently(ask, points).astype(np.float64)
         if found.reshape(len(points), -1).shape[1:] != columns:
             raise InvalidArgument(
                 f"{where}: the estimator gives {found.shape} for {len(points)} objects; a figure shows"
@@ -241,6 +244,13 @@ def _asked(where: str, ask: Numbers, columns: tuple[int]) -> Numbers:
         return rows if columns[0] > 2 else rows[:, -1]
 
     return numbers
+
+
+def _silently(ask: Numbers, points: np.ndarray) -> np.ndarray:
+    """What a method answers, without the complaint that a grid has no names of columns."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        return np.asarray(ask(points))
 
 
 def _one_hot(predict: Numbers, labels: list[Any]) -> Numbers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,9 +44,9 @@ class DescentAnimation(Animation):
         Of each frame, 0 before training.
     """
 
-    model: Model | None = None
-    history: History | None = None
-    epochs: tuple[int, ...] = ()
+    model: Model = field(kw_only=True)
+    history: History = field(kw_only=True)
+    epochs: tuple[int, ...] = field(kw_only=True)
 
 
 def descent_animation(

@@ -11,7 +11,7 @@ import numpy as np
 
 from sloy.arguments import instance
 from sloy.errors import InvalidArgument
-from sloy.inspection.deciding import deciding, threshold_of
+from sloy.inspection.deciding import Decider, deciding, threshold_of
 from sloy.inspection.decision import has_more_weights
 from sloy.inspection.plane import Window, border, draw_classes, light, look, objects, shade
 from sloy.inspection.style import BLUE, new_figure, styled
@@ -23,6 +23,7 @@ from sloy.theory.neurons.separation import signs
 from sloy.theory.notation import input_names, linear_text
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["half_planes_figure", "neuron_figure"]
@@ -66,7 +67,7 @@ def neuron_figure(
     low, high = float(answers.min()), float(answers.max())
     if neuron.threshold or low == high:
         low, high = min(low, 0.0), 1.0
-    image = shade(axes, window, answers, ("white", light(BLUE, 0.2)), (low, high))
+    image = shade(axes, window, answers, _no_to_yes(), (low, high))
     if not neuron.threshold:
         figure.colorbar(image, ax=axes, label="a(x)", shrink=0.8)
     border(axes, window, places @ np.asarray(neuron.weights) + neuron.bias)
@@ -136,23 +137,15 @@ def half_planes_figure(
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     said = decider.classes(decider.numbers(points))
     classes = decider.names if decider.kind == "classes" else _no_and_yes()
-    faint = "white", light(BLUE, 0.2)
     for number, (axes, (weights, bias)) in enumerate(zip(panels, shown, strict=False), 1):
         z = places @ weights + bias
-        shade(axes, window, (z > 0).astype(float), faint, (0, 1))
+        shade(axes, window, (z > 0).astype(float), _no_to_yes(), (0, 1))
         border(axes, window, z)
         formula = f"{linear_text(weights, bias, words)} > 0"
         title = f"{say('neuron {number}:', number=number)} {formula}"
         axes.set_title(fill(title, LINE), fontsize=9)
     last = panels[len(shown)]
-    regions = decider.classes(decider.numbers(places))
-    if decider.kind == "yes":
-        shade(last, window, regions.astype(float), faint, (0, 1))
-        last.set_title(say("network: yes where shaded"), fontsize=9)
-    else:
-        colours = np.array([light(look(k, len(classes))[0]) for k in range(len(classes))])
-        shade(last, window, colours[regions], faint, (0, 1))
-        last.set_title(say("network: the class by colour"), fontsize=9)
+    _draw_answer(last, window, decider, len(classes))
     for axes in panels[: len(shown) + 1]:
         draw_classes(axes, points, said, classes)
         axes.set(xlabel=words[0], ylabel=words[1])
@@ -169,6 +162,23 @@ def half_planes_figure(
         *last.get_legend_handles_labels(), loc="outside lower center", ncols=min(len(classes), 6)
     )
     return figure
+
+
+def _draw_answer(axes: Axes, window: Window, decider: Decider, classes: int) -> None:
+    """Where the network says yes, or which class."""
+    regions = decider.classes(decider.numbers(window.places()))
+    if decider.kind == "yes":
+        shade(axes, window, regions.astype(float), _no_to_yes(), (0, 1))
+        axes.set_title(say("network: yes where shaded"), fontsize=9)
+        return
+    colours = np.array([light(look(number, classes)[0]) for number in range(classes)])
+    shade(axes, window, colours[regions], _no_to_yes(), (0, 1))
+    axes.set_title(say("network: the class by colour"), fontsize=9)
+
+
+def _no_to_yes() -> tuple[Any, Any]:
+    """The colours of half-planes."""
+    return "white", light(BLUE, 0.2)
 
 
 def _no_and_yes() -> tuple[str, str]:
