@@ -8,6 +8,11 @@ LECTURE_EXAMPLES: dict[str, tuple[list[str], list[str], int]] = {
     ),
     "approximation.py": (["--tolerances", "0.1"], [r"(?s)(sigmoid: \d+ units.*){3}"], 3),
     "descent.py": (["--epochs", "3"], [r"neuron, full batch: 3 steps", r"network, object by object: 144 steps"], 2),
+    "descent_animation.py": (
+        ["--frames", "3"],
+        [r"(xor|circles|spirals): epoch 300, loss 0\.0\d+, right: (1\.000|0\.9\d\d)"],
+        3,
+    ),
     "gradient_cost.py": (
         ["--widths", "4", "16", "64"],
         [r"differ by at most \d\.\de-0[5-9]", r"P\^1\.\d\d the naive way and as P\^(0\.9|1\.0)"],

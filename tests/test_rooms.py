@@ -24,7 +24,7 @@ MORE_THIRD_PARTY = {
     "data": {"PIL", "polars"},
     "estimators": {"sklearn", "joblib"},
     "exchange": {"h5py", "onnx", "pooch"},
-    "inspection": {"matplotlib"},
+    "inspection": {"matplotlib", "PIL"},
     "theory": {"matplotlib", "scipy"},
     "training": {"rich"},
     "cli": {"rich"},

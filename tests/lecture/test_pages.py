@@ -30,7 +30,7 @@ SAID = {  # what a row's program must print
         r"x1 \+ x2 - 3/2 > 0\] \[0\. 0\. 0\. 1\.\]", r"x1 \+ x2 - 1/2 > 0\] \[0\. 1\. 1\. 1\.\]",
         r"-x1 \+ 1/2 > 0\] \[1\. 0\.\]",
     ],
-    3: [r"Not linearly separable", r"(?s)(\[0\. 1\. 1\. 0\.\].*){2}"],
+    3: [r"Not linearly separable", r"(?s)(\[0\. 1\. 1\. 0\.\].*){2}", r"learned: \[0 1 1 0\]"],
     4: [r"\(a & ~b\) \| c", r"parity of three: .*&.*\|"],
     5: [r"units"],
     6: [r"123 parameters; H \(n \+ M \+ 1\) \+ M = 123", r"R² on objects held out: 0\.9"],

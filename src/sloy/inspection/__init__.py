@@ -6,11 +6,14 @@ says in its ``__all__`` what is here.
 
 # ruff: noqa: F403
 
+from sloy.inspection.animation import *
 from sloy.inspection.answers import *
 from sloy.inspection.architecture_figure import *
 from sloy.inspection.augmented import *
 from sloy.inspection.confusion import *
 from sloy.inspection.curves import *
+from sloy.inspection.decision import *
+from sloy.inspection.descent import *
 from sloy.inspection.encoded import *
 from sloy.inspection.explain import *
 from sloy.inspection.features import *

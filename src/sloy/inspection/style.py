@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 # M. Okabe, K. Ito, Color Universal Design (2008).
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
@@ -32,11 +33,11 @@ _SETTINGS: dict[Any, Any] = {
 }
 
 
-def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
     """Draw with sloy's settings, whatever the user's matplotlib has been told."""
 
     @wraps(draw)
-    def inner(*args: P.args, **kwargs: P.kwargs) -> Figure:
+    def inner(*args: P.args, **kwargs: P.kwargs) -> R:
         import matplotlib
 
         with matplotlib.rc_context():

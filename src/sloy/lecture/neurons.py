@@ -38,14 +38,33 @@ def logic() -> None:
 
 def xor() -> None:
     """L3."""
-    import sloy
+    import numpy as np
 
-    inputs = [[0, 0], [0, 1], [1, 0], [1, 1]]
-    print(sloy.theory.separable([0, 1, 1, 0]))  # no single neuron can: the proof
-    print("one neuron that sees x1·x2:", sloy.theory.xor_by_product()(inputs).ravel())
+    import sloy
+    from sloy.layers import Dense, Tanh
+
+    inputs = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+    xor = np.array([0, 1, 1, 0])
+    print(sloy.theory.separable(xor))  # no single neuron can: the proof
+
+    product = sloy.theory.xor_by_product()
+    print("one neuron that sees x1·x2:", product(inputs).ravel())
+    sloy.inspection.decision_figure(
+        product, inputs, xor, title="One neuron that sees x1·x2"
+    ).savefig("L3.product.png", dpi=80)
+
     layers = sloy.theory.xor_by_layers()
     print("two layers, OR minus AND:  ", layers(inputs).ravel())
     sloy.theory.half_planes_figure(layers).savefig("L3.png", dpi=80)
+
+    # A network that finds its own way: open L3.html in a browser, and press Play.
+    network = sloy.Network((2,), [Dense(3), Tanh(), Dense(1)])
+    learning = sloy.inspection.descent_animation(
+        network, (inputs, xor), loss="binary_crossentropy", optimizer=sloy.Adam(0.1),
+        epochs=150, frames=16, title="XOR",
+    )  # fmt: skip
+    learning.save("L3.html")
+    print("learned:", learning.model.predict(inputs))
 
 
 def boolean() -> None:

@@ -25,6 +25,7 @@ from sloy.theory.gradients.loss import *
 from sloy.theory.gradients.numeric import *
 from sloy.theory.gradients.online import *
 from sloy.theory.gradients.operations import *
+from sloy.theory.gradients.path_animation import *
 from sloy.theory.gradients.trace import *
 from sloy.theory.logic.expression import *
 from sloy.theory.logic.minimization import *

@@ -115,6 +115,10 @@ def test_tables_in_every_form_are_one_table() -> None:
     assert free.inputs.tolist() == PAIRS
 
 
+def test_a_table_is_shown_in_notebooks_as_it_prints() -> None:
+    assert "x1 x2 | y\n 0  0 | 0" in TruthTable.of("0110")._repr_html_()
+
+
 BAD_TABLES: list[tuple[object, str]] = [
     ([0, 1, 2, 0], r"the value of row \(1, 0\) is 2; it must be 0 or 1"),
     ([0, 0.5], r"row \(1,\) is 0.5"),

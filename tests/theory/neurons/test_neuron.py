@@ -12,6 +12,7 @@ import pytest
 from available import installed
 from sloy import ops
 from sloy.errors import InvalidArgument, NotAvailable, ShapeError
+from sloy.language import speak
 from sloy.layers import ELU, Layer, LeakyReLU
 from sloy.model import load
 from sloy.optimizers import SGD
@@ -135,6 +136,22 @@ def test_it_says_with_proof_that_the_data_are_not_separable() -> None:
     assert run.separation is not None
     assert not run.separation.separable
     assert "1/2 (0, 1) + 1/2 (1, 0) = (1/2, 1/2)" in str(run)
+
+
+def test_a_run_is_told_in_either_language_and_in_notebooks() -> None:
+    _, _, run = perceptron_rule(CORNERS, [0, 0, 0, 1])
+    assert (
+        str(run)
+        == f"Converged after {run.epochs} passes over the objects and {run.updates} updates."
+    )
+    assert f'<pre style="line-height: 1.25">{run}</pre>' == run._repr_html_()
+    with speak("ru"):
+        assert str(perceptron_rule(CORNERS, [1, 1, 1, 1])[2]) == (
+            "Сошлось за 2 прохода по объектам (1 поправка весов)."
+        )
+        assert str(perceptron_rule(CORNERS, XOR, max_epochs=1)[2]).startswith(
+            "Не сошлось за 1 проход по"
+        )
 
 
 def test_too_few_passes_are_told_from_impossibility() -> None:

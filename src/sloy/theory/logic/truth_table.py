@@ -10,6 +10,7 @@ import numpy as np
 
 from sloy.arguments import integer
 from sloy.errors import InvalidArgument
+from sloy.text import Shown
 from sloy.theory.notation import input_names
 
 __all__ = ["TruthTable"]
@@ -21,7 +22,7 @@ Table = Any  # what `TruthTable.of` takes
 
 
 @dataclass(frozen=True, eq=False)
-class TruthTable:
+class TruthTable(Shown):
     """The values of a Boolean function on all 2^n inputs; make one with `TruthTable.of`.
 
     Attributes

@@ -11,11 +11,13 @@ from sloy import ops
 from sloy.arguments import array, integer, real
 from sloy.errors import ShapeError, SloyError
 from sloy.graph import Tensor
+from sloy.language import counted, say
 from sloy.layers import Dense
 from sloy.losses import CustomLoss
 from sloy.metrics import Metric
 from sloy.optimizers import SGD
 from sloy.problem.network import Network
+from sloy.text import Shown
 from sloy.theory.neurons.separation import Separation, separate, signs
 from sloy.training.callbacks import Callback
 
@@ -27,7 +29,7 @@ __all__ = ["PerceptronRun", "perceptron_rule"]
 
 
 @dataclass(frozen=True)
-class PerceptronRun:
+class PerceptronRun(Shown):
     """What the perceptron rule did.
 
     Attributes
@@ -56,11 +58,15 @@ class PerceptronRun:
         return sum(self.mistakes)
 
     def __str__(self) -> str:
-        done = f"after {self.epochs} passes over the objects and {self.updates} updates"
+        done = say(
+            "after {passes} over the objects and {updates}",
+            passes=counted(self.epochs, "pass"),
+            updates=counted(self.updates, "update"),
+        )
         if self.converged:
-            return f"Converged {done}."
+            return say("Converged {done}.", done=done)
         why = self.undecided if self.separation is None else self.separation
-        return f"Not converged {done}. {why}"
+        return say("Not converged {done}. {why}", done=done, why=why)
 
 
 def perceptron_rule(
@@ -149,7 +155,7 @@ def perceptron_rule(
         try:
             separation = separate(points, side)
         except SloyError as error:  # the weights are not lost for that
-            undecided = f"Whether they can be separated is not known: {error}"
+            undecided = say("Whether they can be separated is not known: {error}", error=error)
     epochs = len(counter.mistakes)
     run = PerceptronRun(converged, epochs, tuple(counter.mistakes), separation, undecided)
     return found, free, run

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy.arguments import array
-from sloy.errors import InvalidArgument, ShapeError
-from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
+from sloy.arguments import instance
+from sloy.errors import InvalidArgument
+from sloy.inspection.deciding import Decider, deciding, threshold_of
+from sloy.inspection.decision import has_more_weights
+from sloy.inspection.plane import Window, border, draw_classes, light, look, objects, shade
+from sloy.inspection.style import BLUE, new_figure, styled
+from sloy.language import counted, say
 from sloy.layers import Dense
 from sloy.model import Model
 from sloy.theory.neurons.neuron import Neuron
@@ -23,9 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["half_planes_figure", "neuron_figure"]
 
-FINE = 241  # points of the picture along each side
 MOST_PANELS = 8
-SHADES = ["#FFFFFF", "#CFE3F1"]  # no, yes
+LINE = 36  # letters above a panel
 CORNERS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)  # of the unit square
 
 
@@ -42,7 +46,8 @@ def neuron_figure(
     x : array, shape (N, 2), optional
         Objects; the four corners of the unit square by default.
     y : array, shape (N,), optional
-        Their classes, 0 and 1 or -1 and 1; what the neuron says by default.
+        Their classes, 0 and 1 or -1 and 1; what the neuron says by default: yes above ½ where σ stays within 0 and
+        1, else above 0.
     names : two str, optional
         Of the inputs.
     """
@@ -50,23 +55,23 @@ def neuron_figure(
         raise InvalidArgument(
             f"neuron_figure: the neuron has {len(neuron.weights)} inputs; a plane shows 2."
         )
-    points = CORNERS if x is None else array("neuron_figure", "x", x).astype(float)
-    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
-        raise ShapeError(f"neuron_figure: `x` has shape {points.shape}; it must be (N, 2).")
-    said = neuron(points)
-    middle = 0.5 if said.min(initial=0) >= 0 else 0.0
-    yes = said > middle if y is None else signs("neuron_figure", y, len(points)) > 0
+    points = objects("neuron_figure", CORNERS if x is None else x)
+    middle = threshold_of(neuron.model())
+    yes = neuron(points) > middle if y is None else signs("neuron_figure", y, len(points)) > 0
     words = input_names("neuron_figure", names, 2)
     figure = new_figure(4.6, 4.4)
     axes = figure.subplots()
-    window = _window(points)
-    places = _places(window)
+    window = Window.around(points)
+    places = window.places()
     answers = neuron(places)
-    _shade(axes, window, answers, smooth=not neuron.threshold)
-    w, b = np.asarray(neuron.weights), neuron.bias
-    if w.any():
-        axes.contour(*_mesh(window), (places @ w + b).reshape(FINE, FINE), [0.0], colors="black")
-    _corners(axes, points, yes)
+    low, high = float(answers.min()), float(answers.max())
+    if neuron.threshold or low == high:
+        low, high = min(low, 0.0), 1.0
+    image = shade(axes, window, answers, _no_to_yes(), (low, high))
+    if not neuron.threshold:
+        figure.colorbar(image, ax=axes, label="a(x)", shrink=0.8)
+    border(axes, window, places @ np.asarray(neuron.weights) + neuron.bias)
+    draw_classes(axes, points, yes.astype(int), _no_and_yes())
     axes.set_title(neuron.equation(words), fontsize=10)
     axes.set_xlabel(words[0])
     axes.set_ylabel(words[1])
@@ -75,121 +80,120 @@ def neuron_figure(
 
 
 @styled
-def half_planes_figure(model: Model, names: Sequence[str] | None = None) -> Figure:
-    """A network of two inputs: the half-plane of each neuron of its first layer, and where its answer is 1.
+def half_planes_figure(
+    model: Model,
+    names: Sequence[str] | None = None,
+    *,
+    x: Any = None,
+    threshold: float | None = None,
+) -> Figure:
+    """A network of two inputs: the half-plane of each neuron of its first layer, and the network's own answer.
+
+    Objects are marked with what the network says of them.
 
     Parameters
     ----------
     model : Model
-        Two inputs; one output.
+        Two inputs, the first layer `Dense`; one output, or one for each of K classes. Of a hidden layer of more
+        than eight neurons the first eight are shown, and the figure says so.
     names : two str, optional
+        Of the inputs.
+    x : array, shape (N, 2), optional
+        Objects; the four corners of the unit square by default.
+    threshold : float, optional
+        Above which the one output means yes. By default 0 for a loss from logits; else ½ where the output stays
+        within 0 and 1 (sigmoid, Heaviside), and 0 for every other (linear, tanh, sign).
+
+    Raises
+    ------
+    InvalidArgument
+        Where the network has no half-planes: other than two inputs, a first layer that is not `Dense`.
+
+    Examples
+    --------
+    >>> from sloy.theory import xor_by_layers
+    >>> figure = half_planes_figure(xor_by_layers(), ["a", "b"])
+    >>> [axes.get_title() for axes in figure.axes]
+    ['neuron 1: a + b - 1/2 > 0', 'neuron 2: a + b - 3/2 > 0', 'network: yes where shaded']
     """
-    network = model.network
-    if network.input_shape != (2,) or network.output_shape != (1,):
+    where = "half_planes_figure"
+    instance(where, "model", model, Model)
+    decider = deciding(where, model, threshold=threshold)
+    first = model.network.layers[0]
+    if not isinstance(first, Dense):
         raise InvalidArgument(
-            f"half_planes_figure: the network is {network.input_shape} → {network.output_shape}; it"
-            " must have two inputs and one output."
+            f"{where}: the network begins with {first}; half-planes are those of neurons that see the inputs"
+            " themselves, so its first layer must be Dense (`sloy.inspection.decision_figure` draws any)."
         )
-    words = input_names("half_planes_figure", names, 2)
-    hidden = _first_layer(model)[:MOST_PANELS] if len(network.layers) > 2 else []
-    columns = min(len(hidden) + 1, 3)
-    rows = ceil((len(hidden) + 1) / columns)
+    words = input_names(where, names, 2)
+    points = objects(where, CORNERS if x is None else x)
+    window = Window.around(points)
+    places = window.places()
+    lines = _lines(model) if has_more_weights(model, 0) else []
+    shown = lines[:MOST_PANELS]
+    columns = 2 if len(shown) == 3 else min(len(shown) + 1, 3)
+    rows = ceil((len(shown) + 1) / columns)
     figure = new_figure(3.1 * columns, 3.4 * rows + 0.3)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    window = (-0.6, 1.6, -0.6, 1.6)
-    places = _places(window)
-    yes = model(CORNERS)[:, 0] > 0
-    for number, (axes, (weights, bias)) in enumerate(zip(panels, hidden, strict=False)):
+    said = decider.classes(decider.numbers(points))
+    classes = decider.names if decider.kind == "classes" else _no_and_yes()
+    for number, (axes, (weights, bias)) in enumerate(zip(panels, shown, strict=False), 1):
         z = places @ weights + bias
-        _shade(axes, window, (z > 0).astype(float))
-        if weights.any():
-            axes.contour(*_mesh(window), z.reshape(FINE, FINE), [0.0], colors="black")
-        axes.set_title(f"neuron {number + 1}: {linear_text(weights, bias, words)} > 0", fontsize=9)
-        _corners(axes, CORNERS, yes)
-    last = panels[len(hidden)]
-    _shade(last, window, (model(places.astype(np.float32))[:, 0] > 0).astype(float))
-    _corners(last, CORNERS, yes)
-    last.set_title("network: 1 where shaded", fontsize=9)
-    for axes in panels[: len(hidden) + 1]:
-        axes.set_xlabel(words[0])
-        axes.set_ylabel(words[1])
-        axes.set_xticks([0, 1])
-        axes.set_yticks([0, 1])
-    for axes in panels[len(hidden) + 1 :]:
-        axes.set_visible(False)
-    handles, labels = last.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        shade(axes, window, (z > 0).astype(float), _no_to_yes(), (0, 1))
+        border(axes, window, z)
+        formula = f"{linear_text(weights, bias, words)} > 0"
+        title = f"{say('neuron {number}:', number=number)} {formula}"
+        axes.set_title(fill(title, LINE), fontsize=9)
+    last = panels[len(shown)]
+    _draw_answer(last, window, decider, len(classes))
+    for axes in panels[: len(shown) + 1]:
+        draw_classes(axes, points, said, classes)
+        axes.set(xlabel=words[0], ylabel=words[1])
+        if x is None:
+            axes.set(xticks=[0, 1], yticks=[0, 1])
+    for axes in panels[len(shown) + 1 :]:
+        axes.remove()
+    if len(shown) < len(lines):
+        neurons = counted(len(lines), "neuron")
+        figure.suptitle(
+            say("The first {shown} of {neurons}", shown=len(shown), neurons=neurons), fontsize=10
+        )
+    figure.legend(
+        *last.get_legend_handles_labels(), loc="outside lower center", ncols=min(len(classes), 6)
+    )
     return figure
 
 
-def _first_layer(model: Model) -> list[tuple[np.ndarray, float]]:
-    """Weights and bias of each neuron that sees the inputs."""
+def _draw_answer(axes: Axes, window: Window, decider: Decider, classes: int) -> None:
+    """Where the network says yes, or which class."""
+    regions = decider.classes(decider.numbers(window.places()))
+    if decider.kind == "yes":
+        shade(axes, window, regions.astype(float), _no_to_yes(), (0, 1))
+        axes.set_title(say("network: yes where shaded"), fontsize=9)
+        return
+    colours = np.array([light(look(number, classes)[0]) for number in range(classes)])
+    shade(axes, window, colours[regions], _no_to_yes(), (0, 1))
+    axes.set_title(say("network: the class by colour"), fontsize=9)
+
+
+def _no_to_yes() -> tuple[Any, Any]:
+    """The colours of half-planes."""
+    return "white", light(BLUE, 0.2)
+
+
+def _no_and_yes() -> tuple[str, str]:
+    return say("no"), say("yes")
+
+
+def _lines(model: Model) -> list[tuple[np.ndarray, float]]:
+    """Weights and bias of each neuron of the first layer, of the inputs as they are given."""
     layer, name = model.network.layers[0], model.network.layer_names[0]
-    if not isinstance(layer, Dense):
-        return []
-    weight = model.parameters[f"{name}/weight"].astype(float)
-    bias = np.zeros(layer.units)
-    if layer.use_bias:
+    weight = model.parameters[f"{name}/weight"].astype(float)  # (2, units)
+    units = weight.shape[1]
+    bias = np.zeros(units)
+    if isinstance(layer, Dense) and layer.use_bias:
         bias = model.parameters[f"{name}/bias"].astype(float)
-    return [(weight[:, unit], float(bias[unit])) for unit in range(layer.units)]
-
-
-def _window(points: np.ndarray) -> tuple[float, float, float, float]:
-    """Left, right, bottom, top: the points with room around them."""
-    low, high = points.min(0), points.max(0)
-    room = np.where(high > low, 0.3 * (high - low), 1.0)
-    (left, bottom), (right, top) = low - room, high + room
-    return float(left), float(right), float(bottom), float(top)
-
-
-def _mesh(window: tuple[float, float, float, float]) -> tuple[np.ndarray, np.ndarray]:
-    left, right, bottom, top = window
-    x, y = np.meshgrid(np.linspace(left, right, FINE), np.linspace(bottom, top, FINE))
-    return x, y
-
-
-def _places(window: tuple[float, float, float, float]) -> np.ndarray:
-    """(FINE², 2)."""
-    return np.stack([m.ravel() for m in _mesh(window)], axis=1)
-
-
-def _shade(
-    axes: Axes,
-    window: tuple[float, float, float, float],
-    values: np.ndarray,
-    *,
-    smooth: bool = False,
-) -> None:
-    """Yes in blue, no in white; a smooth neuron's values between, with a scale."""
-    from matplotlib.colors import LinearSegmentedColormap, ListedColormap
-
-    picture = values.reshape(FINE, FINE)
-    colours = (
-        LinearSegmentedColormap.from_list("answer", SHADES) if smooth else ListedColormap(SHADES)
-    )
-    image = axes.imshow(
-        picture, extent=window, origin="lower", aspect="auto", cmap=colours, interpolation="nearest"
-    )
-    if smooth and axes.figure is not None:
-        axes.figure.colorbar(image, ax=axes, label="a(x)", shrink=0.8)
-    else:
-        image.set_clim(min(0.0, float(picture.min())), 1.0)
-    axes.set_xlim(window[:2])
-    axes.set_ylim(window[2:])
-
-
-def _corners(axes: Axes, points: np.ndarray, yes: np.ndarray) -> None:
-    """Objects: full circles for yes, open squares for no."""
-    size = 9 if len(points) <= 16 else 4.5
-    looks = ((yes, "o", BLUE, BLUE, "yes (1)"), (~yes, "s", "white", ORANGE, "no"))
-    for chosen, mark, face, colour, label in looks:
-        axes.plot(
-            *points[chosen].T,
-            mark,
-            color=face,
-            markeredgecolor=colour if face == "white" else GREY,
-            markeredgewidth=1.6 if face == "white" else 0.8,
-            markersize=size,
-            label=label,
-            linestyle="none",
-        )
+    if before := model.problem.preprocessing:
+        weight = weight / np.broadcast_to(before.deviation, 2)[:, None]
+        bias = bias - np.broadcast_to(before.mean, 2) @ weight
+    return [(weight[:, unit], float(bias[unit])) for unit in range(units)]
