@@ -12,6 +12,7 @@ from sloy.arguments import finite_array, integer, real
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, Tensor, backprop
+from sloy.language import say
 from sloy.layers.base import Layer, Scope
 from sloy.losses import Loss, LossLike
 from sloy.problem.graphs import forward
@@ -97,19 +98,28 @@ class GradientCheck:
     def __str__(self) -> str:
         worst = np.unravel_index(int(self.error.argmax()), self.error.shape)
         said = [
-            f"{'passed' if self.passed else 'FAILED'}: {self.error.size} numbers, largest error"
-            f" {self.error[worst]:.1e} (allowed {self.tolerance:.0e})"
+            say(
+                "{result}: {count} numbers, largest error {error:.1e} (allowed {tolerance:.0e})",
+                result=say("passed") if self.passed else say("FAILED"),
+                count=self.error.size,
+                error=self.error[worst],
+                tolerance=self.tolerance,
+            )
         ]
         if not self.passed:
-            where = ", ".join(map(str, worst))
-            said.append(
-                f"at [{where}] backprop gives {self.backprop[worst]:.6g}, differences give"
-                f" {self.numeric[worst]:.6g}"
+            differ = say(
+                "at [{where}] backprop gives {backprop:.6g}, differences give {numeric:.6g}",
+                where=", ".join(map(str, worst)),
+                backprop=self.backprop[worst],
+                numeric=self.numeric[worst],
             )
+            said.append(differ)
         if self.kinks.any():
-            said.append(
-                f"{int(self.kinks.sum())} of the points at a kink, where any slope between passes"
+            kinks = say(
+                "{count} of the points at a kink, where any slope between passes",
+                count=int(self.kinks.sum()),
             )
+            said.append(kinks)
         return "; ".join(said)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from sloy.arguments import array
 from sloy.errors import InvalidArgument, NotAvailable, ShapeError, SloyError
+from sloy.language import counted, say
 from sloy.theory.neurons.exact_program import columns_of, separating_line
 from sloy.theory.notation import fraction_text, input_names, linear_text
 
@@ -86,24 +87,32 @@ class Separation:
             names = input_names("separate", None, len(self.weights))
             line = linear_text(self.weights, self.bias, names)
             if not self.weights.any():
-                return f"Linearly separable: all points are of one class, {line} > 0 does."
-            return (
-                f"Linearly separable: {line} > 0 tells the classes apart; the nearest point is"
-                f" {self.margin:.4g} from the line."
+                return say(
+                    "Linearly separable: all points are of one class, {line} > 0 does.", line=line
+                )
+            return say(
+                "Linearly separable: {line} > 0 tells the classes apart; the nearest point is"
+                " {margin:.4g} from the line.",
+                line=line,
+                margin=self.margin,
             )
         assert self.combination is not None
         assert self.common is not None
         yes, no = (self._mixture(side) for side in (1, -1))
-        return (
-            f"Not linearly separable: {yes} = {_point(self.common)} = {no}; the left is a mixture of"
-            " points of one class, the right of the other, so no line has them on different sides."
+        return say(
+            "Not linearly separable: {yes} = {common} = {no}; the left is a mixture of points of one class,"
+            " the right of the other, so no line has them on different sides.",
+            yes=yes,
+            common=_point(self.common),
+            no=no,
         )
 
     def _mixture(self, side: int) -> str:
         assert self.combination is not None
         used = np.flatnonzero((self.side == side) & (self.combination > 0))
         terms = [f"{fraction_text(self.combination[i])} {_point(self.points[i])}" for i in used]
-        return " + ".join(terms if len(terms) <= 6 else [*terms[:5], f"… ({len(terms)} points)"])
+        rest = f"… ({counted(len(terms), 'point')})"
+        return " + ".join(terms if len(terms) <= 6 else [*terms[:5], rest])
 
 
 def separate(x: Any, y: Any) -> Separation:
