@@ -86,18 +86,19 @@ def classification_loss() -> None:
 
     # Two classes: z is what comes before the sigmoid, a = 1 / (1 + exp(-z)) the probability of yes.
     z, y = np.array([2.0, -1.0, 1000.0]), np.array([1, 1, 0])
-    print("L =", sloy.theory.loss_values("binary_crossentropy", z[:, None], y))
-    a = 1 / (1 + np.exp(-z[:2]))
-    print("-[y ln a + (1-y) ln(1-a)] =", -(y[:2] * np.log(a) + (1 - y[:2]) * np.log(1 - a)))
+    print("L =", *sloy.theory.loss_values("binary_crossentropy", z[:, None], y).round(6))
+    z, y = z[:2], y[:2]  # the formula as it stands; for the third it would take ln 0
+    a = 1 / (1 + np.exp(-z))
+    print("-[y ln a + (1-y) ln(1-a)] =", *-(y * np.log(a) + (1 - y) * np.log(1 - a)).round(6))
 
     # K classes: z_k are what comes before the softmax, P(k) = exp(z_k) / Σ exp(z).
     z, y = (
         np.array([[2.0, 0.0, -1.0], [0.0, 1.0, 1.0], [1000.0, 0.0, -1000.0]]),
         np.array([0, 1, 2]),
     )
-    print("L =", sloy.theory.loss_values("categorical_crossentropy", z, y))
+    print("L =", *sloy.theory.loss_values("categorical_crossentropy", z, y).round(6))
     P = np.exp(z[:2]) / np.exp(z[:2]).sum(axis=1, keepdims=True)
-    print("-Σ [y = k] ln P(k) =", -np.log(P[np.arange(2), y[:2]]))
+    print("-Σ [y = k] ln P(k) =", *-np.log(P[[0, 1], y[:2]]).round(6))
 
     # Two classes that overlap, 95 % of the objects in one and 5 % in the other.
     random = np.random.default_rng(0)
@@ -126,7 +127,7 @@ def dropout() -> None:
         ("tanh behind it", (4,), [Dense(6), ReLU(), Dropout(0.5), Dense(1), Tanh()]),
     ):
         net = sloy.Network(shape, layers)
-        parameters, x = net.initialize(1), np.ones(shape)
+        parameters, x = net.initialize(1), np.random.default_rng(0).normal(size=shape)
         mean = sloy.theory.exact_dropout_mean(net, parameters, x)  # over all masks
         in_use = sloy.theory.ready_model(net, parameters, dtype="float64")(x[None])
         drawn = sloy.theory.thinned_outputs(net, parameters, x, draws=1000)
@@ -137,6 +138,8 @@ def dropout() -> None:
 
 def activations() -> None:
     """L15."""
+    import numpy as np
+
     import sloy
     from sloy.layers import ELU, LeakyReLU, Maxout, ReLU, Sigmoid, Sign, Tanh
 
@@ -144,5 +147,15 @@ def activations() -> None:
         print(activation, sloy.theory.check_gradient(activation))
     values, slopes = sloy.theory.activation_values(Sign(), [-2.0, 3.0])
     print(Sign(), "σ(z) =", values, "σ′(z) =", slopes)
-    print(sloy.Network((5,), [Maxout(4, pieces=2)]).summary())
+
+    maxout = sloy.Network(
+        (5,), [Maxout(4, pieces=2)]
+    )  # it has weights, so it is checked as a network
+    print(maxout.summary())
+    parameters = maxout.initialize(0, "float64")
+    x, y = np.random.default_rng(0).normal(size=(20, 5)), np.zeros((20, 4))
+    exact = sloy.gradients(maxout, parameters, x, y, "squared_error")
+    moved = sloy.theory.naive_gradients(maxout, parameters, x, y)
+    difference = max(np.abs(exact[name] - moved[name]).max() for name in exact)
+    print(f"Maxout: backprop and differences differ by {difference:.0e}")
     sloy.theory.activations_figure().savefig("L15.png", dpi=80)

@@ -27,6 +27,10 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
             "# Two classes that overlap, 95 % of the objects in one and 5 % in the other.",
             "# Два перекрывающихся класса: 95 % объектов одного и 5 % другого.",
         ),
+        (
+            "  # the formula as it stands; for the third it would take ln 0",
+            "  # формула как есть; для третьего понадобился бы ln 0",
+        ),
         (": finds {", ": найдено {"),
         ("% of the rare class", "% редкого класса"),
     ),
@@ -39,5 +43,15 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
         (": in use {", ": при применении {"),
         ("mean over all masks {", "среднее по всем маскам {"),
         ("mean of 1000 drawn {", "среднее по 1000 случайных {"),
+    ),
+    15: (
+        (
+            "  # it has weights, so it is checked as a network",
+            "  # у него есть веса, поэтому он проверяется как сеть",
+        ),
+        (
+            "Maxout: backprop and differences differ by {",
+            "Maxout: обратное распространение и разности отличаются на {",
+        ),
     ),
 }

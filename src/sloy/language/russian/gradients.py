@@ -3,11 +3,11 @@
 SENTENCES: dict[str, str] = {
     # cost
     "parameters": "параметры",
-    "naive, operations": "обычным способом, операции",
-    "backprop, operations": "обратное распространение, операции",
+    "naive, operations": "обычный способ, операции",
+    "backprop, operations": "обр. распространение, операции",
     "ratio": "отношение",
-    "naive, seconds": "обычным способом, секунды",
-    "backprop, seconds": "обратное распространение, секунды",
+    "naive, seconds": "обычный способ, секунды",
+    "backprop, seconds": "обр. распространение, секунды",
     "operations grow as P^{naive:.2f} the naive way and as P^{backprop:.2f} by backprop": "число операций растёт как P^{naive:.2f} обычным способом и как P^{backprop:.2f} при обратном распространении",
     "seconds up to {count} parameters: a pass costs no more than starting it, so P + 1 of them, the naive way, grow as P^{naive:.1f}, and backprop as P^{backprop:.1f}": "время, пока параметров не больше {count}: проход стоит столько же, сколько его запуск, поэтому обычным способом, P + 1 проход, оно растёт как P^{naive:.1f}, при обратном распространении — как P^{backprop:.1f}",
     "seconds from there on: arithmetic tells, and they grow as P^{naive:.1f} the naive way and as P^{backprop:.1f} by backprop": "время дальше: сказывается сама арифметика, рост как P^{naive:.1f} обычным способом и как P^{backprop:.1f} при обратном распространении",
@@ -42,7 +42,7 @@ SENTENCES: dict[str, str] = {
     "{count} of the points at a kink, where any slope between passes": "точек излома {count}, там верен любой промежуточный наклон",
     # dropout
     "in use: all of them": "при применении: все",
-    "step {number}: {kept} of {total} kept": "шаг {number}: осталось {kept} из {total}",
+    "step {number}: {kept} of {total} kept": "шаг {number}: {kept} из {total}",
     "p = {rate:g}: kept × {factor:.3g}": "p = {rate:g}: оставшиеся × {factor:.3g}",
     "in training each neuron is dropped with probability p ({factors})": "при обучении каждый нейрон выбрасывается с вероятностью p ({factors})",
     # activations

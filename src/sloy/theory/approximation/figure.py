@@ -45,7 +45,7 @@ def approximation_figure(approximation: Approximation) -> Figure:
         say(
             "{units}, σ: {name}; greatest error {error:.2g} (tolerance {tolerance:g})",
             units=counted(approximation.units, "unit"),
-            name=name,
+            name=say(name),
             error=approximation.error,
             tolerance=approximation.tolerance,
         )

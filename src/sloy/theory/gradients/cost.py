@@ -219,7 +219,7 @@ def _panel(axes: Axes, cost: GradientCost, what: str, names: Sequence[str]) -> N
     parameters = [row.parameters for row in cost.rows]
     if what == "seconds" and cost.fixed_until is not None:
         edge = cost.fixed_until * 1.4
-        axes.axvspan(parameters[0] / 1.4, edge, color="#EEEEEE", label=say("time to start a pass"))
+        axes.axvspan(parameters[0] / 1.4, edge, color="#E4E4E4", label=say("time to start a pass"))
     for way, name, colour, mark in zip(WAYS, names, (ORANGE, BLUE), ("s--", "o-"), strict=True):
         values = [getattr(row, f"{way}_{what}") for row in cost.rows]
         axes.loglog(parameters, values, mark, color=colour, label=name, markersize=5)
@@ -227,7 +227,9 @@ def _panel(axes: Axes, cost: GradientCost, what: str, names: Sequence[str]) -> N
     axes.grid(color="#DDDDDD")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_formatter(NullFormatter())
-    axes.legend(loc="upper left")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high * (high / low) ** 0.35)  # room for the legend
+    axes.legend(loc="upper left", frameon=True, facecolor="white", edgecolor="none", framealpha=1)
     axes.spines[:].set_color(GREY)
 
 
