@@ -44,7 +44,7 @@ SENTENCES: dict[str, str] = {
     "in use: all of them": "при применении: все",
     "step {number}: {kept} of {total} kept": "шаг {number}: {kept} из {total}",
     "p = {rate:g}: kept × {factor:.3g}": "p = {rate:g}: оставшиеся × {factor:.3g}",
-    "in training each neuron is dropped with probability p ({factors})": "при обучении каждый нейрон выбрасывается с вероятностью p ({factors})",
+    "in training each neuron is dropped with probability p ({factors})": "при обучении нейрон выбрасывается с вероятностью p ({factors})",
     # activations
     "sign": "знак",
     "sigmoid": "сигмоида",

@@ -140,7 +140,9 @@ class GradientCost(Shown):
             ),
         ):
             if len(rows) > 1:
-                naive, backprop = (_exponent(rows, f"{way}_seconds") for way in WAYS)
+                naive, backprop = (
+                    round(_exponent(rows, f"{way}_seconds"), 1) + 0.0 for way in WAYS
+                )
                 count = text.count(self.fixed_until)
                 lines.append(say(sentence, count=count, naive=naive, backprop=backprop))
         if any(row.timed < row.parameters for row in self.rows):
