@@ -358,9 +358,7 @@ class Search:
         return min(met, key=lambda t: (t.units, t.error), default=None)
 
     def _result(self) -> Approximation:
-        """What was found, with the curve of all that was tried; refused only where nothing is within the
-        tolerance.
-        """
+        """What was found, with the curve of all that was tried; refused where nothing is within the tolerance."""
         best = self._met() or min(self.tried, key=_by_error)
         best = replace(best, curve=_falling((t.units, t.error) for t in self.tried))
         if best.error <= self.tolerance:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sloy import losses, ops
 from sloy.arguments import finite_array, integer, real
@@ -125,7 +126,7 @@ class GradientCheck:
 
 def check_gradient(
     function: Callable[..., Tensor] | Layer | Loss | str,
-    *operands: np.ndarray,
+    *operands: ArrayLike,
     wrt: int = 0,
     tolerance: float = 1e-6,
 ) -> GradientCheck:
@@ -245,7 +246,7 @@ def naive_gradients(
 
 
 def _call(
-    where: str, function: object, operands: tuple[np.ndarray, ...]
+    where: str, function: object, operands: tuple[ArrayLike, ...]
 ) -> tuple[Callable[..., Tensor], list[np.ndarray]]:
     """What to call with symbolic tensors, and the arrays that stand for them."""
     if isinstance(function, Layer):
@@ -269,7 +270,10 @@ def _call(
                 f"{where}: a loss needs two operands, output and targets; {len(operands)} are given."
             )
         output = finite_array(where, "operands[0]", operands[0])
-        return loss.per_sample, [output, loss.target(operands[1], output.shape[1:], "float64")]
+        return loss.per_sample, [
+            output,
+            loss.target(np.asarray(operands[1]), output.shape[1:], "float64"),
+        ]
     if not callable(function):
         raise InvalidArgument(
             f"{where}: `function` (={function!r}) must be a function of tensors, an activation or a loss."
@@ -277,7 +281,7 @@ def _call(
     return function, _points(where, operands, None)
 
 
-def _points(where: str, operands: tuple[np.ndarray, ...], count: int | None) -> list[np.ndarray]:
+def _points(where: str, operands: tuple[ArrayLike, ...], count: int | None) -> list[np.ndarray]:
     if not operands:
         return [np.linspace(-4.0, 4.0, 41)[:, None]]  # (N, 1)
     if count is not None and len(operands) != count:
