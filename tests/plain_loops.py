@@ -10,13 +10,13 @@ import math
 from collections import defaultdict
 from typing import Any
 
+import numpy as np
+
 Numbers = dict[tuple[int, ...], float]
 
 
 def numbers(array: Any) -> Numbers:
     """An array as a dict."""
-    import numpy as np
-
     return {index: float(array[index]) for index in np.ndindex(*np.shape(array))}
 
 
@@ -219,3 +219,15 @@ def sums(errors: Numbers, normal: Numbers, channels: int) -> tuple[Numbers, Numb
     }
     shift = {(c,): sum(e for k, e in errors.items() if k[-1] == c) for c in range(channels)}
     return scale, shift
+
+
+def four_loops(F: Any, G: Any) -> np.ndarray:
+    """f(i, j) = Σ_k Σ_l F(i + k, j + l) G(k, l), where all of it is inside."""
+    rows, columns = len(F) - len(G) + 1, len(F[0]) - len(G[0]) + 1
+    found = [[0.0] * columns for _ in range(rows)]
+    for i in range(rows):
+        for j in range(columns):
+            for k in range(len(G)):
+                for m in range(len(G[0])):
+                    found[i][j] += F[i + k][j + m] * G[k][m]
+    return np.array(found)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import sloy
 from command_line import Sloy, exit_code
+from sloy.errors import NotAvailable
 from sloy.lecture import EXERCISES, ROWS, ROWS_WITH_PAGES, exercise, find, page, program
 
 
@@ -86,6 +88,27 @@ def test_in_a_process_of_its_own(sloy: Sloy, tmp_path: Path) -> None:
     assert "= 6" in done.stdout
     assert "written: lecture/L19.png" in done.stdout
     assert (tmp_path / "work/lecture/L19.png").is_file()
+
+
+def test_a_row_that_needs_what_is_not_installed_is_named_and_the_others_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def needs_more(**_: object) -> None:
+        raise NotAvailable("tables need polars: `pip install 'sloy[tables]'`.")
+
+    def imports_more(**_: object) -> None:
+        raise ImportError("No module named 'polars'")
+
+    monkeypatch.setattr(sloy.theory, "numeric_grid", lambda *_: needs_more())
+    monkeypatch.setattr(sloy.theory, "explain_convolution", lambda *_, **__: imports_more())
+    output, errors = show(capsys, "L16", "L18", "L19", "--out", str(tmp_path), code=1)
+    assert (
+        "L16  What computers see\n\nL16: tables need polars: `pip install 'sloy[tables]'`."
+        in output
+    )
+    assert "[[6600.]]" in output
+    assert "L19: No module named 'polars'" in output
+    assert errors == "sloy lecture: not run, as something is not installed: L16, L19\n"
 
 
 def test_wrong_rows(capsys: pytest.CaptureFixture[str]) -> None:

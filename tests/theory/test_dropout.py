@@ -11,7 +11,8 @@ import sloy
 from legible import assert_legible, texts
 from sloy import theory
 from sloy.errors import InvalidArgument
-from sloy.layers import Conv2D, Dense, Dropout, Flatten, ReLU, Tanh
+from sloy.language import speak
+from sloy.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, ReLU, Tanh
 from sloy.losses import SquaredError
 from sloy.problem import Problem
 from sloy.theory import dropout_masks, thinned_outputs
@@ -108,9 +109,30 @@ def test_the_figure() -> None:
     assert [f"step {i + 1}: {kept[i]} of 10 kept" in said for i in range(5)] == [True] * 5
     assert "in use: all of them" in said
     assert said.count("×") == 50 - sum(kept)
+    with speak("ru"):
+        russian = theory.dropout_figure(network, 3)
+        assert_legible(russian)
+        assert {"при применении: все", f"шаг 1: {kept[0]} из 10"} <= set(texts(russian))
+
+
+def test_the_exact_mean_of_many_masks() -> None:
+    """2^12 masks, in parts: linear behind the dropout, so it is the output in use."""
+    network = sloy.Network((12,), [Dropout(0.3), Dense(1)])
+    parameters = {"dense_1/weight": np.arange(12.0)[:, None], "dense_1/bias": np.ones(1)}
+    found = theory.exact_dropout_mean(network, parameters, np.ones(12))
+    np.testing.assert_allclose(found, [66 + 1], rtol=1e-12)
 
 
 def test_bad_input() -> None:
+    many = sloy.Network((17,), [Dropout(0.5), Dense(1)])
+    with pytest.raises(InvalidArgument, match=r"17 neurons that may be dropped.*at most 16"):
+        theory.exact_dropout_mean(many, many.initialize(), np.ones(17))
+    with pytest.raises(InvalidArgument, match="has no Dropout layer"):
+        theory.exact_dropout_mean(sloy.Network((3,), [Dense(1)]), None, np.ones(3))
+    of_batches = sloy.Network((3,), [BatchNorm(), Dropout(0.5), Dense(1)])
+    for function in (theory.exact_dropout_mean, thinned_outputs):
+        with pytest.raises(InvalidArgument, match="running statistics"):
+            function(of_batches, of_batches.initialize(), np.ones(3))
     with pytest.raises(InvalidArgument, match="has no Dropout layer"):
         dropout_masks(sloy.Network((3,), [Dense(1)]))
     with pytest.raises(InvalidArgument, match=r"`steps` \(=0\)"):

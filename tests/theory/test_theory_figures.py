@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from legible import assert_legible, texts
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection.style import BLUE, ORANGE
+from sloy.language import LANGUAGES, speak
 from sloy.theory import (
     AND,
     NOT,
@@ -52,9 +53,11 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 }
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", FIGURES)
-def test_text_is_legible(name: str) -> None:
-    assert_legible(FIGURES[name]())
+def test_text_is_legible(name: str, language: str) -> None:
+    with speak(language):
+        assert_legible(FIGURES[name]())
 
 
 def test_the_line_is_where_the_neuron_is_zero() -> None:

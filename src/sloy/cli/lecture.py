@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sloy import text
 from sloy.cli import exercise
-from sloy.cli.errors import UsageError
+from sloy.cli.errors import FAILED, OK, UsageError
 from sloy.language import say
 
 if TYPE_CHECKING:
@@ -79,10 +80,8 @@ def _spoken(arguments: argparse.Namespace) -> int:
     else:
         folder = Path(arguments.out or "lecture")
         folder.mkdir(parents=True, exist_ok=True)
-        for number, row in enumerate(rows):
-            print(("\n" if number else "") + f"{row.name}  {row.title}\n")
-            _run(row, folder)
-    return 0
+        return _run_each(rows, folder)
+    return OK
 
 
 def _chosen(names: list[str]) -> list[Row]:
@@ -128,6 +127,25 @@ def _table(rows: tuple[Row, ...]) -> str:
     ]
     told = say("`sloy lecture L3` runs one, `sloy lecture L3 --code` shows its program")
     return f"{text.fields(lines)}\n\n{told}"
+
+
+def _run_each(rows: list[Row], folder: Path) -> int:
+    """Run rows; one that needs what is not installed says so, and the others run."""
+    from sloy.errors import NotAvailable
+
+    missed = []
+    for number, row in enumerate(rows):
+        print(("\n" if number else "") + f"{row.name}  {row.title}\n")
+        try:
+            _run(row, folder)
+        except (NotAvailable, ImportError) as error:
+            missed.append(row.name)
+            print(f"{row.name}: {error}")
+    if not missed:
+        return OK
+    names = ", ".join(missed)
+    print(f"sloy lecture: not run, as something is not installed: {names}", file=sys.stderr)
+    return FAILED
 
 
 def _run(row: Row, folder: Path) -> None:

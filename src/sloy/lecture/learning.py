@@ -74,34 +74,32 @@ def classification_loss() -> None:
     import numpy as np
 
     import sloy
-    from sloy import ops
-    from sloy.graph import Graph
 
-    logits = np.array([[2.0, 0.0, -1.0], [1000.0, 0.0, -1000.0], [1000.0, 0.0, -1000.0]])
-    classes = np.array([0, 0, 2], np.int32)
+    # Two classes: z is what comes before the sigmoid, a = 1 / (1 + exp(-z)) the probability of yes.
+    z, y = np.array([2.0, -1.0, 1000.0]), np.array([1, 1, 0])
+    print("L =", *sloy.theory.loss_values("binary_crossentropy", z[:, None], y).round(6))
+    z, y = z[:2], y[:2]  # the formula as it stands; for the third it would take ln 0
+    a = 1 / (1 + np.exp(-z))
+    print("-[y ln a + (1-y) ln(1-a)] =", *-(y * np.log(a) + (1 - y) * np.log(1 - a)).round(6))
 
-    loss = sloy.losses.loss("categorical_crossentropy")
-    output, target = ops.input("output", (3, 3), "float64"), ops.input("target", (3,), "int32")
-    graph = Graph.of({"L": loss.per_sample(output, target), "P": loss.prediction(output)})
-    found = (
-        sloy.engines.engine("reference")
-        .compile(graph, {})
-        .run({"output": logits, "target": classes})
+    # K classes: z_k are what comes before the softmax, P(k) = exp(z_k) / Σ exp(z).
+    z, y = (
+        np.array([[2.0, 0.0, -1.0], [0.0, 1.0, 1.0], [1000.0, 0.0, -1000.0]]),
+        np.array([0, 1, 2]),
     )
-    print("L =", found["L"])  # 2000 for the wrong and certain answer, not infinity
-    print("by the formula, first object:", -np.log(found["P"][0, 0]))
+    print("L =", *sloy.theory.loss_values("categorical_crossentropy", z, y).round(6))
+    P = np.exp(z[:2]) / np.exp(z[:2]).sum(axis=1, keepdims=True)
+    print("-Σ [y = k] ln P(k) =", *-np.log(P[[0, 1], y[:2]]).round(6))
 
-    random = np.random.default_rng(
-        0
-    )  # two classes that overlap, 95 objects of one and 5 of the other
+    # Two classes that overlap, 95 % of the objects in one and 5 % in the other.
+    random = np.random.default_rng(0)
     x, y = random.normal(size=(1000, 2)), (np.arange(1000) % 20 == 0).astype(int)
     x[y == 1] += 1.5
     for weight in (None, "balanced"):
         neuron = sloy.Network((2,), [sloy.layers.Dense(2)])
         model, _ = sloy.fit(neuron, (x, y), class_weight=weight, epochs=20, verbose=False)
-        print(
-            f"class_weight={weight}: finds {100 * (model.predict(x[y == 1]) == 1).mean():.0f} % of the rare class"
-        )
+        found = 100 * (model.predict(x[y == 1]) == 1).mean()
+        print(f"class_weight={weight}: finds {found:.0f} % of the rare class")
 
 
 def dropout() -> None:
@@ -109,25 +107,46 @@ def dropout() -> None:
     import numpy as np
 
     import sloy
-    from sloy.layers import Dense, Dropout, ReLU
+    from sloy.layers import Conv2D, Dense, Dropout, Flatten, ReLU, Tanh
 
     network = sloy.Network((4,), [Dropout(0.2), Dense(6), ReLU(), Dropout(0.5), Dense(2)])
     sloy.theory.dropout_figure(network, steps=3).savefig("L14.png", dpi=80)
 
-    last = sloy.Network((4,), [Dense(6), ReLU(), Dropout(0.5), Dense(1)])
-    parameters = last.initialize(1)
-    thinned = sloy.theory.thinned_outputs(last, parameters, np.ones(4), draws=20_000)
-    in_use = sloy.theory.ready_model(last, parameters)(np.ones((1, 4)))
-    print(f"thinned outputs: {thinned.mean():.3f} on average, in use {in_use[0, 0]:.3f}")
+    for name, shape, layers in (
+        ("dense", (4,), [Dense(6), ReLU(), Dropout(0.5), Dense(1)]),
+        ("convolution", (5, 5, 1), [Conv2D(1, 3), ReLU(), Dropout(0.25), Flatten(), Dense(1)]),
+        ("tanh behind it", (4,), [Dense(6), ReLU(), Dropout(0.5), Dense(1), Tanh()]),
+    ):
+        net = sloy.Network(shape, layers)
+        parameters, x = net.initialize(1), np.random.default_rng(0).normal(size=shape)
+        mean = sloy.theory.exact_dropout_mean(net, parameters, x)  # over all masks
+        in_use = sloy.theory.ready_model(net, parameters, dtype="float64")(x[None])
+        drawn = sloy.theory.thinned_outputs(net, parameters, x, draws=1000)
+        error = drawn.std() / np.sqrt(len(drawn))  # standard error of the mean
+        print(f"{name}: in use {in_use[0, 0]:.6f}, mean over all masks {mean[0]:.6f},")
+        print(f"    mean of 1000 drawn {drawn.mean():.3f} ± {error:.3f}")
 
 
 def activations() -> None:
     """L15."""
+    import numpy as np
+
     import sloy
     from sloy.layers import ELU, LeakyReLU, Maxout, ReLU, Sigmoid, Sign, Tanh
 
     for activation in (Sigmoid(), Tanh(), ReLU(), LeakyReLU(0.1), ELU()):
         print(activation, sloy.theory.check_gradient(activation))
-    print(Sign(), sloy.theory.activation_values(Sign(), [-2.0, 3.0]))
-    print(sloy.Network((5,), [Maxout(4, pieces=2)]).summary())
+    values, slopes = sloy.theory.activation_values(Sign(), [-2.0, 3.0])
+    print(Sign(), "σ(z) =", values, "σ′(z) =", slopes)
+
+    maxout = sloy.Network(
+        (5,), [Maxout(4, pieces=2)]
+    )  # it has weights, so it is checked as a network
+    print(maxout.summary())
+    parameters = maxout.initialize(0, "float64")
+    x, y = np.random.default_rng(0).normal(size=(20, 5)), np.zeros((20, 4))
+    exact = sloy.gradients(maxout, parameters, x, y, "squared_error")
+    moved = sloy.theory.naive_gradients(maxout, parameters, x, y)
+    difference = max(np.abs(exact[name] - moved[name]).max() for name in exact)
+    print(f"Maxout: backprop and differences differ by {difference:.0e}")
     sloy.theory.activations_figure().savefig("L15.png", dpi=80)

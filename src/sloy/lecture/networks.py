@@ -42,11 +42,12 @@ def optimisation() -> None:
 
     line = sloy.Network((1,), [Dense(1)])
     start = {"dense_1/weight": np.array([[-1.0]]), "dense_1/bias": np.array([2.0])}
+    ways = {"full batch": 40, "mini-batches of 8": 8, "object by object": 1}  # objects of a step
     descent = sloy.theory.compare_descents(
-        line, (x, y), learning_rate=0.1, epochs=15, parameters=start
+        line, (x, y), ways=ways, learning_rate=0.1, epochs=15, parameters=start
     )
     for name, path in descent.paths.items():
-        print(f"{name}: {len(path.weights) - 1} steps, loss {path.losses[-1]:.4f}")
+        print(f"{name}: {len(path.weights) - 1} steps, mean loss {path.losses[-1]:.4f}")
     sloy.theory.descent_figure(descent, "A straight line, fitted in three ways").savefig(
         "L7.png", dpi=80
     )
@@ -56,7 +57,7 @@ def cost() -> None:
     """L8."""
     import sloy
 
-    cost = sloy.theory.gradient_cost((4, 8, 16, 32, 64, 128, 256))
+    cost = sloy.theory.gradient_cost()
     print(cost)
     sloy.theory.gradient_cost_figure(cost).savefig("L8.png", dpi=80)
 
@@ -91,9 +92,7 @@ def any_function() -> None:
     )
     loss = sloy.losses.CustomLoss(lambda a, y: ops.softplus(2.0 * (a - y)) - (a - y))
     print("σ:", sloy.theory.check_gradient(network.layers[1]))
-    print(
-        "L:", sloy.theory.check_gradient(loss, np.array([[0.5], [2.0]]), np.array([[1.0], [-1.0]]))
-    )
+    print("L:", sloy.theory.check_gradient(loss, [[0.5], [2.0]], [[1.0], [-1.0]]))
 
     x = np.linspace(-3, 3, 200)[:, None]
     model, _ = sloy.fit(

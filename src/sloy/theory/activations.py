@@ -16,6 +16,7 @@ from sloy.errors import InvalidArgument
 from sloy.graph import Tensor, backprop
 from sloy.graph.stored import is_elementwise
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
+from sloy.language import say
 from sloy.layers import ELU, Activation, Layer, LeakyReLU, ReLU, Sigmoid, Sign, Tanh
 from sloy.layers.base import Scope
 
@@ -110,7 +111,7 @@ def activations_figure(
         axes.axvline(0, color="#CCCCCC", lw=0.8)
         axes.plot(z, values, color=BLUE, label="σ(z)")
         axes.plot(z, slopes, "--", color=ORANGE, lw=1.4, label="σ′(z)")
-        axes.set_title(name)
+        axes.set_title(say(name))
         axes.set_xlabel("z", color=GREY)
     for axes in grid[len(shown) :]:
         axes.set_axis_off()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +16,9 @@ from sloy.engines import engine as find_engine
 from sloy.engines.reference import computed
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, Tensor
-from sloy.graph.graph import topological_order
+from sloy.graph.graph import Node, copy_node, topological_order
 from sloy.inspection.style import BLUE, GREY, new_figure, styled
+from sloy.language import say
 from sloy.layers import Dense, Dropout
 from sloy.losses import SquaredError
 from sloy.problem import Problem
@@ -30,9 +32,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["dropout_figure", "dropout_masks", "thinned_outputs"]
+__all__ = ["dropout_figure", "dropout_masks", "exact_dropout_mean", "thinned_outputs"]
 
 MOST = 12  # neurons of a layer in a figure
+MOST_DROPPED = 16  # neurons whose 2^16 ways of being dropped are all computed
+AT_ONCE = 1024  # thinned copies
 SCALE = 0.6
 
 
@@ -80,8 +84,8 @@ def thinned_outputs(
 ) -> np.ndarray:
     """The outputs of thinned copies of a network for one object: what training sees of it, again and again.
 
-    Their mean is the output in use, where nothing but linear layers stands behind the dropout: each kept neuron is
-    scaled by 1 / (1 - p), so that what is expected of it is what it gives in use.
+    Their mean is near to the output in use, see `exact_dropout_mean`, by about its standard error: their standard
+    deviation over √draws.
 
     Parameters
     ----------
@@ -99,24 +103,76 @@ def thinned_outputs(
     float64 array, shape (draws, *output_shape)
     """
     where = "thinned_outputs"
-    instance(where, "network", network, Network)
     count = integer(where, "draws", draws)
-    given = np.asarray(x, np.float64)
-    if given.shape != network.input_shape:
+    output, fed = _thinned(where, network, parameters, x, count, seed)
+    return computed({"output": output}, fed)["output"]
+
+
+def exact_dropout_mean(
+    network: Network, parameters: Mapping[str, np.ndarray], x: ArrayLike
+) -> np.ndarray:
+    """What is expected of a network in training for one object: the mean over all its thinned copies.
+
+    E a = Σ_m P(m) a(m) over all 2^H masks m of the H neurons that may be dropped, P(m) = Π_h (1 - p_h) if kept, p_h
+    if not. Where nothing but linear layers stands behind the dropout it is the output in use: each kept neuron is
+    scaled by 1 / (1 - p), so that what is expected of it is what it gives in use. Behind a σ it is not, as
+    E σ(z) ≠ σ(E z).
+
+    Parameters
+    ----------
+    network : Network
+        With at most 16 neurons that may be dropped.
+    parameters : mapping
+        Name → array.
+    x : array, shape input_shape
+        One object.
+
+    Returns
+    -------
+    float64 array, shape output_shape
+
+    Raises
+    ------
+    InvalidArgument
+        Without dropout, or for more neurons: `thinned_outputs` draws some of the masks.
+
+    Examples
+    --------
+    >>> from sloy.layers import Dense, Dropout, Tanh
+    >>> parameters = {"dense_1/weight": np.array([[1.0], [2.0]]), "dense_1/bias": np.zeros(1)}
+    >>> linear = Network((2,), [Dropout(0.5), Dense(1)])
+    >>> exact_dropout_mean(linear, parameters, [1.0, 1.0]).tolist()  # of 0, 2, 4 and 6; in use 3
+    [3.0]
+    >>> exact_dropout_mean(Network((2,), [*linear.layers, Tanh()]), parameters, [1.0, 1.0]).round(3).tolist()
+    [0.741]
+    >>> np.tanh(3.0).round(3)
+    np.float64(0.995)
+    """
+    where = "exact_dropout_mean"
+    masks = [mask for _, mask in _found_masks(where, network)]
+    sizes = [mask.spec.size for mask in masks]
+    if sum(sizes) > MOST_DROPPED:
         raise InvalidArgument(
-            f"{where}: `x` has shape {given.shape}; it must be one object, {network.input_shape}."
+            f"{where}: `network` has {sum(sizes)} neurons that may be dropped; all ways to drop them are"
+            f" computed for at most {MOST_DROPPED}. `thinned_outputs` draws some."
         )
-    built = network.build(
-        ops.input("x", (count, *network.input_shape), "float64"),
-        training=True,
-        key=ops.variable(KEY, (2,), "uint32"),
-        step=ops.input("step", (), "uint32"),
-    )
-    problem = Problem(network, SquaredError(), dtype="float64")
-    variables = initial_variables(problem, Recipe(optimizer="sgd", seed=seed), parameters, where)
-    x = np.broadcast_to(given, (count, *given.shape))
-    fed = {**variables, "x": x, "step": np.array(0, np.uint32)}
-    return computed({"output": built.output}, fed)["output"]
+    copies = 1 << sum(sizes)
+    count = min(copies, AT_ONCE)
+    output, fed = _thinned(where, network, parameters, x, count, seed=0)
+    streams = [mask.attributes["stream"] for mask in masks]
+    graph = Graph.of({"output": output}).rebuild(partial(_with_masks_fed, streams))
+    run = find_engine("reference").compile(graph, {n: fed[n] for n in graph.variables}).run
+    keep = np.repeat([mask.attributes["keep"] for mask in masks], sizes)  # (H,)
+    mean = np.zeros(network.output_shape)
+    for first in range(0, copies, count):
+        bits = (np.arange(first, first + count)[:, None] >> np.arange(len(keep))) & 1  # (B, H)
+        parts = np.split(bits, np.cumsum(sizes)[:-1], axis=1)
+        for mask, stream, part in zip(masks, streams, parts, strict=True):
+            fed[f"mask {stream}"] = part.reshape(count, *mask.shape[1:]).astype(np.float64)
+        probability = np.where(bits, keep, 1 - keep).prod(axis=1)  # (B,)
+        outputs = run({name: fed[name] for name in graph.inputs})["output"]
+        mean += np.tensordot(probability, outputs, axes=1)
+    return mean
 
 
 @styled
@@ -147,19 +203,63 @@ def dropout_figure(network: Network, steps: int = 3, *, seed: int = 0) -> Figure
         in_use = number == steps
         kept = sum(int(mask.sum()) for mask in dropped.values())
         total = sum(mask.size for mask in dropped.values())
-        title = "in use: all of them" if in_use else f"step {number + 1}: {kept} of {total} kept"
+        title = say("in use: all of them")
+        if not in_use:
+            title = say(
+                "step {number}: {kept} of {total} kept", number=number + 1, kept=kept, total=total
+            )
         axes.set_title(title, color=BLUE if in_use else "black")
     for axes in figure.axes:
         axes.set_axis_off()
     rates = sorted({layer.rate for layer in network.layers if isinstance(layer, Dropout)})
-    factors = ", ".join(f"p = {rate:g}: kept × {1 / (1 - rate):.3g}" for rate in rates)
-    figure.supxlabel(
-        f"in training each neuron is dropped with probability p ({factors})", color=GREY, fontsize=9
+    factors = ", ".join(
+        say("p = {rate:g}: kept × {factor:.3g}", rate=rate, factor=1 / (1 - rate)) for rate in rates
     )
+    told = say("in training each neuron is dropped with probability p ({factors})", factors=factors)
+    figure.supxlabel(told, color=GREY, fontsize=9)
     return figure
 
 
 # --- parts ----------------------------------------------------------------------------------------
+
+
+def _thinned(
+    where: str,
+    network: Network,
+    parameters: Mapping[str, np.ndarray],
+    x: ArrayLike,
+    count: int,
+    seed: int,
+) -> tuple[Tensor, dict[str, np.ndarray]]:
+    """The outputs of so many thinned copies for one object, and all that computing them needs."""
+    instance(where, "network", network, Network)
+    given = np.asarray(x, np.float64)
+    if given.shape != network.input_shape:
+        raise InvalidArgument(
+            f"{where}: `x` has shape {given.shape}; it must be one object, {network.input_shape}."
+        )
+    if network.states:
+        raise InvalidArgument(
+            f"{where}: `network` has running statistics ({', '.join(network.states)}); in training these"
+            " are of a batch, and there is but one object."
+        )
+    built = network.build(
+        ops.input("x", (count, *network.input_shape), "float64"),
+        training=True,
+        key=ops.variable(KEY, (2,), "uint32"),
+        step=ops.input("step", (), "uint32"),
+    )
+    problem = Problem(network, SquaredError(), dtype="float64")
+    variables = initial_variables(problem, Recipe(optimizer="sgd", seed=seed), parameters, where)
+    x = np.broadcast_to(given, (count, *given.shape))
+    return built.output, {**variables, "x": x, "step": np.array(0, np.uint32)}
+
+
+def _with_masks_fed(streams: list[int], node: Node, operands: tuple[Tensor, ...]) -> Tensor:
+    """A mask that is fed in place of one that is drawn."""
+    if node.op == "dropout_mask" and node.attributes["stream"] in streams:
+        return ops.input(f"mask {node.attributes['stream']}", node.spec.shape, node.spec.dtype)
+    return copy_node(node, operands)
 
 
 def _found_masks(where: str, network: Network) -> list[tuple[str, Tensor]]:

@@ -16,6 +16,7 @@ from sloy.graph.threefry import make_key
 from sloy.layers import Dense, LeakyReLU, Maxout
 from sloy.model import load
 from sloy.theory import Approximation, approximate
+from sloy.theory.approximation import search, target
 from sloy.theory.approximation.asymptotes import asymptotes_of
 from sloy.theory.approximation.construction import ramps, steps
 from sloy.theory.approximation.target import Target, finer
@@ -113,9 +114,9 @@ def test_a_bump_on_a_rectangle(tolerance: float) -> None:
     found = approximate(bump, ((-1, 1), (-1, 1)), tolerance)
     assert max(found.error, greatest_error(found)) <= tolerance
     assert found.units <= 100
-    side = math.isqrt(found.grid_points)
     directions = math.isqrt(found.units + 1) - 1
-    assert side == 10 * (2 * directions + 9)  # ten times the points of the construction
+    side = 10 * (2 * directions + 9)  # ten times the points of the construction
+    assert found.grid_points == side**2 + 64 * 17**2  # and a closer look at the greatest errors
 
 
 def test_ramps_on_a_rectangle_and_another_rectangle() -> None:
@@ -188,13 +189,131 @@ def test_refusal_on_a_rectangle_and_by_the_dtype() -> None:
         approximate(bump, ((-1, 1), (-1, 1)), 1e-3, max_units=30)
     assert caught.value.units <= 30
     assert 1e-3 < caught.value.error < 0.1
-    with pytest.raises(ToleranceNotMet, match="3 units"):
+    with pytest.raises(
+        ToleranceNotMet, match=r"2 units reach an error of 0\.4.*the best found"
+    ) as least:
         approximate(bump, ((-1, 1), (-1, 1)), 0.1, max_units=2)
+    assert greatest_error(least.value.best) == pytest.approx(least.value.error, rel=0.01)
     with pytest.raises(
         ToleranceNotMet, match=r"rounding of float32 is in the way.*'float64'"
     ) as caught:
         approximate(lambda x: 1000 + x, (0, 1), 1e-6, activation="relu")  # float32 has 1000 to 6e-5
     assert caught.value.error > 1e-5
+
+
+# --- nothing that meets the tolerance is refused --------------------------------------------------
+
+SIGMAS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "sigmoid": lambda z: 0.5 * (1 + np.tanh(z / 2)),
+    "tanh": np.tanh,
+    "heaviside": lambda z: (z > 0).astype(float),
+    "sign": np.sign,
+    "relu": lambda z: np.maximum(z, 0),
+    "leaky_relu": lambda z: np.maximum(0.1 * z, z),
+    "softplus": lambda z: np.logaddexp(0, z),
+}
+LINES: dict[str, tuple[Function, tuple[float, float]]] = {
+    **FUNCTIONS,
+    "sin over a period": (np.sin, (0, 6.28)),
+    "exp": (np.exp, (-1, 2)),
+    "root": (lambda x: np.sqrt(np.abs(x)), (-1, 1)),
+    "constant": (lambda x: 0 * x + 3, (0, 1)),
+    "line": (lambda x: 2 - x, (0, 5)),
+    "two waves": (lambda x: np.sin(3 * x) + 0.3 * np.cos(11 * x), (0, 3)),
+}
+PLANES: dict[str, tuple[Function, Any]] = {
+    "bump": (bump, ((-1, 1), (-1, 1))),
+    "constant": (lambda x, y: 0 * x + 3, ((0, 1), (0, 2))),
+    "ridge": (lambda x, y: np.tanh(2 * x), ((-1, 1), (-1, 1))),
+    "product": (lambda x, y: x * y, ((0, 1), (-2, 0))),
+}
+
+
+def by_formula(found: Approximation, count: int) -> float:
+    """The greatest |f - Σ c σ(w · x + b) - d| on an even grid, by NumPy from the numbers in the model."""
+    W, b, c, d = (found.model.parameters[f"dense_{i}/{name}"].astype(np.float64)
+                  for i in (1, 2) for name in ("weight", "bias"))  # fmt: skip
+    domain = found.target.domain
+    side = count if len(domain) == 1 else math.isqrt(count)
+    axes = [np.linspace(low, high, side) for low, high in domain]
+    x = np.stack([m.ravel() for m in np.meshgrid(*axes)], axis=1).astype(np.float32)
+    sigma = SIGMAS[found.network.layer_names[1].rsplit("_", 1)[0]]
+    worst = 0.0
+    for part in np.array_split(x.astype(np.float64), 8):
+        z = part @ W + b
+        if sigma in (SIGMAS["heaviside"], SIGMAS["sign"]):  # which side of a jump is for rounding
+            part, z = (rows[(np.abs(z) > 1e-5 * np.abs(b)).all(1)] for rows in (part, z))
+        errors = np.abs(sigma(z) @ c[:, 0] + d - found.target.function(*part.T))
+        worst = max(worst, errors.max(initial=0.0))
+    return worst
+
+
+def check(function: Function, domain: Any, tolerance: float, **options: Any) -> bool:
+    """Whether the tolerance is met; what comes back, or is carried by the refusal, is as it says."""
+    found = refusal = None
+    try:
+        found = approximate(function, domain, tolerance, **options)
+    except ToleranceNotMet as error:
+        refusal, found = error, error.best
+    if refusal is not None:
+        assert (refusal.error, refusal.units) == (found.error, found.units)
+        assert min(error for _, error in found.curve) == found.error > tolerance, str(refusal)
+    else:
+        assert found.error <= tolerance
+    assert found.units <= options["max_units"]
+    c, d = (found.model.parameters[f"dense_2/{name}"] for name in ("weight", "bias"))
+    rounding = 2e-6 * float(np.abs(c).sum() + np.abs(d).sum())
+    assert by_formula(found, 60_013) <= found.error * (1 + 1e-4) + rounding
+    return found.error <= tolerance
+
+
+@pytest.mark.parametrize("activation", SIGMAS)
+def test_nothing_within_the_tolerance_is_refused(activation: str) -> None:
+    rng = np.random.default_rng(13)
+    met = 0
+    for function, domain in LINES.values():
+        for tolerance in (0.3, 0.1, 0.03):
+            most = int(rng.integers(1, 40))
+            met += check(function, domain, tolerance, activation=activation, max_units=most)
+    assert 8 <= met <= 28
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "heaviside"])
+def test_units_enough_by_a_hair(activation: str) -> None:
+    """20 plateaus of twice 0.1 cover the variation of a sine, 4; plateaus of a little less do not."""
+    assert check(np.sin, (0, 6.28), 0.1, activation=activation, max_units=19)
+    assert not check(np.sin, (0, 6.28), 0.1, activation=activation, max_units=18)
+
+
+@pytest.mark.parametrize("name", PLANES)
+def test_nothing_within_the_tolerance_is_refused_on_a_rectangle(name: str) -> None:
+    function, domain = PLANES[name]
+    rng = np.random.default_rng(14)
+    met = [
+        check(function, domain, tolerance, activation=activation, max_units=int(most))
+        for activation in ("sigmoid", "softplus")
+        for tolerance, most in zip((0.5, 0.05), rng.integers(1, 30, 2), strict=True)
+    ]
+    assert any(met)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 7])
+def test_refinement_keeps_to_the_units_and_refuses_nothing_it_met(most: int) -> None:
+    for activation in ("sigmoid", "relu"):
+        for tolerance in (0.3, 0.02):
+            options: Any = {"activation": activation, "max_units": most, "refine": True}
+            check(lambda x: np.sin(2 * x), (-1.5, 1.5), tolerance, **options)
+    assert check(lambda x, y: np.tanh(x + y), ((-1, 1), (0, 1)), 0.5, max_units=most, refine=True)
+
+
+def test_samples_that_do_not_suffice_are_said_to_be_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in (("MOST", 100), ("FIRST", 17)):
+        monkeypatch.setattr(target, name, value)
+        monkeypatch.setattr(search, name, value)
+    with pytest.raises(ToleranceNotMet, match="changes too fast for 100 samples"):
+        approximate(lambda x: np.sin(150 * x), (0, 7), 0.2)
 
 
 BAD: list[tuple[Function, Any, dict[str, Any], str]] = [
@@ -256,10 +375,10 @@ def test_constructions_hold_their_bound_on_any_polyline(activation: str, seed: i
 
 
 def test_samples_follow_the_function() -> None:
-    target = Target.of(lambda x: np.sqrt(np.abs(x - 0.3)), (0, 1))
-    x, y = target.samples(1e-3)
+    root = Target.of(lambda x: np.sqrt(np.abs(x - 0.3)), (0, 1))
+    x, y = root.samples(1e-3)
     places = finer(x, 16)
-    assert np.abs(np.interp(places, x, y) - target(places[:, None])).max() < 1e-3 / 8
+    assert np.abs(np.interp(places, x, y) - root(places[:, None])).max() < 1e-3 / 8
     assert np.diff(x).min() < 1e-4 < np.diff(x).max()  # dense where f bends alone
 
 

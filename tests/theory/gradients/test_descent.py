@@ -10,6 +10,7 @@ from available import available
 from legible import assert_legible, texts
 from sloy import theory
 from sloy.errors import InvalidArgument
+from sloy.language import speak
 from sloy.layers import BatchNorm, Dense, Sigmoid, Tanh
 from sloy.theory import Descent, compare_descents, learn_per_object
 
@@ -74,6 +75,12 @@ def test_the_figure(line: Descent) -> None:
     figure = theory.descent_figure(line, "A straight line")
     assert_legible(figure)
     assert {"dense_1/weight", "objects seen", "object by object, 144 steps"} <= set(texts(figure))
+    wider = sloy.Network((1,), [Dense(2), Tanh(), Dense(1)])
+    with speak("ru"):
+        russian = theory.descent_figure(line, "Прямая")
+        assert_legible(russian)
+        assert {"объект за объектом, 144 шага", "начало"} <= set(texts(russian))
+        assert_legible(theory.descent_figure(compare_descents(wider, (X, Y), epochs=2)))
 
 
 def test_object_by_object_until_it_converges() -> None:

@@ -10,6 +10,7 @@ from legible import assert_legible, texts
 from sloy import ops, theory
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Graph, Tensor
+from sloy.language import speak
 from sloy.layers import (
     ELU,
     BatchNorm,
@@ -26,12 +27,15 @@ from sloy.layers import (
 )
 from sloy.regularizers import L2
 from sloy.theory import (
+    GradientCost,
     check_gradient,
     count_operations,
     gradient_cost,
+    loss_values,
     naive_gradients,
     numeric_gradient,
 )
+from sloy.theory.gradients.cost import CostRow
 
 RANDOM = np.random.default_rng(6)
 
@@ -170,10 +174,32 @@ def test_the_cost_is_timed_and_drawn() -> None:
     assert "≈" in str(cost)  # the largest is timed in part, and says so
     figure = theory.gradient_cost_figure(cost)
     assert_legible(figure)
+    with speak("ru"):
+        assert_legible(theory.gradient_cost_figure(cost))
+        assert_legible(theory.activations_figure())
     assert {"parameters P", "seconds for one gradient", "operations for one gradient"} <= set(
         texts(figure)
     )
     assert_legible(theory.gradient_cost_figure(gradient_cost((4, 8), timing=False)))
+
+
+def test_the_time_of_small_networks_is_that_of_starting() -> None:
+    """Times made up: 5 µs for a pass whatever its size up to 8 320 parameters, then growing with it."""
+    sizes = [40, 144, 544, 2112, 8320, 33024, 131584, 525312]
+    rows = tuple(
+        CostRow(P, P * P, 3 * P, (P + 1) * max(5e-6, 5e-10 * P), max(1e-5, 1e-9 * P), 1000)
+        for P in sizes
+    )
+    cost = GradientCost(rows, "reference")
+    assert cost.fixed_until == 8320
+    assert "up to 8 320 parameters: a pass costs no more than starting it" in str(cost)
+    assert "way, grow as P^1.0, and backprop as P^0.0" in str(cost)
+    assert (
+        "from there on: arithmetic tells, and they grow as P^2.0 the naive way and as P^1.0"
+        in str(cost)
+    )
+    assert gradient_cost((4, 8), timing=False).fixed_until is None
+    assert "<pre" in cost._repr_html_()
 
 
 def test_slopes_of_activations() -> None:
@@ -215,30 +241,22 @@ def test_maxout_is_the_larger_of_its_lines() -> None:
 def test_the_losses_of_a_classifier() -> None:
     """L13: -y log a - (1 - y) log(1 - a), and -Σ_k [y = k] log P(k), from what comes before the last σ."""
 
-    def measured(loss: str, logits: np.ndarray, y: np.ndarray) -> np.ndarray:
-        chosen = sloy.losses.loss(loss)
-        target = chosen.target(y, logits.shape[1:], "float64")
-        output = ops.input("output", logits.shape, "float64")
-        graph = Graph.of(
-            {"L": chosen.per_sample(output, ops.input("y", target.shape, target.dtype.name))}
-        )
-        executable = sloy.engines.engine("reference").compile(graph, {})
-        return executable.run({"output": logits, "y": target})["L"]
-
     z, yes = RANDOM.normal(0, 3, (9, 1)), np.arange(9) % 2
     a = 1 / (1 + np.exp(-z[:, 0]))
     formula = -(yes * np.log(a) + (1 - yes) * np.log(1 - a))
-    np.testing.assert_allclose(measured("binary_crossentropy", z, yes), formula, rtol=1e-12)
+    np.testing.assert_allclose(loss_values("binary_crossentropy", z, yes), formula, rtol=1e-12)
 
     logits, k = RANDOM.normal(0, 3, (9, 4)), np.arange(9) % 4
     P = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     formula = -sum((k == c) * np.log(P[:, c]) for c in range(4))
-    np.testing.assert_allclose(measured("categorical_crossentropy", logits, k), formula, rtol=1e-12)
+    np.testing.assert_allclose(
+        loss_values("categorical_crossentropy", logits, k), formula, rtol=1e-12
+    )
 
     for wrong in (1e3, 1e30, 1e300):  # certain and wrong: a large loss, never infinity or NaN
-        assert measured("binary_crossentropy", np.array([[wrong]]), np.array([0])) == wrong
+        assert loss_values("binary_crossentropy", np.array([[wrong]]), np.array([0])) == wrong
         two = np.array([[wrong, -wrong]])
-        assert measured("categorical_crossentropy", two, np.array([1])) == 2 * wrong
+        assert loss_values("categorical_crossentropy", two, np.array([1])) == 2 * wrong
 
 
 BAD = {
@@ -264,6 +282,9 @@ BAD = {
     ),
     "one width": (lambda: gradient_cost((8,)), r"two different sizes"),
     "width 0": (lambda: gradient_cost((0, 8)), r"`widths` \(=0\)"),
+    "outputs of no objects": (lambda: loss_values("huber", [1.0], [1.0]), r"`outputs` has shape \(1,\)"),
+    "NaN in outputs": (lambda: loss_values("huber", [[np.nan]], [1.0]), r"`outputs` holds NaN"),
+    "other objects": (lambda: loss_values("huber", [[1.0]], [1.0, 2.0]), r"of 2 objects, `outputs` of 1"),
     "no graph": (lambda: count_operations(3), r"must be a Graph"),
     "softmax is not alone": (lambda: theory.activation_values(Softmax(), np.ones(2)), r"each neuron"),
     "no activations": (lambda: theory.activations_figure({}), r"is empty"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from functools import cache
 
 import numpy as np
@@ -19,6 +20,7 @@ from sloy.theory import (
     prime_implicants,
     table_of,
 )
+from sloy.theory.logic import covering
 from sloy.theory.logic.truth_table import all_inputs
 
 
@@ -168,6 +170,42 @@ def test_twelve_variables() -> None:
     assert found.minimal
     assert len(found.terms) == 63
     assert network_from_truth_table(table)(all_inputs(12))[:, 0].tolist() == table
+
+
+def test_small_tables_need_no_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("scipy", "scipy.optimize", "scipy.sparse"):
+        monkeypatch.setitem(sys.modules, module, None)
+    least = least_terms(4)
+    for number in np.random.default_rng(5).integers(0, 1 << 16, 100).tolist():
+        found = minimize(table_bits(number, 4))
+        assert (len(found.terms), found.minimal) == (least[number], True)
+    table = (np.random.default_rng(6).random(1 << 7) < 0.5).astype(int)
+    found = minimize(table)
+    assert found.minimal
+    assert found.values(all_inputs(7)).tolist() == table.tolist()
+    dense = (np.random.default_rng(0).random(1 << 9) < 0.7).astype(int)  # not within its time
+    found = minimize(dense, time_limit=0.3)
+    assert found.values(all_inputs(9)).tolist() == dense.tolist()
+    assert 30 < found.least < len(found.terms)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_fewest_columns_by_trying_all(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(covering, "_integer_program", lambda matrix, seconds: None)
+    rng = np.random.default_rng(seed)
+    matrix = rng.random((int(rng.integers(1, 14)), int(rng.integers(1, 12)))) < 0.25
+    matrix[np.arange(len(matrix)), rng.integers(0, matrix.shape[1], len(matrix))] = True
+    columns, least = covering.fewest_columns(matrix, 60)
+    assert matrix[:, columns].any(1).all()
+    smallest = next(
+        size
+        for size in range(1, matrix.shape[1] + 1)
+        if any(
+            matrix[:, list(chosen)].any(1).all()
+            for chosen in itertools.combinations(range(matrix.shape[1]), size)
+        )
+    )
+    assert len(columns) == least == smallest
 
 
 def test_an_unfinished_search_says_so() -> None:

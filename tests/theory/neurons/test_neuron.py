@@ -11,7 +11,7 @@ import pytest
 
 from available import installed
 from sloy import ops
-from sloy.errors import InvalidArgument, NotAvailable, ShapeError
+from sloy.errors import InvalidArgument, NotAvailable, ShapeError, SloyError
 from sloy.language import speak
 from sloy.layers import ELU, Layer, LeakyReLU
 from sloy.model import load
@@ -161,16 +161,74 @@ def test_too_few_passes_are_told_from_impossibility() -> None:
     assert run.separation.separable
 
 
-def test_without_scipy_the_weights_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_scipy_small_problems_are_decided_and_large_ones_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
     _, _, run = perceptron_rule(CORNERS, XOR, max_epochs=3)
-    assert (run.converged, run.epochs, run.separation) == (False, 3, None)
-    assert "is not known: linear programs need SciPy: `pip install 'sloy[theory]'`" in str(run)
-    with pytest.raises(NotAvailable, match=r"sloy\[theory\]"):
-        separate(CORNERS, XOR)
+    assert (run.converged, run.separation.separable) == (False, False)
+    x = RANDOM.normal(size=(30, 100))
+    y = np.arange(30) % 2
+    with pytest.raises(NotAvailable, match=r"as large as this one need SciPy.*sloy\[theory\]"):
+        separate(x, y)
+    _, _, run = perceptron_rule(x, y, max_epochs=1, learning_rate=1e-3)
+    assert (run.converged, run.epochs, run.separation) == (False, 1, None)
+    assert "is not known: separate: linear programs as large as this one need SciPy" in str(run)
 
 
 # --- the linear program ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 3, 5])
+def test_separation_is_that_of_another_linear_program(inputs: int) -> None:
+    """Feasibility of s (w x + b) ≥ 1, and the least Σ|w| times half the extents, by SciPy."""
+    optimize = pytest.importorskip("scipy.optimize")
+    rng = np.random.default_rng(inputs)
+    answers = []
+    for _ in range(40):
+        count = int(rng.integers(2, 4 * inputs + 3))
+        x = rng.integers(-3, 4, (count, inputs)).astype(float)
+        s = rng.choice([-1, 1], count)
+        found = separate(x, s)
+        half = np.where(np.ptp(x, axis=0) > 0, np.ptp(x, axis=0) / 2, 1)
+        cost = np.append(half, 0)
+        rows = s[:, None] * np.column_stack([x, np.ones(count)])
+        other = optimize.linprog(
+            np.concatenate([cost, cost]), -np.hstack([rows, -rows]), np.full(count, -0.5)
+        )
+        assert found.exact
+        assert found.separable == (other.status == 0)
+        if found:
+            assert np.abs(found.weights) @ half == pytest.approx(other.fun, rel=0.01, abs=0.01)
+        answers.append(found.separable)
+    assert 5 < sum(answers) < 35
+
+
+def test_real_coordinates_are_decided_exactly() -> None:
+    """0.1 + 0.2 is not 0.3: three points of a line, the middle one half a rounding off it."""
+    x = [[0.0, 0.0], [0.1, 0.1], [0.3, 0.3], [0.1, np.nextafter(0.1, 1)]]
+    assert not separate([x[0], x[1], x[2]], [1, 0, 1])
+    above = separate([x[0], x[3], x[2]], [1, 0, 1])
+    assert above.separable
+    assert above.exact
+    sides = [
+        Fraction(above.bias) + sum(Fraction(w) * Fraction(v) for w, v in zip(above.weights, row, strict=True))
+        for row in (x[0], x[3], x[2])
+    ]  # fmt: skip
+    assert [side > 0 for side in sides] == [True, False, True]
+
+
+def test_what_no_weights_in_float64_tell_apart_is_refused() -> None:
+    with pytest.raises(SloyError, match="so near to touching that no weights in float64"):
+        separate([[1e16], [1e16 + 2]], [0, 1])
+
+
+def test_many_inputs_go_to_scipy() -> None:
+    pytest.importorskip("scipy")
+    x = RANDOM.normal(size=(300, 60))
+    for y, separable in ((x[:, 0] > 0, True), (np.arange(300) % 2, False)):
+        found = separate(x, y.astype(int))
+        assert (found.separable, found.exact) == (separable, False)
 
 
 @pytest.mark.parametrize("seed", range(20))

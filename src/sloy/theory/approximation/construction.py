@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sloy.theory.approximation.asymptotes import Asymptotes
+from sloy.theory.approximation.target import finer
 
 SHARPNESS = 0.1  # share of the tolerance by which f may move while a step rises
 BLUNT = 0.05  # share of the tolerance that the rounded corners of ramps may take
@@ -115,6 +116,18 @@ def ramps(
     sharpness = max(1.0, sigma.rounding * total / (BLUNT * tolerance)) if sigma.rounding else 1.0
     weight = np.full((1, len(output)), sharpness)
     return Hidden(weight, -sharpness * knots[:-1], output / sharpness, float(shift))
+
+
+def fine_grid(x: np.ndarray, hidden: Hidden, dtype: str) -> np.ndarray:
+    """The grid of the measurement: ten times finer than the samples, the rise of each unit, and for sharp ones
+    hardly to the left and right of it.
+    """
+    width = 1 / np.abs(hidden.weight[0])
+    places = -hidden.bias / hidden.weight[0]
+    around = places[:, None] + width[:, None] * np.array([-4, -2, -1, -0.5, 0, 0.5, 1, 2, 4])
+    beside = places + np.outer((-4, 4), np.finfo(dtype).eps * np.abs(places))
+    found = np.concatenate([finer(x), around.ravel(), beside.ravel()])
+    return found[(found >= x[0]) & (found <= x[-1])]
 
 
 def _plateaus(

@@ -8,6 +8,7 @@ import numpy as np
 
 from sloy.arguments import instance
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
+from sloy.language import counted, say
 from sloy.theory.approximation.result import Approximation
 
 if TYPE_CHECKING:
@@ -41,8 +42,13 @@ def approximation_figure(approximation: Approximation) -> Figure:
     _curve(panels[3], approximation)
     name = approximation.network.layer_names[1].rsplit("_", 1)[0]
     figure.suptitle(
-        f"{approximation.units} {name} units, greatest error {approximation.error:.2g} (tolerance"
-        f" {approximation.tolerance:g})"
+        say(
+            "{units}, σ: {name}; greatest error {error:.2g} (tolerance {tolerance:g})",
+            units=counted(approximation.units, "unit"),
+            name=say(name),
+            error=approximation.error,
+            tolerance=approximation.tolerance,
+        )
     )
     return figure
 
@@ -53,18 +59,21 @@ def _interval(panels: np.ndarray, found: Approximation) -> None:
     f, network = found.target(x[:, None]), found(x)
     both, parts, error = panels[:3]
     both.plot(x, f, color=GREY, linewidth=4, alpha=0.5, label="f")
-    both.plot(x, network, color=BLUE, linewidth=1.3, label="network")
-    both.set_title("Function and network")
+    both.plot(x, network, color=BLUE, linewidth=1.3, label=say("network"))
+    both.set_title(say("Function and network"))
     both.legend(loc="best")
     each = found.parts(x)
     shown = np.unique(np.linspace(0, found.units - 1, MOST_PARTS).round().astype(int))
     parts.plot(x, each[:, shown], color=BLUE, linewidth=0.8, alpha=0.7)
-    count = f"{len(shown)} of {found.units}" if len(shown) < found.units else f"{found.units}"
-    parts.set_title(f"What each unit adds ({count})")
+    parts.set_title(
+        say("What each unit adds")
+        if len(shown) == found.units
+        else say("What units add, {shown} of {all}", shown=len(shown), all=found.units)
+    )
     error.plot(x, f - network, color=BLUE, linewidth=0.8)
     for side in (1, -1):
         error.axhline(side * found.tolerance, color=ORANGE, linestyle="--", linewidth=1.3)
-    error.set_title("Error f - network, and the tolerance (dashed)")
+    error.set_title(say("f − network, and the tolerance (dashed)"))
     for axes in (both, parts, error):
         axes.set_xlabel("x")
         axes.margins(x=0.01)
@@ -78,9 +87,9 @@ def _rectangle(panels: np.ndarray, found: Approximation) -> None:
     network = found(x, y)
     limit = float(np.abs(f - network).max()) or 1.0
     pictures = (
-        ("Function f", f, "cividis", (f.min(), f.max())),
-        ("Network", network, "cividis", (f.min(), f.max())),
-        ("Error f - network", f - network, "PuOr", (-limit, limit)),
+        (say("Function f"), f, "cividis", (f.min(), f.max())),
+        (say("Network"), network, "cividis", (f.min(), f.max())),
+        (say("f − network"), f - network, "PuOr", (-limit, limit)),
     )
     for axes, (title, values, colours, span) in zip(panels, pictures, strict=False):
         image = axes.imshow(
@@ -104,9 +113,9 @@ def _curve(axes: Axes, found: Approximation) -> None:
     units, errors = np.array(found.curve).T
     axes.loglog(units, errors, "o-", color=BLUE, markersize=4)
     axes.axhline(found.tolerance, color=ORANGE, linestyle="--", linewidth=1.3)
-    axes.set_title("Error against units, and the tolerance (dashed)")
-    axes.set_xlabel("hidden units")
-    axes.set_ylabel("greatest error")
+    axes.set_title(say("Error against units, and the tolerance (dashed)"))
+    axes.set_xlabel(say("hidden units"))
+    axes.set_ylabel(say("greatest error"))
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda units, _: f"{units:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())

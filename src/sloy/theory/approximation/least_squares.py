@@ -30,21 +30,22 @@ ROUNDS = 10  # of reweighting
 
 
 def plane_layout(
-    domain: Intervals, directions: int, sigma: Asymptotes
+    domain: Intervals, directions: int, along: int, turn: float, sigma: Asymptotes
 ) -> tuple[np.ndarray, np.ndarray]:
-    """J directions of the plane, J + 2 parallel units along each: weights (2, J (J + 2)) and biases."""
+    """J directions of the plane, turned by a part of the angle between them, and n parallel units along each:
+    weights (2, J n) and biases (J n,).
+    """
     low, high = np.array(domain).T
     centre, half = (low + high) / 2, (high - low) / 2
-    angles = np.pi * (np.arange(directions) + 0.5) / directions
+    angles = np.pi * (np.arange(directions) + 0.5 + turn) / directions
     unit = np.stack([np.cos(angles), np.sin(angles)])  # (2, J), on the rectangle scaled to [-1, 1]²
     extent = np.abs(unit).sum(0)  # how far the square reaches along each
-    count = directions + 2
-    spacing = 2 * extent / (count - 1)
-    offsets = (np.arange(count) - (count - 1) / 2) * spacing[:, None]  # (J, n)
+    spacing = 2 * extent / max(along - 1, 1)
+    offsets = (np.arange(along) - (along - 1) / 2) * spacing[:, None]  # (J, n)
     if not sigma.is_step:  # a ramp at the far end would never rise
         offsets = offsets - spacing[:, None] / 2
     steepness = _steepness(spacing, sigma)
-    weight = np.repeat(unit * steepness, count, axis=1) / half[:, None]
+    weight = np.repeat(unit * steepness, along, axis=1) / half[:, None]
     bias = -(offsets * steepness[:, None]).ravel() - centre @ weight
     return weight, bias
 

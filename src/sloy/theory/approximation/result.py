@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import InvalidArgument
+from sloy.language import counted, say
 from sloy.model import Model
 from sloy.problem.network import Network
 from sloy.theory.approximation.target import Target
@@ -75,9 +76,13 @@ class Approximation:
         return hidden.astype(np.float64) * self.model.parameters["dense_2/weight"][:, 0]
 
     def __str__(self) -> str:
-        return (
-            f"{self.units} units ({self.construction}): greatest error {self.error:.3g} on"
-            f" {self.grid_points} points, tolerance {self.tolerance:g}"
+        return say(
+            "{units} ({construction}): greatest error {error:.3g} on {points}, tolerance {tolerance:g}",
+            units=counted(self.units, "unit"),
+            construction=say(self.construction),
+            error=self.error,
+            points=counted(self.grid_points, "point"),
+            tolerance=self.tolerance,
         )
 
 

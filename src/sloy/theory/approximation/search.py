@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 from typing import Any
 
@@ -17,18 +17,18 @@ from sloy.graph.spec import FLOATS
 from sloy.graph.tensor import Tensor
 from sloy.layers import Dense, Layer
 from sloy.losses import CustomLoss
+from sloy.model import Model
 from sloy.problem.network import Network
 from sloy.theory.approximation.asymptotes import Asymptotes, asymptotes_of
-from sloy.theory.approximation.construction import Hidden, ramps, steps
+from sloy.theory.approximation.construction import Hidden, fine_grid, ramps, steps
 from sloy.theory.approximation.least_squares import line_layout, plane_layout, solve
 from sloy.theory.approximation.result import Approximation, outputs
-from sloy.theory.approximation.target import FIRST, WHERE, Target, finer, grid
+from sloy.theory.approximation.target import FINER, FIRST, MOST, WHERE, Target, finer, grid, nearby
 from sloy.theory.ready import ready_model
 
 __all__ = ["approximate"]
 
 FILL = 0.95  # share of the tolerance that a construction aims at; the rest is for slopes, samples and rounding
-FINER = 10  # the grid of the measurement against that of the construction
 MOST_UNITS = {1: 4096, 2: 1024}  # by the number of variables
 EPOCHS, RATES = 150, (1e-2, 1e-3)  # of the training of `refine`
 
@@ -77,8 +77,8 @@ def approximate(
     Returns
     -------
     Approximation
-        Its error is at most the tolerance, measured on a grid ten times finer than that of the construction and
-        at the places of the units.
+        Its error is at most the tolerance, measured on a grid ten times finer than that of the construction,
+        at the places of the units, and finer still around the greatest errors.
 
     Raises
     ------
@@ -86,8 +86,8 @@ def approximate(
         For an unbounded domain, values of f that are NaN, infinite or jump, or an activation that is no step or
         ramp.
     ToleranceNotMet
-        Where `max_units` (or the dtype) do not allow the tolerance. It carries the error that was reached,
-        and the network that reached it.
+        Where nothing that was built and measured is within the tolerance. It carries the least error that was
+        reached, and the network that reached it.
 
     References
     ----------
@@ -110,9 +110,10 @@ def approximate(
     flag(WHERE, "refine", refine)
     if dtype not in FLOATS:
         raise InvalidArgument(f"{WHERE}: `dtype` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
-    search = Search(target, asymptotes_of(activation), allowed, most, dtype, engine, threads)
+    sigma = asymptotes_of(activation)
+    search = Search(target, sigma, allowed, most, dtype, engine, threads, refine)
     if len(target.domain) == 2:
-        return search.on_rectangle(refine=refine)
+        return search.on_rectangle()
     return search.smaller() if refine else search.on_interval()
 
 
@@ -127,17 +128,25 @@ class Search:
     dtype: str
     engine: str | Engine
     threads: int
+    refine: bool
 
     def __post_init__(self) -> None:
         self.tried: list[Approximation] = []
+        self.in_the_way = ""  # where it is not `max_units`: "rounding" or "samples"
 
     def on_interval(self) -> Approximation:
         """Steps or ramps for ever smaller tolerances, down to the one that is asked for."""
+        self._build_ever_finer()
+        return self._result()
+
+    def _build_ever_finer(self) -> None:
+        """Until one is within the tolerance, or the units, the samples or the digits do not allow it."""
         x, y = self.target.samples(self.tolerance)
         level = max(float(np.ptp(y)), self.tolerance)  # one unit does
         while level > 2 * self.tolerance:
             if not self._build(x, y, level):
-                return self._refuse(x, y, level)
+                self._within(x, y, level, self.most)
+                return
             level /= 2
         for fill, first in (
             (FILL, FIRST),
@@ -148,47 +157,53 @@ class Search:
             if first != len(x):
                 x, y = self.target.samples(self.tolerance, first)
             if not self._build(x, y, fill * self.tolerance):
-                return self._refuse(x, y, fill * self.tolerance)
-            if self.tried[-1].error <= self.tolerance:
-                return self._result(self.tried[-1])
-        raise self._not_met(rounding=True)
+                self._within(x, y, fill * self.tolerance, self.most)
+                return
+            if self._met():
+                return
+        self.in_the_way = "samples" if len(x) >= MOST else "rounding"
 
     def smaller(self) -> Approximation:
         """The fewest units that least squares and training need."""
         x, y = self.target.samples(self.tolerance)
-        best = self._fewest(x, y) if self.sigma.is_step else self.on_interval()
-        while best.units > 2:
-            trained = self._train(self._start(x, y, best.units - 1), x[:, None])
-            if trained.error > self.tolerance or trained.units >= best.units:
+        if self.sigma.is_step:
+            self._fewest(x, y)
+        if not self._met():
+            self._build_ever_finer()  # sharp steps can do what smooth ones cannot
+        if not self._met():
+            self._train(min(self.tried, key=_by_error), x[:, None])
+        while (best := self._met()) and best.units > 2:
+            self._train(self._start(x, y, best.units - 1), x[:, None])
+            if self._met() is best:
                 break
-            best = trained
-        return self._result(min(best, self._train(best, x[:, None]), key=lambda t: t.error))
+        if best:
+            self._train(best, x[:, None])
+        return self._result()
 
-    def on_rectangle(self, *, refine: bool = False) -> Approximation:
+    def on_rectangle(self) -> Approximation:
         """More and more directions."""
-        most = isqrt(self.most + 1) - 1  # J (J + 2) ≤ max_units
-        if most < 1:
-            raise self._not_met()
+        most = max(isqrt(self.most + 1) - 1, 1)  # J (J + 2) ≤ max_units
         failed, directions = 0, min(2, most)
-        while self._fit_plane(directions).error > self.tolerance:
-            if directions == most:
-                raise self._not_met()
+        while self._fit_plane(directions).error > self.tolerance and directions < most:
             failed, directions = directions, min(max(directions + 1, directions * 7 // 5), most)
-        best = self.tried[-1]
-        while directions - failed > 1:
+        if not self._met():  # all the units there may be, along as many directions or one more
+            for count in (most, most + 1) if self.most > most * (most + 2) else ():
+                self._fit_plane(count, self.most // count)
+        while self._met() and directions - failed > 1:
             middle = (directions + failed) // 2
-            found = self._fit_plane(middle)
-            if found.error <= self.tolerance:
-                best, directions = found, middle
+            if self._fit_plane(middle).error <= self.tolerance:
+                directions = middle
             else:
                 failed = middle
-        while refine:
+        if self.refine and not self._met():
+            self._train(min(self.tried, key=_by_error), grid(self.target.domain, 2 * most + 7))
+        while self.refine and (best := self._met()):
             fewer = self._fit_plane(directions - 1) if directions > 1 else best
-            trained = self._train(fewer, grid(self.target.domain, 2 * directions + 7))
-            if trained.error > self.tolerance or directions == 1:
+            self._train(fewer, grid(self.target.domain, 2 * directions + 7))
+            if self._met() is best or directions == 1:
                 break
-            best, directions = trained, directions - 1
-        return self._result(best)
+            directions -= 1
+        return self._result()
 
     # --- one network ------------------------------------------------------------------------------
 
@@ -202,22 +217,19 @@ class Search:
     def _construct(self, x: np.ndarray, y: np.ndarray, level: float, most: int) -> Hidden | None:
         return (steps if self.sigma.is_step else ramps)(x, y, level, self.sigma, most)
 
-    def _fewest(self, x: np.ndarray, y: np.ndarray) -> Approximation:
+    def _fewest(self, x: np.ndarray, y: np.ndarray) -> None:
         """Smooth steps by least squares: more and more, then the least number by halving."""
-        units, failed = 4, 3
-        while (found := self._fit_line(x, y, units)).error > self.tolerance:
-            units, failed = max(units + 1, units * 5 // 4), units
-            if units > self.most:
-                return self.on_interval()  # the sharp steps can do what smooth ones cannot
-        best = found
+        failed, units = 0, min(4, self.most)
+        while self._fit_line(x, y, units).error > self.tolerance:
+            if units == self.most:
+                return
+            failed, units = units, min(max(units + 1, units * 5 // 4), self.most)
         while units - failed > 1:
             middle = (units + failed) // 2
-            found = self._fit_line(x, y, middle)
-            if found.error <= self.tolerance:
-                best, units = found, middle
+            if self._fit_line(x, y, middle).error <= self.tolerance:
+                units = middle
             else:
                 failed = middle
-        return best
 
     def _start(self, x: np.ndarray, y: np.ndarray, units: int) -> Approximation:
         """A network of at most so many units, to train."""
@@ -244,12 +256,19 @@ class Search:
         found = solve(weight, bias, self.sigma, points[:, None], self.target(points[:, None]))
         return self._measure(found, "least squares", points)
 
-    def _fit_plane(self, directions: int) -> Approximation:
-        weight, bias = plane_layout(self.target.domain, directions, self.sigma)
-        side = 2 * directions + 9
+    def _fit_plane(self, directions: int, along: int | None = None) -> Approximation:
+        """So many directions, so many units along each: by default two more, as many as are allowed."""
+        along = min(directions + 2, self.most) if along is None else along
+        turns = (0.0,) if directions > 1 else (0.0, 0.25, 0.5, 0.75)  # one alone: which one?
+        side = 2 * max(directions, along - 2) + 9
         points = grid(self.target.domain, side)
-        found = solve(weight, bias, self.sigma, points, self.target(points))
-        return self._measure(found, "least squares", grid(self.target.domain, FINER * side))
+        values, fine = self.target(points), grid(self.target.domain, FINER * side)
+        made = []
+        for turn in turns:
+            weight, bias = plane_layout(self.target.domain, directions, along, turn, self.sigma)
+            found = solve(weight, bias, self.sigma, points, values)
+            made.append(self._measure(found, "least squares", fine))
+        return min(made, key=_by_error)
 
     def _train(self, start: Approximation, places: np.ndarray) -> Approximation:
         """The best of a network and what two runs of training make of it, each with its output layer solved for
@@ -316,67 +335,57 @@ class Search:
             engine=self.engine,
             threads=self.threads,
         )
-        points = places if places.ndim == 2 else _fine(places, hidden)[:, None]
-        points = points.astype(self.dtype).astype(np.float64)
-        points = np.clip(points, *np.array(self.target.domain).T)
-        error = float(np.abs(outputs(model, points) - self.target(points)).max())
-        found = Approximation(
-            model, error, self.tolerance, construction, (), len(points), self.target
-        )
+        points = places if places.ndim == 2 else fine_grid(places, hidden, self.dtype)[:, None]
+        errors = self._errors(model, points)
+        around = nearby(points, errors)
+        error = float(max(errors.max(), self._errors(model, around).max()))
+        count = len(points) + len(around)
+        found = Approximation(model, error, self.tolerance, construction, (), count, self.target)
         self.tried.append(found)
         return found
 
+    def _errors(self, model: Model, points: np.ndarray) -> np.ndarray:
+        """|f - network| at points (P, d), as they are in the network's dtype: (P,)."""
+        points = points.astype(self.dtype).astype(np.float64)
+        points = np.clip(points, *np.array(self.target.domain).T)
+        return np.abs(outputs(model, points) - self.target(points))
+
     # --- the end ----------------------------------------------------------------------------------
 
-    def _result(self, best: Approximation) -> Approximation:
-        return Approximation(
-            best.model,
-            best.error,
-            self.tolerance,
-            best.construction,
-            _falling((t.units, t.error) for t in self.tried),
-            best.grid_points,
-            self.target,
-        )
+    def _met(self) -> Approximation | None:
+        """The smallest network that was measured within the tolerance, of equal ones the most exact."""
+        met = [tried for tried in self.tried if tried.error <= self.tolerance]
+        return min(met, key=lambda t: (t.units, t.error), default=None)
 
-    def _refuse(self, x: np.ndarray, y: np.ndarray, level: float) -> Approximation:
-        """What the allowed number of units can do: the level is searched for by halving."""
-        self._within(x, y, level, self.most)
-        raise self._not_met()
-
-    def _not_met(self, *, rounding: bool = False) -> ToleranceNotMet:
-        if not self.tried:
-            return ToleranceNotMet(
-                f"{WHERE}: `max_units` (={self.most}) is too small for any network on a rectangle;"
-                " the smallest has 3 units.",
-                float("inf"),
-                0,
-            )
-        best = self._result(min(self.tried, key=lambda t: t.error))
-        advice = f"more `max_units` (={self.most}), a greater tolerance, or another `activation`"
-        if rounding:
-            advice = f"the rounding of {self.dtype} is in the way, not `max_units` (={self.most})"
-            advice += "; take dtype='float64'" if self.dtype == "float32" else ""
-        elif self.sigma.is_step and len(self.target.domain) == 1:
-            advice += ", or refine=True, may do"
-        else:
-            advice += " may do"
-        return ToleranceNotMet(
+    def _result(self) -> Approximation:
+        """What was found, with the curve of all that was tried; refused where nothing is within the tolerance."""
+        best = self._met() or min(self.tried, key=_by_error)
+        best = replace(best, curve=_falling((t.units, t.error) for t in self.tried))
+        if best.error <= self.tolerance:
+            return best
+        raise ToleranceNotMet(
             f"{WHERE}: the tolerance of {self.tolerance:g} is not met: {best.units} units reach an"
-            f" error of {best.error:.3g}; {advice}.",
+            f" error of {best.error:.3g}, the best found; {self._advice()}.",
             best.error,
             best.units,
             best,
         )
 
+    def _advice(self) -> str:
+        if self.in_the_way == "rounding":
+            other = "; take dtype='float64'" if self.dtype == "float32" else ""
+            way = f"the rounding of {self.dtype} is in the way"
+            return f"{way}, not `max_units` (={self.most}){other}"
+        if self.in_the_way == "samples":
+            return f"`f` changes too fast for {MOST} samples: a smaller domain may do"
+        advice = f"more `max_units` (={self.most}), a greater tolerance, or another `activation`"
+        if self.refine:
+            return f"{advice} may do"
+        return f"{advice}, or refine=True, may do"
 
-def _fine(x: np.ndarray, hidden: Hidden) -> np.ndarray:
-    """The grid of the measurement: ten times finer than the samples, and the rise of each unit."""
-    width = 1 / np.abs(hidden.weight[0])
-    places = -hidden.bias / hidden.weight[0]
-    around = places[:, None] + width[:, None] * np.array([-4, -2, -1, -0.5, 0, 0.5, 1, 2, 4])
-    inside = around[(around >= x[0]) & (around <= x[-1])]
-    return np.concatenate([finer(x, FINER), inside])
+
+def _by_error(tried: Approximation) -> float:
+    return tried.error
 
 
 def _falling(tried: Iterable[tuple[int, float]]) -> tuple[tuple[int, float], ...]:

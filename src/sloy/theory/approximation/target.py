@@ -15,6 +15,8 @@ from sloy.errors import InvalidArgument
 WHERE = "approximate"
 FIRST = 257  # samples of an interval to begin with
 MOST = 1 << 14  # samples of an interval
+FINER = 10  # the grid of the measurement against that of the construction
+WORST, CLOSER = 64, 16  # places that are looked at again, and how much closer
 
 Intervals = tuple[tuple[float, float], ...]
 
@@ -132,10 +134,33 @@ def grid(domain: Intervals, points: int) -> np.ndarray:
     return np.stack([m.ravel() for m in np.meshgrid(*axes, indexing="ij")], axis=1)
 
 
-def finer(x: np.ndarray, times: int = 10) -> np.ndarray:
+def finer(x: np.ndarray, times: int = FINER) -> np.ndarray:
     """Each interval between neighbours cut into so many: (times (S - 1) + 1,)."""
     parts = x[:-1, None] + np.diff(x)[:, None] * (np.arange(times) / times)
     return np.append(parts.ravel(), x[-1])
+
+
+def nearby(points: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """Points between those of the greatest errors and their neighbours, for a second look: (Q, d).
+
+    Parameters
+    ----------
+    points : array, shape (P, d)
+        Any of an interval, or an even grid of a rectangle.
+    errors : array, shape (P,)
+    """
+    worst = np.argsort(errors)[-WORST:]
+    if points.shape[1] == 1:
+        x = np.sort(points[:, 0])
+        at = np.searchsorted(x, points[worst, 0])
+        sides = [(np.maximum(at - 1, 0), at), (at, np.minimum(at + 1, len(x) - 1))]
+        parts = np.arange(CLOSER) / CLOSER
+        found = [x[a][:, None] + (x[b] - x[a])[:, None] * parts for a, b in sides]
+        return np.concatenate(found).reshape(-1, 1)  # (2 · WORST · CLOSER, 1)
+    spacing = np.ptp(points, axis=0) / (np.sqrt(len(points)) - 1)
+    patch = grid(((-1.0, 1.0), (-1.0, 1.0)), CLOSER + 1) * spacing
+    around = (points[worst, None] + patch).reshape(-1, 2)
+    return np.clip(around, points.min(0), points.max(0))
 
 
 def _is_pair(value: object) -> bool:

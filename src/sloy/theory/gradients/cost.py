@@ -16,9 +16,11 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, backprop
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
+from sloy.language import say
 from sloy.layers import Dense, Tanh
 from sloy.problem.graphs import forward
 from sloy.problem.network import Network
+from sloy.text import Shown
 from sloy.theory.gradients.loss import half_squared_error
 from sloy.theory.gradients.operations import count_operations
 from sloy.training.gradients import problem_of
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GradientCost", "gradient_cost", "gradient_cost_figure"]
 
+WAYS = ("naive", "backprop")
 WIDTHS = (4, 8, 16, 32, 64, 128, 256, 512)
 
 
@@ -57,7 +60,7 @@ class CostRow:
 
 
 @dataclass(frozen=True)
-class GradientCost:
+class GradientCost(Shown):
     """The cost of gradients of growing networks; printing it gives a table.
 
     Attributes
@@ -74,48 +77,86 @@ class GradientCost:
     @property
     def naive_exponent(self) -> float:
         """p of operations ~ P^p, by least squares on the logarithms; the lecture's 2."""
-        return self._exponent("naive_operations")
+        return _exponent(self.rows, "naive_operations")
 
     @property
     def backprop_exponent(self) -> float:
         """The same of backprop; the lecture's 1."""
-        return self._exponent("backprop_operations")
+        return _exponent(self.rows, "backprop_operations")
 
-    def _exponent(self, column: str) -> float:
-        parameters = [row.parameters for row in self.rows]
-        return float(
-            np.polyfit(np.log(parameters), np.log([getattr(row, column) for row in self.rows]), 1)[
-                0
-            ]
-        )
+    @property
+    def fixed_until(self) -> int | None:
+        """The largest P up to which a forward pass takes about the same time whatever P is: less than twice that of
+        the fastest. The time is that of starting a run, and the naive way takes P + 1 of them. None where
+        nothing was timed.
+        """
+        if not self.timed:
+            return None
+        passes = [row.naive_seconds / (row.parameters + 1) for row in self.rows]
+        fixed = [seconds < 2 * min(passes) for seconds in passes]
+        return self.rows[len(fixed) - 1 - fixed[::-1].index(True)].parameters
+
+    @property
+    def timed(self) -> bool:
+        """Whether time was measured."""
+        return any(np.isfinite(row.naive_seconds) for row in self.rows)
 
     def __str__(self) -> str:
-        timed = any(np.isfinite(row.naive_seconds) for row in self.rows)
-        head = ["parameters", "naive, operations", "backprop, operations", "ratio"]
-        head += ["naive, seconds", "backprop, seconds"] * timed
+        head = [say("parameters"), say("naive, operations"), say("backprop, operations")]
+        head += [say("ratio"), *[say("naive, seconds"), say("backprop, seconds")] * self.timed]
         table = [head]
         for row in self.rows:
             cells = [text.count(row.parameters), text.count(row.naive_operations)]
             cells += [text.count(row.backprop_operations)]
             cells += [text.count(round(row.naive_operations / row.backprop_operations))]
-            if timed:
+            if self.timed:
                 scaled = "≈ " if row.timed < row.parameters else ""
                 cells += [f"{scaled}{row.naive_seconds:.2g}", f"{row.backprop_seconds:.2g}"]
             table.append(cells)
-        widths = [max(len(line[i]) for line in table) for i in range(len(head))]
-        lines = [
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-            for line in table
-        ]
-        lines.append(
-            f"operations grow as P^{self.naive_exponent:.2f} the naive way and as P^{self.backprop_exponent:.2f} by"
-            " backprop"
+        told = say(
+            "operations grow as P^{naive:.2f} the naive way and as P^{backprop:.2f} by backprop",
+            naive=self.naive_exponent,
+            backprop=self.backprop_exponent,
         )
-        if any(row.timed < row.parameters for row in self.rows) and timed:
+        return "\n".join([*text.aligned(table, left=0), told, *self._of_time()])
+
+    def _of_time(self) -> list[str]:
+        """What the seconds say, where they were measured."""
+        if self.fixed_until is None:
+            return []
+        lines = []
+        small = [row for row in self.rows if row.parameters <= self.fixed_until]
+        large = self.rows[len(small) - 1 :]
+        for rows, sentence in (
+            (
+                small,
+                "seconds up to {count} parameters: a pass costs no more than starting it, so P + 1 of them, the naive"
+                " way, grow as P^{naive:.1f}, and backprop as P^{backprop:.1f}",
+            ),
+            (
+                large,
+                "seconds from there on: arithmetic tells, and they grow as P^{naive:.1f} the naive way and as"
+                " P^{backprop:.1f} by backprop",
+            ),
+        ):
+            if len(rows) > 1:
+                naive, backprop = (
+                    round(_exponent(rows, f"{way}_seconds"), 1) + 0.0 for way in WAYS
+                )
+                count = text.count(self.fixed_until)
+                lines.append(say(sentence, count=count, naive=naive, backprop=backprop))
+        if any(row.timed < row.parameters for row in self.rows):
             lines.append(
-                "≈: a part of the perturbed passes was timed, and the time scaled to all of them"
+                say(
+                    "≈: a part of the perturbed passes was timed, and the time scaled to all of them"
+                )
             )
-        return "\n".join(lines)
+        return lines
+
+
+def _exponent(rows: Sequence[CostRow], column: str) -> float:
+    values = [getattr(row, column) for row in rows]
+    return float(np.polyfit(np.log([row.parameters for row in rows]), np.log(values), 1)[0])
 
 
 def gradient_cost(
@@ -155,38 +196,42 @@ def gradient_cost(
 
 @styled
 def gradient_cost_figure(cost: GradientCost) -> Figure:
-    """Operations, and where they were measured seconds, against the number of parameters, on logarithmic axes."""
-    timed = any(np.isfinite(row.naive_seconds) for row in cost.rows)
-    figure = new_figure(4.6 * (1 + timed), 3.8)
-    axes = figure.subplots(1, 1 + timed, squeeze=False)[0]
-    names = (
-        f"naive, ~ $P^{{{cost.naive_exponent:.2f}}}$",
-        f"backprop, ~ $P^{{{cost.backprop_exponent:.2f}}}$",
-    )
+    """Operations, and where they were measured seconds, against the number of parameters, on logarithmic axes.
+
+    Shaded is where a pass costs no more than starting it: there the naive time is linear in P, and backprop's constant.
+    """
+    figure = new_figure(4.6 * (1 + cost.timed), 3.8)
+    axes = figure.subplots(1, 1 + cost.timed, squeeze=False)[0]
+    names = [
+        f"{say(way)}, ~ $P^{{{exponent:.2f}}}$"
+        for way, exponent in zip(WAYS, (cost.naive_exponent, cost.backprop_exponent), strict=True)
+    ]
     _panel(axes[0], cost, "operations", names)
-    axes[0].set(title="Counted", ylabel="operations for one gradient")
-    if timed:
-        _panel(axes[1], cost, "seconds", ("naive", "backprop"))
-        axes[1].set(
-            title=f"Measured ({cost.engine}, one thread)", ylabel="seconds for one gradient"
-        )
+    axes[0].set(title=say("Counted"), ylabel=say("operations for one gradient"))
+    if cost.timed:
+        _panel(axes[1], cost, "seconds", [say(way) for way in WAYS])
+        title = say("Measured ({engine}, one thread)", engine=cost.engine)
+        axes[1].set(title=title, ylabel=say("seconds for one gradient"))
     return figure
 
 
-def _panel(axes: Axes, cost: GradientCost, what: str, names: tuple[str, str]) -> None:
+def _panel(axes: Axes, cost: GradientCost, what: str, names: Sequence[str]) -> None:
     from matplotlib.ticker import NullFormatter
 
     parameters = [row.parameters for row in cost.rows]
-    for way, name, colour, mark in zip(
-        ("naive", "backprop"), names, (ORANGE, BLUE), ("s--", "o-"), strict=True
-    ):
+    if what == "seconds" and cost.fixed_until is not None:
+        edge = cost.fixed_until * 1.4
+        axes.axvspan(parameters[0] / 1.4, edge, color="#E4E4E4", label=say("time to start a pass"))
+    for way, name, colour, mark in zip(WAYS, names, (ORANGE, BLUE), ("s--", "o-"), strict=True):
         values = [getattr(row, f"{way}_{what}") for row in cost.rows]
         axes.loglog(parameters, values, mark, color=colour, label=name, markersize=5)
-    axes.set_xlabel("parameters P")
+    axes.set_xlabel(say("parameters P"))
     axes.grid(color="#DDDDDD")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_formatter(NullFormatter())
-    axes.legend(loc="upper left")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high * (high / low) ** 0.35)  # room for the legend
+    axes.legend(loc="upper left", frameon=True, facecolor="white", edgecolor="none", framealpha=1)
     axes.spines[:].set_color(GREY)
 
 

@@ -14,6 +14,7 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
+from sloy.language import counted, say
 from sloy.losses import LossLike
 from sloy.optimizers import SGD
 from sloy.problem.graphs import forward
@@ -98,6 +99,9 @@ def compare_descents(
 ) -> Descent:
     """Train one network from one start in several ways, and keep every step of them.
 
+    A step goes down the mean loss of its objects, Q / n, not the sum Q of the lecture: the minimum is the same, and the
+    lecture's step size is η / n. So one η suits steps of any number of objects.
+
     Parameters
     ----------
     network : Network
@@ -172,18 +176,24 @@ def descent_figure(descent: Descent, title: str = "") -> Figure:
         steps = len(path.weights) - 1
         mark = "o" if steps <= 60 else None
         shared = {"color": colour, "ls": line, "lw": width}
-        left.plot(*shown.T, **shared, marker=mark, markersize=3, label=f"{name}, {steps} steps")
+        left.plot(
+            *shown.T,
+            **shared,
+            marker=mark,
+            markersize=3,
+            label=f"{say(name)}, {counted(steps, 'step')}",
+        )
         left.plot(*shown[-1], "s", color=colour, markeredgecolor="white", markersize=8, zorder=4)
         right.plot(path.objects, path.losses, **shared)
     first = (next(iter(descent.paths.values())).weights[0] - descent.centre) @ np.linalg.pinv(
         descent.directions
     )
-    left.plot(*first, "o", color="black", markersize=7, zorder=5, label="start")
-    left.plot([], [], "s", color=GREY, markersize=7, label="end")
+    left.plot(*first, "o", color="black", markersize=7, zorder=5, label=say("start"))
+    left.plot([], [], "s", color=GREY, markersize=7, label=say("end"))
     figure.legend(loc="outside lower center", ncols=min(3, len(descent.paths)), fontsize=9)
     losses = np.concatenate([path.losses for path in descent.paths.values()])
     wide = 0 < 10 * losses.min() < losses.max()
-    right.set(xlabel="objects seen", ylabel="mean loss on all objects")
+    right.set(xlabel=say("objects seen"), ylabel=say("mean loss on all objects"))
     right.set_yscale("log" if wide else "linear")
     right.grid(axis="y")
     if wide:
@@ -257,8 +267,11 @@ def _with_surface(
         _, lengths, rows = np.linalg.svd(everywhere - centre, full_matrices=False)
         directions, share = rows[:2], lengths**2 / (lengths**2).sum()
         labels = (
-            f"first principal direction of the paths ({100 * share[0]:.0f} % of their variance)",
-            f"second ({100 * share[1]:.0f} %)",
+            say(
+                "first principal direction of the paths ({share:.0f} % of their variance)",
+                share=100 * share[0],
+            ),
+            say("second ({share:.0f} %)", share=100 * share[1]),
         )
     flat = (everywhere - centre) @ directions.T
     low, high = flat.min(axis=0), flat.max(axis=0)

@@ -1,11 +1,18 @@
-"""The lecture's loss (L9)."""
+"""The lecture's loss (L9), and what losses are of single objects (L13)."""
 
 from __future__ import annotations
 
-from sloy import ops
-from sloy.graph import Tensor
+import numpy as np
+from numpy.typing import ArrayLike
 
-__all__ = ["half_squared_error"]
+from sloy import losses, ops
+from sloy.arguments import finite_array
+from sloy.engines.reference import computed
+from sloy.errors import ShapeError
+from sloy.graph import Tensor
+from sloy.losses import LossLike
+
+__all__ = ["half_squared_error", "loss_values"]
 
 
 def half_squared_error(output: Tensor, target: Tensor) -> Tensor:
@@ -25,3 +32,55 @@ def half_squared_error(output: Tensor, target: Tensor) -> Tensor:
     """
     error = output - target
     return 0.5 * ops.reduce_sum(error * error, tuple(range(1, error.rank)))
+
+
+def loss_values(loss: LossLike, outputs: ArrayLike, targets: ArrayLike) -> np.ndarray:
+    """L of each object, from what a network gives for it and what it should give.
+
+    A loss that takes logits (the two of classification) gets them here too: outputs are what comes before the last σ.
+
+    Parameters
+    ----------
+    loss : Loss, str or callable
+        As `sloy.fit` takes it.
+    outputs : array, shape (N, …)
+        Finite; computed in float64.
+    targets : array
+        As `sloy.fit` takes y: of N objects.
+
+    Returns
+    -------
+    float64 array, shape (N,)
+
+    Raises
+    ------
+    ShapeError
+        Where outputs have no axis of objects beside that of the numbers, or targets are of other objects.
+    InvalidArgument
+        For outputs that are not finite numbers, and targets that the loss does not take.
+
+    Examples
+    --------
+    Two classes, by the logit of yes; and the same as two of K classes:
+
+    >>> loss_values("binary_crossentropy", [[0.0], [-2.0]], [1, 1]).round(4).tolist()
+    [0.6931, 2.1269]
+    >>> loss_values("categorical_crossentropy", [[0.0, 0.0], [0.0, -2.0]], [1, 1]).round(4).tolist()
+    [0.6931, 2.1269]
+    """
+    where = "loss_values"
+    given = finite_array(where, "outputs", outputs)
+    if given.ndim < 2:
+        raise ShapeError(
+            f"{where}: `outputs` has shape {given.shape}; it must be (N, …), N objects, such as (N, 1)."
+        )
+    chosen = losses.loss(loss)
+    target = chosen.target(np.asarray(targets), given.shape[1:], "float64")
+    if len(target) != len(given):
+        raise ShapeError(
+            f"{where}: `targets` are of {len(target)} objects, `outputs` of {len(given)}."
+        )
+    output = ops.input("output", given.shape, "float64")
+    wanted = ops.input("target", target.shape, target.dtype.name)
+    found = chosen.per_sample(output, wanted)
+    return computed({"L": found}, {"output": given, "target": target})["L"]

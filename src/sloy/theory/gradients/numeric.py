@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sloy import losses, ops
 from sloy.arguments import finite_array, integer, real
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, Tensor, backprop
+from sloy.language import say
 from sloy.layers.base import Layer, Scope
 from sloy.losses import Loss, LossLike
 from sloy.problem.graphs import forward
@@ -97,25 +99,34 @@ class GradientCheck:
     def __str__(self) -> str:
         worst = np.unravel_index(int(self.error.argmax()), self.error.shape)
         said = [
-            f"{'passed' if self.passed else 'FAILED'}: {self.error.size} numbers, largest error"
-            f" {self.error[worst]:.1e} (allowed {self.tolerance:.0e})"
+            say(
+                "{result}: {count} numbers, largest error {error:.1e} (allowed {tolerance:.0e})",
+                result=say("passed") if self.passed else say("FAILED"),
+                count=self.error.size,
+                error=self.error[worst],
+                tolerance=self.tolerance,
+            )
         ]
         if not self.passed:
-            where = ", ".join(map(str, worst))
-            said.append(
-                f"at [{where}] backprop gives {self.backprop[worst]:.6g}, differences give"
-                f" {self.numeric[worst]:.6g}"
+            differ = say(
+                "at [{where}] backprop gives {backprop:.6g}, differences give {numeric:.6g}",
+                where=", ".join(map(str, worst)),
+                backprop=self.backprop[worst],
+                numeric=self.numeric[worst],
             )
+            said.append(differ)
         if self.kinks.any():
-            said.append(
-                f"{int(self.kinks.sum())} of the points at a kink, where any slope between passes"
+            kinks = say(
+                "{count} of the points at a kink, where any slope between passes",
+                count=int(self.kinks.sum()),
             )
+            said.append(kinks)
         return "; ".join(said)
 
 
 def check_gradient(
     function: Callable[..., Tensor] | Layer | Loss | str,
-    *operands: np.ndarray,
+    *operands: ArrayLike,
     wrt: int = 0,
     tolerance: float = 1e-6,
 ) -> GradientCheck:
@@ -235,7 +246,7 @@ def naive_gradients(
 
 
 def _call(
-    where: str, function: object, operands: tuple[np.ndarray, ...]
+    where: str, function: object, operands: tuple[ArrayLike, ...]
 ) -> tuple[Callable[..., Tensor], list[np.ndarray]]:
     """What to call with symbolic tensors, and the arrays that stand for them."""
     if isinstance(function, Layer):
@@ -259,7 +270,10 @@ def _call(
                 f"{where}: a loss needs two operands, output and targets; {len(operands)} are given."
             )
         output = finite_array(where, "operands[0]", operands[0])
-        return loss.per_sample, [output, loss.target(operands[1], output.shape[1:], "float64")]
+        return loss.per_sample, [
+            output,
+            loss.target(np.asarray(operands[1]), output.shape[1:], "float64"),
+        ]
     if not callable(function):
         raise InvalidArgument(
             f"{where}: `function` (={function!r}) must be a function of tensors, an activation or a loss."
@@ -267,7 +281,7 @@ def _call(
     return function, _points(where, operands, None)
 
 
-def _points(where: str, operands: tuple[np.ndarray, ...], count: int | None) -> list[np.ndarray]:
+def _points(where: str, operands: tuple[ArrayLike, ...], count: int | None) -> list[np.ndarray]:
     if not operands:
         return [np.linspace(-4.0, 4.0, 41)[:, None]]  # (N, 1)
     if count is not None and len(operands) != count:

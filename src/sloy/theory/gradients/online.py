@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sloy import text
 from sloy.arguments import instance, integer, real
+from sloy.language import counted, say
 from sloy.losses import LossLike
 from sloy.optimizers import SGD
 from sloy.problem.inputs import Data
@@ -47,10 +49,16 @@ class OnlineRun:
 
     def __str__(self) -> str:
         loss = self.history["loss"]
-        ended = "converged" if self.converged else "not converged yet"
-        return (
-            f"{ended} after {len(self.history)} passes, {self.objects} objects in {self.seconds:.3g} s"
-            f" ({self.objects / max(self.seconds, 1e-9):,.0f} a second): mean loss {loss[0]:.4g} → {loss[-1]:.4g}"
+        return say(
+            "{ended} after {passes}, {objects} in {seconds:.3g} s ({rate} a second): mean loss {first:.4g} →"
+            " {last:.4g}",
+            ended=say("converged") if self.converged else say("not converged yet"),
+            passes=counted(len(self.history), "pass"),
+            objects=counted(self.objects, "object"),
+            seconds=self.seconds,
+            rate=text.count(round(self.objects / max(self.seconds, 1e-9))),
+            first=loss[0],
+            last=loss[-1],
         )
 
 

@@ -3,21 +3,20 @@
 Quine-McCluskey: find every prime implicant, then the fewest that cover all rows that are 1. Here a product
 of literals is a place in an array of shape (3,) * n: index 0 for ~x, 1 for x, 2 where x is left out. The array of all
 implicants comes from the truth table by one `all` per axis, the primes from it by one comparison per axis. The
-covering problem is reduced by the classical rules, and what is left goes to an exact integer program.
+covering problem is reduced by the classical rules, and what is left is searched by branch and bound, large ones by an
+integer program.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
-from typing import Any
 
 import numpy as np
 
 from sloy.arguments import real
+from sloy.theory.logic.covering import fewest_columns
 from sloy.theory.logic.truth_table import FREE, Table, TruthTable
-from sloy.theory.neurons.separation import optimizers
 from sloy.theory.notation import input_names
 
 __all__ = ["Disjunction", "minimize", "prime_implicants"]
@@ -89,9 +88,9 @@ def minimize(table: Table, *, time_limit: float = 10.0) -> Disjunction:
     table : TruthTable, or what `TruthTable.of` takes
         Rows that do not matter are used where they make the result shorter.
     time_limit : float
-        Seconds for the integer program. Where it is reached (dense random functions of 10 variables and more), the
-        best cover found is given, which may vary from run to run, and `least` is below its number of terms;
-        benchmarks/minimize.py measures times and gaps.
+        Seconds for the search of the covering. Where it is reached (dense random functions of 10 variables and more;
+        of 8 without SciPy, ``pip install 'sloy[theory]'``), the best cover found is given, which may vary from run to
+        run, and `least` is below its number of terms; benchmarks/minimize.py measures times and gaps.
 
     Returns
     -------
@@ -195,51 +194,12 @@ class _Covering:
         """Columns for the rows that are left, and the least number that any choice has."""
         if not self.matrix.size:
             return [], 0
-        scipy = optimizers()
-        count = len(self.columns)
-        done = scipy.milp(
-            np.ones(count),
-            integrality=np.ones(count),
-            bounds=scipy.Bounds(0, 1),
-            constraints=scipy.LinearConstraint(_sparse(self.matrix), 1, np.inf),
-            options={"time_limit": seconds},
-        )
-        greedy = self._greedy()
-        solved = done.x is not None and round(done.fun) <= len(greedy)
-        taken = np.flatnonzero(np.round(done.x)) if solved else greedy
-        bound = 0.0 if done.mip_dual_bound is None else done.mip_dual_bound
-        least = min(len(taken), max(self._independent(), ceil(bound - 1e-6)))
-        assert self.matrix[:, taken].any(1).all(), "the integer program left a row uncovered"
+        taken, least = fewest_columns(self.matrix, seconds)
         return self.columns[taken].tolist(), least
 
     def _keep_columns(self, kept: np.ndarray) -> None:
         self.matrix = self.matrix[:, kept]
         self.columns, self.length = self.columns[kept], self.length[kept]
-
-    def _independent(self) -> int:
-        """A number of rows no two of which share a column: each needs a column of its own."""
-        numbers = self.matrix.astype(np.float32)
-        meet = numbers @ numbers.T > 0
-        open_rows, count = np.ones(len(meet), bool), 0
-        others = meet.sum(1)  # open rows that a row shares a column with
-        while open_rows.any():
-            row = int(np.where(open_rows, others, len(meet) + 1).argmin())
-            shut = open_rows & meet[row]
-            open_rows &= ~shut
-            others = others - meet[:, shut].sum(1)
-            count += 1
-        return count
-
-    def _greedy(self) -> np.ndarray:
-        """A cover by whatever column covers most of what is left."""
-        open_rows, taken = np.ones(len(self.matrix), bool), []
-        gain = self.matrix.sum(0)
-        while open_rows.any():
-            taken.append(int(gain.argmax()))
-            covered = open_rows & self.matrix[:, taken[-1]]
-            open_rows &= ~covered
-            gain = gain - self.matrix[covered].sum(0)
-        return np.array(taken)
 
 
 def _inside(matrix: np.ndarray, cost: np.ndarray) -> np.ndarray:
@@ -252,9 +212,3 @@ def _inside(matrix: np.ndarray, cost: np.ndarray) -> np.ndarray:
     equal = inside & inside.T
     rank = np.argsort(np.argsort(cost, kind="stable"), kind="stable")
     return (inside & ~equal).any(1) | (equal & (rank[None, :] < rank[:, None])).any(1)
-
-
-def _sparse(matrix: np.ndarray) -> Any:
-    from scipy.sparse import csr_array
-
-    return csr_array(matrix.astype(np.float64))

@@ -94,7 +94,7 @@ def perceptron_rule(
         η, greater than 0.
     max_epochs : int
         Passes over the objects after which it gives up, and a linear program decides whether the
-        data can be separated (`sloy.theory.separate`, needs SciPy).
+        data can be separated (`sloy.theory.separate`).
     engine : str
         See `sloy.engines.engine`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -10,11 +11,11 @@ import numpy as np
 
 from sloy.arguments import array
 from sloy.errors import InvalidArgument, NotAvailable, ShapeError, SloyError
+from sloy.language import counted, say
+from sloy.theory.neurons.exact_program import columns_of, separating_line
 from sloy.theory.notation import fraction_text, input_names, linear_text
 
 __all__ = ["Separation", "separate"]
-
-SIMPLE = 10_000  # denominators of what a linear program gives are looked for up to this
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,8 @@ class Separation:
     common : array, shape (I,), or None
         That point of both convex hulls.
     exact : bool
-        Whether the proof was checked in rational numbers; else in float64, beyond its rounding.
+        Whether the proof was found and checked in rational numbers; else (large problems) in float64, beyond its
+        rounding.
     points : array, shape (N, I)
     side : array, shape (N,)
         ±1.
@@ -85,32 +87,41 @@ class Separation:
             names = input_names("separate", None, len(self.weights))
             line = linear_text(self.weights, self.bias, names)
             if not self.weights.any():
-                return f"Linearly separable: all points are of one class, {line} > 0 does."
-            return (
-                f"Linearly separable: {line} > 0 tells the classes apart; the nearest point is"
-                f" {self.margin:.4g} from the line."
+                return say(
+                    "Linearly separable: all points are of one class, {line} > 0 does.", line=line
+                )
+            return say(
+                "Linearly separable: {line} > 0 tells the classes apart; the nearest point is"
+                " {margin:.4g} from the line.",
+                line=line,
+                margin=self.margin,
             )
         assert self.combination is not None
         assert self.common is not None
         yes, no = (self._mixture(side) for side in (1, -1))
-        return (
-            f"Not linearly separable: {yes} = {_point(self.common)} = {no}; the left is a mixture of"
-            " points of one class, the right of the other, so no line has them on different sides."
+        return say(
+            "Not linearly separable: {yes} = {common} = {no}; the left is a mixture of points of one class,"
+            " the right of the other, so no line has them on different sides.",
+            yes=yes,
+            common=_point(self.common),
+            no=no,
         )
 
     def _mixture(self, side: int) -> str:
         assert self.combination is not None
         used = np.flatnonzero((self.side == side) & (self.combination > 0))
         terms = [f"{fraction_text(self.combination[i])} {_point(self.points[i])}" for i in used]
-        return " + ".join(terms if len(terms) <= 6 else [*terms[:5], f"… ({len(terms)} points)"])
+        rest = f"… ({counted(len(terms), 'point')})"
+        return " + ".join(terms if len(terms) <= 6 else [*terms[:5], rest])
 
 
 def separate(x: Any, y: Any) -> Separation:
     """Whether one threshold neuron can tell two classes of points apart.
 
     Separable: the linear program min Σ_j |w_j| with s_i (b + Σ_j w_j x_ij) ≥ ½ has a solution. Else the
-    convex hulls of the classes meet, and a second program finds a common point. Either answer is checked
-    by calculation, in rational numbers where they are simple, before it is given.
+    convex hulls of the classes meet, and a common point of theirs is the proof. Either answer is found in rational
+    numbers, and checked by calculation before it is given; only large problems (some 20 inputs and more) go
+    to SciPy's linear programs, in float64.
 
     Parameters
     ----------
@@ -126,9 +137,9 @@ def separate(x: Any, y: Any) -> Separation:
     Raises
     ------
     NotAvailable
-        Without SciPy (``pip install 'sloy[theory]'``).
+        For a large problem without SciPy (``pip install 'sloy[theory]'``).
     SloyError
-        Where the classes are so nearly touching that float64 cannot decide.
+        Where the classes are so nearly touching that no weights in float64 tell them apart.
 
     Examples
     --------
@@ -149,19 +160,11 @@ def separate(x: Any, y: Any) -> Separation:
         row = int(np.flatnonzero(~np.isfinite(points).all(1))[0])
         raise InvalidArgument(f"separate: `x[{row}]` (={points[row].tolist()}) must be finite.")
     side = signs("separate", y, len(points))
-    low, high = points.min(0), points.max(0)
-    centre, scale = (low + high) / 2, np.where(high > low, (high - low) / 2, 1.0)
-    scaled = (points - centre) / scale
-    found = _line(scaled, side)
-    if found is not None:
-        w, b = found[:-1] / scale, found[-1]
-        answer = _checked_line(points, side, w, float(b - w @ centre))
-    else:
-        answer = _checked_mixture(points, side, _mixture(scaled, side))
+    program = columns_of(points, side)
+    answer = _rounded(points, side) if program is None else _exact(points, side, *program)
     if answer is None:
         raise SloyError(
-            "separate: the classes are so near to touching that a linear program in float64 cannot"
-            " tell whether they do."
+            "separate: the classes are so near to touching that no weights in float64 tell them apart for sure."
         )
     return answer
 
@@ -181,13 +184,87 @@ def signs(where: str, y: Any, count: int) -> np.ndarray:
     raise InvalidArgument(f"{where}: `y` holds {value}; it must be all 0 and 1, or all -1 and 1.")
 
 
-def optimizers() -> Any:
-    """SciPy's module of linear and integer programs."""
+# --- exactly --------------------------------------------------------------------------------------
+
+
+def _exact(
+    points: np.ndarray,
+    side: np.ndarray,
+    columns: np.ndarray,
+    cost: list[int],
+    scale: list[Fraction],
+) -> Separation | None:
+    """In rational numbers; None where the weights, rounded to float64, would not do."""
+    w, mixture = separating_line(columns, cost)
+    if w is None:
+        assert mixture is not None
+        return _exact_mixture(points, side, mixture)
+    slopes = [v * s for v, s in zip(w, scale, strict=False)]
+    corners = zip(points.min(0).tolist(), points.max(0).tolist(), strict=True)
+    centre = [(Fraction(low) + Fraction(high)) / 2 for low, high in corners]
     try:
-        import scipy.optimize
+        weights = [float(v) for v in slopes]
+        bias = float(w[-1] - sum(v * c for v, c in zip(slopes, centre, strict=True)))
+    except OverflowError:
+        return None
+    rounded = [Fraction(v) for v in weights]
+    sides = [
+        int(s) * (Fraction(bias) + sum(v * Fraction(x) for v, x in zip(rounded, row, strict=True)))
+        for s, row in zip(side, points.tolist(), strict=True)
+    ]
+    if min(sides) <= 0:
+        return None
+    length = math.hypot(*weights)
+    margin = float(min(sides)) / length if length else math.inf
+    return Separation(True, np.array(weights), bias, margin, None, None, True, points, side)
+
+
+def _exact_mixture(
+    points: np.ndarray, side: np.ndarray, mixture: dict[int, Fraction]
+) -> Separation:
+    whole = sum(share for i, share in mixture.items() if side[i] > 0)
+    shares = {i: share / whole for i, share in mixture.items()}
+    yes, no = (
+        [
+            sum(
+                share * Fraction(float(points[i, j])) for i, share in shares.items() if side[i] == s
+            )
+            for j in range(points.shape[1])
+        ]
+        for s in (1, -1)
+    )
+    assert yes == no, "the mixtures are of one point"
+    assert sum(share for i, share in shares.items() if side[i] < 0) == 1
+    combination = np.zeros(len(points))
+    for i, share in shares.items():
+        combination[i] = float(share)
+    common = np.array([float(v) for v in yes])
+    return Separation(False, None, None, 0.0, combination, common, True, points, side)
+
+
+# --- large problems -------------------------------------------------------------------------------
+
+
+def _rounded(points: np.ndarray, side: np.ndarray) -> Separation | None:
+    """In float64, by SciPy's linear programs; None where their answer is within the rounding."""
+    low, high = points.min(0), points.max(0)
+    centre, scale = (low + high) / 2, np.where(high > low, (high - low) / 2, 1.0)
+    scaled = (points - centre) / scale
+    found = _line(scaled, side)
+    if found is None:
+        return _checked_mixture(points, side, _mixture(scaled, side))
+    w, b = found[:-1] / scale, found[-1]
+    return _checked_line(points, side, w, float(b - w @ centre))
+
+
+def _linear_program(*arguments: Any, **options: Any) -> Any:
+    try:
+        from scipy.optimize import linprog
     except ImportError as error:
-        raise NotAvailable("linear programs need SciPy: `pip install 'sloy[theory]'`.") from error
-    return scipy.optimize
+        raise NotAvailable(
+            "separate: linear programs as large as this one need SciPy: `pip install 'sloy[theory]'`."
+        ) from error
+    return linprog(*arguments, **options, method="highs")
 
 
 def _line(points: np.ndarray, side: np.ndarray) -> np.ndarray | None:
@@ -197,11 +274,10 @@ def _line(points: np.ndarray, side: np.ndarray) -> np.ndarray | None:
     """
     rows = side[:, None] * np.column_stack([points, np.ones(len(points))])
     cost = np.append(np.ones(points.shape[1]), 1e-3)
-    done = optimizers().linprog(
+    done = _linear_program(
         np.concatenate([cost, cost]),
         A_ub=-np.concatenate([rows, -rows], axis=1),
         b_ub=np.full(len(points), -0.5),
-        method="highs",
     )
     if done.status == 0:
         positive, negative = np.split(done.x, 2)
@@ -213,72 +289,32 @@ def _mixture(points: np.ndarray, side: np.ndarray) -> np.ndarray:
     """λ ≥ 0 (N,) with Σ λ = 1 in each class and Σ s λ x = 0."""
     conditions = np.vstack([(side[:, None] * points).T, side > 0, side < 0]).astype(np.float64)
     right = np.append(np.zeros(points.shape[1]), [1.0, 1.0])
-    program = optimizers().linprog
-    done = program(np.zeros(len(points)), A_eq=conditions, b_eq=right, method="highs")
+    done = _linear_program(np.zeros(len(points)), A_eq=conditions, b_eq=right)
     return np.zeros(len(points)) if done.x is None else np.maximum(done.x, 0.0)
 
 
 def _checked_line(
     points: np.ndarray, side: np.ndarray, weights: np.ndarray, bias: float
 ) -> Separation | None:
-    simple = [_simple(v) for v in (*weights, bias)]
-    exact = _is_simple(points) and all(v is not None for v in simple)
-    if exact:
-        weights, bias = np.array([float(v) for v in simple[:-1]]), float(simple[-1])  # type: ignore[arg-type]
     sides = side * (points @ weights + bias)
     rounding = 8 * len(weights) * np.finfo(float).eps * (abs(points) @ abs(weights) + abs(bias))
-    if not (sides > (0 if exact else rounding)).all():
+    if not (sides > rounding).all():
         return None
     length = np.linalg.norm(weights)
     margin = float(sides.min() / length) if length else float("inf")
-    return Separation(True, weights, bias, margin, None, None, exact, points, side)
+    return Separation(True, weights, bias, margin, None, None, False, points, side)
 
 
 def _checked_mixture(
     points: np.ndarray, side: np.ndarray, combination: np.ndarray
 ) -> Separation | None:
-    used = np.flatnonzero(combination > 1e-12)
-    if not len(used):
-        return None
-    share = np.zeros_like(combination)
-    share[used] = combination[used]
+    share = np.where(combination > 1e-12, combination, 0.0)
     for s in (1, -1):
         share[side == s] /= max(share[side == s].sum(), 1e-300)
-    simple = [_simple(share[i]) for i in used]
-    exact = _is_simple(points) and _coincide(points[used], side[used], simple)
     yes, no = (share[side == s] @ points[side == s] for s in (1, -1))
-    if exact:
-        share[used] = [float(v) for v in simple]  # type: ignore[arg-type]
-    extent = np.ptp(points, axis=0)
-    if not exact and not (abs(yes - no) <= 1e-9 * extent).all():
+    if not share.any() or not (abs(yes - no) <= 1e-9 * np.ptp(points, axis=0)).all():
         return None
-    return Separation(False, None, None, 0.0, share, (yes + no) / 2, exact, points, side)
-
-
-def _coincide(points: np.ndarray, side: np.ndarray, share: list[Fraction | None]) -> bool:
-    """Whether the mixtures of the two classes are one point, in rational numbers."""
-    if any(v is None for v in share):
-        return False
-    exact = [v for v in share if v is not None]
-    whole = [sum(v for v, s in zip(exact, side, strict=True) if s == c) for c in (1, -1)]
-    if whole != [1, 1]:
-        return False
-    return all(
-        sum(v * int(s) * Fraction(float(p)) for v, s, p in zip(exact, side, column, strict=True))
-        == 0
-        for column in points.T
-    )
-
-
-def _simple(value: float) -> Fraction | None:
-    """The fraction of a small denominator that a linear program meant, if there is one."""
-    fraction = Fraction(float(value)).limit_denominator(SIMPLE)
-    return fraction if abs(float(fraction) - value) <= 1e-9 * max(1.0, abs(value)) else None
-
-
-def _is_simple(points: np.ndarray) -> bool:
-    """Whether sums of these numbers times simple fractions are exact: small whole numbers."""
-    return bool(np.array_equal(points, np.round(points)) and np.abs(points).max() <= SIMPLE)
+    return Separation(False, None, None, 0.0, share, (yes + no) / 2, False, points, side)
 
 
 def _point(values: np.ndarray) -> str:
