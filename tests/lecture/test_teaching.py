@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import sloy
 from sloy.language import speak
+from sloy.layers import Conv2D, Dense, Sigmoid
 from sloy.lecture import ROWS, Row
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -16,6 +21,7 @@ PAGES = {  # file, and its words
     "ru": ("teaching.ru.md", "мин", ("Показать", "Спросить", "Что путают", "Упражнение"), " --lang ru"),
 }  # fmt: skip
 HEADING = re.compile(r"(?m)^## (L\d+)\. (.+) · (\d+) (min|мин)$")
+EXAMPLE = [[7, 2, 3, 3, 8], [4, 5, 3, 8, 4], [3, 3, 2, 8, 4], [2, 8, 7, 2, 7], [5, 4, 4, 5, 4]]
 in_both = pytest.mark.parametrize("language", PAGES)
 
 
@@ -77,3 +83,28 @@ def test_other_pages_lead_here(language: str) -> None:
     for path in (DOCS / lecture, DOCS / "README.md"):
         assert f"({name})" in path.read_text(encoding="utf-8"), path.name
     assert f"(docs/{name})" in (DOCS.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_answers_are_true() -> None:
+    """Numbers that the pages give as answers, counted."""
+    lenet, vgg = sloy.zoo.lenet5((28, 28, 1), 10), sloy.zoo.vgg(16, (224, 224, 3), 1000)
+    dense = max(math.prod(shape) for shape in vgg.shapes.values()) + 4096
+    conv = 28 * 28 * 6 * 25 + 10 * 10 * 16 * 25 * 6
+    corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    lines = itertools.product(np.arange(-4, 5), np.arange(-4, 5), np.arange(-4.5, 5))
+    functions = {tuple(corners @ (w1, w2) + w0 > 0) for w1, w2, w0 in lines}
+    counted = {
+        "L2": len(functions),
+        "L6": sloy.Network((784,), [Dense(100), Sigmoid(), Dense(10)]).parameter_count,
+        "L18": sloy.theory.convolve(
+            np.full((7, 7), 50), sloy.theory.CURVE_FILTER, edges="valid"
+        ).item(),
+        "L19": sloy.theory.convolve(EXAMPLE, [[1, 0, -1]] * 3, edges="valid")[0, 1],
+        "L20": sloy.Network((32, 32, 3), [Conv2D(32, 5)]).parameter_count,
+        "L24": [math.prod(lenet.shapes["dense_1/weight"]) + 120, lenet.parameter_count, conv],
+        "L25": dense,
+    }
+    for name, found in counted.items():
+        text = section(ROWS[int(name[1:]) - 1], "en").replace("−", "-").replace(" ", "")
+        for number in found if isinstance(found, list) else [found]:
+            assert re.search(rf"(?<!\d){number:.0f}(?!\d)", text), (name, number)
