@@ -16,10 +16,11 @@ from typing import Any
 from lecture_page import CODE, DOCS, PAGES, sections
 from program_cells import cells
 
+from sloy import lecture
 from sloy.lecture import ROWS, Row, program
 
-EXERCISES = False  # end with the row's exercise: sloy.lecture.exercise
-MOVABLE: frozenset[str] = frozenset()  # rows with a page to move, shown too: sloy.lecture.page
+MOVE = False  # show the pages to move, of the rows that have one
+PRACTISE = False  # end with the row's exercises
 FOLDER = DOCS / "notebooks"
 WORDS = {
     "en": {
@@ -28,7 +29,8 @@ WORDS = {
         "install": "Where sloy is not installed yet: `pip install . jupyterlab` in a copy of its repository,"
         " then `jupyter lab docs/notebooks`. Cells run from top to bottom; change numbers in them and run them again.",
         "move": "## To move",
-        "practise": "## To practise",
+        "practise": "## To practise\n\n`.check(answer)` says whether an answer is right, and what is wrong;"
+        " `.hint(1)` and `.solution` help.",
     },
     "ru": {
         "page": "лекция, пункт за пунктом",
@@ -36,7 +38,8 @@ WORDS = {
         "install": "Если sloy ещё не установлен: `pip install . jupyterlab` в копии его репозитория, затем"
         " `jupyter lab docs/notebooks`. Ячейки выполняются сверху вниз; меняйте в них числа и выполняйте снова.",
         "move": "## Подвигать",
-        "practise": "## Упражнение",
+        "practise": "## Упражнения\n\n`.check(ответ)` говорит, верен ли ответ и что в нём не так;"
+        " `.hint(1)` и `.solution` помогают.",
     },
 }
 LEFT_OUT = (
@@ -64,11 +67,7 @@ def notebook(row: Row, language: str) -> str:
     found += [markdown(before), *map(source, programmed(row, language))]
     if after:
         found.append(markdown(after))
-    if row.name in MOVABLE:
-        found += [markdown(WORDS[language]["move"]), source(f'sloy.lecture.page("{row.name}")')]
-    if EXERCISES:
-        task = f'from sloy.lecture import exercise\n\nexercise("{row.name}")'
-        found += [markdown(WORDS[language]["practise"]), source(task)]
+    found += [*moved(row, language), *practised(row, language)]
     for number, cell in enumerate(found, 1):
         cell["id"] = f"{row.name}-{number}"
     document = {
@@ -89,6 +88,22 @@ def programmed(row: Row, language: str) -> list[str]:
     if language != "en":
         imports += f'\n\nsloy.language.speak("{language}");'
     return [imports, *rest]
+
+
+def moved(row: Row, language: str) -> list[dict[str, Any]]:
+    """Cells of the page in which the row's numbers can be moved."""
+    if not MOVE or row.name not in lecture.pages():
+        return []
+    return [markdown(WORDS[language]["move"]), source(f'sloy.lecture.page("{row.name}")')]
+
+
+def practised(row: Row, language: str) -> list[dict[str, Any]]:
+    """Cells of the row's exercises."""
+    if not PRACTISE:
+        return []
+    names = [exercise.name for exercise in lecture.EXERCISES if exercise.row == row.name]
+    tasks = (source(f'sloy.lecture.exercise("{name}")') for name in names)
+    return [markdown(WORDS[language]["practise"]), *tasks]
 
 
 def links(row: Row, language: str, title: str) -> str:
