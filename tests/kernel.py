@@ -97,5 +97,6 @@ def _text(output: Output) -> str:
         return str(output["text"])
     data = output.get("data", {})
     if "text/html" in data:
-        return html.unescape(re.sub(r"<[^>]+>", " ", data["text/html"]))
+        plain = re.sub(r"(?s)<(script|style)\b.*?</\1>|<[^>]+>", " ", data["text/html"])
+        return html.unescape(plain)
     return "" if "image/png" in data else data.get("text/plain", "")

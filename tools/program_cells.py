@@ -26,43 +26,32 @@ def cells(code: str) -> list[str]:
     A cell ends at a blank line between statements, and with whatever it shows: the object of
     ``figure.savefig("L3.png")``, or of ``print(found)`` where a notebook shows it better than as text.
     """
-    lines, tree, names = code.splitlines(), ast.parse(code), dict[str, Any]()
+    lines, names = code.splitlines(), dict[str, Any]()
     found: list[list[str]] = []
-    after, ends, importing = (
-        0,
-        True,
-        False,
-    )  # the line after the last statement; whether its cell ends there
-    for statement in tree.body:
-        before = lines[after : statement.lineno - 1]
+    last = 0  # line of the statement before
+    ends, imported = True, False  # whether that one ends its cell, and whether it is an import
+    for statement in ast.parse(code).body:
+        gap = lines[last : statement.lineno - 1]  # blank lines and comments
         imports = isinstance(statement, IMPORTS)
-        if ends or (not all(before) and not (importing and imports)) or importing > imports:
+        if ends or ("" in gap and not (imported and imports)) or (imported and not imports):
             found.append([])
-            before = "\n".join(before).strip("\n").splitlines()
+            gap = "\n".join(gap).strip("\n").splitlines()
         shown = shown_by(statement, names)
-        found[-1] += [
-            *before,
-            *(
-                own_lines(statement, lines, shown)
-                if shown
-                else lines[statement.lineno - 1 : statement.end_lineno]
-            ),
-        ]
-        after, ends, importing = statement.end_lineno or 0, shown is not None, imports
+        found[-1] += gap + source(statement, shown or statement, lines)
+        last, ends, imported = statement.end_lineno or 0, shown is not None, imports
         learn(statement, names)
-    found[-1] += lines[after:]
+    found[-1] += lines[last:]
     return ["\n".join(cell) for cell in found]
 
 
-def own_lines(statement: ast.stmt, lines: list[str], shown: ast.expr) -> list[str]:
-    """What is shown in place of a whole statement; the comment after it stays."""
-    source = "\n".join(lines)
-    segment = ast.get_source_segment(source, shown) or ""
-    first, *rest = segment.splitlines()
+def source(statement: ast.stmt, shown: ast.expr | ast.stmt, lines: list[str]) -> list[str]:
+    """Lines of what is shown, or of the whole statement, with the comment after the statement."""
+    segment = ast.get_source_segment("\n".join(lines), shown) or ""
+    after = lines[(statement.end_lineno or 0) - 1].encode()[statement.end_col_offset :].decode()
+    first, *rest = (segment + after).splitlines()
     if shown.lineno > statement.lineno:  # it stood on a line of its own, further to the right
         rest = [line.removeprefix(" " * shown.col_offset) for line in rest]
-    last = lines[(statement.end_lineno or 0) - 1].encode()[statement.end_col_offset :].decode()
-    return [*[first, *rest][:-1], [first, *rest][-1] + last]
+    return [first, *rest]
 
 
 def shown_by(statement: ast.stmt, names: dict[str, Any]) -> ast.expr | None:
@@ -84,6 +73,10 @@ def learn(statement: ast.stmt, names: dict[str, Any]) -> None:
             exec(compile(ast.Module([statement], []), "imports", "exec"), names)
         case ast.Assign([ast.Name(name)], value):
             names[name] = meaning(value, names)
+        case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
+            for target, value in zip(targets, values, strict=False):
+                if isinstance(target, ast.Name):
+                    names[target.id] = meaning(value, names)
         case ast.Assign([ast.Tuple(targets)], value):
             what = meaning(value, names)
             kinds = (

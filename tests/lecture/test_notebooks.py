@@ -188,6 +188,9 @@ CELLS = [  # a program, and its cells after that of the imports
     ("def f():\n    x = 1\n\n    return x\n\ny = f()\n", ["def f():\n    x = 1\n\n    return x", "y = f()"]),
     ("n = sloy.Network((2,), [])\nprint(\n    n.summary(\n        dtype=1\n    )\n)  # σ\nprint(n.shape, n)\n",
      ["n = sloy.Network((2,), [])\nn.summary(\n    dtype=1\n)  # σ", "print(n.shape, n)"]),
+    ("a, n = 1, sloy.Network((2,), [])\nprint(n.summary())\nprint(a)\n",
+     ["a, n = 1, sloy.Network((2,), [])\nn.summary()", "print(a)"]),
+    ('a = f()\na.save("L3.html")\na.save("L10.html")\n', ["a = f()\na", "a"]),
     ("_, h = sloy.fit(1, 2)\nprint(h)\nprint(_)\n", ["_, h = sloy.fit(1, 2)\nh", "print(_)"]),
 ]  # fmt: skip
 
