@@ -92,7 +92,7 @@ def programmed(row: Row, language: str) -> list[str]:
 
 def moved(row: Row, language: str) -> list[dict[str, Any]]:
     """Cells of the page in which the row's numbers can be moved."""
-    if not MOVE or row.name not in lecture.pages():
+    if not MOVE or row.name not in lecture.ROWS_WITH_PAGES:
         return []
     return [markdown(WORDS[language]["move"]), source(f'sloy.lecture.page("{row.name}")')]
 
