@@ -164,7 +164,9 @@ def foreign(text: str, allowed: set[str]) -> list[str]:
 def named(word: str, allowed: set[str]) -> bool:
     """Whether a word is a name: of Python, with a number (conv2d_1), of a parameter (conv2d_1/weight)."""
     layer, *_ = word.rstrip("./").split("/")
-    return all(part in allowed or re.fullmatch(r"[a-z_]\w*\d", part) for part in layer.split("."))
+    return all(
+        part in allowed or re.fullmatch(r"[A-Za-z_]\w*\d", part) for part in layer.split(".")
+    )
 
 
 @cache
