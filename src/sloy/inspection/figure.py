@@ -32,7 +32,8 @@ class ShownFigure(Figure):
         NotAvailable
             Where there is no screen; ``figure.savefig("name.png")`` writes a file anywhere.
         """
-        if (ipython := sys.modules.get("IPython")) is not None and ipython.get_ipython():
+        ipython = sys.modules.get("IPython")
+        if ipython is not None and hasattr(ipython.get_ipython(), "kernel"):
             ipython.display.display(self)
             return
         with tempfile.NamedTemporaryFile(suffix=".png", prefix="sloy-", delete=False) as file:

@@ -16,6 +16,7 @@ from sloy.inspection.picture import draw_picture, is_ink_on_paper
 from sloy.inspection.style import BLUE, ORANGE, new_figure, styled
 from sloy.language import say
 from sloy.problem.network import Network
+from sloy.text import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,7 +28,7 @@ Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are be
 
 
 @dataclass(frozen=True)
-class ReceptiveField:
+class ReceptiveField(Shown):
     """The part of the input that units of a layer see.
 
     Unit (i, j) sees the rows from ``start[0] + i · stride[0]`` on, ``size[0]`` of them, and the columns likewise;
