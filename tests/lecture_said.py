@@ -54,7 +54,7 @@ SAID = {  # what a row's program must print
     20: [r"(?s)( 1\. +-?0\. +-1\..*){3}", r"16 × 16 × 8"],
     21: [
         r"conv2d_1: 5 × 5 pixels", r"conv2d_2: 10 × 10 pixels", r"conv2d_3: 20 × 20 pixels",
-        r"most, (8\.\d|9\.0) are the same\nChange",
+        r"most, (8\.\d|9\.0) are the same\s+Change",
         r"conv2d_1( +0\.00){4}  ", r"max_pool2d_1 +0\.[345]\d +0\.00 ", r"right answers, %",
     ],
     22: [r"\[\[6\. 8\.\]\n \[3\. 4\.\]\]", r"\[ 0\. +0\.1 +0\. +-0\.2\]", r"54170 without pooling, 13610 with it"],

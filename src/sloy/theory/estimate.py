@@ -8,11 +8,13 @@ from math import floor, isfinite, log10
 
 import numpy as np
 
+from sloy.text import Shown
+
 __all__ = ["Estimate"]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Shown):
     """What was measured several times: the mean, and its standard error s / √n.
 
     Attributes

@@ -17,7 +17,7 @@ SENTENCES: dict[str, str] = {
     "Function f": "Функция f",
     "Network": "Сеть",
     "f − network": "f − сеть",
-    "Error against units, and the tolerance (dashed)": "Отклонение и число нейронов (допуск — пунктир)",
+    "Error against units, and the tolerance (dashed)": "Отклонение и число нейронов; пунктир: допуск",
     "hidden units": "скрытые нейроны",
     "greatest error": "наибольшее отклонение",
     # separation

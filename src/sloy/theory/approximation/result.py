@@ -11,6 +11,7 @@ from sloy.errors import InvalidArgument
 from sloy.language import counted, say
 from sloy.model import Model
 from sloy.problem.network import Network
+from sloy.text import Shown
 from sloy.theory.approximation.target import Target
 
 __all__ = ["Approximation"]
@@ -19,7 +20,7 @@ CACHE = 1 << 19  # hidden values computed at a time
 
 
 @dataclass(frozen=True, eq=False)
-class Approximation:
+class Approximation(Shown):
     """A two-layer network near a function, and how near.
 
     Attributes

@@ -15,6 +15,7 @@ from sloy.language import counted, say
 from sloy.layers import Dense, Tanh
 from sloy.optimizers import SGD
 from sloy.problem.network import Network
+from sloy.text import Shown
 from sloy.theory.estimate import Estimate
 from sloy.training.fit import fit
 
@@ -24,7 +25,7 @@ RATES = (0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 @dataclass(frozen=True)
-class StepSize:
+class StepSize(Shown):
     """One η, from several starts.
 
     Attributes

@@ -18,6 +18,7 @@ from sloy.layers.base import Layer, Scope
 from sloy.losses import Loss, LossLike
 from sloy.problem.graphs import forward
 from sloy.problem.network import Network
+from sloy.text import Shown
 from sloy.training.gradients import problem_of
 from sloy.training.step import initial_variables
 
@@ -69,7 +70,7 @@ def numeric_gradient(
 
 
 @dataclass(frozen=True, eq=False)
-class GradientCheck:
+class GradientCheck(Shown):
     """A gradient by backprop beside the one by differences.
 
     Attributes

@@ -12,6 +12,7 @@ from sloy.losses import LossLike
 from sloy.optimizers import SGD
 from sloy.problem.inputs import Data
 from sloy.problem.network import Network
+from sloy.text import Shown
 from sloy.theory.gradients.loss import half_squared_error
 from sloy.training.callbacks import EarlyStopping
 from sloy.training.fit import fit
@@ -25,7 +26,7 @@ __all__ = ["OnlineRun", "learn_per_object"]
 
 
 @dataclass(frozen=True, eq=False)
-class OnlineRun:
+class OnlineRun(Shown):
     """What came of it.
 
     Attributes

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sloy.arguments import real
+from sloy.text import Shown
 from sloy.theory.logic.covering import fewest_columns
 from sloy.theory.logic.truth_table import FREE, Table, TruthTable
 from sloy.theory.notation import input_names
@@ -25,7 +26,7 @@ OUT = 2  # index of a variable that is left out
 
 
 @dataclass(frozen=True, eq=False)
-class Disjunction:
+class Disjunction(Shown):
     """A disjunction of conjunctions of literals (a DNF).
 
     Attributes

@@ -12,6 +12,7 @@ import numpy as np
 from sloy.arguments import array
 from sloy.errors import InvalidArgument, NotAvailable, ShapeError, SloyError
 from sloy.language import counted, say
+from sloy.text import Shown
 from sloy.theory.neurons.exact_program import columns_of, separating_line
 from sloy.theory.notation import fraction_text, input_names, linear_text
 
@@ -19,7 +20,7 @@ __all__ = ["Separation", "separate"]
 
 
 @dataclass(frozen=True, eq=False)
-class Separation:
+class Separation(Shown):
     """Whether two classes of points can be told apart by one neuron, and the proof.
 
     Attributes

@@ -30,7 +30,7 @@ LEAST = 2.4  # inches of a panel
 WIDEST = 15.0  # inches of a figure whose panels stand in one row
 
 
-def numeric_grid(image: Picture, *, size: int | None = None, grey: bool = False) -> str:
+def numeric_grid(image: Picture, *, size: int | None = None, grey: bool = False) -> Text:
     """A picture as the grid of its numbers, as text.
 
     Parameters
