@@ -145,7 +145,7 @@ def _examples(texts: Mapping[str, Found]) -> str:
     shown = ", ".join(repr(_short(word)) for word in sorted(found.figures.different)[:3])
     numbers = found.profile.numeric.read
     mostly = f" ({many(numbers, 'cell')} of it hold numbers: --numeric {_quoted(name)} takes the others as missing)"
-    return f"; `{name}` holds {shown}, …{mostly if numbers else ''}"
+    return f"; column `{name}` holds {shown}, …{mostly if numbers else ''}"
 
 
 def _unread(name: str, found: Found) -> list[str]:
