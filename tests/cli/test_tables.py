@@ -253,8 +253,16 @@ BAD: dict[str, tuple[bytes, tuple[str, ...], str, int]] = {
     "target absent": (GOOD.encode(), ("--target", "price"), "--target (='price') is none of its columns", 1),
     "no target": (GOOD.encode(), ("--target",), "expected one argument", 2),
     "constant target": (b"a,y\n" + b"1,5\n2,5\n" * 20, (), "is '5' in every row", 1),
-    "empty column": (b"a,b,y\n" + b"1,,5\n2,,6\n" * 20, (), "without any value: 'b'", 1),
-    "a column like an option": (b"size,seed,y\n" + b"1,,5\n2,,6\n" * 20, (), "'seed'; leave out with --ignore seed", 1),
+    "a column like an option": (
+        b"size,seed,y\n" + b"".join(b"%d,w%d,%d\n" % (i, i, i % 2) for i in range(60)), (),
+        "'seed'; column `seed` holds 'w0', 'w1', 'w10', …; leave out with --ignore seed", 1,
+    ),
+    "a comma of two meanings": (
+        b"a;y\n" + b"".join(b"1,%03d;%d\n" % (i, i) for i in range(60)), (),
+        "say so with --decimal , or --decimal .", 1,
+    ),
+    "two currencies": (b"a,y\n" + b"$1,5\n\xe2\x82\xac2,6\n" * 20, (), "numbers of several units", 1),
+    "a date of no format": (GOOD.encode(), ("--date", "b"), "which no known format of a date reads", 1),
     "a target like an option": (b"a,y\n1,2\n" * 20, ("--target", "size"), "--target (='size') is none", 1),
     "an infinite column": (b"size,y\n" + b"inf,5\n2,6\n" * 20, (), "column `size` holds an infinite number", 1),
     "million columns": (",".join(f"c{i}" for i in range(10**6)).encode() + b"\n", (), "1000000 columns", 1),
@@ -339,8 +347,8 @@ def test_a_large_table_streams(tmp_path: Path) -> None:
     pl.DataFrame({**names, "y": x[:, 0] * 2 + x[:, 1]}).write_csv(tmp_path / "large.csv")
     assert (tmp_path / "large.csv").stat().st_size > 58e6
     code = (
-        "import re, sys, sloy, polars; from sloy.data.tables import lines, sources\n"
-        "lines.BLOCK, sources.FRAME_CELLS = 1 << 19, 1 << 16\n"
+        "import re, sys, sloy, polars; from sloy.data.tables import opening, sources\n"
+        "opening.BLOCK, sources.FRAME_CELLS = 1 << 19, 1 << 16\n"
         "status = lambda: open('/proc/self/status').read()\n"
         "peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', status())[1]) * 1024\n"
         "sloy.data.load_table({'a': [1, 2, 3] * 9, 'y': list(range(27))}, 'y'); before = peak()\n"

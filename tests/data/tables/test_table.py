@@ -160,7 +160,6 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {},
         "300 different values in 300 rows",
     ),
-    "empty column": ({"c": [None] * N}, {}, "without any value: 'c'; leave out with --ignore c"),
     "text": ({"c": [f"word {i}" for i in range(N)]}, {}, "free text or identifiers: 'c'"),
     "nothing left": ({"a": [1] * N, "b": [2] * N}, {}, "no column is left to predict `price` from"),
     "task": ({}, {"task": "guess"}, r"`task` \(='guess'\) must be one of auto"),

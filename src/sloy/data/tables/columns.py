@@ -7,13 +7,15 @@ value is missing; the number of a category, which the layer `Categories` spreads
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, fields
-from math import isfinite, pi
+from dataclasses import MISSING, dataclass, field, fields
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from sloy.data.tables.values import moments, numbers, polars, words
+from sloy.data.tables.dates import PARTS, date_parts, moments
+from sloy.data.tables.numerals import MARKS, UNITS, NumberFormat
+from sloy.data.tables.values import polars, words
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.text import many
 
@@ -116,15 +118,44 @@ class Column(ABC):
 
 @dataclass(frozen=True)
 class Numeric(Column):
-    """Numbers: (x − mean) / deviation, 0 where missing, and 1 there in a second column if training had gaps."""
+    """Numbers: (x − mean) / deviation, 0 where missing, and 1 there in a second column if training had gaps.
+
+    Parameters
+    ----------
+    mean, deviation : float
+    missing : bool
+        Whether training had gaps.
+    decimal, thousands, unit : str
+        How they are written in a text, see `NumberFormat`.
+    limits : (float, float), optional
+        Numbers outside are taken for these; where training had some far from all others.
+    """
 
     mean: float
     deviation: float
     missing: bool
+    decimal: str = "."
+    thousands: str = ""
+    unit: str = ""
+    limits: tuple[float, float] | None = None
     kind: ClassVar[str] = "numeric"
 
     def __post_init__(self) -> None:
         _check_scale(self.name, self.mean, self.deviation)
+        if (
+            self.decimal not in (".", ",")
+            or self.thousands not in MARKS
+            or self.unit not in ("", *UNITS)
+        ):
+            raise InvalidArgument(
+                f"column `{self.name}`: no numbers are written with {self.decimal!r}, {self.thousands!r} and"
+                f" {self.unit!r}."
+            )
+
+    @property
+    def format(self) -> NumberFormat:
+        """How its numbers are written."""
+        return NumberFormat(self.decimal, self.thousands, self.unit)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -133,16 +164,19 @@ class Numeric(Column):
 
     def prepare(self, series: pl.Series, remarks: Remarks) -> list[np.ndarray]:
         """See `Column.prepare`."""
-        values = numbers(series)
+        values = self.format.read(series)
         gaps = np.isnan(values)
         _note_gaps(self, series, gaps, remarks)
+        if self.limits is not None:
+            values = np.clip(values, *self.limits)
         return _with_gaps(
             [scaled(self.name, values, self.mean, self.deviation)], gaps, self.missing
         )
 
     def describe(self) -> str:
         """See `Column.describe`."""
-        return f"mean {self.mean:.4g}, deviation {self.deviation:.4g}{_GAPS[self.missing]}"
+        written = "" if self.format == NumberFormat() else f"{self.format}; "
+        return f"{written}mean {self.mean:.4g}, deviation {self.deviation:.4g}{_GAPS[self.missing]}"
 
 
 @dataclass(frozen=True)
@@ -155,7 +189,7 @@ class Date(Column):
     Parameters
     ----------
     format : str
-        Of text, one of `values.DATES`.
+        Of text, as `dates.DATES` writes them; empty for typed columns.
     parts : tuple of (str, float, float)
         Name, mean, deviation of each part that varies.
     missing : bool
@@ -229,7 +263,7 @@ class Category(Column):
     def prepare(self, series: pl.Series, remarks: Remarks) -> list[np.ndarray]:
         """See `Column.prepare`."""
         pl = polars()
-        cells = words(series)
+        cells = self._spelled(words(series))
         numbered = list(range(len(self.words)))
         known = cells.replace_strict(
             list(self.words), numbered, default=None, return_dtype=pl.Int32
@@ -245,6 +279,14 @@ class Category(Column):
             remarks.missing[self.name] = remarks.missing.get(self.name, 0) + int(gaps.sum())
         return [codes]
 
+    def _spelled(self, cells: pl.Series) -> pl.Series:
+        """Truth as training spelled it: true of a typed column where a text had True."""
+        known = {word.lower(): word for word in reversed(self.words) if word.lower() in _TRUTH}
+        other = [
+            v for v in cells.unique().to_list() if v and v.lower() in known and v not in self.words
+        ]
+        return cells.replace({word: known[word.lower()] for word in other}) if other else cells
+
     def describe(self) -> str:
         """See `Column.describe`."""
         shown = ", ".join(self.words[:4]) + (", …" if len(self.words) > 4 else "")
@@ -254,22 +296,7 @@ class Category(Column):
 
 _GAPS = {True: "; missing values marked", False: ""}
 KINDS: dict[str, type[Column]] = {cls.kind: cls for cls in (Numeric, Date, Category)}
-PARTS = ("year", "month", "day", "weekday", "hour sin", "hour cos")
-
-
-def date_parts(when: pl.Series) -> dict[str, np.ndarray]:
-    """Part of a date → float64 (N,), NaN where missing."""
-    hour = (when.dt.hour() + when.dt.minute() / 60) * (2 * pi / 24)
-    found = {
-        "year": when.dt.year(),
-        "month": when.dt.month(),
-        "day": when.dt.day(),
-        "weekday": when.dt.weekday(),
-        "hour sin": hour.sin(),
-        "hour cos": hour.cos(),
-    }
-    real = polars().Float64
-    return {part: np.array(s.cast(real).to_numpy(), np.float64) for part, s in found.items()}
+_TRUTH = ("true", "false")
 
 
 def scaled(name: str, values: np.ndarray, mean: float, deviation: float) -> np.ndarray:
@@ -292,6 +319,7 @@ def column_from_config(config: Any) -> Column:
     cls = KINDS[config["column"]]
     needed = {f.name: f.type for f in fields(cls)}
     given = {key: _tupled(value) for key, value in config.items() if key != "column"}
+    given = {f.name: f.default for f in fields(cls) if f.default is not MISSING} | given
     if set(given) != set(needed):
         raise FileFormatError(f"a {cls.kind} column has the keys {sorted(given)}.")
     for name, kind in needed.items():
@@ -306,6 +334,12 @@ def _fits(value: Any, kind: str) -> bool:
             return type(value).__name__ == kind
         case "float":
             return type(value) in (int, float) and isfinite(value)
+        case "tuple[float, float] | None":
+            return value is None or (
+                isinstance(value, tuple)
+                and len(value) == 2
+                and all(type(number) in (int, float) and isfinite(number) for number in value)
+            )
         case "tuple[str, ...]":
             return isinstance(value, tuple) and all(isinstance(word, str) for word in value)
         case _:

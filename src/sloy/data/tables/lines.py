@@ -7,31 +7,21 @@ quote that never ends or a byte that is no UTF-8 is found with its line, and mem
 from __future__ import annotations
 
 import csv
-import gzip
-import importlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
 
 import numpy as np
 
-from sloy.errors import FileFormatError, NotAvailable
+from sloy.data.tables.opening import LONGEST_ROW, check_text, first_line, opened, read_piece
+from sloy.errors import FileFormatError
 from sloy.text import many
 
-BLOCK = 4 << 20  # bytes read together
-LONGEST_ROW = 64 << 20  # bytes
 MOST_COLUMNS = 10_000
 SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical bar"}
 
 _NEWLINE, _QUOTE = 10, 34
-_OTHER_ENCODINGS = {
-    b"\xff\xfe\x00\x00": "UTF-32",
-    b"\x00\x00\xfe\xff": "UTF-32",
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-}
 
 
 @dataclass(frozen=True)
@@ -67,9 +57,10 @@ class Block:
 
 def read_header(path: Path, separator: str | None = None) -> Header:
     """Names of the columns and what stands between them; `separator` is found in the first line if not given."""
-    with _opened(path) as file:
-        first, _ = _first_line(path, file)
+    with opened(path) as file:
+        first, _, said = first_line(path, file)
     bare = _outside_quotes(first)
+    separator = separator or said
     if separator is None:
         separator = max(SEPARATORS, key=bare.count)
     if (columns := bare.count(separator) + 1) > MOST_COLUMNS:
@@ -91,11 +82,11 @@ def blocks(path: Path, header: Header) -> Iterator[Block]:
     FileFormatError
         At the first row that is not one; the message names file and line.
     """
-    with _opened(path) as file:
-        _, line = _first_line(path, file)
+    with opened(path) as file:
+        _, line, _ = first_line(path, file)
         rest = b""
         while True:
-            piece = _read(path, file)
+            piece = read_piece(path, file)
             data = rest + piece
             if not piece and data and not data.endswith(b"\n"):
                 data += b"\n"
@@ -122,7 +113,7 @@ _UNCLOSED = "a quotation mark is opened and never closed."
 
 def _checked(path: Path, content: bytes, header: Header, line: int) -> Block:
     """The block, its encoding and the fields of each of its rows checked."""
-    _check_text(path, content, line)
+    check_text(path, content, line)
     values = np.frombuffer(content, np.uint8)  # (bytes,)
     marks = values == _NEWLINE
     fields = values == ord(header.separator)
@@ -176,25 +167,6 @@ def _check_quotes(
         )
 
 
-def _check_text(path: Path, content: bytes, line: int) -> None:
-    """UTF-8 without NUL."""
-    if (zero := content.find(b"\0")) >= 0:
-        number = line + content.count(b"\n", 0, zero)
-        raise FileFormatError(
-            f"{path}: line {number}: holds a zero byte; this is no text table in UTF-8."
-        )
-    if content.isascii():
-        return
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        number = line + content.count(b"\n", 0, error.start)
-        raise FileFormatError(
-            f"{path}: line {number}: the byte 0x{content[error.start]:02X} is not UTF-8; a file in Latin-1"
-            f" is converted by `iconv -f latin1 -t utf-8`."
-        ) from None
-
-
 def _end_of_rows(path: Path, data: bytes, line: int) -> int:
     """The position after the last newline that ends a row."""
     if data.find(b'"') < 0:
@@ -203,73 +175,6 @@ def _end_of_rows(path: Path, data: bytes, line: int) -> int:
     outside = np.bitwise_xor.accumulate((values == _QUOTE).view(np.uint8)) == 0
     ends = np.flatnonzero((values == _NEWLINE) & outside)
     return int(ends[-1]) + 1 if len(ends) else 0
-
-
-# --- the file ---------------------------------------------------------------------------------------------------------
-
-
-def _opened(path: Path) -> IO[bytes]:
-    """The file's bytes, decompressed where its first bytes say so."""
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start[:2] == b"\x1f\x8b":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    if start == b"\x28\xb5\x2f\xfd":
-        return cast(IO[bytes], _zstd(path).open(path, "rb"))
-    return path.open("rb")
-
-
-def _zstd(path: Path) -> Any:
-    """The module that reads Zstandard: of Python 3.14, or its backport."""
-    for name in ("compression.zstd", "backports.zstd"):
-        try:
-            return importlib.import_module(name)
-        except ImportError:
-            continue
-    raise NotAvailable(
-        f"{path}: is compressed with Zstandard, which this Python cannot read: `pip install 'sloy[tables]'`."
-    )
-
-
-def _read(path: Path, file: IO[bytes]) -> bytes:
-    try:
-        return file.read(BLOCK)
-    except (EOFError, OSError, ValueError, RuntimeError) as error:
-        raise FileFormatError(f"{path}: cannot be read to its end: {error}.") from None
-    except Exception as error:  # the zstd module's and zlib's own classes
-        raise FileFormatError(f"{path}: damaged compression: {error}.") from None
-
-
-def _first_line(path: Path, file: IO[bytes]) -> tuple[str, int]:
-    """The header without its newline, and the number of the line after it, where the file then stands."""
-    first, lines = b"", 0
-    while (piece := _line(path, file)) and len(first) <= LONGEST_ROW:
-        lines += 1
-        if lines == 1:
-            _check_encoding(path, piece)
-            piece = piece.removeprefix(b"\xef\xbb\xbf")
-        first = (first + piece).lstrip(b"\r\n")
-        if first.strip() and first.count(b'"') % 2 == 0:
-            break
-    if not first.strip():
-        raise FileFormatError(f"{path}: is empty.")
-    _check_text(path, first, lines)
-    return first.decode().strip("\r\n"), lines + 1
-
-
-def _check_encoding(path: Path, start: bytes) -> None:
-    for mark, name in _OTHER_ENCODINGS.items():
-        if start.startswith(mark):
-            raise FileFormatError(
-                f"{path}: is in {name}, not in UTF-8; `iconv -f {name.lower()} -t utf-8` converts it."
-            )
-
-
-def _line(path: Path, file: IO[bytes]) -> bytes:
-    try:
-        return file.readline(LONGEST_ROW)
-    except Exception as error:
-        raise FileFormatError(f"{path}: cannot be read: {error}.") from None
 
 
 def _outside_quotes(line: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from sloy.data.readers import Reader
 from sloy.data.tables.columns import Column, Remarks, column_from_config
 from sloy.data.tables.sources import is_table, open_table
-from sloy.data.tables.values import is_strange
+from sloy.data.tables.values import is_strange, without
 from sloy.errors import FileFormatError, InvalidArgument
 
 if TYPE_CHECKING:
@@ -33,10 +33,13 @@ class TableReader(Reader):
     columns : tuple of Column
     target : str
         The column that is predicted.
+    missing : tuple of str
+        More words that stand for a missing value.
     """
 
     columns: tuple[Column, ...]
     target: str
+    missing: tuple[str, ...] = ()
     kind: ClassVar[str] = "table"
 
     @property
@@ -101,7 +104,7 @@ class TableReader(Reader):
         prepared = np.empty((frame.height, self.width), np.float32)
         position = 0
         for column in self._arranged:
-            series = frame[column.name]
+            series = without(frame[column.name], self.missing)
             if is_strange(series):
                 raise InvalidArgument(
                     f"column `{column.name}` is of type {series.dtype}; it was {column.kind} in training."
@@ -117,17 +120,20 @@ class TableReader(Reader):
 
     def to_config(self) -> dict[str, Any]:
         """See `Reader.to_config`."""
-        return {"target": self.target, "columns": [column.to_config() for column in self.columns]}
+        columns = [column.to_config() for column in self.columns]
+        return {"target": self.target, "columns": columns, "missing": list(self.missing)}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TableReader:
         """See `Reader.from_config`."""
-        if set(config) != {"target", "columns"}:
+        if set(config) - {"missing"} != {"target", "columns"}:
             raise FileFormatError(f"a table's reader has the keys {sorted(config)}.")
-        target, columns = config["target"], config["columns"]
+        target, columns, missing = config["target"], config["columns"], config.get("missing", [])
+        if not isinstance(missing, list) or not all(isinstance(word, str) for word in missing):
+            raise FileFormatError(f"`missing` of a table's reader is {str(missing)[:40]!r}.")
         if not isinstance(target, str) or not isinstance(columns, list) or not columns:
             raise FileFormatError("a table's reader needs a target and columns.")
-        found = cls(tuple(map(column_from_config, columns)), target)
+        found = cls(tuple(map(column_from_config, columns)), target, tuple(missing))
         if len({*found.names, target}) != len(columns) + 1:
             raise FileFormatError("the columns of a table's reader must differ.")
         return found

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy.data.tables.lines import MOST_COLUMNS, SEPARATORS, Header, blocks, read_header
+from sloy.data.tables.opening import is_workbook
 from sloy.data.tables.values import polars
-from sloy.errors import FileFormatError, InvalidArgument
+from sloy.errors import FileFormatError, InvalidArgument, NotAvailable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -169,7 +170,7 @@ def open_table(source: Any, separator: str | None = None) -> Source:
             f" {type(source).__name__}."
         )
     frame = _frame(source)
-    frame = frame.rename(dict(zip(frame.columns, _with_first(frame.columns), strict=True)))
+    frame = frame.rename(dict(zip(frame.columns, _named(frame.columns), strict=True)))
     return FrameTable("the table", _checked_names("the table", frame.columns), frame)
 
 
@@ -179,9 +180,11 @@ def _open_file(path: Path, separator: str | None) -> Source:
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
         if not is_parquet:
+            if is_workbook(path):
+                return _workbook(path)
             polars()
             header = read_header(path, separator)
-            names = _checked_names(label, _with_first(header.names))
+            names = _checked_names(label, _named(header.names))
             # 0, 1, 2, … may well be names.
             if all(map(_is_number, names)) and not all(map(str.isdecimal, names)):
                 raise FileFormatError(
@@ -200,9 +203,22 @@ def _open_file(path: Path, separator: str | None) -> Source:
     return ParquetTable(label, _checked_names(label, list(schema)), path)
 
 
-def _with_first(names: Sequence[str]) -> list[str]:
-    """The names; the first column may lack one, as where pandas writes its index."""
-    return ["column_1" if not index and name == "" else name for index, name in enumerate(names)]
+def _workbook(path: Path) -> Source:
+    """The first sheet of a file of Excel."""
+    try:
+        frame = polars().read_excel(path)
+    except ModuleNotFoundError:
+        raise NotAvailable(
+            f"{path}: is a workbook of Excel, which needs fastexcel: `pip install 'sloy[excel]'`; or save the sheet"
+            " as CSV."
+        ) from None
+    names = _checked_names(str(path), _named(frame.columns))
+    return FrameTable(str(path), names, frame.rename(dict(zip(frame.columns, names, strict=True))))
+
+
+def _named(names: Sequence[str]) -> list[str]:
+    """The names; columns without one, such as pandas' index or those of trailing commas, are called column_N."""
+    return [name or f"column_{number}" for number, name in enumerate(names, 1)]
 
 
 def _checked_names(label: str, given: Sequence[str]) -> tuple[str, ...]:
@@ -266,6 +282,10 @@ def _series(name: str, values: Any) -> pl.Series:
         raise InvalidArgument(
             f"column {name!r} is a {type(values).__name__}; it must hold one value for each row."
         )
+    if (
+        getattr(getattr(values, "dtype", None), "tz", None) is not None
+    ):  # pandas': the clock on the wall
+        values = values.dt.tz_localize(None)
     array = np.asarray(values) if not hasattr(values, "to_numpy") else values.to_numpy()
     if array.ndim != 1:
         raise InvalidArgument(f"column {name!r} has shape {array.shape}; it must be (N,).")
@@ -273,6 +293,8 @@ def _series(name: str, values: Any) -> pl.Series:
         return pl.Series(name, array)
     if array.dtype.kind == "M":
         return pl.Series(name, array.astype("datetime64[us]"))
+    if array.dtype.kind == "m":
+        return pl.Series(name, array.astype("timedelta64[us]"))
     cells = [None if _is_gap(value) else value for value in array.tolist()]
     try:
         return pl.Series(name, cells, strict=True)

@@ -15,6 +15,7 @@ from sloy.data.arrays import allocate, available
 from sloy.data.dataset import Dataset
 from sloy.data.tables.columns import Remarks
 from sloy.data.tables.inference import conclude, look
+from sloy.data.tables.profile import Hints
 from sloy.data.tables.reader import TableReader
 from sloy.data.tables.sources import Source, open_table
 from sloy.data.tables.target import (
@@ -31,6 +32,7 @@ from sloy.data.tables.values import polars
 from sloy.errors import InvalidArgument
 
 SHARE = 0.5  # of the available memory that prepared rows may take
+DECIMALS = ("auto", ".", ",")
 TASKS = ("auto", "classification", "regression")
 
 
@@ -84,6 +86,10 @@ def load_table(
     seed: int = 0,
     ignore: Sequence[str] = (),
     categorical: Sequence[str] = (),
+    numeric: Sequence[str] = (),
+    dates: Sequence[str] | Mapping[str, str] = (),
+    decimal: str = "auto",
+    missing: Sequence[str] = (),
     samples: int | None = None,
     separator: str | None = None,
     memory: int | None = None,
@@ -113,6 +119,15 @@ def load_table(
         Columns to leave out.
     categorical : sequence of str
         Columns of numbers that are names: postcodes, codes.
+    numeric : sequence of str
+        Columns of numbers, whatever else stands in them; words are taken as missing.
+    dates : sequence of str, or mapping of str to str
+        Columns of dates, ``"day"`` or ``"day=%d/%m/%y"`` with the format in strftime's codes; or column → format,
+        where an empty one is found.
+    decimal : ".", "," or "auto"
+        The decimal point of numbers in texts; "auto" finds it in each column.
+    missing : sequence of str
+        More words, or numbers such as ``"-999"``, that stand for a missing value.
     samples : int, optional
         Train on the first so many of the training rows only.
     separator : str, optional
@@ -145,24 +160,25 @@ def load_table(
     validation = real("load_table", "validation", validation, least=0, below=1)
     seed = integer("load_table", "seed", seed, 0, 2**64 - 1)
     table = open_table(source, separator)
-    names = _features(table, target, ignore, categorical)
-    found = make_target(table.label, _column(table, target), task)
+    hints = _hints(categorical, numeric, dates, decimal, missing)
+    names = _features(table, target, ignore, hints)
+    found = make_target(table.label, _column(table, target), task, hints, table)
     part = divide(found, test, validation, seed)
     if samples is not None:
         _cut(part, integer("load_table", "samples", samples))
     _check_parts(table.label, found, part)
-    seen = look(table, names, part == TRAIN, frozenset(categorical))
-    columns, left_out = conclude(table.label, seen)
+    seen = look(table, names, part == TRAIN, hints)
+    columns, left_out, found_notes = conclude(table.label, seen)
     if not columns:
         raise InvalidArgument(f"{table.label}: no column is left to predict `{target}` from.")
-    reader = TableReader(tuple(columns), target)
+    reader = TableReader(tuple(columns), target, hints.missing)
     sets = _prepared(table, reader, found, part, memory)
     figures = moments_of(found.y[part == TRAIN]) if not found.is_classification else None
-    notes = _notes(found, part)
+    notes = [*_notes(found, part), *found_notes]
     notes += [
         f"`{name}` counts the rows; unless it means something, leave it out with --ignore {name}"
         for name, column in seen.items()
-        if column.is_numeric and column.steps and column.numeric.count > 2
+        if column.is_index
     ]
     left_out |= dict.fromkeys(ignore, "as asked for")
     return Table(
@@ -179,15 +195,49 @@ def load_table(
     )
 
 
-def _features(
-    table: Source, target: object, ignore: Sequence[str], categorical: Sequence[str]
-) -> list[str]:
+def _hints(
+    categorical: Sequence[str],
+    numeric: Sequence[str],
+    dates: Sequence[str] | Mapping[str, str],
+    decimal: str,
+    missing: Sequence[str],
+) -> Hints:
+    """What the user says of the columns, checked but for their names."""
+    where = "load_table"
+    if decimal not in DECIMALS:
+        raise InvalidArgument(f"{where}: `decimal` (={decimal!r}) must be '.', ',' or 'auto'.")
+    given = (
+        dates
+        if isinstance(dates, Mapping)
+        else dict(named.partition("=")[::2] for named in sequence(where, "dates", dates, str))
+    )
+    names, numbers = (
+        frozenset(sequence(where, option, value, str))
+        for option, value in (("categorical", categorical), ("numeric", numeric))
+    )
+    for one, other in ((names, numbers), (names, given.keys()), (numbers, given.keys())):
+        if both := sorted(one & other):
+            raise InvalidArgument(
+                f"{where}: {both[0]!r} is named twice; a column is one of `categorical`, `numeric` and `dates`."
+            )
+    for name, format in given.items():
+        if format and "%" not in format:
+            raise InvalidArgument(
+                f"{where}: the format {format!r} of the dates {name!r} has none of strftime's codes, such as %d.%m.%Y."
+            )
+    words = tuple(word.strip() for word in sequence(where, "missing", missing, str))
+    return Hints(names, numbers, dict(given), decimal.removeprefix("auto"), words)
+
+
+def _features(table: Source, target: object, ignore: Sequence[str], hints: Hints) -> list[str]:
     """The columns to predict from; every name that was given must be there."""
     if not isinstance(target, str):
         raise InvalidArgument(f"load_table: `target` (={target!r}) must be the name of a column.")
     ignored = sequence("load_table", "ignore", ignore, str)
-    named = sequence("load_table", "categorical", categorical, str)
-    for option, given in (("target", (target,)), ("ignore", ignored), ("categorical", named)):
+    for option, given in (
+        ("target", (target,)), ("ignore", ignored), ("categorical", hints.categorical),
+        ("numeric", hints.numeric), ("dates", hints.dates),
+    ):  # fmt: skip
         for name in given:
             if name not in table.names:
                 raise InvalidArgument(
@@ -262,6 +312,7 @@ def _prepared(
 def _notes(target: Target, part: np.ndarray) -> list[str]:
     gaps = int((~target.known).sum())
     notes = [f"{gaps} of {len(part)} rows have no `{target.name}` and are left out"] if gaps else []
+    notes += target.notes
     if target.is_classification:
         counts = np.bincount(target.y[part == TRAIN], minlength=len(target.class_names))
         rare = [name for name, n in zip(target.class_names, counts, strict=True) if n < 5]

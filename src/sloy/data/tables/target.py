@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sloy.data.tables.inference import Moments
-from sloy.data.tables.values import numbers, polars, words
+from sloy.data.tables.decision import MOSTLY, PLACEHOLDERS, decide
+from sloy.data.tables.numerals import PLAIN
+from sloy.data.tables.profile import Hints, Moments, Profile
+from sloy.data.tables.sources import Source
+from sloy.data.tables.values import is_strange, polars, without, words
 from sloy.errors import InvalidArgument
 from sloy.graph.threefry import make_key, permutation
+from sloy.text import many
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,12 +37,15 @@ class Target:
         Sorted, numbers by size; empty for numbers.
     reason : str
         Why classes, or why numbers.
+    notes : tuple of str
+        What a user should know of how it was read.
     """
 
     name: str
     y: np.ndarray
     class_names: tuple[str, ...]
     reason: str
+    notes: tuple[str, ...] = ()
 
     @property
     def is_classification(self) -> bool:
@@ -51,8 +58,19 @@ class Target:
         return np.asarray(self.y >= 0 if self.is_classification else ~np.isnan(self.y))
 
 
-def make_target(label: str, series: pl.Series, task: str) -> Target:
+def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: Source) -> Target:
     """The target of a column: classes where it holds words or few whole numbers, else numbers.
+
+    Parameters
+    ----------
+    label : str
+        What messages call the table.
+    series : polars.Series
+    task : "auto", "classification" or "regression"
+    hints : Hints
+        What the user says of the columns.
+    source : Source
+        The table.
 
     Raises
     ------
@@ -62,31 +80,89 @@ def make_target(label: str, series: pl.Series, task: str) -> Target:
     name = series.name
     if not len(series):
         raise InvalidArgument(f"{label}: has no rows.")
+    if is_strange(series):
+        raise InvalidArgument(
+            f"{label}: the target `{name}` is of type {series.dtype}, which has neither numbers nor classes."
+        )
+    series = without(series, hints.missing)
     said = words(series)
     if said.null_count() == len(said):
         raise InvalidArgument(f"{label}: the target `{name}` has no value in any row.")
-    values = numbers(series)
-    finite = np.isfinite(values)
-    numeric = bool((finite | said.is_null().to_numpy()).all()) and series.dtype != polars().Boolean
-    if np.isinf(values).any():
-        raise InvalidArgument(f"{label}: the target `{name}` holds an infinite number.")
-    different = np.unique(values[finite]) if numeric else np.empty(0)
-    whole = numeric and len(different) <= MOST_CODES and (different == np.round(different)).all()
     if said.drop_nulls().n_unique() == 1:
         raise InvalidArgument(
             f"{label}: the target `{name}` is {said.drop_nulls()[0]!r} in every row; there is nothing to learn."
         )
-    if task == "regression" and not numeric:
-        strange = said.filter(polars().Series(~finite)).drop_nulls()[0]
+    if np.isinf(PLAIN.read(series)).any():
+        raise InvalidArgument(f"{label}: the target `{name}` holds an infinite number.")
+    profile = Profile(name)
+    profile.add(series, np.ones(len(series), bool))
+    numbers = replace(hints, numeric={name}) if task == "regression" else hints
+    reading = decide(profile, numbers, source)
+    values = (
+        reading.number.read(series) if reading.kind == "numeric" else np.full(len(said), np.nan)
+    )
+    finite = np.isfinite(values)
+    if task == "regression" and finite.sum() < MOSTLY * len(said.drop_nulls()):
+        strange = said.filter(polars().Series(~finite)).drop_nulls()
         raise InvalidArgument(
-            f"{label}: the target `{name}` holds {strange!r}, which is no number; a regression needs numbers."
+            f"{label}: the target `{name}` holds {strange[0]!r}, which is no number; a regression needs"
+            " numbers."
         )
-    if task == "classification" or (task == "auto" and (not numeric or whole)):
+    different = np.unique(values[finite])
+    few = len(different) <= min(MOST_CODES, max(2, finite.sum() / 2))  # so that they come again
+    whole = bool(finite.any()) and few and (different == np.round(different)).all()
+    notes = tuple(reading.notes)
+    if task == "classification" or (task == "auto" and (not finite.any() or whole)):
         counted = f"{len(different)} different {'whole ' if whole else ''}numbers"
-        kind = counted if numeric else "it holds words"
-        return _classes(label, said, kind if task == "auto" else "as asked for")
+        kind = counted if finite.any() else "it holds words"
+        if task == "auto" and finite.any():
+            notes += (
+                f"`{name}`: {counted} are taken for classes; --task regression takes them as numbers",
+            )
+            said, strays = _without_strays(said, finite)
+            notes += tuple(strays)
+        return _classes(label, said, kind if task == "auto" else "as asked for", notes)
     reason = "as asked for" if task == "regression" else f"{len(different)} different numbers"
-    return Target(name, values, (), reason)
+    notes += tuple(_unread(name, said, finite))
+    _check_size(label, name, values)
+    return Target(name, values, (), reason, notes)
+
+
+def _without_strays(said: pl.Series, finite: np.ndarray) -> tuple[pl.Series, list[str]]:
+    """Classes that are numbers: words such as "unknown" among them are missing, others are classes of their own."""
+    stray = polars().Series(~finite) & said.is_not_null()
+    empty = stray & said.str.to_lowercase().is_in(PLACEHOLDERS)
+    others = said.filter(stray & ~empty).unique().sort().to_list()
+    notes = _unread(said.name, said, finite | ~np.asarray(empty.to_numpy()))
+    if others:
+        notes.append(
+            f"`{said.name}`: {', '.join(map(repr, others[:3]))} beside numbers: a class too"
+        )
+    return said.set(empty.fill_null(False), None), notes
+
+
+def _unread(name: str, said: pl.Series, read: np.ndarray) -> list[str]:
+    """A note that names the cells of the target that are taken as missing."""
+    strange = said.filter(polars().Series(~read)).drop_nulls()
+    if not len(strange):
+        return []
+    shown = ", ".join(map(repr, strange.unique(maintain_order=True).head(3).to_list()))
+    return [
+        f"the target `{name}` is no number in {many(len(strange), 'row')} ({shown}), which"
+        f" {'is' if len(strange) == 1 else 'are'} left out"
+    ]
+
+
+def _check_size(label: str, name: str, values: np.ndarray) -> None:
+    """Refuse targets that float32 cannot hold."""
+    with np.errstate(over="ignore"):
+        large = np.isinf(values.astype(np.float32))
+    if large.any():
+        row = int(np.argmax(large))
+        raise InvalidArgument(
+            f"{label}: the target `{name}` is {values[row]:g} in row {row + 1}, which is more than float32 can hold;"
+            " correct it or take that row out."
+        )
 
 
 def divide(target: Target, test: float, validation: float, seed: int) -> np.ndarray:
@@ -134,7 +210,7 @@ def moments_of(values: np.ndarray) -> Moments:
     return found
 
 
-def _classes(label: str, said: pl.Series, reason: str) -> Target:
+def _classes(label: str, said: pl.Series, reason: str, notes: tuple[str, ...]) -> Target:
     pl = polars()
     names = said.drop_nulls().unique().to_list()
     if len(names) > MOST_CLASSES or len(names) > max(
@@ -147,7 +223,7 @@ def _classes(label: str, said: pl.Series, reason: str) -> Target:
     names.sort(key=_by_size)
     labels = said.replace_strict(names, list(range(len(names))), default=-1, return_dtype=pl.Int32)
     y = np.array(labels.fill_null(-1).to_numpy(), np.int32)
-    return Target(said.name, y, tuple(names), reason)
+    return Target(said.name, y, tuple(names), reason, notes)
 
 
 def _by_size(word: str) -> tuple[int, float, str]:

@@ -1,10 +1,8 @@
-"""Cells of a table as numbers, dates and words: one way for text files and for typed columns."""
+"""Cells of a table as words, and what stands for a missing one: one way for text files and for typed columns."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from sloy.errors import NotAvailable
 
@@ -18,25 +16,6 @@ MISSING = (
     "", "?", "#N/A", "#NA", "N/A", "n/a", "NA", "<NA>", "NaN", "nan", "-nan", "-NaN", "null", "NULL",
     "None",
 )  # fmt: skip
-DATES = (
-    "%Y-%m-%d",
-    "%Y-%m-%d %H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M:%S%.fZ",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%dT%H:%M",
-    "%Y/%m/%d",
-    "%d.%m.%Y",
-    "%d.%m.%Y %H:%M",
-    "%d/%m/%Y",
-    "%m/%d/%Y",
-    "%d/%m/%Y %H:%M",
-    "%m/%d/%Y %H:%M",
-)
-
-
-ISO = DATES[:2]  # a day; a day and a time
-_TRUTH = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
 
 
 def polars() -> ModuleType:
@@ -51,10 +30,10 @@ def polars() -> ModuleType:
 
 
 def is_strange(series: pl.Series) -> bool:
-    """Whether the cells are neither numbers, nor words, nor dates: lists, structures, bytes, objects, durations."""
+    """Whether the cells are neither numbers, nor words, nor dates: lists, structures, bytes, objects."""
     pl = polars()
     dtype = series.dtype
-    return dtype.is_nested() or dtype in (pl.Binary, pl.Object, pl.Time, pl.Duration)
+    return dtype.is_nested() or dtype in (pl.Binary, pl.Object)
 
 
 def cells(series: pl.Series) -> pl.Series:
@@ -64,12 +43,14 @@ def cells(series: pl.Series) -> pl.Series:
 
 
 def words(series: pl.Series) -> pl.Series:
-    """The cells as words that compare: a whole number is written without a point, and truth in small letters.
+    """The cells as words that compare: a whole number is written without a point.
 
     A column of whole numbers with gaps, which pandas keeps and writes as floats, so gives the same words as one
-    without; a column of `True` and `False` in a text the same as one of booleans.
+    without.
     """
     pl = polars()
+    if series.dtype == pl.Duration:
+        series = seconds(series)
     if series.dtype.is_float():
         whole = series.is_finite() & (series == series.round()) & (series.abs() < 2**53)
         known = series.fill_nan(None)
@@ -77,25 +58,25 @@ def words(series: pl.Series) -> pl.Series:
         return integers.zip_with(whole.fill_null(False), known.cast(pl.String))
     if series.dtype.is_integer() or series.dtype == pl.Boolean:
         return series.cast(pl.String)
-    text = cells(series).str.replace(r"^([+-]?\d+)\.0+$", "$1")
-    return text.replace(_TRUTH)
+    return cells(series).str.replace(r"^([+-]?\d+)\.0+$", "$1")
 
 
-def numbers(series: pl.Series) -> np.ndarray:
-    """The cells as float64 (N,); NaN where missing, or where a word is no number."""
+def seconds(series: pl.Series) -> pl.Series:
+    """Durations in seconds, float64."""
     pl = polars()
-    plain = series.dtype.is_numeric() or series.dtype in (pl.Boolean, pl.String)
-    read = (series if plain else cells(series)).cast(pl.Float64, strict=False)
-    if read.null_count() > series.null_count():  # words, or spaces around numbers
-        read = cells(series).cast(pl.Float64, strict=False)
-    return np.array(read.to_numpy(), np.float64)
+    micro = series.cast(pl.Duration("us")).dt.total_microseconds()
+    return micro.cast(pl.Float64) / 1e6
 
 
-def moments(series: pl.Series, format: str) -> pl.Series:
-    """The cells as points in time; null where missing, or where a word is no date of that format."""
+def without(series: pl.Series, missing: tuple[str, ...]) -> pl.Series:
+    """The cells, null where one of these words stands; `-999` is found as a number too."""
     pl = polars()
-    if series.dtype.is_temporal():
-        if getattr(series.dtype, "time_zone", None):
-            series = series.dt.replace_time_zone(None)
-        return series.cast(pl.Datetime("us"))
-    return cells(series).str.to_datetime(format, time_unit="us", strict=False)
+    if not missing:
+        return series
+    if series.dtype == pl.String:
+        return series.set(series.str.strip_chars().is_in(missing).fill_null(False), None)
+    if series.dtype.is_numeric():
+        stood = pl.Series(missing).cast(series.dtype, strict=False).drop_nulls()
+        found = series.is_in(stood.implode()) if len(stood) else None
+        return series if found is None else series.set(found.fill_null(False), None)
+    return series

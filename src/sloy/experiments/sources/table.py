@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sloy import inspection, text, zoo
 from sloy.data import Dataset
-from sloy.data.tables import TASKS, Table, TableReader, load_table
+from sloy.data.tables import DECIMALS, TASKS, Table, TableReader, load_table
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments import baselines
 from sloy.experiments.recipes import batches_and_epochs
@@ -61,6 +61,30 @@ class TableFile(Source):
         kind="texts",
         metavar="COLUMN",
     )
+    numeric: Sequence[str] = option(
+        (),
+        "take a column for numbers, whatever words stand in it; may be repeated",
+        kind="texts",
+        metavar="COLUMN",
+    )
+    date: Sequence[str] = option(
+        (),
+        "take a column for dates, of a format such as %%d.%%m.%%Y where given; may be repeated",
+        kind="texts",
+        metavar="COLUMN[=FORMAT]",
+    )
+    decimal: str = option(
+        "auto",
+        "the decimal point of numbers; auto finds it in each column",
+        kind="text",
+        choices=DECIMALS,
+    )
+    missing: Sequence[str] = option(
+        (),
+        "take a word, or a number such as -999, for a missing value; may be repeated",
+        kind="texts",
+        metavar="WORD",
+    )
     test: float = option(
         0.2, SHARE_TO_TEST, kind="real", bounds={"least": 0, "below": 1}, metavar="SHARE"
     )
@@ -104,6 +128,10 @@ class TableFile(Source):
             seed=wanted.seed,
             ignore=self.ignore,
             categorical=self.categorical,
+            numeric=self.numeric,
+            dates=self.date,
+            decimal=self.decimal,
+            missing=self.missing,
             samples=wanted.samples,
         )
         if table.test is None:

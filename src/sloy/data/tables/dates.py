@@ -1,0 +1,145 @@
+"""How dates and times of day are written, and the parts that a network sees of them."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from math import pi
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sloy.data.tables.values import cells, polars
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_DAYS = (
+    "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d",
+    "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%B-%Y", "%b %d %Y", "%d/%b/%Y", "%Y-%b-%d",
+    "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y", "%y/%m/%d", "%d-%b-%y", "%d %b %y", "%b %d, %y",
+)  # fmt: skip
+_TIMES = ("%H:%M:%S%.f", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p")
+_ABOUT = "1970-01-01 "  # the day of a time without one
+DATES = (
+    *_DAYS,
+    *(f"{day}{gap}{time}" for day in _DAYS for time in _TIMES for gap in " T"[: 1 + (day == "%Y-%m-%d")]),
+    "%a, %d %b %Y %H:%M:%S", "%a %b %d %H:%M:%S %Y",
+    "%Y-%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%y",
+    *_TIMES,
+)  # fmt: skip
+ISO = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S%.f")  # a day; a day and a time
+BY_HINT = (
+    "%Y%m%d",
+    "%d%m%Y",
+    "%m%d%Y",
+    "%Y%m%d%H%M%S",
+    "%s",
+)  # of digits alone: numbers, unless the user says so
+PARTS = ("year", "month", "day", "weekday", "hour sin", "hour cos")
+_SAMPLE = 100  # words that formats are tried on first
+PIVOT = 69  # two digits: 69 to 99 are of the 1900s, as in POSIX's strptime
+
+
+def has_day(format: str) -> bool:
+    """Whether a format says the day, not the time alone."""
+    return not format or any(code in format for code in ("%Y", "%y", "%s"))
+
+
+def moments(series: pl.Series, format: str) -> pl.Series:
+    """The cells as points in time; null where missing, or where a word is no date of that format.
+
+    An offset from UTC behind a time (Z, +02:00) is left out: what counts is the clock on the wall.
+    """
+    pl = polars()
+    if series.dtype == pl.Time:
+        return pl.select(pl.date(1970, 1, 1).dt.combine(pl.lit(series))).to_series()
+    if series.dtype.is_temporal():
+        if getattr(series.dtype, "time_zone", None):
+            series = series.dt.replace_time_zone(None)
+        return series.cast(pl.Datetime("us"))
+    text = cells(series)
+    if format == "%s":
+        seconds = text.cast(pl.Float64, strict=False)
+        return (seconds * 1e6).cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
+    if "%H" in format or "%I" in format:
+        text = text.str.replace(r"\s*(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$", "")
+    if "%Y" in format:  # polars reads any number of digits as a year
+        text = text.set(~text.str.contains(r"\d{4}").fill_null(True), None)
+    full, shown = (_ABOUT + text, "%Y-%m-%d " + format) if not has_day(format) else (text, format)
+    if "%d" not in format and has_day(format):  # a month: its first day
+        full, shown = full + " 1", shown + " %d"
+    when = full.str.to_datetime(shown, time_unit="us", strict=False)
+    if "%y" in format:
+        late = (when.dt.year() >= 2000 + PIVOT).fill_null(False)
+        when = when.dt.offset_by("-100y").zip_with(late, when)
+    if "%Y" in format:
+        when = when.set((when.dt.year() < 1000).fill_null(False), None)
+    return when
+
+
+def parts_of(format: str) -> tuple[str, ...]:
+    """The parts of a date that a format says; a typed column says all."""
+    if not format:
+        return PARTS
+    days = ("year", "month") + (("day", "weekday") if "%d" in format or format == "%s" else ())
+    hours = (
+        ("hour sin", "hour cos")
+        if {"%H", "%I", "%s"} & {format[i : i + 2] for i in range(len(format))}
+        else ()
+    )
+    return (days if has_day(format) else ()) + hours
+
+
+def date_parts(when: pl.Series) -> dict[str, np.ndarray]:
+    """Part of a date → float64 (N,), NaN where missing."""
+    hour = (when.dt.hour() + when.dt.minute() / 60) * (2 * pi / 24)
+    found = {
+        "year": when.dt.year(),
+        "month": when.dt.month(),
+        "day": when.dt.day(),
+        "weekday": when.dt.weekday(),
+        "hour sin": hour.sin(),
+        "hour cos": hour.cos(),
+    }
+    real = polars().Float64
+    return {part: np.array(s.cast(real).to_numpy(), np.float64) for part, s in found.items()}
+
+
+def formats_of(
+    words: pl.Series, counts: np.ndarray, formats: tuple[str, ...] = DATES
+) -> list[tuple[int, str]]:
+    """Formats that read some of these words, and how many cells each reads: the most first, then in the order given.
+
+    Parameters
+    ----------
+    words : polars.Series of str
+    counts : int array, shape (len(words),)
+        How often each stands in the column.
+    """
+    sample = [word.strip() for word in words.head(_SAMPLE).to_list()]
+    found = []
+    for number, format in enumerate(formats):
+        if not any(map(_pattern(format).fullmatch, sample)):
+            continue
+        read = int(counts[np.asarray(moments(words, format).is_not_null().to_numpy())].sum())
+        if read:
+            found.append((-read, number, format))
+    return [(-read, format) for read, _, format in sorted(found)]
+
+
+_CODES = {
+    "%Y": r"\d{4}", "%y": r"\d{2}", "%s": r"-?\d+", "%.f": r"(?:\.\d+)?", "%p": r"[AaPp][Mm]",
+    "%b": r"[^\W\d]{3,}", "%B": r"[^\W\d]{3,}", "%a": r"[^\W\d]{3}",
+}  # fmt: skip
+
+
+@cache
+def _pattern(format: str) -> re.Pattern[str]:
+    """What a word of that format looks like; two digits at most for the codes that are not named above."""
+    parts = re.split(r"(%\.f|%[A-Za-z])", format)
+    found = "".join(
+        _CODES.get(part, r"\d{1,2}") if part.startswith("%") else re.escape(part) for part in parts
+    )
+    offset = r"(?:\s*(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}))?" if "%H" in format or "%I" in format else ""
+    return re.compile(found + offset)

@@ -1,0 +1,279 @@
+"""From what the cells of a column look like to how they are taken: numbers, dates, or words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from sloy.data.tables import dates, numerals
+from sloy.data.tables.numerals import DURATION, PERCENT, PLAIN, NumberFormat
+from sloy.data.tables.profile import FEW_WORDS, Hints, Profile, Reading
+from sloy.data.tables.sources import Source, TextTable
+from sloy.data.tables.values import polars
+from sloy.errors import InvalidArgument
+from sloy.text import many
+
+MOSTLY = 0.9  # a column is of numbers, or dates, where this share of its cells are
+CODES = 0.01  # … but of codes where this share of them has leading zeros or too many digits
+FEW_STRAYS = (
+    3  # different words that may stand for missing values in a column of numbers, however often
+)
+# Words that mean "no value" where numbers stand, in small letters.
+PLACEHOLDERS = (
+    "-", "--", "---", ".", "..", "n.a.", "n.a", "na", "n/a", "unknown", "missing", "none", "nil", "not available",
+    "not applicable", "undefined", "tbd", "tba", "x", "*", "no data", "unspecified", "#ref!", "#value!", "#div/0!",
+)  # fmt: skip
+
+
+def decide(profile: Profile, hints: Hints, source: Source) -> Reading:
+    """How the cells of a column are taken.
+
+    Raises
+    ------
+    InvalidArgument
+        Where they are numbers written in more than one way, or are not what the user says; the message names some.
+    """
+    name = profile.name
+    if profile.nested or not profile.cells:
+        return Reading("words")
+    if name in hints.categorical:
+        return Reading("words", forced=True)
+    if name in hints.dates:
+        return _hinted_date(profile, hints.dates[name])
+    if profile.typed == "date" and not profile.words.cells:
+        return Reading("date")
+    if profile.typed:
+        return Reading("words")
+    commas = hints.decimal == "," and profile.pointed == profile.grouped > 0
+    if name in hints.numeric or commas:
+        format = _best_format(profile, hints, source)
+        if name in hints.numeric or _share(profile, format) >= MOSTLY:
+            return _numeric(profile, format, written=name not in hints.numeric)
+    if not profile.odd:
+        return _codes(profile) or _numeric(profile, PLAIN, notes=_doubts(profile, hints, source))
+    format = _best_format(profile, hints, source)
+    when = _date_format(profile)
+    if format.unit == DURATION and when and when[0] >= _read(profile, format):
+        format = PLAIN
+    if _share(profile, format) >= MOSTLY or _has_strays(profile, format):
+        return _codes(profile) or _numeric(profile, format)
+    if when and when[0] >= MOSTLY * profile.cells:
+        return Reading("date", date=when[1], notes=when[2])
+    return Reading("words", notes=_mixture(profile, format))
+
+
+def _read(profile: Profile, format: NumberFormat) -> int:
+    """How many cells this format reads."""
+    plain = profile.numeric.read
+    if format == PLAIN or not profile.odd:
+        return plain
+    words = polars().Series(list(profile.odd), dtype=polars().String)
+    counts = np.array(list(profile.odd.values()))
+    return plain + int(counts[~np.isnan(format.read(words))].sum())
+
+
+def _share(profile: Profile, format: NumberFormat) -> float:
+    return _read(profile, format) / profile.cells
+
+
+def _has_strays(profile: Profile, format: NumberFormat) -> bool:
+    """Whether half of the cells are numbers, many different ones, and the others a few words, such as "unknown"."""
+    if _share(profile, format) < 0.5:
+        return False
+    unread = _unread(profile, format)
+    different = len(profile.few) + len(profile.odd) - len(unread)
+    digits = any(c.isdigit() for word in unread for c in word)
+    return len(unread) <= FEW_STRAYS and not digits and different > FEW_WORDS
+
+
+def _unread(profile: Profile, format: NumberFormat) -> list[str]:
+    """Words that this format does not read, the most frequent first."""
+    ranked = [word for word, _ in profile.odd.most_common()]
+    if format == PLAIN:
+        return ranked
+    words = polars().Series(ranked, dtype=polars().String)
+    return [w for w, value in zip(ranked, format.read(words), strict=True) if np.isnan(value)]
+
+
+def _best_format(profile: Profile, hints: Hints, source: Source) -> NumberFormat:
+    """The format that reads the most cells; refused where numbers stand in several ways."""
+    odd = profile.odd
+    units = Counter[str]()
+    for word, count in odd.items():
+        if unit := numerals.unit_of(word):
+            units[unit] += count
+    if len(units) > 1 and sum(units.values()) >= MOSTLY * profile.cells:
+        examples = [next(w for w in odd if numerals.unit_of(w) == unit) for unit in list(units)[:3]]
+        raise InvalidArgument(
+            f"column `{profile.name}` holds {_listed(examples)}: numbers of several units; convert them to one, or take"
+            f" them as names with --categorical {profile.name}."
+        )
+    if profile.numeric.read and any(unit in PERCENT for unit in units):
+        example = next(word for word in odd if numerals.unit_of(word) in PERCENT)
+        if units.total() + profile.numeric.read >= MOSTLY * profile.cells:
+            raise InvalidArgument(
+                f"column `{profile.name}` holds {example!r} and numbers without a percent sign; write all in one way."
+            )
+    ambiguous = ""
+    if not hints.decimal and numerals.are_ambiguous(odd):
+        if not isinstance(source, TextTable) or source.header.separator != ",":
+            example = next(word for word in odd if "," in word)
+            raise InvalidArgument(
+                f"column `{profile.name}` holds {example!r}, which may be a decimal comma or a mark between thousands;"
+                " say so with --decimal , or --decimal . (in Python `decimal=`)."
+            )
+        ambiguous = "."
+    found = numerals.formats_of(odd, decimal=hints.decimal, ambiguous=ambiguous)
+    if not found:
+        return NumberFormat(hints.decimal or ".", "." if hints.decimal == "," else "")
+    return found[0]
+
+
+def _doubts(profile: Profile, hints: Hints, source: Source) -> list[str]:
+    """What plain numbers may mean besides: thousands, days."""
+    name, notes = profile.name, []
+    semicolons = isinstance(source, TextTable) and source.header.separator == ";"
+    if profile.pointed == profile.grouped > 0 and semicolons and not hints.decimal:
+        notes.append(
+            f"`{name}`: every point is followed by three digits; if it stands between thousands, say --decimal ,"
+        )
+    if _look_like_days(profile):
+        notes.append(
+            f"`{name}`: numbers that look like days (20240131); if they are, say --date {name}"
+        )
+    return notes
+
+
+def _look_like_days(profile: Profile) -> bool:
+    """Whether all numbers are years of our time, months and days, eight digits in a row."""
+    values = [int(v) for v in profile.few if v == int(v) and 19000101 <= v <= 21001231]
+    if len(values) < len(profile.few) or len(values) <= FEW_STRAYS:
+        return False
+    words = polars().Series([str(value) for value in values])
+    return dates.moments(words, "%Y%m%d").null_count() == 0
+
+
+def _numeric(
+    profile: Profile, format: NumberFormat, *, written: bool = True, notes: Sequence[str] = ()
+) -> Reading:
+    """Numbers, those far from all others clipped."""
+    found = list(notes)
+    if format != PLAIN and written and profile.odd:
+        example = next(iter(profile.odd))
+        words = polars().Series(list(profile.odd)[:1000], dtype=polars().String)
+        read = format.read(words)
+        if not np.isnan(read).all():
+            k = int(np.argmin(np.isnan(read)))
+            example = f"{words[k]!r} is {read[k]:g}"
+        found.append(f"`{profile.name}`: {format} ({example})")
+    if profile.codes:
+        shown = _listed(profile.shown)
+        found.append(
+            f"`{profile.name}`: taken as numbers, though {many(profile.codes, 'cell')} ({shown}) may be codes;"
+            f" --categorical {profile.name} keeps them as they are"
+        )
+    limits = None
+    alone = profile.extremes.alone() if format == PLAIN else None
+    if alone is not None:
+        far, limits = alone
+        shown = ", ".join(f"{value:g} in row {row + 1}" for value, row in far[:3])
+        more = ", …" if len(far) > 3 else ""
+        found.append(
+            f"`{profile.name}`: {shown}{more}: far from all others ({limits[0]:g} to {limits[1]:g}), taken as"
+            " the nearest of them"
+        )
+    return Reading("numeric", format, limits, notes=tuple(found))
+
+
+def _codes(profile: Profile) -> Reading | None:
+    """Words, where the numbers lose something as numbers."""
+    if profile.codes <= CODES * profile.cells:
+        return None
+    why = (
+        "leading zeros"
+        if profile.shown[0].strip().lstrip("+-").startswith("0")
+        else "more digits than numbers keep"
+    )
+    note = (
+        f"`{profile.name}`: {many(profile.codes, 'cell')} with {why} ({_listed(profile.shown)}): taken as names;"
+        f" --numeric {profile.name} takes them as numbers"
+    )
+    return Reading("words", notes=(note,))
+
+
+def _mixture(profile: Profile, format: NumberFormat) -> tuple[str, ...]:
+    """A note where some cells are numbers and others not."""
+    numbers = _read(profile, format)
+    if not numbers:
+        return ()
+    shown = _listed(_unread(profile, format)[:3])
+    return (
+        f"`{profile.name}`: {numbers} of {profile.cells} cells are numbers, the others are not ({shown}): taken as"
+        f" names; --numeric {profile.name} takes the others as missing",
+    )
+
+
+def _date_format(profile: Profile) -> tuple[int, str, tuple[str, ...]] | None:
+    """How many cells the best format of a date reads, that format, and a note where another reads as many."""
+    words = polars().Series(list(profile.odd), dtype=polars().String)
+    counts = np.array(list(profile.odd.values()))
+    found = dates.formats_of(words, counts)
+    if not found:
+        return None
+    read, best = found[0]
+    rivals = [
+        format for count, format in found[1:] if count == read and _differs(words, best, format)
+    ]
+    notes = []
+    if "%y" in best:
+        notes.append(
+            f"`{profile.name}`: two-digit years ({best}): 69 to 99 are taken for 1969 to 1999, 00 to 68 for 2000"
+            " to 2068"
+        )
+    if rivals:
+        notes.append(
+            f"`{profile.name}`: read as {best}; {rivals[0]} would fit too: --date {profile.name}={rivals[0]} takes that"
+        )
+    return read, best, tuple(notes)
+
+
+def _differs(words: object, one: str, other: str) -> bool:
+    return bool((dates.moments(words, one) != dates.moments(words, other)).any())  # type: ignore[arg-type]
+
+
+def _hinted_date(profile: Profile, format: str) -> Reading:
+    """Dates, as the user says."""
+    if profile.typed == "date":
+        return Reading("date")
+    words = polars().Series(list(profile.odd) or sorted(profile.shown), dtype=polars().String)
+    if format:
+        return Reading("date", date=format)
+    if not profile.odd:
+        return Reading("date", date=_of_digits(profile))
+    found = dates.formats_of(words, np.array(list(profile.odd.values())), dates.DATES)
+    if not found:
+        raise InvalidArgument(
+            f"column `{profile.name}` holds {_listed(list(profile.odd)[:3])}, which no known format of a date reads;"
+            f" say it as in --date '{profile.name}=%d.%m.%Y' (strftime's codes)."
+        )
+    return Reading("date", date=found[0][1])
+
+
+def _of_digits(profile: Profile) -> str:
+    """The format of dates that are digits alone: 20240131."""
+    words = polars().Series(
+        [f"{int(value)}" for value in sorted(profile.few)], dtype=polars().String
+    )
+    found = dates.formats_of(words, np.ones(len(words), int), dates.BY_HINT)
+    if not found:
+        raise InvalidArgument(
+            f"column `{profile.name}` holds numbers ({words[0]}, …), which no known format of a date reads; say it"
+            f" as in --date '{profile.name}=%Y%m%d' (strftime's codes)."
+        )
+    return found[0][1]
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join(repr(word if len(word) <= 30 else f"{word[:29]}…") for word in words)

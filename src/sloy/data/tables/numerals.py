@@ -1,0 +1,197 @@
+"""How numbers are written: decimal commas, marks between thousands, currencies, percent, durations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sloy.data.tables.values import cells, polars, seconds
+
+if TYPE_CHECKING:
+    import polars as pl
+
+PERCENT = ("%", "‰")
+CURRENCIES = (
+    "$", "€", "£", "¥", "₽", "₹", "₩", "₺", "₴", "₦", "₫", "₪", "฿", "zł", "Kč", "kr", "R$", "US$", "руб.", "р.",
+    "USD", "EUR", "GBP", "JPY", "CHF", "RUB", "CNY", "INR", "CAD", "AUD", "SEK", "NOK", "DKK", "PLN", "CZK", "BRL",
+)  # fmt: skip
+DURATION = "h:m:s"  # hours, minutes and seconds, with days before them or not; in seconds
+SPACES = " \u00a0\u202f\u2009"  # between thousands; the last three do not break lines
+UNITS = (*PERCENT, *CURRENCIES, DURATION)
+MARKS = {"": "nothing", ",": "commas", ".": "points", " ": "spaces", "'": "apostrophes"}
+EXACT = 2**53  # integers beyond it are not all float64 numbers
+
+_DURATION = re.compile(r"([+-]?)(?:(\d+) days?,? ?)?(\d+):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?")
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How the numbers of a column are written.
+
+    Parameters
+    ----------
+    decimal : "." or ","
+    thousands : one of `MARKS`
+        What stands between groups of three digits; plain digits are read too.
+    unit : one of `UNITS`, or ""
+        What stands before or after the number; numbers without it are read too, but not beside percent.
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+    unit: str = ""
+
+    def read(self, series: pl.Series) -> np.ndarray:
+        """Cells as float64 (N,); NaN where missing, or where a word is no number of this format."""
+        pl = polars()
+        if series.dtype == pl.Duration:
+            return np.array(seconds(series).to_numpy(), np.float64)
+        if series.dtype != pl.String or self == PLAIN:
+            return plain_numbers(series)
+        text = cells(series).str.replace_all("−", "-", literal=True)
+        if self.unit == DURATION:
+            return np.array([_seconds(word) for word in text.to_list()], np.float64)
+        if self.unit:
+            name = re.escape(self.unit)
+            text = text.str.replace(rf"^([+-]?)\s*{name}\s*|\s*{name}$", "$1")
+        text = text.str.replace(r"^\((.+)\)$", "-$1")  # accountants' minus
+        good = text.str.contains(self._pattern)
+        for mark in self._marks:
+            text = text.str.replace_all(mark, "", literal=True)
+        text = text.str.replace(self.decimal, ".", literal=True)
+        read = text.set(~good.fill_null(False), None).cast(pl.Float64, strict=False)
+        return np.array(read.to_numpy(), np.float64)
+
+    @property
+    def _marks(self) -> str:
+        return SPACES if self.thousands == " " else self.thousands
+
+    @property
+    def _pattern(self) -> str:
+        point = re.escape(self.decimal)
+        whole = r"\d+"
+        if self.thousands:  # groups of three; the first ones of two digits in India
+            mark = f"[{re.escape(self._marks)}]"
+            whole = rf"(?:\d+|\d{{1,3}}(?:{mark}\d{{2,3}})*{mark}\d{{3}})"
+        return rf"^[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?$"
+
+    def __str__(self) -> str:
+        parts = []
+        if self.unit == DURATION:
+            return "durations as h:m:s, in seconds"
+        if self.decimal == ",":
+            parts.append("a decimal comma")
+        if self.thousands:
+            parts.append(f"{MARKS[self.thousands]} between thousands")
+        if self.unit:
+            parts.append(f"{self.unit!r}")
+        return "numbers with " + " and ".join(parts) if parts else "numbers"
+
+
+PLAIN = NumberFormat()
+
+
+def plain_numbers(series: pl.Series) -> np.ndarray:
+    """Cells as float64 (N,): 3, −0.5, 1e6; NaN where missing, or where a word is no number."""
+    pl = polars()
+    plain = series.dtype.is_numeric() or series.dtype in (pl.Boolean, pl.String)
+    read = (series if plain else cells(series)).cast(pl.Float64, strict=False)
+    if read.null_count() > series.null_count():  # words, or spaces around numbers
+        read = cells(series).cast(pl.Float64, strict=False)
+    return np.array(read.to_numpy(), np.float64)
+
+
+def is_code(series: pl.Series) -> pl.Series:
+    """Which cells are whole numbers that lose something as such: a leading zero, digits beyond 2⁵³."""
+    pl = polars()
+    if series.dtype.is_integer():
+        beyond = (
+            series >= EXACT if series.dtype in (pl.Int64, pl.UInt64) else series.is_null() & False
+        )
+        return beyond | (series <= -EXACT) if series.dtype == pl.Int64 else beyond
+    if series.dtype != pl.String:
+        return pl.Series([False]).new_from_index(0, len(series))
+    text = series.str.strip_chars()
+    found = text.str.contains(r"^[+-]?0\d+$")
+    long = text.str.contains(r"^[+-]?\d{16,}$")
+    if long.any():
+        beyond = text.cast(pl.Float64, strict=False).abs() >= EXACT
+        found = found | (long & beyond)
+    return found
+
+
+def formats_of(
+    words: Mapping[str, int], *, decimal: str = "", ambiguous: str = ""
+) -> list[NumberFormat]:
+    """Formats that read some of these words, which are no plain numbers; the one that reads the most first.
+
+    Parameters
+    ----------
+    words : mapping of str to int
+        Word → how often it stands there.
+    decimal : ".", "," or ""
+        Where the user says what the decimal point is.
+    ambiguous : ".", "," or ""
+        What a comma before exactly three digits is taken for: a decimal comma (","), or a mark between thousands (".").
+        Not known where empty: both are given.
+    """
+    pl = polars()
+    if not words:
+        return []
+    keys = pl.Series(list(words), dtype=pl.String)
+    counts = np.array(list(words.values()))
+    found: list[tuple[int, int, NumberFormat]] = []
+    units = sorted({unit for word in words if (unit := unit_of(word))})
+    styles = [(point, mark) for point in ".," for mark in ("", ",", ".", " ", "'") if mark != point]
+    if decimal:
+        styles = [style for style in styles if style[0] == decimal]
+    elif ambiguous:
+        styles.sort(key=lambda style: style[0] != ambiguous)
+    for unit in units or [""]:
+        for number, (point, mark) in enumerate(styles if unit != DURATION else styles[:1]):
+            format = NumberFormat(point, mark, unit)
+            if format == PLAIN:
+                continue
+            read = int(counts[~np.isnan(format.read(keys))].sum())
+            if read:
+                found.append((-read, number, format))
+    return [format for _, _, format in sorted(found, key=lambda item: item[:2])]
+
+
+def are_ambiguous(words: Collection[str]) -> bool:
+    """Whether the commas of all words that have one could be decimal commas as well as marks between thousands."""
+    with_commas = [word for word in words if "," in word]
+    return bool(with_commas) and all(
+        re.search(r"^\D*[1-9]\d{0,2},\d{3}\D*$", w) for w in with_commas
+    )
+
+
+@cache
+def _beside() -> re.Pattern[str]:
+    named = "|".join(sorted(map(re.escape, (*PERCENT, *CURRENCIES)), key=len, reverse=True))
+    return re.compile(
+        rf"\(?[+-]?\s*(?:({named})\s*)?[+-]?[\d.,'{SPACES}]*\d[.,]?(?:\s*({named}))?\)?"
+    )
+
+
+def unit_of(word: str) -> str:
+    """What stands beside a number: ``"$"`` of $1,200, ``"%"`` of 12 %; empty where there is nothing, or no number."""
+    text = word.strip().replace("−", "-")
+    if _DURATION.fullmatch(text):
+        return DURATION
+    match = _beside().fullmatch(text)
+    return (match[1] or match[2] or "") if match else ""
+
+
+def _seconds(word: str | None) -> float:
+    match = _DURATION.fullmatch(word.strip()) if word else None
+    if match is None:
+        return float("nan")
+    sign, days, hours, minutes, seconds = match.groups()
+    total = int(days or 0) * 86400 + int(hours) * 3600 + int(minutes) * 60 + float(seconds or 0)
+    return -total if sign == "-" else total

@@ -1,0 +1,196 @@
+"""The bytes of a text table: decompressed, out of an archive, and where its header is."""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import io
+import re
+import zipfile
+from pathlib import Path
+from typing import IO, Any, cast
+
+from sloy.errors import FileFormatError, NotAvailable
+
+BLOCK = 4 << 20  # bytes read together
+LONGEST_ROW = 64 << 20  # bytes
+_OTHER_ENCODINGS = {
+    b"\xff\xfe\x00\x00": "UTF-32",
+    b"\x00\x00\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+
+
+def opened(path: Path) -> IO[bytes]:
+    """The file's bytes, decompressed where its first bytes say so."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start[:2] == b"\x1f\x8b":
+        return cast(IO[bytes], gzip.open(path, "rb"))
+    if start == b"\x28\xb5\x2f\xfd":
+        return cast(IO[bytes], _zstd(path).open(path, "rb"))
+    if start == b"PK\x03\x04":
+        return _member(path)
+    return _with_newlines(path.open("rb"))
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether a file is one of Excel's."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.startswith("xl/") for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _member(path: Path) -> IO[bytes]:
+    """The one file of a zip archive."""
+    try:
+        archive = zipfile.ZipFile(path)
+        names = [
+            n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX")
+        ]
+        if len(names) != 1:
+            shown = ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
+            raise FileFormatError(
+                f"{path}: this archive holds {len(names)} files ({shown}); unpack it, and give the one that is"
+                " the table."
+            )
+        return archive.open(names[0])
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise FileFormatError(f"{path}: damaged archive: {error}.") from None
+
+
+def _with_newlines(file: IO[bytes]) -> IO[bytes]:
+    """The file, its lines ended by newlines where they are ended by carriage returns alone."""
+    start = file.read(BLOCK)
+    file.seek(0)
+    if b"\r" in start and b"\n" not in start:
+        return cast(IO[bytes], io.BufferedReader(_CarriageReturns(file)))
+    return file
+
+
+class _CarriageReturns(io.RawIOBase):
+    """A file of an old Macintosh."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.file.read(len(buffer)).replace(b"\r", b"\n")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self.file.close()
+        super().close()
+
+
+def _zstd(path: Path) -> Any:
+    """The module that reads Zstandard: of Python 3.14, or its backport."""
+    for name in ("compression.zstd", "backports.zstd"):
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    raise NotAvailable(
+        f"{path}: is compressed with Zstandard, which this Python cannot read: `pip install 'sloy[tables]'`."
+    )
+
+
+def read_piece(path: Path, file: IO[bytes]) -> bytes:
+    try:
+        return file.read(BLOCK)
+    except (EOFError, OSError, ValueError, RuntimeError) as error:
+        raise FileFormatError(f"{path}: cannot be read to its end: {error}.") from None
+    except Exception as error:  # the zstd module's and zlib's own classes
+        raise FileFormatError(f"{path}: damaged compression: {error}.") from None
+
+
+def first_line(path: Path, file: IO[bytes]) -> tuple[str, int, str | None]:
+    """The header without its newline, the number of the line after it, where the file then stands, and a separator.
+
+    Before the header may stand blank lines, Excel's ``sep=;``, and comments: lines that begin with # and have fewer
+    fields than the first that does not.
+    """
+    first, lines = b"", 0
+    separator: str | None = None
+    while (piece := _line(path, file)) and len(first) <= LONGEST_ROW:
+        lines += 1
+        if lines == 1:
+            _check_encoding(path, piece)
+            piece = piece.removeprefix(b"\xef\xbb\xbf")
+        first = (first + piece).lstrip(b"\r\n")
+        if separator is None and (said := _SEP.fullmatch(first.strip(b"\r\n"))):
+            separator, first = said[1].decode(), b""
+        elif first.startswith(b"#") and _is_comment(first, file):
+            first = b""
+        elif first.strip() and first.count(b'"') % 2 == 0:
+            break
+    if not first.strip():
+        raise FileFormatError(f"{path}: is empty.")
+    check_text(path, first, lines)
+    return first.decode().strip("\r\n"), lines + 1, separator
+
+
+_SEP = re.compile(rb'"?sep=([,;|\t])"?', re.IGNORECASE)
+
+
+def _is_comment(line: bytes, file: IO[bytes]) -> bool:
+    """Whether a line that begins with # has no names: fewer fields than the next, or the next has them."""
+    if not file.seekable():
+        return False
+    here = file.tell()
+    following = b"#"
+    while following.startswith(b"#"):
+        following = file.readline(LONGEST_ROW)
+    after = file.readline(LONGEST_ROW)
+    file.seek(here)
+    mark = max((b",", b";", b"\t", b"|"), key=following.count)
+    if line.count(mark) != following.count(mark):
+        return bool(following.strip())
+    return not _has_number(following, mark) and _has_number(after, mark)
+
+
+def _has_number(line: bytes, mark: bytes) -> bool:
+    return any(
+        re.fullmatch(rb"[+-]?[\d.,]*\d", field.strip(b' "\r\n')) for field in line.split(mark)
+    )
+
+
+def _check_encoding(path: Path, start: bytes) -> None:
+    for mark, name in _OTHER_ENCODINGS.items():
+        if start.startswith(mark):
+            raise FileFormatError(
+                f"{path}: is in {name}, not in UTF-8; `iconv -f {name.lower()} -t utf-8` converts it."
+            )
+
+
+def _line(path: Path, file: IO[bytes]) -> bytes:
+    try:
+        return file.readline(LONGEST_ROW)
+    except Exception as error:
+        raise FileFormatError(f"{path}: cannot be read: {error}.") from None
+
+
+def check_text(path: Path, content: bytes, line: int) -> None:
+    """UTF-8 without NUL."""
+    if (zero := content.find(b"\0")) >= 0:
+        number = line + content.count(b"\n", 0, zero)
+        raise FileFormatError(
+            f"{path}: line {number}: holds a zero byte; this is no text table in UTF-8."
+        )
+    if content.isascii():
+        return
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        number = line + content.count(b"\n", 0, error.start)
+        raise FileFormatError(
+            f"{path}: line {number}: the byte 0x{content[error.start]:02X} is not UTF-8; a file in Latin-1"
+            f" is converted by `iconv -f latin1 -t utf-8`."
+        ) from None

@@ -1,0 +1,258 @@
+"""What the cells of a column look like, and its figures once it is known how they are taken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sloy.data.tables.dates import PARTS, date_parts, moments
+from sloy.data.tables.numerals import PLAIN, NumberFormat, is_code
+from sloy.data.tables.outliers import Extremes
+from sloy.data.tables.values import cells, is_strange, polars, words
+from sloy.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TEXT_SHARE = 0.5  # a column of words with more different ones than this share of its cells is text
+FEW_WORDS = 20  # … unless there are no more than this
+_DISTINCT = 200_000  # different words that are counted at most
+
+
+@dataclass
+class Moments:
+    """Mean and deviation of numbers, added block by block [1]_.
+
+    References
+    ----------
+    .. [1] T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for computing the sample variance", Amer. Statist. 37
+       (1983) 242-247, eq. 2.1.
+    """
+
+    count: int = 0
+    mean: float = 0.0
+    square: float = 0.0  # Σ (x − mean)²
+    low: float = np.inf
+    high: float = -np.inf
+
+    def add(self, values: np.ndarray) -> None:
+        """Add finite numbers (N,)."""
+        if not len(values):
+            return
+        total = self.count + len(values)
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # what is too large is found among the extremes
+            mean = float(values.mean())
+            square = float(np.square(values - mean).sum())
+            step = mean - self.mean
+            self.mean += step * len(values) / total
+            self.square += square + step * step * self.count * len(values) / total
+        self.count = total
+        self.low, self.high = (
+            min(self.low, float(values.min())),
+            max(self.high, float(values.max())),
+        )
+
+    @property
+    def deviation(self) -> float:
+        """√(Σ (x − mean)² / N); 0 where all numbers are one."""
+        if self.count == 0 or self.low == self.high:
+            return 0.0
+        return float(np.sqrt(self.square / self.count))
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What the user says of the columns.
+
+    Attributes
+    ----------
+    categorical, numeric : collection of str
+        Columns that are names, or numbers, whatever they look like.
+    dates : mapping
+        Column of dates → format, or empty where it is to be found.
+    decimal : ".", "," or ""
+        The decimal point of all texts; found where empty.
+    missing : tuple of str
+        More words that stand for a missing value.
+    """
+
+    categorical: Collection[str] = ()
+    numeric: Collection[str] = ()
+    dates: Mapping[str, str] = field(default_factory=dict)
+    decimal: str = ""
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the cells of a column are taken.
+
+    Attributes
+    ----------
+    kind : "numeric", "date" or "words"
+    number : NumberFormat
+    limits : (float, float) or None
+        Of numbers.
+    date : str
+        Format; empty for a typed column.
+    notes : tuple of str
+        What a user should know of the decision.
+    forced : bool
+        Whether the user said that they are words.
+    """
+
+    kind: str
+    number: NumberFormat = PLAIN
+    limits: tuple[float, float] | None = None
+    date: str = ""
+    notes: tuple[str, ...] = ()
+    forced: bool = False
+
+
+@dataclass
+class Figures:
+    """Figures of a column on the training rows, its cells taken in one way."""
+
+    reading: Reading
+    cells: int = 0  # with a value
+    read: int = 0  # of them
+    gaps: int = 0  # of the training rows: missing, or not to be read
+    numeric: Moments = field(default_factory=Moments)
+    parts: dict[str, Moments] = field(default_factory=lambda: {part: Moments() for part in PARTS})
+    counts: Counter[str] = field(default_factory=Counter)  # of words in training rows
+    different: set[str] = field(default_factory=set)  # of words, in all rows, up to `_DISTINCT`
+    unread: Counter[str] = field(default_factory=Counter)  # words that are no such number or date
+
+    def add(self, series: pl.Series, training: np.ndarray) -> None:
+        """Take the next rows; `training` (N,) says which of them are trained on."""
+        present = ~np.asarray(missing(series).to_numpy())
+        if self.reading.kind == "words":
+            self._add_words(series, present, training)
+            read = present
+        elif self.reading.kind == "date":
+            when = moments(series, self.reading.date)
+            read = np.asarray(when.is_not_null().to_numpy())
+            for part, values in date_parts(when).items():
+                self.parts[part].add(values[read & training])
+        else:
+            values = self.reading.number.read(series)
+            read = ~np.isnan(values)
+            if self.reading.limits is not None:
+                values = np.clip(values, *self.reading.limits)
+            self.numeric.add(values[read & training])
+        self.cells += int(present.sum())
+        self.read += int(read.sum())
+        self.gaps += int((training & ~read).sum())
+        if (strange := present & ~read).any():
+            said = cells(series.filter(polars().Series(strange)))
+            self.unread.update(dict(said.value_counts().iter_rows()))
+
+    def _add_words(self, series: pl.Series, present: np.ndarray, training: np.ndarray) -> None:
+        said = words(series)
+        if len(self.different) <= _DISTINCT:
+            self.different.update(said.drop_nulls().unique().to_list())
+        elif self.is_text:
+            return
+        counted = said.filter(polars().Series(present & training)).value_counts()
+        self.counts.update(dict(counted.iter_rows()))
+
+    @property
+    def is_text(self) -> bool:
+        """Whether most of the words are met once."""
+        return len(self.different) > max(FEW_WORDS, TEXT_SHARE * self.cells)
+
+
+@dataclass
+class Profile:
+    """What the cells of a column look like."""
+
+    name: str
+    nested: str = ""  # a type that has no numbers
+    typed: str = ""  # "date" or "words" of columns whose type says so
+    codes: int = 0  # plain numbers that lose something as such
+    shown: list[str] = field(default_factory=list)  # some of them
+    odd: Counter[str] = field(
+        default_factory=Counter
+    )  # words that are no plain numbers, up to `_DISTINCT`
+    few: set[float] = field(default_factory=set)  # different numbers, up to a few
+    steps: bool = True  # whether each number is the one before plus 1
+    last: float | None = None
+    numeric: Figures = field(default_factory=lambda: Figures(Reading("numeric")))
+    words: Figures = field(default_factory=lambda: Figures(Reading("words")))
+    date: Figures = field(default_factory=lambda: Figures(Reading("date")))
+    extremes: Extremes = field(default_factory=Extremes)
+    pointed: int = 0  # plain numbers with a point in a text
+    grouped: int = 0  # … of which the point may stand between thousands: 1.234
+
+    def add(self, series: pl.Series, training: np.ndarray) -> None:
+        """Take the next rows."""
+        pl = polars()
+        dtype = series.dtype
+        if is_strange(series):
+            self.nested = str(dtype)
+        elif dtype in (pl.Date, pl.Time) or isinstance(dtype, pl.Datetime):
+            self.typed = "date"
+            self.date.add(series, training)
+        elif dtype == pl.Boolean:
+            self.typed = "words"
+            self.words.add(series, training)
+        elif self.typed:  # a typed column with cells that are not of its type
+            self.words.add(series, training)
+        else:
+            self._add_numbers(series, training)
+
+    def _add_numbers(self, series: pl.Series, training: np.ndarray) -> None:
+        pl = polars()
+        if series.dtype == pl.String and (pointed := series.str.contains(".", literal=True)).any():
+            found = series.filter(pointed)
+            self.pointed += len(found)
+            self.grouped += int(found.str.contains(r"^\s*[+-]?[1-9]\d{0,2}(?:\.\d{3})+\s*$").sum())
+        values = PLAIN.read(series)
+        infinite = np.isinf(values)
+        if infinite.any():
+            raise InvalidArgument(
+                f"column `{self.name}` holds an infinite number ({values[int(np.argmax(infinite))]});"
+                f" correct it, or leave the column out with --ignore."
+            )
+        before = self.numeric.cells
+        self.numeric.add(series, training)
+        self.extremes.add(values)
+        if (codes := is_code(series)).any():
+            found = series.filter(codes.fill_null(False))
+            self.codes += len(found)
+            self.shown = [*self.shown, *found.cast(pl.String).unique().head(3).to_list()][:3]
+        read = values[~np.isnan(values)]
+        if len(self.few) <= FEW_WORDS:
+            self.few.update(
+                np.unique(read).tolist() if len(read) < 1000 else set(read[:1000].tolist())
+            )
+        if self.numeric.unread:
+            if len(self.odd) <= _DISTINCT:
+                self.odd.update(self.numeric.unread)
+            self.numeric.unread = Counter()
+        if self.steps:
+            line = values if self.last is None else np.concatenate([[self.last], values])
+            self.steps = bool(len(read) == len(values) and (np.diff(line) == 1).all())
+            self.last = float(values[-1]) if len(values) else self.last
+        if self.numeric.read == 0 or self.words.cells == before > 0:
+            self.words.add(series, training)  # words so far, or words from the first row on
+
+    @property
+    def cells(self) -> int:
+        """Cells with a value."""
+        return max(self.numeric.cells, self.words.cells, self.date.cells)
+
+
+def missing(series: pl.Series) -> pl.Series:
+    """Whether each cell has no value."""
+    if series.dtype.is_float():
+        return series.is_null() | series.is_nan()
+    if series.dtype.is_numeric() or series.dtype.is_temporal() or series.dtype == polars().Boolean:
+        return series.is_null()
+    return cells(series).is_null()
