@@ -18,7 +18,7 @@ from sloy.data.tables.dates import ISO
 from sloy.data.tables.decision import decide
 from sloy.data.tables.numerals import PLAIN
 from sloy.data.tables.profile import Figures, Hints, Profile, Reading
-from sloy.data.tables.sources import Source
+from sloy.data.tables.sources import Source, TextTable
 from sloy.data.tables.values import without
 from sloy.errors import InvalidArgument
 from sloy.text import many
@@ -61,7 +61,10 @@ def look(
         Where the cells of a column cannot be taken in one way; the message names some.
     """
     hints = hints or Hints()
-    profiles = {name: Profile(name) for name in names}
+    points = hints.decimal == "," or (
+        isinstance(source, TextTable) and source.header.separator == ";"
+    )
+    profiles = {name: Profile(name, points=points) for name in names}
     _read(source, profiles, training, hints.missing)
     found: dict[str, Found] = {}
     again: dict[str, Figures] = {}

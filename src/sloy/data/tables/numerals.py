@@ -102,27 +102,34 @@ def plain_numbers(series: pl.Series) -> np.ndarray:
     plain = series.dtype.is_numeric() or series.dtype in (pl.Boolean, pl.String)
     read = (series if plain else cells(series)).cast(pl.Float64, strict=False)
     if read.null_count() > series.null_count():  # words, or spaces around numbers
-        read = cells(series).cast(pl.Float64, strict=False)
+        text = series.str.strip_chars() if series.dtype == pl.String else cells(series)
+        read = text.cast(pl.Float64, strict=False)
     return np.array(read.to_numpy(), np.float64)
 
 
-def is_code(series: pl.Series) -> pl.Series:
-    """Which cells are whole numbers that lose something as such: a leading zero, digits beyond 2⁵³."""
+def codes_in(series: pl.Series, values: np.ndarray) -> pl.Series:
+    """The cells that are whole numbers and lose something as such: a leading zero, digits beyond 2⁵³.
+
+    Parameters
+    ----------
+    series : polars.Series
+    values : float64 array, shape (N,)
+        What `plain_numbers` made of it.
+    """
     pl = polars()
+    large = np.abs(values) >= EXACT
     if series.dtype.is_integer():
-        beyond = (
-            series >= EXACT if series.dtype in (pl.Int64, pl.UInt64) else series.is_null() & False
-        )
-        return beyond | (series <= -EXACT) if series.dtype == pl.Int64 else beyond
+        return series.filter(pl.Series(large))
     if series.dtype != pl.String:
-        return pl.Series([False]).new_from_index(0, len(series))
-    text = series.str.strip_chars()
-    found = text.str.contains(r"^[+-]?0\d+$")
-    long = text.str.contains(r"^[+-]?\d{16,}$")
-    if long.any():
-        beyond = text.cast(pl.Float64, strict=False).abs() >= EXACT
-        found = found | (long & beyond)
-    return found
+        return series.clear()
+    whole = values == np.floor(values)
+    if not whole.any():
+        return series.clear()
+    found = series.filter(pl.Series(whole))
+    zero = found.str.contains(r"^\s*[+-]?0\d+\s*$")
+    if large.any():
+        zero |= found.str.contains(r"^\s*[+-]?\d{16,}\s*$") & pl.Series(large[whole])
+    return found.filter(zero)
 
 
 def formats_of(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy.data.tables.dates import PARTS, date_parts, moments
-from sloy.data.tables.numerals import PLAIN, NumberFormat, is_code
+from sloy.data.tables.numerals import PLAIN, NumberFormat, codes_in
 from sloy.data.tables.outliers import Extremes
 from sloy.data.tables.values import cells, is_strange, polars, words
 from sloy.errors import InvalidArgument
@@ -129,32 +129,52 @@ class Figures:
     different: set[str] = field(default_factory=set)  # of words, in all rows, up to `_DISTINCT`
     unread: Counter[str] = field(default_factory=Counter)  # words that are no such number or date
 
-    def add(self, series: pl.Series, training: np.ndarray) -> None:
-        """Take the next rows; `training` (N,) says which of them are trained on."""
-        present = ~np.asarray(missing(series).to_numpy())
+    def add(
+        self,
+        series: pl.Series,
+        training: np.ndarray,
+        values: np.ndarray | None = None,
+        said: pl.Series | None = None,
+    ) -> None:
+        """Take the next rows.
+
+        Parameters
+        ----------
+        series : polars.Series
+        training : bool array, shape (N,)
+            Which rows are trained on.
+        values : float64 array, shape (N,), optional
+            The numbers, where they were read already.
+        said : polars.Series, optional
+            The words, where they were.
+        """
         if self.reading.kind == "words":
-            self._add_words(series, present, training)
-            read = present
+            said = words(series) if said is None else said
+            read = np.asarray(said.is_not_null().to_numpy())
+            self._add_words(said, read, training)
         elif self.reading.kind == "date":
             when = moments(series, self.reading.date)
             read = np.asarray(when.is_not_null().to_numpy())
-            for part, values in date_parts(when).items():
-                self.parts[part].add(values[read & training])
+            for part, found in date_parts(when).items():
+                self.parts[part].add(found[read & training])
         else:
-            values = self.reading.number.read(series)
-            read = ~np.isnan(values)
+            found = self.reading.number.read(series) if values is None else values
+            read = ~np.isnan(found)
             if self.reading.limits is not None:
-                values = np.clip(values, *self.reading.limits)
-            self.numeric.add(values[read & training])
+                found = np.clip(found, *self.reading.limits)
+            self.numeric.add(found[read & training])
+        present = read
+        if self.reading.kind != "words" and not read.all():
+            gaps = missing(series) if said is None else said.is_null()
+            present = ~np.asarray(gaps.to_numpy())
         self.cells += int(present.sum())
         self.read += int(read.sum())
         self.gaps += int((training & ~read).sum())
-        if (strange := present & ~read).any():
-            said = cells(series.filter(polars().Series(strange)))
-            self.unread.update(dict(said.value_counts().iter_rows()))
+        if (strange := present & ~read).any() and len(self.unread) <= _DISTINCT:
+            odd = (said if said is not None else cells(series)).filter(polars().Series(strange))
+            self.unread.update(dict(odd.value_counts().iter_rows()))
 
-    def _add_words(self, series: pl.Series, present: np.ndarray, training: np.ndarray) -> None:
-        said = words(series)
+    def _add_words(self, said: pl.Series, present: np.ndarray, training: np.ndarray) -> None:
         if len(self.different) <= _DISTINCT:
             self.different.update(said.drop_nulls().unique().to_list())
         elif self.is_text:
@@ -187,7 +207,8 @@ class Profile:
     words: Figures = field(default_factory=lambda: Figures(Reading("words")))
     date: Figures = field(default_factory=lambda: Figures(Reading("date")))
     extremes: Extremes = field(default_factory=Extremes)
-    pointed: int = 0  # plain numbers with a point in a text
+    points: bool = False  # whether to look what stands around the points of a text
+    pointed: int = 0  # plain numbers with a point
     grouped: int = 0  # … of which the point may stand between thousands: 1.234
 
     def add(self, series: pl.Series, training: np.ndarray) -> None:
@@ -209,8 +230,8 @@ class Profile:
 
     def _add_numbers(self, series: pl.Series, training: np.ndarray) -> None:
         pl = polars()
-        if series.dtype == pl.String and (pointed := series.str.contains(".", literal=True)).any():
-            found = series.filter(pointed)
+        if self.points and series.dtype == pl.String:
+            found = series.filter(series.str.contains(".", literal=True))
             self.pointed += len(found)
             self.grouped += int(found.str.contains(r"^\s*[+-]?[1-9]\d{0,2}(?:\.\d{3})+\s*$").sum())
         values = PLAIN.read(series)
@@ -221,12 +242,12 @@ class Profile:
                 f" correct it, or leave the column out with --ignore."
             )
         before = self.numeric.cells
-        self.numeric.add(series, training)
+        said = words(series) if series.dtype == pl.String and np.isnan(values).all() else None
+        self.numeric.add(series, training, values, said)
         self.extremes.add(values)
-        if (codes := is_code(series)).any():
-            found = series.filter(codes.fill_null(False))
-            self.codes += len(found)
-            self.shown = [*self.shown, *found.cast(pl.String).unique().head(3).to_list()][:3]
+        if len(codes := codes_in(series, values)):
+            self.codes += len(codes)
+            self.shown = [*self.shown, *codes.cast(pl.String).unique().head(3).to_list()][:3]
         read = values[~np.isnan(values)]
         if len(self.few) <= FEW_WORDS:
             self.few.update(
@@ -241,7 +262,7 @@ class Profile:
             self.steps = bool(len(read) == len(values) and (np.diff(line) == 1).all())
             self.last = float(values[-1]) if len(values) else self.last
         if self.numeric.read == 0 or self.words.cells == before > 0:
-            self.words.add(series, training)  # words so far, or words from the first row on
+            self.words.add(series, training, said=said)  # words so far, or from the first row on
 
     @property
     def cells(self) -> int:

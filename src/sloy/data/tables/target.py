@@ -94,7 +94,7 @@ def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: 
         )
     if np.isinf(PLAIN.read(series)).any():
         raise InvalidArgument(f"{label}: the target `{name}` holds an infinite number.")
-    profile = Profile(name)
+    profile = Profile(name, points=True)
     profile.add(series, np.ones(len(series), bool))
     numbers = replace(hints, numeric={name}) if task == "regression" else hints
     reading = decide(profile, numbers, source)
