@@ -31,7 +31,7 @@ SAID = {  # what a row's program must print
     ],
     12: [
         r"none +0\.000.*  1\.\d\d ±", r"L2 .* 0\.[67]\d ±", r"more data .* 0\.4\d* ± 0\.01\d +0\.8",
-        r"stopped after \d\d? epochs, accuracy on unseen objects 0\.[789]",
+        r"stopped after \d\d? epochs, accuracy on the validation objects 0\.[789]",
     ],
     13: [
         r"L = 0\.126928 1\.313262 1000\.0\n-\[y ln a .* = 0\.126928 1\.313262\n",

@@ -32,6 +32,8 @@ def asked(arguments: argparse.Namespace) -> bool:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show exercises, or check an answer: FAILED where it is wrong."""
+    if other := [f"--{name}" for name in ("code", "html") if getattr(arguments, name)]:
+        raise UsageError(f"{other[0]} and exercises do not go together")
     from sloy.errors import InvalidArgument
     from sloy.lecture import EXERCISES, exercise
 

@@ -71,6 +71,9 @@ class ReceptiveField(Shown):
         )
 
     def __str__(self) -> str:
+        if not any(self.stride):
+            size = f"{self.size[0]} × {self.size[1]}"
+            return say("{layer}: {size} pixels, the whole picture", layer=self.layer, size=size)
         size, stride, start = (f"{a} × {b}" for a, b in (self.size, self.stride, self.start))
         return say(
             "{layer}: {size} pixels, stride {stride}, the first from {start} on",

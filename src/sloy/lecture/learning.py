@@ -65,8 +65,10 @@ def remedies() -> None:
         patience=15,
         verbose=False,
     )
-    accuracy = max(history["val_accuracy"])
-    print(f"stopped after {len(history)} epochs, accuracy on unseen objects {accuracy:.2f}")
+    accuracy = history["val_accuracy"][
+        np.argmin(history["val_loss"])
+    ]  # the epoch whose weights are kept
+    print(f"stopped after {len(history)} epochs, accuracy on the validation objects {accuracy:.2f}")
 
 
 def classification_loss() -> None:

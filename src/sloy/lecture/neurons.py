@@ -57,13 +57,13 @@ def xor() -> None:
     print("two layers, OR minus AND:  ", layers(inputs).ravel())
     sloy.theory.half_planes_figure(layers).savefig("L3.png", dpi=80)
 
-    # A network that finds its own way: open L3.html in a browser, and press Play.
+    # A network that finds its own way, step by step; in a browser: L3.learning.html, press Play.
     network = sloy.Network((2,), [Dense(3), Tanh(), Dense(1)])
     learning = sloy.inspection.descent_animation(
         network, (inputs, xor), loss="binary_crossentropy", optimizer=sloy.Adam(0.1),
         epochs=150, frames=16, title="XOR",
     )  # fmt: skip
-    learning.save("L3.html")
+    learning.save("L3.learning.html")
     print("learned:", learning.model.predict(inputs))
 
 
@@ -90,3 +90,5 @@ def approximation() -> None:
     print(found)
     sloy.theory.approximation_figure(found).savefig("L5.png", dpi=80)
     print(sloy.theory.approximate(np.sin, (0, 2 * np.pi), 0.001, activation="relu"))
+    plane = ((0, 3), (0, 1))  # of two variables
+    print(sloy.theory.approximate(lambda x, y: np.sin(x) * y, plane, 0.1))

@@ -104,7 +104,8 @@ def find(name: str) -> Row:
     """
     match = re.fullmatch(r"[Ll]?0*(\d+)", name)
     if not match or not 1 <= int(match[1]) <= len(ROWS):
-        raise UnknownName(f"no row is called {name!r}; there are L1 to L{len(ROWS)}.")
+        hint = " (`--exercise` shows exercises)" if re.fullmatch(r"[Ll]?\d+[b-z]", name) else ""
+        raise UnknownName(f"no row is called {name!r}; there are L1 to L{len(ROWS)}{hint}.")
     return ROWS[int(match[1]) - 1]
 
 

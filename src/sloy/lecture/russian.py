@@ -9,13 +9,14 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
         ("One neuron that sees x1·x2", "Один нейрон, который видит x1·x2"),
         ("two layers, OR minus AND:  ", "два слоя, ИЛИ минус И:           "),
         (
-            "A network that finds its own way: open L3.html in a browser, and press Play.",
-            "Сеть, которая находит решение сама: откройте L3.html в браузере и нажмите «Пуск».",
+            "A network that finds its own way, step by step; in a browser: L3.learning.html, press Play.",
+            "Сеть, которая находит решение сама, шаг за шагом; в браузере: L3.learning.html, «Пуск».",
         ),
         ('title="XOR"', 'title="Исключающее ИЛИ"'),
         ('"learned:"', '"выучено:"'),
     ),
     4: (('"parity of three:"', '"чётность трёх:"'),),
+    5: (("# of two variables", "# от двух переменных"),),
     6: (
         ('"parameters; H', '"параметра; H'),
         ('"Two layers"', '"Два слоя"'),
@@ -51,9 +52,10 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
         ("# an activation for each neuron", "# у каждого нейрона своя функция активации"),
         ("# the size of the step", "# величина шага"),
         (
-            "stopped after {len(history)} epochs, accuracy on unseen objects",
-            "остановка, прошло эпох: {len(history)}; доля верных ответов на новых объектах",
+            "stopped after {len(history)} epochs, accuracy on the validation objects",
+            "остановка, прошло эпох: {len(history)}; доля верных ответов на контрольной выборке",
         ),
+        ("# the epoch whose weights are kept", "# эпоха, чьи веса остались"),
     ),
     21: (
         (
@@ -65,11 +67,12 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
             "  из цифр, сильнее всего возбуждающих нейрон, одинаковых {np.mean(kinds):.1f} из 9",
         ),
         ("What excites neurons, layer by layer", "Что возбуждает нейроны, слой за слоем"),
+        ('"Filters of the first layer"', '"Фильтры первого слоя"'),
     ),
     23: (
         (
-            "# `sloy train mnist` takes all 60 000 and reaches 99 %",
-            "# `sloy train mnist` берёт все 60 000 и доходит до 99 %",
+            "# `sloy train mnist` learns 54 000, and 99 % are right",
+            "# `sloy train mnist` учит 54 000, и верны 99 %",
         ),
         (
             "{100 * (predicted == digits.test.y).mean():.1f} % of the 10 000 test digits are right",
@@ -77,7 +80,7 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
         ),
     ),
     17: (
-        ("# bright above, dark below", "# светлое сверху, тёмное снизу"),
+        ("# more ink above than below", "# сверху больше краски, чем снизу"),
         ('"Horizontal edges"', '"Горизонтальные границы"'),
     ),
     18: (('"A curve detector"', '"Детектор кривой"'),),

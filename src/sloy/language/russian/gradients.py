@@ -66,6 +66,7 @@ SENTENCES: dict[str, str] = {
     "operations for one gradient": "операций на один градиент",
     "Measured ({engine}, one thread)": "Измерено ({engine}, один поток)",
     "seconds for one gradient": "секунд на один градиент",
+    "scaled from a part": "пересчитано по части",
     "time to start a pass": "время запуска прохода",
     "parameters P": "число параметров P",
     # descent

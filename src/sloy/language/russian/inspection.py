@@ -17,6 +17,7 @@ SENTENCES: dict[str, str] = {
     "activation value": "отклик",
     "(the first {shown} of {total})": "(первые {shown} из {total})",
     "{size} pixels": "{size} пикселей",
+    "{layer}: {size} pixels, the whole picture": "{layer}: {size} пикселей, вся картинка",
     "{layer}: {size} pixels, stride {stride}, the first from {start} on": "{layer}: {size} пикселей, шаг окна {stride}, первый начинается с {start}",
     "sees {size}": "видит {size}",
     "channel {channel}": "канал {channel}",

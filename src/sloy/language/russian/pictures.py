@@ -2,6 +2,7 @@
 
 SENTENCES: dict[str, str] = {
     "picture": "картинка",
+    "picture (0 is white)": "картинка (0 — белое)",
     "what we see": "что видим мы",
     "what computers see": "что видит компьютер",
     "red": "красный",

@@ -119,7 +119,12 @@ class Overfitting(text.Shown):
             objects=counted(OBJECTS, "object"),
             draws=counted(self.seeds, "draw"),
         )
-        head = (say("remedy"), say("loss on them"), say("on unseen ones"), say("accuracy there"))
+        head = (
+            say("remedy"),
+            say("loss in training"),
+            say("on unseen objects"),
+            say("accuracy on unseen"),
+        )
         cells = [[*head, say("epochs")]]
         for row in self.rows:
             numbers = (row.train_loss, row.loss, row.accuracy, row.epochs)

@@ -225,6 +225,12 @@ def _panel(axes: Axes, cost: GradientCost, what: str, names: Sequence[str]) -> N
     for way, name, colour, mark in zip(WAYS, names, (ORANGE, BLUE), ("s--", "o-"), strict=True):
         values = [getattr(row, f"{way}_{what}") for row in cost.rows]
         axes.loglog(parameters, values, mark, color=colour, label=name, markersize=5)
+        scaled = [k for k, row in enumerate(cost.rows) if row.timed < row.parameters]
+        if what == "seconds" and way == "naive" and scaled:
+            axes.loglog(
+                [parameters[k] for k in scaled], [values[k] for k in scaled], "s", color="white",
+                markeredgecolor=colour, markersize=5, label=say("scaled from a part"), zorder=3,
+            )  # fmt: skip
     axes.set_xlabel(say("parameters P"))
     axes.grid(color="#DDDDDD")
     for axis in (axes.xaxis, axes.yaxis):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sloy.errors import InvalidArgument, ShapeError
+from sloy.inspection.picture import is_ink_on_paper
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
 from sloy.theory.pictures.convolution import (
@@ -150,8 +151,9 @@ def response_figure(image: Picture, kernel: ArrayLike, title: str = "") -> Figur
     i, j = np.unravel_index(int(response.argmax()), response.shape)
     figure = new_figure(9.2, 3.5)
     seen, small, answers = figure.subplots(1, 3, gridspec_kw={"width_ratios": [3, 1, 3]})
-    seen.imshow(F, cmap="gray_r")
-    seen.set_title(say("picture"))
+    inked = is_ink_on_paper(F[None, ..., None])  # a drawing: 0 is paper
+    seen.imshow(F, cmap="gray_r" if inked else "gray")
+    seen.set_title(say("picture (0 is white)") if inked else say("picture"))
     small.imshow(G, cmap="PuOr_r", vmin=-np.abs(G).max(), vmax=np.abs(G).max() or 1)
     small.set_title(say("filter"))
     limit = float(np.abs(response).max()) or 1.0

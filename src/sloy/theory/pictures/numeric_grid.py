@@ -9,7 +9,7 @@ import numpy as np
 from sloy.arguments import flag, integer
 from sloy.errors import ShapeError
 from sloy.inspection.measured_text import text_extent
-from sloy.inspection.picture import draw_picture, is_ink_on_paper
+from sloy.inspection.picture import draw_picture
 from sloy.inspection.style import new_figure, styled
 from sloy.language import say
 from sloy.text import Text
@@ -104,7 +104,7 @@ def numeric_grid_figure(
         )
     channels, numbers, seen = picture.shape[2], texts(picture), _seen(picture)
     figure, panels = _panels(picture.shape, max(map(len, numbers.flat)))
-    draw_picture(panels[0], seen, on_paper=is_ink_on_paper(picture[None]))
+    draw_picture(panels[0], seen, on_paper=False)
     panels[0].set_title(say("what we see"))
     for channel, axes in enumerate(panels[1:]):
         name = say("what computers see") if channels == 1 else _name(channel, channels)
@@ -160,7 +160,7 @@ def _numbers(
     """The numbers (H, W) of a channel over what they look like, faint."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    draw_picture(axes, channel, on_paper=is_ink_on_paper(channel[None, ..., None]))
+    draw_picture(axes, channel, on_paper=False)
     axes.images[0].set_alpha(0.3)
     if colour:
         axes.images[0].set_cmap(LinearSegmentedColormap.from_list(title, ["white", colour]))
