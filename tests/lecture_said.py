@@ -21,7 +21,7 @@ SAID = {  # what a row's program must print
     ],
     9: [
         r"ε\^h = Σ_m ε\^m σ′_m w_hm", r"the ½ makes it ε\^m = a\^m − y\^m",
-        r"converged after \d+ passes", r"XOR: \[0\.0\d 0\.9\d? 0\.9\d? 0\.0\d\]",
+        r"stopped falling after \d+ passes", r"XOR: \[0\.0\d 0\.9\d? 0\.9\d? 0\.0\d\]",
     ],
     10: [r"σ: passed", r"L: passed", r"largest error: 0\.[01]"],
     11: [

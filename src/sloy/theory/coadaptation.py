@@ -138,7 +138,7 @@ def coadaptation(
     other = unseen if unseen is not None else digits.test.take(range(2000))  # type: ignore[union-attr]
     count = integer(where, "objects", objects, 1, len(learned))
     noise, draws = real(where, "wrong", wrong, least=0, most=1), integer(where, "seeds", seeds)
-    sizes = integer(where, "units", units), integer(where, "epochs", epochs)
+    sizes = integer(where, "units", units, 2), integer(where, "epochs", epochs)
     rows = []
     for rate in chances:
         found = []

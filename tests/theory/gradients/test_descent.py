@@ -91,10 +91,10 @@ def test_object_by_object_until_it_converges() -> None:
     best = np.polyfit(X[:, 0], Y[:, 0], 1)  # least squares
     assert run.model.parameters["dense_1/weight"][0, 0] == pytest.approx(best[0], abs=0.05)
     assert run.model.parameters["dense_1/bias"][0] == pytest.approx(best[1], abs=0.05)
-    assert str(run).startswith(f"converged after {len(run.history)} passes")
+    assert str(run).startswith(f"the loss stopped falling after {len(run.history)} passes")
     short = learn_per_object(network, (X, Y), learning_rate=0.02, max_epochs=2)
     assert not short.converged
-    assert "not converged yet after 2 passes" in str(short)
+    assert "the loss is still falling after 2 passes" in str(short)
 
 
 def test_xor_is_learned_object_by_object() -> None:

@@ -81,8 +81,8 @@ SENTENCES: dict[str, str] = {
     "second ({share:.0f} %)": "второе ({share:.0f} %)",
     # online
     "{ended} after {passes}, {objects} in {seconds:.3g} s ({rate} a second): mean loss {first:.4g} → {last:.4g}": "{ended}: {passes}, {objects} за {seconds:.3g} с ({rate} в секунду), среднее значение функции потерь {first:.4g} → {last:.4g}",
-    "converged": "сошлось",
-    "not converged yet": "ещё не сошлось",
+    "the loss stopped falling": "потери перестали падать",
+    "the loss is still falling": "потери ещё падают",
     # numeric
     "{result}: {count} numbers, largest error {error:.1e} (allowed {tolerance:.0e})": "{result}: чисел {count}, наибольшее расхождение {error:.1e} (допустимо {tolerance:.0e})",
     "passed": "верно",

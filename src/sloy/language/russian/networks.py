@@ -34,7 +34,7 @@ SENTENCES: dict[str, str] = {
     "+ shortcut:": "+ обходной путь:",
     "of {sources}": "из {sources}",
     "{count} others": "других: {count}",
-    "parameters: {count} in all": "параметры, всего {count}",
+    "n: parameters of a layer; {count} in all": "n: параметры слоя; всего {count}",
     # a neuron's scheme
     "{count} more": "и ещё {count}",
     "{count} more, together {total}": "и ещё {count}, в сумме {total}",

@@ -22,8 +22,8 @@ SENTENCES: dict[str, str] = {
     "picture F, zeros around it": "картинка F, вокруг нули",
     "filter G": "фильтр G",
     "result f": "результат f",
-    "strongest response, {value},\nat row {row}, column {column}": (
-        "самый сильный отклик, {value},\nстрока {row}, столбец {column}"
+    "largest response, {value},\nat row {row}, column {column}": (
+        "наибольший отклик, {value},\nстрока {row}, столбец {column}"
     ),
     "{rows} × {columns} = {count} numbers": "чисел: {rows} × {columns} = {count}",
     "{count} numbers": "чисел: {count}",

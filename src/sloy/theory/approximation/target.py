@@ -70,8 +70,7 @@ class Target:
             except (TypeError, ValueError):  # a function of numbers, such as math.sin
                 values = np.empty(0)
             if values.shape != columns[0].shape:
-                rows = zip(*columns, strict=True)
-                values = np.array([self.function(*map(float, row)) for row in rows])
+                values = self._one_by_one(columns)
         if values.shape != columns[0].shape or values.dtype.kind not in "biuf":
             raise InvalidArgument(
                 f"{WHERE}: `f` gives {values.dtype} of shape {values.shape} for"
@@ -85,6 +84,18 @@ class Target:
                 f"{WHERE}: `f` is {values[row]} at ({where}); it must be finite on the whole domain."
             )
         return values
+
+    def _one_by_one(self, columns: list[np.ndarray]) -> np.ndarray:
+        """The values of a function of numbers, for each point by itself."""
+        rows = zip(*columns, strict=True)
+        try:
+            return np.array([self.function(*map(float, row)) for row in rows])
+        except TypeError as error:
+            called = "f(x)" if len(columns) == 1 else "f(x, y)"
+            raise InvalidArgument(
+                f"{WHERE}: `f` cannot be called as {called}, with {'a number' if len(columns) == 1 else 'two numbers'}:"
+                f" {error}."
+            ) from None
 
     def samples(self, tolerance: float, first: int = FIRST) -> tuple[np.ndarray, np.ndarray]:
         """Points of an interval, so dense that f between neighbours is a straight line within a 32nd of a

@@ -53,7 +53,9 @@ class OnlineRun(Shown):
         return say(
             "{ended} after {passes}, {objects} in {seconds:.3g} s ({rate} a second): mean loss {first:.4g} →"
             " {last:.4g}",
-            ended=say("converged") if self.converged else say("not converged yet"),
+            ended=say("the loss stopped falling")
+            if self.converged
+            else say("the loss is still falling"),
             passes=counted(len(self.history), "pass"),
             objects=counted(self.objects, "object"),
             seconds=self.seconds,

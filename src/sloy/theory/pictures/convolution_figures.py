@@ -171,7 +171,7 @@ def response_figure(image: Picture, kernel: ArrayLike, title: str = "") -> Figur
     )
     seen.set_xlabel(
         say(
-            "strongest response, {value},\nat row {row}, column {column}",
+            "largest response, {value},\nat row {row}, column {column}",
             value=strongest.replace(",", THIN),
             row=int(i),
             column=int(j),
@@ -326,6 +326,6 @@ def _small(where: str, name: str, value: Picture) -> np.ndarray:
     if max(found.shape) > MOST:
         raise ShapeError(
             f"{where}: `{name}` has shape {found.shape}; it must be (rows, columns), at most {MOST} of each, to"
-            " be legible."
+            " be legible; take a part of it, such as `picture[:14, :14]` (`sloy.data.read_image` reads a file)."
         )
     return found

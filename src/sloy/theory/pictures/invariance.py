@@ -275,7 +275,8 @@ def _share(model: Model, x: np.ndarray, labels: np.ndarray | None) -> float:
 
 
 def _table(axes: Axes, values: np.ndarray) -> None:
-    axes.imshow(np.nan_to_num(values), cmap="Oranges", vmin=0, vmax=1.2, aspect="auto")
+    axes.imshow(np.ma.masked_invalid(values), cmap="Oranges", vmin=0, vmax=1.2, aspect="auto")
+    axes.set_facecolor("#DDDDDD")  # not measured
     for (i, j), value in np.ndenumerate(values):
         if np.isfinite(value):
             colour = "white" if value > 0.85 else "black"

@@ -21,7 +21,7 @@ from sloy.theory.gradients.trace.names import (
     sum_text,
     table_lines,
 )
-from sloy.theory.notation import decimal_text
+from sloy.theory.notation import decimal_text, factor_text
 
 __all__ = ["BatchNormTrace", "MaxoutTrace", "OtherTrace", "SoftmaxTrace"]
 
@@ -286,7 +286,7 @@ class BatchNormTrace(LayerTrace):
         for k in islice(indices(self.u.shape), place.most):
             c = k[-1]
             apart = f"({decimal_text(self.inputs[k])} − {factor(self.mean[c])})"
-            x = f"{apart} / {decimal_text(self.deviation[c])}"
+            x = f"{apart} / {decimal_text(self.deviation[c], 7)}"  # epsilon shows
             rows.append(
                 (
                     f"x̂{after.at(k)} = {x} = {decimal_text(self.normal[k])}",
@@ -313,7 +313,7 @@ class BatchNormTrace(LayerTrace):
         c = index[-1]
         by = self.parameters["scale"].value[c] / self.deviation[c]
         if not self.training:
-            return product(self.error[index], by)
+            return f"{factor(self.error[index])}·{factor_text(decimal_text(by, 7))}"
         errors, normal = self.error[..., c], self.normal[..., c]
         return (
             f"{factor(by)}·({decimal_text(self.error[index])} − {factor(errors.mean())}"
