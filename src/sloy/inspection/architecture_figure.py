@@ -258,5 +258,5 @@ def _legend(blocks: Sequence[Block], parameters: int) -> list[tuple[Artist, str]
         (Patch(facecolor=COLOURS[kind], edgecolor=EDGE, lw=0.7), kind_name(kind)) for kind in kinds
     ]
     label = say("n: parameters of a layer; {count} in all", count=text.count(parameters))
-    numbers = Line2D([], [], ls="none", marker="$n$", ms=16, color=GREY, markeredgewidth=0)
+    numbers = Line2D([], [], ls="none", marker="$n$", ms=6, color=GREY, markeredgewidth=0)
     return [*entries, (numbers, label)]

@@ -289,9 +289,11 @@ def _window(axes: Axes, F: np.ndarray, top: int, left: int, size: tuple[int, ...
 def _numbers(axes: Axes, array: np.ndarray, colour: str = "black") -> None:
     """A grid of cells with a number in each."""
     rows, columns = array.shape
-    for (i, j), number in np.ndenumerate(texts(array)):
+    numbers = texts(array)
+    size = 9 if max(map(len, numbers.flat)) <= 4 else 7  # what fits into a cell
+    for (i, j), number in np.ndenumerate(numbers):
         text = number.replace("-", "−")
-        axes.text(j, i, text, ha="center", va="center", fontsize=9, color=colour)
+        axes.text(j, i, text, ha="center", va="center", fontsize=size, color=colour)
     for line in range(rows + 1):
         axes.plot([-0.5, columns - 0.5], [line - 0.5] * 2, color="#CCCCCC", lw=0.8, zorder=0)
     for line in range(columns + 1):
