@@ -78,9 +78,12 @@ NAMES = """() => [...document.querySelectorAll("a, button, input, select, summar
 PICTURES = """() => [...document.querySelectorAll("svg, canvas")].every(e =>
   e.getAttribute("aria-label") || e.closest("[aria-hidden=true]"))"""
 
+CUT = """() => [...document.querySelectorAll(".scroll")].filter(e => e.scrollWidth > e.clientWidth)
+  .map(e => [e.ariaLabel, e.scrollWidth, e.clientWidth])"""
+
 
 def test_every_page_in_both_languages(tmp_path: Path) -> None:
-    """Each control has a name and is reached by the Tab key, nothing sticks out of a narrow window."""
+    """Each control has a name and is reached by the Tab key, nothing sticks out of a narrow window, no table is cut."""
     with speak("ru"):
         russian_footer = say("Everything is computed in this page; nothing is loaded or sent.")
     for language in ("en", "ru"):
@@ -104,6 +107,9 @@ def test_every_page_in_both_languages(tmp_path: Path) -> None:
             assert "undefined" not in text
             assert "NaN" not in text
             assert not re.search(r"\{\w+\}", text)
+            if row == "L3":
+                browser.check('input[value="layers"]')  # the widest table
+            assert browser.evaluate(CUT) == [], (language, row)
             assert (russian_footer in text) == (language == "ru")
 
 
@@ -335,6 +341,38 @@ def test_descent_takes_the_steps_of_the_formula(opened: Opened) -> None:
         assert float(bounds.get_attribute("data-steep") or "") != curvatures[1]
 
 
+@pytest.mark.parametrize(
+    ("rate", "key", "english", "russian"),
+    [
+        (0.25, "direct", "not above 1/λ = 0.2781: down without", "не больше 1/λ = 0.2781: вниз без"),
+        (0.3, "swings", "between 1/λ = 0.2781 and 2/λ = 0.5562", "между 1/λ = 0.2781 и 2/λ = 0.5562"),
+        (0.4, "swings", "between 1/λ = 0.2781 and 2/λ = 0.5562", "раскачивается поперёк долины, но"),
+        (0.6, "diverges", "not below 2/λ = 0.5562", "не меньше 2/λ = 0.5562"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_rate_is_what_the_path_does(
+    opened: Opened, rate: float, key: str, english: str, russian: str
+) -> None:
+    start = CONTENTS["L7"].start
+    x, y = np.array(start["xs"]), np.array(start["ys"])
+    design = np.stack([np.ones_like(x), x], axis=1)  # (N, 2)
+    minimum = np.linalg.lstsq(design, y, rcond=None)[0]
+    steepest = np.linalg.svd(design)[2][0]  # (2,)
+    for language, said in (("en", english), ("ru", russian)):
+        with opened("L7", language=language) as browser:
+            enter(browser, η=rate)
+            press(browser, "ten steps" if language == "en" else "десять шагов")
+            path = np.array(json.loads(browser.get_attribute("tbody", "data-path") or ""))
+            offset = (path - minimum) @ steepest  # (11,)
+            told = browser.locator("[data-key]")
+            assert told.get_attribute("data-key") == key
+            assert said in told.inner_text()
+            factor = f"{offset[1] / offset[0]:.2g}".replace("-", "−")
+            assert told.inner_text().endswith(f"1 − ηλ = {factor}.")
+            assert (offset[1] * offset[0] < 0) == (key != "direct")
+            assert (abs(offset[-1]) < abs(offset[0])) == (key != "diverges")
+
+
 def test_descent_plays_and_pauses(opened: Opened) -> None:
     with opened("L7") as browser:
         press(browser, "play")
@@ -415,6 +453,19 @@ def test_activations_and_their_slopes(opened: Opened) -> None:
         browser.focus('[data-kind="probe"]')
         browser.keyboard.press("ArrowRight")
         assert float(browser.input_value('[data-name="z number"]')) == pytest.approx(-1.4)
+        for kind, z, said in (
+            ("sign", 1, "σ′ = 0: nothing comes back"),
+            ("tanh", 4, "nearly nothing comes back"),
+            ("relu", 1, "is multiplied by σ′ = 1."),
+        ):
+            browser.select_option("select", kind)
+            enter(browser, z=z)
+            assert said in browser.inner_text("main")
+
+
+def test_activations_have_russian_names(opened: Opened) -> None:
+    with opened("L15", language="ru") as browser:
+        assert browser.locator("option").all_inner_texts()[:3] == ["знак", "сигмоида", "tanh"]
 
 
 # --- pictures -------------------------------------------------------------------------------------
@@ -474,13 +525,44 @@ def test_the_curve_detector(opened: Opened) -> None:
         enter(browser, row=20, column=17)
         assert number(browser, ".formula") == convolve(mouse, CURVE_FILTER)[20, 17]
         pictures = browser.get_by_label("picture", exact=True).first
-        for name, text in (
-            ("curve_patch", "(50·30)·4 + 20·30 = 6600"),
-            ("other_patch", "= 0 = 0"),
+        largest = browser.locator('[data-name="largest"]')
+        for name, text, response in (
+            ("curve_patch", "(50·30)·4 + 20·30 = 6600", 6600),
+            ("other_patch", "= 0 = 0", 0),
         ):
             pictures.select_option(name)
-            browser.check('input[value="valid"]')
             assert text in browser.inner_text(".formula")
+            assert largest.inner_text() == f"Largest response: {response} at row 0, column 0."
+            assert browser.is_checked('input[value="valid"]')
+        pictures.select_option("mouse")  # at its edges there are zeros, as before
+        assert browser.is_checked('input[value="zero"]')
+        response = convolve(mouse, CURVE_FILTER)
+        i, j = np.unravel_index(response.argmax(), response.shape)
+        told = f"Largest response: {response.max():.0f} at row {i}, column {j}."
+        assert largest.inner_text() == told
+
+
+FRAME = """([row, column]) => {
+  const box = document.querySelector('[data-name="picture"]').getBoundingClientRect();
+  const [x, y] = [box.left + column * box.width / 7, box.top + row * box.height / 7];
+  return document.elementFromPoint(x, y)?.matches('[data-name="picture"] rect') ?? false; // null outside the page
+}"""
+
+
+def test_the_frame_of_the_window_stays_in_the_picture(opened: Opened) -> None:
+    with opened("L18", height=1400) as browser:
+        browser.get_by_label("picture", exact=True).first.select_option("curve_patch")
+        browser.check('input[value="zero"]')
+        for i, j in ((6, 6), (0, 0), (6, 0), (3, 3)):
+            enter(browser, row=i, column=j)
+            across = [-2.5 + k for k in range(7)]  # middles of the window's cells, from its own
+            sides = [
+                *((i + side, j + middle) for side in (-3, 4) for middle in across),
+                *((i + middle, j + side) for side in (-3, 4) for middle in across),
+            ]
+            for row, column in sides:
+                inside = 0 <= min(row, column) <= max(row, column) <= 7
+                assert browser.evaluate(FRAME, [row, column]) == inside, (i, j, row, column)
 
 
 def test_nine_places_by_hand(opened: Opened) -> None:

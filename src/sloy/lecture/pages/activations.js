@@ -93,7 +93,8 @@ function activationsPage({ kinds, kind, numbers, z }) {
     formula.textContent = say(`${chosen}_formula`);
     show(value, y, 6);
     show(slope, rise, 6);
-    verdict.textContent = say(Math.abs(rise) < 0.01 ? "flat" : "passes", { slope: written(rise) });
+    const comesBack = rise === 0 ? "nothing" : Math.abs(rise) < 0.01 ? "flat" : "passes";
+    verdict.textContent = say(comesBack, { slope: written(rise) });
   }
   work(
     "",

@@ -1,7 +1,7 @@
 "use strict";
-// L7: a straight line fitted by w := w - η∇Q, on the surface of Q(w) = (1/n) Σ (w1·x + w0 - y)².
+// L7: a straight line fitted by w := w - η∇Q, on the surface of Q(w)/N = (1/N) Σ (w1·x + w0 - y)².
 
-/** Q and its gradient [by w0, by w1], over objects. */
+/** The mean over objects, Q/N, and its gradient [by w0, by w1]. */
 function lossAt([w0, w1], xs, ys) {
   let value = 0,
     by0 = 0,
@@ -15,12 +15,12 @@ function lossAt([w0, w1], xs, ys) {
   return { value: value / xs.length, gradient: [by0 / xs.length, by1 / xs.length] };
 }
 
-/** The eigenvalues of Q's matrix of second derivatives, (2/n) [[n, Σx], [Σx, Σx²]], the largest first. */
+/** The eigenvalues of Q/N's matrix of second derivatives, (2/N) [[N, Σx], [Σx, Σx²]], the largest first. */
 function curvatures(xs) {
-  const n = xs.length,
+  const N = xs.length,
     a = 2,
-    b = (2 * xs.reduce((s, x) => s + x, 0)) / n,
-    c = (2 * xs.reduce((s, x) => s + x * x, 0)) / n;
+    b = (2 * xs.reduce((s, x) => s + x, 0)) / N,
+    c = (2 * xs.reduce((s, x) => s + x * x, 0)) / N;
   const middle = (a + c) / 2,
     radius = Math.hypot((a - c) / 2, b);
   return [middle + radius, middle - radius];
@@ -61,7 +61,7 @@ function descentPage({ xs, ys, order, start, rate, ranges }) {
     caption: say("history"),
     x: [0, 20],
     y: [-3, 1],
-    names: [say("steps"), "log₁₀ Q"],
+    names: [say("steps"), "log₁₀(Q/N)"],
     size: 330,
     height: 190,
   });
@@ -113,7 +113,7 @@ function descentPage({ xs, ys, order, start, rate, ranges }) {
     point.draw([svg("circle", { r: 5, fill: BLUE, stroke: "#fff" })]);
   });
 
-  const numbers = table(say("numbers"), [say("step"), "w₀", "w₁", "Q(w)", "|∇Q|"]);
+  const numbers = table(say("numbers"), [say("step"), "w₀", "w₁", "Q(w)/N", "|∇Q|/N"]);
   const verdict = live(),
     bounds = html("p", { class: "says" });
   const play = button(say("play"), () => (timer ? stop() : begin()), { "aria-pressed": "false" });
@@ -203,19 +203,15 @@ function descentPage({ xs, ys, order, start, rate, ranges }) {
   }
   function tell(value) {
     const [steep, flat] = curvatures(data.xs),
-      bound = 2 / steep;
-    bounds.textContent = say("bounds", { steep: written(steep), flat: written(flat), bound: written(bound) });
+      [half, bound] = [1 / steep, 2 / steep];
+    const told = Object.fromEntries(
+      Object.entries({ steep, flat, half, bound, rate: data.rate }).map(([key, one]) => [key, written(one)]),
+    );
+    bounds.textContent = say("bounds", told);
     Object.assign(bounds.dataset, { steep, flat });
-    let key =
-      data.rate > bound
-        ? "diverges"
-        : data.rate > 1.6 / steep
-          ? "swings"
-          : data.rate < 0.2 / steep
-            ? "slow"
-            : "fits";
+    let key = data.rate >= bound ? "diverges" : data.rate > half ? "swings" : "direct";
     if (data.single) key = value >= 1e9 ? "gone" : "wanders";
-    verdict.textContent = say(key, { rate: written(data.rate), bound: written(bound) });
+    verdict.textContent = say(key, { ...told, factor: written(1 - data.rate * steep, 2) });
     verdict.dataset.key = key;
     verdict.classList.toggle("warns", key === "diverges" || key === "gone");
   }

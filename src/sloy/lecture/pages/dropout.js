@@ -141,14 +141,8 @@ function dropoutPage({ network, rate, mask: first }) {
       },
     }),
   );
-  const numbers = table(say("numbers"), [
-    "h",
-    "u",
-    say("kept_short"),
-    "u · m / (1 − p)",
-    "v",
-    say("product"),
-  ]);
+  const scale = "u · m / (1 − p)";
+  const numbers = table(say("numbers"), ["h", "u", say("kept_short"), scale, "v", `v · ${scale}`]);
   const value = html("output", { "data-name": "thinned" }),
     use = html("output", { "data-name": "in use" });
   const mean = html("output", { "data-name": "mean" }),

@@ -93,7 +93,9 @@ function extent(values) {
 /** A picture of pixels; a pointer or the arrow keys choose one: picked(row, column). */
 function pixelMap({ label, caption, colour, picked, name }) {
   const canvas = html("canvas", { "aria-hidden": "true" }),
-    marks = svg("g", { "aria-hidden": "true" });
+    clip = fresh("clip"),
+    inside = svg("rect"),
+    marks = svg("g", { "aria-hidden": "true", "clip-path": `url(#${clip})` });
   const drawing = svg(
     "svg",
     {
@@ -104,6 +106,7 @@ function pixelMap({ label, caption, colour, picked, name }) {
       "aria-label": label,
       "data-name": name,
     },
+    svg("clipPath", { id: clip }, inside),
     marks,
   );
   const element = html(
@@ -118,6 +121,9 @@ function pixelMap({ label, caption, colour, picked, name }) {
     Object.assign(map, { values, range });
     const [rows, columns] = [values.length, values[0].length];
     drawing.setAttribute("viewBox", `0 0 ${columns} ${rows}`);
+    const room = Math.max(rows, columns) / 90; // half of an outline's width
+    const edges = { x: -room, y: -room, width: columns + 2 * room, height: rows + 2 * room };
+    for (const [name, value] of Object.entries(edges)) inside.setAttribute(name, value);
     Object.assign(canvas, { width: columns, height: rows });
     Object.assign(canvas.style, {
       inset: "0",
@@ -133,7 +139,7 @@ function pixelMap({ label, caption, colour, picked, name }) {
     );
     context.putImageData(image, 0, 0);
   };
-  /** Outline a window, name where it is, and write the numbers of a small picture. */
+  /** Outline a window as far as it is in the picture, name where it is, and write the numbers of a small picture. */
   map.outline = (at, top, left, rows, columns, stroke, text) => {
     map.at = at;
     const big = Math.max(map.values.length, map.values[0].length),

@@ -102,6 +102,7 @@ function kernelPage({ pictures, picture, kernels, kernel, edges, at }) {
   const known = structuredClone(pictures);
   let F = known[picture],
     how = edges,
+    wished = edges,
     place = at,
     response = [[0]];
   const G = editableGrid({
@@ -137,7 +138,7 @@ function kernelPage({ pictures, picture, kernels, kernel, edges, at }) {
   const seen = shownGrid(say("seen")),
     products = shownGrid(say("products"));
   const formula = html("p", { class: "says formula", "aria-live": "polite" }),
-    strongest = html("p", { class: "says" });
+    largest = html("p", { class: "says", "data-name": "largest" });
   const places = ["row", "column"].map((name, axis) =>
     slider({
       label: say(name),
@@ -189,7 +190,7 @@ function kernelPage({ pictures, picture, kernels, kernel, edges, at }) {
     value: how,
     options: { zero: say("zero"), valid: say("valid") },
     changed: (key) => {
-      how = key;
+      how = wished = key;
       draw();
     },
   });
@@ -210,8 +211,12 @@ function kernelPage({ pictures, picture, kernels, kernel, edges, at }) {
       },
     );
   }
+  /** Show another picture; one as large as the kernel has a single position, and is looked at inside only. */
   function take(next) {
     F = next;
+    const fits = F.length === G.values.length && F[0].length === G.values[0].length;
+    how = fits ? "valid" : wished;
+    borders.set(how);
     own.hidden = Math.max(F.length, F[0].length) > 8;
     if (!own.hidden) {
       numbers.set(F);
@@ -237,10 +242,8 @@ function kernelPage({ pictures, picture, kernels, kernel, edges, at }) {
     map.set(response);
     const best = extent(response)[1],
       row = response.findIndex((values) => values.includes(best));
-    Object.assign(strongest, {
-      textContent: say("strongest", { value: written(best), i: row, j: response[row].indexOf(best) }),
-    });
-    strongest.dataset.at = JSON.stringify([row, response[row].indexOf(best)]);
+    largest.textContent = say("largest", { value: written(best), i: row, j: response[row].indexOf(best) });
+    largest.dataset.at = JSON.stringify([row, response[row].indexOf(best)]);
     [response.length, response[0].length].forEach((size, axis) => {
       places[axis].element.querySelector("input").max = size - 1;
     });
@@ -262,7 +265,7 @@ function kernelPage({ pictures, picture, kernels, kernel, edges, at }) {
     formula.dataset.value = value;
     places.forEach((one, axis) => one.set(place[axis]));
   }
-  const toStrongest = button(say("to_strongest"), () => move(...JSON.parse(strongest.dataset.at)));
+  const toLargest = button(say("to_largest"), () => move(...JSON.parse(largest.dataset.at)));
   const part = (key, grid) => html("div", { class: "panel" }, html("h2", {}, say(key)), grid.element);
   work(
     "three",
@@ -270,7 +273,7 @@ function kernelPage({ pictures, picture, kernels, kernel, edges, at }) {
     html("div", { class: "wide steady" }, formula),
     panel(seenMap.element, own, drop, problem),
     panel(part("kernel", G), part("seen", seen), part("products", products)),
-    panel(map.element, strongest, toStrongest, sliders(say("window"), places)),
+    panel(map.element, largest, toLargest, sliders(say("window"), places)),
   );
   take(F);
 }

@@ -15,11 +15,14 @@ def descent() -> Content:
     ys = (1.5 * xs - 0.5 + random.normal(0, 0.3, 12)).round(2)
     return Content(
         about=say(
-            "A line w₁·x + w₀ is fitted to points: each pair of weights is a place on the loss surface"
-            " Q(w) = (1/n) Σ (w₁·x + w₀ − y)², and a step goes down its gradient, w := w − η∇Q(w)."
+            "A line w₁·x + w₀ is fitted to N objects: each pair of weights is a place on the loss surface"
+            " Q(w)/N = (1/N) Σ (w₁·x + w₀ − y)², and a step goes down its gradient, w := w − η∇Q(w)/N. Q is the"
+            " sum on the lecture's slide; what sloy's fit makes small is this mean, the sum divided by N."
         ),
         tries=(
-            say("Raise η slowly past the bound that is named: the path swings, then runs away."),
+            say(
+                "Raise η slowly past the two bounds that are named: the path begins to swing, then runs away."
+            ),
             say(
                 "Let every step see one object alone: it is cheap, and the path wanders about the lowest place."
             ),
@@ -47,15 +50,22 @@ def descent() -> Content:
             "ten_steps": say("ten steps"),
             "reset": say("back to the start"),
             "bounds": say(
-                "The surface curves by λ = {steep} where it is steepest and {flat} where it is flattest; descent over"
-                " all objects converges for η < 2/λ = {bound}."
+                "The surface curves by λ = {steep} where it is steepest and {flat} where it is flattest. Descent over"
+                " all objects does not swing for η ≤ 1/λ = {half} and converges for η < 2/λ = {bound}."
             ),
             "diverges": say(
-                "η = {rate} is more than {bound}: every step overshoots by more than the last, the path runs away."
+                "η = {rate} is not below 2/λ = {bound}: every step overshoots, the path runs away. A step multiplies"
+                " the offset from the minimum along the steepest direction by 1 − ηλ = {factor}."
             ),
-            "swings": say("η = {rate} is near the bound: the path swings across the valley."),
-            "fits": say("η = {rate} fits: down without swinging much."),
-            "slow": say("η = {rate} is small: sure, and slow."),
+            "swings": say(
+                "η = {rate} is between 1/λ = {half} and 2/λ = {bound}: the path swings across the valley and"
+                " converges. A step multiplies the offset from the minimum along the steepest direction by"
+                " 1 − ηλ = {factor}."
+            ),
+            "direct": say(
+                "η = {rate} is not above 1/λ = {half}: down without swinging. A step multiplies the offset from the"
+                " minimum along the steepest direction by 1 − ηλ = {factor}."
+            ),
             "wanders": say(
                 "Each object pulls its own way: the path does not settle while η stays as it is."
             ),
@@ -82,7 +92,8 @@ def dropout() -> Content:
     return Content(
         about=say(
             "In training each neuron is dropped with probability p, and those that are kept are scaled by 1/(1 − p);"
-            " in use all are there, unscaled. So the mean over all masks is what the network gives in use."
+            " in use all are there, unscaled. Where the output is linear in the mask, its mean over all masks is what"
+            " the network gives in use."
         ),
         tries=(
             say("Draw masks: the blue mean comes to the dashed line of the output in use."),
@@ -104,7 +115,6 @@ def dropout() -> Content:
             "kept": say("hidden neuron {h} is kept"),
             "kept_short": "m",
             "numbers": say("The hidden neurons with this mask"),
-            "product": say("product"),
             "plot": say("Outputs of the masks that were drawn, and their mean"),
             "plot_hint": say(
                 "Grey: the output with each mask. Blue: their mean so far. Dashed: the output in use."
@@ -154,9 +164,10 @@ def activations() -> Content:
             "activation": say("activation σ"),
             "slope": say("slope"),
             "flat": say("σ′ = {slope}: nearly nothing comes back through this neuron here."),
+            "nothing": say("σ′ = 0: nothing comes back through this neuron here."),
             "passes": say("What comes back to this neuron is multiplied by σ′ = {slope}."),
-            "sign": "sign",
-            "sigmoid": "sigmoid",
+            "sign": say("sign"),
+            "sigmoid": say("sigmoid"),
             "tanh": "tanh",
             "relu": "ReLU",
             "leaky": "Leaky ReLU",

@@ -139,6 +139,7 @@ def xor() -> Content:
             "yes": say("yes"),
             "no": say("no"),
             "score": say("{right} of {total} corners right"),
+            "wanted": say("wanted"),
             "best": say("best so far {best}"),
             "corner": say("corner ({x}, {y}), class {class}"),
             "weights": say("weights"),

@@ -38,12 +38,14 @@ def curve_detector() -> Content:
     """L18."""
     return _over_pictures(
         about=say(
-            "A kernel that looks like a piece of a curve answers most where the picture has that curve: 6600 on the"
-            " lecture's one patch, 0 on the other. Slid over the drawn mouse it finds the back."
+            "A kernel that looks like a piece of a curve gives a large response where the picture has that curve: 6600"
+            " on the lecture's one patch, 0 on the other. Slid over the drawn mouse it finds the back."
         ),
         tries=(
-            say("Choose the two patches and read their sums: (50·30)·4 + 20·30, and 0."),
-            say("Go to the strongest place of the mouse. Where else is the response large?"),
+            say(
+                "Choose the two patches, as large as the kernel, and read their sums: (50·30)·4 + 20·30, and 0."
+            ),
+            say("Go to the largest response of the mouse. Where else is it large?"),
             say("Draw another curve into the kernel: what does it find?"),
         ),
         picture="mouse",
@@ -176,8 +178,8 @@ def _kernel_texts() -> dict[str, str]:
         "column": say("column j"),
         "cell": say("row {i}, column {j}"),
         "place": say("row {i}, column {j}: response {value}"),
-        "strongest": say("Strongest response: {value} at row {i}, column {j}."),
-        "to_strongest": say("go there"),
+        "largest": say("Largest response: {value} at row {i}, column {j}."),
+        "to_largest": say("go there"),
         "edit": say("the picture's numbers, to be changed"),
         "own": say("A picture of your own"),
         "own_short": say("your own"),

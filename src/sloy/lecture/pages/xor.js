@@ -23,7 +23,7 @@ function xorPage({ ways, range }) {
   const w = structuredClone(ways);
   let way = "one",
     best = 0;
-  const corner = table(say("corners"), ["x₁", "x₂", "h₁", "h₂", "z", "a", "XOR", say("right")]);
+  const corner = table(say("corners"), ["x₁", "x₂", "h₁", "h₂", "z", "a", say("wanted"), say("right")]);
   const score = live("score"),
     remark = html("p", { class: "says" });
 
