@@ -115,7 +115,14 @@ def test_the_numbers_of_lenet() -> None:
     maps = ["28 × 28 × 1", "28 × 28 × 6", "14 × 14 × 6", "10 × 10 × 16", "5 × 5 × 16"]
     shapes = [*maps, "400", "120", "84", "10"]
     assert [text for text in said if text in shapes] == shapes
-    assert {"156", "2 416", "48 120", "10 164", "850", "n: parameters of a layer; 61 706 in all"} <= set(said)
+    assert {
+        "156",
+        "2 416",
+        "48 120",
+        "10 164",
+        "850",
+        "n: parameters of a layer; 61 706 in all",
+    } <= set(said)
     assert said.count("5 × 5") == 2
     assert said.count("mean 2 × 2") == 2
     assert said.count("+ Tanh") == 4

@@ -177,7 +177,7 @@ SENTENCES: dict[str, str] = {
     "the picture's numbers, to be changed": "числа картинки, их можно менять",
     "A picture of your own": "Своя картинка",
     "your own": "своя",
-    "Choose a file or drop it here; it is read in this page and sent nowhere.": "Выберите файл или перетащите его сюда; он читается на этой странице и никуда не отправляется.",
+    "Choose a file or drop it here; it is read in this page and sent nowhere. Its numbers: 0 is black, 255 white.": "Выберите файл или перетащите его сюда; он читается на этой странице и никуда не отправляется. Её числа: 0 — чёрное, 255 — белое.",
     "{name} cannot be read as a picture.": "{name} не читается как картинка.",
     "a digit of MNIST": "цифра из MNIST",
     "the drawn mouse": "нарисованная мышь",

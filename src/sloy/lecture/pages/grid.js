@@ -66,8 +66,9 @@ function shownGrid(label) {
   };
 }
 
+/** White at the first number of the range, black at the second. */
 const inkColour = (value, [low, high]) => {
-  const deep = high > low ? 255 * (1 - (value - low) / (high - low)) : 255;
+  const deep = high !== low ? 255 * (1 - (value - low) / (high - low)) : 255;
   return [deep, deep, deep];
 };
 

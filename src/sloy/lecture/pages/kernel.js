@@ -45,7 +45,7 @@ function sumOfProducts(seen, G, most = 14) {
   return parts.length ? parts.slice(0, most).join(" + ") + (parts.length > most ? " + …" : "") : "0";
 }
 
-/** A picture file as numbers 0 to 255, 255 is ink (dark), at most `most` on a side; read here, sent nowhere. */
+/** A picture file as numbers from 0, black, to 255, white, as sloy reads it; at most `most` on a side; read here, sent nowhere. */
 async function readPicture(file, most = 56) {
   const bitmap = await createImageBitmap(file),
     scale = Math.min(1, most / Math.max(bitmap.width, bitmap.height));
@@ -60,7 +60,7 @@ async function readPicture(file, most = 56) {
   return Array.from({ length: height }, (_, i) =>
     Array.from({ length: width }, (_, j) => {
       const [red, green, blue] = data.subarray(4 * (i * width + j));
-      return Math.round(255 - (0.299 * red + 0.587 * green + 0.114 * blue));
+      return Math.round(0.299 * red + 0.587 * green + 0.114 * blue);
     }),
   );
 }
@@ -238,7 +238,7 @@ function kernelPage({ pictures, picture, kernels, kernel, edges, at }) {
     else presets.select.selectedIndex = -1;
     colourFields(G);
     response = convolve(F, G.values, how);
-    seenMap.set(F, F === known.digit || F === known.own ? [0, 255] : extent(F));
+    seenMap.set(F, F === known.own ? [255, 0] : F === known.digit ? [0, 255] : extent(F));
     map.set(response);
     const best = extent(response)[1],
       row = response.findIndex((values) => values.includes(best));
