@@ -184,7 +184,8 @@ def _kernel_texts() -> dict[str, str]:
         "own": say("A picture of your own"),
         "own_short": say("your own"),
         "own_hint": say(
-            "Choose a file or drop it here; it is read in this page and sent nowhere. Its numbers: 0 is black, 255 white."
+            "Choose a file or drop it here; it is read in this page and sent nowhere. Its numbers: 0 is"
+            " black, 255 white."
         ),
         "unreadable": say("{name} cannot be read as a picture."),
         "digit": say("a digit of MNIST"),
