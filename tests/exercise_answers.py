@@ -72,7 +72,7 @@ RIGHT: Answers = {
     "L6": [83, 83.0, [83], np.array(83)],
     "L7": [stopping, lambda w, x, y, eta: w - 2 * eta * (x.T @ x @ w - x.T @ y)],
     "L7b": [0.2, [0.2], 0.201],
-    "L8": [(84, 100), [84.0, 100.0], np.array([84, 100])],
+    "L8": [(84, 100), [84.0, 99], np.array([84, 98.9]), (84, 831 * 10 / 84)],
     "L8b": [forward, lambda Q, w, h: np.array([-(Q(w - h * e) - b) / h for b in [Q(w)] for e in np.eye(len(w))])],
     "L9": [
         lambda eps, slope, w: sum(e * d * v for e, d, v in zip(eps, slope, w, strict=True)),
@@ -119,7 +119,7 @@ WRONG: Wrong = {
         ((0.5, 0, -1), "Only one input counts: this is ¬x2"),
         ((5, 1, 1), "All four corners are on one side"),
         ((-5, -1, -1), "w0 is too small"),
-        ((1.5, -1), r"is \(w0, w1, w2\); this is \[1.5, -1\]"),
+        ((1.5, -1), r"is \(w0, w1, w2\); this is \[1.5, −1\]"),
         ("NAND", "'NAND' is text"),
         ((1.5, float("nan"), -1), "Weights must be finite"),
         ((0, 0, 0), "0 > 0 does not hold"),
@@ -207,8 +207,8 @@ WRONG: Wrong = {
     "L7b": [
         (0.1111111111, "slower of the two counts"),
         (2 / 9, "jumps from one side to the other"),
-        (0.25, r"w₁ by 0.75 and w₂ by -1.25\. Beyond 2/9 w₂ grows"),
-        (1, r"w₁ by 0 and w₂ by -8\. Beyond 2/9"),
+        (0.25, r"w₁ by 0.75 and w₂ by −1.25\. Beyond 2/9 w₂ grows"),
+        (1, r"w₁ by 0 and w₂ by −8\. Beyond 2/9"),
         (0.01, "w₁ is the slower one: a larger η"),
         (0.15, "w₁ is the slower one"),
         (0.21, "overshoots, is the slower one: a smaller η"),

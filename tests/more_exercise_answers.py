@@ -121,7 +121,7 @@ def shapes(place: int, shape: Any) -> list[Any]:
 NAN = float("nan")
 
 RIGHT: Answers = {
-    "L11": ["CDAB", "c, d, a, b", ["C", "D", "A", "B"], ("c", "d", "a", "b")],
+    "L11": ["CDAB", "СДАВ", "СDАВ", "c, d, a, b", ["C", "D", "A", "B"], ("c", "d", "a", "b")],
     "L12": [early, lambda losses, patience: np.array(early(list(losses), patience))],
     "L12b": [0.125, math.sqrt(2 / 128), [0.125]],
     "L13": [
@@ -262,13 +262,13 @@ WRONG: Wrong = {
     "L16": [
         ((97, 3, 1), "row and column are exchanged"),
         ((201, 3, 1), "rows and columns are counted from 0"),
-        ((146, 3, 1), "Brightness: 146 – rows are counted from 0"),
-        ((172, 3, 1), "Brightness: 172 – columns are counted from 0"),
+        ((146, 3, 1), "Brightness: 146 — rows are counted from 0"),
+        ((172, 3, 1), "Brightness: 172 — columns are counted from 0"),
         ((254, 3, 1), "brightest pixel, not the one"),
-        ((233, 4, 2), "Row: 4 – rows are counted from 0.\nColumn: 2 – columns are counted"),
+        ((233, 4, 2), "Row: 4 — rows are counted from 0.\nColumn: 2 — columns are counted"),
         ((233, 1, 3), "in another order; the order is: brightness, row, column"),
         ((233, 0, 5), "1 is the darkest"),
-        ((233, 3, 3), "this is its row.*\nRight: brightness, row"),
+        ((233, 3, 3), "or the row of the brightest one.*\nRight: brightness, row"),
         ((233, 2, 3), "largest number of the whole grid"),
         ((233, 3), "3 numbers asked for"),
         ((233, 3, -1), "sign is the other way round"),
@@ -308,7 +308,7 @@ WRONG: Wrong = {
     ],
     "L19": [
         ((9, -2), "sign is the other way round: the left column"),
-        ((-9, 2), "Last: 2 – the sign.*\nRight: second of the first row"),
+        ((-9, 2), "Last: 2 — the sign.*\nRight: second of the first row"),
         ((10, -2), "left column alone"),
         ((29, -2), "right column is added"),
         ((37, -2), "sum of the window without the filter"),

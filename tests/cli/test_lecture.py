@@ -133,7 +133,7 @@ def test_exercises_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
 def test_answers_are_checked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert show(capsys, "L6", "--answer", "83") == ("Right.\n", "")
     output, errors = show(capsys, "L6", "--answer", "80", code=1)
-    assert output.startswith("Parameters: 80 – this is the lecture's H (n + M + 1)")
+    assert output.startswith("Parameters: 80 — this is the lecture's H (n + M + 1)")
     assert not errors
     assert show(capsys, "L4", "--answer", "a & b | a & c | b & c")[0] == "Right.\n"
     assert show(capsys, "L2", "--answer", "(1.5, -1, -1)")[0] == "Right.\n"

@@ -222,6 +222,14 @@ def test_an_exercise_prints_what_is_asked_and_how_to_answer() -> None:
     assert "    def answer(eps, slope, w):" in text
     assert "--check answer.py | --hint 1" in text
     assert "--answer" in str(exercise("L6"))
+    with speak("ru"):
+        text = str(exercise("L6"))
+    for way in (
+        "В Python: ",
+        'speak("ru")',
+        "В командной строке: sloy lecture L6 --lang ru --check",
+    ):
+        assert way in text
     assert max(len(line) for one in EXERCISES for line in str(one).splitlines()) <= 100
     assert "<pre" in exercise("L9")._repr_html_()
     assert "0 &gt; 0 does not" in exercise("L2").check((1, -1, -1))._repr_html_()
@@ -299,13 +307,15 @@ def test_exercises_share_no_code_with_what_they_teach() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "language", "word"),
-    [("lecture.md", "en", "Exercise"), ("lecture.ru.md", "ru", "Задание")],
+    ("page", "language", "word", "option"),
+    [("lecture.md", "en", "Exercise", ""), ("lecture.ru.md", "ru", "Задание", " --lang ru")],
 )
-def test_the_pages_name_every_exercise(page: str, language: str, word: str) -> None:
+def test_the_pages_name_every_exercise(page: str, language: str, word: str, option: str) -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / page).read_text(encoding="utf-8")
     lines = re.findall(rf"(?m)^- \*{word}:\* (.+)$", text)
     with speak(language):
-        told = [f"{say(one.title)} (`sloy lecture {one.name} --exercise`)" for one in EXERCISES]
+        told = [
+            f"{say(one.title)} (`sloy lecture {one.name} --exercise{option}`)" for one in EXERCISES
+        ]
     assert [part for line in lines for part in line.split("; ")] == told
     assert len(lines) == len(ROWS)

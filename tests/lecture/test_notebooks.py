@@ -36,7 +36,7 @@ SECONDS = {8}  # rows with such numbers in a table
 PYTHON = re.compile(
     r"\b[A-Z]\w*\([^()]*\)|\w+=['\"]?\w+|\$[^$]*\$"
 )  # Conv2D(8, 3), weight=None; TeX
-EXERCISE = re.compile(r"(?m)^(?: {4}|Python:|Shell:).*$")
+EXERCISE = re.compile(r"(?m)^(?: {4}|(?:В )?Python:|Shell:|В командной строке:).*$")
 NAMES = {  # that Russian writes as English does
     "sloy", "MNIST", "ImageNet", "LeNet", "Xavier", "Leaky", "NAND", "XNOR", "array", "dtype", "native", "reference",
 }  # fmt: skip

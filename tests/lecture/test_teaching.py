@@ -18,7 +18,7 @@ from sloy.lecture import ROWS, Row
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = {  # file, and its words
     "en": ("teaching.md", "min", ("Show", "Ask", "Goes wrong", "Exercise"), ""),
-    "ru": ("teaching.ru.md", "мин", ("Показать", "Спросить", "Что путают", "Упражнение"), " --lang ru"),
+    "ru": ("teaching.ru.md", "мин", ("Показать", "Спросить", "Что путают", "Задание"), " --lang ru"),
 }  # fmt: skip
 HEADING = re.compile(r"(?m)^## (L\d+)\. (.+) · (\d+) (min|мин)$")
 EXAMPLE = [[7, 2, 3, 3, 8], [4, 5, 3, 8, 4], [3, 3, 2, 8, 4], [2, 8, 7, 2, 7], [5, 4, 4, 5, 4]]

@@ -20,7 +20,7 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
     6: (
         ('"parameters; H', '"параметра; H'),
         ('"Two layers"', '"Два слоя"'),
-        ('"R² on objects held out:"', '"R² на отложенных объектах:"'),
+        ('"R² on objects held out:"', '"R² на контрольной выборке:"'),
         ('"Three outputs at once"', '"Три выхода сразу"'),
     ),
     16: (
@@ -39,7 +39,7 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
     11: (
         (
             "# Overfitting: the training loss falls while that of unseen objects rises.",
-            "# Переобучение: потери на обучении падают, а на новых объектах растут.",
+            "# Переобучение: потери на обучении падают, а на контрольной выборке растут.",
         ),
         ("# nothing to learn: noise", "# учить нечего: шум"),
         (

@@ -67,7 +67,7 @@ SENTENCES: dict[str, str] = {
     "Measured ({engine}, one thread)": "Измерено ({engine}, один поток)",
     "seconds for one gradient": "секунд на один градиент",
     "scaled from a part": "пересчитано по части",
-    "time to start a pass": "время запуска прохода",
+    "time to start a pass": "время запуска прямого хода",
     "parameters P": "число параметров P",
     # descent
     "full batch": "все объекты сразу",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sloy.arguments import integer
-from sloy.language import counted, say
+from sloy.language import counted, say, spoken
 from sloy.lecture.exercises.learner import Wrong, failure
 from sloy.text import Shown
 
@@ -139,7 +139,7 @@ class Exercise(Shown):
                 right=False, message=say("{file} stops with {error}", file=path, error=told)
             )
         if "answer" not in names:
-            own = ", ".join(name for name in names if not name.startswith("_")) or "–"
+            own = ", ".join(name for name in names if not name.startswith("_")) or "—"
             told = say(
                 "{file} defines no name `answer`; it defines: {names}.", file=path, names=own
             )
@@ -156,11 +156,20 @@ class Exercise(Shown):
     def _ways(self) -> str:
         """How to check an answer, to see a hint or the solution."""
         value = "" if self.form.startswith("def ") else " | --answer …"
-        ways = (
-            f'Python: sloy.lecture.exercise("{self.name}").check(answer) | .hint(1) | .solution',
-            f"Shell:  sloy lecture {self.name} --check answer.py{value} | --hint 1 | --solution",
-        )
-        return "\n".join((*ways, say("There are {hints}.", hints=counted(len(self.tips), "hint"))))
+        language = "" if spoken() == "en" else f" --lang {spoken()}"
+        python, shell = say("Python:"), say("Shell:")
+        width = max(len(python), len(shell)) + 1
+        ways = [
+            f'{python:<{width}}sloy.lecture.exercise("{self.name}").check(answer) | .hint(1) | .solution'
+        ]
+        if language:
+            call = f'sloy.language.speak("{spoken()}")'
+            ways.append(" " * width + say("(in this language after {call})", call=call))
+        ways += [
+            f"{shell:<{width}}sloy lecture {self.name}{language} --check answer.py{value} | --hint 1 | --solution",
+            say("There are {hints}.", hints=counted(len(self.tips), "hint")),
+        ]
+        return "\n".join(ways)
 
 
 def capital(said: str) -> str:

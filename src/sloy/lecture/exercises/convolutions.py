@@ -43,7 +43,7 @@ READ = Numbers(
         )),
         Part("column", 1, (
             (2, "columns are counted from 0."),
-            (3, "this is its row, or the column of another pixel."),
+            (3, "this is the column of the pixel of the first question, or the row of the brightest one; its column is asked for."),
             (4, "columns are counted from the left."),
             (5, "the brightest pixel has the largest number; 1 is the darkest."),
         )),

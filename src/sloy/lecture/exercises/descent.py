@@ -217,7 +217,7 @@ def _why_slope(
         return say("Your σ′ is the same everywhere; does it use z?")
     factors = slopes / np.where(differences == 0, np.nan, differences)
     if np.allclose(factors, factors[0], rtol=1e-3):
-        return say("Yours is always {factor} times the right one: is there an inner derivative?", factor=f"{factors[0]:.3g}")  # fmt: skip
+        return say("Yours is always {factor} times the right one: is there an inner derivative?", factor=shown(float(f"{factors[0]:.3g}")))  # fmt: skip
     if close(slopes - slopes[0] + differences[0], differences):
         return say("Yours is off by the same number everywhere.")
     return say("Compare with (σ(z + h) − σ(z − h)) / 2h yourself.")
@@ -227,7 +227,7 @@ EXERCISES = (
     Exercise(
         name="L7",
         title="One step of descent",
-        task="Write one step of gradient descent for a linear model. x holds the objects, shape (N, p), y their targets, shape (N,), w the weights, shape (p,); there is no free term. Return the new weights.",
+        task="Write one step of gradient descent for a linear model. x holds the objects, shape (N, p), y their targets, shape (N,), w the weights, shape (p,); there is no free term. Q is the sum over objects, as on the slide. Return the new weights.",
         formula="Q(w) = Σᵢ (w·xᵢ − yᵢ)²,   w := w − η ∇Q(w)",
         form="def answer(w, x, y, eta):\n    return ...",
         judge=STEP,

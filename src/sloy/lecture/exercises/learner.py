@@ -29,7 +29,7 @@ def shown(value: Any) -> str:
     Examples
     --------
     >>> shown(np.array([0.5, -2.0])), shown(1 / 3), shown(np.zeros((5, 5)))
-    ('[0.5, -2]', '0.333333', 'an array of 5 × 5 numbers')
+    ('[0.5, −2]', '0.333333', 'an array of 5 × 5 numbers')
     """
     try:
         found = _shown(value)
@@ -42,8 +42,9 @@ def _shown(value: Any) -> str:
     if isinstance(value, np.number):
         value = value.item()
     if isinstance(value, int | float) and not isinstance(value, bool):
-        whole = abs(value) < 1e15 and value == int(value)
-        return str(int(value)) if whole else f"{value:.6g}"
+        sign, size = "−" if value < 0 else "", abs(value)
+        whole = size < 1e15 and size == int(size)
+        return f"{sign}{int(size)}" if whole else f"{sign}{size:.6g}"
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         if value.ndim == 0:
             return shown(value[()])

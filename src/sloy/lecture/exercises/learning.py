@@ -26,6 +26,7 @@ run   epoch   Q (training)   Q (validation)   mean σ′
        100        0.009            1.870         0.12"""
 STATES = ("paralysed", "overfitted", "slow", "fine")
 RIGHT_RUNS = "CDAB"
+LATIN = str.maketrans("АВСД", "ABCD")  # Cyrillic letters that look or sound the same
 EVIDENCE = {
     "A": "its σ′ is as large as it can be and both Q still fall, but by 0.005 in 100 epochs: it is slow.",
     "B": "both its Q fall together and stay close: it is fine.",
@@ -55,14 +56,17 @@ def _letters(answer: object) -> list[str]:
             say("Four letters are asked for, such as ABCD; this is {value}.", value=shown(answer))
         )
     parts: Sequence[object] = answer
-    found = [part.strip().upper() for part in parts if isinstance(part, str) and part.strip(" ,;")]
+    said = [part.strip() for part in parts if isinstance(part, str) and part.strip(" ,;")]
+    found = [part.upper().translate(LATIN) for part in said]
     if len(found) != 4 or (len(parts) != 4 and not isinstance(answer, str)):
         raise Wrong(
             say("Four letters are asked for, such as ABCD; this is {value}.", value=shown(answer))
         )
     unknown = [letter for letter in found if letter not in RIGHT_RUNS]
     if unknown:
-        raise Wrong(say("There is no run {run}: they are A, B, C and D.", run=unknown[0]))
+        raise Wrong(
+            say("There is no run {run}: they are A, B, C and D, in Latin letters.", run=unknown[0])
+        )
     if len(set(found)) < 4:
         raise Wrong(say("Each run is one of the four: a letter comes twice in {value}.", value="".join(found)))  # fmt: skip
     return found
@@ -319,8 +323,8 @@ def answer(losses, patience):
     Exercise(
         name="L13",
         title="The log-loss from logits",
-        task="Write the log-loss of two classes, summed over objects. z are logits (what comes before the sigmoid), y the classes 0 and 1: arrays of one length. It must be exact for any finite z: 1000 too.",
-        formula="L = −Σᵢ yᵢ log a(zᵢ) + (1 − yᵢ) log(1 − a(zᵢ)),   a(z) = 1 / (1 + e⁻ᶻ)",
+        task="Write the log-loss of two classes, summed over objects. z are logits (what comes before the sigmoid), y the classes 0 and 1: arrays of one length. It must be exact for any finite z: 1000 too. (The slide leaves out the brackets: the minus is before both parts.)",
+        formula="L = −Σᵢ [yᵢ log a(zᵢ) + (1 − yᵢ) log(1 − a(zᵢ))],   a(z) = 1 / (1 + e⁻ᶻ)",
         form="def answer(z, y):\n    return ...",
         judge=LOG_LOSS,
         tips=(

@@ -73,6 +73,7 @@ def _table(weights: np.ndarray, inputs: np.ndarray = CORNERS) -> np.ndarray:
 
 
 def _name(table: np.ndarray) -> str:
+    """English; `say` has it in the language that is spoken."""
     return NAMES[int("".join(map(str, table)), 2)]
 
 
@@ -109,8 +110,8 @@ def _why_not_nand(weights: np.ndarray, table: np.ndarray, sum_there: float) -> s
     if _name(table) in ("0", "1"):
         return say("All four corners are on one side of the line.")
     if _name(table) in ("¬x1", "¬x2"):
-        return say("Only one input counts: this is {name}.", name=_name(table))
-    return say("Your neuron is {name}.", name=_name(table))
+        return say("Only one input counts: this is {name}.", name=say(_name(table)))
+    return say("Your neuron is {name}.", name=say(_name(table)))
 
 
 def _xnor(answer: object) -> None:
@@ -137,7 +138,7 @@ def _xnor(answer: object) -> None:
 
 def _why_not_xnor(hidden: np.ndarray, table: np.ndarray, output: np.ndarray) -> str:
     names = [_name(hidden[:, 0]), _name(hidden[:, 1])]
-    said = say("Hidden: {first}, {second}.", first=names[0], second=names[1])
+    said = say("Hidden: {first}, {second}.", first=say(names[0]), second=say(names[1]))
     if (_table(np.roll(output, 1), hidden) == [1, 0, 0, 1]).all():
         return say("The output would be right as (w1, w2, w0); w0 comes first.")
     if _name(table) == "XOR":
@@ -151,7 +152,7 @@ def _why_not_xnor(hidden: np.ndarray, table: np.ndarray, output: np.ndarray) -> 
             return f"{said} {told}"
     told = say(
         "They suffice; the output neuron must take them otherwise: it makes {name}.",
-        name=_name(table),
+        name=say(_name(table)),
     )
     return f"{said} {told}"
 

@@ -25,19 +25,23 @@ class Part:
         Numbers that come out of typical mistakes, and what is to be said of them.
     tolerance : float
         How far from the right number an answer may be.
+    least : float, optional
+        Where all numbers from it to `right` are right.
     """
 
     name: str
     right: float
     mistakes: tuple[tuple[float, str], ...] = ()
     tolerance: float = 0.0
+    least: float | None = None
 
     def problem(self, given: float) -> str:
         """What is wrong with a number; empty where nothing is. It does not tell the right one."""
-        if abs(given - self.right) <= self.tolerance:
+        below = 0.0 if self.least is None else self.right - self.least
+        if -below - self.tolerance <= given - self.right <= self.tolerance:
             return ""
         name = say(self.name)
-        return f"{name[:1].upper()}{name[1:]}: {shown(given)} – {self._why(given)}"
+        return f"{name[:1].upper()}{name[1:]}: {shown(given)} — {self._why(given)}"
 
     def _why(self, given: float) -> str:
         if not np.isfinite(given):
@@ -47,7 +51,8 @@ class Part:
                 return say(told)
         if given == -self.right:
             return say("the sign is the other way round.")
-        if self.right == int(self.right) and self.tolerance == 0 and given != int(given):
+        whole = self.right == int(self.right) and self.tolerance == 0 and self.least is None
+        if whole and given != int(given):
             return say("it must be a whole number.")
         if self.right > 0 and given < 0:
             return say("it cannot be negative.")
