@@ -12,6 +12,16 @@ from sloy.errors import NotAvailable
 from sloy.lecture import EXERCISES, ROWS, ROWS_WITH_PAGES, exercise, find, page, program
 
 
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [("L19", "-9,-2"), ("L19", "-9 -2"), ("L2", "3/2, -1, -1"), ("L25", "132 863 336"), ("L25", "132863336")],
+)  # fmt: skip
+def test_numbers_as_people_write_them(
+    name: str, answer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "Right." in show(capsys, name, "--answer", answer)[0]
+
+
 def show(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tuple[str, str]:
     assert exit_code("lecture", *arguments) == code
     shown = capsys.readouterr()

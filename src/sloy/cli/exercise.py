@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
+from fractions import Fraction
 
 from sloy.cli.errors import FAILED, OK, UsageError
 
@@ -20,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--check", metavar="FILE", help="run your Python file, and check the `answer` it defines"
     )
     group.add_argument("--answer", metavar="VALUE", help="check a number, numbers or text")
+    # argparse takes what begins with a minus for an option unless it looks like this.
+    parser._negative_number_matcher = re.compile(r"^-[\d.][-+\d.,;/ eE]*$")
     group.add_argument("--hint", metavar="N", type=int, help="a hint, from 1")
     group.add_argument("--solution", action="store_true", help="show a right answer")
 
@@ -64,8 +68,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _value(written: str) -> object:
-    """A Python literal, or else the text itself."""
+    """A Python literal; numbers as people write them: -3/2, 132 863 336, 1 -2 3; else the text itself."""
+    text = written.strip().replace("−", "-")
     try:
-        return ast.literal_eval(written)
+        return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
+        pass
+    if re.fullmatch(r"\d{1,3}( \d{3})+", text):
+        return int(text.replace(" ", ""))
+    try:
+        found = tuple(float(Fraction(word)) for word in re.split(r"[,;\s]+", text.strip("()[] ")))
+    except (ValueError, ZeroDivisionError):
         return written
+    return found[0] if len(found) == 1 else found

@@ -1,6 +1,7 @@
 """Russian sentences of `lecture.exercises`: what all of them say, and L1–L10."""
 
 SENTENCES: dict[str, str] = {
+    "Your σ jumps near z = {z}: it must be defined, and go on, everywhere.": "Ваша σ скачет около z = {z}: она должна быть определена и непрерывна везде.",
     "{error}, in line {line}: {code}": "{error}, в строке {line}: {code}",
     "an array of {shape} numbers": "массив из {shape} чисел",
     "there is nothing (None): is a `return` missing?": "здесь ничего нет (None): не забыт ли `return`?",
@@ -19,7 +20,7 @@ SENTENCES: dict[str, str] = {
     "Python:": "В Python:",
     "Shell:": "В командной строке:",
     "(in this language after {call})": "(по-русски — после {call})",
-    "There are {hints}.": "Есть {hints}.",
+    "Hints: {count}.": "Подсказок: {count}.",
     "This cannot be read as an answer: {error}": "Это нельзя прочесть как ответ: {error}",
     "{file} stops with {error}": "Файл {file} прервался: {error}",
     "For {arguments} you give {given}; it must be {right}.": "При {arguments} у вас получается {given}, а должно быть {right}.",

@@ -57,7 +57,7 @@ SENTENCES: dict[str, str] = {
     "naive, seconds": "обычный способ, секунды",
     "backprop, seconds": "обр. распространение, секунды",
     "operations grow as P^{naive:.2f} the naive way and as P^{backprop:.2f} by backprop": "число операций растёт как P^{naive:.2f} обычным способом и как P^{backprop:.2f} при обратном распространении",
-    "seconds up to {count} parameters: a pass costs no more than starting it, so P + 1 of them, the naive way, grow as P^{naive:.1f}, and backprop as P^{backprop:.1f}": "время, пока параметров не больше {count}: проход стоит столько же, сколько его запуск, поэтому обычным способом, P + 1 проход, оно растёт как P^{naive:.1f}, при обратном распространении — как P^{backprop:.1f}",
+    "seconds up to {count} parameters: a pass costs no more than starting it, so P + 1 of them, the naive way, grow as P^{naive:.1f}, and backprop as P^{backprop:.1f}": "время, пока параметров не больше {count}: прямой ход стоит столько же, сколько его запуск, поэтому обычным способом, за P + 1 прямой ход, оно растёт как P^{naive:.1f}, при обратном распространении — как P^{backprop:.1f}",
     "seconds from there on: arithmetic tells, and they grow as P^{naive:.1f} the naive way and as P^{backprop:.1f} by backprop": "время дальше: сказывается сама арифметика, рост как P^{naive:.1f} обычным способом и как P^{backprop:.1f} при обратном распространении",
     "≈: a part of the perturbed passes was timed, and the time scaled to all of them": "≈: измерено время части проходов со сдвинутым параметром и пересчитано на все",
     "naive": "обычный способ",

@@ -167,7 +167,7 @@ class Exercise(Shown):
             ways.append(" " * width + say("(in this language after {call})", call=call))
         ways += [
             f"{shell:<{width}}sloy lecture {self.name}{language} --check answer.py{value} | --hint 1 | --solution",
-            say("There are {hints}.", hints=counted(len(self.tips), "hint")),
+            say("Hints: {count}.", count=len(self.tips)),
         ]
         return "\n".join(ways)
 

@@ -164,6 +164,8 @@ def _own_sigma(answer: object) -> None:
     differences = np.array(
         [(_scalar("σ", sigma, z + h) - _scalar("σ", sigma, z - h)) / (2 * h) for z in points]
     )
+    if not np.allclose(differences, 0, atol=1e-9):  # a step is told so
+        _check_continuous(sigma)
     _judge_sigma(points, values, slopes, differences)
     if np.allclose(slopes, differences, rtol=1e-4, atol=1e-6):
         return
@@ -175,6 +177,29 @@ def _own_sigma(answer: object) -> None:
         right=shown(differences[at]),
     )
     raise Wrong(f"{fact} {_why_slope(slope, values, slopes, differences)}".rstrip())
+
+
+def _check_continuous(sigma: Callable[..., object]) -> None:
+    """Refuse a σ that jumps, or has a pole: where it changes most between neighbours, and does so in every half."""
+    z = np.linspace(-3, 3, 601)[1:-1]  # 0 is among them
+    values = np.array([_scalar("σ", sigma, one) for one in z])
+    k = int(np.argmax(np.abs(np.diff(values))))
+    (low, high), (below, above) = z[k : k + 2], values[k : k + 2]
+    change = abs(above - below)
+    for _ in range(30):
+        middle = (low + high) / 2
+        value = _scalar("σ", sigma, middle)
+        if abs(value - below) > abs(above - value):
+            high, above = middle, value
+        else:
+            low, below = middle, value
+    if change > 0 and abs(above - below) > change / 100:
+        raise Wrong(
+            say(
+                "Your σ jumps near z = {z}: it must be defined, and go on, everywhere.",
+                z=shown(float(f"{low:.4g}")),
+            )
+        )
 
 
 def _scalar(name: str, function: Callable[..., object], z: float) -> float:
