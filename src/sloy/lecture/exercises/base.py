@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sloy.arguments import integer
-from sloy.language import counted, say, spoken
+from sloy.language import say, spoken
 from sloy.lecture.exercises.learner import Wrong, failure
 from sloy.text import Shown
 
