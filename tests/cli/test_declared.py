@@ -49,6 +49,10 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "task": ("regression", "regression"),
     "ignore": ("age", ["age"]),
     "categorical": ("town", ["town"]),
+    "numeric": ("age", ["age"]),
+    "date": ("born=%d.%m.%y", ["born=%d.%m.%y"]),
+    "decimal": (",", ","),
+    "missing": ("-999", ["-999"]),
 }
 
 

@@ -268,6 +268,7 @@ BAD: dict[str, tuple[bytes, tuple[str, ...], str, int]] = {
     "million columns": (",".join(f"c{i}" for i in range(10**6)).encode() + b"\n", (), "1000000 columns", 1),
     "text": (b"a,b,y\n" + b"".join(b"%d,w%d,%d\n" % (i, i, i % 2) for i in range(60)), (), "--ignore b", 1),
     "no number": (GOOD.encode(), ("--target", "b", "--task", "regression"), "which is no number", 1),
+    "two targets": (GOOD.encode(), ("--target", "a", "--target", "y"), "--target: is given twice, 'a' and 'y'", 2),
     "wrong network": (GOOD.encode(), ("--network", "cnn"), "there is mlp only", 2),
     "nothing to test on": (GOOD.encode(), ("--test", "0"), "no row is left to test on", 1),
 }  # fmt: skip

@@ -103,6 +103,32 @@ def test_one_number_and_several():
     assert regressor(epochs=1).fit(x, y[:, None]).predict(x).shape == (442, 1)
 
 
+def test_labels_of_any_library_are_the_same() -> None:
+    """Arrays, lists, and series of pandas and of polars."""
+    import polars as pl
+
+    X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    words = np.where(X[:, 0] > 0, "yes", "no")
+    given = (
+        words,
+        words.tolist(),
+        pd.Series(words),
+        pl.Series(words),
+        pl.Series(words, dtype=pl.Categorical),
+    )
+    models = [
+        sloy.Classifier((Dense(4), Tanh()), epochs=2, random_state=0).fit(X, y) for y in given
+    ]
+    for model in models:
+        assert model.classes_.tolist() == ["no", "yes"]
+        assert np.array_equal(model.predict_proba(X), models[0].predict_proba(X))
+    numbers = [
+        sloy.Regressor((Dense(4), Tanh()), epochs=2, random_state=0).fit(X, y)
+        for y in (X[:, 0], pl.Series(X[:, 0]))
+    ]
+    assert np.array_equal(numbers[0].predict(X), numbers[1].predict(X))
+
+
 def test_frames_and_sparse_rows_and_plain_lists_are_one():
     frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
     net = classifier().fit(frame, Y)

@@ -36,9 +36,27 @@ def add_options(
             declared |= {"type": _parser(rule), "metavar": rule.metavar or _METAVARS.get(rule.kind)}
         if rule.kind == "texts":
             declared["action"] = "append"
+        elif rule.kind != "flag":
+            declared["action"] = _Once
         if rule.choices:
             declared |= {"choices": rule.choices, "metavar": None}
         group.add_argument(word, **declared)
+
+
+class _Once(argparse.Action):
+    """An option that holds one value: given twice, neither is meant."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if hasattr(namespace, self.dest):
+            before = getattr(namespace, self.dest)
+            parser.error(f"argument {option_string}: is given twice, {before!r} and {values!r}")
+        setattr(namespace, self.dest, values)
 
 
 _METAVARS = {"integer": "N", "real": "X"}

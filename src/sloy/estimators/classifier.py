@@ -137,6 +137,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     def _learn_classes(self, y: Any, *, going_on: bool, partial: bool, given: Any) -> np.ndarray:
         """The labels as an array, (N,) or (N, M); the classes are those of the first fit."""
+        if type(y).__module__.partition(".")[0] == "polars":
+            y = y.to_numpy()
         if getattr(y, "dtype", np.dtype(object)).kind == "f":
             assert_all_finite(y, input_name="y")
         check_classification_targets(y)
