@@ -8,7 +8,7 @@ import numpy as np
 
 MOST = 8  # such cells of a column, on each side
 ALONE = 1000.0  # they are so many times as far from the middle as the next
-_SAMPLE = 256  # numbers of a block that the middle is taken from
+_SAMPLE = 64  # numbers of a block that the middle is taken from
 _BLOCKS = 64
 
 
@@ -27,7 +27,7 @@ class Extremes:
         if len(there):
             found = values[there]
             if len(self.sample) < _BLOCKS:
-                self.sample.append(found[:: max(1, len(found) // _SAMPLE)])
+                self.sample.append(found[:: max(1, len(found) // _SAMPLE)].copy())
             self.high = self._best(self.high, found, there, largest=True)
             self.low = self._best(self.low, found, there, largest=False)
         self.rows += len(values)

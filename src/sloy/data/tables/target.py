@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_CODES = 20  # whole numbers are classes where there are no more different ones
 MOST_CLASSES = 1000
+SLICE = 1 << 14  # rows looked at together, which keeps memory small
 TRAIN, VALIDATE, TEST, LEFT_OUT = range(4)
 
 
@@ -95,7 +96,9 @@ def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: 
     if np.isinf(PLAIN.read(series)).any():
         raise InvalidArgument(f"{label}: the target `{name}` holds an infinite number.")
     profile = Profile(name, points=True)
-    profile.add(series, np.ones(len(series), bool))
+    for first in range(0, len(series), SLICE):
+        part = series.slice(first, SLICE)
+        profile.add(part, np.ones(len(part), bool))
     numbers = replace(hints, numeric={name}) if task == "regression" else hints
     reading = decide(profile, numbers, source)
     values = (
