@@ -39,6 +39,8 @@ class Option:
         What stands for the value on the command line.
     parse : callable, optional
         Makes the value of a word, which raises `InvalidArgument`; by default that of the kind.
+    once : bool
+        Whether the command line refuses it twice.
     """
 
     about: str = ""
@@ -48,6 +50,7 @@ class Option:
     also: type | None = None
     metavar: str | None = None
     parse: Callable[[str], Any] | None = None
+    once: bool = False
 
     def check(self, where: str, name: str, value: Any) -> Any:
         """The value, as its kind gives it; `InvalidArgument` where it is not allowed."""

@@ -36,7 +36,7 @@ def add_options(
             declared |= {"type": _parser(rule), "metavar": rule.metavar or _METAVARS.get(rule.kind)}
         if rule.kind == "texts":
             declared["action"] = "append"
-        elif rule.kind != "flag":
+        elif rule.once:
             declared["action"] = _Once
         if rule.choices:
             declared |= {"choices": rule.choices, "metavar": None}
@@ -44,7 +44,7 @@ def add_options(
 
 
 class _Once(argparse.Action):
-    """An option that holds one value: given twice, neither is meant."""
+    """An option that is given once; the last of others counts, so that a line can be taken up and changed."""
 
     def __call__(
         self,

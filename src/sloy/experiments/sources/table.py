@@ -44,7 +44,7 @@ class TableFile(Source):
     """A file of rows, one column of which is to be predicted."""
 
     target: str | None = option(
-        None, "the column that is to be predicted", kind="text", metavar="COLUMN"
+        None, "the column that is to be predicted", kind="text", metavar="COLUMN", once=True
     )
     task: str = option(
         "auto",
