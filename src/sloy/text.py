@@ -18,8 +18,15 @@ def count(number: int) -> str:
 
 
 def many(number: int, noun: str) -> str:
-    """1 thread, 2 threads."""
-    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+    """1 thread, 2 threads, 2 passes."""
+    return (
+        f"{count(number)} {noun if number == 1 else noun + ('es' if noun.endswith('s') else 's')}"
+    )
+
+
+def shortened(word: str, most: int = 30) -> str:
+    """A word of at most so many characters, the rest as "…"."""
+    return word if len(word) <= most else f"{word[: most - 1]}…"
 
 
 def size(number: int | float) -> str:
@@ -79,6 +86,20 @@ def html_table(rows: Sequence[Sequence[str]]) -> str:
     lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
     names = "".join(f"<th>{name}</th>" for name in head)
     return f"<table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def script_json(value: Any) -> str:
+    """JSON that can stand inside a script element, which no text in it can end."""
+    found = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return found.replace("<", "\\u003c")
+
+
+def framed(page: str, title: str, width: int | str, height: int) -> str:
+    """A whole HTML page within another, such as a notebook: its scripts run, and reach nothing outside."""
+    return (
+        f'<iframe srcdoc="{escape(page)}" title="{escape(title)}" sandbox="allow-scripts" width="{width}"'
+        f' height="{height}" style="border: 0; max-width: 100%"></iframe>'
+    )
 
 
 class Shown:

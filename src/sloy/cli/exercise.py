@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import ast
 import re
-from fractions import Fraction
 
 from sloy.cli.errors import FAILED, OK, UsageError
 
@@ -69,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _value(written: str) -> object:
     """A Python literal; numbers as people write them: -3/2, 132 863 336, 1 -2 3; else the text itself."""
+    from fractions import Fraction
+
     text = written.strip().replace("−", "-")
     try:
         return ast.literal_eval(text)

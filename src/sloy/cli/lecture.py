@@ -58,10 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
     from sloy.language import of_locale, speak
 
     with speak(of_locale() if arguments.lang == "auto" else arguments.lang):
-        return _spoken(arguments)
+        return _carry_out(arguments)
 
 
-def _spoken(arguments: argparse.Namespace) -> int:
+def _carry_out(arguments: argparse.Namespace) -> int:
     from sloy.language import spoken
     from sloy.lecture import ROWS, program
 

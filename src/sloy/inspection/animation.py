@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from sloy.arguments import file_to_write, real
 from sloy.errors import InvalidArgument
 from sloy.files.atomic import write_atomically
 from sloy.language import say, speak, spoken
+from sloy.text import framed, script_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -171,9 +171,9 @@ class Animation:
             last=len(self.frames) - 1,
             play=words["play"],
             slider=slider,
-            frames=_script([b64encode(frame).decode() for frame in self.frames]),
-            captions=_script(self.captions),
-            words=_script(words),
+            frames=script_json([b64encode(frame).decode() for frame in self.frames]),
+            captions=script_json(self.captions),
+            words=script_json(words),
             milliseconds=round(1000 * self.seconds),
         )
 
@@ -207,18 +207,10 @@ class Animation:
 
     def _repr_html_(self) -> str:
         width, height = _extent(self.frames[0])
-        return (
-            f'<iframe srcdoc="{escape(self.html())}" title="{escape(self.title)}" width="{width + 20}"'
-            f' height="{height + CONTROLS}" style="border: 0; max-width: 100%" sandbox="allow-scripts"></iframe>'
-        )
+        return framed(self.html(), self.title, width + 20, height + CONTROLS)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.frames)} frames)"
-
-
-def _script(value: Any) -> str:
-    """JSON within a script, which no text of it can end."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 
 
 def _extent(frame: bytes) -> tuple[int, int]:

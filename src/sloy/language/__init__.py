@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Sequence
 from functools import cache
-from types import TracebackType
+from types import ModuleType, TracebackType
 
+from sloy import text
 from sloy.errors import UnknownName
 
 __all__ = ["LANGUAGES", "counted", "of_locale", "say", "speak", "spoken"]
@@ -91,7 +91,7 @@ def say(sentence: str, /, **values: object) -> str:
     >>> say("largest error {error:.2f}", error=0.125)
     'largest error 0.12'
     """
-    found = sentence if _spoken == "en" else _sentences(_spoken).get(sentence, sentence)
+    found = sentence if _spoken == "en" else _catalogue(_spoken).SENTENCES.get(sentence, sentence)
     return found.format(**values) if values else found
 
 
@@ -113,10 +113,10 @@ def counted(number: int, noun: str) -> str:
     ...     [counted(number, "neuron") for number in (1, 3, 11, 25)]
     ['1 нейрон', '3 нейрона', '11 нейронов', '25 нейронов']
     """
-    shown = f"{number:,}".replace(",", " ")
-    if _spoken == "en" or noun not in _nouns(_spoken):
-        return f"{shown} {noun if number == 1 else _plural(noun)}"
-    return f"{shown} {_nouns(_spoken)[noun][_russian_form(number)]}"
+    if _spoken == "en" or noun not in _catalogue(_spoken).NOUNS:
+        return text.many(number, noun)
+    catalogue = _catalogue(_spoken)
+    return f"{text.count(number)} {catalogue.NOUNS[noun][catalogue.form(number)]}"
 
 
 def of_locale() -> str:
@@ -130,24 +130,7 @@ def of_locale() -> str:
     return "en"
 
 
-def _plural(noun: str) -> str:
-    """Neurons, passes."""
-    return f"{noun}es" if noun.endswith("s") else f"{noun}s"
-
-
-def _russian_form(number: int) -> int:
-    """0 for 1, 21, 31, …; 1 for 2 to 4, 22 to 24, …; 2 for the rest."""
-    last, teens = abs(number) % 10, abs(number) % 100 in range(11, 15)
-    if last == 1 and not teens:
-        return 0
-    return 1 if last in (2, 3, 4) and not teens else 2
-
-
 @cache
-def _sentences(language: str) -> dict[str, str]:
-    return importlib.import_module(LANGUAGES[language]).SENTENCES
-
-
-@cache
-def _nouns(language: str) -> dict[str, Sequence[str]]:
-    return importlib.import_module(LANGUAGES[language]).NOUNS
+def _catalogue(language: str) -> ModuleType:
+    """SENTENCES, NOUNS, and `form`: which form of a noun a number asks for."""
+    return importlib.import_module(LANGUAGES[language])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,13 +15,14 @@ from sloy.data.tables.profile import FEW_WORDS, Hints, Profile, Reading
 from sloy.data.tables.sources import Source, TextTable
 from sloy.data.tables.values import polars
 from sloy.errors import InvalidArgument
-from sloy.text import many
+from sloy.text import many, shortened
+
+if TYPE_CHECKING:
+    import polars as pl
 
 MOSTLY = 0.9  # a column is of numbers, or dates, where this share of its cells are
 CODES = 0.01  # … but of codes where this share of them has leading zeros or too many digits
-FEW_STRAYS = (
-    3  # different words that may stand for missing values in a column of numbers, however often
-)
+FEW_STRAYS = 3  # different words that may stand for "no value" among numbers, however often
 # Words that mean "no value" where numbers stand, in small letters.
 PLACEHOLDERS = (
     "-", "--", "---", ".", "..", "n.a.", "n.a", "na", "n/a", "unknown", "missing", "none", "nil", "not available",
@@ -48,53 +51,58 @@ def decide(profile: Profile, hints: Hints, source: Source) -> Reading:
         return Reading("words")
     commas = hints.decimal == "," and profile.pointed == profile.grouped > 0
     if name in hints.numeric or commas:
-        format = _best_format(profile, hints, source)
-        if name in hints.numeric or _share(profile, format) >= MOSTLY:
-            return _numeric(profile, format, written=name not in hints.numeric)
+        numbers = _as_numbers(profile, _best_format(profile, hints, source))
+        if name in hints.numeric or numbers.share >= MOSTLY:
+            return _numeric(profile, numbers.format, written=name not in hints.numeric)
     if not profile.odd:
         return _codes(profile) or _numeric(profile, PLAIN, notes=_doubts(profile, hints, source))
-    format = _best_format(profile, hints, source)
+    numbers = _as_numbers(profile, _best_format(profile, hints, source))
     when = _date_format(profile)
-    if format.unit == DURATION and when and when[0] >= _read(profile, format):
-        format = PLAIN
-    if _share(profile, format) >= MOSTLY or _has_strays(profile, format):
-        return _codes(profile) or _numeric(profile, format)
+    if numbers.format.unit == DURATION and when and when[0] >= numbers.read:
+        numbers = _as_numbers(profile, PLAIN)
+    if numbers.share >= MOSTLY or _has_strays(profile, numbers):
+        return _codes(profile) or _numeric(profile, numbers.format)
     if when and when[0] >= MOSTLY * profile.cells:
         return Reading("date", date=when[1], notes=when[2])
-    return Reading("words", notes=_mixture(profile, format))
+    return Reading("words", notes=_mixture(profile, numbers))
 
 
-def _read(profile: Profile, format: NumberFormat) -> int:
-    """How many cells this format reads."""
-    plain = profile.numeric.read
-    if format == PLAIN or not profile.odd:
-        return plain
-    words = polars().Series(list(profile.odd), dtype=polars().String)
-    counts = np.array(list(profile.odd.values()))
-    return plain + int(counts[~np.isnan(format.read(words))].sum())
+@dataclass(frozen=True)
+class _Numbers:
+    """The cells of a column as numbers of one format.
+
+    Attributes
+    ----------
+    format : NumberFormat
+    read : int
+        How many cells are such numbers.
+    share : float
+        Of all with a value.
+    unread : list of str
+        Words that are none, the most frequent first.
+    """
+
+    format: NumberFormat
+    read: int
+    share: float
+    unread: list[str]
 
 
-def _share(profile: Profile, format: NumberFormat) -> float:
-    return _read(profile, format) / profile.cells
+def _as_numbers(profile: Profile, format: NumberFormat) -> _Numbers:
+    words, counts = profile.odd_words()
+    bad = np.ones(len(words), bool) if format == PLAIN else np.isnan(format.read(words))
+    read = profile.numeric.read + int(counts[~bad].sum())
+    order = np.flatnonzero(bad)[np.argsort(-counts[bad], kind="stable")]
+    return _Numbers(format, read, read / profile.cells, [words[int(k)] for k in order])
 
 
-def _has_strays(profile: Profile, format: NumberFormat) -> bool:
+def _has_strays(profile: Profile, numbers: _Numbers) -> bool:
     """Whether half of the cells are numbers, many different ones, and the others a few words, such as "unknown"."""
-    if _share(profile, format) < 0.5:
-        return False
-    unread = _unread(profile, format)
+    unread = numbers.unread
     different = len(profile.few) + len(profile.odd) - len(unread)
     digits = any(c.isdigit() for word in unread for c in word)
-    return len(unread) <= FEW_STRAYS and not digits and different > FEW_WORDS
-
-
-def _unread(profile: Profile, format: NumberFormat) -> list[str]:
-    """Words that this format does not read, the most frequent first."""
-    ranked = [word for word, _ in profile.odd.most_common()]
-    if format == PLAIN:
-        return ranked
-    words = polars().Series(ranked, dtype=polars().String)
-    return [w for w, value in zip(ranked, format.read(words), strict=True) if np.isnan(value)]
+    few = len(unread) <= FEW_STRAYS and not digits
+    return numbers.share >= 0.5 and few and different > FEW_WORDS
 
 
 def _best_format(profile: Profile, hints: Hints, source: Source) -> NumberFormat:
@@ -125,10 +133,10 @@ def _best_format(profile: Profile, hints: Hints, source: Source) -> NumberFormat
                 " say so with --decimal , or --decimal . (in Python `decimal=`)."
             )
         ambiguous = "."
-    found = numerals.formats_of(odd, decimal=hints.decimal, ambiguous=ambiguous)
+    found = numerals.formats_of(*profile.odd_words(), decimal=hints.decimal, ambiguous=ambiguous)
     if not found:
         return NumberFormat(hints.decimal or ".", "." if hints.decimal == "," else "")
-    return found[0]
+    return found[0][1]
 
 
 def _doubts(profile: Profile, hints: Hints, source: Source) -> list[str]:
@@ -162,7 +170,7 @@ def _numeric(
     found = list(notes)
     if format != PLAIN and written and profile.odd:
         example = next(iter(profile.odd))
-        words = polars().Series(list(profile.odd)[:1000], dtype=polars().String)
+        words = profile.odd_words()[0].head(1000)
         read = format.read(words)
         if not np.isnan(read).all():
             k = int(np.argmin(np.isnan(read)))
@@ -203,22 +211,20 @@ def _codes(profile: Profile) -> Reading | None:
     return Reading("words", notes=(note,))
 
 
-def _mixture(profile: Profile, format: NumberFormat) -> tuple[str, ...]:
+def _mixture(profile: Profile, numbers: _Numbers) -> tuple[str, ...]:
     """A note where some cells are numbers and others not."""
-    numbers = _read(profile, format)
-    if not numbers:
+    if not numbers.read:
         return ()
-    shown = _listed(_unread(profile, format)[:3])
+    shown = _listed(numbers.unread[:3])
     return (
-        f"`{profile.name}`: {numbers} of {profile.cells} cells are numbers, the others are not ({shown}): taken as"
+        f"`{profile.name}`: {numbers.read} of {profile.cells} cells are numbers, the others are not ({shown}): taken as"
         f" names; --numeric {profile.name} takes the others as missing",
     )
 
 
 def _date_format(profile: Profile) -> tuple[int, str, tuple[str, ...]] | None:
     """How many cells the best format of a date reads, that format, and a note where another reads as many."""
-    words = polars().Series(list(profile.odd), dtype=polars().String)
-    counts = np.array(list(profile.odd.values()))
+    words, counts = profile.odd_words()
     found = dates.formats_of(words, counts)
     if not found:
         return None
@@ -239,20 +245,19 @@ def _date_format(profile: Profile) -> tuple[int, str, tuple[str, ...]] | None:
     return read, best, tuple(notes)
 
 
-def _differs(words: object, one: str, other: str) -> bool:
-    return bool((dates.moments(words, one) != dates.moments(words, other)).any())  # type: ignore[arg-type]
+def _differs(words: pl.Series, one: str, other: str) -> bool:
+    return bool((dates.moments(words, one) != dates.moments(words, other)).any())
 
 
 def _hinted_date(profile: Profile, format: str) -> Reading:
     """Dates, as the user says."""
     if profile.typed == "date":
         return Reading("date")
-    words = polars().Series(list(profile.odd) or sorted(profile.shown), dtype=polars().String)
     if format:
         return Reading("date", date=format)
     if not profile.odd:
         return Reading("date", date=_of_digits(profile))
-    found = dates.formats_of(words, np.array(list(profile.odd.values())), dates.DATES)
+    found = dates.formats_of(*profile.odd_words())
     if not found:
         raise InvalidArgument(
             f"column `{profile.name}` holds {_listed(list(profile.odd)[:3])}, which no known format of a date reads;"
@@ -276,4 +281,4 @@ def _of_digits(profile: Profile) -> str:
 
 
 def _listed(words: list[str]) -> str:
-    return " and ".join(repr(word if len(word) <= 30 else f"{word[:29]}…") for word in words)
+    return " and ".join(repr(shortened(word)) for word in words)

@@ -21,7 +21,7 @@ from sloy.data.tables.profile import Figures, Hints, Profile, Reading
 from sloy.data.tables.sources import Source, TextTable
 from sloy.data.tables.values import without
 from sloy.errors import InvalidArgument
-from sloy.text import many
+from sloy.text import many, shortened
 
 MOST_WORDS = 1000  # categories of a column that are kept apart; rarer ones go together
 
@@ -145,7 +145,7 @@ def _examples(texts: Mapping[str, Found]) -> str:
     name, found = next(iter(texts.items()), ("", None))
     if found is None:
         return ""
-    shown = ", ".join(repr(_short(word)) for word in sorted(found.figures.different)[:3])
+    shown = ", ".join(repr(shortened(word)) for word in sorted(found.figures.different)[:3])
     numbers = found.profile.numeric.read
     mostly = f" ({many(numbers, 'cell')} of it hold numbers: --numeric {_quoted(name)} takes the others as missing)"
     return f"; column `{name}` holds {shown}, …{mostly if numbers else ''}"
@@ -160,16 +160,12 @@ def _unread(name: str, found: Found) -> list[str]:
     if not count or found.reading.kind == "words":
         return []
     what = ("date" if found.reading.kind == "date" else "number") + "s" * (count > 1)
-    shown = ", ".join(repr(_short(word)) for word, _ in unread.most_common(3))
+    shown = ", ".join(repr(shortened(word)) for word, _ in unread.most_common(3))
     more = ", …" if len(unread) > 3 else ""
     return [
         f"`{name}`: {many(count, 'cell')} of {figures.cells} {'is' if count == 1 else 'are'} no {what}"
         f" ({shown}{more}), taken as missing"
     ]
-
-
-def _short(word: str) -> str:
-    return word if len(word) <= 30 else f"{word[:29]}…"
 
 
 def _column(name: str, found: Found) -> Column | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -133,27 +133,23 @@ def codes_in(series: pl.Series, values: np.ndarray) -> pl.Series:
 
 
 def formats_of(
-    words: Mapping[str, int], *, decimal: str = "", ambiguous: str = ""
-) -> list[NumberFormat]:
-    """Formats that read some of these words, which are no plain numbers; the one that reads the most first.
+    words: pl.Series, counts: np.ndarray, *, decimal: str = "", ambiguous: str = ""
+) -> list[tuple[int, NumberFormat]]:
+    """Formats that read some of these words, which are no plain numbers, and how many cells each reads: the most first.
 
     Parameters
     ----------
-    words : mapping of str to int
-        Word → how often it stands there.
+    words : polars.Series of str
+    counts : int array, shape (len(words),)
+        How often each stands in the column.
     decimal : ".", "," or ""
         Where the user says what the decimal point is.
     ambiguous : ".", "," or ""
         What a comma before exactly three digits is taken for: a decimal comma (","), or a mark between thousands (".").
         Not known where empty: both are given.
     """
-    pl = polars()
-    if not words:
-        return []
-    keys = pl.Series(list(words), dtype=pl.String)
-    counts = np.array(list(words.values()))
     found: list[tuple[int, int, NumberFormat]] = []
-    units = sorted({unit for word in words if (unit := unit_of(word))})
+    units = sorted({unit for word in words.to_list() if (unit := unit_of(word))})
     styles = [(point, mark) for point in ".," for mark in ("", ",", ".", " ", "'") if mark != point]
     if decimal:
         styles = [style for style in styles if style[0] == decimal]
@@ -164,10 +160,10 @@ def formats_of(
             format = NumberFormat(point, mark, unit)
             if format == PLAIN:
                 continue
-            read = int(counts[~np.isnan(format.read(keys))].sum())
+            read = int(counts[~np.isnan(format.read(words))].sum())
             if read:
                 found.append((-read, number, format))
-    return [format for _, _, format in sorted(found, key=lambda item: item[:2])]
+    return [(-read, format) for read, _, format in sorted(found, key=lambda item: item[:2])]
 
 
 def are_ambiguous(words: Collection[str]) -> bool:

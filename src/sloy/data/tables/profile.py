@@ -264,6 +264,11 @@ class Profile:
         if self.numeric.read == 0 or self.words.cells == before > 0:
             self.words.add(series, training, said=said)  # words so far, or from the first row on
 
+    def odd_words(self) -> tuple[pl.Series, np.ndarray]:
+        """The words that are no plain numbers, and how often each stands there."""
+        words = polars().Series(list(self.odd), dtype=polars().String)
+        return words, np.array(list(self.odd.values()), np.int64)
+
     @property
     def cells(self) -> int:
         """Cells with a value."""

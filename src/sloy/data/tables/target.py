@@ -93,7 +93,8 @@ def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: 
         raise InvalidArgument(
             f"{label}: the target `{name}` is {said.drop_nulls()[0]!r} in every row; there is nothing to learn."
         )
-    if np.isinf(PLAIN.read(series)).any():
+    plain = PLAIN.read(series)
+    if np.isinf(plain).any():
         raise InvalidArgument(f"{label}: the target `{name}` holds an infinite number.")
     profile = Profile(name, points=True)
     for first in range(0, len(series), SLICE):
@@ -101,9 +102,10 @@ def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: 
         profile.add(part, np.ones(len(part), bool))
     numbers = replace(hints, numeric={name}) if task == "regression" else hints
     reading = decide(profile, numbers, source)
-    values = (
-        reading.number.read(series) if reading.kind == "numeric" else np.full(len(said), np.nan)
-    )
+    if reading.kind == "numeric":
+        values = plain if reading.number == PLAIN else reading.number.read(series)
+    else:
+        values = np.full(len(said), np.nan)
     finite = np.isfinite(values)
     if task == "regression" and finite.sum() < MOSTLY * len(said.drop_nulls()):
         strange = said.filter(polars().Series(~finite)).drop_nulls()

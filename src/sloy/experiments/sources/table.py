@@ -208,7 +208,9 @@ def listed(reader: TableReader, left_out: Mapping[str, str]) -> str:
     lines = [(c.name, c.kind, c.describe()) for c in reader.columns]
     lines += [(name, "left out", why) for name, why in left_out.items()]
     more = len(lines) - SHOWN
-    shown = text.columns([(_short(name), kind, what) for name, kind, what in lines[:SHOWN]])
+    shown = text.columns(
+        [(text.shortened(name, 32), kind, what) for name, kind, what in lines[:SHOWN]]
+    )
     return shown + (f"\n… and {more} more" if more > 0 else "")
 
 
@@ -237,7 +239,3 @@ def _pictures(data: Dataset, answers: np.ndarray, name: str) -> dict[str, Figure
         return {}
     counts = inspection.confusion_counts(data.y, answers.argmax(1), len(data.class_names))
     return {"confusion.png": inspection.confusion_figure(counts, data.class_names)}
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 32 else f"{name[:31]}…"

@@ -41,3 +41,11 @@ NOUNS: dict[str, tuple[str, str, str]] = {
     "point": ("точка", "точки", "точек"),
     "number": ("число", "числа", "чисел"),
 }
+
+
+def form(number: int) -> int:
+    """0 for 1, 21, 31, …; 1 for 2 to 4, 22 to 24, …; 2 for the rest."""
+    last, teens = abs(number) % 10, abs(number) % 100 in range(11, 15)
+    if last == 1 and not teens:
+        return 0
+    return 1 if last in (2, 3, 4) and not teens else 2

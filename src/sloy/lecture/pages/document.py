@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +18,7 @@ from sloy.language import say, speak, spoken
 from sloy.lecture.pages import learning, neurons, pictures
 from sloy.lecture.pages.content import Content
 from sloy.lecture.rows import ROWS, Row, find
+from sloy.text import framed, script_json
 
 FOLDER = Path(__file__).parent
 HEIGHT = 820  # pixels of a page in a notebook
@@ -54,11 +54,8 @@ class Page:
         return Path(path)
 
     def _repr_html_(self) -> str:
-        title = escape(f"{self.row.name}. {_title(self.row, self.language)}", quote=True)
-        return (
-            f'<iframe srcdoc="{escape(self.html, quote=True)}" title="{title}" sandbox="allow-scripts"'
-            f' width="100%" height="{HEIGHT}" style="border: 0"></iframe>'
-        )
+        title = f"{self.row.name}. {_title(self.row, self.language)}"
+        return framed(self.html, title, "100%", HEIGHT)
 
     def __repr__(self) -> str:
         return f"Page({self.row.name}, {self.language!r}, {len(self.html)} characters)"
@@ -154,7 +151,9 @@ def _filled(
     )
     blocks = [f"<script>{source}</script>" for source in sources]
     if data is not None:
-        blocks.insert(0, f'<script type="application/json" id="lesson">{_json(data)}</script>')
+        blocks.insert(
+            0, f'<script type="application/json" id="lesson">{script_json(data)}</script>'
+        )
     return Template(_file("page.html")).substitute(
         language=spoken(),
         policy=policy,
@@ -178,9 +177,3 @@ def _hash(text: str) -> str:
     """What a policy calls an inline script or style by."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return f"'sha256-{digest}'"
-
-
-def _json(data: dict[str, Any]) -> str:
-    """JSON that can stand inside a script element."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")

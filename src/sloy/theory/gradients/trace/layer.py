@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import ClassVar
@@ -129,6 +129,14 @@ class LayerTrace(ABC):
         total = sum(parameter.value.size for parameter in self.parameters.values())
         if total > len(rows):
             yield "    " + say("… {weights}", weights=counted(total - len(rows), "more weight"))
+
+
+def value_lines(
+    shape: tuple[int, ...], most: int, row: Callable[[Index], tuple[str, ...]]
+) -> Iterator[str]:
+    """Lines of the first so many numbers of a layer, the cells of each by its index, and how many are not written."""
+    yield from table_lines([row(k) for k in islice(indices(shape), most)])
+    yield from more_values(shape, most)
 
 
 def more_values(shape: tuple[int, ...], most: int, noun: str = "more value") -> list[str]:

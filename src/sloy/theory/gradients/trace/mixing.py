@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import ClassVar
 
 import numpy as np
 
 from sloy.language import say
 from sloy.text import shape as shape_text
-from sloy.theory.gradients.trace.layer import LayerTrace, more_values, shorter
+from sloy.theory.gradients.trace.layer import LayerTrace, more_values, shorter, value_lines
 from sloy.theory.gradients.trace.names import (
     Index,
     Place,
@@ -50,13 +49,11 @@ class OtherTrace(LayerTrace):
         shapes = (shape_text(array.shape) for array in (self.inputs, self.u))
         yield f"  {place.title}: {' → '.join(shapes)}"
         after = place.after
-        yield from table_lines(
-            [
-                (f"{after.symbol}{after.at(k)} = {decimal_text(self.u[k])}",)
-                for k in islice(indices(self.u.shape), place.most)
-            ]
+        yield from value_lines(
+            self.u.shape,
+            place.most,
+            lambda k: (f"{after.symbol}{after.at(k)} = {decimal_text(self.u[k])}",),
         )
-        yield from more_values(self.u.shape, place.most)
 
     def error_rule(self, place: Place) -> str:
         """See `LayerTrace.error_rule`."""
@@ -106,17 +103,16 @@ class SoftmaxTrace(LayerTrace):
             f"  {place.title}: {after.symbol}^{h} = e^({before.symbol}^{h}{less})"
             f" / Σ_k e^({before.symbol}^k{less}),  Σ = {decimal_text(powers.sum())}"
         )
-        rows = []
-        for k in range(min(len(self.u), place.most)):
-            power, total = decimal_text(powers[k]), decimal_text(powers.sum())
-            rows.append(
-                (
-                    f"e^({decimal_text(self.inputs[k])}{less}) = {power}",
-                    f"{after.symbol}^{k + 1} = {power} / {total} = {decimal_text(self.u[k])}",
-                )
+        total = decimal_text(powers.sum())
+
+        def row(k: Index) -> tuple[str, ...]:
+            power = decimal_text(powers[k])
+            return (
+                f"e^({decimal_text(self.inputs[k])}{less}) = {power}",
+                f"{after.symbol}{after.at(k)} = {power} / {total} = {decimal_text(self.u[k])}",
             )
-        yield from table_lines(rows)
-        yield from more_values(self.u.shape, place.most)
+
+        yield from value_lines(self.u.shape, place.most, row)
 
     def caption(self, place: Place) -> str:
         """See `LayerTrace.caption`."""
@@ -282,20 +278,18 @@ class BatchNormTrace(LayerTrace):
             f"  {place.title}: x̂ = ({before.symbol}{before.any} − μ) / s,"
             f"  {after.symbol}{after.any} = scale · x̂ + shift   ({moments})"
         )
-        rows = []
-        for k in islice(indices(self.u.shape), place.most):
+
+        def row(k: Index) -> tuple[str, ...]:
             c = k[-1]
             apart = f"({decimal_text(self.inputs[k])} − {factor(self.mean[c])})"
             x = f"{apart} / {decimal_text(self.deviation[c], 7)}"  # epsilon shows
-            rows.append(
-                (
-                    f"x̂{after.at(k)} = {x} = {decimal_text(self.normal[k])}",
-                    f"{after.symbol}{after.at(k)} = {product(scale[c], self.normal[k])}"
-                    f" + {decimal_text(shift[c])} = {decimal_text(self.u[k])}",
-                )
+            return (
+                f"x̂{after.at(k)} = {x} = {decimal_text(self.normal[k])}",
+                f"{after.symbol}{after.at(k)} = {product(scale[c], self.normal[k])}"
+                f" + {decimal_text(shift[c])} = {decimal_text(self.u[k])}",
             )
-        yield from table_lines(rows)
-        yield from more_values(self.u.shape, place.most)
+
+        yield from value_lines(self.u.shape, place.most, row)
 
     def caption(self, place: Place) -> str:
         """See `LayerTrace.caption`."""

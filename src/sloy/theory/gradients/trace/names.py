@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sloy import text
 from sloy.graph.spec import Shape
 from sloy.theory.notation import decimal_text, factor_text
 
@@ -106,12 +107,6 @@ def vector_text(values: np.ndarray, most: int) -> str:
     return f"({shown}{', …' if flat.size > most else ''})"
 
 
-def table_lines(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
     """Indented lines, columns under one another."""
-    if not rows:
-        return []
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "    " + "    ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    return [f"    {line}" for line in text.aligned(rows, left=None, gap="    ")]

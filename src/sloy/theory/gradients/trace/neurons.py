@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 from typing import ClassVar
 
 import numpy as np
@@ -12,8 +11,8 @@ import numpy as np
 from sloy.language import counted, say
 from sloy.layers import Layer
 from sloy.text import shape as shape_text
-from sloy.theory.gradients.trace.layer import LayerTrace, more_values
-from sloy.theory.gradients.trace.names import Index, Place, indices, product, table_lines
+from sloy.theory.gradients.trace.layer import LayerTrace, value_lines
+from sloy.theory.gradients.trace.names import Index, Place, product
 from sloy.theory.gradients.trace.weighted import activation_name
 from sloy.theory.notation import decimal_text
 
@@ -43,17 +42,14 @@ class ActivationTrace(LayerTrace):
         names = {activation_name((self.activation,), k) for k in range(self.u.shape[-1])}
         name = names.pop() if len(names) == 1 else "σ"
         yield f"  {place.title}: {after.symbol}{after.any} = {name}({before.symbol}{before.any})"
-        yield from table_lines(
-            [
-                (
-                    f"{after.symbol}{after.at(k)} ="
-                    f" {activation_name((self.activation,), k[-1])}({decimal_text(self.inputs[k])})"
-                    f" = {decimal_text(self.u[k])}",
-                )
-                for k in islice(indices(self.u.shape), place.most)
-            ]
-        )
-        yield from more_values(self.u.shape, place.most)
+
+        def row(k: Index) -> tuple[str, ...]:
+            applied = (
+                f"{activation_name((self.activation,), k[-1])}({decimal_text(self.inputs[k])})"
+            )
+            return (f"{after.symbol}{after.at(k)} = {applied} = {decimal_text(self.u[k])}",)
+
+        yield from value_lines(self.u.shape, place.most, row)
 
     def caption(self, place: Place) -> str:
         """See `LayerTrace.caption`."""
@@ -103,12 +99,12 @@ class DropoutTrace(LayerTrace):
             f"  {place.title}: {after.symbol}{after.any} = {before.symbol}{before.any} · [mask]"
             f" / (1 − {decimal_text(self.rate)})   ({dropped})"
         )
-        rows = []
-        for k in islice(indices(self.u.shape), place.most):
+
+        def row(k: Index) -> tuple[str, ...]:
             said = say("dropped") if not self.kept[k] else product(self.inputs[k], self.factor[k])
-            rows.append((f"{after.symbol}{after.at(k)} = {decimal_text(self.u[k])}", said))
-        yield from table_lines(rows)
-        yield from more_values(self.u.shape, place.most)
+            return f"{after.symbol}{after.at(k)} = {decimal_text(self.u[k])}", said
+
+        yield from value_lines(self.u.shape, place.most, row)
 
     def caption(self, place: Place) -> str:
         """See `LayerTrace.caption`."""
@@ -136,13 +132,12 @@ class ReshapeTrace(LayerTrace):
         shapes = (shape_text(array.shape) for array in (self.inputs, self.u))
         yield f"  {place.title}: {' → '.join(shapes)}"
         before, after = place.before, place.after
-        pairs = [
-            f"{after.symbol}{after.at(k)} = {before.symbol}{before.at(self.source(k))}"
-            f" = {decimal_text(self.u[k])}"
-            for k in islice(indices(self.u.shape), place.most)
-        ]
-        yield from table_lines([(pair,) for pair in pairs])
-        yield from more_values(self.u.shape, place.most)
+
+        def row(k: Index) -> tuple[str, ...]:
+            source = f"{before.symbol}{before.at(self.source(k))}"
+            return (f"{after.symbol}{after.at(k)} = {source} = {decimal_text(self.u[k])}",)
+
+        yield from value_lines(self.u.shape, place.most, row)
 
     def caption(self, place: Place) -> str:
         """See `LayerTrace.caption`."""

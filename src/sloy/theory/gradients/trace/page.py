@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 
@@ -13,12 +12,12 @@ from sloy.language import say
 from sloy.losses import CustomLoss, Loss
 from sloy.text import Shown
 from sloy.theory.gradients.loss import half_squared_error
-from sloy.theory.gradients.trace.layer import LayerTrace, more_values
+from sloy.theory.gradients.trace.layer import LayerTrace, value_lines
 from sloy.theory.gradients.trace.names import (
+    Index,
     Level,
     Place,
     equation,
-    indices,
     table_lines,
     vector_text,
 )
@@ -127,13 +126,13 @@ class StepTrace(Shown):
             following, next_place = shown[position + 1]
             formula = following.error_rule(next_place)
         yield f"  {place.title}: ε{any_} = {formula}"
-        rows = []
-        for index in islice(indices(layer.u.shape), place.most):
-            terms = rule.terms(index[0]) if last else following.error_terms(next_place, index)
-            named = equation(f"ε{place.after.at(index)}", terms, layer.error[index])
-            rows.append((named, *layer.slopes(place, index)))
-        yield from table_lines(rows)
-        yield from more_values(layer.u.shape, place.most)
+
+        def row(k: Index) -> tuple[str, ...]:
+            terms = rule.terms(k[0]) if last else following.error_terms(next_place, k)
+            named = equation(f"ε{place.after.at(k)}", terms, layer.error[k])
+            return named, *layer.slopes(place, k)
+
+        yield from value_lines(layer.u.shape, place.most, row)
         yield from layer.after_errors(place)
 
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
 from sloy.language import say
-from sloy.theory.gradients.trace.layer import LayerTrace, more_values
+from sloy.theory.gradients.trace.layer import LayerTrace, value_lines
 from sloy.theory.gradients.trace.names import (
     Index,
     Place,
     factor,
-    indices,
     product,
     sum_text,
-    table_lines,
 )
 from sloy.theory.gradients.trace.windows import Windows
 from sloy.theory.notation import decimal_text
@@ -70,22 +67,17 @@ class MaxPoolTrace(Pool):
             f"  {place.title}: {after.symbol}{after.any} = max_kl"
             f" {before.symbol}{c}({self.windows.any})"
         )
-        rows = []
-        for k in islice(indices(self.u.shape), place.most):
+
+        def row(k: Index) -> tuple[str, ...]:
             won = f"{before.symbol}{before.at(self.winner(k))}"
             equal = sum(self.inputs[seen] == self.u[k] for seen in self.window(k))
             said = say("winner: {place}", place=won)
             if equal > 1:
                 said = say("winner: {place}, the first of {count} equal", place=won, count=equal)
-            rows.append(
-                (
-                    f"{after.symbol}{after.at(k)} = max({self.values(k, place.most)})"
-                    f" = {decimal_text(self.u[k])}",
-                    said,
-                )
-            )
-        yield from table_lines(rows)
-        yield from more_values(self.u.shape, place.most)
+            largest = f"max({self.values(k, place.most)})"
+            return f"{after.symbol}{after.at(k)} = {largest} = {decimal_text(self.u[k])}", said
+
+        yield from value_lines(self.u.shape, place.most, row)
 
     def caption(self, place: Place) -> str:
         """See `LayerTrace.caption`."""
@@ -126,17 +118,13 @@ class AveragePoolTrace(Pool):
             c = after.any.removesuffix("(i, j)")
             source = f"(1/n) Σ_k Σ_l {before.symbol}{c}({self.windows.any})"
         yield f"  {place.title}: {after.symbol}{after.any} = {source}"
-        rows = []
-        for k in islice(indices(self.u.shape), place.most):
+
+        def row(k: Index) -> tuple[str, ...]:
             full = k if len(k) == 3 else (0, 0, k[0])
-            rows.append(
-                (
-                    f"{after.symbol}{after.at(k)} = ({self.values(full, place.most, ' + ')})"
-                    f" / {self.counts[full[:2]]} = {decimal_text(self.u[k])}",
-                )
-            )
-        yield from table_lines(rows)
-        yield from more_values(self.u.shape, place.most)
+            mean = f"({self.values(full, place.most, ' + ')}) / {self.counts[full[:2]]}"
+            return (f"{after.symbol}{after.at(k)} = {mean} = {decimal_text(self.u[k])}",)
+
+        yield from value_lines(self.u.shape, place.most, row)
 
     def caption(self, place: Place) -> str:
         """See `LayerTrace.caption`."""

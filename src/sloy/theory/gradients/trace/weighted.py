@@ -11,7 +11,7 @@ import numpy as np
 
 from sloy.language import say
 from sloy.layers import Layer, PerNeuron
-from sloy.theory.gradients.trace.layer import LayerTrace, more_values, shorter
+from sloy.theory.gradients.trace.layer import LayerTrace, more_values, shorter, value_lines
 from sloy.theory.gradients.trace.names import (
     Index,
     Place,
@@ -19,7 +19,6 @@ from sloy.theory.gradients.trace.names import (
     indices,
     product,
     sum_text,
-    table_lines,
 )
 from sloy.theory.gradients.trace.windows import Windows
 from sloy.theory.notation import decimal_text
@@ -123,16 +122,14 @@ class DenseTrace(Weighted):
             f"  {place.title}, {self.name}: z^{o} = {first}Σ_{i} w_{i}{o} {x}^{i},"
             f"  {self.result_rule(place)}"
         )
-        rows = []
-        for k in range(min(len(self.z), place.most)):
+
+        def row(k: Index) -> tuple[str, ...]:
             terms = [decimal_text(self.bias[k])] if self.bias is not None else []
-            terms += map(product, self.weight[:, k], self.inputs)
+            terms += map(product, self.weight[:, k[0]], self.inputs)
             total = sum_text(terms, place.most + (self.bias is not None))
-            rows.append(
-                (f"z^{k + 1} = {total} = {decimal_text(self.z[k])}", self.result(place, (k,)))
-            )
-        yield from table_lines(rows)
-        yield from more_values(self.u.shape, place.most)
+            return f"z^{k[0] + 1} = {total} = {decimal_text(self.z[k])}", self.result(place, k)
+
+        yield from value_lines(self.u.shape, place.most, row)
 
     def error_rule(self, place: Place) -> str:
         """See `LayerTrace.error_rule`."""
