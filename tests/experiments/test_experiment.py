@@ -62,7 +62,12 @@ def test_the_kind_of_data_goes_before_the_general(pictures: Path, table: Path) -
     assert found.recipe.augment == sloy.Augment.of_words(AUGMENTATION)
     assert found.recipe.learning_rate == RATES["adam"] / 4
     rows = Experiment.of(table, target="kind")
-    assert (rows.network, rows.recipe.optimizer) == ("mlp", "adamw")
+    assert (rows.network, rows.recipe.optimizer, rows.source.members) == ("tabular", "adamw", 4)
+    assert (rows.recipe.schedule, rows.recipe.beta2, rows.validation) == ("cos-log", 0.95, 0.15)
+    single = Experiment.of(table, target="kind", recipe="fast")
+    assert (single.network, single.source.members) == ("tabular", 1)
+    plain = Experiment.of(table, target="kind", network="mlp")
+    assert (plain.recipe.schedule, plain.validation) == ("one-cycle", 0.1)
 
 
 def test_the_network_goes_before_the_kind_of_data(digits: Path) -> None:
@@ -83,7 +88,7 @@ def test_what_is_given_goes_before_all(pictures: Path) -> None:
 
 
 def test_what_suits_the_data_fills_what_is_not_given(table: Path, pictures: Path) -> None:
-    found = Experiment.of(table, target="kind", epochs=5)
+    found = Experiment.of(table, target="kind", epochs=5, network="mlp")
     recipe = found.with_defaults_for(found.source.load(Wanted())).recipe
     assert (recipe.epochs, recipe.batch_size, recipe.patience) == (5, 16, 30)
     assert (recipe.learning_rate, recipe.weight_decay) == (0.005, 0.3)

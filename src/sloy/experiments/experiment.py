@@ -11,6 +11,7 @@ from typing import Any
 from sloy import text
 from sloy.arguments import instance
 from sloy.augmentation import Augment
+from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.recipes import (
     GENERAL,
@@ -68,7 +69,9 @@ class Experiment:
     """
 
     source: Source
-    network: str = option("cnn", "the network, by its name", kind="text", choices=tuple(PRESETS))
+    network: str = option(
+        "cnn", "the network, by its name", kind="text", choices=(*PRESETS, "tabular")
+    )
     network_options: Mapping[str, Any] = field(default_factory=dict)
     named: str | None = None
     validation: float = option(
@@ -132,7 +135,7 @@ class Experiment:
             defaults = _defaults(source, words.get("network"), named, further=start is not None)
             every = {**defaults, **words}
             return cls(
-                source=replace(source, **chosen(type(source), words)),
+                source=replace(source, **chosen(type(source), every)),
                 named=named,
                 start=start,
                 given=chosen(Recipe, words),
@@ -166,14 +169,20 @@ class Experiment:
 
     def with_defaults_for(self, loaded: Loaded) -> Experiment:
         """The same with options that suit the very data, where they are not given."""
-        if self.named is not None:
+        if self.named is not None and RECIPES[self.named].fixed:
             return self
         if self.start is not None:
             count = len(loaded.train)
             defaults = batches_and_epochs(count, part=16, sizes=(8, 32), steps=300, epochs=(5, 40))
         else:
-            defaults = dict(self.source.defaults_for(loaded, str(self.recipe.optimizer)))
+            name = str(self.recipe.optimizer)
+            defaults = dict(self.source.defaults_for(loaded, self.network, name))
         return replace(self, given={**defaults, **self.given})
+
+    def within_time(self, loaded: Loaded, engine: Engine) -> tuple[Experiment, Loaded]:
+        """The same, and what is loaded, such that training fits into the time that is allowed."""
+        source, loaded, epochs = self.source.within_time(loaded, self.recipe, engine)
+        return replace(self, source=source, given={**self.given, "epochs": epochs}), loaded
 
     def check_fits(self, loaded: Loaded) -> None:
         """Raise `InvalidOption` where options of the recipe do not fit the data."""
@@ -245,7 +254,11 @@ class Experiment:
 
 _NETWORK = ("network", "network_options")
 _OWN = (*_NETWORK, "validation", "samples")
-_BY_STAGES = ("trainable", "rate_factors")  # options of a recipe that fine-tuning sets itself
+_BY_STAGES = (
+    "trainable",
+    "rate_factors",
+    "decay_factors",
+)  # options of a recipe that fine-tuning sets itself
 
 
 def _defaults(
@@ -253,14 +266,15 @@ def _defaults(
 ) -> dict[str, Any]:
     """Options that suit data, network and named recipe; later ones go before earlier ones."""
     instance("experiment", "network", network, str, optional=True)
-    found = {**GENERAL, **source.defaults, **OF_NETWORKS.get(network or "", {})}
+    recipe: dict[str, Any] = {}
     if named is not None:
         if named not in tuple(RECIPES):
             raise InvalidOption(f"`recipe` (={named!r}) must be one of {', '.join(RECIPES)}.")
         recipe = dict(RECIPES[named].options)
         if network not in (None, recipe["network"]):
             recipe.pop("network_options", None)
-        found |= recipe
+    used = network or recipe.get("network") or source.defaults.get("network", "")
+    found = {**GENERAL, **source.defaults, **OF_NETWORKS.get(used, {}), **recipe}
     if further:
         found |= {"augment": None}
         for name in _NETWORK:
@@ -288,7 +302,7 @@ def _label(word: Any) -> Any:
 
 def _plain(name: str, value: Any) -> Any:
     """A value as JSON has it."""
-    if name == "rate_factors" and isinstance(value, tuple):
+    if name in ("rate_factors", "decay_factors") and isinstance(value, tuple):
         value = dict(value)
     if isinstance(value, Augment):
         return value.words

@@ -37,6 +37,7 @@ from sloy.training.checkpoint import Checkpoint
 from sloy.training.fine_tune import fine_tune
 from sloy.training.fit import fit
 from sloy.training.history import History, Row
+from sloy.training.members import fit_members
 from sloy.training.recipe import engine_of
 from sloy.training.run import Run
 from sloy.training.stages import stages
@@ -183,11 +184,14 @@ class _Running:
             experiment.samples,
             recipe.seed,
             start,
+            experiment.network,
             lambda what, done, total: self.tell(Counted(what, done, total)),
         )
         loaded = experiment.source.load(wanted)
         if not resumed:
-            experiment = self.experiment = experiment.with_defaults_for(loaded)
+            experiment = experiment.with_defaults_for(loaded)
+            experiment, loaded = experiment.within_time(loaded, engine)
+            self.experiment = experiment
         experiment.check_fits(loaded)
         network = experiment.network_for(loaded, start)
         parts = stages(network, experiment.fine_tuning, experiment.recipe) if start else []
@@ -226,11 +230,13 @@ class _Running:
             chosen = {field.name: getattr(tuning, field.name) for field in fields(tuning)}
             checkpoint: Any = self.folder / CHECKPOINT
             return fine_tune(self.start, loaded.train, checkpoint=checkpoint, **shared, **chosen)
-        return fit(
+        train = fit_members if loaded.members else fit
+        return train(
             opening.network,
             loaded.train,
             loss=loaded.loss,
             preprocessing=loaded.preprocessing,
+            parameters=experiment.source.start(loaded, experiment.network, opening.recipe.seed),
             checkpoint=Checkpoint(self.folder / CHECKPOINT, epoch_seconds=1),
             **shared,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,6 +23,9 @@ from sloy.problem import Network
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from sloy.engines import Engine
+    from sloy.training.recipe import Recipe
+
 Row = tuple[str, str]  # a title and what stands beside it, see `text.fields`
 
 
@@ -40,6 +43,8 @@ class Wanted:
         Of what is drawn.
     start : Model or None
         What is trained further: the samples are such as it takes.
+    network : str
+        By its name.
     counted : callable
         Told (what, done, total) while something long is done.
     """
@@ -48,6 +53,7 @@ class Wanted:
     samples: int | None = None
     seed: int = 0
     start: Model | None = None
+    network: str = ""
     counted: Callable[[str, int, int], None] = lambda what, done, total: None
 
 
@@ -66,6 +72,8 @@ class Loaded:
         As for `sloy.fit`.
     rows : sequence of (title, words)
         What is to be said of the data beside the counts.
+    members : int
+        Of an ensemble that `fit_members` trains; 0 for one network.
     """
 
     train: Dataset
@@ -75,6 +83,7 @@ class Loaded:
     loss: str | Loss = "categorical_crossentropy"
     preprocessing: Choice = "standardize"
     rows: tuple[Row, ...] = ()
+    members: int = 0
 
     def held_out(self, share: float) -> int:
         """How many samples are validated on."""
@@ -121,6 +130,8 @@ class Source(ABC):
     ----------
     title : str
         What options of this kind are listed under.
+    networks : sequence of str
+        Names of those that take such samples.
     defaults : mapping
         Options of an experiment that suit this kind of data better than the general ones.
     rate_share : float
@@ -130,6 +141,7 @@ class Source(ABC):
     data: str
 
     title: ClassVar[str] = ""
+    networks: ClassVar[Sequence[str]] = tuple(zoo.PRESETS)
     defaults: ClassVar[Mapping[str, Any]] = {}
     rate_share: ClassVar[float] = 1.0
 
@@ -146,7 +158,7 @@ class Source(ABC):
     def name(self) -> str:
         """What the data is called, in messages and in the run's folder."""
 
-    def check(self, network: str, *, further: bool) -> None:  # noqa: B027  most kinds refuse nothing
+    def check(self, network: str, *, further: bool) -> None:
         """Raise `InvalidOption` for what this kind of data cannot do, before it is loaded.
 
         Parameters
@@ -156,14 +168,24 @@ class Source(ABC):
         further : bool
             Whether a model that exists is trained further.
         """
+        if network not in self.networks:
+            raise InvalidOption(
+                f"`network` (={network!r}): for {self.data} there are {', '.join(self.networks)}."
+            )
 
     @abstractmethod
     def load(self, wanted: Wanted) -> Loaded:
         """Read and split it."""
 
-    def defaults_for(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
+    def defaults_for(self, loaded: Loaded, network: str, optimizer: str) -> Mapping[str, Any]:
         """Options of the recipe that suit this very data, where the user does not give them."""
         return {}
+
+    def within_time(
+        self, loaded: Loaded, recipe: Recipe, engine: Engine
+    ) -> tuple[Source, Loaded, int]:
+        """The source, what is loaded, and epochs, changed so that the run fits into the time that is allowed."""
+        return self, loaded, recipe.epochs
 
     def make_network(self, loaded: Loaded, name: str, options: Mapping[str, Any]) -> Network:
         """The network of a name for this data."""
@@ -173,6 +195,10 @@ class Source(ABC):
         except TypeError as error:
             raise InvalidOption(f"`network_options` of {name}: {error}.") from None
         return zoo.make(name, shape, classes, **options)
+
+    def start(self, loaded: Loaded, name: str, seed: int) -> Mapping[str, np.ndarray] | None:
+        """First parameters that suit the data better than drawn ones; see `sloy.fit`."""
+        return None
 
     def describe(self, loaded: Loaded) -> str:
         """A line on what the samples are."""

@@ -92,6 +92,7 @@ class PictureSource(Labelled):
 
     def check(self, network: str, *, further: bool) -> None:
         """The pictures of a model that exists have its size."""
+        super().check(network, further=further)
         if further and self.size is not None:
             raise InvalidOption(
                 "`size`: with `from` the pictures take the size that the model needs."
@@ -124,7 +125,7 @@ class PictureSource(Labelled):
             folder=folder,
         )
 
-    def defaults_for(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
+    def defaults_for(self, loaded: Loaded, network: str, optimizer: str) -> Mapping[str, Any]:
         """Batches of a 32nd of the pictures, between 8 and 128; epochs for about 800 steps, 8 to 30 of them."""
         count = len(loaded.train)
         return batches_and_epochs(count, part=32, sizes=(8, 128), steps=800, epochs=(8, 30))

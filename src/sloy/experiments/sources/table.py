@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sloy import inspection, text, zoo
+from sloy.arguments import duration
 from sloy.data import Dataset
 from sloy.data.tables import DECIMALS, TASKS, Table, TableReader, load_table
+from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments import baselines
 from sloy.experiments.recipes import batches_and_epochs
@@ -17,8 +20,10 @@ from sloy.experiments.sources.base import Loaded, Measured, Row, Source, Wanted
 from sloy.experiments.sources.folder import SHARE_TO_TEST
 from sloy.losses import CategoricalCrossentropy, SquaredError
 from sloy.model import Model
-from sloy.options import option
+from sloy.options import integer_option, option
 from sloy.problem import Network
+from sloy.training.recipe import Recipe
+from sloy.training.tabular import MEMBERS, Tabular
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,9 +39,10 @@ ADAMW: Mapping[str, Any] = {"learning_rate": 0.005, "weight_decay": 0.3}
 
 @dataclass(frozen=True, eq=False)
 class LoadedTable(Loaded):
-    """A table that was read."""
+    """A table that was read, and what members learn it with."""
 
     table: Table = field(kw_only=True)
+    tabular: Tabular | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -89,8 +95,20 @@ class TableFile(Source):
         0.2, SHARE_TO_TEST, kind="real", bounds={"least": 0, "below": 1}, metavar="SHARE"
     )
 
+    members: int = integer_option(
+        MEMBERS,
+        "networks that are trained together and averaged, each with rows of its own held out",
+    )
+    time: float | None = option(
+        None,
+        "train as many members and epochs as fit into a time such as 2m; it is measured before, on a few batches",
+        parse=partial(duration, "experiment", "time"),
+        metavar="TIME",
+    )
+
     title: ClassVar[str] = "tables"
-    defaults: ClassVar[Mapping[str, Any]] = {"network": "mlp", "optimizer": "adamw"}
+    networks: ClassVar[Sequence[str]] = ("tabular", "mlp")
+    defaults: ClassVar[Mapping[str, Any]] = {"network": "tabular", "optimizer": "adamw"}
 
     @staticmethod
     def matches(data: str) -> bool:
@@ -104,27 +122,27 @@ class TableFile(Source):
         return Path(self.data).name
 
     def check(self, network: str, *, further: bool) -> None:
-        """A table needs a target, and one network suits it."""
+        """A table needs a target, and two networks suit it."""
         if self.target is None:
             raise InvalidOption(
                 f"give the column of {self.data} that is to be predicted: `target` COLUMN"
             )
         if further:
             raise InvalidOption("`from` trains models of pictures further, not those of tables")
-        if network != "mlp":
-            raise InvalidOption(
-                f"`network` (={network!r}): for the rows of a table there is mlp only"
-            )
+        super().check(network, further=further)
+        if network == "mlp" and self.members not in (1, MEMBERS):
+            raise InvalidOption(f"`members` (={self.members}): the network mlp is a single one")
 
     def load(self, wanted: Wanted) -> LoadedTable:
         """Read, infer, divide, prepare."""
         assert self.target is not None
+        by_members = wanted.network == "tabular"
         table = load_table(
             self.data,
             self.target,
             task=self.task,
             test=self.test,
-            validation=wanted.validation,
+            validation=0 if by_members else wanted.validation,
             seed=wanted.seed,
             ignore=self.ignore,
             categorical=self.categorical,
@@ -138,6 +156,10 @@ class TableFile(Source):
             raise InvalidArgument(
                 f"{self.data}: no row is left to test on; `test` sets their share."
             )
+        tabular = None
+        if by_members:
+            codes = table.reader.classes
+            tabular = Tabular(table.train, codes=codes, members=self.members, seed=wanted.seed)
         return LoadedTable(
             table.train,
             table.test,
@@ -148,21 +170,57 @@ class TableFile(Source):
             else SquaredError(unit=table.deviation),
             "none",
             tuple(opening(table)),
+            members=self.members if by_members else 0,
             table=table,
+            tabular=tabular,
         )
 
-    def defaults_for(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
-        """Batches of a 32nd of the rows, between 16 and 256; 200 epochs, fewer where these are over 10 000 steps."""
+    def defaults_for(self, loaded: Loaded, network: str, optimizer: str) -> Mapping[str, Any]:
+        """For members what `Tabular.options` says.
+
+        Else batches of a 32nd of the rows, 16 to 256; 200 epochs, fewer where these are over 10 000 steps.
+        """
+        assert isinstance(loaded, LoadedTable)
+        if loaded.tabular is not None:
+            return loaded.tabular.options()
         rows = len(loaded.train)
         found = batches_and_epochs(rows, part=32, sizes=(16, 256), steps=10_000, epochs=(3, 200))
         patience = {} if loaded.validation is None else {"patience": baselines.PATIENCE}
         return {**found, **patience, **(ADAMW if optimizer == "adamw" else {})}
 
+    def within_time(
+        self, loaded: Loaded, recipe: Recipe, engine: Engine
+    ) -> tuple[TableFile, Loaded, int]:
+        """Itself, what is loaded, and epochs, with members that fit into `time`; all as they are without one."""
+        assert isinstance(loaded, LoadedTable)
+        if loaded.tabular is None:
+            return self, loaded, recipe.epochs
+        seconds = loaded.tabular.seconds_of_epoch(recipe, engine)
+        members, epochs = loaded.tabular.members, recipe.epochs
+        if self.time is not None:
+            members, epochs = loaded.tabular.within(self.time, seconds, epochs)
+        said = f"about {text.seconds(seconds * epochs * members / loaded.tabular.members)} of training at most"
+        tabular = replace(loaded.tabular, members=members)
+        rows = (*loaded.rows, ("time", said))
+        return (
+            replace(self, members=members),
+            replace(loaded, members=members, tabular=tabular, rows=rows),
+            epochs,
+        )
+
     def make_network(self, loaded: Loaded, name: str, options: Mapping[str, Any]) -> Network:
-        """Categories spread, two hidden layers."""
+        """The network of members; or categories spread, two hidden layers."""
         if options:
             raise InvalidOption("`network_options`: the network for the rows of a table has none.")
+        assert isinstance(loaded, LoadedTable)
+        if loaded.tabular is not None:
+            return loaded.tabular.network
         return _network(loaded, (128, 64), 0.3 if len(loaded.train) < SMALL else 0.1)
+
+    def start(self, loaded: Loaded, name: str, seed: int) -> Mapping[str, np.ndarray] | None:
+        """Of members, weights that fit the rows."""
+        assert isinstance(loaded, LoadedTable)
+        return None if loaded.tabular is None else loaded.tabular.start()
 
     def describe(self, loaded: Loaded) -> str:
         """What is predicted from how much."""
