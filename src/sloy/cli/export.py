@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sloy import text
 from sloy.cli.errors import UsageError
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from sloy.model import Model
 
 
+SHOWN = 40  # columns of a table that are listed
 NAME = "export"
 HELP = "a model for other tools: ONNX, or one C file"
 DESCRIPTION = (
     "Writes a model as ONNX (OUT.onnx), as one C99 file (OUT.c) or as a single header (OUT.h). The"
-    " preprocessing is inside: all of them take raw data."
+    " preprocessing is inside: all of them take raw data, those of a table's model its raw columns."
 )
 
 
@@ -68,7 +69,11 @@ def _onnx(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
     outputs = [name for name in exported_graph(model.problem, 1).outputs if "/" not in name]
     return [
         ("onnx", f"opset {opset}, checked"),
-        ("input", f"input, {model.problem.data_dtype}, N × {text.shape(shape)}: raw data"),
+        *_inputs(
+            model,
+            f"input, {_dtype(model)}, N × {text.shape(shape)}: raw data",
+            "one, (N, 1), for each column:",
+        ),
         ("outputs", ", ".join(outputs)),
     ]
 
@@ -79,12 +84,37 @@ def _c(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
     model.export(arguments.out, name=arguments.name)
     name = arguments.name or c_name(arguments.out.stem)
     shape = text.shape(model.network.input_shape)
-    lines = [f"void {name}_predict(const float *x, float *y)"]
+    given = "float" if _raw(model) is None else "double"
+    lines = [f"void {name}_predict(const {given} *x, float *y)"]
     if arguments.out.suffix == ".h":
         lines.append(
             f"in one source file, before it is included: #define {name.upper()}_IMPLEMENTATION"
         )
-    return [("function", "\n".join(lines)), ("x", f"raw data, {shape}"), ("y", _outputs(model))]
+    said = _inputs(model, f"raw data, {shape}", f"{name.upper()}_INPUTS raw columns:", "x")
+    return [("function", "\n".join(lines)), *said, ("y", _outputs(model))]
+
+
+def _inputs(model: Model, plain: str, columns: str, title: str = "input") -> list[tuple[str, str]]:
+    """What the file takes: raw data; or a line for each column of a table."""
+    from sloy.data.tables import TableReader
+    from sloy.exchange.raw import taken
+
+    if not isinstance(model.reader, TableReader):
+        return [(title, plain)]
+    lines = [(text.shortened(c.name, 32), taken(c)) for c in model.reader.columns]
+    more = len(lines) - SHOWN
+    shown = text.columns(lines[:SHOWN]) + (f"\n… and {more} more" if more > 0 else "")
+    return [(title, f"{columns}\n{shown}")]
+
+
+def _raw(model: Model) -> Any:
+    from sloy.exchange.raw import raw_of
+
+    return raw_of(model.reader, model.problem.preprocessing, model.problem.data_dtype)
+
+
+def _dtype(model: Model) -> str:
+    return model.problem.data_dtype if _raw(model) is None else "float64"
 
 
 def _outputs(model: Model) -> str:

@@ -37,7 +37,7 @@ class Reader(ABC):
         """The samples, (N, *input_shape), uint8 or float32; `FileFormatError` where they cannot be read."""
 
     def labels_of(self, class_names: Sequence[str]) -> np.ndarray:
-        """What predictions are, (K,): the names of the classes, as integers where all are whole numbers."""
+        """What predictions are, (K,): the names of the classes; see the function of that name."""
         return labels_of(class_names)
 
     @abstractmethod
@@ -51,16 +51,18 @@ class Reader(ABC):
 
 
 def labels_of(class_names: Sequence[str]) -> np.ndarray:
-    """Names as an array of strings, or of integers where all are whole numbers as Python writes them.
+    """Names as an array: integers or truth where all are written as Python writes these, else strings.
 
     Examples
     --------
-    >>> labels_of(("3", "10")).tolist(), labels_of(("02", "10")).tolist()
-    ([3, 10], ['02', '10'])
+    >>> labels_of(("3", "10")).tolist(), labels_of(("False", "True")).tolist(), labels_of(("02", "10")).tolist()
+    ([3, 10], [False, True], ['02', '10'])
     """
     names = list(class_names)
     if all(re.fullmatch("0|-?[1-9][0-9]{0,17}", name) for name in names):
         return np.array(names, np.int64)
+    if set(names) == {"True", "False"}:
+        return np.array([name == "True" for name in names])
     return np.array(names, str)
 
 

@@ -327,7 +327,7 @@ class Model:
         """Raise where the model's reader must have prepared the samples."""
         if self.reader is not None and self.reader.instead_of_arrays:
             raise InvalidArgument(
-                f"Model: `{argument}` is a {type(x).__name__} of samples; a model of a {self.reader.kind} takes"
+                f"Model: `{argument}` is of type {type(x).__name__}; a model of a {self.reader.kind} takes"
                 f" {self.reader.instead_of_arrays}."
             )
 

@@ -39,7 +39,7 @@ class TableReader(Reader):
     missing : tuple of str
         More words that stand for a missing value.
     target_type : one of `TARGET_TYPES`
-        Of the classes in the table: those of a text that are whole numbers are answered as such.
+        Of the target, in which classes are answered; those of a text by what they look like.
     """
 
     columns: tuple[Column, ...]
@@ -89,8 +89,9 @@ class TableReader(Reader):
             return np.array([name.lower() == "true" for name in class_names])
         if self.target_type == "string":
             return np.array(list(class_names), str)
-        found = labels_of(class_names)
-        return found.astype(np.float64) if self.target_type == "float" else found
+        if self.target_type == "float":
+            return np.array(list(class_names), np.float64)
+        return labels_of(class_names)
 
     def read(self, source: Any) -> np.ndarray:
         """The prepared rows, float32 (N, width).

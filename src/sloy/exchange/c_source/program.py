@@ -126,7 +126,7 @@ class Program:
         names = f"const char *const {self.name}_class_names[{len(class_names)}]"
         declared = [f"{self._signature()};", *(before.declared if before else ())]
         declared += [f"extern {names};"] if class_names else []
-        lines = [*self._opening(comment), ""]
+        lines = [*self._opening(comment, named=bool(class_names)), ""]
         lines += [f"#ifndef {upper}_H", f"#define {upper}_H"] if header else includes
         lines += ["", *self._sizes(), "", *_for_cpp(declared)]
         if header:
@@ -163,10 +163,11 @@ class Program:
             "}",
         ]
 
-    def _opening(self, comment: str) -> list[str]:
+    def _opening(self, comment: str, *, named: bool) -> list[str]:
         """What the reader of the file is told."""
         x, y = self._ends()
         given = f"{x.size} numbers, {_shape(x.shape)}, row-major"
+        order = f", in the order of {self.name}_class_names" if named else ""
         said: Sequence[str] = ()
         if self.before:
             first, *said = self.before.said
@@ -178,7 +179,7 @@ class Program:
             "",
             f"   x: {given}",
             *(f"   {line}".rstrip() for line in said),
-            f"   y: {y.size} numbers, {_shape(y.shape)}",
+            f"   y: {y.size} numbers, {_shape(y.shape)}{order}",
             "",
             f"   C99. It works in {4 * self.arena} bytes of static memory, so one call runs at a time. */",
         ]
