@@ -173,7 +173,7 @@ def load_table(
     columns, left_out, found_notes = conclude(table.label, seen)
     if not columns:
         raise InvalidArgument(f"{table.label}: no column is left to predict `{target}` from.")
-    reader = TableReader(tuple(columns), target, hints.missing, _type_of(table, cells))
+    reader = TableReader(tuple(columns), target, hints.missing, _type_of(table, cells, found))
     sets = _prepared(table, reader, found, part, memory)
     figures = moments_of(found.y[part == TRAIN]) if not found.is_classification else None
     notes = [*_notes(found, part, figures), *found_notes]
@@ -273,9 +273,9 @@ def _column(table: Source, name: str) -> Any:
     return polars().concat(pieces) if pieces else polars().Series(name, [], polars().String)
 
 
-def _type_of(table: Source, series: Any) -> str:
-    """The type of the target's cells; one of `TARGET_TYPES`."""
-    if isinstance(table, TextTable):
+def _type_of(table: Source, series: Any, target: Target) -> str:
+    """The type in which classes are answered, one of `TARGET_TYPES`; numbers are floats anyway."""
+    if isinstance(table, TextTable) or not target.is_classification:
         return "text"
     dtype = series.dtype
     if dtype == polars().Boolean:
