@@ -391,3 +391,18 @@ def test_the_model_file_holds_the_preparation(classifier: Path) -> None:
     assert isinstance(reader, TableReader)
     assert reader.target == "kind"
     assert set(reader.names) == {"area", "age", "town", "sold"}
+
+
+def test_export_lists_the_raw_columns(
+    regressor: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnx")
+    for name in ("m.onnx", "m.c"):
+        out, _ = show(capsys, "export", regressor, tmp_path / name)
+        assert "for each column:" in out or "const double *x" in out
+        shown = [line.split(maxsplit=1) for line in out.splitlines()]
+        assert ["town", "a word"] in shown
+        assert ["sold", "seconds since 1970-01-01 00:00"] in shown
+    assert (
+        show(capsys, "import", tmp_path / "m.onnx", tmp_path / "m.sloy", code=1)[1].count("\n") == 1
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sloy import text
 from sloy.cli.errors import UsageError
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from sloy.model import Model
 
 
-SHOWN = 40  # columns of a table that are listed
 NAME = "export"
 HELP = "a model for other tools: ONNX, or one C file"
 DESCRIPTION = (
@@ -59,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _onnx(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
-    from sloy.model.exchange import exported_graph
+    from sloy.model.exchange import columns_of, exported_graph, input_dtype
 
     opset = arguments.opset or 18
     model.export(arguments.out, opset=opset, channels_first=arguments.channels_first)
@@ -67,54 +66,36 @@ def _onnx(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
     if arguments.channels_first and len(shape) > 1:
         shape = (shape[-1], *shape[:-1])
     outputs = [name for name in exported_graph(model.problem, 1).outputs if "/" not in name]
+    columns = columns_of(model.parts)
+    plain = f"input, {input_dtype(model.parts)}, N × {text.shape(shape)}: raw data"
     return [
         ("onnx", f"opset {opset}, checked"),
-        *_inputs(
-            model,
-            f"input, {_dtype(model)}, N × {text.shape(shape)}: raw data",
-            "one, (N, 1), for each column:",
-        ),
+        ("input", plain if columns is None else f"one, (N, 1), for each column:\n{columns}"),
         ("outputs", ", ".join(outputs)),
     ]
 
 
 def _c(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
     from sloy.exchange.c_source import c_name
+    from sloy.model.exchange import columns_of, input_dtype
 
     model.export(arguments.out, name=arguments.name)
     name = arguments.name or c_name(arguments.out.stem)
     shape = text.shape(model.network.input_shape)
-    given = "float" if _raw(model) is None else "double"
+    columns = columns_of(model.parts)
+    far = input_dtype(model.parts) != model.problem.data_dtype
+    given = "double" if columns or far else "float"
     lines = [f"void {name}_predict(const {given} *x, float *y)"]
     if arguments.out.suffix == ".h":
         lines.append(
             f"in one source file, before it is included: #define {name.upper()}_IMPLEMENTATION"
         )
-    said = _inputs(model, f"raw data, {shape}", f"{name.upper()}_INPUTS raw columns:", "x")
-    return [("function", "\n".join(lines)), *said, ("y", _outputs(model))]
-
-
-def _inputs(model: Model, plain: str, columns: str, title: str = "input") -> list[tuple[str, str]]:
-    """What the file takes: raw data; or a line for each column of a table."""
-    from sloy.data.tables import TableReader
-    from sloy.exchange.raw import taken
-
-    if not isinstance(model.reader, TableReader):
-        return [(title, plain)]
-    lines = [(text.shortened(c.name, 32), taken(c)) for c in model.reader.columns]
-    more = len(lines) - SHOWN
-    shown = text.columns(lines[:SHOWN]) + (f"\n… and {more} more" if more > 0 else "")
-    return [(title, f"{columns}\n{shown}")]
-
-
-def _raw(model: Model) -> Any:
-    from sloy.exchange.raw import raw_of
-
-    return raw_of(model.reader, model.problem.preprocessing, model.problem.data_dtype)
-
-
-def _dtype(model: Model) -> str:
-    return model.problem.data_dtype if _raw(model) is None else "float64"
+    x = (
+        f"raw data, {shape}"
+        if columns is None
+        else f"{name.upper()}_INPUTS raw columns:\n{columns}"
+    )
+    return [("function", "\n".join(lines)), ("x", x), ("y", _outputs(model))]
 
 
 def _outputs(model: Model) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 from sloy import losses, ops
 from sloy.arguments import file_to_write, flag, with_n
 from sloy.data.readers import reader_from_config, reader_to_config
+from sloy.data.tables import TableReader
 from sloy.errors import FileFormatError, InvalidArgument, SloyError
-from sloy.exchange.raw import Raw, raw_of
+from sloy.exchange.raw import Raw, raw_of, taken
 from sloy.files.atomic import write_atomically
 from sloy.graph import Graph
 from sloy.graph.spec import Shape
@@ -23,10 +24,11 @@ from sloy.losses import Loss
 from sloy.model.parts import Parts
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
-from sloy.text import many
+from sloy.text import columns, many, shortened
 from sloy.version import __version__
 
 METADATA = "sloy"  # the key under which exported files say what ONNX has no place for
+SHOWN = 40  # columns of a table that are listed
 CLASS_NAMES = "class_names"  # a JSON list of strings
 
 
@@ -118,12 +120,25 @@ def written(parts: Parts, *, reads: bool = True) -> Any:
 
 def takes(parts: Parts) -> str:
     """What an exported file takes, in a few words."""
+    if isinstance(parts.reader, TableReader):
+        return f"{many(len(parts.reader.columns), 'raw column')} of a table"
+    return f"{input_dtype(parts)}, {with_n(parts.problem.network.input_shape)}, raw data"
+
+
+def input_dtype(parts: Parts) -> str:
+    """The dtype that an exported file takes its one input in."""
     problem = parts.problem
-    raw = raw_of(parts.reader, problem.preprocessing, problem.data_dtype)
-    if raw and raw is parts.reader:
-        return f"{many(len(raw.columns), 'raw column')} of a table"
-    dtype = "float64" if raw else problem.data_dtype
-    return f"{dtype}, {with_n(problem.network.input_shape)}, raw data"
+    raw = raw_of(None, problem.preprocessing, problem.data_dtype)
+    return "float64" if raw else problem.data_dtype
+
+
+def columns_of(parts: Parts) -> str | None:
+    """A line for each raw column that an exported model of a table takes; None for others."""
+    if not isinstance(parts.reader, TableReader):
+        return None
+    lines = [(shortened(column.name, 32), taken(column)) for column in parts.reader.columns]
+    more = len(lines) - SHOWN
+    return columns(lines[:SHOWN]) + (f"\n… and {more} more" if more > 0 else "")
 
 
 def _after(problem: Problem, raw: Raw | None) -> Problem:
