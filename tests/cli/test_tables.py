@@ -104,7 +104,8 @@ def test_the_summary_is_true(regressor: Path, classifier: Path) -> None:
     summary = json.loads((regressor / "summary.json").read_text())
     raw = load_table(houses(), "price", ignore=["kind"])
     assert raw.test is not None
-    answers = library.load(regressor / "model.sloy").predict(raw.test.x)[:, 0].astype(float)
+    network = library.load(regressor / "model.sloy").prepared
+    answers = network.predict(raw.test.x)[:, 0].astype(float)
     error = answers - raw.test.y
     assert summary["test_rmse"] == pytest.approx(np.sqrt(np.mean(error**2)))
     assert summary["test_mae"] == pytest.approx(np.mean(np.abs(error)))
@@ -163,7 +164,7 @@ def test_predict_agrees_with_python_to_the_last_bit(
     assert np.array_equal(
         found.select(pl.exclude("prediction")).to_numpy(), model.predict_proba(new)
     )
-    assert found["prediction"].to_list() == [model.class_names[k] for k in model.predict(new)]
+    assert found["prediction"].to_list() == model.predict(new).tolist()
 
 
 def test_train_agrees_with_python_to_the_last_bit(table: Path, regressor: Path) -> None:
@@ -390,3 +391,18 @@ def test_the_model_file_holds_the_preparation(classifier: Path) -> None:
     assert isinstance(reader, TableReader)
     assert reader.target == "kind"
     assert set(reader.names) == {"area", "age", "town", "sold"}
+
+
+def test_export_lists_the_raw_columns(
+    regressor: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnx")
+    for name in ("m.onnx", "m.c"):
+        out, _ = show(capsys, "export", regressor, tmp_path / name)
+        assert "for each column:" in out or "const double *x" in out
+        shown = [line.split(maxsplit=1) for line in out.splitlines()]
+        assert ["town", "a word"] in shown
+        assert ["sold", "seconds since 1970-01-01 00:00"] in shown
+    assert (
+        show(capsys, "import", tmp_path / "m.onnx", tmp_path / "m.sloy", code=1)[1].count("\n") == 1
+    )

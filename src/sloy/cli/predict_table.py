@@ -51,14 +51,15 @@ def answers(
     from sloy.data.tables.values import polars
 
     pl, reader, names = polars(), _reader(model), model.class_names
+    network = model.prepared
     for file in files:
         remarks[file] = Remarks()
         for x in reader.blocks(file, remarks[file]):
-            answer = model.predict(x)
+            answer = network.predict(x)
             if not names:
                 yield pl.DataFrame({"prediction": answer[:, 0]})
                 continue
-            probabilities = model.predict_proba(x)  # (n, K)
+            probabilities = network.predict_proba(x)  # (n, K)
             found: dict[str, Any] = {"prediction": [names[k] for k in answer]}
             found |= {f"probability_{name}": probabilities[:, k] for k, name in enumerate(names)}
             yield pl.DataFrame(found)

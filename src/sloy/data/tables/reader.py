@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from sloy.data.readers import Reader
+from sloy.data.readers import Reader, labels_of
 from sloy.data.tables.columns import Column, Remarks, column_from_config
 from sloy.data.tables.sources import is_table, open_table
 from sloy.data.tables.values import is_strange, without
@@ -19,6 +19,9 @@ from sloy.errors import FileFormatError, InvalidArgument
 
 if TYPE_CHECKING:
     import polars as pl
+
+# A column of a text file; strings, integers, floats and booleans of a typed one.
+TARGET_TYPES = ("text", "string", "integer", "float", "boolean")
 
 
 @dataclass(frozen=True)
@@ -35,22 +38,29 @@ class TableReader(Reader):
         The column that is predicted.
     missing : tuple of str
         More words that stand for a missing value.
+    target_type : one of `TARGET_TYPES`
+        Of the target, in which classes are answered; those of a text by what they look like.
     """
 
     columns: tuple[Column, ...]
     target: str
     missing: tuple[str, ...] = ()
+    target_type: str = "text"
     kind: ClassVar[str] = "table"
+    instead_of_arrays: ClassVar[str] = (
+        "a data frame, a mapping of column names to values, or the path of a file; rows that `load_table` has"
+        " prepared are for `model.prepared`"
+    )
 
     @property
     def labels(self) -> tuple[str, ...]:
         """What the prepared columns are called."""
-        return tuple(label for column in self._arranged for label in column.labels)
+        return tuple(label for column in self.arranged for label in column.labels)
 
     @property
     def classes(self) -> tuple[int, ...]:
         """The number of categories of each of the last prepared columns."""
-        return tuple(column.classes for column in self._arranged if column.classes)
+        return tuple(column.classes for column in self.arranged if column.classes)
 
     @property
     def width(self) -> int:
@@ -65,6 +75,23 @@ class TableReader(Reader):
     def takes(self, source: Any) -> bool:
         """See `Reader.takes`: a path, a data frame of polars or pandas, a mapping of names to values."""
         return is_table(source)
+
+    def labels_of(self, class_names: Sequence[str]) -> np.ndarray:
+        """The classes as the target column had them, (K,): words, integers, floats, or truth.
+
+        Examples
+        --------
+        >>> reader = TableReader((), "sold", target_type="boolean")
+        >>> reader.labels_of(("false", "true")).tolist()
+        [False, True]
+        """
+        if self.target_type == "boolean":
+            return np.array([name.lower() == "true" for name in class_names])
+        if self.target_type == "string":
+            return np.array(list(class_names), str)
+        if self.target_type == "float":
+            return np.array(list(class_names), np.float64)
+        return labels_of(class_names)
 
     def read(self, source: Any) -> np.ndarray:
         """The prepared rows, float32 (N, width).
@@ -103,7 +130,7 @@ class TableReader(Reader):
         """Rows as float32 (n, width)."""
         prepared = np.empty((frame.height, self.width), np.float32)
         position = 0
-        for column in self._arranged:
+        for column in self.arranged:
             series = without(frame[column.name], self.missing)
             if is_strange(series):
                 raise InvalidArgument(
@@ -115,25 +142,33 @@ class TableReader(Reader):
         return prepared
 
     @property
-    def _arranged(self) -> list[Column]:
+    def arranged(self) -> list[Column]:
+        """The columns in the order in which they are prepared: categories last."""
         return sorted(self.columns, key=lambda column: column.classes > 0)
 
     def to_config(self) -> dict[str, Any]:
         """See `Reader.to_config`."""
         columns = [column.to_config() for column in self.columns]
-        return {"target": self.target, "columns": columns, "missing": list(self.missing)}
+        return {
+            "target": self.target,
+            "target_type": self.target_type,
+            "columns": columns,
+            "missing": list(self.missing),
+        }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TableReader:
         """See `Reader.from_config`."""
-        if set(config) - {"missing"} != {"target", "columns"}:
+        if set(config) - {"missing", "target_type"} != {"target", "columns"}:
             raise FileFormatError(f"a table's reader has the keys {sorted(config)}.")
+        if (kind := config.get("target_type", "text")) not in TARGET_TYPES:
+            raise FileFormatError(f"`target_type` of a table's reader is {str(kind)[:40]!r}.")
         target, columns, missing = config["target"], config["columns"], config.get("missing", [])
         if not isinstance(missing, list) or not all(isinstance(word, str) for word in missing):
             raise FileFormatError(f"`missing` of a table's reader is {str(missing)[:40]!r}.")
         if not isinstance(target, str) or not isinstance(columns, list) or not columns:
             raise FileFormatError("a table's reader needs a target and columns.")
-        found = cls(tuple(map(column_from_config, columns)), target, tuple(missing))
+        found = cls(tuple(map(column_from_config, columns)), target, tuple(missing), str(kind))
         if len({*found.names, target}) != len(columns) + 1:
             raise FileFormatError("the columns of a table's reader must differ.")
         return found

@@ -15,9 +15,9 @@ from sloy.data.arrays import allocate, available
 from sloy.data.dataset import Dataset
 from sloy.data.tables.columns import Remarks
 from sloy.data.tables.inference import conclude, look
-from sloy.data.tables.profile import Hints
+from sloy.data.tables.profile import Hints, Moments
 from sloy.data.tables.reader import TableReader
-from sloy.data.tables.sources import Source, open_table
+from sloy.data.tables.sources import Source, TextTable, open_table
 from sloy.data.tables.target import (
     LEFT_OUT,
     TEST,
@@ -32,6 +32,7 @@ from sloy.data.tables.values import polars
 from sloy.errors import InvalidArgument
 
 SHARE = 0.5  # of the available memory that prepared rows may take
+COARSE = 1e-3  # of the targets' deviation that two float32 numbers near their mean may lie apart
 DECIMALS = ("auto", ".", ",")
 TASKS = ("auto", "classification", "regression")
 
@@ -43,7 +44,7 @@ class Table:
     Attributes
     ----------
     train : Dataset
-        x float32 (N, width) as `reader` gives it, y labels or numbers.
+        x float32 (N, width) as `reader` gives it, y labels, or float64 numbers as the table has them.
     validation, test : Dataset or None
         None where their share is 0.
     reader : TableReader
@@ -162,7 +163,8 @@ def load_table(
     table = open_table(source, separator)
     hints = _hints(categorical, numeric, dates, decimal, missing)
     names = _features(table, target, ignore, hints)
-    found = make_target(table.label, _column(table, target), task, hints, table)
+    cells = _column(table, target)
+    found = make_target(table.label, cells, task, hints, table)
     part = divide(found, test, validation, seed)
     if samples is not None:
         _cut(part, integer("load_table", "samples", samples))
@@ -171,10 +173,10 @@ def load_table(
     columns, left_out, found_notes = conclude(table.label, seen)
     if not columns:
         raise InvalidArgument(f"{table.label}: no column is left to predict `{target}` from.")
-    reader = TableReader(tuple(columns), target, hints.missing)
+    reader = TableReader(tuple(columns), target, hints.missing, _type_of(table, cells, found))
     sets = _prepared(table, reader, found, part, memory)
     figures = moments_of(found.y[part == TRAIN]) if not found.is_classification else None
-    notes = [*_notes(found, part), *found_notes]
+    notes = [*_notes(found, part, figures), *found_notes]
     notes += [
         f"`{name}` counts the rows; unless it means something, leave it out with --ignore {name}"
         for name, column in seen.items()
@@ -271,6 +273,16 @@ def _column(table: Source, name: str) -> Any:
     return polars().concat(pieces) if pieces else polars().Series(name, [], polars().String)
 
 
+def _type_of(table: Source, series: Any, target: Target) -> str:
+    """The type in which classes are answered, one of `TARGET_TYPES`; numbers are floats anyway."""
+    if isinstance(table, TextTable) or not target.is_classification:
+        return "text"
+    dtype = series.dtype
+    if dtype == polars().Boolean:
+        return "boolean"
+    return "integer" if dtype.is_integer() else "float" if dtype.is_float() else "string"
+
+
 def _check_parts(label: str, target: Target, part: np.ndarray) -> None:
     training = target.y[part == TRAIN]
     if len(np.unique(training)) < 2:
@@ -303,16 +315,20 @@ def _prepared(
     name = Path(table.label).name
     sets = {}
     for key, matrix in rows.items():
-        y = target.y[part == key]
-        y = y if target.is_classification else y.astype(np.float32)
-        sets[key] = Dataset(matrix, y, target.class_names, name)
+        sets[key] = Dataset(matrix, target.y[part == key], target.class_names, name)
     return sets
 
 
-def _notes(target: Target, part: np.ndarray) -> list[str]:
+def _notes(target: Target, part: np.ndarray, figures: Moments | None) -> list[str]:
     gaps = int((~target.known).sum())
     notes = [f"{gaps} of {len(part)} rows have no `{target.name}` and are left out"] if gaps else []
     notes += target.notes
+    step = np.spacing(np.float32(abs(figures.mean))) if figures else 0.0
+    if figures and step > COARSE * figures.deviation:
+        notes.append(
+            f"`{target.name}`: answers are float32, {step:g} apart near {figures.mean:.6g}, while the numbers vary by"
+            f" {figures.deviation:.3g}; take {figures.mean:.0f} from all of them to keep their digits"
+        )
     if target.is_classification:
         counts = np.bincount(target.y[part == TRAIN], minlength=len(target.class_names))
         rare = [name for name, n in zip(target.class_names, counts, strict=True) if n < 5]

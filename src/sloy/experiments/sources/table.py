@@ -233,7 +233,7 @@ class TableFile(Source):
         data = loaded.test
         linear = baselines.linear_model(_network(loaded, (), 0.0), loaded, model.engine)
         answers = {
-            "network": model.predict_proba(data.x),
+            "network": model.prepared.predict_proba(data.x),
             "linear model": linear.predict_proba(data.x),
             "always the same": baselines.simplest(loaded.train, _table(loaded).mean, len(data)),
         }
