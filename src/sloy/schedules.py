@@ -215,19 +215,8 @@ class OneCycle(Schedule):
 class CosLog(Schedule):
     """Cycles, each twice as long as the one before: η_t = η ½ (1 - cos(2π log₂(1 + (2^c - 1) (t + ½) / T))).
 
-    In each cycle the rate rises from 0 to η and falls to 0 again, so that a run that ends after a cycle ends with a low
-    rate: `ends` tells where, and `EarlyStopping` and `MemberStopping` look there.
-
-    Parameters
-    ----------
-    maximum : float
-        η.
-    cycles : int
-        c.
-
-    References
-    ----------
-    .. [1] D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by default", NeurIPS 2024, appendix A ("coslog").
+    `maximum` is η, `cycles` c. In each the rate rises from 0 to η and falls to 0 again, so that a run that ends after a
+    cycle ends with a low rate (D. Holzmüller et al., "Better by default", NeurIPS 2024, appendix A, "coslog").
 
     Examples
     --------
@@ -248,8 +237,9 @@ class CosLog(Schedule):
 
     def ends(self, total: int) -> tuple[int, ...]:
         """See `Schedule.ends`."""
-        whole = 2**self.cycles - 1
-        return tuple(round(total * (2 ** (cycle + 1) - 1) / whole) for cycle in range(self.cycles))
+        return tuple(
+            round(total * (2**k - 1) / (2**self.cycles - 1)) for k in range(1, self.cycles + 1)
+        )
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,9 @@ def test_what_is_shown(table: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
         capsys, "train", table, "--target", "price", "--ignore", "kind", "--epochs", 12,
         "--threads", 1, "--out", tmp_path / "run",
     )  # fmt: skip
-    assert "houses.csv: 432 to train on, 48 to validate, 120 to test" in err
+    said = "houses.csv: 480 to train on (72 others held out by each of 4 members), 120 to test"
+    assert said in err
+    assert "of training at most" in err
     assert "price: regression (" in err
     lines = ["area   numeric ", "age    numeric ", "town   category   3 values: ", "%Y-%m-%d: year"]
     for line in (*lines, "kind   left out   as asked for"):
@@ -102,7 +104,7 @@ def test_what_is_shown(table: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_the_summary_is_true(regressor: Path, classifier: Path) -> None:
     summary = json.loads((regressor / "summary.json").read_text())
-    raw = load_table(houses(), "price", ignore=["kind"])
+    raw = load_table(houses(), "price", ignore=["kind"], validation=0)
     assert raw.test is not None
     network = library.load(regressor / "model.sloy").prepared
     answers = network.predict(raw.test.x)[:, 0].astype(float)
@@ -122,7 +124,7 @@ def test_the_summary_is_true(regressor: Path, classifier: Path) -> None:
 
 def test_the_linear_baseline_is_a_linear_model(regressor: Path) -> None:
     """Against the closed form of least squares on the same prepared columns."""
-    data = load_table(houses(), "price", ignore=["kind"])
+    data = load_table(houses(), "price", ignore=["kind"], validation=0)
     assert data.test is not None
     spread = [
         np.column_stack([p.x[:, :-1], np.eye(3)[p.x[:, -1].astype(int)]])
@@ -169,6 +171,25 @@ def test_predict_agrees_with_python_to_the_last_bit(
 
 def test_train_agrees_with_python_to_the_last_bit(table: Path, regressor: Path) -> None:
     recipe = RunFolder(regressor).experiment().recipe
+    frame = pl.read_csv(table, try_parse_dates=True)
+    data = load_table(frame, "price", ignore=["kind"], validation=0)
+    table_of = library.Tabular(data.train, codes=data.reader.classes)
+    model, _ = library.fit_members(
+        table_of.network, data.train, parameters=table_of.start(), loss=table_of.loss, recipe=recipe,
+        preprocessing="none", threads=1, verbose=False,
+    )  # fmt: skip
+    saved = library.load(regressor / "model.sloy")
+    assert saved.reader == data.reader
+    assert list(saved.parameters) == list(model.parameters)
+    for name, value in saved.parameters.items():
+        assert np.array_equal(value, model.parameters[name]), name
+
+
+def test_the_plain_network_agrees_with_python_to_the_last_bit(table: Path, tmp_path: Path) -> None:
+    words = ("--target", "price", "--ignore", "kind", *FEW, "--network", "mlp")
+    assert exit_code("train", str(table), *words, "--out", str(tmp_path / "run")) == 0
+    recipe = RunFolder(tmp_path / "run").experiment().recipe
+    assert (recipe.patience, recipe.learning_rate, recipe.schedule) == (30, 0.005, "one-cycle")
     data = load_table(pl.read_csv(table, try_parse_dates=True), "price", ignore=["kind"])
     network = library.zoo.table(
         data.reader.width, 1, classes=data.reader.classes, mean=data.mean, deviation=data.deviation,
@@ -180,9 +201,7 @@ def test_train_agrees_with_python_to_the_last_bit(table: Path, regressor: Path) 
         loss=library.losses.SquaredError(unit=data.deviation), preprocessing="none",
         callbacks=[library.EarlyStopping(patience=30)],
     )  # fmt: skip
-    saved = library.load(regressor / "model.sloy")
-    assert saved.reader == data.reader
-    assert list(saved.parameters) == list(model.parameters)
+    saved = library.load(tmp_path / "run" / "model.sloy")
     for name, value in saved.parameters.items():
         assert np.array_equal(value, model.parameters[name]), name
 
@@ -270,7 +289,7 @@ BAD: dict[str, tuple[bytes, tuple[str, ...], str, int]] = {
     "text": (b"a,b,y\n" + b"".join(b"%d,w%d,%d\n" % (i, i, i % 2) for i in range(60)), (), "--ignore b", 1),
     "no number": (GOOD.encode(), ("--target", "b", "--task", "regression"), "which is no number", 1),
     "two targets": (GOOD.encode(), ("--target", "a", "--target", "y"), "--target: is given twice, 'a' and 'y'", 2),
-    "wrong network": (GOOD.encode(), ("--network", "cnn"), "there is mlp only", 2),
+    "wrong network": (GOOD.encode(), ("--network", "cnn"), "there are tabular, mlp", 2),
     "nothing to test on": (GOOD.encode(), ("--test", "0"), "no row is left to test on", 1),
 }  # fmt: skip
 

@@ -150,12 +150,15 @@ def test_events_of_a_table(table: Path, tmp_path: Path, capfd: pytest.CaptureFix
     heard = Heard()
     experiment = Experiment.of(table, target="kind", epochs=2)
     result = experiments.run(experiment, tmp_path, threads=1, listener=heard)
-    fit = ["FitBegan 2 × 86", *epochs(2), "FitEnded"]
+    fit = ["FitBegan 2 × 96", *epochs(2), "FitEnded"]
     assert heard.told == ["Opened", "Saved configuration.json", *fit, *RESULTS]
     assert capfd.readouterr() == ("", "")
     opened = heard.of(Opened)[0]
-    assert (opened.recipe.batch_size, opened.recipe.patience) == (16, 30), "what suits the data"
-    assert [title for title, _ in opened.loaded.rows] == ["target", "columns"]
+    assert (opened.recipe.batch_size, opened.recipe.learning_rate) == (32, 0.04), (
+        "what suits the data"
+    )
+    assert [title for title, _ in opened.loaded.rows] == ["target", "columns", "time"]
+    assert opened.loaded.members == 4
     assert set(result.measured.figures) >= {"test_accuracy", "test_log_loss", "baselines"}
 
 

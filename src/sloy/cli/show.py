@@ -94,7 +94,10 @@ def opening(event: Opened) -> str:
     share = experiment.validation
     trained, held_out = loaded.trained_on(share), loaded.held_out(share)
     samples = f"{text.count(trained)} to train on"
-    if held_out:
+    if held_out and loaded.members and loaded.validation is None:
+        each = text.count(held_out // loaded.members)
+        samples += f" ({each} others held out by each of {text.many(loaded.members, 'member')})"
+    elif held_out:
         samples += f", {text.count(held_out)} to validate"
     steps = -(-trained // recipe.batch_size)
     batches = f"{text.count(steps)} batches of {recipe.batch_size}"

@@ -19,7 +19,7 @@ from sloy.layers import Layer, Limits, MeanOfMembers
 from sloy.losses import Loss, LossLike, Task
 from sloy.metrics import Metric, default_metrics
 from sloy.model import Model
-from sloy.options import check_options, chosen, integer_option
+from sloy.options import check_options, chosen, integer_option, takes
 from sloy.problem import Network
 from sloy.problem.inputs import Data, as_dataset, weights
 from sloy.training.callbacks import Callback, cycle_was_vain
@@ -199,6 +199,7 @@ class MemberStopping(Callback):
         }
 
 
+@takes(Recipe, fit, without=("metrics", "state"))
 def fit_members(
     network: Network,
     data: Data,
@@ -220,8 +221,11 @@ def fit_members(
     validation : float, Dataset or None
         A share: each member has its own rows held out, to choose its best epoch by, and learns from those of the
         others; at most 1/G, and at most 20 000 rows. A Dataset is held out for all. None: no epoch is chosen.
-    loss, sample_weight, recipe, callbacks, **options
+    loss, sample_weight, recipe, callbacks
         As of `fit`.
+    preprocessing, preprocessed, engine, threads, parameters, checkpoint, resume, verbose
+        As of `fit`.
+    <options>
 
     Returns
     -------
@@ -230,6 +234,21 @@ def fit_members(
         one.
     history : History
         With ``val_member_1`` …, the loss of each on its own rows; ``val_loss`` is their mean.
+
+    Raises
+    ------
+    InvalidArgument
+        Where an argument is not allowed, or a parameter has no part for each member.
+
+    Examples
+    --------
+    >>> import numpy as np, sloy
+    >>> x = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
+    >>> table = sloy.Tabular(sloy.Dataset(x, (x[:, 0] * x[:, 1] > 0).astype(int)), members=2)
+    >>> model, history = sloy.fit_members(table.network, table.data, parameters=table.start(), epochs=2,
+    ...     preprocessing="none", engine="reference", verbose=False)
+    >>> model.predict_proba(x[:5]).shape, history.columns[:4]
+    ((5, 2), ('epoch', 'loss', 'val_loss', 'val_member_1'))
     """
     given = as_dataset(data)
     found, rest = _recipe(recipe, options)
@@ -350,7 +369,7 @@ def holders(data: Dataset, members: int, share: float, seed: int) -> np.ndarray:
     [6, 3, 3]
     """
     n = len(data)
-    size = max(1, min(int(share * n), n // (members + (members == 1)), MOST_HELD_OUT))
+    size = held_out_by_each(n, members, share)
     order = permutation(n, make_key(seed, "members"))
     if (
         data.has_labels
@@ -360,6 +379,11 @@ def holders(data: Dataset, members: int, share: float, seed: int) -> np.ndarray:
     spread = order[np.linspace(0, n, size * members, endpoint=False).astype(np.int64)]
     held[spread] = np.arange(size * members) % members
     return held
+
+
+def held_out_by_each(samples: int, members: int, share: float) -> int:
+    """How many rows each member holds out: a share, but no row twice, nor half of a single member's."""
+    return max(1, min(int(share * samples), samples // max(members, 2), MOST_HELD_OUT))
 
 
 def _with(weight: np.ndarray, target: np.ndarray) -> np.ndarray:

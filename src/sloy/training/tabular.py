@@ -51,6 +51,13 @@ class Tabular:
         Networks that are averaged; every other one sees the numbers by quantiles, where there are several.
     seed : int
 
+    Examples
+    --------
+    >>> data = Dataset(np.random.default_rng(0).normal(size=(500, 3)).astype(np.float32), np.arange(500.0))
+    >>> table = Tabular(data)
+    >>> table.network.output_shape, dict(table.options())["epochs"]
+    ((4, 1), 128)
+
     References
     ----------
     .. [1] D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs and boosted trees on

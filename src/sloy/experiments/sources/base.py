@@ -19,6 +19,7 @@ from sloy.model import Model
 from sloy.options import check_options
 from sloy.preprocessing import Choice
 from sloy.problem import Network
+from sloy.training.members import held_out_by_each
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,14 +87,16 @@ class Loaded:
     members: int = 0
 
     def held_out(self, share: float) -> int:
-        """How many samples are validated on."""
+        """How many samples are validated on, by all members together where there are some."""
         if self.validation is not None:
             return len(self.validation)
+        if self.members and share:
+            return self.members * held_out_by_each(len(self.train), self.members, share)
         return round(share * len(self.train))
 
     def trained_on(self, share: float) -> int:
         """How many samples are trained on."""
-        if self.validation is not None:
+        if self.validation is not None or self.members:
             return len(self.train)
         return len(self.train) - self.held_out(share)
 

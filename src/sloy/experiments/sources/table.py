@@ -18,7 +18,7 @@ from sloy.experiments import baselines
 from sloy.experiments.recipes import batches_and_epochs
 from sloy.experiments.sources.base import Loaded, Measured, Row, Source, Wanted
 from sloy.experiments.sources.folder import SHARE_TO_TEST
-from sloy.losses import CategoricalCrossentropy, SquaredError
+from sloy.losses import CategoricalCrossentropy, Loss, SquaredError
 from sloy.model import Model
 from sloy.options import integer_option, option
 from sloy.problem import Network
@@ -157,17 +157,19 @@ class TableFile(Source):
                 f"{self.data}: no row is left to test on; `test` sets their share."
             )
         tabular = None
+        loss: Loss = SquaredError(unit=table.deviation)
+        if table.is_classification:
+            loss = CategoricalCrossentropy()
         if by_members:
             codes = table.reader.classes
             tabular = Tabular(table.train, codes=codes, members=self.members, seed=wanted.seed)
+            loss = tabular.loss
         return LoadedTable(
             table.train,
             table.test,
             table.validation,
             table.reader,
-            CategoricalCrossentropy()
-            if table.is_classification
-            else SquaredError(unit=table.deviation),
+            loss,
             "none",
             tuple(opening(table)),
             members=self.members if by_members else 0,
