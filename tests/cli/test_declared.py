@@ -30,6 +30,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "momentum": ("0.75", 0.75),
     "beta2": ("0.75", 0.75),
     "members": ("3", 3),
+    "target_scale": ("log", "log"),
     "time": ("1.5m", 90.0),
     "weight_decay": ("2", 2.0),
     "epochs": ("3", 3),

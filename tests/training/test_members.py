@@ -120,8 +120,6 @@ def test_the_model_answers_with_the_mean_of_its_members_at_their_best(data):
         best = history[f"val_member_{member + 1}"].min()
         assert own == pytest.approx(best, rel=1e-5)
     expected = np.mean(answers, 0)
-    if not data.classes:
-        expected = np.clip(expected, data.y.min(), data.y.max())
     np.testing.assert_allclose(model.predict_proba(data.x), expected, rtol=2e-5, atol=1e-6)
     assert model.class_names == data.class_names
     assert len(lesson.validation) == (held >= 0).sum()
@@ -207,6 +205,33 @@ def test_first_weights_give_every_neuron_deviation_1_on_the_rows():
         np.testing.assert_allclose(found[name].std(0), 1, rtol=1e-4)
         assert (found[name].min(0) < 0).mean() > 0.9
         assert (found[name].max(0) > 0).mean() > 0.9
+
+
+@pytest.mark.parametrize("scale", ["standard", "log", "quantile"])
+def test_targets_are_learned_on_their_scale_and_answered_in_their_units(scale):
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(400, 2)).astype(np.float32)
+    y = np.exp(2 * x[:, 0] + 3)
+    table = Tabular(Dataset(x, y), members=2, seed=0, target_scale=scale)
+    learned = {"standard": y, "log": np.log(y), "quantile": 2 * x[:, 0] + 3}[scale]
+    shown = (table.train.y - table.train.y.mean()) / table.train.y.std()
+    expected = (learned - learned.mean()) / learned.std()
+    np.testing.assert_allclose(shown, expected, atol=0.15 if scale == "quantile" else 1e-4)
+    model, _ = fit_members(
+        table.network, table.train, parameters=table.start(), loss=table.loss, ending=table.ending,
+        epochs=30, optimizer=AdamW(schedules.CosLog(0.2), beta2=0.95), **{**OPTIONS, "batch_size": 32},
+    )  # fmt: skip
+    answers = model.predict(x)[:, 0]
+    assert answers.min() >= y.min() * (1 - 1e-5)
+    assert answers.max() <= y.max() * (1 + 1e-5)
+    assert np.corrcoef(answers, y)[0, 1] > 0.85
+    if scale != "standard":
+        assert np.median(abs(np.log(answers) - np.log(y))) < 0.2
+
+
+def test_a_logarithm_of_what_is_not_above_0_is_refused():
+    with pytest.raises(InvalidArgument, match=r"'log'\) needs targets above 0; the least is 0"):
+        Tabular(Dataset(np.zeros((3, 1), np.float32), np.arange(3.0)), target_scale="log")
 
 
 def test_members_and_epochs_that_fit_into_a_time():

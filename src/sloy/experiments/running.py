@@ -230,10 +230,11 @@ class _Running:
             chosen = {field.name: getattr(tuning, field.name) for field in fields(tuning)}
             checkpoint: Any = self.folder / CHECKPOINT
             return fine_tune(self.start, loaded.train, checkpoint=checkpoint, **shared, **chosen)
-        train = fit_members if loaded.members else fit
-        return train(
+        if loaded.members:
+            shared["ending"] = loaded.ending
+        return (fit_members if loaded.members else fit)(
             opening.network,
-            loaded.train,
+            loaded.learned or loaded.train,
             loss=loaded.loss,
             preprocessing=loaded.preprocessing,
             parameters=experiment.source.start(loaded, experiment.network, opening.recipe.seed),

@@ -199,7 +199,7 @@ class SELU(Layer):
 @register
 @dataclass(frozen=True, repr=False)
 class Mish(Layer):
-    """x tanh(log(1 + e^x)).
+    """x tanh(log(1 + e^x)), computed as x n / (n + 2) with n = e^x (e^x + 2): one exponential for all of it.
 
     References
     ----------
@@ -213,4 +213,6 @@ class Mish(Layer):
 
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
-        return x * ops.tanh(ops.softplus(x))
+        e = ops.exp(ops.minimum(x, 20.0))  # beyond it the quotient is 1, and e² stays finite
+        n = e * (e + 2.0)
+        return x * (n / (n + 2.0))

@@ -15,7 +15,7 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Tensor
 from sloy.graph.spec import Shape
 from sloy.graph.threefry import make_key, permutation
-from sloy.layers import Layer, Limits, MeanOfMembers
+from sloy.layers import Layer, MeanOfMembers
 from sloy.losses import Loss, LossLike, Task
 from sloy.metrics import Metric, default_metrics
 from sloy.model import Model
@@ -209,6 +209,7 @@ def fit_members(
     sample_weight: Any = None,
     recipe: Recipe | None = None,
     callbacks: Sequence[Callback] = (),
+    ending: Sequence[Layer] = (),
     **options: Any,
 ) -> tuple[Model, History]:
     """Train the members of an ensemble together, as one network, and average them.
@@ -223,6 +224,8 @@ def fit_members(
         others; at most 1/G, and at most 20 000 rows. A Dataset is held out for all. None: no epoch is chosen.
     loss, sample_weight, recipe, callbacks
         As of `fit`.
+    ending : sequence of Layer
+        What the mean goes through: back to the target's units, within its limits.
     preprocessing, preprocessed, engine, threads, parameters, checkpoint, resume, verbose
         As of `fit`.
     <options>
@@ -230,8 +233,7 @@ def fit_members(
     Returns
     -------
     model : Model
-        The network with `MeanOfMembers` behind it, of numbers with `Limits` at those of the targets, and the loss of
-        one.
+        The network with `MeanOfMembers` and the `ending` behind it, and the loss of one.
     history : History
         With ``val_member_1`` …, the loss of each on its own rows; ``val_loss`` is their mean.
 
@@ -267,7 +269,7 @@ def fit_members(
         callbacks=watchers,
         **rest,
     )
-    return lesson.averaged(model, given), history
+    return lesson.averaged(model, given, ending), history
 
 
 @dataclass(frozen=True, eq=False)
@@ -337,14 +339,12 @@ class Lesson:
         held = Dataset(data.x[rows], _with(out[rows] * float(members), target[rows]))
         return cls(members, Dataset(data.x, _with(w, target)), held, of, weight)
 
-    def averaged(self, model: Model, data: Dataset) -> Model:
-        """The model that answers with the mean of the members."""
+    def averaged(self, model: Model, data: Dataset, ending: Sequence[Layer] = ()) -> Model:
+        """The model that answers with the mean of the members, through the layers of `ending`."""
         old, inner = model.problem, self.loss.inner
         of: Literal["logits", "values"] = "logits" if self.loss.of_labels else "values"
-        ending: list[Layer] = [MeanOfMembers(of)]
-        if of == "values" and (low := float(data.y.min())) < (high := float(data.y.max())):
-            ending.append(Limits(low, high))
-        network = Network(old.network.input_shape, [*old.network.layers, *ending])
+        layers = [*old.network.layers, MeanOfMembers(of), *ending]
+        network = Network(old.network.input_shape, layers)
         shape = network.output_shape
         target = inner.target(data.y[:1], shape, old.dtype)
         problem = replace(

@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from sloy import zoo
+from sloy import ops, zoo
+from sloy.arguments import one_of
 from sloy.data.dataset import Dataset
 from sloy.engines import Engine, engine
+from sloy.errors import InvalidArgument
 from sloy.graph import Graph, check
 from sloy.graph.threefry import make_key, normal, uniform
-from sloy.layers import GroupedDense, Layer
+from sloy.layers import Activation, GroupedDense, Layer, Limits, QuantileScale
 from sloy.losses import CategoricalCrossentropy, Loss, SquaredError
-from sloy.ops import input as graph_input
 from sloy.problem import Network
 from sloy.training.callbacks import Callback
 from sloy.training.history import Row
@@ -27,8 +28,9 @@ from sloy.training.recipe import Recipe
 from sloy.training.run import Run
 
 MEMBERS = 4
+TARGET_SCALES = ("standard", "log", "quantile")
 EPOCHS = 128
-STEPS = 12_000  # of a run at most: large tables have fewer epochs
+STEPS = 8_000  # of a run at most: large tables have fewer epochs
 FEWEST_EPOCHS = 24
 HELD_OUT = 0.15  # share of the rows that a member chooses its epoch by
 TIMED_BATCHES = 12
@@ -50,6 +52,9 @@ class Tabular:
     members : int
         Networks that are averaged; every other one sees the numbers by quantiles, where there are several.
     seed : int
+    target_scale : "standard", "log" or "quantile"
+        How targets that are numbers are learned: as they are, their logarithms (all must be above 0), or through their
+        quantiles to those of the normal distribution; each less its mean, divided by its deviation.
 
     Examples
     --------
@@ -68,6 +73,50 @@ class Tabular:
     codes: Sequence[int] = field(default=(), kw_only=True)
     members: int = field(default=MEMBERS, kw_only=True)
     seed: int = field(default=0, kw_only=True)
+    target_scale: str = field(default="standard", kw_only=True)
+
+    def __post_init__(self) -> None:
+        one_of("Tabular", "target_scale", self.target_scale, TARGET_SCALES)
+        if self.target_scale == "standard":
+            return
+        if self.data.has_labels or self.data.y.shape[1:] not in ((), (1,)):
+            raise InvalidArgument(
+                f"Tabular: `target_scale` (={self.target_scale!r}) is for one number to predict."
+            )
+        if self.target_scale == "log" and (least := float(self.data.y.min())) <= 0:
+            raise InvalidArgument(
+                f"Tabular: `target_scale` (='log') needs targets above 0; the least is {least:g}."
+            )
+
+    @cached_property
+    def train(self) -> Dataset:
+        """The rows with the targets that are learned."""
+        if self.target_scale == "standard":
+            return self.data
+        y = self.data.y.astype(np.float64)
+        scaled = np.log(y) if self.target_scale == "log" else np.interp(y, *self._line)
+        return Dataset(self.data.x, scaled, name=self.data.name)
+
+    @cached_property
+    def ending(self) -> tuple[Layer, ...]:
+        """What stands behind the mean of the members: back to the target's units, and within its range."""
+        if self.data.has_labels:
+            return ()
+        back: tuple[Layer, ...] = ()
+        if self.target_scale == "log":
+            back = (Activation(ops.exp),)
+        elif self.target_scale == "quantile":
+            knots, values = (tuple(side.tolist()) for side in self._line)
+            back = (QuantileScale((values,), (knots,)),)
+        low, high = float(self.data.y.min()), float(self.data.y.max())
+        several = self.data.y.ndim == 2 and self.data.y.shape[1] > 1
+        return (*back, Limits(low, high)) if low < high and not several else back
+
+    @cached_property
+    def _line(self) -> tuple[np.ndarray, np.ndarray]:
+        """Quantiles of the targets, and those of the normal distribution."""
+        scale = zoo.quantile_scale(self.data.y.reshape(len(self.data), 1), 256)
+        return np.array(scale.knots[0]), np.array(scale.values[0])
 
     @property
     def numbers(self) -> int:
@@ -79,7 +128,7 @@ class Tabular:
         """Mean and deviation of targets that are numbers."""
         if self.data.has_labels:
             return None
-        y = self.data.y.astype(np.float64)
+        y = self.train.y.astype(np.float64)
         return float(y.mean()), float(y.std()) or 1.0
 
     @property
@@ -133,7 +182,7 @@ class Tabular:
         clock = _Clock()
         fit_members(
             self.network,
-            self.data.take(np.arange(some)),
+            self.train.take(np.arange(some)),
             loss=self.loss,
             validation=HELD_OUT,
             recipe=replace(recipe, epochs=3, patience=None, class_weight=None),
@@ -170,7 +219,7 @@ class Tabular:
         """
         network, rows = self.network, self._some(DRAWN_ON)
         found = dict(network.initialize(self.seed, "float32"))
-        x = graph_input("x", rows.shape)
+        x = ops.input("x", rows.shape)
         activations = network.build(x).activations
         reference = engine("reference")
         before: str | None = None

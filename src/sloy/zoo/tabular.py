@@ -117,10 +117,10 @@ def robust_scale(x: np.ndarray) -> RobustScale:
     return RobustScale(tuple(median.tolist()), tuple(factors.tolist()))
 
 
-def quantile_scale(x: np.ndarray) -> QuantileScale:
-    """Quantiles of columns x (N, M) to those of the normal distribution."""
+def quantile_scale(x: np.ndarray, most: int = MOST_KNOTS) -> QuantileScale:
+    """Quantiles of columns x (N, M), at most so many, to those of the normal distribution."""
     n = len(x)
-    count = min(MOST_KNOTS, max(n // 30, 10))
+    count = min(most, max(n // 30, 10))
     levels = np.linspace(0, 1, count)
     normal = NormalDist()
     knots, values = [], []

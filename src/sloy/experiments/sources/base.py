@@ -14,6 +14,7 @@ from sloy import text, zoo
 from sloy.data import Dataset
 from sloy.data.readers import Reader
 from sloy.errors import InvalidOption
+from sloy.layers import Layer
 from sloy.losses import Loss
 from sloy.model import Model
 from sloy.options import check_options
@@ -75,6 +76,10 @@ class Loaded:
         What is to be said of the data beside the counts.
     members : int
         Of an ensemble that `fit_members` trains; 0 for one network.
+    learned : Dataset, optional
+        `train` with other targets, where these are what the network learns.
+    ending : tuple of Layer
+        What brings its answers back to those of `train`.
     """
 
     train: Dataset
@@ -85,6 +90,8 @@ class Loaded:
     preprocessing: Choice = "standardize"
     rows: tuple[Row, ...] = ()
     members: int = 0
+    learned: Dataset | None = None
+    ending: tuple[Layer, ...] = ()
 
     def held_out(self, share: float) -> int:
         """How many samples are validated on, by all members together where there are some."""

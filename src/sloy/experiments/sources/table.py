@@ -23,7 +23,7 @@ from sloy.model import Model
 from sloy.options import integer_option, option
 from sloy.problem import Network
 from sloy.training.recipe import Recipe
-from sloy.training.tabular import MEMBERS, Tabular
+from sloy.training.tabular import MEMBERS, TARGET_SCALES, Tabular
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,6 +99,13 @@ class TableFile(Source):
         MEMBERS,
         "networks that are trained together and averaged, each with rows of its own held out",
     )
+    target_scale: str = option(
+        "standard",
+        "how a number is learned: as it is, by its logarithm (prices, incomes: errors count by their share), or by its"
+        " quantiles",
+        kind="text",
+        choices=TARGET_SCALES,
+    )
     time: float | None = option(
         None,
         "train as many members and epochs as fit into a time such as 2m; it is measured before, on a few batches",
@@ -132,6 +139,10 @@ class TableFile(Source):
         super().check(network, further=further)
         if network == "mlp" and self.members not in (1, MEMBERS):
             raise InvalidOption(f"`members` (={self.members}): the network mlp is a single one")
+        if network == "mlp" and self.target_scale != "standard":
+            raise InvalidOption(
+                f"`target_scale` (={self.target_scale!r}): the network mlp learns numbers as they are"
+            )
 
     def load(self, wanted: Wanted) -> LoadedTable:
         """Read, infer, divide, prepare."""
@@ -162,7 +173,13 @@ class TableFile(Source):
             loss = CategoricalCrossentropy()
         if by_members:
             codes = table.reader.classes
-            tabular = Tabular(table.train, codes=codes, members=self.members, seed=wanted.seed)
+            tabular = Tabular(
+                table.train,
+                codes=codes,
+                members=self.members,
+                seed=wanted.seed,
+                target_scale=self.target_scale,
+            )
             loss = tabular.loss
         return LoadedTable(
             table.train,
@@ -173,6 +190,8 @@ class TableFile(Source):
             "none",
             tuple(opening(table)),
             members=self.members if by_members else 0,
+            learned=None if tabular is None else tabular.train,
+            ending=() if tabular is None else tabular.ending,
             table=table,
             tabular=tabular,
         )
