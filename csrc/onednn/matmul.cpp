@@ -88,16 +88,13 @@ class Matmul final : public PrimitiveKernel {
     const Desc a = matrices(shape.m, shape.k, factors, shape.transpose_a, shape.a);
     const Desc b = matrices(shape.k, shape.n, factors, shape.transpose_b, shape.b);
     const Desc y = matrices(shape.m, shape.n, result, false, shape.y);
-    const std::int64_t biases = shape.bias_step == 0 ? 1 : shape.count;
-    const Desc bias = !shape.bias        ? Desc()
-                      : shape.count == 1 ? dense({1, shape.n})
-                                         : dense({biases, 1, shape.n});
+    const Desc bias = shape.bias ? dense({1, shape.n}) : Desc();
     const dnnl::matmul::primitive_desc description(cpu_engine(), a, b, bias, y,
                                                    attributes_for(shape.activation));
     std::vector<Argument> arguments = {
         {DNNL_ARG_SRC, a, a_place}, {DNNL_ARG_WEIGHTS, b, b_place}, {DNNL_ARG_DST, y, output(0)}};
     if (shape.bias) arguments.push_back({DNNL_ARG_BIAS, bias, input(2)});
-    for (const auto& extra : epilogue_arguments(shape.activation, shape.count == 1 ? 2 : 3)) {
+    for (const auto& extra : epilogue_arguments(shape.activation, 2)) {
       arguments.push_back(extra);
     }
     add<dnnl::matmul>(description, arguments);

@@ -126,4 +126,5 @@ def errors() -> list[ErrorCase]:
             r"`batch_axes` \(=\(0, 2, 0\)\) must be three numbers, each 0 or 1"),
         row("batched_matmul", (s, s), {**stacked, "batch_axes": (0, 0)}, InvalidArgument,
             "must be three numbers"),
+        row("batched_matmul", (s, s), {**stacked, "batch_axes": 1}, InvalidArgument, r"\(=1\) must be"),
     ]  # fmt: skip

@@ -40,7 +40,13 @@ void pack(float* packed, const float* b, const ProductShape& s, Index begin, Ind
     }
     for (Index k = 0; k < s.k; ++k) {
       const float* row = b + k * s.b_line + first;
-      for (Index j = 0; j < width; ++j) to[k * width + j] = j < filled ? row[j] : 0.0f;
+      if (width <= (s.k - 1 - k) * s.b_line + s.n - first) {  // too much, but of b
+        for (Index j = 0; j < width; j += lanes) {
+          store<Float>(to + k * width + j, load<Float>(row + j));
+        }
+      } else {
+        for (Index j = 0; j < width; ++j) to[k * width + j] = j < filled ? row[j] : 0.0f;
+      }
     }
   }
 }
@@ -79,20 +85,46 @@ void multiply_strip(float* c, Index stride, Left a, Index rows, Right b, Index w
   }
 }
 
+// to (rows, columns), lines `stride` floats apart, (+)= from, lines `panel` floats apart.
+template <int columns>
+void take_over_columns(float* __restrict to, Index stride, const float* __restrict from, Index rows,
+                       bool add) {
+  for (Index i = 0; i < rows; ++i, to += stride, from += panel) {
+#pragma GCC unroll 8
+    for (int j = 0; j < columns; ++j) to[j] = add ? to[j] + from[j] : from[j];
+  }
+}
+
+void take_over(float* __restrict to, Index stride, const float* __restrict from, Index rows,
+               Index columns, bool add) {
+  switch (columns) {  // with so few, a loop over them would cost more than they
+    case 1:
+      return take_over_columns<1>(to, stride, from, rows, add);
+    case 2:
+      return take_over_columns<2>(to, stride, from, rows, add);
+    case 3:
+      return take_over_columns<3>(to, stride, from, rows, add);
+    case 4:
+      return take_over_columns<4>(to, stride, from, rows, add);
+    default:
+      break;
+  }
+  for (Index i = 0; i < rows; ++i, to += stride, from += panel) {
+    for (Index j = 0; j < columns; ++j) to[j] = add ? to[j] + from[j] : from[j];
+  }
+}
+
 // One panel of y, which goes through `edge` (row_block, panel) where it is not whole.
 void multiply_panel(float* y, Index stride, Left a, Index rows, Right b, Index columns, Index width,
                     Index depth, bool add, float* edge) {
   if (columns == width) return multiply_strip(y, stride, a, rows, b, width, depth, add);
   multiply_strip(edge, panel, a, rows, b, width, depth, false);
-  for (Index i = 0; i < rows; ++i) {
-    float* to = y + i * stride;
-    const float* from = edge + i * panel;
-    for (Index j = 0; j < columns; ++j) to[j] = add ? to[j] + from[j] : from[j];
-  }
+  take_over(y, stride, edge, rows, columns, add);
 }
 
 void finish(float* __restrict y, Index stride, const float* __restrict bias, Activation activation,
             Index rows, Index columns) {
+  if (bias == nullptr && activation == Activation::none) return;
   for (Index i = 0; i < rows; ++i, y += stride) {
     if (bias != nullptr) {
       for (Index j = 0; j < columns; ++j) y[j] += bias[j];

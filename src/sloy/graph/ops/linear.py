@@ -79,9 +79,10 @@ def _matrices(shape: Shape, axis: int, *, transposed: bool) -> Shape:
 def _infer_batched(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     a, b = specs
     axes = attributes["batch_axes"]
-    if len(axes) != 3 or any(axis not in (0, 1) for axis in axes):
+    three = isinstance(axes, tuple) and len(axes) == 3
+    if not three or any(type(axis) is not int or axis not in (0, 1) for axis in axes):
         raise InvalidArgument(
-            f"batched_matmul: `batch_axes` (={axes}) must be three numbers, each 0 or 1."
+            f"batched_matmul: `batch_axes` (={axes!r}) must be three numbers, each 0 or 1."
         )
     if a.rank != 3 or b.rank != 3 or a.dtype != b.dtype or not a.is_factor:
         raise ShapeError(
@@ -194,6 +195,6 @@ def batched_matmul(
     attributes = {
         "transpose_a": transpose_a,
         "transpose_b": transpose_b,
-        "batch_axes": tuple(batch_axes),
+        "batch_axes": batch_axes,
     }
     return apply("batched_matmul", (a, b), attributes)
