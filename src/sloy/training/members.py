@@ -28,7 +28,7 @@ from sloy.training.history import History, Row
 from sloy.training.recipe import Recipe
 from sloy.training.run import Run, State
 
-MOST_HELD_OUT = 20_000  # rows of a member; more would not tell more
+MOST_HELD_OUT = 5_000  # rows of a member; more would not tell more
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def fit_members(
     data : Dataset or (x, y)
     validation : float, Dataset or None
         A share: each member has its own rows held out, to choose its best epoch by, and learns from those of the
-        others; at most 1/G, and at most 20 000 rows. A Dataset is held out for all. None: no epoch is chosen.
+        others; at most 1/G, and at most 5 000 rows. A Dataset is held out for all. None: no epoch is chosen.
     loss, sample_weight, recipe, callbacks
         As of `fit`.
     ending : sequence of Layer

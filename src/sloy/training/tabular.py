@@ -29,8 +29,8 @@ from sloy.training.run import Run
 
 MEMBERS = 4
 TARGET_SCALES = ("standard", "log", "quantile")
-EPOCHS = 128
-STEPS = 8_000  # of a run at most: large tables have fewer epochs
+EPOCHS = 64
+STEPS = 6_000  # of a run at most: large tables have fewer epochs
 FEWEST_EPOCHS = 24
 HELD_OUT = 0.15  # share of the rows that a member chooses its epoch by
 TIMED_BATCHES = 12
@@ -61,7 +61,7 @@ class Tabular:
     >>> data = Dataset(np.random.default_rng(0).normal(size=(500, 3)).astype(np.float32), np.arange(500.0))
     >>> table = Tabular(data)
     >>> table.network.output_shape, dict(table.options())["epochs"]
-    ((4, 1), 128)
+    ((4, 1), 64)
 
     References
     ----------
