@@ -185,7 +185,7 @@ class _Running:
             start,
             lambda what, done, total: self.tell(Counted(what, done, total)),
         )
-        loaded = experiment.source.load(wanted)
+        loaded = experiment.load(wanted)
         if not resumed:
             experiment = self.experiment = experiment.with_defaults_for(loaded)
         experiment.check_fits(loaded)

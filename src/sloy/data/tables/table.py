@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from sloy.arguments import integer, real, sequence
 from sloy.data.arrays import allocate, available
 from sloy.data.dataset import Dataset
 from sloy.data.tables.columns import Remarks
+from sloy.data.tables.division import Split, divided
 from sloy.data.tables.inference import conclude, look
 from sloy.data.tables.profile import Hints
 from sloy.data.tables.reader import TableReader
@@ -24,13 +25,17 @@ from sloy.data.tables.target import (
     TRAIN,
     VALIDATE,
     Target,
-    divide,
     make_target,
     moments_of,
 )
 from sloy.data.tables.values import polars
 from sloy.errors import InvalidArgument
+from sloy.graph.threefry import make_key, permutation
 
+if TYPE_CHECKING:
+    import polars as pl
+
+SAMPLE = 2000  # raw test rows that are kept, to look into the model with
 SHARE = 0.5  # of the available memory that prepared rows may take
 DECIMALS = ("auto", ".", ",")
 TASKS = ("auto", "classification", "regression")
@@ -57,6 +62,10 @@ class Table:
         Column → why it is not used.
     notes : tuple of str
         What a user should know of the table.
+    part : uint8 array, shape (rows,)
+        What each row of the table is for: 0 to train, 1 to validate, 2 to test, 3 left out.
+    sample : polars.DataFrame
+        The raw columns that are used, of at most `SAMPLE` of the test rows.
     """
 
     train: Dataset
@@ -69,6 +78,8 @@ class Table:
     deviation: float
     left_out: Mapping[str, str]
     notes: tuple[str, ...]
+    part: np.ndarray
+    sample: pl.DataFrame
 
     @property
     def is_classification(self) -> bool:
@@ -90,6 +101,8 @@ def load_table(
     dates: Sequence[str] | Mapping[str, str] = (),
     decimal: str = "auto",
     missing: Sequence[str] = (),
+    split: str | None = None,
+    fold: tuple[int, int] | None = None,
     samples: int | None = None,
     separator: str | None = None,
     memory: int | None = None,
@@ -128,6 +141,12 @@ def load_table(
         The decimal point of numbers in texts; "auto" finds it in each column.
     missing : sequence of str
         More words, or numbers such as ``"-999"``, that stand for a missing value.
+    split : str, optional
+        How the rows are divided, at random by default: ``"time=COLUMN"``: those to test on are the last, those to
+        validate on the last before them; ``"group=COLUMN"``: rows with the same value there stay together. Of two
+        divisions the nearer to the shares is taken. The column of groups is no input, that of the time is.
+    fold : (int, int), optional
+        (k, K): test on the k-th of K folds, from 1, in place of the share `test`; of classes each gives its share.
     samples : int, optional
         Train on the first so many of the training rows only.
     separator : str, optional
@@ -161,9 +180,20 @@ def load_table(
     seed = integer("load_table", "seed", seed, 0, 2**64 - 1)
     table = open_table(source, separator)
     hints = _hints(categorical, numeric, dates, decimal, missing)
-    names = _features(table, target, ignore, hints)
+    by = Split.of(split) if split is not None else None
+    names = _features(table, target, ignore, hints, by)
     found = make_target(table.label, _column(table, target), task, hints, table)
-    part = divide(found, test, validation, seed)
+    division = divided(
+        found,
+        None if by is None else _column(table, by.column),
+        by,
+        shares=(test, validation),
+        fold=fold,
+        seed=seed,
+        hints=hints,
+        source=table,
+    )
+    part = division.part
     if samples is not None:
         _cut(part, integer("load_table", "samples", samples))
     _check_parts(table.label, found, part)
@@ -172,15 +202,21 @@ def load_table(
     if not columns:
         raise InvalidArgument(f"{table.label}: no column is left to predict `{target}` from.")
     reader = TableReader(tuple(columns), target, hints.missing)
-    sets = _prepared(table, reader, found, part, memory)
+    chosen = _some(part, seed)
+    sets, sample = _prepared(table, reader, found, part, chosen, memory)
     figures = moments_of(found.y[part == TRAIN]) if not found.is_classification else None
     notes = [*_notes(found, part), *found_notes]
+    if by is not None:
+        kept = "stays among" if by.column in names else "is left out of"
+        notes.insert(0, f"{division.told}; `{by.column}` {kept} the inputs")
     notes += [
         f"`{name}` counts the rows; unless it means something, leave it out with --ignore {name}"
         for name, column in seen.items()
         if column.is_index
     ]
     left_out |= dict.fromkeys(ignore, "as asked for")
+    if by is not None and by.kind == "group":
+        left_out[by.column] = "its groups divide the rows"
     return Table(
         sets[TRAIN],
         sets.get(VALIDATE),
@@ -192,6 +228,8 @@ def load_table(
         figures.deviation or 1.0 if figures else 1.0,
         left_out,
         tuple(notes),
+        part,
+        sample,
     )
 
 
@@ -229,14 +267,16 @@ def _hints(
     return Hints(names, numbers, dict(given), decimal.removeprefix("auto"), words)
 
 
-def _features(table: Source, target: object, ignore: Sequence[str], hints: Hints) -> list[str]:
+def _features(
+    table: Source, target: object, ignore: Sequence[str], hints: Hints, split: Split | None
+) -> list[str]:
     """The columns to predict from; every name that was given must be there."""
     if not isinstance(target, str):
         raise InvalidArgument(f"load_table: `target` (={target!r}) must be the name of a column.")
     ignored = sequence("load_table", "ignore", ignore, str)
     for option, given in (
         ("target", (target,)), ("ignore", ignored), ("categorical", hints.categorical),
-        ("numeric", hints.numeric), ("dates", hints.dates),
+        ("numeric", hints.numeric), ("dates", hints.dates), ("split", (split.column,) if split else ()),
     ):  # fmt: skip
         for name in given:
             if name not in table.names:
@@ -245,7 +285,10 @@ def _features(table: Source, target: object, ignore: Sequence[str], hints: Hints
                 )
     if target in ignored:
         raise InvalidArgument(f"load_table: `ignore` holds the target, {target!r}.")
-    return [name for name in table.names if name != target and name not in ignored]
+    if split is not None and split.column == target:
+        raise InvalidArgument(f"load_table: `split` goes by the target, {target!r}.")
+    aside = {target, *ignored, *((split.column,) if split and split.kind == "group" else ())}
+    return [name for name in table.names if name not in aside]
 
 
 def _hint(name: str, names: Sequence[str]) -> str:
@@ -280,10 +323,23 @@ def _check_parts(label: str, target: Target, part: np.ndarray) -> None:
         )
 
 
+def _some(part: np.ndarray, seed: int) -> np.ndarray:
+    """At most `SAMPLE` of the test rows: bool (rows,)."""
+    tested = np.flatnonzero(part == TEST)
+    some = np.zeros(len(part), bool)
+    some[tested[permutation(len(tested), make_key(seed, "sample"))[:SAMPLE]]] = True
+    return some
+
+
 def _prepared(
-    table: Source, reader: TableReader, target: Target, part: np.ndarray, memory: int | None
-) -> dict[int, Dataset]:
-    """The data set of each part that has rows."""
+    table: Source,
+    reader: TableReader,
+    target: Target,
+    part: np.ndarray,
+    some: np.ndarray,
+    memory: int | None,
+) -> tuple[dict[int, Dataset], pl.DataFrame]:
+    """The data set of each part that has rows; and `some` of the raw rows."""
     total = int((part <= TEST).sum()) * reader.width * 4
     bound = (
         integer("load_table", "memory", memory) if memory is not None else int(SHARE * available())
@@ -292,9 +348,10 @@ def _prepared(
     counts = {key: int((part == key).sum()) for key in (TRAIN, VALIDATE, TEST)}
     rows = {key: allocate((n, reader.width), "float32", bound)[0] for key, n in counts.items() if n}
     done = dict.fromkeys(rows, 0)
-    first = 0
+    first, kept = 0, []
     for frame in table.frames(reader.names):
         prepared, here = reader.prepare(frame, Remarks()), part[first : first + frame.height]
+        kept.append(frame.filter(polars().Series(some[first : first + frame.height])))
         for key, matrix in rows.items():
             chosen = prepared[here == key]
             matrix[done[key] : done[key] + len(chosen)] = chosen
@@ -306,7 +363,7 @@ def _prepared(
         y = target.y[part == key]
         y = y if target.is_classification else y.astype(np.float32)
         sets[key] = Dataset(matrix, y, target.class_names, name)
-    return sets
+    return sets, polars().concat(kept)
 
 
 def _notes(target: Target, part: np.ndarray) -> list[str]:

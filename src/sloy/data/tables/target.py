@@ -1,4 +1,4 @@
-"""What is to be predicted, classes or numbers, as the target column has it; and which rows train, validate, test."""
+"""What is to be predicted, classes or numbers, as the target column has it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import numpy as np
 
 from sloy.data.tables.decision import MOSTLY, PLACEHOLDERS, decide
 from sloy.data.tables.numerals import PLAIN
-from sloy.data.tables.profile import Hints, Moments, Profile
+from sloy.data.tables.profile import Hints, Moments, Profile, Reading
 from sloy.data.tables.sources import Source
 from sloy.data.tables.values import is_strange, polars, without, words
 from sloy.errors import InvalidArgument
-from sloy.graph.threefry import make_key, permutation
 from sloy.text import many
 
 if TYPE_CHECKING:
@@ -96,12 +95,9 @@ def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: 
     plain = PLAIN.read(series)
     if np.isinf(plain).any():
         raise InvalidArgument(f"{label}: the target `{name}` holds an infinite number.")
-    profile = Profile(name, points=True)
-    for first in range(0, len(series), SLICE):
-        part = series.slice(first, SLICE)
-        profile.add(part, np.ones(len(part), bool))
-    numbers = replace(hints, numeric={name}) if task == "regression" else hints
-    reading = decide(profile, numbers, source)
+    reading = reading_of(
+        series, replace(hints, numeric={name}) if task == "regression" else hints, source
+    )
     if reading.kind == "numeric":
         values = plain if reading.number == PLAIN else reading.number.read(series)
     else:
@@ -131,6 +127,15 @@ def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: 
     notes += tuple(_unread(name, said, finite))
     _check_size(label, name, values)
     return Target(name, values, (), reason, notes)
+
+
+def reading_of(series: pl.Series, hints: Hints, source: Source) -> Reading:
+    """How the cells of a whole column are taken: numbers, dates, or words."""
+    profile = Profile(series.name, points=True)
+    for first in range(0, len(series), SLICE):
+        part = series.slice(first, SLICE)
+        profile.add(part, np.ones(len(part), bool))
+    return decide(profile, hints, source)
 
 
 def _without_strays(said: pl.Series, finite: np.ndarray) -> tuple[pl.Series, list[str]]:
@@ -170,30 +175,7 @@ def _check_size(label: str, name: str, values: np.ndarray) -> None:
         )
 
 
-def divide(target: Target, test: float, validation: float, seed: int) -> np.ndarray:
-    """Which row trains, validates, tests: uint8 (rows,) of `TRAIN`, `VALIDATE`, `TEST`, `LEFT_OUT`.
-
-    Rows are drawn by a permutation that is a function of seed and number of rows; of classes each gives its share.
-
-    Parameters
-    ----------
-    test : float
-        Share of the rows that tests.
-    validation : float
-        Share of the rest that validates.
-    """
-    part = np.full(len(target.y), LEFT_OUT, np.uint8)
-    order = permutation(len(target.y), make_key(seed, "table"))
-    order = order[target.known[order]]
-    tested = _drawn(target, order, test)
-    part[order] = TRAIN
-    part[tested] = TEST
-    rest = order[part[order] == TRAIN]
-    part[_drawn(target, rest, validation)] = VALIDATE
-    return part
-
-
-def _drawn(target: Target, order: np.ndarray, share: float) -> np.ndarray:
+def drawn(target: Target, order: np.ndarray, share: float) -> np.ndarray:
     """The share of the rows that come first in `order`, of each class alike."""
     size = round(share * len(order))
     if not target.is_classification:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from sloy import text, zoo
+from sloy import losses, text, zoo
 from sloy.data import Dataset
 from sloy.data.readers import Reader
 from sloy.errors import InvalidOption
-from sloy.losses import Loss
+from sloy.losses import NAMES, Loss
 from sloy.model import Model
 from sloy.options import check_options
 from sloy.preprocessing import Choice
@@ -186,6 +186,34 @@ class Source(ABC):
     @abstractmethod
     def measure(self, model: Model, loaded: Loaded) -> Measured:
         """Measure the model on the test data."""
+
+
+def fitting_loss(name: str, loaded: Loaded, where: str) -> Loss:
+    """The loss of a name for these data; one that measures errors in a unit takes that of the data's own loss.
+
+    Classes want probabilities, so losses from logits; numbers want one number each.
+
+    Raises
+    ------
+    InvalidOption
+        Where it does not suit the data; the message says which do.
+    """
+
+    def suits(loss: Loss) -> bool:
+        if loaded.train.has_labels:
+            classes = (max(2, loaded.train.classes),)
+            return loss.task(classes) == "classification" and loss.logits == "softmax"
+        return loss.task((1,)) == "regression"
+
+    found, own = NAMES[name](), losses.loss(loaded.loss)
+    if not suits(found):
+        what = "classes" if loaded.train.has_labels else "numbers"
+        others = ", ".join(known for known, loss in NAMES.items() if suits(loss()))
+        raise InvalidOption(
+            f"`loss` (={name!r}) does not suit {where}, where {what} are to be predicted; take {others}."
+        )
+    both = all("unit" in {f.name for f in fields(loss)} for loss in (found, own))
+    return replace(found, unit=own.unit) if both else found  # type: ignore[call-arg, attr-defined]
 
 
 def first(data: Dataset, samples: int | None) -> Dataset:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sloy import inspection, text, zoo
 from sloy.data import Dataset
-from sloy.data.tables import DECIMALS, TASKS, Table, TableReader, load_table
+from sloy.data.tables import DECIMALS, TASKS, Split, Table, TableReader, load_table
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments import baselines
 from sloy.experiments.recipes import batches_and_epochs
@@ -88,6 +88,20 @@ class TableFile(Source):
     test: float = option(
         0.2, SHARE_TO_TEST, kind="real", bounds={"least": 0, "below": 1}, metavar="SHARE"
     )
+    split: str | None = option(
+        None,
+        "validate and test on the last rows in time, or on whole groups of rows; default: rows at random",
+        kind="text",
+        metavar="time=COLUMN|group=COLUMN",
+    )
+    folds: int | None = option(
+        None,
+        "cross-validate: train K times, each time on all rows but a K-th, which is predicted; then once on all rows",
+        kind="integer",
+        bounds={"least": 2},
+        metavar="K",
+    )
+    fold: int | None = option(None, kind="integer")  # the one of them that this run tests on
 
     title: ClassVar[str] = "tables"
     defaults: ClassVar[Mapping[str, Any]] = {"network": "mlp", "optimizer": "adamw"}
@@ -111,6 +125,15 @@ class TableFile(Source):
             )
         if further:
             raise InvalidOption("`from` trains models of pictures further, not those of tables")
+        if self.split is not None:
+            split = _split(self.split)
+            if self.folds is not None and split.kind == "time":
+                raise InvalidOption(
+                    "`folds` would test on rows that come before those to train on; with `split` time=… `test` says"
+                    " how many of the last rows are tested on."
+                )
+        if self.fold is not None and not 1 <= self.fold <= (self.folds or 0):
+            raise InvalidOption(f"`fold` (={self.fold}) must be one of `folds` (={self.folds}).")
         if network != "mlp":
             raise InvalidOption(
                 f"`network` (={network!r}): for the rows of a table there is mlp only"
@@ -132,6 +155,8 @@ class TableFile(Source):
             dates=self.date,
             decimal=self.decimal,
             missing=self.missing,
+            split=self.split,
+            fold=None if self.fold is None or self.folds is None else (self.fold, self.folds),
             samples=wanted.samples,
         )
         if table.test is None:
@@ -225,6 +250,13 @@ def _network(loaded: Loaded, hidden: tuple[int, ...], dropout: float) -> Network
         mean=table.mean,
         deviation=table.deviation,
     )
+
+
+def _split(word: str) -> Split:
+    try:
+        return Split.of(word)
+    except InvalidArgument as error:
+        raise InvalidOption(str(error)) from None
 
 
 def _table(loaded: Loaded) -> Table:
