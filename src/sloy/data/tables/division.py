@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -28,6 +29,7 @@ from sloy.text import many, shortened
 if TYPE_CHECKING:
     import polars as pl
 
+SAMPLE = 2000  # raw test rows that are kept, to look into the model with
 PARTS = {TRAIN: "to train on", VALIDATE: "to validate", TEST: "to test"}
 
 
@@ -145,6 +147,41 @@ def _check_fold(fold: tuple[int, int], split: Split | None) -> None:
         raise InvalidArgument(
             "`folds` would test on rows that come before those to train on; with `split` time=… give `test` its share."
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled(Source):
+    """A table some rows of which are kept, raw, while it is read.
+
+    Attributes
+    ----------
+    table : Source
+    rows : bool array, shape (rows,)
+        Which are kept.
+    kept : list of polars.DataFrame
+        Of the last reading.
+    """
+
+    table: Source
+    rows: np.ndarray
+    kept: list[pl.DataFrame] = field(default_factory=list)
+
+    @staticmethod
+    def of(table: Source, part: np.ndarray, seed: int) -> Sampled:
+        """At most `SAMPLE` of the test rows are kept, drawn by the seed."""
+        tested = np.flatnonzero(part == TEST)
+        rows = np.zeros(len(part), bool)
+        rows[tested[permutation(len(tested), make_key(seed, "sample"))[:SAMPLE]]] = True
+        return Sampled(table.label, table.names, table, rows)
+
+    def pieces(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """See `Source.pieces`."""
+        self.kept.clear()
+        first = 0
+        for frame in self.table.frames(columns):
+            self.kept.append(frame.filter(polars().Series(self.rows[first : first + frame.height])))
+            first += frame.height
+            yield frame
 
 
 # --- at random --------------------------------------------------------------------------------------------------------

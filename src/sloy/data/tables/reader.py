@@ -62,6 +62,15 @@ class TableReader(Reader):
         """The raw columns that are needed."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def parts(self) -> dict[str, tuple[int, ...]]:
+        """Raw column → the numbers, from 0, of the prepared columns that it became."""
+        found, first = {}, 0
+        for column in self._arranged:
+            found[column.name] = tuple(range(first, first + len(column.labels)))
+            first += len(column.labels)
+        return {name: found[name] for name in self.names}
+
     def takes(self, source: Any) -> bool:
         """See `Reader.takes`: a path, a data frame of polars or pandas, a mapping of names to values."""
         return is_table(source)

@@ -14,7 +14,7 @@ from sloy.arguments import integer, real, sequence
 from sloy.data.arrays import allocate, available
 from sloy.data.dataset import Dataset
 from sloy.data.tables.columns import Remarks
-from sloy.data.tables.division import Split, divided
+from sloy.data.tables.division import Sampled, Split, divided
 from sloy.data.tables.inference import conclude, look
 from sloy.data.tables.profile import Hints
 from sloy.data.tables.reader import TableReader
@@ -30,12 +30,10 @@ from sloy.data.tables.target import (
 )
 from sloy.data.tables.values import polars
 from sloy.errors import InvalidArgument
-from sloy.graph.threefry import make_key, permutation
 
 if TYPE_CHECKING:
     import polars as pl
 
-SAMPLE = 2000  # raw test rows that are kept, to look into the model with
 SHARE = 0.5  # of the available memory that prepared rows may take
 DECIMALS = ("auto", ".", ",")
 TASKS = ("auto", "classification", "regression")
@@ -65,7 +63,7 @@ class Table:
     part : uint8 array, shape (rows,)
         What each row of the table is for: 0 to train, 1 to validate, 2 to test, 3 left out.
     sample : polars.DataFrame
-        The raw columns that are used, of at most `SAMPLE` of the test rows.
+        At most 2000 of the test rows, the raw columns that are used.
     """
 
     train: Dataset
@@ -202,8 +200,8 @@ def load_table(
     if not columns:
         raise InvalidArgument(f"{table.label}: no column is left to predict `{target}` from.")
     reader = TableReader(tuple(columns), target, hints.missing)
-    chosen = _some(part, seed)
-    sets, sample = _prepared(table, reader, found, part, chosen, memory)
+    sampled = Sampled.of(table, part, seed)
+    sets = _prepared(sampled, reader, found, part, memory)
     figures = moments_of(found.y[part == TRAIN]) if not found.is_classification else None
     notes = [*_notes(found, part), *found_notes]
     if by is not None:
@@ -229,7 +227,7 @@ def load_table(
         left_out,
         tuple(notes),
         part,
-        sample,
+        polars().concat(sampled.kept),
     )
 
 
@@ -323,23 +321,10 @@ def _check_parts(label: str, target: Target, part: np.ndarray) -> None:
         )
 
 
-def _some(part: np.ndarray, seed: int) -> np.ndarray:
-    """At most `SAMPLE` of the test rows: bool (rows,)."""
-    tested = np.flatnonzero(part == TEST)
-    some = np.zeros(len(part), bool)
-    some[tested[permutation(len(tested), make_key(seed, "sample"))[:SAMPLE]]] = True
-    return some
-
-
 def _prepared(
-    table: Source,
-    reader: TableReader,
-    target: Target,
-    part: np.ndarray,
-    some: np.ndarray,
-    memory: int | None,
-) -> tuple[dict[int, Dataset], pl.DataFrame]:
-    """The data set of each part that has rows; and `some` of the raw rows."""
+    table: Source, reader: TableReader, target: Target, part: np.ndarray, memory: int | None
+) -> dict[int, Dataset]:
+    """The data set of each part that has rows."""
     total = int((part <= TEST).sum()) * reader.width * 4
     bound = (
         integer("load_table", "memory", memory) if memory is not None else int(SHARE * available())
@@ -348,10 +333,9 @@ def _prepared(
     counts = {key: int((part == key).sum()) for key in (TRAIN, VALIDATE, TEST)}
     rows = {key: allocate((n, reader.width), "float32", bound)[0] for key, n in counts.items() if n}
     done = dict.fromkeys(rows, 0)
-    first, kept = 0, []
+    first = 0
     for frame in table.frames(reader.names):
         prepared, here = reader.prepare(frame, Remarks()), part[first : first + frame.height]
-        kept.append(frame.filter(polars().Series(some[first : first + frame.height])))
         for key, matrix in rows.items():
             chosen = prepared[here == key]
             matrix[done[key] : done[key] + len(chosen)] = chosen
@@ -363,7 +347,7 @@ def _prepared(
         y = target.y[part == key]
         y = y if target.is_classification else y.astype(np.float32)
         sets[key] = Dataset(matrix, y, target.class_names, name)
-    return sets, polars().concat(kept)
+    return sets
 
 
 def _notes(target: Target, part: np.ndarray) -> list[str]:

@@ -28,6 +28,7 @@ ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
 PACKED = ("", ".gz", ".zst")
 MOST_IN_PICTURE = 30  # classes that the confusion matrix has room for
 SHOWN = 40  # columns that the opening lists
+DRAWN = 4  # columns whose partial dependence is drawn
 SMALL = 1000  # rows to train on; with fewer, more is dropped
 ADAMW: Mapping[str, Any] = {"learning_rate": 0.005, "weight_decay": 0.3}
 
@@ -212,7 +213,17 @@ class TableFile(Source):
         target = _table(loaded).target
         if said := baselines.verdict(own, found):
             rows.append(("", said))
-        return Measured(figures, tuple(rows), lambda: _pictures(data, answers["network"], target))
+        worth = inspection.importance(model, data, seed=self.fold or 0)
+        figures["importance"] = worth.document()
+        rows.append(("importance", worth.listed()))
+        return Measured(
+            figures,
+            tuple(rows),
+            lambda: {
+                **_pictures(data, answers["network"], target),
+                **_explained(model, _table(loaded), worth),
+            },
+        )
 
 
 def opening(table: Table) -> list[Row]:
@@ -262,6 +273,17 @@ def _split(word: str) -> Split:
 def _table(loaded: Loaded) -> Table:
     assert isinstance(loaded, LoadedTable)
     return loaded.table
+
+
+def _explained(model: Model, table: Table, worth: inspection.Importance) -> dict[str, Figure]:
+    """What the columns are worth, and how the answers depend on the first of them."""
+    first = worth.columns[:DRAWN]
+    found = [inspection.partial_dependence(model, table.sample, name) for name in first]
+    name = "" if table.is_classification else table.target
+    return {
+        "importance.png": inspection.importance_figure(worth),
+        "partial-dependence.png": inspection.partial_dependence_figure(found, name=name),
+    }
 
 
 def _pictures(data: Dataset, answers: np.ndarray, name: str) -> dict[str, Figure]:
