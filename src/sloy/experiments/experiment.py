@@ -125,8 +125,8 @@ class Experiment:
         data : str or Path
             "mnist"; a folder of pictures or of IDX files; a table.
         **words
-            ``network``, ``network_options``, ``recipe`` (by name), ``validation``, ``samples``, ``loss``, ``from_``; the options
-            of `Recipe`, of `FineTuning` and of the kind of data.
+            ``network``, ``network_options``, ``recipe`` (by name), ``validation``, ``samples``, ``loss``,
+            ``from_``; the options of `Recipe`, of `FineTuning` and of the kind of data.
 
         Raises
         ------

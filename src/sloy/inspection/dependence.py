@@ -173,7 +173,9 @@ def _drawn(model: Model, data: Any, rows: int, seed: int) -> Any:
         order = permutation(whole.height, make_key(seed, "rows looked at"))[:rows]
         return whole[np.sort(order)]
     array = np.asarray(data)
-    order = permutation(len(array), make_key(seed, "rows looked at"))[:rows] if array.ndim else []
+    if not array.ndim:
+        return array
+    order = permutation(len(array), make_key(seed, "rows looked at"))[:rows]
     return array[np.sort(order)]
 
 

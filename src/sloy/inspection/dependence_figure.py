@@ -123,13 +123,16 @@ def _curve(axes: Axes, found: PartialDependence, outputs: list[int]) -> None:
             mark = MARKS[number] if is_words else "."
             axes.plot(places, mean, mark + line, color=colour, label=found.outputs[k], markersize=5)
             continue
-        assert found.low is not None and found.high is not None
+        assert found.low is not None
+        assert found.high is not None
         low, high = found.low[:, k], found.high[:, k]
         if is_words:
             axes.bar(places, mean - mean.mean(), bottom=mean.mean(), color=colour, width=0.7)
             axes.axhline(mean.mean(), color=GREY, linewidth=0.8)
             spread = [mean - low, high - mean]
-            axes.errorbar(places, mean, yerr=np.maximum(spread, 0), fmt="none", ecolor=GREY, capsize=3)
+            axes.errorbar(
+                places, mean, yerr=np.maximum(spread, 0), fmt="none", ecolor=GREY, capsize=3
+            )
         else:
             axes.fill_between(places, low, high, color=colour, alpha=0.18, linewidth=0)
             axes.plot(places, mean, ".-", color=colour, markersize=5)
@@ -152,9 +155,9 @@ def _ticks(axes: Axes, values: np.ndarray, *, up: bool = False) -> None:
     elif values.dtype.kind == "M":
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-        locator = AutoDateLocator(minticks=3, maxticks=8)
+        locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
         axis.set_major_locator(locator)
-        axis.set_major_formatter(ConciseDateFormatter(locator))
+        axis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
 def _map(axes: Axes, found: PartialDependence, output: int, name: str) -> None:

@@ -193,7 +193,9 @@ def importance(
     x, losses = found.x[chosen], _scoring(where, model, y[chosen], score)
     before = losses.of(answers(model, x))  # (n,)
     measured = [
-        _shuffled(model, x, part, losses, before, [make_key(seed, f"{k} {r}") for r in range(repeats)])
+        _shuffled(
+            model, x, part, losses, before, [make_key(seed, f"{k} {r}") for r in range(repeats)]
+        )
         for k, part in enumerate(found.parts.values())
     ]
     mean, error = np.array(measured).T
@@ -221,7 +223,7 @@ def _shuffled(
     for key in keys:
         order = permutation(len(x), key)
         shuffled = x.copy()
-        shuffled[:, part] = x[np.ix_(order, part)]
+        shuffled[:, part] = x[order][:, part]
         lost = losses.of(answers(model, shuffled))
         taken += lost / len(keys)
         given[order] += lost / len(keys)
@@ -256,7 +258,7 @@ class _Scoring:
 
 def _scoring(where: str, model: Model, y: np.ndarray, score: str | None) -> _Scoring:
     task, logits = model.loss.task(model.network.output_shape), model.loss.logits
-    allowed = ("r2", "mae") if task == "regression" else ("log_loss", "accuracy")
+    allowed: tuple[str, ...] = ("r2", "mae") if task == "regression" else ("log_loss", "accuracy")
     if task != "regression" and not logits:
         allowed = ("accuracy",)
     score = score or allowed[0]
@@ -301,7 +303,11 @@ def _of_classes(
     where: str, y: np.ndarray, classes: int, score: str
 ) -> Callable[[np.ndarray], np.ndarray]:
     labels = y.reshape(-1)  # (N,)
-    if len(labels) != len(y) or y.dtype.kind not in "biu" or not (0 <= labels.min() <= labels.max() < classes):
+    if (
+        len(labels) != len(y)
+        or y.dtype.kind not in "biu"
+        or not (0 <= labels.min() <= labels.max() < classes)
+    ):
         raise InvalidArgument(
             f"{where}: `target` must be labels from 0 to {classes - 1}, one for each row."
         )
@@ -352,12 +358,10 @@ def importance_figure(found: Importance, title: str = "") -> Figure:
     axes.grid(axis="x")
     axes.set_axisbelow(True)
     axes.set_xlabel(_AXES[found.score]())
-    more = len(found.columns) - shown
-    axes.set_title(
-        title
-        or say("A column shuffled")
-        + (" " + say("(the first {shown} of {total})", shown=shown, total=shown + more) if more else "")
-    )
+    title = title or say("A column shuffled")
+    if (total := len(found.columns)) > shown:
+        title += " " + say("(the first {shown} of {total})", shown=shown, total=total)
+    axes.set_title(title)
     return figure
 
 

@@ -122,7 +122,9 @@ def divided(
     if split is None or column is None:
         return Divided(_at_random(target, order, shares, fold))
     if is_strange(column):
-        raise InvalidArgument(f"{source.label}: `split`: `{split.column}` is of type {column.dtype}.")
+        raise InvalidArgument(
+            f"{source.label}: `split`: `{split.column}` is of type {column.dtype}."
+        )
     column = without(column, hints.missing)
     if split.kind == "time":
         keys = _instants(column, hints, source)
