@@ -98,7 +98,7 @@ def labelled_rows(
 def columns_of(table: Source, names: Sequence[str]) -> pl.DataFrame:
     """Some columns, whole."""
     frames = list(table.frames(names))
-    return polars().concat(frames) if frames else polars().DataFrame(dict.fromkeys(names, []))
+    return polars().concat(frames) if frames else polars().DataFrame(schema=list(names))
 
 
 def gaps(target: Target) -> list[str]:
