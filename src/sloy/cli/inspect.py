@@ -177,7 +177,8 @@ def exciting(
     from sloy import inspection
     from sloy.experiments import Wanted, source_of
 
-    test = source_of(data).load(Wanted()).test
+    loaded = source_of(data).load(Wanted())
+    test = loaded.test or loaded.train
     found = {}
     for layer, shown in channels.items():
         several = inspection.exciting_patches(model, test.x, layer, shown)

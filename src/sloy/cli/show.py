@@ -93,6 +93,7 @@ def opening(event: Opened) -> str:
     experiment, loaded, recipe = event.experiment, event.loaded, event.recipe
     share = experiment.validation
     trained, held_out = loaded.trained_on(share), loaded.held_out(share)
+    tested = 0 if loaded.test is None else len(loaded.test)
     samples = f"{text.count(trained)} to train on"
     if held_out:
         samples += f", {text.count(held_out)} to validate"
@@ -105,7 +106,7 @@ def opening(event: Opened) -> str:
     rows = [
         (
             "data",
-            f"{experiment.source.name}: {samples}, {text.count(len(loaded.test))} to test",
+            f"{experiment.source.name}: {samples}, {text.count(tested) if tested else 'none'} to test",
         ),
         ("", experiment.source.describe(loaded)),
         *loaded.rows,
@@ -147,6 +148,7 @@ def results(summary: Mapping[str, Any], event: Tested, folder: str) -> str:
     peak = f"{text.size(memory['peak'])} at its peak, {text.size(memory['predicted'])} predicted"
     rows = [
         *event.measured.rows,
+        *_best(summary),
         (
             "time",
             f"{text.seconds(times['to_test'])} from the start of the program to the test result,"
@@ -156,3 +158,17 @@ def results(summary: Mapping[str, Any], event: Tested, folder: str) -> str:
         ("folder", folder),
     ]
     return text.fields(rows)
+
+
+def _best(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Which epoch's weights the model has, where the validation loss chose it."""
+    if summary["best_epoch"] is None:
+        return []
+    done, most = summary["epochs"], summary["plan"]["epochs"]
+    words = (
+        f"best epoch {summary['best_epoch']} of {done} kept, validation loss"
+        f" {summary['best_val_loss']:.4f}"
+    )
+    if done < most:
+        words += f" ({most} were allowed; none better in {summary['plan']['patience']})"
+    return [("epochs", words)]

@@ -97,7 +97,7 @@ def verdict(own: Mapping[str, float], others: Mapping[str, Mapping[str, float]])
     figure = "log_loss" if "log_loss" in own else "rmse"
     if own[figure] >= others["always the same"][figure]:
         return "the network is no better than always giving the same answer: it has learned nothing of use"
-    if own[figure] >= others["linear model"][figure]:
+    if "linear model" in others and own[figure] >= others["linear model"][figure]:
         return (
             f"the linear model is as good or better ({_TITLES[figure]}): it is simpler, prefer it"
         )

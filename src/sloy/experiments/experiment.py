@@ -190,6 +190,7 @@ class Experiment:
         if self.start is not None:
             count = len(loaded.train)
             defaults = batches_and_epochs(count, part=16, sizes=(8, 32), steps=300, epochs=(5, 40))
+            defaults |= self.source.patience_for(loaded)
         else:
             defaults = dict(self.source.defaults_for(loaded, str(self.recipe.optimizer)))
         return replace(self, given={**defaults, **self.given})

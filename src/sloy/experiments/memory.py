@@ -47,7 +47,7 @@ def predicted(
             engine=engine,
         )
         run = estimate.total - (loaded.train.x.nbytes + loaded.train.y.nbytes)
-    test = _of_test(problem, len(loaded.test), engine)
+    test = _of_test(problem, 1 if loaded.test is None else len(loaded.test), engine)
     return max(machine.peak_memory(), machine.held_memory() + max(run, test))
 
 

@@ -24,6 +24,8 @@ FILES = {
     "learning-curves.png": "the same as a picture",
     "answers.png": "predicted numbers against true ones",
     "confusion.png": "which class was taken for which",
+    "confusion.csv": "the same as numbers",
+    "predictions.csv": "the answer for each sample",
     "importance.png": "what each column is worth: the score's loss when it is shuffled",
     "partial-dependence.png": "the mean answer for each value of the first four of them",
     "filters.png": "the weights of the first layer",

@@ -28,11 +28,11 @@ from sloy.experiments.events import (
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.memory import predicted, problem_of
 from sloy.experiments.run_folder import CHECKPOINT, CONFIGURATION, VERSION, RunFolder
-from sloy.experiments.sources import Measured
-from sloy.experiments.sources.base import Wanted
+from sloy.experiments.sources import Loaded, Measured
+from sloy.experiments.sources.base import Wanted, untested
 from sloy.machine import versions
 from sloy.model import Model, load
-from sloy.training.callbacks import Callback, CSVLog, Progress
+from sloy.training.callbacks import Callback, CSVLog, EarlyStopping, Progress
 from sloy.training.checkpoint import Checkpoint
 from sloy.training.fine_tune import fine_tune
 from sloy.training.fit import fit
@@ -151,6 +151,7 @@ class _Running:
     threads: int
     tell: Listener
     start: Model | None = field(default=None, init=False)
+    best: tuple[int, float] | None = field(default=None, init=False)
 
     def run(self, *, resumed: bool) -> Result:
         """All of it, from the data to the last picture."""
@@ -163,13 +164,21 @@ class _Running:
         model.reader = opening.loaded.reader
         model.save(self.folder / "model.sloy")
         self.tell(Saved(self.folder / "model.sloy"))
-        measured = self.experiment.source.measure(model, opening.loaded)
+        measured = self._measured(model, opening.loaded)
         summary = self._summary(opening, history, measured)
         self._write("history.csv", history.to_csv())
         self._write_json("summary.json", {**summary, "history": history.rows})
         self.tell(Tested(measured, summary))
         self._draw(opening, model, history, measured)
         return Result(model, history, measured, summary, self.folder.path)
+
+    def _measured(self, model: Model, loaded: Loaded) -> Measured:
+        """How good the model is on what was kept apart to test on."""
+        experiment = self.experiment
+        if loaded.test is None:
+            share = experiment.validation
+            return untested(loaded.trained_on(share), loaded.held_out(share))
+        return experiment.source.measure(model, loaded.test, loaded)
 
     def _opening(self, *, resumed: bool) -> Opened:
         """Read the data, choose what suits them, and foresee what it takes."""
@@ -211,7 +220,8 @@ class _Running:
 
     def _fit(self, opening: Opened) -> tuple[Model, History]:
         experiment, loaded = self.experiment, opening.loaded
-        callbacks = [CSVLog(self.folder / "history.csv", seconds=1), _Teller(self.tell)]
+        teller = _Teller(self.tell)
+        callbacks = [CSVLog(self.folder / "history.csv", seconds=1), teller]
         validation = loaded.validation or experiment.validation or None
         shared: dict[str, Any] = {
             "validation": validation,
@@ -225,15 +235,20 @@ class _Running:
             tuning = experiment.fine_tuning
             chosen = {field.name: getattr(tuning, field.name) for field in fields(tuning)}
             checkpoint: Any = self.folder / CHECKPOINT
-            return fine_tune(self.start, loaded.train, checkpoint=checkpoint, **shared, **chosen)
-        return fit(
-            opening.network,
-            loaded.train,
-            loss=loaded.loss,
-            preprocessing=loaded.preprocessing,
-            checkpoint=Checkpoint(self.folder / CHECKPOINT, epoch_seconds=1),
-            **shared,
-        )
+            model, history = fine_tune(
+                self.start, loaded.train, checkpoint=checkpoint, **shared, **chosen
+            )
+        else:
+            model, history = fit(
+                opening.network,
+                loaded.train,
+                loss=loaded.loss,
+                preprocessing=loaded.preprocessing,
+                checkpoint=Checkpoint(self.folder / CHECKPOINT, epoch_seconds=1),
+                **shared,
+            )
+        self.best = teller.best(history)
+        return model, history
 
     def _configuration(self, engine: Engine) -> dict[str, Any]:
         """What the run does, written before it does it."""
@@ -249,6 +264,9 @@ class _Running:
         recipe = opening.recipe
         return {
             **measured.figures,
+            "epochs": len(history),
+            "best_epoch": self.best and self.best[0],
+            "best_val_loss": self.best and self.best[1],
             "seed": recipe.seed,
             "plan": self.experiment.words(),
             "learning_rate": recipe.learning_rate,
@@ -269,7 +287,7 @@ class _Running:
         figures = {"learning-curves.png": inspection.curves_figure(history), **measured.pictures()}
         if augment is not None and loaded.train.x.ndim == 4:
             rows = np.linspace(0, len(loaded.train) - 1, 10).astype(int)
-            some = self.experiment.source.as_seen(loaded, loaded.train.x[rows])
+            some = self.experiment.source.as_seen(loaded.reader, loaded.train.x[rows])
             seed = opening.recipe.seed
             figures["augmented.png"] = inspection.augmented_figure(some, augment, seed=seed)
         if (first := inspection.first_filters(model)) is not None:
@@ -292,6 +310,15 @@ class _Teller(Callback):
     def __init__(self, tell: Listener) -> None:
         self._tell = tell
         self._raised: BaseException | None = None
+        self._stopping: EarlyStopping | None = None
+        self._epochs = 0
+
+    def best(self, history: History) -> tuple[int, float] | None:
+        """The epoch whose weights are kept, counted over the whole history, and its validation loss."""
+        if self._stopping is None or not self._stopping.best_epoch:
+            return None
+        before = len(history) - self._epochs  # of fine-tuning, before unfreezing
+        return before + self._stopping.best_epoch, self._stopping.best
 
     def _stops(self, event: Event) -> bool:
         """Tell an event; whether the run is to stop."""
@@ -320,6 +347,8 @@ class _Teller(Callback):
         return self._stops(EpochEnded(row, run.epochs))
 
     def on_fit_end(self, run: Run) -> None:
+        self._stopping = next((c for c in run.callbacks if isinstance(c, EarlyStopping)), None)
+        self._epochs = len(run.history)
         self._stops(FitEnded())
         if self._raised is not None:
             raise self._raised

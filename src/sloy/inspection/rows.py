@@ -11,8 +11,9 @@ import numpy as np
 from sloy.arguments import instance, sequence
 from sloy.data import Dataset
 from sloy.data.tables import TableReader
+from sloy.data.tables.prepared import columns_of
 from sloy.data.tables.sources import open_table
-from sloy.data.tables.values import polars, without, words
+from sloy.data.tables.target import known_target
 from sloy.errors import InvalidArgument, ShapeError, UnknownName
 from sloy.graph.opdef import multiply_adds
 from sloy.graph.threefry import make_key, permutation
@@ -118,21 +119,9 @@ def truth_of(where: str, model: Model, data: Any, target: Any) -> tuple[np.ndarr
         raise InvalidArgument(
             f"{where}: {table.label} has no column {name!r} to compare answers with."
         )
-    series = without(
-        polars().concat([frame[name] for frame in table.frames([name])]), reader.missing
-    )
-    if not model.class_names:
-        y = np.array(series.cast(polars().Float64, strict=False).to_numpy(), np.float64)
-        return y, np.isfinite(y)
-    said = words(series)
-    known = {word: number for number, word in enumerate(model.class_names)}
-    if strange := [word for word in said.drop_nulls().unique().to_list() if word not in known]:
-        raise InvalidArgument(
-            f"{where}: {table.label}: `{name}` holds {strange[0]!r}, which is none of the model's classes"
-            f" ({', '.join(list(known)[:8])})."
-        )
-    y = np.array([known.get(word, -1) for word in said.to_list()], np.int32)
-    return y, y >= 0
+    column = columns_of(table, [name])[name]
+    found = known_target(table.label, column, model.class_names, reader.written, reader.missing)
+    return found.y, found.known
 
 
 def affordable(model: Model, count: int, times: int) -> int:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sloy.arguments import integer, real, sequence
-from sloy.data.arrays import allocate, available
 from sloy.data.dataset import Dataset
-from sloy.data.tables.columns import Remarks
-from sloy.data.tables.division import Sampled, Split, divided
+from sloy.data.tables.division import SAMPLE, Sampled, Split, divided
 from sloy.data.tables.inference import conclude, look
+from sloy.data.tables.prepared import columns_of, gaps, labelled_rows, prepared
 from sloy.data.tables.profile import Hints
 from sloy.data.tables.reader import TableReader
-from sloy.data.tables.sources import Source, open_table
+from sloy.data.tables.sources import Source, is_table, open_table
 from sloy.data.tables.target import (
     LEFT_OUT,
     TEST,
@@ -30,11 +28,11 @@ from sloy.data.tables.target import (
 )
 from sloy.data.tables.values import polars
 from sloy.errors import InvalidArgument
+from sloy.text import many
 
 if TYPE_CHECKING:
     import polars as pl
 
-SHARE = 0.5  # of the available memory that prepared rows may take
 DECIMALS = ("auto", ".", ",")
 TASKS = ("auto", "classification", "regression")
 
@@ -63,7 +61,7 @@ class Table:
     part : uint8 array, shape (rows,)
         What each row of the table is for: 0 to train, 1 to validate, 2 to test, 3 left out.
     sample : polars.DataFrame
-        At most 2000 of the test rows, the raw columns that are used.
+        At most 2000 of the test rows, the raw columns that are used; of another table the first.
     """
 
     train: Dataset
@@ -90,10 +88,11 @@ def load_table(
     target: str,
     *,
     task: str = "auto",
-    test: float = 0.2,
+    test: Any = 0.2,
     validation: float = 0.1,
     seed: int = 0,
     ignore: Sequence[str] = (),
+    ids: Sequence[str] = (),
     categorical: Sequence[str] = (),
     numeric: Sequence[str] = (),
     dates: Sequence[str] | Mapping[str, str] = (),
@@ -120,14 +119,17 @@ def load_table(
         The column to predict. Rows without a value there are left out.
     task : "auto", "classification" or "regression"
         "auto": classes where the target holds words or at most 20 different whole numbers, else numbers.
-    test : float
-        Share of the rows to test on, in [0, 1); of classes each gives its share.
+    test : float, or anything that `source` may be
+        Share of the rows to test on, in [0, 1); of classes each gives its share. Or another table, all rows of which
+        are tested on, and none of `source`.
     validation : float
         Share of the others to validate on, in [0, 1).
     seed : int
         Of the division into the three.
     ignore : sequence of str
         Columns to leave out.
+    ids : sequence of str
+        Columns that tell rows apart: left out too, and named in `reader.ids`, to be kept beside predictions.
     categorical : sequence of str
         Columns of numbers that are names: postcodes, codes.
     numeric : sequence of str
@@ -173,19 +175,20 @@ def load_table(
     """
     if task not in TASKS:
         raise InvalidArgument(f"load_table: `task` (={task!r}) must be one of {', '.join(TASKS)}.")
-    test = real("load_table", "test", test, least=0, below=1)
+    share = 0.0 if is_table(test) else real("load_table", "test", test, least=0, below=1)
     validation = real("load_table", "validation", validation, least=0, below=1)
     seed = integer("load_table", "seed", seed, 0, 2**64 - 1)
     table = open_table(source, separator)
     hints = _hints(categorical, numeric, dates, decimal, missing)
+    ids = sequence("load_table", "ids", ids, str)
     by = Split.of(split) if split is not None else None
-    names = _features(table, target, ignore, hints, by)
-    found = make_target(table.label, _column(table, target), task, hints, table)
+    names = _features(table, target, ignore, ids, hints, by)
+    found = make_target(table.label, columns_of(table, [target])[target], task, hints, table)
     division = divided(
         found,
-        None if by is None else _column(table, by.column),
+        None if by is None else columns_of(table, [by.column])[by.column],
         by,
-        shares=(test, validation),
+        shares=(share, validation),
         fold=fold,
         seed=seed,
         hints=hints,
@@ -199,20 +202,27 @@ def load_table(
     columns, left_out, found_notes = conclude(table.label, seen)
     if not columns:
         raise InvalidArgument(f"{table.label}: no column is left to predict `{target}` from.")
-    reader = TableReader(tuple(columns), target, hints.missing)
+    reader = TableReader(tuple(columns), target, hints.missing, ids, found.written)
     sampled = Sampled.of(table, part, seed)
-    sets = _prepared(sampled, reader, found, part, memory)
+    sets = prepared(sampled, reader, found, part, memory)
+    sample = polars().concat(sampled.kept)
     figures = moments_of(found.y[part == TRAIN]) if not found.is_classification else None
-    notes = [*_notes(found, part), *found_notes]
+    notes = [*_notes(found, part, share), *found_notes]
     if by is not None:
         kept = "stays among" if by.column in names else "is left out of"
         notes.insert(0, f"{division.told}; `{by.column}` {kept} the inputs")
+    if is_table(test):
+        apart = labelled_rows(test, reader, found.class_names, memory=memory)
+        sets[TEST] = apart.data
+        sample = next(open_table(test).frames(reader.names)).head(SAMPLE)
+        notes += [f"{apart.label}: {note}" for note in apart.notes]
     notes += [
         f"`{name}` counts the rows; unless it means something, leave it out with --ignore {name}"
         for name, column in seen.items()
         if column.is_index
     ]
     left_out |= dict.fromkeys(ignore, "as asked for")
+    left_out |= dict.fromkeys(ids, "kept beside the answers")
     if by is not None and by.kind == "group":
         left_out[by.column] = "its groups divide the rows"
     return Table(
@@ -227,7 +237,7 @@ def load_table(
         left_out,
         tuple(notes),
         part,
-        polars().concat(sampled.kept),
+        sample,
     )
 
 
@@ -266,14 +276,19 @@ def _hints(
 
 
 def _features(
-    table: Source, target: object, ignore: Sequence[str], hints: Hints, split: Split | None
+    table: Source,
+    target: object,
+    ignore: Sequence[str],
+    ids: Sequence[str],
+    hints: Hints,
+    split: Split | None,
 ) -> list[str]:
     """The columns to predict from; every name that was given must be there."""
     if not isinstance(target, str):
         raise InvalidArgument(f"load_table: `target` (={target!r}) must be the name of a column.")
     ignored = sequence("load_table", "ignore", ignore, str)
     for option, given in (
-        ("target", (target,)), ("ignore", ignored), ("categorical", hints.categorical),
+        ("target", (target,)), ("ignore", ignored), ("ids", ids), ("categorical", hints.categorical),
         ("numeric", hints.numeric), ("dates", hints.dates), ("split", (split.column,) if split else ()),
     ):  # fmt: skip
         for name in given:
@@ -281,11 +296,14 @@ def _features(
                 raise InvalidArgument(
                     f"{table.label}: `{option}` (={name!r}) is none of its columns{_hint(name, table.names)}"
                 )
-    if target in ignored:
-        raise InvalidArgument(f"load_table: `ignore` holds the target, {target!r}.")
-    if split is not None and split.column == target:
-        raise InvalidArgument(f"load_table: `split` goes by the target, {target!r}.")
-    aside = {target, *ignored, *((split.column,) if split and split.kind == "group" else ())}
+    for option, given in (
+        ("ignore", ignored),
+        ("ids", ids),
+        ("split", (split.column,) if split else ()),
+    ):
+        if target in given:
+            raise InvalidArgument(f"load_table: `{option}` holds the target, {target!r}.")
+    aside = {target, *ignored, *ids, *((split.column,) if split and split.kind == "group" else ())}
     return [name for name in table.names if name not in aside]
 
 
@@ -306,12 +324,6 @@ def _cut(part: np.ndarray, samples: int) -> None:
     part[training[samples:]] = LEFT_OUT
 
 
-def _column(table: Source, name: str) -> Any:
-    """A whole column."""
-    pieces = [frame[name] for frame in table.frames([name])]
-    return polars().concat(pieces) if pieces else polars().Series(name, [], polars().String)
-
-
 def _check_parts(label: str, target: Target, part: np.ndarray) -> None:
     training = target.y[part == TRAIN]
     if len(np.unique(training)) < 2:
@@ -321,39 +333,12 @@ def _check_parts(label: str, target: Target, part: np.ndarray) -> None:
         )
 
 
-def _prepared(
-    table: Source, reader: TableReader, target: Target, part: np.ndarray, memory: int | None
-) -> dict[int, Dataset]:
-    """The data set of each part that has rows."""
-    total = int((part <= TEST).sum()) * reader.width * 4
-    bound = (
-        integer("load_table", "memory", memory) if memory is not None else int(SHARE * available())
-    )
-    bound = 0 if total > bound else total
-    counts = {key: int((part == key).sum()) for key in (TRAIN, VALIDATE, TEST)}
-    rows = {key: allocate((n, reader.width), "float32", bound)[0] for key, n in counts.items() if n}
-    done = dict.fromkeys(rows, 0)
-    first = 0
-    for frame in table.frames(reader.names):
-        prepared, here = reader.prepare(frame, Remarks()), part[first : first + frame.height]
-        for key, matrix in rows.items():
-            chosen = prepared[here == key]
-            matrix[done[key] : done[key] + len(chosen)] = chosen
-            done[key] += len(chosen)
-        first += frame.height
-    name = Path(table.label).name
-    sets = {}
-    for key, matrix in rows.items():
-        y = target.y[part == key]
-        y = y if target.is_classification else y.astype(np.float32)
-        sets[key] = Dataset(matrix, y, target.class_names, name)
-    return sets
-
-
-def _notes(target: Target, part: np.ndarray) -> list[str]:
-    gaps = int((~target.known).sum())
-    notes = [f"{gaps} of {len(part)} rows have no `{target.name}` and are left out"] if gaps else []
-    notes += target.notes
+def _notes(target: Target, part: np.ndarray, share: float) -> list[str]:
+    notes = [*gaps(target), *target.notes]
+    if share and not (part == TEST).any():
+        notes.append(
+            f"{many(len(part), 'row')}: too few to keep {share:.0%} of them apart to test on"
+        )
     if target.is_classification:
         counts = np.bincount(target.y[part == TRAIN], minlength=len(target.class_names))
         rare = [name for name, n in zip(target.class_names, counts, strict=True) if n < 5]

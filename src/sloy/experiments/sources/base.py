@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,6 +23,7 @@ from sloy.problem import Network
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FEW_TO_TEST = 30  # samples; figures of fewer are worth a word
 Row = tuple[str, str]  # a title and what stands beside it, see `text.fields`
 
 
@@ -57,7 +58,9 @@ class Loaded:
 
     Attributes
     ----------
-    train, test : Dataset
+    train : Dataset
+    test : Dataset or None
+        None where nothing is kept apart to test on.
     validation : Dataset, optional
         Its own; without it the share that is wanted of `train` is held out.
     reader : Reader, optional
@@ -69,7 +72,7 @@ class Loaded:
     """
 
     train: Dataset
-    test: Dataset
+    test: Dataset | None
     validation: Dataset | None = None
     reader: Reader | None = None
     loss: str | Loss = "categorical_crossentropy"
@@ -90,6 +93,31 @@ class Loaded:
 
 
 @dataclass(frozen=True, eq=False)
+class ToTest:
+    """Labelled samples that a model is measured on.
+
+    Attributes
+    ----------
+    data : Dataset
+        Its labels are those of the model.
+    what : str
+        What they are, in words.
+    whole : bool
+        Whether they are all there are, not a part to test on.
+    rows : sequence of (title, words)
+        What is to be said of them beside.
+    beside : mapping of str to sequence
+        What tells each of them apart, and what is true, by title; for the file of predictions.
+    """
+
+    data: Dataset
+    what: str
+    whole: bool = False
+    rows: tuple[Row, ...] = ()
+    beside: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class Measured:
     """How good a model is on the test data.
 
@@ -101,11 +129,17 @@ class Measured:
         The same for a reader.
     pictures : callable
         Gives the figures, by file name, when they are to be written.
+    answers : array, shape (N, K) or (N, 1)
+        Probabilities, or numbers, of each sample.
+    confusion : int array, shape (K, K)
+        How many of each class (rows) were given each class; of no classes for numbers.
     """
 
     figures: Mapping[str, Any]
     rows: tuple[Row, ...]
     pictures: Callable[[], Mapping[str, Figure]] = dict
+    answers: np.ndarray = field(default_factory=lambda: np.empty((0, 1)))
+    confusion: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.int64))
 
 
 @dataclass(frozen=True)
@@ -125,6 +159,8 @@ class Source(ABC):
         Options of an experiment that suit this kind of data better than the general ones.
     rate_share : float
         What the general learning rates are multiplied by.
+    patience : int or None
+        Epochs without a better validation loss before training ends, where samples are held out to measure it on.
     """
 
     data: str
@@ -132,6 +168,7 @@ class Source(ABC):
     title: ClassVar[str] = ""
     defaults: ClassVar[Mapping[str, Any]] = {}
     rate_share: ClassVar[float] = 1.0
+    patience: ClassVar[int | None] = None
 
     def __post_init__(self) -> None:
         check_options(type(self).__name__, self)
@@ -165,6 +202,12 @@ class Source(ABC):
         """Options of the recipe that suit this very data, where the user does not give them."""
         return {}
 
+    def patience_for(self, loaded: Loaded) -> dict[str, int]:
+        """The option `patience` that suits this kind of data, where there are samples to validate on."""
+        if self.patience is None or loaded.validation is None:
+            return {}
+        return {"patience": self.patience}
+
     def make_network(self, loaded: Loaded, name: str, options: Mapping[str, Any]) -> Network:
         """The network of a name for this data."""
         shape, classes = loaded.train.sample_shape, loaded.train.classes
@@ -179,13 +222,45 @@ class Source(ABC):
         data = loaded.train
         return f"{text.shape(data.sample_shape)} each, {data.classes} classes"
 
-    def as_seen(self, loaded: Loaded, x: np.ndarray) -> np.ndarray:
+    def as_seen(self, reader: Reader | None, x: np.ndarray) -> np.ndarray:
         """Samples (N, H, W, C) as the pictures that a person knows."""
         return x
 
     @abstractmethod
-    def measure(self, model: Model, loaded: Loaded) -> Measured:
-        """Measure the model on the test data."""
+    def to_test(self, model: Model, wanted: Wanted) -> ToTest:
+        """All labelled samples for a model that exists; where the data have a part to test on, those of it.
+
+        Raises
+        ------
+        InvalidOption
+            Where the model takes other things, or has other classes.
+        """
+
+    @abstractmethod
+    def measure(self, model: Model, data: Dataset, loaded: Loaded | None = None) -> Measured:
+        """Measure a model on samples; where they are given, beside simpler answers from those it was trained on."""
+
+
+def untested(trained: int, validated: int) -> Measured:
+    """What is said where no samples are kept apart to test on."""
+    which = f"{text.many(trained, 'sample')} trained the network"
+    if validated:
+        which += f" and {text.count(validated)} chose its epoch"
+    words = (
+        f"none: {which}, no other was kept apart, so nothing here says how good\nit is on samples that it has not"
+        " seen; `sloy test RUN DATA` measures it on such"
+    )
+    return Measured({"test_samples": 0}, (("test", words),))
+
+
+def few(data: Dataset) -> tuple[Row, ...]:
+    """A line on what figures of few samples are worth."""
+    if len(data) >= FEW_TO_TEST:
+        return ()
+    words = (
+        f"measured on {text.many(len(data), 'sample')} only: on others it may be quite different"
+    )
+    return (("", words),)
 
 
 def fitting_loss(name: str, loaded: Loaded, where: str) -> Loss:

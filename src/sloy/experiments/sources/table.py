@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from sloy import inspection, text, zoo
 from sloy.data import Dataset
 from sloy.data.tables import DECIMALS, TASKS, Split, Table, TableReader, load_table
+from sloy.data.tables.prepared import labelled_rows
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments import baselines
 from sloy.experiments.recipes import batches_and_epochs
-from sloy.experiments.sources.base import Loaded, Measured, Row, Source, Wanted
-from sloy.experiments.sources.folder import SHARE_TO_TEST
+from sloy.experiments.sources.base import Loaded, Measured, Row, Source, ToTest, Wanted, few
+from sloy.experiments.sources.kept import kept_to_test
+from sloy.files.once import STANDARD_INPUT, called, is_read_once, readable
 from sloy.losses import CategoricalCrossentropy, SquaredError
 from sloy.model import Model
 from sloy.options import option
 from sloy.problem import Network
 
 if TYPE_CHECKING:
-    import numpy as np
+    import polars as pl
     from matplotlib.figure import Figure
 
 ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
@@ -86,9 +91,13 @@ class TableFile(Source):
         kind="texts",
         metavar="WORD",
     )
-    test: float = option(
-        0.2, SHARE_TO_TEST, kind="real", bounds={"least": 0, "below": 1}, metavar="SHARE"
+    id: Sequence[str] = option(
+        (),
+        "leave a column out, and keep it beside predictions: what tells rows apart; may be repeated",
+        kind="texts",
+        metavar="COLUMN",
     )
+    test: float | str = kept_to_test(0.2)
     split: str | None = option(
         None,
         "validate and test on the last rows in time, or on whole groups of rows; default: rows at random",
@@ -106,24 +115,28 @@ class TableFile(Source):
 
     title: ClassVar[str] = "tables"
     defaults: ClassVar[Mapping[str, Any]] = {"network": "mlp", "optimizer": "adamw"}
+    patience: ClassVar[int | None] = baselines.PATIENCE
 
     @staticmethod
     def matches(data: str) -> bool:
         """A file, or a name that ends as those of tables."""
         name = data.lower()
-        return name.endswith(tuple(e + p for e in ENDINGS for p in PACKED)) or Path(data).is_file()
+        known = name.endswith(tuple(e + p for e in ENDINGS for p in PACKED))
+        return known or is_read_once(data) or Path(data).is_file()
 
     @property
     def name(self) -> str:
         """The file's name."""
-        return Path(self.data).name
+        return Path(called(self.data)).name
 
     def check(self, network: str, *, further: bool) -> None:
         """A table needs a target, and one network suits it."""
         if self.target is None:
             raise InvalidOption(
-                f"give the column of {self.data} that is to be predicted: `target` COLUMN"
+                f"give the column of {called(self.data)} that is to be predicted: `target` COLUMN"
             )
+        if self.data == self.test == STANDARD_INPUT:
+            raise InvalidOption("`test` (='-'): standard input is the data to train on already")
         if further:
             raise InvalidOption("`from` trains models of pictures further, not those of tables")
         if self.split is not None:
@@ -142,28 +155,8 @@ class TableFile(Source):
 
     def load(self, wanted: Wanted) -> LoadedTable:
         """Read, infer, divide, prepare."""
-        assert self.target is not None
-        table = load_table(
-            self.data,
-            self.target,
-            task=self.task,
-            test=self.test,
-            validation=wanted.validation,
-            seed=wanted.seed,
-            ignore=self.ignore,
-            categorical=self.categorical,
-            numeric=self.numeric,
-            dates=self.date,
-            decimal=self.decimal,
-            missing=self.missing,
-            split=self.split,
-            fold=None if self.fold is None or self.folds is None else (self.fold, self.folds),
-            samples=wanted.samples,
-        )
-        if table.test is None:
-            raise InvalidArgument(
-                f"{self.data}: no row is left to test on; `test` sets their share."
-            )
+        with readable(self.data) as data, _to_test(self.test) as test:
+            table = self._read(data, test, wanted)
         return LoadedTable(
             table.train,
             table.test,
@@ -177,12 +170,32 @@ class TableFile(Source):
             table=table,
         )
 
+    def _read(self, data: Path, test: float | Path, wanted: Wanted) -> Table:
+        assert self.target is not None
+        return load_table(
+            data,
+            self.target,
+            task=self.task,
+            test=test,
+            validation=wanted.validation,
+            seed=wanted.seed,
+            ignore=self.ignore,
+            ids=self.id,
+            categorical=self.categorical,
+            numeric=self.numeric,
+            dates=self.date,
+            decimal=self.decimal,
+            missing=self.missing,
+            split=self.split,
+            fold=None if self.fold is None or self.folds is None else (self.fold, self.folds),
+            samples=wanted.samples,
+        )
+
     def defaults_for(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
         """Batches of a 32nd of the rows, between 16 and 256; 200 epochs, fewer where these are over 10 000 steps."""
         rows = len(loaded.train)
         found = batches_and_epochs(rows, part=32, sizes=(16, 256), steps=10_000, epochs=(3, 200))
-        patience = {} if loaded.validation is None else {"patience": baselines.PATIENCE}
-        return {**found, **patience, **(ADAMW if optimizer == "adamw" else {})}
+        return {**found, **self.patience_for(loaded), **(ADAMW if optimizer == "adamw" else {})}
 
     def make_network(self, loaded: Loaded, name: str, options: Mapping[str, Any]) -> Network:
         """Categories spread, two hidden layers."""
@@ -196,34 +209,66 @@ class TableFile(Source):
         columns = text.many(len(reader.columns), "column")
         return f"{columns} prepared as {text.many(reader.width, 'number')} each"
 
-    def measure(self, model: Model, loaded: Loaded) -> Measured:
+    def to_test(self, model: Model, wanted: Wanted) -> ToTest:
+        """All rows with a target."""
+        reader = model.reader
+        if not isinstance(reader, TableReader):
+            raise InvalidOption(f"{called(self.data)}: the model takes no rows of a table.")
+        with readable(self.data) as path:
+            found = labelled_rows(path, reader, model.class_names)
+        beside = found.beside
+        ids = [name for name in beside.columns if name != reader.target]
+        return ToTest(
+            found.data,
+            f"{text.many(len(found.data), 'row')} with `{reader.target}`",
+            True,
+            tuple(("note", note) for note in found.notes),
+            {name: beside[name].to_list() for name in (*ids, reader.target)},
+        )
+
+    def measure(self, model: Model, data: Dataset, loaded: Loaded | None = None) -> Measured:
         """The network beside a linear model and the simplest answer there is."""
-        data = loaded.test
-        linear = baselines.linear_model(_network(loaded, (), 0.0), loaded, model.engine)
-        answers = {
-            "network": model.predict_proba(data.x),
-            "linear model": linear.predict_proba(data.x),
-            "always the same": baselines.simplest(loaded.train, _table(loaded).mean, len(data)),
-        }
+        own_mean = 0.0 if data.has_labels else float(data.y.mean())
+        same = (data, own_mean) if loaded is None else (loaded.train, _table(loaded).mean)
+        answers = {"network": model.predict_proba(data.x)}
+        if loaded is not None:
+            linear = baselines.linear_model(_network(loaded, (), 0.0), loaded, model.engine)
+            answers["linear model"] = linear.predict_proba(data.x)
+        answers["always the same"] = baselines.simplest(*same, len(data))
         found = {name: baselines.measured(answer, data) for name, answer in answers.items()}
         own = found.pop("network")
         figures: dict[str, Any] = {f"test_{name}": value for name, value in own.items()}
         figures |= {"test_samples": len(data), "baselines": found}
         rows = [("test", baselines.comparison({"network": own, **found}))]
-        target = _table(loaded).target
         if said := baselines.verdict(own, found):
             rows.append(("", said))
+        target, counts = _reader(model).target, np.empty((0, 0), np.int64)
+        if data.has_labels:
+            counts = inspection.confusion_counts(data.y, answers["network"].argmax(1), data.classes)
         worth = inspection.importance(model, data, seed=self.fold or 0)
         figures["importance"] = worth.document()
         rows.append(("importance", worth.listed()))
+        sample = None if loaded is None else _table(loaded).sample
         return Measured(
             figures,
-            tuple(rows),
+            (*rows, *few(data)),
             lambda: {
                 **_pictures(data, answers["network"], target),
-                **_explained(model, _table(loaded), worth),
+                **_explained(model, worth, sample),
             },
+            answers["network"],
+            counts,
         )
+
+
+@contextmanager
+def _to_test(test: float | str) -> Iterator[float | Path]:
+    """A share as it is; another table as one that can be read again."""
+    if not isinstance(test, str):
+        yield test
+        return
+    with readable(test) as path:
+        yield path
 
 
 def opening(table: Table) -> list[Row]:
@@ -270,20 +315,28 @@ def _split(word: str) -> Split:
         raise InvalidOption(str(error)) from None
 
 
+def _reader(model: Model) -> TableReader:
+    assert isinstance(model.reader, TableReader)
+    return model.reader
+
+
 def _table(loaded: Loaded) -> Table:
     assert isinstance(loaded, LoadedTable)
     return loaded.table
 
 
-def _explained(model: Model, table: Table, worth: inspection.Importance) -> dict[str, Figure]:
-    """What the columns are worth, and how the answers depend on the first of them."""
-    first = worth.columns[:DRAWN]
-    found = [inspection.partial_dependence(model, table.sample, name) for name in first]
-    name = "" if table.is_classification else table.target
-    return {
-        "importance.png": inspection.importance_figure(worth),
-        "partial-dependence.png": inspection.partial_dependence_figure(found, name=name),
-    }
+def _explained(
+    model: Model, worth: inspection.Importance, sample: pl.DataFrame | None
+) -> dict[str, Figure]:
+    """What the columns are worth; and where raw rows are at hand, how the answers depend on the first of them."""
+    figures = {"importance.png": inspection.importance_figure(worth)}
+    if sample is not None and len(sample):
+        first = worth.columns[:DRAWN]
+        found = [inspection.partial_dependence(model, sample, name) for name in first]
+        name = "" if model.class_names else _reader(model).target
+        drawn = inspection.partial_dependence_figure(found, name=name)
+        figures["partial-dependence.png"] = drawn
+    return figures
 
 
 def _pictures(data: Dataset, answers: np.ndarray, name: str) -> dict[str, Figure]:
