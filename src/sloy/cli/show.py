@@ -15,6 +15,8 @@ from sloy.experiments.events import (
     Event,
     FitBegan,
     FitEnded,
+    FoldBegan,
+    FoldEnded,
     Opened,
     Progressed,
     Tested,
@@ -51,6 +53,11 @@ class Show:
             case Opened():
                 self.folder = event.folder
                 self._say(opening(event))
+            case FoldBegan():
+                self.folder = event.folder
+                self._say(fold_began(event))
+            case FoldEnded():
+                self._say(fold_ended(event))
             case Tested():
                 self._results(event)
             case _ if not self._quiet:
@@ -123,6 +130,23 @@ def opening(event: Opened) -> str:
         ("folder", str(event.folder)),
     ]
     return text.fields(rows) + "\n"
+
+
+def fold_began(event: FoldBegan) -> str:
+    """Which run of a cross-validation begins."""
+    if event.fold:
+        return f"fold {event.fold} of {event.folds}"
+    return f"all rows, {text.many(event.epochs, 'epoch')}: the mean of the folds' best"
+
+
+def fold_ended(event: FoldEnded) -> str:
+    """How it went."""
+    figures = {
+        name: event.summary[f"test_{name}"]
+        for name in event.summary["baselines"]["always the same"]
+    }
+    shown = ", ".join(f"{name} {value:.5g}" for name, value in figures.items())
+    return f"fold {event.fold} of {event.folds}{', done before' * event.before}: {shown}\n"
 
 
 def _dtype(recipe: Recipe) -> str:

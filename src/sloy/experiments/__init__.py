@@ -3,7 +3,8 @@
 from sloy.experiments.events import Event, Listener
 from sloy.experiments.examining import Examined, examine
 from sloy.experiments.experiment import Experiment
-from sloy.experiments.running import Result, resume, run
+from sloy.experiments.result import Result
+from sloy.experiments.running import resume, run
 from sloy.experiments.sources import SOURCES, Loaded, Measured, Source, ToTest, Wanted, source_of
 
 __all__ = [

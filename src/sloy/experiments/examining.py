@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +20,7 @@ from sloy.experiments.sources.base import ToTest, Wanted
 from sloy.experiments.sources.folder import PictureSource
 from sloy.experiments.sources.table import TableFile
 from sloy.files.once import called
+from sloy.files.tables import as_csv
 from sloy.machine import versions
 from sloy.model import Model, load
 
@@ -179,10 +178,10 @@ def _write(
     folder.begin()
     names = tested.data.class_names
     files = {"summary.json": text.as_json(summary)}
-    files["predictions.csv"] = _csv(_predictions(tested, measured.answers))
+    files["predictions.csv"] = as_csv(_predictions(tested, measured.answers))
     if measured.confusion.size:
         rows = zip(names, measured.confusion.tolist(), strict=True)
-        files["confusion.csv"] = _csv([["true", *names], *([name, *row] for name, row in rows)])
+        files["confusion.csv"] = as_csv([["true", *names], *([name, *row] for name, row in rows)])
     for name, content in files.items():
         folder.write(name, content)
         listener(Saved(folder / name))
@@ -199,9 +198,3 @@ def _predictions(tested: ToTest, answers: np.ndarray) -> Iterator[Sequence[Any]]
     for row, *cells in zip(answers, *beside.values(), strict=True):
         answer = names[int(row.argmax())] if names else row[0]
         yield [*cells, answer, *(row if names else ())]
-
-
-def _csv(rows: Any) -> str:
-    file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows(rows)
-    return file.getvalue()

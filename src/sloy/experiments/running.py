@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from sloy import inspection, machine, text
 from sloy.engines import Engine
+from sloy.errors import InvalidOption
 from sloy.experiments.events import (
     Counted,
     Drawn,
@@ -26,7 +26,9 @@ from sloy.experiments.events import (
     Tested,
 )
 from sloy.experiments.experiment import Experiment
+from sloy.experiments.folds import CrossValidation, folds_of
 from sloy.experiments.memory import predicted, problem_of
+from sloy.experiments.result import Result
 from sloy.experiments.run_folder import CHECKPOINT, CONFIGURATION, VERSION, RunFolder
 from sloy.experiments.sources import Loaded, Measured
 from sloy.experiments.sources.base import Wanted, untested
@@ -41,28 +43,6 @@ from sloy.training.recipe import engine_of
 from sloy.training.run import Run
 from sloy.training.stages import stages
 from sloy.training.step import training_graph
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What came of a run.
-
-    Attributes
-    ----------
-    model : Model
-    history : History
-    measured : Measured
-        Of the test data.
-    summary : mapping
-        What `summary.json` says.
-    folder : Path
-    """
-
-    model: Model
-    history: History
-    measured: Measured
-    summary: Mapping[str, Any]
-    folder: Path
 
 
 def run(
@@ -107,7 +87,7 @@ def run(
     ['test_accuracy', 'test_loss', 'test_mistakes', 'test_samples']
     """
     opened = RunFolder.new(folder, experiment.source.name, overwrite=overwrite)
-    return _Running(experiment, opened, engine, threads, listener).run(resumed=False)
+    return _begun(experiment, opened, engine, threads, listener, resumed=False)
 
 
 def resume(
@@ -137,8 +117,29 @@ def resume(
     experiment = opened.experiment()
     experiment.check_same(words)
     if "epochs" in words:
+        if folds_of(experiment):
+            raise InvalidOption("`epochs`: the runs of `folds` that are done have theirs.")
         experiment = replace(experiment, given={**experiment.given, "epochs": words["epochs"]})
-    return _Running(experiment, opened, engine, threads, listener).run(resumed=True)
+    return _begun(experiment, opened, engine, threads, listener, resumed=True)
+
+
+def _begun(
+    experiment: Experiment,
+    folder: RunFolder,
+    engine: str | Engine,
+    threads: int,
+    listener: Listener,
+    *,
+    resumed: bool,
+) -> Result:
+    """One run, or those of a cross-validation."""
+
+    def train(one: Experiment, into: RunFolder, tell: Listener, again: bool) -> Result:
+        return _Running(one, into, engine, threads, tell).run(resumed=again)
+
+    if folds_of(experiment):
+        return CrossValidation(experiment, folder, listener, train).run(resumed=resumed)
+    return train(experiment, folder, listener, resumed)
 
 
 @dataclass
@@ -167,6 +168,8 @@ class _Running:
         measured = self._measured(model, opening.loaded)
         summary = self._summary(opening, history, measured)
         self._write("history.csv", history.to_csv())
+        for name, content in self.experiment.source.files(opening.loaded, measured).items():
+            self._write(name, content)
         self._write_json("summary.json", {**summary, "history": history.rows})
         self.tell(Tested(measured, summary))
         self._draw(opening, model, history, measured)

@@ -117,10 +117,9 @@ def divided(
     """
     if fold is not None:
         _check_fold(fold, split)
-    order = permutation(len(target.y), make_key(seed, "table"))
-    order = order[target.known[order]]
     if split is None or column is None:
-        return Divided(_at_random(target, order, shares, fold))
+        return Divided(divide(target, *shares, seed, fold))
+    order = _drawn_order(target, seed)
     if is_strange(column):
         raise InvalidArgument(
             f"{source.label}: `split`: `{split.column}` is of type {column.dtype}."
@@ -176,12 +175,24 @@ class Sampled(Source):
         rows[tested[permutation(len(tested), make_key(seed, "sample"))[:SAMPLE]]] = True
         return Sampled(table.label, table.names, table, rows)
 
+    @property
+    def sample(self) -> pl.DataFrame:
+        """What was kept."""
+        return polars().concat(self.kept) if self.kept else polars().DataFrame()
+
     def pieces(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-        """See `Source.pieces`."""
+        """See `Source.pieces`; nothing is kept."""
+        return self.table.pieces(columns)
+
+    def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """See `Source.frames`."""
         self.kept.clear()
         first = 0
         for frame in self.table.frames(columns):
-            self.kept.append(frame.filter(polars().Series(self.rows[first : first + frame.height])))
+            here = self.rows[first : first + frame.height]
+            if here.any():  # a copy: rows that are filtered hold the texts of all others
+                rows = frame.filter(polars().Series(here)).to_dict(as_series=False)
+                self.kept.append(polars().DataFrame(rows, frame.schema))
             first += frame.height
             yield frame
 
@@ -189,18 +200,42 @@ class Sampled(Source):
 # --- at random --------------------------------------------------------------------------------------------------------
 
 
-def _at_random(
-    target: Target, order: np.ndarray, shares: tuple[float, float], fold: tuple[int, int] | None
+def divide(
+    target: Target,
+    test: float,
+    validation: float,
+    seed: int,
+    fold: tuple[int, int] | None = None,
 ) -> np.ndarray:
+    """Which row trains, validates, tests: uint8 (rows,) of `TRAIN`, `VALIDATE`, `TEST`, `LEFT_OUT`.
+
+    Rows are drawn by a permutation that is a function of seed and number of rows; of classes each gives its share.
+
+    Parameters
+    ----------
+    test : float
+        Share of the rows that tests.
+    validation : float
+        Share of the rest that validates.
+    fold : (int, int), optional
+        (k, K): the k-th of K folds tests, in place of a share.
+    """
     part = np.full(len(target.y), LEFT_OUT, np.uint8)
+    order = _drawn_order(target, seed)
     part[order] = TRAIN
     if fold is None:
-        part[drawn(target, order, shares[0])] = TEST
+        part[drawn(target, order, test)] = TEST
     else:
         part[order[_dealt(target, order, fold[1]) == fold[0] - 1]] = TEST
     rest = order[part[order] == TRAIN]
-    part[drawn(target, rest, shares[1])] = VALIDATE
+    part[drawn(target, rest, validation)] = VALIDATE
     return part
+
+
+def _drawn_order(target: Target, seed: int) -> np.ndarray:
+    """The rows with a target, in the order in which they are drawn."""
+    order = permutation(len(target.y), make_key(seed, "table"))
+    return np.asarray(order[target.known[order]])
 
 
 def _dealt(target: Target, order: np.ndarray, folds: int) -> np.ndarray:

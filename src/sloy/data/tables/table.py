@@ -26,7 +26,6 @@ from sloy.data.tables.target import (
     make_target,
     moments_of,
 )
-from sloy.data.tables.values import polars
 from sloy.errors import InvalidArgument
 from sloy.text import many
 
@@ -205,7 +204,7 @@ def load_table(
     reader = TableReader(tuple(columns), target, hints.missing, ids, found.written)
     sampled = Sampled.of(table, part, seed)
     sets = prepared(sampled, reader, found, part, memory)
-    sample = polars().concat(sampled.kept)
+    sample = sampled.sample
     figures = moments_of(found.y[part == TRAIN]) if not found.is_classification else None
     notes = [*_notes(found, part, share), *found_notes]
     if by is not None:

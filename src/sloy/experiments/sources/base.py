@@ -226,6 +226,10 @@ class Source(ABC):
         """Samples (N, H, W, C) as the pictures that a person knows."""
         return x
 
+    def files(self, loaded: Loaded, measured: Measured) -> Mapping[str, str]:
+        """More files for the run's folder, by name."""
+        return {}
+
     @abstractmethod
     def to_test(self, model: Model, wanted: Wanted) -> ToTest:
         """All labelled samples for a model that exists; where the data have a part to test on, those of it.

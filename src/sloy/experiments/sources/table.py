@@ -13,13 +13,16 @@ import numpy as np
 from sloy import inspection, text, zoo
 from sloy.data import Dataset
 from sloy.data.tables import DECIMALS, TASKS, Split, Table, TableReader, load_table
-from sloy.data.tables.prepared import labelled_rows
+from sloy.data.tables.prepared import columns_of, labelled_rows
+from sloy.data.tables.sources import open_table
+from sloy.data.tables.target import TEST
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments import baselines
 from sloy.experiments.recipes import batches_and_epochs
 from sloy.experiments.sources.base import Loaded, Measured, Row, Source, ToTest, Wanted, few
 from sloy.experiments.sources.kept import kept_to_test
 from sloy.files.once import STANDARD_INPUT, called, is_read_once, readable
+from sloy.files.tables import as_csv
 from sloy.losses import CategoricalCrossentropy, SquaredError
 from sloy.model import Model
 from sloy.options import option
@@ -33,6 +36,7 @@ ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
 PACKED = ("", ".gz", ".zst")
 MOST_IN_PICTURE = 30  # classes that the confusion matrix has room for
 SHOWN = 40  # columns that the opening lists
+PREDICTIONS = "predictions.csv"
 DRAWN = 4  # columns whose partial dependence is drawn
 SMALL = 1000  # rows to train on; with fewer, more is dropped
 ADAMW: Mapping[str, Any] = {"learning_rate": 0.005, "weight_decay": 0.3}
@@ -146,6 +150,14 @@ class TableFile(Source):
                     "`folds` would test on rows that come before those to train on; with `split` time=… `test` says"
                     " how many of the last rows are tested on."
                 )
+        if self.folds is not None and is_read_once(self.data):
+            raise InvalidOption(
+                f"`folds` reads the data again for each, which {called(self.data)} cannot; save it to a file"
+            )
+        if self.folds is not None and isinstance(self.test, str):
+            raise InvalidOption(
+                "`folds` tests on every row in its turn; with `test` FILE leave it out"
+            )
         if self.fold is not None and not 1 <= self.fold <= (self.folds or 0):
             raise InvalidOption(f"`fold` (={self.fold}) must be one of `folds` (={self.folds}).")
         if network != "mlp":
@@ -225,6 +237,24 @@ class TableFile(Source):
             tuple(("note", note) for note in found.notes),
             {name: beside[name].to_list() for name in (*ids, reader.target)},
         )
+
+    def files(self, loaded: Loaded, measured: Measured) -> Mapping[str, str]:
+        """Of a fold the predictions for its rows: row (from 1), fold, ids, truth, answer, probabilities."""
+        table = _table(loaded)
+        if self.fold is None:
+            return {}
+        numbers = np.flatnonzero(table.part == TEST)
+        beside = columns_of(open_table(self.data), [*table.reader.ids, table.target])[numbers]
+        names = table.train.class_names
+        rows: list[Sequence[Any]] = [
+            ["row", "fold", *beside.columns, "prediction", *(f"probability_{n}" for n in names)]
+        ]
+        for number, cells, answer in zip(
+            numbers, beside.iter_rows(), measured.answers, strict=True
+        ):
+            said = (names[int(answer.argmax())], *answer) if names else (answer[0],)
+            rows.append([number + 1, self.fold, *cells, *said])
+        return {PREDICTIONS: as_csv(rows)}
 
     def measure(self, model: Model, data: Dataset, loaded: Loaded | None = None) -> Measured:
         """The network beside a linear model and the simplest answer there is."""
@@ -340,9 +370,17 @@ def _explained(
 
 
 def _pictures(data: Dataset, answers: np.ndarray, name: str) -> dict[str, Figure]:
-    if not data.has_labels:
-        return {"answers.png": inspection.answers_figure(data.y, answers[:, 0], name)}
-    if len(data.class_names) > MOST_IN_PICTURE:
+    predicted = answers.argmax(1) if data.has_labels else answers[:, 0]
+    return answers_pictures(data.y, predicted, data.class_names, name)
+
+
+def answers_pictures(
+    true: np.ndarray, predicted: np.ndarray, names: Sequence[str], target: str
+) -> dict[str, Figure]:
+    """Answers beside what is true, (N,) each: labels of classes with names, or numbers."""
+    if not names:
+        return {"answers.png": inspection.answers_figure(true, predicted, target)}
+    if len(names) > MOST_IN_PICTURE:
         return {}
-    counts = inspection.confusion_counts(data.y, answers.argmax(1), len(data.class_names))
-    return {"confusion.png": inspection.confusion_figure(counts, data.class_names)}
+    counts = inspection.confusion_counts(true, predicted, len(names))
+    return {"confusion.png": inspection.confusion_figure(counts, names)}
