@@ -36,6 +36,8 @@ from sloy.experiments.sources.table import PREDICTIONS, TableFile, answers_pictu
 from sloy.files.tables import as_csv
 from sloy.machine import versions
 from sloy.model import Model
+from sloy.options import options
+from sloy.training.recipe import Recipe
 
 SUMMARY = "summary.json"
 
@@ -75,7 +77,7 @@ class CrossValidation:
         """All runs, of those that are done what they left; then what they say together."""
         if not resumed:
             self.folder.begin()
-        plan = {"version": VERSION, "plan": self.experiment.words(), "versions": versions()}
+        plan = {"version": VERSION, "plan": _given(self.experiment), "versions": versions()}
         self.folder.write(CONFIGURATION, text.as_json(plan))
         folds = folds_of(self.experiment)
         summaries = [self._fold(number, folds) for number in range(1, folds + 1)]
@@ -159,6 +161,12 @@ class CrossValidation:
     def _write(self, name: str, content: str) -> None:
         self.folder.write(name, content)
         self.tell(Saved(self.folder / name))
+
+
+def _given(experiment: Experiment) -> dict[str, Any]:
+    """The experiment in words, without options of the recipe that are left to each run's own rows."""
+    left = {name for name, _, _ in options(Recipe)} - set(experiment.given)
+    return {name: value for name, value in experiment.words().items() if name not in left}
 
 
 def _read(folder: RunFolder) -> Mapping[str, Any]:
