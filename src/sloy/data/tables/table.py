@@ -176,7 +176,7 @@ def load_table(
     reader = TableReader(tuple(columns), target, hints.missing, ids, found.written)
     sets = prepared(table, reader, found, part, memory)
     figures = moments_of(found.y[part == TRAIN]) if not found.is_classification else None
-    notes = [*_notes(found, part, share), *found_notes]
+    notes = [*_notes(found, part, share, validation), *found_notes]
     if is_table(test):
         apart = labelled_rows(test, reader, found.class_names, memory=memory)
         sets[TEST] = apart.data
@@ -284,12 +284,11 @@ def _check_parts(label: str, target: Target, part: np.ndarray) -> None:
         )
 
 
-def _notes(target: Target, part: np.ndarray, share: float) -> list[str]:
-    notes = [*gaps(target), *target.notes]
-    if share and not (part == TEST).any():
-        notes.append(
-            f"{many(len(part), 'row')}: too few to keep {share:.0%} of them apart to test on"
-        )
+def _notes(target: Target, part: np.ndarray, test: float, validation: float) -> list[str]:
+    notes, rows = [*gaps(target), *target.notes], many(len(part), "row")
+    for key, share, purpose in ((TEST, test, "test"), (VALIDATE, validation, "validate")):
+        if share and not (part == key).any():
+            notes.append(f"{rows}: too few to keep {share:.0%} of them apart to {purpose} on")
     if target.is_classification:
         counts = np.bincount(target.y[part == TRAIN], minlength=len(target.class_names))
         rare = [name for name, n in zip(target.class_names, counts, strict=True) if n < 5]

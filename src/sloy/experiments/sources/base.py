@@ -62,7 +62,9 @@ class Loaded:
     test : Dataset or None
         None where nothing is kept apart to test on.
     validation : Dataset, optional
-        Its own; without it the share that is wanted of `train` is held out.
+        Its own; without it the share that is wanted of `train` is held out, unless the source has `divided` them.
+    divided : bool
+        Whether `train` is for training alone.
     reader : Reader, optional
         What makes samples of raw things; saved with the model.
     loss, preprocessing
@@ -77,19 +79,19 @@ class Loaded:
     reader: Reader | None = None
     loss: str | Loss = "categorical_crossentropy"
     preprocessing: Choice = "standardize"
+    divided: bool = False
     rows: tuple[Row, ...] = ()
 
     def held_out(self, share: float) -> int:
         """How many samples are validated on."""
         if self.validation is not None:
             return len(self.validation)
-        return round(share * len(self.train))
+        return 0 if self.divided else round(share * len(self.train))
 
     def trained_on(self, share: float) -> int:
         """How many samples are trained on."""
-        if self.validation is not None:
-            return len(self.train)
-        return len(self.train) - self.held_out(share)
+        apart = self.validation is None  # whether those held out are of `train`
+        return len(self.train) - (self.held_out(share) if apart else 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,13 +245,10 @@ class Source(ABC):
 
 def untested(trained: int, validated: int) -> Measured:
     """What is said where no samples are kept apart to test on."""
-    which = f"{text.many(trained, 'sample')} trained the network"
+    words = f"none: all {text.many(trained, 'sample')} trained the network"
     if validated:
-        which += f" and {text.count(validated)} chose its epoch"
-    words = (
-        f"none: {which}, no other was kept apart, so nothing here says how good\nit is on samples that it has not"
-        " seen; `sloy test RUN DATA` measures it on such"
-    )
+        words = f"none: {text.many(trained, 'sample')} trained the network, {text.count(validated)} were validated on"
+    words += ";\nnothing here says how good it is on samples that it has not seen; `sloy test RUN DATA` does, on new ones"
     return Measured({"test_samples": 0}, (("test", words),))
 
 

@@ -111,6 +111,7 @@ class PictureSource(Labelled):
             folder.test,
             folder.validation,
             folder.reader,
+            divided=True,
             rows=tuple(_rows(folder)),
         )
 
