@@ -162,7 +162,9 @@ class Source(ABC):
     rate_share : float
         What the general learning rates are multiplied by.
     patience : int or None
-        Epochs without a better validation loss before training ends, where samples are held out to measure it on.
+        Epochs without a better validation loss before training ends, where samples enough are held out to measure it on.
+    enough : int
+        As many.
     """
 
     data: str
@@ -171,6 +173,7 @@ class Source(ABC):
     defaults: ClassVar[Mapping[str, Any]] = {}
     rate_share: ClassVar[float] = 1.0
     patience: ClassVar[int | None] = None
+    enough: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         check_options(type(self).__name__, self)
@@ -206,7 +209,8 @@ class Source(ABC):
 
     def patience_for(self, loaded: Loaded) -> dict[str, int]:
         """The option `patience` that suits this kind of data, where there are samples to validate on."""
-        if self.patience is None or loaded.validation is None:
+        held_out = 0 if loaded.validation is None else len(loaded.validation)
+        if self.patience is None or held_out < self.enough:
             return {}
         return {"patience": self.patience}
 
@@ -245,10 +249,10 @@ class Source(ABC):
 
 def untested(trained: int, validated: int) -> Measured:
     """What is said where no samples are kept apart to test on."""
-    words = f"none: all {text.many(trained, 'sample')} trained the network"
+    words = f"none: {text.many(trained, 'sample')} trained the network"
     if validated:
-        words = f"none: {text.many(trained, 'sample')} trained the network, {text.count(validated)} were validated on"
-    words += ";\nnothing here says how good it is on samples that it has not seen; `sloy test RUN DATA` does, on new ones"
+        words += f", {text.count(validated)} were validated on"
+    words += ";\nno figure here says how good it is on samples it has not seen: `sloy test RUN DATA` tells, on new ones"
     return Measured({"test_samples": 0}, (("test", words),))
 
 
