@@ -53,6 +53,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "date": ("born=%d.%m.%y", ["born=%d.%m.%y"]),
     "decimal": (",", ","),
     "missing": ("-999", ["-999"]),
+    "id": ("key", ["key"]),
 }
 
 

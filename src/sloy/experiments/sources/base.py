@@ -162,9 +162,8 @@ class Source(ABC):
     rate_share : float
         What the general learning rates are multiplied by.
     patience : int or None
-        Epochs without a better validation loss before training ends, where samples enough are held out to measure it on.
+        Epochs without a better validation loss before training ends, where `enough` samples are held out for it.
     enough : int
-        As many.
     """
 
     data: str
