@@ -270,7 +270,6 @@ BAD: dict[str, tuple[bytes, tuple[str, ...], str, int]] = {
     "no number": (GOOD.encode(), ("--target", "b", "--task", "regression"), "which is no number", 1),
     "two targets": (GOOD.encode(), ("--target", "a", "--target", "y"), "--target: is given twice, 'a' and 'y'", 2),
     "wrong network": (GOOD.encode(), ("--network", "cnn"), "there is mlp only", 2),
-    "nothing to test on": (GOOD.encode(), ("--test", "0"), "no row is left to test on", 1),
 }  # fmt: skip
 
 

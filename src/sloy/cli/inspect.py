@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
-    from sloy.cli.predict import load_model, read_samples
+    from sloy.cli.predict import load_model, read_all
     from sloy.errors import InvalidArgument
 
     model = load_model(arguments.model, arguments)
@@ -98,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
             "no layer of the network gives maps (H, W, C); of an image, this shows which pixels decide."
         )
     image = arguments.image
-    picture = None if image is None else read_samples(Path(image), model)[0][1]  # (H, W, C)
+    picture = None if image is None else read_all([image], model)[0][0][1]  # (H, W, C)
     figures = {
         **filters(model, layers),
         **(synthesized(model, channels) if channels else {}),

@@ -22,6 +22,7 @@ from sloy.text import many
 IN_MEMORY = 2 << 30  # bytes of decoded pictures that are held in memory; more go to a file
 LARGEST_DEFAULT = 64  # pixels of a side, unless a size is given
 TRAIN, VALIDATION, TEST = PARTS = ("train", "validation", "test")
+PURPOSES = {TRAIN: "train", VALIDATION: "validate", TEST: "test"}
 
 _LOOKED_AT = 200  # pictures whose headers tell size and channels
 _GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "LA")
@@ -268,7 +269,7 @@ def _split(
         leaders = _not_alone([row for row in groups if row in left], listing.labels)
         if not 0 < round(share * len(leaders)) < len(leaders):
             too_few.append(
-                f"{many(len(left), 'picture')}: too few to keep {share:.0%} of them apart for {part}"
+                f"{many(len(left), 'picture')}: too few to keep {share:.0%} of them apart to {PURPOSES[part]} on"
             )
             continue
         numbered = Dataset(np.array(leaders, np.float64)[:, None], listing.labels[leaders])

@@ -17,6 +17,7 @@ from sloy.experiments.events import Counted, Drawn, Listener, Saved, Tested
 from sloy.experiments.run_folder import CONFIGURATION, RunFolder
 from sloy.experiments.sources import Measured, Source, source_of
 from sloy.experiments.sources.base import ToTest, Wanted
+from sloy.experiments.sources.digits import Mnist
 from sloy.experiments.sources.folder import PictureSource
 from sloy.experiments.sources.table import TableFile
 from sloy.files.once import called
@@ -121,7 +122,8 @@ def examine(
 def _source(model: Model, data: str, *, skip_broken: bool) -> Source:
     """The kind of data, as the model takes it."""
     is_table = model.reader is not None and model.reader.kind == "table"
-    source = TableFile(data) if is_table and not Path(data).is_dir() else source_of(data)
+    others = Mnist.matches(data) or Path(data).is_dir()
+    source = TableFile(data) if is_table and not others else source_of(data)
     if not skip_broken:
         return source
     if not isinstance(source, PictureSource):

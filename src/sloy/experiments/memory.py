@@ -43,7 +43,7 @@ def predicted(
             loaded.trained_on(share),
             experiment.recipe,
             validation_samples=loaded.held_out(share),
-            split=loaded.validation is None and share > 0,
+            split=loaded.validation is None and not loaded.divided and share > 0,
             engine=engine,
         )
         run = estimate.total - (loaded.train.x.nbytes + loaded.train.y.nbytes)

@@ -225,7 +225,9 @@ class _Running:
         experiment, loaded = self.experiment, opening.loaded
         teller = _Teller(self.tell)
         callbacks = [CSVLog(self.folder / "history.csv", seconds=1), teller]
-        validation = loaded.validation or experiment.validation or None
+        validation = loaded.validation or (
+            None if loaded.divided else experiment.validation or None
+        )
         shared: dict[str, Any] = {
             "validation": validation,
             "recipe": opening.recipe,

@@ -206,7 +206,7 @@ def load_table(
     sets = prepared(sampled, reader, found, part, memory)
     sample = sampled.sample
     figures = moments_of(found.y[part == TRAIN]) if not found.is_classification else None
-    notes = [*_notes(found, part, share), *found_notes]
+    notes = [*_notes(found, part, share, validation), *found_notes]
     if by is not None:
         kept = "stays among" if by.column in names else "is left out of"
         notes.insert(0, f"{division.told}; `{by.column}` {kept} the inputs")
@@ -332,12 +332,11 @@ def _check_parts(label: str, target: Target, part: np.ndarray) -> None:
         )
 
 
-def _notes(target: Target, part: np.ndarray, share: float) -> list[str]:
-    notes = [*gaps(target), *target.notes]
-    if share and not (part == TEST).any():
-        notes.append(
-            f"{many(len(part), 'row')}: too few to keep {share:.0%} of them apart to test on"
-        )
+def _notes(target: Target, part: np.ndarray, test: float, validation: float) -> list[str]:
+    notes, rows = [*gaps(target), *target.notes], many(len(part), "row")
+    for key, share, purpose in ((TEST, test, "test"), (VALIDATE, validation, "validate")):
+        if share and not (part == key).any():
+            notes.append(f"{rows}: too few to keep {share:.0%} of them apart to {purpose} on")
     if target.is_classification:
         counts = np.bincount(target.y[part == TRAIN], minlength=len(target.class_names))
         rare = [name for name, n in zip(target.class_names, counts, strict=True) if n < 5]

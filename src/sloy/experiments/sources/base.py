@@ -62,7 +62,9 @@ class Loaded:
     test : Dataset or None
         None where nothing is kept apart to test on.
     validation : Dataset, optional
-        Its own; without it the share that is wanted of `train` is held out.
+        Its own; without it the share that is wanted of `train` is held out, unless the source has `divided` them.
+    divided : bool
+        Whether `train` is for training alone.
     reader : Reader, optional
         What makes samples of raw things; saved with the model.
     loss, preprocessing
@@ -77,19 +79,19 @@ class Loaded:
     reader: Reader | None = None
     loss: str | Loss = "categorical_crossentropy"
     preprocessing: Choice = "standardize"
+    divided: bool = False
     rows: tuple[Row, ...] = ()
 
     def held_out(self, share: float) -> int:
         """How many samples are validated on."""
         if self.validation is not None:
             return len(self.validation)
-        return round(share * len(self.train))
+        return 0 if self.divided else round(share * len(self.train))
 
     def trained_on(self, share: float) -> int:
         """How many samples are trained on."""
-        if self.validation is not None:
-            return len(self.train)
-        return len(self.train) - self.held_out(share)
+        apart = self.validation is None  # whether those held out are of `train`
+        return len(self.train) - (self.held_out(share) if apart else 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +162,8 @@ class Source(ABC):
     rate_share : float
         What the general learning rates are multiplied by.
     patience : int or None
-        Epochs without a better validation loss before training ends, where samples are held out to measure it on.
+        Epochs without a better validation loss before training ends, where `enough` samples are held out for it.
+    enough : int
     """
 
     data: str
@@ -169,6 +172,7 @@ class Source(ABC):
     defaults: ClassVar[Mapping[str, Any]] = {}
     rate_share: ClassVar[float] = 1.0
     patience: ClassVar[int | None] = None
+    enough: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         check_options(type(self).__name__, self)
@@ -204,7 +208,8 @@ class Source(ABC):
 
     def patience_for(self, loaded: Loaded) -> dict[str, int]:
         """The option `patience` that suits this kind of data, where there are samples to validate on."""
-        if self.patience is None or loaded.validation is None:
+        held_out = 0 if loaded.validation is None else len(loaded.validation)
+        if self.patience is None or held_out < self.enough:
             return {}
         return {"patience": self.patience}
 
@@ -247,13 +252,10 @@ class Source(ABC):
 
 def untested(trained: int, validated: int) -> Measured:
     """What is said where no samples are kept apart to test on."""
-    which = f"{text.many(trained, 'sample')} trained the network"
+    words = f"none: {text.many(trained, 'sample')} trained the network"
     if validated:
-        which += f" and {text.count(validated)} chose its epoch"
-    words = (
-        f"none: {which}, no other was kept apart, so nothing here says how good\nit is on samples that it has not"
-        " seen; `sloy test RUN DATA` measures it on such"
-    )
+        words += f", {text.count(validated)} were validated on"
+    words += ";\nno figure here says how good it is on samples it has not seen: `sloy test RUN DATA` tells, on new ones"
     return Measured({"test_samples": 0}, (("test", words),))
 
 

@@ -62,6 +62,7 @@ class PictureSource(Labelled):
     title: ClassVar[str] = "folders of pictures"
     defaults: ClassVar[Mapping[str, Any]] = {"network": "standard_cnn", "augment": AUGMENTATION}
     patience: ClassVar[int | None] = 15
+    enough: ClassVar[int] = 1000  # of fewer the loss is best by chance, before the rate has fallen
     rate_share: ClassVar[float] = 0.25  # of deeper networks and smaller batches than those of MNIST
 
     def __post_init__(self) -> None:
@@ -111,6 +112,7 @@ class PictureSource(Labelled):
             folder.test,
             folder.validation,
             folder.reader,
+            divided=True,
             rows=tuple(_rows(folder)),
         )
 

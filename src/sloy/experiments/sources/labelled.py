@@ -63,7 +63,8 @@ def names_of(model: Model, where: str) -> tuple[str, ...]:
     outputs = model.network.output_shape
     if model.loss.task(outputs) != "classification":
         raise InvalidOption(
-            f"{where}: is labelled with classes; the model, trained by {model.loss}, answers with numbers."
+            f"{where}: is labelled with classes; the model, made for {type(model.loss).__name__}, answers with"
+            " numbers."
         )
     return tuple(model.class_names) or tuple(map(str, range(outputs[-1])))
 

@@ -178,7 +178,8 @@ class TableFile(Source):
             if table.is_classification
             else SquaredError(unit=table.deviation),
             "none",
-            tuple(opening(table)),
+            divided=True,
+            rows=tuple(opening(table)),
             table=table,
         )
 
