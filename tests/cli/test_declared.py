@@ -24,6 +24,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "network": ("mlp", "mlp"),
     "validation": ("0.25", 0.25),
     "samples": ("50", 50),
+    "loss": ("huber", "huber"),
     "optimizer": ("nesterov", "nesterov"),
     "learning_rate": ("0.5", 0.5),
     "schedule": ("cosine", "cosine"),
@@ -57,6 +58,9 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "date": ("born=%d.%m.%y", ["born=%d.%m.%y"]),
     "decimal": (",", ","),
     "missing": ("-999", ["-999"]),
+    "split": ("group=town", "group=town"),
+    "folds": ("4", 4),
+    "id": ("key", ["key"]),
 }
 
 

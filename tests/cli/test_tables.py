@@ -98,7 +98,7 @@ def test_what_is_shown(table: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     head, network, linear, simplest = out.splitlines()[:4]
     assert head.split() == ["test", "RMSE", "MAE", "R²"]
     assert network.split()[0] == "network"
-    assert linear.startswith("        linear model")
+    assert linear.split()[:2] == ["linear", "model"]
     assert simplest.split()[:3] == ["always", "the", "same"]
 
 
@@ -290,7 +290,6 @@ BAD: dict[str, tuple[bytes, tuple[str, ...], str, int]] = {
     "no number": (GOOD.encode(), ("--target", "b", "--task", "regression"), "which is no number", 1),
     "two targets": (GOOD.encode(), ("--target", "a", "--target", "y"), "--target: is given twice, 'a' and 'y'", 2),
     "wrong network": (GOOD.encode(), ("--network", "cnn"), "there are tabular, mlp", 2),
-    "nothing to test on": (GOOD.encode(), ("--test", "0"), "no row is left to test on", 1),
 }  # fmt: skip
 
 

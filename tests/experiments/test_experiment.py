@@ -14,7 +14,7 @@ from sloy.experiments import Experiment
 from sloy.experiments.experiment import FURTHER_RATE
 from sloy.experiments.recipes import RATES, RECIPES
 from sloy.experiments.sources import SOURCES, Wanted
-from sloy.experiments.sources.folder import AUGMENTATION
+from sloy.experiments.sources.folder import AUGMENTATION, PictureSource
 
 EACH_KIND: dict[str, dict[str, Any]] = {
     "digits": {"network": "mlp", "optimizer": "momentum", "momentum": 0.5, "samples": 50},
@@ -94,6 +94,19 @@ def test_what_suits_the_data_fills_what_is_not_given(table: Path, pictures: Path
     assert (recipe.learning_rate, recipe.weight_decay) == (0.005, 0.3)
     named = Experiment.of(pictures, recipe="fashion-mnist")
     assert named.with_defaults_for(named.source.load(Wanted())) is named
+
+
+def test_early_stopping_where_pictures_enough_are_validated_on(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = Experiment.of(pictures)
+    loaded = experiment.source.load(Wanted())
+    assert loaded.validation is not None
+    assert experiment.with_defaults_for(loaded).recipe.patience is None
+    monkeypatch.setattr(PictureSource, "enough", len(loaded.validation))
+    assert experiment.with_defaults_for(loaded).recipe.patience == 15
+    assert Experiment.of(pictures, patience=0).with_defaults_for(loaded).recipe.patience is None
+    assert Experiment.of(pictures, patience=4).with_defaults_for(loaded).recipe.patience == 4
 
 
 def test_training_further_has_defaults_of_its_own(pictures: Path) -> None:

@@ -182,6 +182,38 @@ STOPS: dict[str, Callable[[Event], bool]] = {
 }
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_the_best_epoch_is_kept_and_resumed(pictures: Path, tmp_path: Path) -> None:
+    """The weights are those of the epoch of least validation loss; a run that is stopped keeps the same."""
+    experiment = Experiment.of(pictures, epochs=12, patience=3, learning_rate=0.03, **MLP)
+    whole = experiments.run(experiment, tmp_path / "whole", threads=1)
+    losses = whole.history["val_loss"]
+    best = int(np.argmin(losses))
+    assert best < len(losses) - 1, "the test needs an epoch that is better than the last"
+    assert (whole.summary["best_epoch"], whole.summary["epochs"]) == (best + 1, len(losses))
+    assert whole.summary["best_val_loss"] == losses[best]
+    loaded = experiment.source.load(experiments.Wanted())
+    assert loaded.validation is not None
+    assert whole.model.evaluate(loaded.validation)["loss"] == pytest.approx(losses[best], rel=1e-5)
+    for number in (best + 1, len(losses) - 1):
+        folder = tmp_path / str(number)
+        stopped(experiment, folder, at_epoch(number), KeyboardInterrupt())
+        again = experiments.resume(folder, threads=1)
+        assert model_bytes(folder) == model_bytes(tmp_path / "whole")
+        assert again.summary["best_epoch"] == best + 1
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_best_epoch_of_a_fine_tuning_counts_all(
+    pictures: Path, start: Path, tmp_path: Path
+) -> None:
+    words = {"from_": start, "unfreeze": True, "head_epochs": 3, "epochs": 4, "patience": 4}
+    result = experiments.run(Experiment.of(pictures, **words), tmp_path, threads=1)
+    last = result.history["val_loss"][3:]
+    assert result.summary["best_epoch"] == 4 + int(np.argmin(last))
+    assert result.summary["best_val_loss"] == last.min()
+
+
 def stopped(
     experiment: Experiment, folder: Path, stop: Callable[[Event], bool], error: BaseException
 ) -> None:

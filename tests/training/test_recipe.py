@@ -35,7 +35,7 @@ WRONG: dict[str, tuple[tuple[object, ...], str]] = {
     "weight_decay": ((-0.1, np.inf, "much", True), "must be a finite number at least 0"),
     "epochs": COUNT,
     "batch_size": COUNT,
-    "patience": COUNT,
+    "patience": ((-1, 1.5, "3", True), "must be an integer of at least 0"),
     "class_weight": (("balancd", 3, ["balanced"], (1.0, 2.0)), "must be one of balanced, or a Mapping"),
     "augment": (({"crop": 1}, 3), "must be a Augment or None"),
     "trainable": ((3, [3], {"*"}), "must be a (list or tuple|str)"),
@@ -332,6 +332,10 @@ def test_patience_stops_and_takes_the_best_weights() -> None:
     by_callback, rows = fit(mlp(), data, callbacks=callback, **hot)
     assert same(model, by_callback)
     assert rows["val_loss"].tolist() == losses.tolist()
+
+
+def test_no_patience_is_none() -> None:
+    assert Recipe(patience=0) == Recipe()
 
 
 def test_patience_needs_validation() -> None:

@@ -22,6 +22,7 @@ from sloy.text import many
 IN_MEMORY = 2 << 30  # bytes of decoded pictures that are held in memory; more go to a file
 LARGEST_DEFAULT = 64  # pixels of a side, unless a size is given
 TRAIN, VALIDATION, TEST = PARTS = ("train", "validation", "test")
+PURPOSES = {TRAIN: "train", VALIDATION: "validate", TEST: "test"}
 
 _LOOKED_AT = 200  # pictures whose headers tell size and channels
 _GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "LA")
@@ -52,6 +53,8 @@ class PictureFolder:
         Equal pictures in two classes.
     on_disk : bool
         Whether the pictures are in a temporary file that is mapped into memory.
+    too_few : tuple of str
+        Why a part that was asked for has no pictures.
     """
 
     train: Dataset
@@ -64,10 +67,21 @@ class PictureFolder:
     duplicates: tuple[tuple[Path, Path], ...] = ()
     contradictions: tuple[tuple[Path, Path], ...] = ()
     on_disk: bool = False
+    too_few: tuple[str, ...] = ()
 
     def remarks(self) -> list[str]:
         """What its owner should know, a sentence each."""
-        return _remarks(self)
+        return [*self.left_out(), *self.too_few, *_remarks(self)]
+
+    def left_out(self) -> list[str]:
+        """Those of them that name pictures and files that are not in it."""
+        said = []
+        if self.broken:
+            said.append(f"{many(len(self.broken), 'picture')} skipped: {_some(self.broken, '; ')}")
+        if self.passed_over:
+            files = [path.name for path in self.passed_over]
+            said.append(f"{many(len(files), 'file')} passed over, no pictures: {_some(files)}")
+        return said
 
 
 def picture_folder(
@@ -78,7 +92,7 @@ def picture_folder(
     reader: PictureReader | None = None,
     class_names: Sequence[str] = (),
     validation: float = 0.1,
-    test: float = 0.1,
+    test: float | str | Path | Listing = 0.1,
     seed: int = 0,
     skip_broken: bool = False,
     threads: int = 0,
@@ -105,7 +119,8 @@ def picture_folder(
         The classes of a model that exists, in its order; by default those found, sorted.
     validation, test : float
         Shares that are split off where the source has no such part, 0 for none: `test` of all pictures, `validation`
-        of what then is left to train on. The same share of each class; equal pictures stay together.
+        of what then is left to train on. The same share of each class, each keeping one to train on; equal pictures
+        stay together. `test` may be other labelled pictures instead, all of which are tested on.
     seed : int
         Of the split.
     skip_broken : bool
@@ -126,9 +141,15 @@ def picture_folder(
     NotAvailable
         Where the decoded pictures fit neither in memory nor on the disk.
     """
-    _check(validation, test, skip_broken, in_memory, reader)
-    found = source if isinstance(source, Listing) else list_pictures(source)
-    listing = _with_names(found, class_names)
+    share = test if isinstance(test, float | int) else 0
+    _check(validation, share, skip_broken, in_memory, reader)
+    listing = source if isinstance(source, Listing) else list_pictures(source)
+    if class_names:
+        listing = listing.named(class_names)
+    if isinstance(test, str | Path):
+        test = list_pictures(test, fewest=1)
+    if isinstance(test, Listing):
+        listing = listing.with_test(test)
     if reader is None:
         reader = default_reader(listing, size, resize)
     elif size is not None:
@@ -140,7 +161,7 @@ def picture_folder(
         raise FileFormatError(_refusal(listing, broken))
     good = np.array([row for row in range(len(listing.paths)) if row not in failures], np.int64)
     groups = _groups(digests, good)
-    rows = _split(listing, good, groups, validation, test, seed)
+    rows, too_few = _split(listing, good, groups, validation, share, seed)
     duplicates, contradictions = _equal(listing, rows, groups)
     reorder(pixels, np.concatenate([rows[part] for part in PARTS]))
     first, sets, paths = 0, dict[str, Dataset | None](), dict[str, tuple[Path, ...]]()
@@ -158,7 +179,7 @@ def picture_folder(
         raise FileFormatError(f"{listing.source}: no picture is left to train on.")
     return PictureFolder(
         train, sets[VALIDATION], sets[TEST], reader, paths, broken, listing.passed_over,
-        duplicates, contradictions, on_disk,
+        duplicates, contradictions, on_disk, too_few,
     )  # fmt: skip
 
 
@@ -236,26 +257,33 @@ def _split(
     validation: float,
     test: float,
     seed: int,
-) -> dict[str, np.ndarray]:
-    """The rows of each part, in the order of the listing."""
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """The rows of each part, in the order of the listing; and which parts there are too few pictures for."""
+    too_few: list[str] = []
     given = {part: [r for r in map(int, good) if listing.parts[r] == part] for part in ("", *PARTS)}
     given[TRAIN] += given.pop("")
     for part, share in ((TEST, test), (VALIDATION, validation)):
         if given[part] or not share:
             continue
         left = set(given[TRAIN])
-        leaders = [row for row in groups if row in left]
+        leaders = _not_alone([row for row in groups if row in left], listing.labels)
+        if not 0 < round(share * len(leaders)) < len(leaders):
+            too_few.append(
+                f"{many(len(left), 'picture')}: too few to keep {share:.0%} of them apart to {PURPOSES[part]} on"
+            )
+            continue
         numbered = Dataset(np.array(leaders, np.float64)[:, None], listing.labels[leaders])
-        try:
-            drawn = numbered.split(share, seed)[1].x[:, 0].astype(int)
-        except InvalidArgument:
-            raise FileFormatError(
-                f"{listing.source}: {len(leaders)} pictures are too few to take {share:.0%} of them"
-                f" for {part}."
-            ) from None
+        drawn = numbered.split(share, seed)[1].x[:, 0].astype(int)
         given[part] = [row for leader in drawn for row in groups[leader] if row in left]
         given[TRAIN] = sorted(left - set(given[part]))
-    return {part: np.array(sorted(rows), np.int64) for part, rows in given.items()}
+    rows = {part: np.array(sorted(found), np.int64) for part, found in given.items()}
+    return rows, tuple(too_few)
+
+
+def _not_alone(rows: list[int], labels: np.ndarray) -> list[int]:
+    """Those whose class has others: its only picture is for training."""
+    counts = np.bincount(labels[rows])
+    return [row for row in rows if counts[labels[row]] > 1]
 
 
 def _equal(
@@ -273,21 +301,6 @@ def _equal(
             if listing.labels[row] != listing.labels[leader]:
                 contradicting.append(pair)
     return tuple(across), tuple(contradicting)
-
-
-def _with_names(listing: Listing, names: Sequence[str]) -> Listing:
-    """The listing with the labels of a model that exists."""
-    if not names:
-        return listing
-    if unknown := [name for name in listing.class_names if name not in names]:
-        raise FileFormatError(
-            f"{listing.source}: the class {unknown[0]!r} is not among the {len(names)} given."
-        )
-    numbers = np.array([list(names).index(name) for name in listing.class_names], np.int32)
-    return Listing(
-        listing.source, listing.paths, numbers[listing.labels], listing.parts, tuple(names),
-        listing.passed_over,
-    )  # fmt: skip
 
 
 def _refusal(listing: Listing, broken: Sequence[str]) -> str:
@@ -314,11 +327,6 @@ def _remarks(found: PictureFolder) -> list[str]:
     names = found.train.class_names
     counts = np.bincount(found.train.y, minlength=len(names))
     said = []
-    if found.broken:
-        said.append(f"{many(len(found.broken), 'picture')} skipped: {_some(found.broken, '; ')}")
-    if found.passed_over:
-        files = [path.name for path in found.passed_over]
-        said.append(f"{many(len(files), 'file')} passed over, no pictures: {_some(files)}")
     least, most = int(counts.argmin()), int(counts.argmax())
     if counts[least] == 0:
         said.append(f"no picture of {names[least]} to train on")

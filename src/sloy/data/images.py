@@ -89,7 +89,7 @@ def decode(
     if isinstance(source, PIL.Image.Image):
         name = str(getattr(source, "filename", "") or "the picture")
         return _plain(source, name, channels, background, one_at_a_time)
-    path = Path(source)
+    path = source if isinstance(source, Path) else Path(source)
     if path.exists() and not path.is_file():  # opening a pipe would wait forever
         raise FileFormatError(f"{path}: is not a file.")
     with path.open("rb") as file:

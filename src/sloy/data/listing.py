@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +56,49 @@ class Listing:
     class_names: tuple[str, ...]
     passed_over: tuple[Path, ...] = ()
 
+    def take(self, rows: Sequence[int]) -> Listing:
+        """Some of the pictures, in no part."""
+        paths = tuple(self.paths[row] for row in rows)
+        parts = ("",) * len(paths)
+        return replace(self, paths=paths, labels=self.labels[list(rows)], parts=parts)
 
-def list_pictures(source: str | Path) -> Listing:
+    def with_test(self, other: Listing) -> Listing:
+        """The same, and all pictures of another listing as the part to test on."""
+        if "test" in self.parts:
+            raise FileFormatError(
+                f"{self.source}: has a part to test on already; give no other, or the folder to train on alone."
+            )
+        if any(other.parts):
+            raise FileFormatError(
+                f"{other.source}: has parts, {', '.join(sorted(set(other.parts)))}; give the folder of one of them."
+            )
+        known = other.named(self.class_names)
+        return replace(
+            self,
+            paths=self.paths + known.paths,
+            labels=np.concatenate([self.labels, known.labels]),
+            parts=self.parts + ("test",) * len(known.paths),
+            passed_over=self.passed_over + known.passed_over,
+        )
+
+    def named(self, names: Sequence[str]) -> Listing:
+        """The same with the labels that classes of these names have; each of its own must be among them."""
+        if unknown := [name for name in self.class_names if name not in names]:
+            raise FileFormatError(
+                f"{self.source}: the class {unknown[0]!r} is not among the {len(names)} given ({_few(names)})."
+            )
+        numbers = np.array([list(names).index(name) for name in self.class_names], np.int32)
+        return replace(self, labels=numbers[self.labels], class_names=tuple(names))
+
+
+def list_pictures(source: str | Path, *, fewest: int = 2) -> Listing:
     """The pictures of a folder or a CSV file in one of the forms above.
+
+    Parameters
+    ----------
+    source : str or Path
+    fewest : int
+        Classes that it must have: 2 to train on, 1 to test on.
 
     Raises
     ------
@@ -67,21 +107,21 @@ def list_pictures(source: str | Path) -> Listing:
     """
     path = Path(source)
     if path.is_file():
-        return _from_csv(path)
+        return _from_csv(path, fewest)
     if not path.is_dir():
         raise FileFormatError(f"{path}: is no folder and no CSV file.")
     if parts := _part_folders(path):
-        return _from_parts(path, parts)
+        return _from_parts(path, parts, fewest)
     classes = _class_folders(path)
     if not classes and (tables := sorted(path.glob("*.csv"))):
         if len(tables) > 1:
             names = ", ".join(table.name for table in tables)
             raise FileFormatError(f"{path}: holds several CSV files ({names}); name one of them.")
-        return _from_csv(tables[0])
-    if len(classes) < 2:
+        return _from_csv(tables[0], fewest)
+    if len(classes) < fewest:
         raise FileFormatError(f"{path}: {_what_is_missing(path, classes)}")
     samples = [(file, name, "") for name, files in classes.items() for file in files]
-    return _listing(path, samples, _left_over(path, [file for file, _, _ in samples]))
+    return _listing(path, samples, _left_over(path, [file for file, _, _ in samples]), fewest)
 
 
 def lists_pictures(source: str | Path) -> bool:
@@ -97,12 +137,15 @@ def lists_pictures(source: str | Path) -> bool:
 
 
 def _listing(
-    source: Path, samples: Sequence[tuple[Path, str, str]], passed_over: Sequence[Path]
+    source: Path,
+    samples: Sequence[tuple[Path, str, str]],
+    passed_over: Sequence[Path],
+    fewest: int,
 ) -> Listing:
     names = sorted({name for _, name, _ in samples})
     if all(name.isdecimal() for name in names):
         names.sort(key=int)
-    if len(names) < 2:
+    if len(names) < fewest:
         raise FileFormatError(
             f"{source}: all pictures are of one class, {names[0]!r}; two or more are needed."
         )
@@ -146,7 +189,7 @@ def _part_folders(path: Path) -> dict[str, Path]:
     return found if "train" in found else {}
 
 
-def _from_parts(path: Path, parts: Mapping[str, Path]) -> Listing:
+def _from_parts(path: Path, parts: Mapping[str, Path], fewest: int) -> Listing:
     classes = {part: _class_folders(folder) for part, folder in parts.items()}
     for part, found in classes.items():
         if unknown := sorted(set(found) - set(classes["train"])):
@@ -160,7 +203,7 @@ def _from_parts(path: Path, parts: Mapping[str, Path]) -> Listing:
         for name, files in found.items()
         for file in files
     ]
-    return _listing(path, samples, _left_over(path, [file for file, _, _ in samples]))
+    return _listing(path, samples, _left_over(path, [file for file, _, _ in samples]), fewest)
 
 
 def _holds_a_picture(folder: Path) -> bool:
@@ -200,7 +243,7 @@ def _what_is_missing(path: Path, classes: Mapping[str, list[Path]]) -> str:
 # --- CSV ------------------------------------------------------------------------------------------
 
 
-def _from_csv(path: Path) -> Listing:
+def _from_csv(path: Path, fewest: int) -> Listing:
     rows = _rows(path)
     path_column, label_column, part_column, first = _columns(path, rows)
     samples: list[tuple[Path, str, str]] = []
@@ -221,7 +264,7 @@ def _from_csv(path: Path) -> Listing:
         raise FileFormatError(f"{path}: lists no pictures.")
     if any(part for *_, part in samples) and not any(part == "train" for *_, part in samples):
         raise FileFormatError(f"{path}: lists no picture to train on.")
-    return _listing(path, samples, ())
+    return _listing(path, samples, (), fewest)
 
 
 def _part(path: Path, number: int, row: Sequence[str], column: int | None) -> str:

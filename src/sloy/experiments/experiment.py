@@ -21,7 +21,9 @@ from sloy.experiments.recipes import (
     batches_and_epochs,
     rate_of,
 )
-from sloy.experiments.sources import Loaded, Source, source_of, source_options
+from sloy.experiments.sources import Loaded, Source, Wanted, source_of, source_options
+from sloy.experiments.sources.base import fitting_loss
+from sloy.losses import NAMES as LOSSES
 from sloy.model import Model
 from sloy.options import check_options, chosen, option, options
 from sloy.problem import Network
@@ -53,6 +55,8 @@ class Experiment:
         Share of the training samples that is held out to measure on after each epoch, 0 for none.
     samples : int, optional
         Train on as many samples only.
+    loss : str, optional
+        What errors cost, by its name in `sloy.losses`; what suits the data by default.
     start : str or path, optional
         A model to train further, instead of a new network: a file, the folder of a run, or a name with published
         weights.
@@ -84,6 +88,12 @@ class Experiment:
     samples: int | None = option(
         None, "train on the first N samples only; default: all", kind="integer"
     )
+    loss: str | None = option(
+        None,
+        "what errors cost, by its name; default: cross-entropy for classes, squared error for numbers",
+        kind="text",
+        choices=tuple(LOSSES),
+    )
     start: str | Path | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     tuning: Mapping[str, Any] = field(default_factory=dict)
@@ -94,6 +104,8 @@ class Experiment:
         instance("experiment", "from", self.start, str | Path, optional=True)
         further = self.start is not None
         self.source.check(self.network, further=further)
+        if further and self.loss is not None:
+            raise InvalidOption("`loss`: with `from` the loss is that of the model.")
         if self.tuning and not further:
             raise InvalidOption(f"`{min(self.tuning)}` needs `from` MODEL.")
         if further and (said := [name for name in _BY_STAGES if name in self.given]):
@@ -116,8 +128,8 @@ class Experiment:
         data : str or Path
             "mnist"; a folder of pictures or of IDX files; a table.
         **words
-            ``network``, ``network_options``, ``recipe`` (by name), ``validation``, ``samples``, ``from_``; the options
-            of `Recipe`, of `FineTuning` and of the kind of data.
+            ``network``, ``network_options``, ``recipe`` (by name), ``validation``, ``samples``, ``loss``,
+            ``from_``; the options of `Recipe`, of `FineTuning` and of the kind of data.
 
         Raises
         ------
@@ -167,6 +179,18 @@ class Experiment:
         half = {"head_epochs": max(1, self.recipe.epochs // 2)}
         return FineTuning(**{**half, **self.tuning}, where="experiment")
 
+    @property
+    def by_members(self) -> bool:
+        """Whether members of an ensemble learn, each of which holds out samples of its own."""
+        return self.network == "tabular"
+
+    def load(self, wanted: Wanted) -> Loaded:
+        """The data, read and split, with the loss that is asked for; `InvalidOption` where it does not suit them."""
+        loaded = self.source.load(wanted)
+        if self.loss is None:
+            return loaded
+        return replace(loaded, loss=fitting_loss(self.loss, loaded, self.source.name))
+
     def with_defaults_for(self, loaded: Loaded) -> Experiment:
         """The same with options that suit the very data, where they are not given."""
         if self.named is not None and RECIPES[self.named].fixed:
@@ -174,6 +198,7 @@ class Experiment:
         if self.start is not None:
             count = len(loaded.train)
             defaults = batches_and_epochs(count, part=16, sizes=(8, 32), steps=300, epochs=(5, 40))
+            defaults |= self.source.patience_for(loaded)
         else:
             name = str(self.recipe.optimizer)
             defaults = dict(self.source.defaults_for(loaded, self.network, name))
@@ -253,12 +278,9 @@ class Experiment:
 
 
 _NETWORK = ("network", "network_options")
-_OWN = (*_NETWORK, "validation", "samples")
-_BY_STAGES = (
-    "trainable",
-    "rate_factors",
-    "decay_factors",
-)  # options of a recipe that fine-tuning sets itself
+_OWN = (*_NETWORK, "validation", "samples", "loss")
+# Options of a recipe that fine-tuning sets itself.
+_BY_STAGES = ("trainable", "rate_factors", "decay_factors")
 
 
 def _defaults(

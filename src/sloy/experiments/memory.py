@@ -44,11 +44,11 @@ def predicted(
             loaded.trained_on(share),
             experiment.recipe,
             validation_samples=loaded.held_out(share),
-            split=loaded.validation is None and share > 0 and not loaded.members,
+            split=loaded.validation is None and not loaded.divided and share > 0,
             engine=engine,
         )
         run = estimate.total - (loaded.train.x.nbytes + loaded.train.y.nbytes)
-    test = _of_test(problem, len(loaded.test), engine)
+    test = _of_test(problem, 1 if loaded.test is None else len(loaded.test), engine)
     return max(machine.peak_memory(), machine.held_memory() + max(run, test))
 
 

@@ -51,8 +51,8 @@ class Recipe:
         Samples of a step; the last step of an epoch takes what is left. 1 is online learning, N
         full-batch descent.
     patience : int, optional
-        Stop when the validation loss has not improved for this many epochs, and take the weights of the best one; see
-        `EarlyStopping`, which as a callback can do more.
+        Stop when the validation loss has not improved for this many epochs, and take the weights of the best one; 0,
+        like None: neither. See `EarlyStopping`, which as a callback can do more.
     class_weight : mapping of label to number, or "balanced", optional
         Factors of the sample weights; "balanced": N / (K · samples of the class).
     augment : Augment or str, optional
@@ -115,7 +115,9 @@ class Recipe:
     batch_size: int = integer_option(128, "samples of a step")
     patience: int | None = integer_option(
         None,
-        "stop after this many epochs without a better validation loss, with the weights of the best one",
+        "stop after this many epochs without a better validation loss, with the weights of the best one; 0: do neither;"
+        " default: 30 for tables, 15 for folders with 200 pictures to validate on, else 0",
+        least=0,
     )
     class_weight: ClassWeight = option(
         None,
@@ -158,6 +160,7 @@ class Recipe:
         for name in ("rate_factors", "decay_factors"):
             put(name, _factors(where, name, getattr(self, name)))
         put("augment", _augment(where, self.augment))
+        put("patience", self.patience or None)
         try:
             self.descent  # noqa: B018  raises where the words do not fit together
         except InvalidArgument as error:

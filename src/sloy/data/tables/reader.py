@@ -13,7 +13,8 @@ import numpy as np
 
 from sloy.data.readers import Reader, labels_of
 from sloy.data.tables.columns import Column, Remarks, column_from_config
-from sloy.data.tables.sources import is_table, open_table
+from sloy.data.tables.numerals import MARKS, PLAIN, UNITS, NumberFormat
+from sloy.data.tables.sources import Source, is_table, open_table
 from sloy.data.tables.values import is_strange, without
 from sloy.errors import FileFormatError, InvalidArgument
 
@@ -40,12 +41,18 @@ class TableReader(Reader):
         More words that stand for a missing value.
     target_type : one of `TARGET_TYPES`
         Of the target, in which classes are answered; those of a text by what they look like.
+    ids : tuple of str
+        Columns that tell the rows apart: nothing is learned from them, they stand beside the answers.
+    written : NumberFormat
+        How the numbers of the target are written, where it has numbers.
     """
 
     columns: tuple[Column, ...]
     target: str
     missing: tuple[str, ...] = ()
     target_type: str = "text"
+    ids: tuple[str, ...] = ()
+    written: NumberFormat = PLAIN
     kind: ClassVar[str] = "table"
     instead_of_arrays: ClassVar[str] = (
         "a data frame, a mapping of column names to values, or the path of a file; rows that `load_table` has"
@@ -71,6 +78,15 @@ class TableReader(Reader):
     def names(self) -> tuple[str, ...]:
         """The raw columns that are needed."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def parts(self) -> dict[str, tuple[int, ...]]:
+        """Raw column → the numbers, from 0, of the prepared columns that it became."""
+        found, first = {}, 0
+        for column in self.arranged:
+            found[column.name] = tuple(range(first, first + len(column.labels)))
+            first += len(column.labels)
+        return {name: found[name] for name in self.names}
 
     def takes(self, source: Any) -> bool:
         """See `Reader.takes`: a path, a data frame of polars or pandas, a mapping of names to values."""
@@ -113,18 +129,29 @@ class TableReader(Reader):
         InvalidArgument
             Where columns are missing; the message names them.
         """
+        for prepared, _ in self.rows(source, remarks):
+            yield prepared
+
+    def rows(
+        self, source: Any, remarks: Remarks, beside: Sequence[str] = ()
+    ) -> Iterator[tuple[np.ndarray, pl.DataFrame]]:
+        """The same, and the raw cells of columns `beside`, which the table must have."""
         table = open_table(source)
+        self.check(table, remarks)
+        rows = 0
+        for frame in table.frames(list(dict.fromkeys([*self.names, *beside]))):
+            rows += frame.height
+            yield self.prepare(frame, remarks), frame.select(beside)
+        if not rows:
+            raise FileFormatError(f"{table.label}: has no rows.")
+
+    def check(self, table: Source, remarks: Remarks) -> None:
+        """Raise `InvalidArgument` where a table lacks columns that are needed; note those that are not."""
         missing = [name for name in self.names if name not in table.names]
         if missing:
             raise InvalidArgument(f"{table.label}: {_missing(missing, table.names)}")
-        known = {*self.names, self.target}
+        known = {*self.names, self.target, *self.ids}
         remarks.unused = [name for name in table.names if name not in known]
-        rows = 0
-        for frame in table.frames(self.names):
-            rows += frame.height
-            yield self.prepare(frame, remarks)
-        if not rows:
-            raise FileFormatError(f"{table.label}: has no rows.")
 
     def prepare(self, frame: pl.DataFrame, remarks: Remarks) -> np.ndarray:
         """Rows as float32 (n, width)."""
@@ -154,22 +181,30 @@ class TableReader(Reader):
             "target_type": self.target_type,
             "columns": columns,
             "missing": list(self.missing),
+            "ids": list(self.ids),
+            "written": [self.written.decimal, self.written.thousands, self.written.unit],
         }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TableReader:
         """See `Reader.from_config`."""
-        if set(config) - {"missing", "target_type"} != {"target", "columns"}:
+        if set(config) - {"missing", "target_type", "ids", "written"} != {"target", "columns"}:
             raise FileFormatError(f"a table's reader has the keys {sorted(config)}.")
         if (kind := config.get("target_type", "text")) not in TARGET_TYPES:
             raise FileFormatError(f"`target_type` of a table's reader is {str(kind)[:40]!r}.")
-        target, columns, missing = config["target"], config["columns"], config.get("missing", [])
-        if not isinstance(missing, list) or not all(isinstance(word, str) for word in missing):
-            raise FileFormatError(f"`missing` of a table's reader is {str(missing)[:40]!r}.")
+        target, columns = config["target"], config["columns"]
         if not isinstance(target, str) or not isinstance(columns, list) or not columns:
             raise FileFormatError("a table's reader needs a target and columns.")
-        found = cls(tuple(map(column_from_config, columns)), target, tuple(missing), str(kind))
-        if len({*found.names, target}) != len(columns) + 1:
+        missing, ids = (_words(config, name) for name in ("missing", "ids"))
+        found = cls(
+            tuple(map(column_from_config, columns)),
+            target,
+            missing,
+            str(kind),
+            ids,
+            _written(config),
+        )
+        if len({*found.names, target, *ids}) != len(columns) + 1 + len(ids):
             raise FileFormatError("the columns of a table's reader must differ.")
         return found
 
@@ -180,6 +215,25 @@ def _level_of_user() -> int:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("sloy."):
         frame, level = frame.f_back, level + 1
     return level
+
+
+def _words(config: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    found = config.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
+        raise FileFormatError(f"`{name}` of a table's reader is {str(found)[:40]!r}.")
+    return tuple(found)
+
+
+def _written(config: Mapping[str, Any]) -> NumberFormat:
+    found = config.get("written", [".", "", ""])
+    allowed = ((".", ","), MARKS, ("", *UNITS))
+    if (
+        not isinstance(found, list)
+        or len(found) != len(allowed)
+        or not all(isinstance(w, str) and w in a for w, a in zip(found, allowed, strict=True))
+    ):
+        raise FileFormatError(f"`written` of a table's reader is {str(found)[:40]!r}.")
+    return NumberFormat(*found)
 
 
 def _missing(names: list[str], there: tuple[str, ...]) -> str:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from sloy import text, zoo
+from sloy import losses, text, zoo
 from sloy.data import Dataset
 from sloy.data.readers import Reader
 from sloy.errors import InvalidOption
 from sloy.layers import Layer
-from sloy.losses import Loss
+from sloy.losses import NAMES, Loss
 from sloy.model import Model
 from sloy.options import check_options
 from sloy.preprocessing import Choice
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sloy.engines import Engine
     from sloy.training.recipe import Recipe
 
+FEW_TO_TEST = 30  # samples; figures of fewer are worth a word
 Row = tuple[str, str]  # a title and what stands beside it, see `text.fields`
 
 
@@ -65,9 +66,13 @@ class Loaded:
 
     Attributes
     ----------
-    train, test : Dataset
+    train : Dataset
+    test : Dataset or None
+        None where nothing is kept apart to test on.
     validation : Dataset, optional
-        Its own; without it the share that is wanted of `train` is held out.
+        Its own; without it the share that is wanted of `train` is held out, unless the source has `divided` them.
+    divided : bool
+        Whether `train` is for training alone.
     reader : Reader, optional
         What makes samples of raw things; saved with the model.
     loss, preprocessing
@@ -83,11 +88,12 @@ class Loaded:
     """
 
     train: Dataset
-    test: Dataset
+    test: Dataset | None
     validation: Dataset | None = None
     reader: Reader | None = None
     loss: str | Loss = "categorical_crossentropy"
     preprocessing: Choice = "standardize"
+    divided: bool = False
     rows: tuple[Row, ...] = ()
     members: int = 0
     learned: Dataset | None = None
@@ -99,13 +105,39 @@ class Loaded:
             return len(self.validation)
         if self.members and share:
             return self.members * held_out_by_each(len(self.train), self.members, share)
-        return round(share * len(self.train))
+        return 0 if self.divided else round(share * len(self.train))
 
     def trained_on(self, share: float) -> int:
         """How many samples are trained on."""
-        if self.validation is not None or self.members:
-            return len(self.train)
-        return len(self.train) - self.held_out(share)
+        apart = (
+            self.validation is None and not self.members
+        )  # whether those held out are of `train`
+        return len(self.train) - (self.held_out(share) if apart else 0)
+
+
+@dataclass(frozen=True, eq=False)
+class ToTest:
+    """Labelled samples that a model is measured on.
+
+    Attributes
+    ----------
+    data : Dataset
+        Its labels are those of the model.
+    what : str
+        What they are, in words.
+    whole : bool
+        Whether they are all there are, not a part to test on.
+    rows : sequence of (title, words)
+        What is to be said of them beside.
+    beside : mapping of str to sequence
+        What tells each of them apart, and what is true, by title; for the file of predictions.
+    """
+
+    data: Dataset
+    what: str
+    whole: bool = False
+    rows: tuple[Row, ...] = ()
+    beside: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,11 +152,17 @@ class Measured:
         The same for a reader.
     pictures : callable
         Gives the figures, by file name, when they are to be written.
+    answers : array, shape (N, K) or (N, 1)
+        Probabilities, or numbers, of each sample.
+    confusion : int array, shape (K, K)
+        How many of each class (rows) were given each class; of no classes for numbers.
     """
 
     figures: Mapping[str, Any]
     rows: tuple[Row, ...]
     pictures: Callable[[], Mapping[str, Figure]] = dict
+    answers: np.ndarray = field(default_factory=lambda: np.empty((0, 1)))
+    confusion: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.int64))
 
 
 @dataclass(frozen=True)
@@ -146,6 +184,9 @@ class Source(ABC):
         Options of an experiment that suit this kind of data better than the general ones.
     rate_share : float
         What the general learning rates are multiplied by.
+    patience : int or None
+        Epochs without a better validation loss before training ends, where `enough` samples are held out for it.
+    enough : int
     """
 
     data: str
@@ -154,6 +195,8 @@ class Source(ABC):
     networks: ClassVar[Sequence[str]] = tuple(zoo.PRESETS)
     defaults: ClassVar[Mapping[str, Any]] = {}
     rate_share: ClassVar[float] = 1.0
+    patience: ClassVar[int | None] = None
+    enough: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         check_options(type(self).__name__, self)
@@ -197,6 +240,13 @@ class Source(ABC):
         """The source, what is loaded, and epochs, changed so that the run fits into the time that is allowed."""
         return self, loaded, recipe.epochs
 
+    def patience_for(self, loaded: Loaded) -> dict[str, int]:
+        """The option `patience` that suits this kind of data, where there are samples to validate on."""
+        held_out = 0 if loaded.validation is None else len(loaded.validation)
+        if loaded.members or self.patience is None or held_out < self.enough:
+            return {}
+        return {"patience": self.patience}
+
     def make_network(self, loaded: Loaded, name: str, options: Mapping[str, Any]) -> Network:
         """The network of a name for this data."""
         shape, classes = loaded.train.sample_shape, loaded.train.classes
@@ -215,13 +265,74 @@ class Source(ABC):
         data = loaded.train
         return f"{text.shape(data.sample_shape)} each, {data.classes} classes"
 
-    def as_seen(self, loaded: Loaded, x: np.ndarray) -> np.ndarray:
+    def as_seen(self, reader: Reader | None, x: np.ndarray) -> np.ndarray:
         """Samples (N, H, W, C) as the pictures that a person knows."""
         return x
 
+    def files(self, loaded: Loaded, measured: Measured) -> Mapping[str, str]:
+        """More files for the run's folder, by name."""
+        return {}
+
     @abstractmethod
-    def measure(self, model: Model, loaded: Loaded) -> Measured:
-        """Measure the model on the test data."""
+    def to_test(self, model: Model, wanted: Wanted) -> ToTest:
+        """All labelled samples for a model that exists; where the data have a part to test on, those of it.
+
+        Raises
+        ------
+        InvalidOption
+            Where the model takes other things, or has other classes.
+        """
+
+    @abstractmethod
+    def measure(self, model: Model, data: Dataset, loaded: Loaded | None = None) -> Measured:
+        """Measure a model on samples; where they are given, beside simpler answers from those it was trained on."""
+
+
+def untested(trained: int, validated: int) -> Measured:
+    """What is said where no samples are kept apart to test on."""
+    words = f"none: {text.many(trained, 'sample')} trained the network"
+    if validated:
+        words += f", {text.count(validated)} were validated on"
+    words += ";\nno figure here says how good it is on samples it has not seen: `sloy test RUN DATA` tells, on new ones"
+    return Measured({"test_samples": 0}, (("test", words),))
+
+
+def few(data: Dataset) -> tuple[Row, ...]:
+    """A line on what figures of few samples are worth."""
+    if len(data) >= FEW_TO_TEST:
+        return ()
+    words = (
+        f"measured on {text.many(len(data), 'sample')} only: on others it may be quite different"
+    )
+    return (("", words),)
+
+
+def fitting_loss(name: str, loaded: Loaded, where: str) -> Loss:
+    """The loss of a name for these data; one that measures errors in a unit takes that of the data's own loss.
+
+    Classes want probabilities, so losses from logits; numbers want one number each.
+
+    Raises
+    ------
+    InvalidOption
+        Where it does not suit the data; the message says which do.
+    """
+
+    def suits(loss: Loss) -> bool:
+        if loaded.train.has_labels:
+            classes = (max(2, loaded.train.classes),)
+            return loss.task(classes) == "classification" and loss.logits == "softmax"
+        return loss.task((1,)) == "regression"
+
+    found, own = NAMES[name](), losses.loss(loaded.loss)
+    if not suits(found):
+        what = "classes" if loaded.train.has_labels else "numbers"
+        others = ", ".join(known for known, loss in NAMES.items() if suits(loss()))
+        raise InvalidOption(
+            f"`loss` (={name!r}) does not suit {where}, where {what} are to be predicted; take {others}."
+        )
+    both = all("unit" in {f.name for f in fields(loss)} for loss in (found, own))
+    return replace(found, unit=own.unit) if both else found  # type: ignore[call-arg, attr-defined]
 
 
 def first(data: Dataset, samples: int | None) -> Dataset:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sloy.data import load_idx_folder, mnist
-from sloy.experiments.sources.base import Loaded, Wanted, first
-from sloy.experiments.sources.labelled import Labelled
+from sloy import text
+from sloy.data import Dataset, load_idx_folder, mnist
+from sloy.experiments.sources.base import Loaded, ToTest, Wanted, first
+from sloy.experiments.sources.labelled import Labelled, labelled_as
+from sloy.model import Model
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class Mnist(Labelled):
         data = mnist()
         return Loaded(first(data.train, wanted.samples), data.test)
 
+    def to_test(self, model: Model, wanted: Wanted) -> ToTest:
+        """The test digits."""
+        return _numbered(labelled_as(model, mnist().test, self.data), "its 10 000 test digits")
+
 
 @dataclass(frozen=True)
 class IdxFolder(Labelled):
@@ -48,3 +54,13 @@ class IdxFolder(Labelled):
         """The first of the folder's pictures, as many as are wanted."""
         data = load_idx_folder(self.data)
         return Loaded(first(data.train, wanted.samples), data.test)
+
+    def to_test(self, model: Model, wanted: Wanted) -> ToTest:
+        """The folder's test pictures."""
+        data = labelled_as(model, load_idx_folder(self.data).test, self.data)
+        return _numbered(data, f"its {text.many(len(data), 'test picture')}")
+
+
+def _numbered(data: Dataset, what: str) -> ToTest:
+    true = [data.class_names[label] for label in data.y]
+    return ToTest(data, what, beside={"sample": range(len(data)), "true": true})
