@@ -23,7 +23,9 @@ K = 3
 
 
 def experiment(table: Path, **words: Any) -> Experiment:
-    return Experiment.of(table, **{"target": "kind", "folds": K, "epochs": 4, **words})
+    return Experiment.of(
+        table, **{"target": "kind", "network": "mlp", "folds": K, "epochs": 4, **words}
+    )
 
 
 @pytest.fixture(scope="module")

@@ -145,8 +145,8 @@ def some(count: int, most: int, seed: int) -> np.ndarray:
 
 
 def answers(model: Model, x: np.ndarray) -> np.ndarray:
-    """What the model answers to rows as it takes them: probabilities where it has them, else values, (N, K)."""
-    found = model.predict_proba(x)
+    """What the model answers to prepared rows: probabilities where it has them, else values, (N, K)."""
+    found = model.prepared.predict_proba(x)
     return found.reshape(len(found), -1)  # (N, K)
 
 

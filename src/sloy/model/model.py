@@ -167,7 +167,7 @@ class Model:
         answers = (output > 0).astype(np.int64)
         return answers[:, 0] if answers.shape[1:] == (1,) else answers
 
-    @property
+    @cached_property
     def prepared(self) -> Model:
         """The same network, with the same numbers, for rows that `sloy.data.load_table` has prepared."""
         engine = self.engine  # which may move the variables

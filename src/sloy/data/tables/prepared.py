@@ -137,8 +137,5 @@ def prepared(
     name = Path(table.label).name
     sets = {}
     for key, matrix in rows.items():
-        y = target.y[part == key]
-        if not target.is_classification and key != TEST:
-            y = y.astype(np.float32)
-        sets[key] = Dataset(matrix, y, target.class_names, name)
+        sets[key] = Dataset(matrix, target.y[part == key], target.class_names, name)
     return sets
