@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -13,17 +14,21 @@ from sklearn.utils.validation import check_is_fitted
 from sloy import losses, ops
 from sloy.arguments import flag, instance, integer, sequence
 from sloy.data.dataset import Dataset
+from sloy.data.sparse import SparseRows
+from sloy.data.tables.sources import FrameTable
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, UnknownName
+from sloy.estimators import defaults
+from sloy.estimators.defaults import AUTO, Known, is_auto
 from sloy.estimators.nested import nested, replaced
 from sloy.estimators.network import complete_network
 from sloy.estimators.parallel import threads_of
-from sloy.estimators.rows import check_feature_names, read_rows, shaped
-from sloy.layers import Dense, Layer, ReLU
+from sloy.estimators.preparation import Preparation, learn
+from sloy.estimators.rows import Rows, check_feature_names, read_rows, shaped
+from sloy.layers import Layer
 from sloy.losses import Loss
 from sloy.model import Model
 from sloy.options import options, takes
-from sloy.preprocessing import Preprocessing, standardize
 from sloy.problem.inputs import sample_weights, split
 from sloy.problem.network import Network
 from sloy.training.callbacks import Callback
@@ -33,14 +38,12 @@ from sloy.training.recipe import Precision, Recipe
 from sloy.training.state import TrainingState
 
 Hidden = Sequence[Layer] | Network | str
-HIDDEN = (Dense(100), ReLU())
-AHEAD = 1 << 22  # numbers that are standardised before training; more of them batch by batch
 WITHOUT = (
     "seed",
     "shuffle",
     "class_weight",
 )  # of the recipe: what estimators call by other names, or not all have
-DEFAULTS: dict[str, Any] = {"epochs": 100, "batch_size": 32}
+DEFAULTS: dict[str, Any] = {"optimizer": AUTO, "epochs": AUTO, "batch_size": AUTO}
 OPTIONS = {
     name: DEFAULTS.get(name, default)
     for name, default, _ in options(Recipe)
@@ -55,13 +58,13 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     @takes(Recipe, without=WITHOUT, **DEFAULTS)
     def __init__(
         self,
-        hidden: Hidden = HIDDEN,
+        hidden: Hidden = AUTO,
         *,
         input_shape: tuple[int, ...] | None = None,
         loss: LossChoice = None,
         validation_fraction: float | None = None,
-        early_stopping: bool = False,
-        patience: int = 10,
+        early_stopping: bool | str = AUTO,
+        patience: int | str = AUTO,
         standardize: bool = True,
         features: str | None = None,
         engine: str | Engine = "auto",
@@ -89,11 +92,13 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for name, default in OPTIONS.items():
             setattr(self, name, options.get(name, default))
 
-    batch_size: int | None
+    epochs: int | str
+    batch_size: int | str | None
     precision: Precision
     model_: Model
     history_: History
     _state: TrainingState
+    _preparation: Preparation
 
     # --- parameters -------------------------------------------------------------------------------
 
@@ -136,7 +141,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _train(
         self,
-        rows: np.ndarray,
+        rows: Rows,
         y: np.ndarray,
         outputs: int,
         sample_weight: Any,
@@ -145,48 +150,63 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         going_on: bool,
         epochs: int | None = None,
         class_names: Sequence[str] = (),
+        target: str = "target",
     ) -> None:
         """Fit the network to samples and targets as a loss takes them."""
         where = self._name
         going_on = going_on and hasattr(self, "model_")
-        loss = self._loss(outputs)
-        units = self._units(outputs, loss)
+        alone = epochs is None and not self.warm_start  # one run, whose length is known
+        loss, weight, seed = self._loss(outputs), self._weights(sample_weight, len(y)), self._seed()
+        held_out = self._held_out(validation, len(y), alone=alone)
+        kept = None
+        if isinstance(held_out, float):  # as `fit` will hold them out
+            kept, _ = split(Dataset(np.zeros((len(y), 1)), y), held_out, seed)
+        scaled = flag(where, "standardize", self.standardize)
+        preparation = self._preparation if going_on else None
+        if preparation is None:
+            preparation = learn(where, rows, kept, weight, target, scaled=scaled)
+        x = preparation.read(rows)
+        known = Known(
+            len(y) if kept is None else len(kept), x.shape[1:], self._units(outputs, loss),
+            preparation.classes,
+        )  # fmt: skip
         if going_on:
-            network = self.model_.network
+            network, loss = self.model_.network, self._as_before(loss)
         else:
-            network = complete_network(where, self.hidden, self.input_shape, rows.shape[1:], units)
+            loss, ends = self._in_units(loss, y, kept, weight) if scaled else (loss, ())
+            network = complete_network(
+                where, self.hidden, self.input_shape, replace(known, ends=ends)
+            )
         if self.features is not None:
             self._features(network)
-        x = shaped(rows, network.input_shape, where)
-        weight = self._weights(sample_weight, len(x))
-        seed, held_out = self._seed(), self._held_out(validation)
+        ready = preparation.is_ready(x) and self.augment is None  # once here, not in every step
+
+        def samples(given: np.ndarray | SparseRows) -> Any:
+            found = shaped(given, network.input_shape, where)
+            return preparation.compute(found, self._dtype) if ready else found
+
         if isinstance(held_out, tuple):
-            held_out = shaped(held_out[0], network.input_shape, where), held_out[1]
-        chosen = self.model_.problem.preprocessing if going_on else None
-        if chosen is None:
-            chosen = self._preprocessing(x, y, weight, held_out, seed)
-        prepared = x.dtype != np.uint8 and x.size <= AHEAD and self.augment is None
-        if prepared:  # once here rather than in every step
-            x = chosen.compute(x).astype(self._dtype)
-            if isinstance(held_out, tuple):
-                held_out = chosen.compute(held_out[0]).astype(self._dtype), held_out[1]
+            held_out = Dataset(samples(preparation.read(held_out[0])), held_out[1])
+        stops = self._stops(len(y), validated=validation is not None, alone=alone)
+        recipe = self._recipe(known, seed, self._class_weights(y), epochs, alone=alone, stops=stops)
         state = self._state if going_on else TrainingState()
-        recipe = self._recipe(len(x), seed, self._class_weights(y), epochs)
         model, history = fit(
             network,
-            Dataset(x, y, class_names),
+            Dataset(samples(x), y, class_names),
             recipe=recipe,
             validation=held_out,
             loss=loss,
             sample_weight=weight,
-            preprocessing=chosen,
-            preprocessed=prepared,
+            preprocessing=preparation.preprocessing,
+            preprocessed=ready,
             callbacks=sequence(where, "callbacks", self.callbacks),
             engine=self.engine,
             threads=threads_of(self.threads, network, recipe.batch_size),
             state=state,
             verbose=self._verbose(),
         )
+        model.reader = preparation.reader
+        self._preparation = preparation
         self._learned(model, history, state, going_on=going_on)
 
     def _learned(
@@ -215,22 +235,40 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """What `sloy.fit` takes as `class_weight`."""
         return None
 
-    def _recipe(self, samples: int, seed: int, class_weight: Any, epochs: int | None) -> Recipe:
+    def _in_units(
+        self, loss: Loss, y: np.ndarray, kept: np.ndarray | None, weight: np.ndarray | None
+    ) -> tuple[Loss, tuple[Layer, ...]]:
+        """The loss, and what comes after the output layer, for targets in their own units."""
+        return loss, ()
+
+    def _as_before(self, loss: Loss) -> Loss:
+        """The loss of training that goes on."""
+        return loss
+
+    def _recipe(
+        self, known: Known, seed: int, class_weight: Any, epochs: int | None, *, alone: bool,
+        stops: bool,
+    ) -> Recipe:  # fmt: skip
         """How the network is trained; with other epochs where those are given."""
-        where = self._name
         words = {name: getattr(self, name) for name in OPTIONS}
-        patience = integer(where, "patience", self.patience)
-        stops = flag(where, "early_stopping", self.early_stopping)
-        words |= {
-            "seed": seed,
-            "class_weight": class_weight,
-            "patience": patience if stops else None,
-        }
+        words |= {"seed": seed, "class_weight": class_weight, "patience": self.patience}
+        suited = alone and is_auto(self.epochs)
+        words = defaults.filled_in(words, defaults.recipe(known) if suited else defaults.PLAIN)
+        words["patience"] = integer(self._name, "patience", words["patience"])
+        if not stops:
+            words["patience"] = None
         if epochs is not None:
             words["epochs"] = epochs
         if self.batch_size is None:
-            words |= {"batch_size": samples, "shuffle": False}
-        return Recipe.of(where, None, words)
+            words |= {"batch_size": known.samples, "shuffle": False}
+        return Recipe.of(self._name, None, words)
+
+    def _stops(self, samples: int, *, validated: bool, alone: bool) -> bool:
+        """Whether the epoch is chosen by the validation loss."""
+        if not is_auto(self.early_stopping):
+            return flag(self._name, "early_stopping", self.early_stopping)
+        chosen = validated or self.validation_fraction is not None
+        return alone and is_auto(self.epochs) and (chosen or samples >= defaults.VALIDATED)
 
     def _verbose(self) -> bool:
         """True and False, or scikit-learn's 1 and 0."""
@@ -238,29 +276,32 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return bool(self.verbose)
         return flag(self._name, "verbose", self.verbose)
 
-    def _held_out(self, validation: Any) -> Any:
+    def _held_out(self, validation: Any, samples: int, *, alone: bool) -> Any:
         """What is validated on: given data, a share of the training data, or nothing."""
-        if validation is not None:
-            return validation
         fraction = self.validation_fraction
-        if fraction is None:
-            return FRACTION if self.early_stopping is True else None
-        if isinstance(fraction, bool) or not isinstance(fraction, float) or not 0 < fraction < 1:
+        if fraction is not None and (
+            isinstance(fraction, bool) or not isinstance(fraction, float) or not 0 < fraction < 1
+        ):
             raise InvalidArgument(
                 f"{self._name}: `validation_fraction` (={fraction!r}) must be a fraction between 0"
                 " and 1, or None."
             )
+        if validation is not None:
+            return validation
+        if fraction is None and self._stops(samples, validated=False, alone=alone):
+            return FRACTION
         return fraction
 
-    def _validation(self, data: Any) -> tuple[np.ndarray, np.ndarray] | None:
-        """Given validation data as arrays; the targets as they are."""
+    def _validation(self, data: Any, rows: Rows) -> tuple[Rows, np.ndarray] | None:
+        """Given validation data, read as the training rows were; the targets as they are."""
         if data is None:
             return None
         if not isinstance(data, tuple | list) or len(data) != 2:
             raise InvalidArgument(
                 f"{self._name}: `validation_data` must be a pair (X, y), got a {type(data).__name__}."
             )
-        return read_rows(self, data[0], reset=False), np.asarray(data[1])
+        as_table = isinstance(rows, FrameTable)
+        return read_rows(self, data[0], reset=False, as_table=as_table), np.asarray(data[1])
 
     def _weights(self, sample_weight: Any, count: int) -> np.ndarray | None:
         if sample_weight is None:
@@ -273,17 +314,6 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"{self._name}: `sample_weight`: every weight is zero; at least one must be above."
             )
         return found
-
-    def _preprocessing(
-        self, x: np.ndarray, y: np.ndarray, weight: np.ndarray | None, held_out: Any, seed: int
-    ) -> Preprocessing:
-        """The scales of the samples that are trained on; what is held out has no part in them."""
-        if not flag(self._name, "standardize", self.standardize):
-            return Preprocessing(deviation=(255.0,)) if x.dtype == np.uint8 else Preprocessing()
-        if isinstance(held_out, float):
-            rows, _ = split(Dataset(x, y), held_out, seed)
-            x, weight = x[rows], None if weight is None else weight[rows]
-        return standardize(x, weight)
 
     def _seed(self) -> int:
         given = self.random_state
@@ -301,10 +331,16 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     # --- use --------------------------------------------------------------------------------------
 
-    def _samples(self, X: Any) -> np.ndarray:
+    def _rows(self, X: Any, y: Any, *, going_on: bool) -> Rows:
+        """Rows to train on."""
+        as_table = self._preparation.reader is not None if going_on else None
+        return read_rows(self, X, reset=not going_on, as_table=as_table, y=y)
+
+    def _samples(self, X: Any) -> np.ndarray | SparseRows:
         """Samples in the shape that the fitted network takes."""
         check_is_fitted(self)
-        rows = read_rows(self, X, reset=False)
+        as_table = self._preparation.reader is not None
+        rows = self._preparation.read(read_rows(self, X, reset=False, as_table=as_table))
         return shaped(rows, self.model_.network.input_shape, self._name)
 
     def _output(self, X: Any) -> np.ndarray:
@@ -347,6 +383,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         tags.input_tags.three_d_array = True
         tags.target_tags.required = True
         tags.transformer_tags.preserves_dtype = []
@@ -367,3 +404,9 @@ def as_loss(where: str, given: Any) -> Loss:
         return losses.loss(given)
     except InvalidArgument as error:
         raise InvalidArgument(f"{where}: {error}") from None
+
+
+def name_of(y: Any) -> str:
+    """What targets are called: the name of a series."""
+    name = getattr(y, "name", None)
+    return name if isinstance(name, str) and name else "target"

@@ -14,9 +14,9 @@ from sklearn.utils.validation import column_or_1d
 
 from sloy.arguments import flag, real
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.estimators.base import HIDDEN, Estimator, Hidden, as_loss
+from sloy.estimators.base import Estimator, Hidden, as_loss, name_of
+from sloy.estimators.defaults import AUTO
 from sloy.estimators.documentation import documented
-from sloy.estimators.rows import read_rows
 from sloy.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -73,7 +73,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     @takes(Estimator.__init__)
     def __init__(
         self,
-        hidden: Hidden = HIDDEN,
+        hidden: Hidden = AUTO,
         *,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         **parameters: Any,
@@ -120,18 +120,18 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         epochs: int | None = None, classes: Any = None,
     ) -> Classifier:  # fmt: skip
         going_on = going_on and hasattr(self, "model_")
-        rows = read_rows(self, X, reset=not going_on, y=y)
+        rows = self._rows(X, y, going_on=going_on)
         labels = self._learn_classes(
             y, going_on=going_on, partial=epochs is not None, given=classes
         )
         target = self._targets(labels)
-        held_out = self._validation(validation)
+        held_out = self._validation(validation, rows)
         if held_out is not None:
             held_out = held_out[0], self._targets(_one_axis(held_out[1]))
         names = () if self._multilabel else tuple(map(str, self.classes_))
         self._train(
             rows, target, len(self.classes_), sample_weight, held_out, going_on=going_on,
-            epochs=epochs, class_names=names,
+            epochs=epochs, class_names=names, target=name_of(y),
         )  # fmt: skip
         return self
 

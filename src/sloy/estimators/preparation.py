@@ -1,0 +1,111 @@
+"""From what an estimator is given to what its network takes: columns and scales are those of the training rows."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from sloy.data.sparse import SparseRows
+from sloy.data.tables.inference import conclude, look
+from sloy.data.tables.reader import TableReader, level_of_user
+from sloy.data.tables.sources import FrameTable
+from sloy.errors import InvalidArgument
+from sloy.estimators.rows import Rows, filled
+from sloy.preprocessing import Preprocessing, standardize
+
+AHEAD = 1 << 22  # numbers that are standardised before training; more of them batch by batch
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How rows become samples.
+
+    Attributes
+    ----------
+    reader : TableReader or None
+        Of tables; what it gives is standardised.
+    preprocessing : Preprocessing
+        Of all else, part of the model's graph.
+    """
+
+    reader: TableReader | None
+    preprocessing: Preprocessing
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Categories of each of the last columns."""
+        return self.reader.classes if self.reader else ()
+
+    def read(self, rows: Rows) -> np.ndarray | SparseRows:
+        """Samples before the preprocessing; gaps where training had none get the mean, which is said."""
+        if isinstance(rows, FrameTable):
+            assert self.reader is not None
+            return self.reader.read(rows)
+        return rows if isinstance(rows, SparseRows) else filled(rows, self.preprocessing.mean)
+
+    def is_ready(self, x: np.ndarray | SparseRows) -> bool:
+        """Whether samples are to be preprocessed before training: bytes, sparse and very many ones are in each step."""
+        if self.reader is not None:
+            return True
+        return isinstance(x, np.ndarray) and x.dtype != np.uint8 and x.size <= AHEAD
+
+    def compute(self, x: np.ndarray | SparseRows, dtype: str) -> np.ndarray | SparseRows:
+        """Samples with the preprocessing done, in float64 and rounded once."""
+        if self.preprocessing.is_identity or isinstance(x, SparseRows):
+            return x.astype(dtype)
+        return self.preprocessing.compute(x).astype(dtype)
+
+
+def learn(
+    where: str, rows: Rows, kept: np.ndarray | None, weight: np.ndarray | None, target: str, *,
+    scaled: bool,
+) -> Preparation:  # fmt: skip
+    """The preparation that suits rows.
+
+    Parameters
+    ----------
+    where : str
+        Whose rows, for messages.
+    rows : see `read_rows`
+    kept : integer array, optional
+        The rows that are trained on, where some are held out.
+    weight : array, shape (N,), optional
+        Of all rows.
+    target : str
+        What the target is called.
+    scaled : bool
+        Whether arrays are standardised.
+    """
+    if isinstance(rows, FrameTable):
+        return Preparation(_learn_table(where, rows, kept, target), Preprocessing())
+    if not scaled:
+        is_bytes = rows.dtype == np.uint8
+        return Preparation(None, Preprocessing(deviation=(255.0,)) if is_bytes else Preprocessing())
+    if kept is not None:
+        rows = rows.take(kept) if isinstance(rows, SparseRows) else rows[kept]
+        weight = None if weight is None else weight[kept]
+    if isinstance(rows, SparseRows):
+        mean, deviation = rows.moments(weight)
+        deviation[deviation <= 1e-12 * np.maximum(1.0, np.abs(mean))] = 1.0
+        return Preparation(None, Preprocessing(tuple(mean.tolist()), tuple(deviation.tolist())))
+    return Preparation(None, standardize(rows, weight))
+
+
+def _learn_table(
+    where: str, table: FrameTable, kept: np.ndarray | None, target: str
+) -> TableReader:
+    """The reader of a table; what it leaves out, and how it takes odd cells, is said in warnings."""
+    training = np.zeros(table.frame.height, bool)
+    training[slice(None) if kept is None else kept] = True
+    seen = look(table, table.names, training)
+    columns, left_out, notes = conclude(where, seen, leave_out=True)
+    notes += [f"`{name}` is left out: {why}" for name, why in left_out.items()]
+    for note in notes:
+        warnings.warn(f"{where}: {note}", stacklevel=level_of_user())
+    if not columns:
+        raise InvalidArgument(f"{where}: no column of X has more than one value.")
+    while target in table.names:
+        target += "_"
+    return TableReader(tuple(columns), target)
