@@ -23,12 +23,13 @@ from sloy.estimators.defaults import AUTO, Known, is_auto
 from sloy.estimators.nested import nested, replaced
 from sloy.estimators.network import complete_network
 from sloy.estimators.parallel import threads_of
-from sloy.estimators.preparation import Preparation, learn
+from sloy.estimators.preparation import Preparation, learn_table, scales
 from sloy.estimators.rows import Rows, check_feature_names, read_rows, shaped
 from sloy.layers import Layer
 from sloy.losses import Loss
 from sloy.model import Model
 from sloy.options import options, takes
+from sloy.preprocessing import Preprocessing
 from sloy.problem.inputs import sample_weights, split
 from sloy.problem.network import Network
 from sloy.training.callbacks import Callback
@@ -162,37 +163,40 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(held_out, float):  # as `fit` will hold them out
             kept, _ = split(Dataset(np.zeros((len(y), 1)), y), held_out, seed)
         scaled = flag(where, "standardize", self.standardize)
-        preparation = self._preparation if going_on else None
-        if preparation is None:
-            preparation = learn(where, rows, kept, weight, target, scaled=scaled)
-        x = preparation.read(rows)
+        preparation = self._preparation if going_on else Preparation()
+        if isinstance(rows, FrameTable) and not going_on:
+            preparation = Preparation(learn_table(where, rows, kept, target))
+        numbers = preparation.read(rows, told=False)
         known = Known(
-            len(y) if kept is None else len(kept), x.shape[1:], self._units(outputs, loss),
+            len(y) if kept is None else len(kept), numbers.shape[1:], self._units(outputs, loss),
             preparation.classes,
         )  # fmt: skip
         if going_on:
             network, loss = self.model_.network, self._as_before(loss)
         else:
             loss, ends = self._in_units(loss, y, kept, weight) if scaled else (loss, ())
-            network = complete_network(
-                where, self.hidden, self.input_shape, replace(known, ends=ends)
-            )
+            known = replace(known, ends=ends)
+            network = complete_network(where, self.hidden, self.input_shape, known)
         if self.features is not None:
             self._features(network)
+        x = shaped(numbers, network.input_shape, where)
+        if not going_on and preparation.reader is None:
+            pictures = Preprocessing(deviation=(255.0,)) if x.dtype == np.uint8 else Preprocessing()
+            preparation = Preparation(None, scales(x, kept, weight) if scaled else pictures)
         ready = preparation.is_ready(x) and self.augment is None  # once here, not in every step
 
-        def samples(given: np.ndarray | SparseRows) -> Any:
-            found = shaped(given, network.input_shape, where)
+        def samples(given: Rows) -> Any:
+            found = preparation.samples(given, network.input_shape, where)
             return preparation.compute(found, self._dtype) if ready else found
 
         if isinstance(held_out, tuple):
-            held_out = Dataset(samples(preparation.read(held_out[0])), held_out[1])
+            held_out = Dataset(samples(held_out[0]), held_out[1])
         stops = self._stops(len(y), validated=validation is not None, alone=alone)
         recipe = self._recipe(known, seed, self._class_weights(y), epochs, alone=alone, stops=stops)
         state = self._state if going_on else TrainingState()
         model, history = fit(
             network,
-            Dataset(samples(x), y, class_names),
+            Dataset(samples(numbers), y, class_names),
             recipe=recipe,
             validation=held_out,
             loss=loss,
@@ -340,8 +344,8 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Samples in the shape that the fitted network takes."""
         check_is_fitted(self)
         as_table = self._preparation.reader is not None
-        rows = self._preparation.read(read_rows(self, X, reset=False, as_table=as_table))
-        return shaped(rows, self.model_.network.input_shape, self._name)
+        rows = read_rows(self, X, reset=False, as_table=as_table)
+        return self._preparation.samples(rows, self.model_.network.input_shape, self._name)
 
     def _output(self, X: Any) -> np.ndarray:
         x = self._samples(X)

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from sloy.data.sparse import SparseRows
+from sloy.data.tables.columns import Remarks
 from sloy.data.tables.inference import conclude, look
 from sloy.data.tables.reader import TableReader, level_of_user
 from sloy.data.tables.sources import FrameTable
 from sloy.errors import InvalidArgument
-from sloy.estimators.rows import Rows, filled
+from sloy.estimators.rows import Rows, filled, shaped
+from sloy.graph.spec import Shape
 from sloy.preprocessing import Preprocessing, standardize
 
+NOTHING = Preprocessing()
 AHEAD = 1 << 22  # numbers that are standardised before training; more of them batch by batch
 
 
@@ -30,20 +33,34 @@ class Preparation:
         Of all else, part of the model's graph.
     """
 
-    reader: TableReader | None
-    preprocessing: Preprocessing
+    reader: TableReader | None = None
+    preprocessing: Preprocessing = NOTHING
 
     @property
     def classes(self) -> tuple[int, ...]:
         """Categories of each of the last columns."""
         return self.reader.classes if self.reader else ()
 
-    def read(self, rows: Rows) -> np.ndarray | SparseRows:
-        """Samples before the preprocessing; gaps where training had none get the mean, which is said."""
+    def read(self, rows: Rows, *, told: bool = True) -> np.ndarray | SparseRows:
+        """Numbers: those of a table as its reader prepares them, others as they are.
+
+        Parameters
+        ----------
+        rows : see `read_rows`
+        told : bool
+            Whether what was not as in training is said in warnings.
+        """
         if isinstance(rows, FrameTable):
             assert self.reader is not None
-            return self.reader.read(rows)
-        return rows if isinstance(rows, SparseRows) else filled(rows, self.preprocessing.mean)
+            return self.reader.read(rows) if told else self.reader.prepare(rows.frame, Remarks())
+        return rows
+
+    def samples(self, rows: Rows, shape: Shape, where: str) -> np.ndarray | SparseRows:
+        """Samples before the preprocessing; gaps where training had none get the mean, which is said."""
+        found = shaped(self.read(rows), shape, where)
+        if isinstance(rows, np.ndarray) and rows.ndim == 2 and isinstance(found, np.ndarray):
+            return filled(found, self.preprocessing.mean)
+        return found
 
     def is_ready(self, x: np.ndarray | SparseRows) -> bool:
         """Whether samples are to be preprocessed before training: bytes, sparse and very many ones are in each step."""
@@ -58,44 +75,30 @@ class Preparation:
         return self.preprocessing.compute(x).astype(dtype)
 
 
-def learn(
-    where: str, rows: Rows, kept: np.ndarray | None, weight: np.ndarray | None, target: str, *,
-    scaled: bool,
-) -> Preparation:  # fmt: skip
-    """The preparation that suits rows.
+def scales(
+    x: np.ndarray | SparseRows, kept: np.ndarray | None, weight: np.ndarray | None
+) -> Preprocessing:
+    """Zero mean and unit deviation of each channel of samples.
 
     Parameters
     ----------
-    where : str
-        Whose rows, for messages.
-    rows : see `read_rows`
+    x : array, shape (N, …), or SparseRows
     kept : integer array, optional
-        The rows that are trained on, where some are held out.
+        The samples that are trained on, where some are held out; of them are the scales.
     weight : array, shape (N,), optional
-        Of all rows.
-    target : str
-        What the target is called.
-    scaled : bool
-        Whether arrays are standardised.
+        Of all samples.
     """
-    if isinstance(rows, FrameTable):
-        return Preparation(_learn_table(where, rows, kept, target), Preprocessing())
-    if not scaled:
-        is_bytes = rows.dtype == np.uint8
-        return Preparation(None, Preprocessing(deviation=(255.0,)) if is_bytes else Preprocessing())
     if kept is not None:
-        rows = rows.take(kept) if isinstance(rows, SparseRows) else rows[kept]
+        x = x.take(kept) if isinstance(x, SparseRows) else x[kept]
         weight = None if weight is None else weight[kept]
-    if isinstance(rows, SparseRows):
-        mean, deviation = rows.moments(weight)
-        deviation[deviation <= 1e-12 * np.maximum(1.0, np.abs(mean))] = 1.0
-        return Preparation(None, Preprocessing(tuple(mean.tolist()), tuple(deviation.tolist())))
-    return Preparation(None, standardize(rows, weight))
+    if not isinstance(x, SparseRows):
+        return standardize(x, weight)
+    mean, deviation = x.moments(weight)
+    deviation[deviation <= 1e-12 * np.maximum(1.0, np.abs(mean))] = 1.0
+    return Preprocessing(tuple(mean.tolist()), tuple(deviation.tolist()))
 
 
-def _learn_table(
-    where: str, table: FrameTable, kept: np.ndarray | None, target: str
-) -> TableReader:
+def learn_table(where: str, table: FrameTable, kept: np.ndarray | None, target: str) -> TableReader:
     """The reader of a table; what it leaves out, and how it takes odd cells, is said in warnings."""
     training = np.zeros(table.frame.height, bool)
     training[slice(None) if kept is None else kept] = True

@@ -118,8 +118,9 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
             return loss, ()
         rows = slice(None) if kept is None else kept
         weight = None if weight is None else weight[rows]
-        mean = np.average(y[rows], 0, weight)
-        deviation = np.sqrt(np.average(np.square(y[rows] - mean), 0, weight))
+        numbers = y[rows].astype(np.float64)
+        mean = np.average(numbers, 0, weight)
+        deviation = np.sqrt(np.average(np.square(numbers - mean), 0, weight))
         deviation = np.where(deviation <= 1e-12 * np.maximum(1.0, np.abs(mean)), 1.0, deviation)
         unit, shift = (
             tuple(map(float, values)) if values.ndim else float(values)

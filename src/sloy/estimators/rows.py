@@ -62,16 +62,15 @@ def read_rows(
     return rows
 
 
-def filled(rows: np.ndarray, means: tuple[float, ...]) -> np.ndarray:
-    """Rows (N, d) with the mean of the training rows in each gap; said in a warning, as training had no gaps."""
-    if rows.ndim != 2 or rows.dtype.kind != "f" or not (gaps := np.isnan(rows)).any():
-        return rows
-    remarks = Remarks()
-    for place in np.flatnonzero(gaps.any(0)):
-        remarks.missing[str(place)] = int(gaps[:, place].sum())
+def filled(x: np.ndarray, means: tuple[float, ...]) -> np.ndarray:
+    """Samples (N, …, C) with the mean of the channel in each gap; said in a warning, as training had no gaps."""
+    if x.dtype.kind != "f" or not (gaps := np.isnan(x)).any():
+        return x
+    counts = gaps.reshape(len(x), -1).sum(0)
+    remarks = Remarks(missing={f"x{n}": int(counts[n]) for n in np.flatnonzero(counts)})
     for line in remarks.lines():
         warnings.warn(line, stacklevel=level_of_user())
-    return np.where(gaps, np.asarray(means, rows.dtype), rows)
+    return np.where(gaps, np.asarray(means, x.dtype), x)
 
 
 def _is_frame(X: Any) -> bool:
