@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from numbers import Real
 from typing import Any
 
@@ -26,17 +27,20 @@ from sloy.estimators.parallel import threads_of
 from sloy.estimators.preparation import Preparation, learn_table, scales
 from sloy.estimators.rows import Rows, check_feature_names, read_rows, shaped
 from sloy.layers import Layer
-from sloy.losses import Loss
+from sloy.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, SquaredError
 from sloy.model import Model
 from sloy.options import options, takes
 from sloy.preprocessing import Preprocessing
 from sloy.problem.inputs import sample_weights, split
+from sloy.problem.inputs import weights as combined_weights
 from sloy.problem.network import Network
 from sloy.training.callbacks import Callback
 from sloy.training.fit import LossChoice, fit
 from sloy.training.history import History, curves_svg
 from sloy.training.recipe import Precision, Recipe
+from sloy.training.ridge import suits
 from sloy.training.state import TrainingState
+from sloy.training.wide import STILL, linear_start
 
 Hidden = Sequence[Layer] | Network | str
 WITHOUT = (
@@ -93,6 +97,10 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for name, default in OPTIONS.items():
             setattr(self, name, options.get(name, default))
 
+    optimizer: Any
+    augment: Any
+    learning_rate: Any
+    schedule: Any
     epochs: int | str
     batch_size: int | str | None
     precision: Precision
@@ -158,7 +166,8 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         going_on = going_on and hasattr(self, "model_")
         alone = epochs is None and not self.warm_start  # one run, whose length is known
         loss, weight, seed = self._loss(outputs), self._weights(sample_weight, len(y)), self._seed()
-        held_out = self._held_out(validation, len(y), alone=alone)
+        wide = alone and self._is_wide(rows, y, loss)
+        held_out = None if wide else self._held_out(validation, len(y), alone=alone)
         kept = None
         if isinstance(held_out, float):  # as `fit` will hold them out
             kept, _ = split(Dataset(np.zeros((len(y), 1)), y), held_out, seed)
@@ -192,11 +201,23 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(held_out, tuple):
             held_out = Dataset(samples(held_out[0]), held_out[1])
         stops = self._stops(len(y), validated=validation is not None, alone=alone)
-        recipe = self._recipe(known, seed, self._class_weights(y), epochs, alone=alone, stops=stops)
+        by_class = self._class_weights(y)
+        recipe = self._recipe(known, seed, by_class, epochs, alone=alone, stops=stops and not wide)
+        data, parameters = Dataset(samples(numbers), y, class_names), None
+        if wide:
+            solved = linear_start(
+                Dataset(preparation.compute(x, "float64"), y, class_names),
+                known.outputs,
+                classes=known.classes,
+                ends=known.ends,
+                weights=combined_weights(data, weight, by_class),
+            )
+            network, parameters = solved.network, solved.parameters
+            recipe = replace(recipe, **STILL, schedule=None, batch_size=min(len(y), 256))
         state = self._state if going_on else TrainingState()
         model, history = fit(
             network,
-            Dataset(samples(numbers), y, class_names),
+            data,
             recipe=recipe,
             validation=held_out,
             loss=loss,
@@ -207,6 +228,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             engine=self.engine,
             threads=threads_of(self.threads, network, recipe.batch_size),
             state=state,
+            parameters=parameters,
             verbose=self._verbose(),
         )
         model.reader = preparation.reader
@@ -266,6 +288,18 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if self.batch_size is None:
             words |= {"batch_size": known.samples, "shuffle": False}
         return Recipe.of(self._name, None, words)
+
+    def _is_wide(self, rows: Rows, y: np.ndarray, loss: Loss) -> bool:
+        """Whether a linear model is solved: few rows of many columns, and nothing said of network and training."""
+        asked = (self.hidden, self.epochs, self.early_stopping, self.optimizer)
+        said = (self.validation_fraction, self.augment, self.learning_rate, self.schedule)
+        if not all(map(is_auto, asked)) or any(value is not None for value in said):
+            return False
+        least_squares = isinstance(loss, SquaredError) and self.standardize is True
+        by_class = isinstance(loss, BinaryCrossentropy | CategoricalCrossentropy) and y.ndim == 1
+        columns = len(rows.names) if isinstance(rows, FrameTable) else prod(rows.shape[1:])
+        flat = isinstance(rows, FrameTable) or (isinstance(rows, np.ndarray) and rows.ndim == 2)
+        return flat and (least_squares or by_class) and suits(len(y), columns)
 
     def _stops(self, samples: int, *, validated: bool, alone: bool) -> bool:
         """Whether the epoch is chosen by the validation loss."""

@@ -80,7 +80,8 @@ class TextTable(Source):
     def pieces(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """See `Source.pieces`; every cell is a string."""
         pl = polars()
-        indices = sorted(map(self.names.index, columns))
+        places = {name: place for place, name in enumerate(self.names)}
+        indices = sorted(places[name] for name in columns)
         for block in blocks(self.path, self.header):
             if not block.rows:
                 continue
