@@ -14,9 +14,10 @@ from sklearn.utils.validation import column_or_1d
 
 from sloy.arguments import flag, real
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.estimators.base import Estimator, Hidden, as_loss, name_of
+from sloy.estimators.base import Estimator, as_loss, name_of
 from sloy.estimators.defaults import AUTO
 from sloy.estimators.documentation import documented
+from sloy.estimators.parameters import Hidden
 from sloy.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,

@@ -85,9 +85,10 @@ def fit_numbers(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None)
 def fit_classes(
     x: np.ndarray, labels: np.ndarray, classes: int, weights: np.ndarray | None = None
 ) -> Linear:
-    """The linear model of classes: scores of each class from 0 and 1, made logits of the best log-loss on rows left out.
+    """The linear model of classes: numbers 0 and 1 for each, made logits of the best log-loss on rows left out.
 
-    The logits are log p + s (x W + b − p), p the shares of the classes; s is chosen with α, and 0 is the constant answer.
+    The logits are log p + s (x W + b − p), p the shares of the classes; s is chosen with α, and 0 is the constant
+    answer.
 
     Parameters
     ----------
