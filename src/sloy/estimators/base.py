@@ -158,7 +158,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         scaled = flag(where, "standardize", self.standardize)
         preparation = self._preparation if going_on else Preparation()
         if isinstance(rows, FrameTable) and not going_on:
-            preparation = Preparation(learn_table(where, rows, kept, given.target))
+            preparation = learn_table(where, rows, kept, given.target)
         numbers = preparation.read(rows, told=False)
         count = len(given.y) if kept is None else len(kept)
         units = self._units(outputs, loss)

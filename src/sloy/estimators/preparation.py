@@ -31,10 +31,13 @@ class Preparation:
         Of tables; what it gives is standardised.
     preprocessing : Preprocessing
         Of all else, part of the model's graph.
+    left_out : tuple of str
+        Columns of the training table that the reader does not take.
     """
 
     reader: TableReader | None = None
     preprocessing: Preprocessing = NOTHING
+    left_out: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -52,7 +55,9 @@ class Preparation:
         """
         if isinstance(rows, FrameTable):
             assert self.reader is not None
-            return self.reader.read(rows) if told else self.reader.prepare(rows.frame, Remarks())
+            if not told:
+                return self.reader.prepare(rows.frame, Remarks())
+            return self.reader.read(rows.frame.drop(self.left_out, strict=False))
         return rows
 
     def samples(self, rows: Rows, shape: Shape, where: str) -> np.ndarray | SparseRows:
@@ -98,7 +103,7 @@ def scales(
     return Preprocessing(tuple(mean.tolist()), tuple(deviation.tolist()))
 
 
-def learn_table(where: str, table: FrameTable, kept: np.ndarray | None, target: str) -> TableReader:
+def learn_table(where: str, table: FrameTable, kept: np.ndarray | None, target: str) -> Preparation:
     """The reader of a table; what it leaves out, and how it takes odd cells, is said in warnings."""
     training = np.zeros(table.frame.height, bool)
     training[slice(None) if kept is None else kept] = True
@@ -111,4 +116,4 @@ def learn_table(where: str, table: FrameTable, kept: np.ndarray | None, target: 
         raise InvalidArgument(f"{where}: no column of X has more than one value.")
     while target in table.names:
         target += "_"
-    return TableReader(tuple(columns), target)
+    return Preparation(TableReader(tuple(columns), target), left_out=tuple(left_out))
