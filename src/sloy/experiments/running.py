@@ -231,6 +231,7 @@ class _Running:
             loaded.train,
             loss=loaded.loss,
             preprocessing=loaded.preprocessing,
+            parameters=experiment.source.parameters_for(loaded),
             checkpoint=Checkpoint(self.folder / CHECKPOINT, epoch_seconds=1),
             **shared,
         )

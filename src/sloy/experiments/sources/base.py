@@ -174,6 +174,10 @@ class Source(ABC):
             raise InvalidOption(f"`network_options` of {name}: {error}.") from None
         return zoo.make(name, shape, classes, **options)
 
+    def parameters_for(self, loaded: Loaded) -> Mapping[str, np.ndarray] | None:
+        """Where training begins, if that is not drawn."""
+        return None
+
     def describe(self, loaded: Loaded) -> str:
         """A line on what the samples are."""
         data = loaded.train

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from sloy import inspection, text, zoo
 from sloy.data import Dataset
@@ -15,13 +18,15 @@ from sloy.experiments import baselines
 from sloy.experiments.recipes import batches_and_epochs
 from sloy.experiments.sources.base import Loaded, Measured, Row, Source, Wanted
 from sloy.experiments.sources.folder import SHARE_TO_TEST
+from sloy.layers import Rescale
 from sloy.losses import CategoricalCrossentropy, SquaredError
 from sloy.model import Model
 from sloy.options import option
 from sloy.problem import Network
+from sloy.training.ridge import suits
+from sloy.training.wide import STILL, LinearStart, linear_start
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
 
 ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
@@ -37,6 +42,23 @@ class LoadedTable(Loaded):
     """A table that was read."""
 
     table: Table = field(kw_only=True)
+
+    @cached_property
+    def solved(self) -> LinearStart | None:
+        """The linear network that takes the place of others where there are few rows of many columns."""
+        table, data = self.table, self.train
+        if not suits(len(data), table.reader.width):
+            return None
+        if self.validation is not None:  # leaving rows out needs none that are held out
+            parts = (data, self.validation)
+            x, y = (np.concatenate([getattr(part, of) for part in parts]) for of in ("x", "y"))
+            data = Dataset(x, y, data.class_names)
+        return linear_start(
+            data,
+            data.classes or 1,
+            classes=table.reader.classes,
+            ends=[] if table.is_classification else [Rescale(table.deviation, table.mean)],
+        )
 
 
 @dataclass(frozen=True)
@@ -138,7 +160,7 @@ class TableFile(Source):
             raise InvalidArgument(
                 f"{self.data}: no row is left to test on; `test` sets their share."
             )
-        return LoadedTable(
+        loaded = LoadedTable(
             table.train,
             table.test,
             table.validation,
@@ -150,10 +172,21 @@ class TableFile(Source):
             tuple(opening(table)),
             table=table,
         )
+        if loaded.solved is None:
+            return loaded
+        return replace(
+            loaded,
+            rows=(
+                *loaded.rows,
+                ("note", f"{loaded.solved.note}; the rows to validate on are among them"),
+            ),
+        )
 
     def defaults_for(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
         """Batches of a 32nd of the rows, between 16 and 256; 200 epochs, fewer where these are over 10 000 steps."""
         rows = len(loaded.train)
+        if _solved(loaded) is not None:
+            return {**STILL, "batch_size": min(rows, 256), "weight_decay": 0.0}
         found = batches_and_epochs(rows, part=32, sizes=(16, 256), steps=10_000, epochs=(3, 200))
         patience = {} if loaded.validation is None else {"patience": baselines.PATIENCE}
         return {**found, **patience, **(ADAMW if optimizer == "adamw" else {})}
@@ -162,7 +195,14 @@ class TableFile(Source):
         """Categories spread, two hidden layers."""
         if options:
             raise InvalidOption("`network_options`: the network for the rows of a table has none.")
+        if (solved := _solved(loaded)) is not None:
+            return solved.network
         return _network(loaded, (128, 64), 0.3 if len(loaded.train) < SMALL else 0.1)
+
+    def parameters_for(self, loaded: Loaded) -> Mapping[str, np.ndarray] | None:
+        """Those of the linear network that was solved."""
+        solved = _solved(loaded)
+        return None if solved is None else solved.parameters
 
     def describe(self, loaded: Loaded) -> str:
         """What is predicted from how much."""
@@ -225,6 +265,11 @@ def _network(loaded: Loaded, hidden: tuple[int, ...], dropout: float) -> Network
         mean=table.mean,
         deviation=table.deviation,
     )
+
+
+def _solved(loaded: Loaded) -> LinearStart | None:
+    assert isinstance(loaded, LoadedTable)
+    return loaded.solved
 
 
 def _table(loaded: Loaded) -> Table:
