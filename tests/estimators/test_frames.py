@@ -81,7 +81,7 @@ def test_what_training_did_not_have_is_said(net):
     new = FRAME.head(4).copy()
     new.loc[1, "color"] = "violet"
     new.loc[2, "size"] = np.nan
-    with pytest.warns(UserWarning) as said:
+    with pytest.warns(UserWarning, match="column") as said:
         found = net.predict(new)
     assert np.isfinite(found).all()
     words = " ".join(str(one.message) for one in said)
@@ -106,7 +106,9 @@ def test_polars_and_pandas_give_the_same():
     grade = pl.Series(map(str, cells["grade"]), dtype=pl.Categorical)
     other = pl.DataFrame({**cells, "grade": grade})
     one, two = (sloy.Regressor(**QUICK).fit(frame, PRICE) for frame in (plain, other))
-    assert [c.kind for c in one.model_.reader.columns] == [c.kind for c in two.model_.reader.columns]
+    assert [c.kind for c in one.model_.reader.columns] == [
+        c.kind for c in two.model_.reader.columns
+    ]
     assert np.array_equal(one.predict(plain), two.predict(other))
 
 
@@ -282,7 +284,9 @@ def test_wide_rows_are_as_good_as_ridge():
     theirs = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 6, 33))).fit(x[a], y[a])
     assert net.score(x[b], y[b]) >= theirs.score(x[b], y[b]) - 0.01
     assert net.model_.network.layer_names == ("dense_1", "rescale_1")
-    assert net.history_["gradient_norm"][0] < 1e-4  # it stands where its loss with the penalty is least
+    assert (
+        net.history_["gradient_norm"][0] < 1e-4
+    )  # it stands where its loss with the penalty is least
     frame = pd.DataFrame(x).astype(object).rename(columns=str)
     assert sloy.Regressor(**QUICK).fit(frame[a], y[a]).score(frame[b], y[b]) > 0.5
     told = sloy.Regressor(**QUICK, epochs=2).fit(x[a], y[a])

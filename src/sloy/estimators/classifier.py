@@ -92,6 +92,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array, shape (N, d) or (N, H, W, C); DataFrame; sparse matrix
+            Frames may hold words, categories, dates and gaps (NaN); floats of an array gaps.
         y : array, shape (N,) of labels of any type, or (N, M) of 0 and 1: several labels at once
         sample_weight : array, shape (N,), optional
         validation_data : (X, y), optional

@@ -25,8 +25,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     Parameters
     ----------
     loss : str, Loss or function
-        Squared error by default. A function of two symbolic tensors, (output, target) → one loss for
-        each sample, is a user's own.
+        Squared error by default. A named loss measures errors in the targets' deviation. A function of two
+        symbolic tensors, (output, target) → one loss for each sample, is a user's own.
     <shared parameters>
 
     Attributes
@@ -55,6 +55,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array, shape (N, d) or (N, H, W, C); DataFrame; sparse matrix
+            Frames may hold words, categories, dates and gaps (NaN); floats of an array gaps.
         y : array, shape (N,) or (N, M)
         sample_weight : array, shape (N,), optional
         validation_data : (X, y), optional
