@@ -38,10 +38,9 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn.model_selection import train_test_split
     >>> import sloy
-    >>> from sloy.layers import Dense, Tanh
     >>> X, X_test, y, y_test = train_test_split(*load_diabetes(return_X_y=True), random_state=0)
-    >>> net = sloy.Regressor((Dense(16), Tanh()), learning_rate=0.02, epochs=100).fit(X, y)
-    >>> net.score(X_test, y_test) > 0.2
+    >>> net = sloy.Regressor().fit(X, y)
+    >>> net.score(X_test, y_test) > 0.25
     True
     """
 
