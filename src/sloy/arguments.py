@@ -59,6 +59,15 @@ def real(
     return number
 
 
+def real_or_reals(
+    where: str, name: str, value: object, **bounds: float
+) -> float | tuple[float, ...]:
+    """The value, a number as for `real` or several of them."""
+    if not isinstance(value, list | tuple) or not value:
+        return real(where, name, value, **bounds)
+    return tuple(real(where, f"{name}[{i}]", number, **bounds) for i, number in enumerate(value))
+
+
 def flag(where: str, name: str, value: object) -> bool:
     """The value, True or False."""
     if not isinstance(value, bool):

@@ -137,7 +137,7 @@ def test_nested_parameters_are_listed_and_set():
     [
         (
             {"optimizer__learning_rate": 0.1},
-            r"`optimizer` \(='adam'\) has no .*: nothing can be set inside",
+            r"`optimizer` \(='auto'\) has no .*: nothing can be set inside",
         ),
         ({"hidden__7__units": 1}, "has no parameter '7': there are 0, 1, 2"),
         (

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sloy.arguments import array, real, sample_array, sequence
+from sloy.data.sparse import SparseRows
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.threefry import make_key, permutation
 
@@ -111,7 +112,8 @@ class Dataset:
                 f" {len(self) - 1} are allowed."
             )
         names = self.class_names or tuple(str(k) for k in range(self.classes))
-        return Dataset(self.x[chosen], self.y[chosen], names, self.name)
+        x = self.x.take(chosen) if isinstance(self.x, SparseRows) else self.x[chosen]
+        return Dataset(x, self.y[chosen], names, self.name)
 
     def split(
         self, fraction: float, seed: int = 0, *, stratify: bool | None = None
@@ -152,7 +154,10 @@ class TrainTest:
     test: Dataset
 
 
-def _samples(values: Any) -> np.ndarray:
+def _samples(values: Any) -> Any:
+    if isinstance(values, SparseRows):
+        _check_finite("x", values.values)
+        return values
     x = sample_array("Dataset", "x", values)
     if x.ndim == 0:
         raise ShapeError("Dataset: `x` is a single number; its first axis must be the sample.")

@@ -219,7 +219,8 @@ class Engine(ABC):
         executables : mapping
             Number of samples → executable; needs `batch_size`, and the size of the last partial batch.
         columns : mapping
-            Input name → array whose first axis is the sample.
+            Input name → array whose first axis is the sample; or rows that give such arrays when they are asked for
+            some (``column[numbers]``, as `sloy.data.sparse.SparseRows` does).
         order : int64 array, shape (n,) or (epochs, n)
             Rows of the columns; step k takes ``order[k * batch_size : (k + 1) * batch_size]``. Of several epochs, one
             after another, each ends with its own partial batch.

@@ -2,141 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from numbers import Real
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sloy import losses, ops
-from sloy.arguments import flag, instance, integer, sequence
+from sloy.arguments import flag, instance, sequence
 from sloy.data.dataset import Dataset
-from sloy.engines import Engine
+from sloy.data.sparse import SparseRows
+from sloy.data.tables.sources import FrameTable
 from sloy.errors import InvalidArgument, UnknownName
-from sloy.estimators.nested import nested, replaced
+from sloy.estimators.defaults import Known
 from sloy.estimators.network import complete_network
 from sloy.estimators.parallel import threads_of
-from sloy.estimators.rows import check_feature_names, read_rows, shaped
-from sloy.layers import Dense, Layer, ReLU
+from sloy.estimators.parameters import Parameters
+from sloy.estimators.preparation import Preparation, learn_table, scales
+from sloy.estimators.rows import Rows, check_feature_names, read_rows, shaped
+from sloy.layers import Layer
 from sloy.losses import Loss
 from sloy.model import Model
-from sloy.options import options, takes
-from sloy.preprocessing import Preprocessing, standardize
-from sloy.problem.inputs import sample_weights, split
+from sloy.preprocessing import Preprocessing
+from sloy.problem.inputs import split
+from sloy.problem.inputs import weights as combined_weights
 from sloy.problem.network import Network
-from sloy.training.callbacks import Callback
-from sloy.training.fit import LossChoice, fit
+from sloy.training.fit import fit
 from sloy.training.history import History, curves_svg
-from sloy.training.recipe import Precision, Recipe
 from sloy.training.state import TrainingState
-
-Hidden = Sequence[Layer] | Network | str
-HIDDEN = (Dense(100), ReLU())
-AHEAD = 1 << 22  # numbers that are standardised before training; more of them batch by batch
-WITHOUT = (
-    "seed",
-    "shuffle",
-    "class_weight",
-)  # of the recipe: what estimators call by other names, or not all have
-DEFAULTS: dict[str, Any] = {"epochs": 100, "batch_size": 32}
-OPTIONS = {
-    name: DEFAULTS.get(name, default)
-    for name, default, _ in options(Recipe)
-    if name not in (*WITHOUT, "patience")
-}
-FRACTION = 0.1  # held out for early stopping where nothing else is said
+from sloy.training.wide import STILL, linear_start
 
 
-class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """Rows and targets to train on; `kept` are the numbers of those that are not held out, None where all are."""
+
+    rows: Rows
+    y: np.ndarray
+    weight: np.ndarray | None
+    kept: np.ndarray | None
+    target: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What is trained.
+
+    Attributes
+    ----------
+    numbers : array or SparseRows
+        The rows as numbers, neither shaped nor scaled.
+    ready : bool
+        Whether samples are preprocessed here, once, and not in every step.
+    """
+
+    where: str
+    preparation: Preparation
+    network: Network
+    loss: Loss
+    known: Known
+    numbers: np.ndarray | SparseRows
+    ready: bool
+    dtype: str
+
+    def samples(self, rows: Rows) -> Any:
+        """Samples as `fit` gets them."""
+        found = self.preparation.samples(rows, self.network.input_shape, self.where)
+        return self.preparation.compute(found, self.dtype) if self.ready else found
+
+    @property
+    def standardised(self) -> Any:
+        """Samples in float64, scaled."""
+        return self.preparation.compute(self.numbers, "float64")
+
+    def solved(
+        self, data: Dataset, weights: np.ndarray
+    ) -> tuple[Network, Mapping[str, np.ndarray]]:
+        """The linear network for few rows of many columns, and its numbers."""
+        known = self.known
+        found = linear_start(
+            data, known.outputs, classes=known.classes, ends=known.ends, weights=weights
+        )
+        return found.network, found.parameters
+
+
+class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
     """A network behind scikit-learn's methods; see `Classifier` and `Regressor`."""
 
-    @takes(Recipe, without=WITHOUT, **DEFAULTS)
-    def __init__(
-        self,
-        hidden: Hidden = HIDDEN,
-        *,
-        input_shape: tuple[int, ...] | None = None,
-        loss: LossChoice = None,
-        validation_fraction: float | None = None,
-        early_stopping: bool = False,
-        patience: int = 10,
-        standardize: bool = True,
-        features: str | None = None,
-        engine: str | Engine = "auto",
-        threads: int | None = None,
-        random_state: Any = 0,
-        warm_start: bool = False,
-        callbacks: Sequence[Callback] = (),
-        verbose: bool = False,
-        **options: Any,
-    ) -> None:
-        self.hidden = hidden
-        self.input_shape = input_shape
-        self.loss = loss
-        self.validation_fraction = validation_fraction
-        self.early_stopping = early_stopping
-        self.patience = patience
-        self.standardize = standardize
-        self.features = features
-        self.engine = engine
-        self.threads = threads
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.callbacks = callbacks
-        self.verbose = verbose
-        for name, default in OPTIONS.items():
-            setattr(self, name, options.get(name, default))
-
-    batch_size: int | None
-    precision: Precision
     model_: Model
     history_: History
     _state: TrainingState
-
-    # --- parameters -------------------------------------------------------------------------------
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters by name; with `deep` those inside them: ``optimizer__learning_rate``, ``hidden__0__units``."""
-        found: dict[str, Any] = super().get_params(deep)
-        if deep:
-            for name, value in list(found.items()):
-                found |= dict(nested(name, value))
-        return found
-
-    def set_params(self, **params: Any) -> Estimator:
-        """Set parameters, nested ones too; an optimiser or a layer is replaced, not changed.
-
-        Examples
-        --------
-        >>> import sloy
-        >>> from sloy.layers import Dense, ReLU
-        >>> net = sloy.Classifier(hidden=(Dense(100), ReLU()), optimizer=sloy.Adam())
-        >>> net = net.set_params(hidden__0__units=50, optimizer__learning_rate=0.01)
-        >>> net.hidden, net.optimizer.learning_rate
-        ((Dense(50), ReLU()), 0.01)
-        """
-        super().set_params(**{name: value for name, value in params.items() if "__" not in name})
-        known = super().get_params(deep=False)
-        for name, value in params.items():
-            top, *path = name.split("__")
-            if not path:
-                continue
-            if top not in known:
-                raise UnknownName(f"{self._name}: there is no parameter {top!r}.")
-            setattr(self, top, replaced(self._name, top, getattr(self, top), path, value))
-        return self
-
-    @property
-    def _name(self) -> str:
-        return type(self).__name__
+    _preparation: Preparation
 
     # --- training ---------------------------------------------------------------------------------
 
     def _train(
         self,
-        rows: np.ndarray,
+        rows: Rows,
         y: np.ndarray,
         outputs: int,
         sample_weight: Any,
@@ -145,49 +109,75 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         going_on: bool,
         epochs: int | None = None,
         class_names: Sequence[str] = (),
+        target: str = "target",
     ) -> None:
         """Fit the network to samples and targets as a loss takes them."""
-        where = self._name
         going_on = going_on and hasattr(self, "model_")
-        loss = self._loss(outputs)
-        units = self._units(outputs, loss)
-        if going_on:
-            network = self.model_.network
-        else:
-            network = complete_network(where, self.hidden, self.input_shape, rows.shape[1:], units)
-        if self.features is not None:
-            self._features(network)
-        x = shaped(rows, network.input_shape, where)
-        weight = self._weights(sample_weight, len(x))
-        seed, held_out = self._seed(), self._held_out(validation)
+        alone = epochs is None and not self.warm_start  # one run, whose length is known
+        loss, weight, seed = self._loss(outputs), self._weights(sample_weight, len(y)), self._seed()
+        wide = alone and self._is_wide(rows, y, loss)
+        held_out = validation if wide else self._held_out(validation, len(y), alone=alone)
+        given = _Given(rows, y, weight, None, target)
+        if isinstance(held_out, float):  # as `fit` will hold them out
+            kept, _ = split(Dataset(np.zeros((len(y), 1)), y), held_out, seed)
+            given = replace(given, kept=kept)
+        plan = self._plan(given, outputs, loss, going_on=going_on)
         if isinstance(held_out, tuple):
-            held_out = shaped(held_out[0], network.input_shape, where), held_out[1]
-        chosen = self.model_.problem.preprocessing if going_on else None
-        if chosen is None:
-            chosen = self._preprocessing(x, y, weight, held_out, seed)
-        prepared = x.dtype != np.uint8 and x.size <= AHEAD and self.augment is None
-        if prepared:  # once here rather than in every step
-            x = chosen.compute(x).astype(self._dtype)
-            if isinstance(held_out, tuple):
-                held_out = chosen.compute(held_out[0]).astype(self._dtype), held_out[1]
+            held_out = Dataset(plan.samples(held_out[0]), held_out[1])
+        data, by_class = Dataset(plan.samples(plan.numbers), y, class_names), self._class_weights(y)
+        stops = self._stops(len(y), validated=validation is not None, alone=alone) and not wide
+        recipe = self._recipe(plan.known, seed, by_class, epochs, alone=alone, stops=stops)
+        network, parameters = plan.network, None
+        if wide:
+            weights = combined_weights(data, weight, by_class)
+            network, parameters = plan.solved(Dataset(plan.standardised, y, class_names), weights)
+            recipe = replace(recipe, **STILL, schedule=None, batch_size=min(len(y), 256))
         state = self._state if going_on else TrainingState()
-        recipe = self._recipe(len(x), seed, self._class_weights(y), epochs)
         model, history = fit(
             network,
-            Dataset(x, y, class_names),
+            data,
             recipe=recipe,
             validation=held_out,
-            loss=loss,
+            loss=plan.loss,
             sample_weight=weight,
-            preprocessing=chosen,
-            preprocessed=prepared,
-            callbacks=sequence(where, "callbacks", self.callbacks),
+            preprocessing=plan.preparation.preprocessing,
+            preprocessed=plan.ready,
+            callbacks=sequence(self._name, "callbacks", self.callbacks),
             engine=self.engine,
             threads=threads_of(self.threads, network, recipe.batch_size),
             state=state,
+            parameters=parameters,
             verbose=self._verbose(),
         )
+        model.reader, self._preparation = plan.preparation.reader, plan.preparation
         self._learned(model, history, state, going_on=going_on)
+
+    def _plan(self, given: _Given, outputs: int, loss: Loss, *, going_on: bool) -> _Plan:
+        """The preparation and the network: those of the fit before, or new ones."""
+        where, rows, kept = self._name, given.rows, given.kept
+        scaled = flag(where, "standardize", self.standardize)
+        preparation = self._preparation if going_on else Preparation()
+        if isinstance(rows, FrameTable) and not going_on:
+            preparation = learn_table(where, rows, kept, given.target)
+        numbers = preparation.read(rows, told=False)
+        count = len(given.y) if kept is None else len(kept)
+        units = self._units(outputs, loss)
+        known = Known(count, numbers.shape[1:], units, preparation.classes)
+        if going_on:
+            network, loss = self.model_.network, self._as_before(loss)
+        else:
+            if scaled:
+                loss, ends = self._in_units(loss, given.y, kept, given.weight)
+                known = replace(known, ends=ends)
+            network = complete_network(where, self.hidden, self.input_shape, known)
+        if self.features is not None:
+            self._features(network)
+        x = shaped(numbers, network.input_shape, where)
+        if not going_on and preparation.reader is None:
+            pictures = Preprocessing(deviation=(255.0,)) if x.dtype == np.uint8 else Preprocessing()
+            preparation = Preparation(None, scales(x, kept, given.weight) if scaled else pictures)
+        ready = preparation.is_ready(x) and self.augment is None
+        return _Plan(where, preparation, network, loss, known, numbers, ready, self._dtype)
 
     def _learned(
         self, model: Model, history: History, state: TrainingState, *, going_on: bool
@@ -215,97 +205,40 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """What `sloy.fit` takes as `class_weight`."""
         return None
 
-    def _recipe(self, samples: int, seed: int, class_weight: Any, epochs: int | None) -> Recipe:
-        """How the network is trained; with other epochs where those are given."""
-        where = self._name
-        words = {name: getattr(self, name) for name in OPTIONS}
-        patience = integer(where, "patience", self.patience)
-        stops = flag(where, "early_stopping", self.early_stopping)
-        words |= {
-            "seed": seed,
-            "class_weight": class_weight,
-            "patience": patience if stops else None,
-        }
-        if epochs is not None:
-            words["epochs"] = epochs
-        if self.batch_size is None:
-            words |= {"batch_size": samples, "shuffle": False}
-        return Recipe.of(where, None, words)
+    def _in_units(
+        self, loss: Loss, y: np.ndarray, kept: np.ndarray | None, weight: np.ndarray | None
+    ) -> tuple[Loss, tuple[Layer, ...]]:
+        """The loss, and what comes after the output layer, for targets in their own units."""
+        return loss, ()
 
-    def _verbose(self) -> bool:
-        """True and False, or scikit-learn's 1 and 0."""
-        if isinstance(self.verbose, int) and self.verbose in (0, 1):
-            return bool(self.verbose)
-        return flag(self._name, "verbose", self.verbose)
+    def _as_before(self, loss: Loss) -> Loss:
+        """The loss of training that goes on."""
+        return loss
 
-    def _held_out(self, validation: Any) -> Any:
-        """What is validated on: given data, a share of the training data, or nothing."""
-        if validation is not None:
-            return validation
-        fraction = self.validation_fraction
-        if fraction is None:
-            return FRACTION if self.early_stopping is True else None
-        if isinstance(fraction, bool) or not isinstance(fraction, float) or not 0 < fraction < 1:
-            raise InvalidArgument(
-                f"{self._name}: `validation_fraction` (={fraction!r}) must be a fraction between 0"
-                " and 1, or None."
-            )
-        return fraction
-
-    def _validation(self, data: Any) -> tuple[np.ndarray, np.ndarray] | None:
-        """Given validation data as arrays; the targets as they are."""
+    def _validation(self, data: Any, rows: Rows) -> tuple[Rows, np.ndarray] | None:
+        """Given validation data, read as the training rows were; the targets as they are."""
         if data is None:
             return None
         if not isinstance(data, tuple | list) or len(data) != 2:
             raise InvalidArgument(
                 f"{self._name}: `validation_data` must be a pair (X, y), got a {type(data).__name__}."
             )
-        return read_rows(self, data[0], reset=False), np.asarray(data[1])
-
-    def _weights(self, sample_weight: Any, count: int) -> np.ndarray | None:
-        if sample_weight is None:
-            return None
-        if isinstance(sample_weight, Real):
-            sample_weight = np.full(count, float(sample_weight))
-        found = sample_weights(self._name, sample_weight, count)
-        if not found.any():
-            raise InvalidArgument(
-                f"{self._name}: `sample_weight`: every weight is zero; at least one must be above."
-            )
-        return found
-
-    def _preprocessing(
-        self, x: np.ndarray, y: np.ndarray, weight: np.ndarray | None, held_out: Any, seed: int
-    ) -> Preprocessing:
-        """The scales of the samples that are trained on; what is held out has no part in them."""
-        if not flag(self._name, "standardize", self.standardize):
-            return Preprocessing(deviation=(255.0,)) if x.dtype == np.uint8 else Preprocessing()
-        if isinstance(held_out, float):
-            rows, _ = split(Dataset(x, y), held_out, seed)
-            x, weight = x[rows], None if weight is None else weight[rows]
-        return standardize(x, weight)
-
-    def _seed(self) -> int:
-        given = self.random_state
-        if given is None:
-            return int(np.random.default_rng().integers(2**63))
-        if isinstance(given, np.random.RandomState):
-            return int(given.randint(2**31))
-        if isinstance(given, np.random.Generator):
-            return int(given.integers(2**63))
-        return integer(self._name, "random_state", given, 0, 2**64 - 1)
-
-    @property
-    def _dtype(self) -> str:
-        return "float64" if self.precision == "float64" else "float32"
+        as_table = isinstance(rows, FrameTable)
+        return read_rows(self, data[0], reset=False, as_table=as_table), np.asarray(data[1])
 
     # --- use --------------------------------------------------------------------------------------
 
-    def _samples(self, X: Any) -> np.ndarray:
+    def _rows(self, X: Any, y: Any, *, going_on: bool) -> Rows:
+        """Rows to train on."""
+        as_table = self._preparation.reader is not None if going_on else None
+        return read_rows(self, X, reset=not going_on, as_table=as_table, y=y)
+
+    def _samples(self, X: Any) -> np.ndarray | SparseRows:
         """Samples in the shape that the fitted network takes."""
         check_is_fitted(self)
-        rows = read_rows(self, X, reset=False)
-        return shaped(rows, self.model_.network.input_shape, self._name)
+        as_table = self._preparation.reader is not None
+        rows = read_rows(self, X, reset=False, as_table=as_table)
+        return self._preparation.samples(rows, self.model_.network.input_shape, self._name)
 
     def _output(self, X: Any) -> np.ndarray:
         x = self._samples(X)
@@ -347,6 +280,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         tags.input_tags.three_d_array = True
         tags.target_tags.required = True
         tags.transformer_tags.preserves_dtype = []
@@ -367,3 +301,9 @@ def as_loss(where: str, given: Any) -> Loss:
         return losses.loss(given)
     except InvalidArgument as error:
         raise InvalidArgument(f"{where}: {error}") from None
+
+
+def name_of(y: Any) -> str:
+    """What targets are called: the name of a series."""
+    name = getattr(y, "name", None)
+    return name if isinstance(name, str) and name else "target"

@@ -14,9 +14,10 @@ from sklearn.utils.validation import column_or_1d
 
 from sloy.arguments import flag, real
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.estimators.base import HIDDEN, Estimator, Hidden, as_loss
+from sloy.estimators.base import Estimator, as_loss, name_of
+from sloy.estimators.defaults import AUTO
 from sloy.estimators.documentation import documented
-from sloy.estimators.rows import read_rows
+from sloy.estimators.parameters import Hidden
 from sloy.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -73,7 +74,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     @takes(Estimator.__init__)
     def __init__(
         self,
-        hidden: Hidden = HIDDEN,
+        hidden: Hidden = AUTO,
         *,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         **parameters: Any,
@@ -91,6 +92,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array, shape (N, d) or (N, H, W, C); DataFrame; sparse matrix
+            Frames may hold words, categories, dates and gaps (NaN); floats of an array gaps.
         y : array, shape (N,) of labels of any type, or (N, M) of 0 and 1: several labels at once
         sample_weight : array, shape (N,), optional
         validation_data : (X, y), optional
@@ -120,18 +122,18 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         epochs: int | None = None, classes: Any = None,
     ) -> Classifier:  # fmt: skip
         going_on = going_on and hasattr(self, "model_")
-        rows = read_rows(self, X, reset=not going_on, y=y)
+        rows = self._rows(X, y, going_on=going_on)
         labels = self._learn_classes(
             y, going_on=going_on, partial=epochs is not None, given=classes
         )
         target = self._targets(labels)
-        held_out = self._validation(validation)
+        held_out = self._validation(validation, rows)
         if held_out is not None:
             held_out = held_out[0], self._targets(_one_axis(held_out[1]))
         names = () if self._multilabel else tuple(map(str, self.classes_))
         self._train(
             rows, target, len(self.classes_), sample_weight, held_out, going_on=going_on,
-            epochs=epochs, class_names=names,
+            epochs=epochs, class_names=names, target=name_of(y),
         )  # fmt: skip
         return self
 

@@ -9,25 +9,53 @@ from sloy.options import documented as documented_options
 from sloy.training.recipe import Recipe
 
 E = TypeVar("E")
-NOT_OF_ALL = ("seed", "shuffle", "class_weight", "batch_size", "patience")
+NOT_OF_ALL = (
+    "seed",
+    "shuffle",
+    "class_weight",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "epochs",
+    "batch_size",
+    "patience",
+)
 
 PARAMETERS = """
-    hidden : sequence of Layer, Network or str
+    hidden : "auto", sequence of Layer, Network or str
         The layers before the output layer, which is added from the data; none for a linear model.
-        A complete Network is taken as it is, a name is a preset of `sloy.zoo`.
+        "auto": 128 and 64 neurons with ReLU and dropout (0.3 below 1000 rows, else 0.1).
+        A complete Network is taken as it is, a name is a preset of `sloy.zoo`. Categories of a table
+        come one-hot, those of more than 20 values as learned vectors.
     input_shape : tuple of int, optional
         Shape of one sample for the first layer, where `X` comes as flat rows: ``(8, 8, 1)``.
-    batch_size : int or None
-        Samples of a step. None takes all of them in their order.
+    epochs : int or "auto"
+        Passes over the data, at least 1; the most where `patience` ends it. "auto": 64, more where these
+        are below 1000 steps (at most 200), fewer above 10 000 steps. A given number, `warm_start` and
+        `partial_fit` go with Adam at a constant rate, batches of 32 and no early stopping, "auto" (alone
+        in a run) with AdamW, a falling rate, larger batches of many rows and early stopping; in both
+        cases where nothing else is said.
+    optimizer : "auto", str or Optimizer
+        "auto": with epochs "auto" AdamW of weight decay 0.3, else Adam.
+    learning_rate : float or Schedule, optional
+        By default 0.003 with optimizer and epochs "auto", else the optimiser's own.
+    schedule : "constant", "cosine", "one-cycle" or Schedule, optional
+        How the learning rate changes over the steps. By default "cosine" with epochs "auto", else constant.
+    batch_size : int, "auto" or None
+        Samples of a step. None takes all of them in their order. "auto": with epochs "auto" about a 32nd
+        of the rows, 32 to 256; else 32.
     validation_fraction : float, optional
-        Share of the samples, shuffled, that is held out to validate on. None: a tenth with
-        `early_stopping` unless `fit` is given `validation_data`, else nothing.
-    early_stopping : bool
+        Share of the samples, shuffled, that is held out to validate on. None: a tenth with early stopping
+        unless `fit` is given `validation_data`, else nothing.
+    early_stopping : bool or "auto"
         Stop when the validation loss has not improved for `patience` epochs, and take the weights of
-        the best epoch.
-    patience : int
+        the best epoch. "auto": with epochs "auto" where there are 500 rows or more, or something is
+        validated on in any case.
+    patience : int or "auto"
+        "auto": the whole run with epochs "auto" (its last epochs, of low rates, are mostly the best), else 10.
     standardize : bool
-        Zero mean and unit deviation of each feature (of each channel of pictures), kept in the model.
+        Zero mean and unit deviation of each feature (of each channel of pictures), and of the targets of
+        a regressor whose `loss` has a name; kept in the model, which answers in the targets' own units.
     features : str, optional
         The layer whose output `transform` gives; the last before the output layer by default.
     engine : str or Engine

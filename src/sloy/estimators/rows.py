@@ -1,30 +1,44 @@
-"""What estimators are given, as arrays: flat rows, tables, sparse matrices, pictures."""
+"""What estimators are given, checked: flat rows, tables, sparse rows, pictures."""
 
 from __future__ import annotations
 
+import warnings
+from datetime import date, time, timedelta
 from math import prod
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_consistent_length, validate_data
 
+from sloy.data.sparse import SparseRows
+from sloy.data.tables.columns import Remarks
+from sloy.data.tables.reader import level_of_user
+from sloy.data.tables.sources import FrameTable, open_table
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.spec import Shape
 
 SPARSE = ("csr", "csc", "coo")  # what scikit-learn can look through for NaN; it converts the others
 NOTHING = "no_validation"  # scikit-learn's word for: there are no targets to check
+FEW = 1 << 22  # numbers, zeros too, up to which sparse rows are made dense at once
+WORDS = (str, date, time, timedelta, np.datetime64)  # cells that are no numbers
+
+Rows = np.ndarray | SparseRows | FrameTable
 
 
-def read_rows(estimator: Any, X: Any, *, reset: bool, y: Any = NOTHING) -> np.ndarray:
-    """Samples as an array (N, …): floats, or bytes where they are pictures of bytes.
+def read_rows(
+    estimator: Any, X: Any, *, reset: bool, as_table: bool | None, y: Any = NOTHING
+) -> Rows:
+    """Samples (N, …): floats, bytes where they are pictures of bytes, sparse rows, or a table.
 
     Parameters
     ----------
     estimator : BaseEstimator
         With `reset` it learns ``n_features_in_`` and ``feature_names_in_``, else they are checked.
     X : array of rows (N, d), DataFrame, sparse matrix, or array (N, …) of three or more axes
-        Sparse matrices become dense.
     reset : bool
+    as_table : bool, optional
+        Whether rows are to be a table. By default they are one where they hold more than plain numbers: words, dates,
+        categories, gaps.
     y : array, optional
         Targets, which must be there and of the same length where they are given.
     """
@@ -33,21 +47,95 @@ def read_rows(estimator: Any, X: Any, *, reset: bool, y: Any = NOTHING) -> np.nd
         raise InvalidArgument(
             f"{name} requires y to be passed, but the target y is None."  # as scikit-learn says it
         )
-    if getattr(X, "ndim", 2) < 3:
-        rows = _flat(estimator, X, reset=reset)
-    else:
+    rows: Rows
+    if getattr(X, "ndim", 2) >= 3:
         rows = np.asarray(X)
         _learn_features(estimator, rows, reset=reset)
+    elif as_table or (as_table is None and _is_table(X)):
+        rows = _table(estimator, X, reset=reset)
+    else:
+        rows = _flat(estimator, X, reset=reset)
+        if as_table is None and isinstance(rows, np.ndarray) and np.isnan(rows).any():
+            rows = _table(estimator, X if _is_frame(X) else rows, reset=reset)
     if y is not NOTHING:
-        check_consistent_length(rows, y)
+        check_consistent_length(rows.frame if isinstance(rows, FrameTable) else rows, y)
     return rows
 
 
-def _flat(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
+def filled(x: np.ndarray, means: tuple[float, ...]) -> np.ndarray:
+    """Samples (N, …, C) with the mean of the channel in each gap; said in a warning, as training had no gaps."""
+    if x.dtype.kind != "f" or not (gaps := np.isnan(x)).any():
+        return x
+    counts = gaps.reshape(len(x), -1).sum(0)
+    remarks = Remarks(missing={f"x{n}": int(counts[n]) for n in np.flatnonzero(counts)})
+    for line in remarks.lines():
+        warnings.warn(line, stacklevel=level_of_user())
+    return np.where(gaps, np.asarray(means, x.dtype), x)
+
+
+def _is_frame(X: Any) -> bool:
+    module = type(X).__module__.partition(".")[0]
+    return module in ("pandas", "polars") and hasattr(X, "columns")
+
+
+def _is_table(X: Any) -> bool:
+    """Whether a look at types says that there is more than plain numbers."""
+    if _is_frame(X):
+        return any(not _is_plain(kind) for kind in X.dtypes)
+    if isinstance(X, list | tuple):
+        try:
+            X = np.asarray(X)
+        except ValueError:  # ragged; scikit-learn says what is wrong with it
+            return False
+    if not isinstance(X, np.ndarray) or X.ndim != 2:
+        return False
+    if X.dtype.kind == "O":
+        return any(isinstance(cell, WORDS) for cell in X.ravel().tolist())
+    return X.dtype.kind in "UMm"
+
+
+def _is_plain(kind: Any) -> bool:
+    """Whether a column of a frame of this type holds numbers."""
+    if hasattr(kind, "is_numeric"):  # polars
+        return bool(kind.is_numeric()) or str(kind) == "Boolean"
+    return getattr(kind, "kind", "O") in "biufc" and str(kind) != "category"
+
+
+def _table(estimator: Any, X: Any, *, reset: bool) -> FrameTable:
+    """Rows as a table; columns without names are called x0, x1, …, or as in training where they are as many."""
+    if not _is_frame(X):
+        X = validate_data(
+            estimator, X, reset=reset, dtype=None, ensure_all_finite=False, accept_sparse=False
+        )
+        known = getattr(estimator, "feature_names_in_", None)
+        names = [f"x{place}" for place in range(X.shape[1])] if known is None else map(str, known)
+        X = {name: X[:, place] for place, name in enumerate(names)}
+    elif reset:  # later, columns are found by their names
+        validate_data(estimator, X, reset=True, skip_check_array=True)
+    found = open_table(X)
+    assert isinstance(found, FrameTable)
+    if not found.frame.height:
+        raise InvalidArgument(
+            f"{type(estimator).__name__}: found array with 0 sample(s); a minimum of 1 is required."
+        )
+    return found
+
+
+def _flat(estimator: Any, X: Any, *, reset: bool) -> np.ndarray | SparseRows:
+    sparse = hasattr(X, "tocsr")
     rows = validate_data(
-        estimator, X, reset=reset, accept_sparse=SPARSE, dtype=[np.float64, np.float32]
+        estimator,
+        X,
+        reset=reset,
+        accept_sparse=SPARSE,
+        dtype=[np.float64, np.float32],
+        ensure_all_finite=True if sparse else "allow-nan",
     )
-    return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows)
+    if not sparse:
+        return np.asarray(rows)
+    if prod(rows.shape) <= FEW:
+        return np.asarray(rows.toarray())
+    return SparseRows.of(rows.tocsr())
 
 
 def _learn_features(estimator: Any, rows: np.ndarray, *, reset: bool) -> None:
@@ -76,7 +164,7 @@ def check_feature_names(estimator: Any, given: Any) -> None:
         )
 
 
-def shaped(rows: np.ndarray, shape: Shape, where: str) -> np.ndarray:
+def shaped(rows: np.ndarray | SparseRows, shape: Shape, where: str) -> np.ndarray | SparseRows:
     """Samples in the shape that a network takes: flat rows become pictures, and the other way round."""
     if rows.shape[1:] == shape:
         return rows
@@ -84,4 +172,5 @@ def shaped(rows: np.ndarray, shape: Shape, where: str) -> np.ndarray:
         raise ShapeError(
             f"{where}: samples of shape {rows.shape[1:]} do not fit the network, which takes {shape}."
         )
-    return rows.reshape(len(rows), *shape)  # (N, *shape)
+    dense = rows[:] if isinstance(rows, SparseRows) else rows
+    return dense.reshape(len(rows), *shape)  # (N, *shape)

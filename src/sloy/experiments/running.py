@@ -255,7 +255,7 @@ class _Running:
                 loaded.learned or loaded.train,
                 loss=loaded.loss,
                 preprocessing=loaded.preprocessing,
-                parameters=experiment.source.start(loaded, experiment.network, opening.recipe.seed),
+                parameters=experiment.source.parameters_for(loaded),
                 checkpoint=Checkpoint(self.folder / CHECKPOINT, epoch_seconds=1),
                 **shared,
             )

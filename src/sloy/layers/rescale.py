@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sloy.arguments import real
-from sloy.graph.tensor import Tensor
+import numpy as np
+
+from sloy.arguments import real_or_reals
+from sloy.errors import ShapeError
+from sloy.graph.tensor import Tensor, constant
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
 
@@ -21,9 +24,9 @@ class Rescale(Layer):
 
     Parameters
     ----------
-    factor : float
+    factor : float, or a tuple of them for the channels (the last axis)
         Above 0.
-    shift : float
+    shift : float, or a tuple of them
 
     Examples
     --------
@@ -31,14 +34,26 @@ class Rescale(Layer):
     (1,)
     """
 
-    factor: float
-    shift: float = 0.0
+    factor: float | tuple[float, ...]
+    shift: float | tuple[float, ...] = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "shift", real(self.kind, "shift", self.shift))
-        object.__setattr__(self, "factor", real(self.kind, "factor", self.factor, above=0))
+        object.__setattr__(self, "shift", real_or_reals(self.kind, "shift", self.shift))
+        factor = real_or_reals(self.kind, "factor", self.factor, above=0)
+        object.__setattr__(self, "factor", factor)
 
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
-        return x * self.factor + self.shift
+        for name in ("factor", "shift"):
+            values = getattr(self, name)
+            if isinstance(values, tuple) and len(values) != x.shape[-1]:
+                raise ShapeError(
+                    f"Rescale: `{name}` (={values!r}) has {len(values)} numbers; the input {x.shape} has"
+                    f" {x.shape[-1]} channels."
+                )
+        return x * _number(self.factor, x.dtype) + _number(self.shift, x.dtype)
+
+
+def _number(value: float | tuple[float, ...], dtype: str) -> float | Tensor:
+    return constant(np.asarray(value), dtype) if isinstance(value, tuple) else value

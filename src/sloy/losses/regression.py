@@ -8,9 +8,11 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from sloy import ops
-from sloy.arguments import real
+from sloy.arguments import real, real_or_reals
+from sloy.errors import ShapeError
 from sloy.graph import Tensor
 from sloy.graph.spec import Shape
+from sloy.graph.tensor import constant
 from sloy.losses.base import Loss, Task, check_shapes, mean_over_outputs, numbers
 
 
@@ -19,20 +21,28 @@ class _Regression(Loss):
     """Mean over the outputs of a function of e = (a - y) / unit.
 
     `unit` is what errors are measured in, 1 by default: with the deviation of the targets the loss is that of
-    standardised targets, whatever their own units, and so are its gradients' sizes.
+    standardised targets, whatever their own units, and so are its gradients' sizes. A tuple has one for each output.
     """
 
     _: KW_ONLY
-    unit: float = 1.0
+    unit: float | tuple[float, ...] = 1.0
 
     def __post_init__(self) -> None:
-        real(type(self).__name__, "unit", self.unit, above=0)
+        unit = real_or_reals(type(self).__name__, "unit", self.unit, above=0)
+        object.__setattr__(self, "unit", unit)
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """See `Loss.per_sample`."""
         check_shapes(type(self).__name__, output, target)
-        error = output - target
-        return mean_over_outputs(self.of_error(error if self.unit == 1 else error / self.unit))
+        error, unit = output - target, self.unit
+        if isinstance(unit, tuple):
+            if len(unit) != output.shape[-1]:
+                raise ShapeError(
+                    f"{type(self).__name__}: `unit` (={unit!r}) has {len(unit)} numbers; there are"
+                    f" {output.shape[-1]} outputs."
+                )
+            return mean_over_outputs(self.of_error(error / constant(np.asarray(unit), error.dtype)))
+        return mean_over_outputs(self.of_error(error if unit == 1 else error / unit))
 
     @abstractmethod
     def of_error(self, error: Tensor) -> Tensor:

@@ -178,9 +178,12 @@ def _known(kind: str, config: Any, known: Mapping[str, Any]) -> Any:
         raise FileFormatError(f"no {kind} is named {name[:40]!r}.")
     if set(arguments) != {f.name for f in fields(known[name])}:
         raise FileFormatError(f"the {kind} {name} has the arguments {sorted(arguments)}.")
-    if not all(type(value) in (int, float) for value in arguments.values()):
+    several = {key: tuple(v) if isinstance(v, list) else (v,) for key, v in arguments.items()}
+    if not all(type(value) in (int, float) for values in several.values() for value in values):
         raise FileFormatError(f"the {kind} {name}: arguments must be numbers.")
-    return known[name](**arguments)
+    return known[name](
+        **{k: several[k] if isinstance(v, list) else v for k, v in arguments.items()}
+    )
 
 
 def _extent(value: Any) -> int:

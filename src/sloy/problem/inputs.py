@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from sloy.arguments import array, real, sample_array, with_n
 from sloy.data.dataset import Dataset
+from sloy.data.sparse import SparseRows
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.spec import Shape
 from sloy.losses import Loss
@@ -110,7 +111,7 @@ def samples(
     Parameters
     ----------
     x : array, shape (N, *sample_shape)
-        Real numbers, see `sample_array`.
+        Real numbers, see `sample_array`; `SparseRows` stay such.
     sample_shape : tuple of int
         The network's input shape.
     dtype : str
@@ -126,6 +127,10 @@ def samples(
     -------
     C-contiguous array, shape (N, *sample_shape)
     """
+    if isinstance(x, SparseRows) and (x.width,) == sample_shape:
+        found = x.astype(dtype)
+        _check_finite(x.values, found.values, where)
+        return cast(np.ndarray, found)  # whoever takes rows of it gets arrays
     given = sample_array(where, "x", x)
     if given.shape[1:] != sample_shape or given.ndim == 0:
         raise ShapeError(

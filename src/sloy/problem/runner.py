@@ -46,7 +46,8 @@ class Runner:
             graph = self._executable(1).graph
             specs = {name: graph.nodes[number].spec for name, number in graph.outputs.items()}
             return {name: np.zeros((0, *s.shape[1:]), s.dtype) for name, s in specs.items()}
-        if poll is None and count <= batch_size and count & (count - 1) == 0:
+        arrays = all(isinstance(column, np.ndarray) for column in columns.values())
+        if poll is None and arrays and count <= batch_size and count & (count - 1) == 0:
             return self._executable(count).run(columns)  # no rows to order
         sizes = batch_sizes(count, batch_size)
         padded = count // batch_size * batch_size + (sizes[-1] if count % batch_size else 0)

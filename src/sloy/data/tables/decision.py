@@ -48,7 +48,7 @@ def decide(profile: Profile, hints: Hints, source: Source) -> Reading:
     if profile.typed == "date" and not profile.words.cells:
         return Reading("date")
     if profile.typed:
-        return Reading("words")
+        return Reading("words", forced=profile.typed == "names")
     commas = hints.decimal == "," and profile.pointed == profile.grouped > 0
     if name in hints.numeric or commas:
         numbers = _as_numbers(profile, _best_format(profile, hints, source))

@@ -105,9 +105,18 @@ def _taken(profile: Profile, reading: Reading) -> Figures | None:
 
 
 def conclude(
-    label: str, seen: Mapping[str, Found]
+    label: str, seen: Mapping[str, Found], *, leave_out: bool = False
 ) -> tuple[list[Column], dict[str, str], list[str]]:
     """The columns to train on, the reason of each that is left out, and what a user should know of them.
+
+    Parameters
+    ----------
+    label : str
+        What messages call the table.
+    seen : mapping
+        Column → what it holds, see `look`.
+    leave_out : bool
+        Whether columns of text, and of types without numbers, are left out rather than refused.
 
     Raises
     ------
@@ -115,14 +124,23 @@ def conclude(
         Where a column is text, or of a type without numbers; the message names all such columns, and how to leave
         them out.
     """
-    nested = [name for name, found in seen.items() if found.profile.nested]
-    _refuse(label, nested, "of a type that has no numbers (lists, bytes)")
+    unfit = {
+        name: "of a type that has no numbers (lists, bytes)"
+        for name, found in seen.items()
+        if found.profile.nested
+    }
     texts = {name: found for name, found in seen.items() if _is_text(found)}
-    _refuse(label, list(texts), "of free text or identifiers", _examples(texts))
+    if not leave_out:
+        _refuse(label, list(unfit), "of a type that has no numbers (lists, bytes)")
+        _refuse(label, list(texts), "of free text or identifiers", _examples(texts))
+    unfit |= dict.fromkeys(texts, "free text or identifiers")
     columns: list[Column] = []
     left_out: dict[str, str] = {}
     notes: list[str] = []
     for name, found in seen.items():
+        if name in unfit:
+            left_out[name] = unfit[name]
+            continue
         if not found.profile.cells:
             left_out[name] = "no value in any row"
             continue

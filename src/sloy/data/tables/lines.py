@@ -18,7 +18,7 @@ from sloy.data.tables.opening import LONGEST_ROW, check_text, first_line, opened
 from sloy.errors import FileFormatError
 from sloy.text import many
 
-MOST_COLUMNS = 10_000
+MOST_COLUMNS = 200_000
 SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical bar"}
 
 _NEWLINE, _QUOTE = 10, 34

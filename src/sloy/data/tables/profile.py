@@ -194,7 +194,9 @@ class Profile:
 
     name: str
     nested: str = ""  # a type that has no numbers
-    typed: str = ""  # "date" or "words" of columns whose type says so
+    typed: str = (
+        ""  # "date", "words" or "names" (categories, even of text) of columns whose type says so
+    )
     codes: int = 0  # plain numbers that lose something as such
     shown: list[str] = field(default_factory=list)  # some of them
     odd: Counter[str] = field(
@@ -220,8 +222,8 @@ class Profile:
         elif dtype in (pl.Date, pl.Time) or isinstance(dtype, pl.Datetime):
             self.typed = "date"
             self.date.add(series, training)
-        elif dtype == pl.Boolean:
-            self.typed = "words"
+        elif dtype in (pl.Boolean, pl.Categorical, pl.Enum):
+            self.typed = "words" if dtype == pl.Boolean else "names"
             self.words.add(series, training)
         elif self.typed:  # a typed column with cells that are not of its type
             self.words.add(series, training)

@@ -118,7 +118,7 @@ class TableReader(Reader):
         remarks = Remarks()
         blocks = list(self.blocks(source, remarks))
         for line in remarks.lines():
-            warnings.warn(line, stacklevel=_level_of_user())
+            warnings.warn(line, stacklevel=level_of_user())
         return np.concatenate(blocks)
 
     def blocks(self, source: Any, remarks: Remarks) -> Iterator[np.ndarray]:
@@ -209,7 +209,7 @@ class TableReader(Reader):
         return found
 
 
-def _level_of_user() -> int:
+def level_of_user() -> int:
     """The stack level, counted from the caller, of the first frame outside of sloy."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("sloy."):

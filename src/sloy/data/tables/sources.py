@@ -80,7 +80,8 @@ class TextTable(Source):
     def pieces(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """See `Source.pieces`; every cell is a string."""
         pl = polars()
-        indices = sorted(map(self.names.index, columns))
+        places = {name: place for place, name in enumerate(self.names)}
+        indices = sorted(places[name] for name in columns)
         for block in blocks(self.path, self.header):
             if not block.rows:
                 continue
@@ -288,10 +289,14 @@ def _series(name: str, values: Any) -> pl.Series:
         raise InvalidArgument(
             f"column {name!r} is a {type(values).__name__}; it must hold one value for each row."
         )
-    if (
-        getattr(getattr(values, "dtype", None), "tz", None) is not None
-    ):  # pandas': the clock on the wall
+    kind = getattr(values, "dtype", None)
+    if getattr(kind, "tz", None) is not None:  # pandas': the clock on the wall
         values = values.dt.tz_localize(None)
+    elif type(kind).__name__ == "PeriodDtype":
+        values = values.dt.to_timestamp()
+    elif type(kind).__name__ == "CategoricalDtype":  # names, though they be numbers
+        names = [None if _is_gap(value) else str(value) for value in values.tolist()]
+        return pl.Series(name, names, dtype=pl.Categorical)
     array = np.asarray(values) if not hasattr(values, "to_numpy") else values.to_numpy()
     if array.ndim != 1:
         raise InvalidArgument(f"column {name!r} has shape {array.shape}; it must be (N,).")

@@ -30,6 +30,7 @@ from sloy.engines.native.plan.cache import planned
 from sloy.engines.native.plan.planner import Plan
 from sloy.engines.native.program.encode import Encoder, Instruction, supported_ops
 from sloy.engines.native.program.profile import timed
+from sloy.engines.pieces import are_arrays, run_in_pieces
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable
 from sloy.graph import Graph, Spec, check
 
@@ -255,6 +256,8 @@ class NativeEngine(HostEngine):
         poll: Poll | None = None,
     ) -> BatchRun:
         """Run over samples in C++ without the GIL; see `Engine.run_batches`."""
+        if not are_arrays(columns):
+            return run_in_pieces(self, executables, columns, order, batch_size, step_inputs, poll)
         check_batches(executables, columns, order, batch_size, step_inputs)
         started = time.perf_counter()
         order = np.ascontiguousarray(np.atleast_2d(order), np.int64)

@@ -256,8 +256,8 @@ class Source(ABC):
             raise InvalidOption(f"`network_options` of {name}: {error}.") from None
         return zoo.make(name, shape, classes, **options)
 
-    def start(self, loaded: Loaded, name: str, seed: int) -> Mapping[str, np.ndarray] | None:
-        """First parameters that suit the data better than drawn ones; see `sloy.fit`."""
+    def parameters_for(self, loaded: Loaded) -> Mapping[str, np.ndarray] | None:
+        """Where training begins, if that is not drawn."""
         return None
 
     def describe(self, loaded: Loaded) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,12 +26,15 @@ from sloy.experiments.sources.base import Loaded, Measured, Row, Source, ToTest,
 from sloy.experiments.sources.kept import kept_to_test
 from sloy.files.once import STANDARD_INPUT, called, is_read_once, readable
 from sloy.files.tables import as_csv
-from sloy.losses import CategoricalCrossentropy, Loss, SquaredError
+from sloy.layers import Rescale
+from sloy.losses import CategoricalCrossentropy, SquaredError
 from sloy.model import Model
 from sloy.options import integer_option, option
 from sloy.problem import Network
 from sloy.training.recipe import Recipe
+from sloy.training.ridge import suits
 from sloy.training.tabular import MEMBERS, TARGET_SCALES, Tabular
+from sloy.training.wide import STILL, LinearStart, linear_start
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,6 +56,23 @@ class LoadedTable(Loaded):
 
     table: Table = field(kw_only=True)
     tabular: Tabular | None = field(default=None, kw_only=True)
+
+    @cached_property
+    def solved(self) -> LinearStart | None:
+        """The linear network that takes the place of others where there are few rows of many columns."""
+        table, data = self.table, self.train
+        if not suits(len(data), table.reader.width):
+            return None
+        if self.validation is not None:  # leaving rows out needs none that are held out
+            parts = (data, self.validation)
+            x, y = (np.concatenate([getattr(part, of) for part in parts]) for of in ("x", "y"))
+            data = Dataset(x, y, data.class_names)
+        return linear_start(
+            data,
+            data.classes or 1,
+            classes=table.reader.classes,
+            ends=[] if table.is_classification else [Rescale(table.deviation, table.mean)],
+        )
 
 
 @dataclass(frozen=True)
@@ -197,30 +217,40 @@ class TableFile(Source):
         """Read, infer, divide, prepare."""
         with readable(self.data) as data, _to_test(self.test) as test:
             table = self._read(data, test, wanted)
-        tabular, loss = None, _loss(table)
-        if wanted.network == "tabular":
-            codes = table.reader.classes
-            tabular = Tabular(
-                table.train,
-                codes=codes,
-                members=self.members,
-                seed=wanted.seed,
-                target_scale=self.target_scale,
-            )
-            loss = tabular.loss
-        return LoadedTable(
+        loaded = LoadedTable(
             table.train,
             table.test,
             table.validation,
             table.reader,
-            loss,
+            CategoricalCrossentropy()
+            if table.is_classification
+            else SquaredError(unit=table.deviation),
             "none",
             divided=True,
             rows=tuple(opening(table)),
-            members=0 if tabular is None else self.members,
-            learned=None if tabular is None else tabular.train,
-            ending=() if tabular is None else tabular.ending,
             table=table,
+        )
+        if loaded.solved is not None:
+            said = loaded.solved.note
+            if table.validation is not None:
+                said += "; the rows to validate on are among them"
+            return replace(loaded, rows=(*loaded.rows, ("note", said)))
+        return loaded if wanted.network != "tabular" else self._by_members(loaded, wanted.seed)
+
+    def _by_members(self, loaded: LoadedTable, seed: int) -> LoadedTable:
+        tabular = Tabular(
+            loaded.train,
+            codes=loaded.table.reader.classes,
+            members=self.members,
+            seed=seed,
+            target_scale=self.target_scale,
+        )
+        return replace(
+            loaded,
+            loss=tabular.loss,
+            members=self.members,
+            learned=tabular.train,
+            ending=tabular.ending,
             tabular=tabular,
         )
 
@@ -255,6 +285,8 @@ class TableFile(Source):
         if loaded.tabular is not None:
             return loaded.tabular.options()
         rows = len(loaded.train)
+        if _solved(loaded) is not None:
+            return {**STILL, "batch_size": min(rows, 256), "weight_decay": 0.0}
         found = batches_and_epochs(rows, part=32, sizes=(16, 256), steps=10_000, epochs=(3, 200))
         return {**found, **self.patience_for(loaded), **(ADAMW if optimizer == "adamw" else {})}
 
@@ -283,13 +315,17 @@ class TableFile(Source):
         if options:
             raise InvalidOption("`network_options`: the network for the rows of a table has none.")
         assert isinstance(loaded, LoadedTable)
+        if (solved := _solved(loaded)) is not None:
+            return solved.network
         if loaded.tabular is not None:
             return loaded.tabular.network
         return _network(loaded, (128, 64), 0.3 if len(loaded.train) < SMALL else 0.1)
 
-    def start(self, loaded: Loaded, name: str, seed: int) -> Mapping[str, np.ndarray] | None:
-        """Of members, weights that fit the rows."""
+    def parameters_for(self, loaded: Loaded) -> Mapping[str, np.ndarray] | None:
+        """Those of the linear network that was solved; of members, weights that fit the rows."""
         assert isinstance(loaded, LoadedTable)
+        if (solved := _solved(loaded)) is not None:
+            return solved.parameters
         return None if loaded.tabular is None else loaded.tabular.start()
 
     def describe(self, loaded: Loaded) -> str:
@@ -378,13 +414,6 @@ def _to_test(test: float | str) -> Iterator[float | Path]:
         yield path
 
 
-def _loss(table: Table) -> Loss:
-    """What one network descends on the rows."""
-    return (
-        CategoricalCrossentropy() if table.is_classification else SquaredError(unit=table.deviation)
-    )
-
-
 def opening(table: Table) -> list[Row]:
     """What was found in the table."""
     kind = "classification" if table.is_classification else "regression"
@@ -432,6 +461,11 @@ def _split(word: str) -> Split:
 def _reader(model: Model) -> TableReader:
     assert isinstance(model.reader, TableReader)
     return model.reader
+
+
+def _solved(loaded: Loaded) -> LinearStart | None:
+    assert isinstance(loaded, LoadedTable)
+    return loaded.solved
 
 
 def _table(loaded: Loaded) -> Table:

@@ -1,0 +1,99 @@
+"""`SparseRows`: samples that are mostly zeros, made dense a batch at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class SparseRows:
+    """Rows (N, d) of which the zeros are not held (compressed sparse rows, CSR).
+
+    Where samples are taken, by `Dataset` and what comes after, they may be such rows; whoever computes takes some of
+    them, ``rows[numbers]``, as an ordinary array.
+
+    Parameters
+    ----------
+    starts : int64 array, shape (N + 1,)
+        Row n holds the entries from ``starts[n]`` to ``starts[n + 1]``.
+    places : integer array, shape (entries,)
+        Their columns, each once in a row.
+    values : float array, shape (entries,)
+    width : int
+        d.
+
+    Examples
+    --------
+    >>> rows = SparseRows(np.array([0, 1, 3]), np.array([2, 0, 1]), np.array([5.0, 6.0, 7.0]), 3)
+    >>> len(rows), rows.shape, rows[1:].tolist()
+    (2, (2, 3), [[6.0, 7.0, 0.0]])
+    """
+
+    starts: np.ndarray
+    places: np.ndarray
+    values: np.ndarray
+    width: int
+
+    @classmethod
+    def of(cls, matrix: Any) -> SparseRows:
+        """Those of SciPy's CSR matrix."""
+        matrix.sum_duplicates()
+        return cls(matrix.indptr.astype(np.int64), matrix.indices, matrix.data, matrix.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, d)."""
+        return len(self), self.width
+
+    @property
+    def ndim(self) -> int:
+        """2."""
+        return 2
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the values."""
+        return self.values.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are held."""
+        return self.starts.nbytes + self.places.nbytes + self.values.nbytes
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """Some rows (a slice, or numbers of rows (n,)) as an array (n, d)."""
+        chosen = self.take(np.arange(len(self))[rows])
+        dense = np.zeros(chosen.shape, self.dtype)
+        owner = np.repeat(np.arange(len(chosen)), np.diff(chosen.starts))
+        dense[owner, chosen.places] = chosen.values
+        return dense
+
+    def take(self, rows: np.ndarray) -> SparseRows:
+        """Some rows, sparse."""
+        first, counts = self.starts[rows], np.diff(self.starts)[rows]
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        entries = np.repeat(first - starts[:-1], counts) + np.arange(starts[-1])
+        return SparseRows(starts, self.places[entries], self.values[entries], self.width)
+
+    def astype(self, dtype: str) -> SparseRows:
+        """The same rows with values of another dtype."""
+        values = self.values.astype(dtype, copy=False)
+        return SparseRows(self.starts, self.places, values, self.width)
+
+    def moments(self, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of each column, float64 (d,); a row of weight 2 counts as two."""
+        weight = np.ones(len(self)) if weights is None else weights.astype(np.float64)
+        of_entry, total = np.repeat(weight, np.diff(self.starts)), weight.sum()
+        values = self.values.astype(np.float64)
+        mean = np.bincount(self.places, of_entry * values, self.width) / total
+        there = np.bincount(self.places, of_entry, self.width)
+        # Around the mean, the zeros counted together: sums of squares would cancel.
+        square = np.bincount(self.places, of_entry * (values - mean[self.places]) ** 2, self.width)
+        square += np.maximum(total - there, 0) * mean**2
+        return mean, np.sqrt(square / total)
