@@ -17,7 +17,8 @@ from sloy.graph.spec import DTYPES, FLOATS, Spec
 from sloy.graph.stored import function_from_config, function_to_config
 from sloy.losses import NAMES as LOSSES
 from sloy.losses import CustomLoss, Loss
-from sloy.metrics import Accuracy, BinaryAccuracy, MeanAbsoluteError, Metric, RSquared, TopK
+from sloy.metrics import NAMES as METRICS
+from sloy.metrics import BinaryAccuracy, Metric
 from sloy.model.parts import Parts
 from sloy.preprocessing import Preprocessing
 from sloy.problem import Network, Problem
@@ -29,7 +30,7 @@ VERSION = 1
 
 _LOSSES = {cls.__name__: cls for cls in LOSSES.values()}
 _METRICS: dict[str, type[Metric]] = {
-    cls.__name__: cls for cls in (Accuracy, BinaryAccuracy, MeanAbsoluteError, RSquared, TopK)
+    cls.__name__: cls for cls in (BinaryAccuracy, *map(type, METRICS.values()))
 }
 _KEYS = {
     "kind", "version", "network", "loss", "metrics", "preprocessing", "class_names",
@@ -178,7 +179,7 @@ def _known(kind: str, config: Any, known: Mapping[str, Any]) -> Any:
         raise FileFormatError(f"no {kind} is named {name[:40]!r}.")
     if set(arguments) != {f.name for f in fields(known[name])}:
         raise FileFormatError(f"the {kind} {name} has the arguments {sorted(arguments)}.")
-    if not all(type(value) in (int, float) for value in arguments.values()):
+    if not all(value is None or type(value) in (int, float) for value in arguments.values()):
         raise FileFormatError(f"the {kind} {name}: arguments must be numbers.")
     return known[name](**arguments)
 
