@@ -44,6 +44,7 @@ from sloy.layers import (
     Softmax,
     Softplus,
     Tanh,
+    Widen,
     layer_from_config,
 )
 from sloy.problem.network import Built, Network
@@ -262,6 +263,12 @@ def per_neuron(*functions: Callable[[float], float]) -> Formula:
     return formula
 
 
+def widened(row: Array, by: float) -> tuple[float, float, float]:
+    """The number, and the ends in order, moved outwards until they meet."""
+    number, low, high = row[0], min(row[1:]) - by, max(row[1:]) + by
+    return (number, low, high) if low < high else (number, (low + high) / 2, (low + high) / 2)
+
+
 def categories(classes: tuple[int, ...], vectors: tuple[int, ...]) -> Formula:
     """The numbers, then for each code a row of one 1, or the row of a table; nothing where there is no category."""
 
@@ -376,6 +383,8 @@ CASES: tuple[Case, ...] = (
     Case(Categories((2, 3), (0, 0), **IT), (9, 5), categories((2, 3), (0, 0))),
     Case(Categories((3, 2, 1), (4, 0, 2), **IT), (11, 3), categories((3, 2, 1), (4, 0, 2))),
     Case(Rescale(2.5, -7.0, **IT), (3, 5), pointwise(lambda x: 2.5 * x - 7)),
+    Case(Widen(0.75, **IT), (6, 3), lambda x, v: np.array([widened(row, 0.75) for row in x])),
+    Case(Widen(-0.5, **IT), (6, 3), lambda x, v: np.array([widened(row, -0.5) for row in x])),
     Case(imported((4,), IMPORTED_DENSE), (2, 4), dense),
     Case(imported((3,), IMPORTED_NORM), (6, 3), batch_norm(1e-5, training=True)),
     Case(imported((3,), IMPORTED_NORM), (6, 3), batch_norm(1e-5, training=False), training=False),

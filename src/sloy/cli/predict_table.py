@@ -11,6 +11,7 @@ from sloy import text
 from sloy.cli.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
 
     from sloy.data.tables import TableReader
@@ -56,7 +57,7 @@ def answers(
         for x in reader.blocks(file, remarks[file]):
             answer = model.predict(x)
             if not names:
-                yield pl.DataFrame({"prediction": answer[:, 0]})
+                yield pl.DataFrame({"prediction": answer[:, 0], **_ends(model, x)})
                 continue
             probabilities = model.predict_proba(x)  # (n, K)
             found: dict[str, Any] = {"prediction": [names[k] for k in answer]}
@@ -64,11 +65,21 @@ def answers(
             yield pl.DataFrame(found)
 
 
+def _ends(model: Model, x: np.ndarray) -> dict[str, np.ndarray]:
+    """The ends of the intervals, by column; none of a model that knows none."""
+    from sloy.losses import Intervals
+
+    if not isinstance(model.loss, Intervals):
+        return {}
+    return dict(zip(("low", "high"), model.predict_interval(x).T, strict=True))
+
+
 def _nested(row: dict[str, Any]) -> dict[str, Any]:
     """The probabilities of a row under one key, by class."""
     head = "probability_"
     shares = {key.removeprefix(head): value for key, value in row.items() if key.startswith(head)}
-    return {"prediction": row["prediction"], **({"probabilities": shares} if shares else {})}
+    others = {key: value for key, value in row.items() if not key.startswith(head)}
+    return {**others, **({"probabilities": shares} if shares else {})}
 
 
 def _reader(model: Model) -> TableReader:

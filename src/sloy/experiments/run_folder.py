@@ -24,6 +24,7 @@ FILES = {
     "learning-curves.png": "the same as a picture",
     "answers.png": "predicted numbers against true ones",
     "confusion.png": "which class was taken for which",
+    "reliability.png": "how often probabilities were right",
     "filters.png": "the weights of the first layer",
     "mistakes.png": "test samples it got wrong",
     "augmented.png": "training pictures as they were changed at random",

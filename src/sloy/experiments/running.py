@@ -11,6 +11,7 @@ import numpy as np
 
 from sloy import inspection, machine, text
 from sloy.engines import Engine
+from sloy.experiments.adjusting import adjust
 from sloy.experiments.events import (
     Counted,
     Drawn,
@@ -160,10 +161,12 @@ class _Running:
             self.folder.begin()
         self._write_json(CONFIGURATION, self._configuration(opening.engine))
         model, history = self._fit(opening)
+        model, adjusted = adjust(self.experiment, opening.loaded, model)
         model.reader = opening.loaded.reader
         model.save(self.folder / "model.sloy")
         self.tell(Saved(self.folder / "model.sloy"))
         measured = self.experiment.source.measure(model, opening.loaded)
+        measured = adjusted.told(model, opening.loaded.test, measured)
         summary = self._summary(opening, history, measured)
         self._write("history.csv", history.to_csv())
         self._write_json("summary.json", {**summary, "history": history.rows})
@@ -189,6 +192,7 @@ class _Running:
         if not resumed:
             experiment = self.experiment = experiment.with_defaults_for(loaded)
         experiment.check_fits(loaded)
+        loaded = replace(loaded, class_weight=experiment.recipe.class_weight)
         network = experiment.network_for(loaded, start)
         parts = stages(network, experiment.fine_tuning, experiment.recipe) if start else []
         memory = predicted(experiment, loaded, network, parts, engine)

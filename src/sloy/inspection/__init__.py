@@ -21,4 +21,5 @@ from sloy.inspection.filters import *
 from sloy.inspection.hierarchy import *
 from sloy.inspection.mistakes import *
 from sloy.inspection.receptive import *
+from sloy.inspection.reliability import *
 from sloy.inspection.synthesis import *

@@ -71,11 +71,6 @@ def weights_of(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     return np.asarray(weights, np.float64)
 
 
-def columns(values: Tensor, first: int, last: int) -> Tensor:
-    """Some columns of (N, M), up to but not with the last."""
-    return ops.slice(values, (0, first), (values.shape[0], last))
-
-
 def check_classes(name: str, output: Tensor) -> int:
     if output.rank != 2:
         raise ShapeError(f"{name}: the output is {output.spec}; it must be (N, K) with K classes.")

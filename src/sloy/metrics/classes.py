@@ -10,7 +10,8 @@ import numpy as np
 
 from sloy import ops
 from sloy.graph import Tensor
-from sloy.metrics.base import Metric, check_classes, check_values, columns, labels
+from sloy.losses.base import columns
+from sloy.metrics.base import Metric, check_classes, check_values, labels
 from sloy.metrics.figures import Counts, average_precision, mean_defined, roc_auc
 
 

@@ -215,3 +215,70 @@ def over_classes(classes: Sequence[ClassFigures]) -> dict[str, float]:
         "recall": balanced["balanced_accuracy"],
         "f1": mean_defined([one.f1 for one in there]),
     }
+
+
+BINS = 15  # of probabilities, as in the literature
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """How often probabilities were right, bin by bin.
+
+    Attributes
+    ----------
+    probability : float64 array, shape (B,)
+        The mean of those in a bin; NaN where it is empty.
+    right : float64 array, shape (B,)
+        The share of them that were right; NaN where it is empty.
+    samples : int array, shape (B,)
+    """
+
+    probability: np.ndarray
+    right: np.ndarray
+    samples: np.ndarray
+
+
+def reliability(y: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> Reliability:
+    """How often probabilities were right, in bins of equal width: of two classes the second's, else the answer's.
+
+    Parameters
+    ----------
+    y : int array, shape (N,)
+        Labels from 0 to K - 1.
+    probabilities : array, shape (N, K)
+    bins : int
+
+    Examples
+    --------
+    >>> found = reliability(np.array([0, 1, 1, 1]), np.array([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8], [0.1, 0.9]]), 2)
+    >>> found.samples.tolist(), found.right.tolist()
+    ([2, 2], [0.5, 1.0])
+    """
+    p = probabilities.astype(np.float64)
+    if p.shape[1] == 2:
+        given, right = p[:, 1], y == 1
+    else:
+        given, right = p.max(axis=1), p.argmax(axis=1) == y
+    place = np.minimum((given * bins).astype(np.int64), bins - 1)
+    samples = np.bincount(place, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        mean, share = (np.bincount(place, v, bins) / samples for v in (given, right))
+    return Reliability(mean, share, samples)
+
+
+def calibration_error(y: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> float:
+    """The expected calibration error Σ_b n_b / N · |right_b - probability_b| over the bins of `reliability`.
+
+    NaN of no sample. It is above 0 for true probabilities too, by chance: about √(p (1 - p) B / N).
+
+    References
+    ----------
+    .. [1] M. P. Naeini, G. F. Cooper, M. Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning",
+       AAAI 2015.
+    """
+    found = reliability(y, probabilities, bins)
+    there = found.samples > 0
+    if not there.any():
+        return NAN
+    gaps = np.abs(found.right - found.probability)[there]
+    return float(found.samples[there] @ gaps / found.samples.sum())

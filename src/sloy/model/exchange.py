@@ -21,6 +21,7 @@ from sloy.losses import Loss
 from sloy.model.parts import Parts
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
+from sloy.problem.problem import is_yes_or_no
 from sloy.version import __version__
 
 METADATA = "sloy"  # the key under which exported files say what ONNX has no place for
@@ -60,6 +61,7 @@ def read_onnx(
             target_shape=shape,
             target_dtype=dtype,
             dtype=found.dtype,
+            threshold=said.get("threshold") if is_yes_or_no(chosen, network.output_shape) else None,
         )
         evaluation_graph(problem, 1)  # raises where the loss does not fit what the graph ends in
     except SloyError as error:
@@ -97,10 +99,12 @@ def written(parts: Parts, *, reads: bool = True) -> Any:
     from sloy.exchange.onnx.writing import Written
 
     problem = parts.problem
-    said = {
+    said: dict[str, Any] = {
         "loss": loss_name(problem.loss),
         "reader": reader_to_config(parts.reader if reads else None),
     }
+    if problem.threshold is not None:
+        said["threshold"] = problem.threshold
     metadata = {METADATA: json.dumps(said, sort_keys=True)}
     if parts.class_names:
         metadata[CLASS_NAMES] = json.dumps(list(parts.class_names), ensure_ascii=False)
@@ -110,7 +114,7 @@ def written(parts: Parts, *, reads: bool = True) -> Any:
         metadata,
         __version__,
         f"Input: raw data {with_n(problem.network.input_shape)} {problem.data_dtype}; the preprocessing is in"
-        " the graph.",
+        f" the graph.{_answer(parts)}",
     )
 
 
@@ -121,9 +125,21 @@ def exported_graph(problem: Problem, n: int) -> Graph:
     graph = inference_graph(problem, n, names)
     outputs = dict(graph.outputs)
     prediction = outputs.pop("prediction")
-    if prediction != outputs["output"]:
+    if problem.loss.logits and prediction != outputs["output"]:
         outputs["probabilities"] = prediction
     return Graph(graph.nodes, outputs, {})
+
+
+def _answer(parts: Parts) -> str:
+    """What is to be known to make an answer of the outputs, a sentence; empty where it is plain."""
+    problem, names = parts.problem, parts.class_names
+    if isinstance(problem.loss, losses.Intervals):
+        share = problem.loss.share
+        return f" y[0] is the number, y[1] and y[2] the ends of its interval ({share:g})."
+    if problem.threshold is None:
+        return ""
+    second = names[1] if len(names) == 2 else "the second class"
+    return f" The answer is {second} where its probability is above {problem.threshold:.9g}."
 
 
 def loss_name(loss: Loss) -> str:
@@ -175,7 +191,7 @@ def _to_c(parts: Parts, path: Path, name: str | None) -> None:
         dict(parts.parameters),
         name or c_name(path.stem),
         class_names=parts.class_names,
-        comment=f"A network trained with sloy {__version__}, for raw data {shape}.",
+        comment=f"A network trained with sloy {__version__}, for raw data {shape}.{_answer(parts)}",
         header=path.suffix == ".h",
     )
     write_atomically(path, text.encode())

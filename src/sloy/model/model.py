@@ -15,9 +15,10 @@ from sloy.data.readers import Reader
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.engines.variables import HostVariables, Variables
+from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.graph.spec import Shape
-from sloy.losses import Loss, LossLike
+from sloy.losses import Intervals, Loss, LossLike
 from sloy.model.file import write
 from sloy.model.parts import Parts
 from sloy.problem import Network, Problem
@@ -100,6 +101,11 @@ class Model:
         return self.problem.loss
 
     @property
+    def threshold(self) -> float | None:
+        """Of two classes, the probability of the second above which it is the answer; None for ½."""
+        return self.problem.threshold
+
+    @property
     def parts(self) -> Parts:
         """What files hold of it."""
         return Parts(self.problem, self._variables, self.class_names, self.reader)
@@ -147,15 +153,38 @@ class Model:
         array
             Classification: int64 labels (N,), of equal outputs the first. Yes-or-no outputs: int64
             0 or 1, 1 where the raw output is above 0, (N,) for a single output. Else values (N, …).
+            With a `threshold`, 1 where the probability of the second class, or yes, is above it.
         """
-        output = self(x, batch_size)
         task = self.loss.task(self.network.output_shape)
         if task == "regression":
-            return output
+            return self.predict_proba(x, batch_size)
+        output = self(x, batch_size)
+        if (shift := self.problem.shift) is not None:
+            output = output + shift
         if task == "classification":
             return np.asarray(output.argmax(-1))
         answers = (output > 0).astype(np.int64)
         return answers[:, 0] if answers.shape[1:] == (1,) else answers
+
+    def predict_interval(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+        """The interval of each sample that holds its target with the chance that the loss `Intervals` names.
+
+        Returns
+        -------
+        array, shape (N, 2)
+            Lower and upper ends.
+
+        Raises
+        ------
+        InvalidArgument
+            Where the model was not trained with that loss.
+        """
+        if not isinstance(self.loss, Intervals):
+            raise InvalidArgument(
+                f"Model.predict_interval: the model was trained with {self.loss}, which knows no intervals; the loss"
+                " Intervals does (`sloy train --intervals 0.9`)."
+            )
+        return self(x, batch_size)[:, 1:]
 
     def activations(
         self, x: Any, layers: Sequence[str], batch_size: int | None = None

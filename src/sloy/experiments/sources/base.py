@@ -19,6 +19,7 @@ from sloy.model import Model
 from sloy.options import check_options
 from sloy.preprocessing import Choice
 from sloy.problem import Network
+from sloy.problem.inputs import ClassWeight
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,6 +67,8 @@ class Loaded:
         As for `sloy.fit`.
     rows : sequence of (title, words)
         What is to be said of the data beside the counts.
+    class_weight : mapping or "balanced", optional
+        What errors on each class count, for simpler answers too.
     """
 
     train: Dataset
@@ -75,12 +78,22 @@ class Loaded:
     loss: str | Loss = "categorical_crossentropy"
     preprocessing: Choice = "standardize"
     rows: tuple[Row, ...] = ()
+    class_weight: ClassWeight = None
 
     def held_out(self, share: float) -> int:
         """How many samples are validated on."""
         if self.validation is not None:
             return len(self.validation)
         return round(share * len(self.train))
+
+    @property
+    def unevenness(self) -> float:
+        """How often the most frequent class stands among the training samples for each of the rarest; 1 of numbers."""
+        if not self.train.has_labels:
+            return 1.0
+        counts = np.bincount(self.train.y, minlength=self.train.classes)
+        there = counts[counts > 0]
+        return float(there.max() / there.min())
 
     def trained_on(self, share: float) -> int:
         """How many samples are trained on."""

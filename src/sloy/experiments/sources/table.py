@@ -11,14 +11,16 @@ from sloy import inspection, text, zoo
 from sloy.data import Dataset
 from sloy.data.tables import DECIMALS, TASKS, Table, TableReader, load_table
 from sloy.errors import InvalidArgument, InvalidOption
-from sloy.experiments import baselines
+from sloy.experiments import baselines, classes
 from sloy.experiments.recipes import batches_and_epochs
 from sloy.experiments.sources.base import Loaded, Measured, Row, Source, Wanted
 from sloy.experiments.sources.folder import SHARE_TO_TEST
-from sloy.losses import CategoricalCrossentropy, SquaredError
+from sloy.losses import CategoricalCrossentropy, Intervals, Loss, SquaredError
+from sloy.metrics.figures import by_class as figures_by_class
 from sloy.model import Model
-from sloy.options import option
+from sloy.options import option, real_option
 from sloy.problem import Network
+from sloy.training.intervals import least_samples
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,8 +91,19 @@ class TableFile(Source):
         0.2, SHARE_TO_TEST, kind="real", bounds={"least": 0, "below": 1}, metavar="SHARE"
     )
 
+    intervals: float | None = real_option(
+        None,
+        "of numbers: an interval beside each answer that holds this share of them, such as 0.9",
+        above=0,
+        below=1,
+    )
+
     title: ClassVar[str] = "tables"
-    defaults: ClassVar[Mapping[str, Any]] = {"network": "mlp", "optimizer": "adamw"}
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "network": "mlp",
+        "optimizer": "adamw",
+        "calibrate": "on",
+    }
 
     @staticmethod
     def matches(data: str) -> bool:
@@ -143,13 +156,31 @@ class TableFile(Source):
             table.test,
             table.validation,
             table.reader,
-            CategoricalCrossentropy()
-            if table.is_classification
-            else SquaredError(unit=table.deviation),
+            self._loss(table),
             "none",
             tuple(opening(table)),
             table=table,
         )
+
+    def _loss(self, table: Table) -> Loss:
+        """What the network is trained for; `InvalidOption` where intervals cannot be."""
+        if table.is_classification:
+            if self.intervals is not None:
+                raise InvalidOption(
+                    f"`intervals` (={self.intervals:g}) is for numbers; `{table.target}` has classes, whose"
+                    " probabilities say how sure an answer is."
+                )
+            return CategoricalCrossentropy()
+        main = SquaredError(unit=table.deviation)
+        if self.intervals is None:
+            return main
+        there = 0 if table.validation is None else len(table.validation)
+        if there < (needed := least_samples(self.intervals)):
+            raise InvalidOption(
+                f"`intervals` (={self.intervals:g}) needs at least {needed} rows to validate on, there are {there};"
+                " `validation` sets their share."
+            )
+        return Intervals(self.intervals, main, unit=table.deviation)
 
     def defaults_for(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
         """Batches of a 32nd of the rows, between 16 and 256; 200 epochs, fewer where these are over 10 000 steps."""
@@ -179,15 +210,30 @@ class TableFile(Source):
             "linear model": linear.predict_proba(data.x),
             "always the same": baselines.simplest(loaded.train, _table(loaded).mean, len(data)),
         }
-        found = {name: baselines.measured(answer, data) for name, answer in answers.items()}
+        own_classes = classes.answers_of(model, answers["network"]) if data.has_labels else None
+        found = {
+            name: baselines.measured(answer, data, own_classes if name == "network" else None)
+            for name, answer in answers.items()
+        }
         own = found.pop("network")
         figures: dict[str, Any] = {f"test_{name}": value for name, value in own.items()}
         figures |= {"test_samples": len(data), "baselines": found}
-        rows = [("test", baselines.comparison({"network": own, **found}))]
+        told = data.has_labels and classes.are_told(data, loaded.unevenness)
+        more = baselines.OF_CLASSES if told else ()
+        rows = [("test", baselines.comparison({"network": own, **found}, *more))]
         target = _table(loaded).target
-        if said := baselines.verdict(own, found):
+        if told:
+            rows.append(("", classes.whose(data)))
+        if said := baselines.verdict(own, found, weighted=loaded.class_weight is not None):
             rows.append(("", said))
-        return Measured(figures, tuple(rows), lambda: _pictures(data, answers["network"], target))
+        if own_classes is not None:
+            by_class = figures_by_class(data.y, own_classes, answers["network"])
+            figures["classes"] = classes.as_document(data, by_class)
+            if told:
+                rows.append(("classes", classes.listed(data, by_class)))
+        return Measured(
+            figures, tuple(rows), lambda: _pictures(data, answers["network"], own_classes, target)
+        )
 
 
 def opening(table: Table) -> list[Row]:
@@ -218,7 +264,7 @@ def _network(loaded: Loaded, hidden: tuple[int, ...], dropout: float) -> Network
     table = _table(loaded)
     return zoo.table(
         table.reader.width,
-        table.train.classes or 1,
+        table.train.classes or (3 if isinstance(loaded.loss, Intervals) else 1),
         classes=table.reader.classes,
         hidden=hidden,
         dropout=dropout,
@@ -232,10 +278,12 @@ def _table(loaded: Loaded) -> Table:
     return loaded.table
 
 
-def _pictures(data: Dataset, answers: np.ndarray, name: str) -> dict[str, Figure]:
-    if not data.has_labels:
+def _pictures(
+    data: Dataset, answers: np.ndarray, given: np.ndarray | None, name: str
+) -> dict[str, Figure]:
+    if given is None:
         return {"answers.png": inspection.answers_figure(data.y, answers[:, 0], name)}
     if len(data.class_names) > MOST_IN_PICTURE:
         return {}
-    counts = inspection.confusion_counts(data.y, answers.argmax(1), len(data.class_names))
+    counts = inspection.confusion_counts(data.y, given, len(data.class_names))
     return {"confusion.png": inspection.confusion_figure(counts, data.class_names)}
