@@ -46,7 +46,7 @@ OPTIONS = {
     for name, default, _ in options(Recipe)
     if name not in (*WITHOUT, "patience")
 }
-FRACTION = 0.1  # held out for early stopping where nothing else is said
+FRACTION = 0.1  # held out for early stopping and the like where nothing else is said
 
 
 class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -94,6 +94,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     model_: Model
     history_: History
     _state: TrainingState
+    _network: Network  # as it is trained
 
     # --- parameters -------------------------------------------------------------------------------
 
@@ -152,9 +153,10 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         loss = self._loss(outputs)
         units = self._units(outputs, loss)
         if going_on:
-            network = self.model_.network
+            network = self._network
         else:
             network = complete_network(where, self.hidden, self.input_shape, rows.shape[1:], units)
+            network = self._ended(network)
         if self.features is not None:
             self._features(network)
         x = shaped(rows, network.input_shape, where)
@@ -162,6 +164,8 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         seed, held_out = self._seed(), self._held_out(validation)
         if isinstance(held_out, tuple):
             held_out = shaped(held_out[0], network.input_shape, where), held_out[1]
+        after = _held_out_rows(x, y, held_out, seed) if self._adjusts() else None
+        self._check_held_out(after)
         chosen = self.model_.problem.preprocessing if going_on else None
         if chosen is None:
             chosen = self._preprocessing(x, y, weight, held_out, seed)
@@ -187,7 +191,23 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             state=state,
             verbose=self._verbose(),
         )
-        self._learned(model, history, state, going_on=going_on)
+        self._network = model.network
+        self._learned(self._finished(model, after), history, state, going_on=going_on)
+
+    def _ended(self, network: Network) -> Network:
+        """The network with what else its targets need behind it."""
+        return network
+
+    def _check_held_out(self, data: Dataset | None) -> None:
+        """Raise where `_finished` needs more samples that are held out."""
+
+    def _finished(self, model: Model, data: Dataset | None) -> Model:
+        """The trained model with what samples that were held out add to it."""
+        return model
+
+    def _adjusts(self) -> bool:
+        """Whether `_finished` takes samples that are held out."""
+        return False
 
     def _learned(
         self, model: Model, history: History, state: TrainingState, *, going_on: bool
@@ -244,7 +264,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return validation
         fraction = self.validation_fraction
         if fraction is None:
-            return FRACTION if self.early_stopping is True else None
+            return FRACTION if self.early_stopping is True or self._adjusts() else None
         if isinstance(fraction, bool) or not isinstance(fraction, float) or not 0 < fraction < 1:
             raise InvalidArgument(
                 f"{self._name}: `validation_fraction` (={fraction!r}) must be a fraction between 0"
@@ -333,7 +353,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             Outputs of the layer that `features` names, flattened; by default of the last before the output layer.
         """
         x = self._samples(X)
-        name, _ = self._features(self.model_.network)
+        name, _ = self._features(self._network)
         found = self.model_.activations(x, [name])[name]
         return found.reshape(len(found), -1)  # (N, M)
 
@@ -341,7 +361,7 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Names of the columns that `transform` gives: ``relu_1_0``, ``relu_1_1``, …"""
         check_is_fitted(self)
         check_feature_names(self, input_features)
-        name, count = self._features(self.model_.network)
+        name, count = self._features(self._network)
         return np.array([f"{name}_{i}" for i in range(count)], object)
 
     def __sklearn_tags__(self) -> Any:
@@ -359,6 +379,13 @@ class Estimator(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return diagram
         layers = self.model_.network.summary(engine=self.model_.engine)._repr_html_()
         return f"{diagram}<div>{layers}{curves_svg(self.history_)}</div>"
+
+
+def _held_out_rows(x: np.ndarray, y: np.ndarray, held_out: Any, seed: int) -> Dataset | None:
+    """The samples that `sloy.fit` validates on, as they are given."""
+    if isinstance(held_out, tuple):
+        return Dataset(*held_out)
+    return split(Dataset(x, y), held_out, seed)[1]
 
 
 def as_loss(where: str, given: Any) -> Loss:

@@ -8,12 +8,20 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array
 
-from sloy.arguments import flag
+from sloy.arguments import flag, real
+from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.estimators.base import Estimator, as_loss
+from sloy.estimators.base import HIDDEN, Estimator, Hidden, as_loss
 from sloy.estimators.documentation import documented
 from sloy.estimators.rows import read_rows
-from sloy.losses import Loss
+from sloy.layers import Rescale
+from sloy.losses import Intervals, Loss
+from sloy.losses.intervals import OUTPUTS
+from sloy.losses.regression import in_units
+from sloy.model import Model
+from sloy.options import takes
+from sloy.problem import Network
+from sloy.training.intervals import Widening, least_samples, widen
 
 
 @documented
@@ -25,10 +33,16 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     loss : str, Loss or function
         Squared error by default. A function of two symbolic tensors, (output, target) → one loss for
         each sample, is a user's own.
+    intervals : float, optional
+        Learn an interval for each sample that holds this share of targets, such as 0.9, see `predict_interval`. The
+        network has three outputs then, in the targets' own mean and deviation, and the loss is `Intervals`; the
+        intervals are widened by samples that are held out: without `validation_fraction` and `validation_data` a tenth.
     <shared parameters>
 
     Attributes
     ----------
+    widening_ : Widening
+        By how much intervals were widened; only with `intervals`.
     <shared attributes>
 
     Examples
@@ -44,6 +58,15 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     """
 
     _target_shape: tuple[int, ...]
+    _moments: tuple[float, float]  # mean and deviation of the first targets
+    widening_: Widening
+
+    @takes(Estimator.__init__)
+    def __init__(
+        self, hidden: Hidden = HIDDEN, *, intervals: float | None = None, **parameters: Any
+    ) -> None:
+        super().__init__(hidden, **parameters)
+        self.intervals = intervals
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
@@ -80,6 +103,15 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
             raise ShapeError(
                 f"Regressor: y has shape {target.shape}; it was fitted with (N, *{self._target_shape})."
             )
+        if self.intervals is not None:
+            real("Regressor", "intervals", self.intervals, above=0, below=1)
+            if outputs > 1:
+                raise InvalidArgument(
+                    f"Regressor: `intervals` (={self.intervals!r}) needs one number for each sample; y has"
+                    f" shape {target.shape}."
+                )
+            if not going_on:
+                self._moments = float(target.mean()), float(target.std()) or 1.0
         held_out = self._validation(validation)
         if held_out is not None:
             held_out = held_out[0], self._targets(held_out[1], len(held_out[0]))
@@ -104,7 +136,39 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
                 f"Regressor: `loss` (={self.loss!r}) is for classes; a regressor takes squared_error,"
                 " absolute_error, huber, or a function of your own."
             )
-        return chosen
+        if self.intervals is None or isinstance(chosen, Intervals):
+            return chosen
+        unit = self._moments[1]
+        return Intervals(self.intervals, in_units(chosen, unit), unit=unit)
+
+    def _units(self, outputs: int, loss: Loss) -> int:
+        """Units of the output layer."""
+        return OUTPUTS if isinstance(loss, Intervals) else outputs
+
+    def _ended(self, network: Network) -> Network:
+        if self.intervals is None or isinstance(self.hidden, Network):
+            return network
+        mean, deviation = self._moments
+        return Network(network.input_shape, [*network.layers, Rescale(deviation, mean)])
+
+    def _adjusts(self) -> bool:
+        return self.intervals is not None
+
+    def _check_held_out(self, data: Dataset | None) -> None:
+        if self.intervals is None:
+            return
+        there, needed = 0 if data is None else len(data), least_samples(self.intervals)
+        if there < needed:
+            raise InvalidArgument(
+                f"Regressor: `intervals` (={self.intervals!r}) needs at least {needed} samples that are held out, there"
+                f" are {there}; `validation_fraction` sets their share."
+            )
+
+    def _finished(self, model: Model, data: Dataset | None) -> Model:
+        self.__dict__.pop("widening_", None)
+        if self.intervals is not None and data is not None:
+            model, self.widening_ = widen(model, data)
+        return model
 
     def predict(self, X: Any) -> np.ndarray:
         """The network's numbers for samples, of the shape that `y` had.
@@ -113,10 +177,26 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         -------
         array, shape (N,), of the computing dtype; or (N, M), float64, as scikit-learn wants of several outputs
         """
-        output = self._output(X)
+        x = self._samples(X)
+        output = self.model_.predict(x)
         if not self._target_shape:
             return output.reshape(len(output))
         return output.astype(np.float64)
+
+    def predict_interval(self, X: Any) -> np.ndarray:
+        """The interval of each sample that holds its number with the chance `intervals`, on average over samples.
+
+        Returns
+        -------
+        array, shape (N, 2), of the computing dtype
+            Lower and upper ends.
+        """
+        x = self._samples(X)
+        if not isinstance(self.model_.loss, Intervals):
+            raise InvalidArgument(
+                "Regressor: predict_interval needs a fit with `intervals`, such as 0.9; it was None."
+            )
+        return self.model_.predict_interval(x)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -24,8 +24,8 @@ def reliability_figure(
 ) -> Figure:
     """Across what the probabilities said, up how often they were right; on the line both agree.
 
-    Each point is a bin of `sloy.metrics.figures.reliability`, with its standard error; below stands how many samples
-    are in each.
+    Each point is a bin of `sloy.metrics.figures.reliability`, with its standard error by
+    (right + 1) / (samples + 2); below stands how many samples are in each.
 
     Parameters
     ----------
@@ -69,7 +69,8 @@ def reliability_figure(
 def _points(axes: Axes, found: Reliability, color: str, label: str) -> None:
     there = found.samples > 0
     p, n = found.right[there], found.samples[there]
+    q = (p * n + 1) / (n + 2)  # so that few samples that agree are not taken for certainty
     axes.errorbar(
-        found.probability[there], p, np.sqrt(p * (1 - p) / n),
+        found.probability[there], p, np.sqrt(q * (1 - q) / (n + 2)),
         fmt="o-", color=color, markersize=4, linewidth=1.2, elinewidth=1, label=label or None,
     )  # fmt: skip

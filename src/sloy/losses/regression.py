@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 
@@ -109,6 +109,16 @@ class Huber(_Regression):
         """c (e - ½ c) with c = clip(e, -δ, δ): both branches, without overflow."""
         clipped = ops.clip(error, -self.delta, self.delta)
         return clipped * (error - 0.5 * clipped)
+
+
+def in_units(loss: Loss, unit: float) -> Loss:
+    """The loss of errors that are measured in a unit; but for a factor it stays the same, and so does what is learned.
+
+    Losses that are a user's own stay as they are.
+    """
+    if isinstance(loss, Huber):
+        return replace(loss, delta=loss.delta * loss.unit / unit, unit=unit)
+    return replace(loss, unit=unit) if isinstance(loss, _Regression) else loss
 
 
 @dataclass(frozen=True)
