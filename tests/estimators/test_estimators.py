@@ -543,7 +543,7 @@ def test_intervals_hold_what_they_promise(loss, unit):
     random = np.random.default_rng(0)
     x = random.normal(size=(3000, 2))
     y = unit * (x[:, 0] + (0.3 + abs(x[:, 0])) * random.normal(size=3000) + 7)
-    net = regressor(loss=loss, intervals=0.8, validation_fraction=0.25, batch_size=64)
+    net = regressor(loss=loss, intervals=0.8, validation_fraction=0.25, epochs=80)
     net.fit(x[:1500], y[:1500])
     ends = net.predict_interval(x[1500:])
     held = np.mean((ends[:, 0] <= y[1500:]) & (y[1500:] <= ends[:, 1]))

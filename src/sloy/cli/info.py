@@ -137,11 +137,9 @@ def _classes(model: Model) -> str:
 
 
 def _threshold(model: Model) -> list[tuple[str, str]]:
-    """From which probability on the second class is the answer."""
-    if model.threshold is None:
-        return []
     name = model.class_names[1] if len(model.class_names) == 2 else "yes"
-    return [("threshold", f"{name} where its probability is above {model.threshold:.4g}")]
+    said = f"{name} where its probability is above {model.threshold}"
+    return [] if model.threshold is None else [("threshold", said)]
 
 
 def _preprocessing(model: Model) -> str:

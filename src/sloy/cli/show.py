@@ -109,7 +109,6 @@ def opening(event: Opened) -> str:
         ),
         ("", experiment.source.describe(loaded)),
         *loaded.rows,
-        *_on_classes(event),
         ("network", f"{network}\n{event.summary}"),
         (
             "training",
@@ -123,17 +122,6 @@ def opening(event: Opened) -> str:
         ("folder", str(event.folder)),
     ]
     return text.fields(rows) + "\n"
-
-
-def _on_classes(event: Opened) -> list[tuple[str, str]]:
-    """A note on rare classes where their errors do not count more already."""
-    from sloy.experiments.classes import note
-
-    data = event.loaded.train
-    if event.recipe.class_weight is not None or not data.has_labels:
-        return []
-    said = note(data, event.loaded.unevenness)
-    return [("note", said)] if said else []
 
 
 def _dtype(recipe: Recipe) -> str:

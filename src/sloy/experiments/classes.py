@@ -87,15 +87,16 @@ def shown(value: float) -> str:
     return "not defined" if np.isnan(value) else f"{value:.4f}"
 
 
-def note(data: Dataset, unevenness: float) -> str:
-    """A sentence on rare classes that names the option for them; empty where none is rare."""
+def notes(data: Dataset, unevenness: float) -> tuple[tuple[str, str], ...]:
+    """A row on rare classes that names the option for them; none where no class is rare."""
     if unevenness < RARE:
-        return ""
+        return ()
     counts = np.bincount(data.y, minlength=data.classes)
     rarest = int(np.argmin(np.where(counts > 0, counts, len(data) + 1)))
     most, names = int(counts.argmax()), names_of(data)
-    return (
+    said = (
         f"classes are uneven: {text.count(int(counts[most]))} samples of {names[most]!r},"
         f" {text.count(int(counts[rarest]))} of {names[rarest]!r}; --class-weight balanced makes errors on"
         " each class count as much as on the others"
     )
+    return (("note", said),)

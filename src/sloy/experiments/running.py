@@ -11,6 +11,7 @@ import numpy as np
 
 from sloy import inspection, machine, text
 from sloy.engines import Engine
+from sloy.experiments import classes
 from sloy.experiments.adjusting import adjust
 from sloy.experiments.events import (
     Counted,
@@ -104,8 +105,8 @@ def run(
     >>> experiment = sloy.experiments.Experiment.of("mnist", network="mlp", samples=500, epochs=1)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     result = sloy.experiments.run(experiment, folder, engine="reference")
-    >>> sorted(result.measured.figures)
-    ['test_accuracy', 'test_loss', 'test_mistakes', 'test_samples']
+    >>> {"test_accuracy", "test_auc", "test_loss", "test_mistakes"} <= set(result.measured.figures)
+    True
     """
     opened = RunFolder.new(folder, experiment.source.name, overwrite=overwrite)
     return _Running(experiment, opened, engine, threads, listener).run(resumed=False)
@@ -192,7 +193,9 @@ class _Running:
         if not resumed:
             experiment = self.experiment = experiment.with_defaults_for(loaded)
         experiment.check_fits(loaded)
-        loaded = replace(loaded, class_weight=experiment.recipe.class_weight)
+        weights = experiment.recipe.class_weight
+        notes = classes.notes(loaded.train, loaded.unevenness) if weights is None else ()
+        loaded = replace(loaded, class_weight=weights, rows=(*loaded.rows, *notes))
         network = experiment.network_for(loaded, start)
         parts = stages(network, experiment.fine_tuning, experiment.recipe) if start else []
         memory = predicted(experiment, loaded, network, parts, engine)

@@ -17,7 +17,6 @@ SENTENCES: dict[str, str] = {
     "as it answers now": "после калибровки",
     "share that is true": "доля верных",
     "samples": "объекты",
-    "probability of {name}": "вероятность класса {name}",
     "probability of the answer": "вероятность ответа",
     "weight": "вес",
     "activation value": "отклик",
