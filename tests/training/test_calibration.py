@@ -15,6 +15,7 @@ from sloy.layers import Dense
 from sloy.losses import BinaryCrossentropy, CategoricalCrossentropy, Hinge, Loss
 from sloy.metrics.figures import calibration_error, reliability
 from sloy.training.calibration import calibrate, log_losses, temperature_of, uncalibrated
+from sloy.training.threshold import with_threshold
 
 RNG = np.random.default_rng(3)
 
@@ -159,3 +160,21 @@ def test_certainty_is_in_the_last_bin_and_nothing_has_no_error() -> None:
     assert found.samples[[0, -1]].tolist() == [1, 1]
     assert calibration_error(np.array([1, 0]), p) == 0.0
     assert np.isnan(calibration_error(np.zeros(0, int), np.zeros((0, 2))))
+
+
+def test_a_model_is_calibrated_twice_and_tuned_further() -> None:
+    """A second temperature multiplies the first; layers before the head run once, with a threshold too."""
+    x = RNG.normal(size=(300, 2))
+    labels = drawn(1.5 * x)
+    once, first = calibrate(linear(np.eye(2) * 6), (x, labels))
+    flat = np.random.default_rng(0).permutation(labels)  # such as have nothing to do with x
+    twice, second = calibrate(once, (x, flat))
+    assert first.kept
+    assert second.kept
+    assert np.allclose(twice(x) * first.temperature * second.temperature, 6 * x, rtol=1e-4)
+    layers = [Dense(4), sloy.layers.ReLU(), Dense(2)]
+    options = {"engine": "reference", "verbose": False, "epochs": 2}
+    model, _ = sloy.fit(sloy.Network((2,), layers), (x, labels), **options)
+    model = with_threshold(model, 0.3)
+    tuned, _ = sloy.fine_tune(model, (x, labels), freeze="head", **options)
+    assert tuned.threshold is None

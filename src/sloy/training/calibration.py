@@ -141,8 +141,10 @@ def uncalibrated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def with_last(model: Model, layer: Layer) -> Model:
-    """The model with one more layer behind its network; the parameters are shared."""
+    """The model with one more layer behind its network, without its name where that is taken; parameters are shared."""
     problem, parts = model.problem, model.parts
+    if layer.name in problem.network.layer_names:
+        layer = replace(layer, name=None)
     network = Network(problem.network.input_shape, [*problem.network.layers, layer])
     return Model.of(parts._replace(problem=replace(problem, network=network)), model.engine)
 

@@ -62,5 +62,7 @@ class Labelled(Source):
         counts = inspection.confusion_counts(data.y, answers, len(names))
         return {
             "confusion.png": inspection.confusion_figure(counts, names),
-            "mistakes.png": inspection.mistakes_figure(x, data.y, probabilities, names),
+            "mistakes.png": inspection.mistakes_figure(
+                x, data.y, probabilities, names, answers=answers
+            ),
         }
