@@ -72,6 +72,19 @@ class _Plan:
         found = self.preparation.samples(rows, self.network.input_shape, self.where)
         return self.preparation.compute(found, self.dtype) if self.ready else found
 
+    def held_out(self, given: Any, y: np.ndarray, *, kept: np.ndarray | None) -> Dataset | None:
+        """Samples that are not trained on, as the finished model takes them: given ones, or those that are not kept."""
+        shape = self.network.input_shape
+        if isinstance(given, tuple):
+            found: Any = self.preparation.samples(given[0], shape, self.where)
+            return Dataset(found, given[1])
+        if kept is None:
+            return None
+        rows = np.setdiff1d(np.arange(len(y)), kept)
+        x: Any = self.preparation.samples(self.numbers, shape, self.where)
+        taken: Any = x.take(rows) if isinstance(x, SparseRows) else x[rows]
+        return Dataset(taken, y[rows])
+
     @property
     def standardised(self) -> Any:
         """Samples in float64, scaled."""
@@ -95,6 +108,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
     history_: History
     _state: TrainingState
     _preparation: Preparation
+    _network: Network  # as it is trained
 
     # --- training ---------------------------------------------------------------------------------
 
@@ -115,13 +129,15 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         going_on = going_on and hasattr(self, "model_")
         alone = epochs is None and not self.warm_start  # one run, whose length is known
         loss, weight, seed = self._loss(outputs), self._weights(sample_weight, len(y)), self._seed()
-        wide = alone and self._is_wide(rows, y, loss)
+        wide = alone and not self._adjusts() and self._is_wide(rows, y, loss)
         held_out = validation if wide else self._held_out(validation, len(y), alone=alone)
         given = _Given(rows, y, weight, None, target)
         if isinstance(held_out, float):  # as `fit` will hold them out
             kept, _ = split(Dataset(np.zeros((len(y), 1)), y), held_out, seed)
             given = replace(given, kept=kept)
         plan = self._plan(given, outputs, loss, going_on=going_on)
+        after = plan.held_out(held_out, y, kept=given.kept) if self._adjusts() else None
+        self._check_held_out(after)
         if isinstance(held_out, tuple):
             held_out = Dataset(plan.samples(held_out[0]), held_out[1])
         data, by_class = Dataset(plan.samples(plan.numbers), y, class_names), self._class_weights(y)
@@ -150,7 +166,15 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
             verbose=self._verbose(),
         )
         model.reader, self._preparation = plan.preparation.reader, plan.preparation
-        self._learned(model, history, state, going_on=going_on)
+        self._network = model.network
+        self._learned(self._finished(model, after), history, state, going_on=going_on)
+
+    def _check_held_out(self, data: Dataset | None) -> None:
+        """Raise where `_finished` needs more samples that are held out."""
+
+    def _finished(self, model: Model, data: Dataset | None) -> Model:
+        """The trained model with what samples that were held out add to it."""
+        return model
 
     def _plan(self, given: _Given, outputs: int, loss: Loss, *, going_on: bool) -> _Plan:
         """The preparation and the network: those of the fit before, or new ones."""
@@ -164,9 +188,9 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         units = self._units(outputs, loss)
         known = Known(count, numbers.shape[1:], units, preparation.classes)
         if going_on:
-            network, loss = self.model_.network, self._as_before(loss)
+            network, loss = self._network, self._as_before(loss)
         else:
-            if scaled:
+            if scaled or self._adjusts():
                 loss, ends = self._in_units(loss, given.y, kept, given.weight)
                 known = replace(known, ends=ends)
             network = complete_network(where, self.hidden, self.input_shape, known)
@@ -266,7 +290,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
             Outputs of the layer that `features` names, flattened; by default of the last before the output layer.
         """
         x = self._samples(X)
-        name, _ = self._features(self.model_.network)
+        name, _ = self._features(self._network)
         found = self.model_.activations(x, [name])[name]
         return found.reshape(len(found), -1)  # (N, M)
 
@@ -274,7 +298,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         """Names of the columns that `transform` gives: ``relu_1_0``, ``relu_1_1``, …"""
         check_is_fitted(self)
         check_feature_names(self, input_features)
-        name, count = self._features(self.model_.network)
+        name, count = self._features(self._network)
         return np.array([f"{name}_{i}" for i in range(count)], object)
 
     def __sklearn_tags__(self) -> Any:

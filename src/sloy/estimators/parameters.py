@@ -40,7 +40,7 @@ OPTIONS = {
     for name, default, _ in options(Recipe)
     if name not in (*WITHOUT, "patience")
 }
-FRACTION = 0.1  # held out for early stopping where nothing else is said
+FRACTION = 0.1  # held out for early stopping and the like where nothing else is said
 
 
 class Parameters(BaseEstimator):  # type: ignore[misc]
@@ -167,6 +167,10 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
         chosen = validated or self.validation_fraction is not None
         return alone and is_auto(self.epochs) and (chosen or samples >= defaults.VALIDATED)
 
+    def _adjusts(self) -> bool:
+        """Whether samples that are held out add to the trained model."""
+        return False
+
     def _verbose(self) -> bool:
         """True and False, or scikit-learn's 1 and 0."""
         if isinstance(self.verbose, int) and self.verbose in (0, 1):
@@ -185,7 +189,8 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
             )
         if validation is not None:
             return validation
-        if fraction is None and self._stops(samples, validated=False, alone=alone):
+        stops = self._stops(samples, validated=False, alone=alone)
+        if fraction is None and (stops or self._adjusts()):
             return FRACTION
         return fraction
 
