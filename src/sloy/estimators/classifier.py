@@ -282,7 +282,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes, (N, K), or of each of several labels, (N, M)."""
         x = self._samples(X)
-        found = self.model_.predict_proba(x)
+        found = self.model_.prepared.predict_proba(x)
         if found.shape[1:] == (1,) and not self._multilabel:
             return np.concatenate([1 - found, found], axis=1)  # (N, 2)
         return found
