@@ -230,7 +230,7 @@ class _Running:
         teller = _Teller(self.tell)
         callbacks = [CSVLog(self.folder / "history.csv", seconds=1), teller]
         validation = loaded.validation or (
-            None if loaded.divided else experiment.validation or None
+            None if loaded.divided and not loaded.members else experiment.validation or None
         )
         shared: dict[str, Any] = {
             "validation": validation,
