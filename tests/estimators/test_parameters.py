@@ -45,6 +45,7 @@ BAD = {
     "augment": [3, "turn=3", ["rotation=3"], *WRONG_KINDS],
     "standardize": [None, *NO_FLAG],
     "recipe": ["fast", 3, None, *WRONG_KINDS],
+    "members": NO_COUNT,
     "beta2": [-0.1, 1.0, "much", *WRONG_KINDS],
     "decay_factors": [3, {"nothing": 1.0}, {"*": "slow"}, {3: 1.0}, ["*"]],
     "rate_factors": [3, {"nothing": 1.0}, {"*": 0.0}, {"*": "slow"}, {3: 1.0}, ["*"]],

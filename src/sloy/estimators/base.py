@@ -11,7 +11,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sloy import losses, ops
-from sloy.arguments import flag, instance, one_of, sequence
+from sloy.arguments import flag, instance, integer, one_of, sequence
 from sloy.data.dataset import Dataset
 from sloy.data.sparse import SparseRows
 from sloy.data.tables.sources import FrameTable
@@ -114,6 +114,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
     ) -> None:
         """Fit the network to samples and targets as a loss takes them."""
         going_on = going_on and hasattr(self, "model_")
+        integer(self._name, "members", self.members)
         if one_of(self._name, "recipe", self.recipe, RECIPES) == "tabular":
             by_members.check(self, rows, y, once=epochs is None)
             weight, by_class = self._weights(sample_weight, len(y)), self._class_weights(y)
