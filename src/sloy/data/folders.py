@@ -12,16 +12,18 @@ import numpy as np
 
 from sloy.arguments import flag, instance, integer, real
 from sloy.data.arrays import allocate, reorder
+from sloy.data.below import LeftOut
 from sloy.data.dataset import Dataset
-from sloy.data.images import FORMATS, quiet
+from sloy.data.formats import formats
+from sloy.data.images import quiet
 from sloy.data.listing import Listing, list_pictures
+from sloy.data.parts import PARTS, TEST, TRAIN, VALIDATION
 from sloy.data.pictures import PictureReader, read_pictures
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.text import many
 
 IN_MEMORY = 2 << 30  # bytes of decoded pictures that are held in memory; more go to a file
 LARGEST_DEFAULT = 64  # pixels of a side, unless a size is given
-TRAIN, VALIDATION, TEST = PARTS = ("train", "validation", "test")
 
 _LOOKED_AT = 200  # pictures whose headers tell size and channels
 _GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "LA")
@@ -44,8 +46,8 @@ class PictureFolder:
         Part → the file of each sample.
     broken : tuple of str
         Why each picture that was left out could not be read, with its name.
-    passed_over : tuple of Path
-        Files that are no pictures.
+    left_out : tuple of LeftOut
+        What else the source holds, and why it is not among the samples.
     duplicates : tuple of (Path, Path)
         Equal pictures, as the network sees them, in two parts.
     contradictions : tuple of (Path, Path)
@@ -60,7 +62,7 @@ class PictureFolder:
     reader: PictureReader
     paths: dict[str, tuple[Path, ...]]
     broken: tuple[str, ...] = ()
-    passed_over: tuple[Path, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     duplicates: tuple[tuple[Path, Path], ...] = ()
     contradictions: tuple[tuple[Path, Path], ...] = ()
     on_disk: bool = False
@@ -157,7 +159,7 @@ def picture_folder(
     if train is None:
         raise FileFormatError(f"{listing.source}: no picture is left to train on.")
     return PictureFolder(
-        train, sets[VALIDATION], sets[TEST], reader, paths, broken, listing.passed_over,
+        train, sets[VALIDATION], sets[TEST], reader, paths, broken, listing.left_out,
         duplicates, contradictions, on_disk,
     )  # fmt: skip
 
@@ -178,7 +180,7 @@ def default_reader(
             try:
                 if not path.is_file():
                     continue
-                with PIL.Image.open(path, formats=FORMATS) as opened:
+                with PIL.Image.open(path, formats=formats()) as opened:
                     sizes.append((opened.height, opened.width))
                     modes.add(opened.mode)
             except Exception:  # it will be named when it is to be decoded
@@ -286,7 +288,7 @@ def _with_names(listing: Listing, names: Sequence[str]) -> Listing:
     numbers = np.array([list(names).index(name) for name in listing.class_names], np.int32)
     return Listing(
         listing.source, listing.paths, numbers[listing.labels], listing.parts, tuple(names),
-        listing.passed_over,
+        listing.left_out,
     )  # fmt: skip
 
 
@@ -316,9 +318,10 @@ def _remarks(found: PictureFolder) -> list[str]:
     said = []
     if found.broken:
         said.append(f"{many(len(found.broken), 'picture')} skipped: {_some(found.broken, '; ')}")
-    if found.passed_over:
-        files = [path.name for path in found.passed_over]
-        said.append(f"{many(len(files), 'file')} passed over, no pictures: {_some(files)}")
+    for item in found.left_out:
+        names = item.names or [path.name for path in item.paths]
+        most = 3 if item.noun in ("file", "picture") else 12
+        said.append(f"{many(len(names), item.noun)} {item.reason}: {_some(names, most=most)}")
     least, most = int(counts.argmin()), int(counts.argmax())
     if counts[least] == 0:
         said.append(f"no picture of {names[least]} to train on")
@@ -339,5 +342,5 @@ def _short(path: Path) -> str:
     return "/".join(path.parts[-3:])
 
 
-def _some(words: Sequence[str], separator: str = ", ") -> str:
-    return separator.join([*words[:3], *(["…"] if len(words) > 3 else [])])
+def _some(words: Sequence[str], separator: str = ", ", most: int = 3) -> str:
+    return separator.join([*words[:most], *(["…"] if len(words) > most else [])])

@@ -14,19 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy.data.below import below
+from sloy.data.formats import HEAD, advice, foreign, foreign_head, formats
 from sloy.errors import FileFormatError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("png", "jpg", "jpeg", "jpe", "jfif", "bmp", "dib", "gif", "webp", "tif", "tiff"),
-        *("ppm", "pgm", "pbm", "pnm"),
-    )
-)
 LARGEST_PICTURE = 100_000_000  # pixels to decode; what has more is refused before it is decoded
 LARGEST_SIDE = 65_535  # pixels; resizing a picture of 1 × 100 000 000 would take its height times the new width
 MANY_PIXELS = 16_000_000  # pictures of more are decoded one at a time
@@ -92,11 +86,16 @@ def decode(
     path = Path(source)
     if path.exists() and not path.is_file():  # opening a pipe would wait forever
         raise FileFormatError(f"{path}: is not a file.")
+    if path.is_symlink() and not path.exists():
+        raise FileFormatError(f"{path}: is a broken link, to {os.readlink(path)}.")
+    if foreign(path.name) == "RAW":  # Pillow would take the thumbnail in it
+        raise FileFormatError(f"{path}: {_what_it_is(path, b'')}.")
     with path.open("rb") as file:
         try:
-            opened = PIL.Image.open(file, formats=FORMATS)
+            opened = PIL.Image.open(file, formats=formats())
         except PIL.UnidentifiedImageError:
-            raise FileFormatError(f"{path}: is not a picture ({', '.join(FORMATS)}).") from None
+            file.seek(0)
+            raise FileFormatError(f"{path}: {_what_it_is(path, file.read(HEAD))}.") from None
         except PIL.Image.DecompressionBombError as error:
             raise FileFormatError(f"{path}: {error}") from None
         except Exception as error:
@@ -109,21 +108,7 @@ def decode(
 
 def picture_files(folder: str | os.PathLike[str]) -> list[Path]:
     """The picture files of a folder and of the folders in it, told by their suffix, sorted; nothing hidden."""
-    found, seen = list[Path](), set[tuple[int, int]]()
-    for current, folders, files in os.walk(folder, followlinks=True):
-        status = os.stat(current)
-        if (status.st_dev, status.st_ino) in seen:  # a link to a folder above
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(current, name) for name in files if is_picture_name(name)]
-    return sorted(path for path in found if path.is_file())
-
-
-def is_picture_name(name: str) -> bool:
-    """Whether a file's name is that of a picture: its suffix is known, it is not hidden."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+    return list(below(folder).pictures)
 
 
 def _plain(
@@ -142,6 +127,18 @@ def _plain(
             return _convert(_upright(opened), channels, background)
         except Exception as error:  # a damaged file makes Pillow's readers raise almost anything
             raise _damaged(name, error) from None
+
+
+def _what_it_is(path: Path, head: bytes) -> str:
+    """Why a file is no picture that is read."""
+    if not head and path.exists() and not path.stat().st_size:
+        return "is empty"
+    known = foreign_head(head) or foreign(path.name)
+    if known == "a web page":
+        return "is a web page, not a picture"
+    if known:
+        return f"is {known}, which is not read; convert it ({advice(known)})"
+    return f"is not a picture ({', '.join(formats())})"
 
 
 def _damaged(name: str, error: Exception) -> FileFormatError:
