@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -15,7 +16,8 @@ from sloy.data.arrays import allocate, reorder
 from sloy.data.below import LeftOut
 from sloy.data.dataset import Dataset
 from sloy.data.formats import formats
-from sloy.data.images import quiet
+from sloy.data.greys import Greys, Spread, common_range, is_deep, spread, stated_bits
+from sloy.data.images import LARGEST_PICTURE, quiet
 from sloy.data.listing import Listing, list_pictures
 from sloy.data.parts import PARTS, TEST, TRAIN, VALIDATION
 from sloy.data.pictures import PictureReader, read_pictures
@@ -196,7 +198,31 @@ def default_reader(
         side = integer("picture_folder", "size", size)
         size = (side, side)
     grey = all(mode in _GREY_MODES for mode in modes)
-    return PictureReader(size, 1 if grey else 3, resize=resize)
+    greys = _range(listing) if any(map(is_deep, modes)) else None
+    return PictureReader(size, 1 if grey else 3, resize=resize, greys=greys)
+
+
+def _range(listing: Listing) -> Greys | None:
+    """Black and white of all pictures whose greys have more than 8 bits; those that cannot be read do not count."""
+    spreads: list[Spread] = []
+    for path in listing.paths:
+        with quiet(), suppress(Exception):  # what is broken will be named when it is to be decoded
+            if path.is_file() and (found := _spread(path)) is not None:
+                spreads.append(found)
+    try:
+        return common_range(spreads)
+    except FileFormatError as error:
+        raise FileFormatError(f"{listing.source}: {error}") from None
+
+
+def _spread(path: Path) -> Spread | None:
+    import PIL.Image
+
+    with PIL.Image.open(path, formats=formats()) as opened:
+        if not is_deep(opened.mode) or opened.width * opened.height > LARGEST_PICTURE:
+            return None
+        bits = stated_bits(opened)
+        return spread(np.asarray(opened), bits)
 
 
 # --- reading, splitting, comparing ----------------------------------------------------------------

@@ -16,6 +16,7 @@ import numpy as np
 
 from sloy.data.below import below
 from sloy.data.formats import HEAD, advice, foreign, foreign_head, formats
+from sloy.data.greys import Greys, is_deep, stated_bits, to_bytes
 from sloy.errors import FileFormatError
 
 if TYPE_CHECKING:
@@ -49,11 +50,12 @@ def decode(
     *,
     least: int | None = None,
     one_at_a_time: threading.Lock | None = None,
+    greys: Greys | None = None,
 ) -> Image:
     """Decode a picture and make it upright and plain.
 
     Turned upright as its EXIF note says; of an animation the first frame; transparent places show the background;
-    greys of 16 bits are scaled to 8 (not clipped); palettes, CMYK and YCbCr become the colours they stand for.
+    greys of more than 8 bits are scaled to 8; palettes, CMYK and YCbCr become the colours they stand for.
 
     Parameters
     ----------
@@ -66,6 +68,8 @@ def decode(
         sides keep that many pixels.
     one_at_a_time : Lock, optional
         Held while a picture of more than `MANY_PIXELS` is in memory.
+    greys : (black, white), optional
+        Of greys of more than 8 bits; by default the file's own, see `sloy.data.greys.to_bytes`.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def decode(
 
     if isinstance(source, PIL.Image.Image):
         name = str(getattr(source, "filename", "") or "the picture")
-        return _plain(source, name, channels, background, one_at_a_time)
+        return _plain(source, name, channels, background, one_at_a_time, greys)
     path = Path(source)
     if path.exists() and not path.is_file():  # opening a pipe would wait forever
         raise FileFormatError(f"{path}: is not a file.")
@@ -103,7 +107,7 @@ def decode(
         with opened:
             if least is not None:
                 opened.draft(None, (least, least))
-            return _plain(opened, str(path), channels, background, one_at_a_time)
+            return _plain(opened, str(path), channels, background, one_at_a_time, greys)
 
 
 def picture_files(folder: str | os.PathLike[str]) -> list[Path]:
@@ -112,8 +116,15 @@ def picture_files(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def _plain(
-    opened: Image, name: str, channels: int, background: Colour, lock: threading.Lock | None
+    opened: Image,
+    name: str,
+    channels: int,
+    background: Colour,
+    lock: threading.Lock | None,
+    greys: Greys | None,
 ) -> Image:
+    import PIL.Image
+
     width, height = opened.size
     if width * height > LARGEST_PICTURE or max(width, height) > LARGEST_SIDE:
         raise FileFormatError(
@@ -123,8 +134,15 @@ def _plain(
     large = lock is not None and width * height > MANY_PIXELS
     with lock if large and lock is not None else nullcontext():
         try:
+            bits = stated_bits(opened)
             opened.load()
-            return _convert(_upright(opened), channels, background)
+            picture = _upright(opened)
+            if is_deep(picture.mode):
+                flat = to_bytes(np.asarray(picture), greys, bits, name)
+                picture = PIL.Image.fromarray(flat)
+            return _convert(picture, channels, background)
+        except FileFormatError:
+            raise
         except Exception as error:  # a damaged file makes Pillow's readers raise almost anything
             raise _damaged(name, error) from None
 
@@ -158,12 +176,8 @@ def _upright(picture: Image) -> Image:
 
 
 def _convert(picture: Image, channels: int, background: Colour) -> Image:
-    """To mode L or RGB; `convert` alone would clip 16-bit greys and keep the colours under transparency."""
-    import PIL.Image
-
-    if picture.mode.startswith("I") or picture.mode == "F":
-        picture = PIL.Image.fromarray(_bytes(np.asarray(picture)))
-    elif picture.has_transparency_data:
+    """To mode L or RGB; `convert` alone would keep the colours under transparency."""
+    if picture.has_transparency_data:
         picture = _over(picture, background)
     mode = "L" if channels == 1 else "RGB"
     return picture if picture.mode == mode else picture.convert(mode)  # no copy of a large one
@@ -179,21 +193,3 @@ def _over(picture: Image, background: Colour) -> Image:
         coloured = strip.convert("RGBA")
         ground.paste(coloured.convert("RGB"), (0, top), mask=coloured.getchannel("A"))
     return ground
-
-
-def _bytes(greys: np.ndarray) -> np.ndarray:
-    """Greys of 16 bits, or real ones from 0 to 1, as uint8 (H, W); in strips."""
-    least, most = greys.min(), greys.max()
-    real = greys.dtype.kind == "f"
-    if real and not 0 <= least <= most <= 1:  # nor NaN
-        raise ValueError("real greys must lie in 0 … 1")
-    if least < 0 or most > 65535:
-        raise ValueError("grey values outside 0 … 65535")
-    result = np.empty(greys.shape, np.uint8)
-    for top in range(0, len(greys), _STRIP):
-        strip = greys[top : top + _STRIP]
-        if real:
-            result[top : top + _STRIP] = np.rint(strip * np.float32(255))
-        else:
-            result[top : top + _STRIP] = (strip.astype(np.uint32) + 128) // 257  # no ties
-    return result

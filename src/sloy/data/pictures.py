@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from sloy.arguments import integer
+from sloy.arguments import integer, real
+from sloy.data.greys import Greys
 from sloy.data.images import WHITE, Colour, decode, picture_files, quiet
 from sloy.data.readers import Reader
 from sloy.errors import FileFormatError, InvalidArgument
@@ -25,6 +26,7 @@ RESAMPLINGS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 ORDERS = ("RGB", "BGR")
 LARGEST_SIZE = 16_384
 
+_LATER = {"greys"}  # settings that files of earlier versions lack
 _SPARE = 4  # a JPEG is decoded at part of its size as long as it has this many times the pixels needed, each way
 _LARGEST_WHOLE = 32  # times the part that "crop" keeps: what is resized whole
 
@@ -52,6 +54,10 @@ class PictureReader(Reader):
         Of the channels; networks converted from Caffe take BGR.
     background : (R, G, B)
         Behind transparent places, and around the picture for "pad".
+    greys : (black, white), optional
+        Of greys of more than 8 bits: the values that become 0 and 255, as `picture_folder` found them over its
+        pictures. Integers above `white` are refused, real numbers beyond are clipped. By default each file's own, as
+        far as that can be told.
 
     Examples
     --------
@@ -70,6 +76,7 @@ class PictureReader(Reader):
     resampling: str = "bilinear"
     order: str = "RGB"
     background: Colour = WHITE
+    greys: Greys | None = None
 
     def __post_init__(self) -> None:
         size = _numbers("size", self.size, 2, 1, LARGEST_SIZE)
@@ -79,6 +86,8 @@ class PictureReader(Reader):
             raise InvalidArgument(
                 f"PictureReader: `channels` (={self.channels!r}) must be 1 (grey) or 3 (colour)."
             )
+        if self.greys is not None:
+            object.__setattr__(self, "greys", _black_and_white(self.greys))
         choices = {"resize": RESIZES, "resampling": RESAMPLINGS, "order": ORDERS}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
@@ -148,6 +157,7 @@ class PictureReader(Reader):
             self.background,
             least=_SPARE * least,
             one_at_a_time=one_at_a_time,
+            greys=self.greys,
         )
         framed = np.asarray(self._framed(picture)).reshape(self.shape)
         out[...] = framed[..., ::-1] if self.order == "BGR" else framed
@@ -161,7 +171,7 @@ class PictureReader(Reader):
     def from_config(cls, config: Mapping[str, Any]) -> PictureReader:
         """The reader that `to_config` described."""
         names = {field.name for field in fields(cls)}
-        if not isinstance(config, Mapping) or set(config) != names:
+        if not isinstance(config, Mapping) or set(config) | _LATER != names:
             raise FileFormatError(
                 f"a reader of pictures has the settings {', '.join(sorted(names))}, not"
                 f" {str(sorted(map(str, config)))[:120]}."
@@ -332,6 +342,17 @@ def _numbers(name: str, given: Any, count: int, least: int, most: int) -> tuple[
             f"PictureReader: `{name}` (={given!r}) must be {count} integers of {least} to {most}."
         )
     return tuple(integer("PictureReader", name, number, least, most) for number in given)
+
+
+def _black_and_white(given: Any) -> Greys:
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise InvalidArgument(f"PictureReader: `greys` (={given!r}) must be two numbers.")
+    black, white = (real("PictureReader", "greys", value) for value in given)
+    if not black < white:
+        raise InvalidArgument(
+            f"PictureReader: `greys` (={given!r}) must be black and white, the smaller number first."
+        )
+    return float(black), float(white)
 
 
 def _grey(colour: Colour) -> int:
