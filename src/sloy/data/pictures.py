@@ -79,9 +79,11 @@ class PictureReader(Reader):
     greys: Greys | None = None
 
     def __post_init__(self) -> None:
-        size = _numbers("size", self.size, 2, 1, LARGEST_SIZE)
+        size = numbers("PictureReader", "size", self.size, 2, 1, LARGEST_SIZE)
         object.__setattr__(self, "size", size)
-        object.__setattr__(self, "background", _numbers("background", self.background, 3, 0, 255))
+        object.__setattr__(
+            self, "background", numbers("PictureReader", "background", self.background, 3, 0, 255)
+        )
         if type(self.channels) is not int or self.channels not in (1, 3):
             raise InvalidArgument(
                 f"PictureReader: `channels` (={self.channels!r}) must be 1 (grey) or 3 (colour)."
@@ -111,8 +113,8 @@ class PictureReader(Reader):
     def takes(self, source: Any) -> bool:
         """A path, a PIL image, or a list of such; not an array."""
         if isinstance(source, list | tuple):
-            return bool(source) and all(map(_is_picture, source))
-        return _is_picture(source)
+            return bool(source) and all(map(is_picture, source))
+        return is_picture(source)
 
     def read(self, source: Any) -> np.ndarray:
         """The pictures of `source`.
@@ -328,7 +330,8 @@ def read_image(
     return np.asarray(picture).reshape(picture.height, picture.width, channels)
 
 
-def _is_picture(source: Any) -> bool:
+def is_picture(source: Any) -> bool:
+    """Whether something is a path or a PIL image."""
     if isinstance(source, str | os.PathLike):
         return True
     import PIL.Image
@@ -336,12 +339,15 @@ def _is_picture(source: Any) -> bool:
     return isinstance(source, PIL.Image.Image)
 
 
-def _numbers(name: str, given: Any, count: int, least: int, most: int) -> tuple[int, ...]:
+def numbers(
+    where: str, name: str, given: Any, count: int, least: int, most: int
+) -> tuple[int, ...]:
+    """So many integers within bounds, each checked."""
     if not isinstance(given, list | tuple) or len(given) != count:
         raise InvalidArgument(
-            f"PictureReader: `{name}` (={given!r}) must be {count} integers of {least} to {most}."
+            f"{where}: `{name}` (={given!r}) must be {count} integers of {least} to {most}."
         )
-    return tuple(integer("PictureReader", name, number, least, most) for number in given)
+    return tuple(integer(where, name, number, least, most) for number in given)
 
 
 def _black_and_white(given: Any) -> Greys:
