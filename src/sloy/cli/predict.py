@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from sloy import text
 from sloy.cli.options import add_engine_options, add_json, add_model, model_file, positive
+from sloy.cli.predict_marks import doubts, read_marks, say_prepared
 from sloy.cli.predict_table import predict_table
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from sloy.data.handwriting import Written
     from sloy.model import Model
 
 IDX_STARTS = (b"\0\0", b"\x1f\x8b")  # plain and gzipped
@@ -26,8 +28,8 @@ DESCRIPTION = (
     " tables the prediction for each row, as CSV."
 )
 EPILOG = (
-    "Pictures are turned to grey or colour and resized as in training; where that was on IDX files, their"
-    " proportions are not kept. MNIST digits are light on dark: for dark ink on white paper give --invert."
+    "Pictures are read as in training. Of a model of MNIST's digits, and others of their kind, ink is told from its"
+    " ground, and each digit cut out, scaled and centred. --as-is stretches the whole picture to the model's size."
 )
 
 
@@ -40,7 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--top", type=positive, default=1, metavar="N", help="show the N most probable classes"
     )
     parser.add_argument(
-        "--invert", action="store_true", help="turn dark into light and light into dark first"
+        "--as-is",
+        action="store_true",
+        help="of a model for handwriting: the whole picture, not the marks in it",
+    )
+    parser.add_argument(
+        "--invert",
+        action="store_true",
+        help="turn dark into light and light into dark first; pictures are taken as they are",
     )
     add_json(parser)
     add_engine_options(parser)
@@ -51,10 +60,12 @@ def run(arguments: argparse.Namespace) -> int:
     model = load_model(arguments.model, arguments)
     if model.reader is not None and model.reader.kind == "table":
         return predict_table(model, arguments)
+    marks: dict[str, Written] = {}
+    found = None if arguments.as_is or arguments.invert else marks
     samples = [
         (name, sample)
         for file in arguments.files
-        for name, sample in read_samples(Path(file), model)
+        for name, sample in read_samples(Path(file), model, found)
     ]
     import numpy as np
 
@@ -72,6 +83,9 @@ def run(arguments: argparse.Namespace) -> int:
         {"file": name, **answer}
         for (name, _), answer in zip(samples, answers(model, x, arguments.top), strict=True)
     ]
+    for name, why in doubts(model, marks, predictions).items():
+        next(one for one in predictions if one["file"] == name)["doubt"] = why
+    say_prepared(marks)
     if arguments.json:
         print(text.as_json({"model": arguments.model, "predictions": predictions}), end="")
     else:
@@ -86,8 +100,14 @@ def load_model(path: str, arguments: argparse.Namespace) -> Model:
     return sloy.load(model_file(path), engine=arguments.engine, threads=arguments.threads)
 
 
-def read_samples(path: Path, model: Model) -> list[tuple[str, np.ndarray]]:
-    """Samples of a picture, an IDX file or a folder of pictures, each with what it is called."""
+def read_samples(
+    path: Path, model: Model, marks: dict[str, Written] | None
+) -> list[tuple[str, np.ndarray]]:
+    """Samples of a picture, an IDX file or a folder of pictures, each with what it is called.
+
+    Of a model for handwriting they are the marks found in pictures, which `marks` takes by name; where that is None,
+    the pictures as they are.
+    """
     from sloy.data import read_idx
     from sloy.errors import FileFormatError
 
@@ -96,7 +116,7 @@ def read_samples(path: Path, model: Model) -> list[tuple[str, np.ndarray]]:
         with path.open("rb") as file:
             is_idx = file.read(2) in IDX_STARTS
     if path.is_dir() or not is_idx:
-        return read_pictures(path, model)
+        return read_pictures(path, model, marks)
     values = read_idx(path)
     if values.shape[1:] != shape and (*values.shape[1:], 1) != shape:
         raise FileFormatError(
@@ -109,22 +129,26 @@ def read_samples(path: Path, model: Model) -> list[tuple[str, np.ndarray]]:
     return [(f"{path}[{number}]", row) for number, row in enumerate(rows)]
 
 
-def read_pictures(path: Path, model: Model) -> list[tuple[str, np.ndarray]]:
+def read_pictures(
+    path: Path, model: Model, marks: dict[str, Written] | None
+) -> list[tuple[str, np.ndarray]]:
     """Pictures as the model's reader has them; a model without one takes them stretched to its size."""
-    from sloy.data import PictureReader
+    from sloy.data import HandwritingReader, PictureReader
     from sloy.data.images import picture_files
     from sloy.errors import FileFormatError
 
-    shape, reader = model.network.input_shape, model.reader
+    files = picture_files(path) if path.is_dir() else [path]
+    if not files:
+        raise FileFormatError(f"{path}: holds no pictures.")
+    shape, reader = model.network.input_shape, model.picture_reader
+    if isinstance(reader, HandwritingReader) and marks is not None:
+        return read_marks(files, reader, marks)
     if not isinstance(reader, PictureReader):
         if len(shape) != 3 or shape[2] not in (1, 3):
             raise FileFormatError(
                 f"{path}: the model takes samples of shape {text.shape(shape)}, not pictures."
             )
         reader = PictureReader((shape[0], shape[1]), shape[2], resampling="box")
-    files = picture_files(path) if path.is_dir() else [path]
-    if not files:
-        raise FileFormatError(f"{path}: holds no pictures.")
     return list(zip(map(str, files), reader.read(files), strict=True))
 
 
@@ -154,7 +178,8 @@ def print_lines(predictions: list[dict[str, Any]]) -> None:
             said = "   ".join(
                 f"{a['class']}  {text.percent(a['probability'])}" for a in prediction["top"]
             )
-        print(f"{prediction['file']:<{width}}  {said}")
+        doubt = f"   doubtful: {prediction['doubt']}" if "doubt" in prediction else ""
+        print(f"{prediction['file']:<{width}}  {said}{doubt}")
 
 
 def invert(x: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from sloy.data.handwriting.ruled import without_lines
 
 SHARES = (0.08, 0.16)  # of the shorter side: windows in which ink is told from ground
 _WINDOW = 0.25  # of the shorter side: strokes are narrower
+_WIDEST = 0.8  # likewise, where none is seen so
 _AT_BORDER = 0.3  # how much less a region counts there
 _LEVEL = 20.0  # added to the ground: noise of the dark is no ink
 FAINT = 0.06  # of the ground: what differs less is no ink
@@ -71,19 +72,21 @@ def find_ink(colours: np.ndarray) -> Ink:
     if light:
         planes, greys = 255 - planes, 255 - greys
     candidates = [greys, *np.moveaxis(planes, 2, 0)]
-    amounts = [differing(plane, greys.shape, light) for plane in candidates]
-    strength = [float(np.percentile(a, 99)) / (noise_of(a) + 0.02) for a in amounts]
-    best = int(np.argmax(np.array(strength) * (1.2, 1, 1, 1)))  # a single colour has more noise
-    amount, ruled = without_lines(amounts[best], max(FAINT, noise_of(amounts[best])))
-    first = Ink(amount, light, noise_of(amount), ruled)
-    mask = first.mask()
-    if not mask.any():
-        return first
-    window = _SPREAD * stroke_width(mask) + 3
-    if window < _WINDOW * min(greys.shape):
-        again = differing(candidates[best], greys.shape, light, int(window))
-        amount, ruled = without_lines(again, max(FAINT, noise_of(again)))
-    return Ink(amount, light, noise_of(amount), ruled)
+    side = min(greys.shape)
+    for share in (_WINDOW, _WIDEST):
+        amounts = [_hat(plane, max(5, int(share * side)) | 1, light=light) for plane in candidates]
+        clear = [float(np.percentile(a, 99)) / (noise_of(a) + 0.02) for a in amounts]
+        best = int(np.argmax(np.array(clear) * (1.2, 1, 1, 1)))  # a single colour has more noise
+        ink = _without_ruling(amounts[best], light)
+        mask = ink.mask()
+        if mask.any():
+            break
+    else:
+        return ink
+    window = int(_SPREAD * stroke_width(mask) + 3)
+    if window >= share * side:
+        return ink
+    return _without_ruling(_hat(candidates[best], max(5, window) | 1, light=light), light)
 
 
 def is_light(greys: np.ndarray) -> bool:
@@ -104,14 +107,6 @@ def is_light(greys: np.ndarray) -> bool:
     return votes > 0
 
 
-def differing(
-    greys: np.ndarray, shape: tuple[int, int], light: bool, window: int | None = None
-) -> np.ndarray:
-    """How much darker than its ground each pixel is, as a share of the ground; light ink comes as a negative."""
-    size = max(5, int(_WINDOW * min(shape)) if window is None else window) | 1
-    return _hat(greys, size, light=light)
-
-
 def noise_of(amount: np.ndarray) -> float:
     """What is exceeded by chance only: the median and five times the deviation of the lower half."""
     middle = float(np.median(amount))
@@ -127,7 +122,13 @@ def smooth(planes: np.ndarray) -> np.ndarray:
     return found
 
 
+def _without_ruling(amount: np.ndarray, light: bool) -> Ink:
+    cleaned, ruled = without_lines(amount, max(FAINT, noise_of(amount)))
+    return Ink(cleaned, light, noise_of(cleaned), ruled)
+
+
 def _hat(greys: np.ndarray, window: int, *, light: bool) -> np.ndarray:
+    """How much darker than its ground each pixel (H, W) is, as a share of the light; of light ink in a negative."""
     ground = closing(greys, window)
     level = 255 - greys if light else ground  # what is lit, in either case
     return (ground - greys) / (level + np.float32(_LEVEL))

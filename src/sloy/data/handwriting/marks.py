@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sloy.data.handwriting.regions import Region, regions
+from sloy.data.handwriting.regions import Region, regions, stroke_width
 
 _SPECK = 0.22  # of the largest mark's length: what is smaller is dust
 _PART = 0.6  # of the tallest mark's height: what is lower may be part of another
 _NEAR = 0.35  # of its height: how far a part may be
+_PALER, _WIDER = 0.6, 2.2  # than the strongest mark's ink and strokes
 _EDGE = 0.05  # of the shorter side
 MOST = 100  # marks of a picture
 
@@ -42,8 +43,12 @@ class Mark:
         return self.left + self.mask.shape[1]
 
 
-def find_marks(ink: np.ndarray) -> list[Mark]:
-    """The marks of a mask of ink (H, W), line by line, from left to right."""
+def find_marks(ink: np.ndarray, amount: np.ndarray) -> list[Mark]:
+    """The marks of a mask of ink (H, W) and its amount (H, W), line by line, from left to right.
+
+    What was written on one picture was written with one pen: marks of much paler ink or of other strokes than the
+    strongest are shadows and stains.
+    """
     found = regions(ink)
     if not found:
         return []
@@ -57,7 +62,22 @@ def find_marks(ink: np.ndarray) -> list[Mark]:
     marks = [_mark(group) for group in groups]
     tallest = max((mark.mask.shape[0] for mark in marks), default=0)
     whole = [m for m in marks if max(m.mask.shape) >= 0.35 * tallest]
+    whole = _of_one_pen(whole, amount)
     return _in_reading_order(whole)[:MOST]
+
+
+def _of_one_pen(marks: list[Mark], amount: np.ndarray) -> list[Mark]:
+    """Without those whose ink is much paler, or whose strokes are much wider or thinner, than the strongest mark's."""
+    if len(marks) < 2:
+        return marks
+    ink = [float(amount[m.top : m.bottom, m.left : m.right][m.mask].mean()) for m in marks]
+    wide = [stroke_width(m.mask) for m in marks]
+    first = int(np.argmax([i * max(m.mask.shape) for i, m in zip(ink, marks, strict=True)]))
+    return [
+        mark
+        for mark, i, w in zip(marks, ink, wide, strict=True)
+        if i > _PALER * ink[first] and 1 / _WIDER < w / wide[first] < _WIDER
+    ]
 
 
 def _at_edge(region: Region, shape: tuple[int, int]) -> bool:

@@ -68,9 +68,10 @@ class Written:
 class HandwritingReader(Reader):
     """Marks of ink as grey samples, light on dark, made as those of MNIST were.
 
-    A picture is turned upright; ink, dark or light, is told from its ground, shadows and ruled lines are taken out; each
-    mark is cut, scaled into a box with its proportions kept, and its centre of mass put in the middle [1]_. Strokes that
-    are thinner or thicker than MNIST's are brought to its range. A picture that is such a sample already stays as it is.
+    A picture is turned upright; ink, dark or light, is told from its ground, shadows and ruled lines are taken out;
+    each mark is cut, scaled into a box with its proportions kept, and its centre of mass put in the middle [1]_.
+    Strokes that are thinner or thicker than MNIST's are brought to its range. A picture that is such a sample already
+    stays as it is.
 
     Parameters
     ----------
@@ -158,6 +159,14 @@ class HandwritingReader(Reader):
             )
             raise FileFormatError(f"{name}: no ink is seen that stands out from its ground.")
         return [self._written(mark, light, len(marks)) for mark in marks]
+
+    def describe(self) -> str:
+        """How pictures become samples, in words."""
+        height, width = self.size
+        return (
+            f"handwriting: each mark of ink cut, scaled into {self.box} × {self.box} and centred by its mass in"
+            f" {height} × {width}, light on dark"
+        )
 
     def to_config(self) -> dict[str, Any]:
         """See `Reader.to_config`."""
@@ -266,7 +275,7 @@ def _marks(picture: Image) -> tuple[list[Mark], bool]:
     """The marks of a picture, and whether they are light; small ones are looked at closer."""
     looked_at, scale = _at_work_size(picture)
     ink = find_ink(np.asarray(looked_at))
-    marks = find_marks(ink.mask())
+    marks = find_marks(ink.mask(), ink.amount)
     tallest = max((max(mark.mask.shape) for mark in marks), default=_SMALL)
     if tallest < _SMALL and scale < 0.9:
         margin = tallest
@@ -280,7 +289,7 @@ def _marks(picture: Image) -> tuple[list[Mark], bool]:
         if (right - left) * (lower - upper) < 0.7 * picture.width * picture.height:
             closer, _ = _at_work_size(picture.crop((left, upper, right, lower)))
             ink = find_ink(np.asarray(closer))
-            marks = find_marks(ink.mask()) or marks
+            marks = find_marks(ink.mask(), ink.amount) or marks
     return marks, ink.light
 
 

@@ -72,7 +72,7 @@ def grown(mask: np.ndarray, radius: float) -> np.ndarray:
 
 def regions(mask: np.ndarray) -> list[Region]:
     """The regions of a mask (H, W) that hang together by edges or corners, by their first pixels."""
-    height, width = mask.shape
+    height = len(mask)
     edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     rows, starts = np.nonzero(edges == 1)
     _, ends = np.nonzero(edges == -1)  # of the same runs

@@ -9,6 +9,7 @@ from sloy.data.handwriting.regions import running
 _TILT = 0.12  # by how much of the length a line may rise
 _COVERED = 0.72  # share of its length that must differ from the ground
 _THICKEST = 0.025  # of the other side
+_MOST = 60  # lines
 _STEPS = 41  # slopes that are tried
 _SAMPLES = 96  # places along a line
 
@@ -21,7 +22,7 @@ def without_lines(amount: np.ndarray, noise: float) -> tuple[np.ndarray, int]:
 
 
 def _without_lying(amount: np.ndarray, noise: float) -> tuple[np.ndarray, int]:
-    height, width = amount.shape
+    height = len(amount)
     floor = 0.5 * noise
     thickest = max(3, round(_THICKEST * height))
     left = amount.copy()
@@ -54,13 +55,12 @@ def _lines(amount: np.ndarray, floor: float) -> list[tuple[float, float]]:
         ends = hit[:, : _SAMPLES // 6].mean(1), hit[:, -_SAMPLES // 6 :].mean(1)
         covered[k][(np.minimum(*ends) < 0.5) & within.all(1)] = 0
     found: list[tuple[float, float]] = []
-    while (best := covered.max()) > _COVERED and len(found) < 60:
+    while covered.max() > _COVERED and len(found) < _MOST:
         slope, start = np.unravel_index(int(covered.argmax()), covered.shape)
         end = start + rises[slope]
         found.append((float(start), float(end)))
         near = np.minimum(np.abs(starts[None] - start), np.abs(starts[None] + rises[:, None] - end))
         covered[near <= max(3, around // 2)] = 0
-        del best
     return found
 
 

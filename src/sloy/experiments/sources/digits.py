@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sloy.data import load_idx_folder, mnist
+from sloy.data import HandwritingReader, TrainTest, load_idx_folder, mnist
 from sloy.experiments.sources.base import Loaded, Wanted, first
 from sloy.experiments.sources.labelled import Labelled
 
@@ -26,8 +26,7 @@ class Mnist(Labelled):
 
     def load(self, wanted: Wanted) -> Loaded:
         """The first of the digits, as many as are wanted."""
-        data = mnist()
-        return Loaded(first(data.train, wanted.samples), data.test)
+        return _loaded(mnist(), wanted)
 
 
 @dataclass(frozen=True)
@@ -46,5 +45,10 @@ class IdxFolder(Labelled):
 
     def load(self, wanted: Wanted) -> Loaded:
         """The first of the folder's pictures, as many as are wanted."""
-        data = load_idx_folder(self.data)
-        return Loaded(first(data.train, wanted.samples), data.test)
+        return _loaded(load_idx_folder(self.data), wanted)
+
+
+def _loaded(data: TrainTest, wanted: Wanted) -> Loaded:
+    """The first of the pictures; where they are of MNIST's kind, photographs are read as handwriting."""
+    reader = HandwritingReader.like(data.train.x)
+    return Loaded(first(data.train, wanted.samples), data.test, reader=reader)
