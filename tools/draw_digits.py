@@ -1,8 +1,8 @@
 """Photographs of handwritten digits, drawn by program: pens, papers, light and place all different.
 
-Digits are splines through points of several handwritings, written with a pen of some width and pressure on paper, board or
-screen, then photographed: light falls off, a shadow lies across, the sheet is turned and seen at an angle, the picture is
-blurred, noisy and a JPEG. Nothing of it knows how `sloy.data.handwriting` finds them again.
+Digits are splines through points of several handwritings, written with a pen of some width and pressure on paper,
+board or screen, then photographed: light falls off, a shadow lies across, the sheet is turned and seen at an angle, the
+picture is blurred, noisy and a JPEG. Nothing of it knows how `sloy.data.handwriting` finds them again.
 
     python tools/draw_digits.py OUT [--count 40] [--seed 0]    OUT/00-7.jpg: the digit stands in the name
 """
@@ -11,78 +11,89 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-Stroke = Sequence[tuple[float, float]]  # points (x, y) of a box 1 × 1.4, y downwards
-
-OVAL = [(0.62, 0.04), (0.25, 0.12), (0.03, 0.6), (0.2, 1.22), (0.55, 1.37), (0.9, 1.1), (0.97, 0.6), (0.8, 0.14), (0.55, 0.05)]
-SKELETONS: dict[int, list[list[Stroke]]] = {
-    0: [
-        [OVAL],
-        [[(0.5, 0.02), (0.12, 0.25), (0.05, 0.8), (0.3, 1.35), (0.72, 1.3), (0.95, 0.7), (0.78, 0.1), (0.42, 0.0), (0.3, 0.1)]],
-        [[(0.7, 0.1), (0.3, 0.05), (0.05, 0.5), (0.1, 1.1), (0.5, 1.38), (0.88, 1.05), (0.92, 0.45), (0.66, 0.08)]],
-    ],
-    1: [
-        [[(0.5, 0.0), (0.5, 0.7), (0.5, 1.4)]],
-        [[(0.2, 0.35), (0.55, 0.02)], [(0.55, 0.02), (0.54, 0.7), (0.53, 1.4)]],
-        [[(0.65, 0.0), (0.5, 0.7), (0.35, 1.4)]],
-    ],
-    2: [
-        [[(0.1, 0.3), (0.3, 0.05), (0.7, 0.03), (0.9, 0.35), (0.7, 0.75), (0.1, 1.37)], [(0.1, 1.37), (0.5, 1.36), (0.98, 1.35)]],
-        [[(0.12, 0.25), (0.5, 0.0), (0.88, 0.3), (0.6, 0.85), (0.15, 1.25), (0.08, 1.38), (0.3, 1.2), (0.6, 1.3), (0.98, 1.32)]],
-        [[(0.08, 0.4), (0.35, 0.02), (0.85, 0.15), (0.82, 0.55), (0.4, 1.0), (0.05, 1.38)], [(0.05, 1.38), (0.5, 1.33), (0.95, 1.38)]],
-    ],
-    3: [
-        [[(0.12, 0.15), (0.5, 0.0), (0.85, 0.25), (0.7, 0.58), (0.38, 0.66)], [(0.38, 0.66), (0.8, 0.76), (0.93, 1.08), (0.6, 1.38), (0.08, 1.25)]],
-        [[(0.1, 0.05), (0.5, 0.05), (0.88, 0.05)], [(0.88, 0.05), (0.6, 0.35), (0.42, 0.58)], [(0.42, 0.58), (0.85, 0.72), (0.9, 1.1), (0.5, 1.38), (0.05, 1.22)]],
-        [[(0.05, 0.3), (0.35, 0.02), (0.8, 0.12), (0.78, 0.5), (0.4, 0.68)], [(0.4, 0.68), (0.88, 0.8), (0.85, 1.2), (0.4, 1.4), (0.02, 1.15)]],
-    ],
-    4: [
-        [[(0.25, 0.02), (0.15, 0.4), (0.1, 0.78)], [(0.1, 0.78), (0.5, 0.78), (0.95, 0.75)], [(0.75, 0.1), (0.72, 0.7), (0.7, 1.4)]],
-        [[(0.65, 0.0), (0.35, 0.45), (0.05, 0.95)], [(0.05, 0.95), (0.5, 0.95), (1.0, 0.93)], [(0.68, 0.0), (0.68, 0.7), (0.68, 1.4)]],
-        [[(0.2, 0.0), (0.12, 0.35), (0.18, 0.72), (0.5, 0.78), (0.85, 0.62)], [(0.88, 0.0), (0.84, 0.7), (0.8, 1.4)]],
-    ],
-    5: [
-        [[(0.9, 0.05), (0.5, 0.05), (0.22, 0.06)], [(0.22, 0.06), (0.19, 0.3), (0.15, 0.6)], [(0.15, 0.6), (0.5, 0.48), (0.88, 0.7), (0.85, 1.15), (0.45, 1.38), (0.05, 1.22)]],
-        [[(0.2, 0.1), (0.18, 0.35), (0.14, 0.62)], [(0.14, 0.62), (0.55, 0.52), (0.9, 0.85), (0.7, 1.3), (0.08, 1.35)], [(0.2, 0.1), (0.55, 0.08), (0.92, 0.04)]],
-        [[(0.85, 0.02), (0.55, 0.06), (0.3, 0.05)], [(0.3, 0.05), (0.22, 0.35), (0.2, 0.58)], [(0.2, 0.58), (0.6, 0.55), (0.85, 0.9), (0.6, 1.32), (0.1, 1.3)]],
-    ],
-    6: [
-        [[(0.75, 0.02), (0.35, 0.3), (0.08, 0.85), (0.25, 1.32), (0.65, 1.35), (0.88, 1.05), (0.65, 0.78), (0.28, 0.85), (0.1, 1.05)]],
-        [[(0.6, 0.0), (0.2, 0.5), (0.1, 1.05), (0.45, 1.4), (0.85, 1.15), (0.75, 0.82), (0.4, 0.78), (0.12, 1.0)]],
-        [[(0.85, 0.08), (0.5, 0.06), (0.15, 0.5), (0.08, 1.05), (0.4, 1.38), (0.82, 1.2), (0.8, 0.85), (0.45, 0.72), (0.12, 0.95)]],
-    ],
-    7: [
-        [[(0.05, 0.08), (0.5, 0.06), (0.92, 0.05)], [(0.92, 0.05), (0.6, 0.6), (0.35, 1.4)]],
-        [[(0.08, 0.1), (0.5, 0.12), (0.95, 0.06)], [(0.95, 0.06), (0.65, 0.65), (0.45, 1.4)], [(0.3, 0.72), (0.6, 0.7), (0.88, 0.68)]],
-        [[(0.1, 0.25), (0.14, 0.08)], [(0.14, 0.08), (0.5, 0.1), (0.9, 0.03)], [(0.9, 0.03), (0.62, 0.55), (0.4, 1.4)]],
-    ],
-    8: [
-        [[(0.72, 0.12), (0.4, 0.0), (0.14, 0.25), (0.45, 0.62), (0.85, 0.98), (0.6, 1.38), (0.2, 1.28), (0.18, 0.95), (0.55, 0.62), (0.82, 0.3), (0.66, 0.08)]],
-        [[(0.5, 0.65), (0.15, 0.4), (0.4, 0.02), (0.8, 0.2), (0.7, 0.5), (0.48, 0.66)], [(0.48, 0.66), (0.08, 0.95), (0.3, 1.36), (0.8, 1.3), (0.88, 0.95), (0.5, 0.66)]],
-        [[(0.8, 0.2), (0.5, 0.0), (0.18, 0.2), (0.3, 0.55), (0.7, 0.8), (0.85, 1.15), (0.5, 1.4), (0.15, 1.15), (0.35, 0.8), (0.7, 0.5), (0.82, 0.22)]],
-    ],
-    9: [
-        [[(0.82, 0.25), (0.5, 0.02), (0.15, 0.25), (0.25, 0.65), (0.65, 0.65), (0.84, 0.25)], [(0.84, 0.25), (0.8, 0.8), (0.65, 1.4)]],
-        [[(0.85, 0.15), (0.45, 0.02), (0.12, 0.35), (0.35, 0.7), (0.75, 0.5), (0.86, 0.15)], [(0.86, 0.15), (0.86, 0.7), (0.84, 1.38)]],
-        [[(0.8, 0.3), (0.55, 0.0), (0.18, 0.15), (0.15, 0.5), (0.5, 0.68), (0.8, 0.35)], [(0.8, 0.35), (0.85, 0.9), (0.6, 1.3), (0.2, 1.32)]],
-    ],
+WRITTEN: dict[str, tuple[str, ...]] = {  # strokes of points x,y in a box 100 × 140, y downwards; several hands
+    "0": (
+        "62,4 25,12 3,60 20,122 55,137 90,110 97,60 80,14 55,5",
+        "50,2 12,25 5,80 30,135 72,130 95,70 78,10 42,0 30,10",
+        "70,10 30,5 5,50 10,110 50,138 88,105 92,45 66,8",
+    ),
+    "1": (
+        "50,0 50,70 50,140",
+        "20,35 55,2 / 55,2 54,70 53,140",
+        "65,0 50,70 35,140",
+    ),
+    "2": (
+        "10,30 30,5 70,3 90,35 70,75 10,137 / 10,137 50,136 98,135",
+        "12,25 50,0 88,30 60,85 15,125 8,138 30,120 60,130 98,132",
+        "8,40 35,2 85,15 82,55 40,100 5,138 / 5,138 50,133 95,138",
+    ),
+    "3": (
+        "12,15 50,0 85,25 70,58 38,66 / 38,66 80,76 93,108 60,138 8,125",
+        "10,5 50,5 88,5 / 88,5 60,35 42,58 / 42,58 85,72 90,110 50,138 5,122",
+        "5,30 35,2 80,12 78,50 40,68 / 40,68 88,80 85,120 40,140 2,115",
+    ),
+    "4": (
+        "25,2 15,40 10,78 / 10,78 50,78 95,75 / 75,10 72,70 70,140",
+        "65,0 35,45 5,95 / 5,95 50,95 100,93 / 68,0 68,70 68,140",
+        "20,0 12,35 18,72 50,78 85,62 / 88,0 84,70 80,140",
+    ),
+    "5": (
+        "90,5 50,5 22,6 / 22,6 19,30 15,60 / 15,60 50,48 88,70 85,115 45,138 5,122",
+        "20,10 18,35 14,62 / 14,62 55,52 90,85 70,130 8,135 / 20,10 55,8 92,4",
+        "85,2 55,6 30,5 / 30,5 22,35 20,58 / 20,58 60,55 85,90 60,132 10,130",
+    ),
+    "6": (
+        "75,2 35,30 8,85 25,132 65,135 88,105 65,78 28,85 10,105",
+        "60,0 20,50 10,105 45,140 85,115 75,82 40,78 12,100",
+        "85,8 50,6 15,50 8,105 40,138 82,120 80,85 45,72 12,95",
+    ),
+    "7": (
+        "5,8 50,6 92,5 / 92,5 60,60 35,140",
+        "8,10 50,12 95,6 / 95,6 65,65 45,140 / 30,72 60,70 88,68",
+        "10,25 14,8 / 14,8 50,10 90,3 / 90,3 62,55 40,140",
+    ),
+    "8": (
+        "72,12 40,0 14,25 45,62 85,98 60,138 20,128 18,95 55,62 82,30 66,8",
+        "50,65 15,40 40,2 80,20 70,50 48,66 / 48,66 8,95 30,136 80,130 88,95 50,66",
+        "80,20 50,0 18,20 30,55 70,80 85,115 50,140 15,115 35,80 70,50 82,22",
+    ),
+    "9": (
+        "82,25 50,2 15,25 25,65 65,65 84,25 / 84,25 80,80 65,140",
+        "85,15 45,2 12,35 35,70 75,50 86,15 / 86,15 86,70 84,138",
+        "80,30 55,0 18,15 15,50 50,68 80,35 / 80,35 85,90 60,130 20,132",
+    ),
+    "A": (
+        "5,140 50,0 / 50,0 95,140 / 20,90 80,90",
+    ),
+    "E": (
+        "10,0 10,140 / 10,0 90,0 / 10,70 70,70 / 10,140 90,140",
+    ),
+    "K": (
+        "10,0 10,140 / 90,0 10,75 / 30,60 95,140",
+    ),
+    "M": (
+        "0,140 10,0 / 10,0 50,90 / 50,90 90,0 / 90,0 100,140",
+    ),
+    "R": (
+        "10,0 10,140 / 10,0 80,10 80,60 10,70 / 30,70 95,140",
+    ),
+    "T": (
+        "0,0 100,0 / 50,0 50,140",
+    ),
+    "W": (
+        "0,0 25,140 / 25,140 50,40 / 50,40 75,140 / 75,140 100,0",
+    ),
+    "X": (
+        "5,0 95,140 / 95,0 5,140",
+    ),
 }  # fmt: skip
-LETTERS: dict[str, list[Stroke]] = {
-    "A": [[(0.05, 1.4), (0.5, 0.0)], [(0.5, 0.0), (0.95, 1.4)], [(0.2, 0.9), (0.8, 0.9)]],
-    "E": [[(0.1, 0.0), (0.1, 1.4)], [(0.1, 0.0), (0.9, 0.0)], [(0.1, 0.7), (0.7, 0.7)], [(0.1, 1.4), (0.9, 1.4)]],
-    "K": [[(0.1, 0.0), (0.1, 1.4)], [(0.9, 0.0), (0.1, 0.75)], [(0.3, 0.6), (0.95, 1.4)]],
-    "M": [[(0.0, 1.4), (0.1, 0.0)], [(0.1, 0.0), (0.5, 0.9)], [(0.5, 0.9), (0.9, 0.0)], [(0.9, 0.0), (1.0, 1.4)]],
-    "R": [[(0.1, 0.0), (0.1, 1.4)], [(0.1, 0.0), (0.8, 0.1), (0.8, 0.6), (0.1, 0.7)], [(0.3, 0.7), (0.95, 1.4)]],
-    "T": [[(0.0, 0.0), (1.0, 0.0)], [(0.5, 0.0), (0.5, 1.4)]],
-    "W": [[(0.0, 0.0), (0.25, 1.4)], [(0.25, 1.4), (0.5, 0.4)], [(0.5, 0.4), (0.75, 1.4)], [(0.75, 1.4), (1.0, 0.0)]],
-    "X": [[(0.05, 0.0), (0.95, 1.4)], [(0.95, 0.0), (0.05, 1.4)]],
-}  # fmt: skip
+LETTERS = tuple(name for name in WRITTEN if not name.isdecimal())
 INKS = {  # name → colour, width of the pen by the digit's height, how much of it the paper shows
     "ballpoint": ((35, 45, 130), (0.035, 0.06), 0.9),
     "pencil": ((95, 95, 98), (0.035, 0.07), 0.7),
@@ -109,7 +120,9 @@ class Photo:
     kind: str
 
 
-def photo(seed: int, digits: str | None = None, kind: str | None = None, lined: bool | None = None) -> Photo:
+def photo(
+    seed: int, digits: str | None = None, kind: str | None = None, lined: bool | None = None
+) -> Photo:
     """One photograph; what is not given is drawn.
 
     Parameters
@@ -123,11 +136,19 @@ def photo(seed: int, digits: str | None = None, kind: str | None = None, lined: 
     """
     random = np.random.default_rng([seed, 20])
     digits = str(random.integers(10)) if digits is None else digits
-    kind = str(random.choice(["photo", "photo", "photo", "board", "screen"])) if kind is None else kind
+    kind = (
+        str(random.choice(["photo", "photo", "photo", "board", "screen"])) if kind is None else kind
+    )
     lined = kind == "photo" and random.random() < 0.3 if lined is None else lined
     tall = random.uniform(0.3, 0.7) if len(digits) == 1 else random.uniform(0.25, 0.4)
-    height = int(random.integers(300, 700)) if kind != "screen" else int(random.choice([28, 64, 140, 280]))
-    width = max(int(height * random.uniform(0.8, 1.4)), int(height * tall * (0.4 + 0.85 * len(digits))))
+    height = (
+        int(random.integers(300, 700))
+        if kind != "screen"
+        else int(random.choice([28, 64, 140, 280]))
+    )
+    width = max(
+        int(height * random.uniform(0.8, 1.4)), int(height * tall * (0.4 + 0.85 * len(digits)))
+    )
     inks = {**INKS, **LIGHT_INKS} if kind == "screen" else LIGHT_INKS if kind == "board" else INKS
     name = str(random.choice(list(inks)))
     colour, widths, strength = inks[name]
@@ -147,7 +168,9 @@ def photo(seed: int, digits: str | None = None, kind: str | None = None, lined: 
     return Photo(photographed(random, sheet), digits, f"{kind}, {name}{', lined' if lined else ''}")
 
 
-def written(random: np.random.Generator, digits: str, size: tuple[int, int], tall: float, pen: float) -> np.ndarray:
+def written(
+    random: np.random.Generator, digits: str, size: tuple[int, int], tall: float, pen: float
+) -> np.ndarray:
     """The share of each pixel that ink covers, (H, W)."""
     height, width = size
     tall = tall * height
@@ -155,22 +178,25 @@ def written(random: np.random.Generator, digits: str, size: tuple[int, int], tal
     canvas = np.zeros((height * SIDE, width * SIDE), bool)
     for number, character in enumerate(digits):
         if len(digits) == 1:
-            room = max(0.0, width - 0.9 * tall), max(0.0, height - 1.1 * tall)
-            centre = width / 2 + random.uniform(-0.45, 0.45) * room[0], height / 2 + random.uniform(-0.45, 0.45) * room[1]
+            room = np.maximum(0, (width - 0.9 * tall, height - 1.1 * tall))
+            centre = np.array([width, height]) / 2 + random.uniform(-0.45, 0.45, 2) * room
         else:
-            centre = step * (number + 0.8) + random.uniform(-0.03, 0.03) * tall, height / 2 + random.uniform(-0.1, 0.1) * tall
+            moved = random.uniform((-0.03, -0.1), (0.03, 0.1)) * tall
+            centre = np.array([step * (number + 0.8), height / 2]) + moved
         size_of_it = tall * (random.uniform(0.9, 1.1) if len(digits) > 1 else 1.0)
         for line in strokes(random, character):
             points = np.asarray(line) * size_of_it / 1.4 + centre
-            pressed = 1 + random.uniform(0.0, 0.25) * np.sin(np.linspace(0, random.uniform(1, 6), len(points)) + random.uniform(0, 6))
+            along = np.linspace(0, random.uniform(1, 6), len(points)) + random.uniform(0, 6)
+            pressed = 1 + random.uniform(0.0, 0.25) * np.sin(along)
             stamp(canvas, points * SIDE, 0.5 * pen * size_of_it * SIDE * pressed)
     return canvas.reshape(height, SIDE, width, SIDE).mean((1, 3))
 
 
 def strokes(random: np.random.Generator, character: str) -> list[np.ndarray]:
     """The lines of a digit or letter, each (points, 2), about its middle; no two alike."""
-    styles = SKELETONS[int(character)] if character.isdecimal() else [LETTERS[character]]
-    skeleton = styles[random.integers(len(styles))]
+    styles = WRITTEN[character]
+    words = styles[random.integers(len(styles))].split(" / ")
+    skeleton = [[_point(word) for word in stroke.split()] for stroke in words]
     moved: dict[tuple[float, float], np.ndarray] = {}  # where strokes meet they stay together
     angle, slant = random.normal(0, 0.08), random.normal(0.1, 0.12)
     stretch = random.uniform(0.8, 1.15)
@@ -184,13 +210,26 @@ def strokes(random: np.random.Generator, character: str) -> list[np.ndarray]:
     return lines
 
 
+def _point(word: str) -> tuple[float, float]:
+    x, y = word.split(",")
+    return int(x) / 100, int(y) / 100
+
+
 def spline(points: np.ndarray) -> np.ndarray:
     """A Catmull-Rom spline through points (n, 2)."""
     padded = np.concatenate([[2 * points[0] - points[1]], points, [2 * points[-1] - points[-2]]])
     t = np.linspace(0, 1, 40, endpoint=False)[:, None]
     pieces = []
     for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
-        pieces.append(0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3))
+        pieces.append(
+            0.5
+            * (
+                2 * b
+                + (c - a) * t
+                + (2 * a - 5 * b + 4 * c - d) * t**2
+                + (3 * b - a - 3 * c + d) * t**3
+            )
+        )
     return np.concatenate([*pieces, points[-1:]])
 
 
@@ -232,16 +271,20 @@ def rule(random: np.random.Generator, ground: np.ndarray) -> np.ndarray:
     return ruled
 
 
-def mixed(ground: np.ndarray, cover: np.ndarray, colour: tuple[int, int, int], strength: float) -> np.ndarray:
+def mixed(
+    ground: np.ndarray, cover: np.ndarray, colour: tuple[int, int, int], strength: float
+) -> np.ndarray:
     """Ink on the ground, uint8 (H, W, 3)."""
     share = (strength * cover)[..., None]
-    return np.clip(np.rint(ground * (1 - share) + np.array(colour, float) * share), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(ground * (1 - share) + np.array(colour, float) * share), 0, 255).astype(
+        np.uint8
+    )
 
 
 def photographed(random: np.random.Generator, sheet: np.ndarray) -> Image.Image:
     """A sheet under uneven light, seen a little from the side."""
     height, width, _ = sheet.shape
-    down, across = np.mgrid[0:1 : height * 1j, 0:1 : width * 1j]
+    down, across = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     slope = random.normal(0, 0.35, 2)
     light = 1 + slope[0] * (across - 0.5) + slope[1] * (down - 0.5)
     light *= 1 - random.uniform(0, 0.35) * ((across - 0.5) ** 2 + (down - 0.5) ** 2) * 2
@@ -259,10 +302,15 @@ def photographed(random: np.random.Generator, sheet: np.ndarray) -> Image.Image:
     corners = np.array([(0, 0), (0, height), (width, height), (width, 0)], float)
     inwards = np.array([(1, 1), (1, -1), (-1, -1), (-1, 1)]) * random.uniform(0, shift, (4, 2))
     picture = picture.transform(
-        (width, height), Image.Transform.QUAD, tuple((corners + inwards).ravel()), Image.Resampling.BICUBIC
+        (width, height),
+        Image.Transform.QUAD,
+        tuple((corners + inwards).ravel()),
+        Image.Resampling.BICUBIC,
     )
     picture = picture.rotate(
-        random.normal(0, 2), Image.Resampling.BICUBIC, fillcolor=tuple(int(c) for c in np.median(lit, (0, 1)))
+        random.normal(0, 2),
+        Image.Resampling.BICUBIC,
+        fillcolor=tuple(int(c) for c in np.median(lit, (0, 1))),
     )
     picture = picture.filter(ImageFilter.GaussianBlur(random.uniform(0.3, 1.6)))
     stored = io.BytesIO()

@@ -51,7 +51,10 @@ def test_from_weights_to_the_class_of_a_picture(
     out, image = tmp_path / "m.sloy", tmp_path / "p.png"
     text, _ = show(capsys, "import", "vgg11", out, "--weights", weights)
     assert "input     uint8, N × 224 × 224 × 3" in text
-    assert "pictures  the middle of each at 224 × 224, after resizing the shorter side to 256, colour" in text
+    assert (
+        "pictures  the middle of each at 224 × 224, after resizing the shorter side to 256, colour"
+        in text
+    )
     assert "classes   1000: tench, goldfish, great white shark, …" in text
     PIL.Image.fromarray(picture(*PICTURE)[0]).save(image)
     answer, _ = show(capsys, "predict", out, image, "--json", "--threads", 1)

@@ -184,7 +184,7 @@ def _from_parts(path: Path, tops: Sequence[Below], parts: Mapping[str, Below]) -
     samples: list[Sample] = []
     said: list[LeftOut] = []
     classes: list[Below] = []
-    for part, folder in parts.items():
+    for part, folder in sorted(parts.items(), key=lambda item: item[0] != TRAIN):
         inside = folder.folders()
         filled = [inner for inner in inside if inner.pictures]
         if len(filled) == 1 and len(filled[0].inner) > 1:

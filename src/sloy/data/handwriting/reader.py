@@ -308,10 +308,10 @@ def _at_work_size(picture: Image) -> tuple[Image, float]:
 
 
 def _is_centred(sample: np.ndarray) -> bool:
-    """Whether the centre of mass of a sample (H, W) lies within 1.2 pixels of its middle."""
+    """Whether the centre of mass of a sample (H, W) lies in the pixel where `centred` puts it, or nearly."""
     mass = float(sample.sum()) or 1.0
     for axis, extent in enumerate(sample.shape):
         along = sample.sum(1 - axis, dtype=np.float64)
-        if abs(float((along * (np.arange(extent) + 0.5)).sum()) / mass - extent / 2) > 1.2:
+        if abs(float((along * (np.arange(extent) + 0.5)).sum()) / mass - extent // 2 - 0.5) > 0.8:
             return False
     return True

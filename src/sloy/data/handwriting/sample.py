@@ -14,7 +14,8 @@ def centred(mask: np.ndarray, size: tuple[int, int], box: int) -> np.ndarray:
     """A mark as a sample of MNIST's kind, uint8 (H, W): ink 255 on 0.
 
     Its longer side is brought to `box` pixels, the other in proportion; strokes thinner or thicker than those of MNIST
-    are brought to its range; the centre of mass goes to the middle of the sample.
+    are brought to its range; the centre of mass goes to the pixel (H // 2, W // 2), which of 28 × 28 lies half a pixel
+    below and right of the middle, as in MNIST.
 
     Parameters
     ----------
@@ -79,13 +80,13 @@ def _averaged(fine: np.ndarray) -> np.ndarray:
 
 
 def _placed(small: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """With its centre of mass in the middle, as far as it stays whole."""
+    """With its centre of mass at the middle pixel, as far as it stays whole."""
     mass = max(float(small.sum()), 1.0)
     out = np.zeros(size, np.uint8)
     corner = []
     for axis, extent in enumerate(size):
         along = small.sum(1 - axis)
         centre = float((along * (np.arange(len(along)) + 0.5)).sum()) / mass
-        corner.append(min(max(0, round(extent / 2 - centre)), extent - len(along)))
+        corner.append(min(max(0, round(extent // 2 + 0.5 - centre)), extent - len(along)))
     out[corner[0] : corner[0] + small.shape[0], corner[1] : corner[1] + small.shape[1]] = small
     return out
