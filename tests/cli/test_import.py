@@ -70,7 +70,7 @@ def test_other_classes_and_sizes(
     options = ("--weights", weights, "--classes", 4, "--size", "64x96", "--seed")
     text, _ = show(capsys, "import", "vgg11", tmp_path / "a.sloy", *options, 1)
     assert "output    N × 4" in text
-    assert "the middle 64 × 96" in text
+    assert "the middle of each at 64 × 96" in text
     assert "classes  " not in text
     show(capsys, "import", "vgg11", tmp_path / "b.sloy", *options, 2)
     a, b = (sloy.load(tmp_path / f"{name}.sloy", threads=1).parameters for name in "ab")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sloy.data.handwriting.regions import Region, closing, regions, stroke_width
+from sloy.data.handwriting.regions import Region, closing, regions, running, stroke_width
 from sloy.data.handwriting.ruled import without_lines
 
 SHARES = (0.08, 0.16)  # of the shorter side: windows in which ink is told from ground
@@ -130,7 +130,9 @@ def _without_ruling(amount: np.ndarray, light: bool) -> Ink:
 def _hat(greys: np.ndarray, window: int, *, light: bool) -> np.ndarray:
     """How much darker than its ground each pixel (H, W) is, as a share of the light; of light ink in a negative."""
     ground = closing(greys, window)
-    level = 255 - greys if light else ground  # what is lit, in either case
+    level = ground  # of the light that falls there: for light ink the brightest nearby
+    if light:
+        level = running(running(255 - greys, window, 0, np.maximum), window, 1, np.maximum)
     return (ground - greys) / (level + np.float32(_LEVEL))
 
 
