@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sloy import text
 from sloy.cli.options import add_engine_options, add_json, add_model, model_file, positive
-from sloy.cli.predict_marks import doubts, read_marks, say_prepared
 from sloy.cli.predict_table import predict_table
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     import numpy as np
 
+    from sloy.model.marks import doubts
+
     x = np.stack([sample for _, sample in samples])  # (N, *input_shape)
     if arguments.invert:
         x = invert(x)
@@ -83,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         {"file": name, **answer}
         for (name, _), answer in zip(samples, answers(model, x, arguments.top), strict=True)
     ]
-    for name, why in doubts(model, marks, predictions).items():
+    for name, why in doubts(model, marks).items():
         next(one for one in predictions if one["file"] == name)["doubt"] = why
     say_prepared(marks)
     if arguments.json:
@@ -136,6 +138,7 @@ def read_pictures(
     from sloy.data import HandwritingReader, PictureReader
     from sloy.data.images import picture_files
     from sloy.errors import FileFormatError
+    from sloy.model.marks import read_marks
 
     files = picture_files(path) if path.is_dir() else [path]
     if not files:
@@ -180,6 +183,18 @@ def print_lines(predictions: list[dict[str, Any]]) -> None:
             )
         doubt = f"   doubtful: {prediction['doubt']}" if "doubt" in prediction else ""
         print(f"{prediction['file']:<{width}}  {said}{doubt}")
+
+
+def say_prepared(marks: Mapping[str, Written]) -> None:
+    """A line on what was done with the pictures."""
+    light = {one.light for one in marks.values() if one.mark is not None}
+    if light:
+        ink = "light or dark" if len(light) > 1 else "light" if light == {True} else "dark"
+        print(
+            f"sloy predict: {ink} ink was found, cut out, scaled and centred as the digits that the model"
+            " learned; --as-is takes pictures as they are",
+            file=sys.stderr,
+        )
 
 
 def invert(x: np.ndarray) -> np.ndarray:
