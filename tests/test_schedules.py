@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import cos, floor, pi
+from math import cos, floor, log2, pi
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from sloy.errors import InvalidArgument
 from sloy.schedules import (
     Constant,
     Cosine,
+    CosLog,
     Exponential,
     OneCycle,
     ReduceOnPlateau,
@@ -41,6 +42,7 @@ CASES: dict[str, tuple[Schedule, Callable[[int], float]]] = {
     "exponential": (Exponential(0.5, 0.5, 10), lambda t: 0.5 * 2 ** (-t / 10)),
     "cosine": (Cosine(0.5, 0.1), lambda t: half_cosine(0.5, 0.1, t / 100)),
     "cosine_short": (Cosine(0.5, 0.1, 40), lambda t: half_cosine(0.5, 0.1, min(t / 40, 1))),
+    "cos_log": (CosLog(0.5), lambda t: 0.25 * (1 - cos(2 * pi * log2(1 + 15 * (t + 0.5) / 100)))),
     "one_cycle": (OneCycle(0.5), one_cycle),
     "warm_up": (WarmUp(0.3, 10, 0.0), lambda t: 0.3 * min(t / 10, 1)),
     "warm_up_cosine": (

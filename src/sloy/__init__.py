@@ -54,9 +54,11 @@ if TYPE_CHECKING:
     from sloy.training.fit import fit as fit
     from sloy.training.gradients import gradients as gradients
     from sloy.training.history import History as History
+    from sloy.training.members import fit_members as fit_members
     from sloy.training.memory import memory_estimate as memory_estimate
     from sloy.training.progress import ProgressBar as ProgressBar
     from sloy.training.recipe import Recipe as Recipe
+    from sloy.training.tabular import Tabular as Tabular
 
 _ROOMS = (
     "data", "engines", "errors", "experiments", "graph", "initializers", "inspection", "language", "layers", "lecture",
@@ -77,9 +79,11 @@ _NAMES = {
         "training.fit": "fit",
         "training.gradients": "gradients",
         "training.history": "History",
+        "training.members": "fit_members",
         "training.memory": "memory_estimate",
         "training.progress": "ProgressBar",
         "training.recipe": "Recipe",
+        "training.tabular": "Tabular",
     }.items()
     for name in names.split()
 }

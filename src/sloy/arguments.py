@@ -66,6 +66,30 @@ def flag(where: str, name: str, value: object) -> bool:
     return value
 
 
+def duration(where: str, name: str, value: object) -> float:
+    """Seconds, above 0, of a number or of words: "90s", "2m", "1.5h"; a number alone is seconds.
+
+    Examples
+    --------
+    >>> duration("here", "time", "1.5h")
+    5400.0
+    """
+    text = str(value).strip().lower() if isinstance(value, str) else value
+    factor = 1.0
+    if isinstance(text, str):
+        unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:])
+        number, factor = (text[:-1], unit) if unit else (text, 1.0)
+        try:
+            text = float(number)
+        except ValueError:
+            text = nan
+    if isinstance(text, bool) or not isinstance(text, Real) or not 0 < float(text) < inf:
+        raise InvalidArgument(
+            f"{where}: `{name}` (={value!r}) must be a time above 0, such as 90s, 2m or 1.5h."
+        )
+    return float(text) * factor
+
+
 def one_of(where: str, name: str, value: object, allowed: Sequence[str], others: str = "") -> str:
     """The value, one of some words; `others` names in the message what else is allowed."""
     if isinstance(value, str) and value in allowed:

@@ -319,9 +319,13 @@ def optimizer(value: str | Optimizer, learning_rate: float | Schedule | None = N
 
 
 def adjusted(
-    optimizer: Optimizer, *, momentum: float | None = None, weight_decay: float | None = None
+    optimizer: Optimizer,
+    *,
+    momentum: float | None = None,
+    weight_decay: float | None = None,
+    beta2: float | None = None,
 ) -> Optimizer:
-    """An optimiser with another momentum (β₁ of Adam) and another weight decay, where they are given.
+    """An optimiser with another momentum (β₁ of Adam), weight decay and β₂, where they are given.
 
     Examples
     --------
@@ -337,6 +341,13 @@ def adjusted(
                 f"`momentum`: {type(optimizer).__name__} has none; {', '.join(having)} have."
             )
         changes[name] = momentum
+    if beta2 is not None:
+        if not hasattr(optimizer, "beta2"):
+            having = [name for name, make in NAMES.items() if hasattr(make(), "beta2")]
+            raise InvalidArgument(
+                f"`beta2`: {type(optimizer).__name__} has none; {', '.join(having)} have."
+            )
+        changes["beta2"] = beta2
     return replace(optimizer, **changes) if changes else optimizer
 
 

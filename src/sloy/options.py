@@ -120,7 +120,8 @@ def takes(
         signature = inspect.signature(function)
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
         left_out = {*without, *(parameter.name for parameter in own)}
-        shown = [p for source in sources for p in _parameters(source) if p.name not in left_out]
+        found = {p.name: p for source in sources for p in _parameters(source)}
+        shown = [p for name, p in found.items() if name not in left_out]
         shown = [p.replace(default=defaults.get(p.name, p.default)) for p in shown]
         known = {parameter.name for parameter in (*own, *shown)}
 

@@ -1,7 +1,7 @@
-"""What happens to the data before the first layer, in the graph: y = (x − mean) / deviation.
+"""What happens to the data before the first layer: y = (x − mean) / deviation.
 
-The mapping belongs to the model: it is saved with it, and the same ops run in training,
-evaluation and prediction.
+The mapping belongs to the model: it is saved with it, and the same is done in training, evaluation and prediction. It
+is part of the graph, except that data in float64 are scaled before they become float32 (`Preprocessing.is_ahead`).
 """
 
 from __future__ import annotations
@@ -79,19 +79,41 @@ class Preprocessing:
 
     def apply(self, x: Tensor, dtype: str = "float32") -> Tensor:
         """Symbolic: x (N, …, C) of any dtype → the same shape in the computing dtype."""
+        exact = not x.spec.is_float
         x = cast(x, dtype)
         if self.is_identity:
             return x
-        deviation = np.asarray(self.deviation)
-        y = x * constant(_scalar_or_channels(1.0 / deviation), dtype)
-        shift = -np.asarray(self.mean) / deviation
-        return y + constant(_scalar_or_channels(shift), dtype) if shift.any() else y
+        mean, deviation = np.asarray(self.mean), np.asarray(self.deviation)
+        scale = constant(_scalar_or_channels(1.0 / deviation), dtype)
+        if exact:
+            shift = -mean / deviation
+            y = x * scale
+            return y + constant(_scalar_or_channels(shift), dtype) if shift.any() else y
+        # Floats less their mean first, which keeps their digits; then what rounding the mean took.
+        near = mean.astype(dtype)
+        y = (x - constant(_scalar_or_channels(near), dtype) if near.any() else x) * scale
+        rest = (near - mean) / deviation
+        small = np.abs(rest).max() <= np.finfo(dtype).eps
+        return y if small else y + constant(_scalar_or_channels(rest), dtype)
 
-    def compute(self, x: np.ndarray) -> np.ndarray:
-        """The same in NumPy and float64: x (N, …, C) → the same shape."""
-        centred: np.ndarray = np.asarray(x, np.float64) - np.asarray(self.mean)
-        scaled: np.ndarray = centred / np.asarray(self.deviation)
-        return scaled
+    def is_ahead(self, x: np.ndarray, dtype: str) -> bool:
+        """Whether data are scaled before a graph of the computing dtype takes them: float64, which it would round."""
+        return x.dtype == np.float64 and dtype != "float64" and not self.is_identity
+
+    def compute(self, x: np.ndarray, dtype: str = "float64") -> np.ndarray:
+        """The same in NumPy, computed in float64: x (N, …, C) → the same shape in `dtype`."""
+        given = np.asarray(x)
+        mean, deviation = np.asarray(self.mean), np.asarray(self.deviation)
+        found = np.empty(given.shape, dtype)
+        if not given.ndim:
+            found[...] = ((given - mean) / deviation).reshape(())
+            return found
+        step = max(1, _BLOCK // max(1, given[:1].size))
+        with np.errstate(over="ignore"):
+            for first in range(0, len(given), step):
+                block = np.asarray(given[first : first + step], np.float64)
+                found[first : first + step] = (block - mean) / deviation
+        return found
 
     def to_config(self) -> dict[str, Any]:
         """What `from_config` makes the same preprocessing of, in JSON values."""

@@ -20,6 +20,7 @@ from sloy.options import check_options, integer_option, option, real_option
 __all__ = [
     "NAMES",
     "Constant",
+    "CosLog",
     "Cosine",
     "Exponential",
     "OneCycle",
@@ -65,6 +66,10 @@ class Schedule(ABC):
     def watched(self) -> str | None:
         """The column of the history that the rate depends on, taken of the validation data where there are any."""
         return None
+
+    def ends(self, total: int) -> tuple[int, ...]:
+        """Where cycles end, counted in the units of `total` (epochs or steps of the run); () where there are none."""
+        return ()
 
     @abstractmethod
     def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
@@ -204,6 +209,37 @@ class OneCycle(Schedule):
         up = _cosine(start, self.maximum, t / top)
         down = _cosine(self.maximum, end, (t - top) / (last - top))
         return np.where(t <= top, up, down)
+
+
+@dataclass(frozen=True)
+class CosLog(Schedule):
+    """Cycles, each twice as long as the one before: η_t = η ½ (1 - cos(2π log₂(1 + (2^c - 1) (t + ½) / T))).
+
+    `maximum` is η, `cycles` c. In each the rate rises from 0 to η and falls to 0 again, so that a run that ends after a
+    cycle ends with a low rate (D. Holzmüller et al., "Better by default", NeurIPS 2024, appendix A, "coslog").
+
+    Examples
+    --------
+    >>> CosLog(0.04).ends(150)
+    (10, 30, 70, 150)
+    """
+
+    maximum: float
+    cycles: int = integer_option(4)
+
+    def __post_init__(self) -> None:
+        _check(self, maximum=self.maximum)
+
+    def at(self, t: np.ndarray, total_steps: int, figures: Sequence[float]) -> np.ndarray:
+        """See `Schedule.at`."""
+        turns = np.log2(1 + (2**self.cycles - 1) * (t + 0.5) / total_steps)
+        return np.asarray(self.maximum / 2 * (1 - np.cos(2 * np.pi * turns)))
+
+    def ends(self, total: int) -> tuple[int, ...]:
+        """See `Schedule.ends`."""
+        return tuple(
+            round(total * (2**k - 1) / (2**self.cycles - 1)) for k in range(1, self.cycles + 1)
+        )
 
 
 @dataclass(frozen=True)
@@ -348,6 +384,7 @@ def named(name: str, learning_rate: float | Schedule) -> Schedule:
 
 NAMES: dict[str, Callable[[float], Schedule]] = {
     "constant": Constant,
+    "cos-log": CosLog,
     "cosine": Cosine,
     "one-cycle": OneCycle,
 }

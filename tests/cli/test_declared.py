@@ -24,10 +24,15 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "network": ("mlp", "mlp"),
     "validation": ("0.25", 0.25),
     "samples": ("50", 50),
+    "loss": ("huber", "huber"),
     "optimizer": ("nesterov", "nesterov"),
     "learning_rate": ("0.5", 0.5),
     "schedule": ("cosine", "cosine"),
     "momentum": ("0.75", 0.75),
+    "beta2": ("0.75", 0.75),
+    "members": ("3", 3),
+    "target_scale": ("log", "log"),
+    "time": ("1.5m", 90.0),
     "weight_decay": ("2", 2.0),
     "epochs": ("3", 3),
     "batch_size": ("16", 16),
@@ -53,6 +58,9 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "date": ("born=%d.%m.%y", ["born=%d.%m.%y"]),
     "decimal": (",", ","),
     "missing": ("-999", ["-999"]),
+    "split": ("group=town", "group=town"),
+    "folds": ("4", 4),
+    "id": ("key", ["key"]),
 }
 
 

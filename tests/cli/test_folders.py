@@ -164,7 +164,7 @@ def test_training_further_freezes_unfreezes_and_resumes(
         (("--first-rate", 0), "not a share"),
         (("--augment", "turn=3"), "'turn=3' must be none or NAME=VALUE"),
         (("--augment", "rotation=999"), "`rotation`"),
-        (("--test", 0), "no picture is left to test on"),
+        (("--test", 2), "neither a share from 0 to below 1 nor a file"),
         (("--samples", 1000), "there are only 73"),
         (("--target", "x"), "--target does not belong to"),
     ],

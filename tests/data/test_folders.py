@@ -148,8 +148,12 @@ def test_what_a_folder_must_hold(tmp_path: Path) -> None:
     assert lists_pictures(tmp_path / "all")
     with pytest.raises(FileFormatError, match=r"one class, 'all'.*did you mean .*all\?"):
         picture_folder(tmp_path)
-    with pytest.raises(FileFormatError, match="2 pictures are too few"):
-        picture_folder(tmp_path / "all")
+    few = picture_folder(tmp_path / "all")
+    assert (len(few.train), few.validation, few.test) == (2, None, None)
+    assert few.remarks()[:2] == [
+        f"2 pictures: too few to keep 10% of them apart to {purpose} on"
+        for purpose in ("test", "validate")
+    ]
     loose = tmp_path / "loose"
     draw(loose / "1.png", (0, 0, 0))
     with pytest.raises(FileFormatError, match="none in folders"):

@@ -35,8 +35,7 @@ def counted(found: Listing) -> dict[tuple[str, str], int]:
 
 def said(found: Listing) -> list[str]:
     return [
-        f"{len(one.paths)} {one.noun} {one.reason}: {', '.join(one.names)}"
-        for one in found.left_out
+        f"{len(one.paths)} {one.noun} {one.reason}: {', '.join(one.names)}" for one in found.omitted
     ]
 
 
@@ -114,7 +113,7 @@ def test_empty_broken_and_unreadable_class_folders_are_named(tmp_path: Path) -> 
         "PSD is not read", "RAW is not read (develop them", "give them a suffix",
     ):  # fmt: skip
         assert words in lines
-    others = [one for one in found.left_out if one.reason == "passed over, no pictures"]
+    others = [one for one in found.omitted if one.reason == "passed over, no pictures"]
     assert [path.name for one in others for path in one.paths] == ["notes.txt"]
 
 
@@ -148,7 +147,7 @@ def test_hidden_parents_hide_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     for source in (tmp_path / ".hidden", Path("../.hidden")):
-        (left,) = list_pictures(source).left_out
+        (left,) = list_pictures(source).omitted
         assert [path.name for path in left.paths] == ["notes.txt"]
 
 

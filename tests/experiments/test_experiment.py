@@ -14,7 +14,7 @@ from sloy.experiments import Experiment
 from sloy.experiments.experiment import FURTHER_RATE
 from sloy.experiments.recipes import RATES, RECIPES
 from sloy.experiments.sources import SOURCES, Wanted
-from sloy.experiments.sources.folder import AUGMENTATION
+from sloy.experiments.sources.folder import AUGMENTATION, PictureSource
 
 EACH_KIND: dict[str, dict[str, Any]] = {
     "digits": {"network": "mlp", "optimizer": "momentum", "momentum": 0.5, "samples": 50},
@@ -62,7 +62,12 @@ def test_the_kind_of_data_goes_before_the_general(pictures: Path, table: Path) -
     assert found.recipe.augment == sloy.Augment.of_words(AUGMENTATION)
     assert found.recipe.learning_rate == RATES["adam"] / 4
     rows = Experiment.of(table, target="kind")
-    assert (rows.network, rows.recipe.optimizer) == ("mlp", "adamw")
+    assert (rows.network, rows.recipe.optimizer, rows.source.members) == ("tabular", "adamw", 4)
+    assert (rows.recipe.schedule, rows.recipe.beta2, rows.validation) == ("cos-log", 0.95, 0.15)
+    single = Experiment.of(table, target="kind", recipe="fast")
+    assert (single.network, single.source.members) == ("tabular", 1)
+    plain = Experiment.of(table, target="kind", network="mlp")
+    assert (plain.recipe.schedule, plain.validation) == ("one-cycle", 0.1)
 
 
 def test_the_network_goes_before_the_kind_of_data(digits: Path) -> None:
@@ -83,12 +88,25 @@ def test_what_is_given_goes_before_all(pictures: Path) -> None:
 
 
 def test_what_suits_the_data_fills_what_is_not_given(table: Path, pictures: Path) -> None:
-    found = Experiment.of(table, target="kind", epochs=5)
+    found = Experiment.of(table, target="kind", epochs=5, network="mlp")
     recipe = found.with_defaults_for(found.source.load(Wanted())).recipe
     assert (recipe.epochs, recipe.batch_size, recipe.patience) == (5, 16, 30)
     assert (recipe.learning_rate, recipe.weight_decay) == (0.005, 0.3)
     named = Experiment.of(pictures, recipe="fashion-mnist")
     assert named.with_defaults_for(named.source.load(Wanted())) is named
+
+
+def test_early_stopping_where_pictures_enough_are_validated_on(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = Experiment.of(pictures)
+    loaded = experiment.source.load(Wanted())
+    assert loaded.validation is not None
+    assert experiment.with_defaults_for(loaded).recipe.patience is None
+    monkeypatch.setattr(PictureSource, "enough", len(loaded.validation))
+    assert experiment.with_defaults_for(loaded).recipe.patience == 15
+    assert Experiment.of(pictures, patience=0).with_defaults_for(loaded).recipe.patience is None
+    assert Experiment.of(pictures, patience=4).with_defaults_for(loaded).recipe.patience == 4
 
 
 def test_training_further_has_defaults_of_its_own(pictures: Path) -> None:

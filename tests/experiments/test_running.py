@@ -150,12 +150,15 @@ def test_events_of_a_table(table: Path, tmp_path: Path, capfd: pytest.CaptureFix
     heard = Heard()
     experiment = Experiment.of(table, target="kind", epochs=2)
     result = experiments.run(experiment, tmp_path, threads=1, listener=heard)
-    fit = ["FitBegan 2 × 86", *epochs(2), "FitEnded"]
+    fit = ["FitBegan 2 × 96", *epochs(2), "FitEnded"]
     assert heard.told == ["Opened", "Saved configuration.json", *fit, *RESULTS]
     assert capfd.readouterr() == ("", "")
     opened = heard.of(Opened)[0]
-    assert (opened.recipe.batch_size, opened.recipe.patience) == (16, 30), "what suits the data"
-    assert [title for title, _ in opened.loaded.rows] == ["target", "columns"]
+    assert (opened.recipe.batch_size, opened.recipe.learning_rate) == (32, 0.04), (
+        "what suits the data"
+    )
+    assert [title for title, _ in opened.loaded.rows] == ["target", "columns", "time"]
+    assert opened.loaded.members == 4
     assert set(result.measured.figures) >= {"test_accuracy", "test_log_loss", "baselines"}
 
 
@@ -177,6 +180,38 @@ STOPS: dict[str, Callable[[Event], bool]] = {
     "model": lambda event: isinstance(event, Saved) and event.path.name == "model.sloy",
     "tested": lambda event: isinstance(event, events.Tested),
 }
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_best_epoch_is_kept_and_resumed(pictures: Path, tmp_path: Path) -> None:
+    """The weights are those of the epoch of least validation loss; a run that is stopped keeps the same."""
+    experiment = Experiment.of(pictures, epochs=12, patience=3, learning_rate=0.03, **MLP)
+    whole = experiments.run(experiment, tmp_path / "whole", threads=1)
+    losses = whole.history["val_loss"]
+    best = int(np.argmin(losses))
+    assert best < len(losses) - 1, "the test needs an epoch that is better than the last"
+    assert (whole.summary["best_epoch"], whole.summary["epochs"]) == (best + 1, len(losses))
+    assert whole.summary["best_val_loss"] == losses[best]
+    loaded = experiment.source.load(experiments.Wanted())
+    assert loaded.validation is not None
+    assert whole.model.evaluate(loaded.validation)["loss"] == pytest.approx(losses[best], rel=1e-5)
+    for number in (best + 1, len(losses) - 1):
+        folder = tmp_path / str(number)
+        stopped(experiment, folder, at_epoch(number), KeyboardInterrupt())
+        again = experiments.resume(folder, threads=1)
+        assert model_bytes(folder) == model_bytes(tmp_path / "whole")
+        assert again.summary["best_epoch"] == best + 1
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_best_epoch_of_a_fine_tuning_counts_all(
+    pictures: Path, start: Path, tmp_path: Path
+) -> None:
+    words = {"from_": start, "unfreeze": True, "head_epochs": 3, "epochs": 4, "patience": 4}
+    result = experiments.run(Experiment.of(pictures, **words), tmp_path, threads=1)
+    last = result.history["val_loss"][3:]
+    assert result.summary["best_epoch"] == 4 + int(np.argmin(last))
+    assert result.summary["best_val_loss"] == last.min()
 
 
 def stopped(

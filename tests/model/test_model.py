@@ -102,7 +102,7 @@ def test_few_executables_serve_all_numbers_of_samples():
     model = affine(losses.SquaredError())
     for count in range(1, 40):
         model(np.zeros((count, 2), np.float32), batch_size=16)
-    assert len(model._runners["infer", ()]._executables) == 5  # 1, 2, 4, 8, 16
+    assert len(model._runners["infer", (), False]._executables) == 5  # 1, 2, 4, 8, 16
 
 
 def test_large_samples_go_in_small_batches():

@@ -28,6 +28,8 @@ class FakeRun:
 
     columns = ("epoch", "val_loss", "val_accuracy")
     rising = frozenset({"accuracy", "val_accuracy"})
+    cycle_ends = ()
+    epoch = 0
 
     def __init__(self):
         self.history = History()
@@ -209,3 +211,19 @@ def test_a_bar_on_a_terminal():
     assert len(re.findall(r"epoch [12]/2: loss .* samples/s", text)) == 2
     shown = [int(share) for share in re.findall(r"(\d+) % loss", text)]
     assert len(set(shown)) > 3  # of the ten at which it waits
+
+
+def test_with_a_schedule_of_cycles_it_looks_at_their_ends():
+    """Of 30 epochs cycles end after 2, 6, 14, 30; the best epoch is the first."""
+    plain = sloy.Network((4,), [sloy.layers.Dense(3)])
+    optimizer = sloy.AdamW(sloy.schedules.CosLog(1e-12))
+    stopping = EarlyStopping("val_loss", patience=1, min_delta=1e-3)
+    _, history = fit(
+        plain, blobs(), epochs=30, optimizer=optimizer, validation=0.2, callbacks=[stopping]
+    )
+    assert (len(history), stopping.best_epoch) == (6, 1)
+    patient = EarlyStopping("val_loss", patience=8, min_delta=1e-3)
+    _, history = fit(
+        plain, blobs(), epochs=30, optimizer=optimizer, validation=0.2, callbacks=[patient]
+    )
+    assert len(history) == 14

@@ -98,3 +98,32 @@ def test_a_resumed_run_needs_the_same_factors(tmp_path):
 def test_what_is_refused(given, message):
     with pytest.raises(InvalidArgument, match=message):
         fit(network(), blobs(), rate_factors=given)
+
+
+def test_a_factor_of_the_weight_decay_changes_the_decay_alone():
+    """AdamW's own decay of a weight is η λ w; biases with factor 0 have none."""
+    rate, decay = 0.5, 0.25
+    start = network().initialize(3, "float64")
+    start = {name: value + 1.0 for name, value in start.items()}
+    found = {}
+    for key, factors in (("all", None), ("some", {"*/bias": 0.0, "last/weight": 0.5})):
+        model, _ = fit(
+            network(),
+            blobs(),
+            epochs=1,
+            batch_size=90,
+            parameters=start,
+            precision="float64",
+            optimizer=sloy.AdamW(rate, weight_decay=decay),
+            decay_factors=factors,
+        )
+        found[key] = {name: np.float64(model.parameters[name]) for name in start}
+    for name, value in start.items():
+        spared = {"dense_1/weight": 0.0, "last/weight": 0.5}.get(name, 1.0)
+        expected = found["all"][name] + spared * rate * decay * value
+        np.testing.assert_allclose(found["some"][name], expected, rtol=1e-12)
+
+
+def test_a_pattern_of_the_weight_decay_must_fit():
+    with pytest.raises(InvalidArgument, match="`decay_factors`: 'nothing' fits none"):
+        fit(network(), blobs(), decay_factors={"nothing": 0.0})

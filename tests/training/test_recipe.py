@@ -29,16 +29,18 @@ COUNT = ((0, -1, 1.5, "3", True), "must be an integer of at least 1")
 WRONG: dict[str, tuple[tuple[object, ...], str]] = {
     "optimizer": (("best", 3, None, ["adam"], Adam), "must be one of sgd, .*, adamw, or an Optimizer"),
     "learning_rate": ((0, -1.0, np.nan, np.inf, "fast", True), "must be a finite number greater than 0"),
-    "schedule": (("linear", 3, True), "must be one of constant, cosine, one-cycle, or a Schedule"),
+    "schedule": (("linear", 3, True), "must be one of constant, cos-log, cosine, one-cycle, or a Schedule"),
     "momentum": ((-0.1, 1.0, np.nan, "much"), "must be a finite number at least 0 and less than 1"),
+    "beta2": ((-0.1, 1.0, np.nan, "much"), "must be a finite number at least 0 and less than 1"),
     "weight_decay": ((-0.1, np.inf, "much", True), "must be a finite number at least 0"),
     "epochs": COUNT,
     "batch_size": COUNT,
-    "patience": COUNT,
+    "patience": ((-1, 1.5, "3", True), "must be an integer of at least 0"),
     "class_weight": (("balancd", 3, ["balanced"], (1.0, 2.0)), "must be one of balanced, or a Mapping"),
     "augment": (({"crop": 1}, 3), "must be a Augment or None"),
     "trainable": ((3, [3], {"*"}), "must be a (list or tuple|str)"),
     "rate_factors": ((3, ["*"], ("*",), (3, 4), {3: 1.0}), "must be a (Mapping|str)"),
+    "decay_factors": ((3, ["*"], ("*",), (3, 4), {3: 1.0}), "must be a (Mapping|str)"),
     "seed": ((-1, 2**64, 1.5, "3"), "must be an integer of at least 0 and at most 18446744073709551615"),
     "shuffle": (("yes", 1, None), "must be True or False"),
     "precision": (("half", 32, None, []), "must be one of auto, float32, mixed, emulated, float64"),
@@ -199,7 +201,7 @@ TAKERS: dict[str, tuple[Callable[..., Any], type | Callable[..., Any], dict[str,
 }  # fmt: skip
 LEFT_OUT = {
     "fit": set(),
-    "fine_tune": {"trainable", "rate_factors"},  # `freeze` and `first_rate` say it
+    "fine_tune": {"trainable", "rate_factors", "decay_factors"},  # `freeze` and `first_rate` say it
     "Classifier": {"seed", "shuffle"},  # `random_state` and `batch_size=None`
     "Regressor": {"seed", "shuffle", "class_weight"},
 }
@@ -332,6 +334,10 @@ def test_patience_stops_and_takes_the_best_weights() -> None:
     assert rows["val_loss"].tolist() == losses.tolist()
 
 
+def test_no_patience_is_none() -> None:
+    assert Recipe(patience=0) == Recipe()
+
+
 def test_patience_needs_validation() -> None:
     with pytest.raises(
         InvalidArgument, match=r"^fit: `patience` \(=3\) needs `validation`, whose loss it waits"
@@ -354,6 +360,8 @@ OTHERS: dict[str, tuple[object, str]] = {
     "augment": (sloy.Augment(mixup=0.1), "augment"),
     "trainable": (("*/weight",), "trainable"),
     "rate_factors": ({"*": 1.0}, "rate_factors"),
+    "decay_factors": ({"*": 1.0}, "decay_factors"),
+    "beta2": (0.9, "optimizer"),
     "seed": (1, "seed"),
     "shuffle": (False, "shuffle"),
     "precision": ("emulated", "precision"),

@@ -18,7 +18,7 @@ NAME = "export"
 HELP = "a model for other tools: ONNX, or one C file"
 DESCRIPTION = (
     "Writes a model as ONNX (OUT.onnx), as one C99 file (OUT.c) or as a single header (OUT.h). The"
-    " preprocessing is inside: all of them take raw data."
+    " preprocessing is inside: all of them take raw data, those of a table's model its raw columns."
 )
 
 
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _onnx(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
-    from sloy.model.exchange import exported_graph
+    from sloy.model.exchange import columns_of, exported_graph, input_dtype
 
     opset = arguments.opset or 18
     model.export(arguments.out, opset=opset, channels_first=arguments.channels_first)
@@ -66,25 +66,36 @@ def _onnx(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
     if arguments.channels_first and len(shape) > 1:
         shape = (shape[-1], *shape[:-1])
     outputs = [name for name in exported_graph(model.problem, 1).outputs if "/" not in name]
+    columns = columns_of(model.parts)
+    plain = f"input, {input_dtype(model.parts)}, N × {text.shape(shape)}: raw data"
     return [
         ("onnx", f"opset {opset}, checked"),
-        ("input", f"input, {model.problem.data_dtype}, N × {text.shape(shape)}: raw data"),
+        ("input", plain if columns is None else f"one, (N, 1), for each column:\n{columns}"),
         ("outputs", ", ".join(outputs)),
     ]
 
 
 def _c(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
     from sloy.exchange.c_source import c_name
+    from sloy.model.exchange import columns_of, input_dtype
 
     model.export(arguments.out, name=arguments.name)
     name = arguments.name or c_name(arguments.out.stem)
     shape = text.shape(model.network.input_shape)
-    lines = [f"void {name}_predict(const float *x, float *y)"]
+    columns = columns_of(model.parts)
+    far = input_dtype(model.parts) != model.problem.data_dtype
+    given = "double" if columns or far else "float"
+    lines = [f"void {name}_predict(const {given} *x, float *y)"]
     if arguments.out.suffix == ".h":
         lines.append(
             f"in one source file, before it is included: #define {name.upper()}_IMPLEMENTATION"
         )
-    return [("function", "\n".join(lines)), ("x", f"raw data, {shape}"), ("y", _outputs(model))]
+    x = (
+        f"raw data, {shape}"
+        if columns is None
+        else f"{name.upper()}_INPUTS raw columns:\n{columns}"
+    )
+    return [("function", "\n".join(lines)), ("x", x), ("y", _outputs(model))]
 
 
 def _outputs(model: Model) -> str:

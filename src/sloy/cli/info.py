@@ -124,6 +124,8 @@ def _tested(training: dict[str, Any]) -> str:
     """What the run measured on its test data."""
     if "test_accuracy" in training:
         return f"test accuracy {text.percent(training['test_accuracy'])}"
+    if not training.get("test_samples", 1):
+        return "not tested"
     figures = {k: v for k, v in training.items() if k.startswith("test_") and type(v) is float}
     return ", ".join(f"{name.replace('_', ' ')} {value:.6g}" for name, value in figures.items())
 

@@ -1,4 +1,4 @@
-"""`sloy inspect`: look into a network of pictures: filters, feature maps, what excites its units, why it decides."""
+"""`sloy inspect`: look into a network: filters, feature maps, why it decides; what the columns of a table are worth."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sloy import text
+from sloy.cli.errors import UsageError
+from sloy.cli.inspect_table import inspect_table
 from sloy.cli.options import add_engine_options, add_model, not_negative, positive
 
 if TYPE_CHECKING:
@@ -22,17 +24,22 @@ STEPS = 100  # of the ascent
 
 
 NAME = "inspect"
-HELP = "look into a network: filters, feature maps, what excites its units, why it decides"
+HELP = (
+    "look into a network: filters, feature maps, why it decides; what a table's columns are worth"
+)
 DESCRIPTION = (
     "Writes pictures of what a network of pictures has learned; with an image also what its layers make"
-    " of it, what the units see of it, and which pixels decide."
+    " of it, what the units see of it, and which pixels decide. Of a model for tables, with a table: what"
+    " each column is worth, and how the answers depend on some."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_model(parser)
-    parser.add_argument("image", metavar="IMAGE", nargs="?", help="a picture")
+    parser.add_argument(
+        "image", metavar="IMAGE|TABLE", nargs="?", help="a picture; for a model of tables, a table"
+    )
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for the pictures")
     parser.add_argument(
         "--layer", metavar="NAME", nargs="+", help="layers to look at; default: all that give maps"
@@ -55,6 +62,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         help="what `sloy train` takes: its test pictures show what excites the units most",
     )
+    tables = parser.add_argument_group("tables")
+    tables.add_argument(
+        "--column",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="draw how the answers depend on a column; may be repeated; default: the four that are worth most",
+    )
+    tables.add_argument(
+        "--pair",
+        metavar=("NAME", "NAME"),
+        nargs=2,
+        action="append",
+        default=[],
+        help="… on two columns together, as a map",
+    )
     add_engine_options(parser)
 
 
@@ -64,6 +87,11 @@ def run(arguments: argparse.Namespace) -> int:
     from sloy.errors import InvalidArgument
 
     model = load_model(arguments.model, arguments)
+    if model.reader is not None and model.reader.kind == "table":
+        print(inspect_table(model, arguments))
+        return 0
+    if arguments.column or arguments.pair:
+        raise UsageError("--column and --pair are for models of tables")
     channels = shown_of(model, arguments.layer, arguments.channels)
     layers = list(channels)
     if not channels and arguments.image is None:
@@ -71,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
             "no layer of the network gives maps (H, W, C); of an image, this shows which pixels decide."
         )
     image = arguments.image
-    picture = None if image is None else one_sample(Path(image), model)  # (H, W, C)
+    picture = None if image is None else one_sample(image, model)  # (H, W, C)
     figures = {
         **filters(model, layers),
         **(synthesized(model, channels) if channels else {}),
@@ -83,16 +111,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def one_sample(path: Path, model: Model) -> np.ndarray:
+def one_sample(path: str, model: Model) -> np.ndarray:
     """The sample of a picture; of several the first, which is said."""
-    from sloy.cli.predict import read_samples
+    from sloy.cli.predict import read_all
 
-    samples = read_samples(path, model, {})
+    samples, _ = read_all([path], model, {})
     if len(samples) > 1:
-        print(
-            f"sloy inspect: {path} holds {len(samples)} samples; the first is shown",
-            file=sys.stderr,
-        )
+        said = f"{path} holds {len(samples)} samples; the first is shown"
+        print(f"sloy inspect: {said}", file=sys.stderr)
     return samples[0][1]
 
 
@@ -163,7 +189,8 @@ def exciting(
     from sloy import inspection
     from sloy.experiments import Wanted, source_of
 
-    test = source_of(data).load(Wanted()).test
+    loaded = source_of(data).load(Wanted())
+    test = loaded.test or loaded.train
     found = {}
     for layer, shown in channels.items():
         several = inspection.exciting_patches(model, test.x, layer, shown)

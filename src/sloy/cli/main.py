@@ -18,7 +18,18 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from typing import NoReturn
 
-from sloy.cli import bench, engines, export, import_model, info, inspect, lecture, predict, train
+from sloy.cli import (
+    bench,
+    engines,
+    export,
+    import_model,
+    info,
+    inspect,
+    lecture,
+    predict,
+    test,
+    train,
+)
 from sloy.cli.errors import FAILED, INTERRUPTED, TERMINATED, USAGE, Terminated, UsageError
 from sloy.version import __version__
 
@@ -36,7 +47,7 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(USAGE)
 
 
-COMMANDS = (train, predict, info, inspect, import_model, export, engines, bench, lecture)
+COMMANDS = (train, test, predict, info, inspect, import_model, export, engines, bench, lecture)
 
 
 def build_parser(named: str | None = None) -> Parser:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sloy import text
+from sloy.cli.errors import FAILED, OK, UsageError
 from sloy.cli.options import add_engine_options, add_json, add_model, model_file, positive
 from sloy.cli.predict_table import predict_table
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sloy.data.handwriting import Written
     from sloy.model import Model
 
+NAMED = 3  # files that cannot be read
 IDX_STARTS = (b"\0\0", b"\x1f\x8b")  # plain and gzipped
 
 
@@ -37,7 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EPILOG
     add_model(parser)
-    parser.add_argument("files", metavar="FILE", nargs="+", help="pictures, IDX files or tables")
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="pictures, IDX files or tables; - is standard input",
+    )
     parser.add_argument(
         "--top", type=positive, default=1, metavar="N", help="show the N most probable classes"
     )
@@ -51,6 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="turn dark into light and light into dark first; pictures are taken as they are",
     )
+    parser.add_argument(
+        "--id",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="of a table: a column that is kept beside predictions; may be repeated; default: that of sloy train --id",
+    )
     add_json(parser)
     add_engine_options(parser)
 
@@ -60,17 +74,15 @@ def run(arguments: argparse.Namespace) -> int:
     model = load_model(arguments.model, arguments)
     if model.reader is not None and model.reader.kind == "table":
         return predict_table(model, arguments)
-    marks: dict[str, Written] = {}
-    found = None if arguments.as_is or arguments.invert else marks
-    samples = [
-        (name, sample)
-        for file in arguments.files
-        for name, sample in read_samples(Path(file), model, found)
-    ]
+    if arguments.id:
+        raise UsageError("--id is for the rows of tables")
     import numpy as np
 
-    from sloy.model.marks import doubts
+    from sloy.model.marks import doubts, prepared
 
+    marks: dict[str, Written] = {}
+    wanted = None if arguments.as_is or arguments.invert else marks
+    samples, unread = read_all(arguments.files, model, wanted)
     x = np.stack([sample for _, sample in samples])  # (N, *input_shape)
     if arguments.invert:
         x = invert(x)
@@ -87,12 +99,19 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     for name, why in doubts(model, marks).items():
         next(one for one in predictions if one["file"] == name)["doubt"] = why
-    say_prepared(marks)
+    if said := prepared(marks):
+        print(f"sloy predict: {said}; --as-is takes pictures as they are", file=sys.stderr)
     if arguments.json:
-        print(text.as_json({"model": arguments.model, "predictions": predictions}), end="")
+        failed = [{"file": name, "why": why} for name, why in unread.items()]
+        document = {"model": arguments.model, "predictions": predictions, "unread": failed}
+        print(text.as_json(document), end="")
     else:
         print_lines(predictions)
-    return 0
+    if not unread:
+        return OK
+    total = len(samples) + len(unread)
+    print(f"sloy predict: {len(unread)} of {total} cannot be read: {some(unread)}", file=sys.stderr)
+    return FAILED
 
 
 def load_model(path: str, arguments: argparse.Namespace) -> Model:
@@ -102,13 +121,58 @@ def load_model(path: str, arguments: argparse.Namespace) -> Model:
     return sloy.load(model_file(path), engine=arguments.engine, threads=arguments.threads)
 
 
+def read_all(
+    files: Sequence[str], model: Model, marks: dict[str, Written] | None
+) -> tuple[list[tuple[str, np.ndarray]], dict[str, str]]:
+    """The samples of all files, each with what it is called; and the files that cannot be read, each with its reason.
+
+    Raises
+    ------
+    FileFormatError, OSError
+        Where none can be read.
+    """
+    from sloy.errors import FileFormatError
+    from sloy.files.once import called, readable
+
+    samples: list[tuple[str, np.ndarray]] = []
+    failures: dict[str, Exception] = {}
+    for file in files:
+        try:
+            with readable(file) as path:
+                samples += read_samples(path, model, failures, marks)
+        except (FileFormatError, OSError) as error:
+            failures[called(file)] = error
+    if len(failures) == 1 and not samples:
+        raise next(iter(failures.values()))
+    unread = {name: _reason(name, error) for name, error in failures.items()}
+    if not samples:
+        raise FileFormatError(f"none of {len(unread)} can be read: {some(unread)}")
+    return samples, unread
+
+
+def _reason(name: str, error: Exception) -> str:
+    """Why a file cannot be read, without its name."""
+    strerror = error.strerror if isinstance(error, OSError) else None
+    return strerror or " ".join(str(error).split()).removeprefix(f"{name}: ").removesuffix(".")
+
+
+def some(unread: Mapping[str, str]) -> str:
+    """The first names with their reasons."""
+    shown = [f"{name} ({why})" for name, why in list(unread.items())[:NAMED]]
+    more = len(unread) - len(shown)
+    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+
+
 def read_samples(
-    path: Path, model: Model, marks: dict[str, Written] | None
+    path: Path,
+    model: Model,
+    failures: dict[str, Exception],
+    marks: dict[str, Written] | None,
 ) -> list[tuple[str, np.ndarray]]:
     """Samples of a picture, an IDX file or a folder of pictures, each with what it is called.
 
-    Of a model for handwriting they are the marks found in pictures, which `marks` takes by name; where that is None,
-    the pictures as they are.
+    Pictures of a folder that cannot be read are put among the `failures`. Of a model for handwriting the samples are
+    the marks found in pictures, which `marks` takes by name; where that is None, the pictures as they are.
     """
     from sloy.data import read_idx
     from sloy.errors import FileFormatError
@@ -118,7 +182,7 @@ def read_samples(
         with path.open("rb") as file:
             is_idx = file.read(2) in IDX_STARTS
     if path.is_dir() or not is_idx:
-        return read_pictures(path, model, marks)
+        return read_pictures(path, model, failures, marks)
     values = read_idx(path)
     if values.shape[1:] != shape and (*values.shape[1:], 1) != shape:
         raise FileFormatError(
@@ -132,10 +196,15 @@ def read_samples(
 
 
 def read_pictures(
-    path: Path, model: Model, marks: dict[str, Written] | None
+    path: Path,
+    model: Model,
+    failures: dict[str, Exception],
+    marks: dict[str, Written] | None,
 ) -> list[tuple[str, np.ndarray]]:
     """Pictures as the model's reader has them; a model without one takes them stretched to its size."""
-    from sloy.data import HandwritingReader, PictureReader
+    import numpy as np
+
+    from sloy.data import HandwritingReader, PictureReader, pictures
     from sloy.data.images import picture_files
     from sloy.errors import FileFormatError
     from sloy.model.marks import read_marks
@@ -145,14 +214,17 @@ def read_pictures(
         raise FileFormatError(f"{path}: holds no pictures.")
     shape, reader = model.network.input_shape, model.picture_reader
     if isinstance(reader, HandwritingReader) and marks is not None:
-        return read_marks(files, reader, marks)
+        return read_marks(files, reader, marks, failures)
     if not isinstance(reader, PictureReader):
         if len(shape) != 3 or shape[2] not in (1, 3):
             raise FileFormatError(
                 f"{path}: the model takes samples of shape {text.shape(shape)}, not pictures."
             )
         reader = PictureReader((shape[0], shape[1]), shape[2], resampling="box")
-    return list(zip(map(str, files), reader.read(files), strict=True))
+    x = np.empty((len(files), *reader.shape), np.uint8)  # (N, H, W, C)
+    bad = pictures.read_pictures(reader, files, x)
+    failures |= {str(files[row]): bad[row] for row in sorted(bad)}
+    return [(str(file), x[row]) for row, file in enumerate(files) if row not in bad]
 
 
 def answers(model: Model, x: np.ndarray, top: int) -> list[dict[str, Any]]:
@@ -183,18 +255,6 @@ def print_lines(predictions: list[dict[str, Any]]) -> None:
             )
         doubt = f"   doubtful: {prediction['doubt']}" if "doubt" in prediction else ""
         print(f"{prediction['file']:<{width}}  {said}{doubt}")
-
-
-def say_prepared(marks: Mapping[str, Written]) -> None:
-    """A line on what was done with the pictures."""
-    light = {one.light for one in marks.values() if one.mark is not None}
-    if light:
-        ink = "light or dark" if len(light) > 1 else "light" if light == {True} else "dark"
-        print(
-            f"sloy predict: {ink} ink was found, cut out, scaled and centred as the digits that the model"
-            " learned; --as-is takes pictures as they are",
-            file=sys.stderr,
-        )
 
 
 def invert(x: np.ndarray) -> np.ndarray:

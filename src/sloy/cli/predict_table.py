@@ -11,11 +11,14 @@ from sloy import text
 from sloy.cli.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
 
     from sloy.data.tables import TableReader
-    from sloy.data.tables.columns import Remarks
+    from sloy.data.tables.sources import Source
     from sloy.model import Model
+
+_HEAD = "probability_"
 
 
 def predict_table(model: Model, arguments: argparse.Namespace) -> int:
@@ -27,8 +30,8 @@ def predict_table(model: Model, arguments: argparse.Namespace) -> int:
         raise UsageError(
             "--top and --invert are for pictures; a table's rows get every probability"
         )
-    remarks: dict[str, Remarks] = {}
-    frames = answers(model, arguments.files, remarks)
+    remarks: dict[str, list[str]] = {}
+    frames = answers(model, arguments.files, arguments.id, remarks)
     if arguments.json:
         rows = [row for frame in frames for row in frame.iter_rows(named=True)]
         predictions = [_nested(row) for row in rows]
@@ -38,37 +41,76 @@ def predict_table(model: Model, arguments: argparse.Namespace) -> int:
         for number, frame in enumerate(frames):
             sys.stdout.write(frame.write_csv(include_header=not number))
     for file, found in remarks.items():
-        for line in found.lines():
+        for line in found:
             print(f"sloy predict: {file}: {line}", file=sys.stderr)
     return 0
 
 
 def answers(
-    model: Model, files: Sequence[str], remarks: dict[str, Remarks]
+    model: Model, files: Sequence[str], given: Sequence[str], remarks: dict[str, list[str]]
 ) -> Iterator[pl.DataFrame]:
-    """The answers in blocks of rows: `prediction`, and `probability_CLASS` for each class."""
+    """The answers in blocks of rows: the ids, `prediction`, and `probability_CLASS` for each class.
+
+    The ids are the columns that are given, else those that the model knows and the file has.
+    """
     from sloy.data.tables.columns import Remarks
+    from sloy.data.tables.sources import open_table
+    from sloy.files.once import called, readable
+
+    reader, first = _reader(model), None
+    for file in files:
+        found, said = Remarks(), remarks.setdefault(called(file), [])
+        with readable(file) as path:
+            table = open_table(path)
+            ids = _ids(table, reader.ids, given)
+            first = ids if first is None else first
+            if ids != first:
+                raise UsageError(f"{table.label}: the files before it have {_listed(first)}")
+            if lost := [name for name in reader.ids if not given and name not in ids]:
+                said.append(f"has no column `{lost[0]}`, which would stand beside the predictions")
+            for x, beside in reader.rows(table, found, ids):
+                answered = _answered(model, x)
+                yield beside.hstack(answered) if ids else answered
+        found.unused = [name for name in found.unused if name not in ids]
+        said += found.lines()
+
+
+def _answered(model: Model, x: np.ndarray) -> pl.DataFrame:
     from sloy.data.tables.values import polars
 
-    pl, reader, names = polars(), _reader(model), model.class_names
-    for file in files:
-        remarks[file] = Remarks()
-        for x in reader.blocks(file, remarks[file]):
-            answer = model.predict(x)
-            if not names:
-                yield pl.DataFrame({"prediction": answer[:, 0]})
-                continue
-            probabilities = model.predict_proba(x)  # (n, K)
-            found: dict[str, Any] = {"prediction": [names[k] for k in answer]}
-            found |= {f"probability_{name}": probabilities[:, k] for k, name in enumerate(names)}
-            yield pl.DataFrame(found)
+    names, network = model.class_names, model.prepared
+    answer = network.predict(x)
+    if not names:
+        return polars().DataFrame({"prediction": answer[:, 0]})
+    probabilities = network.predict_proba(x)  # (n, K)
+    found: dict[str, Any] = {"prediction": [names[k] for k in answer]}
+    found |= {f"probability_{name}": probabilities[:, k] for k, name in enumerate(names)}
+    return polars().DataFrame(found)
+
+
+def _ids(table: Source, known: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
+    """Columns that stand beside the answers."""
+    if missing := [name for name in given if name not in table.names]:
+        raise UsageError(f"{table.label}: --id {missing[0]} is none of its columns")
+    ids = tuple(dict.fromkeys(given or [name for name in known if name in table.names]))
+    if taken := [name for name in ids if name == "prediction" or name.startswith(_HEAD)]:
+        raise UsageError(f"--id {taken[0]}: a column of the answers has that name; rename it")
+    return ids
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"--id {', '.join(names)}" if names else "no --id"
 
 
 def _nested(row: dict[str, Any]) -> dict[str, Any]:
     """The probabilities of a row under one key, by class."""
-    head = "probability_"
-    shares = {key.removeprefix(head): value for key, value in row.items() if key.startswith(head)}
-    return {"prediction": row["prediction"], **({"probabilities": shares} if shares else {})}
+    shares = {key.removeprefix(_HEAD): value for key, value in row.items() if key.startswith(_HEAD)}
+    others = {
+        key: value if isinstance(value, str | int | float | None) else str(value)
+        for key, value in row.items()
+        if not key.startswith(_HEAD)
+    }
+    return {**others, **({"probabilities": shares} if shares else {})}
 
 
 def _reader(model: Model) -> TableReader:

@@ -15,6 +15,8 @@ from sloy.experiments.events import (
     Event,
     FitBegan,
     FitEnded,
+    FoldBegan,
+    FoldEnded,
     Opened,
     Progressed,
     Tested,
@@ -51,6 +53,11 @@ class Show:
             case Opened():
                 self.folder = event.folder
                 self._say(opening(event))
+            case FoldBegan():
+                self.folder = event.folder
+                self._say(fold_began(event))
+            case FoldEnded():
+                self._say(fold_ended(event))
             case Tested():
                 self._results(event)
             case _ if not self._quiet:
@@ -93,8 +100,12 @@ def opening(event: Opened) -> str:
     experiment, loaded, recipe = event.experiment, event.loaded, event.recipe
     share = experiment.validation
     trained, held_out = loaded.trained_on(share), loaded.held_out(share)
+    tested = 0 if loaded.test is None else len(loaded.test)
     samples = f"{text.count(trained)} to train on"
-    if held_out:
+    if held_out and loaded.members and loaded.validation is None:
+        each = text.count(held_out // loaded.members)
+        samples += f" ({each} others held out by each of {text.many(loaded.members, 'member')})"
+    elif held_out:
         samples += f", {text.count(held_out)} to validate"
     steps = -(-trained // recipe.batch_size)
     batches = f"{text.count(steps)} batches of {recipe.batch_size}"
@@ -105,7 +116,7 @@ def opening(event: Opened) -> str:
     rows = [
         (
             "data",
-            f"{experiment.source.name}: {samples}, {text.count(len(loaded.test))} to test",
+            f"{experiment.source.name}: {samples}, {text.count(tested) if tested else 'none'} to test",
         ),
         ("", experiment.source.describe(loaded)),
         *loaded.rows,
@@ -122,6 +133,23 @@ def opening(event: Opened) -> str:
         ("folder", str(event.folder)),
     ]
     return text.fields(rows) + "\n"
+
+
+def fold_began(event: FoldBegan) -> str:
+    """Which run of a cross-validation begins."""
+    if event.fold:
+        return f"fold {event.fold} of {event.folds}"
+    return f"all rows, {text.many(event.epochs, 'epoch')}: the mean of the folds' best"
+
+
+def fold_ended(event: FoldEnded) -> str:
+    """How it went."""
+    figures = {
+        name: event.summary[f"test_{name}"]
+        for name in event.summary["baselines"]["always the same"]
+    }
+    shown = ", ".join(f"{name} {value:.5g}" for name, value in figures.items())
+    return f"fold {event.fold} of {event.folds}{', done before' * event.before}: {shown}\n"
 
 
 def _dtype(recipe: Recipe) -> str:
@@ -147,6 +175,7 @@ def results(summary: Mapping[str, Any], event: Tested, folder: str) -> str:
     peak = f"{text.size(memory['peak'])} at its peak, {text.size(memory['predicted'])} predicted"
     rows = [
         *event.measured.rows,
+        *_best(summary),
         (
             "time",
             f"{text.seconds(times['to_test'])} from the start of the program to the test result,"
@@ -156,3 +185,17 @@ def results(summary: Mapping[str, Any], event: Tested, folder: str) -> str:
         ("folder", folder),
     ]
     return text.fields(rows)
+
+
+def _best(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Which epoch's weights the model has, where the validation loss chose it."""
+    if summary["best_epoch"] is None:
+        return []
+    done, most = summary["epochs"], summary["plan"]["epochs"]
+    words = (
+        f"best epoch {summary['best_epoch']} of {done} kept, validation loss"
+        f" {summary['best_val_loss']:.4f}"
+    )
+    if done < most:
+        words += f" ({most} were allowed; none better in {summary['plan']['patience']})"
+    return [("epochs", words)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -16,8 +15,8 @@ from sloy.data.arrays import allocate, reorder
 from sloy.data.below import LeftOut
 from sloy.data.dataset import Dataset
 from sloy.data.formats import formats
-from sloy.data.greys import Greys, Spread, common_range, is_deep, spread, stated_bits
-from sloy.data.images import LARGEST_PICTURE, quiet
+from sloy.data.greys import is_deep
+from sloy.data.images import quiet, range_of
 from sloy.data.listing import Listing, list_pictures
 from sloy.data.parts import PARTS, TEST, TRAIN, VALIDATION
 from sloy.data.pictures import PictureReader, read_pictures
@@ -26,6 +25,7 @@ from sloy.text import many
 
 IN_MEMORY = 2 << 30  # bytes of decoded pictures that are held in memory; more go to a file
 LARGEST_DEFAULT = 64  # pixels of a side, unless a size is given
+PURPOSES = {TRAIN: "train", VALIDATION: "validate", TEST: "test"}
 
 _LOOKED_AT = 200  # pictures whose headers tell size and channels
 _GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "LA")
@@ -48,7 +48,7 @@ class PictureFolder:
         Part → the file of each sample.
     broken : tuple of str
         Why each picture that was left out could not be read, with its name.
-    left_out : tuple of LeftOut
+    omitted : tuple of LeftOut
         What else the source holds, and why it is not among the samples.
     duplicates : tuple of (Path, Path)
         Equal pictures, as the network sees them, in two parts.
@@ -56,6 +56,8 @@ class PictureFolder:
         Equal pictures in two classes.
     on_disk : bool
         Whether the pictures are in a temporary file that is mapped into memory.
+    too_few : tuple of str
+        Why a part that was asked for has no pictures.
     """
 
     train: Dataset
@@ -64,14 +66,26 @@ class PictureFolder:
     reader: PictureReader
     paths: dict[str, tuple[Path, ...]]
     broken: tuple[str, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
+    omitted: tuple[LeftOut, ...] = ()
     duplicates: tuple[tuple[Path, Path], ...] = ()
     contradictions: tuple[tuple[Path, Path], ...] = ()
     on_disk: bool = False
+    too_few: tuple[str, ...] = ()
 
     def remarks(self) -> list[str]:
         """What its owner should know, a sentence each."""
-        return _remarks(self)
+        return [*self.left_out(), *self.too_few, *_remarks(self)]
+
+    def left_out(self) -> list[str]:
+        """Those of them that name pictures and files that are not in it."""
+        said = []
+        if self.broken:
+            said.append(f"{many(len(self.broken), 'picture')} skipped: {_some(self.broken, '; ')}")
+        for item in self.omitted:
+            names = item.names or [path.name for path in item.paths]
+            most = 3 if item.noun in ("file", "picture") else 12
+            said.append(f"{many(len(names), item.noun)} {item.reason}: {_some(names, most=most)}")
+        return said
 
 
 def picture_folder(
@@ -82,7 +96,7 @@ def picture_folder(
     reader: PictureReader | None = None,
     class_names: Sequence[str] = (),
     validation: float = 0.1,
-    test: float = 0.1,
+    test: float | str | Path | Listing = 0.1,
     seed: int = 0,
     skip_broken: bool = False,
     threads: int = 0,
@@ -109,7 +123,8 @@ def picture_folder(
         The classes of a model that exists, in its order; by default those found, sorted.
     validation, test : float
         Shares that are split off where the source has no such part, 0 for none: `test` of all pictures, `validation`
-        of what then is left to train on. The same share of each class; equal pictures stay together.
+        of what then is left to train on. The same share of each class, each keeping one to train on; equal pictures
+        stay together. `test` may be other labelled pictures instead, all of which are tested on.
     seed : int
         Of the split.
     skip_broken : bool
@@ -130,9 +145,15 @@ def picture_folder(
     NotAvailable
         Where the decoded pictures fit neither in memory nor on the disk.
     """
-    _check(validation, test, skip_broken, in_memory, reader)
-    found = source if isinstance(source, Listing) else list_pictures(source)
-    listing = _with_names(found, class_names)
+    share = test if isinstance(test, float | int) else 0
+    _check(validation, share, skip_broken, in_memory, reader)
+    listing = source if isinstance(source, Listing) else list_pictures(source)
+    if class_names:
+        listing = listing.named(class_names)
+    if isinstance(test, str | Path):
+        test = list_pictures(test, fewest=1)
+    if isinstance(test, Listing):
+        listing = listing.with_test(test)
     if reader is None:
         reader = default_reader(listing, size, resize)
     elif size is not None:
@@ -144,7 +165,7 @@ def picture_folder(
         raise FileFormatError(_refusal(listing, broken))
     good = np.array([row for row in range(len(listing.paths)) if row not in failures], np.int64)
     groups = _groups(digests, good)
-    rows = _split(listing, good, groups, validation, test, seed)
+    rows, too_few = _split(listing, good, groups, validation, share, seed)
     duplicates, contradictions = _equal(listing, rows, groups)
     reorder(pixels, np.concatenate([rows[part] for part in PARTS]))
     first, sets, paths = 0, dict[str, Dataset | None](), dict[str, tuple[Path, ...]]()
@@ -161,8 +182,8 @@ def picture_folder(
     if train is None:
         raise FileFormatError(f"{listing.source}: no picture is left to train on.")
     return PictureFolder(
-        train, sets[VALIDATION], sets[TEST], reader, paths, broken, listing.left_out,
-        duplicates, contradictions, on_disk,
+        train, sets[VALIDATION], sets[TEST], reader, paths, broken, listing.omitted,
+        duplicates, contradictions, on_disk, too_few,
     )  # fmt: skip
 
 
@@ -198,31 +219,8 @@ def default_reader(
         side = integer("picture_folder", "size", size)
         size = (side, side)
     grey = all(mode in _GREY_MODES for mode in modes)
-    greys = _range(listing) if any(map(is_deep, modes)) else None
+    greys = range_of(listing.paths) if any(map(is_deep, modes)) else None
     return PictureReader(size, 1 if grey else 3, resize=resize, greys=greys)
-
-
-def _range(listing: Listing) -> Greys | None:
-    """Black and white of all pictures whose greys have more than 8 bits; those that cannot be read do not count."""
-    spreads: list[Spread] = []
-    for path in listing.paths:
-        with quiet(), suppress(Exception):  # what is broken will be named when it is to be decoded
-            if path.is_file() and (found := _spread(path)) is not None:
-                spreads.append(found)
-    try:
-        return common_range(spreads)
-    except FileFormatError as error:
-        raise FileFormatError(f"{listing.source}: {error}") from None
-
-
-def _spread(path: Path) -> Spread | None:
-    import PIL.Image
-
-    with PIL.Image.open(path, formats=formats()) as opened:
-        if not is_deep(opened.mode) or opened.width * opened.height > LARGEST_PICTURE:
-            return None
-        bits = stated_bits(opened)
-        return spread(np.asarray(opened), bits)
 
 
 # --- reading, splitting, comparing ----------------------------------------------------------------
@@ -264,26 +262,33 @@ def _split(
     validation: float,
     test: float,
     seed: int,
-) -> dict[str, np.ndarray]:
-    """The rows of each part, in the order of the listing."""
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """The rows of each part, in the order of the listing; and which parts there are too few pictures for."""
+    too_few: list[str] = []
     given = {part: [r for r in map(int, good) if listing.parts[r] == part] for part in ("", *PARTS)}
     given[TRAIN] += given.pop("")
     for part, share in ((TEST, test), (VALIDATION, validation)):
         if given[part] or not share:
             continue
         left = set(given[TRAIN])
-        leaders = [row for row in groups if row in left]
+        leaders = _not_alone([row for row in groups if row in left], listing.labels)
+        if not 0 < round(share * len(leaders)) < len(leaders):
+            too_few.append(
+                f"{many(len(left), 'picture')}: too few to keep {share:.0%} of them apart to {PURPOSES[part]} on"
+            )
+            continue
         numbered = Dataset(np.array(leaders, np.float64)[:, None], listing.labels[leaders])
-        try:
-            drawn = numbered.split(share, seed)[1].x[:, 0].astype(int)
-        except InvalidArgument:
-            raise FileFormatError(
-                f"{listing.source}: {len(leaders)} pictures are too few to take {share:.0%} of them"
-                f" for {part}."
-            ) from None
+        drawn = numbered.split(share, seed)[1].x[:, 0].astype(int)
         given[part] = [row for leader in drawn for row in groups[leader] if row in left]
         given[TRAIN] = sorted(left - set(given[part]))
-    return {part: np.array(sorted(rows), np.int64) for part, rows in given.items()}
+    rows = {part: np.array(sorted(found), np.int64) for part, found in given.items()}
+    return rows, tuple(too_few)
+
+
+def _not_alone(rows: list[int], labels: np.ndarray) -> list[int]:
+    """Those whose class has others: its only picture is for training."""
+    counts = np.bincount(labels[rows])
+    return [row for row in rows if counts[labels[row]] > 1]
 
 
 def _equal(
@@ -301,21 +306,6 @@ def _equal(
             if listing.labels[row] != listing.labels[leader]:
                 contradicting.append(pair)
     return tuple(across), tuple(contradicting)
-
-
-def _with_names(listing: Listing, names: Sequence[str]) -> Listing:
-    """The listing with the labels of a model that exists."""
-    if not names:
-        return listing
-    if unknown := [name for name in listing.class_names if name not in names]:
-        raise FileFormatError(
-            f"{listing.source}: the class {unknown[0]!r} is not among the {len(names)} given."
-        )
-    numbers = np.array([list(names).index(name) for name in listing.class_names], np.int32)
-    return Listing(
-        listing.source, listing.paths, numbers[listing.labels], listing.parts, tuple(names),
-        listing.left_out,
-    )  # fmt: skip
 
 
 def _refusal(listing: Listing, broken: Sequence[str]) -> str:
@@ -342,12 +332,6 @@ def _remarks(found: PictureFolder) -> list[str]:
     names = found.train.class_names
     counts = np.bincount(found.train.y, minlength=len(names))
     said = []
-    if found.broken:
-        said.append(f"{many(len(found.broken), 'picture')} skipped: {_some(found.broken, '; ')}")
-    for item in found.left_out:
-        names = item.names or [path.name for path in item.paths]
-        most = 3 if item.noun in ("file", "picture") else 12
-        said.append(f"{many(len(names), item.noun)} {item.reason}: {_some(names, most=most)}")
     least, most = int(counts.argmin()), int(counts.argmax())
     if counts[least] == 0:
         said.append(f"no picture of {names[least]} to train on")

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from sloy.data.below import below
 from sloy.data.formats import HEAD, advice, foreign, foreign_head, formats
-from sloy.data.greys import Greys, is_deep, stated_bits, to_bytes
+from sloy.data.greys import Greys, Spread, common_range, is_deep, spread, stated_bits, to_bytes
 from sloy.errors import FileFormatError
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def decode(
     if isinstance(source, PIL.Image.Image):
         name = str(getattr(source, "filename", "") or "the picture")
         return _plain(source, name, channels, background, one_at_a_time, greys)
-    path = Path(source)
+    path = source if isinstance(source, Path) else Path(source)
     if path.exists() and not path.is_file():  # opening a pipe would wait forever
         raise FileFormatError(f"{path}: is not a file.")
     if path.is_symlink() and not path.exists():
@@ -113,6 +114,29 @@ def decode(
 def picture_files(folder: str | os.PathLike[str]) -> list[Path]:
     """The picture files of a folder and of the folders in it, told by their suffix, sorted; nothing hidden."""
     return list(below(folder).pictures)
+
+
+def range_of(paths: Sequence[Path]) -> Greys | None:
+    """Black and white of all pictures whose greys have more than 8 bits; those that cannot be read do not count."""
+    spreads: list[Spread] = []
+    for path in paths:
+        with quiet(), suppress(Exception):  # what is broken will be named when it is to be decoded
+            if path.is_file() and (found := _spread(path)) is not None:
+                spreads.append(found)
+    try:
+        return common_range(spreads)
+    except FileFormatError as error:
+        raise FileFormatError(f"{os.path.commonpath(paths)}: {error}") from None
+
+
+def _spread(path: Path) -> Spread | None:
+    import PIL.Image
+
+    with PIL.Image.open(path, formats=formats()) as opened:
+        if not is_deep(opened.mode) or opened.width * opened.height > LARGEST_PICTURE:
+            return None
+        bits = stated_bits(opened)
+        return spread(np.asarray(opened), bits)
 
 
 def _plain(

@@ -12,7 +12,7 @@ Which of the first two it is, the whole layout tells (`_part_folders`); what cou
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ class Listing:
         For each picture "train", "validation" or "test"; "" where the source does not say.
     class_names : tuple of str
         Sorted; as numbers where all are.
-    left_out : tuple of LeftOut
+    omitted : tuple of LeftOut
         Everything else that the source holds, and why it is not listed; hidden files excepted.
     """
 
@@ -54,11 +54,51 @@ class Listing:
     labels: np.ndarray
     parts: tuple[str, ...]
     class_names: tuple[str, ...]
-    left_out: tuple[LeftOut, ...] = ()
+    omitted: tuple[LeftOut, ...] = ()
+
+    def take(self, rows: Sequence[int]) -> Listing:
+        """Some of the pictures, in no part."""
+        paths = tuple(self.paths[row] for row in rows)
+        parts = ("",) * len(paths)
+        return replace(self, paths=paths, labels=self.labels[list(rows)], parts=parts)
+
+    def with_test(self, other: Listing) -> Listing:
+        """The same, and all pictures of another listing as the part to test on."""
+        if TEST in self.parts:
+            raise FileFormatError(
+                f"{self.source}: has a part to test on already; give no other, or the folder to train on alone."
+            )
+        if any(other.parts):
+            raise FileFormatError(
+                f"{other.source}: has parts, {', '.join(sorted(set(other.parts)))}; give the folder of one of them."
+            )
+        known = other.named(self.class_names)
+        return replace(
+            self,
+            paths=self.paths + known.paths,
+            labels=np.concatenate([self.labels, known.labels]),
+            parts=self.parts + (TEST,) * len(known.paths),
+            omitted=self.omitted + known.omitted,
+        )
+
+    def named(self, names: Sequence[str]) -> Listing:
+        """The same with the labels that classes of these names have; each of its own must be among them."""
+        if unknown := [name for name in self.class_names if name not in names]:
+            raise FileFormatError(
+                f"{self.source}: the class {unknown[0]!r} is not among the {len(names)} given ({_few(names)})."
+            )
+        numbers = np.array([list(names).index(name) for name in self.class_names], np.int32)
+        return replace(self, labels=numbers[self.labels], class_names=tuple(names))
 
 
-def list_pictures(source: str | Path) -> Listing:
+def list_pictures(source: str | Path, *, fewest: int = 2) -> Listing:
     """The pictures of a folder or a CSV file in one of the forms above.
+
+    Parameters
+    ----------
+    source : str or Path
+    fewest : int
+        Classes that it must have: 2 to train on, 1 to test on.
 
     Raises
     ------
@@ -67,27 +107,29 @@ def list_pictures(source: str | Path) -> Listing:
     """
     path = Path(source)
     if path.is_file():
-        return _from_csv(path, None)
+        return _from_csv(path, None, fewest)
     if not path.is_dir():
         raise FileFormatError(f"{path}: is no folder and no CSV file.")
     folders = [below(folder) for folder in visible_folders(path)]
     filled = [folder for folder in folders if folder.pictures]
     if parts := _part_folders(path, filled):
-        return _from_parts(path, folders, parts)
+        return _from_parts(path, folders, parts, fewest)
     tables = csv_files(path)
     unlike_classes = bool(filled) and all(part_meant(folder.name) for folder in filled)
     if len(filled) < 2 or unlike_classes:
-        if listing := [table for table in tables if has_paths(table)] or tables:
+        naming = [table for table in tables if has_paths(table)]
+        if listing := naming or (tables if len(filled) < fewest or unlike_classes else []):
             if len(listing) > 1:
                 names = ", ".join(table.name for table in listing)
                 raise FileFormatError(
                     f"{path}: holds several CSV files ({names}); name one of them."
                 )
-            return _from_csv(listing[0], path)
-        raise FileFormatError(f"{path}: {_what_is_missing(path, folders)}")
+            return _from_csv(listing[0], path, fewest)
+        if len(filled) < fewest or unlike_classes:
+            raise FileFormatError(f"{path}: {_what_is_missing(path, folders)}")
     _refuse_other_labels(path, tables, {folder.name for folder in filled})
     samples = [(file, folder.name, "") for folder in filled for file in folder.pictures]
-    return _listing(path, samples, _beside(path, samples, folders, folders))
+    return _listing(path, samples, _beside(path, samples, folders, folders), fewest)
 
 
 def lists_pictures(source: str | Path) -> bool:
@@ -102,12 +144,14 @@ def lists_pictures(source: str | Path) -> bool:
     return any(map(_holds_a_picture, visible_folders(path))) or any(map(has_paths, csv_files(path)))
 
 
-def _listing(source: Path, samples: Sequence[Sample], left_out: Sequence[LeftOut]) -> Listing:
+def _listing(
+    source: Path, samples: Sequence[Sample], omitted: Sequence[LeftOut], fewest: int
+) -> Listing:
     names = sorted({name for _, name, _ in samples})
     if all(name.isdecimal() for name in names):
         names.sort(key=int)
-    if len(names) < 2:
-        said = "".join(f"\n  {_said(item)}" for item in left_out if item.noun != "file")
+    if len(names) < fewest:
+        said = "".join(f"\n  {_said(item)}" for item in omitted if item.noun != "file")
         raise FileFormatError(
             f"{source}: all pictures are of one class, {names[0]!r}; two or more are needed.{said}"
         )
@@ -118,7 +162,7 @@ def _listing(source: Path, samples: Sequence[Sample], left_out: Sequence[LeftOut
         np.array([number[name] for _, name, _ in samples], np.int32),
         tuple(part for _, _, part in samples),
         tuple(names),
-        tuple(left_out),
+        tuple(omitted),
     )
 
 
@@ -179,7 +223,9 @@ def _refuse_hidden_parts(path: Path, filled: Sequence[Below]) -> None:
         )
 
 
-def _from_parts(path: Path, tops: Sequence[Below], parts: Mapping[str, Below]) -> Listing:
+def _from_parts(
+    path: Path, tops: Sequence[Below], parts: Mapping[str, Below], fewest: int
+) -> Listing:
     train = parts[TRAIN].inner
     samples: list[Sample] = []
     said: list[LeftOut] = []
@@ -204,7 +250,7 @@ def _from_parts(path: Path, tops: Sequence[Below], parts: Mapping[str, Below]) -
         samples += [(file, inner.name, part) for inner in filled for file in inner.pictures]
         classes += inside
     classes += [top for top in tops if part_of(top.name) and not top.pictures]
-    return _listing(path, samples, [*said, *_beside(path, samples, tops, classes)])
+    return _listing(path, samples, [*said, *_beside(path, samples, tops, classes)], fewest)
 
 
 def _beside(
@@ -292,7 +338,7 @@ def _what_is_missing(path: Path, folders: Sequence[Below]) -> str:
 # --- CSV ------------------------------------------------------------------------------------------
 
 
-def _from_csv(table: Path, folder: Path | None) -> Listing:
+def _from_csv(table: Path, folder: Path | None, fewest: int) -> Listing:
     """The pictures of a CSV file; beside them all of a `folder`, or those that lie next to them, are looked at."""
     samples = csv_samples(table)
     listed = {file for file, _, _ in samples}
@@ -306,7 +352,7 @@ def _from_csv(table: Path, folder: Path | None) -> Listing:
         others = []
     if unlisted := tuple(file for file in files if file not in listed):
         others.insert(0, LeftOut("picture", f"passed over, in no line of {table.name}", unlisted))
-    return _listing(table, samples, others)
+    return _listing(table, samples, others, fewest)
 
 
 def _refuse_other_labels(path: Path, tables: Sequence[Path], folders: set[str]) -> None:

@@ -6,8 +6,9 @@ A reader belongs to a model, is saved with it, and lets `Model.predict` take wha
 from __future__ import annotations
 
 import importlib
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,14 +27,19 @@ class Reader(ABC):
     """What turns raw things into samples; an immutable value."""
 
     kind: ClassVar[str]
+    instead_of_arrays: ClassVar[str] = ""  # what is given to a model that takes no arrays
 
     @abstractmethod
     def takes(self, source: Any) -> bool:
-        """Whether `source` is something to be read; arrays of numbers are not, they pass as they are."""
+        """Whether `source` is something to be read; arrays of numbers are not."""
 
     @abstractmethod
     def read(self, source: Any) -> np.ndarray:
         """The samples, (N, *input_shape), uint8 or float32; `FileFormatError` where they cannot be read."""
+
+    def labels_of(self, class_names: Sequence[str]) -> np.ndarray:
+        """What predictions are, (K,): the names of the classes; see the function of that name."""
+        return labels_of(class_names)
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:
@@ -43,6 +49,22 @@ class Reader(ABC):
     @abstractmethod
     def from_config(cls, config: Mapping[str, Any]) -> Reader:
         """The reader that `to_config` described; everything is checked, as it comes from a file."""
+
+
+def labels_of(class_names: Sequence[str]) -> np.ndarray:
+    """Names as an array: integers or truth where all are written as Python writes these, else strings.
+
+    Examples
+    --------
+    >>> labels_of(("3", "10")).tolist(), labels_of(("False", "True")).tolist(), labels_of(("02", "10")).tolist()
+    ([3, 10], [False, True], ['02', '10'])
+    """
+    names = list(class_names)
+    if all(re.fullmatch("0|-?[1-9][0-9]{0,17}", name) for name in names):
+        return np.array(names, np.int64)
+    if set(names) == {"True", "False"}:
+        return np.array([name == "True" for name in names])
+    return np.array(names, str)
 
 
 def reader_to_config(reader: Reader | None) -> dict[str, Any] | None:

@@ -1,20 +1,25 @@
 """Experiments: data, what is learned from them and how; run into a folder, with what happens told as events."""
 
 from sloy.experiments.events import Event, Listener
+from sloy.experiments.examining import Examined, examine
 from sloy.experiments.experiment import Experiment
-from sloy.experiments.running import Result, resume, run
-from sloy.experiments.sources import SOURCES, Loaded, Measured, Source, Wanted, source_of
+from sloy.experiments.result import Result
+from sloy.experiments.running import resume, run
+from sloy.experiments.sources import SOURCES, Loaded, Measured, Source, ToTest, Wanted, source_of
 
 __all__ = [
     "SOURCES",
     "Event",
+    "Examined",
     "Experiment",
     "Listener",
     "Loaded",
     "Measured",
     "Result",
     "Source",
+    "ToTest",
     "Wanted",
+    "examine",
     "resume",
     "run",
     "source_of",

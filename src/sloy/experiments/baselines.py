@@ -92,12 +92,23 @@ def comparison(found: Mapping[str, Mapping[str, float]]) -> str:
     return text.columns([head, *lines], right=True)
 
 
+def comparison_with_errors(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """The same of several folds: a mean and its standard error in each cell."""
+    figures = list(next(iter(found.values())))
+    head = ("", *(_TITLES[name] for name in figures))
+    lines = [
+        (name, *(f"{_shown(f, row[f]['mean'])} ± {_shown(f, row[f]['error'])}" for f in figures))
+        for name, row in found.items()
+    ]
+    return text.columns([head, *lines], right=True)
+
+
 def verdict(own: Mapping[str, float], others: Mapping[str, Mapping[str, float]]) -> str:
     """What the comparison means where the network is not the best; by log-loss, or by RMSE."""
     figure = "log_loss" if "log_loss" in own else "rmse"
     if own[figure] >= others["always the same"][figure]:
         return "the network is no better than always giving the same answer: it has learned nothing of use"
-    if own[figure] >= others["linear model"][figure]:
+    if "linear model" in others and own[figure] >= others["linear model"][figure]:
         return (
             f"the linear model is as good or better ({_TITLES[figure]}): it is simpler, prefer it"
         )

@@ -100,6 +100,29 @@ class FitEnded(Event):
 
 
 @dataclass(frozen=True, eq=False)
+class FoldBegan(Event):
+    """The run of a fold, from 1, of a cross-validation begins; 0 is that on all rows, the last.
+
+    `folder` is that of the cross-validation.
+    """
+
+    fold: int
+    folds: int
+    epochs: int
+    folder: Path
+
+
+@dataclass(frozen=True, eq=False)
+class FoldEnded(Event):
+    """The run of a fold is done: what its `summary.json` says, and whether it was done before."""
+
+    fold: int
+    folds: int
+    summary: Mapping[str, Any]
+    before: bool
+
+
+@dataclass(frozen=True, eq=False)
 class Saved(Event):
     """A file of the run's folder was written whole."""
 

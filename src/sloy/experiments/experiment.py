@@ -11,6 +11,7 @@ from typing import Any
 from sloy import text
 from sloy.arguments import instance
 from sloy.augmentation import Augment
+from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.recipes import (
     GENERAL,
@@ -20,7 +21,9 @@ from sloy.experiments.recipes import (
     batches_and_epochs,
     rate_of,
 )
-from sloy.experiments.sources import Loaded, Source, source_of, source_options
+from sloy.experiments.sources import Loaded, Source, Wanted, source_of, source_options
+from sloy.experiments.sources.base import fitting_loss
+from sloy.losses import NAMES as LOSSES
 from sloy.model import Model
 from sloy.options import check_options, chosen, option, options
 from sloy.problem import Network
@@ -52,6 +55,8 @@ class Experiment:
         Share of the training samples that is held out to measure on after each epoch, 0 for none.
     samples : int, optional
         Train on as many samples only.
+    loss : str, optional
+        What errors cost, by its name in `sloy.losses`; what suits the data by default.
     start : str or path, optional
         A model to train further, instead of a new network: a file, the folder of a run, or a name with published
         weights.
@@ -68,7 +73,9 @@ class Experiment:
     """
 
     source: Source
-    network: str = option("cnn", "the network, by its name", kind="text", choices=tuple(PRESETS))
+    network: str = option(
+        "cnn", "the network, by its name", kind="text", choices=(*PRESETS, "tabular")
+    )
     network_options: Mapping[str, Any] = field(default_factory=dict)
     named: str | None = None
     validation: float = option(
@@ -81,6 +88,12 @@ class Experiment:
     samples: int | None = option(
         None, "train on the first N samples only; default: all", kind="integer"
     )
+    loss: str | None = option(
+        None,
+        "what errors cost, by its name; default: cross-entropy for classes, squared error for numbers",
+        kind="text",
+        choices=tuple(LOSSES),
+    )
     start: str | Path | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     tuning: Mapping[str, Any] = field(default_factory=dict)
@@ -91,6 +104,8 @@ class Experiment:
         instance("experiment", "from", self.start, str | Path, optional=True)
         further = self.start is not None
         self.source.check(self.network, further=further)
+        if further and self.loss is not None:
+            raise InvalidOption("`loss`: with `from` the loss is that of the model.")
         if self.tuning and not further:
             raise InvalidOption(f"`{min(self.tuning)}` needs `from` MODEL.")
         if further and (said := [name for name in _BY_STAGES if name in self.given]):
@@ -113,8 +128,8 @@ class Experiment:
         data : str or Path
             "mnist"; a folder of pictures or of IDX files; a table.
         **words
-            ``network``, ``network_options``, ``recipe`` (by name), ``validation``, ``samples``, ``from_``; the options
-            of `Recipe`, of `FineTuning` and of the kind of data.
+            ``network``, ``network_options``, ``recipe`` (by name), ``validation``, ``samples``, ``loss``,
+            ``from_``; the options of `Recipe`, of `FineTuning` and of the kind of data.
 
         Raises
         ------
@@ -132,7 +147,7 @@ class Experiment:
             defaults = _defaults(source, words.get("network"), named, further=start is not None)
             every = {**defaults, **words}
             return cls(
-                source=replace(source, **chosen(type(source), words)),
+                source=replace(source, **chosen(type(source), every)),
                 named=named,
                 start=start,
                 given=chosen(Recipe, words),
@@ -164,16 +179,35 @@ class Experiment:
         half = {"head_epochs": max(1, self.recipe.epochs // 2)}
         return FineTuning(**{**half, **self.tuning}, where="experiment")
 
+    @property
+    def by_members(self) -> bool:
+        """Whether members of an ensemble learn, each of which holds out samples of its own."""
+        return self.network == "tabular"
+
+    def load(self, wanted: Wanted) -> Loaded:
+        """The data, read and split, with the loss that is asked for; `InvalidOption` where it does not suit them."""
+        loaded = self.source.load(wanted)
+        if self.loss is None:
+            return loaded
+        return replace(loaded, loss=fitting_loss(self.loss, loaded, self.source.name))
+
     def with_defaults_for(self, loaded: Loaded) -> Experiment:
         """The same with options that suit the very data, where they are not given."""
-        if self.named is not None:
+        if self.named is not None and RECIPES[self.named].fixed:
             return self
         if self.start is not None:
             count = len(loaded.train)
             defaults = batches_and_epochs(count, part=16, sizes=(8, 32), steps=300, epochs=(5, 40))
+            defaults |= self.source.patience_for(loaded)
         else:
-            defaults = dict(self.source.defaults_for(loaded, str(self.recipe.optimizer)))
+            name = str(self.recipe.optimizer)
+            defaults = dict(self.source.defaults_for(loaded, self.network, name))
         return replace(self, given={**defaults, **self.given})
+
+    def within_time(self, loaded: Loaded, engine: Engine) -> tuple[Experiment, Loaded]:
+        """The same, and what is loaded, such that training fits into the time that is allowed."""
+        source, loaded, epochs = self.source.within_time(loaded, self.recipe, engine)
+        return replace(self, source=source, given={**self.given, "epochs": epochs}), loaded
 
     def check_fits(self, loaded: Loaded) -> None:
         """Raise `InvalidOption` where options of the recipe do not fit the data."""
@@ -244,8 +278,9 @@ class Experiment:
 
 
 _NETWORK = ("network", "network_options")
-_OWN = (*_NETWORK, "validation", "samples")
-_BY_STAGES = ("trainable", "rate_factors")  # options of a recipe that fine-tuning sets itself
+_OWN = (*_NETWORK, "validation", "samples", "loss")
+# Options of a recipe that fine-tuning sets itself.
+_BY_STAGES = ("trainable", "rate_factors", "decay_factors")
 
 
 def _defaults(
@@ -253,14 +288,15 @@ def _defaults(
 ) -> dict[str, Any]:
     """Options that suit data, network and named recipe; later ones go before earlier ones."""
     instance("experiment", "network", network, str, optional=True)
-    found = {**GENERAL, **source.defaults, **OF_NETWORKS.get(network or "", {})}
+    recipe: dict[str, Any] = {}
     if named is not None:
         if named not in tuple(RECIPES):
             raise InvalidOption(f"`recipe` (={named!r}) must be one of {', '.join(RECIPES)}.")
         recipe = dict(RECIPES[named].options)
         if network not in (None, recipe["network"]):
             recipe.pop("network_options", None)
-        found |= recipe
+    used = network or recipe.get("network") or source.defaults.get("network", "")
+    found = {**GENERAL, **source.defaults, **OF_NETWORKS.get(used, {}), **recipe}
     if further:
         found |= {"augment": None}
         for name in _NETWORK:
@@ -288,7 +324,7 @@ def _label(word: Any) -> Any:
 
 def _plain(name: str, value: Any) -> Any:
     """A value as JSON has it."""
-    if name == "rate_factors" and isinstance(value, tuple):
+    if name in ("rate_factors", "decay_factors") and isinstance(value, tuple):
         value = dict(value)
     if isinstance(value, Augment):
         return value.words

@@ -11,11 +11,12 @@ from sloy.engines import Engine
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.sources import Loaded
 from sloy.losses import SquaredError, loss
-from sloy.metrics import default_metrics
+from sloy.metrics import Metric, default_metrics
 from sloy.model import default_batch
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.training.fine_tune import IN_MEMORY
+from sloy.training.members import OfMembers
 from sloy.training.memory import memory_estimate
 from sloy.training.recipe import Recipe
 from sloy.training.stages import Stage, named_layers, patterns
@@ -43,11 +44,11 @@ def predicted(
             loaded.trained_on(share),
             experiment.recipe,
             validation_samples=loaded.held_out(share),
-            split=loaded.validation is None and share > 0,
+            split=loaded.validation is None and not loaded.divided and share > 0,
             engine=engine,
         )
         run = estimate.total - (loaded.train.x.nbytes + loaded.train.y.nbytes)
-    test = _of_test(problem, len(loaded.test), engine)
+    test = _of_test(problem, 1 if loaded.test is None else len(loaded.test), engine)
     return max(machine.peak_memory(), machine.held_memory() + max(run, test))
 
 
@@ -56,11 +57,17 @@ def problem_of(loaded: Loaded, network: Network, recipe: Recipe) -> Problem:
     data, found = loaded.train, loss(loaded.loss)
     dtype = "float64" if recipe.precision == "float64" else "float32"
     shape = network.output_shape
-    target = found.target(data.y[:1], shape)
+    if loaded.members:
+        found = OfMembers(found, loaded.members)
+        target = np.zeros((1, loaded.members + 1), dtype)
+        metrics: tuple[Metric, ...] = found.metrics
+    else:
+        target = found.target(data.y[:1], shape)
+        metrics = default_metrics(found, shape)
     return Problem(
         network,
         found,
-        metrics=default_metrics(found, shape),
+        metrics=metrics,
         data_dtype="uint8" if data.x.dtype == "uint8" else dtype,
         target_shape=target.shape[1:],
         target_dtype=target.dtype.name,
@@ -80,7 +87,9 @@ def _of_stage(whole: Problem, loaded: Loaded, stage: Stage, share: float, engine
     """Bytes that a stage of fine-tuning takes beside what is loaded."""
     samples, held_out = loaded.trained_on(share), loaded.held_out(share)
     network = whole.network
-    recipe = replace(stage.recipe, trainable=patterns(network, stage.frozen), rate_factors=())
+    recipe = replace(
+        stage.recipe, trainable=patterns(network, stage.frozen), rate_factors=(), decay_factors=()
+    )
     if not stage.frozen or recipe.augment is not None:
         run = memory_estimate(whole, samples, recipe, validation_samples=held_out, engine=engine)
         return run.total - (samples + held_out) * loaded.train.x[:1].nbytes

@@ -27,7 +27,14 @@ GENERAL: Mapping[str, Any] = {
 }
 # Network → options that belong to it: `fast` is a recipe of one epoch, and what it is for.
 OF_NETWORKS: Mapping[str, Mapping[str, Any]] = {
-    "fast": {"epochs": 1, "validation": 0.0, "momentum": 0.7}
+    "fast": {"epochs": 1, "validation": 0.0, "momentum": 0.7},
+    "tabular": {
+        "validation": 0.15,
+        "schedule": "cos-log",
+        "beta2": 0.95,
+        "weight_decay": 0.02,
+        "decay_factors": {"*/bias": 0.0},
+    },
 }
 
 
@@ -41,10 +48,13 @@ class NamedRecipe:
         One line: for what, and what it reaches (measured by `benchmarks/recipes.py`).
     options : mapping
         Of an experiment; what the user gives goes before them.
+    fixed : bool
+        Whether nothing else is chosen by the very data.
     """
 
     about: str
     options: Mapping[str, Any]
+    fixed: bool = True
 
 
 RECIPES: Mapping[str, NamedRecipe] = {
@@ -74,6 +84,16 @@ RECIPES: Mapping[str, NamedRecipe] = {
             "validation": 0.0,
             "augment": "flip=horizontal,crop=1",
         },
+    ),
+    "tabular": NamedRecipe(
+        "tables: four networks with embeddings of numbers, trained together and averaged",
+        {"network": "tabular", "members": 4},
+        fixed=False,
+    ),
+    "fast": NamedRecipe(
+        "tables: one such network, in about a third of the time",
+        {"network": "tabular", "members": 1},
+        fixed=False,
     ),
 }
 

@@ -16,6 +16,7 @@ from sloy.files.atomic import write_atomically
 CONFIGURATION = "configuration.json"
 VERSION = 2  # of the configuration
 CHECKPOINT = "checkpoint.sloy"
+FOLD, WHOLE = "fold-", "all-rows"  # folders of a cross-validation's runs
 HEAD_CHECKPOINT = "checkpoint-head.sloy"
 FILES = {
     "model.sloy": "the trained model: sloy predict, sloy info, sloy.load",
@@ -24,6 +25,10 @@ FILES = {
     "learning-curves.png": "the same as a picture",
     "answers.png": "predicted numbers against true ones",
     "confusion.png": "which class was taken for which",
+    "confusion.csv": "the same as numbers",
+    "predictions.csv": "the answer for each sample",
+    "importance.png": "what each column is worth: the score's loss when it is shuffled",
+    "partial-dependence.png": "the mean answer for each value of the first four of them",
     "filters.png": "the weights of the first layer",
     "mistakes.png": "test samples it got wrong",
     "augmented.png": "training pictures as they were changed at random",
@@ -62,15 +67,30 @@ class RunFolder:
         return [self / name for name in names if (self / name).is_file()]
 
     @property
+    def within(self) -> list[RunFolder]:
+        """The folders of the runs of a cross-validation."""
+        names = [*sorted(self.path.glob(f"{FOLD}*")), self / WHOLE]
+        return [RunFolder(path) for path in names if (path / CONFIGURATION).is_file()]
+
+    def fold(self, number: int) -> RunFolder:
+        """The folder of one of them: of a fold, from 1, or of that on all rows, 0."""
+        return RunFolder(self / (f"{FOLD}{number}" if number else WHOLE))
+
+    @property
     def saved(self) -> bool:
         """Whether there is a checkpoint to go on from."""
-        return any((self / name).exists() for name in (CHECKPOINT, HEAD_CHECKPOINT))
+        own = any((self / name).exists() for name in (CHECKPOINT, HEAD_CHECKPOINT))
+        return own or any(folder.saved for folder in self.within)
 
     def begin(self) -> None:
-        """Make the folder where missing, and remove the run that is in it."""
+        """Make the folder where missing, and remove the run that is in it, those of its folds too."""
         self.path.mkdir(parents=True, exist_ok=True)
         for path in self.held():
             path.unlink()
+        for folder in self.within:
+            folder.begin()
+            if not any(folder.path.iterdir()):
+                folder.path.rmdir()
 
     @classmethod
     def existing(cls, out: str | Path) -> RunFolder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from sloy import inspection, machine, text
 from sloy.engines import Engine
+from sloy.errors import InvalidOption
 from sloy.experiments.events import (
     Counted,
     Drawn,
@@ -26,43 +26,24 @@ from sloy.experiments.events import (
     Tested,
 )
 from sloy.experiments.experiment import Experiment
+from sloy.experiments.folds import CrossValidation, folds_of
 from sloy.experiments.memory import predicted, problem_of
+from sloy.experiments.result import Result
 from sloy.experiments.run_folder import CHECKPOINT, CONFIGURATION, VERSION, RunFolder
-from sloy.experiments.sources import Measured
-from sloy.experiments.sources.base import Wanted
+from sloy.experiments.sources import Loaded, Measured
+from sloy.experiments.sources.base import Wanted, untested
 from sloy.machine import versions
 from sloy.model import Model, load
-from sloy.training.callbacks import Callback, CSVLog, Progress
+from sloy.training.callbacks import Callback, CSVLog, EarlyStopping, Progress
 from sloy.training.checkpoint import Checkpoint
 from sloy.training.fine_tune import fine_tune
 from sloy.training.fit import fit
 from sloy.training.history import History, Row
+from sloy.training.members import fit_members
 from sloy.training.recipe import engine_of
 from sloy.training.run import Run
 from sloy.training.stages import stages
 from sloy.training.step import training_graph
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What came of a run.
-
-    Attributes
-    ----------
-    model : Model
-    history : History
-    measured : Measured
-        Of the test data.
-    summary : mapping
-        What `summary.json` says.
-    folder : Path
-    """
-
-    model: Model
-    history: History
-    measured: Measured
-    summary: Mapping[str, Any]
-    folder: Path
 
 
 def run(
@@ -107,7 +88,7 @@ def run(
     ['test_accuracy', 'test_loss', 'test_mistakes', 'test_samples']
     """
     opened = RunFolder.new(folder, experiment.source.name, overwrite=overwrite)
-    return _Running(experiment, opened, engine, threads, listener).run(resumed=False)
+    return _begun(experiment, opened, engine, threads, listener, resumed=False)
 
 
 def resume(
@@ -137,8 +118,29 @@ def resume(
     experiment = opened.experiment()
     experiment.check_same(words)
     if "epochs" in words:
+        if folds_of(experiment):
+            raise InvalidOption("`epochs`: the runs of `folds` that are done have theirs.")
         experiment = replace(experiment, given={**experiment.given, "epochs": words["epochs"]})
-    return _Running(experiment, opened, engine, threads, listener).run(resumed=True)
+    return _begun(experiment, opened, engine, threads, listener, resumed=True)
+
+
+def _begun(
+    experiment: Experiment,
+    folder: RunFolder,
+    engine: str | Engine,
+    threads: int,
+    listener: Listener,
+    *,
+    resumed: bool,
+) -> Result:
+    """One run, or those of a cross-validation."""
+
+    def train(one: Experiment, into: RunFolder, tell: Listener, again: bool) -> Result:
+        return _Running(one, into, engine, threads, tell).run(resumed=again)
+
+    if folds_of(experiment):
+        return CrossValidation(experiment, folder, listener, train).run(resumed=resumed)
+    return train(experiment, folder, listener, resumed)
 
 
 @dataclass
@@ -151,6 +153,7 @@ class _Running:
     threads: int
     tell: Listener
     start: Model | None = field(default=None, init=False)
+    best: tuple[int, float] | None = field(default=None, init=False)
 
     def run(self, *, resumed: bool) -> Result:
         """All of it, from the data to the last picture."""
@@ -163,13 +166,23 @@ class _Running:
         model.reader = opening.loaded.reader
         model.save(self.folder / "model.sloy")
         self.tell(Saved(self.folder / "model.sloy"))
-        measured = self.experiment.source.measure(model, opening.loaded)
+        measured = self._measured(model, opening.loaded)
         summary = self._summary(opening, history, measured)
         self._write("history.csv", history.to_csv())
+        for name, content in self.experiment.source.files(opening.loaded, measured).items():
+            self._write(name, content)
         self._write_json("summary.json", {**summary, "history": history.rows})
         self.tell(Tested(measured, summary))
         self._draw(opening, model, history, measured)
         return Result(model, history, measured, summary, self.folder.path)
+
+    def _measured(self, model: Model, loaded: Loaded) -> Measured:
+        """How good the model is on what was kept apart to test on."""
+        experiment = self.experiment
+        if loaded.test is None:
+            share = experiment.validation
+            return untested(loaded.trained_on(share), loaded.held_out(share))
+        return experiment.source.measure(model, loaded.test, loaded)
 
     def _opening(self, *, resumed: bool) -> Opened:
         """Read the data, choose what suits them, and foresee what it takes."""
@@ -183,11 +196,14 @@ class _Running:
             experiment.samples,
             recipe.seed,
             start,
+            experiment.network,
             lambda what, done, total: self.tell(Counted(what, done, total)),
         )
-        loaded = experiment.source.load(wanted)
+        loaded = experiment.load(wanted)
         if not resumed:
-            experiment = self.experiment = experiment.with_defaults_for(loaded)
+            experiment = experiment.with_defaults_for(loaded)
+            experiment, loaded = experiment.within_time(loaded, engine)
+            self.experiment = experiment
         experiment.check_fits(loaded)
         network = experiment.network_for(loaded, start)
         parts = stages(network, experiment.fine_tuning, experiment.recipe) if start else []
@@ -211,8 +227,11 @@ class _Running:
 
     def _fit(self, opening: Opened) -> tuple[Model, History]:
         experiment, loaded = self.experiment, opening.loaded
-        callbacks = [CSVLog(self.folder / "history.csv", seconds=1), _Teller(self.tell)]
-        validation = loaded.validation or experiment.validation or None
+        teller = _Teller(self.tell)
+        callbacks = [CSVLog(self.folder / "history.csv", seconds=1), teller]
+        validation = loaded.validation or (
+            None if loaded.divided else experiment.validation or None
+        )
         shared: dict[str, Any] = {
             "validation": validation,
             "recipe": opening.recipe,
@@ -225,15 +244,23 @@ class _Running:
             tuning = experiment.fine_tuning
             chosen = {field.name: getattr(tuning, field.name) for field in fields(tuning)}
             checkpoint: Any = self.folder / CHECKPOINT
-            return fine_tune(self.start, loaded.train, checkpoint=checkpoint, **shared, **chosen)
-        return fit(
-            opening.network,
-            loaded.train,
-            loss=loaded.loss,
-            preprocessing=loaded.preprocessing,
-            checkpoint=Checkpoint(self.folder / CHECKPOINT, epoch_seconds=1),
-            **shared,
-        )
+            model, history = fine_tune(
+                self.start, loaded.train, checkpoint=checkpoint, **shared, **chosen
+            )
+        else:
+            if loaded.members:
+                shared["ending"] = loaded.ending
+            model, history = (fit_members if loaded.members else fit)(
+                opening.network,
+                loaded.learned or loaded.train,
+                loss=loaded.loss,
+                preprocessing=loaded.preprocessing,
+                parameters=experiment.source.start(loaded, experiment.network, opening.recipe.seed),
+                checkpoint=Checkpoint(self.folder / CHECKPOINT, epoch_seconds=1),
+                **shared,
+            )
+        self.best = teller.best(history)
+        return model, history
 
     def _configuration(self, engine: Engine) -> dict[str, Any]:
         """What the run does, written before it does it."""
@@ -249,6 +276,9 @@ class _Running:
         recipe = opening.recipe
         return {
             **measured.figures,
+            "epochs": len(history),
+            "best_epoch": self.best and self.best[0],
+            "best_val_loss": self.best and self.best[1],
             "seed": recipe.seed,
             "plan": self.experiment.words(),
             "learning_rate": recipe.learning_rate,
@@ -269,7 +299,7 @@ class _Running:
         figures = {"learning-curves.png": inspection.curves_figure(history), **measured.pictures()}
         if augment is not None and loaded.train.x.ndim == 4:
             rows = np.linspace(0, len(loaded.train) - 1, 10).astype(int)
-            some = self.experiment.source.as_seen(loaded, loaded.train.x[rows])
+            some = self.experiment.source.as_seen(loaded.reader, loaded.train.x[rows])
             seed = opening.recipe.seed
             figures["augmented.png"] = inspection.augmented_figure(some, augment, seed=seed)
         if (first := inspection.first_filters(model)) is not None:
@@ -292,6 +322,15 @@ class _Teller(Callback):
     def __init__(self, tell: Listener) -> None:
         self._tell = tell
         self._raised: BaseException | None = None
+        self._stopping: EarlyStopping | None = None
+        self._epochs = 0
+
+    def best(self, history: History) -> tuple[int, float] | None:
+        """The epoch whose weights are kept, counted over the whole history, and its validation loss."""
+        if self._stopping is None or not self._stopping.best_epoch:
+            return None
+        before = len(history) - self._epochs  # of fine-tuning, before unfreezing
+        return before + self._stopping.best_epoch, self._stopping.best
 
     def _stops(self, event: Event) -> bool:
         """Tell an event; whether the run is to stop."""
@@ -320,6 +359,8 @@ class _Teller(Callback):
         return self._stops(EpochEnded(row, run.epochs))
 
     def on_fit_end(self, run: Run) -> None:
+        self._stopping = next((c for c in run.callbacks if isinstance(c, EarlyStopping)), None)
+        self._epochs = len(run.history)
         self._stops(FitEnded())
         if self._raised is not None:
             raise self._raised

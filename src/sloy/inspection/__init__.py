@@ -13,12 +13,15 @@ from sloy.inspection.augmented import *
 from sloy.inspection.confusion import *
 from sloy.inspection.curves import *
 from sloy.inspection.decision import *
+from sloy.inspection.dependence import *
+from sloy.inspection.dependence_figure import *
 from sloy.inspection.descent import *
 from sloy.inspection.encoded import *
 from sloy.inspection.explain import *
 from sloy.inspection.features import *
 from sloy.inspection.filters import *
 from sloy.inspection.hierarchy import *
+from sloy.inspection.importance import *
 from sloy.inspection.mistakes import *
 from sloy.inspection.receptive import *
 from sloy.inspection.synthesis import *

@@ -73,6 +73,8 @@ def _filter(
 def first_filters(model: Model) -> tuple[np.ndarray, str] | None:
     """The first layer's weights as filters (KH, KW, I, O), and a title; None where they are no pictures."""
     shape = model.network.input_shape
+    if len(shape) != 3:
+        return None
     for name, weights in model.parameters.items():
         if not name.endswith("/weight"):
             continue
@@ -80,7 +82,7 @@ def first_filters(model: Model) -> tuple[np.ndarray, str] | None:
         if weights.ndim == 4:
             height, width, _, filters = weights.shape
             return weights, f"{layer}: {filters} filters of {height} × {width}"
-        if weights.ndim == 2 and len(shape) == 3:
+        if weights.ndim == 2:
             return weights.reshape(*shape, -1), f"{layer}: {weights.shape[1]} neurons"
         return None
     return None

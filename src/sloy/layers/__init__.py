@@ -3,12 +3,21 @@
 from sloy.layers.activations import Activation
 from sloy.layers.base import Layer, Parameter, Record, Scope, State
 from sloy.layers.categories import Categories
+from sloy.layers.columns import (
+    Periodic,
+    PiecewiseLinear,
+    QuantileScale,
+    RobustScale,
+    Scale,
+)
 from sloy.layers.config import LAYERS, layer_from_config, register
 from sloy.layers.convolution import Conv2D
 from sloy.layers.dense import Dense
 from sloy.layers.dropout import Dropout
+from sloy.layers.grouped import GroupedDense
 from sloy.layers.imported import Imported
 from sloy.layers.maxout import Maxout
+from sloy.layers.members import Blend, Limits, MeanOfMembers, Members
 from sloy.layers.normalization import BatchNorm
 from sloy.layers.per_neuron import PerNeuron
 from sloy.layers.pooling import (
@@ -17,7 +26,7 @@ from sloy.layers.pooling import (
     GlobalAveragePool2D,
     MaxPool2D,
 )
-from sloy.layers.rectifiers import ELU, GELU, LeakyReLU, ReLU, SiLU, Softplus
+from sloy.layers.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, ReLU, SiLU, Softplus
 from sloy.layers.rescale import Rescale
 from sloy.layers.reshaping import Flatten, Reshape
 from sloy.layers.residual import Residual
@@ -27,29 +36,41 @@ __all__ = [
     "ELU",
     "GELU",
     "LAYERS",
+    "SELU",
     "Activation",
     "AdaptiveAveragePool2D",
     "AveragePool2D",
     "BatchNorm",
+    "Blend",
     "Categories",
     "Conv2D",
     "Dense",
     "Dropout",
     "Flatten",
     "GlobalAveragePool2D",
+    "GroupedDense",
     "Heaviside",
     "Imported",
     "Layer",
     "LeakyReLU",
+    "Limits",
     "MaxPool2D",
     "Maxout",
+    "MeanOfMembers",
+    "Members",
+    "Mish",
     "Parameter",
     "PerNeuron",
+    "Periodic",
+    "PiecewiseLinear",
+    "QuantileScale",
     "ReLU",
     "Record",
     "Rescale",
     "Reshape",
     "Residual",
+    "RobustScale",
+    "Scale",
     "Scope",
     "SiLU",
     "Sigmoid",

@@ -18,7 +18,7 @@ from sloy.graph.tensor import Tensor
 from sloy.graph.user import call
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
-from sloy.layers.rectifiers import ELU, GELU, LeakyReLU, ReLU, SiLU, Softplus
+from sloy.layers.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, ReLU, SiLU, Softplus
 from sloy.layers.sigmoids import Heaviside, Sigmoid, Sign, Tanh
 
 
@@ -110,6 +110,8 @@ ACTIVATIONS: dict[str, Callable[[], Layer]] = {
     "softplus": Softplus,
     "gelu": GELU,
     "silu": SiLU,
+    "selu": SELU,
+    "mish": Mish,
 }
 
 

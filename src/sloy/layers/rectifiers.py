@@ -11,6 +11,8 @@ from sloy.graph.tensor import Tensor
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
 
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
 
 @register
 @dataclass(frozen=True, repr=False)
@@ -172,3 +174,45 @@ class SiLU(Layer):
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
         return x * ops.sigmoid(x)
+
+
+@register
+@dataclass(frozen=True, repr=False)
+class SELU(Layer):
+    """λ x where x > 0, else λ α (e^x - 1), with λ ≈ 1.0507 and α ≈ 1.6733: mean 0 and variance 1 stay through layers.
+
+    References
+    ----------
+    .. [1] G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter, "Self-normalizing neural networks", NeurIPS 2017.
+
+    Examples
+    --------
+    >>> SELU()
+    SELU()
+    """
+
+    def apply(self, scope: Scope, x: Tensor) -> Tensor:
+        """See `Layer.apply`."""
+        return SELU_SCALE * (ops.relu(x) + SELU_ALPHA * ops.expm1(ops.minimum(x, 0.0)))
+
+
+@register
+@dataclass(frozen=True, repr=False)
+class Mish(Layer):
+    """x tanh(log(1 + e^x)), computed as x n / (n + 2) with n = e^x (e^x + 2): one exponential for all of it.
+
+    References
+    ----------
+    .. [1] D. Misra, "Mish: a self regularized non-monotonic activation function", BMVC 2020.
+
+    Examples
+    --------
+    >>> Mish()
+    Mish()
+    """
+
+    def apply(self, scope: Scope, x: Tensor) -> Tensor:
+        """See `Layer.apply`."""
+        e = ops.exp(ops.minimum(x, 20.0))  # beyond it the quotient is 1, and e² stays finite
+        n = e * (e + 2.0)
+        return x * (n / (n + 2.0))

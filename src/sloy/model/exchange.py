@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import numpy as np
 from sloy import losses, ops
 from sloy.arguments import file_to_write, flag, with_n
 from sloy.data.readers import reader_from_config, reader_to_config
+from sloy.data.tables import TableReader
 from sloy.errors import FileFormatError, InvalidArgument, SloyError
+from sloy.exchange.raw import Raw, raw_of, taken
 from sloy.files.atomic import write_atomically
 from sloy.graph import Graph
 from sloy.graph.spec import Shape
@@ -21,9 +24,11 @@ from sloy.losses import Loss
 from sloy.model.parts import Parts
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
+from sloy.text import columns, many, shortened
 from sloy.version import __version__
 
 METADATA = "sloy"  # the key under which exported files say what ONNX has no place for
+SHOWN = 40  # columns of a table that are listed
 CLASS_NAMES = "class_names"  # a JSON list of strings
 
 
@@ -96,22 +101,49 @@ def written(parts: Parts, *, reads: bool = True) -> Any:
     """What an ONNX file says of a model; its reader only where it `reads` what the file takes."""
     from sloy.exchange.onnx.writing import Written
 
-    problem = parts.problem
-    said = {
-        "loss": loss_name(problem.loss),
-        "reader": reader_to_config(parts.reader if reads else None),
-    }
+    problem, reader = parts.problem, parts.reader
+    raw = raw_of(reader, problem.preprocessing, problem.data_dtype)
+    stored = reader if reads and not (raw and raw is reader) else None
+    said = {"loss": loss_name(problem.loss), "reader": reader_to_config(stored)}
     metadata = {METADATA: json.dumps(said, sort_keys=True)}
     if parts.class_names:
         metadata[CLASS_NAMES] = json.dumps(list(parts.class_names), ensure_ascii=False)
     return Written(
-        lambda n: exported_graph(problem, n),
+        lambda n: exported_graph(_after(problem, raw), n),
         dict(parts.parameters),
         metadata,
         __version__,
-        f"Input: raw data {with_n(problem.network.input_shape)} {problem.data_dtype}; the preprocessing is in"
-        " the graph.",
+        f"Input: {takes(parts)}; {'the preparation' if raw else 'the preprocessing'} is in the graph.",
+        raw,
     )
+
+
+def takes(parts: Parts) -> str:
+    """What an exported file takes, in a few words."""
+    if isinstance(parts.reader, TableReader):
+        return f"{many(len(parts.reader.columns), 'raw column')} of a table"
+    return f"{input_dtype(parts)}, {with_n(parts.problem.network.input_shape)}, raw data"
+
+
+def input_dtype(parts: Parts) -> str:
+    """The dtype that an exported file takes its one input in."""
+    problem = parts.problem
+    raw = raw_of(None, problem.preprocessing, problem.data_dtype)
+    return "float64" if raw else problem.data_dtype
+
+
+def columns_of(parts: Parts) -> str | None:
+    """A line for each raw column that an exported model of a table takes; None for others."""
+    if not isinstance(parts.reader, TableReader):
+        return None
+    lines = [(shortened(column.name, 32), taken(column)) for column in parts.reader.columns]
+    more = len(lines) - SHOWN
+    return columns(lines[:SHOWN]) + (f"\n… and {more} more" if more > 0 else "")
+
+
+def _after(problem: Problem, raw: Raw | None) -> Problem:
+    """The problem without what `raw` does."""
+    return replace(problem, preprocessing=None) if raw else problem
 
 
 def exported_graph(problem: Problem, n: int) -> Graph:
@@ -167,15 +199,16 @@ def _to_c(parts: Parts, path: Path, name: str | None) -> None:
 
     if name is not None and c_name(name) != name:
         raise InvalidArgument(f"export: `name` (={name!r}) must be a name in C.")
-    graph = exported_graph(parts.problem, 1)
-    shape = parts.problem.network.input_shape
+    raw = raw_of(parts.reader, parts.problem.preprocessing, parts.problem.data_dtype)
+    graph = exported_graph(_after(parts.problem, raw), 1)
     text = source(
         graph,
         "probabilities" if "probabilities" in graph.outputs else "output",
         dict(parts.parameters),
         name or c_name(path.stem),
         class_names=parts.class_names,
-        comment=f"A network trained with sloy {__version__}, for raw data {shape}.",
+        comment=f"A network trained with sloy {__version__}. Input: {takes(parts)}.",
         header=path.suffix == ".h",
+        raw=raw,
     )
     write_atomically(path, text.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -10,22 +11,25 @@ from typing import Any
 import numpy as np
 
 from sloy import ops
-from sloy.arguments import file_to_write, instance, integer, sequence
+from sloy.arguments import file_to_write, instance, integer, sample_array, sequence
+from sloy.data.dataset import Dataset
 from sloy.data.handwriting import usual_reader
 from sloy.data.readers import Reader
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.engines.variables import HostVariables, Variables
+from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.graph.spec import Shape
 from sloy.losses import Loss, LossLike
 from sloy.model.file import write
 from sloy.model.parts import Parts
+from sloy.preprocessing import Preprocessing
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.problem.inputs import Columns, Data, as_dataset, columns, samples
 from sloy.problem.parameters import Parameters, check_names, real_array
-from sloy.problem.runner import Runner, figures, summed_up
+from sloy.problem.runner import Runner, summed_up
 
 BATCH = 256  # samples at a time, fewer where one is large
 BATCH_BYTES = 64 << 20  # of the largest activation of a batch
@@ -136,7 +140,8 @@ class Model:
         ----------
         x : array, shape (N, *input_shape)
             Raw data, as in training; the preprocessing is part of the model. With a `reader` also
-            what that takes: picture files, rows of a table.
+            what that takes: picture files. A model of a table takes raw rows only: a data frame, a
+            mapping of column names to values, the path of a file.
         batch_size : int, optional
             Samples at a time, which bounds the memory; by default up to 256.
 
@@ -144,11 +149,11 @@ class Model:
         -------
         array, shape (N, *output_shape)
         """
-        return self._infer(x, "output", batch_size)
+        return self._inferred(x, batch_size)["output"]
 
     def predict_proba(self, x: Any, batch_size: int | None = None) -> np.ndarray:
         """Probabilities for losses that have them (cross-entropies), else values; (N, …)."""
-        return self._infer(x, "prediction", batch_size)
+        return self._inferred(x, batch_size)["prediction"]
 
     def predict(self, x: Any, batch_size: int | None = None) -> np.ndarray:
         """The answer for each sample.
@@ -156,39 +161,50 @@ class Model:
         Returns
         -------
         array
-            Classification: int64 labels (N,), of equal outputs the first. Yes-or-no outputs: int64
-            0 or 1, 1 where the raw output is above 0, (N,) for a single output. Else values (N, …).
+            Classification: for arrays int64 numbers of classes (N,), of equal outputs the first; for what
+            the `reader` takes (picture files, rows of a table) the classes by their names, as the table or the
+            folders had them: words, integers, truth. Yes-or-no outputs: int64 0 or 1, 1 where the raw output is
+            above 0, (N,) for a single output. Else values (N, …).
         """
         output = self(x, batch_size)
         task = self.loss.task(self.network.output_shape)
         if task == "regression":
             return output
         if task == "classification":
-            return np.asarray(output.argmax(-1))
+            classes = np.asarray(output.argmax(-1))
+            if self.class_names and self.reader is not None and self.reader.takes(x):
+                return self.reader.labels_of(self.class_names)[classes]
+            return classes
         answers = (output > 0).astype(np.int64)
         return answers[:, 0] if answers.shape[1:] == (1,) else answers
+
+    @property
+    def prepared(self) -> Model:
+        """The same network, with the same numbers, for rows that `sloy.data.load_table` has prepared."""
+        engine = self.engine  # which may move the variables
+        return Model(self.problem, self._variables, class_names=self.class_names, engine=engine)
 
     def activations(
         self, x: Any, layers: Sequence[str], batch_size: int | None = None
     ) -> dict[str, np.ndarray]:
         """The outputs of layers, in use (not in training): name → array (N, …)."""
         names = sequence("Model.activations", "layers", layers, str)
-        outputs = self._runner("infer", names)({"x": self._samples(x)}, self._batch(batch_size))
+        outputs = self._inferred(x, batch_size, names)
         return {name: outputs[f"activation/{name}"] for name in names}
 
     def evaluate(self, data: Data, batch_size: int | None = None) -> dict[str, float]:
-        """The mean loss (without penalties) and the metrics on a Dataset or a pair (x, y)."""
-        found = self._columns(data, "Model.evaluate")
-        metrics = self.problem.metrics
-        return figures(self._runner("evaluate"), found, metrics, self._batch(batch_size))
+        """The mean loss (without penalties) and the metrics on a Dataset or a pair (x, y).
+
+        A model of a table takes a Dataset that `sloy.data.load_table` has made.
+        """
+        outputs, found = self._measured("evaluate", data, batch_size)
+        return summed_up(outputs, found.weight, self.problem.metrics)
 
     def examine(
         self, data: Data, batch_size: int | None = None
     ) -> tuple[dict[str, float], np.ndarray]:
         """What `evaluate` and `predict_proba` give for a Dataset or a pair (x, y), in one pass."""
-        found = self._columns(data, "Model.examine")
-        fed = {"x": found.x, "y": found.y}
-        outputs = self._runner("examine")(fed, self._batch(batch_size))
+        outputs, found = self._measured("examine", data, batch_size)
         return summed_up(outputs, found.weight, self.problem.metrics), outputs["prediction"]
 
     def save(self, path: str | Path) -> None:
@@ -290,29 +306,60 @@ class Model:
         names = f", {len(self.class_names)} class names" if self.class_names else ""
         return f"Model({self.network}, {self.loss}{names})"
 
-    def _infer(self, x: Any, output: str, batch_size: int | None) -> np.ndarray:
-        return self._runner("infer")({"x": self._samples(x)}, self._batch(batch_size))[output]
-
-    def _columns(self, data: Data, where: str) -> Columns:
-        found, problem = as_dataset(data), self.problem
-        types = (problem.dtype, where, None, problem.data_dtype)
-        return columns(found, problem.network, problem.loss, *types)
-
-    def _samples(self, x: Any) -> np.ndarray:
-        problem = self.problem
+    def _inferred(
+        self, x: Any, batch_size: int | None, activations: tuple[str, ...] = ()
+    ) -> dict[str, np.ndarray]:
+        """The outputs of `inference_graph` for samples."""
         reader = self.picture_reader
         if reader is not None and reader.takes(x):
             x = reader.read(x)
-        return samples(x, self.network.input_shape, problem.dtype, "Model", problem.data_dtype)
+        else:
+            self._refuse_arrays("x", x)
+        given = sample_array("Model", "x", x)
+        ahead, problem = self._ahead(given), self.problem
+        types = (problem.dtype, "Model", problem.data_dtype, ahead)
+        fed = {"x": samples(given, self.network.input_shape, *types)}
+        runner = self._runner("infer", activations, ahead=ahead is not None)
+        return runner(fed, self._batch(batch_size))
 
-    def _runner(self, kind: str, activations: tuple[str, ...] = ()) -> Runner:
-        if (kind, activations) not in self._runners:
-            graph = partial(_GRAPHS[kind], self.problem)
+    def _measured(
+        self, kind: str, data: Data, batch_size: int | None
+    ) -> tuple[dict[str, np.ndarray], Columns]:
+        """The outputs of an evaluation graph for data, and the data as it takes them."""
+        given, problem = as_dataset(data), self.problem
+        if not isinstance(data, Dataset):
+            self._refuse_arrays("data", data[0])
+        ahead = self._ahead(given.x)
+        types = (problem.dtype, f"Model.{kind}", None, problem.data_dtype, ahead)
+        found = columns(given, problem.network, problem.loss, *types)
+        runner = self._runner(kind, ahead=ahead is not None)
+        return runner({"x": found.x, "y": found.y}, self._batch(batch_size)), found
+
+    def _refuse_arrays(self, argument: str, x: Any) -> None:
+        """Raise where the model's reader must have prepared the samples."""
+        if self.reader is not None and self.reader.instead_of_arrays:
+            raise InvalidArgument(
+                f"Model: `{argument}` is of type {type(x).__name__}; a model of a {self.reader.kind} takes"
+                f" {self.reader.instead_of_arrays}."
+            )
+
+    def _ahead(self, x: np.ndarray) -> Preprocessing | None:
+        """What is done to samples before a graph takes them, as in `fit`."""
+        known, problem = self.problem.preprocessing, self.problem
+        takes_floats = problem.data_dtype == problem.dtype
+        return known if known and takes_floats and known.is_ahead(x, problem.dtype) else None
+
+    def _runner(self, kind: str, activations: tuple[str, ...] = (), *, ahead: bool) -> Runner:
+        """The graphs of a kind, compiled once; without the preprocessing where that is done ahead."""
+        key = (kind, activations, ahead)
+        if key not in self._runners:
+            problem = replace(self.problem, preprocessing=None) if ahead else self.problem
+            graph = partial(_GRAPHS[kind], problem)
             if activations:
                 graph = partial(graph, activations=activations)
             engine = self.engine  # which may move the variables
-            self._runners[kind, activations] = Runner(engine, self._variables, graph)
-        return self._runners[kind, activations]
+            self._runners[key] = Runner(engine, self._variables, graph)
+        return self._runners[key]
 
     def _batch(self, batch_size: int | None) -> int:
         if batch_size is not None:

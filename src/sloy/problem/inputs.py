@@ -13,6 +13,7 @@ from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.spec import Shape
 from sloy.losses import Loss
+from sloy.preprocessing import Preprocessing
 from sloy.problem.network import Network
 
 Data = Dataset | tuple[Any, Any]
@@ -101,8 +102,9 @@ def split(data: Dataset, validation: Validation, seed: int) -> tuple[np.ndarray,
 
 
 def samples(
-    x: Any, sample_shape: Shape, dtype: str, where: str, data_dtype: str | None = None
-) -> np.ndarray:
+    x: Any, sample_shape: Shape, dtype: str, where: str, data_dtype: str | None = None,
+    ahead: Preprocessing | None = None,
+) -> np.ndarray:  # fmt: skip
     """Inputs of a network: finite, of its shape, in the dtype that its graphs take.
 
     Parameters
@@ -117,6 +119,8 @@ def samples(
         Who asks, for the messages.
     data_dtype : str, optional
         What the graphs take: "uint8" or `dtype`. By default uint8 stays, all else becomes `dtype`.
+    ahead : Preprocessing, optional
+        Done here, in float64, rather than in the graphs.
 
     Returns
     -------
@@ -132,7 +136,9 @@ def samples(
     if target == "uint8" and given.dtype != np.uint8:
         return _back_to_bytes(given, where)
     result = given
-    if given.dtype != target or not given.flags.c_contiguous:
+    if ahead is not None:
+        result = ahead.compute(given, target)
+    elif given.dtype != target or not given.flags.c_contiguous:
         with np.errstate(over="ignore"):
             result = np.ascontiguousarray(given, target)
     if target != "uint8":
@@ -143,9 +149,10 @@ def samples(
 def columns(
     data: Dataset, network: Network, loss: Loss, dtype: str, where: str,
     weight: np.ndarray | None = None, data_dtype: str | None = None,
+    ahead: Preprocessing | None = None,
 ) -> Columns:  # fmt: skip
-    """A data set as the graphs of a network and a loss take it; see `Columns`."""
-    x = samples(data.x, network.input_shape, dtype, where, data_dtype)
+    """A data set as the graphs of a network and a loss take it; see `Columns` and `samples`."""
+    x = samples(data.x, network.input_shape, dtype, where, data_dtype, ahead)
     y = loss.target(data.y, network.output_shape, dtype)
     return Columns(x, y, np.ones(len(x), dtype) if weight is None else weight.astype(dtype))
 

@@ -29,7 +29,8 @@ class EarlyStopping(Callback):
     monitor : str
         A column of the history.
     patience : int
-        Stop after this many epochs in a row without improvement, at least 1.
+        Stop after this many epochs in a row without improvement, at least 1. Where the schedule goes in cycles
+        (`CosLog`), the run stops only at the end of one that brought no improvement: before it the rate was high.
     min_delta : float
         An improvement smaller than this does not count.
     restore_best : bool
@@ -66,7 +67,7 @@ class EarlyStopping(Callback):
         self._more_is_better = auto or self.mode == "max"
         if not len(run.history):
             self.best, self.best_epoch, self._wait, self._weights = inf, 0, 0, {}
-        return self._wait >= self.patience
+        return self._over(run, run.epoch)
 
     def on_epoch_end(self, run: Run, row: Row) -> bool:
         """Compare with the best so far."""
@@ -79,6 +80,11 @@ class EarlyStopping(Callback):
                 self._weights = {n: v.copy() for n, v in run.weights.items()}
         else:
             self._wait += 1
+        return self._over(run, int(row["epoch"]))
+
+    def _over(self, run: Run, epoch: int) -> bool:
+        if run.cycle_ends:
+            return self._wait >= self.patience and cycle_was_vain(run, epoch, self.best_epoch)
         return self._wait >= self.patience
 
     def on_fit_end(self, run: Run) -> None:
@@ -104,6 +110,14 @@ class EarlyStopping(Callback):
 
     def _signed(self, value: float) -> float:
         return -value if self._more_is_better else value
+
+
+def cycle_was_vain(run: Run, epoch: int, best_epoch: int) -> bool:
+    """Whether a cycle of the schedule ends with this epoch, after another one, and the best epoch is before it."""
+    ends = run.cycle_ends
+    if epoch not in ends[1:]:
+        return False
+    return best_epoch <= ends[ends.index(epoch) - 1]
 
 
 @dataclass

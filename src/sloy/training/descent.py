@@ -36,7 +36,7 @@ def clip(optimizer: Optimizer, gradients: list[Tensor]) -> list[Tensor]:
 
 
 def descend(
-    optimizer: Optimizer,
+    optimizer: Callable[[str], Optimizer],
     parameters: Mapping[str, Parameter],
     gradients: Sequence[Tensor],
     step: Tensor,
@@ -46,19 +46,18 @@ def descend(
 ) -> dict[str, Tensor]:
     """The next values of the trained parameters, projected onto their constraints, and of their slots.
 
-    `factor` gives what the learning rate is multiplied by, from a parameter's name.
+    From a parameter's name `optimizer` gives what changes it, `factor` what the learning rate is multiplied by.
     """
     updates: dict[str, Tensor] = {}
     rate = ops.input("learning_rate", (), dtype)
     for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
-        w = parameter.tensor
+        w, own = parameter.tensor, optimizer(name)
         slots = {
-            slot: ops.variable(slot_name(slot, name), w.shape, w.dtype)
-            for slot in optimizer.slots()
+            slot: ops.variable(slot_name(slot, name), w.shape, w.dtype) for slot in own.slots()
         }
         times = factor(name)
         own_rate = rate if times == 1.0 else rate * times
-        value, following = optimizer.update(w, gradient, slots, own_rate, step)
+        value, following = own.update(w, gradient, slots, own_rate, step)
         updates[name] = parameter.constraint.project(value) if parameter.constraint else value
         updates |= {slot_name(slot, name): tensor for slot, tensor in following.items()}
     return updates

@@ -35,7 +35,7 @@ DEFAULTS: dict[str, Any] = {"epochs": 5, "batch_size": 32}
 IN_MEMORY = 2 << 30  # bytes of a frozen part's outputs that are held in memory; more go to a file
 
 
-@takes(FineTuning, Recipe, without=("trainable", "rate_factors"), **DEFAULTS)
+@takes(FineTuning, Recipe, without=("trainable", "rate_factors", "decay_factors"), **DEFAULTS)
 def fine_tune(
     model: Model,
     data: Data,

@@ -141,23 +141,25 @@ def fit(
     training = given if held_out is None or len(rows) == len(given) else given.take(rows)
     if not weight.any():
         raise InvalidArgument("`sample_weight`: all samples that are left to train on weigh 0.")
-    choice = None if preprocessed else preprocessing
-    problem, train = _problem(network, training, weight, dtype, loss, metrics, choice)
+    used = _preprocessing(preprocessing, network, training, preprocessed=preprocessed)
+    ahead = None if preprocessed or not _is_ahead(used, training, dtype, recipe) else used
+    train, problem = _problem(
+        network, training, weight, dtype, loss, metrics,
+        Preprocessing() if preprocessed or ahead else used, ahead,
+    )  # fmt: skip
     check_together(problem, recipe)
     validate = None
     if held_out is not None:
-        x_dtype = problem.data_dtype
         validate = columns(
-            held_out, network, problem.loss, dtype, "`validation`", data_dtype=x_dtype
-        )
+            held_out, network, problem.loss, dtype, "`validation`",
+            data_dtype=problem.data_dtype, ahead=ahead,
+        )  # fmt: skip
     recipe = replace(recipe, batch_size=min(recipe.batch_size, len(train)))
     state = _state(state, problem, recipe, chosen, parameters)
     order = Order(problem, recipe, chosen, train, validate, state.epochs, state.steps)
-    used = problem
-    if preprocessed:
-        used = replace(problem, preprocessing=_made(preprocessing, network))
     weights_of_model = state.variables.select(network.shapes)
-    model = Model(used, weights_of_model, class_names=training.class_names, engine=chosen)
+    whole = replace(problem, preprocessing=used)
+    model = Model(whole, weights_of_model, class_names=training.class_names, engine=chosen)
     config = describe(order, state.variables) if store else {}
     run = Loop(order, state, model, watchers, store, config)
     schedule = recipe.descent.schedule
@@ -200,35 +202,45 @@ def _problem(
     dtype: str,
     loss: LossChoice,
     metrics: Sequence[str | Metric] | None,
-    preprocessing: Choice,
-) -> tuple[Problem, Columns]:
-    """What is learned, and the training samples as its graphs take them."""
+    preprocessing: Preprocessing,
+    ahead: Preprocessing | None,
+) -> tuple[Columns, Problem]:
+    """The training samples as graphs take them, and what these learn."""
     if loss is None:
         loss = "categorical_crossentropy" if data.has_labels else "squared_error"
     found = losses.loss(loss)
     shape = network.output_shape
-    train = columns(data, network, found, dtype, "`data`", weight)
+    train = columns(data, network, found, dtype, "`data`", weight, ahead=ahead)
     if metrics is None:
         measured = default_metrics(found, shape)
     else:
         several = (metrics,) if isinstance(metrics, str | Metric) else metrics
         measured = tuple(find_metric(m, found, shape) for m in sequence("fit", "metrics", several))
-    chosen = choose(preprocessing, train.x)
     problem = Problem.of(
-        network, found, train.x, train.y, dtype=dtype, preprocessing=chosen, metrics=measured
+        network, found, train.x, train.y, dtype=dtype, preprocessing=preprocessing, metrics=measured
     )
-    return problem, train
+    return train, problem
 
 
-def _made(preprocessing: Choice, network: Network) -> Preprocessing:
-    """What was done to the samples already."""
-    if not isinstance(preprocessing, Preprocessing):
+def _preprocessing(
+    choice: Choice, network: Network, data: Dataset, *, preprocessed: bool
+) -> Preprocessing:
+    """What the model does to samples; what was done to them already where they are `preprocessed`."""
+    if preprocessed and not isinstance(choice, Preprocessing):
         raise InvalidArgument(
-            f"fit: `preprocessing` (={preprocessing!r}) must be a Preprocessing where the samples"
-            " are `preprocessed`."
+            f"fit: `preprocessing` (={choice!r}) must be a Preprocessing where the samples are `preprocessed`."
         )
-    preprocessing.check(network.input_shape)
-    return preprocessing
+    if isinstance(choice, Preprocessing):
+        choice.check(network.input_shape)
+    if data.sample_shape != network.input_shape:  # `columns` refuses them
+        return Preprocessing()
+    return choose(choice, data.x)
+
+
+def _is_ahead(used: Preprocessing, data: Dataset, dtype: str, recipe: Recipe) -> bool:
+    """Whether samples are scaled before the graphs take them; pictures that are augmented are changed as they came."""
+    augmented = recipe.augment is not None and len(data.sample_shape) == 3
+    return used.is_ahead(data.x, dtype) and not augmented
 
 
 def _state(

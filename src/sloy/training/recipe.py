@@ -41,6 +41,8 @@ class Recipe:
         How the learning rate changes over the steps; the named ones start from, or rise to, it.
     momentum : float, optional
         In place of the optimiser's own, from 0 to below 1: β₁ of Adam and AdamW, the momentum of SGD with one.
+    beta2 : float, optional
+        β₂ of Adam and AdamW in place of the optimiser's own, from 0 to below 1.
     weight_decay : float, optional
         In place of the optimiser's own, at least 0.
     epochs : int
@@ -49,8 +51,8 @@ class Recipe:
         Samples of a step; the last step of an epoch takes what is left. 1 is online learning, N
         full-batch descent.
     patience : int, optional
-        Stop when the validation loss has not improved for this many epochs, and take the weights of the best one; see
-        `EarlyStopping`, which as a callback can do more.
+        Stop when the validation loss has not improved for this many epochs, and take the weights of the best one; 0,
+        like None: neither. See `EarlyStopping`, which as a callback can do more.
     class_weight : mapping of label to number, or "balanced", optional
         Factors of the sample weights; "balanced": N / (K · samples of the class).
     augment : Augment or str, optional
@@ -58,6 +60,8 @@ class Recipe:
     trainable : sequence of str
         Patterns (``*``, ``?``) of the names of parameters to train; the others stay. Running statistics of frozen
         layers are still followed.
+    decay_factors : mapping of pattern to number, optional
+        Factors of the weight decay, as `rate_factors`; 0 spares parameters: ``{"*/bias": 0.0}``.
     rate_factors : mapping of pattern to number, optional
         Factors of the learning rate, for layers that are to learn slower or faster than the rest:
         ``{"*": 0.1, "dense_2/*": 1.0}``. Of several patterns that fit a name, the last counts.
@@ -99,6 +103,9 @@ class Recipe:
     momentum: float | None = real_option(
         None, "of momentum and nesterov, beta1 of adam and adamw; default: 0.9", least=0, below=1
     )
+    beta2: float | None = real_option(
+        None, "beta2 of adam and adamw; default: 0.999", least=0, below=1
+    )
     weight_decay: float | None = real_option(
         None,
         "by how much of itself a weight shrinks at each step, times the learning rate; default: the optimizer's",
@@ -108,7 +115,9 @@ class Recipe:
     batch_size: int = integer_option(128, "samples of a step")
     patience: int | None = integer_option(
         None,
-        "stop after this many epochs without a better validation loss, with the weights of the best one",
+        "stop after this many epochs without a better validation loss, with the weights of the best one; 0: do neither;"
+        " default: 30 for tables, 15 for folders with 200 pictures to validate on, else 0",
+        least=0,
     )
     class_weight: ClassWeight = option(
         None,
@@ -125,6 +134,7 @@ class Recipe:
     )
     trainable: Sequence[str] = option(("*",))
     rate_factors: Sequence[tuple[str, float]] = option(())
+    decay_factors: Sequence[tuple[str, float]] = option(())
     seed: int = integer_option(0, "of initial weights, order and dropout", least=0, most=2**64 - 1)
     shuffle: bool = option(True, kind="flag")
     precision: Precision = option(
@@ -147,8 +157,10 @@ class Recipe:
         put = partial(object.__setattr__, self)
         words = (self.trainable,) if isinstance(self.trainable, str) else self.trainable
         put("trainable", sequence(where, "trainable", words, str))
-        put("rate_factors", _rate_factors(where, self.rate_factors))
+        for name in ("rate_factors", "decay_factors"):
+            put(name, _factors(where, name, getattr(self, name)))
         put("augment", _augment(where, self.augment))
+        put("patience", self.patience or None)
         try:
             self.descent  # noqa: B018  raises where the words do not fit together
         except InvalidArgument as error:
@@ -168,7 +180,12 @@ class Recipe:
     def descent(self) -> Optimizer:
         """The optimiser with its schedule: what the first five options say together."""
         found = find_optimizer(self.optimizer)
-        changed = adjusted(found, momentum=self.momentum, weight_decay=self.weight_decay)
+        changed = adjusted(
+            found,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            beta2=self.beta2,
+        )
         rate, schedule = self.learning_rate, self.schedule
         if schedule is None:
             return changed if rate is None else replace(changed, learning_rate=rate)
@@ -196,6 +213,7 @@ class Recipe:
             schedule=None,
             momentum=None,
             weight_decay=None,
+            beta2=None,
         )
 
     @property
@@ -213,8 +231,17 @@ class Recipe:
 
     def rate_factor(self, parameter: str) -> float:
         """What the learning rate of a parameter is multiplied by."""
-        fitting = [f for pattern, f in self.rate_factors if fnmatchcase(parameter, pattern)]
-        return fitting[-1] if fitting else 1.0
+        return _last_fitting(self.rate_factors, parameter)
+
+    def optimizer_of(self, parameter: str) -> Optimizer:
+        """The optimiser of a parameter: that of all but for its own weight decay."""
+        found, factor = self.descent, _last_fitting(self.decay_factors, parameter)
+        return found if factor == 1 else replace(found, weight_decay=found.weight_decay * factor)
+
+
+def _last_fitting(factors: Sequence[tuple[str, float]], parameter: str) -> float:
+    fitting = [factor for pattern, factor in factors if fnmatchcase(parameter, pattern)]
+    return fitting[-1] if fitting else 1.0
 
 
 def engine_of(where: str, recipe: Recipe, engine: str | Engine, threads: int) -> tuple[str, Engine]:
@@ -238,15 +265,15 @@ def _augment(where: str, given: Augment | str | None) -> Augment | None:
     return given
 
 
-def _rate_factors(where: str, given: Any) -> tuple[tuple[str, float], ...]:
+def _factors(where: str, option: str, given: Any) -> tuple[tuple[str, float], ...]:
     """Pairs of pattern and factor; of a mapping, of a tuple of such pairs, or of None."""
     paired = isinstance(given, tuple) and all(isinstance(x, tuple) and len(x) == 2 for x in given)
     pairs = dict(given) if paired else given or {}
-    instance(where, "rate_factors", pairs, Mapping)
+    instance(where, option, pairs, Mapping)
     for pattern, factor in pairs.items():
-        instance(where, "rate_factors", pattern, str)
-        name = f"rate_factors[{pattern!r}]"
-        if real(where, name, factor, least=0) == 0:
+        instance(where, option, pattern, str)
+        name = f"{option}[{pattern!r}]"
+        if real(where, name, factor, least=0) == 0 and option == "rate_factors":
             raise InvalidArgument(
                 f"{where}: `{name}` (={factor!r}) must be above 0; layers that are not to learn at all"
                 " are left out of `trainable`."

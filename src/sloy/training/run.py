@@ -186,6 +186,11 @@ class Run:
         """Samples of a step."""
         return self.order.recipe.batch_size
 
+    @property
+    def cycle_ends(self) -> tuple[int, ...]:
+        """Epochs after which cycles of the schedule end; none where it has no cycles."""
+        return self.order.schedule.ends(self.epochs)
+
     @cached_property
     def weights(self) -> Variables:
         """Parameters and states by name, live."""

@@ -131,6 +131,7 @@ def stages(network: Network, tuning: FineTuning, recipe: Recipe) -> list[Stage]:
         recipe,
         trainable=patterns(network, frozen),
         rate_factors=_factors(network, frozen, tuning.first_rate),
+        decay_factors=(),
     )
     if not tuning.unfreeze:
         return [Stage(frozen, first)]
@@ -141,6 +142,7 @@ def stages(network: Network, tuning: FineTuning, recipe: Recipe) -> list[Stage]:
         recipe,
         trainable=patterns(network, 0),
         rate_factors=_factors(network, 0, tuning.first_rate),
+        decay_factors=(),
     )
     return [Stage(frozen, head), Stage(0, whole)]
 

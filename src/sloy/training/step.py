@@ -62,7 +62,7 @@ def training_graph(problem: Problem, recipe: Recipe, batch_size: int) -> Graph:
     updates = dict(run.built.updates)
     clipped = clip(optimizer, objective.gradients)
     updates |= descend(
-        optimizer,
+        recipe.optimizer_of,
         objective.parameters,
         clipped,
         step,
@@ -109,10 +109,11 @@ def check_together(problem: Problem, recipe: Recipe) -> None:
     names = problem.network.parameters
     if recipe.augment is not None:
         recipe.augment.check(problem.network.input_shape, problem.data_dtype)
-    for pattern, _ in recipe.rate_factors:
+    factors = (("rate_factors", recipe.rate_factors), ("decay_factors", recipe.decay_factors))
+    for option, pattern in ((option, pattern) for option, given in factors for pattern, _ in given):
         if not any(fnmatchcase(name, pattern) for name in names):
             raise InvalidArgument(
-                f"`rate_factors`: {pattern!r} fits none of the parameters {', '.join(names)}."
+                f"`{option}`: {pattern!r} fits none of the parameters {', '.join(names)}."
             )
 
 

@@ -15,6 +15,13 @@ from sloy.zoo.lenet import lenet5
 from sloy.zoo.mlp import mlp
 from sloy.zoo.resnet import resnet
 from sloy.zoo.table import table
+from sloy.zoo.tabular import (
+    quantile_scale,
+    robust_scale,
+    tabular,
+    tabular_rate_factors,
+    unscaled,
+)
 from sloy.zoo.vgg import CONVOLUTIONS as _VGG
 from sloy.zoo.vgg import vgg
 
@@ -28,9 +35,14 @@ __all__ = [
     "lenet5",
     "make",
     "mlp",
+    "quantile_scale",
     "resnet",
+    "robust_scale",
     "standard_cnn",
     "table",
+    "tabular",
+    "tabular_rate_factors",
+    "unscaled",
     "vgg",
 ]
 

@@ -14,7 +14,8 @@ import pytest
 import sloy
 from sloy.data.arrays import allocate, available
 from sloy.data.tables import Table, load_table
-from sloy.data.tables.target import LEFT_OUT, TEST, TRAIN, VALIDATE, Target, divide
+from sloy.data.tables.division import divide
+from sloy.data.tables.target import LEFT_OUT, TEST, TRAIN, VALIDATE, Target
 from sloy.errors import InvalidArgument, SloyError
 
 N = 300

@@ -15,7 +15,7 @@ import numpy as np
 
 from sloy.data.tables.dates import PARTS, date_parts, moments
 from sloy.data.tables.numerals import MARKS, UNITS, NumberFormat
-from sloy.data.tables.values import polars, words
+from sloy.data.tables.values import polars, spelled, words
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.text import many
 
@@ -263,7 +263,7 @@ class Category(Column):
     def prepare(self, series: pl.Series, remarks: Remarks) -> list[np.ndarray]:
         """See `Column.prepare`."""
         pl = polars()
-        cells = self._spelled(words(series))
+        cells = spelled(words(series), self.words)
         numbered = list(range(len(self.words)))
         known = cells.replace_strict(
             list(self.words), numbered, default=None, return_dtype=pl.Int32
@@ -279,14 +279,6 @@ class Category(Column):
             remarks.missing[self.name] = remarks.missing.get(self.name, 0) + int(gaps.sum())
         return [codes]
 
-    def _spelled(self, cells: pl.Series) -> pl.Series:
-        """Truth as training spelled it: true of a typed column where a text had True."""
-        known = {word.lower(): word for word in reversed(self.words) if word.lower() in _TRUTH}
-        other = [
-            v for v in cells.unique().to_list() if v and v.lower() in known and v not in self.words
-        ]
-        return cells.replace({word: known[word.lower()] for word in other}) if other else cells
-
     def describe(self) -> str:
         """See `Column.describe`."""
         shown = ", ".join(self.words[:4]) + (", …" if len(self.words) > 4 else "")
@@ -296,7 +288,6 @@ class Category(Column):
 
 _GAPS = {True: "; missing values marked", False: ""}
 KINDS: dict[str, type[Column]] = {cls.kind: cls for cls in (Numeric, Date, Category)}
-_TRUTH = ("true", "false")
 
 
 def scaled(name: str, values: np.ndarray, mean: float, deviation: float) -> np.ndarray:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from sloy.data.readers import Reader
+from sloy.data.readers import Reader, labels_of
 from sloy.data.tables.columns import Column, Remarks, column_from_config
-from sloy.data.tables.sources import is_table, open_table
+from sloy.data.tables.numerals import MARKS, PLAIN, UNITS, NumberFormat
+from sloy.data.tables.sources import Source, is_table, open_table
 from sloy.data.tables.values import is_strange, without
 from sloy.errors import FileFormatError, InvalidArgument
 
 if TYPE_CHECKING:
     import polars as pl
+
+# A column of a text file; strings, integers, floats and booleans of a typed one.
+TARGET_TYPES = ("text", "string", "integer", "float", "boolean")
 
 
 @dataclass(frozen=True)
@@ -35,22 +39,35 @@ class TableReader(Reader):
         The column that is predicted.
     missing : tuple of str
         More words that stand for a missing value.
+    target_type : one of `TARGET_TYPES`
+        Of the target, in which classes are answered; those of a text by what they look like.
+    ids : tuple of str
+        Columns that tell the rows apart: nothing is learned from them, they stand beside the answers.
+    written : NumberFormat
+        How the numbers of the target are written, where it has numbers.
     """
 
     columns: tuple[Column, ...]
     target: str
     missing: tuple[str, ...] = ()
+    target_type: str = "text"
+    ids: tuple[str, ...] = ()
+    written: NumberFormat = PLAIN
     kind: ClassVar[str] = "table"
+    instead_of_arrays: ClassVar[str] = (
+        "a data frame, a mapping of column names to values, or the path of a file; rows that `load_table` has"
+        " prepared are for `model.prepared`"
+    )
 
     @property
     def labels(self) -> tuple[str, ...]:
         """What the prepared columns are called."""
-        return tuple(label for column in self._arranged for label in column.labels)
+        return tuple(label for column in self.arranged for label in column.labels)
 
     @property
     def classes(self) -> tuple[int, ...]:
         """The number of categories of each of the last prepared columns."""
-        return tuple(column.classes for column in self._arranged if column.classes)
+        return tuple(column.classes for column in self.arranged if column.classes)
 
     @property
     def width(self) -> int:
@@ -62,9 +79,35 @@ class TableReader(Reader):
         """The raw columns that are needed."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def parts(self) -> dict[str, tuple[int, ...]]:
+        """Raw column → the numbers, from 0, of the prepared columns that it became."""
+        found, first = {}, 0
+        for column in self.arranged:
+            found[column.name] = tuple(range(first, first + len(column.labels)))
+            first += len(column.labels)
+        return {name: found[name] for name in self.names}
+
     def takes(self, source: Any) -> bool:
         """See `Reader.takes`: a path, a data frame of polars or pandas, a mapping of names to values."""
         return is_table(source)
+
+    def labels_of(self, class_names: Sequence[str]) -> np.ndarray:
+        """The classes as the target column had them, (K,): words, integers, floats, or truth.
+
+        Examples
+        --------
+        >>> reader = TableReader((), "sold", target_type="boolean")
+        >>> reader.labels_of(("false", "true")).tolist()
+        [False, True]
+        """
+        if self.target_type == "boolean":
+            return np.array([name.lower() == "true" for name in class_names])
+        if self.target_type == "string":
+            return np.array(list(class_names), str)
+        if self.target_type == "float":
+            return np.array(list(class_names), np.float64)
+        return labels_of(class_names)
 
     def read(self, source: Any) -> np.ndarray:
         """The prepared rows, float32 (N, width).
@@ -86,24 +129,35 @@ class TableReader(Reader):
         InvalidArgument
             Where columns are missing; the message names them.
         """
+        for prepared, _ in self.rows(source, remarks):
+            yield prepared
+
+    def rows(
+        self, source: Any, remarks: Remarks, beside: Sequence[str] = ()
+    ) -> Iterator[tuple[np.ndarray, pl.DataFrame]]:
+        """The same, and the raw cells of columns `beside`, which the table must have."""
         table = open_table(source)
+        self.check(table, remarks)
+        rows = 0
+        for frame in table.frames(list(dict.fromkeys([*self.names, *beside]))):
+            rows += frame.height
+            yield self.prepare(frame, remarks), frame.select(beside)
+        if not rows:
+            raise FileFormatError(f"{table.label}: has no rows.")
+
+    def check(self, table: Source, remarks: Remarks) -> None:
+        """Raise `InvalidArgument` where a table lacks columns that are needed; note those that are not."""
         missing = [name for name in self.names if name not in table.names]
         if missing:
             raise InvalidArgument(f"{table.label}: {_missing(missing, table.names)}")
-        known = {*self.names, self.target}
+        known = {*self.names, self.target, *self.ids}
         remarks.unused = [name for name in table.names if name not in known]
-        rows = 0
-        for frame in table.frames(self.names):
-            rows += frame.height
-            yield self.prepare(frame, remarks)
-        if not rows:
-            raise FileFormatError(f"{table.label}: has no rows.")
 
     def prepare(self, frame: pl.DataFrame, remarks: Remarks) -> np.ndarray:
         """Rows as float32 (n, width)."""
         prepared = np.empty((frame.height, self.width), np.float32)
         position = 0
-        for column in self._arranged:
+        for column in self.arranged:
             series = without(frame[column.name], self.missing)
             if is_strange(series):
                 raise InvalidArgument(
@@ -115,26 +169,42 @@ class TableReader(Reader):
         return prepared
 
     @property
-    def _arranged(self) -> list[Column]:
+    def arranged(self) -> list[Column]:
+        """The columns in the order in which they are prepared: categories last."""
         return sorted(self.columns, key=lambda column: column.classes > 0)
 
     def to_config(self) -> dict[str, Any]:
         """See `Reader.to_config`."""
         columns = [column.to_config() for column in self.columns]
-        return {"target": self.target, "columns": columns, "missing": list(self.missing)}
+        return {
+            "target": self.target,
+            "target_type": self.target_type,
+            "columns": columns,
+            "missing": list(self.missing),
+            "ids": list(self.ids),
+            "written": [self.written.decimal, self.written.thousands, self.written.unit],
+        }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TableReader:
         """See `Reader.from_config`."""
-        if set(config) - {"missing"} != {"target", "columns"}:
+        if set(config) - {"missing", "target_type", "ids", "written"} != {"target", "columns"}:
             raise FileFormatError(f"a table's reader has the keys {sorted(config)}.")
-        target, columns, missing = config["target"], config["columns"], config.get("missing", [])
-        if not isinstance(missing, list) or not all(isinstance(word, str) for word in missing):
-            raise FileFormatError(f"`missing` of a table's reader is {str(missing)[:40]!r}.")
+        if (kind := config.get("target_type", "text")) not in TARGET_TYPES:
+            raise FileFormatError(f"`target_type` of a table's reader is {str(kind)[:40]!r}.")
+        target, columns = config["target"], config["columns"]
         if not isinstance(target, str) or not isinstance(columns, list) or not columns:
             raise FileFormatError("a table's reader needs a target and columns.")
-        found = cls(tuple(map(column_from_config, columns)), target, tuple(missing))
-        if len({*found.names, target}) != len(columns) + 1:
+        missing, ids = (_words(config, name) for name in ("missing", "ids"))
+        found = cls(
+            tuple(map(column_from_config, columns)),
+            target,
+            missing,
+            str(kind),
+            ids,
+            _written(config),
+        )
+        if len({*found.names, target, *ids}) != len(columns) + 1 + len(ids):
             raise FileFormatError("the columns of a table's reader must differ.")
         return found
 
@@ -145,6 +215,25 @@ def _level_of_user() -> int:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("sloy."):
         frame, level = frame.f_back, level + 1
     return level
+
+
+def _words(config: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    found = config.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
+        raise FileFormatError(f"`{name}` of a table's reader is {str(found)[:40]!r}.")
+    return tuple(found)
+
+
+def _written(config: Mapping[str, Any]) -> NumberFormat:
+    found = config.get("written", [".", "", ""])
+    allowed = ((".", ","), MARKS, ("", *UNITS))
+    if (
+        not isinstance(found, list)
+        or len(found) != len(allowed)
+        or not all(isinstance(w, str) and w in a for w, a in zip(found, allowed, strict=True))
+    ):
+        raise FileFormatError(f"`written` of a table's reader is {str(found)[:40]!r}.")
+    return NumberFormat(*found)
 
 
 def _missing(names: list[str], there: tuple[str, ...]) -> str:

@@ -115,7 +115,12 @@ class ParquetTable(Source):
         rows, first = self.frame_rows, 0
         while True:
             try:
-                frame = pl.scan_parquet(self.path).select(columns).slice(first, rows).collect()
+                frame = (
+                    pl.scan_parquet(os.fspath(self.path))
+                    .select(columns)
+                    .slice(first, rows)
+                    .collect()
+                )
             except pl.exceptions.PolarsError as error:
                 raise FileFormatError(f"{self.label}: cannot be read: {error}") from None
             if not frame.height:
@@ -163,7 +168,8 @@ def open_table(source: Any, separator: str | None = None) -> Source:
     if isinstance(source, Source):
         return source
     if isinstance(source, str | os.PathLike):
-        return _open_file(Path(source), separator)
+        path = source if isinstance(source, Path) else Path(source)
+        return _open_file(path, separator)
     if not is_table(source):
         raise InvalidArgument(
             f"a table is a path, a polars or pandas DataFrame, or a mapping of columns; this is a"
@@ -191,7 +197,7 @@ def _open_file(path: Path, separator: str | None) -> Source:
                     f"{path}: the first line holds numbers ({', '.join(names[:3])}, …); it must name the columns."
                 )
             return TextTable(label, names, path, Header(names, header.separator))
-        schema = polars().read_parquet_schema(path)
+        schema = polars().read_parquet_schema(os.fspath(path))
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from None
     except (FileFormatError, InvalidArgument):
@@ -206,7 +212,7 @@ def _open_file(path: Path, separator: str | None) -> Source:
 def _workbook(path: Path) -> Source:
     """The first sheet of a file of Excel."""
     try:
-        frame = polars().read_excel(path)
+        frame = polars().read_excel(os.fspath(path))
     except ModuleNotFoundError:
         raise NotAvailable(
             f"{path}: is a workbook of Excel, which needs fastexcel: `pip install 'sloy[excel]'`; or save the sheet"

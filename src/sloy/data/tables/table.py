@@ -5,33 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sloy.arguments import integer, real, sequence
-from sloy.data.arrays import allocate, available
 from sloy.data.dataset import Dataset
-from sloy.data.tables.columns import Remarks
+from sloy.data.tables.division import SAMPLE, Sampled, Split, divided
 from sloy.data.tables.inference import conclude, look
-from sloy.data.tables.profile import Hints
+from sloy.data.tables.prepared import columns_of, gaps, labelled_rows, prepared
+from sloy.data.tables.profile import Hints, Moments
 from sloy.data.tables.reader import TableReader
-from sloy.data.tables.sources import Source, open_table
+from sloy.data.tables.sources import Source, TextTable, is_table, open_table
 from sloy.data.tables.target import (
     LEFT_OUT,
     TEST,
     TRAIN,
     VALIDATE,
     Target,
-    divide,
     make_target,
     moments_of,
 )
-from sloy.data.tables.values import polars
 from sloy.errors import InvalidArgument
+from sloy.text import many
 
-SHARE = 0.5  # of the available memory that prepared rows may take
+if TYPE_CHECKING:
+    import polars as pl
+
+COARSE = 1e-3  # of the targets' deviation that two float32 numbers near their mean may lie apart
 DECIMALS = ("auto", ".", ",")
 TASKS = ("auto", "classification", "regression")
 
@@ -43,7 +44,7 @@ class Table:
     Attributes
     ----------
     train : Dataset
-        x float32 (N, width) as `reader` gives it, y labels or numbers.
+        x float32 (N, width) as `reader` gives it, y labels, or float64 numbers as the table has them.
     validation, test : Dataset or None
         None where their share is 0.
     reader : TableReader
@@ -57,6 +58,10 @@ class Table:
         Column → why it is not used.
     notes : tuple of str
         What a user should know of the table.
+    part : uint8 array, shape (rows,)
+        What each row of the table is for: 0 to train, 1 to validate, 2 to test, 3 left out.
+    sample : polars.DataFrame
+        At most 2000 of the test rows, the raw columns that are used; of another table the first.
     """
 
     train: Dataset
@@ -69,6 +74,8 @@ class Table:
     deviation: float
     left_out: Mapping[str, str]
     notes: tuple[str, ...]
+    part: np.ndarray
+    sample: pl.DataFrame
 
     @property
     def is_classification(self) -> bool:
@@ -81,15 +88,18 @@ def load_table(
     target: str,
     *,
     task: str = "auto",
-    test: float = 0.2,
+    test: Any = 0.2,
     validation: float = 0.1,
     seed: int = 0,
     ignore: Sequence[str] = (),
+    ids: Sequence[str] = (),
     categorical: Sequence[str] = (),
     numeric: Sequence[str] = (),
     dates: Sequence[str] | Mapping[str, str] = (),
     decimal: str = "auto",
     missing: Sequence[str] = (),
+    split: str | None = None,
+    fold: tuple[int, int] | None = None,
     samples: int | None = None,
     separator: str | None = None,
     memory: int | None = None,
@@ -109,14 +119,17 @@ def load_table(
         The column to predict. Rows without a value there are left out.
     task : "auto", "classification" or "regression"
         "auto": classes where the target holds words or at most 20 different whole numbers, else numbers.
-    test : float
-        Share of the rows to test on, in [0, 1); of classes each gives its share.
+    test : float, or anything that `source` may be
+        Share of the rows to test on, in [0, 1); of classes each gives its share. Or another table, all rows of which
+        are tested on, and none of `source`.
     validation : float
         Share of the others to validate on, in [0, 1).
     seed : int
         Of the division into the three.
     ignore : sequence of str
         Columns to leave out.
+    ids : sequence of str
+        Columns that tell rows apart: left out too, and named in `reader.ids`, to be kept beside predictions.
     categorical : sequence of str
         Columns of numbers that are names: postcodes, codes.
     numeric : sequence of str
@@ -128,6 +141,12 @@ def load_table(
         The decimal point of numbers in texts; "auto" finds it in each column.
     missing : sequence of str
         More words, or numbers such as ``"-999"``, that stand for a missing value.
+    split : str, optional
+        How the rows are divided, at random by default: ``"time=COLUMN"``: those to test on are the last, those to
+        validate on the last before them; ``"group=COLUMN"``: rows with the same value there stay together. Of two
+        divisions the nearer to the shares is taken. The column of groups is no input, that of the time is.
+    fold : (int, int), optional
+        (k, K): test on the k-th of K folds, from 1, in place of the share `test`; of classes each gives its share.
     samples : int, optional
         Train on the first so many of the training rows only.
     separator : str, optional
@@ -156,14 +175,27 @@ def load_table(
     """
     if task not in TASKS:
         raise InvalidArgument(f"load_table: `task` (={task!r}) must be one of {', '.join(TASKS)}.")
-    test = real("load_table", "test", test, least=0, below=1)
+    share = 0.0 if is_table(test) else real("load_table", "test", test, least=0, below=1)
     validation = real("load_table", "validation", validation, least=0, below=1)
     seed = integer("load_table", "seed", seed, 0, 2**64 - 1)
     table = open_table(source, separator)
     hints = _hints(categorical, numeric, dates, decimal, missing)
-    names = _features(table, target, ignore, hints)
-    found = make_target(table.label, _column(table, target), task, hints, table)
-    part = divide(found, test, validation, seed)
+    ids = sequence("load_table", "ids", ids, str)
+    by = Split.of(split) if split is not None else None
+    names = _features(table, target, ignore, ids, hints, by)
+    cells = columns_of(table, [target])[target]
+    found = make_target(table.label, cells, task, hints, table)
+    division = divided(
+        found,
+        None if by is None else columns_of(table, [by.column])[by.column],
+        by,
+        shares=(share, validation),
+        fold=fold,
+        seed=seed,
+        hints=hints,
+        source=table,
+    )
+    part = division.part
     if samples is not None:
         _cut(part, integer("load_table", "samples", samples))
     _check_parts(table.label, found, part)
@@ -171,16 +203,30 @@ def load_table(
     columns, left_out, found_notes = conclude(table.label, seen)
     if not columns:
         raise InvalidArgument(f"{table.label}: no column is left to predict `{target}` from.")
-    reader = TableReader(tuple(columns), target, hints.missing)
-    sets = _prepared(table, reader, found, part, memory)
+    kind = _type_of(table, cells, found)
+    reader = TableReader(tuple(columns), target, hints.missing, kind, ids, found.written)
+    sampled = Sampled.of(table, part, seed)
+    sets = prepared(sampled, reader, found, part, memory)
+    sample = sampled.sample
     figures = moments_of(found.y[part == TRAIN]) if not found.is_classification else None
-    notes = [*_notes(found, part), *found_notes]
+    notes = [*_notes(found, part, share, validation, figures), *found_notes]
+    if by is not None:
+        kept = "stays among" if by.column in names else "is left out of"
+        notes.insert(0, f"{division.told}; `{by.column}` {kept} the inputs")
+    if is_table(test):
+        apart = labelled_rows(test, reader, found.class_names, memory=memory)
+        sets[TEST] = apart.data
+        sample = next(open_table(test).frames(reader.names)).head(SAMPLE)
+        notes += [f"{apart.label}: {note}" for note in apart.notes]
     notes += [
         f"`{name}` counts the rows; unless it means something, leave it out with --ignore {name}"
         for name, column in seen.items()
         if column.is_index
     ]
     left_out |= dict.fromkeys(ignore, "as asked for")
+    left_out |= dict.fromkeys(ids, "kept beside the answers")
+    if by is not None and by.kind == "group":
+        left_out[by.column] = "its groups divide the rows"
     return Table(
         sets[TRAIN],
         sets.get(VALIDATE),
@@ -192,6 +238,8 @@ def load_table(
         figures.deviation or 1.0 if figures else 1.0,
         left_out,
         tuple(notes),
+        part,
+        sample,
     )
 
 
@@ -229,23 +277,36 @@ def _hints(
     return Hints(names, numbers, dict(given), decimal.removeprefix("auto"), words)
 
 
-def _features(table: Source, target: object, ignore: Sequence[str], hints: Hints) -> list[str]:
+def _features(
+    table: Source,
+    target: object,
+    ignore: Sequence[str],
+    ids: Sequence[str],
+    hints: Hints,
+    split: Split | None,
+) -> list[str]:
     """The columns to predict from; every name that was given must be there."""
     if not isinstance(target, str):
         raise InvalidArgument(f"load_table: `target` (={target!r}) must be the name of a column.")
     ignored = sequence("load_table", "ignore", ignore, str)
     for option, given in (
-        ("target", (target,)), ("ignore", ignored), ("categorical", hints.categorical),
-        ("numeric", hints.numeric), ("dates", hints.dates),
+        ("target", (target,)), ("ignore", ignored), ("ids", ids), ("categorical", hints.categorical),
+        ("numeric", hints.numeric), ("dates", hints.dates), ("split", (split.column,) if split else ()),
     ):  # fmt: skip
         for name in given:
             if name not in table.names:
                 raise InvalidArgument(
                     f"{table.label}: `{option}` (={name!r}) is none of its columns{_hint(name, table.names)}"
                 )
-    if target in ignored:
-        raise InvalidArgument(f"load_table: `ignore` holds the target, {target!r}.")
-    return [name for name in table.names if name != target and name not in ignored]
+    for option, given in (
+        ("ignore", ignored),
+        ("ids", ids),
+        ("split", (split.column,) if split else ()),
+    ):
+        if target in given:
+            raise InvalidArgument(f"load_table: `{option}` holds the target, {target!r}.")
+    aside = {target, *ignored, *ids, *((split.column,) if split and split.kind == "group" else ())}
+    return [name for name in table.names if name not in aside]
 
 
 def _hint(name: str, names: Sequence[str]) -> str:
@@ -265,10 +326,14 @@ def _cut(part: np.ndarray, samples: int) -> None:
     part[training[samples:]] = LEFT_OUT
 
 
-def _column(table: Source, name: str) -> Any:
-    """A whole column."""
-    pieces = [frame[name] for frame in table.frames([name])]
-    return polars().concat(pieces) if pieces else polars().Series(name, [], polars().String)
+def _type_of(table: Source, series: pl.Series, target: Target) -> str:
+    """The type in which classes are answered, one of `TARGET_TYPES`; numbers are floats anyway."""
+    if isinstance(table, TextTable) or not target.is_classification:
+        return "text"
+    dtype = series.dtype
+    if str(dtype) == "Boolean":
+        return "boolean"
+    return "integer" if dtype.is_integer() else "float" if dtype.is_float() else "string"
 
 
 def _check_parts(label: str, target: Target, part: np.ndarray) -> None:
@@ -280,39 +345,19 @@ def _check_parts(label: str, target: Target, part: np.ndarray) -> None:
         )
 
 
-def _prepared(
-    table: Source, reader: TableReader, target: Target, part: np.ndarray, memory: int | None
-) -> dict[int, Dataset]:
-    """The data set of each part that has rows."""
-    total = int((part <= TEST).sum()) * reader.width * 4
-    bound = (
-        integer("load_table", "memory", memory) if memory is not None else int(SHARE * available())
-    )
-    bound = 0 if total > bound else total
-    counts = {key: int((part == key).sum()) for key in (TRAIN, VALIDATE, TEST)}
-    rows = {key: allocate((n, reader.width), "float32", bound)[0] for key, n in counts.items() if n}
-    done = dict.fromkeys(rows, 0)
-    first = 0
-    for frame in table.frames(reader.names):
-        prepared, here = reader.prepare(frame, Remarks()), part[first : first + frame.height]
-        for key, matrix in rows.items():
-            chosen = prepared[here == key]
-            matrix[done[key] : done[key] + len(chosen)] = chosen
-            done[key] += len(chosen)
-        first += frame.height
-    name = Path(table.label).name
-    sets = {}
-    for key, matrix in rows.items():
-        y = target.y[part == key]
-        y = y if target.is_classification else y.astype(np.float32)
-        sets[key] = Dataset(matrix, y, target.class_names, name)
-    return sets
-
-
-def _notes(target: Target, part: np.ndarray) -> list[str]:
-    gaps = int((~target.known).sum())
-    notes = [f"{gaps} of {len(part)} rows have no `{target.name}` and are left out"] if gaps else []
-    notes += target.notes
+def _notes(
+    target: Target, part: np.ndarray, test: float, validation: float, figures: Moments | None
+) -> list[str]:
+    notes, rows = [*gaps(target), *target.notes], many(len(part), "row")
+    for key, share, purpose in ((TEST, test, "test"), (VALIDATE, validation, "validate")):
+        if share and not (part == key).any():
+            notes.append(f"{rows}: too few to keep {share:.0%} of them apart to {purpose} on")
+    step = np.spacing(np.float32(abs(figures.mean))) if figures else 0.0
+    if figures and step > COARSE * figures.deviation:
+        notes.append(
+            f"`{target.name}`: answers are float32, {step:g} apart near {figures.mean:.6g}, while the numbers vary by"
+            f" {figures.deviation:.3g}; take {figures.mean:.0f} from all of them to keep their digits"
+        )
     if target.is_classification:
         counts = np.bincount(target.y[part == TRAIN], minlength=len(target.class_names))
         rare = [name for name, n in zip(target.class_names, counts, strict=True) if n < 5]

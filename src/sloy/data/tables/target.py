@@ -1,19 +1,19 @@
-"""What is to be predicted, classes or numbers, as the target column has it; and which rows train, validate, test."""
+"""What is to be predicted, classes or numbers, as the target column has it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sloy.data.tables.decision import MOSTLY, PLACEHOLDERS, decide
-from sloy.data.tables.numerals import PLAIN
-from sloy.data.tables.profile import Hints, Moments, Profile
+from sloy.data.tables.numerals import PLAIN, NumberFormat
+from sloy.data.tables.profile import Hints, Moments, Profile, Reading
 from sloy.data.tables.sources import Source
-from sloy.data.tables.values import is_strange, polars, without, words
+from sloy.data.tables.values import is_strange, polars, spelled, without, words
 from sloy.errors import InvalidArgument
-from sloy.graph.threefry import make_key, permutation
 from sloy.text import many
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class Target:
         Why classes, or why numbers.
     notes : tuple of str
         What a user should know of how it was read.
+    written : NumberFormat
+        How the numbers are written.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Target:
     class_names: tuple[str, ...]
     reason: str
     notes: tuple[str, ...] = ()
+    written: NumberFormat = PLAIN
 
     @property
     def is_classification(self) -> bool:
@@ -96,12 +99,9 @@ def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: 
     plain = PLAIN.read(series)
     if np.isinf(plain).any():
         raise InvalidArgument(f"{label}: the target `{name}` holds an infinite number.")
-    profile = Profile(name, points=True)
-    for first in range(0, len(series), SLICE):
-        part = series.slice(first, SLICE)
-        profile.add(part, np.ones(len(part), bool))
-    numbers = replace(hints, numeric={name}) if task == "regression" else hints
-    reading = decide(profile, numbers, source)
+    reading = reading_of(
+        series, replace(hints, numeric={name}) if task == "regression" else hints, source
+    )
     if reading.kind == "numeric":
         values = plain if reading.number == PLAIN else reading.number.read(series)
     else:
@@ -130,7 +130,86 @@ def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: 
     reason = "as asked for" if task == "regression" else f"{len(different)} different numbers"
     notes += tuple(_unread(name, said, finite))
     _check_size(label, name, values)
-    return Target(name, values, (), reason, notes)
+    return Target(name, values, (), reason, notes, reading.number)
+
+
+def known_target(
+    label: str,
+    series: pl.Series,
+    class_names: Sequence[str],
+    written: NumberFormat,
+    missing: tuple[str, ...],
+) -> Target:
+    """The target of rows that a model is measured on: the classes, or numbers, that it was trained to answer.
+
+    Parameters
+    ----------
+    label : str
+        What messages call the table.
+    series : polars.Series
+    class_names : sequence of str
+        Of the model; none where it answers with numbers.
+    written : NumberFormat
+        How numbers are written.
+    missing : tuple of str
+        Words for a missing value.
+
+    Raises
+    ------
+    InvalidArgument
+        Where it holds a class that the model does not have, or no number where there must be some.
+    """
+    name = series.name
+    if is_strange(series):
+        raise InvalidArgument(
+            f"{label}: the target `{name}` is of type {series.dtype}, which has neither numbers nor classes."
+        )
+    series = without(series, missing)
+    said = words(series)
+    if said.null_count() == len(said):
+        raise InvalidArgument(f"{label}: the target `{name}` has no value in any row.")
+    if class_names:
+        return _known_classes(label, spelled(said, class_names), tuple(class_names))
+    values = written.read(series)
+    finite = np.isfinite(values)
+    if np.isinf(values).any() or not finite.any():
+        kind = "an infinite number" if np.isinf(values).any() else f"{said.drop_nulls()[0]!r}"
+        written_as = "" if written == PLAIN else f" ({written})"
+        raise InvalidArgument(
+            f"{label}: the target `{name}` holds {kind}; the model answers with numbers{written_as}."
+        )
+    _check_size(label, name, values)
+    return Target(name, values, (), "of the model", tuple(_unread(name, said, finite)), written)
+
+
+def _known_classes(label: str, said: pl.Series, class_names: tuple[str, ...]) -> Target:
+    """Labels of a model's classes."""
+    pl, known = polars(), list(class_names)
+    strange, notes = ~said.is_in(known).fill_null(True), list[str]()
+    if not np.isnan(PLAIN.read(pl.Series(known))).all():  # words such as "unknown" among numbers
+        empty = strange & said.str.to_lowercase().is_in(PLACEHOLDERS)
+        notes = _unread(said.name, said, ~np.asarray(empty.to_numpy()))
+        said, strange = said.set(empty, None), strange & ~empty
+    unknown = said.filter(strange)
+    if len(unknown):
+        shown = ", ".join(map(repr, unknown.unique(maintain_order=True).head(3).to_list()))
+        some = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
+        raise InvalidArgument(
+            f"{label}: the target `{said.name}` holds {shown} in {many(len(unknown), 'row')}, which is none of the"
+            f" model's classes ({some}); correct it, or take these rows out."
+        )
+    labels = said.replace_strict(known, list(range(len(known))), default=-1, return_dtype=pl.Int32)
+    y = np.array(labels.fill_null(-1).to_numpy(), np.int32)
+    return Target(said.name, y, class_names, "of the model", tuple(notes))
+
+
+def reading_of(series: pl.Series, hints: Hints, source: Source) -> Reading:
+    """How the cells of a whole column are taken: numbers, dates, or words."""
+    profile = Profile(series.name, points=True)
+    for first in range(0, len(series), SLICE):
+        part = series.slice(first, SLICE)
+        profile.add(part, np.ones(len(part), bool))
+    return decide(profile, hints, source)
 
 
 def _without_strays(said: pl.Series, finite: np.ndarray) -> tuple[pl.Series, list[str]]:
@@ -170,30 +249,7 @@ def _check_size(label: str, name: str, values: np.ndarray) -> None:
         )
 
 
-def divide(target: Target, test: float, validation: float, seed: int) -> np.ndarray:
-    """Which row trains, validates, tests: uint8 (rows,) of `TRAIN`, `VALIDATE`, `TEST`, `LEFT_OUT`.
-
-    Rows are drawn by a permutation that is a function of seed and number of rows; of classes each gives its share.
-
-    Parameters
-    ----------
-    test : float
-        Share of the rows that tests.
-    validation : float
-        Share of the rest that validates.
-    """
-    part = np.full(len(target.y), LEFT_OUT, np.uint8)
-    order = permutation(len(target.y), make_key(seed, "table"))
-    order = order[target.known[order]]
-    tested = _drawn(target, order, test)
-    part[order] = TRAIN
-    part[tested] = TEST
-    rest = order[part[order] == TRAIN]
-    part[_drawn(target, rest, validation)] = VALIDATE
-    return part
-
-
-def _drawn(target: Target, order: np.ndarray, share: float) -> np.ndarray:
+def drawn(target: Target, order: np.ndarray, share: float) -> np.ndarray:
     """The share of the rows that come first in `order`, of each class alike."""
     size = round(share * len(order))
     if not target.is_classification:

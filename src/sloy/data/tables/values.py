@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sloy.errors import NotAvailable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import ModuleType
 
     import polars as pl
@@ -16,6 +17,7 @@ MISSING = (
     "", "?", "#N/A", "#NA", "N/A", "n/a", "NA", "<NA>", "NaN", "nan", "-nan", "-NaN", "null", "NULL",
     "None",
 )  # fmt: skip
+TRUTH = ("true", "false")
 
 
 def polars() -> ModuleType:
@@ -59,6 +61,13 @@ def words(series: pl.Series) -> pl.Series:
     if series.dtype.is_integer() or series.dtype == pl.Boolean:
         return series.cast(pl.String)
     return cells(series).str.replace(r"^([+-]?\d+)\.0+$", "$1")
+
+
+def spelled(cells: pl.Series, known: Sequence[str]) -> pl.Series:
+    """Truth as the known words spell it: true of a typed column where a text had True."""
+    truth = {word.lower(): word for word in reversed(known) if word.lower() in TRUTH}
+    other = [v for v in cells.unique().to_list() if v and v.lower() in truth and v not in known]
+    return cells.replace({word: truth[word.lower()] for word in other}) if other else cells
 
 
 def seconds(series: pl.Series) -> pl.Series:

@@ -45,6 +45,18 @@ def number(value: Any) -> str:
     return f"({text}f)" if value < 0 else f"{text}f"
 
 
+def string(text: str) -> str:
+    """A C string of UTF-8; what is no printable ASCII as octal."""
+    return (
+        '"'
+        + "".join(
+            chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}"
+            for b in text.encode()
+        )
+        + '"'
+    )
+
+
 def broadcast_index(index: str, source: Shape, target: Shape) -> str:
     """The place of an element in what is repeated, from its place in the whole."""
     size = prod(source)

@@ -16,8 +16,11 @@ from sloy.exchange.c_source.expressions import (
     expression,
     function_text,
     number,
+    string,
 )
 from sloy.exchange.c_source.kernels import KERNELS, Job, indented, loop
+from sloy.exchange.c_source.raw import preparation
+from sloy.exchange.raw import Raw
 from sloy.graph import REGISTRY, Graph
 from sloy.graph.arena import Lifetime, assign_offsets
 from sloy.graph.graph import Node
@@ -51,6 +54,7 @@ def source(
     class_names: Sequence[str] = (),
     comment: str = "",
     header: bool = False,
+    raw: Raw | None = None,
 ) -> str:
     """The text of the file.
 
@@ -66,6 +70,8 @@ def source(
         What the file's names begin with.
     header : bool
         Whether it is a header, whose definitions stand behind ``#ifdef NAME_IMPLEMENTATION``.
+    raw : Raw, optional
+        What makes the input, of doubles.
 
     Raises
     ------
@@ -77,7 +83,8 @@ def source(
         raise NotAvailable(
             f"the network has {size} numbers; C source is written for at most {LARGEST} (ONNX has no such limit)."
         )
-    return Program(_fixed(graph, output, variables), name).text(class_names, comment, header=header)
+    program = Program(_fixed(graph, output, variables), name, raw)
+    return program.text(class_names, comment, header=header)
 
 
 def _fixed(graph: Graph, output: str, variables: Mapping[str, np.ndarray]) -> Graph:
@@ -101,6 +108,7 @@ class Program:
 
     graph: Graph
     name: str
+    raw: Raw | None = None
     arrays: dict[int, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
 
@@ -108,48 +116,78 @@ class Program:
         self.steps = [i for i, node in enumerate(self.graph.nodes) if self._is_step(i, node)]
         (self.output,) = self.graph.outputs.values()
         self.arena, self.offsets = self._arena()
+        width = self._ends()[0].size
+        self.before = preparation(self.raw, self.name, width) if self.raw else None
 
     def text(self, class_names: Sequence[str], comment: str, *, header: bool) -> str:
         """The whole file."""
-        upper, body = self.name.upper(), self._body()
+        upper, body, before = self.name.upper(), self._body(), self.before
+        includes = ["#include <math.h>", *["#include <string.h>"] * (before is not None)]
         names = f"const char *const {self.name}_class_names[{len(class_names)}]"
-        declared = [f"void {self.name}_predict(const float *x, float *y);"]
+        declared = [f"{self._signature()};", *(before.declared if before else ())]
         declared += [f"extern {names};"] if class_names else []
-        lines = [*self._opening(comment), ""]
-        lines += [f"#ifndef {upper}_H", f"#define {upper}_H"] if header else ["#include <math.h>"]
+        lines = [*self._opening(comment, named=bool(class_names)), ""]
+        lines += [f"#ifndef {upper}_H", f"#define {upper}_H"] if header else includes
         lines += ["", *self._sizes(), "", *_for_cpp(declared)]
         if header:
             lines += ["", f"#endif /* {upper}_H */", ""]
             lines += [f"#if defined({upper}_IMPLEMENTATION) && !defined({upper}_IMPLEMENTED)"]
-            lines += [f"#define {upper}_IMPLEMENTED", "", "#include <math.h>"]
+            lines += [f"#define {upper}_IMPLEMENTED", "", *includes]
         if class_names:
-            lines += ["", f"{names} = {{", *(f"    {_string(n)}," for n in class_names), "};"]
+            lines += ["", f"{names} = {{", *(f"    {string(n)}," for n in class_names), "};"]
         for i, array in self.arrays.items():
             lines += ["", *_array(array, self.graph.nodes[i].attributes["value"])]
         for op in sorted(self.used):
             lines += ["", function_text(op, self.name)]
-        lines += ["", declared[0].removesuffix(";"), "{", *indented(body), "}"]
+        lines += ["", *self._functions(body)]
         if header:
             lines += ["", f"#endif /* {upper}_IMPLEMENTATION */"]
         return "\n".join(lines) + "\n"
 
-    def _opening(self, comment: str) -> list[str]:
+    def _signature(self) -> str:
+        given = "double" if self.before else "float"
+        return f"void {self.name}_predict(const {given} *x, float *y)"
+
+    def _functions(self, body: list[str]) -> list[str]:
+        """The function that is called; with a preparation, which it calls, and the network's own."""
+        if self.before is None:
+            return [self._signature(), "{", *indented(body), "}"]
+        network = f"static void {self.name}_network(const float *x, float *y)"
+        return [
+            *self.before.defined,
+            "",
+            *[network, "{", *indented(body), "}", "", self._signature(), "{"],
+            f"    static float prepared[{self._ends()[0].size}];",
+            f"    {self.name}_prepare(x, prepared);",
+            f"    {self.name}_network(prepared, y);",
+            "}",
+        ]
+
+    def _opening(self, comment: str, *, named: bool) -> list[str]:
         """What the reader of the file is told."""
         x, y = self._ends()
+        given = f"{x.size} numbers, {_shape(x.shape)}, row-major"
+        order = f", in the order of {self.name}_class_names" if named else ""
+        said: Sequence[str] = ()
+        if self.before:
+            first, *said = self.before.said
+            given = f"{self.before.count} numbers, {first}"
         return [
             f"/* {comment}",
             "",
-            f"   void {self.name}_predict(const float *x, float *y);",
+            f"   {self._signature()};",
             "",
-            f"   x: {x.size} numbers, {_shape(x.shape)}, row-major",
-            f"   y: {y.size} numbers, {_shape(y.shape)}",
+            f"   x: {given}",
+            *(f"   {line}".rstrip() for line in said),
+            f"   y: {y.size} numbers, {_shape(y.shape)}{order}",
             "",
             f"   C99. It works in {4 * self.arena} bytes of static memory, so one call runs at a time. */",
         ]
 
     def _sizes(self) -> list[str]:
-        names = (f"{self.name.upper()}_{side}" for side in ("INPUTS", "OUTPUTS"))
-        return [f"#define {n} {s.size}" for n, s in zip(names, self._ends(), strict=True)]
+        x, y = self._ends()
+        sizes = {"INPUTS": self.before.count if self.before else x.size, "OUTPUTS": y.size}
+        return [f"#define {self.name.upper()}_{side} {size}" for side, size in sizes.items()]
 
     def _ends(self) -> tuple[Spec, Spec]:
         return next(iter(self.graph.inputs.values())), self.graph.nodes[self.output].spec
@@ -260,15 +298,3 @@ def _literals(values: np.ndarray) -> list[str]:
 
 def _shape(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape)) or "1"
-
-
-def _string(text: str) -> str:
-    """A C string of UTF-8; what is no printable ASCII as octal."""
-    return (
-        '"'
-        + "".join(
-            chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}"
-            for b in text.encode()
-        )
-        + '"'
-    )

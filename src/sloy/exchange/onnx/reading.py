@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import FileFormatError, NotAvailable, SloyError
+from sloy.exchange.raw import COLUMNS
 from sloy.files.container import fail
 
 OLDEST = 6  # opset
@@ -118,6 +119,11 @@ def read(path: str | Path) -> OnnxGraph:
 def from_proto(model: Any, folder: Path | None = None) -> OnnxGraph:
     """A model of the onnx package as plain values; external data is looked for in `folder` only."""
     graph = model.graph
+    if model.producer_name == "sloy" and any(p.key == COLUMNS for p in model.metadata_props):
+        raise NotAvailable(
+            "the file holds the preparation of a table's columns, which is written for other tools and not read back;"
+            " load the .sloy file that it was exported from."
+        )
     opset = _opset(model)
     if model.functions:
         model = onnx().inliner.inline_local_functions(model)

@@ -13,8 +13,10 @@ import sloy.exchange.onnx.writers  # noqa: F401  fills the table
 from sloy.errors import InvalidArgument, NotAvailable
 from sloy.exchange.onnx.emitter import WRITERS, Emitter, Part
 from sloy.exchange.onnx.patterns import to_there
+from sloy.exchange.onnx.raw import put_before
 from sloy.exchange.onnx.reading import onnx
 from sloy.exchange.onnx.values import identity
+from sloy.exchange.raw import Raw
 from sloy.files.atomic import write_atomically
 from sloy.graph import REGISTRY, Graph
 from sloy.graph.passes import lower
@@ -39,6 +41,8 @@ class Written:
         Of sloy.
     description : str
         For whoever opens the file.
+    raw : Raw, optional
+        What makes the graph's input of raw columns, or of numbers in double precision.
     """
 
     graph: Callable[[int], Graph]
@@ -46,6 +50,7 @@ class Written:
     metadata: Mapping[str, str]
     version: str = ""
     description: str = ""
+    raw: Raw | None = None
 
 
 def write(
@@ -80,6 +85,8 @@ def to_proto(written: Written, opset: int = OPSET, channels_first: bool = False)
     model.producer_name, model.producer_version = "sloy", written.version
     model.graph.doc_string = written.description
     package.helper.set_model_props(model, dict(written.metadata))
+    if written.raw is not None:
+        put_before(package, model, written.raw)
     return model
 
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from sloy.errors import InvalidArgument
-from sloy.experiments.sources.base import Loaded, Measured, Source, Wanted
+from sloy.experiments.sources.base import Loaded, Measured, Source, ToTest, Wanted
 from sloy.experiments.sources.digits import IdxFolder, Mnist
 from sloy.experiments.sources.folder import PictureSource
 from sloy.experiments.sources.table import TableFile
 from sloy.options import options
 
-__all__ = ["SOURCES", "Loaded", "Measured", "Source", "Wanted", "source_of", "source_options"]
+__all__ = [
+    "SOURCES",
+    "Loaded",
+    "Measured",
+    "Source",
+    "ToTest",
+    "Wanted",
+    "source_of",
+    "source_options",
+]
 
 SOURCES: tuple[type[Source], ...] = (
     Mnist,

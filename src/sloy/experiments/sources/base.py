@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from sloy import text, zoo
+from sloy import losses, text, zoo
 from sloy.data import Dataset
 from sloy.data.readers import Reader
 from sloy.errors import InvalidOption
-from sloy.losses import Loss
+from sloy.layers import Layer
+from sloy.losses import NAMES, Loss
 from sloy.model import Model
 from sloy.options import check_options
 from sloy.preprocessing import Choice
 from sloy.problem import Network
+from sloy.training.members import held_out_by_each
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from sloy.engines import Engine
+    from sloy.training.recipe import Recipe
+
+FEW_TO_TEST = 30  # samples; figures of fewer are worth a word
 Row = tuple[str, str]  # a title and what stands beside it, see `text.fields`
 
 
@@ -40,6 +46,8 @@ class Wanted:
         Of what is drawn.
     start : Model or None
         What is trained further: the samples are such as it takes.
+    network : str
+        By its name.
     counted : callable
         Told (what, done, total) while something long is done.
     """
@@ -48,6 +56,7 @@ class Wanted:
     samples: int | None = None
     seed: int = 0
     start: Model | None = None
+    network: str = ""
     counted: Callable[[str, int, int], None] = lambda what, done, total: None
 
 
@@ -57,36 +66,78 @@ class Loaded:
 
     Attributes
     ----------
-    train, test : Dataset
+    train : Dataset
+    test : Dataset or None
+        None where nothing is kept apart to test on.
     validation : Dataset, optional
-        Its own; without it the share that is wanted of `train` is held out.
+        Its own; without it the share that is wanted of `train` is held out, unless the source has `divided` them.
+    divided : bool
+        Whether `train` is for training alone.
     reader : Reader, optional
         What makes samples of raw things; saved with the model.
     loss, preprocessing
         As for `sloy.fit`.
     rows : sequence of (title, words)
         What is to be said of the data beside the counts.
+    members : int
+        Of an ensemble that `fit_members` trains; 0 for one network.
+    learned : Dataset, optional
+        `train` with other targets, where these are what the network learns.
+    ending : tuple of Layer
+        What brings its answers back to those of `train`.
     """
 
     train: Dataset
-    test: Dataset
+    test: Dataset | None
     validation: Dataset | None = None
     reader: Reader | None = None
     loss: str | Loss = "categorical_crossentropy"
     preprocessing: Choice = "standardize"
+    divided: bool = False
     rows: tuple[Row, ...] = ()
+    members: int = 0
+    learned: Dataset | None = None
+    ending: tuple[Layer, ...] = ()
 
     def held_out(self, share: float) -> int:
-        """How many samples are validated on."""
+        """How many samples are validated on, by all members together where there are some."""
         if self.validation is not None:
             return len(self.validation)
-        return round(share * len(self.train))
+        if self.members and share:
+            return self.members * held_out_by_each(len(self.train), self.members, share)
+        return 0 if self.divided else round(share * len(self.train))
 
     def trained_on(self, share: float) -> int:
         """How many samples are trained on."""
-        if self.validation is not None:
-            return len(self.train)
-        return len(self.train) - self.held_out(share)
+        apart = (
+            self.validation is None and not self.members
+        )  # whether those held out are of `train`
+        return len(self.train) - (self.held_out(share) if apart else 0)
+
+
+@dataclass(frozen=True, eq=False)
+class ToTest:
+    """Labelled samples that a model is measured on.
+
+    Attributes
+    ----------
+    data : Dataset
+        Its labels are those of the model.
+    what : str
+        What they are, in words.
+    whole : bool
+        Whether they are all there are, not a part to test on.
+    rows : sequence of (title, words)
+        What is to be said of them beside.
+    beside : mapping of str to sequence
+        What tells each of them apart, and what is true, by title; for the file of predictions.
+    """
+
+    data: Dataset
+    what: str
+    whole: bool = False
+    rows: tuple[Row, ...] = ()
+    beside: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,11 +152,17 @@ class Measured:
         The same for a reader.
     pictures : callable
         Gives the figures, by file name, when they are to be written.
+    answers : array, shape (N, K) or (N, 1)
+        Probabilities, or numbers, of each sample.
+    confusion : int array, shape (K, K)
+        How many of each class (rows) were given each class; of no classes for numbers.
     """
 
     figures: Mapping[str, Any]
     rows: tuple[Row, ...]
     pictures: Callable[[], Mapping[str, Figure]] = dict
+    answers: np.ndarray = field(default_factory=lambda: np.empty((0, 1)))
+    confusion: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.int64))
 
 
 @dataclass(frozen=True)
@@ -121,17 +178,25 @@ class Source(ABC):
     ----------
     title : str
         What options of this kind are listed under.
+    networks : sequence of str
+        Names of those that take such samples.
     defaults : mapping
         Options of an experiment that suit this kind of data better than the general ones.
     rate_share : float
         What the general learning rates are multiplied by.
+    patience : int or None
+        Epochs without a better validation loss before training ends, where `enough` samples are held out for it.
+    enough : int
     """
 
     data: str
 
     title: ClassVar[str] = ""
+    networks: ClassVar[Sequence[str]] = tuple(zoo.PRESETS)
     defaults: ClassVar[Mapping[str, Any]] = {}
     rate_share: ClassVar[float] = 1.0
+    patience: ClassVar[int | None] = None
+    enough: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         check_options(type(self).__name__, self)
@@ -146,7 +211,7 @@ class Source(ABC):
     def name(self) -> str:
         """What the data is called, in messages and in the run's folder."""
 
-    def check(self, network: str, *, further: bool) -> None:  # noqa: B027  most kinds refuse nothing
+    def check(self, network: str, *, further: bool) -> None:
         """Raise `InvalidOption` for what this kind of data cannot do, before it is loaded.
 
         Parameters
@@ -156,14 +221,31 @@ class Source(ABC):
         further : bool
             Whether a model that exists is trained further.
         """
+        if network not in self.networks:
+            raise InvalidOption(
+                f"`network` (={network!r}): for {self.data} there are {', '.join(self.networks)}."
+            )
 
     @abstractmethod
     def load(self, wanted: Wanted) -> Loaded:
         """Read and split it."""
 
-    def defaults_for(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
+    def defaults_for(self, loaded: Loaded, network: str, optimizer: str) -> Mapping[str, Any]:
         """Options of the recipe that suit this very data, where the user does not give them."""
         return {}
+
+    def within_time(
+        self, loaded: Loaded, recipe: Recipe, engine: Engine
+    ) -> tuple[Source, Loaded, int]:
+        """The source, what is loaded, and epochs, changed so that the run fits into the time that is allowed."""
+        return self, loaded, recipe.epochs
+
+    def patience_for(self, loaded: Loaded) -> dict[str, int]:
+        """The option `patience` that suits this kind of data, where there are samples to validate on."""
+        held_out = 0 if loaded.validation is None else len(loaded.validation)
+        if loaded.members or self.patience is None or held_out < self.enough:
+            return {}
+        return {"patience": self.patience}
 
     def make_network(self, loaded: Loaded, name: str, options: Mapping[str, Any]) -> Network:
         """The network of a name for this data."""
@@ -174,18 +256,83 @@ class Source(ABC):
             raise InvalidOption(f"`network_options` of {name}: {error}.") from None
         return zoo.make(name, shape, classes, **options)
 
+    def start(self, loaded: Loaded, name: str, seed: int) -> Mapping[str, np.ndarray] | None:
+        """First parameters that suit the data better than drawn ones; see `sloy.fit`."""
+        return None
+
     def describe(self, loaded: Loaded) -> str:
         """A line on what the samples are."""
         data = loaded.train
         return f"{text.shape(data.sample_shape)} each, {data.classes} classes"
 
-    def as_seen(self, loaded: Loaded, x: np.ndarray) -> np.ndarray:
+    def as_seen(self, reader: Reader | None, x: np.ndarray) -> np.ndarray:
         """Samples (N, H, W, C) as the pictures that a person knows."""
         return x
 
+    def files(self, loaded: Loaded, measured: Measured) -> Mapping[str, str]:
+        """More files for the run's folder, by name."""
+        return {}
+
     @abstractmethod
-    def measure(self, model: Model, loaded: Loaded) -> Measured:
-        """Measure the model on the test data."""
+    def to_test(self, model: Model, wanted: Wanted) -> ToTest:
+        """All labelled samples for a model that exists; where the data have a part to test on, those of it.
+
+        Raises
+        ------
+        InvalidOption
+            Where the model takes other things, or has other classes.
+        """
+
+    @abstractmethod
+    def measure(self, model: Model, data: Dataset, loaded: Loaded | None = None) -> Measured:
+        """Measure a model on samples; where they are given, beside simpler answers from those it was trained on."""
+
+
+def untested(trained: int, validated: int) -> Measured:
+    """What is said where no samples are kept apart to test on."""
+    words = f"none: {text.many(trained, 'sample')} trained the network"
+    if validated:
+        words += f", {text.count(validated)} were validated on"
+    words += ";\nno figure here says how good it is on samples it has not seen: `sloy test RUN DATA` tells, on new ones"
+    return Measured({"test_samples": 0}, (("test", words),))
+
+
+def few(data: Dataset) -> tuple[Row, ...]:
+    """A line on what figures of few samples are worth."""
+    if len(data) >= FEW_TO_TEST:
+        return ()
+    words = (
+        f"measured on {text.many(len(data), 'sample')} only: on others it may be quite different"
+    )
+    return (("", words),)
+
+
+def fitting_loss(name: str, loaded: Loaded, where: str) -> Loss:
+    """The loss of a name for these data; one that measures errors in a unit takes that of the data's own loss.
+
+    Classes want probabilities, so losses from logits; numbers want one number each.
+
+    Raises
+    ------
+    InvalidOption
+        Where it does not suit the data; the message says which do.
+    """
+
+    def suits(loss: Loss) -> bool:
+        if loaded.train.has_labels:
+            classes = (max(2, loaded.train.classes),)
+            return loss.task(classes) == "classification" and loss.logits == "softmax"
+        return loss.task((1,)) == "regression"
+
+    found, own = NAMES[name](), losses.loss(loaded.loss)
+    if not suits(found):
+        what = "classes" if loaded.train.has_labels else "numbers"
+        others = ", ".join(known for known, loss in NAMES.items() if suits(loss()))
+        raise InvalidOption(
+            f"`loss` (={name!r}) does not suit {where}, where {what} are to be predicted; take {others}."
+        )
+    both = all("unit" in {f.name for f in fields(loss)} for loss in (found, own))
+    return replace(found, unit=own.unit) if both else found  # type: ignore[call-arg, attr-defined]
 
 
 def first(data: Dataset, samples: int | None) -> Dataset:

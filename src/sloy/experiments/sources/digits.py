@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sloy.data import HandwritingReader, TrainTest, load_idx_folder, mnist
-from sloy.experiments.sources.base import Loaded, Wanted, first
-from sloy.experiments.sources.labelled import Labelled
+from sloy import text
+from sloy.data import Dataset, HandwritingReader, TrainTest, load_idx_folder, mnist
+from sloy.experiments.sources.base import Loaded, ToTest, Wanted, first
+from sloy.experiments.sources.labelled import Labelled, labelled_as
+from sloy.model import Model
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Mnist(Labelled):
         """The first of the digits, as many as are wanted."""
         return _loaded(mnist(), wanted)
 
+    def to_test(self, model: Model, wanted: Wanted) -> ToTest:
+        """The test digits."""
+        return _numbered(labelled_as(model, mnist().test, self.data), "its 10 000 test digits")
+
 
 @dataclass(frozen=True)
 class IdxFolder(Labelled):
@@ -47,8 +53,18 @@ class IdxFolder(Labelled):
         """The first of the folder's pictures, as many as are wanted."""
         return _loaded(load_idx_folder(self.data), wanted)
 
+    def to_test(self, model: Model, wanted: Wanted) -> ToTest:
+        """The folder's test pictures."""
+        data = labelled_as(model, load_idx_folder(self.data).test, self.data)
+        return _numbered(data, f"its {text.many(len(data), 'test picture')}")
+
 
 def _loaded(data: TrainTest, wanted: Wanted) -> Loaded:
     """The first of the pictures; where they are of MNIST's kind, photographs are read as handwriting."""
     reader = HandwritingReader.like(data.train.x)
     return Loaded(first(data.train, wanted.samples), data.test, reader=reader)
+
+
+def _numbered(data: Dataset, what: str) -> ToTest:
+    true = [data.class_names[label] for label in data.y]
+    return ToTest(data, what, beside={"sample": range(len(data)), "true": true})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,16 +14,17 @@ from sloy import text
 from sloy.arguments import integer
 from sloy.data import Dataset, PictureFolder, PictureReader, picture_folder
 from sloy.data.listing import list_pictures, lists_pictures
+from sloy.data.readers import Reader
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.recipes import batches_and_epochs
-from sloy.experiments.sources.base import Loaded, Row, Wanted
-from sloy.experiments.sources.labelled import Labelled
+from sloy.experiments.sources.base import Loaded, Row, ToTest, Wanted
+from sloy.experiments.sources.kept import kept_to_test
+from sloy.experiments.sources.labelled import Labelled, names_of
 from sloy.graph.threefry import make_key, permutation
 from sloy.model import Model
 from sloy.options import option
 
 AUGMENTATION = "rotation=8,scale=0.1,shift=0.1,brightness=0.1,contrast=0.1,outside=edge"
-SHARE_TO_TEST = "share of the rows or pictures that is kept to test on; default: 0.2 of a table, 0.1 of pictures"
 CLASSES_SHOWN = 12
 
 _IDX = re.compile(r"(train|t10k|test)-(images|labels)[-.]idx[1-9]-ubyte(\.gz)?")
@@ -35,13 +36,6 @@ def extents(word: str) -> tuple[int, ...]:
     if len(sides) > 2 or not all(side.isdecimal() and 0 < int(side) < 2**31 for side in sides):
         raise InvalidArgument(f"{word!r} is not a size, such as 64 or 48x64")
     return tuple(int(side) for side in sides)
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedPictures(Loaded):
-    """A folder that was read."""
-
-    folder: PictureFolder = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -63,12 +57,12 @@ class PictureSource(Labelled):
     skip_broken: bool = option(
         False, "leave out pictures that cannot be read, instead of stopping at them", kind="flag"
     )
-    test: float = option(
-        0.1, SHARE_TO_TEST, kind="real", bounds={"least": 0, "below": 1}, metavar="SHARE"
-    )
+    test: float | str = kept_to_test(0.1)
 
     title: ClassVar[str] = "folders of pictures"
     defaults: ClassVar[Mapping[str, Any]] = {"network": "standard_cnn", "augment": AUGMENTATION}
+    patience: ClassVar[int | None] = 15
+    enough: ClassVar[int] = 1000  # of fewer the loss is best by chance, before the rate has fallen
     rate_share: ClassVar[float] = 0.25  # of deeper networks and smaller batches than those of MNIST
 
     def __post_init__(self) -> None:
@@ -92,12 +86,13 @@ class PictureSource(Labelled):
 
     def check(self, network: str, *, further: bool) -> None:
         """The pictures of a model that exists have its size."""
+        super().check(network, further=further)
         if further and self.size is not None:
             raise InvalidOption(
                 "`size`: with `from` the pictures take the size that the model needs."
             )
 
-    def load(self, wanted: Wanted) -> LoadedPictures:
+    def load(self, wanted: Wanted) -> Loaded:
         """List, decode, split, compare."""
         size = None if self.size is None else (self.size[0], self.size[-1])
         taken: dict[str, Any] = {"size": size, "resize": self.resize or "crop"}
@@ -113,43 +108,73 @@ class PictureSource(Labelled):
             progress=lambda done, total: wanted.counted("pictures decoded", done, total),
             **taken,
         )
-        if folder.test is None:
-            raise InvalidOption("`test` (=0): no picture is left to test on.")
-        return LoadedPictures(
+        return Loaded(
             _cut(folder.train, wanted),
             folder.test,
             folder.validation,
             folder.reader,
+            divided=True,
             rows=tuple(_rows(folder)),
-            folder=folder,
         )
 
-    def defaults_for(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
+    def to_test(self, model: Model, wanted: Wanted) -> ToTest:
+        """The pictures of the part to test on where there is one, else all."""
+        names = names_of(model, self.data)
+        listing = list_pictures(self.data, fewest=1)
+        tested = [row for row, part in enumerate(listing.parts) if part == "test"]
+        what = "the pictures of its part to test on" if tested else "all its pictures"
+        folder = picture_folder(
+            listing.take(tested or range(len(listing.paths))),
+            reader=self._reader_of(model, "the model"),
+            class_names=names,
+            validation=0,
+            test=0,
+            skip_broken=self.skip_broken,
+            progress=lambda done, total: wanted.counted("pictures decoded", done, total),
+        )
+        return ToTest(
+            folder.train,
+            what,
+            not tested,
+            (("classes", _counted(folder.train)), *(("note", note) for note in folder.left_out())),
+            {
+                "file": [str(path) for path in folder.paths["train"]],
+                "true": [names[label] for label in folder.train.y],
+            },
+        )
+
+    def defaults_for(self, loaded: Loaded, network: str, optimizer: str) -> Mapping[str, Any]:
         """Batches of a 32nd of the pictures, between 8 and 128; epochs for about 800 steps, 8 to 30 of them."""
         count = len(loaded.train)
-        return batches_and_epochs(count, part=32, sizes=(8, 128), steps=800, epochs=(8, 30))
+        found = batches_and_epochs(count, part=32, sizes=(8, 128), steps=800, epochs=(8, 30))
+        return {**found, **self.patience_for(loaded)}
 
-    def as_seen(self, loaded: Loaded, x: np.ndarray) -> np.ndarray:
+    def as_seen(self, reader: Reader | None, x: np.ndarray) -> np.ndarray:
         """Red first."""
-        assert isinstance(loaded, LoadedPictures)
-        return x[..., ::-1] if loaded.folder.reader.order == "BGR" else x
+        blue_first = isinstance(reader, PictureReader) and reader.order == "BGR"
+        return x[..., ::-1] if blue_first else x
 
     def _as_taken_by(self, model: Model, classes: set[str]) -> dict[str, Any]:
         """How pictures are read for a model that exists, and its classes where they are the same."""
+        reader = self._reader_of(model, "`from`: the model")
+        same = set(model.class_names) == classes
+        return {"reader": reader, "class_names": model.class_names if same else ()}
+
+    def _reader_of(self, model: Model, what: str) -> PictureReader:
+        """How pictures are read for a model that exists."""
         reader = model.reader
         if not isinstance(reader, PictureReader):
             shape = model.network.input_shape
             if len(shape) != 3 or shape[2] not in (1, 3):
                 raise InvalidOption(
-                    f"`from`: the model takes samples of shape {text.shape(shape)}, not pictures."
+                    f"{what} takes samples of shape {text.shape(shape)}, not pictures."
                 )
-            reader = PictureReader((shape[0], shape[1]), shape[2], resize=self.resize or "crop")
-        elif self.resize not in (None, reader.resize):
+            return PictureReader((shape[0], shape[1]), shape[2], resize=self.resize or "crop")
+        if self.resize not in (None, reader.resize):
             raise InvalidOption(
                 f"`resize` (={self.resize!r}): the model of `from` reads its pictures by {reader.resize}."
             )
-        same = set(model.class_names) == classes
-        return {"reader": reader, "class_names": model.class_names if same else ()}
+        return reader
 
 
 def _size(given: Any) -> tuple[int, ...]:
@@ -173,18 +198,19 @@ def _cut(data: Dataset, wanted: Wanted) -> Dataset:
 
 def _rows(folder: PictureFolder) -> list[Row]:
     """What the opening says beside the counts."""
-    names = folder.train.class_names
-    counts = [0] * len(names)
-    for label in folder.train.y.tolist():
-        counts[label] += 1
-    shown = [f"{name} {text.count(n)}" for name, n in zip(names, counts, strict=True)]
-    more = len(shown) - CLASSES_SHOWN
-    words = ", ".join(shown[:CLASSES_SHOWN]) + (f", and {more} more" if more > 0 else "")
-    rows = [("classes", words), ("pictures", reading(folder.reader))]
+    rows = [("classes", _counted(folder.train)), ("pictures", reading(folder.reader))]
     if folder.on_disk:
         size = text.size(folder.train.x.nbytes)
         rows.append(("", f"{size} of them: kept in a temporary file, not in memory"))
     return [*rows, *(("note", remark) for remark in folder.remarks())]
+
+
+def _counted(data: Dataset) -> str:
+    """The classes, each with the number of its pictures."""
+    counts = np.bincount(data.y, minlength=data.classes)
+    shown = [f"{name} {text.count(n)}" for name, n in zip(data.class_names, counts, strict=True)]
+    more = len(shown) - CLASSES_SHOWN
+    return ", ".join(shown[:CLASSES_SHOWN]) + (f", and {more} more" if more > 0 else "")
 
 
 def reading(reader: PictureReader) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sloy import text
-from sloy.experiments.sources.base import Loaded, Measured, Source
+import numpy as np
+
+from sloy import inspection, text
+from sloy.data import Dataset
+from sloy.errors import InvalidOption
+from sloy.experiments.sources.base import Loaded, Measured, Source, few
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
 
     from sloy.model import Model
@@ -19,9 +23,8 @@ if TYPE_CHECKING:
 class Labelled(Source):
     """A source of labelled pictures."""
 
-    def measure(self, model: Model, loaded: Loaded) -> Measured:
+    def measure(self, model: Model, data: Dataset, loaded: Loaded | None = None) -> Measured:
         """Loss, accuracy, what was taken for what."""
-        data = loaded.test
         measured, probabilities = model.examine(data)  # (N, K)
         wrong = int((probabilities.argmax(1) != data.y).sum())
         figures = {
@@ -34,16 +37,59 @@ class Labelled(Source):
         rows = (
             ("test accuracy", f"{accuracy}  ({wrong} of {text.count(len(data))} wrong)"),
             ("test loss", f"{measured['loss']:.4f}"),
+            *few(data),
         )
-        return Measured(figures, rows, lambda: self._pictures(loaded, probabilities))
+        counts = inspection.confusion_counts(data.y, probabilities.argmax(1), data.classes)
+        return Measured(
+            figures,
+            rows,
+            lambda: self._pictures(model, data, probabilities, counts),
+            probabilities,
+            counts,
+        )
 
-    def _pictures(self, loaded: Loaded, probabilities: np.ndarray) -> dict[str, Figure]:
-        from sloy import inspection
-
-        data, names = loaded.test, loaded.test.class_names
-        x = self.as_seen(loaded, data.x)
-        counts = inspection.confusion_counts(data.y, probabilities.argmax(1), len(names))
+    def _pictures(
+        self, model: Model, data: Dataset, probabilities: np.ndarray, counts: np.ndarray
+    ) -> dict[str, Figure]:
+        x, names = self.as_seen(model.reader, data.x), data.class_names
         return {
             "confusion.png": inspection.confusion_figure(counts, names),
             "mistakes.png": inspection.mistakes_figure(x, data.y, probabilities, names),
         }
+
+
+def names_of(model: Model, where: str) -> tuple[str, ...]:
+    """The classes that a model answers with; `InvalidOption` where it has none."""
+    outputs = model.network.output_shape
+    if model.loss.task(outputs) != "classification":
+        raise InvalidOption(
+            f"{where}: is labelled with classes; the model, made for {type(model.loss).__name__}, answers with"
+            " numbers."
+        )
+    return tuple(model.class_names) or tuple(map(str, range(outputs[-1])))
+
+
+def labelled_as(model: Model, data: Dataset, where: str) -> Dataset:
+    """Samples with the labels of a model: its classes by name, or where data has numbers only, by number."""
+    names, own = names_of(model, where), tuple(data.class_names)
+    if data.sample_shape != model.network.input_shape:
+        raise InvalidOption(
+            f"{where}: holds samples of {text.shape(data.sample_shape)}, the model takes"
+            f" {text.shape(model.network.input_shape)}."
+        )
+    if set(own) <= set(names):
+        return replace(data, y=_renumbered(data.y, own, names), class_names=names)
+    if data.classes > len(names) or not all(map(str.isdecimal, own)):
+        raise InvalidOption(
+            f"{where}: has {data.classes} classes ({_some(own)}), the model {len(names)} ({_some(names)})."
+        )
+    return replace(data, class_names=names)
+
+
+def _renumbered(labels: np.ndarray, own: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    numbers = np.array([names.index(name) for name in own], np.int32)
+    return numbers[labels] if len(numbers) else labels
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "")

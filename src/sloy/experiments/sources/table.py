@@ -2,41 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from sloy import inspection, text, zoo
+from sloy.arguments import duration
 from sloy.data import Dataset
-from sloy.data.tables import DECIMALS, TASKS, Table, TableReader, load_table
+from sloy.data.tables import DECIMALS, TASKS, Split, Table, TableReader, load_table
+from sloy.data.tables.prepared import columns_of, labelled_rows
+from sloy.data.tables.sources import open_table
+from sloy.data.tables.target import TEST
+from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments import baselines
 from sloy.experiments.recipes import batches_and_epochs
-from sloy.experiments.sources.base import Loaded, Measured, Row, Source, Wanted
-from sloy.experiments.sources.folder import SHARE_TO_TEST
-from sloy.losses import CategoricalCrossentropy, SquaredError
+from sloy.experiments.sources.base import Loaded, Measured, Row, Source, ToTest, Wanted, few
+from sloy.experiments.sources.kept import kept_to_test
+from sloy.files.once import STANDARD_INPUT, called, is_read_once, readable
+from sloy.files.tables import as_csv
+from sloy.losses import CategoricalCrossentropy, Loss, SquaredError
 from sloy.model import Model
-from sloy.options import option
+from sloy.options import integer_option, option
 from sloy.problem import Network
+from sloy.training.recipe import Recipe
+from sloy.training.tabular import MEMBERS, TARGET_SCALES, Tabular
 
 if TYPE_CHECKING:
-    import numpy as np
+    import polars as pl
     from matplotlib.figure import Figure
 
 ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
 PACKED = ("", ".gz", ".zst")
 MOST_IN_PICTURE = 30  # classes that the confusion matrix has room for
 SHOWN = 40  # columns that the opening lists
+PREDICTIONS = "predictions.csv"
+DRAWN = 4  # columns whose partial dependence is drawn
 SMALL = 1000  # rows to train on; with fewer, more is dropped
 ADAMW: Mapping[str, Any] = {"learning_rate": 0.005, "weight_decay": 0.3}
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedTable(Loaded):
-    """A table that was read."""
+    """A table that was read, and what members learn it with."""
 
     table: Table = field(kw_only=True)
+    tabular: Tabular | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -85,84 +101,196 @@ class TableFile(Source):
         kind="texts",
         metavar="WORD",
     )
-    test: float = option(
-        0.2, SHARE_TO_TEST, kind="real", bounds={"least": 0, "below": 1}, metavar="SHARE"
+    id: Sequence[str] = option(
+        (),
+        "leave a column out, and keep it beside predictions: what tells rows apart; may be repeated",
+        kind="texts",
+        metavar="COLUMN",
+    )
+    test: float | str = kept_to_test(0.2)
+    split: str | None = option(
+        None,
+        "validate and test on the last rows in time, or on whole groups of rows; default: rows at random",
+        kind="text",
+        metavar="time=COLUMN|group=COLUMN",
+    )
+    folds: int | None = option(
+        None,
+        "cross-validate: train K times, each time on all rows but a K-th, which is predicted; then once on all rows",
+        kind="integer",
+        bounds={"least": 2},
+        metavar="K",
+    )
+    fold: int | None = option(None, kind="integer")  # the one of them that this run tests on
+
+    members: int = integer_option(
+        MEMBERS,
+        "networks that are trained together and averaged, each with rows of its own held out",
+    )
+    target_scale: str = option(
+        "standard",
+        "how a number is learned: as it is, by its logarithm (prices, incomes: errors count by their share), or by its"
+        " quantiles",
+        kind="text",
+        choices=TARGET_SCALES,
+    )
+    time: float | None = option(
+        None,
+        "train as many members and epochs as fit into a time such as 2m; it is measured before, on a few batches",
+        parse=partial(duration, "experiment", "time"),
+        metavar="TIME",
     )
 
     title: ClassVar[str] = "tables"
-    defaults: ClassVar[Mapping[str, Any]] = {"network": "mlp", "optimizer": "adamw"}
+    networks: ClassVar[Sequence[str]] = ("tabular", "mlp")
+    defaults: ClassVar[Mapping[str, Any]] = {"network": "tabular", "optimizer": "adamw"}
+    patience: ClassVar[int | None] = baselines.PATIENCE
 
     @staticmethod
     def matches(data: str) -> bool:
         """A file, or a name that ends as those of tables."""
         name = data.lower()
-        return name.endswith(tuple(e + p for e in ENDINGS for p in PACKED)) or Path(data).is_file()
+        known = name.endswith(tuple(e + p for e in ENDINGS for p in PACKED))
+        return known or is_read_once(data) or Path(data).is_file()
 
     @property
     def name(self) -> str:
         """The file's name."""
-        return Path(self.data).name
+        return Path(called(self.data)).name
 
     def check(self, network: str, *, further: bool) -> None:
-        """A table needs a target, and one network suits it."""
+        """A table needs a target, and two networks suit it."""
         if self.target is None:
             raise InvalidOption(
-                f"give the column of {self.data} that is to be predicted: `target` COLUMN"
+                f"give the column of {called(self.data)} that is to be predicted: `target` COLUMN"
             )
+        if self.data == self.test == STANDARD_INPUT:
+            raise InvalidOption("`test` (='-'): standard input is the data to train on already")
         if further:
             raise InvalidOption("`from` trains models of pictures further, not those of tables")
-        if network != "mlp":
+        if self.split is not None:
+            split = _split(self.split)
+            if self.folds is not None and split.kind == "time":
+                raise InvalidOption(
+                    "`folds` would test on rows that come before those to train on; with `split` time=… `test` says"
+                    " how many of the last rows are tested on."
+                )
+        if self.folds is not None and is_read_once(self.data):
             raise InvalidOption(
-                f"`network` (={network!r}): for the rows of a table there is mlp only"
+                f"`folds` reads the data again for each, which {called(self.data)} cannot; save it to a file"
+            )
+        if self.folds is not None and isinstance(self.test, str):
+            raise InvalidOption(
+                "`folds` tests on every row in its turn; with `test` FILE leave it out"
+            )
+        if self.fold is not None and not 1 <= self.fold <= (self.folds or 0):
+            raise InvalidOption(f"`fold` (={self.fold}) must be one of `folds` (={self.folds}).")
+        super().check(network, further=further)
+        if network == "mlp" and self.members not in (1, MEMBERS):
+            raise InvalidOption(f"`members` (={self.members}): the network mlp is a single one")
+        if network == "mlp" and self.target_scale != "standard":
+            raise InvalidOption(
+                f"`target_scale` (={self.target_scale!r}): the network mlp learns numbers as they are"
             )
 
     def load(self, wanted: Wanted) -> LoadedTable:
         """Read, infer, divide, prepare."""
-        assert self.target is not None
-        table = load_table(
-            self.data,
-            self.target,
-            task=self.task,
-            test=self.test,
-            validation=wanted.validation,
-            seed=wanted.seed,
-            ignore=self.ignore,
-            categorical=self.categorical,
-            numeric=self.numeric,
-            dates=self.date,
-            decimal=self.decimal,
-            missing=self.missing,
-            samples=wanted.samples,
-        )
-        if table.test is None:
-            raise InvalidArgument(
-                f"{self.data}: no row is left to test on; `test` sets their share."
+        with readable(self.data) as data, _to_test(self.test) as test:
+            table = self._read(data, test, wanted)
+        tabular, loss = None, _loss(table)
+        if wanted.network == "tabular":
+            codes = table.reader.classes
+            tabular = Tabular(
+                table.train,
+                codes=codes,
+                members=self.members,
+                seed=wanted.seed,
+                target_scale=self.target_scale,
             )
+            loss = tabular.loss
         return LoadedTable(
             table.train,
             table.test,
             table.validation,
             table.reader,
-            CategoricalCrossentropy()
-            if table.is_classification
-            else SquaredError(unit=table.deviation),
+            loss,
             "none",
-            tuple(opening(table)),
+            divided=True,
+            rows=tuple(opening(table)),
+            members=0 if tabular is None else self.members,
+            learned=None if tabular is None else tabular.train,
+            ending=() if tabular is None else tabular.ending,
             table=table,
+            tabular=tabular,
         )
 
-    def defaults_for(self, loaded: Loaded, optimizer: str) -> Mapping[str, Any]:
-        """Batches of a 32nd of the rows, between 16 and 256; 200 epochs, fewer where these are over 10 000 steps."""
+    def _read(self, data: Path, test: float | Path, wanted: Wanted) -> Table:
+        assert self.target is not None
+        own = wanted.network == "tabular" and self.split is None  # members hold out rows themselves
+        return load_table(
+            data,
+            self.target,
+            task=self.task,
+            test=test,
+            validation=0 if own else wanted.validation,
+            seed=wanted.seed,
+            ignore=self.ignore,
+            ids=self.id,
+            categorical=self.categorical,
+            numeric=self.numeric,
+            dates=self.date,
+            decimal=self.decimal,
+            missing=self.missing,
+            split=self.split,
+            fold=None if self.fold is None or self.folds is None else (self.fold, self.folds),
+            samples=wanted.samples,
+        )
+
+    def defaults_for(self, loaded: Loaded, network: str, optimizer: str) -> Mapping[str, Any]:
+        """For members what `Tabular.options` says.
+
+        Else batches of a 32nd of the rows, 16 to 256; 200 epochs, fewer where these are over 10 000 steps.
+        """
+        assert isinstance(loaded, LoadedTable)
+        if loaded.tabular is not None:
+            return loaded.tabular.options()
         rows = len(loaded.train)
         found = batches_and_epochs(rows, part=32, sizes=(16, 256), steps=10_000, epochs=(3, 200))
-        patience = {} if loaded.validation is None else {"patience": baselines.PATIENCE}
-        return {**found, **patience, **(ADAMW if optimizer == "adamw" else {})}
+        return {**found, **self.patience_for(loaded), **(ADAMW if optimizer == "adamw" else {})}
+
+    def within_time(
+        self, loaded: Loaded, recipe: Recipe, engine: Engine
+    ) -> tuple[TableFile, Loaded, int]:
+        """Itself, what is loaded, and epochs, with members that fit into `time`; all as they are without one."""
+        assert isinstance(loaded, LoadedTable)
+        if loaded.tabular is None:
+            return self, loaded, recipe.epochs
+        seconds = loaded.tabular.seconds_of_epoch(recipe, engine)
+        members, epochs = loaded.tabular.members, recipe.epochs
+        if self.time is not None:
+            members, epochs = loaded.tabular.within(self.time, seconds, epochs)
+        said = f"about {text.seconds(seconds * epochs * members / loaded.tabular.members)} of training at most"
+        tabular = replace(loaded.tabular, members=members)
+        rows = (*loaded.rows, ("time", said))
+        return (
+            replace(self, members=members),
+            replace(loaded, members=members, tabular=tabular, rows=rows),
+            epochs,
+        )
 
     def make_network(self, loaded: Loaded, name: str, options: Mapping[str, Any]) -> Network:
-        """Categories spread, two hidden layers."""
+        """The network of members; or categories spread, two hidden layers."""
         if options:
             raise InvalidOption("`network_options`: the network for the rows of a table has none.")
+        assert isinstance(loaded, LoadedTable)
+        if loaded.tabular is not None:
+            return loaded.tabular.network
         return _network(loaded, (128, 64), 0.3 if len(loaded.train) < SMALL else 0.1)
+
+    def start(self, loaded: Loaded, name: str, seed: int) -> Mapping[str, np.ndarray] | None:
+        """Of members, weights that fit the rows."""
+        assert isinstance(loaded, LoadedTable)
+        return None if loaded.tabular is None else loaded.tabular.start()
 
     def describe(self, loaded: Loaded) -> str:
         """What is predicted from how much."""
@@ -170,24 +298,91 @@ class TableFile(Source):
         columns = text.many(len(reader.columns), "column")
         return f"{columns} prepared as {text.many(reader.width, 'number')} each"
 
-    def measure(self, model: Model, loaded: Loaded) -> Measured:
+    def to_test(self, model: Model, wanted: Wanted) -> ToTest:
+        """All rows with a target."""
+        reader = model.reader
+        if not isinstance(reader, TableReader):
+            raise InvalidOption(f"{called(self.data)}: the model takes no rows of a table.")
+        with readable(self.data) as path:
+            found = labelled_rows(path, reader, model.class_names)
+        beside = found.beside
+        ids = [name for name in beside.columns if name != reader.target]
+        return ToTest(
+            found.data,
+            f"{text.many(len(found.data), 'row')} with `{reader.target}`",
+            True,
+            tuple(("note", note) for note in found.notes),
+            {name: beside[name].to_list() for name in (*ids, reader.target)},
+        )
+
+    def files(self, loaded: Loaded, measured: Measured) -> Mapping[str, str]:
+        """Of a fold the predictions for its rows: row (from 1), fold, ids, truth, answer, probabilities."""
+        table = _table(loaded)
+        if self.fold is None:
+            return {}
+        numbers = np.flatnonzero(table.part == TEST)
+        beside = columns_of(open_table(self.data), [*table.reader.ids, table.target])[numbers]
+        names = table.train.class_names
+        rows: list[Sequence[Any]] = [
+            ["row", "fold", *beside.columns, "prediction", *(f"probability_{n}" for n in names)]
+        ]
+        for number, cells, answer in zip(
+            numbers, beside.iter_rows(), measured.answers, strict=True
+        ):
+            said = (names[int(answer.argmax())], *answer) if names else (answer[0],)
+            rows.append([number + 1, self.fold, *cells, *said])
+        return {PREDICTIONS: as_csv(rows)}
+
+    def measure(self, model: Model, data: Dataset, loaded: Loaded | None = None) -> Measured:
         """The network beside a linear model and the simplest answer there is."""
-        data = loaded.test
-        linear = baselines.linear_model(_network(loaded, (), 0.0), loaded, model.engine)
-        answers = {
-            "network": model.predict_proba(data.x),
-            "linear model": linear.predict_proba(data.x),
-            "always the same": baselines.simplest(loaded.train, _table(loaded).mean, len(data)),
-        }
+        own_mean = 0.0 if data.has_labels else float(data.y.mean())
+        same = (data, own_mean) if loaded is None else (loaded.train, _table(loaded).mean)
+        answers = {"network": model.prepared.predict_proba(data.x)}
+        if loaded is not None:
+            linear = baselines.linear_model(_network(loaded, (), 0.0), loaded, model.engine)
+            answers["linear model"] = linear.predict_proba(data.x)
+        answers["always the same"] = baselines.simplest(*same, len(data))
         found = {name: baselines.measured(answer, data) for name, answer in answers.items()}
         own = found.pop("network")
         figures: dict[str, Any] = {f"test_{name}": value for name, value in own.items()}
         figures |= {"test_samples": len(data), "baselines": found}
         rows = [("test", baselines.comparison({"network": own, **found}))]
-        target = _table(loaded).target
         if said := baselines.verdict(own, found):
             rows.append(("", said))
-        return Measured(figures, tuple(rows), lambda: _pictures(data, answers["network"], target))
+        target, counts = _reader(model).target, np.empty((0, 0), np.int64)
+        if data.has_labels:
+            counts = inspection.confusion_counts(data.y, answers["network"].argmax(1), data.classes)
+        worth = inspection.importance(model, data, seed=self.fold or 0)
+        figures["importance"] = worth.document()
+        rows.append(("importance", worth.listed()))
+        sample = None if loaded is None else _table(loaded).sample
+        return Measured(
+            figures,
+            (*rows, *few(data)),
+            lambda: {
+                **_pictures(data, answers["network"], target),
+                **_explained(model, worth, sample),
+            },
+            answers["network"],
+            counts,
+        )
+
+
+@contextmanager
+def _to_test(test: float | str) -> Iterator[float | Path]:
+    """A share as it is; another table as one that can be read again."""
+    if not isinstance(test, str):
+        yield test
+        return
+    with readable(test) as path:
+        yield path
+
+
+def _loss(table: Table) -> Loss:
+    """What one network descends on the rows."""
+    return (
+        CategoricalCrossentropy() if table.is_classification else SquaredError(unit=table.deviation)
+    )
 
 
 def opening(table: Table) -> list[Row]:
@@ -227,15 +422,49 @@ def _network(loaded: Loaded, hidden: tuple[int, ...], dropout: float) -> Network
     )
 
 
+def _split(word: str) -> Split:
+    try:
+        return Split.of(word)
+    except InvalidArgument as error:
+        raise InvalidOption(str(error)) from None
+
+
+def _reader(model: Model) -> TableReader:
+    assert isinstance(model.reader, TableReader)
+    return model.reader
+
+
 def _table(loaded: Loaded) -> Table:
     assert isinstance(loaded, LoadedTable)
     return loaded.table
 
 
+def _explained(
+    model: Model, worth: inspection.Importance, sample: pl.DataFrame | None
+) -> dict[str, Figure]:
+    """What the columns are worth; and where raw rows are at hand, how the answers depend on the first of them."""
+    figures = {"importance.png": inspection.importance_figure(worth)}
+    if sample is not None and len(sample):
+        first = worth.columns[:DRAWN]
+        found = [inspection.partial_dependence(model, sample, name) for name in first]
+        name = "" if model.class_names else _reader(model).target
+        drawn = inspection.partial_dependence_figure(found, name=name)
+        figures["partial-dependence.png"] = drawn
+    return figures
+
+
 def _pictures(data: Dataset, answers: np.ndarray, name: str) -> dict[str, Figure]:
-    if not data.has_labels:
-        return {"answers.png": inspection.answers_figure(data.y, answers[:, 0], name)}
-    if len(data.class_names) > MOST_IN_PICTURE:
+    predicted = answers.argmax(1) if data.has_labels else answers[:, 0]
+    return answers_pictures(data.y, predicted, data.class_names, name)
+
+
+def answers_pictures(
+    true: np.ndarray, predicted: np.ndarray, names: Sequence[str], target: str
+) -> dict[str, Figure]:
+    """Answers beside what is true, (N,) each: labels of classes with names, or numbers."""
+    if not names:
+        return {"answers.png": inspection.answers_figure(true, predicted, target)}
+    if len(names) > MOST_IN_PICTURE:
         return {}
-    counts = inspection.confusion_counts(data.y, answers.argmax(1), len(data.class_names))
-    return {"confusion.png": inspection.confusion_figure(counts, data.class_names)}
+    counts = inspection.confusion_counts(true, predicted, len(names))
+    return {"confusion.png": inspection.confusion_figure(counts, names)}

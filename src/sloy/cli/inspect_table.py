@@ -1,0 +1,54 @@
+"""`sloy inspect` for models of tables: what the columns are worth, and how the answers depend on some."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sloy import text
+from sloy.cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from sloy.model import Model
+
+FIRST = 4  # columns that are drawn where none is named
+
+
+def inspect_table(model: Model, arguments: argparse.Namespace) -> str:
+    """Measure and draw; what there is to say of it."""
+    from sloy import inspection
+    from sloy.data.tables import TableReader
+    from sloy.data.tables.sources import open_table
+    from sloy.files.atomic import write_atomically
+
+    reader, data = model.reader, arguments.image
+    assert isinstance(reader, TableReader)
+    if data is None:
+        raise UsageError("the model takes tables: give one, with rows that it was not trained on")
+    if arguments.layer or arguments.output is not None or arguments.data:
+        raise UsageError("--layer, --output and --data are for models of pictures")
+    asked: list[Any] = [*arguments.column, *map(tuple, arguments.pair)]
+    rows: list[tuple[str, str]] = []
+    figures: dict[str, Figure] = {}
+    if reader.target in open_table(data).names:
+        worth = inspection.importance(model, data)
+        asked = asked or list(worth.columns[:FIRST])
+        rows.append(("importance", worth.listed(len(worth.columns))))
+        figures["importance"] = inspection.importance_figure(worth)
+    elif not asked:
+        raise UsageError(
+            f"{data} has no column {reader.target!r} to compare answers with: --column says what is drawn"
+        )
+    found = [inspection.partial_dependence(model, data, column) for column in asked]
+    name = "" if model.class_names else reader.target
+    figures["partial-dependence"] = inspection.partial_dependence_figure(found, name=name)
+    folder = Path(arguments.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    for title, figure in figures.items():
+        path = folder / f"{title}.png"
+        write_atomically(path, inspection.png(figure))
+        rows.append(("written", str(path)))
+    return text.fields(rows)

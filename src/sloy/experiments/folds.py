@@ -1,0 +1,292 @@
+"""Cross-validation: a run for each fold of the rows, and one on all of them; each a plain experiment in its folder."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from sloy import inspection, text
+from sloy.data.tables import TableReader
+from sloy.data.tables.target import known_target
+from sloy.data.tables.values import polars
+from sloy.errors import FileFormatError
+from sloy.experiments import baselines
+from sloy.experiments.events import (
+    Drawn,
+    Event,
+    FoldBegan,
+    FoldEnded,
+    Listener,
+    Opened,
+    Saved,
+    Tested,
+)
+from sloy.experiments.experiment import Experiment
+from sloy.experiments.result import Result
+from sloy.experiments.run_folder import CONFIGURATION, VERSION, RunFolder
+from sloy.experiments.sources import Measured
+from sloy.experiments.sources.table import PREDICTIONS, TableFile, answers_pictures
+from sloy.files.tables import as_csv
+from sloy.machine import versions
+from sloy.model import Model
+from sloy.options import options
+from sloy.training.recipe import Recipe
+
+SUMMARY = "summary.json"
+
+Train = Callable[[Experiment, RunFolder, Listener, bool], Result]
+
+
+def folds_of(experiment: Experiment) -> int:
+    """How many folds an experiment has; 0 of a plain one, and of that of a single fold."""
+    source = experiment.source
+    if not isinstance(source, TableFile) or source.fold is not None:
+        return 0
+    return source.folds or 0
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidation:
+    """A run for each fold, tested on its rows, and then one on all rows.
+
+    The last has no rows to choose its epoch by: it does as many epochs as the folds' best ones are on average. Members
+    choose theirs by rows that the others learn from, there too.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    folder : RunFolder
+        In it, one folder for each run.
+    tell : Listener
+    train : callable
+        Runs a plain experiment into a folder: ``train(experiment, folder, listener, resumed)``.
+    """
+
+    experiment: Experiment
+    folder: RunFolder
+    tell: Listener
+    train: Train
+
+    def run(self, *, resumed: bool) -> Result:
+        """All runs, of those that are done what they left; then what they say together."""
+        if not resumed:
+            self.folder.begin()
+        plan = {"version": VERSION, "plan": _given(self.experiment), "versions": versions()}
+        self.folder.write(CONFIGURATION, text.as_json(plan))
+        folds = folds_of(self.experiment)
+        summaries = [self._fold(number, folds) for number in range(1, folds + 1)]
+        epochs = [summary["best_epoch"] or summary["epochs"] for summary in summaries]
+        epochs = [] if self.experiment.by_members else epochs
+        whole = self._whole(folds, max(1, round(sum(epochs) / folds)))
+        return self._together(summaries, epochs, whole)
+
+    def _fold(self, number: int, folds: int) -> Mapping[str, Any]:
+        """The summary of a fold's run, which is done, continued, or begun."""
+        folder = self.folder.fold(number)
+        before = (folder / SUMMARY).is_file()
+        self.tell(FoldBegan(number, folds, 0, self.folder.path))
+        if not before:
+            source = replace(self.experiment.source, fold=number)  # type: ignore[call-arg]
+            self._train(replace(self.experiment, source=source), folder, quiet=number > 1)
+        found = _read(folder)
+        self.tell(FoldEnded(number, folds, found, before))
+        return found
+
+    def _whole(self, folds: int, epochs: int) -> Result:
+        """The run on all rows."""
+        source = replace(self.experiment.source, folds=None, test=0.0)  # type: ignore[call-arg]
+        one = replace(self.experiment, source=source)
+        if not one.by_members:
+            given = {**one.given, "epochs": epochs, "patience": None}
+            one = replace(one, validation=0.0, given=given)
+        self.tell(FoldBegan(0, folds, epochs, self.folder.path))
+        return self._train(one, self.folder.fold(0), quiet=True)
+
+    def _train(self, one: Experiment, folder: RunFolder, *, quiet: bool) -> Result:
+        """A run; of what it opens and tests only the first opening is told on."""
+
+        def told(event: Event) -> None:
+            if isinstance(event, Opened):
+                if not quiet:
+                    self.tell(replace(event, folder=self.folder.path))
+            elif not isinstance(event, Tested):
+                self.tell(event)
+
+        again = (folder / CONFIGURATION).is_file()
+        return self.train(folder.experiment() if again else one, folder, told, again)
+
+    def _together(
+        self, summaries: Sequence[Mapping[str, Any]], epochs: Sequence[int], whole: Result
+    ) -> Result:
+        """The figures of all folds, the predictions for all rows, the model of all rows."""
+        whole.model.save(self.folder / "model.sloy")
+        self.tell(Saved(self.folder / "model.sloy"))
+        self._write("history.csv", whole.history.to_csv())
+        rows = _joined([self.folder.fold(k + 1) for k in range(len(summaries))])
+        self._write(PREDICTIONS, as_csv([rows.head, *rows.rows]))
+        worth = _mean_importance([summary["importance"] for summary in summaries])
+        scores = {name: _scores(found) for name, found in _figures(summaries).items()}
+        figures = {
+            "folds": len(summaries),
+            "scores": scores["network"],
+            "baselines": {name: found for name, found in scores.items() if name != "network"},
+            "best_epochs": list(epochs),
+            "importance": worth.document(),
+            "test_samples": len(rows.rows),
+        }
+        summary = {
+            **whole.summary,
+            **figures,
+            "test_of_folds": [_own(summary) for summary in summaries],
+            "plan": self.experiment.words(),
+        }
+        measured = Measured(
+            figures,
+            _told(scores, epochs, len(summaries), len(rows.rows), worth),
+            lambda: {
+                **answers_pictures(*rows.compared(whole.model)),
+                "importance.png": inspection.importance_figure(worth),
+            },
+        )
+        self._write(SUMMARY, text.as_json({**summary, "history": whole.history.rows}))
+        self.tell(Tested(measured, summary))
+        for name, figure in measured.pictures().items():
+            self.folder.write(name, inspection.png(figure))
+            self.tell(Drawn(self.folder / name))
+        return Result(whole.model, whole.history, measured, summary, self.folder.path)
+
+    def _write(self, name: str, content: str) -> None:
+        self.folder.write(name, content)
+        self.tell(Saved(self.folder / name))
+
+
+def _given(experiment: Experiment) -> dict[str, Any]:
+    """The experiment in words, without options of the recipe that are left to each run's own rows."""
+    left = {name for name, _, _ in options(Recipe)} - set(experiment.given)
+    return {name: value for name, value in experiment.words().items() if name not in left}
+
+
+def _read(folder: RunFolder) -> Mapping[str, Any]:
+    """What the summary of a run says."""
+    try:
+        found: Mapping[str, Any] = json.loads((folder / SUMMARY).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileFormatError(f"{folder / SUMMARY}: cannot be read: {error}.") from None
+    return found
+
+
+# --- scores of all folds ----------------------------------------------------------------------------------------------
+
+
+def _own(summary: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of a fold's network."""
+    names = summary["baselines"]["always the same"]
+    return {name: summary[f"test_{name}"] for name in names}
+
+
+def _figures(summaries: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, float]]]:
+    """Answer → its figures in each fold."""
+    others = summaries[0]["baselines"]
+    found: dict[str, list[Mapping[str, float]]] = {"network": [_own(one) for one in summaries]}
+    return found | {name: [one["baselines"][name] for one in summaries] for name in others}
+
+
+def _scores(found: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Figure → mean over the folds, and its standard error."""
+    scores = {}
+    for name in found[0]:
+        values = np.array([one[name] for one in found], np.float64)
+        error = float(values.std(ddof=1)) / sqrt(len(values))
+        scores[name] = {"mean": float(values.mean()), "error": error}
+    return scores
+
+
+def _told(
+    scores: Mapping[str, Mapping[str, Mapping[str, float]]],
+    epochs: Sequence[int],
+    folds: int,
+    samples: int,
+    worth: inspection.Importance,
+) -> tuple[tuple[str, str], ...]:
+    means = {
+        answer: {name: score["mean"] for name, score in found.items()}
+        for answer, found in scores.items()
+    }
+    rows = [
+        ("test", baselines.comparison_with_errors(scores)),
+        ("", f"mean ± standard error of {folds} folds, {text.count(samples)} rows in all"),
+    ]
+    if said := baselines.verdict(
+        means["network"], {k: v for k, v in means.items() if k != "network"}
+    ):
+        rows.append(("", said))
+    made = "of all rows: each member holds out some of its own, which the others learn from"
+    if epochs:
+        mean, best = max(1, round(sum(epochs) / folds)), ", ".join(map(str, epochs))
+        made = (
+            f"of all rows, {text.many(mean, 'epoch')}: the mean of the folds' best ({best}); no row was kept apart for"
+            " it"
+        )
+    rows.append(("model", made))
+    rows.append(("importance", worth.listed()))
+    return tuple(rows)
+
+
+def _mean_importance(documents: Sequence[Mapping[str, Any]]) -> inspection.Importance:
+    """The mean over the folds; a column that a fold left out is worth nothing there."""
+    names = dict.fromkeys(one["column"] for document in documents for one in document["columns"])
+    mean, square = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
+    for document in documents:
+        for one in document["columns"]:
+            mean[one["column"]] += one["mean"] / len(documents)
+            square[one["column"]] += (one["error"] or 0.0) ** 2 / len(documents) ** 2
+    ranked = sorted(names, key=lambda name: -mean[name])
+    return inspection.Importance(
+        tuple(ranked),
+        np.array([mean[name] for name in ranked]),
+        np.array([sqrt(square[name]) for name in ranked]),
+        documents[0]["score"],
+        sum(document["base"] for document in documents) / len(documents),
+        sum(document["rows"] for document in documents),
+        sum(document["of_rows"] for document in documents),
+        documents[0]["repeats"],
+    )
+
+
+# --- predictions of all folds -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Predictions:
+    """The predictions of all folds, in the order of the rows of the table."""
+
+    head: list[str]
+    rows: list[list[str]]
+
+    def compared(self, model: Model) -> tuple[np.ndarray, np.ndarray, Sequence[str], str]:
+        """What is true and what was predicted, (N,) each, labels or numbers; the classes, and the target."""
+        reader, names = model.reader, model.class_names
+        assert isinstance(reader, TableReader)
+        first = 2 + len(reader.ids)  # after row, fold and ids: truth, prediction
+        true = polars().Series(reader.target, [row[first] for row in self.rows])
+        y = known_target("predictions", true, names, reader.written, reader.missing).y
+        said = [row[first + 1] for row in self.rows]
+        known = {name: number for number, name in enumerate(names)}
+        answers = np.array([known[word] if names else float(word) for word in said])
+        return y, answers, names, reader.target
+
+
+def _joined(folders: Sequence[RunFolder]) -> _Predictions:
+    """The files of all folds as one."""
+    head, rows = list[str](), list[list[str]]()
+    for folder in folders:
+        head, *more = csv.reader(io.StringIO((folder / PREDICTIONS).read_text("utf-8"), newline=""))
+        rows += more
+    return _Predictions(head, sorted(rows, key=lambda row: int(row[0])))

@@ -1,0 +1,48 @@
+"""What is kept to test on: a share, or samples of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sloy.arguments import real
+from sloy.errors import InvalidArgument
+from sloy.options import option
+
+ABOUT = (
+    "share of the rows or pictures that is kept to test on, 0 for none; or another table or folder, all of it to test"
+    " on; default: 0.2 of a table, 0.1 of pictures"
+)
+_BOUNDS = {"least": 0, "below": 1}
+
+
+def kept_to_test(default: float) -> Any:
+    """The option ``test`` of a source: a share from 0 to below 1, or a path."""
+    return option(
+        default,
+        ABOUT,
+        kind="real",
+        bounds=_BOUNDS,
+        also=str,
+        parse=share_or_path,
+        metavar="SHARE|FILE",
+    )
+
+
+def share_or_path(word: str) -> float | str:
+    """A share where the word is a number, else a path.
+
+    Examples
+    --------
+    >>> share_or_path("0.2"), share_or_path("new.csv")
+    (0.2, 'new.csv')
+    """
+    try:
+        number = float(word)
+    except ValueError:
+        return word
+    try:
+        return real("", "", number, **_BOUNDS)
+    except InvalidArgument:
+        raise InvalidArgument(
+            f"{word!r} is neither a share from 0 to below 1 nor a file or folder"
+        ) from None

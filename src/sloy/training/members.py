@@ -1,0 +1,396 @@
+"""Several networks trained as one: each holds out rows of its own, and their answers are averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from sloy import losses, ops
+from sloy.arguments import instance
+from sloy.data.dataset import Dataset
+from sloy.errors import InvalidArgument, ShapeError
+from sloy.graph import Tensor
+from sloy.graph.spec import Shape
+from sloy.graph.threefry import make_key, permutation
+from sloy.layers import Layer, MeanOfMembers
+from sloy.losses import Loss, LossLike, Task
+from sloy.metrics import Metric, default_metrics
+from sloy.model import Model
+from sloy.options import check_options, chosen, integer_option, takes
+from sloy.problem import Network
+from sloy.problem.inputs import Data, as_dataset, weights
+from sloy.training.callbacks import Callback, cycle_was_vain
+from sloy.training.fit import fit
+from sloy.training.history import History, Row
+from sloy.training.recipe import Recipe
+from sloy.training.run import Run, State
+
+MOST_HELD_OUT = 5_000  # rows of a member; more would not tell more
+
+
+@dataclass(frozen=True)
+class OfMembers(Loss):
+    """The loss of G members: (1/G) Σ_g w_g L(output_g, target), of outputs (N, G, …).
+
+    A target is a row of numbers: the G weights w_g, then what `inner` takes as its target. A weight of 0 keeps the row
+    from that member.
+
+    Parameters
+    ----------
+    inner : Loss
+    members : int
+        G.
+    """
+
+    inner: Loss
+    members: int
+
+    def each(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The weights w and the losses L of each member, (N, G) both."""
+        n, members, *shape = output.shape
+        w = ops.slice(target, (0, 0), (n, self.members))
+        own = ops.slice(target, (0, self.members), target.shape)  # (N, T)
+        if self.of_labels:
+            repeated = ops.broadcast_to(own, (n, members))
+            own = ops.cast(ops.reshape(repeated, (-1,)), "int32")
+        else:
+            wide = ops.reshape(own, (n, 1, *shape))
+            own = ops.reshape(ops.broadcast_to(wide, output.shape), (-1, *shape))
+        found = self.inner.per_sample(ops.reshape(output, (-1, *shape)), own)
+        return w, ops.reshape(found, (n, members))
+
+    @property
+    def of_labels(self) -> bool:
+        """Whether targets are labels of classes."""
+        return self.inner.logits == "softmax"
+
+    @property
+    def metrics(self) -> tuple[MemberLoss, ...]:
+        """The loss of each member."""
+        return tuple(MemberLoss(self, member) for member in range(self.members))
+
+    def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
+        """See `Loss.per_sample`."""
+        w, found = self.each(output, target)
+        return ops.reduce_mean(w * found, 1)
+
+    def target(self, y: np.ndarray, output_shape: Shape, dtype: str = "float32") -> np.ndarray:
+        """See `Loss.target`."""
+        return np.ascontiguousarray(y, dtype)
+
+    def task(self, output_shape: Shape) -> Task:
+        """See `Loss.task`."""
+        return self.inner.task(output_shape[1:])
+
+
+@dataclass(frozen=True)
+class MemberLoss(Metric):
+    """The mean loss of one member over the rows that are its own.
+
+    Parameters
+    ----------
+    of : OfMembers
+    member : int
+        From 0.
+    """
+
+    of: OfMembers
+    member: int
+    additive = False
+    larger_is_better = False
+
+    @property
+    def name(self) -> str:
+        """See `Metric.name`."""
+        return f"member_{self.member + 1}"
+
+    def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
+        """The weight, and the weighted loss: (N, 2)."""
+        w, found = self.of.each(output, target)
+        start, stop = (0, self.member), (output.shape[0], self.member + 1)
+        return ops.concatenate([ops.slice(w, start, stop), ops.slice(w * found, start, stop)])
+
+    def aggregate(self, values: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """See `Metric.aggregate`."""
+        weight, loss = values.astype(np.float64).sum(0)
+        return float(loss / weight) if weight else float("nan")
+
+
+@dataclass
+class MemberStopping(Callback):
+    """Keep for each member the parameters of its best epoch, and stop when no member gets better.
+
+    Parameters
+    ----------
+    members : int
+        G, the first extent of every parameter.
+    patience : int, optional
+        Stop after this many epochs without a better loss of any member. By default the end of each cycle of the
+        schedule is looked at (`CosLog.ends`), where the rate is low: the run stops after one that brought no member
+        anything.
+    """
+
+    members: int
+    patience: int | None = integer_option(None)
+    best: np.ndarray = field(init=False, repr=False)
+    best_epochs: np.ndarray = field(init=False, repr=False)
+    _weights: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_options("MemberStopping", self)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.best = np.full(self.members, np.inf)
+        self.best_epochs = np.zeros(self.members, np.int64)
+        self._weights = {}
+
+    def on_fit_begin(self, run: Run) -> bool:
+        """Begin afresh, or, in a resumed run, stop at once where it was over."""
+        shapes = {name: run.weights[name].shape for name in run.weights}
+        wrong = [name for name, shape in shapes.items() if shape[:1] != (self.members,)]
+        if wrong:
+            raise InvalidArgument(
+                f"fit_members: `{wrong[0]}` of shape {shapes[wrong[0]]} has no part for each of"
+                f" {self.members} members."
+            )
+        if not len(run.history):
+            self._begin()
+        return bool(len(run.history)) and self._over(run, int(run.history.rows[-1]["epoch"]))
+
+    def on_epoch_end(self, run: Run, row: Row) -> bool:
+        """Compare each member with its best so far."""
+        found = np.array([float(row[f"val_member_{g + 1}"]) for g in range(self.members)])
+        better = np.flatnonzero(found < self.best)  # NaN is not
+        epoch = int(row["epoch"])
+        self.best[better], self.best_epochs[better] = found[better], epoch
+        for name in run.weights if len(better) else ():
+            now = np.asarray(run.weights[name])
+            kept = self._weights.setdefault(name, now.copy())
+            kept[better] = now[better]
+        return self._over(run, epoch)
+
+    def _over(self, run: Run, epoch: int) -> bool:
+        newest = int(self.best_epochs.max())
+        if self.patience is not None:
+            return epoch - newest >= self.patience
+        return cycle_was_vain(run, epoch, newest)
+
+    def on_fit_end(self, run: Run) -> None:
+        """Give each member its best parameters."""
+        for name, value in self._weights.items():
+            run.weights.write(name, value)
+
+    def state(self) -> State:
+        """The best losses, their epochs and parameters."""
+        kept = {f"weights/{name}": value for name, value in self._weights.items()}
+        return {"best": self.best, "best_epochs": self.best_epochs, **kept}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take what `state` returned."""
+        self.best, self.best_epochs = (np.array(state[name]) for name in ("best", "best_epochs"))
+        self._weights = {
+            name.removeprefix("weights/"): np.array(value)
+            for name, value in state.items()
+            if name.startswith("weights/")
+        }
+
+
+@takes(Recipe, fit, without=("metrics", "state"))
+def fit_members(
+    network: Network,
+    data: Data,
+    *,
+    validation: float | Dataset | None = 0.15,
+    loss: LossLike | None = None,
+    sample_weight: Any = None,
+    recipe: Recipe | None = None,
+    callbacks: Sequence[Callback] = (),
+    ending: Sequence[Layer] = (),
+    **options: Any,
+) -> tuple[Model, History]:
+    """Train the members of an ensemble together, as one network, and average them.
+
+    Parameters
+    ----------
+    network : Network
+        From samples to outputs (G, …), every parameter of which has a part for each of G members in its first axis.
+    data : Dataset or (x, y)
+    validation : float, Dataset or None
+        A share: each member has its own rows held out, to choose its best epoch by, and learns from those of the
+        others; at most 1/G, and at most 5 000 rows. A Dataset is held out for all. None: no epoch is chosen.
+    loss, sample_weight, recipe, callbacks
+        As of `fit`.
+    ending : sequence of Layer
+        What the mean goes through: back to the target's units, within its limits.
+    preprocessing, preprocessed, engine, threads, parameters, checkpoint, resume, verbose
+        As of `fit`.
+    <options>
+
+    Returns
+    -------
+    model : Model
+        The network with `MeanOfMembers` and the `ending` behind it, and the loss of one.
+    history : History
+        With ``val_member_1`` …, the loss of each on its own rows; ``val_loss`` is their mean.
+
+    Raises
+    ------
+    InvalidArgument
+        Where an argument is not allowed, or a parameter has no part for each member.
+
+    Examples
+    --------
+    >>> import numpy as np, sloy
+    >>> x = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
+    >>> table = sloy.Tabular(sloy.Dataset(x, (x[:, 0] * x[:, 1] > 0).astype(int)), members=2)
+    >>> model, history = sloy.fit_members(table.network, table.data, parameters=table.start(), epochs=2,
+    ...     preprocessing="none", engine="reference", verbose=False)
+    >>> model.predict_proba(x[:5]).shape, history.columns[:4]
+    ((5, 2), ('epoch', 'loss', 'val_loss', 'val_member_1'))
+    """
+    given = as_dataset(data)
+    found, rest = _recipe(recipe, options)
+    lesson = Lesson.of(network, given, validation, loss, found, sample_weight)
+    watchers = list(callbacks)
+    if lesson.validation is not None:
+        watchers.append(MemberStopping(lesson.members, patience=found.patience))
+    model, history = fit(
+        network,
+        lesson.train,
+        validation=lesson.validation,
+        loss=lesson.loss,
+        metrics=lesson.loss.metrics,
+        sample_weight=lesson.sample_weight,
+        recipe=replace(found, patience=None, class_weight=None),
+        callbacks=watchers,
+        **rest,
+    )
+    return lesson.averaged(model, given, ending), history
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What the members learn from.
+
+    Attributes
+    ----------
+    members : int
+    train, validation : Dataset
+        Targets with the weights of the members in front, see `OfMembers`.
+    loss : OfMembers
+    sample_weight : array (N,)
+    """
+
+    members: int
+    train: Dataset
+    validation: Dataset | None
+    loss: OfMembers
+    sample_weight: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        data: Dataset,
+        validation: float | Dataset | None,
+        loss: LossLike | None,
+        recipe: Recipe,
+        sample_weight: Any = None,
+    ) -> Lesson:
+        """The lesson of a network, data, and a share to hold out."""
+        instance("fit_members", "network", network, Network)
+        members, *shape = network.output_shape
+        if not shape:
+            raise ShapeError(
+                f"fit_members: the network gives {network.output_shape}; it must give (G, …) of G members."
+            )
+        if loss is None:
+            loss = "categorical_crossentropy" if data.has_labels else "squared_error"
+        of = OfMembers(losses.loss(loss), members)
+        target = of.inner.target(data.y, tuple(shape))
+        target = target.reshape(len(data), -1).astype(np.float32)  # (N, T)
+        weight = weights(data, sample_weight, recipe.class_weight, "float32")
+        if isinstance(validation, Dataset):
+            theirs = of.inner.target(validation.y, tuple(shape)).reshape(len(validation), -1)
+            held = Dataset(validation.x, _with(np.ones((len(validation), members)), theirs))
+            return cls(
+                members,
+                Dataset(data.x, _with(np.ones((len(data), members)), target)),
+                held,
+                of,
+                weight,
+            )
+        if not validation:
+            return cls(
+                members,
+                Dataset(data.x, _with(np.ones((len(data), members)), target)),
+                None,
+                of,
+                weight,
+            )
+        holder = holders(data, members, float(validation), recipe.seed)  # (N,), −1 for none
+        out = holder[:, None] == np.arange(members)
+        w = ~out * (len(data) / np.maximum((~out).sum(0), 1))
+        rows = np.flatnonzero(holder >= 0)
+        held = Dataset(data.x[rows], _with(out[rows] * float(members), target[rows]))
+        return cls(members, Dataset(data.x, _with(w, target)), held, of, weight)
+
+    def averaged(self, model: Model, data: Dataset, ending: Sequence[Layer] = ()) -> Model:
+        """The model that answers with the mean of the members, through the layers of `ending`."""
+        old, inner = model.problem, self.loss.inner
+        of: Literal["logits", "values"] = "logits" if self.loss.of_labels else "values"
+        layers = [*old.network.layers, MeanOfMembers(of), *ending]
+        network = Network(old.network.input_shape, layers)
+        shape = network.output_shape
+        target = inner.target(data.y[:1], shape, old.dtype)
+        problem = replace(
+            old,
+            network=network,
+            loss=inner,
+            metrics=default_metrics(inner, shape),
+            target_shape=target.shape[1:],
+            target_dtype=target.dtype.name,
+        )
+        kept = {name: np.asarray(model.parameters[name]) for name in model.parameters}
+        return Model(problem, kept, class_names=data.class_names, engine=model.engine)
+
+
+def holders(data: Dataset, members: int, share: float, seed: int) -> np.ndarray:
+    """Which member holds each row out, int64 (N,), −1 for none; of labels each class gives its share.
+
+    Examples
+    --------
+    >>> data = Dataset(np.zeros((12, 1), np.float32), np.arange(12.0))
+    >>> np.bincount(holders(data, 2, 0.25, seed=0) + 1).tolist()
+    [6, 3, 3]
+    """
+    n = len(data)
+    size = held_out_by_each(n, members, share)
+    order = permutation(n, make_key(seed, "members"))
+    if (
+        data.has_labels
+    ):  # one class after another, each shuffled: every k-th row has all classes in their shares
+        order = order[np.argsort(data.y[order], kind="stable")]
+    held = np.full(n, -1, np.int64)
+    spread = order[np.linspace(0, n, size * members, endpoint=False).astype(np.int64)]
+    held[spread] = np.arange(size * members) % members
+    return held
+
+
+def held_out_by_each(samples: int, members: int, share: float) -> int:
+    """How many rows each member holds out: a share, but no row twice, nor half of a single member's."""
+    return max(1, min(int(share * samples), samples // max(members, 2), MOST_HELD_OUT))
+
+
+def _with(weight: np.ndarray, target: np.ndarray) -> np.ndarray:
+    return np.concatenate([weight.astype(np.float32), target.astype(np.float32)], 1)
+
+
+def _recipe(recipe: Recipe | None, options: Mapping[str, Any]) -> tuple[Recipe, dict[str, Any]]:
+    own = chosen(Recipe, options)
+    rest = {name: value for name, value in options.items() if name not in own}
+    return Recipe.of("fit_members", recipe, own), rest

@@ -1,0 +1,135 @@
+"""The network of members for the rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from statistics import NormalDist
+
+import numpy as np
+
+from sloy.layers import (
+    SELU,
+    Blend,
+    Categories,
+    Dropout,
+    GroupedDense,
+    Layer,
+    Members,
+    Mish,
+    Periodic,
+    QuantileScale,
+    Rescale,
+    RobustScale,
+    Scale,
+)
+from sloy.problem.network import Network
+
+MOST_ONE_HOT = 9  # categories of a column that become a one-hot row; more become a learned vector
+VECTOR = 8  # numbers of such a vector
+MOST_KNOTS = 64  # of a column's quantiles
+
+
+def tabular(
+    scales: Sequence[Layer],
+    width: int,
+    outputs: int,
+    *,
+    classes: Sequence[int] = (),
+    hidden: Sequence[int] = (128, 128, 128),
+    dropout: float = 0.15,
+    target: tuple[float, float] | None = None,
+) -> Network:
+    """Members side by side: numbers scaled and embedded, categories spread, dense layers that train at one rate [1]_.
+
+    Parameters
+    ----------
+    scales : sequence of Layer
+        How each member sees the numbers: `robust_scale` or `quantile_scale` of the training rows.
+    width : int
+        Prepared columns: numbers, then a code for each column of categories.
+    outputs : int
+        Classes, or 1 for a number.
+    classes : sequence of int
+        Categories of each column of codes.
+    hidden : sequence of int
+        Neurons of each hidden layer.
+    dropout : float
+        After each hidden layer.
+    target : (mean, deviation), optional
+        Of the target, for a number: the output is deviation · y + mean.
+
+    Returns
+    -------
+    Network
+        Output (G, outputs); `sloy.training.members.fit_members` trains and averages it.
+
+    References
+    ----------
+    .. [1] D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs and boosted trees on
+       tabular data", NeurIPS 2024.
+    """
+    numbers = width - len(classes)
+    layers: list[Layer] = [Members(tuple(scales))]
+    if classes:
+        vectors = tuple(0 if count <= MOST_ONE_HOT else VECTOR for count in classes)
+        layers.append(Categories(tuple(classes), vectors, deviation=1.0))
+    if numbers:
+        layers.append(Periodic(numbers))
+    layers.append(Scale())
+    activation = Mish() if target else SELU()
+    for units in hidden:
+        layers += [GroupedDense(units, normalized=True), Blend(activation)]
+        layers += [Dropout(dropout)] if dropout else []
+    layers.append(GroupedDense(outputs, normalized=True))
+    if target is not None:
+        layers.append(Rescale(target[1], target[0]))
+    return Network((width,), layers)
+
+
+def tabular_rate_factors(network: Network) -> dict[str, float]:
+    """Factors of the learning rate [1]_: less for what shifts and bends, more for what chooses columns.
+
+    References
+    ----------
+    .. [1] D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by default", NeurIPS 2024, table A.1.
+    """
+    factors = {"*/bias": 0.1, "scale_*": 6.0, "blend_*/share": 0.1, "periodic_*": 0.1}
+    return {
+        pattern: factor
+        for pattern, factor in factors.items()
+        if any(fnmatchcase(name, pattern) for name in network.parameters)
+    }
+
+
+def unscaled() -> Layer:
+    """What a member sees where there are no numbers to scale."""
+    return Rescale(1.0)
+
+
+def robust_scale(x: np.ndarray) -> RobustScale:
+    """Median and interquartile range of columns x (N, M); twice the inverse range where the quartiles are one."""
+    low, first, median, third, high = np.quantile(
+        x.astype(np.float64), (0, 0.25, 0.5, 0.75, 1), axis=0
+    )
+    spread = np.where(third > first, third - first, (high - low) / 2)
+    factors = 1 / np.where(spread > 0, spread, 1)
+    return RobustScale(tuple(median.tolist()), tuple(factors.tolist()))
+
+
+def quantile_scale(x: np.ndarray, most: int = MOST_KNOTS) -> QuantileScale:
+    """Quantiles of columns x (N, M), at most so many, to those of the normal distribution."""
+    n = len(x)
+    count = min(most, max(n // 30, 10))
+    levels = np.linspace(0, 1, count)
+    normal = NormalDist()
+    knots, values = [], []
+    for column in np.quantile(x.astype(np.float64), levels, axis=0).T:
+        unique, place = np.unique(column, return_inverse=True)
+        mean = np.bincount(place, levels) / np.bincount(place)  # of the levels of one number
+        if len(unique) == 1:
+            unique, mean = np.array([unique[0], unique[0] + 1]), np.array([0.5, 0.5])
+        bounded = np.clip(mean, 0.5 / n, 1 - 0.5 / n)
+        knots.append(tuple(unique.tolist()))
+        values.append(tuple(normal.inv_cdf(level) for level in bounded.tolist()))
+    return QuantileScale(tuple(knots), tuple(values))
