@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sloy import text
 from sloy.cli.errors import UsageError
@@ -78,6 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _said(model: Model) -> list[tuple[str, str]]:
+    from sloy.data import PictureReader
+    from sloy.experiments.sources.folder import reading
+
     network, reader = model.network, model.reader
     rows = [
         (
@@ -88,18 +91,12 @@ def _said(model: Model) -> list[tuple[str, str]]:
         ("input", f"{model.problem.data_dtype}, N × {text.shape(network.input_shape)}"),
         ("output", f"N × {text.shape(network.output_shape)}"),
     ]
-    if reader is not None:
-        rows.append(("pictures", _pictures(reader)))
+    if isinstance(reader, PictureReader):
+        rows.append(("pictures", reading(reader)))
     if names := model.class_names:
         some = ", ".join(names[:3])
         rows.append(("classes", f"{len(names)}: {some}{', …' if len(names) > 3 else ''}"))
     return rows
-
-
-def _pictures(reader: Any) -> str:
-    """How files become samples."""
-    height, width = reader.size
-    return f"shorter side to {reader.resize_to} pixels, then the middle {height} × {width}"
 
 
 def _size(value: str) -> tuple[int, int]:

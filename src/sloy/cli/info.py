@@ -108,13 +108,15 @@ def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
 
 def _table(model: Model) -> list[tuple[str, str]]:
     """Target and columns of a model for tables."""
-    from sloy.data import PictureReader
+    from sloy.data import HandwritingReader, PictureReader
     from sloy.data.tables import TableReader
     from sloy.experiments.sources.folder import reading
     from sloy.experiments.sources.table import listed
 
     if isinstance(model.reader, PictureReader):
         return [("pictures", reading(model.reader))]
+    if isinstance(model.reader, HandwritingReader):
+        return [("pictures", model.reader.describe())]
     if not isinstance(model.reader, TableReader):
         return []
     return [("target", model.reader.target), ("columns", listed(model.reader, {}))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
-    from sloy.cli.predict import load_model, read_all
+    from sloy.cli.predict import load_model
     from sloy.errors import InvalidArgument
 
     model = load_model(arguments.model, arguments)
@@ -98,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
             "no layer of the network gives maps (H, W, C); of an image, this shows which pixels decide."
         )
     image = arguments.image
-    picture = None if image is None else read_all([image], model)[0][0][1]  # (H, W, C)
+    picture = None if image is None else one_sample(image, model)  # (H, W, C)
     figures = {
         **filters(model, layers),
         **(synthesized(model, channels) if channels else {}),
@@ -108,6 +109,17 @@ def run(arguments: argparse.Namespace) -> int:
     rows = write(Path(arguments.out), figures)
     print(text.fields(rows))
     return 0
+
+
+def one_sample(path: str, model: Model) -> np.ndarray:
+    """The sample of a picture; of several the first, which is said."""
+    from sloy.cli.predict import read_all
+
+    samples, _ = read_all([path], model, {})
+    if len(samples) > 1:
+        said = f"{path} holds {len(samples)} samples; the first is shown"
+        print(f"sloy inspect: {said}", file=sys.stderr)
+    return samples[0][1]
 
 
 def shown_of(model: Model, layers: Sequence[str] | None, most: int) -> dict[str, range]:

@@ -16,6 +16,7 @@ from sloy.cli.predict_table import predict_table
 if TYPE_CHECKING:
     import numpy as np
 
+    from sloy.data.handwriting import Written
     from sloy.model import Model
 
 NAMED = 3  # files that cannot be read
@@ -29,8 +30,8 @@ DESCRIPTION = (
     " tables the prediction for each row, as CSV."
 )
 EPILOG = (
-    "Pictures are turned to grey or colour and resized as in training; where that was on IDX files, their"
-    " proportions are not kept. MNIST digits are light on dark: for dark ink on white paper give --invert."
+    "Pictures are read as in training. Of a model of MNIST's digits, and others of their kind, ink is told from its"
+    " ground, and each digit cut out, scaled and centred. --as-is stretches the whole picture to the model's size."
 )
 
 
@@ -48,7 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--top", type=positive, default=1, metavar="N", help="show the N most probable classes"
     )
     parser.add_argument(
-        "--invert", action="store_true", help="turn dark into light and light into dark first"
+        "--as-is",
+        action="store_true",
+        help="of a model for handwriting: the whole picture, not the marks in it",
+    )
+    parser.add_argument(
+        "--invert",
+        action="store_true",
+        help="turn dark into light and light into dark first; pictures are taken as they are",
     )
     parser.add_argument(
         "--id",
@@ -70,7 +78,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--id is for the rows of tables")
     import numpy as np
 
-    samples, unread = read_all(arguments.files, model)
+    from sloy.model.marks import doubts, prepared
+
+    marks: dict[str, Written] = {}
+    wanted = None if arguments.as_is or arguments.invert else marks
+    samples, unread = read_all(arguments.files, model, wanted)
     x = np.stack([sample for _, sample in samples])  # (N, *input_shape)
     if arguments.invert:
         x = invert(x)
@@ -85,6 +97,10 @@ def run(arguments: argparse.Namespace) -> int:
         {"file": name, **answer}
         for (name, _), answer in zip(samples, answers(model, x, arguments.top), strict=True)
     ]
+    for name, why in doubts(model, marks).items():
+        next(one for one in predictions if one["file"] == name)["doubt"] = why
+    if said := prepared(marks):
+        print(f"sloy predict: {said}; --as-is takes pictures as they are", file=sys.stderr)
     if arguments.json:
         failed = [{"file": name, "why": why} for name, why in unread.items()]
         document = {"model": arguments.model, "predictions": predictions, "unread": failed}
@@ -106,7 +122,7 @@ def load_model(path: str, arguments: argparse.Namespace) -> Model:
 
 
 def read_all(
-    files: Sequence[str], model: Model
+    files: Sequence[str], model: Model, marks: dict[str, Written] | None
 ) -> tuple[list[tuple[str, np.ndarray]], dict[str, str]]:
     """The samples of all files, each with what it is called; and the files that cannot be read, each with its reason.
 
@@ -123,7 +139,7 @@ def read_all(
     for file in files:
         try:
             with readable(file) as path:
-                samples += read_samples(path, model, failures)
+                samples += read_samples(path, model, failures, marks)
         except (FileFormatError, OSError) as error:
             failures[called(file)] = error
     if len(failures) == 1 and not samples:
@@ -148,11 +164,15 @@ def some(unread: Mapping[str, str]) -> str:
 
 
 def read_samples(
-    path: Path, model: Model, failures: dict[str, Exception]
+    path: Path,
+    model: Model,
+    failures: dict[str, Exception],
+    marks: dict[str, Written] | None,
 ) -> list[tuple[str, np.ndarray]]:
     """Samples of a picture, an IDX file or a folder of pictures, each with what it is called.
 
-    Pictures of a folder that cannot be read are put among the `failures`.
+    Pictures of a folder that cannot be read are put among the `failures`. Of a model for handwriting the samples are
+    the marks found in pictures, which `marks` takes by name; where that is None, the pictures as they are.
     """
     from sloy.data import read_idx
     from sloy.errors import FileFormatError
@@ -162,7 +182,7 @@ def read_samples(
         with path.open("rb") as file:
             is_idx = file.read(2) in IDX_STARTS
     if path.is_dir() or not is_idx:
-        return read_pictures(path, model, failures)
+        return read_pictures(path, model, failures, marks)
     values = read_idx(path)
     if values.shape[1:] != shape and (*values.shape[1:], 1) != shape:
         raise FileFormatError(
@@ -176,25 +196,31 @@ def read_samples(
 
 
 def read_pictures(
-    path: Path, model: Model, failures: dict[str, Exception]
+    path: Path,
+    model: Model,
+    failures: dict[str, Exception],
+    marks: dict[str, Written] | None,
 ) -> list[tuple[str, np.ndarray]]:
     """Pictures as the model's reader has them; a model without one takes them stretched to its size."""
     import numpy as np
 
-    from sloy.data import PictureReader, pictures
+    from sloy.data import HandwritingReader, PictureReader, pictures
     from sloy.data.images import picture_files
     from sloy.errors import FileFormatError
+    from sloy.model.marks import read_marks
 
-    shape, reader = model.network.input_shape, model.reader
+    files = picture_files(path) if path.is_dir() else [path]
+    if not files:
+        raise FileFormatError(f"{path}: holds no pictures.")
+    shape, reader = model.network.input_shape, model.picture_reader
+    if isinstance(reader, HandwritingReader) and marks is not None:
+        return read_marks(files, reader, marks, failures)
     if not isinstance(reader, PictureReader):
         if len(shape) != 3 or shape[2] not in (1, 3):
             raise FileFormatError(
                 f"{path}: the model takes samples of shape {text.shape(shape)}, not pictures."
             )
         reader = PictureReader((shape[0], shape[1]), shape[2], resampling="box")
-    files = picture_files(path) if path.is_dir() else [path]
-    if not files:
-        raise FileFormatError(f"{path}: holds no pictures.")
     x = np.empty((len(files), *reader.shape), np.uint8)  # (N, H, W, C)
     bad = pictures.read_pictures(reader, files, x)
     failures |= {str(files[row]): bad[row] for row in sorted(bad)}
@@ -230,7 +256,8 @@ def print_lines(predictions: list[dict[str, Any]]) -> None:
             said = "   ".join(
                 f"{a['class']}  {text.percent(a['probability'])}" for a in prediction["top"]
             )
-        print(f"{prediction['file']:<{width}}  {said}")
+        doubt = f"   doubtful: {prediction['doubt']}" if "doubt" in prediction else ""
+        print(f"{prediction['file']:<{width}}  {said}{doubt}")
 
 
 def invert(x: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from sloy.data.dataset import Dataset, TrainTest
 from sloy.data.folders import PictureFolder, picture_folder
+from sloy.data.handwriting import HandwritingReader
 from sloy.data.idx import load_idx_folder, read_idx
 from sloy.data.imagenet import imagenet_classes, imagenet_synsets
 from sloy.data.mnist import mnist
@@ -10,6 +11,7 @@ from sloy.data.tables import Table, TableReader, load_table
 
 __all__ = [
     "Dataset",
+    "HandwritingReader",
     "PictureFolder",
     "PictureReader",
     "Table",

@@ -12,16 +12,19 @@ import numpy as np
 
 from sloy.arguments import flag, instance, integer, real
 from sloy.data.arrays import allocate, reorder
+from sloy.data.below import LeftOut
 from sloy.data.dataset import Dataset
-from sloy.data.images import FORMATS, quiet
+from sloy.data.formats import formats
+from sloy.data.greys import is_deep
+from sloy.data.images import quiet, range_of
 from sloy.data.listing import Listing, list_pictures
+from sloy.data.parts import PARTS, TEST, TRAIN, VALIDATION
 from sloy.data.pictures import PictureReader, read_pictures
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.text import many
 
 IN_MEMORY = 2 << 30  # bytes of decoded pictures that are held in memory; more go to a file
 LARGEST_DEFAULT = 64  # pixels of a side, unless a size is given
-TRAIN, VALIDATION, TEST = PARTS = ("train", "validation", "test")
 PURPOSES = {TRAIN: "train", VALIDATION: "validate", TEST: "test"}
 
 _LOOKED_AT = 200  # pictures whose headers tell size and channels
@@ -45,8 +48,8 @@ class PictureFolder:
         Part → the file of each sample.
     broken : tuple of str
         Why each picture that was left out could not be read, with its name.
-    passed_over : tuple of Path
-        Files that are no pictures.
+    omitted : tuple of LeftOut
+        What else the source holds, and why it is not among the samples.
     duplicates : tuple of (Path, Path)
         Equal pictures, as the network sees them, in two parts.
     contradictions : tuple of (Path, Path)
@@ -63,7 +66,7 @@ class PictureFolder:
     reader: PictureReader
     paths: dict[str, tuple[Path, ...]]
     broken: tuple[str, ...] = ()
-    passed_over: tuple[Path, ...] = ()
+    omitted: tuple[LeftOut, ...] = ()
     duplicates: tuple[tuple[Path, Path], ...] = ()
     contradictions: tuple[tuple[Path, Path], ...] = ()
     on_disk: bool = False
@@ -78,9 +81,10 @@ class PictureFolder:
         said = []
         if self.broken:
             said.append(f"{many(len(self.broken), 'picture')} skipped: {_some(self.broken, '; ')}")
-        if self.passed_over:
-            files = [path.name for path in self.passed_over]
-            said.append(f"{many(len(files), 'file')} passed over, no pictures: {_some(files)}")
+        for item in self.omitted:
+            names = item.names or [path.name for path in item.paths]
+            most = 3 if item.noun in ("file", "picture") else 12
+            said.append(f"{many(len(names), item.noun)} {item.reason}: {_some(names, most=most)}")
         return said
 
 
@@ -178,7 +182,7 @@ def picture_folder(
     if train is None:
         raise FileFormatError(f"{listing.source}: no picture is left to train on.")
     return PictureFolder(
-        train, sets[VALIDATION], sets[TEST], reader, paths, broken, listing.passed_over,
+        train, sets[VALIDATION], sets[TEST], reader, paths, broken, listing.omitted,
         duplicates, contradictions, on_disk, too_few,
     )  # fmt: skip
 
@@ -199,7 +203,7 @@ def default_reader(
             try:
                 if not path.is_file():
                     continue
-                with PIL.Image.open(path, formats=FORMATS) as opened:
+                with PIL.Image.open(path, formats=formats()) as opened:
                     sizes.append((opened.height, opened.width))
                     modes.add(opened.mode)
             except Exception:  # it will be named when it is to be decoded
@@ -215,7 +219,8 @@ def default_reader(
         side = integer("picture_folder", "size", size)
         size = (side, side)
     grey = all(mode in _GREY_MODES for mode in modes)
-    return PictureReader(size, 1 if grey else 3, resize=resize)
+    greys = range_of(listing.paths) if any(map(is_deep, modes)) else None
+    return PictureReader(size, 1 if grey else 3, resize=resize, greys=greys)
 
 
 # --- reading, splitting, comparing ----------------------------------------------------------------
@@ -347,5 +352,5 @@ def _short(path: Path) -> str:
     return "/".join(path.parts[-3:])
 
 
-def _some(words: Sequence[str], separator: str = ", ") -> str:
-    return separator.join([*words[:3], *(["…"] if len(words) > 3 else [])])
+def _some(words: Sequence[str], separator: str = ", ", most: int = 3) -> str:
+    return separator.join([*words[:most], *(["…"] if len(words) > most else [])])

@@ -8,25 +8,21 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy.data.below import below
+from sloy.data.formats import HEAD, advice, foreign, foreign_head, formats
+from sloy.data.greys import Greys, Spread, common_range, is_deep, spread, stated_bits, to_bytes
 from sloy.errors import FileFormatError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("png", "jpg", "jpeg", "jpe", "jfif", "bmp", "dib", "gif", "webp", "tif", "tiff"),
-        *("ppm", "pgm", "pbm", "pnm"),
-    )
-)
 LARGEST_PICTURE = 100_000_000  # pixels to decode; what has more is refused before it is decoded
 LARGEST_SIDE = 65_535  # pixels; resizing a picture of 1 × 100 000 000 would take its height times the new width
 MANY_PIXELS = 16_000_000  # pictures of more are decoded one at a time
@@ -55,11 +51,12 @@ def decode(
     *,
     least: int | None = None,
     one_at_a_time: threading.Lock | None = None,
+    greys: Greys | None = None,
 ) -> Image:
     """Decode a picture and make it upright and plain.
 
     Turned upright as its EXIF note says; of an animation the first frame; transparent places show the background;
-    greys of 16 bits are scaled to 8 (not clipped); palettes, CMYK and YCbCr become the colours they stand for.
+    greys of more than 8 bits are scaled to 8; palettes, CMYK and YCbCr become the colours they stand for.
 
     Parameters
     ----------
@@ -72,6 +69,8 @@ def decode(
         sides keep that many pixels.
     one_at_a_time : Lock, optional
         Held while a picture of more than `MANY_PIXELS` is in memory.
+    greys : (black, white), optional
+        Of greys of more than 8 bits; by default the file's own, see `sloy.data.greys.to_bytes`.
 
     Returns
     -------
@@ -88,15 +87,20 @@ def decode(
 
     if isinstance(source, PIL.Image.Image):
         name = str(getattr(source, "filename", "") or "the picture")
-        return _plain(source, name, channels, background, one_at_a_time)
+        return _plain(source, name, channels, background, one_at_a_time, greys)
     path = source if isinstance(source, Path) else Path(source)
     if path.exists() and not path.is_file():  # opening a pipe would wait forever
         raise FileFormatError(f"{path}: is not a file.")
+    if path.is_symlink() and not path.exists():
+        raise FileFormatError(f"{path}: is a broken link, to {os.readlink(path)}.")
+    if foreign(path.name) == "RAW":  # Pillow would take the thumbnail in it
+        raise FileFormatError(f"{path}: {_what_it_is(path, b'')}.")
     with path.open("rb") as file:
         try:
-            opened = PIL.Image.open(file, formats=FORMATS)
+            opened = PIL.Image.open(file, formats=formats())
         except PIL.UnidentifiedImageError:
-            raise FileFormatError(f"{path}: is not a picture ({', '.join(FORMATS)}).") from None
+            file.seek(0)
+            raise FileFormatError(f"{path}: {_what_it_is(path, file.read(HEAD))}.") from None
         except PIL.Image.DecompressionBombError as error:
             raise FileFormatError(f"{path}: {error}") from None
         except Exception as error:
@@ -104,31 +108,47 @@ def decode(
         with opened:
             if least is not None:
                 opened.draft(None, (least, least))
-            return _plain(opened, str(path), channels, background, one_at_a_time)
+            return _plain(opened, str(path), channels, background, one_at_a_time, greys)
 
 
 def picture_files(folder: str | os.PathLike[str]) -> list[Path]:
     """The picture files of a folder and of the folders in it, told by their suffix, sorted; nothing hidden."""
-    found, seen = list[Path](), set[tuple[int, int]]()
-    for current, folders, files in os.walk(folder, followlinks=True):
-        status = os.stat(current)
-        if (status.st_dev, status.st_ino) in seen:  # a link to a folder above
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(current, name) for name in files if is_picture_name(name)]
-    return sorted(path for path in found if path.is_file())
+    return list(below(folder).pictures)
 
 
-def is_picture_name(name: str) -> bool:
-    """Whether a file's name is that of a picture: its suffix is known, it is not hidden."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+def range_of(paths: Sequence[Path]) -> Greys | None:
+    """Black and white of all pictures whose greys have more than 8 bits; those that cannot be read do not count."""
+    spreads: list[Spread] = []
+    for path in paths:
+        with quiet(), suppress(Exception):  # what is broken will be named when it is to be decoded
+            if path.is_file() and (found := _spread(path)) is not None:
+                spreads.append(found)
+    try:
+        return common_range(spreads)
+    except FileFormatError as error:
+        raise FileFormatError(f"{os.path.commonpath(paths)}: {error}") from None
+
+
+def _spread(path: Path) -> Spread | None:
+    import PIL.Image
+
+    with PIL.Image.open(path, formats=formats()) as opened:
+        if not is_deep(opened.mode) or opened.width * opened.height > LARGEST_PICTURE:
+            return None
+        bits = stated_bits(opened)
+        return spread(np.asarray(opened), bits)
 
 
 def _plain(
-    opened: Image, name: str, channels: int, background: Colour, lock: threading.Lock | None
+    opened: Image,
+    name: str,
+    channels: int,
+    background: Colour,
+    lock: threading.Lock | None,
+    greys: Greys | None,
 ) -> Image:
+    import PIL.Image
+
     width, height = opened.size
     if width * height > LARGEST_PICTURE or max(width, height) > LARGEST_SIDE:
         raise FileFormatError(
@@ -138,10 +158,29 @@ def _plain(
     large = lock is not None and width * height > MANY_PIXELS
     with lock if large and lock is not None else nullcontext():
         try:
+            bits = stated_bits(opened)
             opened.load()
-            return _convert(_upright(opened), channels, background)
+            picture = _upright(opened)
+            if is_deep(picture.mode):
+                flat = to_bytes(np.asarray(picture), greys, bits, name)
+                picture = PIL.Image.fromarray(flat)
+            return _convert(picture, channels, background)
+        except FileFormatError:
+            raise
         except Exception as error:  # a damaged file makes Pillow's readers raise almost anything
             raise _damaged(name, error) from None
+
+
+def _what_it_is(path: Path, head: bytes) -> str:
+    """Why a file is no picture that is read."""
+    if not head and path.exists() and not path.stat().st_size:
+        return "is empty"
+    known = foreign_head(head) or foreign(path.name)
+    if known == "a web page":
+        return "is a web page, not a picture"
+    if known:
+        return f"is {known}, which is not read; convert it ({advice(known)})"
+    return f"is not a picture ({', '.join(formats())})"
 
 
 def _damaged(name: str, error: Exception) -> FileFormatError:
@@ -161,12 +200,8 @@ def _upright(picture: Image) -> Image:
 
 
 def _convert(picture: Image, channels: int, background: Colour) -> Image:
-    """To mode L or RGB; `convert` alone would clip 16-bit greys and keep the colours under transparency."""
-    import PIL.Image
-
-    if picture.mode.startswith("I") or picture.mode == "F":
-        picture = PIL.Image.fromarray(_bytes(np.asarray(picture)))
-    elif picture.has_transparency_data:
+    """To mode L or RGB; `convert` alone would keep the colours under transparency."""
+    if picture.has_transparency_data:
         picture = _over(picture, background)
     mode = "L" if channels == 1 else "RGB"
     return picture if picture.mode == mode else picture.convert(mode)  # no copy of a large one
@@ -182,21 +217,3 @@ def _over(picture: Image, background: Colour) -> Image:
         coloured = strip.convert("RGBA")
         ground.paste(coloured.convert("RGB"), (0, top), mask=coloured.getchannel("A"))
     return ground
-
-
-def _bytes(greys: np.ndarray) -> np.ndarray:
-    """Greys of 16 bits, or real ones from 0 to 1, as uint8 (H, W); in strips."""
-    least, most = greys.min(), greys.max()
-    real = greys.dtype.kind == "f"
-    if real and not 0 <= least <= most <= 1:  # nor NaN
-        raise ValueError("real greys must lie in 0 … 1")
-    if least < 0 or most > 65535:
-        raise ValueError("grey values outside 0 … 65535")
-    result = np.empty(greys.shape, np.uint8)
-    for top in range(0, len(greys), _STRIP):
-        strip = greys[top : top + _STRIP]
-        if real:
-            result[top : top + _STRIP] = np.rint(strip * np.float32(255))
-        else:
-            result[top : top + _STRIP] = (strip.astype(np.uint32) + 128) // 257  # no ties
-    return result

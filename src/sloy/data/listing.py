@@ -5,29 +5,29 @@ Three forms::
     DIR/CLASS/….jpg                     one folder for each class, folders within it count
     DIR/train/CLASS/… DIR/test/CLASS/…  the same in parts; val/ too
     DIR/labels.csv or labels.csv        a line for each picture: its path from the file's folder, its class
+
+Which of the first two it is, the whole layout tells (`_part_folders`); what could be either is refused.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from sloy.data.images import is_picture_name, picture_files
+from sloy.data.below import Below, LeftOut, below, by_reason, visible_folders
+from sloy.data.formats import is_picture_name
+from sloy.data.listed import csv_files, csv_samples, has_paths
+from sloy.data.parts import TEST, TRAIN, part_meant, part_of
 from sloy.errors import FileFormatError
+from sloy.text import many
 
-PARTS = {  # a folder's name, or a cell of a column `split` → the part
-    "train": "train", "training": "train",
-    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
-    "test": "test", "testing": "test",
-}  # fmt: skip
-LABEL_COLUMNS = ("label", "class", "category", "target", "species", "breed")
-PART_COLUMNS = ("split", "part", "subset", "set")
-_LOOKED_AT = 50  # lines of a CSV file from which its columns are told
-_LOOKED_INTO = 1 << 16  # characters of it, where it is only asked whether it lists pictures
+OUTSIDE = "passed over, in no class folder"
+_FLAT = "passed over, without a class"
+
+Sample = tuple[Path, str, str]  # file, class, part
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +45,8 @@ class Listing:
         For each picture "train", "validation" or "test"; "" where the source does not say.
     class_names : tuple of str
         Sorted; as numbers where all are.
-    passed_over : tuple of Path
-        What is no picture file, or lies in no class.
+    omitted : tuple of LeftOut
+        Everything else that the source holds, and why it is not listed; hidden files excepted.
     """
 
     source: Path
@@ -54,7 +54,7 @@ class Listing:
     labels: np.ndarray
     parts: tuple[str, ...]
     class_names: tuple[str, ...]
-    passed_over: tuple[Path, ...] = ()
+    omitted: tuple[LeftOut, ...] = ()
 
     def take(self, rows: Sequence[int]) -> Listing:
         """Some of the pictures, in no part."""
@@ -64,7 +64,7 @@ class Listing:
 
     def with_test(self, other: Listing) -> Listing:
         """The same, and all pictures of another listing as the part to test on."""
-        if "test" in self.parts:
+        if TEST in self.parts:
             raise FileFormatError(
                 f"{self.source}: has a part to test on already; give no other, or the folder to train on alone."
             )
@@ -77,8 +77,8 @@ class Listing:
             self,
             paths=self.paths + known.paths,
             labels=np.concatenate([self.labels, known.labels]),
-            parts=self.parts + ("test",) * len(known.paths),
-            passed_over=self.passed_over + known.passed_over,
+            parts=self.parts + (TEST,) * len(known.paths),
+            omitted=self.omitted + known.omitted,
         )
 
     def named(self, names: Sequence[str]) -> Listing:
@@ -103,51 +103,57 @@ def list_pictures(source: str | Path, *, fewest: int = 2) -> Listing:
     Raises
     ------
     FileFormatError
-        Where it is none of them; it says what is missing.
+        Where it is none of them, or could be two; it says what is missing.
     """
     path = Path(source)
     if path.is_file():
-        return _from_csv(path, fewest)
+        return _from_csv(path, None, fewest)
     if not path.is_dir():
         raise FileFormatError(f"{path}: is no folder and no CSV file.")
-    if parts := _part_folders(path):
-        return _from_parts(path, parts, fewest)
-    classes = _class_folders(path)
-    if not classes and (tables := sorted(path.glob("*.csv"))):
-        if len(tables) > 1:
-            names = ", ".join(table.name for table in tables)
-            raise FileFormatError(f"{path}: holds several CSV files ({names}); name one of them.")
-        return _from_csv(tables[0], fewest)
-    if len(classes) < fewest:
-        raise FileFormatError(f"{path}: {_what_is_missing(path, classes)}")
-    samples = [(file, name, "") for name, files in classes.items() for file in files]
-    return _listing(path, samples, _left_over(path, [file for file, _, _ in samples]), fewest)
+    folders = [below(folder) for folder in visible_folders(path)]
+    filled = [folder for folder in folders if folder.pictures]
+    if parts := _part_folders(path, filled):
+        return _from_parts(path, folders, parts, fewest)
+    tables = csv_files(path)
+    unlike_classes = bool(filled) and all(part_meant(folder.name) for folder in filled)
+    if len(filled) < 2 or unlike_classes:
+        naming = [table for table in tables if has_paths(table)]
+        if listing := naming or (tables if len(filled) < fewest or unlike_classes else []):
+            if len(listing) > 1:
+                names = ", ".join(table.name for table in listing)
+                raise FileFormatError(
+                    f"{path}: holds several CSV files ({names}); name one of them."
+                )
+            return _from_csv(listing[0], path, fewest)
+        if len(filled) < fewest or unlike_classes:
+            raise FileFormatError(f"{path}: {_what_is_missing(path, folders)}")
+    _refuse_other_labels(path, tables, {folder.name for folder in filled})
+    samples = [(file, folder.name, "") for folder in filled for file in folder.pictures]
+    return _listing(path, samples, _beside(path, samples, folders, folders), fewest)
 
 
 def lists_pictures(source: str | Path) -> bool:
     """Whether a folder or a CSV file looks like one of the forms above; quick, nothing is refused."""
     path = Path(source)
     if path.is_file():
-        return path.suffix.lower() in (".csv", ".tsv") and _has_paths(path)
+        return path.suffix.lower() in (".csv", ".tsv") and has_paths(path)
     if not path.is_dir():
         return False
     if any(is_picture_name(entry.name) for entry in path.iterdir()):
         return True
-    return any(map(_holds_a_picture, _folders(path))) or any(map(_has_paths, path.glob("*.csv")))
+    return any(map(_holds_a_picture, visible_folders(path))) or any(map(has_paths, csv_files(path)))
 
 
 def _listing(
-    source: Path,
-    samples: Sequence[tuple[Path, str, str]],
-    passed_over: Sequence[Path],
-    fewest: int,
+    source: Path, samples: Sequence[Sample], omitted: Sequence[LeftOut], fewest: int
 ) -> Listing:
     names = sorted({name for _, name, _ in samples})
     if all(name.isdecimal() for name in names):
         names.sort(key=int)
     if len(names) < fewest:
+        said = "".join(f"\n  {_said(item)}" for item in omitted if item.noun != "file")
         raise FileFormatError(
-            f"{source}: all pictures are of one class, {names[0]!r}; two or more are needed."
+            f"{source}: all pictures are of one class, {names[0]!r}; two or more are needed.{said}"
         )
     number = {name: label for label, name in enumerate(names)}
     return Listing(
@@ -156,54 +162,141 @@ def _listing(
         np.array([number[name] for _, name, _ in samples], np.int32),
         tuple(part for _, _, part in samples),
         tuple(names),
-        tuple(passed_over),
+        tuple(omitted),
     )
 
 
 # --- folders --------------------------------------------------------------------------------------
 
 
-def _folders(path: Path) -> list[Path]:
-    return sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith((".", "__")))
+def _part_folders(path: Path, filled: Sequence[Below]) -> dict[str, Below]:
+    """Part → its folder where the layout is that of parts, else nothing; refuses what could be either.
 
-
-def _class_folders(path: Path) -> dict[str, list[Path]]:
-    """Name of each folder with pictures → the pictures in it, at any depth."""
-    found = {folder.name: picture_files(folder) for folder in _folders(path)}
-    return {name: files for name, files in found.items() if files}
-
-
-def _part_folders(path: Path) -> dict[str, Path]:
-    """Part → its folder, where there is one to train on that has folders of classes."""
-    found: dict[str, Path] = {}
-    for folder in _folders(path):
-        if (part := PARTS.get(folder.name.lower())) is None or not any(
-            map(_holds_a_picture, _folders(folder))
-        ):
-            continue
-        if part in found:
+    Folders called after parts are parts when folders of classes are in them and either no other folder holds pictures,
+    or several of them, `train/` among them, share classes. They are classes when they hold pictures directly, or when
+    the other folders too are divided, but otherwise.
+    """
+    inner = {folder.name: folder.inner for folder in filled}
+    named = [folder for folder in filled if part_of(folder.name) and inner[folder.name]]
+    others = [f for f in filled if not part_of(f.name)]
+    flat = [f for f in filled if part_of(f.name) and not inner[f.name]]
+    if not named:
+        _refuse_hidden_parts(path, filled)
+        return {}
+    parts: dict[str, Below] = {}
+    for folder in named:
+        if (part := part_of(folder.name)) in parts:
             raise FileFormatError(
-                f"{path}: both {found[part].name}/ and {folder.name}/ are for {part}; keep one."
+                f"{path}: both {parts[part].name}/ and {folder.name}/ are for {part}; keep one."
             )
-        found[part] = folder
-    return found if "train" in found else {}
+        parts[part] = folder
+    classes = inner[parts[TRAIN].name] if TRAIN in parts else frozenset()
+    alike = bool(classes) and all(inner[folder.name] & classes for folder in named)
+    if classes and (not others or (len(named) > 1 and alike)):
+        return parts
+    if TRAIN not in parts and not others:
+        missing = f"{flat[0].name}/ has no folders of classes in it" if flat else "no train/"
+        raise FileFormatError(
+            f"{path}: {_names(named)} hold folders ({_few(sorted(inner[named[0].name]))}) as parts do, but"
+            f" {missing}; parts need a train/ with a folder for each class."
+        )
+    own = frozenset().union(*(inner[folder.name] for folder in named))
+    divided = [folder for folder in others if inner[folder.name]]
+    if len(named) == 1 and divided and not any(inner[folder.name] & own for folder in others):
+        return {}
+    raise FileFormatError(
+        f"{path}: {_names(named)} could be parts with the classes {_few(sorted(own))}, or classes beside"
+        f" {_names(others)}. If parts, move {_names(others)} away or name {path / named[0].name}; if classes,"
+        f" rename {_names(named)}."
+    )
 
 
-def _from_parts(path: Path, parts: Mapping[str, Path], fewest: int) -> Listing:
-    classes = {part: _class_folders(folder) for part, folder in parts.items()}
-    for part, found in classes.items():
-        if unknown := sorted(set(found) - set(classes["train"])):
+def _refuse_hidden_parts(path: Path, filled: Sequence[Below]) -> None:
+    """Refuse `seg_train/` and `seg_test/` as classes."""
+    meant = {folder.name: part_meant(folder.name) for folder in filled}
+    divided = [folder for folder in filled if folder.inner and meant[folder.name]]
+    found = {meant[folder.name] for folder in divided}
+    if TRAIN in found and len(found) > 1:
+        raise FileFormatError(
+            f"{path}: {_names(divided)} look like parts of a data set; call them train/ and test/ (val/), with a"
+            " folder for each class in them."
+        )
+
+
+def _from_parts(
+    path: Path, tops: Sequence[Below], parts: Mapping[str, Below], fewest: int
+) -> Listing:
+    train = parts[TRAIN].inner
+    samples: list[Sample] = []
+    said: list[LeftOut] = []
+    classes: list[Below] = []
+    for part, folder in sorted(parts.items(), key=lambda item: item[0] != TRAIN):
+        inside = folder.folders()
+        filled = [inner for inner in inside if inner.pictures]
+        if len(filled) == 1 and len(filled[0].inner) > 1:
             raise FileFormatError(
-                f"{parts[part]}: the class {unknown[0]!r} is not among those of"
-                f" {parts['train'].name}/ ({_few(sorted(classes['train']))})."
+                f"{folder.folder}: holds one folder, {filled[0].name}/, which holds several; if these are the"
+                f" classes, move them up into {folder.name}/."
             )
-    samples = [
-        (file, name, part)
-        for part, found in classes.items()
-        for name, files in found.items()
-        for file in files
-    ]
-    return _listing(path, samples, _left_over(path, [file for file, _, _ in samples]), fewest)
+        if unknown := sorted(folder.inner - train):
+            raise FileFormatError(
+                f"{folder.folder}: the class {unknown[0]!r} is not among those of"
+                f" {parts[TRAIN].name}/ ({_few(sorted(train))})."
+            )
+        if missing := sorted(train - folder.inner):
+            what = "never tested" if part == TEST else "not validated"
+            gone = tuple(folder.folder / name for name in missing)
+            said.append(LeftOut("class", f"{what}, not in {folder.name}/", gone))
+        samples += [(file, inner.name, part) for inner in filled for file in inner.pictures]
+        classes += inside
+    classes += [top for top in tops if part_of(top.name) and not top.pictures]
+    return _listing(path, samples, [*said, *_beside(path, samples, tops, classes)], fewest)
+
+
+def _beside(
+    path: Path, samples: Sequence[Sample], tops: Sequence[Below], classes: Sequence[Below]
+) -> list[LeftOut]:
+    """What a folder holds beside the samples, by reason.
+
+    Parameters
+    ----------
+    path : Path
+    samples : sequence of (file, class, part)
+    tops : sequence of Below
+        The folders in `path`.
+    classes : sequence of Below
+        Those that should hold pictures.
+    """
+    said: list[LeftOut] = []
+    if empty := [folder for folder in classes if not folder.pictures]:
+        names = tuple(f"{folder.folder.relative_to(path)} ({_holds(folder)})" for folder in empty)
+        reason = "left out, without a picture that is read"
+        said.append(LeftOut("folder", reason, tuple(f.folder for f in empty), names))
+    if classes is tops and (named := [f for f in tops if part_of(f.name) and f.pictures]):
+        folders = tuple(folder.folder for folder in named)
+        said.append(LeftOut("folder", "taken for a class, not for a part", folders))
+    known = {file for file, _, _ in samples}
+    whole = [below(path, deep=False), *tops]
+    without: dict[str, list[Path]] = {}
+    for folder in whole:
+        flat = folder.folder != path and not folder.inner
+        reason = f"{_FLAT}: {folder.name}/ has no folders of classes" if flat else OUTSIDE
+        without.setdefault(reason, []).extend(f for f in folder.pictures if f not in known)
+    said += [LeftOut("picture", reason, tuple(files)) for reason, files in without.items() if files]
+    return [*said, *by_reason(other for folder in whole for other in folder.others)]
+
+
+def _holds(folder: Below) -> str:
+    """What a folder without pictures has instead."""
+    if not folder.others:
+        return "empty"
+    counts: dict[str, int] = {}
+    for _, noun, reason in folder.others:
+        short = reason.split(", ", 1)[-1].split(" (")[0]
+        what = {"link": "link", "picture": f"{short.split(' is ')[0]} file"}.get(noun, noun)
+        what = f"broken {what}" if reason.endswith("broken") else what
+        counts[what] = counts.get(what, 0) + 1
+    return ", ".join(many(count, what) for what, count in counts.items())
 
 
 def _holds_a_picture(folder: Path) -> bool:
@@ -219,122 +312,74 @@ def _holds_a_picture(folder: Path) -> bool:
     return False
 
 
-def _left_over(path: Path, listed: Sequence[Path]) -> list[Path]:
-    """Files below a folder that are not listed and not hidden."""
-    known = set(listed)
-    files = (p for p in path.rglob("*") if not any(q.startswith(".") for q in p.parts))
-    return sorted(p for p in files if p not in known and p.is_file())
-
-
-def _what_is_missing(path: Path, classes: Mapping[str, list[Path]]) -> str:
-    if not classes:
-        loose = any(is_picture_name(entry.name) for entry in path.iterdir())
-        found = "pictures, but none in folders" if loose else "no pictures"
-        return (
-            f"holds {found}; put those of each class into a folder of its own, or list them in"
-            " a CSV file of paths and labels."
-        )
-    (name,) = classes
-    inner = path / name
-    hint = f"; did you mean {inner}?" if len(_class_folders(inner)) > 1 else ""
-    return f"holds one class, {name!r}; two or more folders of pictures are needed{hint}"
+def _what_is_missing(path: Path, folders: Sequence[Below]) -> str:
+    """Why a folder without a CSV file is none of the forms."""
+    filled = [folder for folder in folders if folder.pictures]
+    loose = [entry for entry in path.iterdir() if is_picture_name(entry.name)]
+    other = "".join(
+        f"\n  {_said(item)}" for item in by_reason(below(path).others) if item.noun != "file"
+    )
+    if empty := [f for f in folders if filled and f not in filled]:
+        names = ", ".join(f"{folder.name} ({_holds(folder)})" for folder in empty[:8])
+        other = f"\n  without a picture that is read: {names}{other}"
+    way = "put those of each class into a folder of its own, or list them in a CSV file of paths and labels."
+    if not filled:
+        return f"holds {'pictures, but none in folders' if loose else 'no pictures'}; {way}{other}"
+    if len(filled) > 1 or part_of(filled[0].name):
+        inner = filled[0].inner
+        if not inner:
+            return f"{_names(filled)} hold pictures, but no folders of classes; {way}{other}"
+    inner_path = path / filled[0].name
+    hint = f"; did you mean {inner_path}?" if len(filled[0].inner) > 1 else ""
+    named = f"holds one class, {filled[0].name!r}; two or more folders of pictures are needed"
+    return f"{named}{hint}{other}"
 
 
 # --- CSV ------------------------------------------------------------------------------------------
 
 
-def _from_csv(path: Path, fewest: int) -> Listing:
-    rows = _rows(path)
-    path_column, label_column, part_column, first = _columns(path, rows)
-    samples: list[tuple[Path, str, str]] = []
-    seen: dict[str, int] = {}
-    for number, row in enumerate(rows[first:], first + 1):
-        if not any(cell.strip() for cell in row):
+def _from_csv(table: Path, folder: Path | None, fewest: int) -> Listing:
+    """The pictures of a CSV file; beside them all of a `folder`, or those that lie next to them, are looked at."""
+    samples = csv_samples(table)
+    listed = {file for file, _, _ in samples}
+    if folder is not None:
+        whole = below(folder)
+        files: Iterable[Path] = whole.pictures
+        others = by_reason(other for other in whole.others if other[0] != table)
+    else:
+        parents = {file.parent for file in listed if file.parent.is_dir()}
+        files = [file for parent in sorted(parents) for file in below(parent, deep=False).pictures]
+        others = []
+    if unlisted := tuple(file for file in files if file not in listed):
+        others.insert(0, LeftOut("picture", f"passed over, in no line of {table.name}", unlisted))
+    return _listing(table, samples, others, fewest)
+
+
+def _refuse_other_labels(path: Path, tables: Sequence[Path], folders: set[str]) -> None:
+    """Refuse a CSV file beside folders of pictures that gives these pictures other classes."""
+    for table in tables:
+        try:
+            samples = csv_samples(table) if has_paths(table) else []
+        except FileFormatError:  # it may say something else of them
             continue
-        if len(row) <= max(path_column, label_column, part_column or 0):
-            raise FileFormatError(f"{path}: line {number} has {len(row)} cells, too few.")
-        name, label = row[path_column].strip(), row[label_column].strip()
-        if not name or not label:
-            raise FileFormatError(f"{path}: line {number} lacks its path or its label.")
-        if name in seen:
-            raise FileFormatError(f"{path}: line {number} names {name} again (line {seen[name]}).")
-        seen[name] = number
-        samples.append((path.parent / name, label, _part(path, number, row, part_column)))
-    if not samples:
-        raise FileFormatError(f"{path}: lists no pictures.")
-    if any(part for *_, part in samples) and not any(part == "train" for *_, part in samples):
-        raise FileFormatError(f"{path}: lists no picture to train on.")
-    return _listing(path, samples, (), fewest)
-
-
-def _part(path: Path, number: int, row: Sequence[str], column: int | None) -> str:
-    if column is None:
-        return ""
-    word = row[column].strip().lower()
-    if word not in PARTS:
-        raise FileFormatError(
-            f"{path}: line {number}: {word!r} is no part; allowed are {', '.join(PARTS)}."
-        )
-    return PARTS[word]
-
-
-def _rows(path: Path) -> list[list[str]]:
-    """The lines' cells, separated by commas, semicolons or tabs, whichever the first line has most of."""
-    try:
-        text = path.read_text("utf-8-sig")
-        first = text.split("\n", 1)[0]
-        separator = max(",;\t", key=first.count)
-        return list(csv.reader(text.splitlines(), delimiter=separator))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FileFormatError(f"{path}: is no CSV text in UTF-8 ({error}).") from None
-
-
-def _columns(path: Path, rows: list[list[str]]) -> tuple[int, int, int | None, int]:
-    """The columns of the path, the label and the part, and the number of the first row of data."""
-    found = _path_column(rows)
-    if found is None:
-        raise FileFormatError(
-            f"{path}: no column holds the names of pictures (such as cats/1.jpg, from the file's own"
-            " folder)."
-        )
-    if is_picture_name(Path(rows[0][found]).name):  # no header
-        if len(rows[0]) != 2:
+        other = sorted({label for _, label, _ in samples} - folders)
+        inside = [file for file, _, _ in samples if file.exists()]
+        if other and inside:
             raise FileFormatError(
-                f"{path}: has {len(rows[0])} columns and no header; two are needed, path and label."
+                f"{path}: holds folders of pictures ({_few(sorted(folders))}), and {table.name}, which lists"
+                f" pictures with other classes ({_few(other)}). Name {table} to go by it; to go by the folders,"
+                " move it away."
             )
-        return found, 1 - found, None, 0
-    header = [cell.strip().lower() for cell in rows[0]]
-    part = next((header.index(name) for name in PART_COLUMNS if name in header), None)
-    rest = [i for i in range(len(header)) if i not in (found, part)]
-    named = [header.index(name) for name in LABEL_COLUMNS if name in header]
-    if named or len(rest) == 1:
-        return found, (named or rest)[0], part, 1
-    raise FileFormatError(
-        f"{path}: which column is the label? None of {', '.join(rows[0])} is named"
-        f" {', '.join(LABEL_COLUMNS)}."
-    )
 
 
-def _path_column(rows: Sequence[Sequence[str]]) -> int | None:
-    """The first column whose cells, after a header, are names of pictures."""
-    sample = [row for row in rows[1:_LOOKED_AT] if row] or rows[:1]
-    if not sample:
-        return None
-    for column in range(min(map(len, sample))):
-        if all(is_picture_name(Path(row[column].strip()).name) for row in sample):
-            return column
-    return None
+def _said(item: LeftOut) -> str:
+    return f"{many(len(item.paths), item.noun)} {item.reason}"
 
 
-def _has_paths(path: Path) -> bool:
-    """Whether the first lines of a CSV file name pictures."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            lines = file.read(_LOOKED_INTO).splitlines(keepends=True)[:_LOOKED_AT]
-        separator = max(",;\t", key=lines[0].count) if lines else ","
-        return _path_column(list(csv.reader(lines, delimiter=separator))) is not None
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return False
+def _names(folders: Sequence[Below]) -> str:
+    names = [f"{folder.name}/" for folder in folders]
+    shown = names if len(names) <= 5 else [*names[:4], "…"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def _few(names: Sequence[str], most: int = 8) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from sloy.arguments import integer
+from sloy.arguments import integer, real
+from sloy.data.greys import Greys
 from sloy.data.images import WHITE, Colour, decode, picture_files, quiet
 from sloy.data.readers import Reader
 from sloy.errors import FileFormatError, InvalidArgument
@@ -25,6 +26,7 @@ RESAMPLINGS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 ORDERS = ("RGB", "BGR")
 LARGEST_SIZE = 16_384
 
+_LATER = {"greys"}  # settings that files of earlier versions lack
 _SPARE = 4  # a JPEG is decoded at part of its size as long as it has this many times the pixels needed, each way
 _LARGEST_WHOLE = 32  # times the part that "crop" keeps: what is resized whole
 
@@ -52,6 +54,10 @@ class PictureReader(Reader):
         Of the channels; networks converted from Caffe take BGR.
     background : (R, G, B)
         Behind transparent places, and around the picture for "pad".
+    greys : (black, white), optional
+        Of greys of more than 8 bits: the values that become 0 and 255, as `picture_folder` found them over its
+        pictures. Integers above `white` are refused, real numbers beyond are clipped. By default each file's own, as
+        far as that can be told.
 
     Examples
     --------
@@ -70,15 +76,20 @@ class PictureReader(Reader):
     resampling: str = "bilinear"
     order: str = "RGB"
     background: Colour = WHITE
+    greys: Greys | None = None
 
     def __post_init__(self) -> None:
-        size = _numbers("size", self.size, 2, 1, LARGEST_SIZE)
+        size = numbers("PictureReader", "size", self.size, 2, 1, LARGEST_SIZE)
         object.__setattr__(self, "size", size)
-        object.__setattr__(self, "background", _numbers("background", self.background, 3, 0, 255))
+        object.__setattr__(
+            self, "background", numbers("PictureReader", "background", self.background, 3, 0, 255)
+        )
         if type(self.channels) is not int or self.channels not in (1, 3):
             raise InvalidArgument(
                 f"PictureReader: `channels` (={self.channels!r}) must be 1 (grey) or 3 (colour)."
             )
+        if self.greys is not None:
+            object.__setattr__(self, "greys", _black_and_white(self.greys))
         choices = {"resize": RESIZES, "resampling": RESAMPLINGS, "order": ORDERS}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
@@ -102,8 +113,8 @@ class PictureReader(Reader):
     def takes(self, source: Any) -> bool:
         """A path, a PIL image, or a list of such; not an array."""
         if isinstance(source, list | tuple):
-            return bool(source) and all(map(_is_picture, source))
-        return _is_picture(source)
+            return bool(source) and all(map(is_picture, source))
+        return is_picture(source)
 
     def read(self, source: Any) -> np.ndarray:
         """The pictures of `source`.
@@ -148,6 +159,7 @@ class PictureReader(Reader):
             self.background,
             least=_SPARE * least,
             one_at_a_time=one_at_a_time,
+            greys=self.greys,
         )
         framed = np.asarray(self._framed(picture)).reshape(self.shape)
         out[...] = framed[..., ::-1] if self.order == "BGR" else framed
@@ -161,7 +173,7 @@ class PictureReader(Reader):
     def from_config(cls, config: Mapping[str, Any]) -> PictureReader:
         """The reader that `to_config` described."""
         names = {field.name for field in fields(cls)}
-        if not isinstance(config, Mapping) or set(config) != names:
+        if not isinstance(config, Mapping) or set(config) | _LATER != names:
             raise FileFormatError(
                 f"a reader of pictures has the settings {', '.join(sorted(names))}, not"
                 f" {str(sorted(map(str, config)))[:120]}."
@@ -318,7 +330,8 @@ def read_image(
     return np.asarray(picture).reshape(picture.height, picture.width, channels)
 
 
-def _is_picture(source: Any) -> bool:
+def is_picture(source: Any) -> bool:
+    """Whether something is a path or a PIL image."""
     if isinstance(source, str | os.PathLike):
         return True
     import PIL.Image
@@ -326,12 +339,26 @@ def _is_picture(source: Any) -> bool:
     return isinstance(source, PIL.Image.Image)
 
 
-def _numbers(name: str, given: Any, count: int, least: int, most: int) -> tuple[int, ...]:
+def numbers(
+    where: str, name: str, given: Any, count: int, least: int, most: int
+) -> tuple[int, ...]:
+    """So many integers within bounds, each checked."""
     if not isinstance(given, list | tuple) or len(given) != count:
         raise InvalidArgument(
-            f"PictureReader: `{name}` (={given!r}) must be {count} integers of {least} to {most}."
+            f"{where}: `{name}` (={given!r}) must be {count} integers of {least} to {most}."
         )
-    return tuple(integer("PictureReader", name, number, least, most) for number in given)
+    return tuple(integer(where, name, number, least, most) for number in given)
+
+
+def _black_and_white(given: Any) -> Greys:
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise InvalidArgument(f"PictureReader: `greys` (={given!r}) must be two numbers.")
+    black, white = (real("PictureReader", "greys", value) for value in given)
+    if not black < white:
+        raise InvalidArgument(
+            f"PictureReader: `greys` (={given!r}) must be black and white, the smaller number first."
+        )
+    return float(black), float(white)
 
 
 def _grey(colour: Colour) -> int:

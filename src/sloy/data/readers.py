@@ -18,6 +18,7 @@ from sloy.errors import FileFormatError
 # Kind → module and class; imported when a model of that kind is read.
 _READERS = {
     "pictures": ("sloy.data.pictures", "PictureReader"),
+    "handwriting": ("sloy.data.handwriting", "HandwritingReader"),
     "table": ("sloy.data.tables", "TableReader"),
 }
 

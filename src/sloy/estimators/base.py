@@ -11,15 +11,16 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sloy import losses, ops
-from sloy.arguments import flag, instance, sequence
+from sloy.arguments import flag, instance, integer, one_of, sequence
 from sloy.data.dataset import Dataset
 from sloy.data.sparse import SparseRows
 from sloy.data.tables.sources import FrameTable
 from sloy.errors import InvalidArgument, UnknownName
+from sloy.estimators import by_members
 from sloy.estimators.defaults import Known
 from sloy.estimators.network import complete_network
 from sloy.estimators.parallel import threads_of
-from sloy.estimators.parameters import Parameters
+from sloy.estimators.parameters import RECIPES, Parameters
 from sloy.estimators.preparation import Preparation, learn_table, scales
 from sloy.estimators.rows import Rows, check_feature_names, read_rows, shaped
 from sloy.layers import Layer
@@ -30,6 +31,7 @@ from sloy.problem.inputs import split
 from sloy.problem.inputs import weights as combined_weights
 from sloy.problem.network import Network
 from sloy.training.fit import fit
+from sloy.training.held_out import HeldOut
 from sloy.training.history import History, curves_svg
 from sloy.training.state import TrainingState
 from sloy.training.wide import STILL, linear_start
@@ -127,6 +129,17 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
     ) -> None:
         """Fit the network to samples and targets as a loss takes them."""
         going_on = going_on and hasattr(self, "model_")
+        integer(self._name, "members", self.members)
+        if one_of(self._name, "recipe", self.recipe, RECIPES) == "tabular":
+            by_members.check(self, rows, y, once=epochs is None)
+            weight, by_class = self._weights(sample_weight, len(y)), self._class_weights(y)
+            model, history, self._preparation, held = by_members.train(
+                self, rows, y, weight=weight, held_out=validation, class_weight=by_class,
+                class_names=class_names, target=target,
+            )  # fmt: skip
+            self._network = model.network
+            self._learned(self._finished(model, held), history, TrainingState(), going_on=False)
+            return
         alone = epochs is None and not self.warm_start  # one run, whose length is known
         loss, weight, seed = self._loss(outputs), self._weights(sample_weight, len(y)), self._seed()
         wide = alone and not self._adjusts() and self._is_wide(rows, y, loss)
@@ -172,7 +185,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
     def _check_held_out(self, data: Dataset | None) -> None:
         """Raise where `_finished` needs more samples that are held out."""
 
-    def _finished(self, model: Model, data: Dataset | None) -> Model:
+    def _finished(self, model: Model, data: Dataset | HeldOut | None) -> Model:
         """The trained model with what samples that were held out add to it."""
         return model
 
@@ -266,7 +279,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
 
     def _output(self, X: Any) -> np.ndarray:
         x = self._samples(X)
-        return self.model_(x)
+        return self.model_.prepared(x)
 
     def _features(self, network: Network) -> tuple[str, int]:
         """The layer whose output `transform` gives, and how many numbers it has for a sample."""
@@ -291,7 +304,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         """
         x = self._samples(X)
         name, _ = self._features(self._network)
-        found = self.model_.activations(x, [name])[name]
+        found = self.model_.prepared.activations(x, [name])[name]
         return found.reshape(len(found), -1)  # (N, M)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:

@@ -30,6 +30,7 @@ from sloy.model import Model
 from sloy.options import takes
 from sloy.problem import Network
 from sloy.training.calibration import Calibration, calibrate
+from sloy.training.held_out import HeldOut
 
 
 def _has_probabilities(estimator: Any) -> bool:
@@ -281,7 +282,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     def _adjusts(self) -> bool:
         return self.calibrate
 
-    def _finished(self, model: Model, data: Dataset | None) -> Model:
+    def _finished(self, model: Model, data: Dataset | HeldOut | None) -> Model:
         self.__dict__.pop("calibration_", None)
         if self.calibrate and data is not None:
             model, self.calibration_ = calibrate(model, data)
@@ -307,7 +308,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes, (N, K), or of each of several labels, (N, M)."""
         x = self._samples(X)
-        found = self.model_.predict_proba(x)
+        found = self.model_.prepared.predict_proba(x)
         if found.shape[1:] == (1,) and not self._multilabel:
             return np.concatenate([1 - found, found], axis=1)  # (N, 2)
         return found

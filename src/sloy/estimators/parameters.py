@@ -40,6 +40,7 @@ OPTIONS = {
     for name, default, _ in options(Recipe)
     if name not in (*WITHOUT, "patience")
 }
+RECIPES = (AUTO, "tabular")
 FRACTION = 0.1  # held out for early stopping and the like where nothing else is said
 
 
@@ -51,6 +52,8 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
         self,
         hidden: Hidden = AUTO,
         *,
+        recipe: str = AUTO,
+        members: int = 4,
         input_shape: tuple[int, ...] | None = None,
         loss: LossChoice = None,
         validation_fraction: float | None = None,
@@ -67,6 +70,8 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         self.hidden = hidden
+        self.recipe = recipe
+        self.members = members
         self.input_shape = input_shape
         self.loss = loss
         self.validation_fraction = validation_fraction

@@ -23,6 +23,7 @@ from sloy.losses.regression import in_units
 from sloy.model import Model
 from sloy.options import takes
 from sloy.problem import Network
+from sloy.training.held_out import HeldOut
 from sloy.training.intervals import Widening, least_samples, widen
 
 
@@ -155,9 +156,9 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
                 f" are {there}; `validation_fraction` sets their share."
             )
 
-    def _finished(self, model: Model, data: Dataset | None) -> Model:
+    def _finished(self, model: Model, data: Dataset | HeldOut | None) -> Model:
         self.__dict__.pop("widening_", None)
-        if self.intervals is not None and data is not None:
+        if self.intervals is not None and isinstance(data, Dataset):
             model, self.widening_ = widen(model, data)
         return model
 

@@ -153,8 +153,9 @@ class _Explained:
 
 def one_picture(where: str, model: Model, picture: Any) -> np.ndarray:
     """The picture as raw data (1, H, W, C), by the model's reader where it is not an array."""
-    if model.reader is not None and model.reader.takes(picture):
-        x = model.reader.read(picture)
+    reader = model.picture_reader
+    if reader is not None and reader.takes(picture):
+        x = reader.read(picture)
     else:
         x = np.asarray(picture)
         x = x[None] if x.ndim == len(model.network.input_shape) else x

@@ -15,6 +15,7 @@ from sloy.graph.tensor import Tensor
 from sloy.initializers import Constant, Normal, Uniform
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
+from sloy.text import many
 
 SOFT_LIMIT = 3.0  # what `RobustScale` bends values towards
 
@@ -74,6 +75,9 @@ class RobustScale(Layer):
                 f"RobustScale: there are {len(self.centres)} `centres`, and {len(self.factors)} `factors`."
             )
 
+    def __repr__(self) -> str:
+        return _of_columns(self, self.centres)
+
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
         first, rest = _split(self.kind, x, len(self.centres))
@@ -112,6 +116,9 @@ class QuantileScale(Layer):
         object.__setattr__(self, "values", lines)
         if [len(line) for line in self.knots] != [len(line) for line in lines]:
             raise InvalidArgument("QuantileScale: each column needs as many `values` as `knots`.")
+
+    def __repr__(self) -> str:
+        return _of_columns(self, self.knots)
 
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
@@ -154,6 +161,9 @@ class PiecewiseLinear(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "edges", _edges(self.kind, "edges", self.edges))
+
+    def __repr__(self) -> str:
+        return _of_columns(self, self.edges)
 
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
@@ -229,6 +239,12 @@ class Periodic(Layer):
             batch_axes=(1, 0, 1),
         )
         return ops.concatenate([ops.reshape(mixed, (n, *outer, m * width)) + bias, x])
+
+
+def _of_columns(layer: Layer, columns: tuple[object, ...]) -> str:
+    """The layer in short: it holds too many numbers to show."""
+    name = "" if layer.name is None else f", name={layer.name!r}"
+    return f"{layer.kind}(<{many(len(columns), 'column')}>{name})"
 
 
 def _split(kind: str, x: Tensor, columns: int) -> tuple[Tensor, list[Tensor]]:

@@ -13,6 +13,7 @@ import numpy as np
 from sloy import ops
 from sloy.arguments import file_to_write, instance, integer, sample_array, sequence
 from sloy.data.dataset import Dataset
+from sloy.data.handwriting import usual_reader
 from sloy.data.readers import Reader
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
@@ -112,6 +113,16 @@ class Model:
     def parts(self) -> Parts:
         """What files hold of it."""
         return Parts(self.problem, self._variables, self.class_names, self.reader)
+
+    @property
+    def picture_reader(self) -> Reader | None:
+        """The `reader`; of a model of MNIST's digits that has none, that for handwriting."""
+        if self.reader is not None:
+            return self.reader
+        problem, shape = self.problem, self.network.input_shape
+        known = problem.preprocessing
+        mean = known.mean if known is not None else None
+        return usual_reader(shape, self.class_names, problem.data_dtype, mean)
 
     @property
     def parameters(self) -> Parameters:
@@ -327,8 +338,9 @@ class Model:
         self, x: Any, batch_size: int | None, activations: tuple[str, ...] = ()
     ) -> dict[str, np.ndarray]:
         """The outputs of `inference_graph` for samples."""
-        if self.reader is not None and self.reader.takes(x):
-            x = self.reader.read(x)
+        reader = self.picture_reader
+        if reader is not None and reader.takes(x):
+            x = reader.read(x)
         else:
             self._refuse_arrays("x", x)
         given = sample_array("Model", "x", x)

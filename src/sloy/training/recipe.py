@@ -149,7 +149,7 @@ class Recipe:
     patience: int | None = integer_option(
         None,
         "stop after this many epochs without a better validation loss, with the weights of the best one; 0: do neither;"
-        " default: 30 for tables, 15 for folders with 200 pictures to validate on, else 0",
+        " default: 30 for tables, 15 for folders with 1000 pictures to validate on, else 0",
         least=0,
     )
     class_weight: ClassWeight = option(

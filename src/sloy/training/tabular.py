@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sloy import ops, zoo
-from sloy.arguments import one_of
+from sloy.arguments import integer, one_of
 from sloy.data.dataset import Dataset
 from sloy.engines import Engine, engine
 from sloy.errors import InvalidArgument
@@ -76,6 +76,7 @@ class Tabular:
     target_scale: str = field(default="standard", kw_only=True)
 
     def __post_init__(self) -> None:
+        integer("Tabular", "members", self.members)
         one_of("Tabular", "target_scale", self.target_scale, TARGET_SCALES)
         if self.target_scale == "standard":
             return

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sloy import text
-from sloy.data import Dataset, load_idx_folder, mnist
+from sloy.data import Dataset, HandwritingReader, TrainTest, load_idx_folder, mnist
 from sloy.experiments.sources.base import Loaded, ToTest, Wanted, first
 from sloy.experiments.sources.labelled import Labelled, labelled_as
 from sloy.model import Model
@@ -28,8 +28,7 @@ class Mnist(Labelled):
 
     def load(self, wanted: Wanted) -> Loaded:
         """The first of the digits, as many as are wanted."""
-        data = mnist()
-        return Loaded(first(data.train, wanted.samples), data.test)
+        return _loaded(mnist(), wanted)
 
     def to_test(self, model: Model, wanted: Wanted) -> ToTest:
         """The test digits."""
@@ -52,13 +51,18 @@ class IdxFolder(Labelled):
 
     def load(self, wanted: Wanted) -> Loaded:
         """The first of the folder's pictures, as many as are wanted."""
-        data = load_idx_folder(self.data)
-        return Loaded(first(data.train, wanted.samples), data.test)
+        return _loaded(load_idx_folder(self.data), wanted)
 
     def to_test(self, model: Model, wanted: Wanted) -> ToTest:
         """The folder's test pictures."""
         data = labelled_as(model, load_idx_folder(self.data).test, self.data)
         return _numbered(data, f"its {text.many(len(data), 'test picture')}")
+
+
+def _loaded(data: TrainTest, wanted: Wanted) -> Loaded:
+    """The first of the pictures; where they are of MNIST's kind, photographs are read as handwriting."""
+    reader = HandwritingReader.like(data.train.x)
+    return Loaded(first(data.train, wanted.samples), data.test, reader=reader)
 
 
 def _numbered(data: Dataset, what: str) -> ToTest:

@@ -224,4 +224,5 @@ def reading(reader: PictureReader) -> str:
     kind = "grey" if reader.channels == 1 else "colour"
     first = f", after resizing the shorter side to {reader.resize_to}" if reader.resize_to else ""
     order = ", blue first" if reader.order == "BGR" else ""
-    return f"{ways[reader.resize]} at {height} × {width}{first}, {kind}{order}"
+    deep = f", {reader.greys[0]:g} black and {reader.greys[1]:g} white" if reader.greys else ""
+    return f"{ways[reader.resize]} at {height} × {width}{first}, {kind}{order}{deep}"

@@ -1,0 +1,163 @@
+"""Ink and ground of a photograph: which of light and dark is the ink, and how much of it each pixel has.
+
+The ground under a pixel is what a closing leaves (of dark ink): the lightest level that goes all round the stroke. It
+keeps the edges of shadows, follows slow changes of light, and is taken again with a window that just spans the strokes
+once their width is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sloy.data.handwriting.regions import Region, closing, regions, running, stroke_width
+from sloy.data.handwriting.ruled import without_lines
+
+SHARES = (0.08, 0.16)  # of the shorter side: windows in which ink is told from ground
+_WINDOW = 0.25  # of the shorter side: strokes are narrower
+_WIDEST = 0.8  # likewise, where none is seen so
+_AT_BORDER = 0.3  # how much less a region counts there
+_LEVEL = 20.0  # added to the ground: noise of the dark is no ink
+FAINT = 0.06  # of the ground: what differs less is no ink
+_SPREAD = 2.5  # windows by the width of a stroke
+
+
+@dataclass(frozen=True, eq=False)
+class Ink:
+    """How much ink there is.
+
+    Attributes
+    ----------
+    amount : float32 array, shape (H, W)
+        By how much of the ground's level a pixel differs from it.
+    light : bool
+        Whether the ink is lighter than the ground.
+    noise : float
+        Amounts up to this are found without ink.
+    ruled : int
+        Lines of the paper that were taken out.
+    """
+
+    amount: np.ndarray
+    light: bool
+    noise: float
+    ruled: int
+
+    @property
+    def most(self) -> float:
+        """The amount of full ink."""
+        strong = self.amount[self.amount > max(FAINT, self.noise)]
+        return float(np.percentile(strong, 90)) if strong.size else 0.0
+
+    def mask(self) -> np.ndarray:
+        """Where ink is, bool (H, W): half of full ink, and what hangs together with it down to three tenths."""
+        most = self.most
+        if most < FAINT:
+            return np.zeros(self.amount.shape, bool)
+        weak = self.amount > max(0.3 * most, self.noise)
+        strong = self.amount > 0.5 * most
+        kept = np.zeros_like(weak)
+        for region in regions(weak):
+            if strong[region.rows, region.columns].any():
+                kept[region.rows, region.columns] = True
+        return kept
+
+
+def find_ink(colours: np.ndarray) -> Ink:
+    """The ink of a picture, uint8 (H, W, 3), of any size."""
+    planes = smooth(colours.astype(np.float32))
+    greys = planes @ np.array([0.299, 0.587, 0.114], np.float32)
+    light = is_light(greys)
+    if light:
+        planes, greys = 255 - planes, 255 - greys
+    candidates = [greys, *np.moveaxis(planes, 2, 0)]
+    side = min(greys.shape)
+    for share in (_WINDOW, _WIDEST):
+        amounts = [_hat(plane, max(5, int(share * side)) | 1, light=light) for plane in candidates]
+        clear = [float(np.percentile(a, 99)) / (noise_of(a) + 0.02) for a in amounts]
+        best = int(np.argmax(np.array(clear) * (1.2, 1, 1, 1)))  # a single colour has more noise
+        ink = _without_ruling(amounts[best], light)
+        mask = ink.mask()
+        if mask.any():
+            break
+    else:
+        return ink
+    window = int(_SPREAD * stroke_width(mask) + 3)
+    if window >= share * side:
+        return ink
+    return _without_ruling(_hat(candidates[best], max(5, window) | 1, light=light), light)
+
+
+def is_light(greys: np.ndarray) -> bool:
+    """Whether the ink of a picture (H, W) is lighter than its ground.
+
+    In windows a little wider than strokes, strokes stand out as long regions; what stands out of the other kind lies in
+    their holes and bays, or is short.
+    """
+    votes = 0.0
+    for share in SHARES:
+        window = max(5, int(share * min(greys.shape))) | 1
+        dark = _longest(_hat(greys, window, light=False))
+        bright = _longest(_hat(255 - greys, window, light=True))
+        if _inside(bright[1], dark[1]) != _inside(dark[1], bright[1]):
+            votes += (dark[0] + bright[0]) * (1 if _inside(dark[1], bright[1]) else -1)
+        else:
+            votes += bright[0] - dark[0]
+    return votes > 0
+
+
+def noise_of(amount: np.ndarray) -> float:
+    """What is exceeded by chance only: the median and five times the deviation of the lower half."""
+    middle = float(np.median(amount))
+    return middle + 5 * 1.4826 * float(np.median(np.abs(amount[amount <= middle] - middle)))
+
+
+def smooth(planes: np.ndarray) -> np.ndarray:
+    """The mean of each pixel and its four neighbours, (H, W, …)."""
+    p = np.pad(planes, ((1, 1), (1, 1)) + ((0, 0),) * (planes.ndim - 2), mode="edge")
+    found: np.ndarray = (
+        p[:-2, 1:-1] + p[2:, 1:-1] + p[1:-1, :-2] + p[1:-1, 2:] + p[1:-1, 1:-1]
+    ) / 5
+    return found
+
+
+def _without_ruling(amount: np.ndarray, light: bool) -> Ink:
+    cleaned, ruled = without_lines(amount, max(FAINT, noise_of(amount)))
+    return Ink(cleaned, light, noise_of(cleaned), ruled)
+
+
+def _hat(greys: np.ndarray, window: int, *, light: bool) -> np.ndarray:
+    """How much darker than its ground each pixel (H, W) is, as a share of the light; of light ink in a negative."""
+    ground = closing(greys, window)
+    level = ground  # of the light that falls there: for light ink the brightest nearby
+    if light:
+        level = running(running(255 - greys, window, 0, np.maximum), window, 1, np.maximum)
+    return (ground - greys) / (level + np.float32(_LEVEL))
+
+
+def _longest(amount: np.ndarray) -> tuple[float, tuple[int, int, int, int]]:
+    """Diagonal times amount of the longest region, and its box; half of what stands out most is a region."""
+    top = float(np.percentile(amount, 99.7))
+    found = 0.0, (0, 0, 0, 0)
+    if top < FAINT / 2:
+        return found
+    for region in regions(amount > 0.5 * top):
+        score = _score(region, amount)
+        if region.area >= 12 and score > found[0]:
+            found = score, region.box
+    return found
+
+
+def _score(region: Region, amount: np.ndarray) -> float:
+    top, left, bottom, right = region.box
+    height, width = amount.shape
+    border = top == 0 or left == 0 or bottom == height or right == width
+    long = float(np.hypot(bottom - top, right - left))
+    mean = float(amount[region.rows, region.columns].mean())
+    return long * mean * (_AT_BORDER if border else 1.0)
+
+
+def _inside(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    (a, b, c, d), (e, f, g, h) = one, other
+    return a >= e - 2 and b >= f - 2 and c <= g + 2 and d <= h + 2

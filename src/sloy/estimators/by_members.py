@@ -1,0 +1,126 @@
+"""``recipe="tabular"``: members of an ensemble, trained together and averaged, as `sloy train` does with tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sloy.data.dataset import Dataset
+from sloy.data.sparse import SparseRows
+from sloy.data.tables.sources import FrameTable
+from sloy.errors import InvalidArgument
+from sloy.estimators.defaults import AUTO, is_auto
+from sloy.estimators.parallel import threads_of
+from sloy.estimators.preparation import Preparation, learn_table, scales
+from sloy.estimators.rows import Rows, shaped
+from sloy.model import Model
+from sloy.training.held_out import HeldOut, held_out_by_members
+from sloy.training.history import History
+from sloy.training.members import fit_members
+from sloy.training.recipe import Recipe
+from sloy.training.tabular import HELD_OUT, Tabular
+
+if TYPE_CHECKING:
+    from sloy.estimators.base import Estimator
+
+# What the recipe says itself, with the value that leaves it to it.
+OF_THE_RECIPE = {
+    "hidden": AUTO, "loss": None, "input_shape": None, "features": None, "augment": None,
+    "standardize": True, "warm_start": False, "learning_rate": None, "schedule": None, "early_stopping": AUTO,
+}  # fmt: skip
+OPTIONS = {"schedule": "cos-log", "beta2": 0.95, "weight_decay": 0.02}
+
+
+def check(estimator: Estimator, rows: Rows, y: np.ndarray, *, once: bool) -> None:
+    """Raise `InvalidArgument` for what does not go with the recipe."""
+    name = type(estimator).__name__
+    for option, left_open in OF_THE_RECIPE.items():
+        given = getattr(estimator, option)
+        if given is not left_open and not (is_auto(left_open) and is_auto(given)):
+            raise InvalidArgument(
+                f"{name}: `{option}` (={given!r}) does not go with `recipe` (='tabular'), which says it."
+            )
+    if getattr(estimator, "intervals", None) is not None:
+        raise InvalidArgument(
+            f"{name}: `intervals` (={estimator.intervals!r}) needs `recipe` (='auto'): members learn none."
+        )
+    if not once:
+        raise InvalidArgument(
+            f"{name}: `recipe` (='tabular') trains once; partial_fit needs `recipe` (='auto')."
+        )
+    flat = isinstance(rows, FrameTable) or (
+        isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.dtype != np.uint8
+    )
+    if not flat or isinstance(rows, SparseRows):
+        raise InvalidArgument(
+            f"{name}: `recipe` (='tabular') is for the rows of a table, frames or numbers (N, d)."
+        )
+    if y.dtype != np.int32 and y.ndim == 2 and y.shape[1] > 1:
+        raise InvalidArgument(
+            f"{name}: `recipe` (='tabular') is for one target; y has shape {y.shape}."
+        )
+
+
+def train(
+    estimator: Estimator,
+    rows: Rows,
+    y: np.ndarray,
+    *,
+    weight: np.ndarray | None,
+    held_out: tuple[Rows, np.ndarray] | None,
+    class_weight: Any,
+    class_names: Sequence[str],
+    target: str,
+) -> tuple[Model, History, Preparation, Dataset | HeldOut | None]:
+    """The trained model, its history, how rows are prepared; what was held out, where the model needs it further."""
+    where, seed = type(estimator).__name__, estimator._seed()
+    preparation = Preparation()
+    if isinstance(rows, FrameTable):
+        preparation = learn_table(where, rows, None, target)
+        numbers: Any = preparation.read(rows, told=False)
+    else:
+        numbers = rows
+        preparation = Preparation(None, scales(shaped(rows, rows.shape[1:], where), None, weight))
+
+    def samples(given: Rows) -> np.ndarray:
+        found = preparation.samples(given, numbers.shape[1:], where)
+        return np.asarray(preparation.compute(found, "float32"))
+
+    data = Dataset(samples(rows), y.reshape(len(y)), class_names)
+    table = Tabular(data, codes=preparation.classes, members=estimator.members, seed=seed)
+    chosen = {**OPTIONS, **table.options(), "optimizer": "adamw", "seed": seed}
+    chosen |= {"class_weight": class_weight, "precision": estimator.precision}
+    for name in ("optimizer", "epochs", "batch_size"):
+        if (given := getattr(estimator, name)) is not None and not is_auto(given):
+            chosen[name] = given
+    recipe = Recipe.of(where, None, {**chosen, "decay_factors": {"*/bias": 0.0}})
+    model, history = fit_members(
+        table.network,
+        table.train,
+        validation=HELD_OUT
+        if held_out is None
+        else Dataset(samples(held_out[0]), held_out[1].reshape(len(held_out[1]))),
+        loss=table.loss,
+        ending=table.ending,
+        parameters=table.start(),
+        sample_weight=weight,
+        recipe=recipe,
+        preprocessing=preparation.preprocessing,
+        preprocessed=True,
+        callbacks=tuple(estimator.callbacks),
+        engine=estimator.engine,
+        threads=threads_of(estimator.threads, table.network, recipe.batch_size),
+        verbose=estimator._verbose(),
+    )
+    model.reader = preparation.reader
+    if not estimator._adjusts():
+        return model, history, preparation, None
+    raw: Any = preparation.samples(
+        rows if held_out is None else held_out[0], numbers.shape[1:], where
+    )
+    if held_out is not None:
+        return model, history, preparation, Dataset(raw, held_out[1].reshape(len(held_out[1])))
+    given = Dataset(raw, data.y, class_names)
+    return model, history, preparation, held_out_by_members(model, given, HELD_OUT, seed)
