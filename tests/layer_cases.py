@@ -57,6 +57,7 @@ from sloy.layers import (
     Softmax,
     Softplus,
     Tanh,
+    Widen,
     layer_from_config,
 )
 from sloy.problem.network import Built, Network
@@ -275,6 +276,12 @@ def per_neuron(*functions: Callable[[float], float]) -> Formula:
     return formula
 
 
+def widened(row: Array, by: float) -> tuple[float, float, float]:
+    """The number, and the ends in order, moved outwards until they meet."""
+    number, low, high = row[0], min(row[1:]) - by, max(row[1:]) + by
+    return (number, low, high) if low < high else (number, (low + high) / 2, (low + high) / 2)
+
+
 def categories(classes: tuple[int, ...], vectors: tuple[int, ...]) -> Formula:
     """The numbers, then for each code a row of one 1, or the row of a table; nothing where there is no category."""
 
@@ -405,6 +412,8 @@ CASES: tuple[Case, ...] = (
     Case(Blend(Tanh(), **IT), (3, 2, 4), tabular.blend),
     Case(Limits(-0.5, 0.75, **IT), (3, 5), pointwise(lambda x: min(max(x, -0.5), 0.75)), training=False),
     Case(Limits(-0.5, 0.75, **IT), (3, 5), lambda x, v: x),
+    Case(Widen(0.75, **IT), (6, 3), lambda x, v: np.array([widened(row, 0.75) for row in x])),
+    Case(Widen(-0.5, **IT), (6, 3), lambda x, v: np.array([widened(row, -0.5) for row in x])),
     Case(imported((4,), IMPORTED_DENSE), (2, 4), dense),
     Case(imported((3,), IMPORTED_NORM), (6, 3), batch_norm(1e-5, training=True)),
     Case(imported((3,), IMPORTED_NORM), (6, 3), batch_norm(1e-5, training=False), training=False),

@@ -21,7 +21,9 @@ from sloy.losses import (
     CustomLoss,
     Hinge,
     Huber,
+    Intervals,
     Loss,
+    Quantile,
     SquaredError,
 )
 from tolerances import CENTRAL_DIFFERENCE, COMPOSED, SAME_FORMULA, assert_close
@@ -56,6 +58,10 @@ def huber(e: float, delta: float) -> float:
 
 def crammer_singer(z: np.ndarray, y: int) -> float:
     return max(0.0, 1 + max(v for k, v in enumerate(z) if k != y) - z[y])
+
+
+def pinball(level: float, a: float, y: float) -> float:
+    return level * (y - a) if y > a else (1 - level) * (a - y)
 
 
 def one_hot(y: int, smoothing: float = 0.0) -> np.ndarray:
@@ -112,6 +118,24 @@ CASES = {
     "hinge": Case(Hinge(), LABELS, crammer_singer),
     "hinge_binary": Case(
         Hinge(), YES[:, 0], lambda z, t: max(0.0, 1 - (2 * t - 1) * z[0]), Z[:, :1]
+    ),
+    "quantile": Case(
+        Quantile(0.9),
+        VALUES,
+        lambda z, y: np.mean([pinball(0.9, *p) for p in zip(z, y, strict=True)]),
+    ),
+    "quantile_unit": Case(
+        Quantile(0.2, unit=4.0),
+        VALUES,
+        lambda z, y: np.mean([pinball(0.2, *p) for p in zip(z, y, strict=True)]) / 4,
+    ),
+    "intervals": Case(
+        Intervals(0.8, Huber(0.5, unit=2.0), unit=3.0),
+        VALUES[:, 0],
+        lambda z, y: (
+            huber((z[0] - y) / 2, 0.5) + (pinball(0.1, z[1], y) + pinball(0.9, z[2], y)) / 3
+        ),
+        Z[:, :3],
     ),
     "custom": Case(CustomLoss(log_cosh), VALUES, lambda z, y: np.mean(np.log(np.cosh(z - y)))),
 }

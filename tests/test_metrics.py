@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from scipy.special import softmax
+from sklearn import metrics as peer
 
 from available import ENGINES, available
 from sloy import metrics, ops
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Graph
 from sloy.losses import BinaryCrossentropy, CategoricalCrossentropy, CustomLoss, Hinge, SquaredError
-from sloy.metrics import Accuracy, BinaryAccuracy, MeanAbsoluteError, Metric, RSquared, TopK
+from sloy.metrics import (
+    AUC,
+    F1,
+    Accuracy,
+    AveragePrecision,
+    BalancedAccuracy,
+    BinaryAccuracy,
+    MeanAbsoluteError,
+    Metric,
+    Precision,
+    Recall,
+    RSquared,
+    TopK,
+)
+from sloy.metrics.figures import by_class, over_classes
 from tolerances import ELEMENTARY, Tolerance, assert_close
 
 RNG = np.random.default_rng(5)
@@ -47,11 +63,51 @@ def r_squared(w: np.ndarray) -> float:
     return float(np.mean(found))
 
 
+# --- scikit-learn's figures of the same outputs -------------------------------------------------
+
+ONE = (SCORES[:, 0] > 0.3).astype(np.int32)  # two classes, of which the outputs know something
+ONE[:4] = 1 - ONE[:4]
+TWO = SCORES[:, :2].astype(np.float32)
+KINDS = np.concatenate([np.arange(7), LABELS[7:]]).astype(np.int32)  # every class occurs
+PROBABILITIES = softmax(SCORES.astype(np.float32), axis=1)  # with ties: the scores are rounded
+
+
+def of_two(figure: Callable[..., float], *, ranked: bool) -> Callable[[np.ndarray], float]:
+    given = TWO[:, 1] - TWO[:, 0] if ranked else TWO.argmax(1)
+    return lambda w: float(figure(ONE, given, sample_weight=w))
+
+
+def of_labels(figure: Callable[..., float], *, ranked: bool) -> Callable[[np.ndarray], float]:
+    given = SCORES if ranked else SCORES > 0
+    return lambda w: float(figure(YES, given, average="macro", sample_weight=w))
+
+
+def of_classes(figure: Callable[..., float], **options: object) -> Callable[[np.ndarray], float]:
+    return lambda w: float(figure(KINDS, SCORES.argmax(1), sample_weight=w, **options))
+
+
+def balanced_of_labels(w: np.ndarray) -> float:
+    found = [
+        peer.balanced_accuracy_score(y, s > 0, sample_weight=w)
+        for y, s in zip(YES.T, SCORES.T, strict=True)
+    ]
+    return float(np.mean(found))
+
+
+def ranked_classes(figure: Callable[..., float]) -> Callable[[np.ndarray], float]:
+    """Each class against the others."""
+    columns = PROBABILITIES.T.astype(np.float64)
+    return lambda w: float(
+        np.mean([figure(k == KINDS, p, sample_weight=w) for k, p in enumerate(columns)])
+    )
+
+
 @dataclass(frozen=True)
 class Case:
     metric: Metric
     target: np.ndarray
     figure: Callable[[np.ndarray], float]
+    scores: np.ndarray = field(default_factory=lambda: SCORES)
 
 
 CASES = {
@@ -76,6 +132,38 @@ CASES = {
         MeanAbsoluteError(), VALUES, lambda w: mean(np.mean(abs(SCORES - VALUES), axis=1), w)
     ),
     "r2": Case(RSquared(), VALUES, r_squared),
+    "auc": Case(AUC(), KINDS, ranked_classes(peer.roc_auc_score)),
+    "auc_of_two": Case(AUC(), ONE, of_two(peer.roc_auc_score, ranked=True), TWO),
+    "auc_of_labels": Case(AUC(middle=0.5), YES, of_labels(peer.roc_auc_score, ranked=True)),
+    "average_precision": Case(
+        AveragePrecision(), KINDS, ranked_classes(peer.average_precision_score)
+    ),
+    "average_precision_of_two": Case(
+        AveragePrecision(), ONE, of_two(peer.average_precision_score, ranked=True), TWO
+    ),
+    "average_precision_of_labels": Case(
+        AveragePrecision(middle=0.5), YES, of_labels(peer.average_precision_score, ranked=True)
+    ),
+    "balanced": Case(BalancedAccuracy(), KINDS, of_classes(peer.balanced_accuracy_score)),
+    "balanced_of_two": Case(
+        BalancedAccuracy(), ONE, of_two(peer.balanced_accuracy_score, ranked=False), TWO
+    ),
+    "balanced_of_labels": Case(BalancedAccuracy(middle=0.5), YES, balanced_of_labels),
+    "precision": Case(
+        Precision(), KINDS, of_classes(peer.precision_score, average="macro", zero_division=0)
+    ),
+    "precision_of_two": Case(Precision(), ONE, of_two(peer.precision_score, ranked=False), TWO),
+    "precision_of_labels": Case(
+        Precision(middle=0.5), YES, of_labels(peer.precision_score, ranked=False)
+    ),
+    "recall": Case(Recall(), KINDS, of_classes(peer.recall_score, average="macro")),
+    "recall_of_two": Case(Recall(), ONE, of_two(peer.recall_score, ranked=False), TWO),
+    "recall_of_signs": Case(
+        Recall(middle=0.0), 2 * YES - 1, of_labels(peer.recall_score, ranked=False)
+    ),
+    "f1": Case(F1(), KINDS, of_classes(peer.f1_score, average="macro")),
+    "f1_of_two": Case(F1(), ONE, of_two(peer.f1_score, ranked=False), TWO),
+    "f1_of_labels": Case(F1(middle=0.5), YES, of_labels(peer.f1_score, ranked=False)),
 }
 
 
@@ -87,7 +175,9 @@ def per_sample(metric: Metric, scores: np.ndarray, y: np.ndarray, on: str) -> np
 
 
 def test_every_metric_has_a_case() -> None:
-    public = {cls for cls in Metric.__subclasses__() if cls.__module__ == Metric.__module__}
+    public = {value for value in vars(metrics).values() if isinstance(value, type)}
+    public = {cls for cls in public if issubclass(cls, Metric) and cls.__name__ in metrics.__all__}
+    public.remove(Metric)
     assert {type(case.metric) for case in CASES.values()} == public
 
 
@@ -96,7 +186,7 @@ def test_every_metric_has_a_case() -> None:
 def test_figure(name: str, on: str) -> None:
     """In two batches, with and without weights."""
     case = CASES[name]
-    scores = SCORES.astype(np.float32)
+    scores = case.scores.astype(np.float32)
     parts = [
         per_sample(case.metric, scores[r], case.target[r], on) for r in np.split(range(23), [16])
     ]
@@ -110,7 +200,7 @@ def test_figure(name: str, on: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_no_samples_give_no_figure(name: str) -> None:
     case = CASES[name]
-    values = per_sample(case.metric, SCORES.astype(np.float32), case.target, "reference")
+    values = per_sample(case.metric, case.scores.astype(np.float32), case.target, "reference")
     assert np.isnan(case.metric.aggregate(values, np.zeros(23)))
     assert np.isnan(case.metric.aggregate(values[:0]))
 
@@ -155,12 +245,17 @@ def test_names_and_defaults() -> None:
     assert metrics.metric("top_3_accuracy", entropy, many) == TopK(3)
     assert metrics.metric("accuracy", CustomLoss(lambda a, y: a - y), many) == Accuracy()
     assert metrics.metric(TopK(2), square, many) == TopK(2)
+    assert metrics.metric("f1", entropy, many) == F1()
+    assert metrics.metric("auc", binary, one) == AUC(middle=0.5)
+    assert metrics.metric(Recall(), Hinge(), one) == Recall(middle=0.0)
     for name, metric in metrics.NAMES.items():
         assert metric.name == name
-    with pytest.raises(InvalidArgument, match="'f1' must be one of accuracy"):
-        metrics.metric("f1", entropy, many)
+    with pytest.raises(InvalidArgument, match="'kappa' must be one of accuracy"):
+        metrics.metric("kappa", entropy, many)
     with pytest.raises(InvalidArgument, match="'accuracy' does not fit SquaredError"):
         metrics.metric("accuracy", square, many)
+    with pytest.raises(InvalidArgument, match="'auc' does not fit SquaredError"):
+        metrics.metric("auc", square, many)
     with pytest.raises(InvalidArgument, match="'r2' does not fit CategoricalCrossentropy"):
         metrics.metric("r2", entropy, many)
 
@@ -175,3 +270,73 @@ def test_wrong_arguments() -> None:
         MeanAbsoluteError().per_sample(scores, ops.input("y", (4,)))
     with pytest.raises(ShapeError, match="K classes"):
         Accuracy().per_sample(ops.input("a", (4,)), labels)
+
+
+def figure_of(metric: Metric, scores: np.ndarray, y: list[int]) -> float:
+    given = np.array(scores, np.float32)
+    return metric.aggregate(per_sample(metric, given, np.array(y, np.int32), "reference"))
+
+
+def test_what_is_not_defined_is_nan() -> None:
+    scores = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 1.0]])  # always the first class
+    assert np.isnan(figure_of(Precision(), scores, [0, 1, 0]))
+    assert figure_of(F1(), scores, [0, 1, 0]) == 0.0
+    for metric in (AUC(), AveragePrecision(), Recall(), F1()):  # no sample of the second class
+        assert np.isnan(figure_of(metric, scores, [0, 0, 0])), metric
+    assert np.isnan(figure_of(AUC(), -scores, [1, 1, 1]))
+    assert figure_of(AveragePrecision(), -scores, [1, 1, 1]) == 1.0
+    assert figure_of(BalancedAccuracy(), scores, [0, 0, 0]) == 1.0
+
+
+def test_absent_classes_are_left_out_of_means() -> None:
+    """Of four classes two occur; one of these is never answered, one that is absent is."""
+    scores = np.eye(4)[[0, 0, 2, 0]] + 0.1 * np.arange(4)
+    y = [0, 0, 1, 1]
+    right = {0: (2 / 3, 1.0), 1: (0.0, 0.0)}  # precision, recall
+    assert figure_of(Precision(), scores, y) == pytest.approx(
+        np.mean([p for p, _ in right.values()])
+    )
+    assert figure_of(Recall(), scores, y) == pytest.approx(np.mean([r for _, r in right.values()]))
+    assert figure_of(BalancedAccuracy(), scores, y) == pytest.approx(0.5)
+    assert figure_of(F1(), scores, y) == pytest.approx((2 * 2 / 5 + 0) / 2)
+    p = softmax(scores.astype(np.float32), axis=1)
+    both = [peer.roc_auc_score(np.array(y) == k, p[:, k]) for k in (0, 1)]
+    assert figure_of(AUC(), scores, y) == pytest.approx(np.mean(both))
+
+
+@pytest.mark.parametrize("ties", [0, 1, 12])
+def test_by_class_is_what_scikit_learn_says(ties: int) -> None:
+    random = np.random.default_rng(ties)
+    p = random.dirichlet(np.ones(3), 400)
+    if ties:
+        p = p.round(2 if ties == 1 else 1)
+    y = np.array([random.choice(3, p=row) for row in softmax(np.log(p + 0.05), axis=1)])
+    answers = p.argmax(1)
+    found = by_class(y, answers, p)
+    precision, recall, f1, samples = peer.precision_recall_fscore_support(y, answers)
+    assert [one.samples for one in found] == samples.tolist()
+    assert np.allclose([one.precision for one in found], precision)
+    assert np.allclose([one.recall for one in found], recall)
+    assert np.allclose([one.f1 for one in found], f1)
+    for k, one in enumerate(found):
+        assert one.auc == pytest.approx(peer.roc_auc_score(y == k, p[:, k]))
+        assert one.average_precision == pytest.approx(peer.average_precision_score(y == k, p[:, k]))
+    whole = over_classes(found)
+    assert whole["balanced_accuracy"] == pytest.approx(peer.balanced_accuracy_score(y, answers))
+    assert whole["f1"] == pytest.approx(peer.f1_score(y, answers, average="macro"))
+    assert whole["auc"] == pytest.approx(np.mean([one.auc for one in found]))
+
+
+def test_over_two_classes_stands_the_second() -> None:
+    p = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.2, 0.8]])
+    found = by_class(np.array([0, 0, 1, 1]), p.argmax(1), p)
+    whole = over_classes(found)
+    assert (whole["precision"], whole["recall"], whole["auc"]) == (0.5, 0.5, 0.75)
+    assert whole["balanced_accuracy"] == 0.5
+
+
+def test_scores_that_are_nan_have_no_rank() -> None:
+    y = np.array([0, 1, 1])
+    p = np.array([[0.5, 0.5], [np.nan, np.nan], [0.2, 0.8]])
+    assert np.isnan(by_class(y, p.argmax(1), p)[1].auc)
+    assert np.isnan(by_class(y, p.argmax(1), p)[1].average_precision)

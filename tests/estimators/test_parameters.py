@@ -42,6 +42,8 @@ BAD = {
     "early_stopping": [None, *NO_FLAG],
     "patience": [None, *NO_COUNT],
     "class_weight": ["even", 3, {7: 1.0}, {0: -1.0}, {0: "much"}, [1, 2, 3]],
+    "calibrate": [None, *NO_FLAG],
+    "intervals": [0, 1, 1.0, -0.5, "most", float("nan"), *WRONG_KINDS],
     "augment": [3, "turn=3", ["rotation=3"], *WRONG_KINDS],
     "standardize": [None, *NO_FLAG],
     "recipe": ["fast", 3, None, *WRONG_KINDS],
@@ -70,8 +72,9 @@ CASES = [
 
 
 def test_every_parameter_is_here():
-    assert set(BAD) == set(sloy.Classifier().get_params(deep=False))
-    assert set(BAD) - {"class_weight"} == set(sloy.Regressor().get_params(deep=False))
+    classes = {"class_weight", "calibrate"}
+    assert set(BAD) - {"intervals"} == set(sloy.Classifier().get_params(deep=False))
+    assert set(BAD) - classes == set(sloy.Regressor().get_params(deep=False))
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def add_options(
             declared["action"] = "append"
         elif rule.once:
             declared["action"] = _Once
-        if rule.choices:
+        if rule.choices and rule.parse is None:
             declared |= {"choices": rule.choices, "metavar": None}
         group.add_argument(word, **declared)
 
@@ -92,5 +92,6 @@ _KINDS = {
     ("above",): "a positive number",
     ("least",): "a number of at least 0",
     ("least", "below"): "a share from 0 to below 1",
+    ("above", "below"): "a share above 0 and below 1",
     ("above", "most"): "a share above 0, at most 1",
 }

@@ -73,6 +73,7 @@ def as_document(file: Path, model: Model, training: dict[str, Any] | None) -> di
         "reader": reader_to_config(model.reader),
         "preprocessing": problem.preprocessing.to_config() if problem.preprocessing else None,
         "loss": str(problem.loss),
+        "threshold": problem.threshold,
         "dtype": problem.dtype,
         "training": training,
     }
@@ -88,6 +89,7 @@ def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
         *_table(model),
         ("input", _preprocessing(model)),
         ("loss", str(problem.loss)),
+        *_threshold(model),
         ("numbers", problem.dtype),
     ]
     if training is not None:
@@ -136,6 +138,12 @@ def _classes(model: Model) -> str:
     shown = ", ".join(model.class_names[:20])
     more = len(model.class_names) - 20
     return f"{len(model.class_names)}: {shown}" + (f" and {more} more" if more > 0 else "")
+
+
+def _threshold(model: Model) -> list[tuple[str, str]]:
+    name = model.class_names[1] if len(model.class_names) == 2 else "yes"
+    said = f"{name} where its probability is above {model.threshold}"
+    return [] if model.threshold is None else [("threshold", said)]
 
 
 def _preprocessing(model: Model) -> str:

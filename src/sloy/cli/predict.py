@@ -236,8 +236,11 @@ def answers(model: Model, x: np.ndarray, top: int) -> list[dict[str, Any]]:
     probabilities = model.predict_proba(x)  # (N, K)
     names = model.class_names or tuple(map(str, range(probabilities.shape[1])))
     found = []
-    for row in probabilities:
-        best = np.argsort(-row, kind="stable")[:top]
+    for row, answer in zip(probabilities, model.predict(x), strict=True):
+        best = np.argsort(-row, kind="stable")
+        best = np.concatenate([[answer], best[best != answer]])[
+            :top
+        ]  # by a threshold, not the most probable
         ranked = [{"class": names[k], "probability": float(row[k])} for k in best]
         found.append({**ranked[0], "top": ranked})
     return found

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sloy.model import Model
 
 _HEAD = "probability_"
+ENDS = ("low", "high")  # columns of intervals
 
 
 def predict_table(model: Model, arguments: argparse.Namespace) -> int:
@@ -62,7 +63,7 @@ def answers(
         found, said = Remarks(), remarks.setdefault(called(file), [])
         with readable(file) as path:
             table = open_table(path)
-            ids = _ids(table, reader.ids, given)
+            ids = _ids(table, reader.ids, given, model)
             first = ids if first is None else first
             if ids != first:
                 raise UsageError(f"{table.label}: the files before it have {_listed(first)}")
@@ -81,25 +82,41 @@ def _answered(model: Model, x: np.ndarray) -> pl.DataFrame:
     names, network = model.class_names, model.prepared
     answer = network.predict(x)
     if not names:
-        return polars().DataFrame({"prediction": answer[:, 0]})
+        return polars().DataFrame({"prediction": answer[:, 0], **_ends(network, x)})
     probabilities = network.predict_proba(x)  # (n, K)
     found: dict[str, Any] = {"prediction": [names[k] for k in answer]}
     found |= {f"probability_{name}": probabilities[:, k] for k, name in enumerate(names)}
     return polars().DataFrame(found)
 
 
-def _ids(table: Source, known: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
+def _ids(
+    table: Source, known: Sequence[str], given: Sequence[str], model: Model
+) -> tuple[str, ...]:
     """Columns that stand beside the answers."""
     if missing := [name for name in given if name not in table.names]:
         raise UsageError(f"{table.label}: --id {missing[0]} is none of its columns")
     ids = tuple(dict.fromkeys(given or [name for name in known if name in table.names]))
-    if taken := [name for name in ids if name == "prediction" or name.startswith(_HEAD)]:
+    own = ("prediction", *(ENDS if _has_ends(model) else ()))
+    if taken := [name for name in ids if name in own or name.startswith(_HEAD)]:
         raise UsageError(f"--id {taken[0]}: a column of the answers has that name; rename it")
     return ids
 
 
 def _listed(names: Sequence[str]) -> str:
     return f"--id {', '.join(names)}" if names else "no --id"
+
+
+def _has_ends(model: Model) -> bool:
+    from sloy.losses import Intervals
+
+    return isinstance(model.loss, Intervals)
+
+
+def _ends(model: Model, x: np.ndarray) -> dict[str, np.ndarray]:
+    """The ends of the intervals, by column; none of a model that knows none."""
+    if not _has_ends(model):
+        return {}
+    return dict(zip(ENDS, model.predict_interval(x).T, strict=True))
 
 
 def _nested(row: dict[str, Any]) -> dict[str, Any]:

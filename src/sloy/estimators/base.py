@@ -31,6 +31,7 @@ from sloy.problem.inputs import split
 from sloy.problem.inputs import weights as combined_weights
 from sloy.problem.network import Network
 from sloy.training.fit import fit
+from sloy.training.held_out import HeldOut
 from sloy.training.history import History, curves_svg
 from sloy.training.state import TrainingState
 from sloy.training.wide import STILL, linear_start
@@ -73,6 +74,19 @@ class _Plan:
         found = self.preparation.samples(rows, self.network.input_shape, self.where)
         return self.preparation.compute(found, self.dtype) if self.ready else found
 
+    def held_out(self, given: Any, y: np.ndarray, *, kept: np.ndarray | None) -> Dataset | None:
+        """Samples that are not trained on, as the finished model takes them: given ones, or those that are not kept."""
+        shape = self.network.input_shape
+        if isinstance(given, tuple):
+            found: Any = self.preparation.samples(given[0], shape, self.where)
+            return Dataset(found, given[1])
+        if kept is None:
+            return None
+        rows = np.setdiff1d(np.arange(len(y)), kept)
+        x: Any = self.preparation.samples(self.numbers, shape, self.where)
+        taken: Any = x.take(rows) if isinstance(x, SparseRows) else x[rows]
+        return Dataset(taken, y[rows])
+
     @property
     def standardised(self) -> Any:
         """Samples in float64, scaled."""
@@ -96,6 +110,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
     history_: History
     _state: TrainingState
     _preparation: Preparation
+    _network: Network  # as it is trained
 
     # --- training ---------------------------------------------------------------------------------
 
@@ -118,21 +133,24 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         if one_of(self._name, "recipe", self.recipe, RECIPES) == "tabular":
             by_members.check(self, rows, y, once=epochs is None)
             weight, by_class = self._weights(sample_weight, len(y)), self._class_weights(y)
-            model, history, self._preparation = by_members.train(
+            model, history, self._preparation, held = by_members.train(
                 self, rows, y, weight=weight, held_out=validation, class_weight=by_class,
                 class_names=class_names, target=target,
             )  # fmt: skip
-            self._learned(model, history, TrainingState(), going_on=False)
+            self._network = model.network
+            self._learned(self._finished(model, held), history, TrainingState(), going_on=False)
             return
         alone = epochs is None and not self.warm_start  # one run, whose length is known
         loss, weight, seed = self._loss(outputs), self._weights(sample_weight, len(y)), self._seed()
-        wide = alone and self._is_wide(rows, y, loss)
+        wide = alone and not self._adjusts() and self._is_wide(rows, y, loss)
         held_out = validation if wide else self._held_out(validation, len(y), alone=alone)
         given = _Given(rows, y, weight, None, target)
         if isinstance(held_out, float):  # as `fit` will hold them out
             kept, _ = split(Dataset(np.zeros((len(y), 1)), y), held_out, seed)
             given = replace(given, kept=kept)
         plan = self._plan(given, outputs, loss, going_on=going_on)
+        after = plan.held_out(held_out, y, kept=given.kept) if self._adjusts() else None
+        self._check_held_out(after)
         if isinstance(held_out, tuple):
             held_out = Dataset(plan.samples(held_out[0]), held_out[1])
         data, by_class = Dataset(plan.samples(plan.numbers), y, class_names), self._class_weights(y)
@@ -161,7 +179,15 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
             verbose=self._verbose(),
         )
         model.reader, self._preparation = plan.preparation.reader, plan.preparation
-        self._learned(model, history, state, going_on=going_on)
+        self._network = model.network
+        self._learned(self._finished(model, after), history, state, going_on=going_on)
+
+    def _check_held_out(self, data: Dataset | None) -> None:
+        """Raise where `_finished` needs more samples that are held out."""
+
+    def _finished(self, model: Model, data: Dataset | HeldOut | None) -> Model:
+        """The trained model with what samples that were held out add to it."""
+        return model
 
     def _plan(self, given: _Given, outputs: int, loss: Loss, *, going_on: bool) -> _Plan:
         """The preparation and the network: those of the fit before, or new ones."""
@@ -175,9 +201,9 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         units = self._units(outputs, loss)
         known = Known(count, numbers.shape[1:], units, preparation.classes)
         if going_on:
-            network, loss = self.model_.network, self._as_before(loss)
+            network, loss = self._network, self._as_before(loss)
         else:
-            if scaled:
+            if scaled or self._adjusts():
                 loss, ends = self._in_units(loss, given.y, kept, given.weight)
                 known = replace(known, ends=ends)
             network = complete_network(where, self.hidden, self.input_shape, known)
@@ -277,7 +303,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
             Outputs of the layer that `features` names, flattened; by default of the last before the output layer.
         """
         x = self._samples(X)
-        name, _ = self._features(self.model_.network)
+        name, _ = self._features(self._network)
         found = self.model_.prepared.activations(x, [name])[name]
         return found.reshape(len(found), -1)  # (N, M)
 
@@ -285,7 +311,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         """Names of the columns that `transform` gives: ``relu_1_0``, ``relu_1_1``, …"""
         check_is_fitted(self)
         check_feature_names(self, input_features)
-        name, count = self._features(self.model_.network)
+        name, count = self._features(self._network)
         return np.array([f"{name}_{i}" for i in range(count)], object)
 
     def __sklearn_tags__(self) -> Any:

@@ -16,6 +16,7 @@ from sloy.estimators.parallel import threads_of
 from sloy.estimators.preparation import Preparation, learn_table, scales
 from sloy.estimators.rows import Rows, shaped
 from sloy.model import Model
+from sloy.training.held_out import HeldOut, held_out_by_members
 from sloy.training.history import History
 from sloy.training.members import fit_members
 from sloy.training.recipe import Recipe
@@ -41,6 +42,10 @@ def check(estimator: Parameters, rows: Rows, y: np.ndarray, *, once: bool) -> No
             raise InvalidArgument(
                 f"{name}: `{option}` (={given!r}) does not go with `recipe` (='tabular'), which says it."
             )
+    if getattr(estimator, "intervals", None) is not None:
+        raise InvalidArgument(
+            f"{name}: `intervals` (={estimator.intervals!r}) needs `recipe` (='auto'): members learn none."
+        )
     if not once:
         raise InvalidArgument(
             f"{name}: `recipe` (='tabular') trains once; partial_fit needs `recipe` (='auto')."
@@ -68,8 +73,8 @@ def train(
     class_weight: Any,
     class_names: Sequence[str],
     target: str,
-) -> tuple[Model, History, Preparation]:
-    """The trained model, its history, and how rows are prepared."""
+) -> tuple[Model, History, Preparation, Dataset | HeldOut | None]:
+    """The trained model, its history, how rows are prepared; what was held out, where the model needs it further."""
     where, seed = type(estimator).__name__, estimator._seed()
     preparation = Preparation()
     if isinstance(rows, FrameTable):
@@ -110,4 +115,12 @@ def train(
         verbose=estimator._verbose(),
     )
     model.reader = preparation.reader
-    return model, history, preparation
+    if not estimator._adjusts():
+        return model, history, preparation, None
+    raw: Any = preparation.samples(
+        rows if held_out is None else held_out[0], numbers.shape[1:], where
+    )
+    if held_out is not None:
+        return model, history, preparation, Dataset(raw, held_out[1].reshape(len(held_out[1])))
+    given = Dataset(raw, data.y, class_names)
+    return model, history, preparation, held_out_by_members(model, given, HELD_OUT, seed)

@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from sloy.arguments import flag, real
+from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.estimators.base import Estimator, as_loss, name_of
 from sloy.estimators.defaults import AUTO
@@ -25,8 +26,11 @@ from sloy.losses import (
     Hinge,
     Loss,
 )
+from sloy.model import Model
 from sloy.options import takes
 from sloy.problem import Network
+from sloy.training.calibration import Calibration, calibrate
+from sloy.training.held_out import HeldOut
 
 
 def _has_probabilities(estimator: Any) -> bool:
@@ -52,12 +56,17 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         labels 0 … K - 1.
     class_weight : mapping of label to number, or "balanced", optional
         Factors of the sample weights; "balanced": N / (K · samples of the class).
+    calibrate : bool
+        Set the probabilities right by one temperature, found on samples that are held out, see
+        `sloy.training.calibration`. Without `validation_fraction` and `validation_data` a tenth is.
     <shared parameters>
 
     Attributes
     ----------
     classes_ : array, shape (K,)
         The labels, sorted; of several labels at once their numbers.
+    calibration_ : Calibration
+        The temperature and what it does; only with `calibrate`.
     <shared attributes>
 
     Examples
@@ -71,16 +80,20 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     True
     """
 
+    calibration_: Calibration
+
     @takes(Estimator.__init__)
     def __init__(
         self,
         hidden: Hidden = AUTO,
         *,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        calibrate: bool = False,
         **parameters: Any,
     ) -> None:
         super().__init__(hidden, **parameters)
         self.class_weight = class_weight
+        self.calibrate = calibrate
 
     # --- training ---------------------------------------------------------------------------------
 
@@ -127,6 +140,10 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             y, going_on=going_on, partial=epochs is not None, given=classes
         )
         target = self._targets(labels)
+        if flag("Classifier", "calibrate", self.calibrate) and not _has_probabilities(self):
+            raise InvalidArgument(
+                f"Classifier: `calibrate` (=True) needs probabilities, which `loss` (={self.loss!r}) has not."
+            )
         held_out = self._validation(validation, rows)
         if held_out is not None:
             held_out = held_out[0], self._targets(_one_axis(held_out[1]))
@@ -261,6 +278,15 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             name = f"class_weight[{label!r}]"
             found[int(places[0])] = real("Classifier", name, weight, least=0)
         return found
+
+    def _adjusts(self) -> bool:
+        return self.calibrate
+
+    def _finished(self, model: Model, data: Dataset | HeldOut | None) -> Model:
+        self.__dict__.pop("calibration_", None)
+        if self.calibrate and data is not None:
+            model, self.calibration_ = calibrate(model, data)
+        return model
 
     # --- use --------------------------------------------------------------------------------------
 

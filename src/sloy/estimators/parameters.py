@@ -41,7 +41,7 @@ OPTIONS = {
     if name not in (*WITHOUT, "patience")
 }
 RECIPES = (AUTO, "tabular")
-FRACTION = 0.1  # held out for early stopping where nothing else is said
+FRACTION = 0.1  # held out for early stopping and the like where nothing else is said
 
 
 class Parameters(BaseEstimator):  # type: ignore[misc]
@@ -172,6 +172,10 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
         chosen = validated or self.validation_fraction is not None
         return alone and is_auto(self.epochs) and (chosen or samples >= defaults.VALIDATED)
 
+    def _adjusts(self) -> bool:
+        """Whether samples that are held out add to the trained model."""
+        return False
+
     def _verbose(self) -> bool:
         """True and False, or scikit-learn's 1 and 0."""
         if isinstance(self.verbose, int) and self.verbose in (0, 1):
@@ -190,7 +194,8 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
             )
         if validation is not None:
             return validation
-        if fraction is None and self._stops(samples, validated=False, alone=alone):
+        stops = self._stops(samples, validated=False, alone=alone)
+        if fraction is None and (stops or self._adjusts()):
             return FRACTION
         return fraction
 

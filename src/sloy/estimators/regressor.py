@@ -9,13 +9,22 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array
 
-from sloy.arguments import flag
+from sloy.arguments import flag, real
+from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.estimators.base import Estimator, as_loss, name_of
+from sloy.estimators.defaults import AUTO
 from sloy.estimators.documentation import documented
+from sloy.estimators.parameters import Hidden
 from sloy.layers import Layer, Rescale
-from sloy.losses import CustomLoss, Loss
+from sloy.losses import CustomLoss, Intervals, Loss
+from sloy.losses.intervals import OUTPUTS
+from sloy.losses.regression import in_units
+from sloy.model import Model
+from sloy.options import takes
 from sloy.problem import Network
+from sloy.training.held_out import HeldOut
+from sloy.training.intervals import Widening, least_samples, widen
 
 
 @documented
@@ -27,10 +36,16 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     loss : str, Loss or function
         Squared error by default. A named loss measures errors in the targets' deviation. A function of two
         symbolic tensors, (output, target) → one loss for each sample, is a user's own.
+    intervals : float, optional
+        Learn an interval for each sample that holds this share of targets, such as 0.9, see `predict_interval`. The
+        network has three outputs then, in the targets' own mean and deviation, and the loss is `Intervals`; the
+        intervals are widened by samples that are held out: without `validation_fraction` and `validation_data` a tenth.
     <shared parameters>
 
     Attributes
     ----------
+    widening_ : Widening
+        By how much intervals were widened; only with `intervals`.
     <shared attributes>
 
     Examples
@@ -45,6 +60,14 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     """
 
     _target_shape: tuple[int, ...]
+    widening_: Widening
+
+    @takes(Estimator.__init__)
+    def __init__(
+        self, hidden: Hidden = AUTO, *, intervals: float | None = None, **parameters: Any
+    ) -> None:
+        super().__init__(hidden, **parameters)
+        self.intervals = intervals
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
@@ -82,6 +105,13 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
             raise ShapeError(
                 f"Regressor: y has shape {target.shape}; it was fitted with (N, *{self._target_shape})."
             )
+        if self.intervals is not None:
+            real("Regressor", "intervals", self.intervals, above=0, below=1)
+            if outputs > 1:
+                raise InvalidArgument(
+                    f"Regressor: `intervals` (={self.intervals!r}) needs one number for each sample; y has"
+                    f" shape {target.shape}."
+                )
         held_out = self._validation(validation, rows)
         if held_out is not None:
             held_out = held_out[0], self._targets(held_out[1])
@@ -105,7 +135,32 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
                 f"Regressor: `loss` (={self.loss!r}) is for classes; a regressor takes squared_error,"
                 " absolute_error, huber, or a function of your own."
             )
-        return chosen
+        if self.intervals is None or isinstance(chosen, Intervals):
+            return chosen
+        return Intervals(self.intervals, chosen)
+
+    def _units(self, outputs: int, loss: Loss) -> int:
+        """Units of the output layer."""
+        return OUTPUTS if isinstance(loss, Intervals) else outputs
+
+    def _adjusts(self) -> bool:
+        return self.intervals is not None
+
+    def _check_held_out(self, data: Dataset | None) -> None:
+        if self.intervals is None:
+            return
+        there, needed = 0 if data is None else len(data), least_samples(self.intervals)
+        if there < needed:
+            raise InvalidArgument(
+                f"Regressor: `intervals` (={self.intervals!r}) needs at least {needed} samples that are held out, there"
+                f" are {there}; `validation_fraction` sets their share."
+            )
+
+    def _finished(self, model: Model, data: Dataset | HeldOut | None) -> Model:
+        self.__dict__.pop("widening_", None)
+        if self.intervals is not None and isinstance(data, Dataset):
+            model, self.widening_ = widen(model, data)
+        return model
 
     def _in_units(
         self, loss: Loss, y: np.ndarray, kept: np.ndarray | None, weight: np.ndarray | None
@@ -114,11 +169,12 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
         A function of one's own gets what the network gives, and a complete network is taken as it is.
         """
-        if isinstance(loss, CustomLoss) or isinstance(self.hidden, Network):
+        whole = isinstance(self.hidden, Network)
+        if isinstance(loss, CustomLoss) or (whole and self.intervals is None):
             return loss, ()
+        numbers = y.astype(np.float64) if self.intervals is None else y.astype(np.float64).ravel()
         rows = slice(None) if kept is None else kept
-        weight = None if weight is None else weight[rows]
-        numbers = y[rows].astype(np.float64)
+        weight, numbers = None if weight is None else weight[rows], numbers[rows]
         mean = np.average(numbers, 0, weight)
         deviation = np.sqrt(np.average(np.square(numbers - mean), 0, weight))
         deviation = np.where(deviation <= 1e-12 * np.maximum(1.0, np.abs(mean)), 1.0, deviation)
@@ -126,14 +182,20 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
             tuple(map(float, values)) if values.ndim else float(values)
             for values in (deviation, mean)
         )
+        return self._measured_in(loss, unit), () if whole else (Rescale(unit, shift),)
+
+    def _measured_in(self, loss: Loss, unit: Any) -> Loss:
+        """A loss that is named, whose errors are measured in a unit; of intervals all of it."""
+        if isinstance(loss, Intervals) and self.intervals is not None:
+            main = self._measured_in(loss.main, unit)
+            return replace(loss, main=in_units(main, unit), unit=unit)
         named = self.loss is None or isinstance(self.loss, str)
-        return _measured_in(loss, unit) if named else loss, (Rescale(unit, shift),)
+        return replace(loss, unit=unit) if named else loss  # type: ignore[call-arg]
 
     def _as_before(self, loss: Loss) -> Loss:
         """The loss, in the unit that the first fit found."""
         unit = getattr(self.model_.loss, "unit", None)
-        named = self.loss is None or isinstance(self.loss, str)
-        return _measured_in(loss, unit) if named and unit is not None else loss
+        return loss if unit is None else self._measured_in(loss, unit)
 
     def predict(self, X: Any) -> np.ndarray:
         """The network's numbers for samples, of the shape that `y` had.
@@ -142,18 +204,28 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         -------
         array, shape (N,), of the computing dtype; or (N, M), float64, as scikit-learn wants of several outputs
         """
-        output = self._output(X)
+        x = self._samples(X)
+        output = self.model_.prepared.predict(x)
         if not self._target_shape:
             return output.reshape(len(output))
         return output.astype(np.float64)
+
+    def predict_interval(self, X: Any) -> np.ndarray:
+        """The interval of each sample that holds its number with the chance `intervals`, on average over samples.
+
+        Returns
+        -------
+        array, shape (N, 2), of the computing dtype
+            Lower and upper ends.
+        """
+        x = self._samples(X)
+        if not isinstance(self.model_.loss, Intervals):
+            raise InvalidArgument(
+                "Regressor: predict_interval needs a fit with `intervals`, such as 0.9; it was None."
+            )
+        return self.model_.prepared.predict_interval(x)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-
-def _measured_in(loss: Any, unit: float | tuple[float, ...]) -> Loss:
-    """A loss of numbers whose errors are measured in a unit."""
-    found: Loss = replace(loss, unit=unit)
-    return found

@@ -10,6 +10,7 @@ import numpy as np
 from sloy import text
 from sloy.data import Dataset
 from sloy.engines import Engine
+from sloy.experiments.classes import TITLES, figures_of, shown
 from sloy.experiments.sources.base import Loaded
 from sloy.graph.threefry import make_key, permutation
 from sloy.model import Model
@@ -32,6 +33,7 @@ def linear_model(network: Network, loaded: Loaded, engine: Engine) -> Model:
         batch_size=size,
         learning_rate=0.02,
         schedule="one-cycle",
+        class_weight=loaded.class_weight,
         patience=PATIENCE if loaded.validation is not None else None,
     )
     found, _ = fit(
@@ -55,17 +57,31 @@ def simplest(data: Dataset, mean: float, rows: int) -> np.ndarray:
     return np.broadcast_to(shares, (rows, len(shares)))
 
 
-def measured(answers: np.ndarray, data: Dataset) -> dict[str, float]:
-    """How good answers are: those for classes, or those for numbers."""
-    return classified(answers, data) if data.has_labels else regressed(answers, data)
+def measured(
+    answers: np.ndarray, data: Dataset, classes: np.ndarray | None = None
+) -> dict[str, float]:
+    """How good answers are: probabilities (N, K) for classes, or numbers (N, 1)."""
+    return classified(answers, data, classes) if data.has_labels else regressed(answers, data)
 
 
-def classified(probabilities: np.ndarray, data: Dataset) -> dict[str, float]:
-    """Accuracy and log-loss of probabilities (N, K)."""
+def classified(
+    probabilities: np.ndarray, data: Dataset, classes: np.ndarray | None = None
+) -> dict[str, float]:
+    """Accuracy, log-loss and the figures of uneven classes.
+
+    Parameters
+    ----------
+    probabilities : array, shape (N, K)
+    data : Dataset
+    classes : int array, shape (N,), optional
+        The class that each sample was given; the most probable by default.
+    """
     own = probabilities[np.arange(len(data)), data.y].astype(np.float64)
+    answers = probabilities.argmax(1) if classes is None else classes
     return {
-        "accuracy": float((probabilities.argmax(1) == data.y).mean()),
+        "accuracy": float((answers == data.y).mean()),
         "log_loss": float(-np.log(np.maximum(own, 1e-7)).mean()),
+        **figures_of(data, answers, probabilities),
     }
 
 
@@ -82,11 +98,15 @@ def regressed(answers: np.ndarray, data: Dataset) -> dict[str, float]:
 
 
 _TITLES = {"accuracy": "accuracy", "log_loss": "log-loss", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
+_TITLES |= TITLES
+PLAIN = ("accuracy", "log_loss", "rmse", "mae", "r2")  # figures that are shown of any data
+OF_CLASSES = ("auc", "average_precision", "balanced_accuracy", "f1")  # those of uneven classes
 
 
-def comparison(found: Mapping[str, Mapping[str, float]]) -> str:
-    """A line for each answer, a column for each figure."""
-    figures = list(next(iter(found.values())))
+def comparison(found: Mapping[str, Mapping[str, float]], *others: str) -> str:
+    """A line for each answer, a column for each plain figure and each of the others."""
+    row = next(iter(found.values()))
+    figures = [name for name in (*PLAIN, *others) if name in row]
     head = ("", *(_TITLES[name] for name in figures))
     lines = [(name, *(_shown(f, row[f]) for f in figures)) for name, row in found.items()]
     return text.columns([head, *lines], right=True)
@@ -103,19 +123,30 @@ def comparison_with_errors(found: Mapping[str, Mapping[str, Mapping[str, float]]
     return text.columns([head, *lines], right=True)
 
 
-def verdict(own: Mapping[str, float], others: Mapping[str, Mapping[str, float]]) -> str:
-    """What the comparison means where the network is not the best; by log-loss, or by RMSE."""
+def verdict(
+    own: Mapping[str, float], others: Mapping[str, Mapping[str, float]], *, weighted: bool = False
+) -> str:
+    """What the comparison means where the network is not the best; by log-loss, or by RMSE.
+
+    Where errors on some classes counted more, probabilities are not shares any more: by balanced accuracy then.
+    """
     figure = "log_loss" if "log_loss" in own else "rmse"
-    if own[figure] >= others["always the same"][figure]:
+    sign = 1
+    if weighted:
+        figure, sign = "balanced_accuracy", -1
+    if sign * own[figure] >= sign * others["always the same"][figure]:
         return "the network is no better than always giving the same answer: it has learned nothing of use"
-    if "linear model" in others and own[figure] >= others["linear model"][figure]:
-        return (
-            f"the linear model is as good or better ({_TITLES[figure]}): it is simpler, prefer it"
-        )
+    if "linear model" not in others:
+        return ""
+    if sign * own[figure] >= sign * others["linear model"][figure]:
+        title = "balanced accuracy" if weighted else _TITLES[figure]
+        return f"the linear model is as good or better ({title}): it is simpler, prefer it"
     return ""
 
 
 def _shown(figure: str, value: float) -> str:
     if figure == "accuracy":
         return text.percent(value)
+    if figure in TITLES:
+        return shown(value)
     return f"{value:.4f}" if figure in ("r2", "log_loss") else f"{value:.5g}"

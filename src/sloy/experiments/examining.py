@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sloy import inspection, text
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
@@ -145,6 +143,8 @@ def _summary(
 ) -> dict[str, Any]:
     """What `summary.json` says."""
     found = {"model": str(model), "data": str(data), **measured.figures}
+    if "classes" in found:
+        found["figures_of_classes"] = found.pop("classes")
     if measured.confusion.size:
         found["classes"] = list(tested.data.class_names)
         found["confusion"] = measured.confusion.tolist()
@@ -180,7 +180,7 @@ def _write(
     folder.begin()
     names = tested.data.class_names
     files = {"summary.json": text.as_json(summary)}
-    files["predictions.csv"] = as_csv(_predictions(tested, measured.answers))
+    files["predictions.csv"] = as_csv(_predictions(tested, measured))
     if measured.confusion.size:
         rows = zip(names, measured.confusion.tolist(), strict=True)
         files["confusion.csv"] = as_csv([["true", *names], *([name, *row] for name, row in rows)])
@@ -192,11 +192,11 @@ def _write(
         listener(Drawn(folder / name))
 
 
-def _predictions(tested: ToTest, answers: np.ndarray) -> Iterator[Sequence[Any]]:
+def _predictions(tested: ToTest, measured: Measured) -> Iterator[Sequence[Any]]:
     """A head, and a line for each sample: what tells it apart, the answer, the probability of each class."""
     names, beside = tested.data.class_names, tested.beside
     titles = [f"probability_{name}" for name in names]
     yield [*beside, "prediction", *titles]
-    for row, *cells in zip(answers, *beside.values(), strict=True):
-        answer = names[int(row.argmax())] if names else row[0]
+    said = [names[k] for k in measured.given] if names else measured.answers[:, 0]
+    for answer, row, *cells in zip(said, measured.answers, *beside.values(), strict=True):
         yield [*cells, answer, *(row if names else ())]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sloy import text
-from sloy.arguments import instance
+from sloy.arguments import instance, real
 from sloy.augmentation import Augment
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
@@ -22,14 +22,15 @@ from sloy.experiments.recipes import (
     rate_of,
 )
 from sloy.experiments.sources import Loaded, Source, Wanted, source_of, source_options
-from sloy.experiments.sources.base import fitting_loss
-from sloy.losses import NAMES as LOSSES
+from sloy.experiments.sources.base import BY_NAME, fitting_loss
 from sloy.model import Model
 from sloy.options import check_options, chosen, option, options
 from sloy.problem import Network
+from sloy.problem.inputs import weights
 from sloy.schedules import NAMES as SCHEDULES
 from sloy.training.recipe import Recipe
 from sloy.training.stages import FineTuning, adapted
+from sloy.training.threshold import RULES, threshold_words
 from sloy.zoo import PRESETS
 
 FURTHER_RATE = 0.1  # of the general learning rates, where a model is trained further
@@ -57,6 +58,11 @@ class Experiment:
         Train on as many samples only.
     loss : str, optional
         What errors cost, by its name in `sloy.losses`; what suits the data by default.
+    calibrate : "on" or "off"
+        Whether probabilities are set right by the samples that are held out, see `sloy.training.calibration`.
+    threshold : "f1", "balanced" or float, optional
+        Of two classes: the probability above which the second is the answer; or what is to be made greatest on the
+        samples that are held out, see `sloy.training.threshold`.
     start : str or path, optional
         A model to train further, instead of a new network: a file, the folder of a run, or a name with published
         weights.
@@ -92,7 +98,21 @@ class Experiment:
         None,
         "what errors cost, by its name; default: cross-entropy for classes, squared error for numbers",
         kind="text",
-        choices=tuple(LOSSES),
+        choices=BY_NAME,
+    )
+    calibrate: str = option(
+        "off",
+        "set probabilities right by one temperature, found on the validation samples and kept where it helps; default:"
+        " on for tables",
+        kind="text",
+        choices=("on", "off"),
+    )
+    threshold: float | str | None = option(
+        None,
+        "of two classes: answer the second where its probability is above P; f1, balanced: above what makes F1 or the"
+        " balanced accuracy of the validation samples greatest; default: 0.5",
+        metavar="f1|balanced|P",
+        parse=threshold_words,
     )
     start: str | Path | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
@@ -102,6 +122,8 @@ class Experiment:
         check_options("experiment", self)
         instance("experiment", "network_options", self.network_options, Mapping)
         instance("experiment", "from", self.start, str | Path, optional=True)
+        if self.threshold is not None and self.threshold not in RULES:
+            real("experiment", "threshold", self.threshold, above=0, below=1)
         further = self.start is not None
         self.source.check(self.network, further=further)
         if further and self.loss is not None:
@@ -142,8 +164,9 @@ class Experiment:
             raise InvalidOption(f"`{said[0]}`: with `from` the network is that of the model.")
         _refuse_unknown(source, words)
         if isinstance(weights := words.get("class_weight"), Mapping):
-            words["class_weight"] = {_label(label): weight for label, weight in weights.items()}
+            words["class_weight"] = {str(name): weight for name, weight in weights.items()}
         try:
+            words = {**source.defaults_with(words), **words}
             defaults = _defaults(source, words.get("network"), named, further=start is not None)
             every = {**defaults, **words}
             return cls(
@@ -215,10 +238,30 @@ class Experiment:
             raise InvalidOption(
                 f"`patience` (={self.recipe.patience}) needs `validation`, whose loss it waits for."
             )
+        self._check_threshold(loaded)
         if self.recipe.class_weight is not None and not loaded.train.has_labels:
             raise InvalidOption(
                 f"`class_weight`: {self.source.data} has numbers to predict, no classes."
             )
+        try:
+            weights(loaded.train, None, self.recipe.class_weight)
+        except InvalidArgument as error:
+            raise InvalidOption(str(error)) from None
+
+    def _check_threshold(self, loaded: Loaded) -> None:
+        if self.threshold is None:
+            return
+        said, classes = f"`threshold` (={self.threshold!r})", loaded.train.classes
+        if classes != 2:
+            there = f"{classes} classes" if classes else "numbers to predict"
+            raise InvalidOption(f"{said} is for two classes; {self.source.data} has {there}.")
+        if self.threshold in RULES and not loaded.left_out(self.validation):
+            if loaded.learns_from_all:
+                raise InvalidOption(
+                    f"{said}: the linear network for few rows of many columns learns from all of them; none is left to"
+                    " choose a threshold by. Give a probability."
+                )
+            raise InvalidOption(f"{said} needs `validation`, whose samples choose it.")
 
     def network_for(self, loaded: Loaded, start: Model | None) -> Network:
         """The network that is trained on the data: a new one, or that of the model to start from."""
@@ -278,7 +321,7 @@ class Experiment:
 
 
 _NETWORK = ("network", "network_options")
-_OWN = (*_NETWORK, "validation", "samples", "loss")
+_OWN = (*_NETWORK, "validation", "samples", "loss", "calibrate", "threshold")
 # Options of a recipe that fine-tuning sets itself.
 _BY_STAGES = ("trainable", "rate_factors", "decay_factors")
 
@@ -315,11 +358,6 @@ def _refuse_unknown(source: Source, words: Mapping[str, Any], *others: str) -> N
 def _values(value: Any) -> dict[str, Any]:
     """The options of a dataclass."""
     return {name: getattr(value, name) for name, _, _ in options(type(value))}
-
-
-def _label(word: Any) -> Any:
-    """The label of a class, which is a text as a name in JSON."""
-    return int(word) if isinstance(word, str) and word.isdecimal() else word
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -32,7 +32,8 @@ from sloy.experiments.experiment import Experiment
 from sloy.experiments.result import Result
 from sloy.experiments.run_folder import CONFIGURATION, VERSION, RunFolder
 from sloy.experiments.sources import Measured
-from sloy.experiments.sources.table import PREDICTIONS, TableFile, answers_pictures
+from sloy.experiments.sources.table import PREDICTIONS, TableFile
+from sloy.experiments.sources.table_measured import answers_pictures
 from sloy.files.tables import as_csv
 from sloy.machine import versions
 from sloy.model import Model

@@ -29,6 +29,7 @@ FILES = {
     "predictions.csv": "the answer for each sample",
     "importance.png": "what each column is worth: the score's loss when it is shuffled",
     "partial-dependence.png": "the mean answer for each value of the first four of them",
+    "reliability.png": "how often probabilities were right",
     "filters.png": "the weights of the first layer",
     "mistakes.png": "test samples it got wrong",
     "augmented.png": "training pictures as they were changed at random",

@@ -24,4 +24,5 @@ from sloy.inspection.hierarchy import *
 from sloy.inspection.importance import *
 from sloy.inspection.mistakes import *
 from sloy.inspection.receptive import *
+from sloy.inspection.reliability import *
 from sloy.inspection.synthesis import *

@@ -31,6 +31,7 @@ from sloy.layers import (
     Reshape,
     Residual,
     Softmax,
+    Widen,
 )
 from sloy.layers.activations import ACTIVATIONS
 from sloy.problem.network import Network
@@ -45,6 +46,7 @@ _FOLLOWING: tuple[type, ...] = (
     BatchNorm,
     Dropout,
     Rescale,
+    Widen,
 )
 
 

@@ -190,8 +190,10 @@ def importance(
     if rows is not None:
         most = min(len(usable), integer(where, "rows", rows))
     chosen = usable[some(len(usable), most, seed)]
-    x, losses = found.x[chosen], _scoring(where, model, y[chosen], score)
-    before = losses.of(answers(model, x))  # (n,)
+    x = found.x[chosen]
+    answered = answers(model, x)  # (n, K)
+    losses = _scoring(where, model, y[chosen], answered.shape[1], score)
+    before = losses.of(answered)  # (n,)
     measured = [
         _shuffled(
             model, x, part, losses, before, [make_key(seed, f"{k} {r}") for r in range(repeats)]
@@ -256,7 +258,7 @@ class _Scoring:
         return 1 - mean if self.score in ("r2", "accuracy") else mean
 
 
-def _scoring(where: str, model: Model, y: np.ndarray, score: str | None) -> _Scoring:
+def _scoring(where: str, model: Model, y: np.ndarray, outputs: int, score: str | None) -> _Scoring:
     task, logits = model.loss.task(model.network.output_shape), model.loss.logits
     allowed: tuple[str, ...] = ("r2", "mae") if task == "regression" else ("log_loss", "accuracy")
     if task != "regression" and not logits:
@@ -266,7 +268,6 @@ def _scoring(where: str, model: Model, y: np.ndarray, score: str | None) -> _Sco
         raise InvalidArgument(
             f"{where}: `score` (={score!r}) must be one of {', '.join(allowed)} for this model."
         )
-    outputs = int(np.prod(model.network.output_shape))
     if task == "regression":
         return _Scoring(score, _of_numbers(where, _shaped(where, y, outputs), score))
     if task == "classification":

@@ -28,6 +28,8 @@ def mistakes_figure(
     probabilities: np.ndarray,
     class_names: Sequence[str] | None = None,
     samples: int | None = None,
+    *,
+    answers: np.ndarray | None = None,
 ) -> Figure:
     """Misclassified pictures, each with its true class, the predicted class and that class's probability.
 
@@ -38,11 +40,13 @@ def mistakes_figure(
         pictures that are mostly 0, as in MNIST, are drawn as ink on paper.
     true : int array, shape (N,)
     probabilities : float array, shape (N, K)
-        The predicted class is the most probable; samples predicted correctly are left out.
+        Samples predicted correctly are left out.
     class_names : sequence of str, optional
         K names; numbers otherwise.
     samples : int, optional
         Of how many samples these are all the mistakes, for the title; N otherwise.
+    answers : int array, shape (N,), optional
+        The predicted classes, such as those by a threshold; the most probable otherwise.
     """
     pictures, true, probabilities = map(np.asarray, (pictures, true, probabilities))
     if probabilities.ndim != 2 or not len(pictures) == len(true) == len(probabilities):
@@ -50,7 +54,7 @@ def mistakes_figure(
             f"`pictures` {list(np.shape(pictures))}, `true` {list(true.shape)} and `probabilities`"
             f" {list(probabilities.shape)} must be (N, H, W, C), (N,) and (N, K)."
         )
-    predicted = probabilities.argmax(axis=1)
+    predicted = probabilities.argmax(axis=1) if answers is None else np.asarray(answers)
     wrong = np.flatnonzero(predicted != true)
     confidence = probabilities[wrong, predicted[wrong]]
     order = wrong[np.argsort(-confidence, kind="stable")]

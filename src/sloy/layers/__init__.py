@@ -31,6 +31,7 @@ from sloy.layers.rescale import Rescale
 from sloy.layers.reshaping import Flatten, Reshape
 from sloy.layers.residual import Residual
 from sloy.layers.sigmoids import Heaviside, Sigmoid, Sign, Softmax, Tanh
+from sloy.layers.widen import Widen
 
 __all__ = [
     "ELU",
@@ -79,6 +80,7 @@ __all__ = [
     "Softplus",
     "State",
     "Tanh",
+    "Widen",
     "layer_from_config",
     "register",
 ]

@@ -9,7 +9,8 @@ from sloy.graph import Tensor
 from sloy.losses.base import Loss, Task
 from sloy.losses.classification import BinaryCrossentropy, CategoricalCrossentropy, Hinge
 from sloy.losses.custom import CustomLoss
-from sloy.losses.regression import AbsoluteError, Huber, SquaredError
+from sloy.losses.intervals import Intervals
+from sloy.losses.regression import AbsoluteError, Huber, Quantile, SquaredError
 
 __all__ = [
     "NAMES",
@@ -19,8 +20,10 @@ __all__ = [
     "CustomLoss",
     "Hinge",
     "Huber",
+    "Intervals",
     "Loss",
     "LossLike",
+    "Quantile",
     "SquaredError",
     "Task",
     "loss",
@@ -30,6 +33,8 @@ NAMES: dict[str, type[Loss]] = {
     "squared_error": SquaredError,
     "absolute_error": AbsoluteError,
     "huber": Huber,
+    "quantile": Quantile,
+    "intervals": Intervals,
     "binary_crossentropy": BinaryCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,
     "hinge": Hinge,

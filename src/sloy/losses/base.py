@@ -68,8 +68,17 @@ class Loss(ABC):
         """What a network with this loss learns: numbers, yes or no per output, or one of K classes."""
 
     def prediction(self, output: Tensor) -> Tensor:
-        """Probabilities or values from the network's raw output, of the output's shape."""
+        """Probabilities or values from the network's raw output, of the output's shape where that is all answer."""
         return output
+
+    def measured(self, output: Tensor) -> Tensor:
+        """What metrics are measured on: the raw output, or the part of it that answers."""
+        return output
+
+
+def columns(values: Tensor, first: int, last: int) -> Tensor:
+    """Some columns of (N, M), up to but not with the last."""
+    return ops.slice(values, (0, first), (values.shape[0], last))
 
 
 def mean_over_outputs(values: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
-"""Losses on numbers: squared, absolute, and Huber's between the two."""
+"""Losses on numbers: squared, absolute, Huber's between the two, and that of a quantile."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 
@@ -119,3 +119,42 @@ class Huber(_Regression):
         """c (e - ½ c) with c = clip(e, -δ, δ): both branches, without overflow."""
         clipped = ops.clip(error, -self.delta, self.delta)
         return clipped * (error - 0.5 * clipped)
+
+
+def in_units(loss: Loss, unit: float) -> Loss:
+    """The loss of errors that are measured in a unit; but for a factor it stays the same, and so does what is learned.
+
+    Losses that are a user's own stay as they are, and those that have a unit for each of several outputs.
+    """
+    if isinstance(loss, _Regression) and isinstance(loss.unit, tuple):
+        return loss
+    if isinstance(loss, Huber):
+        assert not isinstance(loss.unit, tuple)
+        return replace(loss, delta=loss.delta * loss.unit / unit, unit=unit)
+    return replace(loss, unit=unit) if isinstance(loss, _Regression) else loss
+
+
+@dataclass(frozen=True)
+class Quantile(_Regression):
+    """The pinball loss, L = (1/M) Σ_m max(τ (y_m - a_m), (1 - τ) (a_m - y_m)): least at the τ-quantile of y.
+
+    Parameters
+    ----------
+    level : float
+        τ, above 0 and below 1: the share of the targets that is to lie below the answer. ½ gives half the absolute
+        error, and the median.
+
+    References
+    ----------
+    .. [1] R. Koenker, G. Bassett, "Regression quantiles", Econometrica 46 (1978) 33-50.
+    """
+
+    level: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        real("Quantile", "level", self.level, above=0, below=1)
+
+    def of_error(self, error: Tensor) -> Tensor:
+        """max(-τ e, (1 - τ) e)."""
+        return ops.maximum(-self.level * error, (1 - self.level) * error)

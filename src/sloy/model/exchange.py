@@ -24,6 +24,7 @@ from sloy.losses import Loss
 from sloy.model.parts import Parts
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
+from sloy.problem.problem import is_yes_or_no
 from sloy.text import columns, many, shortened
 from sloy.version import __version__
 
@@ -65,6 +66,7 @@ def read_onnx(
             target_shape=shape,
             target_dtype=dtype,
             dtype=found.dtype,
+            threshold=said.get("threshold") if is_yes_or_no(chosen, network.output_shape) else None,
         )
         evaluation_graph(problem, 1)  # raises where the loss does not fit what the graph ends in
     except SloyError as error:
@@ -104,7 +106,9 @@ def written(parts: Parts, *, reads: bool = True) -> Any:
     problem, reader = parts.problem, parts.reader
     raw = raw_of(reader, problem.preprocessing, problem.data_dtype)
     stored = reader if reads and not (raw and raw is reader) else None
-    said = {"loss": loss_name(problem.loss), "reader": reader_to_config(stored)}
+    said: dict[str, Any] = {"loss": loss_name(problem.loss), "reader": reader_to_config(stored)}
+    if problem.threshold is not None:
+        said["threshold"] = problem.threshold
     metadata = {METADATA: json.dumps(said, sort_keys=True)}
     if parts.class_names:
         metadata[CLASS_NAMES] = json.dumps(list(parts.class_names), ensure_ascii=False)
@@ -113,7 +117,7 @@ def written(parts: Parts, *, reads: bool = True) -> Any:
         dict(parts.parameters),
         metadata,
         __version__,
-        f"Input: {takes(parts)}; {'the preparation' if raw else 'the preprocessing'} is in the graph.",
+        f"Input: {takes(parts)}; {'the preparation' if raw else 'the preprocessing'} is in the graph.{_answer(parts)}",
         raw,
     )
 
@@ -153,9 +157,21 @@ def exported_graph(problem: Problem, n: int) -> Graph:
     graph = inference_graph(problem, n, names)
     outputs = dict(graph.outputs)
     prediction = outputs.pop("prediction")
-    if prediction != outputs["output"]:
+    if problem.loss.logits and prediction != outputs["output"]:
         outputs["probabilities"] = prediction
     return Graph(graph.nodes, outputs, {})
+
+
+def _answer(parts: Parts) -> str:
+    """What is to be known to make an answer of the outputs, a sentence; empty where it is plain."""
+    problem, names = parts.problem, parts.class_names
+    if isinstance(problem.loss, losses.Intervals):
+        share = problem.loss.share
+        return f" y[0] is the number, y[1] and y[2] the ends of its interval ({share:g})."
+    if problem.threshold is None:
+        return ""
+    second = names[1] if len(names) == 2 else "the second class"
+    return f" The answer is {second} where its probability is above {problem.threshold:.9g}."
 
 
 def loss_name(loss: Loss) -> str:
@@ -207,7 +223,7 @@ def _to_c(parts: Parts, path: Path, name: str | None) -> None:
         dict(parts.parameters),
         name or c_name(path.stem),
         class_names=parts.class_names,
-        comment=f"A network trained with sloy {__version__}. Input: {takes(parts)}.",
+        comment=f"A network trained with sloy {__version__}. Input: {takes(parts)}.{_answer(parts)}",
         header=path.suffix == ".h",
         raw=raw,
     )

@@ -16,8 +16,9 @@ from sloy.files.container import check_kind, read_container, write_container
 from sloy.graph.spec import DTYPES, FLOATS, Spec
 from sloy.graph.stored import function_from_config, function_to_config
 from sloy.losses import NAMES as LOSSES
-from sloy.losses import CustomLoss, Loss
-from sloy.metrics import Accuracy, BinaryAccuracy, MeanAbsoluteError, Metric, RSquared, TopK
+from sloy.losses import CustomLoss, Intervals, Loss
+from sloy.metrics import NAMES as METRICS
+from sloy.metrics import BinaryAccuracy, Metric
 from sloy.model.parts import Parts
 from sloy.preprocessing import Preprocessing
 from sloy.problem import Network, Problem
@@ -26,10 +27,11 @@ from sloy.problem.parameters import check_names
 
 KIND = "sloy.model"
 VERSION = 1
+WITH_THRESHOLD = 2  # of files that hold a threshold, which older readers would answer without
 
 _LOSSES = {cls.__name__: cls for cls in LOSSES.values()}
 _METRICS: dict[str, type[Metric]] = {
-    cls.__name__: cls for cls in (Accuracy, BinaryAccuracy, MeanAbsoluteError, RSquared, TopK)
+    cls.__name__: cls for cls in (BinaryAccuracy, *map(type, METRICS.values()))
 }
 _KEYS = {
     "kind", "version", "network", "loss", "metrics", "preprocessing", "class_names",
@@ -60,7 +62,7 @@ def read(path: str | Path) -> Parts:
         tensors, document = read_container(path)
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    check_kind(path, document, KIND, VERSION)
+    check_kind(path, document, KIND, WITH_THRESHOLD if "threshold" in document else VERSION)
     try:
         problem, class_names, reader = _read_document(document)
         _check_tensors(problem, tensors)
@@ -83,9 +85,9 @@ def _document(parts: Parts) -> dict[str, Any]:
         )
     return {
         "kind": KIND,
-        "version": VERSION,
+        "version": VERSION if problem.threshold is None else WITH_THRESHOLD,
         "network": problem.network.to_config(),
-        "loss": _loss_config(problem),
+        "loss": _loss_config(problem.loss, problem),
         "metrics": metrics,
         "preprocessing": (problem.preprocessing or Preprocessing()).to_config(),
         "class_names": list(parts.class_names),
@@ -94,13 +96,14 @@ def _document(parts: Parts) -> dict[str, Any]:
         "dtype": problem.dtype,
         "target_shape": list(problem.target_shape),
         "target_dtype": problem.target_dtype,
+        **({} if problem.threshold is None else {"threshold": problem.threshold}),
     }
 
 
 def _read_document(
     document: Mapping[str, Any],
 ) -> tuple[Problem, tuple[str, ...], Reader | None]:
-    if set(document) != _KEYS:
+    if set(document) - {"threshold"} != _KEYS:
         raise FileFormatError(f"its keys are {sorted(document)}, needed are {sorted(_KEYS)}.")
     names, metrics = document["class_names"], document["metrics"]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -122,6 +125,7 @@ def _read_document(
         target_shape=tuple(map(_extent, target_shape)),
         target_dtype=target_dtype,
         dtype=dtype,
+        threshold=document.get("threshold"),
     )
     assert problem.preprocessing is not None
     problem.preprocessing.check(problem.network.input_shape)
@@ -141,10 +145,14 @@ def _check_tensors(problem: Problem, tensors: Mapping[str, np.ndarray]) -> None:
             )
 
 
-def _loss_config(problem: Problem) -> dict[str, Any]:
-    loss = problem.loss
+def _loss_config(loss: Loss, problem: Problem) -> dict[str, Any]:
+    if isinstance(loss, Intervals):
+        found = _plain_config("loss", loss)
+        return {**found, "main": _loss_config(loss.main, problem)}
     if isinstance(loss, CustomLoss):
-        output = Spec((1, *problem.network.output_shape), "float32")
+        inside = isinstance(problem.loss, Intervals)
+        shape = problem.target_shape if inside else problem.network.output_shape
+        output = Spec((1, *shape), "float32")
         target = Spec((1, *problem.target_shape), problem.target_dtype)
         function = function_to_config(loss.function, [output, target])
         return {"loss": "CustomLoss", "targets": loss.targets, "function": function}
@@ -161,6 +169,10 @@ def _loss(config: Any) -> Loss:
         if set(config) != {"loss", "targets", "function"}:
             raise FileFormatError(f"the loss has the keys {sorted(map(str, config))}.")
         return CustomLoss(function_from_config(config["function"]), config["targets"])
+    if isinstance(config, dict) and isinstance(main := config.get("main"), dict):
+        if main.get("loss") == Intervals.__name__:
+            raise FileFormatError("a loss of intervals is made of another.")
+        config = {**config, "main": _loss(main)}
     loss: Loss = _known("loss", config, _LOSSES)
     return loss
 
@@ -179,7 +191,11 @@ def _known(kind: str, config: Any, known: Mapping[str, Any]) -> Any:
     if set(arguments) != {f.name for f in fields(known[name])}:
         raise FileFormatError(f"the {kind} {name} has the arguments {sorted(arguments)}.")
     several = {key: tuple(v) if isinstance(v, list) else (v,) for key, v in arguments.items()}
-    if not all(type(value) in (int, float) for values in several.values() for value in values):
+    if not all(
+        type(value) in (type(None), int, float) or isinstance(value, Loss)
+        for values in several.values()
+        for value in values
+    ):
         raise FileFormatError(f"the {kind} {name}: arguments must be numbers.")
     return known[name](
         **{k: several[k] if isinstance(v, list) else v for k, v in arguments.items()}

@@ -20,7 +20,7 @@ from sloy.engines.variables import HostVariables, Variables
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.graph.spec import Shape
-from sloy.losses import Loss, LossLike
+from sloy.losses import Intervals, Loss, LossLike
 from sloy.model.file import write
 from sloy.model.parts import Parts
 from sloy.preprocessing import Preprocessing
@@ -104,6 +104,11 @@ class Model:
         return self.problem.loss
 
     @property
+    def threshold(self) -> float | None:
+        """Of two classes, the probability of the second above which it is the answer; None for ½."""
+        return self.problem.threshold
+
+    @property
     def parts(self) -> Parts:
         """What files hold of it."""
         return Parts(self.problem, self._variables, self.class_names, self.reader)
@@ -165,12 +170,15 @@ class Model:
             Classification: for arrays int64 numbers of classes (N,), of equal outputs the first; for what
             the `reader` takes (picture files, rows of a table) the classes by their names, as the table or the
             folders had them: words, integers, truth. Yes-or-no outputs: int64 0 or 1, 1 where the raw output is
-            above 0, (N,) for a single output. Else values (N, …).
+            above 0, (N,) for a single output. Else values (N, …). With a `threshold`, 1 (the second class) where the
+            probability of the second class, or yes, is above it.
         """
-        output = self(x, batch_size)
         task = self.loss.task(self.network.output_shape)
         if task == "regression":
-            return output
+            return self.predict_proba(x, batch_size)
+        output = self(x, batch_size)
+        if (shift := self.problem.shift) is not None:
+            output = output + shift
         if task == "classification":
             classes = np.asarray(output.argmax(-1))
             if self.class_names and self.reader is not None and self.reader.takes(x):
@@ -184,6 +192,26 @@ class Model:
         """The same network, with the same numbers, for rows that `sloy.data.load_table` has prepared."""
         engine = self.engine  # which may move the variables
         return Model(self.problem, self._variables, class_names=self.class_names, engine=engine)
+
+    def predict_interval(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+        """The interval of each sample that holds its target with the chance that the loss `Intervals` names.
+
+        Returns
+        -------
+        array, shape (N, 2)
+            Lower and upper ends.
+
+        Raises
+        ------
+        InvalidArgument
+            Where the model was not trained with that loss.
+        """
+        if not isinstance(self.loss, Intervals):
+            raise InvalidArgument(
+                f"Model.predict_interval: the model was trained with {self.loss}, which knows no intervals; the loss"
+                " Intervals does (`sloy train --intervals 0.9`)."
+            )
+        return self(x, batch_size)[:, 1:]
 
     def activations(
         self, x: Any, layers: Sequence[str], batch_size: int | None = None

@@ -58,10 +58,10 @@ def evaluation_graph(problem: Problem, batch_size: int, *, prediction: bool = Fa
     """
     run = forward(problem, batch_size)
     outputs = {"loss": run.losses}
-    output, target = run.built.output, run.target
+    output, target = problem.measured(run.built.output), run.target
     outputs |= {metric.name: metric.per_sample(output, target) for metric in problem.metrics}
     if prediction:
-        outputs["prediction"] = problem.loss.prediction(output)
+        outputs["prediction"] = problem.loss.prediction(run.built.output)
     return check(Graph.of(outputs))
 
 

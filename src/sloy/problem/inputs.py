@@ -19,7 +19,7 @@ from sloy.problem.network import Network
 
 Data = Dataset | tuple[Any, Any]
 Validation = float | Dataset | tuple[Any, Any] | None
-ClassWeight = Literal["balanced"] | Mapping[int, float] | None
+ClassWeight = Literal["balanced"] | Mapping[int | str, float] | None
 
 _BLOCK = 1 << 20  # numbers looked at together
 
@@ -172,7 +172,7 @@ def weights(
     data : Dataset
     sample_weight : array, shape (N,), optional
         Finite, at least 0, not all 0.
-    class_weight : mapping of label to number, "balanced", or None
+    class_weight : mapping of label or class name to number, "balanced", or None
         A class that is missing has 1. "balanced": N / (K · samples of the class), K the number of
         classes that have samples.
     dtype : str
@@ -212,7 +212,9 @@ def sample_weights(where: str, values: Any, count: int) -> np.ndarray:
     return result
 
 
-def _by_class(data: Dataset, class_weight: Literal["balanced"] | Mapping[int, float]) -> np.ndarray:
+def _by_class(
+    data: Dataset, class_weight: Literal["balanced"] | Mapping[int | str, float]
+) -> np.ndarray:
     if not data.has_labels:
         raise InvalidArgument("`class_weight` needs integer labels; the data have targets.")
     counts = np.bincount(data.y)
@@ -223,13 +225,25 @@ def _by_class(data: Dataset, class_weight: Literal["balanced"] | Mapping[int, fl
         return of_class[data.y]
     of_class = np.ones(max(len(counts), data.classes))
     for label, value in class_weight.items():
-        known = isinstance(label, int | np.integer) and not isinstance(label, bool)
-        if not known or not 0 <= label < len(of_class):
-            raise InvalidArgument(
-                f"`class_weight`: {label!r} is no label of the data (0 to {len(of_class) - 1})."
-            )
-        of_class[label] = real("fit", f"class_weight[{label}]", value, least=0)
+        number = _label(data, label, len(of_class))
+        of_class[number] = real("fit", f"class_weight[{label}]", value, least=0)
     return of_class[data.y]
+
+
+def _label(data: Dataset, label: Any, classes: int) -> int:
+    """The label of a class that is given by it or by its name."""
+    if isinstance(label, str):
+        names = tuple(data.class_names) or tuple(map(str, range(classes)))
+        if label not in names:
+            shown = ", ".join(map(repr, names[:12])) + (", …" if len(names) > 12 else "")
+            raise InvalidArgument(f"`class_weight`: {label!r} is none of the classes {shown}.")
+        return names.index(label)
+    known = isinstance(label, int | np.integer) and not isinstance(label, bool)
+    if not known or not 0 <= label < classes:
+        raise InvalidArgument(
+            f"`class_weight`: {label!r} is no label of the data (0 to {classes - 1})."
+        )
+    return int(label)
 
 
 def _check_finite(given: np.ndarray, converted: np.ndarray, where: str) -> None:

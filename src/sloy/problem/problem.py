@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from math import log
 from typing import Any
 
 import numpy as np
 
-from sloy.arguments import instance, one_of
+from sloy import ops
+from sloy.arguments import instance, one_of, real
 from sloy.errors import InvalidArgument
+from sloy.graph import Tensor
 from sloy.graph.spec import FLOATS, Shape
 from sloy.losses import Loss
 from sloy.metrics import Metric
@@ -37,6 +40,9 @@ class Problem:
         Of one sample of the input ``y``, as `Loss.target` gives it.
     dtype : str
         The computing dtype: float32 or float64.
+    threshold : float, optional
+        Of two classes, or a single yes-or-no output, with probabilities: the answer is the second, or yes, where its
+        probability is above this. ½ where it is not given.
 
     Examples
     --------
@@ -56,6 +62,7 @@ class Problem:
     target_shape: Shape = ()
     target_dtype: str = "int32"
     dtype: str = "float32"
+    threshold: float | None = None
 
     @classmethod
     def of(
@@ -77,3 +84,33 @@ class Problem:
         for name in names:
             if name in RESERVED or names.count(name) > 1:
                 raise InvalidArgument(f"`metrics`: the name {name!r} is taken; each is given once.")
+        if self.threshold is not None:
+            real("Problem", "threshold", self.threshold, above=0, below=1)
+            if not is_yes_or_no(self.loss, self.network.output_shape):
+                raise InvalidArgument(
+                    f"Problem: `threshold` (={self.threshold!r}) is for the probability of one of two classes; the"
+                    f" network has outputs {self.network.output_shape}, the loss is {type(self.loss).__name__}."
+                )
+
+    @property
+    def shift(self) -> np.ndarray | None:
+        """What is added to raw outputs before their answers are taken, of the shape of one; None where nothing is.
+
+        With -log(t / (1 - t)) for the second class, or yes, the largest output, or one above 0, is the answer by the
+        `threshold` t.
+        """
+        if self.threshold is None:
+            return None
+        own = -log(self.threshold / (1 - self.threshold))
+        both = [own] if self.network.output_shape == (1,) else [0.0, own]
+        return np.array(both, self.dtype)
+
+    def measured(self, output: Tensor) -> Tensor:
+        """What metrics are measured on, of the network's raw output (N, …)."""
+        found, shift = self.loss.measured(output), self.shift
+        return found if shift is None else found + ops.constant(shift, self.dtype)
+
+
+def is_yes_or_no(loss: Loss, output_shape: Shape) -> bool:
+    """Whether there are two classes with probabilities, by one output or by two."""
+    return (loss.logits, output_shape) in (("sigmoid", (1,)), ("softmax", (2,)))

@@ -188,7 +188,7 @@ class _Tuner:
         front_problem = replace(
             self.start.problem, network=front, loss=SquaredError(), metrics=(),
             data_dtype=self._data_dtype, target_shape=front.output_shape, target_dtype=self.dtype,
-            dtype=self.dtype,
+            dtype=self.dtype, threshold=None,
         )  # fmt: skip
         values = {name: self.parameters[name] for name in shapes}
         model = Model(front_problem, values, engine=self.engine)

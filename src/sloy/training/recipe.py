@@ -21,6 +21,39 @@ from sloy.problem.inputs import ClassWeight
 from sloy.schedules import NAMES as SCHEDULES
 from sloy.schedules import Schedule, named
 
+
+def class_weights(words: str) -> ClassWeight:
+    """The weights of classes in words: "balanced", or "yes=5,no=1"; a comma may stand in a name.
+
+    Examples
+    --------
+    >>> class_weights("yes=5,no=1"), class_weights("balanced")
+    ({'yes': 5.0, 'no': 1.0}, 'balanced')
+    """
+    if words == "balanced":
+        return "balanced"
+    found: dict[int | str, float] = {}
+    name = ""
+    for part in words.split(","):
+        name += part
+        if "=" not in part:
+            name += ","
+            continue
+        label, _, number = name.rpartition("=")
+        try:
+            weight = real("", "", float(number), least=0)
+        except (ValueError, InvalidArgument):
+            raise InvalidArgument(
+                f"{words!r}: the weight of {label!r}, {number!r}, is not a number of at least 0"
+            ) from None
+        if label in found:
+            raise InvalidArgument(f"{words!r} names {label!r} twice")
+        found[label], name = weight, ""
+    if name or not found:
+        raise InvalidArgument(f"{words!r} is neither balanced nor CLASS=X,…, such as yes=5,no=1")
+    return found
+
+
 Precision = Arithmetic | Literal["auto", "float64"]
 
 
@@ -53,7 +86,7 @@ class Recipe:
     patience : int, optional
         Stop when the validation loss has not improved for this many epochs, and take the weights of the best one; 0,
         like None: neither. See `EarlyStopping`, which as a callback can do more.
-    class_weight : mapping of label to number, or "balanced", optional
+    class_weight : mapping of label or class name to number, or "balanced", optional
         Factors of the sample weights; "balanced": N / (K · samples of the class).
     augment : Augment or str, optional
         Random changes of the training samples, drawn anew in every step; in words "rotation=8,flip=horizontal".
@@ -121,10 +154,12 @@ class Recipe:
     )
     class_weight: ClassWeight = option(
         None,
-        "balanced: errors on rare classes count more",
+        "how much errors on each class count, such as yes=5,no=1; balanced: each class as much as the others",
         kind="text",
         choices=("balanced",),
         also=Mapping,
+        metavar="balanced|CLASS=X,…",
+        parse=class_weights,
     )
     augment: Augment | None = option(
         None,

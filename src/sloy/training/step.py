@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from sloy.errors import InvalidArgument
 from sloy.graph import Graph, Tensor, backprop, check
 from sloy.graph.threefry import make_key
 from sloy.layers.base import Parameter
+from sloy.metrics import Metric
 from sloy.problem.graphs import KEY, Forward, forward
 from sloy.problem.parameters import check_names, finite_copy
 from sloy.problem.problem import Problem
@@ -57,7 +59,8 @@ def training_graph(problem: Problem, recipe: Recipe, batch_size: int) -> Graph:
     outputs = {"loss": objective.loss, "weight": objective.total, "gradient_norm": norm}
     for metric in problem.metrics:
         if metric.additive:
-            mean = _batch_mean(run, metric.per_sample, objective.weights, objective.total)
+            per_sample = partial(_of_output, problem, metric)
+            mean = _batch_mean(run, per_sample, objective.weights, objective.total)
             outputs[metric.name] = mean
     updates = dict(run.built.updates)
     clipped = clip(optimizer, objective.gradients)
@@ -192,6 +195,11 @@ def _objective(
     parameters = {name: every[name] for name in trained(every, trainable)}
     gradients = backprop(loss, [parameter.tensor for parameter in parameters.values()])
     return _Objective(weights, total, loss, parameters, gradients)
+
+
+def _of_output(problem: Problem, metric: Metric, output: Tensor, target: Tensor) -> Tensor:
+    """A metric of each sample from the network's raw output."""
+    return metric.per_sample(problem.measured(output), target)
 
 
 def _batch_mean(

@@ -14,12 +14,14 @@ from sloy import losses, text, zoo
 from sloy.data import Dataset
 from sloy.data.readers import Reader
 from sloy.errors import InvalidOption
+from sloy.experiments import classes
 from sloy.layers import Layer
-from sloy.losses import NAMES, Loss
+from sloy.losses import NAMES, Intervals, Loss
 from sloy.model import Model
 from sloy.options import check_options
 from sloy.preprocessing import Choice
 from sloy.problem import Network
+from sloy.problem.inputs import ClassWeight
 from sloy.training.members import held_out_by_each
 
 if TYPE_CHECKING:
@@ -85,6 +87,8 @@ class Loaded:
         `train` with other targets, where these are what the network learns.
     ending : tuple of Layer
         What brings its answers back to those of `train`.
+    class_weight : mapping or "balanced", optional
+        What errors on each class count, for simpler answers too.
     """
 
     train: Dataset
@@ -98,6 +102,7 @@ class Loaded:
     members: int = 0
     learned: Dataset | None = None
     ending: tuple[Layer, ...] = ()
+    class_weight: ClassWeight = None
 
     def held_out(self, share: float) -> int:
         """How many samples are validated on, by all members together where there are some."""
@@ -106,6 +111,20 @@ class Loaded:
         if self.members and share:
             return self.members * held_out_by_each(len(self.train), self.members, share)
         return 0 if self.divided else round(share * len(self.train))
+
+    @property
+    def learns_from_all(self) -> bool:
+        """Whether the network learns from those to validate on too."""
+        return False
+
+    def left_out(self, share: float) -> int:
+        """How many samples each have a network, or a member, that does not learn from them."""
+        return 0 if self.learns_from_all else self.held_out(share)
+
+    @property
+    def unevenness(self) -> float:
+        """How often the most frequent class stands among the training samples for each of the rarest; 1 of numbers."""
+        return classes.unevenness(self.train)
 
     def trained_on(self, share: float) -> int:
         """How many samples are trained on."""
@@ -156,6 +175,8 @@ class Measured:
         Probabilities, or numbers, of each sample.
     confusion : int array, shape (K, K)
         How many of each class (rows) were given each class; of no classes for numbers.
+    given : int array, shape (N,)
+        The class that each sample was given, by the model's threshold; of none for numbers.
     """
 
     figures: Mapping[str, Any]
@@ -163,6 +184,7 @@ class Measured:
     pictures: Callable[[], Mapping[str, Figure]] = dict
     answers: np.ndarray = field(default_factory=lambda: np.empty((0, 1)))
     confusion: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.int64))
+    given: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -200,6 +222,10 @@ class Source(ABC):
 
     def __post_init__(self) -> None:
         check_options(type(self).__name__, self)
+
+    def defaults_with(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Options that others, which are given, choose where they are not given."""
+        return {}
 
     @staticmethod
     @abstractmethod
@@ -307,6 +333,9 @@ def few(data: Dataset) -> tuple[Row, ...]:
     return (("", words),)
 
 
+BY_NAME = tuple(name for name in NAMES if name != "intervals")  # that has an option of its own
+
+
 def fitting_loss(name: str, loaded: Loaded, where: str) -> Loss:
     """The loss of a name for these data; one that measures errors in a unit takes that of the data's own loss.
 
@@ -320,14 +349,16 @@ def fitting_loss(name: str, loaded: Loaded, where: str) -> Loss:
 
     def suits(loss: Loss) -> bool:
         if loaded.train.has_labels:
-            classes = (max(2, loaded.train.classes),)
-            return loss.task(classes) == "classification" and loss.logits == "softmax"
+            shape = (max(2, loaded.train.classes),)
+            return loss.task(shape) == "classification" and loss.logits == "softmax"
         return loss.task((1,)) == "regression"
 
     found, own = NAMES[name](), losses.loss(loaded.loss)
+    if isinstance(own, Intervals):
+        return replace(own, main=fitting_loss(name, replace(loaded, loss=own.main), where))
     if not suits(found):
         what = "classes" if loaded.train.has_labels else "numbers"
-        others = ", ".join(known for known, loss in NAMES.items() if suits(loss()))
+        others = ", ".join(known for known in BY_NAME if suits(NAMES[known]()))
         raise InvalidOption(
             f"`loss` (={name!r}) does not suit {where}, where {what} are to be predicted; take {others}."
         )

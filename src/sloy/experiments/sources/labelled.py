@@ -11,7 +11,10 @@ import numpy as np
 from sloy import inspection, text
 from sloy.data import Dataset
 from sloy.errors import InvalidOption
+from sloy.experiments import classes
 from sloy.experiments.sources.base import Loaded, Measured, Source, few
+from sloy.metrics.figures import by_class as figures_by_class
+from sloy.metrics.figures import over_classes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,35 +29,50 @@ class Labelled(Source):
     def measure(self, model: Model, data: Dataset, loaded: Loaded | None = None) -> Measured:
         """Loss, accuracy, what was taken for what."""
         measured, probabilities = model.examine(data)  # (N, K)
-        wrong = int((probabilities.argmax(1) != data.y).sum())
+        answers = classes.answers_of(model, probabilities)
+        wrong = int((answers != data.y).sum())
+        by_class = figures_by_class(data.y, answers, probabilities)
+        of_all = over_classes(by_class)
         figures = {
             "test_accuracy": measured["accuracy"],
             "test_loss": measured["loss"],
             "test_mistakes": wrong,
             "test_samples": len(data),
+            **{f"test_{name}": value for name, value in of_all.items()},
+            "classes": classes.as_document(data, by_class),
         }
         accuracy = text.percent(measured["accuracy"])
-        rows = (
+        rows = [
             ("test accuracy", f"{accuracy}  ({wrong} of {text.count(len(data))} wrong)"),
             ("test loss", f"{measured['loss']:.4f}"),
             *few(data),
-        )
-        counts = inspection.confusion_counts(data.y, probabilities.argmax(1), data.classes)
+        ]
+        uneven = classes.unevenness(data) if loaded is None else loaded.unevenness
+        if classes.are_told(data, uneven):
+            rows += [
+                ("of classes", f"{classes.in_words(of_all)}\n{classes.whose(data)}"),
+                ("", classes.listed(data, by_class)),
+            ]
+        counts = inspection.confusion_counts(data.y, answers, data.classes)
         return Measured(
             figures,
-            rows,
+            tuple(rows),
             lambda: self._pictures(model, data, probabilities, counts),
             probabilities,
             counts,
+            answers,
         )
 
     def _pictures(
         self, model: Model, data: Dataset, probabilities: np.ndarray, counts: np.ndarray
     ) -> dict[str, Figure]:
         x, names = self.as_seen(model.reader, data.x), data.class_names
+        answers = classes.answers_of(model, probabilities)
         return {
             "confusion.png": inspection.confusion_figure(counts, names),
-            "mistakes.png": inspection.mistakes_figure(x, data.y, probabilities, names),
+            "mistakes.png": inspection.mistakes_figure(
+                x, data.y, probabilities, names, answers=answers
+            ),
         }
 
 

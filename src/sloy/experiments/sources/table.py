@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from sloy import inspection, text, zoo
+from sloy import text, zoo
 from sloy.arguments import duration
 from sloy.data import Dataset
 from sloy.data.tables import DECIMALS, TASKS, Split, Table, TableReader, load_table
@@ -22,30 +22,26 @@ from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments import baselines
 from sloy.experiments.recipes import batches_and_epochs
-from sloy.experiments.sources.base import Loaded, Measured, Row, Source, ToTest, Wanted, few
+from sloy.experiments.sources.base import Loaded, Measured, Row, Source, ToTest, Wanted
 from sloy.experiments.sources.kept import kept_to_test
+from sloy.experiments.sources.table_measured import Beside, measured_on
 from sloy.files.once import STANDARD_INPUT, called, is_read_once, readable
 from sloy.files.tables import as_csv
 from sloy.layers import Rescale
-from sloy.losses import CategoricalCrossentropy, SquaredError
+from sloy.losses import CategoricalCrossentropy, Intervals, Loss, SquaredError
 from sloy.model import Model
-from sloy.options import integer_option, option
+from sloy.options import integer_option, option, real_option
 from sloy.problem import Network
+from sloy.training.intervals import least_samples
 from sloy.training.recipe import Recipe
 from sloy.training.ridge import suits
 from sloy.training.tabular import MEMBERS, TARGET_SCALES, Tabular
 from sloy.training.wide import STILL, LinearStart, linear_start
 
-if TYPE_CHECKING:
-    import polars as pl
-    from matplotlib.figure import Figure
-
 ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
 PACKED = ("", ".gz", ".zst")
-MOST_IN_PICTURE = 30  # classes that the confusion matrix has room for
 SHOWN = 40  # columns that the opening lists
 PREDICTIONS = "predictions.csv"
-DRAWN = 4  # columns whose partial dependence is drawn
 SMALL = 1000  # rows to train on; with fewer, more is dropped
 ADAMW: Mapping[str, Any] = {"learning_rate": 0.005, "weight_decay": 0.3}
 
@@ -61,7 +57,7 @@ class LoadedTable(Loaded):
     def solved(self) -> LinearStart | None:
         """The linear network that takes the place of others where there are few rows of many columns."""
         table, data = self.table, self.train
-        if not suits(len(data), table.reader.width):
+        if isinstance(self.loss, Intervals) or not suits(len(data), table.reader.width):
             return None
         if self.validation is not None:  # leaving rows out needs none that are held out
             parts = (data, self.validation)
@@ -73,6 +69,11 @@ class LoadedTable(Loaded):
             classes=table.reader.classes,
             ends=[] if table.is_classification else [Rescale(table.deviation, table.mean)],
         )
+
+    @property
+    def learns_from_all(self) -> bool:
+        """Whether the linear network is solved."""
+        return self.solved is not None
 
 
 @dataclass(frozen=True)
@@ -161,9 +162,20 @@ class TableFile(Source):
         metavar="TIME",
     )
 
+    intervals: float | None = real_option(
+        None,
+        "of numbers: an interval beside each answer that holds this share of them, such as 0.9",
+        above=0,
+        below=1,
+    )
+
     title: ClassVar[str] = "tables"
     networks: ClassVar[Sequence[str]] = ("tabular", "mlp")
-    defaults: ClassVar[Mapping[str, Any]] = {"network": "tabular", "optimizer": "adamw"}
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "network": "tabular",
+        "optimizer": "adamw",
+        "calibrate": "on",
+    }
     patience: ClassVar[int | None] = baselines.PATIENCE
 
     @staticmethod
@@ -172,6 +184,10 @@ class TableFile(Source):
         name = data.lower()
         known = name.endswith(tuple(e + p for e in ENDINGS for p in PACKED))
         return known or is_read_once(data) or Path(data).is_file()
+
+    def defaults_with(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Intervals are learned by a single network."""
+        return {} if words.get("intervals") is None else {"network": "mlp"}
 
     @property
     def name(self) -> str:
@@ -206,6 +222,10 @@ class TableFile(Source):
         if self.fold is not None and not 1 <= self.fold <= (self.folds or 0):
             raise InvalidOption(f"`fold` (={self.fold}) must be one of `folds` (={self.folds}).")
         super().check(network, further=further)
+        if network == "tabular" and self.intervals is not None:
+            raise InvalidOption(
+                f"`intervals` (={self.intervals:g}): the network tabular knows none; mlp does"
+            )
         if network == "mlp" and self.members not in (1, MEMBERS):
             raise InvalidOption(f"`members` (={self.members}): the network mlp is a single one")
         if network == "mlp" and self.target_scale != "standard":
@@ -222,20 +242,43 @@ class TableFile(Source):
             table.test,
             table.validation,
             table.reader,
-            CategoricalCrossentropy()
-            if table.is_classification
-            else SquaredError(unit=table.deviation),
+            self._loss(table),
             "none",
             divided=True,
             rows=tuple(opening(table)),
             table=table,
         )
+        if self.intervals is not None:
+            said = (
+                "intervals: the network mlp learns them, and rows that are validated on widen them"
+            )
+            return replace(loaded, rows=(*loaded.rows, ("note", said)))
         if loaded.solved is not None:
             said = loaded.solved.note
             if table.validation is not None:
                 said += "; the rows to validate on are among them"
             return replace(loaded, rows=(*loaded.rows, ("note", said)))
         return loaded if wanted.network != "tabular" else self._by_members(loaded, wanted.seed)
+
+    def _loss(self, table: Table) -> Loss:
+        """What the network is trained for; `InvalidOption` where intervals cannot be."""
+        if table.is_classification:
+            if self.intervals is not None:
+                raise InvalidOption(
+                    f"`intervals` (={self.intervals:g}) is for numbers; `{table.target}` has classes, whose"
+                    " probabilities say how sure an answer is."
+                )
+            return CategoricalCrossentropy()
+        main = SquaredError(unit=table.deviation)
+        if self.intervals is None:
+            return main
+        there = 0 if table.validation is None else len(table.validation)
+        if there < (needed := least_samples(self.intervals)):
+            raise InvalidOption(
+                f"`intervals` (={self.intervals:g}) needs at least {needed} rows to validate on, there are {there};"
+                " `validation` sets their share."
+            )
+        return Intervals(self.intervals, main, unit=table.deviation)
 
     def _by_members(self, loaded: LoadedTable, seed: int) -> LoadedTable:
         tabular = Tabular(
@@ -362,45 +405,25 @@ class TableFile(Source):
         rows: list[Sequence[Any]] = [
             ["row", "fold", *beside.columns, "prediction", *(f"probability_{n}" for n in names)]
         ]
-        for number, cells, answer in zip(
-            numbers, beside.iter_rows(), measured.answers, strict=True
+        given = measured.given if names else np.zeros(len(numbers), np.int64)
+        for number, cells, answer, k in zip(
+            numbers, beside.iter_rows(), measured.answers, given, strict=True
         ):
-            said = (names[int(answer.argmax())], *answer) if names else (answer[0],)
+            said = (names[k], *answer) if names else (answer[0],)
             rows.append([number + 1, self.fold, *cells, *said])
         return {PREDICTIONS: as_csv(rows)}
 
     def measure(self, model: Model, data: Dataset, loaded: Loaded | None = None) -> Measured:
         """The network beside a linear model and the simplest answer there is."""
-        own_mean = 0.0 if data.has_labels else float(data.y.mean())
-        same = (data, own_mean) if loaded is None else (loaded.train, _table(loaded).mean)
-        answers = {"network": model.prepared.predict_proba(data.x)}
-        if loaded is not None:
-            linear = baselines.linear_model(_network(loaded, (), 0.0), loaded, model.engine)
-            answers["linear model"] = linear.predict_proba(data.x)
-        answers["always the same"] = baselines.simplest(*same, len(data))
-        found = {name: baselines.measured(answer, data) for name, answer in answers.items()}
-        own = found.pop("network")
-        figures: dict[str, Any] = {f"test_{name}": value for name, value in own.items()}
-        figures |= {"test_samples": len(data), "baselines": found}
-        rows = [("test", baselines.comparison({"network": own, **found}))]
-        if said := baselines.verdict(own, found):
-            rows.append(("", said))
-        target, counts = _reader(model).target, np.empty((0, 0), np.int64)
-        if data.has_labels:
-            counts = inspection.confusion_counts(data.y, answers["network"].argmax(1), data.classes)
-        worth = inspection.importance(model, data, seed=self.fold or 0)
-        figures["importance"] = worth.document()
-        rows.append(("importance", worth.listed()))
-        sample = None if loaded is None else _table(loaded).sample
-        return Measured(
-            figures,
-            (*rows, *few(data)),
-            lambda: {
-                **_pictures(data, answers["network"], target),
-                **_explained(model, worth, sample),
-            },
-            answers["network"],
-            counts,
+        if loaded is None:
+            return measured_on(model, data)
+        linear = baselines.linear_model(_network(loaded, (), 0.0), loaded, model.engine)
+        table = _table(loaded)
+        return measured_on(
+            model,
+            data,
+            Beside(loaded, linear, table.mean, table.sample),
+            seed=self.fold or 0,
         )
 
 
@@ -442,7 +465,7 @@ def _network(loaded: Loaded, hidden: tuple[int, ...], dropout: float) -> Network
     table = _table(loaded)
     return zoo.table(
         table.reader.width,
-        table.train.classes or 1,
+        table.train.classes or (3 if isinstance(loaded.loss, Intervals) else 1),
         classes=table.reader.classes,
         hidden=hidden,
         dropout=dropout,
@@ -458,11 +481,6 @@ def _split(word: str) -> Split:
         raise InvalidOption(str(error)) from None
 
 
-def _reader(model: Model) -> TableReader:
-    assert isinstance(model.reader, TableReader)
-    return model.reader
-
-
 def _solved(loaded: Loaded) -> LinearStart | None:
     assert isinstance(loaded, LoadedTable)
     return loaded.solved
@@ -471,34 +489,3 @@ def _solved(loaded: Loaded) -> LinearStart | None:
 def _table(loaded: Loaded) -> Table:
     assert isinstance(loaded, LoadedTable)
     return loaded.table
-
-
-def _explained(
-    model: Model, worth: inspection.Importance, sample: pl.DataFrame | None
-) -> dict[str, Figure]:
-    """What the columns are worth; and where raw rows are at hand, how the answers depend on the first of them."""
-    figures = {"importance.png": inspection.importance_figure(worth)}
-    if sample is not None and len(sample):
-        first = worth.columns[:DRAWN]
-        found = [inspection.partial_dependence(model, sample, name) for name in first]
-        name = "" if model.class_names else _reader(model).target
-        drawn = inspection.partial_dependence_figure(found, name=name)
-        figures["partial-dependence.png"] = drawn
-    return figures
-
-
-def _pictures(data: Dataset, answers: np.ndarray, name: str) -> dict[str, Figure]:
-    predicted = answers.argmax(1) if data.has_labels else answers[:, 0]
-    return answers_pictures(data.y, predicted, data.class_names, name)
-
-
-def answers_pictures(
-    true: np.ndarray, predicted: np.ndarray, names: Sequence[str], target: str
-) -> dict[str, Figure]:
-    """Answers beside what is true, (N,) each: labels of classes with names, or numbers."""
-    if not names:
-        return {"answers.png": inspection.answers_figure(true, predicted, target)}
-    if len(names) > MOST_IN_PICTURE:
-        return {}
-    counts = inspection.confusion_counts(true, predicted, len(names))
-    return {"confusion.png": inspection.confusion_figure(counts, names)}

@@ -1,0 +1,103 @@
+"""Intervals that hold as many targets as they promise: widened by samples that were not trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from sloy.arguments import instance
+from sloy.data.dataset import Dataset
+from sloy.errors import InvalidArgument
+from sloy.layers import Widen
+from sloy.losses import Intervals
+from sloy.model import Model
+from sloy.problem.inputs import Data, as_dataset
+from sloy.training.calibration import with_last
+
+
+@dataclass(frozen=True)
+class Widening:
+    """By how much intervals were widened.
+
+    Attributes
+    ----------
+    by : float
+        On either side, in units of the target; below 0 they became narrower.
+    covered : float
+        The share of the samples that were within before.
+    samples : int
+    """
+
+    by: float
+    covered: float
+    samples: int
+
+
+def least_samples(share: float) -> int:
+    """How many samples widening needs for intervals of this share.
+
+    Examples
+    --------
+    >>> least_samples(0.9), least_samples(0.95), least_samples(0.5)
+    (9, 19, 1)
+    """
+    return max(1, ceil(share / (1 - share) - 1e-9))
+
+
+def widen(model: Model, data: Data) -> tuple[Model, Widening]:
+    """A model whose intervals are widened, so that they hold the share of targets that they promise.
+
+    How far each sample's target lies outside of its interval, E_i = max(l_i - y_i, y_i - h_i), tells by how much: the
+    ⌈(n + 1) share⌉-th smallest of them. A new sample of the same kind is then within with a chance of at least
+    the share, and at most 1 / (n + 1) more, where the E_i differ: exact for any network and any noise, on average
+    over samples, not at each x [1]_. It holds for samples that had no part in training; those that chose its best
+    epoch had a small one.
+
+    Parameters
+    ----------
+    model : Model
+        With the loss `Intervals`; it stays as it is.
+    data : Dataset or (x, y)
+        Samples that it was not trained on; for a share of 0.9 at least 9.
+
+    Returns
+    -------
+    model : Model
+        The same parameters, and the layer ``widened``, `Widen`, behind the network.
+    widening : Widening
+
+    Raises
+    ------
+    InvalidArgument
+        Where the model has another loss, or the samples are too few.
+
+    References
+    ----------
+    .. [1] Y. Romano, E. Patterson, E. Candès, "Conformalized quantile regression", NeurIPS 2019, theorem 1.
+    """
+    instance("widen", "model", model, Model)
+    loss, given = model.loss, as_dataset(data)
+    if not isinstance(loss, Intervals):
+        raise InvalidArgument(
+            f"widen: the model's loss, {loss}, knows no intervals; Intervals does."
+        )
+    rank = _rank(len(given), loss.share)
+    if rank > len(given):
+        raise InvalidArgument(
+            f"widen: intervals of {loss.share:g} need at least {least_samples(loss.share)} samples, got"
+            f" {len(given)}."
+        )
+    y = np.asarray(given.y, np.float64).reshape(len(given))
+    asked = model.prepared if isinstance(data, Dataset) else model
+    ends = np.sort(asked.predict_interval(given.x).astype(np.float64), axis=1)
+    outside = np.maximum(ends[:, 0] - y, y - ends[:, 1])
+    by = float(np.partition(outside, rank - 1)[rank - 1])
+    found = Widening(by, float((outside <= 0).mean()), len(y))
+    return with_last(model, Widen(by, name="widened")), found
+
+
+def _rank(samples: int, share: float) -> int:
+    """⌈(n + 1) share⌉, without what rounding adds to a whole number."""
+    return ceil((samples + 1) * share - 1e-9)
