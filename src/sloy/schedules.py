@@ -1,8 +1,7 @@
 """Schedules: the learning rate of every step.
 
 A schedule is a value: the rate of step t is a function of t, of the number of steps of the whole run and, for
-`ReduceOnPlateau`, of the epochs' figures so far. Nothing is remembered between calls, so a resumed run
-has the rates of an uninterrupted one.
+`ReduceOnPlateau`, of the epochs' figures so far. So a resumed run has the rates of an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ class Schedule(ABC):
         return None
 
     def ends(self, total: int) -> tuple[int, ...]:
-        """Where cycles end, counted in the units of `total` (epochs or steps of the run); () where there are none."""
+        """Where cycles end, counted as `total` is, in epochs or steps of the run; () where there are none."""
         return ()
 
     @abstractmethod
@@ -237,9 +236,8 @@ class CosLog(Schedule):
 
     def ends(self, total: int) -> tuple[int, ...]:
         """See `Schedule.ends`."""
-        return tuple(
-            round(total * (2**k - 1) / (2**self.cycles - 1)) for k in range(1, self.cycles + 1)
-        )
+        parts = [2**k - 1 for k in range(1, self.cycles + 1)]
+        return tuple(round(total * part / parts[-1]) for part in parts)
 
 
 @dataclass(frozen=True)

@@ -193,11 +193,13 @@ def tune(*_: object, **given: Any) -> tuple[sloy.Model, sloy.History]:
     return sloy.fine_tune(model, blobs(30), **given)
 
 
+# What estimators choose by the data.
+CHOSEN = dict.fromkeys(("optimizer", "epochs", "batch_size", "patience"), "auto")
 TAKERS: dict[str, tuple[Callable[..., Any], type | Callable[..., Any], dict[str, object]]] = {
     "fit": (sloy.fit, fit, {}),
     "fine_tune": (sloy.fine_tune, tune, {"epochs": 5, "batch_size": 32}),
-    "Classifier": (sloy.Classifier, classifier, {"epochs": 100, "batch_size": 32, "patience": 10}),
-    "Regressor": (sloy.Regressor, sloy.Regressor, {"epochs": 100, "batch_size": 32, "patience": 10}),
+    "Classifier": (sloy.Classifier, classifier, CHOSEN),
+    "Regressor": (sloy.Regressor, sloy.Regressor, CHOSEN),
 }  # fmt: skip
 LEFT_OUT = {
     "fit": set(),

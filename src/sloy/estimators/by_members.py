@@ -23,7 +23,7 @@ from sloy.training.recipe import Recipe
 from sloy.training.tabular import HELD_OUT, Tabular
 
 if TYPE_CHECKING:
-    from sloy.estimators.base import Estimator
+    from sloy.estimators.parameters import Parameters
 
 # What the recipe says itself, with the value that leaves it to it.
 OF_THE_RECIPE = {
@@ -33,7 +33,7 @@ OF_THE_RECIPE = {
 OPTIONS = {"schedule": "cos-log", "beta2": 0.95, "weight_decay": 0.02}
 
 
-def check(estimator: Estimator, rows: Rows, y: np.ndarray, *, once: bool) -> None:
+def check(estimator: Parameters, rows: Rows, y: np.ndarray, *, once: bool) -> None:
     """Raise `InvalidArgument` for what does not go with the recipe."""
     name = type(estimator).__name__
     for option, left_open in OF_THE_RECIPE.items():
@@ -64,7 +64,7 @@ def check(estimator: Estimator, rows: Rows, y: np.ndarray, *, once: bool) -> Non
 
 
 def train(
-    estimator: Estimator,
+    estimator: Parameters,
     rows: Rows,
     y: np.ndarray,
     *,

@@ -13,7 +13,6 @@ import numpy as np
 from sloy import ops
 from sloy.arguments import file_to_write, instance, integer, sample_array, sequence
 from sloy.data.dataset import Dataset
-from sloy.data.handwriting import usual_reader
 from sloy.data.readers import Reader
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
@@ -119,6 +118,8 @@ class Model:
         """The `reader`; of a model of MNIST's digits that has none, that for handwriting."""
         if self.reader is not None:
             return self.reader
+        from sloy.data.handwriting import usual_reader
+
         problem, shape = self.problem, self.network.input_shape
         known = problem.preprocessing
         mean = known.mean if known is not None else None
