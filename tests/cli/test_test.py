@@ -81,7 +81,7 @@ def summary(folder: Path) -> dict[str, object]:
 def test_what_is_shown(tables: Path, sloy: Sloy) -> None:
     lines = sloy("test", tables / "kind", tables / "new.csv").stdout.splitlines()
     assert lines[0].endswith("new.csv: 80 rows with `kind`")
-    assert any(line.split()[-2:] == ["accuracy", "log-loss"] for line in lines)
+    assert any(line.split()[1:4] == ["accuracy", "log-loss", "AUC"] for line in lines)
     assert any(
         line.split() == ["confusion", "true", "\\", "answered", "cheap", "dear"] for line in lines
     )
@@ -260,6 +260,9 @@ def test_a_table_to_test_on_takes_no_row_from_training(tables: Path) -> None:
 
 def test_all_rows_train(sloy: Sloy, tables: Path) -> None:
     words = ("train", tables / "train.csv", "--target", "rent", "--ignore", "kind", *IDENTITY)
+    done = sloy(*words, "--test", 0, *FEW[:4], "--network", "tabular", "--out", "c")
+    assert "300 to train on (45 others held out by each of 4 members), none to test" in done.stderr
+    words = (*words, "--network", "mlp")
     done = sloy(*words, "--test", 0, "--epochs", 2, "--threads", 1, "--out", "a")
     assert "270 to train on, 30 to validate, none to test" in done.stderr
     assert "none: 270 samples trained the network, 30 were validated on" in done.stdout
