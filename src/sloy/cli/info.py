@@ -111,7 +111,7 @@ def _table(model: Model) -> list[tuple[str, str]]:
     from sloy.data import HandwritingReader, PictureReader
     from sloy.data.tables import TableReader
     from sloy.experiments.sources.folder import reading
-    from sloy.experiments.sources.table import listed
+    from sloy.experiments.sources.table_loaded import listed
 
     if isinstance(model.reader, PictureReader):
         return [("pictures", reading(model.reader))]

@@ -1,6 +1,7 @@
 """`Model`: a problem with its numbers, in memory and as a file."""
 
 from sloy.model.loading import load
-from sloy.model.model import Model, default_batch
+from sloy.model.model import Model
+from sloy.model.sizes import default_batch
 
 __all__ = ["Model", "default_batch", "load"]

@@ -10,28 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from sloy import ops
 from sloy.arguments import file_to_write, instance, integer, sample_array, sequence
 from sloy.data.dataset import Dataset
 from sloy.data.readers import Reader
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
-from sloy.engines.variables import HostVariables, Variables
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph
-from sloy.graph.spec import Shape
 from sloy.losses import Intervals, Loss, LossLike
 from sloy.model.file import write
-from sloy.model.parts import Parts
+from sloy.model.parts import Parts, checked
+from sloy.model.sizes import BATCH, default_batch
 from sloy.preprocessing import Preprocessing
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.problem.inputs import Columns, Data, as_dataset, columns, samples
-from sloy.problem.parameters import Parameters, check_names, real_array
+from sloy.problem.parameters import Parameters
 from sloy.problem.runner import Runner, summed_up
-
-BATCH = 256  # samples at a time, fewer where one is large
-BATCH_BYTES = 64 << 20  # of the largest activation of a batch
 
 
 class Model:
@@ -78,7 +73,7 @@ class Model:
         instance("Model", "problem", problem, Problem)
         self.problem = problem
         self._engine = engine if isinstance(engine, Engine) else None
-        given = _checked(problem, parameters)
+        given = checked(problem, parameters)
         self._variables = self._engine.variables(given) if self._engine else given
         self.class_names = tuple(class_names)
         self.reader = reader
@@ -120,10 +115,8 @@ class Model:
             return self.reader
         from sloy.data.handwriting import usual_reader
 
-        problem, shape = self.problem, self.network.input_shape
-        known = problem.preprocessing
-        mean = known.mean if known is not None else None
-        return usual_reader(shape, self.class_names, problem.data_dtype, mean)
+        shape, mean = self.network.input_shape, getattr(self.problem.preprocessing, "mean", None)
+        return usual_reader(shape, self.class_names, self.problem.data_dtype, mean)
 
     @property
     def parameters(self) -> Parameters:
@@ -405,24 +398,3 @@ _GRAPHS: dict[str, Callable[..., Graph]] = {
     "evaluate": evaluation_graph,
     "examine": partial(evaluation_graph, prediction=True),
 }
-
-
-def default_batch(network: Network, dtype: str) -> int:
-    """Samples at a time: a power of two up to 256, such that one activation stays within 64 MiB."""
-    built = network.build(ops.input("x", (1, *network.input_shape)))
-    shapes: list[Shape] = [network.input_shape, *(t.shape for t in built.activations.values())]
-    largest = max(int(np.prod(shape)) for shape in shapes) * np.dtype(dtype).itemsize
-    return 1 << max(0, min(BATCH, BATCH_BYTES // largest).bit_length() - 1)
-
-
-def _checked(problem: Problem, parameters: Mapping[str, np.ndarray]) -> Variables:
-    """The arrays in the network's order, each of its shape and the computing dtype; a run's variables as they are."""
-    check_names("Model", problem.network, parameters)
-    if isinstance(parameters, Variables):
-        return parameters
-    arrays = {
-        name: real_array("Model", name, parameters[name], shape)
-        for name, shape in problem.network.shapes.items()
-    }
-    required = {name: np.require(v, problem.dtype, ["C", "W"]) for name, v in arrays.items()}
-    return HostVariables(required)

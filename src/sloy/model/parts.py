@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from sloy.data.readers import Reader
+from sloy.engines.variables import HostVariables, Variables
 from sloy.problem import Problem
+from sloy.problem.parameters import check_names, real_array
 
 
 class Parts(NamedTuple):
@@ -27,3 +29,16 @@ class Parts(NamedTuple):
     parameters: Mapping[str, np.ndarray]
     class_names: tuple[str, ...] = ()
     reader: Reader | None = None
+
+
+def checked(problem: Problem, parameters: Mapping[str, np.ndarray]) -> Variables:
+    """The arrays in the network's order, each of its shape and the computing dtype; a run's variables as they are."""
+    check_names("Model", problem.network, parameters)
+    if isinstance(parameters, Variables):
+        return parameters
+    arrays = {
+        name: real_array("Model", name, parameters[name], shape)
+        for name, shape in problem.network.shapes.items()
+    }
+    required = {name: np.require(v, problem.dtype, ["C", "W"]) for name, v in arrays.items()}
+    return HostVariables(required)

@@ -2,78 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from sloy import text, zoo
+from sloy import text
 from sloy.arguments import duration
 from sloy.data import Dataset
-from sloy.data.tables import DECIMALS, TASKS, Split, Table, TableReader, load_table
+from sloy.data.tables import DECIMALS, TASKS, Table, TableReader, load_table
 from sloy.data.tables.prepared import columns_of, labelled_rows
 from sloy.data.tables.sources import open_table
 from sloy.data.tables.target import TEST
 from sloy.engines import Engine
-from sloy.errors import InvalidArgument, InvalidOption
+from sloy.errors import InvalidOption
 from sloy.experiments import baselines
 from sloy.experiments.recipes import batches_and_epochs
-from sloy.experiments.sources.base import Loaded, Measured, Row, Source, ToTest, Wanted
-from sloy.experiments.sources.kept import kept_to_test
+from sloy.experiments.sources.base import Loaded, Measured, Source, ToTest, Wanted
+from sloy.experiments.sources.kept import kept_to_test, split_of, to_test_on
+from sloy.experiments.sources.table_loaded import (
+    SMALL,
+    LoadedTable,
+    network_of,
+    opening,
+    solved_of,
+    table_of,
+)
 from sloy.experiments.sources.table_measured import Beside, measured_on
 from sloy.files.once import STANDARD_INPUT, called, is_read_once, readable
 from sloy.files.tables import as_csv
-from sloy.layers import Rescale
 from sloy.losses import CategoricalCrossentropy, Intervals, Loss, SquaredError
 from sloy.model import Model
 from sloy.options import integer_option, option, real_option
 from sloy.problem import Network
 from sloy.training.intervals import least_samples
 from sloy.training.recipe import Recipe
-from sloy.training.ridge import suits
 from sloy.training.tabular import MEMBERS, TARGET_SCALES, Tabular
-from sloy.training.wide import STILL, LinearStart, linear_start
+from sloy.training.wide import STILL
 
 ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
 PACKED = ("", ".gz", ".zst")
-SHOWN = 40  # columns that the opening lists
 PREDICTIONS = "predictions.csv"
-SMALL = 1000  # rows to train on; with fewer, more is dropped
 ADAMW: Mapping[str, Any] = {"learning_rate": 0.005, "weight_decay": 0.3}
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedTable(Loaded):
-    """A table that was read, and what members learn it with."""
-
-    table: Table = field(kw_only=True)
-    tabular: Tabular | None = field(default=None, kw_only=True)
-
-    @cached_property
-    def solved(self) -> LinearStart | None:
-        """The linear network that takes the place of others where there are few rows of many columns."""
-        table, data = self.table, self.train
-        if isinstance(self.loss, Intervals) or not suits(len(data), table.reader.width):
-            return None
-        if self.validation is not None:  # leaving rows out needs none that are held out
-            parts = (data, self.validation)
-            x, y = (np.concatenate([getattr(part, of) for part in parts]) for of in ("x", "y"))
-            data = Dataset(x, y, data.class_names)
-        return linear_start(
-            data,
-            data.classes or 1,
-            classes=table.reader.classes,
-            ends=[] if table.is_classification else [Rescale(table.deviation, table.mean)],
-        )
-
-    @property
-    def learns_from_all(self) -> bool:
-        """Whether the linear network is solved."""
-        return self.solved is not None
 
 
 @dataclass(frozen=True)
@@ -205,7 +178,7 @@ class TableFile(Source):
         if further:
             raise InvalidOption("`from` trains models of pictures further, not those of tables")
         if self.split is not None:
-            split = _split(self.split)
+            split = split_of(self.split)
             if self.folds is not None and split.kind == "time":
                 raise InvalidOption(
                     "`folds` would test on rows that come before those to train on; with `split` time=… `test` says"
@@ -235,7 +208,7 @@ class TableFile(Source):
 
     def load(self, wanted: Wanted) -> LoadedTable:
         """Read, infer, divide, prepare."""
-        with readable(self.data) as data, _to_test(self.test) as test:
+        with readable(self.data) as data, to_test_on(self.test) as test:
             table = self._read(data, test, wanted)
         loaded = LoadedTable(
             table.train,
@@ -328,7 +301,7 @@ class TableFile(Source):
         if loaded.tabular is not None:
             return loaded.tabular.options()
         rows = len(loaded.train)
-        if _solved(loaded) is not None:
+        if solved_of(loaded) is not None:
             return {**STILL, "batch_size": min(rows, 256), "weight_decay": 0.0}
         found = batches_and_epochs(rows, part=32, sizes=(16, 256), steps=10_000, epochs=(3, 200))
         return {**found, **self.patience_for(loaded), **(ADAMW if optimizer == "adamw" else {})}
@@ -358,22 +331,22 @@ class TableFile(Source):
         if options:
             raise InvalidOption("`network_options`: the network for the rows of a table has none.")
         assert isinstance(loaded, LoadedTable)
-        if (solved := _solved(loaded)) is not None:
+        if (solved := solved_of(loaded)) is not None:
             return solved.network
         if loaded.tabular is not None:
             return loaded.tabular.network
-        return _network(loaded, (128, 64), 0.3 if len(loaded.train) < SMALL else 0.1)
+        return network_of(loaded, (128, 64), 0.3 if len(loaded.train) < SMALL else 0.1)
 
     def parameters_for(self, loaded: Loaded) -> Mapping[str, np.ndarray] | None:
         """Those of the linear network that was solved; of members, weights that fit the rows."""
         assert isinstance(loaded, LoadedTable)
-        if (solved := _solved(loaded)) is not None:
+        if (solved := solved_of(loaded)) is not None:
             return solved.parameters
         return None if loaded.tabular is None else loaded.tabular.start()
 
     def describe(self, loaded: Loaded) -> str:
         """What is predicted from how much."""
-        reader = _table(loaded).reader
+        reader = table_of(loaded).reader
         columns = text.many(len(reader.columns), "column")
         return f"{columns} prepared as {text.many(reader.width, 'number')} each"
 
@@ -396,7 +369,7 @@ class TableFile(Source):
 
     def files(self, loaded: Loaded, measured: Measured) -> Mapping[str, str]:
         """Of a fold the predictions for its rows: row (from 1), fold, ids, truth, answer, probabilities."""
-        table = _table(loaded)
+        table = table_of(loaded)
         if self.fold is None:
             return {}
         numbers = np.flatnonzero(table.part == TEST)
@@ -417,75 +390,11 @@ class TableFile(Source):
         """The network beside a linear model and the simplest answer there is."""
         if loaded is None:
             return measured_on(model, data)
-        linear = baselines.linear_model(_network(loaded, (), 0.0), loaded, model.engine)
-        table = _table(loaded)
+        linear = baselines.linear_model(network_of(loaded, (), 0.0), loaded, model.engine)
+        table = table_of(loaded)
         return measured_on(
             model,
             data,
             Beside(loaded, linear, table.mean, table.sample),
             seed=self.fold or 0,
         )
-
-
-@contextmanager
-def _to_test(test: float | str) -> Iterator[float | Path]:
-    """A share as it is; another table as one that can be read again."""
-    if not isinstance(test, str):
-        yield test
-        return
-    with readable(test) as path:
-        yield path
-
-
-def opening(table: Table) -> list[Row]:
-    """What was found in the table."""
-    kind = "classification" if table.is_classification else "regression"
-    if table.is_classification:
-        names = table.train.class_names
-        what = f"{len(names)} classes ({', '.join(names[:6])}{', …' if len(names) > 6 else ''})"
-    else:
-        what = f"mean {table.mean:.5g}, deviation {table.deviation:.4g}"
-    target = ("target", f"{table.target}: {kind} ({table.reason}), {what}")
-    columns = ("columns", listed(table.reader, table.left_out))
-    return [target, columns, *(("note", note) for note in table.notes)]
-
-
-def listed(reader: TableReader, left_out: Mapping[str, str]) -> str:
-    """A line for each column: its name, its kind, what it holds and becomes."""
-    lines = [(c.name, c.kind, c.describe()) for c in reader.columns]
-    lines += [(name, "left out", why) for name, why in left_out.items()]
-    more = len(lines) - SHOWN
-    shown = text.columns(
-        [(text.shortened(name, 32), kind, what) for name, kind, what in lines[:SHOWN]]
-    )
-    return shown + (f"\n… and {more} more" if more > 0 else "")
-
-
-def _network(loaded: Loaded, hidden: tuple[int, ...], dropout: float) -> Network:
-    table = _table(loaded)
-    return zoo.table(
-        table.reader.width,
-        table.train.classes or (3 if isinstance(loaded.loss, Intervals) else 1),
-        classes=table.reader.classes,
-        hidden=hidden,
-        dropout=dropout,
-        mean=table.mean,
-        deviation=table.deviation,
-    )
-
-
-def _split(word: str) -> Split:
-    try:
-        return Split.of(word)
-    except InvalidArgument as error:
-        raise InvalidOption(str(error)) from None
-
-
-def _solved(loaded: Loaded) -> LinearStart | None:
-    assert isinstance(loaded, LoadedTable)
-    return loaded.solved
-
-
-def _table(loaded: Loaded) -> Table:
-    assert isinstance(loaded, LoadedTable)
-    return loaded.table
