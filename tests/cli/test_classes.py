@@ -219,3 +219,26 @@ def test_pictures_of_uneven_classes(tmp_path: Path, capsys: pytest.CaptureFixtur
     answer = json.loads(capsys.readouterr().out)["predictions"][0]
     assert answer["class"] == "light"
     assert [one["class"] for one in answer["top"]] == ["light", "dark"]
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("bought", ("--network", "mlp", "--threshold", "f1")),
+        ("bought", ("--network", "mlp")),
+        ("price", ("--intervals", "0.8")),
+    ],
+)
+def test_folds(
+    table: Path, capsys: pytest.CaptureFixture[str], target: str, words: tuple[str, ...]
+) -> None:
+    """The model of all rows holds some out where it cannot do without."""
+    _, out, _ = run(capsys, table, "--folds", "2", *words, target=target)
+    model = sloy.load(table.parent / "run" / "model.sloy", threads=1)
+    assert (model.threshold is not None) == ("f1" in words)
+    assert ("held out, which intervals and thresholds need" in out) == (
+        len(words) != 2 or target == "price"
+    )
+    assert ("probabilities are not calibrated" in out) == (words == ("--network", "mlp"))
+    assert ("AUC" in out) == (target == "bought")
+    assert "nan" not in out.lower()

@@ -112,9 +112,12 @@ def comparison(found: Mapping[str, Mapping[str, float]], *others: str) -> str:
     return text.columns([head, *lines], right=True)
 
 
-def comparison_with_errors(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+def comparison_with_errors(
+    found: Mapping[str, Mapping[str, Mapping[str, float]]], *others: str
+) -> str:
     """The same of several folds: a mean and its standard error in each cell."""
-    figures = list(next(iter(found.values())))
+    row = next(iter(found.values()))
+    figures = [name for name in (*PLAIN, *others) if name in row]
     head = ("", *(_TITLES[name] for name in figures))
     lines = [
         (name, *(f"{_shown(f, row[f]['mean'])} ± {_shown(f, row[f]['error'])}" for f in figures))

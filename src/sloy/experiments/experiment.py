@@ -102,8 +102,8 @@ class Experiment:
     )
     calibrate: str = option(
         "off",
-        "set probabilities right by one temperature, found on the validation samples and kept where it helps; default:"
-        " on for tables",
+        "set probabilities right by one temperature, found on the validation samples (of members those that each holds"
+        " out) and kept where it helps; default: on for tables",
         kind="text",
         choices=("on", "off"),
     )
@@ -206,6 +206,11 @@ class Experiment:
     def by_members(self) -> bool:
         """Whether members of an ensemble learn, each of which holds out samples of its own."""
         return self.network == "tabular"
+
+    @property
+    def needs_held_out(self) -> bool:
+        """Whether the model is not complete without samples that are held out."""
+        return self.threshold in RULES or getattr(self.source, "intervals", None) is not None
 
     def load(self, wanted: Wanted) -> Loaded:
         """The data, read and split, with the loss that is asked for; `InvalidOption` where it does not suit them."""

@@ -18,6 +18,7 @@ from sloy.data.tables.target import known_target
 from sloy.data.tables.values import polars
 from sloy.errors import FileFormatError
 from sloy.experiments import baselines
+from sloy.experiments.classes import UNEVEN
 from sloy.experiments.events import (
     Drawn,
     Event,
@@ -58,7 +59,8 @@ class CrossValidation:
     """A run for each fold, tested on its rows, and then one on all rows.
 
     The last has no rows to choose its epoch by: it does as many epochs as the folds' best ones are on average. Members
-    choose theirs by rows that the others learn from, there too.
+    choose theirs by rows that the others learn from, there too; and where intervals or a threshold need rows that are
+    held out, it holds out the share that each fold does.
 
     Parameters
     ----------
@@ -84,7 +86,7 @@ class CrossValidation:
         folds = folds_of(self.experiment)
         summaries = [self._fold(number, folds) for number in range(1, folds + 1)]
         epochs = [summary["best_epoch"] or summary["epochs"] for summary in summaries]
-        epochs = [] if self.experiment.by_members else epochs
+        epochs = [] if self._holds_out else epochs
         whole = self._whole(folds, max(1, round(sum(epochs) / folds)))
         return self._together(summaries, epochs, whole)
 
@@ -100,11 +102,16 @@ class CrossValidation:
         self.tell(FoldEnded(number, folds, found, before))
         return found
 
+    @property
+    def _holds_out(self) -> bool:
+        """Whether the run on all rows holds some of them out."""
+        return self.experiment.by_members or self.experiment.needs_held_out
+
     def _whole(self, folds: int, epochs: int) -> Result:
         """The run on all rows."""
         source = replace(self.experiment.source, folds=None, test=0.0)  # type: ignore[call-arg]
         one = replace(self.experiment, source=source)
-        if not one.by_members:
+        if not self._holds_out:
             given = {**one.given, "epochs": epochs, "patience": None}
             one = replace(one, validation=0.0, given=given)
         self.tell(FoldBegan(0, folds, epochs, self.folder.path))
@@ -150,7 +157,7 @@ class CrossValidation:
         }
         measured = Measured(
             figures,
-            _told(scores, epochs, len(summaries), len(rows.rows), worth),
+            self._told(scores, epochs, summaries, len(rows.rows), worth),
             lambda: {
                 **answers_pictures(*rows.compared(whole.model)),
                 "importance.png": inspection.importance_figure(worth),
@@ -162,6 +169,46 @@ class CrossValidation:
             self.folder.write(name, inspection.png(figure))
             self.tell(Drawn(self.folder / name))
         return Result(whole.model, whole.history, measured, summary, self.folder.path)
+
+    def _told(
+        self,
+        scores: Mapping[str, Mapping[str, Mapping[str, float]]],
+        epochs: Sequence[int],
+        summaries: Sequence[Mapping[str, Any]],
+        samples: int,
+        worth: inspection.Importance,
+    ) -> tuple[tuple[str, str], ...]:
+        means = {
+            answer: {name: score["mean"] for name, score in found.items()}
+            for answer, found in scores.items()
+        }
+        folds, own = len(summaries), means.pop("network")
+        of_classes = baselines.OF_CLASSES if _are_told(summaries) else ()
+        rows = [
+            ("test", baselines.comparison_with_errors(scores, *of_classes)),
+            ("", f"mean ± standard error of {folds} folds, {text.count(samples)} rows in all"),
+        ]
+        weighted = self.experiment.recipe.class_weight is not None
+        if said := baselines.verdict(own, means, weighted=weighted):
+            rows.append(("", said))
+        rows.append(("model", self._made(epochs, folds, whether_classes="accuracy" in own)))
+        rows.append(("importance", worth.listed()))
+        return tuple(rows)
+
+    def _made(self, epochs: Sequence[int], folds: int, *, whether_classes: bool) -> str:
+        """How the model of all rows came about."""
+        if self.experiment.by_members:
+            return "of all rows: each member holds out some of its own, which the others learn from"
+        if not epochs:
+            return "of all rows but those held out, which intervals and thresholds need"
+        mean, best = max(1, round(sum(epochs) / folds)), ", ".join(map(str, epochs))
+        said = (
+            f"of all rows, {text.many(mean, 'epoch')}: the mean of the folds' best ({best}); no row was kept apart for"
+            " it"
+        )
+        if whether_classes and self.experiment.calibrate == "on":
+            said += ", so that its probabilities are not calibrated"
+        return said
 
     def _write(self, name: str, content: str) -> None:
         self.folder.write(name, content)
@@ -199,6 +246,16 @@ def _figures(summaries: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[s
     return found | {name: [one["baselines"][name] for one in summaries] for name in others}
 
 
+def _are_told(summaries: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the figures of uneven classes are shown."""
+    samples: dict[str, int] = {}
+    for summary in summaries:
+        for name, figures in summary.get("classes", {}).items():
+            samples[name] = samples.get(name, 0) + figures["samples"]
+    there = [count for count in samples.values() if count]
+    return len(samples) == 2 or (bool(there) and max(there) >= UNEVEN * min(there))
+
+
 def _scores(found: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
     """Figure → mean over the folds, and its standard error."""
     scores = {}
@@ -207,37 +264,6 @@ def _scores(found: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]
         error = float(values.std(ddof=1)) / sqrt(len(values))
         scores[name] = {"mean": float(values.mean()), "error": error}
     return scores
-
-
-def _told(
-    scores: Mapping[str, Mapping[str, Mapping[str, float]]],
-    epochs: Sequence[int],
-    folds: int,
-    samples: int,
-    worth: inspection.Importance,
-) -> tuple[tuple[str, str], ...]:
-    means = {
-        answer: {name: score["mean"] for name, score in found.items()}
-        for answer, found in scores.items()
-    }
-    rows = [
-        ("test", baselines.comparison_with_errors(scores)),
-        ("", f"mean ± standard error of {folds} folds, {text.count(samples)} rows in all"),
-    ]
-    if said := baselines.verdict(
-        means["network"], {k: v for k, v in means.items() if k != "network"}
-    ):
-        rows.append(("", said))
-    made = "of all rows: each member holds out some of its own, which the others learn from"
-    if epochs:
-        mean, best = max(1, round(sum(epochs) / folds)), ", ".join(map(str, epochs))
-        made = (
-            f"of all rows, {text.many(mean, 'epoch')}: the mean of the folds' best ({best}); no row was kept apart for"
-            " it"
-        )
-    rows.append(("model", made))
-    rows.append(("importance", worth.listed()))
-    return tuple(rows)
 
 
 def _mean_importance(documents: Sequence[Mapping[str, Any]]) -> inspection.Importance:
