@@ -72,6 +72,14 @@ def _sqrt(x: float) -> float:
     return math.sqrt(x) if x >= 0 else NAN
 
 
+def _sin(x: float) -> float:
+    return math.sin(x) if math.isfinite(x) else NAN
+
+
+def _cos(x: float) -> float:
+    return math.cos(x) if math.isfinite(x) else NAN
+
+
 def _sign(x: float) -> float:
     return x if math.isnan(x) else (x > 0) - (x < 0)
 
@@ -140,6 +148,8 @@ UNARY: dict[str, tuple[Callable[[float], float], Draw, Tolerance]] = {
     "log": (_log, positive, ELEMENTARY),
     "log1p": (_log1p, positive, ELEMENTARY),
     "sqrt": (_sqrt, positive, ARITHMETIC),
+    "sin": (_sin, normal, ELEMENTARY),
+    "cos": (_cos, normal, ELEMENTARY),
     "tanh": (math.tanh, normal, ELEMENTARY),
     "sigmoid": (_sigmoid, normal, ELEMENTARY),
     "erf": (math.erf, normal, ELEMENTARY),
@@ -168,6 +178,8 @@ FLOATS_ONLY = [
     "log",
     "log1p",
     "sqrt",
+    "sin",
+    "cos",
     "tanh",
     "sigmoid",
     "erf",
@@ -198,7 +210,7 @@ def _unary() -> Iterator[Case]:
             yield Case(op, _name(shape), (_fill(draw, shape),), {}, formula, tolerance)
         yield Case(op, "special", (special,), {}, formula, tolerance, smooth=False)
     wide = operand((41,), given(np.linspace(-6, 6, 41)))
-    for op in ("tanh", "sigmoid", "erf", "softplus", "exp", "expm1"):
+    for op in ("tanh", "sigmoid", "erf", "softplus", "exp", "expm1", "sin", "cos"):
         yield Case(op, "wide", (wide,), {}, pointwise(UNARY[op][0]), UNARY[op][2])
     negative = operand((9,), given(np.linspace(-0.9, -0.1, 9)))
     yield Case("log1p", "negative", (negative,), {}, pointwise(_log1p), ELEMENTARY)
