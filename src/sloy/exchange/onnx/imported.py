@@ -14,6 +14,7 @@ import numpy as np
 import sloy.exchange.onnx.operators  # noqa: F401  fills the table
 from sloy import ops
 from sloy.errors import FileFormatError, InvalidArgument
+from sloy.exchange.onnx import alone
 from sloy.exchange.onnx.conversion import Conversion, Unsupported
 from sloy.exchange.onnx.reading import Info, OnnxGraph
 from sloy.exchange.onnx.values import Order, channels_last, held, identity
@@ -158,8 +159,14 @@ def _trace(
 ) -> tuple[Trace, Conversion]:
     """The graph for n samples in a float dtype."""
     x = ops.input("0", tuple((n, *shape)[axis] for axis in order), dtype)
-    conversion = Conversion(graph, dtype, trains=True, batch=None if batch is None else (batch, n))
-    value = conversion.run({info.name: held(x, info.dtype, order)}, [wanted])[wanted]
+    conversion = Conversion(graph, dtype, trains=True)
+    given = {info.name: held(x, info.dtype, order)}
+    found = (
+        conversion.run(given, [wanted])
+        if batch is None
+        else alone.run(conversion, given, [wanted], batch)
+    )
+    value = found[wanted]
     if value.tensor is None or not value.is_float:
         raise Unsupported(f"the output {wanted[:40]!r} is {value.dtype}, no floating-point numbers")
     result = conversion.tensor(value)

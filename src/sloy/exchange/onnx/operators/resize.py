@@ -43,8 +43,8 @@ class Axis:
     before: int
     after: int
     scale: np.float32
-    start: np.float32 = SINGLE(0)
-    end: np.float32 = SINGLE(1)
+    start: float = 0.0
+    end: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,9 @@ def _axes(node: Node, operands: list[Any], shape: Sequence[int]) -> list[Axis]:
             raise FileFormatError(
                 f"the axis {axis} of {tuple(shape)} cannot be resized to {extent}."
             )
-        axes[axis] = Axis(shape[axis], extent, factor, region[i], region[i + len(chosen)])
+        axes[axis] = Axis(
+            shape[axis], extent, factor, float(region[i]), float(region[i + len(chosen)])
+        )
     return axes
 
 
@@ -219,11 +221,11 @@ def _corners(rows: Array, axis: Axis) -> Array:
 
 
 def _crop(rows: Array, axis: Axis) -> Array:
-    last = SINGLE(axis.before - 1)
+    last, start, end = SINGLE(axis.before - 1), SINGLE(axis.start), SINGLE(axis.end)
     if axis.after == 1:
-        return np.full_like(rows, SINGLE(0.5) * (axis.start + axis.end) * last)
-    span = rows * (axis.end - axis.start) * last / SINGLE(axis.after - 1)
-    return np.asarray(axis.start * last + span)
+        return np.full_like(rows, SINGLE(0.5) * (start + end) * last)
+    span = rows * (end - start) * last / SINGLE(axis.after - 1)
+    return np.asarray(start * last + span)
 
 
 _GRIDS: dict[str, Callable[[Array, Axis], Array]] = {
