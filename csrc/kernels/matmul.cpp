@@ -1,7 +1,12 @@
 // matmul: y = activation(op(a) · op(b) + bias), op = transpose or not.
 // a (M, K) or (K, M), b (K, N) or (N, K), bias (N,), y (M, N).
+// batched_matmul: the same of G such matrices, a (G, M, K) or, by its batch axis, (M, G, K) …, the
+// others likewise; bias (N,) or a vector for each.
+#include <algorithm>
 #include <stdexcept>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/matmul_shape.h"
 #include "core/parallel.h"
@@ -14,68 +19,110 @@
 namespace sloy {
 namespace {
 
+// Of an operand or the result: how many matrices it has, their extents as they lie, and its steps.
+struct Stack {
+  std::int64_t count, lines, columns;
+  Steps steps;
+};
+
+Stack stack_of(const Shape& shape, std::int64_t axis) {
+  if (shape.size() == 2) return {1, shape[0], shape[1], {shape[1], 0}};
+  if (axis == 0) return {shape[0], shape[1], shape[2], {shape[2], shape[1] * shape[2]}};
+  return {shape[1], shape[0], shape[2], {shape[1] * shape[2], shape[2]}};
+}
+
+std::vector<std::int64_t> batch_axes_of(const Instruction& instruction) {
+  if (instruction.op == "matmul") return {0, 0, 0};
+  const auto& axes = get_ints(instruction, "batch_axes");
+  const auto fits = [](std::int64_t axis) { return axis == 0 || axis == 1; };
+  if (axes.size() != 3 || !std::all_of(axes.begin(), axes.end(), fits)) {
+    throw std::invalid_argument("batched_matmul: `batch_axes` must be three numbers, 0 or 1.");
+  }
+  return axes;
+}
+
 MatmulShape shape_of(const Instruction& instruction) {
+  const std::string& op = instruction.op;
   const bool transpose_a = flag(instruction, "transpose_a");
   const bool transpose_b = flag(instruction, "transpose_b");
   const bool bias = flag(instruction, "has_bias");
   if (instruction.inputs.size() != (bias ? 3U : 2U) || instruction.outputs.size() != 1) {
-    throw std::invalid_argument("matmul: takes a, b and, with has_bias=1, bias; gives one output.");
+    throw std::invalid_argument(op + ": takes a, b and, with has_bias=1, bias; gives one output.");
   }
-  const Shape& a = instruction.inputs[0].shape;
-  const Shape& b = instruction.inputs[1].shape;
-  const Shape& y = instruction.outputs[0].shape;
-  if (a.size() != 2 || b.size() != 2 || y.size() != 2) {
-    throw std::invalid_argument("matmul: a, b and the output must have two axes each.");
+  const Shape* const shapes[] = {&instruction.inputs[0].shape, &instruction.inputs[1].shape,
+                                 &instruction.outputs[0].shape};
+  const std::size_t axes = op == "matmul" ? 2 : 3;
+  for (const Shape* shape : shapes) {
+    if (shape->size() == axes) continue;
+    throw std::invalid_argument(op + ": a, b and the output must have " + std::to_string(axes) +
+                                " axes each.");
   }
-  const MatmulShape shape{y[0],
-                          y[1],
-                          a[transpose_a ? 0 : 1],
+  const auto batch_axes = batch_axes_of(instruction);
+  const Stack a = stack_of(*shapes[0], batch_axes[0]), b = stack_of(*shapes[1], batch_axes[1]);
+  const Stack y = stack_of(*shapes[2], batch_axes[2]);
+  const std::int64_t biases = bias ? instruction.inputs[2].elements() : 0;
+  const MatmulShape shape{y.lines,
+                          y.columns,
+                          transpose_a ? a.lines : a.columns,
                           transpose_a,
                           transpose_b,
                           bias,
                           activation_of(instruction),
                           factors_of(instruction).value_or(DType::float32),
-                          instruction.outputs[0].dtype};
-  if (a[transpose_a ? 1 : 0] != shape.m || b[transpose_b ? 0 : 1] != shape.n ||
-      b[transpose_b ? 1 : 0] != shape.k || (bias && instruction.inputs[2].elements() != shape.n)) {
-    throw std::invalid_argument("matmul: the shapes of a, b, bias and the output do not fit.");
+                          instruction.outputs[0].dtype,
+                          y.count,
+                          a.steps,
+                          b.steps,
+                          y.steps,
+                          biases == y.columns ? 0 : y.columns};
+  if ((transpose_a ? a.columns : a.lines) != shape.m || a.count != shape.count ||
+      (transpose_b ? b.lines : b.columns) != shape.n || b.count != shape.count ||
+      (transpose_b ? b.columns : b.lines) != shape.k ||
+      (bias && biases != shape.n && biases != shape.count * shape.n)) {
+    throw std::invalid_argument(op + ": the shapes of a, b, bias and the output do not fit.");
   }
   return shape;
 }
 
-// Our own product; scratch: the packed right operand, then each thread's working memory.
+// Our own product; scratch: the packed right operands, then each thread's working memory.
 class Product final : public Kernel {
  public:
   Product(const MatmulShape& s, const Options& options)
-      : shape_{s.m, s.n, s.k, s.transpose_a, s.transpose_b},
-        bias_(s.bias),
+      : whole_(s),
+        shape_{s.m, s.n, s.k, s.transpose_a, s.transpose_b, s.a.line, s.b.line, s.y.line},
         activation_(activation_from(s.activation)),
-        threads_(s.m * s.n * s.k < worth_a_barrier ? 1 : options.threads),
+        threads_(s.multiply_adds() < worth_a_barrier ? 1 : options.threads),
         kernels_(SLOY_PICK_VECTOR_ISA(product_kernels)()),
-        blocks_(kernels_.blocks(shape_, threads_ == 1 ? 1 : threads_ * blocks_of_thread)) {}
+        blocks_(kernels_.blocks(shape_, fewest_blocks())) {}
 
   std::size_t scratch_bytes() const override {
-    return static_cast<std::size_t>(packed_floats() + threads_ * work_floats()) * sizeof(float);
+    const std::int64_t floats = whole_.count * packed_floats() + threads_ * work_floats();
+    return static_cast<std::size_t>(floats) * sizeof(float);
   }
   void bind(const Addresses& addresses) override { addresses_ = addresses; }
   bool any_threads() const override { return true; }
 
   void run() override {
-    const auto* a = static_cast<const float*>(addresses_.inputs[0]);
     const auto* b = static_cast<const float*>(addresses_.inputs[1]);
-    const auto* bias = bias_ ? static_cast<const float*>(addresses_.inputs[2]) : nullptr;
-    auto* y = static_cast<float*>(addresses_.outputs[0]);
     auto* packed = static_cast<float*>(addresses_.scratch);
-    float* work = packed + packed_floats();
     if (packed_floats() > 0) {
-      parallel_for(threads_, kernels_.panels(shape_), 2, 1, [&](int, Range panels) {
-        kernels_.pack(packed, b, shape_, panels.begin, panels.end);
+      const std::int64_t panels = kernels_.panels(shape_);
+      parallel_for(threads_, whole_.count * panels, 2, 1, [&](int, Range range) {
+        for (std::int64_t i = range.begin; i < range.end; ++i) {
+          const std::int64_t matrix = i / panels, panel = i % panels;
+          kernels_.pack(packed + matrix * packed_floats(), b + matrix * whole_.b.matrix, shape_,
+                        panel, panel + 1);
+        }
       });
-      b = packed;
     }
-    parallel_for(threads_, blocks_.count(), 2, 1, [&](int thread, Range range) {
-      kernels_.multiply(y, a, b, bias, activation_, work + thread * work_floats(), shape_, blocks_,
-                        range.begin, range.end);
+    // The same rows of all matrices follow each other: of stacks whose batch axis is the middle one
+    // they lie side by side.
+    parallel_for(threads_, whole_.count * blocks_.count(), 2, 1, [&](int thread, Range range) {
+      for (std::int64_t i = range.begin; i < range.end; ++i) {
+        const std::int64_t row = i / (whole_.count * blocks_.columns);
+        multiply(thread, i / blocks_.columns % whole_.count,
+                 row * blocks_.columns + i % blocks_.columns);
+      }
     });
   }
 
@@ -87,8 +134,28 @@ class Product final : public Kernel {
   std::int64_t packed_floats() const { return aligned(kernels_.packed_floats(shape_)); }
   std::int64_t work_floats() const { return aligned(kernels_.work_floats(shape_)); }
 
+  std::int64_t fewest_blocks() const {  // of a matrix
+    const std::int64_t count = std::max<std::int64_t>(whole_.count, 1);
+    return threads_ == 1 ? 1 : (threads_ * blocks_of_thread + count - 1) / count;
+  }
+
+  void multiply(int thread, std::int64_t matrix, std::int64_t block) {
+    const auto* a = static_cast<const float*>(addresses_.inputs[0]) + matrix * whole_.a.matrix;
+    const auto* b = static_cast<const float*>(addresses_.inputs[1]) + matrix * whole_.b.matrix;
+    const float* bias = nullptr;
+    if (whole_.bias) {
+      bias = static_cast<const float*>(addresses_.inputs[2]) + matrix * whole_.bias_step;
+    }
+    auto* y = static_cast<float*>(addresses_.outputs[0]) + matrix * whole_.y.matrix;
+    auto* packed = static_cast<float*>(addresses_.scratch);
+    if (packed_floats() > 0) b = packed + matrix * packed_floats();
+    kernels_.multiply(y, a, b, bias, activation_,
+                      packed + whole_.count * packed_floats() + thread * work_floats(), shape_,
+                      blocks_, block, block + 1);
+  }
+
+  MatmulShape whole_;
   ProductShape shape_;
-  bool bias_;
   Activation activation_;
   int threads_;
   ProductKernels kernels_;
@@ -174,6 +241,13 @@ bool ours_suits(const MatmulShape& s) {
   return isa == "avx2" && s.k >= shortest && s.n * s.k <= near_floats;
 }
 
+// Of stacks, oneDNN takes only what is large and wider than AVX2.
+bool ours_suits_stack(const MatmulShape& s) {
+  constexpr std::int64_t largest_matrix = 200'000;  // multiply-adds
+  const std::string_view isa = simd::table().name;
+  return isa == "avx2" || (isa != "baseline" && s.m * s.n * s.k <= largest_matrix);
+}
+
 std::unique_ptr<Kernel> make_matmul(const Instruction& instruction, const Options& options) {
   const MatmulShape shape = shape_of(instruction);
   if (!factors_of(instruction)) return nullptr;
@@ -185,25 +259,57 @@ std::unique_ptr<Kernel> make_matmul(const Instruction& instruction, const Option
   return onednn::make_matmul(shape, options);
 }
 
-Cut cut_of_matmul(const Instruction& instruction) {
-  // A piece reads its other operand, or writes its result, once more: 32 samples of the MLP
-  // 784-128-10 take 1.76 times as long in 8 and 4 pieces as in one.
-  constexpr std::int64_t fewest_samples = 16;
-  if (!flag(instruction, "transpose_a")) {
-    Cut cut{std::vector<bool>(instruction.inputs.size(), false), false, fewest_samples};
-    cut.inputs[0] = true;
-    return cut;
-  }
+std::unique_ptr<Kernel> make_batched(const Instruction& instruction, const Options& options) {
+  const MatmulShape shape = shape_of(instruction);
+  if (shape.count == 1 && has_few_rows(shape)) return std::make_unique<ProductOfFewRows>(shape);
+  if (ours_suits_stack(shape)) return std::make_unique<Product>(shape, options);
+  return onednn::make_matmul(shape, options);
+}
+
+// A piece reads its other operand, or writes its result, once more: 32 samples of the MLP
+// 784-128-10 take 1.76 times as long in 8 and 4 pieces as in one.
+constexpr std::int64_t fewest_samples = 16;
+
+// With the samples as rows of a and of the result.
+Cut cut_rows(const Instruction& instruction) {
+  Cut cut{std::vector<bool>(instruction.inputs.size(), false), false, fewest_samples};
+  cut.inputs[0] = true;
+  return cut;
+}
+
+// With the samples as the lines over which a product is summed.
+Cut cut_sums(const Instruction& instruction) {
   const bool plain = !flag(instruction, "has_bias") && !has(instruction, "activation");
   const bool sums_whole = instruction.outputs[0].dtype == DType::float32;
   if (flag(instruction, "transpose_b") || !plain || !sums_whole) return {};
   return {{true, true}, true, fewest_samples};
 }
 
+Cut cut_of_matmul(const Instruction& instruction) {
+  return flag(instruction, "transpose_a") ? cut_sums(instruction) : cut_rows(instruction);
+}
+
+Cut cut_of_batched(const Instruction& instruction) {
+  const auto axes = batch_axes_of(instruction);
+  const bool transpose_a = flag(instruction, "transpose_a");
+  if (axes[0] == 0 && axes[1] == 0 && axes[2] == 0) {  // whole matrices
+    const MatmulShape shape = shape_of(instruction);
+    const bool each = shape.bias && shape.bias_step != 0;
+    if (each && instruction.inputs[2].shape[0] != shape.count) return {};
+    Cut cut{{true, true}, false, 1};
+    if (shape.bias) cut.inputs.push_back(each);
+    return cut;
+  }
+  if (axes[0] == 1 && axes[2] == 1 && !transpose_a) return cut_rows(instruction);
+  if (axes[0] == 1 && axes[1] == 1 && transpose_a) return cut_sums(instruction);
+  return {};
+}
+
 }  // namespace
 
 void register_matmul_kernels(Registry& registry) {
   registry["matmul"] = {make_matmul, true, cut_of_matmul};
+  registry["batched_matmul"] = {make_batched, false, cut_of_batched};
 }
 
 }  // namespace sloy

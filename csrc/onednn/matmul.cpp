@@ -76,19 +76,28 @@ class Matmul final : public PrimitiveKernel {
   void describe(const MatmulShape& shape, Location a_place, Location b_place) {
     const DataType factors = data_type(shape.factors), result = data_type(shape.result);
     using Desc = dnnl::memory::desc;
-    const auto tag = [](bool transpose) {
-      return transpose ? dnnl::memory::format_tag::ba : dnnl::memory::format_tag::ab;
+    using Dims = dnnl::memory::dims;
+    const auto matrices = [&](std::int64_t rows, std::int64_t columns, DataType dtype,
+                              bool transpose, const Steps& steps) {
+      using Tag = dnnl::memory::format_tag;
+      if (shape.count == 1) return Desc({rows, columns}, dtype, transpose ? Tag::ba : Tag::ab);
+      const Dims apart =
+          transpose ? Dims{steps.matrix, 1, steps.line} : Dims{steps.matrix, steps.line, 1};
+      return Desc({shape.count, rows, columns}, dtype, apart);
     };
-    const Desc a({shape.m, shape.k}, factors, tag(shape.transpose_a));
-    const Desc b({shape.k, shape.n}, factors, tag(shape.transpose_b));
-    const Desc y({shape.m, shape.n}, result, tag(false));
-    const Desc bias = shape.bias ? dense({1, shape.n}) : Desc();
+    const Desc a = matrices(shape.m, shape.k, factors, shape.transpose_a, shape.a);
+    const Desc b = matrices(shape.k, shape.n, factors, shape.transpose_b, shape.b);
+    const Desc y = matrices(shape.m, shape.n, result, false, shape.y);
+    const std::int64_t biases = shape.bias_step == 0 ? 1 : shape.count;
+    const Desc bias = !shape.bias        ? Desc()
+                      : shape.count == 1 ? dense({1, shape.n})
+                                         : dense({biases, 1, shape.n});
     const dnnl::matmul::primitive_desc description(cpu_engine(), a, b, bias, y,
                                                    attributes_for(shape.activation));
     std::vector<Argument> arguments = {
         {DNNL_ARG_SRC, a, a_place}, {DNNL_ARG_WEIGHTS, b, b_place}, {DNNL_ARG_DST, y, output(0)}};
     if (shape.bias) arguments.push_back({DNNL_ARG_BIAS, bias, input(2)});
-    for (const auto& extra : epilogue_arguments(shape.activation, 2)) {
+    for (const auto& extra : epilogue_arguments(shape.activation, shape.count == 1 ? 2 : 3)) {
       arguments.push_back(extra);
     }
     add<dnnl::matmul>(description, arguments);

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import every_elementwise
+import stacks
 from layer_cases import CASES
 from model_tasks import trained_cnn
 from sloy import layers, losses, ops
@@ -70,6 +71,7 @@ def predict(library: ctypes.CDLL, name: str, x: np.ndarray, shape: tuple[int, ..
 
 FUNCTIONS: dict[str, Any] = {
     **every_elementwise.FUNCTIONS,
+    **stacks.FUNCTIONS,
     "comparisons": lambda z: ops.less(z, 0.5) * z + ops.less_equal(z, 0.0) - ops.not_equal(z, 1.0),
     "more comparisons": lambda z: ops.equal(z, z) * ops.greater_equal(z, 0.1) - ops.greater(z, 0.2),
     "extrema": lambda z: ops.maximum(z, ops.minimum(-z, 0.3)) - ops.reduce_max(z, 1, keepdims=True),

@@ -1,4 +1,4 @@
-"""Rows of reductions, shape ops and the matrix product: their definitions element by element."""
+"""Rows of reductions and shape ops: their definitions element by element."""
 
 from __future__ import annotations
 
@@ -247,52 +247,15 @@ def _shape_rows() -> Iterator[Case]:
             yield Case("one_hot", f"{shape} {classes}", (labels,), attributes, _one_hot)
 
 
-# --- matrix product --------------------------------------------------------------------------------------------------
-
-
-def _matmul(a: Array, b: Array, transpose_a: bool, transpose_b: bool) -> Array:
-    rows = [[v.item() for v in row] for row in (a.T if transpose_a else a)]
-    columns = [[v.item() for v in column] for column in (b if transpose_b else b.T)]
-    shape = (a.shape[int(transpose_a)], b.shape[1 - int(transpose_b)])
-    return fill(
-        shape,
-        a.dtype,
-        lambda i, j: sum(x * y for x, y in zip(rows[i], columns[j], strict=True)),
-    )
-
-
-def _matmul_sizes(a: Array, b: Array, **attributes: Any) -> Array:
-    return _matmul(np.abs(a), np.abs(b), **attributes)
-
-
-def _matmul_rows() -> Iterator[Case]:
-    for ta in (False, True):
-        for tb in (False, True):
-            flags = {"transpose_a": ta, "transpose_b": tb}
-            for m, k, n in [(1, 1, 1), (3, 17, 5), (1, 33, 10), (17, 1, 3), (33, 65, 17), (2, 0, 3),
-                            (0, 2, 3), (1024, 0, 3)]:  # fmt: skip
-                shapes = (k, m) if ta else (m, k), (n, k) if tb else (k, n)
-                name = f"{m}×{k}×{n}{' aT' * ta}{' bT' * tb}"
-                for kind, draw in (("normal", normal), ("exact", small_integers)):
-                    bound = (accumulation(k), _matmul_sizes) if kind == "normal" else ()
-                    operands = tuple(operand(shape, draw) for shape in shapes)
-                    yield Case("matmul", f"{name} {kind}", operands, flags, _matmul, *bound)
-    flags = {"transpose_a": False, "transpose_b": False}
-    special = operand((4, 3), given([[1, 2, 3], [NAN, 0, 1], [INF, 1, 1], [INF, -INF, 0]]))
-    ones = operand((3, 2), given([[1, 1], [1, 1], [1, 1]]))
-    yield Case("matmul", "special", (special, ones), flags, _matmul, smooth=False)
-
-
 def cases() -> list[Case]:
     """Every row of the family."""
-    return [*_reductions(), *_argmax_rows(), *_shape_rows(), *_matmul_rows()]
+    return [*_reductions(), *_argmax_rows(), *_shape_rows()]
 
 
 def errors() -> list[ErrorCase]:
     """What the family must refuse."""
     a, i, z = Spec((3, 4), "float32"), Spec((3, 4), "int32"), Spec((3, 0), "float32")
     both = {"axes": (1,), "keepdims": False}
-    plain = {"transpose_a": False, "transpose_b": False}
     row = ErrorCase
     return [
         row("reduce_max", (z,), both, ShapeError, r"float32\[3, 0\] has no elements along axes"),
@@ -319,8 +282,4 @@ def errors() -> list[ErrorCase]:
         row("concatenate", (a, a), {"axis": 2}, InvalidArgument, r"`axis` \(=2\) must lie within"),
         row("one_hot", (a,), {"classes": 3, "dtype": "float32"}, InvalidArgument, "must be int32"),
         row("one_hot", (i,), {"classes": 0, "dtype": "float32"}, InvalidArgument, "at least 1"),
-        row("matmul", (a, a), plain, ShapeError, "inner extents 4 and 3 differ"),
-        row("matmul", (a, Spec((4,), "float32")), plain, ShapeError, "must be float matrices"),
-        row("matmul", (a, Spec((4, 2), "float64")), plain, ShapeError, "must be float matrices"),
-        row("matmul", (i, i), {**plain, "transpose_b": True}, ShapeError, "must be float matrices"),
     ]  # fmt: skip

@@ -265,7 +265,7 @@ inline void turn_gradient(float* turned, const float* g, std::int64_t room,
   const DirectShape& s = layout.s;
   const std::int64_t pixels = layout.pixels(), apart = s.oh * pixels, line = s.ow * s.o;
   for (std::int64_t row = 0; row < s.oh; ++row, g += line, room -= line) {
-    transpose_in(turned + row * pixels, apart, g, s.ow, s.o, room);
+    transpose_in(turned + row * pixels, apart, g, s.o, s.ow, s.o, room);
   }
 }
 

@@ -12,7 +12,7 @@ namespace {
 constexpr Index depth_block = 400;
 constexpr Index row_unit = 24;  // whole groups of six rows, and whole vectors
 constexpr Index row_block = 2 * row_unit;
-constexpr Index widest_in_place = 512;  // columns: rows further apart fall into the same cache sets
+constexpr Index widest_in_place = 512;  // lines further apart fall into the same cache sets
 
 Index smaller(Index a, Index b) { return a < b ? a : b; }
 Index larger(Index a, Index b) { return a > b ? a : b; }
@@ -22,7 +22,7 @@ Index padded(Index columns) { return parts(columns, lanes) * lanes; }
 Index panels(const ProductShape& s) { return parts(s.n, panel); }
 
 bool in_place(const ProductShape& s) {
-  return !s.transpose_b && s.n % lanes == 0 && s.n <= widest_in_place;
+  return !s.transpose_b && s.n % lanes == 0 && s.b_line <= widest_in_place;
 }
 
 Index packed_floats(const ProductShape& s) { return in_place(s) ? 0 : s.k * padded(s.n); }
@@ -34,18 +34,19 @@ void pack(float* packed, const float* b, const ProductShape& s, Index begin, Ind
     const Index filled = smaller(width, s.n - first);
     float* __restrict to = packed + first * s.k;
     if (s.transpose_b) {
-      transpose_in(to, width, b + first * s.k, filled, s.k, (s.n - first) * s.k);
+      const Index room = (s.n - first - 1) * s.b_line + s.k;
+      transpose_in(to, width, b + first * s.b_line, s.b_line, filled, s.k, room);
       continue;
     }
     for (Index k = 0; k < s.k; ++k) {
-      const float* row = b + k * s.n + first;
+      const float* row = b + k * s.b_line + first;
       for (Index j = 0; j < width; ++j) to[k * width + j] = j < filled ? row[j] : 0.0f;
     }
   }
 }
 
 // Rows of (K, M) so far apart that a column of them does not fit into the cache sets it falls into.
-bool packs_left(const ProductShape& s) { return s.transpose_a && s.m % 256 == 0; }
+bool packs_left(const ProductShape& s) { return s.transpose_a && s.a_line % 256 == 0; }
 
 // Working memory: a block of rows of a transposed left operand, and a panel of y that is not whole.
 Index work_floats(const ProductShape& s) {
@@ -54,6 +55,7 @@ Index work_floats(const ProductShape& s) {
 
 ProductBlocks blocks(const ProductShape& s, Index least) {
   const Index rows = parts(s.m, row_block);
+  if (rows == 0) return {0, 0};
   return {rows, smaller(panels(s), parts(least, rows))};
 }
 
@@ -62,7 +64,7 @@ void pack_left(float* __restrict to, const float* a, const ProductShape& s, Inde
                Index first, Index depth) {
   const Index whole = rows / lanes * lanes;
   for (Index k = 0; k < depth; ++k) {
-    const float* from = a + (first + k) * s.m + row;
+    const float* from = a + (first + k) * s.a_line + row;
     for (Index i = 0; i < whole; i += lanes) store<Float>(to + k * rows + i, load<Float>(from + i));
     for (Index i = whole; i < rows; ++i) to[k * rows + i] = from[i];
   }
@@ -116,26 +118,26 @@ void multiply_block(float* y, const float* a, const float* b, const float* bias,
   float* left = work + row_block * panel;
   const Index count = rows.end - rows.begin;
   const Index steps = larger(parts(s.k, depth_block), 1);
-  y += rows.begin * s.n;
+  y += rows.begin * s.y_line;
   for (Index step = 0; step < steps; ++step) {
     const Span depth = part_of(s.k, steps, step, 1);
     const Index deep = depth.end - depth.begin;
-    Left part{a + rows.begin * s.k + depth.begin, s.k, 1};
+    Left part{a + rows.begin * s.a_line + depth.begin, s.a_line, 1};
     if (packs_left(s)) {
       pack_left(left, a, s, rows.begin, count, depth.begin, deep);
       part = {left, 1, count};
     } else if (s.transpose_a) {
-      part = {a + depth.begin * s.m + rows.begin, 1, s.m};
+      part = {a + depth.begin * s.a_line + rows.begin, 1, s.a_line};
     }
     for (Index begin = columns.begin; begin < columns.end; begin += panel) {
       const Index width = panel_width(begin, padded(s.n));
-      const Right right = in_place(s) ? Right{b + depth.begin * s.n + begin, s.n}
+      const Right right = in_place(s) ? Right{b + depth.begin * s.b_line + begin, s.b_line}
                                       : Right{b + begin * s.k + depth.begin * width, width};
-      multiply_panel(y + begin, s.n, part, count, right, smaller(width, s.n - begin), width, deep,
-                     step > 0, edge);
+      multiply_panel(y + begin, s.y_line, part, count, right, smaller(width, s.n - begin), width,
+                     deep, step > 0, edge);
     }
   }
-  finish(y + columns.begin, s.n, bias == nullptr ? nullptr : bias + columns.begin, activation,
+  finish(y + columns.begin, s.y_line, bias == nullptr ? nullptr : bias + columns.begin, activation,
          count, columns.end - columns.begin);
 }
 

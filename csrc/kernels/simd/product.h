@@ -7,10 +7,12 @@
 
 namespace sloy {
 
-// y (M, N) = op(a) · op(b); a (M, K) or, transposed, (K, M); b (K, N) or, transposed, (N, K).
+// y (M, N) = op(a) · op(b); a (M, K) or, transposed, (K, M); b (K, N) or, transposed, (N, K). Their
+// lines lie `…_line` floats apart.
 struct ProductShape {
   std::int64_t m, n, k;
   bool transpose_a, transpose_b;
+  std::int64_t a_line, b_line, y_line;
 };
 
 // Where blocks of y begin: cut into `rows` by `columns` blocks, nearly equal.

@@ -41,21 +41,22 @@ inline Float load_part(const float* from, std::int64_t count) {
 }
 
 // to (columns, rows), lines `apart` floats apart and at least `rows` rounded up to whole registers
-// long, what is beyond becomes 0; from (rows, columns) dense, `room` floats are there to be read.
-inline void transpose_in(float* to, std::int64_t apart, const float* from, std::int64_t rows,
-                         std::int64_t columns, std::int64_t room) {
+// long, what is beyond becomes 0; from (rows, columns), lines `stride` floats apart, of which
+// `room` floats are there to be read.
+inline void transpose_in(float* to, std::int64_t apart, const float* from, std::int64_t stride,
+                         std::int64_t rows, std::int64_t columns, std::int64_t room) {
   for (std::int64_t row = 0; row < rows; row += lanes) {
     for (std::int64_t column = 0; column < columns; column += lanes) {
-      const float* corner = from + row * columns + column;
+      const float* corner = from + row * stride + column;
       const std::int64_t filled = rows - row < lanes ? rows - row : lanes;
       const std::int64_t readable = room - (corner - from);
       Float square[lanes];
-      const bool whole = (filled - 1) * columns + lanes <= readable;
+      const bool whole = (filled - 1) * stride + lanes <= readable;
 #pragma GCC unroll 16
       for (int i = 0; i < lanes; ++i) {
-        const float* at = corner + i * columns;
+        const float* at = corner + i * stride;
         square[i] = Float{};
-        if (i < filled) square[i] = whole ? load<Float>(at) : load_part(at, readable - i * columns);
+        if (i < filled) square[i] = whole ? load<Float>(at) : load_part(at, readable - i * stride);
       }
       transpose_square(square);
       float* line = to + column * apart + row;

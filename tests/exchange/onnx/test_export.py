@@ -12,6 +12,7 @@ import pytest
 
 import every_elementwise
 import sloy
+import stacks
 from layer_cases import CASES, Case
 from model_tasks import trained_cnn
 from sloy import layers, losses, ops
@@ -115,6 +116,7 @@ def test_a_layer_is_the_operator_that_onnx_has(kind: str, tmp_path: Path) -> Non
 
 FUNCTIONS: dict[str, Any] = {
     **every_elementwise.FUNCTIONS,
+    **stacks.FUNCTIONS,
     "comparisons": lambda z: ops.less(z, 0.5) * z + ops.greater_equal(z, 0.0) - ops.not_equal(z, z),
     "extrema": lambda z: ops.maximum(z, ops.minimum(-z, 0.3)) - ops.reduce_max(z, 1, keepdims=True),
     "clip power": lambda z: ops.clip(z, -0.5, 0.75) ** 2.0 + ops.power(2.0, z),

@@ -326,7 +326,46 @@ def shared() -> tuple[list[Any], list[Any], Any, int]:
     return nodes, [weight("k", 3, 3, 3, 3), weight("w", 12, 12)], ("N", 3, 2, 2), 1
 
 
-GRAPHS = [shared, shape_arithmetic, inception, segmentation, sequence, tokens]
+def attention() -> tuple[list[Any], list[Any], Any, int]:
+    """Two heads of three features, then a trained matrix and a vector that every stack is multiplied by."""
+    nodes = [
+        node("MatMul", "x w1", "a"),
+        node("Reshape", "a heads", "b"),
+        node("Transpose", "b", "q", perm=[0, 2, 1, 3]),
+        node("MatMul", "x w2", "c"),
+        node("Reshape", "c heads", "d"),
+        node("Transpose", "d", "e", perm=[0, 2, 1, 3]),
+        node("Transpose", "e", "k", perm=[0, 1, 3, 2]),
+        node("MatMul", "q k", "s"),
+        node("Softmax", "s", "p", axis=-1),
+        node("MatMul", "p e", "v"),
+        node("Transpose", "v", "o", perm=[0, 2, 1, 3]),
+        node("Reshape", "o whole", "r"),
+        node("MatMul", "mix r", "m"),
+        node("MatMul", "m last", "y"),
+    ]
+    weights = [
+        weight("w1", 6, 6), weight("w2", 6, 6), weight("mix", 5, 5), weight("last", 6),
+        ints("heads", 0, 5, 2, 3), ints("whole", 0, 5, 6),
+    ]  # fmt: skip
+    return nodes, weights, ("N", 5, 6), 4
+
+
+def groups() -> tuple[list[Any], list[Any], Any, int]:
+    """A dense layer for each of four groups of features, the samples side by side and one after another."""
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node("MatMul", "t w1", "a"),
+        node("Add", "a b1", "b"),
+        node("Relu", "b", "r"),
+        node("MatMul", "r w2", "c"),
+        node("Transpose", "c", "y", perm=[1, 0, 2]),
+    ]
+    weights = [weight("w1", 4, 3, 7), weight("b1", 4, 1, 7), weight("w2", 4, 7, 2)]
+    return nodes, weights, ("N", 4, 3), 0
+
+
+GRAPHS = [shared, shape_arithmetic, inception, segmentation, sequence, tokens, attention, groups]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -355,6 +394,13 @@ def test_shared_weights_are_one_parameter_where_their_layout_is(tmp_path: Path) 
     model = Model.from_onnx(write(tmp_path / "m.onnx", nodes, weights, shape), engine="reference")
     matrices = [v for name, v in model.parameters.items() if v.shape == (12, 12)]
     assert len(matrices) == 3  # as it is (twice), transposed, and in the order of the flatten
+
+
+def test_weights_of_stacks_are_parameters(tmp_path: Path) -> None:
+    nodes, weights, shape, _ = groups()
+    model = Model.from_onnx(write(tmp_path / "m.onnx", nodes, weights, shape), engine="reference")
+    found = sorted(value.shape for value in model.parameters.values())
+    assert found == [(4, 3, 7), (4, 7), (4, 7, 2)]
 
 
 def test_open_extents_are_given_by_the_caller(tmp_path: Path) -> None:

@@ -176,6 +176,34 @@ def _matmul(job: Job) -> list[str]:
     return loop("i", [rows], body) if rows > 1 else ["{", *indented(body), "}"]
 
 
+@kernel("batched_matmul")
+def _batched(job: Job) -> list[str]:
+    a, y = job.node.attributes, job.node.spec
+    axes = a["batch_axes"]
+
+    def at(shape: Sequence[int], axis: int, line: str, column: str) -> str:
+        return flat_index([line, "b", column] if axis else ["b", line, column], shape)
+
+    left, right = ("ki" if a["transpose_a"] else "ik"), ("jk" if a["transpose_b"] else "kj")
+    x, w = (
+        read(at(spec.shape, axis, *names))
+        for read, spec, axis, names in zip(
+            job.reads, job.specs, axes[:2], (left, right), strict=True
+        )
+    )
+    inner = job.specs[0].shape[1 - axes[0] if a["transpose_a"] else 2]
+    body = [
+        f"float *q = {job.y} + {at(y.shape, axes[2], 'i', '0')};",
+        *loop("j", [y.shape[2]], ["q[j] = 0.0f;"]),
+        *loop(
+            "k",
+            [inner],
+            [f"const float v = {x};", *loop("j", [y.shape[2]], [f"q[j] += v * {w};"])],
+        ),
+    ]
+    return loop("bi", [y.shape[axes[2]], y.shape[1 - axes[2]]], body)
+
+
 @kernel("softmax", "log_softmax")
 def _softmax(job: Job) -> list[str]:
     (x,) = job.specs

@@ -167,6 +167,19 @@ def _matmul(e: Emitter, i: int, node: Node) -> Out:
     return held(node.spec, part.output, part=part)
 
 
+@writer("batched_matmul")
+def _batched(e: Emitter, i: int, node: Node) -> Out:
+    """MatMul, which has the matrices along the first axis."""
+    a = node.attributes
+    *axes, of_result = a["batch_axes"]
+    names = []
+    for out, axis, key in zip(e.operands(node), axes, ("transpose_a", "transpose_b"), strict=True):
+        rows, columns = (2, 1 - axis) if a[key] else (1 - axis, 2)
+        names.append(e.get(out, (axis, rows, columns), whole=True))
+    product = e.emit("MatMul", names).output
+    return held(node.spec, product, (of_result, 1 - of_result, 2))
+
+
 def _window(node: Node, size: Sequence[int]) -> dict[str, list[int]]:
     top, bottom, left, right = node.attributes["padding"]
     return {

@@ -17,7 +17,11 @@ from sloy.graph.opdef import REGISTRY
 from sloy.graph.spec import BFLOAT16
 
 GROUP_LIMIT = 96  # nodes of one elementwise group
-ANCHORS = ("conv2d", "matmul")  # whose kernels add a bias and apply one of `EPILOGUES`
+ANCHORS = (
+    "conv2d",
+    "matmul",
+    "batched_matmul",
+)  # whose kernels add a bias and apply one of `EPILOGUES`
 ROUNDED = (*ANCHORS, "conv2d_input_grad")  # kernels that can store their result in bfloat16
 # whose kernels also sum their second operand over all axes but the last
 WEIGHT_GRADIENTS = ("conv2d_weight_grad", "conv2d_pooled_weight_grad")
@@ -298,16 +302,20 @@ class Fusion:
         return None
 
     def _bias_of(self, i: int, result: int, unit: int) -> int | None:
-        """The (O,) vector that node i adds to every position of an anchor's result."""
+        """The (O,) vector that node i adds to every position of an anchor's result; of a stack, a vector for each."""
         first, second = self.graph.nodes[i].inputs
         other = second if first == result else first
         node = self.graph.nodes[other]
         if first == second or node.op != "broadcast_to":
             return None
         bias = node.inputs[0]
-        channels = self.graph.nodes[i].spec.shape[-1]
-        shape = self.graph.nodes[bias].spec.shape
-        vector = shape[-1:] == (channels,) and self.graph.nodes[bias].spec.size == channels
+        spec = self.graph.nodes[bias].spec
+        channels = node.spec.shape[-1]
+        vector = spec.shape[-1:] == (channels,) and spec.size == channels
+        if "batch_axes" in self.units[unit].attributes:
+            rows = 1 - self.units[unit].attributes["batch_axes"][2]
+            each = tuple(1 if k == rows else extent for k, extent in enumerate(node.spec.shape))
+            vector |= (1,) * (3 - spec.rank) + spec.shape == each
         source = self.source(bias)
         other_unit = self.unit_of.get(source)
         known = other_unit is None or not (

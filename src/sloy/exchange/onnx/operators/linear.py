@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from sloy.exchange.onnx.conversion import Conversion, operator
 from sloy.exchange.onnx.operators.elementwise import combine
 from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Value, held, identity, known
+from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor
 
 
@@ -77,23 +80,51 @@ def _matmul(c: Conversion, node: Node, operands: list[Any]) -> Value:
         left, right = rows_and_weight(c, flat, b, transposed=False)
         y = ops.reshape(left @ right, (*a.shape[:-1], b.shape[1]))
         return held(y, a.dtype, trained=trained)
-    return held(_stacked(c.tensor(a), c.tensor(b)), a.dtype, trained=trained)
+    return _stacked(c, a, b, trained=trained)
 
 
-def _stacked(a: Tensor, b: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class _Stack:
+    """Matrices as `batched_matmul` takes them: three axes, the one that counts them, and whether they are turned."""
+
+    tensor: Tensor
+    axis: int = 0
+    transposed: bool = False
+
+
+def _stacked(c: Conversion, a: Value, b: Value, *, trained: bool) -> Value:
     """Products of stacks of matrices, y = Σ_k a(…, i, k) b(…, k, j), and of vectors, as NumPy does."""
-    left = ops.reshape(a, (1, *a.shape)) if a.rank == 1 else a
-    right = ops.reshape(b, (*b.shape, 1)) if b.rank == 1 else b
-    if left.rank == 2 and right.rank == 2:
-        y = left @ right
+    rows = (a.shape[-2],) if a.rank > 1 else ()
+    columns = (b.shape[-1],) if b.rank > 1 else ()
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    left = _stack(c, a, batch, (1, *a.shape)[-2:])
+    right = _stack(c, b, batch, (*b.shape[-2:], 1)[:2])
+    y = ops.batched_matmul(
+        left.tensor,
+        right.tensor,
+        transpose_a=left.transposed,
+        transpose_b=right.transposed,
+        batch_axes=(left.axis, right.axis, left.axis),
+    )
+    if left.axis:
+        return held(y, a.dtype, (1, 0, 2), trained=trained)
+    return held(ops.reshape(y, (*batch, *rows, *columns)), a.dtype, trained=trained)
+
+
+def _stack(c: Conversion, value: Value, batch: Shape, matrix: Shape) -> _Stack:
+    """A value's matrices, repeated for a batch; held in another order, they are taken as they lie where that can be."""
+    order, rank = value.order, value.rank
+    count = prod(batch)
+    if c.is_weight(value) and rank > 1:
+        tensor = c.parameter(value, "weight")
+    elif value.tensor is None or value.is_merged or value.shape[:-2] != batch or rank < 3:
+        tensor = c.tensor(value)
+    elif rank == 3 and order.index(0) == 1:
+        return _Stack(value.moved(order), 1, order == (2, 0, 1))
+    elif order == (*range(rank - 2), rank - 1, rank - 2):
+        turned = ops.reshape(value.moved(order), (count, *reversed(matrix)))
+        return _Stack(turned, 0, transposed=True)
     else:
-        products = ops.reshape(left, (*left.shape, 1)) * ops.reshape(
-            right, (*right.shape[:-2], 1, *right.shape[-2:])
-        )
-        y = ops.reduce_sum(products, products.rank - 2)
-    shape = list(y.shape)
-    if a.rank == 1:
-        del shape[-2]
-    if b.rank == 1:
-        del shape[-1]
-    return ops.reshape(y, tuple(shape))
+        tensor = c.tensor(value)
+    whole = ops.broadcast_to(ops.reshape(tensor, (*value.shape[:-2], *matrix)), (*batch, *matrix))
+    return _Stack(ops.reshape(whole, (count, *matrix)))
