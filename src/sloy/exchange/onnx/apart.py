@@ -108,18 +108,12 @@ def reduction(use: Use) -> Any:
     return _with(use.node, axes=_one_more(axes, use.x.rank)), [use.x.value]
 
 
-@shifted(*(op for op in ALONG_AXIS if op != "GatherElements"))
+@shifted(*ALONG_AXIS)
 def _along_axis(use: Use) -> Any:
     if not use.alone:
         raise mixed(use.node, "weights that are computed from the samples")
     axis = use.axis(ALONG_AXIS[use.node.op])
     return _with(use.node, axis=axis + 1), use.given()
-
-
-@shifted("GatherElements")
-def _gather_elements(use: Use) -> Any:
-    values = [_whole(use, v) for v in (use.x, use.others[0])]
-    return _with(use.node, axis=use.axis(0) + 1), values
 
 
 @shifted(*PROBABILITIES)
@@ -235,34 +229,20 @@ def _gather(use: Use) -> Any:
     return [use.c.call("Transpose", found, perm=order)]
 
 
-@shifted("GatherND")
-def _gather_nd(use: Use) -> Any:
-    index = use.others[0].value
-    if index.array is None or not use.x.way:
+@shifted("GatherElements", "GatherND", "ScatterElements", "ScatterND", "Scatter")
+def _by_place(use: Use) -> Any:
+    """Known places, the same for all samples, which lie behind the axes that are indexed."""
+    x, index, *updates = [use.x, *use.others]
+    if index.way:
+        if use.node.op == "GatherElements" and x.way:
+            return _with(use.node, axis=use.axis(0) + 1), use.given()
         raise mixed(use.node, "computed indices")
-    batch = use.node.attributes.get("batch_dims", 0)
-    wide = known(np.broadcast_to(index.array, (use.n, *index.shape)))
-    return _with(use.node, batch_dims=batch + 1), [use.x.value, wide]
-
-
-@shifted("ScatterND")
-def _scatter_nd(use: Use) -> Any:
-    """The samples behind the axes that are indexed."""
-    index, updates = use.others
-    values = [_whole(use, v) for v in (use.x, updates)]
-    last = [use.c.call("Transpose", v, perm=(*range(1, v.rank), 0)) for v in values]
-    (y,) = use.c.apply(use.node, [last[0], index.value, last[1]])
+    last = [
+        use.c.call("Transpose", v, perm=(*range(1, v.rank), 0))
+        for v in (_whole(use, operand) for operand in (x, *updates))
+    ]
+    (y,) = use.c.apply(use.node, [last[0], index.value, *last[1:]])
     return [use.c.call("Transpose", y, perm=(y.rank - 1, *range(y.rank - 1)))]
-
-
-@shifted("ScatterElements", "Scatter")
-def _scatter(use: Use) -> Any:
-    index, updates = use.others
-    if index.value.array is None:
-        raise mixed(use.node, "computed indices")
-    wide = known(np.broadcast_to(index.value.array, (use.n, *index.shape)))
-    values = [_whole(use, use.x), wide, _whole(use, updates)]
-    return _with(use.node, axis=use.axis(0) + 1), values
 
 
 # --- products --------------------------------------------------------------------------------------------------------

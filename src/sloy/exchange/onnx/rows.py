@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sloy.exchange.onnx.conversion import Conversion, Unsupported, integers
+from sloy.exchange.onnx.equation import labels
 from sloy.exchange.onnx.folding import axes_of, reshaped, slices
 from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Value, known
@@ -135,8 +136,8 @@ ALONG = (
 )  # fmt: skip
 # operator → the axis that it treats otherwise, where it says none
 ALONG_AXIS = {
-    "ArgMax": 0, "ArgMin": 0, "GatherElements": 0, "LayerNormalization": -1, "LpNormalization": -1,
-    "RMSNormalization": -1, "Split": 0, "TopK": -1,
+    "ArgMax": 0, "ArgMin": 0, "LayerNormalization": -1, "LpNormalization": -1, "RMSNormalization": -1, "Split": 0,
+    "TopK": -1,
 }  # fmt: skip
 PROBABILITIES = ("Softmax", "LogSoftmax", "Hardmax")
 
@@ -153,12 +154,13 @@ def _along(use: Use) -> Found:
 
 @keeps(*ALONG_AXIS)
 def _along_axis(use: Use) -> Found:
-    default = ALONG_AXIS[use.node.op]
-    behind = use.axis(default) != 0
-    if use.node.op == "GatherElements":
-        behind = behind and all(v.way for v in use.others)
-        return use.given() if behind and use.x.way else None
-    return use.given() if behind and use.alone else None
+    return use.given() if use.axis(ALONG_AXIS[use.node.op]) and use.alone else None
+
+
+@keeps("GatherElements")
+def _gather_elements(use: Use) -> Found:
+    computed = all(v.way for v in [use.x, *use.others])
+    return use.given() if computed and use.axis(0) else None
 
 
 @keeps(*PROBABILITIES)
@@ -243,7 +245,7 @@ def _reshape(use: Use) -> Found:
 @keeps("Flatten")
 def _flatten(use: Use) -> Found:
     axis = use.node.attributes.get("axis", 1)
-    return use.given() if axis in (1, 1 - use.x.rank) else None
+    return use.given() if (axis + use.x.rank if axis < 0 else axis) == 1 else None
 
 
 @keeps("Transpose")
@@ -371,3 +373,14 @@ def _gemm(use: Use) -> Found:
     bias = use.operands[2] if len(use.operands) > 2 else None
     fits = bias is None or bias.rank < 2 or bias.shape[0] == 1
     return use.given() if use.alone and not use.node.attributes.get("transA", 0) and fits else None
+
+
+@keeps("Einsum")
+def _einsum(use: Use) -> Found:
+    """A label of the samples that leads all terms that have them, and the result."""
+    operands = [use.x, *use.others]
+    terms, result = labels(use.node.attributes["equation"], [v.rank for v in operands])
+    leading = {t[0] for t, v in zip(terms, operands, strict=True) if v.way}
+    others = "".join(t for t, v in zip(terms, operands, strict=True) if not v.way)
+    fits = leading == {result[:1]} and result[0] not in others
+    return use.given() if fits else None

@@ -7,7 +7,8 @@ from typing import Any
 
 from sloy import ops
 from sloy.errors import FileFormatError
-from sloy.exchange.onnx.conversion import OPERATORS, Conversion, Unsupported, operator
+from sloy.exchange.onnx.conversion import OPERATORS, Conversion, operator
+from sloy.exchange.onnx.equation import labels
 from sloy.exchange.onnx.operators.elementwise import combine
 from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Value, held, known
@@ -17,46 +18,17 @@ Extents = dict[str, int]
 
 @operator("Einsum")
 def _einsum(c: Conversion, node: Node, operands: list[Any]) -> Value:
-    terms, result = _labels(node.attributes["equation"], [v.rank for v in operands])
+    terms, result = labels(node.attributes["equation"], [v.rank for v in operands])
     extents: Extents = {}
     for term, value in zip(terms, operands, strict=True):
         for label, extent in zip(term, value.shape, strict=True):
             if extents.setdefault(label, extent) != extent:
                 raise FileFormatError(f"the label {label!r} is {extents[label]} and {extent}.")
-    first, labels = operands[0], terms[0]
+    first, own = operands[0], terms[0]
     for i, (value, term) in enumerate(zip(operands[1:], terms[1:], strict=True)):
         later = "".join(terms[i + 2 :]) + result
-        first, labels = _product(c, (first, labels), (value, term), later)
-    return _only(c, first, labels, result)
-
-
-def _labels(equation: str, ranks: list[int]) -> tuple[list[str], str]:
-    """One letter for each axis of operands and result; an ellipsis becomes letters of its own."""
-    left, arrow, right = equation.replace(" ", "").partition("->")
-    terms = left.split(",")
-    if len(terms) != len(ranks):
-        raise FileFormatError(f"{equation!r} for {len(ranks)} operands.")
-    dots = max(
-        (r - len(t.replace("...", "")) for t, r in zip(terms, ranks, strict=True) if "..." in t),
-        default=0,
-    )
-    rest = "".join(chr(0x3B1 + k) for k in range(dots))
-    full = []
-    for term, rank in zip(terms, ranks, strict=True):
-        own = rank - len(term.replace("...", ""))
-        found = term.replace("...", rest[len(rest) - own :] if own > 0 else "")
-        if len(found) != rank or len(set(found)) != rank:
-            raise Unsupported(f"the term {term!r} of {equation!r} for {rank} axes")
-        full.append(found)
-    if not arrow:
-        every = "".join(terms).replace(".", "")
-        right = ("..." if dots else "") + "".join(
-            x for x in sorted(set(every)) if every.count(x) == 1
-        )
-    result = right.replace("...", rest)
-    if not set(result) <= set("".join(full)) or len(set(result)) != len(result):
-        raise FileFormatError(f"the result of {equation!r} has other labels than its operands.")
-    return full, result
+        first, own = _product(c, (first, own), (value, term), later)
+    return _only(c, first, own, result)
 
 
 def _only(c: Conversion, value: Value, labels: str, wanted: str) -> Value:

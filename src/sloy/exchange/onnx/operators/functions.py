@@ -63,6 +63,20 @@ def rounded(x: Tensor) -> Tensor:
 # --- trigonometry and hyperbolic functions ----------------------------------------------------------------------------
 
 
+def _atan(x: Tensor) -> Tensor:
+    """Its series, after halving the angle twice; of 1/x where |x| > 1."""
+    size = ops.absolute(x)
+    large = size > 1.0
+    t = ops.where(large, 1.0 / ops.where(large, size, 1.0), size)
+    for _ in range(2):
+        t = t / (1.0 + ops.sqrt(1.0 + t * t))
+    square, total = t * t, 0.0 * t
+    for k in range(8, 0, -1):
+        total = square * ((-1.0) ** k / (2 * k + 1) + total)
+    angle = 4.0 * (t + t * total)
+    return ops.sign(x) * ops.where(large, pi / 2 - angle, angle)
+
+
 def _sinh(x: Tensor) -> Tensor:
     return 0.5 * (ops.expm1(x) - ops.expm1(-x))
 
@@ -80,8 +94,11 @@ def _acosh(x: Tensor) -> Tensor:
 
 UNARY: dict[str, Callable[..., Tensor]] = {
     **{name: function for name, (op, function) in READ.items() if op.arity == 1},
+    "Acos": lambda x: 2.0 * _atan(ops.sqrt((1.0 - x) / (1.0 + x))),
     "Acosh": _acosh,
+    "Asin": lambda x: _atan(x / ops.sqrt((1.0 - x) * (1.0 + x))),
     "Asinh": _asinh,
+    "Atan": _atan,
     "Atanh": lambda x: 0.5 * (ops.log1p(x) - ops.log1p(-x)),
     "Ceil": ceil,
     "Celu": lambda x, alpha=1.0: elu(x, alpha, alpha),

@@ -88,13 +88,10 @@ def _hot(c: Conversion, index: Value, extent: int) -> Tensor:
 @operator("GatherElements")
 def _gather_elements(c: Conversion, node: Node, operands: list[Any]) -> Value:
     x, index = operands
-    axis = normal_axis(node.attributes.get("axis", 0), x.rank)
+    axis = normal_axis(node.attributes.get("axis", 0), index.rank)
     if index.array is None:
         return _gather_computed(c, x, index, axis)
-    places = np.indices(index.shape)
-    found = index.array.astype(np.int64)
-    places[axis] = np.where(found < 0, found + x.shape[axis], found)
-    return _picked(c, x, places, index.shape)
+    return _picked(c, x, _along(x, index.array, axis), index.shape)
 
 
 def _gather_computed(c: Conversion, x: Value, index: Value, axis: int) -> Value:
@@ -111,57 +108,79 @@ def _gather_computed(c: Conversion, x: Value, index: Value, axis: int) -> Value:
     return held(ops.cast(y, data.dtype), x.dtype, last, trained=x.trained)
 
 
-def _picked(c: Conversion, x: Value, places: Array, shape: tuple[int, ...]) -> Value:
-    """Elements at known places (rank, …) of the whole value."""
-    if any(((p < 0) | (p >= e)).any() for p, e in zip(places, x.shape, strict=True)):
-        raise FileFormatError(f"indices beyond {x.shape}.")
-    flat = np.ravel_multi_index(tuple(places), x.shape)
-    rows = ops.reshape(c.tensor(x), (-1,))
-    return held(ops.reshape(take(rows, 0, flat), shape), x.dtype, trained=x.trained)
+# Known places are numbers among the elements of the first axes. What axes are left over behind stays together: samples
+# lie there where a file is for one.
+
+
+def _along(x: Value, index: Array, axis: int) -> Array:
+    """The places of elements that have an index along an axis, and their own along the others."""
+    places: list[Array] = list(np.indices(index.shape))
+    places[axis] = _counted(index, x.shape[axis])
+    return _flat(places, x.shape)
+
+
+def _counted(index: Array, extent: int) -> Array:
+    """Indices counted from 0."""
+    found = index.astype(np.int64)
+    return np.asarray(np.where(found < 0, found + extent, found))
+
+
+def _flat(places: list[Array], shape: tuple[int, ...]) -> Array:
+    if any(((p < 0) | (p >= e)).any() for p, e in zip(places, shape, strict=False)):
+        raise FileFormatError(f"indices beyond {shape}.")
+    return np.asarray(np.ravel_multi_index(tuple(places), shape[: len(places)]))
+
+
+def _rows(c: Conversion, x: Value, lead: int) -> Tensor:
+    """A value with its first axes joined."""
+    return ops.reshape(c.tensor(x), (prod(x.shape[:lead]), *x.shape[lead:]))
+
+
+def _picked(
+    c: Conversion, x: Value, numbers: Array, shape: tuple[int, ...], lead: int | None = None
+) -> Value:
+    """Elements of known numbers among those of the first axes, in a shape."""
+    lead = len(shape) if lead is None else lead
+    found = take(_rows(c, x, lead), 0, numbers)
+    return held(ops.reshape(found, (*shape, *x.shape[lead:])), x.dtype, trained=x.trained)
 
 
 @operator("GatherND")
 def _gather_nd(c: Conversion, node: Node, operands: list[Any]) -> Value:
     x, index = operands
-    batch, depth = node.attributes.get("batch_dims", 0), index.shape[-1]
-    indices = array(index).astype(np.int64)
-    shape = (*index.shape[:-1], *x.shape[batch + depth :])
-    own = np.indices(shape)
-    ones = [1] * (x.rank - batch - depth)
-    chosen = []
-    for k, extent in enumerate(x.shape[batch : batch + depth]):
-        found = indices[..., k].reshape(*index.shape[:-1], *ones)
-        chosen.append(np.broadcast_to(np.where(found < 0, found + extent, found), shape))
-    places = np.stack([*own[:batch], *chosen, *own[index.rank - 1 :]])
-    return _picked(c, x, places, shape)
+    return _picked(c, x, *_tuples(x, array(index), node.attributes.get("batch_dims", 0)))
+
+
+def _tuples(x: Value, indices: Array, batch: int = 0) -> tuple[Array, tuple[int, ...], int]:
+    """The numbers that rows of indices stand for, their shape, and how many axes they count."""
+    shape, depth = indices.shape[:-1], indices.shape[-1]
+    own = np.indices(shape)[:batch]
+    chosen = [_counted(indices[..., k], x.shape[batch + k]) for k in range(depth)]
+    if not depth and not batch:
+        return np.zeros(shape, np.int64), shape, 0
+    return _flat([*own, *chosen], x.shape), shape, batch + depth
 
 
 @operator("ScatterND", "ScatterElements", "Scatter")
 def _scatter(c: Conversion, node: Node, operands: list[Any]) -> Value:
     """Updates at known places: of old and new elements one after another, those that stay."""
     x, index, updates = operands
-    reduction = node.attributes.get("reduction", "none")
-    indices = array(index).astype(np.int64)
-    numbers = np.arange(x.size).reshape(x.shape)
+    reduction = node.attributes.get("reduction", "none") or "none"
     if node.op == "ScatterND":
-        depth = index.shape[-1]
-        places = tuple(np.moveaxis(indices, -1, 0))
-        goals = numbers[places] if depth else np.broadcast_to(numbers, updates.shape)
+        goals, _, lead = _tuples(x, array(index))
     else:
-        axis = normal_axis(node.attributes.get("axis", 0), x.rank)
-        places_ = list(np.indices(index.shape))
-        places_[axis] = indices
-        goals = numbers[tuple(places_)]
+        axis = normal_axis(node.attributes.get("axis", 0), index.rank)
+        goals, lead = _along(x, array(index), axis), index.rank
     goals = goals.reshape(-1)
-    if reduction not in ("none", "") and len(np.unique(goals)) != len(goals):
-        raise Unsupported(f"several updates of one element, reduced by {reduction!r}")
-    old, new = ops.reshape(c.tensor(x), (-1,)), ops.reshape(c.tensor(updates), (-1,))
-    if reduction not in ("none", ""):
-        there = take(old, 0, goals)
+    old = _rows(c, x, lead)
+    new = ops.reshape(c.tensor(updates), (len(goals), *x.shape[lead:]))
+    if reduction != "none":
+        if len(np.unique(goals)) != len(goals):
+            raise Unsupported(f"several updates of one element, reduced by {reduction!r}")
         rules = {"add": ops.add, "mul": ops.mul, "max": ops.maximum, "min": ops.minimum}
-        new = rules[reduction](there, new)
-    sources = np.arange(x.size)
-    sources[goals] = x.size + np.arange(len(goals))  # the last of several updates stays
+        new = rules[reduction](take(old, 0, goals), new)
+    sources = np.arange(old.shape[0])
+    sources[goals] = old.shape[0] + np.arange(len(goals))  # the last of several updates stays
     y = take(ops.concatenate([old, new], 0), 0, sources)
     return held(ops.reshape(y, x.shape), x.dtype, trained=x.trained or updates.trained)
 
