@@ -171,7 +171,7 @@ def norms(c: Chain) -> bool:
     if op == "LpNormalization":
         return c.add(op, c.last, axis=axis, p=c.pick(1, 2))
     if op == "MeanVarianceNormalization":
-        return c.add(op, c.last, axes=c.axes() if c.opset >= 9 else None)
+        return c.add(op, c.last, axes=c.axes())
     if op == "CumSum":
         place = c.constant(np.array(axis, np.int64))
         return c.add(op, c.last, place, exclusive=c.some(0, 1), reverse=c.some(0, 1))

@@ -23,7 +23,7 @@ def labels(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     for term, rank in zip(terms, ranks, strict=True):
         own = rank - len(term.replace("...", ""))
         found = term.replace("...", rest[len(rest) - own :] if own > 0 else "")
-        if len(found) != rank or len(set(found)) != rank:
+        if len(found) != rank:
             raise Unsupported(f"the term {term!r} of {equation!r} for {rank} axes")
         full.append(found)
     if not arrow:

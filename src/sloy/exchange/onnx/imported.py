@@ -45,6 +45,8 @@ class ImportedGraph:
         What the graph takes: uint8, float32 or float64; other integers are taken in the computing dtype.
     dtype : str
         What it computes in.
+    left_out : tuple of str
+        Outputs of the file beside the one that was taken because none was asked for.
     """
 
     function: dict[str, Any]
@@ -53,6 +55,7 @@ class ImportedGraph:
     input_shape: Shape
     data_dtype: str
     dtype: str
+    left_out: tuple[str, ...] = ()
 
 
 def convert(
@@ -98,7 +101,8 @@ def convert(
     arrays = {name: conversion.leaves[name].value() for name in inside}
     data_dtype = "uint8" if info.dtype == "uint8" else dtype
     given = trace.arguments[0].shape[1:]
-    return ImportedGraph(config, _batched(named, trace), arrays, given, data_dtype, dtype)
+    others = tuple(o.name for o in graph.outputs if output is None and o.name != wanted)
+    return ImportedGraph(config, _batched(named, trace), arrays, given, data_dtype, dtype, others)
 
 
 def _passes(

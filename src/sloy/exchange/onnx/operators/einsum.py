@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from sloy import ops
 from sloy.errors import FileFormatError
 from sloy.exchange.onnx.conversion import OPERATORS, Conversion, operator
@@ -24,11 +26,26 @@ def _einsum(c: Conversion, node: Node, operands: list[Any]) -> Value:
         for label, extent in zip(term, value.shape, strict=True):
             if extents.setdefault(label, extent) != extent:
                 raise FileFormatError(f"the label {label!r} is {extents[label]} and {extent}.")
-    first, own = operands[0], terms[0]
-    for i, (value, term) in enumerate(zip(operands[1:], terms[1:], strict=True)):
+    pairs = [_diagonal(c, value, term) for value, term in zip(operands, terms, strict=True)]
+    first, own = pairs[0]
+    for i, (value, term) in enumerate(pairs[1:]):
         later = "".join(terms[i + 2 :]) + result
         first, own = _product(c, (first, own), (value, term), later)
     return _only(c, first, own, result)
+
+
+def _diagonal(c: Conversion, value: Value, labels: str) -> tuple[Value, str]:
+    """Elements that have the same place on two axes of one label, until no label is twice."""
+    for i, label in enumerate(labels):
+        j = labels.find(label, i + 1)
+        if j < 0:
+            continue
+        t = c.tensor(value)
+        shape = tuple(e if axis in (i, j) else 1 for axis, e in enumerate(value.shape))
+        ones = ops.constant(np.eye(value.shape[i]).reshape(shape), t.dtype)
+        once = held(ops.reduce_sum(ops.where(ones, t, 0.0), j), value.dtype, trained=value.trained)
+        return _diagonal(c, once, labels[:j] + labels[j + 1 :])
+    return value, labels
 
 
 def _only(c: Conversion, value: Value, labels: str, wanted: str) -> Value:

@@ -149,16 +149,21 @@ def _is_special(c: Conversion, node: Node, operands: list[Any]) -> Value:
 
 @operator("Mod")
 def _mod(c: Conversion, node: Node, operands: list[Any]) -> Value:
-    """a - b · q; q is rounded down, or with `fmod` towards 0, so that the rest has the sign of b, or of a."""
+    """The rest of a division: with `fmod` of a's sign, else of b's."""
     towards_zero = bool(node.attributes.get("fmod", 0))
 
-    def rest(a: Any, b: Any) -> Tensor:
+    def rest(*given: Any) -> Tensor:
+        dtype = next(v.dtype for v in given if isinstance(v, Tensor))
+        a, b = (v if isinstance(v, Tensor) else ops.constant(v, dtype) for v in given)
         quotient = a / b
-        size = ops.floor(ops.absolute(quotient))
-        whole = ops.sign(quotient) * size if towards_zero else ops.floor(quotient)
-        left = a - b * whole
-        size = ops.absolute(b) if isinstance(b, Tensor) else abs(b)
-        return ops.where(ops.equal(ops.absolute(left), size), 0.0, left)
+        whole = ops.sign(quotient) * ops.floor(ops.absolute(quotient))
+        left = a - ops.where(ops.equal(whole, 0.0), 0.0, b * whole)
+        size = ops.where(a < 0.0, -ops.absolute(b), ops.absolute(b))
+        left = ops.where(left * size < 0.0, left + size, left)  # the quotient was rounded up
+        left = ops.where(ops.absolute(left) >= ops.absolute(size), left - size, left)
+        if towards_zero:
+            return left
+        return ops.where(left * b < 0.0, left + b, left)
 
     kind = operands[0].dtype
     floats = [v if v.is_float else combine(c, [v], lambda t: t, dtype="float32") for v in operands]

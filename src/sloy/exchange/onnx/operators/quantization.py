@@ -7,6 +7,7 @@ References
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def _dequantize(c: Conversion, node: Node, operands: list[Any]) -> Value:
     if zero is not None and not (zero.is_known and not np.any(zero.array)):
         y = combine(c, [y, as_float(c, spread(c, node, x, zero))], lambda a, b: a - b)
     y = combine(c, [y, spread(c, node, x, scale)], lambda a, b: a * b)
-    return held(y.tensor, y.dtype, y.order, trained=x.trained) if y.tensor is not None else y
+    return replace(y, trained=x.trained)
 
 
 @operator("QuantizeLinear")

@@ -28,6 +28,9 @@ def _product(x: Tensor, axes: Any, *, keepdims: bool) -> Tensor:
     """Halves multiplied with each other until one element is left, axis by axis."""
     shape = x.shape
     for axis in axes:
+        if not x.shape[axis]:  # of no elements: 1
+            one = tuple(1 if a == axis else e for a, e in enumerate(x.shape))
+            x = broadcast_to(ops.constant(1.0, x.dtype), one)
         while x.shape[axis] > 1:
             half = x.shape[axis] // 2
             pair = every(x, axis, 0, half, 1) * every(x, axis, half, half, 1)

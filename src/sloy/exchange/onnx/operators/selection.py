@@ -174,15 +174,33 @@ def _scatter(c: Conversion, node: Node, operands: list[Any]) -> Value:
     goals = goals.reshape(-1)
     old = _rows(c, x, lead)
     new = ops.reshape(c.tensor(updates), (len(goals), *x.shape[lead:]))
-    if reduction != "none":
-        if len(np.unique(goals)) != len(goals):
-            raise Unsupported(f"several updates of one element, reduced by {reduction!r}")
-        rules = {"add": ops.add, "mul": ops.mul, "max": ops.maximum, "min": ops.minimum}
-        new = rules[reduction](take(old, 0, goals), new)
-    sources = np.arange(old.shape[0])
-    sources[goals] = old.shape[0] + np.arange(len(goals))  # the last of several updates stays
-    y = take(ops.concatenate([old, new], 0), 0, sources)
+    plain = reduction == "none"
+    y = _updated(old, goals, new) if plain else _reduced(old, goals, new, reduction)
     return held(ops.reshape(y, x.shape), x.dtype, trained=x.trained or updates.trained)
+
+
+def _updated(old: Tensor, goals: Array, new: Tensor) -> Tensor:
+    """New rows in place of old ones, the last of several."""
+    sources = np.arange(old.shape[0])
+    sources[goals] = old.shape[0] + np.arange(len(goals))
+    return take(ops.concatenate([old, new], 0), 0, sources)
+
+
+def _reduced(old: Tensor, goals: Array, new: Tensor, reduction: str) -> Tensor:
+    """Updates added, multiplied …, the first of each row in one step, then the second."""
+    rule = {"add": ops.add, "mul": ops.mul, "max": ops.maximum, "min": ops.minimum}[reduction]
+    seen: dict[int, int] = {}
+    rounds = []
+    for goal in goals.tolist():
+        rounds.append(seen.get(goal, 0))
+        seen[goal] = rounds[-1] + 1
+    if max(rounds, default=0) >= MOST_SLICES:
+        raise Unsupported(f"more than {MOST_SLICES} updates of one element")
+    for k in range(max(rounds, default=-1) + 1):
+        chosen = np.flatnonzero(np.array(rounds) == k)
+        there = take(old, 0, goals[chosen])
+        old = _updated(old, goals[chosen], rule(there, take(new, 0, chosen)))
+    return old
 
 
 @operator("Trilu")

@@ -66,8 +66,9 @@ def _reach(node: Node, shape: Sequence[int], size: Sequence[int]) -> Reach:
     wanted = node.attributes.get("output_shape")
     extra = tuple(node.attributes.get("output_padding") or (0,) * rank)
     full = tuple(s * (e - 1) + r for e, s, r in zip(shape, over.stride, over.reach, strict=True))
-    if wanted is None and auto.startswith("SAME"):
-        wanted = [e * s for e, s in zip(shape, over.stride, strict=True)]
+    if wanted is None and auto.startswith("SAME"):  # no more than is reached, as onnxruntime has it
+        reached = (f + o for f, o in zip(full, extra, strict=True))
+        wanted = [min(e * s, r) for e, s, r in zip(shape, over.stride, reached, strict=True)]
     if wanted is not None:
         pairs = zip(full, extra, wanted[-rank:], strict=True)
         cuts = [_shared(f + o - e, upper=auto == "SAME_UPPER") for f, o, e in pairs]
@@ -85,7 +86,9 @@ def _reach(node: Node, shape: Sequence[int], size: Sequence[int]) -> Reach:
 
 def _shared(total: int, *, upper: bool) -> tuple[int, int]:
     """Padding for the two sides, of which the one behind takes the odd element where `upper`."""
-    less = total // 2 if total >= 0 else -(-total // 2)
+    if total < 0:  # what nothing reaches is behind
+        return 0, total
+    less = total // 2
     return (less, total - less) if upper else (total - less, less)
 
 
