@@ -68,7 +68,7 @@ def read_onnx(
         raise
     if found.left_out:
         warnings.warn(
-            f"{path}: it has {len(found.left_out) + 1} outputs; the first is read. `output` names another:"
+            f"{path}: it has {len(found.left_out) + 1} outputs; the first is read. `output` (--output) names another:"
             f" {', '.join(found.left_out)}.",
             stacklevel=3,
         )

@@ -20,6 +20,7 @@ from sloy.exchange.onnx.folding import FOLDED, fold
 from sloy.exchange.onnx.reading import Node, OnnxGraph
 from sloy.exchange.onnx.values import HELD, Order, Value, identity, known, unused
 from sloy.graph import Graph
+from sloy.graph.graph import topological_order
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, constant
 
@@ -27,7 +28,9 @@ Rule = Callable[["Conversion", Node, list["Value | None"]], "Value | Sequence[Va
 
 OPERATORS: dict[str, Rule] = {}
 LARGEST = 1 << 31  # elements of one value
-MOST_COMPUTED = 1 << 24  # elements of known operands that are computed with at once
+MOST_COMPUTED = (
+    1 << 24
+)  # elements of known operands, and on the way from them, that are computed at once
 MOST_GENERATED = 1 << 28  # elements of weights that ConstantOfShape and Expand make
 
 _STEM = re.compile(r"(.+?)[./_](weight|kernel|gamma|scale|bias|beta|W|B)(:\d+)?$")
@@ -145,6 +148,9 @@ class Conversion:
         own = Conversion(self.graph, "float64" if wide else "float32")
         found = rule(own, node, operands)
         results = [found] if isinstance(found, Value) else found
+        tensors = [v.tensor for v in results if v.tensor is not None]
+        if sum(t.spec.size for t in topological_order(tensors)) > MOST_COMPUTED:
+            return rule(self, node, operands)
         return [v if v.is_known else own.computed(v) for v in results]
 
     def computed(self, value: Value) -> Value:

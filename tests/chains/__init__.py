@@ -12,20 +12,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+from sloy.errors import SloyError
+from sloy.model import Model
+
 onnxruntime.set_default_logger_severity(4)
 
-NEWEST = 26  # what onnxruntime 1.32 computes all of these in
+NEWEST = 28  # that onnx 1.23 and onnxruntime 1.32 know
 LAYOUTS = {
     "rows": (7,), "sequence": (5, 6), "tokens": (4, 5, 6), "channels first": (4, 6, 7), "channels last": (6, 7, 4),
     "volume": (2, 4, 3, 5),
 }  # fmt: skip
 LARGEST = 1e3  # values beyond are not drawn further
+NOT_FINITE = "not finite in onnxruntime"
 MOST = 4000  # elements of one sample of a value
 
 Array = np.ndarray
@@ -209,8 +214,8 @@ def run(file: bytes, fed: dict[str, Array]) -> list[Array]:
 
 def chain(seed: int) -> Chain:
     """A chain of up to ten operators, the same for the same seed."""
-    import draws  # noqa: F401  these fill the table
-    import draws_layers  # noqa: F401
+    import chains.draws
+    import chains.layers  # noqa: F401  these fill the table
 
     rng = np.random.default_rng(seed)
     opset = int(rng.integers(7, NEWEST + 1))
@@ -239,7 +244,29 @@ def expected(found: Chain, x: Array) -> Array:
     return np.concatenate(parts) if joined else np.stack(parts)
 
 
-def draws(*, exact: bool = False) -> Callable[[Draw], Draw]:
+def close(found: Array, wanted: Array) -> bool:
+    """Whether numbers are the same, up to 1e-5 of the largest."""
+    if found.shape != wanted.shape:
+        return False
+    return bool(np.abs(found - wanted).max() < 1e-5 * max(1.0, float(np.abs(wanted).max())))
+
+
+def compared(seed: int, path: Path, engine: Any) -> tuple[str, Chain]:
+    """The chain of a seed, and what became of it: "equal", not finite in onnxruntime, or what is wrong."""
+    found = chain(seed)
+    x = found.eighths((4 if found.batch == 2 else 3, *found.shape), 16)
+    wanted = expected(found, x)
+    if not np.isfinite(wanted).all():
+        return NOT_FINITE, found
+    path.write_bytes(found.file())
+    try:
+        y = Model.from_onnx(path, engine=engine)(x)
+    except SloyError as error:
+        return f"refused: {error}", found
+    return ("equal" if close(y, wanted) else "other numbers or another shape"), found
+
+
+def drawn(*, exact: bool = False) -> Callable[[Draw], Draw]:
     """Add to the table of what is drawn; a decorator."""
 
     def add(draw: Draw) -> Draw:

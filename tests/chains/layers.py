@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from chains import Chain, draws
 from onnx import helper
+
+from chains import Chain, drawn
 
 
 def _window(c: Chain, size: list[int], *, dilations: bool = True) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def _window(c: Chain, size: list[int], *, dilations: bool = True) -> dict[str, A
     return said
 
 
-@draws()
+@drawn()
 def convolution(c: Chain) -> bool:
     if c.rank not in (3, 4, 5):
         return False
@@ -38,7 +39,7 @@ def convolution(c: Chain) -> bool:
     )
 
 
-@draws()
+@drawn()
 def transposed(c: Chain) -> bool:
     if c.rank not in (3, 4, 5):
         return False
@@ -59,7 +60,7 @@ def transposed(c: Chain) -> bool:
     return c.add("ConvTranspose", c.last, *weights, group=groups, **said)
 
 
-@draws()
+@drawn()
 def pool(c: Chain) -> bool:
     if c.rank not in (3, 4, 5):
         return False
@@ -84,7 +85,7 @@ def pool(c: Chain) -> bool:
     return c.add(op, c.last, kernel_shape=size, exact=op == "MaxPool", **said)
 
 
-@draws()
+@drawn()
 def normalization(c: Chain) -> bool:
     op = c.pick("BatchNormalization", "InstanceNormalization", "GroupNormalization", "LRN")
     if c.rank < 2 or (op == "LRN" and c.rank != 4) or (op != "BatchNormalization" and c.rank < 3):
@@ -110,7 +111,7 @@ def normalization(c: Chain) -> bool:
     return c.add(op, c.last, *weights, epsilon=c.pick(None, 0.01))
 
 
-@draws()
+@drawn()
 def resize(c: Chain) -> bool:
     if c.rank < 3:
         return False
@@ -146,7 +147,7 @@ def resize(c: Chain) -> bool:
     return c.add("Resize", c.last, empty, c.constant(scales), exact=mode == "nearest", **said)
 
 
-@draws()
+@drawn()
 def blocks(c: Chain) -> bool:
     if c.rank != 4:
         return False
@@ -158,7 +159,7 @@ def blocks(c: Chain) -> bool:
 # --- products --------------------------------------------------------------------------------------------------------
 
 
-@draws()
+@drawn()
 def gemm(c: Chain) -> bool:
     if c.rank != 2:
         return False
@@ -179,7 +180,7 @@ def gemm(c: Chain) -> bool:
     )
 
 
-@draws()
+@drawn()
 def matmul(c: Chain) -> bool:
     if c.rank < 2:
         return False
@@ -190,7 +191,7 @@ def matmul(c: Chain) -> bool:
     return c.add("MatMul", c.last, c.constant(c.eighths(shape) / 2))
 
 
-@draws()
+@drawn()
 def attention(c: Chain) -> bool:
     """The value times its own transpose, softmax, and that times the value."""
     if c.rank < 3 or np.abs(c.now).max() > 8:
@@ -205,7 +206,7 @@ def attention(c: Chain) -> bool:
     )
 
 
-@draws()
+@drawn()
 def einsum(c: Chain) -> bool:
     letters = "abcdef"[: c.rank]
     depth = c.now.shape[-1]
@@ -222,7 +223,7 @@ def einsum(c: Chain) -> bool:
     return c.add("Einsum", c.last, c.constant(c.eighths(shape) / 2), equation=equation)
 
 
-@draws(exact=True)
+@drawn(exact=True)
 def quantized(c: Chain) -> bool:
     """Rounded to bytes and back."""
     if c.opset < 10:
@@ -240,7 +241,7 @@ def quantized(c: Chain) -> bool:
     return c.grow(nodes, f"v{k}_0", exact=True)
 
 
-@draws()
+@drawn()
 def quantized_weight(c: Chain) -> bool:
     """A product with a weight in 8 bits."""
     if c.opset < 13 or c.rank < 2:

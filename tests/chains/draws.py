@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from chains import Chain, draws
 from onnx import helper
+
+from chains import Chain, drawn
 
 SMOOTH = (
     "Relu", "LeakyRelu", "Elu", "Selu", "Sigmoid", "Tanh", "Softplus", "Softsign", "HardSigmoid", "ThresholdedRelu",
@@ -15,7 +16,7 @@ SMOOTH = (
 )  # fmt: skip
 
 
-@draws()
+@drawn()
 def activation(c: Chain) -> bool:
     op = c.pick(*SMOOTH).rstrip("_")
     if (op in ("Exp", "Sinh", "Cosh") and np.abs(c.now).max() > 4) or op == "ThresholdedRelu":
@@ -28,19 +29,19 @@ def activation(c: Chain) -> bool:
     return c.add(op, c.last, exact=op in ("Relu", "Identity", "Dropout"), **said)
 
 
-@draws(exact=True)
+@drawn(exact=True)
 def step(c: Chain) -> bool:
     op = c.pick("Floor", "Ceil", "Round", "Sign", "Abs", "Neg", "Relu", "Shrink", "ThresholdedRelu")
     said = {"lambd": c.pick(0.5, 0.25), "bias": c.pick(0.0, 0.25)} if op == "Shrink" else {}
     return c.add(op, c.last, exact=True, **said)
 
 
-@draws(exact=True)
+@drawn(exact=True)
 def mod(c: Chain) -> bool:
     return c.add("Mod", c.last, c.constant(np.float32(c.pick(0.75, -0.5, 2.0))), exact=True, fmod=1)
 
 
-@draws(exact=True)
+@drawn(exact=True)
 def compare(c: Chain) -> bool:
     """Where a comparison holds the value, else another."""
     op = c.pick("Greater", "Less", "Equal", "GreaterOrEqual", "LessOrEqual")
@@ -53,7 +54,7 @@ def compare(c: Chain) -> bool:
     return c.grow(nodes, f"v{k}_0", exact=True)
 
 
-@draws()
+@drawn()
 def safe_function(c: Chain) -> bool:
     """Roots, logarithms and quotients of what is well above 0."""
     op = c.pick("Sqrt", "Log", "Reciprocal", "Div", "Pow")
@@ -66,7 +67,7 @@ def safe_function(c: Chain) -> bool:
     return c.add(op, c.last)
 
 
-@draws()
+@drawn()
 def with_constant(c: Chain) -> bool:
     op = c.pick("Add", "Sub", "Mul", "Max", "Min", "Div", "PRelu", "Sum", "Mean")
     trailing = c.some(0, c.rank - 1)
@@ -83,7 +84,7 @@ def with_constant(c: Chain) -> bool:
     return c.add(op, *operands, exact=op in ("Add", "Sub", "Max", "Min"))
 
 
-@draws()
+@drawn()
 def with_earlier(c: Chain) -> bool:
     """Residuals and gates: the value and one before it."""
     others = [v for v in c.values if v != c.last]
@@ -96,7 +97,7 @@ def with_earlier(c: Chain) -> bool:
     return c.add(op, c.last, other, exact=op in ("Add", "Sub", "Max"))
 
 
-@draws()
+@drawn()
 def clip(c: Chain) -> bool:
     low, high = np.float32(-0.5), np.float32(c.pick(0.75, 6.0))
     if c.opset < 11:
@@ -114,7 +115,7 @@ def _axes(c: Chain, axes: list[int] | None, since: int) -> tuple[list[str], dict
     return ([c.integers(*axes)], {}) if c.opset >= since else ([], {"axes": axes})
 
 
-@draws()
+@drawn()
 def reduce(c: Chain) -> bool:
     op = c.pick("Sum", "Mean", "Max", "Min", "L1", "L2", "SumSquare", "LogSumExp", "Prod", "LogSum")
     axes = c.axes() if not c.mixes or c.rng.random() < 0.9 else None
@@ -127,7 +128,7 @@ def reduce(c: Chain) -> bool:
     )
 
 
-@draws()
+@drawn()
 def probabilities(c: Chain) -> bool:
     op = c.pick("Softmax", "LogSoftmax")
     axis = c.axis()
@@ -136,7 +137,7 @@ def probabilities(c: Chain) -> bool:
     return c.add(op, c.last, axis=c.pick(axis, None) if c.opset < 13 or c.rank > 1 else axis)
 
 
-@draws(exact=True)
+@drawn(exact=True)
 def order(c: Chain) -> bool:
     op, axis = c.pick("TopK", "ArgMax", "ArgMin", "Hardmax"), c.axis()
     if op == "Hardmax":
@@ -158,7 +159,7 @@ def order(c: Chain) -> bool:
     return c.grow(nodes, f"v{k}_0", exact=True)
 
 
-@draws()
+@drawn()
 def norms(c: Chain) -> bool:
     op = c.pick(
         "LpNormalization",
@@ -187,13 +188,13 @@ def norms(c: Chain) -> bool:
 # --- shapes ----------------------------------------------------------------------------------------------------------
 
 
-@draws()
+@drawn()
 def transpose(c: Chain) -> bool:
     order = c.rng.permutation(np.arange(0 if c.mixes else 1, c.rank)).tolist()
     return c.add("Transpose", c.last, perm=order if c.mixes else [0, *order], exact=True)
 
 
-@draws()
+@drawn()
 def reshape(c: Chain) -> bool:
     """Axes joined and split at random; the first often kept."""
     shape = list(c.now.shape)
@@ -222,12 +223,12 @@ def reshape(c: Chain) -> bool:
     return c.add("Reshape", c.last, c.integers(*head, *rest), exact=True)
 
 
-@draws()
+@drawn()
 def flatten(c: Chain) -> bool:
     return c.add("Flatten", c.last, axis=c.some(0, c.rank) if c.mixes else 1, exact=True)
 
 
-@draws()
+@drawn()
 def squeeze(c: Chain) -> bool:
     if c.rng.random() < 0.5:
         axes = [c.some(0 if c.mixes else 1, c.rank)]
@@ -240,7 +241,7 @@ def squeeze(c: Chain) -> bool:
     return c.add("Squeeze", c.last, *operands, exact=True, **said)
 
 
-@draws()
+@drawn()
 def part(c: Chain) -> bool:
     """A slice, perhaps backwards or with steps."""
     axis = c.axis()
@@ -266,7 +267,7 @@ def part(c: Chain) -> bool:
     return c.add("Slice", c.last, *operands[: 3 if step == 1 else 4], exact=True)
 
 
-@draws()
+@drawn()
 def split(c: Chain) -> bool:
     axis = c.axis()
     extent = c.now.shape[axis]
@@ -280,7 +281,7 @@ def split(c: Chain) -> bool:
     )
 
 
-@draws()
+@drawn()
 def concat(c: Chain) -> bool:
     axis = c.axis()
     likely = [v for v, a in c.values.items() if a.ndim == c.rank]
@@ -293,7 +294,7 @@ def concat(c: Chain) -> bool:
     return c.add("Concat", *(pair if c.rng.random() < 0.5 else pair[::-1]), axis=axis, exact=True)
 
 
-@draws()
+@drawn()
 def pad(c: Chain) -> bool:
     mode = c.pick("constant", "edge", "reflect")
     lowest = 0 if c.mixes and mode == "constant" else 1
@@ -310,7 +311,7 @@ def pad(c: Chain) -> bool:
     )
 
 
-@draws()
+@drawn()
 def expand(c: Chain) -> bool:
     shape = [c.some(2, 3) if e == 1 and (i or c.mixes) else 1 for i, e in enumerate(c.now.shape)]
     if c.rng.random() < 0.2 and c.mixes:
@@ -321,7 +322,7 @@ def expand(c: Chain) -> bool:
     return c.opset >= 8 and c.add("Expand", c.last, c.integers(*shape), exact=True)
 
 
-@draws()
+@drawn()
 def gather(c: Chain) -> bool:
     axis = c.axis()
     extent = c.now.shape[axis]
@@ -347,7 +348,7 @@ def gather(c: Chain) -> bool:
     )
 
 
-@draws()
+@drawn()
 def by_shape(c: Chain) -> bool:
     """What exporters make of view(x.size(0), -1): shape arithmetic."""
     k = len(c.nodes)
