@@ -144,7 +144,10 @@ def test_one_of_several_outputs(tmp_path: Path, capsys: pytest.CaptureFixture[st
     onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
     x = np.array([[1.0, -2.0, 3.0, -4.0]], np.float32)
     _, said = show(capsys, "import", path, out)
-    assert "two.onnx: it has 2 outputs; the first is read. `output` (--output) names another: boxes." in said
+    assert (
+        "two.onnx: it has 2 outputs; the first is read. `output` (--output) names another: boxes."
+        in said
+    )
     assert np.array_equal(sloy.load(out)(x), np.maximum(x, 0))
     text, said = show(capsys, "import", path, out, "--output", "boxes")
     assert "output   N × 4" in text

@@ -489,6 +489,25 @@ def test_a_number_that_is_gone_is_not_taken_for_a_new_one() -> None:
         assert tensor.attributes["value"][0, 1] == k
 
 
+def test_a_class_token_for_each_of_however_many_samples(tmp_path: Path) -> None:
+    """`token.expand(x.shape[0], -1, -1)`, as PyTorch writes it: one parameter."""
+    nodes = [
+        node("Shape", "x", "s"),
+        node("Gather", "s zero", "n", axis=0),
+        node("Concat", "n rest", "t", axis=0),
+        node("Expand", "token t", "k"),
+        node("Concat", "k x", "y", axis=1),
+    ]
+    weights = [weight("token", 1, 1, 6), ints("zero", 0), ints("rest", 1, 6)]
+    model = Model.from_onnx(
+        write(tmp_path / "m.onnx", nodes, weights, ("N", 4, 6)), engine="reference"
+    )
+    x = np.random.default_rng(0).normal(size=(3, 4, 6)).astype(np.float32)
+    (token,) = model.parameters.values()
+    assert token.shape == (1, 1, 6)
+    assert np.array_equal(model(x), np.concatenate([np.repeat(token, 3, 0), x], 1))
+
+
 def test_of_several_outputs_the_first_and_a_word_of_the_others(tmp_path: Path) -> None:
     path = write(
         tmp_path / "m.onnx", [node("Relu", "x", "y"), node("Neg", "x", "boxes")], [], ("N", 4)

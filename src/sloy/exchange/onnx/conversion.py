@@ -31,6 +31,10 @@ LARGEST = 1 << 31  # elements of one value
 MOST_COMPUTED = (
     1 << 24
 )  # elements of known operands, and on the way from them, that are computed at once
+REPEATS = (
+    "Expand",
+    "Tile",
+)  # perhaps for each sample: not known, as that changes with their number
 MOST_GENERATED = 1 << 28  # elements of weights that ConstantOfShape and Expand make
 
 _STEM = re.compile(r"(.+?)[./_](weight|kernel|gamma|scale|bias|beta|W|B)(:\d+)?$")
@@ -142,7 +146,8 @@ class Conversion:
         rule = OPERATORS.get(node.op, _only_known)
         given = [v for v in operands if v is not None]
         size = sum(v.size for v in given)
-        if not given or size > MOST_COMPUTED or not all(v.is_known for v in given):
+        whole = given and size <= MOST_COMPUTED and all(v.is_known for v in given)
+        if not whole or node.op in REPEATS:
             return rule(self, node, operands)
         wide = any(v.dtype == "float64" for v in given)
         own = Conversion(self.graph, "float64" if wide else "float32")
