@@ -48,6 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="other than the weights have: a new last layer, to be trained",
     )
+    parser.add_argument(
+        "--output",
+        metavar="NAME",
+        help="ONNX: which of several outputs, or any other value of the graph; default: the first",
+    )
     parser.add_argument("--seed", type=not_negative, metavar="N", help="of a new last layer")
 
 
@@ -62,7 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
     if Path(arguments.what).suffix.lower() == ".onnx":
         if options:
             raise UsageError(f"--{next(iter(options))} is for networks by name, not for ONNX files")
-        model = sloy.Model.from_onnx(arguments.what)
+        model = sloy.Model.from_onnx(arguments.what, output=arguments.output)
+    elif arguments.output is not None:
+        raise UsageError("--output is for ONNX files, not for networks by name")
     else:
         if "size" in options:
             options["input_shape"] = (*options.pop("size"), 3)

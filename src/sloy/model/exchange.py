@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +73,12 @@ def read_onnx(
     except SloyError as error:
         error.args = (f"{path}: {error}", *error.args[1:])
         raise
+    if found.left_out:
+        warnings.warn(
+            f"{path}: it has {len(found.left_out) + 1} outputs; the first is read. `output` (--output) names another:"
+            f" {', '.join(found.left_out)}.",
+            stacklevel=3,
+        )
     arrays = {f"{network.layer_names[0]}/{name}": array for name, array in found.arrays.items()}
     parameters = {name: arrays[name] for name in network.shapes}
     return Parts(problem, parameters, names, reader_from_config(said.get("reader")))

@@ -289,7 +289,8 @@ class Model:
         input_shape : sequence of int, optional
             Of one sample as the file has it, where it leaves extents open.
         output : str, optional
-            Any value of the graph, such as the logits before a softmax; by default its first output.
+            Any value of the graph, such as the logits before a softmax; by default its first output, with a warning
+            that names the others where there are several.
         channels_last : bool
             Whether the model takes (N, H, W, C) where the file has (N, C, H, W): pictures as sloy reads them.
         loss : str, Loss or function, optional
