@@ -51,7 +51,10 @@ def test_from_weights_to_the_class_of_a_picture(
     out, image = tmp_path / "m.sloy", tmp_path / "p.png"
     text, _ = show(capsys, "import", "vgg11", out, "--weights", weights)
     assert "input     uint8, N × 224 × 224 × 3" in text
-    assert "pictures  shorter side to 256 pixels, then the middle 224 × 224" in text
+    assert (
+        "pictures  the middle of each at 224 × 224, after resizing the shorter side to 256, colour"
+        in text
+    )
     assert "classes   1000: tench, goldfish, great white shark, …" in text
     PIL.Image.fromarray(picture(*PICTURE)[0]).save(image)
     answer, _ = show(capsys, "predict", out, image, "--json", "--threads", 1)
@@ -67,7 +70,7 @@ def test_other_classes_and_sizes(
     options = ("--weights", weights, "--classes", 4, "--size", "64x96", "--seed")
     text, _ = show(capsys, "import", "vgg11", tmp_path / "a.sloy", *options, 1)
     assert "output    N × 4" in text
-    assert "the middle 64 × 96" in text
+    assert "the middle of each at 64 × 96" in text
     assert "classes  " not in text
     show(capsys, "import", "vgg11", tmp_path / "b.sloy", *options, 2)
     a, b = (sloy.load(tmp_path / f"{name}.sloy", threads=1).parameters for name in "ab")
@@ -86,8 +89,8 @@ def test_onnx(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     show(capsys, "import", tmp_path / "m.onnx", tmp_path / "again.sloy")
     again = sloy.load(tmp_path / "again.sloy", threads=1)
     assert np.allclose(again(x), model(x), atol=1e-6)
-    _, error = show(capsys, "import", tmp_path / "m.onnx", tmp_path / "x.sloy", "--size", 3, code=2)
-    assert "--size is for networks by name, not for ONNX files" in error
+    _, error = show(capsys, "import", tmp_path / "m.onnx", tmp_path / "x.sloy", "--seed", 3, code=2)
+    assert "--seed is for networks by name, not for ONNX files" in error
 
 
 def test_by_name_from_its_publisher(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -238,6 +238,9 @@ class Model:
         input_shape: Sequence[int] | None = None,
         output: str | None = None,
         channels_last: bool = False,
+        pictures: bool = False,
+        size: tuple[int, int] | None = None,
+        preprocessing: Preprocessing | Literal["unit", "none"] | None = None,
         loss: LossLike | None = None,
         class_names: Sequence[str] = (),
         reader: Reader | None = None,
@@ -259,9 +262,18 @@ class Model:
             Any value of the graph, such as the logits before a softmax; by default its first output.
         channels_last : bool
             Whether the model takes (N, H, W, C) where the file has (N, C, H, W): pictures as sloy reads them.
+        pictures : bool
+            Whether it is for picture files: channels last, with a `reader` of the network's size, and what the file
+            says of its preprocessing; a warning where bytes go into a network that seems to expect prepared pictures.
+        size : (H, W), optional
+            Of pictures, which this asks for too, where the file leaves it open.
+        preprocessing : Preprocessing, "unit" or "none", optional
+            Of the data before the graph takes them: `Preprocessing.of_pictures(mean, std)` of published numbers;
+            "unit": x / 255; by default what the file says of pictures, else nothing.
         loss : str, Loss or function, optional
-            What it will be trained for, and what `predict` goes by; by default what sloy's own export noted, else the
-            squared error.
+            What it will be trained for, and what `predict` goes by; by default what sloy's own export noted, the
+            categorical cross-entropy where class names are given, else the squared error. The softmax (sigmoid) that a
+            graph ends in is left to a cross-entropy, `predict_proba` gives it.
         class_names, reader, engine, threads
             As for `Model`.
 
@@ -273,12 +285,13 @@ class Model:
             Where it needs what sloy has no ops for, or the onnx package is missing.
         """
         from sloy.model.exchange import read_onnx
+        from sloy.model.importing import Wanted
 
-        parts = read_onnx(
-            path, input_shape=input_shape, output=output, channels_last=channels_last, loss=loss
-        )
-        names = tuple(class_names) or parts.class_names
-        parts = parts._replace(class_names=names, reader=reader or parts.reader)
+        wanted = Wanted(
+            input_shape=input_shape, output=output, channels_last=channels_last, pictures=pictures,
+            size=size, preprocessing=preprocessing, loss=loss, class_names=class_names, reader=reader,
+        )  # fmt: skip
+        parts = read_onnx(path, wanted)
         return Model.of(parts, engine, threads)
 
     def summary(self, batch_size: int = BATCH) -> str:
