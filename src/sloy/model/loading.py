@@ -8,10 +8,13 @@ from typing import Any
 
 from sloy.arguments import instance
 from sloy.engines import Engine
-from sloy.errors import InvalidArgument
+from sloy.errors import FileFormatError, InvalidArgument
 from sloy.model.file import read
 from sloy.model.model import Model
 from sloy.model.parts import Parts
+
+
+_WEIGHTS = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".h5", ".hdf5", ".keras")
 
 
 def load(
@@ -53,8 +56,27 @@ def load(
             f"load: {', '.join(sorted(options))} can be given for a network by its name, not for a file."
         )
     else:
-        parts = read(path)
+        parts = _read(Path(path))
     return Model.of(parts, engine, threads)
+
+
+def _read(path: Path) -> Parts:
+    """What a model's file holds; of another tool's file the command that takes it in."""
+    try:
+        return read(path)
+    except FileFormatError as error:
+        kind = path.suffix.lower()
+        if not path.is_file() or kind not in (".onnx", *_WEIGHTS):
+            raise
+        own = path.with_suffix(".sloy").name
+        if kind == ".onnx":
+            way = f"is an ONNX file; `sloy import {path} {own}` makes a model of it"
+        else:
+            way = (
+                "holds weights without their network; of a published one `sloy import vgg16 vgg16.sloy --weights"
+                f" {path}` makes a model, and `sloy.pretrained.read_weights(network, {path.name!r})` fills your own"
+            )
+        raise FileFormatError(f"{path}: {way}.") from error
 
 
 def _names_a_network(path: str | Path) -> bool:
