@@ -89,6 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Read it, write it, say what it is."""
     import sloy
     from sloy.arguments import file_to_write
+    from sloy.model.loading import way_in
 
     out = file_to_write("write", "OUT", arguments.out)
     is_onnx = Path(arguments.what).suffix.lower() == ".onnx"
@@ -117,6 +118,8 @@ def run(arguments: argparse.Namespace) -> int:
         if "size" in options:
             options["input_shape"] = (*options.pop("size"), 3)
         if arguments.what not in sloy.pretrained.PUBLISHED:
+            if (way := way_in(Path(arguments.what))) is not None:
+                raise UsageError(f"{arguments.what}: {way}")
             raise UsageError(
                 f"{arguments.what!r} must be NAME.onnx or one of {', '.join(sloy.pretrained.PUBLISHED)}"
             )

@@ -13,7 +13,6 @@ from sloy.model.file import read
 from sloy.model.model import Model
 from sloy.model.parts import Parts
 
-
 _WEIGHTS = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".h5", ".hdf5", ".keras")
 
 
@@ -65,18 +64,23 @@ def _read(path: Path) -> Parts:
     try:
         return read(path)
     except FileFormatError as error:
-        kind = path.suffix.lower()
-        if not path.is_file() or kind not in (".onnx", *_WEIGHTS):
+        if (way := way_in(path)) is None:
             raise
-        own = path.with_suffix(".sloy").name
-        if kind == ".onnx":
-            way = f"is an ONNX file; `sloy import {path} {own}` makes a model of it"
-        else:
-            way = (
-                "holds weights without their network; of a published one `sloy import vgg16 vgg16.sloy --weights"
-                f" {path}` makes a model, and `sloy.pretrained.read_weights(network, {path.name!r})` fills your own"
-            )
         raise FileFormatError(f"{path}: {way}.") from error
+
+
+def way_in(path: Path) -> str | None:
+    """How a network or weights of another tool are taken in; None of other files."""
+    kind = path.suffix.lower()
+    if not path.is_file() or kind not in (".onnx", *_WEIGHTS):
+        return None
+    if kind == ".onnx":
+        own = path.with_suffix(".sloy").name
+        return f"is an ONNX file; `sloy import {path} {own}` makes a model of it"
+    return (
+        "holds weights without their network; of a published one `sloy import vgg16 vgg16.sloy --weights"
+        f" {path}` makes a model, and `sloy.pretrained.read_weights(network, {path.name!r})` fills your own"
+    )
 
 
 def _names_a_network(path: str | Path) -> bool:
