@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
         )
     if is_onnx:
-        from sloy.model.importing import import_onnx
+        from sloy.model.loading import import_onnx
 
         model = import_onnx(arguments.what, classes=classes, **options)
     else:

@@ -6,24 +6,21 @@ import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from sloy import losses
 from sloy.arguments import flag, instance, integer, one_of, sequence
-from sloy.data.class_names import read_class_names
 from sloy.data.pictures import PictureReader
 from sloy.data.readers import Reader, reader_from_config
 from sloy.errors import FileFormatError, InvalidArgument, ShapeError
 from sloy.exchange.onnx.described import Described, before_probabilities, described, ending, layout
 from sloy.exchange.onnx.imported import ImportedGraph, convert
-from sloy.exchange.onnx.reading import OnnxGraph, read
+from sloy.exchange.onnx.reading import OnnxGraph
 from sloy.graph.spec import Shape
 from sloy.layers import Flatten, Layer
 from sloy.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss
-from sloy.model.model import Model
 from sloy.model.signs import expects_prepared
 from sloy.preprocessing import Preprocessing
 from sloy.problem import Problem
@@ -67,36 +64,6 @@ class Wanted:
     def takes_pictures(self) -> bool:
         """Whether the model is for picture files."""
         return self.pictures or self.size is not None
-
-
-def import_onnx(
-    path: str | Path,
-    *,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    classes: str | Path | None = None,
-    **options: Any,
-) -> Model:
-    """`Model.from_onnx` in words; a graph that takes pictures becomes a model for picture files.
-
-    Parameters
-    ----------
-    path : str or Path
-    mean, std : sequence of float, optional
-        As published, see `Preprocessing.of_pictures`; one without the other is 0 or 1.
-    classes : str or Path, optional
-        A file of names, see `sloy.data.class_names.read_class_names`.
-    **options
-        Of `Model.from_onnx`.
-    """
-    if mean is not None or std is not None:
-        options["preprocessing"] = Preprocessing.of_pictures(mean or (0.0,), std or (1.0,))
-    if classes is not None:
-        options["class_names"] = read_class_names(classes)
-    graph = read(path)
-    own = METADATA in graph.metadata
-    options.setdefault("pictures", not own and any(layout(info) for info in graph.inputs[:1]))
-    return Model.from_onnx(path, **options)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sloy.errors import FileFormatError, InvalidArgument
 from sloy.model.file import read
 from sloy.model.model import Model
 from sloy.model.parts import Parts
+from sloy.preprocessing import Preprocessing
 
 _WEIGHTS = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".h5", ".hdf5", ".keras")
 
@@ -81,6 +83,41 @@ def way_in(path: Path) -> str | None:
         "holds weights without their network; of a published one `sloy import vgg16 vgg16.sloy --weights"
         f" {path}` makes a model, and `sloy.pretrained.read_weights(network, {path.name!r})` fills your own"
     )
+
+
+def import_onnx(
+    path: str | Path,
+    *,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    classes: str | Path | None = None,
+    **options: Any,
+) -> Model:
+    """`Model.from_onnx` in words; a graph that takes pictures becomes a model for picture files.
+
+    Parameters
+    ----------
+    path : str or Path
+    mean, std : sequence of float, optional
+        As published, see `Preprocessing.of_pictures`; one without the other is 0 or 1.
+    classes : str or Path, optional
+        A file of names, see `sloy.data.class_names.read_class_names`.
+    **options
+        Of `Model.from_onnx`.
+    """
+    from sloy.data.class_names import read_class_names
+    from sloy.exchange.onnx.described import layout
+    from sloy.exchange.onnx.reading import read as read_graph
+    from sloy.model.importing import METADATA
+
+    if mean is not None or std is not None:
+        options["preprocessing"] = Preprocessing.of_pictures(mean or (0.0,), std or (1.0,))
+    if classes is not None:
+        options["class_names"] = read_class_names(classes)
+    graph = read_graph(path)
+    own = METADATA in graph.metadata
+    options.setdefault("pictures", not own and any(layout(info) for info in graph.inputs[:1]))
+    return Model.from_onnx(path, **options)
 
 
 def _names_a_network(path: str | Path) -> bool:

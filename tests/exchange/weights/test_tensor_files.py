@@ -106,7 +106,7 @@ def test_weights_within_a_file_of_keras(tmp_path: Path) -> None:
 
 
 def checkpoint(path: Path, *wheres: str) -> Path:
-    """A checkpoint of PyTorch's zip layout with a tensor under each of some keys, `.` between those above each other."""
+    """A checkpoint of PyTorch's zip layout with a tensor under each of some keys, `.` between one and that below."""
 
     def text(word: str) -> bytes:
         return b"X" + struct.pack("<I", len(word)) + word.encode()

@@ -54,8 +54,11 @@ class _File:
 def is_keras_zip(path: Path) -> bool:
     """Whether a zip is a ``.keras`` file."""
     check_directory(path, path.stat().st_size)
-    with zipfile.ZipFile(path) as archive:
-        return INSIDE in archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return INSIDE in archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, LookupError, RuntimeError):
+        return False  # damaged: who reads it as one of PyTorch says how
 
 
 def _unzipped(path: Path) -> bytes:
@@ -99,6 +102,7 @@ def read_keras(path: Path, *, zipped: bool = False) -> dict[str, FileTensor]:
         raise
     except (
         zipfile.BadZipFile,
+        EOFError,
         OSError,
         KeyError,
         RuntimeError,
