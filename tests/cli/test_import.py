@@ -89,8 +89,8 @@ def test_onnx(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     show(capsys, "import", tmp_path / "m.onnx", tmp_path / "again.sloy")
     again = sloy.load(tmp_path / "again.sloy", threads=1)
     assert np.allclose(again(x), model(x), atol=1e-6)
-    _, error = show(capsys, "import", tmp_path / "m.onnx", tmp_path / "x.sloy", "--size", 3, code=2)
-    assert "--size is for networks by name, not for ONNX files" in error
+    _, error = show(capsys, "import", tmp_path / "m.onnx", tmp_path / "x.sloy", "--seed", 3, code=2)
+    assert "--seed is for networks by name, not for ONNX files" in error
 
 
 def test_by_name_from_its_publisher(
