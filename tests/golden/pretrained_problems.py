@@ -13,6 +13,18 @@ import numpy as np
 Arrays = dict[str, np.ndarray]
 
 VARIANTS = ("vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn")
+# Networks of blocks: the zoo's name, and timm's.
+BLOCKED = {
+    "resnet18": "resnet18",
+    "resnet34": "resnet34",
+    "resnet50": "resnet50",
+    "mobilenet_v2": "mobilenetv2_100",
+    "mobilenet_v3_large": "mobilenetv3_large_100",
+    "mobilenet_v3_small": "mobilenetv3_small_100",
+    "efficientnet_b0": "efficientnet_b0",
+    "convnext_tiny": "convnext_tiny",
+}
+BLOCKED_SIZE = (64, 96)  # pixels
 SIXTEENTH = 1 / 16  # of the channels, for the small networks
 UNITS = 24
 CLASSES = 7

@@ -64,7 +64,7 @@ def convnext_tiny(
     flag(place, "include_top", include_top)
     factor = real(place, "width", width, above=0)
     most = real(place, "drop_path", drop_path, least=0, below=1)
-    extents = input_shape[:2] if len(input_shape) == 3 else (1, 1)
+    extents: Shape = input_shape[:2] if len(input_shape) == 3 else (1, 1)
     layers: list[Layer] = []
     before, size = 0, 4
     for stage, (count, full) in enumerate(zip(BLOCKS, CHANNELS, strict=True), 1):
