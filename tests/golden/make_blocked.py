@@ -17,18 +17,25 @@ import torch
 from torch import nn
 from torchvision import models, transforms
 
-from golden.pretrained_problems import BLOCKED, BLOCKED_SIZE, Arrays, digest, picture, weight
+from golden.pretrained_problems import (
+    BLOCKED,
+    BLOCKED_SIZE,
+    Arrays,
+    blocked_weight,
+    digest,
+    picture,
+)
 
 FOLDER = Path(__file__).parent / "pretrained"
 # Of ResNet-18 at 224 × 224: the zoo's layer → torchvision's.
-STEPS = {"pool1": "maxpool", "relu1_2": "layer1", "relu2_2": "layer2", "relu3_2": "layer3", "relu4_2": "layer4"}  # fmt: skip
+STEPS = {"pool1": "maxpool"} | {f"relu{stage}_2": f"layer{stage}" for stage in range(1, 5)}
 
 
 def fill(model: nn.Module) -> nn.Module:
-    """The weights of `pretrained_problems.weight`, by name."""
+    """The weights of `pretrained_problems.blocked_weight`, by name."""
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point():
-            tensor.copy_(torch.from_numpy(weight(name, tuple(tensor.shape))))
+            tensor.copy_(torch.from_numpy(blocked_weight(name, tuple(tensor.shape))))
     return model.eval().double()
 
 

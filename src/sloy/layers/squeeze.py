@@ -13,6 +13,8 @@ from sloy.layers.config import register
 from sloy.layers.convolution import check_image
 from sloy.layers.dense import Dense
 from sloy.layers.pooling import GlobalAveragePool2D
+from sloy.layers.rectifiers import ReLU
+from sloy.layers.sigmoids import Sigmoid
 
 
 @register
@@ -43,8 +45,8 @@ class SqueezeExcitation(Layer):
     """
 
     channels: int
-    activation: str | Layer = field(default="relu", kw_only=True)
-    gate: str | Layer = field(default="sigmoid", kw_only=True)
+    activation: str | Layer = field(default=ReLU(), kw_only=True)
+    gate: str | Layer = field(default=Sigmoid(), kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
