@@ -1,7 +1,7 @@
 """ResNets, MobileNets, EfficientNet-B0 and ConvNeXt-Tiny against torchvision and timm, whole, in float32.
 
-Their weights are functions of their names (`pretrained_problems.blocked_weight`), the outputs those of the real packages
-in float64.
+Their weights are functions of their names (`pretrained_problems.blocked_weight`); the outputs are those of the real
+packages in float64.
 """
 
 from __future__ import annotations
