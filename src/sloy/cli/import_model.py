@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 NAME = "import"
-HELP = "a model from another tool: VGG with ImageNet weights, or an ONNX file"
+HELP = "a model from another tool: a network with ImageNet weights, or an ONNX file"
 DESCRIPTION = (
-    "Makes a .sloy file of published or given weights of a VGG network, or of an ONNX model."
+    "Makes a .sloy file of published or given weights of a known network, or of an ONNX model."
 )
 EPILOG = (
     "sloy predict NETWORK PICTURE and sloy train FOLDER --from NETWORK take published weights by"
@@ -30,13 +30,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EPILOG
     parser.add_argument(
-        "what", metavar="WHAT", help="vgg11, vgg13, vgg16, vgg19, each also with _bn; or NAME.onnx"
+        "what",
+        metavar="WHAT",
+        help="resnet18, resnet34, resnet50, mobilenet_v2, mobilenet_v3_large, mobilenet_v3_small,"
+        " efficientnet_b0, convnext_tiny, vgg11, vgg13, vgg16, vgg19, the last four also with _bn;"
+        " or NAME.onnx",
     )
     parser.add_argument("out", metavar="OUT", type=Path, help="the .sloy file to write")
     parser.add_argument(
         "--weights",
         metavar="FILE",
-        help=".pth, .safetensors, .h5 or .weights.h5; or torchvision or keras: those are downloaded;"
+        help=".pth, .safetensors, .h5 or .weights.h5; or torchvision, torchvision-v1, timm or keras:"
+        " those are downloaded;"
         " default: torchvision",
     )
     parser.add_argument(

@@ -380,17 +380,14 @@ class Model:
         key = (kind, activations, ahead)
         if key not in self._runners:
             problem = replace(self.problem, preprocessing=None) if ahead else self.problem
-            graph = partial(_GRAPHS[kind], problem)
-            if activations:
-                graph = partial(graph, activations=activations)
+            asked = {"activations": activations} if activations else {}
+            graph = partial(_GRAPHS[kind], problem, **asked)
             engine = self.engine  # which may move the variables
             self._runners[key] = Runner(engine, self._variables, graph)
         return self._runners[key]
 
-    def _batch(self, batch_size: int | None) -> int:
-        if batch_size is not None:
-            return integer("Model", "batch_size", batch_size)
-        return self._default_batch
+    def _batch(self, size: int | None) -> int:
+        return self._default_batch if size is None else integer("Model", "batch_size", size)
 
     @cached_property
     def _default_batch(self) -> int:
