@@ -115,8 +115,8 @@ class Model:
             return self.reader
         from sloy.data.handwriting import usual_reader
 
-        shape, mean = self.network.input_shape, getattr(self.problem.preprocessing, "mean", None)
-        return usual_reader(shape, self.class_names, self.problem.data_dtype, mean)
+        names, dtype, known = self.class_names, self.problem.data_dtype, self.problem.preprocessing
+        return usual_reader(self.network.input_shape, names, dtype, known.mean if known else None)
 
     @property
     def parameters(self) -> Parameters:
@@ -344,8 +344,7 @@ class Model:
         self, x: Any, batch_size: int | None, activations: tuple[str, ...] = ()
     ) -> dict[str, np.ndarray]:
         """The outputs of `inference_graph` for samples."""
-        reader = self.picture_reader
-        if reader is not None and reader.takes(x):
+        if (reader := self.picture_reader) is not None and reader.takes(x):
             x = reader.read(x)
         else:
             refuse_arrays(self.reader, "x", x)
