@@ -25,7 +25,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import sloy
 from sloy.experiments import Experiment, Wanted
-from sloy.experiments.sources.table import LoadedTable
+from sloy.experiments.sources.table_loaded import LoadedTable
 
 DATA: dict[str, Callable[[], Any]] = {
     "breast cancer": datasets.load_breast_cancer,

@@ -31,9 +31,12 @@ from sloy.layers import (
     Flatten,
     GlobalAveragePool2D,
     GroupedDense,
+    HardSigmoid,
+    HardSwish,
     Heaviside,
     Imported,
     Layer,
+    LayerNorm,
     LeakyReLU,
     Limits,
     Maxout,
@@ -46,16 +49,20 @@ from sloy.layers import (
     PiecewiseLinear,
     QuantileScale,
     ReLU,
+    ReLU6,
     Rescale,
     Reshape,
     Residual,
     RobustScale,
     Scale,
+    Sequential,
     Sigmoid,
     Sign,
     SiLU,
     Softmax,
     Softplus,
+    SqueezeExcitation,
+    StochasticDepth,
     Tanh,
     Widen,
     layer_from_config,
@@ -248,6 +255,38 @@ def batch_norm(epsilon: float, *, training: bool) -> Formula:
     return formula
 
 
+def layer_norm(epsilon: float) -> Formula:
+    """Each place by itself: a list of its channels."""
+
+    def formula(x: Array, v: Mapping[str, Array]) -> Array:
+        rows = []
+        for values in x.reshape(-1, x.shape[-1]).tolist():
+            mu = mean(values)
+            deviation = math.sqrt(mean([(value - mu) ** 2 for value in values]) + epsilon)
+            rows.append([(value - mu) / deviation for value in values])
+        return np.array(rows).reshape(x.shape) * v["it/scale"] + v["it/shift"]
+
+    return formula
+
+
+def squeeze_excitation(
+    activation: Callable[[float], float], gate: Callable[[float], float]
+) -> Formula:
+    def formula(x: Array, v: Mapping[str, Array]) -> Array:
+        inner = {
+            name: {f"it/{role}": v[f"it/{name}/{role}"] for role in ("weight", "bias")}
+            for name in ("reduce", "expand")
+        }
+        hidden = pointwise(activation)(dense(global_average(x, v), inner["reduce"]), v)
+        weights = pointwise(gate)(dense(hidden, inner["expand"]), v)
+        y = np.empty_like(x)
+        for n, i, j, c in np.ndindex(*x.shape):
+            y[n, i, j, c] = x[n, i, j, c] * weights[n, c]
+        return y
+
+    return formula
+
+
 def maxout(pieces: int) -> Formula:
     def formula(x: Array, v: Mapping[str, Array]) -> Array:
         linear = dense(x, v)
@@ -313,6 +352,10 @@ def residual_shortcut(x: Array, v: Mapping[str, Array]) -> Array:
 
 def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
+
+
+def hard_sigmoid(x: float) -> float:
+    return 0.0 if x <= -3 else 1.0 if x >= 3 else x / 6 + 0.5
 
 
 def relu(x: float) -> float:
@@ -389,9 +432,18 @@ CASES: tuple[Case, ...] = (
     Case(BatchNorm(**IT), (6, 3), batch_norm(1e-5, training=True)),
     Case(BatchNorm(epsilon=0.1, **IT), (2, 3, 2, 4), batch_norm(0.1, training=True)),
     Case(BatchNorm(**IT), (4, 3, 3, 2), batch_norm(1e-5, training=False), training=False),
+    Case(LayerNorm(**IT), (5, 4), layer_norm(1e-5)),
+    Case(LayerNorm(epsilon=0.1, **IT), (2, 3, 2, 5), layer_norm(0.1)),
+    Case(LayerNorm(epsilon=1e-6, **IT), (2, 3, 2, 5), layer_norm(1e-6), training=False, shift=40.0),
+    Case(StochasticDepth(0.5, **IT), (3, 2, 2, 4), lambda x, v: x, training=False),
+    Case(StochasticDepth(0.0, **IT), (3, 9), lambda x, v: x),
+    Case(SqueezeExcitation(3, **IT), (2, 3, 2, 5), squeeze_excitation(lambda x: relu(x), sigmoid)),
+    Case(SqueezeExcitation(2, activation="silu", gate=HardSigmoid(), **IT), (2, 2, 2, 4),
+         squeeze_excitation(lambda x: x * sigmoid(x), hard_sigmoid)),
     Case(Maxout(3, **IT), (4, 6), maxout(2)),
     Case(Maxout(2, 5, use_bias=False, **IT), (2, 3), maxout(5)),
     Case(Residual([Dense(5), ReLU(), Dense(3)], **IT), (4, 3), lambda x, v: x + residual_body(x, v)),
+    Case(Sequential([Dense(5), ReLU(), Dense(3)], **IT), (4, 3), residual_body),
     Case(Residual([PLAIN], [PLAIN], **IT), (2, 3), residual_shortcut),
     Case(Categories((2, 3), (0, 0), **IT), (9, 5), categories((2, 3), (0, 0))),
     Case(Categories((3, 2, 1), (4, 0, 2), **IT), (11, 3), categories((3, 2, 1), (4, 0, 2))),
@@ -400,6 +452,7 @@ CASES: tuple[Case, ...] = (
     Case(GroupedDense(5, **IT), (3, 2, 4), tabular.grouped(normalized=False)),
     Case(GroupedDense(1, normalized=True, **IT), (2, 3, 7), tabular.grouped(normalized=True)),
     Case(Scale(**IT), (3, 2, 4), tabular.scale),
+    Case(Scale(initial=1e-6, per_channel=True, **IT), (2, 3, 2, 4), tabular.scale),
     Case(RobustScale((0.5, -1.0), (2.0, 0.25), **IT), (5, 4), tabular.robust),
     Case(QuantileScale(tabular.KNOTS, tabular.VALUES, **IT), (9, 4), tabular.quantiles),
     Case(QuantileScale(tabular.KNOTS, tabular.VALUES, **IT), (4, 2), tabular.quantiles),
@@ -422,6 +475,12 @@ CASES: tuple[Case, ...] = (
     Case(Sigmoid(**IT), (3, 5), pointwise(sigmoid)),
     Case(Tanh(**IT), (3, 5), pointwise(math.tanh)),
     Case(ReLU(**IT), (2, 3, 3, 2), pointwise(relu)),
+    Case(ReLU6(**IT), (3, 5), pointwise(lambda x: min(relu(x), 6))),
+    Case(ReLU6(**IT), (3, 5), pointwise(lambda x: min(relu(x), 6)), shift=5.5),
+    Case(HardSigmoid(**IT), (4, 5), pointwise(hard_sigmoid)),
+    Case(HardSigmoid(**IT), (4, 5), pointwise(hard_sigmoid), shift=-3.0),
+    Case(HardSwish(**IT), (4, 5), pointwise(lambda x: x * hard_sigmoid(x))),
+    Case(HardSwish(**IT), (4, 5), pointwise(lambda x: x * hard_sigmoid(x)), shift=3.0),
     Case(LeakyReLU(**IT), (3, 5), pointwise(lambda x: max(0.1 * x, x))),
     Case(LeakyReLU(0.3, **IT), (3, 5), pointwise(lambda x: max(0.3 * x, x))),
     Case(ELU(**IT), (3, 5), pointwise(lambda x: x if x > 0 else math.exp(x) - 1)),

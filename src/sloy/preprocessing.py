@@ -6,7 +6,7 @@ is part of the graph, except that data in float64 are scaled before they become 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal, Union
@@ -114,6 +114,51 @@ class Preprocessing:
                 block = np.asarray(given[first : first + step], np.float64)
                 found[first : first + step] = (block - mean) / deviation
         return found
+
+    @classmethod
+    def of_pictures(
+        cls, mean: float | Sequence[float], std: float | Sequence[float]
+    ) -> Preprocessing:
+        """Of bytes, from the numbers that a network is published with.
+
+        Parameters
+        ----------
+        mean, std : float or sequence of float
+            Of pixels from 0 to 1, as torchvision and timm state them; or of bytes, where numbers exceed 1.
+
+        Raises
+        ------
+        InvalidArgument
+            Where one could be of the one scale and the other of the other.
+
+        Examples
+        --------
+        >>> Preprocessing.of_pictures((0.5, 0.5, 0.5), 0.5)
+        Preprocessing(mean=(127.5, 127.5, 127.5), deviation=(127.5,))
+        >>> Preprocessing.of_pictures((123.68, 116.779, 103.939), 1)
+        Preprocessing(mean=(123.68, 116.779, 103.939), deviation=(1.0,))
+        """
+        given = {"mean": mean, "std": std}
+        values: dict[str, tuple[float, ...]] = {}
+        for name, numbers in given.items():
+            several = numbers if isinstance(numbers, Sequence) else (numbers,)
+            if isinstance(several, str) or not all(map(_is_finite, several)) or not several:
+                raise InvalidArgument(
+                    f"Preprocessing: `{name}` (={numbers!r}) must be a finite number, or one for each channel."
+                )
+            values[name] = tuple(map(float, several))
+        large = {name: max(map(abs, numbers)) > 1 for name, numbers in values.items()}
+        if large["std"] and set(values["mean"]) == {0.0}:
+            large["mean"] = True
+        elif large["mean"] and set(values["std"]) == {1.0}:
+            large["std"] = True
+        if large["mean"] != large["std"]:
+            raise InvalidArgument(
+                f"Preprocessing: `mean` (={mean!r}) and `std` (={std!r}) must be of one scale: both of pixels"
+                " from 0 to 1, or both of bytes from 0 to 255."
+            )
+        unit = 1.0 if large["mean"] else 255.0
+        return cls(tuple(unit * m for m in values["mean"]), tuple(unit * s for s in values["std"]))
 
     def to_config(self) -> dict[str, Any]:
         """What `from_config` makes the same preprocessing of, in JSON values."""

@@ -89,8 +89,8 @@ def test_onnx(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     show(capsys, "import", tmp_path / "m.onnx", tmp_path / "again.sloy")
     again = sloy.load(tmp_path / "again.sloy", threads=1)
     assert np.allclose(again(x), model(x), atol=1e-6)
-    _, error = show(capsys, "import", tmp_path / "m.onnx", tmp_path / "x.sloy", "--size", 3, code=2)
-    assert "--size is for networks by name, not for ONNX files" in error
+    _, error = show(capsys, "import", tmp_path / "m.onnx", tmp_path / "x.sloy", "--seed", 3, code=2)
+    assert "--seed is for networks by name, not for ONNX files" in error
 
 
 def test_by_name_from_its_publisher(
@@ -130,3 +130,31 @@ def test_errors(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     text = error("vgg11", out, "--weights", tmp_path / "none.pth", code=1)
     assert "no such file of weights; those of vgg11 are published at https://" in text
     assert not out.exists()
+
+
+@pytest.mark.filterwarnings("default:.*it has 2 outputs")
+def test_one_of_several_outputs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnx = pytest.importorskip("onnx")
+    info, node = onnx.helper.make_tensor_value_info, onnx.helper.make_node
+    graph = onnx.helper.make_graph(
+        [node("Relu", ["x"], ["y"]), node("Neg", ["x"], ["boxes"])],
+        "two",
+        [info("x", 1, ("N", 4))],
+        [info("y", 1, None), info("boxes", 1, None)],
+    )
+    path, out = tmp_path / "two.onnx", tmp_path / "m.sloy"
+    opset = onnx.helper.make_opsetid("", 17)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
+    x = np.array([[1.0, -2.0, 3.0, -4.0]], np.float32)
+    _, said = show(capsys, "import", path, out)
+    assert (
+        "two.onnx: it has 2 outputs; the first is read. `output` (--output) names another: boxes."
+        in said
+    )
+    assert np.array_equal(sloy.load(out)(x), np.maximum(x, 0))
+    text, said = show(capsys, "import", path, out, "--output", "boxes")
+    assert "output   N × 4" in text
+    assert not said
+    assert np.array_equal(sloy.load(out)(x), -x)
+    _, said = show(capsys, "import", path, out, "--output", "bxes", code=1)
+    assert "`output` (='bxes') is no value of the graph; its outputs are y, boxes." in said

@@ -16,7 +16,7 @@ import every_elementwise
 import stacks
 from layer_cases import CASES
 from model_tasks import trained_cnn
-from sloy import layers, losses, ops
+from sloy import layers, losses, ops, zoo
 from sloy.errors import InvalidArgument, NotAvailable
 from sloy.exchange.c_source import LARGEST, c_name
 from sloy.exchange.c_source.expressions import broadcast_index, number
@@ -152,6 +152,22 @@ def test_a_trained_model(suffix: str, tmp_path: Path) -> None:
     assert np.array_equal(predict(code, "net", x[::-1], expected.shape[1:]), found[::-1])
     names = (ctypes.c_char_p * len(model.class_names)).in_dll(code, "net_class_names")
     assert [name.decode() for name in names if name] == list(model.class_names)
+
+
+@compiled
+@pytest.mark.parametrize("name", ["mobilenet_v3_small", "convnext_tiny"])
+def test_networks_of_blocks(name: str, tmp_path: Path) -> None:
+    network = zoo.make(name, (32, 32, 3), 5, width=0.125)
+    random = np.random.default_rng(0)
+    parameters = {
+        n: array + random.uniform(0, 0.1, array.shape) for n, array in network.initialize(7).items()
+    }
+    model = model_of(network, parameters)
+    model.export(tmp_path / "net.c")
+    x = random.normal(size=(2, *network.input_shape)).astype(np.float32)
+    expected = model(x)
+    found = predict(compile_all([tmp_path / "net.c"], tmp_path), "net", x, expected.shape[1:])
+    assert np.abs(found - expected).max() < CLOSE * max(1.0, float(np.abs(expected).max()))
 
 
 @compiled

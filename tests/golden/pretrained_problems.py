@@ -13,6 +13,18 @@ import numpy as np
 Arrays = dict[str, np.ndarray]
 
 VARIANTS = ("vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn")
+# Networks of blocks: the zoo's name, and timm's.
+BLOCKED = {
+    "resnet18": "resnet18",
+    "resnet34": "resnet34",
+    "resnet50": "resnet50",
+    "mobilenet_v2": "mobilenetv2_100",
+    "mobilenet_v3_large": "mobilenetv3_large_100",
+    "mobilenet_v3_small": "mobilenetv3_small_100",
+    "efficientnet_b0": "efficientnet_b0",
+    "convnext_tiny": "convnext_tiny",
+}
+BLOCKED_SIZE = (64, 96)  # pixels
 SIXTEENTH = 1 / 16  # of the channels, for the small networks
 UNITS = 24
 CLASSES = 7
@@ -54,6 +66,12 @@ def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
     if role in ("weight", "gamma"):
         return np.float32(1) + np.float32(0.5) * numbers
     return np.float32(0.1) * numbers
+
+
+def blocked_weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The same for networks of blocks, whose gates are nearly open: sixteen half open ones would leave no signal."""
+    gate = ".se.conv_expand.bias" in name or (".block." in name and name.endswith(".fc2.bias"))
+    return weight(name, shape) + np.float32(2) if gate else weight(name, shape)
 
 
 def picture(height: int, width: int, count: int = 1) -> np.ndarray:

@@ -104,7 +104,7 @@ def test_nothing_is_left_out(name: str) -> None:
 
 FOLLOWING = {f"+ {word}" for word in (
     "ReLU", "Tanh", "Sigmoid", "BatchNorm", "Dropout 0.5", "Dropout 0.25", "Dropout 0.3",
-    "Dropout 0.2", "Dropout 0.1", "Rescale",
+    "Dropout 0.2", "Dropout 0.1", "Rescale", "ReLU6", "HardSwish", "SiLU", "LayerNorm",
 )}  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from layer_cases import CASES, Case
 from sloy import ops
 from sloy.graph import Graph, backprop, check
 from sloy.graph.graph import topological_order
-from sloy.layers import LAYERS, BatchNorm, Dropout, Heaviside, Layer, Sign
+from sloy.layers import LAYERS, BatchNorm, Dropout, Heaviside, Layer, Sign, StochasticDepth
 from sloy.problem import Network
 from tolerances import CENTRAL_DIFFERENCE, SAME_FORMULA, accumulation, assert_close
 
@@ -116,6 +116,16 @@ def test_dropout_drops_its_share_and_keeps_the_expected_output(
     deviation = np.sqrt(rate * (1 - rate) / count)
     assert abs(np.mean(y == 0) - rate) < 4 * deviation
     assert abs(y.mean() - 1) < 4 * deviation / (1 - rate)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_stochastic_depth_drops_whole_samples(name: str) -> None:
+    case = Case(StochasticDepth(0.25), (4000, 2, 3, 1), lambda x, v: x)
+    y = run(case.graph("float32"), {"x": np.ones(case.shape, np.float32)}, name)["y"]
+    samples = y.reshape(len(y), -1)
+    assert np.array_equal(samples, np.repeat(samples[:, :1], 6, 1))
+    assert set(np.unique(y)) == {0.0, np.float32(1 / 0.75)}
+    assert abs(np.mean(samples[:, 0] == 0) - 0.25) < 4 * np.sqrt(0.25 * 0.75 / len(y))
 
 
 def test_dropout_masks_differ_between_steps_and_places_and_repeat_otherwise() -> None:

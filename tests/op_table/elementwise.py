@@ -80,6 +80,10 @@ def _cos(x: float) -> float:
     return math.cos(x) if math.isfinite(x) else NAN
 
 
+def _floor(x: float) -> float:
+    return x if x == 0 or not math.isfinite(x) else math.floor(x)
+
+
 def _sign(x: float) -> float:
     return x if math.isnan(x) else (x > 0) - (x < 0)
 
@@ -148,6 +152,7 @@ UNARY: dict[str, tuple[Callable[[float], float], Draw, Tolerance]] = {
     "log": (_log, positive, ELEMENTARY),
     "log1p": (_log1p, positive, ELEMENTARY),
     "sqrt": (_sqrt, positive, ARITHMETIC),
+    "floor": (_floor, away_from_zero, EXACT),
     "sin": (_sin, normal, ELEMENTARY),
     "cos": (_cos, normal, ELEMENTARY),
     "tanh": (math.tanh, normal, ELEMENTARY),
@@ -178,6 +183,7 @@ FLOATS_ONLY = [
     "log",
     "log1p",
     "sqrt",
+    "floor",
     "sin",
     "cos",
     "tanh",
@@ -212,6 +218,11 @@ def _unary() -> Iterator[Case]:
     wide = operand((41,), given(np.linspace(-6, 6, 41)))
     for op in ("tanh", "sigmoid", "erf", "softplus", "exp", "expm1", "sin", "cos"):
         yield Case(op, "wide", (wide,), {}, pointwise(UNARY[op][0]), UNARY[op][2])
+    steps = np.array(
+        [2**23 - 0.5, 2**23 - 1, 2**23 + 1, 2**24 + 2, 2**31, 2**40, 0.99999994, 1.4999999, 2.5]
+    )
+    edges = operand((2, 9), given(np.stack([steps, -steps])))
+    yield Case("floor", "edges", (edges,), {}, pointwise(_floor), EXACT, smooth=False)
     negative = operand((9,), given(np.linspace(-0.9, -0.1, 9)))
     yield Case("log1p", "negative", (negative,), {}, pointwise(_log1p), ELEMENTARY)
     for op in ("neg", "abs", "sign", "stop_gradient"):

@@ -10,6 +10,7 @@ import pytest
 import sloy
 from sloy import zoo
 from sloy.errors import InvalidArgument
+from sloy.layers import StochasticDepth
 from sloy.problem import Network
 
 MNIST = (28, 28, 1)
@@ -63,8 +64,53 @@ COUNTS = {
 }
 
 
+# torchvision 0.28: parameters, and multiply-adds in 10⁹ (`_ops`), at 224 × 224 with 1000 classes; features at the end.
+PUBLISHED = {
+    "resnet18": (11_689_512, 1.814, 512),
+    "resnet34": (21_797_672, 3.664, 512),
+    "resnet50": (25_557_032, 4.089, 2048),
+    "mobilenet_v2": (3_504_872, 0.301, 1280),
+    "mobilenet_v3_large": (5_483_032, 0.217, 960),
+    "mobilenet_v3_small": (2_542_856, 0.057, 576),
+    "efficientnet_b0": (5_288_548, 0.386, 1280),
+    "convnext_tiny": (28_589_128, 4.456, 768),
+}
+
+
 def test_every_preset_is_counted() -> None:
-    assert set(COUNTS) == set(zoo.PRESETS)
+    assert set(COUNTS) | set(PUBLISHED) == set(zoo.PRESETS)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_networks_of_blocks_have_the_published_size(name: str) -> None:
+    parameters, billions, channels = PUBLISHED[name]
+    network = zoo.make(name, (224, 224, 3), 1000)
+    summary = network.summary(engine="reference")
+    assert (summary.parameters, round(summary.multiply_adds / 1e9, 3)) == (parameters, billions)
+    assert Network.from_config(network.to_config()) == network
+    features = zoo.make(name, (224, 224, 3), 1000, include_top=False)
+    assert features.output_shape == (7, 7, channels)
+    assert set(features.shapes) <= set(network.shapes)
+    assert zoo.PRESETS[name].description
+    for shape in ((28, 28, 1), (33, 50, 3)):
+        assert zoo.make(name, shape, 7).output_shape == (7,)
+
+
+def test_stochastic_depth_grows_to_the_last_block() -> None:
+    """As in torchvision: p · i / n in EfficientNet, p · i / (n - 1) in ConvNeXt."""
+
+    def rates(network: Network) -> dict[str, float]:
+        blocks = zip(network.layer_names, network.layers, strict=True)
+        inside = {name: getattr(block, "layers", [block])[-1] for name, block in blocks}
+        return {n: last.rate for n, last in inside.items() if isinstance(last, StochasticDepth)}
+
+    found = rates(zoo.efficientnet_b0((64, 64, 3), 10))
+    assert (found["block2_2"], found["block6_4"]) == (0.2 * 2 / 16, pytest.approx(0.2 * 14 / 16))
+    assert "block7_1" not in found  # nothing goes around it
+    found = rates(zoo.convnext_tiny((64, 64, 3), 10))
+    assert (found["block1_2"], found["block4_3"]) == (pytest.approx(0.1 / 17), 0.1)
+    assert "block1_1" not in found
+    assert not rates(zoo.convnext_tiny((64, 64, 3), 10, drop_path=0))
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -131,9 +177,18 @@ def test_options() -> None:
         zoo.resnet(18, (32, 32, 3), 10)
     with pytest.raises(InvalidArgument, match=r"vgg16: `width` \(=0\)"):
         zoo.vgg(16, (32, 32, 3), 10, width=0)
+    with pytest.raises(InvalidArgument, match=r"`depth` \(=20\) must be one of 18, 34, 50"):
+        zoo.imagenet_resnet(20, (32, 32, 3), 10)
+    with pytest.raises(InvalidArgument, match=r"`size` \(='tiny'\) must be large or small"):
+        zoo.mobilenet_v3("tiny", (32, 32, 3), 10)
+    with pytest.raises(InvalidArgument, match=r"efficientnet_b0: `drop_path` \(=1\)"):
+        zoo.efficientnet_b0((32, 32, 3), 10, drop_path=1)
 
 
-@pytest.mark.parametrize("name", ["standard_cnn", "resnet20", "vgg11_bn"])
+@pytest.mark.parametrize(
+    "name",
+    ["standard_cnn", "resnet20", "vgg11_bn", "resnet18", "mobilenet_v3_small", "convnext_tiny"],
+)
 def test_networks_learn_and_frozen_layers_stay(name: str) -> None:
     """Twelve pictures of two kinds, bright above or below, are learnt by heart."""
     generator = np.random.default_rng(0)
@@ -141,7 +196,8 @@ def test_networks_learn_and_frozen_layers_stay(name: str) -> None:
     y = np.arange(12) % 2
     x[y == 0, :16] += 155
     x[y == 1, 16:] += 155
-    options: dict[str, Any] = {"width": 0.125, "units": 16} if name == "vgg11_bn" else {}
+    narrow = {"width": 0.125} if name in PUBLISHED or name == "vgg11_bn" else {}
+    options: dict[str, Any] = {**narrow, "units": 16} if name == "vgg11_bn" else narrow
     network = zoo.make(name, (32, 32, 3), 2, **options)
     first = network.layer_names[0]
     before = network.initialize(0)

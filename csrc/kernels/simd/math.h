@@ -167,6 +167,15 @@ inline Float error_function(Float x) {
   return x == x ? y : x;
 }
 
+// The largest integer that is at most x. Floats from 2^23 on are integers; below, adding 2^23 leaves
+// the nearest integer, exactly. -0, infinities and NaN stay.
+inline Float round_down(Float x) {
+  const Float size = magnitude(x);
+  const Float nearest = with_sign((size + 0x1p23f) - 0x1p23f, x);
+  const Float below = nearest > x ? nearest - 1.0f : nearest;
+  return size < 0x1p23f ? below : x;
+}
+
 // x = n π/2 + (r + low) for any finite x, |r| <= π/4 up to rounding, n modulo 4.
 struct Quarter {
   Int n;

@@ -18,6 +18,7 @@ inline constexpr std::int64_t most_lanes = 16;  // of the widest instruction set
   X(log, 1, 8, logarithm(x)) \
   X(log1p, 1, 8, logarithm_of_one_plus(x)) \
   X(sqrt, 1, 1, square_root(x)) \
+  X(floor, 1, 2, round_down(x)) \
   X(sin, 1, 16, sine(x)) \
   X(cos, 1, 16, cosine(x)) \
   X(tanh, 1, 8, hyperbolic_tangent(x)) \

@@ -78,7 +78,7 @@ def describe(found: dict[str, Any]) -> str:
         if engine["mixed_precision"]:
             lines.append(MIXED[engine["mixed_precision"]])
         rows.append((engine["name"], "\n".join(lines)))
-    rows.append(("auto", f"takes {found['auto']}"))
+    rows.append(("auto", f"takes {found['auto']}.{TABLE[found['auto']].pace}".rstrip(".")))
     return text.fields(rows)
 
 

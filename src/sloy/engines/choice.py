@@ -115,7 +115,7 @@ def _fastest(dtype: str) -> type[Engine]:
             continue
         if found.supports(dtype):
             for sentence in missing:
-                _say(f"{sentence} The {name} engine runs.")
+                _say(f"{sentence} The {name} engine runs.{TABLE[name].pace}")
             return found
     raise InvalidArgument(f"engine: no engine computes in `dtype` (={dtype!r}).")
 

@@ -48,6 +48,7 @@ FORMS: dict[str, Form] = {
     "log": Form("Log", "logf({0})"),
     "log1p": Form(lambda emit, x: emit("Log", emit("Add", x, 1.0)), "log1pf({0})"),
     "sqrt": Form("Sqrt", "sqrtf({0})"),
+    "floor": Form("Floor", "floorf({0})"),
     "sin": Form("Sin", "sinf({0})"),
     "cos": Form("Cos", "cosf({0})"),
     "tanh": Form("Tanh", "tanhf({0})"),

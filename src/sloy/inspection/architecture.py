@@ -24,13 +24,16 @@ from sloy.layers import (
     GlobalAveragePool2D,
     Imported,
     Layer,
+    LayerNorm,
     Maxout,
     MaxPool2D,
     PerNeuron,
     Rescale,
     Reshape,
     Residual,
+    Sequential,
     Softmax,
+    StochasticDepth,
     Widen,
 )
 from sloy.layers.activations import ACTIVATIONS
@@ -44,7 +47,9 @@ _FOLLOWING: tuple[type, ...] = (
     Activation,
     PerNeuron,
     BatchNorm,
+    LayerNorm,
     Dropout,
+    StochasticDepth,
     Rescale,
     Widen,
 )
@@ -111,6 +116,8 @@ def _lines(layer: Layer) -> list[str]:
         return [say("maxout of {pieces}", pieces=layer.pieces)]
     if isinstance(layer, Residual):
         return _residual(layer)
+    if isinstance(layer, Sequential):
+        return _inside(layer.layers)
     if isinstance(layer, Categories):
         return [say("{columns} columns of codes", columns=len(layer.classes))]
     return [] if isinstance(layer, Dense | Flatten | Reshape) else [_short(layer)]
@@ -143,7 +150,7 @@ def _inside(layers: Sequence[Layer]) -> list[str]:
 
 def _short(layer: Layer) -> str:
     """A layer's class, with what tells it from others of the class: a function's name, a share that is dropped."""
-    if isinstance(layer, Dropout):
+    if isinstance(layer, Dropout | StochasticDepth):
         return f"{layer.kind} {layer.rate:g}"
     if isinstance(layer, Activation):
         name = getattr(layer.function, "__name__", "<lambda>")

@@ -13,12 +13,12 @@ from sloy.layers.columns import (
 from sloy.layers.config import LAYERS, layer_from_config, register
 from sloy.layers.convolution import Conv2D
 from sloy.layers.dense import Dense
-from sloy.layers.dropout import Dropout
+from sloy.layers.dropout import Dropout, StochasticDepth
 from sloy.layers.grouped import GroupedDense
 from sloy.layers.imported import Imported
 from sloy.layers.maxout import Maxout
 from sloy.layers.members import Blend, Limits, MeanOfMembers, Members
-from sloy.layers.normalization import BatchNorm
+from sloy.layers.normalization import BatchNorm, LayerNorm
 from sloy.layers.per_neuron import PerNeuron
 from sloy.layers.pooling import (
     AdaptiveAveragePool2D,
@@ -26,11 +26,24 @@ from sloy.layers.pooling import (
     GlobalAveragePool2D,
     MaxPool2D,
 )
-from sloy.layers.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, ReLU, SiLU, Softplus
+from sloy.layers.rectifiers import (
+    ELU,
+    GELU,
+    SELU,
+    HardSwish,
+    LeakyReLU,
+    Mish,
+    ReLU,
+    ReLU6,
+    SiLU,
+    Softplus,
+)
 from sloy.layers.rescale import Rescale
 from sloy.layers.reshaping import Flatten, Reshape
 from sloy.layers.residual import Residual
-from sloy.layers.sigmoids import Heaviside, Sigmoid, Sign, Softmax, Tanh
+from sloy.layers.sequential import Sequential
+from sloy.layers.sigmoids import HardSigmoid, Heaviside, Sigmoid, Sign, Softmax, Tanh
+from sloy.layers.squeeze import SqueezeExcitation
 from sloy.layers.widen import Widen
 
 __all__ = [
@@ -50,9 +63,12 @@ __all__ = [
     "Flatten",
     "GlobalAveragePool2D",
     "GroupedDense",
+    "HardSigmoid",
+    "HardSwish",
     "Heaviside",
     "Imported",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "Limits",
     "MaxPool2D",
@@ -66,6 +82,7 @@ __all__ = [
     "PiecewiseLinear",
     "QuantileScale",
     "ReLU",
+    "ReLU6",
     "Record",
     "Rescale",
     "Reshape",
@@ -73,12 +90,15 @@ __all__ = [
     "RobustScale",
     "Scale",
     "Scope",
+    "Sequential",
     "SiLU",
     "Sigmoid",
     "Sign",
     "Softmax",
     "Softplus",
+    "SqueezeExcitation",
     "State",
+    "StochasticDepth",
     "Tanh",
     "Widen",
     "layer_from_config",

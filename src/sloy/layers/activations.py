@@ -18,8 +18,19 @@ from sloy.graph.tensor import Tensor
 from sloy.graph.user import call
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
-from sloy.layers.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, ReLU, SiLU, Softplus
-from sloy.layers.sigmoids import Heaviside, Sigmoid, Sign, Tanh
+from sloy.layers.rectifiers import (
+    ELU,
+    GELU,
+    SELU,
+    HardSwish,
+    LeakyReLU,
+    Mish,
+    ReLU,
+    ReLU6,
+    SiLU,
+    Softplus,
+)
+from sloy.layers.sigmoids import HardSigmoid, Heaviside, Sigmoid, Sign, Tanh
 
 
 @register
@@ -103,13 +114,16 @@ ACTIVATIONS: dict[str, Callable[[], Layer]] = {
     "heaviside": Heaviside,
     "sign": Sign,
     "sigmoid": Sigmoid,
+    "hard_sigmoid": HardSigmoid,
     "tanh": Tanh,
     "relu": ReLU,
+    "relu6": ReLU6,
     "leaky_relu": LeakyReLU,
     "elu": ELU,
     "softplus": Softplus,
     "gelu": GELU,
     "silu": SiLU,
+    "hard_swish": HardSwish,
     "selu": SELU,
     "mish": Mish,
 }

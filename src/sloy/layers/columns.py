@@ -9,7 +9,7 @@ from math import isfinite, pi
 import numpy as np
 
 from sloy import ops
-from sloy.arguments import integer, real
+from sloy.arguments import flag, integer, real
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.tensor import Tensor
 from sloy.initializers import Constant, Normal, Uniform
@@ -25,18 +25,42 @@ SOFT_LIMIT = 3.0  # what `RobustScale` bends values towards
 class Scale(Layer):
     """A trained factor for each feature: y = s ⊙ x.
 
-    Input and output (N, …); parameter ``scale`` of the shape of one sample, which starts at 1. In front of a network it
-    learns which columns matter.
+    Input and output (N, …); parameter ``scale`` of the shape of one sample, or (C,). In front of a network it learns
+    which columns matter; per channel and with a small first value at the end of a `Residual` it is the layer scale of
+    deep networks [1]_.
+
+    Parameters
+    ----------
+    initial : float
+        The first value of every factor.
+    per_channel : bool
+        One factor for each channel, the last axis, in place of one for each element of a sample.
+
+    References
+    ----------
+    .. [1] H. Touvron, M. Cord, A. Sablayrolles, G. Synnaeve, H. Jégou, "Going deeper with image transformers", ICCV
+       2021, section 2 ("LayerScale").
 
     Examples
     --------
     >>> Scale().output_shape((5,))
     (5,)
+    >>> Scale(initial=1e-6, per_channel=True).output_shape((7, 7, 96))
+    (7, 7, 96)
     """
+
+    initial: float = field(default=1.0, kw_only=True)
+    per_channel: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "initial", real(self.kind, "initial", self.initial))
+        flag(self.kind, "per_channel", self.per_channel)
 
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
-        return x * scope.parameter("scale", x.shape[1:], Constant(1.0))
+        shape = x.shape[-1:] if self.per_channel and x.rank > 1 else x.shape[1:]
+        return x * scope.parameter("scale", shape, Constant(self.initial))
 
 
 @register

@@ -1,4 +1,4 @@
-"""Dropout."""
+"""Dropout of single elements, and of whole samples."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sloy import ops
 from sloy.arguments import real
+from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
@@ -49,9 +50,45 @@ class Dropout(Layer):
         return drop(scope, x, self.rate)
 
 
-def drop(scope: Scope, x: Tensor, rate: float) -> Tensor:
-    """What `Dropout` computes of x."""
+@register
+@dataclass(frozen=True, repr=False)
+class StochasticDepth(Layer):
+    """A whole sample is dropped with probability `rate`: y = [mask] x / (1 - rate) in training, y = x in use.
+
+    Input and output (N, …). As the last layer inside a `Residual` it leaves of some samples the straight way alone,
+    drawn anew on each step, so that a deep network is trained as many shallower ones. Also called drop path.
+
+    Parameters
+    ----------
+    rate : float
+        In [0, 1).
+
+    References
+    ----------
+    .. [1] G. Huang, Y. Sun, Z. Liu, D. Sedra, K. Weinberger, "Deep networks with stochastic depth", ECCV 2016.
+
+    Examples
+    --------
+    >>> StochasticDepth(0.1).output_shape((12, 12, 64))
+    (12, 12, 64)
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rate = real(self.kind, "rate", self.rate, least=0, below=1)
+        object.__setattr__(self, "rate", rate)
+
+    def apply(self, scope: Scope, x: Tensor) -> Tensor:
+        """See `Layer.apply`."""
+        return drop(scope, x, self.rate, shape=(x.shape[0], *(1 for _ in x.shape[1:])))
+
+
+def drop(scope: Scope, x: Tensor, rate: float, *, shape: Shape | None = None) -> Tensor:
+    """What `Dropout` computes of x, and with a mask of `shape`, which is spread over x, `StochasticDepth`."""
     if not scope.training or rate == 0:
         return x
     keep = 1.0 - rate
-    return ops.where(scope.mask(x.shape, keep), x * (1.0 / keep), 0.0)
+    mask = ops.broadcast_to(scope.mask(shape or x.shape, keep), x.shape)
+    return ops.where(mask, x * (1.0 / keep), 0.0)

@@ -1,4 +1,4 @@
-"""Batch normalisation."""
+"""Normalisation: of each channel over a batch, and of each place over its channels."""
 
 from __future__ import annotations
 
@@ -89,3 +89,43 @@ def normalize(
     for running, batch in ((running_mean, mean), (running_variance, unbiased)):
         scope.update(running, momentum * running + (1.0 - momentum) * batch)
     return ops.batch_norm(x, mean, variance, scale, shift, epsilon=epsilon)
+
+
+@register
+@dataclass(frozen=True, repr=False)
+class LayerNorm(Layer):
+    """The channels of each place are normalised: y = (x - μ) / √(v + epsilon) · scale + shift.
+
+    Input and output (N, …, C); parameters ``scale`` and ``shift`` (C,). μ and v are the mean and the population
+    variance of the last axis, so that every pixel of every sample has its own; the same in training and in use.
+
+    Parameters
+    ----------
+    epsilon : float
+        Greater than 0.
+
+    References
+    ----------
+    .. [1] J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer normalization", arXiv 1607.06450, 2016.
+
+    Examples
+    --------
+    >>> LayerNorm().output_shape((8, 8, 96))
+    (8, 8, 96)
+    """
+
+    epsilon: float = field(default=1e-5, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        real(self.kind, "epsilon", self.epsilon, above=0)
+
+    def apply(self, scope: Scope, x: Tensor) -> Tensor:
+        """See `Layer.apply`."""
+        if x.rank < 2:
+            raise ShapeError(f"LayerNorm needs an input (N, …, C), this one is {x.shape}.")
+        scale = scope.parameter("scale", x.shape[-1:], Constant(1.0))
+        shift = scope.parameter("shift", x.shape[-1:], Zeros())
+        centred = x - ops.reduce_mean(x, -1, keepdims=True)
+        variance = ops.reduce_mean(ops.square(centred), -1, keepdims=True)
+        return centred / ops.sqrt(variance + self.epsilon) * scale + shift

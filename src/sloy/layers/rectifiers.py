@@ -10,6 +10,7 @@ from sloy.arguments import flag, real
 from sloy.graph.tensor import Tensor
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
+from sloy.layers.sigmoids import hard_sigmoid
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
@@ -32,6 +33,27 @@ class ReLU(Layer):
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
         return ops.relu(x)
+
+
+@register
+@dataclass(frozen=True, repr=False)
+class ReLU6(Layer):
+    """min(max(0, x), 6), element by element: a ReLU for low precision.
+
+    References
+    ----------
+    .. [1] M. Sandler, A. Howard, M. Zhu, A. Zhmoginov, L.-C. Chen, "MobileNetV2: inverted residuals and linear
+       bottlenecks", CVPR 2018, section 3.2.
+
+    Examples
+    --------
+    >>> ReLU6().output_shape((24, 24, 32))
+    (24, 24, 32)
+    """
+
+    def apply(self, scope: Scope, x: Tensor) -> Tensor:
+        """See `Layer.apply`."""
+        return ops.clip(x, 0.0, 6.0)
 
 
 @register
@@ -174,6 +196,26 @@ class SiLU(Layer):
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
         return x * ops.sigmoid(x)
+
+
+@register
+@dataclass(frozen=True, repr=False)
+class HardSwish(Layer):
+    """x · min(max(0, x + 3), 6) / 6: `SiLU` of straight pieces.
+
+    References
+    ----------
+    .. [1] A. Howard et al., "Searching for MobileNetV3", ICCV 2019, section 5.2.
+
+    Examples
+    --------
+    >>> HardSwish().output_shape((24, 24, 32))
+    (24, 24, 32)
+    """
+
+    def apply(self, scope: Scope, x: Tensor) -> Tensor:
+        """See `Layer.apply`."""
+        return x * hard_sigmoid(x)
 
 
 @register

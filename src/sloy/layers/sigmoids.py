@@ -1,4 +1,4 @@
-"""Activations that saturate: step, sign, sigmoid, tanh, softmax."""
+"""Activations that saturate: step, sign, sigmoids, tanh, softmax."""
 
 from __future__ import annotations
 
@@ -110,6 +110,31 @@ class Sigmoid(Layer):
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
         return ops.sigmoid(x)
+
+
+@register
+@dataclass(frozen=True, repr=False)
+class HardSigmoid(Layer):
+    """min(max(0, x + 3), 6) / 6: a sigmoid of straight pieces, 0 up to -3 and 1 from 3 on.
+
+    References
+    ----------
+    .. [1] A. Howard et al., "Searching for MobileNetV3", ICCV 2019, section 5.2.
+
+    Examples
+    --------
+    >>> HardSigmoid().output_shape((10,))
+    (10,)
+    """
+
+    def apply(self, scope: Scope, x: Tensor) -> Tensor:
+        """See `Layer.apply`."""
+        return hard_sigmoid(x)
+
+
+def hard_sigmoid(x: Tensor) -> Tensor:
+    """What `HardSigmoid` computes of x."""
+    return ops.clip(x + 3.0, 0.0, 6.0) * (1.0 / 6.0)
 
 
 @register

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,27 @@ from typing import Any
 import numpy as np
 
 from sloy import losses, ops
-from sloy.arguments import file_to_write, flag, with_n
-from sloy.data.readers import reader_from_config, reader_to_config
+from sloy.arguments import file_to_write, with_n
+from sloy.data.readers import reader_to_config
 from sloy.data.tables import TableReader
-from sloy.errors import FileFormatError, InvalidArgument, SloyError
+from sloy.errors import InvalidArgument, SloyError
 from sloy.exchange.raw import Raw, raw_of, taken
 from sloy.files.atomic import write_atomically
 from sloy.graph import Graph
 from sloy.graph.spec import Shape
 from sloy.layers import Imported
 from sloy.losses import Loss
+from sloy.model.importing import (
+    CLASS_NAMES,
+    METADATA,
+    Wanted,
+    class_names_of,
+    converted,
+    flattening,
+    prepared,
+    reader_of,
+    said_by,
+)
 from sloy.model.parts import Parts
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
@@ -28,36 +39,21 @@ from sloy.problem.problem import is_yes_or_no
 from sloy.text import columns, many, shortened
 from sloy.version import __version__
 
-METADATA = "sloy"  # the key under which exported files say what ONNX has no place for
 SHOWN = 40  # columns of a table that are listed
-CLASS_NAMES = "class_names"  # a JSON list of strings
 
 
-def read_onnx(
-    path: str | Path,
-    *,
-    input_shape: Sequence[int] | None,
-    output: str | None,
-    channels_last: bool,
-    loss: losses.LossLike | None,
-) -> Parts:
+def read_onnx(path: str | Path, wanted: Wanted) -> Parts:
     """What an ONNX file holds, as a model; see `Model.from_onnx`."""
-    from sloy.exchange.onnx.imported import convert
     from sloy.exchange.onnx.reading import read
 
     graph = read(path)
     try:
-        found = convert(
-            graph,
-            input_shape=input_shape,
-            output=output,
-            takes_channels_last=flag("from_onnx", "channels_last", channels_last),
-        )
+        said = said_by(graph.metadata)
+        found, chosen = converted(graph, wanted, said)
         values = [list(value) for value in found.values]
         layer = Imported.from_config({"function": found.function, "values": values})
-        network = Network(found.input_shape, [layer])
-        said, names = _metadata(graph.metadata)
-        chosen = _loss(loss, said)
+        network = Network(found.input_shape, [layer, *flattening(layer, found.input_shape, chosen)])
+        names = class_names_of(wanted, said, network.output_shape)
         shape, dtype = target_of(chosen, network.output_shape, found.dtype)
         problem = Problem(
             network,
@@ -66,15 +62,24 @@ def read_onnx(
             target_shape=shape,
             target_dtype=dtype,
             dtype=found.dtype,
-            threshold=said.get("threshold") if is_yes_or_no(chosen, network.output_shape) else None,
+            threshold=said.own.get("threshold")
+            if is_yes_or_no(chosen, network.output_shape)
+            else None,
         )
         evaluation_graph(problem, 1)  # raises where the loss does not fit what the graph ends in
+        reader = reader_of(wanted, said, network.input_shape)
     except SloyError as error:
         error.args = (f"{path}: {error}", *error.args[1:])
         raise
+    if found.left_out:
+        warnings.warn(
+            f"{path}: it has {len(found.left_out) + 1} outputs; the first is read. `output` (--output) names another:"
+            f" {', '.join(found.left_out)}.",
+            stacklevel=3,
+        )
     arrays = {f"{network.layer_names[0]}/{name}": array for name, array in found.arrays.items()}
     parameters = {name: arrays[name] for name in network.shapes}
-    return Parts(problem, parameters, names, reader_from_config(said.get("reader")))
+    return Parts(prepared(problem, parameters, wanted, said), parameters, names, reader)
 
 
 SUFFIXES = (".onnx", ".c", ".h")
@@ -185,28 +190,6 @@ def target_of(loss: Loss, output_shape: Shape, dtype: str) -> tuple[Shape, str]:
     example = np.zeros(1, np.int64) if task == "classification" else np.zeros((1, *output_shape))
     target = loss.target(example, output_shape, dtype)
     return target.shape[1:], target.dtype.name
-
-
-def _metadata(metadata: Mapping[str, str]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """What an exported file says of itself, and its class names; nothing where it is another tool's."""
-    try:
-        said = json.loads(metadata.get(METADATA, "{}"))
-        names = json.loads(metadata.get(CLASS_NAMES, "[]")) if METADATA in metadata else []
-        if not isinstance(said, dict) or not isinstance(names, list):
-            raise TypeError("an object and a list are needed")
-        if not all(isinstance(name, str) for name in names):
-            raise TypeError("class names must be strings")
-    except (ValueError, TypeError, RecursionError) as error:
-        raise FileFormatError(f"its metadata cannot be read ({error}).") from error
-    return said, tuple(names)
-
-
-def _loss(given: Any, said: Mapping[str, Any]) -> Loss:
-    """The loss that is asked for, else the one that the file names, else the squared error."""
-    if given is not None:
-        return losses.loss(given)
-    name = said.get("loss")
-    return losses.NAMES[name]() if name in losses.NAMES else losses.SquaredError()
 
 
 def _to_c(parts: Parts, path: Path, name: str | None) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sloy.arguments import instance
 from sloy.engines import Engine
-from sloy.errors import InvalidArgument
+from sloy.errors import FileFormatError, InvalidArgument
 from sloy.model.file import read
 from sloy.model.model import Model
 from sloy.model.parts import Parts
+from sloy.preprocessing import Preprocessing
+
+_WEIGHTS = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".h5", ".hdf5", ".keras")
 
 
 def load(
@@ -53,8 +57,67 @@ def load(
             f"load: {', '.join(sorted(options))} can be given for a network by its name, not for a file."
         )
     else:
-        parts = read(path)
+        parts = _read(Path(path))
     return Model.of(parts, engine, threads)
+
+
+def _read(path: Path) -> Parts:
+    """What a model's file holds; of another tool's file the command that takes it in."""
+    try:
+        return read(path)
+    except FileFormatError as error:
+        if (way := way_in(path)) is None:
+            raise
+        raise FileFormatError(f"{path}: {way}.") from error
+
+
+def way_in(path: Path) -> str | None:
+    """How a network or weights of another tool are taken in; None of other files."""
+    kind = path.suffix.lower()
+    if not path.is_file() or kind not in (".onnx", *_WEIGHTS):
+        return None
+    if kind == ".onnx":
+        own = path.with_suffix(".sloy").name
+        return f"is an ONNX file; `sloy import {path} {own}` makes a model of it"
+    return (
+        "holds weights without their network; of a published one `sloy import vgg16 vgg16.sloy --weights"
+        f" {path}` makes a model, and `sloy.pretrained.read_weights(network, {path.name!r})` fills your own"
+    )
+
+
+def import_onnx(
+    path: str | Path,
+    *,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    classes: str | Path | None = None,
+    **options: Any,
+) -> Model:
+    """`Model.from_onnx` in words; a graph that takes pictures becomes a model for picture files.
+
+    Parameters
+    ----------
+    path : str or Path
+    mean, std : sequence of float, optional
+        As published, see `Preprocessing.of_pictures`; one without the other is 0 or 1.
+    classes : str or Path, optional
+        A file of names, see `sloy.data.class_names.read_class_names`.
+    **options
+        Of `Model.from_onnx`.
+    """
+    from sloy.data.class_names import read_class_names
+    from sloy.exchange.onnx.described import layout
+    from sloy.exchange.onnx.reading import read as read_graph
+    from sloy.model.importing import METADATA
+
+    if mean is not None or std is not None:
+        options["preprocessing"] = Preprocessing.of_pictures(mean or (0.0,), std or (1.0,))
+    if classes is not None:
+        options["class_names"] = read_class_names(classes)
+    graph = read_graph(path)
+    own = METADATA in graph.metadata
+    options.setdefault("pictures", not own and any(layout(info) for info in graph.inputs[:1]))
+    return Model.from_onnx(path, **options)
 
 
 def _names_a_network(path: str | Path) -> bool:

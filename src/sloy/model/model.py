@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,9 +18,9 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.losses import Intervals, Loss, LossLike
-from sloy.model.batches import BATCH, default_batch
 from sloy.model.file import write
-from sloy.model.parts import Parts, checked
+from sloy.model.parts import Parts, checked, refuse_arrays
+from sloy.model.sizes import BATCH, default_batch
 from sloy.preprocessing import Preprocessing
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
@@ -115,10 +115,8 @@ class Model:
             return self.reader
         from sloy.data.handwriting import usual_reader
 
-        problem, shape = self.problem, self.network.input_shape
-        known = problem.preprocessing
-        mean = known.mean if known is not None else None
-        return usual_reader(shape, self.class_names, problem.data_dtype, mean)
+        names, dtype, known = self.class_names, self.problem.data_dtype, self.problem.preprocessing
+        return usual_reader(self.network.input_shape, names, dtype, known.mean if known else None)
 
     @property
     def parameters(self) -> Parameters:
@@ -273,6 +271,9 @@ class Model:
         input_shape: Sequence[int] | None = None,
         output: str | None = None,
         channels_last: bool = False,
+        pictures: bool = False,
+        size: tuple[int, int] | None = None,
+        preprocessing: Preprocessing | Literal["unit", "none"] | None = None,
         loss: LossLike | None = None,
         class_names: Sequence[str] = (),
         reader: Reader | None = None,
@@ -291,12 +292,22 @@ class Model:
         input_shape : sequence of int, optional
             Of one sample as the file has it, where it leaves extents open.
         output : str, optional
-            Any value of the graph, such as the logits before a softmax; by default its first output.
+            Any value of the graph, such as the logits before a softmax; by default its first output, with a warning
+            that names the others where there are several.
         channels_last : bool
-            Whether the model takes (N, H, W, C) where the file has (N, C, H, W): pictures as sloy reads them.
+            Whether the model takes (N, H, W, C), as sloy reads pictures, where the file has (N, C, H, W).
+        pictures : bool
+            Whether it is for picture files: channels last, with a `reader` of the network's size, and what the file
+            says of its preprocessing; a warning where bytes go into a network that seems to expect prepared pictures.
+        size : (H, W), optional
+            Of pictures, which this asks for too, where the file leaves it open.
+        preprocessing : Preprocessing, "unit" or "none", optional
+            Of the data before the graph takes them: `Preprocessing.of_pictures(mean, std)` of published numbers;
+            "unit": x / 255; by default what the file says of pictures, else nothing.
         loss : str, Loss or function, optional
-            What it will be trained for, and what `predict` goes by; by default what sloy's own export noted, else the
-            squared error.
+            What it will be trained for, and what `predict` goes by; by default what sloy's own export noted, the
+            categorical cross-entropy where class names are given, else the squared error. The softmax (sigmoid) that a
+            graph ends in is left to a cross-entropy, `predict_proba` gives it.
         class_names, reader, engine, threads
             As for `Model`.
 
@@ -308,13 +319,13 @@ class Model:
             Where it needs what sloy has no ops for, or the onnx package is missing.
         """
         from sloy.model.exchange import read_onnx
+        from sloy.model.importing import Wanted
 
-        parts = read_onnx(
-            path, input_shape=input_shape, output=output, channels_last=channels_last, loss=loss
-        )
-        names = tuple(class_names) or parts.class_names
-        parts = parts._replace(class_names=names, reader=reader or parts.reader)
-        return Model.of(parts, engine, threads)
+        wanted = Wanted(
+            input_shape=input_shape, output=output, channels_last=channels_last, pictures=pictures,
+            size=size, preprocessing=preprocessing, loss=loss, class_names=class_names, reader=reader,
+        )  # fmt: skip
+        return Model.of(read_onnx(path, wanted), engine, threads)
 
     def summary(self, batch_size: int = BATCH) -> str:
         """The network's table, and what else the model holds."""
@@ -333,11 +344,10 @@ class Model:
         self, x: Any, batch_size: int | None, activations: tuple[str, ...] = ()
     ) -> dict[str, np.ndarray]:
         """The outputs of `inference_graph` for samples."""
-        reader = self.picture_reader
-        if reader is not None and reader.takes(x):
+        if (reader := self.picture_reader) is not None and reader.takes(x):
             x = reader.read(x)
         else:
-            self._refuse_arrays("x", x)
+            refuse_arrays(self.reader, "x", x)
         given = sample_array("Model", "x", x)
         ahead, problem = self._ahead(given), self.problem
         types = (problem.dtype, "Model", problem.data_dtype, ahead)
@@ -351,20 +361,12 @@ class Model:
         """The outputs of an evaluation graph for data, and the data as it takes them."""
         given, problem = as_dataset(data), self.problem
         if not isinstance(data, Dataset):
-            self._refuse_arrays("data", data[0])
+            refuse_arrays(self.reader, "data", data[0])
         ahead = self._ahead(given.x)
         types = (problem.dtype, f"Model.{kind}", None, problem.data_dtype, ahead)
         found = columns(given, problem.network, problem.loss, *types)
         runner = self._runner(kind, ahead=ahead is not None)
         return runner({"x": found.x, "y": found.y}, self._batch(batch_size)), found
-
-    def _refuse_arrays(self, argument: str, x: Any) -> None:
-        """Raise where the model's reader must have prepared the samples."""
-        if self.reader is not None and self.reader.instead_of_arrays:
-            raise InvalidArgument(
-                f"Model: `{argument}` is of type {type(x).__name__}; a model of a {self.reader.kind} takes"
-                f" {self.reader.instead_of_arrays}."
-            )
 
     def _ahead(self, x: np.ndarray) -> Preprocessing | None:
         """What is done to samples before a graph takes them, as in `fit`."""
@@ -377,16 +379,14 @@ class Model:
         key = (kind, activations, ahead)
         if key not in self._runners:
             problem = replace(self.problem, preprocessing=None) if ahead else self.problem
-            graph = partial(_GRAPHS[kind], problem)
-            if activations:
-                graph = partial(graph, activations=activations)
+            asked = {"activations": activations} if activations else {}
+            graph = partial(_GRAPHS[kind], problem, **asked)
             engine = self.engine  # which may move the variables
             self._runners[key] = Runner(engine, self._variables, graph)
         return self._runners[key]
 
-    def _batch(self, batch_size: int | None) -> int:
-        given = batch_size is not None
-        return integer("Model", "batch_size", batch_size) if given else self._default_batch
+    def _batch(self, size: int | None) -> int:
+        return self._default_batch if size is None else integer("Model", "batch_size", size)
 
     @cached_property
     def _default_batch(self) -> int:

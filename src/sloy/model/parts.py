@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sloy.data.readers import Reader
 from sloy.engines.variables import HostVariables, Variables
+from sloy.errors import InvalidArgument
 from sloy.problem import Problem
 from sloy.problem.parameters import check_names, real_array
 
@@ -42,3 +43,12 @@ def checked(problem: Problem, parameters: Mapping[str, np.ndarray]) -> Variables
     }
     required = {name: np.require(v, problem.dtype, ["C", "W"]) for name, v in arrays.items()}
     return HostVariables(required)
+
+
+def refuse_arrays(reader: Reader | None, argument: str, x: Any) -> None:
+    """Raise where the reader of a model must have prepared its samples."""
+    if reader is not None and reader.instead_of_arrays:
+        raise InvalidArgument(
+            f"Model: `{argument}` is of type {type(x).__name__}; a model of a {reader.kind} takes"
+            f" {reader.instead_of_arrays}."
+        )

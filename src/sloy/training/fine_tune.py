@@ -29,7 +29,7 @@ from sloy.training.fit import checkpoint_of, fit
 from sloy.training.history import History
 from sloy.training.progress import ProgressBar
 from sloy.training.recipe import Recipe, engine_of
-from sloy.training.stages import FineTuning, Stage, adapted, named_layers, stages
+from sloy.training.stages import FineTuning, Stage, adapted, loss_for, named_layers, stages
 
 DEFAULTS: dict[str, Any] = {"epochs": 5, "batch_size": 32}
 IN_MEMORY = 2 << 30  # bytes of a frozen part's outputs that are held in memory; more go to a file
@@ -158,7 +158,7 @@ class _Tuner:
         network, data, validation, arguments = run(stage.frozen)
         try:
             model, history = fit(
-                network, data, validation=validation, recipe=stage.recipe, loss=self.start.loss,
+                network, data, validation=validation, recipe=stage.recipe, loss=loss_for(self.start, self.data),
                 engine=self.engine, checkpoint=checkpoint, verbose=self.verbose, **self.options,
                 **arguments,
             )  # fmt: skip

@@ -9,7 +9,10 @@ import numpy as np
 from sloy.arguments import instance
 from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument, UnknownName
+from sloy.layers import Dense, Flatten, GlobalAveragePool2D, Imported
 from sloy.layers.base import Layer
+from sloy.layers.pieces import pieces
+from sloy.losses import CategoricalCrossentropy, Loss, SquaredError
 from sloy.model import Model
 from sloy.optimizers import Optimizer
 from sloy.optimizers import optimizer as find_optimizer
@@ -90,18 +93,25 @@ class Stage:
 
 
 def adapted(model: Model, data: Dataset, seed: int) -> tuple[Network, dict[str, np.ndarray]]:
-    """The model's network and parameters, the last layer with weights new where the data have other classes."""
-    parameters = dict(model.parameters)
-    network = model.network
+    """The model's network and parameters, the last layer with weights new where the data have other classes.
+
+    An imported graph is taken as a chain of layers (`sloy.layers.pieces`); where it ends in none that can be made anew,
+    as when it was cut at a value inside, a new `Dense` layer comes behind it.
+    """
+    network, parameters = unfolded(model)
     outputs = network.output_shape
-    if not data.has_labels or model.loss.task(outputs) != "classification":
+    if not data.has_labels or loss_for(model, data).task(outputs) != "classification":
         return network, parameters
-    known = tuple(model.class_names) or tuple(str(k) for k in range(outputs[0]))
+    known = tuple(model.class_names)
+    if not known and len(outputs) == 1 and not _is_plain(model):
+        known = tuple(str(k) for k in range(outputs[0]))
     names = tuple(data.class_names) or tuple(str(k) for k in range(data.classes))
     if names == known:
         return network, parameters
     position = _head(network)
     layer = network.layers[position]
+    if isinstance(layer, Imported):
+        return _with_head(network, parameters, len(names), seed, model.problem.dtype)
     counted = next((n for n in ("units", "filters") if hasattr(layer, n)), None)
     if counted is None:
         raise InvalidArgument(
@@ -120,6 +130,59 @@ def adapted(model: Model, data: Dataset, seed: int) -> tuple[Network, dict[str, 
     drawn = changed.initialize(seed, model.problem.dtype)
     own = f"{name}/"
     return changed, {n: v if n.startswith(own) else parameters[n] for n, v in drawn.items()}
+
+
+def loss_for(model: Model, data: Dataset) -> Loss:
+    """The model's own; for named classes the cross-entropy where an imported graph was not said to be for anything."""
+    if data.has_labels and data.class_names and _is_plain(model):
+        return CategoricalCrossentropy()
+    return model.loss
+
+
+def _is_plain(model: Model) -> bool:
+    """Whether it came from another tool, with nothing said of what it learns."""
+    imported = any(isinstance(layer, Imported) for layer in model.network.layers)
+    return imported and model.loss == SquaredError()
+
+
+def unfolded(model: Model) -> tuple[Network, dict[str, np.ndarray]]:
+    """The model's network and parameters, imported graphs as the chains of layers that they are."""
+    network, parameters = model.network, dict(model.parameters)
+    if not any(isinstance(layer, Imported) for layer in network.layers):
+        return network, parameters
+    layers: list[Layer] = []
+    moved: dict[str, np.ndarray] = {}
+    shape = network.input_shape
+    for layer in named_layers(network):
+        if isinstance(layer, Imported):
+            parts = pieces(layer, shape, model.problem.dtype)
+            layers += [part.layer for part in parts]
+            for part in parts:
+                for old, new in part.names.items():
+                    moved[f"{part.layer.name}/{new}"] = parameters[f"{layer.name}/{old}"].copy()
+        else:
+            layers.append(layer)
+            own = f"{layer.name}/"
+            moved |= {name: v for name, v in parameters.items() if name.startswith(own)}
+        shape = layer.output_shape(shape)
+    changed = Network(network.input_shape, layers)
+    return changed, {name: moved[name] for name in changed.shapes}
+
+
+def _with_head(
+    network: Network, parameters: dict[str, np.ndarray], classes: int, seed: int, dtype: str
+) -> tuple[Network, dict[str, np.ndarray]]:
+    """A network of features with a new layer for classes behind it."""
+    between: list[Layer] = []
+    if len(network.output_shape) == 3:
+        between = [GlobalAveragePool2D()]
+    elif len(network.output_shape) != 1:
+        between = [Flatten()]
+    name = HEAD if HEAD not in network.layer_names else f"new_{HEAD}"
+    layers = [*named_layers(network), *between, Dense(classes, name=name)]
+    changed = Network(network.input_shape, layers)
+    drawn = changed.initialize(seed, dtype)
+    return changed, {n: parameters.get(n, v) for n, v in drawn.items()}
 
 
 def stages(network: Network, tuning: FineTuning, recipe: Recipe) -> list[Stage]:

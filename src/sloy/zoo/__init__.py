@@ -11,9 +11,12 @@ from sloy.errors import InvalidArgument
 from sloy.graph.spec import Shape
 from sloy.problem.network import Network
 from sloy.zoo.cnn import cnn, cnn_deep, cnn_wide, fast, standard_cnn
+from sloy.zoo.convnext import convnext_tiny
+from sloy.zoo.inverted import efficientnet_b0, mobilenet_v2, mobilenet_v3
 from sloy.zoo.lenet import lenet5
 from sloy.zoo.mlp import mlp
-from sloy.zoo.resnet import resnet
+from sloy.zoo.resnet import IMAGENET as _RESNET
+from sloy.zoo.resnet import imagenet_resnet, resnet
 from sloy.zoo.table import table
 from sloy.zoo.tabular import (
     quantile_scale,
@@ -31,10 +34,15 @@ __all__ = [
     "cnn",
     "cnn_deep",
     "cnn_wide",
+    "convnext_tiny",
+    "efficientnet_b0",
     "fast",
+    "imagenet_resnet",
     "lenet5",
     "make",
     "mlp",
+    "mobilenet_v2",
+    "mobilenet_v3",
     "quantile_scale",
     "resnet",
     "robust_scale",
@@ -74,6 +82,17 @@ PRESETS: dict[str, Preset] = {
     "resnet20": Preset(partial(resnet, 20), "residual network for pictures of about 32×32"),
     "resnet32": Preset(partial(resnet, 32), "the same, deeper"),
 }
+for _depth in _RESNET:
+    _about = f"residual network with {_depth} layers of weights, for pictures of about 224×224"
+    PRESETS[f"resnet{_depth}"] = Preset(partial(imagenet_resnet, _depth), _about)
+PRESETS["mobilenet_v2"] = Preset(mobilenet_v2, "MobileNetV2: small, for phones")
+for _size in ("large", "small"):
+    _about = f"MobileNetV3, the {_size} one: with squeeze-and-excitation"
+    PRESETS[f"mobilenet_v3_{_size}"] = Preset(partial(mobilenet_v3, _size), _about)
+PRESETS["efficientnet_b0"] = Preset(efficientnet_b0, "EfficientNet-B0: accurate for its size")
+PRESETS["convnext_tiny"] = Preset(
+    convnext_tiny, "ConvNeXt-Tiny: 7×7 windows and layer normalisation"
+)
 for _depth in _VGG:
     _about = f"VGG with {_depth} layers of weights"
     PRESETS[f"vgg{_depth}"] = Preset(partial(vgg, _depth), _about)
@@ -92,7 +111,8 @@ def make(name: str, input_shape: Shape, classes: int, **options: Any) -> Network
         Of one sample.
     classes : int
     **options
-        Of the function that makes it, such as ``include_top=False``; see `sloy.zoo.vgg`, `resnet`, `standard_cnn`.
+        Of the function that makes it, such as ``include_top=False``; see `sloy.zoo.vgg`, `resnet`, `mobilenet_v3`
+        and the others of its name.
 
     Examples
     --------

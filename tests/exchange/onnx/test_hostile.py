@@ -319,3 +319,36 @@ def test_without_the_onnx_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             use()
     read_before.export(tmp_path / "m.c")
     read_before.save(tmp_path / "m.sloy")
+
+
+def test_external_data_through_the_links_of_a_cache(tmp_path: Path) -> None:
+    """Hugging Face's: snapshots/…/model.onnx and its data are links to files side by side elsewhere."""
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "abc" / "onnx"
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    (blobs / "1").write_bytes(external("data.bin")().SerializeToString())
+    (blobs / "2").write_bytes(np.arange(12, dtype="<f4").tobytes())
+    (snapshot / "model.onnx").symlink_to("../../../blobs/1")
+    (snapshot / "data.bin").symlink_to("../../../blobs/2")
+    found = Model.from_onnx(snapshot / "model.onnx", engine="reference")(
+        np.eye(4, dtype=np.float32)
+    )
+    assert np.array_equal(found, np.arange(12).reshape(4, 3))
+
+
+def test_a_link_to_somewhere_else_is_not_followed(tmp_path: Path) -> None:
+    """Neither beside a plain file nor beside one that is a link itself."""
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "secret").write_bytes(b"\0" * 48)
+    for name, target in (("plain", None), ("linked", "../blobs/1")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "data.bin").symlink_to("../secret")
+        file = external("data.bin")().SerializeToString()
+        if target is None:
+            (folder / "model.onnx").write_bytes(file)
+        else:
+            (tmp_path / "blobs" / "1").write_bytes(file)
+            (folder / "model.onnx").symlink_to(target)
+        with pytest.raises(FileFormatError, match="outside the file's folder, or a link leads out"):
+            Model.from_onnx(folder / "model.onnx", engine="reference")

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 
 import sloy
+from golden.pretrained_problems import BLOCKED
 from serving import serving
 from sloy import zoo
+from sloy.data.pictures import RESAMPLINGS
 from sloy.errors import FileFormatError, InvalidArgument, NotAvailable
 from sloy.pretrained import PUBLISHED, Published, cache_folder, fetch, published
 
@@ -111,18 +113,21 @@ def test_a_cache_that_cannot_be_written(server: str, tmp_path: Path) -> None:
 
 
 def test_the_table() -> None:
-    assert set(PUBLISHED) == {name for name in zoo.PRESETS if name.startswith("vgg")}
+    assert set(PUBLISHED) == {n for n in zoo.PRESETS if n.startswith("vgg")} | set(BLOCKED)
     for name, files in PUBLISHED.items():
         assert next(iter(files)) == "torchvision"
         for publisher, found in files.items():
             assert urlsplit(found.url).scheme == "https"
-            assert found.file_name.startswith(name)
+            assert found.file_name.startswith(BLOCKED[name] if publisher == "timm" else name)
             length = {"sha256": 64, "md5": 32}[found.algorithm]
-            assert len(found.digest) in ((8, length) if publisher == "torchvision" else (length,))
+            assert len(found.digest) in ((length,) if publisher == "keras" else (8, length))
             assert all(digit in "0123456789abcdef" for digit in found.digest)
-            assert 69 < found.top1 < 75
-            if publisher == "torchvision":  # its names end with the first digits of the checksum
-                assert found.file_name == f"{name}-{found.digest[:8]}.pth"
+            assert (found.top1 is None) == (publisher == "timm")
+            assert found.top1 is None or 67 < found.top1 < 83
+            assert found.resampling in RESAMPLINGS
+            assert 224 < found.resize_to <= 256
+            if publisher != "keras":  # names end with the first digits of the checksum
+                assert found.file_name.endswith(f"-{found.digest[:8]}.pth")
     with pytest.raises(InvalidArgument, match="published for 'lenet5'; there are vgg11"):
         published("lenet5")
     with pytest.raises(

@@ -155,6 +155,9 @@ def test_other_files(tmp_path: Path) -> None:
         archive.writestr("model.weights.h5", b"")
     refused(tmp_path / "x.onnx", r"sloy.Model.from_onnx\(path\)")
     refused(tmp_path / "x.txt", "no file of weights")
-    refused(tmp_path / "x.keras", "take model.weights.h5 out")
+    refused(tmp_path / "x.keras", "is damaged or truncated")
+    with zipfile.ZipFile(tmp_path / "x.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.weights.h5", bytes(1 << 20))
+    refused(tmp_path / "x.keras", "is compressed; Keras stores it")
     refused(tmp_path / "none.pth", "no such file")
     refused(tmp_path, "is a folder")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import struct
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -11,8 +13,10 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+import sloy
 from golden.pretrained_problems import weight
 from refusals import refused
+from sloy.errors import FileFormatError, InvalidArgument
 from sloy.exchange.weights.readers import read_tensors
 
 GOLDEN = Path(__file__).parents[2] / "golden/pretrained"
@@ -85,6 +89,103 @@ def test_files_of_keras(name: str) -> None:
     norms = [key for key in file.tensors if key.startswith("batch_normalization")]
     assert len(norms) == 8
     assert len(file.tensors) == 14
+
+
+def test_weights_within_a_file_of_keras(tmp_path: Path) -> None:
+    """`.keras`: a zip with `model.weights.h5` beside the configuration."""
+    path = tmp_path / "tiny.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("config.json", "{}")
+        archive.write(GOLDEN / "tiny.weights.h5", "model.weights.h5")
+    found, expected = read_tensors(path), read_tensors(GOLDEN / "tiny.weights.h5")
+    assert found.tool == "keras"
+    assert list(found.tensors) == list(expected.tensors)
+    for key, tensor in found.tensors.items():
+        assert np.array_equal(tensor.load(), expected.tensors[key].load())
+
+
+def checkpoint(path: Path, *wheres: str) -> Path:
+    """A checkpoint of PyTorch's zip layout with a tensor under each of some keys, `.` between one and that below."""
+
+    def text(word: str) -> bytes:
+        return b"X" + struct.pack("<I", len(word)) + word.encode()
+
+    storage = b"(X\x07\0\0\0storagectorch\nFloatStorage\n" + text("0") + text("cpu") + b"K\x06tQ"
+    tensor = (
+        b"ctorch._utils\n_rebuild_tensor_v2\n("
+        + storage
+        + b"K\0K\x02K\x03\x86K\x03K\x01\x86\x89}tR"
+    )
+    pickled = b"\x80\x02}" + text("epoch") + b"K\x07s"
+    for where in wheres:
+        inner = b"}" + text(f"{where}.weight") + tensor + b"s"
+        *above, first = where.split(".")[::-1]
+        for key in above:
+            inner = b"}" + text(key) + inner + b"s"
+        pickled += text(first) + inner + b"s"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("c/data.pkl", pickled + b".")
+        archive.writestr("c/data/0", np.arange(6, dtype="<f4").tobytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("wheres", "taken", "warns"),
+    [
+        (["state_dict"], "state_dict", None),
+        (["net"], "net", None),
+        (["net.state_dict"], "net.state_dict", None),
+        (["ema", "model"], "model", r"the weights under 'model' are taken, not those under 'ema'"),
+        (["student"], "student", "the weights under 'student' are taken"),
+        (["trainer.encoder"], "trainer.encoder", "the weights under 'trainer.encoder' are taken"),
+    ],
+)
+def test_checkpoints_under_any_key(
+    wheres: list[str], taken: str, warns: str | None, tmp_path: Path
+) -> None:
+    path = checkpoint(tmp_path / "c.pth", *wheres)
+    with contextlib.nullcontext() if warns is None else pytest.warns(UserWarning, match=warns):
+        found = read_tensors(path).tensors
+    assert list(found) == [f"{taken}.weight"]
+    assert found[f"{taken}.weight"].load().tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_several_state_dicts_of_equal_standing(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path / "gan.pth", "generator", "critic")
+    refused(path, "holds several state dicts, 'generator', 'critic'; save one of them alone")
+
+
+def test_weights_are_used_without_training(tmp_path: Path) -> None:
+    """The example of docs/pretrained.md, with a network of one layer."""
+    network = sloy.Network((3,), [sloy.layers.Dense(2, use_bias=False)])
+    parameters = sloy.pretrained.read_weights(network, checkpoint(tmp_path / "c.pth", "model"))
+    scale = sloy.Preprocessing(deviation=(2.0,))
+    problem = sloy.Problem(
+        network, sloy.losses.CategoricalCrossentropy(), preprocessing=scale, data_dtype="uint8"
+    )
+    model = sloy.Model(problem, parameters, class_names=["a", "b"], engine="reference")
+    x = np.array([[2, 4, 6]], np.uint8)
+    assert model(x).tolist() == [[1 * 0 + 2 * 1 + 3 * 2, 1 * 3 + 2 * 4 + 3 * 5]]
+    model.save(tmp_path / "m.sloy")
+    again = sloy.load(tmp_path / "m.sloy", engine="reference")
+    assert again.predict(x).tolist() == [1]
+    assert again.class_names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("tiny.pth", "holds weights without their network; of a published one `sloy import vgg16"),
+        ("tiny.safetensors", "`sloy.pretrained.read_weights"),
+        ("tiny.h5", "`sloy.pretrained.read_weights"),
+    ],
+)
+def test_hints_where_a_model_is_needed(name: str, said: str) -> None:
+    with pytest.raises(FileFormatError, match=said):
+        sloy.load(GOLDEN / name)
+    with pytest.raises(InvalidArgument, match=r"DATA is what it is trained on, with --from MODEL"):
+        sloy.experiments.Experiment.of(str(GOLDEN / name))
 
 
 def test_older_names_of_keras(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,17 @@ from types import ModuleType
 
 from sloy.errors import NotAvailable
 
+FAILURE = "build_failure.txt"  # in the metadata of an installation
+# What is found in the first error of a build, and what mends it.
+_WAYS = (
+    ("killed|out of memory|cannot allocate", "Free memory, or build on one core (CMAKE_BUILD_PARALLEL_LEVEL=1)"),
+    ("no space left", "Free space on the disk"),
+    ("onednn|dnnl", "Name a oneDNN by -Ccmake.define.SLOY_ONEDNN_ROOT=/prefix; its wheels are for Linux on x86-64"),
+    ("openmp|omp\\.h|lgomp", "Take g++ as the compiler (CXX=g++), which brings OpenMP along"),
+    (r"python\.h|development\.", "Install Python's headers (Debian, Ubuntu: apt install python3-dev)"),
+    ("compiler|CMAKE_CXX", "Install a C++ compiler (Debian, Ubuntu: apt install g++), or name one by CXX=…"),
+    ("", "Mend that (pip install -v . shows the whole build)"),
+)  # fmt: skip
 _INSTALL = "install sloy on Linux x86-64 with a C++ compiler (pip install .)"
 
 
@@ -27,9 +39,7 @@ def load() -> ModuleType:
         with _short_spins():
             native = importlib.import_module("sloy._native")
     except ModuleNotFoundError:
-        raise NotAvailable(
-            f"the native engine is not part of this installation; {_INSTALL}."
-        ) from None
+        raise NotAvailable(_why_missing()) from None
     except ImportError as error:
         raise NotAvailable(_explain(str(error))) from None
     expected = _installed_version()
@@ -57,6 +67,23 @@ def _short_spins() -> Iterator[None]:
         yield
     finally:
         del os.environ[name]
+
+
+def _why_missing() -> str:
+    """Why the installation has no extension: the first error of its build, which tools/build_backend.py keeps."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        failure = distribution("sloy").read_text(FAILURE)
+    except (PackageNotFoundError, OSError, UnicodeDecodeError):
+        failure = None
+    if not failure:
+        return f"the native engine is not part of this installation; {_INSTALL}."
+    way = next(way for words, way in _WAYS if re.search(words, failure, re.IGNORECASE))
+    return (
+        "the native engine is not part of this installation, as its build failed:"
+        f" {failure.strip().rstrip('.')}. {way}, then install sloy again (pip install --force-reinstall --no-deps .)."
+    )
 
 
 def _explain(reason: str) -> str:

@@ -14,17 +14,27 @@ from typing import Any
 import numpy as np
 
 from sloy import ops
+from sloy.engines import engine
 from sloy.errors import FileFormatError, NotAvailable, SloyError
 from sloy.exchange.onnx.folding import FOLDED, fold
 from sloy.exchange.onnx.reading import Node, OnnxGraph
 from sloy.exchange.onnx.values import HELD, Order, Value, identity, known, unused
-from sloy.graph.spec import Shape, Spec
+from sloy.graph import Graph
+from sloy.graph.graph import topological_order
+from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, constant
 
 Rule = Callable[["Conversion", Node, list["Value | None"]], "Value | Sequence[Value]"]
 
 OPERATORS: dict[str, Rule] = {}
 LARGEST = 1 << 31  # elements of one value
+MOST_COMPUTED = (
+    1 << 24
+)  # elements of known operands, and on the way from them, that are computed at once
+REPEATS = (
+    "Expand",
+    "Tile",
+)  # perhaps for each sample: not known, as that changes with their number
 MOST_GENERATED = 1 << 28  # elements of weights that ConstantOfShape and Expand make
 
 _STEM = re.compile(r"(.+?)[./_](weight|kernel|gamma|scale|bias|beta|W|B)(:\d+)?$")
@@ -67,14 +77,11 @@ class Conversion:
         What floats are computed in; the two where files have others.
     trains : bool
         Whether weights become parameters and dropout is kept for training (a network), or are constants (a function).
-    batch : (int, int), optional
-        The number of samples that the file was written for, and the one that stands in its place.
     """
 
     graph: OnnxGraph
     dtype: str = "float32"
     trains: bool = False
-    batch: tuple[int, int] | None = None
     leaves: dict[str, Leaf] = field(default_factory=dict)
     labels: dict[str, Tensor] = field(default_factory=dict)
     _tensors: dict[tuple[Any, ...], Tensor] = field(default_factory=dict)
@@ -85,26 +92,39 @@ class Conversion:
 
     def run(self, inputs: Mapping[str, Value], wanted: Sequence[str]) -> dict[str, Value]:
         """The values of that name, from the values of the graph's inputs."""
+        values = {**self.known(), **inputs}
+        for node in needed(self.graph.nodes, wanted):
+            operands = [values[name] if name else None for name in node.inputs]
+            values.update(zip(node.outputs, self.apply(node, operands), strict=False))
+        return {name: values[name] for name in wanted}
+
+    def known(self) -> dict[str, Value]:
+        """The initialisers by name.
+
+        Raises
+        ------
+        Unsupported
+            Where the graph has operators that sloy has no ops for.
+        """
         unknown = sorted({n.op for n in self.graph.nodes} - OPERATORS.keys() - FOLDED)
         if unknown:
             raise Unsupported(f"sloy has no ops for {', '.join(unknown)}.")
-        values: dict[str, Value] = {
-            name: known(a, name) for name, a in self.graph.initializers.items()
-        }
-        values.update(inputs)
-        for node in _needed(self.graph.nodes, wanted):
-            operands = [values[name] if name else None for name in node.inputs]
-            for name, value in zip(node.outputs, self._apply(node, operands), strict=False):
-                values[name] = value
-        return {name: values[name] for name in wanted}
+        return {name: known(a, name) for name, a in self.graph.initializers.items()}
 
-    def _apply(self, node: Node, operands: list[Value | None]) -> Sequence[Value]:
+    def call(self, op: str, *operands: Value, **attributes: Any) -> Value:
+        """What an operator of one result makes, outside of any node."""
+        node = Node(op, "", (), ("",), attributes)
+        folded = fold(node, operands, self.graph.opset)
+        found = OPERATORS[op](self, node, list(operands)) if folded is None else folded
+        return found if isinstance(found, Value) else found[0]
+
+    def apply(self, node: Node, operands: list[Value | None]) -> Sequence[Value]:
+        """What a node makes of its operands."""
         label = f"node {node.name or node.outputs[0]!r} ({node.op})"
         self._label = self._name(node, operands)
         try:
             folded = fold(node, operands, self.graph.opset)
-            rule = OPERATORS.get(node.op, _only_known)
-            found = rule(self, node, operands) if folded is None else folded
+            found = self._read(node, operands) if folded is None else folded
         except Unsupported as error:
             raise Unsupported(f"{label}: {error}") from error
         except SloyError as error:
@@ -120,6 +140,29 @@ class Conversion:
         if first.tensor is not None and first.is_float and first.rank:
             self.labels[self._label] = first.tensor
         return results
+
+    def _read(self, node: Node, operands: list[Value | None]) -> Value | Sequence[Value]:
+        """What the operator's rule makes; where all operands are known, computed at once."""
+        rule = OPERATORS.get(node.op, _only_known)
+        given = [v for v in operands if v is not None]
+        size = sum(v.size for v in given)
+        whole = given and size <= MOST_COMPUTED and all(v.is_known for v in given)
+        if not whole or node.op in REPEATS:
+            return rule(self, node, operands)
+        wide = any(v.dtype == "float64" for v in given)
+        own = Conversion(self.graph, "float64" if wide else "float32")
+        found = rule(own, node, operands)
+        results = [found] if isinstance(found, Value) else found
+        tensors = [v.tensor for v in results if v.tensor is not None]
+        if sum(t.spec.size for t in topological_order(tensors)) > MOST_COMPUTED:
+            return rule(self, node, operands)
+        return [v if v.is_known else own.computed(v) for v in results]
+
+    def computed(self, value: Value) -> Value:
+        """A value that depends on constants only, as an array."""
+        graph = Graph.of({"y": self.tensor(value)})
+        array = engine("reference").compile(graph, {}).run({})["y"]
+        return known(array.astype(value.dtype, copy=False))
 
     # --- what rules ask for ------------------------------------------------------------------------------------------
 
@@ -205,16 +248,6 @@ class Conversion:
             return False
         return bool(value.source) or not self._is_own
 
-    def freed(self, x: Value, target: Shape) -> Shape:
-        """The target of a reshape, for another number of samples than the one it was written for.
-
-        Where a file says (1, …) of a value of N samples, it says so of each of them.
-        """
-        if self.batch is None or not x.rank or not target:
-            return target
-        written, there = self.batch
-        return (there, *target[1:]) if target[0] == written and x.shape[0] == there else target
-
     # --- names -------------------------------------------------------------------------------------------------------
 
     def _name(self, node: Node, operands: Sequence[Value | None]) -> str:
@@ -249,7 +282,7 @@ def _fits(array: np.ndarray, dtype: str) -> np.ndarray:
     return array.astype(dtype)
 
 
-def _needed(nodes: Sequence[Node], wanted: Sequence[str]) -> list[Node]:
+def needed(nodes: Sequence[Node], wanted: Sequence[str]) -> list[Node]:
     """The nodes that the wanted values need, in order."""
     names, found = set(wanted), []
     for node in reversed(nodes):

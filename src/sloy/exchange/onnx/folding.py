@@ -18,7 +18,9 @@ Folding = Callable[[Node, list[Array], int], Array]
 
 LARGEST = 1 << 24  # elements of a folded result that is no view
 FOLDINGS: dict[str, Folding] = {}
-_MOVES = ("Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Cast", "CastLike", "Flatten")
+_MOVES = (
+    "Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Cast", "CastLike", "DequantizeLinear", "Flatten",
+)  # fmt: skip
 
 
 def fold(node: Node, operands: Sequence[Value | None], opset: int) -> list[Value] | None:
@@ -182,6 +184,28 @@ def _cast(node: Node, arrays: list[Array], opset: int) -> Array:
     if name in ("unknown", "object"):
         raise FileFormatError("a Cast to a dtype that is not read.")
     return arrays[0].astype(name, copy=False)
+
+
+@_folding("DequantizeLinear")
+def _dequantize(node: Node, arrays: list[Array], opset: int) -> Array:
+    """Weights in few bits: (x - zero point) · scale, one of them for all, for each element of an axis, or a block."""
+    x, scale, *zero = arrays
+    whole = np.asarray(x, np.float32)
+    if zero and zero[0] is not None:
+        whole = whole - beside(node, zero[0], x.shape).astype(np.float32)
+    return np.asarray(whole * beside(node, np.asarray(scale), x.shape).astype(np.float32))
+
+
+def beside(node: Node, value: Array, shape: Sequence[int]) -> Array:
+    """Scales or zero points as they stand beside a value of that shape."""
+    if value.size == 1:
+        return value.reshape(())
+    axis, block = node.attributes.get("axis", 1) % len(shape), node.attributes.get("block_size", 0)
+    if block:
+        return value.repeat(block, axis)[tuple(slice(e) for e in shape)]
+    if value.shape != (shape[axis],):
+        raise FileFormatError(f"scales of shape {value.shape} for axis {axis} of {tuple(shape)}.")
+    return value.reshape([-1 if a == axis else 1 for a in range(len(shape))])
 
 
 @_folding("Concat")

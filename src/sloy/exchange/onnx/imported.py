@@ -13,7 +13,8 @@ import numpy as np
 
 import sloy.exchange.onnx.operators  # noqa: F401  fills the table
 from sloy import ops
-from sloy.errors import FileFormatError, InvalidArgument
+from sloy.errors import FileFormatError, InvalidArgument, SloyError
+from sloy.exchange.onnx import alone
 from sloy.exchange.onnx.conversion import Conversion, Unsupported
 from sloy.exchange.onnx.reading import Info, OnnxGraph
 from sloy.exchange.onnx.values import Order, channels_last, held, identity
@@ -22,7 +23,8 @@ from sloy.graph.spec import Shape
 from sloy.graph.stored.reading import BATCHES, MAX_GRAPH_NODES
 from sloy.graph.stored.writing import Trace, traces_to_config
 
-TAKEN = ("float16", "bfloat16", "float32", "float64", "uint8")
+INTEGERS = ("bool", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
+TAKEN = ("float16", "bfloat16", "float32", "float64", "uint8", *INTEGERS)
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,11 @@ class ImportedGraph:
     input_shape : tuple of int
         Of one sample.
     data_dtype : str
-        What the graph takes: uint8, float32 or float64.
+        What the graph takes: uint8, float32 or float64; other integers are taken in the computing dtype.
     dtype : str
         What it computes in.
+    left_out : tuple of str
+        Outputs of the file beside the one that was taken because none was asked for.
     """
 
     function: dict[str, Any]
@@ -51,6 +55,7 @@ class ImportedGraph:
     input_shape: Shape
     data_dtype: str
     dtype: str
+    left_out: tuple[str, ...] = ()
 
 
 def convert(
@@ -84,10 +89,7 @@ def convert(
     floats = {a.dtype.name for a in graph.initializers.values() if a.dtype.kind == "f"}
     wide = info.dtype == "float64" or (info.dtype == "uint8" and floats == {"float64"})
     dtype = "float64" if wide else "float32"
-    passes = [
-        _trace(graph, info, wanted, shape, batch, n, kind, order)
-        for n, kind in [*((n, "float64") for n in BATCHES), (BATCHES[0], "float32")]
-    ]
+    passes = _passes(graph, info, wanted, shape, batch, order)
     trace, conversion = passes[-1]
     try:
         config = traces_to_config([t for t, _ in passes])
@@ -99,7 +101,33 @@ def convert(
     arrays = {name: conversion.leaves[name].value() for name in inside}
     data_dtype = "uint8" if info.dtype == "uint8" else dtype
     given = trace.arguments[0].shape[1:]
-    return ImportedGraph(config, _batched(named, trace), arrays, given, data_dtype, dtype)
+    others = tuple(o.name for o in graph.outputs if output is None and o.name != wanted)
+    return ImportedGraph(config, _batched(named, trace), arrays, given, data_dtype, dtype, others)
+
+
+def _passes(
+    graph: OnnxGraph, info: Info, wanted: str, shape: Shape, batch: int | None, order: Order
+) -> list[tuple[Trace, Conversion]]:
+    """The graph for numbers of samples and float dtypes as `traces_to_config` takes them.
+
+    A file that leaves the number of samples open but cannot be read for several has it for one somewhere inside, as
+    exporters do that trace: then it is read as one that is written for one sample.
+    """
+    kinds = [*((n, "float64") for n in BATCHES), (BATCHES[0], "float32")]
+
+    def traced(written: int | None) -> list[tuple[Trace, Conversion]]:
+        return [_trace(graph, info, wanted, shape, written, n, kind, order) for n, kind in kinds]
+
+    try:
+        return traced(batch)
+    except FileFormatError:
+        if batch is not None:
+            raise
+        try:
+            return traced(1)
+        except SloyError:
+            pass
+        raise
 
 
 def _input(graph: OnnxGraph) -> Info:
@@ -122,7 +150,7 @@ def _sample_shape(info: Info, given: Sequence[int] | None) -> tuple[Shape, int |
     first, *rest = info.shape
     shape = rest if given is None else list(given)
     fits = len(shape) == len(rest) and all(
-        not isinstance(e, int) or e == s for e, s in zip(rest, shape, strict=False)
+        not isinstance(e, int) or e < 1 or e == s for e, s in zip(rest, shape, strict=False)
     )
     open_ = any(not isinstance(e, int) or e < 1 for e in shape)
     if open_ or not fits:
@@ -131,7 +159,8 @@ def _sample_shape(info: Info, given: Sequence[int] | None) -> tuple[Shape, int |
             f"the input {info.name[:40]!r} is ({said}); `input_shape` (={given}) must give the extents of a"
             " sample that fit it, without the first."
         )
-    return tuple(int(e) for e in shape if e is not None), first if isinstance(first, int) else None
+    written = first if isinstance(first, int) and first > 0 else None
+    return tuple(int(e) for e in shape if e is not None), written
 
 
 def _output(graph: OnnxGraph, output: str | None) -> str:
@@ -158,8 +187,15 @@ def _trace(
 ) -> tuple[Trace, Conversion]:
     """The graph for n samples in a float dtype."""
     x = ops.input("0", tuple((n, *shape)[axis] for axis in order), dtype)
-    conversion = Conversion(graph, dtype, trains=True, batch=None if batch is None else (batch, n))
-    value = conversion.run({info.name: held(x, info.dtype, order)}, [wanted])[wanted]
+    conversion = Conversion(graph, dtype, trains=True)
+    fed = ops.cast(x, conversion.holds(info.dtype)) if info.dtype in INTEGERS else x
+    given = {info.name: held(fed, info.dtype, order)}
+    found = (
+        conversion.run(given, [wanted])
+        if batch is None
+        else alone.run(conversion, given, [wanted], batch)
+    )
+    value = found[wanted]
     if value.tensor is None or not value.is_float:
         raise Unsupported(f"the output {wanted[:40]!r} is {value.dtype}, no floating-point numbers")
     result = conversion.tensor(value)

@@ -1,13 +1,13 @@
 """ONNX files as plain values; such files come from anywhere, so everything is checked and bounded.
 
 Nothing in a file is executed, and no memory is reserved before the bytes that it needs are known to be there. External
-data is read from the file's own folder only.
+data is read from the file's own folder only; links may lead into it, or to where the file's own link leads.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -26,6 +26,7 @@ MAX_RANK = 8
 DOMAINS = ("", "ai.onnx", "ai.onnx.preview.training")
 
 Array = np.ndarray
+Folders = Sequence[Path]  # where external data lies, then where links to it may lead
 
 
 @dataclass(frozen=True)
@@ -109,15 +110,15 @@ def read(path: str | Path) -> OnnxGraph:
     except Exception as error:  # protobuf's DecodeError, whose module changes between versions
         raise FileFormatError(f"{path}: is not an ONNX model, or damaged.") from error
     try:
-        return from_proto(model, path.parent)
+        return from_proto(model, (path.parent, Path(os.path.realpath(path)).parent))
     except SloyError as error:
         raise type(error)(f"{path}: {error}") from error
     except Exception as error:  # the package's own, of the inliner among others
         raise FileFormatError(f"{path}: cannot be understood ({str(error)[:200]}).") from error
 
 
-def from_proto(model: Any, folder: Path | None = None) -> OnnxGraph:
-    """A model of the onnx package as plain values; external data is looked for in `folder` only."""
+def from_proto(model: Any, folders: Folders = ()) -> OnnxGraph:
+    """A model of the onnx package as plain values; external data is looked for in the first of `folders` only."""
     graph = model.graph
     if model.producer_name == "sloy" and any(p.key == COLUMNS for p in model.metadata_props):
         raise NotAvailable(
@@ -132,10 +133,10 @@ def from_proto(model: Any, folder: Path | None = None) -> OnnxGraph:
         raise FileFormatError(f"it has {len(graph.node)} nodes, at most {MAX_NODES} are read.")
     if not graph.node and not graph.output:
         raise FileFormatError("is not an ONNX model, or empty.")
-    initializers = {_text(t.name): tensor_array(t, folder) for t in graph.initializer}
+    initializers = {_text(t.name): tensor_array(t, folders) for t in graph.initializer}
     if graph.sparse_initializer:
         raise FileFormatError("sparse initialisers are not read.")
-    nodes = tuple(_node(node, folder) for node in graph.node)
+    nodes = tuple(_node(node, folders) for node in graph.node)
     given = [_info(value) for value in graph.input]
     inputs = tuple(info for info in given if info.name not in initializers)
     outputs = tuple(_info(value) for value in graph.output)
@@ -158,13 +159,13 @@ def _opset(model: Any) -> int:
     return int(opset)
 
 
-def _node(proto: Any, folder: Path | None) -> Node:
+def _node(proto: Any, folders: Folders) -> Node:
     label = f"node {proto.name[:60]!r} ({proto.op_type[:40]})"
     if proto.domain not in DOMAINS:
         raise FileFormatError(
             f"{label} is of the domain {proto.domain[:60]!r}, which sloy does not know."
         )
-    attributes = {a.name: _attribute(a, folder) for a in proto.attribute}
+    attributes = {a.name: _attribute(a, folders) for a in proto.attribute}
     inputs, outputs = (tuple(map(_text, names)) for names in (proto.input, proto.output))
     return Node(_text(proto.op_type), _text(proto.name), inputs, outputs, attributes)
 
@@ -176,7 +177,7 @@ def _text(value: str | bytes) -> str:
     return value
 
 
-def _attribute(proto: Any, folder: Path | None) -> Any:
+def _attribute(proto: Any, folders: Folders) -> Any:
     kinds = onnx().AttributeProto
     match proto.type:
         case kinds.FLOAT:
@@ -186,7 +187,7 @@ def _attribute(proto: Any, folder: Path | None) -> Any:
         case kinds.STRING:
             return proto.s.decode("utf-8", "replace")
         case kinds.TENSOR:
-            return tensor_array(proto.t, folder)
+            return tensor_array(proto.t, folders)
         case kinds.FLOATS:
             return tuple(map(float, proto.floats))
         case kinds.INTS:
@@ -220,7 +221,7 @@ def dtype_name(number: int) -> str:
 # --- tensors ------------------------------------------------------------------------------------------------------
 
 
-def tensor_array(proto: Any, folder: Path | None) -> Array:
+def tensor_array(proto: Any, folders: Folders) -> Array:
     """The value of a tensor, once its bytes are known to be there."""
     package = onnx()
     label = f"tensor {proto.name[:60]!r}"
@@ -231,7 +232,7 @@ def tensor_array(proto: Any, folder: Path | None) -> Array:
     if name not in _READ:
         raise FileFormatError(f"{label} holds {name}, which is not read.")
     if proto.data_location == package.TensorProto.EXTERNAL:
-        return _external(proto, label, shape, name, folder)
+        return _external(proto, label, shape, name, folders)
     if proto.HasField("raw_data"):
         return _from_bytes(label, proto.raw_data, shape, name)
     fields = (
@@ -274,18 +275,17 @@ def _plain(array: Array) -> Array:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _external(
-    proto: Any, label: str, shape: tuple[int, ...], name: str, folder: Path | None
-) -> Array:
+def _external(proto: Any, label: str, shape: tuple[int, ...], name: str, folders: Folders) -> Array:
     entries = {entry.key: entry.value for entry in proto.external_data}
     location = entries.get("location", "")
-    if folder is None or not location:
+    if not folders or not location:
         raise FileFormatError(f"{label} lies outside of the file, which is not allowed here.")
-    root = Path(os.path.realpath(folder))
-    target = Path(os.path.realpath(root / location))
-    if Path(location).is_absolute() or not target.is_relative_to(root) or target == root:
+    roots = [Path(os.path.realpath(folder)) for folder in folders]
+    target = Path(os.path.realpath(roots[0] / location))
+    inside = any(target.is_relative_to(root) and target != root for root in roots)
+    if Path(location).is_absolute() or ".." in Path(location).parts or not inside:
         raise FileFormatError(
-            f"{label}: its data {location[:80]!r} lies outside the file's folder."
+            f"{label}: its data {location[:80]!r} lies outside the file's folder, or a link leads out of it."
         )
     try:
         offset = int(entries.get("offset", "0"))

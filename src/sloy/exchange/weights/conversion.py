@@ -9,8 +9,9 @@ import numpy as np
 
 from sloy.arguments import instance
 from sloy.errors import FileFormatError, InvalidArgument
+from sloy.exchange.weights.block_names import Names
 from sloy.exchange.weights.layouts import TOOLS, converted, flattened_maps, shape_of
-from sloy.exchange.weights.names import Names, keras_counted
+from sloy.exchange.weights.names import keras_counted
 from sloy.exchange.weights.readers import read_tensors
 from sloy.exchange.weights.tensors import FileTensor, TensorFile
 from sloy.problem import Network

@@ -5,91 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from sloy.errors import FileFormatError, InvalidArgument, NotAvailable
+from sloy.exchange.weights.published import PUBLISHED, Published
 
-_TORCH = "https://download.pytorch.org/models/"
-_KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 _MIB = 1 << 20
-
-
-@dataclass(frozen=True)
-class Published:
-    """A file of weights at its official address.
-
-    Attributes
-    ----------
-    url : str
-        Its last part is the file's name.
-    algorithm : "sha256" or "md5"
-    digest : str
-        What the checksum, in hexadecimal, begins with: all of it where it is known, else what the publisher gives and
-        checks himself.
-    top1 : float
-        Published accuracy on ImageNet's validation pictures, in per cent, one centre crop.
-    """
-
-    url: str
-    algorithm: str
-    digest: str
-    top1: float
-
-    @property
-    def file_name(self) -> str:
-        """The file's name."""
-        return urlsplit(self.url).path.rpartition("/")[2]
-
-
-# Name → publisher → file. torchvision writes the first 8 digits of the SHA-256 into the name; Keras gives the MD5.
-PUBLISHED: Mapping[str, Mapping[str, Published]] = {
-    "vgg11": {"torchvision": Published(f"{_TORCH}vgg11-8a719046.pth", "sha256", "8a719046", 69.020)},
-    "vgg13": {"torchvision": Published(f"{_TORCH}vgg13-19584684.pth", "sha256", "19584684", 69.928)},
-    "vgg16": {
-        "torchvision": Published(
-            f"{_TORCH}vgg16-397923af.pth",
-            "sha256",
-            "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
-            71.592,
-        ),
-        "keras": Published(
-            f"{_KERAS}vgg16/vgg16_weights_tf_dim_ordering_tf_kernels.h5",
-            "md5",
-            "64373286793e3c8b2b4e3219cbf3544b",
-            71.268,
-        ),
-    },
-    "vgg19": {
-        "torchvision": Published(
-            f"{_TORCH}vgg19-dcbb9e9d.pth",
-            "sha256",
-            "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
-            72.376,
-        ),
-        "keras": Published(
-            f"{_KERAS}vgg19/vgg19_weights_tf_dim_ordering_tf_kernels.h5",
-            "md5",
-            "cbe5617147190e668d6c5d5026f83318",
-            71.256,
-        ),
-    },
-    "vgg11_bn": {"torchvision": Published(f"{_TORCH}vgg11_bn-6002323d.pth", "sha256", "6002323d", 70.370)},
-    "vgg13_bn": {"torchvision": Published(f"{_TORCH}vgg13_bn-abd245e5.pth", "sha256", "abd245e5", 71.586)},
-    "vgg16_bn": {
-        "torchvision": Published(
-            f"{_TORCH}vgg16_bn-6c64b313.pth",
-            "sha256",
-            "6c64b3138f2f4fcb3bcc4cafde11619c4f440eb1631787e93a682fd88305888a",
-            73.360,
-        )
-    },
-    "vgg19_bn": {"torchvision": Published(f"{_TORCH}vgg19_bn-c79401a0.pth", "sha256", "c79401a0", 74.218)},
-}  # fmt: skip
 
 
 def cache_folder() -> Path:

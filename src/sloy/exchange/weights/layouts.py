@@ -52,7 +52,7 @@ TOOLS = {
         roles={
             "weight": ("weight",),
             "bias": ("bias",),
-            "scale": ("weight",),
+            "scale": ("weight", "layer_scale", "gamma"),
             "shift": ("bias",),
             "running_mean": ("running_mean",),
             "running_variance": ("running_var",),
@@ -110,6 +110,12 @@ def shape_of(tool: Tool, tensor: FileTensor, shape: Shape) -> Shape:
         len(found) == 4 and len(shape) == 2
     ):  # a dense layer written as a convolution of the whole map
         return (prod(found[:3]), found[3])
+    if len(found) == 2 and len(shape) == 4:  # a 1 × 1 convolution written as a dense layer
+        return (1, 1, *found)
+    if (
+        len(found) == 3 and len(shape) == 1 and found[1:] == (1, 1)
+    ):  # factors of channels, (C, 1, 1)
+        return found[:1]
     return found
 
 

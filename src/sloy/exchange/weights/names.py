@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from sloy.exchange.weights import block_names
+from sloy.exchange.weights.block_names import Names
 from sloy.problem.network import Network
 
-Names = dict[str, str]  # sloy's layer → the layer in the file
-Table = Callable[[Network], Names]
+
+@dataclass(frozen=True)
+class Naming:
+    """How files of one source call the layers of a network.
+
+    Attributes
+    ----------
+    source : str
+        Whose files; a key of `PUBLISHED`, where it publishes some.
+    names : callable
+        ``names(network) -> Names``.
+    options : mapping
+        Arguments of the zoo's function with which the network computes as there.
+    """
+
+    source: str
+    names: Callable[[Network], Names]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
 
 _TIMM_TOP = {"fc6": "pre_logits.fc1", "fc7": "pre_logits.fc2", "fc8": "head.fc"}
 _KERAS_TOP = {"fc6": "fc1", "fc7": "fc2", "fc8": "predictions"}
@@ -72,8 +93,47 @@ def keras_counted(network: Network) -> Names:
     return names
 
 
-# Tool → the tables that files of VGG networks follow.
-VGG: dict[str, tuple[Table, ...]] = {
-    "torch": (torchvision, timm),
-    "keras": (keras_applications, keras_counted),
+_VGG = {
+    "torch": (Naming("torchvision", torchvision), Naming("timm", timm)),
+    "keras": (Naming("keras", keras_applications), Naming("keras", keras_counted)),
 }
+_RESNET = {"torch": (Naming("torchvision", block_names.resnet),)}  # timm's are the same
+_V2 = {
+    "torch": (
+        Naming("torchvision", block_names.torchvision_mobilenet_v2),
+        Naming("timm", block_names.timm_inverted),
+    )
+}
+_V3 = {
+    "torch": (
+        Naming("torchvision", block_names.torchvision_mobilenet_v3),
+        Naming("timm", block_names.timm_inverted, {"epsilon": 1e-5}),
+    )
+}
+_EFFICIENTNET = {
+    "torch": (
+        Naming("torchvision", block_names.torchvision_efficientnet),
+        Naming("timm", block_names.timm_inverted),
+    )
+}
+_CONVNEXT = {
+    "torch": (
+        Naming("torchvision", block_names.torchvision_convnext),
+        Naming("timm", block_names.timm_convnext),
+    )
+}
+
+# What a network's name begins with → tool → how its files call the layers.
+NAMINGS: dict[str, Mapping[str, tuple[Naming, ...]]] = {
+    "vgg": _VGG,
+    "resnet": _RESNET,
+    "mobilenet_v2": _V2,
+    "mobilenet_v3": _V3,
+    "efficientnet": _EFFICIENTNET,
+    "convnext": _CONVNEXT,
+}
+
+
+def namings(name: str, tool: str) -> tuple[Naming, ...]:
+    """Those of a network of the zoo, in files of a tool; none where its files are not known."""
+    return next((n.get(tool, ()) for start, n in NAMINGS.items() if name.startswith(start)), ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from sloy.data.imagenet import imagenet_classes
 from sloy.data.pictures import PictureReader
 from sloy.data.readers import Reader
 from sloy.errors import FileFormatError, InvalidArgument
+from sloy.exchange.weights.block_names import Names
 from sloy.exchange.weights.conversion import convert, first_of, layer_of, modules_of
-from sloy.exchange.weights.downloads import PUBLISHED, fetch, published
-from sloy.exchange.weights.names import VGG, Names
+from sloy.exchange.weights.downloads import fetch, published
+from sloy.exchange.weights.names import Naming, namings
+from sloy.exchange.weights.published import PUBLISHED, Published
 from sloy.exchange.weights.readers import read_tensors
 from sloy.exchange.weights.tensors import TensorFile
 from sloy.graph.spec import Shape
@@ -26,8 +29,6 @@ from sloy.preprocessing import Preprocessing
 from sloy.problem import Network, Problem
 
 SIZE = 224  # pixels a side, in training
-_SHORTER_SIDE = 256 / SIZE  # of the picture that the middle is taken of
-_HEAD = "fc8"
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,17 @@ def read_pretrained(
     Parameters
     ----------
     name : str
-        ``vgg11``, ``vgg13``, ``vgg16``, ``vgg19``, each also with ``_bn``.
-    weights : path, "torchvision", "keras" or None
+        One of `sloy.pretrained.PUBLISHED`: ``vgg16``, ``resnet50``, ``mobilenet_v2``, ``efficientnet_b0`` …
+    weights : path, "torchvision", "torchvision-v1", "timm", "keras" or None
         A file, or whose weights to download; None is torchvision's.
     input_shape : (H, W, 3)
-        Of the pictures. Where it is not 224 × 224, the last maps are averaged to 7 × 7 before the dense layers.
+        Of the pictures. Where it is not 224 × 224, the last maps of VGG are averaged to 7 × 7 before the dense layers;
+        the other networks average them to one number for each channel at any size.
     classes : int, optional
         By default as many as the weights have. Another number gets a new last layer, drawn by `seed`, to be trained.
     seed : int
     **options
-        Of `sloy.zoo.vgg`: ``include_top=False`` gives the feature maps.
+        Of the zoo's function: ``include_top=False`` gives the feature maps.
 
     Returns
     -------
@@ -97,20 +99,25 @@ def read_pretrained(
         )
     if classes is not None:
         integer("load", "classes", classes)
-    file = read_tensors(_file(name, weights))
-    names = fitting_names(name, file)
+    path = _file(name, weights)
+    file = read_tensors(path)
+    naming, names = fitting(name, file)
     top = options.get("include_top", True)
-    trained = _trained_classes(file, names, name) if top else 0
+    head = _head(name)
+    trained = _trained_classes(file, names[head], name) if top else 0
     count = trained if classes is None else classes
-    grid = {"grid": 7} if top and tuple(input_shape[:2]) != (SIZE, SIZE) else {}
-    network = zoo.make(name, input_shape, max(count, 1), **{**grid, **options})
-    used = _used(network, names, new_head=top and count != trained)
+    options = {**naming.options, **options}
+    if top and name.startswith("vgg") and tuple(input_shape[:2]) != (SIZE, SIZE):
+        options = {"grid": 7, **options}
+    network = zoo.make(name, input_shape, max(count, 1), **options)
+    used = _used(network, names, () if not top or count == trained else (head,))
     parameters = {**_initial(network, used, seed), **convert(network, file, used, partly=True)}
     convention = CONVENTIONS[file.tool]
     if convention.bgr:
         _turn_channels(parameters)
     class_names = imagenet_classes() if top and count == trained == 1000 else ()
-    return _problem(network, convention, top=top), parameters, class_names, _reader(network)
+    reader = _reader(network, _publication(name, path, naming))
+    return _problem(network, convention, top=top), parameters, class_names, reader
 
 
 def _file(name: str, weights: str | Path | None) -> Path:
@@ -129,12 +136,19 @@ def _file(name: str, weights: str | Path | None) -> Path:
     return path
 
 
-def fitting_names(name: str, file: TensorFile) -> Names:
-    """What the layers of a network are called in a file with all its convolutions, and else dense layers at most."""
-    if (found := _table(name, file)) is not None:
+def _publication(name: str, path: Path, naming: Naming) -> Published:
+    """The published file that a file is by its name; else the first of the source whose names it has."""
+    files = PUBLISHED[name]
+    same = (found for found in files.values() if found.file_name == path.name)
+    return next(same, files.get(naming.source, published(name)))
+
+
+def fitting(name: str, file: TensorFile) -> tuple[Naming, Names]:
+    """How a file with all that a network needs up to its dense layers calls the layers."""
+    if (found := _naming(name, file)) is not None:
         return found
-    fitting = [other for other in PUBLISHED if _table(other, file) is not None]
-    hint = f" They are those of {' or '.join(fitting)}." if fitting else ""
+    others = [other for other in PUBLISHED if _naming(other, file) is not None]
+    hint = f" They are those of {' or '.join(others)}." if others else ""
     modules = modules_of(file)
     raise FileFormatError(
         f"{file.path}: holds no weights of {name}: its layers are {', '.join(modules[:4])} …"
@@ -142,33 +156,52 @@ def fitting_names(name: str, file: TensorFile) -> Names:
     )
 
 
-def _table(name: str, file: TensorFile) -> Names | None:
-    """The first table by which a file fits a network."""
+def _naming(name: str, file: TensorFile) -> tuple[Naming, Names] | None:
+    """The first naming by which a file fits a network; behind the feature maps it may have other dense layers."""
+    if not (known := namings(name, file.tool)):
+        return None
     network = zoo.make(name, (SIZE, SIZE, 3), 1000)
     layers, present = set(map(layer_of, network.shapes)), set(modules_of(file))
-    for table in VGG[file.tool]:
-        names = table(network)
+    features = _ranks(zoo.make(name, (SIZE, SIZE, 3), 1000, include_top=False))
+    for naming in known:
+        names = naming.names(network)
         if set(names) != layers:  # Keras has no names for norms
             continue
-        features = {layer: module for layer, module in names.items() if not layer.startswith("fc")}
         others = present - set(names.values())
-        if all(
-            _rank(file, module) == (4 if layer.startswith("conv") else 1)
-            for layer, module in features.items()
-        ) and all(_rank(file, module) == 2 for module in others):
-            return names
+        if all(_rank(file, names[layer]) in ranks for layer, ranks in features.items()) and all(
+            _rank(file, module) == 2 for module in others
+        ):
+            return naming, names
     return None
 
 
+def _ranks(network: Network) -> dict[str, tuple[int, ...]]:
+    """Layer with weights → the ranks that its weight may have in a file."""
+    found: dict[str, tuple[int, ...]] = {}
+    for name, shape in network.shapes.items():
+        if name.endswith(("/weight", "/scale")):
+            dense_alike = len(shape) == 2 or shape[:2] == (1, 1)  # or a 1 × 1 convolution
+            found[layer_of(name)] = (2, 4) if dense_alike else (4,) if len(shape) == 4 else (1, 3)
+    return found
+
+
 def _rank(file: TensorFile, module: str) -> int:
-    """Of a layer's weight in the file: 4 of a convolution, 2 of a dense layer, 1 of a norm; 0 where it is missing."""
+    """Of a layer's weight in the file; 0 where it is missing."""
     tensor = first_of(file, module, "weight") or first_of(file, module, "scale")
     return len(tensor.shape) if tensor is not None else 0
 
 
-def _trained_classes(file: TensorFile, names: Names, name: str) -> int:
+def _head(name: str) -> str:
+    """The layer that gives the class scores: the last one with weights."""
+    network = zoo.make(name, (SIZE, SIZE, 3), 1)
+    return [layer for layer in map(layer_of, network.parameters) if layer in network.layer_names][
+        -1
+    ]
+
+
+def _trained_classes(file: TensorFile, head: str, name: str) -> int:
     """Classes of the last layer in the file."""
-    tensor = first_of(file, names[_HEAD], "bias")
+    tensor = first_of(file, head, "bias")
     if tensor is None or len(tensor.shape) != 1:
         raise FileFormatError(
             f"{file.path}: holds the convolutions of {name}, but not its dense layers; give"
@@ -177,9 +210,9 @@ def _trained_classes(file: TensorFile, names: Names, name: str) -> int:
     return tensor.shape[0]
 
 
-def _used(network: Network, names: Names, *, new_head: bool) -> Names:
-    """The layers that take weights from the file."""
-    there = set(network.layer_names) - ({_HEAD} if new_head else set())
+def _used(network: Network, names: Names, new: Sequence[str]) -> Names:
+    """The layers that take weights from the file, those that are new left out."""
+    there = set(map(layer_of, network.shapes)) - set(new)
     return {layer: module for layer, module in names.items() if layer in there}
 
 
@@ -215,9 +248,14 @@ def _problem(network: Network, convention: Convention, *, top: bool) -> Problem:
     )
 
 
-def _reader(network: Network) -> PictureReader:
-    """Resize the shorter side to 256, take the middle 224 × 224; other sizes in proportion."""
+def _reader(network: Network, found: Published) -> PictureReader:
+    """Resize the shorter side as the weights want it, take the middle 224 × 224; other sizes in proportion."""
     height, width, channels = network.input_shape
-    shorter = round(min(height, width) * _SHORTER_SIDE)
-    resize_to = max(shorter, height, width)
-    return PictureReader((height, width), channels, resize="crop", resize_to=resize_to)
+    shorter = round(min(height, width) * found.resize_to / SIZE)
+    return PictureReader(
+        (height, width),
+        channels,
+        resize="crop",
+        resize_to=max(shorter, height, width),
+        resampling=found.resampling,
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sloy.errors import FileFormatError
-from sloy.exchange.weights.keras_file import read_keras
+from sloy.exchange.weights.keras_file import is_keras_zip, read_keras
 from sloy.exchange.weights.safetensors_file import read_safetensors
 from sloy.exchange.weights.tensors import FileTensor, TensorFile
 from sloy.exchange.weights.torch_file import read_torch
@@ -37,7 +37,7 @@ def read_tensors(path: str | Path) -> TensorFile:
     ----------
     path : str or Path
         A state dict of PyTorch (``.pth``, ``.pt``, ``.bin``; zip or legacy layout), ``.safetensors``, or HDF5 of Keras
-        (``.h5`` with or without the model, ``.weights.h5``). The format is found by the contents.
+        (``.h5`` with or without the model, ``.weights.h5``, ``.keras``). The format is found by the contents.
 
     Raises
     ------
@@ -55,6 +55,8 @@ def read_tensors(path: str | Path) -> TensorFile:
             start = file.read(16)
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    if start.startswith(b"PK") and is_keras_zip(path):
+        return TensorFile(path, "keras", read_keras(path, zipped=True))
     for known in _FORMATS:
         if known.begins(start):
             return TensorFile(path, known.tool, known.read(path), known.ordered)

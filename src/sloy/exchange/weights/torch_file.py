@@ -11,6 +11,7 @@ References
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -34,7 +35,12 @@ _STORAGES = {
 }  # fmt: skip
 _REBUILD = {"torch._utils._rebuild_tensor_v2": 6, "torch._utils._rebuild_tensor": 4}
 _PARAMETER = "torch._utils._rebuild_parameter"
-_INSIDE = ("state_dict", "model_state_dict", "model")  # where checkpoints keep the weights
+# Where checkpoints keep the weights, the usual place first; other keys are taken too where there is one alone.
+_INSIDE = (
+    "state_dict", "model_state_dict", "model", "model.state_dict", "state_dict.model", "net", "network", "module",
+    "net.state_dict", "weights", "params",
+)  # fmt: skip
+_DEEPEST = 2  # keys above each other
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,9 @@ _Locate = Callable[[str, int, int], _Span]  # key, elements, bytes of an element
 
 
 def read_torch(path: Path) -> dict[str, FileTensor]:
-    """The tensors of a state dict; of a checkpoint that holds one under ``state_dict`` or ``model`` these.
+    """The tensors of a state dict; of a checkpoint that holds one under ``state_dict``, ``model``, … these.
+
+    A warning says which were taken where that is not the usual place, or there are others.
 
     Raises
     ------
@@ -83,14 +91,12 @@ def read_torch(path: Path) -> dict[str, FileTensor]:
 
 def _read_zip(path: Path, size: int) -> tuple[Any, _Locate]:
     """The pickle of the zip layout, and where its storages lie."""
-    _check_directory(path, size)
+    check_directory(path, size)
     with zipfile.ZipFile(path) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
         if len(entries) != len(archive.infolist()):
             fail(path, "is damaged (two entries of the zip have one name)")
         pickles = [name for name in entries if name.endswith("data.pkl") and name.count("/") <= 1]
-        if "model.weights.h5" in entries:
-            fail(path, "is a .keras file: take model.weights.h5 out of it (unzip) and give that")
         if len(pickles) != 1:
             fail(path, "is a zip without the data.pkl that PyTorch writes")
         folder = pickles[0].removesuffix("data.pkl")
@@ -121,7 +127,7 @@ def _read_zip(path: Path, size: int) -> tuple[Any, _Locate]:
     return value, locate
 
 
-def _check_directory(path: Path, size: int) -> None:
+def check_directory(path: Path, size: int) -> None:
     """The list of a zip's entries is not so long that reading it would take memory (specification 4.3.14, 4.3.16)."""
     with path.open("rb") as file:
         file.seek(max(0, size - 66_000))
@@ -221,15 +227,46 @@ def _itemsizes(value: Any) -> dict[str, int]:
 
 
 def _state_dict(path: Path, value: Any) -> Mapping[str, Any]:
-    """Name → tensor, as a state dict has it."""
-    for key in _INSIDE:
-        if isinstance(value, dict) and isinstance(value.get(key), dict):
-            value = value[key]
+    """Name → tensor, as a state dict has it; of a checkpoint the one that it holds, under whatever key."""
+    found = _mappings(value)
+    usual = [key for key in _INSIDE if key in found]
+    if usual or (found and "" not in found):
+        if not usual and len(found) > 1:
+            keys = ", ".join(repr(key[:40]) for key in [*found][:8])
+            fail(path, f"holds several state dicts, {keys}; save one of them alone")
+        key = usual[0] if usual else next(iter(found))
+        value, others = found[key], [other for other in found if other not in ("", key)]
+        if others or not usual:
+            beside = (
+                f", not those under {', '.join(repr(o[:40]) for o in others[:8])}" if others else ""
+            )
+            warnings.warn(
+                f"{path}: the weights under {key[:40]!r} are taken{beside}.", stacklevel=2
+            )
     if isinstance(value, Call):
         fail(path, _refusal(value.function))
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
         fail(path, "holds no state dict: a mapping of names to tensors")
     return value
+
+
+def _mappings(value: Any) -> dict[str, Any]:
+    """Mappings with tensors by where they stand: "" itself, ``net`` under that key, ``net.state_dict`` within it."""
+    found: dict[str, Any] = {}
+    waiting: list[tuple[str, Any, int]] = [("", value, 0)]
+    while waiting:
+        key, item, depth = waiting.pop(0)
+        if not isinstance(item, dict) or not all(isinstance(name, str) for name in item):
+            continue
+        if any(_is_tensor(each) for each in item.values()):
+            found[key] = item
+        elif depth < _DEEPEST:
+            waiting += [(f"{key}.{n}" if key else n, each, depth + 1) for n, each in item.items()]
+    return found
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Call) and value.function.name in (*_REBUILD, _PARAMETER)
 
 
 def _is_plain(value: Any) -> bool:

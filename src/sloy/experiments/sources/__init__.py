@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sloy.errors import InvalidArgument
 from sloy.experiments.sources.base import Loaded, Measured, Source, ToTest, Wanted
 from sloy.experiments.sources.digits import IdxFolder, Mnist
 from sloy.experiments.sources.folder import PictureSource
 from sloy.experiments.sources.table import TableFile
+from sloy.model.loading import way_in
 from sloy.options import options
 
 __all__ = [
@@ -30,6 +33,8 @@ SOURCES: tuple[type[Source], ...] = (
 
 def source_of(data: str) -> Source:
     """The source that takes this, a name, a folder or a file, with its default options."""
+    if (way := way_in(Path(data))) is not None:
+        raise InvalidArgument(f"{data}: {way}; DATA is what it is trained on, with --from MODEL.")
     for source in SOURCES:
         if source.matches(data):
             return source(data)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sloy.arguments import real
-from sloy.errors import InvalidArgument
+from sloy.data.tables import Split
+from sloy.errors import InvalidArgument, InvalidOption
+from sloy.files.once import readable
 from sloy.options import option
 
 ABOUT = (
@@ -46,3 +51,21 @@ def share_or_path(word: str) -> float | str:
         raise InvalidArgument(
             f"{word!r} is neither a share from 0 to below 1 nor a file or folder"
         ) from None
+
+
+@contextmanager
+def to_test_on(test: float | str) -> Iterator[float | Path]:
+    """A share as it is; another table as one that can be read again."""
+    if not isinstance(test, str):
+        yield test
+        return
+    with readable(test) as path:
+        yield path
+
+
+def split_of(word: str) -> Split:
+    """How rows are divided, of words: `InvalidOption` where they say nothing."""
+    try:
+        return Split.of(word)
+    except InvalidArgument as error:
+        raise InvalidOption(str(error)) from None

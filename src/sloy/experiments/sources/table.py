@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,19 +13,19 @@ import numpy as np
 from sloy import text
 from sloy.arguments import duration
 from sloy.data import Dataset
-from sloy.data.tables import DECIMALS, TASKS, Split, Table, TableReader, load_table
+from sloy.data.tables import DECIMALS, TASKS, Table, TableReader, load_table
 from sloy.data.tables.prepared import columns_of, labelled_rows
 from sloy.data.tables.sources import open_table
 from sloy.data.tables.target import TEST
 from sloy.engines import Engine
-from sloy.errors import InvalidArgument, InvalidOption
+from sloy.errors import InvalidOption
 from sloy.experiments import baselines
 from sloy.experiments.recipes import batches_and_epochs
 from sloy.experiments.sources.base import Loaded, Measured, Source, ToTest, Wanted
-from sloy.experiments.sources.kept import kept_to_test
+from sloy.experiments.sources.kept import kept_to_test, split_of, to_test_on
 from sloy.experiments.sources.table_loaded import (
+    SMALL,
     LoadedTable,
-    loss_of,
     network_of,
     opening,
     solved_of,
@@ -35,9 +34,11 @@ from sloy.experiments.sources.table_loaded import (
 from sloy.experiments.sources.table_measured import Beside, measured_on
 from sloy.files.once import STANDARD_INPUT, called, is_read_once, readable
 from sloy.files.tables import as_csv
+from sloy.losses import CategoricalCrossentropy, Intervals, Loss, SquaredError
 from sloy.model import Model
 from sloy.options import integer_option, option, real_option
 from sloy.problem import Network
+from sloy.training.intervals import least_samples
 from sloy.training.recipe import Recipe
 from sloy.training.tabular import MEMBERS, TARGET_SCALES, Tabular
 from sloy.training.wide import STILL
@@ -45,7 +46,6 @@ from sloy.training.wide import STILL
 ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
 PACKED = ("", ".gz", ".zst")
 PREDICTIONS = "predictions.csv"
-SMALL = 1000  # rows to train on; with fewer, more is dropped
 ADAMW: Mapping[str, Any] = {"learning_rate": 0.005, "weight_decay": 0.3}
 
 
@@ -178,7 +178,7 @@ class TableFile(Source):
         if further:
             raise InvalidOption("`from` trains models of pictures further, not those of tables")
         if self.split is not None:
-            split = _split(self.split)
+            split = split_of(self.split)
             if self.folds is not None and split.kind == "time":
                 raise InvalidOption(
                     "`folds` would test on rows that come before those to train on; with `split` time=… `test` says"
@@ -208,14 +208,14 @@ class TableFile(Source):
 
     def load(self, wanted: Wanted) -> LoadedTable:
         """Read, infer, divide, prepare."""
-        with readable(self.data) as data, _to_test(self.test) as test:
+        with readable(self.data) as data, to_test_on(self.test) as test:
             table = self._read(data, test, wanted)
         loaded = LoadedTable(
             table.train,
             table.test,
             table.validation,
             table.reader,
-            loss_of(table, self.intervals),
+            self._loss(table),
             "none",
             divided=True,
             rows=tuple(opening(table)),
@@ -232,6 +232,26 @@ class TableFile(Source):
                 said += "; the rows to validate on are among them"
             return replace(loaded, rows=(*loaded.rows, ("note", said)))
         return loaded if wanted.network != "tabular" else self._by_members(loaded, wanted.seed)
+
+    def _loss(self, table: Table) -> Loss:
+        """What the network is trained for; `InvalidOption` where intervals cannot be."""
+        if table.is_classification:
+            if self.intervals is not None:
+                raise InvalidOption(
+                    f"`intervals` (={self.intervals:g}) is for numbers; `{table.target}` has classes, whose"
+                    " probabilities say how sure an answer is."
+                )
+            return CategoricalCrossentropy()
+        main = SquaredError(unit=table.deviation)
+        if self.intervals is None:
+            return main
+        there = 0 if table.validation is None else len(table.validation)
+        if there < (needed := least_samples(self.intervals)):
+            raise InvalidOption(
+                f"`intervals` (={self.intervals:g}) needs at least {needed} rows to validate on, there are {there};"
+                " `validation` sets their share."
+            )
+        return Intervals(self.intervals, main, unit=table.deviation)
 
     def _by_members(self, loaded: LoadedTable, seed: int) -> LoadedTable:
         tabular = Tabular(
@@ -378,20 +398,3 @@ class TableFile(Source):
             Beside(loaded, linear, table.mean, table.sample),
             seed=self.fold or 0,
         )
-
-
-@contextmanager
-def _to_test(test: float | str) -> Iterator[float | Path]:
-    """A share as it is; another table as one that can be read again."""
-    if not isinstance(test, str):
-        yield test
-        return
-    with readable(test) as path:
-        yield path
-
-
-def _split(word: str) -> Split:
-    try:
-        return Split.of(word)
-    except InvalidArgument as error:
-        raise InvalidOption(str(error)) from None

@@ -1,4 +1,4 @@
-"""A table that was read: what was found in it, the networks for it."""
+"""A table that was read: what learns it, and what is said of it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ import numpy as np
 from sloy import text, zoo
 from sloy.data import Dataset
 from sloy.data.tables import Table, TableReader
-from sloy.errors import InvalidOption
 from sloy.experiments.sources.base import Loaded, Row
 from sloy.layers import Rescale
-from sloy.losses import CategoricalCrossentropy, Intervals, Loss, SquaredError
+from sloy.losses import Intervals
 from sloy.problem import Network
-from sloy.training.intervals import least_samples
 from sloy.training.ridge import suits
 from sloy.training.tabular import Tabular
 from sloy.training.wide import LinearStart, linear_start
 
 SHOWN = 40  # columns that the opening lists
+SMALL = 1000  # rows to train on; with fewer, more is dropped
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +53,32 @@ class LoadedTable(Loaded):
         return self.solved is not None
 
 
+def network_of(loaded: Loaded, hidden: tuple[int, ...], dropout: float) -> Network:
+    """A plain network with such hidden layers for the rows; none for a linear one."""
+    table = table_of(loaded)
+    return zoo.table(
+        table.reader.width,
+        table.train.classes or (3 if isinstance(loaded.loss, Intervals) else 1),
+        classes=table.reader.classes,
+        hidden=hidden,
+        dropout=dropout,
+        mean=table.mean,
+        deviation=table.deviation,
+    )
+
+
+def solved_of(loaded: Loaded) -> LinearStart | None:
+    """See `LoadedTable.solved`."""
+    assert isinstance(loaded, LoadedTable)
+    return loaded.solved
+
+
+def table_of(loaded: Loaded) -> Table:
+    """The table."""
+    assert isinstance(loaded, LoadedTable)
+    return loaded.table
+
+
 def opening(table: Table) -> list[Row]:
     """What was found in the table."""
     kind = "classification" if table.is_classification else "regression"
@@ -76,47 +101,3 @@ def listed(reader: TableReader, left_out: Mapping[str, str]) -> str:
         [(text.shortened(name, 32), kind, what) for name, kind, what in lines[:SHOWN]]
     )
     return shown + (f"\n… and {more} more" if more > 0 else "")
-
-
-def network_of(loaded: Loaded, hidden: tuple[int, ...], dropout: float) -> Network:
-    table = table_of(loaded)
-    return zoo.table(
-        table.reader.width,
-        table.train.classes or (3 if isinstance(loaded.loss, Intervals) else 1),
-        classes=table.reader.classes,
-        hidden=hidden,
-        dropout=dropout,
-        mean=table.mean,
-        deviation=table.deviation,
-    )
-
-
-def solved_of(loaded: Loaded) -> LinearStart | None:
-    assert isinstance(loaded, LoadedTable)
-    return loaded.solved
-
-
-def table_of(loaded: Loaded) -> Table:
-    assert isinstance(loaded, LoadedTable)
-    return loaded.table
-
-
-def loss_of(table: Table, intervals: float | None) -> Loss:
-    """What the network is trained for; `InvalidOption` where intervals cannot be."""
-    if table.is_classification:
-        if intervals is not None:
-            raise InvalidOption(
-                f"`intervals` (={intervals:g}) is for numbers; `{table.target}` has classes, whose"
-                " probabilities say how sure an answer is."
-            )
-        return CategoricalCrossentropy()
-    main = SquaredError(unit=table.deviation)
-    if intervals is None:
-        return main
-    there = 0 if table.validation is None else len(table.validation)
-    if there < (needed := least_samples(intervals)):
-        raise InvalidOption(
-            f"`intervals` (={intervals:g}) needs at least {needed} rows to validate on, there are {there};"
-            " `validation` sets their share."
-        )
-    return Intervals(intervals, main, unit=table.deviation)

@@ -13,9 +13,9 @@ from sloy.graph.spec import BFLOAT16, DTYPES, Spec
 from sloy.graph.tensor import Operand, Tensor, apply, elementwise, expect_tensors
 
 __all__ = [
-    "absolute", "add", "cast", "clip", "cos", "div", "equal", "erf", "exp", "expm1", "greater", "greater_equal", "less",
-    "less_equal", "log", "log1p", "maximum", "minimum", "mul", "neg", "not_equal", "power", "relu", "sigmoid", "sign",
-    "sin", "softplus", "sqrt", "square", "stop_gradient", "sub", "tanh", "where",
+    "absolute", "add", "cast", "clip", "cos", "div", "equal", "erf", "exp", "expm1", "floor", "greater",
+    "greater_equal", "less", "less_equal", "log", "log1p", "maximum", "minimum", "mul", "neg", "not_equal", "power",
+    "relu", "sigmoid", "sign", "sin", "softplus", "sqrt", "square", "stop_gradient", "sub", "tanh", "where",
 ]  # fmt: skip
 
 Ufunc = Callable[..., np.ndarray]
@@ -122,6 +122,9 @@ log1p: Unary = _unary(
     "log1p", np.log1p, lambda n, g: [g / (n.inputs[0] + 1.0)], "log(1 + x)", floating=True
 )
 sqrt: Unary = _unary("sqrt", np.sqrt, lambda n, g: [g * 0.5 / n], "square root", floating=True)
+floor: Unary = _unary(
+    "floor", np.floor, None, "largest integer that is at most x; zero gradient", floating=True
+)
 sin: Unary = _unary("sin", np.sin, lambda n, g: [g * cos(n.inputs[0])], "sin(x)", floating=True)
 cos: Unary = _unary("cos", np.cos, lambda n, g: [-g * sin(n.inputs[0])], "cos(x)", floating=True)
 tanh: Unary = _unary("tanh", np.tanh, lambda n, g: [g * (1.0 - n * n)], "tanh(x)", floating=True)

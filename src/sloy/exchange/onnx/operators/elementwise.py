@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import inf, pi, sqrt
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,18 @@ from sloy.graph import REGISTRY
 from sloy.graph.tensor import Operand, Tensor, elementwise
 
 Function = Callable[..., Tensor]
+
+
+def _reads(op: str) -> Function:
+    return lambda *operands: elementwise(op, *operands)
+
+
+# operator → the op that `FORMS` writes as it
+READ = {
+    form.onnx: (REGISTRY[op], _reads(op))
+    for op, form in FORMS.items()
+    if isinstance(form.onnx, str)
+}
 
 
 def combine(
@@ -108,69 +120,6 @@ def _change(value: Value, rank: int, order: Order) -> Callable[[np.ndarray], np.
 
 
 # --- one operand --------------------------------------------------------------------------------------------------
-
-SELU_ALPHA, SELU_GAMMA = 1.6732632423543772, 1.0507009873554805
-
-
-def elu(x: Tensor, alpha: float = 1.0, beta: float = 1.0) -> Tensor:
-    """x where x > 0, else alpha (e^(x/beta) - 1); e^x stays finite, so that its gradient is never inf · 0."""
-    positive = x > 0.0
-    left = ops.where(positive, 0.0, x)
-    scaled = left if beta == 1.0 else left * (1.0 / beta)
-    return ops.where(positive, x, alpha * ops.expm1(scaled))
-
-
-def _gelu(x: Tensor, approximate: str = "none") -> Tensor:
-    if approximate == "tanh":
-        return 0.5 * x * (1.0 + ops.tanh(sqrt(2 / pi) * (x + 0.044715 * (x * x * x))))
-    return 0.5 * x * (1.0 + ops.erf(x * sqrt(0.5)))
-
-
-def _hard_sigmoid(x: Tensor, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
-    return ops.clip(alpha * x + beta, 0.0, 1.0)
-
-
-def _leaky(x: Tensor, alpha: float = 0.01) -> Tensor:
-    return ops.where(x > 0.0, x, x * alpha)
-
-
-def _reads(op: str) -> Function:
-    return lambda *operands: elementwise(op, *operands)
-
-
-# operator → the op that `FORMS` writes as it
-READ = {
-    form.onnx: (REGISTRY[op], _reads(op))
-    for op, form in FORMS.items()
-    if isinstance(form.onnx, str)
-}
-
-UNARY: dict[str, Function] = {
-    **{name: function for name, (op, function) in READ.items() if op.arity == 1},
-    "Celu": lambda x, alpha=1.0: elu(x, alpha, alpha),
-    "Elu": lambda x, alpha=1.0: elu(x, alpha),
-    "Gelu": _gelu,
-    "HardSigmoid": _hard_sigmoid,
-    "HardSwish": lambda x: x * _hard_sigmoid(x, 1 / 6, 0.5),
-    "LeakyRelu": _leaky,
-    "Mish": lambda x: x * ops.tanh(ops.softplus(x)),
-    "Reciprocal": lambda x: 1.0 / x,
-    "Relu": lambda x: ops.relu(x) if x.spec.is_float else ops.maximum(x, 0),
-    "Selu": lambda x, alpha=SELU_ALPHA, gamma=SELU_GAMMA: gamma * elu(x, alpha),
-    "Softsign": lambda x: x / (1.0 + ops.absolute(x)),
-    "Swish": lambda x, alpha=1.0: x * ops.sigmoid(x if alpha == 1.0 else alpha * x),
-    "ThresholdedRelu": lambda x, alpha=1.0: ops.where(x > alpha, x, 0.0),
-}
-
-
-@operator(*UNARY)
-def _unary(c: Conversion, node: Node, operands: list[Any]) -> Value:
-    return combine(c, operands[:1], lambda x: UNARY[node.op](x, **_own(node)))
-
-
-def _own(node: Node) -> dict[str, Any]:
-    """The attributes that still mean something."""
-    return {key: v for key, v in node.attributes.items() if key != "consumed_inputs"}
 
 
 @operator("Identity")

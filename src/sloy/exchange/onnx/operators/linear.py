@@ -99,14 +99,15 @@ def _stacked(c: Conversion, a: Value, b: Value, *, trained: bool) -> Value:
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     left = _stack(c, a, batch, (1, *a.shape)[-2:])
     right = _stack(c, b, batch, (*b.shape[-2:], 1)[:2])
+    axis = left.axis if columns else 0
     y = ops.batched_matmul(
         left.tensor,
         right.tensor,
         transpose_a=left.transposed,
         transpose_b=right.transposed,
-        batch_axes=(left.axis, right.axis, left.axis),
+        batch_axes=(left.axis, right.axis, axis),
     )
-    if left.axis:
+    if axis:
         return held(y, a.dtype, (1, 0, 2), trained=trained)
     return held(ops.reshape(y, (*batch, *rows, *columns)), a.dtype, trained=trained)
 

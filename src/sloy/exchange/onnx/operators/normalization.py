@@ -87,8 +87,6 @@ def _instance_norm(c: Conversion, node: Node, operands: list[Any]) -> Value:
 @operator("LayerNormalization")
 def _layer_norm(c: Conversion, node: Node, operands: list[Any]) -> Sequence[Value]:
     x, scale, shift = (*operands, None)[:3]
-    if len([name for name in node.outputs if name]) > 1 and c.trains:
-        raise Unsupported("the moments of a layer normalisation as outputs")
     axis = normal_axis(node.attributes.get("axis", -1), x.rank)
     axes, epsilon = tuple(range(axis, x.rank)), node.attributes.get("epsilon", 1e-5)
     t = c.tensor(x)
@@ -103,12 +101,54 @@ def _layer_norm(c: Conversion, node: Node, operands: list[Any]) -> Sequence[Valu
 def _group_norm(c: Conversion, node: Node, operands: list[Any]) -> Value:
     x, scale, shift = operands
     groups = node.attributes["num_groups"]
-    if groups < 1 or x.shape[1] % groups or scale.shape != x.shape[1:2]:
-        raise Unsupported("group normalisation as it was before opset 21")
+    by_group = c.graph.opset < 21  # a scale for each group
+    wanted = groups if by_group else x.shape[1]
+    if groups < 1 or x.shape[1] % groups or scale.shape != (wanted,):
+        raise FileFormatError(f"{groups} groups of {x.shape[1]} channels, a scale {scale.shape}.")
     split = ops.reshape(c.tensor(x), (x.shape[0], groups, -1))
     y = ops.reshape(_standardized(split, (2,), node.attributes.get("epsilon", 1e-5)), x.shape)
+    if by_group:
+        value = held(ops.reshape(y, split.shape), x.dtype, trained=x.trained)
+        value = _scaled(c, value, scale, shift, (1, groups, 1))
+        return held(ops.reshape(c.tensor(value), x.shape), x.dtype, trained=value.trained)
     value = held(y, x.dtype, trained=x.trained)
     return _scaled(c, value, scale, shift, (1, -1, *[1] * (x.rank - 2)))
+
+
+@operator("RMSNormalization")
+def _rms_norm(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    x, scale = operands
+    axis = normal_axis(node.attributes.get("axis", -1), x.rank)
+    t, epsilon = c.tensor(x), node.attributes.get("epsilon", 1e-5)
+    mean = ops.reduce_mean(ops.square(t), tuple(range(axis, x.rank)), keepdims=True)
+    y = held(t / ops.sqrt(mean + epsilon), x.dtype, trained=x.trained)
+    return _scaled(c, y, scale, None, (1,) * (x.rank - axis - scale.rank) + scale.shape)
+
+
+@operator("LpNormalization")
+def _lp_norm(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    """x over its norm along an axis; 0 where that is 0, as onnxruntime has it."""
+    (x,) = operands
+    axis = normal_axis(node.attributes.get("axis", -1), x.rank)
+    p = node.attributes.get("p", 2)
+    order = _ending_in(x, axis)
+    t = c.tensor(x, order)
+    size = ops.absolute(t) if p == 1 else ops.square(t)
+    total = ops.reduce_sum(size, -1, keepdims=True)
+    norm = total if p == 1 else ops.sqrt(total)
+    y = ops.where(norm > 0.0, t / ops.where(norm > 0.0, norm, 1.0), 0.0)
+    return held(y, x.dtype, order, trained=x.trained)
+
+
+@operator("MeanVarianceNormalization")
+def _mean_variance_norm(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    (x,) = operands
+    given = node.attributes.get("axes", (0, 2, 3))
+    axes = tuple(sorted({normal_axis(a, x.rank) for a in given}))
+    t = c.tensor(x)
+    centred = t - ops.reduce_mean(t, axes, keepdims=True)
+    deviation = ops.sqrt(ops.reduce_mean(ops.square(centred), axes, keepdims=True))
+    return held(centred / (deviation + 1e-9), x.dtype, trained=x.trained)
 
 
 @operator("LRN")
@@ -134,10 +174,17 @@ def _local_response(c: Conversion, node: Node, operands: list[Any]) -> Value:
 # --- probabilities ------------------------------------------------------------------------------------------------
 
 
-@operator("Softmax", "LogSoftmax")
-def _softmax(c: Conversion, node: Node, operands: list[Any]) -> Value:
+def _hardmax(x: Tensor) -> Tensor:
+    return ops.one_hot(ops.argmax(x, -1), x.shape[-1], x.dtype)
+
+
+PROBABILITIES = {"Softmax": ops.softmax, "LogSoftmax": ops.log_softmax, "Hardmax": _hardmax}
+
+
+@operator(*PROBABILITIES)
+def _probabilities(c: Conversion, node: Node, operands: list[Any]) -> Value:
     (x,) = operands
-    function = ops.softmax if node.op == "Softmax" else ops.log_softmax
+    function = PROBABILITIES[node.op]
     if c.graph.opset < 13:
         axis = normal_axis(node.attributes.get("axis", 1), x.rank)
         if axis != x.rank - 1:

@@ -172,6 +172,35 @@ def _average_pool(c: Conversion, node: Node, operands: list[Any]) -> Value:
     return held(total * share, x.dtype, order, trained=x.trained)
 
 
+@operator("LpPool")
+def _lp_pool(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    (x,) = operands
+    if x.rank not in (3, 4, 5):
+        raise Unsupported(f"pooling of {x.shape}")
+    over, _ = _over(node, x.shape[2:])
+    order, p = channels_last(x.rank), node.attributes.get("p", 2)
+    total = _pooled(_powers(c.tensor(x, order), p), over, "sum")
+    return held(_root(total, p), x.dtype, order, trained=x.trained)
+
+
+def _powers(t: Tensor, p: int) -> Tensor:
+    """|x|^p."""
+    return ops.square(t) if p == 2 else ops.absolute(t) if p == 1 else ops.absolute(t) ** float(p)
+
+
+def _root(total: Tensor, p: int) -> Tensor:
+    return ops.sqrt(total) if p == 2 else total if p == 1 else total ** (1.0 / p)
+
+
+@operator("GlobalLpPool")
+def _global_lp_pool(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    (x,) = operands
+    order, p = channels_last(x.rank), node.attributes.get("p", 2)
+    axes = tuple(range(1, x.rank - 1))
+    total = ops.reduce_sum(_powers(c.tensor(x, order), p), axes, keepdims=True)
+    return held(_root(total, p), x.dtype, order, trained=x.trained)
+
+
 @operator("GlobalAveragePool", "GlobalMaxPool")
 def _global_pool(c: Conversion, node: Node, operands: list[Any]) -> Value:
     (x,) = operands

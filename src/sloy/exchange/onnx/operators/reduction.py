@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from sloy import ops
-from sloy.exchange.onnx.conversion import Conversion, Unsupported, normal_axis, operator
+from sloy.exchange.onnx.conversion import Conversion, normal_axis, number, operator
 from sloy.exchange.onnx.folding import axes_of
+from sloy.exchange.onnx.operators.windows import every
 from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Order, Value, held, identity, without
-from sloy.graph.tensor import Tensor
+from sloy.graph.tensor import Tensor, broadcast_to
 
 Reduce = Callable[..., Tensor]
 
@@ -21,10 +24,26 @@ def _log_sum_exp(x: Tensor, axes: Any, *, keepdims: bool) -> Tensor:
     return total if keepdims else ops.reshape(total, ops.reduce_max(x, axes).shape)
 
 
+def _product(x: Tensor, axes: Any, *, keepdims: bool) -> Tensor:
+    """Halves multiplied with each other until one element is left, axis by axis."""
+    shape = x.shape
+    for axis in axes:
+        if not x.shape[axis]:  # of no elements: 1
+            one = tuple(1 if a == axis else e for a, e in enumerate(x.shape))
+            x = broadcast_to(ops.constant(1.0, x.dtype), one)
+        while x.shape[axis] > 1:
+            half = x.shape[axis] // 2
+            pair = every(x, axis, 0, half, 1) * every(x, axis, half, half, 1)
+            odd = x.shape[axis] % 2
+            x = ops.concatenate([pair, every(x, axis, 2 * half, 1, 1)], axis) if odd else pair
+    return x if keepdims else ops.reshape(x, tuple(e for a, e in enumerate(shape) if a not in axes))
+
+
 REDUCTIONS: dict[str, Reduce] = {
     "ReduceMax": ops.reduce_max,
     "ReduceMean": ops.reduce_mean,
     "ReduceMin": ops.reduce_min,
+    "ReduceProd": _product,
     "ReduceSum": ops.reduce_sum,
     "ReduceL1": lambda x, axes, keepdims: ops.reduce_sum(ops.absolute(x), axes, keepdims=keepdims),
     "ReduceL2": lambda x, axes, keepdims: ops.sqrt(
@@ -59,11 +78,32 @@ def _as_held(c: Conversion, x: Value) -> tuple[Order, Tensor]:
 @operator("ArgMax", "ArgMin")
 def _argmax(c: Conversion, node: Node, operands: list[Any]) -> Value:
     (x,) = operands
-    if node.attributes.get("select_last_index", 0):
-        raise Unsupported("the last of equal maxima")
     axis = normal_axis(node.attributes.get("axis", 0), x.rank)
     t = c.tensor(x)
-    y = ops.argmax(-t if node.op == "ArgMin" else t, axis)
+    t = t if t.spec.is_float else ops.cast(t, c.dtype)
+    t = -t if node.op == "ArgMin" else t
+    if node.attributes.get("select_last_index", 0):
+        places = np.arange(x.shape[axis], dtype=np.float64)
+        shape = tuple(e if a == axis else 1 for a, e in enumerate(x.shape))
+        most = ops.equal(t, broadcast_to(ops.reduce_max(t, axis, keepdims=True), t.shape))
+        t = ops.where(most, ops.constant(places.reshape(shape), t.dtype), -1.0)
+    y = ops.argmax(t, axis)
     if node.attributes.get("keepdims", 1):
         y = ops.reshape(y, (*x.shape[:axis], 1, *x.shape[axis + 1 :]))
     return held(y, "int64", trained=x.trained)
+
+
+@operator("CumSum")
+def _cumulative(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    """Sums up to each element: a product with a triangle of ones."""
+    x, axis_ = operands
+    axis = normal_axis(int(number(axis_)), x.rank)
+    last = (*(a for a in range(x.rank) if a != axis), axis)
+    t = c.tensor(x, last)
+    rows = ops.reshape(ops.cast(t, c.dtype), (-1, t.shape[-1]))
+    exclusive = int(bool(node.attributes.get("exclusive", 0)))
+    ones = np.ones((t.shape[-1], t.shape[-1]))
+    reverse = node.attributes.get("reverse", 0)
+    part = np.tril(ones, -exclusive) if reverse else np.triu(ones, exclusive)
+    y = ops.reshape(rows @ ops.constant(part, c.dtype), t.shape)
+    return held(ops.cast(y, t.dtype), x.dtype, last, trained=x.trained)

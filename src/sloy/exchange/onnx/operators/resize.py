@@ -1,17 +1,17 @@
 """Resizing. Along one axis every way of interpolating is a linear map, y = W x, whose rows are known beforehand.
 
-Whole multiples by the nearest element are repeats, which need no arithmetic.
+Whole multiples by the nearest element are repeats, which need no arithmetic. Where onnxruntime and ONNX's reference
+differ, onnxruntime is followed: extents and coordinates are computed in float32, in its order (docs/exchange.md).
 
 References
 ----------
-.. [1] ONNX operators, Resize, https://onnx.ai/onnx/operators/onnx__Resize.html, and its reference implementation.
+.. [1] ONNX operators, Resize, https://onnx.ai/onnx/operators/onnx__Resize.html.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -31,85 +31,230 @@ from sloy.exchange.onnx.values import Order, Value, held, identity
 from sloy.graph.tensor import Tensor, broadcast_to
 
 LARGEST = 1 << 20  # elements of one map
+SINGLE = np.float32
+
+Array = np.ndarray
 
 
 @dataclass(frozen=True)
 class Axis:
-    """From how many elements to how many, and the factor that the file gives, which may be rounded otherwise."""
+    """From how many elements to how many, by which factor, and for crops from where to where (shares of its length)."""
 
     before: int
     after: int
-    scale: float
+    scale: np.float32
+    start: float = 0.0
+    end: float = 1.0
+
+
+@dataclass(frozen=True)
+class Way:
+    """How elements are found: the attributes of Resize, and what older operators did without them."""
+
+    mode: str
+    grid: str
+    rounding: str
+    coefficient: float
+    exclude_outside: bool
+    antialias: bool
+    extrapolation: float
+
+    @staticmethod
+    def of(node: Node, opset: int) -> Way:
+        """Before opset 11 positions are i / scale; the nearest is the last before, the next where it shrinks."""
+        a = node.attributes
+        old = node.op == "Upsample" or opset < 11
+        mode = str(a.get("mode", "nearest")).removeprefix("bi")
+        found = Way(
+            mode,
+            "asymmetric" if old else str(a.get("coordinate_transformation_mode", "half_pixel")),
+            "simple" if old else str(a.get("nearest_mode", "round_prefer_floor")),
+            float(a.get("cubic_coeff_a", -0.75)),
+            bool(a.get("exclude_outside", 0)),
+            bool(a.get("antialias", 0)) and mode != "nearest",
+            float(a.get("extrapolation_value", 0.0)),
+        )
+        for what, value, allowed in (
+            ("mode", mode, ("nearest", "linear", "cubic")),
+            ("coordinate_transformation_mode", found.grid, tuple(_GRIDS)),
+            ("nearest_mode", found.rounding, tuple(_ROUNDINGS)),
+        ):
+            if value not in allowed:
+                raise FileFormatError(f"`{what}` (={value[:40]!r}) is none of ONNX's.")
+        return found
 
 
 @operator("Resize", "Upsample")
 def _resize(c: Conversion, node: Node, operands: list[Any]) -> Value:
-    x = operands[0]
-    if node.attributes.get("antialias", 0) and node.attributes.get("mode", "nearest") != "nearest":
-        raise Unsupported("resizing with antialiasing")
+    x, way = operands[0], Way.of(node, c.graph.opset)
+    if not x.is_float and way.mode != "nearest":
+        raise Unsupported(f"resizing {x.dtype} otherwise than by the nearest element")
     axes = _axes(node, operands, x.shape)
     order = x.order if x.tensor is not None and not x.is_merged else identity(x.rank)
-    t = c.tensor(x, order)
+    source = c.tensor(x, order)
+    t = source if x.is_float else ops.cast(source, c.dtype)
+    outside: list[tuple[int, Array]] = []
+    same = all(axis.before == axis.after for axis in axes)
     for logical, axis in enumerate(axes):
-        if axis.before == axis.after and axis.scale == 1.0:
+        kept = axis.before == axis.after if way.antialias else axis.scale == 1.0
+        if same or kept:  # such an axis is not cropped either
             continue
         position = order.index(logical)
-        if _repeats(node, axis):
-            t = _repeated(t, position, axis.after // axis.before)
-        else:
-            t = _mapped(t, position, _weights(node.attributes, axis))
-    return held(t, x.dtype, order, trained=x.trained)
+        rows = _coordinates(way, axis)
+        if way.grid == "tf_crop_and_resize":
+            outside.append((position, (rows < 0) | (rows > axis.before - 1)))
+        t = _resized(t, position, way, axis, rows)
+    for position, beyond in outside:
+        if beyond.any():
+            shape = tuple(len(beyond) if k == position else 1 for k in range(t.rank))
+            mask = ops.constant(beyond.astype(np.float64).reshape(shape), t.dtype)
+            t = ops.where(mask, way.extrapolation, t)
+    return held(ops.cast(t, source.dtype), x.dtype, order, trained=x.trained)
+
+
+def _resized(t: Tensor, position: int, way: Way, axis: Axis, rows: Array) -> Tensor:
+    if way.mode != "nearest":
+        return _mapped(t, position, _weights(way, axis, rows))
+    chosen = np.clip(_ROUNDINGS[way.rounding](rows, axis), 0, axis.before - 1).astype(np.int64)
+    count = axis.after // axis.before
+    if np.array_equal(chosen, np.arange(axis.before).repeat(max(count, 1))):
+        return _repeated(t, position, count)
+    return _mapped(t, position, _bounded(axis, np.eye(axis.before)[chosen]))
+
+
+# --- extents -------------------------------------------------------------------------------------------------------
 
 
 def _axes(node: Node, operands: list[Any], shape: Sequence[int]) -> list[Axis]:
-    scales: list[float] | None = node.attributes.get("scales")
-    sizes: list[int] | None = None
-    if scales is None:
-        scales_at = (
-            1 if len(operands) < 3 else 2
-        )  # Upsample, and Resize of opset 10, have no region of interest
-        given = operands[scales_at] if scales_at < len(operands) else None
-        found = array(given).reshape(-1).tolist() if given is not None else []
-        scales = found or None
-    if scales is None:
-        sizes = list(integers(operands[3]) or ())
-    chosen = node.attributes.get("axes") or tuple(range(len(shape)))
-    axes = [Axis(e, e, 1.0) for e in shape]
-    policy = node.attributes.get("keep_aspect_ratio_policy", "stretch")
+    scales, sizes = _scales(node, operands), None
+    if not scales:
+        sizes = list(integers(operands[3]) or ()) if len(operands) > 3 else []
+    given = node.attributes.get("axes") or range(len(shape))
+    chosen = [normal_axis(a, len(shape)) for a in given]
+    stated = scales or sizes
+    if not stated or len(stated) != len(chosen):
+        raise FileFormatError(
+            f"its scales or sizes ({len(stated or ())}) are not one for each axis ({len(chosen)})."
+        )
+    factors = [SINGLE(s) for s in scales or ()]
     if sizes is None:
-        factors = list(scales or ())
-        sizes = [floor(shape[a] * s) for a, s in zip(chosen, factors, strict=True)]
+        extents = [int(f * SINGLE(shape[a])) for a, f in zip(chosen, factors, strict=True)]
     else:
-        factors = [s / shape[a] for s, a in zip(sizes, chosen, strict=True)]
-        if policy != "stretch":
-            factors = [(min if policy == "not_larger" else max)(factors)] * len(chosen)
-            sizes = [floor(factors[0] * shape[a] + 0.5) for a in chosen]
-    for a, size, scale in zip(chosen, sizes, factors, strict=True):
-        axis = normal_axis(a, len(shape))
-        if size < 1 or not 0 < scale < 1 << 16:
-            raise FileFormatError(f"the axis {a} of {tuple(shape)} cannot be resized to {size}.")
-        axes[axis] = Axis(shape[axis], int(size), float(scale))
+        extents, factors = _stretched(node, [shape[a] for a in chosen], sizes)
+    region = _region(node, operands, len(chosen))
+    axes = [Axis(e, e, SINGLE(1)) for e in shape]
+    for i, (axis, extent, factor) in enumerate(zip(chosen, extents, factors, strict=True)):
+        if extent < 1 or not 0 < factor < 1 << 16 or extent > LARGEST:
+            raise FileFormatError(
+                f"the axis {axis} of {tuple(shape)} cannot be resized to {extent}."
+            )
+        axes[axis] = Axis(
+            shape[axis], extent, factor, float(region[i]), float(region[i + len(chosen)])
+        )
     return axes
 
 
-# --- whole multiples -------------------------------------------------------------------------------------------------
+def _scales(node: Node, operands: list[Any]) -> list[float]:
+    """An attribute of the first Upsample, the second operand of the next and of the first Resize, then the third."""
+    if "scales" in node.attributes:
+        return list(node.attributes["scales"])
+    at = 1 if len(operands) < 3 else 2
+    given = operands[at] if at < len(operands) else None
+    return array(given).reshape(-1).tolist() if given is not None else []
 
 
-def _repeats(node: Node, axis: Axis) -> bool:
-    """Whether every element is just repeated."""
-    if node.attributes.get("mode", "nearest") != "nearest" or axis.after % axis.before:
-        return False
-    if axis.scale * axis.before != axis.after:
-        return False
-    if node.op == "Upsample":
-        return True
-    grid, rounding = (
-        _grid(node.attributes),
-        node.attributes.get("nearest_mode", "round_prefer_floor"),
-    )
-    if grid == "asymmetric":
-        return bool(rounding == "floor")
-    return grid in ("half_pixel", "pytorch_half_pixel") and rounding.startswith("round")
+def _stretched(
+    node: Node, before: Sequence[int], sizes: Sequence[int]
+) -> tuple[list[int], list[np.float32]]:
+    factors = [SINGLE(s) / SINGLE(e) for s, e in zip(sizes, before, strict=True)]
+    policy = node.attributes.get("keep_aspect_ratio_policy", "stretch")
+    if policy == "stretch":
+        return list(sizes), factors
+    if policy not in ("not_larger", "not_smaller"):
+        raise FileFormatError(f"`keep_aspect_ratio_policy` (={policy!r}) is none of ONNX's.")
+    one = (min if policy == "not_larger" else max)(factors)
+    return [int(np.floor(one * SINGLE(e) + SINGLE(0.5))) for e in before], [one] * len(before)
+
+
+def _region(node: Node, operands: list[Any], count: int) -> list[np.float32]:
+    """Where crops start, axis by axis, and then where they end."""
+    if node.attributes.get("coordinate_transformation_mode") != "tf_crop_and_resize":
+        return [SINGLE(0)] * count + [SINGLE(1)] * count
+    given = operands[1]
+    found = [SINGLE(v) for v in array(given).reshape(-1)] if given is not None else []
+    if len(found) != 2 * count:
+        raise FileFormatError(
+            f"`roi` has {len(found)} numbers; a crop of {count} axes needs two for each."
+        )
+    return found
+
+
+# --- coordinates ---------------------------------------------------------------------------------------------------
+
+
+def _coordinates(way: Way, axis: Axis) -> Array:
+    """Where each element after stands among those before."""
+    rows = np.arange(axis.after, dtype=SINGLE)
+    return np.asarray(_GRIDS[way.grid](rows, axis), SINGLE)
+
+
+def _half_pixel(rows: Array, axis: Axis) -> Array:
+    return np.asarray((rows + SINGLE(0.5)) / axis.scale - SINGLE(0.5))
+
+
+def _pytorch(rows: Array, axis: Axis) -> Array:
+    return _half_pixel(rows, axis) if axis.after > 1 else np.zeros_like(rows)
+
+
+def _symmetric(rows: Array, axis: Axis) -> Array:
+    """The middle stays where it is when the extent is rounded."""
+    adjustment = SINGLE(axis.after) / (axis.scale * SINGLE(axis.before))
+    offset = SINGLE(axis.before) / SINGLE(2) * (SINGLE(1) - adjustment)
+    wide = (rows + SINGLE(0.5)).astype(np.float64)  # as onnxruntime: double from here
+    return np.asarray(offset + wide / np.float64(axis.scale) - 0.5)
+
+
+def _corners(rows: Array, axis: Axis) -> Array:
+    if axis.after == 1:
+        return np.zeros_like(rows)
+    return np.asarray(rows * SINGLE(axis.before - 1) / SINGLE(axis.after - 1))
+
+
+def _crop(rows: Array, axis: Axis) -> Array:
+    last, start, end = SINGLE(axis.before - 1), SINGLE(axis.start), SINGLE(axis.end)
+    if axis.after == 1:
+        return np.full_like(rows, SINGLE(0.5) * (start + end) * last)
+    span = rows * (end - start) * last / SINGLE(axis.after - 1)
+    return np.asarray(start * last + span)
+
+
+_GRIDS: dict[str, Callable[[Array, Axis], Array]] = {
+    "half_pixel": _half_pixel,
+    "half_pixel_symmetric": _symmetric,
+    "pytorch_half_pixel": _pytorch,
+    "align_corners": _corners,
+    "asymmetric": lambda rows, axis: np.asarray(rows / axis.scale),
+    "tf_half_pixel_for_nn": lambda rows, axis: np.asarray((rows + SINGLE(0.5)) / axis.scale),
+    "tf_crop_and_resize": _crop,
+}
+
+
+def _rounded(x: Array, up: int) -> Array:
+    """To the nearest integer; halves, and what rounding may have moved off them, down or `up` by one."""
+    low = np.floor(x.astype(np.float64))
+    part = x - low
+    return np.asarray(np.where(np.abs(part - 0.5) < 1e-6, low + up, np.floor(x + 0.5)))
+
+
+_ROUNDINGS: dict[str, Callable[[Array, Axis], Array]] = {
+    "round_prefer_floor": lambda x, _: _rounded(x, 0),
+    "round_prefer_ceil": lambda x, _: _rounded(x, 1),
+    "floor": lambda x, _: np.floor(x),
+    "ceil": lambda x, _: np.ceil(x),
+    "simple": lambda x, axis: np.ceil(x) if axis.scale < 1 else np.trunc(x),
+}
+
+# --- repeats and linear maps -----------------------------------------------------------------------------------------
 
 
 def _repeated(t: Tensor, axis: int, count: int) -> Tensor:
@@ -119,10 +264,7 @@ def _repeated(t: Tensor, axis: int, count: int) -> Tensor:
     return ops.reshape(broadcast_to(ops.reshape(t, split), wide), merged)
 
 
-# --- linear maps -----------------------------------------------------------------------------------------------------
-
-
-def _mapped(t: Tensor, axis: int, weights: np.ndarray) -> Tensor:
+def _mapped(t: Tensor, axis: int, weights: Array) -> Tensor:
     """y = W x along one axis."""
     last: Order = (*(k for k in range(t.rank) if k != axis), axis)
     moved = ops.transpose(t, last)
@@ -132,70 +274,37 @@ def _mapped(t: Tensor, axis: int, weights: np.ndarray) -> Tensor:
     return ops.transpose(wide, tuple(int(k) for k in np.argsort(last)))
 
 
-def _weights(attributes: Mapping[str, Any], axis: Axis) -> np.ndarray:
-    """W (after, before): what each element after is made of."""
+def _bounded(axis: Axis, weights: Array) -> Array:
     if axis.before * axis.after > LARGEST:
         raise Unsupported(f"resizing from {axis.before} to {axis.after} elements")
-    mode = attributes.get("mode", "nearest")
-    weights = np.zeros((axis.after, axis.before))
-    for row in range(axis.after):
-        x = _source(attributes, axis, row)
-        if mode == "nearest":
-            rounding = _ROUNDINGS[attributes.get("nearest_mode", "round_prefer_floor")]
-            taps = [(rounding(x), 1.0)]
-        elif mode == "linear":
-            taps = [(floor(x), 1.0 - (x - floor(x))), (floor(x) + 1, x - floor(x))]
-        elif mode == "cubic":
-            taps = _cubic(x, attributes.get("cubic_coeff_a", -0.75))
-        else:
-            raise Unsupported(f"resizing in the mode {mode!r}")
-        if attributes.get("exclude_outside", 0):
-            taps = [(k, w) for k, w in taps if 0 <= k < axis.before]
-            total = sum(w for _, w in taps)
-            taps = [(k, w / total) for k, w in taps]
-        for k, w in taps:
-            weights[row, min(max(k, 0), axis.before - 1)] += w
     return weights
 
 
-def _grid(attributes: Mapping[str, Any]) -> str:
-    return str(attributes.get("coordinate_transformation_mode", "half_pixel"))
+def _weights(way: Way, axis: Axis, rows: Array) -> Array:
+    """W (after, before): what each element after is made of."""
+    weights = _bounded(axis, np.zeros((axis.after, axis.before)))
+    if way.mode == "linear" and not way.antialias:
+        rows = np.clip(rows, 0, axis.before - 1)
+    x = rows.astype(np.float64)
+    reach = 1 if way.mode == "linear" else 2
+    shrunk = min(float(axis.scale), 1.0) if way.antialias else 1.0
+    wide = int(np.ceil(reach / shrunk))
+    nearest = np.floor(x).astype(np.int64)
+    for step in range(1 - wide, wide + 1):
+        tap = nearest + step
+        weight = _kernel(way, np.abs(tap - x) * shrunk)
+        if way.exclude_outside:
+            weight = np.where((tap >= 0) & (tap < axis.before), weight, 0.0)
+        np.add.at(weights, (np.arange(axis.after), np.clip(tap, 0, axis.before - 1)), weight)
+    total = weights.sum(1, keepdims=True)
+    return np.asarray(weights / np.where(total == 0.0, 1.0, total))
 
 
-def _source(attributes: Mapping[str, Any], axis: Axis, row: int) -> float:
-    """Where an element after stands among those before."""
-    grid, scale = _grid(attributes), axis.scale
-    if grid == "asymmetric":
-        return row / scale
-    if grid == "align_corners":
-        length = scale * axis.before
-        return 0.0 if length == 1 else row * (axis.before - 1) / (length - 1)
-    if grid == "pytorch_half_pixel" and axis.after == 1:
-        return -0.5
-    if grid in ("half_pixel", "pytorch_half_pixel"):
-        return (row + 0.5) / scale - 0.5
-    if grid == "half_pixel_symmetric":
-        adjusted = axis.after / (scale * axis.before)
-        return axis.before / 2 * (1 - adjusted) + (row + 0.5) / scale - 0.5
-    raise Unsupported(f"resizing on the grid {grid!r}")
-
-
-_ROUNDINGS: dict[str, Callable[[float], int]] = {
-    "round_prefer_floor": lambda x: ceil(x - 0.5),
-    "round_prefer_ceil": lambda x: floor(x + 0.5),
-    "floor": floor,
-    "ceil": ceil,
-}
-
-
-def _cubic(x: float, a: float) -> list[tuple[int, float]]:
-    """Keys's four coefficients."""
-    k, r = floor(x), x - floor(x)
-
-    def near(d: float) -> float:
-        return ((a + 2) * d - (a + 3)) * d * d + 1
-
-    def far(d: float) -> float:
-        return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
-
-    return [(k - 1, far(1 + r)), (k, near(r)), (k + 1, near(1 - r)), (k + 2, far(2 - r))]
+def _kernel(way: Way, d: Array) -> Array:
+    """The weight of an element at a distance: a hat, or Keys's cubic."""
+    if way.mode == "linear":
+        return np.asarray(np.maximum(1.0 - d, 0.0))
+    a = way.coefficient
+    near = ((a + 2) * d - (a + 3)) * d * d + 1
+    far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+    return np.asarray(np.where(d <= 1, near, np.where(d < 2, far, 0.0)))

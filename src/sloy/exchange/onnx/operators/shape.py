@@ -13,7 +13,6 @@ from sloy import ops
 from sloy.errors import FileFormatError
 from sloy.exchange.onnx.conversion import (
     Conversion,
-    Unsupported,
     array,
     integers,
     normal_axis,
@@ -21,6 +20,7 @@ from sloy.exchange.onnx.conversion import (
     operator,
 )
 from sloy.exchange.onnx.folding import axes_of, reshaped, slices, squeezed
+from sloy.exchange.onnx.operators.selection import take
 from sloy.exchange.onnx.operators.windows import every
 from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Order, Value, held, identity, without
@@ -51,8 +51,7 @@ def _reshape(c: Conversion, node: Node, operands: list[Any]) -> Value:
     x = operands[0]
     target = node.attributes.get("shape") if len(operands) < 2 else integers(operands[1])
     allow_zero = bool(node.attributes.get("allowzero", 0))
-    target = c.freed(x, tuple(target or ()))
-    return to_shape(c, x, reshaped(x.shape, target, allow_zero=allow_zero))
+    return to_shape(c, x, reshaped(x.shape, target or (), allow_zero=allow_zero))
 
 
 def to_shape(c: Conversion, x: Value, shape: tuple[int, ...]) -> Value:
@@ -116,20 +115,10 @@ def _slice(c: Conversion, node: Node, operands: list[Any]) -> Value:
     t = c.tensor(x, order)
     given = [None, *(None if v is None else array(v) for v in operands[1:])]
     for axis, start, stop, step in slices(node, given, x.shape):
-        count = len(range(start, stop, step))
         position = order.index(axis)
-        if step < 0:
-            t = _reversed(t, position)
-            start, step = x.shape[axis] - 1 - start, -step
-        t = every(t, position, start, count, step)
+        back = np.arange(start, stop, step)
+        t = every(t, position, start, len(back), step) if step > 0 else take(t, position, back)
     return held(t, x.dtype, order, trained=x.trained)
-
-
-def _reversed(t: Tensor, axis: int) -> Tensor:
-    if t.shape[axis] > 256:
-        raise Unsupported("a reversed slice of more than 256 elements")
-    parts = [every(t, axis, i, 1, 1) for i in reversed(range(t.shape[axis]))]
-    return ops.concatenate(parts, axis)
 
 
 @operator("Split")
@@ -185,13 +174,8 @@ def _padded(t: Tensor, axis: int, before: int, after: int, mode: str) -> Tensor:
     """An axis continued by what it holds, element by element."""
     if not before and not after:
         return t
-    if before + after > 256:
-        raise Unsupported(f"{mode} padding by more than 256")
     numbers = np.pad(np.arange(t.shape[axis]), (before, after), mode=mode)  # type: ignore[call-overload]
-    parts = [every(t, axis, int(i), 1, 1) for i in numbers[:before]]
-    parts.append(t)
-    parts += [every(t, axis, int(i), 1, 1) for i in numbers[len(numbers) - after :]]
-    return ops.concatenate(parts, axis)
+    return take(t, axis, numbers)
 
 
 @operator("Expand")
@@ -213,22 +197,6 @@ def _tile(c: Conversion, node: Node, operands: list[Any]) -> Value:
         merged = (*t.shape[:axis], count * t.shape[axis], *t.shape[axis + 1 :])
         t = ops.reshape(broadcast_to(ops.reshape(t, split), wide), merged) if count != 1 else t
     return held(t, x.dtype, trained=x.trained)
-
-
-@operator("Gather")
-def _gather(c: Conversion, node: Node, operands: list[Any]) -> Value:
-    x, index = operands
-    axis = normal_axis(node.attributes.get("axis", 0), x.rank)
-    indices = array(index)
-    if indices.size > 256:
-        raise Unsupported("a Gather of more than 256 indices")
-    t, extent = c.tensor(x), x.shape[axis]
-    numbers = [int(i) + extent if i < 0 else int(i) for i in indices.reshape(-1)]
-    if not all(0 <= i < extent for i in numbers):
-        raise FileFormatError(f"a Gather beyond the {extent} elements of axis {axis}.")
-    y = ops.concatenate([every(t, axis, i, 1, 1) for i in numbers], axis)
-    shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
-    return held(ops.reshape(y, shape), x.dtype, trained=x.trained)
 
 
 @operator("DepthToSpace", "SpaceToDepth")

@@ -15,7 +15,7 @@ from sloy.exchange.onnx.conversion import Conversion, Unsupported, operator
 from sloy.exchange.onnx.operators.elementwise import combine
 from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Value, channels_last, held, known, permuted
-from sloy.graph.tensor import Tensor, apply
+from sloy.graph.tensor import Tensor
 
 Sides = list[tuple[int, int]]
 
@@ -107,13 +107,13 @@ def _conv(c: Conversion, node: Node, operands: list[Any]) -> Value:
     over = window(node, x.shape[2:], weight.shape[2:])
     groups = node.attributes.get("group", 1)
     order = channels_last(x.rank)
-    w = _weight(c, weight, (*range(2, x.rank), 1, 0))  # (…, I / groups, O)
+    w = convolution_weight(c, weight, (*range(2, x.rank), 1, 0))  # (…, I / groups, O)
     y = _convolve(c.tensor(x, order), w, over, groups)
     result = held(y, x.dtype, order, trained=x.trained or c.is_weight(weight))
     return with_bias(c, result, bias)
 
 
-def _weight(c: Conversion, weight: Value, order: tuple[int, ...]) -> Tensor:
+def convolution_weight(c: Conversion, weight: Value, order: tuple[int, ...]) -> Tensor:
     if c.is_weight(weight):
         return c.parameter(weight, "weight", lambda array: array.transpose(order))
     return permuted(c.tensor(weight), order)
@@ -184,68 +184,6 @@ def every(x: Tensor, axis: int, start: int, count: int, step: int) -> Tensor:
     high[axis + 1] = 1
     found = ops.slice(ops.reshape(part, split), low, high)
     return ops.reshape(found, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
-
-
-@operator("ConvTranspose")
-def _conv_transpose(c: Conversion, node: Node, operands: list[Any]) -> Value:
-    x, weight, bias = (*operands, None)[:3]
-    rank = x.rank - 2
-    if rank not in (1, 2):
-        raise Unsupported(f"a transposed convolution of {x.shape}")
-    groups = node.attributes.get("group", 1)
-    extents, over = _transposed(node, x.shape[2:], weight.shape[2:])
-    order = channels_last(x.rank)
-    w = _weight(c, weight, (*range(2, x.rank), 1, 0))  # (…, O / groups, I)
-    g = c.tensor(x, order)
-    if rank == 1:
-        g, w = as_image(g), ops.reshape(w, (w.shape[0], 1, *w.shape[1:]))
-        over, extents = over.flat(), (*extents, 1)
-    attributes = {
-        "stride": over.stride,
-        "padding": sides2d(over.sides),
-        "dilation": over.dilation,
-        "groups": groups,
-        "extents": extents,
-    }
-    y = apply("conv2d_input_grad", (g, w), attributes)
-    if rank == 1:
-        y = as_line(y)
-    result = held(y, x.dtype, order, trained=x.trained or c.is_weight(weight))
-    return with_bias(c, result, bias)
-
-
-def _transposed(
-    node: Node, shape: Sequence[int], size: Sequence[int]
-) -> tuple[tuple[int, ...], Window]:
-    """The extents that a transposed convolution makes, and the window that would go back over them."""
-    rank = len(shape)
-    wanted = node.attributes.get("output_shape")
-    plain = Node(node.op, node.name, (), (), {**node.attributes, "auto_pad": "NOTSET"})
-    over = window(plain, [1 << 20] * rank, size)
-    extra = tuple(node.attributes.get("output_padding") or (0,) * rank)
-    full = [
-        s * (e - 1) + o + r
-        for e, s, o, r in zip(shape, over.stride, extra, over.reach, strict=True)
-    ]
-    auto = node.attributes.get("auto_pad", "NOTSET")
-    if wanted is None and auto.startswith("SAME"):
-        wanted = [e * s for e, s in zip(shape, over.stride, strict=True)]
-    if wanted is None:
-        sides = over.sides if auto in ("NOTSET", "") else ((0, 0),) * rank
-        extents = tuple(f - low - high for f, (low, high) in zip(full, sides, strict=True))
-    else:
-        extents = tuple(wanted[-rank:])
-        sides = tuple(
-            _shared(f - e, upper=auto == "SAME_UPPER") for f, e in zip(full, extents, strict=True)
-        )
-    if min(extents) < 1 or min(min(s) for s in sides) < 0:
-        raise Unsupported("a transposed convolution that is padded beyond what it reaches")
-    return extents, Window(over.size, over.stride, over.dilation, tuple(sides))
-
-
-def _shared(total: int, *, upper: bool) -> tuple[int, int]:
-    less = total // 2
-    return (less, total - less) if upper else (total - less, less)
 
 
 def taps(over: Window) -> list[tuple[int, ...]]:

@@ -1,4 +1,4 @@
-"""How many samples a model computes at a time."""
+"""How many samples a model takes at a time."""
 
 from __future__ import annotations
 

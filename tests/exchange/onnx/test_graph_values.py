@@ -1,0 +1,102 @@
+"""What goes in and comes out of a graph: one of several outputs, whole numbers, weights in 8 bits, tokens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from available import available
+from onnx_graphs import helper, ints, node, numpy_helper, onnx, weight, write
+from sloy.errors import InvalidArgument
+from sloy.model import Model
+
+CLOSE = 1e-5
+
+
+def test_a_class_token_for_each_of_however_many_samples(tmp_path: Path) -> None:
+    """`token.expand(x.shape[0], -1, -1)`, as PyTorch writes it: one parameter."""
+    nodes = [
+        node("Shape", "x", "s"),
+        node("Gather", "s zero", "n", axis=0),
+        node("Concat", "n rest", "t", axis=0),
+        node("Expand", "token t", "k"),
+        node("Concat", "k x", "y", axis=1),
+    ]
+    weights = [weight("token", 1, 1, 6), ints("zero", 0), ints("rest", 1, 6)]
+    model = Model.from_onnx(
+        write(tmp_path / "m.onnx", nodes, weights, ("N", 4, 6)), engine="reference"
+    )
+    x = np.random.default_rng(0).normal(size=(3, 4, 6)).astype(np.float32)
+    (token,) = model.parameters.values()
+    assert token.shape == (1, 1, 6)
+    assert np.array_equal(model(x), np.concatenate([np.repeat(token, 3, 0), x], 1))
+
+
+def test_of_several_outputs_the_first_and_a_word_of_the_others(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "m.onnx", [node("Relu", "x", "y"), node("Neg", "x", "boxes")], [], ("N", 4)
+    )
+    model = onnx.load(path)
+    model.graph.output.append(helper.make_tensor_value_info("boxes", 1, None))
+    path.write_bytes(model.SerializeToString())
+    x = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    with pytest.warns(UserWarning, match=r"it has 2 outputs; the first is read.*: boxes\."):
+        first = Model.from_onnx(path, engine="reference")
+    assert np.array_equal(first(x), np.maximum(x, 0))
+    assert np.array_equal(Model.from_onnx(path, output="boxes", engine="reference")(x), -x)
+    assert np.array_equal(
+        Model.from_onnx(path, output="y", engine="reference")(x), np.maximum(x, 0)
+    )
+    with pytest.raises(InvalidArgument, match="is no value of the graph; its outputs are y, boxes"):
+        Model.from_onnx(path, output="bxes")
+
+
+@pytest.mark.parametrize("kind", ["INT32", "INT64"])
+def test_integers_that_choose_rows(kind: str, tmp_path: Path) -> None:
+    """Numbers of words: an embedding, its mean, a dense layer; and numbers that are cast."""
+    nodes = [
+        node("Gather", "table x", "e", axis=0),
+        node("ReduceMean", "e", "m", axes=[1], keepdims=0),
+        node("Cast", "x", "f", to=1),
+        node("Concat", "m f", "c", axis=1),
+        node("Gemm", "c w b", "y"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "words",
+        [helper.make_tensor_value_info("x", getattr(onnx.TensorProto, kind), ("N", 5))],
+        [helper.make_tensor_value_info("y", 1, None)],
+        [weight("table", 11, 6), weight("w", 11, 3), weight("b", 3)],
+    )
+    path = tmp_path / "m.onnx"
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    path.write_bytes(made.SerializeToString())
+    x = np.random.default_rng(0).integers(-11, 11, (4, 5)).astype(kind.lower())
+    runtime = pytest.importorskip("onnxruntime")
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (expected,) = session.run(None, {"x": x})
+    model = Model.from_onnx(path, engine=available("native", threads=1))
+    assert np.abs(model(x) - expected).max() < CLOSE * np.abs(expected).max()
+    assert (11, 6) in [v.shape for v in model.parameters.values()]
+
+
+def test_weights_in_8_bits_train_on_as_floats(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    eight = rng.integers(-127, 128, (4, 3, 3, 3)).astype(np.int8)
+    scale = rng.uniform(0.01, 0.02, 4).astype(np.float32)
+    nodes = [
+        node("DequantizeLinear", "q s z", "w", axis=0),
+        node("Conv", "x w", "c"),
+        node("GlobalAveragePool", "c", "g"),
+        node("Flatten", "g", "y"),
+    ]
+    zero = np.arange(4, dtype=np.int8)
+    weights = [numpy_helper.from_array(a, n) for a, n in ((eight, "q"), (scale, "s"), (zero, "z"))]
+    model = Model.from_onnx(
+        write(tmp_path / "m.onnx", nodes, weights, ("N", 3, 8, 8)), engine="reference"
+    )
+    (found,) = model.parameters.values()
+    whole = (eight.astype(np.float32) - zero.reshape(4, 1, 1, 1)) * scale.reshape(4, 1, 1, 1)
+    assert np.array_equal(found, whole.transpose(2, 3, 1, 0))
