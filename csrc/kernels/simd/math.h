@@ -167,8 +167,8 @@ inline Float error_function(Float x) {
   return x == x ? y : x;
 }
 
-// The largest integer that is at most x. Floats from 2^23 on are integers; below, adding 2^23 leaves
-// the nearest integer, exactly. -0, infinities and NaN stay.
+// The largest integer that is at most x. Floats from 2^23 on are integers; below, adding 2^23
+// leaves the nearest integer, exactly. -0, infinities and NaN stay.
 inline Float round_down(Float x) {
   const Float size = magnitude(x);
   const Float nearest = with_sign((size + 0x1p23f) - 0x1p23f, x);
