@@ -71,7 +71,7 @@ def read_onnx(path: str | Path, wanted: Wanted) -> Parts:
     except SloyError as error:
         error.args = (f"{path}: {error}", *error.args[1:])
         raise
-    if found.left_out:
+    if found.left_out and METADATA not in graph.metadata:  # sloy's own: the probabilities
         warnings.warn(
             f"{path}: it has {len(found.left_out) + 1} outputs; the first is read. `output` (--output) names another:"
             f" {', '.join(found.left_out)}.",
