@@ -15,9 +15,10 @@ from sloy.data.imagenet import imagenet_classes
 from sloy.data.pictures import PictureReader
 from sloy.data.readers import Reader
 from sloy.errors import FileFormatError, InvalidArgument
+from sloy.exchange.weights.block_names import Names
 from sloy.exchange.weights.conversion import convert, first_of, layer_of, modules_of
 from sloy.exchange.weights.downloads import fetch, published
-from sloy.exchange.weights.names import Names, Naming, namings
+from sloy.exchange.weights.names import Naming, namings
 from sloy.exchange.weights.published import PUBLISHED, Published
 from sloy.exchange.weights.readers import read_tensors
 from sloy.exchange.weights.tensors import TensorFile
