@@ -13,6 +13,7 @@ from command_line import Sloy
 from sloy import zoo
 from sloy.cli.main import build_parser
 from sloy.cli.train import words_of
+from sloy.errors import InvalidOption
 from sloy.experiments import Experiment
 from sloy.experiments.recipes import RECIPES
 from sloy.experiments.run_folder import RunFolder
@@ -28,7 +29,8 @@ def experiment_of(*words: object) -> Experiment:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_is_options_of_an_experiment(name: str) -> None:
-    found = experiment_of("mnist", "--recipe", name)
+    rows = not RECIPES[name].fixed
+    found = experiment_of(*(["t.csv", "--target", "y"] if rows else ["mnist"]), "--recipe", name)
     words = found.words()
     for option, value in RECIPES[name].options.items():
         assert words[option] == value, option
@@ -37,7 +39,9 @@ def test_a_recipe_is_options_of_an_experiment(name: str) -> None:
 
 
 def test_the_recipes_are_what_the_docs_say() -> None:
-    digits, fashion = (experiment_of("mnist", "--recipe", name) for name in RECIPES)
+    digits, fashion = (
+        experiment_of("mnist", "--recipe", name) for name in ("mnist-augmented", "fashion-mnist")
+    )
     assert digits.recipe.augment == library.Augment(rotation=10, scale=0.1, shift=0.1)
     assert digits.recipe.descent == library.Adam(library.schedules.OneCycle(0.005))
     assert zoo.make(digits.network, MNIST, 10) == zoo.cnn_deep(MNIST, 10)
@@ -45,6 +49,14 @@ def test_the_recipes_are_what_the_docs_say() -> None:
     assert fashion.recipe.descent == library.Adam(library.schedules.OneCycle(0.003))
     network = zoo.make(fashion.network, MNIST, 10, **fashion.network_options)
     assert network == zoo.standard_cnn(MNIST, 10, batch_norm=True, dropout=0.25)
+
+
+def test_the_recipe_of_another_kind_of_data_is_refused() -> None:
+    said = r"`recipe` \(='tabular'\) is none for mnist; there are mnist-augmented, fashion-mnist\."
+    with pytest.raises(InvalidOption, match=said):
+        experiment_of("mnist", "--recipe", "tabular")
+    with pytest.raises(InvalidOption, match="is none for t.csv; there are tabular, fast"):
+        experiment_of("t.csv", "--target", "y", "--recipe", "fashion-mnist")
 
 
 def test_the_command_line_goes_before_the_recipe() -> None:

@@ -341,6 +341,13 @@ def _defaults(
         if named not in tuple(RECIPES):
             raise InvalidOption(f"`recipe` (={named!r}) must be one of {', '.join(RECIPES)}.")
         recipe = dict(RECIPES[named].options)
+        if recipe["network"] not in source.networks:
+            fits = [
+                name for name, one in RECIPES.items() if one.options["network"] in source.networks
+            ]
+            raise InvalidOption(
+                f"`recipe` (={named!r}) is none for {source.data}; there are {', '.join(fits)}."
+            )
         if network not in (None, recipe["network"]):
             recipe.pop("network_options", None)
     used = network or recipe.get("network") or source.defaults.get("network", "")
