@@ -55,7 +55,7 @@ def test_the_recipe_of_another_kind_of_data_is_refused() -> None:
     said = r"`recipe` \(='tabular'\) is none for mnist; there are mnist-augmented, fashion-mnist\."
     with pytest.raises(InvalidOption, match=said):
         experiment_of("mnist", "--recipe", "tabular")
-    with pytest.raises(InvalidOption, match="is none for t.csv; there are tabular, fast"):
+    with pytest.raises(InvalidOption, match=r"is none for t\.csv; there are tabular, fast"):
         experiment_of("t.csv", "--target", "y", "--recipe", "fashion-mnist")
 
 

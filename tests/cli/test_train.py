@@ -36,7 +36,16 @@ def test_a_run_writes_every_file(trained: Path) -> None:
     names = {path.name for path in trained.iterdir()} - {
         "checkpoint.sloy.previous"
     }  # of a slow run
-    assert names == {*FILES} - {"answers.png", "augmented.png", "checkpoint-head.sloy"}
+    assert names == {*FILES} - {
+        *(
+            "answers.png",
+            "augmented.png",
+            "checkpoint-head.sloy",
+            "confusion.csv",
+            "predictions.csv",
+        ),
+        *("importance.png", "partial-dependence.png", "reliability.png"),
+    }
     for path in trained.glob("*.png"):
         with Image.open(path) as picture:
             assert min(picture.size) > 100

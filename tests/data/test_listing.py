@@ -8,11 +8,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sloy.data import picture_folder, read_image
+from sloy.data import formats, picture_folder, read_image
 from sloy.data.listing import Listing, list_pictures, lists_pictures
 from sloy.errors import FileFormatError
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
+
+
+@pytest.fixture(autouse=True)
+def without_heif(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where pillow-heif is not installed; an installation that has it reads HEIC."""
+    monkeypatch.setattr(formats, "formats", lambda: formats.FORMATS)
+    monkeypatch.setattr(formats, "suffixes", lambda: formats._ALWAYS)
 
 
 def put(folder: Path, *places: str, count: int = 4) -> Path:

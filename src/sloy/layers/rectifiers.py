@@ -116,11 +116,7 @@ class ELU(Layer):
 
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
-        positive = x > 0.0
-        left = ops.where(
-            positive, 0.0, x
-        )  # keeps e^x finite, so that its gradient is never inf · 0
-        return ops.where(positive, x, self.alpha * ops.expm1(left))
+        return _elu(x, self.alpha)
 
 
 @register
@@ -235,7 +231,7 @@ class SELU(Layer):
 
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
-        return SELU_SCALE * (ops.relu(x) + SELU_ALPHA * ops.expm1(ops.minimum(x, 0.0)))
+        return SELU_SCALE * _elu(x, SELU_ALPHA)
 
 
 @register
@@ -258,3 +254,10 @@ class Mish(Layer):
         e = ops.exp(ops.minimum(x, 20.0))  # beyond it the quotient is 1, and e² stays finite
         n = e * (e + 2.0)
         return x * (n / (n + 2.0))
+
+
+def _elu(x: Tensor, alpha: float) -> Tensor:
+    """x where x > 0, else alpha (e^x - 1)."""
+    positive = x > 0.0
+    left = ops.where(positive, 0.0, x)  # keeps e^x finite, so that its gradient is never inf · 0
+    return ops.where(positive, x, alpha * ops.expm1(left))

@@ -13,6 +13,7 @@ import numpy as np
 from sloy.arguments import file_to_write, instance, integer, sample_array, sequence
 from sloy.data.dataset import Dataset
 from sloy.data.readers import Reader
+from sloy.data.sparse import SparseRows
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
@@ -169,9 +170,8 @@ class Model:
         task = self.loss.task(self.network.output_shape)
         if task == "regression":
             return self.predict_proba(x, batch_size)
-        output = self(x, batch_size)
-        if (shift := self.problem.shift) is not None:
-            output = output + shift
+        output, shift = self(x, batch_size), self.problem.shift
+        output = output if shift is None else output + shift
         if task == "classification":
             classes = np.asarray(output.argmax(-1))
             if self.class_names and self.reader is not None and self.reader.takes(x):
@@ -191,8 +191,7 @@ class Model:
 
         Returns
         -------
-        array, shape (N, 2)
-            Lower and upper ends.
+        array, shape (N, 2), lower and upper ends
 
         Raises
         ------
@@ -348,7 +347,7 @@ class Model:
             x = reader.read(x)
         else:
             refuse_arrays(self.reader, "x", x)
-        given = sample_array("Model", "x", x)
+        given = x if isinstance(x, SparseRows) else sample_array("Model", "x", x)
         ahead, problem = self._ahead(given), self.problem
         types = (problem.dtype, "Model", problem.data_dtype, ahead)
         fed = {"x": samples(given, self.network.input_shape, *types)}
@@ -368,11 +367,12 @@ class Model:
         runner = self._runner(kind, ahead=ahead is not None)
         return runner({"x": found.x, "y": found.y}, self._batch(batch_size)), found
 
-    def _ahead(self, x: np.ndarray) -> Preprocessing | None:
+    def _ahead(self, x: np.ndarray | SparseRows) -> Preprocessing | None:
         """What is done to samples before a graph takes them, as in `fit`."""
         known, problem = self.problem.preprocessing, self.problem
-        takes_floats = problem.data_dtype == problem.dtype
-        return known if known and takes_floats and known.is_ahead(x, problem.dtype) else None
+        if known is None or isinstance(x, SparseRows) or problem.data_dtype != problem.dtype:
+            return None
+        return known if known.is_ahead(x, problem.dtype) else None
 
     def _runner(self, kind: str, activations: tuple[str, ...] = (), *, ahead: bool) -> Runner:
         """The graphs of a kind, compiled once; without the preprocessing where that is done ahead."""

@@ -87,9 +87,11 @@ def measured_on(
         figures["classes"] = classes.as_document(data, by_class)
         if told:
             rows.append(("classes", classes.listed(data, by_class)))
-    worth = inspection.importance(model, data, seed=seed)
-    figures["importance"] = worth.document()
-    rows.append(("importance", worth.listed()))
+    worth = None
+    if len(np.unique(data.y)) > 1:  # one answer to all rows is no measure of columns
+        worth = inspection.importance(model, data, seed=seed)
+        figures["importance"] = worth.document()
+        rows.append(("importance", worth.listed()))
     target, predicted = _reader(model).target, probabilities[:, 0] if given is None else given
     sample = None if beside is None else beside.sample
     return Measured(
@@ -97,7 +99,7 @@ def measured_on(
         (*rows, *few(data)),
         lambda: {
             **answers_pictures(data.y, predicted, data.class_names, target),
-            **_explained(model, worth, sample),
+            **({} if worth is None else _explained(model, worth, sample)),
         },
         probabilities,
         counts,
