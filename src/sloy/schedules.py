@@ -215,12 +215,11 @@ class CosLog(Schedule):
     """Cycles, each twice as long as the one before: η_t = η ½ (1 - cos(2π log₂(1 + (2^c - 1) (t + ½) / T))).
 
     `maximum` is η, `cycles` c. In each the rate rises from 0 to η and falls to 0 again, so that a run that ends after a
-    cycle ends with a low rate (D. Holzmüller et al., "Better by default", NeurIPS 2024, appendix A, "coslog").
+    cycle ends with a low rate [1]_.
 
-    Examples
-    --------
-    >>> CosLog(0.04).ends(150)
-    (10, 30, 70, 150)
+    References
+    ----------
+    .. [1] D. Holzmüller et al., "Better by default", NeurIPS 2024, appendix A ("coslog").
     """
 
     maximum: float

@@ -87,7 +87,7 @@ def test_what_is_shown(table: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
         capsys, "train", table, "--target", "price", "--ignore", "kind", "--epochs", 12,
         "--threads", 1, "--out", tmp_path / "run",
     )  # fmt: skip
-    said = "houses.csv: 480 to train on (72 others held out by each of 4 members), 120 to test"
+    said = "houses.csv: 480 to train on, 72 of them held out by each of 4 members, 120 to test"
     assert said in err
     assert "of training at most" in err
     assert "price: regression (" in err

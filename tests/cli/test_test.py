@@ -261,7 +261,7 @@ def test_a_table_to_test_on_takes_no_row_from_training(tables: Path) -> None:
 def test_all_rows_train(sloy: Sloy, tables: Path) -> None:
     words = ("train", tables / "train.csv", "--target", "rent", "--ignore", "kind", *IDENTITY)
     done = sloy(*words, "--test", 0, *FEW[:4], "--network", "tabular", "--out", "c")
-    assert "300 to train on (45 others held out by each of 4 members), none to test" in done.stderr
+    assert "300 to train on, 45 of them held out by each of 4 members, none to test" in done.stderr
     words = (*words, "--network", "mlp")
     done = sloy(*words, "--test", 0, "--epochs", 2, "--threads", 1, "--out", "a")
     assert "270 to train on, 30 to validate, none to test" in done.stderr

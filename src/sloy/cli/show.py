@@ -104,7 +104,7 @@ def opening(event: Opened) -> str:
     samples = f"{text.count(trained)} to train on"
     if held_out and loaded.members and loaded.validation is None:
         each = text.count(held_out // loaded.members)
-        samples += f" ({each} others held out by each of {text.many(loaded.members, 'member')})"
+        samples += f", {each} of them held out by each of {text.many(loaded.members, 'member')}"
     elif held_out:
         samples += f", {text.count(held_out)} to validate"
     steps = -(-trained // recipe.batch_size)

@@ -115,8 +115,8 @@ class RobustScale(Layer):
 class QuantileScale(Layer):
     """The first columns by fixed broken lines: from a column's quantiles to those of another distribution.
 
-    Input and output (N, M + C): each of the first M columns goes along the line through its points
-    (knots_t, values_t), and keeps the value of the last point outside of them; the others stay. With quantiles of the
+    Input and output (N, M + C): each of the first M columns goes along the line through its points (x = knots_t,
+    y = values_t), and keeps the value of the last point outside of them; the others stay. With quantiles of the
     data as knots and those of the normal distribution as values a heavy tail weighs no more than others.
 
     Parameters
@@ -159,7 +159,7 @@ class QuantileScale(Layer):
 @register
 @dataclass(frozen=True, repr=False)
 class PiecewiseLinear(Layer):
-    """The first columns beside their piecewise-linear codes [1]_: clip((x − b_t) / (b_{t+1} − b_t), 0, 1) of each bin.
+    """The first columns beside their piecewise-linear codes [1]_: c_t = clip((x − b_t) / (b_{t+1} − b_t), 0, 1).
 
     Input (N, M + C), output (N, M · T + M + C), with T the most bins that a column has (columns of fewer have zeros):
     the codes, then the input.
@@ -199,7 +199,7 @@ class PiecewiseLinear(Layer):
 @register
 @dataclass(frozen=True, repr=False)
 class Periodic(Layer):
-    """The first columns beside periodic embeddings of them: W₂ cos(2π (w₁ x + b₁)) + b₂ of each, with trained waves.
+    """The first columns beside periodic embeddings of them, of each z = W₂ cos(2π (w₁ x + b₁)) + b₂ with trained waves.
 
     Input (N, …, M + C), output (N, …, width · M + M + C): the embeddings, then the input [1]_, [2]_. Parameters, with
     the axes between N and the last in front: ``frequencies`` and ``phases`` (…, M, waves), ``weight``

@@ -21,9 +21,9 @@ from sloy.layers.config import register
 class Members(Layer):
     """A sample for each member of an ensemble, each seen through a layer of its own.
 
-    Input (N, …), output (N, G, …) for G layers of one output shape; layers that are equal are computed once, and share
-    their parameters. What follows keeps the members apart (`GroupedDense`, anything that treats elements alike), and
-    `MeanOfMembers` joins their answers.
+    Input (N, …), output (N, G, …), y_g = layer_g(x), for G layers of one output shape; layers that are equal are
+    computed once, and share their parameters. What follows keeps the members apart (`GroupedDense`, anything that
+    treats elements alike), and `MeanOfMembers` joins their answers.
 
     Parameters
     ----------

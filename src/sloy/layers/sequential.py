@@ -18,7 +18,7 @@ from sloy.layers.config import layer_from_config, register
 class Sequential(Layer):
     """Layers one after another as one layer, a block of a network: its layers are named inside it.
 
-    Input (N, …), output that of the last layer. Names inside: ``sequential_1/conv2d_1/weight``.
+    Input (N, …), output y = f_n(… f_1(x)), that of the last layer. Names inside: ``sequential_1/conv2d_1/weight``.
 
     Parameters
     ----------
