@@ -139,7 +139,9 @@ class CrossValidation:
         self._write("history.csv", whole.history.to_csv())
         rows = _joined([self.folder.fold(k + 1) for k in range(len(summaries))])
         self._write(PREDICTIONS, as_csv([rows.head, *rows.rows]))
-        worth = _mean_importance([summary["importance"] for summary in summaries])
+        worth = _mean_importance(
+            [summary["importance"] for summary in summaries if "importance" in summary]
+        )
         scores = {name: _scores(found) for name, found in _figures(summaries).items()}
         figures = {
             "folds": len(summaries),
