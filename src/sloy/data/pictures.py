@@ -31,8 +31,18 @@ _SPARE = 4  # a JPEG is decoded at part of its size as long as it has this many 
 _LARGEST_WHOLE = 32  # times the part that "crop" keeps: what is resized whole
 
 
+class OfPictures(Reader):
+    """A reader of picture files."""
+
+    def takes(self, source: Any) -> bool:
+        """A path, a PIL image, or a list of such; not an array."""
+        if isinstance(source, list | tuple):
+            return bool(source) and all(map(is_picture, source))
+        return is_picture(source)
+
+
 @dataclass(frozen=True)
-class PictureReader(Reader):
+class PictureReader(OfPictures):
     """Pictures as uint8 arrays of one size.
 
     How a file becomes upright and plain is told in `sloy.data.images.decode`. A large JPEG that ends up much smaller
@@ -109,12 +119,6 @@ class PictureReader(Reader):
     def shape(self) -> tuple[int, int, int]:
         """(H, W, C) of one sample."""
         return (*self.size, self.channels)
-
-    def takes(self, source: Any) -> bool:
-        """A path, a PIL image, or a list of such; not an array."""
-        if isinstance(source, list | tuple):
-            return bool(source) and all(map(is_picture, source))
-        return is_picture(source)
 
     def read(self, source: Any) -> np.ndarray:
         """The pictures of `source`.

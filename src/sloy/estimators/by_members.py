@@ -18,9 +18,9 @@ from sloy.estimators.rows import Rows, shaped
 from sloy.model import Model
 from sloy.training.held_out import HeldOut, held_out_by_members
 from sloy.training.history import History
-from sloy.training.members import fit_members
+from sloy.training.members import HELD_OUT, fit_members
 from sloy.training.recipe import Recipe
-from sloy.training.tabular import HELD_OUT, Tabular
+from sloy.training.tabular import OPTIONS, Tabular
 
 if TYPE_CHECKING:
     from sloy.estimators.parameters import Parameters
@@ -30,7 +30,6 @@ OF_THE_RECIPE = {
     "hidden": AUTO, "loss": None, "input_shape": None, "features": None, "augment": None,
     "standardize": True, "warm_start": False, "learning_rate": None, "schedule": None, "early_stopping": AUTO,
 }  # fmt: skip
-OPTIONS = {"schedule": "cos-log", "beta2": 0.95, "weight_decay": 0.02}
 
 
 def check(estimator: Parameters, rows: Rows, y: np.ndarray, *, once: bool) -> None:
@@ -90,12 +89,12 @@ def train(
 
     data = Dataset(samples(rows), y.reshape(len(y)), class_names)
     table = Tabular(data, codes=preparation.classes, members=estimator.members, seed=seed)
-    chosen = {**OPTIONS, **table.options(), "optimizer": "adamw", "seed": seed}
+    chosen = {**OPTIONS, **table.options(), "seed": seed}
     chosen |= {"class_weight": class_weight, "precision": estimator.precision}
     for name in ("optimizer", "epochs", "batch_size"):
         if (given := getattr(estimator, name)) is not None and not is_auto(given):
             chosen[name] = given
-    recipe = Recipe.of(where, None, {**chosen, "decay_factors": {"*/bias": 0.0}})
+    recipe = Recipe.of(where, None, chosen)
     model, history = fit_members(
         table.network,
         table.train,

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from math import log2
 from typing import Any
 
+from sloy.training import tabular
+from sloy.training.members import HELD_OUT
+
 # Optimiser → the highest learning rate of a one-cycle run, found on MNIST with batches of 256.
 RATES = {
     "adam": 0.01,
@@ -28,13 +31,7 @@ GENERAL: Mapping[str, Any] = {
 # Network → options that belong to it: `fast` is a recipe of one epoch, and what it is for.
 OF_NETWORKS: Mapping[str, Mapping[str, Any]] = {
     "fast": {"epochs": 1, "validation": 0.0, "momentum": 0.7},
-    "tabular": {
-        "validation": 0.15,
-        "schedule": "cos-log",
-        "beta2": 0.95,
-        "weight_decay": 0.02,
-        "decay_factors": {"*/bias": 0.0},
-    },
+    "tabular": {"validation": HELD_OUT, **tabular.OPTIONS},
 }
 
 

@@ -12,9 +12,19 @@ from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
 
 
+@dataclass(frozen=True, repr=False)
+class _Dropping(Layer):
+    rate: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rate = real(self.kind, "rate", self.rate, least=0, below=1)
+        object.__setattr__(self, "rate", rate)
+
+
 @register
 @dataclass(frozen=True, repr=False)
-class Dropout(Layer):
+class Dropout(_Dropping):
     """Each element is dropped with probability `rate`: y = [mask] x / (1 - rate) in training, y = x in use.
 
     Input and output (N, …). The mask is 1 with probability 1 - rate, drawn anew on each step for each element of each
@@ -38,13 +48,6 @@ class Dropout(Layer):
     (12, 12, 64)
     """
 
-    rate: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        rate = real(self.kind, "rate", self.rate, least=0, below=1)
-        object.__setattr__(self, "rate", rate)
-
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
         return drop(scope, x, self.rate)
@@ -52,7 +55,7 @@ class Dropout(Layer):
 
 @register
 @dataclass(frozen=True, repr=False)
-class StochasticDepth(Layer):
+class StochasticDepth(_Dropping):
     """A whole sample is dropped with probability `rate`: y = [mask] x / (1 - rate) in training, y = x in use.
 
     Input and output (N, …). As the last layer inside a `Residual` it leaves of some samples the straight way alone,
@@ -72,13 +75,6 @@ class StochasticDepth(Layer):
     >>> StochasticDepth(0.1).output_shape((12, 12, 64))
     (12, 12, 64)
     """
-
-    rate: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        rate = real(self.kind, "rate", self.rate, least=0, below=1)
-        object.__setattr__(self, "rate", rate)
 
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""

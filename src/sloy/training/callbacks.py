@@ -21,7 +21,31 @@ __all__ = ["Batch", "CSVLog", "Callback", "EarlyStopping", "Progress"]
 
 
 @dataclass
-class EarlyStopping(Callback):
+class BestKept(Callback):
+    """Gives the model, at the end, the weights that were kept."""
+
+    _weights: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
+
+    def on_fit_end(self, run: Run) -> None:
+        """Write them."""
+        for name, value in self._weights.items():
+            run.weights.write(name, value)
+
+    def state(self) -> State:
+        """The weights."""
+        return {f"weights/{name}": value for name, value in self._weights.items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take what `state` returned."""
+        self._weights = {
+            name.removeprefix("weights/"): np.array(value)
+            for name, value in state.items()
+            if name.startswith("weights/")
+        }
+
+
+@dataclass
+class EarlyStopping(BestKept):
     """Stop when a quantity has not improved for a number of epochs.
 
     Parameters
@@ -55,7 +79,6 @@ class EarlyStopping(Callback):
     best_epoch: int = field(default=0, init=False)
     _more_is_better: bool = field(default=False, init=False, repr=False)
     _wait: int = field(default=0, init=False, repr=False)
-    _weights: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_options("EarlyStopping", self)
@@ -87,26 +110,17 @@ class EarlyStopping(Callback):
             return self._wait >= self.patience and cycle_was_vain(run, epoch, self.best_epoch)
         return self._wait >= self.patience
 
-    def on_fit_end(self, run: Run) -> None:
-        """Give the model its best weights."""
-        for name, value in self._weights.items():
-            run.weights.write(name, value)
-
     def state(self) -> State:
         """The best value, its epoch and weights, and the epochs since."""
-        kept = {f"weights/{name}": value for name, value in self._weights.items()}
         best = self.best if isfinite(self.best) else None
-        return {"best": best, "best_epoch": self.best_epoch, "wait": self._wait, **kept}
+        own = {"best": best, "best_epoch": self.best_epoch, "wait": self._wait}
+        return {**own, **super().state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take what `state` returned."""
         self.best = inf if state["best"] is None else float(state["best"])
         self.best_epoch, self._wait = int(state["best_epoch"]), int(state["wait"])
-        self._weights = {
-            name.removeprefix("weights/"): np.array(value)
-            for name, value in state.items()
-            if name.startswith("weights/")
-        }
+        super().restore(state)
 
     def _signed(self, value: float) -> float:
         return -value if self._more_is_better else value

@@ -22,12 +22,13 @@ from sloy.model import Model
 from sloy.options import check_options, chosen, integer_option, takes
 from sloy.problem import Network
 from sloy.problem.inputs import Data, as_dataset, weights
-from sloy.training.callbacks import Callback, cycle_was_vain
+from sloy.training.callbacks import BestKept, Callback, cycle_was_vain
 from sloy.training.fit import fit
 from sloy.training.history import History, Row
 from sloy.training.recipe import Recipe
 from sloy.training.run import Run, State
 
+HELD_OUT = 0.15  # share of the rows that a member chooses its epoch by
 MOST_HELD_OUT = 5_000  # rows of a member; more would not tell more
 
 
@@ -120,7 +121,7 @@ class MemberLoss(Metric):
 
 
 @dataclass
-class MemberStopping(Callback):
+class MemberStopping(BestKept):
     """Keep for each member the parameters of its best epoch, and stop when no member gets better.
 
     Parameters
@@ -137,7 +138,6 @@ class MemberStopping(Callback):
     patience: int | None = integer_option(None)
     best: np.ndarray = field(init=False, repr=False)
     best_epochs: np.ndarray = field(init=False, repr=False)
-    _weights: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_options("MemberStopping", self)
@@ -179,24 +179,14 @@ class MemberStopping(Callback):
             return epoch - newest >= self.patience
         return cycle_was_vain(run, epoch, newest)
 
-    def on_fit_end(self, run: Run) -> None:
-        """Give each member its best parameters."""
-        for name, value in self._weights.items():
-            run.weights.write(name, value)
-
     def state(self) -> State:
         """The best losses, their epochs and parameters."""
-        kept = {f"weights/{name}": value for name, value in self._weights.items()}
-        return {"best": self.best, "best_epochs": self.best_epochs, **kept}
+        return {"best": self.best, "best_epochs": self.best_epochs, **super().state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take what `state` returned."""
+        super().restore(state)
         self.best, self.best_epochs = (np.array(state[name]) for name in ("best", "best_epochs"))
-        self._weights = {
-            name.removeprefix("weights/"): np.array(value)
-            for name, value in state.items()
-            if name.startswith("weights/")
-        }
 
 
 @takes(Recipe, fit, without=("metrics", "state"))
@@ -204,7 +194,7 @@ def fit_members(
     network: Network,
     data: Data,
     *,
-    validation: float | Dataset | None = 0.15,
+    validation: float | Dataset | None = HELD_OUT,
     loss: LossLike | None = None,
     sample_weight: Any = None,
     recipe: Recipe | None = None,
@@ -314,29 +304,16 @@ class Lesson:
         target = of.inner.target(data.y, tuple(shape))
         target = target.reshape(len(data), -1).astype(np.float32)  # (N, T)
         weight = weights(data, sample_weight, recipe.class_weight, "float32")
+        held, w = None, np.ones((len(data), members))
         if isinstance(validation, Dataset):
             theirs = of.inner.target(validation.y, tuple(shape)).reshape(len(validation), -1)
             held = Dataset(validation.x, _with(np.ones((len(validation), members)), theirs))
-            return cls(
-                members,
-                Dataset(data.x, _with(np.ones((len(data), members)), target)),
-                held,
-                of,
-                weight,
-            )
-        if not validation:
-            return cls(
-                members,
-                Dataset(data.x, _with(np.ones((len(data), members)), target)),
-                None,
-                of,
-                weight,
-            )
-        holder = holders(data, members, float(validation), recipe.seed)  # (N,), −1 for none
-        out = holder[:, None] == np.arange(members)
-        w = ~out * (len(data) / np.maximum((~out).sum(0), 1))
-        rows = np.flatnonzero(holder >= 0)
-        held = Dataset(data.x[rows], _with(out[rows] * float(members), target[rows]))
+        elif validation:
+            holder = holders(data, members, float(validation), recipe.seed)  # (N,), −1 for none
+            out = holder[:, None] == np.arange(members)
+            w = ~out * (len(data) / np.maximum((~out).sum(0), 1))
+            rows = np.flatnonzero(holder >= 0)
+            held = Dataset(data.x[rows], _with(out[rows] * float(members), target[rows]))
         return cls(members, Dataset(data.x, _with(w, target)), held, of, weight)
 
     def averaged(self, model: Model, data: Dataset, ending: Sequence[Layer] = ()) -> Model:
@@ -371,9 +348,7 @@ def holders(data: Dataset, members: int, share: float, seed: int) -> np.ndarray:
     n = len(data)
     size = held_out_by_each(n, members, share)
     order = permutation(n, make_key(seed, "members"))
-    if (
-        data.has_labels
-    ):  # one class after another, each shuffled: every k-th row has all classes in their shares
+    if data.has_labels:  # one class after another, each shuffled, so that every k-th row has all
         order = order[np.argsort(data.y[order], kind="stable")]
     held = np.full(n, -1, np.int64)
     spread = order[np.linspace(0, n, size * members, endpoint=False).astype(np.int64)]

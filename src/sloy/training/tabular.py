@@ -23,7 +23,7 @@ from sloy.losses import CategoricalCrossentropy, Loss, SquaredError
 from sloy.problem import Network
 from sloy.training.callbacks import Callback
 from sloy.training.history import Row
-from sloy.training.members import fit_members
+from sloy.training.members import HELD_OUT, fit_members
 from sloy.training.recipe import Recipe
 from sloy.training.run import Run
 
@@ -32,8 +32,15 @@ TARGET_SCALES = ("standard", "log", "quantile")
 EPOCHS = 64
 STEPS = 6_000  # of a run at most: large tables have fewer epochs
 FEWEST_EPOCHS = 24
-HELD_OUT = 0.15  # share of the rows that a member chooses its epoch by
 TIMED_BATCHES = 12
+# What goes with all tables, whatever their rows; see `Tabular.options` for the rest.
+OPTIONS: Mapping[str, Any] = {
+    "optimizer": "adamw",
+    "schedule": "cos-log",
+    "beta2": 0.95,
+    "weight_decay": 0.02,
+    "decay_factors": {"*/bias": 0.0},
+}
 RATES = {"classes": 0.04, "numbers": 0.2}
 LOOKED_AT = 20_000  # rows that scales are measured on
 DRAWN_ON = 1024  # rows that the first weights are fitted to
@@ -166,7 +173,7 @@ class Tabular:
         return np.asarray(self.data.x[chosen], np.float32)
 
     def options(self) -> Mapping[str, Any]:
-        """Options of a `Recipe`: batches of about a 24th of the rows; fewer epochs where these are many steps."""
+        """Options of a `Recipe`: batches of about a 28th of the rows; fewer epochs where these are many steps."""
         rows = len(self.data)
         batch = int(min(256, max(32, 2 ** round(log2(max(rows / 28, 1))))))
         epochs = STEPS * batch // rows

@@ -15,8 +15,7 @@ from sloy.data.handwriting.marks import Mark, find_marks
 from sloy.data.handwriting.regions import stroke_width
 from sloy.data.handwriting.sample import centred, varied
 from sloy.data.images import decode, picture_files, quiet
-from sloy.data.pictures import is_picture, numbers
-from sloy.data.readers import Reader
+from sloy.data.pictures import OfPictures, numbers
 from sloy.errors import FileFormatError, InvalidArgument
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class HandwritingReader(Reader):
+class HandwritingReader(OfPictures):
     """Marks of ink as grey samples, light on dark, made as those of MNIST were.
 
     A picture is turned upright; ink, dark or light, is told from its ground, shadows and ruled lines are taken out;
@@ -108,12 +107,6 @@ class HandwritingReader(Reader):
     def shape(self) -> tuple[int, int, int]:
         """(H, W, 1) of one sample."""
         return (*self.size, 1)
-
-    def takes(self, source: Any) -> bool:
-        """A path, a PIL image, or a list of such; not an array."""
-        if isinstance(source, list | tuple):
-            return bool(source) and all(map(is_picture, source))
-        return is_picture(source)
 
     def read(self, source: Any) -> np.ndarray:
         """The samples of `source`.
