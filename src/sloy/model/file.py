@@ -13,6 +13,7 @@ import numpy as np
 from sloy.data.readers import Reader, reader_from_config, reader_to_config
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.files.container import check_kind, read_container, write_container
+from sloy.files.documents import hold
 from sloy.graph.spec import DTYPES, FLOATS, Spec
 from sloy.graph.stored import function_from_config, function_to_config
 from sloy.losses import NAMES as LOSSES
@@ -33,10 +34,21 @@ _LOSSES = {cls.__name__: cls for cls in LOSSES.values()}
 _METRICS: dict[str, type[Metric]] = {
     cls.__name__: cls for cls in (BinaryAccuracy, *map(type, METRICS.values()))
 }
-_KEYS = {
-    "kind", "version", "network", "loss", "metrics", "preprocessing", "class_names",
-    "reader", "data_dtype", "dtype", "target_shape", "target_dtype",
-}  # fmt: skip
+SCHEMA = {  # of what is no tensor; layers, losses and readers know what they are made of
+    "kind": str,
+    "version": int,
+    "network": {"input_shape": [int], "layers": [dict]},
+    "loss": {"loss": str, "*": object},
+    "metrics": [{"metric": str, "*": (None, float)}],
+    "preprocessing": dict,
+    "class_names": [str],
+    "reader": (None, {"reader": str, "*": object}),
+    "data_dtype": {"uint8", *FLOATS},
+    "dtype": set(FLOATS),
+    "target_shape": [int],
+    "target_dtype": set(DTYPES),
+    "threshold?": float,
+}
 
 
 def write(parts: Parts, path: Path) -> None:
@@ -103,19 +115,12 @@ def _document(parts: Parts) -> dict[str, Any]:
 def _read_document(
     document: Mapping[str, Any],
 ) -> tuple[Problem, tuple[str, ...], Reader | None]:
-    if set(document) - {"threshold"} != _KEYS:
-        raise FileFormatError(f"its keys are {sorted(document)}, needed are {sorted(_KEYS)}.")
+    hold(document, SCHEMA)
     names, metrics = document["class_names"], document["metrics"]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise FileFormatError("`class_names` must be a list of strings.")
-    if not isinstance(metrics, list):
-        raise FileFormatError("`metrics` must be a list.")
     data_dtype, dtype = document["data_dtype"], document["dtype"]
-    if dtype not in FLOATS or data_dtype not in ("uint8", dtype):
+    if data_dtype not in ("uint8", dtype):
         raise FileFormatError(f"`dtype` is {dtype!r}, `data_dtype` {data_dtype!r}.")
     target_shape, target_dtype = document["target_shape"], document["target_dtype"]
-    if target_dtype not in DTYPES or not isinstance(target_shape, list):
-        raise FileFormatError("`target_shape` and `target_dtype` must be a shape and a dtype.")
     problem = Problem(
         Network.from_config(document["network"]),
         _loss(document["loss"]),
