@@ -1,13 +1,13 @@
 """Bends files of every format that sloy reads, and watches what reading them does.
 
     python tools/fuzz --format torch,keras --seconds 600 --seed 3
-    python tools/fuzz --count 200                      200 of each format
+    python tools/fuzz                                  200 of each format, of slow ones fewer
     python tools/fuzz --format onnx --seed 3 --first 4711 --count 1 --keep /tmp/found      one again, kept
     python tools/fuzz --list
 
-What must not be: a crash; a hang (more than 10 s of the processor); an execution of something in the file; a partial load
-(the beginning of a file, or one whose checksums do not hold, read as another); more than 1 GiB of memory; an internal
-error; a refusal of several lines, of more than 300 characters, or that quotes more than 80 of a value; noise: what a
+What must not be: a crash; a hang (more than 10 s of the processor); an execution of something in the file; a partial
+load (the beginning of a file, or one whose checksums do not hold, read as another); more than 1 GiB of memory; an
+internal error; a refusal of several lines, of more than 300 characters, or that quotes more than 80 of a value; noise: what a
 library says past sloy. The exit status is 1 if any of it was. The same seed, format and index make the same file.
 """
 
@@ -37,7 +37,7 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float, help="for each format")
     parser.add_argument(
-        "--count", type=int, help="mutations of each format; default: 200, without --seconds"
+        "--count", type=int, help="mutations of each format, of slow ones fewer; default: 200"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="the index of the first mutation")
@@ -52,9 +52,11 @@ def main() -> int:
     names = arguments.format.split(",")
     if unknown := [name for name in names if name not in FORMATS]:
         parser.error(f"no format is named {unknown[0]!r}; there are {', '.join(FORMATS)}")
-    count = arguments.count or (None if arguments.seconds else 200)
     found = total = 0
     for name in names:
+        count = arguments.count or (
+            None if arguments.seconds else max(1, 200 // FORMATS[name].slow)
+        )
         report = campaign(
             name,
             arguments.seed,

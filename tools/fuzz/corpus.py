@@ -7,7 +7,6 @@ import io
 import json
 import struct
 import tempfile
-import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -63,7 +62,8 @@ def fitted(**options: Any) -> Any:
     ]
 
 
-def _written(name: str, write: Any) -> bytes:
+def written(name: str, write: Any) -> bytes:
+    """What a function writes to the path that it is given."""
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / name)
         return (Path(folder) / name).read_bytes()
@@ -82,8 +82,8 @@ def models() -> Corpus:
         reader=PictureReader((6, 6), 1),
     )
     return [
-        ("pictures.sloy", _written("m.sloy", pictures.save)),
-        ("table.sloy", _written("t.sloy", _table_model().save)),
+        ("pictures.sloy", written("m.sloy", pictures.save)),
+        ("table.sloy", written("t.sloy", _table_model().save)),
     ]
 
 
@@ -121,7 +121,7 @@ def checkpoints() -> Corpus:
     def write(path: Path) -> None:
         fitted(epochs=2, checkpoint=Checkpoint(path), patience=5, validation=0.3)
 
-    return [("checkpoint.sloy", _written("c.sloy", write))]
+    return [("checkpoint.sloy", written("c.sloy", write))]
 
 
 def configurations() -> Corpus:
@@ -132,7 +132,7 @@ def configurations() -> Corpus:
     for name, words in (
         (
             "mnist",
-            {"network": "mlp", "epochs": 2, "augment": ["rotation=10"], "class_weight": "balanced"},
+            {"network": "mlp", "epochs": 2, "augment": "rotation=10", "class_weight": "balanced"},
         ),
         ("rows.csv", {"target": "price", "id": ["town"], "date": ["sold"], "network": "mlp"}),
         (
@@ -167,10 +167,20 @@ def summaries() -> Corpus:
         for k in (1, 2)
     ]
     document = {
-        "schema": 1, "test_accuracy": 0.5, "test_samples": 12, "epochs": 2, "best_epoch": 1, "seed": 0, "plan": plan,
-        "learning_rate": 0.01, "parameters": 99, "engine": {"name": "reference", "threads": 1, "precision": "float32"},
-        "times_seconds": {"to_test": 1.0, "training": 0.5}, "versions": {"sloy": "0.1.0"}, "history": rows,
-    }  # fmt: skip
+        "schema": 1,
+        "test_accuracy": 0.5,
+        "test_samples": 12,
+        "epochs": 2,
+        "best_epoch": 1,
+        "seed": 0,
+        "plan": plan,
+        "learning_rate": 0.01,
+        "parameters": 99,
+        "engine": {"name": "reference", "threads": 1, "precision": "float32"},
+        "times_seconds": {"to_test": 1.0, "training": 0.5},
+        "versions": {"sloy": "0.1.0"},
+        "history": rows,
+    }
     regression = {k: v for k, v in document.items() if k != "test_accuracy"} | {
         "test_rmse": 1.5,
         "test_r2": 0.5,
@@ -195,184 +205,6 @@ def class_names() -> Corpus:
         ("config.json", b'{"id2label": {"0": "cat", "1": "dog"}}'),
         ("literal.txt", b"{0: 'cat', 1: 'dog'}"),
     ]
-
-
-def onnx_models() -> Corpus:
-    """sloy's own export, and a graph of more operators."""
-    import onnx
-    from onnx import helper, numpy_helper
-
-    def weight(name: str, value: Any) -> Any:
-        return numpy_helper.from_array(np.asarray(value), name)
-
-    random = np.random.default_rng(3)
-    nodes = [
-        helper.make_node("Conv", ["x", "w", "b"], ["c"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
-        helper.make_node("BatchNormalization", ["c", "s", "s", "s", "v"], ["n"], epsilon=1e-5),
-        helper.make_node("Clip", ["n", "low", "high"], ["r"]),
-        helper.make_node("MaxPool", ["r"], ["m"], kernel_shape=[2, 2], strides=[2, 2]),
-        helper.make_node("GlobalAveragePool", ["m"], ["g"]),
-        helper.make_node("Reshape", ["g", "shape"], ["f"]),
-        helper.make_node("Gemm", ["f", "d"], ["l"], transB=1),
-        helper.make_node("Softmax", ["l"], ["y"], axis=-1),
-    ]
-    weights = [
-        weight("w", random.normal(size=(4, 3, 3, 3)).astype(np.float32)), weight("b", np.zeros(4, np.float32)),
-        weight("s", np.ones(4, np.float32)), weight("v", np.ones(4, np.float32)), weight("low", np.float32(0)),
-        weight("high", np.float32(6)), weight("shape", np.array([-1, 4])), weight("d", random.normal(size=(2, 4)).astype(np.float32)),
-    ]  # fmt: skip
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [helper.make_tensor_value_info("x", 1, ("N", 3, 8, 8))],
-        [helper.make_tensor_value_info("y", 1, None)],
-        weights,
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.helper.set_model_props(made, {"names": "{0: 'cat', 1: 'dog'}", "imgsz": "[8, 8]"})
-    return [
-        ("own.onnx", _written("m.onnx", fitted(epochs=1).export)),
-        ("other.onnx", made.SerializeToString()),
-    ]
-
-
-def torch_files() -> Corpus:
-    """State dicts as `torch.save` writes them: the zip, with views of one storage, and the older layout."""
-    return [
-        ("state.pth", _torch_zip(arrays())),
-        ("views.pth", _torch_zip(arrays(), views=True)),
-        ("legacy.pth", _torch_legacy(arrays())),
-    ]
-
-
-_KINDS = {"float32": "FloatStorage", "int64": "LongStorage"}
-
-
-def _text(word: str) -> bytes:
-    return b"X" + struct.pack("<I", len(word)) + word.encode()
-
-
-def _whole(value: int) -> bytes:
-    return b"J" + struct.pack("<i", value)
-
-
-def _storage(kind: str, key: str, count: int) -> bytes:
-    return (
-        b"("
-        + _text("storage")
-        + f"ctorch\n{kind}\n".encode()
-        + _text(key)
-        + _text("cpu")
-        + _whole(count)
-        + b"tQ"
-    )
-
-
-def _rebuilt(array: np.ndarray, key: str, offset: int, count: int) -> bytes:
-    steps = [step // array.itemsize for step in array.strides]
-    sizes = (b"(" + b"".join(map(_whole, extents)) + b"t" for extents in (array.shape, steps))
-    storage = _storage(_KINDS[array.dtype.name], key, count)
-    return (
-        b"ctorch._utils\n_rebuild_tensor_v2\n("
-        + storage
-        + _whole(offset)
-        + b"".join(sizes)
-        + b"\x89ccollections\nOrderedDict\n)RtR"
-    )
-
-
-def _state_dict(tensors: dict[str, np.ndarray], places: dict[str, tuple[str, int, int]]) -> bytes:
-    items = b"".join(
-        _text(name) + _rebuilt(array, *places[name]) for name, array in tensors.items()
-    )
-    return (
-        b"\x80\x02ccollections\nOrderedDict\n)Rq\0("
-        + items
-        + b"u}"
-        + _text("_metadata")
-        + b"h\0sb."
-    )
-
-
-def _torch_zip(tensors: dict[str, np.ndarray], *, views: bool = False) -> bytes:
-    places = {name: (str(k), 0, array.size) for k, (name, array) in enumerate(tensors.items())}
-    storages = {place[0]: tensors[name].tobytes() for name, place in places.items()}
-    if views:
-        tensors = {n: a for n, a in tensors.items() if a.dtype == np.float32}
-        whole, at = np.concatenate([a.ravel() for a in tensors.values()]), 0
-        for name, array in tensors.items():
-            places[name], at = ("0", at, whole.size), at + array.size
-        storages = {"0": whole.tobytes()}
-    entries = {"m/data.pkl": _state_dict(tensors, places), "m/byteorder": b"little"}
-    entries |= {f"m/data/{key}": content for key, content in storages.items()} | {
-        "m/version": b"3\n"
-    }
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in entries.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return file.getvalue()
-
-
-def _torch_legacy(tensors: dict[str, np.ndarray]) -> bytes:
-    import pickle
-
-    places = {name: (str(k), 0, array.size) for k, (name, array) in enumerate(tensors.items())}
-    head = [0x1950A86A20F9469CFC6C, 1001, {"protocol_version": 1001, "little_endian": True}]
-    parts = [pickle.dumps(value, 2) for value in head]
-    parts += [
-        _state_dict(tensors, places),
-        pickle.dumps([place[0] for place in places.values()], 2),
-    ]
-    for array in tensors.values():
-        parts += [struct.pack("<q", array.size), array.tobytes()]
-    return b"".join(parts)
-
-
-def safetensors_files() -> Corpus:
-    """Tensors with a note."""
-    import safetensors.numpy
-
-    return [("w.safetensors", safetensors.numpy.save(arrays(), {"format": "pt"}))]
-
-
-def keras_files() -> Corpus:
-    """Weights of Keras: the older layout, that of Keras 3, packed values, a whole ``.keras`` file."""
-    import h5py
-
-    def older(path: Path) -> None:
-        with h5py.File(path, "w") as file:
-            names = [b"conv", b"head"]
-            file.attrs["layer_names"] = names
-            for name in names:
-                group = file.create_group(name.decode())
-                group.attrs["weight_names"] = [name + b"/kernel:0"]
-                group[f"{name.decode()}/kernel:0"] = np.arange(12.0, dtype=np.float32).reshape(3, 4)
-
-    def newer(path: Path, **packed: Any) -> None:
-        with h5py.File(path, "w") as file:
-            for name in ("conv2d", "dense", "dense_1"):
-                group = file.create_group(f"layers/{name}/vars")
-                for number in range(2):
-                    group.create_dataset(
-                        str(number), data=np.arange(24.0, dtype=np.float32).reshape(4, 6), **packed
-                    )
-
-    packed = _written(
-        "p.h5", lambda path: newer(path, compression="gzip", chunks=(2, 6), shuffle=True)
-    )
-    plain = _written("n.h5", newer)
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in (
-            ("metadata.json", b"{}"),
-            ("config.json", b"{}"),
-            ("model.weights.h5", plain),
-        ):
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return [
-        ("old.h5", _written("o.h5", older)), ("new.weights.h5", plain), ("packed.weights.h5", packed), ("m.keras", file.getvalue()),
-    ]  # fmt: skip
 
 
 def idx_files() -> Corpus:
@@ -410,7 +242,7 @@ def parquet_files() -> Corpus:
     return [
         (
             f"{kind}.parquet",
-            _written(
+            written(
                 "t.parquet", lambda path, kind=kind: frame.write_parquet(path, compression=kind)
             ),
         )
@@ -429,7 +261,7 @@ def workbooks() -> Corpus:
             sheet.write_column(0, column, [name, *values])
         book.close()
 
-    return [("t.xlsx", _written("t.xlsx", write))]
+    return [("t.xlsx", written("t.xlsx", write))]
 
 
 def pictures() -> Corpus:
@@ -442,15 +274,24 @@ def pictures() -> Corpus:
     deep = Image.fromarray(random.integers(0, 65536, (12, 10)).astype(np.uint16))
     found = []
     for name, picture, options in (
-        ("c.png", colours, {}), ("a.png", clear, {}), ("d.png", deep, {}), ("p.png", colours.convert("P"), {"transparency": 0}),
-        ("c.jpg", colours, {"exif": _exif()}), ("g.gif", colours.convert("P"), {}), ("c.webp", colours, {}),
-        ("l.webp", clear, {"lossless": True}), ("c.bmp", colours, {}), ("c.tif", colours, {}), ("d.tif", deep, {"compression": "tiff_lzw"}),
-        ("z.tif", colours, {"compression": "tiff_adobe_deflate"}), ("c.ppm", colours, {}),
-    ):  # fmt: skip
+        ("c.png", colours, {}),
+        ("a.png", clear, {}),
+        ("d.png", deep, {}),
+        ("p.png", colours.convert("P"), {"transparency": 0}),
+        ("c.jpg", colours, {"exif": _exif()}),
+        ("g.gif", colours.convert("P"), {}),
+        ("c.webp", colours, {}),
+        ("l.webp", clear, {"lossless": True}),
+        ("c.bmp", colours, {}),
+        ("c.tif", colours, {}),
+        ("d.tif", deep, {"compression": "tiff_lzw"}),
+        ("z.tif", colours, {"compression": "tiff_adobe_deflate"}),
+        ("c.ppm", colours, {}),
+    ):
         found.append(
             (
                 name,
-                _written(
+                written(
                     name,
                     lambda path, picture=picture, options=options: picture.save(path, **options),
                 ),
@@ -468,34 +309,12 @@ def _exif() -> Any:
 
 
 def run_folders() -> Corpus:
-    """The folder of a run on a small table, as an archive of its files."""
-    from sloy.experiments import Experiment, run
-
-    with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        folder = Path(name)
-        (folder / "t.csv").write_bytes(text_tables()[0][1])
-        words = {
-            "target": "price",
-            "network": "mlp",
-            "network_options": {"hidden": [4]},
-            "epochs": 2,
-            "members": 1,
-        }
-        run(Experiment.of(folder / "t.csv", **words), folder / "run", engine="reference")
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w") as archive:
-            for kept in (
-                "configuration.json",
-                "summary.json",
-                "history.csv",
-                "checkpoint.sloy",
-                "model.sloy",
-            ):
-                content = (
-                    (folder / "run" / kept)
-                    .read_bytes()
-                    .replace(str(folder / "t.csv").encode(), b"t.csv")
-                )
-                archive.writestr(zipfile.ZipInfo(kept), content)
-        return [("run", file.getvalue())]
+    """The folder of a run, as an archive of its files."""
+    parts = (configurations, summaries, histories, checkpoints, models)
+    names = ("configuration.json", "summary.json", "history.csv", "checkpoint.sloy", "model.sloy")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, part in zip(names, parts, strict=True):
+            content = next(c for n, c in part() if n.endswith(name.rpartition(".")[2]))
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return [("run.zip", file.getvalue())]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fuzz import corpus
+from fuzz import corpus, foreign
 from fuzz.mutations import (
     Random,
     bent,
@@ -48,6 +47,10 @@ class Format:
         before.
     whole : bool
         Whether the beginning of a file is never taken for a file.
+    slow : int
+        How many times as long as most it takes to read one: the count of mutations is divided by it.
+    as_bytes : bool
+        Whether it is also cut and bent as bytes.
     """
 
     seeds: Callable[[], corpus.Corpus]
@@ -55,6 +58,8 @@ class Format:
     read: Callable[[Path], Any]
     sealed: tuple[str, ...] = ()
     whole: bool = True
+    slow: int = 1
+    as_bytes: bool = True
 
 
 def digest(*values: Any) -> str:
@@ -166,6 +171,9 @@ def _parquet(random: Random, name: str, data: bytes) -> bytes:
 
 def _folder(random: Random, name: str, data: bytes) -> bytes:
     inner = {"json": json_text, "sloy": lambda r, d: _container(r, "", d), "csv": text_bent}
+    how = random.random()
+    if how < 0.3:
+        return zipped(random, data, lambda entry: bent if how < 0.2 else truncated)
     return zipped(random, data, lambda entry: inner.get(entry.rpartition(".")[2], bent))
 
 
@@ -276,7 +284,7 @@ def _run_folder(path: Path) -> str:
 
 FORMATS = {
     "model": Format(corpus.models, _container, _model, sealed=(".sloy",)),
-    "checkpoint": Format(corpus.checkpoints, _container, _checkpoint, sealed=(".sloy",)),
+    "checkpoint": Format(corpus.checkpoints, _container, _checkpoint, sealed=(".sloy",), slow=3),
     "configuration": Format(corpus.configurations, _document, _configuration),
     "summary": Format(
         corpus.summaries, _document, _summary, whole=False
@@ -284,11 +292,11 @@ FORMATS = {
     "history": Format(corpus.histories, _document, _history, whole=False),  # lines of text
     "class-names": Format(corpus.class_names, _document, _class_names, whole=False),
     "onnx": Format(
-        corpus.onnx_models, lambda r, n, d: protobuf(r, d), _onnx, whole=False
+        foreign.onnx_models, lambda r, n, d: protobuf(r, d), _onnx, whole=False
     ),  # a list of fields
-    "torch": Format(corpus.torch_files, _torch, _tensors, sealed=("state.pth", "views.pth")),
-    "safetensors": Format(corpus.safetensors_files, _safetensors, _tensors),
-    "keras": Format(corpus.keras_files, _keras, _tensors, sealed=(".keras",)),
+    "torch": Format(foreign.torch_files, _torch, _tensors, sealed=("state.pth", "views.pth")),
+    "safetensors": Format(foreign.safetensors_files, _safetensors, _tensors),
+    "keras": Format(foreign.keras_files, _keras, _tensors, sealed=(".keras",), slow=10),
     "idx": Format(corpus.idx_files, _idx, _read_idx, sealed=(".gz",)),
     "csv": Format(
         corpus.text_tables, _text_table, _table, sealed=(".gz", ".zip"), whole=False
@@ -299,17 +307,18 @@ FORMATS = {
         lambda r, n, d: zipped(r, d, lambda entry: text_bent),
         _table,
         sealed=(".xlsx",),
+        slow=10,
     ),
     "pictures": Format(
         corpus.pictures, lambda r, n, d: png(r, d), _picture, whole=False
     ),  # the pixels of GIF have no end
-    "run-folder": Format(corpus.run_folders, _folder, _run_folder),
+    "run-folder": Format(corpus.run_folders, _folder, _run_folder, as_bytes=False),
 }
 
 
 def change(random: Random, name: str, data: bytes, format_: Format) -> tuple[bytes, str]:
     """A changed file, and how: "truncated", "bent" as bytes, or "structured"."""
-    how = random.random()
+    how = random.random() if format_.as_bytes else 1.0
     if how < 0.1:
         return truncated(random, data), "truncated"
     if how < 0.3:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import mmap
 import os
@@ -25,9 +26,27 @@ import numpy as np
 from fuzz.formats import FORMATS, Format, change
 from fuzz.mutations import CANARY
 
-SECONDS = (
-    10.0  # of the processor for one file; by the clock more, as other programs may have the cores
-)
+_IMPORTED = (
+    "sloy.cli.info",
+    "sloy.cli.main",
+    "sloy.experiments",
+    "sloy.exchange.weights.readers",
+    "sloy.model.exchange",
+    "sloy.data.tables",
+    "sloy.data.images",
+    "sloy.training.checkpoint",
+    "sloy.engines.reference",
+    "polars",
+    "onnx",
+    "h5py",
+    "safetensors.numpy",
+    "xlsxwriter",
+    "PIL.Image",
+    "PIL.PngImagePlugin",
+    "PIL.TiffImagePlugin",
+    "backports.zstd",
+)  # fmt: skip
+SECONDS = 10.0  # of the processor for one file; by the clock others may have it
 _BY_THE_CLOCK = 120.0
 MEMORY = 1 << 30  # bytes that reading one file may take beside what was there
 LONGEST = 300  # characters of a refusal, without the file's path
@@ -75,6 +94,8 @@ def campaign(
 ) -> Report:
     """Bend files of a format and read them, until so many or so long; the n-th of a seed is always the same."""
     format_, report, begun = FORMATS[name], Report(name), time.monotonic()
+    for module in _IMPORTED:  # once, not in every child; importing them starts no threads
+        importlib.import_module(module)
     seeds = apart(format_.seeds)
     sound = apart(lambda: _digests(format_, seeds))
     last = first + count if count is not None else sys.maxsize
@@ -89,7 +110,7 @@ def campaign(
 
 
 def apart(function: Callable[[], Any]) -> Any:
-    """What a function returns, called in a child, so that libraries start no threads here: they would not survive a fork."""
+    """What a function returns, called in a child: threads that libraries start here would not survive a fork."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,10 +106,30 @@ def decode(
             raise FileFormatError(f"{path}: {error}") from None
         except Exception as error:
             raise _damaged(str(path), error) from None
+        if opened.format == "TIFF":
+            _hush_libtiff()
         with opened:
             if least is not None:
                 opened.draft(None, (least, least))
             return _plain(opened, str(path), channels, background, one_at_a_time, greys)
+
+
+@cache
+def _hush_libtiff() -> None:
+    """libtiff writes to the error stream what Pillow raises anyhow: where it is found, it is told not to."""
+    import ctypes
+    import ctypes.util
+
+    import PIL
+
+    bundled = Path(PIL.__file__).parents[1].glob("[Pp]illow.libs/libtiff*")
+    names = [*map(str, bundled)] or [ctypes.util.find_library("tiff")]
+    for name in filter(None, names):
+        with suppress(OSError, AttributeError):
+            library = ctypes.CDLL(name)
+            for switch in (library.TIFFSetErrorHandler, library.TIFFSetWarningHandler):
+                switch.argtypes, switch.restype = [ctypes.c_void_p], ctypes.c_void_p
+                switch(None)
 
 
 def picture_files(folder: str | os.PathLike[str]) -> list[Path]:

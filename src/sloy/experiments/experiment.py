@@ -191,7 +191,7 @@ class Experiment:
         for name, known in (("optimizer", tuple(RATES)), ("schedule", SCHEDULES)):
             if options[name] not in known:
                 raise InvalidOption(
-                    f"`{name}` (={options[name]!r}) must be one of {', '.join(known)}, by name."
+                    f"`{name}` (={text.shown(options[name])}) must be one of {', '.join(known)}, by name."
                 )
         share = FURTHER_RATE if further else self.source.rate_share
         return Recipe(**{**options, "learning_rate": rate_of(options, share)}, where="experiment")
@@ -256,7 +256,7 @@ class Experiment:
     def _check_threshold(self, loaded: Loaded) -> None:
         if self.threshold is None:
             return
-        said, classes = f"`threshold` (={self.threshold!r})", loaded.train.classes
+        said, classes = f"`threshold` (={text.shown(self.threshold)})", loaded.train.classes
         if classes != 2:
             there = f"{classes} classes" if classes else "numbers to predict"
             raise InvalidOption(f"{said} is for two classes; {self.source.data} has {there}.")
@@ -339,14 +339,16 @@ def _defaults(
     recipe: dict[str, Any] = {}
     if named is not None:
         if named not in tuple(RECIPES):
-            raise InvalidOption(f"`recipe` (={named!r}) must be one of {', '.join(RECIPES)}.")
+            raise InvalidOption(
+                f"`recipe` (={text.shown(named)}) must be one of {', '.join(RECIPES)}."
+            )
         recipe = dict(RECIPES[named].options)
         if recipe["network"] not in source.networks:
             fits = [
                 name for name, one in RECIPES.items() if one.options["network"] in source.networks
             ]
             raise InvalidOption(
-                f"`recipe` (={named!r}) is none for {source.data}; there are {', '.join(fits)}."
+                f"`recipe` (={text.shown(named)}) is none for {source.data}; there are {', '.join(fits)}."
             )
         if network not in (None, recipe["network"]):
             recipe.pop("network_options", None)
@@ -364,7 +366,7 @@ def _refuse_unknown(source: Source, words: Mapping[str, Any], *others: str) -> N
     for name in sorted(words.keys() - known - set(_OWN) - set(others)):
         if name in source_options():
             raise InvalidOption(f"`{name}` does not belong to {source.data}.")
-        raise InvalidOption(f"`{name}` is no option of an experiment.")
+        raise InvalidOption(f"`{text.shortened(name, 60)}` is no option of an experiment.")
 
 
 def _values(value: Any) -> dict[str, Any]:
@@ -386,4 +388,4 @@ def _plain(name: str, value: Any) -> Any:
         return str(value)
     if value is None or isinstance(value, str | int | float):
         return value
-    raise InvalidOption(f"`{name}` (={value!r}): an experiment takes it in words.")
+    raise InvalidOption(f"`{name}` (={text.shown(value)}): an experiment takes it in words.")

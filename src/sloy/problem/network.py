@@ -31,6 +31,7 @@ from sloy.layers.base import (
 from sloy.layers.built import Built
 from sloy.layers.config import layer_from_config
 from sloy.problem.summary import Summary, plain_descent, summarize
+from sloy.text import shown
 
 __all__ = ["Built", "Network"]
 
@@ -68,7 +69,7 @@ class Network:
         given = self.input_shape
         if not isinstance(given, list | tuple) or not given:
             raise InvalidArgument(
-                f"Network: `input_shape` (={given!r}) must be a tuple of extents, such as (28, 28, 1)."
+                f"Network: `input_shape` (={shown(given)}) must be a tuple of extents, such as (28, 28, 1)."
             )
         shape = tuple(integer("Network", "input_shape", extent) for extent in given)
         object.__setattr__(self, "input_shape", shape)
