@@ -7,8 +7,9 @@
 
 What must not be: a crash; a hang (more than 10 s of the processor); an execution of something in the file; a partial
 load (the beginning of a file, or one whose checksums do not hold, read as another); more than 1 GiB of memory; an
-internal error; a refusal of several lines, of more than 300 characters, or that quotes more than 80 of a value; noise: what a
-library says past sloy. The exit status is 1 if any of it was. The same seed, format and index make the same file.
+internal error; a refusal of several lines, of more than 300 characters, or that quotes more than 80 of a value; noise:
+what a library says past sloy. The exit status is 1 if any of it was. The same seed, format and index make the same
+file.
 """
 
 from __future__ import annotations
@@ -54,9 +55,8 @@ def main() -> int:
         parser.error(f"no format is named {unknown[0]!r}; there are {', '.join(FORMATS)}")
     found = total = 0
     for name in names:
-        count = arguments.count or (
-            None if arguments.seconds else max(1, 200 // FORMATS[name].slow)
-        )
+        count = arguments.count or (None if arguments.seconds else 200)
+        count = count and max(1, count // FORMATS[name].slow)
         report = campaign(
             name,
             arguments.seed,

@@ -47,7 +47,7 @@ _IMPORTED = (
     "backports.zstd",
 )  # fmt: skip
 SECONDS = 10.0  # of the processor for one file; by the clock others may have it
-_BY_THE_CLOCK = 120.0
+_BY_THE_CLOCK = 600.0
 MEMORY = 1 << 30  # bytes that reading one file may take beside what was there
 LONGEST = 300  # characters of a refusal, without the file's path
 QUOTED = 80  # characters of one value

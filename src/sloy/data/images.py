@@ -96,6 +96,7 @@ def decode(
         raise FileFormatError(f"{path}: is a broken link, to {os.readlink(path)}.")
     if foreign(path.name) == "RAW":  # Pillow would take the thumbnail in it
         raise FileFormatError(f"{path}: {_what_it_is(path, b'')}.")
+    _hush()
     with path.open("rb") as file:
         try:
             opened = PIL.Image.open(file, formats=formats())
@@ -106,8 +107,6 @@ def decode(
             raise FileFormatError(f"{path}: {error}") from None
         except Exception as error:
             raise _damaged(str(path), error) from None
-        if opened.format == "TIFF":
-            _hush_libtiff()
         with opened:
             if least is not None:
                 opened.draft(None, (least, least))
@@ -115,16 +114,18 @@ def decode(
 
 
 @cache
-def _hush_libtiff() -> None:
-    """libtiff writes to the error stream what Pillow raises anyhow: where it is found, it is told not to."""
+def _hush() -> None:
+    """What Pillow raises anyhow, its log and libtiff, where it is found, say on the error stream: no more."""
     import ctypes
     import ctypes.util
+    import logging
 
     import PIL
 
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+
     bundled = Path(PIL.__file__).parents[1].glob("[Pp]illow.libs/libtiff*")
-    names = [*map(str, bundled)] or [ctypes.util.find_library("tiff")]
-    for name in filter(None, names):
+    for name in [*map(str, bundled)] or [ctypes.util.find_library("tiff") or "libtiff.so"]:
         with suppress(OSError, AttributeError):
             library = ctypes.CDLL(name)
             for switch in (library.TIFFSetErrorHandler, library.TIFFSetWarningHandler):

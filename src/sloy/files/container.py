@@ -130,7 +130,7 @@ def check_kind(path: str | Path, metadata: Mapping[str, Any], kind: str, version
     if (own := metadata.get("version")) != version:
         age = "an older" if isinstance(own, int) and own < version else "another"
         raise FileFormatError(
-            f"{path}: is a {word} of version {str(own)[:40]}, of {age} sloy; this one reads version"
+            f"{path}: is a {word} of version {shown(own, 40)}, of {age} sloy; this one reads version"
             f" {version}."
         )
 

@@ -22,7 +22,7 @@ LARGEST = 100_000_000  # bytes
 DEEPEST = 200  # lists and objects within each other: of a network of layers within layers about 100
 
 Schema = Any
-_WORDS = {
+_WORDS: dict[Any, str] = {
     str: "a text", int: "an integer", float: "a number", bool: "true or false", list: "a list", dict: "an object",
     None: "null",
 }  # fmt: skip

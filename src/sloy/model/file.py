@@ -25,6 +25,7 @@ from sloy.preprocessing import Preprocessing
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.problem.parameters import check_names
+from sloy.text import shown
 
 KIND = "sloy.model"
 VERSION = 1
@@ -172,7 +173,7 @@ def _loss_config(loss: Loss, problem: Problem) -> dict[str, Any]:
 def _loss(config: Any) -> Loss:
     if isinstance(config, dict) and config.get("loss") == "CustomLoss":
         if set(config) != {"loss", "targets", "function"}:
-            raise FileFormatError(f"the loss has the keys {sorted(map(str, config))}.")
+            raise FileFormatError(f"the loss has the keys {shown(sorted(map(str, config)))}.")
         return CustomLoss(function_from_config(config["function"]), config["targets"])
     if isinstance(config, dict) and isinstance(main := config.get("main"), dict):
         if main.get("loss") == Intervals.__name__:
@@ -194,7 +195,7 @@ def _known(kind: str, config: Any, known: Mapping[str, Any]) -> Any:
     if name not in known:
         raise FileFormatError(f"no {kind} is named {name[:40]!r}.")
     if set(arguments) != {f.name for f in fields(known[name])}:
-        raise FileFormatError(f"the {kind} {name} has the arguments {sorted(arguments)}.")
+        raise FileFormatError(f"the {kind} {name} has the arguments {shown(sorted(arguments))}.")
     several = {key: tuple(v) if isinstance(v, list) else (v,) for key, v in arguments.items()}
     if not all(
         type(value) in (type(None), int, float) or isinstance(value, Loss)

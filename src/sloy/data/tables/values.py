@@ -51,7 +51,7 @@ def refusing(label: str, what: str) -> Iterator[None]:
         except Exception as error:
             if not type(error).__module__.startswith("polars"):
                 raise
-            reason = error
+            reason: BaseException = error
         except BaseException as error:
             if type(error).__name__ != "PanicException":
                 raise
