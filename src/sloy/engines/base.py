@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -159,6 +160,11 @@ class Engine(ABC):
         """Whether it computes graphs of a dtype here, those of float32 in a precision."""
 
     @classmethod
+    def suits(cls, dtype: str) -> bool:
+        """Whether "auto" may take it for a dtype: where it computes in it, and is the fastest here at that."""
+        return cls.supports(dtype)
+
+    @classmethod
     def best_precision(cls) -> Arithmetic:
         """The fastest here: what "auto" stands for."""
         return "float32"
@@ -192,6 +198,10 @@ class Engine(ABC):
         guard : names of scalar outputs
             See `Executable`.
         """
+
+    def holding(self, columns: Mapping[str, np.ndarray]) -> AbstractContextManager[None]:
+        """While it lasts, nobody writes these columns: an engine may keep them where it computes."""
+        return nullcontext()
 
     @abstractmethod
     def memory_forecast(self, graph: Graph, guard: Iterable[str] = ()) -> int:

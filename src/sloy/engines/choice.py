@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Literal
 
 from sloy.arguments import integer
@@ -107,13 +108,15 @@ def _fastest(dtype: str) -> type[Engine]:
     """The first of the table that is installed and computes in a dtype; what sloy itself lacks for one is said."""
     missing: list[str] = []
     for name, row in TABLE.items():
+        if row.auto_needs and not any(find_spec(module) for module in row.auto_needs):
+            continue
         try:
             found = _named(name)
         except NotAvailable as reason:
             if dtype == "float32" and not row.extra:  # another dtype it might not compute in either
                 missing.append(str(reason))
             continue
-        if found.supports(dtype):
+        if found.suits(dtype):
             for sentence in missing:
                 _say(f"{sentence} The {name} engine runs.{TABLE[name].pace}")
             return found
