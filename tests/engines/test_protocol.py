@@ -262,6 +262,7 @@ def test_an_engine_knows_its_name_and_settings(any_engine: Engine) -> None:
     assert str(any_engine) in (
         f"{any_engine.name}, 1 thread, float32",
         f"{any_engine.name}, float32",
+        f"{any_engine.name}, 1 device (cpu), float32",
     )
     assert any_engine.supports("float32", any_engine.best_precision())
     assert not any_engine.supports("int32")

@@ -142,11 +142,14 @@ class Engine(ABC):
         Of float32 graphs. "mixed" rounds what products and convolutions read to bfloat16, see
         `sloy.graph.mixed`, with the processor's instructions for it; "emulated" does so on any
         processor, to see what it does to accuracy.
+    interrupts : bool
+        Whether `poll` is asked within a step too, between operations; else between steps alone.
     keeps_memory : bool
         Whether a compiled graph holds its memory from run to run, rather than only while it runs.
     """
 
     name: ClassVar[str]
+    interrupts: ClassVar[bool] = True
     keeps_memory: ClassVar[bool] = True
     precision: Arithmetic
 

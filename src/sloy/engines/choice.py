@@ -28,9 +28,9 @@ def engine(
 
     Parameters
     ----------
-    name : "auto", "native", "reference" or an Engine
-        "auto" takes the fastest that is installed and computes in `dtype`: native where it is there, else it says
-        once on the error stream why not, and takes reference.
+    name : "auto", "native", "reference", "jax" or an Engine
+        "auto" takes the fastest that is installed and computes in `dtype`: jax where it has a GPU or TPU, else native;
+        where that is not there it says once on the error stream why not, and takes reference.
     threads : int
         Number of threads; 0 takes the physical cores that this process may use.
     deterministic : "same-threads" or "any-threads"
@@ -41,7 +41,7 @@ def engine(
         times as fast as float32. "emulated" gives the numbers of "mixed" on any processor, slower
         than float32.
     dtype : "float32" or "float64"
-        Of the graphs; float64 is the reference engine's alone.
+        Of the graphs; the native engine computes in float32 alone.
 
     Raises
     ------
@@ -104,8 +104,21 @@ def _named(name: str) -> type[Engine]:
     return found
 
 
+def automatic(dtype: str = "float32") -> str:
+    """The name of what "auto" takes here for a dtype."""
+    return _found(dtype)[0]
+
+
 def _fastest(dtype: str) -> type[Engine]:
-    """The first of the table that is installed and computes in a dtype; what sloy itself lacks for one is said."""
+    """The engine that "auto" takes; what sloy itself lacks for a faster one is said."""
+    name, missing = _found(dtype)
+    for sentence in missing:
+        _say(f"{sentence} The {name} engine runs.{TABLE[name].pace}")
+    return _named(name)
+
+
+def _found(dtype: str) -> tuple[str, list[str]]:
+    """The first of the table that is installed and suits a dtype; and why those of sloy itself before it do not run."""
     missing: list[str] = []
     for name, row in TABLE.items():
         if row.auto_needs and not any(find_spec(module) for module in row.auto_needs):
@@ -117,9 +130,7 @@ def _fastest(dtype: str) -> type[Engine]:
                 missing.append(str(reason))
             continue
         if found.suits(dtype):
-            for sentence in missing:
-                _say(f"{sentence} The {name} engine runs.{TABLE[name].pace}")
-            return found
+            return name, missing
     raise InvalidArgument(f"engine: no engine computes in `dtype` (={dtype!r}).")
 
 

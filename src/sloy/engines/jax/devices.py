@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from sloy.errors import InvalidArgument
+from sloy.errors import InvalidArgument, NotAvailable
 from sloy.text import many
 
 SAMPLES = "samples"  # the axis of the mesh: what is split between devices
@@ -37,8 +40,9 @@ def keep_compiled() -> None:
 
     JAX runs what it reads there, so that the folder is the user's alone.
     """
-    unset = jax.config.jax_compilation_cache_dir is None and platform() != "cpu"
-    if not unset or not jax.config.jax_enable_compilation_cache:
+    config: Any = jax.config  # its values are made at run time
+    unset = config.jax_compilation_cache_dir is None and config.jax_enable_compilation_cache
+    if not unset or platform() == "cpu":
         return
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = base / "sloy" / f"jax-{jax.__version__}"
@@ -47,6 +51,16 @@ def keep_compiled() -> None:
     except OSError:
         return  # it only saves time
     jax.config.update("jax_compilation_cache_dir", str(folder))
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Say what XLA refuses in one sentence of ours."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        (first, *_) = str(error).splitlines() or ["no reason given"]
+        raise NotAvailable(f"the jax engine cannot run this graph ({first[:200]}).") from error
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import jax
 import numpy as np
@@ -12,14 +13,16 @@ import numpy as np
 from sloy.engines.base import BatchRun, Engine, Executable, Poll, check_batches, check_guard
 from sloy.engines.host import check_variables
 from sloy.engines.jax.devices import Devices, keep_compiled, platform
-from sloy.engines.jax.executable import JaxExecutable, prepared, step_bytes
-from sloy.engines.jax.program import Program, Runner, stretches
-from sloy.engines.jax.variables import JaxVariables, Memory, placed
+from sloy.engines.jax.executable import JaxExecutable
+from sloy.engines.jax.program import Runner, stretches
+from sloy.engines.jax.step import Step, step_of
+from sloy.engines.jax.variables import JaxVariables, placed
 from sloy.engines.names import Arithmetic, Determinism
 from sloy.engines.pieces import are_arrays, run_in_pieces
 from sloy.errors import InvalidArgument, NotAvailable
 from sloy.graph import Graph, check
 from sloy.graph.spec import FLOATS
+from sloy.graph.structure import Structure
 from sloy.text import many
 
 
@@ -45,6 +48,7 @@ class JaxEngine(Engine):
     """
 
     name = "jax"
+    interrupts: ClassVar[bool] = False
     threads: int = field(default=0, repr=False, compare=False)
     deterministic: Determinism = "same-threads"
     precision: Arithmetic = "float32"
@@ -115,15 +119,11 @@ class JaxEngine(Engine):
         check_guard(graph, names)
         own = self.variables(variables)
         host = {} if own is variables else variables
-        return JaxExecutable(
-            graph, prepared(graph, self.precision), own, host, names, self._devices
-        )
+        return JaxExecutable(graph, self._step(graph, names), own, host)
 
     def memory_forecast(self, graph: Graph, guard: Iterable[str] = ()) -> int:
         """As XLA says; see `Engine.memory_forecast`."""
-        lowered, memory = prepared(graph, self.precision), Memory({}, self._devices.everywhere)
-        none = JaxVariables(memory, ())
-        return step_bytes(JaxExecutable(graph, lowered, none, {}, tuple(guard), self._devices))
+        return self._step(graph, tuple(guard)).nbytes
 
     @contextmanager
     def holding(self, columns: Mapping[str, np.ndarray]) -> Iterator[None]:
@@ -156,13 +156,16 @@ class JaxEngine(Engine):
             return BatchRun("done", 0, {}, 0.0)
         steps, rest = divmod(order.shape[1], batch_size)
         sizes = [*([batch_size] if steps else []), *([rest] if rest else [])]
-        programs = {rows: _program(executables[rows], rows) for rows in sizes}
+        own = {rows: _own(executables[rows], rows) for rows in sizes}
         runner = Runner({n: self._column(c) for n, c in columns.items()}, step_inputs, poll)
         with jax.enable_x64(True):
-            for stretch in stretches(programs, order, batch_size):
+            for stretch in stretches(own, order, batch_size):
                 if not runner.run(stretch):
                     break
         return runner.ended()
+
+    def _step(self, graph: Graph, guard: tuple[str, ...]) -> Step:
+        return step_of(Structure(graph), guard, self.precision, self._devices)
 
     def _column(self, column: np.ndarray) -> jax.Array:
         held = self._held.get(id(column))
@@ -172,12 +175,9 @@ class JaxEngine(Engine):
         return placed(np.ascontiguousarray(column), self._devices.everywhere)
 
 
-def _program(executable: Executable, rows: int) -> Program:
-    """That of an executable, made once."""
+def _own(executable: Executable, rows: int) -> JaxExecutable:
     if not isinstance(executable, JaxExecutable):
         raise InvalidArgument(
             f"the executable for {rows} samples was compiled by another engine than jax."
         )
-    if rows not in executable.programs:
-        executable.programs[rows] = Program(executable, rows)
-    return executable.programs[rows]
+    return executable

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +17,10 @@ import numpy as np
 from jax import lax
 
 from sloy.engines.base import POLL_SECONDS, BatchRun, Poll, Status
-from sloy.engines.jax.devices import compiler_options
-from sloy.engines.jax.executable import Arrays, JaxExecutable, told
-from sloy.engines.jax.variables import placed
+from sloy.engines.jax.devices import compiler_options, in_words
+from sloy.engines.jax.executable import JaxExecutable
+from sloy.engines.jax.step import KEPT, Arrays, Step
+from sloy.engines.jax.variables import Memory, placed
 
 MOST_STEPS = 256  # of a program
 MOST_BYTES = 1 << 26  # of what the steps of a program read beside columns, and leave
@@ -28,13 +30,19 @@ Carried = tuple[
 ]  # step, finite, variables, record
 
 
-class Program:
-    """The steps of an executable, `room` of them at most."""
+@lru_cache(maxsize=KEPT)
+def program_of(step: Step, rows: int) -> Program:
+    """The program of a step of so many samples, made once."""
+    return Program(step, rows)
 
-    def __init__(self, executable: JaxExecutable, rows: int) -> None:
-        self.executable, self.rows = executable, rows
-        nodes = executable.lowered.nodes
-        self.outputs = [nodes[i].spec for i in executable.lowered.outputs.values()]
+
+class Program:
+    """The steps of a graph, `room` of them at most."""
+
+    def __init__(self, step: Step, rows: int) -> None:
+        self.step, self.rows = step, rows
+        nodes = step.graph.nodes
+        self.outputs = [nodes[i].spec for i in step.graph.outputs.values()]
         of_a_step = 4 * rows + sum(spec.nbytes for spec in self.outputs)
         self.room = MOST_STEPS
         while self.room > 2 and self.room * of_a_step > MOST_BYTES:
@@ -45,7 +53,7 @@ class Program:
 
     def record(self) -> tuple[jax.Array, ...]:
         """Where the outputs of the steps go."""
-        everywhere = self.executable.devices.everywhere
+        everywhere = self.step.devices.everywhere
         return tuple(
             jnp.zeros((self.room, *spec.shape), spec.dtype, device=everywhere)
             for spec in self.outputs
@@ -53,6 +61,7 @@ class Program:
 
     def call(
         self,
+        memory: Memory,
         columns: Arrays,
         order: jax.Array,
         fed: Arrays,
@@ -61,9 +70,8 @@ class Program:
         end: int,
     ) -> tuple[int, bool, tuple[jax.Array, ...]]:
         """Steps `first` … `end` - 1: how many are done since the room's first, whether all were finite, the record."""
-        ex, memory = self.executable, self.executable.variables.memory
-        moving = {name: memory.arrays[name] for name in ex.moving}
-        still = {name: memory.arrays[name] for name in ex.still}
+        moving = {name: memory.arrays[name] for name in self.step.moving}
+        still = {name: memory.arrays[name] for name in self.step.still}
         span = np.int32(first), np.int32(end)
         done, finite, moved, record = self._compiled(
             moving, still, columns, order, fed, record, *span
@@ -82,7 +90,7 @@ class Program:
         first: jax.Array,
         end: jax.Array,
     ) -> Carried:
-        everywhere = self.executable.devices.everywhere
+        everywhere = self.step.devices.everywhere
 
         def going(carried: Carried) -> jax.Array:
             return (carried[0] < end) & carried[1]
@@ -92,7 +100,7 @@ class Program:
             rows = self._split(lax.dynamic_slice_in_dim(order, k * self.rows, self.rows))
             inputs = {n: c.at[rows].get(mode="promise_in_bounds") for n, c in columns.items()}
             inputs |= {n: lax.dynamic_index_in_dim(v, k, keepdims=False) for n, v in fed.items()}
-            outputs, updates, finite = self.executable.traced({**still, **moving}, inputs)
+            outputs, updates, finite = self.step.traced({**still, **moving}, inputs)
             record = tuple(
                 lax.dynamic_update_index_in_dim(kept, value, k, 0)
                 for kept, value in zip(record, outputs, strict=True)
@@ -106,7 +114,7 @@ class Program:
 
     def _split(self, rows: jax.Array) -> jax.Array:
         """Between the devices, where they divide them; else each device does all of them."""
-        devices = self.executable.devices
+        devices = self.step.devices
         whole = devices.size == 1 or self.rows % devices.size
         return lax.with_sharding_constraint(
             rows, devices.everywhere if whole else devices.by_samples
@@ -117,6 +125,7 @@ class Program:
 class Stretch:
     """Steps of one size that a program does: their rows, and the number of the first."""
 
+    executable: JaxExecutable
     program: Program
     rows: np.ndarray  # (steps * program.rows,)
     first: int
@@ -127,7 +136,7 @@ class Stretch:
 
 
 def stretches(
-    programs: Mapping[int, Program], order: np.ndarray, batch_size: int
+    executables: Mapping[int, JaxExecutable], order: np.ndarray, batch_size: int
 ) -> Iterator[Stretch]:
     """An order of epochs (epochs, n) in pieces that one program does."""
     full = order.shape[1] // batch_size * batch_size
@@ -137,9 +146,11 @@ def stretches(
     for part in (part.reshape(-1) for part in parts):
         if not len(part):
             continue
-        program = programs[batch_size if len(part) >= batch_size else len(part)]
-        for begin in range(0, len(part), program.room * program.rows):
-            stretch = Stretch(program, part[begin : begin + program.room * program.rows], first)
+        rows = min(batch_size, len(part))
+        program = program_of(executables[rows].step, rows)
+        for begin in range(0, len(part), program.room * rows):
+            some = part[begin : begin + program.room * rows]
+            stretch = Stretch(executables[rows], program, some, first)
             yield stretch
             first += stretch.steps
 
@@ -169,24 +180,30 @@ class Runner:
 
     def run(self, stretch: Stretch) -> bool:
         """Do it; whether the next may follow."""
-        program, ex = stretch.program, stretch.program.executable
-        everywhere = ex.devices.everywhere
+        program, ex = stretch.program, stretch.executable
+        everywhere = ex.step.devices.everywhere
         rows = np.resize(stretch.rows.astype(np.int32), program.room * program.rows)
         order = placed(rows, everywhere)
         fed = {
             name: placed(_filled(values[stretch.first :], program.room), everywhere)
             for name, values in self.step_inputs.items()
-            if name in ex.lowered.inputs
+            if name in ex.step.graph.inputs
         }
-        columns = {n: c for n, c in self.columns.items() if n in ex.lowered.inputs}
+        columns = {n: c for n, c in self.columns.items() if n in ex.step.graph.inputs}
         record, done, finite = program.record(), 0, True
         ex.arrive()
         while done < stretch.steps and finite and self.error is None:
             many = self._steps_a_call if self.poll else stretch.steps
             begun, before = time.perf_counter(), done
-            with told():
+            with in_words():
                 done, finite, record = program.call(
-                    columns, order, fed, record, done, min(stretch.steps, done + many)
+                    ex.variables.memory,
+                    columns,
+                    order,
+                    fed,
+                    record,
+                    done,
+                    min(stretch.steps, done + many),
                 )
             took = (time.perf_counter() - begun) / max(1, done - before)
             self._steps_a_call = max(1, min(4 * many, int(POLL_SECONDS / max(took, 1e-9))))
@@ -211,7 +228,7 @@ class Runner:
             return
         scalars = {
             name: np.concatenate([*self.outputs.get(name, []), np.asarray(kept)[:done]])
-            for name, kept in zip(ex.lowered.outputs, record, strict=True)
+            for name, kept in zip(ex.step.graph.outputs, record, strict=True)
             if kept.ndim == 1
         }
         try:
@@ -222,7 +239,7 @@ class Runner:
 
     def _keep(self, ex: JaxExecutable, record: tuple[jax.Array, ...], done: int) -> None:
         self.done += done
-        for name, kept in zip(ex.lowered.outputs, record, strict=True):
+        for name, kept in zip(ex.step.graph.outputs, record, strict=True):
             values = np.array(kept[:done])
             rows = values if values.ndim == 1 else values.reshape(-1, *values.shape[2:])
             self.outputs.setdefault(name, []).append(rows)

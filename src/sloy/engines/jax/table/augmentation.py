@@ -61,7 +61,8 @@ def _whole(words: jax.Array, count: int) -> jax.Array:
 
 
 def _dropout_mask(operands: Operands, attributes: Attributes, spec: Spec) -> jax.Array:
-    key = jax.random.wrap_key_data(_own(*operands, attributes), impl="threefry2x32")
+    own = _own(operands[0], operands[1], attributes)
+    key = jax.random.wrap_key_data(own, impl="threefry2x32")
     bits = jax.random.bits(key, spec.shape, jnp.uint32)
     kept = (bits >> 9) < np.uint32(keep_threshold(attributes["keep"]))
     return kept.astype(spec.dtype)

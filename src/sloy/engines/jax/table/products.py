@@ -27,8 +27,10 @@ def _matmul(operands: Operands, attributes: Attributes, spec: Spec) -> jax.Array
         (0 if attributes["transpose_a"] else 1,),
         (1 if attributes["transpose_b"] else 0,),
     )
+    a, b = operands
     return lax.dot_general(
-        *operands,
+        a,
+        b,
         (contracted, ((), ())),
         precision=lax.Precision.HIGHEST,
         preferred_element_type=jnp.dtype(spec.dtype),
@@ -36,11 +38,13 @@ def _matmul(operands: Operands, attributes: Attributes, spec: Spec) -> jax.Array
 
 
 def _batched_matmul(operands: Operands, attributes: Attributes, spec: Spec) -> jax.Array:
+    a, b = operands
     of_a, of_b, of_result = attributes["batch_axes"]
     inner_a = 1 - of_a if attributes["transpose_a"] else 2
     inner_b = 2 if attributes["transpose_b"] else 1 - of_b
     result = lax.dot_general(
-        *operands,
+        a,
+        b,
         (((inner_a,), (inner_b,)), ((of_a,), (of_b,))),
         precision=lax.Precision.HIGHEST,
         preferred_element_type=jnp.dtype(spec.dtype),

@@ -13,9 +13,9 @@ from sloy.graph.opdef import Attributes
 
 
 def _pad(operands: Operands, attributes: Attributes, spec: Spec) -> jax.Array:
-    widths = tuple(zip(attributes["before"], attributes["after"], strict=True))
     value = np.asarray(attributes["value"]).astype(spec.dtype)
-    return jnp.pad(operands[0], widths, constant_values=value)
+    sides = zip(attributes["before"], attributes["after"], strict=True)
+    return lax.pad(operands[0], value, [(before, after, 0) for before, after in sides])
 
 
 def _one_hot(operands: Operands, attributes: Attributes, spec: Spec) -> jax.Array:
