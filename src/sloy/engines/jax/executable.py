@@ -62,5 +62,5 @@ class JaxExecutable(Executable):
 
     @property
     def memory(self) -> int:
-        """What the compiler says a step takes beside variables and inputs."""
+        """What the compiler says a step takes beside variables."""
         return self.step.nbytes

@@ -88,7 +88,7 @@ class Step:
 
     @cached_property
     def nbytes(self) -> int:
-        """What a step takes at its peak beside variables and inputs, as the compiler says."""
+        """What a step takes at its peak beside variables, as the compiler says, and its inputs."""
         nodes = self.graph.nodes
         read = {**self.graph.variables}
         read |= {name: nodes[i].spec for name, i in self.graph.updates.items()}
@@ -100,4 +100,5 @@ class Step:
             analysis = self.once.lower(*shapes).compile().memory_analysis()
         if analysis is None:
             raise NotAvailable("JAX does not say what memory a program takes on these devices.")
-        return int(analysis.temp_size_in_bytes + analysis.output_size_in_bytes)
+        inputs = sum(spec.nbytes for spec in self.graph.inputs.values())
+        return inputs + int(analysis.temp_size_in_bytes + analysis.output_size_in_bytes)
