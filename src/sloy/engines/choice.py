@@ -30,7 +30,8 @@ def engine(
     ----------
     name : "auto", "native", "reference", "jax" or an Engine
         "auto" takes the fastest that is installed and computes in `dtype`: jax where it has a GPU or TPU, else native;
-        where that is not there it says once on the error stream why not, and takes reference.
+        where that is not there it says once on the error stream why not, and takes reference. "jax:4" takes four
+        devices, "jax" all that there are.
     threads : int
         Number of threads; 0 takes the physical cores that this process may use.
     deterministic : "same-threads" or "any-threads"
@@ -51,8 +52,7 @@ def engine(
     """
     if isinstance(name, Engine):
         return name
-    if not isinstance(name, str) or name not in ("auto", *TABLE):
-        raise InvalidArgument(f"`engine` (={name!r}) must be one of {', '.join(('auto', *TABLE))}.")
+    plain, devices = _split(name)
     threads = integer("engine", "threads", threads, 0, MOST_THREADS)
     if deterministic not in DETERMINISTIC:
         raise InvalidArgument(
@@ -62,10 +62,21 @@ def engine(
         raise InvalidArgument(
             f"`precision` (={precision!r}) must be one of {', '.join(PRECISIONS)}."
         )
-    found = _fastest(dtype) if name == "auto" else _named(name)
-    return found(
-        threads, deterministic, found.best_precision() if precision == "auto" else precision
-    )
+    found = _fastest(dtype) if plain == "auto" else _named(plain)
+    chosen = found.best_precision() if precision == "auto" else precision
+    return found(threads, deterministic, chosen, **devices)
+
+
+def _split(name: str) -> tuple[str, dict[str, int]]:
+    """An engine's name, and the devices that stand behind it: "jax:4"."""
+    plain, colon, count = name.partition(":") if isinstance(name, str) else ("", "", "")
+    whole = not colon or (plain in TABLE and TABLE[plain].devices and count.isdecimal())
+    if plain not in ("auto", *TABLE) or not whole or (colon and int(count) < 1):
+        raise InvalidArgument(
+            f"`engine` (={name!r}) must be one of {', '.join(('auto', *TABLE))}, or a number of devices"
+            " behind a colon, such as jax:4."
+        )
+    return plain, {"devices": int(count)} if colon else {}
 
 
 def available(name: str) -> str | None:

@@ -155,6 +155,8 @@ class JaxEngine(Engine):
         if not order.size:
             return BatchRun("done", 0, {}, 0.0)
         steps, rest = divmod(order.shape[1], batch_size)
+        if steps and executables[batch_size].graph.updates:
+            self._divides(batch_size)
         sizes = [*([batch_size] if steps else []), *([rest] if rest else [])]
         own = {rows: _own(executables[rows], rows) for rows in sizes}
         runner = Runner({n: self._column(c) for n, c in columns.items()}, step_inputs, poll)
@@ -163,6 +165,16 @@ class JaxEngine(Engine):
                 if not runner.run(stretch):
                     break
         return runner.ended()
+
+    def _divides(self, batch_size: int) -> None:
+        """Each device takes as many samples of a batch; the last one, which may be smaller, is done by each in full."""
+        size = self._devices.size
+        below = batch_size // size * size
+        if below != batch_size:
+            sizes = " or ".join(str(fits) for fits in (below, below + size) if fits)
+            raise InvalidArgument(
+                f"`batch_size` (={batch_size}) must be a multiple of the {size} devices: {sizes}."
+            )
 
     def _step(self, graph: Graph, guard: tuple[str, ...]) -> Step:
         return step_of(Structure(graph), guard, self.precision, self._devices)

@@ -63,19 +63,31 @@ def _max_pool(operands: Operands, attributes: Attributes, spec: Spec) -> jax.Arr
     )
 
 
-def _max_pool_grad(operands: Operands, attributes: Attributes, spec: Spec) -> jax.Array:
-    x, y, g = operands
+def _first_maximum(x: jax.Array, attributes: Attributes, extents: Sequence[int]) -> jax.Array:
+    """The number of the tap where each window's first maximum is, a NaN before any number.
+
+    Found in one pass over x, never by comparing x with its maxima: XLA may compute both anew, and round them apart.
+    """
     padded = _padded(x, attributes, -jnp.inf)
     inside = _padded(jnp.ones((1, *x.shape[1:3], 1), bool), attributes, False)
-    free = jnp.ones(y.shape, bool)  # windows whose first maximum is not found yet
-    result = jnp.zeros(x.shape, g.dtype)
-    for tap in _taps(attributes):
-        value = _seen(padded, attributes, tap, y.shape[1:3])
-        chosen = free & ((value == y) | (jnp.isnan(value) & jnp.isnan(y)))
-        chosen &= _seen(inside, attributes, tap, y.shape[1:3])
-        result += _spread(jnp.where(chosen, g, 0), attributes, tap, x.shape[1:3])
-        free &= ~chosen
-    return result
+    shape = (x.shape[0], *extents, x.shape[3])
+    best, place = jnp.full(shape, -jnp.inf, x.dtype), jnp.full(shape, -1, jnp.int32)
+    for number, tap in enumerate(_taps(attributes)):
+        value = _seen(padded, attributes, tap, extents)
+        better = (value > best) | (jnp.isnan(value) & ~jnp.isnan(best)) | (place < 0)
+        better &= _seen(inside, attributes, tap, extents)
+        best, place = jnp.where(better, value, best), jnp.where(better, number, place)
+    return place
+
+
+def _max_pool_grad(operands: Operands, attributes: Attributes, spec: Spec) -> jax.Array:
+    x, y, g = operands
+    place = _first_maximum(x, attributes, y.shape[1:3])
+    spread = [
+        _spread(jnp.where(place == number, g, 0), attributes, tap, x.shape[1:3])
+        for number, tap in enumerate(_taps(attributes))
+    ]
+    return sum(spread[1:], spread[0])
 
 
 def _average_pool(operands: Operands, attributes: Attributes, spec: Spec) -> jax.Array:
