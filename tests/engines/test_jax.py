@@ -23,13 +23,28 @@ RNG = np.random.default_rng(5)
 X = RNG.normal(size=(70, 6, 6, 2)).astype(np.float32)
 Y = (X[:, 2:4, 2:4].sum((1, 2, 3)) > 0).astype(np.int64)
 # No bias before BatchNorm, and no Adam: it makes whole steps of gradients that are rounding noise.
-LAYERS = [Conv2D(4, 3, use_bias=False), BatchNorm(), ReLU(), MaxPool2D(2), Flatten(), Dropout(0.2), Dense(2)]
+LAYERS = [
+    Conv2D(4, 3, use_bias=False),
+    BatchNorm(),
+    ReLU(),
+    MaxPool2D(2),
+    Flatten(),
+    Dropout(0.2),
+    Dense(2),
+]
 
 
 def trained(chosen: str | Engine, **options: object) -> tuple[sloy.Model, list[float]]:
     """After 3 epochs of 8 full batches and a part of one."""
     network = sloy.Network((6, 6, 2), LAYERS)
-    words = {"epochs": 3, "batch_size": 8, "seed": 1, "callbacks": [], "optimizer": SGD(0.1), **options}
+    words = {
+        "epochs": 3,
+        "batch_size": 8,
+        "seed": 1,
+        "callbacks": [],
+        "optimizer": SGD(0.1),
+        **options,
+    }
     model, history = sloy.fit(
         network, (X, Y), loss="categorical_crossentropy", engine=chosen, **words
     )

@@ -271,7 +271,7 @@ def test_an_engine_knows_its_name_and_settings(any_engine: Engine) -> None:
 
 def test_an_unknown_engine_is_named() -> None:
     with pytest.raises(
-        InvalidArgument, match=r"`engine` \(='tpu'\) must be one of auto, native, ref"
+        InvalidArgument, match=r"`engine` \(='tpu'\) must be one of auto, jax, native, ref"
     ):
         engine("tpu")
 

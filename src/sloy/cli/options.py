@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 
 from sloy.cli.errors import UsageError
-from sloy.engines.names import NAMES
+from sloy.engines.names import NAMES, TABLE
 
 LARGEST = 2**31 - 1
 
@@ -74,9 +74,11 @@ def with_devices(arguments: argparse.Namespace) -> None:
     devices = vars(arguments).pop("devices", None)
     if devices is None:
         return
-    if arguments.engine != "jax":
-        raise UsageError(f"--devices (={devices}) needs --engine jax.")
-    arguments.engine = f"jax:{devices}"
+    row = TABLE.get(arguments.engine)
+    if row is None or not row.devices:
+        able = " or ".join(name for name, row in TABLE.items() if row.devices)
+        raise UsageError(f"--devices (={devices}) needs --engine {able}.")
+    arguments.engine += f":{devices}"
 
 
 def integer(word: str, least: int, most: int = LARGEST) -> int:
