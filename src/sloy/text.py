@@ -38,8 +38,8 @@ def shown(value: object, most: int = 80) -> str:
 
     Examples
     --------
-    >>> shown("a\\nb"), shown(["x" * 99] * 50, 20)
-    ("'a\\\\nb'", "['xxxxxxxxxxxxxxxxx…")
+    >>> shown("a\\nb"), shown("x" * 99, 20)
+    ("'a\\\\nb'", "'xxxxxxxxxxxxxxxxxxx…")
     """
     if isinstance(value, int) and value.bit_length() > 4 * most:
         return f"an integer of {value.bit_length()} bits"

@@ -38,7 +38,6 @@ from sloy.losses import CategoricalCrossentropy, Intervals, Loss, SquaredError
 from sloy.model import Model
 from sloy.options import integer_option, option, real_option
 from sloy.problem import Network
-from sloy.text import shown
 from sloy.training.intervals import least_samples
 from sloy.training.recipe import Recipe
 from sloy.training.tabular import MEMBERS, TARGET_SCALES, Tabular
@@ -204,7 +203,7 @@ class TableFile(Source):
             raise InvalidOption(f"`members` (={self.members}): the network mlp is a single one")
         if network == "mlp" and self.target_scale != "standard":
             raise InvalidOption(
-                f"`target_scale` (={shown(self.target_scale)}): the network mlp learns numbers as they are"
+                f"`target_scale` (={text.shown(self.target_scale)}): the network mlp learns numbers as they are"
             )
 
     def load(self, wanted: Wanted) -> LoadedTable:
