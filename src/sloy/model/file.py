@@ -35,6 +35,7 @@ _LOSSES = {cls.__name__: cls for cls in LOSSES.values()}
 _METRICS: dict[str, type[Metric]] = {
     cls.__name__: cls for cls in (BinaryAccuracy, *map(type, METRICS.values()))
 }
+_MOST_AXES = 8  # of a sample's target
 SCHEMA = {  # of what is no tensor; layers, losses and readers know what they are made of
     "kind": str,
     "version": int,
@@ -119,6 +120,8 @@ def _read_document(
     hold(document, SCHEMA)
     names, metrics = document["class_names"], document["metrics"]
     data_dtype, dtype = document["data_dtype"], document["dtype"]
+    if len(document["target_shape"]) > _MOST_AXES:
+        raise FileFormatError(f"`target_shape` has {len(document['target_shape'])} extents.")
     if data_dtype not in ("uint8", dtype):
         raise FileFormatError(f"`dtype` is {dtype!r}, `data_dtype` {data_dtype!r}.")
     target_shape, target_dtype = document["target_shape"], document["target_dtype"]
