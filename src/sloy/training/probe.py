@@ -31,9 +31,6 @@ MOSTLY = 0.9  # share of the samples for which a unit is called flat
 EARLY = 64  # steps after which readings are no longer close together
 MOST_READINGS = 512
 LINEAR = ("add", "sub", "neg", "mul", "div", "broadcast_to", "reshape", "cast")
-# Names of outputs that are of a layer's units, or of a parameter.
-OF_UNITS = ("max", "mean", "mean_square", "flat")
-OF_PARAMETERS = ("gradient_norm", "norm", "update_norm", "penalty_norm")
 
 
 def probe_graph(problem: Problem, recipe: Recipe, batch_size: int) -> Graph:
@@ -48,8 +45,8 @@ def probe_graph(problem: Problem, recipe: Recipe, batch_size: int) -> Graph:
         gives, and the share that is not 0 and has a slope of less than 5 % of the layer's largest;
         of the numbers that the first layer with weights multiplies, ``mean/input`` and ``mean_square/input`` (units,);
         of each trained parameter, ``gradient_norm/<name>``, ``norm/<name>`` and ``update_norm/<name>`` () : of the
-        gradient that is descended, of itself, and of the change by the step; ``penalty_norm/<name>`` () of the
-        gradient of penalties where there are some;
+        gradient that is descended, of itself, and of the change by the step; ``penalty_norm/<name>`` and
+        ``data_norm/<name>`` () of the gradient of penalties and of the rest, where there are penalties;
         ``training_loss`` (), of the step; ``loss`` (N,) and, of classes, ``margin`` (N,): of the network in use, the
         loss and by how much the true class is above the best other one.
 
@@ -88,6 +85,7 @@ def probe_graph(problem: Problem, recipe: Recipe, batch_size: int) -> Graph:
         outputs[f"update_norm/{name}"] = _norm(updates[name] - w)
         if penalties is not None:
             outputs[f"penalty_norm/{name}"] = _norm(penalties[i])
+            outputs[f"data_norm/{name}"] = _norm(goal.gradients[i] - penalties[i])
     return check(Graph.of(outputs | _in_use(problem, batch_size)))
 
 
@@ -173,9 +171,11 @@ class Reading:
         penalty = self.of("penalty_norm")
         if not penalty:
             return 0.0
-        whole = float(np.sqrt(sum(float(v) ** 2 for v in self.of("gradient_norm").values())))
-        own = float(np.sqrt(sum(float(v) ** 2 for v in penalty.values())))
-        return own / max(whole, 1e-30)
+        own, rest = (
+            float(np.sqrt(sum(float(v) ** 2 for v in norms.values())))
+            for norms in (penalty, self.of("data_norm"))
+        )
+        return own / max(rest, 1e-30)
 
     def _of_matrices(self, kind: str) -> dict[str, float]:
         """A norm of each parameter that is a matrix, divided by the root of its size."""
@@ -212,11 +212,11 @@ class Prober:
         self._names = [n for n in graph.outputs if n.startswith("norm/")]
         shapes = (problem.network.shapes[name.removeprefix("norm/")] for name in self._names)
         self._sizes = np.array([np.prod(s) if len(s) > 1 else 0 for s in shapes], np.int64)
-        self._held_out, self.held_out_batch = None, None
+        self._held_out, self.held_out_batch, self.held_out_rows = None, None, None
         if order.validation is not None:
-            rows = spread(order.validation, samples, recipe.seed)
-            self.held_out_batch = _batch(order.validation, rows)
-            held_out = probe_evaluation_graph(problem, len(rows))
+            self.held_out_rows = spread(order.validation, samples, recipe.seed)
+            self.held_out_batch = _batch(order.validation, self.held_out_rows)
+            held_out = probe_evaluation_graph(problem, len(self.held_out_rows))
             self._held_out = engine.compile(held_out, state.variables)
 
     def read(self, epoch: int, step: int, rate: float) -> Reading:
@@ -470,3 +470,39 @@ def _margin(problem: Problem, run: Forward) -> Tensor | None:
         return None
     others = output - own * 1e30
     return ops.reduce_sum(own * output, 1) - ops.reduce_max(others, 1)
+
+
+def constant_losses(order: Order, y: np.ndarray) -> np.ndarray | None:
+    """The loss of each target (n, …) where every answer is the constant that suits the training targets best.
+
+    None where the loss does not tell which that is.
+    """
+    problem, targets = order.problem, order.data.y
+    answer = _best_constant(problem, targets)
+    if answer is None or not len(y):
+        return None
+    output = np.broadcast_to(answer.astype(problem.dtype), (len(y), *problem.network.output_shape))
+    of = ops.input("y", y.shape, problem.target_dtype)
+    losses = problem.loss.per_sample(ops.constant(output, problem.dtype), of)
+    found = order.engine.compile(Graph.of({"loss": losses}), order.engine.variables({}))
+    return np.array(found.run({"y": np.ascontiguousarray(y)})["loss"], np.float64)
+
+
+def _best_constant(problem: Problem, targets: np.ndarray) -> np.ndarray | None:
+    """The raw output that answers all alike."""
+    shape, logits = problem.network.output_shape, problem.loss.logits
+    if logits == "softmax" and len(shape) == 1:
+        if targets.ndim == 1:
+            shares = np.bincount(targets, minlength=shape[0]) / len(targets)
+        elif targets.shape[1:] == shape:
+            shares = targets.mean(0, dtype=np.float64)
+        else:
+            return None
+        return np.log(np.maximum(shares, 1e-6))
+    if targets.shape[1:] != shape or targets.dtype.kind != "f":
+        return None
+    mean = targets.mean(0, dtype=np.float64)
+    if logits == "sigmoid":
+        share = np.clip(mean, 1e-6, 1 - 1e-6)
+        return np.log(share / (1 - share))
+    return mean if logits == "" else None
