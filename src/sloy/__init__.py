@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sloy.augmentation import Augment as Augment
     from sloy.data import Dataset as Dataset
     from sloy.diagnosis import Diagnosis as Diagnosis
+    from sloy.diagnosis import diagnose as diagnose
     from sloy.estimators import Classifier as Classifier
     from sloy.estimators import Regressor as Regressor
     from sloy.model import Model as Model
@@ -72,7 +73,7 @@ _NAMES = {
     for module, names in {
         "augmentation": "Augment",
         "data": "Dataset",
-        "diagnosis": "Diagnosis",
+        "diagnosis": "Diagnosis diagnose",
         "model": "Model load",
         "optimizers": "SGD Adagrad Adam AdamW Optimizer RMSprop",
         "preprocessing": "Preprocessing",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from sloy import text
 from sloy.diagnosis.evidence import Evidence
 from sloy.diagnosis.proof import Proof
-from sloy.diagnosis.rules import Rule, Severity
+from sloy.diagnosis.rules import RULES, Rule, Severity
 
 ORDER = ("error", "warning", "note")
 MARKS = {"error": "#b00020", "warning": "#8a5a00", "note": "#4a5560"}
@@ -141,6 +141,20 @@ class Report:
             "readings": self.readings,
             "findings": [finding.to_json() for finding in self.findings],
         }
+
+    @classmethod
+    def of_json(cls, document: Mapping[str, Any]) -> Report:
+        """The report that `to_json` described, of the rules as they are now."""
+        rules = {rule.id: rule for rule in RULES}
+        findings = []
+        for one in document["findings"]:
+            rule = rules[one["id"]]
+            rule = replace(rule, **{n: float(v) for n, v in one["limits"].items()})
+            proofs = tuple(Proof(**proof) for proof in one["proofs"])
+            same = {n: one[n] for n in ("sentence", "severity", "since", "cured", "layer", "under")}
+            measured = float("nan") if one["measured"] is None else float(one["measured"])
+            findings.append(Finding(rule, measured=measured, proofs=proofs, **same))
+        return cls(tuple(findings), int(document["steps"]), int(document["readings"]))
 
     def with_proofs(self, proofs: dict[str, tuple[Proof, ...]]) -> Report:
         """The same with remedies that were tried, by the ids of findings."""

@@ -32,13 +32,13 @@ def training_of(opening: Opened, start: Model | None) -> Training:
     if start is not None:
         tuning = experiment.fine_tuning
         chosen = {field.name: getattr(tuning, field.name) for field in fields(tuning)}
-        return partial(fine_tune, start, loaded.train, **shared, **chosen)
+        return partial(fine_tune, model=start, data=loaded.train, **shared, **chosen)
     if loaded.members:
         shared["ending"] = loaded.ending
     return partial(
         fit_members if loaded.members else fit,
-        opening.network,
-        loaded.learned or loaded.train,
+        network=opening.network,
+        data=loaded.learned or loaded.train,
         loss=loaded.loss,
         preprocessing=loaded.preprocessing,
         parameters=experiment.source.parameters_for(loaded),

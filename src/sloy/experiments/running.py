@@ -150,6 +150,18 @@ def _begun(
     return train(experiment, folder, listener, resumed)
 
 
+def opened(
+    experiment: Experiment,
+    folder: RunFolder,
+    engine: str | Engine,
+    threads: int,
+    listener: Listener,
+) -> tuple[Opened, Model | None]:
+    """A run that was begun, its data read again, and the model that it started from; nothing is written."""
+    running = _Running(experiment, folder, engine, threads, listener)
+    return running._opening(resumed=True), running.start
+
+
 @dataclass
 class _Running:
     """A run while it runs."""

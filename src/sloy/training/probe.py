@@ -155,7 +155,7 @@ class Reading:
         """By how much of its size the next step moves a matrix of weights, the median of them all."""
         norms, updates = self._of_matrices("norm"), self._of_matrices("update_norm")
         pairs = [updates[name] / norms[name] for name in norms if norms[name] > 0]
-        return float(np.median(pairs)) if pairs else float("nan")
+        return float(np.median(pairs)) if pairs else 0.0
 
     @property
     def gradient_ratio(self) -> float:

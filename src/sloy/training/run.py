@@ -236,7 +236,12 @@ class Run:
         return replace(shown, variables=copied, history=[dict(row) for row in shown.history])
 
     def fork(
-        self, change: Mapping[str, Any], steps: int, *, start: Snapshot | None = None
+        self,
+        change: Mapping[str, Any],
+        steps: int,
+        *,
+        start: Snapshot | None = None,
+        shuffle_seed: int | None = None,
     ) -> Branch:
         """Try steps with another recipe; the run stays as it is, to the bit.
 
@@ -252,6 +257,8 @@ class Run:
             How many, at most to the end of the run.
         start : Snapshot, optional
             Of this run, from where to start; by default from now.
+        shuffle_seed : int, optional
+            Of another order of the samples; by default the run's own.
 
         Examples
         --------
@@ -267,7 +274,7 @@ class Run:
         True
         True
         """
-        return fork(self.order, self.state, self.snapshot(), change, steps, start)
+        return fork(self.order, self.state, self.snapshot(), change, steps, start, shuffle_seed)
 
     def _shown(self) -> Snapshot:
         """The snapshot of now, its arrays the run's own."""

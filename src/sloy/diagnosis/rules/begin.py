@@ -215,16 +215,22 @@ class StepTooLarge(Rule):
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
         begun = [reading.moved for reading in evidence.begun]
-        later = [reading.moved for reading in evidence.later]
-        first, half = np.nanmax([*begun, 0.0]), float(np.nanmedian([*later, 0.0, 0.0]))
-        if first > self.first:
-            step = evidence.begun[int(np.nanargmax(begun))].step
-            sentence = f"step {step + 1} moves the weights by {first:.0%} of their size (healthy: 0.3 to 6 %)"
+        first, half = max(begun), self._half(evidence)
+        if not first <= self.first:
+            step = evidence.begun[begun.index(first)].step
+            size = f"{first:.0%} of" if first < 10 else f"{first:.3g} times"
+            sentence = (
+                f"step {step + 1} moves the weights by {size} their size (healthy: 0.3 to 6 %)"
+            )
             return Hit(sentence, float(first), by_harm(evidence))
-        half = float(np.nanmedian(later)) if later else 0.0
         if half > self.later:
             sentence = (
                 f"steps still move the weights by {half:.1%} of their size (healthy: below 0.7 %)"
             )
             return Hit(sentence, half, by_harm(evidence), evidence.later[0].step)
         return None
+
+    @staticmethod
+    def _half(evidence: Evidence) -> float:
+        later = [reading.moved for reading in evidence.later if np.isfinite(reading.moved)]
+        return float(np.median(later)) if later else 0.0

@@ -142,10 +142,10 @@ class StepTooSmall(Rule):
 
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
-        later = [reading.moved for reading in evidence.later]
+        later = [reading.moved for reading in evidence.later if np.isfinite(reading.moved)]
         first = evidence.first.moved
         # A schedule that begins low rises later: the first step counts where later ones are not larger.
-        half = float(np.nanmedian(later)) if later else first
+        half = float(np.median(later)) if later else first
         if not (
             evidence.unsolved
             and first < self.first
