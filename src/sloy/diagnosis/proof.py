@@ -23,7 +23,8 @@ class Proof:
     error : float
         Standard error of the gain.
     proved : bool
-        Whether the gain is above three errors and a tenth of the loss, and did not fall in its second half.
+        Whether the gain is above three errors and a tenth of the loss, and did not fall in its second half, or so
+        little that it would still be above a tenth after as many steps again.
     command : str
         What to run instead.
     """

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from sloy import text
 from sloy.diagnosis.evidence import Evidence
 from sloy.diagnosis.proof import Proof
@@ -177,7 +179,8 @@ def judge(evidence: Evidence, rules: Sequence[Rule]) -> Report:
     """
     found: list[Finding] = []
     for rule in rules:
-        hit = rule.find(evidence)
+        with np.errstate(all="ignore"):  # of runs that ran away
+            hit = rule.find(evidence)
         if hit is not None:
             found.append(
                 Finding(
@@ -187,13 +190,15 @@ def judge(evidence: Evidence, rules: Sequence[Rule]) -> Report:
     causes = {finding.id: finding for finding in found if finding.severity != "note"}
     placed = [replace(one, under=_top(one, causes)) for one in found]
     place = {rule.id: number for number, rule in enumerate(rules)}
-    placed.sort(key=lambda one: (one.severity == "note", _rank(one, place), place[one.id]))
+    placed.sort(
+        key=lambda one: (
+            one.severity == "note",
+            place[one.under or one.id],
+            one.under,
+            place[one.id],
+        )
+    )
     return Report(tuple(placed), evidence.last.step, len(evidence.readings), len(rules))
-
-
-def _rank(finding: Finding, place: dict[str, int]) -> int:
-    """A finding that another explains comes behind it."""
-    return place[finding.under] if finding.under else place[finding.id]
 
 
 def _top(finding: Finding, causes: dict[str, Finding]) -> str:

@@ -118,10 +118,11 @@ class Trier:
         gain, error = _gain(own.end, other.end, most)
         half, _ = _gain(own.half, other.half, most)
         before, after = (float(np.mean(course.end)) for course in (own, other))
-        much = gain > MUCH * float(np.minimum(own.end, most).mean())
-        if not np.isfinite(gain):
-            much = after < own.start
-        proved = bool(gain > SURE * error and much and gain >= half)
+        enough = MUCH * float(np.minimum(own.end, most).mean())
+        # One that falls must still be enough after as many steps again, falling on alike: short forks favour low rates.
+        lasts = gain >= half or gain**2 / half > enough
+        sound = lasts if np.isfinite(gain) else after < own.start
+        proved = bool(gain > max(SURE * error, enough) and sound)
         start = "from the start" if prevents else "from now"
         command = self.command(remedy.change) if proved else ""
         return Proof(remedy.words, start, steps, ORDERS, before, after, error, proved, command)

@@ -70,7 +70,7 @@ class Dead(Rule):
         "initial weights of the layer's own",
         "leaky",
     )
-    after: ClassVar[tuple[str, ...]] = ("D02", "D06", "D08")
+    after: ClassVar[tuple[str, ...]] = ("D02", "D06", "D08", "D20")
     share: float = 0.5
     noted: float = 0.2
 
@@ -105,7 +105,7 @@ class Vanishing(Rule):
         "initial weights too large or small",
     )
     remedies: ClassVar[tuple[str, ...]] = ("relu", "batch normalisation or residual layers")
-    after: ClassVar[tuple[str, ...]] = ("D06", "D09", "D10", "D05")
+    after: ClassVar[tuple[str, ...]] = ("D06", "D09", "D10", "D05", "D20")
     ratio: float = 100.0
 
     def find(self, evidence: Evidence) -> Hit | None:
@@ -248,7 +248,7 @@ class Plateau(Rule):
     remedies: ClassVar[tuple[str, ...]] = ("higher rate", "more units or layers")
     after: ClassVar[tuple[str, ...]] = (
         *("D01", "D02", "D06", "D07", "D08", "D09", "D10", "D11", "D12", "D13", "D14", "D15"),
-        "D05",
+        *("D05", "D20"),
     )
     improved: float = 0.01
 

@@ -37,6 +37,7 @@ class NoSignal(Rule):
         "D10",
         "D11",
         "D12",
+        "D20",
     )
     errors: float = 3.0
 
