@@ -4,7 +4,7 @@ Each fault is planted into a network, a recipe or samples; what is counted is wh
 variants must have no error and no warning. `--held-out` takes other data sets, depths and strengths, on which no limit
 was chosen. `--proof` also tries the remedies of some faults, and those of healthy runs.
 
-    python benchmarks/diagnosis.py [--seeds N] [--held-out] [--proof] [--only NAME]
+    python benchmarks/diagnosis.py [--seeds N] [--held-out] [--proof] [--only NAME] [--data NAME]
 """
 
 from __future__ import annotations
@@ -312,6 +312,8 @@ def _outcomes(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     jobs = HELD_OUT if args.held_out else CALIBRATION
     strong = 0.6 if args.held_out else 1.0
     for data, make in jobs.items():
+        if args.data not in ("", data):
+            continue
         for seed in range(args.seeds):
             job = make(seed)
             if args.held_out:
@@ -361,7 +363,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--held-out", action="store_true")
     parser.add_argument("--proof", action="store_true")
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="a fault, or healthy")
+    parser.add_argument("--data", default="", help="a data set")
     args = parser.parse_args()
     outcomes = []
     for outcome in _outcomes(args):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sloy import text
+
 
 @dataclass(frozen=True)
 class Proof:
@@ -44,7 +46,7 @@ class Proof:
             return f"{self.words}: could not be tried"
         told = (
             f"{self.words}, {self.start}: loss {self.before:.3g} → {self.after:.3g} after {self.steps} steps,"
-            f" {self.orders} orders, ± {self.error:.2g}"
+            f" {text.many(self.orders, 'order')}, ± {self.error:.2g}"
         )
         return told if self.proved else f"{told}: tried, no sure gain"
 

@@ -10,6 +10,7 @@ from typing import Any
 from sloy import layers
 from sloy.diagnosis.evidence import Evidence
 from sloy.diagnosis.report import Finding
+from sloy.errors import SloyError
 from sloy.layers import Layer
 from sloy.problem import Network
 from sloy.training.recipe import Recipe
@@ -132,6 +133,36 @@ def _without_last(evidence: Evidence) -> Remedy | None:
     )
 
 
+def _wider(evidence: Evidence) -> Remedy | None:
+    """Twice as many units in every layer but the last with weights."""
+    network = evidence.problem.network
+    last = max(i for i, layer in enumerate(network.layers) if _units(layer))
+
+    def doubled(layer: Layer) -> Layer:
+        name = _units(layer)
+        return replace(layer, **{name: 2 * getattr(layer, name)}) if name else layer
+
+    wide = [
+        _within(layer, doubled) if i < last else layer for i, layer in enumerate(network.layers)
+    ]
+    try:
+        found = Network(network.input_shape, wide)
+    except SloyError:  # layers that must keep a width
+        return None
+    return None if found == network else Remedy("twice as many units", {"network": found})
+
+
+def _units(layer: Layer) -> str:
+    """The field that says how wide a layer is; "" of none."""
+    return next((one.name for one in fields(layer) if one.name in ("units", "filters")), "")
+
+
+def _stop_earlier(evidence: Evidence) -> Remedy | None:
+    if evidence.last.held_out_loss is None or evidence.recipe.patience is not None:
+        return None
+    return Remedy("stopped where the validation loss was least (`patience`)", {"patience": 5})
+
+
 def _clip(evidence: Evidence) -> Remedy | None:
     recipe = evidence.recipe
     return Remedy(
@@ -189,6 +220,8 @@ MAKERS: dict[str, Callable[[Evidence], Remedy | None]] = {
     "leaky": _leaky,
     "relu": _relu,
     "remove the last activation": _without_last,
+    "more units or layers": _wider,
+    "stop earlier": _stop_earlier,
     "clip the gradient": _clip,
     "less regularisation": _less_regular,
 }

@@ -88,6 +88,8 @@ class Trier:
 
     def prove(self, remedy: Remedy, end: float = float("inf")) -> Proof:
         """Try a remedy for 120 steps; for twice as many, and so on, while it is undecided and there is time."""
+        if "patience" in remedy.change:
+            return self._stopped(remedy)
         steps = most = max(2, min(STEPS, self.evidence.total))
         prevents = remedy.prevents or self.now is None
         while True:
@@ -109,6 +111,27 @@ class Trier:
             ):
                 return proof
             steps = min(2 * steps, max(most, self.evidence.total))
+
+    def _stopped(self, remedy: Remedy) -> Proof:
+        """What stopping earlier gains: the run itself has shown it."""
+        readings = self.evidence.readings
+        best = min(readings, key=lambda reading: reading.held_out_loss or 0.0)
+        end, least = (r.held_out["loss"].astype(np.float64) for r in (readings[-1], best))
+        gain, error = float((end - least).mean()), float((end - least).std() / len(end) ** 0.5)
+        before, after = float(end.mean()), float(least.mean())
+        proved = bool(gain > max(SURE * error, MUCH * before))
+        command = self.command(remedy.change) if proved else ""
+        return Proof(
+            remedy.words,
+            "on the validation samples",
+            best.step,
+            1,
+            before,
+            after,
+            error,
+            proved,
+            command,
+        )
 
     def _judged(
         self, remedy: Remedy, own: Course, other: Course, steps: int, *, prevents: bool

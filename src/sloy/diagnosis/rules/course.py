@@ -247,7 +247,21 @@ class Plateau(Rule):
     causes: ClassVar[tuple[str, ...]] = ("a fault above", "a network too small")
     remedies: ClassVar[tuple[str, ...]] = ("higher rate", "more units or layers")
     after: ClassVar[tuple[str, ...]] = (
-        *("D01", "D02", "D06", "D07", "D08", "D09", "D10", "D11", "D12", "D13", "D14", "D15"),
+        *(
+            "D01",
+            "D02",
+            "D06",
+            "D07",
+            "D08",
+            "D09",
+            "D10",
+            "D11",
+            "D12",
+            "D13",
+            "D14",
+            "D15",
+            "D16",
+        ),
         *("D05", "D20"),
     )
     improved: float = 0.01

@@ -95,7 +95,7 @@ class LabelNoise(Rule):
         if held_out - trained <= max(self.gap, self.errors * error):
             return None
         sentence = f"validation {held_out:.1%} is better than training {trained:.1%}: labels to train on may be wrong"
-        return Hit(sentence, held_out - trained, "note")
+        return Hit(sentence, held_out - trained, "warning" if evidence.unsolved else "note")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ class Underfit(Rule):
     remedies: ClassVar[tuple[str, ...]] = ("more epochs", "more units or layers", "higher rate")
     after: ClassVar[tuple[str, ...]] = (
         *("D01", "D02", "D05", "D06", "D07", "D08", "D09", "D10", "D11", "D12", "D13", "D14"),
-        *("D15", "D20"),
+        *("D15", "D16", "D20"),
     )
     errors: float = 2.0
 
