@@ -110,7 +110,7 @@ def mnist(count: int, *, convolutional: bool = False, epochs: int = 6) -> Callab
     """Some of MNIST's digits, for a dense or a convolutional network."""
 
     def load(seed: int) -> Job:
-        train, _ = sloy.data.mnist()
+        train = sloy.data.mnist().train
         rows = np.random.default_rng(seed).permutation(len(train))[:count]
         front: tuple[Any, ...] = (layers.Flatten(),)
         if convolutional:

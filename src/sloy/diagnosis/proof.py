@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sloy import text
+from sloy.language import counted, say
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,18 @@ class Proof:
 
     def __str__(self) -> str:
         if not self.steps:
-            return f"{self.words}: could not be tried"
-        told = (
-            f"{self.words}, {self.start}: loss {self.before:.3g} → {self.after:.3g} after {self.steps} steps,"
-            f" {text.many(self.orders, 'order')}, ± {self.error:.2g}"
+            return say("{words}: could not be tried", words=self.words)
+        told = say(
+            "{words}, {start}: loss {before:.3g} → {after:.3g} after {steps}, {orders}, ± {error:.2g}",
+            words=self.words,
+            start=self.start,
+            before=self.before,
+            after=self.after,
+            steps=counted(self.steps, "step"),
+            orders=counted(self.orders, "order"),
+            error=self.error,
         )
-        return told if self.proved else f"{told}: tried, no sure gain"
+        return told if self.proved else say("{told}: tried, no sure gain", told=told)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""

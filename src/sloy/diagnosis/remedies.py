@@ -11,6 +11,7 @@ from sloy import layers
 from sloy.diagnosis.evidence import Evidence
 from sloy.diagnosis.report import Finding
 from sloy.errors import SloyError
+from sloy.language import say
 from sloy.layers import Layer
 from sloy.problem import Network
 from sloy.training.recipe import Recipe
@@ -75,18 +76,22 @@ def _rate(evidence: Evidence, *, higher: bool) -> Remedy | None:
         recipe.learning_rate, float | int | None
     ):
         change["schedule"] = None
-    return Remedy(f"learning rate {top:g} → {rate:g}", change, prevents=not higher)
+    return Remedy(
+        say("learning rate {before:g} → {after:g}", before=top, after=rate),
+        change,
+        prevents=not higher,
+    )
 
 
 def _standardize(evidence: Evidence) -> Remedy | None:
-    return Remedy("samples standardized (`preprocessing`)", {"preprocessing": "standardize"})
+    return Remedy(say("samples standardized (`preprocessing`)"), {"preprocessing": "standardize"})
 
 
 def _own_initial_weights(evidence: Evidence) -> Remedy | None:
     network = mapped(evidence.problem.network, _with_defaults)
     if network == evidence.problem.network:
         return None
-    return Remedy("initial weights of the layers' own", {"network": network})
+    return Remedy(say("initial weights of the layers' own"), {"network": network})
 
 
 def _with_defaults(layer: Layer) -> Layer:
@@ -103,7 +108,7 @@ def _leaky(evidence: Evidence) -> Remedy | None:
     def changed(layer: Layer) -> Layer:
         return layers.LeakyReLU(name=layer.name) if type(layer) is layers.ReLU else layer
 
-    return _of_layers(evidence, changed, "ReLU → LeakyReLU")
+    return _of_layers(evidence, changed, say("ReLU → LeakyReLU"))
 
 
 def _relu(evidence: Evidence) -> Remedy | None:
@@ -111,7 +116,7 @@ def _relu(evidence: Evidence) -> Remedy | None:
         bent = type(layer) in (layers.Sigmoid, layers.Tanh)
         return layers.ReLU(name=layer.name) if bent else layer
 
-    return _of_layers(evidence, changed, "sigmoids → ReLU, initial weights of the layers' own")
+    return _of_layers(evidence, changed, say("sigmoids → ReLU, initial weights of the layers' own"))
 
 
 def _of_layers(evidence: Evidence, changed: Callable[[Layer], Layer], words: str) -> Remedy | None:
@@ -128,7 +133,7 @@ def _without_last(evidence: Evidence) -> Remedy | None:
     ):
         return None
     return Remedy(
-        f"without {network.layer_names[-1]}",
+        say("without {layer}", layer=network.layer_names[-1]),
         {"network": Network(network.input_shape, network.layers[:-1])},
     )
 
@@ -149,7 +154,7 @@ def _wider(evidence: Evidence) -> Remedy | None:
         found = Network(network.input_shape, wide)
     except SloyError:  # layers that must keep a width
         return None
-    return None if found == network else Remedy("twice as many units", {"network": found})
+    return None if found == network else Remedy(say("twice as many units"), {"network": found})
 
 
 def _units(layer: Layer) -> str:
@@ -160,13 +165,13 @@ def _units(layer: Layer) -> str:
 def _stop_earlier(evidence: Evidence) -> Remedy | None:
     if evidence.last.held_out_loss is None or evidence.recipe.patience is not None:
         return None
-    return Remedy("stopped where the validation loss was least (`patience`)", {"patience": 5})
+    return Remedy(say("stopped where the validation loss was least (`patience`)"), {"patience": 5})
 
 
 def _clip(evidence: Evidence) -> Remedy | None:
     recipe = evidence.recipe
     return Remedy(
-        "gradient clipped to a norm of 1 (`clip_norm`)",
+        say("gradient clipped to a norm of 1 (`clip_norm`)"),
         _of_optimizer(recipe, clip_norm=1.0),
         prevents=True,
     )
@@ -181,7 +186,7 @@ def _less_regular(evidence: Evidence) -> Remedy | None:
     change: dict[str, Any] = {} if network == evidence.problem.network else {"network": network}
     if evidence.recipe.descent.weight_decay:
         change |= _of_optimizer(evidence.recipe, weight_decay=0.0)
-    return Remedy("no penalties, no weight decay", change) if change else None
+    return Remedy(say("no penalties, no weight decay"), change) if change else None
 
 
 def _of_optimizer(recipe: Recipe, **changed: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sloy import text
 from sloy.diagnosis.evidence import Evidence
 from sloy.diagnosis.proof import Proof
 from sloy.diagnosis.rules import RULES, Rule, Severity
+from sloy.language import say
 
 ORDER = ("error", "warning", "note")
 MARKS = {"error": "#b00020", "warning": "#8a5a00", "note": "#4a5560"}
@@ -56,8 +57,8 @@ class Finding:
 
     @property
     def name(self) -> str:
-        """Of the rule, such as "step too large"."""
-        return self.rule.name
+        """Of the rule, such as "step too large", in the language that is spoken."""
+        return say(self.rule.name)
 
     @property
     def state(self) -> str:
@@ -70,7 +71,7 @@ class Finding:
         """As JSON values."""
         return {
             "id": self.id,
-            "name": self.name,
+            "name": self.rule.name,
             "severity": self.severity,
             "since": self.since,
             "cured": self.cured,

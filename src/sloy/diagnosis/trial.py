@@ -14,6 +14,7 @@ from sloy.diagnosis.proof import Proof
 from sloy.diagnosis.remedies import Remedy, remedies_of
 from sloy.diagnosis.report import Report
 from sloy.errors import SloyError
+from sloy.language import say
 from sloy.problem.runner import Runner
 from sloy.training.callbacks import Callback
 from sloy.training.checkpoint import Snapshot
@@ -123,7 +124,7 @@ class Trier:
         command = self.command(remedy.change) if proved else ""
         return Proof(
             remedy.words,
-            "on the validation samples",
+            say("on the validation samples"),
             best.step,
             1,
             before,
@@ -146,7 +147,7 @@ class Trier:
         lasts = gain >= half or gain**2 / half > enough
         sound = lasts if np.isfinite(gain) else after < own.start
         proved = bool(gain > max(SURE * error, enough) and sound)
-        start = "from the start" if prevents else "from now"
+        start = say("from the start") if prevents else say("from now")
         command = self.command(remedy.change) if proved else ""
         return Proof(remedy.words, start, steps, ORDERS, before, after, error, proved, command)
 
