@@ -208,7 +208,7 @@ class StepTooLarge(Rule):
     healthy: ClassVar[str] = "first 0.3 to 6 %, later below 0.7 %"
     causes: ClassVar[tuple[str, ...]] = ("learning rate too high",)
     remedies: ClassVar[tuple[str, ...]] = ("lower rate",)
-    after: ClassVar[tuple[str, ...]] = ("D06",)
+    after: ClassVar[tuple[str, ...]] = ("D06", "D20")
     first: float = 0.2
     later: float = 0.03
 

@@ -231,7 +231,7 @@ class TooRegular(Rule):
     id: ClassVar[str] = "D20"
     name: ClassVar[str] = "regularisation too strong"
     about: ClassVar[str] = (
-        "norm of the penalties' gradient over that of the whole; loss of the network in use over that in training"
+        "norm of the penalties' gradient over that of the rest; loss of the network in use over that in training"
     )
     healthy: ClassVar[str] = "below 2; below 1.5"
     causes: ClassVar[tuple[str, ...]] = (
@@ -249,7 +249,9 @@ class TooRegular(Rule):
         strong = [reading for reading in evidence.readings if reading.penalty_ratio > self.ratio]
         if len(strong) >= 5:
             ratio = float(np.median([reading.penalty_ratio for reading in strong]))
-            sentence = f"the gradient of the penalties is {ratio:.3g} times that of the whole loss"
+            sentence = (
+                f"the gradient of the penalties is {ratio:.3g} times that of the rest of the loss"
+            )
             return Hit(sentence, ratio, by_harm(evidence, harmful="warning"), strong[0].step)
         last = evidence.last
         trained = float(last.values["training_loss"])
