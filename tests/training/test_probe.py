@@ -28,7 +28,7 @@ def test_not_one_bit_changes(engine: str, case: str) -> None:
     """Many epochs in one call, single ones, pooling that is fused, and a callback that wants each batch."""
     runs = available(engine, threads=1)
     network, data = (cnn(), stripes()) if case == "pictures" else (mlp(), blobs())
-    options: dict[str, Any] = {"engine": runs, "epochs": 9, "batch_size": 16, "learning_rate": 0.02}
+    options: dict[str, Any] = {"engine": runs, "epochs": 5, "batch_size": 16, "learning_rate": 0.02}
     if case == "validated":
         options |= {"validation": 0.2, "schedule": "cosine", "patience": 3}
 

@@ -99,8 +99,10 @@ class Evidence:
 
     @property
     def solved(self) -> bool:
-        """Whether the training loss is far below that of a constant answer."""
-        return bool(self.last.loss < SOLVED * (self.base or self.first.loss))
+        """Whether the training loss is far below that of a constant answer, and the validation loss below it."""
+        other, base = self.last.held_out_loss, self.facts.base_held_out
+        sound = other is None or base is None or other < UNSOLVED * float(base.mean())
+        return sound and bool(self.last.loss < SOLVED * (self.base or self.first.loss))
 
     @property
     def unsolved(self) -> bool:
