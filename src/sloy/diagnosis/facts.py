@@ -9,11 +9,13 @@ import numpy as np
 
 from sloy.problem.inputs import Columns
 from sloy.problem.problem import Problem
+from sloy.training.members import OfMembers
 from sloy.training.order import Order
 from sloy.training.probe import constant_losses
 
 KEY_NUMBERS = 64  # of a sample, by which equal ones are looked for before they are compared whole
 MOST_ROWS = 20_000  # looked at, of each part
+MOST_NUMBERS = 20_000_000  # in those rows
 MOST_COLUMNS = 300
 MOST_IN_PIECES = 4_000  # rows of which columns are judged
 
@@ -69,6 +71,8 @@ class Facts:
 def facts(order: Order, rows: np.ndarray, held_out_rows: np.ndarray | None) -> Facts:
     """The facts of a run; `rows` are those of the probe."""
     data, validation, problem = order.data, order.validation, order.problem
+    if isinstance(problem.loss, OfMembers):  # each of whom holds out samples that others learn from
+        return Facts(len(data), 0)
     train = Part.of(data, order.recipe.seed)
     other = None if validation is None else Part.of(validation, order.recipe.seed)
     base = constant_losses(order, data.y[rows])
@@ -102,9 +106,10 @@ class Part:
     @classmethod
     def of(cls, data: Columns, seed: int) -> Part:
         """At most so many that they are looked through in a moment."""
-        rows = np.arange(len(data))
-        if len(rows) > MOST_ROWS:
-            rows = np.sort(np.random.default_rng(seed).permutation(len(rows))[:MOST_ROWS])
+        rows, numbers = np.arange(len(data)), int(np.prod(data.x.shape[1:]))
+        most = max(1, min(MOST_ROWS, MOST_NUMBERS // max(numbers, 1)))
+        if len(rows) > most:
+            rows = np.sort(np.random.default_rng(seed).permutation(len(rows))[:most])
         x = data.x[rows]
         return cls(x.reshape(len(rows), -1), data.y[rows])
 

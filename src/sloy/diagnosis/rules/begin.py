@@ -103,7 +103,8 @@ class Symmetry(Rule):
 
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
-        matrices = [(n, w) for n, w in evidence.start.items() if w.ndim > 1 and w.shape[-1] > 1]
+        named = ((n, w) for n, w in evidence.start.items() if n.endswith("weight"))
+        matrices = [(name, w) for name, w in named if w.ndim > 1 and w.shape[-1] > 1]
         for name, weights in matrices[:-1]:
             units = weights.reshape(-1, weights.shape[-1]).T
             different = len({unit.tobytes() for unit in np.ascontiguousarray(units)})
