@@ -11,6 +11,9 @@ Which of the first two it is, the whole layout tells (`_part_folders`); what cou
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -312,6 +315,19 @@ def _holds_a_picture(folder: Path) -> bool:
     return False
 
 
+def _classes_in_names(path: Path, pictures: Sequence[Path]) -> str:
+    """What to type where names such as cat.0.jpg tell classes."""
+    found = [re.match(r"([^\W\d_]+)[ ._-]*\d+\W*$", picture.stem) for picture in pictures]
+    counts = Counter(match[1] for match in found if match)
+    if len(counts) < 2 or None in found or min(counts.values()) < 2 or len(counts) > 100:
+        return ""
+    said = ", ".join(f"{name}: {count}" for name, count in sorted(counts.items())[:8])
+    more = ", …" if len(counts) > 8 else ""
+    command = r"ls | sed -E 's/^([[:alpha:]]+).*/&,\1/' > .labels && mv .labels labels.csv"
+    where = shlex.quote(str(path))
+    return f" Their names seem to tell them ({said}{more}); this makes the file: (cd {where} && {command})"
+
+
 def _what_is_missing(path: Path, folders: Sequence[Below]) -> str:
     """Why a folder without a CSV file is none of the forms."""
     filled = [folder for folder in folders if folder.pictures]
@@ -324,7 +340,8 @@ def _what_is_missing(path: Path, folders: Sequence[Below]) -> str:
         other = f"\n  without a picture that is read: {names}{other}"
     way = "put those of each class into a folder of its own, or list them in a CSV file of paths and labels."
     if not filled:
-        return f"holds {'pictures, but none in folders' if loose else 'no pictures'}; {way}{other}"
+        what = "pictures, but none in folders" if loose else "no pictures"
+        return f"holds {what}; {way}{_classes_in_names(path, loose)}{other}"
     if len(filled) > 1 or part_of(filled[0].name):
         inner = filled[0].inner
         if not inner:
