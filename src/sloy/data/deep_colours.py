@@ -7,7 +7,7 @@ decoded, too, by telling Pillow the other order of bytes.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from sloy.data.greys import DEPTHS, WHITE, Greys, Spread, white_of
 from sloy.errors import FileFormatError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from PIL.Image import Image
 
 _STRIP = 256  # rows at a time
@@ -34,7 +36,7 @@ def is_deep_colour(opened: Image) -> bool:
 
 def colour_spread(opened: Image) -> Spread:
     """What the colours of such a file can span, by their upper halves."""
-    upper = max(high for _, high in opened.getextrema()[:3])  # type: ignore[misc, index]
+    upper = max(_most(opened)[:3])
     return Spread(True, 0.0, float(upper * 256 + 255))
 
 
@@ -61,7 +63,7 @@ def joined(upper: Image, lower: Image, greys: Greys | None, name: str) -> Image:
         )
     whites = [white] * 3
     if upper.mode == "RGBA":
-        whites.append(int(white_of(upper.getextrema()[3][1] * 256 + 255)))  # type: ignore[index, operator]
+        whites.append(int(white_of(_most(upper)[3] * 256 + 255)))
     scale = np.array(whites, np.uint32)
     result = PIL.Image.new(upper.mode, upper.size)
     for top in range(0, upper.height, _STRIP):
@@ -70,6 +72,11 @@ def joined(upper: Image, lower: Image, greys: Greys | None, name: str) -> Image:
         strip = ((high * 256 + low) * 255 + scale // 2) // scale
         result.paste(PIL.Image.fromarray(strip.astype(np.uint8)), place)
     return result
+
+
+def _most(halves: Image) -> list[int]:
+    """The largest value of each band."""
+    return [int(most) for _, most in cast("Sequence[tuple[int, int]]", halves.getextrema())]
 
 
 def _white(upper: Image, greys: Greys | None) -> int:

@@ -169,7 +169,8 @@ def _plain(
             picture = _upright(opened)
             halves = narrowed(opened, path, greys) if deep and path is not None else None
             if halves is not None:
-                picture = joined(*map(_upright, halves), greys, name)
+                high, low = map(_upright, halves)
+                picture = joined(high, low, greys, name)
             elif is_deep(picture.mode):
                 flat = to_bytes(np.asarray(picture), greys, bits, name)
                 picture = PIL.Image.fromarray(flat)
