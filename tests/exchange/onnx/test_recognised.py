@@ -31,7 +31,7 @@ from sloy.layers import (
 )
 from sloy.layers.recognised import activation_of
 from sloy.model import Model
-from sloy.training.stages import unfolded
+from sloy.training.stages import layered, unfolded
 
 pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
@@ -170,7 +170,9 @@ def test_a_network_of_blocks_is_ordinary_layers(model: tuple[Path, Model]) -> No
     x = np.random.default_rng(0).normal(size=(3, 3, 9, 8)).astype(np.float32)
     session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (expected,) = session.run(None, {"x": x})
-    chain = Model(sloy.Problem(network, imported.loss), parameters, engine="reference")
+    chain = layered(imported)
+    assert chain.network == network
+    assert layered(chain) is chain
     found = chain(np.ascontiguousarray(x.transpose(0, 2, 3, 1)))
     assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
 
