@@ -19,7 +19,8 @@ import numpy as np
 
 from sloy.data.below import Below, LeftOut, below, by_reason, visible_folders
 from sloy.data.formats import is_picture_name
-from sloy.data.listed import OTHERS, TABLES, csv_files, csv_samples, has_paths, other_lists
+from sloy.data.list_rows import OTHERS, TABLES
+from sloy.data.listed import csv_files, csv_samples, has_paths, other_lists
 from sloy.data.listing_words import few, holds, names_of, said_of, what_is_missing
 from sloy.data.parts import TEST, TRAIN, part_meant, part_of
 from sloy.errors import FileFormatError
