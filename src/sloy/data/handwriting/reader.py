@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from sloy.arguments import integer
-from sloy.data.handwriting.ink import find_ink
-from sloy.data.handwriting.marks import Mark, find_marks
+from sloy.data.handwriting.ink import filled, find_ink
+from sloy.data.handwriting.marks import Mark, find_marks, mark_of
 from sloy.data.handwriting.regions import stroke_width
 from sloy.data.handwriting.sample import centred, varied
 from sloy.data.images import decode, picture_files, quiet
@@ -29,7 +29,7 @@ _LARGEST = 512
 
 # What MNIST's pictures are like, for `doubt`: of 999 in 1000
 _LEAST_INK, _MOST_INK = 9.0, 70.0  # mean grey
-_BLOT = 0.4  # width of the strokes by the longer side
+_BLOT = 0.27  # width of the strokes by the longer side
 _MANY = 24  # marks
 
 
@@ -269,6 +269,8 @@ def _marks(picture: Image) -> tuple[list[Mark], bool]:
     looked_at, scale = _at_work_size(picture)
     ink = find_ink(np.asarray(looked_at))
     marks = find_marks(ink.mask(), ink.amount)
+    if (shape := filled(np.asarray(looked_at), ink)) is not None:
+        return [mark_of([shape])], ink.light
     tallest = max((max(mark.mask.shape) for mark in marks), default=_SMALL)
     if tallest < _SMALL and scale < 0.9:
         margin = tallest
