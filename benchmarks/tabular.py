@@ -7,10 +7,9 @@
     python benchmarks/tabular.py table RESULTS.jsonl [--seeds 0,1,2]
 
 Each peer runs in an environment of its own that has it (lightgbm; pytabkit), and adds its lines to the same file; what
-is there is not run again, so that a run that was ended goes on. Small files come first; `--limit 600` gives up a method
-on a set after so many CPU seconds, which is noted. `table --method A --method B` compares A and B on the
-divisions that both ran on. The rows are divided 80/20 by scikit-learn's `train_test_split` (classes in
-their shares). One thread each; CPU seconds are those of fitting alone.
+is there is not run again. Small files come first; `--limit 600` gives up a method on a set after so many CPU seconds,
+which is noted. `table --method A --method B` compares A and B on the divisions that both ran on. The rows are divided
+80/20 by scikit-learn's `train_test_split` (classes in their shares). One thread each; CPU seconds are those of fitting.
 
 The score of a method on a division is (e0 − e) / (e0 − e*): e its log-loss or root mean squared error, e0 that of
 always giving the same answer, e* the best of the methods in the table.
@@ -188,7 +187,8 @@ def pytabkit(name: str, **options: Any) -> Method:
 
         kind = getattr(pytabkit, f"{name}_{'Classifier' if division.of_classes else 'Regressor'}")
         rest = {"device": "cpu", "n_threads": 1, "n_cv": 1, "n_refit": 0, "verbosity": 0}
-        chosen = {k: v for k, v in options.items() if division.of_classes or k not in _OF_CLASSES}
+        of_classes = ("use_ls", "val_metric_name")
+        chosen = {k: v for k, v in options.items() if division.of_classes or k not in of_classes}
         learner = kind(random_state=division.seed, **rest, **chosen)
         train, test = division.x.copy(), division.test.drop(columns="target").copy()
         for column in division.numbers:
@@ -212,9 +212,6 @@ def pytabkit(name: str, **options: Any) -> Method:
         return np.reshape(learner.predict(test[varying]), (-1, 1)), []
 
     return fit
-
-
-_OF_CLASSES = ("use_ls", "val_metric_name")
 
 
 def always_the_same(division: Division, clock: Clock) -> Answer:
