@@ -46,7 +46,8 @@ def _infer_matmul(specs: Sequence[Spec], attributes: Attributes) -> Spec:
 
 def _entries(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Row and position of each entry, in order; none behind the first place of a row that is below 0."""
-    return np.nonzero(np.logical_and.accumulate(places >= 0, axis=1))
+    rows, at = np.nonzero(np.logical_and.accumulate(places >= 0, axis=1))
+    return rows, at
 
 
 def _matmul(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:
