@@ -68,7 +68,7 @@ def _matmul_rows() -> Iterator[Case]:
                 bound = (accumulation(n + p), _matmul_sizes) if kind == "normal" else (EXACT,)
                 operands = (_places(n, p, i), operand((n, p), draw), operand(right, draw))
                 yield Case("sparse_matmul", f"{n}×{p} of {i}×{o}{' T' * transposed} {kind}", operands,
-                           attributes, _matmul, *bound, without_gradient=(1,))  # fmt: skip
+                           attributes, _matmul, *bound, without_gradient=(0, 1))  # fmt: skip
 
 
 def _scale_rows() -> Iterator[Case]:
