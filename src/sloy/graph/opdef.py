@@ -34,6 +34,7 @@ Kind = Literal[
     "gradient",  # by an operand of another op, where that is none of these
     "random",  # drawn element by element
     "augmentation",  # of the samples of a batch, at random: part of training steps, never of functions
+    "sparse",  # of sparse rows of samples: part of the graphs that run over such, never of functions
     "composite",  # what its expansion is
 ]
 

@@ -85,7 +85,7 @@ AS_BESIDE = ("LayerNorm", "Scale", "GroupedDense", "Periodic", "Blend")
 
 # Ops of training steps, which no exported network computes with.
 NOT_OF_INFERENCE = {"conv2d_weight_grad"}
-KINDS_NOT_OF_INFERENCE = ("augmentation", "gradient", "random")
+KINDS_NOT_OF_INFERENCE = ("augmentation", "gradient", "random", "sparse")
 
 
 def test_every_op_of_inference_has_a_form() -> None:
