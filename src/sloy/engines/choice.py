@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Literal
 
@@ -124,4 +126,5 @@ def _say(sentence: str) -> None:
     """On the error stream, once per process."""
     if sentence not in _said:
         _said.add(sentence)
-        print(f"sloy: {sentence}", file=sys.stderr)
+        with suppress(OSError):
+            print(f"sloy: {sentence}", file=sys.stderr or io.StringIO())

@@ -33,8 +33,7 @@ def write_atomically(path: str | Path, content: bytes | Callable[[IO[bytes]], ob
         When the file cannot be written; the old file is untouched then and nothing is left behind.
     """
     path = Path(os.path.realpath(path))
-    _sweep(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = _temporary(path)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -47,18 +46,33 @@ def write_atomically(path: str | Path, content: bytes | Callable[[IO[bytes]], ob
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and str(error.filename) in ("None", str(temporary)):
+            error.filename, error.filename2 = str(path), None  # a full disk names none
         raise
     _fsync_folder(path.parent)
 
 
-def _sweep(path: Path) -> None:
-    """Remove what killed processes left of earlier writes of this file."""
+def link_over(source: Path, target: Path) -> None:
+    """Make `target` a second name of the file; at no moment is `source` missing where links work."""
+    temporary = _temporary(target)
+    try:
+        os.link(source, temporary)
+        os.replace(temporary, target)
+    except OSError:
+        os.replace(source, target)
+    finally:
+        temporary.unlink(missing_ok=True)  # `os.replace` leaves it where both are one file
+
+
+def _temporary(path: Path) -> Path:
+    """A new name beside the file; what killed processes left of earlier writes of it is removed."""
     for entry in os.scandir(path.parent):
         match = _TEMPORARY.match(entry.name)
         if match and match["target"] == path.name and not _is_alive(int(match["pid"])):
             Path(entry.path).unlink(missing_ok=True)
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
 def _is_alive(pid: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -165,9 +166,10 @@ def fit(
     schedule = recipe.descent.schedule
     if schedule.watched is not None:
         check_measured(type(schedule).__name__, schedule.watched, run.columns)
-    if store:
-        take_up(run, store, config, resume=resume)
-    run.train()
+    with run.store.alone() if store else nullcontext():
+        if store:
+            take_up(run, store, config, resume=resume)
+        run.train()
     return model, run.history
 
 
