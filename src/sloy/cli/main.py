@@ -39,6 +39,7 @@ from sloy.cli.errors import (
 )
 from sloy.cli.stopping import Stopping
 from sloy.files.streams import Stream
+from sloy.text import visible
 from sloy.version import __version__
 
 
@@ -51,7 +52,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One line on the error stream, exit code 2."""
-        print(f"{self.prog}: {message} (see `{self.prog} --help`)", file=sys.stderr)
+        print(f"{self.prog}: {visible(message)} (see `{self.prog} --help`)", file=sys.stderr)
         raise SystemExit(USAGE)
 
 

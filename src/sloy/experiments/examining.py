@@ -106,7 +106,10 @@ def examine(
         tested = source.to_test(found, wanted)
         if tested.whole and _trained_on(Path(file), str(data)):
             samples = "pictures" if isinstance(source, PictureSource) else "rows"
-            note = f"{text.visible(model)} was trained on these {samples}, or most of them: on others it is likely worse"
+            note = (
+                f"{text.visible(model)} was trained on these {samples}, or most of them: on others it"
+                " is likely worse"
+            )
             tested = replace(tested, rows=(*tested.rows, ("note", note)))
         measured = source.measure(found, tested.data)
         summary = _summary(model, data, tested, measured)
