@@ -29,6 +29,7 @@ import numpy as np
 import sloy
 from sloy import ops
 from sloy.errors import SloyError
+from sloy.experiments import Experiment
 
 LONGEST = 400
 SECONDS, MEMORY = 10, 8 << 30  # of a call; of the process
@@ -100,6 +101,7 @@ def right(folder: Path) -> dict[str, Any]:
         "network": network, "model": model, "history": history, "problem": model.problem, "recipe": sloy.Recipe(),
         "data": (x, np.arange(12) % 3), "x": x, "samples": 8, "units": 3, "filters": 3, "kernel_size": 3, "rate": 0.5,
         "input_shape": (8, 8, 1), "classes": 3, "path": str(folder / "model.sloy"), "shape": (2, 3), "layers": [],
+        "experiment": Experiment.of("mnist", network="mlp", epochs=1, samples=20),
         "name": "adam", "network_name": "mlp", "y": np.arange(12) % 3, "source": str(folder / "t.csv"), "target": "b",
         "learning_rate": 0.1, "layer": "dense_1", "parameters": model.parameters, "function": len, "z": x,
         "picture": np.zeros((8, 8, 1)), "folder": str(folder), "figure": None, "labels": np.arange(12) % 3,
@@ -123,7 +125,9 @@ def callables() -> Iterator[tuple[str, Callable[..., Any]]]:
                 or id(value) in seen
             ):
                 continue
-            if not str(getattr(value, "__module__", "")).startswith("sloy"):
+            if inspect.isabstract(value) or not str(getattr(value, "__module__", "")).startswith(
+                "sloy"
+            ):
                 continue
             seen.add(id(value))
             yield f"{place}.{name}", value
@@ -174,8 +178,8 @@ def verdict(
         if "\n" in said or len(said) > LONGEST:
             return f"{len(said)} characters in {said.count(chr(10)) + 1} lines"
         return ""
-    except FileNotFoundError:
-        return ""
+    except OSError as error:
+        return "" if error.filename else f"{error} names no file"
     except TypeError as error:  # Python's own, of a signature
         return (
             ""
@@ -202,6 +206,10 @@ def wrong_calls(
         if not needed <= set(values):
             needed &= set(values)
         base = {key: values[key] for key in needed}
+        if name == "sloy.experiments.examine":
+            base |= {"model": values["path"], "data": values["source"]}
+        if "verbose" in {p.name for p in parameters}:
+            base["verbose"] = False
         for parameter in parameters:
             for word, make in WRONG.items():
                 given = {**base, parameter.name: make(folder)}

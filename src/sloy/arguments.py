@@ -128,6 +128,14 @@ def sequence(where: str, name: str, value: object, kind: type = object) -> tuple
     return tuple(value)
 
 
+def pair(where: str, name: str, value: object) -> tuple[Any, Any]:
+    """The value as a tuple of two."""
+    found = sequence(where, name, value)
+    if len(found) != 2:
+        raise InvalidArgument(f"{where}: `{name}` (={value!r}) must have two elements.")
+    return found[0], found[1]
+
+
 def array(where: str, name: str, value: object) -> np.ndarray:
     """The value as an array, itself where it is one; what has no one shape, or hides elements, is refused."""
     if type(value) is np.ndarray:
@@ -185,11 +193,17 @@ def with_n(shape: tuple[int, ...]) -> str:
     return f"({', '.join(['N', *map(str, shape)])}{',' if not shape else ''})"
 
 
+def path_of(where: str, name: str, value: object) -> Path:
+    """The value as a path: a string or what stands for one, not empty, without a zero byte."""
+    given = value.__fspath__() if isinstance(value, os.PathLike) else value
+    if not isinstance(given, str) or not given or "\0" in given:
+        raise InvalidArgument(f"{where}: `{name}` (={value!r}) must be a path: a string or a Path.")
+    return value if isinstance(value, Path) else Path(given)
+
+
 def file_to_write(where: str, name: str, value: object) -> Path:
     """The value as the path of a file that may be written: no folder, in a folder that is there."""
-    if not isinstance(value, str | os.PathLike) or not str(value):
-        raise InvalidArgument(f"{where}: `{name}` (={value!r}) must be the path of a file.")
-    path = Path(value)
+    path = path_of(where, name, value)
     if path.is_dir():
         raise InvalidArgument(
             f"{where}: `{name}` (={str(path)!r}) is a folder; it must be the path of a file."

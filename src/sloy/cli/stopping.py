@@ -39,7 +39,6 @@ class Stopping:
         self.code = 0
         self._last = last
         self._since = 0.0
-        self._lost = False
         self._before: dict[int, Any] = {}
         self._hook = sys.unraisablehook
 
@@ -70,12 +69,11 @@ class Stopping:
         return self.code or INTERRUPTED
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if self.code and not self._lost:
-            if now - self._since > PATIENCE:
+        if self.code:
+            if time.monotonic() - self._since > PATIENCE:
                 os._exit(self.said())
             return
-        self.code, self._since, self._lost = 128 + number, now, False
+        self.code, self._since = 128 + number, time.monotonic()
         self._raise()
 
     def _raise(self) -> NoReturn:
@@ -86,6 +84,11 @@ class Stopping:
         if not issubclass(what.exc_type, KeyboardInterrupt | Terminated) or not self.code:
             self._hook(what)
             return
-        self._lost = True
-        signal.signal(signal.SIGALRM, lambda number, frame: self._stop(self.code - 128, frame))
+        signal.signal(signal.SIGALRM, self._again)
         signal.setitimer(signal.ITIMER_REAL, AGAIN)
+
+    def _again(self, number: int, frame: FrameType | None) -> None:
+        if frame is not None and frame.f_code is self._not_raised.__func__.__code__:  # not yet
+            signal.setitimer(signal.ITIMER_REAL, AGAIN)
+            return
+        self._raise()

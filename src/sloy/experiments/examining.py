@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sloy import inspection, text
+from sloy.arguments import path_of
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Counted, Drawn, Listener, Saved, Tested
@@ -98,7 +99,9 @@ def examine(
     >>> again.measured.figures == result.measured.figures
     True
     """
-    with nullcontext() if out is None else _folder(Path(out), overwrite=overwrite) as folder:
+    path_of("examine", "model", model), path_of("examine", "data", data)
+    into = nullcontext() if out is None else _folder(path_of("examine", "out", out), overwrite)
+    with into as folder:
         file = Path(model) / MODEL if Path(model).is_dir() else model
         found = load(file, engine=engine, threads=threads)
         source = _source(found, str(data), skip_broken=skip_broken)
@@ -159,7 +162,7 @@ def _summary(
 
 
 @contextmanager
-def _folder(path: Path, *, overwrite: bool) -> Iterator[RunFolder]:
+def _folder(path: Path, overwrite: bool) -> Iterator[RunFolder]:
     """Where the files go; refused where the model of a run, or files of these names, would be replaced."""
     folder = RunFolder(path)
     if any((folder / name).exists() for name in (MODEL, CONFIGURATION)):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sloy import text
-from sloy.arguments import instance, real
+from sloy.arguments import instance, path_of, real
 from sloy.augmentation import Augment
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
@@ -120,9 +120,12 @@ class Experiment:
 
     def __post_init__(self) -> None:
         check_options("experiment", self)
-        instance("experiment", "network_options", self.network_options, Mapping)
+        instance("experiment", "source", self.source, Source)
+        for name in ("network_options", "given", "tuning"):
+            instance("experiment", name, getattr(self, name), Mapping)
         instance("experiment", "from", self.start, str | Path, optional=True)
-        if self.threshold is not None and self.threshold not in RULES:
+        by_rule = isinstance(self.threshold, str) and self.threshold in RULES
+        if self.threshold is not None and not by_rule:
             real("experiment", "threshold", self.threshold, above=0, below=1)
         further = self.start is not None
         self.source.check(self.network, further=further)
@@ -158,7 +161,7 @@ class Experiment:
         InvalidOption
             Where options are unknown, do not go together or do not fit the data.
         """
-        source = source_of(str(data))
+        source = source_of(str(path_of("experiment", "data", data)))
         named, start = words.pop("recipe", None), words.pop("from_", None)
         if start is not None and (said := [name for name in _NETWORK if name in words]):
             raise InvalidOption(f"`{said[0]}`: with `from` the network is that of the model.")

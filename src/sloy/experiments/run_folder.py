@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sloy import text
+from sloy.arguments import path_of
 from sloy.errors import FileFormatError, InvalidArgument, InvalidOption
 from sloy.experiments.experiment import Experiment
 from sloy.files.atomic import write_atomically
@@ -65,7 +66,7 @@ class RunFolder:
             if out is None:
                 folder = cls._unused(Path("runs"), name, stack)
             else:
-                folder = cls(Path(out))
+                folder = cls(path_of("run", "folder", out))
                 stack.enter_context(folder.alone())
             if folder.held() and not overwrite:
                 raise InvalidArgument(
@@ -149,7 +150,7 @@ class RunFolder:
         InUse
             Where another process works in it.
         """
-        folder = cls(Path(out))
+        folder = cls(path_of("resume", "folder", out))
         if not (folder / CONFIGURATION).is_file():
             raise FileFormatError(f"{out}: holds no run to resume ({CONFIGURATION} is missing).")
         with folder.alone():

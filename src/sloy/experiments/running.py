@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sloy import inspection, machine, text
+from sloy.arguments import instance
 from sloy.engines import Engine
 from sloy.errors import InvalidOption
 from sloy.experiments import classes
@@ -91,6 +92,7 @@ def run(
     >>> {"test_accuracy", "test_auc", "test_loss", "test_mistakes"} <= set(result.measured.figures)
     True
     """
+    instance("run", "experiment", experiment, Experiment)
     with RunFolder.new(folder, experiment.source.name, overwrite=overwrite) as opened:
         return _begun(experiment, opened, engine, threads, listener, resumed=False)
 

@@ -97,6 +97,11 @@ class Tensor:
             "a symbolic tensor has no truth value; use `sloy.ops.where(condition, a, b)`."
         )
 
+    def __array__(self, *_: object, **__: object) -> np.ndarray:
+        raise InvalidArgument(
+            "a symbolic tensor has no numbers to make an array of; an engine computes them."
+        )
+
     def __iter__(self) -> Any:
         raise InvalidArgument("a symbolic tensor cannot be iterated over.")
 

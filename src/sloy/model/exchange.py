@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sloy import losses, ops
-from sloy.arguments import file_to_write, with_n
+from sloy.arguments import file_to_write, path_of, with_n
 from sloy.data.readers import reader_to_config
 from sloy.data.tables import TableReader
 from sloy.errors import InvalidArgument, SloyError
@@ -46,7 +46,7 @@ def read_onnx(path: str | Path, wanted: Wanted) -> Parts:
     """What an ONNX file holds, as a model; see `Model.from_onnx`."""
     from sloy.exchange.onnx.reading import read
 
-    graph = read(path)
+    graph = read(path_of("from_onnx", "path", path))
     try:
         said = said_by(graph.metadata)
         found, chosen = converted(graph, wanted, said)

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from sloy import ops
+from sloy import machine, ops, text
 from sloy.arguments import integer, one_of
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
-from sloy.errors import FileFormatError, InvalidArgument, ShapeError
+from sloy.errors import FileFormatError, InvalidArgument, NotAvailable, ShapeError
 from sloy.graph.graph import Graph
 from sloy.graph.spec import FLOATS, Shape
 from sloy.graph.tensor import Tensor
@@ -122,6 +122,7 @@ class Network:
             Name → array, parameters first.
         """
         one_of("Network.initialize", "dtype", dtype, FLOATS)
+        self._check_memory()
         values = {}
         for name, parameter in self.parameters.items():
             if names is None or name in names:
@@ -132,6 +133,17 @@ class Network:
             if names is None or name in names:
                 values[name] = np.full(state.tensor.shape, state.initial, dtype)
         return values
+
+    def _check_memory(self) -> None:
+        """Raise `NotAvailable` where the parameters alone are more than this machine has."""
+        sizes = {name: parameter.tensor.spec for name, parameter in self.parameters.items()}
+        needed, there = sum(spec.nbytes for spec in sizes.values()), machine.memory()
+        if there is not None and needed > there:
+            largest = max(sizes, key=lambda name: sizes[name].nbytes)
+            raise NotAvailable(
+                f"Network: the parameters take {text.size(needed)}, this machine has {text.size(there)};"
+                f" the largest is `{largest}`, {text.shape(sizes[largest].shape)}."
+            )
 
     def summary(
         self,

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from sloy.arguments import path_of
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.files.atomic import link_over
 from sloy.files.container import check_kind, read_container, write_container
@@ -47,9 +48,7 @@ class Checkpoint:
     epoch_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.path, str | Path) or not str(self.path):
-            raise InvalidArgument(f"Checkpoint: `path` (={self.path!r}) must be a file's path.")
-        if Path(self.path).is_dir():
+        if path_of("Checkpoint", "path", self.path).is_dir():
             raise InvalidArgument(
                 f"Checkpoint: `path` (={str(self.path)!r}) is a folder; give a file's path, such"
                 f" as {str(Path(self.path) / 'checkpoint.sloy')!r}."

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from sloy import text
-from sloy.arguments import file_to_write
+from sloy.arguments import file_to_write, path_of, sequence
 from sloy.errors import FileFormatError, InvalidArgument, UnknownName
 from sloy.language import counted, say
 
@@ -50,7 +50,7 @@ class History:
 
     def __init__(self, rows: Sequence[Mapping[str, Value]] = ()) -> None:
         self._rows: list[Row] = []
-        for row in rows:
+        for row in sequence("History", "rows", rows, Mapping):
             self.append(row)
 
     def append(self, row: Mapping[str, Value]) -> None:
@@ -221,8 +221,9 @@ def _numbers(path: object, where: str, items: object) -> Row:
 
 
 def _read(path: str | Path) -> str:
+    path = path_of("History", "path", path)
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             data = file.read(_LIMIT + 1)
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror}.") from error

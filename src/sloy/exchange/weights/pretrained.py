@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sloy import zoo
-from sloy.arguments import integer
+from sloy.arguments import integer, path_of
 from sloy.data.imagenet import imagenet_classes
 from sloy.data.pictures import PictureReader
 from sloy.data.readers import Reader
@@ -124,7 +124,7 @@ def _file(name: str, weights: str | Path | None) -> Path:
     """The given file, or the downloaded one."""
     if weights is None:
         return fetch(published(name))
-    path = Path(weights)
+    path = path_of("read_pretrained", "weights", weights)
     publishers = {publisher for files in PUBLISHED.values() for publisher in files}
     if str(weights) in publishers and not path.exists():
         return fetch(published(name, str(weights)))
