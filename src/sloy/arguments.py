@@ -119,6 +119,12 @@ def instance(
     raise InvalidArgument(f"{where}: `{name}` (={value!r}) must be a {words}{rest}.")
 
 
+def function(where: str, name: str, value: object) -> None:
+    """The value can be called."""
+    if not callable(value):
+        raise InvalidArgument(f"{where}: `{name}` (={value!r}) must be a function.")
+
+
 def sequence(where: str, name: str, value: object, kind: type = object) -> tuple[Any, ...]:
     """The value as a tuple: a list or tuple of instances of a class; a string stands for no list of letters."""
     if isinstance(value, str) or not isinstance(value, Sequence):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Literal
 
-from sloy.arguments import integer
+from sloy.arguments import integer, one_of
 from sloy.engines.base import Engine
 from sloy.engines.names import DETERMINISTIC, PRECISIONS, TABLE, Arithmetic, Determinism
 from sloy.errors import InvalidArgument, NotAvailable
@@ -55,14 +55,8 @@ def engine(
     if not isinstance(name, str) or name not in ("auto", *TABLE):
         raise InvalidArgument(f"`engine` (={name!r}) must be one of {', '.join(('auto', *TABLE))}.")
     threads = integer("engine", "threads", threads, 0, MOST_THREADS)
-    if deterministic not in DETERMINISTIC:
-        raise InvalidArgument(
-            f"`deterministic` (={deterministic!r}) must be one of {', '.join(DETERMINISTIC)}."
-        )
-    if precision not in PRECISIONS:
-        raise InvalidArgument(
-            f"`precision` (={precision!r}) must be one of {', '.join(PRECISIONS)}."
-        )
+    one_of("engine", "deterministic", deterministic, DETERMINISTIC)
+    one_of("engine", "precision", precision, PRECISIONS)
     found = _fastest(dtype) if name == "auto" else _named(name)
     return found(
         threads, deterministic, found.best_precision() if precision == "auto" else precision

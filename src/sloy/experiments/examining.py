@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sloy import inspection, text
-from sloy.arguments import path_of
+from sloy.arguments import flag, function, path_of
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Counted, Drawn, Listener, Saved, Tested
@@ -100,6 +100,9 @@ def examine(
     True
     """
     path_of("examine", "model", model), path_of("examine", "data", data)
+    function("examine", "listener", listener)
+    for name, value in (("overwrite", overwrite), ("skip_broken", skip_broken)):
+        flag("examine", name, value)
     into = nullcontext() if out is None else _folder(path_of("examine", "out", out), overwrite)
     with into as folder:
         file = Path(model) / MODEL if Path(model).is_dir() else model

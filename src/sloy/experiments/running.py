@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sloy import inspection, machine, text
-from sloy.arguments import instance
+from sloy.arguments import flag, function, instance
 from sloy.engines import Engine
 from sloy.errors import InvalidOption
 from sloy.experiments import classes
@@ -93,6 +93,8 @@ def run(
     True
     """
     instance("run", "experiment", experiment, Experiment)
+    function("run", "listener", listener)
+    flag("run", "overwrite", overwrite)
     with RunFolder.new(folder, experiment.source.name, overwrite=overwrite) as opened:
         return _begun(experiment, opened, engine, threads, listener, resumed=False)
 
@@ -122,6 +124,7 @@ def resume(
     InUse
         Where another process works in the folder.
     """
+    function("resume", "listener", listener)
     with RunFolder.existing(folder) as opened:
         experiment = opened.experiment()
         experiment.check_same(words)

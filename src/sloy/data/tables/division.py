@@ -55,7 +55,7 @@ class Split:
     @staticmethod
     def of(word: str) -> Split:
         """What ``time=COLUMN`` or ``group=COLUMN`` says; `InvalidArgument` for anything else."""
-        kind, _, column = word.partition("=")
+        kind, _, column = word.partition("=") if isinstance(word, str) else ("", "", "")
         if kind == "time" and column:
             return Split("time", column)
         if kind == "group" and column:
