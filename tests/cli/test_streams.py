@@ -95,7 +95,7 @@ def test_characters_that_are_missing(
         said[words[0]] = out.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
     shown = "вид" if encoding == "utf-8" else r"\u0432\u0438\u0434"
     assert shown in said["info"]
-    assert json.loads(said["test"])["classes"] == ["мал", "велик"]
+    assert json.loads(said["test"])["classes"] == ["велик", "мал"]
     assert len(said["predict"].splitlines()) == 41
 
 
@@ -150,6 +150,7 @@ def test_the_library_needs_no_streams(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stream_keeps_its_first_failure() -> None:
     out = Stream(stream("utf-8", Full(OSError)), lasting=True)
     out.write("a")
+    out.flush()
     first = out.failure
     out.write("b")
     out.flush()

@@ -93,7 +93,8 @@ def open_closed() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the least number that is free
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the end
+            setattr(sys, name, stream)
 
 
 def _encodable(words: str, stream: IO[str]) -> str:
