@@ -104,7 +104,8 @@ def test_what_dead_processes_left_is_swept(tmp_path: Path) -> None:
     left = tmp_path / f".a.{dead.pid}-0123abcd.tmp"
     ours = tmp_path / f".a.{os.getpid()}-0123abcd.tmp"
     other = tmp_path / f".b.{dead.pid}-0123abcd.tmp"
-    for path in (left, ours, other):
+    before = tmp_path / f".a.{os.getpid()}-0123abcd0123abcd.tmp"  # of another boot or container
+    for path in (left, ours, other, before):
         path.touch()
     write_atomically(tmp_path / "a", b"x")
     assert sorted(os.listdir(tmp_path)) == sorted(["a", ours.name, other.name])

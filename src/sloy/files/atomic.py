@@ -12,8 +12,11 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
+from zlib import crc32
 
-_TEMPORARY = re.compile(r"^\.(?P<target>.+)\.(?P<pid>\d+)-[0-9a-f]{8}\.tmp$")
+from sloy.files.processes import life
+
+_TEMPORARY = re.compile(r"^\.(?P<target>.+)\.(?P<pid>\d+)-(?P<life>[0-9a-f]{8})?[0-9a-f]{8}\.tmp$")
 
 
 def write_atomically(path: str | Path, content: bytes | Callable[[IO[bytes]], object]) -> None:
@@ -70,9 +73,19 @@ def _temporary(path: Path) -> Path:
     """A new name beside the file; what killed processes left of earlier writes of it is removed."""
     for entry in os.scandir(path.parent):
         match = _TEMPORARY.match(entry.name)
-        if match and match["target"] == path.name and not _is_alive(int(match["pid"])):
+        if match and match["target"] == path.name and not _lives(int(match["pid"]), match["life"]):
             Path(entry.path).unlink(missing_ok=True)
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    pid = os.getpid()
+    return path.with_name(f".{path.name}.{pid}-{_sign(pid)}{secrets.token_hex(4)}.tmp")
+
+
+def _sign(pid: int) -> str:
+    """8 digits of a process that others of its number, such as in another container, do not have."""
+    return f"{crc32(life(pid).encode()):08x}"
+
+
+def _lives(pid: int, sign: str | None) -> bool:
+    return _is_alive(pid) and (sign is None or sign == _sign(pid))
 
 
 def _is_alive(pid: int) -> bool:

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from sloy.errors import InUse
+from sloy.files.processes import life
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 _HELD: set[Lock] = set()  # for the children of a fork, which share the open files and must not
@@ -131,7 +132,7 @@ def _write(descriptor: int) -> None:
     """Say who holds it."""
     pid = os.getpid()
     since = time.strftime("%Y-%m-%d %H:%M:%S %z")
-    holder = {"pid": pid, "host": socket.gethostname(), "since": since, "life": _life(pid)}
+    holder = {"pid": pid, "host": socket.gethostname(), "since": since, "life": life(pid)}
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(holder).encode(), 0)
 
@@ -151,14 +152,4 @@ def _read(descriptor: int, *, patient: bool) -> dict[str, Any]:
 
 def _may_live(holder: dict[str, Any]) -> bool:
     """Whether the process runs, as far as this machine can know."""
-    return holder["host"] != socket.gethostname() or _life(holder["pid"]) == holder["life"]
-
-
-def _life(pid: int) -> str:
-    """What tells a process from others of its number: the boot of the machine, and its start in ticks after it."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return f"{boot} {state[19]}"  # field 22
+    return holder["host"] != socket.gethostname() or life(holder["pid"]) == holder["life"]
