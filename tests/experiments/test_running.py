@@ -463,7 +463,7 @@ def test_another_run_in_the_folder_is_refused(digits: Path, tmp_path: Path) -> N
             lambda: experiments.run(experiment, folder, overwrite=True),
             lambda: experiments.resume(folder),
             lambda: sloy.fit(  # of the checkpoint alone
-                sloy.Network((2,), []),
+                sloy.Network((2,), [sloy.layers.Dense(2)]),
                 (np.zeros((4, 2), np.float32), np.zeros((4, 2), np.float32)),
                 checkpoint=folder / "checkpoint.sloy",
                 engine="reference",

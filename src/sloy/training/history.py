@@ -14,6 +14,7 @@ import numpy as np
 from sloy import text
 from sloy.arguments import file_to_write, path_of, sequence
 from sloy.errors import FileFormatError, InvalidArgument, UnknownName
+from sloy.files.atomic import write_atomically
 from sloy.language import counted, say
 
 Value = int | float
@@ -237,5 +238,5 @@ def _read(path: str | Path) -> str:
 
 def _written(content: str, path: str | Path | None) -> str:
     if path is not None:
-        file_to_write("History", "path", path).write_text(content, encoding="utf-8")
+        write_atomically(file_to_write("History", "path", path), content.encode())
     return content
