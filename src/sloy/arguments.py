@@ -134,6 +134,15 @@ def sequence(where: str, name: str, value: object, kind: type = object) -> tuple
     return tuple(value)
 
 
+def extents(where: str, name: str, value: object) -> tuple[int, ...]:
+    """The value as the shape of one sample: a list or tuple of integers of at least 1, not empty."""
+    if not isinstance(value, list | tuple) or not value:
+        raise InvalidArgument(
+            f"{where}: `{name}` (={value!r}) must be a tuple of extents, such as (28, 28, 1)."
+        )
+    return tuple(integer(where, name, extent) for extent in value)
+
+
 def pair(where: str, name: str, value: object) -> tuple[Any, Any]:
     """The value as a tuple of two."""
     found = sequence(where, name, value)

@@ -88,7 +88,7 @@ class Stopping:
         signal.setitimer(signal.ITIMER_REAL, AGAIN)
 
     def _again(self, number: int, frame: FrameType | None) -> None:
-        if frame is not None and frame.f_code is self._not_raised.__func__.__code__:  # not yet
+        if frame is not None and frame.f_code is Stopping._not_raised.__code__:  # not yet
             signal.setitimer(signal.ITIMER_REAL, AGAIN)
             return
         self._raise()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sloy import machine, ops, text
-from sloy.arguments import integer, one_of
+from sloy.arguments import extents, integer, one_of
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import FileFormatError, InvalidArgument, NotAvailable, ShapeError
@@ -65,12 +65,7 @@ class Network:
     layers: Sequence[Layer]
 
     def __post_init__(self) -> None:
-        given = self.input_shape
-        if not isinstance(given, list | tuple) or not given:
-            raise InvalidArgument(
-                f"Network: `input_shape` (={given!r}) must be a tuple of extents, such as (28, 28, 1)."
-            )
-        shape = tuple(integer("Network", "input_shape", extent) for extent in given)
+        shape = extents("Network", "input_shape", self.input_shape)
         object.__setattr__(self, "input_shape", shape)
         object.__setattr__(self, "layers", as_layers("Network", "layers", self.layers))
         self._built_for_one  # noqa: B018  raises where shapes do not fit

@@ -121,6 +121,6 @@ def make(name: str, input_shape: Shape, classes: int, **options: Any) -> Network
     >>> make("vgg16", (224, 224, 3), 1000).parameter_count
     138357544
     """
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise InvalidArgument(f"`name` (={name!r}) must be one of {', '.join(PRESETS)}.")
     return PRESETS[name].build(input_shape, classes, **options)

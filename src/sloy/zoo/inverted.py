@@ -189,7 +189,7 @@ def mobilenet_v3(
     >>> mobilenet_v3("small", (224, 224, 3), 1000).parameter_count
     2542856
     """
-    if size not in _V3:
+    if not isinstance(size, str) or size not in _V3:
         raise InvalidArgument(f"mobilenet_v3: `size` (={size!r}) must be large or small.")
     place = f"mobilenet_v3_{size}"
     factor = real(place, "width", width, above=0)

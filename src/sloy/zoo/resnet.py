@@ -102,7 +102,7 @@ def imagenet_resnet(
     >>> imagenet_resnet(18, (224, 224, 3), 1000).parameter_count
     11689512
     """
-    if depth not in IMAGENET:
+    if not isinstance(depth, int) or depth not in IMAGENET:
         raise InvalidArgument(
             f"imagenet_resnet: `depth` (={depth!r}) must be one of {', '.join(map(str, IMAGENET))};"
             " for small pictures `resnet` has others."

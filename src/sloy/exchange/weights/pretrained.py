@@ -92,7 +92,7 @@ def read_pretrained(
     -------
     problem, parameters, class_names, reader
     """
-    if name not in PUBLISHED:
+    if not isinstance(name, str) or name not in PUBLISHED:
         raise InvalidArgument(
             f"load: `name` (={name!r}) must be one of {', '.join(PUBLISHED)} where `weights` are given or"
             " downloaded; for other networks `sloy.pretrained.read_weights(network, path)` reads them."
