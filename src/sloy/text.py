@@ -7,8 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from math import isfinite
+from reprlib import Repr
 from typing import Any
 
+_QUOTING = Repr()
+_QUOTING.maxlevel, _QUOTING.maxlist, _QUOTING.maxtuple, _QUOTING.maxdict = 4, 12, 12, 8
+_QUOTING.maxstring = _QUOTING.maxother = 100
 UNITS = ("B", "kB", "MB", "GB")  # of sizes, each 1000 of the one before
 SCHEMA = 1  # of every JSON document that is printed or written
 
@@ -62,6 +66,23 @@ def shortened(word: str, most: int = 30) -> str:
     """A word as it can be shown, of at most so many characters, the rest as "…"."""
     word = visible(word)
     return word if len(word) <= most else f"{word[: most - 1]}…"
+
+
+def shown(value: object, most: int = 80) -> str:
+    """A value as messages quote it: as Python writes it, in one line, at most about so many characters of it.
+
+    Examples
+    --------
+    >>> shown("a\\nb"), shown(["x" * 99] * 50, 20)
+    ("'a\\\\nb'", "['xxxxxxxxxxxxxxxxxx…")
+    """
+    if isinstance(value, int) and value.bit_length() > 4 * most:
+        return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, str | bytes):
+        written, cut = repr(value[:most]), len(value) > most
+    else:
+        written, cut = " ".join(_QUOTING.repr(value).split()), False
+    return f"{written[:most].rstrip()}…" if cut or len(written) > most + 2 else written
 
 
 def size(number: int | float) -> str:

@@ -14,8 +14,7 @@ import pytest
 
 from command_line import environment, exit_code
 from sloy.cli import engines
-from sloy.cli.errors import Terminated
-from sloy.cli.stopping import Stopping
+from sloy.stopping import Stopping, Terminated
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 SAID = {130: "interrupted", 143: "terminated"}
@@ -101,7 +100,7 @@ def test_what_is_to_be_ignored_stays_so() -> None:
 
 NOW = """
 import os, signal, sys, time
-from sloy.cli import stopping
+from sloy import stopping
 stopping.PATIENCE = 0.05
 try:
     with stopping.Stopping():
@@ -129,7 +128,7 @@ def test_one_that_insists_ends_the_process() -> None:
 
 TOLD = """
 import os, sys
-from sloy.cli.stopping import Stopping
+from sloy.stopping import Stopping
 enter = Stopping.__enter__
 def told(self):
     enter(self)

@@ -133,9 +133,8 @@ def _tested(training: dict[str, Any]) -> str:
 
 
 def _classes(model: Model) -> str:
-    if not model.class_names:
+    if not (names := model.class_names):
         return "no names"
-    names = model.class_names
     return f"{len(names)}: {text.named(names, 20, f' and {len(names) - 20} more')}"
 
 

@@ -28,17 +28,10 @@ from sloy.cli import (
     test,
     train,
 )
-from sloy.cli.errors import (
-    FAILED,
-    INTERRUPTED,
-    OK,
-    TERMINATED,
-    USAGE,
-    Terminated,
-    UsageError,
-)
-from sloy.cli.stopping import Stopping
+from sloy.cli.errors import FAILED, OK, USAGE, UsageError
+from sloy.cli.options import with_devices
 from sloy.files.streams import Stream
+from sloy.stopping import INTERRUPTED, TERMINATED, Stopping, Terminated
 from sloy.text import visible
 from sloy.version import __version__
 
@@ -107,8 +100,8 @@ def _run(command: str, words: Sequence[str], stopping: Stopping) -> int:
     arguments = argparse.Namespace()
     try:
         build_parser(command).parse_args(words, arguments)
-        code: int = arguments.run(arguments)
-        return code
+        with_devices(arguments)
+        return int(arguments.run(arguments))
     except SystemExit as end:  # of the parser
         return end.code if isinstance(end.code, int) else OK
     except BaseException as error:
@@ -119,10 +112,7 @@ def _run(command: str, words: Sequence[str], stopping: Stopping) -> int:
             return FAILED
         code, message = explain(error, command, given.get("option_words", ()))
         if stopping.code and code != stopping.code:  # somebody made another error of it
-            code, message = (
-                stopping.code,
-                "interrupted" if stopping.code == INTERRUPTED else "terminated",
-            )
+            code, message = stopping.code, stopping.word
         print(f"sloy {command}".rstrip() + f": {message}", file=sys.stderr)
         return code
 

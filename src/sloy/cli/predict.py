@@ -68,8 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--guard-formulas",
         action="store_true",
-        help="of a table: an apostrophe before cells that a spreadsheet would compute, which begin with =, +, -, @ or a"
-        " tab",
+        help="of a table: an apostrophe before cells that spreadsheets compute (=, +, -, @, tab)",
     )
     add_json(parser)
     add_engine_options(parser)

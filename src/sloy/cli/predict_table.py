@@ -52,16 +52,14 @@ def _write(frame: pl.DataFrame, *, head: bool, guard: bool) -> None:
     from sloy.data.tables.values import polars
     from sloy.files.tables import guarded
 
-    write = getattr(sys.stdout, "write_data", sys.stdout.write)
-    changes = [guarded] if guard else []
-    changes += [text.visible] if sys.stdout.isatty() else []
+    changes = [guarded] * guard + [text.visible] * sys.stdout.isatty()
     for change in changes:
         words = frame.select(polars().col(polars().String))
         frame = frame.with_columns(
             polars().Series(name, [cell and change(cell) for cell in column], polars().String)
             for name, column in words.to_dict().items()
         ).rename(change)
-    write(frame.write_csv(include_header=head))
+    getattr(sys.stdout, "write_data", sys.stdout.write)(frame.write_csv(include_header=head))
 
 
 def answers(

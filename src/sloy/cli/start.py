@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sloy.cli.errors import Terminated
-from sloy.cli.stopping import Stopping
+from sloy.stopping import Stopping, Terminated
 
 
 def start() -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from sloy.errors import InvalidArgument
+from sloy.text import shown
 
 DTYPES = ("float32", "float64", "int32", "uint32", "uint8")
 FLOATS = ("float32", "float64")
@@ -43,7 +44,9 @@ class Spec:
 
     def __post_init__(self) -> None:
         if self.dtype not in WIDTHS:
-            raise InvalidArgument(f"`dtype` (={self.dtype!r}) must be one of {', '.join(WIDTHS)}.")
+            raise InvalidArgument(
+                f"`dtype` (={shown(self.dtype)}) must be one of {', '.join(WIDTHS)}."
+            )
         if any(extent < 0 for extent in self.shape):
             raise InvalidArgument(f"`shape` (={self.shape}) must have no negative extent.")
         if self.nbytes >= MOST_BYTES:

@@ -12,7 +12,7 @@ import numpy as np
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import opdef
 from sloy.graph.spec import DTYPES, Shape, Spec
-from sloy.text import shortened
+from sloy.text import shortened, shown
 
 Operand = Union["Tensor", float, int, np.number, np.ndarray]
 
@@ -159,7 +159,7 @@ def variable(name: str, shape: Shape, dtype: str = "float32") -> Tensor:
 
 def _spec_of_leaf(shape: Shape, dtype: str) -> Spec:
     if dtype not in DTYPES:  # bfloat16 is for values between ops
-        raise InvalidArgument(f"`dtype` (={dtype!r}) must be one of {', '.join(DTYPES)}.")
+        raise InvalidArgument(f"`dtype` (={shown(dtype)}) must be one of {', '.join(DTYPES)}.")
     try:
         return Spec(tuple(index(extent) for extent in shape), dtype)
     except TypeError:

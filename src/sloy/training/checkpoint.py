@@ -22,6 +22,7 @@ from sloy.errors import FileFormatError, InvalidArgument
 from sloy.files.atomic import link_over
 from sloy.files.container import check_kind, read_container, write_container
 from sloy.files.lock import Lock
+from sloy.text import shown
 from sloy.training.history import Row
 
 KIND = "sloy.checkpoint"
@@ -50,14 +51,14 @@ class Checkpoint:
     def __post_init__(self) -> None:
         if path_of("Checkpoint", "path", self.path).is_dir():
             raise InvalidArgument(
-                f"Checkpoint: `path` (={str(self.path)!r}) is a folder; give a file's path, such"
+                f"Checkpoint: `path` (={shown(str(self.path))}) is a folder; give a file's path, such"
                 f" as {str(Path(self.path) / 'checkpoint.sloy')!r}."
             )
         for name in ("seconds", "epoch_seconds"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value <= inf:
                 raise InvalidArgument(
-                    f"Checkpoint: `{name}` (={value!r}) must be a number of at least 0."
+                    f"Checkpoint: `{name}` (={shown(value)}) must be a number of at least 0."
                 )
 
 
@@ -115,7 +116,7 @@ class Store:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InvalidArgument(
-                f"Checkpoint: `path` (={str(self.path)!r}): its folder cannot be made:"
+                f"Checkpoint: `path` (={shown(str(self.path))}): its folder cannot be made:"
                 f" {error.strerror}."
             ) from error
         return Lock(self.path.with_name(f".{self.path.name}.lock"), str(self.path))

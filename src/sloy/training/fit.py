@@ -22,6 +22,7 @@ from sloy.options import takes
 from sloy.preprocessing import Choice, Preprocessing, choose
 from sloy.problem import Network, Problem
 from sloy.problem.inputs import Columns, Data, Validation, as_dataset, columns, split, weights
+from sloy.text import shown
 from sloy.training.callbacks import Callback, EarlyStopping
 from sloy.training.checkpoint import Checkpoint
 from sloy.training.history import History, check_measured
@@ -230,7 +231,7 @@ def _preprocessing(
     """What the model does to samples; what was done to them already where they are `preprocessed`."""
     if preprocessed and not isinstance(choice, Preprocessing):
         raise InvalidArgument(
-            f"fit: `preprocessing` (={choice!r}) must be a Preprocessing where the samples are `preprocessed`."
+            f"fit: `preprocessing` (={shown(choice)}) must be a Preprocessing where the samples are `preprocessed`."
         )
     if isinstance(choice, Preprocessing):
         choice.check(network.input_shape)

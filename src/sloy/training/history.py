@@ -16,6 +16,7 @@ from sloy.arguments import file_to_write, path_of, sequence
 from sloy.errors import FileFormatError, InvalidArgument, UnknownName
 from sloy.files.atomic import write_atomically
 from sloy.language import counted, say
+from sloy.text import shown
 
 Value = int | float
 Row = dict[str, Value]
@@ -58,7 +59,7 @@ class History:
         """Add the row of one more epoch."""
         for name, value in row.items():
             if not isinstance(value, _NUMBERS):
-                raise InvalidArgument(f"History: `{name}` (={value!r}) must be a number.")
+                raise InvalidArgument(f"History: `{name}` (={shown(value)}) must be a number.")
         self._rows.append({name: _plain(value) for name, value in row.items()})
 
     @property
@@ -152,7 +153,7 @@ def check_measured(where: str, monitor: str, columns: Sequence[str]) -> None:
     """Raise `InvalidArgument` unless a run measures what someone wants to watch."""
     if monitor not in columns:
         raise InvalidArgument(
-            f"{where}: `monitor` (={monitor!r}) is not measured in this run; there are"
+            f"{where}: `monitor` (={shown(monitor)}) is not measured in this run; there are"
             f" {', '.join(columns)}."
         )
 

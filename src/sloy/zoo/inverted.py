@@ -24,6 +24,7 @@ from sloy.layers import (
 )
 from sloy.layers.activations import activation
 from sloy.problem.network import Network
+from sloy.text import shown
 from sloy.zoo.parts import FEATURES_END, conv_norm, in_eights
 
 
@@ -190,7 +191,7 @@ def mobilenet_v3(
     2542856
     """
     if not isinstance(size, str) or size not in _V3:
-        raise InvalidArgument(f"mobilenet_v3: `size` (={size!r}) must be large or small.")
+        raise InvalidArgument(f"mobilenet_v3: `size` (={shown(size)}) must be large or small.")
     place = f"mobilenet_v3_{size}"
     factor = real(place, "width", width, above=0)
     stages_of, hidden = _V3[size]

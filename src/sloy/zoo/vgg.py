@@ -17,6 +17,7 @@ from sloy.layers import (
     ReLU,
 )
 from sloy.problem.network import Network
+from sloy.text import shown
 
 # Depth → convolutions of each block: configurations A, B, D and E of the paper's table 1.
 CONVOLUTIONS: dict[int, tuple[int, ...]] = {
@@ -82,7 +83,7 @@ def vgg(
     """
     place = f"vgg{depth}"
     if not isinstance(depth, int) or depth not in CONVOLUTIONS:
-        raise InvalidArgument(f"vgg: `depth` (={depth!r}) must be one of 11, 13, 16, 19.")
+        raise InvalidArgument(f"vgg: `depth` (={shown(depth)}) must be one of 11, 13, 16, 19.")
     flag(place, "batch_norm", batch_norm)
     flag(place, "include_top", include_top)
     factor = real(place, "width", width, above=0)

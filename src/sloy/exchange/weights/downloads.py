@@ -12,6 +12,7 @@ from typing import Any
 from sloy.arguments import instance, path_of
 from sloy.errors import FileFormatError, InvalidArgument, NotAvailable
 from sloy.exchange.weights.published import PUBLISHED, Published
+from sloy.text import shown
 
 _MIB = 1 << 20
 
@@ -29,7 +30,7 @@ def published(name: str, publisher: str = "torchvision") -> Published:
         )
     if not isinstance(publisher, str) or publisher not in PUBLISHED[name]:
         raise InvalidArgument(
-            f"`weights` (={publisher!r}) is neither a file nor a publisher of {name}; those are"
+            f"`weights` (={shown(publisher)}) is neither a file nor a publisher of {name}; those are"
             f" {', '.join(PUBLISHED[name])}."
         )
     return PUBLISHED[name][publisher]

@@ -27,6 +27,7 @@ from sloy.losses import CategoricalCrossentropy, SquaredError
 from sloy.metrics import Accuracy, TopK
 from sloy.preprocessing import Preprocessing
 from sloy.problem import Network, Problem
+from sloy.text import shown
 
 SIZE = 224  # pixels a side, in training
 
@@ -94,7 +95,7 @@ def read_pretrained(
     """
     if not isinstance(name, str) or name not in PUBLISHED:
         raise InvalidArgument(
-            f"load: `name` (={name!r}) must be one of {', '.join(PUBLISHED)} where `weights` are given or"
+            f"load: `name` (={shown(name)}) must be one of {', '.join(PUBLISHED)} where `weights` are given or"
             " downloaded; for other networks `sloy.pretrained.read_weights(network, path)` reads them."
         )
     if classes is not None:

@@ -10,11 +10,13 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
-from sloy.cli.errors import INTERRUPTED, TERMINATED, Terminated
-
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # exit codes
 PATIENCE = 2.0  # seconds for a command to end in, before another signal ends it at once
 AGAIN = 0.01  # seconds after which an exception that was lost is raised again
-_SAYS = {INTERRUPTED: "interrupted", TERMINATED: "terminated"}
+
+
+class Terminated(BaseException):
+    """SIGTERM came. Like KeyboardInterrupt, what can be saved is saved on the way out."""
 
 
 class Stopping:
@@ -61,9 +63,14 @@ class Stopping:
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_IGN if self._last else handler)
 
+    @property
+    def word(self) -> str:
+        """What came."""
+        return "terminated" if self.code == TERMINATED else "interrupted"
+
     def said(self, command: str = "sloy") -> int:
         """Say on the error stream that the process was stopped, whatever state that is in; the exit code."""
-        line = f"{command}: {_SAYS.get(self.code, 'interrupted')}\n"
+        line = f"{command}: {self.word}\n"
         with suppress(OSError):
             os.write(2, line.encode())
         return self.code or INTERRUPTED
