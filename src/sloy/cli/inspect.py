@@ -260,5 +260,5 @@ def write(folder: Path, figures: dict[str, tuple[str, Figure]]) -> list[tuple[st
     for name, (purpose, figure) in figures.items():
         path = folder / FILE.format(name.replace("/", "-"))
         write_atomically(path, png(figure))
-        rows.append((str(path), purpose))
+        rows.append((text.visible(path), purpose))
     return rows

@@ -6,8 +6,9 @@ import argparse
 import shlex
 from typing import Any
 
-from sloy.cli.errors import Terminated, UsageError
+from sloy.cli.errors import UsageError
 from sloy.cli.options import add_engine_options
+from sloy.stopping import Terminated
 
 NAME = "train"
 DESCRIPTION = "Trains a network; model, history, summary and pictures go to a folder of the run."

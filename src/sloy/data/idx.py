@@ -18,6 +18,7 @@ from typing import Protocol
 
 import numpy as np
 
+from sloy.arguments import path_of
 from sloy.data.dataset import Dataset, TrainTest
 from sloy.errors import FileFormatError
 
@@ -49,7 +50,7 @@ def read_idx(path: str | Path) -> np.ndarray:
     OSError
         When it cannot be opened.
     """
-    path = Path(path)
+    path = path_of("read_idx", "path", path)
     with path.open("rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
         size = file.seek(0, 2)
@@ -122,9 +123,15 @@ def load_idx_folder(folder: str | Path) -> TrainTest:
     FileFormatError
         When a file is missing or damaged, or images and labels do not fit together; it names the file.
     """
+<<<<<<< HEAD
     folder = Path(folder)
     train_x, train_y = _images_and_labels(folder, (TRAIN,))
     test_x, test_y = _images_and_labels(folder, TESTS)
+=======
+    folder = path_of("load_idx_folder", "folder", folder)
+    train_x, train_y = _images_and_labels(folder, ("train",))
+    test_x, test_y = _images_and_labels(folder, ("t10k", "test"))
+>>>>>>> h-locks
     if train_x.shape[1:] != test_x.shape[1:]:
         raise FileFormatError(
             f"{folder}: the training images have shape {train_x.shape[1:]}, the test images {test_x.shape[1:]}."

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy.arguments import path_of
 from sloy.data.below import below
 from sloy.data.deep_colours import colour_spread, is_deep_colour, joined, narrowed
 from sloy.data.formats import HEAD, advice, foreign, foreign_head, formats
@@ -89,7 +90,7 @@ def decode(
     if isinstance(source, PIL.Image.Image):
         name = str(getattr(source, "filename", "") or "the picture")
         return _plain(source, name, channels, background, one_at_a_time, greys)
-    path = source if isinstance(source, Path) else Path(source)
+    path = path_of("decode", "source", source)
     if path.exists() and not path.is_file():  # opening a pipe would wait forever
         raise FileFormatError(f"{path}: is not a file.")
     if path.is_symlink() and not path.exists():

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sloy.arguments import path_of
 from sloy.data.below import Below, LeftOut, below, by_reason, visible_folders
 from sloy.data.formats import is_picture_name
 from sloy.data.list_rows import OTHERS, TABLES
@@ -107,7 +108,7 @@ def list_pictures(source: str | Path, *, fewest: int = 2) -> Listing:
     FileFormatError
         Where it is none of them, or could be two; it says what is missing.
     """
-    path = Path(source)
+    path = path_of("list_pictures", "source", source)
     if path.is_file():
         if path.suffix.lower() in _ARCHIVES:
             raise FileFormatError(f"{path}: is an archive; unpack it, and name the folder.")

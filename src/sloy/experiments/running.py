@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sloy import inspection, machine, text
+from sloy.arguments import flag, function, instance
 from sloy.diagnosis import Diagnosis
 from sloy.engines import Engine
 from sloy.errors import InvalidOption
@@ -80,6 +81,8 @@ def run(
         Where options do not fit the data.
     InvalidArgument
         Where the folder holds a run already.
+    InUse
+        Where another process works in the folder.
     KeyboardInterrupt, NonFiniteError
         As of `sloy.fit`; what was done is in the folder, for `resume`.
 
@@ -92,8 +95,11 @@ def run(
     >>> {"test_accuracy", "test_auc", "test_loss", "test_mistakes"} <= set(result.measured.figures)
     True
     """
-    opened = RunFolder.new(folder, experiment.source.name, overwrite=overwrite)
-    return _begun(experiment, opened, engine, threads, listener, diagnose, resumed=False)
+    instance("run", "experiment", experiment, Experiment)
+    function("run", "listener", listener)
+    flag("run", "overwrite", overwrite)
+    with RunFolder.new(folder, experiment.source.name, overwrite=overwrite) as opened:
+        return _begun(experiment, opened, engine, threads, listener, diagnose, resumed=False)
 
 
 def resume(
@@ -119,15 +125,18 @@ def resume(
     ------
     FileFormatError
         Where the folder holds no run, or one of an older version.
+    InUse
+        Where another process works in the folder.
     """
-    opened = RunFolder.existing(folder)
-    experiment = opened.experiment()
-    experiment.check_same(words)
-    if "epochs" in words:
-        if folds_of(experiment):
-            raise InvalidOption("`epochs`: the runs of `folds` that are done have theirs.")
-        experiment = replace(experiment, given={**experiment.given, "epochs": words["epochs"]})
-    return _begun(experiment, opened, engine, threads, listener, diagnose, resumed=True)
+    function("resume", "listener", listener)
+    with RunFolder.existing(folder) as opened:
+        experiment = opened.experiment()
+        experiment.check_same(words)
+        if "epochs" in words:
+            if folds_of(experiment):
+                raise InvalidOption("`epochs`: the runs of `folds` that are done have theirs.")
+            experiment = replace(experiment, given={**experiment.given, "epochs": words["epochs"]})
+        return _begun(experiment, opened, engine, threads, listener, diagnose, resumed=True)
 
 
 def _begun(
@@ -145,8 +154,12 @@ def _begun(
     def train(one: Experiment, into: RunFolder, tell: Listener, again: bool) -> Result:
         return _Running(one, into, engine, threads, tell, diagnose).run(resumed=again)
 
+    def train_fold(one: Experiment, into: RunFolder, tell: Listener, again: bool) -> Result:
+        with into.alone():
+            return train(one, into, tell, again)
+
     if folds_of(experiment):
-        return CrossValidation(experiment, folder, listener, train).run(resumed=resumed)
+        return CrossValidation(experiment, folder, listener, train_fold).run(resumed=resumed)
     return train(experiment, folder, listener, resumed)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from sloy.errors import InvalidArgument
 from sloy.graph.attributes import Schema
 from sloy.graph.spec import Spec
+from sloy.text import shown
 
 if TYPE_CHECKING:
     from sloy.graph.tensor import Tensor
@@ -89,7 +90,7 @@ class OpDef:
         if self.kind not in get_args(Kind):
             kinds = ", ".join(get_args(Kind))
             raise InvalidArgument(
-                f"op `{self.name}`: `kind` (={self.kind!r}) must be one of {kinds}."
+                f"op `{self.name}`: `kind` (={shown(self.kind)}) must be one of {kinds}."
             )
         if (self.kind == "product") != (self.multiply_adds is not None):
             raise InvalidArgument(

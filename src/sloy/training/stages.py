@@ -19,6 +19,7 @@ from sloy.optimizers import Optimizer
 from sloy.optimizers import optimizer as find_optimizer
 from sloy.options import check_options, integer_option, option, real_option
 from sloy.problem import Network
+from sloy.text import shown
 from sloy.training.recipe import Recipe
 
 HEAD = "head"
@@ -285,12 +286,12 @@ def _frozen(network: Network, freeze: str | None) -> int:
     names = network.layer_names
     if freeze not in names:
         raise UnknownName(
-            f"fine_tune: `freeze` (={freeze!r}) must be {HEAD!r}, None or one of"
+            f"fine_tune: `freeze` (={shown(freeze)}) must be {HEAD!r}, None or one of"
             f" {', '.join(names[: _head(network)])}."
         )
     if names.index(freeze) >= _head(network):
         raise InvalidArgument(
-            f"fine_tune: `freeze` (={freeze!r}) leaves nothing to train; the last layer with weights"
+            f"fine_tune: `freeze` (={shown(freeze)}) leaves nothing to train; the last layer with weights"
             f" is {names[_head(network)]}."
         )
     return names.index(freeze) + 1

@@ -17,6 +17,7 @@ from sloy.data.handwriting.sample import centred, varied
 from sloy.data.images import decode, picture_files, quiet
 from sloy.data.pictures import OfPictures, numbers
 from sloy.errors import FileFormatError, InvalidArgument
+from sloy.text import shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -127,7 +128,7 @@ class HandwritingReader(OfPictures):
         """
         if not self.takes(source):
             raise InvalidArgument(
-                f"HandwritingReader: `source` (={str(source)[:80]!r}) must be the path of a picture or of a"
+                f"HandwritingReader: `source` (={shown(str(source)[:80])}) must be the path of a picture or of a"
                 " folder, a PIL image, or a list of these."
             )
         several: Sequence[Any] | None = source if isinstance(source, list | tuple) else None
