@@ -120,6 +120,12 @@ def instance(
     raise InvalidArgument(f"{where}: `{name}` (={shown(value)}) must be a {words}{rest}.")
 
 
+def function(where: str, name: str, value: object) -> None:
+    """The value can be called."""
+    if not callable(value):
+        raise InvalidArgument(f"{where}: `{name}` (={shown(value)}) must be a function.")
+
+
 def sequence(where: str, name: str, value: object, kind: type = object) -> tuple[Any, ...]:
     """The value as a tuple: a list or tuple of instances of a class; a string stands for no list of letters."""
     if isinstance(value, str) or not isinstance(value, Sequence):
@@ -127,6 +133,23 @@ def sequence(where: str, name: str, value: object, kind: type = object) -> tuple
     for item in value:
         instance(where, name, item, kind)
     return tuple(value)
+
+
+def extents(where: str, name: str, value: object) -> tuple[int, ...]:
+    """The value as the shape of one sample: a list or tuple of integers of at least 1, not empty."""
+    if not isinstance(value, list | tuple) or not value:
+        raise InvalidArgument(
+            f"{where}: `{name}` (={shown(value)}) must be a tuple of extents, such as (28, 28, 1)."
+        )
+    return tuple(integer(where, name, extent) for extent in value)
+
+
+def pair(where: str, name: str, value: object) -> tuple[Any, Any]:
+    """The value as a tuple of two."""
+    found = sequence(where, name, value)
+    if len(found) != 2:
+        raise InvalidArgument(f"{where}: `{name}` (={shown(value)}) must have two elements.")
+    return found[0], found[1]
 
 
 def array(where: str, name: str, value: object) -> np.ndarray:
@@ -186,15 +209,25 @@ def with_n(shape: tuple[int, ...]) -> str:
     return f"({', '.join(['N', *map(str, shape)])}{',' if not shape else ''})"
 
 
+def path_of(where: str, name: str, value: object) -> Path:
+    """The value as a path: a string or what stands for one, not empty, without a zero byte."""
+    given = value.__fspath__() if isinstance(value, os.PathLike) else value
+    if not isinstance(given, str) or not given or "\0" in given:
+        raise InvalidArgument(
+            f"{where}: `{name}` (={shown(value)}) must be a path: a string or a Path."
+        )
+    return value if isinstance(value, Path) else Path(given)
+
+
 def file_to_write(where: str, name: str, value: object) -> Path:
     """The value as the path of a file that may be written: no folder, in a folder that is there."""
-    if not isinstance(value, str | os.PathLike) or not str(value):
-        raise InvalidArgument(f"{where}: `{name}` (={shown(value)}) must be the path of a file.")
-    path = Path(value)
+    path = path_of(where, name, value)
     if path.is_dir():
         raise InvalidArgument(
-            f"{where}: `{name}` (={str(path)!r}) is a folder; it must be the path of a file."
+            f"{where}: `{name}` (={shown(str(path))}) is a folder; it must be the path of a file."
         )
     if not path.absolute().parent.is_dir():
-        raise InvalidArgument(f"{where}: `{name}` (={str(path)!r}) is in a folder that is missing.")
+        raise InvalidArgument(
+            f"{where}: `{name}` (={shown(str(path))}) is in a folder that is missing."
+        )
     return path

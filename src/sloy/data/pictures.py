@@ -327,7 +327,9 @@ def read_image(
     """
     grey = integer("read_image", "background", background, 0, 255)
     behind = (grey, grey, grey)
-    reader = PictureReader(size or (1, 1), channels, resampling="box", background=behind)
+    reader = PictureReader(
+        (1, 1) if size is None else size, channels, resampling="box", background=behind
+    )
     if size is not None:
         return reader.read(path)[0]
     with quiet():

@@ -304,7 +304,8 @@ def _augment(where: str, given: Augment | str | None) -> Augment | None:
 def _factors(where: str, option: str, given: Any) -> tuple[tuple[str, float], ...]:
     """Pairs of pattern and factor; of a mapping, of a tuple of such pairs, or of None."""
     paired = isinstance(given, tuple) and all(isinstance(x, tuple) and len(x) == 2 for x in given)
-    pairs = dict(given) if paired else given or {}
+    none = given is None or (isinstance(given, list) and not given)
+    pairs = dict(given) if paired else {} if none else given
     instance(where, option, pairs, Mapping)
     for pattern, factor in pairs.items():
         instance(where, option, pattern, str)
