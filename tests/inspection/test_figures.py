@@ -37,7 +37,7 @@ def test_answers_are_points_on_and_beside_the_line() -> None:
     (axes,) = figure.axes
     (points,) = axes.collections
     assert np.asarray(points.get_offsets()).tolist() == [[1, 1], [2, 3], [4, 2]]
-    assert axes.get_title() == "3 samples, root mean squared error 1.291"  # √((0 + 1 + 4) / 3)
+    assert axes.get_title() == "3 samples, RMSE 1.291"  # √((0 + 1 + 4) / 3)
     with pytest.raises(ShapeError, match="answers_figure"):
         answers_figure([1, 2], [1])
 

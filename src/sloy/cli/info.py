@@ -119,7 +119,7 @@ def _table(model: Model) -> list[tuple[str, str]]:
         return [("pictures", model.reader.describe())]
     if not isinstance(model.reader, TableReader):
         return []
-    return [("target", model.reader.target), ("columns", listed(model.reader, {}))]
+    return [("target", ", ".join(model.reader.targets)), ("columns", listed(model.reader, {}))]
 
 
 def _tested(training: dict[str, Any]) -> str:

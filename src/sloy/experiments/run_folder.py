@@ -17,9 +17,11 @@ CONFIGURATION = "configuration.json"
 VERSION = 2  # of the configuration
 CHECKPOINT = "checkpoint.sloy"
 FOLD, WHOLE = "fold-", "all-rows"  # folders of a cross-validation's runs
+LINEAR = "linear.sloy"
 HEAD_CHECKPOINT = "checkpoint-head.sloy"
 FILES = {
     "model.sloy": "the trained model: sloy predict, sloy info, sloy.load",
+    LINEAR: "a linear model of the same rows, which it is compared with",
     "summary.json": "configuration, versions, times, metrics",
     "history.csv": "loss and accuracy of every epoch",
     "learning-curves.png": "the same as a picture",

@@ -31,11 +31,12 @@ from sloy.experiments.experiment import Experiment
 from sloy.experiments.folds import CrossValidation, folds_of
 from sloy.experiments.memory import predicted, problem_of
 from sloy.experiments.result import Result
-from sloy.experiments.run_folder import CHECKPOINT, CONFIGURATION, VERSION, RunFolder
+from sloy.experiments.run_folder import CHECKPOINT, CONFIGURATION, LINEAR, VERSION, RunFolder
 from sloy.experiments.sources import Loaded, Measured
 from sloy.experiments.sources.base import Wanted, untested
 from sloy.machine import versions
 from sloy.model import Model, load
+from sloy.model.origin import with_origin
 from sloy.training.callbacks import Callback, CSVLog, EarlyStopping, Progress
 from sloy.training.checkpoint import Checkpoint
 from sloy.training.fine_tune import fine_tune
@@ -166,10 +167,11 @@ class _Running:
         self._write_json(CONFIGURATION, self._configuration(opening.engine))
         model, history = self._fit(opening)
         model, adjusted = adjust(self.experiment, opening.loaded, model)
-        model.reader = opening.loaded.reader
+        model = _from_origin(model, opening.loaded)
         model.save(self.folder / "model.sloy")
         self.tell(Saved(self.folder / "model.sloy"))
-        measured = self._measured(model, opening.loaded)
+        simpler = self._simpler(opening)
+        measured = self._measured(model, opening.loaded, simpler)
         if opening.loaded.test is not None:
             measured = adjusted.told(model, opening.loaded.test, measured)
         summary = self._summary(opening, history, measured)
@@ -181,13 +183,22 @@ class _Running:
         self._draw(opening, model, history, measured)
         return Result(model, history, measured, summary, self.folder.path)
 
-    def _measured(self, model: Model, loaded: Loaded) -> Measured:
+    def _simpler(self, opening: Opened) -> Model | None:
+        """What the model is compared with, saved beside it."""
+        found = self.experiment.source.simpler(opening.loaded, opening.engine)
+        if found is not None:
+            found = _from_origin(found, opening.loaded)
+            found.save(self.folder / LINEAR)
+            self.tell(Saved(self.folder / LINEAR))
+        return found
+
+    def _measured(self, model: Model, loaded: Loaded, simpler: Model | None) -> Measured:
         """How good the model is on what was kept apart to test on."""
         experiment = self.experiment
         if loaded.test is None:
             share = experiment.validation
             return untested(loaded.trained_on(share), loaded.held_out(share))
-        return experiment.source.measure(model, loaded.test, loaded)
+        return experiment.source.measure(model, loaded.test, loaded, simpler)
 
     def _opening(self, *, resumed: bool) -> Opened:
         """Read the data, choose what suits them, and foresee what it takes."""
@@ -372,10 +383,17 @@ class _Teller(Callback):
             raise self._raised
 
 
+def _from_origin(model: Model, loaded: Loaded) -> Model:
+    """The model with the reader of its data, and the origin of their numbers."""
+    parts = model.parts._replace(
+        problem=with_origin(model.problem, loaded.origin), reader=loaded.reader
+    )
+    return Model.of(parts, model.engine)
+
+
 def _start(path: str | Path, engine: Engine) -> Model:
     """The model to train further: of a file, the folder of a run, or a name."""
-    folder = Path(path)
-    return load(folder / "model.sloy" if folder.is_dir() else path, engine=engine)
+    return load(path, engine=engine)
 
 
 def _described(engine: Engine) -> dict[str, Any]:

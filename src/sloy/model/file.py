@@ -27,7 +27,8 @@ from sloy.problem.parameters import check_names
 
 KIND = "sloy.model"
 VERSION = 1
-WITH_THRESHOLD = 2  # of files that hold a threshold, which older readers would answer without
+WITH_THRESHOLD = 2  # of files that hold what older readers would answer without
+ADDED = {"threshold", "origin"}
 
 _LOSSES = {cls.__name__: cls for cls in LOSSES.values()}
 _METRICS: dict[str, type[Metric]] = {
@@ -62,7 +63,7 @@ def read(path: str | Path) -> Parts:
         tensors, document = read_container(path)
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    check_kind(path, document, KIND, WITH_THRESHOLD if "threshold" in document else VERSION)
+    check_kind(path, document, KIND, WITH_THRESHOLD if ADDED & set(document) else VERSION)
     try:
         problem, class_names, reader = _read_document(document)
         _check_tensors(problem, tensors)
@@ -83,9 +84,14 @@ def _document(parts: Parts) -> dict[str, Any]:
         warnings.warn(
             f"Model.save: metrics of your own are not stored: {', '.join(own)}.", stacklevel=4
         )
+    added: dict[str, Any] = {}
+    if problem.threshold is not None:
+        added["threshold"] = problem.threshold
+    if problem.origin:
+        added["origin"] = list(problem.origin)
     return {
         "kind": KIND,
-        "version": VERSION if problem.threshold is None else WITH_THRESHOLD,
+        "version": WITH_THRESHOLD if added else VERSION,
         "network": problem.network.to_config(),
         "loss": _loss_config(problem.loss, problem),
         "metrics": metrics,
@@ -96,14 +102,14 @@ def _document(parts: Parts) -> dict[str, Any]:
         "dtype": problem.dtype,
         "target_shape": list(problem.target_shape),
         "target_dtype": problem.target_dtype,
-        **({} if problem.threshold is None else {"threshold": problem.threshold}),
+        **added,
     }
 
 
 def _read_document(
     document: Mapping[str, Any],
 ) -> tuple[Problem, tuple[str, ...], Reader | None]:
-    if set(document) - {"threshold"} != _KEYS:
+    if set(document) - ADDED != _KEYS:
         raise FileFormatError(f"its keys are {sorted(document)}, needed are {sorted(_KEYS)}.")
     names, metrics = document["class_names"], document["metrics"]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -126,6 +132,7 @@ def _read_document(
         target_dtype=target_dtype,
         dtype=dtype,
         threshold=document.get("threshold"),
+        origin=tuple(document.get("origin", ())),
     )
     assert problem.preprocessing is not None
     problem.preprocessing.check(problem.network.input_shape)
