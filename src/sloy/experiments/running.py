@@ -37,7 +37,7 @@ from sloy.experiments.sources.base import Wanted, untested
 from sloy.machine import versions
 from sloy.model import Model, load
 from sloy.model.origin import with_origin
-from sloy.training.callbacks import Callback, CSVLog, EarlyStopping, Progress
+from sloy.training.callbacks import Callback, CSVLog, EarlyStopping, Progress, TimeLimit
 from sloy.training.checkpoint import Checkpoint
 from sloy.training.fine_tune import fine_tune
 from sloy.training.fit import fit
@@ -248,6 +248,8 @@ class _Running:
         experiment, loaded = self.experiment, opening.loaded
         teller = _Teller(self.tell)
         callbacks = [CSVLog(self.folder / "history.csv", seconds=1), teller]
+        if (seconds := getattr(experiment.source, "time", None)) is not None:
+            callbacks.append(TimeLimit(seconds))
         share = None if loaded.divided and not loaded.members else experiment.validation or None
         shared: dict[str, Any] = {
             "validation": loaded.validation or share,

@@ -320,7 +320,10 @@ class TableFile(Source):
         members, epochs = loaded.tabular.members, recipe.epochs
         if self.time is not None:
             members, epochs = loaded.tabular.within(self.time, seconds, epochs)
-        said = f"about {text.seconds(seconds * epochs * members / loaded.tabular.members)} of training at most"
+        foreseen = text.seconds(seconds * epochs * members / loaded.tabular.members)
+        said = f"about {foreseen} of training, less where it ends before its last epoch"
+        if self.time is not None:
+            said = f"{text.seconds(self.time)} of training at most, about {foreseen} foreseen"
         tabular = replace(loaded.tabular, members=members)
         rows = (*loaded.rows, ("time", said))
         return (
