@@ -72,7 +72,7 @@ def test_each_of_several_targets_has_its_figures(both: Result, table: Path) -> N
         np.mean([one["r2"] for one in both.measured.figures["test_targets"].values()])
     )
     titles = [title for title, _ in both.measured.rows]
-    assert titles[:4] == ["test", "  near", "  far", "importance"] or "  far" in titles
+    assert [title for title in titles if title.startswith("  ")] == ["  near", "  far"]
 
 
 def test_answers_far_from_0_are_float64_and_a_model_says_so_when_exported(
@@ -111,9 +111,7 @@ def test_files_of_several_targets(both: Result, table: Path, tmp_path: Path) -> 
     answers = sloy.load(both.folder).predict(FRAME)
     np.testing.assert_allclose(rows["prediction_far"].to_numpy(), answers[:, 1])
     assert (tmp_path / "out" / "answers.png").stat().st_size > 1000
-    assert "targets" not in found.summary["baselines"][
-        "linear model"
-    ] or found.measured.answers.shape == (N, 2)
+    assert found.measured.answers.shape == (N, 2)
 
 
 @pytest.mark.parametrize(
