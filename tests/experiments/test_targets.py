@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,13 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("targets") / "t.csv"
     FRAME.write_csv(path)
     return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_pictures() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("sloy.experiments.running._Running._draw", lambda *_: None)
+        yield
 
 
 def trained(table: Path, name: str, **words: Any) -> Result:
