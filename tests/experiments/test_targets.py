@@ -29,6 +29,7 @@ FRAME = pl.DataFrame(
         "count": RANDOM.poisson(np.exp(0.2 * A)),
     }
 )
+ROWS = FRAME.select("a", "b")
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +88,10 @@ def test_answers_far_from_0_are_float64_and_a_model_says_so_when_exported(
     both: Result, tmp_path: Path
 ) -> None:
     model = sloy.load(both.folder)
-    answers = model.predict(FRAME)
+    answers = model.predict(ROWS)
     assert len(np.unique(answers[:, 1])) > 0.9 * N  # float32 has 8 apart: some 40
     assert len(np.unique(answers[:, 1].astype(np.float32))) < N / 3
-    x, y = model.reader.read(FRAME), FRAME.select("near", "far").to_numpy()  # type: ignore[union-attr]
+    x, y = model.reader.read(ROWS), FRAME.select("near", "far").to_numpy()  # type: ignore[union-attr]
     loss = model.prepared.evaluate(sloy.Dataset(x, y))["loss"]
     unit = np.array(model.loss.unit)  # type: ignore[attr-defined]
     assert loss == pytest.approx(np.mean(((answers - y) / unit) ** 2), rel=1e-4)
@@ -105,7 +106,7 @@ def test_several_targets_through_onnx(both: Result, tmp_path: Path) -> None:
     session = runtime.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
     feeds = {i.name: FRAME[i.name].to_numpy().reshape(-1, 1) for i in session.get_inputs()}
     (found,) = (y for y in session.run(["output"], feeds))
-    answers = sloy.load(both.folder).predict(FRAME)
+    answers = sloy.load(both.folder).predict(ROWS)
     np.testing.assert_allclose(found[:, 0], answers[:, 0], rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(found[:, 1], answers[:, 1], atol=16)
 
@@ -116,7 +117,7 @@ def test_files_of_several_targets(both: Result, table: Path, tmp_path: Path) -> 
     found = examine(both.folder, table, out=tmp_path / "out", threads=1)
     rows = pl.read_csv(tmp_path / "out" / "predictions.csv")
     assert rows.columns == ["near", "far", "prediction_near", "prediction_far"]
-    answers = sloy.load(both.folder).predict(FRAME)
+    answers = sloy.load(both.folder).predict(ROWS)
     np.testing.assert_allclose(rows["prediction_far"].to_numpy(), answers[:, 1])
     assert (tmp_path / "out" / "answers.png").stat().st_size > 1000
     assert found.measured.answers.shape == (N, 2)
@@ -150,7 +151,7 @@ def test_a_column_with_a_comma_in_its_name_is_one(tmp_path: Path) -> None:
 def test_poisson_answers_means_above_0(network: str, table: Path) -> None:
     words = {} if network == "tabular" else {"members": 1, "network": "mlp"}
     found = trained(table, network, target="count", task="regression", loss="poisson", **words)
-    answers = sloy.load(found.folder).predict(FRAME)[:, 0]
+    answers = sloy.load(found.folder).predict(ROWS)[:, 0]
     assert (answers > 0).all()
     data = load_table(
         table,
@@ -188,7 +189,7 @@ def test_a_quantile_has_its_share_below_it(table: Path) -> None:
 def test_intervals_of_members_are_never_below_0(table: Path) -> None:
     found = trained(table, "i", target="count", task="regression", intervals=0.9)
     model = sloy.load(found.folder)
-    low, high = model.predict_interval(FRAME).T
+    low, high = model.predict_interval(ROWS).T
     assert (low >= 0).all()
     assert (low <= high).all()
     data = load_table(table, "count", task="regression", ignore=["near", "far"], validation=0)
