@@ -63,6 +63,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
     _target_shape: tuple[int, ...]
     _origin: tuple[float, ...]
+    _not_negative: bool
     widening_: Widening
 
     @takes(Estimator.__init__)
@@ -120,6 +121,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
             held_out = held_out[0], self._targets(held_out[1])
         if not going_on:
             self._origin = self._far(target, outputs)
+        self._not_negative = bool((target >= 0).all()) and not self._origin
         target, held_out = self._less(target), held_out and (held_out[0], self._less(held_out[1]))
         self._train(
             rows, target, outputs, sample_weight, held_out, going_on=going_on, epochs=epochs,
@@ -180,7 +182,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     def _finished(self, model: Model, data: Dataset | HeldOut | None) -> Model:
         self.__dict__.pop("widening_", None)
         if self.intervals is not None and isinstance(data, Dataset):
-            model, self.widening_ = widen(model, data)
+            model, self.widening_ = widen(model, data, not_negative=self._not_negative)
         return model
 
     def _in_units(
