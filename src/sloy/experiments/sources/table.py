@@ -16,8 +16,9 @@ from sloy.data import Dataset
 from sloy.data.tables import DECIMALS, TASKS, Table, TableReader, load_table
 from sloy.data.tables.prepared import labelled_rows
 from sloy.data.tables.sources import open_table
+from sloy.data.tables.targets import target_names
 from sloy.engines import Engine
-from sloy.errors import InvalidArgument, InvalidOption
+from sloy.errors import InvalidArgument, InvalidOption, SloyError
 from sloy.experiments import baselines
 from sloy.experiments.recipes import batches_and_epochs
 from sloy.experiments.sources.base import Loaded, Measured, Source, ToTest, Wanted
@@ -195,6 +196,10 @@ class TableFile(Source):
             raise InvalidOption(
                 f"`test` (={self.test!r}): `folds` tests on every row in its turn; give one of both"
             )
+        if self.folds is not None and len(self._targets) > 1:
+            raise InvalidOption(
+                f"`folds` is for one target; train once for each of {self.target}, or leave it out"
+            )
         if self.fold is not None and not 1 <= self.fold <= (self.folds or 0):
             raise InvalidOption(f"`fold` (={self.fold}) must be one of `folds` (={self.folds}).")
         super().check(network, further=further)
@@ -209,15 +214,18 @@ class TableFile(Source):
                 f"`target_scale` (={self.target_scale!r}): the network mlp learns numbers as they are"
             )
 
+    @property
+    def _targets(self) -> tuple[str, ...]:
+        """The columns to predict, as far as the file's header can be read."""
+        try:
+            return target_names(open_table(self.data), self.target)
+        except (SloyError, OSError):
+            return ()  # it is said when the table is read
+
     def load(self, wanted: Wanted) -> LoadedTable:
         """Read, infer, divide, prepare."""
         with readable(self.data) as data, to_test_on(self.test) as test:
             table = self._read(data, test, wanted)
-        several = len(table.reader.targets) > 1
-        if several and self.folds is not None:
-            raise InvalidOption(
-                f"`folds` is for one target; train once for each of {table.target}, or leave it out"
-            )
         loss = loss_of(table, wanted.loss, self.intervals, self._held_out(table, wanted))
         numbers = not table.is_classification
         origin = origin_of(table.train.y) if numbers and not loss.link else ()
