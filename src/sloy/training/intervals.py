@@ -85,8 +85,8 @@ def widen(
     """
     instance("widen", "model", model, Model)
     flag("widen", "not_negative", not_negative)
-    loss, held = model.loss, data if isinstance(data, HeldOut) else None
-    given = as_dataset(data) if held is None else held.data
+    loss = model.loss
+    given = data.data if isinstance(data, HeldOut) else as_dataset(data)
     if not isinstance(loss, Intervals):
         raise InvalidArgument(
             f"widen: the model's loss, {loss}, knows no intervals; Intervals does."
@@ -98,11 +98,11 @@ def widen(
             f" {len(given)}."
         )
     y = np.asarray(given.y, np.float64).reshape(len(given))
-    if held is None:
+    if isinstance(data, HeldOut):
+        ends = data.output[:, 1:]
+    else:
         asked = model.prepared if isinstance(data, Dataset) else model
         ends = asked.predict_interval(given.x).astype(np.float64)
-    else:
-        ends = held.output[:, 1:]
     ends = np.sort(ends, axis=1)
     outside = np.maximum(ends[:, 0] - y, y - ends[:, 1])
     by = float(np.partition(outside, rank - 1)[rank - 1])

@@ -194,8 +194,8 @@ def _numeric(
         )
     if profile.infinite and limits is None:
         raise InvalidArgument(
-            f"column `{profile.name}` holds an infinite number; correct it, say that it is missing with --missing inf, or"
-            f" leave the column out with --ignore {profile.name}."
+            f"column `{profile.name}` holds an infinite number; correct it, say that it is missing with --missing inf,"
+            f" or leave the column out with --ignore {profile.name}."
         )
     return Reading("numeric", format, limits, notes=tuple(found))
 

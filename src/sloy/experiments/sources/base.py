@@ -50,10 +50,10 @@ class Wanted:
         What is trained further: the samples are such as it takes.
     network : str
         By its name.
-    loss : str, optional
-        By its name.
     counted : callable
         Told (what, done, total) while something long is done.
+    loss : str, optional
+        By its name.
     """
 
     validation: float = 0.1
@@ -61,8 +61,8 @@ class Wanted:
     seed: int = 0
     start: Model | None = None
     network: str = ""
-    loss: str | None = None
     counted: Callable[[str, int, int], None] = lambda what, done, total: None
+    loss: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -216,11 +216,11 @@ class TableFile(Source):
 
     @property
     def _targets(self) -> tuple[str, ...]:
-        """The columns to predict, as far as the file's header can be read."""
+        """The columns to predict; none where the header cannot be read, which is said later."""
         try:
             return target_names(open_table(self.data), self.target)
         except (SloyError, OSError):
-            return ()  # it is said when the table is read
+            return ()
 
     def load(self, wanted: Wanted) -> LoadedTable:
         """Read, infer, divide, prepare."""
@@ -244,10 +244,8 @@ class TableFile(Source):
             table=table,
         )
         if loaded.solved is not None:
-            said = loaded.solved.note
-            if validation is not None:
-                said += "; the rows to validate on are among them"
-            return replace(loaded, rows=(*loaded.rows, ("note", said)))
+            among = "" if validation is None else "; the rows to validate on are among them"
+            return replace(loaded, rows=(*loaded.rows, ("note", loaded.solved.note + among)))
         return loaded if wanted.network != "tabular" else self._by_members(loaded, wanted.seed)
 
     def _held_out(self, table: Table, wanted: Wanted) -> int:
@@ -256,8 +254,7 @@ class TableFile(Source):
             return len(table.validation)
         if wanted.network != "tabular" or not wanted.validation:
             return 0
-        each = held_out_by_each(len(table.train), self.members, wanted.validation)
-        return self.members * each
+        return self.members * held_out_by_each(len(table.train), self.members, wanted.validation)
 
     def _by_members(self, loaded: LoadedTable, seed: int) -> LoadedTable:
         assert isinstance(loaded.loss, Loss)
