@@ -205,7 +205,7 @@ class _Running:
         experiment = self.experiment
         recipe = experiment.recipe
         _, engine = engine_of("experiment", recipe, self.engine_name, self.threads)
-        start = None if experiment.start is None else _start(experiment.start, engine)
+        start = None if experiment.start is None else load(experiment.start, engine=engine)
         self.start = start
         wanted = Wanted(
             experiment.validation,
@@ -391,11 +391,6 @@ def _from_origin(model: Model, loaded: Loaded) -> Model:
         problem=with_origin(model.problem, loaded.origin), reader=loaded.reader
     )
     return Model.of(parts, model.engine)
-
-
-def _start(path: str | Path, engine: Engine) -> Model:
-    """The model to train further: of a file, the folder of a run, or a name."""
-    return load(path, engine=engine)
 
 
 def _described(engine: Engine) -> dict[str, Any]:

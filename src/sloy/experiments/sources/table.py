@@ -123,7 +123,6 @@ class TableFile(Source):
         metavar="K",
     )
     fold: int | None = option(None, kind="integer")  # the one of them that this run tests on
-
     members: int = integer_option(
         MEMBERS,
         "networks that are trained together and averaged, each with rows of its own held out",
@@ -141,7 +140,6 @@ class TableFile(Source):
         parse=partial(duration, "experiment", "time"),
         metavar="TIME",
     )
-
     intervals: float | None = real_option(
         None,
         "of numbers: an interval beside each answer that holds this share of them, such as 0.9",
