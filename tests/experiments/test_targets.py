@@ -150,7 +150,9 @@ def test_a_column_with_a_comma_in_its_name_is_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("network", ["tabular", "mlp"])
 def test_poisson_answers_means_above_0(network: str, table: Path) -> None:
     words = {} if network == "tabular" else {"members": 1, "network": "mlp"}
-    found = trained(table, network, target="count", task="regression", loss="poisson", **words)
+    found = trained(
+        table, network, target="count", task="regression", loss="poisson", epochs=24, **words
+    )
     answers = sloy.load(found.folder).predict(ROWS)[:, 0]
     assert (answers > 0).all()
     data = load_table(

@@ -45,7 +45,7 @@ OPTIONS: Mapping[str, Any] = {
 }
 RATES = {"classes": 0.04, "numbers": 0.2}
 LOOKED_AT = 20_000  # rows that scales are measured on
-LEAST = 1e-6  # of the mean of counts, that an answer is at least
+LEAST = 1e-4  # of the mean of counts, that an answer is at least
 DRAWN_ON = 1024  # rows that the first weights are fitted to
 
 
@@ -198,9 +198,14 @@ class Tabular:
         return {
             "batch_size": batch,
             "epochs": max(FEWEST_EPOCHS, min(EPOCHS, epochs)),
-            "learning_rate": RATES["classes" if self.target is None else "numbers"],
+            "learning_rate": RATES["numbers" if self._of_numbers else "classes"],
             "rate_factors": zoo.tabular_rate_factors(self.network),
         }
+
+    @property
+    def _of_numbers(self) -> bool:
+        """Whether the network gives numbers; logits, and logarithms of means, need smaller steps."""
+        return self.target is not None and not self.loss.link
 
     def seconds_of_epoch(self, recipe: Recipe, engine: Engine) -> float:
         """How long an epoch takes, measured on a few batches; nothing else is changed by it."""
