@@ -126,18 +126,17 @@ def test_scores_to_beat_are_those_of_the_training_rows(
     regressor: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     raw = load_table(houses(), "price", ignore=["kind"], validation=0)
-    houses(300, seed=5).write_csv(tmp_path / "new.csv")
+    houses(300, seed=5).drop("kind").write_csv(tmp_path / "new.csv")
     new = json.loads(show(capsys, "test", regressor, tmp_path / "new.csv", "--json")[0])
     price = houses(300, seed=5)["price"].to_numpy()
     same = np.sqrt(np.mean((price - raw.train.y.mean()) ** 2))
     assert new["baselines"]["always the same"]["rmse"] == pytest.approx(same, rel=1e-6)
-    linear = library.load(regressor / "linear.sloy").predict(tmp_path / "new.csv")[:, 0]
+    rows = houses(300, seed=5).drop("kind", "price")
+    linear = library.load(regressor / "linear.sloy").predict(rows)[:, 0].astype(float)
     rmse = np.sqrt(np.mean((price - linear) ** 2))
     assert new["baselines"]["linear model"]["rmse"] == pytest.approx(rmse, rel=1e-6)
-    assert np.array_equal(
-        library.load(regressor).predict(tmp_path / "new.csv"),
-        library.load(regressor / "model.sloy").predict(tmp_path / "new.csv"),
-    )
+    answers = [library.load(path).predict(rows) for path in (regressor, regressor / "model.sloy")]
+    assert np.array_equal(*answers)
     few = houses(3).with_columns(kind=pl.lit("dear"))
     few.write_csv(tmp_path / "few.csv")
     out, _ = show(capsys, "test", regressor, tmp_path / "few.csv")
@@ -262,11 +261,11 @@ def test_a_number_far_from_all_of_training_is_named_and_taken_as_the_nearest(
         "far.csv: column `area`: 1e+300 in row 2, -inf in row 3: far from all that training had"
         in err
     )
-    low, high = map(float, near.split()[2:0:-1])
+    high, low = map(float, near.split()[2:])
     found = [float(word) for word in far.split()[1:]]
     assert found[0] == float(near.split()[1])
-    assert found[1] == pytest.approx(high, rel=0.02)  # of the training rows, not of all
-    assert found[2] == pytest.approx(low, rel=0.2)
+    assert found[1] == pytest.approx(high, abs=3000)  # those of the training rows, not of all
+    assert found[2] == pytest.approx(low, abs=3000)
 
 
 def test_predict_as_json(
