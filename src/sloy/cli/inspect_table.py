@@ -42,6 +42,11 @@ def inspect_table(model: Model, arguments: argparse.Namespace) -> str:
         raise UsageError(
             f"{data} has no column {', '.join(reader.targets)!r} to compare answers with: --column says what is drawn"
         )
+    named = [name for one in asked for name in (one if isinstance(one, tuple) else (one,))]
+    if strange := [name for name in named if name not in reader.names]:
+        raise UsageError(
+            f"{strange[0]!r} is no column of the model; it has {', '.join(reader.names)}"
+        )
     found = [inspection.partial_dependence(model, data, column) for column in asked]
     name = "" if model.class_names else ", ".join(reader.targets)
     figures["partial-dependence"] = inspection.partial_dependence_figure(found, name=name)
