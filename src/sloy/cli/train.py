@@ -119,7 +119,7 @@ def words_of(arguments: argparse.Namespace) -> dict[str, Any]:
 
 _OF_THE_RUN = (
     *("command", "run", "debug", "option_words", "data", "out", "resume", "overwrite"),
-    *("engine", "threads", "json", "quiet"),
+    *("engine", "threads", "devices", "json", "quiet"),
 )
 
 
