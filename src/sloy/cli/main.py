@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from sloy.cli import (
     bench,
+    diagnose,
     engines,
     export,
     import_model,
@@ -48,7 +49,9 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(USAGE)
 
 
-COMMANDS = (train, test, predict, info, inspect, import_model, export, engines, bench, lecture)
+COMMANDS = (
+    *(train, test, predict, diagnose, info, inspect, import_model, export, engines, bench, lecture),
+)
 
 
 def build_parser(named: str | None = None) -> Parser:

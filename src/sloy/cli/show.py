@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sloy import text
+from sloy.diagnosis import Report
 from sloy.experiments.events import (
     Counted,
+    Diagnosed,
     EpochBegan,
     EpochEnded,
     Event,
@@ -46,6 +48,7 @@ class Show:
         self._json = json
         self._bar = Bar()
         self.folder: Path | None = None
+        self._report: Report | None = None
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
@@ -58,6 +61,8 @@ class Show:
                 self._say(fold_began(event))
             case FoldEnded():
                 self._say(fold_ended(event))
+            case Diagnosed():
+                self._report = event.report
             case Tested():
                 self._results(event)
             case _ if not self._quiet:
@@ -89,9 +94,12 @@ class Show:
     def _results(self, event: Tested) -> None:
         summary = event.summary
         if self._json:
-            print(text.as_json({**summary, "folder": str(self.folder)}), end="")
+            found = {} if self._report is None else {"diagnosis": self._report.to_json()}
+            print(text.as_json({**summary, **found, "folder": str(self.folder)}), end="")
         else:
             print(results(summary, event, str(self.folder)), end="\n\n")
+            if self._report is not None and (lines := self._report.lines()):
+                print("\n".join(lines), end="\n\n")
         sys.stdout.flush()  # before the pictures, which take longer than all of the test
 
 

@@ -84,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     words = words_of(arguments)
     show = Show(quiet=arguments.quiet, json=arguments.json)
     shared = {"engine": arguments.engine, "threads": arguments.threads, "listener": show}
+    shared["diagnose"] = arguments.diagnose
     try:
         if arguments.resume:
             if arguments.out is None:
@@ -119,7 +120,7 @@ def words_of(arguments: argparse.Namespace) -> dict[str, Any]:
 
 _OF_THE_RUN = (
     *("command", "run", "debug", "option_words", "data", "out", "resume", "overwrite"),
-    *("engine", "threads", "devices", "json", "quiet"),
+    *("engine", "threads", "devices", "json", "quiet", "diagnose"),
 )
 
 
@@ -134,5 +135,11 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     begin.add_argument("--overwrite", action="store_true", help="replace a run that is in --out")
     add_engine_options(parser)
+    add(
+        "--diagnose",
+        action=argparse.BooleanOptionalAction,
+        help="say what goes wrong, in a line for each finding (see `sloy diagnose`); default: where it takes less than"
+        " 2 %% of the time",
+    )
     add("--json", action="store_true", help="print the summary as one JSON document")
     add("--quiet", action="store_true", help="show results only, no progress")

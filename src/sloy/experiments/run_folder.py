@@ -18,6 +18,7 @@ VERSION = 2  # of the configuration
 CHECKPOINT = "checkpoint.sloy"
 FOLD, WHOLE = "fold-", "all-rows"  # folders of a cross-validation's runs
 LINEAR = "linear.sloy"
+DIAGNOSIS = "diagnosis.json"
 HEAD_CHECKPOINT = "checkpoint-head.sloy"
 FILES = {
     "model.sloy": "the trained model: sloy predict, sloy info, sloy.load",
@@ -35,6 +36,7 @@ FILES = {
     "filters.png": "the weights of the first layer",
     "mistakes.png": "test samples it got wrong",
     "augmented.png": "training pictures as they were changed at random",
+    DIAGNOSIS: "what went wrong: sloy diagnose",
     CHECKPOINT: "for sloy train --resume",
     HEAD_CHECKPOINT: "the same, of the epochs before unfreezing",
     CONFIGURATION: "what the run does",

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sloy import inspection, machine, text
+from sloy.diagnosis import Diagnosis
 from sloy.engines import Engine
 from sloy.errors import InvalidOption
 from sloy.experiments import classes
 from sloy.experiments.adjusting import adjust
 from sloy.experiments.events import (
     Counted,
+    Diagnosed,
     Drawn,
     EpochBegan,
     EpochEnded,
@@ -28,21 +30,25 @@ from sloy.experiments.events import (
     Tested,
 )
 from sloy.experiments.experiment import Experiment
+from sloy.experiments.fitting import is_diagnosed, training_of, with_reader
 from sloy.experiments.folds import CrossValidation, folds_of
 from sloy.experiments.memory import predicted, problem_of
 from sloy.experiments.result import Result
-from sloy.experiments.run_folder import CHECKPOINT, CONFIGURATION, LINEAR, VERSION, RunFolder
+from sloy.experiments.run_folder import (
+    CHECKPOINT,
+    CONFIGURATION,
+    DIAGNOSIS,
+    LINEAR,
+    VERSION,
+    RunFolder,
+)
 from sloy.experiments.sources import Loaded, Measured
 from sloy.experiments.sources.base import Wanted, untested
 from sloy.machine import versions
 from sloy.model import Model, load
-from sloy.model.origin import with_origin
 from sloy.training.callbacks import Callback, CSVLog, EarlyStopping, Progress, TimeLimit
 from sloy.training.checkpoint import Checkpoint
-from sloy.training.fine_tune import fine_tune
-from sloy.training.fit import fit
 from sloy.training.history import History, Row
-from sloy.training.members import fit_members
 from sloy.training.recipe import engine_of
 from sloy.training.run import Run
 from sloy.training.stages import stages
@@ -56,6 +62,7 @@ def run(
     engine: str | Engine = "auto",
     threads: int = 0,
     overwrite: bool = False,
+    diagnose: bool | None = None,
     listener: Listener = lambda event: None,
 ) -> Result:
     """Train on the data, test, and write the run's folder.
@@ -69,6 +76,8 @@ def run(
         See `sloy.engines.engine`.
     overwrite : bool
         Whether a run that is in the folder is replaced.
+    diagnose : bool, optional
+        Whether it is watched for what goes wrong (`sloy.Diagnosis`); by default where that is cheap beside the run.
     listener : callable
         Called with each `Event`. What it raises stops the run, with a checkpoint, and comes out of here.
 
@@ -91,7 +100,7 @@ def run(
     True
     """
     opened = RunFolder.new(folder, experiment.source.name, overwrite=overwrite)
-    return _begun(experiment, opened, engine, threads, listener, resumed=False)
+    return _begun(experiment, opened, engine, threads, listener, diagnose, resumed=False)
 
 
 def resume(
@@ -99,6 +108,7 @@ def resume(
     *,
     engine: str | Engine = "auto",
     threads: int = 0,
+    diagnose: bool | None = None,
     listener: Listener = lambda event: None,
     **words: Any,
 ) -> Result:
@@ -107,7 +117,7 @@ def resume(
     Parameters
     ----------
     folder : path
-    engine, threads, listener
+    engine, threads, diagnose, listener
         As of `run`.
     **words
         Options as of `Experiment.of`, and ``data``; all but `epochs` must be those of the run.
@@ -124,7 +134,7 @@ def resume(
         if folds_of(experiment):
             raise InvalidOption("`epochs`: the runs of `folds` that are done have theirs.")
         experiment = replace(experiment, given={**experiment.given, "epochs": words["epochs"]})
-    return _begun(experiment, opened, engine, threads, listener, resumed=True)
+    return _begun(experiment, opened, engine, threads, listener, diagnose, resumed=True)
 
 
 def _begun(
@@ -133,17 +143,30 @@ def _begun(
     engine: str | Engine,
     threads: int,
     listener: Listener,
+    diagnose: bool | None,
     *,
     resumed: bool,
 ) -> Result:
     """One run, or those of a cross-validation."""
 
     def train(one: Experiment, into: RunFolder, tell: Listener, again: bool) -> Result:
-        return _Running(one, into, engine, threads, tell).run(resumed=again)
+        return _Running(one, into, engine, threads, tell, diagnose).run(resumed=again)
 
     if folds_of(experiment):
         return CrossValidation(experiment, folder, listener, train).run(resumed=resumed)
     return train(experiment, folder, listener, resumed)
+
+
+def opened(
+    experiment: Experiment,
+    folder: RunFolder,
+    engine: str | Engine,
+    threads: int,
+    listener: Listener,
+) -> tuple[Opened, Model | None]:
+    """A run that was begun, its data read again, and the model that it started from; nothing is written."""
+    running = _Running(experiment, folder, engine, threads, listener)
+    return running._opening(resumed=True), running.start
 
 
 @dataclass
@@ -155,6 +178,7 @@ class _Running:
     engine_name: str | Engine
     threads: int
     tell: Listener
+    diagnose: bool | None = None
     start: Model | None = field(default=None, init=False)
     best: tuple[int, float] | None = field(default=None, init=False)
 
@@ -167,7 +191,7 @@ class _Running:
         self._write_json(CONFIGURATION, self._configuration(opening.engine))
         model, history = self._fit(opening)
         model, adjusted = adjust(self.experiment, opening.loaded, model)
-        model = _from_origin(model, opening.loaded)
+        model = with_reader(model, opening.loaded)
         model.save(self.folder / "model.sloy")
         self.tell(Saved(self.folder / "model.sloy"))
         simpler = self._simpler(opening)
@@ -187,7 +211,7 @@ class _Running:
         """What the model is compared with, saved beside it."""
         found = self.experiment.source.simpler(opening.loaded, opening.engine)
         if found is not None:
-            found = _from_origin(found, opening.loaded)
+            found = with_reader(found, opening.loaded)
             found.save(self.folder / LINEAR)
             self.tell(Saved(self.folder / LINEAR))
         return found
@@ -245,39 +269,25 @@ class _Running:
         )
 
     def _fit(self, opening: Opened) -> tuple[Model, History]:
-        experiment, loaded = self.experiment, opening.loaded
         teller = _Teller(self.tell)
-        callbacks = [CSVLog(self.folder / "history.csv", seconds=1), teller]
-        if (seconds := getattr(experiment.source, "time", None)) is not None:
+        callbacks: list[Callback] = [CSVLog(self.folder / "history.csv", seconds=1), teller]
+        if (seconds := getattr(self.experiment.source, "time", None)) is not None:
             callbacks.append(TimeLimit(seconds))
-        share = None if loaded.divided and not loaded.members else experiment.validation or None
-        shared: dict[str, Any] = {
-            "validation": loaded.validation or share,
-            "recipe": opening.recipe,
-            "engine": opening.engine,
-            "callbacks": callbacks,
-            "resume": True,
-            "verbose": False,
-        }
-        if self.start is not None:
-            tuning = experiment.fine_tuning
-            chosen = {field.name: getattr(tuning, field.name) for field in fields(tuning)}
-            checkpoint: Any = self.folder / CHECKPOINT
-            model, history = fine_tune(
-                self.start, loaded.train, checkpoint=checkpoint, **shared, **chosen
+        watch = Diagnosis(least=4) if is_diagnosed(self.diagnose, opening) else None
+        checkpoint: Any = self.folder / CHECKPOINT
+        if self.start is None:
+            checkpoint = Checkpoint(checkpoint, epoch_seconds=1)
+        train = training_of(opening, self.start)
+        try:
+            model, history = train(
+                callbacks=[*callbacks, *([watch] if watch else [])],
+                checkpoint=checkpoint,
+                resume=True,
             )
-        else:
-            if loaded.members:
-                shared["ending"] = loaded.ending
-            model, history = (fit_members if loaded.members else fit)(
-                opening.network,
-                loaded.learned or loaded.train,
-                loss=loaded.loss,
-                preprocessing=loaded.preprocessing,
-                parameters=experiment.source.parameters_for(loaded),
-                checkpoint=Checkpoint(self.folder / CHECKPOINT, epoch_seconds=1),
-                **shared,
-            )
+        finally:
+            if watch is not None and watch.has_begun:
+                self._write_json(DIAGNOSIS, watch.report.to_json())
+                self.tell(Diagnosed(watch.report))
         self.best = teller.best(history)
         return model, history
 
@@ -383,14 +393,6 @@ class _Teller(Callback):
         self._stops(FitEnded())
         if self._raised is not None:
             raise self._raised
-
-
-def _from_origin(model: Model, loaded: Loaded) -> Model:
-    """The model with the reader of its data, and the origin of their numbers."""
-    parts = model.parts._replace(
-        problem=with_origin(model.problem, loaded.origin), reader=loaded.reader
-    )
-    return Model.of(parts, model.engine)
 
 
 def _described(engine: Engine) -> dict[str, Any]:
