@@ -30,10 +30,12 @@ SCHEMA = {"version": int, "plan": PLAN, "*": object}
 CHECKPOINT = "checkpoint.sloy"
 LOCK = ".lock"  # there while a process works in the folder
 FOLD, WHOLE = "fold-", "all-rows"  # folders of a cross-validation's runs
+LINEAR = "linear.sloy"
 DIAGNOSIS = "diagnosis.json"
 HEAD_CHECKPOINT = "checkpoint-head.sloy"
 FILES = {
     "model.sloy": "the trained model: sloy predict, sloy info, sloy.load",
+    LINEAR: "a linear model of the same rows, which it is compared with",
     "summary.json": "configuration, versions, times, metrics",
     "history.csv": "loss and accuracy of every epoch",
     "learning-curves.png": "the same as a picture",
