@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sloy.data import Dataset as Dataset
     from sloy.estimators import Classifier as Classifier
     from sloy.estimators import Regressor as Regressor
+    from sloy.experiments import plan as plan
     from sloy.model import Model as Model
     from sloy.model import load as load
     from sloy.optimizers import SGD as SGD
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from sloy.training.callbacks import CSVLog as CSVLog
     from sloy.training.callbacks import EarlyStopping as EarlyStopping
     from sloy.training.checkpoint import Checkpoint as Checkpoint
+    from sloy.training.find_rate import find_rate as find_rate
     from sloy.training.fine_tune import fine_tune as fine_tune
     from sloy.training.fit import fit as fit
     from sloy.training.gradients import gradients as gradients
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from sloy.training.members import fit_members as fit_members
     from sloy.training.memory import memory_estimate as memory_estimate
     from sloy.training.progress import ProgressBar as ProgressBar
+    from sloy.training.rates import RateRange as RateRange
     from sloy.training.recipe import Recipe as Recipe
     from sloy.training.tabular import Tabular as Tabular
 
@@ -69,6 +72,7 @@ _NAMES = {
     for module, names in {
         "augmentation": "Augment",
         "data": "Dataset",
+        "experiments": "plan",
         "model": "Model load",
         "optimizers": "SGD Adagrad Adam AdamW Optimizer RMSprop",
         "preprocessing": "Preprocessing",
@@ -76,12 +80,14 @@ _NAMES = {
         "training.callbacks": "Callback CSVLog EarlyStopping",
         "training.checkpoint": "Checkpoint",
         "training.fine_tune": "fine_tune",
+        "training.find_rate": "find_rate",
         "training.fit": "fit",
         "training.gradients": "gradients",
         "training.history": "History",
         "training.members": "fit_members",
         "training.memory": "memory_estimate",
         "training.progress": "ProgressBar",
+        "training.rates": "RateRange",
         "training.recipe": "Recipe",
         "training.tabular": "Tabular",
     }.items()

@@ -32,7 +32,7 @@ class Option:
     bounds : mapping
         Of numbers, as `sloy.arguments.integer` and `real` take them.
     choices : tuple of str
-        The words that are allowed.
+        The words that are allowed; beside numbers where these are asked for.
     also : type, optional
         Instances of it are allowed too.
     metavar : str, optional
@@ -58,6 +58,8 @@ class Option:
             return value
         if self.kind == "integer":
             return integer(where, name, value, **self.bounds)
+        if self.kind == "real" and self.choices and isinstance(value, str):
+            return one_of(where, name, value, self.choices, ", or a number")
         if self.kind == "real":
             return real(where, name, value, **self.bounds)
         if self.kind == "flag":

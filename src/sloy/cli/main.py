@@ -22,10 +22,12 @@ from sloy.cli import (
     bench,
     engines,
     export,
+    find_rate,
     import_model,
     info,
     inspect,
     lecture,
+    plan,
     predict,
     test,
     train,
@@ -47,7 +49,20 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(USAGE)
 
 
-COMMANDS = (train, test, predict, info, inspect, import_model, export, engines, bench, lecture)
+COMMANDS = (
+    train,
+    plan,
+    find_rate,
+    test,
+    predict,
+    info,
+    inspect,
+    import_model,
+    export,
+    engines,
+    bench,
+    lecture,
+)
 
 
 def build_parser(named: str | None = None) -> Parser:

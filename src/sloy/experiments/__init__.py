@@ -3,6 +3,7 @@
 from sloy.experiments.events import Event, Listener
 from sloy.experiments.examining import Examined, examine
 from sloy.experiments.experiment import Experiment
+from sloy.experiments.forecast import Forecast, plan
 from sloy.experiments.result import Result
 from sloy.experiments.running import resume, run
 from sloy.experiments.sources import SOURCES, Loaded, Measured, Source, ToTest, Wanted, source_of
@@ -12,6 +13,7 @@ __all__ = [
     "Event",
     "Examined",
     "Experiment",
+    "Forecast",
     "Listener",
     "Loaded",
     "Measured",
@@ -20,6 +22,7 @@ __all__ = [
     "ToTest",
     "Wanted",
     "examine",
+    "plan",
     "resume",
     "run",
     "source_of",

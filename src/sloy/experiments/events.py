@@ -10,6 +10,7 @@ from typing import Any
 from sloy.engines import Engine
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.sources import Loaded, Measured
+from sloy.model import Model
 from sloy.problem import Network
 from sloy.problem.summary import Summary
 from sloy.training.callbacks import Progress
@@ -51,6 +52,8 @@ class Opened(Event):
     memory : int
         Bytes that the process is predicted to hold at its peak.
     folder : Path
+    start : Model or None
+        What is trained further.
     """
 
     experiment: Experiment
@@ -62,6 +65,7 @@ class Opened(Event):
     engine: Engine
     memory: int
     folder: Path
+    start: Model | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,7 +115,7 @@ class RunFolder:
             Where its data are gone.
         """
         path = self / CONFIGURATION
-        words = _plan(path)
+        words = plan_in(path)
         try:
             return Experiment.of(**words)
         except (InvalidOption, TypeError) as error:
@@ -136,8 +136,8 @@ class RunFolder:
         return text.fields(rows)
 
 
-def _plan(path: Path) -> dict[str, Any]:
-    """The options in a configuration."""
+def plan_in(path: Path) -> dict[str, Any]:
+    """The options in the configuration of a run, or in what `sloy plan` wrote."""
     try:
         document = json.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError) as error:

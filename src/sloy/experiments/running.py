@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy as np
 from sloy import inspection, machine, text
 from sloy.engines import Engine
 from sloy.errors import InvalidOption
-from sloy.experiments import classes
 from sloy.experiments.adjusting import adjust
 from sloy.experiments.events import (
     Counted,
@@ -29,23 +28,16 @@ from sloy.experiments.events import (
 )
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.folds import CrossValidation, folds_of
-from sloy.experiments.memory import predicted, problem_of
+from sloy.experiments.opening import opened, trained
 from sloy.experiments.result import Result
-from sloy.experiments.run_folder import CHECKPOINT, CONFIGURATION, VERSION, RunFolder
+from sloy.experiments.run_folder import CONFIGURATION, VERSION, RunFolder
 from sloy.experiments.sources import Loaded, Measured
-from sloy.experiments.sources.base import Wanted, untested
+from sloy.experiments.sources.base import untested
 from sloy.machine import versions
-from sloy.model import Model, load
+from sloy.model import Model
 from sloy.training.callbacks import Callback, CSVLog, EarlyStopping, Progress
-from sloy.training.checkpoint import Checkpoint
-from sloy.training.fine_tune import fine_tune
-from sloy.training.fit import fit
 from sloy.training.history import History, Row
-from sloy.training.members import fit_members
-from sloy.training.recipe import engine_of
 from sloy.training.run import Run
-from sloy.training.stages import stages
-from sloy.training.step import training_graph
 
 
 def run(
@@ -154,7 +146,6 @@ class _Running:
     engine_name: str | Engine
     threads: int
     tell: Listener
-    start: Model | None = field(default=None, init=False)
     best: tuple[int, float] | None = field(default=None, init=False)
 
     def run(self, *, resumed: bool) -> Result:
@@ -191,80 +182,21 @@ class _Running:
 
     def _opening(self, *, resumed: bool) -> Opened:
         """Read the data, choose what suits them, and foresee what it takes."""
-        experiment = self.experiment
-        recipe = experiment.recipe
-        _, engine = engine_of("experiment", recipe, self.engine_name, self.threads)
-        start = None if experiment.start is None else _start(experiment.start, engine)
-        self.start = start
-        wanted = Wanted(
-            experiment.validation,
-            experiment.samples,
-            recipe.seed,
-            start,
-            experiment.network,
-            lambda what, done, total: self.tell(Counted(what, done, total)),
-        )
-        loaded = experiment.load(wanted)
-        if not resumed:
-            experiment = experiment.with_defaults_for(loaded)
-            experiment, loaded = experiment.within_time(loaded, engine)
-            self.experiment = experiment
-        experiment.check_fits(loaded)
-        weights = experiment.recipe.class_weight
-        notes = classes.notes(loaded.train, loaded.unevenness) if weights is None else ()
-        loaded = replace(loaded, class_weight=weights, rows=(*loaded.rows, *notes))
-        network = experiment.network_for(loaded, start)
-        parts = stages(network, experiment.fine_tuning, experiment.recipe) if start else []
-        memory = predicted(experiment, loaded, network, parts, engine)
-        size = experiment.recipe.batch_size
-        step = training_graph(
-            problem_of(loaded, network, experiment.recipe), experiment.recipe, size
-        )
-        summary = network.summary(size, step=step, engine=engine)
-        return Opened(
-            experiment,
-            loaded,
-            network,
-            summary,
-            experiment.recipe,
-            parts,
-            engine,
-            memory,
+        opening = opened(
+            self.experiment,
             self.folder.path,
+            engine=self.engine_name,
+            threads=self.threads,
+            tell=self.tell,
+            resumed=resumed,
         )
+        self.experiment = opening.experiment
+        return opening
 
     def _fit(self, opening: Opened) -> tuple[Model, History]:
-        experiment, loaded = self.experiment, opening.loaded
         teller = _Teller(self.tell)
         callbacks = [CSVLog(self.folder / "history.csv", seconds=1), teller]
-        share = None if loaded.divided and not loaded.members else experiment.validation or None
-        shared: dict[str, Any] = {
-            "validation": loaded.validation or share,
-            "recipe": opening.recipe,
-            "engine": opening.engine,
-            "callbacks": callbacks,
-            "resume": True,
-            "verbose": False,
-        }
-        if self.start is not None:
-            tuning = experiment.fine_tuning
-            chosen = {field.name: getattr(tuning, field.name) for field in fields(tuning)}
-            checkpoint: Any = self.folder / CHECKPOINT
-            model, history = fine_tune(
-                self.start, loaded.train, checkpoint=checkpoint, **shared, **chosen
-            )
-        else:
-            if loaded.members:
-                shared["ending"] = loaded.ending
-            model, history = (fit_members if loaded.members else fit)(
-                opening.network,
-                loaded.learned or loaded.train,
-                loss=loaded.loss,
-                preprocessing=loaded.preprocessing,
-                parameters=experiment.source.parameters_for(loaded),
-                checkpoint=Checkpoint(self.folder / CHECKPOINT, epoch_seconds=1),
-                **shared,
-            )
+        model, history = trained(opening, callbacks, folder=self.folder.path)
         self.best = teller.best(history)
         return model, history
 
@@ -370,12 +302,6 @@ class _Teller(Callback):
         self._stops(FitEnded())
         if self._raised is not None:
             raise self._raised
-
-
-def _start(path: str | Path, engine: Engine) -> Model:
-    """The model to train further: of a file, the folder of a run, or a name."""
-    folder = Path(path)
-    return load(folder / "model.sloy" if folder.is_dir() else path, engine=engine)
 
 
 def _described(engine: Engine) -> dict[str, Any]:

@@ -34,4 +34,10 @@ SENTENCES: dict[str, str] = {
     "{layer}: {size} pixels, stride {stride}, the first from {start} on": "{layer}: {size} пикселей, шаг окна {stride}, первый начинается с {start}",
     "sees {size}": "видит {size}",
     "channel {channel}": "канал {channel}",
+    "mean": "среднее",
+    "best: {rate}": "лучшая: {rate}",
+    "first step changes weights by 1 %": "первый шаг меняет веса на 1 %",
+    "diverged": "разошлось",
+    "learning rate": "скорость обучения",
+    "validation loss after {steps} steps": "потери на проверочных данных после {steps} шагов",
 }
