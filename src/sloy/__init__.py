@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from sloy.training.fit import fit as fit
     from sloy.training.gradients import gradients as gradients
     from sloy.training.history import History as History
+    from sloy.training.margins import Margins as Margins
     from sloy.training.members import fit_members as fit_members
     from sloy.training.memory import memory_estimate as memory_estimate
     from sloy.training.progress import ProgressBar as ProgressBar
@@ -85,6 +86,7 @@ _NAMES = {
         "training.gradients": "gradients",
         "training.history": "History",
         "training.members": "fit_members",
+        "training.margins": "Margins",
         "training.memory": "memory_estimate",
         "training.progress": "ProgressBar",
         "training.rates": "RateRange",

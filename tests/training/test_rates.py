@@ -98,7 +98,9 @@ def test_it_is_found_for_a_schedule_by_its_name_alone() -> None:
 
 
 def test_without_weights_that_move_there_is_no_rate() -> None:
-    network = sloy.Network((4,), [BatchNorm(), Dense(3, weight=sloy.initializers.Zeros())])
+    network = sloy.Network(
+        (4,), [BatchNorm(), Dense(3, weight_initializer=sloy.initializers.Zeros())]
+    )
     with pytest.raises(InvalidArgument, match="changes no weight matrix"):
         sloy.find_rate(network, blobs(), **OPTIONS)
 

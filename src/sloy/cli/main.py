@@ -29,6 +29,7 @@ from sloy.cli import (
     lecture,
     plan,
     predict,
+    samples,
     test,
     train,
 )
@@ -57,6 +58,7 @@ COMMANDS = (
     predict,
     info,
     inspect,
+    samples,
     import_model,
     export,
     engines,

@@ -26,4 +26,5 @@ from sloy.inspection.mistakes import *
 from sloy.inspection.rates import *
 from sloy.inspection.receptive import *
 from sloy.inspection.reliability import *
+from sloy.inspection.samples import *
 from sloy.inspection.synthesis import *

@@ -89,6 +89,8 @@ class Loaded:
         What brings its answers back to those of `train`.
     class_weight : mapping or "balanced", optional
         What errors on each class count, for simpler answers too.
+    origins : (str, sequence)
+        A title, and what tells each sample of `train` apart: a file, the number of a row; none where they are numbered.
     """
 
     train: Dataset
@@ -103,6 +105,7 @@ class Loaded:
     learned: Dataset | None = None
     ending: tuple[Layer, ...] = ()
     class_weight: ClassWeight = None
+    origins: tuple[str, Sequence[Any]] = ("sample", ())
 
     def held_out(self, share: float) -> int:
         """How many samples are validated on, by all members together where there are some."""

@@ -16,7 +16,7 @@ from sloy.data import Dataset
 from sloy.data.tables import DECIMALS, TASKS, Table, TableReader, load_table
 from sloy.data.tables.prepared import columns_of, labelled_rows
 from sloy.data.tables.sources import open_table
-from sloy.data.tables.target import TEST
+from sloy.data.tables.target import TEST, TRAIN
 from sloy.engines import Engine
 from sloy.errors import InvalidOption
 from sloy.experiments import baselines
@@ -219,13 +219,12 @@ class TableFile(Source):
             "none",
             divided=True,
             rows=tuple(opening(table)),
+            origins=("row", np.flatnonzero(table.part == TRAIN) + 1),
             table=table,
         )
         if self.intervals is not None:
-            said = (
-                "intervals: the network mlp learns them, and rows that are validated on widen them"
-            )
-            return replace(loaded, rows=(*loaded.rows, ("note", said)))
+            said = "the network mlp learns them, and rows that are validated on widen them"
+            return replace(loaded, rows=(*loaded.rows, ("note", f"intervals: {said}")))
         if loaded.solved is not None:
             said = loaded.solved.note
             if table.validation is not None:

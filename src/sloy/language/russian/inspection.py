@@ -40,4 +40,9 @@ SENTENCES: dict[str, str] = {
     "diverged": "разошлось",
     "learning rate": "скорость обучения",
     "validation loss after {steps} steps": "потери на проверочных данных после {steps} шагов",
+    "training samples": "обучающие объекты",
+    "labels made wrong on purpose": "намеренно неверные метки",
+    "limit": "порог",
+    "mean margin: own logit less the largest other": "средний отступ: логит своего класса минус наибольший другой",
+    "share": "доля",
 }
