@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from sloy.training.rates import RateRange as RateRange
     from sloy.training.recipe import Recipe as Recipe
     from sloy.training.tabular import Tabular as Tabular
+    from sloy.training.timeline import Timeline as Timeline
 
 _ROOMS = (
     "data", "engines", "errors", "experiments", "graph", "initializers", "inspection", "language", "layers", "lecture",
@@ -92,6 +93,7 @@ _NAMES = {
         "training.rates": "RateRange",
         "training.recipe": "Recipe",
         "training.tabular": "Tabular",
+        "training.timeline": "Timeline",
     }.items()
     for name in names.split()
 }

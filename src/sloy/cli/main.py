@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from sloy.cli import (
     bench,
+    branch,
     engines,
     export,
     find_rate,
@@ -54,6 +55,7 @@ COMMANDS = (
     train,
     plan,
     find_rate,
+    branch,
     test,
     predict,
     info,

@@ -94,16 +94,7 @@ class Quality:
         """What is to be said, as titles and words."""
         said = []
         if self.hashed:
-            twins = f"{text.count(self.duplicates)} repeat an earlier training sample"
-            if self.contradictions:
-                twins += f", {text.count(self.contradictions)} with another answer"
-            twins += "".join(
-                f"; {text.count(count)} of those to {part} on are among them"
-                for part, count in self.crossing.items()
-            )
-            if self.by_chance:
-                twins += " (so few different values give as many by chance)"
-            said.append(("twins", twins))
+            said.append(("twins", self._twins()))
         if isinstance(self.constant, tuple):
             said += [("constant", ", ".join(self.constant))] if self.constant else []
         elif self.constant:
@@ -116,6 +107,18 @@ class Quality:
             told += f" and {more} more columns" if more > 0 else ""
             said.append(("far values", f"beyond {FAR:g} deviations: {told}"))
         return said + [("warning", warning) for warning in self.warnings]
+
+    def _twins(self) -> str:
+        """How many samples there are twice."""
+        counts = {
+            "repeat an earlier training sample": self.duplicates,
+            "repeat one with another answer": self.contradictions,
+        }
+        for part, count in self.crossing.items():
+            counts[f"of those to {part} on are training samples"] = count
+        told = "; ".join(f"{text.count(count)} {what}" for what, count in counts.items() if count)
+        chance = " (so few different values give as many by chance)" if self.by_chance else ""
+        return f"{told}{chance}" if told else "none: no sample is there twice"
 
 
 def quality(

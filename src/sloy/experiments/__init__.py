@@ -1,5 +1,6 @@
 """Experiments: data, what is learned from them and how; run into a folder, with what happens told as events."""
 
+from sloy.experiments.branching import branch
 from sloy.experiments.events import Event, Listener
 from sloy.experiments.examining import Examined, examine
 from sloy.experiments.experiment import Experiment
@@ -21,6 +22,7 @@ __all__ = [
     "Source",
     "ToTest",
     "Wanted",
+    "branch",
     "examine",
     "plan",
     "resume",

@@ -16,6 +16,7 @@ from sloy.files.atomic import write_atomically
 CONFIGURATION = "configuration.json"
 VERSION = 2  # of the configuration
 CHECKPOINT = "checkpoint.sloy"
+BRANCH = "branch.json"
 FOLD, WHOLE = "fold-", "all-rows"  # folders of a cross-validation's runs
 HEAD_CHECKPOINT = "checkpoint-head.sloy"
 FILES = {
@@ -38,6 +39,7 @@ FILES = {
     "labels.csv": "labels, those that are probably wrong put right",
     CHECKPOINT: "for sloy train --resume",
     HEAD_CHECKPOINT: "the same, of the epochs before unfreezing",
+    BRANCH: "the run that this one is a branch of, from where, and what differs",
     CONFIGURATION: "what the run does",
 }
 

@@ -232,10 +232,7 @@ class _Short:
     """Short runs from where one run begins, each measured on what that run validates on."""
 
     def __init__(self, train: Callable[[Callback], Any]) -> None:
-        waiting = _Waiting()
-        with suppress(_Ready):
-            train(waiting)
-        self.run = waiting.run
+        self.run = waiting_run(train)
         order = self.run.order
         assert order.validation is not None
         self.validation = order.validation
@@ -267,6 +264,14 @@ class _Short:
             if old.ndim > 1 and (size := float(np.linalg.norm(old)))
         ]
         return float(np.median(shares)) if shares else 0.0
+
+
+def waiting_run(train: Callable[[Callback], Any]) -> Run:
+    """A run that was ended before its first step, so that it can be forked; `train` gives it a callback."""
+    waiting = _Waiting()
+    with suppress(_Ready):
+        train(waiting)
+    return waiting.run
 
 
 class _Ready(Exception):
