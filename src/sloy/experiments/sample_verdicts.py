@@ -33,15 +33,15 @@ class Samples(text.Shown):
     neighbour : int array (N,)
         The nearest other sample, by what the last layer sees; −1 where it was not looked for.
     mislabelled, hardest, redundant : int arrays
-        Numbers of samples, from 0, the clearest first: those with a margin below `limit`; of the others those with
-        the highest loss whose neighbours agree with their label; those that were always sure and have nearly the same
-        sample of their class beside them.
+        Numbers of samples, from 0, the clearest first: as many with the lowest margins as are `expected` to be wrong,
+        where another class is suggested; of the others those with the highest loss whose neighbours agree with their
+        label; those that were always sure and have nearly the same sample of their class beside them.
     planted : float64 array
         Margins of samples that were given a wrong label on purpose, in a second run.
     limit : float
-        The median of those.
+        The highest margin of those that are probably mislabelled.
     expected : float
-        How many labels are wrong, by how many of the planted ones are below the limit.
+        How many labels are wrong: twice as many as have a margin below the median of the planted ones.
     """
 
     data: Dataset
@@ -83,8 +83,8 @@ class Samples(text.Shown):
 
     def _about(self) -> tuple[str, str, str]:
         return (
-            f"mean margin below {self.limit:.2f}, the median of {text.count(len(self.planted))} labels made wrong on"
-            f" purpose; about {text.count(round(self.expected))} labels are wrong in all",
+            f"the lowest mean margins, up to {self.limit:.2f}; by {text.many(len(self.planted), 'label')} made wrong on"
+            f" purpose about {text.count(round(self.expected))} are wrong",
             "highest mean loss, though their neighbours have their label",
             "always sure, and nearly the same as another of their class",
         )

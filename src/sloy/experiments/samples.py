@@ -24,7 +24,8 @@ from sloy.problem.inputs import split
 from sloy.training.margins import Margins
 
 PLANTED = 0.03  # share of the samples that get a wrong label on purpose
-LOW = 0.5  # quantile of their margins below which a sample is probably mislabelled
+FEWEST, MOST = 30, 0.1  # as many at least, but no larger share
+LOW = 0.5  # quantile of their margins at which the wrong ones among the others are counted
 CLOSE = 0.01  # quantile of the distances of neighbours below which two samples are nearly the same
 SURE = 0.5  # quantile of the lowest margins above which a sample was learned early and stayed so
 COMPARED = 10_000  # samples that neighbours are looked for among
@@ -77,18 +78,20 @@ class Inspection:
         """All of it; a second run is done with labels that are wrong on purpose."""
         watch, loaded = self.watch, self.opening.loaded
         order = permutation(len(loaded.train), make_key(self.opening.recipe.seed, "planted"))
-        rows = np.sort(order[: max(1, round(PLANTED * len(order)))])
+        count = min(max(PLANTED * len(order), FEWEST), MOST * len(order))
+        rows = np.sort(order[: max(1, round(count))])
         second = Margins()
         self._train(self._with(_planted(loaded.train, rows)), "with labels made wrong", second)
         planted = second.margins[rows]
-        limit = float(np.quantile(planted, LOW))
-        low = np.delete(second.margins, rows) < limit
+        low = np.delete(second.margins, rows) < np.quantile(planted, LOW)
         expected = float(low.sum() / LOW * len(order) / len(low))
-        margins, losses = watch.margins, watch.losses
-        flagged = np.flatnonzero(margins < limit)
+        margins, losses, labels = watch.margins, watch.losses, loaded.train.y
+        suggested = watch.logits.argmax(1)
+        flagged = np.argsort(margins, kind="stable")[: round(expected)]
+        flagged = flagged[suggested[flagged] != labels[flagged]]
+        limit = float(margins[flagged].max()) if len(flagged) else float(margins.min())
         features = self._features()
         neighbours, near = _neighbours(features)
-        labels = loaded.train.y
         agree = np.where(
             neighbours >= 0, labels[np.maximum(neighbours, 0)] == labels[:, None], False
         )
@@ -101,9 +104,9 @@ class Inspection:
             self.origins,
             margins,
             losses,
-            watch.logits.argmax(1),
+            suggested,
             neighbours[:, 0],
-            flagged[np.argsort(margins[flagged], kind="stable")],
+            flagged,
             rest[np.argsort(-losses[rest], kind="stable")][: max(1, len(labels) // 100)],
             redundant[np.argsort(near[redundant], kind="stable")],
             planted,

@@ -14,6 +14,7 @@ import numpy as np
 from sloy import ops, text
 from sloy.arguments import sample_array
 from sloy.data.dataset import Dataset
+from sloy.data.sparse import SparseRows
 from sloy.errors import InvalidArgument
 from sloy.graph.graph import topological_order
 from sloy.graph.threefry import make_key, permutation
@@ -36,6 +37,7 @@ SURE = 2.0  # standard errors that a gain must be above
 STEPS = (60, 300)  # of a short run, at least and at most
 PRODUCTS = 1e11  # multiply-adds of a short run that are worth their time
 FURTHEST = 8  # factors from the first guess
+PROBE = 2000  # samples that a short run is validated on at most
 HELD_OUT = 0.2  # share of the samples that is validated on, where none are given
 # By what the highest rate of a schedule is above one that is kept all the time, to begin with.
 HIGHER = {"constant": 1.0, "cosine": 2.0, "one-cycle": 4.0}
@@ -234,8 +236,11 @@ class _Short:
     def __init__(self, train: Callable[[Callback], Any]) -> None:
         self.run = waiting_run(train)
         order = self.run.order
-        assert order.validation is not None
-        self.validation = order.validation
+        held = order.validation
+        assert held is not None
+        rows = np.linspace(0, len(held), min(len(held), PROBE), endpoint=False).astype(np.int64)
+        x = held.x.take(rows) if isinstance(held.x, SparseRows) else held.x[rows]
+        self._probe = {"x": x, "y": held.y[rows]}
         self._variables = order.engine.variables(
             {name: np.array(value) for name, value in self.run.weights.items()}
         )
@@ -247,11 +252,10 @@ class _Short:
         branch = self.run.fork({"learning_rate": rate}, steps)
         values = {name: branch.variables[name] for name in self._variables}
         if not branch.finite or not all(np.isfinite(value).all() for value in values.values()):
-            return np.full(len(self.validation), inf)
+            return np.full(len(self._probe["y"]), inf)
         for name, value in values.items():
             self._variables.write(name, value)
-        columns = {"x": self.validation.x, "y": self.validation.y}
-        found = self._runner(columns, self.run.batch_size)["loss"].astype(np.float64)
+        found = self._runner(self._probe, self.run.batch_size)["loss"].astype(np.float64)
         return np.where(np.isfinite(found), found, inf)
 
     def moved(self, rate: float) -> float:
