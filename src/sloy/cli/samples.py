@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sloy import text
 from sloy.cli.options import add_engine_options, add_json, positive
-
-if TYPE_CHECKING:
-    from sloy.experiments.sample_verdicts import Samples
-    from sloy.experiments.samples import Inspection
 
 NAME = "samples"
 HELP = "which training samples of a run are probably mislabelled, which hardest, which redundant"
@@ -58,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sloy.experiments.events import Counted
     from sloy.experiments.samples import Inspection
     from sloy.files.tables import as_csv
+    from sloy.inspection import png
 
     show = Show(quiet=arguments.json, json=arguments.json)
     folder = Path(arguments.out or arguments.folder)
@@ -69,7 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
             threads=arguments.threads,
             listener=lambda event: show(event) if isinstance(event, Counted) else None,
         )
-        influence = None if arguments.influence is None else _influence(inspection, arguments)
+        influence = None
+        if arguments.influence is not None:
+            influence = inspection.taught(arguments.influence, arguments.top)
         found = inspection.samples()
         rows = [("samples", found.told(arguments.top))]
         document |= found.document()
@@ -77,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
             rows.append(("influence", influence))
             document["influence"] = influence
         files: dict[str, bytes] = {"samples.csv": found.csv().encode()}
-        files["samples.png"] = _picture(inspection, found)
+        files["samples.png"] = png(inspection.figure(found, TOP))
         if arguments.correct:
             labels = found.corrected()
             changed = inspection.correct(labels)
@@ -110,47 +108,3 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         write_atomically(folder / name, content)
-
-
-def _picture(inspection: Inspection, found: Samples) -> bytes:
-    from sloy.experiments.sample_verdicts import VERDICTS
-    from sloy.inspection import png, samples_figure
-
-    names, data = found.data.class_names, found.data
-
-    def told(kind: str, n: int) -> str:
-        own = names[data.y[n]]
-        return f"{own} → {names[found.suggested[n]]}" if kind == "mislabelled" else own
-
-    pictures = inspection.as_pictures(data.x)
-    shown = {
-        kind: [(int(n), told(kind, n)) for n in getattr(found, kind)[:TOP]] for kind in VERDICTS
-    }
-    return png(samples_figure(found.margins, found.planted, found.limit, pictures, shown))
-
-
-def _influence(inspection: Inspection, arguments: argparse.Namespace) -> str:
-    """The training samples that taught an answer most, and those that taught against it."""
-    import numpy as np
-
-    from sloy.cli.errors import UsageError
-
-    loaded = inspection.opening.loaded
-    told, number = loaded.test, arguments.influence
-    if told is None or not 0 <= number < len(told):
-        there = 0 if told is None else len(told)
-        raise UsageError(
-            f"--influence {number}: there are {text.many(there, 'test sample')}, from 0"
-        )
-    x, label = told.x[number], int(told.y[number])
-    pulled = inspection.influence(x, label)
-    order = np.argsort(-pulled, kind="stable")
-    names = loaded.train.class_names
-    title, origins = inspection.origins
-    cells = [(title, "label", "influence")]
-    for n in (*order[: arguments.top], *order[-arguments.top :]):
-        cells.append(
-            (text.shortened(str(origins[n]), 40), names[loaded.train.y[n]], f"{pulled[n]:+.3f}")
-        )
-    about = f"on test sample {number}, {names[label]}: those that taught it, then those against it"
-    return f"{about}\n{text.columns(cells)}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sloy import inspection, text
 from sloy.data import Dataset
 from sloy.data.nearest import NEIGHBOURS, Nearest
 from sloy.engines import Engine
@@ -17,11 +18,14 @@ from sloy.experiments.classes import names_of
 from sloy.experiments.events import Counted, Listener, Opened
 from sloy.experiments.opening import opened, trained
 from sloy.experiments.run_folder import RunFolder
-from sloy.experiments.sample_verdicts import Corrected, Samples
+from sloy.experiments.sample_verdicts import VERDICTS, Corrected, Samples
 from sloy.graph.threefry import make_key, permutation, uniform
 from sloy.model import Model
 from sloy.problem.inputs import split
 from sloy.training.margins import Margins
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PLANTED = 0.03  # share of the samples that get a wrong label on purpose
 FEWEST, MOST = 30, 0.1  # as many at least, but no larger share
@@ -150,6 +154,39 @@ class Inspection:
             found += rate * (h @ h_of) * (p @ p_of)
             total += rate
         return found / total
+
+    def taught(self, number: int, top: int) -> str:
+        """The training samples that taught the answer to a test sample (from 0) most, and those against it."""
+        loaded, told = self.opening.loaded, self.opening.loaded.test
+        if told is None or not 0 <= number < len(told):
+            there = text.many(0 if told is None else len(told), "test sample")
+            raise InvalidOption(f"`influence` (={number}): there are {there}, counted from 0.")
+        label, names = int(told.y[number]), names_of(loaded.train)
+        pulled = self.influence(told.x[number], label)
+        order = np.argsort(-pulled, kind="stable")
+        title, origins = self.origins
+        cells = [(title, "label", "influence")]
+        for n in (*order[:top], *order[-top:]):
+            origin = text.shortened(str(origins[n]), 40)
+            cells.append((origin, names[loaded.train.y[n]], f"{pulled[n]:+.3f}"))
+        about = (
+            f"on test sample {number}, {names[label]}: those that taught it, then those against it"
+        )
+        return f"{about}\n{text.columns(cells)}"
+
+    def figure(self, found: Samples, top: int) -> Figure:
+        """The margins, and where the samples are pictures the first of each kind."""
+        names, data = names_of(found.data), found.data
+
+        def told(kind: str, n: int) -> str:
+            own = names[data.y[n]]
+            return f"{own} → {names[found.suggested[n]]}" if kind == "mislabelled" else own
+
+        shown = {
+            kind: [(int(n), told(kind, n)) for n in getattr(found, kind)[:top]] for kind in VERDICTS
+        }
+        pictures = self.as_pictures(data.x)
+        return inspection.samples_figure(found.margins, found.planted, found.limit, pictures, shown)
 
     def correct(self, labels: np.ndarray) -> Corrected:
         """The run once more with other labels (N,), both measured on the samples kept apart."""
