@@ -12,8 +12,9 @@ import pytest
 
 import sloy
 from command_line import exit_code
+from sloy import text
 from sloy.errors import InvalidOption
-from sloy.experiments import Experiment, Forecast, run
+from sloy.experiments import Experiment, Forecast
 from sloy.experiments.opening import opened, rate_range
 
 SMALL: dict[str, Any] = {"target": "kind", "network": "mlp", "epochs": 3}
@@ -35,8 +36,9 @@ def test_what_is_said_of_a_table(of_table: Forecast) -> None:
     assert of_table.seconds.training == pytest.approx(3 * of_table.seconds.epoch)
     assert 0 < of_table.seconds.epoch <= of_table.seconds.slowest
     assert of_table.opening.memory > 1e7
-    document = json.loads(sloy.text.as_json(of_table.document())) if hasattr(sloy, "text") else {}
-    assert not document or document["plan"]["target"] == "kind"
+    document = json.loads(text.as_json(of_table.document()))
+    assert document["plan"]["target"] == "kind"
+    assert document["scores"]["linear model"]["accuracy"] == linear.value
 
 
 def test_its_command_does_the_same(of_table: Forecast, table: Path) -> None:
@@ -46,7 +48,7 @@ def test_its_command_does_the_same(of_table: Forecast, table: Path) -> None:
     from sloy.cli.main import build_parser
 
     arguments = build_parser("train").parse_args(words[1:])
-    own = {**of_table.words, "seed": 0}
+    own = of_table.words
     other = Experiment.of(arguments.data, **words_of(arguments))
     theirs = opened(other, Path(), engine="reference").experiment.words()
     assert theirs == own
@@ -96,6 +98,7 @@ def test_what_cannot_be_planned(table: Path, start: Path, pictures: Path) -> Non
 
 def test_a_rate_is_found_for_an_experiment_and_kept(table: Path, digits: Path) -> None:
     experiment = Experiment.of(table, **SMALL, learning_rate="auto")
+    assert experiment.words()["learning_rate"] == "auto"
     opening = opened(experiment, Path(), engine="reference")
     plain = Experiment.of(table, **SMALL)
     found = rate_range(opened(plain, Path(), engine="reference"))
@@ -119,4 +122,3 @@ def test_find_rate_prints_and_draws(table: Path, tmp_path: Path, capsys: Any) ->
     found = json.loads(capsys.readouterr().out)
     assert found["low"] <= found["best"] <= found["high"]
     assert picture.read_bytes()[:4] == b"\x89PNG"
-    assert run is not None

@@ -113,5 +113,10 @@ def test_a_branch_of_a_run_has_its_own_folder(tmp_path: Path, capsys: Any) -> No
         == 2
     )
     assert "a branch begins between 1:1 and 4:" in capsys.readouterr().err
+    assert (
+        exit_code(*branch, "--at", "2", "--learning-rate", "auto", "--out", str(tmp_path / "x"))
+        == 2
+    )
+    assert "give a number" in capsys.readouterr().err
     assert exit_code(*branch, "--at", "2", "--batch-size", "4", "--out", str(tmp_path / "x")) == 2
     assert "keeps the plan" in capsys.readouterr().err

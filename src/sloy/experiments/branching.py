@@ -21,7 +21,7 @@ from sloy.training.checkpoint import Store
 from sloy.training.fork import OF_THE_PLAN
 from sloy.training.history import Row
 from sloy.training.rates import waiting_run
-from sloy.training.recipe import Recipe
+from sloy.training.recipe import AUTO, Recipe
 from sloy.training.resume import describe
 from sloy.training.run import Batch, Callback, Run
 
@@ -107,6 +107,8 @@ def _changed(experiment: Experiment, change: Mapping[str, Any], parent: str | Pa
         raise InvalidOption(
             f"`{fixed[0]}` cannot differ in a branch; it keeps the plan of its run."
         )
+    if change.get("learning_rate") == AUTO:
+        raise InvalidOption("`learning_rate` (='auto') is found before a run; give a number.")
     return replace(experiment, given={**experiment.given, **change})
 
 
