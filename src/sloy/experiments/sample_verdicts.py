@@ -45,7 +45,7 @@ class Samples(text.Shown):
     """
 
     data: Dataset
-    origins: tuple[str, Sequence[Any]]
+    origins: tuple[str, Sequence[Any] | np.ndarray]
     margins: np.ndarray
     losses: np.ndarray
     suggested: np.ndarray

@@ -120,7 +120,7 @@ class Inspection:
         )
 
     @property
-    def origins(self) -> tuple[str, Sequence[Any]]:
+    def origins(self) -> tuple[str, Sequence[Any] | np.ndarray]:
         """A title, and what tells each training sample apart."""
         title, told = self.opening.loaded.origins
         return title, told if len(told) else range(len(self.opening.loaded.train))

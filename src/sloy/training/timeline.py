@@ -115,8 +115,12 @@ class Timeline(Callback):
             count = run.steps if now.epoch < epoch - 1 else step
             branch = run.fork({}, count, start=replace(now, history=rows[: now.epoch]))
             ended = now.epoch < epoch - 1
-            place = {"epoch": now.epoch + 1, "step": 0} if ended else {"step": step}
-            now = replace(now, variables=branch.variables, **place)
+            now = replace(
+                now,
+                variables=branch.variables,
+                epoch=now.epoch + ended,
+                step=0 if ended else step,
+            )
         return replace(now, history=rows[: now.epoch])
 
     def _of(self, epoch: int, step: int) -> tuple[Run, int]:

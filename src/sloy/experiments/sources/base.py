@@ -105,7 +105,7 @@ class Loaded:
     learned: Dataset | None = None
     ending: tuple[Layer, ...] = ()
     class_weight: ClassWeight = None
-    origins: tuple[str, Sequence[Any]] = ("sample", ())
+    origins: tuple[str, Sequence[Any] | np.ndarray] = ("sample", ())
 
     def held_out(self, share: float) -> int:
         """How many samples are validated on, by all members together where there are some."""
