@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from sloy import text
+from sloy.cli.errors import UsageError
 from sloy.cli.experiment_options import add_experiment, data_of, name_options, words_of
 from sloy.cli.options import add_engine_options, add_json
 
@@ -36,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     from sloy.inspection import png, rate_figure
 
     words = {**words_of(arguments), "learning_rate": None}
+    if "from_" in words:
+        raise UsageError("--from: a rate is found for networks that are new")
     experiment = Experiment.of(data_of(arguments), **words)
     show = Show(quiet=arguments.json, json=arguments.json)
 
