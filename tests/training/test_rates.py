@@ -93,7 +93,7 @@ def test_it_is_found_for_a_schedule_by_its_name_alone() -> None:
     assert found.first == pytest.approx(4 * constant.first, rel=0.05)
     with pytest.raises(InvalidArgument, match="schedule has rates of its own"):
         sloy.find_rate(plain(), blobs(), optimizer=sloy.Adam(sloy.schedules.Cosine(0.1)), **OPTIONS)
-    with pytest.raises(InvalidArgument, match="must be one of auto, or a number"):
+    with pytest.raises(InvalidArgument, match="a finite number greater than 0, or 'auto'"):
         fit(plain(), blobs(), learning_rate="fast", **OPTIONS)
 
 
