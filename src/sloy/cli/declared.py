@@ -43,7 +43,9 @@ def add_options(
             declared["action"] = "append"
         elif rule.once:
             declared["action"] = _Once
-        if rule.choices and rule.parse is None:
+        if rule.choices and rule.kind == "real":
+            declared["metavar"] = "|".join((*rule.choices, "X"))
+        elif rule.choices and rule.parse is None:
             declared |= {"choices": rule.choices, "metavar": None}
         group.add_argument(word, **declared)
 
@@ -74,7 +76,7 @@ def _parser(rule: Option) -> Callable[[str], Any]:
     if rule.kind == "integer":
         return partial(integer, **{"least": 1, **rule.bounds})
     if rule.kind == "real":
-        return partial(_real, bounds=rule.bounds)
+        return partial(_real, bounds=rule.bounds, choices=rule.choices)
     return str
 
 
@@ -85,12 +87,15 @@ def _parsed(parse: Callable[[str], Any], word: str) -> Any:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _real(word: str, bounds: Mapping[str, Any]) -> float:
-    found = number(word)
+def _real(word: str, bounds: Mapping[str, Any], choices: tuple[str, ...]) -> float | str:
+    if word in choices:
+        return word
+    others = "".join(f", nor {choice}" for choice in choices)
     try:
-        return real("", "", found, **bounds)
-    except InvalidArgument:
-        raise argparse.ArgumentTypeError(f"{word!r} is not {_KINDS[tuple(bounds)]}") from None
+        return real("", "", number(word), **bounds)
+    except (InvalidArgument, argparse.ArgumentTypeError):
+        kind = _KINDS[tuple(bounds)] if bounds else "a number"
+        raise argparse.ArgumentTypeError(f"{word!r} is not {kind}{others}") from None
 
 
 _KINDS = {

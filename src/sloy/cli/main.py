@@ -19,14 +19,18 @@ from typing import NoReturn
 
 from sloy.cli import (
     bench,
+    branch,
     diagnose,
     engines,
     export,
+    find_rate,
     import_model,
     info,
     inspect,
     lecture,
+    plan,
     predict,
+    samples,
     test,
     train,
 )
@@ -52,7 +56,8 @@ class Parser(argparse.ArgumentParser):
 
 
 COMMANDS = (
-    *(train, test, predict, diagnose, info, inspect, import_model, export, engines, bench, lecture),
+    *(train, plan, find_rate, branch, diagnose, samples, test, predict, info, inspect),
+    *(import_model, export, engines, bench, lecture),
 )
 
 

@@ -44,8 +44,9 @@ PARAMETERS = """
         cases where nothing else is said.
     optimizer : "auto", str or Optimizer
         "auto": with epochs "auto" AdamW of weight decay 0.3, else Adam.
-    learning_rate : float or Schedule, optional
-        By default 0.003 with optimizer and epochs "auto", else the optimiser's own.
+    learning_rate : float, Schedule or "auto", optional
+        By default 0.003 with optimizer and epochs "auto", else the optimiser's own; "auto": found before each
+        fit, see `sloy.find_rate`.
     schedule : "constant", "cosine", "one-cycle" or Schedule, optional
         How the learning rate changes over the steps. By default "cosine" with epochs "auto", else constant.
     batch_size : int, "auto" or None

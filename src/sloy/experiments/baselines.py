@@ -22,16 +22,24 @@ from sloy.training.recipe import Recipe
 
 PATIENCE = 30  # epochs without a better validation loss, before training ends
 LINEAR_ROWS = 200_000  # that the linear model learns from at most
+LINEAR_STEPS = 5000
 
 
-def linear_model(network: Network, loaded: Loaded, engine: Engine) -> Model:
-    """A network without hidden layers, trained on the same rows, at most `LINEAR_ROWS` of them."""
+def linear_model(
+    network: Network,
+    loaded: Loaded,
+    engine: Engine,
+    *,
+    rows: int = LINEAR_ROWS,
+    steps: int = LINEAR_STEPS,
+) -> Model:
+    """A network without hidden layers, trained on the same rows, at most so many of them, in about so many steps."""
     data = loaded.train
-    if len(data) > LINEAR_ROWS:
-        data = data.take(permutation(len(data), make_key(0, "linear"))[:LINEAR_ROWS])
+    if len(data) > rows:
+        data = data.take(permutation(len(data), make_key(0, "linear"))[:rows])
     size = 256 if len(data) >= 2560 else 32
     recipe = Recipe(
-        epochs=max(5, min(100, 5000 * size // len(data))),
+        epochs=max(5, min(100, steps * size // len(data))),
         batch_size=size,
         learning_rate=0.02,
         schedule="one-cycle",
@@ -44,7 +52,7 @@ def linear_model(network: Network, loaded: Loaded, engine: Engine) -> Model:
         recipe=recipe,
         validation=loaded.validation,
         loss=loaded.loss,
-        preprocessing="none",
+        preprocessing=loaded.preprocessing,
         engine=engine,
         verbose=False,
     )

@@ -29,7 +29,7 @@ from sloy.problem import Network
 from sloy.problem.inputs import weights
 from sloy.schedules import NAMES as SCHEDULES
 from sloy.text import shown
-from sloy.training.recipe import Recipe
+from sloy.training.recipe import AUTO, Recipe
 from sloy.training.stages import FineTuning, adapted
 from sloy.training.threshold import RULES, threshold_words
 from sloy.zoo import PRESETS
@@ -300,6 +300,8 @@ class Experiment:
         }
         found |= {name: getattr(self, name) for name in _OWN}
         found |= _values(self.recipe)
+        if self.given.get("learning_rate") == AUTO:  # until it is found
+            found["learning_rate"] = AUTO
         if self.start is not None:
             for name in (*_NETWORK, *_BY_STAGES):
                 found.pop(name)

@@ -21,9 +21,9 @@ OPERATIONS = 5e10  # a second, of a large network; small ones are slower
 LONG = 20.0  # seconds of which a diagnosis takes less than 2 %
 
 
-def training_of(opening: Opened, start: Model | None) -> Training:
+def training_of(opening: Opened) -> Training:
     """What trains: `fit`, `fit_members` or `fine_tune` with all but callbacks and checkpoint."""
-    experiment, loaded = opening.experiment, opening.loaded
+    experiment, loaded, start = opening.experiment, opening.loaded, opening.start
     share = None if loaded.divided and not loaded.members else experiment.validation or None
     shared: dict[str, Any] = {
         "validation": loaded.validation or share,

@@ -16,6 +16,7 @@ from sloy.data import Dataset
 from sloy.data.tables import DECIMALS, TASKS, Table, TableReader, load_table
 from sloy.data.tables.prepared import labelled_rows
 from sloy.data.tables.sources import open_table
+from sloy.data.tables.target import TRAIN
 from sloy.data.tables.targets import target_names
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption, SloyError
@@ -239,6 +240,7 @@ class TableFile(Source):
             rows=tuple(opening(table)),
             origin=origin,
             not_negative=numbers and not origin and bool((table.train.y >= 0).all()),
+            origins=("row", np.flatnonzero(table.part == TRAIN) + 1),
             table=table,
         )
         if loaded.solved is not None:
