@@ -6,9 +6,10 @@ import argparse
 import shlex
 from pathlib import Path
 
-from sloy.cli.errors import Terminated, UsageError
+from sloy.cli.errors import UsageError
 from sloy.cli.experiment_options import add_experiment, data_of, name_options, words_of
 from sloy.cli.options import add_engine_options
+from sloy.stopping import Terminated
 
 NAME = "train"
 DESCRIPTION = "Trains a network; model, history, summary and pictures go to a folder of the run."
@@ -31,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     words = words_of(arguments)
     show = Show(quiet=arguments.quiet, json=arguments.json)
     shared = {"engine": arguments.engine, "threads": arguments.threads, "listener": show}
+    shared["diagnose"] = arguments.diagnose
     try:
         if arguments.resume:
             if arguments.plan is not None:
@@ -77,5 +79,11 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     begin.add_argument("--overwrite", action="store_true", help="replace a run that is in --out")
     add_engine_options(parser)
+    add(
+        "--diagnose",
+        action=argparse.BooleanOptionalAction,
+        help="say what goes wrong, in a line for each finding (see `sloy diagnose`); default: where it takes less than"
+        " 2 %% of the time",
+    )
     add("--json", action="store_true", help="print the summary as one JSON document")
     add("--quiet", action="store_true", help="show results only, no progress")

@@ -1,6 +1,7 @@
 """Experiments: data, what is learned from them and how; run into a folder, with what happens told as events."""
 
 from sloy.experiments.branching import branch
+from sloy.experiments.diagnosing import Found, diagnose
 from sloy.experiments.events import Event, Listener
 from sloy.experiments.examining import Examined, examine
 from sloy.experiments.experiment import Experiment
@@ -15,6 +16,7 @@ __all__ = [
     "Examined",
     "Experiment",
     "Forecast",
+    "Found",
     "Listener",
     "Loaded",
     "Measured",
@@ -23,6 +25,7 @@ __all__ = [
     "ToTest",
     "Wanted",
     "branch",
+    "diagnose",
     "examine",
     "plan",
     "resume",

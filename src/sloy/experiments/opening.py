@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,13 @@ from sloy.errors import InvalidOption
 from sloy.experiments import classes
 from sloy.experiments.events import Counted, Listener, Opened
 from sloy.experiments.experiment import Experiment
+from sloy.experiments.fitting import training_of
 from sloy.experiments.memory import predicted, problem_of
 from sloy.experiments.run_folder import CHECKPOINT
 from sloy.experiments.sources.base import Wanted
 from sloy.model import Model, load
 from sloy.training.checkpoint import Checkpoint
-from sloy.training.fine_tune import fine_tune
-from sloy.training.fit import fit
 from sloy.training.history import History
-from sloy.training.members import fit_members
 from sloy.training.rates import HELD_OUT, ORDERS, RateRange, in_small, search
 from sloy.training.recipe import AUTO, Recipe, engine_of
 from sloy.training.run import Callback
@@ -124,32 +122,13 @@ def trained(
     opening: Opened, callbacks: Sequence[Callback] = (), *, folder: Path | None = None
 ) -> tuple[Model, History]:
     """Train as was foreseen; with a folder from the checkpoint that is there, and with checkpoints."""
-    experiment, loaded, start = opening.experiment, opening.loaded, opening.start
-    share = None if loaded.divided and not loaded.members else experiment.validation or None
-    shared: dict[str, Any] = {
-        "validation": loaded.validation or share,
-        "recipe": opening.recipe,
-        "engine": opening.engine,
-        "callbacks": callbacks,
-        "resume": folder is not None,
-        "verbose": False,
-    }
-    if start is not None:
-        tuning = experiment.fine_tuning
-        chosen = {field.name: getattr(tuning, field.name) for field in fields(tuning)}
-        path = None if folder is None else folder / CHECKPOINT
-        return fine_tune(start, loaded.train, checkpoint=path, **shared, **chosen)
-    if loaded.members:
-        shared["ending"] = loaded.ending
-    return (fit_members if loaded.members else fit)(
-        opening.network,
-        loaded.learned or loaded.train,
-        loss=loaded.loss,
-        preprocessing=loaded.preprocessing,
-        parameters=experiment.source.parameters_for(loaded),
-        checkpoint=None if folder is None else Checkpoint(folder / CHECKPOINT, epoch_seconds=1),
-        **shared,
-    )
+    train = training_of(opening, opening.start)
+    if folder is None:
+        return train(callbacks=callbacks)
+    checkpoint: Any = folder / CHECKPOINT
+    if opening.start is None:
+        checkpoint = Checkpoint(checkpoint, epoch_seconds=1)
+    return train(callbacks=callbacks, checkpoint=checkpoint, resume=True)
 
 
 def _start(path: str | Path, engine: Engine) -> Model:

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from sloy import inspection, machine, text
+from sloy.arguments import flag, function, instance
+from sloy.diagnosis import Diagnosis
 from sloy.engines import Engine
 from sloy.errors import InvalidOption
 from sloy.experiments.adjusting import adjust
 from sloy.experiments.events import (
     Counted,
+    Diagnosed,
     Drawn,
     EpochBegan,
     EpochEnded,
@@ -27,10 +30,11 @@ from sloy.experiments.events import (
     Tested,
 )
 from sloy.experiments.experiment import Experiment
+from sloy.experiments.fitting import is_diagnosed
 from sloy.experiments.folds import CrossValidation, folds_of
 from sloy.experiments.opening import opened, trained
 from sloy.experiments.result import Result
-from sloy.experiments.run_folder import CONFIGURATION, VERSION, RunFolder
+from sloy.experiments.run_folder import CONFIGURATION, DIAGNOSIS, VERSION, RunFolder
 from sloy.experiments.sources import Loaded, Measured
 from sloy.experiments.sources.base import untested
 from sloy.machine import versions
@@ -47,6 +51,7 @@ def run(
     engine: str | Engine = "auto",
     threads: int = 0,
     overwrite: bool = False,
+    diagnose: bool | None = None,
     listener: Listener = lambda event: None,
 ) -> Result:
     """Train on the data, test, and write the run's folder.
@@ -60,6 +65,8 @@ def run(
         See `sloy.engines.engine`.
     overwrite : bool
         Whether a run that is in the folder is replaced.
+    diagnose : bool, optional
+        Whether it is watched for what goes wrong (`sloy.Diagnosis`); by default where that is cheap beside the run.
     listener : callable
         Called with each `Event`. What it raises stops the run, with a checkpoint, and comes out of here.
 
@@ -69,6 +76,8 @@ def run(
         Where options do not fit the data.
     InvalidArgument
         Where the folder holds a run already.
+    InUse
+        Where another process works in the folder.
     KeyboardInterrupt, NonFiniteError
         As of `sloy.fit`; what was done is in the folder, for `resume`.
 
@@ -81,8 +90,11 @@ def run(
     >>> {"test_accuracy", "test_auc", "test_loss", "test_mistakes"} <= set(result.measured.figures)
     True
     """
-    opened = RunFolder.new(folder, experiment.source.name, overwrite=overwrite)
-    return _begun(experiment, opened, engine, threads, listener, resumed=False)
+    instance("run", "experiment", experiment, Experiment)
+    function("run", "listener", listener)
+    flag("run", "overwrite", overwrite)
+    with RunFolder.new(folder, experiment.source.name, overwrite=overwrite) as opened:
+        return _begun(experiment, opened, engine, threads, listener, diagnose, resumed=False)
 
 
 def resume(
@@ -90,6 +102,7 @@ def resume(
     *,
     engine: str | Engine = "auto",
     threads: int = 0,
+    diagnose: bool | None = None,
     listener: Listener = lambda event: None,
     **words: Any,
 ) -> Result:
@@ -98,7 +111,7 @@ def resume(
     Parameters
     ----------
     folder : path
-    engine, threads, listener
+    engine, threads, diagnose, listener
         As of `run`.
     **words
         Options as of `Experiment.of`, and ``data``; all but `epochs` must be those of the run.
@@ -107,15 +120,18 @@ def resume(
     ------
     FileFormatError
         Where the folder holds no run, or one of an older version.
+    InUse
+        Where another process works in the folder.
     """
-    opened = RunFolder.existing(folder)
-    experiment = opened.experiment()
-    experiment.check_same(words)
-    if "epochs" in words:
-        if folds_of(experiment):
-            raise InvalidOption("`epochs`: the runs of `folds` that are done have theirs.")
-        experiment = replace(experiment, given={**experiment.given, "epochs": words["epochs"]})
-    return _begun(experiment, opened, engine, threads, listener, resumed=True)
+    function("resume", "listener", listener)
+    with RunFolder.existing(folder) as opened:
+        experiment = opened.experiment()
+        experiment.check_same(words)
+        if "epochs" in words:
+            if folds_of(experiment):
+                raise InvalidOption("`epochs`: the runs of `folds` that are done have theirs.")
+            experiment = replace(experiment, given={**experiment.given, "epochs": words["epochs"]})
+        return _begun(experiment, opened, engine, threads, listener, diagnose, resumed=True)
 
 
 def _begun(
@@ -124,16 +140,21 @@ def _begun(
     engine: str | Engine,
     threads: int,
     listener: Listener,
+    diagnose: bool | None,
     *,
     resumed: bool,
 ) -> Result:
     """One run, or those of a cross-validation."""
 
     def train(one: Experiment, into: RunFolder, tell: Listener, again: bool) -> Result:
-        return _Running(one, into, engine, threads, tell).run(resumed=again)
+        return _Running(one, into, engine, threads, tell, diagnose).run(resumed=again)
+
+    def train_fold(one: Experiment, into: RunFolder, tell: Listener, again: bool) -> Result:
+        with into.alone():
+            return train(one, into, tell, again)
 
     if folds_of(experiment):
-        return CrossValidation(experiment, folder, listener, train).run(resumed=resumed)
+        return CrossValidation(experiment, folder, listener, train_fold).run(resumed=resumed)
     return train(experiment, folder, listener, resumed)
 
 
@@ -146,6 +167,7 @@ class _Running:
     engine_name: str | Engine
     threads: int
     tell: Listener
+    diagnose: bool | None = None
     best: tuple[int, float] | None = field(default=None, init=False)
 
     def run(self, *, resumed: bool) -> Result:
@@ -195,8 +217,16 @@ class _Running:
 
     def _fit(self, opening: Opened) -> tuple[Model, History]:
         teller = _Teller(self.tell)
-        callbacks = [CSVLog(self.folder / "history.csv", seconds=1), teller]
-        model, history = trained(opening, callbacks, folder=self.folder.path)
+        callbacks: list[Callback] = [CSVLog(self.folder / "history.csv", seconds=1), teller]
+        watch = Diagnosis(least=4) if is_diagnosed(self.diagnose, opening) else None
+        try:
+            model, history = trained(
+                opening, [*callbacks, *([watch] if watch else [])], folder=self.folder.path
+            )
+        finally:
+            if watch is not None and watch.has_begun:
+                self._write_json(DIAGNOSIS, watch.report.to_json())
+                self.tell(Diagnosed(watch.report))
         self.best = teller.best(history)
         return model, history
 
