@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,15 +14,20 @@ from sloy.options import Option, options
 
 
 def add_options(
-    group: argparse._ArgumentGroup, cls: type, defaults: Mapping[str, Any] | None = None
+    group: argparse._ArgumentGroup,
+    cls: type,
+    defaults: Mapping[str, Any] | None = None,
+    only: Collection[str] | None = None,
 ) -> None:
     """The options of a dataclass that have something to say of themselves; those that are not given are left out.
 
-    `defaults` are shown in place of those of the dataclass.
+    `defaults` are shown in place of those of the dataclass; `only` names those that are declared.
     """
     for name, default, rule in options(cls):
         word = f"--{name.replace('_', '-')}"
         if not rule.about or word in group._option_string_actions:
+            continue
+        if only is not None and name not in only:
             continue
         default = (defaults or {}).get(name, default)
         told = rule.about

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from typing import Any
 
 from sloy.cli.errors import UsageError
@@ -12,6 +13,17 @@ DATA = (
     " a folder of four IDX files named as those of MNIST, gzipped or not; or a table: CSV, TSV or Parquet"
 )
 
+# Defaults as the help shows them, where tables and folders of pictures have others than MNIST; what was chosen for the
+# data is told before training begins.
+SHOWN = {
+    "network": "cnn; standard_cnn of folders, tabular of tables",
+    "validation": "0.1; of tables 0.15 by each member",
+    "epochs": "2; of tables and folders by the number of samples",
+    "batch_size": "256; of tables and folders by the number of samples",
+    "optimizer": "adam; adamw of tables",
+    "schedule": "one-cycle; cos-log of tables",
+}
+
 
 def add_experiment(parser: argparse.ArgumentParser) -> None:
     """Declare the data and the options of experiments, recipes and kinds of data."""
@@ -19,6 +31,7 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
     from sloy.experiments import Experiment
     from sloy.experiments.recipes import GENERAL, RECIPES
     from sloy.experiments.sources import SOURCES
+    from sloy.options import options
     from sloy.training.recipe import Recipe
     from sloy.training.stages import FineTuning
 
@@ -30,8 +43,8 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="options that were tried together; what is given beside it goes before it",
     )
-    add_options(training, Experiment)
-    add_options(training, Recipe, GENERAL)
+    add_options(training, Experiment, SHOWN)
+    add_options(training, Recipe, {**GENERAL, **SHOWN})
     tuning = parser.add_argument_group("fine-tuning")
     tuning.add_argument(
         "--from",
@@ -41,9 +54,14 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
         help="train a model further, for the classes of DATA",
     )
     add_options(tuning, FineTuning, {"head_epochs": "half of --epochs"})
-    for source in SOURCES:
-        if source.title:
-            add_options(parser.add_argument_group(source.title), source)
+    titled = [source for source in SOURCES if source.title]
+    counts = Counter(name for source in titled for name, _, rule in options(source) if rule.about)
+    shared = [name for name, count in counts.items() if count > 1]
+    of_both = parser.add_argument_group(" and ".join(source.title for source in titled))
+    for source in titled:
+        add_options(of_both, source, only=shared)
+    for source in titled:
+        add_options(parser.add_argument_group(source.title), source)
 
 
 def name_options(parser: argparse.ArgumentParser) -> None:

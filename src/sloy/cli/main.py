@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import gc
+import os
 import re
 import sys
 import traceback
@@ -155,7 +156,7 @@ def explain(
     error: BaseException, command: str = "train", options: Collection[str] = ()
 ) -> tuple[int, str]:
     """The exit code and the line for an error; `options` are the words of the command's, such as --seed."""
-    from sloy.errors import InvalidOption, SloyError
+    from sloy.errors import InvalidArgument, InvalidOption, SloyError
 
     saved = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
     match error:
@@ -166,6 +167,8 @@ def explain(
         case UsageError() | InvalidOption():
             line = _as_options(_line(error), options).removesuffix(".")
             return USAGE, f"{line} (see `sloy {command} --help`)"
+        case InvalidArgument() if _of_option(line := _as_options(_line(error), options)):
+            return USAGE, line + saved
         case SloyError():
             return FAILED, _as_options(_line(error), options) + saved
         case MemoryError():
@@ -191,7 +194,19 @@ def _as_options(message: str, options: Collection[str]) -> str:
         word = f"--{found[1].replace('_', '-')}"
         return word if word in options else found[0]
 
-    return re.sub(r"(?<!column )(?<!target )`(\w+)`", option, message)
+    return re.sub(r"(?<!column )(?<!target )`(\w+)`", option, _without_name(message))
+
+
+def _without_name(message: str) -> str:
+    """A message without the function or class of the library that it begins with, which is no file here."""
+    name, colon, rest = message.partition(": ")
+    ours = re.fullmatch(r"[a-z]+(?:_[a-z]+)+|[A-Z][a-z]+(?:[A-Z]\w*)?|experiment", name)
+    return rest if ours and colon and not os.path.exists(name) else message
+
+
+def _of_option(line: str) -> bool:
+    """Whether a message says that the value of an option is wrong."""
+    return re.search(r"(?:^|\s)--[a-z][a-z-]* \(=", line) is not None
 
 
 def _line(error: BaseException) -> str:

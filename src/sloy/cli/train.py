@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, or continue."""
     from sloy import experiments
     from sloy.cli.show import Show
-    from sloy.experiments.run_folder import RunFolder, plan_in
+    from sloy.experiments.run_folder import RunFolder, plan_of
 
     words = words_of(arguments)
     show = Show(quiet=arguments.quiet, json=arguments.json)
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
             result = experiments.resume(arguments.out, **shared, **words)
         else:
             if arguments.plan is not None:
-                words = {**plan_in(Path(arguments.plan)), **words}
+                words = {**plan_of(Path(arguments.plan)), **words}
                 arguments.data = arguments.data or words.pop("data")
                 words.pop("data", None)
             experiment = experiments.Experiment.of(data_of(arguments), **words)

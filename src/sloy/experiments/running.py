@@ -30,16 +30,16 @@ from sloy.experiments.events import (
     Tested,
 )
 from sloy.experiments.experiment import Experiment
-from sloy.experiments.fitting import is_diagnosed
+from sloy.experiments.fitting import is_diagnosed, with_reader
 from sloy.experiments.folds import CrossValidation, folds_of
 from sloy.experiments.opening import opened, trained
 from sloy.experiments.result import Result
-from sloy.experiments.run_folder import CONFIGURATION, DIAGNOSIS, VERSION, RunFolder
+from sloy.experiments.run_folder import CONFIGURATION, DIAGNOSIS, LINEAR, VERSION, RunFolder
 from sloy.experiments.sources import Loaded, Measured
 from sloy.experiments.sources.base import untested
 from sloy.machine import versions
 from sloy.model import Model
-from sloy.training.callbacks import Callback, CSVLog, EarlyStopping, Progress
+from sloy.training.callbacks import Callback, CSVLog, EarlyStopping, Progress, TimeLimit
 from sloy.training.history import History, Row
 from sloy.training.run import Run
 
@@ -179,10 +179,11 @@ class _Running:
         self._write_json(CONFIGURATION, self._configuration(opening.engine))
         model, history = self._fit(opening)
         model, adjusted = adjust(self.experiment, opening.loaded, model)
-        model.reader = opening.loaded.reader
+        model = with_reader(model, opening.loaded)
         model.save(self.folder / "model.sloy")
         self.tell(Saved(self.folder / "model.sloy"))
-        measured = self._measured(model, opening.loaded)
+        simpler = self._simpler(opening)
+        measured = self._measured(model, opening.loaded, simpler)
         if opening.loaded.test is not None:
             measured = adjusted.told(model, opening.loaded.test, measured)
         summary = self._summary(opening, history, measured)
@@ -194,13 +195,22 @@ class _Running:
         self._draw(opening, model, history, measured)
         return Result(model, history, measured, summary, self.folder.path)
 
-    def _measured(self, model: Model, loaded: Loaded) -> Measured:
+    def _simpler(self, opening: Opened) -> Model | None:
+        """What the model is compared with, saved beside it."""
+        found = self.experiment.source.simpler(opening.loaded, opening.engine)
+        if found is not None:
+            found = with_reader(found, opening.loaded)
+            found.save(self.folder / LINEAR)
+            self.tell(Saved(self.folder / LINEAR))
+        return found
+
+    def _measured(self, model: Model, loaded: Loaded, simpler: Model | None) -> Measured:
         """How good the model is on what was kept apart to test on."""
         experiment = self.experiment
         if loaded.test is None:
             share = experiment.validation
             return untested(loaded.trained_on(share), loaded.held_out(share))
-        return experiment.source.measure(model, loaded.test, loaded)
+        return experiment.source.measure(model, loaded.test, loaded, simpler)
 
     def _opening(self, *, resumed: bool) -> Opened:
         """Read the data, choose what suits them, and foresee what it takes."""
@@ -218,6 +228,8 @@ class _Running:
     def _fit(self, opening: Opened) -> tuple[Model, History]:
         teller = _Teller(self.tell)
         callbacks: list[Callback] = [CSVLog(self.folder / "history.csv", seconds=1), teller]
+        if (seconds := getattr(self.experiment.source, "time", None)) is not None:
+            callbacks.append(TimeLimit(seconds))
         watch = Diagnosis(least=4) if is_diagnosed(self.diagnose, opening) else None
         try:
             model, history = trained(
