@@ -10,7 +10,7 @@ namespace sloy {
 
 // What is fused into a convolution or one of its gradients.
 struct FusedForm {
-  bool bias = false;       // y + bias; the weight gradient gives the bias's too
+  bool bias = false;  // y + bias; the weight gradient gives the bias's too
   // Of y, before the bias; and what is added behind it, of y's shape.
   bool scale = false, residual = false;
   std::string activation;  // of y; "" for none

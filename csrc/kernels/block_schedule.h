@@ -45,8 +45,8 @@ struct BlockSchedule {
 std::vector<bool> held_back(const Expression& expression, const std::vector<Operand>& inputs,
                             const std::vector<Output>& outputs);
 
-// `held[o]`: output o is written at the end of its block. Results beyond the outputs are sums, which
-// are added before anything is overwritten.
+// `held[o]`: output o is written at the end of its block. Results beyond the outputs are sums,
+// which are added before anything is overwritten.
 BlockSchedule schedule_block(const simd::Table& table, const Expression& expression,
                              const std::vector<Operand>& inputs, const std::vector<Output>& outputs,
                              const std::vector<bool>& held);

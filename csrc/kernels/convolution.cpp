@@ -113,7 +113,8 @@ Shape before_pooling(Shape shape) {
   return shape;
 }
 
-// x, w, and what of bias, scale and residual there is; y, or maxima and, for training, their places.
+// x, w, and what of bias, scale and residual there is; y, or maxima and, for training, their
+// places.
 ConvolutionShape read_forward(const Instruction& instruction, const FusedForm& form) {
   const auto& [op, inputs, outputs, attributes] = instruction;
   const bool with_places = form.pooled && outputs.size() == 2;

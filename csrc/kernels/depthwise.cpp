@@ -92,8 +92,8 @@ class DepthwiseConvolution final : public Depthwise {
       const std::int64_t top = row * s_.stride[0] - s_.padding[0];
       for (std::int64_t k = 0; k < s_.kh; ++k) {
         if (top + k < 0 || top + k >= s_.h) continue;
-        lines[static_cast<std::size_t>(count++)] = {
-            x + (image * s_.h + top + k) * s_.w * s_.c, w + k * s_.kw * s_.c};
+        lines[static_cast<std::size_t>(count++)] = {x + (image * s_.h + top + k) * s_.w * s_.c,
+                                                    w + k * s_.kw * s_.c};
       }
       kernels_.forward(y + (image * s_.oh + row) * s_.ow * s_.c, lines.data(), count, columns, s_.c,
                        channels.begin, channels.end, {end.scale, end.bias, low, high});
@@ -105,8 +105,8 @@ class DepthwiseConvolution final : public Depthwise {
 
  private:
   void activate(float* line, Range channels) const {
-    const auto opcode = activation_ == Activation::tanh ? simd::Opcode::tanh_f
-                                                        : simd::Opcode::sigmoid_f;
+    const auto opcode =
+        activation_ == Activation::tanh ? simd::Opcode::tanh_f : simd::Opcode::sigmoid_f;
     const simd::Loop loop = simd::table().loops[static_cast<int>(opcode)][0];
     constexpr std::int64_t most = simd::most_lanes;
     for (std::int64_t column = 0; column < s_.ow; ++column) {
@@ -205,9 +205,9 @@ class DepthwiseWeightGrad final : public Kernel {
         threads_(options.threads),
         kernels_(SLOY_PICK_VECTOR_ISA(depthwise_kernels)()),
         vectors_((s.c + kernels_.lanes - 1) / kernels_.lanes),
-        parts_(static_cast<int>(std::clamp<std::int64_t>(
-            s.n * s.oh * s.ow * s.kh * s.kw * s.c / worth_a_barrier, 1,
-            std::min<std::int64_t>(most_parts, s.n * s.oh)))) {}
+        parts_(static_cast<int>(
+            std::clamp<std::int64_t>(s.n * s.oh * s.ow * s.kh * s.kw * s.c / worth_a_barrier, 1,
+                                     std::min<std::int64_t>(most_parts, s.n * s.oh)))) {}
 
   std::size_t scratch_bytes() const override {
     return static_cast<std::size_t>(parts_ * part_floats()) * sizeof(float);
@@ -223,7 +223,8 @@ class DepthwiseWeightGrad final : public Kernel {
       for (std::int64_t line = lines.begin; line < lines.end; ++line) add_line(to, line);
     });
     for (std::int64_t tap = 0; tap < s_.kh * s_.kw; ++tap) {
-      add_parts(static_cast<float*>(addresses_.outputs[0]) + tap * s_.c, parts + tap * row_floats());
+      add_parts(static_cast<float*>(addresses_.outputs[0]) + tap * s_.c,
+                parts + tap * row_floats());
     }
     if (s_.form.bias) {
       add_parts(static_cast<float*>(addresses_.outputs[1]), parts + s_.kh * s_.kw * row_floats());

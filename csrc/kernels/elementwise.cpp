@@ -26,8 +26,8 @@ namespace {
 constexpr std::int64_t usual_block = 512;      // elements of a register
 constexpr std::int64_t parallel_cost = 65536;  // simple operations below which one thread is faster
 
-// How `count` values are summed by channel: elements of a block, of a part that is summed by itself,
-// and of a row of sums, which holds whole vectors of whole channels.
+// How `count` values are summed by channel: elements of a block, of a part that is summed by
+// itself, and of a row of sums, which holds whole vectors of whole channels.
 struct ChannelSums {
   std::int64_t count = 0, channels = 1, row = 0, part = 0, parts = 0;
 
@@ -42,8 +42,7 @@ ChannelSums channel_sums(std::int64_t count, std::int64_t channels, std::int64_t
   const std::int64_t row = least * std::max<std::int64_t>(1, wide / least);
   block = row * std::max<std::int64_t>(1, usual_block / row);
   const std::int64_t blocks = (size + block - 1) / block;
-  const std::int64_t part =
-      block * std::clamp<std::int64_t>(blocks / fewest_parts, 1, most_blocks);
+  const std::int64_t part = block * std::clamp<std::int64_t>(blocks / fewest_parts, 1, most_blocks);
   return {count, channels, row, part, (size + part - 1) / part};
 }
 
@@ -148,8 +147,9 @@ class Elementwise final : public Kernel {
     }
     for (std::ptrdiff_t i = 0; i < maps + sums; ++i) {
       const TensorSpec& spec = instruction.outputs[static_cast<std::size_t>(i)];
-      const bool fits = i < maps ? spec.elements() == size_
-                                 : spec.elements() == sums_.channels && spec.dtype == DType::float32;
+      const bool fits = i < maps
+                            ? spec.elements() == size_
+                            : spec.elements() == sums_.channels && spec.dtype == DType::float32;
       if (!fits) throw std::invalid_argument("elementwise: output of other size");
       if (i < maps) outputs_.push_back({size_of(spec.dtype), nullptr});
     }

@@ -21,7 +21,8 @@ struct Ending {
   }
   // The same for the outputs from `columns` on and the elements of y from `elements` on.
   Ending from(std::int64_t columns, std::int64_t elements) const {
-    return {bias == nullptr ? nullptr : bias + columns, scale == nullptr ? nullptr : scale + columns,
+    return {bias == nullptr ? nullptr : bias + columns,
+            scale == nullptr ? nullptr : scale + columns,
             residual == nullptr ? nullptr : residual + elements, activation};
   }
 };

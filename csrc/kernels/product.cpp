@@ -92,7 +92,7 @@ class Product final : public Kernel {
 // weights are what takes time: oneDNN and Winograd's method copy them first. 512 channels each,
 // 7 × 7 pixels, windows of 3 × 3, two threads: 4.0 ms by Winograd's, TODO here.
 bool suits(const ConvolutionShape& s) {
-  constexpr std::int64_t fewest_channels = 8, few_pixels = 800, many_weights = 1 << 18;
+  constexpr std::int64_t fewest_channels = 8, few_pixels = 64, many_weights = 1 << 20;
   if (s.factors != DType::float32 || s.result != DType::float32 || !s.form.has_epilogue_alone() ||
       s.groups != 1 || std::min(s.c, s.o) < fewest_channels ||
       std::string_view(simd::table().name) == "baseline") {
@@ -105,8 +105,8 @@ bool suits(const ConvolutionShape& s) {
 }  // namespace
 
 std::unique_ptr<Kernel> make_product(const MatmulShape& s, const Options& options) {
-  const ProductShape shape{s.m,      s.n,      s.k,     s.transpose_a, s.transpose_b,
-                           s.a.line, s.b.line, s.y.line};
+  const ProductShape shape{s.m,           s.n,      s.k,      s.transpose_a,
+                           s.transpose_b, s.a.line, s.b.line, s.y.line};
   return std::make_unique<Product>(
       s, shape, ProductForm{s.bias, false, false, activation_from(s.activation)}, options);
 }
@@ -120,9 +120,9 @@ std::unique_ptr<Kernel> make_product_convolution(const ConvolutionShape& s,
   ProductShape shape{pixels, s.o, depth, false, false, s.c, s.o, s.o};
   if (!whole) {
     shape.gathers = true;
-    shape.patches = {s.h,         s.w,         s.c,           s.kw,          s.oh,         s.ow,
-                     s.stride[0], s.stride[1], s.dilation[0], s.dilation[1], s.padding[0],
-                     s.padding[2]};
+    shape.patches = {s.h,           s.w,           s.c,          s.kw,
+                     s.oh,          s.ow,          s.stride[0],  s.stride[1],
+                     s.dilation[0], s.dilation[1], s.padding[0], s.padding[2]};
   }
   MatmulShape product{};
   product.m = pixels, product.n = s.o, product.k = depth, product.count = 1;

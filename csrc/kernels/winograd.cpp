@@ -120,8 +120,8 @@ class WinogradForward : public Kernel {
       transform_weights(u, w, shape_, channels.begin, channels.end);
     });
     parallel_for(threads_, shape_.tiles(), 16, shape_.block, [&](int thread, Range tiles) {
-      kernels_.forward(y, maxima, x, u, ending, gate,
-                       work + thread * shape_.work_floats(), shape_, tiles.begin, tiles.end);
+      kernels_.forward(y, maxima, x, u, ending, gate, work + thread * shape_.work_floats(), shape_,
+                       tiles.begin, tiles.end);
     });
   }
 

@@ -49,15 +49,17 @@ def test_the_forward_pass_and_both_gradients(case: Any, threads: int) -> None:
     x, w, g, attributes = _operands(case)
     bias = RNG.integers(-4, 5, x.shape[-1]).astype(np.float32)
     epilogue = {**attributes, "has_bias": 1, "activation": "relu"}
-    (y,) = run_instruction("conv2d", [x, w, bias], [(g.shape, "float32")], epilogue, threads=threads)
+    (y,) = run_instruction(
+        "conv2d", [x, w, bias], [(g.shape, "float32")], epilogue, threads=threads
+    )
     expected = np.maximum(_meaning("conv2d", [x, w], attributes) + bias, 0)
     np.testing.assert_array_equal(y, expected)
     by_input = {**attributes, "extents": x.shape[1:3]}
     (dx,) = run_instruction("conv2d_input_grad", [g, w], [(x.shape, "float32")], by_input, threads=threads)  # fmt: skip
     np.testing.assert_array_equal(dx, _meaning("conv2d_input_grad", [g, w], by_input))
-    by_weights = {**attributes, "kernel_size": w.shape[:2]}
+    by_weights = {**attributes, "kernel_size": w.shape[:2], "has_bias": 1}
     outputs = [(w.shape, "float32"), (bias.shape, "float32")]
-    dw, db = run_instruction("conv2d_weight_grad", [x, g], outputs, {**by_weights, "has_bias": 1}, threads=threads)  # fmt: skip
+    dw, db = run_instruction("conv2d_weight_grad", [x, g], outputs, by_weights, threads=threads)  # fmt: skip
     np.testing.assert_array_equal(dw, _meaning("conv2d_weight_grad", [x, g], by_weights))
     np.testing.assert_array_equal(db, g.sum((0, 1, 2)))
 

@@ -1,5 +1,6 @@
 #include "kernels/simd/depthwise.h"
 
+#include "kernels/simd/ending.h"
 #include "kernels/simd/microkernel.h"
 
 namespace sloy::SLOY_ISA {
@@ -19,7 +20,8 @@ Inside inside(const Columns& s) {
   const Index begin = s.start < 0 ? (-s.start + s.stride - 1) / s.stride : 0;
   const Index room = s.width - s.taps - s.start;
   const Index end = room < 0 ? 0 : smaller(s.count, room / s.stride + 1);
-  return begin < end ? Inside{begin, end} : Inside{smaller(begin, s.count), smaller(begin, s.count)};
+  return begin < end ? Inside{begin, end}
+                     : Inside{smaller(begin, s.count), smaller(begin, s.count)};
 }
 
 // One vector of channels of lines, from channel `at` on.
@@ -53,9 +55,10 @@ inline void tile(float* y, Index step, const Place& p, Index column, Index tap,
   }
   const Float scale = end.scale == nullptr ? splat<Float>(1.0f) : load<Float>(end.scale + p.at);
   const Float bias = end.bias == nullptr ? Float{} : load<Float>(end.bias + p.at);
+  const Float low = splat<Float>(end.low), high = splat<Float>(end.high);
 #pragma GCC unroll 6
   for (int j = 0; j < size; ++j) {
-    store<Float>(y + j * step, at_most(at_least(sum[j] * scale + bias, end.low), end.high));
+    store<Float>(y + j * step, between(sum[j] * scale + bias, low, high));
   }
 }
 

@@ -1,4 +1,5 @@
-// Convolution of every channel by itself, over lines of an image. Compiled once per instruction set.
+// Convolution of every channel by itself, over lines of an image. Compiled once per instruction
+// set.
 #pragma once
 
 #include <cstdint>

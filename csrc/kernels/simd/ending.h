@@ -20,7 +20,15 @@ inline bool is_bounded(Activation activation) {
   return activation != Activation::tanh && activation != Activation::sigmoid;
 }
 
-inline Float within(Float x, Bounds bounds) { return at_most(at_least(x, bounds.low), bounds.high); }
+// NaN stays.
+inline Float between(Float x, Float low, Float high) {
+  x = low > x ? low : x;
+  return high < x ? high : x;
+}
+
+inline Float within(Float x, Bounds bounds) {
+  return between(x, splat<Float>(bounds.low), splat<Float>(bounds.high));
+}
 
 // A line of y, (columns,), that holds the sums.
 inline void finish_line(float* y, const Ending& e, std::int64_t columns) {

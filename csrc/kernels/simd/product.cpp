@@ -142,16 +142,37 @@ void take_over(float* __restrict to, Index stride, const float* __restrict from,
   }
 }
 
-// One panel of y, which goes through `edge` (row_block, panel) where it is not whole.
-void multiply_panel(float* y, Index stride, Left a, Index rows, Right b, Index columns, Index width,
-                    Index depth, bool add, float* edge) {
-  if (columns == width) return multiply_strip(y, stride, a, rows, b, width, depth, add);
-  multiply_strip(edge, panel, a, rows, b, width, depth, false);
-  take_over(y, stride, edge, rows, columns, add);
+// A panel of sums that was just written.
+[[gnu::noinline]] void finish_panel(float* y, Index stride, const Ending& ending, Index rows) {
+  const Bounds bounds = bounds_of(ending.activation);
+  const Float low = splat<Float>(bounds.low), high = splat<Float>(bounds.high);
+  Float scale[2], bias[2];
+  for (int v = 0; v < 2; ++v) {
+    scale[v] = ending.scale == nullptr ? splat<Float>(1.0f) : load<Float>(ending.scale + v * lanes);
+    bias[v] = ending.bias == nullptr ? Float{} : load<Float>(ending.bias + v * lanes);
+  }
+  for (Index i = 0; i < rows; ++i) {
+    for (int v = 0; v < 2; ++v) {
+      const Index at = i * stride + v * lanes;
+      Float sum = load<Float>(y + at) * scale[v] + bias[v];
+      if (ending.residual != nullptr) sum += load<Float>(ending.residual + at);
+      store<Float>(y + at, between(sum, low, high));
+    }
+  }
 }
 
-void finish(float* y, Index stride, const Ending& ending, Index rows, Index columns) {
+// One panel of y, which goes through `edge` (row_block, panel) where it is not whole.
+void multiply_panel(float* y, Index stride, Left a, Index rows, Right b, Index columns, Index width,
+                    Index depth, bool add, const Ending& ending, float* edge) {
+  if (columns == width) {
+    multiply_strip(y, stride, a, rows, b, width, depth, add);
+  } else {
+    multiply_strip(edge, panel, a, rows, b, width, depth, false);
+    take_over(y, stride, edge, rows, columns, add);
+  }
   if (ending.is_empty()) return;
+  if (columns == panel && is_bounded(ending.activation))
+    return finish_panel(y, stride, ending, rows);
   for (Index i = 0; i < rows; ++i) finish_line(y + i * stride, ending.from(0, i * stride), columns);
 }
 
@@ -189,13 +210,12 @@ void multiply_block(float* y, const float* a, const float* b, const Ending& endi
       const Index width = panel_width(begin, padded(s.n));
       const Right right = in_place(s) ? Right{b + depth.begin * s.b_line + begin, s.b_line}
                                       : Right{b + begin * s.k + depth.begin * width, width};
+      const bool last = step == steps - 1;
       multiply_panel(y + begin, s.y_line, part, count, right, smaller(width, s.n - begin), width,
-                     deep, step > 0, edge);
+                     deep, step > 0,
+                     last ? ending.from(begin, rows.begin * s.y_line + begin) : Ending{}, edge);
     }
   }
-  finish(y + columns.begin, s.y_line,
-         ending.from(columns.begin, rows.begin * s.y_line + columns.begin), count,
-         columns.end - columns.begin);
 }
 
 void multiply(float* y, const float* a, const float* b, const Ending& ending, float* work,

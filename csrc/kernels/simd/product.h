@@ -43,8 +43,7 @@ struct ProductKernels {
   std::int64_t (*work_floats)(const ProductShape&);
   // Blocks [begin, end) of y = op(a) · op(b) and its ending; b packed if there are packed floats.
   void (*multiply)(float* y, const float* a, const float* b, const Ending&, float* work,
-                   const ProductShape&, const ProductBlocks&, std::int64_t begin,
-                   std::int64_t end);
+                   const ProductShape&, const ProductBlocks&, std::int64_t begin, std::int64_t end);
 };
 
 namespace baseline {

@@ -8,8 +8,8 @@
 //   dw = Gᵀ [Σ over tiles of (Bᵀ x B) ⊙ (A g Aᵀ)] G.
 #include "kernels/simd/winograd.h"
 
-#include "kernels/simd/ending.h"
 #include "kernels/simd/bytes.h"
+#include "kernels/simd/ending.h"
 #include "kernels/simd/maximum.h"
 #include "kernels/simd/microkernel.h"
 
@@ -196,10 +196,8 @@ void transform_maximum(float* y, std::uint8_t* places, const float* m, Index str
                        const Ending& ending, const WinogradShape& s, Index tile) {
   for (Index o = 0; o < s.o; o += lanes) {
     Outputs out = outputs_of(m, stride, ending, o);
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; ++k) {
-      Float& value = out.at[k / 2][k % 2];
-      value = activate(value, ending.activation);
+    for (auto& line : out.at) {
+      for (Float& value : line) value = activate(value, ending.activation);
     }
     const Float left = greater(out.at[0][0], out.at[1][0]);
     const Float top = greater(left, greater(out.at[0][1], out.at[1][1]));

@@ -77,7 +77,13 @@ def sums_channels(graph: Graph, i: int) -> bool:
         return False
     x = graph.nodes[node.inputs[0]].spec
     whole = x.rank > 1 and tuple(node.attributes["axes"]) == tuple(range(x.rank - 1))
-    return whole and x.dtype == "float32" and x.shape[-1] > 1 and x.size > 0 and lcm(x.shape[-1], 16) <= LARGEST_PERIOD
+    return (
+        whole
+        and x.dtype == "float32"
+        and x.shape[-1] > 1
+        and x.size > 0
+        and lcm(x.shape[-1], 16) <= LARGEST_PERIOD
+    )
 
 
 def without_reshapes(graph: Graph, i: int) -> int:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from sloy.engines.native.plan.fusion import MASKS
 from sloy.engines.native.plan.inlined import is_number, without_reshapes
 from sloy.engines.native.plan.planner import Plan, Step
+from sloy.engines.native.plan.values import MASKS
 from sloy.engines.native.rewrite.copies import copied
 from sloy.graph import REGISTRY
 from sloy.graph.graph import Graph, Node

@@ -27,7 +27,9 @@ def folded(graph: Graph) -> Graph:
             return copy_node(node, operands)
         y, bias = operands[0], None
         if y.op == "add":
-            convolutions = [i for i in graph.nodes[node.inputs[0]].inputs if graph.nodes[i].op == "conv2d"]
+            convolutions = [
+                i for i in graph.nodes[node.inputs[0]].inputs if graph.nodes[i].op == "conv2d"
+            ]
             y, bias = sorted(y.inputs, key=lambda x: x.op != "conv2d")
             if len(convolutions) != 1 or not alone(convolutions[0]) or not _is_vector(bias):
                 return copy_node(node, operands)
