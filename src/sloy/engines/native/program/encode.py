@@ -140,7 +140,7 @@ class Encoder:
         results = [
             statements.number(self._node(i).inputs[0] if i in sums else i) for i in step.outputs
         ]
-        attributes = {
+        attributes: dict[str, Any] = {
             "shape": shape,
             "strides": strides,
             "program": "; ".join(statements.lines),
