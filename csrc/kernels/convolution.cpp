@@ -171,9 +171,9 @@ constexpr std::array<Implementation, 6> forward_implementations{
 constexpr std::array<Implementation, 4> input_grad_implementations{
     make_winograd_input_grad, make_depthwise_input_grad, make_direct_input_grad,
     onednn::make_input_grad};
-constexpr std::array<Implementation, 5> weight_grad_implementations{
-    make_winograd_weight_grad, make_depthwise_weight_grad, make_direct_weight_grad,
-    make_spread_weight_grad, onednn::make_weight_grad};
+constexpr std::array<Implementation, 6> weight_grad_implementations{
+    make_product_weight_grad, make_winograd_weight_grad, make_depthwise_weight_grad,
+    make_direct_weight_grad,  make_spread_weight_grad,   onednn::make_weight_grad};
 
 std::unique_ptr<Kernel> first_of(const auto& implementations, const ConvolutionShape& shape,
                                  const Options& options) {

@@ -37,12 +37,13 @@ struct ChannelSums {
 ChannelSums channel_sums(std::int64_t count, std::int64_t channels, std::int64_t size,
                          std::int64_t& block) {
   if (count == 0) return {};
-  constexpr std::int64_t wide = 64, most_blocks = 64, fewest_parts = 16;
+  constexpr std::int64_t wide = 64, least_blocks = 8, most_blocks = 64, fewest_parts = 16;
   const std::int64_t least = std::lcm(channels, simd::most_lanes);
   const std::int64_t row = least * std::max<std::int64_t>(1, wide / least);
   block = row * std::max<std::int64_t>(1, usual_block / row);
   const std::int64_t blocks = (size + block - 1) / block;
-  const std::int64_t part = block * std::clamp<std::int64_t>(blocks / fewest_parts, 1, most_blocks);
+  const std::int64_t part =
+      block * std::clamp<std::int64_t>(blocks / fewest_parts, least_blocks, most_blocks);
   return {count, channels, row, part, (size + part - 1) / part};
 }
 

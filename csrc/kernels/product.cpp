@@ -87,19 +87,38 @@ class Product final : public Kernel {
   Addresses addresses_;
 };
 
+bool suits(const ConvolutionShape& s) {
+  constexpr std::int64_t fewest_channels = 8;
+  return s.factors == DType::float32 && s.result == DType::float32 && s.form.has_epilogue_alone() &&
+         s.groups == 1 && std::min(s.c, s.o) >= fewest_channels &&
+         std::string_view(simd::table().name) != "baseline";
+}
+
 // A window of one pixel is a product of the image as it lies, others of its patches, a few rows and
 // some of their columns at a time. Larger windows only where there are few pixels, so that the
-// weights are what takes time: oneDNN and Winograd's method copy them first. 512 channels each,
-// 7 × 7 pixels, windows of 3 × 3, two threads: 4.0 ms by Winograd's, TODO here.
-bool suits(const ConvolutionShape& s) {
-  constexpr std::int64_t fewest_channels = 8, few_pixels = 64, many_weights = 1 << 20;
-  if (s.factors != DType::float32 || s.result != DType::float32 || !s.form.has_epilogue_alone() ||
-      s.groups != 1 || std::min(s.c, s.o) < fewest_channels ||
-      std::string_view(simd::table().name) == "baseline") {
-    return false;
-  }
+// weights are what takes time: oneDNN and Winograd's method write them once more first.
+bool suits_forward(const ConvolutionShape& s) {
+  constexpr std::int64_t few_pixels = 64, many_weights = 1 << 20;
   const std::int64_t weights = s.kh * s.kw * s.c * s.o, pixels = s.n * s.oh * s.ow;
-  return s.kh * s.kw == 1 || (weights >= many_weights && pixels <= few_pixels);
+  return suits(s) && (s.kh * s.kw == 1 || (weights >= many_weights && pixels <= few_pixels));
+}
+
+// oneDNN runs at a quarter of its speed where the stride is not 1.
+bool suits_weight_grad(const ConvolutionShape& s) {
+  constexpr std::int64_t fewest_channels = 16;
+  return suits(s) && s.kh * s.kw > 1 && s.stride[0] * s.stride[1] > 1 && !s.form.bias &&
+         s.c >= fewest_channels;
+}
+
+Patches patches_of(const ConvolutionShape& s) {
+  return {s.h,         s.w,         s.c,           s.kw,          s.oh,         s.ow,
+          s.stride[0], s.stride[1], s.dilation[0], s.dilation[1], s.padding[0], s.padding[2]};
+}
+
+MatmulShape single(const ProductShape& shape) {
+  MatmulShape product{};
+  product.m = shape.m, product.n = shape.n, product.k = shape.k, product.count = 1;
+  return product;
 }
 
 }  // namespace
@@ -113,20 +132,24 @@ std::unique_ptr<Kernel> make_product(const MatmulShape& s, const Options& option
 
 std::unique_ptr<Kernel> make_product_convolution(const ConvolutionShape& s,
                                                  const Options& options) {
-  if (!suits(s)) return nullptr;
+  if (!suits_forward(s)) return nullptr;
   const bool whole = s.kh * s.kw == 1 && s.stride[0] * s.stride[1] == 1 &&
                      std::all_of(s.padding.begin(), s.padding.end(), [](auto p) { return p == 0; });
-  const std::int64_t pixels = s.n * s.oh * s.ow, depth = s.kh * s.kw * s.c;
-  ProductShape shape{pixels, s.o, depth, false, false, s.c, s.o, s.o};
+  ProductShape shape{s.n * s.oh * s.ow, s.o, s.kh * s.kw * s.c, false, false, s.c, s.o, s.o};
   if (!whole) {
     shape.gathers = true;
-    shape.patches = {s.h,           s.w,           s.c,          s.kw,
-                     s.oh,          s.ow,          s.stride[0],  s.stride[1],
-                     s.dilation[0], s.dilation[1], s.padding[0], s.padding[2]};
+    shape.patches = patches_of(s);
   }
-  MatmulShape product{};
-  product.m = pixels, product.n = s.o, product.k = depth, product.count = 1;
-  return std::make_unique<Product>(product, shape, product_form_of(s.form), options);
+  return std::make_unique<Product>(single(shape), shape, product_form_of(s.form), options);
+}
+
+std::unique_ptr<Kernel> make_product_weight_grad(const ConvolutionShape& s,
+                                                 const Options& options) {
+  if (!suits_weight_grad(s)) return nullptr;
+  ProductShape shape{s.kh * s.kw * s.c, s.o, s.n * s.oh * s.ow, true, false, 0, s.o, s.o};
+  shape.gathers = true;
+  shape.patches = patches_of(s);
+  return std::make_unique<Product>(single(shape), shape, ProductForm{}, options);
 }
 
 }  // namespace sloy

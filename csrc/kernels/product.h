@@ -13,5 +13,6 @@ std::unique_ptr<Kernel> make_product(const MatmulShape&, const Options&);
 
 // Null where another implementation is to be taken.
 std::unique_ptr<Kernel> make_product_convolution(const ConvolutionShape&, const Options&);
+std::unique_ptr<Kernel> make_product_weight_grad(const ConvolutionShape&, const Options&);
 
 }  // namespace sloy

@@ -167,3 +167,22 @@ def test_a_sum_must_fit_the_last_axis() -> None:
     with pytest.raises(ValueError, match="output of other size"):
         run_instruction("elementwise", [x], [((4,), "float32")], attributes)
     assert elementwise("relu 0", [x], ["float32"], [1])[0].shape == Spec((4, 6), "float32").shape
+
+
+@pytest.mark.parametrize(
+    "case", [(3, 11, 16, 24, 3, 2), (2, 9, 40, 17, 5, 3), (1, 14, 32, 600, 3, 2)]
+)
+def test_the_weight_gradient_of_a_convolution_with_a_stride(case: tuple[int, ...]) -> None:
+    n, size, channels, outputs, window, stride = case
+    attributes: dict[str, Any] = {
+        "stride": (stride, stride), "dilation": (1, 2), "padding": (1, 0, 2, 3), "groups": 1,
+        "kernel_size": (window, window),
+    }  # fmt: skip
+    x = _integers(n, size, size, channels)
+    shapes = [Spec(x.shape, "float32"), Spec((window, window, channels, outputs), "float32")]
+    g = _integers(*REGISTRY["conv2d"].infer(shapes, attributes).shape)
+    expected = REGISTRY["conv2d_weight_grad"].reference([x, g], attributes)
+    for threads in (1, 2):
+        outputs = [(expected.shape, "float32")]
+        (dw,) = run_instruction("conv2d_weight_grad", [x, g], outputs, attributes, threads=threads)
+        np.testing.assert_array_equal(dw, expected)

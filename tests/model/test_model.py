@@ -245,7 +245,7 @@ def test_a_prediction_that_came_before_is_looked_at_again() -> None:
         np.testing.assert_array_equal(model(x), expected)
     first = model(x)
     model.parameters["dense_1/bias"] = [1.0, 2.0]
-    np.testing.assert_array_equal(model(x), expected + [1, 2])
+    np.testing.assert_array_equal(model(x), expected + np.float32([1, 2]))
     np.testing.assert_array_equal(first, expected)  # results are the caller's
     for bad in (np.nan, np.inf, -np.inf):
         spoilt = x.copy()
@@ -253,7 +253,7 @@ def test_a_prediction_that_came_before_is_looked_at_again() -> None:
         with pytest.raises(InvalidArgument, match=r"x\[2, 1\] is -?(nan|inf); it must be finite"):
             model(spoilt)
     for other in (x.astype(np.float64), np.asfortranarray(x), x.tolist(), x[::-1][::-1]):
-        np.testing.assert_array_equal(model(other), expected + [1, 2])
+        np.testing.assert_array_equal(model(other), expected + np.float32([1, 2]))
     with pytest.raises(ShapeError):
         model(x[:, :2])
     large = np.full((4, 3), np.finfo(np.float32).max, np.float32)

@@ -52,7 +52,9 @@ void pack(float* packed, const float* b, const ProductShape& s, Index begin, Ind
 }
 
 // Rows of (K, M) so far apart that a column of them does not fit into the cache sets it falls into.
-bool packs_left(const ProductShape& s) { return s.transpose_a && s.a_line % 256 == 0; }
+bool packs_left(const ProductShape& s) {
+  return !s.gathers && s.transpose_a && s.a_line % 256 == 0;
+}
 
 // Working memory: a block of rows of a transposed left operand, and a panel of y that is not whole.
 Index work_floats(const ProductShape& s) {
@@ -197,7 +199,10 @@ void multiply_block(float* y, const float* a, const float* b, const Ending& endi
     const Span depth = part_of(s.k, steps, step, 1);
     const Index deep = depth.end - depth.begin;
     Left part{a + rows.begin * s.a_line + depth.begin, s.a_line, 1};
-    if (s.gathers) {
+    if (s.gathers && s.transpose_a) {
+      gather(left, a, s.patches, depth.begin, deep, rows.begin, count);
+      part = {left, 1, count};
+    } else if (s.gathers) {
       gather(left, a, s.patches, rows.begin, count, depth.begin, deep);
       part = {left, deep, 1};
     } else if (packs_left(s)) {

@@ -345,8 +345,7 @@ class Model:
         self, x: Any, batch_size: int | None, activations: tuple[str, ...] = ()
     ) -> dict[str, np.ndarray]:
         """The outputs of `inference_graph` for samples."""
-        asked = batch_size, activations
-        if (found := self._seen.run(x, asked)) is not None:
+        if (found := self._seen.run(x, asked := (batch_size, activations))) is not None:
             return found
         if (reader := self.picture_reader) is not None and reader.takes(x):
             x = reader.read(x)
