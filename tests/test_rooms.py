@@ -22,6 +22,7 @@ FOR_ALL = {"errors", "arguments", "options", "text", "language"}
 THIRD_PARTY = {"numpy"}  # what every room but `errors` may import; more of it:
 MORE_THIRD_PARTY = {
     "data": {"PIL", "pillow_heif", "polars"},
+    "engines": {"jax"},
     "estimators": {"sklearn", "joblib"},
     "exchange": {"h5py", "onnx", "pooch"},
     "inspection": {"matplotlib", "PIL"},

@@ -31,6 +31,7 @@ from sloy.cli import (
     train,
 )
 from sloy.cli.errors import FAILED, INTERRUPTED, TERMINATED, USAGE, Terminated, UsageError
+from sloy.cli.options import with_devices
 from sloy.version import __version__
 
 
@@ -87,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     warned = warnings.showwarning
     warnings.showwarning = partial(_show_warning, arguments.command)
     try:
+        with_devices(arguments)
         code: int = arguments.run(arguments)
         sys.stdout.flush()
         return code

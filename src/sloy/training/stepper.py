@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +24,10 @@ class Stepper:
     def compile(self) -> None:
         """Compile now what else the first steps would."""
         self._executables  # noqa: B018
+
+    def holding(self) -> AbstractContextManager[None]:
+        """While it lasts the data stay where the engine computes; see `Engine.holding`."""
+        return self._order.engine.holding(self._columns)
 
     def run(
         self, rows: np.ndarray, first: int, rates: np.ndarray, poll: Poll | None = None

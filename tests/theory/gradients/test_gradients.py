@@ -54,7 +54,7 @@ def swish(z: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(
     "function", [swish, Tanh(), Sigmoid(), ReLU(), LeakyReLU(), ELU(), Softmax(), ops.erf],
-    ids=str,
+    ids=lambda function: getattr(function, "__name__", str(function)),
 )  # fmt: skip
 def test_right_gradients_pass(function: object) -> None:
     check = check_gradient(function)
