@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from sloy.engines.jax.devices import Devices, compiler_options, in_words
 from sloy.engines.jax.table import TABLE
@@ -59,7 +60,7 @@ class Step:
         Where it is not, the variables' next values are those they have.
         """
         values: list[jax.Array] = []
-        for node in self.graph.nodes:
+        for number, node in enumerate(self.graph.nodes):
             if node.op == "constant":
                 values.append(jnp.asarray(node.attributes["value"]))
             elif node.op == "input":
@@ -69,6 +70,8 @@ class Step:
             else:
                 operands = [values[i] for i in node.inputs]
                 values.append(TABLE[node.op](operands, node.attributes, node.spec))
+            if number in self._settled:
+                values[-1] = lax.optimization_barrier(values[-1])
             made = Spec(values[-1].shape, values[-1].dtype.name)
             assert made == node.spec, f"{node.op} gave {made}; its spec is {node.spec}"
         outputs = {name: values[i] for name, i in self.graph.outputs.items()}
@@ -80,6 +83,12 @@ class Step:
             for name, i in self.graph.updates.items()
         }
         return tuple(outputs.values()), updates, finite
+
+    @cached_property
+    def _settled(self) -> frozenset[int]:
+        """Nodes that are compared with their own maxima, in gradients: computed once, never anew with other roundings."""
+        nodes = self.graph.nodes
+        return frozenset(n.inputs[0] for n in nodes if n.op in ("reduce_max", "reduce_min"))
 
     @cached_property
     def once(self) -> jax.stages.Wrapped:
