@@ -28,6 +28,8 @@ SAID = {  # what a row's program must print
         r"0\.03 +1\d\d\d ± \d+\n0\.1 +\d{3} ± \d+\n0\.3 +1\d\d ± \d+\n1 +diverges", r"\n2 +(6|7)\d ± 5 +0\.062\d",
         r"\n3 +9\d ± [23] ", r"\n4 +100\n8 +100\n",
         r"100 +0\.018\d ±.* 0\.(4|5)\d ± 0\.0\d\n", r"val_loss rises to [1-9]",
+        r"slow: step too small \(D12\); learning rate 1e-05 → ", r"neurons: plateau \(D17\); twice as many units",
+        r"paralysed: saturated units \(D09\); initial weights", r"by heart: overfit \(D19\); stopped where",
     ],
     12: [
         r"none +0\.000.*  1\.\d\d ±", r"L2 .* 0\.[67]\d ±", r"more data .* 0\.4\d* ± 0\.01\d +0\.8",

@@ -13,6 +13,7 @@ from sloy.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from sloy import data as data
+    from sloy import diagnosis as diagnosis
     from sloy import engines as engines
     from sloy import errors as errors
     from sloy import experiments as experiments
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from sloy import zoo as zoo
     from sloy.augmentation import Augment as Augment
     from sloy.data import Dataset as Dataset
+    from sloy.diagnosis import Diagnosis as Diagnosis
+    from sloy.diagnosis import diagnose as diagnose
     from sloy.estimators import Classifier as Classifier
     from sloy.estimators import Regressor as Regressor
     from sloy.model import Model as Model
@@ -61,14 +64,16 @@ if TYPE_CHECKING:
     from sloy.training.tabular import Tabular as Tabular
 
 _ROOMS = (
-    "data", "engines", "errors", "experiments", "graph", "initializers", "inspection", "language", "layers", "lecture",
-    "losses", "metrics", "ops", "optimizers", "pretrained", "regularizers", "schedules", "theory", "zoo",
+    "data", "diagnosis", "engines", "errors", "experiments", "graph", "initializers", "inspection", "language",
+    "layers", "lecture", "losses", "metrics", "ops", "optimizers", "pretrained", "regularizers", "schedules",
+    "theory", "zoo",
 )  # fmt: skip
 _NAMES = {
     name: f"sloy.{module}"
     for module, names in {
         "augmentation": "Augment",
         "data": "Dataset",
+        "diagnosis": "Diagnosis diagnose",
         "model": "Model load",
         "optimizers": "SGD Adagrad Adam AdamW Optimizer RMSprop",
         "preprocessing": "Preprocessing",

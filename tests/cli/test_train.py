@@ -42,6 +42,7 @@ def test_a_run_writes_every_file(trained: Path) -> None:
             "augmented.png",
             "checkpoint-head.sloy",
             "confusion.csv",
+            "diagnosis.json",
             "predictions.csv",
         ),
         *("importance.png", "partial-dependence.png", "reliability.png"),

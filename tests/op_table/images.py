@@ -279,6 +279,16 @@ def _max_pool_grad(shape: Pooling) -> Callable[..., Array]:
     return formula
 
 
+def _max_pool_pick(shape: Pooling) -> Callable[..., Array]:
+    def formula(x: Array, y: Array, h: Array, **_: Any) -> Array:
+        picked = np.zeros(shape.shapes[1])
+        for place, seen in shape.windows():
+            picked[place] = h[_first_largest(x, seen)]
+        return picked
+
+    return formula
+
+
 def _average_pool(shape: Pooling, include: bool) -> Callable[..., Array]:
     def formula(x: Array, **_: Any) -> Array:
         y = np.zeros(shape.shapes[1])
@@ -306,7 +316,16 @@ def _gradient_case(name: str, shape: Pooling, x: Operand) -> Case:
     forward = _max_pool(shape)
     y = Operand(shape.shapes[1], normal, derive=lambda before: forward(before[0]))
     operands = (x, y, operand(shape.shapes[1], small_integers))
-    return Case("max_pool2d_grad", name, operands, shape.attributes, _max_pool_grad(shape))
+    return Case("max_pool2d_grad", name, operands, shape.attributes, _max_pool_grad(shape),
+                without_gradient=(0, 1))  # fmt: skip
+
+
+def _pick_case(name: str, shape: Pooling, x: Operand) -> Case:
+    forward = _max_pool(shape)
+    y = Operand(shape.shapes[1], normal, derive=lambda before: forward(before[0]))
+    operands = (x, y, operand(shape.shapes[0], small_integers))
+    return Case("max_pool2d_pick", name, operands, shape.attributes, _max_pool_pick(shape),
+                without_gradient=(0, 1))  # fmt: skip
 
 
 def _max_rows() -> Iterator[Case]:
@@ -316,14 +335,17 @@ def _max_rows() -> Iterator[Case]:
             row = Case("max_pool2d", f"{name} {kind}", (x,), shape.attributes, _max_pool(shape))
             yield row if kind == "distinct" else replace(row, smooth=False)
             yield _gradient_case(f"{name} {kind}", shape, x)
+            yield _pick_case(f"{name} {kind}", shape, x)
     image = [[1, NAN, -INF, -INF], [NAN, 2, -INF, -INF], [3, INF, 5, NAN]]
     x = operand((1, 3, 4, 1), given(np.array(image)[None, ..., None]))
     shape = Pooling(1, (3, 4), 1, (2, 2), (1, 2))
     yield Case("max_pool2d", "special", (x,), shape.attributes, _max_pool(shape), smooth=False)
     yield _gradient_case("special", shape, x)
+    yield _pick_case("special", shape, x)
     lowest = operand((1, 2, 2, 1), given(np.full((1, 2, 2, 1), -INF)))
     shape = Pooling(1, (2, 2), 1, (2, 2), (1, 1), (1, 1, 1, 1))
     yield _gradient_case("lowest beside padding", shape, lowest)
+    yield _pick_case("lowest beside padding", shape, lowest)
 
 
 def _average_rows() -> Iterator[Case]:
@@ -386,6 +408,8 @@ def errors() -> list[ErrorCase]:
         row("conv2d_weight_grad", (image, _float(2, 2, 2, 6)), {**plain, "kernel_size": (3, 3)},
             ShapeError, r"gradient is float32\[2, 2, 2, 6\], the output is float32\[1, 2, 2, 6\]"),
         row("max_pool2d_grad", (image, _float(1, 2, 2, 4), _float(1, 2, 2, 3)), pool, ShapeError,
+            "do not belong together"),
+        row("max_pool2d_pick", (image, _float(1, 2, 2, 4), _float(1, 4, 4, 3)), pool, ShapeError,
             "do not belong together"),
         row("average_pool2d_grad", (_float(1, 2, 3, 4),), {**average, "extents": (4, 4)}, ShapeError,
             "is not the output of an input"),

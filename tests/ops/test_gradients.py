@@ -8,18 +8,19 @@ from zlib import crc32
 import numpy as np
 import pytest
 
+from available import available
 from op_cases import CASES, FLOAT, Case
 from sloy import ops
 from sloy.graph import REGISTRY, Graph, Tensor, backprop, constant, evaluate
 from sloy.graph.backprop import vector_jacobian
 from sloy.graph.tensor import apply
-from tolerances import CENTRAL_DIFFERENCE, SAME_FORMULA, assert_close
+from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, Tanh
+from sloy.problem import Network
+from tolerances import CENTRAL_DIFFERENCE, SAME_FORMULA, accumulation, assert_close
 
 DIFFERENTIABLE = [case for case in CASES if REGISTRY[case.op].differentiable]
 SMOOTH = [case for case in DIFFERENTIABLE if case.smooth and case.expected.dtype == np.float64]
 NOT_DIFFERENTIABLE = [case for case in CASES if not REGISTRY[case.op].differentiable]
-# The gradient kernel of these has no rule of its own: backprop through their gradient gives nothing.
-FIRST_ORDER_ONLY = {"max_pool2d"}
 STEP = 2.0**-17  # of operands of size 1: the errors of order step² and eps / step are about equal
 
 Arrays = dict[str, np.ndarray]
@@ -92,11 +93,7 @@ def _gradient(case: Case, rng: np.random.Generator) -> tuple[list[Tensor], Tenso
 
 @pytest.mark.parametrize(
     "case",
-    [
-        case
-        for case in SMOOTH
-        if case.op not in FIRST_ORDER_ONLY and case.expected.size < 400 and _float_operands(case)
-    ],
+    [case for case in SMOOTH if case.expected.size < 400 and _float_operands(case)],
     ids=lambda case: case.id,
 )
 def test_second_order(case: Case) -> None:
@@ -193,6 +190,42 @@ def test_ties_of_max_pooling_go_to_the_first() -> None:
     image = np.array([[1.0, 1.0, 0.0, 2.0], [1.0, 1.0, 2.0, 2.0]])[None, :, :, None]
     result = evaluate(graph, {"x": image})[graph.outputs["g"]][0, :, :, 0]
     assert result.tolist() == [[1, 0, 0, 1], [0, 0, 0, 0]]
+
+
+def test_hessian_times_vector_through_pooling() -> None:
+    """Of a network with overlapping windows, against differences of its gradient; the native engine gives the same."""
+    layers = [Conv2D(3, 3), Tanh(), MaxPool2D(3, stride=2), Flatten(), Dense(3)]
+    network = Network((7, 7, 1), layers)
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(5, 7, 7, 1)), np.eye(3)[np.arange(5) % 3]
+    start = network.initialize(0, "float64")
+    along = {name: rng.normal(size=value.shape) for name, value in start.items()}
+
+    def products(dtype: str) -> Graph:
+        built = network.build(constant(x, dtype))
+        losses = ops.softmax_cross_entropy(built.output, constant(labels, dtype))
+        weights = [parameter.tensor for parameter in built.parameters.values()]
+        gradients = backprop(ops.reduce_mean(losses), weights)
+        slope = constant(0.0, dtype)
+        for gradient, name in zip(gradients, start, strict=True):
+            slope = slope + ops.reduce_sum(gradient * constant(along[name], dtype))
+        outputs = dict(zip(start, gradients, strict=True))
+        twice = backprop(slope, weights)
+        return Graph.of(outputs | {f"H {n}": h for n, h in zip(start, twice, strict=True)})
+
+    def run(name: str, dtype: str, moved: float = 0.0) -> Arrays:
+        values = {n: np.ascontiguousarray(v + moved * along[n], dtype) for n, v in start.items()}
+        return available(name).compile(products(dtype), values).run({})
+
+    here = run("reference", "float64")
+    above, below = (run("reference", "float64", sign * STEP) for sign in (1.0, -1.0))
+    native = run("native", "float32")
+    for name in start:
+        found, difference = here[f"H {name}"], (above[name] - below[name]) / (2 * STEP)
+        size = float(np.abs(found).max()) + 0.1
+        assert_close(found, difference, CENTRAL_DIFFERENCE, scale=size, name=name)
+        single = found.astype(np.float32)
+        assert_close(native[f"H {name}"], single, accumulation(128), scale=size, name=name)
 
 
 def test_cast_passes_gradients_between_floats_only() -> None:

@@ -83,7 +83,7 @@ def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
     """The same as text."""
     problem = model.problem
     rows = [
-        ("file", f"{file}, {text.size(file.stat().st_size)}, checksum ok"),
+        ("file", f"{text.visible(file)}, {text.size(file.stat().st_size)}, checksum ok"),
         ("network", model.summary(1)),
         ("classes", _classes(model)),
         *_table(model),
@@ -95,7 +95,7 @@ def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
     if training is not None:
         plan, times = training["plan"], training["times_seconds"]
         said = [
-            f"{plan['data']}, {text.many(plan['epochs'], 'epoch')} of batches of {plan['batch_size']},"
+            f"{text.visible(plan['data'])}, {text.many(plan['epochs'], 'epoch')} of batches of {plan['batch_size']},"
             f" {plan['optimizer']}, learning rate {training['learning_rate']:g} ({plan['schedule']}),"
             f" seed {plan['seed']}",
             f"{_tested(training)}, {text.seconds(times['training'])} on"
@@ -119,7 +119,7 @@ def _table(model: Model) -> list[tuple[str, str]]:
         return [("pictures", model.reader.describe())]
     if not isinstance(model.reader, TableReader):
         return []
-    return [("target", model.reader.target), ("columns", listed(model.reader, {}))]
+    return [("target", text.visible(model.reader.target)), ("columns", listed(model.reader, {}))]
 
 
 def _tested(training: dict[str, Any]) -> str:
@@ -133,15 +133,13 @@ def _tested(training: dict[str, Any]) -> str:
 
 
 def _classes(model: Model) -> str:
-    if not model.class_names:
+    if not (names := model.class_names):
         return "no names"
-    shown = ", ".join(model.class_names[:20])
-    more = len(model.class_names) - 20
-    return f"{len(model.class_names)}: {shown}" + (f" and {more} more" if more > 0 else "")
+    return f"{len(names)}: {text.named(names, 20, f' and {len(names) - 20} more')}"
 
 
 def _threshold(model: Model) -> list[tuple[str, str]]:
-    name = model.class_names[1] if len(model.class_names) == 2 else "yes"
+    name = text.visible(model.class_names[1]) if len(model.class_names) == 2 else "yes"
     said = f"{name} where its probability is above {model.threshold}"
     return [] if model.threshold is None else [("threshold", said)]
 

@@ -50,5 +50,5 @@ def inspect_table(model: Model, arguments: argparse.Namespace) -> str:
     for title, figure in figures.items():
         path = folder / f"{title}.png"
         write_atomically(path, inspection.png(figure))
-        rows.append(("written", str(path)))
+        rows.append(("written", text.visible(path)))
     return text.fields(rows)

@@ -8,9 +8,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import gc
-import os
 import re
-import signal
 import sys
 import traceback
 import warnings
@@ -20,6 +18,7 @@ from typing import NoReturn
 
 from sloy.cli import (
     bench,
+    diagnose,
     engines,
     export,
     import_model,
@@ -30,8 +29,11 @@ from sloy.cli import (
     test,
     train,
 )
-from sloy.cli.errors import FAILED, INTERRUPTED, TERMINATED, USAGE, Terminated, UsageError
+from sloy.cli.errors import FAILED, OK, USAGE, UsageError
 from sloy.cli.options import with_devices
+from sloy.files.streams import Stream
+from sloy.stopping import INTERRUPTED, TERMINATED, Stopping, Terminated
+from sloy.text import visible
 from sloy.version import __version__
 
 
@@ -44,11 +46,13 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One line on the error stream, exit code 2."""
-        print(f"{self.prog}: {message} (see `{self.prog} --help`)", file=sys.stderr)
+        print(f"{self.prog}: {visible(message)} (see `{self.prog} --help`)", file=sys.stderr)
         raise SystemExit(USAGE)
 
 
-COMMANDS = (train, test, predict, info, inspect, import_model, export, engines, bench, lecture)
+COMMANDS = (
+    *(train, test, predict, diagnose, info, inspect, import_model, export, engines, bench, lecture),
+)
 
 
 def build_parser(named: str | None = None) -> Parser:
@@ -81,29 +85,52 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Of all that a run imported and made, Python would look for cycles to free: as long as two pictures take to draw.
     atexit.register(gc.freeze)
     words = sys.argv[1:] if argv is None else argv
-    named = next((word for word in words if not word.startswith("-")), None)
-    parser = build_parser(named)
-    arguments = parser.parse_args(words)
-    before = signal.signal(signal.SIGTERM, _terminate)
-    warned = warnings.showwarning
-    warnings.showwarning = partial(_show_warning, arguments.command)
+    command = next((word for word in words if not word.startswith("-")), "")
+    before = sys.stdout, sys.stderr, warnings.showwarning
+    # Training is not for what it prints: it goes on where nobody reads that.
+    out = Stream(sys.stdout, lasting=command == train.NAME)
+    sys.stdout, sys.stderr = out, Stream(sys.stderr, lasting=True)  # type: ignore[assignment]
+    warnings.showwarning = partial(_show_warning, command)
     try:
-        with_devices(arguments)
-        code: int = arguments.run(arguments)
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:  # the reader went away (sloy info … | head): nowhere to say anything
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    except BaseException as error:
-        if arguments.debug and not isinstance(error, SystemExit):
-            traceback.print_exc()
-        code, message = explain(error, arguments.command, getattr(arguments, "option_words", ()))
-        print(f"sloy {arguments.command}: {message}", file=sys.stderr)
-        return code
+        with Stopping() as stopping:
+            return _ended(_run(command, words, stopping), command, out)
     finally:
-        warnings.showwarning = warned
-        signal.signal(signal.SIGTERM, before)
+        sys.stdout, sys.stderr, warnings.showwarning = before
+
+
+def _run(command: str, words: Sequence[str], stopping: Stopping) -> int:
+    """The exit code of a command; what it raises is told in one line."""
+    arguments = argparse.Namespace()
+    try:
+        build_parser(command).parse_args(words, arguments)
+        with_devices(arguments)
+        return int(arguments.run(arguments))
+    except SystemExit as end:  # of the parser
+        return end.code if isinstance(end.code, int) else OK
+    except BaseException as error:
+        given = vars(arguments)
+        if given.get("debug"):
+            traceback.print_exc()
+        if error is getattr(sys.stdout, "failure", None):
+            return FAILED
+        code, message = explain(error, command, given.get("option_words", ()))
+        if stopping.code and code != stopping.code:  # somebody made another error of it
+            code, message = stopping.code, stopping.word
+        print(f"sloy {command}".rstrip() + f": {message}", file=sys.stderr)
+        return code
+
+
+def _ended(code: int, command: str, out: Stream) -> int:
+    """The exit code once all is written: of an output stream that could not be, but one whose reader went away."""
+    try:
+        out.flush()
+    except OSError:
+        code = code or FAILED
+    sys.stderr.flush()
+    if out.failure is None or isinstance(out.failure, BrokenPipeError):
+        return code
+    print(f"sloy {command}: standard output: {out.failure.strerror}", file=sys.stderr)
+    return code or FAILED
 
 
 def explain(
@@ -114,8 +141,6 @@ def explain(
 
     saved = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
     match error:
-        case SystemExit():
-            raise error
         case KeyboardInterrupt():
             return INTERRUPTED, f"interrupted{saved}"
         case Terminated():
@@ -153,7 +178,3 @@ def _as_options(message: str, options: Collection[str]) -> str:
 
 def _line(error: BaseException) -> str:
     return " ".join(str(error).split())
-
-
-def _terminate(_number: int, _frame: object) -> NoReturn:
-    raise Terminated

@@ -40,11 +40,26 @@ def predict_table(model: Model, arguments: argparse.Namespace) -> int:
         print(text.as_json({**head, "predictions": predictions}), end="")
     else:
         for number, frame in enumerate(frames):
-            sys.stdout.write(frame.write_csv(include_header=not number))
+            _write(frame, head=not number, guard=arguments.guard_formulas)
     for file, found in remarks.items():
         for line in found:
-            print(f"sloy predict: {file}: {line}", file=sys.stderr)
+            print(f"sloy predict: {text.visible(file)}: {text.visible(line)}", file=sys.stderr)
     return 0
+
+
+def _write(frame: pl.DataFrame, *, head: bool, guard: bool) -> None:
+    """Write rows as CSV: cells as they are, but for what formulas and, on a terminal, control characters would do."""
+    from sloy.data.tables.values import polars
+    from sloy.files.tables import guarded
+
+    changes = [guarded] * guard + [text.visible] * sys.stdout.isatty()
+    for change in changes:
+        words = frame.select(polars().col(polars().String))
+        frame = frame.with_columns(
+            polars().Series(name, [cell and change(cell) for cell in column], polars().String)
+            for name, column in words.to_dict().items()
+        ).rename(change)
+    getattr(sys.stdout, "write_data", sys.stdout.write)(frame.write_csv(include_header=head))
 
 
 def answers(

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sloy import text
+from sloy.diagnosis import Report
 from sloy.experiments.events import (
     Counted,
+    Diagnosed,
     EpochBegan,
     EpochEnded,
     Event,
@@ -46,6 +48,7 @@ class Show:
         self._json = json
         self._bar = Bar()
         self.folder: Path | None = None
+        self._report: Report | None = None
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
@@ -58,6 +61,8 @@ class Show:
                 self._say(fold_began(event))
             case FoldEnded():
                 self._say(fold_ended(event))
+            case Diagnosed():
+                self._report = event.report
             case Tested():
                 self._results(event)
             case _ if not self._quiet:
@@ -89,9 +94,12 @@ class Show:
     def _results(self, event: Tested) -> None:
         summary = event.summary
         if self._json:
-            print(text.as_json({**summary, "folder": str(self.folder)}), end="")
+            found = {} if self._report is None else {"diagnosis": self._report.to_json()}
+            print(text.as_json({**summary, **found, "folder": str(self.folder)}), end="")
         else:
             print(results(summary, event, str(self.folder)), end="\n\n")
+            if self._report is not None and (lines := self._report.lines()):
+                print("\n".join(lines), end="\n\n")
         sys.stdout.flush()  # before the pictures, which take longer than all of the test
 
 
@@ -112,11 +120,11 @@ def opening(event: Opened) -> str:
     epochs = f"{text.many(recipe.epochs, 'epoch')} of {batches}"
     if event.stages:  # the epochs stand below
         epochs = f"{batches} in an epoch"
-    network = f"that of {experiment.start}" if event.stages else experiment.network
+    network = f"that of {text.visible(experiment.start)}" if event.stages else experiment.network
     rows = [
         (
             "data",
-            f"{experiment.source.name}: {samples}, {text.count(tested) if tested else 'none'} to test",
+            f"{text.visible(experiment.source.name)}: {samples}, {text.count(tested) if tested else 'none'} to test",
         ),
         ("", experiment.source.describe(loaded)),
         *loaded.rows,
@@ -130,7 +138,7 @@ def opening(event: Opened) -> str:
         *([("augmented", repr(recipe.augment))] if recipe.augment is not None else []),
         ("engine", str(event.engine).replace("float32", _dtype(recipe))),
         ("memory", f"{text.size(event.memory)} predicted for the whole program"),
-        ("folder", str(event.folder)),
+        ("folder", text.visible(event.folder)),
     ]
     return text.fields(rows) + "\n"
 
@@ -162,7 +170,7 @@ def stages(event: Opened) -> str:
     for stage in event.stages:
         words = "all layers"
         if stage.frozen:
-            words = f"the layers after {names[stage.frozen - 1]}"
+            words = f"the layers after {text.visible(names[stage.frozen - 1])}"
             if event.recipe.augment is None:
                 words += " (those before run once)"
         lines.append(f"{text.many(stage.recipe.epochs, 'epoch')}: {words}")
@@ -182,7 +190,7 @@ def results(summary: Mapping[str, Any], event: Tested, folder: str) -> str:
             f" {text.seconds(times['training'])} of it training",
         ),
         ("memory", peak),
-        ("folder", folder),
+        ("folder", text.visible(folder)),
     ]
     return text.fields(rows)
 

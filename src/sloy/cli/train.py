@@ -6,8 +6,9 @@ import argparse
 import shlex
 from typing import Any
 
-from sloy.cli.errors import Terminated, UsageError
+from sloy.cli.errors import UsageError
 from sloy.cli.options import add_engine_options
+from sloy.stopping import Terminated
 
 NAME = "train"
 DESCRIPTION = "Trains a network; model, history, summary and pictures go to a folder of the run."
@@ -65,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     words = words_of(arguments)
     show = Show(quiet=arguments.quiet, json=arguments.json)
     shared = {"engine": arguments.engine, "threads": arguments.threads, "listener": show}
+    shared["diagnose"] = arguments.diagnose
     try:
         if arguments.resume:
             if arguments.out is None:
@@ -100,7 +102,7 @@ def words_of(arguments: argparse.Namespace) -> dict[str, Any]:
 
 _OF_THE_RUN = (
     *("command", "run", "debug", "option_words", "data", "out", "resume", "overwrite"),
-    *("engine", "threads", "json", "quiet"),
+    *("engine", "threads", "json", "quiet", "diagnose"),
 )
 
 
@@ -115,5 +117,11 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     begin.add_argument("--overwrite", action="store_true", help="replace a run that is in --out")
     add_engine_options(parser)
+    add(
+        "--diagnose",
+        action=argparse.BooleanOptionalAction,
+        help="say what goes wrong, in a line for each finding (see `sloy diagnose`); default: where it takes less than"
+        " 2 %% of the time",
+    )
     add("--json", action="store_true", help="print the summary as one JSON document")
     add("--quiet", action="store_true", help="show results only, no progress")

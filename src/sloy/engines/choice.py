@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Literal
 
-from sloy.arguments import integer
+from sloy.arguments import integer, one_of
 from sloy.engines.base import Engine
 from sloy.engines.names import DETERMINISTIC, PRECISIONS, TABLE, Arithmetic, Determinism
 from sloy.errors import InvalidArgument, NotAvailable
+from sloy.text import shown
 
 MOST_THREADS = 1024
 
@@ -54,14 +57,8 @@ def engine(
         return name
     plain, devices = _split(name)
     threads = integer("engine", "threads", threads, 0, MOST_THREADS)
-    if deterministic not in DETERMINISTIC:
-        raise InvalidArgument(
-            f"`deterministic` (={deterministic!r}) must be one of {', '.join(DETERMINISTIC)}."
-        )
-    if precision not in PRECISIONS:
-        raise InvalidArgument(
-            f"`precision` (={precision!r}) must be one of {', '.join(PRECISIONS)}."
-        )
+    one_of("engine", "deterministic", deterministic, DETERMINISTIC)
+    one_of("engine", "precision", precision, PRECISIONS)
     found = _fastest(dtype) if plain == "auto" else _named(plain)
     chosen = found.best_precision() if precision == "auto" else precision
     return found(threads, deterministic, chosen, **devices)
@@ -73,7 +70,7 @@ def _split(name: str) -> tuple[str, dict[str, int]]:
     whole = not colon or (plain in TABLE and TABLE[plain].devices and count.isdecimal())
     if plain not in ("auto", *TABLE) or not whole or (colon and int(count) < 1):
         raise InvalidArgument(
-            f"`engine` (={name!r}) must be one of {', '.join(('auto', *TABLE))}, or a number of devices"
+            f"`engine` (={shown(name)}) must be one of {', '.join(('auto', *TABLE))}, or a number of devices"
             " behind a colon, such as jax:4."
         )
     return plain, {"devices": int(count)} if colon else {}
@@ -142,11 +139,12 @@ def _found(dtype: str) -> tuple[str, list[str]]:
             continue
         if found.suits(dtype):
             return name, missing
-    raise InvalidArgument(f"engine: no engine computes in `dtype` (={dtype!r}).")
+    raise InvalidArgument(f"engine: no engine computes in `dtype` (={shown(dtype)}).")
 
 
 def _say(sentence: str) -> None:
     """On the error stream, once per process."""
     if sentence not in _said:
         _said.add(sentence)
-        print(f"sloy: {sentence}", file=sys.stderr)
+        with suppress(OSError):
+            print(f"sloy: {sentence}", file=sys.stderr or io.StringIO())

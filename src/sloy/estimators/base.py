@@ -30,6 +30,7 @@ from sloy.preprocessing import Preprocessing
 from sloy.problem.inputs import split
 from sloy.problem.inputs import weights as combined_weights
 from sloy.problem.network import Network
+from sloy.text import shown
 from sloy.training.fit import fit
 from sloy.training.held_out import HeldOut
 from sloy.training.history import History, curves_svg
@@ -290,7 +291,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         instance(self._name, "features", name, str)
         if name not in layers:
             raise UnknownName(
-                f"{self._name}: `features` (={name!r}) names no layer; there are {', '.join(layers)}."
+                f"{self._name}: `features` (={shown(name)}) names no layer; there are {', '.join(layers)}."
             )
         return name, layers[name].spec.size
 

@@ -16,6 +16,7 @@ from sloy.estimators.parallel import threads_of
 from sloy.estimators.preparation import Preparation, learn_table, scales
 from sloy.estimators.rows import Rows, shaped
 from sloy.model import Model
+from sloy.text import shown
 from sloy.training.held_out import HeldOut, held_out_by_members
 from sloy.training.history import History
 from sloy.training.members import HELD_OUT, fit_members
@@ -39,11 +40,11 @@ def check(estimator: Parameters, rows: Rows, y: np.ndarray, *, once: bool) -> No
         given = getattr(estimator, option)
         if given is not left_open and not (is_auto(left_open) and is_auto(given)):
             raise InvalidArgument(
-                f"{name}: `{option}` (={given!r}) does not go with `recipe` (='tabular'), which says it."
+                f"{name}: `{option}` (={shown(given)}) does not go with `recipe` (='tabular'), which says it."
             )
     if getattr(estimator, "intervals", None) is not None:
         raise InvalidArgument(
-            f"{name}: `intervals` (={estimator.intervals!r}) needs `recipe` (='auto'): members learn none."
+            f"{name}: `intervals` (={shown(estimator.intervals)}) needs `recipe` (='auto'): members learn none."
         )
     if not once:
         raise InvalidArgument(

@@ -23,6 +23,7 @@ from sloy.losses.regression import in_units
 from sloy.model import Model
 from sloy.options import takes
 from sloy.problem import Network
+from sloy.text import shown
 from sloy.training.held_out import HeldOut
 from sloy.training.intervals import Widening, least_samples, widen
 
@@ -109,7 +110,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
             real("Regressor", "intervals", self.intervals, above=0, below=1)
             if outputs > 1:
                 raise InvalidArgument(
-                    f"Regressor: `intervals` (={self.intervals!r}) needs one number for each sample; y has"
+                    f"Regressor: `intervals` (={shown(self.intervals)}) needs one number for each sample; y has"
                     f" shape {target.shape}."
                 )
         held_out = self._validation(validation, rows)
@@ -132,7 +133,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         chosen = as_loss("Regressor", "squared_error" if self.loss is None else self.loss)
         if chosen.task((outputs,)) != "regression":
             raise InvalidArgument(
-                f"Regressor: `loss` (={self.loss!r}) is for classes; a regressor takes squared_error,"
+                f"Regressor: `loss` (={shown(self.loss)}) is for classes; a regressor takes squared_error,"
                 " absolute_error, huber, or a function of your own."
             )
         if self.intervals is None or isinstance(chosen, Intervals):
@@ -152,8 +153,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         there, needed = 0 if data is None else len(data), least_samples(self.intervals)
         if there < needed:
             raise InvalidArgument(
-                f"Regressor: `intervals` (={self.intervals!r}) needs at least {needed} samples that are held out, there"
-                f" are {there}; `validation_fraction` sets their share."
+                f"Regressor: `intervals` (={shown(self.intervals)}) needs at least {needed} samples that are held out,"
+                f" there are {there}; `validation_fraction` sets their share."
             )
 
     def _finished(self, model: Model, data: Dataset | HeldOut | None) -> Model:

@@ -1,5 +1,6 @@
 """Experiments: data, what is learned from them and how; run into a folder, with what happens told as events."""
 
+from sloy.experiments.diagnosing import Found, diagnose
 from sloy.experiments.events import Event, Listener
 from sloy.experiments.examining import Examined, examine
 from sloy.experiments.experiment import Experiment
@@ -12,6 +13,7 @@ __all__ = [
     "Event",
     "Examined",
     "Experiment",
+    "Found",
     "Listener",
     "Loaded",
     "Measured",
@@ -19,6 +21,7 @@ __all__ = [
     "Source",
     "ToTest",
     "Wanted",
+    "diagnose",
     "examine",
     "resume",
     "run",

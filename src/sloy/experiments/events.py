@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sloy.diagnosis import Report
 from sloy.engines import Engine
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.sources import Loaded, Measured
@@ -97,6 +98,13 @@ class EpochEnded(Event):
 @dataclass(frozen=True, eq=False)
 class FitEnded(Event):
     """The epochs are done, or were stopped, interrupted or failed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosed(Event):
+    """What went wrong in the epochs that were done."""
+
+    report: Report
 
 
 @dataclass(frozen=True, eq=False)

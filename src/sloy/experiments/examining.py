@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sloy import inspection, text
+from sloy.arguments import flag, function, path_of
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Counted, Drawn, Listener, Saved, Tested
@@ -97,24 +99,30 @@ def examine(
     >>> again.measured.figures == result.measured.figures
     True
     """
-    folder = None if out is None else _folder(Path(out), overwrite=overwrite)
-    file = Path(model) / MODEL if Path(model).is_dir() else model
-    found = load(file, engine=engine, threads=threads)
-    source = _source(found, str(data), skip_broken=skip_broken)
-    wanted = Wanted(counted=lambda what, done, total: listener(Counted(what, done, total)))
-    tested = source.to_test(found, wanted)
-    if tested.whole and _trained_on(Path(file), str(data)):
-        note = (
-            f"{model} was trained on these {'pictures' if isinstance(source, PictureSource) else 'rows'}, or most of"
-            " them: on others it is likely worse"
-        )
-        tested = replace(tested, rows=(*tested.rows, ("note", note)))
-    measured = source.measure(found, tested.data)
-    summary = _summary(model, data, tested, measured)
-    listener(Tested(measured, summary))
-    if folder is not None:
-        _write(folder, tested, measured, summary, listener)
-    return Examined(found, tested, measured, summary, None if folder is None else folder.path)
+    path_of("examine", "model", model), path_of("examine", "data", data)
+    function("examine", "listener", listener)
+    for name, value in (("overwrite", overwrite), ("skip_broken", skip_broken)):
+        flag("examine", name, value)
+    into = nullcontext() if out is None else _folder(path_of("examine", "out", out), overwrite)
+    with into as folder:
+        file = Path(model) / MODEL if Path(model).is_dir() else model
+        found = load(file, engine=engine, threads=threads)
+        source = _source(found, str(data), skip_broken=skip_broken)
+        wanted = Wanted(counted=lambda what, done, total: listener(Counted(what, done, total)))
+        tested = source.to_test(found, wanted)
+        if tested.whole and _trained_on(Path(file), str(data)):
+            samples = "pictures" if isinstance(source, PictureSource) else "rows"
+            note = (
+                f"{text.visible(model)} was trained on these {samples}, or most of them: on others it"
+                " is likely worse"
+            )
+            tested = replace(tested, rows=(*tested.rows, ("note", note)))
+        measured = source.measure(found, tested.data)
+        summary = _summary(model, data, tested, measured)
+        listener(Tested(measured, summary))
+        if folder is not None:
+            _write(folder, tested, measured, summary, listener)
+        return Examined(found, tested, measured, summary, None if folder is None else folder.path)
 
 
 def _source(model: Model, data: str, *, skip_broken: bool) -> Source:
@@ -156,7 +164,8 @@ def _summary(
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def _folder(path: Path, *, overwrite: bool) -> RunFolder:
+@contextmanager
+def _folder(path: Path, overwrite: bool) -> Iterator[RunFolder]:
     """Where the files go; refused where the model of a run, or files of these names, would be replaced."""
     folder = RunFolder(path)
     if any((folder / name).exists() for name in (MODEL, CONFIGURATION)):
@@ -167,7 +176,8 @@ def _folder(path: Path, *, overwrite: bool) -> RunFolder:
         raise InvalidArgument(
             f"{path}: holds {folder.held()[0].name} already; `overwrite` replaces it, another `out` keeps it."
         )
-    return folder
+    with folder.alone():
+        yield folder
 
 
 def _write(

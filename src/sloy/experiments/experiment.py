@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sloy import text
-from sloy.arguments import instance, real
+from sloy.arguments import instance, path_of, real
 from sloy.augmentation import Augment
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
@@ -28,6 +28,7 @@ from sloy.options import check_options, chosen, option, options
 from sloy.problem import Network
 from sloy.problem.inputs import weights
 from sloy.schedules import NAMES as SCHEDULES
+from sloy.text import shown
 from sloy.training.recipe import Recipe
 from sloy.training.stages import FineTuning, adapted
 from sloy.training.threshold import RULES, threshold_words
@@ -120,9 +121,12 @@ class Experiment:
 
     def __post_init__(self) -> None:
         check_options("experiment", self)
-        instance("experiment", "network_options", self.network_options, Mapping)
+        instance("experiment", "source", self.source, Source)
+        for name in ("network_options", "given", "tuning"):
+            instance("experiment", name, getattr(self, name), Mapping)
         instance("experiment", "from", self.start, str | Path, optional=True)
-        if self.threshold is not None and self.threshold not in RULES:
+        by_rule = isinstance(self.threshold, str) and self.threshold in RULES
+        if self.threshold is not None and not by_rule:
             real("experiment", "threshold", self.threshold, above=0, below=1)
         further = self.start is not None
         self.source.check(self.network, further=further)
@@ -158,7 +162,7 @@ class Experiment:
         InvalidOption
             Where options are unknown, do not go together or do not fit the data.
         """
-        source = source_of(str(data))
+        source = source_of(str(path_of("experiment", "data", data)))
         named, start = words.pop("recipe", None), words.pop("from_", None)
         if start is not None and (said := [name for name in _NETWORK if name in words]):
             raise InvalidOption(f"`{said[0]}`: with `from` the network is that of the model.")
@@ -191,7 +195,7 @@ class Experiment:
         for name, known in (("optimizer", tuple(RATES)), ("schedule", SCHEDULES)):
             if options[name] not in known:
                 raise InvalidOption(
-                    f"`{name}` (={options[name]!r}) must be one of {', '.join(known)}, by name."
+                    f"`{name}` (={shown(options[name])}) must be one of {', '.join(known)}, by name."
                 )
         share = FURTHER_RATE if further else self.source.rate_share
         return Recipe(**{**options, "learning_rate": rate_of(options, share)}, where="experiment")
@@ -256,7 +260,7 @@ class Experiment:
     def _check_threshold(self, loaded: Loaded) -> None:
         if self.threshold is None:
             return
-        said, classes = f"`threshold` (={self.threshold!r})", loaded.train.classes
+        said, classes = f"`threshold` (={shown(self.threshold)})", loaded.train.classes
         if classes != 2:
             there = f"{classes} classes" if classes else "numbers to predict"
             raise InvalidOption(f"{said} is for two classes; {self.source.data} has {there}.")
@@ -339,14 +343,14 @@ def _defaults(
     recipe: dict[str, Any] = {}
     if named is not None:
         if named not in tuple(RECIPES):
-            raise InvalidOption(f"`recipe` (={named!r}) must be one of {', '.join(RECIPES)}.")
+            raise InvalidOption(f"`recipe` (={shown(named)}) must be one of {', '.join(RECIPES)}.")
         recipe = dict(RECIPES[named].options)
         if recipe["network"] not in source.networks:
             fits = [
                 name for name, one in RECIPES.items() if one.options["network"] in source.networks
             ]
             raise InvalidOption(
-                f"`recipe` (={named!r}) is none for {source.data}; there are {', '.join(fits)}."
+                f"`recipe` (={shown(named)}) is none for {source.data}; there are {', '.join(fits)}."
             )
         if network not in (None, recipe["network"]):
             recipe.pop("network_options", None)
@@ -386,4 +390,4 @@ def _plain(name: str, value: Any) -> Any:
         return str(value)
     if value is None or isinstance(value, str | int | float):
         return value
-    raise InvalidOption(f"`{name}` (={value!r}): an experiment takes it in words.")
+    raise InvalidOption(f"`{name}` (={shown(value)}): an experiment takes it in words.")

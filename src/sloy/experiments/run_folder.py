@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sloy import text
+from sloy.arguments import path_of
 from sloy.errors import FileFormatError, InvalidArgument, InvalidOption
 from sloy.experiments.experiment import Experiment
 from sloy.files.atomic import write_atomically
+from sloy.files.lock import Lock
 
 CONFIGURATION = "configuration.json"
 VERSION = 2  # of the configuration
 CHECKPOINT = "checkpoint.sloy"
+LOCK = ".lock"  # there while a process works in the folder
 FOLD, WHOLE = "fold-", "all-rows"  # folders of a cross-validation's runs
+DIAGNOSIS = "diagnosis.json"
 HEAD_CHECKPOINT = "checkpoint-head.sloy"
 FILES = {
     "model.sloy": "the trained model: sloy predict, sloy info, sloy.load",
@@ -33,6 +39,7 @@ FILES = {
     "filters.png": "the weights of the first layer",
     "mistakes.png": "test samples it got wrong",
     "augmented.png": "training pictures as they were changed at random",
+    DIAGNOSIS: "what went wrong: sloy diagnose",
     CHECKPOINT: "for sloy train --resume",
     HEAD_CHECKPOINT: "the same, of the epochs before unfreezing",
     CONFIGURATION: "what the run does",
@@ -46,21 +53,60 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def new(cls, out: str | Path | None, name: str, *, overwrite: bool) -> RunFolder:
-        """The folder of a new run; nothing is made or removed yet, see `begin`.
+    @contextmanager
+    def new(cls, out: str | Path | None, name: str, *, overwrite: bool) -> Iterator[RunFolder]:
+        """The folder of a new run, in which no other process works meanwhile; nothing is removed yet, see `begin`.
 
         Raises
         ------
         InvalidArgument
             Where a run is in it already and `overwrite` is not set.
+        InUse
+            Where another process works in it.
         """
-        folder = cls(Path(out) if out is not None else _unused(Path("runs"), name))
-        if folder.held() and not overwrite:
-            raise InvalidArgument(
-                f"{folder.path}: holds a run already; `resume` continues it, `overwrite` replaces it,"
-                " another `out` keeps it."
-            )
-        return folder
+        with ExitStack() as stack:
+            if out is None:
+                folder = cls._unused(Path("runs"), name, stack)
+            else:
+                folder = cls(path_of("run", "folder", out))
+                stack.enter_context(folder.alone())
+            if folder.held() and not overwrite:
+                raise InvalidArgument(
+                    f"{folder.path}: holds a run already; `resume` continues it, `overwrite` replaces it,"
+                    " another `out` keeps it."
+                )
+            yield folder
+
+    @classmethod
+    def _unused(cls, parent: Path, name: str, stack: ExitStack) -> RunFolder:
+        """A folder that no run has: the time, and a number where that is taken."""
+        stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+        for number in range(1, 1000):
+            folder = cls(parent / (stem if number == 1 else f"{stem}-{number}"))
+            try:
+                stack.enter_context(folder.alone(new=True))
+                return folder
+            except FileExistsError:
+                continue
+        raise InvalidArgument(f"{parent / stem}: there are a thousand of them; give an `out`.")
+
+    @contextmanager
+    def alone(self, *, new: bool = False) -> Iterator[None]:
+        """A context in which no other process works in the folder, which is made where missing.
+
+        What was made and is empty at the end is removed. `FileExistsError` where it must be `new` and is not.
+        """
+        missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
+        self.path.mkdir(parents=True, exist_ok=not new)
+        try:
+            with Lock(self / LOCK, str(self.path)):
+                yield
+        finally:
+            for path in missing:
+                try:
+                    path.rmdir()
+                except OSError:
+                    break
 
     def held(self) -> list[Path]:
         """The files of a run that are there."""
@@ -89,17 +135,28 @@ class RunFolder:
         for path in self.held():
             path.unlink()
         for folder in self.within:
-            folder.begin()
+            with folder.alone():
+                folder.begin()
             if not any(folder.path.iterdir()):
                 folder.path.rmdir()
 
     @classmethod
-    def existing(cls, out: str | Path) -> RunFolder:
-        """The folder of a run that was begun; `FileFormatError` where there is none."""
-        folder = cls(Path(out))
+    @contextmanager
+    def existing(cls, out: str | Path) -> Iterator[RunFolder]:
+        """The folder of a run that was begun, in which no other process works meanwhile.
+
+        Raises
+        ------
+        FileFormatError
+            Where there is none.
+        InUse
+            Where another process works in it.
+        """
+        folder = cls(path_of("resume", "folder", out))
         if not (folder / CONFIGURATION).is_file():
             raise FileFormatError(f"{out}: holds no run to resume ({CONFIGURATION} is missing).")
-        return folder
+        with folder.alone():
+            yield folder
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -157,10 +214,3 @@ def _plan(path: Path) -> dict[str, Any]:
 
 def _damaged(path: Path, why: object) -> FileFormatError:
     return FileFormatError(f"{path}: is not the configuration of a run ({why}).")
-
-
-def _unused(parent: Path, name: str) -> Path:
-    """A name that no run has: the time, and a number where that is taken."""
-    stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    candidates = [parent / stem, *(parent / f"{stem}-{number}" for number in range(2, 1000))]
-    return next(path for path in candidates if not path.exists())

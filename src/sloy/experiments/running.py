@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sloy import inspection, machine, text
+from sloy.arguments import flag, function, instance
+from sloy.diagnosis import Diagnosis
 from sloy.engines import Engine
 from sloy.errors import InvalidOption
 from sloy.experiments import classes
 from sloy.experiments.adjusting import adjust
 from sloy.experiments.events import (
     Counted,
+    Diagnosed,
     Drawn,
     EpochBegan,
     EpochEnded,
@@ -28,20 +31,18 @@ from sloy.experiments.events import (
     Tested,
 )
 from sloy.experiments.experiment import Experiment
+from sloy.experiments.fitting import is_diagnosed, training_of
 from sloy.experiments.folds import CrossValidation, folds_of
 from sloy.experiments.memory import predicted, problem_of
 from sloy.experiments.result import Result
-from sloy.experiments.run_folder import CHECKPOINT, CONFIGURATION, VERSION, RunFolder
+from sloy.experiments.run_folder import CHECKPOINT, CONFIGURATION, DIAGNOSIS, VERSION, RunFolder
 from sloy.experiments.sources import Loaded, Measured
 from sloy.experiments.sources.base import Wanted, untested
 from sloy.machine import versions
 from sloy.model import Model, load
 from sloy.training.callbacks import Callback, CSVLog, EarlyStopping, Progress
 from sloy.training.checkpoint import Checkpoint
-from sloy.training.fine_tune import fine_tune
-from sloy.training.fit import fit
 from sloy.training.history import History, Row
-from sloy.training.members import fit_members
 from sloy.training.recipe import engine_of
 from sloy.training.run import Run
 from sloy.training.stages import stages
@@ -55,6 +56,7 @@ def run(
     engine: str | Engine = "auto",
     threads: int = 0,
     overwrite: bool = False,
+    diagnose: bool | None = None,
     listener: Listener = lambda event: None,
 ) -> Result:
     """Train on the data, test, and write the run's folder.
@@ -68,6 +70,8 @@ def run(
         See `sloy.engines.engine`.
     overwrite : bool
         Whether a run that is in the folder is replaced.
+    diagnose : bool, optional
+        Whether it is watched for what goes wrong (`sloy.Diagnosis`); by default where that is cheap beside the run.
     listener : callable
         Called with each `Event`. What it raises stops the run, with a checkpoint, and comes out of here.
 
@@ -77,6 +81,8 @@ def run(
         Where options do not fit the data.
     InvalidArgument
         Where the folder holds a run already.
+    InUse
+        Where another process works in the folder.
     KeyboardInterrupt, NonFiniteError
         As of `sloy.fit`; what was done is in the folder, for `resume`.
 
@@ -89,8 +95,11 @@ def run(
     >>> {"test_accuracy", "test_auc", "test_loss", "test_mistakes"} <= set(result.measured.figures)
     True
     """
-    opened = RunFolder.new(folder, experiment.source.name, overwrite=overwrite)
-    return _begun(experiment, opened, engine, threads, listener, resumed=False)
+    instance("run", "experiment", experiment, Experiment)
+    function("run", "listener", listener)
+    flag("run", "overwrite", overwrite)
+    with RunFolder.new(folder, experiment.source.name, overwrite=overwrite) as opened:
+        return _begun(experiment, opened, engine, threads, listener, diagnose, resumed=False)
 
 
 def resume(
@@ -98,6 +107,7 @@ def resume(
     *,
     engine: str | Engine = "auto",
     threads: int = 0,
+    diagnose: bool | None = None,
     listener: Listener = lambda event: None,
     **words: Any,
 ) -> Result:
@@ -106,7 +116,7 @@ def resume(
     Parameters
     ----------
     folder : path
-    engine, threads, listener
+    engine, threads, diagnose, listener
         As of `run`.
     **words
         Options as of `Experiment.of`, and ``data``; all but `epochs` must be those of the run.
@@ -115,15 +125,18 @@ def resume(
     ------
     FileFormatError
         Where the folder holds no run, or one of an older version.
+    InUse
+        Where another process works in the folder.
     """
-    opened = RunFolder.existing(folder)
-    experiment = opened.experiment()
-    experiment.check_same(words)
-    if "epochs" in words:
-        if folds_of(experiment):
-            raise InvalidOption("`epochs`: the runs of `folds` that are done have theirs.")
-        experiment = replace(experiment, given={**experiment.given, "epochs": words["epochs"]})
-    return _begun(experiment, opened, engine, threads, listener, resumed=True)
+    function("resume", "listener", listener)
+    with RunFolder.existing(folder) as opened:
+        experiment = opened.experiment()
+        experiment.check_same(words)
+        if "epochs" in words:
+            if folds_of(experiment):
+                raise InvalidOption("`epochs`: the runs of `folds` that are done have theirs.")
+            experiment = replace(experiment, given={**experiment.given, "epochs": words["epochs"]})
+        return _begun(experiment, opened, engine, threads, listener, diagnose, resumed=True)
 
 
 def _begun(
@@ -132,17 +145,34 @@ def _begun(
     engine: str | Engine,
     threads: int,
     listener: Listener,
+    diagnose: bool | None,
     *,
     resumed: bool,
 ) -> Result:
     """One run, or those of a cross-validation."""
 
     def train(one: Experiment, into: RunFolder, tell: Listener, again: bool) -> Result:
-        return _Running(one, into, engine, threads, tell).run(resumed=again)
+        return _Running(one, into, engine, threads, tell, diagnose).run(resumed=again)
+
+    def train_fold(one: Experiment, into: RunFolder, tell: Listener, again: bool) -> Result:
+        with into.alone():
+            return train(one, into, tell, again)
 
     if folds_of(experiment):
-        return CrossValidation(experiment, folder, listener, train).run(resumed=resumed)
+        return CrossValidation(experiment, folder, listener, train_fold).run(resumed=resumed)
     return train(experiment, folder, listener, resumed)
+
+
+def opened(
+    experiment: Experiment,
+    folder: RunFolder,
+    engine: str | Engine,
+    threads: int,
+    listener: Listener,
+) -> tuple[Opened, Model | None]:
+    """A run that was begun, its data read again, and the model that it started from; nothing is written."""
+    running = _Running(experiment, folder, engine, threads, listener)
+    return running._opening(resumed=True), running.start
 
 
 @dataclass
@@ -154,6 +184,7 @@ class _Running:
     engine_name: str | Engine
     threads: int
     tell: Listener
+    diagnose: bool | None = None
     start: Model | None = field(default=None, init=False)
     best: tuple[int, float] | None = field(default=None, init=False)
 
@@ -234,37 +265,23 @@ class _Running:
         )
 
     def _fit(self, opening: Opened) -> tuple[Model, History]:
-        experiment, loaded = self.experiment, opening.loaded
         teller = _Teller(self.tell)
-        callbacks = [CSVLog(self.folder / "history.csv", seconds=1), teller]
-        share = None if loaded.divided and not loaded.members else experiment.validation or None
-        shared: dict[str, Any] = {
-            "validation": loaded.validation or share,
-            "recipe": opening.recipe,
-            "engine": opening.engine,
-            "callbacks": callbacks,
-            "resume": True,
-            "verbose": False,
-        }
-        if self.start is not None:
-            tuning = experiment.fine_tuning
-            chosen = {field.name: getattr(tuning, field.name) for field in fields(tuning)}
-            checkpoint: Any = self.folder / CHECKPOINT
-            model, history = fine_tune(
-                self.start, loaded.train, checkpoint=checkpoint, **shared, **chosen
+        callbacks: list[Callback] = [CSVLog(self.folder / "history.csv", seconds=1), teller]
+        watch = Diagnosis(least=4) if is_diagnosed(self.diagnose, opening) else None
+        checkpoint: Any = self.folder / CHECKPOINT
+        if self.start is None:
+            checkpoint = Checkpoint(checkpoint, epoch_seconds=1)
+        train = training_of(opening, self.start)
+        try:
+            model, history = train(
+                callbacks=[*callbacks, *([watch] if watch else [])],
+                checkpoint=checkpoint,
+                resume=True,
             )
-        else:
-            if loaded.members:
-                shared["ending"] = loaded.ending
-            model, history = (fit_members if loaded.members else fit)(
-                opening.network,
-                loaded.learned or loaded.train,
-                loss=loaded.loss,
-                preprocessing=loaded.preprocessing,
-                parameters=experiment.source.parameters_for(loaded),
-                checkpoint=Checkpoint(self.folder / CHECKPOINT, epoch_seconds=1),
-                **shared,
-            )
+        finally:
+            if watch is not None and watch.has_begun:
+                self._write_json(DIAGNOSIS, watch.report.to_json())
+                self.tell(Diagnosed(watch.report))
         self.best = teller.best(history)
         return model, history
 

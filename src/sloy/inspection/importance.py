@@ -74,8 +74,7 @@ class Importance(Shown):
         if len(lines) > most:
             said.append(f"… and {len(lines) - most} more")
         if none := self.idle():
-            shown = ", ".join(none[:6]) + (", …" if len(none) > 6 else "")
-            said.append(f"not to be told from 0: {shown}")
+            said.append(f"not to be told from 0: {text.named(none, 6)}")
         return "\n".join(said)
 
     def counted(self) -> str:

@@ -11,6 +11,7 @@ from dataclasses import fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sloy.arguments import instance
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.initializers import INITIALIZERS, Initializer
 from sloy.regularizers import CONSTRAINTS, REGULARIZERS, Constraint, Regularizer
@@ -32,6 +33,7 @@ _L = TypeVar("_L", bound="type[Layer]")
 
 def register(layer: _L) -> _L:
     """Make a layer class known by its name, so that networks with it can be saved and loaded; a class decorator."""
+    instance("register", "layer", layer, type)
     if LAYERS.setdefault(layer.__name__, layer) is not layer:
         raise InvalidArgument(f"a layer class named {layer.__name__} is already registered.")
     return layer

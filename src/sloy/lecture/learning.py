@@ -6,7 +6,8 @@ def drawbacks() -> None:
     import numpy as np
 
     import sloy
-    from sloy.layers import Dense, Sigmoid
+    from sloy.initializers import Normal
+    from sloy.layers import Dense, Sigmoid, Tanh
 
     slow = sloy.theory.slow_convergence()
     minima = sloy.theory.local_minima()
@@ -28,6 +29,26 @@ def drawbacks() -> None:
     best = int(np.argmin(history["val_loss"]))
     print(f"best after epoch {best + 1}; then val_loss rises to {history['val_loss'][-1]:.2f}")
     sloy.theory.drawbacks_figure(slow, minima, paralysed, history).savefig("L11.png", dpi=80)
+
+    # The diagnosis names each, and proves a remedy by forks of the same run.
+    x, few = random.normal(size=(800, 2)), random.normal(size=(240, 5))
+    different = x, (x[:, 0] * x[:, 1] > 0).astype(int)
+    noisy = few, (few[:, 0] + few[:, 1] + random.normal(0, 0.7, 240) > 0).astype(int)
+    large = Dense(16, weight_initializer=Normal(100.0))
+    runs = [
+        ("slow", Dense(16), different, 1e-5, 30),
+        ("too few neurons", Dense(1), different, 0.03, 30),
+        ("paralysed", large, different, 0.003, 30),
+        ("by heart", Dense(64), noisy, 0.03, 150),
+    ]
+    for name, hidden, data, rate, epochs in runs:
+        network = sloy.Network(data[0].shape[1:], [hidden, Tanh(), Dense(2)])
+        report = sloy.diagnose(
+            network, data, validation=0.4, epochs=epochs, batch_size=16, learning_rate=rate
+        )
+        finding = report.findings[0]
+        proof = next(proof for proof in finding.proofs if proof.proved)
+        print(f"{name}: {finding.name} ({finding.id}); {proof}")
 
 
 def remedies() -> None:

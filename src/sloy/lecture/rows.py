@@ -67,11 +67,7 @@ _ROWS: tuple[tuple[str, Callable[[], None], str], ...] = (
         networks.any_function,
         "threads are there; GPUs and several machines are not yet",
     ),
-    (
-        "What goes wrong",
-        learning.drawbacks,
-        "each can be measured; a diagnosis that names it and its remedy is not there yet",
-    ),
+    ("What goes wrong", learning.drawbacks, ""),
     (
         "What helps",
         learning.remedies,

@@ -46,6 +46,14 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
             "best after epoch {best + 1}; then val_loss rises to",
             "лучшая эпоха — {best + 1}; дальше val_loss растёт до",
         ),
+        (
+            "# The diagnosis names each, and proves a remedy by forks of the same run.",
+            "# Диагноз называет каждую беду и доказывает средство, разветвляя то же обучение.",
+        ),
+        ('"slow"', '"медленно"'),
+        ('"too few neurons"', '"мало нейронов"'),
+        ('"paralysed"', '"паралич"'),
+        ('"by heart"', '"наизусть"'),
     ),
     12: (
         ("# The other means, together in one network", "# Остальные средства, все в одной сети"),

@@ -11,6 +11,7 @@ from sloy.losses.classification import BinaryCrossentropy, CategoricalCrossentro
 from sloy.losses.custom import CustomLoss
 from sloy.losses.intervals import Intervals
 from sloy.losses.regression import AbsoluteError, Huber, Quantile, SquaredError
+from sloy.text import shown
 
 __all__ = [
     "NAMES",
@@ -59,5 +60,5 @@ def loss(value: LossLike) -> Loss:
     if not isinstance(value, str | type) and callable(value):
         return CustomLoss(value)
     raise InvalidArgument(
-        f"`loss` (={value!r}) must be one of {', '.join(NAMES)}, a Loss, or a function(output, target)."
+        f"`loss` (={shown(value)}) must be one of {', '.join(NAMES)}, a Loss, or a function(output, target)."
     )

@@ -14,6 +14,7 @@ from sloy.graph import Tensor
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import constant
 from sloy.losses.base import Loss, Task, check_shapes, mean_over_outputs, numbers
+from sloy.text import shown
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class _Regression(Loss):
         if isinstance(unit, tuple):
             if len(unit) != output.shape[-1]:
                 raise ShapeError(
-                    f"{type(self).__name__}: `unit` (={unit!r}) has {len(unit)} numbers; there are"
+                    f"{type(self).__name__}: `unit` (={shown(unit)}) has {len(unit)} numbers; there are"
                     f" {output.shape[-1]} outputs."
                 )
             return mean_over_outputs(self.of_error(error / constant(np.asarray(unit), error.dtype)))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sloy import losses, ops
-from sloy.arguments import file_to_write, with_n
+from sloy.arguments import file_to_write, path_of, with_n
 from sloy.data.readers import reader_to_config
 from sloy.data.tables import TableReader
 from sloy.errors import InvalidArgument, SloyError
@@ -36,7 +36,7 @@ from sloy.model.parts import Parts
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.problem.problem import is_yes_or_no
-from sloy.text import columns, many, shortened
+from sloy.text import columns, many, shortened, shown
 from sloy.version import __version__
 
 SHOWN = 40  # columns of a table that are listed
@@ -46,7 +46,7 @@ def read_onnx(path: str | Path, wanted: Wanted) -> Parts:
     """What an ONNX file holds, as a model; see `Model.from_onnx`."""
     from sloy.exchange.onnx.reading import read
 
-    graph = read(path)
+    graph = read(path_of("from_onnx", "path", path))
     try:
         said = said_by(graph.metadata)
         found, chosen = converted(graph, wanted, said)
@@ -93,7 +93,7 @@ def export(
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
         raise InvalidArgument(
-            f"export: `path` (={str(path)!r}) must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
+            f"export: `path` (={shown(str(path))}) must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
         )
     if kind == ".onnx":
         from sloy.exchange.onnx.writing import write
@@ -197,7 +197,7 @@ def _to_c(parts: Parts, path: Path, name: str | None) -> None:
     from sloy.exchange.c_source import c_name, source
 
     if name is not None and c_name(name) != name:
-        raise InvalidArgument(f"export: `name` (={name!r}) must be a name in C.")
+        raise InvalidArgument(f"export: `name` (={shown(name)}) must be a name in C.")
     raw = raw_of(parts.reader, parts.problem.preprocessing, parts.problem.data_dtype)
     graph = exported_graph(_after(parts.problem, raw), 1)
     text = source(

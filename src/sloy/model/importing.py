@@ -24,6 +24,7 @@ from sloy.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss
 from sloy.model.signs import expects_prepared
 from sloy.preprocessing import Preprocessing
 from sloy.problem import Problem
+from sloy.text import shown
 
 METADATA = "sloy"  # the key under which exported files say what ONNX has no place for
 CLASS_NAMES = "class_names"  # a JSON list of strings
@@ -56,7 +57,7 @@ class Wanted:
         if self.size is not None:
             sides = sequence("from_onnx", "size", self.size, int)
             if len(sides) != 2:
-                raise InvalidArgument(f"from_onnx: `size` (={self.size!r}) must be (H, W).")
+                raise InvalidArgument(f"from_onnx: `size` (={shown(self.size)}) must be (H, W).")
             for side in sides:
                 integer("from_onnx", "size", side)
 

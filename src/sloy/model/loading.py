@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sloy.arguments import instance
+from sloy.arguments import path_of
 from sloy.engines import Engine
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.model.file import read
@@ -47,7 +46,7 @@ def load(
     NotAvailable
         Where weights cannot be downloaded; the message says which file to put where.
     """
-    instance("load", "path", path, str | os.PathLike)
+    path_of("load", "path", path)
     if weights is not None or _names_a_network(path):
         from sloy.pretrained import read_pretrained
 

@@ -77,7 +77,7 @@ class Model:
         self._engine = engine if isinstance(engine, Engine) else None
         given = checked(problem, parameters)
         self._variables = self._engine.variables(given) if self._engine else given
-        self.class_names = tuple(class_names)
+        self.class_names = sequence("Model", "class_names", class_names, str)
         self.reader = reader
         self._engine_choice = (engine, threads)
         self._runners: dict[Any, Runner] = {}

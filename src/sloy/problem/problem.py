@@ -17,6 +17,7 @@ from sloy.losses import Loss
 from sloy.metrics import Metric
 from sloy.preprocessing import Preprocessing
 from sloy.problem.network import Network
+from sloy.text import shown
 
 RESERVED = ("loss", "weight", "gradient_norm")  # outputs of a training step
 
@@ -88,7 +89,7 @@ class Problem:
             real("Problem", "threshold", self.threshold, above=0, below=1)
             if not is_yes_or_no(self.loss, self.network.output_shape):
                 raise InvalidArgument(
-                    f"Problem: `threshold` (={self.threshold!r}) is for the probability of one of two classes; the"
+                    f"Problem: `threshold` (={shown(self.threshold)}) is for the probability of one of two classes; the"
                     f" network has outputs {self.network.output_shape}, the loss is {type(self.loss).__name__}."
                 )
 

@@ -8,7 +8,6 @@ is written whole before it takes the place of the last one, and the last one is 
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,8 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from sloy.arguments import path_of
 from sloy.errors import FileFormatError, InvalidArgument
+from sloy.files.atomic import link_over
 from sloy.files.container import check_kind, read_container, write_container
+from sloy.files.lock import Lock
+from sloy.text import shown
 from sloy.training.history import Row
 
 KIND = "sloy.checkpoint"
@@ -46,18 +49,16 @@ class Checkpoint:
     epoch_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.path, str | Path) or not str(self.path):
-            raise InvalidArgument(f"Checkpoint: `path` (={self.path!r}) must be a file's path.")
-        if Path(self.path).is_dir():
+        if path_of("Checkpoint", "path", self.path).is_dir():
             raise InvalidArgument(
-                f"Checkpoint: `path` (={str(self.path)!r}) is a folder; give a file's path, such"
+                f"Checkpoint: `path` (={shown(str(self.path))}) is a folder; give a file's path, such"
                 f" as {str(Path(self.path) / 'checkpoint.sloy')!r}."
             )
         for name in ("seconds", "epoch_seconds"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value <= inf:
                 raise InvalidArgument(
-                    f"Checkpoint: `{name}` (={value!r}) must be a number of at least 0."
+                    f"Checkpoint: `{name}` (={shown(value)}) must be a number of at least 0."
                 )
 
 
@@ -106,20 +107,24 @@ class Store:
         self.previous = self.path.with_name(f"{self.path.name}.previous")
         self._newest_is_sound = True
 
-    def prepare(self) -> None:
-        """Make the folder, before the first step is computed; `InvalidArgument` where it cannot be made."""
+    def alone(self) -> Lock:
+        """A context in which no other process saves there; its folder is made where missing.
+
+        `InvalidArgument` where that cannot be made; entering it raises `InUse` where another run saves there.
+        """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InvalidArgument(
-                f"Checkpoint: `path` (={str(self.path)!r}): its folder cannot be made:"
+                f"Checkpoint: `path` (={shown(str(self.path))}): its folder cannot be made:"
                 f" {error.strerror}."
             ) from error
+        return Lock(self.path.with_name(f".{self.path.name}.lock"), str(self.path))
 
     def save(self, snapshot: Snapshot) -> None:
         """Write a checkpoint; the one before it stays, unless it is known to be damaged."""
         if self._newest_is_sound and self.path.exists():
-            _link_over(self.path, self.previous)
+            link_over(self.path, self.previous)
         write_container(self.path, *_pack(snapshot))
         self._newest_is_sound = True
 
@@ -166,17 +171,6 @@ def fingerprint(arrays: Iterable[np.ndarray | None]) -> str:
         digest.update(f"{array.dtype.str}{array.shape};".encode())
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
-
-
-def _link_over(source: Path, target: Path) -> None:
-    """Make `target` a second name of the file; at no moment is `source` missing where links work."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        temporary.unlink(missing_ok=True)
-        os.link(source, temporary)
-        os.replace(temporary, target)
-    except OSError:
-        os.replace(source, target)
 
 
 def _pack(snapshot: Snapshot) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from sloy.options import takes
 from sloy.preprocessing import Choice, Preprocessing, choose
 from sloy.problem import Network, Problem
 from sloy.problem.inputs import Columns, Data, Validation, as_dataset, columns, split, weights
+from sloy.text import shown
 from sloy.training.callbacks import Callback, EarlyStopping
 from sloy.training.checkpoint import Checkpoint
 from sloy.training.history import History, check_measured
@@ -165,9 +167,10 @@ def fit(
     schedule = recipe.descent.schedule
     if schedule.watched is not None:
         check_measured(type(schedule).__name__, schedule.watched, run.columns)
-    if store:
-        take_up(run, store, config, resume=resume)
-    run.train()
+    with run.store.alone() if store else nullcontext():
+        if store:
+            take_up(run, store, config, resume=resume)
+        run.train()
     return model, run.history
 
 
@@ -228,7 +231,7 @@ def _preprocessing(
     """What the model does to samples; what was done to them already where they are `preprocessed`."""
     if preprocessed and not isinstance(choice, Preprocessing):
         raise InvalidArgument(
-            f"fit: `preprocessing` (={choice!r}) must be a Preprocessing where the samples are `preprocessed`."
+            f"fit: `preprocessing` (={shown(choice)}) must be a Preprocessing where the samples are `preprocessed`."
         )
     if isinstance(choice, Preprocessing):
         choice.check(network.input_shape)

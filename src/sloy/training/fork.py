@@ -66,6 +66,7 @@ def fork(
     change: Mapping[str, Any],
     steps: int,
     start: Snapshot | None,
+    shuffle_seed: int | None = None,
 ) -> Branch:
     """See `Run.fork`; of a run with this order and state, `parent` being its snapshot of now."""
     instance("Run.fork", "change", change, Mapping)
@@ -78,6 +79,9 @@ def fork(
             f"Run.fork: `change`: {', '.join(fixed)} cannot differ, a fork keeps the plan of its run."
         )
     order = replace(order, recipe=Recipe.of("Run.fork", order.recipe, change))
+    if shuffle_seed is not None:  # weights and masks are in the snapshot
+        seed = integer("Run.fork", "shuffle_seed", shuffle_seed, 0, 2**64 - 1)
+        order = replace(order, recipe=replace(order.recipe, seed=seed))
     begin = parent if start is None else start
     try:
         return _advance(order, _forked(order, state, begin), begin, steps)

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from sloy import text
-from sloy.arguments import file_to_write
+from sloy.arguments import file_to_write, path_of, sequence
 from sloy.errors import FileFormatError, InvalidArgument, UnknownName
+from sloy.files.atomic import write_atomically
 from sloy.language import counted, say
+from sloy.text import shown
 
 Value = int | float
 Row = dict[str, Value]
@@ -50,14 +52,14 @@ class History:
 
     def __init__(self, rows: Sequence[Mapping[str, Value]] = ()) -> None:
         self._rows: list[Row] = []
-        for row in rows:
+        for row in sequence("History", "rows", rows, Mapping):
             self.append(row)
 
     def append(self, row: Mapping[str, Value]) -> None:
         """Add the row of one more epoch."""
         for name, value in row.items():
             if not isinstance(value, _NUMBERS):
-                raise InvalidArgument(f"History: `{name}` (={value!r}) must be a number.")
+                raise InvalidArgument(f"History: `{name}` (={shown(value)}) must be a number.")
         self._rows.append({name: _plain(value) for name, value in row.items()})
 
     @property
@@ -151,7 +153,7 @@ def check_measured(where: str, monitor: str, columns: Sequence[str]) -> None:
     """Raise `InvalidArgument` unless a run measures what someone wants to watch."""
     if monitor not in columns:
         raise InvalidArgument(
-            f"{where}: `monitor` (={monitor!r}) is not measured in this run; there are"
+            f"{where}: `monitor` (={shown(monitor)}) is not measured in this run; there are"
             f" {', '.join(columns)}."
         )
 
@@ -221,8 +223,9 @@ def _numbers(path: object, where: str, items: object) -> Row:
 
 
 def _read(path: str | Path) -> str:
+    path = path_of("History", "path", path)
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             data = file.read(_LIMIT + 1)
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror}.") from error
@@ -236,5 +239,5 @@ def _read(path: str | Path) -> str:
 
 def _written(content: str, path: str | Path | None) -> str:
     if path is not None:
-        file_to_write("History", "path", path).write_text(content, encoding="utf-8")
+        write_atomically(file_to_write("History", "path", path), content.encode())
     return content

@@ -86,6 +86,7 @@ class Loop(Run):
         try:
             self._epochs()
         except BaseException as error:
+            self.error = error
             if self._signals.delivered and not self._signals.forced:
                 self._save(error)
             raise
@@ -95,9 +96,14 @@ class Loop(Run):
     def _epochs(self) -> None:
         if self._notify("on_fit_begin"):
             return
-        while self._unwatched and self.epoch < self.epochs:
-            self._train_together()
         while self.epoch < self.epochs:
+            asked = self._asked()
+            end = min([self.epochs * self.steps, *(step for _, step in asked)]) // self.steps
+            if self._unwatched and not self.step and end > self.epoch:
+                self._train_together(end)
+                if self._pause(asked):
+                    return
+                continue
             if self._notify("on_epoch_begin", self.epoch + 1):
                 return
             if self._train_epoch():
@@ -113,6 +119,16 @@ class Loop(Run):
             self._signals.check()
             if stop:
                 return
+
+    def _asked(self) -> list[tuple[Callback, int]]:
+        """The callbacks that want to be called after a step to come, and which."""
+        asked = [(callback, callback.pause_after(self)) for callback in self.callbacks]
+        return [(c, step) for c, step in asked if step is not None and step > self.steps_done]
+
+    def _pause(self, asked: Sequence[tuple[Callback, int]]) -> bool:
+        """Call those whose step is done; whether one of them stops the run."""
+        answers = [callback.on_pause(self) for callback, step in asked if step <= self.steps_done]
+        return any(answers)
 
     def _notify(self, method: str, *arguments: Any) -> bool:
         """Call every callback; whether one of them stops the run."""
@@ -138,15 +154,16 @@ class Loop(Run):
         alone = not watched and self.order.validation is None and self._store is None
         return alone and self.order.schedule.watched is None
 
-    def _train_together(self) -> None:
-        """All epochs of a stretch, in one call of the engine."""
-        if self.epoch != self._stretch.first:
+    def _train_together(self, end: int) -> None:
+        """The epochs of a stretch up to one, in one call of the engine."""
+        if self.epoch not in self._stretch:
             self._stretch = self.order.stretch(self.epoch, self.history)
         stretch = self._stretch
         size, first = self.batch_size, self.epoch * self.steps
+        some = slice(self.epoch - stretch.first, end - stretch.first)
         self._unfinished.begin()
-        run = self._compute(stretch.orders, first, stretch.rates)
-        self._record(run, stretch.rates)
+        run = self._compute(stretch.orders[some], first, stretch.rates[some])
+        self._record(run, stretch.rates[some])
         if run.status == "not finite":
             rows = stretch.orders[self.epoch - stretch.first]
             self._not_finite(rows[self.step * size : (self.step + 1) * size])
@@ -175,7 +192,9 @@ class Loop(Run):
         order = self._stretch.orders[self.epoch - self._stretch.first]
         self._unfinished.begin()
         while self.step < self.steps:
-            end = self.step + 1 if self._each_batch else self.steps
+            asked, done = self._asked(), self.epoch * self.steps
+            end = min([self.steps, *(step - done for _, step in asked)])
+            end = self.step + 1 if self._each_batch else end
             rows, first = order[self.step * size : end * size], self.epoch * self.steps + self.step
             run = self._compute(rows, first, self._rates[self.step : end])
             self._take(run)
@@ -187,7 +206,8 @@ class Loop(Run):
                 self._save()
             elif run.error is not None:
                 raise run.error
-            if self._each_batch and run.steps and self._batch_ended():
+            stop = self._each_batch and bool(run.steps) and self._batch_ended()
+            if self._pause(asked) or stop:
                 if self.step < self.steps:
                     return True
                 self._last = True

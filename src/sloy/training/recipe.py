@@ -20,6 +20,7 @@ from sloy.options import check_options, integer_option, option, real_option
 from sloy.problem.inputs import ClassWeight
 from sloy.schedules import NAMES as SCHEDULES
 from sloy.schedules import Schedule, named
+from sloy.text import shown
 
 
 def class_weights(words: str) -> ClassWeight:
@@ -227,12 +228,12 @@ class Recipe:
         if isinstance(schedule, Schedule):
             if rate is not None:
                 raise InvalidArgument(
-                    f"`learning_rate` (={rate!r}) is given twice: a Schedule has its own."
+                    f"`learning_rate` (={shown(rate)}) is given twice: a Schedule has its own."
                 )
             return replace(changed, learning_rate=schedule)
         if isinstance(rate, Schedule):
             raise InvalidArgument(
-                f"`schedule` (={schedule!r}) is given twice: `learning_rate` is one."
+                f"`schedule` (={shown(schedule)}) is given twice: `learning_rate` is one."
             )
         rate = changed.learning_rate if rate is None else rate
         return replace(changed, learning_rate=named(schedule, rate))
@@ -287,7 +288,7 @@ def engine_of(where: str, recipe: Recipe, engine: str | Engine, threads: int) ->
     found = find_engine(engine, threads, deterministic, precision)
     if precision in ("mixed", "emulated") and found.precision == "float32":
         raise InvalidArgument(
-            f"{where}: `precision` (={precision!r}) does not fit `engine`, a {type(found).__name__} that"
+            f"{where}: `precision` (={shown(precision)}) does not fit `engine`, a {type(found).__name__} that"
             " was made for float32."
         )
     return "float32", found
@@ -303,14 +304,15 @@ def _augment(where: str, given: Augment | str | None) -> Augment | None:
 def _factors(where: str, option: str, given: Any) -> tuple[tuple[str, float], ...]:
     """Pairs of pattern and factor; of a mapping, of a tuple of such pairs, or of None."""
     paired = isinstance(given, tuple) and all(isinstance(x, tuple) and len(x) == 2 for x in given)
-    pairs = dict(given) if paired else given or {}
+    none = given is None or (isinstance(given, list) and not given)
+    pairs = dict(given) if paired else {} if none else given
     instance(where, option, pairs, Mapping)
     for pattern, factor in pairs.items():
         instance(where, option, pattern, str)
         name = f"{option}[{pattern!r}]"
         if real(where, name, factor, least=0) == 0 and option == "rate_factors":
             raise InvalidArgument(
-                f"{where}: `{name}` (={factor!r}) must be above 0; layers that are not to learn at all"
+                f"{where}: `{name}` (={shown(factor)}) must be above 0; layers that are not to learn at all"
                 " are left out of `trainable`."
             )
     return tuple((pattern, float(factor)) for pattern, factor in pairs.items())

@@ -57,7 +57,6 @@ def _graph_fingerprint(graph: Graph) -> str:
 
 def take_up(run: Loop, checkpoint: Checkpoint, config: Mapping[str, Any], *, resume: bool) -> None:
     """Go on from the checkpoint where that is asked for and there is one."""
-    run.store.prepare()
     if not resume:
         run.store.clear()
         return

@@ -98,6 +98,13 @@ class Callback:
     def on_batch_end(self, run: Run, batch: Batch) -> bool | None:
         """After each step; a run with a callback that overrides this returns to Python for it."""
 
+    def pause_after(self, run: Run) -> int | None:
+        """After how many steps of the whole run, at least one more than are done, `on_pause` is to be called."""
+        return None
+
+    def on_pause(self, run: Run) -> bool | None:
+        """Between two steps, after that of `pause_after`."""
+
     def on_progress(self, run: Run, progress: Progress) -> bool | None:
         """About every 0.05 s while an epoch runs, between two steps."""
 
@@ -144,6 +151,8 @@ class Run:
         Steps of an epoch, and done in the epoch that runs.
     samples, batch_size : int
         Training samples of an epoch, and of a step.
+    error : BaseException or None
+        In `Callback.on_fit_end`, what ended the run early.
     """
 
     def __init__(
@@ -162,6 +171,7 @@ class Run:
         self.variables = state.variables
         self.epoch = self.step = 0
         self._config = dict(config or {})
+        self.error: BaseException | None = None  # what ended the run, told to `on_fit_end`
         self._computing = False  # whether the engine is at steps, and nothing stands between two
         self._unfinished = measured.UnfinishedEpoch()
         self.machine = {"engine": order.engine.name, **order.engine.settings}
@@ -175,6 +185,11 @@ class Run:
     def steps(self) -> int:
         """Steps of an epoch."""
         return self.order.steps
+
+    @property
+    def steps_done(self) -> int:
+        """Steps of the whole run done."""
+        return self.epoch * self.steps + self.step
 
     @property
     def samples(self) -> int:
@@ -221,7 +236,12 @@ class Run:
         return replace(shown, variables=copied, history=[dict(row) for row in shown.history])
 
     def fork(
-        self, change: Mapping[str, Any], steps: int, *, start: Snapshot | None = None
+        self,
+        change: Mapping[str, Any],
+        steps: int,
+        *,
+        start: Snapshot | None = None,
+        shuffle_seed: int | None = None,
     ) -> Branch:
         """Try steps with another recipe; the run stays as it is, to the bit.
 
@@ -237,6 +257,8 @@ class Run:
             How many, at most to the end of the run.
         start : Snapshot, optional
             Of this run, from where to start; by default from now.
+        shuffle_seed : int, optional
+            Of another order of the samples; by default the run's own.
 
         Examples
         --------
@@ -252,7 +274,7 @@ class Run:
         True
         True
         """
-        return fork(self.order, self.state, self.snapshot(), change, steps, start)
+        return fork(self.order, self.state, self.snapshot(), change, steps, start, shuffle_seed)
 
     def _shown(self) -> Snapshot:
         """The snapshot of now, its arrays the run's own."""

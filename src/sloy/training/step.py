@@ -25,7 +25,7 @@ EVERY = ("*",)
 
 
 @dataclass(frozen=True)
-class _Objective:
+class Objective:
     """What a step descends: the weighted mean of the losses and the penalties, and its gradient."""
 
     weights: Tensor  # (N,)
@@ -54,19 +54,19 @@ def training_graph(problem: Problem, recipe: Recipe, batch_size: int) -> Graph:
     check_together(problem, recipe)
     optimizer = recipe.descent
     step = ops.input("step", (), "uint32")
-    run, objective = _training(problem, recipe, batch_size, step)
-    norm = norm_of(objective.gradients, problem.dtype)
-    outputs = {"loss": objective.loss, "weight": objective.total, "gradient_norm": norm}
+    run, goal = _training(problem, recipe, batch_size, step)
+    norm = norm_of(goal.gradients, problem.dtype)
+    outputs = {"loss": goal.loss, "weight": goal.total, "gradient_norm": norm}
     for metric in problem.metrics:
         if metric.additive:
             per_sample = partial(_of_output, problem, metric)
-            mean = _batch_mean(run, per_sample, objective.weights, objective.total)
+            mean = _batch_mean(run, per_sample, goal.weights, goal.total)
             outputs[metric.name] = mean
     updates = dict(run.built.updates)
-    clipped = clip(optimizer, objective.gradients)
+    clipped = clip(optimizer, goal.gradients)
     updates |= descend(
         recipe.optimizer_of,
-        objective.parameters,
+        goal.parameters,
         clipped,
         step,
         dtype=problem.dtype,
@@ -86,8 +86,8 @@ def gradient_graph(problem: Problem, batch_size: int, *, training: bool) -> Grap
     """
     step = ops.input("step", (), "uint32")
     run = forward(problem, batch_size, training=training, step=step)
-    objective = _objective(problem, run, batch_size, EVERY)
-    return check(Graph.of(dict(zip(objective.parameters, objective.gradients, strict=True))))
+    goal = objective(problem, run, batch_size, EVERY)
+    return check(Graph.of(dict(zip(goal.parameters, goal.gradients, strict=True))))
 
 
 def values_graph(problem: Problem, recipe: Recipe, batch_size: int) -> Graph:
@@ -99,10 +99,10 @@ def values_graph(problem: Problem, recipe: Recipe, batch_size: int) -> Graph:
         Inputs as of `training_graph`; outputs ``layer:<name>`` (N, …), ``loss:`` (N,), and
         ``gradient:<parameter>``, the last layer's first.
     """
-    run, objective = _training(problem, recipe, batch_size, ops.input("step", (), "uint32"))
+    run, goal = _training(problem, recipe, batch_size, ops.input("step", (), "uint32"))
     outputs = {f"layer:{name}": value for name, value in run.built.activations.items()}
     outputs["loss:"] = run.losses
-    for name, gradient in list(zip(objective.parameters, objective.gradients, strict=True))[::-1]:
+    for name, gradient in list(zip(goal.parameters, goal.gradients, strict=True))[::-1]:
         outputs[f"gradient:{name}"] = gradient
     return check(Graph.of(outputs))
 
@@ -178,15 +178,16 @@ def trained(parameters: Mapping[str, Parameter], trainable: Sequence[str]) -> li
 
 def _training(
     problem: Problem, recipe: Recipe, batch_size: int, step: Tensor
-) -> tuple[Forward, _Objective]:
+) -> tuple[Forward, Objective]:
     """The network in training, and what is descended."""
     run = forward(problem, batch_size, training=True, step=step, augment=recipe.augment)
-    return run, _objective(problem, run, batch_size, recipe.trainable)
+    return run, objective(problem, run, batch_size, recipe.trainable)
 
 
-def _objective(
+def objective(
     problem: Problem, run: Forward, batch_size: int, trainable: Sequence[str]
-) -> _Objective:
+) -> Objective:
+    """What a step on a batch descends: its weighted mean loss and the penalties, and the gradient."""
     weights = ops.input("sample_weight", (batch_size,), problem.dtype)
     total = ops.reduce_sum(weights)
     loss = _batch_mean(run, problem.loss.per_sample, weights, total)
@@ -194,7 +195,7 @@ def _objective(
     every = run.built.parameters
     parameters = {name: every[name] for name in trained(every, trainable)}
     gradients = backprop(loss, [parameter.tensor for parameter in parameters.values()])
-    return _Objective(weights, total, loss, parameters, gradients)
+    return Objective(weights, total, loss, parameters, gradients)
 
 
 def _of_output(problem: Problem, metric: Metric, output: Tensor, target: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sloy.engines.base import BatchRun, Executable, Poll
+from sloy.problem.inputs import entries_of
 from sloy.training.order import Order
 from sloy.training.state import TrainingState
 
@@ -61,7 +62,10 @@ class Stepper:
         rest = samples % whole
         sizes = ([whole] if samples >= whole else []) + [rest] * bool(rest)
         problem, recipe, engine = order.problem, order.recipe, order.engine
-        return {size: self._state.executable(problem, recipe, engine, size) for size in sizes}
+        entries = entries_of(order.data.x)
+        return {
+            size: self._state.executable(problem, recipe, engine, size, entries) for size in sizes
+        }
 
     @cached_property
     def _inputs(self) -> Mapping[str, Any]:

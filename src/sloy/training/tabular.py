@@ -21,6 +21,7 @@ from sloy.graph.threefry import make_key, normal, uniform
 from sloy.layers import Activation, GroupedDense, Layer, Limits, QuantileScale
 from sloy.losses import CategoricalCrossentropy, Loss, SquaredError
 from sloy.problem import Network
+from sloy.text import shown
 from sloy.training.callbacks import Callback
 from sloy.training.history import Row
 from sloy.training.members import HELD_OUT, fit_members
@@ -89,7 +90,7 @@ class Tabular:
             return
         if self.data.has_labels or self.data.y.shape[1:] not in ((), (1,)):
             raise InvalidArgument(
-                f"Tabular: `target_scale` (={self.target_scale!r}) is for one number to predict."
+                f"Tabular: `target_scale` (={shown(self.target_scale)}) is for one number to predict."
             )
         if self.target_scale == "log" and (least := float(self.data.y.min())) <= 0:
             raise InvalidArgument(

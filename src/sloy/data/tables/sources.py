@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sloy.arguments import path_of
 from sloy.data.tables.lines import MOST_COLUMNS, SEPARATORS, Header, blocks, read_header
 from sloy.data.tables.opening import is_workbook
 from sloy.data.tables.values import polars
@@ -169,7 +170,7 @@ def open_table(source: Any, separator: str | None = None) -> Source:
     if isinstance(source, Source):
         return source
     if isinstance(source, str | os.PathLike):
-        path = source if isinstance(source, Path) else Path(source)
+        path = path_of("open_table", "source", source)
         return _open_file(path, separator)
     if not is_table(source):
         raise InvalidArgument(

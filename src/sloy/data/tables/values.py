@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
+from sloy.data.arrays import limited
 from sloy.errors import NotAvailable
+from sloy.text import size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +23,19 @@ MISSING = (
 TRUTH = ("true", "false")
 
 
+# Bytes of addresses: polars takes 1.3 GB for libraries, threads and pools on two cores; data come on top.
+ROOM = 2 << 30
+
+
 def polars() -> ModuleType:
-    """The library that reads tables; `NotAvailable` where it is not installed."""
+    """The library that reads tables; `NotAvailable` where it is not installed, or would end the process.
+
+    Where its memory ends it aborts; a limit of the address space (`ulimit -v`) is looked at before it is loaded.
+    """
+    if "polars" not in sys.modules and (left := limited()) is not None and left < ROOM:
+        raise NotAvailable(
+            f"tables need {size(ROOM)} of address space to be read; the limit (ulimit -v) leaves {size(left)}."
+        )
     try:
         import polars
     except ImportError:

@@ -23,7 +23,7 @@ from sloy.errors import InvalidArgument, NotAvailable
 from sloy.graph import Graph, check
 from sloy.graph.spec import FLOATS
 from sloy.graph.structure import Structure
-from sloy.text import many
+from sloy.text import many, shown
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class JaxEngine(Engine):
         if self.deterministic != "same-threads":
             raise NotAvailable(
                 f"the jax engine gives the same bits for the same devices alone; `deterministic`"
-                f" (={self.deterministic!r}) needs another engine."
+                f" (={shown(self.deterministic)}) needs another engine."
             )
         if not self.supports("float32", self.precision):
             raise NotAvailable(

@@ -86,7 +86,7 @@ class Step:
 
     @cached_property
     def _settled(self) -> frozenset[int]:
-        """Nodes that are compared with their own maxima, in gradients: computed once, never anew with other roundings."""
+        """Nodes that gradients compare with their own maxima: computed once, never anew with other roundings."""
         nodes = self.graph.nodes
         return frozenset(n.inputs[0] for n in nodes if n.op in ("reduce_max", "reduce_min"))
 

@@ -22,6 +22,7 @@ from sloy.options import check_options
 from sloy.preprocessing import Choice
 from sloy.problem import Network
 from sloy.problem.inputs import ClassWeight
+from sloy.text import shown
 from sloy.training.members import held_out_by_each
 
 if TYPE_CHECKING:
@@ -249,7 +250,7 @@ class Source(ABC):
         """
         if network not in self.networks:
             raise InvalidOption(
-                f"`network` (={network!r}): for {self.data} there are {', '.join(self.networks)}."
+                f"`network` (={shown(network)}): for {self.data} there are {', '.join(self.networks)}."
             )
 
     @abstractmethod
@@ -360,7 +361,7 @@ def fitting_loss(name: str, loaded: Loaded, where: str) -> Loss:
         what = "classes" if loaded.train.has_labels else "numbers"
         others = ", ".join(known for known in BY_NAME if suits(NAMES[known]()))
         raise InvalidOption(
-            f"`loss` (={name!r}) does not suit {where}, where {what} are to be predicted; take {others}."
+            f"`loss` (={shown(name)}) does not suit {where}, where {what} are to be predicted; take {others}."
         )
     both = all("unit" in {f.name for f in fields(loss)} for loss in (found, own))
     return replace(found, unit=own.unit) if both else found  # type: ignore[call-arg, attr-defined]

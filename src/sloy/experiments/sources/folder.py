@@ -136,7 +136,10 @@ class PictureSource(Labelled):
             folder.train,
             what,
             not tested,
-            (("classes", _counted(folder.train)), *(("note", note) for note in folder.left_out())),
+            (
+                ("classes", _counted(folder.train)),
+                *(("note", text.visible(note)) for note in folder.left_out()),
+            ),
             {
                 "file": [str(path) for path in folder.paths["train"]],
                 "true": [names[label] for label in folder.train.y],
@@ -202,13 +205,16 @@ def _rows(folder: PictureFolder) -> list[Row]:
     if folder.on_disk:
         size = text.size(folder.train.x.nbytes)
         rows.append(("", f"{size} of them: kept in a temporary file, not in memory"))
-    return [*rows, *(("note", remark) for remark in folder.remarks())]
+    return [*rows, *(("note", text.visible(remark)) for remark in folder.remarks())]
 
 
 def _counted(data: Dataset) -> str:
     """The classes, each with the number of its pictures."""
     counts = np.bincount(data.y, minlength=data.classes)
-    shown = [f"{name} {text.count(n)}" for name, n in zip(data.class_names, counts, strict=True)]
+    shown = [
+        f"{text.visible(name)} {text.count(n)}"
+        for name, n in zip(data.class_names, counts, strict=True)
+    ]
     more = len(shown) - CLASSES_SHOWN
     return ", ".join(shown[:CLASSES_SHOWN]) + (f", and {more} more" if more > 0 else "")
 

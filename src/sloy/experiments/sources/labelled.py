@@ -110,4 +110,4 @@ def _renumbered(labels: np.ndarray, own: Sequence[str], names: Sequence[str]) ->
 
 
 def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+    return text.named(names, 6)

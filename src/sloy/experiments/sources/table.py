@@ -361,9 +361,9 @@ class TableFile(Source):
         ids = [name for name in beside.columns if name != reader.target]
         return ToTest(
             found.data,
-            f"{text.many(len(found.data), 'row')} with `{reader.target}`",
+            f"{text.many(len(found.data), 'row')} with `{text.visible(reader.target)}`",
             True,
-            tuple(("note", note) for note in found.notes),
+            tuple(("note", text.visible(note)) for note in found.notes),
             {name: beside[name].to_list() for name in (*ids, reader.target)},
         )
 

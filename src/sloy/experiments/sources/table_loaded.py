@@ -84,12 +84,12 @@ def opening(table: Table) -> list[Row]:
     kind = "classification" if table.is_classification else "regression"
     if table.is_classification:
         names = table.train.class_names
-        what = f"{len(names)} classes ({', '.join(names[:6])}{', …' if len(names) > 6 else ''})"
+        what = f"{len(names)} classes ({text.named(names, 6)})"
     else:
         what = f"mean {table.mean:.5g}, deviation {table.deviation:.4g}"
-    target = ("target", f"{table.target}: {kind} ({table.reason}), {what}")
+    target = ("target", f"{text.visible(table.target)}: {kind} ({table.reason}), {what}")
     columns = ("columns", listed(table.reader, table.left_out))
-    return [target, columns, *(("note", note) for note in table.notes)]
+    return [target, columns, *(("note", text.visible(note)) for note in table.notes)]
 
 
 def listed(reader: TableReader, left_out: Mapping[str, str]) -> str:

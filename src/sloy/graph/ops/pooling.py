@@ -10,9 +10,11 @@ import numpy as np
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.attributes import Schema
 from sloy.graph.opdef import Attributes, register
-from sloy.graph.ops.window import Padding, Window, pair, resolve_padding
+from sloy.graph.ops.elementwise import equal, maximum, not_equal, where
+from sloy.graph.ops.shape import pad, reshape, slice
+from sloy.graph.ops.window import Padding, Pair, Window, pair, resolve_padding
 from sloy.graph.spec import Spec
-from sloy.graph.tensor import Tensor, apply, expect_tensors
+from sloy.graph.tensor import Tensor, apply, broadcast_to, constant, expect_tensors
 
 __all__ = ["average_pool2d", "max_pool2d"]
 
@@ -94,9 +96,75 @@ register(
     3,
     _infer_max_pool_grad,
     _max_pool_grad,
+    # As each g lies at the first largest element, x and y decide where, and how much nowhere.
+    lambda n, g: [None, None, apply("max_pool2d_pick", (*n.inputs[:2], g), n.attributes)],
     attributes=_WINDOW,
-    differentiable=False,
     doc="gradient of max_pool2d: g goes to the first largest element of each window",
+)
+
+
+def _infer_max_pool_pick(specs: Sequence[Spec], attributes: Attributes) -> Spec:
+    x, y, h = specs
+    if x != h or y != _output_spec("max_pool2d_pick", x, attributes):
+        raise ShapeError(f"max_pool2d_pick: {x}, {y} and {h} do not belong together.")
+    return y
+
+
+def _max_pool_pick(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.ndarray:
+    x, y, h = arrays
+    window = _window(attributes)
+    padded, values = window.pad(x, -np.inf), window.pad(h)
+    inside = window.pad(np.ones_like(x)) > 0
+    picked, free = np.zeros_like(y), np.ones(y.shape, bool)
+    for _, _, seen in window.taps((y.shape[1], y.shape[2])):
+        tap = padded[seen]
+        chosen = free & inside[seen] & ((tap == y) | (np.isnan(tap) & np.isnan(y)))
+        picked = np.where(chosen, values[seen], picked)
+        free &= ~chosen
+    return picked
+
+
+def _tap(x: Tensor, window: Window, extents: Pair, tap: Pair, padding: float) -> Tensor:
+    """What one tap of the windows sees of x (N, H, W, C): (N, OH, OW, C)."""
+    top, bottom, left, right = window.padding
+    n, height, width, c = x.shape
+    whole = [o * s for o, s in zip(extents, window.stride, strict=True)]
+    # Cut into strides from the tap on, each of which has its element first; the last one may end behind the image.
+    below = max(bottom, tap[0] + whole[0] - height - top)
+    behind = max(right, tap[1] + whole[1] - width - left)
+    padded = pad(x, (0, top, left, 0), (0, below, behind, 0), padding)
+    start, stop = (0, *tap, 0), (n, tap[0] + whole[0], tap[1] + whole[1], c)
+    strides = (n, extents[0], window.stride[0], extents[1], window.stride[1], c)
+    cut = reshape(slice(padded, start, stop), strides)
+    first = slice(cut, (0,) * 6, (n, extents[0], 1, extents[1], 1, c))
+    return reshape(first, (n, *extents, c))
+
+
+def _expand_max_pool_pick(inputs: Sequence[Tensor], attributes: Attributes) -> Tensor:
+    x, y, h = inputs
+    window, extents = _window(attributes), (y.shape[1], y.shape[2])
+    inside = window.pad(np.ones((1, *x.shape[1:3], 1), x.dtype))
+    picked: Tensor = broadcast_to(constant(0.0, x.dtype), y.shape)
+    free: Tensor = broadcast_to(constant(1.0, x.dtype), y.shape)  # the first is not found yet
+    for i, j, seen in window.taps(extents):
+        tap = _tap(x, window, extents, (i, j), -np.inf)
+        same = maximum(equal(tap, y), not_equal(tap, tap) * not_equal(y, y))
+        chosen = free * same * constant(np.ascontiguousarray(inside[seen]), x.dtype)
+        picked = where(chosen, _tap(h, window, extents, (i, j), 0.0), picked)
+        free = free - chosen
+    return picked
+
+
+register(
+    "max_pool2d_pick",
+    "gradient",
+    3,
+    _infer_max_pool_pick,
+    _max_pool_pick,
+    lambda n, g: [None, None, apply("max_pool2d_grad", (*n.inputs[:2], g), n.attributes)],
+    _expand_max_pool_pick,
+    attributes=_WINDOW,
+    doc="what of h lies at the first largest element of each window of x; y are the maxima",
 )
 
 # --- average -------------------------------------------------------------------------------------------------------

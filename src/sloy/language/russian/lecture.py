@@ -30,6 +30,5 @@ SENTENCES: dict[str, str] = {
     "The standard architecture": "Стандартная архитектура",
     "VGG": "VGG",
     "threads are there; GPUs and several machines are not yet": "потоки есть, видеокарт и нескольких машин пока нет",
-    "each can be measured; a diagnosis that names it and its remedy is not there yet": "всё это можно измерить; диагноза, который назвал бы беду и средство от неё, пока нет",
     "step-size finder, search over architectures, growing and pruning are not there yet": "поиска величины шага, перебора архитектур, наращивания и прореживания сети пока нет",
 }

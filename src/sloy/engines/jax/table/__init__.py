@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sloy.engines.jax.table import augmentation, elementwise, products, shape, windows
+from sloy.engines.jax.table import augmentation, elementwise, products, shape, sparse, windows
 from sloy.engines.jax.table.rule import Rule
 
 TABLE: dict[str, Rule] = {
@@ -11,6 +11,7 @@ TABLE: dict[str, Rule] = {
     **windows.RULES,
     **shape.RULES,
     **augmentation.RULES,
+    **sparse.RULES,
 }
 
 __all__ = ["TABLE", "Rule"]

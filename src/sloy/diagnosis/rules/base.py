@@ -1,0 +1,82 @@
+"""What a rule is: a measure with its limits, a sentence, causes and remedies; and what it finds."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
+
+from sloy.diagnosis.evidence import Evidence
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """What a rule found in the evidence.
+
+    Attributes
+    ----------
+    sentence : str
+        With the numbers.
+    measured : float
+        What stands against the limit.
+    severity : "error", "warning" or "note"
+    since : int
+        The step from which it holds.
+    cured : int or None
+        The step from which it held no more.
+    layer : str
+        Where, if it is in one place.
+    """
+
+    sentence: str
+    measured: float
+    severity: Severity = "warning"
+    since: int = 0
+    cured: int | None = None
+    layer: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule(ABC):
+    """A rule: its fields are its limits, which can be set.
+
+    Attributes
+    ----------
+    id, name : str
+    about : str
+        What is measured, in a sentence.
+    healthy : str
+        What healthy runs measure.
+    causes : tuple of str
+        What may be behind it.
+    remedies : tuple of str
+        What helps, by the names in `sloy.diagnosis.remedies`, or in words.
+    after : tuple of str
+        Rules whose finding explains this one.
+    """
+
+    id: ClassVar[str]
+    name: ClassVar[str]
+    about: ClassVar[str]
+    healthy: ClassVar[str] = ""
+    causes: ClassVar[tuple[str, ...]] = ()
+    remedies: ClassVar[tuple[str, ...]] = ()
+    after: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def find(self, evidence: Evidence) -> Hit | None:
+        """What the rule says of a run; None where it has nothing to say."""
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """Its limits by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def by_harm(evidence: Evidence, *, harmful: Severity = "error") -> Severity:
+    """A severity that falls where the run has overcome it."""
+    if evidence.solved:
+        return "note"
+    return harmful if evidence.unsolved else "warning"

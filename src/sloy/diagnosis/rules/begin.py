@@ -1,0 +1,237 @@
+"""Rules on the network and its first steps: pairing, first loss, symmetry, size of the steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log
+from typing import ClassVar
+
+import numpy as np
+
+from sloy import layers
+from sloy.diagnosis.evidence import Evidence
+from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm
+from sloy.losses import AbsoluteError, Huber, SquaredError
+
+BOUNDS = {
+    "ReLU": (0.0, np.inf),
+    "Tanh": (-1.0, 1.0),
+    "Sigmoid": (0.0, 1.0),
+    "Softplus": (0.0, np.inf),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotFinite(Rule):
+    """D01."""
+
+    id: ClassVar[str] = "D01"
+    name: ClassVar[str] = "not finite"
+    about: ClassVar[str] = "the first value that is NaN or infinite: layer, step"
+    healthy: ClassVar[str] = "none"
+    causes: ClassVar[tuple[str, ...]] = (
+        "learning rate too high",
+        "samples are not scaled",
+        "a loss of log 0",
+    )
+    remedies: ClassVar[tuple[str, ...]] = ("lower rate", "standardize", "clip the gradient")
+    after: ClassVar[tuple[str, ...]] = ("D02", "D08")
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        error = evidence.not_finite
+        if error is not None:
+            before = ", ".join(f"{loss:.3g}" for loss in evidence.losses[-10:] if np.isfinite(loss))
+            where = f" in {error.kind} {error.name}" if error.name else ""
+            return Hit(
+                f"NaN or infinite{where}, epoch {error.epoch}, step {error.step}; losses read before: {before}",
+                float("nan"),
+                "error",
+                (error.epoch - 1) * evidence.steps + error.step,
+                layer=error.name,
+            )
+        found = evidence.since(lambda reading: not np.isfinite(reading.loss))
+        if found is None:
+            return None
+        return Hit("the loss of the probe is not finite", float("nan"), "error", *found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstLoss(Rule):
+    """D05."""
+
+    id: ClassVar[str] = "D05"
+    name: ClassVar[str] = "first loss"
+    about: ClassVar[str] = "the loss before the first step, the network in use"
+    healthy: ClassVar[str] = "about that of a constant answer"
+    causes: ClassVar[tuple[str, ...]] = ("initial weights too large", "samples are not scaled")
+    remedies: ClassVar[tuple[str, ...]] = ("initial weights of the layer's own", "standardize")
+    after: ClassVar[tuple[str, ...]] = ("D02",)
+    nats: float = 2.0
+    variances: float = 10.0
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        if evidence.first.step or evidence.base is None:
+            return None
+        loss, logits = evidence.first.loss, evidence.problem.loss.logits
+        if logits:
+            shape = evidence.problem.network.output_shape
+            most = log(max(shape[-1], 2) if logits == "softmax" else 2) + self.nats
+        else:
+            most = self.variances * evidence.base
+        if loss <= most:
+            return None
+        return Hit(
+            f"the loss begins at {loss:.3g}; a constant answer has {evidence.base:.3g}",
+            loss,
+            by_harm(evidence),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Symmetry(Rule):
+    """D06."""
+
+    id: ClassVar[str] = "D06"
+    name: ClassVar[str] = "symmetry"
+    about: ClassVar[str] = "share of a layer's units with equal weights before the first step"
+    healthy: ClassVar[str] = "0"
+    causes: ClassVar[tuple[str, ...]] = ("initial weights that are all alike",)
+    remedies: ClassVar[tuple[str, ...]] = ("initial weights of the layer's own",)
+    equal: float = 0.2
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        named = ((n, w) for n, w in evidence.start.items() if n.endswith("weight"))
+        matrices = [(name, w) for name, w in named if w.ndim > 1 and w.shape[-1] > 1]
+        for name, weights in matrices[:-1]:
+            units = weights.reshape(-1, weights.shape[-1]).T
+            different = len({unit.tobytes() for unit in np.ascontiguousarray(units)})
+            share = 1 - different / len(units) if different > 1 else 1.0
+            if share > self.equal:
+                return Hit(
+                    f"{share:.0%} of the units of {name.rpartition('/')[0]} begin with the weights of another one: they"
+                    " learn the same",
+                    share,
+                    by_harm(evidence),
+                    layer=name.rpartition("/")[0],
+                )
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairing(Rule):
+    """D07."""
+
+    id: ClassVar[str] = "D07"
+    name: ClassVar[str] = "pairing of layers"
+    about: ClassVar[str] = (
+        "what the last layer is beside what the loss expects; squared error on classes; one output of softmax; dropout"
+        " at the end; a bias before batch normalisation"
+    )
+    healthy: ClassVar[str] = "a linear last layer"
+    causes: ClassVar[tuple[str, ...]] = (
+        "a habit of other libraries, whose losses take probabilities",
+    )
+    remedies: ClassVar[tuple[str, ...]] = ("remove the last activation", "another loss")
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        harm = by_harm(evidence)
+        network, loss = evidence.problem.network, evidence.problem.loss
+        last = network.layers[-1]
+        kind, name = type(last).__name__, network.layer_names[-1]
+        if isinstance(last, layers.Dropout):
+            return Hit("dropout is the last layer: it drops answers", 1.0, harm, layer=name)
+        if loss.logits and kind in BOUNDS:
+            return Hit(
+                f"{name} is behind the last layer, but {type(loss).__name__} takes numbers of both signs and any size",
+                1.0,
+                harm,
+                layer=name,
+            )
+        if loss.logits == "softmax" and network.output_shape[-1:] == (1,):
+            return Hit("softmax of one output is always 1", 1.0, "error", layer=name)
+        if isinstance(loss, SquaredError | AbsoluteError | Huber):
+            if (hit := self._unreachable(evidence, kind, name)) is not None:
+                return hit
+            if self._of_classes(evidence):
+                mild = by_harm(evidence, harmful="warning")
+                return Hit(f"{type(loss).__name__} learns what are classes", 1.0, mild)
+        return self._bias(evidence)
+
+    @staticmethod
+    def _of_classes(evidence: Evidence) -> bool:
+        y = evidence.labels
+        return (
+            y.ndim == 2
+            and y.shape[1] > 1
+            and bool(((y == 0) | (y == 1)).all() and (y.sum(1) == 1).all())
+        )
+
+    @staticmethod
+    def _unreachable(evidence: Evidence, kind: str, name: str) -> Hit | None:
+        if kind not in BOUNDS:
+            return None
+        low, high = BOUNDS[kind]
+        share = float(((evidence.labels < low) | (evidence.labels > high)).mean())
+        if not share:
+            return None
+        severity: Severity = "error" if share > 0.05 else "warning"
+        return Hit(
+            f"{share:.0%} of the targets are outside what {name} can give, {low:g} to {high:g}",
+            share,
+            severity,
+            layer=name,
+        )
+
+    @staticmethod
+    def _bias(evidence: Evidence) -> Hit | None:
+        network = evidence.problem.network
+        pairs = zip(network.layers, network.layers[1:], network.layer_names, strict=False)
+        for _, following, name in pairs:
+            if isinstance(following, layers.BatchNorm) and f"{name}/bias" in network.parameters:
+                return Hit(f"the bias of {name} is taken away again by the batch normalisation behind it", 1.0, "note",
+                           layer=name)  # fmt: skip
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTooLarge(Rule):
+    """D08."""
+
+    id: ClassVar[str] = "D08"
+    name: ClassVar[str] = "step too large"
+    about: ClassVar[str] = (
+        "by how much of its size a step moves a matrix of weights, the median of all"
+    )
+    healthy: ClassVar[str] = "first 0.3 to 6 %, later below 0.7 %"
+    causes: ClassVar[tuple[str, ...]] = ("learning rate too high",)
+    remedies: ClassVar[tuple[str, ...]] = ("lower rate",)
+    after: ClassVar[tuple[str, ...]] = ("D06", "D20")
+    first: float = 0.2
+    later: float = 0.03
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        begun = [reading.moved for reading in evidence.begun]
+        first, half = max(begun), self._half(evidence)
+        if not first <= self.first:
+            step = evidence.begun[begun.index(first)].step
+            size = f"{first:.0%} of" if first < 10 else f"{first:.3g} times"
+            sentence = (
+                f"step {step + 1} moves the weights by {size} their size (healthy: 0.3 to 6 %)"
+            )
+            return Hit(sentence, float(first), by_harm(evidence))
+        if half > self.later:
+            sentence = (
+                f"steps still move the weights by {half:.1%} of their size (healthy: below 0.7 %)"
+            )
+            return Hit(sentence, half, by_harm(evidence), evidence.later[0].step)
+        return None
+
+    @staticmethod
+    def _half(evidence: Evidence) -> float:
+        later = [reading.moved for reading in evidence.later if np.isfinite(reading.moved)]
+        return float(np.median(later)) if later else 0.0

@@ -1,0 +1,285 @@
+"""Rules on the course of a run: units, gradients, steps, the way of the loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from sloy.diagnosis.evidence import FIRST_STEPS, Evidence
+from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm
+from sloy.training.probe import Reading
+
+
+def _worst(shares: dict[str, float]) -> tuple[str, float]:
+    return max(shares.items(), key=lambda pair: pair[1], default=("", 0.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saturated(Rule):
+    """D09."""
+
+    id: ClassVar[str] = "D09"
+    name: ClassVar[str] = "saturated units"
+    about: ClassVar[str] = (
+        "share of a layer's units whose slope is below 5 % of the layer's largest for 9 of 10 samples"
+    )
+    healthy: ClassVar[str] = "0"
+    causes: ClassVar[tuple[str, ...]] = (
+        "initial weights too large",
+        "samples are not scaled",
+        "learning rate too high",
+    )
+    remedies: ClassVar[tuple[str, ...]] = (
+        "initial weights of the layer's own",
+        "standardize",
+        "lower rate",
+    )
+    after: ClassVar[tuple[str, ...]] = ("D02", "D08")
+    share: float = 0.4
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        found = evidence.since(lambda reading: _worst(reading.flat)[1] >= self.share)
+        if found is None:
+            return None
+        at = next(r for r in evidence.readings if r.step == found[0])
+        layer, share = _worst(at.flat)
+        sentence = f"{share:.0%} of the units of {layer} are flat for nearly all samples: they hardly learn"
+        severity: Severity = "note" if found[1] is not None else by_harm(evidence)
+        return Hit(sentence, share, severity, *found, layer)
+
+
+def _has_dead(limit: float, reading: Reading) -> bool:
+    return _worst(reading.dead)[1] > limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dead(Rule):
+    """D10."""
+
+    id: ClassVar[str] = "D10"
+    name: ClassVar[str] = "dead units"
+    about: ClassVar[str] = "share of a layer's units that give 0 for every sample of the probe"
+    healthy: ClassVar[str] = "at most 25 %"
+    causes: ClassVar[tuple[str, ...]] = ("learning rate too high", "biases far below 0")
+    remedies: ClassVar[tuple[str, ...]] = (
+        "lower rate",
+        "initial weights of the layer's own",
+        "leaky",
+    )
+    after: ClassVar[tuple[str, ...]] = ("D02", "D06", "D08", "D20")
+    share: float = 0.5
+    noted: float = 0.2
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        for limit in (self.share, self.noted):
+            found = evidence.since(partial(_has_dead, limit))
+            if found is None:
+                continue
+            at = next(r for r in evidence.readings if r.step == found[0])
+            layer, share = _worst(at.dead)
+            units = len(at.values[f"max/{layer}"])
+            sentence = (
+                f"{round(share * units)} of {units} units of {layer} give 0 for all {len(at.values['loss'])} samples of"
+                f" the probe, since step {found[0]}"
+            )
+            severity: Severity = by_harm(evidence) if limit == self.share else "note"
+            return Hit(sentence, share, "note" if found[1] is not None else severity, *found, layer)
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vanishing(Rule):
+    """D11."""
+
+    id: ClassVar[str] = "D11"
+    name: ClassVar[str] = "vanishing gradient"
+    about: ClassVar[str] = "root mean square of the last matrix's gradient over that of the first"
+    healthy: ClassVar[str] = "below 60; 165 with three layers of sigmoids"
+    causes: ClassVar[tuple[str, ...]] = (
+        "many layers of sigmoids",
+        "initial weights too large or small",
+    )
+    remedies: ClassVar[tuple[str, ...]] = ("relu", "batch normalisation or residual layers")
+    after: ClassVar[tuple[str, ...]] = ("D06", "D09", "D10", "D05", "D20")
+    ratio: float = 100.0
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        first = evidence.first.gradient_ratio
+        later = [reading.gradient_ratio for reading in evidence.later]
+        half = float(np.median(later)) if later else 0.0
+        ratio = max(first, half)
+        if not ratio > self.ratio:
+            return None
+        severity: Severity = by_harm(evidence, harmful="warning")
+        since = 0 if first > self.ratio else evidence.later[0].step
+        sentence = (
+            f"the gradient of the first layer is {ratio:.3g} times smaller than that of the last"
+        )
+        return Hit(sentence, ratio, severity, since)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTooSmall(Rule):
+    """D12."""
+
+    id: ClassVar[str] = "D12"
+    name: ClassVar[str] = "step too small"
+    about: ClassVar[str] = (
+        "by how much of its size a step moves a matrix of weights, the median of all"
+    )
+    healthy: ClassVar[str] = "first 0.3 to 6 %"
+    causes: ClassVar[tuple[str, ...]] = ("learning rate too low",)
+    remedies: ClassVar[tuple[str, ...]] = ("higher rate",)
+    after: ClassVar[tuple[str, ...]] = ("D02", "D06", "D09", "D10", "D11")
+    first: float = 3e-4
+    later: float = 1e-4
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        later = [reading.moved for reading in evidence.later if np.isfinite(reading.moved)]
+        first = evidence.first.moved
+        # A schedule that begins low rises later: the first step counts where later ones are not larger.
+        half = float(np.median(later)) if later else first
+        if not (
+            evidence.unsolved
+            and first < self.first
+            and half < max(self.later, self.first * (not later))
+        ):
+            return None
+        sentence = f"a step moves the weights by {max(first, half):.2g} of their size (healthy: 0.003 to 0.06)"
+        return Hit(sentence, max(first, half))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exploding(Rule):
+    """D13."""
+
+    id: ClassVar[str] = "D13"
+    name: ClassVar[str] = "exploding gradient"
+    about: ClassVar[str] = (
+        "largest norm of the gradient over its median so far; weights over those at the start"
+    )
+    healthy: ClassVar[str] = "below 100; below 30"
+    causes: ClassVar[tuple[str, ...]] = ("learning rate too high", "a few samples far out")
+    remedies: ClassVar[tuple[str, ...]] = ("clip the gradient", "lower rate")
+    after: ClassVar[tuple[str, ...]] = ("D02", "D05", "D08")
+    gradient: float = 100.0
+    weights: float = 30.0
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        severity: Severity = by_harm(evidence, harmful="warning")
+        worst = self._gradient(evidence)
+        if worst > self.gradient:
+            return Hit(
+                f"the norm of the gradient rose to {worst:.3g} times its median", worst, severity
+            )
+        first, last = evidence.first.of("norm"), evidence.last.of("norm")
+        for name, start in evidence.start.items():
+            if start.ndim > 1 and name in first and first[name] > 0:
+                grown = float(last[name] / first[name])
+                if grown > self.weights:
+                    return Hit(
+                        f"{name} has grown to {grown:.3g} times its size",
+                        grown,
+                        severity,
+                        layer=name,
+                    )
+        return None
+
+    @staticmethod
+    def _gradient(evidence: Evidence) -> float:
+        seen: list[float] = []
+        worst = 0.0
+        for row in evidence.history:
+            if len(seen) >= 3 and (median := float(np.median(seen[-50:]))) > 0:
+                worst = max(worst, float(row["gradient_norm_max"]) / median)
+            seen.append(float(row["gradient_norm"]))
+        return worst
+
+
+@dataclass(frozen=True, kw_only=True)
+class Oscillating(Rule):
+    """D14."""
+
+    id: ClassVar[str] = "D14"
+    name: ClassVar[str] = "oscillating loss"
+    about: ClassVar[str] = (
+        "share of the loss's changes, in the last two thirds of the readings, that are rises"
+    )
+    healthy: ClassVar[str] = "below 30 %, of small changes"
+    causes: ClassVar[tuple[str, ...]] = ("learning rate too high", "batches too small")
+    remedies: ClassVar[tuple[str, ...]] = ("lower rate", "a schedule that lets the rate fall")
+    after: ClassVar[tuple[str, ...]] = ("D02", "D08")
+    rises: float = 0.3
+    change: float = 0.1
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        losses = evidence.losses[len(evidence.losses) // 3 :]
+        losses = losses[np.isfinite(losses)]
+        if len(losses) < 6 or evidence.base is None or losses[-1] <= 0.1 * evidence.base:
+            return None
+        changes = np.diff(losses)
+        size = np.abs(changes)
+        share = float(np.maximum(changes, 0).sum() / max(size.sum(), 1e-30))
+        mean = float((size / np.maximum(losses[:-1], 1e-30)).mean())
+        if share <= self.rises or mean <= self.change:
+            return None
+        sentence = f"the loss goes up and down by {mean:.0%} between readings"
+        return Hit(sentence, share, by_harm(evidence, harmful="warning"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plateau(Rule):
+    """D17."""
+
+    id: ClassVar[str] = "D17"
+    name: ClassVar[str] = "plateau"
+    about: ClassVar[str] = "by how much the loss falls in the last quarter of the readings"
+    healthy: ClassVar[str] = "more than 1 %, or the run is solved"
+    causes: ClassVar[tuple[str, ...]] = ("a fault above", "a network too small")
+    remedies: ClassVar[tuple[str, ...]] = ("higher rate", "more units or layers")
+    after: ClassVar[tuple[str, ...]] = (
+        *(
+            "D01",
+            "D02",
+            "D06",
+            "D07",
+            "D08",
+            "D09",
+            "D10",
+            "D11",
+            "D12",
+            "D13",
+            "D14",
+            "D15",
+            "D16",
+        ),
+        *("D05", "D20"),
+    )
+    improved: float = 0.01
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        losses, steps = evidence.losses, [reading.step for reading in evidence.readings]
+        if not evidence.is_over or not evidence.unsolved or evidence.last.step < 2 * FIRST_STEPS:
+            return None
+        quarter = [
+            loss for loss, step in zip(losses, steps, strict=True) if step >= 0.75 * steps[-1]
+        ]
+        if len(quarter) < 3:
+            return None
+        fallen = float((quarter[0] - min(quarter)) / max(quarter[0], 1e-30))
+        if fallen >= self.improved:
+            return None
+        return Hit(
+            f"in the last quarter the loss fell by {max(fallen, 0):.1%}, and stands at {losses[-1]:.3g}",
+            fallen,
+        )

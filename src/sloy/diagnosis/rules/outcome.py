@@ -1,0 +1,265 @@
+"""Rules on what came of a run: signal, noise, fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log
+from typing import ClassVar
+
+import numpy as np
+
+from sloy.diagnosis.evidence import Evidence, error_of_share
+from sloy.diagnosis.rules.base import Hit, Rule, by_harm
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoSignal(Rule):
+    """D15."""
+
+    id: ClassVar[str] = "D15"
+    name: ClassVar[str] = "no signal"
+    about: ClassVar[str] = (
+        "the best validation so far beside a constant answer, in standard errors; 2 do where training is better"
+    )
+    healthy: ClassVar[str] = "better by far more than 3"
+    causes: ClassVar[tuple[str, ...]] = (
+        "labels that do not belong to the samples",
+        "the wrong target or key",
+        "features that tell nothing",
+    )
+    remedies: ClassVar[tuple[str, ...]] = ("look at some samples with their labels",)
+    after: ClassVar[tuple[str, ...]] = (
+        "D01",
+        "D02",
+        "D05",
+        "D06",
+        "D07",
+        "D08",
+        "D09",
+        "D10",
+        "D11",
+        "D12",
+        "D20",
+    )
+    errors: float = 3.0
+    hint: float = 2.0
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        base = evidence.facts.base_held_out
+        if base is None or not evidence.is_over or len(base) < 30:
+            return None
+        gain = max(self._gain(reading.held_out["loss"], base) for reading in evidence.readings)
+        accuracies = [
+            r.held_out_accuracy for r in evidence.readings if r.held_out_accuracy is not None
+        ]
+        share = evidence.most_frequent
+        best = max(accuracies, default=0.0)
+        if accuracies:
+            gain = max(gain, (best - share) / error_of_share(share, len(base)))
+        own = evidence.facts.base_losses
+        learned = own is not None and self._gain(evidence.last.values["loss"], own) >= self.errors
+        # What is learned by heart shows in training alone; a little signal shows in both.
+        if gain >= (self.hint if learned else self.errors):
+            return None
+        sentence = "on the samples to validate on, the network was never surely better than a constant answer"
+        if accuracies:
+            sentence = f"the validation accuracy was at most {best:.1%}; always the same answer has {share:.1%}"
+        return Hit(sentence, gain, "error")
+
+    @staticmethod
+    def _gain(losses: np.ndarray, base: np.ndarray) -> float:
+        """Of a constant answer over the network, in standard errors of its mean."""
+        gain = base - losses.astype(np.float64)
+        return float(gain.mean() / max(gain.std() / len(gain) ** 0.5, 1e-12))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelNoise(Rule):
+    """D16."""
+
+    id: ClassVar[str] = "D16"
+    name: ClassVar[str] = "label noise"
+    about: ClassVar[str] = (
+        "by how much the validation is better than the training, nothing being dropped or augmented"
+    )
+    healthy: ClassVar[str] = "not at all"
+    causes: ClassVar[tuple[str, ...]] = ("wrong labels among the samples to train on",)
+    remedies: ClassVar[tuple[str, ...]] = ("look at the samples of the largest loss",)
+    gap: float = 0.05
+    errors: float = 3.0
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        trained, held_out = evidence.last.accuracy, evidence.last.held_out_accuracy
+        if trained is None or held_out is None or evidence.drops or not evidence.is_over:
+            return None
+        n, m = len(evidence.last.values["loss"]), len(evidence.last.held_out["loss"])
+        error = float(np.hypot(error_of_share(trained, n), error_of_share(held_out, m)))
+        if held_out - trained <= max(self.gap, self.errors * error):
+            return None
+        sentence = f"validation {held_out:.1%} is better than training {trained:.1%}: labels to train on may be wrong"
+        return Hit(sentence, held_out - trained, "warning" if evidence.unsolved else "note")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Underfit(Rule):
+    """D18."""
+
+    id: ClassVar[str] = "D18"
+    name: ClassVar[str] = "underfit"
+    about: ClassVar[str] = (
+        "the training score beside a linear model's on rows that it did not see, and a constant's"
+    )
+    healthy: ClassVar[str] = "better"
+    causes: ClassVar[tuple[str, ...]] = (
+        "too few epochs",
+        "a network too small",
+        "a layer narrower than the classes",
+    )
+    remedies: ClassVar[tuple[str, ...]] = ("more epochs", "more units or layers", "higher rate")
+    after: ClassVar[tuple[str, ...]] = (
+        *("D01", "D02", "D05", "D06", "D07", "D08", "D09", "D10", "D11", "D12", "D13", "D14"),
+        *("D15", "D16", "D20"),
+    )
+    errors: float = 2.0
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        linear, base = evidence.facts.linear, evidence.base
+        if not evidence.is_over or base is None:
+            return None
+        accuracy, n = evidence.last.accuracy, len(evidence.last.values["loss"])
+        if accuracy is not None:
+            constant = evidence.most_frequent
+            if (
+                linear is not None
+                and accuracy < linear - self.errors * error_of_share(linear, n) - 0.02
+            ):
+                sentence = f"training accuracy {accuracy:.1%}; a linear model has {linear:.1%} on rows it did not see"
+                return Hit(sentence, linear - accuracy)
+            if accuracy <= constant and evidence.last.loss > 0.95 * base:
+                sentence = f"training accuracy {accuracy:.1%}, that of always the same answer"
+                return Hit(sentence, constant - accuracy)
+            return None
+        score = 1 - evidence.last.loss / base
+        if linear is not None and score < linear - 0.1:
+            return Hit(
+                f"training R² {score:.2f}; a linear model has {linear:.2f} on others",
+                linear - score,
+            )
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overfit(Rule):
+    """D19."""
+
+    id: ClassVar[str] = "D19"
+    name: ClassVar[str] = "overfit"
+    about: ClassVar[str] = (
+        "training beside validation: accuracy and loss; validation loss beside its best"
+    )
+    healthy: ClassVar[str] = "a gap below 10 points, or losses alike"
+    causes: ClassVar[tuple[str, ...]] = ("few samples", "a network too large", "too many epochs")
+    remedies: ClassVar[tuple[str, ...]] = (
+        "stop earlier",
+        "weight decay",
+        "dropout",
+        "augmentation",
+        "more samples",
+    )
+    after: ClassVar[tuple[str, ...]] = ("D08", "D15")
+    gap: float = 0.1
+    nats: float = 0.25
+    rise: float = 1.15
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        last = evidence.last
+        if last.held_out_loss is None or evidence.base is None or not evidence.is_over:
+            return None
+        return self._memorised(evidence) or self._stop_earlier(evidence)
+
+    def _memorised(self, evidence: Evidence) -> Hit | None:
+        last, base = evidence.last, evidence.base or 1.0
+        own, other = last.loss, last.held_out_loss or 0.0
+        if last.accuracy is None or last.held_out_accuracy is None:
+            losses = last.held_out["loss"].astype(np.float64)
+            sure = other - own > 3 * losses.std() / len(losses) ** 0.5
+            if sure and other > 2 * own and other - own > self.nats * base:
+                sentence = (
+                    f"training loss {own:.3g}, validation {other:.3g}: samples are learned by heart"
+                )
+                return Hit(sentence, other / max(own, 1e-30))
+            return None
+        shape = evidence.problem.network.output_shape
+        classes = max(shape[-1] if shape else 2, 2)
+        gap = last.accuracy - last.held_out_accuracy
+        error = np.hypot(
+            error_of_share(last.accuracy, len(last.values["loss"])),
+            error_of_share(last.held_out_accuracy, len(last.held_out["loss"])),
+        )
+        if gap <= max(self.gap, 3 * error) or other - own <= self.nats * log(classes):
+            return None
+        sentence = (
+            f"training accuracy {last.accuracy:.1%}, validation {last.held_out_accuracy:.1%} (losses {own:.3g} and"
+            f" {other:.3g}): samples are learned by heart"
+        )
+        return Hit(sentence, gap)
+
+    def _stop_earlier(self, evidence: Evidence) -> Hit | None:
+        readings = evidence.readings
+        held_out = [reading.held_out_loss or 0.0 for reading in readings]
+        best = int(np.argmin(held_out))
+        rise = readings[-1].held_out["loss"].astype(np.float64) - readings[best].held_out["loss"]
+        error = rise.std() / len(rise) ** 0.5
+        enough = rise.mean() > max(2 * error, 0.1 * (evidence.base or 0.0))
+        if held_out[-1] <= self.rise * held_out[best] or not enough:
+            return None
+        if readings[-1].loss >= 0.7 * readings[best].loss:
+            return None
+        step = readings[best].step
+        sentence = f"the validation loss was least at step {step}: {held_out[best]:.3g}, now {held_out[-1]:.3g}"
+        return Hit(sentence, held_out[-1] / held_out[best], "note", step)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TooRegular(Rule):
+    """D20."""
+
+    id: ClassVar[str] = "D20"
+    name: ClassVar[str] = "regularisation too strong"
+    about: ClassVar[str] = (
+        "norm of the penalties' gradient over that of the rest; loss of the network in use over that in training"
+    )
+    healthy: ClassVar[str] = "below 2; below 1.5"
+    causes: ClassVar[tuple[str, ...]] = (
+        "penalties or weight decay too strong",
+        "running statistics that lag",
+    )
+    remedies: ClassVar[tuple[str, ...]] = ("less regularisation",)
+    ratio: float = 2.0
+    switch: float = 1.5
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        if not evidence.unsolved or evidence.base is None or not evidence.is_over:
+            return None
+        strong = [reading for reading in evidence.readings if reading.penalty_ratio > self.ratio]
+        if len(strong) >= 5:
+            ratio = float(np.median([reading.penalty_ratio for reading in strong]))
+            sentence = (
+                f"the gradient of the penalties is {ratio:.3g} times that of the rest of the loss"
+            )
+            return Hit(sentence, ratio, by_harm(evidence, harmful="warning"), strong[0].step)
+        last = evidence.last
+        trained = float(last.values["training_loss"])
+        if (
+            last.step > 50
+            and last.loss > self.switch * trained
+            and last.loss - trained > 0.1 * evidence.base
+        ):
+            sentence = f"in use the network has a loss of {last.loss:.3g}, in training {trained:.3g} of the same"
+            return Hit(sentence, last.loss / max(trained, 1e-30))
+        return None

@@ -1,0 +1,172 @@
+"""Rules on the samples: scale, labels, leakage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from sloy.diagnosis.evidence import Evidence
+from sloy.diagnosis.rules.base import Hit, Rule, by_harm
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputScale(Rule):
+    """D02."""
+
+    id: ClassVar[str] = "D02"
+    name: ClassVar[str] = "input scale"
+    about: ClassVar[str] = (
+        "mean and deviation of each number that the first layer with weights is given"
+    )
+    healthy: ClassVar[str] = "mean near 0, deviation near 1"
+    causes: ClassVar[tuple[str, ...]] = ("samples are not scaled",)
+    remedies: ClassVar[tuple[str, ...]] = ("standardize",)
+    mean: float = 3.0
+    small: float = 0.2
+    large: float = 5.0
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        values = evidence.first.values
+        if "mean/input" in values:
+            mean = values["mean/input"].astype(np.float64)
+            deviation = np.sqrt(
+                np.maximum(values["mean_square/input"].astype(np.float64) - mean**2, 0)
+            )
+            varied = deviation > 1e-6 * np.maximum(np.abs(mean), 1e-30)
+            if (hit := self._scale(mean[varied], deviation[varied], evidence)) is not None:
+                return hit
+        return self._columns(evidence)
+
+    def _scale(self, mean: np.ndarray, deviation: np.ndarray, evidence: Evidence) -> Hit | None:
+        if not len(mean):
+            return None
+        far = (np.abs(mean) > self.mean) | (deviation > self.large)
+        severity = by_harm(evidence)
+        if far.any():
+            worst = int(np.argmax(np.maximum(np.abs(mean) / self.mean, deviation / self.large)))
+            return Hit(
+                f"{far.sum()} of {len(mean)} numbers that the first layer is given are not scaled: one has mean"
+                f" {mean[worst]:.3g} and deviation {deviation[worst]:.3g} (healthy: 0 and 1)",
+                float(max(abs(mean[worst]), deviation[worst])),
+                severity,
+            )
+        if deviation.max() < self.small:
+            return Hit(
+                f"the numbers that the first layer is given hardly vary: their largest deviation is"
+                f" {deviation.max():.3g} (healthy: 1)",
+                float(deviation.max()),
+                severity,
+            )
+        return None
+
+    def _columns(self, evidence: Evidence) -> Hit | None:
+        facts, parts = evidence.facts, []
+        for columns, what in (
+            (facts.constant, "all alike"),
+            (facts.doubled, "equal to another"),
+            (facts.counting, "counting the rows"),
+        ):
+            if columns:
+                shown = ", ".join(map(str, columns[:5])) + ", …" * (len(columns) > 5)
+                noun = "column" if len(columns) == 1 else "columns"
+                parts.append(f"{len(columns)} {noun} {what} ({shown})")
+        if not parts:
+            return None
+        return Hit("; ".join(parts), float(len(facts.constant)), "note")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels(Rule):
+    """D03."""
+
+    id: ClassVar[str] = "D03"
+    name: ClassVar[str] = "labels"
+    about: ClassVar[str] = (
+        "how even the classes are and how often the rarest is found; classes missing in a part; equal samples of"
+        " different labels"
+    )
+    healthy: ClassVar[str] = "classes alike, each in both parts"
+    causes: ClassVar[tuple[str, ...]] = (
+        "few samples of a class",
+        "a split by order",
+        "labels given twice",
+    )
+    remedies: ClassVar[tuple[str, ...]] = ("class weights",)
+    unevenness: float = 10.0
+    recall: float = 0.7
+    contradicting: float = 0.01
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        facts = evidence.facts
+        if facts.missing:
+            shown = ", ".join(map(str, facts.missing[:5]))
+            return Hit(f"classes without samples in a part: {shown}", float(len(facts.missing)))
+        share = facts.contradictions / max(facts.samples, 1)
+        if share > self.contradicting:
+            return Hit(
+                f"{facts.contradictions} samples have an equal one of another label",
+                share,
+                "warning",
+            )
+        return self._rare(evidence)
+
+    def _rare(self, evidence: Evidence) -> Hit | None:
+        counts = evidence.facts.counts
+        if len(counts) < 2 or counts.min() == 0 or counts.max() <= self.unevenness * counts.min():
+            return None
+        held_out = evidence.last.held_out
+        margin, labels = held_out.get("margin"), evidence.held_out_labels
+        rarest = int(counts.argmin())
+        if margin is None or labels is None or (labels == rarest).sum() < 5:
+            margin, labels = evidence.last.values.get("margin"), evidence.labels
+        if margin is None or labels.ndim != 1 or evidence.last.step < evidence.total // 2:
+            return None
+        recalls = [float((margin[labels == k] > 0).mean()) for k in np.unique(labels)]
+        own = float((margin[labels == rarest] > 0).mean()) if (labels == rarest).any() else 0.0
+        if own >= self.recall * float(np.mean(recalls)):
+            return None
+        return Hit(
+            f"class {rarest} has {counts.min()} samples, the most frequent {counts.max()}; of the rare one"
+            f" {own:.0%} are found, of a class on average {np.mean(recalls):.0%}",
+            float(counts.max() / counts.min()),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leakage(Rule):
+    """D04."""
+
+    id: ClassVar[str] = "D04"
+    name: ClassVar[str] = "leakage"
+    about: ClassVar[str] = (
+        "share of the samples to validate on that are trained on too; columns that tell the target alone"
+    )
+    healthy: ClassVar[str] = "none"
+    causes: ClassVar[tuple[str, ...]] = (
+        "doubles on both sides of the split",
+        "a column made of the target",
+    )
+    remedies: ClassVar[tuple[str, ...]] = (
+        "split by groups, or remove doubles before the split",
+        "leave the column out",
+    )
+    shared: float = 0.01
+
+    def find(self, evidence: Evidence) -> Hit | None:
+        """See `Rule.find`."""
+        facts = evidence.facts
+        if facts.leaked > self.shared:
+            return Hit(
+                f"{facts.leaked:.0%} of the samples to validate on are trained on too: the figures of validation are"
+                " too good",
+                facts.leaked,
+                "error",
+            )
+        if facts.telling:
+            column, score = facts.telling[0]
+            return Hit(f"column {column} alone gives the target away ({score:.3f})", score, "error")
+        return None

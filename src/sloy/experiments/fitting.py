@@ -1,0 +1,54 @@
+"""The call that trains what an experiment opened: the same for a run, and for what tries a run again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from functools import partial
+from typing import Any
+
+from sloy.experiments.events import Opened
+from sloy.model import Model
+from sloy.training.fine_tune import fine_tune
+from sloy.training.fit import fit
+from sloy.training.history import History
+from sloy.training.members import fit_members
+
+Training = Callable[..., tuple[Model, History]]
+OPERATIONS = 5e10  # a second, of a large network; small ones are slower
+LONG = 20.0  # seconds of which a diagnosis takes less than 2 %
+
+
+def training_of(opening: Opened, start: Model | None) -> Training:
+    """What trains: `fit`, `fit_members` or `fine_tune` with all but callbacks and checkpoint."""
+    experiment, loaded = opening.experiment, opening.loaded
+    share = None if loaded.divided and not loaded.members else experiment.validation or None
+    shared: dict[str, Any] = {
+        "validation": loaded.validation or share,
+        "recipe": opening.recipe,
+        "engine": opening.engine,
+        "verbose": False,
+    }
+    if start is not None:
+        tuning = experiment.fine_tuning
+        chosen = {field.name: getattr(tuning, field.name) for field in fields(tuning)}
+        return partial(fine_tune, model=start, data=loaded.train, **shared, **chosen)
+    if loaded.members:
+        shared["ending"] = loaded.ending
+    return partial(
+        fit_members if loaded.members else fit,
+        network=opening.network,
+        data=loaded.learned or loaded.train,
+        loss=loaded.loss,
+        preprocessing=loaded.preprocessing,
+        parameters=experiment.source.parameters_for(loaded),
+        **shared,
+    )
+
+
+def is_diagnosed(wanted: bool | None, opening: Opened) -> bool:
+    """Whether a run is watched: as is wanted, else where its training is foreseen to be long beside the watching."""
+    if wanted is not None:
+        return wanted
+    samples = opening.loaded.trained_on(opening.experiment.validation) * opening.recipe.epochs
+    return 6 * opening.summary.multiply_adds * samples / OPERATIONS >= LONG

@@ -1,0 +1,207 @@
+"""Planted faults are named first; healthy runs have no error and no warning."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sloy
+from sloy.diagnosis import RULES, Report
+from sloy.diagnosis.rules import with_limits
+from sloy.errors import InvalidArgument, NonFiniteError
+from sloy.initializers import Constant, Normal, Zeros
+from sloy.layers import Dense, Dropout, ReLU, Sigmoid, Tanh
+from sloy.regularizers import L2
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(480, 4)).astype(np.float32)
+Y = (X[:, 0] * X[:, 1] > 0).astype(np.int64)
+NUMBERS = (X[:, 0] * X[:, 1] + X[:, 2]).astype(np.float32)
+
+
+def net(
+    act: Any = ReLU, outputs: int = 2, depth: int = 2, ending: Any = (), **options: Any
+) -> sloy.Network:
+    hidden = [part for _ in range(depth) for part in (Dense(16, **options), act())]
+    last = {n: v for n, v in options.items() if not n.startswith("bias")}
+    return sloy.Network((4,), [*hidden, Dense(outputs, **last), *ending])
+
+
+def diagnosed(network: sloy.Network, data: Any = (X, Y), **options: Any) -> Report:
+    watch = sloy.Diagnosis()
+    arguments = {
+        "epochs": 15,
+        "batch_size": 32,
+        "learning_rate": 0.01,
+        "validation": 0.25,
+        "verbose": False,
+    }
+    with contextlib.suppress(NonFiniteError):
+        sloy.fit(network, data, **{**arguments, "callbacks": [watch], **options})
+    return watch.report
+
+
+HEALTHY: dict[str, Any] = {
+    "adam": lambda: diagnosed(net()),
+    "sgd": lambda: diagnosed(net(), optimizer="sgd", learning_rate=0.1, epochs=40),
+    "tanh, dropout": lambda: diagnosed(
+        sloy.Network((4,), [Dense(32), Tanh(), Dropout(0.2), Dense(2)]), epochs=30
+    ),
+    "numbers": lambda: diagnosed(net(outputs=1), (X, NUMBERS)),
+    "one cycle": lambda: diagnosed(net(), schedule="one-cycle"),
+}
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_nothing_is_said_of_what_is_well(name: str) -> None:
+    report = HEALTHY[name]()
+    assert report.first is None, str(report)
+
+
+def rare() -> Report:
+    kept = np.concatenate([np.nonzero(Y == 0)[0], np.nonzero(Y == 1)[0][:10]])
+    x = X[kept] + RNG.normal(size=(len(kept), 4)).astype(np.float32)
+    return diagnosed(net(), (x, Y[kept]))
+
+
+def leaked() -> Report:
+    return diagnosed(net(), (X, Y), validation=(X[:60], Y[:60]))
+
+
+def telling() -> Report:
+    answer = RNG.permutation(Y)
+    x = np.hstack([X, answer[:, None] + 0.01 * RNG.normal(size=(480, 1))]).astype(np.float32)
+    return diagnosed(sloy.Network((5,), [Dense(16), ReLU(), Dense(2)]), (x, answer))
+
+
+FAULTS: dict[str, tuple[str, Any]] = {
+    "diverges": ("D08", lambda: diagnosed(net(), optimizer="sgd", learning_rate=1e4)),
+    "rate high": ("D08", lambda: diagnosed(net(), learning_rate=1.0)),
+    "rate low": ("D12", lambda: diagnosed(net(), learning_rate=1e-6)),
+    "unscaled": ("D02", lambda: diagnosed(net(), (X * 100 + 300, Y), preprocessing="none")),
+    "rare class": ("D03", rare),
+    "leaked rows": ("D04", leaked),
+    "telling column": ("D04", telling),
+    "large weights": ("D05", lambda: diagnosed(net(weight_initializer=Normal(3.0)))),
+    "zero weights": ("D06", lambda: diagnosed(net(weight_initializer=Zeros()))),
+    "last activation": (
+        "D07",
+        lambda: diagnosed(net(outputs=1, ending=(Sigmoid(),)), (X, NUMBERS)),
+    ),
+    "saturated": (
+        "D09",
+        lambda: diagnosed(
+            sloy.Network((4,), [Dense(16, bias_initializer=Constant(9.0)), Tanh(), Dense(2)]),
+            epochs=3,
+        ),
+    ),
+    "dead": ("D10", lambda: diagnosed(net(bias_initializer=Constant(-8.0)))),
+    "deep sigmoids": ("D11", lambda: diagnosed(net(Sigmoid, depth=8))),
+    "shuffled": ("D15", lambda: diagnosed(net(), (X, RNG.permutation(Y)), epochs=5)),
+    "narrow": (
+        "D18",
+        lambda: diagnosed(sloy.Network((4,), [Dense(1), ReLU(), Dense(4)]), (X, X.argmax(1))),
+    ),
+    "few samples": (
+        "D19",
+        lambda: diagnosed(net(), (X[:40], Y[:40]), validation=(X[60:], Y[60:]), epochs=200),
+    ),
+    "regularised": ("D20", lambda: diagnosed(net(weight_regularizer=L2(1.0)), optimizer="sgd")),
+}
+
+
+@functools.cache
+def report_of(fault: str) -> Report:
+    report: Report = FAULTS[fault][1]()
+    return report
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_named_first(name: str) -> None:
+    right, report = FAULTS[name][0], report_of(name)
+    assert report.first is not None, str(report)
+    assert report.first.id == right, str(report)
+
+
+def test_what_ended_the_run_is_under_its_cause() -> None:
+    report = report_of("diverges")
+    (end,) = (finding for finding in report.findings if finding.id == "D01")
+    assert end.under == "D08"
+    assert "epoch 1" in end.sentence
+
+
+def test_states_are_kept() -> None:
+    """Units that are dead at first, and live again after their biases are put right."""
+
+    class Mend(sloy.Callback):
+        def on_epoch_end(self, run: Any, row: Any) -> None:
+            if run.epoch == 5:
+                run.weights.write("dense_1/bias", np.full(16, 0.1, np.float32))
+
+    watch = sloy.Diagnosis()
+    network = sloy.Network((4,), [Dense(16, bias_initializer=Constant(-20.0)), ReLU(), Dense(2)])
+    options: dict[str, Any] = {
+        "epochs": 15,
+        "batch_size": 32,
+        "learning_rate": 0.01,
+        "verbose": False,
+    }
+    sloy.fit(network, (X, Y), callbacks=[watch, Mend()], **options)
+    (dead,) = (finding for finding in watch.report.findings if finding.id == "D10")
+    assert dead.since == 0
+    assert dead.cured is not None
+    assert 5 * 15 <= dead.cured <= 8 * 15
+    assert dead.severity == "note"
+
+
+def test_columns_are_noted() -> None:
+    n = len(X)
+    extra = np.stack([np.arange(n), np.ones(n), X[:, 0]], 1).astype(np.float32)
+    report = diagnosed(
+        sloy.Network((7,), [Dense(16), ReLU(), Dense(2)]),
+        (np.hstack([X, extra]), Y),
+        preprocessing="standardize",
+    )
+    (noted,) = (finding for finding in report.findings if finding.id == "D02")
+    assert noted.severity == "note"
+    for words in ("all alike (5)", "equal to another (6)", "counting the rows (4)"):
+        assert words in noted.sentence
+
+
+def test_contradictions_and_missing_classes() -> None:
+    x, y = np.vstack([X, X[:50]]), np.concatenate([Y, 1 - Y[:50]])
+    report = diagnosed(net(), (x, y), validation=None)
+    assert report.first is not None
+    assert (report.first.id, report.first.sentence.split()[0]) == ("D03", "100")
+    some = Y[:40] == 0
+    report = diagnosed(net(), (X[60:], Y[60:]), validation=(X[:40][some], Y[:40][some]))
+    assert report.first is not None
+    assert report.first.sentence == "classes without samples in a part: 1"
+
+
+def test_the_rules_are_twenty_in_order_with_causes_that_exist() -> None:
+    ids = [rule.id for rule in RULES]
+    assert sorted(ids) == [f"D{number:02}" for number in range(1, 21)]
+    for rule in RULES:
+        assert rule.name
+        assert rule.about
+        assert rule.causes
+        assert rule.remedies
+        assert set(rule.after) <= set(ids) - {rule.id}
+
+
+def test_limits_can_be_set() -> None:
+    rules = {rule.id: rule for rule in with_limits({"D08.first": 9.0})}
+    assert rules["D08"].limits == {"first": 9.0, "later": 0.03}
+    for wrong in (
+        {"D08.none": 1.0},
+        {"D99.first": 1.0},
+        {"D08.first": -1.0},
+        {"D08.first": "much"},
+    ):
+        with pytest.raises(InvalidArgument, match="`limits"):
+            sloy.Diagnosis(limits=wrong)
