@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[1]
 FOR_ALL = {"errors", "arguments", "options", "text", "language"}
 THIRD_PARTY = {"numpy"}  # what every room but `errors` may import; more of it:
 MORE_THIRD_PARTY = {
-    "data": {"PIL", "pillow_heif", "polars"},
+    "data": {"PIL", "fastexcel", "pillow_heif", "polars"},
     "engines": {"jax"},
     "estimators": {"sklearn", "joblib"},
     "exchange": {"h5py", "onnx", "pooch"},

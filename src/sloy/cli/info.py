@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,25 @@ from sloy.cli.options import add_json, add_model, model_file
 if TYPE_CHECKING:
     from sloy.model import Model
 
+
+_SUMMARY = {
+    "plan": {
+        "data": str,
+        "epochs": int,
+        "batch_size": int,
+        "optimizer": str,
+        "schedule": str,
+        "seed": int,
+        "*": object,
+    },
+    "times_seconds": {"training": float, "*": float},
+    "learning_rate": float,
+    "engine": {"name": str, "threads": int, "*": object},
+    "versions": {"sloy": str, "*": str},
+    "test_accuracy?": float,
+    "test_samples?": int,
+    "*": object,
+}  # what is shown of it
 
 NAME = "info"
 HELP = "what is in a model file: network, classes, preprocessing, how it was trained"
@@ -40,11 +59,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def beside(file: Path) -> dict[str, Any] | None:
-    """The summary of the run in whose folder the model lies; None where there is none."""
+    """The summary of the run in whose folder the model lies; None where there is none, or none that can be read."""
+    from sloy.errors import FileFormatError
+    from sloy.files.documents import read_document
+
+    path = file.parent / "summary.json"
+    if not path.is_file():
+        return None
     try:
-        found = json.loads((file.parent / "summary.json").read_text())
-        return found if found["schema"] == text.SCHEMA and found["plan"]["data"] else None
-    except (OSError, ValueError, KeyError, TypeError):
+        found = read_document(path, {"*": object}, "the summary of a run")
+        if found.get("schema") != text.SCHEMA or "plan" not in found:
+            return None  # of another version, or of a test
+        return read_document(path, _SUMMARY, "the summary of a run")
+    except FileFormatError as error:
+        warnings.warn(f"{error} It is left aside.", stacklevel=2)
         return None
 
 

@@ -90,7 +90,7 @@ def names_in(value: Any) -> tuple[str, ...]:
             value = {number: name for name, number in value.items()}
         try:
             value = {int(number): name for number, name in value.items()}
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):  # infinity is a number to JSON
             return ()
         if sorted(value) != list(range(len(value))):
             return ()

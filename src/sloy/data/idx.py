@@ -123,15 +123,9 @@ def load_idx_folder(folder: str | Path) -> TrainTest:
     FileFormatError
         When a file is missing or damaged, or images and labels do not fit together; it names the file.
     """
-<<<<<<< HEAD
-    folder = Path(folder)
+    folder = path_of("load_idx_folder", "folder", folder)
     train_x, train_y = _images_and_labels(folder, (TRAIN,))
     test_x, test_y = _images_and_labels(folder, TESTS)
-=======
-    folder = path_of("load_idx_folder", "folder", folder)
-    train_x, train_y = _images_and_labels(folder, ("train",))
-    test_x, test_y = _images_and_labels(folder, ("t10k", "test"))
->>>>>>> h-locks
     if train_x.shape[1:] != test_x.shape[1:]:
         raise FileFormatError(
             f"{folder}: the training images have shape {train_x.shape[1:]}, the test images {test_x.shape[1:]}."

@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,7 @@ def decode(
         raise FileFormatError(f"{path}: is a broken link, to {os.readlink(path)}.")
     if foreign(path.name) == "RAW":  # Pillow would take the thumbnail in it
         raise FileFormatError(f"{path}: {_what_it_is(path, b'')}.")
+    _hush()
     with path.open("rb") as file:
         try:
             opened = PIL.Image.open(file, formats=formats())
@@ -111,6 +113,26 @@ def decode(
             if least is not None:
                 opened.draft(None, (least, least))
             return _plain(opened, str(path), channels, background, one_at_a_time, greys, path)
+
+
+@cache
+def _hush() -> None:
+    """What Pillow raises anyhow, its log and libtiff, where it is found, say on the error stream: no more."""
+    import ctypes
+    import ctypes.util
+    import logging
+
+    import PIL
+
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+    bundled = Path(PIL.__file__).parents[1].glob("[Pp]illow.libs/libtiff*")
+    for name in [*map(str, bundled)] or [ctypes.util.find_library("tiff") or "libtiff.so"]:
+        with suppress(OSError, AttributeError):
+            library = ctypes.CDLL(name)
+            for switch in (library.TIFFSetErrorHandler, library.TIFFSetWarningHandler):
+                switch.argtypes, switch.restype = [ctypes.c_void_p], ctypes.c_void_p
+                switch(None)
 
 
 def picture_files(folder: str | os.PathLike[str]) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from sloy.arguments import flag, function, path_of
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Counted, Drawn, Listener, Saved, Tested
-from sloy.experiments.run_folder import CONFIGURATION, RunFolder
+from sloy.experiments.run_folder import CONFIGURATION, RunFolder, plan_of
 from sloy.experiments.sources import Measured, Source, source_of
 from sloy.experiments.sources.base import ToTest, Wanted
 from sloy.experiments.sources.digits import Mnist
@@ -140,9 +139,9 @@ def _source(model: Model, data: str, *, skip_broken: bool) -> Source:
 def _trained_on(file: Path, data: str) -> bool:
     """Whether the model lies in the folder of a run on the same data."""
     try:
-        plan = json.loads((file.parent / CONFIGURATION).read_text("utf-8"))["plan"]
-        return Path(plan["data"]).resolve() == Path(data).resolve()
-    except (OSError, ValueError, KeyError, TypeError):
+        words = plan_of(file.parent / CONFIGURATION)
+        return Path(words["data"]).resolve() == Path(data).resolve()
+    except (OSError, ValueError):
         return False
 
 

@@ -368,7 +368,7 @@ def _refuse_unknown(source: Source, words: Mapping[str, Any], *others: str) -> N
     for name in sorted(words.keys() - known - set(_OWN) - set(others)):
         if name in source_options():
             raise InvalidOption(f"`{name}` does not belong to {source.data}.")
-        raise InvalidOption(f"`{name}` is no option of an experiment.")
+        raise InvalidOption(f"`{text.shortened(name, 60)}` is no option of an experiment.")
 
 
 def _values(value: Any) -> dict[str, Any]:

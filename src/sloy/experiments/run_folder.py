@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,10 +14,19 @@ from sloy.arguments import path_of
 from sloy.errors import FileFormatError, InvalidArgument, InvalidOption
 from sloy.experiments.experiment import Experiment
 from sloy.files.atomic import write_atomically
+from sloy.files.documents import hold, read_document
 from sloy.files.lock import Lock
+from sloy.text import shortened
 
 CONFIGURATION = "configuration.json"
 VERSION = 2  # of the configuration
+_WHAT = "the configuration of a run"
+_VALUE = (None, bool, int, float, str)
+PLAN = {  # the options of an experiment, in words; what each may be, the experiment checks
+    "data": str,
+    "*": (*_VALUE, [(*_VALUE, [_VALUE])], {"*": (*_VALUE, [_VALUE], {"*": _VALUE})}),
+}
+SCHEMA = {"version": int, "plan": PLAN, "*": object}
 CHECKPOINT = "checkpoint.sloy"
 LOCK = ".lock"  # there while a process works in the folder
 FOLD, WHOLE = "fold-", "all-rows"  # folders of a cross-validation's runs
@@ -172,10 +180,10 @@ class RunFolder:
             Where its data are gone.
         """
         path = self / CONFIGURATION
-        words = _plan(path)
+        words = plan_of(path)
         try:
             return Experiment.of(**words)
-        except (InvalidOption, TypeError) as error:
+        except (InvalidOption, TypeError, ValueError, LookupError, ArithmeticError) as error:
             raise _damaged(path, error) from None
 
     def write(self, name: str, content: bytes | str) -> None:
@@ -193,24 +201,22 @@ class RunFolder:
         return text.fields(rows)
 
 
-def _plan(path: Path) -> dict[str, Any]:
+def plan_of(path: Path) -> dict[str, Any]:
     """The options in a configuration."""
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, error) from None
-    if not isinstance(document, dict) or not isinstance(document.get("plan"), dict):
-        raise _damaged(path, "it has no plan")
+    document = read_document(path, {"version?": object, "plan": dict, "*": object}, _WHAT)
     if document.get("version") != VERSION:
         raise FileFormatError(
             f"{path}: the run was begun by another version of sloy, which alone can continue it; its"
             " model.sloy still loads."
         )
     words: dict[str, Any] = document["plan"]
-    if not isinstance(words.get("data"), str):
-        raise _damaged(path, "its plan names no data")
+    try:
+        hold(document, SCHEMA)
+    except FileFormatError as error:
+        raise _damaged(path, error) from None
     return words
 
 
-def _damaged(path: Path, why: object) -> FileFormatError:
-    return FileFormatError(f"{path}: is not the configuration of a run ({why}).")
+def _damaged(path: Path, why: Exception) -> FileFormatError:
+    reason = str(why).removesuffix(".") or type(why).__name__
+    return FileFormatError(f"{path}: is not {_WHAT} ({shortened(reason, 160)}).")

@@ -15,6 +15,7 @@ from sloy.arguments import instance
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.initializers import INITIALIZERS, Initializer
 from sloy.regularizers import CONSTRAINTS, REGULARIZERS, Constraint, Regularizer
+from sloy.text import shortened
 
 if TYPE_CHECKING:
     from sloy.layers.base import Layer
@@ -94,7 +95,9 @@ def layer_from_config(config: Mapping[str, Any], depth: int = 0) -> Layer:
     except FileFormatError:
         raise
     except (TypeError, ValueError, AttributeError, LookupError, OverflowError) as error:
-        raise FileFormatError(f"the layer {layer.__name__} cannot be read: {error}") from error
+        raise FileFormatError(
+            f"the layer {layer.__name__} cannot be read: {shortened(str(error), 200)}"
+        ) from error
 
 
 def _known(kind: str, name: object, known: Mapping[str, Any]) -> Any:

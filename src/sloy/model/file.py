@@ -13,6 +13,7 @@ import numpy as np
 from sloy.data.readers import Reader, reader_from_config, reader_to_config
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.files.container import check_kind, read_container, write_container
+from sloy.files.documents import hold
 from sloy.graph.spec import DTYPES, FLOATS, Spec
 from sloy.graph.stored import function_from_config, function_to_config
 from sloy.losses import NAMES as LOSSES
@@ -24,6 +25,7 @@ from sloy.preprocessing import Preprocessing
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.problem.parameters import check_names
+from sloy.text import shown
 
 KIND = "sloy.model"
 VERSION = 1
@@ -33,10 +35,22 @@ _LOSSES = {cls.__name__: cls for cls in LOSSES.values()}
 _METRICS: dict[str, type[Metric]] = {
     cls.__name__: cls for cls in (BinaryAccuracy, *map(type, METRICS.values()))
 }
-_KEYS = {
-    "kind", "version", "network", "loss", "metrics", "preprocessing", "class_names",
-    "reader", "data_dtype", "dtype", "target_shape", "target_dtype",
-}  # fmt: skip
+_MOST_AXES = 8  # of a sample's target
+SCHEMA = {  # of what is no tensor; layers, losses and readers know what they are made of
+    "kind": str,
+    "version": int,
+    "network": {"input_shape": [int], "layers": [dict]},
+    "loss": {"loss": str, "*": object},
+    "metrics": [{"metric": str, "*": (None, float)}],
+    "preprocessing": dict,
+    "class_names": [str],
+    "reader": (None, {"reader": str, "*": object}),
+    "data_dtype": {"uint8", *FLOATS},
+    "dtype": set(FLOATS),
+    "target_shape": [int],
+    "target_dtype": set(DTYPES),
+    "threshold?": float,
+}
 
 
 def write(parts: Parts, path: Path) -> None:
@@ -103,19 +117,14 @@ def _document(parts: Parts) -> dict[str, Any]:
 def _read_document(
     document: Mapping[str, Any],
 ) -> tuple[Problem, tuple[str, ...], Reader | None]:
-    if set(document) - {"threshold"} != _KEYS:
-        raise FileFormatError(f"its keys are {sorted(document)}, needed are {sorted(_KEYS)}.")
+    hold(document, SCHEMA)
     names, metrics = document["class_names"], document["metrics"]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise FileFormatError("`class_names` must be a list of strings.")
-    if not isinstance(metrics, list):
-        raise FileFormatError("`metrics` must be a list.")
     data_dtype, dtype = document["data_dtype"], document["dtype"]
-    if dtype not in FLOATS or data_dtype not in ("uint8", dtype):
+    if len(document["target_shape"]) > _MOST_AXES:
+        raise FileFormatError(f"`target_shape` has {len(document['target_shape'])} extents.")
+    if data_dtype not in ("uint8", dtype):
         raise FileFormatError(f"`dtype` is {dtype!r}, `data_dtype` {data_dtype!r}.")
     target_shape, target_dtype = document["target_shape"], document["target_dtype"]
-    if target_dtype not in DTYPES or not isinstance(target_shape, list):
-        raise FileFormatError("`target_shape` and `target_dtype` must be a shape and a dtype.")
     problem = Problem(
         Network.from_config(document["network"]),
         _loss(document["loss"]),
@@ -167,7 +176,7 @@ def _loss_config(loss: Loss, problem: Problem) -> dict[str, Any]:
 def _loss(config: Any) -> Loss:
     if isinstance(config, dict) and config.get("loss") == "CustomLoss":
         if set(config) != {"loss", "targets", "function"}:
-            raise FileFormatError(f"the loss has the keys {sorted(map(str, config))}.")
+            raise FileFormatError(f"the loss has the keys {shown(sorted(map(str, config)))}.")
         return CustomLoss(function_from_config(config["function"]), config["targets"])
     if isinstance(config, dict) and isinstance(main := config.get("main"), dict):
         if main.get("loss") == Intervals.__name__:
@@ -189,7 +198,7 @@ def _known(kind: str, config: Any, known: Mapping[str, Any]) -> Any:
     if name not in known:
         raise FileFormatError(f"no {kind} is named {name[:40]!r}.")
     if set(arguments) != {f.name for f in fields(known[name])}:
-        raise FileFormatError(f"the {kind} {name} has the arguments {sorted(arguments)}.")
+        raise FileFormatError(f"the {kind} {name} has the arguments {shown(sorted(arguments))}.")
     several = {key: tuple(v) if isinstance(v, list) else (v,) for key, v in arguments.items()}
     if not all(
         type(value) in (type(None), int, float) or isinstance(value, Loss)

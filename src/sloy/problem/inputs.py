@@ -18,6 +18,7 @@ from sloy.graph.spec import Shape
 from sloy.losses import Loss
 from sloy.preprocessing import Preprocessing
 from sloy.problem.network import Network
+from sloy.text import shown
 
 Data = Dataset | tuple[Any, Any]
 Validation = float | Dataset | tuple[Any, Any] | None
@@ -112,7 +113,7 @@ def split(data: Dataset, validation: Validation, seed: int) -> tuple[np.ndarray,
     if isinstance(validation, float | int | np.floating):
         if isinstance(validation, bool) or not 0 < validation < 1:
             raise InvalidArgument(
-                f"`validation` (={validation!r}) must be a fraction between 0 and 1, a Dataset, a"
+                f"`validation` (={shown(validation)}) must be a fraction between 0 and 1, a Dataset, a"
                 " pair (x, y), or None."
             )
         # The rows themselves are split as data, so that the weights of the samples follow.
@@ -120,7 +121,7 @@ def split(data: Dataset, validation: Validation, seed: int) -> tuple[np.ndarray,
         try:
             kept, taken = numbered.split(float(validation), seed)
         except InvalidArgument as error:
-            raise InvalidArgument(f"`validation` (={validation!r}): {error}") from None
+            raise InvalidArgument(f"`validation` (={shown(validation)}): {error}") from None
         return kept.x[:, 0].astype(np.int64), data.take(taken.x[:, 0].astype(np.int64))
     return rows, as_dataset(validation, "validation")
 

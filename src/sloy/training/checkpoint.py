@@ -21,12 +21,24 @@ from sloy.arguments import path_of
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.files.atomic import link_over
 from sloy.files.container import check_kind, read_container, write_container
+from sloy.files.documents import hold
 from sloy.files.lock import Lock
 from sloy.text import shown
 from sloy.training.history import Row
 
 KIND = "sloy.checkpoint"
 VERSION = 2  # of the configuration in it: 1 did not have the whole recipe
+SCHEMA = {  # of what is no tensor
+    "kind": str,
+    "version": int,
+    "config": {"epochs?": int, "*": (str, int)},
+    "machine": {"engine": str, "precision": str, "*": int},
+    "epoch": int,
+    "step": int,
+    "seconds": float,
+    "history": [{"epoch": int, "*": (float, str)}],
+    "callbacks": [{"class": str, "*": (None, bool, float, str)}],
+}
 
 
 @dataclass(frozen=True)
@@ -197,40 +209,30 @@ def _pack(snapshot: Snapshot) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 def _unpack(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Snapshot:
     check_kind(path, metadata, KIND, VERSION)
     try:
+        hold(metadata, SCHEMA)
         callbacks = [dict(state) for state in metadata["callbacks"]]
         for name, value in _under("callbacks", tensors).items():
             number, _, key = name.partition("/")
             callbacks[int(number)][key] = value
         return Snapshot(
             config=dict(metadata["config"]),
-            machine=_machine(**metadata["machine"]),
-            epoch=_count(metadata["epoch"]),
-            step=_count(metadata["step"]),
+            machine=dict(metadata["machine"]),
+            epoch=metadata["epoch"],
+            step=metadata["step"],
             seconds=float(metadata["seconds"]),
             history=[_decoded_row(row) for row in metadata["history"]],
             variables=_under("variables", tensors),
             partial=_under("partial", tensors),
             callbacks=callbacks,
         )
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise FileFormatError(f"{path}: the checkpoint cannot be understood ({error}).") from error
-
-
-def _machine(engine: str, precision: str, **counts: Any) -> dict[str, int | str]:
-    """What computed."""
-    numbers = {name: _count(value) for name, value in counts.items()}
-    return {"engine": str(engine), **numbers, "precision": str(precision)}
+    except (ValueError, LookupError, OverflowError) as error:
+        reason = str(error).removesuffix(".")[:160]
+        raise FileFormatError(f"{path}: the checkpoint cannot be understood ({reason}).") from error
 
 
 def _under(folder: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     start = f"{folder}/"
     return {n.removeprefix(start): v for n, v in tensors.items() if n.startswith(start)}
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is no count")
-    return value
 
 
 def _encoded(value: float) -> Any:

@@ -15,6 +15,7 @@ from sloy import text
 from sloy.arguments import file_to_write, path_of, sequence
 from sloy.errors import FileFormatError, InvalidArgument, UnknownName
 from sloy.files.atomic import write_atomically
+from sloy.files.documents import hold, parse
 from sloy.language import counted, say
 from sloy.text import shown
 
@@ -137,12 +138,13 @@ class History:
     @classmethod
     def from_json(cls, path: str | Path) -> History:
         """Read what `to_json` wrote; `FileFormatError` where the file is something else."""
+        content = _read(path)
         try:
-            rows = json.loads(_read(path))
-        except (ValueError, RecursionError) as error:
-            raise FileFormatError(f"{path}: not JSON: {error}.") from error
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise FileFormatError(f"{path}: a history is a JSON list of objects.")
+            rows = parse(content)
+            hold(rows, [{"*": (float, str)}])
+        except ValueError as error:
+            reason = str(error).removesuffix(".")
+            raise FileFormatError(f"{path}: is no history in JSON ({reason}).") from error
         return cls([_numbers(path, f"row {i}", row.items()) for i, row in enumerate(rows)])
 
     def _repr_html_(self) -> str:
@@ -217,7 +219,7 @@ def _numbers(path: object, where: str, items: object) -> Row:
             row[name] = int(value) if name == "epoch" else float(value)
         except (TypeError, ValueError, OverflowError):
             raise FileFormatError(
-                f"{path}: {where}, `{name}` is {str(value)[:40]!r}, no number."
+                f"{path}: {where}, `{name[:40]}` is {str(value)[:40]!r}, no number."
             ) from None
     return row
 

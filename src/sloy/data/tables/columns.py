@@ -17,7 +17,7 @@ from sloy.data.tables.dates import PARTS, date_parts, moments
 from sloy.data.tables.numerals import MARKS, UNITS, NumberFormat
 from sloy.data.tables.values import polars, spelled, words
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.text import many
+from sloy.text import many, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -312,7 +312,7 @@ def column_from_config(config: Any) -> Column:
     given = {key: _tupled(value) for key, value in config.items() if key != "column"}
     given = {f.name: f.default for f in fields(cls) if f.default is not MISSING} | given
     if set(given) != set(needed):
-        raise FileFormatError(f"a {cls.kind} column has the keys {sorted(given)}.")
+        raise FileFormatError(f"a {cls.kind} column has the keys {shown(sorted(given))}.")
     for name, kind in needed.items():
         if not _fits(given[name], str(kind)):
             raise FileFormatError(f"`{name}` of a {cls.kind} column is {str(given[name])[:40]!r}.")

@@ -17,6 +17,7 @@ from sloy.data.tables.numerals import MARKS, PLAIN, UNITS, NumberFormat
 from sloy.data.tables.sources import Source, is_table, open_table
 from sloy.data.tables.values import is_strange, without
 from sloy.errors import FileFormatError, InvalidArgument
+from sloy.text import shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -189,7 +190,7 @@ class TableReader(Reader):
     def from_config(cls, config: Mapping[str, Any]) -> TableReader:
         """See `Reader.from_config`."""
         if set(config) - {"missing", "target_type", "ids", "written"} != {"target", "columns"}:
-            raise FileFormatError(f"a table's reader has the keys {sorted(config)}.")
+            raise FileFormatError(f"a table's reader has the keys {shown(sorted(config))}.")
         if (kind := config.get("target_type", "text")) not in TARGET_TYPES:
             raise FileFormatError(f"`target_type` of a table's reader is {str(kind)[:40]!r}.")
         target, columns = config["target"], config["columns"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sloy.data.arrays import limited
-from sloy.errors import NotAvailable
-from sloy.text import size
+from sloy.errors import FileFormatError, NotAvailable
+from sloy.text import shortened, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +47,50 @@ def polars() -> ModuleType:
             "tables need polars, which is not installed: `pip install 'sloy[tables]'`."
         ) from None
     return polars
+
+
+_silence = threading.Lock()
+
+
+@contextmanager
+def refusing(label: str, what: str) -> Iterator[None]:
+    """Within it what polars says of a damaged file becomes one `FileFormatError`, its panics too.
+
+    A panic is no `Exception`, and writes where it happened to the error stream, which is shut meanwhile.
+    """
+    with _silence, _shut(2):
+        try:
+            yield
+        except Exception as error:
+            if not type(error).__module__.startswith("polars"):
+                raise
+            reason: BaseException = error
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":
+                raise
+            reason = error
+        else:
+            return
+    said = " ".join(str(reason).split()).rstrip(".")
+    raise FileFormatError(f"{label}: {what}: {shortened(said, 120)}.")
+
+
+@contextmanager
+def _shut(descriptor: int) -> Iterator[None]:
+    """What the process writes there goes nowhere."""
+    try:
+        kept = os.dup(descriptor)
+    except OSError:  # it is closed
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, descriptor)
+        yield
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def is_strange(series: pl.Series) -> bool:

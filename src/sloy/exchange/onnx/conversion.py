@@ -23,6 +23,7 @@ from sloy.graph import Graph
 from sloy.graph.graph import topological_order
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, constant
+from sloy.text import shortened, shown
 
 Rule = Callable[["Conversion", Node, list["Value | None"]], "Value | Sequence[Value]"]
 
@@ -110,7 +111,7 @@ class Conversion:
         """
         unknown = sorted({n.op for n in self.graph.nodes} - OPERATORS.keys() - FOLDED)
         if unknown:
-            raise Unsupported(f"sloy has no ops for {', '.join(unknown)}.")
+            raise Unsupported(f"sloy has no ops for {shortened(', '.join(unknown), 160)}.")
         return {name: known(a, name) for name, a in self.graph.initializers.items()}
 
     def call(self, op: str, *operands: Value, **attributes: Any) -> Value:
@@ -122,7 +123,7 @@ class Conversion:
 
     def apply(self, node: Node, operands: list[Value | None]) -> Sequence[Value]:
         """What a node makes of its operands."""
-        label = f"node {node.name or node.outputs[0]!r} ({node.op})"
+        label = f"node {shown(node.name or node.outputs[0], 60)} ({node.op})"
         self._label = self._name(node, operands)
         try:
             folded = (
@@ -136,7 +137,7 @@ class Conversion:
         except SloyError as error:
             raise FileFormatError(f"{label}: {error}") from error
         except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
-            raise FileFormatError(f"{label}: cannot be understood ({error}).") from error
+            raise FileFormatError(f"{label}: cannot be understood ({str(error)[:120]}).") from error
         results = [found] if isinstance(found, Value) else list(found)
         first = results[0]
         if first.size >= LARGEST:

@@ -333,8 +333,13 @@ def _check_order(
     nodes: Iterable[Node],
 ) -> None:
     """Every value is made once, before it is read."""
-    known = {info.name for info in inputs} | set(initializers) | {""}
+    given = [*(info.name for info in inputs), *initializers]
+    if not all(given) or not all(info.name for info in outputs):
+        raise FileFormatError("an input, an output or an initialiser has no name.")
+    known = {*given, ""}
     for node in nodes:
+        if not any(node.outputs):
+            raise FileFormatError(f"node {node.name[:60]!r} ({node.op[:40]}) makes nothing.")
         for name in node.inputs:
             if name not in known:
                 raise FileFormatError(

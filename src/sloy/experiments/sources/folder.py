@@ -23,6 +23,7 @@ from sloy.experiments.sources.labelled import Labelled, names_of
 from sloy.graph.threefry import make_key, permutation
 from sloy.model import Model
 from sloy.options import option
+from sloy.text import shown
 
 AUGMENTATION = "rotation=8,scale=0.1,shift=0.1,brightness=0.1,contrast=0.1,outside=edge"
 CLASSES_SHOWN = 12
@@ -175,7 +176,7 @@ class PictureSource(Labelled):
             return PictureReader((shape[0], shape[1]), shape[2], resize=self.resize or "crop")
         if self.resize not in (None, reader.resize):
             raise InvalidOption(
-                f"`resize` (={self.resize!r}): the model of `from` reads its pictures by {reader.resize}."
+                f"`resize` (={shown(self.resize)}): the model of `from` reads its pictures by {reader.resize}."
             )
         return reader
 
@@ -185,7 +186,7 @@ def _size(given: Any) -> tuple[int, ...]:
     sides = extents(given) if isinstance(given, str) else given
     sides = sides if isinstance(sides, Sequence) else (sides,)
     if not 1 <= len(sides) <= 2:
-        raise InvalidArgument(f"`size` (={given!r}) must be a side, or height and width.")
+        raise InvalidArgument(f"`size` (={shown(given)}) must be a side, or height and width.")
     return tuple(integer("pictures", "size", side) for side in sides)
 
 

@@ -203,7 +203,7 @@ class TableFile(Source):
             raise InvalidOption(f"`members` (={self.members}): the network mlp is a single one")
         if network == "mlp" and self.target_scale != "standard":
             raise InvalidOption(
-                f"`target_scale` (={self.target_scale!r}): the network mlp learns numbers as they are"
+                f"`target_scale` (={text.shown(self.target_scale)}): the network mlp learns numbers as they are"
             )
 
     def load(self, wanted: Wanted) -> LoadedTable:
