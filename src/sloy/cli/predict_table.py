@@ -52,8 +52,8 @@ def _write(frame: pl.DataFrame, *, head: bool, guard: bool) -> None:
     from sloy.data.tables.values import polars
     from sloy.files.tables import guarded
 
-    changes = [guarded] * guard + [text.visible] * sys.stdout.isatty()
-    for change in changes:
+    changes = ((guarded, guard), (text.visible, sys.stdout.isatty()))
+    for change in (change for change, wanted in changes if wanted):
         words = frame.select(polars().col(polars().String))
         frame = frame.with_columns(
             polars().Series(name, [cell and change(cell) for cell in column], polars().String)
