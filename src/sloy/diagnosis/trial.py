@@ -18,7 +18,8 @@ from sloy.language import say
 from sloy.problem.runner import Runner
 from sloy.training.callbacks import Callback
 from sloy.training.checkpoint import Snapshot
-from sloy.training.probe import probe_evaluation_graph, spread
+from sloy.training.probe import spread
+from sloy.training.probe_graph import probe_evaluation_graph
 from sloy.training.run import Run
 
 STEPS = 120
