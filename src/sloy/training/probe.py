@@ -266,8 +266,9 @@ class Probe(Callback):
             return min(1, even)
         trained = max(time.perf_counter() - self._begun - self.seconds, 1e-6)
         step = trained / max(done - self._first, 1)
-        affordable = done + max(1, ceil(cost / (self.budget * step)))
-        cheap = cost * 8 <= self.budget * step * total
+        half = self.budget / 2  # for the first, close together, and for the rest
+        affordable = done + max(1, ceil(cost / (half * step)))
+        cheap = cost * 8 <= half * step * total
         early = done * (2 if cheap else 4)
         return min(even, affordable, early if early <= EARLY else total)
 
