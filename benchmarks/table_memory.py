@@ -1,21 +1,24 @@
 """Memory and time of `sloy train` on a large CSV file: by default 2 million rows of 30 columns.
 
-    python benchmarks/table_memory.py [--rows 2000000] [--epochs 1] [--threads 1] [--keep FILE]
+    python benchmarks/table_memory.py [--rows 2000000] [--epochs 1] [--threads 1] [--recipe fast] [--keep FILE]
 
 The table (24 columns of numbers, some with gaps, four of categories, a date, and the target) is drawn from a fixed seed
-and written in pieces. `sloy train` then runs in a process of its own; its peak memory (VmHWM, which counts what the
-libraries map) is compared with that of a bare interpreter.
+and written in pieces. What `sloy train` does then runs in a process of its own; its peak memory (VmHWM, which counts
+what the libraries map) is compared with that of a bare interpreter, the time before its first epoch with that of polars
+alone, which reads the file into memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -61,21 +64,54 @@ def piece(rows: int, seed: int) -> pl.DataFrame:
 
 # The peak is read by the process itself: what `getrusage` says of a child counts its parent before exec.
 BARE = "print(open('/proc/self/status').read())"
-TRAIN = (
-    f"import sys; from sloy.cli.main import main; code = main(sys.argv[1:]); {BARE}; sys.exit(code)"
-)
+TRAIN = f"""
+import json, sys, time
+from sloy.experiments import Experiment, run
+from sloy.experiments.events import EpochBegan
+table, folder, words = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+threads, begun = words.pop("threads"), []
+def listener(event):
+    if isinstance(event, EpochBegan) and not begun:
+        begun.extend([time.time(), time.process_time()])
+run(Experiment.of(table, **words), folder, threads=threads, listener=listener)
+print(json.dumps(begun))
+{BARE}
+"""
+POLARS = f"import sys, polars; frame = polars.read_csv(sys.argv[1], try_parse_dates=True); {BARE}"
 
 
-def peak(code: str, *arguments: str) -> tuple[int, float, str]:
-    """Peak memory in bytes (VmHWM), seconds and output of Python code."""
-    started = time.perf_counter()
+@dataclass(frozen=True)
+class Process:
+    """What Python code took: peak memory in bytes (VmHWM), seconds on the clock and of processors; what it printed."""
+
+    begun: float  # seconds since 1970
+    peak: int
+    seconds: float
+    cpu: float
+    output: str
+
+
+def process(code: str, *arguments: str, threads: int = 1) -> Process:
+    """Run Python code by itself."""
+    begun, started, before = time.time(), time.perf_counter(), os.times()
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, "POLARS_MAX_THREADS": str(threads)},
     )
+    seconds, after = time.perf_counter() - started, os.times()
+    cpu = sum(after[2:4]) - sum(before[2:4])  # of children that ended
     output, _, status = done.stdout.rpartition("Name:")
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert found is not None
-    return 1024 * int(found[1]), time.perf_counter() - started, output
+    return Process(begun, 1024 * int(found[1]), seconds, cpu, output)
+
+
+def said(of: Process) -> str:
+    """Its seconds."""
+    return f"{of.seconds:.1f} s, {of.cpu:.1f} s of processors"
 
 
 def main() -> int:
@@ -83,6 +119,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--recipe", choices=("tabular", "fast"), default="tabular")
     parser.add_argument("--keep", type=Path, help="write the table here and keep it")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="table-memory-") as folder:
@@ -91,19 +128,22 @@ def main() -> int:
             write_table(table, arguments.rows)
         size = table.stat().st_size
         print(f"{arguments.rows} rows of 30 columns, {size / 1e6:.0f} MB of CSV", flush=True)
-        bare, _, _ = peak(BARE)
-        options = ["--epochs", str(arguments.epochs), "--threads", str(arguments.threads)]
-        options += ["--out", str(Path(folder) / "run"), "--quiet", "--json"]
-        most, seconds, output = peak(TRAIN, "train", str(table), "--target", "answer", *options)
-    summary = json.loads(output)
-    above = most - bare
-    print(f"interpreter   {bare / 2**20:7.0f} MiB")
+        bare, polars = process(BARE), process(POLARS, str(table), threads=arguments.threads)
+        words = {name: getattr(arguments, name) for name in ("epochs", "threads", "recipe")}
+        options = json.dumps({"target": "answer", **words})
+        run = Path(folder) / "run"
+        trained = process(TRAIN, str(table), str(run), options, threads=arguments.threads)
+        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    first, cpu = json.loads(trained.output)
+    above = trained.peak - bare.peak
+    print(f"interpreter   {bare.peak / 2**20:7.0f} MiB")
+    print(f"polars        {polars.peak / 2**20:7.0f} MiB, {said(polars)}")
     print(
-        f"sloy train    {most / 2**20:7.0f} MiB, {above / 2**20:.0f} MiB above it; at most 1024 are allowed"
+        f"sloy train    {trained.peak / 2**20:7.0f} MiB, {above / 2**20:.0f} MiB above the interpreter's; at most"
+        f" 1024 are allowed; {said(trained)}"
     )
-    print(
-        f"time          {seconds:7.1f} s, {summary['times_seconds']['training']:.1f} s of it training"
-    )
+    print(f"first epoch   after {first - trained.begun:.1f} s, {cpu:.1f} s of processors")
+    print(f"training      {summary['times_seconds']['training']:.1f} s")
     print(f"accuracy      {summary['test_accuracy']:.4f}, baselines {summary['baselines']}")
     return int(above > LIMIT)
 

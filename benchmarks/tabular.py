@@ -7,8 +7,9 @@
     python benchmarks/tabular.py table RESULTS.jsonl [--seeds 0,1,2]
 
 Each peer runs in an environment of its own that has it (lightgbm; pytabkit), and adds its lines to the same file; what
-is there is not run again. The rows are divided 80/20 by scikit-learn's `train_test_split` (classes in their shares).
-One thread each; CPU seconds are those of fitting alone.
+is there is not run again. Small files come first; `--limit 600` gives up a method on a set after so many CPU seconds,
+which is noted. `table --method A --method B` compares A and B on the divisions that both ran on. The rows are divided
+80/20 by scikit-learn's `train_test_split` (classes in their shares). One thread each; CPU seconds are those of fitting.
 
 The score of a method on a division is (e0 − e) / (e0 − e*): e its log-loss or root mean squared error, e0 that of
 always giving the same answer, e* the best of the methods in the table.
@@ -18,6 +19,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import resource
+import signal
 import tempfile
 import time
 import warnings
@@ -183,7 +187,8 @@ def pytabkit(name: str, **options: Any) -> Method:
 
         kind = getattr(pytabkit, f"{name}_{'Classifier' if division.of_classes else 'Regressor'}")
         rest = {"device": "cpu", "n_threads": 1, "n_cv": 1, "n_refit": 0, "verbosity": 0}
-        chosen = {k: v for k, v in options.items() if division.of_classes or k not in _OF_CLASSES}
+        of_classes = ("use_ls", "val_metric_name")
+        chosen = {k: v for k, v in options.items() if division.of_classes or k not in of_classes}
         learner = kind(random_state=division.seed, **rest, **chosen)
         train, test = division.x.copy(), division.test.drop(columns="target").copy()
         for column in division.numbers:
@@ -207,9 +212,6 @@ def pytabkit(name: str, **options: Any) -> Method:
         return np.reshape(learner.predict(test[varying]), (-1, 1)), []
 
     return fit
-
-
-_OF_CLASSES = ("use_ls", "val_metric_name")
 
 
 def always_the_same(division: Division, clock: Clock) -> Answer:
@@ -241,6 +243,7 @@ METHODS: dict[str, Method] = {
     "HistGradientBoosting": boosting_of_scikit_learn,
     "LightGBM": lightgbm,
     "RealMLP": pytabkit("RealMLP_TD"),
+    "RealMLP, log-loss": pytabkit("RealMLP_TD", use_ls=False, val_metric_name="cross_entropy"),
     "RealMLP, 4 members": pytabkit(
         "RealMLP_TD", n_ens=4, use_ls=False, val_metric_name="cross_entropy"
     ),
@@ -266,11 +269,52 @@ def error(division: Division, answer: np.ndarray, classes: list[str]) -> dict[st
     return {"error": float(loss), "second": float((p.argmax(1) == own).mean())}
 
 
-def run(sets: Path, results: Path, methods: list[str], seeds: list[int], names: list[str]) -> None:
+def measured(method: str, division: Division) -> dict[str, float]:
+    """CPU seconds of fitting, and what `error` says of the answers."""
+    clock = Clock()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of peers, that they would like more iterations
+        answer, classes = METHODS[method](division, clock)
+    return {"cpu": clock.seconds, **error(division, answer, classes)}
+
+
+def within(limit: int, method: str, division: Division) -> dict[str, float]:
+    """The same in a process of its own, ended after `limit` CPU seconds: {"over": limit} then."""
+    if not limit:
+        return measured(method, division)
+    processes = multiprocessing.get_context("fork")
+    ours, theirs = processes.Pipe(duplex=False)
+
+    def work() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
+        theirs.send(measured(method, division))
+
+    child = processes.Process(target=work)
+    child.start()
+    theirs.close()
+    try:
+        return dict(ours.recv())
+    except EOFError:
+        child.join()
+        if child.exitcode in (-signal.SIGXCPU, -signal.SIGKILL):
+            return {"over": limit}
+        raise SystemExit(f"{method}: failed, see above") from None
+
+
+def run(
+    sets: Path,
+    results: Path,
+    methods: list[str],
+    seeds: list[int],
+    names: list[str],
+    limit: int = 0,
+) -> None:
     """Add the lines that are missing."""
-    done = {(r["set"], r["seed"], r["method"]) for r in read(results)}
+    kept = [r for r in read(results) if "over" not in r or 0 < limit <= r["over"]]
+    done = {(r["set"], r["seed"], r["method"]) for r in kept}
+    paths = sorted(sets.glob("*.csv"), key=lambda path: path.stat().st_size)
     for seed in seeds:
-        for path in [p for p in sorted(sets.glob("*.csv")) if not names or p.stem in names]:
+        for path in [p for p in paths if not names or p.stem in names]:
             frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
             is_number = pd.api.types.is_numeric_dtype(frame.target)
             shares = None if is_number else frame.target
@@ -279,20 +323,8 @@ def run(sets: Path, results: Path, methods: list[str], seeds: list[int], names: 
             for method in methods:
                 if (path.stem, seed, method) in done:
                     continue
-                clock = Clock()
-                with warnings.catch_warnings():
-                    warnings.simplefilter(
-                        "ignore"
-                    )  # of peers, that they would like more iterations
-                    answer, classes = METHODS[method](division, clock)
-                found = error(division, answer, classes)
-                row = {
-                    "set": path.stem,
-                    "seed": seed,
-                    "method": method,
-                    "classes": division.of_classes,
-                }
-                row |= {"cpu": clock.seconds, **found}
+                row: dict[str, Any] = {"set": path.stem, "seed": seed, "method": method}
+                row |= {"classes": division.of_classes, **within(limit, method, division)}
                 with results.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
                 print(
@@ -307,9 +339,11 @@ def read(results: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
 
 
-def table(results: Path, seeds: list[int]) -> str:
+def table(results: Path, seeds: list[int], methods: list[str]) -> str:
     """A line for each method: over the divisions that all of them ran on."""
-    rows = [r for r in read(results) if r["seed"] in seeds]
+    wanted = {CONSTANT, *methods} if methods else METHODS
+    rows = [r for r in read(results) if r["seed"] in seeds and r["method"] in wanted]
+    rows = [r for r in rows if "over" not in r]
     by: dict[str, dict[tuple[str, int], dict[str, Any]]] = {}
     for row in rows:
         by.setdefault(row["method"], {})[row["set"], row["seed"]] = row
@@ -318,7 +352,7 @@ def table(results: Path, seeds: list[int]) -> str:
     best = {d: min(found[d]["error"] for found in by.values()) for d in common}
     base = by.get("LightGBM", next(iter(by.values())))
     lines = [
-        f"{len(common)} divisions of {len({name for name, _ in common})} sets",
+        f"{len(common)} divisions of {', '.join(sorted({name for name, _ in common}))}",
         f"{'':26}{'score':>7}{'log-loss':>10}{'RMSE':>7}{'accuracy':>10}{'R²':>7}{'CPU s':>8}",
     ]
     for method, found in by.items():
@@ -349,16 +383,17 @@ def main() -> None:
     for command in (running, showing):
         command.add_argument("results", type=Path)
         command.add_argument("--seeds", default="0,1,2")
-    running.add_argument("--method", action="append", choices=tuple(METHODS))
+        command.add_argument("--method", action="append", choices=tuple(METHODS))
+    running.add_argument("--limit", type=int, default=0, help="CPU seconds for a method on a set")
     running.add_argument("--only", default="", help="names of sets, separated by commas")
     arguments = parser.parse_args()
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
     if arguments.command == "table":
-        print(table(arguments.results, seeds))
+        print(table(arguments.results, seeds, arguments.method or []))
     else:
         names = [name for name in arguments.only.split(",") if name]
         methods = arguments.method or [CONSTANT, "sloy tabular"]
-        run(arguments.sets, arguments.results, methods, seeds, names)
+        run(arguments.sets, arguments.results, methods, seeds, names, arguments.limit)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from sloy.engines import Engine, engine
 from sloy.engines import available as engine_missing
 from sloy.errors import NotAvailable
 
-ENGINES = ("reference", "native")
+ENGINES = ("reference", "native", "jax")
 
 
 def installed() -> list[str]:

@@ -99,8 +99,11 @@ def first_error(log: Sequence[str]) -> str:
     for number, line in enumerate(log):
         if line.startswith("CMake Error"):
             said = [line]
-            for more in log[number + 1 :]:
-                if (more and not more.startswith(" ")) or "fails with the following" in more:
+            for place, more in enumerate(log[number + 1 :], number + 1):
+                if "fails with the following" in more:  # what the compiler itself said
+                    said += [text.strip() for text in log[place:] if _ERROR.search(text)][:1]
+                    break
+                if more and not more.startswith(" "):
                     break
                 said.append(more.strip())
             return _short(re.sub(r" at /\S*/", " at ", " ".join(filter(None, said))))

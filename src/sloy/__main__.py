@@ -1,6 +1,6 @@
 """`python -m sloy`: the command line."""
 
-from sloy.cli.main import main
+from sloy.cli.start import start
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(start())

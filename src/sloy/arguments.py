@@ -18,6 +18,7 @@ from typing import Any, get_args
 import numpy as np
 
 from sloy.errors import InvalidArgument
+from sloy.text import shown
 
 _SAMPLE_TYPES = frozenset(map(np.dtype, ("uint8", "float32", "float64")))
 
@@ -28,7 +29,7 @@ def integer(where: str, name: str, value: object, least: int = 1, most: float = 
     if number is None or isinstance(value, bool) or not least <= number <= most:
         limit = "" if most == inf else f" and at most {most}"
         raise InvalidArgument(
-            f"{where}: `{name}` (={value!r}) must be an integer of at least {least}{limit}."
+            f"{where}: `{name}` (={shown(value)}) must be an integer of at least {least}{limit}."
         )
     return number
 
@@ -54,7 +55,7 @@ def real(
     given = [(word, bound, holds) for word, bound, holds in bounds if bound is not None]
     if not isfinite(number) or not all(holds(number, bound) for _, bound, holds in given):
         allowed = " and ".join(f"{word} {bound:g}" for word, bound, _ in given)
-        text = f"{where}: `{name}` (={value!r}) must be a finite number {allowed}"
+        text = f"{where}: `{name}` (={shown(value)}) must be a finite number {allowed}"
         raise InvalidArgument(f"{text.rstrip()}.")
     return number
 
@@ -71,7 +72,7 @@ def real_or_reals(
 def flag(where: str, name: str, value: object) -> bool:
     """The value, True or False."""
     if not isinstance(value, bool):
-        raise InvalidArgument(f"{where}: `{name}` (={value!r}) must be True or False.")
+        raise InvalidArgument(f"{where}: `{name}` (={shown(value)}) must be True or False.")
     return value
 
 
@@ -94,7 +95,7 @@ def duration(where: str, name: str, value: object) -> float:
             text = nan
     if isinstance(text, bool) or not isinstance(text, Real) or not 0 < float(text) < inf:
         raise InvalidArgument(
-            f"{where}: `{name}` (={value!r}) must be a time above 0, such as 90s, 2m or 1.5h."
+            f"{where}: `{name}` (={shown(value)}) must be a time above 0, such as 90s, 2m or 1.5h."
         )
     return float(text) * factor
 
@@ -104,7 +105,7 @@ def one_of(where: str, name: str, value: object, allowed: Sequence[str], others:
     if isinstance(value, str) and value in allowed:
         return value
     words = ", ".join(allowed)
-    raise InvalidArgument(f"{where}: `{name}` (={value!r}) must be one of {words}{others}.")
+    raise InvalidArgument(f"{where}: `{name}` (={shown(value)}) must be one of {words}{others}.")
 
 
 def instance(
@@ -116,16 +117,39 @@ def instance(
     kinds: tuple[Any, ...] = get_args(kind) or (kind,)
     words = " or ".join(k.__name__ for k in kinds)
     rest = " or None" if optional else ""
-    raise InvalidArgument(f"{where}: `{name}` (={value!r}) must be a {words}{rest}.")
+    raise InvalidArgument(f"{where}: `{name}` (={shown(value)}) must be a {words}{rest}.")
+
+
+def function(where: str, name: str, value: object) -> None:
+    """The value can be called."""
+    if not callable(value):
+        raise InvalidArgument(f"{where}: `{name}` (={shown(value)}) must be a function.")
 
 
 def sequence(where: str, name: str, value: object, kind: type = object) -> tuple[Any, ...]:
     """The value as a tuple: a list or tuple of instances of a class; a string stands for no list of letters."""
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise InvalidArgument(f"{where}: `{name}` (={value!r}) must be a list or tuple.")
+        raise InvalidArgument(f"{where}: `{name}` (={shown(value)}) must be a list or tuple.")
     for item in value:
         instance(where, name, item, kind)
     return tuple(value)
+
+
+def extents(where: str, name: str, value: object) -> tuple[int, ...]:
+    """The value as the shape of one sample: a list or tuple of integers of at least 1, not empty."""
+    if not isinstance(value, list | tuple) or not value:
+        raise InvalidArgument(
+            f"{where}: `{name}` (={shown(value)}) must be a tuple of extents, such as (28, 28, 1)."
+        )
+    return tuple(integer(where, name, extent) for extent in value)
+
+
+def pair(where: str, name: str, value: object) -> tuple[Any, Any]:
+    """The value as a tuple of two."""
+    found = sequence(where, name, value)
+    if len(found) != 2:
+        raise InvalidArgument(f"{where}: `{name}` (={shown(value)}) must have two elements.")
+    return found[0], found[1]
 
 
 def array(where: str, name: str, value: object) -> np.ndarray:
@@ -185,15 +209,25 @@ def with_n(shape: tuple[int, ...]) -> str:
     return f"({', '.join(['N', *map(str, shape)])}{',' if not shape else ''})"
 
 
+def path_of(where: str, name: str, value: object) -> Path:
+    """The value as a path: a string or what stands for one, not empty, without a zero byte."""
+    given = value.__fspath__() if isinstance(value, os.PathLike) else value
+    if not isinstance(given, str) or not given or "\0" in given:
+        raise InvalidArgument(
+            f"{where}: `{name}` (={shown(value)}) must be a path: a string or a Path."
+        )
+    return value if isinstance(value, Path) else Path(given)
+
+
 def file_to_write(where: str, name: str, value: object) -> Path:
     """The value as the path of a file that may be written: no folder, in a folder that is there."""
-    if not isinstance(value, str | os.PathLike) or not str(value):
-        raise InvalidArgument(f"{where}: `{name}` (={value!r}) must be the path of a file.")
-    path = Path(value)
+    path = path_of(where, name, value)
     if path.is_dir():
         raise InvalidArgument(
-            f"{where}: `{name}` (={str(path)!r}) is a folder; it must be the path of a file."
+            f"{where}: `{name}` (={shown(str(path))}) is a folder; it must be the path of a file."
         )
     if not path.absolute().parent.is_dir():
-        raise InvalidArgument(f"{where}: `{name}` (={str(path)!r}) is in a folder that is missing.")
+        raise InvalidArgument(
+            f"{where}: `{name}` (={shown(str(path))}) is in a folder that is missing."
+        )
     return path

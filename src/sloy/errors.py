@@ -1,8 +1,9 @@
 """Every exception class of sloy.
 
 A user's mistake raises `InvalidArgument` (also a `ValueError`); something that this machine or build cannot do
-raises `NotAvailable`; a damaged or foreign file raises `FileFormatError`; a loss that stops being finite raises
-`NonFiniteError`; an approximation that is not exact enough raises `ToleranceNotMet`.
+raises `NotAvailable`; a damaged or foreign file raises `FileFormatError`; a folder in which another process works
+raises `InUse`; a loss that stops being finite raises `NonFiniteError`; an approximation that is not exact enough
+raises `ToleranceNotMet`.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ class FileFormatError(SloyError, ValueError):
 
 class NotAvailable(SloyError, RuntimeError):
     """The request is sound, but this machine or installation lacks what it takes."""
+
+
+class InUse(SloyError, RuntimeError):
+    """Another process works there; the message names it, its host and since when."""
 
 
 class ToleranceNotMet(SloyError):

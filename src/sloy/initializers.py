@@ -22,6 +22,7 @@ from sloy.errors import InvalidArgument
 from sloy.graph.spec import Shape
 from sloy.graph.threefry import Key, normal, uniform
 from sloy.options import check_options, real_option
+from sloy.text import shown
 
 Fans = tuple[int, int]
 
@@ -296,5 +297,5 @@ def as_initializer(where: str, name: str, value: Initializer | str) -> Initializ
     if isinstance(value, str) and value in names:
         return INITIALIZERS[value]()
     raise InvalidArgument(
-        f"{where}: `{name}` (={value!r}) must be an Initializer or one of {', '.join(names)}."
+        f"{where}: `{name}` (={shown(value)}) must be an Initializer or one of {', '.join(names)}."
     )

@@ -21,6 +21,7 @@ from sloy.graph.ops.probability import *
 from sloy.graph.ops.random import *
 from sloy.graph.ops.reduction import *
 from sloy.graph.ops.shape import *
+from sloy.graph.ops.sparse import *
 from sloy.graph.tensor import constant as constant
 from sloy.graph.tensor import input as input
 from sloy.graph.tensor import variable as variable

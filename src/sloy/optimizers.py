@@ -17,6 +17,7 @@ from sloy.errors import InvalidArgument
 from sloy.graph import Tensor
 from sloy.options import check_options, option, real_option
 from sloy.schedules import Schedule, schedule
+from sloy.text import shown
 
 __all__ = [
     "NAMES",
@@ -313,7 +314,7 @@ def optimizer(value: str | Optimizer, learning_rate: float | Schedule | None = N
         return value
     if not isinstance(value, str) or value not in NAMES:
         raise InvalidArgument(
-            f"`optimizer` (={value!r}) must be one of {', '.join(NAMES)}, or an Optimizer."
+            f"`optimizer` (={shown(value)}) must be one of {', '.join(NAMES)}, or an Optimizer."
         )
     return NAMES[value]() if learning_rate is None else NAMES[value](learning_rate)
 

@@ -17,6 +17,7 @@ from sloy.errors import FileFormatError, InvalidArgument, ShapeError
 from sloy.graph.ops.elementwise import cast
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor, constant
+from sloy.text import shown
 
 Choice = Union["Preprocessing", Literal["auto", "unit", "standardize", "none"], None]
 
@@ -50,7 +51,7 @@ class Preprocessing:
             values = getattr(self, name)
             if not isinstance(values, tuple) or not values or not all(map(_is_finite, values)):
                 raise InvalidArgument(
-                    f"Preprocessing: `{name}` (={values!r}) must be a tuple of finite numbers."
+                    f"Preprocessing: `{name}` (={shown(values)}) must be a tuple of finite numbers."
                 )
         if min(self.deviation) <= 0:
             raise InvalidArgument(
@@ -144,7 +145,7 @@ class Preprocessing:
             several = numbers if isinstance(numbers, Sequence) else (numbers,)
             if isinstance(several, str) or not all(map(_is_finite, several)) or not several:
                 raise InvalidArgument(
-                    f"Preprocessing: `{name}` (={numbers!r}) must be a finite number, or one for each channel."
+                    f"Preprocessing: `{name}` (={shown(numbers)}) must be a finite number, or one for each channel."
                 )
             values[name] = tuple(map(float, several))
         large = {name: max(map(abs, numbers)) > 1 for name, numbers in values.items()}
@@ -154,7 +155,7 @@ class Preprocessing:
             large["std"] = True
         if large["mean"] != large["std"]:
             raise InvalidArgument(
-                f"Preprocessing: `mean` (={mean!r}) and `std` (={std!r}) must be of one scale: both of pixels"
+                f"Preprocessing: `mean` (={shown(mean)}) and `std` (={shown(std)}) must be of one scale: both of pixels"
                 " from 0 to 1, or both of bytes from 0 to 255."
             )
         unit = 1.0 if large["mean"] else 255.0
@@ -195,7 +196,7 @@ def choose(choice: Choice, x: np.ndarray) -> Preprocessing:
         return Preprocessing()
     if choice not in CHOICES:
         raise InvalidArgument(
-            f"`preprocessing` (={choice!r}) must be a Preprocessing, None or one of"
+            f"`preprocessing` (={shown(choice)}) must be a Preprocessing, None or one of"
             f" {', '.join(CHOICES)}."
         )
     if choice == "standardize":

@@ -13,6 +13,7 @@ from sloy.arguments import integer
 from sloy.errors import InvalidArgument
 from sloy.graph.tensor import Tensor
 from sloy.options import check_options, real_option
+from sloy.text import shown
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class MaxNorm(Constraint):
         if self.axes is None:
             return
         if not isinstance(self.axes, list | tuple) or not self.axes:
-            raise InvalidArgument(f"MaxNorm: `axes` (={self.axes!r}) must be None or a tuple.")
+            raise InvalidArgument(f"MaxNorm: `axes` (={shown(self.axes)}) must be None or a tuple.")
         axes = tuple(integer("MaxNorm", "axes", axis, least=-8) for axis in self.axes)
         object.__setattr__(self, "axes", axes)
 

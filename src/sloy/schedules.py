@@ -15,6 +15,7 @@ import numpy as np
 from sloy.arguments import integer, real
 from sloy.errors import InvalidArgument
 from sloy.options import check_options, integer_option, option, real_option
+from sloy.text import shown
 
 __all__ = [
     "NAMES",
@@ -358,7 +359,7 @@ def schedule(value: Schedule | float) -> Schedule:
     if isinstance(value, Schedule):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise InvalidArgument(f"`learning_rate` (={value!r}) must be a number or a Schedule.")
+        raise InvalidArgument(f"`learning_rate` (={shown(value)}) must be a number or a Schedule.")
     return Constant(float(value))
 
 
@@ -372,7 +373,7 @@ def named(name: str, learning_rate: float | Schedule) -> Schedule:
     """
     if not isinstance(name, str) or name not in NAMES:
         raise InvalidArgument(
-            f"`schedule` (={name!r}) must be one of {', '.join(NAMES)}, or a Schedule."
+            f"`schedule` (={shown(name)}) must be one of {', '.join(NAMES)}, or a Schedule."
         )
     if isinstance(learning_rate, Schedule):
         raise InvalidArgument("`schedule` is given twice: the `learning_rate` is a Schedule.")

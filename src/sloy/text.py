@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from math import isfinite
+from reprlib import Repr
 from typing import Any
 
+_QUOTING = Repr()
+_QUOTING.maxlevel, _QUOTING.maxlist, _QUOTING.maxtuple, _QUOTING.maxdict = 4, 12, 12, 8
+_QUOTING.maxstring = _QUOTING.maxother = 100
 UNITS = ("B", "kB", "MB", "GB")  # of sizes, each 1000 of the one before
 SCHEMA = 1  # of every JSON document that is printed or written
 
@@ -24,9 +29,60 @@ def many(number: int, noun: str) -> str:
     )
 
 
+# What terminals obey or what turns the direction of writing, and what no encoding has; not spaces of other widths.
+_CONTROLS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def visible(word: object, keep: str = "") -> str:
+    """A name from somebody else's file as it can be shown: control characters, line ends too, as escapes.
+
+    Parameters
+    ----------
+    word : object
+        Shown as `str` gives it.
+    keep : str
+        Control characters that stay.
+
+    Examples
+    --------
+    >>> print(visible("red\\x1b[31m\\nfake: line"))
+    red\\x1b[31m\\nfake: line
+    """
+
+    def escaped(found: re.Match[str]) -> str:
+        return found[0] if found[0] in keep else repr(found[0])[1:-1]
+
+    return _CONTROLS.sub(escaped, str(word))
+
+
+def named(names: Sequence[str], most: int, more: str = ", …") -> str:
+    """The first names, as they can be shown, and `more` where there are others."""
+    return ", ".join(map(visible, names[:most])) + (more if len(names) > most else "")
+
+
 def shortened(word: str, most: int = 30) -> str:
-    """A word of at most so many characters, the rest as "…"."""
+    """A word as it can be shown, of at most so many characters, the rest as "…"."""
+    word = visible(word)
     return word if len(word) <= most else f"{word[: most - 1]}…"
+
+
+def shown(value: object, most: int = 80) -> str:
+    """A value as messages quote it: as Python writes it, in one line, at most about so many characters of it.
+
+    Examples
+    --------
+    >>> shown("a\\nb"), shown(["x" * 99] * 50, 20)
+    ("'a\\\\nb'", "['xxxxxxxxxxxxxxxxxx…")
+    """
+    if isinstance(value, int) and value.bit_length() > 4 * most:
+        return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, str | bytes):
+        written, cut = repr(value[:most]), len(value) > most
+    else:
+        written, cut = " ".join(_QUOTING.repr(value).split()), False
+    return f"{written[:most].rstrip()}…" if cut or len(written) > most + 2 else written
 
 
 def size(number: int | float) -> str:
@@ -53,6 +109,34 @@ def seconds(number: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def number(value: float, digits: int = 5) -> str:
+    """A number of so many digits: 95417, 0.01235, −0 is 0; with an exponent only where it is very large or small.
+
+    Examples
+    --------
+    >>> number(50850.3), number(1234567.8), number(-0.0), number(0.000123456), number(1.5e12)
+    ('50850', '1234568', '0', '0.00012346', '1.5e+12')
+    """
+    size = abs(value)
+    if 10**digits <= size < 1e9:
+        return f"{value:.0f}"
+    if 0 < size < 1e-5 or size >= 1e9 or not isfinite(value):
+        return f"{value:.{digits}g}"
+    return fixed(float(f"{value:.{digits}g}"), 12).rstrip("0").rstrip(".")
+
+
+def fixed(value: float, places: int = 4) -> str:
+    """A number with so many decimals, never −0.0000.
+
+    Examples
+    --------
+    >>> fixed(-0.00001), fixed(0.98765)
+    ('0.0000', '0.9877')
+    """
+    found = f"{value:.{places}f}"
+    return found.lstrip("-") if not float(found) else found
+
+
 def percent(share: float) -> str:
     """0.9912 → 99.12 %."""
     return f"{100 * share:.2f} %"
@@ -73,6 +157,7 @@ def columns(rows: Sequence[Sequence[str]], *, right: bool = False) -> str:
 
 def aligned(rows: Sequence[Sequence[str]], *, left: int | None, gap: str = "  ") -> list[str]:
     """A line for each row, columns as wide as their widest cells: the first `left`, or all, aligned to the left."""
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     to_left = len(widths) if left is None else left
     sides = [str.ljust if number < to_left else str.rjust for number in range(len(widths))]
@@ -115,12 +200,14 @@ class Text(str, Shown):
 
 def as_json(document: Mapping[str, Any]) -> str:
     """A document with the schema's version, in strict JSON: NaN and infinities, which it lacks, become null."""
-    return (
-        json.dumps(
-            _finite({"schema": SCHEMA, **document}), indent=2, ensure_ascii=False, allow_nan=False
-        )
-        + "\n"
+    found = json.dumps(
+        _finite({"schema": SCHEMA, **document}), indent=2, ensure_ascii=False, allow_nan=False
     )
+
+    def escaped(control: re.Match[str]) -> str:  # in strings: JSON itself has line ends alone
+        return control[0] if control[0] == "\n" else f"\\u{ord(control[0]):04x}"
+
+    return _CONTROLS.sub(escaped, found) + "\n"
 
 
 def _finite(value: Any) -> Any:

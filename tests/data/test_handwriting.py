@@ -199,3 +199,21 @@ def test_drawn_photographs_have_as_many_marks_as_digits() -> None:
         for seed in range(30)
     ]
     assert sum(right) >= 28
+
+
+@pytest.mark.parametrize("light", [False, True], ids=["dark", "light"])
+@pytest.mark.parametrize("kind", ["disc", "half", "wedge"])
+def test_a_filled_shape_is_one_mark_and_doubted(kind: str, light: bool) -> None:
+    """Of a large one the window that strokes are looked for with sees pieces of the rim only."""
+    ink, ground = ((235, 235, 225), (30, 40, 45)) if light else ((30, 30, 60), (240, 238, 230))
+    picture = Image.new("RGB", (300, 300), ground)
+    draw = ImageDraw.Draw(picture)
+    if kind == "wedge":
+        draw.polygon([(150, 60), (70, 230), (230, 230)], fill=ink)
+    else:
+        draw.pieslice([80, 80, 220, 220], 0, 360 if kind == "disc" else 180, fill=ink)
+    (found,) = HandwritingReader().written(picture)
+    assert found.doubt == "a blot rather than strokes"
+    assert found.light == light
+    assert found.mark is not None
+    assert abs(found.mark.mask.shape[1] - (160 if kind == "wedge" else 141)) < 8

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sloy.data import load_idx_folder, read_idx
+from sloy.data.idx import idx_to_test
 from sloy.errors import FileFormatError
 
 CODES = {0x08: "B", 0x09: "b", 0x0B: "h", 0x0C: "i", 0x0D: "f", 0x0E: "d"}
@@ -193,3 +194,27 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
 def test_not_a_folder(tmp_path: Path) -> None:
     with pytest.raises(FileFormatError, match="not a folder"):
         load_idx_folder(tmp_path / "missing")
+
+
+def test_one_part_is_enough_to_test_on(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path)
+    both = load_idx_folder(folder)
+    test, whole = idx_to_test(folder)
+    assert not whole
+    assert np.array_equal(test.x, both.test.x)
+    for file in folder.glob("train-*"):
+        file.rename(tmp_path.parent / file.name)
+    test, whole = idx_to_test(folder)
+    assert not whole
+    assert np.array_equal(test.x, both.test.x)
+    assert np.array_equal(test.y, both.test.y)
+    for file in [*folder.glob("t10k-*"), *folder.glob("test-*")]:
+        file.unlink()
+    for file in tmp_path.parent.glob("train-*"):
+        file.rename(folder / file.name)
+    train, whole = idx_to_test(folder)
+    assert whole
+    assert np.array_equal(train.y, both.train.y)
+    next(folder.glob("train-labels*")).unlink()
+    with pytest.raises(FileFormatError, match="holds no train labels"):
+        idx_to_test(folder)

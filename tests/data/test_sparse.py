@@ -11,11 +11,15 @@ import pytest
 
 import sloy
 from available import installed
+from sloy import ops
 from sloy.data.dataset import Dataset
-from sloy.data.sparse import SparseRows
+from sloy.data.sparse import Entries, SparseRows
 from sloy.engines import pieces
 from sloy.errors import InvalidArgument
-from sloy.layers import Dense, ReLU
+from sloy.graph import Graph, backprop
+from sloy.graph.sparse import by_entries
+from sloy.layers import Dense, Dropout, ReLU
+from sloy.preprocessing import Preprocessing
 from training_tasks import environment
 
 scipy_sparse = pytest.importorskip("scipy.sparse")
@@ -52,22 +56,74 @@ def test_a_data_set_of_them():
         Dataset(broken, np.arange(57) % 2)
 
 
-@pytest.mark.parametrize(
-    "engine", [name for name in ("reference", "native") if name in installed()]
-)
+ENGINES = [name for name in ("reference", "native") if name in installed()]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_training_on_them_is_training_on_the_dense_rows(engine, monkeypatch):
+    """Where a layer needs the rows whole, as dropout does: to the bit."""
     monkeypatch.setattr(pieces, "PIECE_BYTES", 3000)  # two steps at a time
-    network = sloy.Network((40,), [Dense(8), ReLU(), Dense(2)])
-    labels = (DENSE.sum(1) > 0).astype(int)
-    found = []
-    for x in (DENSE, ROWS):
-        model, history = sloy.fit(
-            network, Dataset(x, labels), validation=0.2, epochs=3, batch_size=8, engine=engine,
-            verbose=False,
-        )  # fmt: skip
-        found.append((model(x), history["loss"].tolist(), history["val_loss"].tolist()))
+    layers = [Dropout(0.1), Dense(8), ReLU(), Dense(2)]
+    found = [trained(x, layers, engine) for x in (DENSE, ROWS)]
     assert np.array_equal(found[0][0], found[1][0])
     assert found[0][1:] == found[1][1:]
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_products_with_the_entries_are_those_with_whole_rows(engine, scaled, monkeypatch):
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 300)
+    thin = np.pad(DENSE, ((0, 0), (0, 160)))
+    thin[3] = 0
+    sparse = SparseRows.of(scipy_sparse.csr_matrix(thin))
+    assert sparse.is_worth_it
+    mean, deviation = sparse.moments()
+    scale = Preprocessing(tuple(mean.tolist()), tuple(np.maximum(deviation, 0.1).tolist()))
+    layers = [Dense(8), ReLU(), Dense(2)]
+    scales = scale if scaled else "none"
+    whole, by_entries = (trained(x, layers, engine, scales) for x in (thin, sparse))
+    for one, other in zip(whole, by_entries, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-5)
+
+
+def trained(x, layers, engine, preprocessing="none"):
+    labels = (np.asarray(x[:]).sum(1) > 0).astype(int)
+    network = sloy.Network((x.shape[1],), layers)
+    model, history = sloy.fit(
+        network, Dataset(x, labels), validation=0.2, epochs=3, batch_size=8, engine=engine,
+        verbose=False, preprocessing=preprocessing,
+    )  # fmt: skip
+    return model(x), history["loss"].tolist(), history["val_loss"].tolist()
+
+
+def test_the_graph_has_no_whole_rows():
+    x, w = ops.input("x", (4, 1000)), ops.variable("w", (1000, 2))
+    scaled = (x - ops.constant(np.arange(1000.0))) * 0.5
+    loss = ops.reduce_sum(ops.tanh(scaled @ w))
+    graph = by_entries(Graph.of({"loss": loss}, {"w": w - backprop(loss, [w])[0]}), "x", 3)
+    assert {name: str(spec) for name, spec in graph.inputs.items()} == {
+        "x/places": "int32[4, 3]",
+        "x/values": "float32[4, 3]",
+    }
+    assert [node.op for node in graph.nodes].count("sparse_matmul") == 2
+    for whole in (ops.tanh(x) @ w, x * x, ops.transpose(w) @ ops.transpose(x)):
+        assert by_entries(Graph.of({"y": whole}), "x", 3) is None
+
+
+def test_entries():
+    column = Entries(ROWS, "values")
+    places = Entries(ROWS, "places")
+    assert (
+        column.shape == places.shape == (57, 1 << (int((DENSE != 0).sum(1).max()) - 1).bit_length())
+    )
+    rows = RNG.permutation(57)[:9]
+    found = np.zeros((9, 41))
+    np.put_along_axis(
+        found, places[rows].astype(int), column[rows], 1
+    )  # place -1 is the column behind
+    assert np.array_equal(found[:, :40], DENSE[rows])
+    with pytest.raises(InvalidArgument, match="`places` are from 0 to 9; the columns are 0 to 8"):
+        Entries(SparseRows(np.array([0, 2]), np.array([0, 9]), np.ones(2), 9), "places")
 
 
 def test_poll_sees_all_steps_and_ends_the_run(monkeypatch):
@@ -114,7 +170,7 @@ print((peak() - before) / 1024)
 
 @pytest.mark.skipif("native" not in installed(), reason="the memory of the native engine")
 def test_memory_is_far_below_that_of_the_dense_rows():
-    """458 MiB dense (float32); batches of 64 rows are 10 MiB, of 256 to predict 39 MiB."""
+    """458 MiB dense (float32); batches of 256 rows to predict would be 39 MiB."""
     pytest.importorskip("sklearn")
     done = subprocess.run(
         [sys.executable, "-c", CODE], capture_output=True, text=True, check=True,

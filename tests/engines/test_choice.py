@@ -35,7 +35,7 @@ def test_a_new_engine_is_a_row(first) -> None:
     assert isinstance(engine("first"), DeviceEngine)
     assert isinstance(engine(), DeviceEngine)
     assert engine(precision="auto").precision == "float32"
-    with pytest.raises(InvalidArgument, match="must be one of auto, first, native, reference"):
+    with pytest.raises(InvalidArgument, match="must be one of auto, first, jax, native, reference"):
         engine("tpu")
 
 

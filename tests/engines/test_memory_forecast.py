@@ -83,5 +83,7 @@ def test_the_reference_engine_foretells_a_training_step(precision: str) -> None:
 
 
 def test_forecasts_grow_with_the_batch(any_engine: Engine) -> None:
-    small, large = (any_engine.memory_forecast(step_graph(rows), ["loss"]) for rows in (100, 1000))
+    small, large = (
+        any_engine.memory_forecast(step_graph(rows), ["loss"]) for rows in (1000, 10000)
+    )
     assert 9 < large / small <= 10

@@ -214,6 +214,8 @@ def test_a_long_step_is_interrupted_between_its_operations(
     any_engine: Engine, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
     """Asked all the time, within the only step too: it ends there, and nothing is written."""
+    if not any_engine.interrupts:
+        pytest.skip(f"the {any_engine.name} engine asks between steps alone")
     for module in {"sloy.engines.base", type(any_engine).__module__}:
         monkeypatch.setattr(f"{module}.POLL_SECONDS", 0.0, raising=False)
     x, w = ops.input("x", (1, 7)), ops.variable("w", (7, 7))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import sloy
 from command_line import exit_code
 from sloy import experiments
-from sloy.errors import FileFormatError, InvalidArgument, InvalidOption
+from sloy.errors import FileFormatError, InUse, InvalidArgument, InvalidOption
 from sloy.experiments import Event, Experiment, events
 from sloy.experiments.events import (
     Counted,
@@ -389,7 +390,7 @@ def test_a_folder_that_is_no_run_of_ours_is_refused_in_a_line(
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileFormatError, match="holds no run to resume"):
+    with pytest.raises(FileFormatError, match="holds no run"):
         experiments.resume(tmp_path / "nothing")
 
 
@@ -444,3 +445,57 @@ def test_fine_tuning_from_the_command_line_gives_the_same_bytes(
     words = {"from_": str(start), "unfreeze": True, "head_epochs": 2, "epochs": 3}
     experiments.run(Experiment.of(pictures, **words), tmp_path / "python", threads=1)
     assert model_bytes(tmp_path / "shell") == model_bytes(tmp_path / "python")
+
+
+# --- one at a time --------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_another_run_in_the_folder_is_refused(digits: Path, tmp_path: Path) -> None:
+    experiment, folder = Experiment.of(digits, epochs=2, **MLP), tmp_path / "new" / "run"
+    refused: list[str] = []
+
+    def meanwhile(event: Event) -> None:
+        if not isinstance(event, EpochBegan) or event.epoch != 2:
+            return
+        before = {path: path.read_bytes() for path in folder.iterdir()}
+        for other in (
+            lambda: experiments.run(experiment, folder, overwrite=True),
+            lambda: experiments.resume(folder),
+            lambda: sloy.fit(  # of the checkpoint alone
+                sloy.Network((2,), [sloy.layers.Dense(2)]),
+                (np.zeros((4, 2), np.float32), np.zeros((4, 2), np.float32)),
+                checkpoint=folder / "checkpoint.sloy",
+                engine="reference",
+                verbose=False,
+            ),
+        ):
+            with pytest.raises(InUse) as caught:
+                other()
+            refused.append(str(caught.value))
+        assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+    experiments.run(experiment, folder, engine="reference", listener=meanwhile)
+    assert len(refused) == 3
+    assert all(f"is in use by process {os.getpid()} (this one) on " in said for said in refused)
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+    bad = Experiment.of(digits, epochs=1, samples=100_000, **MLP)
+    with pytest.raises(InvalidOption, match="there are only"):
+        experiments.run(bad, tmp_path / "other" / "run")
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_two_without_a_folder_have_two(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sloy.experiments.run_folder.time.strftime", lambda _: "now")
+    experiment = Experiment.of(digits, epochs=1, **MLP)
+
+    def meanwhile(event: Event) -> None:
+        if isinstance(event, Opened) and event.folder.name == "stripes-now":
+            second = experiments.run(experiment, engine="reference")
+            assert second.folder.name == "stripes-now-2"
+
+    assert experiments.run(experiment, engine="reference", listener=meanwhile).folder.exists()

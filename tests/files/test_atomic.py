@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sloy.files import atomic
-from sloy.files.atomic import write_atomically
+from sloy.files.atomic import link_over, write_atomically
 
 
 def test_bytes_and_functions(tmp_path: Path) -> None:
@@ -66,8 +66,9 @@ def test_a_full_disk_leaves_the_old_file_alone(tmp_path: Path, monkeypatch, call
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(atomic.os, call, full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         write_atomically(tmp_path / "a", b"new")
+    assert caught.value.filename == str(tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a"]
 
@@ -103,10 +104,29 @@ def test_what_dead_processes_left_is_swept(tmp_path: Path) -> None:
     left = tmp_path / f".a.{dead.pid}-0123abcd.tmp"
     ours = tmp_path / f".a.{os.getpid()}-0123abcd.tmp"
     other = tmp_path / f".b.{dead.pid}-0123abcd.tmp"
-    for path in (left, ours, other):
+    before = tmp_path / f".a.{os.getpid()}-0123abcd0123abcd.tmp"  # of another boot or container
+    for path in (left, ours, other, before):
         path.touch()
     write_atomically(tmp_path / "a", b"x")
     assert sorted(os.listdir(tmp_path)) == sorted(["a", ours.name, other.name])
+    link_over(tmp_path / "a", tmp_path / "b")
+    assert sorted(os.listdir(tmp_path)) == sorted(["a", "b", ours.name])
+    link_over(tmp_path / "a", tmp_path / "b")  # one file of both names already
+    assert sorted(os.listdir(tmp_path)) == sorted(["a", "b", ours.name])
+
+
+def test_a_kill_between_link_and_rename_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    program = (
+        "import os, sys; from pathlib import Path; from sloy.files import atomic;"
+        "atomic.os.replace = lambda *_: os.kill(os.getpid(), 9);"
+        "atomic.link_over(Path('a'), Path('b'))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(os.listdir(tmp_path)) == 2
+    link_over(tmp_path / "a", tmp_path / "b")
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
 
 
 WRITER = """

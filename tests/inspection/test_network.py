@@ -272,3 +272,13 @@ def test_refusals_name_what_is_wrong() -> None:
         inspection.exciting_patches(model, picture[:0], "conv2d_1", [0])
     with pytest.raises(InvalidArgument, match=r"`row` \(=99\)"):
         inspection.receptive_field(model.network, "conv2d_1").box(99, 0)
+
+
+def test_a_title_is_not_cut() -> None:
+    """Above a single small picture as above many."""
+    title = "Pictures made to excite each channel, and its activation"
+    figure = inspection.pictures_figure([[np.zeros((4, 4, 1))]], [["0: 1"]], ["conv2d_1"], title)
+    figure.draw_without_rendering()
+    (said,) = [text for text in figure.texts if text.get_text() == title]
+    box = said.get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.x1

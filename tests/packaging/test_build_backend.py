@@ -77,6 +77,20 @@ def test_builds_share_no_folder() -> None:
             "Install a C++ compiler",
         ),
         (
+            [
+                "CMake Error at /usr/share/cmake/CMakeTestCXXCompiler.cmake:63 (message):",
+                '  The C++ compiler "c++" is not able to compile a simple test program.',
+                "",
+                "  It fails with the following output:",
+                "    Building CXX object testCXXCompiler.cxx.o",
+                "    c++: fatal error: cannot execute 'cc1plus': No such file or directory",
+                "    gmake[1]: *** [testCXXCompiler.cxx.o] Error 1",
+            ],
+            'CMake Error at CMakeTestCXXCompiler.cmake:63 (message): The C++ compiler "c++" is not able to compile a'
+            " simple test program. c++: fatal error: cannot execute 'cc1plus': No such file or directory",
+            "Install a C++ compiler",
+        ),
+        (
             ["[3/9] c++ -c a.cpp", "In file included from a.cpp:1:", "b.h:3:10: fatal error: omp.h: No such file"],
             "b.h:3:10: fatal error: omp.h: No such file",
             "Take g++",

@@ -42,7 +42,7 @@ def test_licences_are_installed(installed: Distribution) -> None:
 
 def test_the_command_is_installed(installed: Distribution) -> None:
     (script,) = (point for point in installed.entry_points if point.group == "console_scripts")
-    assert (script.name, script.value) == ("sloy", "sloy.cli.main:main")
+    assert (script.name, script.value) == ("sloy", "sloy.cli.start:start")
     command = shutil.which("sloy", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert command is not None
     done = subprocess.run([command, "--help"], capture_output=True, text=True, check=True)

@@ -231,7 +231,7 @@ BAD = {
     "loss": ({"loss": "best"}, "`loss` .*must be one of .*categorical_crossentropy"),
     "metric": ({"metrics": ["best"]}, "metric 'best' must be one of accuracy"),
     "metric of another task": ({"metrics": ["r2"]}, "'r2' does not fit"),
-    "engine": ({"engine": "fast"}, "`engine` .*must be one of auto, native, reference"),
+    "engine": ({"engine": "fast"}, "`engine` .*must be one of auto, jax, native, reference"),
     "threads": ({"threads": -2}, r"`threads` \(=-2\)"),
     "precision": ({"precision": "half"}, "`precision` .*must be one of auto, float32"),
     "preprocessing": ({"preprocessing": "magic"}, "`preprocessing` .*auto, unit, standardize"),

@@ -38,6 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def report() -> dict[str, Any]:
     """What was found, as `--json` prints it."""
+    from sloy.engines.choice import automatic
+
     engines = [_engine(name) for name in TABLE]
     return {
         "versions": machine.versions(),
@@ -48,7 +50,7 @@ def report() -> dict[str, Any]:
             "memory_bytes": machine.memory(),
         },
         "engines": engines,
-        "auto": next(engine["name"] for engine in engines if engine["available"]),
+        "auto": automatic(),
     }
 
 
@@ -70,8 +72,13 @@ def describe(found: dict[str, Any]) -> str:
         )
         rows.append(("not here", ", ".join(n for n, has in sets.items() if not has) or "nothing"))
     for engine in found["engines"]:
-        threads = f", {text.many(engine['threads'], 'thread')}" if engine["threads"] else ""
-        state = f"ready{threads}" if engine["available"] else "MISSING"
+        units = [
+            text.many(engine[unit], unit.removesuffix("s"))
+            for unit in ("threads", "devices")
+            if engine[unit]
+        ]
+        units += [engine["platform"]] * bool(engine["platform"])
+        state = ", ".join(["ready", *units]) if engine["available"] else "MISSING"
         lines = [f"{state}: {TABLE[engine['name']].about}"]
         if engine["reason"]:
             lines.append(engine["reason"])
@@ -91,6 +98,8 @@ def _engine(name: str) -> dict[str, Any]:
         "name": name,
         "available": not reason,
         "threads": here and here.settings.get("threads"),
+        "devices": here and here.settings.get("devices"),
+        "platform": here and here.settings.get("platform"),
         "reason": reason,
         "mixed_precision": here and here.bfloat16,
     }

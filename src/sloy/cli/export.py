@@ -53,7 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--name is for C")
     model = sloy.load(model_file(arguments.model))
     said = _onnx(model, arguments) if kind == ".onnx" else _c(model, arguments)
-    print(text.fields([("written", f"{out}, {text.size(out.stat().st_size)}"), *said]))
+    print(
+        text.fields([("written", f"{text.visible(out)}, {text.size(out.stat().st_size)}"), *said])
+    )
     return 0
 
 
@@ -71,7 +73,7 @@ def _onnx(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
     return [
         ("onnx", f"opset {opset}, checked"),
         ("input", plain if columns is None else f"one, (N, 1), for each column:\n{columns}"),
-        ("outputs", ", ".join(outputs)),
+        ("outputs", text.named(outputs, len(outputs))),
     ]
 
 

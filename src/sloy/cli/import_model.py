@@ -132,7 +132,11 @@ def run(arguments: argparse.Namespace) -> int:
         options |= {} if classes is None else {"classes": classes}
         model = sloy.load(arguments.what, weights=weights, **options)
     model.save(out)
-    print(text.fields([("written", f"{out}, {text.size(out.stat().st_size)}"), *_said(model)]))
+    print(
+        text.fields(
+            [("written", f"{text.visible(out)}, {text.size(out.stat().st_size)}"), *_said(model)]
+        )
+    )
     return 0
 
 
@@ -155,8 +159,7 @@ def _said(model: Model) -> list[tuple[str, str]]:
     if (scale := model.problem.preprocessing) is not None and not scale.is_identity:
         rows.append(("prepared", f"mean {_few(scale.mean)}; deviation {_few(scale.deviation)}"))
     if names := model.class_names:
-        some = ", ".join(names[:3])
-        rows.append(("classes", f"{len(names)}: {some}{', …' if len(names) > 3 else ''}"))
+        rows.append(("classes", f"{len(names)}: {text.named(names, 3)}"))
     return rows
 
 

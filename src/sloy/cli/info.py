@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,25 @@ from sloy.cli.options import add_json, add_model, model_file
 if TYPE_CHECKING:
     from sloy.model import Model
 
+
+_SUMMARY = {
+    "plan": {
+        "data": str,
+        "epochs": int,
+        "batch_size": int,
+        "optimizer": str,
+        "schedule": str,
+        "seed": int,
+        "*": object,
+    },
+    "times_seconds": {"training": float, "*": float},
+    "learning_rate": float,
+    "engine": {"name": str, "threads": int, "*": object},
+    "versions": {"sloy": str, "*": str},
+    "test_accuracy?": float,
+    "test_samples?": int,
+    "*": object,
+}  # what is shown of it
 
 NAME = "info"
 HELP = "what is in a model file: network, classes, preprocessing, how it was trained"
@@ -40,11 +59,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def beside(file: Path) -> dict[str, Any] | None:
-    """The summary of the run in whose folder the model lies; None where there is none."""
+    """The summary of the run in whose folder the model lies; None where there is none, or none that can be read."""
+    from sloy.errors import FileFormatError
+    from sloy.files.documents import read_document
+
+    path = file.parent / "summary.json"
+    if not path.is_file():
+        return None
     try:
-        found = json.loads((file.parent / "summary.json").read_text())
-        return found if found["schema"] == text.SCHEMA and found["plan"]["data"] else None
-    except (OSError, ValueError, KeyError, TypeError):
+        found = read_document(path, {"*": object}, "the summary of a run")
+        if found.get("schema") != text.SCHEMA or "plan" not in found:
+            return None  # of another version, or of a test
+        return read_document(path, _SUMMARY, "the summary of a run")
+    except FileFormatError as error:
+        warnings.warn(f"{error} It is left aside.", stacklevel=2)
         return None
 
 
@@ -83,7 +111,7 @@ def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
     """The same as text."""
     problem = model.problem
     rows = [
-        ("file", f"{file}, {text.size(file.stat().st_size)}, checksum ok"),
+        ("file", f"{text.visible(file)}, {text.size(file.stat().st_size)}, checksum ok"),
         ("network", model.summary(1)),
         ("classes", _classes(model)),
         *_table(model),
@@ -95,7 +123,7 @@ def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
     if training is not None:
         plan, times = training["plan"], training["times_seconds"]
         said = [
-            f"{plan['data']}, {text.many(plan['epochs'], 'epoch')} of batches of {plan['batch_size']},"
+            f"{text.visible(plan['data'])}, {text.many(plan['epochs'], 'epoch')} of batches of {plan['batch_size']},"
             f" {plan['optimizer']}, learning rate {training['learning_rate']:g} ({plan['schedule']}),"
             f" seed {plan['seed']}",
             f"{_tested(training)}, {text.seconds(times['training'])} on"
@@ -119,7 +147,8 @@ def _table(model: Model) -> list[tuple[str, str]]:
         return [("pictures", model.reader.describe())]
     if not isinstance(model.reader, TableReader):
         return []
-    return [("target", model.reader.target), ("columns", listed(model.reader, {}))]
+    targets = ", ".join(map(text.visible, model.reader.targets))
+    return [("target", targets), ("columns", listed(model.reader, {}))]
 
 
 def _tested(training: dict[str, Any]) -> str:
@@ -133,15 +162,13 @@ def _tested(training: dict[str, Any]) -> str:
 
 
 def _classes(model: Model) -> str:
-    if not model.class_names:
+    if not (names := model.class_names):
         return "no names"
-    shown = ", ".join(model.class_names[:20])
-    more = len(model.class_names) - 20
-    return f"{len(model.class_names)}: {shown}" + (f" and {more} more" if more > 0 else "")
+    return f"{len(names)}: {text.named(names, 20, f' and {len(names) - 20} more')}"
 
 
 def _threshold(model: Model) -> list[tuple[str, str]]:
-    name = model.class_names[1] if len(model.class_names) == 2 else "yes"
+    name = text.visible(model.class_names[1]) if len(model.class_names) == 2 else "yes"
     said = f"{name} where its probability is above {model.threshold}"
     return [] if model.threshold is None else [("threshold", said)]
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FILE = "{}.png"
 STEPS = 100  # of the ascent
+MOST_LAYERS = 8  # that are looked at where none are chosen
 
 
 NAME = "inspect"
@@ -42,7 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for the pictures")
     parser.add_argument(
-        "--layer", metavar="NAME", nargs="+", help="layers to look at; default: all that give maps"
+        "--layer",
+        metavar="NAME",
+        nargs="+",
+        help=f"layers to look at; default: those that give maps, of more than {MOST_LAYERS} some from first to last",
     )
     parser.add_argument(
         "--channels",
@@ -85,6 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
     from sloy.cli.predict import load_model
     from sloy.errors import InvalidArgument
+    from sloy.training.stages import layered
 
     model = load_model(arguments.model, arguments)
     if model.reader is not None and model.reader.kind == "table":
@@ -92,6 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.column or arguments.pair:
         raise UsageError("--column and --pair are for models of tables")
+    model = layered(model)
     channels = shown_of(model, arguments.layer, arguments.channels)
     layers = list(channels)
     if not channels and arguments.image is None:
@@ -144,8 +150,18 @@ def shown_of(model: Model, layers: Sequence[str] | None, most: int) -> dict[str,
     if layers is None:
         outer = [name for name in maps if "/" not in name]
         weighted = {name.split("/")[0] for name, w in model.parameters.items() if w.ndim == 4}
-        layers = [name for name in outer if name in weighted] or outer
+        layers = some_of([name for name in outer if name in weighted] or outer)
     return {name: range(min(most, activations[name].shape[-1])) for name in layers}
+
+
+def some_of(layers: Sequence[str]) -> Sequence[str]:
+    """Layers that are shown without being chosen: of many, as many as one looks through, from first to last."""
+    if len(layers) <= MOST_LAYERS:
+        return layers
+    step = (len(layers) - 1) / (MOST_LAYERS - 1)
+    said = f"{MOST_LAYERS} of {len(layers)} layers are shown; --layer NAME … shows others (a wrong name lists them)"
+    print(f"sloy inspect: {said}", file=sys.stderr)
+    return [layers[round(i * step)] for i in range(MOST_LAYERS)]
 
 
 def filters(model: Model, layers: list[str]) -> dict[str, tuple[str, Figure]]:
@@ -244,5 +260,5 @@ def write(folder: Path, figures: dict[str, tuple[str, Figure]]) -> list[tuple[st
     for name, (purpose, figure) in figures.items():
         path = folder / FILE.format(name.replace("/", "-"))
         write_atomically(path, png(figure))
-        rows.append((str(path), purpose))
+        rows.append((text.visible(path), purpose))
     return rows

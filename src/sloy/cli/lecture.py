@@ -114,7 +114,7 @@ def _write_pages(arguments: argparse.Namespace, rows: list[Row]) -> None:
     written = [page(row.name).save(folder / f"{row.name}.html") for row in there]
     if everything:
         written.append(write_index(folder, there))
-    print(f"{say('written')}: {', '.join(map(str, written))}")
+    print(f"{say('written')}: {', '.join(map(text.visible, written))}")
 
 
 def _table(rows: tuple[Row, ...]) -> str:
@@ -157,7 +157,7 @@ def _run(row: Row, folder: Path) -> None:
         row.run(spoken())
     new = [path for path, when in _written(row, folder).items() if before.get(path) != when]
     if new:
-        print(f"\n{say('written')}: {', '.join(map(str, new))}")
+        print(f"\n{say('written')}: {', '.join(map(text.visible, new))}")
 
 
 def _written(row: Row, folder: Path) -> dict[Path, int]:

@@ -10,7 +10,6 @@ import atexit
 import gc
 import os
 import re
-import signal
 import sys
 import traceback
 import warnings
@@ -20,18 +19,26 @@ from typing import NoReturn
 
 from sloy.cli import (
     bench,
+    branch,
     diagnose,
     engines,
     export,
+    find_rate,
     import_model,
     info,
     inspect,
     lecture,
+    plan,
     predict,
+    samples,
     test,
     train,
 )
-from sloy.cli.errors import FAILED, INTERRUPTED, TERMINATED, USAGE, Terminated, UsageError
+from sloy.cli.errors import FAILED, OK, USAGE, UsageError
+from sloy.cli.options import with_devices
+from sloy.files.streams import Stream
+from sloy.stopping import INTERRUPTED, TERMINATED, Stopping, Terminated
+from sloy.text import visible
 from sloy.version import __version__
 
 
@@ -44,12 +51,13 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One line on the error stream, exit code 2."""
-        print(f"{self.prog}: {message} (see `{self.prog} --help`)", file=sys.stderr)
+        print(f"{self.prog}: {visible(message)} (see `{self.prog} --help`)", file=sys.stderr)
         raise SystemExit(USAGE)
 
 
 COMMANDS = (
-    *(train, test, predict, diagnose, info, inspect, import_model, export, engines, bench, lecture),
+    *(train, plan, find_rate, branch, diagnose, samples, test, predict, info, inspect),
+    *(import_model, export, engines, bench, lecture),
 )
 
 
@@ -83,40 +91,62 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Of all that a run imported and made, Python would look for cycles to free: as long as two pictures take to draw.
     atexit.register(gc.freeze)
     words = sys.argv[1:] if argv is None else argv
-    named = next((word for word in words if not word.startswith("-")), None)
-    parser = build_parser(named)
-    arguments = parser.parse_args(words)
-    before = signal.signal(signal.SIGTERM, _terminate)
-    warned = warnings.showwarning
-    warnings.showwarning = partial(_show_warning, arguments.command)
+    command = next((word for word in words if not word.startswith("-")), "")
+    before = sys.stdout, sys.stderr, warnings.showwarning
+    # Training is not for what it prints: it goes on where nobody reads that.
+    out = Stream(sys.stdout, lasting=command == train.NAME)
+    sys.stdout, sys.stderr = out, Stream(sys.stderr, lasting=True)  # type: ignore[assignment]
+    warnings.showwarning = partial(_show_warning, command)
     try:
-        code: int = arguments.run(arguments)
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:  # the reader went away (sloy info … | head): nowhere to say anything
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    except BaseException as error:
-        if arguments.debug and not isinstance(error, SystemExit):
-            traceback.print_exc()
-        code, message = explain(error, arguments.command, getattr(arguments, "option_words", ()))
-        print(f"sloy {arguments.command}: {message}", file=sys.stderr)
-        return code
+        with Stopping() as stopping:
+            return _ended(_run(command, words, stopping), command, out)
     finally:
-        warnings.showwarning = warned
-        signal.signal(signal.SIGTERM, before)
+        sys.stdout, sys.stderr, warnings.showwarning = before
+
+
+def _run(command: str, words: Sequence[str], stopping: Stopping) -> int:
+    """The exit code of a command; what it raises is told in one line."""
+    arguments = argparse.Namespace()
+    try:
+        build_parser(command).parse_args(words, arguments)
+        with_devices(arguments)
+        return int(arguments.run(arguments))
+    except SystemExit as end:  # of the parser
+        return end.code if isinstance(end.code, int) else OK
+    except BaseException as error:
+        given = vars(arguments)
+        if given.get("debug"):
+            traceback.print_exc()
+        if error is getattr(sys.stdout, "failure", None):
+            return FAILED
+        code, message = explain(error, command, given.get("option_words", ()))
+        if stopping.code and code != stopping.code:  # somebody made another error of it
+            code, message = stopping.code, stopping.word
+        print(f"sloy {command}".rstrip() + f": {message}", file=sys.stderr)
+        return code
+
+
+def _ended(code: int, command: str, out: Stream) -> int:
+    """The exit code once all is written: of an output stream that could not be, but one whose reader went away."""
+    try:
+        out.flush()
+    except OSError:
+        code = code or FAILED
+    sys.stderr.flush()
+    if out.failure is None or isinstance(out.failure, BrokenPipeError):
+        return code
+    print(f"sloy {command}: standard output: {out.failure.strerror}", file=sys.stderr)
+    return code or FAILED
 
 
 def explain(
     error: BaseException, command: str = "train", options: Collection[str] = ()
 ) -> tuple[int, str]:
     """The exit code and the line for an error; `options` are the words of the command's, such as --seed."""
-    from sloy.errors import InvalidOption, SloyError
+    from sloy.errors import InvalidArgument, InvalidOption, SloyError
 
     saved = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
     match error:
-        case SystemExit():
-            raise error
         case KeyboardInterrupt():
             return INTERRUPTED, f"interrupted{saved}"
         case Terminated():
@@ -124,6 +154,8 @@ def explain(
         case UsageError() | InvalidOption():
             line = _as_options(_line(error), options).removesuffix(".")
             return USAGE, f"{line} (see `sloy {command} --help`)"
+        case InvalidArgument() if _of_option(line := _as_options(_line(error), options)):
+            return USAGE, line + saved
         case SloyError():
             return FAILED, _as_options(_line(error), options) + saved
         case MemoryError():
@@ -149,12 +181,20 @@ def _as_options(message: str, options: Collection[str]) -> str:
         word = f"--{found[1].replace('_', '-')}"
         return word if word in options else found[0]
 
-    return re.sub(r"(?<!column )(?<!target )`(\w+)`", option, message)
+    return re.sub(r"(?<!column )(?<!target )`(\w+)`", option, _without_name(message))
+
+
+def _without_name(message: str) -> str:
+    """A message without the function or class of the library that it begins with, which is no file here."""
+    name, colon, rest = message.partition(": ")
+    ours = re.fullmatch(r"[a-z]+(?:_[a-z]+)+|[A-Z][a-z]+(?:[A-Z]\w*)?|experiment", name)
+    return rest if ours and colon and not os.path.exists(name) else message
+
+
+def _of_option(line: str) -> bool:
+    """Whether a message says that the value of an option is wrong."""
+    return re.search(r"(?:^|\s)--[a-z][a-z-]* \(=", line) is not None
 
 
 def _line(error: BaseException) -> str:
     return " ".join(str(error).split())
-
-
-def _terminate(_number: int, _frame: object) -> NoReturn:
-    raise Terminated

@@ -6,7 +6,8 @@ import argparse
 from math import isfinite
 from pathlib import Path
 
-from sloy.engines.names import NAMES
+from sloy.cli.errors import UsageError
+from sloy.engines.names import NAMES, TABLE
 
 LARGEST = 2**31 - 1
 
@@ -46,7 +47,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """`--engine` and `--threads`."""
+    """`--engine`, `--threads` and `--devices`."""
     parser.add_argument(
         "--engine",
         choices=NAMES,
@@ -60,6 +61,24 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads to compute with; 0, the default, takes the cores that this process may use",
     )
+    parser.add_argument(
+        "--devices",
+        type=positive,
+        metavar="N",
+        help="with --engine jax: GPUs or other devices that share each batch; all that there are, by default",
+    )
+
+
+def with_devices(arguments: argparse.Namespace) -> None:
+    """Put `--devices` behind the engine's name, as `sloy.engines.engine` takes it."""
+    devices = vars(arguments).pop("devices", None)
+    if devices is None:
+        return
+    row = TABLE.get(arguments.engine)
+    if row is None or not row.devices:
+        able = " or ".join(name for name, row in TABLE.items() if row.devices)
+        raise UsageError(f"--devices (={devices}) needs --engine {able}.")
+    arguments.engine += f":{devices}"
 
 
 def integer(word: str, least: int, most: int = LARGEST) -> int:

@@ -65,6 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="COLUMN",
         help="of a table: a column that is kept beside predictions; may be repeated; default: that of sloy train --id",
     )
+    parser.add_argument(
+        "--guard-formulas",
+        action="store_true",
+        help="of a table: an apostrophe before cells that spreadsheets compute (=, +, -, @, tab)",
+    )
     add_json(parser)
     add_engine_options(parser)
 
@@ -74,8 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
     model = load_model(arguments.model, arguments)
     if model.reader is not None and model.reader.kind == "table":
         return predict_table(model, arguments)
-    if arguments.id:
-        raise UsageError("--id is for the rows of tables")
+    if arguments.id or arguments.guard_formulas:
+        name = "--id" if arguments.id else "--guard-formulas"
+        raise UsageError(f"{name} is for the rows of tables")
     import numpy as np
 
     from sloy.model.marks import doubts, prepared
@@ -89,8 +95,8 @@ def run(arguments: argparse.Namespace) -> int:
     elif doubt := [name for name, sample in samples if seems_inverted(sample, model)]:
         others = f" and {len(doubt) - 1} more" if len(doubt) > 1 else ""
         print(
-            f"sloy predict: {doubt[0]}{others}: much lighter or darker than what the model was trained on;"
-            " --invert may help",
+            f"sloy predict: {text.visible(doubt[0])}{others}: much lighter or darker than what the model"
+            " was trained on; --invert may help",
             file=sys.stderr,
         )
     predictions = [
@@ -158,7 +164,9 @@ def _reason(name: str, error: Exception) -> str:
 
 def some(unread: Mapping[str, str]) -> str:
     """The first names with their reasons."""
-    shown = [f"{name} ({why})" for name, why in list(unread.items())[:NAMED]]
+    shown = [
+        f"{text.visible(name)} ({text.visible(why)})" for name, why in list(unread.items())[:NAMED]
+    ]
     more = len(unread) - len(shown)
     return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
 
@@ -248,16 +256,18 @@ def answers(model: Model, x: np.ndarray, top: int) -> list[dict[str, Any]]:
 
 def print_lines(predictions: list[dict[str, Any]]) -> None:
     """A line for each sample: file, class, probability."""
-    width = max(len(prediction["file"]) for prediction in predictions)
-    for prediction in predictions:
+    files = [text.visible(prediction["file"]) for prediction in predictions]
+    width = max(map(len, files))
+    for file, prediction in zip(files, predictions, strict=True):
         if "values" in prediction:
             said = "  ".join(f"{value:.6g}" for value in prediction["values"])
         else:
             said = "   ".join(
-                f"{a['class']}  {text.percent(a['probability'])}" for a in prediction["top"]
+                f"{text.visible(a['class'])}  {text.percent(a['probability'])}"
+                for a in prediction["top"]
             )
         doubt = f"   doubtful: {prediction['doubt']}" if "doubt" in prediction else ""
-        print(f"{prediction['file']:<{width}}  {said}{doubt}")
+        print(f"{file:<{width}}  {said}{doubt}")
 
 
 def invert(x: np.ndarray) -> np.ndarray:

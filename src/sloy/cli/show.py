@@ -120,11 +120,11 @@ def opening(event: Opened) -> str:
     epochs = f"{text.many(recipe.epochs, 'epoch')} of {batches}"
     if event.stages:  # the epochs stand below
         epochs = f"{batches} in an epoch"
-    network = f"that of {experiment.start}" if event.stages else experiment.network
+    network = f"that of {text.visible(experiment.start)}" if event.stages else experiment.network
     rows = [
         (
             "data",
-            f"{experiment.source.name}: {samples}, {text.count(tested) if tested else 'none'} to test",
+            f"{text.visible(experiment.source.name)}: {samples}, {text.count(tested) if tested else 'none'} to test",
         ),
         ("", experiment.source.describe(loaded)),
         *loaded.rows,
@@ -138,7 +138,7 @@ def opening(event: Opened) -> str:
         *([("augmented", repr(recipe.augment))] if recipe.augment is not None else []),
         ("engine", str(event.engine).replace("float32", _dtype(recipe))),
         ("memory", f"{text.size(event.memory)} predicted for the whole program"),
-        ("folder", str(event.folder)),
+        ("folder", text.visible(event.folder)),
     ]
     return text.fields(rows) + "\n"
 
@@ -156,7 +156,7 @@ def fold_ended(event: FoldEnded) -> str:
         name: event.summary[f"test_{name}"]
         for name in event.summary["baselines"]["always the same"]
     }
-    shown = ", ".join(f"{name} {value:.5g}" for name, value in figures.items())
+    shown = ", ".join(f"{name} {text.number(value)}" for name, value in figures.items())
     return f"fold {event.fold} of {event.folds}{', done before' * event.before}: {shown}\n"
 
 
@@ -170,7 +170,7 @@ def stages(event: Opened) -> str:
     for stage in event.stages:
         words = "all layers"
         if stage.frozen:
-            words = f"the layers after {names[stage.frozen - 1]}"
+            words = f"the layers after {text.visible(names[stage.frozen - 1])}"
             if event.recipe.augment is None:
                 words += " (those before run once)"
         lines.append(f"{text.many(stage.recipe.epochs, 'epoch')}: {words}")
@@ -190,7 +190,7 @@ def results(summary: Mapping[str, Any], event: Tested, folder: str) -> str:
             f" {text.seconds(times['training'])} of it training",
         ),
         ("memory", peak),
-        ("folder", folder),
+        ("folder", text.visible(folder)),
     ]
     return text.fields(rows)
 

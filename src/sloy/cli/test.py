@@ -82,7 +82,7 @@ def rows(result: Examined, data: str) -> list[tuple[str, str]]:
 
     tested, counts = result.tested, result.measured.confusion
     found = [
-        ("data", f"{called(data)}: {tested.what}"),
+        ("data", f"{text.visible(called(data))}: {tested.what}"),
         *tested.rows,
         *result.measured.rows,
     ]

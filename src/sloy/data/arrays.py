@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import tempfile
 from math import prod
 from pathlib import Path
@@ -65,9 +66,21 @@ def reorder(array: np.ndarray, order: np.ndarray) -> None:
 
 
 def available() -> int:
-    """Bytes of memory that this process may still take; of the machine, or of its control group if that has less."""
-    found = [_meminfo(), _group()]
+    """Bytes of memory that this process may still take: of the machine, its control group, or `ulimit -v`."""
+    found = [_meminfo(), _group(), limited()]
     return min((size for size in found if size is not None), default=1 << 30)
+
+
+def limited() -> int | None:
+    """What the limit of the address space (`ulimit -v`) leaves; None without one."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return None
+    try:
+        held = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
+    return max(0, limit - held)
 
 
 def _meminfo() -> int | None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sloy.arguments import path_of
 from sloy.data.imagenet import imagenet_classes
 from sloy.errors import FileFormatError
 
@@ -38,10 +39,11 @@ def read_class_names(path: str | Path) -> tuple[str, ...]:
     ...     read_class_names(Path(folder, "labels.txt"))
     ('cat', 'dog')
     """
-    if str(path) == IMAGENET and not Path(path).exists():
+    path = path_of("read_class_names", "path", path)
+    if str(path) == IMAGENET and not path.exists():
         return imagenet_classes()
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError:
@@ -88,7 +90,7 @@ def names_in(value: Any) -> tuple[str, ...]:
             value = {number: name for name, number in value.items()}
         try:
             value = {int(number): name for number, name in value.items()}
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):  # infinity is a number to JSON
             return ()
         if sorted(value) != list(range(len(value))):
             return ()

@@ -12,6 +12,7 @@ from sloy.arguments import array, real, sample_array, sequence
 from sloy.data.sparse import SparseRows
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.threefry import make_key, permutation
+from sloy.text import shown
 
 TARGET_DTYPES = ("float32", "float64")
 
@@ -65,7 +66,7 @@ class Dataset:
             _check_labels(y, class_names)
         elif class_names:
             raise InvalidArgument(
-                f"Dataset: `class_names` (={class_names!r}) belong to integer labels, but `y` holds {y.dtype}"
+                f"Dataset: `class_names` (={shown(class_names)}) belong to integer labels, but `y` holds {y.dtype}"
                 " targets."
             )
         object.__setattr__(self, "x", x)
@@ -137,7 +138,7 @@ class Dataset:
         size = round(fraction * len(self))
         if not 0 < size < len(self):
             raise InvalidArgument(
-                f"Dataset.split: `fraction` (={fraction!r}) of {len(self)} samples leaves one side empty."
+                f"Dataset.split: `fraction` (={shown(fraction)}) of {len(self)} samples leaves one side empty."
             )
         order = permutation(len(self), make_key(seed, "split"))
         chosen = _stratified(self.y[order], order, fraction, size) if stratify else order[:size]

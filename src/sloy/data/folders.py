@@ -14,6 +14,7 @@ from sloy.arguments import flag, instance, integer, real
 from sloy.data.arrays import allocate, reorder
 from sloy.data.below import LeftOut
 from sloy.data.dataset import Dataset
+from sloy.data.deep_colours import is_deep_colour
 from sloy.data.formats import formats
 from sloy.data.greys import is_deep
 from sloy.data.images import quiet, range_of
@@ -197,7 +198,7 @@ def default_reader(
     some = [
         listing.paths[row] for row in np.unique(np.linspace(0, count - 1, _LOOKED_AT, dtype=int))
     ]
-    sizes, modes = list[tuple[int, int]](), set[str]()
+    sizes, modes, deep = list[tuple[int, int]](), set[str](), False
     with quiet():
         for path in some:
             try:
@@ -206,6 +207,7 @@ def default_reader(
                 with PIL.Image.open(path, formats=formats()) as opened:
                     sizes.append((opened.height, opened.width))
                     modes.add(opened.mode)
+                    deep = deep or is_deep(opened.mode) or is_deep_colour(opened)
             except Exception:  # it will be named when it is to be decoded
                 continue
     if not sizes:
@@ -219,7 +221,7 @@ def default_reader(
         side = integer("picture_folder", "size", size)
         size = (side, side)
     grey = all(mode in _GREY_MODES for mode in modes)
-    greys = range_of(listing.paths) if any(map(is_deep, modes)) else None
+    greys = range_of(listing.paths) if deep else None
     return PictureReader(size, 1 if grey else 3, resize=resize, greys=greys)
 
 

@@ -38,6 +38,7 @@ _FOREIGN = {
     **{suffix: name for name, suffixes in _SOMETIMES.items() for suffix in suffixes},
     **{suffix: name for name, suffixes in _NEVER.items() for suffix in suffixes.split()},
 }
+_SUFFIX = {"JPEG 2000": "jp2", "JPEG XL": "jxl"}
 _ADVICE = {
     "HEIC": "pip install 'sloy[heif]', or heif-convert IN.heic OUT.jpg",
     "AVIF": "a newer Pillow, or avifdec IN.avif OUT.png",
@@ -117,4 +118,4 @@ def is_picture_head(head: bytes) -> bool:
 
 def advice(name: str) -> str:
     """How pictures of a format that is not read become such as are."""
-    return _ADVICE.get(name, f"magick IN.{name.split()[-1].lower()} OUT.png")
+    return _ADVICE.get(name, f"magick IN.{_SUFFIX.get(name, name.split()[-1].lower())} OUT.png")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 DEPTHS = (8, 10, 12, 14, 16)  # bits of greys that cameras and scanners give
+WHITE = 65535  # of 16 bits
 
 _STRIP = 256  # rows converted at a time
 _BITS_PER_SAMPLE = 258  # TIFF
@@ -80,7 +81,7 @@ def common_range(spreads: Iterable[Spread]) -> Greys | None:
         return None
     least, most = min(one.least for one in found), max(one.most for one in found)
     if all(one.whole for one in found):
-        return 0.0, _white(most)
+        return 0.0, white_of(most)
     if any(one.whole for one in found):
         raise FileFormatError(
             "some pictures have greys of 16 bits, others real numbers or longer integers; convert them to one kind."
@@ -132,7 +133,7 @@ def to_bytes(greys: np.ndarray, within: Greys | None, bits: int, name: str) -> n
 def _alone(own: Spread, name: str) -> Greys:
     """The range of a file of which nothing else is known."""
     if own.whole:
-        return 0.0, _white(own.most)
+        return 0.0, white_of(own.most)
     if own.least >= 0 and own.most <= 1:
         return 0.0, 1.0
     if own.least >= 0 and _HALF * 255 < own.most <= 255:
@@ -144,5 +145,6 @@ def _alone(own: Spread, name: str) -> Greys:
     )
 
 
-def _white(most: float) -> float:
+def white_of(most: float) -> float:
+    """The largest number of as few bits as hold a value."""
     return next(2.0**bits - 1 for bits in DEPTHS if most < 2**bits)

@@ -18,10 +18,13 @@ from typing import Protocol
 
 import numpy as np
 
+from sloy.arguments import path_of
 from sloy.data.dataset import Dataset, TrainTest
 from sloy.errors import FileFormatError
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+TRAIN, TESTS = "train", ("t10k", "test")  # what names of files begin with
+PARTS = (TRAIN, *TESTS)
 _LARGEST_LABEL = 65_535
 
 
@@ -47,7 +50,7 @@ def read_idx(path: str | Path) -> np.ndarray:
     OSError
         When it cannot be opened.
     """
-    path = Path(path)
+    path = path_of("read_idx", "path", path)
     with path.open("rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
         size = file.seek(0, 2)
@@ -120,9 +123,9 @@ def load_idx_folder(folder: str | Path) -> TrainTest:
     FileFormatError
         When a file is missing or damaged, or images and labels do not fit together; it names the file.
     """
-    folder = Path(folder)
-    train_x, train_y = _images_and_labels(folder, ("train",))
-    test_x, test_y = _images_and_labels(folder, ("t10k", "test"))
+    folder = path_of("load_idx_folder", "folder", folder)
+    train_x, train_y = _images_and_labels(folder, (TRAIN,))
+    test_x, test_y = _images_and_labels(folder, TESTS)
     if train_x.shape[1:] != test_x.shape[1:]:
         raise FileFormatError(
             f"{folder}: the training images have shape {train_x.shape[1:]}, the test images {test_x.shape[1:]}."
@@ -130,6 +133,26 @@ def load_idx_folder(folder: str | Path) -> TrainTest:
     names = tuple(str(k) for k in range(max(int(train_y.max()), int(test_y.max())) + 1))
     name = folder.resolve().name
     return TrainTest(Dataset(train_x, train_y, names, name), Dataset(test_x, test_y, names, name))
+
+
+def idx_to_test(folder: str | Path) -> tuple[Dataset, bool]:
+    """The part to test on of such a folder, which may lack the other; where it is that part that lacks, the other.
+
+    Returns
+    -------
+    (data, whole) : (Dataset, bool)
+        `whole` where it is the part to train on.
+    """
+    folder = Path(folder)
+    present = {part for part in PARTS for file in folder.glob(f"{part}-*idx*") if file.is_file()}
+    if TRAIN not in present and present & set(TESTS):
+        x, y = _images_and_labels(folder, TESTS)
+    elif present == {TRAIN}:
+        x, y = _images_and_labels(folder, (TRAIN,))
+    else:
+        return load_idx_folder(folder).test, False
+    names = tuple(str(k) for k in range(int(y.max()) + 1))
+    return Dataset(x, y, names, folder.resolve().name), present == {TRAIN}
 
 
 def _images_and_labels(folder: Path, parts: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:

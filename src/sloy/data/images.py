@@ -10,12 +10,15 @@ import threading
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy.arguments import path_of
 from sloy.data.below import below
+from sloy.data.deep_colours import colour_spread, is_deep_colour, joined, narrowed
 from sloy.data.formats import HEAD, advice, foreign, foreign_head, formats
 from sloy.data.greys import Greys, Spread, common_range, is_deep, spread, stated_bits, to_bytes
 from sloy.errors import FileFormatError
@@ -88,13 +91,14 @@ def decode(
     if isinstance(source, PIL.Image.Image):
         name = str(getattr(source, "filename", "") or "the picture")
         return _plain(source, name, channels, background, one_at_a_time, greys)
-    path = source if isinstance(source, Path) else Path(source)
+    path = path_of("decode", "source", source)
     if path.exists() and not path.is_file():  # opening a pipe would wait forever
         raise FileFormatError(f"{path}: is not a file.")
     if path.is_symlink() and not path.exists():
         raise FileFormatError(f"{path}: is a broken link, to {os.readlink(path)}.")
     if foreign(path.name) == "RAW":  # Pillow would take the thumbnail in it
         raise FileFormatError(f"{path}: {_what_it_is(path, b'')}.")
+    _hush()
     with path.open("rb") as file:
         try:
             opened = PIL.Image.open(file, formats=formats())
@@ -108,7 +112,27 @@ def decode(
         with opened:
             if least is not None:
                 opened.draft(None, (least, least))
-            return _plain(opened, str(path), channels, background, one_at_a_time, greys)
+            return _plain(opened, str(path), channels, background, one_at_a_time, greys, path)
+
+
+@cache
+def _hush() -> None:
+    """What Pillow raises anyhow, its log and libtiff, where it is found, say on the error stream: no more."""
+    import ctypes
+    import ctypes.util
+    import logging
+
+    import PIL
+
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+    bundled = Path(PIL.__file__).parents[1].glob("[Pp]illow.libs/libtiff*")
+    for name in [*map(str, bundled)] or [ctypes.util.find_library("tiff") or "libtiff.so"]:
+        with suppress(OSError, AttributeError):
+            library = ctypes.CDLL(name)
+            for switch in (library.TIFFSetErrorHandler, library.TIFFSetWarningHandler):
+                switch.argtypes, switch.restype = [ctypes.c_void_p], ctypes.c_void_p
+                switch(None)
 
 
 def picture_files(folder: str | os.PathLike[str]) -> list[Path]:
@@ -117,7 +141,7 @@ def picture_files(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def range_of(paths: Sequence[Path]) -> Greys | None:
-    """Black and white of all pictures whose greys have more than 8 bits; those that cannot be read do not count."""
+    """Black and white of all pictures of more than 8 bits; those that cannot be read do not count."""
     spreads: list[Spread] = []
     for path in paths:
         with quiet(), suppress(Exception):  # what is broken will be named when it is to be decoded
@@ -133,7 +157,11 @@ def _spread(path: Path) -> Spread | None:
     import PIL.Image
 
     with PIL.Image.open(path, formats=formats()) as opened:
-        if not is_deep(opened.mode) or opened.width * opened.height > LARGEST_PICTURE:
+        if opened.width * opened.height > LARGEST_PICTURE:
+            return None
+        if is_deep_colour(opened):
+            return colour_spread(opened)
+        if not is_deep(opened.mode):
             return None
         bits = stated_bits(opened)
         return spread(np.asarray(opened), bits)
@@ -146,6 +174,7 @@ def _plain(
     background: Colour,
     lock: threading.Lock | None,
     greys: Greys | None,
+    path: Path | None = None,
 ) -> Image:
     import PIL.Image
 
@@ -158,10 +187,14 @@ def _plain(
     large = lock is not None and width * height > MANY_PIXELS
     with lock if large and lock is not None else nullcontext():
         try:
-            bits = stated_bits(opened)
+            bits, deep = stated_bits(opened), path is not None and is_deep_colour(opened)
             opened.load()
             picture = _upright(opened)
-            if is_deep(picture.mode):
+            halves = narrowed(opened, path, greys) if deep and path is not None else None
+            if halves is not None:
+                high, low = map(_upright, halves)
+                picture = joined(high, low, greys, name)
+            elif is_deep(picture.mode):
                 flat = to_bytes(np.asarray(picture), greys, bits, name)
                 picture = PIL.Image.fromarray(flat)
             return _convert(picture, channels, background)

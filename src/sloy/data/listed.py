@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from sloy.data.below import below
 from sloy.data.formats import foreign, is_picture_name
+from sloy.data.list_rows import OTHERS, TABLES, rows_of
 from sloy.data.parts import TRAIN, WORDS, part_of
 from sloy.errors import FileFormatError
 
@@ -25,19 +25,25 @@ Names = Mapping[str, Sequence[Path]]  # a picture's name without its suffix → 
 
 def csv_files(folder: Path) -> list[Path]:
     """The CSV and TSV files in a folder, sorted."""
-    found = (p for p in folder.iterdir() if p.suffix.lower() in (".csv", ".tsv"))
+    return _files_of(folder, TABLES)
+
+
+def other_lists(folder: Path) -> list[Path]:
+    """Files of other forms in a folder that list pictures (labels.txt, metadata.jsonl), sorted."""
+    return [path for path in _files_of(folder, OTHERS) if has_paths(path)]
+
+
+def _files_of(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+    found = (p for p in folder.iterdir() if p.suffix.lower() in suffixes)
     return sorted(p for p in found if p.is_file() and not p.name.startswith("."))
 
 
 def has_paths(table: Path) -> bool:
     """Whether the first lines of a CSV file name pictures."""
     try:
-        with table.open(encoding="utf-8-sig") as file:
-            lines = file.read(_LOOKED_INTO).splitlines(keepends=True)[:_LOOKED_AT]
-        separator = max(",;\t", key=lines[0].count) if lines else ","
-        rows = list(csv.reader(lines, delimiter=separator))
+        rows = rows_of(table, _LOOKED_INTO, labels=LABEL_COLUMNS)[:_LOOKED_AT]
         return _path_column(rows) is not None or _stem_column(rows, table) is not None
-    except (OSError, UnicodeDecodeError, csv.Error):
+    except (OSError, FileFormatError):
         return False
 
 
@@ -52,7 +58,7 @@ def csv_samples(path: Path) -> list[tuple[Path, str, str]]:
     FileFormatError
         Where columns or cells are missing, or a name could be two files; it names the line.
     """
-    rows = _rows(path)
+    rows = rows_of(path, labels=LABEL_COLUMNS)
     path_column, label_column, part_column, first = _columns(path, rows)
     samples: list[tuple[str, str, str]] = []
     seen: dict[str, int] = {}
@@ -72,8 +78,23 @@ def csv_samples(path: Path) -> list[tuple[Path, str, str]]:
         raise FileFormatError(f"{path}: lists no pictures.")
     if any(part for *_, part in samples) and not any(part == TRAIN for *_, part in samples):
         raise FileFormatError(f"{path}: lists no picture to train on.")
+    _refuse_numbers(path, [label for _, label, _ in samples])
     files = _files(path, seen)
     return [(files[name], label, part) for name, label, part in samples]
+
+
+def _refuse_numbers(path: Path, labels: Sequence[str]) -> None:
+    """Refuse labels that are measured numbers, not classes."""
+    try:
+        numbers = {float(label) for label in labels}
+    except ValueError:
+        return
+    if len(numbers) > max(len(labels) / 2, 3) and not all(n.is_integer() for n in numbers):
+        shown = ", ".join(f"{n:g}" for n in sorted(numbers)[:3])
+        raise FileFormatError(
+            f"{path}: the labels are {len(numbers)} different numbers ({shown}, …); of pictures classes are learned,"
+            " no numbers. Divide them into classes."
+        )
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -121,7 +142,10 @@ def _called(near: Names, name: str) -> Sequence[Path]:
     whole = is_picture_name(given.name) or foreign(given.name) is not None
     found = near.get(given.stem if whole else given.name, ())
     end = -len(given.parts)
-    return [p for p in found if (p if whole else p.with_suffix("")).parts[end:] == given.parts]
+    if whole:
+        given = given.with_suffix(given.suffix.lower())
+        return [p for p in found if p.with_suffix(p.suffix.lower()).parts[end:] == given.parts]
+    return [p for p in found if p.with_suffix("").parts[end:] == given.parts]
 
 
 def _folder_of(path: Path, name: str) -> Path:
@@ -169,17 +193,6 @@ def _part(path: Path, number: int, row: Sequence[str], column: int | None) -> st
             f"{path}: line {number}: {word!r} is no part; allowed are {', '.join(WORDS)}."
         )
     return WORDS[word]
-
-
-def _rows(path: Path) -> list[list[str]]:
-    """The lines' cells, separated by commas, semicolons or tabs, whichever the first line has most of."""
-    try:
-        text = path.read_text("utf-8-sig")
-        first = text.split("\n", 1)[0]
-        separator = max(",;\t", key=first.count)
-        return list(csv.reader(text.splitlines(), delimiter=separator))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FileFormatError(f"{path}: is no CSV text in UTF-8 ({error}).") from None
 
 
 def _columns(path: Path, rows: list[list[str]]) -> tuple[int, int, int | None, int]:

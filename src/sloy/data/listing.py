@@ -17,14 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
+from sloy.arguments import path_of
 from sloy.data.below import Below, LeftOut, below, by_reason, visible_folders
 from sloy.data.formats import is_picture_name
-from sloy.data.listed import csv_files, csv_samples, has_paths
+from sloy.data.list_rows import OTHERS, TABLES
+from sloy.data.listed import csv_files, csv_samples, has_paths, other_lists
+from sloy.data.listing_words import few, holds, names_of, said_of, what_is_missing
 from sloy.data.parts import TEST, TRAIN, part_meant, part_of
 from sloy.errors import FileFormatError
-from sloy.text import many
 
 OUTSIDE = "passed over, in no class folder"
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _FLAT = "passed over, without a class"
 
 Sample = tuple[Path, str, str]  # file, class, part
@@ -85,7 +88,7 @@ class Listing:
         """The same with the labels that classes of these names have; each of its own must be among them."""
         if unknown := [name for name in self.class_names if name not in names]:
             raise FileFormatError(
-                f"{self.source}: the class {unknown[0]!r} is not among the {len(names)} given ({_few(names)})."
+                f"{self.source}: the class {unknown[0]!r} is not among the {len(names)} given ({few(names)})."
             )
         numbers = np.array([list(names).index(name) for name in self.class_names], np.int32)
         return replace(self, labels=numbers[self.labels], class_names=tuple(names))
@@ -105,8 +108,10 @@ def list_pictures(source: str | Path, *, fewest: int = 2) -> Listing:
     FileFormatError
         Where it is none of them, or could be two; it says what is missing.
     """
-    path = Path(source)
+    path = path_of("list_pictures", "source", source)
     if path.is_file():
+        if path.suffix.lower() in _ARCHIVES:
+            raise FileFormatError(f"{path}: is an archive; unpack it, and name the folder.")
         return _from_csv(path, None, fewest)
     if not path.is_dir():
         raise FileFormatError(f"{path}: is no folder and no CSV file.")
@@ -117,18 +122,24 @@ def list_pictures(source: str | Path, *, fewest: int = 2) -> Listing:
     tables = csv_files(path)
     unlike_classes = bool(filled) and all(part_meant(folder.name) for folder in filled)
     if len(filled) < 2 or unlike_classes:
-        naming = [table for table in tables if has_paths(table)]
+        naming = [table for table in tables if has_paths(table)] or other_lists(path)
         if listing := naming or (tables if len(filled) < fewest or unlike_classes else []):
             if len(listing) > 1:
                 names = ", ".join(table.name for table in listing)
+                named = {part_of(table.stem): table for table in listing}
+                way = ""
+                if TRAIN in named and TEST in named:
+                    way = f": {named[TRAIN]}, and --test {named[TEST]} where that has classes, too"
                 raise FileFormatError(
-                    f"{path}: holds several CSV files ({names}); name one of them."
+                    f"{path}: holds several lists ({names}); name one of them{way}."
                 )
             return _from_csv(listing[0], path, fewest)
         if len(filled) < fewest or unlike_classes:
-            raise FileFormatError(f"{path}: {_what_is_missing(path, folders)}")
+            raise FileFormatError(f"{path}: {what_is_missing(path, folders)}")
     _refuse_other_labels(path, tables, {folder.name for folder in filled})
-    samples = [(file, folder.name, "") for folder in filled for file in folder.pictures]
+    samples = _parts_within(path, filled) or [
+        (file, folder.name, "") for folder in filled for file in folder.pictures
+    ]
     return _listing(path, samples, _beside(path, samples, folders, folders), fewest)
 
 
@@ -136,7 +147,7 @@ def lists_pictures(source: str | Path) -> bool:
     """Whether a folder or a CSV file looks like one of the forms above; quick, nothing is refused."""
     path = Path(source)
     if path.is_file():
-        return path.suffix.lower() in (".csv", ".tsv") and has_paths(path)
+        return path.suffix.lower() in (*TABLES, *OTHERS) and has_paths(path)
     if not path.is_dir():
         return False
     if any(is_picture_name(entry.name) for entry in path.iterdir()):
@@ -151,7 +162,7 @@ def _listing(
     if all(name.isdecimal() for name in names):
         names.sort(key=int)
     if len(names) < fewest:
-        said = "".join(f"\n  {_said(item)}" for item in omitted if item.noun != "file")
+        said = "".join(f"\n  {said_of(item)}" for item in omitted if item.noun != "file")
         raise FileFormatError(
             f"{source}: all pictures are of one class, {names[0]!r}; two or more are needed.{said}"
         )
@@ -197,7 +208,7 @@ def _part_folders(path: Path, filled: Sequence[Below]) -> dict[str, Below]:
     if TRAIN not in parts and not others:
         missing = f"{flat[0].name}/ has no folders of classes in it" if flat else "no train/"
         raise FileFormatError(
-            f"{path}: {_names(named)} hold folders ({_few(sorted(inner[named[0].name]))}) as parts do, but"
+            f"{path}: {names_of(named)} hold folders ({few(sorted(inner[named[0].name]))}) as parts do, but"
             f" {missing}; parts need a train/ with a folder for each class."
         )
     own = frozenset().union(*(inner[folder.name] for folder in named))
@@ -205,9 +216,26 @@ def _part_folders(path: Path, filled: Sequence[Below]) -> dict[str, Below]:
     if len(named) == 1 and divided and not any(inner[folder.name] & own for folder in others):
         return {}
     raise FileFormatError(
-        f"{path}: {_names(named)} could be parts with the classes {_few(sorted(own))}, or classes beside"
-        f" {_names(others)}. If parts, move {_names(others)} away or name {path / named[0].name}; if classes,"
-        f" rename {_names(named)}."
+        f"{path}: {names_of(named)} could be parts with the classes {few(sorted(own))}, or classes beside"
+        f" {names_of(others)}. If parts, move {names_of(others)} away or name {path / named[0].name}; if classes,"
+        f" rename {names_of(named)}."
+    )
+
+
+def _parts_within(path: Path, filled: Sequence[Below]) -> list[Sample]:
+    """The samples where each class's folder is divided into parts: rose/train, rose/test, tulip/train …"""
+    parted = [folder for folder in filled if TRAIN in {part_of(name) for name in folder.inner}]
+    within = [
+        (file, folder.name, part_of(file.relative_to(folder.folder).parts[0]) or "")
+        for folder in filled
+        for file in folder.pictures
+    ]
+    if not parted or all(part for *_, part in within):
+        return within if parted else []
+    other = next(file for file, _, part in within if not part)
+    raise FileFormatError(
+        f"{path}: {parted[0].name}/ is divided into parts ({few(sorted(parted[0].inner))}), but"
+        f" {other.relative_to(path)} is in none; divide each class so, or none."
     )
 
 
@@ -218,7 +246,7 @@ def _refuse_hidden_parts(path: Path, filled: Sequence[Below]) -> None:
     found = {meant[folder.name] for folder in divided}
     if TRAIN in found and len(found) > 1:
         raise FileFormatError(
-            f"{path}: {_names(divided)} look like parts of a data set; call them train/ and test/ (val/), with a"
+            f"{path}: {names_of(divided)} look like parts of a data set; call them train/ and test/ (val/), with a"
             " folder for each class in them."
         )
 
@@ -241,7 +269,7 @@ def _from_parts(
         if unknown := sorted(folder.inner - train):
             raise FileFormatError(
                 f"{folder.folder}: the class {unknown[0]!r} is not among those of"
-                f" {parts[TRAIN].name}/ ({_few(sorted(train))})."
+                f" {parts[TRAIN].name}/ ({few(sorted(train))})."
             )
         if missing := sorted(train - folder.inner):
             what = "never tested" if part == TEST else "not validated"
@@ -269,7 +297,7 @@ def _beside(
     """
     said: list[LeftOut] = []
     if empty := [folder for folder in classes if not folder.pictures]:
-        names = tuple(f"{folder.folder.relative_to(path)} ({_holds(folder)})" for folder in empty)
+        names = tuple(f"{folder.folder.relative_to(path)} ({holds(folder)})" for folder in empty)
         reason = "left out, without a picture that is read"
         said.append(LeftOut("folder", reason, tuple(f.folder for f in empty), names))
     if classes is tops and (named := [f for f in tops if part_of(f.name) and f.pictures]):
@@ -286,19 +314,6 @@ def _beside(
     return [*said, *by_reason(other for folder in whole for other in folder.others)]
 
 
-def _holds(folder: Below) -> str:
-    """What a folder without pictures has instead."""
-    if not folder.others:
-        return "empty"
-    counts: dict[str, int] = {}
-    for _, noun, reason in folder.others:
-        short = reason.split(", ", 1)[-1].split(" (")[0]
-        what = {"link": "link", "picture": f"{short.split(' is ')[0]} file"}.get(noun, noun)
-        what = f"broken {what}" if reason.endswith("broken") else what
-        counts[what] = counts.get(what, 0) + 1
-    return ", ".join(many(count, what) for what, count in counts.items())
-
-
 def _holds_a_picture(folder: Path) -> bool:
     """Whether there is one within a few levels; stops at the first."""
     waiting = [(folder, 0)]
@@ -310,29 +325,6 @@ def _holds_a_picture(folder: Path) -> bool:
             if depth < 4 and not entry.name.startswith((".", "__")) and entry.is_dir():
                 waiting.append((entry, depth + 1))
     return False
-
-
-def _what_is_missing(path: Path, folders: Sequence[Below]) -> str:
-    """Why a folder without a CSV file is none of the forms."""
-    filled = [folder for folder in folders if folder.pictures]
-    loose = [entry for entry in path.iterdir() if is_picture_name(entry.name)]
-    other = "".join(
-        f"\n  {_said(item)}" for item in by_reason(below(path).others) if item.noun != "file"
-    )
-    if empty := [f for f in folders if filled and f not in filled]:
-        names = ", ".join(f"{folder.name} ({_holds(folder)})" for folder in empty[:8])
-        other = f"\n  without a picture that is read: {names}{other}"
-    way = "put those of each class into a folder of its own, or list them in a CSV file of paths and labels."
-    if not filled:
-        return f"holds {'pictures, but none in folders' if loose else 'no pictures'}; {way}{other}"
-    if len(filled) > 1 or part_of(filled[0].name):
-        inner = filled[0].inner
-        if not inner:
-            return f"{_names(filled)} hold pictures, but no folders of classes; {way}{other}"
-    inner_path = path / filled[0].name
-    hint = f"; did you mean {inner_path}?" if len(filled[0].inner) > 1 else ""
-    named = f"holds one class, {filled[0].name!r}; two or more folders of pictures are needed"
-    return f"{named}{hint}{other}"
 
 
 # --- CSV ------------------------------------------------------------------------------------------
@@ -366,21 +358,7 @@ def _refuse_other_labels(path: Path, tables: Sequence[Path], folders: set[str]) 
         inside = [file for file, _, _ in samples if file.exists()]
         if other and inside:
             raise FileFormatError(
-                f"{path}: holds folders of pictures ({_few(sorted(folders))}), and {table.name}, which lists"
-                f" pictures with other classes ({_few(other)}). Name {table} to go by it; to go by the folders,"
+                f"{path}: holds folders of pictures ({few(sorted(folders))}), and {table.name}, which lists"
+                f" pictures with other classes ({few(other)}). Name {table} to go by it; to go by the folders,"
                 " move it away."
             )
-
-
-def _said(item: LeftOut) -> str:
-    return f"{many(len(item.paths), item.noun)} {item.reason}"
-
-
-def _names(folders: Sequence[Below]) -> str:
-    names = [f"{folder.name}/" for folder in folders]
-    shown = names if len(names) <= 5 else [*names[:4], "…"]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-
-
-def _few(names: Sequence[str], most: int = 8) -> str:
-    return ", ".join(names[:most]) + (", …" if len(names) > most else "")

@@ -17,6 +17,7 @@ from sloy.data.greys import Greys
 from sloy.data.images import WHITE, Colour, decode, picture_files, quiet
 from sloy.data.readers import Reader
 from sloy.errors import FileFormatError, InvalidArgument
+from sloy.text import shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -96,7 +97,7 @@ class PictureReader(OfPictures):
         )
         if type(self.channels) is not int or self.channels not in (1, 3):
             raise InvalidArgument(
-                f"PictureReader: `channels` (={self.channels!r}) must be 1 (grey) or 3 (colour)."
+                f"PictureReader: `channels` (={shown(self.channels)}) must be 1 (grey) or 3 (colour)."
             )
         if self.greys is not None:
             object.__setattr__(self, "greys", _black_and_white(self.greys))
@@ -104,13 +105,13 @@ class PictureReader(OfPictures):
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise InvalidArgument(
-                    f"PictureReader: `{name}` (={getattr(self, name)!r}) must be one of"
+                    f"PictureReader: `{name}` (={shown(getattr(self, name))}) must be one of"
                     f" {', '.join(allowed)}."
                 )
         if self.resize_to is not None:
             if self.resize != "crop":
                 raise InvalidArgument(
-                    f"PictureReader: `resize_to` (={self.resize_to!r}) is for `resize` 'crop', not"
+                    f"PictureReader: `resize_to` (={shown(self.resize_to)}) is for `resize` 'crop', not"
                     f" {self.resize!r}."
                 )
             integer("PictureReader", "resize_to", self.resize_to, max(size), LARGEST_SIZE)
@@ -139,7 +140,7 @@ class PictureReader(OfPictures):
         """
         if not self.takes(source):
             raise InvalidArgument(
-                f"PictureReader: `source` (={str(source)[:80]!r}) must be the path of a picture or of"
+                f"PictureReader: `source` (={shown(str(source)[:80])}) must be the path of a picture or of"
                 " a folder, a PIL image, or a list of these."
             )
         several = source if isinstance(source, list | tuple) else [source]
@@ -326,7 +327,9 @@ def read_image(
     """
     grey = integer("read_image", "background", background, 0, 255)
     behind = (grey, grey, grey)
-    reader = PictureReader(size or (1, 1), channels, resampling="box", background=behind)
+    reader = PictureReader(
+        (1, 1) if size is None else size, channels, resampling="box", background=behind
+    )
     if size is not None:
         return reader.read(path)[0]
     with quiet():
@@ -349,18 +352,18 @@ def numbers(
     """So many integers within bounds, each checked."""
     if not isinstance(given, list | tuple) or len(given) != count:
         raise InvalidArgument(
-            f"{where}: `{name}` (={given!r}) must be {count} integers of {least} to {most}."
+            f"{where}: `{name}` (={shown(given)}) must be {count} integers of {least} to {most}."
         )
     return tuple(integer(where, name, number, least, most) for number in given)
 
 
 def _black_and_white(given: Any) -> Greys:
     if not isinstance(given, list | tuple) or len(given) != 2:
-        raise InvalidArgument(f"PictureReader: `greys` (={given!r}) must be two numbers.")
+        raise InvalidArgument(f"PictureReader: `greys` (={shown(given)}) must be two numbers.")
     black, white = (real("PictureReader", "greys", value) for value in given)
     if not black < white:
         raise InvalidArgument(
-            f"PictureReader: `greys` (={given!r}) must be black and white, the smaller number first."
+            f"PictureReader: `greys` (={shown(given)}) must be black and white, the smaller number first."
         )
     return float(black), float(white)
 

@@ -1,11 +1,14 @@
-"""`SparseRows`: samples that are mostly zeros, made dense a batch at a time."""
+"""`SparseRows`: samples that are mostly zeros, made arrays a batch at a time: of their entries, or whole."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+from sloy.errors import InvalidArgument
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +77,19 @@ class SparseRows:
         dense[owner, chosen.places] = chosen.values
         return dense
 
+    @cached_property
+    def most(self) -> int:
+        """The entries of the row that has most, up to the next power of two, so that there are few such numbers."""
+        return 1 << max(0, int(np.diff(self.starts).max(initial=1)) - 1).bit_length()
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether products with the entries are less work than with whole rows: there are few, in each row.
+
+        A product of whole rows does several times as many multiplications in a second.
+        """
+        return 16 * len(self.values) <= len(self) * self.width and 4 * self.most <= self.width
+
     def take(self, rows: np.ndarray) -> SparseRows:
         """Some rows, sparse."""
         first, counts = self.starts[rows], np.diff(self.starts)[rows]
@@ -97,3 +113,54 @@ class SparseRows:
         square = np.bincount(self.places, of_entry * (values - mean[self.places]) ** 2, self.width)
         square += np.maximum(total - there, 0) * mean**2
         return mean, np.sqrt(square / total)
+
+
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """The places or the values of sparse rows as a column (N, P), P what `SparseRows.most` says.
+
+    Some of them, ``column[numbers]``, are an array: rows with fewer entries end in places -1 and values 0.
+
+    Parameters
+    ----------
+    rows : SparseRows
+    of : "places" or "values"
+
+    Raises
+    ------
+    InvalidArgument
+        Where a place is no column.
+    """
+
+    rows: SparseRows
+    of: str
+
+    def __post_init__(self) -> None:
+        places, width = self.rows.places, self.rows.width
+        if len(places) and not 0 <= places.min() <= places.max() < width:
+            raise InvalidArgument(
+                f"SparseRows: `places` are from {places.min()} to {places.max()}; the columns are 0 to {width - 1}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, P)."""
+        return len(self.rows), self.rows.most
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """int32 of places."""
+        return np.dtype(np.int32) if self.of == "places" else self.rows.dtype
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """Of some rows (a slice, or numbers of rows (n,)), (n, P)."""
+        chosen = self.rows.take(np.arange(len(self.rows))[rows])
+        found = np.full((len(chosen), self.rows.most), -1 if self.of == "places" else 0, self.dtype)
+        counts = np.diff(chosen.starts)
+        owner = np.repeat(np.arange(len(chosen)), counts)
+        position = np.arange(len(owner)) - np.repeat(chosen.starts[:-1], counts)
+        found[owner, position] = getattr(chosen, self.of)
+        return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -141,11 +142,14 @@ class Engine(ABC):
         Of float32 graphs. "mixed" rounds what products and convolutions read to bfloat16, see
         `sloy.graph.mixed`, with the processor's instructions for it; "emulated" does so on any
         processor, to see what it does to accuracy.
+    interrupts : bool
+        Whether `poll` is asked within a step too, between operations; else between steps alone.
     keeps_memory : bool
         Whether a compiled graph holds its memory from run to run, rather than only while it runs.
     """
 
     name: ClassVar[str]
+    interrupts: ClassVar[bool] = True
     keeps_memory: ClassVar[bool] = True
     precision: Arithmetic
 
@@ -157,6 +161,11 @@ class Engine(ABC):
     @abstractmethod
     def supports(cls, dtype: str, precision: Arithmetic = "float32") -> bool:
         """Whether it computes graphs of a dtype here, those of float32 in a precision."""
+
+    @classmethod
+    def suits(cls, dtype: str) -> bool:
+        """Whether "auto" may take it for a dtype: where it computes in it, and is the fastest here at that."""
+        return cls.supports(dtype)
 
     @classmethod
     def best_precision(cls) -> Arithmetic:
@@ -192,6 +201,10 @@ class Engine(ABC):
         guard : names of scalar outputs
             See `Executable`.
         """
+
+    def holding(self, columns: Mapping[str, np.ndarray]) -> AbstractContextManager[None]:
+        """While it lasts, nobody writes these columns: an engine may keep them where it computes."""
+        return nullcontext()
 
     @abstractmethod
     def memory_forecast(self, graph: Graph, guard: Iterable[str] = ()) -> int:

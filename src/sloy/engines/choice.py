@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Literal
 
-from sloy.arguments import integer
+from sloy.arguments import integer, one_of
 from sloy.engines.base import Engine
 from sloy.engines.names import DETERMINISTIC, PRECISIONS, TABLE, Arithmetic, Determinism
 from sloy.errors import InvalidArgument, NotAvailable
+from sloy.text import shown
 
 MOST_THREADS = 1024
 
@@ -27,9 +31,10 @@ def engine(
 
     Parameters
     ----------
-    name : "auto", "native", "reference" or an Engine
-        "auto" takes the fastest that is installed and computes in `dtype`: native where it is there, else it says
-        once on the error stream why not, and takes reference.
+    name : "auto", "native", "reference", "jax" or an Engine
+        "auto" takes the fastest that is installed and computes in `dtype`: jax where it has a GPU or TPU, else native;
+        where that is not there it says once on the error stream why not, and takes reference. "jax:4" takes four
+        devices, "jax" all that there are.
     threads : int
         Number of threads; 0 takes the physical cores that this process may use.
     deterministic : "same-threads" or "any-threads"
@@ -40,7 +45,7 @@ def engine(
         times as fast as float32. "emulated" gives the numbers of "mixed" on any processor, slower
         than float32.
     dtype : "float32" or "float64"
-        Of the graphs; float64 is the reference engine's alone.
+        Of the graphs; the native engine computes in float32 alone.
 
     Raises
     ------
@@ -50,21 +55,25 @@ def engine(
     """
     if isinstance(name, Engine):
         return name
-    if not isinstance(name, str) or name not in ("auto", *TABLE):
-        raise InvalidArgument(f"`engine` (={name!r}) must be one of {', '.join(('auto', *TABLE))}.")
+    plain, devices = _split(name)
     threads = integer("engine", "threads", threads, 0, MOST_THREADS)
-    if deterministic not in DETERMINISTIC:
+    one_of("engine", "deterministic", deterministic, DETERMINISTIC)
+    one_of("engine", "precision", precision, PRECISIONS)
+    found = _fastest(dtype) if plain == "auto" else _named(plain)
+    chosen = found.best_precision() if precision == "auto" else precision
+    return found(threads, deterministic, chosen, **devices)
+
+
+def _split(name: str) -> tuple[str, dict[str, int]]:
+    """An engine's name, and the devices that stand behind it: "jax:4"."""
+    plain, colon, count = name.partition(":") if isinstance(name, str) else ("", "", "")
+    whole = not colon or (plain in TABLE and TABLE[plain].devices and count.isdecimal())
+    if plain not in ("auto", *TABLE) or not whole or (colon and int(count) < 1):
         raise InvalidArgument(
-            f"`deterministic` (={deterministic!r}) must be one of {', '.join(DETERMINISTIC)}."
+            f"`engine` (={shown(name)}) must be one of {', '.join(('auto', *TABLE))}, or a number of devices"
+            " behind a colon, such as jax:4."
         )
-    if precision not in PRECISIONS:
-        raise InvalidArgument(
-            f"`precision` (={precision!r}) must be one of {', '.join(PRECISIONS)}."
-        )
-    found = _fastest(dtype) if name == "auto" else _named(name)
-    return found(
-        threads, deterministic, found.best_precision() if precision == "auto" else precision
-    )
+    return plain, {"devices": int(count)} if colon else {}
 
 
 def available(name: str) -> str | None:
@@ -103,25 +112,39 @@ def _named(name: str) -> type[Engine]:
     return found
 
 
+def automatic(dtype: str = "float32") -> str:
+    """The name of what "auto" takes here for a dtype."""
+    return _found(dtype)[0]
+
+
 def _fastest(dtype: str) -> type[Engine]:
-    """The first of the table that is installed and computes in a dtype; what sloy itself lacks for one is said."""
+    """The engine that "auto" takes; what sloy itself lacks for a faster one is said."""
+    name, missing = _found(dtype)
+    for sentence in missing:
+        _say(f"{sentence} The {name} engine runs.{TABLE[name].pace}")
+    return _named(name)
+
+
+def _found(dtype: str) -> tuple[str, list[str]]:
+    """The first of the table that is installed and suits a dtype; and why those of sloy itself before it do not run."""
     missing: list[str] = []
     for name, row in TABLE.items():
+        if row.auto_needs and not any(find_spec(module) for module in row.auto_needs):
+            continue
         try:
             found = _named(name)
         except NotAvailable as reason:
             if dtype == "float32" and not row.extra:  # another dtype it might not compute in either
                 missing.append(str(reason))
             continue
-        if found.supports(dtype):
-            for sentence in missing:
-                _say(f"{sentence} The {name} engine runs.{TABLE[name].pace}")
-            return found
-    raise InvalidArgument(f"engine: no engine computes in `dtype` (={dtype!r}).")
+        if found.suits(dtype):
+            return name, missing
+    raise InvalidArgument(f"engine: no engine computes in `dtype` (={shown(dtype)}).")
 
 
 def _say(sentence: str) -> None:
     """On the error stream, once per process."""
     if sentence not in _said:
         _said.add(sentence)
-        print(f"sloy: {sentence}", file=sys.stderr)
+        with suppress(OSError):
+            print(f"sloy: {sentence}", file=sys.stderr or io.StringIO())

@@ -23,6 +23,10 @@ class Row:
         What ``pip install 'sloy[…]'`` needs for it beside sloy itself; "" where nothing.
     pace : str
         A sentence, behind a space, for who has it in place of a faster one.
+    auto_needs : tuple of str
+        Modules of which "auto" needs one installed before it looks at the engine at all; none by default.
+    devices : bool
+        Whether it computes on several.
     """
 
     module: str
@@ -30,10 +34,20 @@ class Row:
     about: str
     extra: str = ""
     pace: str = ""
+    auto_needs: tuple[str, ...] = ()
+    devices: bool = False
 
 
 # "auto" takes the first that is installed and computes in the dtype that is asked for.
 TABLE = {
+    "jax": Row(
+        "sloy.engines.jax",
+        "JaxEngine",
+        "XLA by JAX, for GPUs and TPUs, one or several; on a processor the slowest for convolutions",
+        extra="jax",
+        auto_needs=("jax_plugins", "libtpu"),  # what brings JAX an accelerator
+        devices=True,
+    ),
     "native": Row(
         "sloy.engines.native",
         "NativeEngine",

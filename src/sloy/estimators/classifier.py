@@ -29,6 +29,7 @@ from sloy.losses import (
 from sloy.model import Model
 from sloy.options import takes
 from sloy.problem import Network
+from sloy.text import shown
 from sloy.training.calibration import Calibration, calibrate
 from sloy.training.held_out import HeldOut
 
@@ -142,7 +143,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         target = self._targets(labels)
         if flag("Classifier", "calibrate", self.calibrate) and not _has_probabilities(self):
             raise InvalidArgument(
-                f"Classifier: `calibrate` (=True) needs probabilities, which `loss` (={self.loss!r}) has not."
+                f"Classifier: `calibrate` (=True) needs probabilities, which `loss` (={shown(self.loss)}) has not."
             )
         held_out = self._validation(validation, rows)
         if held_out is not None:
@@ -198,7 +199,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             )
         if given is not None and not np.array_equal(np.unique(given), self.classes_):
             raise InvalidArgument(
-                f"Classifier: `classes` (={given!r}) differ from those of the first call,"
+                f"Classifier: `classes` (={shown(given)}) differ from those of the first call,"
                 f" {self.classes_.tolist()}."
             )
 
@@ -238,7 +239,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         if not fits:
             kind = "several labels at once" if self._multilabel else f"{outputs} classes"
             raise InvalidArgument(
-                f"Classifier: `loss` (={given!r}) does not fit {kind}: it must be"
+                f"Classifier: `loss` (={shown(given)}) does not fit {kind}: it must be"
                 f" {_losses_for(self._multilabel, outputs)}, or a function of your own."
             )
         return chosen
@@ -264,7 +265,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             return given
         if not isinstance(given, Mapping) or self._multilabel:
             raise InvalidArgument(
-                f"Classifier: `class_weight` (={given!r}) must be a mapping of labels to numbers,"
+                f"Classifier: `class_weight` (={shown(given)}) must be a mapping of labels to numbers,"
                 " 'balanced' or None, and needs one label for each sample."
             )
         found: dict[int, float] = {}

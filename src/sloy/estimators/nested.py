@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from sloy.errors import UnknownName
+from sloy.text import shown
 
 
 def nested(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -49,7 +50,9 @@ def replaced(where: str, name: str, value: Any, path: list[str], new: Any) -> An
     parts = dict(_parts(value))
     if key not in parts:
         inside = f"there are {', '.join(parts)}" if parts else "nothing can be set inside it"
-        raise UnknownName(f"{where}: `{name}` (={value!r}) has no parameter {key!r}: {inside}.")
+        raise UnknownName(
+            f"{where}: `{name}` (={shown(value)}) has no parameter {key!r}: {inside}."
+        )
     inner = replaced(where, f"{name}__{key}", parts[key], rest, new)
     if isinstance(value, list | tuple):
         items = [inner if str(i) == key else item for i, item in enumerate(value)]

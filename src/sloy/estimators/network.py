@@ -16,6 +16,7 @@ from sloy.graph.spec import Shape
 from sloy.layers import Dense, Flatten, Layer
 from sloy.layers.base import as_layers
 from sloy.problem.network import Network
+from sloy.text import shown
 
 
 def complete_network(where: str, hidden: Any, input_shape: Any, known: Known) -> Network:
@@ -80,7 +81,7 @@ def _given(where: str, input_shape: Any, sample_shape: Shape) -> Shape:
     found = tuple(integer(where, "input_shape", extent) for extent in extents)
     if prod(found) != prod(sample_shape):
         raise ShapeError(
-            f"{where}: `input_shape` (={input_shape!r}) must hold {prod(sample_shape)} numbers,"
+            f"{where}: `input_shape` (={shown(input_shape)}) must hold {prod(sample_shape)} numbers,"
             f" as the samples do (shape {sample_shape}); it holds {prod(found)}."
         )
     return found
@@ -88,6 +89,6 @@ def _given(where: str, input_shape: Any, sample_shape: Shape) -> Shape:
 
 def _unfit(where: str, given: Any) -> str:
     return (
-        f"{where}: `hidden` (={given!r}) must be 'auto', a list or tuple of layers, a Network, or one"
+        f"{where}: `hidden` (={shown(given)}) must be 'auto', a list or tuple of layers, a Network, or one"
         f" of {', '.join(zoo.PRESETS)}."
     )

@@ -23,6 +23,7 @@ from sloy.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, Squar
 from sloy.options import options, takes
 from sloy.problem.inputs import sample_weights
 from sloy.problem.network import Network
+from sloy.text import shown
 from sloy.training.callbacks import Callback
 from sloy.training.fit import LossChoice
 from sloy.training.recipe import Precision, Recipe
@@ -40,7 +41,8 @@ OPTIONS = {
     for name, default, _ in options(Recipe)
     if name not in (*WITHOUT, "patience")
 }
-RECIPES = (AUTO, "tabular")
+BY_MEMBERS = ("tabular", "fast")  # recipes of tables, named as those of `sloy train`
+RECIPES = (AUTO, *BY_MEMBERS)
 FRACTION = 0.1  # held out for early stopping and the like where nothing else is said
 
 
@@ -189,7 +191,7 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
             isinstance(fraction, bool) or not isinstance(fraction, float) or not 0 < fraction < 1
         ):
             raise InvalidArgument(
-                f"{self._name}: `validation_fraction` (={fraction!r}) must be a fraction between 0"
+                f"{self._name}: `validation_fraction` (={shown(fraction)}) must be a fraction between 0"
                 " and 1, or None."
             )
         if validation is not None:

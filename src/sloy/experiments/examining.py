@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sloy import inspection, text
+from sloy.arguments import flag, function, path_of
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Counted, Drawn, Listener, Saved, Tested
-from sloy.experiments.run_folder import CONFIGURATION, RunFolder
+from sloy.experiments.run_folder import CONFIGURATION, LINEAR, RunFolder, plan_of
 from sloy.experiments.sources import Measured, Source, source_of
 from sloy.experiments.sources.base import ToTest, Wanted
 from sloy.experiments.sources.digits import Mnist
@@ -97,24 +98,39 @@ def examine(
     >>> again.measured.figures == result.measured.figures
     True
     """
-    folder = None if out is None else _folder(Path(out), overwrite=overwrite)
-    file = Path(model) / MODEL if Path(model).is_dir() else model
-    found = load(file, engine=engine, threads=threads)
-    source = _source(found, str(data), skip_broken=skip_broken)
-    wanted = Wanted(counted=lambda what, done, total: listener(Counted(what, done, total)))
-    tested = source.to_test(found, wanted)
-    if tested.whole and _trained_on(Path(file), str(data)):
-        note = (
-            f"{model} was trained on these {'pictures' if isinstance(source, PictureSource) else 'rows'}, or most of"
-            " them: on others it is likely worse"
-        )
-        tested = replace(tested, rows=(*tested.rows, ("note", note)))
-    measured = source.measure(found, tested.data)
-    summary = _summary(model, data, tested, measured)
-    listener(Tested(measured, summary))
-    if folder is not None:
-        _write(folder, tested, measured, summary, listener)
-    return Examined(found, tested, measured, summary, None if folder is None else folder.path)
+    path_of("examine", "model", model), path_of("examine", "data", data)
+    function("examine", "listener", listener)
+    for name, value in (("overwrite", overwrite), ("skip_broken", skip_broken)):
+        flag("examine", name, value)
+    into = nullcontext() if out is None else _folder(path_of("examine", "out", out), overwrite)
+    with into as folder:
+        file = Path(model) / MODEL if Path(model).is_dir() else model
+        found = load(file, engine=engine, threads=threads)
+        source = _source(found, str(data), skip_broken=skip_broken)
+        wanted = Wanted(counted=lambda what, done, total: listener(Counted(what, done, total)))
+        tested = source.to_test(found, wanted)
+        if tested.whole and _trained_on(Path(file), str(data)):
+            samples = "pictures" if isinstance(source, PictureSource) else "rows"
+            note = (
+                f"{text.visible(model)} was trained on these {samples}, or most of them: on others it"
+                " is likely worse"
+            )
+            tested = replace(tested, rows=(*tested.rows, ("note", note)))
+        simpler = _simpler(Path(file), engine, threads)
+        measured = source.measure(found, tested.data, simpler=simpler)
+        summary = _summary(model, data, tested, measured)
+        listener(Tested(measured, summary))
+        if folder is not None:
+            targets = getattr(found.reader, "targets", ())
+            _write(folder, tested, measured, summary, targets, listener)
+        return Examined(found, tested, measured, summary, None if folder is None else folder.path)
+
+
+def _simpler(file: Path, engine: str | Engine, threads: int) -> Model | None:
+    """The linear model that lies beside the model of a run."""
+    path = file.parent / LINEAR
+    there = path.is_file() and (file.parent / CONFIGURATION).is_file() and file.name == MODEL
+    return load(path, engine=engine, threads=threads) if there else None
 
 
 def _source(model: Model, data: str, *, skip_broken: bool) -> Source:
@@ -132,9 +148,9 @@ def _source(model: Model, data: str, *, skip_broken: bool) -> Source:
 def _trained_on(file: Path, data: str) -> bool:
     """Whether the model lies in the folder of a run on the same data."""
     try:
-        plan = json.loads((file.parent / CONFIGURATION).read_text("utf-8"))["plan"]
-        return Path(plan["data"]).resolve() == Path(data).resolve()
-    except (OSError, ValueError, KeyError, TypeError):
+        words = plan_of(file.parent / CONFIGURATION)
+        return Path(words["data"]).resolve() == Path(data).resolve()
+    except (OSError, ValueError):
         return False
 
 
@@ -156,7 +172,8 @@ def _summary(
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def _folder(path: Path, *, overwrite: bool) -> RunFolder:
+@contextmanager
+def _folder(path: Path, overwrite: bool) -> Iterator[RunFolder]:
     """Where the files go; refused where the model of a run, or files of these names, would be replaced."""
     folder = RunFolder(path)
     if any((folder / name).exists() for name in (MODEL, CONFIGURATION)):
@@ -167,7 +184,8 @@ def _folder(path: Path, *, overwrite: bool) -> RunFolder:
         raise InvalidArgument(
             f"{path}: holds {folder.held()[0].name} already; `overwrite` replaces it, another `out` keeps it."
         )
-    return folder
+    with folder.alone():
+        yield folder
 
 
 def _write(
@@ -175,12 +193,13 @@ def _write(
     tested: ToTest,
     measured: Measured,
     summary: Mapping[str, Any],
+    targets: Sequence[str],
     listener: Listener,
 ) -> None:
     folder.begin()
     names = tested.data.class_names
     files = {"summary.json": text.as_json(summary)}
-    files["predictions.csv"] = as_csv(_predictions(tested, measured))
+    files["predictions.csv"] = as_csv(_predictions(tested, measured, targets))
     if measured.confusion.size:
         rows = zip(names, measured.confusion.tolist(), strict=True)
         files["confusion.csv"] = as_csv([["true", *names], *([name, *row] for name, row in rows)])
@@ -192,11 +211,14 @@ def _write(
         listener(Drawn(folder / name))
 
 
-def _predictions(tested: ToTest, measured: Measured) -> Iterator[Sequence[Any]]:
+def _predictions(
+    tested: ToTest, measured: Measured, targets: Sequence[str]
+) -> Iterator[Sequence[Any]]:
     """A head, and a line for each sample: what tells it apart, the answer, the probability of each class."""
     names, beside = tested.data.class_names, tested.beside
     titles = [f"probability_{name}" for name in names]
-    yield [*beside, "prediction", *titles]
-    said = [names[k] for k in measured.given] if names else measured.answers[:, 0]
+    several = [f"prediction_{name}" for name in targets] if len(targets) > 1 else ["prediction"]
+    yield [*beside, *several, *titles]
+    said = [[names[k]] for k in measured.given] if names else measured.answers[:, : len(several)]
     for answer, row, *cells in zip(said, measured.answers, *beside.values(), strict=True):
-        yield [*cells, answer, *(row if names else ())]
+        yield [*cells, *answer, *(row if names else ())]

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sloy import text
-from sloy.arguments import instance, real
+from sloy import losses, text
+from sloy.arguments import instance, path_of, real
 from sloy.augmentation import Augment
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
@@ -22,13 +22,14 @@ from sloy.experiments.recipes import (
     rate_of,
 )
 from sloy.experiments.sources import Loaded, Source, Wanted, source_of, source_options
-from sloy.experiments.sources.base import BY_NAME, fitting_loss
+from sloy.experiments.sources.by_name import BY_NAME, fitting_loss
 from sloy.model import Model
 from sloy.options import check_options, chosen, option, options
 from sloy.problem import Network
 from sloy.problem.inputs import weights
 from sloy.schedules import NAMES as SCHEDULES
-from sloy.training.recipe import Recipe
+from sloy.text import shown
+from sloy.training.recipe import AUTO, Recipe
 from sloy.training.stages import FineTuning, adapted
 from sloy.training.threshold import RULES, threshold_words
 from sloy.zoo import PRESETS
@@ -96,9 +97,10 @@ class Experiment:
     )
     loss: str | None = option(
         None,
-        "what errors cost, by its name; default: cross-entropy for classes, squared error for numbers",
+        "what errors cost: mse, mae, huber[=DELTA], quantile=LEVEL (pinball), poisson for numbers; focal[=GAMMA],"
+        " cross_entropy for classes; default: mse, cross_entropy",
         kind="text",
-        choices=BY_NAME,
+        metavar="NAME[=X]",
     )
     calibrate: str = option(
         "off",
@@ -120,12 +122,18 @@ class Experiment:
 
     def __post_init__(self) -> None:
         check_options("experiment", self)
-        instance("experiment", "network_options", self.network_options, Mapping)
+        instance("experiment", "source", self.source, Source)
+        for name in ("network_options", "given", "tuning"):
+            instance("experiment", name, getattr(self, name), Mapping)
         instance("experiment", "from", self.start, str | Path, optional=True)
-        if self.threshold is not None and self.threshold not in RULES:
+        by_rule = isinstance(self.threshold, str) and self.threshold in RULES
+        if self.threshold is not None and not by_rule:
             real("experiment", "threshold", self.threshold, above=0, below=1)
         further = self.start is not None
         self.source.check(self.network, further=further)
+        if self.loss is not None and losses.named(self.loss) is None:
+            known = ", ".join((*BY_NAME, *losses.ALIASES))
+            raise InvalidOption(f"`loss` (={self.loss!r}) must be one of {known}.")
         if further and self.loss is not None:
             raise InvalidOption("`loss`: with `from` the loss is that of the model.")
         if self.tuning and not further:
@@ -158,7 +166,7 @@ class Experiment:
         InvalidOption
             Where options are unknown, do not go together or do not fit the data.
         """
-        source = source_of(str(data))
+        source = source_of(str(path_of("experiment", "data", data)))
         named, start = words.pop("recipe", None), words.pop("from_", None)
         if start is not None and (said := [name for name in _NETWORK if name in words]):
             raise InvalidOption(f"`{said[0]}`: with `from` the network is that of the model.")
@@ -191,7 +199,7 @@ class Experiment:
         for name, known in (("optimizer", tuple(RATES)), ("schedule", SCHEDULES)):
             if options[name] not in known:
                 raise InvalidOption(
-                    f"`{name}` (={options[name]!r}) must be one of {', '.join(known)}, by name."
+                    f"`{name}` (={shown(options[name])}) must be one of {', '.join(known)}, by name."
                 )
         share = FURTHER_RATE if further else self.source.rate_share
         return Recipe(**{**options, "learning_rate": rate_of(options, share)}, where="experiment")
@@ -214,10 +222,11 @@ class Experiment:
 
     def load(self, wanted: Wanted) -> Loaded:
         """The data, read and split, with the loss that is asked for; `InvalidOption` where it does not suit them."""
-        loaded = self.source.load(wanted)
-        if self.loss is None:
+        loaded = self.source.load(replace(wanted, loss=self.loss))
+        if self.loss is None or self.source.chooses_loss:
             return loaded
-        return replace(loaded, loss=fitting_loss(self.loss, loaded, self.source.name))
+        own = losses.loss(loaded.loss)
+        return replace(loaded, loss=fitting_loss(self.loss, loaded.train, own, self.source.name))
 
     def with_defaults_for(self, loaded: Loaded) -> Experiment:
         """The same with options that suit the very data, where they are not given."""
@@ -256,7 +265,7 @@ class Experiment:
     def _check_threshold(self, loaded: Loaded) -> None:
         if self.threshold is None:
             return
-        said, classes = f"`threshold` (={self.threshold!r})", loaded.train.classes
+        said, classes = f"`threshold` (={shown(self.threshold)})", loaded.train.classes
         if classes != 2:
             there = f"{classes} classes" if classes else "numbers to predict"
             raise InvalidOption(f"{said} is for two classes; {self.source.data} has {there}.")
@@ -291,6 +300,8 @@ class Experiment:
         }
         found |= {name: getattr(self, name) for name in _OWN}
         found |= _values(self.recipe)
+        if self.given.get("learning_rate") == AUTO:  # until it is found
+            found["learning_rate"] = AUTO
         if self.start is not None:
             for name in (*_NETWORK, *_BY_STAGES):
                 found.pop(name)
@@ -339,14 +350,14 @@ def _defaults(
     recipe: dict[str, Any] = {}
     if named is not None:
         if named not in tuple(RECIPES):
-            raise InvalidOption(f"`recipe` (={named!r}) must be one of {', '.join(RECIPES)}.")
+            raise InvalidOption(f"`recipe` (={shown(named)}) must be one of {', '.join(RECIPES)}.")
         recipe = dict(RECIPES[named].options)
         if recipe["network"] not in source.networks:
             fits = [
                 name for name, one in RECIPES.items() if one.options["network"] in source.networks
             ]
             raise InvalidOption(
-                f"`recipe` (={named!r}) is none for {source.data}; there are {', '.join(fits)}."
+                f"`recipe` (={shown(named)}) is none for {source.data}; there are {', '.join(fits)}."
             )
         if network not in (None, recipe["network"]):
             recipe.pop("network_options", None)
@@ -364,7 +375,7 @@ def _refuse_unknown(source: Source, words: Mapping[str, Any], *others: str) -> N
     for name in sorted(words.keys() - known - set(_OWN) - set(others)):
         if name in source_options():
             raise InvalidOption(f"`{name}` does not belong to {source.data}.")
-        raise InvalidOption(f"`{name}` is no option of an experiment.")
+        raise InvalidOption(f"`{text.shortened(name, 60)}` is no option of an experiment.")
 
 
 def _values(value: Any) -> dict[str, Any]:
@@ -386,4 +397,4 @@ def _plain(name: str, value: Any) -> Any:
         return str(value)
     if value is None or isinstance(value, str | int | float):
         return value
-    raise InvalidOption(f"`{name}` (={value!r}): an experiment takes it in words.")
+    raise InvalidOption(f"`{name}` (={shown(value)}): an experiment takes it in words.")

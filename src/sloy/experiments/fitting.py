@@ -8,7 +8,9 @@ from functools import partial
 from typing import Any
 
 from sloy.experiments.events import Opened
+from sloy.experiments.sources import Loaded
 from sloy.model import Model
+from sloy.model.origin import with_origin
 from sloy.training.fine_tune import fine_tune
 from sloy.training.fit import fit
 from sloy.training.history import History
@@ -16,12 +18,13 @@ from sloy.training.members import fit_members
 
 Training = Callable[..., tuple[Model, History]]
 OPERATIONS = 5e10  # a second, of a large network; small ones are slower
-LONG = 20.0  # seconds of which a diagnosis takes less than 2 %
+LONG = 20.0  # seconds, beside which what a diagnosis compiles is little
+MANY = 150_000  # samples seen, beside which those that it reads a few times are less than 2 %
 
 
-def training_of(opening: Opened, start: Model | None) -> Training:
+def training_of(opening: Opened) -> Training:
     """What trains: `fit`, `fit_members` or `fine_tune` with all but callbacks and checkpoint."""
-    experiment, loaded = opening.experiment, opening.loaded
+    experiment, loaded, start = opening.experiment, opening.loaded, opening.start
     share = None if loaded.divided and not loaded.members else experiment.validation or None
     shared: dict[str, Any] = {
         "validation": loaded.validation or share,
@@ -46,9 +49,18 @@ def training_of(opening: Opened, start: Model | None) -> Training:
     )
 
 
+def with_reader(model: Model, loaded: Loaded) -> Model:
+    """The model with the reader of its data, and the origin of their numbers."""
+    problem = with_origin(model.problem, loaded.origin)
+    parts = model.parts._replace(problem=problem, reader=loaded.reader)
+    return Model.of(parts, model.engine)
+
+
 def is_diagnosed(wanted: bool | None, opening: Opened) -> bool:
     """Whether a run is watched: as is wanted, else where its training is foreseen to be long beside the watching."""
     if wanted is not None:
         return wanted
     samples = opening.loaded.trained_on(opening.experiment.validation) * opening.recipe.epochs
+    if samples < MANY:
+        return False
     return 6 * opening.summary.multiply_adds * samples / OPERATIONS >= LONG

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
@@ -35,6 +34,7 @@ from sloy.experiments.run_folder import CONFIGURATION, VERSION, RunFolder
 from sloy.experiments.sources import Measured
 from sloy.experiments.sources.table import PREDICTIONS, TableFile
 from sloy.experiments.sources.table_measured import answers_pictures
+from sloy.files.documents import read_document
 from sloy.files.tables import as_csv
 from sloy.machine import versions
 from sloy.model import Model
@@ -42,6 +42,24 @@ from sloy.options import options
 from sloy.training.recipe import Recipe
 
 SUMMARY = "summary.json"
+_FIGURES = {"*": (None, float)}
+_WORTH = {
+    "score": str,
+    "base": float,
+    "rows": int,
+    "of_rows": int,
+    "repeats": int,
+    "columns": [{"column": str, "mean": float, "error": (None, float), "*": object}],
+    "*": object,
+}
+_SUMMARY = {  # what is read of that of a fold
+    "epochs": int,
+    "best_epoch": (None, int),
+    "baselines": {"always the same": _FIGURES, "*": _FIGURES},
+    "importance?": _WORTH,
+    "classes?": {"*": {"samples": int, "*": object}},
+    "*": object,
+}
 
 Train = Callable[[Experiment, RunFolder, Listener, bool], Result]
 
@@ -225,10 +243,13 @@ def _given(experiment: Experiment) -> dict[str, Any]:
 
 def _read(folder: RunFolder) -> Mapping[str, Any]:
     """What the summary of a run says."""
-    try:
-        found: Mapping[str, Any] = json.loads((folder / SUMMARY).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileFormatError(f"{folder / SUMMARY}: cannot be read: {error}.") from None
+    path = folder / SUMMARY
+    found: Mapping[str, Any] = read_document(path, _SUMMARY, "the summary of a run")
+    for name in found["baselines"]["always the same"]:
+        if not isinstance(found.get(f"test_{name}"), float | int | None):
+            raise FileFormatError(
+                f"{path}: is not the summary of a run (`test_{name[:40]}` is no number)."
+            )
     return found
 
 
@@ -316,6 +337,13 @@ def _joined(folders: Sequence[RunFolder]) -> _Predictions:
     """The files of all folds as one."""
     head, rows = list[str](), list[list[str]]()
     for folder in folders:
-        head, *more = csv.reader(io.StringIO((folder / PREDICTIONS).read_text("utf-8"), newline=""))
+        path = folder / PREDICTIONS
+        try:
+            head, *more = csv.reader(io.StringIO(path.read_text("utf-8"), newline=""))
+        except (OSError, ValueError, csv.Error) as error:
+            reason = getattr(error, "strerror", None) or str(error)[:80]
+            raise FileFormatError(f"{path}: cannot be read: {reason}.") from None
+        if len(head) < 4 or any(len(row) != len(head) for row in more):
+            raise FileFormatError(f"{path}: is damaged (a line has other fields than the first).")
         rows += more
     return _Predictions(head, sorted(rows, key=lambda row: int(row[0])))

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sloy import text
+from sloy.arguments import path_of
 from sloy.errors import FileFormatError, InvalidArgument, InvalidOption
 from sloy.experiments.experiment import Experiment
 from sloy.files.atomic import write_atomically
+from sloy.files.documents import hold, read_document
+from sloy.files.lock import Lock
+from sloy.text import shortened
 
 CONFIGURATION = "configuration.json"
 VERSION = 2  # of the configuration
+_WHAT = "the configuration of a run"
+_VALUE = (None, bool, int, float, str)
+PLAN = {  # the options of an experiment, in words; what each may be, the experiment checks
+    "data": str,
+    "*": (*_VALUE, [(*_VALUE, [_VALUE])], {"*": (*_VALUE, [_VALUE], {"*": _VALUE})}),
+}
+SCHEMA = {"version": int, "plan": PLAN, "*": object}
 CHECKPOINT = "checkpoint.sloy"
+LOCK = ".lock"  # there while a process works in the folder
+BRANCH = "branch.json"
 FOLD, WHOLE = "fold-", "all-rows"  # folders of a cross-validation's runs
+LINEAR = "linear.sloy"
 DIAGNOSIS = "diagnosis.json"
 HEAD_CHECKPOINT = "checkpoint-head.sloy"
 FILES = {
     "model.sloy": "the trained model: sloy predict, sloy info, sloy.load",
+    LINEAR: "a linear model of the same rows, which it is compared with",
     "summary.json": "configuration, versions, times, metrics",
     "history.csv": "loss and accuracy of every epoch",
     "learning-curves.png": "the same as a picture",
@@ -35,8 +51,12 @@ FILES = {
     "mistakes.png": "test samples it got wrong",
     "augmented.png": "training pictures as they were changed at random",
     DIAGNOSIS: "what went wrong: sloy diagnose",
+    "samples.csv": "margins of the training samples, and what is probably wrong: sloy samples",
+    "samples.png": "the same as a picture",
+    "labels.csv": "labels, those that are probably wrong put right",
     CHECKPOINT: "for sloy train --resume",
     HEAD_CHECKPOINT: "the same, of the epochs before unfreezing",
+    BRANCH: "the run that this one is a branch of, from where, and what differs",
     CONFIGURATION: "what the run does",
 }
 
@@ -48,21 +68,60 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def new(cls, out: str | Path | None, name: str, *, overwrite: bool) -> RunFolder:
-        """The folder of a new run; nothing is made or removed yet, see `begin`.
+    @contextmanager
+    def new(cls, out: str | Path | None, name: str, *, overwrite: bool) -> Iterator[RunFolder]:
+        """The folder of a new run, in which no other process works meanwhile; nothing is removed yet, see `begin`.
 
         Raises
         ------
         InvalidArgument
             Where a run is in it already and `overwrite` is not set.
+        InUse
+            Where another process works in it.
         """
-        folder = cls(Path(out) if out is not None else _unused(Path("runs"), name))
-        if folder.held() and not overwrite:
-            raise InvalidArgument(
-                f"{folder.path}: holds a run already; `resume` continues it, `overwrite` replaces it,"
-                " another `out` keeps it."
-            )
-        return folder
+        with ExitStack() as stack:
+            if out is None:
+                folder = cls._unused(Path("runs"), name, stack)
+            else:
+                folder = cls(path_of("run", "folder", out))
+                stack.enter_context(folder.alone())
+            if folder.held() and not overwrite:
+                raise InvalidArgument(
+                    f"{folder.path}: holds a run already; `resume` continues it, `overwrite` replaces it,"
+                    " another `out` keeps it."
+                )
+            yield folder
+
+    @classmethod
+    def _unused(cls, parent: Path, name: str, stack: ExitStack) -> RunFolder:
+        """A folder that no run has: the time, and a number where that is taken."""
+        stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+        for number in range(1, 1000):
+            folder = cls(parent / (stem if number == 1 else f"{stem}-{number}"))
+            try:
+                stack.enter_context(folder.alone(new=True))
+                return folder
+            except FileExistsError:
+                continue
+        raise InvalidArgument(f"{parent / stem}: there are a thousand of them; give an `out`.")
+
+    @contextmanager
+    def alone(self, *, new: bool = False) -> Iterator[None]:
+        """A context in which no other process works in the folder, which is made where missing.
+
+        What was made and is empty at the end is removed. `FileExistsError` where it must be `new` and is not.
+        """
+        missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
+        self.path.mkdir(parents=True, exist_ok=not new)
+        try:
+            with Lock(self / LOCK, str(self.path)):
+                yield
+        finally:
+            for path in missing:
+                try:
+                    path.rmdir()
+                except OSError:
+                    break
 
     def held(self) -> list[Path]:
         """The files of a run that are there."""
@@ -91,17 +150,40 @@ class RunFolder:
         for path in self.held():
             path.unlink()
         for folder in self.within:
-            folder.begin()
+            with folder.alone():
+                folder.begin()
             if not any(folder.path.iterdir()):
                 folder.path.rmdir()
 
     @classmethod
-    def existing(cls, out: str | Path) -> RunFolder:
-        """The folder of a run that was begun; `FileFormatError` where there is none."""
-        folder = cls(Path(out))
+    def to_read(cls, out: str | Path) -> RunFolder:
+        """The folder of a run that was begun, whatever works in it.
+
+        Raises
+        ------
+        FileFormatError
+            Where there is none.
+        """
+        folder = cls(path_of("RunFolder", "folder", out))
         if not (folder / CONFIGURATION).is_file():
-            raise FileFormatError(f"{out}: holds no run to resume ({CONFIGURATION} is missing).")
+            raise FileFormatError(f"{out}: holds no run ({CONFIGURATION} is missing).")
         return folder
+
+    @classmethod
+    @contextmanager
+    def existing(cls, out: str | Path) -> Iterator[RunFolder]:
+        """The folder of a run that was begun, in which no other process works meanwhile.
+
+        Raises
+        ------
+        FileFormatError
+            Where there is none.
+        InUse
+            Where another process works in it.
+        """
+        folder = cls.to_read(out)
+        with folder.alone():
+            yield folder
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -117,10 +199,10 @@ class RunFolder:
             Where its data are gone.
         """
         path = self / CONFIGURATION
-        words = _plan(path)
+        words = plan_of(path)
         try:
             return Experiment.of(**words)
-        except (InvalidOption, TypeError) as error:
+        except (InvalidOption, TypeError, ValueError, LookupError, ArithmeticError) as error:
             raise _damaged(path, error) from None
 
     def write(self, name: str, content: bytes | str) -> None:
@@ -138,31 +220,22 @@ class RunFolder:
         return text.fields(rows)
 
 
-def _plan(path: Path) -> dict[str, Any]:
-    """The options in a configuration."""
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, error) from None
-    if not isinstance(document, dict) or not isinstance(document.get("plan"), dict):
-        raise _damaged(path, "it has no plan")
+def plan_of(path: Path) -> dict[str, Any]:
+    """The options in the configuration of a run, or in what `sloy plan` wrote."""
+    document = read_document(path, {"version?": object, "plan": dict, "*": object}, _WHAT)
     if document.get("version") != VERSION:
         raise FileFormatError(
             f"{path}: the run was begun by another version of sloy, which alone can continue it; its"
             " model.sloy still loads."
         )
     words: dict[str, Any] = document["plan"]
-    if not isinstance(words.get("data"), str):
-        raise _damaged(path, "its plan names no data")
+    try:
+        hold(document, SCHEMA)
+    except FileFormatError as error:
+        raise _damaged(path, error) from None
     return words
 
 
-def _damaged(path: Path, why: object) -> FileFormatError:
-    return FileFormatError(f"{path}: is not the configuration of a run ({why}).")
-
-
-def _unused(parent: Path, name: str) -> Path:
-    """A name that no run has: the time, and a number where that is taken."""
-    stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    candidates = [parent / stem, *(parent / f"{stem}-{number}" for number in range(2, 1000))]
-    return next(path for path in candidates if not path.exists())
+def _damaged(path: Path, why: Exception) -> FileFormatError:
+    reason = str(why).removesuffix(".") or type(why).__name__
+    return FileFormatError(f"{path}: is not {_WHAT} ({shortened(reason, 160)}).")

@@ -12,8 +12,11 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
+from zlib import crc32
 
-_TEMPORARY = re.compile(r"^\.(?P<target>.+)\.(?P<pid>\d+)-[0-9a-f]{8}\.tmp$")
+from sloy.files.processes import life
+
+_TEMPORARY = re.compile(r"^\.(?P<target>.+)\.(?P<pid>\d+)-(?P<life>[0-9a-f]{8})?[0-9a-f]{8}\.tmp$")
 
 
 def write_atomically(path: str | Path, content: bytes | Callable[[IO[bytes]], object]) -> None:
@@ -33,8 +36,7 @@ def write_atomically(path: str | Path, content: bytes | Callable[[IO[bytes]], ob
         When the file cannot be written; the old file is untouched then and nothing is left behind.
     """
     path = Path(os.path.realpath(path))
-    _sweep(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = _temporary(path)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -47,18 +49,43 @@ def write_atomically(path: str | Path, content: bytes | Callable[[IO[bytes]], ob
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and str(error.filename) in ("None", str(temporary)):
+            error.filename, error.filename2 = str(path), None  # a full disk names none
         raise
     _fsync_folder(path.parent)
 
 
-def _sweep(path: Path) -> None:
-    """Remove what killed processes left of earlier writes of this file."""
+def link_over(source: Path, target: Path) -> None:
+    """Make `target` a second name of the file; at no moment is `source` missing where links work."""
+    temporary = _temporary(target)
+    try:
+        os.link(source, temporary)
+        os.replace(temporary, target)
+    except OSError:
+        os.replace(source, target)
+    finally:
+        temporary.unlink(missing_ok=True)  # `os.replace` leaves it where both are one file
+
+
+def _temporary(path: Path) -> Path:
+    """A new name beside the file; what killed processes left of earlier writes of it is removed."""
     for entry in os.scandir(path.parent):
         match = _TEMPORARY.match(entry.name)
-        if match and match["target"] == path.name and not _is_alive(int(match["pid"])):
+        if match and match["target"] == path.name and not _lives(int(match["pid"]), match["life"]):
             Path(entry.path).unlink(missing_ok=True)
+    pid = os.getpid()
+    return path.with_name(f".{path.name}.{pid}-{_sign(pid)}{secrets.token_hex(4)}.tmp")
+
+
+def _sign(pid: int) -> str:
+    """8 digits of a process that others of its number, such as in another container, do not have."""
+    return f"{crc32(life(pid).encode()):08x}"
+
+
+def _lives(pid: int, sign: str | None) -> bool:
+    return _is_alive(pid) and (sign is None or sign == _sign(pid))
 
 
 def _is_alive(pid: int) -> bool:

@@ -26,6 +26,8 @@ import numpy as np
 
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.files.atomic import write_atomically
+from sloy.files.documents import hold, parse
+from sloy.text import shown
 
 FORMAT = 1
 LARGEST_HEADER = 100_000_000  # bytes, the limit of safetensors
@@ -34,6 +36,7 @@ DTYPES = {
     "F32": "<f4", "U64": "<u8", "I64": "<i8", "F64": "<f8",
 }  # fmt: skip
 _NAMES = {np.dtype(code): name for name, code in DTYPES.items()}
+_DOCUMENT = {"checksum": str, "format": int, "metadata": dict, "sha256": {"*": str}}
 _START = rb'{"__metadata__":{"sloy":"{\"checksum\":\"'
 _ZEROS = b"0" * 64
 
@@ -64,7 +67,7 @@ def write_container(
         dtype = array.dtype.newbyteorder("<")
         if dtype not in _NAMES:
             raise InvalidArgument(
-                f"write_container: tensor {name!r} has dtype {array.dtype}; allowed are"
+                f"write_container: tensor {shown(name)} has dtype {array.dtype}; allowed are"
                 f" {', '.join(known.name for known in _NAMES)}."
             )
         if name == "__metadata__":
@@ -110,9 +113,9 @@ def read_container(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, A
             array = _empty(path, name, entry, end - 8 - len(header), size - end)
             end += array.nbytes
             if file.readinto(_bytes(array)) != array.nbytes:
-                fail(path, f"truncated in tensor {name!r}")
+                fail(path, f"truncated in tensor {shown(name)}")
             if _sha256(array) != document["sha256"].get(name):
-                fail(path, f"tensor {name!r} is damaged (its SHA-256 differs)")
+                fail(path, f"tensor {shown(name)} is damaged (its SHA-256 differs)")
             tensors[name] = array.astype(array.dtype.newbyteorder("="), copy=False)
         if end != size:
             fail(path, f"{size - end} bytes follow the last tensor")
@@ -127,7 +130,7 @@ def check_kind(path: str | Path, metadata: Mapping[str, Any], kind: str, version
     if (own := metadata.get("version")) != version:
         age = "an older" if isinstance(own, int) and own < version else "another"
         raise FileFormatError(
-            f"{path}: is a {word} of version {str(own)[:40]}, of {age} sloy; this one reads version"
+            f"{path}: is a {word} of version {shown(own, 40)}, of {age} sloy; this one reads version"
             f" {version}."
         )
 
@@ -198,51 +201,37 @@ def _read_header(path: Path, file: IO[bytes], size: int) -> bytes:
 def _parse(path: Path, header: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     """The tensors' entries by name, and the document in the metadata."""
     try:
-        entries = load_json(header.decode("ascii"))
-        document = load_json(entries.pop("__metadata__")["sloy"])
-        ordered = list(entries) == sorted(entries)
-        sound = isinstance(document["metadata"], dict) and isinstance(document["sha256"], dict)
-        version = document["format"]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        fail(path, f"its header cannot be understood ({error})")
+        entries = parse(header.decode("ascii"))
+        hold(entries, {"__metadata__": {"sloy": str}, "*": object})
+        document = parse(entries.pop("__metadata__")["sloy"])
+        hold(document, {"format": object, "*": object})
+        if (version := document["format"]) == FORMAT:
+            hold(document, _DOCUMENT)
+    except ValueError as error:  # FileFormatError is one
+        fail(path, f"its header cannot be understood ({str(error).removesuffix('.')[:160]})")
     if version != FORMAT:
-        fail(path, f"has format {version!r}; this version of sloy reads format {FORMAT}")
-    if not sound or not ordered or set(document["sha256"]) != set(entries):
+        fail(path, f"has format {shown(version)}; this version of sloy reads format {FORMAT}")
+    if list(entries) != sorted(entries) or set(document["sha256"]) != set(entries):
         fail(path, "its header contradicts itself")
     return entries, document
-
-
-def load_json(text: str) -> Any:
-    """JSON, with the two things that `json` lets pass refused: a key given twice, and NaN or Infinity."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        result = dict(pairs)
-        if len(result) != len(pairs):
-            raise ValueError("a key is given twice")
-        return result
-
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is not allowed")
-
-    return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
 
 
 def _empty(path: Path, name: str, entry: Any, start: int, left: int) -> np.ndarray:
     """Memory for one tensor, once its entry fits its place in the file, `left` bytes before the end."""
     if not isinstance(entry, dict) or set(entry) != {"data_offsets", "dtype", "shape"}:
-        fail(path, f"the entry of tensor {name!r} cannot be understood")
+        fail(path, f"the entry of tensor {shown(name)} cannot be understood")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        fail(path, f"tensor {name!r} has the unknown dtype {dtype!r}")
+        fail(path, f"tensor {shown(name)} has the unknown dtype {shown(dtype)}")
     if (
         not isinstance(shape, list)
         or len(shape) > 32
         or not all(type(extent) is int and 0 <= extent < 2**48 for extent in shape)
     ):
-        fail(path, f"tensor {name!r} has the impossible shape {str(shape)[:80]}")
+        fail(path, f"tensor {shown(name)} has the impossible shape {shown(shape)}")
     size = prod(shape) * np.dtype(DTYPES[dtype]).itemsize
     if offsets != [start, start + size]:
-        fail(path, f"tensor {name!r} does not lie where shape and order put it")
+        fail(path, f"tensor {shown(name)} does not lie where shape and order put it")
     if size > left:
-        fail(path, f"truncated: tensor {name!r} needs {size} bytes, {left} are left")
+        fail(path, f"truncated: tensor {shown(name)} needs {size} bytes, {left} are left")
     return np.empty(shape, DTYPES[dtype])

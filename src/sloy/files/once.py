@@ -62,12 +62,16 @@ def readable(word: str | os.PathLike[str]) -> Iterator[Path]:
         return
     name = os.fspath(word)
     with tempfile.NamedTemporaryFile(prefix="sloy-") as copy:
-        if name == STANDARD_INPUT:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-        else:
-            with open(name, "rb") as pipe:
-                shutil.copyfileobj(pipe, copy)
-        copy.flush()
+        try:
+            if name != STANDARD_INPUT:
+                with open(name, "rb") as pipe:
+                    shutil.copyfileobj(pipe, copy)
+            elif sys.stdin is not None:  # else it was closed: nothing is in it
+                shutil.copyfileobj(sys.stdin.buffer, copy)
+            copy.flush()
+        except OSError as error:
+            error.filename = error.filename or copy.name  # a full disk names none
+            raise
         path = _Spooled(copy.name)
         path.called = called(name)
         yield path

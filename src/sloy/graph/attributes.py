@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from sloy.errors import InvalidArgument
+from sloy.text import shown
 
 AttributeKind = Literal[
     "flag", "integer", "integers", "positive integers", "axes", "float", "dtype", "word"
@@ -21,7 +22,9 @@ def check_attributes(op: str, schema: Schema, attributes: Mapping[str, Any]) -> 
         raise InvalidArgument(f"{op}: attributes are {sorted(attributes)}, need {sorted(schema)}.")
     for key, kind in schema.items():
         if not _FITS[kind](attributes[key]):
-            raise InvalidArgument(f"{op}: `{key}` (={attributes[key]!r}) is not of kind '{kind}'.")
+            raise InvalidArgument(
+                f"{op}: `{key}` (={shown(attributes[key])}) is not of kind '{kind}'."
+            )
 
 
 def _is_integer(value: object, least: int = 0) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from sloy.errors import InvalidArgument
 from sloy.graph.attributes import Schema
 from sloy.graph.spec import Spec
+from sloy.text import shown
 
 if TYPE_CHECKING:
     from sloy.graph.tensor import Tensor
@@ -34,6 +35,7 @@ Kind = Literal[
     "gradient",  # by an operand of another op, where that is none of these
     "random",  # drawn element by element
     "augmentation",  # of the samples of a batch, at random: part of training steps, never of functions
+    "sparse",  # of sparse rows of samples: part of the graphs that run over such, never of functions
     "composite",  # what its expansion is
 ]
 
@@ -88,7 +90,7 @@ class OpDef:
         if self.kind not in get_args(Kind):
             kinds = ", ".join(get_args(Kind))
             raise InvalidArgument(
-                f"op `{self.name}`: `kind` (={self.kind!r}) must be one of {kinds}."
+                f"op `{self.name}`: `kind` (={shown(self.kind)}) must be one of {kinds}."
             )
         if (self.kind == "product") != (self.multiply_adds is not None):
             raise InvalidArgument(

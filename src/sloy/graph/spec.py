@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from sloy.errors import InvalidArgument
+from sloy.text import shown
 
 DTYPES = ("float32", "float64", "int32", "uint32", "uint8")
 FLOATS = ("float32", "float64")
@@ -13,6 +14,8 @@ BFLOAT16 = "bfloat16"
 
 # Bytes of an element.
 WIDTHS = {"float32": 4, "float64": 8, "int32": 4, "uint32": 4, "uint8": 1, BFLOAT16: 2}
+
+MOST_BYTES = 1 << 47  # of an array: what a process can address
 
 Shape = tuple[int, ...]
 
@@ -41,9 +44,15 @@ class Spec:
 
     def __post_init__(self) -> None:
         if self.dtype not in WIDTHS:
-            raise InvalidArgument(f"`dtype` (={self.dtype!r}) must be one of {', '.join(WIDTHS)}.")
+            raise InvalidArgument(
+                f"`dtype` (={shown(self.dtype)}) must be one of {', '.join(WIDTHS)}."
+            )
         if any(extent < 0 for extent in self.shape):
             raise InvalidArgument(f"`shape` (={self.shape}) must have no negative extent.")
+        if self.nbytes >= MOST_BYTES:
+            raise InvalidArgument(
+                f"`shape` (={self.shape}) of {self.dtype} takes more than {MOST_BYTES >> 40} TiB."
+            )
 
     @property
     def rank(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import index
 from types import MappingProxyType
 from typing import Any, Union
 
@@ -11,6 +12,7 @@ import numpy as np
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import opdef
 from sloy.graph.spec import DTYPES, Shape, Spec
+from sloy.text import shortened, shown
 
 Operand = Union["Tensor", float, int, np.number, np.ndarray]
 
@@ -97,6 +99,11 @@ class Tensor:
             "a symbolic tensor has no truth value; use `sloy.ops.where(condition, a, b)`."
         )
 
+    def __array__(self, *_: object, **__: object) -> np.ndarray:
+        raise InvalidArgument(
+            "a symbolic tensor has no numbers to make an array of; an engine computes them."
+        )
+
     def __iter__(self) -> Any:
         raise InvalidArgument("a symbolic tensor cannot be iterated over.")
 
@@ -152,8 +159,13 @@ def variable(name: str, shape: Shape, dtype: str = "float32") -> Tensor:
 
 def _spec_of_leaf(shape: Shape, dtype: str) -> Spec:
     if dtype not in DTYPES:  # bfloat16 is for values between ops
-        raise InvalidArgument(f"`dtype` (={dtype!r}) must be one of {', '.join(DTYPES)}.")
-    return Spec(tuple(shape), dtype)
+        raise InvalidArgument(f"`dtype` (={shown(dtype)}) must be one of {', '.join(DTYPES)}.")
+    try:
+        return Spec(tuple(index(extent) for extent in shape), dtype)
+    except TypeError:
+        raise InvalidArgument(
+            f"`shape` (={shortened(repr(shape), 80)}) must be a tuple of integers."
+        ) from None
 
 
 def constant(value: Operand, dtype: str = "float32") -> Tensor:

@@ -18,6 +18,7 @@ import numpy as np
 
 from sloy.errors import InvalidArgument
 from sloy.graph.spec import Shape
+from sloy.text import shown
 
 Key = np.ndarray  # uint32 of shape (2,)
 
@@ -75,7 +76,7 @@ def make_key(seed: int, *folds: int | str) -> Key:
     uint32 array, shape (2,)
     """
     if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed < 2**64:
-        raise InvalidArgument(f"`seed` (={seed!r}) must be an integer from 0 to 2^64 - 1.")
+        raise InvalidArgument(f"`seed` (={shown(seed)}) must be an integer from 0 to 2^64 - 1.")
     key = np.array([int(seed) >> 32, int(seed) & 0xFFFFFFFF], np.uint32)
     for fold in folds:
         key = fold_in(key, crc32(fold.encode()) if isinstance(fold, str) else fold)

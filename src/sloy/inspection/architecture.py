@@ -33,6 +33,7 @@ from sloy.layers import (
     Residual,
     Sequential,
     Softmax,
+    SqueezeExcitation,
     StochasticDepth,
     Widen,
 )
@@ -85,6 +86,7 @@ def kind_name(kind: str) -> str:
         "reshaping": say("reshaping"),
         "dense": say("fully connected"),
         "residual": say("residual block"),
+        "block": say("layers as one"),
         "other": say("other layer"),
     }[kind]
 
@@ -96,6 +98,7 @@ def _kind(layer: Layer) -> str:
         ("reshaping", (Flatten, Reshape)),
         ("dense", (Dense, Maxout)),
         ("residual", (Residual,)),
+        ("block", (Sequential, SqueezeExcitation)),
     )
     return next((kind for kind, classes in kinds if isinstance(layer, classes)), "other")
 

@@ -30,6 +30,7 @@ COLOURS = {  # light ones of Okabe and Ito's, so that lines over them are seen
     "reshaping": "#DDDDDD",
     "dense": "#8FD1B8",
     "residual": "#DDB6CF",
+    "block": "#C3C8EE",
     "other": "#F4EE9F",
 }
 WIDEST = 10.6  # inches of a row of boxes

@@ -16,7 +16,7 @@ class Block:
     Attributes
     ----------
     kind : str
-        "input", "convolution", "pooling", "reshaping", "dense", "residual" or "other".
+        "input", "convolution", "pooling", "reshaping", "dense", "residual", "block" or "other".
     name : str
         Of its first layer.
     lines : tuple of str

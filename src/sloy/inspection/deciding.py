@@ -15,6 +15,7 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import REGISTRY
 from sloy.model import Model
 from sloy.problem import Network, Problem
+from sloy.text import shown
 
 Numbers = Callable[[np.ndarray], np.ndarray]
 
@@ -78,7 +79,7 @@ def deciding(where: str, model: Any, y: Any = None, threshold: float | None = No
         return _of_model(where, model, y, threshold)
     if not callable(getattr(model, "predict", None)):
         raise InvalidArgument(
-            f"{where}: `model` (={model!r}) must be a Model or a fitted estimator with `predict`."
+            f"{where}: `model` (={shown(model)}) must be a Model or a fitted estimator with `predict`."
         )
     return _of_estimator(where, model, threshold)
 

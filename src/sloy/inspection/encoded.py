@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from sloy.text import visible
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -20,6 +22,13 @@ def png(figure: Figure, dots_per_inch: int = 110) -> bytes:
     >>> png(curves_figure({"epoch": [1, 2], "loss": [0.5, 0.2]}))[1:4]
     b'PNG'
     """
+    from matplotlib.text import Text
+
+    for label in figure.findobj(
+        Text
+    ):  # names from tables and models: no boxes for control characters
+        if (words := label.get_text()) != (shown := visible(words, keep="\n")):
+            label.set_text(shown)
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dots_per_inch, metadata={"Software": "sloy"})
     return stream.getvalue()

@@ -10,6 +10,7 @@ import numpy as np
 from sloy.arguments import instance, integer
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection.explain import one_picture
+from sloy.inspection.measured_text import head
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
 from sloy.inspection.receptive import Box, receptive_field
 from sloy.inspection.style import new_figure, styled
@@ -157,8 +158,7 @@ def maps_figure(maps: np.ndarray, title: str = "") -> Figure:
     if shown < maps.shape[2]:
         part = say("(the first {shown} of {total})", shown=shown, total=maps.shape[2])
         title = f"{title} {part}".strip()
-    if title:
-        figure.suptitle(title)
+    head(figure, title)
     return figure
 
 
@@ -195,6 +195,5 @@ def pictures_figure(
             draw_picture(axes, np.asarray(picture), on_paper=on_paper)
             axes.set_title(word, fontsize=8, pad=2)
         places[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
-    if title:
-        figure.suptitle(title)
+    head(figure, title)
     return figure

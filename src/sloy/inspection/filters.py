@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy.errors import ShapeError
+from sloy.inspection.measured_text import head
 from sloy.inspection.style import new_figure, styled
 from sloy.language import say
 from sloy.model import Model
@@ -56,8 +57,7 @@ def filters_figure(weights: np.ndarray, title: str = "") -> Figure:
     if shown < weights.shape[3]:
         part = say("(the first {shown} of {total})", shown=shown, total=weights.shape[3])
         title = f"{title} {part}".strip()
-    if title:
-        figure.suptitle(title)
+    head(figure, title)
     return figure
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
+_TITLE = 12.0  # points
 _HANDLE = 0.62  # inches of a legend's line and the room around an entry
 
 
@@ -20,6 +21,13 @@ def text_extent(text: str, size: float) -> tuple[float, float]:
     font, lines = FontProperties(size=size), text.split("\n")
     widths = [text_to_path.get_text_width_height_descent(line, font, False)[0] for line in lines]
     return 1.06 * max(widths) / 72 + 0.03, 1.25 * size * len(lines) / 72
+
+
+def head(figure: Figure, title: str) -> None:
+    """A title above all panels; a figure that is narrower becomes as wide."""
+    if title:
+        figure.suptitle(title, fontsize=_TITLE)
+        figure.set_figwidth(max(figure.get_figwidth(), text_extent(title, _TITLE)[0] + 0.2))
 
 
 def bottom_legend(figure: Figure, entries: Sequence[tuple[Artist, str]], width: float) -> float:

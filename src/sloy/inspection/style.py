@@ -30,6 +30,7 @@ _SETTINGS: dict[Any, Any] = {
     "figure.constrained_layout.w_pad": 0.1,
     "figure.constrained_layout.h_pad": 0.1,
     "legend.frameon": False,
+    "text.parse_math": False,  # a class may be called "$5"
 }
 
 

@@ -14,6 +14,7 @@ from sloy.graph import Graph, Tensor, backprop
 from sloy.inspection.receptive import activation, picture_shape
 from sloy.model import Model
 from sloy.preprocessing import Preprocessing
+from sloy.text import shown
 
 __all__ = ["Synthesized", "synthesize"]
 
@@ -137,7 +138,7 @@ def _raised(
     value = activation(activations, layer)
     if value.rank not in (2, 4) or (value.rank == 2 and unit is not None):
         raise InvalidArgument(
-            f"{where}: `layer` (={layer!r}) gives {value.shape}, `unit` is {unit}; it must give"
+            f"{where}: `layer` (={shown(layer)}) gives {value.shape}, `unit` is {unit}; it must give"
             " (N, H, W, C), or (N, C) without a `unit`."
         )
     integer(where, "channel", channel, 0, value.shape[-1] - 1)

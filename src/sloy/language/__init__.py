@@ -19,6 +19,7 @@ from types import ModuleType, TracebackType
 
 from sloy import text
 from sloy.errors import UnknownName
+from sloy.text import shown
 
 __all__ = ["LANGUAGES", "counted", "of_locale", "say", "speak", "spoken"]
 
@@ -59,7 +60,7 @@ class speak:  # noqa: N801 - used like a function, and in `with`
         global _spoken
         if language not in LANGUAGES:
             raise UnknownName(
-                f"speak: `language` (={language!r}) must be one of {', '.join(LANGUAGES)}."
+                f"speak: `language` (={shown(language)}) must be one of {', '.join(LANGUAGES)}."
             )
         self._before, _spoken = _spoken, language
 

@@ -31,6 +31,7 @@ from sloy.layers.rectifiers import (
     Softplus,
 )
 from sloy.layers.sigmoids import HardSigmoid, Heaviside, Sigmoid, Sign, Tanh
+from sloy.text import shown
 
 
 @register
@@ -64,7 +65,7 @@ class Activation(Layer):
             if isinstance(self.function, type) and issubclass(self.function, Layer):
                 hint = f"write `{self.function.__name__}(…)` itself"
             raise InvalidArgument(
-                f"Activation: `function` (={self.function!r}) must be a function of a tensor"
+                f"Activation: `function` (={shown(self.function)}) must be a function of a tensor"
                 f"{'; ' if hint else ''}{hint}."
             )
 
@@ -150,6 +151,6 @@ def activation(place: str, value: str | Layer | Callable[[Tensor], Tensor]) -> L
     if not isinstance(value, str | type) and callable(value):
         return Activation(value)
     raise InvalidArgument(
-        f"{place}: `activation` (={value!r}) must be one of {', '.join(ACTIVATIONS)}, an"
+        f"{place}: `activation` (={shown(value)}) must be one of {', '.join(ACTIVATIONS)}, an"
         " activation layer, or a function of a tensor."
     )

@@ -17,6 +17,7 @@ from sloy.graph.tensor import Tensor
 from sloy.initializers import Fans, Initializer, fans
 from sloy.layers.config import decode, encode
 from sloy.regularizers import Constraint, Regularizer
+from sloy.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ class Layer(ABC):
             return
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise InvalidArgument(
-                f"{self.kind}: `name` (={self.name!r}) must begin with a letter and hold letters,"
+                f"{self.kind}: `name` (={shown(self.name)}) must begin with a letter and hold letters,"
                 " digits, `_`, `.` and `-` only."
             )
 
@@ -307,7 +308,7 @@ def layer_names(layers: Sequence[Layer]) -> list[str]:
     for layer in layers:
         if layer.name is not None:
             if layer.name in taken:
-                raise InvalidArgument(f"`name` (={layer.name!r}) is given to two layers.")
+                raise InvalidArgument(f"`name` (={shown(layer.name)}) is given to two layers.")
             taken.add(layer.name)
     counts: dict[str, int] = {}
     names = []
@@ -336,7 +337,7 @@ def chain_to_config(layers: Sequence[Layer], input_shape: Shape | None) -> list[
 def as_layers(place: str, name: str, layers: object) -> tuple[Layer, ...]:
     """A sequence of layers as a tuple; anything else is a clear error."""
     if isinstance(layers, Layer) or not hasattr(layers, "__iter__") or isinstance(layers, str):
-        raise InvalidArgument(f"{place}: `{name}` (={layers!r}) must be a list of layers.")
+        raise InvalidArgument(f"{place}: `{name}` (={shown(layers)}) must be a list of layers.")
     found = tuple(layers)
     if not found:
         raise InvalidArgument(f"{place}: `{name}` is empty; it must hold at least one layer.")
@@ -351,6 +352,6 @@ def as_layers(place: str, name: str, layers: object) -> tuple[Layer, ...]:
         elif isinstance(layer, Integral):
             hint = f"; write `Dense({layer})`, `ReLU()`"
         raise InvalidArgument(
-            f"{place}: `{name}[{position}]` (={layer!r}) must be a layer of sloy.layers{hint}."
+            f"{place}: `{name}[{position}]` (={shown(layer)}) must be a layer of sloy.layers{hint}."
         )
     return found

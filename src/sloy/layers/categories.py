@@ -11,6 +11,7 @@ from sloy.graph.tensor import Tensor
 from sloy.initializers import Normal
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
+from sloy.text import shown
 
 
 @register
@@ -54,7 +55,7 @@ class Categories(Layer):
             given = getattr(self, name)
             if not isinstance(given, list | tuple) or not given:
                 raise InvalidArgument(
-                    f"Categories: `{name}` (={given!r}) must be a tuple of integers."
+                    f"Categories: `{name}` (={shown(given)}) must be a tuple of integers."
                 )
             checked = tuple(integer("Categories", name, value, least) for value in given)
             object.__setattr__(self, name, checked)

@@ -15,7 +15,7 @@ from sloy.graph.tensor import Tensor
 from sloy.initializers import Constant, Normal, Uniform
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
-from sloy.text import many
+from sloy.text import many, shown
 
 SOFT_LIMIT = 3.0  # what `RobustScale` bends values towards
 
@@ -305,7 +305,7 @@ def _edges(kind: str, name: str, lines: object) -> tuple[tuple[float, ...], ...]
 
 def _numbers(kind: str, name: str, values: object) -> tuple[float, ...]:
     if not isinstance(values, list | tuple) or not values:
-        raise InvalidArgument(f"{kind}: `{name}` (={values!r}) must be a tuple of numbers.")
+        raise InvalidArgument(f"{kind}: `{name}` (={shown(values)}) must be a tuple of numbers.")
     if not all(isinstance(v, int | float) and isfinite(v) for v in values):
         raise InvalidArgument(f"{kind}: `{name}` must hold finite numbers.")
     return tuple(float(value) for value in values)

@@ -11,9 +11,11 @@ from dataclasses import fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sloy.arguments import instance
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.initializers import INITIALIZERS, Initializer
 from sloy.regularizers import CONSTRAINTS, REGULARIZERS, Constraint, Regularizer
+from sloy.text import shortened
 
 if TYPE_CHECKING:
     from sloy.layers.base import Layer
@@ -32,6 +34,7 @@ _L = TypeVar("_L", bound="type[Layer]")
 
 def register(layer: _L) -> _L:
     """Make a layer class known by its name, so that networks with it can be saved and loaded; a class decorator."""
+    instance("register", "layer", layer, type)
     if LAYERS.setdefault(layer.__name__, layer) is not layer:
         raise InvalidArgument(f"a layer class named {layer.__name__} is already registered.")
     return layer
@@ -92,7 +95,9 @@ def layer_from_config(config: Mapping[str, Any], depth: int = 0) -> Layer:
     except FileFormatError:
         raise
     except (TypeError, ValueError, AttributeError, LookupError, OverflowError) as error:
-        raise FileFormatError(f"the layer {layer.__name__} cannot be read: {error}") from error
+        raise FileFormatError(
+            f"the layer {layer.__name__} cannot be read: {shortened(str(error), 200)}"
+        ) from error
 
 
 def _known(kind: str, name: object, known: Mapping[str, Any]) -> Any:

@@ -12,6 +12,7 @@ from sloy.graph.tensor import Tensor
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
 from sloy.layers.weighted import Weighted
+from sloy.text import shown
 
 
 @register
@@ -102,7 +103,7 @@ def check_pair(layer: Layer, name: str) -> None:
         both = (0, 0)
     if min(both) < 1 or isinstance(value, bool):
         raise InvalidArgument(
-            f"{layer.kind}: `{name}` (={value!r}) must be an integer of at least 1, or two of them."
+            f"{layer.kind}: `{name}` (={shown(value)}) must be an integer of at least 1, or two of them."
         )
     object.__setattr__(layer, name, value if isinstance(value, int) else both)
 
@@ -116,7 +117,7 @@ def check_padding(layer: Layer) -> None:
         resolve_padding(value, (1, 1), (1, 1), (1, 1), (1, 1))
     except (InvalidArgument, TypeError):
         raise InvalidArgument(
-            f"{layer.kind}: `padding` (={value!r}) must be 'valid', 'same', an integer,"
+            f"{layer.kind}: `padding` (={shown(value)}) must be 'valid', 'same', an integer,"
             " (vertical, horizontal) or (top, bottom, left, right), none negative."
         ) from None
     object.__setattr__(layer, "padding", tuple(value) if isinstance(value, list) else value)

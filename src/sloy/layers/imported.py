@@ -17,6 +17,7 @@ from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
 from sloy.layers.dropout import drop
 from sloy.layers.normalization import normalize
+from sloy.text import shown
 
 WEIGHT = "weight"  # what stands in place of the first value of a parameter that is drawn
 
@@ -46,7 +47,7 @@ class Imported(Layer):
         super().__post_init__()
         if not isinstance(self.function, StoredFunction):
             raise InvalidArgument(
-                f"Imported: `function` (={self.function!r}) must be a StoredFunction."
+                f"Imported: `function` (={shown(self.function)}) must be a StoredFunction."
             )
         named = tuple((str(name), int(number)) for name, number in self.values)
         object.__setattr__(self, "values", named)

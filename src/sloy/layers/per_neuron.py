@@ -15,6 +15,7 @@ from sloy.graph.tensor import Tensor
 from sloy.layers.activations import Activation
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
+from sloy.text import shown
 
 INSIDE = 0.5  # what an activation sees in place of neurons that are not its own
 
@@ -53,7 +54,7 @@ class PerNeuron(Layer):
         given = self.activations
         if not isinstance(given, list | tuple) or not given:
             raise InvalidArgument(
-                f"PerNeuron: `activations` (={given!r}) must be a list of activations or of"
+                f"PerNeuron: `activations` (={shown(given)}) must be a list of activations or of"
                 " (activation, count)."
             )
         runs: list[tuple[Layer, int]] = []

@@ -1,27 +1,38 @@
-"""An imported graph as a chain of layers: cut where one value is all that the rest needs.
+"""An imported graph as a chain of ordinary layers.
 
-A piece begins with a product with weights, as a convolution, and ends before the next that can be cut off: a layer with
-its bias, normalisation and activation; a residual block as a whole. A matrix product with a bias at the end becomes
-`Dense`, which fine-tuning can make anew.
+It is cut wherever one value is all that the rest needs. What lies between two cuts becomes the layer that it is:
+convolution or dense layer with its bias, normalisation, activation (told from what it computes), pooling, a residual
+block, squeeze and excitation. What is none of these stays a graph, from one product with weights to the next.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import isclose, prod
 from typing import Any
 
-from sloy import ops
-from sloy.graph.opdef import REGISTRY
 from sloy.graph.spec import Shape
-from sloy.graph.tensor import Tensor
-from sloy.layers.base import Layer, Scope
+from sloy.layers.base import Layer
+from sloy.layers.convolution import Conv2D
 from sloy.layers.dense import Dense
-from sloy.layers.imported import Imported, handlers
-
-LEAVES = ("parameter", "state")
-_SAMPLES = 2  # that shapes are looked at for
+from sloy.layers.dropout import Dropout
+from sloy.layers.imported import Imported
+from sloy.layers.normalization import BatchNorm, LayerNorm
+from sloy.layers.pooling import AdaptiveAveragePool2D, AveragePool2D, GlobalAveragePool2D, MaxPool2D
+from sloy.layers.recognised import (
+    activation_of,
+    is_alike,
+    is_elementwise,
+    normalizes,
+    number_of,
+)
+from sloy.layers.reshaping import Flatten, Reshape
+from sloy.layers.residual import Residual
+from sloy.layers.sigmoids import Softmax
+from sloy.layers.squeeze import SqueezeExcitation
+from sloy.layers.stored_parts import LEAVES, Parts, Segment, common, unique, within
 
 
 @dataclass(frozen=True)
@@ -33,15 +44,26 @@ class Piece:
     layer : Layer
         With a name of its own.
     names : dict
-        Name within the imported layer → name within this one.
+        Name within the imported layer → name within this one; the numbers may have another shape there, in the
+        same order.
     """
 
     layer: Layer
     names: dict[str, str]
 
 
+@dataclass(frozen=True)
+class _Match:
+    """A layer that the next segments are, how many of them, and the names of the graph's leaves in it."""
+
+    layer: Layer
+    segments: int = 1
+    names: tuple[tuple[str, str], ...] = ()
+    owner: str = ""  # what its name is made of; by default that of its leaves or of its value
+
+
 def pieces(layer: Imported, input_shape: Shape, dtype: str = "float32") -> list[Piece]:
-    """The chain of layers that an imported graph is; one piece where it cannot be cut.
+    """The chain of layers that an imported graph is.
 
     Parameters
     ----------
@@ -51,196 +73,327 @@ def pieces(layer: Imported, input_shape: Shape, dtype: str = "float32") -> list[
     dtype : str
         The computing dtype.
     """
-    graph = _Graph.of(layer, input_shape, dtype)
-    ends = [*graph.boundaries(), graph.output]
-    found: list[Piece] = []
+    parts = Parts.of(layer, input_shape, dtype)
+    return _chain(parts, 0, parts.output, "")
+
+
+def _chain(parts: Parts, start: int, end: int, prefix: str) -> list[Piece]:
+    """What lies between two values as pieces, their names without a prefix."""
+    segments = parts.segments(start, end)
     taken: set[str] = set()
-    for start, end in zip([0, *ends[:-1]], ends, strict=True):
-        piece = graph.piece(start, end, taken)
-        taken.add(str(piece.layer.name))
-        found.append(piece)
+    found: list[Piece] = []
+    rest: list[Segment] = []  # that are no known layer, not yet made a piece
+    i = 0
+
+    def keep() -> None:
+        if rest:
+            found.append(_graph_piece(parts, rest[0].start, rest[-1].end, prefix, taken))
+            rest.clear()
+
+    while i < len(segments):
+        match = _first(parts, segments[i:])
+        if match is not None:
+            keep()
+            value = segments[i + match.segments - 1].end
+            found.append(_named(parts, match, value, prefix, taken))
+            i += match.segments
+            continue
+        if any(map(parts.is_product, segments[i].own)) and any(
+            parts.leaves(s.start, s.end) for s in rest
+        ):
+            keep()
+        rest.append(segments[i])
+        i += 1
+    keep()
     return found
 
 
-@dataclass
-class _Graph:
-    """The stored graph, with what is known of its values."""
+def _first(parts: Parts, segments: Sequence[Segment]) -> _Match | None:
+    return next((m for rule in RULES if (m := rule(parts, segments)) is not None), None)
 
-    nodes: list[dict[str, Any]]  # node i makes value i + 1
-    given: dict[str, Any]
-    output: int
-    values: list[Tensor]
-    named: Sequence[tuple[str, int]]
 
-    @staticmethod
-    def of(layer: Imported, input_shape: Shape, dtype: str) -> _Graph:
-        config = layer.function.config
-        graph = config if "nodes" in config else config[dtype]
-        x = ops.input("x", (_SAMPLES, *input_shape), dtype)
-        values, output = layer.function.evaluate([x], handlers(Scope(dtype=dtype)))
-        return _Graph(graph["nodes"], graph["inputs"][0], output, values, layer.values)
+def _named(parts: Parts, match: _Match, value: int, prefix: str, taken: set[str]) -> Piece:
+    owner = match.owner or common([old.rpartition("/")[0] for old, _ in match.names])
+    wanted = owner or parts.labels.get(value, "")
+    telling = wanted not in parts.owners and not re.fullmatch(r"\w*_\d+|", wanted)
+    if (
+        not owner and not telling
+    ):  # an operator's, which tells less than the layer's own, or a neighbour's
+        return Piece(match.layer, {})
+    name = unique(within(wanted.replace("/", "."), prefix), taken)
+    return Piece(replace(match.layer, name=name), dict(match.names))
 
-    def __post_init__(self) -> None:
-        self.needed = self._reached(self.output, 0)
-        self.samples = {0}  # values that are computed of the samples
-        for number in sorted(self.needed):
-            if number and self.samples & set(self._operands(number)):
-                self.samples.add(number)
-        self.last = {
-            v: max((u for u in self.samples if u and v in self._operands(u)), default=v)
-            for v in self.samples
-        }
 
-    def _operands(self, number: int) -> list[int]:
-        return self.nodes[number - 1].get("inputs", []) if number else []
+def _graph_piece(parts: Parts, start: int, end: int, prefix: str, taken: set[str]) -> Piece:
+    """What is no known layer, as a graph."""
+    owned = parts.names(parts.leaves(start, end))
+    shared = common([name.rpartition("/")[0] for name in owned])
+    wanted = shared or parts.labels.get(end, "") or parts.op(end)
+    name = unique(within(wanted.replace("/", "."), prefix), taken)
+    names = {own: within(own, shared) for own in owned}
+    if len(set(names.values())) < len(names):
+        names = {own: own for own in owned}
+    return Piece(parts.imported(start, end, name, names), names)
 
-    def _reached(self, end: int, start: int) -> set[int]:
-        """All that a value is made of, not going behind `start`."""
-        found: set[int] = set()
-        waiting = [end]
-        while waiting:
-            number = waiting.pop()
-            if number not in found:
-                found.add(number)
-                waiting += self._operands(number) if number != start else []
-        return found
 
-    def boundaries(self) -> list[int]:
-        """Where pieces end, but the last: the last cut before each product with weights, no weights on both sides."""
-        kind = self.values[0].dtype
-        cuts, furthest = [], 0
-        for v in sorted(self.samples):
-            whole = self.values[v].shape[:1] == (_SAMPLES,) and self.values[v].dtype == kind
-            if furthest <= v and v and whole:
-                cuts.append(v)
-            furthest = max(furthest, self.last[v])
-        found: list[int] = []
-        for v in sorted(self.samples):
-            if v and self._is_product(v) and (before := [c for c in cuts if c < v]):
-                start = found[-1] if found else 0
-                if before[-1] > start and self._leaves(start, before[-1]):
-                    found.append(before[-1])
-        return self._apart(found)
+# --- one segment, or a few of one op each -------------------------------------------------------------------------
 
-    def _apart(self, ends: list[int]) -> list[int]:
-        """Without the ends between pieces that share weights."""
-        while True:
-            starts, owners = [0, *ends], [*ends, self.output]
-            leaves = [self._leaves(s, e) for s, e in zip(starts, owners, strict=True)]
-            shared = next(
-                (
-                    (i, j)
-                    for i in range(len(leaves))
-                    for j in range(i + 1, len(leaves))
-                    if leaves[i] & leaves[j]
-                ),
-                None,
+
+def _single(segments: Sequence[Segment], position: int = 0) -> int | None:
+    """The one value that a segment computes."""
+    if position >= len(segments) or len(segments[position].own) != 1:
+        return None
+    return segments[position].own[0]
+
+
+def _other(parts: Parts, number: int, start: int) -> int | None:
+    """The second operand of a value whose other operand is `start`."""
+    operands = parts.operands(number)
+    others = [v for v in operands if v != start]
+    return others[0] if len(operands) == 2 and len(others) == 1 else None
+
+
+def _product(parts: Parts, segments: Sequence[Segment]) -> _Match | None:
+    v = _single(segments)
+    if (
+        v is None
+        or parts.op(v) not in ("conv2d", "matmul")
+        or parts.operands(v)[0] != segments[0].start
+    ):
+        return None
+    weight, attributes = parts.leaf(parts.operands(v)[1]), parts.attributes(v)
+    if weight is None:
+        return None
+    channels = parts.values[v].shape[-1]
+    names, count = [(weight, "weight")], 1
+    following = _single(segments, 1)
+    if following is not None and parts.op(following) == "add":
+        other = _other(parts, following, v)
+        bias = None if other is None or other in parts.samples else parts.leaf(other, (channels,))
+        if bias is not None:
+            names, count = [*names, (bias, "bias")], 2
+    owner = weight.rpartition("/")[0]
+    if parts.op(v) == "matmul":
+        if attributes["transpose_a"] or attributes["transpose_b"]:
+            return None
+        return _Match(Dense(channels, use_bias=count == 2), count, tuple(names), owner)
+    layer = Conv2D(
+        channels,
+        _short(parts.values[parts.operands(v)[1]].shape[:2]),
+        stride=_short(attributes["stride"]),
+        padding=_padding(attributes["padding"]),
+        dilation=_short(attributes["dilation"]),
+        groups=attributes["groups"],
+        use_bias=count == 2,
+    )
+    return _Match(layer, count, tuple(names), owner)
+
+
+def _short(pair: tuple[int, ...]) -> Any:
+    """Two equal extents as one."""
+    return pair[0] if len(set(pair)) == 1 else tuple(pair)
+
+
+def _padding(sides: tuple[int, ...]) -> Any:
+    """Equal sides as one, none as "valid"."""
+    return _short(sides) or "valid"
+
+
+def _normalization(parts: Parts, segments: Sequence[Segment]) -> _Match | None:
+    v = _single(segments)
+    if v is None or parts.op(v) != "batch_normalization":
+        return None
+    roles = ("running_mean", "running_variance", "scale", "shift")
+    leaves = [parts.leaf(i) for i in parts.operands(v)[1:]]
+    attributes = parts.attributes(v)
+    if None in leaves or len(set(leaves)) < 4 or not attributes["momentum"] < 1:
+        return None
+    names = tuple((str(leaf), role) for leaf, role in zip(leaves, roles, strict=True))
+    layer = BatchNorm(momentum=attributes["momentum"], epsilon=attributes["epsilon"])
+    return _Match(layer, 1, names, str(leaves[2]).rpartition("/")[0])
+
+
+def _layer_norm(parts: Parts, segments: Sequence[Segment]) -> _Match | None:
+    """The channels of each place normalised, in one or two segments, times a scale, plus a shift."""
+    for count in (1, 2):
+        if len(segments) < count + 2:
+            return None
+        done = segments[count - 1]
+        leaves = []
+        for step, op in enumerate(("mul", "add")):
+            segment = segments[count + step]
+            v = _single(segments, count + step)
+            other = None if v is None or parts.op(v) != op else _other(parts, v, segment.start)
+            found = other is not None and other not in parts.samples
+            leaves.append(
+                parts.leaf(other, parts.values[segment.start].shape[-1:]) if found else None
             )
-            if shared is None:
-                return ends
-            ends = [*ends[: shared[0]], *ends[shared[1] :]]
-
-    def _is_product(self, number: int) -> bool:
-        op = self.nodes[number - 1]["op"]
-        if op not in REGISTRY or REGISTRY[op].kind != "product":
-            return False
-        return any(self._leaves(v, v) for v in self._operands(number) if v not in self.samples)
-
-    def _leaves(self, start: int, end: int) -> set[int]:
-        """The parameters and states of what lies between."""
-        behind = self._reached(end, start) if end != start else self._reached(end, -1)
-        return {v for v in behind if v and self.nodes[v - 1]["op"] in LEAVES}
-
-    def piece(self, start: int, end: int, taken: set[str]) -> Piece:
-        """The layer from one value to another."""
-        inside = sorted(self._reached(end, start) - {start})
-        owned = [
-            self.nodes[v - 1]["attributes"]["name"] for v in inside if v in self._leaves(start, end)
-        ]
-        prefix = _common([name.rpartition("/")[0] for name in owned])
-        name = _unique(prefix, taken)
-        names = {own: _within(own, prefix) for own in owned}
-        if len(set(names.values())) < len(names):
-            names = {own: own for own in owned}
-        if (dense := self._dense(start, end, name)) is not None:
-            return dense
-        place = {start: 0, **{v: i for i, v in enumerate(inside, 1)}}
-        nodes = [self._moved(v, place, names) for v in inside]
-        given = (
-            self.given
-            if start == 0
-            else {"dtype": "float", "shape": [{"N": 1}, *self.values[start].shape[1:]]}
-        )
-        function = {"inputs": [given], "nodes": nodes, "output": place[end]}
-        kept = [
-            (_within(n, prefix), place[v]) for n, v in self.named if v in inside and n != prefix
-        ]
-        config = {"function": function, "values": [list(pair) for pair in kept], "name": name}
-        return Piece(Imported.from_config(config), names)
-
-    def _moved(self, number: int, place: dict[int, int], names: dict[str, str]) -> dict[str, Any]:
-        node = dict(self.nodes[number - 1])
-        if "inputs" in node:
-            node["inputs"] = [place[v] for v in node["inputs"]]
-        if node["op"] in LEAVES:
-            node["attributes"] = {
-                **node["attributes"],
-                "name": names[node["attributes"]["name"]],
-            }
-        return node
-
-    def _dense(self, start: int, end: int, name: str) -> Piece | None:
-        """`Dense` where it is just that."""
-        own = [v for v in sorted(self._reached(end, start)) if v in self.samples and v != start]
-        nodes = [self.nodes[v - 1] for v in own]
-        kinds = [node["op"] for node in nodes]
-        if kinds not in (["matmul"], ["matmul", "add"]) or self.values[start].rank != 2:
-            return None
-        x, weight = nodes[0]["inputs"]
-        turned = nodes[0]["attributes"]["transpose_a"] or nodes[0]["attributes"]["transpose_b"]
-        if x != start or turned or self.nodes[weight - 1]["op"] != "parameter":
-            return None
-        names = {self.nodes[weight - 1]["attributes"]["name"]: "weight"}
-        units = self.values[end].shape[-1]
-        if len(nodes) == 2:
-            (bias,) = [v for v in nodes[1]["inputs"] if v != own[0]] or [own[0]]
-            leaves = [self.nodes[v - 1] for v in self._leaves(bias, bias)]
-            chain = {self.nodes[v - 1]["op"] for v in self._reached(bias, -1)}
-            if len(leaves) != 1 or not chain <= {"parameter", "broadcast_to", "reshape"}:
-                return None
-            if leaves[0]["op"] != "parameter" or leaves[0]["attributes"]["shape"] != [units]:
-                return None
-            names[leaves[0]["attributes"]["name"]] = "bias"
-        return Piece(Dense(units, use_bias=len(nodes) == 2, name=name), names)
+        first, start = parts.values[segments[0].start], segments[0].start
+        if None in leaves or parts.leaves(start, done.end) or first.rank < 2:
+            continue
+        epsilon = normalizes(first, parts.values[done.end])
+        if epsilon is not None:
+            names = ((str(leaves[0]), "scale"), (str(leaves[1]), "shift"))
+            return _Match(LayerNorm(epsilon=epsilon), count + 2, names)
+    return None
 
 
-def _common(owners: Sequence[str]) -> str:
-    """What names of layers begin with together, part by part; that of the first where it is nothing."""
-    parts = [owner.replace("/", ".").split(".") for owner in owners]
-    if not parts:
-        return ""
-    shared: list[str] = []
-    for level in zip(*parts, strict=False):
-        if len(set(level)) > 1:
-            break
-        shared.append(level[0])
-    return ".".join(shared or parts[0])
+def _pooling(parts: Parts, segments: Sequence[Segment]) -> _Match | None:
+    v = _single(segments)
+    if v is None or parts.op(v) not in ("max_pool2d", "average_pool2d"):
+        return None
+    a = parts.attributes(v)
+    window, stride, padding = _short(a["window"]), _short(a["stride"]), _padding(a["padding"])
+    if parts.op(v) == "max_pool2d":
+        return _Match(MaxPool2D(window, stride=stride, padding=padding))
+    counted = a["count_include_pad"]
+    return _Match(AveragePool2D(window, stride=stride, padding=padding, count_include_pad=counted))
 
 
-def _within(name: str, prefix: str) -> str:
-    """A name without what the piece is called."""
-    plain = name.replace("/", ".", name.count("/") - 1) if prefix and "/" in name else name
-    for start in (f"{prefix}/", f"{prefix}."):
-        if prefix and plain.startswith(start) and len(plain) > len(start):
-            return plain[len(start) :]
-    return name
+def _mean(parts: Parts, segments: Sequence[Segment]) -> _Match | None:
+    """The mean of maps, which may keep axes of extent 1 that are taken off at once."""
+    total, mean = _single(segments), _single(segments, 1)
+    if total is None or mean is None or parts.op(total) != "reduce_sum" or parts.op(mean) != "mul":
+        return None
+    x, other = parts.values[segments[0].start], _other(parts, mean, total)
+    axes = tuple(axis % x.rank for axis in parts.attributes(total)["axes"])
+    share = None if other is None else number_of(parts.values[other])
+    if x.rank != 4 or axes != (1, 2) or share is None:
+        return None
+    if not isclose(share * prod(x.shape[1:3]), 1, rel_tol=1e-6):
+        return None
+    if parts.values[mean].rank == 2:
+        return _Match(GlobalAveragePool2D(), 2)
+    flat = _single(segments, 2)
+    if flat is not None and parts.op(flat) == "reshape" and parts.values[flat].rank == 2:
+        return _Match(GlobalAveragePool2D(), 3)
+    return _Match(AdaptiveAveragePool2D(1), 2)
 
 
-def _unique(wanted: str, taken: set[str]) -> str:
-    """A name for a layer that none has yet."""
-    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", wanted) or "piece"
-    plain = plain if re.match(r"[A-Za-z_]", plain) else f"_{plain}"
-    found, number = plain, 2
-    while found in taken:
-        found, number = f"{plain}_{number}", number + 1
-    return found
+def _reshaping(parts: Parts, segments: Sequence[Segment]) -> _Match | None:
+    v = _single(segments)
+    if v is None or parts.op(v) != "reshape" or parts.values[v].rank < 2:
+        return None
+    shape = parts.values[v].shape[1:]
+    return _Match(Flatten() if len(shape) == 1 else Reshape(shape))
+
+
+def _of_one(parts: Parts, segments: Sequence[Segment]) -> _Match | None:
+    """Dropout; a softmax over the last axis."""
+    v = _single(segments)
+    if v is not None and parts.op(v) == "dropout":
+        return _Match(Dropout(parts.attributes(v)["rate"]))
+    if v is not None and parts.op(v) == "softmax":
+        axis, rank = parts.attributes(v).get("axis", -1), parts.values[v].rank
+        return _Match(Softmax()) if axis in (-1, rank - 1) else None
+    return None
+
+
+def _activation(parts: Parts, segments: Sequence[Segment]) -> _Match | None:
+    """The longest run of functions of single elements that has a name; as a whole where none has."""
+    start = parts.values[segments[0].start]
+    run = 0
+    while run < len(segments) and is_alike(
+        [
+            parts.values[v]
+            for s in segments[: run + 1]
+            for v in s.own
+            if parts.op(v) != "broadcast_to"
+        ],
+        start,
+    ):
+        run += 1
+    found: dict[int, Layer] = {}
+    for count in range(run, 0, -1):
+        layer = activation_of(start, parts.values[segments[count - 1].end])
+        if layer is not None:
+            found[count] = layer
+            if layer.kind != "Activation":
+                return _Match(layer, count)
+    longest = max(found, default=0)
+    return _Match(found[longest], longest) if longest else None
+
+
+# --- blocks -------------------------------------------------------------------------------------------------------
+
+
+def _residual(parts: Parts, segments: Sequence[Segment]) -> _Match | None:
+    """Two ways from one value that are added."""
+    start, end = segments[0].start, segments[0].end
+    if parts.op(end) != "add" or len(parts.operands(end)) != 2:
+        return None
+    ways = sorted(parts.operands(end), reverse=True)
+    both = [parts.reached(way, start) for way in ways]
+    shared = both[0] & both[1] - {start}
+    if not set(ways) <= parts.samples or ways[0] == ways[1] or shared & parts.samples:
+        return None
+    if any(parts.op(v) in LEAVES for v in shared):
+        return None
+    owned = parts.names(parts.leaves(start, end))
+    if not owned:
+        return None
+    ways.sort(key=lambda way: len(parts.reached(way, start)), reverse=True)
+    prefix = common([name.rpartition("/")[0] for name in owned])
+    main = _chain(parts, start, ways[0], prefix)
+    straight = [] if ways[1] == start else _chain(parts, start, ways[1], prefix)
+    names = [*_inside(main, ""), *_inside(straight, "shortcut/")]
+    layers, shortcut = [p.layer for p in main], [p.layer for p in straight]
+    return _Match(Residual(layers, shortcut or None), 1, tuple(names), prefix)
+
+
+def _inside(chain: Sequence[Piece], where: str) -> list[tuple[str, str]]:
+    return [(old, f"{where}{p.layer.name}/{new}") for p in chain for old, new in p.names.items()]
+
+
+def _squeeze(parts: Parts, segments: Sequence[Segment]) -> _Match | None:
+    """Channels weighed by the means of all."""
+    start, end = segments[0].start, segments[0].end
+    gate = _other(parts, end, start) if parts.op(end) == "mul" else None
+    x = parts.values[start]
+    if gate is None or gate not in parts.samples or x.rank != 4:
+        return None
+    while parts.op(gate) in ("broadcast_to", "reshape") and gate != start:
+        (gate,) = parts.operands(gate)
+    if prod(parts.values[gate].shape[1:]) != x.shape[-1]:
+        return None
+    chain = _chain(parts, start, gate, "")
+    kept = [p for p in chain if p.layer.kind not in ("Reshape", "Flatten")]
+    if len(kept) != 5 or kept[0].layer.kind not in ("GlobalAveragePool2D", "AdaptiveAveragePool2D"):
+        return None
+    reduce, expand = kept[1], kept[3]
+    if not _is_dense(reduce) or not _is_dense(expand) or kept[2].names or kept[4].names:
+        return None
+    if not all(is_elementwise(kept[i].layer) for i in (2, 4)):
+        return None
+    names = [
+        (old, f"{name}/{new}")
+        for piece, name in ((reduce, "reduce"), (expand, "expand"))
+        for old, new in piece.names.items()
+    ]
+    own, gating = (replace(kept[i].layer, name=None) for i in (2, 4))
+    channels = getattr(reduce.layer, "units", getattr(reduce.layer, "filters", 0))
+    layer = SqueezeExcitation(channels, activation=own, gate=gating)
+    return _Match(layer, 1, tuple(names), common([old.rpartition("/")[0] for old, _ in names]))
+
+
+def _is_dense(piece: Piece) -> bool:
+    """Whether it is a product of all channels with a bias, of maps of one pixel too."""
+    layer = piece.layer
+    if isinstance(layer, Conv2D):
+        moves = (layer.kernel_size, layer.stride, layer.padding, layer.groups) != (1, 1, "valid", 1)
+        return layer.use_bias and not moves
+    return isinstance(layer, Dense) and layer.use_bias
+
+
+RULES: tuple[Callable[[Parts, Sequence[Segment]], _Match | None], ...] = (
+    _product,
+    _normalization,
+    _layer_norm,
+    _pooling,
+    _mean,
+    _reshaping,
+    _of_one,
+    _activation,
+    _squeeze,
+    _residual,
+)

@@ -11,6 +11,7 @@ from sloy.errors import ShapeError
 from sloy.graph.tensor import Tensor, constant
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
+from sloy.text import shown
 
 
 @register
@@ -49,7 +50,7 @@ class Rescale(Layer):
             values = getattr(self, name)
             if isinstance(values, tuple) and len(values) != x.shape[-1]:
                 raise ShapeError(
-                    f"Rescale: `{name}` (={values!r}) has {len(values)} numbers; the input {x.shape} has"
+                    f"Rescale: `{name}` (={shown(values)}) has {len(values)} numbers; the input {x.shape} has"
                     f" {x.shape[-1]} channels."
                 )
         return x * _number(self.factor, x.dtype) + _number(self.shift, x.dtype)

@@ -11,6 +11,7 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.tensor import Tensor
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
+from sloy.text import shown
 
 
 @register
@@ -52,7 +53,7 @@ class Reshape(Layer):
         given = self.shape
         if not isinstance(given, list | tuple) or list(given).count(-1) > 1 or not given:
             raise InvalidArgument(
-                f"Reshape: `shape` (={given!r}) must be a tuple of extents, at most one of them -1."
+                f"Reshape: `shape` (={shown(given)}) must be a tuple of extents, at most one of them -1."
             )
         shape = tuple(e if e == -1 else integer("Reshape", "shape", e) for e in given)
         object.__setattr__(self, "shape", shape)

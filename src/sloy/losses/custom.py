@@ -14,6 +14,7 @@ from sloy.graph.spec import Shape
 from sloy.graph.user import call
 from sloy.losses.base import Loss, Task, labels, mean_over_outputs, numbers
 from sloy.losses.classification import number_of_classes
+from sloy.text import shown
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ class CustomLoss(Loss):
     def __post_init__(self) -> None:
         if not callable(self.function):
             raise InvalidArgument(
-                f"CustomLoss: `function` (={self.function!r}) must be callable: function(output,"
+                f"CustomLoss: `function` (={shown(self.function)}) must be callable: function(output,"
                 " target) -> Tensor."
             )
         if self.targets not in ("values", "labels"):
             raise InvalidArgument(
-                f"CustomLoss: `targets` (={self.targets!r}) must be 'values' or 'labels'."
+                f"CustomLoss: `targets` (={shown(self.targets)}) must be 'values' or 'labels'."
             )
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:

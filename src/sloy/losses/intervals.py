@@ -12,6 +12,7 @@ from sloy.graph import Tensor
 from sloy.graph.spec import Shape
 from sloy.losses.base import Loss, Task, columns, numbers
 from sloy.losses.regression import Quantile, SquaredError
+from sloy.text import shown
 
 OUTPUTS = 3  # the number, the lower and the upper end
 
@@ -58,7 +59,9 @@ class Intervals(Loss):
         real("Intervals", "unit", self.unit, above=0)
         instance("Intervals", "main", self.main, Loss)
         if isinstance(self.main, Intervals) or self.main.task((1,)) != "regression":
-            raise InvalidArgument(f"Intervals: `main` (={self.main!r}) must be a loss on numbers.")
+            raise InvalidArgument(
+                f"Intervals: `main` (={shown(self.main)}) must be a loss on numbers."
+            )
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """See `Loss.per_sample`."""

@@ -14,6 +14,7 @@ from sloy.graph import Tensor
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import constant
 from sloy.losses.base import Loss, Task, check_shapes, mean_over_outputs, numbers
+from sloy.text import shown
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class _Regression(Loss):
         if isinstance(unit, tuple):
             if len(unit) != output.shape[-1]:
                 raise ShapeError(
-                    f"{type(self).__name__}: `unit` (={unit!r}) has {len(unit)} numbers; there are"
+                    f"{type(self).__name__}: `unit` (={shown(unit)}) has {len(unit)} numbers; there are"
                     f" {output.shape[-1]} outputs."
                 )
             return mean_over_outputs(self.of_error(error / constant(np.asarray(unit), error.dtype)))
@@ -131,6 +132,14 @@ def in_units(loss: Loss, unit: float) -> Loss:
     if isinstance(loss, Huber):
         assert not isinstance(loss.unit, tuple)
         return replace(loss, delta=loss.delta * loss.unit / unit, unit=unit)
+    return replace(loss, unit=unit) if isinstance(loss, _Regression) else loss
+
+
+def in_unit_of(loss: Loss, unit: float | tuple[float, ...]) -> Loss:
+    """A loss whose errors are measured in a unit, as those of standardised targets; others stay as they are."""
+    main = getattr(loss, "main", None)
+    if isinstance(main, Loss):  # intervals
+        return replace(loss, main=in_unit_of(main, unit), unit=unit)  # type: ignore[call-arg]
     return replace(loss, unit=unit) if isinstance(loss, _Regression) else loss
 
 

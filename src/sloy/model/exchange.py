@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sloy import losses, ops
-from sloy.arguments import file_to_write, with_n
+from sloy.arguments import file_to_write, path_of, with_n
 from sloy.data.readers import reader_to_config
 from sloy.data.tables import TableReader
 from sloy.errors import InvalidArgument, SloyError
@@ -19,7 +19,7 @@ from sloy.exchange.raw import Raw, raw_of, taken
 from sloy.files.atomic import write_atomically
 from sloy.graph import Graph
 from sloy.graph.spec import Shape
-from sloy.layers import Imported
+from sloy.layers import Imported, Rescale
 from sloy.losses import Loss
 from sloy.model.importing import (
     CLASS_NAMES,
@@ -36,7 +36,7 @@ from sloy.model.parts import Parts
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.problem.problem import is_yes_or_no
-from sloy.text import columns, many, shortened
+from sloy.text import columns, many, shortened, shown
 from sloy.version import __version__
 
 SHOWN = 40  # columns of a table that are listed
@@ -46,7 +46,7 @@ def read_onnx(path: str | Path, wanted: Wanted) -> Parts:
     """What an ONNX file holds, as a model; see `Model.from_onnx`."""
     from sloy.exchange.onnx.reading import read
 
-    graph = read(path)
+    graph = read(path_of("from_onnx", "path", path))
     try:
         said = said_by(graph.metadata)
         found, chosen = converted(graph, wanted, said)
@@ -93,7 +93,7 @@ def export(
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
         raise InvalidArgument(
-            f"export: `path` (={str(path)!r}) must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
+            f"export: `path` (={shown(str(path))}) must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
         )
     if kind == ".onnx":
         from sloy.exchange.onnx.writing import write
@@ -151,7 +151,11 @@ def columns_of(parts: Parts) -> str | None:
 
 
 def _after(problem: Problem, raw: Raw | None) -> Problem:
-    """The problem without what `raw` does."""
+    """The problem without what `raw` does, its origin added as float32 has it."""
+    if problem.origin:
+        layers = [*problem.network.layers, Rescale(1.0, problem.origin)]
+        network = Network(problem.network.input_shape, layers)
+        problem = replace(problem, network=network, origin=())
     return replace(problem, preprocessing=None) if raw else problem
 
 
@@ -164,12 +168,18 @@ def exported_graph(problem: Problem, n: int) -> Graph:
     prediction = outputs.pop("prediction")
     if problem.loss.logits and prediction != outputs["output"]:
         outputs["probabilities"] = prediction
+    if problem.loss.link:
+        outputs["output"] = prediction
     return Graph(graph.nodes, outputs, {})
 
 
 def _answer(parts: Parts) -> str:
     """What is to be known to make an answer of the outputs, a sentence; empty where it is plain."""
     problem, names = parts.problem, parts.class_names
+    if problem.origin:
+        near = max(problem.origin, key=abs)
+        step = float(np.spacing(np.float32(abs(near))))
+        return f" Answers are float32, {step:g} apart near {near:.9g}; those of sloy itself are float64."
     if isinstance(problem.loss, losses.Intervals):
         share = problem.loss.share
         return f" y[0] is the number, y[1] and y[2] the ends of its interval ({share:g})."
@@ -181,6 +191,8 @@ def _answer(parts: Parts) -> str:
 
 def loss_name(loss: Loss) -> str:
     """The name of a loss with its default arguments; empty for others."""
+    if loss.link:  # the file answers as `prediction` does
+        return ""
     return next((name for name, kind in losses.NAMES.items() if loss == kind()), "")
 
 
@@ -197,7 +209,7 @@ def _to_c(parts: Parts, path: Path, name: str | None) -> None:
     from sloy.exchange.c_source import c_name, source
 
     if name is not None and c_name(name) != name:
-        raise InvalidArgument(f"export: `name` (={name!r}) must be a name in C.")
+        raise InvalidArgument(f"export: `name` (={shown(name)}) must be a name in C.")
     raw = raw_of(parts.reader, parts.problem.preprocessing, parts.problem.data_dtype)
     graph = exported_graph(_after(parts.problem, raw), 1)
     text = source(

@@ -13,6 +13,7 @@ import numpy as np
 from sloy.data.readers import Reader, reader_from_config, reader_to_config
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.files.container import check_kind, read_container, write_container
+from sloy.files.documents import hold
 from sloy.graph.spec import DTYPES, FLOATS, Spec
 from sloy.graph.stored import function_from_config, function_to_config
 from sloy.losses import NAMES as LOSSES
@@ -24,19 +25,34 @@ from sloy.preprocessing import Preprocessing
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.problem.parameters import check_names
+from sloy.text import shown
 
 KIND = "sloy.model"
 VERSION = 1
-WITH_THRESHOLD = 2  # of files that hold a threshold, which older readers would answer without
+WITH_THRESHOLD = 2  # of files that hold what older readers would answer without
+ADDED = {"threshold", "origin"}
 
 _LOSSES = {cls.__name__: cls for cls in LOSSES.values()}
 _METRICS: dict[str, type[Metric]] = {
     cls.__name__: cls for cls in (BinaryAccuracy, *map(type, METRICS.values()))
 }
-_KEYS = {
-    "kind", "version", "network", "loss", "metrics", "preprocessing", "class_names",
-    "reader", "data_dtype", "dtype", "target_shape", "target_dtype",
-}  # fmt: skip
+_MOST_AXES = 8  # of a sample's target
+SCHEMA = {  # of what is no tensor; layers, losses and readers know what they are made of
+    "kind": str,
+    "version": int,
+    "network": {"input_shape": [int], "layers": [dict]},
+    "loss": {"loss": str, "*": object},
+    "metrics": [{"metric": str, "*": (None, float)}],
+    "preprocessing": dict,
+    "class_names": [str],
+    "reader": (None, {"reader": str, "*": object}),
+    "data_dtype": {"uint8", *FLOATS},
+    "dtype": set(FLOATS),
+    "target_shape": [int],
+    "target_dtype": set(DTYPES),
+    "threshold?": float,
+    "origin?": [float],
+}
 
 
 def write(parts: Parts, path: Path) -> None:
@@ -62,7 +78,7 @@ def read(path: str | Path) -> Parts:
         tensors, document = read_container(path)
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    check_kind(path, document, KIND, WITH_THRESHOLD if "threshold" in document else VERSION)
+    check_kind(path, document, KIND, WITH_THRESHOLD if ADDED & set(document) else VERSION)
     try:
         problem, class_names, reader = _read_document(document)
         _check_tensors(problem, tensors)
@@ -83,9 +99,14 @@ def _document(parts: Parts) -> dict[str, Any]:
         warnings.warn(
             f"Model.save: metrics of your own are not stored: {', '.join(own)}.", stacklevel=4
         )
+    added: dict[str, Any] = {}
+    if problem.threshold is not None:
+        added["threshold"] = problem.threshold
+    if problem.origin:
+        added["origin"] = list(problem.origin)
     return {
         "kind": KIND,
-        "version": VERSION if problem.threshold is None else WITH_THRESHOLD,
+        "version": WITH_THRESHOLD if added else VERSION,
         "network": problem.network.to_config(),
         "loss": _loss_config(problem.loss, problem),
         "metrics": metrics,
@@ -96,26 +117,21 @@ def _document(parts: Parts) -> dict[str, Any]:
         "dtype": problem.dtype,
         "target_shape": list(problem.target_shape),
         "target_dtype": problem.target_dtype,
-        **({} if problem.threshold is None else {"threshold": problem.threshold}),
+        **added,
     }
 
 
 def _read_document(
     document: Mapping[str, Any],
 ) -> tuple[Problem, tuple[str, ...], Reader | None]:
-    if set(document) - {"threshold"} != _KEYS:
-        raise FileFormatError(f"its keys are {sorted(document)}, needed are {sorted(_KEYS)}.")
+    hold(document, SCHEMA)
     names, metrics = document["class_names"], document["metrics"]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise FileFormatError("`class_names` must be a list of strings.")
-    if not isinstance(metrics, list):
-        raise FileFormatError("`metrics` must be a list.")
     data_dtype, dtype = document["data_dtype"], document["dtype"]
-    if dtype not in FLOATS or data_dtype not in ("uint8", dtype):
+    if len(document["target_shape"]) > _MOST_AXES:
+        raise FileFormatError(f"`target_shape` has {len(document['target_shape'])} extents.")
+    if data_dtype not in ("uint8", dtype):
         raise FileFormatError(f"`dtype` is {dtype!r}, `data_dtype` {data_dtype!r}.")
     target_shape, target_dtype = document["target_shape"], document["target_dtype"]
-    if target_dtype not in DTYPES or not isinstance(target_shape, list):
-        raise FileFormatError("`target_shape` and `target_dtype` must be a shape and a dtype.")
     problem = Problem(
         Network.from_config(document["network"]),
         _loss(document["loss"]),
@@ -126,6 +142,7 @@ def _read_document(
         target_dtype=target_dtype,
         dtype=dtype,
         threshold=document.get("threshold"),
+        origin=tuple(document.get("origin", ())),
     )
     assert problem.preprocessing is not None
     problem.preprocessing.check(problem.network.input_shape)
@@ -167,7 +184,7 @@ def _loss_config(loss: Loss, problem: Problem) -> dict[str, Any]:
 def _loss(config: Any) -> Loss:
     if isinstance(config, dict) and config.get("loss") == "CustomLoss":
         if set(config) != {"loss", "targets", "function"}:
-            raise FileFormatError(f"the loss has the keys {sorted(map(str, config))}.")
+            raise FileFormatError(f"the loss has the keys {shown(sorted(map(str, config)))}.")
         return CustomLoss(function_from_config(config["function"]), config["targets"])
     if isinstance(config, dict) and isinstance(main := config.get("main"), dict):
         if main.get("loss") == Intervals.__name__:
@@ -189,7 +206,7 @@ def _known(kind: str, config: Any, known: Mapping[str, Any]) -> Any:
     if name not in known:
         raise FileFormatError(f"no {kind} is named {name[:40]!r}.")
     if set(arguments) != {f.name for f in fields(known[name])}:
-        raise FileFormatError(f"the {kind} {name} has the arguments {sorted(arguments)}.")
+        raise FileFormatError(f"the {kind} {name} has the arguments {shown(sorted(arguments))}.")
     several = {key: tuple(v) if isinstance(v, list) else (v,) for key, v in arguments.items()}
     if not all(
         type(value) in (type(None), int, float) or isinstance(value, Loss)

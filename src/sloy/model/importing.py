@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,12 +17,14 @@ from sloy.errors import FileFormatError, InvalidArgument, ShapeError
 from sloy.exchange.onnx.described import Described, before_probabilities, described, ending, layout
 from sloy.exchange.onnx.imported import ImportedGraph, convert
 from sloy.exchange.onnx.reading import OnnxGraph
+from sloy.files.documents import hold, parse
 from sloy.graph.spec import Shape
 from sloy.layers import Flatten, Layer
 from sloy.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss
 from sloy.model.signs import expects_prepared
 from sloy.preprocessing import Preprocessing
 from sloy.problem import Problem
+from sloy.text import shown
 
 METADATA = "sloy"  # the key under which exported files say what ONNX has no place for
 CLASS_NAMES = "class_names"  # a JSON list of strings
@@ -56,7 +57,7 @@ class Wanted:
         if self.size is not None:
             sides = sequence("from_onnx", "size", self.size, int)
             if len(sides) != 2:
-                raise InvalidArgument(f"from_onnx: `size` (={self.size!r}) must be (H, W).")
+                raise InvalidArgument(f"from_onnx: `size` (={shown(self.size)}) must be (H, W).")
             for side in sides:
                 integer("from_onnx", "size", side)
 
@@ -81,14 +82,13 @@ def said_by(metadata: Mapping[str, str]) -> Said:
         found = described(metadata)
         return Said({}, found.class_names, found)
     try:
-        said = json.loads(metadata[METADATA])
-        names = json.loads(metadata.get(CLASS_NAMES, "[]"))
-        if not isinstance(said, dict) or not isinstance(names, list):
-            raise TypeError("an object and a list are needed")
-        if not all(isinstance(name, str) for name in names):
-            raise TypeError("class names must be strings")
-    except (ValueError, TypeError, RecursionError) as error:
-        raise FileFormatError(f"its metadata cannot be read ({error}).") from error
+        said = parse(metadata[METADATA])
+        names = parse(metadata.get(CLASS_NAMES, "[]"))
+        hold(said, {"loss?": str, "reader?": (None, dict), "*": object}, METADATA)
+        hold(names, [str], CLASS_NAMES)
+    except ValueError as error:
+        reason = str(error).removesuffix(".")
+        raise FileFormatError(f"its metadata cannot be read ({reason}).") from error
     return Said(said, tuple(names))
 
 

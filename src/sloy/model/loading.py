@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sloy.arguments import instance
+from sloy.arguments import path_of
 from sloy.engines import Engine
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.model.file import read
@@ -15,6 +14,7 @@ from sloy.model.model import Model
 from sloy.model.parts import Parts
 from sloy.preprocessing import Preprocessing
 
+MODEL = "model.sloy"  # in the folder of a run
 _WEIGHTS = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".h5", ".hdf5", ".keras")
 
 
@@ -31,7 +31,8 @@ def load(
     Parameters
     ----------
     path : str or Path
-        A file; or the name of a network with published weights, such as "vgg16".
+        A file; the folder of a run, whose ``model.sloy`` is read; or the name of a network with published weights, such
+        as "vgg16".
     weights : path, "torchvision" or "keras"
         For a network by its name: the file of weights, or whose to download (torchvision's by default).
     engine, threads
@@ -47,7 +48,7 @@ def load(
     NotAvailable
         Where weights cannot be downloaded; the message says which file to put where.
     """
-    instance("load", "path", path, str | os.PathLike)
+    path_of("load", "path", path)
     if weights is not None or _names_a_network(path):
         from sloy.pretrained import read_pretrained
 
@@ -57,7 +58,8 @@ def load(
             f"load: {', '.join(sorted(options))} can be given for a network by its name, not for a file."
         )
     else:
-        parts = _read(Path(path))
+        file = Path(path)
+        parts = _read(file / MODEL if file.is_dir() else file)
     return Model.of(parts, engine, threads)
 
 

@@ -20,6 +20,7 @@ from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.losses import Intervals, Loss, LossLike
 from sloy.model.file import write
+from sloy.model.origin import answered, from_origin
 from sloy.model.parts import Parts, checked, refuse_arrays
 from sloy.model.sizes import BATCH, default_batch
 from sloy.preprocessing import Preprocessing
@@ -76,7 +77,7 @@ class Model:
         self._engine = engine if isinstance(engine, Engine) else None
         given = checked(problem, parameters)
         self._variables = self._engine.variables(given) if self._engine else given
-        self.class_names = tuple(class_names)
+        self.class_names = sequence("Model", "class_names", class_names, str)
         self.reader = reader
         self._engine_choice = (engine, threads)
         self._runners: dict[Any, Runner] = {}
@@ -147,7 +148,7 @@ class Model:
 
         Returns
         -------
-        array, shape (N, *output_shape)
+        array, shape (N, *output_shape); float64 where the problem has an `origin`
         """
         return self._inferred(x, batch_size)["output"]
 
@@ -214,10 +215,7 @@ class Model:
         return {name: outputs[f"activation/{name}"] for name in names}
 
     def evaluate(self, data: Data, batch_size: int | None = None) -> dict[str, float]:
-        """The mean loss (without penalties) and the metrics on a Dataset or a pair (x, y).
-
-        A model of a table takes a Dataset that `sloy.data.load_table` has made.
-        """
+        """The mean loss (without penalties) and the metrics on a Dataset (of a table from `load_table`) or (x, y)."""
         outputs, found = self._measured("evaluate", data, batch_size)
         return summed_up(outputs, found.weight, self.problem.metrics)
 
@@ -352,20 +350,21 @@ class Model:
         types = (problem.dtype, "Model", problem.data_dtype, ahead)
         fed = {"x": samples(given, self.network.input_shape, *types)}
         runner = self._runner("infer", activations, ahead=ahead is not None)
-        return runner(fed, self._batch(batch_size))
+        return answered(problem, runner(fed, self._batch(batch_size)))
 
     def _measured(
         self, kind: str, data: Data, batch_size: int | None
     ) -> tuple[dict[str, np.ndarray], Columns]:
         """The outputs of an evaluation graph for data, and the data as it takes them."""
-        given, problem = as_dataset(data), self.problem
+        given, problem = from_origin(self.problem.origin, as_dataset(data)), self.problem
         if not isinstance(data, Dataset):
             refuse_arrays(self.reader, "data", data[0])
         ahead = self._ahead(given.x)
         types = (problem.dtype, f"Model.{kind}", None, problem.data_dtype, ahead)
         found = columns(given, problem.network, problem.loss, *types)
         runner = self._runner(kind, ahead=ahead is not None)
-        return runner({"x": found.x, "y": found.y}, self._batch(batch_size)), found
+        outputs = runner({"x": found.x, "y": found.y}, self._batch(batch_size))
+        return answered(problem, outputs), found
 
     def _ahead(self, x: np.ndarray | SparseRows) -> Preprocessing | None:
         """What is done to samples before a graph takes them, as in `fit`."""

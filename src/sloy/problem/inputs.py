@@ -10,12 +10,15 @@ import numpy as np
 
 from sloy.arguments import array, real, sample_array, with_n
 from sloy.data.dataset import Dataset
-from sloy.data.sparse import SparseRows
+from sloy.data.sparse import Entries, SparseRows
 from sloy.errors import InvalidArgument, ShapeError
+from sloy.graph import Graph
+from sloy.graph.sparse import by_entries, entry_names
 from sloy.graph.spec import Shape
 from sloy.losses import Loss
 from sloy.preprocessing import Preprocessing
 from sloy.problem.network import Network
+from sloy.text import shown
 
 Data = Dataset | tuple[Any, Any]
 Validation = float | Dataset | tuple[Any, Any] | None
@@ -52,8 +55,29 @@ class Columns:
 
     def feeds(self, inputs: Container[str]) -> dict[str, np.ndarray]:
         """The arrays by the names of the graphs' inputs, those that there are."""
-        arrays = {"x": self.x, "y": self.y, "sample_weight": self.weight}
+        arrays = {**samples_fed(self.x, inputs), "y": self.y, "sample_weight": self.weight}
         return {name: array for name, array in arrays.items() if name in inputs}
+
+
+def entries_of(x: object) -> int:
+    """How many entries of each sample a graph takes, where samples are sparse rows and that is less work; else 0."""
+    return x.most if isinstance(x, SparseRows) and x.is_worth_it else 0
+
+
+def on_entries(graph: Graph, entries: int) -> Graph:
+    """The graph that takes so many entries of each sample, where it can; of 0 itself."""
+    return (by_entries(graph, "x", entries) if entries else None) or graph
+
+
+def samples_fed(x: np.ndarray, inputs: Container[str]) -> dict[str, np.ndarray]:
+    """Samples by the names of a graph's inputs, as `on_entries` has them."""
+    names = entry_names("x")
+    if isinstance(x, SparseRows) and names[0] in inputs:
+        return {
+            name: cast(np.ndarray, Entries(x, of))  # whoever takes rows of it gets arrays
+            for name, of in zip(names, ("places", "values"), strict=True)
+        }
+    return {"x": x}
 
 
 def as_dataset(data: Data, argument: str = "data") -> Dataset:
@@ -89,7 +113,7 @@ def split(data: Dataset, validation: Validation, seed: int) -> tuple[np.ndarray,
     if isinstance(validation, float | int | np.floating):
         if isinstance(validation, bool) or not 0 < validation < 1:
             raise InvalidArgument(
-                f"`validation` (={validation!r}) must be a fraction between 0 and 1, a Dataset, a"
+                f"`validation` (={shown(validation)}) must be a fraction between 0 and 1, a Dataset, a"
                 " pair (x, y), or None."
             )
         # The rows themselves are split as data, so that the weights of the samples follow.
@@ -97,7 +121,7 @@ def split(data: Dataset, validation: Validation, seed: int) -> tuple[np.ndarray,
         try:
             kept, taken = numbered.split(float(validation), seed)
         except InvalidArgument as error:
-            raise InvalidArgument(f"`validation` (={validation!r}): {error}") from None
+            raise InvalidArgument(f"`validation` (={shown(validation)}): {error}") from None
         return kept.x[:, 0].astype(np.int64), data.take(taken.x[:, 0].astype(np.int64))
     return rows, as_dataset(validation, "validation")
 

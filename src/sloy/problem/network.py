@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from sloy import ops
-from sloy.arguments import integer, one_of
+from sloy import machine, ops, text
+from sloy.arguments import extents, integer, one_of
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
-from sloy.errors import FileFormatError, InvalidArgument, ShapeError
+from sloy.errors import FileFormatError, InvalidArgument, NotAvailable, ShapeError
 from sloy.graph.graph import Graph
 from sloy.graph.spec import FLOATS, Shape
 from sloy.graph.tensor import Tensor
@@ -65,12 +65,7 @@ class Network:
     layers: Sequence[Layer]
 
     def __post_init__(self) -> None:
-        given = self.input_shape
-        if not isinstance(given, list | tuple) or not given:
-            raise InvalidArgument(
-                f"Network: `input_shape` (={given!r}) must be a tuple of extents, such as (28, 28, 1)."
-            )
-        shape = tuple(integer("Network", "input_shape", extent) for extent in given)
+        shape = extents("Network", "input_shape", self.input_shape)
         object.__setattr__(self, "input_shape", shape)
         object.__setattr__(self, "layers", as_layers("Network", "layers", self.layers))
         self._built_for_one  # noqa: B018  raises where shapes do not fit
@@ -122,6 +117,7 @@ class Network:
             Name → array, parameters first.
         """
         one_of("Network.initialize", "dtype", dtype, FLOATS)
+        self._check_memory()
         values = {}
         for name, parameter in self.parameters.items():
             if names is None or name in names:
@@ -132,6 +128,17 @@ class Network:
             if names is None or name in names:
                 values[name] = np.full(state.tensor.shape, state.initial, dtype)
         return values
+
+    def _check_memory(self) -> None:
+        """Raise `NotAvailable` where the parameters alone are more than this machine has."""
+        sizes = {name: parameter.tensor.spec for name, parameter in self.parameters.items()}
+        needed, there = sum(spec.nbytes for spec in sizes.values()), machine.memory()
+        if there is not None and needed > there:
+            largest = max(sizes, key=lambda name: sizes[name].nbytes)
+            raise NotAvailable(
+                f"Network: the parameters take {text.size(needed)}, this machine has {text.size(there)};"
+                f" the largest is `{largest}`, {text.shape(sizes[largest].shape)}."
+            )
 
     def summary(
         self,

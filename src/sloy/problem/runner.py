@@ -10,7 +10,7 @@ from sloy.engines.base import Engine, Executable, Poll
 from sloy.engines.variables import Variables
 from sloy.graph import Graph
 from sloy.metrics import Metric
-from sloy.problem.inputs import Columns
+from sloy.problem.inputs import Columns, entries_of, on_entries, samples_fed
 
 
 class Runner:
@@ -25,14 +25,15 @@ class Runner:
     variables : Variables
         Of the engine; read on every run, so that changes are seen.
     graph : callable
-        Batch size → graph with the inputs named like the columns, and outputs (N, …) only.
+        Batch size → graph with the inputs named like the columns, and outputs (N, …) only. Where the column ``x``
+        is sparse rows, it is made one that takes their entries, see `on_entries`.
     """
 
     def __init__(self, engine: Engine, variables: Variables, graph: Callable[[int], Graph]) -> None:
         self._engine = engine
         self._variables = variables
         self._graph = graph
-        self._executables: dict[int, Executable] = {}
+        self._executables: dict[tuple[int, int], Executable] = {}
 
     def __call__(
         self, columns: Mapping[str, np.ndarray], batch_size: int, poll: Poll | None = None
@@ -43,25 +44,32 @@ class Runner:
         """
         count = len(next(iter(columns.values())))
         if not count:
-            graph = self._executable(1).graph
+            graph = self._executable(1, 0).graph
             specs = {name: graph.nodes[number].spec for name, number in graph.outputs.items()}
             return {name: np.zeros((0, *s.shape[1:]), s.dtype) for name, s in specs.items()}
         arrays = all(isinstance(column, np.ndarray) for column in columns.values())
         if poll is None and arrays and count <= batch_size and count & (count - 1) == 0:
-            return self._executable(count).run(columns)  # no rows to order
+            return self._executable(count, 0).run(columns)  # no rows to order
         sizes = batch_sizes(count, batch_size)
         padded = count // batch_size * batch_size + (sizes[-1] if count % batch_size else 0)
         order = np.minimum(np.arange(padded), count - 1)
-        executables = {size: self._executable(size) for size in sizes}
+        entries = entries_of(columns.get("x"))
+        executables = {size: self._executable(size, entries) for size in sizes}
+        if entries:
+            inputs = executables[sizes[0]].graph.inputs
+            others = {name: column for name, column in columns.items() if name != "x"}
+            columns = samples_fed(columns["x"], inputs) | others
         run = self._engine.run_batches(executables, columns, order, batch_size, {}, poll)
         if run.error is not None:
             raise run.error
         return {name: value[:count] for name, value in run.outputs.items()}
 
-    def _executable(self, size: int) -> Executable:
-        if size not in self._executables:
-            self._executables[size] = self._engine.compile(self._graph(size), self._variables)
-        return self._executables[size]
+    def _executable(self, size: int, entries: int) -> Executable:
+        key = (size, entries)
+        if key not in self._executables:
+            graph = on_entries(self._graph(size), entries)
+            self._executables[key] = self._engine.compile(graph, self._variables)
+        return self._executables[key]
 
 
 def batch_sizes(count: int, batch_size: int) -> list[int]:

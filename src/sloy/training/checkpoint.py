@@ -8,7 +8,6 @@ is written whole before it takes the place of the last one, and the last one is 
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,12 +17,28 @@ from typing import Any
 
 import numpy as np
 
+from sloy.arguments import path_of
 from sloy.errors import FileFormatError, InvalidArgument
+from sloy.files.atomic import link_over
 from sloy.files.container import check_kind, read_container, write_container
+from sloy.files.documents import hold
+from sloy.files.lock import Lock
+from sloy.text import shown
 from sloy.training.history import Row
 
 KIND = "sloy.checkpoint"
 VERSION = 2  # of the configuration in it: 1 did not have the whole recipe
+SCHEMA = {  # of what is no tensor
+    "kind": str,
+    "version": int,
+    "config": {"epochs?": int, "*": (str, int)},
+    "machine": {"engine": str, "precision": str, "*": int},
+    "epoch": int,
+    "step": int,
+    "seconds": float,
+    "history": [{"epoch": int, "*": (float, str)}],
+    "callbacks": [{"class": str, "*": (None, bool, float, str)}],
+}
 
 
 @dataclass(frozen=True)
@@ -46,18 +61,16 @@ class Checkpoint:
     epoch_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.path, str | Path) or not str(self.path):
-            raise InvalidArgument(f"Checkpoint: `path` (={self.path!r}) must be a file's path.")
-        if Path(self.path).is_dir():
+        if path_of("Checkpoint", "path", self.path).is_dir():
             raise InvalidArgument(
-                f"Checkpoint: `path` (={str(self.path)!r}) is a folder; give a file's path, such"
+                f"Checkpoint: `path` (={shown(str(self.path))}) is a folder; give a file's path, such"
                 f" as {str(Path(self.path) / 'checkpoint.sloy')!r}."
             )
         for name in ("seconds", "epoch_seconds"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value <= inf:
                 raise InvalidArgument(
-                    f"Checkpoint: `{name}` (={value!r}) must be a number of at least 0."
+                    f"Checkpoint: `{name}` (={shown(value)}) must be a number of at least 0."
                 )
 
 
@@ -106,20 +119,24 @@ class Store:
         self.previous = self.path.with_name(f"{self.path.name}.previous")
         self._newest_is_sound = True
 
-    def prepare(self) -> None:
-        """Make the folder, before the first step is computed; `InvalidArgument` where it cannot be made."""
+    def alone(self) -> Lock:
+        """A context in which no other process saves there; its folder is made where missing.
+
+        `InvalidArgument` where that cannot be made; entering it raises `InUse` where another run saves there.
+        """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InvalidArgument(
-                f"Checkpoint: `path` (={str(self.path)!r}): its folder cannot be made:"
+                f"Checkpoint: `path` (={shown(str(self.path))}): its folder cannot be made:"
                 f" {error.strerror}."
             ) from error
+        return Lock(self.path.with_name(f".{self.path.name}.lock"), str(self.path))
 
     def save(self, snapshot: Snapshot) -> None:
         """Write a checkpoint; the one before it stays, unless it is known to be damaged."""
         if self._newest_is_sound and self.path.exists():
-            _link_over(self.path, self.previous)
+            link_over(self.path, self.previous)
         write_container(self.path, *_pack(snapshot))
         self._newest_is_sound = True
 
@@ -168,17 +185,6 @@ def fingerprint(arrays: Iterable[np.ndarray | None]) -> str:
     return digest.hexdigest()
 
 
-def _link_over(source: Path, target: Path) -> None:
-    """Make `target` a second name of the file; at no moment is `source` missing where links work."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        temporary.unlink(missing_ok=True)
-        os.link(source, temporary)
-        os.replace(temporary, target)
-    except OSError:
-        os.replace(source, target)
-
-
 def _pack(snapshot: Snapshot) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     tensors = {f"variables/{name}": value for name, value in snapshot.variables.items()}
     tensors |= {f"partial/{name}": value for name, value in snapshot.partial.items()}
@@ -203,40 +209,30 @@ def _pack(snapshot: Snapshot) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 def _unpack(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Snapshot:
     check_kind(path, metadata, KIND, VERSION)
     try:
+        hold(metadata, SCHEMA)
         callbacks = [dict(state) for state in metadata["callbacks"]]
         for name, value in _under("callbacks", tensors).items():
             number, _, key = name.partition("/")
             callbacks[int(number)][key] = value
         return Snapshot(
             config=dict(metadata["config"]),
-            machine=_machine(**metadata["machine"]),
-            epoch=_count(metadata["epoch"]),
-            step=_count(metadata["step"]),
+            machine=dict(metadata["machine"]),
+            epoch=metadata["epoch"],
+            step=metadata["step"],
             seconds=float(metadata["seconds"]),
             history=[_decoded_row(row) for row in metadata["history"]],
             variables=_under("variables", tensors),
             partial=_under("partial", tensors),
             callbacks=callbacks,
         )
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise FileFormatError(f"{path}: the checkpoint cannot be understood ({error}).") from error
-
-
-def _machine(engine: str, precision: str, **counts: Any) -> dict[str, int | str]:
-    """What computed."""
-    numbers = {name: _count(value) for name, value in counts.items()}
-    return {"engine": str(engine), **numbers, "precision": str(precision)}
+    except (ValueError, LookupError, OverflowError) as error:
+        reason = str(error).removesuffix(".")[:160]
+        raise FileFormatError(f"{path}: the checkpoint cannot be understood ({reason}).") from error
 
 
 def _under(folder: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     start = f"{folder}/"
     return {n.removeprefix(start): v for n, v in tensors.items() if n.startswith(start)}
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is no count")
-    return value
 
 
 def _encoded(value: float) -> Any:

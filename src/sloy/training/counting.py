@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from typing import IO
+
+from sloy.files.streams import Stream, to_draw_on
 
 _EVERY = 0.1  # seconds between two drawings
 
@@ -29,7 +30,7 @@ class Count:
     def show(self, what: str, done: int, total: int) -> None:
         """So much is done; from any thread, the last time with `done` equal to `total`."""
         with self._lock:
-            out, now = self._stream or sys.stderr, time.perf_counter()
+            out, now = to_draw_on(self._stream), time.perf_counter()
             if what != self._what:
                 self._what, self._begun, self._drawn = what, now, 0.0
             if done >= total:
@@ -45,13 +46,13 @@ class Count:
         """Take away what stands there, of something that was not done to its end."""
         with self._lock:
             if self._what is not None:
-                self._clear(self._stream or sys.stderr)
+                self._clear(to_draw_on(self._stream))
 
-    def _clear(self, out: IO[str]) -> None:
+    def _clear(self, out: Stream) -> None:
         if _is_live(out):
             out.write("\r\033[K")
         self._what = None
 
 
-def _is_live(out: IO[str]) -> bool:
+def _is_live(out: Stream) -> bool:
     return out.isatty() and os.environ.get("TERM") != "dumb"

@@ -266,5 +266,7 @@ def _checkpoints(
     both = [replace(last, path=path.with_name(f"{path.stem}-head{path.suffix}")), last]
     if not resume:
         for checkpoint in both:
-            Store(checkpoint.path).clear()
+            store = Store(checkpoint.path)
+            with store.alone():
+                store.clear()
     return [*both[2 - stages :]]

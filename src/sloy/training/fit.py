@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,15 @@ from sloy.options import takes
 from sloy.preprocessing import Choice, Preprocessing, choose
 from sloy.problem import Network, Problem
 from sloy.problem.inputs import Columns, Data, Validation, as_dataset, columns, split, weights
+from sloy.text import shown
 from sloy.training.callbacks import Callback, EarlyStopping
 from sloy.training.checkpoint import Checkpoint
 from sloy.training.history import History, check_measured
 from sloy.training.loop import Loop
 from sloy.training.order import Order
 from sloy.training.progress import ProgressBar
-from sloy.training.recipe import Recipe, engine_of
+from sloy.training.rates import rate_for
+from sloy.training.recipe import AUTO, Recipe, engine_of
 from sloy.training.resume import describe, take_up
 from sloy.training.state import TrainingState
 from sloy.training.step import check_together, initial_variables
@@ -135,6 +138,17 @@ def fit(
     dtype, chosen = engine_of("fit", recipe, engine, threads)
     store = checkpoint_of("fit", checkpoint, resume=resume)
     given = as_dataset(data)
+    if recipe.learning_rate == AUTO:
+        if state is not None and state.variables:
+            raise InvalidArgument(
+                "fit: `learning_rate` (='auto') is for a run that begins; the `state` goes on."
+            )
+        found = rate_for(
+            fit, network, given, validation=validation, recipe=recipe, sample_weight=sample_weight, loss=loss,
+            metrics=metrics, preprocessing=preprocessing, preprocessed=preprocessed, engine=chosen,
+            parameters=parameters,
+        )  # fmt: skip
+        recipe = replace(recipe, learning_rate=found.best)
     rows, held_out = split(given, validation, recipe.seed)
     watchers = _callbacks(callbacks, recipe, validated=held_out is not None, verbose=verbose)
     weight = weights(given, sample_weight, recipe.class_weight, dtype)[rows]
@@ -165,9 +179,10 @@ def fit(
     schedule = recipe.descent.schedule
     if schedule.watched is not None:
         check_measured(type(schedule).__name__, schedule.watched, run.columns)
-    if store:
-        take_up(run, store, config, resume=resume)
-    run.train()
+    with run.store.alone() if store else nullcontext():
+        if store:
+            take_up(run, store, config, resume=resume)
+        run.train()
     return model, run.history
 
 
@@ -228,7 +243,7 @@ def _preprocessing(
     """What the model does to samples; what was done to them already where they are `preprocessed`."""
     if preprocessed and not isinstance(choice, Preprocessing):
         raise InvalidArgument(
-            f"fit: `preprocessing` (={choice!r}) must be a Preprocessing where the samples are `preprocessed`."
+            f"fit: `preprocessing` (={shown(choice)}) must be a Preprocessing where the samples are `preprocessed`."
         )
     if isinstance(choice, Preprocessing):
         choice.check(network.input_shape)

@@ -12,9 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from sloy import text
-from sloy.arguments import file_to_write
+from sloy.arguments import file_to_write, path_of, sequence
 from sloy.errors import FileFormatError, InvalidArgument, UnknownName
+from sloy.files.atomic import write_atomically
+from sloy.files.documents import hold, parse
 from sloy.language import counted, say
+from sloy.text import shown
 
 Value = int | float
 Row = dict[str, Value]
@@ -50,14 +53,14 @@ class History:
 
     def __init__(self, rows: Sequence[Mapping[str, Value]] = ()) -> None:
         self._rows: list[Row] = []
-        for row in rows:
+        for row in sequence("History", "rows", rows, Mapping):
             self.append(row)
 
     def append(self, row: Mapping[str, Value]) -> None:
         """Add the row of one more epoch."""
         for name, value in row.items():
             if not isinstance(value, _NUMBERS):
-                raise InvalidArgument(f"History: `{name}` (={value!r}) must be a number.")
+                raise InvalidArgument(f"History: `{name}` (={shown(value)}) must be a number.")
         self._rows.append({name: _plain(value) for name, value in row.items()})
 
     @property
@@ -135,12 +138,13 @@ class History:
     @classmethod
     def from_json(cls, path: str | Path) -> History:
         """Read what `to_json` wrote; `FileFormatError` where the file is something else."""
+        content = _read(path)
         try:
-            rows = json.loads(_read(path))
-        except (ValueError, RecursionError) as error:
-            raise FileFormatError(f"{path}: not JSON: {error}.") from error
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise FileFormatError(f"{path}: a history is a JSON list of objects.")
+            rows = parse(content)
+            hold(rows, [{"*": (float, str)}])
+        except ValueError as error:
+            reason = str(error).removesuffix(".")
+            raise FileFormatError(f"{path}: is no history in JSON ({reason}).") from error
         return cls([_numbers(path, f"row {i}", row.items()) for i, row in enumerate(rows)])
 
     def _repr_html_(self) -> str:
@@ -151,7 +155,7 @@ def check_measured(where: str, monitor: str, columns: Sequence[str]) -> None:
     """Raise `InvalidArgument` unless a run measures what someone wants to watch."""
     if monitor not in columns:
         raise InvalidArgument(
-            f"{where}: `monitor` (={monitor!r}) is not measured in this run; there are"
+            f"{where}: `monitor` (={shown(monitor)}) is not measured in this run; there are"
             f" {', '.join(columns)}."
         )
 
@@ -215,14 +219,15 @@ def _numbers(path: object, where: str, items: object) -> Row:
             row[name] = int(value) if name == "epoch" else float(value)
         except (TypeError, ValueError, OverflowError):
             raise FileFormatError(
-                f"{path}: {where}, `{name}` is {str(value)[:40]!r}, no number."
+                f"{path}: {where}, `{name[:40]}` is {str(value)[:40]!r}, no number."
             ) from None
     return row
 
 
 def _read(path: str | Path) -> str:
+    path = path_of("History", "path", path)
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             data = file.read(_LIMIT + 1)
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror}.") from error
@@ -236,5 +241,5 @@ def _read(path: str | Path) -> str:
 
 def _written(content: str, path: str | Path | None) -> str:
     if path is not None:
-        file_to_write("History", "path", path).write_text(content, encoding="utf-8")
+        write_atomically(file_to_write("History", "path", path), content.encode())
     return content

@@ -75,7 +75,7 @@ class Loop(Run):
         """
         try:
             self._stepper.compile()  # while Ctrl-C still acts at once
-            with self._signals:
+            with self._signals, self._stepper.holding():
                 self._guarded()
         except KeyboardInterrupt as error:
             # The class stays: the shell learns of Ctrl-C only by KeyboardInterrupt itself.

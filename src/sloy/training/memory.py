@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from sloy.arguments import instance, integer
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.graph.spec import Spec
@@ -99,6 +100,10 @@ def memory_estimate(
     Not counted is what the native engine's kernels share as scratch memory, mostly about a megabyte,
     and up to about 3 MB for each thread inside oneDNN's matrix products.
     """
+    instance("memory_estimate", "problem", problem, Problem)
+    instance("memory_estimate", "recipe", recipe, Recipe, optional=True)
+    samples = integer("memory_estimate", "samples", samples)
+    validation_samples = integer("memory_estimate", "validation_samples", validation_samples, 0)
     recipe = recipe or Recipe()
     network = problem.network
     item = np.dtype(problem.dtype).itemsize

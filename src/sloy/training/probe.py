@@ -269,7 +269,7 @@ class Probe(Callback):
         half = self.budget / 2  # for the first, close together, and for the rest
         affordable = done + max(1, ceil(cost / (half * step)))
         cheap = cost * 8 <= half * step * total
-        early = done * (2 if cheap else 4)
+        early = done * (2 if cheap else 4 if self.least > 4 else EARLY + 1)
         return min(even, affordable, early if early <= EARLY else total)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
+from sloy.files.streams import Stream, to_draw_on
+from sloy.text import visible
 from sloy.training.callbacks import Callback, Progress
 from sloy.training.counting import Count
 from sloy.training.history import Row
@@ -42,7 +43,7 @@ class Bar:
     def open(self, epochs: int, samples: int) -> None:
         """Begin to show epochs of so many samples."""
         self._epochs, self._samples = epochs, samples
-        stream = self._stream or sys.stderr
+        stream = to_draw_on(self._stream)
         if stream.isatty() and os.environ.get("TERM") != "dumb":
             self._bar = _bar(stream)
             self._bar.start()
@@ -60,17 +61,19 @@ class Bar:
         """Move the bar."""
         if self._bar is None or self._task is None:
             return
-        figures = " ".join(f"{name} {_figure(name, v)}" for name, v in progress.values.items())
+        figures = " ".join(
+            f"{visible(name)} {_figure(name, v)}" for name, v in progress.values.items()
+        )
         speed = f"{progress.samples / max(progress.seconds, 1e-9):,.0f}/s"
         self._bar.update(self._task, completed=progress.samples, figures=figures, speed=speed)
 
     def end(self, row: Row) -> None:
         """Write an epoch's line."""
-        line = epoch_line(row, self._epochs)
+        line = visible(epoch_line(row, self._epochs))
         if self._bar is not None:
             self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
         else:
-            print(line, file=self._stream or sys.stderr, flush=True)
+            print(line, file=to_draw_on(self._stream), flush=True)
 
     def close(self) -> None:
         """Take the bar away."""
@@ -145,7 +148,7 @@ def _figure(name: str, value: float) -> str:
     return f"{100 * value:.2f} %" if name.endswith("accuracy") else f"{value:.4g}"
 
 
-def _bar(stream: IO[str]) -> Any:
+def _bar(stream: Stream) -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -153,10 +156,10 @@ def _bar(stream: IO[str]) -> Any:
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[figures]}"),
+        TextColumn("{task.fields[figures]}", markup=False),
         TextColumn("{task.fields[speed]}"),
         TimeRemainingColumn(),
-        console=Console(file=stream),
+        console=Console(file=cast("IO[str]", stream)),
         transient=True,
         refresh_per_second=10,
     )

@@ -20,6 +20,7 @@ from sloy.options import check_options, integer_option, option, real_option
 from sloy.problem.inputs import ClassWeight
 from sloy.schedules import NAMES as SCHEDULES
 from sloy.schedules import Schedule, named
+from sloy.text import shown
 
 
 def class_weights(words: str) -> ClassWeight:
@@ -54,6 +55,7 @@ def class_weights(words: str) -> ClassWeight:
     return found
 
 
+AUTO = "auto"  # in place of a learning rate: find one
 Precision = Arithmetic | Literal["auto", "float64"]
 
 
@@ -68,8 +70,8 @@ class Recipe:
     ----------
     optimizer : str or Optimizer
         `Adam` by default.
-    learning_rate : float or Schedule, optional
-        In place of the optimiser's own.
+    learning_rate : float, Schedule or "auto", optional
+        In place of the optimiser's own; "auto" finds one before the run, see `sloy.find_rate`.
     schedule : "constant", "cosine", "one-cycle" or Schedule, optional
         How the learning rate changes over the steps; the named ones start from, or rise to, it.
     momentum : float, optional
@@ -123,11 +125,13 @@ class Recipe:
     optimizer: str | Optimizer = option(
         "adam", "what makes steps of gradients", choices=tuple(OPTIMIZERS)
     )
-    learning_rate: float | Schedule | None = option(
+    learning_rate: float | Schedule | Literal["auto"] | None = option(
         None,
-        "the highest rate of the schedule; default: what suits optimizer and schedule",
+        "the highest rate of the schedule; auto: found before by short runs, see sloy find-rate; default: what suits"
+        " optimizer and schedule",
         kind="real",
         bounds={"above": 0},
+        choices=(AUTO,),
         also=Schedule,
     )
     schedule: str | Schedule | None = option(
@@ -222,17 +226,19 @@ class Recipe:
             beta2=self.beta2,
         )
         rate, schedule = self.learning_rate, self.schedule
+        if isinstance(rate, str):  # until one is found
+            rate = None
         if schedule is None:
             return changed if rate is None else replace(changed, learning_rate=rate)
         if isinstance(schedule, Schedule):
             if rate is not None:
                 raise InvalidArgument(
-                    f"`learning_rate` (={rate!r}) is given twice: a Schedule has its own."
+                    f"`learning_rate` (={shown(rate)}) is given twice: a Schedule has its own."
                 )
             return replace(changed, learning_rate=schedule)
         if isinstance(rate, Schedule):
             raise InvalidArgument(
-                f"`schedule` (={schedule!r}) is given twice: `learning_rate` is one."
+                f"`schedule` (={shown(schedule)}) is given twice: `learning_rate` is one."
             )
         rate = changed.learning_rate if rate is None else rate
         return replace(changed, learning_rate=named(schedule, rate))
@@ -254,8 +260,10 @@ class Recipe:
     @property
     def of_a_step(self) -> Recipe:
         """The same with what the graph of a step does not know left out, so that equal ones have equal graphs."""
+        plain = self.plain
         return replace(
-            self.plain,
+            plain,
+            optimizer=replace(find_optimizer(plain.optimizer), learning_rate=1.0),  # it is fed
             epochs=1,
             batch_size=1,
             seed=0,
@@ -287,7 +295,7 @@ def engine_of(where: str, recipe: Recipe, engine: str | Engine, threads: int) ->
     found = find_engine(engine, threads, deterministic, precision)
     if precision in ("mixed", "emulated") and found.precision == "float32":
         raise InvalidArgument(
-            f"{where}: `precision` (={precision!r}) does not fit `engine`, a {type(found).__name__} that"
+            f"{where}: `precision` (={shown(precision)}) does not fit `engine`, a {type(found).__name__} that"
             " was made for float32."
         )
     return "float32", found
@@ -303,14 +311,15 @@ def _augment(where: str, given: Augment | str | None) -> Augment | None:
 def _factors(where: str, option: str, given: Any) -> tuple[tuple[str, float], ...]:
     """Pairs of pattern and factor; of a mapping, of a tuple of such pairs, or of None."""
     paired = isinstance(given, tuple) and all(isinstance(x, tuple) and len(x) == 2 for x in given)
-    pairs = dict(given) if paired else given or {}
+    none = given is None or (isinstance(given, list) and not given)
+    pairs = dict(given) if paired else {} if none else given
     instance(where, option, pairs, Mapping)
     for pattern, factor in pairs.items():
         instance(where, option, pattern, str)
         name = f"{option}[{pattern!r}]"
         if real(where, name, factor, least=0) == 0 and option == "rate_factors":
             raise InvalidArgument(
-                f"{where}: `{name}` (={factor!r}) must be above 0; layers that are not to learn at all"
+                f"{where}: `{name}` (={shown(factor)}) must be above 0; layers that are not to learn at all"
                 " are left out of `trainable`."
             )
     return tuple((pattern, float(factor)) for pattern, factor in pairs.items())

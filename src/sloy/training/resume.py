@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from sloy import text
-from sloy.errors import InvalidArgument
+from sloy.errors import FileFormatError, InvalidArgument
 from sloy.graph import Graph
+from sloy.text import shortened
 from sloy.training.checkpoint import Checkpoint, Snapshot, fingerprint
 from sloy.training.loop import Loop
 from sloy.training.order import Order
@@ -57,7 +58,6 @@ def _graph_fingerprint(graph: Graph) -> str:
 
 def take_up(run: Loop, checkpoint: Checkpoint, config: Mapping[str, Any], *, resume: bool) -> None:
     """Go on from the checkpoint where that is asked for and there is one."""
-    run.store.prepare()
     if not resume:
         run.store.clear()
         return
@@ -65,7 +65,32 @@ def take_up(run: Loop, checkpoint: Checkpoint, config: Mapping[str, Any], *, res
     if snapshot is None:
         return
     _compare(run, checkpoint, snapshot, config)
-    run.restore(snapshot)
+    try:
+        _check_fits(run, snapshot)
+        run.restore(snapshot)
+    except (ValueError, LookupError, TypeError, OverflowError) as error:
+        reason = shortened(str(error).removesuffix("."), 160)
+        raise FileFormatError(
+            f"{checkpoint.path}: the checkpoint contradicts itself ({reason})."
+        ) from error
+
+
+def _check_fits(run: Loop, snapshot: Snapshot) -> None:
+    """Raise `ValueError` unless the parts of a snapshot are of one run."""
+    if snapshot.epoch < 0 or not 0 <= snapshot.step <= run.steps:
+        raise ValueError(f"it stands at step {snapshot.step} of epoch {snapshot.epoch}")
+    if len(snapshot.history) != snapshot.epoch:
+        raise ValueError(f"its history has {len(snapshot.history)} of {snapshot.epoch} epochs")
+    for name, values in snapshot.partial.items():
+        if values.shape != (snapshot.step,) or values.dtype.kind != "f":
+            raise ValueError(f"{name[:40]!r} has not one number for each of {snapshot.step} steps")
+    for state in snapshot.callbacks:
+        for name, value in state.items():
+            own = (
+                run.weights[name.removeprefix("weights/")] if name.startswith("weights/") else None
+            )
+            if own is not None and np.shape(value) != own.shape:
+                raise ValueError(f"{name[:60]!r} has the shape {np.shape(value)}")
 
 
 def _compare(

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import InitVar, dataclass, replace
+from math import prod
 
 import numpy as np
 
 from sloy.arguments import instance
 from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument, UnknownName
-from sloy.layers import Dense, Flatten, GlobalAveragePool2D, Imported
+from sloy.layers import Conv2D, Dense, Flatten, GlobalAveragePool2D, Imported
 from sloy.layers.base import Layer
-from sloy.layers.pieces import pieces
+from sloy.layers.pieces import Piece, pieces
 from sloy.losses import CategoricalCrossentropy, Loss, SquaredError
 from sloy.model import Model
 from sloy.optimizers import Optimizer
 from sloy.optimizers import optimizer as find_optimizer
 from sloy.options import check_options, integer_option, option, real_option
 from sloy.problem import Network
+from sloy.text import shown
 from sloy.training.recipe import Recipe
 
 HEAD = "head"
@@ -110,7 +112,9 @@ def adapted(model: Model, data: Dataset, seed: int) -> tuple[Network, dict[str, 
         return network, parameters
     position = _head(network)
     layer = network.layers[position]
-    if isinstance(layer, Imported):
+    if network is not model.network and not _is_head(
+        network, position, named=bool(model.class_names)
+    ):
         return _with_head(network, parameters, len(names), seed, model.problem.dtype)
     counted = next((n for n in ("units", "filters") if hasattr(layer, n)), None)
     if counted is None:
@@ -132,6 +136,16 @@ def adapted(model: Model, data: Dataset, seed: int) -> tuple[Network, dict[str, 
     return changed, {n: v if n.startswith(own) else parameters[n] for n, v in drawn.items()}
 
 
+def _is_head(network: Network, position: int, *, named: bool) -> bool:
+    """Whether a layer of an imported chain gives the answers, and not features: then it can be made anew."""
+    behind = {layer.kind for layer in network.layers[position + 1 :]}
+    if isinstance(network.layers[position], Dense):
+        return behind <= {"Flatten", "Softmax"}
+    pooled = {"AdaptiveAveragePool2D", "AveragePool2D", "Dropout", "GlobalAveragePool2D", "ReLU"}
+    convolution = isinstance(network.layers[position], Conv2D)
+    return convolution and named and behind <= pooled | {"Flatten", "Softmax"}
+
+
 def loss_for(model: Model, data: Dataset) -> Loss:
     """The model's own; for named classes the cross-entropy where an imported graph was not said to be for anything."""
     if data.has_labels and data.class_names and _is_plain(model):
@@ -146,7 +160,7 @@ def _is_plain(model: Model) -> bool:
 
 
 def unfolded(model: Model) -> tuple[Network, dict[str, np.ndarray]]:
-    """The model's network and parameters, imported graphs as the chains of layers that they are."""
+    """The model's network and parameters, imported graphs as the chains of ordinary layers that they are."""
     network, parameters = model.network, dict(model.parameters)
     if not any(isinstance(layer, Imported) for layer in network.layers):
         return network, parameters
@@ -156,6 +170,8 @@ def unfolded(model: Model) -> tuple[Network, dict[str, np.ndarray]]:
     for layer in named_layers(network):
         if isinstance(layer, Imported):
             parts = pieces(layer, shape, model.problem.dtype)
+            if len(parts) == 1 and isinstance(parts[0].layer, Imported):
+                parts = [Piece(layer, {name: name for name in parts[0].names})]
             layers += [part.layer for part in parts]
             for part in parts:
                 for old, new in part.names.items():
@@ -166,7 +182,31 @@ def unfolded(model: Model) -> tuple[Network, dict[str, np.ndarray]]:
             moved |= {name: v for name, v in parameters.items() if name.startswith(own)}
         shape = layer.output_shape(shape)
     changed = Network(network.input_shape, layers)
-    return changed, {name: moved[name] for name in changed.shapes}
+    return changed, {name: moved[name].reshape(shape) for name, shape in changed.shapes.items()}
+
+
+def layered(model: Model) -> Model:
+    """The model with imported graphs as chains of layers; itself where it has none."""
+    network, parameters = unfolded(model)
+    if network is model.network:
+        return model
+    problem = replace(model.problem, network=network)
+    return Model(
+        problem, parameters, reader=model.reader, class_names=model.class_names, engine=model.engine
+    )
+
+
+def _channels_last(network: Network) -> Network:
+    """Without the transpose at the end that gives maps as another tool's file does, (C, H, W)."""
+    last = network.layers[-1]
+    if not isinstance(last, Imported) or len(network.layers) == 1:
+        return network
+    config = last.function.config
+    nodes = config.get("nodes") or config[next(iter(config))]["nodes"]
+    turned = [(node["op"], node.get("attributes")) for node in nodes]
+    if turned != [("transpose", {"permutation": [0, 3, 1, 2]})]:
+        return network
+    return Network(network.input_shape, named_layers(network)[:-1])
 
 
 def _with_head(
@@ -174,7 +214,8 @@ def _with_head(
 ) -> tuple[Network, dict[str, np.ndarray]]:
     """A network of features with a new layer for classes behind it."""
     between: list[Layer] = []
-    if len(network.output_shape) == 3:
+    network = _channels_last(network)
+    if len(network.output_shape) == 3 and prod(network.output_shape) > max(network.output_shape):
         between = [GlobalAveragePool2D()]
     elif len(network.output_shape) != 1:
         between = [Flatten()]
@@ -245,12 +286,12 @@ def _frozen(network: Network, freeze: str | None) -> int:
     names = network.layer_names
     if freeze not in names:
         raise UnknownName(
-            f"fine_tune: `freeze` (={freeze!r}) must be {HEAD!r}, None or one of"
+            f"fine_tune: `freeze` (={shown(freeze)}) must be {HEAD!r}, None or one of"
             f" {', '.join(names[: _head(network)])}."
         )
     if names.index(freeze) >= _head(network):
         raise InvalidArgument(
-            f"fine_tune: `freeze` (={freeze!r}) leaves nothing to train; the last layer with weights"
+            f"fine_tune: `freeze` (={shown(freeze)}) leaves nothing to train; the last layer with weights"
             f" is {names[_head(network)]}."
         )
     return names.index(freeze) + 1

@@ -14,6 +14,7 @@ from sloy.errors import InvalidArgument
 from sloy.graph.spec import Spec
 from sloy.problem import Problem
 from sloy.problem.graphs import KEY
+from sloy.problem.inputs import on_entries
 from sloy.training.descent import slot_name
 from sloy.training.recipe import Recipe
 from sloy.training.step import trained, training_graph
@@ -55,7 +56,9 @@ class TrainingState:
     variables: Variables = field(default_factory=lambda: HostVariables({}))
     epochs: int = 0
     steps: int = 0
-    _compiled: dict[int, Executable] = field(default_factory=dict, init=False, repr=False)
+    _compiled: dict[tuple[int, int], Executable] = field(
+        default_factory=dict, init=False, repr=False
+    )
     _compiled_for: _Step | None = field(default=None, init=False, repr=False)
 
     def take(
@@ -94,16 +97,20 @@ class TrainingState:
         return shared
 
     def executable(
-        self, problem: Problem, recipe: Recipe, engine: Engine, batch_size: int
+        self, problem: Problem, recipe: Recipe, engine: Engine, batch_size: int, entries: int = 0
     ) -> Executable:
-        """The compiled step for batches of a size; kept for the runs that follow."""
+        """The compiled step for batches of a size; kept for the runs that follow.
+
+        It takes so many entries of each sample, where that is not 0 and the network allows it.
+        """
         step = _Step(problem, recipe.of_a_step, engine)
         if not step.same(self._compiled_for):
             self._compiled_for, self._compiled = step, {}
-        if batch_size not in self._compiled:
-            graph = training_graph(problem, recipe, batch_size)
-            self._compiled[batch_size] = engine.compile(graph, self.variables, GUARD)
-        return self._compiled[batch_size]
+        key = (batch_size, entries)
+        if key not in self._compiled:
+            graph = on_entries(training_graph(problem, recipe, batch_size), entries)
+            self._compiled[key] = engine.compile(graph, self.variables, GUARD)
+        return self._compiled[key]
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle and copy take: everything but what is compiled."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from sloy.engines.base import BatchRun, Executable, Poll
+from sloy.problem.inputs import entries_of
 from sloy.training.order import Order
 from sloy.training.state import TrainingState
 
@@ -23,6 +25,10 @@ class Stepper:
     def compile(self) -> None:
         """Compile now what else the first steps would."""
         self._executables  # noqa: B018
+
+    def holding(self) -> AbstractContextManager[None]:
+        """While it lasts the data stay where the engine computes; see `Engine.holding`."""
+        return self._order.engine.holding(self._columns)
 
     def run(
         self, rows: np.ndarray, first: int, rates: np.ndarray, poll: Poll | None = None
@@ -56,7 +62,10 @@ class Stepper:
         rest = samples % whole
         sizes = ([whole] if samples >= whole else []) + [rest] * bool(rest)
         problem, recipe, engine = order.problem, order.recipe, order.engine
-        return {size: self._state.executable(problem, recipe, engine, size) for size in sizes}
+        entries = entries_of(order.data.x)
+        return {
+            size: self._state.executable(problem, recipe, engine, size, entries) for size in sizes
+        }
 
     @cached_property
     def _inputs(self) -> Mapping[str, Any]:

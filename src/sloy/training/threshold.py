@@ -13,6 +13,7 @@ from sloy.metrics.figures import Counts
 from sloy.model import Model
 from sloy.problem.inputs import Data
 from sloy.problem.problem import is_yes_or_no
+from sloy.text import shown
 from sloy.training.held_out import HeldOut, held_out
 
 RULES = ("f1", "balanced")
@@ -111,7 +112,7 @@ def choose_threshold(model: Model, data: Data | HeldOut, rule: Rule) -> tuple[Mo
     instance("choose_threshold", "model", model, Model)
     check_threshold("choose_threshold", model)
     if rule not in RULES:
-        raise InvalidArgument(f"choose_threshold: `rule` (={rule!r}) must be f1 or balanced.")
+        raise InvalidArgument(f"choose_threshold: `rule` (={shown(rule)}) must be f1 or balanced.")
     held = held_out(model, data)
     target = model.loss.target(held.data.y, model.network.output_shape)
     yes = target.reshape(len(target)) > model.loss.middle

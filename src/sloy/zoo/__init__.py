@@ -10,6 +10,7 @@ from typing import Any
 from sloy.errors import InvalidArgument
 from sloy.graph.spec import Shape
 from sloy.problem.network import Network
+from sloy.text import shown
 from sloy.zoo.cnn import cnn, cnn_deep, cnn_wide, fast, standard_cnn
 from sloy.zoo.convnext import convnext_tiny
 from sloy.zoo.inverted import efficientnet_b0, mobilenet_v2, mobilenet_v3
@@ -121,6 +122,6 @@ def make(name: str, input_shape: Shape, classes: int, **options: Any) -> Network
     >>> make("vgg16", (224, 224, 3), 1000).parameter_count
     138357544
     """
-    if name not in PRESETS:
-        raise InvalidArgument(f"`name` (={name!r}) must be one of {', '.join(PRESETS)}.")
+    if not isinstance(name, str) or name not in PRESETS:
+        raise InvalidArgument(f"`name` (={shown(name)}) must be one of {', '.join(PRESETS)}.")
     return PRESETS[name].build(input_shape, classes, **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sloy.arguments import flag, integer, real, sequence
+from sloy.arguments import extents, flag, integer, real, sequence
 from sloy.graph.spec import Shape
 from sloy.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
 from sloy.problem.network import Network
@@ -189,6 +189,7 @@ def standard_cnn(
     place = "standard_cnn"
     flag(place, "include_top", include_top)
     bias = not flag(place, "batch_norm", batch_norm)
+    input_shape = extents(place, "input_shape", input_shape)
     extent = min(input_shape[:2]) if len(input_shape) == 3 else 1
     layers: list[Layer] = []
     for block, filters in enumerate(sequence(place, "channels", channels, int), 1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sloy.arguments import flag, integer, real
+from sloy.arguments import extents, flag, integer, real
 from sloy.graph.spec import Shape
 from sloy.layers import (
     GELU,
@@ -64,16 +64,17 @@ def convnext_tiny(
     flag(place, "include_top", include_top)
     factor = real(place, "width", width, above=0)
     most = real(place, "drop_path", drop_path, least=0, below=1)
-    extents: Shape = input_shape[:2] if len(input_shape) == 3 else (1, 1)
+    input_shape = extents(place, "input_shape", input_shape)
+    sides: Shape = input_shape[:2] if len(input_shape) == 3 else (1, 1)
     layers: list[Layer] = []
     before, size = 0, 4
     for stage, (count, full) in enumerate(zip(BLOCKS, CHANNELS, strict=True), 1):
         channels = scaled(full, factor)
         name = "stem" if stage == 1 else f"down{stage}"
-        convolution = _patches(channels, size, name, extents)
+        convolution = _patches(channels, size, name, sides)
         norm = LayerNorm(epsilon=EPSILON, name=f"{name}_norm")
         layers += [convolution, norm] if stage == 1 else [norm, convolution]
-        extents = tuple(max(1, extent // size) for extent in extents)
+        sides = tuple(max(1, extent // size) for extent in sides)
         for number in range(1, count + 1):
             drop = most * before / (sum(BLOCKS) - 1)
             layers.append(_block(channels, drop, f"block{stage}_{number}"))
@@ -86,9 +87,9 @@ def convnext_tiny(
     return Network(input_shape, layers)
 
 
-def _patches(channels: int, size: int, name: str, extents: Shape) -> Conv2D:
+def _patches(channels: int, size: int, name: str, sides: Shape) -> Conv2D:
     """A convolution whose windows stand side by side; padded where they are larger than the map."""
-    padding = "same" if min(extents) < size else "valid"
+    padding = "same" if min(sides) < size else "valid"
     return Conv2D(
         channels, size, stride=size, padding=padding, weight_initializer="he_normal", name=name
     )

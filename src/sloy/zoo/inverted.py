@@ -24,6 +24,7 @@ from sloy.layers import (
 )
 from sloy.layers.activations import activation
 from sloy.problem.network import Network
+from sloy.text import shown
 from sloy.zoo.parts import FEATURES_END, conv_norm, in_eights
 
 
@@ -189,8 +190,8 @@ def mobilenet_v3(
     >>> mobilenet_v3("small", (224, 224, 3), 1000).parameter_count
     2542856
     """
-    if size not in _V3:
-        raise InvalidArgument(f"mobilenet_v3: `size` (={size!r}) must be large or small.")
+    if not isinstance(size, str) or size not in _V3:
+        raise InvalidArgument(f"mobilenet_v3: `size` (={shown(size)}) must be large or small.")
     place = f"mobilenet_v3_{size}"
     factor = real(place, "width", width, above=0)
     stages_of, hidden = _V3[size]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sloy.arguments import integer
+from sloy.arguments import extents, integer
 from sloy.graph.spec import Shape
 from sloy.layers import AveragePool2D, Conv2D, Dense, Flatten, Tanh
 from sloy.problem.network import Network
@@ -24,6 +24,7 @@ def lenet5(input_shape: Shape, classes: int) -> Network:
     >>> lenet5((28, 28, 1), 10).parameter_count
     61706
     """
+    input_shape = extents("lenet5", "input_shape", input_shape)
     padding = 2 if input_shape[0] <= 28 else 0
     return Network(
         input_shape,

@@ -7,6 +7,7 @@ from sloy.errors import InvalidArgument
 from sloy.graph.spec import Shape
 from sloy.layers import Dense, GlobalAveragePool2D, Layer, MaxPool2D, ReLU, Residual
 from sloy.problem.network import Network
+from sloy.text import shown
 from sloy.zoo.parts import FEATURES_END, conv_norm, scaled
 
 # Depth → blocks of each stage, and whether they are bottlenecks: the paper's table 1.
@@ -102,9 +103,9 @@ def imagenet_resnet(
     >>> imagenet_resnet(18, (224, 224, 3), 1000).parameter_count
     11689512
     """
-    if depth not in IMAGENET:
+    if not isinstance(depth, int) or depth not in IMAGENET:
         raise InvalidArgument(
-            f"imagenet_resnet: `depth` (={depth!r}) must be one of {', '.join(map(str, IMAGENET))};"
+            f"imagenet_resnet: `depth` (={shown(depth)}) must be one of {', '.join(map(str, IMAGENET))};"
             " for small pictures `resnet` has others."
         )
     place = f"resnet{depth}"

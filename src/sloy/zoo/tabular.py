@@ -8,6 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from sloy.arguments import finite_array, integer
 from sloy.layers import (
     SELU,
     Blend,
@@ -27,6 +28,7 @@ from sloy.problem.network import Network
 
 MOST_ONE_HOT = 9  # categories of a column that become a one-hot row; more become a learned vector
 VECTOR = 8  # numbers of such a vector
+Numbers = float | tuple[float, ...]
 MOST_KNOTS = 64  # of a column's quantiles
 
 
@@ -38,7 +40,7 @@ def tabular(
     classes: Sequence[int] = (),
     hidden: Sequence[int] = (128, 128, 128),
     dropout: float = 0.15,
-    target: tuple[float, float] | None = None,
+    target: tuple[Numbers, Numbers] | None = None,
 ) -> Network:
     """Members side by side: numbers scaled and embedded, categories spread, dense layers that train at one rate [1]_.
 
@@ -57,7 +59,7 @@ def tabular(
     dropout : float
         After each hidden layer.
     target : (mean, deviation), optional
-        Of the target, for a number: the output is deviation · y + mean.
+        Of the target, for numbers; tuples of several targets: the output is deviation · y + mean.
 
     Returns
     -------
@@ -110,7 +112,7 @@ def unscaled() -> Layer:
 def robust_scale(x: np.ndarray) -> RobustScale:
     """Median and interquartile range of columns x (N, M); twice the inverse range where the quartiles are one."""
     low, first, median, third, high = np.quantile(
-        x.astype(np.float64), (0, 0.25, 0.5, 0.75, 1), axis=0
+        finite_array("robust_scale", "x", x), (0, 0.25, 0.5, 0.75, 1), axis=0
     )
     spread = np.where(third > first, third - first, (high - low) / 2)
     factors = 1 / np.where(spread > 0, spread, 1)
@@ -119,12 +121,13 @@ def robust_scale(x: np.ndarray) -> RobustScale:
 
 def quantile_scale(x: np.ndarray, most: int = MOST_KNOTS) -> QuantileScale:
     """Quantiles of columns x (N, M), at most so many, to those of the normal distribution."""
+    x = finite_array("quantile_scale", "x", x)
     n = len(x)
-    count = min(most, max(n // 30, 10))
+    count = min(integer("quantile_scale", "most", most, 2), max(n // 30, 10))
     levels = np.linspace(0, 1, count)
     normal = NormalDist()
     knots, values = [], []
-    for column in np.quantile(x.astype(np.float64), levels, axis=0).T:
+    for column in np.quantile(x, levels, axis=0).T:
         unique, place = np.unique(column, return_inverse=True)
         mean = np.bincount(place, levels) / np.bincount(place)  # of the levels of one number
         if len(unique) == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sloy.arguments import flag, integer, real
+from sloy.arguments import extents, flag, integer, real
 from sloy.errors import InvalidArgument
 from sloy.graph.spec import Shape
 from sloy.layers import (
@@ -17,6 +17,7 @@ from sloy.layers import (
     ReLU,
 )
 from sloy.problem.network import Network
+from sloy.text import shown
 
 # Depth → convolutions of each block: configurations A, B, D and E of the paper's table 1.
 CONVOLUTIONS: dict[int, tuple[int, ...]] = {
@@ -81,11 +82,12 @@ def vgg(
     (3, 3, 512)
     """
     place = f"vgg{depth}"
-    if depth not in CONVOLUTIONS:
-        raise InvalidArgument(f"vgg: `depth` (={depth!r}) must be one of 11, 13, 16, 19.")
+    if not isinstance(depth, int) or depth not in CONVOLUTIONS:
+        raise InvalidArgument(f"vgg: `depth` (={shown(depth)}) must be one of 11, 13, 16, 19.")
     flag(place, "batch_norm", batch_norm)
     flag(place, "include_top", include_top)
     factor = real(place, "width", width, above=0)
+    input_shape = extents(place, "input_shape", input_shape)
     extent = min(input_shape[:2]) if len(input_shape) == 3 else 1
     layers: list[Layer] = []
     for block, (count, channels) in enumerate(zip(CONVOLUTIONS[depth], CHANNELS, strict=True), 1):

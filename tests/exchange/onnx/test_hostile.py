@@ -156,6 +156,16 @@ def wrong_permutation() -> Any:
     return model([node("Transpose", ["x"], ["y"], perm=[0, 7])])
 
 
+def nameless_output() -> Any:
+    found = sound()
+    found.graph.output[0].name = ""
+    return found
+
+
+def node_of_nothing() -> Any:
+    return model([node("Relu", ["x"], ["y"]), node("Relu", ["x"], [""])])
+
+
 def two_samples_mixed() -> Any:
     shape = numpy_helper.from_array(np.array([2, 2, -1]), "s")
     return model([node("Reshape", ["x", "s"], ["y"])], [shape])
@@ -194,6 +204,8 @@ WRONG: dict[str, tuple[Callable[[], Any], type[SloyError], str]] = {
     "opset": (future_opset, FileFormatError, "has opset 999"),
     "axis": (wrong_attribute, FileFormatError, "the axis 17 does not lie within 2 axes"),
     "permutation": (wrong_permutation, FileFormatError, "`perm` is"),
+    "no name": (nameless_output, FileFormatError, "has no name"),
+    "node of nothing": (node_of_nothing, FileFormatError, "makes nothing"),
     "samples mixed": (two_samples_mixed, SloyError, "samples|does not fit"),
     "absolute path": (external("/etc/passwd"), FileFormatError, "outside the file's folder"),
     "path upwards": (external("../secret.bin"), FileFormatError, "outside the file's folder"),

@@ -161,3 +161,53 @@ def test_other_files(tmp_path: Path) -> None:
     refused(tmp_path / "x.keras", "is compressed; Keras stores it")
     refused(tmp_path / "none.pth", "no such file")
     refused(tmp_path, "is a folder")
+
+
+def test_a_file_that_the_library_loops_in_is_refused(tmp_path: Path, child_process: None) -> None:
+    """Of each kind of end that the child may come to."""
+    from sloy.errors import FileFormatError
+    from sloy.files.apart import asked
+
+    for body, reason in (
+        ("while True: pass", "takes more than 1 s"),
+        ("import os; os.abort()", r"crashes with it \(SIGABRT\)"),
+        ("bytearray(1 << 40)", "cannot be read by the library .MemoryError"),
+    ):
+        program = tmp_path / "program.py"
+        program.write_text(
+            f"from sloy.files.apart import answering\nanswering(lambda question: eval({body!r}))\n".replace(
+                "lambda question: eval", "lambda question: exec"
+            )
+        )
+        with pytest.raises(FileFormatError, match=reason) as caught:
+            asked(str(program), "the library", {"path": "x.h5"}, seconds=1, memory=1 << 28)
+        assert str(caught.value).startswith("x.h5: ")
+
+
+def test_the_child_reads_what_this_process_does(child_process: None) -> None:
+    from sloy.exchange.weights.readers import read_tensors
+
+    tensors = read_tensors(GOLDEN / "tiny.weights.h5").tensors
+    with h5py.File(GOLDEN / "tiny.weights.h5") as file:
+        for name, tensor in tensors.items():
+            layer, number = name.split("/")
+            assert np.array_equal(tensor.load(), file[f"layers/{layer}/vars/{number}"][...])
+
+
+def test_packed_numbers_and_a_bit_that_flipped_in_an_archive(tmp_path: Path) -> None:
+    from sloy.exchange.weights.readers import read_tensors
+
+    path, values = tmp_path / "w.h5", np.arange(600.0, dtype=np.float32).reshape(20, 30)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("layers/dense/vars/0", data=values, compression="gzip", shuffle=True)
+        file["layers/dense/vars/1"] = values[0]
+    with zipfile.ZipFile(tmp_path / "w.keras", "w") as archive:
+        archive.write(path, "model.weights.h5")
+    for read in (path, tmp_path / "w.keras"):
+        tensors = read_tensors(read).tensors
+        assert np.array_equal(tensors["dense/0"].load(), values)
+        assert np.array_equal(tensors["dense/1"].load(), values[0])
+    data = bytearray((tmp_path / "w.keras").read_bytes())
+    data[data.find(values[0].tobytes()) + 9] ^= 4
+    (tmp_path / "w.keras").write_bytes(data)
+    refused(tmp_path / "w.keras", "its CRC-32 differs")

@@ -223,3 +223,13 @@ def test_a_damaged_entry_of_a_zip_is_seen(tmp_path: Path, entry: str) -> None:
     path = tmp_path / "flipped.pth"
     path.write_bytes(data)
     refused(path, "is damaged .its CRC-32")
+
+
+def test_a_bit_that_flipped_under_a_view_is_seen(tmp_path: Path) -> None:
+    """Not only where a tensor is its whole storage."""
+    made = state_dict((3, 4), (4, 1), storage(), offset=5)
+    path = write_zip(tmp_path / "view.pth", pickle_of(made))
+    data = bytearray(path.read_bytes())
+    data[data.find(entries()["tiny/data/0"]) + 25] ^= 1
+    path.write_bytes(data)
+    refused(path, "tensor 'w' is damaged .its CRC-32")

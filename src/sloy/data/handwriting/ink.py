@@ -20,6 +20,7 @@ _WIDEST = 0.8  # likewise, where none is seen so
 _AT_BORDER = 0.3  # how much less a region counts there
 _LEVEL = 20.0  # added to the ground: noise of the dark is no ink
 FAINT = 0.06  # of the ground: what differs less is no ink
+_FILLED = 3.0  # times the area of the strokes that are seen of its edge
 _SPREAD = 2.5  # windows by the width of a stroke
 
 
@@ -87,6 +88,31 @@ def find_ink(colours: np.ndarray) -> Ink:
     if window >= share * side:
         return ink
     return _without_ruling(_hat(candidates[best], max(5, window) | 1, light=light), light)
+
+
+def filled(colours: np.ndarray, ink: Ink) -> Region | None:
+    """The shape whose edge the ink of a picture, uint8 (H, W, 3), is; None where the ink is strokes.
+
+    Windows that just span strokes see only the rim of what is wider. So the ink is looked for again with the widest
+    window: a shape has most of that rim in it, is several times as large, and as dark all over as the rim; a shadow is
+    paler.
+    """
+    mask = ink.mask()
+    greys = smooth(colours.astype(np.float32)) @ np.array([0.299, 0.587, 0.114], np.float32)
+    greys = 255 - greys if ink.light else greys
+    if not mask.any() or mask.all():
+        return None
+    middle = (float(np.median(greys[mask])) + float(np.median(greys[~mask]))) / 2
+    if (greys < middle).sum() < _FILLED * mask.sum():  # no more is dark than the strokes
+        return None
+    amount = _hat(greys, max(5, int(_WIDEST * min(greys.shape))) | 1, light=ink.light)
+    dark = float(amount[mask].mean())
+    for region in regions(amount > 0.5 * dark):
+        rim = int(mask[region.rows, region.columns].sum())
+        even = float(np.percentile(amount[region.rows, region.columns], 10))
+        if region.area > _FILLED * mask.sum() and rim > 0.8 * mask.sum() and even > 0.7 * dark:
+            return region
+    return None
 
 
 def is_light(greys: np.ndarray) -> bool:

@@ -59,7 +59,7 @@ def find_marks(ink: np.ndarray, amount: np.ndarray) -> list[Mark]:
     ]
     inner = [region for region in found if not _at_edge(region, ink.shape)]
     groups = _put_together(inner or found)
-    marks = [_mark(group) for group in groups]
+    marks = [mark_of(group) for group in groups]
     tallest = max((mark.mask.shape[0] for mark in marks), default=0)
     whole = [m for m in marks if max(m.mask.shape) >= 0.35 * tallest]
     whole = _of_one_pen(whole, amount)
@@ -142,7 +142,8 @@ def _apart(one: Region, group: list[Region]) -> float:
     return least
 
 
-def _mark(group: list[Region]) -> Mark:
+def mark_of(group: list[Region]) -> Mark:
+    """Regions as one mark."""
     top, left, bottom, right = _around(group)
     mask = np.zeros((bottom - top, right - left), bool)
     for region in group:

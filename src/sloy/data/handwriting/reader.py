@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from sloy.arguments import integer
-from sloy.data.handwriting.ink import find_ink
-from sloy.data.handwriting.marks import Mark, find_marks
+from sloy.data.handwriting.ink import filled, find_ink
+from sloy.data.handwriting.marks import Mark, find_marks, mark_of
 from sloy.data.handwriting.regions import stroke_width
 from sloy.data.handwriting.sample import centred, varied
 from sloy.data.images import decode, picture_files, quiet
 from sloy.data.pictures import OfPictures, numbers
 from sloy.errors import FileFormatError, InvalidArgument
+from sloy.text import shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,7 +30,7 @@ _LARGEST = 512
 
 # What MNIST's pictures are like, for `doubt`: of 999 in 1000
 _LEAST_INK, _MOST_INK = 9.0, 70.0  # mean grey
-_BLOT = 0.4  # width of the strokes by the longer side
+_BLOT = 0.27  # width of the strokes by the longer side
 _MANY = 24  # marks
 
 
@@ -127,7 +128,7 @@ class HandwritingReader(OfPictures):
         """
         if not self.takes(source):
             raise InvalidArgument(
-                f"HandwritingReader: `source` (={str(source)[:80]!r}) must be the path of a picture or of a"
+                f"HandwritingReader: `source` (={shown(str(source)[:80])}) must be the path of a picture or of a"
                 " folder, a PIL image, or a list of these."
             )
         several: Sequence[Any] | None = source if isinstance(source, list | tuple) else None
@@ -269,6 +270,8 @@ def _marks(picture: Image) -> tuple[list[Mark], bool]:
     looked_at, scale = _at_work_size(picture)
     ink = find_ink(np.asarray(looked_at))
     marks = find_marks(ink.mask(), ink.amount)
+    if (shape := filled(np.asarray(looked_at), ink)) is not None:
+        return [mark_of([shape])], ink.light
     tallest = max((max(mark.mask.shape) for mark in marks), default=_SMALL)
     if tallest < _SMALL and scale < 0.9:
         margin = tallest

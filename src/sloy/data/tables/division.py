@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from sloy.arguments import integer
+from sloy.arguments import integer, pair
 from sloy.data.tables.dates import has_day, moments
 from sloy.data.tables.profile import Hints
 from sloy.data.tables.sources import Source
@@ -55,7 +55,7 @@ class Split:
     @staticmethod
     def of(word: str) -> Split:
         """What ``time=COLUMN`` or ``group=COLUMN`` says; `InvalidArgument` for anything else."""
-        kind, _, column = word.partition("=")
+        kind, _, column = word.partition("=") if isinstance(word, str) else ("", "", "")
         if kind == "time" and column:
             return Split("time", column)
         if kind == "group" and column:
@@ -141,7 +141,7 @@ def divided(
 
 
 def _check_fold(fold: tuple[int, int], split: Split | None) -> None:
-    number, folds = fold
+    number, folds = pair("load_table", "fold", fold)
     integer("load_table", "folds", folds, 2)
     integer("load_table", "fold", number, 1, folds)
     if split is not None and split.kind == "time":

@@ -10,18 +10,25 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sloy.arguments import path_of
+from sloy.data.tables import workbook_child
 from sloy.data.tables.lines import MOST_COLUMNS, SEPARATORS, Header, blocks, read_header
 from sloy.data.tables.opening import is_workbook
-from sloy.data.tables.values import polars
+from sloy.data.tables.values import polars, refusing
 from sloy.errors import FileFormatError, InvalidArgument, NotAvailable
+from sloy.files.apart import asked
 
 if TYPE_CHECKING:
     import polars as pl
+
+_WORKBOOK_SECONDS, _WORKBOOK_PACE = 5, 200_000  # of the processor, and bytes for another one
+_WORKBOOK_MEMORY, _WORKBOOK_SPREAD = 512 << 20, 100  # bytes, and for each byte of the file
 
 FRAME_CELLS = 1 << 18
 FRAME_STEP = 1024  # frames hold a multiple of so many rows: whole batches, so that predictions do not depend on frames
@@ -85,7 +92,7 @@ class TextTable(Source):
         for block in blocks(self.path, self.header):
             if not block.rows:
                 continue
-            try:
+            with refusing(self.label, "cannot be read"):
                 frame = pl.read_csv(
                     block.content,
                     has_header=False,
@@ -93,8 +100,6 @@ class TextTable(Source):
                     infer_schema=False,
                     columns=indices,
                 )
-            except pl.exceptions.PolarsError as error:
-                raise FileFormatError(f"{self.label}: cannot be read: {error}") from None
             if frame.height != block.rows:
                 raise FileFormatError(
                     f"{self.label}: {block.rows} rows were counted where {frame.height} were read; are its"
@@ -115,15 +120,13 @@ class ParquetTable(Source):
         pl = polars()
         rows, first = self.frame_rows, 0
         while True:
-            try:
+            with refusing(self.label, "damaged Parquet"):
                 frame = (
                     pl.scan_parquet(os.fspath(self.path))
                     .select(columns)
                     .slice(first, rows)
                     .collect()
                 )
-            except pl.exceptions.PolarsError as error:
-                raise FileFormatError(f"{self.label}: cannot be read: {error}") from None
             if not frame.height:
                 return
             yield frame
@@ -169,7 +172,7 @@ def open_table(source: Any, separator: str | None = None) -> Source:
     if isinstance(source, Source):
         return source
     if isinstance(source, str | os.PathLike):
-        path = source if isinstance(source, Path) else Path(source)
+        path = path_of("open_table", "source", source)
         return _open_file(path, separator)
     if not is_table(source):
         raise InvalidArgument(
@@ -198,27 +201,29 @@ def _open_file(path: Path, separator: str | None) -> Source:
                     f"{path}: the first line holds numbers ({', '.join(names[:3])}, …); it must name the columns."
                 )
             return TextTable(label, names, path, Header(names, header.separator))
-        schema = polars().read_parquet_schema(os.fspath(path))
+        with refusing(label, "damaged Parquet"):
+            schema = polars().read_parquet_schema(os.fspath(path))
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from None
-    except (FileFormatError, InvalidArgument):
-        raise
-    except Exception as error:
-        if not type(error).__module__.startswith("polars"):
-            raise
-        raise FileFormatError(f"{path}: damaged Parquet: {error}") from None
     return ParquetTable(label, _checked_names(label, list(schema)), path)
 
 
 def _workbook(path: Path) -> Source:
-    """The first sheet of a file of Excel."""
-    try:
-        frame = polars().read_excel(os.fspath(path))
-    except ModuleNotFoundError:
+    """The first sheet of a file of Excel, read in a child process: two cells far apart would take all memory."""
+    if find_spec("fastexcel") is None:
         raise NotAvailable(
             f"{path}: is a workbook of Excel, which needs fastexcel: `pip install 'sloy[excel]'`; or save the sheet"
             " as CSV."
-        ) from None
+        )
+    pl, size = polars(), path.stat().st_size
+    _, data = asked(
+        workbook_child.__file__,
+        "the reader of workbooks",
+        {"path": str(path.absolute())},
+        seconds=_WORKBOOK_SECONDS + size // _WORKBOOK_PACE,
+        memory=_WORKBOOK_MEMORY + _WORKBOOK_SPREAD * size,
+    )
+    frame = pl.read_ipc(data)
     names = _checked_names(str(path), _named(frame.columns))
     return FrameTable(str(path), names, frame.rename(dict(zip(frame.columns, names, strict=True))))
 

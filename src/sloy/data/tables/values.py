@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sloy.errors import NotAvailable
+from sloy.data.arrays import limited
+from sloy.errors import FileFormatError, NotAvailable
+from sloy.text import shortened, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +27,19 @@ MISSING = (
 TRUTH = ("true", "false")
 
 
+# Bytes of addresses: polars takes 1.3 GB for libraries, threads and pools on two cores; data come on top.
+ROOM = 2 << 30
+
+
 def polars() -> ModuleType:
-    """The library that reads tables; `NotAvailable` where it is not installed."""
+    """The library that reads tables; `NotAvailable` where it is not installed, or would end the process.
+
+    Where its memory ends it aborts; a limit of the address space (`ulimit -v`) is looked at before it is loaded.
+    """
+    if "polars" not in sys.modules and (left := limited()) is not None and left < ROOM:
+        raise NotAvailable(
+            f"tables need {size(ROOM)} of address space to be read; the limit (ulimit -v) leaves {size(left)}."
+        )
     try:
         import polars
     except ImportError:
@@ -29,6 +47,50 @@ def polars() -> ModuleType:
             "tables need polars, which is not installed: `pip install 'sloy[tables]'`."
         ) from None
     return polars
+
+
+_silence = threading.Lock()
+
+
+@contextmanager
+def refusing(label: str, what: str) -> Iterator[None]:
+    """Within it what polars says of a damaged file becomes one `FileFormatError`, its panics too.
+
+    A panic is no `Exception`, and writes where it happened to the error stream, which is shut meanwhile.
+    """
+    with _silence, _shut(2):
+        try:
+            yield
+        except Exception as error:
+            if not type(error).__module__.startswith("polars"):
+                raise
+            reason: BaseException = error
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":
+                raise
+            reason = error
+        else:
+            return
+    said = " ".join(str(reason).split()).rstrip(".")
+    raise FileFormatError(f"{label}: {what}: {shortened(said, 120)}.")
+
+
+@contextmanager
+def _shut(descriptor: int) -> Iterator[None]:
+    """What the process writes there goes nowhere."""
+    try:
+        kept = os.dup(descriptor)
+    except OSError:  # it is closed
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, descriptor)
+        yield
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def is_strange(series: pl.Series) -> bool:

@@ -16,13 +16,14 @@ import numpy as np
 from sloy import ops
 from sloy.engines import engine
 from sloy.errors import FileFormatError, NotAvailable, SloyError
-from sloy.exchange.onnx.folding import FOLDED, fold
+from sloy.exchange.onnx.folding import FOLDED, MOVES, fold
 from sloy.exchange.onnx.reading import Node, OnnxGraph
 from sloy.exchange.onnx.values import HELD, Order, Value, identity, known, unused
 from sloy.graph import Graph
 from sloy.graph.graph import topological_order
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, constant
+from sloy.text import shortened, shown
 
 Rule = Callable[["Conversion", Node, list["Value | None"]], "Value | Sequence[Value]"]
 
@@ -37,7 +38,9 @@ REPEATS = (
 )  # perhaps for each sample: not known, as that changes with their number
 MOST_GENERATED = 1 << 28  # elements of weights that ConstantOfShape and Expand make
 
-_STEM = re.compile(r"(.+?)[./_](weight|kernel|gamma|scale|bias|beta|W|B)(:\d+)?$")
+_STEM = re.compile(  # conv1.weight of PyTorch, conv1/kernel:0 of Keras, conv2d_0.w_0 and conv1_weights of Paddle
+    r"(.+?)[./_](weights?|kernel|gamma|scale|bias|beta|offset|W|B|[wb]_0)(_deepcopy_\d+|_fused_bn)?(:\d+)?$"
+)
 
 
 def operator(*names: str) -> Callable[[Rule], Rule]:
@@ -108,7 +111,7 @@ class Conversion:
         """
         unknown = sorted({n.op for n in self.graph.nodes} - OPERATORS.keys() - FOLDED)
         if unknown:
-            raise Unsupported(f"sloy has no ops for {', '.join(unknown)}.")
+            raise Unsupported(f"sloy has no ops for {shortened(', '.join(unknown), 160)}.")
         return {name: known(a, name) for name, a in self.graph.initializers.items()}
 
     def call(self, op: str, *operands: Value, **attributes: Any) -> Value:
@@ -120,17 +123,21 @@ class Conversion:
 
     def apply(self, node: Node, operands: list[Value | None]) -> Sequence[Value]:
         """What a node makes of its operands."""
-        label = f"node {node.name or node.outputs[0]!r} ({node.op})"
+        label = f"node {shown(node.name or node.outputs[0], 60)} ({node.op})"
         self._label = self._name(node, operands)
         try:
-            folded = fold(node, operands, self.graph.opset)
+            folded = (
+                None
+                if self._holds_parameters(node, operands)
+                else fold(node, operands, self.graph.opset)
+            )
             found = self._read(node, operands) if folded is None else folded
         except Unsupported as error:
             raise Unsupported(f"{label}: {error}") from error
         except SloyError as error:
             raise FileFormatError(f"{label}: {error}") from error
         except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
-            raise FileFormatError(f"{label}: cannot be understood ({error}).") from error
+            raise FileFormatError(f"{label}: cannot be understood ({str(error)[:120]}).") from error
         results = [found] if isinstance(found, Value) else list(found)
         first = results[0]
         if first.size >= LARGEST:
@@ -147,7 +154,7 @@ class Conversion:
         given = [v for v in operands if v is not None]
         size = sum(v.size for v in given)
         whole = given and size <= MOST_COMPUTED and all(v.is_known for v in given)
-        if not whole or node.op in REPEATS:
+        if not whole or node.op in REPEATS or self._holds_parameters(node, operands):
             return rule(self, node, operands)
         wide = any(v.dtype == "float64" for v in given)
         own = Conversion(self.graph, "float64" if wide else "float32")
@@ -157,6 +164,12 @@ class Conversion:
         if sum(t.spec.size for t in topological_order(tensors)) > MOST_COMPUTED:
             return rule(self, node, operands)
         return [v if v.is_known else own.computed(v) for v in results]
+
+    def _holds_parameters(self, node: Node, operands: Sequence[Value | None]) -> bool:
+        """Whether a node computes with parameters of sloy's own file, which stay that whatever is made of them."""
+        if node.op in MOVES or node.op in ("Shape", "Size"):
+            return False
+        return any(v is not None and self.is_own_parameter(v) for v in operands)
 
     def computed(self, value: Value) -> Value:
         """A value that depends on constants only, as an array."""
@@ -217,7 +230,7 @@ class Conversion:
             if np.array_equal(other.value(), leaf.value()):
                 return tensor
         self._count_generated(array)
-        own = _spelled(value.source) if self._is_own else ""
+        own = _spelled(value.source) if self.is_own else ""
         name = unused(own or f"{self._label}/{role}", self.leaves)
         initial: float | str = 1.0 if role in ("scale", "running_variance") else 0.0
         if kind == "parameter" and len(shape) >= 2:
@@ -228,9 +241,13 @@ class Conversion:
         return shared[-1][1]
 
     @property
-    def _is_own(self) -> bool:
+    def is_own(self) -> bool:
         """Whether sloy wrote the file: its weights are the initialisers, under their own names, and nothing else is."""
         return self.graph.producer.startswith("sloy")
+
+    def is_own_parameter(self, value: Value) -> bool:
+        """Whether a value is an initialiser of sloy's own file, unchanged."""
+        return self.is_own and bool(value.source) and self.is_weight(value)
 
     def _count_generated(self, array: np.ndarray) -> None:
         """Weights that a file does not hold but tells to make are bounded."""
@@ -246,7 +263,7 @@ class Conversion:
         """Whether a value becomes a parameter where a rule asks for one."""
         if not self.trains or value is None or not value.is_known or not value.is_float:
             return False
-        return bool(value.source) or not self._is_own
+        return bool(value.source) or not self.is_own
 
     # --- names -------------------------------------------------------------------------------------------------------
 

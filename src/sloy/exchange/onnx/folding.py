@@ -18,7 +18,7 @@ Folding = Callable[[Node, list[Array], int], Array]
 
 LARGEST = 1 << 24  # elements of a folded result that is no view
 FOLDINGS: dict[str, Folding] = {}
-_MOVES = (
+MOVES = (
     "Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Cast", "CastLike", "DequantizeLinear", "Flatten",
 )  # fmt: skip
 
@@ -39,7 +39,7 @@ def fold(node: Node, operands: Sequence[Value | None], opset: int) -> list[Value
         result = np.asarray(FOLDINGS[node.op](node, arrays, opset))  # type: ignore[arg-type]
     if result.size > LARGEST and any(result.strides) and not _is_view(result, given):
         raise FileFormatError(f"a constant of shape {result.shape} is larger than allowed.")
-    source = given[0].source if node.op in _MOVES else ""
+    source = given[0].source if node.op in MOVES else ""
     return [replace(known(result), source=source)]
 
 

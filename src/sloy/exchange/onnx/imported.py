@@ -22,6 +22,7 @@ from sloy.graph.graph import topological_order
 from sloy.graph.spec import Shape
 from sloy.graph.stored.reading import BATCHES, MAX_GRAPH_NODES
 from sloy.graph.stored.writing import Trace, traces_to_config
+from sloy.text import shown
 
 INTEGERS = ("bool", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
 TAKEN = ("float16", "bfloat16", "float32", "float64", "uint8", *INTEGERS)
@@ -170,7 +171,7 @@ def _output(graph: OnnxGraph, output: str | None) -> str:
     if output not in made:
         names = ", ".join(info.name for info in graph.outputs)
         raise InvalidArgument(
-            f"`output` (={output!r}) is no value of the graph; its outputs are {names}."
+            f"`output` (={shown(output)}) is no value of the graph; its outputs are {names}."
         )
     return output
 

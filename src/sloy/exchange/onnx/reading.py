@@ -141,9 +141,29 @@ def from_proto(model: Any, folders: Folders = ()) -> OnnxGraph:
     inputs = tuple(info for info in given if info.name not in initializers)
     outputs = tuple(_info(value) for value in graph.output)
     _check_order(inputs, outputs, initializers, nodes)
+    if model.producer_name != "sloy":
+        initializers, nodes = _with_weights(initializers, nodes)
     metadata = {_text(entry.key): _text(entry.value) for entry in model.metadata_props}
     producer = f"{model.producer_name} {model.producer_version}".strip()
     return OnnxGraph(opset, inputs, outputs, nodes, initializers, metadata, producer)
+
+
+def _with_weights(
+    initializers: dict[str, Array], nodes: tuple[Node, ...]
+) -> tuple[dict[str, Array], tuple[Node, ...]]:
+    """Weights that a converter has written as `Constant` nodes, as Paddle's did, as the initialisers that they are."""
+    if any(a.dtype.kind == "f" and a.size > 1 for a in initializers.values()):
+        return initializers, nodes
+    found = {
+        node.outputs[0]: node.attributes["value"]
+        for node in nodes
+        if node.op == "Constant"
+        and isinstance(value := node.attributes.get("value"), np.ndarray)
+        and value.dtype.kind == "f"
+        and value.size > 1
+    }
+    rest = tuple(node for node in nodes if not set(node.outputs) & found.keys())
+    return {**initializers, **found}, rest
 
 
 def _opset(model: Any) -> int:
@@ -313,8 +333,13 @@ def _check_order(
     nodes: Iterable[Node],
 ) -> None:
     """Every value is made once, before it is read."""
-    known = {info.name for info in inputs} | set(initializers) | {""}
+    given = [*(info.name for info in inputs), *initializers]
+    if not all(given) or not all(info.name for info in outputs):
+        raise FileFormatError("an input, an output or an initialiser has no name.")
+    known = {*given, ""}
     for node in nodes:
+        if not any(node.outputs):
+            raise FileFormatError(f"node {node.name[:60]!r} ({node.op[:40]}) makes nothing.")
         for name in node.inputs:
             if name not in known:
                 raise FileFormatError(

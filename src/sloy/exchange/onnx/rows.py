@@ -15,6 +15,7 @@ from sloy.exchange.onnx.folding import axes_of, reshaped, slices
 from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Value, known
 from sloy.graph.spec import Shape
+from sloy.text import shown
 
 WAY_OUT = (
     "export it with a dynamic batch axis: torch.onnx.export(…, dynamic_axes={'input': {0: 'batch'}}) or, with"
@@ -91,7 +92,9 @@ class Use:
 
 def mixed(node: Node, why: str) -> Unsupported:
     """What is raised where samples cannot be told apart, with the way out."""
-    return Unsupported(f"node {node.name or node.outputs[0]!r} ({node.op}): {why}; {WAY_OUT}")
+    return Unsupported(
+        f"node {shown(node.name or node.outputs[0], 60)} ({node.op}): {why}; {WAY_OUT}"
+    )
 
 
 Found = (

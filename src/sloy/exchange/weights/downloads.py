@@ -9,8 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sloy.arguments import instance, path_of
 from sloy.errors import FileFormatError, InvalidArgument, NotAvailable
 from sloy.exchange.weights.published import PUBLISHED, Published
+from sloy.text import shown
 
 _MIB = 1 << 20
 
@@ -22,13 +24,13 @@ def cache_folder() -> Path:
 
 def published(name: str, publisher: str = "torchvision") -> Published:
     """The published weights of a network; `InvalidArgument` where there are none."""
-    if name not in PUBLISHED:
+    if not isinstance(name, str) or name not in PUBLISHED:
         raise InvalidArgument(
             f"no ImageNet weights are published for {name!r}; there are {', '.join(PUBLISHED)}."
         )
-    if publisher not in PUBLISHED[name]:
+    if not isinstance(publisher, str) or publisher not in PUBLISHED[name]:
         raise InvalidArgument(
-            f"`weights` (={publisher!r}) is neither a file nor a publisher of {name}; those are"
+            f"`weights` (={shown(publisher)}) is neither a file nor a publisher of {name}; those are"
             f" {', '.join(PUBLISHED[name])}."
         )
     return PUBLISHED[name][publisher]
@@ -52,7 +54,8 @@ def fetch(found: Published, folder: str | Path | None = None, *, verbose: bool =
     FileFormatError
         Where the checksum differs; a file that was downloaded is not kept then.
     """
-    folder = cache_folder() if folder is None else Path(folder)
+    instance("fetch", "found", found, Published)
+    folder = cache_folder() if folder is None else path_of("fetch", "folder", folder)
     path = folder / found.file_name
     if path.is_file():
         _check(

@@ -16,6 +16,7 @@ References
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -90,10 +91,11 @@ def read_pickle(data: bytes) -> tuple[Any, int]:
     source = BytesIO(data[:LARGEST])
     machine = _Machine()
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(source)):
-            if count == _MOST_OPCODES:
-                raise PickleError(f"the pickle has more than {_MOST_OPCODES} opcodes")
-            machine.step(opcode.name, argument)
+        with warnings.catch_warnings(action="ignore"):  # of unknown escapes in texts
+            for count, (opcode, argument, _) in enumerate(pickletools.genops(source)):
+                if count == _MOST_OPCODES:
+                    raise PickleError(f"the pickle has more than {_MOST_OPCODES} opcodes")
+                machine.step(opcode.name, argument)
         return machine.pop(), source.tell()
     except PickleError:
         raise

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sloy import zoo
-from sloy.arguments import integer
+from sloy.arguments import integer, path_of
 from sloy.data.imagenet import imagenet_classes
 from sloy.data.pictures import PictureReader
 from sloy.data.readers import Reader
@@ -27,6 +27,7 @@ from sloy.losses import CategoricalCrossentropy, SquaredError
 from sloy.metrics import Accuracy, TopK
 from sloy.preprocessing import Preprocessing
 from sloy.problem import Network, Problem
+from sloy.text import shown
 
 SIZE = 224  # pixels a side, in training
 
@@ -92,9 +93,9 @@ def read_pretrained(
     -------
     problem, parameters, class_names, reader
     """
-    if name not in PUBLISHED:
+    if not isinstance(name, str) or name not in PUBLISHED:
         raise InvalidArgument(
-            f"load: `name` (={name!r}) must be one of {', '.join(PUBLISHED)} where `weights` are given or"
+            f"load: `name` (={shown(name)}) must be one of {', '.join(PUBLISHED)} where `weights` are given or"
             " downloaded; for other networks `sloy.pretrained.read_weights(network, path)` reads them."
         )
     if classes is not None:
@@ -124,7 +125,7 @@ def _file(name: str, weights: str | Path | None) -> Path:
     """The given file, or the downloaded one."""
     if weights is None:
         return fetch(published(name))
-    path = Path(weights)
+    path = path_of("read_pretrained", "weights", weights)
     publishers = {publisher for files in PUBLISHED.values() for publisher in files}
     if str(weights) in publishers and not path.exists():
         return fetch(published(name, str(weights)))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sloy.arguments import path_of
 from sloy.errors import FileFormatError
 from sloy.exchange.weights.keras_file import is_keras_zip, read_keras
 from sloy.exchange.weights.safetensors_file import read_safetensors
@@ -46,7 +47,7 @@ def read_tensors(path: str | Path) -> TensorFile:
     NotAvailable
         Where HDF5 needs the extra ``pretrained``.
     """
-    path = Path(path)
+    path = path_of("read_weights", "path", path)
     if not path.is_file():
         reason = "is a folder" if path.is_dir() else "there is no such file"
         raise FileFormatError(f"{path}: {reason}.")

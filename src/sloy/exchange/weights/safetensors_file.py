@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from sloy.exchange.weights.tensors import FileTensor, checked_shape, widened
-from sloy.files.container import DTYPES, LARGEST_HEADER, fail, load_json
+from sloy.files.container import DTYPES, LARGEST_HEADER, fail
+from sloy.files.documents import parse
 
 _KNOWN = {**DTYPES, "BF16": "<u2", "BOOL": "|b1"}
 
@@ -36,8 +37,8 @@ def read_safetensors(path: Path) -> dict[str, FileTensor]:
             fail(path, f"is damaged or no safetensors file (a header of {length} bytes)")
         header = file.read(length)
     try:
-        entries = load_json(header.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        entries = parse(header.decode("utf-8"))
+    except ValueError as error:
         fail(path, f"its header cannot be understood ({str(error)[:80]})")
     if not isinstance(entries, dict):
         fail(path, "its header cannot be understood")

@@ -15,7 +15,6 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import FileFormatError
+from sloy.exchange.weights.archive import Span, check_crc, check_directory, span_of
 from sloy.exchange.weights.pickled import LARGEST, Call, Named, Persistent, PickleError, read_pickle
 from sloy.exchange.weights.tensors import FileTensor, checked_shape, widened
 from sloy.files.container import fail
@@ -43,16 +43,7 @@ _INSIDE = (
 _DEEPEST = 2  # keys above each other
 
 
-@dataclass(frozen=True)
-class _Span:
-    """Where the numbers of a storage stand in the file."""
-
-    start: int  # bytes from the beginning of the file
-    size: int  # bytes
-    crc: int = 0  # CRC-32, or 0 where the file has none
-
-
-_Locate = Callable[[str, int, int], _Span]  # key, elements, bytes of an element
+_Locate = Callable[[str, int, int], Span]  # key, elements, bytes of an element
 
 
 def read_torch(path: Path) -> dict[str, FileTensor]:
@@ -82,8 +73,9 @@ def read_torch(path: Path) -> dict[str, FileTensor]:
             fail(path, f"is damaged ({str(error)[:80]})")
         except (NotImplementedError, RuntimeError) as error:
             fail(path, f"is a zip of a kind that PyTorch does not write ({str(error)[:80]})")
+    checked: set[Span] = set()
     return {
-        name: _tensor(path, name, found, locate)
+        name: _tensor(path, name, found, locate, checked)
         for name, found in _state_dict(path, value).items()
         if not _is_plain(found)
     }
@@ -112,11 +104,11 @@ def _read_zip(path: Path, size: int) -> tuple[Any, _Locate]:
             fail(path, "its numbers are big-endian, which is not read")
         value, _ = read_pickle(_entry(path, entries[pickles[0]], size))
 
-    def locate(key: str, elements: int, itemsize: int) -> _Span:
+    def locate(key: str, elements: int, itemsize: int) -> Span:
         name = f"{folder}data/{key}"
         if name not in entries:
             fail(path, f"is damaged (the entry {name[:80]!r} is missing)")
-        span = _span_of(path, entries[name], size)
+        span = span_of(path, entries[name], size)
         if span.size != elements * itemsize:
             fail(
                 path,
@@ -127,45 +119,14 @@ def _read_zip(path: Path, size: int) -> tuple[Any, _Locate]:
     return value, locate
 
 
-def check_directory(path: Path, size: int) -> None:
-    """The list of a zip's entries is not so long that reading it would take memory (specification 4.3.14, 4.3.16)."""
-    with path.open("rb") as file:
-        file.seek(max(0, size - 66_000))
-        tail = file.read()
-    at = tail.rfind(b"PK\x05\x06")
-    length = int.from_bytes(tail[at + 12 : at + 16], "little")
-    if (wide := tail.rfind(b"PK\x06\x06", 0, max(at, 0))) >= 0:
-        length = max(
-            length * (length != 0xFFFFFFFF), int.from_bytes(tail[wide + 40 : wide + 48], "little")
-        )
-    if at < 0 or length > LARGEST:
-        fail(path, "is truncated, or no zip that PyTorch writes")
-
-
-def _span_of(path: Path, entry: zipfile.ZipInfo, size: int) -> _Span:
-    """Where an entry's bytes stand: behind its local header, whose two lengths are its own."""
-    with path.open("rb") as file:
-        file.seek(entry.header_offset)
-        header = file.read(30)
-    if len(header) < 30 or not header.startswith(b"PK\x03\x04"):
-        fail(path, f"is damaged (entry {entry.filename[:80]!r} has no header)")
-    lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-    start = entry.header_offset + 30 + lengths
-    if start + entry.file_size > size:
-        fail(path, f"is truncated (entry {entry.filename[:80]!r} ends behind the file)")
-    return _Span(start, entry.file_size, entry.CRC)
-
-
 def _entry(path: Path, entry: zipfile.ZipInfo, size: int) -> bytes:
-    span = _span_of(path, entry, size)
+    span = span_of(path, entry, size)
     if span.size > LARGEST:
         fail(path, f"entry {entry.filename[:80]!r} has more than {LARGEST >> 20} MiB")
+    check_crc(path, f"entry {entry.filename[:80]!r}", span)
     with path.open("rb") as file:
         file.seek(span.start)
-        data = file.read(span.size)
-    if span.crc and zlib.crc32(data) != span.crc:
-        fail(path, f"entry {entry.filename[:80]!r} is damaged (its CRC-32 differs)")
-    return data
+        return file.read(span.size)
 
 
 def _read_legacy(path: Path, size: int) -> tuple[Any, _Locate]:
@@ -187,17 +148,17 @@ def _read_legacy(path: Path, size: int) -> tuple[Any, _Locate]:
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         fail(path, "is damaged (the list of its storages)")
     itemsizes = _itemsizes(values[3])
-    spans: dict[str, _Span] = {}
+    spans: dict[str, Span] = {}
     with path.open("rb") as file:
         for key in keys:
             file.seek(start)
             elements = int.from_bytes(file.read(8), "little")
-            spans[key] = _Span(start + 8, elements * itemsizes.get(key, 1))
+            spans[key] = Span(start + 8, elements * itemsizes.get(key, 1))
             start += 8 + spans[key].size
             if start > size:
                 fail(path, f"is truncated (storage {key[:40]!r} ends behind the file)")
 
-    def locate(key: str, elements: int, itemsize: int) -> _Span:
+    def locate(key: str, elements: int, itemsize: int) -> Span:
         if key not in spans or spans[key].size != elements * itemsize:
             fail(path, f"is damaged (storage {key[:40]!r})")
         return spans[key]
@@ -280,8 +241,8 @@ def _refusal(function: Named) -> str:
     )
 
 
-def _tensor(path: Path, name: str, value: Any, locate: _Locate) -> FileTensor:
-    """A tensor from the call that would have made it."""
+def _tensor(path: Path, name: str, value: Any, locate: _Locate, checked: set[Span]) -> FileTensor:
+    """A tensor from the call that would have made it; the checksum of a storage is compared once, before the first."""
     if isinstance(value, Call) and value.function.name == _PARAMETER and value.arguments:
         value = value.arguments[0]
     if not isinstance(value, Call) or value.function.name not in _REBUILD:
@@ -307,8 +268,9 @@ def _tensor(path: Path, name: str, value: Any, locate: _Locate) -> FileTensor:
     span = locate(key, elements, raw.itemsize)
 
     def load() -> np.ndarray:
-        if span.crc and not (offset or reach < elements):
-            _check_crc(path, name, span)
+        if span not in checked:
+            check_crc(path, f"tensor {name[:80]!r}", span)
+            checked.add(span)
         start = span.start + offset * raw.itemsize
         flat = np.fromfile(path, raw, reach, offset=start)
         if len(flat) != reach:
@@ -317,18 +279,6 @@ def _tensor(path: Path, name: str, value: Any, locate: _Locate) -> FileTensor:
         return widened(np.lib.stride_tricks.as_strided(flat, shape, steps, writeable=False), dtype)
 
     return FileTensor(shape, dtype, load)
-
-
-def _check_crc(path: Path, name: str, span: _Span) -> None:
-    """Compare the CRC-32 of an entry, in blocks."""
-    found, left = 0, span.size
-    with path.open("rb") as file:
-        file.seek(span.start)
-        while left and (block := file.read(min(left, 1 << 20))):
-            found = zlib.crc32(block, found)
-            left -= len(block)
-    if found != span.crc:
-        fail(path, f"tensor {name[:80]!r} is damaged (its CRC-32 differs)")
 
 
 def _storage(reference: Persistent) -> tuple[str, str, int]:

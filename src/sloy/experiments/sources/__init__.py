@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from sloy.arguments import path_of
 from sloy.errors import InvalidArgument
 from sloy.experiments.sources.base import Loaded, Measured, Source, ToTest, Wanted
 from sloy.experiments.sources.digits import IdxFolder, Mnist
@@ -33,7 +32,7 @@ SOURCES: tuple[type[Source], ...] = (
 
 def source_of(data: str) -> Source:
     """The source that takes this, a name, a folder or a file, with its default options."""
-    if (way := way_in(Path(data))) is not None:
+    if (way := way_in(path_of("source_of", "data", data))) is not None:
         raise InvalidArgument(f"{data}: {way}; DATA is what it is trained on, with --from MODEL.")
     for source in SOURCES:
         if source.matches(data):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sloy import text
 from sloy.data import Dataset, HandwritingReader, TrainTest, load_idx_folder, mnist
+from sloy.data.idx import idx_to_test
 from sloy.experiments.sources.base import Loaded, ToTest, Wanted, first
 from sloy.experiments.sources.labelled import Labelled, labelled_as
 from sloy.model import Model
@@ -54,9 +55,11 @@ class IdxFolder(Labelled):
         return _loaded(load_idx_folder(self.data), wanted)
 
     def to_test(self, model: Model, wanted: Wanted) -> ToTest:
-        """The folder's test pictures."""
-        data = labelled_as(model, load_idx_folder(self.data).test, self.data)
-        return _numbered(data, f"its {text.many(len(data), 'test picture')}")
+        """The folder's test pictures; where it has none, all."""
+        found, whole = idx_to_test(self.data)
+        data = labelled_as(model, found, self.data)
+        what = text.many(len(data), "picture" if whole else "test picture")
+        return replace(_numbered(data, f"its {what}"), whole=whole)
 
 
 def _loaded(data: TrainTest, wanted: Wanted) -> Loaded:

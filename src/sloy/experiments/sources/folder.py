@@ -23,6 +23,7 @@ from sloy.experiments.sources.labelled import Labelled, names_of
 from sloy.graph.threefry import make_key, permutation
 from sloy.model import Model
 from sloy.options import option
+from sloy.text import shown
 
 AUGMENTATION = "rotation=8,scale=0.1,shift=0.1,brightness=0.1,contrast=0.1,outside=edge"
 CLASSES_SHOWN = 12
@@ -108,13 +109,16 @@ class PictureSource(Labelled):
             progress=lambda done, total: wanted.counted("pictures decoded", done, total),
             **taken,
         )
+        kept = _kept(len(folder.train), wanted)
+        numbers = range(len(folder.train)) if kept is None else kept
         return Loaded(
-            _cut(folder.train, wanted),
+            folder.train if kept is None else folder.train.take(kept),
             folder.test,
             folder.validation,
             folder.reader,
             divided=True,
             rows=tuple(_rows(folder)),
+            origins=("file", [str(folder.paths["train"][row]) for row in numbers]),
         )
 
     def to_test(self, model: Model, wanted: Wanted) -> ToTest:
@@ -136,7 +140,10 @@ class PictureSource(Labelled):
             folder.train,
             what,
             not tested,
-            (("classes", _counted(folder.train)), *(("note", note) for note in folder.left_out())),
+            (
+                ("classes", _counted(folder.train)),
+                *(("note", text.visible(note)) for note in folder.left_out()),
+            ),
             {
                 "file": [str(path) for path in folder.paths["train"]],
                 "true": [names[label] for label in folder.train.y],
@@ -172,7 +179,7 @@ class PictureSource(Labelled):
             return PictureReader((shape[0], shape[1]), shape[2], resize=self.resize or "crop")
         if self.resize not in (None, reader.resize):
             raise InvalidOption(
-                f"`resize` (={self.resize!r}): the model of `from` reads its pictures by {reader.resize}."
+                f"`resize` (={shown(self.resize)}): the model of `from` reads its pictures by {reader.resize}."
             )
         return reader
 
@@ -182,18 +189,18 @@ def _size(given: Any) -> tuple[int, ...]:
     sides = extents(given) if isinstance(given, str) else given
     sides = sides if isinstance(sides, Sequence) else (sides,)
     if not 1 <= len(sides) <= 2:
-        raise InvalidArgument(f"`size` (={given!r}) must be a side, or height and width.")
+        raise InvalidArgument(f"`size` (={shown(given)}) must be a side, or height and width.")
     return tuple(integer("pictures", "size", side) for side in sides)
 
 
-def _cut(data: Dataset, wanted: Wanted) -> Dataset:
-    """As many of the training pictures as are wanted, any of them."""
+def _kept(count: int, wanted: Wanted) -> list[int] | None:
+    """As many of the training pictures as are wanted, any of them, rising; None for all."""
     if wanted.samples is None:
-        return data
-    if wanted.samples > len(data):
-        raise InvalidOption(f"`samples` (={wanted.samples}): there are only {len(data)}.")
-    order = permutation(len(data), make_key(wanted.seed, "samples"))
-    return data.take(sorted(order[: wanted.samples]))
+        return None
+    if wanted.samples > count:
+        raise InvalidOption(f"`samples` (={wanted.samples}): there are only {count}.")
+    order = permutation(count, make_key(wanted.seed, "samples"))
+    return sorted(order[: wanted.samples].tolist())
 
 
 def _rows(folder: PictureFolder) -> list[Row]:
@@ -202,13 +209,16 @@ def _rows(folder: PictureFolder) -> list[Row]:
     if folder.on_disk:
         size = text.size(folder.train.x.nbytes)
         rows.append(("", f"{size} of them: kept in a temporary file, not in memory"))
-    return [*rows, *(("note", remark) for remark in folder.remarks())]
+    return [*rows, *(("note", text.visible(remark)) for remark in folder.remarks())]
 
 
 def _counted(data: Dataset) -> str:
     """The classes, each with the number of its pictures."""
     counts = np.bincount(data.y, minlength=data.classes)
-    shown = [f"{name} {text.count(n)}" for name, n in zip(data.class_names, counts, strict=True)]
+    shown = [
+        f"{text.visible(name)} {text.count(n)}"
+        for name, n in zip(data.class_names, counts, strict=True)
+    ]
     more = len(shown) - CLASSES_SHOWN
     return ", ".join(shown[:CLASSES_SHOWN]) + (f", and {more} more" if more > 0 else "")
 

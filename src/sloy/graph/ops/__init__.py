@@ -13,4 +13,5 @@ from sloy.graph.ops import (
     random,
     reduction,
     shape,
+    sparse,
 )

@@ -18,6 +18,7 @@ from sloy.graph.attributes import AttributeKind, Schema
 from sloy.graph.opdef import Attributes, Infer, Reference, register
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply
+from sloy.text import shown
 
 __all__ = [
     "random_cutout", "random_mix", "random_order", "random_pick", "random_tone", "random_warp",
@@ -85,7 +86,7 @@ def _infer_warp(specs: Sequence[Spec], attributes: Attributes) -> Spec:
         raise InvalidArgument(f"{op}: `flip` (={attributes['flip']}) must be 0, 1, 2 or 3.")
     if attributes["outside"] not in OUTSIDE:
         raise InvalidArgument(
-            f"{op}: `outside` (={attributes['outside']!r}) must be one of {', '.join(OUTSIDE)}."
+            f"{op}: `outside` (={shown(attributes['outside'])}) must be one of {', '.join(OUTSIDE)}."
         )
     _check_value(op, specs[0], attributes["value"])
     return specs[0]

@@ -11,6 +11,7 @@ from sloy.graph.opdef import Attributes, Kind, VectorJacobian, register
 from sloy.graph.ops.erf import erf as erf_reference
 from sloy.graph.spec import BFLOAT16, DTYPES, Spec
 from sloy.graph.tensor import Operand, Tensor, apply, elementwise, expect_tensors
+from sloy.text import shown
 
 __all__ = [
     "absolute", "add", "cast", "clip", "cos", "div", "equal", "erf", "exp", "expm1", "floor", "greater",
@@ -265,7 +266,7 @@ def _infer_cast(specs: Sequence[Spec], attributes: Attributes) -> Spec:
         allowed = ("float32",)
     if attributes["dtype"] not in allowed:
         raise InvalidArgument(
-            f"cast: `dtype` (={attributes['dtype']!r}) must be one of {', '.join(allowed)}, of"
+            f"cast: `dtype` (={shown(attributes['dtype'])}) must be one of {', '.join(allowed)}, of"
             f" {specs[0].dtype}."
         )
     return Spec(specs[0].shape, attributes["dtype"])

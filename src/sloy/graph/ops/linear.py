@@ -10,6 +10,7 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import Attributes, register
 from sloy.graph.spec import Shape, Spec
 from sloy.graph.tensor import Tensor, apply
+from sloy.text import shown
 
 __all__ = ["batched_matmul", "matmul"]
 
@@ -82,7 +83,7 @@ def _infer_batched(specs: Sequence[Spec], attributes: Attributes) -> Spec:
     three = isinstance(axes, tuple) and len(axes) == 3
     if not three or any(type(axis) is not int or axis not in (0, 1) for axis in axes):
         raise InvalidArgument(
-            f"batched_matmul: `batch_axes` (={axes!r}) must be three numbers, each 0 or 1."
+            f"batched_matmul: `batch_axes` (={shown(axes)}) must be three numbers, each 0 or 1."
         )
     if a.rank != 3 or b.rank != 3 or a.dtype != b.dtype or not a.is_factor:
         raise ShapeError(

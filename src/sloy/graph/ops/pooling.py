@@ -170,7 +170,7 @@ register(
 # --- average -------------------------------------------------------------------------------------------------------
 
 
-def _counts(shape: Sequence[int], attributes: Attributes, dtype: np.dtype[Any]) -> np.ndarray:
+def counts(shape: Sequence[int], attributes: Attributes, dtype: np.dtype[Any]) -> np.ndarray:
     """How many elements each window averages, (1, OH, OW, 1)."""
     window = _window(attributes)
     extents = window.output_extents(shape[1], shape[2], "average_pool2d")
@@ -188,7 +188,7 @@ def _average_pool(arrays: Sequence[np.ndarray], attributes: Attributes) -> np.nd
     padded = window.pad(x)
     for _, _, seen in window.taps(extents):
         y += padded[seen]
-    return y / _counts(x.shape, attributes, x.dtype)
+    return y / counts(x.shape, attributes, x.dtype)
 
 
 register(
@@ -222,7 +222,7 @@ def _average_pool_grad(arrays: Sequence[np.ndarray], attributes: Attributes) -> 
     window = _window(attributes)
     shape = (g.shape[0], *attributes["extents"], g.shape[3])
     dx = window.pad(np.zeros(shape, g.dtype))
-    share = g / _counts(shape, attributes, g.dtype)
+    share = g / counts(shape, attributes, g.dtype)
     for _, _, seen in window.taps((g.shape[1], g.shape[2])):
         dx[seen] += share
     return window.crop(dx)

@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 
+from sloy.arguments import integer, sequence
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import Attributes, register
 from sloy.graph.spec import Shape, Spec
@@ -265,6 +266,7 @@ def pad(x: Tensor, before: Sequence[int], after: Sequence[int], value: float = 0
 
 def concatenate(tensors: Sequence[Tensor], axis: int = -1) -> Tensor:
     """Tensors one after another along an axis."""
+    tensors = sequence("concatenate", "tensors", tensors)
     if not tensors:
         raise InvalidArgument("concatenate: needs at least one tensor.")
     expect_tensors("concatenate", *tensors)
@@ -274,4 +276,6 @@ def concatenate(tensors: Sequence[Tensor], axis: int = -1) -> Tensor:
 
 def one_hot(labels: Tensor, classes: int, dtype: str = "float32") -> Tensor:
     """1 at the label's position and 0 elsewhere on a new last axis, of int32 labels."""
-    return apply("one_hot", (labels,), {"classes": int(classes), "dtype": dtype})
+    return apply(
+        "one_hot", (labels,), {"classes": integer("one_hot", "classes", classes, 0), "dtype": dtype}
+    )

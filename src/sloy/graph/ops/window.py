@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
+from sloy.text import shown
 
 Pair = tuple[int, int]
 Padding = str | int | Sequence[int]
@@ -67,7 +68,7 @@ def pair(value: int | Sequence[int], name: str, least: int = 1) -> Pair:
     both = given * 2 if isinstance(value, int) else given
     if len(both) != 2 or any(not isinstance(v, int) or v < least for v in both):
         raise InvalidArgument(
-            f"`{name}` (={value!r}) must be an integer of at least {least}, or two of them."
+            f"`{name}` (={shown(value)}) must be an integer of at least {least}, or two of them."
         )
     return both[0], both[1]
 
@@ -91,13 +92,13 @@ def resolve_padding(
         return (top, totals[0] - top, left, totals[1] - left)
     if isinstance(padding, str) or not isinstance(padding, int | tuple | list):
         raise InvalidArgument(
-            f"`padding` (={padding!r}) must be 'valid', 'same', an integer, 2 or 4 integers."
+            f"`padding` (={shown(padding)}) must be 'valid', 'same', an integer, 2 or 4 integers."
         )
     sides: tuple[int, ...] = (padding,) * 4 if isinstance(padding, int) else tuple(padding)
     if len(sides) == 2:
         sides = (sides[0], sides[0], sides[1], sides[1])
     if len(sides) != 4 or any(not isinstance(s, int) or s < 0 for s in sides):
         raise InvalidArgument(
-            f"`padding` (={padding!r}) must be 'valid', 'same', an integer, 2 or 4 integers, none negative."
+            f"`padding` (={shown(padding)}) must be 'valid', 'same', an integer, 2 or 4 integers, none negative."
         )
     return sides[0], sides[1], sides[2], sides[3]

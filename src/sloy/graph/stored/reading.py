@@ -217,6 +217,10 @@ def check_storable(op: str, attributes: Mapping[str, Any]) -> None:
     """Raise `InvalidArgument` unless a function may hold an op with such attributes."""
     if REGISTRY[op].kind == "augmentation":
         raise InvalidArgument(f"{op}: augmentation belongs to training steps, not to functions.")
+    if REGISTRY[op].kind == "sparse":
+        raise InvalidArgument(
+            f"{op}: sparse rows belong to runs over such samples, not to functions."
+        )
     check_attributes(op, REGISTRY[op].attributes, attributes)
 
 

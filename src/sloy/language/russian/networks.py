@@ -21,6 +21,7 @@ SENTENCES: dict[str, str] = {
     "reshaping": "изменение формы",
     "fully connected": "полносвязный слой",
     "residual block": "остаточный блок",
+    "layers as one": "слои как один",
     "other layer": "другой слой",
     "max {window}": "максимум {window}",
     "mean {window}": "среднее {window}",

@@ -14,6 +14,7 @@ from sloy.lecture.exercises import (
     neurons,
 )
 from sloy.lecture.exercises.base import Exercise, Verdict
+from sloy.text import shown
 
 __all__ = ["EXERCISES", "Exercise", "Verdict", "exercise"]
 
@@ -60,4 +61,4 @@ def exercise(name: str) -> Exercise:
         if found.name.lower()[1:] == str(name).lower().removeprefix("l"):
             return found
     names = ", ".join(found.name for found in EXERCISES)
-    raise UnknownName(f"exercise: `name` (={name!r}) must be one of {names}.")
+    raise UnknownName(f"exercise: `name` (={shown(name)}) must be one of {names}.")

@@ -18,7 +18,7 @@ from sloy.language import say, speak, spoken
 from sloy.lecture.pages import learning, neurons, pictures
 from sloy.lecture.pages.content import Content
 from sloy.lecture.rows import ROWS, Row, find
-from sloy.text import framed, script_json
+from sloy.text import framed, script_json, shown
 
 FOLDER = Path(__file__).parent
 HEIGHT = 820  # pixels of a page in a notebook
@@ -86,7 +86,7 @@ def page(row: str, *, language: str | None = None) -> Page:
     found = find(row)
     if found.number not in SUBJECTS:
         raise UnknownName(
-            f"page: `row` (={row!r}) has no page to move things in; {', '.join(ROWS_WITH_PAGES)} have one."
+            f"page: `row` (={shown(row)}) has no page to move things in; {', '.join(ROWS_WITH_PAGES)} have one."
         )
     with speak(spoken() if language is None else language):
         return Page(found, spoken(), _assembled(found, SUBJECTS[found.number]()))

@@ -14,6 +14,7 @@ from sloy.graph.tensor import Tensor
 from sloy.layers import Layer
 from sloy.layers.activations import activation as find_activation
 from sloy.layers.base import Scope
+from sloy.text import shown
 from sloy.theory.activations import acts_alone
 
 FAR = 1024.0  # where an activation is taken to have reached its asymptotes
@@ -72,7 +73,7 @@ def asymptotes_of(activation: str | Layer | Callable[[Tensor], Tensor]) -> Asymp
     layer = find_activation("approximate", activation)
     if not acts_alone(layer):
         raise InvalidArgument(
-            f"approximate: `activation` (={layer!r}) must treat each element alike."
+            f"approximate: `activation` (={shown(layer)}) must treat each element alike."
         )
     far = np.array([-4, -2, -1, 1, 2, 4]) * FAR
     values = evaluate(layer, far)
@@ -84,7 +85,7 @@ def asymptotes_of(activation: str | Layer | Callable[[Tensor], Tensor]) -> Asymp
     ramp = straight and slopes[0] != slopes[1] and bool(slopes[1])
     if not (step or ramp):
         raise InvalidArgument(
-            f"approximate: `activation` (={layer!r}) must be a step (sigmoid, tanh, sign, heaviside)"
+            f"approximate: `activation` (={shown(layer)}) must be a step (sigmoid, tanh, sign, heaviside)"
             " or a ramp (relu, softplus, elu, …) far from 0; and no polynomial can do it."
         )
     z = np.linspace(-64, 64, 8193)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from sloy import ops
-from sloy.arguments import flag, integer, real
+from sloy.arguments import flag, integer, one_of, real
 from sloy.engines import Engine
-from sloy.errors import InvalidArgument, NonFiniteError, ToleranceNotMet
+from sloy.errors import NonFiniteError, ToleranceNotMet
 from sloy.graph.spec import FLOATS
 from sloy.graph.tensor import Tensor
 from sloy.layers import Dense, Layer
@@ -108,8 +108,7 @@ def approximate(
     most = MOST_UNITS[len(target.domain)]
     most = most if max_units is None else integer(WHERE, "max_units", max_units)
     flag(WHERE, "refine", refine)
-    if dtype not in FLOATS:
-        raise InvalidArgument(f"{WHERE}: `dtype` (={dtype!r}) must be one of {', '.join(FLOATS)}.")
+    one_of(WHERE, "dtype", dtype, FLOATS)
     sigma = asymptotes_of(activation)
     search = Search(target, sigma, allowed, most, dtype, engine, threads, refine)
     if len(target.domain) == 2:

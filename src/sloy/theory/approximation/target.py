@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import InvalidArgument
+from sloy.text import shown
 
 WHERE = "approximate"
 FIRST = 257  # samples of an interval to begin with
@@ -39,7 +40,7 @@ class Target:
     def of(cls, function: object, domain: object) -> Target:
         """Checked: a callable on (a, b), or on ((a, b), (c, d))."""
         if not callable(function):
-            raise InvalidArgument(f"{WHERE}: `f` (={function!r}) must be a function.")
+            raise InvalidArgument(f"{WHERE}: `f` (={shown(function)}) must be a function.")
         intervals: Any = domain
         if _is_pair(domain) and all(isinstance(v, Real) for v in domain):  # type: ignore[attr-defined]
             intervals = (domain,)
@@ -50,7 +51,7 @@ class Target:
         )
         if not good:
             raise InvalidArgument(
-                f"{WHERE}: `domain` (={domain!r}) must be bounded: an interval (a, b) with a < b, or"
+                f"{WHERE}: `domain` (={shown(domain)}) must be bounded: an interval (a, b) with a < b, or"
                 " a rectangle ((a, b), (c, d))."
             )
         return cls(function, tuple((float(a), float(b)) for a, b in intervals))

@@ -11,6 +11,7 @@ from sloy.errors import InvalidArgument
 from sloy.inspection.curves import draw_curves
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import counted, say
+from sloy.text import shown
 from sloy.theory.drawbacks.local_minima import LocalMinima
 from sloy.theory.drawbacks.overfitting import Overfitting
 from sloy.theory.drawbacks.paralysis import Paralysis
@@ -47,7 +48,9 @@ def drawbacks_figure(*found: Found) -> Figure:
     wrong = [one for one in found if type(one) not in _PANELS]
     if wrong or not found:
         names = ", ".join(kind.__name__ for kind in _PANELS)
-        raise InvalidArgument(f"drawbacks_figure: `found` (={found!r}) must hold one or more of {names}.")  # fmt: skip
+        raise InvalidArgument(
+            f"drawbacks_figure: `found` (={shown(found)}) must hold one or more of {names}."
+        )
     columns = 2 if len(found) in (2, 4) else min(3, len(found))
     rows = -(-len(found) // columns)
     figure = new_figure((4.5 if columns > 1 else 5.4) * columns, 3.5 * rows)

@@ -20,7 +20,7 @@ from sloy.language import say
 from sloy.layers import Dense, Tanh
 from sloy.problem.graphs import forward
 from sloy.problem.network import Network
-from sloy.text import Shown
+from sloy.text import Shown, shown
 from sloy.theory.gradients.loss import half_squared_error
 from sloy.theory.gradients.operations import count_operations
 from sloy.training.gradients import problem_of
@@ -186,7 +186,7 @@ def gradient_cost(
     sizes = sorted({integer("gradient_cost", "widths", width) for width in given})
     if len(sizes) < 2:
         raise InvalidArgument(
-            f"gradient_cost: `widths` (={list(given)!r}) must hold two different sizes or more, for an exponent."
+            f"gradient_cost: `widths` (={shown(list(given))}) must hold two different sizes or more, for an exponent."
         )
     flag("gradient_cost", "timing", timing)
     chosen = find_engine(engine, 1)

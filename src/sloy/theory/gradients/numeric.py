@@ -18,7 +18,7 @@ from sloy.layers.base import Layer, Scope
 from sloy.losses import Loss, LossLike
 from sloy.problem.graphs import forward
 from sloy.problem.network import Network
-from sloy.text import Shown
+from sloy.text import Shown, shown
 from sloy.training.gradients import problem_of
 from sloy.training.step import initial_variables
 
@@ -55,7 +55,7 @@ def numeric_gradient(
     """
     where = "numeric_gradient"
     if not callable(function):
-        raise InvalidArgument(f"{where}: `function` (={function!r}) must be callable.")
+        raise InvalidArgument(f"{where}: `function` (={shown(function)}) must be callable.")
     width = real(where, "step", step, above=0)
     point = finite_array(where, "x", x)
     gradient = np.empty_like(point)
@@ -258,7 +258,7 @@ def _call(
             y = layer.apply(scope, z)
             if scope.record.parameters:
                 raise InvalidArgument(
-                    f"{where}: `function` (={layer!r}) has parameters; `sloy.gradients` and"
+                    f"{where}: `function` (={shown(layer)}) has parameters; `sloy.gradients` and"
                     " `naive_gradients` compare whole networks."
                 )
             return y
@@ -277,7 +277,7 @@ def _call(
         ]
     if not callable(function):
         raise InvalidArgument(
-            f"{where}: `function` (={function!r}) must be a function of tensors, an activation or a loss."
+            f"{where}: `function` (={shown(function)}) must be a function of tensors, an activation or a loss."
         )
     return function, _points(where, operands, None)
 

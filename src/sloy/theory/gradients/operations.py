@@ -8,6 +8,7 @@ from sloy.errors import InvalidArgument
 from sloy.graph import Graph, opdef, optimize
 from sloy.graph.graph import Node
 from sloy.graph.opdef import multiply_adds
+from sloy.text import shown
 
 __all__ = ["count_operations"]
 
@@ -27,7 +28,7 @@ def count_operations(graph: Graph) -> int:
     55
     """
     if not isinstance(graph, Graph):
-        raise InvalidArgument(f"count_operations: `graph` (={graph!r}) must be a Graph.")
+        raise InvalidArgument(f"count_operations: `graph` (={shown(graph)}) must be a Graph.")
     found = optimize(graph)
     return sum(_operations(node, found) for node in found.nodes)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sloy.arguments import integer
 from sloy.errors import InvalidArgument
-from sloy.text import Shown
+from sloy.text import Shown, shown
 from sloy.theory.notation import input_names
 
 __all__ = ["TruthTable"]
@@ -75,7 +75,7 @@ class TruthTable(Shown):
             return table
         if missing not in ("error", "free"):
             raise InvalidArgument(
-                f"truth table: `missing` (={missing!r}) must be 'error' or 'free'."
+                f"truth table: `missing` (={shown(missing)}) must be 'error' or 'free'."
             )
         if isinstance(table, Mapping):
             return cls(_from_mapping(table, free=missing == "free"))
@@ -83,7 +83,7 @@ class TruthTable(Shown):
             table = table.tolist()
         if not isinstance(table, Sequence):
             raise InvalidArgument(
-                f"truth table: `table` (={table!r}) must be a sequence of 0 and 1, a string of them,"
+                f"truth table: `table` (={shown(table)}) must be a sequence of 0 and 1, a string of them,"
                 " or a mapping of inputs to values."
             )
         count = len(table)

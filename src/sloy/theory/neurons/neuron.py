@@ -18,6 +18,7 @@ from sloy.layers.activations import activation as find_activation
 from sloy.layers.base import snake_case
 from sloy.model import Model
 from sloy.problem.network import Network
+from sloy.text import shown
 from sloy.theory.neurons.perceptron import PerceptronRun, perceptron_rule
 from sloy.theory.notation import input_names, linear_text
 from sloy.theory.ready import ready_model
@@ -68,11 +69,11 @@ class Neuron:
         weights = np.array(array("Neuron", "weights", self.weights))
         if weights.ndim != 1 or not weights.size or weights.dtype.kind not in "biuf":
             raise InvalidArgument(
-                f"Neuron: `weights` (={self.weights!r}) must be a list of one number or more."
+                f"Neuron: `weights` (={shown(self.weights)}) must be a list of one number or more."
             )
         weights = weights.astype(np.float64)
         if not np.isfinite(weights).all():
-            raise InvalidArgument(f"Neuron: `weights` (={self.weights!r}) must be finite.")
+            raise InvalidArgument(f"Neuron: `weights` (={shown(self.weights)}) must be finite.")
         weights.flags.writeable = False
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "bias", real("Neuron", "bias", self.bias))

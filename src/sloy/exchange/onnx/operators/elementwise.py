@@ -61,6 +61,8 @@ def combine(
     for value in values:
         if lead is not None and value is lead:
             operands.append(value.moved(value.order))
+        elif c.is_own_parameter(value):
+            operands.append(c.parameter(value, role or "value", _change(value, rank, order)))
         elif value.is_known and value.size == 1 and any(v.tensor is not None for v in values):
             operands.append(number(value))
         elif role and trained and _is_parameter(c, value, any_array=any_array):

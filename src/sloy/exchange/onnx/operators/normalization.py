@@ -15,6 +15,7 @@ from sloy.exchange.onnx.operators.elementwise import combine
 from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Order, Value, channels_last, held, identity, known
 from sloy.graph.tensor import Tensor
+from sloy.layers.recognised import plain
 
 
 @operator("BatchNormalization")
@@ -42,7 +43,7 @@ def _batch_norm(c: Conversion, node: Node, operands: list[Any]) -> Sequence[Valu
         c.parameter(scale, "scale"),
         c.parameter(shift, "shift"),
     ]
-    attributes = {"epsilon": float(epsilon), "momentum": float(momentum)}
+    attributes = {"epsilon": plain(epsilon), "momentum": plain(momentum)}
     y = Tensor("batch_normalization", (t, *leaves), attributes, t.spec)
     return [held(y, x.dtype, order, trained=True)]
 

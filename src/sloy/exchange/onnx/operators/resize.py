@@ -29,6 +29,7 @@ from sloy.exchange.onnx.conversion import (
 from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Order, Value, held, identity
 from sloy.graph.tensor import Tensor, broadcast_to
+from sloy.text import shown
 
 LARGEST = 1 << 20  # elements of one map
 SINGLE = np.float32
@@ -80,7 +81,7 @@ class Way:
             ("nearest_mode", found.rounding, tuple(_ROUNDINGS)),
         ):
             if value not in allowed:
-                raise FileFormatError(f"`{what}` (={value[:40]!r}) is none of ONNX's.")
+                raise FileFormatError(f"`{what}` (={shown(value[:40])}) is none of ONNX's.")
         return found
 
 
@@ -171,7 +172,7 @@ def _stretched(
     if policy == "stretch":
         return list(sizes), factors
     if policy not in ("not_larger", "not_smaller"):
-        raise FileFormatError(f"`keep_aspect_ratio_policy` (={policy!r}) is none of ONNX's.")
+        raise FileFormatError(f"`keep_aspect_ratio_policy` (={shown(policy)}) is none of ONNX's.")
     one = (min if policy == "not_larger" else max)(factors)
     return [int(np.floor(one * SINGLE(e) + SINGLE(0.5))) for e in before], [one] * len(before)
 

@@ -1,0 +1,68 @@
+"""Damaged workbooks and Parquet files: one line, whatever their libraries do with them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+import xlsxwriter
+
+from sloy.data.tables.sources import open_table
+from sloy.data.tables.values import refusing
+from sloy.errors import FileFormatError
+
+
+def test_a_panic_of_polars_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    """It is no `Exception`, and writes a stack trace past Python."""
+    with pytest.raises(FileFormatError, match=r"^x.parquet: damaged Parquet: .*") as caught:
+        _panic()
+    assert len(str(caught.value)) < 300
+    assert capfd.readouterr() == ("", "")
+
+
+def _panic() -> None:
+    with refusing("x.parquet", "damaged Parquet"):
+        os.write(2, b"thread 'x' panicked at parquet.rs: 12\n")
+        raise pl.exceptions.PanicException("called `Result::unwrap()`\non an `Err` value")
+
+
+def test_others_errors_stay_what_they_are() -> None:
+    for error in (KeyboardInterrupt, ZeroDivisionError):
+        with pytest.raises(error), refusing("x", "y"):
+            raise error
+
+
+def test_pages_that_are_damaged(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Every byte of the pages' heads changed; polars panics at some."""
+    path = tmp_path / "t.parquet"
+    frame = pl.DataFrame({"a": range(300), "b": ["x", "y", "z"] * 100})
+    frame.write_parquet(path, compression="uncompressed")
+    whole = path.read_bytes()
+    refusals = []
+    for place in range(4, 60):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            list(open_table(path).frames(["a", "b"]))
+        except FileFormatError as error:
+            refusals.append(str(error))
+    assert len(refusals) > 10
+    assert not any("\n" in refusal or len(refusal) > 300 + len(str(path)) for refusal in refusals)
+    assert capfd.readouterr().err == ""
+
+
+def test_cells_far_apart(tmp_path: Path) -> None:
+    """The library would reserve memory for the 17 thousand million cells between them, and end the process."""
+    path = tmp_path / "far.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write(0, 0, "a")
+        sheet.write(1_048_575, 16_383, 1)
+    with pytest.raises(
+        FileFormatError, match="needs more than 512 MiB: the reader of workbooks crashes"
+    ):
+        open_table(path)
+    path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(FileFormatError):
+        open_table(path)

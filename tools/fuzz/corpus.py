@@ -1,0 +1,320 @@
+"""Sound files to begin with, one to four of each format, all made here and small."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import struct
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Corpus = list[tuple[str, bytes]]  # (a file's name, what it holds)
+
+
+def arrays() -> dict[str, np.ndarray]:
+    """Some tensors."""
+    random = np.random.default_rng(0)
+    return {
+        "conv.weight": random.normal(size=(2, 1, 3, 3)).astype(np.float32),
+        "conv.bias": np.zeros(2, np.float32),
+        "head.weight": random.normal(size=(3, 8)).astype(np.float32),
+        "steps": np.arange(4),
+    }
+
+
+def network() -> Any:
+    """A network with a layer of several kinds."""
+    import sloy
+    from sloy import layers
+
+    return sloy.Network(
+        (6, 6, 1),
+        [
+            layers.Conv2D(2, 3, weight_regularizer=sloy.regularizers.L2(0.01)),
+            layers.BatchNorm(),
+            layers.Activation(lambda z: z * sloy.ops.sigmoid(z)),
+            layers.MaxPool2D(2),
+            layers.Residual([layers.Conv2D(2, 1)]),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(3),
+        ],
+    )
+
+
+def data() -> Any:
+    """Pictures of three classes."""
+    random = np.random.default_rng(1)
+    return random.integers(0, 256, (24, 6, 6, 1)).astype(np.uint8), np.arange(24) % 3
+
+
+def fitted(**options: Any) -> Any:
+    """A model after two epochs."""
+    import sloy
+
+    return sloy.fit(network(), data(), batch_size=8, engine="reference", verbose=False, **options)[
+        0
+    ]
+
+
+def written(name: str, write: Any) -> bytes:
+    """What a function writes to the path that it is given."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder) / name)
+        return (Path(folder) / name).read_bytes()
+
+
+def models() -> Corpus:
+    """Models of sloy: of pictures, with a reader; of a table."""
+    from sloy.data.pictures import PictureReader
+    from sloy.model import Model
+
+    found = fitted(epochs=1)
+    pictures = Model(
+        found.problem,
+        dict(found.parameters),
+        class_names=("a", "b", "c"),
+        reader=PictureReader((6, 6), 1),
+    )
+    return [
+        ("pictures.sloy", written("m.sloy", pictures.save)),
+        ("table.sloy", written("t.sloy", _table_model().save)),
+    ]
+
+
+def _table_model() -> Any:
+    import sloy
+    from sloy.data.tables import load_table
+    from sloy.layers import Dense
+    from sloy.model import Model
+
+    loaded = load_table(_rows(), "price", validation=0)
+    found, _ = sloy.fit(
+        sloy.Network((loaded.reader.width,), [Dense(3), Dense(1)]),
+        loaded.train,
+        epochs=1,
+        engine="reference",
+        verbose=False,
+    )
+    return Model(found.problem, dict(found.parameters), reader=loaded.reader)
+
+
+def _rows() -> dict[str, list[Any]]:
+    random = np.random.default_rng(2)
+    return {
+        "area": [round(float(v), 2) for v in random.normal(50, 9, 40)],
+        "town": [("Rome", "Oslo", "Paris")[i] for i in random.integers(0, 3, 40)],
+        "sold": [f"2020-{1 + i % 12:02d}-{1 + i % 28:02d}" for i in range(40)],
+        "price": [round(float(v), 3) for v in random.normal(100, 20, 40)],
+    }
+
+
+def checkpoints() -> Corpus:
+    """The checkpoint of a run, with a callback's memory and augmentation."""
+    from sloy.training.checkpoint import Checkpoint
+
+    def write(path: Path) -> None:
+        fitted(epochs=2, checkpoint=Checkpoint(path), patience=5, validation=0.3)
+
+    return [("checkpoint.sloy", written("c.sloy", write))]
+
+
+def configurations() -> Corpus:
+    """What a run's folder says of it: of MNIST with a recipe, of a table that trains further."""
+    from sloy.experiments import Experiment
+
+    found = []
+    for name, words in (
+        (
+            "mnist",
+            {"network": "mlp", "epochs": 2, "augment": "rotation=10", "class_weight": "balanced"},
+        ),
+        ("rows.csv", {"target": "price", "id": ["town"], "date": ["sold"], "network": "mlp"}),
+        (
+            "mnist",
+            {
+                "network": "cnn",
+                "epochs": 1,
+                "recipe": None,
+                "rate_factors": {"dense*": 0.5},
+                "samples": 50,
+            },
+        ),
+    ):
+        plan = Experiment.of(name, **words).words()
+        document = {
+            "schema": 1,
+            "version": 2,
+            "plan": plan,
+            "engine": {"name": "reference", "threads": 1, "precision": "float32"},
+        }
+        found.append(("configuration.json", json.dumps(document).encode()))
+    return found
+
+
+def summaries() -> Corpus:
+    """What a run says at its end; as `sloy info` shows it."""
+    from sloy.experiments import Experiment
+
+    plan = Experiment.of("mnist", network="mlp", epochs=2).words()
+    rows = [
+        {"epoch": k, "loss": 1 / k, "val_loss": 2 / k, "learning_rate": 0.01, "seconds": 0.5}
+        for k in (1, 2)
+    ]
+    document = {
+        "schema": 1,
+        "test_accuracy": 0.5,
+        "test_samples": 12,
+        "epochs": 2,
+        "best_epoch": 1,
+        "seed": 0,
+        "plan": plan,
+        "learning_rate": 0.01,
+        "parameters": 99,
+        "engine": {"name": "reference", "threads": 1, "precision": "float32"},
+        "times_seconds": {"to_test": 1.0, "training": 0.5},
+        "versions": {"sloy": "0.1.0"},
+        "history": rows,
+    }
+    regression = {k: v for k, v in document.items() if k != "test_accuracy"} | {
+        "test_rmse": 1.5,
+        "test_r2": 0.5,
+    }
+    return [("summary.json", json.dumps(one).encode()) for one in (document, regression)]
+
+
+def histories() -> Corpus:
+    """The figures of epochs, in both forms."""
+    rows = [
+        {"epoch": k, "loss": 1 / k, "val_loss": 2 / k, "learning_rate": 0.01} for k in range(1, 6)
+    ]
+    lines = ["epoch,loss,val_loss", *(f"{r['epoch']},{r['loss']},{r['val_loss']}" for r in rows)]
+    return [("history.json", json.dumps(rows).encode()), ("history.csv", "\n".join(lines).encode())]
+
+
+def class_names() -> Corpus:
+    """Names of classes, as other tools write them."""
+    return [
+        ("names.txt", b"cat\ndog\nbird\n"),
+        ("names.json", b'["cat", "dog", "bird"]'),
+        ("config.json", b'{"id2label": {"0": "cat", "1": "dog"}}'),
+        ("literal.txt", b"{0: 'cat', 1: 'dog'}"),
+    ]
+
+
+def idx_files() -> Corpus:
+    """Pictures, numbers, and packed ones."""
+    pictures = b"\0\0\x08\x03" + struct.pack(">3I", 5, 4, 3) + bytes(range(60))
+    numbers = b"\0\0\x0d\x02" + struct.pack(">2I", 3, 4) + np.arange(12, dtype=">f4").tobytes()
+    return [("x.idx", pictures), ("n.idx", numbers), ("x.idx.gz", gzip.compress(pictures, mtime=0))]
+
+
+def text_tables() -> Corpus:
+    """CSV: plain, with semicolons and quotes, packed in three ways."""
+    rows = _rows()
+    lines = [",".join(rows), *(",".join(map(str, row)) for row in zip(*rows.values(), strict=True))]
+    plain = "\n".join(lines).encode()
+    quoted = "\r\n".join(['"' + line.replace(",", '";"') + '"' for line in lines]).encode()
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("t.csv"), plain)
+    found = [
+        ("t.csv", plain),
+        ("q.csv", quoted),
+        ("t.csv.gz", gzip.compress(plain, mtime=0)),
+        ("t.zip", file.getvalue()),
+    ]
+    from backports import zstd
+
+    return [*found, ("t.csv.zst", zstd.compress(plain))]
+
+
+def parquet_files() -> Corpus:
+    """A table in Parquet, packed and not."""
+    import polars as pl
+
+    frame = pl.DataFrame(_rows())
+    return [
+        (
+            f"{kind}.parquet",
+            written(
+                "t.parquet", lambda path, kind=kind: frame.write_parquet(path, compression=kind)
+            ),
+        )
+        for kind in ("uncompressed", "zstd", "snappy")
+    ]
+
+
+def workbooks() -> Corpus:
+    """A sheet of Excel."""
+    import xlsxwriter
+
+    def write(path: Path) -> None:
+        book = xlsxwriter.Workbook(path)
+        sheet = book.add_worksheet()
+        for column, (name, values) in enumerate(_rows().items()):
+            sheet.write_column(0, column, [name, *values])
+        book.close()
+
+    return [("t.xlsx", written("t.xlsx", write))]
+
+
+def pictures() -> Corpus:
+    """One of each format, with palettes, transparency and depth."""
+    from PIL import Image
+
+    random = np.random.default_rng(4)
+    colours = Image.fromarray(random.integers(0, 256, (12, 10, 3)).astype(np.uint8))
+    clear = Image.fromarray(random.integers(0, 256, (12, 10, 4)).astype(np.uint8))
+    deep = Image.fromarray(random.integers(0, 65536, (12, 10)).astype(np.uint16))
+    found = []
+    for name, picture, options in (
+        ("c.png", colours, {}),
+        ("a.png", clear, {}),
+        ("d.png", deep, {}),
+        ("p.png", colours.convert("P"), {"transparency": 0}),
+        ("c.jpg", colours, {"exif": _exif()}),
+        ("g.gif", colours.convert("P"), {}),
+        ("c.webp", colours, {}),
+        ("l.webp", clear, {"lossless": True}),
+        ("c.bmp", colours, {}),
+        ("c.tif", colours, {}),
+        ("d.tif", deep, {"compression": "tiff_lzw"}),
+        ("z.tif", colours, {"compression": "tiff_adobe_deflate"}),
+        ("c.ppm", colours, {}),
+    ):
+        found.append(
+            (
+                name,
+                written(
+                    name,
+                    lambda path, picture=picture, options=options: picture.save(path, **options),
+                ),
+            )
+        )
+    return found
+
+
+def _exif() -> Any:
+    from PIL import Image
+
+    notes = Image.Exif()
+    notes[0x0112] = 6
+    return notes
+
+
+def run_folders() -> Corpus:
+    """The folder of a run, as an archive of its files."""
+    parts = (configurations, summaries, histories, checkpoints, models)
+    names = ("configuration.json", "summary.json", "history.csv", "checkpoint.sloy", "model.sloy")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, part in zip(names, parts, strict=True):
+            content = next(c for n, c in part() if n.endswith(name.rpartition(".")[2]))
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return [("run.zip", file.getvalue())]

@@ -1,0 +1,258 @@
+"""Calls sloy's public functions and classes wrongly: one argument of a right call is replaced by what it cannot be.
+
+    PYTHONPATH=src python tools/misuse.py --calls 2000
+
+Names and arguments come from the signatures. Each call must work, or raise one clear error of sloy's, a line of at most
+`LONGEST` characters. The exit status is 1 if one does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import random
+import re
+import resource
+import signal
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import sloy
+from sloy import ops
+from sloy.errors import SloyError
+from sloy.experiments import Experiment
+
+LONGEST = 400
+SECONDS, MEMORY = 10, 8 << 30  # of a call; of the process
+ROOMS = (
+    *(
+        "data",
+        "engines",
+        "experiments",
+        "initializers",
+        "inspection",
+        "layers",
+        "losses",
+        "metrics",
+    ),
+    *("ops", "optimizers", "pretrained", "regularizers", "schedules", "theory", "zoo"),
+)
+# No use in calling: classes of errors, abstract ones, what only passes on what it is given.
+PASSED_OVER = re.compile(
+    r"Error$|^(Any|InvalidArgument|NotAvailable|InUse|Run|Layer|Loss|Metric|Optimizer|Schedule|Scope)$"
+)
+
+
+class Absurd:
+    """An object that is nothing."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+    def __repr__(self) -> str:
+        return "<absurd>"
+
+
+WRONG: dict[str, Callable[[Path], Any]] = {
+    "None": lambda folder: None,
+    "3": lambda folder: 3,
+    "-1": lambda folder: -1,
+    "2**31": lambda folder: 2**31,
+    "2**70": lambda folder: 2**70,
+    "0.5": lambda folder: 0.5,
+    "nan": lambda folder: float("nan"),
+    "True": lambda folder: True,
+    "''": lambda folder: "",
+    "'nonsense'": lambda folder: "nonsense",
+    "bytes": lambda folder: b"nonsense",
+    "NUL": lambda folder: "a\0b",
+    "a folder": lambda folder: folder,
+    "a name too long": lambda folder: "x" * 5000,
+    "[]": lambda folder: [],
+    "{}": lambda folder: {},
+    "an object": lambda folder: Absurd(),
+    "a class": lambda folder: Absurd,
+    "a function": lambda folder: len,
+    "an array of objects": lambda folder: np.array([None, "a"], object),
+    "an empty array": lambda folder: np.zeros((0, 3), np.float32),
+    "a complex array": lambda folder: np.ones((2, 2), complex),
+    "lists of lengths": lambda folder: [[1], [2, 3]],
+    "a tensor": lambda folder: ops.input("x", (2, 2)),
+    "a tuple": lambda folder: (1, "a", None),
+}
+
+
+def right(folder: Path) -> dict[str, Any]:
+    """Argument → a value that functions with such an argument take."""
+    import matplotlib.figure  # noqa: F401 - once, not while a call is timed
+
+    x = np.random.default_rng(0).random((12, 4)).astype(np.float32)
+    network = sloy.Network((4,), [sloy.layers.Dense(3)])
+    model, history = sloy.fit(
+        network, (x, np.arange(12) % 3), epochs=1, verbose=False, engine="reference"
+    )
+    model.save(folder / "model.sloy")
+    (folder / "t.csv").write_text("a,b\n" + "".join(f"{n},{n * n}\n" for n in range(30)))
+    return {
+        "network": network, "model": model, "history": history, "problem": model.problem, "recipe": sloy.Recipe(),
+        "data": (x, np.arange(12) % 3), "x": x, "samples": 8, "units": 3, "filters": 3, "kernel_size": 3, "rate": 0.5,
+        "input_shape": (8, 8, 1), "classes": 3, "path": str(folder / "model.sloy"), "shape": (2, 3), "layers": [],
+        "experiment": Experiment.of("mnist", network="mlp", epochs=1, samples=20),
+        "name": "adam", "network_name": "mlp", "y": np.arange(12) % 3, "source": str(folder / "t.csv"), "target": "b",
+        "learning_rate": 0.1, "layer": "dense_1", "parameters": model.parameters, "function": len, "z": x,
+        "picture": np.zeros((8, 8, 1)), "folder": str(folder), "figure": None, "labels": np.arange(12) % 3,
+    }  # fmt: skip
+
+
+def callables() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Name → what can be called, of the front door and of the rooms."""
+    seen: set[int] = set()
+    for place in ("sloy", *(f"sloy.{room}" for room in ROOMS)):
+        module = importlib.import_module(place)
+        for name in getattr(module, "__all__", None) or sorted(vars(module)):
+            value = getattr(module, name, None)
+            if name.startswith("_") or PASSED_OVER.search(name) or not callable(value):
+                continue
+            own = str(getattr(value, "__module__", ""))
+            if own != place and not (hasattr(module, "__all__") and own.startswith("sloy")):
+                continue  # what it imports
+            if inspect.isabstract(value) or id(value) in seen:
+                continue
+            seen.add(id(value))
+            yield f"{place}.{name}", value
+    for name in ("predict", "predict_proba", "evaluate", "save", "export"):
+        yield f"model.{name}", getattr(sloy.Model, name)
+
+
+def arguments_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p for p in found if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+
+
+def call(
+    function: Callable[..., Any], given: dict[str, Any], parameters: list[inspect.Parameter]
+) -> Any:
+    first = [
+        given.pop(p.name) for p in parameters if p.kind is p.POSITIONAL_ONLY and p.name in given
+    ]
+    return function(*first, **given)
+
+
+class TooLong(BaseException):
+    pass
+
+
+def verdict(
+    function: Callable[..., Any],
+    given: dict[str, Any],
+    parameters: list[inspect.Parameter],
+    base: dict[str, Any],
+) -> str:
+    """What is wrong with how a wrong call ends; nothing where it works, is refused well, or lasts as the right one."""
+
+    def stop(*_: object) -> None:
+        raise TooLong
+
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)  # of the processor
+    try:
+        call(function, dict(given), parameters)
+        return ""
+    except SloyError as error:
+        said = str(error)
+        if "\n" in said or len(said) > LONGEST:
+            return f"{len(said)} characters in {said.count(chr(10)) + 1} lines"
+        return ""
+    except OSError as error:
+        return "" if error.filename else f"{error} names no file"
+    except TypeError as error:  # Python's own, of a signature
+        return (
+            ""
+            if "required" in str(error) and "argument" in str(error)
+            else f"TypeError: {str(error)[:110]!r}"
+        )
+    except TooLong:
+        return "" if lasts(function, base, parameters) else f"takes more than {SECONDS} s"
+    except BaseException as error:
+        return f"{type(error).__name__}: {str(error)[:110]!r}"
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def lasts(
+    function: Callable[..., Any], base: dict[str, Any], parameters: list[inspect.Parameter]
+) -> bool:
+    """Whether the right call takes too long too."""
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    try:
+        call(function, dict(base), parameters)
+    except TooLong:
+        return True
+    return False
+
+
+def wrong_calls(
+    values: dict[str, Any], folder: Path
+) -> Iterator[tuple[str, str, str, Callable[[], str]]]:
+    """Function, argument, what it is given, and the call."""
+    model = values["model"]
+    for name, found in callables():
+        function = getattr(model, name.partition(".")[2]) if name.startswith("model.") else found
+        parameters = arguments_of(function)
+        needed = {p.name for p in parameters if p.default is p.empty}
+        if not needed <= set(values):
+            needed &= set(values)
+        base = {key: values[key] for key in needed}
+        if name == "sloy.experiments.examine":
+            base |= {"model": values["path"], "data": values["source"]}
+        if "verbose" in {p.name for p in parameters}:
+            base["verbose"] = False
+        for parameter in parameters:
+            for word, make in WRONG.items():
+                given = {**base, parameter.name: make(folder)}
+                yield (
+                    name,
+                    parameter.name,
+                    word,
+                    partial(verdict, function, given, parameters, base),
+                )
+
+
+def main() -> int:
+    """Call, count, tell what went wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--calls", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="functions whose names have this in them")
+    given = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    warnings.simplefilter("ignore")
+    found = Counter[str]()
+    with tempfile.TemporaryDirectory(prefix="sloy-misuse-") as name:
+        folder = Path(name)
+        several = [one for one in wrong_calls(right(folder), folder) if given.only in one[0]]
+        chosen = random.Random(given.seed).sample(several, min(given.calls, len(several)))
+        for function, argument, word, made in sorted(chosen, key=lambda one: one[:3]):
+            found["calls"] += 1
+            if said := made():
+                found["wrong"] += 1
+                print(f"{function}({argument}={word}): {said}", flush=True)
+    print(
+        "; ".join(f"{count} {what}" for what, count in found.items()), f"of {len(several)} possible"
+    )
+    return int(found["wrong"] > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
