@@ -5,8 +5,11 @@ do the same work on the same numbers. `sloy_network`, `sloy_problem` and `sloy_r
 peers' stand in `peers/`.
 
 Layers are tuples: ``("convolution", channels, kernel, padding)``, ``("max_pool", size)``, ``("average_pool", size)``,
-``("relu",)``, ``("tanh",)``, ``("flatten",)``, ``("dense", units)``, ``("dropout", rate)``; strides are 1, those of
-pooling its size. Data are (N, H, W, C), convolution weights (KH, KW, I, O), dense weights (I, O) over (H, W, C).
+``("relu",)``, ``("relu6",)``, ``("tanh",)``, ``("flatten",)``, ``("global_average",)``, ``("dense", units)``,
+``("dropout", rate)``; strides are 1, those of pooling its size, unless it is ``("max_pool", size, stride, padding)``.
+``("conv_norm", channels, kernel, stride, groups)`` is a convolution without bias, padded by half its kernel, and batch
+normalisation; ``("residual", layers, shortcut)`` the sum of two ways, of which the second may be empty.
+Data are (N, H, W, C), convolution weights (KH, KW, I, O), dense weights (I, O) over (H, W, C).
 """
 
 from __future__ import annotations
@@ -94,15 +97,30 @@ class Job:
 
 def shapes(job: Job) -> list[Shape]:
     """Shape of one sample before the first layer, and after each layer."""
-    found = [job.input_shape]
-    for layer in job.layers:
+    return shapes_of(job.layers, job.input_shape)
+
+
+def shapes_of(layers: tuple[Layer, ...], shape: Shape) -> list[Shape]:
+    """The same of some layers behind each other."""
+    found = [shape]
+    for layer in layers:
         shape = found[-1]
         match layer:
             case ("convolution", channels, kernel, padding):
                 height, width = (length + 2 * padding - kernel + 1 for length in shape[:2])
                 shape = (height, width, channels)
+            case ("conv_norm", channels, kernel, stride, _):
+                height, width = ((n + kernel // 2 * 2 - kernel) // stride + 1 for n in shape[:2])
+                shape = (height, width, channels)
+            case ("residual", inner, _):
+                shape = shapes_of(inner, shape)[-1]
+            case ("global_average",):
+                shape = shape[-1:]
             case ("dense", units):
                 shape = (units,)
+            case ("max_pool", size, stride, padding):
+                height, width = ((n + 2 * padding - size) // stride + 1 for n in shape[:2])
+                shape = (height, width, shape[2])
             case ("max_pool" | "average_pool", size):
                 shape = (shape[0] // size, shape[1] // size, shape[2])
             case ("flatten",):
@@ -113,18 +131,30 @@ def shapes(job: Job) -> list[Shape]:
 
 def weighted_layers(job: Job) -> list[tuple[Shape, Shape]]:
     """Weight shape and output shape (one sample) of each layer that has weights."""
+    return _weighted(job.layers, job.input_shape)
+
+
+def _weighted(layers: tuple[Layer, ...], shape: Shape) -> list[tuple[Shape, Shape]]:
     found: list[tuple[Shape, Shape]] = []
-    passed = shapes(job)
-    for layer, before, after in zip(job.layers, passed, passed[1:], strict=False):
-        if layer[0] == "convolution":
-            found.append(((layer[2], layer[2], before[2], after[2]), after))
-        if layer[0] == "dense":
-            found.append(((*before, *after), after))
+    passed = shapes_of(layers, shape)
+    for layer, before, after in zip(layers, passed, passed[1:], strict=False):
+        match layer:
+            case ("convolution", _, kernel, _):
+                found.append(((kernel, kernel, before[2], after[2]), after))
+            case ("conv_norm", _, kernel, _, groups):
+                found.append(((kernel, kernel, before[2] // groups, after[2]), after))
+            case ("residual", inner, shortcut):
+                found += _weighted(inner, before) + _weighted(shortcut, before)
+            case ("dense", _):
+                found.append(((*before, *after), after))
     return found
 
 
 def weights(job: Job) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Initial weights (He normal) and biases, float32, of each layer that has them."""
+    """Initial weights (He normal) and biases, float32, of each layer that has them.
+
+    Of ``conv_norm`` the bias is what the normalisation adds; its scale is 1, running mean and variance are 0 and 1.
+    """
     rng = np.random.default_rng(1)
     pairs = []
     for shape, _ in weighted_layers(job):
@@ -145,13 +175,40 @@ def samples(job: Job) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sloy_network(job: Job) -> Network:
-    """The network of sloy; its parameters stand in the order of `weights`."""
-    from sloy import layers as sloy_layers
+    """The network of sloy; its parameters stand in the order of `weights`, with those that `sloy_parameters` adds."""
     from sloy.problem import Network
 
+    return Network(job.input_shape, _sloy_layers(job.layers))
+
+
+def sloy_parameters(job: Job) -> dict[str, np.ndarray]:
+    """`weights` by the names of the network of sloy."""
+    given = iter([array for pair in weights(job) for array in pair])
+    fixed = {"scale": 1.0, "running_mean": 0.0, "running_variance": 1.0}
+    found = {}
+    for name, parameter in sloy_network(job).initialize(0).items():
+        kind = name.rpartition("/")[2]
+        known = kind in fixed
+        found[name] = np.full_like(parameter, fixed[kind]) if known else next(given)
+    return found
+
+
+def _sloy_layers(layers: tuple[Layer, ...]) -> list[Any]:
+    from sloy import layers as sloy_layers
+
     made: list[sloy_layers.Layer] = []
-    for layer in job.layers:
+    for layer in layers:
         match layer:
+            case ("conv_norm", channels, kernel, stride, groups):
+                wide = sloy_layers.Conv2D(
+                    channels, kernel, stride=stride, padding=kernel // 2, groups=groups, use_bias=False
+                )  # fmt: skip
+                made += [wide, sloy_layers.BatchNorm()]
+            case ("residual", inner, shortcut):
+                ways = _sloy_layers(inner), _sloy_layers(shortcut) if shortcut else None
+                made.append(sloy_layers.Residual(*ways))
+            case ("max_pool", size, stride, padding):
+                made.append(sloy_layers.MaxPool2D(size, stride=stride, padding=padding))
             case ("convolution", channels, kernel, padding):
                 made.append(sloy_layers.Conv2D(channels, kernel, padding=padding))
             case ("dense", units):
@@ -163,9 +220,17 @@ def sloy_network(job: Job) -> Network:
             case ("average_pool", size):
                 made.append(sloy_layers.AveragePool2D(size))
             case _:
-                simple = {"relu": "ReLU", "tanh": "Tanh", "flatten": "Flatten"}
-                made.append(getattr(sloy_layers, simple[layer[0]])())
-    return Network(job.input_shape, made)
+                made.append(getattr(sloy_layers, _SIMPLE[layer[0]])())
+    return made
+
+
+_SIMPLE = {
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "tanh": "Tanh",
+    "flatten": "Flatten",
+    "global_average": "GlobalAveragePool2D",
+}
 
 
 def sloy_problem(job: Job) -> Problem:
@@ -242,6 +307,46 @@ def _vgg16() -> tuple[Layer, ...]:
     return (*layers, ("dense", 1000))
 
 
+def _resnet18() -> tuple[Layer, ...]:
+    """He et al., arXiv:1512.03385, table 1."""
+    layers: list[Layer] = [("conv_norm", 64, 7, 2, 1), ("relu",), ("max_pool", 3, 2, 1)]
+    for channels, first in ((64, 1), (128, 2), (256, 2), (512, 2)):
+        for stride in (first, 1):
+            ways = (("conv_norm", channels, 3, stride, 1), ("relu",), ("conv_norm", channels, 3, 1, 1))  # fmt: skip
+            shortcut = (("conv_norm", channels, 1, stride, 1),) if stride == 2 else ()
+            layers += [("residual", ways, shortcut), ("relu",)]
+    return (*layers, ("global_average",), ("dense", 1000))
+
+
+def _mobilenet_v2() -> tuple[Layer, ...]:
+    """Sandler et al., arXiv:1801.04381, table 2, without its dropout."""
+    layers: list[Layer] = [("conv_norm", 32, 3, 2, 1), ("relu6",)]
+    before = 32
+    for expansion, channels, count, first in (
+        (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1),
+    ):  # fmt: skip
+        for stride in (first, *[1] * (count - 1)):
+            wide = before * expansion
+            block: tuple[Layer, ...] = (
+                *((("conv_norm", wide, 1, 1, 1), ("relu6",)) if expansion > 1 else ()),
+                ("conv_norm", wide, 3, stride, wide), ("relu6",), ("conv_norm", channels, 1, 1, 1),
+            )  # fmt: skip
+            straight = stride == 1 and before == channels
+            layers += [("residual", block, ())] if straight else block
+            before = channels
+    return (*layers, ("conv_norm", 1280, 1, 1, 1), ("relu6",), ("global_average",), ("dense", 1000))
+
+
+def _photo_jobs(name: str, layers: tuple[Layer, ...]) -> tuple[Job, ...]:
+    """Training in batches of 16, inference of one picture and of 16."""
+    twice: dict[str, Any] = {"checked": 2, "batches": 2, "long": True}
+    return (
+        Job(f"{name}-16", PHOTO, layers, 16, momentum=0.9, learning_rate=1e-3, **twice),
+        Job(f"{name}-1-inference", PHOTO, layers, 1, "inference", **twice),
+        Job(f"{name}-16-inference", PHOTO, layers, 16, "inference", **twice),
+    )
+
+
 DIGIT, PHOTO = (28, 28, 1), (224, 224, 3)
 
 JOBS = {
@@ -264,6 +369,8 @@ JOBS = {
             "vgg16-8", PHOTO, _vgg16(), 8,
             momentum=0.9, learning_rate=1e-4, checked=2, batches=2, long=True,
         ),
+        *_photo_jobs("resnet18", _resnet18()),
+        *_photo_jobs("mobilenetv2", _mobilenet_v2()),
     )
 }  # fmt: skip
 

@@ -10,15 +10,11 @@ from jobs import Job, samples, shapes, weights
 def channels_first_weights(job: Job) -> list[tuple[np.ndarray, np.ndarray]]:
     """`jobs.weights` of a job, converted."""
     found = []
-    pairs = iter(weights(job))
-    flattened: tuple[int, ...] = ()
-    for layer, before in zip(job.layers, shapes(job), strict=False):
-        if layer[0] == "flatten":
-            flattened = before
-        if layer[0] not in ("convolution", "dense"):
-            continue
-        weight, bias = next(pairs)
-        if layer[0] == "convolution":
+    flattened = next(
+        (before for layer, before in zip(job.layers, shapes(job), strict=False) if layer[0] == "flatten"), ()
+    )  # fmt: skip
+    for weight, bias in weights(job):
+        if weight.ndim == 4:
             weight = weight.transpose(3, 2, 0, 1)
         elif flattened:
             weight = weight.reshape(*flattened, -1)  # (H, W, C, O)

@@ -18,6 +18,18 @@ jnp, lax = jax.numpy, jax.lax
 
 def variants(job: Job) -> dict[str, str]:
     """Compiled; in training also with the steps in a scan."""
+    known = (
+        "convolution",
+        "max_pool",
+        "average_pool",
+        "relu",
+        "tanh",
+        "flatten",
+        "dense",
+        "dropout",
+    )
+    if not all(layer[0] in known and len(layer) < 5 for layer in job.layers):
+        return {}
     names = ("scan", "jit") if job.task == "training" else ("jit",)
     return dict.fromkeys(names, "float32")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import numpy as np
+
 from jobs import Job
 from peers.channels_first import channels_first_samples, channels_first_weights
 from peers.protocol import Run, Worker, serve
@@ -20,36 +22,72 @@ def variants(job: Job) -> dict[str, str]:
 
 def model(job: Job) -> bytes:
     """The network as an ONNX file."""
-    helper, numbers = onnx.helper, onnx.numpy_helper
-    pairs = iter(channels_first_weights(job))
-    nodes, tensors, value = [], [], "x"
-    for k, layer in enumerate(job.layers):
-        inputs = [value]
-        attributes: dict[str, Any] = {}
-        match layer:
-            case ("convolution", _, kernel, padding):
-                name, attributes = "Conv", {"kernel_shape": [kernel] * 2, "pads": [padding] * 4}
-            case ("dense", _):
-                name, attributes = "Gemm", {"transB": 1}
-            case ("max_pool" | "average_pool", size):
-                name = "MaxPool" if layer[0] == "max_pool" else "AveragePool"
-                attributes = {"kernel_shape": [size] * 2, "strides": [size] * 2}
-            case ("dropout", _):
-                continue
-            case _:
-                name = {"relu": "Relu", "tanh": "Tanh", "flatten": "Flatten"}[layer[0]]
-        if name in ("Conv", "Gemm"):
-            for letter, array in zip("wb", next(pairs), strict=True):
-                tensors.append(numbers.from_array(array, f"{letter}{k}"))
-                inputs.append(f"{letter}{k}")
-        value = f"v{k}"
-        nodes.append(helper.make_node(name, inputs, [value], **attributes))
+    helper = onnx.helper
+    nodes = _Nodes(iter(channels_first_weights(job)))
+    value = nodes.chain(job.layers, "x")
     shape, kind = channels_first_samples(job)[0].shape[1:], onnx.TensorProto.FLOAT
     x = helper.make_tensor_value_info("x", kind, shape)
     y = helper.make_tensor_value_info(value, kind, (job.batch, job.classes))
-    graph = helper.make_graph(nodes, "job", [x], [y], tensors)
+    graph = helper.make_graph(nodes.nodes, "job", [x], [y], nodes.tensors)
     opset = [helper.make_opsetid("", 17)]
     return helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+
+
+class _Nodes:
+    """Nodes and tensors of a graph that is written layer by layer."""
+
+    def __init__(self, pairs: Any) -> None:
+        self.pairs, self.nodes, self.tensors = pairs, [], []
+
+    def node(self, name: str, inputs: list[str], **attributes: Any) -> str:
+        value = f"v{len(self.nodes)}"
+        self.nodes.append(onnx.helper.make_node(name, inputs, [value], **attributes))
+        return value
+
+    def tensor(self, array: Any) -> str:
+        name = f"t{len(self.tensors)}"
+        self.tensors.append(onnx.numpy_helper.from_array(array, name))
+        return name
+
+    def chain(self, layers: tuple[Any, ...], value: str) -> str:
+        """What layers behind each other make of a value."""
+        for layer in layers:
+            value = self.layer(layer, value)
+        return value
+
+    def layer(self, layer: tuple[Any, ...], value: str) -> str:
+        match layer:
+            case ("convolution", _, kernel, padding):
+                given = [self.tensor(array) for array in next(self.pairs)]
+                return self.node("Conv", [value, *given], kernel_shape=[kernel] * 2, pads=[padding] * 4)  # fmt: skip
+            case ("conv_norm", _, kernel, stride, groups):
+                weight, bias = next(self.pairs)
+                value = self.node(
+                    "Conv", [value, self.tensor(weight)],
+                    kernel_shape=[kernel] * 2, pads=[kernel // 2] * 4, strides=[stride] * 2, group=groups,
+                )  # fmt: skip
+                one, zero = np.ones_like(bias), np.zeros_like(bias)
+                return self.node("BatchNormalization", [value, *map(self.tensor, (one, bias, zero, one))])  # fmt: skip
+            case ("residual", inner, shortcut):
+                return self.node("Add", [self.chain(inner, value), self.chain(shortcut, value)])
+            case ("dense", _):
+                given = [self.tensor(array) for array in next(self.pairs)]
+                return self.node("Gemm", [value, *given], transB=1)
+            case ("max_pool", size, stride, padding):
+                extents = {"kernel_shape": [size] * 2, "strides": [stride] * 2}
+                return self.node("MaxPool", [value], **extents, pads=[padding] * 4)
+            case ("max_pool" | "average_pool", size):
+                name = "MaxPool" if layer[0] == "max_pool" else "AveragePool"
+                return self.node(name, [value], kernel_shape=[size] * 2, strides=[size] * 2)
+            case ("relu6",):
+                low, high = (self.tensor(np.float32(bound)) for bound in (0, 6))
+                return self.node("Clip", [value, low, high])
+            case ("global_average",):
+                return self.node("Flatten", [self.node("GlobalAveragePool", [value])])
+            case ("dropout", _):
+                return value
+            case _:
+                return self.node({"relu": "Relu", "tanh": "Tanh", "flatten": "Flatten"}[layer[0]], [value])  # fmt: skip
 
 
 def build(job: Job, variant: str, threads: int) -> Run:

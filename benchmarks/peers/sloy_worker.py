@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import sloy
-from jobs import Job, samples, sloy_problem, sloy_recipe, weights
+from jobs import Job, samples, sloy_parameters, sloy_problem, sloy_recipe
 from peers.protocol import PRODUCT, Run, Worker, serve
 from sloy.engines import Engine, engine
 from sloy.errors import NotAvailable
@@ -35,8 +35,7 @@ def _engine(variant: str, threads: int) -> Engine:
 def build(job: Job, variant: str, threads: int) -> Run:
     """The job on the engine of the variant's name."""
     problem = sloy_problem(job)
-    given = [array for pair in weights(job) for array in pair]
-    parameters = dict(zip(problem.network.parameters, given, strict=True))
+    parameters = sloy_parameters(job)
     x, y = samples(job)
     if job.task == "inference":
         model = Model(problem, parameters, engine=_engine(variant, threads))

@@ -23,10 +23,39 @@ def variants(job: Job) -> dict[str, str]:
 
 def network(job: Job) -> Any:
     """The network from its initial weights."""
-    pairs = iter(channels_first_weights(job))
-    made = []
-    for layer in job.layers:
+    return nn.Sequential(*_modules(job.layers, iter(channels_first_weights(job))))
+
+
+class Residual(nn.Module):  # type: ignore[misc, name-defined]
+    """The sum of two ways, of which the second may be straight."""
+
+    def __init__(self, inner: list[Any], shortcut: list[Any]) -> None:
+        super().__init__()
+        self.inner, self.shortcut = nn.Sequential(*inner), nn.Sequential(*shortcut)
+
+    def forward(self, x: Any) -> Any:
+        return self.inner(x) + self.shortcut(x)
+
+
+def _modules(layers: tuple[Any, ...], pairs: Any) -> list[Any]:
+    made: list[Any] = []
+    for layer in layers:
         match layer:
+            case ("conv_norm", _, kernel, stride, groups):
+                weight, bias = next(pairs)
+                outputs, inputs = weight.shape[0], weight.shape[1] * groups
+                wide = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)  # fmt: skip
+                norm = nn.BatchNorm2d(outputs)
+                with torch.no_grad():
+                    wide.weight.copy_(torch.from_numpy(weight))
+                    norm.bias.copy_(torch.from_numpy(bias))
+                made += [wide, norm]
+            case ("residual", inner, shortcut):
+                made.append(Residual(_modules(inner, pairs), _modules(shortcut, pairs)))
+            case ("max_pool", size, stride, padding):
+                made.append(nn.MaxPool2d(size, stride, padding))
+            case ("global_average",):
+                made += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
             case ("convolution", _, kernel, padding):
                 weight, bias = next(pairs)
                 module = nn.Conv2d(weight.shape[1], weight.shape[0], kernel, padding=padding)
@@ -41,9 +70,11 @@ def network(job: Job) -> Any:
             case ("average_pool", size):
                 made.append(nn.AvgPool2d(size))
             case _:
-                simple = {"relu": nn.ReLU, "tanh": nn.Tanh, "flatten": nn.Flatten}
-                made.append(simple[layer[0]]())
-    return nn.Sequential(*made)
+                made.append(_SIMPLE[layer[0]]())
+    return made
+
+
+_SIMPLE = {"relu": nn.ReLU, "relu6": nn.ReLU6, "tanh": nn.Tanh, "flatten": nn.Flatten}
 
 
 def _filled(module: Any, weight: Any, bias: Any) -> Any:

@@ -27,6 +27,7 @@ namespace {
 
 using AnyArray = nb::ndarray<nb::c_contig, nb::device::cpu>;
 using AnyReadOnlyArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+using FloatArray = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
 using Order = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 sloy::Attribute attribute_of(nb::handle value) {
@@ -102,6 +103,9 @@ class BoundProgram {
 
   void write(std::size_t place, const AnyReadOnlyArray& value) {
     program_->write(place, value.data(), value.nbytes());
+  }
+  bool write_finite(std::size_t place, const FloatArray& value) {
+    return program_->write_finite(place, value.data(), value.size());
   }
   void read(std::size_t place, const AnyArray& value) const {
     std::memcpy(value.data(), program_->address(place), value.nbytes());
@@ -199,6 +203,8 @@ NB_MODULE(_native, module) {
            "any_threads"_a = false, "emulated_bfloat16"_a = false, "refreshing"_a = nb::list())
       .def("write", &BoundProgram::write, "place"_a, nb::arg("value").noconvert(),
            "Copy an array to a place.")
+      .def("write_finite", &BoundProgram::write_finite, "place"_a, nb::arg("value").noconvert(),
+           "Copy an array of float32 to a place; whether every number is finite.")
       .def("read", &BoundProgram::read, "place"_a, nb::arg("value").noconvert(),
            "Copy a place into an array.")
       .def("run", &BoundProgram::run, "Run once; False where the guard stopped the run.")

@@ -10,7 +10,9 @@ namespace sloy {
 
 // What is fused into a convolution or one of its gradients.
 struct FusedForm {
-  bool bias = false;       // y + bias; the weight gradient gives the bias's too
+  bool bias = false;  // y + bias; the weight gradient gives the bias's too
+  // Of y, before the bias; and what is added behind it, of y's shape.
+  bool scale = false, residual = false;
   std::string activation;  // of y; "" for none
   // Input gradient: where the last input, of dx's shape, is not positive, dx is 0.
   bool gated = false;
@@ -20,6 +22,10 @@ struct FusedForm {
   bool pooled = false;
 
   bool has_epilogue_alone() const { return !gated && !averaged && !pooled; }
+  // Whether oneDNN's convolution does it: no more than bias and activation.
+  bool is_plain() const {
+    return has_epilogue_alone() && !scale && !residual && activation != "relu6";
+  }
 };
 
 // x (N, H, W, C), w (KH, KW, C/groups, O), y (N, OH, OW, O).

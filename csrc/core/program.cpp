@@ -1,6 +1,7 @@
 #include "core/program.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "core/finite_copy.h"
 #include "core/parallel.h"
 #include "core/pieces.h"
 #include "core/registry.h"
@@ -111,16 +113,38 @@ void* Program::address(std::size_t place) const {
   return where.address != nullptr ? where.address : arena_.at(where.offset);
 }
 
-void Program::write(std::size_t place, const void* data, std::size_t bytes) {
-  // Lines that several cores have read are slow to write again, so each writes its share.
+namespace {
+
+// Lines that several cores have read are slow to write again, so each writes its share.
+template <class Body>
+void for_each_line(int threads, std::size_t bytes, Body&& body) {
   constexpr std::int64_t worth_a_barrier = 1 << 17, line = 64;
+  parallel_for(threads, static_cast<std::int64_t>(bytes), worth_a_barrier, line,
+               [&](int, Range range) {
+                 body(static_cast<std::size_t>(range.begin),
+                      static_cast<std::size_t>(range.end - range.begin));
+               });
+}
+
+}  // namespace
+
+void Program::write(std::size_t place, const void* data, std::size_t bytes) {
   auto* to = static_cast<std::byte*>(address(place));
   const auto* from = static_cast<const std::byte*>(data);
-  parallel_for(threads(), static_cast<std::int64_t>(bytes), worth_a_barrier, line,
-               [&](int, Range range) {
-                 std::memcpy(to + range.begin, from + range.begin,
-                             static_cast<std::size_t>(range.end - range.begin));
-               });
+  for_each_line(threads(), bytes, [&](std::size_t begin, std::size_t count) {
+    std::memcpy(to + begin, from + begin, count);
+  });
+}
+
+bool Program::write_finite(std::size_t place, const float* data, std::size_t n) {
+  auto* to = static_cast<float*>(address(place));
+  std::atomic<bool> finite = true;
+  for_each_line(threads(), n * sizeof(float), [&](std::size_t begin, std::size_t count) {
+    const std::size_t first = begin / sizeof(float);
+    const auto size = static_cast<std::int64_t>(count / sizeof(float));
+    if (!finite_copy(to + first, data + first, size)) finite = false;
+  });
+  return finite;
 }
 
 bool Program::guard_holds() const {

@@ -71,6 +71,8 @@ class Program {
   void* address(std::size_t place) const;
   // Copies an array to a place.
   void write(std::size_t place, const void* data, std::size_t bytes);
+  // The same of n numbers; whether all of them are finite.
+  bool write_finite(std::size_t place, const float* data, std::size_t n);
   std::size_t arena_bytes() const { return arena_.bytes(); }
   std::size_t scratch_bytes() const { return scratch_.bytes(); }
   int threads() const { return spec_.options.threads; }

@@ -2,6 +2,6 @@
 
 namespace sloy {
 
-enum class Activation { none, relu, tanh, sigmoid };
+enum class Activation { none, relu, relu6, tanh, sigmoid };
 
 }  // namespace sloy

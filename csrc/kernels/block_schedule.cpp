@@ -97,6 +97,9 @@ class Scheduler {
     }
     // What is still to be read, before an output overwrites it.
     for (const int value : expression_.results) place(value);
+    for (auto k = static_cast<std::size_t>(slots_.outputs); k < expression_.results.size(); ++k) {
+      add_sum(k, place, take);
+    }
     // Narrow outputs first: they take the place of no input that another output copies.
     for (const bool narrow : {true, false}) {
       for (int o = 0; o < slots_.outputs; ++o) {
@@ -117,6 +120,18 @@ class Scheduler {
       if (expression_.results[at] == value && outputs_[at].size == 4 && !held[at]) return o;
     }
     return -1;
+  }
+
+  void add_sum(std::size_t result, const auto& place, const auto& take) {
+    const int value = expression_.results[result];
+    int from = place(value);
+    if (expression_.values[static_cast<std::size_t>(value)].uniform) {
+      const int repeated = take();
+      result_.steps.push_back({loop_of(Opcode::copy_w, 1), repeated, {from, 0, 0}});
+      from = repeated;
+    }
+    const int number = static_cast<int>(result) - slots_.outputs;
+    result_.steps.push_back({nullptr, 0, {from, 0, 0}, number});
   }
 
   // A result from where it is to its output, unless it was computed there.

@@ -21,6 +21,7 @@ struct BlockStep {
       nullptr;  // none: expand input `in[0]`, or draw mask `in[0]`, into the slot `out`
   int out = 0;
   int in[3] = {0, 0, 0};
+  int sum = -1;  // else: add slot `in[0]` to this sum
 };
 
 // Slots: inputs, outputs, uniform values (one per value, used or not), registers.
@@ -44,7 +45,8 @@ struct BlockSchedule {
 std::vector<bool> held_back(const Expression& expression, const std::vector<Operand>& inputs,
                             const std::vector<Output>& outputs);
 
-// `held[o]`: output o is written at the end of its block.
+// `held[o]`: output o is written at the end of its block. Results beyond the outputs are sums,
+// which are added before anything is overwritten.
 BlockSchedule schedule_block(const simd::Table& table, const Expression& expression,
                              const std::vector<Operand>& inputs, const std::vector<Output>& outputs,
                              const std::vector<bool>& held);

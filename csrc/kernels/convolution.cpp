@@ -8,8 +8,11 @@
 
 #include "core/convolution_shape.h"
 #include "core/registry.h"
+#include "kernels/depthwise.h"
 #include "kernels/direct.h"
+#include "kernels/product.h"
 #include "kernels/product_form.h"
+#include "kernels/strided.h"
 #include "kernels/winograd.h"
 #include "onednn/convolution.h"
 
@@ -32,6 +35,12 @@ void check_bias(const Instruction& instruction, const TensorSpec& bias, std::int
   }
 }
 
+void check_residual(const Instruction& instruction, const TensorSpec& residual, const Shape& y) {
+  if (residual.dtype != DType::float32 || residual.shape != y) {
+    reject(instruction, "the residual must be float32, of the shape of y.");
+  }
+}
+
 void check_gate(const Instruction& instruction, const TensorSpec& gate, const TensorSpec& dx) {
   if (gate.dtype != DType::float32 || gate.shape != dx.shape) {
     reject(instruction, "the gate must be float32, of the shape of dx.");
@@ -47,6 +56,8 @@ void check_places(const Instruction& instruction, const TensorSpec& places, cons
 FusedForm form_of(const Instruction& instruction, bool pooled) {
   FusedForm form;
   form.bias = flag(instruction, "has_bias");
+  form.scale = flag(instruction, "has_scale");
+  form.residual = flag(instruction, "has_residual");
   form.activation = activation_of(instruction);
   form.gated = has(instruction, "gated");
   form.averaged = has(instruction, "averaged");
@@ -102,15 +113,21 @@ Shape before_pooling(Shape shape) {
   return shape;
 }
 
-// x, w, and the bias if there is one; y, or maxima and, for training, their places.
+// x, w, and what of bias, scale and residual there is; y, or maxima and, for training, their
+// places.
 ConvolutionShape read_forward(const Instruction& instruction, const FusedForm& form) {
   const auto& [op, inputs, outputs, attributes] = instruction;
   const bool with_places = form.pooled && outputs.size() == 2;
-  check_operands(instruction, form.bias ? 3 : 2, with_places ? 2 : 1);
+  const std::size_t vectors = (form.bias ? 1U : 0U) + (form.scale ? 1U : 0U);
+  check_operands(instruction, 2U + vectors + (form.residual ? 1U : 0U), with_places ? 2 : 1);
   const Shape& y = outputs[0].shape;
   const auto shape = shape_of(instruction, form, inputs[0].shape, inputs[1].shape,
                               form.pooled ? before_pooling(y) : y);
-  if (form.bias) check_bias(instruction, inputs[2], shape.o);
+  for (std::size_t k = 0; k < vectors; ++k) check_bias(instruction, inputs[2 + k], shape.o);
+  if (form.residual) check_residual(instruction, inputs.back(), y);
+  if (form.pooled && (form.scale || form.residual || form.activation == "relu6")) {
+    reject(instruction, "a pooled form takes no scale, residual or relu6.");
+  }
   if (with_places) check_places(instruction, outputs[1], y);
   return shape;
 }
@@ -146,14 +163,17 @@ ConvolutionShape read_weight_grad(const Instruction& instruction, const FusedFor
 using Implementation = std::unique_ptr<Kernel> (*)(const ConvolutionShape&, const Options&);
 
 std::unique_ptr<Kernel> make_spread_weight_grad(const ConvolutionShape&, const Options&);
+std::unique_ptr<Kernel> make_finished_convolution(const ConvolutionShape&, const Options&);
 
-constexpr std::array<Implementation, 3> forward_implementations{
-    make_winograd_convolution, make_direct_convolution, onednn::make_convolution};
-constexpr std::array<Implementation, 3> input_grad_implementations{
-    make_winograd_input_grad, make_direct_input_grad, onednn::make_input_grad};
-constexpr std::array<Implementation, 4> weight_grad_implementations{
-    make_winograd_weight_grad, make_direct_weight_grad, make_spread_weight_grad,
-    onednn::make_weight_grad};
+constexpr std::array<Implementation, 6> forward_implementations{
+    make_product_convolution, make_winograd_convolution, make_depthwise_convolution,
+    make_direct_convolution,  onednn::make_convolution,  make_finished_convolution};
+constexpr std::array<Implementation, 4> input_grad_implementations{
+    make_winograd_input_grad, make_depthwise_input_grad, make_direct_input_grad,
+    onednn::make_input_grad};
+constexpr std::array<Implementation, 6> weight_grad_implementations{
+    make_product_weight_grad, make_winograd_weight_grad, make_depthwise_weight_grad,
+    make_direct_weight_grad,  make_spread_weight_grad,   onednn::make_weight_grad};
 
 std::unique_ptr<Kernel> first_of(const auto& implementations, const ConvolutionShape& shape,
                                  const Options& options) {
@@ -205,6 +225,84 @@ std::unique_ptr<Kernel> make_spread_weight_grad(const ConvolutionShape& s, const
   return std::make_unique<SpreadWeightGrad>(s, options);
 }
 
+// A convolution that ends no further than oneDNN's do, then one pass over y.
+class FinishedConvolution final : public Kernel {
+ public:
+  FinishedConvolution(ConvolutionShape s, const Options& options)
+      : vectors_((s.form.bias ? 1 : 0) + (s.form.scale ? 1 : 0)) {
+    const TensorSpec y{DType::float32, {s.n, s.oh, s.ow, s.o}};
+    const TensorSpec vector{DType::float32, {1, 1, 1, s.o}};
+    Instruction pass{"elementwise", {y}, {y}, {{"shape", y.shape}}};
+    std::vector<std::int64_t> strides = dense_strides(y.shape);
+    const auto read = [&](const TensorSpec& spec, const std::vector<std::int64_t>& steps) {
+      pass.inputs.push_back(spec);
+      strides.insert(strides.end(), steps.begin(), steps.end());
+    };
+    for (int k = 0; k < vectors_; ++k) read(vector, {0, 0, 0, 1});
+    if (s.form.residual) read(y, dense_strides(y.shape));
+    pass.attributes["strides"] = strides;
+    pass.attributes["program"] = program(s.form, static_cast<int>(pass.inputs.size()));
+    pass.attributes["results"] = std::vector<std::int64_t>{last_};
+    pass_ = create_kernel(pass, options);
+    s.form.bias = s.form.scale = s.form.residual = false;
+    s.form.activation = "";
+    convolution_ = first_of(forward_implementations, s, options);
+  }
+
+  std::size_t scratch_bytes() const override {
+    return std::max(convolution_->scratch_bytes(), pass_->scratch_bytes());
+  }
+  void bind(const Addresses& addresses) override {
+    const auto& inputs = addresses.inputs;
+    convolution_->bind({{inputs[0], inputs[1]}, addresses.outputs, addresses.scratch});
+    std::vector<const void*> read{addresses.outputs[0]};
+    read.insert(read.end(), inputs.begin() + 2, inputs.end());
+    pass_->bind({read, addresses.outputs, addresses.scratch});
+  }
+  void run() override {
+    convolution_->run();
+    pass_->run();
+  }
+
+ private:
+  // Inputs: y, then bias, scale and residual, what of them there is.
+  std::string program(const FusedForm& form, int inputs) {
+    std::string text;
+    int next = inputs;
+    const auto line = [&](const std::string& statement) {
+      text += statement + "; ";
+      last_ = next++;
+    };
+    const auto with = [&](const char* op, int operand) {
+      line(std::string(op) + " " + std::to_string(last_) + " " + std::to_string(operand));
+    };
+    if (form.scale) with("mul", form.bias ? 2 : 1);
+    if (form.bias) with("add", 1);
+    if (form.residual) with("add", inputs - 1);
+    if (form.activation == "relu6") {
+      const int value = static_cast<int>(last_);
+      line("constant float32 0.0");
+      line("constant float32 6.0");
+      line("clip " + std::to_string(value) + " " + std::to_string(next - 2) + " " +
+           std::to_string(next - 1));
+    } else if (!form.activation.empty()) {
+      line(form.activation + " " + std::to_string(last_));
+    }
+    return text;
+  }
+
+  int vectors_;
+  std::int64_t last_ = 0;
+  std::unique_ptr<Kernel> convolution_, pass_;
+};
+
+std::unique_ptr<Kernel> make_finished_convolution(const ConvolutionShape& s,
+                                                  const Options& options) {
+  const bool fits = s.form.has_epilogue_alone() && !s.form.is_plain() &&
+                    s.factors == DType::float32 && s.result == DType::float32;
+  return fits ? std::make_unique<FinishedConvolution>(s, options) : nullptr;
+}
+
 template <const auto& implementations, auto read, bool pooled>
 std::unique_ptr<Kernel> make(const Instruction& instruction, const Options& options) {
   const ConvolutionShape shape = read(instruction, form_of(instruction, pooled));
@@ -212,9 +310,10 @@ std::unique_ptr<Kernel> make(const Instruction& instruction, const Options& opti
   return first_of(implementations, shape, options);
 }
 
-Cut cut_of_forward(const Instruction& instruction) {  // x alone
+Cut cut_of_forward(const Instruction& instruction) {  // x, and what is added to y
   Cut cut{std::vector<bool>(instruction.inputs.size(), false)};
   cut.inputs[0] = true;
+  if (flag(instruction, "has_residual")) cut.inputs.back() = true;
   return cut;
 }
 

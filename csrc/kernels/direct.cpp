@@ -201,7 +201,7 @@ bool pooled_suits(const ConvolutionShape& s) {
 
 std::unique_ptr<Kernel> make_direct_convolution(const ConvolutionShape& s, const Options& options) {
   const bool suits = is_plain(s) && s.c <= most_channels && s.o <= most_outputs;
-  if (s.form.pooled ? !pooled_suits(s) : !suits) return nullptr;
+  if (s.form.pooled ? !pooled_suits(s) : !suits || !s.form.is_plain()) return nullptr;
   return std::make_unique<DirectConvolution>(direct_shape(s), s.form.bias,
                                              activation_from(s.form.activation), options);
 }
@@ -216,7 +216,7 @@ std::unique_ptr<Kernel> make_direct_weight_grad(const ConvolutionShape& s, const
   if (!is_plain(s)) return nullptr;
   const std::int64_t columns = SLOY_PICK_VECTOR_ISA(direct_kernels)().padded_outputs(s.o);
   const bool suits = s.c <= most_channels && 4 * s.o >= 3 * columns;
-  if (s.form.pooled ? !pooled_suits(s) : !suits) return nullptr;
+  if (s.form.pooled ? !pooled_suits(s) : !suits || !s.form.is_plain()) return nullptr;
   return std::make_unique<DirectWeightGrad>(direct_shape(s), s.form.bias, options);
 }
 

@@ -9,11 +9,10 @@
 #include <vector>
 
 #include "core/matmul_shape.h"
-#include "core/parallel.h"
 #include "kernels/pick_isa.h"
+#include "kernels/product.h"
 #include "kernels/product_form.h"
 #include "kernels/simd/few_rows.h"
-#include "kernels/simd/product.h"
 #include "onednn/matmul.h"
 
 namespace sloy {
@@ -81,82 +80,6 @@ MatmulShape shape_of(const Instruction& instruction) {
   }
   return shape;
 }
-
-// Our own product; scratch: the packed right operands, then each thread's working memory.
-class Product final : public Kernel {
- public:
-  Product(const MatmulShape& s, const Options& options)
-      : whole_(s),
-        shape_{s.m, s.n, s.k, s.transpose_a, s.transpose_b, s.a.line, s.b.line, s.y.line},
-        activation_(activation_from(s.activation)),
-        threads_(s.multiply_adds() < worth_a_barrier ? 1 : options.threads),
-        kernels_(SLOY_PICK_VECTOR_ISA(product_kernels)()),
-        blocks_(kernels_.blocks(shape_, fewest_blocks())) {}
-
-  std::size_t scratch_bytes() const override {
-    const std::int64_t floats = whole_.count * packed_floats() + threads_ * work_floats();
-    return static_cast<std::size_t>(floats) * sizeof(float);
-  }
-  void bind(const Addresses& addresses) override { addresses_ = addresses; }
-  bool any_threads() const override { return true; }
-
-  void run() override {
-    const auto* b = static_cast<const float*>(addresses_.inputs[1]);
-    auto* packed = static_cast<float*>(addresses_.scratch);
-    if (packed_floats() > 0) {
-      const std::int64_t panels = kernels_.panels(shape_);
-      parallel_for(threads_, whole_.count * panels, 2, 1, [&](int, Range range) {
-        for (std::int64_t i = range.begin; i < range.end; ++i) {
-          const std::int64_t matrix = i / panels, panel = i % panels;
-          kernels_.pack(packed + matrix * packed_floats(), b + matrix * whole_.b.matrix, shape_,
-                        panel, panel + 1);
-        }
-      });
-    }
-    // The same rows of all matrices follow each other: of stacks whose batch axis is the middle one
-    // they lie side by side.
-    parallel_for(threads_, whole_.count * blocks_.count(), 2, 1, [&](int thread, Range range) {
-      for (std::int64_t i = range.begin; i < range.end; ++i) {
-        const std::int64_t row = i / (whole_.count * blocks_.columns);
-        multiply(thread, i / blocks_.columns % whole_.count,
-                 row * blocks_.columns + i % blocks_.columns);
-      }
-    });
-  }
-
- private:
-  static constexpr std::int64_t worth_a_barrier = 500'000;  // multiply-adds
-  static constexpr std::int64_t blocks_of_thread = 4;
-
-  static std::int64_t aligned(std::int64_t floats) { return (floats + 15) / 16 * 16; }
-  std::int64_t packed_floats() const { return aligned(kernels_.packed_floats(shape_)); }
-  std::int64_t work_floats() const { return aligned(kernels_.work_floats(shape_)); }
-
-  std::int64_t fewest_blocks() const {  // of a matrix
-    const std::int64_t count = std::max<std::int64_t>(whole_.count, 1);
-    return threads_ == 1 ? 1 : (threads_ * blocks_of_thread + count - 1) / count;
-  }
-
-  void multiply(int thread, std::int64_t matrix, std::int64_t block) {
-    const auto* a = static_cast<const float*>(addresses_.inputs[0]) + matrix * whole_.a.matrix;
-    const auto* b = static_cast<const float*>(addresses_.inputs[1]) + matrix * whole_.b.matrix;
-    const auto* bias = whole_.bias ? static_cast<const float*>(addresses_.inputs[2]) : nullptr;
-    auto* y = static_cast<float*>(addresses_.outputs[0]) + matrix * whole_.y.matrix;
-    auto* packed = static_cast<float*>(addresses_.scratch);
-    if (packed_floats() > 0) b = packed + matrix * packed_floats();
-    kernels_.multiply(y, a, b, bias, activation_,
-                      packed + whole_.count * packed_floats() + thread * work_floats(), shape_,
-                      blocks_, block, block + 1);
-  }
-
-  MatmulShape whole_;
-  ProductShape shape_;
-  Activation activation_;
-  int threads_;
-  ProductKernels kernels_;
-  ProductBlocks blocks_;
-  Addresses addresses_;
-};
 
 // Few rows, a right operand that stays in the cache. Of a single row the zeros are skipped once the
 // right operand is known to be finite. Scratch: the list of the others.
@@ -252,14 +175,14 @@ std::unique_ptr<Kernel> make_matmul(const Instruction& instruction, const Option
     return has_few_rows(shape) ? nullptr : onednn::make_matmul(shape, options);
   }
   if (has_few_rows(shape)) return std::make_unique<ProductOfFewRows>(shape);
-  if (ours_suits(shape)) return std::make_unique<Product>(shape, options);
+  if (ours_suits(shape)) return make_product(shape, options);
   return onednn::make_matmul(shape, options);
 }
 
 std::unique_ptr<Kernel> make_batched(const Instruction& instruction, const Options& options) {
   const MatmulShape shape = shape_of(instruction);
   if (shape.count == 1 && has_few_rows(shape)) return std::make_unique<ProductOfFewRows>(shape);
-  if (ours_suits_stack(shape)) return std::make_unique<Product>(shape, options);
+  if (ours_suits_stack(shape)) return make_product(shape, options);
   return onednn::make_matmul(shape, options);
 }
 

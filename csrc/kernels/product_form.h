@@ -5,8 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "core/convolution_shape.h"
 #include "core/kernel.h"
-#include "kernels/activation.h"
+#include "kernels/ending.h"
 
 namespace sloy {
 
@@ -14,6 +15,15 @@ namespace sloy {
 std::string activation_of(const Instruction& instruction);
 
 Activation activation_from(std::string_view name);
+
+// What is fused behind a product or a convolution; its operands follow the first two in this order.
+struct ProductForm {
+  bool bias = false, scale = false, residual = false;
+  Activation activation = Activation::none;
+};
+
+ProductForm product_form_of(const FusedForm&);
+Ending ending_of(const ProductForm&, const std::vector<const void*>& inputs);
 
 // Of the first two inputs, which are multiplied: float32 without any bfloat16, bfloat16 where both
 // are and all else that is read is float32. Nothing for other mixtures, which no kernel computes

@@ -107,8 +107,8 @@ class WinogradForward : public Kernel {
   static constexpr std::int64_t worth_a_barrier = 1 << 14;  // floats transformed
   static constexpr std::int64_t channels_together = 16;
 
-  void convolve(WinogradImage x, TransformWeights transform_weights, const float* bias,
-                Activation activation, const float* gate) {
+  void convolve(WinogradImage x, TransformWeights transform_weights, const Ending& ending,
+                const float* gate) {
     auto* y = static_cast<float*>(addresses_.outputs[0]);
     auto* maxima =
         addresses_.outputs.size() > 1 ? static_cast<std::uint8_t*>(addresses_.outputs[1]) : nullptr;
@@ -120,8 +120,8 @@ class WinogradForward : public Kernel {
       transform_weights(u, w, shape_, channels.begin, channels.end);
     });
     parallel_for(threads_, shape_.tiles(), 16, shape_.block, [&](int thread, Range tiles) {
-      kernels_.forward(y, maxima, x, u, bias, activation, gate,
-                       work + thread * shape_.work_floats(), shape_, tiles.begin, tiles.end);
+      kernels_.forward(y, maxima, x, u, ending, gate, work + thread * shape_.work_floats(), shape_,
+                       tiles.begin, tiles.end);
     });
   }
 
@@ -135,17 +135,15 @@ class WinogradConvolution final : public WinogradForward {
  public:
   WinogradConvolution(const ConvolutionShape& s, const Options& options)
       : WinogradForward(forward_shape(s, options.threads), options),
-        bias_(s.form.bias),
-        activation_(activation_from(s.form.activation)) {}
+        form_(product_form_of(s.form)) {}
 
   void run() override {
     convolve({floats(addresses_.inputs[0])}, kernels_.transform_weights,
-             bias_ ? floats(addresses_.inputs[2]) : nullptr, activation_, nullptr);
+             ending_of(form_, addresses_.inputs), nullptr);
   }
 
  private:
-  bool bias_;
-  Activation activation_;
+  ProductForm form_;
 };
 
 // With the places of a max-pooling as the third input, and a gate as the last, where there are
@@ -160,7 +158,7 @@ class WinogradInputGrad final : public WinogradForward {
   void run() override {
     WinogradImage g{floats(addresses_.inputs[0])};
     if (pooled_) g.places = places(addresses_.inputs[2]);
-    convolve(g, kernels_.transform_turned_weights, nullptr, Activation::none,
+    convolve(g, kernels_.transform_turned_weights, Ending{},
              gated_ ? floats(addresses_.inputs.back()) : nullptr);
   }
 

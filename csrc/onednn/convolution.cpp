@@ -195,7 +195,7 @@ std::unique_ptr<Kernel> in_bfloat16(const ConvolutionShape& s, const Options& op
 }  // namespace
 
 std::unique_ptr<Kernel> make_convolution(const ConvolutionShape& s, const Options& options) {
-  if (!s.form.has_epilogue_alone()) return nullptr;
+  if (!s.form.is_plain()) return nullptr;
   if (s.factors == DType::bfloat16) return in_bfloat16<Convolution>(s, options);
   return first_right<Convolution>(s);
 }

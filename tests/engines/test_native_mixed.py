@@ -52,9 +52,10 @@ NETWORKS = {
         Conv2D(8, 3, stride=2, padding="same"), BatchNorm(), ReLU(), Conv2D(16, 3, groups=4), ReLU(),
         GlobalAveragePool2D(), Dense(3),
     ],
-    "residual": [
-        Conv2D(8, 3, padding="same"), BatchNorm(), ReLU(),
-        Residual([Conv2D(8, 3, padding="same"), BatchNorm(), ReLU(), Conv2D(8, 3, padding="same")]), ReLU(),
+    "residual": [  # a bias before BatchNorm has no gradient but what rounding leaves
+        Conv2D(8, 3, padding="same", use_bias=False), BatchNorm(), ReLU(),
+        Residual([Conv2D(8, 3, padding="same", use_bias=False), BatchNorm(), ReLU(), Conv2D(8, 3, padding="same")]),
+        ReLU(),
         GlobalAveragePool2D(), Dense(3),
     ],
     "weights that cost": [

@@ -15,7 +15,7 @@ from sloy import losses
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.layers import Dense, Flatten
 from sloy.model import Model, default_batch
-from sloy.problem import Problem
+from sloy.problem import Network, Problem
 from training_tasks import cnn, stripes
 
 ENGINES = installed()
@@ -231,3 +231,31 @@ def test_no_samples_have_no_activations():
     }
     with pytest.raises(InvalidArgument, match=r"`layers` .*must be a list or tuple"):
         model.activations(X, "dense_1")
+
+
+def test_a_prediction_that_came_before_is_looked_at_again() -> None:
+    """Shapes that were seen take a shorter way; what is not finite, of another kind, or changed, does not."""
+    model = Model(
+        Problem(Network((3,), [Dense(2)]), losses.SquaredError(), target_shape=(2,), target_dtype="float32"),
+        {"dense_1/weight": np.ones((3, 2), np.float32), "dense_1/bias": np.zeros(2, np.float32)},
+    )  # fmt: skip
+    x = np.arange(12, dtype=np.float32).reshape(4, 3)
+    expected = np.repeat(x.sum(1, keepdims=True), 2, 1)
+    for _ in range(3):
+        np.testing.assert_array_equal(model(x), expected)
+    first = model(x)
+    model.parameters["dense_1/bias"] = [1.0, 2.0]
+    np.testing.assert_array_equal(model(x), expected + np.float32([1, 2]))
+    np.testing.assert_array_equal(first, expected)  # results are the caller's
+    for bad in (np.nan, np.inf, -np.inf):
+        spoilt = x.copy()
+        spoilt[2, 1] = bad
+        with pytest.raises(InvalidArgument, match=r"x\[2, 1\] is -?(nan|inf); it must be finite"):
+            model(spoilt)
+    for other in (x.astype(np.float64), np.asfortranarray(x), x.tolist(), x[::-1][::-1]):
+        np.testing.assert_array_equal(model(other), expected + np.float32([1, 2]))
+    with pytest.raises(ShapeError):
+        model(x[:, :2])
+    large = np.full((4, 3), np.finfo(np.float32).max, np.float32)
+    large[0] = -1e-45
+    assert np.isinf(model(large)[1:]).all()  # a sum may overflow, the numbers are finite

@@ -165,6 +165,18 @@ def _batch_norm_rows() -> Iterator[Case]:
                _batch_norm_scale, smooth=False)  # fmt: skip
 
 
+def _channel_variance(x: Array) -> Array:
+    columns = [[float(v) for v in column] for column in x.reshape(-1, x.shape[-1]).T]
+    means = [math.fsum(column) / len(column) for column in columns]
+    pairs = zip(columns, means, strict=True)
+    return np.array([math.fsum((v - m) ** 2 for v in c) / len(c) for c, m in pairs])
+
+
+def _channel_variance_rows() -> Iterator[Case]:
+    for shape in ((4, 3), (2, 3, 4, 17), (1, 2), (5, 1), (3, 2, 2, 64)):
+        yield Case("channel_variance", f"{shape}", (operand(shape),), {}, _channel_variance, COMPOSED)  # fmt: skip
+
+
 # --- random masks ----------------------------------------------------------------------------------------------------
 
 
@@ -218,7 +230,7 @@ def _mask_rows() -> Iterator[Case]:
 
 def cases() -> list[Case]:
     """Every row of the family."""
-    return [*_probability_rows(), *_batch_norm_rows(), *_mask_rows()]
+    return [*_probability_rows(), *_batch_norm_rows(), *_channel_variance_rows(), *_mask_rows()]
 
 
 def errors() -> list[ErrorCase]:
@@ -240,6 +252,8 @@ def errors() -> list[ErrorCase]:
         row("batch_norm", (c, c, c, c, c), {"epsilon": 1e-5}, ShapeError, "needs four operands"),
         row("batch_norm", (a, c, c, c, c), {"epsilon": 0.0}, InvalidArgument,
             r"`epsilon` \(=0.0\) must be positive"),
+        row("channel_variance", (Spec((3,), "float32"),), {}, ShapeError, r"must be float \(…, C\)"),
+        row("channel_variance", (Spec((0, 3), "float32"),), {}, ShapeError, "with elements"),
         row("dropout_mask", (key, step), {**mask, "keep": 1.5}, InvalidArgument,
             r"`keep` \(=1.5\) must lie in \[0, 1\]"),
         row("dropout_mask", (key, key), mask, ShapeError, r"must be uint32\[2\] and uint32\[\]"),

@@ -10,6 +10,8 @@ inline Float activate(Float x, Activation activation) {
   switch (activation) {
     case Activation::relu:
       return x < 0.0f ? Float{} : x;  // NaN stays
+    case Activation::relu6:
+      return at_most(at_least(x, 0.0f), 6.0f);
     case Activation::tanh:
       return hyperbolic_tangent(x);
     case Activation::sigmoid:
@@ -35,6 +37,8 @@ inline void activate_row(float* y, Activation activation, std::int64_t n) {
   switch (activation) {
     case Activation::relu:
       return activate_all<Activation::relu>(y, n);
+    case Activation::relu6:
+      return activate_all<Activation::relu6>(y, n);
     case Activation::tanh:
       return activate_all<Activation::tanh>(y, n);
     case Activation::sigmoid:

@@ -2,7 +2,7 @@
 // (16 KiB with AVX2) stays in the first-level cache while the rows go past it, six at a time.
 #include "kernels/simd/product.h"
 
-#include "kernels/simd/activate.h"
+#include "kernels/simd/ending.h"
 #include "kernels/simd/microkernel.h"
 #include "kernels/simd/transpose.h"
 
@@ -52,11 +52,13 @@ void pack(float* packed, const float* b, const ProductShape& s, Index begin, Ind
 }
 
 // Rows of (K, M) so far apart that a column of them does not fit into the cache sets it falls into.
-bool packs_left(const ProductShape& s) { return s.transpose_a && s.a_line % 256 == 0; }
+bool packs_left(const ProductShape& s) {
+  return !s.gathers && s.transpose_a && s.a_line % 256 == 0;
+}
 
 // Working memory: a block of rows of a transposed left operand, and a panel of y that is not whole.
 Index work_floats(const ProductShape& s) {
-  return row_block * (panel + (packs_left(s) ? smaller(s.k, depth_block) : 0));
+  return row_block * (panel + (packs_left(s) || s.gathers ? smaller(s.k, depth_block) : 0));
 }
 
 ProductBlocks blocks(const ProductShape& s, Index least) {
@@ -73,6 +75,34 @@ void pack_left(float* __restrict to, const float* a, const ProductShape& s, Inde
     const float* from = a + (first + k) * s.a_line + row;
     for (Index i = 0; i < whole; i += lanes) store<Float>(to + k * rows + i, load<Float>(from + i));
     for (Index i = whole; i < rows; ++i) to[k * rows + i] = from[i];
+  }
+}
+
+void copy(float* __restrict to, const float* __restrict from, Index size) {
+  for (Index i = 0; i < size; ++i) to[i] = from[i];
+}
+
+void fill_zeros(float* to, Index size) {
+  for (Index i = 0; i < size; ++i) to[i] = 0.0f;
+}
+
+// to [row][k]: columns [first, first + depth) of the patches of pixels [row, row + rows).
+void gather(float* to, const float* x, const Patches& p, Index row, Index rows, Index first,
+            Index depth) {
+  for (Index i = row; i < row + rows; ++i, to += depth) {
+    const Index column = i % p.ow, line = i / p.ow % p.oh, image = i / (p.ow * p.oh);
+    for (Index k = first; k < first + depth;) {
+      const Index tap = k / p.c, channel = k % p.c;
+      const Index count = smaller(p.c - channel, first + depth - k);
+      const Index h = line * p.stride_h + tap / p.kw * p.dilation_h - p.top;
+      const Index w = column * p.stride_w + tap % p.kw * p.dilation_w - p.left;
+      if (h < 0 || h >= p.h || w < 0 || w >= p.w) {
+        fill_zeros(to + k - first, count);
+      } else {
+        copy(to + k - first, x + ((image * p.h + h) * p.w + w) * p.c + channel, count);
+      }
+      k += count;
+    }
   }
 }
 
@@ -114,23 +144,38 @@ void take_over(float* __restrict to, Index stride, const float* __restrict from,
   }
 }
 
-// One panel of y, which goes through `edge` (row_block, panel) where it is not whole.
-void multiply_panel(float* y, Index stride, Left a, Index rows, Right b, Index columns, Index width,
-                    Index depth, bool add, float* edge) {
-  if (columns == width) return multiply_strip(y, stride, a, rows, b, width, depth, add);
-  multiply_strip(edge, panel, a, rows, b, width, depth, false);
-  take_over(y, stride, edge, rows, columns, add);
+// A panel of sums that was just written.
+[[gnu::noinline]] void finish_panel(float* y, Index stride, const Ending& ending, Index rows) {
+  const Bounds bounds = bounds_of(ending.activation);
+  const Float low = splat<Float>(bounds.low), high = splat<Float>(bounds.high);
+  Float scale[2], bias[2];
+  for (int v = 0; v < 2; ++v) {
+    scale[v] = ending.scale == nullptr ? splat<Float>(1.0f) : load<Float>(ending.scale + v * lanes);
+    bias[v] = ending.bias == nullptr ? Float{} : load<Float>(ending.bias + v * lanes);
+  }
+  for (Index i = 0; i < rows; ++i) {
+    for (int v = 0; v < 2; ++v) {
+      const Index at = i * stride + v * lanes;
+      Float sum = load<Float>(y + at) * scale[v] + bias[v];
+      if (ending.residual != nullptr) sum += load<Float>(ending.residual + at);
+      store<Float>(y + at, between(sum, low, high));
+    }
+  }
 }
 
-void finish(float* __restrict y, Index stride, const float* __restrict bias, Activation activation,
-            Index rows, Index columns) {
-  if (bias == nullptr && activation == Activation::none) return;
-  for (Index i = 0; i < rows; ++i, y += stride) {
-    if (bias != nullptr) {
-      for (Index j = 0; j < columns; ++j) y[j] += bias[j];
-    }
-    activate_row(y, activation, columns);
+// One panel of y, which goes through `edge` (row_block, panel) where it is not whole.
+void multiply_panel(float* y, Index stride, Left a, Index rows, Right b, Index columns, Index width,
+                    Index depth, bool add, const Ending& ending, float* edge) {
+  if (columns == width) {
+    multiply_strip(y, stride, a, rows, b, width, depth, add);
+  } else {
+    multiply_strip(edge, panel, a, rows, b, width, depth, false);
+    take_over(y, stride, edge, rows, columns, add);
   }
+  if (ending.is_empty()) return;
+  if (columns == panel && is_bounded(ending.activation))
+    return finish_panel(y, stride, ending, rows);
+  for (Index i = 0; i < rows; ++i) finish_line(y + i * stride, ending.from(0, i * stride), columns);
 }
 
 struct Span {
@@ -143,9 +188,8 @@ Span part_of(Index size, Index count, Index index, Index unit) {
           smaller(units * (index + 1) / count * unit, size)};
 }
 
-void multiply_block(float* y, const float* a, const float* b, const float* bias,
-                    Activation activation, float* work, const ProductShape& s, Span rows,
-                    Span columns) {
+void multiply_block(float* y, const float* a, const float* b, const Ending& ending, float* work,
+                    const ProductShape& s, Span rows, Span columns) {
   float* edge = work;
   float* left = work + row_block * panel;
   const Index count = rows.end - rows.begin;
@@ -155,7 +199,13 @@ void multiply_block(float* y, const float* a, const float* b, const float* bias,
     const Span depth = part_of(s.k, steps, step, 1);
     const Index deep = depth.end - depth.begin;
     Left part{a + rows.begin * s.a_line + depth.begin, s.a_line, 1};
-    if (packs_left(s)) {
+    if (s.gathers && s.transpose_a) {
+      gather(left, a, s.patches, depth.begin, deep, rows.begin, count);
+      part = {left, 1, count};
+    } else if (s.gathers) {
+      gather(left, a, s.patches, rows.begin, count, depth.begin, deep);
+      part = {left, deep, 1};
+    } else if (packs_left(s)) {
       pack_left(left, a, s, rows.begin, count, depth.begin, deep);
       part = {left, 1, count};
     } else if (s.transpose_a) {
@@ -165,21 +215,20 @@ void multiply_block(float* y, const float* a, const float* b, const float* bias,
       const Index width = panel_width(begin, padded(s.n));
       const Right right = in_place(s) ? Right{b + depth.begin * s.b_line + begin, s.b_line}
                                       : Right{b + begin * s.k + depth.begin * width, width};
+      const bool last = step == steps - 1;
       multiply_panel(y + begin, s.y_line, part, count, right, smaller(width, s.n - begin), width,
-                     deep, step > 0, edge);
+                     deep, step > 0,
+                     last ? ending.from(begin, rows.begin * s.y_line + begin) : Ending{}, edge);
     }
   }
-  finish(y + columns.begin, s.y_line, bias == nullptr ? nullptr : bias + columns.begin, activation,
-         count, columns.end - columns.begin);
 }
 
-void multiply(float* y, const float* a, const float* b, const float* bias, Activation activation,
-              float* work, const ProductShape& s, const ProductBlocks& blocks, Index begin,
-              Index end) {
+void multiply(float* y, const float* a, const float* b, const Ending& ending, float* work,
+              const ProductShape& s, const ProductBlocks& blocks, Index begin, Index end) {
   for (Index block = begin; block < end; ++block) {
     const Span rows = part_of(s.m, blocks.rows, block / blocks.columns, row_unit);
     const Span columns = part_of(s.n, blocks.columns, block % blocks.columns, panel);
-    multiply_block(y, a, b, bias, activation, work, s, rows, columns);
+    multiply_block(y, a, b, ending, work, s, rows, columns);
   }
 }
 

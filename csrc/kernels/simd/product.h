@@ -3,9 +3,16 @@
 
 #include <cstdint>
 
-#include "kernels/activation.h"
+#include "kernels/ending.h"
 
 namespace sloy {
+
+// The patches of an image that a convolution's windows read, a row for each pixel of y; x (N, H, W,
+// C), columns (KH, KW, C).
+struct Patches {
+  std::int64_t h, w, c, kw, oh, ow;
+  std::int64_t stride_h, stride_w, dilation_h, dilation_w, top, left;
+};
 
 // y (M, N) = op(a) · op(b); a (M, K) or, transposed, (K, M); b (K, N) or, transposed, (N, K). Their
 // lines lie `…_line` floats apart.
@@ -13,6 +20,8 @@ struct ProductShape {
   std::int64_t m, n, k;
   bool transpose_a, transpose_b;
   std::int64_t a_line, b_line, y_line;
+  bool gathers = false;  // a is an image, whose `patches`, perhaps transposed, are multiplied
+  Patches patches{};
 };
 
 // Where blocks of y begin: cut into `rows` by `columns` blocks, nearly equal.
@@ -32,11 +41,9 @@ struct ProductKernels {
                std::int64_t end);
   // Floats of working memory that each thread needs.
   std::int64_t (*work_floats)(const ProductShape&);
-  // Blocks [begin, end) of y = op(a) · op(b) + bias, activated; b packed if there are packed
-  // floats, bias (N,) or null.
-  void (*multiply)(float* y, const float* a, const float* b, const float* bias, Activation,
-                   float* work, const ProductShape&, const ProductBlocks&, std::int64_t begin,
-                   std::int64_t end);
+  // Blocks [begin, end) of y = op(a) · op(b) and its ending; b packed if there are packed floats.
+  void (*multiply)(float* y, const float* a, const float* b, const Ending&, float* work,
+                   const ProductShape&, const ProductBlocks&, std::int64_t begin, std::int64_t end);
 };
 
 namespace baseline {

@@ -8,8 +8,8 @@
 //   dw = Gᵀ [Σ over tiles of (Bᵀ x B) ⊙ (A g Aᵀ)] G.
 #include "kernels/simd/winograd.h"
 
-#include "kernels/simd/activate.h"
 #include "kernels/simd/bytes.h"
+#include "kernels/simd/ending.h"
 #include "kernels/simd/maximum.h"
 #include "kernels/simd/microkernel.h"
 
@@ -139,12 +139,15 @@ void transform_input(float* v, Index stride, WinogradImage x, const float* zeros
   }
 }
 
-// activation(Aᵀ m A + shift) of one vector of outputs; `m` is at [0][t][o], `stride` floats per f.
+// Aᵀ m A · scale + bias of one vector of outputs; `m` is at [0][t][o], `stride` floats per f.
 struct Outputs {
   Float at[2][2];
 };
 
-inline Outputs outputs_of(const float* m, Index stride, Float shift, Activation activation) {
+inline Outputs outputs_of(const float* m, Index stride, const Ending& ending, Index o) {
+  const Float scale = ending.scale == nullptr ? splat<Float>(1.0f) : load<Float>(ending.scale + o);
+  const Float bias = ending.bias == nullptr ? Float{} : load<Float>(ending.bias + o);
+  m += o;
   Float half[2][4];
 #pragma GCC unroll 4
   for (int j = 0; j < 4; ++j) {
@@ -158,26 +161,28 @@ inline Outputs outputs_of(const float* m, Index stride, Float shift, Activation 
 #pragma GCC unroll 2
   for (int i = 0; i < 2; ++i) {
     const Float* row = half[i];
-    y.at[i][0] = activate(row[0] + row[1] + row[2] + shift, activation);
-    y.at[i][1] = activate(row[1] - row[2] - row[3] + shift, activation);
+    y.at[i][0] = (row[0] + row[1] + row[2]) * scale + bias;
+    y.at[i][1] = (row[1] - row[2] - row[3]) * scale + bias;
   }
   return y;
 }
 
 // y's 2 × 2 tile, 0 where `gate` is there and not positive.
-void transform_output(float* y, const float* m, Index stride, const float* bias,
-                      Activation activation, const float* gate, const WinogradShape& s,
-                      Index tile) {
+void transform_output(float* y, const float* m, Index stride, const Ending& ending,
+                      const float* gate, const WinogradShape& s, Index tile) {
   const TilePlace p = place_of(tile, s);
   const bool below = p.row + 1 < s.oh, beside = p.column + 1 < s.ow;
   const Index corner = ((p.image * s.oh + p.row) * s.ow + p.column) * s.o;
+  const Bounds bounds = bounds_of(ending.activation);
+  const bool bounded = is_bounded(ending.activation);
   const auto put = [&](Index at, Float value) {
+    if (ending.residual != nullptr) value += load<Float>(ending.residual + at);
+    value = bounded ? within(value, bounds) : activate(value, ending.activation);
     if (gate != nullptr) value = take_where(load<Float>(gate + at) > 0.0f, value);
     store<Float>(y + at, value);
   };
   for (Index o = 0; o < s.o; o += lanes) {
-    const Float shift = bias != nullptr ? load<Float>(bias + o) : Float{};
-    const Outputs out = outputs_of(m + o, stride, shift, activation);
+    const Outputs out = outputs_of(m, stride, ending, o);
     const Index here = corner + o, under = here + s.ow * s.o;
     put(here, out.at[0][0]);
     if (beside) put(here + s.o, out.at[0][1]);
@@ -188,11 +193,12 @@ void transform_output(float* y, const float* m, Index stride, const float* bias,
 
 // y (tiles, O), places (tiles, O) or null: the tile's maximum, combined in the order of max_pool2d.
 void transform_maximum(float* y, std::uint8_t* places, const float* m, Index stride,
-                       const float* bias, Activation activation, const WinogradShape& s,
-                       Index tile) {
+                       const Ending& ending, const WinogradShape& s, Index tile) {
   for (Index o = 0; o < s.o; o += lanes) {
-    const Float shift = bias != nullptr ? load<Float>(bias + o) : Float{};
-    const Outputs out = outputs_of(m + o, stride, shift, activation);
+    Outputs out = outputs_of(m, stride, ending, o);
+    for (auto& line : out.at) {
+      for (Float& value : line) value = activate(value, ending.activation);
+    }
     const Float left = greater(out.at[0][0], out.at[1][0]);
     const Float top = greater(left, greater(out.at[0][1], out.at[1][1]));
     store<Float>(y + tile * s.o + o, top);
@@ -207,9 +213,8 @@ void fill_zeros(float* to, Index size) {
   for (Index i = 0; i < size; ++i) to[i] = 0.0f;
 }
 
-void forward(float* y, std::uint8_t* places, WinogradImage x, const float* u, const float* bias,
-             Activation activation, const float* gate, float* work, const WinogradShape& s,
-             Index begin, Index end) {
+void forward(float* y, std::uint8_t* places, WinogradImage x, const float* u, const Ending& ending,
+             const float* gate, float* work, const WinogradShape& s, Index begin, Index end) {
   const Index block = s.block;
   const Index from = s.input_stride(), to = s.output_stride();
   float* v = work;             // [16][block][C]
@@ -228,9 +233,9 @@ void forward(float* y, std::uint8_t* places, WinogradImage x, const float* u, co
     for (Index t = 0; t < tiles; ++t) {
       const float* from_tile = m + t * s.o;
       if (s.pools) {
-        transform_maximum(y, places, from_tile, to, bias, activation, s, first + t);
+        transform_maximum(y, places, from_tile, to, ending, s, first + t);
       } else {
-        transform_output(y, from_tile, to, bias, activation, gate, s, first + t);
+        transform_output(y, from_tile, to, ending, gate, s, first + t);
       }
     }
   }

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "kernels/activation.h"
+#include "kernels/ending.h"
 
 namespace sloy {
 
@@ -45,12 +45,12 @@ struct WinogradKernels {
   // multiples of 16.
   void (*transform_turned_weights)(float* u, const float* w, const WinogradShape&,
                                    std::int64_t begin, std::int64_t end);
-  // y = activation(x * w + bias) for the tiles [begin, end); bias may be null. Where y is pooled,
+  // y = x * w and its ending for the tiles [begin, end). Where y is pooled,
   // places, which may be null, say where in its tile the first maximum stands, a NaN being one;
   // else y is 0 where `gate`, which may be null, of its shape, is not positive.
-  void (*forward)(float* y, std::uint8_t* places, WinogradImage x, const float* u,
-                  const float* bias, Activation, const float* gate, float* work,
-                  const WinogradShape&, std::int64_t begin, std::int64_t end);
+  void (*forward)(float* y, std::uint8_t* places, WinogradImage x, const float* u, const Ending&,
+                  const float* gate, float* work, const WinogradShape&, std::int64_t begin,
+                  std::int64_t end);
   // du: 16 matrices (C, O), the sum over the tiles [begin, end); db (O,), their sum of g, or null.
   void (*weight_grad)(float* du, float* db, const float* x, WinogradImage g, float* work,
                       const WinogradShape&, std::int64_t begin, std::int64_t end);

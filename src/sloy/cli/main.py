@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     before = sys.stdout, sys.stderr, warnings.showwarning
     # Training is not for what it prints: it goes on where nobody reads that.
     out = Stream(sys.stdout, lasting=command == train.NAME)
-    sys.stdout, sys.stderr = out, Stream(sys.stderr, lasting=True)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = out, Stream(sys.stderr, lasting=True)
     warnings.showwarning = partial(_show_warning, command)
     try:
         with Stopping() as stopping:

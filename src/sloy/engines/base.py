@@ -77,6 +77,10 @@ class Executable(ABC):
             holds all outputs.
         """
 
+    def run_finite(self, x: np.ndarray) -> dict[str, np.ndarray] | None:
+        """`run` of the only input, `x`, C-contiguous floats; None where one of its numbers is not finite."""
+        return self.run({"x": x}) if np.isfinite(x).all() else None
+
     def run_polled(
         self, inputs: Mapping[str, np.ndarray], poll: Callable[[], None]
     ) -> dict[str, np.ndarray]:

@@ -28,6 +28,7 @@ from sloy.experiments.sources.table_loaded import LoadedTable, network_of
 from sloy.graph.threefry import make_key, permutation
 from sloy.layers import Dense, Flatten
 from sloy.machine import versions
+from sloy.model.origin import from_origin
 from sloy.problem import Network
 from sloy.training.history import Row as Epoch
 from sloy.training.run import Callback, Run
@@ -257,7 +258,10 @@ def plan(
 def _parts_of(opening: Opened) -> dict[str, Dataset]:
     """What the samples are for: "train", "validate", "test"."""
     loaded, share = opening.loaded, opening.experiment.validation
-    found = {"train": loaded.train, "validate": loaded.validation, "test": loaded.test}
+    test = loaded.test
+    if test is not None:  # as those to train on are
+        test = from_origin(loaded.origin, test)
+    found = {"train": loaded.train, "validate": loaded.validation, "test": test}
     if loaded.validation is None and share and not loaded.divided and not loaded.members:
         found["train"], found["validate"] = loaded.train.split(share, opening.recipe.seed)
     return {name: part for name, part in found.items() if part is not None}
@@ -287,8 +291,7 @@ def _scores(opening: Opened) -> tuple[Score, ...]:
     told = _some(told, TOLD)
     some = _some(train, NEAREST)
     codes = 0 if not isinstance(loaded, LoadedTable) else len(loaded.table.reader.classes)
-    mean = 0.0 if train.has_labels else float(train.y.mean())
-    answers = {"always the same": baselines.simplest(train, mean, len(told))}
+    answers = {"always the same": np.tile(baselines.usual(train), (len(told), 1))}
     learned = replace(loaded, train=train, validation=None)
     rows, steps = LINEAR
     linear = baselines.linear_model(

@@ -29,6 +29,7 @@ from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.problem.inputs import Columns, Data, as_dataset, columns, samples
 from sloy.problem.parameters import Parameters
 from sloy.problem.runner import Runner, summed_up
+from sloy.problem.seen import Seen
 
 
 class Model:
@@ -81,6 +82,7 @@ class Model:
         self.reader = reader
         self._engine_choice = (engine, threads)
         self._runners: dict[Any, Runner] = {}
+        self._seen = Seen()
 
     @staticmethod
     def of(parts: Parts, engine: str | Engine = "auto", threads: int = 0) -> Model:
@@ -341,16 +343,21 @@ class Model:
         self, x: Any, batch_size: int | None, activations: tuple[str, ...] = ()
     ) -> dict[str, np.ndarray]:
         """The outputs of `inference_graph` for samples."""
+        if (found := self._seen.run(x, asked := (batch_size, activations))) is not None:
+            return found
         if (reader := self.picture_reader) is not None and reader.takes(x):
             x = reader.read(x)
         else:
             refuse_arrays(self.reader, "x", x)
         given = x if isinstance(x, SparseRows) else sample_array("Model", "x", x)
-        ahead, problem = self._ahead(given), self.problem
+        problem, size = self.problem, self._batch(batch_size)
+        ahead = problem.ahead(given)
         types = (problem.dtype, "Model", problem.data_dtype, ahead)
-        fed = {"x": samples(given, self.network.input_shape, *types)}
+        fed = samples(given, self.network.input_shape, *types)
         runner = self._runner("infer", activations, ahead=ahead is not None)
-        return answered(problem, runner(fed, self._batch(batch_size)))
+        if problem.preprocessing is None and not problem.origin:
+            self._seen.learn(x, fed, asked, runner, size)
+        return answered(problem, runner({"x": fed}, size))
 
     def _measured(
         self, kind: str, data: Data, batch_size: int | None
@@ -359,19 +366,12 @@ class Model:
         given, problem = from_origin(self.problem.origin, as_dataset(data)), self.problem
         if not isinstance(data, Dataset):
             refuse_arrays(self.reader, "data", data[0])
-        ahead = self._ahead(given.x)
+        ahead = problem.ahead(given.x)
         types = (problem.dtype, f"Model.{kind}", None, problem.data_dtype, ahead)
         found = columns(given, problem.network, problem.loss, *types)
         runner = self._runner(kind, ahead=ahead is not None)
         outputs = runner({"x": found.x, "y": found.y}, self._batch(batch_size))
         return answered(problem, outputs), found
-
-    def _ahead(self, x: np.ndarray | SparseRows) -> Preprocessing | None:
-        """What is done to samples before a graph takes them, as in `fit`."""
-        known, problem = self.problem.preprocessing, self.problem
-        if known is None or isinstance(x, SparseRows) or problem.data_dtype != problem.dtype:
-            return None
-        return known if known.is_ahead(x, problem.dtype) else None
 
     def _runner(self, kind: str, activations: tuple[str, ...] = (), *, ahead: bool) -> Runner:
         """The graphs of a kind, compiled once; without the preprocessing where that is done ahead."""

@@ -117,6 +117,13 @@ class Problem:
         both = [own] if self.network.output_shape == (1,) else [0.0, own]
         return np.array(both, self.dtype)
 
+    def ahead(self, x: Any) -> Preprocessing | None:
+        """What is done to samples, an array or `SparseRows`, before a graph takes them, as in `fit`."""
+        known = self.preprocessing
+        if known is None or not isinstance(x, np.ndarray) or self.data_dtype != self.dtype:
+            return None
+        return known if known.is_ahead(x, self.dtype) else None
+
     def measured(self, output: Tensor) -> Tensor:
         """What metrics are measured on, of the network's raw output (N, …)."""
         found, shift = self.loss.measured(output), self.shift

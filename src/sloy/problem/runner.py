@@ -48,8 +48,8 @@ class Runner:
             specs = {name: graph.nodes[number].spec for name, number in graph.outputs.items()}
             return {name: np.zeros((0, *s.shape[1:]), s.dtype) for name, s in specs.items()}
         arrays = all(isinstance(column, np.ndarray) for column in columns.values())
-        if poll is None and arrays and count <= batch_size and count & (count - 1) == 0:
-            return self._executable(count, 0).run(columns)  # no rows to order
+        if poll is None and arrays and (whole := self.whole(count, batch_size)) is not None:
+            return whole.run(columns)
         sizes = batch_sizes(count, batch_size)
         padded = count // batch_size * batch_size + (sizes[-1] if count % batch_size else 0)
         order = np.minimum(np.arange(padded), count - 1)
@@ -63,6 +63,11 @@ class Runner:
         if run.error is not None:
             raise run.error
         return {name: value[:count] for name, value in run.outputs.items()}
+
+    def whole(self, count: int, batch_size: int) -> Executable | None:
+        """What runs so many samples as they are, without an order of their rows; None where nothing does."""
+        fits = 0 < count <= batch_size and count & (count - 1) == 0
+        return self._executable(count, 0) if fits else None
 
     def _executable(self, size: int, entries: int) -> Executable:
         key = (size, entries)

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
-from sloy.engines.native.plan.inlined import is_made_again, is_number, without_reshapes
+from sloy.engines.native.plan.inlined import is_number, without_reshapes
+from sloy.engines.native.plan.values import WEIGHT_GRADIENTS, Values
 from sloy.graph.graph import Graph, Node
-from sloy.graph.opdef import REGISTRY
 from sloy.graph.spec import BFLOAT16
 
 GROUP_LIMIT = 96  # nodes of one elementwise group
 ANCHORS = ("conv2d", "matmul")  # whose kernels add a bias and apply one of `EPILOGUES`
 ROUNDED = (*ANCHORS, "conv2d_input_grad")  # kernels that can store their result in bfloat16
-# whose kernels also sum their second operand over all axes but the last
-WEIGHT_GRADIENTS = ("conv2d_weight_grad", "conv2d_pooled_weight_grad")
 EPILOGUES = ("relu", "sigmoid", "tanh")
-MASKS = ("dropout_mask",)  # made of key and number, element by element, in the group that reads it
+ENDED = (
+    "has_scale",
+    "has_residual",
+)  # what the kernel of a convolution in float32 does besides, and ReLU6
 SECOND_RESULTS = ("conv2d_places",)  # which the kernel of their operand writes besides
 
 
@@ -51,7 +51,7 @@ class Unit:
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
-class Fusion:
+class Fusion(Values):
     """The units of a graph.
 
     Parameters
@@ -64,19 +64,10 @@ class Fusion:
     ----------
     units : dict
         Number → `Unit`.
-    views : frozenset of int
-        Nodes that only read others' memory: reshapes, broadcasts that elementwise groups read in place, what they make
-        again (see `is_made_again`), and squares that only a sum of squares needs.
-    late : frozenset of int
-        Elementwise nodes that only the next values of variables need: they run after the guard.
     """
 
     def __init__(self, graph: Graph, guard: Collection[int] = ()) -> None:
-        self.graph = graph
-        self._guard = frozenset(guard)
-        self._square_sums = self._find_square_sums()
-        self.views = frozenset(i for i, node in enumerate(graph.nodes) if self._is_view(i, node))
-        self.late = self._find_late()
+        super().__init__(graph, guard)
         self.units: dict[int, Unit] = {}
         self.unit_of: dict[int, int] = {}
         self._ancestors: dict[int, int] = {}
@@ -84,80 +75,20 @@ class Fusion:
             if node.is_leaf or i in self.views:
                 continue
             self._add(i, node)
-            if self._is_elementwise(i):
+            if self._is_elementwise(i) or i in self.sums:
                 self._join_group(i)
         self._attach(WEIGHT_GRADIENTS, 1, self._sums_channels, has_bias=1)
         self._absorb_averaged_gradients()
         self._attach(("softmax_cross_entropy",), 0, self._is_softmax)
-
-    # --- what nodes are ------------------------------------------------------------------------------------------
-
-    def _is_elementwise(self, i: int) -> bool:
-        definition = REGISTRY.get(self.graph.nodes[i].op)
-        return definition is not None and (definition.elementwise or self._is_mask(i))
-
-    def _is_mask(self, i: int) -> bool:
-        return self.graph.nodes[i].op in MASKS
-
-    @cached_property
-    def _roots(self) -> frozenset[int]:
-        return frozenset(self.graph.outputs.values()) | frozenset(self.graph.updates.values())
-
-    def _is_view(self, i: int, node: Node) -> bool:
-        if node.op == "reshape":
-            return True
-        users = self.graph.users[i]
-        if users and i not in self._roots and self._square_sums.issuperset(users):
-            return True
-        if i in self._roots or not all(self._is_read_by_group(user) for user in users):
-            return False
-        return node.op == "broadcast_to" or is_made_again(self.graph, i)
-
-    def _is_read_by_group(self, i: int) -> bool:
-        alone = self._square_sums.issuperset(self.graph.users[i]) and bool(self.graph.users[i])
-        return self._is_elementwise(i) and not self._is_mask(i) and not alone
-
-    def _find_square_sums(self) -> frozenset[int]:
-        """Sums over all elements of x · x, where nothing else needs the product."""
-        return frozenset(
-            i
-            for i, node in enumerate(self.graph.nodes)
-            if node.op == "reduce_sum"
-            and node.spec.dtype == "float32"
-            and node.spec.size == 1
-            and self._is_lone_square(node.inputs[0])
-        )
-
-    def _is_lone_square(self, i: int) -> bool:
-        node = self.graph.nodes[i]
-        square = node.op == "mul" and node.inputs[0] == node.inputs[1]
-        return square and len(self.graph.users[i]) == 1 and i not in self._roots
-
-    def source(self, i: int) -> int:
-        """The node whose memory holds node i: i itself, or what a view reads."""
-        while i in self.views:
-            i = self.graph.nodes[i].inputs[0]
-        return i
-
-    def _find_late(self) -> frozenset[int]:
-        outputs, updates = set(self.graph.outputs.values()), set(self.graph.updates.values())
-        late: set[int] = set()
-        for i in range(len(self.graph.nodes) - 1, -1, -1):
-            users = self.graph.users[i]
-            wanted = bool(users) or i in updates
-            fits = self._is_elementwise(i) or i in self.views
-            if fits and wanted and i not in outputs and all(user in late for user in users):
-                late.add(i)
-        return frozenset(late - self._guard)
 
     # --- units ---------------------------------------------------------------------------------------------------
 
     def _needs(self, i: int) -> Iterator[int]:
         """The units that node i reads from."""
         for operand in self.graph.nodes[i].inputs:
-            source = self.source(operand)
-            if source in self.unit_of:
-                yield self.unit_of[source]
+            for source in self.sources(operand):
+                if source in self.unit_of:
+                    yield self.unit_of[source]
 
     def _add(self, i: int, node: Node) -> None:
         anchor = self._anchor_of(i)
@@ -169,7 +100,7 @@ class Fusion:
             self.units[number].nodes.append(i)
             self.units[number].results += (i,)
             return
-        kernel = "elementwise" if self._is_elementwise(i) else node.op
+        kernel = "elementwise" if self._is_elementwise(i) or i in self.sums else node.op
         if i in self._square_sums:
             kernel = "sum_of_squares"
         self.units[i] = Unit(kernel, [i], node.inputs, (i,), dict(node.attributes))
@@ -212,34 +143,52 @@ class Fusion:
             size = len(self.units[candidate].nodes) + len(self.units[self.unit_of[i]].nodes)
             if (
                 size <= GROUP_LIMIT
-                and not self._draws_from(candidate, self.unit_of[i])
+                and not self._waits_within(candidate, self.unit_of[i])
                 and self._can_merge(candidate, self.unit_of[i])
             ):
                 self._merge(candidate, self.unit_of[i])
 
-    def _draws_from(self, a: int, b: int) -> bool:
-        """Whether a mask of one of two units is drawn with a number that the other computes."""
-        masks = [i for unit in (a, b) for i in self.units[unit].nodes if self._is_mask(i)]
-        return any(unit in (a, b) for i in masks for unit in self._needs(i))
+    def _waits_within(self, a: int, b: int) -> bool:
+        """Whether a mask of one of two units is drawn with a number of the other, or one reads a sum of the other."""
+        nodes = [i for unit in (a, b) for i in self.units[unit].nodes]
+        if any(unit in (a, b) for i in nodes if self._is_mask(i) for unit in self._needs(i)):
+            return True
+        sums = self.sums.intersection(nodes)
+        return bool(sums) and any(
+            source in sums
+            for i in nodes
+            for operand in self.graph.nodes[i].inputs
+            for source in self.sources(operand)
+        )
 
     def _neighbours(self, i: int) -> list[int]:
         """Groups of the node's shape and phase: first those that it reads, then those that read what it reads."""
         producers, siblings = [], []
         for operand in self.graph.nodes[i].inputs:
-            source = self.source(operand)
-            if source in self.unit_of:
-                producers.append(self.unit_of[source])
-            if self.graph.nodes[source].spec.size > 1:
-                siblings += [
-                    self.unit_of[user] for user in self.graph.users[operand] if user in self.unit_of
-                ]
+            for source in self.sources(operand):
+                if source in self.unit_of:
+                    producers.append(self.unit_of[source])
+                if self.graph.nodes[source].spec.size > 1:
+                    siblings += [
+                        self.unit_of[user]
+                        for user in self._readers({operand, source})
+                        if user in self.unit_of
+                    ]
         return [unit for unit in dict.fromkeys(producers + siblings) if self._fits(unit, i)]
+
+    def _readers(self, values: Collection[int]) -> Iterator[int]:
+        """Who reads values, themselves or through what is made of them again."""
+        for value in sorted(values):
+            for user in self.graph.users[value]:
+                yield user
+                if user in self.views and self._is_made_again(user):
+                    yield from self._readers({user})
 
     def _fits(self, unit: int, i: int) -> bool:
         first = self.units[unit].nodes[0]
         return (
             self.units[unit].kernel == "elementwise"
-            and self.graph.nodes[first].spec.shape == self.graph.nodes[i].spec.shape
+            and self.shape_of(first) == self.shape_of(i)
             and (first in self.late) == (i in self.late)
         )
 
@@ -252,17 +201,25 @@ class Fusion:
                 found |= dict.fromkeys(self.graph.nodes[i].inputs)
                 continue
             for operand in self.graph.nodes[i].inputs:
-                operand = without_reshapes(self.graph, operand)
-                while operand in self.views and is_made_again(self.graph, operand):
-                    operand = without_reshapes(self.graph, self.graph.nodes[operand].inputs[0])
-                if operand not in inside and not is_number(self.graph, operand):
-                    found[operand] = None
+                found |= dict.fromkeys(self._read(operand, inside))
         return tuple(found)
 
+    def _read(self, operand: int, inside: Collection[int]) -> Iterator[int]:
+        """What a group reads from memory for an operand."""
+        operand = without_reshapes(self.graph, operand)
+        if operand in inside or is_number(self.graph, operand):
+            return
+        if operand in self.views and self._is_made_again(operand):
+            for source in self.graph.nodes[operand].inputs:
+                yield from self._read(source, inside)
+        else:
+            yield operand
+
     def group_results(self, unit: Unit) -> tuple[int, ...]:
-        """What of an elementwise group is needed outside of it."""
+        """What of an elementwise group is needed outside of it, sums last."""
         inside = set(unit.nodes)
-        return tuple(i for i in unit.nodes if i in self._roots or self._read_outside(i, inside))
+        needed = (i for i in unit.nodes if i in self._roots or self._read_outside(i, inside))
+        return tuple(sorted(needed, key=lambda i: i in self.sums))
 
     def _read_outside(self, i: int, inside: set[int]) -> bool:
         return any(
@@ -284,18 +241,54 @@ class Fusion:
             if unit is None or self.graph.users[operand] != (i,) or operand in self._roots:
                 continue
             rounding = node.op == "cast" and node.spec.dtype == BFLOAT16
-            if rounding and self.units[unit].kernel in ROUNDED:
+            there = self.units[unit].attributes
+            plain = there.get("activation") != "relu6" and not there.keys() & set(ENDED)
+            if rounding and plain and self.units[unit].kernel in ROUNDED:
                 return unit
             if self.units[unit].kernel not in ANCHORS:
                 continue
-            if "activation" in self.units[unit].attributes:
-                continue
-            if node.op in EPILOGUES:
-                return unit
-            has_bias = "has_bias" in self.units[unit].attributes
-            if node.op == "add" and not has_bias and self._bias_of(i, operand, unit) is not None:
+            if "activation" not in self.units[unit].attributes and self._ending(i, operand, unit):
                 return unit
         return None
+
+    def _ending(self, i: int, result: int, unit: int) -> str:
+        """What the kernel of a unit would do to its result for node i; "" where it would not."""
+        node, there = self.graph.nodes[i], self.units[unit].attributes
+        if node.op in EPILOGUES:
+            return node.op
+        if node.op == "clip":
+            six = (node.attributes["low"], node.attributes["high"]) == (0.0, 6.0)
+            return "relu6" if six and self._ends_further(unit) else ""
+        if node.op not in ("add", "mul"):
+            return ""
+        vector = self._bias_of(i, result, unit) is not None
+        if node.op == "add" and vector and not {"has_bias", "has_residual"} & there.keys():
+            return "has_bias"
+        if not self._ends_further(unit):
+            return ""
+        if node.op == "mul" and vector and not {"has_bias", *ENDED} & there.keys():
+            return "has_scale"
+        if node.op == "add" and "has_residual" not in there and self._is_residual(i, result, unit):
+            return "has_residual"
+        return ""
+
+    def _ends_further(self, unit: int) -> bool:
+        """Whether a unit is a convolution that computes and writes float32."""
+        taken = self.units[unit]
+        values = (*taken.operands[:2], taken.results[0])
+        whole = all(self.graph.nodes[k].spec.dtype == "float32" for k in values)
+        return taken.kernel == "conv2d" and whole
+
+    def _is_residual(self, i: int, result: int, unit: int) -> bool:
+        """Whether the other operand of a sum is in memory before a unit's kernel runs."""
+        first, second = self.graph.nodes[i].inputs
+        other = second if first == result else first
+        return first != second and other not in self.views and self._is_known(other, unit)
+
+    def _is_known(self, value: int, unit: int) -> bool:
+        """Whether a value in memory depends on nothing that a unit computes."""
+        other = self.unit_of.get(value)
+        return other is None or not (other == unit or self._ancestors[other] >> unit & 1)
 
     def _bias_of(self, i: int, result: int, unit: int) -> int | None:
         """The (O,) vector that node i adds to every position of an anchor's result."""
@@ -309,31 +302,33 @@ class Fusion:
         shape = self.graph.nodes[bias].spec.shape
         vector = shape[-1:] == (channels,) and self.graph.nodes[bias].spec.size == channels
         source = self.source(bias)
-        other_unit = self.unit_of.get(source)
-        known = other_unit is None or not (
-            other_unit == unit or self._ancestors[other_unit] >> unit & 1
-        )
-        return source if vector and known else None
+        return source if vector and self._is_known(source, unit) else None
 
     def _absorb(self, i: int, unit: int) -> None:
-        taken = self.units[unit]
-        node = self.graph.nodes[i]
-        if node.op == "add":
-            bias = self._bias_of(i, taken.nodes[-1], unit)
-            assert bias is not None
-            taken.operands += (bias,)
-            if (
-                bias in self.unit_of
-            ):  # nothing but node i reads the anchor, so no other unit gains an ancestor
-                self._ancestors[unit] |= (
-                    self._ancestors[self.unit_of[bias]] | 1 << self.unit_of[bias]
-                )
-            taken.attributes["has_bias"] = 1
-        elif node.op in EPILOGUES:
-            taken.attributes["activation"] = node.op
+        taken, node = self.units[unit], self.graph.nodes[i]
+        ending = "" if node.op == "cast" else self._ending(i, taken.nodes[-1], unit)
+        if ending == "has_residual":
+            first, second = node.inputs
+            self._take(unit, second if first == taken.nodes[-1] else first, len(taken.operands))
+        elif ending in ("has_bias", "has_scale"):
+            vector = self._bias_of(i, taken.nodes[-1], unit)
+            assert vector is not None
+            self._take(unit, vector, 2)  # the bias before the scale
+        if ending.startswith("has_"):
+            taken.attributes[ending] = 1
+        elif ending:
+            taken.attributes["activation"] = ending
         taken.nodes.append(i)
         taken.results = (i,)
         self.unit_of[i] = unit
+
+    def _take(self, unit: int, value: int, place: int) -> None:
+        """Let a unit's kernel read a value; nothing reads its result yet, so no other unit gains an ancestor."""
+        operands = self.units[unit].operands
+        self.units[unit].operands = (*operands[:place], value, *operands[place:])
+        if value in self.unit_of:
+            other = self.unit_of[value]
+            self._ancestors[unit] |= self._ancestors[other] | 1 << other
 
     def _attach(
         self, kernels: Collection[str], place: int, fits: Callable[[int, int], bool], **flags: int

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from sloy.engines.native.plan.fusion import MASKS
-from sloy.engines.native.plan.inlined import is_made_again, without_reshapes
+from sloy.engines.native.plan.inlined import is_number, without_reshapes
 from sloy.engines.native.plan.planner import Plan, Step
+from sloy.engines.native.plan.values import MASKS
 from sloy.engines.native.rewrite.copies import copied
 from sloy.graph import REGISTRY
 from sloy.graph.graph import Graph, Node
@@ -121,7 +121,9 @@ class Encoder:
     # --- elementwise groups: one instruction with a program of its own --------------------------------------------
 
     def _group(self, step: Step) -> Instruction:
-        shape = self._node(step.nodes[0]).spec.shape
+        sums = [i for i in step.nodes if self._node(i).op == "reduce_sum"]
+        first = step.nodes[0]
+        shape = self._node(self._node(first).inputs[0] if first in sums else first).spec.shape
         masks = [node for node in map(self._node, step.nodes) if node.op in MASKS]
         keys = {operand for node in masks for operand in node.inputs}  # read as a whole
         inputs, strides = [], []
@@ -133,13 +135,19 @@ class Encoder:
             strides += [0] * len(shape) if whole else _strides(spec.shape, shape)
         statements = _Statements(self.plan.graph, step.inputs)
         for i in step.nodes:
-            statements.add(i)
-        attributes = {
+            if i not in sums:
+                statements.add(i)
+        results = [
+            statements.number(self._node(i).inputs[0] if i in sums else i) for i in step.outputs
+        ]
+        attributes: dict[str, Any] = {
             "shape": shape,
             "strides": strides,
             "program": "; ".join(statements.lines),
-            "results": [statements.number(i) for i in step.outputs],
+            "results": results,
         }
+        if sums:
+            attributes["sums"] = len(sums)  # of the results, the last
         return ("elementwise", inputs, [self._tensor(i) for i in step.outputs], attributes)
 
     def _dense(self, value: int) -> int:
@@ -169,10 +177,10 @@ class _Statements:
         """Of a value that is read: an input's, a line's, of a constant a new line's."""
         value = without_reshapes(self._graph, value)
         if value not in self._numbers:
-            if is_made_again(self._graph, value):
-                self.add(value)
-            else:
+            if is_number(self._graph, value):
                 self._numbers[value] = self._line(_constant(_source(self._graph, value)))
+            else:
+                self.add(value)
         return self._numbers[value]
 
     def _line(self, text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sloy.engines.native.program.encode import DTYPES
 from sloy.engines.native.rewrite.averaged import averaged
 from sloy.engines.native.rewrite.copies import with_copies
+from sloy.engines.native.rewrite.folded import folded
 from sloy.engines.native.rewrite.gated import gated
 from sloy.engines.native.rewrite.masks import Masks, number
 from sloy.engines.native.rewrite.pooled import Takes, pooled
@@ -37,7 +38,7 @@ def prepare(
                 ' engine="reference" for it.'
             )
     optimized = optimize(graph)
-    lowered = lower(optimized, supported, "native")
+    lowered = lower(folded(optimized), supported, "native")
     if lowered is not optimized:
         lowered = optimize(lowered)
 

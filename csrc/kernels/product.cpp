@@ -1,0 +1,155 @@
+#include "kernels/product.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "core/parallel.h"
+#include "kernels/pick_isa.h"
+#include "kernels/product_form.h"
+#include "kernels/simd/product.h"
+
+namespace sloy {
+namespace {
+
+// Scratch: the packed right operands, then each thread's working memory.
+class Product final : public Kernel {
+ public:
+  Product(const MatmulShape& s, const ProductShape& shape, const ProductForm& form,
+          const Options& options)
+      : whole_(s),
+        shape_(shape),
+        form_(form),
+        threads_(s.multiply_adds() < worth_a_barrier ? 1 : options.threads),
+        kernels_(SLOY_PICK_VECTOR_ISA(product_kernels)()),
+        blocks_(kernels_.blocks(shape_, fewest_blocks())) {}
+
+  std::size_t scratch_bytes() const override {
+    const std::int64_t floats = whole_.count * packed_floats() + threads_ * work_floats();
+    return static_cast<std::size_t>(floats) * sizeof(float);
+  }
+  void bind(const Addresses& addresses) override { addresses_ = addresses; }
+  bool any_threads() const override { return true; }
+
+  void run() override {
+    const auto* b = static_cast<const float*>(addresses_.inputs[1]);
+    auto* packed = static_cast<float*>(addresses_.scratch);
+    if (packed_floats() > 0) {
+      const std::int64_t panels = kernels_.panels(shape_);
+      parallel_for(threads_, whole_.count * panels, 2, 1, [&](int, Range range) {
+        for (std::int64_t i = range.begin; i < range.end; ++i) {
+          const std::int64_t matrix = i / panels, panel = i % panels;
+          kernels_.pack(packed + matrix * packed_floats(), b + matrix * whole_.b.matrix, shape_,
+                        panel, panel + 1);
+        }
+      });
+    }
+    // The same rows of all matrices follow each other: of stacks whose batch axis is the middle one
+    // they lie side by side.
+    parallel_for(threads_, whole_.count * blocks_.count(), 2, 1, [&](int thread, Range range) {
+      for (std::int64_t i = range.begin; i < range.end; ++i) {
+        const std::int64_t row = i / (whole_.count * blocks_.columns);
+        multiply(thread, i / blocks_.columns % whole_.count,
+                 row * blocks_.columns + i % blocks_.columns);
+      }
+    });
+  }
+
+ private:
+  static constexpr std::int64_t worth_a_barrier = 500'000;  // multiply-adds
+  static constexpr std::int64_t blocks_of_thread = 4;
+
+  static std::int64_t aligned(std::int64_t floats) { return (floats + 15) / 16 * 16; }
+  std::int64_t packed_floats() const { return aligned(kernels_.packed_floats(shape_)); }
+  std::int64_t work_floats() const { return aligned(kernels_.work_floats(shape_)); }
+
+  std::int64_t fewest_blocks() const {  // of a matrix
+    const std::int64_t count = std::max<std::int64_t>(whole_.count, 1);
+    return threads_ == 1 ? 1 : (threads_ * blocks_of_thread + count - 1) / count;
+  }
+
+  void multiply(int thread, std::int64_t matrix, std::int64_t block) {
+    const auto* a = static_cast<const float*>(addresses_.inputs[0]) + matrix * whole_.a.matrix;
+    const auto* b = static_cast<const float*>(addresses_.inputs[1]) + matrix * whole_.b.matrix;
+    auto* y = static_cast<float*>(addresses_.outputs[0]) + matrix * whole_.y.matrix;
+    auto* packed = static_cast<float*>(addresses_.scratch);
+    if (packed_floats() > 0) b = packed + matrix * packed_floats();
+    kernels_.multiply(y, a, b, ending_of(form_, addresses_.inputs),
+                      packed + whole_.count * packed_floats() + thread * work_floats(), shape_,
+                      blocks_, block, block + 1);
+  }
+
+  MatmulShape whole_;
+  ProductShape shape_;
+  ProductForm form_;
+  int threads_;
+  ProductKernels kernels_;
+  ProductBlocks blocks_;
+  Addresses addresses_;
+};
+
+bool suits(const ConvolutionShape& s) {
+  constexpr std::int64_t fewest_channels = 8;
+  return s.factors == DType::float32 && s.result == DType::float32 && s.form.has_epilogue_alone() &&
+         s.groups == 1 && std::min(s.c, s.o) >= fewest_channels &&
+         std::string_view(simd::table().name) != "baseline";
+}
+
+// A window of one pixel is a product of the image as it lies, others of its patches, a few rows and
+// some of their columns at a time. Larger windows only where there are few pixels, so that the
+// weights are what takes time: oneDNN and Winograd's method write them once more first.
+bool suits_forward(const ConvolutionShape& s) {
+  constexpr std::int64_t few_pixels = 64, many_weights = 1 << 20;
+  const std::int64_t weights = s.kh * s.kw * s.c * s.o, pixels = s.n * s.oh * s.ow;
+  return suits(s) && (s.kh * s.kw == 1 || (weights >= many_weights && pixels <= few_pixels));
+}
+
+// oneDNN runs at a quarter of its speed where the stride is not 1.
+bool suits_weight_grad(const ConvolutionShape& s) {
+  constexpr std::int64_t fewest_channels = 16;
+  return suits(s) && s.kh * s.kw > 1 && s.stride[0] * s.stride[1] > 1 && !s.form.bias &&
+         s.c >= fewest_channels;
+}
+
+Patches patches_of(const ConvolutionShape& s) {
+  return {s.h,         s.w,         s.c,           s.kw,          s.oh,         s.ow,
+          s.stride[0], s.stride[1], s.dilation[0], s.dilation[1], s.padding[0], s.padding[2]};
+}
+
+MatmulShape single(const ProductShape& shape) {
+  MatmulShape product{};
+  product.m = shape.m, product.n = shape.n, product.k = shape.k, product.count = 1;
+  return product;
+}
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_product(const MatmulShape& s, const Options& options) {
+  const ProductShape shape{s.m,           s.n,      s.k,      s.transpose_a,
+                           s.transpose_b, s.a.line, s.b.line, s.y.line};
+  return std::make_unique<Product>(
+      s, shape, ProductForm{s.bias, false, false, activation_from(s.activation)}, options);
+}
+
+std::unique_ptr<Kernel> make_product_convolution(const ConvolutionShape& s,
+                                                 const Options& options) {
+  if (!suits_forward(s)) return nullptr;
+  const bool whole = s.kh * s.kw == 1 && s.stride[0] * s.stride[1] == 1 &&
+                     std::all_of(s.padding.begin(), s.padding.end(), [](auto p) { return p == 0; });
+  ProductShape shape{s.n * s.oh * s.ow, s.o, s.kh * s.kw * s.c, false, false, s.c, s.o, s.o};
+  if (!whole) {
+    shape.gathers = true;
+    shape.patches = patches_of(s);
+  }
+  return std::make_unique<Product>(single(shape), shape, product_form_of(s.form), options);
+}
+
+std::unique_ptr<Kernel> make_product_weight_grad(const ConvolutionShape& s,
+                                                 const Options& options) {
+  if (!suits_weight_grad(s)) return nullptr;
+  ProductShape shape{s.kh * s.kw * s.c, s.o, s.n * s.oh * s.ow, true, false, 0, s.o, s.o};
+  shape.gathers = true;
+  shape.patches = patches_of(s);
+  return std::make_unique<Product>(single(shape), shape, ProductForm{}, options);
+}
+
+}  // namespace sloy
