@@ -358,7 +358,9 @@ def _cost() -> None:
     """The share of the time that watching takes, by the clock of the watch itself."""
     digits = sloy.data.mnist().train
     options: dict[str, Any] = {"batch_size": 128, "threads": 1, "verbose": False, "validation": 0.1}
-    jobs = {name: (getattr(sloy.zoo, name)(), digits) for name in ("mlp", "standard_cnn", "lenet5")}
+    jobs = {
+        name: (sloy.zoo.make(name, (28, 28, 1), 10), digits) for name in ("mlp", "cnn", "lenet5")
+    }
     points = moons(0)
     jobs["moons"] = (points.network(), (points.x, points.y))
     for name, (network, data) in jobs.items():

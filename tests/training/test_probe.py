@@ -11,7 +11,8 @@ import sloy
 from available import available
 from sloy.layers import Dense, Flatten, LeakyReLU, ReLU, Residual, Sigmoid, Tanh
 from sloy.regularizers import L2
-from sloy.training.probe import Probe, Reading, constant_losses, spread
+from sloy.training.probe import Probe, Reading, spread
+from sloy.training.probe_graph import constant_losses
 from sloy.training.run import Run
 from training_tasks import blobs, cnn, fit, mlp, stripes
 

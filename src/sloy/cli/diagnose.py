@@ -105,9 +105,11 @@ def _rules(*, as_json: bool) -> str:
 
 def _command(experiment: Experiment, change: Mapping[str, Any]) -> str:
     """What to run instead: the command line of the run with its changes; Python where it has no options for them."""
-    from sloy.cli.main import build_parser
+    from sloy.cli import train
 
-    known = build_parser("train").parse_args(["train", "mnist"]).option_words
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    known: frozenset[str] = parser.get_default("option_words")
     if not all(f"--{_dashed(name)}" in known for name in change):
         return (
             "sloy.fit(…, " + ", ".join(f"{name}={value!r}" for name, value in change.items()) + ")"

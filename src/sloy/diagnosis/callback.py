@@ -39,10 +39,10 @@ class Diagnosis(Probe):
     >>> x = np.random.default_rng(0).normal(size=(256, 4)).astype(np.float32)
     >>> network = sloy.Network((4,), [sloy.layers.Dense(8), sloy.layers.ReLU(), sloy.layers.Dense(2)])
     >>> watch = sloy.Diagnosis()
-    >>> _ = sloy.fit(network, (x, (x[:, 0] > 0).astype(int)), epochs=10, batch_size=16, learning_rate=1e-6,
+    >>> _ = sloy.fit(network, (x, (x[:, 0] * x[:, 1] > 0).astype(int)), epochs=10, batch_size=16, learning_rate=1e-6,
     ...              engine="reference", callbacks=[watch], verbose=False)
-    >>> [finding.name for finding in watch.report.findings]
-    ['step too small']
+    >>> watch.report.first.name
+    'step too small'
     """
 
     limits: Mapping[str, float] = field(default_factory=dict)

@@ -49,10 +49,10 @@ def diagnose(
     >>> import numpy as np, sloy
     >>> x = np.random.default_rng(0).normal(size=(256, 4)).astype(np.float32)
     >>> network = sloy.Network((4,), [sloy.layers.Dense(8), sloy.layers.ReLU(), sloy.layers.Dense(2)])
-    >>> report = sloy.diagnose(network, (x, (x[:, 0] > 0).astype(int)), epochs=10, batch_size=16,
+    >>> report = sloy.diagnose(network, (x, (x[:, 0] * x[:, 1] > 0).astype(int)), epochs=10, batch_size=16,
     ...                        learning_rate=1e-6, engine="reference")
     >>> report.first.name, report.first.proofs[0].words, report.first.proofs[0].proved
-    ('step too small', 'learning rate 1e-06 → 0.003', True)
+    ('step too small', 'learning rate 1e-06 → 0.004', True)
     """
     flag("diagnose", "try_remedies", try_remedies)
     real("diagnose", "seconds", seconds, least=0)

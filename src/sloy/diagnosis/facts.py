@@ -11,7 +11,7 @@ from sloy.problem.inputs import Columns
 from sloy.problem.problem import Problem
 from sloy.training.members import OfMembers
 from sloy.training.order import Order
-from sloy.training.probe import constant_losses
+from sloy.training.probe_graph import constant_losses
 
 KEY_NUMBERS = 64  # of a sample, by which equal ones are looked for before they are compared whole
 MOST_ROWS = 20_000  # looked at, of each part

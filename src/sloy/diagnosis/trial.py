@@ -18,7 +18,8 @@ from sloy.language import say
 from sloy.problem.runner import Runner
 from sloy.training.callbacks import Callback
 from sloy.training.checkpoint import Snapshot
-from sloy.training.probe import probe_evaluation_graph, spread
+from sloy.training.probe import spread
+from sloy.training.probe_graph import probe_evaluation_graph
 from sloy.training.run import Run
 
 STEPS = 120
@@ -91,7 +92,7 @@ class Trier:
         """Try a remedy for 120 steps; for twice as many, and so on, while it is undecided and there is time."""
         if "patience" in remedy.change:
             return self._stopped(remedy)
-        steps = most = max(2, min(STEPS, self.evidence.total))
+        steps = max(2, min(STEPS, self.evidence.total))
         prevents = remedy.prevents or self.now is None
         while True:
             begun = time.perf_counter()
@@ -104,14 +105,13 @@ class Trier:
                 )
             proof = self._judged(remedy, own, other, steps, prevents=prevents)
             cost = time.perf_counter() - begun
-            undecided = not proof.proved and _may_become_sure(proof)
-            if (
-                not undecided
-                or 2 * steps > self.evidence.total
-                or time.perf_counter() + 2 * cost > end
-            ):
+            # A harm that the run has at its end, and the fork not yet, is still to come.
+            to_come = prevents and proof.before < self.evidence.last.loss
+            undecided = not proof.proved and (to_come or _may_become_sure(proof))
+            done = steps >= self.evidence.total or time.perf_counter() + 2 * cost > end
+            if not undecided or done:
                 return proof
-            steps = min(2 * steps, max(most, self.evidence.total))
+            steps = min(2 * steps, self.evidence.total)
 
     def _stopped(self, remedy: Remedy) -> Proof:
         """What stopping earlier gains: the run itself has shown it."""

@@ -18,7 +18,8 @@ from sloy.training.members import fit_members
 
 Training = Callable[..., tuple[Model, History]]
 OPERATIONS = 5e10  # a second, of a large network; small ones are slower
-LONG = 20.0  # seconds of which a diagnosis takes less than 2 %
+LONG = 20.0  # seconds, beside which what a diagnosis compiles is little
+MANY = 150_000  # samples seen, beside which those that it reads a few times are less than 2 %
 
 
 def training_of(opening: Opened) -> Training:
@@ -60,4 +61,6 @@ def is_diagnosed(wanted: bool | None, opening: Opened) -> bool:
     if wanted is not None:
         return wanted
     samples = opening.loaded.trained_on(opening.experiment.validation) * opening.recipe.epochs
+    if samples < MANY:
+        return False
     return 6 * opening.summary.multiply_adds * samples / OPERATIONS >= LONG
