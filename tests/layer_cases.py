@@ -462,6 +462,7 @@ CASES: tuple[Case, ...] = (
     Case(Members([Dense(3), Tanh(), Dense(3)], **IT), (4, 3), tabular.members),
     Case(MeanOfMembers(**IT), (3, 4, 2), tabular.mean_of_values),
     Case(MeanOfMembers("logits", **IT), (3, 4, 5), tabular.mean_of_logits),
+    Case(MeanOfMembers("logs", **IT), (3, 4, 2), tabular.mean_of_logs),
     Case(Blend(Tanh(), **IT), (3, 2, 4), tabular.blend),
     Case(Limits(-0.5, 0.75, **IT), (3, 5), pointwise(lambda x: min(max(x, -0.5), 0.75)), training=False),
     Case(Limits(-0.5, 0.75, **IT), (3, 5), lambda x, v: x),

@@ -95,6 +95,10 @@ def mean_of_logits(x: Array, v: Variables) -> Array:
     return np.log((e / e.sum(-1, keepdims=True)).mean(1))
 
 
+def mean_of_logs(x: Array, v: Variables) -> Array:
+    return np.log(np.exp(x).mean(1))
+
+
 def blend(x: Array, v: Variables) -> Array:
     return x + v["it/share"] * (np.tanh(x) - x)
 

@@ -19,10 +19,12 @@ from sloy.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
     CustomLoss,
+    Focal,
     Hinge,
     Huber,
     Intervals,
     Loss,
+    Poisson,
     Quantile,
     SquaredError,
 )
@@ -34,6 +36,7 @@ VALUES = RNG.normal(size=(7, 5))
 YES = (RNG.random((7, 5)) < 0.5).astype(np.float64)
 LABELS = np.array([0, 4, 2, 1, 3, 3, 0])
 MIXTURE = RNG.dirichlet(np.ones(5), 7)
+COUNTS = RNG.poisson(2.0, (7, 5)).astype(np.float64)
 
 
 # --- formulas, one sample at a time ---------------------------------------------------------------
@@ -62,6 +65,15 @@ def crammer_singer(z: np.ndarray, y: int) -> float:
 
 def pinball(level: float, a: float, y: float) -> float:
     return level * (y - a) if y > a else (1 - level) * (a - y)
+
+
+def half_deviance(a: float, y: float) -> float:
+    return float(np.exp(a) - y * a - (y - y * np.log(y) if y else 0))
+
+
+def focal(z: np.ndarray, y: int, gamma: float) -> float:
+    loss = log_sum_exp(z) - z[y]
+    return float((1 - np.exp(-loss)) ** gamma * loss)
 
 
 def one_hot(y: int, smoothing: float = 0.0) -> np.ndarray:
@@ -114,6 +126,14 @@ CASES = {
         CategoricalCrossentropy(label_smoothing=S),
         LABELS,
         lambda z, y: cross_entropy(z, one_hot(y, S)),
+    ),
+    "focal": Case(Focal(), LABELS, lambda z, y: focal(z, y, 2.0)),
+    "focal_gamma": Case(Focal(gamma=0.5), LABELS, lambda z, y: focal(z, y, 0.5)),
+    "poisson": Case(
+        Poisson(),
+        COUNTS,
+        lambda z, y: np.mean([half_deviance(*p) for p in zip(z, y, strict=True)]),
+        Z / 3,
     ),
     "hinge": Case(Hinge(), LABELS, crammer_singer),
     "hinge_binary": Case(
@@ -234,6 +254,8 @@ def test_predictions() -> None:
         (BinaryCrossentropy(), [[0.5, 0.75]]),
         (SquaredError(), feeds["z"]),
         (Hinge(), feeds["z"]),
+        (Focal(), [[0.25, 0.75]]),
+        (Poisson(), [[1.0, 3.0]]),
     ):
         graph = Graph.of({"p": loss.prediction(z) + 0.0})
         found = ReferenceEngine().compile(graph, {}).run(feeds)["p"]
@@ -287,6 +309,7 @@ BAD: list[tuple[Loss, object, tuple[int, ...], type[Exception], str]] = [
     (Hinge(), [-1, 0, 1], (1,), InvalidArgument, r"y\[1, 0\] is 0"),
     (Hinge(), [0, 3], (3,), InvalidArgument, "from 0 to 2"),
     (CustomLoss(log_cosh), [np.nan], (1,), InvalidArgument, "is nan"),
+    (Poisson(), [1.0, -2.0], (1,), InvalidArgument, r"y\[1, 0\] is -2.0.*at least 0"),
 ]
 
 
@@ -301,12 +324,39 @@ def test_bad_targets(
 # --- making losses --------------------------------------------------------------------------------
 
 
+def test_against_scikit_learn() -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    y, z = COUNTS[:, 0], Z[:, :1] / 3
+    deviance = metrics.mean_poisson_deviance(y, np.exp(z[:, 0]))
+    assert compute(Poisson(), z, y)["value"].mean() == pytest.approx(deviance / 2)
+    pinball_loss = metrics.mean_pinball_loss(VALUES[:, 0], z[:, 0], alpha=0.9)
+    assert compute(Quantile(0.9), z, VALUES[:, 0])["value"].mean() == pytest.approx(pinball_loss)
+    assert_close(
+        compute(Focal(gamma=0.0), Z, LABELS)["value"],
+        compute(CategoricalCrossentropy(), Z, LABELS)["value"],
+        SAME_FORMULA,
+        scale=10.0,
+    )
+
+
 def test_names() -> None:
     for name, kind in losses.NAMES.items():
         assert losses.loss(name) == kind()
     assert losses.loss(log_cosh) == CustomLoss(log_cosh)
     assert losses.loss(Huber(2.0)) == Huber(2.0)
-    for wrong in ("mse", Huber, 3):
+    for alias, name in losses.ALIASES.items():
+        assert losses.loss(alias) == losses.NAMES[name]()
+    assert losses.loss("pinball=0.9") == Quantile(0.9)
+    assert losses.loss("huber=2") == Huber(2.0)
+    assert losses.loss("focal=1.5") == Focal(gamma=1.5)
+    for word, said in (
+        ("quantile=1.5", "`level`.*less than 1"),
+        ("quantile=high", "'high' is no number"),
+        ("mse=2", "squared_error takes no number"),
+    ):
+        with pytest.raises(InvalidArgument, match=said):
+            losses.loss(word)
+    for wrong in ("msle", Huber, 3):
         with pytest.raises(InvalidArgument, match="must be one of squared_error"):
             losses.loss(wrong)  # type: ignore[arg-type]
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sloy.diagnosis import diagnose as diagnose
     from sloy.estimators import Classifier as Classifier
     from sloy.estimators import Regressor as Regressor
+    from sloy.experiments import plan as plan
     from sloy.model import Model as Model
     from sloy.model import load as load
     from sloy.optimizers import SGD as SGD
@@ -53,15 +54,19 @@ if TYPE_CHECKING:
     from sloy.training.callbacks import CSVLog as CSVLog
     from sloy.training.callbacks import EarlyStopping as EarlyStopping
     from sloy.training.checkpoint import Checkpoint as Checkpoint
+    from sloy.training.find_rate import find_rate as find_rate
     from sloy.training.fine_tune import fine_tune as fine_tune
     from sloy.training.fit import fit as fit
     from sloy.training.gradients import gradients as gradients
     from sloy.training.history import History as History
+    from sloy.training.margins import Margins as Margins
     from sloy.training.members import fit_members as fit_members
     from sloy.training.memory import memory_estimate as memory_estimate
     from sloy.training.progress import ProgressBar as ProgressBar
+    from sloy.training.rates import RateRange as RateRange
     from sloy.training.recipe import Recipe as Recipe
     from sloy.training.tabular import Tabular as Tabular
+    from sloy.training.timeline import Timeline as Timeline
 
 _ROOMS = (
     "data", "diagnosis", "engines", "errors", "experiments", "graph", "initializers", "inspection", "language",
@@ -74,6 +79,7 @@ _NAMES = {
         "augmentation": "Augment",
         "data": "Dataset",
         "diagnosis": "Diagnosis diagnose",
+        "experiments": "plan",
         "model": "Model load",
         "optimizers": "SGD Adagrad Adam AdamW Optimizer RMSprop",
         "preprocessing": "Preprocessing",
@@ -81,14 +87,18 @@ _NAMES = {
         "training.callbacks": "Callback CSVLog EarlyStopping",
         "training.checkpoint": "Checkpoint",
         "training.fine_tune": "fine_tune",
+        "training.find_rate": "find_rate",
         "training.fit": "fit",
         "training.gradients": "gradients",
         "training.history": "History",
         "training.members": "fit_members",
+        "training.margins": "Margins",
         "training.memory": "memory_estimate",
         "training.progress": "ProgressBar",
+        "training.rates": "RateRange",
         "training.recipe": "Recipe",
         "training.tabular": "Tabular",
+        "training.timeline": "Timeline",
     }.items()
     for name in names.split()
 }

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
 
 from sloy.arguments import flag, instance, integer, one_of, real, sequence
+from sloy.errors import InvalidArgument
 
 F = TypeVar("F", bound=Callable[..., Any])
 Kind = Literal["integer", "real", "flag", "text", "texts", "other"]
@@ -32,7 +33,7 @@ class Option:
     bounds : mapping
         Of numbers, as `sloy.arguments.integer` and `real` take them.
     choices : tuple of str
-        The words that are allowed.
+        The words that are allowed; beside numbers where these are asked for.
     also : type, optional
         Instances of it are allowed too.
     metavar : str, optional
@@ -58,8 +59,10 @@ class Option:
             return value
         if self.kind == "integer":
             return integer(where, name, value, **self.bounds)
+        if self.kind == "real" and isinstance(value, str) and value in self.choices:
+            return value
         if self.kind == "real":
-            return real(where, name, value, **self.bounds)
+            return self._real(where, name, value)
         if self.kind == "flag":
             return flag(where, name, value)
         if self.kind == "texts":
@@ -70,6 +73,13 @@ class Option:
         if self.kind == "text":
             instance(where, name, value, str)
         return value
+
+    def _real(self, where: str, name: str, value: Any) -> float:
+        try:
+            return real(where, name, value, **self.bounds)
+        except InvalidArgument as error:
+            others = "".join(f", or {word!r}" for word in self.choices)
+            raise InvalidArgument(f"{str(error).removesuffix('.')}{others}.") from None
 
 
 def option(default: Any, about: str = "", **rule: Any) -> Any:

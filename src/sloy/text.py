@@ -109,6 +109,34 @@ def seconds(number: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def number(value: float, digits: int = 5) -> str:
+    """A number of so many digits: 95417, 0.01235, −0 is 0; with an exponent only where it is very large or small.
+
+    Examples
+    --------
+    >>> number(50850.3), number(1234567.8), number(-0.0), number(0.000123456), number(1.5e12)
+    ('50850', '1234568', '0', '0.00012346', '1.5e+12')
+    """
+    size = abs(value)
+    if 10**digits <= size < 1e9:
+        return f"{value:.0f}"
+    if 0 < size < 1e-5 or size >= 1e9 or not isfinite(value):
+        return f"{value:.{digits}g}"
+    return fixed(float(f"{value:.{digits}g}"), 12).rstrip("0").rstrip(".")
+
+
+def fixed(value: float, places: int = 4) -> str:
+    """A number with so many decimals, never −0.0000.
+
+    Examples
+    --------
+    >>> fixed(-0.00001), fixed(0.98765)
+    ('0.0000', '0.9877')
+    """
+    found = f"{value:.{places}f}"
+    return found.lstrip("-") if not float(found) else found
+
+
 def percent(share: float) -> str:
     """0.9912 → 99.12 %."""
     return f"{100 * share:.2f} %"

@@ -144,7 +144,8 @@ def test_calibration_is_told(table: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_intervals(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    summary, out, _ = run(capsys, table, "--intervals", "0.8", target="price")
+    words = ("--network", "mlp", "--intervals", "0.8")
+    summary, out, _ = run(capsys, table, *words, target="price")
     found = summary["intervals"]
     data = load_table(str(table), "price", ignore=["bought"]).test
     assert data is not None
@@ -193,6 +194,7 @@ def test_intervals_need_validation_rows(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--target", "price", "--intervals", "0.9", "--validation", "0.01")
+    options += ("--network", "mlp")
     assert exit_code("train", str(table), *options, "--out", str(tmp_path / "run")) == 2
     assert "needs at least 9 rows to validate on, there are 6" in capsys.readouterr().err
 
@@ -226,7 +228,7 @@ def test_pictures_of_uneven_classes(tmp_path: Path, capsys: pytest.CaptureFixtur
     [
         ("bought", ("--network", "mlp", "--threshold", "f1")),
         ("bought", ("--network", "mlp")),
-        ("price", ("--intervals", "0.8")),
+        ("price", ("--network", "mlp", "--intervals", "0.8")),
     ],
 )
 def test_folds(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from command_line import exit_code
+from sloy.cli.experiment_options import words_of
 from sloy.cli.main import build_parser
-from sloy.cli.train import words_of
 from sloy.experiments import SOURCES, Experiment
 from sloy.experiments.sources import TableFile
 from sloy.experiments.sources.folder import PictureSource

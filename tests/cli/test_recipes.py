@@ -11,8 +11,8 @@ from PIL import Image
 import sloy as library
 from command_line import Sloy
 from sloy import zoo
+from sloy.cli.experiment_options import words_of
 from sloy.cli.main import build_parser
-from sloy.cli.train import words_of
 from sloy.errors import InvalidOption
 from sloy.experiments import Experiment
 from sloy.experiments.recipes import RECIPES

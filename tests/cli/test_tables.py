@@ -89,7 +89,7 @@ def test_what_is_shown(table: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     )  # fmt: skip
     said = "houses.csv: 480 to train on, 72 of them held out by each of 4 members, 120 to test"
     assert said in err
-    assert "of training at most" in err
+    assert "of training, less where it ends before its last epoch" in err
     assert "price: regression (" in err
     lines = ["area   numeric ", "age    numeric ", "town   category   3 values: ", "%Y-%m-%d: year"]
     for line in (*lines, "kind   left out   as asked for"):
@@ -120,6 +120,28 @@ def test_the_summary_is_true(regressor: Path, classifier: Path) -> None:
     assert summary["baselines"]["always the same"]["accuracy"] == pytest.approx(0.5, abs=0.02)
     assert summary["baselines"]["always the same"]["log_loss"] == pytest.approx(np.log(2), abs=0.01)
     assert summary["plan"]["ignore"] == ["price"]
+
+
+def test_scores_to_beat_are_those_of_the_training_rows(
+    regressor: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = load_table(houses(), "price", ignore=["kind"], validation=0)
+    houses(300, seed=5).drop("kind").write_csv(tmp_path / "new.csv")
+    new = json.loads(show(capsys, "test", regressor, tmp_path / "new.csv", "--json")[0])
+    price = houses(300, seed=5)["price"].to_numpy()
+    same = np.sqrt(np.mean((price - raw.train.y.mean()) ** 2))
+    assert new["baselines"]["always the same"]["rmse"] == pytest.approx(same, rel=1e-6)
+    rows = houses(300, seed=5).drop("kind", "price")
+    linear = library.load(regressor / "linear.sloy").predict(rows)[:, 0].astype(float)
+    rmse = np.sqrt(np.mean((price - linear) ** 2))
+    assert new["baselines"]["linear model"]["rmse"] == pytest.approx(rmse, rel=1e-6)
+    answers = [library.load(path).predict(rows) for path in (regressor, regressor / "model.sloy")]
+    assert np.array_equal(*answers)
+    few = houses(3).with_columns(kind=pl.lit("dear"))
+    few.write_csv(tmp_path / "few.csv")
+    out, _ = show(capsys, "test", regressor, tmp_path / "few.csv")
+    assert "learned nothing" not in out
+    assert "measured on 3 samples only" in out
 
 
 def test_the_linear_baseline_is_a_linear_model(regressor: Path) -> None:
@@ -226,6 +248,26 @@ def test_remarks_go_to_the_error_stream(
     assert {Path(warning.filename).name for warning in caught} == {Path(__file__).name}
 
 
+def test_a_number_far_from_all_of_training_is_named_and_taken_as_the_nearest(
+    regressor: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    areas = houses()["area"]
+    rows = "area,age,town,sold\n{},2,Rome,2020-01-01\n{},2,Rome,2020-01-01\n{},2,Rome,2020-01-01\n"
+    (tmp_path / "far.csv").write_text(rows.format("100.0", "1e300", "-inf"))
+    (tmp_path / "near.csv").write_text(rows.format("100.0", areas.max(), areas.min()))
+    far, err = show(capsys, "predict", regressor, tmp_path / "far.csv")
+    near, _ = show(capsys, "predict", regressor, tmp_path / "near.csv")
+    assert (
+        "far.csv: column `area`: 1e+300 in row 2, -inf in row 3: far from all that training had"
+        in err
+    )
+    high, low = map(float, near.split()[2:])
+    found = [float(word) for word in far.split()[1:]]
+    assert found[0] == float(near.split()[1])
+    assert found[1] == pytest.approx(high, abs=3000)  # those of the training rows, not of all
+    assert found[2] == pytest.approx(low, abs=3000)
+
+
 def test_predict_as_json(
     classifier: Path, regressor: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -247,7 +289,6 @@ BAD_NEW: dict[str, tuple[str, str]] = {
     ),
     "ragged": ("area,age,town,sold\n1,2,Rome\n", "line 2 has 3 fields, the header 4"),
     "no rows": ("area,age,town,sold\n", "has no rows"),
-    "infinite": ("area,age,town,sold\ninf,2,Rome,2020-01-01\n", "column `area` holds inf"),
 }
 
 
@@ -270,7 +311,7 @@ BAD: dict[str, tuple[bytes, tuple[str, ...], str, int]] = {
     "latin-1": (GOOD.encode() + b"1,\xe9,2\n", (), "line 62: the byte 0xE9 is not UTF-8", 1),
     "utf-16": (GOOD.encode("utf-16"), (), "is in UTF-16", 1),
     "names twice": (b"a,a,y\n1,2,3\n", (), "both named 'a'", 1),
-    "target absent": (GOOD.encode(), ("--target", "price"), "--target (='price') is none of its columns", 1),
+    "target absent": (GOOD.encode(), ("--target", "price"), "--target (='price') is none of its columns", 2),
     "no target": (GOOD.encode(), ("--target",), "expected one argument", 2),
     "constant target": (b"a,y\n" + b"1,5\n2,5\n" * 20, (), "is '5' in every row", 1),
     "a column like an option": (
@@ -283,12 +324,26 @@ BAD: dict[str, tuple[bytes, tuple[str, ...], str, int]] = {
     ),
     "two currencies": (b"a,y\n" + b"$1,5\n\xe2\x82\xac2,6\n" * 20, (), "numbers of several units", 1),
     "a date of no format": (GOOD.encode(), ("--date", "b"), "which no known format of a date reads", 1),
-    "a target like an option": (b"a,y\n1,2\n" * 20, ("--target", "size"), "--target (='size') is none", 1),
+    "a target like an option": (b"a,y\n1,2\n" * 20, ("--target", "size"), "--target (='size') is none", 2),
+    "the target alone": (b"y\n" + b"5\n6\n7\n" * 20, (), "no column is left to predict `y` from", 1),
     "an infinite column": (b"size,y\n" + b"inf,5\n2,6\n" * 20, (), "column `size` holds an infinite number", 1),
     "million columns": (",".join(f"c{i}" for i in range(10**6)).encode() + b"\n", (), "1000000 columns", 1),
     "text": (b"a,b,y\n" + b"".join(b"%d,w%d,%d\n" % (i, i, i % 2) for i in range(60)), (), "--ignore b", 1),
     "no number": (GOOD.encode(), ("--target", "b", "--task", "regression"), "which is no number", 1),
     "two targets": (GOOD.encode(), ("--target", "a", "--target", "y"), "--target: is given twice, 'a' and 'y'", 2),
+    "folds and a share": (GOOD.encode(), ("--folds", "5", "--test", "0"), "--test (=0.0): --folds tests on", 2),
+    "too many samples": (GOOD.encode(), ("--samples", "500"), "sloy train: --samples (=500) is more than", 2),
+    "a time without members": (GOOD.encode(), ("--network", "mlp", "--time", "2m"), "--time (=120 s)", 2),
+    "no such loss": (GOOD.encode(), ("--loss", "msle"), "--loss (='msle') must be one of squared_error", 2),
+    "counts below 0": (
+        b"a,y\n" + b"".join(b"%d,%d.5\n" % (i, i - 30) for i in range(60)), ("--loss", "poisson"),
+        "--loss (='poisson'): the target `y` is -", 2,
+    ),
+    "classes among several": (GOOD.encode(), ("--target", "a,b"), "several targets must all be numbers", 1),
+    "text that tells rows apart": (
+        b"a,b,y\n" + b"".join(b"%d,w%d,%d\n" % (i, i, i % 2) for i in range(60)), (),
+        "or keep it beside the predictions with --id b", 1,
+    ),
     "wrong network": (GOOD.encode(), ("--network", "cnn"), "there are tabular, mlp", 2),
 }  # fmt: skip
 

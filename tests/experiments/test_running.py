@@ -390,7 +390,7 @@ def test_a_folder_that_is_no_run_of_ours_is_refused_in_a_line(
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileFormatError, match="holds no run to resume"):
+    with pytest.raises(FileFormatError, match="holds no run"):
         experiments.resume(tmp_path / "nothing")
 
 

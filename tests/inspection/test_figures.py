@@ -19,8 +19,10 @@ from sloy.inspection import (
     filters_figure,
     mistakes_figure,
     png,
+    reliability_figure,
 )
 from sloy.language import speak
+from sloy.metrics.figures import reliability
 
 RANDOM = np.random.default_rng(7)
 HISTORY = {
@@ -37,7 +39,7 @@ def test_answers_are_points_on_and_beside_the_line() -> None:
     (axes,) = figure.axes
     (points,) = axes.collections
     assert np.asarray(points.get_offsets()).tolist() == [[1, 1], [2, 3], [4, 2]]
-    assert axes.get_title() == "3 samples, root mean squared error 1.291"  # √((0 + 1 + 4) / 3)
+    assert axes.get_title() == "3 samples, RMSE 1.291"  # √((0 + 1 + 4) / 3)
     with pytest.raises(ShapeError, match="answers_figure"):
         answers_figure([1, 2], [1])
 
@@ -202,3 +204,24 @@ def test_mistakes_come_with_the_most_confident_first() -> None:
 def test_mistakes_need_fitting_arrays() -> None:
     with pytest.raises(ShapeError, match="\\(N, H, W, C\\)"):
         mistakes_figure(np.zeros((3, 5, 5, 1)), np.zeros(2, int), np.zeros((3, 4)))
+
+
+def test_whiskers_of_shares_stay_between_0_and_1() -> None:
+    """Two samples a bin, all right or all wrong: the standard error is ½ √(¼ · ¾) = 0.217 then."""
+    p = np.repeat(np.linspace(0.05, 0.95, 10), 2)
+    found = reliability((p > 0.5).astype(int), np.stack([1 - p, p], 1))
+    axes = reliability_figure(found).axes[0]
+    (bars,) = (
+        c for c in axes.collections if len(c.get_segments()) == int((found.samples > 0).sum())
+    )
+    ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+    assert ends.min() == 0
+    assert ends.max() == 1
+    assert (ends[:, 1] - ends[:, 0] > 0.1).all()
+
+
+def test_answers_of_several_targets_have_a_panel_each() -> None:
+    true = np.array([[1.0, 10.0], [2.0, 30.0], [3.0, 20.0]])
+    axes = answers_figure(true, true + np.array([1.0, 0.0]), "price, rent").axes
+    assert [one.get_title() for one in axes] == ["3 samples, RMSE 1", "3 samples, RMSE 0"]
+    assert [one.get_xlabel() for one in axes] == ["true price", "true rent"]

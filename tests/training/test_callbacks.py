@@ -17,7 +17,7 @@ import pytest
 import sloy
 from sloy.engines.variables import HostVariables
 from sloy.errors import InvalidArgument
-from sloy.training.callbacks import EarlyStopping
+from sloy.training.callbacks import EarlyStopping, TimeLimit
 from sloy.training.history import History
 from sloy.training.progress import ProgressBar
 from training_tasks import Spy, blobs, environment, fit, mlp
@@ -227,3 +227,15 @@ def test_with_a_schedule_of_cycles_it_looks_at_their_ends():
         plain, blobs(), epochs=30, optimizer=optimizer, validation=0.2, callbacks=[patient]
     )
     assert len(history) == 14
+
+
+def test_a_time_limit_stops_before_an_epoch_too_many() -> None:
+    """Epochs of 1 s: after the third another one would end after 3.5 s."""
+    limit, run, stopped = TimeLimit(3.5), FakeRun(), []
+    for epoch in range(1, 5):
+        row = {"epoch": epoch, "loss": 1.0, "seconds": 1.0}
+        run.history.append(row)
+        stopped.append(limit.on_epoch_end(run, row))  # type: ignore[arg-type]
+    assert stopped == [False, False, True, True]
+    with pytest.raises(InvalidArgument, match="`seconds`"):
+        TimeLimit(0.0)

@@ -77,9 +77,13 @@ def test_what_is_compiled_is_kept(monkeypatch):
     for _ in range(3):
         train(state, network)  # 120 samples: batches of 16 and a rest of 8
     assert len(compiled) == 2
-    train(state, network, optimizer=sloy.Adam(0.02))
+    train(state, network, optimizer=sloy.Adam(0.02))  # a rate is fed
+    assert len(compiled) == 2
+    train(state, network, optimizer=sloy.Adam(0.02, beta1=0.8))
     assert len(compiled) == 4
-    train(state, mlp(), optimizer=sloy.Adam(0.02))  # equal, but a layer of one's own may not say so
+    train(
+        state, mlp(), optimizer=sloy.Adam(0.02, beta1=0.8)
+    )  # equal, but a layer of one's own may not say so
     assert len(compiled) == 6
 
 

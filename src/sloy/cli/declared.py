@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,15 +14,20 @@ from sloy.options import Option, options
 
 
 def add_options(
-    group: argparse._ArgumentGroup, cls: type, defaults: Mapping[str, Any] | None = None
+    group: argparse._ArgumentGroup,
+    cls: type,
+    defaults: Mapping[str, Any] | None = None,
+    only: Collection[str] | None = None,
 ) -> None:
     """The options of a dataclass that have something to say of themselves; those that are not given are left out.
 
-    `defaults` are shown in place of those of the dataclass.
+    `defaults` are shown in place of those of the dataclass; `only` names those that are declared.
     """
     for name, default, rule in options(cls):
         word = f"--{name.replace('_', '-')}"
         if not rule.about or word in group._option_string_actions:
+            continue
+        if only is not None and name not in only:
             continue
         default = (defaults or {}).get(name, default)
         told = rule.about
@@ -38,7 +43,9 @@ def add_options(
             declared["action"] = "append"
         elif rule.once:
             declared["action"] = _Once
-        if rule.choices and rule.parse is None:
+        if rule.choices and rule.kind == "real":
+            declared["metavar"] = "|".join((*rule.choices, "X"))
+        elif rule.choices and rule.parse is None:
             declared |= {"choices": rule.choices, "metavar": None}
         group.add_argument(word, **declared)
 
@@ -69,7 +76,7 @@ def _parser(rule: Option) -> Callable[[str], Any]:
     if rule.kind == "integer":
         return partial(integer, **{"least": 1, **rule.bounds})
     if rule.kind == "real":
-        return partial(_real, bounds=rule.bounds)
+        return partial(_real, bounds=rule.bounds, choices=rule.choices)
     return str
 
 
@@ -80,12 +87,15 @@ def _parsed(parse: Callable[[str], Any], word: str) -> Any:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _real(word: str, bounds: Mapping[str, Any]) -> float:
-    found = number(word)
+def _real(word: str, bounds: Mapping[str, Any], choices: tuple[str, ...]) -> float | str:
+    if word in choices:
+        return word
+    others = "".join(f", nor {choice}" for choice in choices)
     try:
-        return real("", "", found, **bounds)
-    except InvalidArgument:
-        raise argparse.ArgumentTypeError(f"{word!r} is not {_KINDS[tuple(bounds)]}") from None
+        return real("", "", number(word), **bounds)
+    except (InvalidArgument, argparse.ArgumentTypeError):
+        kind = _KINDS[tuple(bounds)] if bounds else "a number"
+        raise argparse.ArgumentTypeError(f"{word!r} is not {kind}{others}") from None
 
 
 _KINDS = {

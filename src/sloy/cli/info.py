@@ -147,7 +147,8 @@ def _table(model: Model) -> list[tuple[str, str]]:
         return [("pictures", model.reader.describe())]
     if not isinstance(model.reader, TableReader):
         return []
-    return [("target", text.visible(model.reader.target)), ("columns", listed(model.reader, {}))]
+    targets = ", ".join(map(text.visible, model.reader.targets))
+    return [("target", targets), ("columns", listed(model.reader, {}))]
 
 
 def _tested(training: dict[str, Any]) -> str:

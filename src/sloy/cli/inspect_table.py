@@ -33,17 +33,22 @@ def inspect_table(model: Model, arguments: argparse.Namespace) -> str:
     asked: list[Any] = [*arguments.column, *map(tuple, arguments.pair)]
     rows: list[tuple[str, str]] = []
     figures: dict[str, Figure] = {}
-    if reader.target in open_table(data).names:
+    if {*reader.targets} <= {*open_table(data).names}:
         worth = inspection.importance(model, data)
         asked = asked or list(worth.columns[:FIRST])
         rows.append(("importance", worth.listed(len(worth.columns))))
         figures["importance"] = inspection.importance_figure(worth)
     elif not asked:
         raise UsageError(
-            f"{data} has no column {reader.target!r} to compare answers with: --column says what is drawn"
+            f"{data} has no column {', '.join(reader.targets)!r} to compare answers with: --column says what is drawn"
+        )
+    named = [name for one in asked for name in (one if isinstance(one, tuple) else (one,))]
+    if strange := [name for name in named if name not in reader.names]:
+        raise UsageError(
+            f"{strange[0]!r} is no column of the model; it has {', '.join(reader.names)}"
         )
     found = [inspection.partial_dependence(model, data, column) for column in asked]
-    name = "" if model.class_names else reader.target
+    name = "" if model.class_names else ", ".join(reader.targets)
     figures["partial-dependence"] = inspection.partial_dependence_figure(found, name=name)
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import gc
+import os
 import re
 import sys
 import traceback
@@ -18,14 +19,18 @@ from typing import NoReturn
 
 from sloy.cli import (
     bench,
+    branch,
     diagnose,
     engines,
     export,
+    find_rate,
     import_model,
     info,
     inspect,
     lecture,
+    plan,
     predict,
+    samples,
     test,
     train,
 )
@@ -51,7 +56,8 @@ class Parser(argparse.ArgumentParser):
 
 
 COMMANDS = (
-    *(train, test, predict, diagnose, info, inspect, import_model, export, engines, bench, lecture),
+    *(train, plan, find_rate, branch, diagnose, samples, test, predict, info, inspect),
+    *(import_model, export, engines, bench, lecture),
 )
 
 
@@ -89,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     before = sys.stdout, sys.stderr, warnings.showwarning
     # Training is not for what it prints: it goes on where nobody reads that.
     out = Stream(sys.stdout, lasting=command == train.NAME)
-    sys.stdout, sys.stderr = out, Stream(sys.stderr, lasting=True)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = out, Stream(sys.stderr, lasting=True)
     warnings.showwarning = partial(_show_warning, command)
     try:
         with Stopping() as stopping:
@@ -137,7 +143,7 @@ def explain(
     error: BaseException, command: str = "train", options: Collection[str] = ()
 ) -> tuple[int, str]:
     """The exit code and the line for an error; `options` are the words of the command's, such as --seed."""
-    from sloy.errors import InvalidOption, SloyError
+    from sloy.errors import InvalidArgument, InvalidOption, SloyError
 
     saved = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
     match error:
@@ -148,6 +154,8 @@ def explain(
         case UsageError() | InvalidOption():
             line = _as_options(_line(error), options).removesuffix(".")
             return USAGE, f"{line} (see `sloy {command} --help`)"
+        case InvalidArgument() if _of_option(line := _as_options(_line(error), options)):
+            return USAGE, line + saved
         case SloyError():
             return FAILED, _as_options(_line(error), options) + saved
         case MemoryError():
@@ -173,7 +181,19 @@ def _as_options(message: str, options: Collection[str]) -> str:
         word = f"--{found[1].replace('_', '-')}"
         return word if word in options else found[0]
 
-    return re.sub(r"(?<!column )(?<!target )`(\w+)`", option, message)
+    return re.sub(r"(?<!column )(?<!target )`(\w+)`", option, _without_name(message))
+
+
+def _without_name(message: str) -> str:
+    """A message without the function or class of the library that it begins with, which is no file here."""
+    name, colon, rest = message.partition(": ")
+    ours = re.fullmatch(r"[a-z]+(?:_[a-z]+)+|[A-Z][a-z]+(?:[A-Z]\w*)?|experiment", name)
+    return rest if ours and colon and not os.path.exists(name) else message
+
+
+def _of_option(line: str) -> bool:
+    """Whether a message says that the value of an option is wrong."""
+    return re.search(r"(?:^|\s)--[a-z][a-z-]* \(=", line) is not None
 
 
 def _line(error: BaseException) -> str:

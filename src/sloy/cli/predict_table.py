@@ -36,7 +36,7 @@ def predict_table(model: Model, arguments: argparse.Namespace) -> int:
     if arguments.json:
         rows = [row for frame in frames for row in frame.iter_rows(named=True)]
         predictions = [_nested(row) for row in rows]
-        head = {"model": arguments.model, "target": _reader(model).target}
+        head = {"model": arguments.model, "target": ", ".join(_reader(model).targets)}
         print(text.as_json({**head, "predictions": predictions}), end="")
     else:
         for number, frame in enumerate(frames):
@@ -69,7 +69,7 @@ def answers(
 
     The ids are the columns that are given, else those that the model knows and the file has.
     """
-    from sloy.data.tables.columns import Remarks
+    from sloy.data.tables.remarks import Remarks
     from sloy.data.tables.sources import open_table
     from sloy.files.once import called, readable
 
@@ -97,7 +97,10 @@ def _answered(model: Model, x: np.ndarray) -> pl.DataFrame:
     names, network = model.class_names, model.prepared
     answer = network.predict(x)
     if not names:
-        return polars().DataFrame({"prediction": answer[:, 0], **_ends(network, x)})
+        targets = _reader(model).targets
+        titles = ["prediction"] if len(targets) == 1 else [f"prediction_{t}" for t in targets]
+        columns = dict(zip(titles, answer.T, strict=True))
+        return polars().DataFrame({**columns, **_ends(network, x)})
     probabilities = network.predict_proba(x)  # (n, K)
     found: dict[str, Any] = {"prediction": [names[k] for k in answer]}
     found |= {f"probability_{name}": probabilities[:, k] for k, name in enumerate(names)}
@@ -111,7 +114,11 @@ def _ids(
     if missing := [name for name in given if name not in table.names]:
         raise UsageError(f"{table.label}: --id {missing[0]} is none of its columns")
     ids = tuple(dict.fromkeys(given or [name for name in known if name in table.names]))
-    own = ("prediction", *(ENDS if _has_ends(model) else ()))
+    own = (
+        "prediction",
+        *(f"prediction_{name}" for name in _reader(model).targets),
+        *(ENDS if _has_ends(model) else ()),
+    )
     if taken := [name for name in ids if name in own or name.startswith(_HEAD)]:
         raise UsageError(f"--id {taken[0]}: a column of the answers has that name; rename it")
     return ids

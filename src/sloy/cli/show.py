@@ -156,7 +156,7 @@ def fold_ended(event: FoldEnded) -> str:
         name: event.summary[f"test_{name}"]
         for name in event.summary["baselines"]["always the same"]
     }
-    shown = ", ".join(f"{name} {value:.5g}" for name, value in figures.items())
+    shown = ", ".join(f"{name} {text.number(value)}" for name, value in figures.items())
     return f"fold {event.fold} of {event.folds}{', done before' * event.before}: {shown}\n"
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from typing import Any
+from pathlib import Path
 
 from sloy.cli.errors import UsageError
+from sloy.cli.experiment_options import add_experiment, data_of, name_options, words_of
 from sloy.cli.options import add_engine_options
 from sloy.stopping import Terminated
 
@@ -17,51 +18,16 @@ HELP = "train a network on MNIST, on a folder of pictures or of IDX files, or on
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options: those of experiments, recipes and kinds of data, and of the run."""
-    from sloy.cli.declared import add_options
-    from sloy.experiments import Experiment
-    from sloy.experiments.recipes import GENERAL, RECIPES
-    from sloy.experiments.sources import SOURCES
-    from sloy.training.recipe import Recipe
-    from sloy.training.stages import FineTuning
-
-    parser.add_argument(
-        "data",
-        metavar="DATA",
-        nargs="?",
-        help="mnist (bundled); a folder of pictures, one folder in it for each class, or a CSV file of their paths and"
-        " labels; a folder of four IDX files named as those of MNIST, gzipped or not; or a table: CSV, TSV or Parquet",
-    )
-    training = parser.add_argument_group("training")
-    training.add_argument(
-        "--recipe",
-        choices=tuple(RECIPES),
-        default=argparse.SUPPRESS,
-        help="options that were tried together; what is given beside it goes before it",
-    )
-    add_options(training, Experiment)
-    add_options(training, Recipe, GENERAL)
-    tuning = parser.add_argument_group("fine-tuning")
-    tuning.add_argument(
-        "--from",
-        dest="from_",
-        metavar="MODEL",
-        default=argparse.SUPPRESS,
-        help="train a model further, for the classes of DATA",
-    )
-    add_options(tuning, FineTuning, {"head_epochs": "half of --epochs"})
-    for source in SOURCES:
-        if source.title:
-            add_options(parser.add_argument_group(source.title), source)
+    add_experiment(parser)
     _add_run_options(parser)
-    words = {word for action in parser._actions for word in action.option_strings}
-    parser.set_defaults(option_words=frozenset(words))
+    name_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, or continue."""
     from sloy import experiments
     from sloy.cli.show import Show
-    from sloy.experiments.run_folder import RunFolder
+    from sloy.experiments.run_folder import RunFolder, plan_of
 
     words = words_of(arguments)
     show = Show(quiet=arguments.quiet, json=arguments.json)
@@ -69,17 +35,19 @@ def run(arguments: argparse.Namespace) -> int:
     shared["diagnose"] = arguments.diagnose
     try:
         if arguments.resume:
+            if arguments.plan is not None:
+                raise UsageError("--resume goes on with the run in --out; --plan begins one")
             if arguments.out is None:
                 raise UsageError("--resume needs --out, the folder of the run")
             if arguments.data is not None:
                 words["data"] = arguments.data
             result = experiments.resume(arguments.out, **shared, **words)
         else:
-            if arguments.data is None:
-                raise UsageError(
-                    "give the data to train on: mnist, a folder of pictures or of IDX files, or a table"
-                )
-            experiment = experiments.Experiment.of(arguments.data, **words)
+            if arguments.plan is not None:
+                words = {**plan_of(Path(arguments.plan)), **words}
+                arguments.data = arguments.data or words.pop("data")
+                words.pop("data", None)
+            experiment = experiments.Experiment.of(data_of(arguments), **words)
             result = experiments.run(
                 experiment, arguments.out, overwrite=arguments.overwrite, **shared
             )
@@ -95,19 +63,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def words_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The options of the experiment that are given."""
-    return {name: value for name, value in vars(arguments).items() if name not in _OF_THE_RUN}
-
-
-_OF_THE_RUN = (
-    *("command", "run", "debug", "option_words", "data", "out", "resume", "overwrite"),
-    *("engine", "threads", "json", "quiet", "diagnose"),
-)
-
-
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
+    add(
+        "--plan",
+        metavar="FILE",
+        help="take DATA and options from what sloy plan --out wrote; what is given beside it goes before it",
+    )
     add("--out", metavar="DIR", help="folder of the run; default: runs/DATA-DATE-TIME")
     begin = parser.add_mutually_exclusive_group()
     begin.add_argument(

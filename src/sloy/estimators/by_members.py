@@ -1,4 +1,4 @@
-"""``recipe="tabular"``: members of an ensemble, trained together and averaged, as `sloy train` does with tables."""
+"""``recipe="tabular"`` or "fast": members of an ensemble, trained together and averaged, as `sloy train` does."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def check(estimator: Parameters, rows: Rows, y: np.ndarray, *, once: bool) -> No
         given = getattr(estimator, option)
         if given is not left_open and not (is_auto(left_open) and is_auto(given)):
             raise InvalidArgument(
-                f"{name}: `{option}` (={shown(given)}) does not go with `recipe` (='tabular'), which says it."
+                f"{name}: `{option}` (={shown(given)}) does not go with `recipe` (={estimator.recipe!r}),"
+                " which says it."
             )
     if getattr(estimator, "intervals", None) is not None:
         raise InvalidArgument(
@@ -48,18 +49,18 @@ def check(estimator: Parameters, rows: Rows, y: np.ndarray, *, once: bool) -> No
         )
     if not once:
         raise InvalidArgument(
-            f"{name}: `recipe` (='tabular') trains once; partial_fit needs `recipe` (='auto')."
+            f"{name}: `recipe` (={estimator.recipe!r}) trains once; partial_fit needs `recipe` (='auto')."
         )
     flat = isinstance(rows, FrameTable) or (
         isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.dtype != np.uint8
     )
     if not flat or isinstance(rows, SparseRows):
         raise InvalidArgument(
-            f"{name}: `recipe` (='tabular') is for the rows of a table, frames or numbers (N, d)."
+            f"{name}: `recipe` (={estimator.recipe!r}) is for the rows of a table, frames or numbers (N, d)."
         )
-    if y.dtype != np.int32 and y.ndim == 2 and y.shape[1] > 1:
+    if y.dtype == np.int32 and y.ndim == 2 and y.shape[1] > 1:
         raise InvalidArgument(
-            f"{name}: `recipe` (='tabular') is for one target; y has shape {y.shape}."
+            f"{name}: `recipe` (={estimator.recipe!r}) is for one label of each row; y has shape {y.shape}."
         )
 
 
@@ -88,8 +89,9 @@ def train(
         found = preparation.samples(given, numbers.shape[1:], where)
         return np.asarray(preparation.compute(found, "float32"))
 
-    data = Dataset(samples(rows), y.reshape(len(y)), class_names)
-    table = Tabular(data, codes=preparation.classes, members=estimator.members, seed=seed)
+    data = Dataset(samples(rows), _flat(y), class_names)
+    members = 1 if estimator.recipe == "fast" else estimator.members
+    table = Tabular(data, codes=preparation.classes, members=members, seed=seed)
     chosen = {**OPTIONS, **table.options(), "seed": seed}
     chosen |= {"class_weight": class_weight, "precision": estimator.precision}
     for name in ("optimizer", "epochs", "batch_size"):
@@ -101,7 +103,7 @@ def train(
         table.train,
         validation=HELD_OUT
         if held_out is None
-        else Dataset(samples(held_out[0]), held_out[1].reshape(len(held_out[1]))),
+        else Dataset(samples(held_out[0]), _flat(held_out[1])),
         loss=table.loss,
         ending=table.ending,
         parameters=table.start(),
@@ -121,6 +123,11 @@ def train(
         rows if held_out is None else held_out[0], numbers.shape[1:], where
     )
     if held_out is not None:
-        return model, history, preparation, Dataset(raw, held_out[1].reshape(len(held_out[1])))
+        return model, history, preparation, Dataset(raw, _flat(held_out[1]))
     given = Dataset(raw, data.y, class_names)
     return model, history, preparation, held_out_by_members(model, given, HELD_OUT, seed)
+
+
+def _flat(y: np.ndarray) -> np.ndarray:
+    """One target as (N,); several as they are, (N, K)."""
+    return y if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y))

@@ -27,12 +27,13 @@ PARAMETERS = """
         "auto": 128 and 64 neurons with ReLU and dropout (0.3 below 1000 rows, else 0.1).
         A complete Network is taken as it is, a name is a preset of `sloy.zoo`. Categories of a table
         come one-hot, those of more than 20 values as learned vectors.
-    recipe : "auto" or "tabular"
+    recipe : "auto", "tabular" or "fast"
         "tabular": members of an ensemble with embeddings of numbers, trained together and averaged, as
         `sloy train` does with tables: for frames and rows of numbers, more exact and about ten times as
-        long. It says what stands below, but for `epochs`, `batch_size`, `optimizer`.
+        long. It says what stands below, but for `epochs`, `batch_size`, `optimizer`. "fast": one such
+        member.
     members : int
-        Of recipe "tabular".
+        Of recipe "tabular"; "fast" has one.
     input_shape : tuple of int, optional
         Shape of one sample for the first layer, where `X` comes as flat rows: ``(8, 8, 1)``.
     epochs : int or "auto"
@@ -43,8 +44,9 @@ PARAMETERS = """
         cases where nothing else is said.
     optimizer : "auto", str or Optimizer
         "auto": with epochs "auto" AdamW of weight decay 0.3, else Adam.
-    learning_rate : float or Schedule, optional
-        By default 0.003 with optimizer and epochs "auto", else the optimiser's own.
+    learning_rate : float, Schedule or "auto", optional
+        By default 0.003 with optimizer and epochs "auto", else the optimiser's own; "auto": found before each
+        fit, see `sloy.find_rate`.
     schedule : "constant", "cosine", "one-cycle" or Schedule, optional
         How the learning rate changes over the steps. By default "cosine" with epochs "auto", else constant.
     batch_size : int, "auto" or None

@@ -41,7 +41,8 @@ OPTIONS = {
     for name, default, _ in options(Recipe)
     if name not in (*WITHOUT, "patience")
 }
-RECIPES = (AUTO, "tabular")
+BY_MEMBERS = ("tabular", "fast")  # recipes of tables, named as those of `sloy train`
+RECIPES = (AUTO, *BY_MEMBERS)
 FRACTION = 0.1  # held out for early stopping and the like where nothing else is said
 
 

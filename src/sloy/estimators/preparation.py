@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sloy.data.sparse import SparseRows
-from sloy.data.tables.columns import Remarks
 from sloy.data.tables.inference import conclude, look
 from sloy.data.tables.reader import TableReader, level_of_user
+from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import FrameTable
 from sloy.errors import InvalidArgument
 from sloy.estimators.rows import Rows, filled, shaped

@@ -19,8 +19,9 @@ from sloy.estimators.parameters import Hidden
 from sloy.layers import Layer, Rescale
 from sloy.losses import CustomLoss, Intervals, Loss
 from sloy.losses.intervals import OUTPUTS
-from sloy.losses.regression import in_units
+from sloy.losses.regression import in_unit_of, in_units
 from sloy.model import Model
+from sloy.model.origin import origin_of, with_origin
 from sloy.options import takes
 from sloy.problem import Network
 from sloy.text import shown
@@ -35,7 +36,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     Parameters
     ----------
     loss : str, Loss or function
-        Squared error by default. A named loss measures errors in the targets' deviation. A function of two
+        Squared error by default. A named loss measures errors in the targets' deviation: "mae", "huber=1.5",
+        "quantile=0.9" (pinball); "poisson" answers with means above 0, of targets of at least 0. A function of two
         symbolic tensors, (output, target) → one loss for each sample, is a user's own.
     intervals : float, optional
         Learn an interval for each sample that holds this share of targets, such as 0.9, see `predict_interval`. The
@@ -61,6 +63,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     """
 
     _target_shape: tuple[int, ...]
+    _origin: tuple[float, ...]
+    _not_negative: bool
     widening_: Widening
 
     @takes(Estimator.__init__)
@@ -116,12 +120,31 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         held_out = self._validation(validation, rows)
         if held_out is not None:
             held_out = held_out[0], self._targets(held_out[1])
+        if not going_on:
+            self._origin = self._far(target, outputs)
+        self._not_negative = bool((target >= 0).all()) and not self._origin
+        target, held_out = self._less(target), held_out and (held_out[0], self._less(held_out[1]))
         self._train(
             rows, target, outputs, sample_weight, held_out, going_on=going_on, epochs=epochs,
             target=name_of(y),
         )  # fmt: skip
         self._target_shape = target.shape[1:]
+        if self._origin:
+            problem = with_origin(self.model_.problem, self._origin)
+            parts = self.model_.parts._replace(problem=problem)
+            self.model_ = Model.of(parts, self.model_.engine)
         return self
+
+    def _far(self, target: np.ndarray, outputs: int) -> tuple[float, ...]:
+        """What targets are less by, where they are standardised within and float32 does not hold their digits."""
+        plain = isinstance(self.hidden, Network) or self.standardize is not True
+        if plain or self.precision == "float64" or not isinstance(self.loss, str | None):
+            return ()
+        return () if self._loss(outputs).link else origin_of(target)
+
+    def _less(self, target: np.ndarray) -> np.ndarray:
+        """Targets less the origin."""
+        return target - np.array(self._origin) if self._origin else target
 
     def _targets(self, y: Any) -> np.ndarray:
         found = check_array(y, ensure_2d=False, dtype=[np.float64, np.float32], input_name="y")
@@ -134,7 +157,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         if chosen.task((outputs,)) != "regression":
             raise InvalidArgument(
                 f"Regressor: `loss` (={shown(self.loss)}) is for classes; a regressor takes squared_error,"
-                " absolute_error, huber, or a function of your own."
+                " absolute_error, huber, quantile=LEVEL, poisson, or a function of your own."
             )
         if self.intervals is None or isinstance(chosen, Intervals):
             return chosen
@@ -160,7 +183,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     def _finished(self, model: Model, data: Dataset | HeldOut | None) -> Model:
         self.__dict__.pop("widening_", None)
         if self.intervals is not None and isinstance(data, Dataset):
-            model, self.widening_ = widen(model, data)
+            model, self.widening_ = widen(model, data, not_negative=self._not_negative)
         return model
 
     def _in_units(
@@ -171,6 +194,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         A function of one's own gets what the network gives, and a complete network is taken as it is.
         """
         whole = isinstance(self.hidden, Network)
+        if loss.link == "log":
+            return loss, () if whole else (Rescale(1.0, _logarithms(y, kept, weight)),)
         if isinstance(loss, CustomLoss) or (whole and self.intervals is None):
             return loss, ()
         numbers = y.astype(np.float64) if self.intervals is None else y.astype(np.float64).ravel()
@@ -191,7 +216,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
             main = self._measured_in(loss.main, unit)
             return replace(loss, main=in_units(main, unit), unit=unit)
         named = self.loss is None or isinstance(self.loss, str)
-        return replace(loss, unit=unit) if named else loss  # type: ignore[call-arg]
+        return in_unit_of(loss, unit) if named else loss
 
     def _as_before(self, loss: Loss) -> Loss:
         """The loss, in the unit that the first fit found."""
@@ -203,7 +228,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
         Returns
         -------
-        array, shape (N,), of the computing dtype; or (N, M), float64, as scikit-learn wants of several outputs
+        array, shape (N,), of the computing dtype, float64 where targets lie far from 0; or (N, M), float64, as
+        scikit-learn wants of several outputs
         """
         x = self._samples(X)
         output = self.model_.prepared.predict(x)
@@ -230,3 +256,14 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _logarithms(
+    y: np.ndarray, kept: np.ndarray | None, weight: np.ndarray | None
+) -> float | tuple[float, ...]:
+    """The logarithm of the mean of counts (N,); of each of several, (N, M)."""
+    rows = slice(None) if kept is None else kept
+    given = None if weight is None else weight[rows]
+    mean = np.average(y.astype(np.float64)[rows], 0, given)
+    found = np.log(np.where(mean > 0, mean, 1.0))
+    return tuple(map(float, found)) if found.ndim else float(found)

@@ -1,9 +1,11 @@
 """Experiments: data, what is learned from them and how; run into a folder, with what happens told as events."""
 
+from sloy.experiments.branching import branch
 from sloy.experiments.diagnosing import Found, diagnose
 from sloy.experiments.events import Event, Listener
 from sloy.experiments.examining import Examined, examine
 from sloy.experiments.experiment import Experiment
+from sloy.experiments.forecast import Forecast, plan
 from sloy.experiments.result import Result
 from sloy.experiments.running import resume, run
 from sloy.experiments.sources import SOURCES, Loaded, Measured, Source, ToTest, Wanted, source_of
@@ -13,6 +15,7 @@ __all__ = [
     "Event",
     "Examined",
     "Experiment",
+    "Forecast",
     "Found",
     "Listener",
     "Loaded",
@@ -21,8 +24,10 @@ __all__ = [
     "Source",
     "ToTest",
     "Wanted",
+    "branch",
     "diagnose",
     "examine",
+    "plan",
     "resume",
     "run",
     "source_of",

@@ -57,8 +57,9 @@ class Adjusted:
         rows: list[Row] = list(measured.rows)
         pictures, model = measured.pictures, model.prepared
         if self.widening is not None:
-            figures["intervals"], row = _intervals(self.widening, model, data)
-            rows.append(row)
+            figures["intervals"] = {**figures["intervals"], **asdict(self.widening)}
+            place = [title for title, _ in rows].index("intervals")
+            rows.insert(place + 1, _widened(self.widening))
         if model.threshold is not None or self.calibration is not None:
             probabilities = model.predict_proba(data.x)  # (N, K)
         if (found := self.calibration) is not None:
@@ -105,7 +106,8 @@ def adjust(experiment: Experiment, loaded: Loaded, model: Model) -> tuple[Model,
         held = _held_out(loaded, model, experiment.validation, seed)
     calibration = threshold = widening = None
     if intervals and held is not None:
-        model, widening = widen(model, held.data)
+        by = held if held.by_members else held.data
+        model, widening = widen(model, by, not_negative=loaded.not_negative)
     if wanted and held is not None:
         model, calibration = calibrate(model, held)
         if calibration.kept:
@@ -176,23 +178,7 @@ def _picture(found: Calibration, probabilities: np.ndarray, data: Dataset) -> Fi
     )
 
 
-def _intervals(found: Widening, model: Model, data: Dataset) -> tuple[dict[str, Any], Row]:
-    assert isinstance(model.loss, Intervals)
-    share = model.loss.share
-    ends = model.predict_interval(data.x).astype(np.float64)
-    y = np.asarray(data.y, np.float64).reshape(len(data))
-    covered = float(((ends[:, 0] <= y) & (y <= ends[:, 1])).mean())
-    width = float((ends[:, 1] - ends[:, 0]).mean())
-    error = float(np.sqrt(covered * (1 - covered) / len(y)))
-    said = (
-        f"of {share:g}: they hold {text.percent(covered)} (± {text.percent(error)}) of the test, mean width"
-        f" {width:.5g}\n{'wider' if found.by >= 0 else 'narrower'} by {abs(found.by):.4g} on either side than learned,"
-        f" by {text.count(found.samples)} validation samples"
-    )
-    document = {
-        "share": share,
-        **asdict(found),
-        "test_covered": covered,
-        "test_mean_width": width,
-    }
-    return document, ("intervals", said)
+def _widened(found: Widening) -> Row:
+    side = "wider" if found.by >= 0 else "narrower"
+    by = f"{side} by {text.number(abs(found.by))} on either side than learned"
+    return "", f"{by}, by {text.count(found.samples)} validation samples"

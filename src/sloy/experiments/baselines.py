@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +12,9 @@ from sloy import text
 from sloy.data import Dataset
 from sloy.engines import Engine
 from sloy.experiments.classes import TITLES, figures_of, shown
-from sloy.experiments.sources.base import Loaded
+from sloy.experiments.sources.base import FEW_TO_TEST, Loaded, Row
 from sloy.graph.threefry import make_key, permutation
+from sloy.losses import Loss, Poisson, Quantile
 from sloy.model import Model
 from sloy.problem import Network
 from sloy.training.fit import fit
@@ -20,16 +22,24 @@ from sloy.training.recipe import Recipe
 
 PATIENCE = 30  # epochs without a better validation loss, before training ends
 LINEAR_ROWS = 200_000  # that the linear model learns from at most
+LINEAR_STEPS = 5000
 
 
-def linear_model(network: Network, loaded: Loaded, engine: Engine) -> Model:
-    """A network without hidden layers, trained on the same rows, at most `LINEAR_ROWS` of them."""
+def linear_model(
+    network: Network,
+    loaded: Loaded,
+    engine: Engine,
+    *,
+    rows: int = LINEAR_ROWS,
+    steps: int = LINEAR_STEPS,
+) -> Model:
+    """A network without hidden layers, trained on the same rows, at most so many of them, in about so many steps."""
     data = loaded.train
-    if len(data) > LINEAR_ROWS:
-        data = data.take(permutation(len(data), make_key(0, "linear"))[:LINEAR_ROWS])
+    if len(data) > rows:
+        data = data.take(permutation(len(data), make_key(0, "linear"))[:rows])
     size = 256 if len(data) >= 2560 else 32
     recipe = Recipe(
-        epochs=max(5, min(100, 5000 * size // len(data))),
+        epochs=max(5, min(100, steps * size // len(data))),
         batch_size=size,
         learning_rate=0.02,
         schedule="one-cycle",
@@ -42,26 +52,37 @@ def linear_model(network: Network, loaded: Loaded, engine: Engine) -> Model:
         recipe=recipe,
         validation=loaded.validation,
         loss=loaded.loss,
-        preprocessing="none",
+        preprocessing=loaded.preprocessing,
         engine=engine,
         verbose=False,
     )
     return found
 
 
-def simplest(data: Dataset, mean: float, rows: int) -> np.ndarray:
-    """The answer that needs no columns: the shares of the classes, or the mean; one row repeated."""
+def usual(data: Dataset) -> np.ndarray:
+    """The answer that needs no columns: the shares of the classes (K,), or the means of the numbers."""
     if not data.has_labels:
-        return np.full((rows, 1), mean)
-    shares = np.bincount(data.y, minlength=data.classes) / len(data)
-    return np.broadcast_to(shares, (rows, len(shares)))
+        return np.atleast_1d(data.y.astype(np.float64).mean(0))
+    return np.asarray(np.bincount(data.y, minlength=data.classes) / len(data))
 
 
 def measured(
-    answers: np.ndarray, data: Dataset, classes: np.ndarray | None = None
-) -> dict[str, float]:
-    """How good answers are: probabilities (N, K) for classes, or numbers (N, 1)."""
-    return classified(answers, data, classes) if data.has_labels else regressed(answers, data)
+    answers: np.ndarray,
+    data: Dataset,
+    classes: np.ndarray | None = None,
+    loss: Loss | None = None,
+    targets: Sequence[str] = (),
+) -> dict[str, Any]:
+    """How good answers are: probabilities (N, K) for classes, or numbers (N, K), of several targets each of them.
+
+    Of several targets the mean R² is a figure of all, the others stand under ``targets``, by name.
+    """
+    if data.has_labels:
+        return classified(answers, data, classes)
+    if data.y.ndim == 1 or data.y.shape[1] == 1:
+        return regressed(answers[:, 0], data.y.reshape(len(data)), loss)
+    each = {name: regressed(answers[:, k], data.y[:, k], loss) for k, name in enumerate(targets)}
+    return {"r2": float(np.mean([one["r2"] for one in each.values()])), "targets": each}
 
 
 def classified(
@@ -85,21 +106,48 @@ def classified(
     }
 
 
-def regressed(answers: np.ndarray, data: Dataset) -> dict[str, float]:
-    """Root mean squared error, mean absolute error and R² of numbers (N, 1)."""
-    y = data.y.astype(np.float64)
-    error = answers[:, 0].astype(np.float64) - y
+def regressed(answers: np.ndarray, true: np.ndarray, loss: Loss | None = None) -> dict[str, float]:
+    """Root mean squared error, mean absolute error and R² of numbers (N,); of some losses what they are for.
+
+    The mean deviance D = 2 Σ y log(y / μ) - y + μ of a Poisson loss; the mean pinball loss of that of a quantile.
+    """
+    y, a = true.astype(np.float64), answers.astype(np.float64)
+    error = a - y
     spread = float(np.square(y - y.mean()).sum())
-    return {
+    found = {
         "rmse": sqrt(float(np.square(error).mean())),
         "mae": float(np.abs(error).mean()),
         "r2": 1 - float(np.square(error).sum()) / spread if spread else float("nan"),
     }
+    if isinstance(loss, Poisson):
+        part = y * np.log(np.where(y > 0, y, 1) / np.where(y > 0, a, 1))
+        found["deviance"] = float(2 * (part - y + a).mean())
+    if isinstance(loss, Quantile):
+        found["pinball"] = float(np.maximum(-loss.level * error, (1 - loss.level) * error).mean())
+        found["below"] = float((y < a).mean())
+    return found
 
 
 _TITLES = {"accuracy": "accuracy", "log_loss": "log-loss", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
 _TITLES |= TITLES
-PLAIN = ("accuracy", "log_loss", "rmse", "mae", "r2")  # figures that are shown of any data
+_TITLES |= {"deviance": "deviance", "pinball": "pinball", "below": "below it"}
+PLAIN = (
+    "accuracy",
+    "log_loss",
+    "rmse",
+    "mae",
+    "r2",
+    "deviance",
+    "pinball",
+    "below",
+)  # figures that are shown of any data
+JUDGED = (
+    "log_loss",
+    "deviance",
+    "pinball",
+    "rmse",
+    "r2",
+)  # what answers are compared by, the first that there is
 OF_CLASSES = ("auc", "average_precision", "balanced_accuracy", "f1")  # those of uneven classes
 
 
@@ -110,6 +158,15 @@ def comparison(found: Mapping[str, Mapping[str, float]], *others: str) -> str:
     head = ("", *(_TITLES[name] for name in figures))
     lines = [(name, *(_shown(f, row[f]) for f in figures)) for name, row in found.items()]
     return text.columns([head, *lines], right=True)
+
+
+def by_target(found: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    """A comparison for each of several targets."""
+    names = next(iter(found.values())).get("targets", ())
+    return [
+        (f"  {name}", comparison({who: figures["targets"][name] for who, figures in found.items()}))
+        for name in names
+    ]
 
 
 def comparison_with_errors(
@@ -127,14 +184,24 @@ def comparison_with_errors(
 
 
 def verdict(
-    own: Mapping[str, float], others: Mapping[str, Mapping[str, float]], *, weighted: bool = False
+    own: Mapping[str, float],
+    others: Mapping[str, Mapping[str, float]],
+    *,
+    weighted: bool = False,
+    data: Dataset | None = None,
 ) -> str:
     """What the comparison means where the network is not the best; by log-loss, or by RMSE.
 
-    Where errors on some classes counted more, probabilities are not shares any more: by balanced accuracy then.
+    Where errors on some classes counted more, probabilities are not shares any more: by balanced accuracy then. Of
+    samples that are few, or all the same, nothing is concluded.
     """
-    figure = "log_loss" if "log_loss" in own else "rmse"
-    sign = 1
+    if data is not None and len(np.unique(data.y)) < 2:
+        what = "of one class" if data.has_labels else "of one value"
+        return f"all samples are {what}: they cannot say whether the network is better than a simpler answer"
+    if data is not None and len(data) < FEW_TO_TEST:
+        return ""
+    figure = next(name for name in JUDGED if name in own)
+    sign = -1 if figure == "r2" else 1
     if weighted:
         figure, sign = "balanced_accuracy", -1
     if sign * own[figure] >= sign * others["always the same"][figure]:
@@ -143,13 +210,13 @@ def verdict(
         return ""
     if sign * own[figure] >= sign * others["linear model"][figure]:
         title = "balanced accuracy" if weighted else _TITLES[figure]
-        return f"the linear model is as good or better ({title}): it is simpler, prefer it"
+        return f"the linear model is as good or better ({title}): it is simpler, prefer it (linear.sloy)"
     return ""
 
 
 def _shown(figure: str, value: float) -> str:
-    if figure == "accuracy":
+    if figure in ("accuracy", "below"):
         return text.percent(value)
     if figure in TITLES:
         return shown(value)
-    return f"{value:.4f}" if figure in ("r2", "log_loss") else f"{value:.5g}"
+    return text.fixed(value) if figure in ("r2", "log_loss") else text.number(value)

@@ -93,7 +93,7 @@ def in_words(figures: Mapping[str, float]) -> str:
 
 def shown(value: float) -> str:
     """A figure, or that there is none."""
-    return "not defined" if np.isnan(value) else f"{value:.4f}"
+    return "not defined" if np.isnan(value) else text.fixed(value)
 
 
 def notes(data: Dataset, unevenness: float) -> tuple[tuple[str, str], ...]:

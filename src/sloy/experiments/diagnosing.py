@@ -18,8 +18,8 @@ from sloy.errors import FileFormatError, InvalidArgument, NonFiniteError
 from sloy.experiments.events import Listener
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.fitting import training_of
+from sloy.experiments.opening import opened
 from sloy.experiments.run_folder import CHECKPOINT, DIAGNOSIS, RunFolder
-from sloy.experiments.running import opened
 from sloy.training.callbacks import Progress
 from sloy.training.checkpoint import Snapshot, Store
 from sloy.training.run import Callback, Run
@@ -81,7 +81,7 @@ def diagnose(
     """
     flag("diagnose", "try_remedies", try_remedies)
     limit = AGAIN if seconds is None else real("diagnose", "seconds", seconds, above=0)
-    run = RunFolder.existing(folder)
+    run = RunFolder.to_read(folder)
     if run.within:
         raise InvalidArgument(
             f"{folder}: holds a cross-validation; diagnose one of its runs, such as {run.within[0].path}."
@@ -89,8 +89,10 @@ def diagnose(
     if (run / DIAGNOSIS).is_file() and not try_remedies:
         return Found(_written(run / DIAGNOSIS), "written while it ran")
     experiment = run.experiment()
-    opening, start = opened(experiment, run, engine, threads, listener)
-    train = training_of(opening, start)
+    opening = opened(
+        experiment, run.path, engine=engine, threads=threads, tell=listener, resumed=True
+    )
+    train, start = training_of(opening), opening.start
     at_end = None if start is not None else Store(run / CHECKPOINT).load()
     watch, again = Diagnosis(), _Again(limit, at_end)
     with contextlib.suppress(NonFiniteError):

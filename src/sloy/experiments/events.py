@@ -11,6 +11,7 @@ from sloy.diagnosis import Report
 from sloy.engines import Engine
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.sources import Loaded, Measured
+from sloy.model import Model
 from sloy.problem import Network
 from sloy.problem.summary import Summary
 from sloy.training.callbacks import Progress
@@ -52,6 +53,8 @@ class Opened(Event):
     memory : int
         Bytes that the process is predicted to hold at its peak.
     folder : Path
+    start : Model or None
+        What is trained further.
     """
 
     experiment: Experiment
@@ -63,6 +66,7 @@ class Opened(Event):
     engine: Engine
     memory: int
     folder: Path
+    start: Model | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from sloy.arguments import flag, function, path_of
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Counted, Drawn, Listener, Saved, Tested
-from sloy.experiments.run_folder import CONFIGURATION, RunFolder, plan_of
+from sloy.experiments.run_folder import CONFIGURATION, LINEAR, RunFolder, plan_of
 from sloy.experiments.sources import Measured, Source, source_of
 from sloy.experiments.sources.base import ToTest, Wanted
 from sloy.experiments.sources.digits import Mnist
@@ -116,12 +116,21 @@ def examine(
                 " is likely worse"
             )
             tested = replace(tested, rows=(*tested.rows, ("note", note)))
-        measured = source.measure(found, tested.data)
+        simpler = _simpler(Path(file), engine, threads)
+        measured = source.measure(found, tested.data, simpler=simpler)
         summary = _summary(model, data, tested, measured)
         listener(Tested(measured, summary))
         if folder is not None:
-            _write(folder, tested, measured, summary, listener)
+            targets = getattr(found.reader, "targets", ())
+            _write(folder, tested, measured, summary, targets, listener)
         return Examined(found, tested, measured, summary, None if folder is None else folder.path)
+
+
+def _simpler(file: Path, engine: str | Engine, threads: int) -> Model | None:
+    """The linear model that lies beside the model of a run."""
+    path = file.parent / LINEAR
+    there = path.is_file() and (file.parent / CONFIGURATION).is_file() and file.name == MODEL
+    return load(path, engine=engine, threads=threads) if there else None
 
 
 def _source(model: Model, data: str, *, skip_broken: bool) -> Source:
@@ -184,12 +193,13 @@ def _write(
     tested: ToTest,
     measured: Measured,
     summary: Mapping[str, Any],
+    targets: Sequence[str],
     listener: Listener,
 ) -> None:
     folder.begin()
     names = tested.data.class_names
     files = {"summary.json": text.as_json(summary)}
-    files["predictions.csv"] = as_csv(_predictions(tested, measured))
+    files["predictions.csv"] = as_csv(_predictions(tested, measured, targets))
     if measured.confusion.size:
         rows = zip(names, measured.confusion.tolist(), strict=True)
         files["confusion.csv"] = as_csv([["true", *names], *([name, *row] for name, row in rows)])
@@ -201,11 +211,14 @@ def _write(
         listener(Drawn(folder / name))
 
 
-def _predictions(tested: ToTest, measured: Measured) -> Iterator[Sequence[Any]]:
+def _predictions(
+    tested: ToTest, measured: Measured, targets: Sequence[str]
+) -> Iterator[Sequence[Any]]:
     """A head, and a line for each sample: what tells it apart, the answer, the probability of each class."""
     names, beside = tested.data.class_names, tested.beside
     titles = [f"probability_{name}" for name in names]
-    yield [*beside, "prediction", *titles]
-    said = [names[k] for k in measured.given] if names else measured.answers[:, 0]
+    several = [f"prediction_{name}" for name in targets] if len(targets) > 1 else ["prediction"]
+    yield [*beside, *several, *titles]
+    said = [[names[k]] for k in measured.given] if names else measured.answers[:, : len(several)]
     for answer, row, *cells in zip(said, measured.answers, *beside.values(), strict=True):
-        yield [*cells, answer, *(row if names else ())]
+        yield [*cells, *answer, *(row if names else ())]

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sloy import text
+from sloy import losses, text
 from sloy.arguments import instance, path_of, real
 from sloy.augmentation import Augment
 from sloy.engines import Engine
@@ -22,14 +22,14 @@ from sloy.experiments.recipes import (
     rate_of,
 )
 from sloy.experiments.sources import Loaded, Source, Wanted, source_of, source_options
-from sloy.experiments.sources.base import BY_NAME, fitting_loss
+from sloy.experiments.sources.by_name import BY_NAME, fitting_loss
 from sloy.model import Model
 from sloy.options import check_options, chosen, option, options
 from sloy.problem import Network
 from sloy.problem.inputs import weights
 from sloy.schedules import NAMES as SCHEDULES
 from sloy.text import shown
-from sloy.training.recipe import Recipe
+from sloy.training.recipe import AUTO, Recipe
 from sloy.training.stages import FineTuning, adapted
 from sloy.training.threshold import RULES, threshold_words
 from sloy.zoo import PRESETS
@@ -97,9 +97,10 @@ class Experiment:
     )
     loss: str | None = option(
         None,
-        "what errors cost, by its name; default: cross-entropy for classes, squared error for numbers",
+        "what errors cost: mse, mae, huber[=DELTA], quantile=LEVEL (pinball), poisson for numbers; focal[=GAMMA],"
+        " cross_entropy for classes; default: mse, cross_entropy",
         kind="text",
-        choices=BY_NAME,
+        metavar="NAME[=X]",
     )
     calibrate: str = option(
         "off",
@@ -130,6 +131,9 @@ class Experiment:
             real("experiment", "threshold", self.threshold, above=0, below=1)
         further = self.start is not None
         self.source.check(self.network, further=further)
+        if self.loss is not None and losses.named(self.loss) is None:
+            known = ", ".join((*BY_NAME, *losses.ALIASES))
+            raise InvalidOption(f"`loss` (={self.loss!r}) must be one of {known}.")
         if further and self.loss is not None:
             raise InvalidOption("`loss`: with `from` the loss is that of the model.")
         if self.tuning and not further:
@@ -218,10 +222,11 @@ class Experiment:
 
     def load(self, wanted: Wanted) -> Loaded:
         """The data, read and split, with the loss that is asked for; `InvalidOption` where it does not suit them."""
-        loaded = self.source.load(wanted)
-        if self.loss is None:
+        loaded = self.source.load(replace(wanted, loss=self.loss))
+        if self.loss is None or self.source.chooses_loss:
             return loaded
-        return replace(loaded, loss=fitting_loss(self.loss, loaded, self.source.name))
+        own = losses.loss(loaded.loss)
+        return replace(loaded, loss=fitting_loss(self.loss, loaded.train, own, self.source.name))
 
     def with_defaults_for(self, loaded: Loaded) -> Experiment:
         """The same with options that suit the very data, where they are not given."""
@@ -295,6 +300,8 @@ class Experiment:
         }
         found |= {name: getattr(self, name) for name in _OWN}
         found |= _values(self.recipe)
+        if self.given.get("learning_rate") == AUTO:  # until it is found
+            found["learning_rate"] = AUTO
         if self.start is not None:
             for name in (*_NETWORK, *_BY_STAGES):
                 found.pop(name)

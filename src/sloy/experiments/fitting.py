@@ -8,7 +8,9 @@ from functools import partial
 from typing import Any
 
 from sloy.experiments.events import Opened
+from sloy.experiments.sources import Loaded
 from sloy.model import Model
+from sloy.model.origin import with_origin
 from sloy.training.fine_tune import fine_tune
 from sloy.training.fit import fit
 from sloy.training.history import History
@@ -19,9 +21,9 @@ OPERATIONS = 5e10  # a second, of a large network; small ones are slower
 LONG = 20.0  # seconds of which a diagnosis takes less than 2 %
 
 
-def training_of(opening: Opened, start: Model | None) -> Training:
+def training_of(opening: Opened) -> Training:
     """What trains: `fit`, `fit_members` or `fine_tune` with all but callbacks and checkpoint."""
-    experiment, loaded = opening.experiment, opening.loaded
+    experiment, loaded, start = opening.experiment, opening.loaded, opening.start
     share = None if loaded.divided and not loaded.members else experiment.validation or None
     shared: dict[str, Any] = {
         "validation": loaded.validation or share,
@@ -44,6 +46,13 @@ def training_of(opening: Opened, start: Model | None) -> Training:
         parameters=experiment.source.parameters_for(loaded),
         **shared,
     )
+
+
+def with_reader(model: Model, loaded: Loaded) -> Model:
+    """The model with the reader of its data, and the origin of their numbers."""
+    problem = with_origin(model.problem, loaded.origin)
+    parts = model.parts._replace(problem=problem, reader=loaded.reader)
+    return Model.of(parts, model.engine)
 
 
 def is_diagnosed(wanted: bool | None, opening: Opened) -> bool:

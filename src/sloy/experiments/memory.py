@@ -58,8 +58,9 @@ def problem_of(loaded: Loaded, network: Network, recipe: Recipe) -> Problem:
     dtype = "float64" if recipe.precision == "float64" else "float32"
     shape = network.output_shape
     if loaded.members:
+        own = found.target(data.y[:1], shape[1:]).size
         found = OfMembers(found, loaded.members)
-        target = np.zeros((1, loaded.members + 1), dtype)
+        target = np.zeros((1, loaded.members + own), dtype)
         metrics: tuple[Metric, ...] = found.metrics
     else:
         target = found.target(data.y[:1], shape)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sloy.training import tabular
 from sloy.training.members import HELD_OUT
+from sloy.training.recipe import AUTO
 
 # Optimiser → the highest learning rate of a one-cycle run, found on MNIST with batches of 256.
 RATES = {
@@ -113,7 +114,7 @@ def batches_and_epochs(
 
 
 def rate_of(options: Mapping[str, Any], share: float) -> Any:
-    """The highest learning rate: the given one, else that of the optimiser, a tenth of it when constant.
+    """The highest learning rate: the given one, else (and until one is found) the optimiser's, a tenth if constant.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def rate_of(options: Mapping[str, Any], share: float) -> Any:
     share : float
         What rates that are not given are multiplied by.
     """
-    if options.get("learning_rate") is not None:
+    if options.get("learning_rate") not in (None, AUTO):
         return options["learning_rate"]
     constant = options["schedule"] == "constant"
     return RATES[options["optimizer"]] * share * (0.1 if constant else 1)

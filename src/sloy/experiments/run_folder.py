@@ -29,11 +29,14 @@ PLAN = {  # the options of an experiment, in words; what each may be, the experi
 SCHEMA = {"version": int, "plan": PLAN, "*": object}
 CHECKPOINT = "checkpoint.sloy"
 LOCK = ".lock"  # there while a process works in the folder
+BRANCH = "branch.json"
 FOLD, WHOLE = "fold-", "all-rows"  # folders of a cross-validation's runs
+LINEAR = "linear.sloy"
 DIAGNOSIS = "diagnosis.json"
 HEAD_CHECKPOINT = "checkpoint-head.sloy"
 FILES = {
     "model.sloy": "the trained model: sloy predict, sloy info, sloy.load",
+    LINEAR: "a linear model of the same rows, which it is compared with",
     "summary.json": "configuration, versions, times, metrics",
     "history.csv": "loss and accuracy of every epoch",
     "learning-curves.png": "the same as a picture",
@@ -48,8 +51,12 @@ FILES = {
     "mistakes.png": "test samples it got wrong",
     "augmented.png": "training pictures as they were changed at random",
     DIAGNOSIS: "what went wrong: sloy diagnose",
+    "samples.csv": "margins of the training samples, and what is probably wrong: sloy samples",
+    "samples.png": "the same as a picture",
+    "labels.csv": "labels, those that are probably wrong put right",
     CHECKPOINT: "for sloy train --resume",
     HEAD_CHECKPOINT: "the same, of the epochs before unfreezing",
+    BRANCH: "the run that this one is a branch of, from where, and what differs",
     CONFIGURATION: "what the run does",
 }
 
@@ -149,6 +156,20 @@ class RunFolder:
                 folder.path.rmdir()
 
     @classmethod
+    def to_read(cls, out: str | Path) -> RunFolder:
+        """The folder of a run that was begun, whatever works in it.
+
+        Raises
+        ------
+        FileFormatError
+            Where there is none.
+        """
+        folder = cls(path_of("RunFolder", "folder", out))
+        if not (folder / CONFIGURATION).is_file():
+            raise FileFormatError(f"{out}: holds no run ({CONFIGURATION} is missing).")
+        return folder
+
+    @classmethod
     @contextmanager
     def existing(cls, out: str | Path) -> Iterator[RunFolder]:
         """The folder of a run that was begun, in which no other process works meanwhile.
@@ -160,9 +181,7 @@ class RunFolder:
         InUse
             Where another process works in it.
         """
-        folder = cls(path_of("resume", "folder", out))
-        if not (folder / CONFIGURATION).is_file():
-            raise FileFormatError(f"{out}: holds no run to resume ({CONFIGURATION} is missing).")
+        folder = cls.to_read(out)
         with folder.alone():
             yield folder
 
@@ -202,7 +221,7 @@ class RunFolder:
 
 
 def plan_of(path: Path) -> dict[str, Any]:
-    """The options in a configuration."""
+    """The options in the configuration of a run, or in what `sloy plan` wrote."""
     document = read_document(path, {"version?": object, "plan": dict, "*": object}, _WHAT)
     if document.get("version") != VERSION:
         raise FileFormatError(

@@ -13,7 +13,6 @@ from sloy.arguments import flag, function, instance
 from sloy.diagnosis import Diagnosis
 from sloy.engines import Engine
 from sloy.errors import InvalidOption
-from sloy.experiments import classes
 from sloy.experiments.adjusting import adjust
 from sloy.experiments.events import (
     Counted,
@@ -31,22 +30,18 @@ from sloy.experiments.events import (
     Tested,
 )
 from sloy.experiments.experiment import Experiment
-from sloy.experiments.fitting import is_diagnosed, training_of
+from sloy.experiments.fitting import is_diagnosed, with_reader
 from sloy.experiments.folds import CrossValidation, folds_of
-from sloy.experiments.memory import predicted, problem_of
+from sloy.experiments.opening import opened, trained
 from sloy.experiments.result import Result
-from sloy.experiments.run_folder import CHECKPOINT, CONFIGURATION, DIAGNOSIS, VERSION, RunFolder
+from sloy.experiments.run_folder import CONFIGURATION, DIAGNOSIS, LINEAR, VERSION, RunFolder
 from sloy.experiments.sources import Loaded, Measured
-from sloy.experiments.sources.base import Wanted, untested
+from sloy.experiments.sources.base import untested
 from sloy.machine import versions
-from sloy.model import Model, load
-from sloy.training.callbacks import Callback, CSVLog, EarlyStopping, Progress
-from sloy.training.checkpoint import Checkpoint
+from sloy.model import Model
+from sloy.training.callbacks import Callback, CSVLog, EarlyStopping, Progress, TimeLimit
 from sloy.training.history import History, Row
-from sloy.training.recipe import engine_of
 from sloy.training.run import Run
-from sloy.training.stages import stages
-from sloy.training.step import training_graph
 
 
 def run(
@@ -163,18 +158,6 @@ def _begun(
     return train(experiment, folder, listener, resumed)
 
 
-def opened(
-    experiment: Experiment,
-    folder: RunFolder,
-    engine: str | Engine,
-    threads: int,
-    listener: Listener,
-) -> tuple[Opened, Model | None]:
-    """A run that was begun, its data read again, and the model that it started from; nothing is written."""
-    running = _Running(experiment, folder, engine, threads, listener)
-    return running._opening(resumed=True), running.start
-
-
 @dataclass
 class _Running:
     """A run while it runs."""
@@ -185,7 +168,6 @@ class _Running:
     threads: int
     tell: Listener
     diagnose: bool | None = None
-    start: Model | None = field(default=None, init=False)
     best: tuple[int, float] | None = field(default=None, init=False)
 
     def run(self, *, resumed: bool) -> Result:
@@ -197,10 +179,11 @@ class _Running:
         self._write_json(CONFIGURATION, self._configuration(opening.engine))
         model, history = self._fit(opening)
         model, adjusted = adjust(self.experiment, opening.loaded, model)
-        model.reader = opening.loaded.reader
+        model = with_reader(model, opening.loaded)
         model.save(self.folder / "model.sloy")
         self.tell(Saved(self.folder / "model.sloy"))
-        measured = self._measured(model, opening.loaded)
+        simpler = self._simpler(opening)
+        measured = self._measured(model, opening.loaded, simpler)
         if opening.loaded.test is not None:
             measured = adjusted.told(model, opening.loaded.test, measured)
         summary = self._summary(opening, history, measured)
@@ -212,72 +195,45 @@ class _Running:
         self._draw(opening, model, history, measured)
         return Result(model, history, measured, summary, self.folder.path)
 
-    def _measured(self, model: Model, loaded: Loaded) -> Measured:
+    def _simpler(self, opening: Opened) -> Model | None:
+        """What the model is compared with, saved beside it."""
+        found = self.experiment.source.simpler(opening.loaded, opening.engine)
+        if found is not None:
+            found = with_reader(found, opening.loaded)
+            found.save(self.folder / LINEAR)
+            self.tell(Saved(self.folder / LINEAR))
+        return found
+
+    def _measured(self, model: Model, loaded: Loaded, simpler: Model | None) -> Measured:
         """How good the model is on what was kept apart to test on."""
         experiment = self.experiment
         if loaded.test is None:
             share = experiment.validation
             return untested(loaded.trained_on(share), loaded.held_out(share))
-        return experiment.source.measure(model, loaded.test, loaded)
+        return experiment.source.measure(model, loaded.test, loaded, simpler)
 
     def _opening(self, *, resumed: bool) -> Opened:
         """Read the data, choose what suits them, and foresee what it takes."""
-        experiment = self.experiment
-        recipe = experiment.recipe
-        _, engine = engine_of("experiment", recipe, self.engine_name, self.threads)
-        start = None if experiment.start is None else _start(experiment.start, engine)
-        self.start = start
-        wanted = Wanted(
-            experiment.validation,
-            experiment.samples,
-            recipe.seed,
-            start,
-            experiment.network,
-            lambda what, done, total: self.tell(Counted(what, done, total)),
-        )
-        loaded = experiment.load(wanted)
-        if not resumed:
-            experiment = experiment.with_defaults_for(loaded)
-            experiment, loaded = experiment.within_time(loaded, engine)
-            self.experiment = experiment
-        experiment.check_fits(loaded)
-        weights = experiment.recipe.class_weight
-        notes = classes.notes(loaded.train, loaded.unevenness) if weights is None else ()
-        loaded = replace(loaded, class_weight=weights, rows=(*loaded.rows, *notes))
-        network = experiment.network_for(loaded, start)
-        parts = stages(network, experiment.fine_tuning, experiment.recipe) if start else []
-        memory = predicted(experiment, loaded, network, parts, engine)
-        size = experiment.recipe.batch_size
-        step = training_graph(
-            problem_of(loaded, network, experiment.recipe), experiment.recipe, size
-        )
-        summary = network.summary(size, step=step, engine=engine)
-        return Opened(
-            experiment,
-            loaded,
-            network,
-            summary,
-            experiment.recipe,
-            parts,
-            engine,
-            memory,
+        opening = opened(
+            self.experiment,
             self.folder.path,
+            engine=self.engine_name,
+            threads=self.threads,
+            tell=self.tell,
+            resumed=resumed,
         )
+        self.experiment = opening.experiment
+        return opening
 
     def _fit(self, opening: Opened) -> tuple[Model, History]:
         teller = _Teller(self.tell)
         callbacks: list[Callback] = [CSVLog(self.folder / "history.csv", seconds=1), teller]
+        if (seconds := getattr(self.experiment.source, "time", None)) is not None:
+            callbacks.append(TimeLimit(seconds))
         watch = Diagnosis(least=4) if is_diagnosed(self.diagnose, opening) else None
-        checkpoint: Any = self.folder / CHECKPOINT
-        if self.start is None:
-            checkpoint = Checkpoint(checkpoint, epoch_seconds=1)
-        train = training_of(opening, self.start)
+        callbacks += [watch] if watch else []
         try:
-            model, history = train(
-                callbacks=[*callbacks, *([watch] if watch else [])],
-                checkpoint=checkpoint,
-                resume=True,
-            )
+            model, history = trained(opening, callbacks, folder=self.folder.path)
         finally:
             if watch is not None and watch.has_begun:
                 self._write_json(DIAGNOSIS, watch.report.to_json())
@@ -387,12 +343,6 @@ class _Teller(Callback):
         self._stops(FitEnded())
         if self._raised is not None:
             raise self._raised
-
-
-def _start(path: str | Path, engine: Engine) -> Model:
-    """The model to train further: of a file, the folder of a run, or a name."""
-    folder = Path(path)
-    return load(folder / "model.sloy" if folder.is_dir() else path, engine=engine)
 
 
 def _described(engine: Engine) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from sloy.arguments import integer
 from sloy.data.tables import TableReader
-from sloy.data.tables.columns import Category, Column, Date, Numeric, Remarks
+from sloy.data.tables.columns import Category, Column, Date, Numeric
 from sloy.data.tables.dates import moments
+from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import open_table
 from sloy.data.tables.values import polars, without, words
 from sloy.errors import InvalidArgument
@@ -42,8 +43,8 @@ class PartialDependence:
     mean : array, shape (G, K), or (G, H, K) of two columns
         The mean over the rows of what the model answers where all of them have this value: K probabilities, or numbers.
     low, high : array, shape (G, K), or None of two columns
-        Between these lie four fifths of the rows' own curves, each moved so that its mean is that of all: where they
-        are far apart, the column acts together with others.
+        Between these lie four fifths of the rows' own curves, each moved so that its mean is that of all, within the
+        range of the answers: where they are far apart, the column acts together with others.
     outputs : tuple of str
         Names of the K classes, or numbers.
     is_classification : bool
@@ -139,7 +140,8 @@ def partial_dependence(
     mean = curves.mean(-2)
     if len(parts) == 1:
         moved = curves - curves.mean(0) + mean.mean(0)  # (G, N, K)
-        low, high = np.quantile(moved, BAND, axis=1)
+        ends = curves.min((0, 1)), curves.max((0, 1))  # (K,): what is answered at all
+        low, high = (np.clip(end, *ends) for end in np.quantile(moved, BAND, axis=1))
     outputs = tuple(model.class_names) or tuple(map(str, range(mean.shape[-1])))
     task = model.loss.task(model.network.output_shape)
     return PartialDependence(

@@ -66,7 +66,7 @@ class Importance(Shown):
         """A line for each of the first columns, and what the numbers are."""
         digits = decimals(self.error, self.mean)
         lines = [
-            (text.shortened(name, 32), f"{mean:.{digits}f} ± {error:.{digits}f}")
+            (text.shortened(name, 32), f"{text.fixed(mean, digits)} ± {error:.{digits}f}")
             for name, mean, error in zip(self.columns, self.mean, self.error, strict=True)
         ]
         said = [f"{TITLES[self.score]} when a column is shuffled ({self.counted()})"]

@@ -70,7 +70,8 @@ def _points(axes: Axes, found: Reliability, color: str, label: str) -> None:
     there = found.samples > 0
     p, n = found.right[there], found.samples[there]
     q = (p * n + 1) / (n + 2)  # so that few samples that agree are not taken for certainty
+    error = np.sqrt(q * (1 - q) / (n + 2))
     axes.errorbar(
-        found.probability[there], p, np.sqrt(q * (1 - q) / (n + 2)),
+        found.probability[there], p, [np.minimum(error, p), np.minimum(error, 1 - p)],
         fmt="o-", color=color, markersize=4, linewidth=1.2, elinewidth=1, label=label or None,
     )  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 from sloy.arguments import instance, sequence
 from sloy.data import Dataset
 from sloy.data.tables import TableReader
-from sloy.data.tables.prepared import columns_of
+from sloy.data.tables.prepared import columns_of, known_targets
 from sloy.data.tables.sources import open_table
 from sloy.data.tables.target import known_target
 from sloy.errors import InvalidArgument, ShapeError, UnknownName
@@ -114,13 +114,17 @@ def truth_of(where: str, model: Model, data: Any, target: Any) -> tuple[np.ndarr
         return y, np.ones(len(y), bool)
     if not isinstance(reader, TableReader) or not reader.takes(data):
         raise InvalidArgument(f"{where}: `target` must hold what is true of each row.")
-    table, name = open_table(data), target or reader.target
-    if name not in table.names:
+    table, names = open_table(data), reader.targets if target is None else (target,)
+    if lacking := [name for name in names if name not in table.names]:
         raise InvalidArgument(
-            f"{where}: {table.label} has no column {name!r} to compare answers with."
+            f"{where}: {table.label} has no column {lacking[0]!r} to compare answers with."
         )
-    column = columns_of(table, [name])[name]
-    found = known_target(table.label, column, model.class_names, reader.written, reader.missing)
+    cells = columns_of(table, names)
+    if target is None:
+        found = known_targets(table.label, cells, model.class_names, reader)
+    else:
+        column, written = cells[target], reader.written
+        found = known_target(table.label, column, model.class_names, written, reader.missing)
     return found.y, found.known
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from math import log
 from typing import Literal
 
+import numpy as np
+
 from sloy import ops
-from sloy.arguments import one_of, real
+from sloy.arguments import one_of, real_or_reals
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.graph.tensor import Tensor
+from sloy.graph.tensor import Tensor, constant
 from sloy.initializers import Constant
 from sloy.layers.base import Layer, Scope, as_layers
 from sloy.layers.config import register
@@ -62,12 +64,12 @@ class Members(Layer):
 class MeanOfMembers(Layer):
     """The answers of an ensemble as one.
 
-    Input (N, G, …), output (N, …): the mean of values, or of "logits" z_g (N, G, K) the logarithm of the mean
-    probability, log (1/G) Σ_g softmax(z_g), whose softmax is that mean.
+    Input (N, G, …), output (N, …): the mean of values; of "logs" z_g the logarithm of the mean, log (1/G) Σ_g exp(z_g);
+    of "logits" z_g (N, G, K) that of the mean probability, log (1/G) Σ_g softmax(z_g), whose softmax is that mean.
 
     Parameters
     ----------
-    of : "values" or "logits"
+    of : "values", "logs" or "logits"
 
     Examples
     --------
@@ -75,11 +77,11 @@ class MeanOfMembers(Layer):
     (3,)
     """
 
-    of: Literal["values", "logits"] = "values"
+    of: Literal["values", "logs", "logits"] = "values"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        one_of(self.kind, "of", self.of, ("values", "logits"))
+        one_of(self.kind, "of", self.of, ("values", "logs", "logits"))
 
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
@@ -87,11 +89,13 @@ class MeanOfMembers(Layer):
             raise ShapeError(f"MeanOfMembers: the input is {x.shape}; it must be (N, G, K).")
         if self.of == "values":
             return ops.reduce_mean(x, 1)
-        n, members, classes = x.shape
-        each = ops.reshape(ops.log_softmax(ops.reshape(x, (-1, classes))), x.shape)
+        n, members, *shape = x.shape
+        each = x
+        if self.of == "logits":
+            each = ops.reshape(ops.log_softmax(ops.reshape(x, (-1, *shape))), x.shape)
         top = ops.reduce_max(each, 1, keepdims=True)  # (N, 1, K): no mean underflows
         mean = ops.log(ops.reduce_sum(ops.exp(each - top), 1)) - log(members)
-        return mean + ops.reshape(top, (n, classes))
+        return mean + ops.reshape(top, (n, *shape))
 
 
 @register
@@ -143,7 +147,7 @@ class Limits(Layer):
 
     Parameters
     ----------
-    low, high : float
+    low, high : float, or tuples of them for the channels (the last axis)
 
     Examples
     --------
@@ -151,17 +155,31 @@ class Limits(Layer):
     (1,)
     """
 
-    low: float
-    high: float
+    low: float | tuple[float, ...]
+    high: float | tuple[float, ...]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        low, high = (real(self.kind, name, getattr(self, name)) for name in ("low", "high"))
-        if low >= high:
+        low, high = (
+            real_or_reals(self.kind, name, getattr(self, name)) for name in ("low", "high")
+        )
+        ends = [end if isinstance(end, tuple) else (end,) for end in (low, high)]
+        if len(ends[0]) != len(ends[1]) or any(a >= b for a, b in zip(*ends, strict=True)):
             raise InvalidArgument(f"Limits: `low` (={low}) must be below `high` (={high}).")
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
 
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
-        return x if scope.training else ops.clip(x, self.low, self.high)
+        if scope.training:
+            return x
+        if not isinstance(self.low, tuple) or not isinstance(self.high, tuple):
+            assert isinstance(self.low, float)
+            assert isinstance(self.high, float)
+            return ops.clip(x, self.low, self.high)
+        if len(self.low) != x.shape[-1]:
+            raise ShapeError(
+                f"Limits: there are {len(self.low)} limits; the input {x.shape} has {x.shape[-1]} channels."
+            )
+        low, high = (constant(np.asarray(end), x.dtype) for end in (self.low, self.high))
+        return ops.minimum(ops.maximum(x, low), high)

@@ -224,10 +224,9 @@ def _layer_norm(parts: Parts, segments: Sequence[Segment]) -> _Match | None:
             segment = segments[count + step]
             v = _single(segments, count + step)
             other = None if v is None or parts.op(v) != op else _other(parts, v, segment.start)
-            found = other is not None and other not in parts.samples
-            leaves.append(
-                parts.leaf(other, parts.values[segment.start].shape[-1:]) if found else None
-            )
+            shape = parts.values[segment.start].shape[-1:]
+            trained = other is not None and other not in parts.samples
+            leaves.append(parts.leaf(other, shape) if trained and other is not None else None)
         first, start = parts.values[segments[0].start], segments[0].start
         if None in leaves or parts.leaves(start, done.end) or first.rank < 2:
             continue

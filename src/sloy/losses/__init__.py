@@ -7,7 +7,8 @@ from collections.abc import Callable
 from sloy.errors import InvalidArgument
 from sloy.graph import Tensor
 from sloy.losses.base import Loss, Task
-from sloy.losses.classification import BinaryCrossentropy, CategoricalCrossentropy, Hinge
+from sloy.losses.classification import BinaryCrossentropy, CategoricalCrossentropy, Focal, Hinge
+from sloy.losses.counts import Poisson
 from sloy.losses.custom import CustomLoss
 from sloy.losses.intervals import Intervals
 from sloy.losses.regression import AbsoluteError, Huber, Quantile, SquaredError
@@ -19,15 +20,18 @@ __all__ = [
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "CustomLoss",
+    "Focal",
     "Hinge",
     "Huber",
     "Intervals",
     "Loss",
     "LossLike",
+    "Poisson",
     "Quantile",
     "SquaredError",
     "Task",
     "loss",
+    "named",
 ]
 
 NAMES: dict[str, type[Loss]] = {
@@ -35,11 +39,25 @@ NAMES: dict[str, type[Loss]] = {
     "absolute_error": AbsoluteError,
     "huber": Huber,
     "quantile": Quantile,
+    "poisson": Poisson,
     "intervals": Intervals,
     "binary_crossentropy": BinaryCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,
+    "focal": Focal,
     "hinge": Hinge,
 }
+# Other names of the field for them.
+ALIASES = {
+    "mse": "squared_error",
+    "l2": "squared_error",
+    "mae": "absolute_error",
+    "l1": "absolute_error",
+    "pinball": "quantile",
+    "cross_entropy": "categorical_crossentropy",
+    "log_loss": "categorical_crossentropy",
+}
+# Of a name with a number, "quantile=0.9", what the number is.
+NUMBERS = {"quantile": "level", "huber": "delta", "focal": "gamma"}
 
 
 LossLike = str | Loss | Callable[[Tensor, Tensor], Tensor]  # what `loss` takes
@@ -48,17 +66,42 @@ LossLike = str | Loss | Callable[[Tensor, Tensor], Tensor]  # what `loss` takes
 def loss(value: LossLike) -> Loss:
     """The loss of a name; a loss stays as it is, a function becomes a `CustomLoss`.
 
+    A name may have a number: the level of a quantile, δ of Huber's loss, γ of the focal loss.
+
     Examples
     --------
-    >>> loss("huber")
-    Huber(unit=1.0, delta=1.0)
+    >>> loss("huber"), loss("pinball=0.9"), loss("mae")
+    (Huber(unit=1.0, delta=1.0), Quantile(unit=1.0, level=0.9), AbsoluteError(unit=1.0))
     """
     if isinstance(value, Loss):
         return value
-    if isinstance(value, str) and value in NAMES:
-        return NAMES[value]()
-    if not isinstance(value, str | type) and callable(value):
+    if isinstance(value, str):
+        found = named(value)
+        if found is not None:
+            return found
+    elif not isinstance(value, type) and callable(value):
         return CustomLoss(value)
     raise InvalidArgument(
         f"`loss` (={shown(value)}) must be one of {', '.join(NAMES)}, a Loss, or a function(output, target)."
     )
+
+
+def named(word: str) -> Loss | None:
+    """The loss of a name, with a number or not: "quantile=0.9"; None where there is no such name."""
+    name, sign, number = word.partition("=")
+    name = ALIASES.get(name, name)
+    if name not in NAMES:
+        return None
+    if not sign:
+        return NAMES[name]()
+    if name not in NUMBERS:
+        raise InvalidArgument(f"`loss` (={word!r}): {name} takes no number; {_WITH_NUMBER} do.")
+    try:
+        return NAMES[name](**{NUMBERS[name]: float(number)})
+    except ValueError as error:  # InvalidArgument is one
+        if isinstance(error, InvalidArgument):
+            raise InvalidArgument(f"`loss` (={word!r}): {error}") from None
+        raise InvalidArgument(f"`loss` (={word!r}): {number!r} is no number.") from None
+
+
+_WITH_NUMBER = ", ".join(f"{name}={of.upper()}" for name, of in NUMBERS.items())

@@ -29,11 +29,14 @@ class Loss(ABC):
     logits : str
         The op that turns the output into probabilities inside the loss (``softmax`` or
         ``sigmoid``); a network must not end in it. Empty where the loss takes the output as it is.
+    link : str
+        "log" where the output is the logarithm of the answer, else empty.
     middle : float
         Of yes-or-no targets, as the graph takes them, those above it are yes.
     """
 
     logits: ClassVar[str] = ""
+    link: ClassVar[str] = ""
     middle: ClassVar[float] = 0.5
 
     @abstractmethod

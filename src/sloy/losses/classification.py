@@ -22,6 +22,8 @@ from sloy.losses.base import (
     numbers,
 )
 
+_LEAST = 1e-7  # of 1 - p in the focal loss
+
 
 @dataclass(frozen=True)
 class BinaryCrossentropy(Loss):
@@ -138,6 +140,50 @@ has 10 outputs).
     def prediction(self, output: Tensor) -> Tensor:
         """softmax(z): the probability of each class."""
         return ops.softmax(output)
+
+
+@dataclass(frozen=True)
+class Focal(CategoricalCrossentropy):
+    """The focal loss, L = -Σ_k t_k (1 - p_k)^γ log p_k with p = softmax(z): samples that are right count less.
+
+    Parameters
+    ----------
+    gamma : float
+        γ, at least 0; 0 gives the cross-entropy.
+    label_smoothing : float
+        As of `CategoricalCrossentropy`.
+
+    Notes
+    -----
+    Targets are those of `CategoricalCrossentropy`. The probabilities that are learned are less sure than the shares of
+    the classes are; calibration brings them back.
+
+    References
+    ----------
+    .. [1] T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollár, "Focal loss for dense object detection", ICCV 2017.
+
+    Examples
+    --------
+    >>> Focal(gamma=2.0).task((3,))
+    'classification'
+    """
+
+    gamma: float = 2.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        real("Focal", "gamma", self.gamma, least=0)
+
+    def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
+        """See `Loss.per_sample`."""
+        classes = number_of_classes("Focal", output.shape[1:])
+        wanted = _smoothed(class_weights(output, target), self.label_smoothing, classes)
+        log_p = ops.log_softmax(output)
+        rest = ops.maximum(
+            1.0 - ops.exp(log_p), _LEAST
+        )  # no power of 0, whose slope may be infinite
+        weight = ops.square(rest) if self.gamma == 2 else rest**self.gamma
+        return -ops.reduce_sum(wanted * weight * log_p, 1)
 
 
 @dataclass(frozen=True)

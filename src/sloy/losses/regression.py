@@ -135,6 +135,14 @@ def in_units(loss: Loss, unit: float) -> Loss:
     return replace(loss, unit=unit) if isinstance(loss, _Regression) else loss
 
 
+def in_unit_of(loss: Loss, unit: float | tuple[float, ...]) -> Loss:
+    """A loss whose errors are measured in a unit, as those of standardised targets; others stay as they are."""
+    main = getattr(loss, "main", None)
+    if isinstance(main, Loss):  # intervals
+        return replace(loss, main=in_unit_of(main, unit), unit=unit)  # type: ignore[call-arg]
+    return replace(loss, unit=unit) if isinstance(loss, _Regression) else loss
+
+
 @dataclass(frozen=True)
 class Quantile(_Regression):
     """The pinball loss, L = (1/M) Σ_m max(τ (y_m - a_m), (1 - τ) (a_m - y_m)): least at the τ-quantile of y.

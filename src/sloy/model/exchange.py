@@ -19,7 +19,7 @@ from sloy.exchange.raw import Raw, raw_of, taken
 from sloy.files.atomic import write_atomically
 from sloy.graph import Graph
 from sloy.graph.spec import Shape
-from sloy.layers import Imported
+from sloy.layers import Imported, Rescale
 from sloy.losses import Loss
 from sloy.model.importing import (
     CLASS_NAMES,
@@ -151,7 +151,11 @@ def columns_of(parts: Parts) -> str | None:
 
 
 def _after(problem: Problem, raw: Raw | None) -> Problem:
-    """The problem without what `raw` does."""
+    """The problem without what `raw` does, its origin added as float32 has it."""
+    if problem.origin:
+        layers = [*problem.network.layers, Rescale(1.0, problem.origin)]
+        network = Network(problem.network.input_shape, layers)
+        problem = replace(problem, network=network, origin=())
     return replace(problem, preprocessing=None) if raw else problem
 
 
@@ -164,12 +168,18 @@ def exported_graph(problem: Problem, n: int) -> Graph:
     prediction = outputs.pop("prediction")
     if problem.loss.logits and prediction != outputs["output"]:
         outputs["probabilities"] = prediction
+    if problem.loss.link:
+        outputs["output"] = prediction
     return Graph(graph.nodes, outputs, {})
 
 
 def _answer(parts: Parts) -> str:
     """What is to be known to make an answer of the outputs, a sentence; empty where it is plain."""
     problem, names = parts.problem, parts.class_names
+    if problem.origin:
+        near = max(problem.origin, key=abs)
+        step = float(np.spacing(np.float32(abs(near))))
+        return f" Answers are float32, {step:g} apart near {near:.9g}; those of sloy itself are float64."
     if isinstance(problem.loss, losses.Intervals):
         share = problem.loss.share
         return f" y[0] is the number, y[1] and y[2] the ends of its interval ({share:g})."
@@ -181,6 +191,8 @@ def _answer(parts: Parts) -> str:
 
 def loss_name(loss: Loss) -> str:
     """The name of a loss with its default arguments; empty for others."""
+    if loss.link:  # the file answers as `prediction` does
+        return ""
     return next((name for name, kind in losses.NAMES.items() if loss == kind()), "")
 
 

@@ -29,7 +29,8 @@ from sloy.text import shown
 
 KIND = "sloy.model"
 VERSION = 1
-WITH_THRESHOLD = 2  # of files that hold a threshold, which older readers would answer without
+WITH_THRESHOLD = 2  # of files that hold what older readers would answer without
+ADDED = {"threshold", "origin"}
 
 _LOSSES = {cls.__name__: cls for cls in LOSSES.values()}
 _METRICS: dict[str, type[Metric]] = {
@@ -50,6 +51,7 @@ SCHEMA = {  # of what is no tensor; layers, losses and readers know what they ar
     "target_shape": [int],
     "target_dtype": set(DTYPES),
     "threshold?": float,
+    "origin?": [float],
 }
 
 
@@ -76,7 +78,7 @@ def read(path: str | Path) -> Parts:
         tensors, document = read_container(path)
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    check_kind(path, document, KIND, WITH_THRESHOLD if "threshold" in document else VERSION)
+    check_kind(path, document, KIND, WITH_THRESHOLD if ADDED & set(document) else VERSION)
     try:
         problem, class_names, reader = _read_document(document)
         _check_tensors(problem, tensors)
@@ -97,9 +99,14 @@ def _document(parts: Parts) -> dict[str, Any]:
         warnings.warn(
             f"Model.save: metrics of your own are not stored: {', '.join(own)}.", stacklevel=4
         )
+    added: dict[str, Any] = {}
+    if problem.threshold is not None:
+        added["threshold"] = problem.threshold
+    if problem.origin:
+        added["origin"] = list(problem.origin)
     return {
         "kind": KIND,
-        "version": VERSION if problem.threshold is None else WITH_THRESHOLD,
+        "version": WITH_THRESHOLD if added else VERSION,
         "network": problem.network.to_config(),
         "loss": _loss_config(problem.loss, problem),
         "metrics": metrics,
@@ -110,7 +117,7 @@ def _document(parts: Parts) -> dict[str, Any]:
         "dtype": problem.dtype,
         "target_shape": list(problem.target_shape),
         "target_dtype": problem.target_dtype,
-        **({} if problem.threshold is None else {"threshold": problem.threshold}),
+        **added,
     }
 
 
@@ -135,6 +142,7 @@ def _read_document(
         target_dtype=target_dtype,
         dtype=dtype,
         threshold=document.get("threshold"),
+        origin=tuple(document.get("origin", ())),
     )
     assert problem.preprocessing is not None
     problem.preprocessing.check(problem.network.input_shape)

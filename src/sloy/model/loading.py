@@ -14,6 +14,7 @@ from sloy.model.model import Model
 from sloy.model.parts import Parts
 from sloy.preprocessing import Preprocessing
 
+MODEL = "model.sloy"  # in the folder of a run
 _WEIGHTS = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".h5", ".hdf5", ".keras")
 
 
@@ -30,7 +31,8 @@ def load(
     Parameters
     ----------
     path : str or Path
-        A file; or the name of a network with published weights, such as "vgg16".
+        A file; the folder of a run, whose ``model.sloy`` is read; or the name of a network with published weights, such
+        as "vgg16".
     weights : path, "torchvision" or "keras"
         For a network by its name: the file of weights, or whose to download (torchvision's by default).
     engine, threads
@@ -56,7 +58,8 @@ def load(
             f"load: {', '.join(sorted(options))} can be given for a network by its name, not for a file."
         )
     else:
-        parts = _read(Path(path))
+        file = Path(path)
+        parts = _read(file / MODEL if file.is_dir() else file)
     return Model.of(parts, engine, threads)
 
 

@@ -20,6 +20,7 @@ from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.losses import Intervals, Loss, LossLike
 from sloy.model.file import write
+from sloy.model.origin import answered, from_origin
 from sloy.model.parts import Parts, checked, refuse_arrays
 from sloy.model.sizes import BATCH, default_batch
 from sloy.preprocessing import Preprocessing
@@ -149,7 +150,7 @@ class Model:
 
         Returns
         -------
-        array, shape (N, *output_shape)
+        array, shape (N, *output_shape); float64 where the problem has an `origin`
         """
         return self._inferred(x, batch_size)["output"]
 
@@ -216,10 +217,7 @@ class Model:
         return {name: outputs[f"activation/{name}"] for name in names}
 
     def evaluate(self, data: Data, batch_size: int | None = None) -> dict[str, float]:
-        """The mean loss (without penalties) and the metrics on a Dataset or a pair (x, y).
-
-        A model of a table takes a Dataset that `sloy.data.load_table` has made.
-        """
+        """The mean loss (without penalties) and the metrics on a Dataset (of a table from `load_table`) or (x, y)."""
         outputs, found = self._measured("evaluate", data, batch_size)
         return summed_up(outputs, found.weight, self.problem.metrics)
 
@@ -347,6 +345,7 @@ class Model:
         """The outputs of `inference_graph` for samples."""
         if (found := self._seen.run(x, asked := (batch_size, activations))) is not None:
             return found
+        raw = x
         if (reader := self.picture_reader) is not None and reader.takes(x):
             x = reader.read(x)
         else:
@@ -357,22 +356,23 @@ class Model:
         types = (problem.dtype, "Model", problem.data_dtype, ahead)
         fed = samples(given, self.network.input_shape, *types)
         runner = self._runner("infer", activations, ahead=ahead is not None)
-        if problem.preprocessing is None:
-            self._seen.learn(x, fed, asked, runner, size)
-        return runner({"x": fed}, size)
+        if problem.preprocessing is None and not problem.origin:
+            self._seen.learn(raw, fed, asked, runner, size)
+        return answered(problem, runner({"x": fed}, size))
 
     def _measured(
         self, kind: str, data: Data, batch_size: int | None
     ) -> tuple[dict[str, np.ndarray], Columns]:
         """The outputs of an evaluation graph for data, and the data as it takes them."""
-        given, problem = as_dataset(data), self.problem
+        given, problem = from_origin(self.problem.origin, as_dataset(data)), self.problem
         if not isinstance(data, Dataset):
             refuse_arrays(self.reader, "data", data[0])
         ahead = problem.ahead(given.x)
         types = (problem.dtype, f"Model.{kind}", None, problem.data_dtype, ahead)
         found = columns(given, problem.network, problem.loss, *types)
         runner = self._runner(kind, ahead=ahead is not None)
-        return runner({"x": found.x, "y": found.y}, self._batch(batch_size)), found
+        outputs = runner({"x": found.x, "y": found.y}, self._batch(batch_size))
+        return answered(problem, outputs), found
 
     def _runner(self, kind: str, activations: tuple[str, ...] = (), *, ahead: bool) -> Runner:
         """The graphs of a kind, compiled once; without the preprocessing where that is done ahead."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sloy import ops
-from sloy.arguments import instance, one_of, real
+from sloy.arguments import instance, one_of, real, real_or_reals
 from sloy.errors import InvalidArgument
 from sloy.graph import Tensor
 from sloy.graph.spec import FLOATS, Shape
@@ -44,6 +44,9 @@ class Problem:
     threshold : float, optional
         Of two classes, or a single yes-or-no output, with probabilities: the answer is the second, or yes, where its
         probability is above this. ½ where it is not given.
+    origin : tuple of float
+        Of numbers that lie far from 0: targets are learned less this, and a model adds it to answers in float64, as
+        float32 does not hold their digits. One for each output; none by default.
 
     Examples
     --------
@@ -64,6 +67,7 @@ class Problem:
     target_dtype: str = "int32"
     dtype: str = "float32"
     threshold: float | None = None
+    origin: tuple[float, ...] = ()
 
     @classmethod
     def of(
@@ -85,6 +89,13 @@ class Problem:
         for name in names:
             if name in RESERVED or names.count(name) > 1:
                 raise InvalidArgument(f"`metrics`: the name {name!r} is taken; each is given once.")
+        if self.origin:
+            object.__setattr__(self, "origin", real_or_reals("Problem", "origin", self.origin))
+            if self.network.output_shape != (len(self.origin),):
+                raise InvalidArgument(
+                    f"Problem: `origin` (={self.origin}) needs a number for each of the outputs"
+                    f" {self.network.output_shape}."
+                )
         if self.threshold is not None:
             real("Problem", "threshold", self.threshold, above=0, below=1)
             if not is_yes_or_no(self.loss, self.network.output_shape):

@@ -17,7 +17,7 @@ from sloy.options import check_options, integer_option, option, real_option
 from sloy.training.history import Row, check_measured
 from sloy.training.run import Batch, Callback, Progress, Run, State
 
-__all__ = ["Batch", "CSVLog", "Callback", "EarlyStopping", "Progress"]
+__all__ = ["Batch", "CSVLog", "Callback", "EarlyStopping", "Progress", "TimeLimit"]
 
 
 @dataclass
@@ -42,6 +42,27 @@ class BestKept(Callback):
             for name, value in state.items()
             if name.startswith("weights/")
         }
+
+
+@dataclass
+class TimeLimit(Callback):
+    """Stop after an epoch where another as long as those before would end after a time.
+
+    Parameters
+    ----------
+    seconds : float
+        Above 0, of all epochs together; a resumed run has what is left.
+    """
+
+    seconds: float = real_option(60.0, above=0)
+
+    def __post_init__(self) -> None:
+        check_options("TimeLimit", self)
+
+    def on_epoch_end(self, run: Run, row: Row) -> bool:
+        """Compare what the epochs took, and would take with one more."""
+        gone = [float(one["seconds"]) for one in run.history.rows]
+        return sum(gone) + sum(gone) / len(gone) > self.seconds
 
 
 @dataclass

@@ -29,7 +29,8 @@ from sloy.training.history import History, check_measured
 from sloy.training.loop import Loop
 from sloy.training.order import Order
 from sloy.training.progress import ProgressBar
-from sloy.training.recipe import Recipe, engine_of
+from sloy.training.rates import rate_for
+from sloy.training.recipe import AUTO, Recipe, engine_of
 from sloy.training.resume import describe, take_up
 from sloy.training.state import TrainingState
 from sloy.training.step import check_together, initial_variables
@@ -137,6 +138,17 @@ def fit(
     dtype, chosen = engine_of("fit", recipe, engine, threads)
     store = checkpoint_of("fit", checkpoint, resume=resume)
     given = as_dataset(data)
+    if recipe.learning_rate == AUTO:
+        if state is not None and state.variables:
+            raise InvalidArgument(
+                "fit: `learning_rate` (='auto') is for a run that begins; the `state` goes on."
+            )
+        found = rate_for(
+            fit, network, given, validation=validation, recipe=recipe, sample_weight=sample_weight, loss=loss,
+            metrics=metrics, preprocessing=preprocessing, preprocessed=preprocessed, engine=chosen,
+            parameters=parameters,
+        )  # fmt: skip
+        recipe = replace(recipe, learning_rate=found.best)
     rows, held_out = split(given, validation, recipe.seed)
     watchers = _callbacks(callbacks, recipe, validated=held_out is not None, verbose=verbose)
     weight = weights(given, sample_weight, recipe.class_weight, dtype)[rows]

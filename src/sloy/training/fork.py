@@ -14,7 +14,7 @@ from sloy.training import measured
 from sloy.training.checkpoint import Snapshot
 from sloy.training.history import History
 from sloy.training.order import Order
-from sloy.training.recipe import Recipe
+from sloy.training.recipe import AUTO, Recipe
 from sloy.training.state import TrainingState
 from sloy.training.step import initial_variables
 from sloy.training.stepper import Stepper
@@ -77,6 +77,10 @@ def fork(
     if fixed := sorted(set(change) & set(OF_THE_PLAN)):
         raise InvalidArgument(
             f"Run.fork: `change`: {', '.join(fixed)} cannot differ, a fork keeps the plan of its run."
+        )
+    if change.get("learning_rate") == AUTO:
+        raise InvalidArgument(
+            "Run.fork: `learning_rate` (='auto') is found before a run; give a number."
         )
     order = replace(order, recipe=Recipe.of("Run.fork", order.recipe, change))
     if shuffle_seed is not None:  # weights and masks are in the snapshot

@@ -7,14 +7,15 @@ from math import ceil
 
 import numpy as np
 
-from sloy.arguments import instance
+from sloy.arguments import flag, instance
 from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument
-from sloy.layers import Widen
+from sloy.layers import ReLU, Widen
 from sloy.losses import Intervals
 from sloy.model import Model
 from sloy.problem.inputs import Data, as_dataset
 from sloy.training.calibration import with_last
+from sloy.training.held_out import HeldOut
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ def least_samples(share: float) -> int:
     return max(1, ceil(share / (1 - share) - 1e-9))
 
 
-def widen(model: Model, data: Data) -> tuple[Model, Widening]:
+def widen(
+    model: Model, data: Data | HeldOut, *, not_negative: bool = False
+) -> tuple[Model, Widening]:
     """A model whose intervals are widened, so that they hold the share of targets that they promise.
 
     How far each sample's target lies outside of its interval, E_i = max(l_i - y_i, y_i - h_i), tells by how much: the
@@ -59,8 +62,11 @@ def widen(model: Model, data: Data) -> tuple[Model, Widening]:
     ----------
     model : Model
         With the loss `Intervals`; it stays as it is.
-    data : Dataset or (x, y)
-        Samples that it was not trained on; for a share of 0.9 at least 9.
+    data : Dataset, (x, y) or HeldOut
+        Samples that it was not trained on; for a share of 0.9 at least 9. Of the members of an ensemble, their own
+        answers to what each held out: the mean of their intervals is mostly nearer to the truth than one of them.
+    not_negative : bool
+        Whether targets cannot be below 0: the number and the ends are not either, then.
 
     Returns
     -------
@@ -78,7 +84,9 @@ def widen(model: Model, data: Data) -> tuple[Model, Widening]:
     .. [1] Y. Romano, E. Patterson, E. Candès, "Conformalized quantile regression", NeurIPS 2019, theorem 1.
     """
     instance("widen", "model", model, Model)
-    loss, given = model.loss, as_dataset(data)
+    flag("widen", "not_negative", not_negative)
+    loss = model.loss
+    given = data.data if isinstance(data, HeldOut) else as_dataset(data)
     if not isinstance(loss, Intervals):
         raise InvalidArgument(
             f"widen: the model's loss, {loss}, knows no intervals; Intervals does."
@@ -90,12 +98,17 @@ def widen(model: Model, data: Data) -> tuple[Model, Widening]:
             f" {len(given)}."
         )
     y = np.asarray(given.y, np.float64).reshape(len(given))
-    asked = model.prepared if isinstance(data, Dataset) else model
-    ends = np.sort(asked.predict_interval(given.x).astype(np.float64), axis=1)
+    if isinstance(data, HeldOut):
+        ends = data.output[:, 1:]
+    else:
+        asked = model.prepared if isinstance(data, Dataset) else model
+        ends = asked.predict_interval(given.x).astype(np.float64)
+    ends = np.sort(ends, axis=1)
     outside = np.maximum(ends[:, 0] - y, y - ends[:, 1])
     by = float(np.partition(outside, rank - 1)[rank - 1])
     found = Widening(by, float((outside <= 0).mean()), len(y))
-    return with_last(model, Widen(by, name="widened")), found
+    wider = with_last(model, Widen(by, name="widened"))
+    return with_last(wider, ReLU(name="not_negative")) if not_negative else wider, found
 
 
 def _rank(samples: int, share: float) -> int:

@@ -58,10 +58,15 @@ class OfMembers(Loss):
             repeated = ops.broadcast_to(own, (n, members))
             own = ops.cast(ops.reshape(repeated, (-1,)), "int32")
         else:
-            wide = ops.reshape(own, (n, 1, *shape))
-            own = ops.reshape(ops.broadcast_to(wide, output.shape), (-1, *shape))
+            parts = own.shape[1]  # of a target: as many as outputs, or one of an interval
+            wide = ops.broadcast_to(ops.reshape(own, (n, 1, parts)), (n, members, parts))
+            own = ops.reshape(wide, (-1, *self.shape_of(parts, shape)))
         found = self.inner.per_sample(ops.reshape(output, (-1, *shape)), own)
         return w, ops.reshape(found, (n, members))
+
+    def shape_of(self, parts: int, shape: Sequence[int]) -> Sequence[int]:
+        """The shape of one target that has so many numbers: that of the output, or a row of them."""
+        return shape if parts == int(np.prod(shape)) else (parts,)
 
     @property
     def of_labels(self) -> bool:
@@ -319,7 +324,8 @@ class Lesson:
     def averaged(self, model: Model, data: Dataset, ending: Sequence[Layer] = ()) -> Model:
         """The model that answers with the mean of the members, through the layers of `ending`."""
         old, inner = model.problem, self.loss.inner
-        of: Literal["logits", "values"] = "logits" if self.loss.of_labels else "values"
+        of: Literal["logits", "logs", "values"] = "logits" if self.loss.of_labels else "values"
+        of = "logs" if inner.link == "log" else of
         layers = [*old.network.layers, MeanOfMembers(of), *ending]
         network = Network(old.network.input_shape, layers)
         shape = network.output_shape

@@ -55,6 +55,7 @@ def class_weights(words: str) -> ClassWeight:
     return found
 
 
+AUTO = "auto"  # in place of a learning rate: find one
 Precision = Arithmetic | Literal["auto", "float64"]
 
 
@@ -69,8 +70,8 @@ class Recipe:
     ----------
     optimizer : str or Optimizer
         `Adam` by default.
-    learning_rate : float or Schedule, optional
-        In place of the optimiser's own.
+    learning_rate : float, Schedule or "auto", optional
+        In place of the optimiser's own; "auto" finds one before the run, see `sloy.find_rate`.
     schedule : "constant", "cosine", "one-cycle" or Schedule, optional
         How the learning rate changes over the steps; the named ones start from, or rise to, it.
     momentum : float, optional
@@ -124,11 +125,13 @@ class Recipe:
     optimizer: str | Optimizer = option(
         "adam", "what makes steps of gradients", choices=tuple(OPTIMIZERS)
     )
-    learning_rate: float | Schedule | None = option(
+    learning_rate: float | Schedule | Literal["auto"] | None = option(
         None,
-        "the highest rate of the schedule; default: what suits optimizer and schedule",
+        "the highest rate of the schedule; auto: found before by short runs, see sloy find-rate; default: what suits"
+        " optimizer and schedule",
         kind="real",
         bounds={"above": 0},
+        choices=(AUTO,),
         also=Schedule,
     )
     schedule: str | Schedule | None = option(
@@ -223,6 +226,8 @@ class Recipe:
             beta2=self.beta2,
         )
         rate, schedule = self.learning_rate, self.schedule
+        if isinstance(rate, str):  # until one is found
+            rate = None
         if schedule is None:
             return changed if rate is None else replace(changed, learning_rate=rate)
         if isinstance(schedule, Schedule):
@@ -255,8 +260,10 @@ class Recipe:
     @property
     def of_a_step(self) -> Recipe:
         """The same with what the graph of a step does not know left out, so that equal ones have equal graphs."""
+        plain = self.plain
         return replace(
-            self.plain,
+            plain,
+            optimizer=replace(find_optimizer(plain.optimizer), learning_rate=1.0),  # it is fed
             epochs=1,
             batch_size=1,
             seed=0,

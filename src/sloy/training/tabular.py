@@ -19,7 +19,9 @@ from sloy.errors import InvalidArgument
 from sloy.graph import Graph, check
 from sloy.graph.threefry import make_key, normal, uniform
 from sloy.layers import Activation, GroupedDense, Layer, Limits, QuantileScale
-from sloy.losses import CategoricalCrossentropy, Loss, SquaredError
+from sloy.losses import CategoricalCrossentropy, Intervals, Loss, SquaredError
+from sloy.losses.intervals import OUTPUTS
+from sloy.losses.regression import in_unit_of
 from sloy.problem import Network
 from sloy.text import shown
 from sloy.training.callbacks import Callback
@@ -44,6 +46,7 @@ OPTIONS: Mapping[str, Any] = {
 }
 RATES = {"classes": 0.04, "numbers": 0.2}
 LOOKED_AT = 20_000  # rows that scales are measured on
+LEAST = 1e-4  # of the mean of counts, that an answer is at least
 DRAWN_ON = 1024  # rows that the first weights are fitted to
 
 
@@ -60,6 +63,8 @@ class Tabular:
     members : int
         Networks that are averaged; every other one sees the numbers by quantiles, where there are several.
     seed : int
+    chosen : Loss, optional
+        What errors cost, in the targets' own units; by default cross-entropy for classes, squared error for numbers.
     target_scale : "standard", "log" or "quantile"
         How targets that are numbers are learned: as they are, their logarithms (all must be above 0), or through their
         quantiles to those of the normal distribution; each less its mean, divided by its deviation.
@@ -81,6 +86,7 @@ class Tabular:
     codes: Sequence[int] = field(default=(), kw_only=True)
     members: int = field(default=MEMBERS, kw_only=True)
     seed: int = field(default=0, kw_only=True)
+    chosen: Loss | None = field(default=None, kw_only=True)
     target_scale: str = field(default="standard", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -88,14 +94,13 @@ class Tabular:
         one_of("Tabular", "target_scale", self.target_scale, TARGET_SCALES)
         if self.target_scale == "standard":
             return
+        said = f"Tabular: `target_scale` (={shown(self.target_scale)})"
         if self.data.has_labels or self.data.y.shape[1:] not in ((), (1,)):
-            raise InvalidArgument(
-                f"Tabular: `target_scale` (={shown(self.target_scale)}) is for one number to predict."
-            )
+            raise InvalidArgument(f"{said} is for one number to predict.")
+        if isinstance(self.chosen, Intervals) or (self.chosen is not None and self.chosen.link):
+            raise InvalidArgument(f"{said} does not go with the loss {self.chosen}.")
         if self.target_scale == "log" and (least := float(self.data.y.min())) <= 0:
-            raise InvalidArgument(
-                f"Tabular: `target_scale` (='log') needs targets above 0; the least is {least:g}."
-            )
+            raise InvalidArgument(f"{said} needs targets above 0; the least is {least:g}.")
 
     @cached_property
     def train(self) -> Dataset:
@@ -117,9 +122,12 @@ class Tabular:
         elif self.target_scale == "quantile":
             knots, values = (tuple(side.tolist()) for side in self._line)
             back = (QuantileScale((values,), (knots,)),)
-        low, high = float(self.data.y.min()), float(self.data.y.max())
-        several = self.data.y.ndim == 2 and self.data.y.shape[1] > 1
-        return (*back, Limits(low, high)) if low < high and not several else back
+        y = self.data.y.reshape(len(self.data), -1).astype(np.float64)  # (N, K)
+        low, high = y.min(0), y.max(0)
+        if self.chosen is not None and self.chosen.link == "log":  # the mean of counts is above 0
+            low, high = np.log(np.maximum(low, LEAST * y.mean(0))), np.log(high)
+        limited = (low < high).all() and not isinstance(self.chosen, Intervals)
+        return (*back, Limits(_number(low), _number(high))) if limited else back
 
     @cached_property
     def _line(self) -> tuple[np.ndarray, np.ndarray]:
@@ -133,19 +141,22 @@ class Tabular:
         return self.data.sample_shape[0] - len(self.codes)
 
     @cached_property
-    def target(self) -> tuple[float, float] | None:
-        """Mean and deviation of targets that are numbers."""
+    def target(self) -> tuple[Numbers, Numbers] | None:
+        """Mean and deviation of what the network gives: of numbers, each of several, or of the logarithm of counts."""
         if self.data.has_labels:
             return None
         y = self.train.y.astype(np.float64)
-        return float(y.mean()), float(y.std()) or 1.0
+        if self.chosen is not None and self.chosen.link == "log":
+            return _number(np.log(y.mean(0))), _number(np.ones(y.shape[1:]))
+        deviation = y.std(0)
+        return _number(y.mean(0)), _number(np.where(deviation > 0, deviation, 1.0))
 
     @property
     def loss(self) -> Loss:
-        """Of one member."""
+        """Of one member; errors are measured in the deviation of what it learns."""
         if self.target is None:
-            return CategoricalCrossentropy()
-        return SquaredError(unit=self.target[1])
+            return self.chosen or CategoricalCrossentropy()
+        return in_unit_of(self.chosen or SquaredError(), self.target[1])
 
     @cached_property
     def network(self) -> Network:
@@ -153,10 +164,17 @@ class Tabular:
         return zoo.tabular(
             self._scales,
             self.data.sample_shape[0],
-            self.data.classes or int(np.prod(self.data.y.shape[1:])),
+            self.outputs,
             classes=self.codes,
             target=self.target,
         )
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of a member: classes, numbers, or a number with its interval."""
+        if isinstance(self.chosen, Intervals):
+            return OUTPUTS
+        return self.data.classes or int(np.prod(self.data.y.shape[1:]))
 
     @property
     def _scales(self) -> list[Layer]:
@@ -181,9 +199,14 @@ class Tabular:
         return {
             "batch_size": batch,
             "epochs": max(FEWEST_EPOCHS, min(EPOCHS, epochs)),
-            "learning_rate": RATES["classes" if self.target is None else "numbers"],
+            "learning_rate": RATES["numbers" if self._of_numbers else "classes"],
             "rate_factors": zoo.tabular_rate_factors(self.network),
         }
+
+    @property
+    def _of_numbers(self) -> bool:
+        """Whether the network gives numbers; logits, and logarithms of means, need smaller steps."""
+        return self.target is not None and not self.loss.link
 
     def seconds_of_epoch(self, recipe: Recipe, engine: Engine) -> float:
         """How long an epoch takes, measured on a few batches; nothing else is changed by it."""
@@ -239,6 +262,15 @@ class Tabular:
                 found |= _fitted(name, h, found[f"{name}/weight"].shape, self.seed)
             before = name
         return found
+
+
+Numbers = float | tuple[float, ...]
+
+
+def _number(values: np.ndarray) -> Numbers:
+    """One number, or a tuple of several."""
+    flat = tuple(np.ravel(values).tolist())
+    return flat if len(flat) > 1 else float(flat[0])
 
 
 class _Clock(Callback):

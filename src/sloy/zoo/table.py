@@ -18,8 +18,8 @@ def table(
     classes: Sequence[int] = (),
     hidden: Sequence[int] = (128, 64),
     dropout: float = 0.1,
-    mean: float = 0.0,
-    deviation: float = 1.0,
+    mean: float | tuple[float, ...] = 0.0,
+    deviation: float | tuple[float, ...] = 1.0,
 ) -> Network:
     """Categories spread, then dense layers with ReLU and dropout.
 
@@ -36,8 +36,8 @@ def table(
         Neurons of each hidden layer; none for a linear model.
     dropout : float
         After each hidden layer.
-    mean, deviation : float
-        Of the target, for a number: the output is deviation · y + mean.
+    mean, deviation : float, or a tuple of them for several targets
+        Of the target, for numbers: the output is deviation · y + mean.
 
     References
     ----------

@@ -28,6 +28,7 @@ from sloy.problem.network import Network
 
 MOST_ONE_HOT = 9  # categories of a column that become a one-hot row; more become a learned vector
 VECTOR = 8  # numbers of such a vector
+Numbers = float | tuple[float, ...]
 MOST_KNOTS = 64  # of a column's quantiles
 
 
@@ -39,7 +40,7 @@ def tabular(
     classes: Sequence[int] = (),
     hidden: Sequence[int] = (128, 128, 128),
     dropout: float = 0.15,
-    target: tuple[float, float] | None = None,
+    target: tuple[Numbers, Numbers] | None = None,
 ) -> Network:
     """Members side by side: numbers scaled and embedded, categories spread, dense layers that train at one rate [1]_.
 
@@ -58,7 +59,7 @@ def tabular(
     dropout : float
         After each hidden layer.
     target : (mean, deviation), optional
-        Of the target, for a number: the output is deviation · y + mean.
+        Of the target, for numbers; tuples of several targets: the output is deviation · y + mean.
 
     Returns
     -------

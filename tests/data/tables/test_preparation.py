@@ -16,10 +16,11 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sloy.data.readers import reader_from_config, reader_to_config
 from sloy.data.tables import load_table
-from sloy.data.tables.columns import Category, Date, Numeric, Remarks
+from sloy.data.tables.columns import Category, Date, Numeric
 from sloy.data.tables.inference import MOST_WORDS, conclude, look
 from sloy.data.tables.profile import Hints, Moments
 from sloy.data.tables.reader import TableReader
+from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import open_table
 from sloy.errors import FileFormatError, InvalidArgument
 
@@ -194,7 +195,7 @@ def test_numbers_that_are_names() -> None:
 def test_a_column_that_never_varies_is_left_out() -> None:
     found, left_out = kinds({"a": [1, 1, 1], "b": ["x"] * 3, "c": [1, None, 1], "d": [1, 2, 3]})
     assert set(left_out) == {"a", "b"}
-    assert found["c"] == Numeric("c", 1.0, 1.0, missing=True)
+    assert found["c"] == Numeric("c", 1.0, 1.0, missing=True, span=(1.0, 1.0))
 
 
 def test_infinite_and_too_large_numbers_are_named() -> None:
@@ -303,6 +304,10 @@ def test_a_damaged_reader_is_refused() -> None:
         lambda c: c["columns"][3].update(words=["a", "a"]),
         lambda c: c["columns"][3].update(words=[1]),
         lambda c: c["columns"][5].update(parts=[["century", 0, 1]]),
+        lambda c: c["columns"][0].update(span=[1.0]),
+        lambda c: c.update(usual=["a"]),
+        lambda c: c.update(others=[["far"]]),
+        lambda c: c.update(others=[["y", [".", "", ""]]]),
     ]
     for change in changes:
         with pytest.raises((FileFormatError, InvalidArgument)):

@@ -7,7 +7,7 @@ value is missing; the number of a category, which the layer `Categories` spreads
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,68 +15,14 @@ import numpy as np
 
 from sloy.data.tables.dates import PARTS, date_parts, moments
 from sloy.data.tables.numerals import MARKS, UNITS, NumberFormat
+from sloy.data.tables.outliers import ALONE
+from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.values import polars, spelled, words
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.text import many, shown
+from sloy.text import number, shown
 
 if TYPE_CHECKING:
     import polars as pl
-
-_EXAMPLES = 3  # values that a remark names
-
-
-@dataclass
-class Remarks:
-    """What was not as in training, while rows were read.
-
-    Attributes
-    ----------
-    unseen, unreadable : mapping
-        Column → (number of cells, some of their values): categories that training did not have; words where numbers or
-        dates were.
-    missing : mapping
-        Column → number of empty cells, of columns that had none in training.
-    unused : list of str
-        Columns that the model does not take.
-    """
-
-    unseen: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
-    unreadable: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
-    missing: dict[str, int] = field(default_factory=dict)
-    unused: list[str] = field(default_factory=list)
-
-    def add(self, kind: str, name: str, found: pl.Series) -> None:
-        """Note the cells of a column that were `unseen` or `unreadable`."""
-        if not len(found):
-            return
-        kept: dict[str, tuple[int, list[str]]] = getattr(self, kind)
-        count, shown = kept.get(name, (0, []))
-        new = [
-            v for v in found.unique(maintain_order=True).head(_EXAMPLES).to_list() if v not in shown
-        ]
-        kept[name] = (count + len(found), (shown + new)[:_EXAMPLES])
-
-    def lines(self) -> list[str]:
-        """One sentence for each column."""
-        said = [
-            f"column `{name}`: {many(count, 'cell')} with categories that training did not have"
-            f" ({', '.join(map(repr, shown))}{', …' if count > len(shown) else ''}), taken as none of the known"
-            for name, (count, shown) in self.unseen.items()
-        ]
-        said += [
-            f"column `{name}`: {many(count, 'cell')} that cannot be read"
-            f" ({', '.join(map(repr, shown))}{', …' if count > len(shown) else ''}), taken as missing"
-            for name, (count, shown) in self.unreadable.items()
-        ]
-        said += [
-            f"column `{name}`: {many(count, 'cell')} without a value, which training did not have; the mean, or no"
-            " category, stands there"
-            for name, count in self.missing.items()
-        ]
-        if self.unused:
-            more = f" and {len(self.unused) - 8} more" if len(self.unused) > 8 else ""
-            said.append(f"columns that the model does not take: {', '.join(self.unused[:8])}{more}")
-        return said
 
 
 @dataclass(frozen=True)
@@ -129,6 +75,8 @@ class Numeric(Column):
         How they are written in a text, see `NumberFormat`.
     limits : (float, float), optional
         Numbers outside are taken for these; where training had some far from all others.
+    span : (float, float), optional
+        The least and the greatest of the training rows.
     """
 
     mean: float
@@ -138,6 +86,7 @@ class Numeric(Column):
     thousands: str = ""
     unit: str = ""
     limits: tuple[float, float] | None = None
+    span: tuple[float, float] | None = None
     kind: ClassVar[str] = "numeric"
 
     def __post_init__(self) -> None:
@@ -158,6 +107,27 @@ class Numeric(Column):
         return NumberFormat(self.decimal, self.thousands, self.unit)
 
     @property
+    def ends(self) -> tuple[tuple[float, float], tuple[float, float]] | None:
+        """(a, low), (b, high): a number below a is taken for low, one above b for high; None where nothing is known.
+
+        Without `limits` a number must be `ALONE` times as far from the mean as all that training had.
+        """
+        if self.limits is not None:
+            low, high = self.limits
+            return (low, low), (high, high)
+        if self.span is None:
+            return None
+        low, high = self.span
+        far = self.furthest
+        return (self.mean - far, low), (self.mean + far, high)
+
+    @property
+    def furthest(self) -> float:
+        """How far from the mean a number is at least that is far from all others."""
+        ends = self.limits or self.span or (self.mean, self.mean)
+        return ALONE * max(self.deviation, *(abs(end - self.mean) for end in ends))
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """See `Column.labels`."""
         return (self.name, f"{self.name}: missing") if self.missing else (self.name,)
@@ -167,8 +137,11 @@ class Numeric(Column):
         values = self.format.read(series)
         gaps = np.isnan(values)
         _note_gaps(self, series, gaps, remarks)
-        if self.limits is not None:
-            values = np.clip(values, *self.limits)
+        if self.ends is not None:
+            (a, low), (b, high) = self.ends
+            far = np.flatnonzero(np.abs(values - self.mean) > self.furthest)
+            remarks.add_far(self.name, values, far, (low, high))
+            values = np.where(values < a, low, np.where(values > b, high, values))
         return _with_gaps(
             [scaled(self.name, values, self.mean, self.deviation)], gaps, self.missing
         )
@@ -176,7 +149,7 @@ class Numeric(Column):
     def describe(self) -> str:
         """See `Column.describe`."""
         written = "" if self.format == NumberFormat() else f"{self.format}; "
-        return f"{written}mean {self.mean:.4g}, deviation {self.deviation:.4g}{_GAPS[self.missing]}"
+        return f"{written}mean {number(self.mean)}, deviation {number(self.deviation)}{_GAPS[self.missing]}"
 
 
 @dataclass(frozen=True)
@@ -281,7 +254,7 @@ class Category(Column):
 
     def describe(self) -> str:
         """See `Column.describe`."""
-        shown = ", ".join(self.words[:4]) + (", …" if len(self.words) > 4 else "")
+        shown = ", ".join(map(repr, self.words[:4])) + (", …" if len(self.words) > 4 else "")
         other = ", rare ones together" if self.other else ""
         return f"{len(self.words)} values: {shown}{other}{_GAPS[self.missing]}"
 

@@ -156,7 +156,7 @@ def _doubts(profile: Profile, hints: Hints, source: Source) -> list[str]:
 
 def _look_like_days(profile: Profile) -> bool:
     """Whether all numbers are years of our time, months and days, eight digits in a row."""
-    values = [int(v) for v in profile.few if v == int(v) and 19000101 <= v <= 21001231]
+    values = [int(v) for v in profile.few if 19000101 <= v <= 21001231 and v == int(v)]
     if len(values) < len(profile.few) or len(values) <= FEW_STRAYS:
         return False
     words = polars().Series([str(value) for value in values])
@@ -191,6 +191,11 @@ def _numeric(
         found.append(
             f"`{profile.name}`: {shown}{more}: far from all others ({limits[0]:g} to {limits[1]:g}), taken as"
             " the nearest of them"
+        )
+    if profile.infinite and limits is None:
+        raise InvalidArgument(
+            f"column `{profile.name}` holds an infinite number; correct it, say that it is missing with --missing inf,"
+            f" or leave the column out with --ignore {profile.name}."
         )
     return Reading("numeric", format, limits, notes=tuple(found))
 

@@ -198,6 +198,7 @@ def _column(name: str, found: Found) -> Column | None:
         return Numeric(
             name, figures.numeric.mean, deviation or 1.0, gaps,
             format.decimal, format.thousands, format.unit, reading.limits,
+            (figures.numeric.low, figures.numeric.high) if figures.numeric.count else None,
         )  # fmt: skip
     if reading.kind == "date":
         said = dates.parts_of(reading.date)
@@ -225,9 +226,12 @@ def _refuse(label: str, names: Sequence[str], what: str, more_of_it: str = "") -
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     columns = "column" if len(names) == 1 else "columns"
     options = " ".join(f"--ignore {_quoted(name)}" for name in names[:8])
+    beside = (
+        f", or keep it beside the predictions with --id {_quoted(names[0])}" if more_of_it else ""
+    )
     raise InvalidArgument(
-        f"{label}: {columns} {what}: {listed}{more}{more_of_it}; leave out with {options}{' …' if more else ''}"
-        f" (in Python `ignore=`)."
+        f"{label}: {columns} {what}: {listed}{more}{more_of_it}; leave out with {options}{' …' if more else ''}{beside}"
+        f" (in Python `ignore=`{', `ids=`' if beside else ''})."
     )
 
 

@@ -12,10 +12,11 @@ import numpy as np
 from sloy.arguments import integer
 from sloy.data.arrays import allocate, available
 from sloy.data.dataset import Dataset
-from sloy.data.tables.columns import Remarks
 from sloy.data.tables.reader import TableReader
+from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import Source, open_table
 from sloy.data.tables.target import LEFT_OUT, TEST, TRAIN, VALIDATE, Target, known_target
+from sloy.data.tables.targets import joined
 from sloy.data.tables.values import polars
 from sloy.errors import InvalidArgument
 
@@ -78,21 +79,32 @@ def labelled_rows(
     """
     table, remarks = open_table(source), Remarks()
     reader.check(table, remarks)
-    if reader.target not in table.names:
+    if lacking := [name for name in reader.targets if name not in table.names]:
         raise InvalidArgument(
-            f"{table.label}: lacks the column `{reader.target}`, with which answers are compared."
+            f"{table.label}: lacks the column `{lacking[0]}`, with which answers are compared."
         )
-    names = [reader.target, *(name for name in reader.ids if name in table.names)]
+    names = [*reader.targets, *(name for name in reader.ids if name in table.names)]
     beside = columns_of(table, names)
     if not beside.height:
         raise InvalidArgument(f"{table.label}: has no rows.")
-    target = known_target(
-        table.label, beside[reader.target], class_names, reader.written, reader.missing
-    )
+    target = known_targets(table.label, beside, class_names, reader)
     part = np.where(target.known, TEST, LEFT_OUT)
     data = prepared(table, reader, target, part, memory, remarks)[TEST]
     notes = (*gaps(target), *target.notes, *remarks.lines())
     return LabelledRows(data, beside.filter(polars().Series(target.known)), table.label, notes)
+
+
+def known_targets(
+    label: str, cells: pl.DataFrame, class_names: Sequence[str], reader: TableReader
+) -> Target:
+    """What is true of each row: of one target, or of several; see `known_target`."""
+    formats = ((reader.target, reader.written), *reader.others)
+    return joined(
+        [
+            known_target(label, cells[name], class_names, written, reader.missing)
+            for name, written in formats
+        ]
+    )
 
 
 def columns_of(table: Source, names: Sequence[str]) -> pl.DataFrame:

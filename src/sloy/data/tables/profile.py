@@ -13,7 +13,6 @@ from sloy.data.tables.dates import PARTS, date_parts, moments
 from sloy.data.tables.numerals import PLAIN, NumberFormat, codes_in
 from sloy.data.tables.outliers import Extremes
 from sloy.data.tables.values import cells, is_strange, polars, words
-from sloy.errors import InvalidArgument
 
 if TYPE_CHECKING:
     import polars as pl
@@ -209,6 +208,7 @@ class Profile:
     words: Figures = field(default_factory=lambda: Figures(Reading("words")))
     date: Figures = field(default_factory=lambda: Figures(Reading("date")))
     extremes: Extremes = field(default_factory=Extremes)
+    infinite: bool = False  # whether a number is
     points: bool = False  # whether to look what stands around the points of a text
     pointed: int = 0  # plain numbers with a point
     grouped: int = 0  # … of which the point may stand between thousands: 1.234
@@ -237,12 +237,7 @@ class Profile:
             self.pointed += len(found)
             self.grouped += int(found.str.contains(r"^\s*[+-]?[1-9]\d{0,2}(?:\.\d{3})+\s*$").sum())
         values = PLAIN.read(series)
-        infinite = np.isinf(values)
-        if infinite.any():
-            raise InvalidArgument(
-                f"column `{self.name}` holds an infinite number ({values[int(np.argmax(infinite))]});"
-                f" correct it, or leave the column out with --ignore."
-            )
+        self.infinite = self.infinite or bool(np.isinf(values).any())
         before = self.numeric.cells
         said = words(series) if series.dtype == pl.String and np.isnan(values).all() else None
         self.numeric.add(series, training, values, said)
@@ -261,7 +256,8 @@ class Profile:
             self.numeric.unread = Counter()
         if self.steps:
             line = values if self.last is None else np.concatenate([[self.last], values])
-            self.steps = bool(len(read) == len(values) and (np.diff(line) == 1).all())
+            with np.errstate(invalid="ignore"):  # ∞ − ∞
+                self.steps = bool(len(read) == len(values) and (np.diff(line) == 1).all())
             self.last = float(values[-1]) if len(values) else self.last
         if self.numeric.read == 0 or self.words.cells == before > 0:
             self.words.add(series, training, said=said)  # words so far, or from the first row on

@@ -7,13 +7,15 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from sloy.data.readers import Reader, labels_of
-from sloy.data.tables.columns import Column, Remarks, column_from_config
+from sloy.data.tables.columns import Column, column_from_config
 from sloy.data.tables.numerals import MARKS, PLAIN, UNITS, NumberFormat
+from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import Source, is_table, open_table
 from sloy.data.tables.values import is_strange, without
 from sloy.errors import FileFormatError, InvalidArgument
@@ -46,6 +48,10 @@ class TableReader(Reader):
         Columns that tell the rows apart: nothing is learned from them, they stand beside the answers.
     written : NumberFormat
         How the numbers of the target are written, where it has numbers.
+    usual : tuple of float
+        The answer of the training rows that needs no columns: the shares of the classes, or the mean of each target.
+    others : tuple of (str, NumberFormat)
+        Columns that are predicted beside the target, all of numbers, and how these are written.
     """
 
     columns: tuple[Column, ...]
@@ -54,11 +60,18 @@ class TableReader(Reader):
     target_type: str = "text"
     ids: tuple[str, ...] = ()
     written: NumberFormat = PLAIN
+    usual: tuple[float, ...] = ()
+    others: tuple[tuple[str, NumberFormat], ...] = ()
     kind: ClassVar[str] = "table"
     instead_of_arrays: ClassVar[str] = (
         "a data frame, a mapping of column names to values, or the path of a file; rows that `load_table` has"
         " prepared are for `model.prepared`"
     )
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All columns that are predicted."""
+        return (self.target, *(name for name, _ in self.others))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -151,7 +164,7 @@ class TableReader(Reader):
         missing = [name for name in self.names if name not in table.names]
         if missing:
             raise InvalidArgument(f"{table.label}: {_missing(missing, table.names)}")
-        known = {*self.names, self.target, *self.ids}
+        known = {*self.names, *self.targets, *self.ids}
         remarks.unused = [name for name in table.names if name not in known]
 
     def prepare(self, frame: pl.DataFrame, remarks: Remarks) -> np.ndarray:
@@ -167,6 +180,7 @@ class TableReader(Reader):
             for values in column.prepare(series, remarks):
                 prepared[:, position] = values
                 position += 1
+        remarks.rows += frame.height
         return prepared
 
     @property
@@ -183,13 +197,15 @@ class TableReader(Reader):
             "columns": columns,
             "missing": list(self.missing),
             "ids": list(self.ids),
-            "written": [self.written.decimal, self.written.thousands, self.written.unit],
+            "written": _format(self.written),
+            "others": [[name, _format(written)] for name, written in self.others],
+            "usual": list(self.usual),
         }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TableReader:
         """See `Reader.from_config`."""
-        if set(config) - {"missing", "target_type", "ids", "written"} != {"target", "columns"}:
+        if set(config) - _ADDED != {"target", "columns"}:
             raise FileFormatError(f"a table's reader has the keys {shown(sorted(config))}.")
         if (kind := config.get("target_type", "text")) not in TARGET_TYPES:
             raise FileFormatError(f"`target_type` of a table's reader is {str(kind)[:40]!r}.")
@@ -203,11 +219,24 @@ class TableReader(Reader):
             missing,
             str(kind),
             ids,
-            _written(config),
+            _written(config.get("written", [".", "", ""])),
+            _usual(config),
+            _others(config),
         )
-        if len({*found.names, target, *ids}) != len(columns) + 1 + len(ids):
+        apart = (*found.targets, *ids)
+        if len({*found.names, *apart}) != len(columns) + len(apart):
             raise FileFormatError("the columns of a table's reader must differ.")
         return found
+
+
+_ADDED = {
+    "missing",
+    "target_type",
+    "ids",
+    "written",
+    "usual",
+    "others",
+}  # keys that older files lack
 
 
 def level_of_user() -> int:
@@ -225,8 +254,20 @@ def _words(config: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _written(config: Mapping[str, Any]) -> NumberFormat:
-    found = config.get("written", [".", "", ""])
+def _format(written: NumberFormat) -> list[str]:
+    return [written.decimal, written.thousands, written.unit]
+
+
+def _others(config: Mapping[str, Any]) -> tuple[tuple[str, NumberFormat], ...]:
+    found = config.get("others", [])
+    if not isinstance(found, list) or not all(
+        isinstance(one, list) and len(one) == 2 and isinstance(one[0], str) for one in found
+    ):
+        raise FileFormatError(f"`others` of a table's reader is {str(found)[:40]!r}.")
+    return tuple((name, _written(written)) for name, written in found)
+
+
+def _written(found: Any) -> NumberFormat:
     allowed = ((".", ","), MARKS, ("", *UNITS))
     if (
         not isinstance(found, list)
@@ -235,6 +276,15 @@ def _written(config: Mapping[str, Any]) -> NumberFormat:
     ):
         raise FileFormatError(f"`written` of a table's reader is {str(found)[:40]!r}.")
     return NumberFormat(*found)
+
+
+def _usual(config: Mapping[str, Any]) -> tuple[float, ...]:
+    found = config.get("usual", [])
+    if not isinstance(found, list) or not all(
+        type(number) in (int, float) and isfinite(number) for number in found
+    ):
+        raise FileFormatError(f"`usual` of a table's reader is {str(found)[:40]!r}.")
+    return tuple(map(float, found))
 
 
 def _missing(names: list[str], there: tuple[str, ...]) -> str:

@@ -14,7 +14,7 @@ from sloy.data.dataset import Dataset
 from sloy.data.tables.division import SAMPLE, Sampled, Split, divided
 from sloy.data.tables.inference import conclude, look
 from sloy.data.tables.prepared import columns_of, gaps, labelled_rows, prepared
-from sloy.data.tables.profile import Hints, Moments
+from sloy.data.tables.profile import Hints
 from sloy.data.tables.reader import TableReader
 from sloy.data.tables.sources import Source, TextTable, is_table, open_table
 from sloy.data.tables.target import (
@@ -23,16 +23,15 @@ from sloy.data.tables.target import (
     TRAIN,
     VALIDATE,
     Target,
-    make_target,
     moments_of,
 )
+from sloy.data.tables.targets import make_targets, target_names
 from sloy.errors import InvalidArgument
 from sloy.text import many
 
 if TYPE_CHECKING:
     import polars as pl
 
-COARSE = 1e-3  # of the targets' deviation that two float32 numbers near their mean may lie apart
 DECIMALS = ("auto", ".", ",")
 TASKS = ("auto", "classification", "regression")
 
@@ -50,9 +49,10 @@ class Table:
     reader : TableReader
         What prepares raw rows in the same way; for the model.
     target : str
+        Of several their names, with commas between.
     reason : str
         Why it is a classification, or a regression.
-    mean, deviation : float
+    mean, deviation : float, or a tuple of them for several targets
         Of the training targets, for a regression; else 0 and 1.
     left_out : mapping
         Column → why it is not used.
@@ -70,8 +70,8 @@ class Table:
     reader: TableReader
     target: str
     reason: str
-    mean: float
-    deviation: float
+    mean: float | tuple[float, ...]
+    deviation: float | tuple[float, ...]
     left_out: Mapping[str, str]
     notes: tuple[str, ...]
     part: np.ndarray
@@ -85,7 +85,7 @@ class Table:
 
 def load_table(
     source: Any,
-    target: str,
+    target: str | Sequence[str],
     *,
     task: str = "auto",
     test: Any = 0.2,
@@ -115,8 +115,8 @@ def load_table(
     source : str, Path, polars.DataFrame, pandas.DataFrame or mapping
         CSV, TSV and the like in UTF-8 with a line of names, gzipped or Zstandard-compressed or not; Parquet; or columns
         in memory.
-    target : str
-        The column to predict. Rows without a value there are left out.
+    target : str, or sequence of str
+        The column to predict, or several that hold numbers: ``"a,b"``. Rows without a value there are left out.
     task : "auto", "classification" or "regression"
         "auto": classes where the target holds words or at most 20 different whole numbers, else numbers.
     test : float, or anything that `source` may be
@@ -182,9 +182,12 @@ def load_table(
     hints = _hints(categorical, numeric, dates, decimal, missing)
     ids = sequence("load_table", "ids", ids, str)
     by = Split.of(split) if split is not None else None
-    names = _features(table, target, ignore, ids, hints, by)
-    cells = columns_of(table, [target])[target]
-    found = make_target(table.label, cells, task, hints, table)
+    targets = target_names(table, target)
+    names = _features(table, targets, ignore, ids, hints, by)
+    if not names:
+        raise InvalidArgument(f"{table.label}: no column is left to predict `{target}` from.")
+    cells = columns_of(table, targets)
+    found = make_targets(table.label, cells, task, hints, table)
     division = divided(
         found,
         None if by is None else columns_of(table, [by.column])[by.column],
@@ -202,14 +205,17 @@ def load_table(
     seen = look(table, names, part == TRAIN, hints)
     columns, left_out, found_notes = conclude(table.label, seen)
     if not columns:
-        raise InvalidArgument(f"{table.label}: no column is left to predict `{target}` from.")
-    kind = _type_of(table, cells, found)
-    reader = TableReader(tuple(columns), target, hints.missing, kind, ids, found.written)
+        raise InvalidArgument(f"{table.label}: no column is left to predict `{found.name}` from.")
+    kind = _type_of(table, cells[targets[0]], found)
+    usual = found.usual(part == TRAIN)
+    reader = TableReader(
+        tuple(columns), targets[0], hints.missing, kind, ids, found.written, usual, found.others
+    )
     sampled = Sampled.of(table, part, seed)
     sets = prepared(sampled, reader, found, part, memory)
     sample = sampled.sample
-    figures = moments_of(found.y[part == TRAIN]) if not found.is_classification else None
-    notes = [*_notes(found, part, share, validation, figures), *found_notes]
+    mean, deviation = (0.0, 1.0) if found.is_classification else _moments(found.y[part == TRAIN])
+    notes = [*_notes(found, part, share, validation), *found_notes]
     if by is not None:
         kept = "stays among" if by.column in names else "is left out of"
         notes.insert(0, f"{division.told}; `{by.column}` {kept} the inputs")
@@ -232,15 +238,23 @@ def load_table(
         sets.get(VALIDATE),
         sets.get(TEST),
         reader,
-        target,
+        found.name,
         found.reason,
-        figures.mean if figures else 0.0,
-        figures.deviation or 1.0 if figures else 1.0,
+        mean,
+        deviation,
         left_out,
         tuple(notes),
         part,
         sample,
     )
+
+
+def _moments(y: np.ndarray) -> tuple[Any, Any]:
+    """Mean and deviation of numbers (N,); tuples of them of (N, K)."""
+    found = [moments_of(column) for column in y.reshape(len(y), -1).T]
+    mean, deviation = ([getattr(f, of) for f in found] for of in ("mean", "deviation"))
+    deviation = [value or 1.0 for value in deviation]
+    return (mean[0], deviation[0]) if y.ndim == 1 else (tuple(mean), tuple(deviation))
 
 
 def _hints(
@@ -279,18 +293,16 @@ def _hints(
 
 def _features(
     table: Source,
-    target: object,
+    targets: Sequence[str],
     ignore: Sequence[str],
     ids: Sequence[str],
     hints: Hints,
     split: Split | None,
 ) -> list[str]:
     """The columns to predict from; every name that was given must be there."""
-    if not isinstance(target, str):
-        raise InvalidArgument(f"load_table: `target` (={target!r}) must be the name of a column.")
     ignored = sequence("load_table", "ignore", ignore, str)
     for option, given in (
-        ("target", (target,)), ("ignore", ignored), ("ids", ids), ("categorical", hints.categorical),
+        ("target", targets), ("ignore", ignored), ("ids", ids), ("categorical", hints.categorical),
         ("numeric", hints.numeric), ("dates", hints.dates), ("split", (split.column,) if split else ()),
     ):  # fmt: skip
         for name in given:
@@ -303,9 +315,14 @@ def _features(
         ("ids", ids),
         ("split", (split.column,) if split else ()),
     ):
-        if target in given:
-            raise InvalidArgument(f"load_table: `{option}` holds the target, {target!r}.")
-    aside = {target, *ignored, *ids, *((split.column,) if split and split.kind == "group" else ())}
+        if both := [name for name in targets if name in given]:
+            raise InvalidArgument(f"load_table: `{option}` holds the target, {both[0]!r}.")
+    aside = {
+        *targets,
+        *ignored,
+        *ids,
+        *((split.column,) if split and split.kind == "group" else ()),
+    }
     return [name for name in table.names if name not in aside]
 
 
@@ -338,26 +355,18 @@ def _type_of(table: Source, series: pl.Series, target: Target) -> str:
 
 def _check_parts(label: str, target: Target, part: np.ndarray) -> None:
     training = target.y[part == TRAIN]
-    if len(np.unique(training)) < 2:
+    if any(len(np.unique(y)) < 2 for y in training.reshape(len(training), -1).T):
         raise InvalidArgument(
             f"{label}: {len(part)} rows leave {len(training)} to train on, in which `{target.name}` does not vary;"
             " more rows are needed."
         )
 
 
-def _notes(
-    target: Target, part: np.ndarray, test: float, validation: float, figures: Moments | None
-) -> list[str]:
+def _notes(target: Target, part: np.ndarray, test: float, validation: float) -> list[str]:
     notes, rows = [*gaps(target), *target.notes], many(len(part), "row")
     for key, share, purpose in ((TEST, test, "test"), (VALIDATE, validation, "validate")):
         if share and not (part == key).any():
             notes.append(f"{rows}: too few to keep {share:.0%} of them apart to {purpose} on")
-    step = np.spacing(np.float32(abs(figures.mean))) if figures else 0.0
-    if figures and step > COARSE * figures.deviation:
-        notes.append(
-            f"`{target.name}`: answers are float32, {step:g} apart near {figures.mean:.6g}, while the numbers vary by"
-            f" {figures.deviation:.3g}; take {figures.mean:.0f} from all of them to keep their digits"
-        )
     if target.is_classification:
         counts = np.bincount(target.y[part == TRAIN], minlength=len(target.class_names))
         rare = [name for name, n in zip(target.class_names, counts, strict=True) if n < 5]

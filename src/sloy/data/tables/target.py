@@ -32,7 +32,7 @@ class Target:
     Attributes
     ----------
     name : str
-    y : array, shape (rows,)
+    y : array, shape (rows,), or (rows, K) of several targets
         int32 labels, −1 where missing; or float64 numbers, NaN where missing.
     class_names : tuple of str
         Sorted, numbers by size; empty for numbers.
@@ -42,6 +42,8 @@ class Target:
         What a user should know of how it was read.
     written : NumberFormat
         How the numbers are written.
+    others : tuple of (str, NumberFormat)
+        Name and format of the second target and those after it.
     """
 
     name: str
@@ -50,16 +52,26 @@ class Target:
     reason: str
     notes: tuple[str, ...] = ()
     written: NumberFormat = PLAIN
+    others: tuple[tuple[str, NumberFormat], ...] = ()
 
     @property
     def is_classification(self) -> bool:
         """Whether there are classes."""
         return bool(self.class_names)
 
+    def usual(self, rows: np.ndarray) -> tuple[float, ...]:
+        """The shares of the classes among some rows, or the mean of their numbers."""
+        y = self.y[rows]
+        if self.is_classification:
+            return tuple((np.bincount(y, minlength=len(self.class_names)) / len(y)).tolist())
+        return tuple(np.atleast_1d(y.mean(0)).tolist())
+
     @property
     def known(self) -> np.ndarray:
         """Which rows have a target, (rows,)."""
-        return np.asarray(self.y >= 0 if self.is_classification else ~np.isnan(self.y))
+        if self.is_classification:
+            return np.asarray(self.y >= 0)
+        return ~np.isnan(self.y.reshape(len(self.y), -1)).any(1)
 
 
 def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: Source) -> Target:

@@ -129,9 +129,9 @@ def _statements(name: str, column: Column, x: str, missing: Sequence[float]) -> 
         assert isinstance(column, Numeric)
         gap = " || ".join([gap, *(f"{x} == {double(number)}" for number in missing)])
         value = x
-        if column.limits:
-            low, high = map(double, column.limits)
-            value = f"{x} < {low} ? {low} : {x} > {high} ? {high} : {x}"
+        if column.ends:
+            (a, low), (b, high) = (map(double, end) for end in column.ends)
+            value = f"{x} < {a} ? {low} : {x} > {b} ? {high} : {x}"
         found = [
             f"{name}_scaled({gap}, {value}, {double(column.mean)}, {double(column.deviation)})"
         ]

@@ -183,13 +183,12 @@ def _numeric(
         gaps = head.emit("Or", gaps, head.emit("Equal", x, head.constant(number)))
     mean = head.constant([c.mean for c in columns])
     known = head.emit("Where", gaps, mean, x)
-    if any(c.limits for c in columns):
-        low, high = (
-            head.constant([c.limits[side] if c.limits else sign * inf for c in columns])
-            for side, sign in ((0, -1), (1, 1))
-        )
-        known = head.emit("Min", head.emit("Max", known, low), high)
-        known = head.emit("Where", gaps, mean, known)
+    if any(c.ends for c in columns):
+        none = ((-inf, -inf), (inf, inf))
+        for side, outside in enumerate(("Less", "Greater")):
+            beyond, end = ([(c.ends or none)[side][k] for c in columns] for k in (0, 1))
+            far = head.emit(outside, known, head.constant(beyond))
+            known = head.emit("Where", far, head.constant(end), known)
     deviation = head.constant([c.deviation for c in columns])
     scaled = head.emit("Div", head.emit("Sub", known, mean), deviation)
     return [(scaled, [(c.name, "") for c in columns]), *_marked(head, gaps, columns)]

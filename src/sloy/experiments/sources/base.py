@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from sloy import losses, text, zoo
+from sloy import text, zoo
 from sloy.data import Dataset
 from sloy.data.readers import Reader
 from sloy.errors import InvalidOption
 from sloy.experiments import classes
 from sloy.layers import Layer
-from sloy.losses import NAMES, Intervals, Loss
+from sloy.losses import Loss
 from sloy.model import Model
 from sloy.options import check_options
 from sloy.preprocessing import Choice
@@ -53,6 +53,8 @@ class Wanted:
         By its name.
     counted : callable
         Told (what, done, total) while something long is done.
+    loss : str, optional
+        By its name.
     """
 
     validation: float = 0.1
@@ -61,6 +63,7 @@ class Wanted:
     start: Model | None = None
     network: str = ""
     counted: Callable[[str, int, int], None] = lambda what, done, total: None
+    loss: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +93,12 @@ class Loaded:
         What brings its answers back to those of `train`.
     class_weight : mapping or "balanced", optional
         What errors on each class count, for simpler answers too.
+    origin : tuple of float
+        What the numbers to learn are less by, see `Problem.origin`; those to test on are as they are.
+    not_negative : bool
+        Whether no number to learn is below 0.
+    origins : (str, sequence)
+        A title, and what tells each sample of `train` apart: a file, the number of a row; none where they are numbered.
     """
 
     train: Dataset
@@ -104,6 +113,9 @@ class Loaded:
     learned: Dataset | None = None
     ending: tuple[Layer, ...] = ()
     class_weight: ClassWeight = None
+    origin: tuple[float, ...] = ()
+    not_negative: bool = False
+    origins: tuple[str, Sequence[Any] | np.ndarray] = ("sample", ())
 
     def held_out(self, share: float) -> int:
         """How many samples are validated on, by all members together where there are some."""
@@ -210,6 +222,8 @@ class Source(ABC):
     patience : int or None
         Epochs without a better validation loss before training ends, where `enough` samples are held out for it.
     enough : int
+    chooses_loss : bool
+        Whether `load` goes by the loss that is wanted.
     """
 
     data: str
@@ -220,6 +234,7 @@ class Source(ABC):
     rate_share: ClassVar[float] = 1.0
     patience: ClassVar[int | None] = None
     enough: ClassVar[int] = 1
+    chooses_loss: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_options(type(self).__name__, self)
@@ -310,9 +325,29 @@ class Source(ABC):
             Where the model takes other things, or has other classes.
         """
 
+    def simpler(self, loaded: Loaded, engine: Engine) -> Model | None:
+        """A simpler model of the same data, which the network's is compared with; None where there is none."""
+        return None
+
     @abstractmethod
-    def measure(self, model: Model, data: Dataset, loaded: Loaded | None = None) -> Measured:
-        """Measure a model on samples; where they are given, beside simpler answers from those it was trained on."""
+    def measure(
+        self,
+        model: Model,
+        data: Dataset,
+        loaded: Loaded | None = None,
+        simpler: Model | None = None,
+    ) -> Measured:
+        """Measure a model on samples, beside a simpler one where that is given.
+
+        Parameters
+        ----------
+        model : Model
+        data : Dataset
+        loaded : Loaded, optional
+            What it was just trained on.
+        simpler : Model, optional
+            See `simpler`.
+        """
 
 
 def untested(trained: int, validated: int) -> Measured:
@@ -332,39 +367,6 @@ def few(data: Dataset) -> tuple[Row, ...]:
         f"measured on {text.many(len(data), 'sample')} only: on others it may be quite different"
     )
     return (("", words),)
-
-
-BY_NAME = tuple(name for name in NAMES if name != "intervals")  # that has an option of its own
-
-
-def fitting_loss(name: str, loaded: Loaded, where: str) -> Loss:
-    """The loss of a name for these data; one that measures errors in a unit takes that of the data's own loss.
-
-    Classes want probabilities, so losses from logits; numbers want one number each.
-
-    Raises
-    ------
-    InvalidOption
-        Where it does not suit the data; the message says which do.
-    """
-
-    def suits(loss: Loss) -> bool:
-        if loaded.train.has_labels:
-            shape = (max(2, loaded.train.classes),)
-            return loss.task(shape) == "classification" and loss.logits == "softmax"
-        return loss.task((1,)) == "regression"
-
-    found, own = NAMES[name](), losses.loss(loaded.loss)
-    if isinstance(own, Intervals):
-        return replace(own, main=fitting_loss(name, replace(loaded, loss=own.main), where))
-    if not suits(found):
-        what = "classes" if loaded.train.has_labels else "numbers"
-        others = ", ".join(known for known in BY_NAME if suits(NAMES[known]()))
-        raise InvalidOption(
-            f"`loss` (={shown(name)}) does not suit {where}, where {what} are to be predicted; take {others}."
-        )
-    both = all("unit" in {f.name for f in fields(loss)} for loss in (found, own))
-    return replace(found, unit=own.unit) if both else found  # type: ignore[call-arg, attr-defined]
 
 
 def first(data: Dataset, samples: int | None) -> Dataset:

@@ -109,13 +109,16 @@ class PictureSource(Labelled):
             progress=lambda done, total: wanted.counted("pictures decoded", done, total),
             **taken,
         )
+        kept = _kept(len(folder.train), wanted)
+        numbers = range(len(folder.train)) if kept is None else kept
         return Loaded(
-            _cut(folder.train, wanted),
+            folder.train if kept is None else folder.train.take(kept),
             folder.test,
             folder.validation,
             folder.reader,
             divided=True,
             rows=tuple(_rows(folder)),
+            origins=("file", [str(folder.paths["train"][row]) for row in numbers]),
         )
 
     def to_test(self, model: Model, wanted: Wanted) -> ToTest:
@@ -190,14 +193,14 @@ def _size(given: Any) -> tuple[int, ...]:
     return tuple(integer("pictures", "size", side) for side in sides)
 
 
-def _cut(data: Dataset, wanted: Wanted) -> Dataset:
-    """As many of the training pictures as are wanted, any of them."""
+def _kept(count: int, wanted: Wanted) -> list[int] | None:
+    """As many of the training pictures as are wanted, any of them, rising; None for all."""
     if wanted.samples is None:
-        return data
-    if wanted.samples > len(data):
-        raise InvalidOption(f"`samples` (={wanted.samples}): there are only {len(data)}.")
-    order = permutation(len(data), make_key(wanted.seed, "samples"))
-    return data.take(sorted(order[: wanted.samples]))
+        return None
+    if wanted.samples > count:
+        raise InvalidOption(f"`samples` (={wanted.samples}): there are only {count}.")
+    order = permutation(count, make_key(wanted.seed, "samples"))
+    return sorted(order[: wanted.samples].tolist())
 
 
 def _rows(folder: PictureFolder) -> list[Row]:

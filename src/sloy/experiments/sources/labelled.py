@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 class Labelled(Source):
     """A source of labelled pictures."""
 
-    def measure(self, model: Model, data: Dataset, loaded: Loaded | None = None) -> Measured:
+    def measure(
+        self,
+        model: Model,
+        data: Dataset,
+        loaded: Loaded | None = None,
+        simpler: Model | None = None,
+    ) -> Measured:
         """Loss, accuracy, what was taken for what."""
         measured, probabilities = model.examine(data)  # (N, K)
         answers = classes.answers_of(model, probabilities)

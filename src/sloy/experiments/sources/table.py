@@ -14,11 +14,12 @@ from sloy import text
 from sloy.arguments import duration
 from sloy.data import Dataset
 from sloy.data.tables import DECIMALS, TASKS, Table, TableReader, load_table
-from sloy.data.tables.prepared import columns_of, labelled_rows
+from sloy.data.tables.prepared import labelled_rows
 from sloy.data.tables.sources import open_table
-from sloy.data.tables.target import TEST
+from sloy.data.tables.target import TRAIN
+from sloy.data.tables.targets import target_names
 from sloy.engines import Engine
-from sloy.errors import InvalidOption
+from sloy.errors import InvalidArgument, InvalidOption, SloyError
 from sloy.experiments import baselines
 from sloy.experiments.recipes import batches_and_epochs
 from sloy.experiments.sources.base import Loaded, Measured, Source, ToTest, Wanted
@@ -31,14 +32,16 @@ from sloy.experiments.sources.table_loaded import (
     solved_of,
     table_of,
 )
-from sloy.experiments.sources.table_measured import Beside, measured_on
+from sloy.experiments.sources.table_losses import loss_of, usual_of
+from sloy.experiments.sources.table_measured import measured_on, predictions_of
 from sloy.files.once import STANDARD_INPUT, called, is_read_once, readable
 from sloy.files.tables import as_csv
-from sloy.losses import CategoricalCrossentropy, Intervals, Loss, SquaredError
+from sloy.losses import Loss
 from sloy.model import Model
+from sloy.model.origin import from_origin, origin_of
 from sloy.options import integer_option, option, real_option
 from sloy.problem import Network
-from sloy.training.intervals import least_samples
+from sloy.training.members import held_out_by_each
 from sloy.training.recipe import Recipe
 from sloy.training.tabular import MEMBERS, TARGET_SCALES, Tabular
 from sloy.training.wide import STILL
@@ -46,6 +49,7 @@ from sloy.training.wide import STILL
 ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
 PACKED = ("", ".gz", ".zst")
 PREDICTIONS = "predictions.csv"
+TESTED = 0.2  # share of the rows
 ADAMW: Mapping[str, Any] = {"learning_rate": 0.005, "weight_decay": 0.3}
 
 
@@ -54,7 +58,11 @@ class TableFile(Source):
     """A file of rows, one column of which is to be predicted."""
 
     target: str | None = option(
-        None, "the column that is to be predicted", kind="text", metavar="COLUMN", once=True
+        None,
+        "the column that is to be predicted; several, all of numbers, with commas between",
+        kind="text",
+        metavar="COLUMN[,COLUMN]",
+        once=True,
     )
     task: str = option(
         "auto",
@@ -101,7 +109,7 @@ class TableFile(Source):
         kind="texts",
         metavar="COLUMN",
     )
-    test: float | str = kept_to_test(0.2)
+    test: float | str = kept_to_test(TESTED)
     split: str | None = option(
         None,
         "validate and test on the last rows in time, or on whole groups of rows; default: rows at random",
@@ -116,7 +124,6 @@ class TableFile(Source):
         metavar="K",
     )
     fold: int | None = option(None, kind="integer")  # the one of them that this run tests on
-
     members: int = integer_option(
         MEMBERS,
         "networks that are trained together and averaged, each with rows of its own held out",
@@ -134,7 +141,6 @@ class TableFile(Source):
         parse=partial(duration, "experiment", "time"),
         metavar="TIME",
     )
-
     intervals: float | None = real_option(
         None,
         "of numbers: an interval beside each answer that holds this share of them, such as 0.9",
@@ -143,6 +149,7 @@ class TableFile(Source):
     )
 
     title: ClassVar[str] = "tables"
+    chooses_loss: ClassVar[bool] = True
     networks: ClassVar[Sequence[str]] = ("tabular", "mlp")
     defaults: ClassVar[Mapping[str, Any]] = {
         "network": "tabular",
@@ -157,10 +164,6 @@ class TableFile(Source):
         name = data.lower()
         known = name.endswith(tuple(e + p for e in ENDINGS for p in PACKED))
         return known or is_read_once(data) or Path(data).is_file()
-
-    def defaults_with(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Intervals are learned by a single network."""
-        return {} if words.get("intervals") is None else {"network": "mlp"}
 
     @property
     def name(self) -> str:
@@ -188,79 +191,84 @@ class TableFile(Source):
             raise InvalidOption(
                 f"`folds` reads the data again for each, which {called(self.data)} cannot; save it to a file"
             )
-        if self.folds is not None and isinstance(self.test, str):
+        if self.folds is not None and self.test != TESTED:
             raise InvalidOption(
-                "`folds` tests on every row in its turn; with `test` FILE leave it out"
+                f"`test` (={self.test!r}): `folds` tests on every row in its turn; give one of both"
+            )
+        if self.folds is not None and len(self._targets) > 1:
+            raise InvalidOption(
+                f"`folds` is for one target; train once for each of {self.target}, or leave it out"
             )
         if self.fold is not None and not 1 <= self.fold <= (self.folds or 0):
             raise InvalidOption(f"`fold` (={self.fold}) must be one of `folds` (={self.folds}).")
         super().check(network, further=further)
-        if network == "tabular" and self.intervals is not None:
-            raise InvalidOption(
-                f"`intervals` (={self.intervals:g}): the network tabular knows none; mlp does"
-            )
         if network == "mlp" and self.members not in (1, MEMBERS):
             raise InvalidOption(f"`members` (={self.members}): the network mlp is a single one")
+        if network == "mlp" and self.time is not None:
+            raise InvalidOption(
+                f"`time` (={self.time:g} s): the network mlp has no members to fit into it; `epochs` says how long"
+            )
         if network == "mlp" and self.target_scale != "standard":
             raise InvalidOption(
                 f"`target_scale` (={text.shown(self.target_scale)}): the network mlp learns numbers as they are"
             )
 
+    @property
+    def _targets(self) -> tuple[str, ...]:
+        """The columns to predict; none where the header cannot be read, which is said later."""
+        try:
+            return target_names(open_table(self.data), self.target)
+        except (SloyError, OSError):
+            return ()
+
     def load(self, wanted: Wanted) -> LoadedTable:
         """Read, infer, divide, prepare."""
         with readable(self.data) as data, to_test_on(self.test) as test:
             table = self._read(data, test, wanted)
+        loss = loss_of(table, wanted.loss, self.intervals, self._held_out(table, wanted))
+        numbers = not table.is_classification
+        origin = origin_of(table.train.y) if numbers and not loss.link else ()
+        validation = table.validation
         loaded = LoadedTable(
-            table.train,
+            from_origin(origin, table.train),
             table.test,
-            table.validation,
-            table.reader,
-            self._loss(table),
+            None if validation is None else from_origin(origin, validation),
+            replace(table.reader, usual=usual_of(loss, table)),
+            loss,
             "none",
             divided=True,
             rows=tuple(opening(table)),
+            origin=origin,
+            not_negative=numbers and not origin and bool((table.train.y >= 0).all()),
+            origins=("row", np.flatnonzero(table.part == TRAIN) + 1),
             table=table,
         )
-        if self.intervals is not None:
-            said = (
-                "intervals: the network mlp learns them, and rows that are validated on widen them"
-            )
-            return replace(loaded, rows=(*loaded.rows, ("note", said)))
         if loaded.solved is not None:
-            said = loaded.solved.note
-            if table.validation is not None:
-                said += "; the rows to validate on are among them"
-            return replace(loaded, rows=(*loaded.rows, ("note", said)))
+            among = "" if validation is None else "; the rows to validate on are among them"
+            return replace(loaded, rows=(*loaded.rows, ("note", loaded.solved.note + among)))
         return loaded if wanted.network != "tabular" else self._by_members(loaded, wanted.seed)
 
-    def _loss(self, table: Table) -> Loss:
-        """What the network is trained for; `InvalidOption` where intervals cannot be."""
-        if table.is_classification:
-            if self.intervals is not None:
-                raise InvalidOption(
-                    f"`intervals` (={self.intervals:g}) is for numbers; `{table.target}` has classes, whose"
-                    " probabilities say how sure an answer is."
-                )
-            return CategoricalCrossentropy()
-        main = SquaredError(unit=table.deviation)
-        if self.intervals is None:
-            return main
-        there = 0 if table.validation is None else len(table.validation)
-        if there < (needed := least_samples(self.intervals)):
-            raise InvalidOption(
-                f"`intervals` (={self.intervals:g}) needs at least {needed} rows to validate on, there are {there};"
-                " `validation` sets their share."
-            )
-        return Intervals(self.intervals, main, unit=table.deviation)
+    def _held_out(self, table: Table, wanted: Wanted) -> int:
+        """Rows that are held out, by all members together where there are some."""
+        if table.validation is not None:
+            return len(table.validation)
+        if wanted.network != "tabular" or not wanted.validation:
+            return 0
+        return self.members * held_out_by_each(len(table.train), self.members, wanted.validation)
 
     def _by_members(self, loaded: LoadedTable, seed: int) -> LoadedTable:
-        tabular = Tabular(
-            loaded.train,
-            codes=loaded.table.reader.classes,
-            members=self.members,
-            seed=seed,
-            target_scale=self.target_scale,
-        )
+        assert isinstance(loaded.loss, Loss)
+        try:
+            tabular = Tabular(
+                loaded.train,
+                codes=loaded.table.reader.classes,
+                members=self.members,
+                seed=seed,
+                chosen=loaded.loss,
+                target_scale=self.target_scale,
+            )
+        except InvalidArgument as error:
+            raise InvalidOption(str(error).removeprefix("Tabular: ")) from None
         return replace(
             loaded,
             loss=tabular.loss,
@@ -317,7 +325,10 @@ class TableFile(Source):
         members, epochs = loaded.tabular.members, recipe.epochs
         if self.time is not None:
             members, epochs = loaded.tabular.within(self.time, seconds, epochs)
-        said = f"about {text.seconds(seconds * epochs * members / loaded.tabular.members)} of training at most"
+        foreseen = text.seconds(seconds * epochs * members / loaded.tabular.members)
+        said = f"about {foreseen} of training, less where it ends before its last epoch"
+        if self.time is not None:
+            said = f"{text.seconds(self.time)} of training at most, about {foreseen} foreseen"
         tabular = replace(loaded.tabular, members=members)
         rows = (*loaded.rows, ("time", said))
         return (
@@ -358,43 +369,33 @@ class TableFile(Source):
         with readable(self.data) as path:
             found = labelled_rows(path, reader, model.class_names)
         beside = found.beside
-        ids = [name for name in beside.columns if name != reader.target]
+        ids = [name for name in beside.columns if name not in reader.targets]
         return ToTest(
             found.data,
-            f"{text.many(len(found.data), 'row')} with `{text.visible(reader.target)}`",
+            f"{text.many(len(found.data), 'row')} with `{', '.join(map(text.visible, reader.targets))}`",
             True,
             tuple(("note", text.visible(note)) for note in found.notes),
-            {name: beside[name].to_list() for name in (*ids, reader.target)},
+            {name: beside[name].to_list() for name in (*ids, *reader.targets)},
         )
 
     def files(self, loaded: Loaded, measured: Measured) -> Mapping[str, str]:
         """Of a fold the predictions for its rows: row (from 1), fold, ids, truth, answer, probabilities."""
-        table = table_of(loaded)
         if self.fold is None:
             return {}
-        numbers = np.flatnonzero(table.part == TEST)
-        beside = columns_of(open_table(self.data), [*table.reader.ids, table.target])[numbers]
-        names = table.train.class_names
-        rows: list[Sequence[Any]] = [
-            ["row", "fold", *beside.columns, "prediction", *(f"probability_{n}" for n in names)]
-        ]
-        given = measured.given if names else np.zeros(len(numbers), np.int64)
-        for number, cells, answer, k in zip(
-            numbers, beside.iter_rows(), measured.answers, given, strict=True
-        ):
-            said = (names[k], *answer) if names else (answer[0],)
-            rows.append([number + 1, self.fold, *cells, *said])
+        rows = predictions_of(table_of(loaded), measured, open_table(self.data), self.fold)
         return {PREDICTIONS: as_csv(rows)}
 
-    def measure(self, model: Model, data: Dataset, loaded: Loaded | None = None) -> Measured:
+    def simpler(self, loaded: Loaded, engine: Engine) -> Model:
+        """A linear model of the same rows."""
+        return baselines.linear_model(network_of(loaded, (), 0.0), loaded, engine)
+
+    def measure(
+        self,
+        model: Model,
+        data: Dataset,
+        loaded: Loaded | None = None,
+        simpler: Model | None = None,
+    ) -> Measured:
         """The network beside a linear model and the simplest answer there is."""
-        if loaded is None:
-            return measured_on(model, data)
-        linear = baselines.linear_model(network_of(loaded, (), 0.0), loaded, model.engine)
-        table = table_of(loaded)
-        return measured_on(
-            model,
-            data,
-            Beside(loaded, linear, table.mean, table.sample),
-            seed=self.fold or 0,
-        )
+        sample = None if loaded is None else table_of(loaded).sample
+        return measured_on(model, data, simpler, loaded, sample=sample, seed=self.fold or 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from sloy.data import Dataset
 from sloy.data.tables import Table, TableReader
 from sloy.experiments.sources.base import Loaded, Row
 from sloy.layers import Rescale
-from sloy.losses import Intervals
+from sloy.losses import CategoricalCrossentropy, Intervals, Loss, SquaredError
+from sloy.losses.intervals import OUTPUTS
 from sloy.problem import Network
 from sloy.training.ridge import suits
 from sloy.training.tabular import Tabular
@@ -34,7 +36,9 @@ class LoadedTable(Loaded):
     def solved(self) -> LinearStart | None:
         """The linear network that takes the place of others where there are few rows of many columns."""
         table, data = self.table, self.train
-        if isinstance(self.loss, Intervals) or not suits(len(data), table.reader.width):
+        if type(self.loss) not in (SquaredError, CategoricalCrossentropy):
+            return None
+        if not suits(len(data), table.reader.width):
             return None
         if self.validation is not None:  # leaving rows out needs none that are held out
             parts = (data, self.validation)
@@ -42,9 +46,9 @@ class LoadedTable(Loaded):
             data = Dataset(x, y, data.class_names)
         return linear_start(
             data,
-            data.classes or 1,
+            outputs_of(self),
             classes=table.reader.classes,
-            ends=[] if table.is_classification else [Rescale(table.deviation, table.mean)],
+            ends=[] if table.is_classification else [Rescale(*scale_of(self))],
         )
 
     @property
@@ -58,13 +62,34 @@ def network_of(loaded: Loaded, hidden: tuple[int, ...], dropout: float) -> Netwo
     table = table_of(loaded)
     return zoo.table(
         table.reader.width,
-        table.train.classes or (3 if isinstance(loaded.loss, Intervals) else 1),
+        outputs_of(loaded),
         classes=table.reader.classes,
         hidden=hidden,
         dropout=dropout,
-        mean=table.mean,
-        deviation=table.deviation,
+        deviation=scale_of(loaded)[0],
+        mean=scale_of(loaded)[1],
     )
+
+
+def outputs_of(loaded: Loaded) -> int:
+    """Classes, numbers, or a number with its interval."""
+    if isinstance(loaded.loss, Intervals):
+        return OUTPUTS
+    return loaded.train.classes or len(table_of(loaded).reader.targets)
+
+
+def scale_of(loaded: Loaded) -> tuple[Any, Any]:
+    """Deviation and mean of what the network gives: of the numbers that it learns, or of their logarithm."""
+    if loaded.train.has_labels:
+        return 1.0, 0.0
+    table, y = table_of(loaded), loaded.train.y.astype(np.float64)
+    mean = y.mean(0)
+    if isinstance(loaded.loss, Loss) and loaded.loss.link == "log":
+        mean = np.log(mean)
+        return (1.0, float(mean)) if not mean.ndim else ((1.0,) * len(mean), tuple(mean.tolist()))
+    if not loaded.origin:
+        return table.deviation, table.mean
+    return table.deviation, float(mean) if not mean.ndim else tuple(mean.tolist())
 
 
 def solved_of(loaded: Loaded) -> LinearStart | None:
@@ -84,10 +109,17 @@ def opening(table: Table) -> list[Row]:
     kind = "classification" if table.is_classification else "regression"
     if table.is_classification:
         names = table.train.class_names
-        what = f"{len(names)} classes ({text.named(names, 6)})"
+        what = f"{len(names)} classes ({text.named(list(map(repr, names)), 6)})"
     else:
-        what = f"mean {table.mean:.5g}, deviation {table.deviation:.4g}"
-    target = ("target", f"{text.visible(table.target)}: {kind} ({table.reason}), {what}")
+        names, scales = (
+            table.reader.targets,
+            np.atleast_2d(np.transpose([table.mean, table.deviation])),
+        )
+        each = [f"mean {text.number(m)}, deviation {text.number(d)}" for m, d in scales.tolist()]
+        shown = map(text.visible, names)
+        what = each[0] if len(each) == 1 else "".join(map("\n{}: {}".format, shown, each))
+    said = f"{text.visible(table.target)}: {kind} ({table.reason}), {what}"
+    target = ("target", said.replace(", \n", "\n"))
     columns = ("columns", listed(table.reader, table.left_out))
     return [target, columns, *(("note", text.visible(note)) for note in table.notes)]
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy import inspection
+from sloy import inspection, text
 from sloy.data import Dataset
-from sloy.data.tables import TableReader
+from sloy.data.tables import Table, TableReader
+from sloy.data.tables.prepared import columns_of
+from sloy.data.tables.sources import Source as TableSource
+from sloy.data.tables.target import TEST
 from sloy.experiments import baselines, classes
 from sloy.experiments.sources.base import Loaded, Measured, Row, few
+from sloy.losses import Intervals
 from sloy.metrics.figures import by_class as figures_by_class
 from sloy.model import Model
 
@@ -24,32 +28,16 @@ MOST_IN_PICTURE = 30  # classes that the confusion matrix has room for
 DRAWN = 4  # columns whose partial dependence is drawn
 
 
-@dataclass(frozen=True, eq=False)
-class Beside:
-    """What is known of a model that was just trained.
-
-    Attributes
-    ----------
-    loaded : Loaded
-        What it was trained on.
-    linear : Model
-        Without hidden layers, trained on the same.
-    mean : float
-        Of the numbers to predict.
-    sample : DataFrame or None
-        Raw rows.
-    """
-
-    loaded: Loaded
-    linear: Model
-    mean: float
-    sample: pl.DataFrame | None
-
-
 def measured_on(
-    model: Model, data: Dataset, beside: Beside | None = None, *, seed: int = 0
+    model: Model,
+    data: Dataset,
+    linear: Model | None = None,
+    loaded: Loaded | None = None,
+    *,
+    sample: pl.DataFrame | None = None,
+    seed: int = 0,
 ) -> Measured:
-    """A model beside the simplest answer there is, and a linear model where that is known.
+    """A model beside the simplest answer there is, and a linear model where there is one.
 
     Parameters
     ----------
@@ -57,29 +45,40 @@ def measured_on(
         With the reader of a table.
     data : Dataset
         Prepared rows.
-    beside : Beside, optional
+    linear : Model, optional
+        Without hidden layers, trained on the same.
+    loaded : Loaded, optional
+        What it was just trained on.
+    sample : DataFrame, optional
+        Raw rows.
     seed : int
         Of the shuffles that tell what columns are worth.
     """
-    answers = _answers(model, data, beside)
+    answers = _answers(model, data, linear)
     probabilities = answers["network"]
     given = classes.answers_of(model, probabilities) if data.has_labels else None
     found = {
-        name: baselines.measured(answer, data, given if name == "network" else None)
+        name: baselines.measured(
+            answer, data, given if name == "network" else None, model.loss, _reader(model).targets
+        )
         for name, answer in answers.items()
     }
     own = found.pop("network")
     figures: dict[str, Any] = {f"test_{name}": value for name, value in own.items()}
     figures |= {"test_samples": len(data), "baselines": found}
-    uneven = classes.unevenness(data) if beside is None else beside.loaded.unevenness
+    uneven = classes.unevenness(data) if loaded is None else loaded.unevenness
     told = data.has_labels and classes.are_told(data, uneven)
     more = baselines.OF_CLASSES if told else ()
     rows: list[Row] = [("test", baselines.comparison({"network": own, **found}, *more))]
     if told:
         rows.append(("", classes.whose(data)))
-    weighted = beside is not None and beside.loaded.class_weight is not None
-    if said := baselines.verdict(own, found, weighted=weighted):
+    weighted = loaded is not None and loaded.class_weight is not None
+    if said := baselines.verdict(own, found, weighted=weighted, data=data):
         rows.append(("", said))
+    rows += baselines.by_target({"network": own, **found})
+    if isinstance(model.loss, Intervals):
+        figures["intervals"], row = _intervals(model, data)
+        rows.append(row)
     counts = np.empty((0, 0), np.int64)
     if given is not None:
         counts = inspection.confusion_counts(data.y, given, data.classes)
@@ -88,12 +87,15 @@ def measured_on(
         if told:
             rows.append(("classes", classes.listed(data, by_class)))
     worth = None
-    if len(np.unique(data.y)) > 1:  # one answer to all rows is no measure of columns
+    if all(
+        len(np.unique(y)) > 1 for y in data.y.reshape(len(data), -1).T
+    ):  # one answer to all rows is no measure of columns
         worth = inspection.importance(model, data, seed=seed)
         figures["importance"] = worth.document()
         rows.append(("importance", worth.listed()))
-    target, predicted = _reader(model).target, probabilities[:, 0] if given is None else given
-    sample = None if beside is None else beside.sample
+    several = given is None and probabilities.shape[1] > 1
+    target = ", ".join(_reader(model).targets)
+    predicted = given if given is not None else probabilities if several else probabilities[:, 0]
     return Measured(
         figures,
         (*rows, *few(data)),
@@ -107,15 +109,49 @@ def measured_on(
     )
 
 
-def _answers(model: Model, data: Dataset, beside: Beside | None) -> dict[str, np.ndarray]:
-    """Probabilities, or numbers, by who gives them."""
+def _answers(model: Model, data: Dataset, linear: Model | None) -> dict[str, np.ndarray]:
+    """Probabilities, or numbers, by who gives them; the same to all by the training rows, where known."""
     answers = {"network": model.prepared.predict_proba(data.x)}
-    same, mean = data, 0.0 if data.has_labels else float(data.y.mean())
-    if beside is not None:
-        answers["linear model"] = beside.linear.predict_proba(data.x)
-        same, mean = beside.loaded.train, beside.mean
-    answers["always the same"] = baselines.simplest(same, mean, len(data))
+    if linear is not None:
+        answers["linear model"] = linear.prepared.predict_proba(data.x)
+    usual = _reader(model).usual or tuple(np.atleast_1d(baselines.usual(data)).tolist())
+    answers["always the same"] = np.broadcast_to(np.array(usual), (len(data), len(usual)))
     return answers
+
+
+def _intervals(model: Model, data: Dataset) -> tuple[dict[str, Any], Row]:
+    """How many of the targets lie within the intervals, and how wide these are."""
+    assert isinstance(model.loss, Intervals)
+    ends = model.prepared.predict_interval(data.x).astype(np.float64)  # (N, 2)
+    y = np.asarray(data.y, np.float64).reshape(len(data))
+    covered = float(((ends[:, 0] <= y) & (y <= ends[:, 1])).mean())
+    width = float((ends[:, 1] - ends[:, 0]).mean())
+    error = float(np.sqrt(covered * (1 - covered) / len(y)))
+    share = model.loss.share
+    said = (
+        f"of {share:g}: they hold {text.percent(covered)} (± {text.percent(error)}) of the test, mean width"
+        f" {text.number(width)}"
+    )
+    return {"share": share, "test_covered": covered, "test_mean_width": width}, ("intervals", said)
+
+
+def predictions_of(
+    table: Table, measured: Measured, source: TableSource, fold: int
+) -> list[Sequence[Any]]:
+    """Lines for the rows that a fold tests on: row (from 1), fold, ids, truth, answer, probabilities."""
+    numbers = np.flatnonzero(table.part == TEST)
+    beside = columns_of(source, [*table.reader.ids, *table.reader.targets])[numbers]
+    names = table.train.class_names
+    rows: list[Sequence[Any]] = [
+        ["row", "fold", *beside.columns, "prediction", *(f"probability_{n}" for n in names)]
+    ]
+    given = measured.given if names else np.zeros(len(numbers), np.int64)
+    for number, cells, answer, k in zip(
+        numbers, beside.iter_rows(), measured.answers, given, strict=True
+    ):
+        said = (names[k], *answer) if names else (answer[0],)
+        rows.append([number + 1, fold, *cells, *said])
+    return rows
 
 
 def _reader(model: Model) -> TableReader:
@@ -131,7 +167,10 @@ def _explained(
     if sample is not None and len(sample):
         first = worth.columns[:DRAWN]
         found = [inspection.partial_dependence(model, sample, name) for name in first]
-        name = "" if model.class_names else _reader(model).target
+        targets = () if model.class_names else _reader(model).targets
+        if len(targets) > 1:
+            found = [replace(one, outputs=targets) for one in found]
+        name = targets[0] if len(targets) == 1 else ""
         drawn = inspection.partial_dependence_figure(found, name=name)
         figures["partial-dependence.png"] = drawn
     return figures

@@ -1,0 +1,59 @@
+"""`sloy find-rate`: the learning rate that `sloy train` with the same options should have."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sloy import text
+from sloy.cli.errors import UsageError
+from sloy.cli.experiment_options import add_experiment, data_of, name_options, words_of
+from sloy.cli.options import add_engine_options, add_json
+
+NAME = "find-rate"
+HELP = "find the learning rate that suits data and network"
+DESCRIPTION = (
+    "Finds a learning rate for sloy train with the same options: from the rate whose first step changes the weights by"
+    " 1 %, moved only by gains of short runs that are above two standard errors. Nothing is written but to --out."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options: those of `sloy train`, and where to draw."""
+    add_experiment(parser)
+    parser.add_argument("--out", metavar="FILE.png", help="draw what the short runs said")
+    add_engine_options(parser)
+    add_json(parser)
+    name_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Find and print."""
+    from sloy.cli.show import Show
+    from sloy.experiments import Experiment
+    from sloy.experiments.events import Counted
+    from sloy.experiments.opening import opened, rate_range
+    from sloy.files.atomic import write_atomically
+    from sloy.inspection import png, rate_figure
+
+    words = {**words_of(arguments), "learning_rate": None}
+    if "from_" in words:
+        raise UsageError("--from: a rate is found for networks that are new")
+    experiment = Experiment.of(data_of(arguments), **words)
+    show = Show(quiet=arguments.json, json=arguments.json)
+
+    def tell(event: object) -> None:
+        if isinstance(event, Counted):
+            show(event)
+
+    try:
+        opening = opened(
+            experiment, Path(), engine=arguments.engine, threads=arguments.threads, tell=tell
+        )
+        found = rate_range(opening, tell)
+    finally:
+        show.close()
+    print(text.as_json(found.document()) if arguments.json else found)
+    if arguments.out is not None:
+        write_atomically(Path(arguments.out), png(rate_figure(found)))
+    return 0

@@ -1,0 +1,166 @@
+"""What was found of the training samples of a run: `Samples`, and what other labels change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sloy import text
+from sloy.data import Dataset
+from sloy.experiments.classes import names_of
+from sloy.files.tables import as_csv
+
+VERDICTS = ("mislabelled", "hardest", "redundant")
+
+
+@dataclass(frozen=True, eq=False)
+class Samples(text.Shown):
+    """What a run says of the samples it was trained on.
+
+    Attributes
+    ----------
+    data : Dataset
+        Those samples, without the ones held out.
+    origins : (str, sequence)
+        A title, and what tells each of them apart.
+    margins, losses : float64 arrays (N,)
+        Means over the epochs of the run: its own logit less the largest other; cross-entropy.
+    suggested : int array (N,)
+        The class with the largest mean logit; of those probably mislabelled the largest but their own.
+    neighbour : int array (N,)
+        The nearest other sample, by what the last layer sees; −1 where it was not looked for.
+    mislabelled, hardest, redundant : int arrays
+        Numbers of samples, from 0, the clearest first: as many with the lowest margins as are `expected` to be wrong;
+        of the others those with the highest loss whose neighbours agree with their label; those that were always sure
+        and have nearly the same sample of their class beside them.
+    planted : float64 array
+        Margins of samples that were given a wrong label on purpose, in a second run.
+    limit : float
+        The highest margin of those that are probably mislabelled.
+    expected : float
+        How many labels are wrong: twice as many as have a margin below the median of the planted ones.
+    """
+
+    data: Dataset
+    origins: tuple[str, Sequence[Any] | np.ndarray]
+    margins: np.ndarray
+    losses: np.ndarray
+    suggested: np.ndarray
+    neighbour: np.ndarray
+    mislabelled: np.ndarray
+    hardest: np.ndarray
+    redundant: np.ndarray
+    planted: np.ndarray
+    limit: float
+    expected: float
+
+    def __str__(self) -> str:
+        return self.told()
+
+    def told(self, most: int = 10) -> str:
+        """A line for each kind, and at most so many samples of each."""
+        count, names = len(self.data), names_of(self.data)
+        rows = []
+        for kind, about in zip(VERDICTS, self._about(), strict=True):
+            found = getattr(self, kind)
+            cells = [(self.origins[0], "label", "rather", "margin", "loss")]
+            cells += [
+                (
+                    text.shortened(str(self.origins[1][n]), 40),
+                    names[self.data.y[n]],
+                    names[self.suggested[n]],
+                    f"{self.margins[n]:.2f}",
+                    f"{self.losses[n]:.2f}",
+                )
+                for n in found[:most]
+            ]
+            listed = f"\n{text.columns(cells)}" if len(found) else ""
+            rows.append((kind, f"{text.count(len(found))} of {text.count(count)}: {about}{listed}"))
+        return text.fields(rows)
+
+    def _about(self) -> tuple[str, str, str]:
+        return (
+            f"the lowest mean margins, up to {self.limit:.2f}; by {text.many(len(self.planted), 'label')} made wrong on"
+            f" purpose about {text.count(round(self.expected))} are wrong",
+            "highest mean loss, though their neighbours have their label",
+            "always sure, and nearly the same as another of their class",
+        )
+
+    def csv(self) -> str:
+        """A line for each sample: what tells it apart, labels, margin, loss, neighbour, verdict."""
+        names, (title, origins) = names_of(self.data), self.origins
+        verdicts = [""] * len(self.data)
+        for kind in VERDICTS[::-1]:
+            for n in getattr(self, kind):
+                verdicts[n] = kind
+        rows: list[Sequence[Any]] = [
+            (title, "label", "suggested", "margin", "loss", "neighbour", "verdict")
+        ]
+        rows += [
+            (
+                origins[n],
+                names[self.data.y[n]],
+                names[self.suggested[n]],
+                f"{self.margins[n]:.6g}",
+                f"{self.losses[n]:.6g}",
+                "" if self.neighbour[n] < 0 else origins[self.neighbour[n]],
+                verdicts[n],
+            )
+            for n in range(len(self.data))
+        ]
+        return as_csv(rows)
+
+    def corrected(self) -> np.ndarray:
+        """The labels with the suggested ones in place of those probably wrong, int32 (N,)."""
+        labels = self.data.y.copy()
+        labels[self.mislabelled] = self.suggested[self.mislabelled]
+        return labels
+
+    def document(self) -> dict[str, Any]:
+        """Counts and numbers as JSON values."""
+        origins = self.origins[1]
+        return {
+            "samples": len(self.data),
+            "limit": self.limit,
+            "expected_wrong": self.expected,
+            **{
+                kind: [_plain(origins[n]) for n in getattr(self, kind)] for kind in VERDICTS
+            },
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """What other labels change: the same run once more, with them.
+
+    Attributes
+    ----------
+    changed : int
+        Labels that differ.
+    before, after : float
+        Accuracy on the samples kept apart.
+    error : float
+        Standard error of the difference, over the samples.
+    samples : int
+    """
+
+    changed: int
+    before: float
+    after: float
+    error: float
+    samples: int
+
+    def __str__(self) -> str:
+        gain = 100 * (self.after - self.before)
+        both = f"{text.percent(self.before)} → {text.percent(self.after)}"
+        return (
+            f"{text.many(self.changed, 'label')} changed: accuracy {both}"
+            f" ({gain:+.2f} ± {100 * self.error:.2f} points, {text.many(self.samples, 'sample')} kept apart)"
+        )
+
+
+def _plain(origin: Any) -> Any:
+    return origin if isinstance(origin, str) else int(origin)

@@ -1,0 +1,76 @@
+"""Targets far from 0, several of them, counts and quantiles: what `Regressor` learns and answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import sloy
+from sloy.errors import InvalidArgument
+
+N = 160
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(N, 2))
+FAR = 1e8 + 100 * X[:, 0] - 50 * X[:, 1]
+BOTH = np.stack([FAR, 3 * X[:, 0] + 1], 1)
+
+
+def regressor(**words: object) -> sloy.Regressor:
+    return sloy.Regressor(**{"epochs": 30, "threads": 1, "optimizer": sloy.Adam(0.02), **words})
+
+
+def test_a_target_far_from_0_is_learned_and_answered_in_float64() -> None:
+    net = regressor().fit(X, FAR)
+    answers = net.predict(X)
+    assert answers.dtype == np.float64
+    assert (
+        net.score(X, FAR) > 0.95
+    )  # in float32, 8 apart, answers would be 1 % of the variance off, and no different
+    near = regressor().fit(X, FAR - np.round(FAR.mean())).predict(X)
+    np.testing.assert_allclose(answers - np.round(FAR.mean()), near, atol=1e-3)
+    assert sloy.Regressor(epochs=1).fit(X, FAR - 1e8).predict(X).dtype == np.float32
+
+
+def test_training_that_goes_on_keeps_the_origin() -> None:
+    net = regressor(warm_start=True, epochs=15).fit(X, FAR)
+    origin = net._origin
+    assert net.fit(X, FAR + 1).score(X, FAR) > 0.9
+    assert (net._origin, len(net.history_)) == (origin, 30)
+    net = regressor()
+    for _ in range(3):
+        net.partial_fit(X, FAR)
+    assert abs(net.predict(X) - FAR).max() < 1000
+
+
+@pytest.mark.parametrize("words", [{}, {"recipe": "fast", "optimizer": "adamw", "epochs": 40}])
+def test_several_targets_each_in_its_own_units(words: dict[str, object]) -> None:
+    net = regressor(**words).fit(X, BOTH)
+    answers = net.predict(X)
+    assert answers.shape == (N, 2)
+    error = np.square(answers - BOTH).mean(0) / BOTH.var(0)
+    assert (error < 0.5).all(), error
+    assert net.score(X, BOTH) == pytest.approx(1 - error.mean())
+
+
+def test_counts_and_quantiles() -> None:
+    counts = RANDOM.poisson(np.exp(X[:, 0])).astype(float)
+    net = regressor(loss="poisson").fit(X, counts)
+    means = net.predict(X)
+    assert (means > 0).all()
+    assert means.mean() == pytest.approx(counts.mean(), rel=0.2)
+    assert np.corrcoef(means, np.exp(X[:, 0]))[0, 1] > 0.8
+    with pytest.raises(
+        InvalidArgument, match=r"y\[0, 0\] is -1.0; targets must be numbers of at least 0"
+    ):
+        regressor(loss="poisson").fit(X, np.where(np.arange(N) == 0, -1.0, counts))
+    y = X[:, 0] + RANDOM.normal(size=N)
+    upper = regressor(loss="quantile=0.9").fit(X, y).predict(X)
+    assert 0.75 < np.mean(y < upper) <= 1
+
+
+def test_recipes_have_the_names_of_the_command_line() -> None:
+    fast = sloy.Regressor(recipe="fast", epochs=2, threads=1).fit(X, X[:, 0])
+    one = sloy.Regressor(recipe="tabular", members=1, epochs=2, threads=1).fit(X, X[:, 0])
+    assert np.array_equal(fast.predict(X), one.predict(X))
+    with pytest.raises(InvalidArgument, match="must be one of auto, tabular, fast"):
+        sloy.Regressor(recipe="quick").fit(X, X[:, 0])
