@@ -345,6 +345,7 @@ class Model:
         """The outputs of `inference_graph` for samples."""
         if (found := self._seen.run(x, asked := (batch_size, activations))) is not None:
             return found
+        raw = x
         if (reader := self.picture_reader) is not None and reader.takes(x):
             x = reader.read(x)
         else:
@@ -356,7 +357,7 @@ class Model:
         fed = samples(given, self.network.input_shape, *types)
         runner = self._runner("infer", activations, ahead=ahead is not None)
         if problem.preprocessing is None and not problem.origin:
-            self._seen.learn(x, fed, asked, runner, size)
+            self._seen.learn(raw, fed, asked, runner, size)
         return answered(problem, runner({"x": fed}, size))
 
     def _measured(
