@@ -16,7 +16,6 @@ from sloy.data import Dataset
 from sloy.data.tables import DECIMALS, TASKS, Table, TableReader, load_table
 from sloy.data.tables.prepared import labelled_rows
 from sloy.data.tables.sources import open_table
-from sloy.data.tables.target import TRAIN
 from sloy.data.tables.targets import target_names
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption, SloyError
@@ -29,6 +28,7 @@ from sloy.experiments.sources.table_loaded import (
     LoadedTable,
     network_of,
     opening,
+    origins_of,
     solved_of,
     table_of,
 )
@@ -226,9 +226,8 @@ class TableFile(Source):
         with readable(self.data) as data, to_test_on(self.test) as test:
             table = self._read(data, test, wanted)
         loss = loss_of(table, wanted.loss, self.intervals, self._held_out(table, wanted))
-        numbers = not table.is_classification
+        numbers, validation = not table.is_classification, table.validation
         origin = origin_of(table.train.y) if numbers and not loss.link else ()
-        validation = table.validation
         loaded = LoadedTable(
             from_origin(origin, table.train),
             table.test,
@@ -238,9 +237,9 @@ class TableFile(Source):
             "none",
             divided=True,
             rows=tuple(opening(table)),
+            origins=origins_of(table),
             origin=origin,
             not_negative=numbers and not origin and bool((table.train.y >= 0).all()),
-            origins=("row", np.flatnonzero(table.part == TRAIN) + 1),
             table=table,
         )
         if loaded.solved is not None:

@@ -12,6 +12,7 @@ import numpy as np
 from sloy import text, zoo
 from sloy.data import Dataset
 from sloy.data.tables import Table, TableReader
+from sloy.data.tables.target import TRAIN
 from sloy.experiments.sources.base import Loaded, Row
 from sloy.layers import Rescale
 from sloy.losses import CategoricalCrossentropy, Intervals, Loss, SquaredError
@@ -96,6 +97,11 @@ def solved_of(loaded: Loaded) -> LinearStart | None:
     """See `LoadedTable.solved`."""
     assert isinstance(loaded, LoadedTable)
     return loaded.solved
+
+
+def origins_of(table: Table) -> tuple[str, np.ndarray]:
+    """The numbers, from 1, of the rows to train on, see `Loaded.origins`."""
+    return "row", np.flatnonzero(table.part == TRAIN) + 1
 
 
 def table_of(loaded: Loaded) -> Table:
