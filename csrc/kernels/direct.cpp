@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t most_channels = 8;
 constexpr std::int64_t most_outputs = 16;
-constexpr std::int64_t worth_a_barrier = 500'000;  // multiply-adds
+constexpr std::int64_t direct_worth_a_barrier = 500'000;  // multiply-adds
 
 DirectShape direct_shape(const ConvolutionShape& s) {
   return {s.n,          s.h,           s.w,          s.c,          s.kh,
@@ -64,7 +64,7 @@ class DirectWeightGrad final : public Kernel {
 
  private:
   static int threads_for(const DirectShape& s, int threads) {
-    return s.n * s.oh * s.ow * s.depth() * s.o < worth_a_barrier ? 1 : threads;
+    return s.n * s.oh * s.ow * s.depth() * s.o < direct_worth_a_barrier ? 1 : threads;
   }
   std::int64_t part_floats() const { return aligned((shape_.depth() + 1) * columns_); }
   std::int64_t thread_floats() const { return aligned(kernels_.work_floats(shape_)); }
@@ -90,7 +90,7 @@ class DirectWeightGrad final : public Kernel {
 // Images below which a second thread costs more than it saves.
 std::int64_t serial_images(const DirectShape& s) {
   const std::int64_t of_image = s.oh * s.ow * s.depth() * s.o;
-  return worth_a_barrier / std::max<std::int64_t>(of_image, 1) + 2;
+  return direct_worth_a_barrier / std::max<std::int64_t>(of_image, 1) + 2;
 }
 
 // Scratch: packed weights, then each thread's working memory.

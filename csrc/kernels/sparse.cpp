@@ -12,7 +12,7 @@
 namespace sloy {
 namespace {
 
-constexpr std::int64_t worth_a_barrier = 1 << 15;  // numbers read and written
+constexpr std::int64_t sparse_worth_a_barrier = 1 << 15;  // numbers read and written
 
 struct SparseShape {
   std::int64_t rows, entries, width;  // N, P, I
@@ -56,16 +56,17 @@ class SparseProduct final : public OfSparseRows {
 
   void run() override {
     const std::int64_t work = std::max<std::int64_t>(1, shape_.entries * outputs_);
-    parallel_for(threads_, shape_.rows, worth_a_barrier / work + 1, 1, [&](int, Range range) {
-      for (std::int64_t n = range.begin; n < range.end; ++n) {
-        float* y = y_ + n * outputs_;
-        std::fill_n(y, outputs_, 0.0F);
-        const std::int64_t first = n * shape_.entries, end = first + count(n);
-        for (std::int64_t at = first; at < end; ++at) {
-          add(y, other_ + places_[at] * outputs_, values_[at], outputs_);
-        }
-      }
-    });
+    parallel_for(threads_, shape_.rows, sparse_worth_a_barrier / work + 1, 1,
+                 [&](int, Range range) {
+                   for (std::int64_t n = range.begin; n < range.end; ++n) {
+                     float* y = y_ + n * outputs_;
+                     std::fill_n(y, outputs_, 0.0F);
+                     const std::int64_t first = n * shape_.entries, end = first + count(n);
+                     for (std::int64_t at = first; at < end; ++at) {
+                       add(y, other_ + places_[at] * outputs_, values_[at], outputs_);
+                     }
+                   }
+                 });
   }
 
  private:
@@ -79,7 +80,8 @@ class TransposedSparseProduct final : public OfSparseRows {
       : OfSparseRows(shape, threads), outputs_(outputs) {}
 
   void run() override {
-    const std::int64_t serial_below = worth_a_barrier / std::max<std::int64_t>(1, outputs_) + 1;
+    const std::int64_t serial_below =
+        sparse_worth_a_barrier / std::max<std::int64_t>(1, outputs_) + 1;
     parallel_for(threads_, shape_.width, serial_below, 1, [&](int, Range range) {
       std::fill(y_ + range.begin * outputs_, y_ + range.end * outputs_, 0.0F);
       for (std::int64_t n = 0; n < shape_.rows; ++n) {
@@ -102,7 +104,8 @@ class SparseScale final : public OfSparseRows {
   using OfSparseRows::OfSparseRows;
 
   void run() override {
-    const std::int64_t serial_below = worth_a_barrier / std::max<std::int64_t>(1, shape_.entries);
+    const std::int64_t serial_below =
+        sparse_worth_a_barrier / std::max<std::int64_t>(1, shape_.entries);
     parallel_for(threads_, shape_.rows, serial_below + 1, 1, [&](int, Range range) {
       for (std::int64_t n = range.begin; n < range.end; ++n) {
         const std::int64_t first = n * shape_.entries, end = first + count(n);

@@ -90,6 +90,17 @@ def _max_pool_grad(operands: Operands, attributes: Attributes, spec: Spec) -> ja
     return sum(spread[1:], spread[0])
 
 
+def _max_pool_pick(operands: Operands, attributes: Attributes, spec: Spec) -> jax.Array:
+    x, _, h = operands
+    place = _first_maximum(x, attributes, spec.shape[1:3])
+    padded = _padded(h, attributes, 0)
+    picked = [
+        jnp.where(place == number, _seen(padded, attributes, tap, spec.shape[1:3]), 0)
+        for number, tap in enumerate(_taps(attributes))
+    ]
+    return sum(picked[1:], picked[0])
+
+
 def _average_pool(operands: Operands, attributes: Attributes, spec: Spec) -> jax.Array:
     (x,) = operands
     padded, extents = _padded(x, attributes, 0), spec.shape[1:3]
@@ -108,6 +119,7 @@ def _average_pool_grad(operands: Operands, attributes: Attributes, spec: Spec) -
 RULES: dict[str, Rule] = {
     "max_pool2d": _max_pool,
     "max_pool2d_grad": _max_pool_grad,
+    "max_pool2d_pick": _max_pool_pick,
     "average_pool2d": _average_pool,
     "average_pool2d_grad": _average_pool_grad,
 }
