@@ -19,7 +19,7 @@ constexpr std::int64_t worth_a_barrier = 200'000;  // multiply-adds
 constexpr std::int64_t most_lines = 16;            // of a window
 constexpr std::int64_t channels_together = 256;    // of a piece of work
 
-bool suits(const ConvolutionShape& s) {
+bool suits_depthwise(const ConvolutionShape& s) {
   if (s.factors != DType::float32 || s.result != DType::float32 || !s.form.has_epilogue_alone() ||
       std::string_view(simd::table().name) == "baseline") {
     return false;
@@ -278,7 +278,8 @@ class DepthwiseWeightGrad final : public Kernel {
 
 template <class DepthwiseKernel>
 std::unique_ptr<Kernel> make(const ConvolutionShape& s, const Options& options) {
-  return suits(s) && !s.form.residual ? std::make_unique<DepthwiseKernel>(s, options) : nullptr;
+  return suits_depthwise(s) && !s.form.residual ? std::make_unique<DepthwiseKernel>(s, options)
+                                                : nullptr;
 }
 
 }  // namespace

@@ -87,7 +87,7 @@ class Product final : public Kernel {
   Addresses addresses_;
 };
 
-bool suits(const ConvolutionShape& s) {
+bool suits_product(const ConvolutionShape& s) {
   constexpr std::int64_t fewest_channels = 8;
   return s.factors == DType::float32 && s.result == DType::float32 && s.form.has_epilogue_alone() &&
          s.groups == 1 && std::min(s.c, s.o) >= fewest_channels &&
@@ -100,13 +100,14 @@ bool suits(const ConvolutionShape& s) {
 bool suits_forward(const ConvolutionShape& s) {
   constexpr std::int64_t few_pixels = 64, many_weights = 1 << 20;
   const std::int64_t weights = s.kh * s.kw * s.c * s.o, pixels = s.n * s.oh * s.ow;
-  return suits(s) && (s.kh * s.kw == 1 || (weights >= many_weights && pixels <= few_pixels));
+  return suits_product(s) &&
+         (s.kh * s.kw == 1 || (weights >= many_weights && pixels <= few_pixels));
 }
 
 // oneDNN runs at a quarter of its speed where the stride is not 1.
 bool suits_weight_grad(const ConvolutionShape& s) {
   constexpr std::int64_t fewest_channels = 16;
-  return suits(s) && s.kh * s.kw > 1 && s.stride[0] * s.stride[1] > 1 && !s.form.bias &&
+  return suits_product(s) && s.kh * s.kw > 1 && s.stride[0] * s.stride[1] > 1 && !s.form.bias &&
          s.c >= fewest_channels;
 }
 

@@ -16,7 +16,7 @@ constexpr std::int64_t channel_unit = 8;                  // of AVX2's registers
 constexpr std::int64_t fewest_channels = 16;  // of fewer, the transforms outweigh the products
 constexpr std::int64_t fewest_outputs = 64;   // pixels
 
-bool suits(const ConvolutionShape& s) {
+bool suits_winograd(const ConvolutionShape& s) {
   const auto within = [](std::int64_t padding) { return padding >= 0 && padding <= 2; };
   return s.factors == DType::float32 && s.kh == 3 && s.kw == 3 && s.stride[0] == 1 &&
          s.stride[1] == 1 && s.dilation[0] == 1 && s.dilation[1] == 1 && s.groups == 1 &&
@@ -79,7 +79,7 @@ bool fills_tiles(const WinogradShape& s) {
 
 // For every number of images, so that a batch that suits does so in pieces too.
 bool suits_pooled(const ConvolutionShape& s) {
-  return suits(s) && s.oh % 2 == 0 && s.ow % 2 == 0 && s.oh * s.ow >= fewest_outputs &&
+  return suits_winograd(s) && s.oh % 2 == 0 && s.ow % 2 == 0 && s.oh * s.ow >= fewest_outputs &&
          fills_tiles(input_grad_shape(s, 1));
 }
 
@@ -232,7 +232,7 @@ class WinogradWeightGrad final : public Kernel {
 
 std::unique_ptr<Kernel> make_winograd_convolution(const ConvolutionShape& s,
                                                   const Options& options) {
-  if (s.form.pooled ? !suits_pooled(s) : !suits(s) || !fills_tiles(forward_shape(s, 1))) {
+  if (s.form.pooled ? !suits_pooled(s) : !suits_winograd(s) || !fills_tiles(forward_shape(s, 1))) {
     return nullptr;
   }
   return std::make_unique<WinogradConvolution>(s, options);
@@ -240,7 +240,8 @@ std::unique_ptr<Kernel> make_winograd_convolution(const ConvolutionShape& s,
 
 std::unique_ptr<Kernel> make_winograd_input_grad(const ConvolutionShape& s,
                                                  const Options& options) {
-  if (s.form.pooled ? !suits_pooled(s) : !suits(s) || !fills_tiles(input_grad_shape(s, 1))) {
+  if (s.form.pooled ? !suits_pooled(s)
+                    : !suits_winograd(s) || !fills_tiles(input_grad_shape(s, 1))) {
     return nullptr;
   }
   return std::make_unique<WinogradInputGrad>(s, options);
@@ -248,7 +249,7 @@ std::unique_ptr<Kernel> make_winograd_input_grad(const ConvolutionShape& s,
 
 std::unique_ptr<Kernel> make_winograd_weight_grad(const ConvolutionShape& s,
                                                   const Options& options) {
-  if (s.form.averaged || (s.form.pooled ? !suits_pooled(s) : !suits(s))) return nullptr;
+  if (s.form.averaged || (s.form.pooled ? !suits_pooled(s) : !suits_winograd(s))) return nullptr;
   return std::make_unique<WinogradWeightGrad>(s, options);
 }
 
