@@ -65,7 +65,7 @@ class Score:
     def __str__(self) -> str:
         if self.figure == "accuracy":
             return f"{text.percent(self.value)} ± {100 * self.error:.2f} %"
-        return f"{self.value:.5g} ± {self.error:.2g}"
+        return f"{text.number(self.value)} ± {text.number(self.error, 2)}"
 
 
 @dataclass(frozen=True)
