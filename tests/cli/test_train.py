@@ -45,7 +45,8 @@ def test_a_run_writes_every_file(trained: Path) -> None:
             "diagnosis.json",
             "predictions.csv",
         ),
-        *("importance.png", "partial-dependence.png", "reliability.png"),
+        *("importance.png", "partial-dependence.png", "reliability.png", "linear.sloy"),
+        *("samples.csv", "samples.png", "labels.csv", "branch.json"),  # of other commands
     }
     for path in trained.glob("*.png"):
         with Image.open(path) as picture:

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 import sloy
 from sloy.errors import InvalidArgument, NotAvailable, SloyError
 from sloy.layers import Dense, ReLU
+from sloy.text import shown
 
 X, Y = load_iris(return_X_y=True)
 X, Y = X[::5].astype(np.float32), Y[::5]  # (30, 4), three classes
@@ -46,7 +47,7 @@ BAD = {
     "intervals": [0, 1, 1.0, -0.5, "most", float("nan"), *WRONG_KINDS],
     "augment": [3, "turn=3", ["rotation=3"], *WRONG_KINDS],
     "standardize": [None, *NO_FLAG],
-    "recipe": ["fast", 3, None, *WRONG_KINDS],
+    "recipe": ["quick", 3, None, *WRONG_KINDS],
     "members": NO_COUNT,
     "beta2": [-0.1, 1.0, "much", *WRONG_KINDS],
     "decay_factors": [3, {"nothing": 1.0}, {"*": "slow"}, {3: 1.0}, ["*"]],
@@ -94,7 +95,7 @@ def test_a_bad_value_is_one_clear_error(kind, name, value):
     if not isinstance(value, list | tuple | dict | set) or value == {
         "a": 1
     }:  # else the item at fault is named
-        assert repr(value) in message, message
+        assert shown(value) in message, message
     assert any(
         word in message
         for word in ("must", "there are", "fits none of", "is none of", "not there yet")

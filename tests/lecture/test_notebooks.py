@@ -24,6 +24,7 @@ LANGUAGES = ("en", "ru")
 ROOMS = (sloy, sloy.layers, sloy.losses, sloy.theory, sloy.inspection, sloy.zoo, sloy.initializers)
 OWN = {  # names of a row
     3: {"html"},  # L3.html
+    11: {"patience"},  # an option
     24: {"output"},  # a layer
     25: set(re.findall(r"\w+", " ".join(sloy.data.imagenet_classes()[281:285]))),
 }

@@ -284,7 +284,7 @@ BAD = {
     ),
     "folder of a file": ({"checkpoint": f"{__file__}/c.sloy"}, "its folder cannot be made"),
     "trainable": ({"trainable": ["nothing"]}, "fits none of the parameters"),
-    "checkpoint": ({"checkpoint": 3}, "`path` .*must be a file's path"),
+    "checkpoint": ({"checkpoint": 3}, "`path` .*must be a path"),
     "monitor": ({"callbacks": [sloy.EarlyStopping()]}, "`monitor` .*'val_loss'.* is not measured"),
 }  # fmt: skip
 

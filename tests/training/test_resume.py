@@ -75,6 +75,8 @@ class InterruptAt(Spy):
 def polls_every_step(monkeypatch):
     """Ask for interrupts between any two steps."""
     monkeypatch.setattr("sloy.engines.base.POLL_SECONDS", 0.0)
+    if "jax" in ENGINES:
+        monkeypatch.setattr("sloy.engines.jax.program.POLL_SECONDS", 0.0)
     if "native" in ENGINES:
         monkeypatch.setattr("sloy.engines.native.engine.POLL_SECONDS", 0.0)
 

@@ -202,7 +202,11 @@ class RunFolder:
         words = plan_of(path)
         try:
             return Experiment.of(**words)
-        except (InvalidOption, TypeError, ValueError, LookupError, ArithmeticError) as error:
+        except InvalidArgument as error:
+            if not isinstance(error, InvalidOption):
+                raise
+            raise _damaged(path, error) from None
+        except (TypeError, ValueError, LookupError, ArithmeticError) as error:
             raise _damaged(path, error) from None
 
     def write(self, name: str, content: bytes | str) -> None:

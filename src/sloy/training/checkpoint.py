@@ -32,7 +32,7 @@ SCHEMA = {  # of what is no tensor
     "kind": str,
     "version": int,
     "config": {"epochs?": int, "*": (str, int)},
-    "machine": {"engine": str, "precision": str, "*": int},
+    "machine": {"engine": str, "precision": str, "*": (int, str)},
     "epoch": int,
     "step": int,
     "seconds": float,

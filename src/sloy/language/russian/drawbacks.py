@@ -12,7 +12,7 @@ SENTENCES: dict[str, str] = {
     "solved": "обучились",
     "loss of the others": "потери остальных",
     "their gradient norm": "норма их градиента",
-    "XOR: how many of {starts} starts learn it": "Исключающее ИЛИ: сколько из {starts} обучились",
+    "XOR: how many of {starts} starts learn it": "Искл. ИЛИ: обучились из {starts}",
     "Paralysis: weights times a factor (means over {starts})": "Паралич сети: веса умножены на множитель (средние, {starts})",
     "factor": "множитель",
     "mean |σ′|": "среднее |σ′|",
