@@ -17,7 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sloy.arguments import real
+from sloy.arguments import extents, real
 from sloy.errors import InvalidArgument
 from sloy.graph.spec import Shape
 from sloy.graph.threefry import Key, normal, uniform
@@ -35,6 +35,8 @@ def fans(shape: Shape) -> Fans:
     >>> fans((784, 128)), fans((5, 5, 1, 32))
     ((784, 128), (25, 800))
     """
+    if shape != ():
+        shape = extents("fans", "shape", shape)
     if len(shape) < 2:
         return prod(shape), prod(shape)
     field = prod(shape[:-2])

@@ -65,6 +65,14 @@ def commands(folder: Path) -> dict[str, list[list[str]]]:
             ["predict", run, table, "--json"],
             ["predict", run, f"nothing{BAD}.csv"],
         ],
+        "plan": [["plan", table, *target, "--out", str(folder / f"{BAD}.json")], ["plan", fruit, "--json"]],
+        "find-rate": [
+            ["find-rate", fruit, *few, "--network", "mlp", "--out", str(folder / f"{BAD}.png")],
+            ["find-rate", f"nothing{BAD}"],
+        ],
+        "branch": [["branch", f"nothing{BAD}", "--at", BAD, "--out", BAD]],
+        "diagnose": [["diagnose", run], ["diagnose", f"nothing{BAD}"]],
+        "samples": [["samples", pictures], ["samples", f"nothing{BAD}"]],
         "info": [["info", run], ["info", pictures, "--json"], ["info", f"nothing{BAD}"]],
         "inspect": [
             ["inspect", run, table, "--column", f"area{BAD}", "--out", str(folder / BAD)],

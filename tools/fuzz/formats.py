@@ -201,7 +201,7 @@ def _checkpoint(path: Path) -> str:
 def _configuration(path: Path) -> str:
     from sloy.experiments.run_folder import RunFolder
 
-    return digest(RunFolder.existing(path.parent).experiment().words())
+    return digest(RunFolder.to_read(path.parent).experiment().words())
 
 
 @cache
@@ -275,7 +275,7 @@ def _run_folder(path: Path) -> str:
     folder = path.with_name("folder")
     with zipfile.ZipFile(path) as archive:
         archive.extractall(folder)
-    experiment = RunFolder.existing(folder).experiment()
+    experiment = RunFolder.to_read(folder).experiment()
     snapshot = Store(folder / "checkpoint.sloy").load()
     model = load(folder / "model.sloy", engine="reference")
     said = info.describe(folder / "model.sloy", model, info.beside(folder / "model.sloy"))

@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(text.as_json({**found.report.to_json(), "source": found.source}), end="")
         return 0
-    print(f"{arguments.folder}: {found.source}\n\n{found.report}")
+    print(f"{text.visible(arguments.folder)}: {found.source}\n\n{found.report}")
     return 0
 
 

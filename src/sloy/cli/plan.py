@@ -49,5 +49,6 @@ def run(arguments: argparse.Namespace) -> int:
         write_atomically(Path(arguments.out), document.encode())
     print(document if arguments.json else found, end="" if arguments.json else "\n")
     if arguments.out is not None and not arguments.json:
-        print(f"\nwritten to {arguments.out}: sloy train --plan {arguments.out}")
+        written = text.visible(arguments.out)
+        print(f"\nwritten to {written}: sloy train --plan {written}")
     return 0

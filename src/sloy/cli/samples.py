@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         show.close()
     _write(folder, files)
-    rows.append(("written", ", ".join(str(folder / name) for name in files)))
+    rows.append(("written", ", ".join(text.visible(folder / name) for name in files)))
     print(
         text.as_json(document) if arguments.json else _shown(rows),
         end="" if arguments.json else "\n",

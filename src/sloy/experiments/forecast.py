@@ -169,7 +169,7 @@ class Forecast(text.Shown):
             ),
             ("time", f"{took}, {whole}{fewer}; {text.seconds(seconds.before)} before it"),
             ("memory", f"{text.size(opening.memory)} predicted for the whole program"),
-            ("run", self.command),
+            ("run", text.visible(self.command)),
         ]  # fmt: skip
         return text.fields(rows)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PLANTED = 0.03  # share of the samples that get a wrong label on purpose
+LEAST = 50  # samples of a run that is inspected
 FEWEST, MOST = 30, 0.1  # as many at least, but no larger share
 LOW = 0.5  # quantile of their margins at which the wrong ones among the others are counted
 CLOSE = 0.01  # quantile of the distances of neighbours below which two samples are nearly the same
@@ -73,6 +74,10 @@ class Inspection:
             what = "fine-tuned" if opening.start is not None else "solved"
             raise InvalidOption(
                 f"{run}: was {what}; only runs that learn by epochs alone are inspected."
+            )
+        if len(loaded.train) < LEAST:
+            raise InvalidOption(
+                f"{run}: has {len(loaded.train)} samples to train on; {LEAST} are needed to tell which are odd."
             )
         self.opening = _with_validation_apart(opening)
         self.watch = Margins()

@@ -44,7 +44,7 @@ class CustomLoss(Loss):
                 f"CustomLoss: `function` (={shown(self.function)}) must be callable: function(output,"
                 " target) -> Tensor."
             )
-        if self.targets not in ("values", "labels"):
+        if not isinstance(self.targets, str) or self.targets not in ("values", "labels"):
             raise InvalidArgument(
                 f"CustomLoss: `targets` (={shown(self.targets)}) must be 'values' or 'labels'."
             )

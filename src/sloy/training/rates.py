@@ -318,6 +318,8 @@ class _Tried:
         pairs = [a - b for a, b in zip(self.at(old), self.at(new), strict=True)]
         own = np.mean(pairs, axis=0)  # (N,)
         each = [float(pair.mean()) for pair in pairs]
+        if len(own) < 2:  # nothing is sure by one sample
+            return float(np.mean(each)), inf
         variance = own.var(ddof=1) / len(own) + np.var(each, ddof=1) / len(each)
         return float(np.mean(each)), sqrt(variance)
 

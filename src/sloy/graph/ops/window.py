@@ -81,9 +81,10 @@ def resolve_padding(
     ``"valid"`` is none; ``"same"`` makes the output ⌈extent / stride⌉, an odd rest going to the bottom and right;
     otherwise a number for all sides, (vertical, horizontal), or (top, bottom, left, right).
     """
-    if padding == "valid":
+    word = padding if isinstance(padding, str) else ""
+    if word == "valid":
         return (0, 0, 0, 0)
-    if padding == "same":
+    if word == "same":
         totals = [
             max((-(-e // s) - 1) * s + (k - 1) * d + 1 - e, 0)
             for e, k, s, d in zip(extents, size, stride, dilation, strict=True)
