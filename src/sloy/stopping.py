@@ -59,7 +59,8 @@ class Stopping:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        sys.unraisablehook = self._hook
+        if not (self._last and self.code):
+            sys.unraisablehook = self._hook
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_IGN if self._last else handler)
 
@@ -88,6 +89,8 @@ class Stopping:
 
     def _not_raised(self, what: Any) -> None:
         """Of an exception in a finaliser or a callback of a weak reference, which nobody above hears of."""
+        if self.code and issubclass(what.exc_type, ResourceWarning):
+            return  # of a file that an import had open when the signal came
         if not issubclass(what.exc_type, KeyboardInterrupt | Terminated) or not self.code:
             self._hook(what)
             return
