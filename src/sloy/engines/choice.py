@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Literal
@@ -61,7 +63,8 @@ def engine(
     one_of("engine", "precision", precision, PRECISIONS)
     found = _fastest(dtype) if plain == "auto" else _named(plain)
     chosen = found.best_precision() if precision == "auto" else precision
-    return found(threads, deterministic, chosen, **devices)
+    with _undisturbed():
+        return found(threads, deterministic, chosen, **devices)
 
 
 def _split(name: str) -> tuple[str, dict[str, int]]:
@@ -102,7 +105,8 @@ def _named(name: str) -> type[Engine]:
     """The class of an engine; `NotAvailable` where it is not installed."""
     row = TABLE[name]
     try:
-        found: type[Engine] = getattr(import_module(row.module), row.engine)
+        with _undisturbed():
+            found: type[Engine] = getattr(import_module(row.module), row.engine)
     except ModuleNotFoundError as error:
         if not row.extra:
             raise
@@ -140,6 +144,16 @@ def _found(dtype: str) -> tuple[str, list[str]]:
         if found.suits(dtype):
             return name, missing
     raise InvalidArgument(f"engine: no engine computes in `dtype` (={shown(dtype)}).")
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals wait: a library in C++ may end the process where one comes while it is loaded or begins."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _say(sentence: str) -> None:
