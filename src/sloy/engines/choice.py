@@ -159,8 +159,8 @@ def _undisturbed() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for replaced, handler in before.items():
+            signal.signal(replaced, handler)
     for number in came:
         signal.raise_signal(number)
 
