@@ -67,7 +67,7 @@ def test_wrong_labels_are_found_and_put_right(
     inspection: Inspection, done: tuple[Path, np.ndarray]
 ) -> None:
     found = inspection.samples()
-    numbers = np.array(found.origins[1])
+    numbers = np.array(found.places[1])
     flagged = set(numbers[found.mislabelled].tolist())
     there = set(numbers.tolist()) & set(done[1].tolist())
     lowest = set(numbers[np.argsort(found.margins)[: len(there)]].tolist())

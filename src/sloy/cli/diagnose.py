@@ -55,7 +55,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("give the folder of a run, or --rules")
     from sloy import experiments
     from sloy.cli.show import Show
-    from sloy.experiments.events import Counted
 
     show = Show(quiet=arguments.json, json=arguments.json)
     try:
@@ -66,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
             engine=arguments.engine,
             threads=arguments.threads,
             command=_command,
-            listener=lambda event: show(event) if isinstance(event, Counted) else None,
+            listener=show.counted,
         )
     finally:
         show.close()

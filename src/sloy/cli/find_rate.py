@@ -31,7 +31,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Find and print."""
     from sloy.cli.show import Show
     from sloy.experiments import Experiment
-    from sloy.experiments.events import Counted
     from sloy.experiments.opening import opened, rate_range
     from sloy.files.atomic import write_atomically
     from sloy.inspection import png, rate_figure
@@ -41,16 +40,15 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--from: a rate is found for networks that are new")
     experiment = Experiment.of(data_of(arguments), **words)
     show = Show(quiet=arguments.json, json=arguments.json)
-
-    def tell(event: object) -> None:
-        if isinstance(event, Counted):
-            show(event)
-
     try:
         opening = opened(
-            experiment, Path(), engine=arguments.engine, threads=arguments.threads, tell=tell
+            experiment,
+            Path(),
+            engine=arguments.engine,
+            threads=arguments.threads,
+            tell=show.counted,
         )
-        found = rate_range(opening, tell)
+        found = rate_range(opening, show.counted)
     finally:
         show.close()
     print(text.as_json(found.document()) if arguments.json else found)

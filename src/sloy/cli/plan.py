@@ -30,7 +30,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Look and print."""
     from sloy.cli.show import Show
     from sloy.experiments import plan
-    from sloy.experiments.events import Counted
     from sloy.files.atomic import write_atomically
 
     show = Show(quiet=arguments.json, json=arguments.json)
@@ -39,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
             data_of(arguments),
             engine=arguments.engine,
             threads=arguments.threads,
-            listener=lambda event: show(event) if isinstance(event, Counted) else None,
+            listener=show.counted,
             **words_of(arguments),
         )
     finally:

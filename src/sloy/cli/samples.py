@@ -50,7 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Look, write and print."""
     from sloy.cli.show import Show
-    from sloy.experiments.events import Counted
     from sloy.experiments.samples import Inspection
     from sloy.files.tables import as_csv
     from sloy.inspection import png
@@ -63,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.folder,
             engine=arguments.engine,
             threads=arguments.threads,
-            listener=lambda event: show(event) if isinstance(event, Counted) else None,
+            listener=show.counted,
         )
         influence = None
         if arguments.influence is not None:
@@ -82,8 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
             rows.append(("corrected", str(changed)))
             document["corrected"] = vars(changed)
             names = inspection.opening.loaded.train.class_names
-            lines = zip(found.origins[1], labels, strict=True)
-            head = (found.origins[0], "label")
+            lines = zip(found.places[1], labels, strict=True)
+            head = (found.places[0], "label")
             files["labels.csv"] = as_csv([head, *((o, names[k]) for o, k in lines)]).encode()
     finally:
         show.close()

@@ -50,6 +50,11 @@ class Show:
         self.folder: Path | None = None
         self._report: Report | None = None
 
+    def counted(self, event: Event) -> None:
+        """Show what is counted, and nothing else: of commands that print their results themselves."""
+        if isinstance(event, Counted):
+            self(event)
+
     def __call__(self, event: Event) -> None:
         """Show an event."""
         match event:

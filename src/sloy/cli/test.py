@@ -53,7 +53,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
     from sloy import experiments
     from sloy.cli.show import Show
-    from sloy.experiments.events import Counted
     from sloy.experiments.run_folder import RunFolder
 
     given = ("out", "overwrite", "skip_broken", "engine", "threads")
@@ -62,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         result = experiments.examine(
             arguments.model,
             arguments.data,
-            listener=lambda event: show(event) if isinstance(event, Counted) else None,
+            listener=show.counted,
             **{name: getattr(arguments, name) for name in given},
         )
     finally:

@@ -24,7 +24,7 @@ class Samples(text.Shown):
     ----------
     data : Dataset
         Those samples, without the ones held out.
-    origins : (str, sequence)
+    places : (str, sequence)
         A title, and what tells each of them apart.
     margins, losses : float64 arrays (N,)
         Means over the epochs of the run: its own logit less the largest other; cross-entropy.
@@ -45,7 +45,7 @@ class Samples(text.Shown):
     """
 
     data: Dataset
-    origins: tuple[str, Sequence[Any] | np.ndarray]
+    places: tuple[str, Sequence[Any] | np.ndarray]
     margins: np.ndarray
     losses: np.ndarray
     suggested: np.ndarray
@@ -66,10 +66,10 @@ class Samples(text.Shown):
         rows = []
         for kind, about in zip(VERDICTS, self._about(), strict=True):
             found = getattr(self, kind)
-            cells = [(self.origins[0], "label", "rather", "margin", "loss")]
+            cells = [(self.places[0], "label", "rather", "margin", "loss")]
             cells += [
                 (
-                    text.shortened(str(self.origins[1][n]), 40),
+                    text.shortened(str(self.places[1][n]), 40),
                     names[self.data.y[n]],
                     names[self.suggested[n]],
                     f"{self.margins[n]:.2f}",
@@ -91,7 +91,7 @@ class Samples(text.Shown):
 
     def csv(self) -> str:
         """A line for each sample: what tells it apart, labels, margin, loss, neighbour, verdict."""
-        names, (title, origins) = names_of(self.data), self.origins
+        names, (title, places) = names_of(self.data), self.places
         verdicts = [""] * len(self.data)
         for kind in VERDICTS[::-1]:
             for n in getattr(self, kind):
@@ -101,12 +101,12 @@ class Samples(text.Shown):
         ]
         rows += [
             (
-                origins[n],
+                places[n],
                 names[self.data.y[n]],
                 names[self.suggested[n]],
                 f"{self.margins[n]:.6g}",
                 f"{self.losses[n]:.6g}",
-                "" if self.neighbour[n] < 0 else origins[self.neighbour[n]],
+                "" if self.neighbour[n] < 0 else places[self.neighbour[n]],
                 verdicts[n],
             )
             for n in range(len(self.data))
@@ -121,13 +121,13 @@ class Samples(text.Shown):
 
     def document(self) -> dict[str, Any]:
         """Counts and numbers as JSON values."""
-        origins = self.origins[1]
+        places = self.places[1]
         return {
             "samples": len(self.data),
             "limit": self.limit,
             "expected_wrong": self.expected,
             **{
-                kind: [_plain(origins[n]) for n in getattr(self, kind)] for kind in VERDICTS
+                kind: [_plain(places[n]) for n in getattr(self, kind)] for kind in VERDICTS
             },
         }  # fmt: skip
 

@@ -111,7 +111,7 @@ class Inspection:
         redundant = np.flatnonzero(sure & closest & agree[:, 0])
         return Samples(
             loaded.train,
-            self.origins,
+            self.places,
             margins,
             losses,
             suggested,
@@ -125,9 +125,9 @@ class Inspection:
         )
 
     @property
-    def origins(self) -> tuple[str, Sequence[Any] | np.ndarray]:
+    def places(self) -> tuple[str, Sequence[Any] | np.ndarray]:
         """A title, and what tells each training sample apart."""
-        title, told = self.opening.loaded.origins
+        title, told = self.opening.loaded.places
         return title, told if len(told) else range(len(self.opening.loaded.train))
 
     def as_pictures(self, x: np.ndarray) -> np.ndarray | None:
@@ -169,10 +169,10 @@ class Inspection:
         label, names = int(told.y[number]), names_of(loaded.train)
         pulled = self.influence(told.x[number], label)
         order = np.argsort(-pulled, kind="stable")
-        title, origins = self.origins
+        title, places = self.places
         cells = [(title, "label", "influence")]
         for n in (*order[:top], *order[-top:]):
-            origin = text.shortened(str(origins[n]), 40)
+            origin = text.shortened(str(places[n]), 40)
             cells.append((origin, names[loaded.train.y[n]], f"{pulled[n]:+.3f}"))
         about = (
             f"on test sample {number}, {names[label]}: those that taught it, then those against it"
@@ -264,10 +264,10 @@ def _with_validation_apart(opening: Opened) -> Opened:
     if loaded.validation is not None or loaded.divided or loaded.members or not share:
         return opening
     rows, held = split(loaded.train, share, opening.recipe.seed)
-    title, origins = loaded.origins
-    told = [origins[row] for row in rows] if len(origins) else rows.tolist()
+    title, places = loaded.places
+    told = [places[row] for row in rows] if len(places) else rows.tolist()
     apart = replace(
-        loaded, train=loaded.train.take(rows), validation=held, divided=True, origins=(title, told)
+        loaded, train=loaded.train.take(rows), validation=held, divided=True, places=(title, told)
     )
     return replace(opening, loaded=apart)
 

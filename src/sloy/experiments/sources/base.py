@@ -97,7 +97,7 @@ class Loaded:
         What the numbers to learn are less by, see `Problem.origin`; those to test on are as they are.
     not_negative : bool
         Whether no number to learn is below 0.
-    origins : (str, sequence)
+    places : (str, sequence)
         A title, and what tells each sample of `train` apart: a file, the number of a row; none where they are numbered.
     """
 
@@ -115,7 +115,7 @@ class Loaded:
     class_weight: ClassWeight = None
     origin: tuple[float, ...] = ()
     not_negative: bool = False
-    origins: tuple[str, Sequence[Any] | np.ndarray] = ("sample", ())
+    places: tuple[str, Sequence[Any] | np.ndarray] = ("sample", ())
 
     def held_out(self, share: float) -> int:
         """How many samples are validated on, by all members together where there are some."""

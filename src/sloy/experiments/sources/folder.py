@@ -118,7 +118,7 @@ class PictureSource(Labelled):
             folder.reader,
             divided=True,
             rows=tuple(_rows(folder)),
-            origins=("file", [str(folder.paths["train"][row]) for row in numbers]),
+            places=("file", [str(folder.paths["train"][row]) for row in numbers]),
         )
 
     def to_test(self, model: Model, wanted: Wanted) -> ToTest:

@@ -28,7 +28,7 @@ from sloy.experiments.sources.table_loaded import (
     LoadedTable,
     network_of,
     opening,
-    origins_of,
+    places_of,
     solved_of,
     table_of,
 )
@@ -237,7 +237,7 @@ class TableFile(Source):
             "none",
             divided=True,
             rows=tuple(opening(table)),
-            origins=origins_of(table),
+            places=places_of(table),
             origin=origin,
             not_negative=numbers and not origin and bool((table.train.y >= 0).all()),
             table=table,

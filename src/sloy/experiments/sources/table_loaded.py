@@ -99,8 +99,8 @@ def solved_of(loaded: Loaded) -> LinearStart | None:
     return loaded.solved
 
 
-def origins_of(table: Table) -> tuple[str, np.ndarray]:
-    """The numbers, from 1, of the rows to train on, see `Loaded.origins`."""
+def places_of(table: Table) -> tuple[str, np.ndarray]:
+    """The numbers, from 1, of the rows to train on, see `Loaded.places`."""
     return "row", np.flatnonzero(table.part == TRAIN) + 1
 
 
