@@ -245,7 +245,7 @@ def test_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "there are 2, the network's output is (N, 4)" in error(
         file, out, "--classes", names, *STATED
     )
-    assert "made for pictures of 16 × 20" in error(file, out, "--size", 32, *STATED)
+    assert "made for pictures of 16 × 20" in error(file, out, "--size", 32, *STATED, code=2)
     assert "must be of one scale" in error(file, out, "--mean", "0.5", "--std", "58")
     assert "an ONNX file takes a file of names" in error(file, out, "--classes", 4, code=2)
     assert "takes a number" in error("vgg11", out, "--classes", names, code=2)
