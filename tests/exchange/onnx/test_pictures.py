@@ -246,13 +246,13 @@ def test_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         file, out, "--classes", names, *STATED
     )
     assert "made for pictures of 16 × 20" in error(file, out, "--size", 32, *STATED, code=2)
-    assert "must be of one scale" in error(file, out, "--mean", "0.5", "--std", "58")
+    assert "must be of one scale" in error(file, out, "--mean", "0.5", "--std", "58", code=2)
     assert "an ONNX file takes a file of names" in error(file, out, "--classes", 4, code=2)
     assert "takes a number" in error("vgg11", out, "--classes", names, code=2)
     assert "--mean is for ONNX files" in error("vgg11", out, "--mean", "1", code=2)
     assert "none.txt: cannot be read" in error(file, out, "--classes", tmp_path / "none.txt")
     open_ = classifier(tmp_path / "open.onnx")
-    assert "--input-shape (=None) must give" in error(open_, out)
+    assert "--input-shape (=None) must give" in error(open_, out, code=2)
     with pytest.raises(ShapeError, match="`channels_last` makes"):
         Model.from_onnx(file, preprocessing=Preprocessing.of_pictures(MEAN, STD))
     for wrong in ({"preprocessing": "half"}, {"size": (3,)}, {"pictures": 1}):
