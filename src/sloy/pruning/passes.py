@@ -12,12 +12,13 @@ from sloy.engines import Engine, Executable
 from sloy.engines.variables import Variables
 from sloy.graph import Graph
 from sloy.graph.threefry import make_key, permutation
+from sloy.metrics import default_metrics
 from sloy.model import Model, default_batch
 from sloy.model.origin import from_origin
 from sloy.problem import Problem
 from sloy.problem.graphs import evaluation_graph
 from sloy.problem.inputs import Columns, Data, as_dataset, columns
-from sloy.problem.runner import Runner, summed_up
+from sloy.problem.runner import Runner
 
 MOST = 64  # samples of a pass
 NUMBERS = 1 << 24  # of a layer's weights times the samples of a pass, where each sample has a gradient of its own
@@ -66,7 +67,10 @@ class Passes:
         self.engine = self.model.engine
         known = self.model.problem
         self._ahead = known.preprocessing if known.data_dtype == known.dtype else None
-        self.problem = known if self._ahead is None else replace(known, preprocessing=None)
+        usual = default_metrics(known.loss, known.network.output_shape)
+        self.problem = replace(known, metrics=usual)
+        if self._ahead is not None:
+            self.problem = replace(self.problem, preprocessing=None)
         copies = {name: np.array(value) for name, value in self.model.parameters.items()}
         self.variables = self.engine.variables(copies)
         shapes = known.network.shapes.values()
@@ -100,10 +104,13 @@ class Passes:
         )  # fmt: skip
         return replace(found, x=np.ascontiguousarray(found.x[:]))
 
-    def evaluate(self, samples: Columns) -> dict[str, float]:
-        """The mean loss and each metric."""
-        outputs = self._evaluate({"x": samples.x, "y": samples.y}, self.batch_size)
-        return summed_up(outputs, samples.weight, self.problem.metrics)
+    def each(self, samples: Columns) -> dict[str, np.ndarray]:
+        """The loss of each sample (N,), and what the usual metrics of the loss are the means of."""
+        return self._evaluate({"x": samples.x, "y": samples.y}, self.batch_size)
+
+    def loss(self, samples: Columns) -> float:
+        """The mean loss."""
+        return float(self.each(samples)["loss"].mean(dtype=np.float64))
 
     def executable(
         self, key: object, graph: Callable[[int], Graph], size: int | None = None
