@@ -3,6 +3,6 @@
 from sloy.pruning.curvature import curvature
 from sloy.pruning.options import Pruning
 from sloy.pruning.pruned import Pruned
-from sloy.pruning.pruning import prune
+from sloy.pruning.pruning import HELD_OUT, prune
 
-__all__ = ["Pruned", "Pruning", "curvature", "prune"]
+__all__ = ["HELD_OUT", "Pruned", "Pruning", "curvature", "prune"]

@@ -33,6 +33,7 @@ from sloy.training.recipe import Recipe
 HELD_OUT = 0.1
 CHECKED = 2048  # samples whose loss is the limit
 ROUND = 8  # widths of which this is a factor may be faster
+BATCH = 128  # samples that a prediction is timed for, beside one
 TIMED = 0.5  # seconds of a measurement
 Tell = Callable[[str, int, int], None]
 
@@ -122,11 +123,12 @@ def prune(
     measured = test if test is not None else held_out
     samples = whole.samples(measured, "prune")
     what = f"on {len(samples)} samples " + ("to test" if test is not None else "to validate on")
+    batch = as_dataset(measured).take(np.arange(min(BATCH, len(samples)))).x
     comparison = compared(whole, smaller, samples, what)
     timings = tuple(
-        timed(model, found.model, samples.x[:count], seconds=TIMED)
-        for count in (1, min(128, len(samples)))
-        if time and model.reader is None
+        timed(model.prepared, found.model.prepared, batch[:count], seconds=TIMED)
+        for count in dict.fromkeys((1, len(batch)))
+        if time
     )
     return replace(found, comparison=comparison, timings=timings)
 
@@ -160,7 +162,8 @@ def _units(
     limit = limit_of(passes, train, passes.loss(check), check.y, wanted.loss_rise)
     removal = Removal(passes, structure, probe, check, limit, wanted.keep, seed, tell)
     removal.run()
-    notes = [*_rounded(model, structure, removal, check.x)]
+    some = as_dataset(held_out).take(np.arange(min(BATCH, len(held_out)))).x
+    notes = _rounded(model, structure, removal, some)
     small = without(model, structure, removal.removed, passes.variables)
     small, said = retraining(small)
     notes += said
@@ -223,8 +226,8 @@ def _rounded(
     wider = np.array([u for units in order.values() for u in units], np.int64)
     whole = dict(model.parameters)
     models = [without(model, structure, gone, whole) for gone in (removal.removed, wider)]
-    batch = x[: min(128, len(x))]
-    if model.reader is not None or not timed(models[0], models[1], batch, seconds=TIMED).is_faster:
+    first, second = (one.prepared for one in models)
+    if not timed(first, second, x[:BATCH], seconds=TIMED).is_faster:
         return []
     removal.restored(keep)
     return [f"widths were rounded up to factors of {ROUND}, which measured faster"]
