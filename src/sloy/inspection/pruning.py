@@ -77,16 +77,16 @@ def _histogram(axes: Axes, pruned: Pruned) -> None:
 
 
 def _curve(axes: Axes, pruned: Pruned) -> None:
-    """Loss after each block, and that of the whole network and of the one trained again."""
+    """The loss of the whole network, after each block, and of what was trained again."""
     by_units = bool(pruned.before.widths)
-    whole = pruned.before.multiply_adds if by_units else pruned.before.parameters
-    shares = [100 * (1 - step.multiply_adds / whole) for step in pruned.curve]
-    axes.plot(shares, [step.loss for step in pruned.curve], "o-", color=BLUE, markersize=4)
-    before, after = pruned.comparison.losses
-    axes.axhline(before, color=GREY, linestyle="--", label=say("whole network, measured at the end"))
-    axes.axhline(after, color=ORANGE, linestyle=":", label=say("trained again, measured at the end"))
+    whole = pruned.curve[0].multiply_adds
+    points = [(100 * (1 - step.multiply_adds / whole), step.loss) for step in pruned.curve]
+    blocks = points[:-1] if by_units else points
+    axes.plot(*zip(*blocks, strict=True), "o-", color=BLUE, markersize=4, label=say("after each block"))
+    if by_units:
+        axes.plot(*points[-1], "*", color=ORANGE, markersize=12, label=say("trained again"))
     axes.set_xlabel(say("% of multiply-adds removed") if by_units else say("% of weights removed"))
-    axes.set_ylabel(say("loss"))
+    axes.set_ylabel(say("loss of samples to validate on"))
     axes.grid(axis="y")
     axes.legend(loc="best")
 

@@ -91,7 +91,7 @@ def gauss_newton_diagonal(passes: Passes, samples: Columns, seed: int) -> dict[s
     step = passes.executable("squares", lambda size: _squares_graph(passes, size)[0])
     rest = _squares_graph(passes, 1)[1]
     for r in range(columns.shape[1]):
-        feeds = {"x": samples.x, "direction": np.ascontiguousarray(columns[:, r])}
+        feeds = {"x": samples.x, "direction": columns[:, r].astype(passes.problem.dtype)}
         for _, outputs in passes.run(step, feeds):
             for name, squares in outputs.items():
                 totals[name] += squares
@@ -111,13 +111,13 @@ def hessian_diagonal(passes: Passes, samples: Columns) -> dict[str, np.ndarray]:
         raise InvalidArgument(
             f"curvature: `exact` (=True) is for at most {MOST_EXACT} weights; the network has {count}."
         )
-    step = passes.executable("hessian", lambda size: _hessian_graph(passes, size))
+    size = min(passes.batch_size, len(samples))
+    step = passes.executable("hessian", lambda size: _hessian_graph(passes, size), size)
     vectors = {
         f"v/{name}": np.zeros(p.tensor.shape, passes.problem.dtype)
         for name, p in network.parameters.items()
     }
     totals = {name: np.zeros(p.tensor.shape) for name, p in network.parameters.items()}
-    size = passes.batch_size
     for first in range(0, len(samples), size):
         rows = np.minimum(np.arange(first, first + size), len(samples) - 1)
         counts = (np.arange(first, first + size) < len(samples)).astype(passes.problem.dtype)

@@ -181,9 +181,11 @@ class Structure:
         for places, units in alike.items():
             makers = [name for name, axis in places if name in given and (name, axis) not in summed]
             layers = tuple(dict.fromkeys(name.rpartition("/")[0] for name in makers))
-            if len(units) > 1 and layers and self._fits(np.array(units[:1])):
+            if len(units) > 1 and layers:
                 groups.append(Group(layers, np.array(units)))
-        return groups
+        if groups and self._fits(np.array([group.units[0] for group in groups])):
+            return groups
+        return [group for group in groups if self._fits(group.units[:1])]
 
     def _fits(self, removed: np.ndarray) -> bool:
         """Whether the network without it exists, with parameters of the shapes that are left."""

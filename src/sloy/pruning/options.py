@@ -30,7 +30,7 @@ class Pruning:
     """
 
     loss_rise: float = real_option(
-        0.01,
+        0.003,
         "share of what the network has learned that may be lost before it is trained again",
         least=0,
         below=1,
@@ -49,7 +49,7 @@ class Pruning:
     rounds: int = integer_option(4, "with --weights: times of removing and training again")
     retrain: int = integer_option(2, "epochs of training again, at a tenth of the rate", least=0)
     samples: int = integer_option(
-        256, "training samples that saliency and least squares go by", least=2
+        1024, "training samples that saliency and least squares go by", least=2
     )
     where: InitVar[str] = "Pruning"
 

@@ -22,7 +22,7 @@ from sloy.pruning.options import Pruning
 from sloy.pruning.passes import Passes, some_rows
 from sloy.pruning.pruned import Pruned
 from sloy.pruning.rebuild import sliced
-from sloy.pruning.removal import Removal
+from sloy.pruning.removal import Removal, Step
 from sloy.pruning.retraining import Retraining
 from sloy.pruning.sizes import size_of
 from sloy.pruning.timing import timed
@@ -159,7 +159,10 @@ def _units(
     passes = Passes(model)
     probe = passes.samples(train, "prune", some_rows(len(train), wanted.samples, seed))
     check = passes.samples(held_out, "prune", some_rows(len(held_out), CHECKED, seed))
-    limit = limit_of(passes, train, passes.loss(check), check.y, wanted.loss_rise)
+
+    def limit(loss: float) -> float:
+        return limit_of(passes, train, loss, check.y, wanted.loss_rise)
+
     removal = Removal(passes, structure, probe, check, limit, wanted.keep, seed, tell)
     removal.run()
     some = as_dataset(held_out).take(np.arange(min(BATCH, len(held_out)))).x
@@ -169,8 +172,11 @@ def _units(
     notes += said
     if removal.constant:
         notes.insert(0, f"{removal.constant} of the removed units gave the same for all samples")
-    if not removal.steps:
+    if not len(removal.removed):
         notes.insert(0, "nothing was removed: any block raises the loss above the limit")
+    again = Passes(small)
+    loss = again.loss(again.samples(held_out, "prune", some_rows(len(held_out), CHECKED, seed)))
+    removal.steps.append(Step("", 0, structure.multiply_adds(removal.removed), loss))
     saliency = {
         group.name: np.array([removal.first_scores[int(u)] for u in group.units])
         for group in structure.groups

@@ -24,6 +24,7 @@ class Step:
     Attributes
     ----------
     group : str
+        Empty of the whole network, and of what was trained again.
     removed : int
         Units of it.
     multiply_adds : float
@@ -51,8 +52,8 @@ class Removal:
         Samples that saliency and least squares go by.
     check : Columns
         Samples whose loss is the limit.
-    limit : float
-        Of the loss.
+    rise : callable
+        From the loss of the whole network to the greatest that is allowed.
     keep : float or None
         Share of the multiply-adds at which it ends; then the loss has no limit.
     seed : int
@@ -72,7 +73,7 @@ class Removal:
     structure: Structure
     probe: Columns
     check: Columns
-    limit: float
+    rise: Callable[[float], float]
     keep: float | None
     seed: int
     tell: Callable[[str, int, int], None] = lambda what, done, total: None
@@ -84,6 +85,9 @@ class Removal:
     def __post_init__(self) -> None:
         self._whole = self.structure.multiply_adds(self.removed)
         self._refit = Refit(self.passes, self.structure, self.probe, self.seed)
+        loss = self.passes.loss(self.check)
+        self._limit = self.rise(loss)
+        self.steps.append(Step("", 0, self._whole, loss))
         self._block = {group.name: max(1, len(group.units) // PART) for group in self.structure.groups}
 
     @property
@@ -171,7 +175,7 @@ class Removal:
         for consumer in consumers:
             self._refit(consumer, removed)
         loss = self.passes.loss(self.check)
-        if self.keep is None and not loss <= self.limit:
+        if self.keep is None and not loss <= self._limit:
             for name, value in before.items():
                 variables.write(name, value)
             self._block[group.name] = min(self._block[group.name], len(units)) // 2

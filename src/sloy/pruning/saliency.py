@@ -16,6 +16,7 @@ from sloy.pruning.groups import Structure
 from sloy.pruning.loss_root import directions, loss_gradients
 from sloy.pruning.passes import Passes
 
+SURE = 2.0  # standard errors: a gradient that is less is that of these samples alone
 CONSTANT = 1e-6  # of the largest value: a range that is rounding alone
 
 
@@ -68,7 +69,8 @@ def scores(
 ) -> dict[int, float]:
     """By unit, the change of the mean loss that is foreseen when it gives its mean: -gᵀd + ½ dᵀHd along d = x - mean.
 
-    H is that of Gauss and Newton; `draws` as of `directions`.
+    H is that of Gauss and Newton; `draws` as of `directions`. Of a trained network gᵀd is about 0; where it is less than two
+    standard errors it is left out, as it would favour what is good for these samples alone.
     """
     step = passes.executable("scores", lambda size: _scores_graph(passes, structure, size))
     numbers = np.concatenate([group.units for group in structure.groups])
@@ -79,7 +81,7 @@ def scores(
         units = channels_of(consumer.product, consumer.units)
         inside = np.where(units < len(index), index[np.minimum(units, len(index) - 1)], -1)
         places[consumer.weight] = _Sums(inside, len(numbers))
-    gradient, square = np.zeros(len(numbers)), np.zeros(len(numbers))
+    gradient, spread, square = np.zeros((3, len(numbers)))
     roots = directions(passes, samples, seed, draws)
     every = [loss_gradients(passes, samples), *roots.swapaxes(0, 1)]
     for r, direction in enumerate(every):
@@ -94,7 +96,12 @@ def scores(
                 square += np.square(along).sum(0)
             else:
                 gradient += along.sum(0)
-    found = (0.5 * square - gradient) / len(samples)
+                spread += np.square(along).sum(0)
+    count = len(samples)
+    gradient /= count
+    noise = np.maximum(spread / count - np.square(gradient), 0) / count  # the variance of such a mean
+    sure = np.square(gradient) > SURE**2 * noise
+    found = 0.5 * square / count - np.where(sure, gradient, 0)
     return dict(zip(numbers.tolist(), found.tolist(), strict=True))
 
 

@@ -61,7 +61,11 @@ def remove_weights(
         raise InvalidArgument("prune: `weights` (=True): the network has no layer with weights.")
     keep = KEEP if wanted.keep is None else wanted.keep
     probe_rows = some_rows(len(train), wanted.samples, seed)
-    now, first, steps, notes = model, {}, [], []
+    passes = Passes(model)
+    whole = sum(passes.variables[name].size for name in names)
+    begin = passes.loss(passes.samples(held_out, "prune"))
+    now, first, notes = model, {}, []
+    steps = [Step("", 0, float(whole), begin)]
     for number in range(1, wanted.rounds + 1):
         passes = Passes(now)
         samples = passes.samples(train, "prune", probe_rows)
@@ -76,7 +80,7 @@ def remove_weights(
         passes = Passes(now)
         loss = passes.loss(passes.samples(held_out, "prune"))
         left = sum(int(mask.sum()) for mask in masks.values())
-        gone = sum(mask.size for mask in masks.values()) - left
+        gone = round(steps[-1].multiply_adds) - left
         steps.append(Step(f"round {number}", gone, float(left), loss))
         notes += [note for note in said if note not in notes]
         tell("rounds", number, wanted.rounds)
