@@ -67,7 +67,13 @@ RESIDUAL = sloy.Network(
 )
 MEMBERS = sloy.Network(
     (3, 4),
-    [GroupedDense(6), Activation(lambda z: z * ops.sigmoid(z)), GroupedDense(5), Flatten(), Dense(2)],
+    [
+        GroupedDense(6),
+        Activation(lambda z: z * ops.sigmoid(z)),
+        GroupedDense(5),
+        Flatten(),
+        Dense(2),
+    ],
 )
 NETWORKS = {
     "mlp": sloy.zoo.make("mlp", (28, 28, 1), 10),
@@ -78,7 +84,8 @@ NETWORKS = {
     "resnet20": sloy.zoo.make("resnet20", (16, 16, 3), 10),
     "mobilenet_v3_small": sloy.zoo.make("mobilenet_v3_small", (32, 32, 3), 10),
     "convnext_tiny": sloy.Network(
-        (16, 16, 3), [*sloy.zoo.make("convnext_tiny", (32, 32, 3), 10).layers[:3], Flatten(), Dense(2)]
+        (16, 16, 3),
+        [*sloy.zoo.make("convnext_tiny", (32, 32, 3), 10).layers[:3], Flatten(), Dense(2)],
     ),
 }
 SHARE = 0.4
@@ -103,7 +110,9 @@ def disturbed(network: sloy.Network) -> dict[str, np.ndarray]:
     """Parameters and states, none of them at its usual beginning."""
     random = np.random.default_rng(1)
     return {
-        n: 1.2 * v if n.endswith("variance") else v + 0.05 * random.normal(size=v.shape).astype(v.dtype)
+        n: 1.2 * v
+        if n.endswith("variance")
+        else v + 0.05 * random.normal(size=v.shape).astype(v.dtype)
         for n, v in network.initialize(0).items()
     }
 
@@ -129,14 +138,17 @@ def groups(network: sloy.Network) -> dict[str, int]:
 
 def test_what_goes_together() -> None:
     assert groups(NETWORKS["cnn"]) == {"conv2d_1": 32, "conv2d_2": 32, "dense_1": 256}
-    assert groups(MIXED) == {
-        "conv2d_1, conv2d_2": 3,  # two groups of conv2d_3 lose the same, conv2d_2 has two filters for each channel
-        "conv2d_3, residual_1/conv2d_2, squeeze_excitation_1/expand": 4,
-        "squeeze_excitation_1/reduce": 3,
-        "maxout_1": 7,
-        "dense_1": 3,
-        "conv2d_4": 5,
-    }  # what LayerNorm mixes is in none
+    assert (
+        groups(MIXED)
+        == {
+            "conv2d_1, conv2d_2": 3,  # two groups of conv2d_3 lose the same, conv2d_2 has two filters for each channel
+            "conv2d_3, residual_1/conv2d_2, squeeze_excitation_1/expand": 4,
+            "squeeze_excitation_1/reduce": 3,
+            "maxout_1": 7,
+            "dense_1": 3,
+            "conv2d_4": 5,
+        }
+    )  # what LayerNorm mixes is in none
     assert groups(RESIDUAL) == {
         "conv2d_1, residual_1/conv2d_2": 8,
         "residual_1/conv2d_1": 8,

@@ -162,7 +162,10 @@ def material(
     assert data is not None
     experiment = Experiment.of(str(data), from_=str(file))
     opening = _opened(experiment, file.parent, known.engine, listener, resumed=False)
-    if opening.network != known.network and known.network.output_shape != opening.network.output_shape:
+    if (
+        opening.network != known.network
+        and known.network.output_shape != opening.network.output_shape
+    ):
         names = opening.loaded.train.class_names
         raise InvalidOption(
             f"`data`: {data} has {len(names)} classes, the model {known.network.output_shape[0]} outputs; it is pruned by"

@@ -82,7 +82,9 @@ def _curve(axes: Axes, pruned: Pruned) -> None:
     whole = pruned.curve[0].multiply_adds
     points = [(100 * (1 - step.multiply_adds / whole), step.loss) for step in pruned.curve]
     blocks = points[:-1] if by_units else points
-    axes.plot(*zip(*blocks, strict=True), "o-", color=BLUE, markersize=4, label=say("after each block"))
+    axes.plot(
+        *zip(*blocks, strict=True), "o-", color=BLUE, markersize=4, label=say("after each block")
+    )
     if by_units:
         axes.plot(*points[-1], "*", color=ORANGE, markersize=12, label=say("trained again"))
     axes.set_xlabel(say("% of multiply-adds removed") if by_units else say("% of weights removed"))

@@ -14,7 +14,9 @@ from sloy.problem import Network
 from sloy.pruning.labels import FIXED, Labels
 from sloy.pruning.rebuild import narrowed
 
-Kept = Mapping[str, tuple[np.ndarray, ...]]  # of each axis of a parameter or a layer's output, what stays
+Kept = Mapping[
+    str, tuple[np.ndarray, ...]
+]  # of each axis of a parameter or a layer's output, what stays
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +91,7 @@ class Structure:
         self.network = network
         self.built = network._built_for_one
         self._labels = Labels(self.built.output)
-        variables = {
-            t.attributes["name"]: t for t in self._labels.order if t.op == "variable"
-        }
+        variables = {t.attributes["name"]: t for t in self._labels.order if t.op == "variable"}
         self.variables = {name: self._axes(t) for name, t in variables.items()}
         self.activations = {name: self._axes(t) for name, t in self.built.activations.items()}
         self.consumers = tuple(self._consumers())
@@ -130,7 +130,9 @@ class Structure:
         outputs = {n: _kept(axes, removed) for n, axes in self.activations.items()}
         return narrowed(self.network, shapes, outputs)
 
-    def masked(self, weights: Mapping[str, np.ndarray], removed: np.ndarray) -> dict[str, np.ndarray]:
+    def masked(
+        self, weights: Mapping[str, np.ndarray], removed: np.ndarray
+    ) -> dict[str, np.ndarray]:
         """Of the weights that sum over units, copies with 0 for those that are removed: the same function as without."""
         found = {}
         for consumer in self.consumers:

@@ -21,7 +21,9 @@ from sloy.problem.inputs import Columns, Data, as_dataset, columns
 from sloy.problem.runner import Runner
 
 MOST = 64  # samples of a pass
-NUMBERS = 1 << 24  # of a layer's weights times the samples of a pass, where each sample has a gradient of its own
+NUMBERS = (
+    1 << 24
+)  # of a layer's weights times the samples of a pass, where each sample has a gradient of its own
 
 
 def some_rows(count: int, samples: int, seed: int) -> np.ndarray:

@@ -82,7 +82,7 @@ class Pruned:
         return {
             "before": asdict(self.before),
             "after": asdict(self.after),
-            **asdict(self.comparison),
+            "comparison": asdict(self.comparison),
             "timings": [
                 {**asdict(timing), "times": timing.times, "faster": timing.is_faster}
                 for timing in self.timings

@@ -73,7 +73,8 @@ def prune(
     seed : int
         Of the samples that are drawn.
     time : bool
-        Whether both models are timed.
+        Whether both models are timed. Without it widths are not rounded up to factors of 8 where that is faster, and the
+        result is the same on every machine.
     tell : callable
         Told of what is counted: words, done, total.
     <options>
@@ -118,7 +119,7 @@ def prune(
     if wanted.weights:
         found = remove_weights(model, train, held_out, wanted, retraining, seed, tell)
     else:
-        found = _units(model, train, held_out, wanted, retraining, seed, tell)
+        found = _units(model, train, held_out, wanted, retraining, seed, tell, time=time)
     whole, smaller = Passes(model), Passes(found.model)
     measured = test if test is not None else held_out
     samples = whole.samples(measured, "prune")
@@ -133,7 +134,9 @@ def prune(
     return replace(found, comparison=comparison, timings=timings)
 
 
-def limit_of(passes: Passes, train: Dataset, loss: float, check_y: np.ndarray, rise: float) -> float:
+def limit_of(
+    passes: Passes, train: Dataset, loss: float, check_y: np.ndarray, rise: float
+) -> float:
     """The loss that may be reached: higher by a share of the distance to the best constant answer's."""
     samples = passes.samples(train, "prune", some_rows(len(train), 4096, 0))
     constant = losses_of_constant(passes.problem, passes.engine, samples.y, check_y)
@@ -149,6 +152,8 @@ def _units(
     retraining: Retraining,
     seed: int,
     tell: Tell,
+    *,
+    time: bool,
 ) -> Pruned:
     structure = Structure(model.network)
     if not structure.groups:
@@ -166,7 +171,7 @@ def _units(
     removal = Removal(passes, structure, probe, check, limit, wanted.keep, seed, tell)
     removal.run()
     some = as_dataset(held_out).take(np.arange(min(BATCH, len(held_out)))).x
-    notes = _rounded(model, structure, removal, some)
+    notes = _rounded(model, structure, removal, some) if time else []
     small = without(model, structure, removal.removed, passes.variables)
     small, said = retraining(small)
     notes += said
@@ -205,7 +210,9 @@ def without(
 ) -> Model:
     """The model without units, with parameters of the whole one's shapes that are cut."""
     network = structure.without(removed)
-    parameters = sliced({name: np.asarray(values[name]) for name in values}, structure.kept(removed))
+    parameters = sliced(
+        {name: np.asarray(values[name]) for name in values}, structure.kept(removed)
+    )
     return model_with(model, network, {name: parameters[name] for name in network.shapes})
 
 
@@ -215,9 +222,7 @@ def model_with(model: Model, network: Network, parameters: Mapping[str, np.ndarr
     return Model.of(Parts(problem, parameters, model.class_names, model.reader), model.engine)
 
 
-def _rounded(
-    model: Model, structure: Structure, removal: Removal, x: np.ndarray
-) -> list[str]:
+def _rounded(model: Model, structure: Structure, removal: Removal, x: np.ndarray) -> list[str]:
     """Take units back up to the next factor of 8, where that is faster."""
     keep = {}
     for group in structure.groups:
@@ -230,6 +235,9 @@ def _rounded(
         return []
     order = {n: units[: keep.get(n, len(units))] for n, units in removal.order.items()}
     wider = np.array([u for units in order.values() for u in units], np.int64)
+    left = structure.multiply_adds(wider) / structure.multiply_adds(wider[:0])
+    if removal.keep is not None and left > removal.keep:
+        return []
     whole = dict(model.parameters)
     models = [without(model, structure, gone, whole) for gone in (removal.removed, wider)]
     first, second = (one.prepared for one in models)

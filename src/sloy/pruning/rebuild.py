@@ -133,13 +133,11 @@ RULES: dict[type[Layer], Callable[..., dict[str, Any]]] = {
 }
 
 
-def sliced(
-    values: Mapping[str, np.ndarray], kept: Mapping[str, Places]
-) -> dict[str, np.ndarray]:
+def sliced(values: Mapping[str, np.ndarray], kept: Mapping[str, Places]) -> dict[str, np.ndarray]:
     """Parameters at the places that remain of each axis; those that are not named are whole."""
     return {
-        name: np.ascontiguousarray(value[np.ix_(*kept[name])]) if name in kept and value.ndim else value
+        name: np.ascontiguousarray(value[np.ix_(*kept[name])])
+        if name in kept and value.ndim
+        else value
         for name, value in values.items()
     }
-
-

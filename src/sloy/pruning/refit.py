@@ -108,7 +108,9 @@ class Refit:
             tops, lefts = (drawn * np.array(y.shape[1:3])[:, None]).astype(int)
         fit = Fit(consumer, np.zeros(0), rows, tops, lefts, self._intercepts.get(consumer.weight))
         w = _split(consumer, np.asarray(self._passes.variables[consumer.weight], np.float64))
-        targets = np.stack([x.astype(np.float64) @ own for x, own in zip(self._features(fit), w, strict=True)])
+        targets = np.stack(
+            [x.astype(np.float64) @ own for x, own in zip(self._features(fit), w, strict=True)]
+        )
         return Fit(consumer, targets, rows, tops, lefts, fit.intercept)
 
     def _features(self, fit: Fit) -> np.ndarray:

@@ -88,7 +88,9 @@ class Removal:
         loss = self.passes.loss(self.check)
         self._limit = self.rise(loss)
         self.steps.append(Step("", 0, self._whole, loss))
-        self._block = {group.name: max(1, len(group.units) // PART) for group in self.structure.groups}
+        self._block = {
+            group.name: max(1, len(group.units) // PART) for group in self.structure.groups
+        }
 
     @property
     def removed(self) -> np.ndarray:
@@ -153,9 +155,7 @@ class Removal:
             if units and self._try(group, np.array(units)):
                 self.constant += len(units)
 
-    def _choose(
-        self, group: Group, found: dict[int, float]
-    ) -> tuple[float, Group, np.ndarray]:
+    def _choose(self, group: Group, found: dict[int, float]) -> tuple[float, Group, np.ndarray]:
         """The units that are tried next, and what they cost for each multiply-add that they save."""
         left = self._left(group)
         costs = np.array([found[int(u)] for u in left])

@@ -99,7 +99,9 @@ def scores(
                 spread += np.square(along).sum(0)
     count = len(samples)
     gradient /= count
-    noise = np.maximum(spread / count - np.square(gradient), 0) / count  # the variance of such a mean
+    noise = (
+        np.maximum(spread / count - np.square(gradient), 0) / count
+    )  # the variance of such a mean
     sure = np.square(gradient) > SURE**2 * noise
     found = 0.5 * square / count - np.where(sure, gradient, 0)
     return dict(zip(numbers.tolist(), found.tolist(), strict=True))
