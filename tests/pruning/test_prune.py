@@ -242,9 +242,9 @@ def test_what_is_said_of_time() -> None:
 
 
 def test_what_it_refuses(model: sloy.Model, data: sloy.Dataset) -> None:
-    with pytest.raises(InvalidArgument, match="`keep` \\(=1.5\\)"):
+    with pytest.raises(InvalidArgument, match=r"`keep` \(=1\.5\)"):
         sloy.prune(model, data, keep=1.5)
-    with pytest.raises(InvalidArgument, match="`validation` \\(=None\\) is needed"):
+    with pytest.raises(InvalidArgument, match=r"`validation` \(=None\) is needed"):
         sloy.prune(model, data, validation=None)
     single, _ = sloy.fit(sloy.Network((6,), [Dense(4)]), data, epochs=1, **OPTIONS)
     with pytest.raises(InvalidArgument, match="no unit of the network can be removed"):

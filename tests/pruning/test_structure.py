@@ -23,13 +23,12 @@ from sloy.layers import (
     MaxPool2D,
     PerNeuron,
     ReLU,
-    Residual,
     Reshape,
+    Residual,
     SqueezeExcitation,
     Tanh,
 )
 from sloy.pruning.groups import Structure
-from sloy.pruning.rebuild import sliced
 
 MIXED = sloy.Network(
     (8, 8, 3),
@@ -68,9 +67,9 @@ RESIDUAL = sloy.Network(
 MEMBERS = sloy.Network(
     (3, 4),
     [
-        GroupedDense(6),
+        GroupedDense(6, normalized=True),
         Activation(lambda z: z * ops.sigmoid(z)),
-        GroupedDense(5),
+        GroupedDense(5, normalized=True),
         Flatten(),
         Dense(2),
     ],
@@ -124,8 +123,8 @@ def test_the_smaller_network_is_the_masked_one(name: str) -> None:
     removed = some(structure)
     x = np.random.default_rng(2).normal(size=(2, *network.input_shape)).astype(np.float32)
     masked = answers(network, values | structure.masked(values, removed), x)
-    small = structure.without(removed)
-    found = answers(small, sliced(values, structure.kept(removed)), x)
+    small, cut = structure.cut(values, removed)
+    found = answers(small, cut, x)
     assert np.abs(masked - answers(network, values, x)).max() > 1e-3 * np.abs(masked).max()
     assert found == pytest.approx(masked, abs=1e-5 * max(1.0, float(np.abs(masked).max())))
     assert small.parameter_count < 0.9 * network.parameter_count
@@ -172,13 +171,13 @@ def test_a_flattened_channel_takes_its_places_along() -> None:
         [Dense(3)],
         [Dense(6), Activation(lambda z: z / ops.reduce_sum(z, 1, keepdims=True)), Dense(3)],
         [Dense(6), Activation(lambda z: ops.slice(z, (0, 2), (z.shape[0], 6))), Dense(3)],
-        [Reshape((1, 4)), GroupedDense(5), GroupedDense(3, normalized=True), Flatten(), Dense(2)],
+        [Dense(6), LayerNorm(), Dense(3)],
     ],
-    ids=["none within", "shares of a sum", "slices", "scaled by their number"],
+    ids=["none within", "shares of a sum", "slices", "normalised together"],
 )
 def test_what_stays(layers: Sequence[sloy.layers.Layer]) -> None:
     names = groups(sloy.Network((4,), layers))
-    assert not names.keys() & {"dense_1", "grouped_dense_1"}
+    assert not names.keys() & {"dense_1"}
 
 
 def test_multiply_adds_are_those_of_the_summary() -> None:

@@ -11,8 +11,8 @@ from sloy.cli.options import add_engine_options, add_json, not_negative
 NAME = "prune"
 HELP = "make a trained network smaller and faster: remove what it can do without"
 DESCRIPTION = (
-    "Removes neurons and channels (or single weights) that the loss can do without, refits the layers behind them, trains"
-    " again, and measures: size, time in turn, accuracy with its interval. Writes pruned.sloy, pruning.json and"
+    "Removes neurons and channels (or single weights) that the loss can do without, refits the layers behind them,"
+    " trains again, and measures: size, time in turn, accuracy with its interval. Writes pruned.sloy, pruning.json and"
     " pruning.png; the model itself stays as it is."
 )
 

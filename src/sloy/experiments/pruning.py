@@ -157,8 +157,10 @@ def material(
         experiment = RunFolder(file.parent).experiment()
         opening = _opened(experiment, file.parent, known.engine, listener, resumed=True)
         recipe = experiment.recipe
-        rate = FURTHER_RATE * float(recipe.learning_rate)
-        return _split(known, opening, replace(recipe, learning_rate=rate), "")
+        rate = recipe.learning_rate
+        if isinstance(rate, float | int):
+            recipe = replace(recipe, learning_rate=FURTHER_RATE * rate)
+        return _split(known, opening, recipe, "")
     assert data is not None
     experiment = Experiment.of(str(data), from_=str(file))
     opening = _opened(experiment, file.parent, known.engine, listener, resumed=False)
@@ -168,12 +170,12 @@ def material(
     ):
         names = opening.loaded.train.class_names
         raise InvalidOption(
-            f"`data`: {data} has {len(names)} classes, the model {known.network.output_shape[0]} outputs; it is pruned by"
-            " samples of its own classes."
+            f"`data`: {data} has {len(names)} classes, the model {known.network.output_shape[0]} outputs; it is pruned"
+            " by samples of its own classes."
         )
     note = (
-        "which of these samples the model learned from is not known: if it did from those that it was measured on, it is"
-        " worse on others"
+        "which of these samples the model learned from is not known: if it did from those that it was measured on, it"
+        " is worse on others"
     )
     return _split(known, opening, opening.recipe, note)
 

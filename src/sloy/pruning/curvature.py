@@ -30,8 +30,8 @@ def curvature(
 
     By default its Gauss-Newton part, Σ_n ‖√H_n · ∂z_n/∂w‖² / N with z the network's output and H_n the Hessian of the
     loss by it: it is never negative, and takes a backward pass for each column of √H_n. Where the output is linear in
-    each single weight (ReLU, leaky ReLU, maxout, pooling, batch normalisation in use) it is the second derivative itself;
-    with smooth activations, such as tanh, it is not.
+    each single weight (ReLU, leaky ReLU, maxout, pooling, batch normalisation in use) it is the second derivative
+    itself; with smooth activations, such as tanh, it is not.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def curvature(
     exact : bool
         Whether the Hessian's own diagonal is computed, by differentiating twice; of at most 5 000 weights.
     seed : int
-        Of the samples; and of the 8 random directions that take the place of the columns where a network has more than 32
-        outputs.
+        Of the samples; and of the 8 random directions that take the place of the columns where a network has more than
+        32 outputs.
 
     Returns
     -------
@@ -67,8 +67,9 @@ def curvature(
     >>> import numpy as np, sloy
     >>> x = np.array([[1.0], [2.0]], np.float32)
     >>> network = sloy.Network((1,), [sloy.layers.Dense(1)])
-    >>> model, _ = sloy.fit(network, (x, 3 * x), epochs=1, preprocessing="none", engine="reference", verbose=False)
-    >>> {name: float(h[..., 0].item()) for name, h in curvature(model, (x, 3 * x)).items()}  # of the mean of (wx + b - y)²
+    >>> options = {"preprocessing": "none", "engine": "reference", "verbose": False}
+    >>> model, _ = sloy.fit(network, (x, 3 * x), epochs=1, **options)  # the mean of (wx + b - y)²
+    >>> {name: float(h[..., 0].item()) for name, h in curvature(model, (x, 3 * x)).items()}
     {'dense_1/weight': 5.0, 'dense_1/bias': 2.0}
     """
     instance("curvature", "model", model, Model)
@@ -186,11 +187,11 @@ def _hessian_graph(passes: Passes, size: int) -> Graph:
     return check(Graph.of(dict(zip(tensors, products, strict=True))))
 
 
-# --- gradients of each sample, squared and summed -----------------------------------------------------------------------
+# --- gradients of each sample, squared and summed ---------------------------------------------------------------------
 
 
 def _squares(result: Tensor, place: int, g: Tensor, size: int) -> Tensor | None:
-    """Σ_n (gradient of sample n by an operand of an op)², from the gradient by its result; None where no rule is known."""
+    """Σ_n (gradient of sample n by an operand)², from the gradient by the result; None where no rule is known."""
     if not result.rank or result.shape[0] != size:
         return None
     w = result.inputs[place]

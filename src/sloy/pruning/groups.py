@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
 from sloy.errors import SloyError
-from sloy.graph import REGISTRY, Tensor
+from sloy.graph import Tensor
+from sloy.graph.graph import topological_order
+from sloy.graph.opdef import multiply_adds
 from sloy.problem import Network
-from sloy.pruning.labels import FIXED, Labels
-from sloy.pruning.rebuild import narrowed
+from sloy.pruning.labels import FIXED, PRODUCTS, Labels, weight_of
+from sloy.pruning.rebuild import narrowed, sliced
 
 Kept = Mapping[
     str, tuple[np.ndarray, ...]
@@ -33,12 +36,15 @@ class Consumer:
         Of the weight, along which it sums.
     units : int array, shape (I,)
         The unit of each of the axis's elements, 0 where it stays.
+    factor : float
+        What the parameter is multiplied by before.
     """
 
     weight: str
     product: Tensor
     axis: int
     units: np.ndarray
+    factor: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,15 +107,12 @@ class Structure:
     def costs(self) -> list[tuple[str, float]]:
         """Each product with a parameter: its name, and the multiply-adds for each of its numbers."""
         found = []
+        shapes = self.network.shapes
         for tensor in self._labels.order:
-            if tensor.op not in REGISTRY or REGISTRY[tensor.op].multiply_adds is None:
-                continue
-            w = tensor.inputs[1]
-            count = REGISTRY[tensor.op].multiply_adds(  # type: ignore[misc]
-                tensor.attributes, tensor.spec, [x.spec for x in tensor.inputs]
-            )
-            if w.op == "variable":
-                found.append((w.attributes["name"], count / w.spec.size))
+            if (weight := weight_of(tensor)) is not None:
+                specs = [x.spec for x in tensor.inputs]
+                count = multiply_adds(tensor.op, tensor.attributes, tensor.spec, specs)
+                found.append((weight[0], count / prod(shapes[weight[0]])))
         return found
 
     def multiply_adds(self, removed: np.ndarray) -> float:
@@ -130,11 +133,24 @@ class Structure:
         outputs = {n: _kept(axes, removed) for n, axes in self.activations.items()}
         return narrowed(self.network, shapes, outputs)
 
+    def cut(
+        self, values: Mapping[str, np.ndarray], removed: np.ndarray
+    ) -> tuple[Network, dict[str, np.ndarray]]:
+        """The network without some units, and what remains of the whole one's parameters for it."""
+        network, kept = self.without(removed), self.kept(removed)
+        found = sliced({name: np.asarray(values[name]) for name in network.shapes}, kept)
+        factors = {consumer.weight: consumer.factor for consumer in self.consumers}
+        for tensor in topological_order([network._built_for_one.output]):
+            name, factor = weight_of(tensor) or ("", 1.0)
+            if (before := factors.get(name, factor)) != factor:
+                found[name] = (found[name] * (before / factor)).astype(found[name].dtype)
+        return network, found
+
     def masked(
         self, weights: Mapping[str, np.ndarray], removed: np.ndarray
     ) -> dict[str, np.ndarray]:
-        """Of the weights that sum over units, copies with 0 for those that are removed: the same function as without."""
-        found = {}
+        """Of the weights that sum over units, copies with 0 for those removed: the function of `without`."""
+        found: dict[str, np.ndarray] = {}
         for consumer in self.consumers:
             gone = np.isin(consumer.units, removed)
             if gone.any():
@@ -148,7 +164,7 @@ class Structure:
         """The weights that sum over a group's units."""
         return tuple(c for c in self.consumers if np.isin(group.units, c.units).any())
 
-    # --- finding them ---------------------------------------------------------------------------------------------------
+    # --- finding them -------------------------------------------------------------------------------------------------
 
     def _axes(self, tensor: Tensor) -> tuple[np.ndarray, ...]:
         labels = self._labels
@@ -157,12 +173,13 @@ class Structure:
     def _consumers(self) -> list[Consumer]:
         found = []
         for tensor in self._labels.order:
-            if id(tensor) in self._labels.sums:
-                name = tensor.inputs[1].attributes["name"]
-                axis = {"matmul": 0, "batched_matmul": 1, "conv2d": 2}[tensor.op]
+            weight = weight_of(tensor)
+            if weight is not None and id(tensor) in self._labels.sums:
+                name, factor = weight
+                axis = PRODUCTS[tensor.op]
                 units = self.variables[name][axis]
                 if units.any():
-                    found.append(Consumer(name, tensor, axis, units))
+                    found.append(Consumer(name, tensor, axis, units, factor))
         return found
 
     def _groups(self) -> list[Group]:
@@ -175,16 +192,16 @@ class Structure:
                     if unit != FIXED:
                         lying.setdefault(unit, {})[name, axis] = None
         alike: dict[tuple[tuple[str, int], ...], list[int]] = {}
-        for unit, places in lying.items():
-            if summed & places.keys() and places.keys() - summed:
-                alike.setdefault(tuple(places), []).append(unit)
-        given = {t.inputs[1].attributes["name"] for t in self._labels.order if _has_weight(t)}
+        for unit, along in lying.items():
+            if summed & along.keys() and along.keys() - summed:
+                alike.setdefault(tuple(along), []).append(unit)
+        given = {w[0] for t in self._labels.order if (w := weight_of(t)) is not None}
         groups = []
-        for places, units in alike.items():
+        for places, numbers in alike.items():
             makers = [name for name, axis in places if name in given and (name, axis) not in summed]
             layers = tuple(dict.fromkeys(name.rpartition("/")[0] for name in makers))
-            if len(units) > 1 and layers:
-                groups.append(Group(layers, np.array(units)))
+            if len(numbers) > 1 and layers:
+                groups.append(Group(layers, np.array(numbers)))
         if groups and self._fits(np.array([group.units[0] for group in groups])):
             return groups
         return [group for group in groups if self._fits(group.units[:1])]
@@ -197,14 +214,6 @@ class Structure:
             return False
         left = {name: tuple(map(len, places)) for name, places in self.kept(removed).items()}
         return all(shape == left.get(name, shape) for name, shape in found.shapes.items())
-
-
-def _has_weight(tensor: Tensor) -> bool:
-    return (
-        tensor.op in REGISTRY
-        and REGISTRY[tensor.op].kind == "product"
-        and tensor.inputs[1].op == "variable"
-    )
 
 
 def _kept(axes: tuple[np.ndarray, ...], removed: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -1,7 +1,7 @@
 """Which numbers of a network stand or fall together: an element of each axis of each tensor belongs to one unit.
 
-The graph is walked once. Elementwise ops tie the elements of their operands' axes to each other, products tie what they sum
-over, movements carry elements along; whatever mixes the elements of an axis in another way ties them down for good.
+The graph is walked once. Elementwise ops tie the elements of their operands' axes to each other, products tie what they
+sum over, movements carry elements along; whatever mixes the elements of an axis in another way ties them down for good.
 """
 
 from __future__ import annotations
@@ -13,10 +13,34 @@ import numpy as np
 
 from sloy.graph import REGISTRY, Tensor
 from sloy.graph.graph import topological_order
+from sloy.graph.passes import broadcast_scalar
 
+PRODUCTS = {
+    "matmul": 0,
+    "batched_matmul": 1,
+    "conv2d": 2,
+}  # and the axis of the weight that each sums over
 FIXED = 0  # the unit of all that stays
 
 Axes = tuple[np.ndarray, ...]  # of each axis the unit of each element
+
+
+def weight_of(product: Tensor) -> tuple[str, float] | None:
+    """The parameter that something given is multiplied with, by its name, and a number that it is multiplied by before.
+
+    None of ops that are no such products.
+    """
+    if product.op not in PRODUCTS:
+        return None
+    w, factor = product.inputs[1], 1.0
+    if w.op == "mul":
+        scalars = [broadcast_scalar(x) for x in w.inputs]
+        known = [place for place, scalar in enumerate(scalars) if scalar is not None]
+        if len(known) != 1:
+            return None
+        factor = float(scalars[known[0]])  # type: ignore[arg-type]
+        w = w.inputs[1 - known[0]]
+    return (w.attributes["name"], factor) if w.op == "variable" and factor else None
 
 
 class Labels:
@@ -142,7 +166,7 @@ class Labels:
 
     def _sum_over(self, tensor: Tensor, inner: np.ndarray, other: np.ndarray) -> None:
         self._tie(inner, other)
-        if tensor.inputs[1].op != "variable":
+        if weight_of(tensor) is None:
             self._fix([inner])
         else:
             self.sums.setdefault(id(tensor), []).append(inner)

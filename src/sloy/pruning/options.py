@@ -14,13 +14,13 @@ class Pruning:
     Parameters
     ----------
     loss_rise : float
-        Of what the network has learned, which share may be lost before it is trained again: the loss may rise by this share
-        of its distance to the loss of the best constant answer.
+        Of what the network has learned, which share may be lost before it is trained again: the loss may rise by this
+        share of its distance to the loss of the best constant answer.
     keep : float, optional
         The share of the multiply-adds (with `weights`, of the weights) that is to remain, in place of `loss_rise`.
     weights : bool
-        Whether single weights are removed, by optimal brain damage, rather than units and channels. They become 0, which
-        makes nothing faster.
+        Whether single weights are removed, by optimal brain damage, rather than units and channels. They become 0,
+        which makes nothing faster.
     rounds : int
         With `weights`: times of removing and training again.
     retrain : int
@@ -43,7 +43,7 @@ class Pruning:
     )
     weights: bool = option(
         False,
-        "remove single weights (optimal brain damage) instead of units and channels; they become 0, and nothing is faster",
+        "remove single weights (optimal brain damage) instead of units and channels; they become 0, nothing is faster",
         kind="flag",
     )
     rounds: int = integer_option(4, "with --weights: times of removing and training again")

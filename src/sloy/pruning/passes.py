@@ -1,4 +1,4 @@
-"""A trained model over some samples, forward and backward, with parameters that can be changed: what pruning looks at."""
+"""A trained model over some samples, with parameters that can be changed: what pruning looks at."""
 
 from __future__ import annotations
 

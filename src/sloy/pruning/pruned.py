@@ -54,8 +54,8 @@ class Pruned:
         The one that was pruned, as it was.
     before, after : Size
     saliency : dict
-        Group of layers, or name of a parameter → float64 array: the rise of the loss that was foreseen for removing each
-        unit, or weight, alone.
+        Group of layers, or name of a parameter → float64 array: the rise of the loss that was foreseen for removing
+        each unit, or weight, alone.
     removed : dict
         Group of layers → the numbers of the units that were removed, in order; of weights how many of each parameter.
     curve : tuple of Step

@@ -21,7 +21,6 @@ from sloy.pruning.groups import Structure
 from sloy.pruning.options import Pruning
 from sloy.pruning.passes import Passes, some_rows
 from sloy.pruning.pruned import Pruned
-from sloy.pruning.rebuild import sliced
 from sloy.pruning.removal import Removal, Step
 from sloy.pruning.retraining import Retraining
 from sloy.pruning.sizes import size_of
@@ -53,10 +52,11 @@ def prune(
 ) -> Pruned:
     """Make a trained network smaller: remove what its loss can do without, refit what is behind, train again, measure.
 
-    Units are removed in blocks, by what the loss is foreseen to rise by (gradient and curvature along the unit) for each
-    multiply-add that is saved; units that never change go first. After each block the next layers are refitted by least
-    squares to what they gave in the whole network. Neurons and channels that are tied to each other (by residual sums,
-    groups, normalisation, squeeze and excitation) go together. The network that remains is dense, of the same layers.
+    Units are removed in blocks, by what the loss is foreseen to rise by (gradient and curvature along the unit) for
+    each multiply-add that is saved; units that never change go first. After each block the next layers are refitted by
+    least squares to what they gave in the whole network. Neurons and channels that are tied to each other (by residual
+    sums, groups, normalisation, squeeze and excitation) go together. The network that remains is dense, of the same
+    kinds of layers.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ def prune(
     seed : int
         Of the samples that are drawn.
     time : bool
-        Whether both models are timed. Without it widths are not rounded up to factors of 8 where that is faster, and the
-        result is the same on every machine.
+        Whether both models are timed. Without it widths are not rounded up to factors of 8 where that is faster, and
+        the result is the same on every machine.
     tell : callable
         Told of what is counted: words, done, total.
     <options>
@@ -209,11 +209,8 @@ def without(
     model: Model, structure: Structure, removed: np.ndarray, values: Mapping[str, np.ndarray]
 ) -> Model:
     """The model without units, with parameters of the whole one's shapes that are cut."""
-    network = structure.without(removed)
-    parameters = sliced(
-        {name: np.asarray(values[name]) for name in values}, structure.kept(removed)
-    )
-    return model_with(model, network, {name: parameters[name] for name in network.shapes})
+    network, parameters = structure.cut(values, removed)
+    return model_with(model, network, parameters)
 
 
 def model_with(model: Model, network: Network, parameters: Mapping[str, np.ndarray]) -> Model:
@@ -235,8 +232,8 @@ def _rounded(model: Model, structure: Structure, removal: Removal, x: np.ndarray
         return []
     order = {n: units[: keep.get(n, len(units))] for n, units in removal.order.items()}
     wider = np.array([u for units in order.values() for u in units], np.int64)
-    left = structure.multiply_adds(wider) / structure.multiply_adds(wider[:0])
-    if removal.keep is not None and left > removal.keep:
+    share = structure.multiply_adds(wider) / structure.multiply_adds(wider[:0])
+    if removal.keep is not None and share > removal.keep:
         return []
     whole = dict(model.parameters)
     models = [without(model, structure, gone, whole) for gone in (removal.removed, wider)]

@@ -51,11 +51,11 @@ def narrowed(
 def _chain(
     layers: Sequence[Layer], path: str, shapes: Mapping[str, Shape], outputs: Mapping[str, Places]
 ) -> list[Layer]:
-    found = []
+    found: list[Layer] = []
     for name, layer in zip(layer_names(layers), layers, strict=True):
         inner = f"{path}{name}"
         if isinstance(layer, Sequential):
-            chains = {
+            chains: dict[str, Any] = {
                 of: _chain(getattr(layer, of), _inside(inner, of), shapes, outputs)
                 for of in layer.CHAINS
                 if getattr(layer, of) is not None
@@ -76,7 +76,7 @@ def _inside(path: str, of: str) -> str:
     return f"{path}/" if of == "layers" else f"{path}/{of}/"
 
 
-# --- what changes of a layer: its fields, from the shapes of its parameters and the places of its output ----------------
+# --- what changes of a layer: its fields, from the shapes of its parameters and the places of its output --------------
 
 
 def _dense(layer: Any, shapes: Mapping[str, Shape], places: Places) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class Refit:
     def __call__(self, consumer: Consumer, removed: np.ndarray) -> None:
         """Set the weights of removed units to 0, and the others, with the constant, to what fits best."""
         fit, variables = self.fits[consumer.weight], self._passes.variables
-        w = _split(consumer, np.asarray(variables[consumer.weight], np.float64))  # (G, J, O)
+        w = _split(consumer, variables[consumer.weight])  # (G, J, O)
         units = _along(consumer)
         gone = np.isin(units, removed)
         x = self._features(fit)  # (G, R, J)
@@ -107,7 +107,7 @@ class Refit:
             drawn = uniform(key, (2, len(rows)))
             tops, lefts = (drawn * np.array(y.shape[1:3])[:, None]).astype(int)
         fit = Fit(consumer, np.zeros(0), rows, tops, lefts, self._intercepts.get(consumer.weight))
-        w = _split(consumer, np.asarray(self._passes.variables[consumer.weight], np.float64))
+        w = _split(consumer, self._passes.variables[consumer.weight])
         targets = np.stack(
             [x.astype(np.float64) @ own for x, own in zip(self._features(fit), w, strict=True)]
         )
@@ -135,7 +135,7 @@ def _patches(fit: Fit, x: np.ndarray, here: np.ndarray, first: int) -> np.ndarra
         return x.swapaxes(0, 1)
     a = product.attributes
     kernel = product.inputs[1].shape
-    window = Window(kernel[:2], a["stride"], a["padding"], a["dilation"])
+    window = Window((kernel[0], kernel[1]), a["stride"], a["padding"], a["dilation"])
     padded = window.pad(x)
     rows, tops, lefts = fit.rows[here] - first, fit.tops[here], fit.lefts[here]
     taps = [
@@ -148,21 +148,21 @@ def _patches(fit: Fit, x: np.ndarray, here: np.ndarray, first: int) -> np.ndarra
     return grouped.transpose(2, 0, 1, 3).reshape(a["groups"], len(rows), -1)
 
 
-def _split(consumer: Consumer, w: np.ndarray) -> np.ndarray:
-    """A weight as matrices, one for each group: (G, J, O)."""
+def _split(consumer: Consumer, weight: np.ndarray) -> np.ndarray:
+    """A weight as the matrices that multiply, one for each group: float64 (G, J, O)."""
+    w = np.asarray(weight, np.float64) * consumer.factor
     if w.ndim == 2:
-        return w[None].copy()
+        return w[None]
     if w.ndim == 3:
-        return w.copy()
+        return w
     groups = consumer.product.attributes["groups"]
-    columns = w.reshape(-1, groups, w.shape[3] // groups)
-    return columns.transpose(1, 0, 2).copy()
+    return w.reshape(-1, groups, w.shape[3] // groups).transpose(1, 0, 2).copy()
 
 
 def _joined(consumer: Consumer, w: np.ndarray) -> np.ndarray:
     """The inverse of `_split`."""
     shape = consumer.product.inputs[1].shape
-    return (w.transpose(1, 0, 2) if len(shape) == 4 else w).reshape(shape)
+    return (w.transpose(1, 0, 2) if len(shape) == 4 else w).reshape(shape) / consumer.factor
 
 
 def _along(consumer: Consumer) -> np.ndarray:

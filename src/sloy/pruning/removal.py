@@ -166,7 +166,7 @@ class Removal:
         return rise / max(saved, 1e-9), group, units
 
     def _try(self, group: Group, units: np.ndarray) -> bool:
-        """Remove units; put them back where the loss rises above the limit, and try fewer of that group from then on."""
+        """Remove units; put them back where the loss rises above the limit, and try fewer of the group after that."""
         variables = self.passes.variables
         consumers = self.structure.of(group)
         names = {name for consumer in consumers for name in self._refit.names(consumer)}

@@ -13,6 +13,7 @@ from sloy.graph.graph import topological_order
 from sloy.problem.graphs import forward
 from sloy.problem.inputs import Columns
 from sloy.pruning.groups import Structure
+from sloy.pruning.labels import weight_of
 from sloy.pruning.loss_root import directions, loss_gradients
 from sloy.pruning.passes import Passes
 
@@ -67,10 +68,10 @@ def scores(
     seed: int,
     draws: int = 0,
 ) -> dict[int, float]:
-    """By unit, the change of the mean loss that is foreseen when it gives its mean: -gᵀd + ½ dᵀHd along d = x - mean.
+    """By unit, the rise of the mean loss foreseen when it gives its mean: -gᵀd + ½ dᵀHd along d = x - mean.
 
-    H is that of Gauss and Newton; `draws` as of `directions`. Of a trained network gᵀd is about 0; where it is less than two
-    standard errors it is left out, as it would favour what is good for these samples alone.
+    H is that of Gauss and Newton; `draws` as of `directions`. Of a trained network gᵀd is about 0; where it is less
+    than two standard errors it is left out, as it would favour what is good for these samples alone.
     """
     step = passes.executable("scores", lambda size: _scores_graph(passes, structure, size))
     numbers = np.concatenate([group.units for group in structure.groups])
@@ -138,11 +139,9 @@ def products(output: Tensor, structure: Structure) -> dict[str, Tensor]:
     """The products with the weights that sum over units, in a graph of any batch size."""
     wanted = {consumer.weight for consumer in structure.consumers}
     return {
-        tensor.inputs[1].attributes["name"]: tensor
+        weight[0]: tensor
         for tensor in topological_order([output])
-        if tensor.op in ("matmul", "batched_matmul", "conv2d")
-        and tensor.inputs[1].op == "variable"
-        and tensor.inputs[1].attributes["name"] in wanted
+        if (weight := weight_of(tensor)) is not None and weight[0] in wanted
     }
 
 

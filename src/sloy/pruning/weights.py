@@ -64,7 +64,8 @@ def remove_weights(
     passes = Passes(model)
     whole = sum(passes.variables[name].size for name in names)
     begin = passes.loss(passes.samples(held_out, "prune"))
-    now, first, notes = model, {}, []
+    now, notes = model, list[str]()
+    first: dict[str, np.ndarray] = {}
     steps = [Step("", 0, float(whole), begin)]
     for number in range(1, wanted.rounds + 1):
         passes = Passes(now)
@@ -150,7 +151,7 @@ def _held(layers: Any, path: str, masks: Mapping[str, np.ndarray]) -> list[Layer
             held = Masked(mask, layer.weight_constraint)
             found.append(replace(layer, weight_constraint=held))
         elif isinstance(layer, Sequential):
-            chains = {}
+            chains: dict[str, Any] = {}
             for of in layer.CHAINS:
                 inner = f"{path}{name}/" + ("" if of == "layers" else f"{of}/")
                 if getattr(layer, of) is not None:
