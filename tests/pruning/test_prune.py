@@ -171,7 +171,7 @@ def test_a_pruned_model(model: sloy.Model, data: sloy.Dataset, tmp_path: Path) -
     small.export(tmp_path / "small.c")
     built = ["cc", "-c", str(tmp_path / "small.c"), "-o", str(tmp_path / "small.o")]
     subprocess.run(built, check=True, timeout=60)
-    figure = pruned.figure()
+    figure = sloy.inspection.pruning_figure(pruned)
     assert len(figure.axes) == 3
 
 

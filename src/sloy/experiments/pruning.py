@@ -127,7 +127,7 @@ def prune(
     with written(folder) as into:
         pruned.model.save(into / FILES[0])
         into.write(FILES[1], text.as_json(pruned.document()))
-        into.write(FILES[2], inspection.png(pruned.figure()))
+        into.write(FILES[2], inspection.png(inspection.pruning_figure(pruned)))
     return pruned, folder.path
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from sloy.model import Model
 from sloy.pruning.comparison import Comparison
 from sloy.pruning.removal import Step
 from sloy.pruning.timing import Timing
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -91,12 +88,6 @@ class Pruned:
             "curve": [asdict(step) for step in self.curve],
             "notes": list(self.notes),
         }
-
-    def figure(self) -> Figure:
-        """See `sloy.inspection.pruning_figure`."""
-        from sloy.inspection import pruning_figure
-
-        return pruning_figure(self)
 
     def rows(self) -> list[tuple[str, str]]:
         """Titles and words of the table."""
