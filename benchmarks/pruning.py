@@ -1,6 +1,6 @@
 """How much of MNIST's default network can go: multiply-adds, processor time in turn, and accuracy before and after.
 
-    python benchmarks/pruning.py [--epochs N] [--seed N] [--samples N] [--network NAME]
+    python benchmarks/pruning.py [--epochs N] [--seed N] [--samples N] [--network NAME] [--model FILE]
 
 One thread; times are processor time, the least of many, measured in turn, so that only their ratio counts.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -17,20 +18,9 @@ from sloy.data import mnist
 from sloy.pruning.timing import timed
 
 
-def main() -> None:
-    """Train, prune and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--network", default="cnn")
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--retrain", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--samples", type=int, default=60_000)
-    parser.add_argument("--loss-rise", type=float, default=0.003)
-    arguments = parser.parse_args()
-    data = mnist()
-    train = data.train.take(np.arange(arguments.samples))
+def trained_on(train: sloy.Dataset, arguments: argparse.Namespace) -> sloy.Model:
+    """The whole network."""
     network = sloy.zoo.make(arguments.network, (28, 28, 1), 10)
-    start = time.process_time()
     model, _ = sloy.fit(
         network,
         train,
@@ -41,6 +31,33 @@ def main() -> None:
         threads=1,
         verbose=False,
     )
+    return model
+
+
+def main() -> None:
+    """Train, prune and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--network", default="cnn")
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--retrain", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", type=int, default=60_000)
+    parser.add_argument(
+        "--model",
+        help="where the trained network is kept; trained where it is not there, and no more then",
+    )
+    parser.add_argument("--loss-rise", type=float, default=0.003)
+    arguments = parser.parse_args()
+    data = mnist()
+    train = data.train.take(np.arange(arguments.samples))
+    start = time.process_time()
+    if arguments.model and Path(arguments.model).exists():
+        model = sloy.load(arguments.model, threads=1)
+    else:
+        model = trained_on(train, arguments)
+        if arguments.model:
+            model.save(arguments.model)
+            return
     trained = time.process_time()
     pruned = sloy.prune(
         model,

@@ -140,7 +140,7 @@ def test_random_directions_stand_for_many_outputs() -> None:
     """On average: 200 outputs and one sample's worth of directions each."""
     random = np.random.default_rng(4)
     network = sloy.Network((3,), [Dense(40)])
-    data = random.normal(size=(400, 3)), random.integers(0, 40, 400)
+    data = random.normal(size=(300, 3)), random.integers(0, 40, 300)
     model = model_of(network, data)
     found = sloy.curvature(model, data)["dense_1/weight"]
     exact = sloy.curvature(model, data, exact=True)["dense_1/weight"]

@@ -14,6 +14,7 @@ from sloy.pruning.refit import Refit
 from sloy.pruning.saliency import activity, scores
 
 PART = 16  # of a group's units are removed at a time, one part
+SCORED = 256  # samples that units are scored by after each round; least squares take all
 DRAWS = 4  # random directions in place of the loss's columns, where there are more
 
 
@@ -85,6 +86,9 @@ class Removal:
     def __post_init__(self) -> None:
         self._whole = self.structure.multiply_adds(self.removed)
         self._refit = Refit(self.passes, self.structure, self.probe, self.seed)
+        rows = slice(None, None, max(1, len(self.probe) // SCORED))
+        of = self.probe
+        self._scored = Columns(of.x[rows], of.y[rows], of.weight[rows])
         loss = self.passes.loss(self.check)
         self._limit = self.rise(loss)
         self.steps.append(Step("", 0, self._whole, loss))
@@ -140,9 +144,9 @@ class Removal:
         return min(self._block[group.name], len(self._left(group)) - 1)
 
     def _scores(self) -> dict[int, float]:
-        means = activity(self.passes, self.structure, self.probe).means
+        means = activity(self.passes, self.structure, self._scored).means
         draws = DRAWS if self.passes.outputs > DRAWS else 0
-        args = self.passes, self.structure, self.probe, means, self.seed, draws
+        args = self.passes, self.structure, self._scored, means, self.seed, draws
         return scores(*args)
 
     def _constants(self) -> None:
