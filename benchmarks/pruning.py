@@ -66,7 +66,6 @@ def main() -> None:
         loss_rise=arguments.loss_rise,
         retrain=arguments.retrain,
         seed=arguments.seed,
-        time=False,
     )
     done = time.process_time()
     print(pruned)
