@@ -46,7 +46,7 @@ def main() -> None:
         "--model",
         help="where the trained network is kept; trained where it is not there, and no more then",
     )
-    parser.add_argument("--loss-rise", type=float, default=0.003)
+    parser.add_argument("--loss-rise", type=float, default=0.001)
     arguments = parser.parse_args()
     data = mnist()
     train = data.train.take(np.arange(arguments.samples))

@@ -30,7 +30,7 @@ class Pruning:
     """
 
     loss_rise: float = real_option(
-        0.003,
+        0.001,
         "share of what the network has learned that may be lost before it is trained again",
         least=0,
         below=1,
