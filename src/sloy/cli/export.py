@@ -78,7 +78,7 @@ def _onnx(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
 
 
 def _c(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
-    from sloy.exchange.c_source import c_name
+    from sloy.exchange.source import c_name
     from sloy.model.exchange import columns_of, input_dtype
 
     model.export(arguments.out, name=arguments.name)

@@ -82,7 +82,7 @@ def read_onnx(path: str | Path, wanted: Wanted) -> Parts:
     return Parts(prepared(problem, parameters, wanted, said), parameters, names, reader)
 
 
-SUFFIXES = (".onnx", ".c", ".h")
+SUFFIXES = (".onnx", ".c", ".h", ".js")
 
 
 def export(
@@ -100,6 +100,8 @@ def export(
 
         found = written(parts, reads=not channels_first)
         write(found, path, opset=opset, channels_first=channels_first)
+    elif kind == ".js":
+        _to_javascript(parts, path)
     else:
         _to_c(parts, path, name)
 
@@ -206,7 +208,7 @@ def target_of(loss: Loss, output_shape: Shape, dtype: str) -> tuple[Shape, str]:
 
 def _to_c(parts: Parts, path: Path, name: str | None) -> None:
     """A C file; one that ends in ``.h`` has its definitions behind ``#ifdef NAME_IMPLEMENTATION``."""
-    from sloy.exchange.c_source import c_name, source
+    from sloy.exchange.source import c_name, source
 
     if name is not None and c_name(name) != name:
         raise InvalidArgument(f"export: `name` (={shown(name)}) must be a name in C.")
@@ -214,7 +216,7 @@ def _to_c(parts: Parts, path: Path, name: str | None) -> None:
     graph = exported_graph(_after(parts.problem, raw), 1)
     text = source(
         graph,
-        "probabilities" if "probabilities" in graph.outputs else "output",
+        answering(graph),
         dict(parts.parameters),
         name or c_name(path.stem),
         class_names=parts.class_names,
@@ -223,3 +225,28 @@ def _to_c(parts: Parts, path: Path, name: str | None) -> None:
         raw=raw,
     )
     write_atomically(path, text.encode())
+
+
+def _to_javascript(parts: Parts, path: Path) -> None:
+    """An ES module, and beside it its types: NAME.d.ts."""
+    from sloy.exchange.source.javascript import module, network_script
+
+    problem = parts.problem
+    raw = raw_of(parts.reader, problem.preprocessing, problem.data_dtype)
+    graph = exported_graph(_after(problem, raw), 1)
+    output = answering(graph)
+    text, types = module(
+        network_script(graph, [output], dict(parts.parameters)),
+        output,
+        (problem.network.input_shape, problem.network.output_shape),
+        class_names=parts.class_names,
+        comment=f"A network trained with sloy {__version__}. Input: {takes(parts)}.{_answer(parts)}",
+        raw=raw,
+    )
+    write_atomically(path, text.encode())
+    write_atomically(path.with_suffix(".d.ts"), types.encode())
+
+
+def answering(graph: Graph) -> str:
+    """Which output of an exported graph is the answer."""
+    return "probabilities" if "probabilities" in graph.outputs else "output"

@@ -90,8 +90,8 @@ KINDS_NOT_OF_INFERENCE = ("augmentation", "gradient", "random", "sparse")
 
 def test_every_op_of_inference_has_a_form() -> None:
     """In ONNX and in C; a new op gets a writer in each, or an `expand`, or a place in the list above."""
-    from sloy.exchange.c_source.program import SUPPORTED
     from sloy.exchange.onnx.writing import WRITERS
+    from sloy.exchange.source.program import SUPPORTED
 
     composed = {name for name, op in REGISTRY.items() if op.expand is not None}
     for known in (set(WRITERS), SUPPORTED):

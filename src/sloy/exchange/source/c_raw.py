@@ -10,8 +10,8 @@ from math import pi
 from sloy.data.tables import TableReader
 from sloy.data.tables.columns import Category, Column, Date, Numeric
 from sloy.data.tables.dates import PARTS, has_day
-from sloy.exchange.c_source.expressions import string
 from sloy.exchange.raw import Raw, codes, numbers_for_missing, taken
+from sloy.exchange.source.expressions import string
 
 
 @dataclass(frozen=True)
