@@ -120,7 +120,7 @@ def written(parts: Parts, *, reads: bool = True) -> Any:
     if parts.class_names:
         metadata[CLASS_NAMES] = json.dumps(list(parts.class_names), ensure_ascii=False)
     return Written(
-        lambda n: exported_graph(_after(problem, raw), n),
+        lambda n: exported_graph(after(problem, raw), n),
         dict(parts.parameters),
         metadata,
         __version__,
@@ -152,7 +152,7 @@ def columns_of(parts: Parts) -> str | None:
     return columns(lines[:SHOWN]) + (f"\n… and {more} more" if more > 0 else "")
 
 
-def _after(problem: Problem, raw: Raw | None) -> Problem:
+def after(problem: Problem, raw: Raw | None) -> Problem:
     """The problem without what `raw` does, its origin added as float32 has it."""
     if problem.origin:
         layers = [*problem.network.layers, Rescale(1.0, problem.origin)]
@@ -213,7 +213,7 @@ def _to_c(parts: Parts, path: Path, name: str | None) -> None:
     if name is not None and c_name(name) != name:
         raise InvalidArgument(f"export: `name` (={shown(name)}) must be a name in C.")
     raw = raw_of(parts.reader, parts.problem.preprocessing, parts.problem.data_dtype)
-    graph = exported_graph(_after(parts.problem, raw), 1)
+    graph = exported_graph(after(parts.problem, raw), 1)
     text = source(
         graph,
         answering(graph),
@@ -233,7 +233,7 @@ def _to_javascript(parts: Parts, path: Path) -> None:
 
     problem = parts.problem
     raw = raw_of(parts.reader, problem.preprocessing, problem.data_dtype)
-    graph = exported_graph(_after(problem, raw), 1)
+    graph = exported_graph(after(problem, raw), 1)
     output = answering(graph)
     text, types = module(
         network_script(graph, [output], dict(parts.parameters)),
