@@ -41,7 +41,10 @@ from sloy.version import __version__
 
 EXACT, HALF = 1_500_000, 5_000_000  # bytes of weights up to which they stay float32, or float16
 MOST_SLIDERS = 60
-SCRIPTS = ("widgets.js", "plane.js", "grid.js", "drop.js", "pictures.js", "inputs.js", "network.js", "layers.js", "charts.js")  # fmt: skip
+SCRIPTS = (
+    *("widgets.js", "plane.js", "grid.js", "drop.js"),
+    *("pictures.js", "inputs.js", "network.js", "layers.js", "charts.js"),
+)
 _WINDOWS = ("conv2d", "max_pool2d", "average_pool2d")
 
 
@@ -181,15 +184,16 @@ def page(
         **known.told,
     }
     running = (
-        f'"use strict";\nconst network = (() => {{\n{network}\nconst ready = started(layout, weights, forward, kernels);\n'
-        "return { ...ready, layout };\n})();\n"
-        'for (const layer of told.layers) for (const [key, name] of Object.entries(layer.named || {}))\n'
-        "  if (name in network.layout.parameters) layer[key] = network.layout.parameters[name];\n"
-    )  # fmt: skip
+        f'"use strict";\nconst network = (() => {{\n{network}\n'
+        "const ready = started(layout, weights, forward, kernels);\nreturn { ...ready, layout };\n})();\n"
+        "for (const layer of told.layers)\n  for (const [key, name] of Object.entries(layer.named || {}))\n"
+        "    if (name in network.layout.parameters) layer[key] = network.layout.parameters[name];\n"
+    )
     without = say("This page computes with JavaScript.")
+    place = f'<div id="network" tabindex="-1"><noscript>{escape(without)}</noscript></div>'
     sections = [
         *first,
-        Section("try", say("Try it"), f'<div id="network" tabindex="-1"><noscript>{escape(without)}</noscript></div>'),
+        Section("try", say("Try it"), place),
         *([Section("inside", say("Layer by layer"), '<div id="layers"></div>')] if layers else []),
         *last,
     ]  # fmt: skip
@@ -223,19 +227,26 @@ def describe(parts: Parts, precision: Precision) -> str:
         parts.problem,
     )
     names = [visible(name) for name in parts.class_names]
+    stored = f"{precision}, {size(PRECISIONS[precision] * network.parameter_count)}"
+    named = f"{len(names)}: {', '.join(names[:20])}{' …' if len(names) > 20 else ''}"
     rows = [
-        (say("network"), str(network.summary())),
-        (say("parameters"), count(network.parameter_count)),
+        *([(say("classes"), named)] if names else []),
         (say("loss"), str(problem.loss)),
-        *([(say("classes"), f"{len(names)}: {', '.join(names[:20])}{' …' if len(names) > 20 else ''}")] if names else []),
-        (say("weights in this page"), f"{precision}, {size(PRECISIONS[precision] * network.parameter_count)}"),
-    ]  # fmt: skip
-    return definitions(rows)
+        (say("weights in this page"), stored),
+    ]
+    label = escape(say("layers"))
+    return (
+        f'<div class="scroll network-table" role="region" tabindex="0" aria-label="{label}">'
+        f"{network.summary()._repr_html_()}</div>{definitions(rows)}"
+    )
 
 
 def definitions(rows: Sequence[tuple[str, str]]) -> str:
     """Titles and words as a list of HTML."""
-    cells = "".join(f"<dt>{escape(name)}</dt><dd>{escape(words)}</dd>" for name, words in rows)
+    cells = "".join(
+        f"<dt>{escape(name)}</dt><dd{' class=columns' * (chr(10) in words)}>{escape(words)}</dd>"
+        for name, words in rows
+    )
     return f"<dl>{cells}</dl>"
 
 
@@ -311,7 +322,7 @@ def _raw_columns(reader: TableReader) -> list[dict[str, Any]]:
         if isinstance(column, Category):
             said |= {"words": list(column.words), "value": column.words[0] if column.words else ""}
         elif isinstance(column, Date):
-            said |= {"value": 0}
+            said |= {"value": _usual_time(column)}
         else:
             assert isinstance(column, Numeric)
             wide = 3 * column.deviation
@@ -319,6 +330,14 @@ def _raw_columns(reader: TableReader) -> list[dict[str, Any]]:
             said |= _slider(low, high, column.mean)
         found.append(said)
     return found
+
+
+def _usual_time(column: Date) -> float:
+    """The first day of the mean year, or midnight, in seconds since 1970."""
+    years = [mean for part, mean, _ in column.parts if part == "year"]
+    return (
+        0.0 if not years else float(np.datetime64(f"{round(years[0])}-01-01", "s").astype(np.int64))
+    )
 
 
 def _answer(parts: Parts, output: str) -> dict[str, Any]:
@@ -337,7 +356,13 @@ def _answer(parts: Parts, output: str) -> dict[str, Any]:
         unit = reader.written.unit
     if task == "binary" and not names:
         names = [say("no"), say("yes")]
-    return {"output": output, "task": task, "names": [visible(name) for name in names], "unit": unit, "threshold": problem.threshold}  # fmt: skip
+    return {
+        "output": output,
+        "task": task,
+        "names": [visible(name) for name in names],
+        "unit": unit,
+        "threshold": problem.threshold,
+    }
 
 
 def _told(parts: Parts, sample: Sample) -> dict[str, Any]:

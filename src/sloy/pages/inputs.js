@@ -277,7 +277,7 @@ function planeInput({ input, changed, answerAt }) {
     x: [a.low, a.high],
     y: [b.low, b.high],
     names: [a.name, b.name],
-    about: say("plane_hint"),
+    about: "plane_hint",
   });
   const palette = [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [230, 159, 0], [86, 180, 233]];
   const soft = (colour, share) => colour.map((part) => 255 + (part - 255) * 0.5 * share);

@@ -101,7 +101,7 @@ function convolutionWindow() {
   const formula = html("p", { class: "says formula", "aria-live": "polite", "data-name": "window" });
   const channels = dropdown({ label: say("channel"), options: { 0: "0" }, value: "0", changed: () => again() });
   let again = () => {};
-  const part = (key, grid) => html("div", { class: "panel" }, html("h4", {}, say(key)), grid.element);
+  const part = (key, grid) => html("div", { class: "panel" }, html("h3", {}, say(key)), grid.element);
   const element = html(
     "div",
     { class: "panel" },
@@ -156,7 +156,7 @@ function convolutionWindow() {
 function poolingWindow() {
   const seen = shownGrid(say("seen"));
   const line = html("p", { class: "says formula", "aria-live": "polite", "data-name": "window" });
-  const element = html("div", { class: "panel" }, html("h4", {}, say("seen")), seen.element, line);
+  const element = html("div", { class: "panel" }, html("h3", {}, say("seen")), seen.element, line);
   function show(layer, before, shape, place, channel, value) {
     const largest = layer.window.op === "max_pool2d",
       under = underWindow(before, shape, layer.window, place, channel, NaN);
@@ -246,15 +246,14 @@ function layersPanel() {
   const withPlaces = html(
     "div",
     { class: "panel" },
-    html("h4", {}, say("maps")),
+    html("h3", {}, say("maps")),
     tiles.element,
     more,
     html(
       "div",
       { class: "work three-of" },
-      html("div", { class: "panel" }, map.element),
+      html("div", { class: "panel" }, map.element, ...(field ? [field.element] : [])),
       html("div", { class: "panel" }, convolution.element, pooling.element),
-      html("div", { class: "panel" }, ...(field ? [field.element] : [])),
     ),
   );
   const element = html(

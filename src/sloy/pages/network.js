@@ -73,10 +73,10 @@ function sampleButtons({ samples, input, take }) {
       drawPicture(canvas, x, input);
       parts.push(canvas);
     }
-    parts.push(html("span", {}, sample.text ?? title));
+    parts.push(html("span", {}, sample.text ?? (sample.answer ? title : sample.label ?? String(i + 1))));
     return html(
       "button",
-      { type: "button", class: "sample", "aria-label": title, onclick: () => take(x, sample) },
+      { type: "button", class: "sample", "aria-label": sample.text ?? title, onclick: () => take(x, sample) },
       ...parts,
     );
   });
@@ -107,7 +107,7 @@ function networkPage() {
     const begun = performance.now();
     network.run(input.ahead ? preparedInput(x, input.scale) : x);
     const spent = performance.now() - begun;
-    time.textContent = say("time", { time: written(spent, 2) });
+    time.textContent = say("time", { time: spent < 0.1 ? "< 0.1" : written(spent, 2) });
     time.dataset.value = spent;
     place.dataset.x = JSON.stringify([...x]);
     answer.show(network.output(told.answer.output));

@@ -41,6 +41,11 @@ def kernels() -> str:
     return b64encode((FOLDER / "wasm" / "kernels.wasm").read_bytes()).decode()
 
 
+def runtime() -> str:
+    """What starts a network: ``kernels`` and ``started``."""
+    return f'const kernels = "{kernels()}";\n\n{script("runtime.js")}'
+
+
 def rounded(array: np.ndarray, precision: Precision) -> np.ndarray:
     """What is left of an array that is stored so; arrays of one axis are stored as they are.
 
@@ -112,7 +117,7 @@ def network_script(
         )
     variables = {name: rounded(array, precision) for name, array in variables.items()}
     program = JavaScriptProgram(fixed(graph, outputs, variables, "JavaScript"), JavaScript("sloy"))
-    return program.text(variables, precision)
+    return f"{program.text(variables, precision)}\n\n{runtime()}"
 
 
 @dataclass
@@ -140,7 +145,7 @@ class JavaScriptProgram(Program):
         self.size = at
 
     def text(self, variables: Mapping[str, np.ndarray], precision: Precision) -> str:
-        """The script."""
+        """``layout``, ``weights`` and ``forward``."""
         body = self.statements()
         nodes = self.graph.nodes
         layout = {
@@ -163,13 +168,10 @@ class JavaScriptProgram(Program):
                 *(self.write.function_text(op) for op in sorted(self.used)),
                 f"const layout = {script_json(layout)};",
                 f"const weights = {script_json(weights)};",
-                f'const kernels = "{kernels()}";',
                 "",
                 "function forward(m, quick) {",
                 *indented(body[1:]),
                 "}",
-                "",
-                script("runtime.js"),
             ]
         )
 
