@@ -20,6 +20,7 @@ from sloy.data import Dataset
 from sloy.diagnosis import Report
 from sloy.engines import Engine
 from sloy.errors import FileFormatError, InvalidArgument, SloyError
+from sloy.exchange.source.javascript import Precision
 from sloy.experiments.events import Counted, Listener, Opened
 from sloy.experiments.examining import MODEL
 from sloy.experiments.opening import opened
@@ -31,8 +32,6 @@ from sloy.language import say, speak
 from sloy.model import Model, load
 from sloy.model.outward import mistakes
 from sloy.model.page import (
-    Known,
-    Precision,
     Section,
     as_stored,
     definitions,
@@ -41,6 +40,7 @@ from sloy.model.page import (
     precision_for,
 )
 from sloy.model.page_data import known_of
+from sloy.model.page_told import Known
 from sloy.training.history import History
 
 CHECKED = 1000  # samples that the page's weights are tried on

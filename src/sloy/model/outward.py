@@ -28,9 +28,20 @@ PRECISIONS = ("auto", "float32", "float16", "int8")
 class Outward:
     """The ways of a model to files that others read."""
 
-    parts: Any
-    network: Network
-    picture_reader: Reader | None
+    @property
+    def parts(self) -> Parts:
+        """See `Model`."""
+        raise NotImplementedError
+
+    @property
+    def network(self) -> Network:
+        """See `Model`."""
+        raise NotImplementedError
+
+    @property
+    def picture_reader(self) -> Reader | None:
+        """See `Model`."""
+        raise NotImplementedError
 
     def export(
         self,

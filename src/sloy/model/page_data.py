@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sloy.data import Dataset
-from sloy.model.page import Known, Sample
+from sloy.model.page_told import Known, Sample
 from sloy.text import number
 
 OFFERED, WRONG, POINTS = 12, 24, 400  # samples that are offered, mistakes, marks in a plane

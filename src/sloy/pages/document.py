@@ -29,7 +29,7 @@ def document(
     *,
     title: str,
     main: str,
-    foot: str,
+    foot: str = "",
     heading: str | None = None,
     above: str = "sloy",
     lead: str = "",
@@ -45,7 +45,8 @@ def document(
     Parameters
     ----------
     title, heading, above, foot : str
-        Plain text: of the window, of the page (the title by default), the line above it, the last line.
+        Plain text: of the window, of the page (the title by default; none where it is ""), the line above it, the
+        last line.
     lead, main : str
         HTML without scripts and without ``style`` attributes, which the policy would not let through.
     style : str
@@ -67,16 +68,16 @@ def document(
     if told is not None:
         data = f'<script type="application/json" id="told">{script_json(told)}</script>'
         blocks.insert(0, data)
+    name = title if heading is None else heading
+    head = f'<p class="row">{escape(above)}</p>\n<h1>{escape(name)}</h1>\n{lead}' if name else lead
     return Template(script("page.html")).substitute(
         language=spoken(),
         policy=policy,
         title=escape(title),
-        heading=escape(title if heading is None else heading),
-        above=escape(above),
-        lead=lead,
+        header=f"<header>\n{head}\n</header>" if head else "",
         main=main,
         style=rules,
-        foot=escape(foot),
+        footer=f"<footer>{escape(foot)}</footer>" if foot else "",
         scripts="\n".join(blocks),
     )
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from sloy.data.tables import TableReader
-from sloy.data.tables.columns import Category, Date, Numeric
+from sloy.data.tables.columns import Category, Column, Date, Numeric
 from sloy.errors import NotAvailable
 from sloy.exchange.raw import Raw, codes, numbers_for_missing
 from sloy.exchange.source.dialect import JavaScript, indented
@@ -260,7 +260,7 @@ def table_json(reader: TableReader) -> dict[str, Any]:
         said: dict[str, Any] = {
             "name": column.name,
             "kind": column.kind,
-            "missing": bool(column.missing),
+            "missing": has_gaps(column),
         }
         if isinstance(column, Category):
             found, other = codes(column, reader.missing)
@@ -274,6 +274,11 @@ def table_json(reader: TableReader) -> dict[str, Any]:
                 said["ends"] = [[float(v) for v in end] for end in column.ends]
         columns.append(said)
     return {"columns": columns, "missing": numbers_for_missing(reader.missing)}
+
+
+def has_gaps(column: Column) -> bool:
+    """Whether training had rows without a value."""
+    return isinstance(column, Category | Date | Numeric) and column.missing
 
 
 # --- the module -----------------------------------------------------------------------------------
