@@ -23,7 +23,7 @@ from sloy.exchange.source.javascript import (
 from sloy.language import say
 from sloy.model.exchange import after, answering, exported_graph
 from sloy.model.page_texts import texts
-from sloy.model.page_told import Known, layers_told, sample_told
+from sloy.model.page_told import Known, answer_told, input_told, layers_told, sample_told
 from sloy.model.parts import Parts
 from sloy.pages import document
 from sloy.pages import script as page_script
