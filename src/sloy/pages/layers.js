@@ -222,6 +222,8 @@ function layersPanel() {
     options: names,
     value: "0",
     changed: (key) => {
+      const size = (i) => String(layers[i].shape.slice(0, 2));
+      if (size(at) !== size(Number(key))) place = null;
       at = Number(key);
       draw();
     },
