@@ -127,7 +127,8 @@ class Outward:
         --------
         >>> import sloy, tempfile
         >>> data = np.eye(2), np.array([0, 1])
-        >>> model, _ = sloy.fit(sloy.zoo.mlp((2,), 2), data, epochs=1, engine="reference")
+        >>> network = sloy.Network((2,), [sloy.layers.Dense(2)])
+        >>> model, _ = sloy.fit(network, data, epochs=1, engine="reference", verbose=False)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     model.to_html(folder + "/plane.html", data=data).name
         'plane.html'
