@@ -58,6 +58,6 @@ def run(arguments: argparse.Namespace) -> int:
             f" {text.percent(done.same)} are the same class"
         )
     rows.append(("weights", weights))
-    rows += [("note", note) for note in done.notes]
+    rows += [("note", text.visible(note)) for note in done.notes]
     print(text.fields(rows))
     return 0

@@ -36,7 +36,7 @@ from sloy.model.parts import Parts
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.problem.problem import is_yes_or_no
-from sloy.text import columns, many, shortened, shown
+from sloy.text import columns, many, shortened, shown, visible
 from sloy.version import __version__
 
 SHOWN = 40  # columns of a table that are listed
@@ -187,7 +187,7 @@ def _answer(parts: Parts) -> str:
         return f" y[0] is the number, y[1] and y[2] the ends of its interval ({share:g})."
     if problem.threshold is None:
         return ""
-    second = names[1] if len(names) == 2 else "the second class"
+    second = visible(names[1]) if len(names) == 2 else "the second class"
     return f" The answer is {second} where its probability is above {problem.threshold:.9g}."
 
 

@@ -307,7 +307,7 @@ def test_a_model_exports_itself(name: str, exported: tuple[Model, Path], tmp_pat
         assert (tmp_path / name).read_bytes() == path.read_bytes()
     else:
         assert "void m_predict(const float *x, float *y)" in (tmp_path / name).read_text()
-    with pytest.raises(InvalidArgument, match=r"must end in \.onnx, \.c or \.h"):
+    with pytest.raises(InvalidArgument, match=r"must end in \.onnx, \.c, \.h or \.js"):
         model.export(tmp_path / "m.pb")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sloy.errors import NotAvailable
 from sloy.exchange.raw import Raw
-from sloy.exchange.source.c_raw import preparation
+from sloy.exchange.source.c_raw import commented, preparation
 from sloy.exchange.source.dialect import C, indented
 from sloy.exchange.source.expressions import string
 from sloy.exchange.source.program import Program, clean_name, dimensions, fixed, numbers
@@ -137,7 +137,7 @@ class CProgram(Program):
             first, *said = self.before.said
             given = f"{self.before.count} numbers, {first}"
         return [
-            f"/* {comment}",
+            f"/* {commented(comment)}",
             "",
             f"   {self._signature()};",
             "",
