@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sloy import pretrained as pretrained
     from sloy import regularizers as regularizers
     from sloy import schedules as schedules
+    from sloy import search as search
     from sloy import theory as theory
     from sloy import zoo as zoo
     from sloy.augmentation import Augment as Augment
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from sloy.preprocessing import Preprocessing as Preprocessing
     from sloy.problem import Network as Network
     from sloy.problem import Problem as Problem
+    from sloy.search import tune as tune
     from sloy.training.callbacks import Callback as Callback
     from sloy.training.callbacks import CSVLog as CSVLog
     from sloy.training.callbacks import EarlyStopping as EarlyStopping
@@ -71,7 +73,7 @@ if TYPE_CHECKING:
 _ROOMS = (
     "data", "diagnosis", "engines", "errors", "experiments", "graph", "initializers", "inspection", "language",
     "layers", "lecture", "losses", "metrics", "ops", "optimizers", "pretrained", "regularizers", "schedules",
-    "theory", "zoo",
+    "search", "theory", "zoo",
 )  # fmt: skip
 _NAMES = {
     name: f"sloy.{module}"
@@ -84,6 +86,7 @@ _NAMES = {
         "optimizers": "SGD Adagrad Adam AdamW Optimizer RMSprop",
         "preprocessing": "Preprocessing",
         "problem": "Network Problem",
+        "search": "tune",
         "training.callbacks": "Callback CSVLog EarlyStopping",
         "training.checkpoint": "Checkpoint",
         "training.fine_tune": "fine_tune",

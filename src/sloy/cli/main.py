@@ -33,6 +33,7 @@ from sloy.cli import (
     samples,
     test,
     train,
+    tune,
 )
 from sloy.cli.errors import FAILED, OK, USAGE, UsageError
 from sloy.cli.options import with_devices
@@ -56,7 +57,7 @@ class Parser(argparse.ArgumentParser):
 
 
 COMMANDS = (
-    *(train, plan, find_rate, branch, diagnose, samples, test, predict, info, inspect),
+    *(train, plan, find_rate, tune, branch, diagnose, samples, test, predict, info, inspect),
     *(import_model, export, engines, bench, lecture),
 )
 

@@ -1,0 +1,268 @@
+"""The one loop of a search: trials are asked for, started, heard, and told to the study."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sloy import text
+from sloy.errors import InUse, InvalidArgument, InvalidOption
+from sloy.experiments.events import Event, Listener
+from sloy.experiments.run_folder import CHECKPOINT
+from sloy.search.folder import JOURNAL, SearchFolder
+from sloy.search.space import Space, in_words, put
+from sloy.search.study import COMPLETE, DATA, FAILED, Study, storage_of
+from sloy.search.workers import Worker, Workers
+from sloy.training.checkpoint import Store
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+ATTEMPTS = 3  # of processes to run a trial, without an epoch more between
+PATIENCE = 20.0  # seconds that a process which still saves a trial has, until that is taken up
+LOOK = 0.5  # seconds between two looks at it
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far a search goes.
+
+    Attributes
+    ----------
+    trials : int
+        All together.
+    seconds : float, optional
+        Of this call.
+    workers : int
+        Side by side.
+    """
+
+    trials: int
+    seconds: float | None = None
+    workers: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class SearchBegan(Event):
+    """Trials are about to begin, or to go on.
+
+    Attributes
+    ----------
+    folder : Path
+    space : Space
+    done, trials : int
+        That have ended, and that there are to be.
+    workers, threads : int
+        Side by side, and of each.
+    """
+
+    folder: Path
+    space: Space
+    done: int
+    trials: int
+    workers: int
+    threads: int
+
+    def __str__(self) -> str:
+        varied = ", ".join(self.space)
+        done = f", {self.done} of them done" if self.done else ""
+        side = f"{self.workers} at a time, {text.many(self.threads, 'thread')} each"
+        return text.fields(
+            [
+                ("search", f"{text.many(self.trials, 'trial')}{done}; {side}"),
+                ("varied", text.visible(varied)),
+                ("folder", text.visible(self.folder)),
+            ]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TrialEnded(Event):
+    """A trial is complete, pruned, diverged or failed.
+
+    Attributes
+    ----------
+    number : int
+    chosen : mapping
+        Path → value.
+    ended : "complete", "pruned", "diverged" or "failed"
+    why : str
+        Of those that diverged or failed.
+    value : float
+        Of its metric; of one that is not complete its best epoch's, or NaN.
+    epochs : int
+        That were done.
+    best : (int, float) or None
+        Number and value of the best so far.
+    """
+
+    number: int
+    chosen: Mapping[str, Any]
+    ended: str
+    why: str
+    value: float
+    epochs: int
+    best: tuple[int, float] | None
+
+    def __str__(self) -> str:
+        said = f"trial {self.number:<4} {self.ended:<9} {text.number(self.value):>10}"
+        said += f"  {text.many(self.epochs, 'epoch')}  {in_words(self.chosen)}"
+        if self.best is not None and self.best[0] == self.number and self.ended == COMPLETE:
+            said += "  (the best so far)"
+        return said + (f"\n           {text.visible(self.why)}" if self.why else "")
+
+
+class Search:
+    """A search while it runs.
+
+    Parameters
+    ----------
+    folder : SearchFolder
+    limits : Limits
+    tell : callable
+        Told of `TrialEnded`.
+    """
+
+    def __init__(self, folder: SearchFolder, limits: Limits, tell: Listener) -> None:
+        self.folder, self.settings, self.limits, self._tell = folder, folder.settings, limits, tell
+        self.count = limits.workers
+        storage = storage_of(folder.storage, folder.path / JOURNAL)
+        several = self.count > 1 or folder.storage is not None
+        self.study = Study(storage, folder.study, self.settings.document(), several=several)
+        self._workers = Workers()
+        self._chosen: dict[int, Mapping[str, Any]] = {}
+        self._failures: dict[int, tuple[int, int]] = {}  # trial → epochs told, attempts since
+
+    def run(self) -> None:
+        """Until all trials have ended, or the time is over; those that run then are saved."""
+        self._tell(
+            SearchBegan(
+                self.folder.path,
+                self.settings.space,
+                len(self.study.ended()),
+                self.limits.trials,
+                self.count,
+                self.folder.threads,
+            )
+        )
+        until = None if self.limits.seconds is None else time.monotonic() + self.limits.seconds
+        try:
+            while until is None or time.monotonic() < until:
+                self._start()
+                if not self._workers.running and not self.study.has_unowned():
+                    return
+                left = LOOK if until is None else min(LOOK, until - time.monotonic())
+                for worker in self._workers.ready(left):
+                    for message in worker.lines():
+                        self._hear(worker, message)
+        finally:
+            self._workers.stop()
+
+    def _start(self) -> None:
+        """Begin, or take up, as many trials as there is place for."""
+        while len(self._workers.running) < self.count:
+            found = self.study.taken_up(self.settings.space)
+            if found is None and len(self.study.trials()) < self.limits.trials:
+                found = self.study.asked(self.settings.space)
+            if found is None:
+                return
+            trial, chosen = found
+            self._chosen[trial.number] = chosen
+            self._workers.start(trial, self._question(trial.number, chosen))
+
+    def _question(self, number: int, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "words": self.words(chosen),
+            "folder": str(self.folder.trial(number).path.absolute()),
+            "engine": self.folder.engine,
+            "threads": self.folder.threads,
+            "metric": self.settings.metric,
+        }
+
+    def chosen(self, trial: FrozenTrial) -> Mapping[str, Any]:
+        """What a trial was given, path by path."""
+        return self.study.chosen(self.settings.space, trial)
+
+    def words(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of a trial's experiment."""
+        words = dict(self.settings.words)
+        for path, value in chosen.items():
+            words = put(words, path, value)
+        return words
+
+    def _hear(self, worker: Worker, message: dict[str, Any] | None) -> None:
+        trial = worker.trial
+        match message:
+            case None:
+                self._workers.forget(worker)
+                if not worker.answered:
+                    self._again(worker, worker.last_words())
+            case {"data": data, "epochs": epochs}:
+                worker.epochs = epochs
+                self.study.note(trial, "epochs", epochs)
+                self._check_data(trial, data)
+            case {"rows": rows}:
+                worker.told = rows[-1][0]
+                worker.answer({"prune": self.study.report(trial, rows)})
+            case _:
+                worker.answered = True
+                self._end(worker, str(message["ended"]), message)
+
+    def _end(self, worker: Worker, ended: str, rest: Mapping[str, Any]) -> None:
+        trial, why = worker.trial, rest.get("why", "")
+        if ended == "in use":  # by a process that still saves what it has
+            self._wait(worker, why)
+            return
+        first = not any(one.state.name != "FAIL" for one in self.study.ended())
+        if ended == COMPLETE:
+            self.study.complete(trial, rest, worker.epochs)
+        else:
+            self.study.end(trial, ended, why)
+        self._ended(worker, ended, why)
+        if ended == FAILED and first:  # all would
+            raise InvalidOption(why)
+
+    def _ended(self, worker: Worker, ended: str, why: str = "") -> None:
+        number = worker.trial.number
+        best = self.study.best()
+        if best is None or best.number != number:
+            Store(self.folder.trial(number) / CHECKPOINT).clear()
+        trial = self.study.trials()[number]
+        found = None if best is None else (best.number, self.study.value(best))
+        value = self.study.value(trial)
+        chosen = self._chosen[number]
+        self._tell(TrialEnded(number, chosen, ended, why, value, worker.told, found))
+
+    def _again(self, worker: Worker, why: str) -> None:
+        """Take up a trial whose process died, unless it dies again and again at one place."""
+        number = worker.trial.number
+        epochs, attempts = self._failures.get(number, (-1, 0))
+        attempts = attempts + 1 if worker.told <= epochs else 1
+        self._failures[number] = max(worker.told, epochs), attempts
+        if attempts < ATTEMPTS:
+            self._workers.start(worker.trial, worker.question)
+            return
+        self.study.end(worker.trial, FAILED, why)
+        self._ended(worker, FAILED, why)
+
+    def _wait(self, worker: Worker, why: str) -> None:
+        worker.waited += LOOK
+        if worker.waited > PATIENCE:
+            raise InUse(why)
+        time.sleep(LOOK)
+        again = self._workers.start(worker.trial, worker.question)
+        again.waited = worker.waited
+
+    def _check_data(self, trial: FrozenTrial, data: str) -> None:
+        """Raise where the data are others than those of the trials before."""
+        known = (one.user_attrs[DATA] for one in self.study.trials() if DATA in one.user_attrs)
+        if (first := next(known, None)) is None:
+            self.study.note(trial, DATA, data)
+        elif first != data:
+            raise InvalidArgument(
+                f"tune: {self.settings.words['data']} has changed since the search began: trials could not be compared."
+                " Begin another search."
+            )
