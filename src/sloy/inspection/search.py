@@ -60,6 +60,7 @@ def search_history_figure(
     axes.set_ylabel(metric)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y")
+    axes.set_axisbelow(True)
     axes.legend(loc="best")
     return figure
 
@@ -114,9 +115,10 @@ def search_parallel_figure(
     for rank, trial in enumerate(order):
         share = (rank + 1) / len(order)
         best = rank == len(order) - 1
+        there = np.flatnonzero(~np.isnan(heights[:, trial]))
         axes.plot(
-            range(len(columns)),
-            heights[:, trial],
+            there,
+            heights[there, trial],
             color=ORANGE if best else BLUE,
             alpha=1.0 if best else 0.1 + 0.6 * share**2,
             linewidth=2.2 if best else 1.0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from sloy.experiments.run_folder import CHECKPOINT
 from sloy.search.folder import JOURNAL, SearchFolder
 from sloy.search.space import Space, in_words, put
 from sloy.search.study import COMPLETE, DATA, FAILED, Study, storage_of
-from sloy.search.workers import Worker, Workers
+from sloy.search.workers import Task, Worker, Workers
 from sloy.training.checkpoint import Store
 
 if TYPE_CHECKING:
@@ -152,18 +152,20 @@ class Search:
         try:
             while until is None or time.monotonic() < until:
                 self._start()
-                if not self._workers.running and not self.study.has_unowned():
+                if not self._workers.busy and not self.study.has_unowned():
                     return
                 left = LOOK if until is None else min(LOOK, until - time.monotonic())
                 for worker in self._workers.ready(left):
                     for message in worker.lines():
                         self._hear(worker, message)
+                    if not worker.alive:
+                        self._workers.forget(worker)
         finally:
             self._workers.stop()
 
     def _start(self) -> None:
         """Begin, or take up, as many trials as there is place for."""
-        while len(self._workers.running) < self.count:
+        while self._workers.busy < self.count:
             found = self.study.taken_up(self.settings.space)
             if found is None and len(self.study.trials()) < self.limits.trials:
                 found = self.study.asked(self.settings.space)
@@ -171,7 +173,7 @@ class Search:
                 return
             trial, chosen = found
             self._chosen[trial.number] = chosen
-            self._workers.start(trial, self._question(trial.number, chosen))
+            self._workers.begin(Task(trial, self._question(trial.number, chosen)))
 
     def _question(self, number: int, chosen: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -193,68 +195,59 @@ class Search:
             words = put(words, path, value)
         return words
 
-    def _hear(self, worker: Worker, message: dict[str, Any] | None) -> None:
-        trial = worker.trial
+    def _hear(self, worker: Worker, message: dict[str, Any]) -> None:
+        task = worker.task
+        if task is None:
+            return
         match message:
-            case None:
-                self._workers.forget(worker)
-                if not worker.answered:
-                    self._again(worker, worker.last_words())
             case {"data": data, "epochs": epochs}:
-                worker.epochs = epochs
-                self.study.note(trial, "epochs", epochs)
-                self._check_data(trial, data)
+                task.epochs = epochs
+                self.study.note(task.trial, "epochs", epochs)
+                self._check_data(task.trial, data)
             case {"rows": rows}:
-                worker.told = rows[-1][0]
-                worker.answer({"prune": self.study.report(trial, rows)})
+                task.told = rows[-1][0]
+                worker.answer({"prune": self.study.report(task.trial, rows)})
             case _:
-                worker.answered = True
-                self._end(worker, str(message["ended"]), message)
+                worker.task = None
+                self._end(task, message)
 
-    def _end(self, worker: Worker, ended: str, rest: Mapping[str, Any]) -> None:
-        trial, why = worker.trial, rest.get("why", "")
+    def _end(self, task: Task, message: Mapping[str, Any]) -> None:
+        ended, why = str(message["ended"]), str(message.get("why", ""))
+        if ended == "killed":
+            ended = FAILED if self._is_hopeless(task) else ended
         if ended == "in use":  # by a process that still saves what it has
-            self._wait(worker, why)
+            task.waited += LOOK
+            if task.waited > PATIENCE:
+                raise InUse(why)
+            time.sleep(LOOK)
+        if ended in ("killed", "in use"):
+            self._workers.begin(replace(task, told=0))
             return
         first = not any(one.state.name != "FAIL" for one in self.study.ended())
         if ended == COMPLETE:
-            self.study.complete(trial, rest, worker.epochs)
+            self.study.complete(task.trial, message, task.epochs)
         else:
-            self.study.end(trial, ended, why)
-        self._ended(worker, ended, why)
+            self.study.end(task.trial, ended, why)
+        self._ended(task, ended, why)
         if ended == FAILED and first:  # all would
             raise InvalidOption(why)
 
-    def _ended(self, worker: Worker, ended: str, why: str = "") -> None:
-        number = worker.trial.number
+    def _is_hopeless(self, task: Task) -> bool:
+        """Whether the processes of a trial die again and again at one place."""
+        epochs, attempts = self._failures.get(task.trial.number, (-1, 0))
+        attempts = attempts + 1 if task.told <= epochs else 1
+        self._failures[task.trial.number] = max(task.told, epochs), attempts
+        return attempts >= ATTEMPTS
+
+    def _ended(self, task: Task, ended: str, why: str) -> None:
+        number = task.trial.number
         best = self.study.best()
         if best is None or best.number != number:
             Store(self.folder.trial(number) / CHECKPOINT).clear()
-        trial = self.study.trials()[number]
+        value = self.study.value(self.study.trials()[number])
         found = None if best is None else (best.number, self.study.value(best))
-        value = self.study.value(trial)
         chosen = self._chosen[number]
-        self._tell(TrialEnded(number, chosen, ended, why, value, worker.told, found))
-
-    def _again(self, worker: Worker, why: str) -> None:
-        """Take up a trial whose process died, unless it dies again and again at one place."""
-        number = worker.trial.number
-        epochs, attempts = self._failures.get(number, (-1, 0))
-        attempts = attempts + 1 if worker.told <= epochs else 1
-        self._failures[number] = max(worker.told, epochs), attempts
-        if attempts < ATTEMPTS:
-            self._workers.start(worker.trial, worker.question)
-            return
-        self.study.end(worker.trial, FAILED, why)
-        self._ended(worker, FAILED, why)
-
-    def _wait(self, worker: Worker, why: str) -> None:
-        worker.waited += LOOK
-        if worker.waited > PATIENCE:
-            raise InUse(why)
-        time.sleep(LOOK)
-        again = self._workers.start(worker.trial, worker.question)
-        again.waited = worker.waited
+        self._tell(TrialEnded(number, chosen, ended, why, value, task.told, found))
 
     def _check_data(self, trial: FrozenTrial, data: str) -> None:
         """Raise where the data are others than those of the trials before."""

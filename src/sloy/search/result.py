@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from sloy.search.loop import Search
 
 SHOWN = 10  # of the best trials
+SAME = {"val_loss": "test_log_loss"}  # of tables
+FIGURES_SHOWN = 4  # of the test
 FEWEST = 4  # complete trials, of which something can be said of options
 
 
@@ -78,7 +80,7 @@ class Tuned(text.Shown):
             f"; {text.count(epochs['done'])} of {text.count(epochs['most'])} epochs were trained"
         )
         figures = {n: v for n, v in document["test"].items() if isinstance(v, float)}
-        test = ", ".join(f"{name} {text.number(value)}" for name, value in figures.items())
+        test = ", ".join(f"{n} {text.number(v)}" for n, v in list(figures.items())[:FIGURES_SHOWN])
         rows = [
             ("trials", f"{said}{saved if epochs['most'] else ''}"),
             ("best", f"trial {best['number']}, {metric} {text.number(best['value'])}{_unfinished(best)}"),
@@ -108,13 +110,13 @@ class Tuned(text.Shown):
         metric, test = self.document["metric"], self.document["test"]
         said = (
             f"{metric} {text.number(self.best['value'])} is the best of {text.many(compared, 'trial')}, chosen by the"
-            " samples that it is measured on: it is better than on new ones"
+            " very samples that it is measured on,\nso that it tends to be better than on new ones"
         )
-        fresh = test.get(metric.replace("val_", "test_"))
+        fresh = test.get(metric.replace("val_", "test_"), test.get(SAME.get(metric, "")))
         if fresh is not None:
             looked = len(self.document["tested"])
-            times = "once" if looked == 1 else f"{looked} times, each for the best so far"
-            said += f" ({text.number(fresh)} on those to test on, which were looked at {times})"
+            times = "once" if looked == 1 else f"{looked} times, for each best so far"
+            said += f"; on those to test on, looked at {times}, it is {text.number(fresh)}"
         return said
 
 

@@ -1,14 +1,17 @@
-"""A process that runs one trial, a run folder of its own: `python -m sloy.search.worker`.
+"""A process that runs trials, each a run folder of its own: `python -m sloy.search.worker PARENT`.
 
-It is asked by a line of JSON on standard input, tells each epoch as a line, waits for what to do, and ends with a line
-of what came of it. Memory that a trial took goes with it. Where who asked dies, it saves its checkpoint and ends.
+It is asked by lines of JSON on standard input; a child of it, which has all modules from it, runs the trial, tells each
+epoch as a line, waits for what to do, and ends with a line of what came of it. Memory that a trial took goes with it.
+Where who asked dies, it saves its checkpoint and ends.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -25,6 +28,7 @@ from sloy.training.checkpoint import fingerprint
 from sloy.training.history import Row
 
 LOSS = "val_loss"
+LOOK = 0.5  # seconds between two looks whether who asks is there
 
 
 class Pruned(Exception):
@@ -85,23 +89,72 @@ class Telling:
             raise Pruned
 
 
-def main() -> int:
-    """Run the trial that is asked for; the exit code is of no meaning but for signals."""
+def main(parent: int) -> int:
+    """Run the trials that are asked for, each in a child: what it takes of memory goes with it.
+
+    Parameters
+    ----------
+    parent : int
+        Who asks; this process ends with that one.
+    """
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever is printed does not come between
     channel = Channel(sys.stdin, lines)
-    with Stopping() as stopping:
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
+    while not stopped:
         try:
             question = channel.heard()
-            channel.tell(_answer(question, channel))
-        except (KeyboardInterrupt, Terminated):
-            return stopping.code or 1
+        except Terminated:
+            break
+        if "words" not in question:  # an answer that a child did not live to hear
+            continue
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        child = os.fork()
+        if not child:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os._exit(_trial(question, channel))
+        code = _waited(child, parent)
+        if code < 0 and not stopped:
+            name = signal.Signals(-code).name
+            channel.tell({"ended": "killed", "why": f"its process was killed ({name})"})
     return 0
 
 
-def _answer(question: Mapping[str, Any], channel: Channel) -> dict[str, Any]:
+def _waited(child: int, parent: int) -> int:
+    """How a child ended, which is told to where who asks is gone."""
+    while True:
+        number, status = os.waitpid(child, os.WNOHANG)
+        if number:
+            return os.waitstatus_to_exitcode(status)
+        if os.getppid() != parent:
+            os.kill(child, signal.SIGTERM)
+        signal.sigtimedwait({signal.SIGCHLD}, LOOK)
+
+
+def _trial(question: Mapping[str, Any], channel: Channel) -> int:
+    """A child: run the trial, and say what came of it."""
+    parent = os.getppid()
+    with Stopping() as stopping:
+        try:
+            channel.tell(_answer(question, channel, parent))
+            code = 0
+        except (KeyboardInterrupt, Terminated):
+            code = stopping.code or 1
+        except BaseException:
+            channel.tell(
+                {"ended": "failed", "why": traceback.format_exc().strip().rpartition("\n")[2]}
+            )
+            traceback.print_exc()
+            code = 1
+    sys.stderr.flush()
+    return code
+
+
+def _answer(question: Mapping[str, Any], channel: Channel, parent: int) -> dict[str, Any]:
     try:
-        result = _run(question, Telling(channel, question["metric"], question["parent"]))
+        result = _run(question, Telling(channel, question["metric"], parent))
     except Pruned:
         return {"ended": "pruned"}
     except NonFiniteError as error:
@@ -169,4 +222,4 @@ def _data_of(loaded: Loaded) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(int(sys.argv[1])))
