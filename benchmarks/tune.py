@@ -2,7 +2,7 @@
 
     python benchmarks/tune.py kills --trials 50 --kills 20     # the same trials as of a search that nobody disturbs
     python benchmarks/tune.py memory --trials 200              # the searching process after each quarter
-    python benchmarks/tune.py pruner --trials 50               # epochs that the median pruner saves, on moons and digits
+    python benchmarks/tune.py pruner --trials 50               # epochs that the median pruner saves
     python benchmarks/tune.py workers --trials 20              # time with two workers over that with one
     python benchmarks/tune.py tuned --trials 30                # tuned against default options: validation and test
 

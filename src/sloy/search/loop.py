@@ -158,7 +158,7 @@ class Search:
                 for worker in self._workers.ready(left):
                     for message in worker.lines():
                         self._hear(worker, message)
-                    if not worker.alive:
+                    if worker.gone:
                         self._workers.forget(worker)
         finally:
             self._workers.stop()
@@ -167,10 +167,11 @@ class Search:
         """Begin, or take up, as many trials as there is place for."""
         while self._workers.busy < self.count:
             found = self.study.taken_up(self.settings.space)
-            if found is None and len(self.study.trials()) < self.limits.trials:
-                found = self.study.asked(self.settings.space)
             if found is None:
-                return
+                full = len(self.study.trials()) >= self.limits.trials
+                if full or self.study.has_unowned():  # which may have to be taken up before
+                    return
+                found = self.study.asked(self.settings.space)
             trial, chosen = found
             self._chosen[trial.number] = chosen
             self._workers.begin(Task(trial, self._question(trial.number, chosen)))

@@ -49,6 +49,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.task: Task | None = None
+        self.gone = False  # whether nothing is to be heard any more
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by `close`
         self._unread = b""
         path = os.pathsep.join(filter(None, sys.path))
@@ -80,7 +81,8 @@ class Worker:
         *whole, self._unread = (self._unread + read).split(b"\n")
         for line in whole:
             yield json.loads(line)
-        if not read:
+        if not read:  # by the child that runs the trial neither
+            self.gone = True
             yield {"ended": "killed", "why": self._last_words()}
 
     def _last_words(self) -> str:
@@ -90,11 +92,6 @@ class Worker:
         if code < 0:
             return f"its process was killed ({signal.Signals(-code).name})"
         return f"its process ended with exit code {code}" + (f": {words[:200]}" if words else "")
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process runs."""
-        return self.process.poll() is None
 
     def terminate(self) -> None:
         """End it; the trial that it runs is saved."""
