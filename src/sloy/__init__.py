@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     from sloy.preprocessing import Preprocessing as Preprocessing
     from sloy.problem import Network as Network
     from sloy.problem import Problem as Problem
-    from sloy.search import tune as tune
+    from sloy.search.activations import search_activations as search_activations
+    from sloy.search.grow import grow as grow
+    from sloy.search.tuning import tune as tune
     from sloy.training.callbacks import Callback as Callback
     from sloy.training.callbacks import CSVLog as CSVLog
     from sloy.training.callbacks import EarlyStopping as EarlyStopping
@@ -86,7 +88,9 @@ _NAMES = {
         "optimizers": "SGD Adagrad Adam AdamW Optimizer RMSprop",
         "preprocessing": "Preprocessing",
         "problem": "Network Problem",
-        "search": "tune",
+        "search.activations": "search_activations",
+        "search.grow": "grow",
+        "search.tuning": "tune",
         "training.callbacks": "Callback CSVLog EarlyStopping",
         "training.checkpoint": "Checkpoint",
         "training.fine_tune": "fine_tune",

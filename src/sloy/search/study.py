@@ -98,7 +98,7 @@ def storage_of(url: str | None, journal: Path) -> Any:
         if url.startswith("redis"):
             return optuna.storages.JournalStorage(backends.JournalRedisBackend(url))
         return optuna.storages.RDBStorage(url)
-    except (ImportError, ValueError, optuna.exceptions.StorageInternalError) as error:
+    except Exception as error:  # of any of their libraries
         reason = " ".join(str(error).split())[:200]
         raise InvalidArgument(f"tune: `storage` (={url!r}) cannot be opened: {reason}") from None
 
