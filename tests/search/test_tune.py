@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
-import sqlite3
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,26 @@ import numpy as np
 import pytest
 
 import sloy
+from sloy.cli.main import main
 from sloy.errors import FileFormatError, InvalidArgument, InvalidOption
-from sloy.experiments import Experiment
-from sloy.search import Choice, Int, Layers, Log, SearchBegan, TrialEnded, Tuned
+from sloy.experiments import Experiment, running
+from sloy.search import (
+    Choice,
+    Int,
+    Layers,
+    Log,
+    SearchBegan,
+    TrialEnded,
+    Tuned,
+    result,
+    study,
+    worker,
+)
+from sloy.search.folder import SearchFolder
+from sloy.search.loop import Limits, Search
+from sloy.search.study import Study
 from sloy.search.suited import suited
+from sloy.search.workers import Worker
 
 optuna = pytest.importorskip("optuna", minversion="5")
 
@@ -31,12 +46,22 @@ SPACE = {
 WORDS: dict[str, Any] = {"target": "side", "network": "mlp", "epochs": 6, "threads": 1}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def early() -> Iterator[None]:
+    """Sampler and pruner begin after two trials."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(study.STARTUP, "sampler", 2)
+        patch.setitem(study.STARTUP, "pruner", 2)
+        patch.setattr(result, "FEWEST", 2)
+        yield
+
+
 @pytest.fixture(scope="module")
 def tuned(moons: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tuned, list[Any]]:
-    """A search of eight trials, and what it told."""
+    """A search of five trials, and what it told."""
     told: list[Any] = []
     out = tmp_path_factory.mktemp("tune") / "search"
-    found = sloy.tune(moons, SPACE, trials=8, out=out, listener=told.append, **WORDS)
+    found = sloy.tune(moons, SPACE, trials=5, out=out, listener=told.append, **WORDS)
     return found, told
 
 
@@ -49,10 +74,10 @@ def values(trials: list[dict[str, Any]]) -> list[Any]:
 def test_trials_are_runs(tuned: tuple[Tuned, list[Any]], moons: Path) -> None:
     """Each value is that of its run's history, and its options are in its plan."""
     found, told = tuned
-    assert [one["number"] for one in found.trials] == list(range(8))
+    assert [one["number"] for one in found.trials] == list(range(5))
     began, *ended = told
     assert isinstance(began, SearchBegan)
-    assert [event.number for event in ended if isinstance(event, TrialEnded)] == list(range(8))
+    assert [event.number for event in ended if isinstance(event, TrialEnded)] == list(range(5))
     for one in found.trials:
         folder = found.folder / one["folder"]
         plan = json.loads((folder / "configuration.json").read_text())["plan"]
@@ -71,7 +96,7 @@ def test_trials_are_runs(tuned: tuple[Tuned, list[Any]], moons: Path) -> None:
 def test_test_rows_are_measured_once(tuned: tuple[Tuned, list[Any]]) -> None:
     found, _ = tuned
     summaries = [json.loads(path.read_text()) for path in found.folder.glob("*/*/summary.json")]
-    assert len(summaries) >= 5
+    assert len(summaries) >= 2
     assert all(one["test_samples"] == 0 for one in summaries)
     best = json.loads((found.folder / "best/summary.json").read_text())
     assert best["test_accuracy"] == found.document["test"]["test_accuracy"] > 0.5
@@ -80,13 +105,15 @@ def test_test_rows_are_measured_once(tuned: tuple[Tuned, list[Any]]) -> None:
     assert "tends to be better than on new ones" in str(found)
 
 
-def test_the_best_again_has_the_same_bits(tuned: tuple[Tuned, list[Any]], tmp_path: Path) -> None:
+def test_the_best_again_has_the_same_bits(
+    tuned: tuple[Tuned, list[Any]], tmp_path: Path, unpictured: None
+) -> None:
     """By the command that is printed, whose folder alone is another."""
     found, _ = tuned
     words = shlex.split(found.command)
     words[words.index("--out") + 1] = str(tmp_path / "again")
     assert words[0] == "sloy"
-    subprocess.run([sys.executable, "-m", *words, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    assert main([*words[1:], "--quiet"]) == 0
     models = [
         tmp_path / "again/model.sloy",
         found.folder / "best/model.sloy",
@@ -118,7 +145,7 @@ def test_optuna_reads_the_journal(tuned: tuple[Tuned, list[Any]]) -> None:
     study = optuna.load_study(
         study_name=found.document["study"], storage=optuna.storages.JournalStorage(backend)
     )
-    assert len(study.trials) == 8
+    assert len(study.trials) == 5
     assert study.best_trial.number == found.best["number"]
     assert study.best_value == found.best["value"]
     names = {one.state.name for one in study.trials}
@@ -128,9 +155,9 @@ def test_optuna_reads_the_journal(tuned: tuple[Tuned, list[Any]]) -> None:
 def test_the_pruner_goes_by_the_median(tuned: tuple[Tuned, list[Any]]) -> None:
     """A pruned trial's best was above the median of the complete ones before, at its last epoch and not before."""
     found, _ = tuned
-    rows = [_reported(found, number) for number in range(8)]
-    assert [one["ended"] for one in found.trials][:5] == ["complete"] * 5
-    for one in found.trials[5:]:
+    rows = [_reported(found, number) for number in range(5)]
+    assert [one["ended"] for one in found.trials][:2] == ["complete"] * 2
+    for one in found.trials[2:]:
         own = rows[one["number"]]
         others = [
             rows[other["number"]]
@@ -152,68 +179,96 @@ def _reported(found: Tuned, number: int) -> list[float]:
 # --- killed, continued ----------------------------------------------------------------------------
 
 
-class _Enough(Exception):
-    """Raised by a listener, as a signal would be."""
+@pytest.fixture
+def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pictures, which would take longer than all else."""
+    monkeypatch.setattr(running._Running, "_draw", lambda self, *parts: None)
+    monkeypatch.setattr(result, "_draw", lambda *parts: None)
+
+
+class _Died(Exception):
+    """In place of what ends a process at once."""
 
 
 def test_kills_change_nothing(
-    tuned: tuple[Tuned, list[Any]], moons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tuned: tuple[Tuned, list[Any]],
+    moons: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unpictured: None,
 ) -> None:
-    """A trial is killed at an epoch, the search in the middle of another: the same trials, the same best model."""
-    from sloy.search import study
-    from sloy.search.workers import Worker
-
+    """A trial is killed at an epoch, the search in the middle of another: the same trials, to the bytes of models."""
     whole, _ = tuned
-    reported = study.Study.report
-    kills = [(1, 2), (5, 1)]
-    workers: list[Worker] = []
-    begun = Worker.__init__
+    reported, begun, owned = Study.report, Worker.__init__, study._is_dead
+    waiting = [
+        (1, 2),
+        (2, 1),
+    ]  # trial and epoch: the first kills its process, the second ends the search
+    processes: list[int] = []
 
     def remember(self: Worker) -> None:
         begun(self)
-        workers.append(self)
+        processes.append(self.process.pid)
 
-    def kill(self: Any, trial: Any, rows: Any) -> bool:
-        """Of the first the process that runs the trial, of the second the search as if it had died."""
+    def report(self: Study, trial: Any, rows: Any) -> bool:
         now = trial.number, rows[-1][0]
-        if now in kills and kills.pop(kills.index(now))[0] == 1:
-            process = workers[-1].process.pid
-            child = Path(f"/proc/{process}/task/{process}/children").read_text().split()[0]
-            os.kill(int(child), signal.SIGKILL)
-        elif now == (5, 1) and now not in kills and not raised:
-            raised.append(True)
-            raise _Enough
+        if waiting and now == waiting[0]:
+            waiting.pop(0)
+            if not waiting:
+                raise _Died
+            children = Path(f"/proc/{processes[0]}/task/{processes[0]}/children").read_text()
+            os.kill(int(children.split()[0]), signal.SIGKILL)
         return reported(self, trial, rows)
 
-    raised: list[bool] = []
-    monkeypatch.setattr(study.Study, "report", kill)
+    monkeypatch.setattr(Study, "report", report)
     monkeypatch.setattr(Worker, "__init__", remember)
     out = tmp_path / "search"
-    with pytest.raises(_Enough):
-        sloy.tune(moons, SPACE, trials=8, out=out, **WORDS)
-    assert not kills
-    assert len(workers) == 1
-    owned = study._owner
-    monkeypatch.setattr(study, "_owner", lambda: {**owned(), "life": "another"})
-    found = sloy.tune(resume=True, out=out, trials=8)
-    assert values(found.trials) == values(whole.trials)
-    best = [(one.folder / "best/model.sloy").read_bytes() for one in (found, whole)]
-    assert best[0] == best[1]
+    with pytest.raises(_Died):
+        sloy.tune(moons, SPACE, trials=4, out=out, **WORDS)
+    assert len(processes) == 1
+    monkeypatch.setattr(study, "_is_dead", lambda owner: owned({**owner, "life": "an earlier one"}))
+    found = sloy.tune(resume=True, out=out, trials=4)
+    assert values(found.trials) == values(whole.trials)[:4]
+    for one in found.trials:
+        if one["ended"] != "complete":
+            continue
+        other = whole.folder / one["folder"] / "model.sloy"
+        assert (out / one["folder"] / "model.sloy").read_bytes() == other.read_bytes()
 
 
-def test_more_trials_later(tuned: tuple[Tuned, list[Any]], moons: Path, tmp_path: Path) -> None:
-    """By another storage, in two goes: the same trials; the second measures the test rows for its best."""
+def test_another_storage_and_other_data(
+    tuned: tuple[Tuned, list[Any]], moons: Path, tmp_path: Path, unpictured: None
+) -> None:
+    """From two folders, as of two machines: the same trials. Data that change in between are refused."""
     whole, _ = tuned
-    out, url = tmp_path / "search", f"sqlite:///{tmp_path / 'study.db'}"
-    first = sloy.tune(moons, SPACE, trials=2, out=out, storage=url, **WORDS)
-    assert first.document["tested"] == [first.best["number"]]
-    second = sloy.tune(moons, SPACE, trials=3, out=tmp_path / "other", storage=url, **WORDS)
-    assert [one["ended"] for one in second.trials] == ["complete"] * 3
-    got = [values(one.trials)[:3] for one in (second, whole)]
-    assert got[0] == got[1]
-    assert (tmp_path / "other/best/model.sloy").is_file()  # of a trial that ran in the first folder
-    with sqlite3.connect(tmp_path / "study.db") as database:
-        assert database.execute("select count(*) from trials").fetchone() == (3,)
+    data, url = tmp_path / "moons.csv", f"sqlite:///{tmp_path / 'study.db'}"
+    data.write_bytes(moons.read_bytes())
+    shared: dict[str, Any] = {"storage": url, "study": "both", **WORDS}
+    first = sloy.tune(data, SPACE, trials=1, out=tmp_path / "one", **shared)
+    assert first.document["tested"] == [0]
+    second = sloy.tune(data, SPACE, trials=2, out=tmp_path / "two", workers=1, **shared)
+    assert values(second.trials) == values(whole.trials)[:2]
+    assert not (tmp_path / "two/trials/0000").exists()
+    assert (tmp_path / "two/best/model.sloy").read_bytes() == (
+        whole.folder / second.best["folder"] / "model.sloy"
+    ).read_bytes()
+    with pytest.raises(InvalidArgument, match="was begun with another pruner"):
+        sloy.tune(data, SPACE, trials=3, out=tmp_path / "three", pruner="none", **shared)
+    search = Search(SearchFolder.existing(tmp_path / "two"), Limits(3), print)
+    with pytest.raises(InvalidArgument, match=r"moons\.csv has changed since the search began"):
+        search._check_data(search.study.trials()[0], "of other data")
+
+
+def test_a_half_line_of_a_journal(tmp_path: Path) -> None:
+    """What a kill in the middle of writing leaves is removed by the next that writes."""
+    path = tmp_path / "search.log"
+    storage = study.storage_of(None, path)
+    optuna.create_study(storage=storage, study_name="a")
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"op_code": 1, "half')
+    optuna.create_study(storage=study.storage_of(None, path), study_name="b")
+    assert path.read_bytes().startswith(whole + b"{")
+    assert {one.study_name for one in optuna.get_all_study_summaries(storage)} == {"a", "b"}
 
 
 # --- what is refused ------------------------------------------------------------------------------
@@ -247,25 +302,35 @@ def test_a_search_is_not_overwritten(tuned: tuple[Tuned, list[Any]], moons: Path
         sloy.tune(out=found.folder, resume=True, pruner="none")
     with pytest.raises(InvalidOption, match=r"`epochs` is 6 there, not 7"):
         sloy.tune(out=found.folder, resume=True, epochs=7)
-    with pytest.raises(FileFormatError, match=r"holds no search \(search.json is missing\)"):
+    with pytest.raises(FileFormatError, match=r"holds no search \(search\.json is missing\)"):
         sloy.tune(out=moons.parent, resume=True)
-    with pytest.raises(InvalidArgument, match="`data` .* is needed for a search that begins"):
+    with pytest.raises(InvalidArgument, match=r"`data` .* is needed for a search that begins"):
         sloy.tune()
 
 
-def test_nothing_is_held_out(moons: Path, tmp_path: Path) -> None:
-    """What is wrong with every trial is said of the first, and ends the search."""
-    with pytest.raises(InvalidOption, match="no samples are held out, by which trials"):
-        sloy.tune(moons, SPACE, out=tmp_path / "x", validation=0.0, trials=3, **WORDS)
+class _Nobody:
+    """Asks a worker, and hears nothing."""
+
+    def tell(self, message: Any) -> None:
+        """Not heard."""
 
 
-def test_other_data(tuned: tuple[Tuned, list[Any]], moons: Path, tmp_path: Path) -> None:
-    path = tmp_path / "some.csv"
-    path.write_bytes(moons.read_bytes())
-    sloy.tune(path, SPACE, out=tmp_path / "x", trials=1, **WORDS)
-    path.write_text("\n".join(moons.read_text().splitlines()[:200]) + "\n")
-    with pytest.raises(InvalidArgument, match="has changed since the search began"):
-        sloy.tune(resume=True, out=tmp_path / "x", trials=2)
+@pytest.mark.parametrize(
+    ("words", "metric", "said"),
+    [
+        ({"validation": 0.0}, "val_loss", "no samples are held out, by which trials could be compared"),
+        ({"target": "y"}, "val_accuracy", r"`metric` \(='val_accuracy'\): there are val_loss"),
+        ({"learning_rate": 1e38, "optimizer": "sgd", "schedule": "constant"}, "val_loss", "NaN or infinite"),
+    ],
+)  # fmt: skip
+def test_trials_that_fail(
+    words: dict[str, Any], metric: str, said: str, moons: Path, tmp_path: Path
+) -> None:
+    plan = {"data": str(moons), "target": "side", "network": "mlp", "epochs": 2, **words}
+    question = {"words": plan, "folder": str(tmp_path / "x"), "engine": "auto", "threads": 1}
+    found = worker._answer({**question, "metric": metric}, _Nobody(), os.getppid())
+    assert found["ended"] == ("diverged" if "NaN" in said else "failed")
+    assert re.search(said, found["why"])
 
 
 def test_default_spaces(moons: Path) -> None:
