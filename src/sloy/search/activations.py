@@ -16,6 +16,7 @@ from sloy.errors import InvalidArgument
 from sloy.graph.stored import is_elementwise
 from sloy.graph.tensor import Tensor
 from sloy.initializers import as_initializer
+from sloy.language import say
 from sloy.layers import Layer, PerNeuron, Scope
 from sloy.layers.activations import activation
 from sloy.model import Model
@@ -106,19 +107,24 @@ class Activations(text.Shown):
         return self.gain > SURE * self.error
 
     def __str__(self) -> str:
-        rows = [(n, f"{loss:.4f}", f"{self.means[n]:.4f}") for n, loss in self.losses.items()]
-        losses = text.columns([("", "taken", "mean of runs"), *rows])
+        rows = [
+            (say("mixed") if name == MIXED else name, f"{loss:.4f}", f"{self.means[name]:.4f}")
+            for name, loss in self.losses.items()
+        ]
+        losses = text.columns([("", say("taken"), say("mean of runs")), *rows])
         chosen = text.columns(
             [
                 (name, ", ".join(f"{count} {kind}" for kind, count in Counter(kinds).most_common()))
                 for name, kinds in self.chosen.items()
             ]
         )
-        gain = f"{self.gain:.4f} ± {self.error:.4f} over {self.single} for all"
-        verdict = "" if self.is_sure else "no gain: "
-        return text.fields(
-            [("validation loss", losses), ("chosen", chosen), ("gain", verdict + gain)]
-        )
+        said = {"gain": f"{self.gain:.4f}", "error": f"{self.error:.4f}", "single": self.single}
+        if self.is_sure:
+            gain = say("{gain} ± {error} over {single} for all", **said)
+        else:
+            gain = say("no gain: {gain} ± {error} over {single} for all", **said)
+        titles = say("validation loss"), say("chosen"), say("gain")
+        return text.fields(list(zip(titles, (losses, chosen, gain), strict=True)))
 
 
 @takes(Recipe)

@@ -16,6 +16,7 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.graph.stored import is_elementwise
+from sloy.language import say
 from sloy.layers import (
     AveragePool2D,
     BatchNorm,
@@ -90,12 +91,19 @@ class Grown(text.Shown):
     steps: tuple[Step, ...]
 
     def __str__(self) -> str:
-        rows = [("", "sizes", "parameters", "validation loss", "gain", "")]
+        names = {
+            "start": say("start"),
+            "trained on": say("trained on"),
+            "wider": say("wider"),
+            "deeper": say("deeper"),
+        }
+        title = (say("sizes"), say("parameters"), say("validation loss"), say("gain"))
+        rows = [("", *title, "")]
         for step in self.steps:
             gain = "" if step.change == "start" else f"{step.gain:.4f} ± {step.error:.4f}"
             sizes = " ".join(map(str, step.sizes))
-            kept = "kept" if step.kept else ""
-            rows.append((step.change, sizes, text.count(step.parameters), f"{step.loss:.4f}", gain, kept))  # fmt: skip
+            told = (text.count(step.parameters), f"{step.loss:.4f}", gain)
+            rows.append((names[step.change], sizes, *told, say("kept") if step.kept else ""))
         return text.columns(rows)
 
 
