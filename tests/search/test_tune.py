@@ -278,10 +278,10 @@ def test_a_half_line_of_a_journal(tmp_path: Path) -> None:
     ("given", "said"),
     [
         ({"trials": 0}, r"tune: `trials` \(=0\) must be an integer of at least 1"),
-        ({"workers": "many"}, r"tune: `workers` \(='many'\) must be an integer"),
+        ({"workers": "many"}, r"tune: `workers` \(='many'\) must be an integer of at least 1, or 'auto'"),
         ({"pruner": "halving"}, r"`pruner` \(='halving'\) must be one of median, hyperband, none"),
         ({"metric": "loss"}, r"`metric` \(='loss'\) must be one of val_loss, val_accuracy"),
-        ({"time": -1}, r"`time` \(=-1\) must be a finite number greater than 0"),
+        ({"time": -1}, r"`time` \(=-1\) must be a time above 0"),
         ({"folds": 5}, r"`folds`: a search is made of single runs"),
         ({"space": {"wavy": {"int": [1, 2]}}}, r"`wavy` is no option of an experiment"),
         ({"space": {"batch_size": {"int": [0, 9]}}}, r"`batch_size` \(=0\) must be an integer"),

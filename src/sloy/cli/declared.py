@@ -72,7 +72,7 @@ _METAVARS = {"integer": "N", "real": "X"}
 def _parser(rule: Option) -> Callable[[str], Any]:
     """What makes the value of a word."""
     if rule.parse is not None:
-        return partial(parsed, rule.parse)
+        return partial(_parsed, rule.parse)
     if rule.kind == "integer":
         return partial(integer, **{"least": 1, **rule.bounds})
     if rule.kind == "real":
@@ -80,8 +80,7 @@ def _parser(rule: Option) -> Callable[[str], Any]:
     return str
 
 
-def parsed(parse: Callable[[str], Any], word: str) -> Any:
-    """What a function makes of a word, its error as argparse takes it."""
+def _parsed(parse: Callable[[str], Any], word: str) -> Any:
     try:
         return parse(word)
     except InvalidArgument as error:

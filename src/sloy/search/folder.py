@@ -154,7 +154,7 @@ class SearchFolder:
             Where there is none.
         """
         if out is None:
-            raise InvalidArgument("tune: `resume` needs `out`, the folder of the search.")
+            raise InvalidOption("tune: `resume` needs `out`, the folder of the search.")
         path = path_of("tune", "out", out)
         if not (path / SEARCH).is_file():
             raise FileFormatError(f"{out}: holds no search ({SEARCH} is missing).")

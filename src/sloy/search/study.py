@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 SETTINGS = "sloy"  # of the study, an attribute: what all that join it must agree on
 OWNER, DATA, RESULT = "owner", "data", "result"  # attributes of trials
-PRUNERS = ("median", "hyperband", "none")
 STARTUP = {"sampler": 10, "pruner": 5}  # trials at random, and without pruning, to begin with
 WARM_UP = 1  # epochs that no pruner looks at
 COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
@@ -104,7 +103,7 @@ def storage_of(url: str | None, journal: Path) -> Any:
 
 
 def pruner_of(name: str) -> Any:
-    """The pruner of a name, see `PRUNERS`."""
+    """The pruner of a name, see `sloy.search.options.PRUNERS`."""
     pruners = needed().pruners
     if name == "median":
         return pruners.MedianPruner(

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sloy.arguments import function, integer, one_of, real
+from sloy.arguments import function
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Listener
 from sloy.experiments.experiment import Experiment
 from sloy.machine import usable_cores
 from sloy.search.folder import SearchFolder, Settings
 from sloy.search.loop import Limits, Search
+from sloy.search.options import AUTO, LOSS, PRUNERS, SearchOptions
 from sloy.search.result import Tuned, finished
 from sloy.search.space import Space, put, space_of
-from sloy.search.study import PRUNERS, quiet
+from sloy.search.study import quiet
 from sloy.search.suited import suited, workers_for
-from sloy.search.worker import LOSS
-
-METRICS = (LOSS, "val_accuracy")
-TRIALS = 50
-AUTO = "auto"
 
 
 def tune(
     data: str | Path | None = None,
     space: Space | Mapping[str, Any] | None = None,
     *,
-    trials: int = TRIALS,
+    trials: int = 50,
     time: float | None = None,
     workers: int | str = 1,
     metric: str | None = None,
@@ -105,24 +100,23 @@ def tune(
     ('complete', True)
     """
     function("tune", "listener", listener)
-    limits = Limits(
-        integer("tune", "trials", trials),
-        None if time is None else real("tune", "time", time, above=0),
-    )
+    asked = SearchOptions(
+        trials=trials, time=time, workers=workers, metric=metric, pruner=pruner, storage=storage, study=study
+    )  # fmt: skip
     given: dict[str, Any] = dict(words) if data is None else {**words, "data": str(data)}
     said = {
         "space": None if space is None else space_of(space),
-        "metric": metric if metric is None else one_of("tune", "metric", metric, METRICS),
-        "pruner": pruner if pruner is None else one_of("tune", "pruner", pruner, PRUNERS),
+        "metric": asked.metric,
+        "pruner": asked.pruner,
     }
     with quiet():
         if resume:
             folder = SearchFolder.existing(out)
             folder.settings.check_same(given, said)
-            count = _workers(workers, folder.settings, folder.engine)
+            count = _workers(asked, folder.settings, folder.engine)
         else:
             settings = _settings(given, said)
-            count = _workers(workers, settings, engine)
+            count = _workers(asked, settings, engine)
             folder = SearchFolder.new(
                 out,
                 settings,
@@ -132,21 +126,21 @@ def tune(
                 study=study,
                 overwrite=overwrite,
             )
-        search = Search(folder, replace(limits, workers=count), listener)
+        search = Search(folder, Limits(asked.trials, asked.time, count), listener)
         search.run()
         return finished(search)
 
 
-def _workers(workers: int | str, settings: Settings, engine: str) -> int:
-    if workers != AUTO:
-        return integer("tune", "workers", workers)
+def _workers(asked: SearchOptions, settings: Settings, engine: str) -> int:
+    if asked.workers != AUTO:
+        return int(asked.workers)
     return workers_for(Experiment.of(**settings.words), engine)
 
 
 def _settings(given: Mapping[str, Any], said: Mapping[str, Any]) -> Settings:
     """Those of a search that begins; raises where an option is unknown, or a value does not fit."""
     if "data" not in given:
-        raise InvalidArgument("tune: `data` (=None) is needed for a search that begins.")
+        raise InvalidOption("tune: `data` (=None) is needed for a search that begins.")
     if given.get("from_") is not None or given.get("folds") is not None:
         name = "from" if given.get("from_") is not None else "folds"
         raise InvalidOption(f"`{name}`: a search is made of single runs of new networks.")

@@ -23,11 +23,11 @@ from sloy.experiments.experiment import Experiment
 from sloy.experiments.result import Result
 from sloy.experiments.run_folder import CONFIGURATION
 from sloy.experiments.sources import Loaded
+from sloy.search.options import LOSS
 from sloy.stopping import Stopping, Terminated
 from sloy.training.checkpoint import fingerprint
 from sloy.training.history import Row
 
-LOSS = "val_loss"
 LOOK = 0.5  # seconds between two looks whether who asks is there
 
 
