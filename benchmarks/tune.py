@@ -113,7 +113,7 @@ def killed(root: Path, trials: int, kills: int, epochs: int, seed: int = 0) -> l
         error = process.communicate()[1].decode()
         if process.returncode == 0:
             break
-        if process.returncode not in (-signal.SIGKILL, 128 + signal.SIGINT):
+        if process.returncode not in (-signal.SIGKILL, -signal.SIGINT, 128 + signal.SIGINT):
             return [f"exit code {process.returncode}: {error.strip()}"]
         if (often / "search.json").exists():
             more = ("--quiet", "--resume")
