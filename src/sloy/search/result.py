@@ -89,7 +89,7 @@ class Tuned(text.Shown):
             ("", self._optimism()),
             ("others", text.columns(self._others())),
             ("again", f"{text.visible(self.command)}\ngives the same bits"),
-            ("folder", str(self.folder)),
+            ("folder", text.visible(self.folder)),
         ]  # fmt: skip
         return text.fields([row for row in rows if row[1]])
 
