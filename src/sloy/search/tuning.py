@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sloy.arguments import function
-from sloy.errors import InvalidArgument, InvalidOption
+from sloy.errors import InvalidOption
 from sloy.experiments.events import Listener
 from sloy.experiments.experiment import Experiment
 from sloy.machine import usable_cores
