@@ -58,10 +58,10 @@ def early() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def tuned(moons: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tuned, list[Any]]:
-    """A search of five trials, and what it told."""
+    """A search of four trials, and what it told."""
     told: list[Any] = []
     out = tmp_path_factory.mktemp("tune") / "search"
-    found = sloy.tune(moons, SPACE, trials=5, out=out, listener=told.append, **WORDS)
+    found = sloy.tune(moons, SPACE, trials=4, out=out, listener=told.append, **WORDS)
     return found, told
 
 
@@ -74,10 +74,10 @@ def values(trials: list[dict[str, Any]]) -> list[Any]:
 def test_trials_are_runs(tuned: tuple[Tuned, list[Any]], moons: Path) -> None:
     """Each value is that of its run's history, and its options are in its plan."""
     found, told = tuned
-    assert [one["number"] for one in found.trials] == list(range(5))
+    assert [one["number"] for one in found.trials] == list(range(4))
     began, *ended = told
     assert isinstance(began, SearchBegan)
-    assert [event.number for event in ended if isinstance(event, TrialEnded)] == list(range(5))
+    assert [event.number for event in ended if isinstance(event, TrialEnded)] == list(range(4))
     for one in found.trials:
         folder = found.folder / one["folder"]
         plan = json.loads((folder / "configuration.json").read_text())["plan"]
@@ -145,7 +145,7 @@ def test_optuna_reads_the_journal(tuned: tuple[Tuned, list[Any]]) -> None:
     study = optuna.load_study(
         study_name=found.document["study"], storage=optuna.storages.JournalStorage(backend)
     )
-    assert len(study.trials) == 5
+    assert len(study.trials) == 4
     assert study.best_trial.number == found.best["number"]
     assert study.best_value == found.best["value"]
     names = {one.state.name for one in study.trials}
@@ -155,7 +155,7 @@ def test_optuna_reads_the_journal(tuned: tuple[Tuned, list[Any]]) -> None:
 def test_the_pruner_goes_by_the_median(tuned: tuple[Tuned, list[Any]]) -> None:
     """A pruned trial's best was above the median of the complete ones before, at its last epoch and not before."""
     found, _ = tuned
-    rows = [_reported(found, number) for number in range(5)]
+    rows = [_reported(found, number) for number in range(4)]
     assert [one["ended"] for one in found.trials][:2] == ["complete"] * 2
     for one in found.trials[2:]:
         own = rows[one["number"]]
@@ -224,11 +224,11 @@ def test_kills_change_nothing(
     monkeypatch.setattr(Worker, "__init__", remember)
     out = tmp_path / "search"
     with pytest.raises(_Died):
-        sloy.tune(moons, SPACE, trials=4, out=out, **WORDS)
+        sloy.tune(moons, SPACE, trials=3, out=out, **WORDS)
     assert len(processes) == 1
     monkeypatch.setattr(study, "_is_dead", lambda owner: owned({**owner, "life": "an earlier one"}))
-    found = sloy.tune(resume=True, out=out, trials=4)
-    assert values(found.trials) == values(whole.trials)[:4]
+    found = sloy.tune(resume=True, out=out, trials=3)
+    assert values(found.trials) == values(whole.trials)[:3]
     for one in found.trials:
         if one["ended"] != "complete":
             continue
