@@ -71,7 +71,7 @@ _ROWS: tuple[tuple[str, Callable[[], None], str], ...] = (
     (
         "What helps",
         learning.remedies,
-        "step-size finder, search over architectures, growing and pruning are not there yet",
+        "pruning is not there yet",
     ),
     ("The loss of a classifier", learning.classification_loss, ""),
     ("Dropout", learning.dropout, ""),
