@@ -70,7 +70,7 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
         ),
         (
             "# The activation of each neuron: a softmax of shares, learned by the same backprop as the weights",
-            "# Функция активации каждого нейрона: доли через softmax, которым учит то же обратное распространение, что и весам",
+            "# Функция активации каждого нейрона: доли через softmax, которым учат так же, как и весам",
         ),
     ),
     21: (
