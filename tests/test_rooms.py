@@ -26,6 +26,7 @@ MORE_THIRD_PARTY = {
     "estimators": {"sklearn", "joblib"},
     "exchange": {"h5py", "onnx", "pooch"},
     "inspection": {"matplotlib", "PIL"},
+    "search": {"optuna"},
     "theory": {"matplotlib", "scipy"},
     "training": {"rich"},
     "cli": {"rich"},
@@ -41,6 +42,7 @@ LAZY = (
     "h5py",
     "pooch",
     "onnx",
+    "optuna",
     "polars",
 )
 ENGINES = {"native", "reference", "jax"}
