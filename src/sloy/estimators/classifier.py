@@ -244,6 +244,16 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             )
         return chosen
 
+    def _loss_of_members(self, outputs: int) -> Loss | None:
+        """Members give a probability to each class."""
+        chosen = None if self.loss is None else as_loss("Classifier", self.loss)
+        if chosen is None or chosen.logits == "softmax":
+            return chosen
+        raise InvalidArgument(
+            f"Classifier: `loss` (={shown(self.loss)}) does not go with `recipe` (={self.recipe!r}), whose members"
+            " give a probability to each class: categorical_crossentropy and focal do."
+        )
+
     def _units(self, classes: int, loss: Loss) -> int:
         """Units of the output layer: one for a question of yes or no, else one for each class."""
         if self._multilabel or classes > 2:

@@ -170,10 +170,15 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     def _adjusts(self) -> bool:
         return self.intervals is not None
 
-    def _check_held_out(self, data: Dataset | None) -> None:
+    def _loss_of_members(self, outputs: int) -> Loss | None:
+        """See `Estimator`."""
+        return None if self.loss is None and self.intervals is None else self._loss(outputs)
+
+    def _check_held_out(self, data: Dataset | HeldOut | None) -> None:
         if self.intervals is None:
             return
-        there, needed = 0 if data is None else len(data), least_samples(self.intervals)
+        samples = data.data if isinstance(data, HeldOut) else data
+        there, needed = 0 if samples is None else len(samples), least_samples(self.intervals)
         if there < needed:
             raise InvalidArgument(
                 f"Regressor: `intervals` (={shown(self.intervals)}) needs at least {needed} samples that are held out,"
@@ -182,7 +187,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
     def _finished(self, model: Model, data: Dataset | HeldOut | None) -> Model:
         self.__dict__.pop("widening_", None)
-        if self.intervals is not None and isinstance(data, Dataset):
+        if self.intervals is not None and data is not None:
             model, self.widening_ = widen(model, data, not_negative=self._not_negative)
         return model
 
