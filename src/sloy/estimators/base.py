@@ -22,7 +22,7 @@ from sloy.estimators.network import complete_network
 from sloy.estimators.parallel import threads_of
 from sloy.estimators.parameters import BY_MEMBERS, RECIPES, Parameters
 from sloy.estimators.preparation import Preparation, learn_table, scales
-from sloy.estimators.rows import Rows, check_feature_names, read_rows, shaped
+from sloy.estimators.rows import Rows, check_feature_names, plain_targets, read_rows, shaped
 from sloy.layers import Layer
 from sloy.losses import Loss
 from sloy.model import Model
@@ -274,7 +274,9 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
                 f"{self._name}: `validation_data` must be a pair (X, y), got a {type(data).__name__}."
             )
         as_table = isinstance(rows, FrameTable)
-        return read_rows(self, data[0], reset=False, as_table=as_table), np.asarray(data[1])
+        return read_rows(self, data[0], reset=False, as_table=as_table), np.asarray(
+            plain_targets(self._name, data[1])
+        )
 
     # --- use --------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from sloy.estimators.base import Estimator, as_loss, name_of
 from sloy.estimators.defaults import AUTO
 from sloy.estimators.documentation import documented
 from sloy.estimators.parameters import Hidden
+from sloy.estimators.rows import plain_targets
 from sloy.layers import Layer, Rescale
 from sloy.losses import CustomLoss, Intervals, Loss
 from sloy.losses.intervals import OUTPUTS
@@ -147,6 +148,15 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         return target - np.array(self._origin) if self._origin else target
 
     def _targets(self, y: Any) -> np.ndarray:
+        given, y = y, plain_targets("Regressor", y)
+        kinds = {getattr(getattr(found, "dtype", None), "kind", "") for found in (given, y)}
+        if kind := next(iter(kinds & {"M", "m"}), ""):
+            what, unit = (
+                ("dates", "days since the first") if kind == "M" else ("durations", "seconds")
+            )
+            raise InvalidArgument(
+                f"Regressor: y holds {what} ({given.dtype}); numbers are learned, such as {unit}."
+            )
         found = check_array(y, ensure_2d=False, dtype=[np.float64, np.float32], input_name="y")
         if found.ndim not in (1, 2):
             raise ShapeError(f"Regressor: y has shape {found.shape}; it must be (N,) or (N, M).")
