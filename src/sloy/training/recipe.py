@@ -143,7 +143,7 @@ class Recipe:
         None, "of momentum and nesterov, beta1 of adam and adamw; default: 0.9", least=0, below=1
     )
     beta2: float | None = real_option(
-        None, "beta2 of adam and adamw; default: 0.999", least=0, below=1
+        None, "beta2 of adam and adamw; default: 0.999, of tables 0.95", least=0, below=1
     )
     weight_decay: float | None = real_option(
         None,
