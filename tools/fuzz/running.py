@@ -23,8 +23,10 @@ from typing import Any
 
 import numpy as np
 
+from fuzz import warm
 from fuzz.formats import FORMATS, Format, change
 from fuzz.mutations import CANARY
+from sloy.files import apart as processes
 
 _IMPORTED = (
     "sloy.cli.info",
@@ -40,6 +42,7 @@ _IMPORTED = (
     "onnx",
     "h5py",
     "safetensors.numpy",
+    "fastexcel",
     "xlsxwriter",
     "PIL.Image",
     "PIL.PngImagePlugin",
@@ -96,6 +99,7 @@ def campaign(
     format_, report, begun = FORMATS[name], Report(name), time.monotonic()
     for module in _IMPORTED:  # once, not in every child; importing them starts no threads
         importlib.import_module(module)
+    processes.ended = warm.ended
     seeds = apart(format_.seeds)
     sound = apart(lambda: _digests(format_, seeds))
     last = first + count if count is not None else sys.maxsize
