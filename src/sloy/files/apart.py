@@ -126,7 +126,9 @@ def limit(question: Mapping[str, Any]) -> None:
         (resource.RLIMIT_CPU, question["seconds"]),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(kind, (value, value))
+        most = resource.getrlimit(kind)[1]  # can't be raised
+        least = value if most == resource.RLIM_INFINITY else min(value, most)
+        resource.setrlimit(kind, (least, least))
 
 
 def written(said: Mapping[str, Any], data: bytes) -> tuple[bytes, bytes]:
