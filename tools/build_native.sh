@@ -5,7 +5,6 @@
 #     tools/build_native.sh             # Release, build/dev
 #     tools/build_native.sh sanitize    # ASan + UBSan, build/sanitize, with a copy of the package in
 #                                       build/sanitize/package
-#     tools/build_native.sh thread      # ThreadSanitizer by clang, in build/thread, likewise
 #
 # PYTHON names the interpreter that has nanobind and the oneDNN wheels (default: python3 on PATH); its
 # cmake and ninja are taken where it has them.
@@ -16,9 +15,7 @@ variant="${1:-dev}"
 case "$variant" in
   dev) options=(-DCMAKE_BUILD_TYPE=Release -DSLOY_SANITIZE=OFF) ;;
   sanitize) options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DSLOY_SANITIZE=ON) ;;
-  thread) options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1" -DSLOY_SANITIZE=THREAD -DCMAKE_CXX_FLAGS=-w
-    -DCMAKE_CXX_COMPILER=clang++) WERROR=OFF ;;
-  *) echo "usage: tools/build_native.sh [sanitize | thread]" >&2; exit 2 ;;
+  *) echo "usage: tools/build_native.sh [sanitize]" >&2; exit 2 ;;
 esac
 
 python="$(command -v "${PYTHON:-python3}")"
@@ -36,7 +33,7 @@ rm -rf "$build/install"
 cmake --install "$build" --prefix "$build/install" --component sloy >/dev/null
 
 target=src/sloy
-if [ "$variant" != dev ]; then
+if [ "$variant" = sanitize ]; then
   target="$build/package/sloy"
   rm -rf "$build/package" && mkdir "$build/package"
   cp -r src/sloy "$target" && rm -f "$target"/*.so*
