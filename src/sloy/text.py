@@ -85,6 +85,21 @@ def shown(value: object, most: int = 80) -> str:
     return f"{written[:most].rstrip()}…" if cut or len(written) > most + 2 else written
 
 
+_LONG_WORD = re.compile("[^\\s/]{81,}")
+
+
+def reason(error: BaseException, most: int = 200) -> str:
+    """What an error says as a part of another's message: one line without a full stop, what it quotes shortened.
+
+    Examples
+    --------
+    >>> reason(ValueError("could not convert\\n'" + "x" * 99 + "'."), 40)
+    "could not convert 'xxxxxxxxxxxxxxxxxxxxx…"
+    """
+    words = " ".join(str(error).split()).removesuffix(".") or type(error).__name__
+    return shortened(_LONG_WORD.sub(lambda found: f"{found[0][:79]}…", words), most)
+
+
 def size(number: int | float) -> str:
     """Bytes in the unit that fits: 512 B, 1.5 kB, 98 MB, 1.2 GB (powers of 1000)."""
     for unit in UNITS[:-1]:

@@ -23,7 +23,7 @@ from sloy.files.atomic import link_over
 from sloy.files.container import check_kind, read_container, write_container
 from sloy.files.documents import hold
 from sloy.files.lock import Lock
-from sloy.text import shown
+from sloy.text import reason, shown
 from sloy.training.history import Row
 
 KIND = "sloy.checkpoint"
@@ -226,8 +226,9 @@ def _unpack(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str
             callbacks=callbacks,
         )
     except (ValueError, LookupError, OverflowError) as error:
-        reason = str(error).removesuffix(".")[:160]
-        raise FileFormatError(f"{path}: the checkpoint cannot be understood ({reason}).") from error
+        raise FileFormatError(
+            f"{path}: the checkpoint cannot be understood ({reason(error)})."
+        ) from error
 
 
 def _under(folder: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
