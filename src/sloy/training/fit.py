@@ -13,6 +13,7 @@ import numpy as np
 from sloy import losses
 from sloy.arguments import flag, instance, sequence
 from sloy.data.dataset import Dataset
+from sloy.data.streams.rows import StreamRows
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument
 from sloy.metrics import Metric, default_metrics
@@ -249,7 +250,7 @@ def _preprocessing(
         choice.check(network.input_shape)
     if data.sample_shape != network.input_shape:  # `columns` refuses them
         return Preprocessing()
-    return choose(choice, data.x)
+    return choose(choice, data.x.some() if isinstance(data.x, StreamRows) else data.x)
 
 
 def _is_ahead(used: Preprocessing, data: Dataset, dtype: str, recipe: Recipe) -> bool:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from sloy.data.lazy_rows import LazyRows
 from sloy.engines.base import Engine
 from sloy.graph.threefry import fold_in_range, make_key, permutations
 from sloy.problem import Problem
@@ -55,7 +56,8 @@ class Order:
         keys = fold_in_range(
             make_key(self.recipe.seed, "shuffle"), self.epochs_before + first, count
         )
-        return permutations(len(self.data), keys)
+        x: object = self.data.x
+        return x.orders(keys) if isinstance(x, LazyRows) else permutations(len(self.data), keys)
 
     def rates(self, first: int, count: int, history: History) -> np.ndarray:
         """The learning rate of each step of some epochs (from 0), float64 (count, steps)."""
