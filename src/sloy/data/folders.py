@@ -15,9 +15,8 @@ from sloy.data.arrays import allocate, reorder
 from sloy.data.below import LeftOut
 from sloy.data.dataset import Dataset
 from sloy.data.deep_colours import is_deep_colour
-from sloy.data.formats import formats
 from sloy.data.greys import is_deep
-from sloy.data.images import quiet, range_of
+from sloy.data.images import Encoded, open_picture, quiet, range_of
 from sloy.data.listing import Listing, list_pictures
 from sloy.data.parts import PARTS, TEST, TRAIN, VALIDATION
 from sloy.data.pictures import PictureReader, read_pictures
@@ -192,19 +191,22 @@ def default_reader(
     listing: Listing, size: int | tuple[int, int] | None, resize: str
 ) -> PictureReader:
     """What suits the pictures, told from the headers of some of them: their size up to 64, grey where all are."""
-    import PIL.Image
+    return reader_for(listing.paths, size, resize)
 
-    count = len(listing.paths)
-    some = [
-        listing.paths[row] for row in np.unique(np.linspace(0, count - 1, _LOOKED_AT, dtype=int))
-    ]
+
+def reader_for(
+    sources: Sequence[Path | Encoded], size: int | tuple[int, int] | None, resize: str
+) -> PictureReader:
+    """The same for pictures of any place."""
+    count = len(sources)
+    some = [sources[row] for row in np.unique(np.linspace(0, count - 1, _LOOKED_AT, dtype=int))]
     sizes, modes, deep = list[tuple[int, int]](), set[str](), False
     with quiet():
         for path in some:
             try:
-                if not path.is_file():
+                if isinstance(path, Path) and not path.is_file():
                     continue
-                with PIL.Image.open(path, formats=formats()) as opened:
+                with open_picture(path) as opened:
                     sizes.append((opened.height, opened.width))
                     modes.add(opened.mode)
                     deep = deep or is_deep(opened.mode) or is_deep_colour(opened)
@@ -221,7 +223,7 @@ def default_reader(
         side = integer("picture_folder", "size", size)
         size = (side, side)
     grey = all(mode in _GREY_MODES for mode in modes)
-    greys = range_of(listing.paths) if deep else None
+    greys = range_of(sources) if deep else None
     return PictureReader(size, 1 if grey else 3, resize=resize, greys=greys)
 
 
