@@ -162,10 +162,10 @@ def picture_folder(
     digests, failures = _decode(listing, reader, pixels, threads, progress)
     broken = tuple(str(failures[row]) for row in sorted(failures))
     if broken and not skip_broken:
-        raise FileFormatError(_refusal(listing, broken))
+        raise FileFormatError(refusal(listing, broken))
     good = np.array([row for row in range(len(listing.paths)) if row not in failures], np.int64)
     groups = _groups(digests, good)
-    rows, too_few = _split(listing, good, groups, validation, share, seed)
+    rows, too_few = split_rows(listing, good, groups, validation, share, seed)
     duplicates, contradictions = _equal(listing, rows, groups)
     reorder(pixels, np.concatenate([rows[part] for part in PARTS]))
     first, sets, paths = 0, dict[str, Dataset | None](), dict[str, tuple[Path, ...]]()
@@ -259,7 +259,7 @@ def _groups(digests: Sequence[bytes], rows: np.ndarray) -> dict[int, list[int]]:
     return groups
 
 
-def _split(
+def split_rows(
     listing: Listing,
     good: np.ndarray,
     groups: dict[int, list[int]],
@@ -312,7 +312,8 @@ def _equal(
     return tuple(across), tuple(contradicting)
 
 
-def _refusal(listing: Listing, broken: Sequence[str]) -> str:
+def refusal(listing: Listing, broken: Sequence[str]) -> str:
+    """That pictures cannot be read."""
     shown = "\n".join(f"  {reason}" for reason in broken[:20])
     more = f"\n  and {len(broken) - 20} more" if len(broken) > 20 else ""
     return (

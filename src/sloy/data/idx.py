@@ -179,9 +179,7 @@ def _images_and_labels(folder: Path, parts: tuple[str, ...]) -> tuple[np.ndarray
     return images.reshape(*images.shape[:3], -1), labels  # (N, H, W, C)
 
 
-def check_labels(
-    labels_path: Path, labels: np.ndarray, images_path: Path, count: int
-) -> None:
+def check_labels(labels_path: Path, labels: np.ndarray, images_path: Path, count: int) -> None:
     """Raise `FileFormatError` unless a file holds labels of so many images."""
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise FileFormatError(

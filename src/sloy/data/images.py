@@ -125,11 +125,10 @@ def decode(
     if foreign(path.name) == "RAW":  # Pillow would take the thumbnail in it
         raise FileFormatError(f"{path}: {_what_it_is(path, b'')}.")
     _hush()
-    with path.open("rb") as file:
-        with _recognised(file, path) as opened:
-            if least is not None:
-                opened.draft(None, (least, least))
-            return _plain(opened, str(path), channels, background, one_at_a_time, greys, path)
+    with path.open("rb") as file, _recognised(file, path) as opened:
+        if least is not None:
+            opened.draft(None, (least, least))
+        return _plain(opened, str(path), channels, background, one_at_a_time, greys, path)
 
 
 def open_picture(source: Path | Encoded) -> Image:

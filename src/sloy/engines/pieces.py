@@ -14,9 +14,18 @@ from math import prod
 
 import numpy as np
 
-from sloy.engines.base import POLL_SECONDS, BatchRun, Engine, Executable, Poll, Status, check_batches
+from sloy.engines.base import (
+    POLL_SECONDS,
+    BatchRun,
+    Engine,
+    Executable,
+    Poll,
+    Status,
+    check_batches,
+)
 
 PIECE_BYTES = 1 << 24  # of rows that are made arrays together; a step at least
+PIECES = 32  # of an epoch at least, as far as there are steps: none is computed with while the first is made
 AHEAD = 2  # pieces that are made while one is computed with
 
 Arrays = dict[str, np.ndarray]
@@ -61,7 +70,10 @@ def _pieces(
     """Rows of some steps together."""
     sample = sum(prod(column.shape[1:]) * column.dtype.itemsize for column in columns.values())
     together = max(1, PIECE_BYTES // max(1, sample * batch_size)) * batch_size  # rows
-    for epoch in np.atleast_2d(order):
+    epochs = np.atleast_2d(order)
+    share = -(-epochs.shape[1] // (PIECES * batch_size)) * batch_size
+    together = max(batch_size, min(together, share))
+    for epoch in epochs:
         for first in range(0, len(epoch), together):
             yield epoch[first : first + together]
 
@@ -146,7 +158,10 @@ class _Record:
         names = [name for name, shape in self._outputs.items() if shape == ()]
         self._poll(
             self.done + steps,
-            {name: self._joined(name, [scalars[name]] if name in scalars else []) for name in names},
+            {
+                name: self._joined(name, [scalars[name]] if name in scalars else [])
+                for name in names
+            },
         )
 
     @property

@@ -12,8 +12,8 @@ import numpy as np
 
 from sloy.arguments import file_to_write, instance, integer, sample_array, sequence
 from sloy.data.dataset import Dataset
-from sloy.data.readers import Reader
 from sloy.data.lazy_rows import LazyRows
+from sloy.data.readers import Reader
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument

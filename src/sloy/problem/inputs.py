@@ -120,7 +120,10 @@ def split(data: Dataset, validation: Validation, seed: int) -> tuple[np.ndarray,
             )
         # The rows themselves are split as data, so that the weights of the samples follow.
         numbered = Dataset(rows[:, None].astype(np.float64), data.y)
-        if isinstance(data.x, StreamRows) and (some := data.x.in_blocks(validation, seed)) is not None:
+        if (
+            isinstance(data.x, StreamRows)
+            and (some := data.x.in_blocks(validation, seed)) is not None
+        ):
             return np.setdiff1d(rows, some, assume_unique=True), data.take(some)
         try:
             kept, taken = numbered.split(float(validation), seed)
@@ -161,9 +164,12 @@ def samples(
         return cast(np.ndarray, found)  # whoever takes rows of it gets arrays
     if isinstance(x, StreamRows) and x.shape[1:] == sample_shape:
         target = data_dtype or ("uint8" if x.dtype == np.uint8 else dtype)
-        later = x.changed(lambda rows, of: samples(rows, sample_shape, dtype, of, target, ahead), target)
+        later = x.changed(
+            lambda rows, of: samples(rows, sample_shape, dtype, of, target, ahead), target
+        )
         return cast(np.ndarray, later)
-    given = x if isinstance(x, StreamRows) else sample_array(where, "x", x)
+    lazy = isinstance(x, StreamRows)  # of another shape, which is refused
+    given = cast(np.ndarray, x) if lazy else sample_array(where, "x", x)
     if given.shape[1:] != sample_shape or given.ndim == 0:
         raise ShapeError(
             f"{where}: `x` has shape {given.shape}; the network takes"

@@ -250,7 +250,9 @@ def _preprocessing(
         choice.check(network.input_shape)
     if data.sample_shape != network.input_shape:  # `columns` refuses them
         return Preprocessing()
-    return choose(choice, data.x.some() if isinstance(data.x, StreamRows) else data.x)
+    if isinstance(data.x, StreamRows) and choice == "standardize":
+        return choose(choice, data.x.some())
+    return choose(choice, data.x)
 
 
 def _is_ahead(used: Preprocessing, data: Dataset, dtype: str, recipe: Recipe) -> bool:

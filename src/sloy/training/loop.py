@@ -141,7 +141,9 @@ class Loop(Run):
         """Some steps, see `Stepper.run`."""
         self._computing = True
         try:
-            return self._stepper.run(rows, first, rates, self._poll)
+            run = self._stepper.run(rows, first, rates, self._poll)
+            self.waited += run.waited
+            return run
         finally:
             self._computing = False
 

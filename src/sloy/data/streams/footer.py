@@ -89,7 +89,9 @@ class _Compact:
             count = self._fits(self._unsigned())
             kinds = self._byte() if count else 0
             value = self._value
-            return [(value(kinds >> 4, depth + 1), value(kinds & 15, depth + 1)) for _ in range(count)]
+            return [
+                (value(kinds >> 4, depth + 1), value(kinds & 15, depth + 1)) for _ in range(count)
+            ]
         if kind == 12:
             return self.struct(depth)
         raise ValueError(f"a value of kind {kind}")

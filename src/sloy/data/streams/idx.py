@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import os
 import tempfile
+import weakref
 import zlib
 from math import prod
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -31,43 +32,56 @@ class IdxRows(BlockSource):
 
     def __init__(self, path: Path, hold: int) -> None:
         self._path = path
-        with path.open("rb") as file:
-            zipped = file.read(2) == b"\x1f\x8b"
-        self._file: BinaryIO = _unpacked(path) if zipped else path.open("rb")
-        size = self._file.seek(0, os.SEEK_END)
-        self._file.seek(0)
-        shape, self._stored = idx_header(path, self._file, size)
-        self._first = self._file.tell()
+        self._descriptor: int | None = None  # of the file, once it was read from
+        with open(self._opened(), "rb", closefd=False) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            shape, self._stored = idx_header(path, file, size)
+            self._first = file.tell()
         rest = shape[1:] if len(shape) != 3 else (*shape[1:], 1)  # (N, H, W) → (N, H, W, C)
         plain = self._stored.newbyteorder("=").name
         self._row = prod(rest) * self._stored.itemsize
         starts = even_starts(shape[0], max(1, BLOCK // self._row))
         kept = plain if plain in ("uint8", "float32", "float64") else "float32"
         held = np.diff(starts) * prod(rest) * np.dtype(kept).itemsize
-        super().__init__(
-            starts, held, hold, rest, kept, path.name, of_files([path], path.parent)
-        )
+        told = of_files([path], path.parent)
+        super().__init__(starts, held, hold, rest, kept, path.name, told)
 
     def read(self, number: int) -> tuple[np.ndarray, int]:
         """Rows of a block, as an array."""
         first, last = self.starts[number : number + 2].tolist()
         wanted = (last - first) * self._row
-        found = os.pread(self._file.fileno(), wanted, self._first + first * self._row)
+        found = os.pread(self._opened(), wanted, self._first + first * self._row)
         if len(found) != wanted:
             raise FileFormatError(f"{self._path}: was cut short while it was read.")
         block = np.frombuffer(found, self._stored).reshape(last - first, *self.sample_shape)
         block = block.astype(self.dtype, copy=False)
         return block, block.nbytes
 
+    def _opened(self) -> int:
+        """The file, plain, as a descriptor that is closed when this is gone."""
+        if self._descriptor is None:
+            with self._path.open("rb") as file:
+                zipped = file.read(2) == b"\x1f\x8b"
+            with _unpacked(self._path) if zipped else self._path.open("rb") as plain:
+                self._descriptor = os.dup(plain.fileno())
+            weakref.finalize(self, os.close, self._descriptor)
+        return self._descriptor
 
-def _unpacked(path: Path) -> BinaryIO:
+    def __getstate__(self) -> dict[str, Any]:
+        """See `BlockSource.__getstate__`."""
+        return {**super().__getstate__(), "_descriptor": None}
+
+
+def _unpacked(path: Path) -> IO[bytes]:
     """A gzipped file as a temporary one without a name."""
-    file = tempfile.TemporaryFile()
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - whoever asked closes it
     try:
         with gzip.open(path) as unzipped:
             while piece := unzipped.read(1 << 20):
                 file.write(piece)
+        file.flush()
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        file.close()
         raise FileFormatError(f"{path}: damaged or truncated gzip data ({error}).") from None
-    file.flush()
     return file

@@ -12,7 +12,7 @@ from sloy.arguments import instance, integer
 from sloy.data.dataset import Dataset
 from sloy.data.idx import PARTS as IDX_PARTS
 from sloy.data.idx import TESTS, check_labels, idx_files, read_idx
-from sloy.data.parts import PARTS, TEST, TRAIN, part_of
+from sloy.data.parts import PARTS, TRAIN, part_of
 from sloy.data.streams.rows import StreamRows
 from sloy.data.streams.sequences import Arrays, Items
 from sloy.data.streams.source import HOLD, StreamSource
@@ -125,9 +125,7 @@ class _Framing:
 
             instance("stream", "reader", reader, PictureReader)
             if size is not None:
-                raise InvalidArgument(
-                    "stream: `size` belongs to the `reader` where one is given."
-                )
+                raise InvalidArgument("stream: `size` belongs to the `reader` where one is given.")
         self._given = size, resize
         self._reader = reader
 
@@ -281,7 +279,9 @@ def _labels_of(files: Any, column: str) -> tuple[np.ndarray, Sequence[str]]:
     if values.dtype.is_float():
         return values.to_numpy(), ()
     if values.dtype.is_numeric() or values.dtype.is_nested():
-        raise InvalidArgument(f"stream: `target` (={column!r}) is {values.dtype}; it must be numbers or words.")
+        raise InvalidArgument(
+            f"stream: `target` (={column!r}) is {values.dtype}; it must be numbers or words."
+        )
     return _of_words(values.cast(str).to_list())
 
 

@@ -1,4 +1,4 @@
-"""Parquet files as streams: columns of pictures as Hugging Face writes them, or columns of numbers; a block is a row group."""
+"""Parquet files as streams: columns of pictures as Hugging Face writes them, or of numbers; a block is a row group."""
 
 from __future__ import annotations
 
@@ -65,7 +65,11 @@ class ParquetFiles:
     def name(self) -> str:
         """In messages."""
         first = self.paths[0]
-        return first.name if len(self.paths) == 1 else f"{len(self.paths)} files of {first.parent.name}"
+        return (
+            first.name
+            if len(self.paths) == 1
+            else f"{len(self.paths)} files of {first.parent.name}"
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -103,15 +107,19 @@ class ParquetFiles:
         if given is not None:
             if given not in self.schema:
                 raise InvalidArgument(
-                    f"stream: `target` (={given!r}) is no column of {self.name}; they are {named(list(self.schema), 12)}."
+                    f"stream: `target` (={given!r}) is no column of {self.name}; they are {self._columns}."
                 )
             return given
         found = [name for name in LABELS if name in self.schema]
         if not found:
             raise InvalidArgument(
-                f"stream: `target` must name the column to learn; those of {self.name} are {named(list(self.schema), 12)}."
+                f"stream: `target` must name the column to learn; those of {self.name} are {self._columns}."
             )
         return found[0]
+
+    @property
+    def _columns(self) -> str:
+        return named(list(self.schema), 12)
 
     def pictures(self) -> str | None:
         """The column of pictures: bytes, or a struct with bytes; None without one."""

@@ -6,7 +6,6 @@ import os
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -33,7 +32,7 @@ class PictureFiles(StreamSource):
         self, paths: Sequence[Path], reader: PictureReader, name: str, base: Path, threads: int = 0
     ) -> None:
         self._paths = tuple(paths)
-        self._reader = reader
+        self.reader = reader
         self._threads = threads
         told = digest([of_files(paths, base), str(reader)])
         super().__init__(len(self._paths), reader.shape, "uint8", name, told)
@@ -41,7 +40,7 @@ class PictureFiles(StreamSource):
     def fill(self, rows: np.ndarray, out: np.ndarray) -> None:
         """See `StreamSource.fill`."""
         paths = [self._paths[row] for row in rows.tolist()]
-        decode(self._reader, paths, out, self._threads)
+        decode(self.reader, paths, out, self._threads)
         self.counts.samples += len(paths)
         self.counts.nbytes += sum(os.stat(path).st_size for path in paths)
 
@@ -55,16 +54,28 @@ class EncodedPictures(BlockSource):
 
     Parameters
     ----------
+    starts, sizes, hold, name, fingerprint
+        See `BlockSource`.
     reader : PictureReader
     threads : int
         That decode; 0 takes the cores that this process may use.
     """
 
-    def __init__(self, *given: Any, reader: PictureReader, threads: int = 0) -> None:
-        self._reader = reader
+    def __init__(
+        self,
+        starts: Sequence[int] | np.ndarray,
+        sizes: np.ndarray,
+        hold: int,
+        name: str,
+        fingerprint: str,
+        *,
+        reader: PictureReader,
+        threads: int = 0,
+    ) -> None:
+        self.reader = reader
         self._threads = threads
-        *rest, name, told = given
-        super().__init__(*rest, reader.shape, "uint8", name, digest([told, str(reader)]))
+        told = digest([fingerprint, str(reader)])
+        super().__init__(starts, sizes, hold, reader.shape, "uint8", name, told)
 
     @abstractmethod
     def picture(self, part: Part, row: int) -> Encoded:
@@ -75,7 +86,7 @@ class EncodedPictures(BlockSource):
         sources = [self.picture(part, row) for part in parts for row in part.rows.tolist()]
         places = np.concatenate([part.places for part in parts])
         decoded = np.empty((len(sources), *out.shape[1:]), out.dtype)
-        decode(self._reader, sources, decoded, self._threads)
+        decode(self.reader, sources, decoded, self._threads)
         out[places] = decoded
 
 

@@ -83,7 +83,9 @@ class StreamRows(LazyRows):
     def changed(self, change: Change, dtype: str) -> StreamRows:
         """The same rows, each changed when it is read."""
         before = self.change
-        both = change if before is None else (lambda rows, where: change(before(rows, where), where))
+        both = (
+            change if before is None else (lambda rows, where: change(before(rows, where), where))
+        )
         return replace(self, change=both, changed_dtype=dtype)
 
     def some(self, count: int = SEEN) -> np.ndarray:

@@ -96,7 +96,9 @@ class Arrays(StreamSource):
     def __init__(self, array: np.ndarray, name: str) -> None:
         self._array = array
         told = [str(array.shape), array.dtype.name, str(getattr(array, "filename", ""))]
-        ends = [np.ascontiguousarray(array[row]).tobytes().hex() for row in (0, len(array) // 2, -1)]
+        ends = [
+            np.ascontiguousarray(array[row]).tobytes().hex() for row in (0, len(array) // 2, -1)
+        ]
         super().__init__(
             len(array), array.shape[1:], array.dtype.name, name, digest([*told, *ends])
         )

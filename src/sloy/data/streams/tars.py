@@ -1,7 +1,7 @@
 """Tar archives in the manner of WebDataset: of each sample a picture and, under the same name, its label.
 
-``000012.jpg`` and ``000012.cls`` are a sample; without ``.cls`` files the folder within the archive that a picture lies in
-is its class. What else there is of a sample is passed over.
+``000012.jpg`` and ``000012.cls`` are a sample; without ``.cls`` files the folder that a picture lies in, within the
+archive, is its class. What else there is of a sample is passed over.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Member:
 
 
 def members(paths: Sequence[Path]) -> list[Member]:
-    """The pictures of some archives with their labels, in the order of the archives; only headers and labels are read."""
+    """The pictures of some archives with their labels, in their order; only headers and labels are read."""
     found: list[Member] = []
     for number, path in enumerate(paths):
         found += _members(number, path)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from sloy import text
 from sloy.arguments import integer
 from sloy.data import Dataset, PictureFolder, PictureReader, picture_folder
-from sloy.data.listing import list_pictures, lists_pictures
+from sloy.data.arrays import available
+from sloy.data.folders import default_reader
+from sloy.data.listing import Listing, list_pictures, lists_pictures
 from sloy.data.readers import Reader
+from sloy.data.streams.folder import streamed_folder
+from sloy.data.streams.rows import StreamRows
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.recipes import batches_and_epochs
-from sloy.experiments.sources.base import Loaded, Row, ToTest, Wanted
+from sloy.experiments.sources.base import Loaded, Row, Source, ToTest, Wanted
 from sloy.experiments.sources.kept import kept_to_test
 from sloy.experiments.sources.labelled import Labelled, names_of
 from sloy.graph.threefry import make_key, permutation
@@ -25,6 +30,11 @@ from sloy.model import Model
 from sloy.options import option
 from sloy.text import shown
 
+if TYPE_CHECKING:
+    from sloy.engines import Engine
+    from sloy.training.recipe import Recipe
+
+SHARE = 0.5  # of the memory that is available, which decoded pictures may take
 AUGMENTATION = "rotation=8,scale=0.1,shift=0.1,brightness=0.1,contrast=0.1,outside=edge"
 CLASSES_SHOWN = 12
 
@@ -59,6 +69,13 @@ class PictureSource(Labelled):
         False, "leave out pictures that cannot be read, instead of stopping at them", kind="flag"
     )
     test: float | str = kept_to_test(0.1)
+    stream: str = option(
+        "auto",
+        "decode pictures while they are used, in every epoch again, instead of once before; auto does so where memory"
+        " does not hold them",
+        kind="text",
+        choices=("auto", "on", "off"),
+    )
 
     title: ClassVar[str] = "folders of pictures"
     defaults: ClassVar[Mapping[str, Any]] = {"network": "standard_cnn", "augment": AUGMENTATION}
@@ -100,15 +117,7 @@ class PictureSource(Labelled):
         listing = list_pictures(self.data)
         if wanted.start is not None:
             taken = self._as_taken_by(wanted.start, set(listing.class_names))
-        folder = picture_folder(
-            listing,
-            validation=wanted.validation,
-            test=self.test,
-            seed=wanted.seed,
-            skip_broken=self.skip_broken,
-            progress=lambda done, total: wanted.counted("pictures decoded", done, total),
-            **taken,
-        )
+        folder = self._folder(listing, wanted, taken)
         kept = _kept(len(folder.train), wanted)
         numbers = range(len(folder.train)) if kept is None else kept
         return Loaded(
@@ -117,9 +126,35 @@ class PictureSource(Labelled):
             folder.validation,
             folder.reader,
             divided=True,
-            rows=tuple(_rows(folder)),
+            rows=(*_rows(folder), *_streamed(folder.train)),
             places=("file", [str(folder.paths["train"][row]) for row in numbers]),
         )
+
+    def _folder(self, listing: Listing, wanted: Wanted, taken: Mapping[str, Any]) -> PictureFolder:
+        """The pictures, decoded; or as a stream, where that is asked for or memory would not hold them."""
+        shared: dict[str, Any] = {
+            "validation": wanted.validation,
+            "seed": wanted.seed,
+            "skip_broken": self.skip_broken,
+            "progress": lambda done, total: wanted.counted("pictures decoded", done, total),
+        }
+        reader = taken.get("reader") or default_reader(listing, taken["size"], taken["resize"])
+        needed = len(listing.paths) * prod(reader.shape)
+        if self.stream == "off" or (self.stream == "auto" and needed <= SHARE * available()):
+            return picture_folder(listing, test=self.test, **shared, **taken)
+        if names := taken.get("class_names"):
+            listing = listing.named(names)
+        if isinstance(self.test, str):
+            listing = listing.with_test(list_pictures(self.test, fewest=1))
+        share = 0.0 if isinstance(self.test, str) else self.test
+        return streamed_folder(listing, reader, test=share, **shared)
+
+    def within_time(
+        self, loaded: Loaded, recipe: Recipe, engine: Engine
+    ) -> tuple[Source, Loaded, int]:
+        """Whether pictures are streamed is kept, so that a resumed run does the same whatever memory there is then."""
+        used = "on" if isinstance(loaded.train.x, StreamRows) else "off"
+        return replace(self, stream=used), loaded, recipe.epochs
 
     def to_test(self, model: Model, wanted: Wanted) -> ToTest:
         """The pictures of the part to test on where there is one, else all."""
@@ -210,6 +245,18 @@ def _rows(folder: PictureFolder) -> list[Row]:
         size = text.size(folder.train.x.nbytes)
         rows.append(("", f"{size} of them: kept in a temporary file, not in memory"))
     return [*rows, *(("note", text.visible(remark)) for remark in folder.remarks())]
+
+
+def _streamed(data: Dataset) -> list[Row]:
+    """What is said of a stream: what it would take, and what it holds."""
+    if not isinstance(data.x, StreamRows):
+        return []
+    source = data.x.source
+    words = f"{text.size(source.nbytes)} when decoded: decoded while they are used, in every epoch again"
+    if source.held:
+        words += f", {text.size(source.held)} of the files held"
+    more = ("", "equal pictures are not looked for in a stream")
+    return [("stream", words), more]
 
 
 def _counted(data: Dataset) -> str:
