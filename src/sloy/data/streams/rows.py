@@ -114,11 +114,11 @@ class StreamRows(LazyRows):
         return by_block[np.argsort(np.arange(len(self)) + delay[by_block], kind="stable")]
 
     def in_blocks(self, fraction: float, seed: int) -> np.ndarray | None:
-        """About a share of the rows in whole blocks, drawn, rising; None where rows are read alone.
+        """About a share of the rows in whole blocks, drawn, rising; None where rows can be read in any order.
 
         Raises `InvalidArgument` where there is one block.
         """
-        if self.source.starts is None:
+        if self.source.delay is None:
             return None
         numbers, block, counts = np.unique(
             self._block_of_row, return_inverse=True, return_counts=True

@@ -17,7 +17,7 @@ import numpy as np
 from sloy import text
 from sloy.errors import InvalidArgument
 
-HOLD = 1 << 28  # bytes of blocks that are held
+HOLD = 256_000_000  # bytes of blocks that are held
 FEWEST = 6  # blocks that must fit into what is held: beyond the order's reach of four delays, two that end
 FARTHEST = 4  # a row is put off by at most so many times the mean
 

@@ -7,6 +7,7 @@ from sloy.errors import InvalidArgument
 from sloy.experiments.sources.base import Loaded, Measured, Source, ToTest, Wanted
 from sloy.experiments.sources.digits import IdxFolder, Mnist
 from sloy.experiments.sources.folder import PictureSource
+from sloy.experiments.sources.shards import PictureShards
 from sloy.experiments.sources.table import TableFile
 from sloy.model.loading import way_in
 from sloy.options import options
@@ -24,6 +25,7 @@ __all__ = [
 
 SOURCES: tuple[type[Source], ...] = (
     Mnist,
+    PictureShards,
     PictureSource,
     TableFile,
     IdxFolder,
@@ -38,8 +40,8 @@ def source_of(data: str) -> Source:
         if source.matches(data):
             return source(data)
     raise InvalidArgument(
-        f"{data}: there is no such file or folder; DATA is mnist, a folder of pictures or of IDX files, or a table"
-        " (CSV, TSV, Parquet)."
+        f"{data}: there is no such file or folder; DATA is mnist, a folder of pictures or of IDX files, Parquet"
+        " files or tar archives of pictures, or a table (CSV, TSV, Parquet)."
     )
 
 

@@ -20,6 +20,7 @@ from sloy.data.listing import Listing, list_pictures, lists_pictures
 from sloy.data.readers import Reader
 from sloy.data.streams.folder import streamed_folder
 from sloy.data.streams.rows import StreamRows
+from sloy.data.streams.source import HOLD
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.recipes import batches_and_epochs
 from sloy.experiments.sources.base import Loaded, Row, Source, ToTest, Wanted
@@ -27,7 +28,7 @@ from sloy.experiments.sources.kept import kept_to_test
 from sloy.experiments.sources.labelled import Labelled, names_of
 from sloy.graph.threefry import make_key, permutation
 from sloy.model import Model
-from sloy.options import option
+from sloy.options import integer_option, option
 from sloy.text import shown
 
 if TYPE_CHECKING:
@@ -76,6 +77,11 @@ class PictureSource(Labelled):
         kind="text",
         choices=("auto", "on", "off"),
     )
+    hold: int = integer_option(
+        HOLD // 1_000_000,
+        "megabytes that are held of Parquet files and tar archives with pictures; the more, the better those mix that"
+        " lie together",
+    )
 
     title: ClassVar[str] = "folders of pictures"
     defaults: ClassVar[Mapping[str, Any]] = {"network": "standard_cnn", "augment": AUGMENTATION}
@@ -118,15 +124,15 @@ class PictureSource(Labelled):
         if wanted.start is not None:
             taken = self._as_taken_by(wanted.start, set(listing.class_names))
         folder = self._folder(listing, wanted, taken)
-        kept = _kept(len(folder.train), wanted)
-        numbers = range(len(folder.train)) if kept is None else kept
+        chosen = kept(len(folder.train), wanted)
+        numbers = range(len(folder.train)) if chosen is None else chosen
         return Loaded(
-            folder.train if kept is None else folder.train.take(kept),
+            folder.train if chosen is None else folder.train.take(chosen),
             folder.test,
             folder.validation,
             folder.reader,
             divided=True,
-            rows=(*_rows(folder), *_streamed(folder.train)),
+            rows=(*_rows(folder), *streamed(folder.train)),
             places=("file", [str(folder.paths["train"][row]) for row in numbers]),
         )
 
@@ -176,7 +182,7 @@ class PictureSource(Labelled):
             what,
             not tested,
             (
-                ("classes", _counted(folder.train)),
+                ("classes", counted(folder.train)),
                 *(("note", text.visible(note)) for note in folder.left_out()),
             ),
             {
@@ -228,7 +234,7 @@ def _size(given: Any) -> tuple[int, ...]:
     return tuple(integer("pictures", "size", side) for side in sides)
 
 
-def _kept(count: int, wanted: Wanted) -> list[int] | None:
+def kept(count: int, wanted: Wanted) -> list[int] | None:
     """As many of the training pictures as are wanted, any of them, rising; None for all."""
     if wanted.samples is None:
         return None
@@ -240,14 +246,14 @@ def _kept(count: int, wanted: Wanted) -> list[int] | None:
 
 def _rows(folder: PictureFolder) -> list[Row]:
     """What the opening says beside the counts."""
-    rows = [("classes", _counted(folder.train)), ("pictures", reading(folder.reader))]
+    rows = [("classes", counted(folder.train)), ("pictures", reading(folder.reader))]
     if folder.on_disk:
         size = text.size(folder.train.x.nbytes)
         rows.append(("", f"{size} of them: kept in a temporary file, not in memory"))
     return [*rows, *(("note", text.visible(remark)) for remark in folder.remarks())]
 
 
-def _streamed(data: Dataset) -> list[Row]:
+def streamed(data: Dataset) -> list[Row]:
     """What is said of a stream: what it would take, and what it holds."""
     if not isinstance(data.x, StreamRows):
         return []
@@ -255,11 +261,13 @@ def _streamed(data: Dataset) -> list[Row]:
     words = f"{text.size(source.nbytes)} when decoded: decoded while they are used, in every epoch again"
     if source.held:
         words += f", {text.size(source.held)} of the files held"
-    more = ("", "equal pictures are not looked for in a stream")
-    return [("stream", words), more]
+    more = "equal pictures are not looked for in a stream"
+    if source.delay is not None:
+        more += "; what is kept apart are whole blocks of the files"
+    return [("stream", words), ("", more)]
 
 
-def _counted(data: Dataset) -> str:
+def counted(data: Dataset) -> str:
     """The classes, each with the number of its pictures."""
     counts = np.bincount(data.y, minlength=data.classes)
     shown = [
