@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,20 +80,22 @@ def streamed_shards(
     validation: float,
     test: float,
     seed: int,
-    class_names: Sequence[str] = (),
+    looked_at: Callable[[Dataset], Dataset] = lambda data: data,
     **options: Any,
 ) -> tuple[Dataset, Dataset | None, Dataset | None]:
     """To train on, to validate on and to test on: parts that files are named after, or shares in whole blocks.
 
-    `options` as of `stream`.
+    What was opened goes through `looked_at`; `options` as of `stream`.
     """
-    train = stream(path, class_names=class_names, **options)
+    train = looked_at(stream(path, **options))
     options["reader"], options["size"] = reader_of(train), None
     names = train.class_names
     found: dict[str, Dataset | None] = {}
     for part, share, salt in ((TEST, test, 1), (VALIDATION, validation, 0)):
         own = path.is_dir() and has_part(path, part)
-        found[part] = stream(path, part=part, class_names=names, **options) if own else None
+        found[part] = (
+            looked_at(stream(path, part=part, class_names=names, **options)) if own else None
+        )
         if own or not share:
             continue
         taken = rows_of(train).in_blocks(share, seed + salt)

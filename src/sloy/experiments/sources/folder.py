@@ -19,13 +19,13 @@ from sloy.data.folders import default_reader
 from sloy.data.listing import Listing, list_pictures, lists_pictures
 from sloy.data.readers import Reader
 from sloy.data.streams.folder import streamed_folder
-from sloy.data.streams.rows import StreamRows
 from sloy.data.streams.source import HOLD
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.recipes import batches_and_epochs
 from sloy.experiments.sources.base import Loaded, Row, Source, ToTest, Wanted
 from sloy.experiments.sources.kept import kept_to_test
 from sloy.experiments.sources.labelled import Labelled, names_of
+from sloy.experiments.sources.streamed import SHARE, of_stream, streamed, used
 from sloy.graph.threefry import make_key, permutation
 from sloy.model import Model
 from sloy.options import integer_option, option
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from sloy.engines import Engine
     from sloy.training.recipe import Recipe
 
-SHARE = 0.5  # of the memory that is available, which decoded pictures may take
 AUGMENTATION = "rotation=8,scale=0.1,shift=0.1,brightness=0.1,contrast=0.1,outside=edge"
 CLASSES_SHOWN = 12
 
@@ -70,13 +69,7 @@ class PictureSource(Labelled):
         False, "leave out pictures that cannot be read, instead of stopping at them", kind="flag"
     )
     test: float | str = kept_to_test(0.1)
-    stream: str = option(
-        "auto",
-        "decode pictures while they are used, in every epoch again, instead of once before; auto does so where memory"
-        " does not hold them",
-        kind="text",
-        choices=("auto", "on", "off"),
-    )
+    stream: str = streamed("auto")
     hold: int = integer_option(
         HOLD // 1_000_000,
         "megabytes that are held of Parquet files and tar archives with pictures; the more, the better those mix that"
@@ -132,7 +125,7 @@ class PictureSource(Labelled):
             folder.validation,
             folder.reader,
             divided=True,
-            rows=(*_rows(folder), *streamed(folder.train)),
+            rows=(*_rows(folder), *_of_stream(folder)),
             places=("file", [str(folder.paths["train"][row]) for row in numbers]),
         )
 
@@ -159,8 +152,7 @@ class PictureSource(Labelled):
         self, loaded: Loaded, recipe: Recipe, engine: Engine
     ) -> tuple[Source, Loaded, int]:
         """Whether pictures are streamed is kept, so that a resumed run does the same whatever memory there is then."""
-        used = "on" if isinstance(loaded.train.x, StreamRows) else "off"
-        return replace(self, stream=used), loaded, recipe.epochs
+        return replace(self, stream=used(loaded)), loaded, recipe.epochs
 
     def to_test(self, model: Model, wanted: Wanted) -> ToTest:
         """The pictures of the part to test on where there is one, else all."""
@@ -253,18 +245,9 @@ def _rows(folder: PictureFolder) -> list[Row]:
     return [*rows, *(("note", text.visible(remark)) for remark in folder.remarks())]
 
 
-def streamed(data: Dataset) -> list[Row]:
-    """What is said of a stream: what it would take, and what it holds."""
-    if not isinstance(data.x, StreamRows):
-        return []
-    source = data.x.source
-    words = f"{text.size(source.nbytes)} when decoded: decoded while they are used, in every epoch again"
-    if source.held:
-        words += f", {text.size(source.held)} of the files held"
-    more = "equal pictures are not looked for in a stream"
-    if source.delay is not None:
-        more += "; what is kept apart are whole blocks of the files"
-    return [("stream", words), ("", more)]
+def _of_stream(folder: PictureFolder) -> list[Row]:
+    said = of_stream(folder.train)
+    return said and [*said, ("", "equal pictures in several parts or classes are not looked for")]
 
 
 def counted(data: Dataset) -> str:

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sloy import text
+from sloy.data import Dataset
 from sloy.data.parts import TEST, TRAIN
 from sloy.data.streams.folder import has_part, reader_of, rows_of, sound, streamed_shards
 from sloy.data.streams.kinds import SHARDS, shards_of, stream
 from sloy.errors import FileFormatError, InvalidOption, NotAvailable
 from sloy.experiments.sources.base import Loaded, ToTest, Wanted
-from sloy.experiments.sources.folder import PictureSource, counted, kept, reading, streamed
+from sloy.experiments.sources.folder import PictureSource, counted, kept, reading
 from sloy.experiments.sources.labelled import names_of
+from sloy.experiments.sources.streamed import of_stream
 from sloy.options import option
 
 if TYPE_CHECKING:
@@ -54,30 +56,39 @@ class PictureShards(PictureSource):
         if wanted.start is not None:
             taken |= {"reader": self._reader_of(wanted.start, "`from`: the model"), "size": None}
         share = 0.0 if isinstance(self.test, str) else self.test
+        skipped: list[str] = []
+
+        def looked_at(data: Dataset) -> Dataset:
+            if not self.skip_broken:
+                return data
+            told = lambda done, total: wanted.counted("pictures decoded", done, total)  # noqa: E731
+            good, why = sound(data, told)
+            skipped.extend(why)
+            return good
+
         train, validation, test = streamed_shards(
-            Path(self.data), validation=wanted.validation, test=share, seed=wanted.seed, **taken
+            Path(self.data),
+            validation=wanted.validation,
+            test=share,
+            seed=wanted.seed,
+            looked_at=looked_at,
+            **taken,
         )
         reader, names = reader_of(train), tuple(train.class_names)
         if isinstance(self.test, str):
             own = {**taken, "reader": reader, "size": None}
-            test = stream(self.test, class_names=names, **own)
-        notes: list[str] = []
-        if self.skip_broken:
-            train, said = sound(
-                train, lambda done, total: wanted.counted("pictures decoded", done, total)
-            )
-            notes = (
-                [f"{text.many(len(said), 'picture')} skipped: {'; '.join(said[:3])}"]
-                if said
-                else []
-            )
+            test = looked_at(stream(self.test, class_names=names, **own))
+        notes = []
+        if skipped:
+            some = "; ".join(skipped[:3]) + "; …" * (len(skipped) > 3)
+            notes = [f"{text.many(len(skipped), 'picture')} skipped: {some}"]
         if (rows := kept(len(train), wanted)) is not None:
             train = train.take(rows)
         rows_of(train)[:1]  # all that decodes is loaded from here on
         told = (
             ("classes", counted(train)),
             ("pictures", reading(reader)),
-            *streamed(train),
+            *of_stream(train),
             *(("note", text.visible(note)) for note in notes),
         )
         return Loaded(train, test, validation, reader, divided=True, rows=told)
