@@ -60,6 +60,10 @@ class LazyRows(ABC):
         """What tells these samples from others without reading them; None where only they themselves do."""
         return None
 
+    def expect(self, rows: np.ndarray | None) -> None:
+        """Say which rows will be taken, each once, until the next such word; None where that is not known."""
+        return
+
     def orders(self, keys: Key) -> np.ndarray:
         """The order of an epoch for each key, uint32 (n, 2): int64 (n, N)."""
         return permutations(len(self), keys)

@@ -59,6 +59,12 @@ class Order:
         x: object = self.data.x
         return x.orders(keys) if isinstance(x, LazyRows) else permutations(len(self.data), keys)
 
+    def expect(self, rows: np.ndarray | None) -> None:
+        """Say which rows of the data come next, each once, where these are read while they are used."""
+        x: object = self.data.x
+        if isinstance(x, LazyRows):
+            x.expect(rows)
+
     def rates(self, first: int, count: int, history: History) -> np.ndarray:
         """The learning rate of each step of some epochs (from 0), float64 (count, steps)."""
         watched, seen = self.schedule.watched, list[float]()

@@ -47,7 +47,7 @@ class IdxRows(BlockSource):
         told = of_files([path], path.parent)
         super().__init__(starts, held, hold, rest, kept, path.name, told)
 
-    def read(self, number: int) -> tuple[np.ndarray, int]:
+    def read(self, number: int) -> np.ndarray:
         """Rows of a block, as an array."""
         first, last = self.starts[number : number + 2].tolist()
         wanted = (last - first) * self._row
@@ -55,8 +55,7 @@ class IdxRows(BlockSource):
         if len(found) != wanted:
             raise FileFormatError(f"{self._path}: was cut short while it was read.")
         block = np.frombuffer(found, self._stored).reshape(last - first, *self.sample_shape)
-        block = block.astype(self.dtype, copy=False)
-        return block, block.nbytes
+        return block.astype(self.dtype, copy=False)
 
     def _opened(self) -> int:
         """The file, plain, as a descriptor that is closed when this is gone."""

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy.data.images import Encoded
 from sloy.data.pictures import PictureReader
 from sloy.data.streams.footer import row_groups
-from sloy.data.streams.pictures import EncodedPictures
-from sloy.data.streams.source import BlockSource, Part, of_files
+from sloy.data.streams.pictures import EncodedPictures, objects
+from sloy.data.streams.source import BlockSource, of_files
 from sloy.data.tables.values import polars, refusing
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.text import named
@@ -150,14 +149,9 @@ class ParquetPictures(EncodedPictures):
         sizes = np.array([nbytes for *_, nbytes in files.groups])
         super().__init__(files.starts, sizes, hold, files.name, files.fingerprint, reader=reader)
 
-    def read(self, number: int) -> tuple[list[bytes], int]:
+    def read(self, number: int) -> np.ndarray:
         """The pictures of a block, encoded."""
-        found = pictures_of(self._files, self._column, number)
-        return found, sum(map(len, found))
-
-    def picture(self, part: Part, row: int) -> Encoded:
-        """See `EncodedPictures.picture`."""
-        return Encoded(part.block[row], self.place(int(self.starts[part.number]) + row))
+        return objects(pictures_of(self._files, self._column, number))
 
     def place(self, row: int) -> str:
         """The row and its file."""
@@ -194,7 +188,7 @@ class ParquetNumbers(BlockSource):
             files.fingerprint,
         )
 
-    def read(self, number: int) -> tuple[np.ndarray, int]:
+    def read(self, number: int) -> np.ndarray:
         """A block as an array."""
         frame = self._files.block(number, self._columns)
         block = np.empty((frame.height, len(self._columns)), self.dtype)
@@ -207,7 +201,7 @@ class ParquetNumbers(BlockSource):
                     " (sloy.data.load_table fills gaps)."
                 )
             block[:, place] = column.to_numpy()
-        return block, block.nbytes
+        return block
 
     def place(self, row: int) -> str:
         """The row and its file."""

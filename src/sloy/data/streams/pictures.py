@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from sloy.data.images import Encoded
 from sloy.data.pictures import PictureReader, read_pictures
-from sloy.data.streams.source import BlockSource, Part, StreamSource, digest, of_files
+from sloy.data.streams.source import BlockSource, StreamSource, digest, of_files
 
 
 class PictureFiles(StreamSource):
@@ -75,19 +74,20 @@ class EncodedPictures(BlockSource):
         self.reader = reader
         self._threads = threads
         told = digest([fingerprint, str(reader)])
-        super().__init__(starts, sizes, hold, reader.shape, "uint8", name, told)
+        super().__init__(starts, sizes, hold, reader.shape, "uint8", name, told, encoded=True)
 
-    @abstractmethod
-    def picture(self, part: Part, row: int) -> Encoded:
-        """A picture of a block that was read."""
+    def deliver(self, held: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+        """Decode pictures; see `BlockSource.deliver`."""
+        named = zip(held.tolist(), rows.tolist(), strict=True)
+        sources = [Encoded(content, self.place(row)) for content, row in named]
+        decode(self.reader, sources, out, self._threads)
 
-    def put(self, parts: Sequence[Part], out: np.ndarray) -> None:
-        """See `BlockSource.put`."""
-        sources = [self.picture(part, row) for part in parts for row in part.rows.tolist()]
-        places = np.concatenate([part.places for part in parts])
-        decoded = np.empty((len(sources), *out.shape[1:]), out.dtype)
-        decode(self.reader, sources, decoded, self._threads)
-        out[places] = decoded
+
+def objects(values: Sequence[bytes]) -> np.ndarray:
+    """Files' contents as an array of objects (n,)."""
+    found = np.empty(len(values), object)
+    found[:] = values
+    return found
 
 
 def decode(

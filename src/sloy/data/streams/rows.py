@@ -92,6 +92,10 @@ class StreamRows(LazyRows):
         """The first rows of a mixed order, read: what figures of all are taken from."""
         return self[self.orders(make_key(0, "some")[None])[0, :count]]
 
+    def expect(self, rows: np.ndarray | None) -> None:
+        """See `LazyRows.expect`."""
+        self.source.expect(None if rows is None else self._of_source(rows))
+
     # --- order ------------------------------------------------------------------------------------
 
     def orders(self, keys: Key) -> np.ndarray:

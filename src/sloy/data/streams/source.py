@@ -6,7 +6,6 @@ import hashlib
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,10 @@ import numpy as np
 from sloy import text
 from sloy.errors import InvalidArgument
 
-HOLD = 256_000_000  # bytes of blocks that are held
-FEWEST = 6  # blocks that must fit into what is held: beyond the order's reach of four delays, two that end
+HOLD = 256_000_000  # bytes of rows that are held
+FEWEST = 6  # blocks that must fit into what is held
 FARTHEST = 4  # a row is put off by at most so many times the mean
+UNEVEN = 1.25  # times the mean size that encoded pictures which are held together may have
 
 
 @dataclass
@@ -91,6 +91,10 @@ class StreamSource(ABC):
     def fill(self, rows: np.ndarray, out: np.ndarray) -> None:
         """Samples of these rows, int64 (n,), into `out` (n, …)."""
 
+    def expect(self, rows: np.ndarray | None) -> None:
+        """Which rows are to come, each once, before `expect` is called again; None where that is not known."""
+        return
+
     def place(self, row: int) -> str:
         """What a row is called in messages."""
         return f"sample {row} of {self.name}"
@@ -101,44 +105,28 @@ class StreamSource(ABC):
         return read + (f", {text.size(self.counts.nbytes)}" if self.counts.nbytes else "")
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Rows of a batch that are of one block.
-
-    Attributes
-    ----------
-    number : int
-        Of the block.
-    block : Any
-        What `BlockSource.read` gave.
-    rows : int64 array (n,)
-        Within the block.
-    places : int64 array (n,)
-        Where they stand in the batch.
-    """
-
-    number: int
-    block: Any
-    rows: np.ndarray
-    places: np.ndarray
-
-
 class BlockSource(StreamSource):
-    """Samples that are read in blocks; the blocks used last are held, within a number of bytes.
+    """Samples that are read in blocks; rows wait in a store of fixed size until they are taken.
+
+    A row that was taken makes room, so that of a block that is read in the order of `StreamRows` each row is used once
+    and all that is held is still to come. Any other order gives the same rows, at the cost of reading blocks again.
+    Where the store takes all rows they stay in it.
 
     Parameters
     ----------
     starts : sequence of int
         The first row of each block and, last, the number of samples.
     sizes : int64 array (blocks,)
-        Bytes of each block as it is held; where that is only guessed, `read` tells.
+        Bytes of each block as it is held, about.
     hold : int
-        Bytes.
+        Bytes of the store.
+    encoded : bool
+        Whether what is held are objects, of which `deliver` makes samples; else they are samples.
 
     Raises
     ------
     InvalidArgument
-        Where fewer than `FEWEST` blocks would be held.
+        Where fewer than `FEWEST` blocks fit into the store.
     """
 
     def __init__(
@@ -150,21 +138,27 @@ class BlockSource(StreamSource):
         dtype: str,
         name: str,
         fingerprint: str,
+        *,
+        encoded: bool = False,
     ) -> None:
         self._starts = np.asarray(starts, np.int64)
         super().__init__(int(self._starts[-1]), sample_shape, dtype, name, fingerprint)
         self._sizes = np.asarray(sizes, np.int64)
-        self._hold = hold
-        self._blocks: OrderedDict[int, tuple[Any, int]] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.RLock()
-        least = FEWEST * int(self._sizes.max(initial=1))
-        if not self._is_whole and hold < least:
+        self._encoded = encoded
+        total, longest = int(self._sizes.sum()), int(np.diff(self._starts).max())
+        row = max(1.0, total / self.count) * (UNEVEN if encoded else 1)
+        self._places = self.count if total <= hold else int(hold / row)
+        if self._places < min(self.count, FEWEST * longest):
+            least = int(FEWEST * longest * row) + 1
             raise InvalidArgument(
                 f"stream: `hold` (={hold}) must be at least {least} bytes for {name}: {FEWEST} of its blocks, the"
-                f" largest of which takes {text.size(least // FEWEST)}; or write it in smaller blocks."
+                f" largest of which has {longest} rows of {text.size(row)}; or write it in smaller blocks."
             )
+        self._longest = longest
         self.fingerprint = digest([fingerprint, str(self.delay), str(self._starts.tolist())])
+        self._lock = threading.RLock()
+        self._store: _Store | None = None
+        self._expected: np.ndarray | None = None  # bool (count,): rows that are still to come
 
     @property
     def starts(self) -> np.ndarray:
@@ -173,82 +167,151 @@ class BlockSource(StreamSource):
 
     @property
     def _is_whole(self) -> bool:
-        """Whether all blocks are held in the end."""
-        return int(self._sizes.sum()) <= self._hold
+        """Whether all rows are held in the end."""
+        return self._places >= self.count
+
+    @property
+    def _together(self) -> int:
+        """Rows that are taken before they make room."""
+        return max(1, self._places // 8)
 
     @property
     def delay(self) -> float | None:
-        """Such that all blocks of which rows are still to come fit into what is held."""
+        """Such that the rows of blocks that were read, and are still to come, fit into the store."""
         if self._is_whole:
             return None
-        row = int(self._sizes.sum()) / max(1, self.count)
-        blocks = self._hold - 2 * int(self._sizes.max())
-        return blocks / row / FARTHEST
+        return float(self._places - self._together - 2 * self._longest)
 
     @property
     def held(self) -> int:
         """See `StreamSource.held`."""
-        return min(self._hold, int(self._sizes.sum()))
+        return int(self._places * int(self._sizes.sum()) / self.count)
 
     @abstractmethod
-    def read(self, number: int) -> tuple[Any, int]:
-        """A block, in a form that `put` takes, and its bytes."""
+    def read(self, number: int) -> np.ndarray:
+        """The rows of a block: samples (n, …), or objects (n,)."""
 
-    def put(self, parts: Sequence[Part], out: np.ndarray) -> None:
-        """Rows of blocks into a batch; here blocks are arrays."""
-        for part in parts:
-            out[part.places] = part.block[part.rows]
+    def deliver(self, held: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+        """Make samples of what is held of rows, where that are objects."""
+        raise NotImplementedError
 
     def fill(self, rows: np.ndarray, out: np.ndarray) -> None:
-        """See `StreamSource.fill`; the blocks are read where they are not held."""
+        """See `StreamSource.fill`; blocks are read for the rows that are not held."""
         with self._lock:
-            for places in self._in_turn(rows):
-                self.put(list(self._parts(rows, places)), out)
+            if self._store is None:
+                shape = () if self._encoded else self.sample_shape
+                dtype = np.dtype(object) if self._encoded else self.dtype
+                self._store = _Store(self.count, self._places, shape, dtype)
+            for first in range(0, len(rows), self._together):
+                some = slice(first, first + self._together)
+                self._fill(self._store, rows[some], out[some])
             self.counts.samples += len(rows)
 
-    def _in_turn(self, rows: np.ndarray) -> Iterator[np.ndarray]:
-        """Places of a batch such that the blocks of each fit into what is held; mostly all at once."""
-        numbers = np.searchsorted(self._starts, rows, "right") - 1
-        several = np.unique(numbers)
-        turn = np.cumsum(self._sizes[several]) // max(1, self._hold)
-        if not len(turn) or not turn[-1]:
-            yield np.arange(len(rows))
+    def _fill(self, store: _Store, rows: np.ndarray, out: np.ndarray) -> None:
+        if self._expected is not None:
+            self._expected[rows] = True
+        store.ask(rows)
+        missing = rows[store.lacks(rows)]
+        for number in np.unique(np.searchsorted(self._starts, missing, "right") - 1).tolist():
+            first, last = self._starts[number : number + 2].tolist()
+            content, own = self.read(number), np.arange(first, last)
+            wanted = store.lacks(own)
+            if self._expected is not None:
+                wanted &= self._expected[first:last]
+            store.put(own[wanted], content[wanted])
+            store.pin(missing[(missing >= first) & (missing < last)])
+            self.counts.blocks += 1
+            self.counts.nbytes += int(self._sizes[number])
+        if self._encoded:
+            self.deliver(store.get(rows), rows, out)
+        else:
+            store.get(rows, out)
+        if not self._is_whole:
+            store.free(np.unique(rows))
+        if self._expected is not None:
+            self._expected[rows] = False
+
+    def expect(self, rows: np.ndarray | None) -> None:
+        """See `StreamSource.expect`; what is held beside them makes room."""
+        if self._is_whole:
             return
-        of_row = turn[np.searchsorted(several, numbers)]
-        for number in np.unique(turn):
-            yield np.flatnonzero(of_row == number)
-
-    def _parts(self, rows: np.ndarray, places: np.ndarray) -> Iterator[Part]:
-        numbers = np.searchsorted(self._starts, rows[places], "right") - 1
-        order = np.argsort(numbers, kind="stable")
-        several, first = np.unique(numbers[order], return_index=True)
-        for number, some in zip(several.tolist(), np.split(order, first[1:]), strict=True):
-            own = places[some]
-            yield Part(number, self._block(number), rows[own] - self._starts[number], own)
-
-    def _block(self, number: int) -> Any:
-        if number in self._blocks:
-            self._blocks.move_to_end(number)
-            return self._blocks[number][0]
-        size = int(self._sizes[number])
-        while self._blocks and self._bytes + size > self._hold:
-            self._bytes -= self._blocks.popitem(last=False)[1][1]
-        block, size = self.read(number)
-        self._blocks[number] = block, size
-        self._bytes += size
-        self.counts.blocks += 1
-        self.counts.nbytes += size
-        return block
+        with self._lock:
+            self._expected = None
+            if rows is None:
+                return
+            self._expected = np.zeros(self.count, bool)
+            self._expected[rows] = True
+            if self._store is not None:
+                self._store.free(np.flatnonzero(~self._expected))
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle takes: all but what is held."""
-        state = {**vars(self), "_blocks": OrderedDict(), "_bytes": 0}
+        state = {**vars(self), "_store": None, "_expected": None}
         state.pop("_lock")
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._lock = threading.RLock()
+
+
+class _Store:
+    """Rows that are held, each at a place of its own; where there is no room, those that came first go."""
+
+    def __init__(
+        self, count: int, places: int, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> None:
+        self._content = np.empty((places, *shape), dtype)
+        self._place = np.full(count, -1, np.int64)  # of each row
+        self._row = np.full(places, -1, np.int64)  # at each place
+        self._age = np.zeros(places, np.int64)
+        self._room = np.arange(places)[::-1].copy()  # places that are free, the first so many
+        self._free = places
+        self._time = 0
+
+    @property
+    def used(self) -> int:
+        """Rows that are held."""
+        return len(self._row) - self._free
+
+    def lacks(self, rows: np.ndarray) -> np.ndarray:
+        """Which of some rows are not held."""
+        return self._place[rows] < 0
+
+    def ask(self, rows: np.ndarray) -> None:
+        """These rows are asked for now: those that are held stay."""
+        self._time += 2
+        self.pin(rows)
+
+    def pin(self, rows: np.ndarray) -> None:
+        """Rows, of those that are asked for, that came."""
+        places = self._place[rows]
+        self._age[places[places >= 0]] = self._time
+
+    def put(self, rows: np.ndarray, content: np.ndarray) -> None:
+        """Hold rows that are not held."""
+        if (lacking := len(rows) - self._free) > 0:
+            ages = np.where(self._row >= 0, self._age, np.iinfo(np.int64).max)
+            self.free(self._row[np.argpartition(ages, lacking - 1)[:lacking]])
+        places = self._room[self._free - len(rows) : self._free]
+        self._free -= len(rows)
+        self._content[places] = content
+        self._place[rows], self._row[places], self._age[places] = places, rows, self._time - 1
+
+    def get(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """What is held of rows."""
+        return np.take(self._content, self._place[rows], axis=0, out=out, mode="clip")
+
+    def free(self, rows: np.ndarray) -> None:
+        """Make room of rows, each given once; those that are not held do not count."""
+        places = self._place[rows]
+        places = places[places >= 0]
+        self._room[self._free : self._free + len(places)] = places
+        self._free += len(places)
+        self._place[self._row[places]] = -1
+        self._row[places] = -1
+        if self._content.dtype == object:
+            self._content[places] = None
 
 
 def digest(words: Iterable[str]) -> str:

@@ -17,8 +17,8 @@ import numpy as np
 from sloy.data.formats import is_picture_name
 from sloy.data.images import Encoded
 from sloy.data.pictures import PictureReader
-from sloy.data.streams.pictures import EncodedPictures
-from sloy.data.streams.source import Part, of_files
+from sloy.data.streams.pictures import EncodedPictures, objects
+from sloy.data.streams.source import of_files
 from sloy.errors import FileFormatError
 
 BLOCK = 1 << 20  # bytes of a block, about
@@ -112,8 +112,8 @@ class TarPictures(EncodedPictures):
         told = of_files(paths, base)
         super().__init__(starts, np.array(sizes), hold, name, told, reader=reader)
 
-    def read(self, number: int) -> tuple[bytes, int]:
-        """A stretch of an archive."""
+    def read(self, number: int) -> np.ndarray:
+        """The files of a stretch of an archive."""
         first, last = self.starts[number : number + 2].tolist()
         begin, end = self._members[first], self._members[last - 1]
         path, size = self._paths[begin.archive], end.offset + end.size - begin.offset
@@ -121,14 +121,8 @@ class TarPictures(EncodedPictures):
             found = os.pread(file.fileno(), size, begin.offset)
         if len(found) != size:
             raise FileFormatError(f"{path}: was cut short while it was read.")
-        return found, size
-
-    def picture(self, part: Part, row: int) -> Encoded:
-        """See `EncodedPictures.picture`."""
-        first = int(self.starts[part.number])
-        member, begin = self._members[first + row], self._members[first].offset
-        content = part.block[member.offset - begin : member.offset - begin + member.size]
-        return Encoded(content, self.place(first + row))
+        starts = [(m.offset - begin.offset, m.size) for m in self._members[first:last]]
+        return objects([found[at : at + nbytes] for at, nbytes in starts])
 
     def place(self, row: int) -> str:
         """The archive and the name in it."""
