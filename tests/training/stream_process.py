@@ -71,7 +71,7 @@ def small(source, **options):
 
 def killed(source, checkpoint, engine):
     """Train and be killed."""
-    for module in ("sloy.engines.base", "sloy.engines.pieces", "sloy.engines.native.engine"):
+    for module in ("sloy.engines.base", "sloy.engines.native.engine"):
         if module in sys.modules:
             sys.modules[module].POLL_SECONDS = 0.0
     saving = sloy.Checkpoint(checkpoint, seconds=0.0)

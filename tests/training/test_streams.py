@@ -202,7 +202,7 @@ def large(tmp_path_factory):
     schema = {"image": pl.Struct({"bytes": pl.Binary}), "label": pl.Int64}
     columns = {"image": [{"bytes": file} for file in files], "label": [0, 1] * 100}
     frame = pl.DataFrame(columns, schema=schema)
-    frame.write_parquet(folder / "pictures.parquet", compression="uncompressed", row_group_size=3)
+    frame.write_parquet(folder / "pictures.parquet", compression="uncompressed", row_group_size=2)
     return folder
 
 

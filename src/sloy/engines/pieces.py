@@ -21,7 +21,6 @@ from sloy.engines.base import (
     Executable,
     Poll,
     Status,
-    check_batches,
 )
 
 PIECE_BYTES = 1 << 24  # of rows that are made arrays together; a step at least
@@ -46,7 +45,6 @@ def run_in_pieces(
     poll: Poll | None = None,
 ) -> BatchRun:
     """What `Engine.run_batches` gives, by calls of it with arrays alone."""
-    check_batches(executables, columns, order, batch_size, step_inputs)
     record = _Record(executables, poll)
     with _Ahead(columns, _pieces(columns, order, batch_size)) as ahead:
         while ahead:
@@ -149,13 +147,14 @@ class _Record:
     def end(self, status: Status, waited: float) -> BatchRun:
         """All of it."""
         seconds = time.perf_counter() - self._started
-        outputs = {name: self._joined(name, []) for name in self._outputs}
+        names = self._runs[0].outputs if self._runs else self._outputs
+        outputs = {name: self._joined(name, []) for name in names}
         return BatchRun(status, self.done, outputs, seconds, self.error, waited)
 
     def _ask(self, steps: int, scalars: Mapping[str, np.ndarray]) -> None:
         if self._poll is None:
             return
-        names = [name for name, shape in self._outputs.items() if shape == ()]
+        names = list(scalars) or [name for name, shape in self._outputs.items() if shape == ()]
         self._poll(
             self.done + steps,
             {
