@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from sloy.arguments import path_of
+from sloy.data.lazy_rows import LazyRows
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.files.atomic import link_over
 from sloy.files.container import check_kind, read_container, write_container
@@ -173,14 +174,17 @@ class Store:
             path.unlink(missing_ok=True)
 
 
-def fingerprint(arrays: Iterable[np.ndarray | None]) -> str:
-    """SHA-256 of the arrays' dtypes, shapes and bytes."""
+def fingerprint(arrays: Iterable[np.ndarray | LazyRows | None]) -> str:
+    """SHA-256 of the arrays' dtypes, shapes and bytes; of streams what tells their files apart."""
     digest = hashlib.sha256()
     for array in arrays:
         if array is None:
             digest.update(b"none;")
             continue
         digest.update(f"{array.dtype.str}{array.shape};".encode())
+        if isinstance(array, LazyRows) and array.fingerprint is not None:
+            digest.update(array.fingerprint.encode())
+            continue
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
