@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 
 from sloy.cli.errors import UsageError
 from sloy.engines.names import NAMES, TABLE
+from sloy.engines.processes import started_with
 
 LARGEST = 2**31 - 1
 
@@ -79,6 +84,29 @@ def with_devices(arguments: argparse.Namespace) -> None:
         able = " or ".join(name for name, row in TABLE.items() if row.devices)
         raise UsageError(f"--devices (={devices}) needs --engine {able}.")
     arguments.engine += f":{devices}"
+
+
+@contextmanager
+def together(arguments: argparse.Namespace) -> Iterator[bool]:
+    """Compute with the processes of `--distributed`, else alone; gives whether this one writes and shows."""
+    if arguments.distributed is None:
+        if others := started_with(os.environ):
+            print(
+                f"sloy train: this is {others}; each trains the whole run by itself. --distributed trains one run with"
+                " all of them.",
+                file=sys.stderr,
+            )
+        yield True
+        return
+    from sloy.engines import distributed
+
+    plain = arguments.engine.partition(":")[0]
+    able = [name for name, row in TABLE.items() if row.devices]
+    if plain not in ("auto", *able):
+        raise UsageError(f"--distributed needs --engine {' or '.join(able)}.")
+    arguments.engine = able[0] if plain == "auto" else arguments.engine
+    with distributed(arguments.distributed) as processes:
+        yield processes.leads
 
 
 def integer(word: str, least: int, most: int = LARGEST) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 
 from sloy.arguments import integer
 from sloy.engines.names import Arithmetic, Determinism
+from sloy.engines.processes import ONE, Processes
 from sloy.engines.variables import Variables
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable, ShapeError
 from sloy.graph import Graph
@@ -180,6 +181,16 @@ class Engine(ABC):
     def bfloat16(self) -> str | None:
         """The processor's instructions for mixed precision, "none" where it has none; None where they do not count."""
         return None
+
+    @property
+    def processes(self) -> Processes:
+        """Those that compute together with this engine, each on a share of the samples; by default this one alone."""
+        return ONE
+
+    @property
+    def by_itself(self) -> Engine:
+        """The same for this process alone: of models, which each process asks what it likes, when it likes."""
+        return self
 
     @property
     def settings(self) -> dict[str, int | str]:

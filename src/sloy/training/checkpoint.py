@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from sloy.arguments import path_of
+from sloy.engines.processes import Processes
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.files.atomic import link_over
 from sloy.files.container import check_kind, read_container, write_container
@@ -228,6 +229,21 @@ def _unpack(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str
     except (ValueError, LookupError, OverflowError) as error:
         reason = str(error).removesuffix(".")[:160]
         raise FileFormatError(f"{path}: the checkpoint cannot be understood ({reason}).") from error
+
+
+def shared(snapshot: Snapshot | None, processes: Processes) -> Snapshot | None:
+    """The leader's snapshot in every process; that of the others is not looked at."""
+    if processes.count == 1:
+        return snapshot
+    tensors, metadata = _pack(snapshot) if snapshot else ({}, {})
+    specs = [[name, list(value.shape), value.dtype.str] for name, value in tensors.items()]
+    specs, metadata = processes.of_leader([specs, metadata])
+    if not metadata:
+        return None
+    for name, shape, dtype in specs:
+        own = tensors.get(name)
+        tensors[name] = processes.array_of_leader(np.zeros(shape, dtype) if own is None else own)
+    return _unpack(Path("the leader's checkpoint"), tensors, metadata)
 
 
 def _under(folder: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

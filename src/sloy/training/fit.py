@@ -179,7 +179,7 @@ def fit(
     schedule = recipe.descent.schedule
     if schedule.watched is not None:
         check_measured(type(schedule).__name__, schedule.watched, run.columns)
-    with run.store.alone() if store else nullcontext():
+    with run.store.alone() if store and chosen.processes.leads else nullcontext():
         if store:
             take_up(run, store, config, resume=resume)
         run.train()

@@ -14,7 +14,7 @@ from sloy import text
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.graph import Graph
 from sloy.text import shortened
-from sloy.training.checkpoint import Checkpoint, Snapshot, fingerprint
+from sloy.training.checkpoint import Checkpoint, Snapshot, fingerprint, shared
 from sloy.training.loop import Loop
 from sloy.training.order import Order
 from sloy.training.step import training_graph
@@ -57,11 +57,13 @@ def _graph_fingerprint(graph: Graph) -> str:
 
 
 def take_up(run: Loop, checkpoint: Checkpoint, config: Mapping[str, Any], *, resume: bool) -> None:
-    """Go on from the checkpoint where that is asked for and there is one."""
+    """Go on from the checkpoint where that is asked for and there is one: of several processes, that of the leader."""
+    processes = run.order.engine.processes
     if not resume:
-        run.store.clear()
+        if processes.leads:
+            run.store.clear()
         return
-    snapshot = run.store.load()
+    snapshot = shared(run.store.load() if processes.leads else None, processes)
     if snapshot is None:
         return
     _compare(run, checkpoint, snapshot, config)
