@@ -51,8 +51,8 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
-def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """`--engine`, `--threads` and `--devices`."""
+def add_engine_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """`--engine`, `--threads` and `--devices`, of which there may be several numbers."""
     parser.add_argument(
         "--engine",
         choices=NAMES,
@@ -66,12 +66,19 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads to compute with; 0, the default, takes the cores that this process may use",
     )
+    more = "; of several numbers, such as 1,2,4, each is timed, and what bounds it is told"
     parser.add_argument(
         "--devices",
-        type=positive,
-        metavar="N",
-        help="with --engine jax: GPUs or other devices that share each batch; all that there are, by default",
+        type=counts if several else positive,
+        metavar="N,…" if several else "N",
+        help="with --engine jax: GPUs or other devices that share each batch; all that there are, by default"
+        + more * several,
     )
+
+
+def counts(word: str) -> tuple[int, ...]:
+    """Integers of at least 1, with commas between them."""
+    return tuple(positive(part) for part in word.split(","))
 
 
 def with_devices(arguments: argparse.Namespace) -> None:
@@ -83,7 +90,10 @@ def with_devices(arguments: argparse.Namespace) -> None:
     if row is None or not row.devices:
         able = " or ".join(name for name, row in TABLE.items() if row.devices)
         raise UsageError(f"--devices (={devices}) needs --engine {able}.")
-    arguments.engine += f":{devices}"
+    if isinstance(devices, int):
+        arguments.engine += f":{devices}"
+    else:
+        arguments.several = devices
 
 
 @contextmanager
