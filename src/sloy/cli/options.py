@@ -89,7 +89,8 @@ def with_devices(arguments: argparse.Namespace) -> None:
     row = TABLE.get(arguments.engine)
     if row is None or not row.devices:
         able = " or ".join(name for name, row in TABLE.items() if row.devices)
-        raise UsageError(f"--devices (={devices}) needs --engine {able}.")
+        given = devices if isinstance(devices, int) else ",".join(map(str, devices))
+        raise UsageError(f"--devices (={given}) needs --engine {able}.")
     if isinstance(devices, int):
         arguments.engine += f":{devices}"
     else:

@@ -94,7 +94,7 @@ def end_at_once(code: int) -> None:
         os._exit(code)
 
 
-def in_words(ranks: Sequence[int], count: int) -> str:
+def numbered(ranks: Sequence[int], count: int) -> str:
     """ "process 3 of 4", "processes 1 and 3 of 4": numbered from 0."""
     *most, last = map(str, ranks)
     numbers = f"{', '.join(most)} and {last}" if most else last
@@ -113,5 +113,5 @@ def started_with(environment: Mapping[str, str]) -> str | None:
     for launcher, (size, rank) in _LAUNCHERS.items():
         count, own = environment.get(size, ""), environment.get(rank, "")
         if count.isdecimal() and own.isdecimal() and int(count) > 1:
-            return f"{in_words([int(own)], int(count))} that {launcher} has started"
+            return f"{numbered([int(own)], int(count))} that {launcher} has started"
     return None

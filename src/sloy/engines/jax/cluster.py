@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from sloy.engines.processes import Processes, in_words
+from sloy.engines.processes import Processes, numbered
 from sloy.errors import LostProcess
 
 BEAT = 0.5  # seconds between signs of life
@@ -100,9 +100,9 @@ class Cluster(Processes):
             self._watch.check()
             if time.monotonic() - told > TOLD:
                 if self.together:
-                    raise LostProcess(f"{in_words(ranks, self.count)} cannot be reached.")
+                    raise LostProcess(f"{numbered(ranks, self.count)} cannot be reached.")
                 told = time.monotonic()
-                say(f"{in_words([self.rank], self.count)} waits for {in_words(ranks, self.count)}")
+                say(f"{numbered([self.rank], self.count)} waits for {numbered(ranks, self.count)}")
 
     # --- the end ----------------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class Watch(threading.Thread):
             except jax.errors.JaxRuntimeError:
                 missed += 1
                 if missed * BEAT > SUSPECT:
-                    self._hear(f"{in_words([0], self._count)} cannot be reached")
+                    self._hear(f"{numbered([0], self._count)} cannot be reached")
             if self._sentence and not self.together and self.over.wait(GRACE):
                 return
             if self._sentence and not self.together:
@@ -171,7 +171,7 @@ class Watch(threading.Thread):
         for _, told in self._client.key_value_dir_get("sloy/ended/"):
             rank, why = json.loads(told)
             if rank != self._rank:
-                self._hear(f"{in_words([rank], self._count)} ended: {why}")
+                self._hear(f"{numbered([rank], self._count)} ended: {why}")
                 return
         now = time.monotonic()
         for key, beat in self._client.key_value_dir_get("sloy/alive/"):
@@ -180,7 +180,7 @@ class Watch(threading.Thread):
                 self._seen[rank] = beat, now
         gone = [r for r, (_, when) in self._seen.items() if now - when > self._silent]
         if gone:
-            self._hear(f"{in_words(gone, self._count)} ended without a word")
+            self._hear(f"{numbered(gone, self._count)} ended without a word")
 
     def _hear(self, sentence: str) -> None:
         self._sentence = self._sentence or sentence
@@ -201,7 +201,7 @@ class Watch(threading.Thread):
         """The coordination service answers no more."""
         self.suspect()
         raise LostProcess(
-            f"{in_words([0], self._count)} cannot be reached ({first_line(error)})."
+            f"{numbered([0], self._count)} cannot be reached ({first_line(error)})."
         ) from error
 
     def tell(self, error: BaseException) -> None:

@@ -6,17 +6,21 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from sloy.engines import processes
 from sloy.engines.jax import coordinator
 from sloy.engines.jax.cluster import Cluster, first_line, say
-from sloy.engines.processes import Processes, in_words
+from sloy.engines.jax.devices import Devices, in_words
+from sloy.engines.processes import Processes, numbered
 from sloy.errors import InvalidArgument, LostProcess, NotAvailable
 from sloy.text import many, shown
 from sloy.version import __version__
@@ -36,6 +40,7 @@ def joined(where: str = "auto") -> Iterator[Processes]:
     processes.enter(cluster)
     try:
         _check_versions(cluster)
+        _check_devices(cluster)
         yield cluster
         cluster.close()  # who is done waits for the others: their failure is its own
     except BaseException as error:
@@ -117,7 +122,7 @@ def _connected(given: dict[str, Any], where: str) -> tuple[Any, int, int]:
 def _unconnected(error: BaseException, given: dict[str, Any], where: str) -> str:
     who = "this process"
     if given:
-        who = in_words([given["process_id"]], given["num_processes"])
+        who = numbered([given["process_id"]], given["num_processes"])
     return (
         f"distributed: {who} has not found the others within {CONNECTS} s ({shown(where)}): all must be started with"
         f" the same HOST:PORT and N, each with its own RANK, and reach it ({first_line(error)[:120]})."
@@ -150,9 +155,50 @@ def _check_versions(cluster: Cluster) -> None:
     theirs = cluster.of_leader(own)
     if own != theirs:
         raise NotAvailable(
-            f"distributed: {in_words([cluster.rank], cluster.count)} has sloy {own[0]} and JAX {own[1]}, process 0"
+            f"distributed: {numbered([cluster.rank], cluster.count)} has sloy {own[0]} and JAX {own[1]}, process 0"
             f" {theirs[0]} and {theirs[1]}."
         )
+
+
+def _check_devices(cluster: Cluster) -> None:
+    """Add up a number over all devices, within a time: they may reach the first process, but not each other."""
+
+    def late() -> None:
+        say(
+            f"the devices of {cluster.count} processes did not reach each other within {CONNECTS} s"
+        )
+        os._exit(1)
+
+    timer = threading.Timer(CONNECTS, late)
+    timer.daemon = True
+    timer.start()
+    try:
+        with _output_aside(), in_words():
+            devices = Devices(0)
+            ones = jax.make_array_from_callback(
+                (devices.size,), devices.by_samples, lambda index: np.ones(1, np.float32)
+            )
+            total = float(jax.jit(jnp.sum, out_shardings=devices.everywhere)(ones))
+    finally:
+        timer.cancel()
+    assert total == devices.size
+
+
+@contextmanager
+def _output_aside() -> Iterator[None]:
+    """What libraries in C++ write on standard output goes to the error stream: gloo says there whom it reaches."""
+    sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:  # there is none
+        yield
+        return
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def local_devices(environment: Mapping[str, str]) -> list[int] | None:
