@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.model_selection import GridSearchCV
 
 import sloy
+from sloy.layers import Dense, ReLU
 
 
 def process(estimator: Any, x: Any, y: Any) -> int:
@@ -23,7 +24,12 @@ def test_a_grid_is_searched_by_the_workers_of_a_cluster() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(80, 3)).astype(np.float32)
     y = (x.sum(1) > 0).astype(int)
-    options: dict[str, Any] = {"hidden": (4,), "epochs": 3, "threads": 1, "random_state": 0}
+    options: dict[str, Any] = {
+        "hidden": (Dense(4), ReLU()),
+        "epochs": 3,
+        "threads": 1,
+        "random_state": 0,
+    }
     grid = {"learning_rate": [0.001, 0.05]}
     scores = {"accuracy": "accuracy", "process": process}
     search = GridSearchCV(sloy.Classifier(**options), grid, cv=2, scoring=scores, refit="accuracy")
