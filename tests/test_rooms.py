@@ -22,7 +22,7 @@ FOR_ALL = {"errors", "arguments", "options", "text", "language"}
 THIRD_PARTY = {"numpy"}  # what every room but `errors` may import; more of it:
 MORE_THIRD_PARTY = {
     "data": {"PIL", "fastexcel", "pillow_heif", "polars"},
-    "engines": {"jax"},
+    "engines": {"jax", "jaxlib"},
     "estimators": {"sklearn", "joblib"},
     "exchange": {"h5py", "onnx", "pooch"},
     "inspection": {"matplotlib", "PIL"},
