@@ -93,10 +93,12 @@ Started = subprocess.Popen[str]
 
 
 def started(arguments: list[str], **changes: str) -> Started:
-    flags = ["--xla_force_host_platform_device_count=2", "--xla_backend_optimization_level=0"]
-    devices = {"XLA_FLAGS": " ".join(flags), "JAX_PLATFORMS": "cpu"}  # compiled in half the time
+    quick = {
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",
+        "JAX_PLATFORMS": "cpu",
+    }  # to compile
     return subprocess.Popen(
-        arguments, env=environment(**devices, **changes),
+        arguments, env=environment(**quick, OMP_NUM_THREADS="1", **changes),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -115,7 +117,7 @@ def ended(both: list[Started]) -> list[tuple[int, str, str]]:
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str, str]]:
-    """Two processes of two devices each, the first of which is killed at the end."""
+    """Two processes, the first of which is killed at the end."""
     here, folder = Path(__file__).parent, tmp_path_factory.mktemp("together")
     words = {"tests": str(here.parent), "engines": str(here), "folder": str(folder)}
     code = PROGRAM.format(port=free_port(), **words)
@@ -128,12 +130,12 @@ def test_two_processes_lose_what_one_loses(together: list[tuple[int, str, str]])
     """Every sample once, moments of the whole batch, the last part too; the same bits when resumed."""
     for _, output, messages in together:
         assert output, messages
-    first, second = (json.loads(output) for _, output, _ in together)
+    first, second = (json.loads(output.splitlines()[-1]) for _, output, _ in together)
     assert first.pop("leads")
     assert not second.pop("leads")
     answers = first.pop("answers")
     assert first == second
-    assert first["engine"] == "jax, 4 devices (cpu) in 2 processes, float32"
+    assert first["engine"] == "jax, 2 devices (cpu) in 2 processes, float32"
     for dtype, tolerance in (("float32", 1e-6), ("float64", 1e-12)):
         model, one = trained("reference", precision=dtype)
         np.testing.assert_allclose(first[dtype], one, rtol=tolerance)
@@ -183,9 +185,10 @@ def test_ctrl_c_in_one_saves_and_ends_both(tmp_path: Path) -> None:
     assert f"interrupted; continue with `sloy train --resume --out {folder}`" in told
     assert (folder / "checkpoint.sloy").is_file()
     assert re.search(
-        r"engine +jax, 4 devices \(cpu\) in 2 processes, float32\n +4 samples each", told
+        r"engine +jax, 2 devices \(cpu\) in 2 processes, float32\n +8 samples each", told
     )
-    assert "epoch" not in output + messages
+    assert not output
+    assert "epoch" not in messages
     assert messages.splitlines()[-1].startswith("sloy train: interrupted")
 
 

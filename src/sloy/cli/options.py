@@ -13,6 +13,7 @@ from pathlib import Path
 from sloy.cli.errors import UsageError
 from sloy.engines.names import NAMES, TABLE
 from sloy.engines.processes import started_with
+from sloy.files.streams import Stream, set_apart
 
 LARGEST = 2**31 - 1
 
@@ -116,6 +117,8 @@ def together(arguments: argparse.Namespace) -> Iterator[bool]:
     if plain not in ("auto", *able):
         raise UsageError(f"--distributed needs --engine {' or '.join(able)}.")
     arguments.engine = able[0] if plain == "auto" else arguments.engine
+    if isinstance(sys.stdout, Stream):
+        set_apart(sys.stdout)  # gloo says there whom it reaches
     with distributed(arguments.distributed) as processes:
         yield processes.leads
 

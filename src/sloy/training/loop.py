@@ -131,8 +131,8 @@ class Loop(Run):
 
     def _asked(self) -> list[tuple[Callback, int]]:
         """The callbacks that want to be called after a step to come, and which; where the leader's want it."""
-        steps = [callback.pause_after(self) for callback in self.callbacks]
-        steps = self._processes.of_leader(steps)
+        wanted = [callback.pause_after(self) for callback in self.callbacks]
+        steps = self._processes.of_leader([None if step is None else int(step) for step in wanted])
         if len(steps) != len(self.callbacks):
             raise InvalidArgument(
                 f"fit: `callbacks`: process 0 has {len(steps)}, this one {len(self.callbacks)}; each has the same."

@@ -128,7 +128,11 @@ class Cluster(Processes):
         if not self._watch.over.is_set():
             self.largest(0)
             self.end_together()
-            self._watch.over.set()
+            self.drop()
+
+    def drop(self) -> None:
+        """Watch the others no more."""
+        self._watch.over.set()
 
 
 class Watch(threading.Thread):

@@ -53,16 +53,22 @@ def joined(where: str = "auto") -> Iterator[Processes]:
 
 def _left(cluster: Cluster) -> None:
     """Go together where all do; else alone, without waiting for any."""
-    from jax._src import distributed as state
-
     if cluster.together:
         with suppress(LostProcess, jax.errors.JaxRuntimeError):
             cluster.close()
             jax.distributed.shutdown()
             return
+    cluster.drop()
+    _severed()
+
+
+def _severed() -> None:
+    """Let nothing of JAX's wait for the others when this process ends."""
+    from jax._src import distributed as state
+
     found = state.global_state
     kept = found.client, found.service
-    found.client = found.service = None  # JAX would wait for all at exit
+    found.client = found.service = None
     processes.sever(kept)
 
 
@@ -108,6 +114,7 @@ def _connected(given: dict[str, Any], where: str) -> tuple[Any, int, int]:
             f" give HOST:PORT,N,RANK ({first_line(error).rstrip('.')})."
         ) from None
     except jax.errors.JaxRuntimeError as error:
+        _severed()
         raise NotAvailable(_unconnected(error, given, where)) from None
     except RuntimeError as error:
         raise InvalidArgument(
@@ -173,7 +180,7 @@ def _check_devices(cluster: Cluster) -> None:
     timer.daemon = True
     timer.start()
     try:
-        with _output_aside(), in_words():
+        with in_words():
             devices = Devices(0)
             ones = jax.make_array_from_callback(
                 (devices.size,), devices.by_samples, lambda index: np.ones(1, np.float32)
@@ -182,23 +189,6 @@ def _check_devices(cluster: Cluster) -> None:
     finally:
         timer.cancel()
     assert total == devices.size
-
-
-@contextmanager
-def _output_aside() -> Iterator[None]:
-    """What libraries in C++ write on standard output goes to the error stream: gloo says there whom it reaches."""
-    sys.stdout.flush()
-    try:
-        kept = os.dup(1)
-    except OSError:  # there is none
-        yield
-        return
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
 
 
 def local_devices(environment: Mapping[str, str]) -> list[int] | None:
