@@ -120,7 +120,7 @@ def distributed(where: str = "auto") -> AbstractContextManager[Processes]:
     >>> with sloy.engines.distributed("localhost:9000,four,0"):
     ...     pass
     Traceback (most recent call last):
-    sloy.errors.InvalidArgument: distributed: `distributed` (='localhost:9000,four,0') must be HOST:PORT,N,RANK: ...
+    sloy.errors.InvalidArgument: `distributed` (='localhost:9000,four,0') must be HOST:PORT,N,RANK: ...
     """
     (name,) = [name for name, row in TABLE.items() if row.devices]
     _named(name)

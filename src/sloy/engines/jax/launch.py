@@ -21,7 +21,7 @@ from sloy.engines.jax import coordinator
 from sloy.engines.jax.cluster import Cluster, first_line, say
 from sloy.engines.jax.devices import Devices, in_words
 from sloy.engines.processes import Processes, numbered
-from sloy.errors import InvalidArgument, LostProcess, NotAvailable
+from sloy.errors import InvalidArgument, LostProcess, NotAvailable, SloyError
 from sloy.text import many, shown
 from sloy.version import __version__
 
@@ -79,7 +79,7 @@ def _address(where: str) -> dict[str, Any]:
     found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):(\d{1,5}),(\d{1,6}),(\d{1,6})", where)
     if not found or not 0 < int(found[2]) < 65536 or not int(found[4]) < int(found[3]):
         raise InvalidArgument(
-            f"distributed: `distributed` (={shown(where)}) must be HOST:PORT,N,RANK: where process 0 listens, how many"
+            f"`distributed` (={shown(where)}) must be HOST:PORT,N,RANK: where process 0 listens, how many"
             " processes there are, and which this is, from 0 to N - 1; or nothing, where a launcher says it."
         )
     return {
@@ -101,13 +101,16 @@ def _connected(given: dict[str, Any], where: str) -> tuple[Any, int, int]:
     made = inside.get_distributed_runtime_service
     inside.get_distributed_runtime_service = Service
     try:
-        jax.distributed.initialize(
-            **given,
-            **own,
-            initialization_timeout=CONNECTS,
-            heartbeat_timeout_seconds=BEATS,
-            shutdown_timeout_seconds=BEATS,
-        )
+        with _within(CONNECTS, _unconnected(given, where)):
+            jax.distributed.initialize(
+                **given,
+                **own,
+                initialization_timeout=BEATS,
+                heartbeat_timeout_seconds=BEATS,
+                shutdown_timeout_seconds=BEATS,
+            )
+    except SloyError:
+        raise
     except ValueError as error:
         raise NotAvailable(
             "distributed: no launcher that JAX knows (SLURM, Open MPI, Kubernetes, Cloud TPU) has started this process;"
@@ -115,7 +118,8 @@ def _connected(given: dict[str, Any], where: str) -> tuple[Any, int, int]:
         ) from None
     except jax.errors.JaxRuntimeError as error:
         _severed()
-        raise NotAvailable(_unconnected(error, given, where)) from None
+        said = _unconnected(given, where)
+        raise NotAvailable(f"distributed: {said} ({first_line(error)[:120]}).") from None
     except RuntimeError as error:
         raise InvalidArgument(
             f"distributed: is entered before JAX computes anything ({first_line(error)[:120]})."
@@ -126,13 +130,30 @@ def _connected(given: dict[str, Any], where: str) -> tuple[Any, int, int]:
     return found.client, found.num_processes, found.process_id
 
 
-def _unconnected(error: BaseException, given: dict[str, Any], where: str) -> str:
+@contextmanager
+def _within(seconds: float, sentence: str) -> Iterator[None]:
+    """End this process with a sentence where something takes longer: JAX would wait on, or end with a trace of C++."""
+
+    def late() -> None:
+        say(sentence)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, late)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _unconnected(given: dict[str, Any], where: str) -> str:
     who = "this process"
     if given:
         who = numbered([given["process_id"]], given["num_processes"])
     return (
-        f"distributed: {who} has not found the others within {CONNECTS} s ({shown(where)}): all must be started with"
-        f" the same HOST:PORT and N, each with its own RANK, and reach it ({first_line(error)[:120]})."
+        f"{who} has not found the others within {CONNECTS} s ({shown(where)}): all must be started, with the same"
+        " HOST:PORT and N, each with its own RANK, and reach it"
     )
 
 
@@ -169,25 +190,13 @@ def _check_versions(cluster: Cluster) -> None:
 
 def _check_devices(cluster: Cluster) -> None:
     """Add up a number over all devices, within a time: they may reach the first process, but not each other."""
-
-    def late() -> None:
-        say(
-            f"the devices of {cluster.count} processes did not reach each other within {CONNECTS} s"
+    late = f"the devices of {cluster.count} processes did not reach each other within {CONNECTS} s"
+    with _within(CONNECTS, late), in_words():
+        devices = Devices(0)
+        ones = jax.make_array_from_callback(
+            (devices.size,), devices.by_samples, lambda index: np.ones(1, np.float32)
         )
-        os._exit(1)
-
-    timer = threading.Timer(CONNECTS, late)
-    timer.daemon = True
-    timer.start()
-    try:
-        with in_words():
-            devices = Devices(0)
-            ones = jax.make_array_from_callback(
-                (devices.size,), devices.by_samples, lambda index: np.ones(1, np.float32)
-            )
-            total = float(jax.jit(jnp.sum, out_shardings=devices.everywhere)(ones))
-    finally:
-        timer.cancel()
+        total = float(jax.jit(jnp.sum, out_shardings=devices.everywhere)(ones))
     assert total == devices.size
 
 
