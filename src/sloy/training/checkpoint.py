@@ -240,9 +240,13 @@ def shared(snapshot: Snapshot | None, processes: Processes) -> Snapshot | None:
     specs, metadata = processes.of_leader([specs, metadata])
     if not metadata:
         return None
-    for name, shape, dtype in specs:
-        own = tensors.get(name)
-        tensors[name] = processes.array_of_leader(np.zeros(shape, dtype) if own is None else own)
+    places = [np.zeros(shape, dtype) for _, shape, dtype in specs]
+    own = [tensors.get(name, place) for (name, *_), place in zip(specs, places, strict=True)]
+    sent = [np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in own]
+    whole = processes.array_of_leader(np.concatenate(sent))
+    for (name, *_), place in zip(specs, places, strict=True):
+        part, whole = whole[: place.nbytes], whole[place.nbytes :]
+        tensors[name] = part.view(place.dtype).reshape(place.shape)
     return _unpack(Path("the leader's checkpoint"), tensors, metadata)
 
 

@@ -250,7 +250,8 @@ class Runner:
     def _keep(self, ex: JaxExecutable, record: tuple[jax.Array, ...], done: int) -> None:
         self.done += done
         for name, kept in zip(ex.step.graph.outputs, record, strict=True):
-            values = np.array(kept[:done])
+            scalars = kept.ndim == 1  # a slice would be compiled for each number of steps
+            values = np.array(np.asarray(kept)[:done] if scalars else kept[:done])
             rows = values if values.ndim == 1 else values.reshape(-1, *values.shape[2:])
             self.outputs.setdefault(name, []).append(rows)
 
