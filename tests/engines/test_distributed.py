@@ -158,7 +158,7 @@ def test_ctrl_c_in_one_saves_and_ends_both(tmp_path: Path) -> None:
     """As SLURM starts them, by the shell: the first alone writes and shows."""
     data = tmp_path / "data"
     data.mkdir()
-    for part, samples in (("train", 60), ("t10k", 20)):
+    for part, samples in (("train", 64), ("t10k", 16)):
         x, y = stripes(samples, 3)
         write_idx(data / f"{part}-images-idx3-ubyte", x)
         write_idx(data / f"{part}-labels-idx1-ubyte", y)

@@ -246,7 +246,7 @@ def shared(snapshot: Snapshot | None, processes: Processes) -> Snapshot | None:
     whole = processes.array_of_leader(np.concatenate(sent))
     for (name, *_), place in zip(specs, places, strict=True):
         part, whole = whole[: place.nbytes], whole[place.nbytes :]
-        tensors[name] = part.view(place.dtype).reshape(place.shape)
+        tensors[name] = part.copy().view(place.dtype).reshape(place.shape)
     return _unpack(Path("the leader's checkpoint"), tensors, metadata)
 
 
