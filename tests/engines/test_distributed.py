@@ -22,8 +22,9 @@ from sloy.optimizers import SGD
 pytest.importorskip("jax")
 
 from sloy.engines.jax.launch import local_devices
-from sloy.engines.processes import started_with
+from sloy.engines.processes import Processes, started_with
 from sloy.errors import InvalidArgument, NotAvailable
+from sloy.training.resume import check_alike
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(54, 6)).astype(np.float32)
@@ -225,6 +226,22 @@ def test_tasks_that_train_the_same_are_noticed() -> None:
     tasks = {"SLURM_STEP_NUM_TASKS": "8", "SLURM_PROCID": "3"}
     assert started_with(tasks) == "process 3 of 8 that SLURM has started"
     assert started_with({"SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"}) is None
+
+
+class Second(Processes):
+    """The other of two, where the leader has other data."""
+
+    count, rank = 2, 1
+
+    def of_leader(self, value: dict[str, object]) -> dict[str, object]:
+        return {**value, "data": "others"}
+
+
+def test_processes_with_other_data_are_told() -> None:
+    with pytest.raises(
+        InvalidArgument, match=r"process 1 of 2 does not do what .*: its data differ"
+    ):
+        check_alike({"data": "own", "epochs": 3}, Second())
 
 
 def test_it_begins_before_jax_computes() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sloy import text
+from sloy.engines.processes import Processes, numbered
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.graph import Graph
 from sloy.text import shortened
@@ -54,6 +55,17 @@ def _graph_fingerprint(graph: Graph) -> str:
         line = f"{node.op} {node.inputs} {sorted(rest.items())} {node.spec}"
         parts += [np.frombuffer(line.encode(), np.uint8), *arrays]
     return fingerprint(parts)
+
+
+def check_alike(config: Mapping[str, Any], processes: Processes) -> None:
+    """Raise `InvalidArgument` where a process does something else than the leader, or has other data."""
+    theirs = processes.of_leader(config)
+    differing = [name for name in config if config[name] != theirs.get(name)]
+    if differing:
+        raise InvalidArgument(
+            f"fit: {numbered([processes.rank], processes.count)} does not do what process 0 does: its"
+            f" {', '.join(differing)} differ. All train one run, on the same data."
+        )
 
 
 def take_up(run: Loop, checkpoint: Checkpoint, config: Mapping[str, Any], *, resume: bool) -> None:
