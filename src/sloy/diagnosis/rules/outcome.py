@@ -8,7 +8,8 @@ from math import log
 import numpy as np
 
 from sloy.diagnosis.evidence import Evidence, error_of_share
-from sloy.diagnosis.rules.base import Hit, Rule, by_harm
+from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm
+from sloy.training.probe import Reading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,8 @@ class LabelNoise(
     Rule,
     id="D16",
     name="label noise",
-    about="by how much the validation is better than the training, nothing being dropped or augmented",
+    about="by how much the validation is, at some reading, better than the training, nothing being dropped or"
+    " augmented",
     healthy="not at all",
     causes=("wrong labels among the samples to train on",),
     remedies=("look at the samples of the largest loss",),
@@ -90,15 +92,29 @@ class LabelNoise(
 
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
-        trained, held_out = evidence.last.accuracy, evidence.last.held_out_accuracy
-        if trained is None or held_out is None or evidence.drops or not evidence.is_over:
+        if evidence.drops or not evidence.is_over:
             return None
-        n, m = len(evidence.last.values["loss"]), len(evidence.last.held_out["loss"])
+        # What is wrong is learned last, and by heart: it shows best before.
+        found = max(map(self._beyond, evidence.readings[1:]), default=(-1.0, 0.0, 0.0, 0))
+        if found[0] <= 0:
+            return None
+        _, held_out, trained, step = found
+        sentence = (
+            f"at step {step} the validation, {held_out:.1%}, was better than the training, {trained:.1%}: labels to"
+            " train on may be wrong"
+        )
+        severity: Severity = "warning" if evidence.unsolved or step < evidence.last.step else "note"
+        return Hit(sentence, held_out - trained, severity, step)
+
+    def _beyond(self, reading: Reading) -> tuple[float, float, float, int]:
+        """By how much the gap is above the limit, both accuracies, and the step."""
+        trained, held_out = reading.accuracy, reading.held_out_accuracy
+        if trained is None or held_out is None:
+            return -1.0, 0.0, 0.0, 0
+        n, m = len(reading.values["loss"]), len(reading.held_out["loss"])
         error = float(np.hypot(error_of_share(trained, n), error_of_share(held_out, m)))
-        if held_out - trained <= max(self.gap, self.errors * error):
-            return None
-        sentence = f"validation {held_out:.1%} is better than training {trained:.1%}: labels to train on may be wrong"
-        return Hit(sentence, held_out - trained, "warning" if evidence.unsolved else "note")
+        limit = max(self.gap, self.errors * error)
+        return held_out - trained - limit, held_out, trained, reading.step
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -94,7 +94,7 @@ class Labels(
 ):
     """D03."""
 
-    unevenness: float = 10.0
+    unevenness: float = 5.0
     recall: float = 0.7
     contradicting: float = 0.01
 
@@ -120,13 +120,14 @@ class Labels(
         held_out = evidence.last.held_out
         margin, labels = held_out.get("margin"), evidence.held_out_labels
         rarest = int(counts.argmin())
-        if margin is None or labels is None or (labels == rarest).sum() < 5:
+        if margin is None or labels is None or (labels == rarest).sum() < 2:
             margin, labels = evidence.last.values.get("margin"), evidence.labels
+        few = (labels == rarest).sum() < 5
         if margin is None or labels.ndim != 1 or evidence.last.step < evidence.total // 2:
             return None
         recalls = [float((margin[labels == k] > 0).mean()) for k in np.unique(labels)]
         own = float((margin[labels == rarest] > 0).mean()) if (labels == rarest).any() else 0.0
-        if own >= self.recall * float(np.mean(recalls)):
+        if own >= (0.5 if few else 1.0) * self.recall * float(np.mean(recalls)):
             return None
         return Hit(
             f"class {rarest} has {counts.min()} samples, the most frequent {counts.max()}; of the rare one"
