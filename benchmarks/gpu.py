@@ -96,7 +96,7 @@ def loops(said: Said, end: float, *, small: bool) -> None:
     import jax.numpy as jnp
     from jax import lax
 
-    n = 50 if small else 2000
+    n = 10 if small else 2000
     a = jnp.eye(256, dtype=jnp.bfloat16)
 
     def guarded(carried: Any) -> Any:
@@ -135,9 +135,9 @@ def mnist(said: Said, end: float, *, small: bool) -> None:
     import sloy
 
     data = sloy.data.mnist()
-    train = data.train.take(np.arange(1024)) if small else data.train
+    train = data.train.take(np.arange(32)) if small else data.train
     network = sloy.zoo.make("fast", train.sample_shape, 10)
-    for size, rate in ((256, 0.01),) if small else ((256, 0.01), (512, 0.014)):
+    for size, rate in ((16, 0.001),) if small else ((256, 0.01), (512, 0.014)):
         for run in ("compiling", "compiled"):
             begun = time.perf_counter()
             model, history = sloy.fit(
@@ -146,13 +146,13 @@ def mnist(said: Said, end: float, *, small: bool) -> None:
             )  # fmt: skip
             said(f"fast, batches of {size}, {run}, s of fit", time.perf_counter() - begun)
             said(f"fast, batches of {size}, {run}, s of its steps", float(history["seconds"].sum()))
-        test = data.test.take(np.arange(500)) if small else data.test
+        test = data.test.take(np.arange(32)) if small else data.test
         said(f"fast, batches of {size}, test accuracy", model.evaluate(test)["accuracy"])
 
 
 def cnn(said: Said, end: float, *, small: bool) -> None:
     """Steps of the CNN, in float32 and mixed."""
-    job = replace(JOBS["cnn-128"], batch=8) if small else JOBS["cnn-128"]
+    job = replace(JOBS["cnn-128"], batch=2) if small else JOBS["cnn-128"]
     for precision in ("emulated",) if small else ("float32", "mixed"):
         _steps(said, job, precision, 2 if small else 200)
 
