@@ -74,8 +74,7 @@ class Executable(ABC):
         InvalidArgument
             Where an input is missing, unknown, or of another shape or dtype.
         NonFiniteError
-            Where a guarded output is NaN or infinite; no variable has changed, and the exception's `outputs`
-            holds all outputs.
+            Where a guarded output is NaN or infinite; no variable has changed, and `outputs` of the error holds all.
         """
 
     def run_finite(self, x: np.ndarray) -> dict[str, np.ndarray] | None:
@@ -87,8 +86,7 @@ class Executable(ABC):
     ) -> dict[str, np.ndarray]:
         """`run`, calling `poll` between operations until the first variable is written.
 
-        What `poll` raises ends the run, no variable changed. Here, for engines that cannot be asked within a run, it
-        is never called.
+        What `poll` raises ends the run, no variable changed. An engine that cannot be asked within a run never calls it.
         """
         return self.run(inputs)
 
@@ -353,8 +351,7 @@ def check_batches(
         raise InvalidArgument(f"{twice} are columns and step inputs at once.")
     epochs, per_epoch = np.atleast_2d(order).shape
     steps, rest = divmod(per_epoch, batch_size)
-    sizes = {batch_size} if steps else set()
-    sizes |= {rest} if rest else set()
+    sizes = {*([batch_size] if steps else []), *([rest] if rest else [])}
     if not sizes <= executables.keys():
         raise InvalidArgument(f"no executable for batches of {sorted(sizes - executables.keys())}.")
     lengths = {name: len(column) for name, column in columns.items()}
