@@ -86,7 +86,7 @@ class Executable(ABC):
     ) -> dict[str, np.ndarray]:
         """`run`, calling `poll` between operations until the first variable is written.
 
-        What `poll` raises ends the run, no variable changed. An engine that cannot be asked within a run never calls it.
+        What `poll` raises ends the run, no variable changed. An engine that cannot be asked within one never calls it.
         """
         return self.run(inputs)
 
