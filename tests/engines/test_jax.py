@@ -113,7 +113,9 @@ def scaled() -> list[tuple[int, float, float, float]]:
     """A small step on one and on two devices: their number, seconds of a step, alone, and by one device."""
     x = np.zeros((16, 4), np.float32)
     y = np.zeros(16, np.int32)
-    problem = Problem.of(sloy.Network((4,), [Dense(2)]), CategoricalCrossentropy(), x, y)
+    problem = Problem.of(
+        sloy.Network((4,), [Dense(2)]), CategoricalCrossentropy(), x, y, dtype="float32"
+    )
     columns = Columns(x, y, np.ones(16, np.float32))
     rows = scaling(problem, columns, sloy.Recipe(batch_size=8), "jax", (1, 2), seconds=0.01)
     return [(row.devices, row.seconds, row.alone, row.one) for row in rows]

@@ -140,16 +140,18 @@ def _on_devices(arguments: argparse.Namespace, devices: tuple[int, ...]) -> int:
     """The same steps on several numbers of devices."""
     from sloy.training.scaling import scaling
 
-    documents = []
-    print(
+    arguments.option_words = ("--batch-size",)  # as errors call it
+    documents: list[dict[str, Any]] = []
+    head = (
         f"{'network':12} {'batch':>6} {'devices':>8} {'each':>6} {'µs a step':>12} {'samples/s':>11} {'efficiency':>11}"
-        f" {'share alone':>12} {'exchange':>10}  bound",
-        file=sys.stderr if arguments.json else sys.stdout,
+        f" {'share alone':>12} {'exchange':>10}  bound"
     )
     for name in arguments.networks or BATCHES:
         for size in arguments.batch_size or (max(BATCHES.get(name, (128,))),):
             task = _task(name, size)
             rows = scaling(*task, arguments.engine, devices, seconds=arguments.seconds)
+            if not (arguments.json or documents):
+                print(head)
             for row in rows:
                 figures = {"efficiency": row.efficiency, "bound": row.bound}
                 documents.append({"network": name, **asdict(row), **figures})
