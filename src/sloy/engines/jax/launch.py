@@ -174,7 +174,7 @@ class Service:
 
     def shutdown(self) -> None:
         """End it."""
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, subprocess.TimeoutExpired):  # it ends, soon or late
             self._process.communicate(coordinator.DONE, timeout=5)
 
 
