@@ -24,9 +24,7 @@ def serve(address: str, count: int, seconds: int) -> None:
     print("ready" if service else "", flush=True)
     if sys.stdin.read().strip() != DONE:
         time.sleep(STAYS)
-    os._exit(
-        0
-    )  # whoever is still connected is not waited for; nor is `service` freed, which would wait
+    os._exit(0)  # whoever is still connected is not waited for, as it would be were `service` freed
 
 
 if __name__ == "__main__":
