@@ -73,6 +73,7 @@ def commands(folder: Path) -> dict[str, list[list[str]]]:
         "branch": [["branch", f"nothing{BAD}", "--at", BAD, "--out", BAD]],
         "diagnose": [["diagnose", run], ["diagnose", f"nothing{BAD}"]],
         "samples": [["samples", pictures], ["samples", f"nothing{BAD}"]],
+        "prune": [["prune", f"nothing{BAD}"], ["prune", run, "--data", f"nothing{BAD}"]],
         "info": [["info", run], ["info", pictures, "--json"], ["info", f"nothing{BAD}"]],
         "inspect": [
             ["inspect", run, table, "--column", f"area{BAD}", "--out", str(folder / BAD)],

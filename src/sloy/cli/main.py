@@ -30,6 +30,7 @@ from sloy.cli import (
     lecture,
     plan,
     predict,
+    prune,
     samples,
     test,
     train,
@@ -56,7 +57,7 @@ class Parser(argparse.ArgumentParser):
 
 
 COMMANDS = (
-    *(train, plan, find_rate, branch, diagnose, samples, test, predict, info, inspect),
+    *(train, plan, find_rate, branch, diagnose, samples, prune, test, predict, info, inspect),
     *(import_model, export, engines, bench, lecture),
 )
 
