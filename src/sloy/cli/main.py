@@ -116,7 +116,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     warnings.showwarning = partial(_show_warning, command)
     try:
         with Stopping() as stopping:
-            return _ended(_run(command, words, stopping), command, out)
+            code = _ended(_run(command, words, stopping), command, out)
+            if with_others := sys.modules.get("sloy.engines.processes"):
+                with_others.end_at_once(code)
+            return code
     finally:
         sys.stdout, sys.stderr, warnings.showwarning = before
 

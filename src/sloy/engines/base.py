@@ -13,6 +13,7 @@ import numpy as np
 
 from sloy.arguments import integer
 from sloy.engines.names import Arithmetic, Determinism
+from sloy.engines.processes import ONE, Processes
 from sloy.engines.variables import Variables
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable, ShapeError
 from sloy.graph import Graph
@@ -76,8 +77,7 @@ class Executable(ABC):
         InvalidArgument
             Where an input is missing, unknown, or of another shape or dtype.
         NonFiniteError
-            Where a guarded output is NaN or infinite; no variable has changed, and the exception's `outputs`
-            holds all outputs.
+            Where a guarded output is NaN or infinite; no variable has changed, and `outputs` of the error holds all.
         """
 
     def run_finite(self, x: np.ndarray) -> dict[str, np.ndarray] | None:
@@ -89,8 +89,7 @@ class Executable(ABC):
     ) -> dict[str, np.ndarray]:
         """`run`, calling `poll` between operations until the first variable is written.
 
-        What `poll` raises ends the run, no variable changed. Here, for engines that cannot be asked within a run, it
-        is never called.
+        What `poll` raises ends the run, no variable changed. An engine that cannot be asked within one never calls it.
         """
         return self.run(inputs)
 
@@ -183,6 +182,16 @@ class Engine(ABC):
     def bfloat16(self) -> str | None:
         """The processor's instructions for mixed precision, "none" where it has none; None where they do not count."""
         return None
+
+    @property
+    def processes(self) -> Processes:
+        """Those that compute together with this engine, each on a share of the samples; by default this one alone."""
+        return ONE
+
+    @property
+    def by_itself(self) -> Engine:
+        """The same for this process alone: of models, which each process asks what it likes, when it likes."""
+        return self
 
     @property
     def settings(self) -> dict[str, int | str]:
@@ -345,8 +354,7 @@ def check_batches(
         raise InvalidArgument(f"{twice} are columns and step inputs at once.")
     epochs, per_epoch = np.atleast_2d(order).shape
     steps, rest = divmod(per_epoch, batch_size)
-    sizes = {batch_size} if steps else set()
-    sizes |= {rest} if rest else set()
+    sizes = {*([batch_size] if steps else []), *([rest] if rest else [])}
     if not sizes <= executables.keys():
         raise InvalidArgument(f"no executable for batches of {sorted(sizes - executables.keys())}.")
     lengths = {name: len(column) for name, column in columns.items()}

@@ -12,7 +12,7 @@ from sloy import inspection, machine, text
 from sloy.arguments import flag, function, instance
 from sloy.data.streams.rows import StreamRows
 from sloy.diagnosis import Diagnosis
-from sloy.engines import Engine
+from sloy.engines import Engine, processes_of
 from sloy.errors import InvalidOption
 from sloy.experiments.adjusting import adjust
 from sloy.experiments.events import (
@@ -98,8 +98,13 @@ def run(
     function("run", "listener", listener)
     flag("run", "overwrite", overwrite)
     flag("run", "tested", tested)
+    processes, name = processes_of(engine), experiment.source.name
+    if processes.count > 1 and folds_of(experiment):
+        raise InvalidOption(
+            "`folds`: the runs of a cross-validation are many small ones; they run in one process each."
+        )
     how = _How(engine, threads, diagnose, tested)
-    with RunFolder.new(folder, experiment.source.name, overwrite=overwrite) as opened:
+    with RunFolder.new(folder, name, overwrite=overwrite, processes=processes) as opened:
         return _begun(experiment, opened, how, listener, resumed=False)
 
 
@@ -131,8 +136,9 @@ def resume(
         Where another process works in the folder.
     """
     function("resume", "listener", listener)
-    with RunFolder.existing(folder) as opened:
-        experiment = opened.experiment()
+    processes = processes_of(engine)
+    with RunFolder.existing(folder, processes) as opened:
+        experiment = opened.experiment(processes)
         experiment.check_same(words)
         if "epochs" in words:
             if folds_of(experiment):
@@ -195,8 +201,7 @@ class _Running:
         model, history = self._fit(opening)
         model, adjusted = adjust(self.experiment, opening.loaded, model)
         model = with_reader(model, opening.loaded)
-        model.save(self.folder / "model.sloy")
-        self.tell(Saved(self.folder / "model.sloy"))
+        self._save(model, "model.sloy")
         measured = self._measured(model, opening)
         if self.how.tested and opening.loaded.test is not None:
             measured = adjusted.told(model, opening.loaded.test, measured)
@@ -216,8 +221,7 @@ class _Running:
         found = self.experiment.source.simpler(opening.loaded, opening.engine)
         if found is not None:
             found = with_reader(found, opening.loaded)
-            found.save(self.folder / LINEAR)
-            self.tell(Saved(self.folder / LINEAR))
+            self._save(found, LINEAR)
         return found
 
     def _measured(self, model: Model, opening: Opened) -> Measured:
@@ -292,6 +296,8 @@ class _Running:
 
     def _draw(self, opening: Opened, model: Model, history: History, measured: Measured) -> None:
         """Write the pictures."""
+        if not self.folder.writes:
+            return
         loaded, augment = opening.loaded, opening.recipe.augment
         figures = {"learning-curves.png": inspection.curves_figure(history), **measured.pictures()}
         if augment is not None and loaded.train.x.ndim == 4:
@@ -304,6 +310,11 @@ class _Running:
         for name, figure in figures.items():
             self.folder.write(name, inspection.png(figure))
             self.tell(Drawn(self.folder / name))
+
+    def _save(self, model: Model, name: str) -> None:
+        if self.folder.writes:
+            model.save(self.folder / name)
+            self.tell(Saved(self.folder / name))
 
     def _write(self, name: str, content: str) -> None:
         self.folder.write(name, content)

@@ -76,7 +76,7 @@ class Model(Outward):
     ) -> None:
         instance("Model", "problem", problem, Problem)
         self.problem = problem
-        self._engine = engine if isinstance(engine, Engine) else None
+        self._engine = engine.by_itself if isinstance(engine, Engine) else None
         given = checked(problem, parameters)
         self._variables = self._engine.variables(given) if self._engine else given
         self.class_names = sequence("Model", "class_names", class_names, str)
@@ -133,7 +133,7 @@ class Model(Outward):
         """What computes, found on first use; it takes the parameters to where it does."""
         if self._engine is None:
             name, threads = self._engine_choice
-            self._engine = find_engine(name, threads, dtype=self.problem.dtype)
+            self._engine = find_engine(name, threads, dtype=self.problem.dtype).by_itself
             self._variables = self._engine.variables(self._variables)
         return self._engine
 

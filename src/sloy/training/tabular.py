@@ -230,7 +230,8 @@ class Tabular:
             callbacks=[clock],
             verbose=False,
         )
-        return min(np.diff(clock.ends)) * len(self.data) / some
+        seconds = min(np.diff(clock.ends)) * len(self.data) / some
+        return engine.processes.largest(seconds)
 
     def within(self, seconds: float, epoch: float, epochs: int) -> tuple[int, int]:
         """Members and epochs that fit into a time, at most those that there are.
