@@ -120,9 +120,14 @@ class Playground:
         """Tell a listener from now on, beginning with what is there."""
         self.ask(lambda: self._greet(listener))
 
+    @property
+    def watching(self) -> frozenset[Listener]:
+        """Who is told."""
+        return frozenset(self._listeners)
+
     def leave(self, listener: Listener) -> None:
         """Tell it no more."""
-        self._listeners.discard(listener)
+        self.ask(lambda: self._listeners.discard(listener))
 
     def stop(self) -> None:
         """End the thread."""

@@ -18,6 +18,7 @@ from functools import partial
 from typing import NoReturn
 
 from sloy.cli import (
+    app,
     bench,
     branch,
     diagnose,
@@ -57,7 +58,7 @@ class Parser(argparse.ArgumentParser):
 
 COMMANDS = (
     *(train, plan, find_rate, branch, diagnose, samples, test, predict, info, inspect),
-    *(import_model, export, engines, bench, lecture),
+    *(import_model, export, engines, bench, lecture, app),
 )
 
 
