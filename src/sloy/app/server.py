@@ -26,6 +26,7 @@ from sloy.app.live import LARGEST, live
 from sloy.app.texts import TEXTS
 from sloy.errors import InvalidArgument, NotAvailable, SloyError
 from sloy.files.documents import parse
+from sloy.text import finite
 
 WEB = Path(__file__).parent / "web"
 TYPES = {
@@ -64,12 +65,11 @@ def application(desk: Desk, keys: Keys) -> Starlette:
         given = await _json(request)
         if not isinstance(given, dict):
             raise HTTPException(400, "the body must be an object")
-        return JSONResponse(
-            await run_in_threadpool(desk.answer, request.path_params["name"], given)
-        )
+        found = await run_in_threadpool(desk.answer, request.path_params["name"], given)
+        return JSONResponse(finite(found))
 
     async def upload(request: Request) -> Response:
-        return JSONResponse(await _uploaded(desk, request))
+        return JSONResponse(finite(await _uploaded(desk, request)))
 
     async def watch(socket: WebSocket) -> None:
         await live(socket, desk.playground)
@@ -95,14 +95,8 @@ def application(desk: Desk, keys: Keys) -> Starlette:
     )
 
 
-def serve(
-    opened: str | None = None,
-    *,
-    port: int = 0,
-    threads: int = 1,
-    ready: Callable[[str], None] = lambda link: None,
-) -> None:
-    """Serve until Ctrl-C.
+class Local:
+    """The app on a port of this machine.
 
     Parameters
     ----------
@@ -112,52 +106,64 @@ def serve(
         0 takes one that is free.
     threads : int
         Of each engine.
-    ready : callable
-        Told the link that opens the page, once the server listens.
+
+    Attributes
+    ----------
+    keys : Keys
+        With the link that opens the page.
 
     Raises
     ------
     NotAvailable
-        Where the port is taken.
+        Where the port cannot be had.
     """
-    desk = Desk.of(opened, threads)
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(("127.0.0.1", port))
-    except OSError as error:
-        listening.close()
-        raise NotAvailable(
-            f"app: port {port} cannot be had ({error.strerror}); another `sloy app` may run there."
-        ) from None
-    keys = Keys(listening.getsockname()[1])
-    config = uvicorn.Config(
-        application(desk, keys),
-        log_level="critical",
-        access_log=False,
-        server_header=False,
-        limit_concurrency=CONNECTIONS,
-        timeout_keep_alive=20,
-        timeout_graceful_shutdown=2,
-        ws_max_size=4 * LARGEST,
-        ws="websockets-sansio",
-        lifespan="on",
-    )
-    with listening:
-        _Server(config, lambda: ready(keys.link)).run(sockets=[listening])
+
+    def __init__(self, opened: str | None = None, *, port: int = 0, threads: int = 1) -> None:
+        self.desk = Desk.of(opened, threads)
+        self._listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._listening.bind(("127.0.0.1", port))
+        except OSError as error:
+            self._listening.close()
+            raise NotAvailable(
+                f"app: port {port} cannot be had ({error.strerror}); another `sloy app` may run there."
+            ) from None
+        self.keys = Keys(self._listening.getsockname()[1])
+        config = uvicorn.Config(
+            application(self.desk, self.keys),
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=20,
+            timeout_graceful_shutdown=2,
+            ws_max_size=4 * LARGEST,
+            ws="websockets-sansio",
+            lifespan="on",
+        )
+        self._server = _Server(config)
+
+    def serve(self, ready: Callable[[str], None] = lambda link: None) -> None:
+        """Serve until Ctrl-C, or until `stop`; `ready` is told the link once the server listens."""
+        self._server.told = lambda: ready(self.keys.link)
+        with self._listening:
+            self._server.run(sockets=[self._listening])
+
+    def stop(self) -> None:
+        """End it, from another thread."""
+        self._server.should_exit = True
 
 
 class _Server(uvicorn.Server):
     """Tells when it listens."""
 
-    def __init__(self, config: uvicorn.Config, told: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._told = told
+    told: Callable[[], None]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See `uvicorn.Server`."""
         await super().startup(sockets)
-        self._told()
+        self.told()
 
 
 # --- requests -------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     for package in ("starlette", "uvicorn", "websockets"):
         if importlib.util.find_spec(package) is None:
             raise NotAvailable(f"app: needs the package {package}: pip install 'sloy[app]'.")
-    from sloy.app.server import serve
+    from sloy.app.server import Local
 
     def ready(link: str) -> None:
         print(f"{link}\nCtrl-C ends it; the link is good once, for one browser.", flush=True)
@@ -59,5 +59,5 @@ def run(arguments: argparse.Namespace) -> int:
 
             webbrowser.open(link)
 
-    serve(arguments.opened, port=arguments.port, threads=arguments.threads, ready=ready)
+    Local(arguments.opened, port=arguments.port, threads=arguments.threads).serve(ready)
     return 0
