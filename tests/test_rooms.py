@@ -29,6 +29,7 @@ MORE_THIRD_PARTY = {
     "theory": {"matplotlib", "scipy"},
     "training": {"rich"},
     "cli": {"rich"},
+    "app": {"PIL", "starlette", "uvicorn"},
 }
 LAZY = (
     "matplotlib",
@@ -42,6 +43,9 @@ LAZY = (
     "pooch",
     "onnx",
     "polars",
+    "starlette",
+    "uvicorn",
+    "websockets",
 )
 ENGINES = {"native", "reference", "jax"}
 

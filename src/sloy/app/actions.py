@@ -104,11 +104,12 @@ def _scene(
     return {"name": scene.name}
 
 
-def _hand(desk: Desk, sample: int, learning_rate: float) -> dict[str, Any]:
+def _hand(desk: Desk, sample: int, learning_rate: float, language: str) -> dict[str, Any]:
     playground = desk.playground
 
     def trace() -> dict[str, Any]:
-        return hand.of_line(playground.lines[playground.active], sample, learning_rate)
+        line = playground.lines[playground.active]
+        return hand.of_line(line, sample, learning_rate, language)
 
     return playground.ask(trace).result()
 
@@ -128,9 +129,15 @@ ACTIONS: dict[str, Action] = {
         long=True,
     ),
     "folder": Action({}, lambda desk: desk.shelf.picture_folder().told()),
-    "hand": Action({"sample": int, "learning_rate": float}, _hand),
+    "hand": Action({"sample": int, "learning_rate": float, "language": str}, _hand),
     "hand_picture": Action(
-        {"name": str, "pixels": (None, [int]), "learning_rate": float, "seed": int},
+        {
+            "name": str,
+            "pixels": (None, [int]),
+            "learning_rate": float,
+            "seed": int,
+            "language": str,
+        },
         lambda desk, **given: hand.of_picture(**given),
     ),
     "models": Action({}, lambda desk: desk.gallery.models()),

@@ -31,9 +31,9 @@ def columns(shelf: Shelf, id: str) -> dict[str, Any]:
     from sloy.data.tables.sources import open_table
 
     table = open_table(Path(thing.path))
-    sample = table.sample()
     names = list(table.names)[:MOST_COLUMNS]
-    rows = sample.head(SAMPLED).select(names).rows()
+    first = next(table.pieces(names), None)
+    rows = [] if first is None else first.head(SAMPLED).select(names).rows()
     cells = [["" if cell is None else str(cell)[:40] for cell in row] for row in rows]
     return {"columns": names, "rows": cells}
 

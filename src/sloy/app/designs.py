@@ -14,7 +14,19 @@ from sloy.errors import FileFormatError, InvalidArgument
 from sloy.files.documents import hold
 from sloy.graph.tensor import Tensor
 from sloy.layers import (
-    ELU, GELU, Activation, Dense, Dropout, Layer, LeakyReLU, PerNeuron, ReLU, Sigmoid, SiLU, Softplus, Tanh,
+    ELU,
+    GELU,
+    Activation,
+    Dense,
+    Dropout,
+    Layer,
+    LeakyReLU,
+    PerNeuron,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
 )  # fmt: skip
 from sloy.optimizers import NAMES as OPTIMIZERS
 from sloy.problem import Network

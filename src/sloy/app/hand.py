@@ -9,10 +9,17 @@ import numpy as np
 from sloy.app.line import Line
 from sloy.app.scenes import Scene
 from sloy.errors import InvalidArgument
+from sloy.language import speak
 from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
 from sloy.problem import Network
 from sloy.theory.gradients.trace import (
-    AveragePoolTrace, ConvolutionTrace, DenseTrace, LayerTrace, MaxPoolTrace, StepTrace, trace_step,
+    AveragePoolTrace,
+    ConvolutionTrace,
+    DenseTrace,
+    LayerTrace,
+    MaxPoolTrace,
+    StepTrace,
+    trace_step,
 )  # fmt: skip
 
 MOST_UNITS = 32  # of a dense layer whose numbers are all told
@@ -20,7 +27,7 @@ SIDE = 8  # of the small pictures
 SHAPES = ("cross", "frame", "slash")
 
 
-def of_line(line: Line, sample: int, learning_rate: float) -> dict[str, Any]:
+def of_line(line: Line, sample: int, learning_rate: float, language: str) -> dict[str, Any]:
     """A sample of a playground's scene through its network."""
     scene: Scene = line.scene
     if not 0 <= sample < len(scene.x):
@@ -37,7 +44,8 @@ def of_line(line: Line, sample: int, learning_rate: float) -> dict[str, Any]:
         loss=loss,
         learning_rate=learning_rate,
     )
-    return {"names": list(scene.columns), "classes": list(scene.classes), **told(trace)}
+    names = {"names": list(scene.columns), "classes": list(scene.classes)}
+    return {**names, **told(trace, language)}
 
 
 def picture(name: str) -> np.ndarray:
@@ -54,7 +62,7 @@ def picture(name: str) -> np.ndarray:
 
 
 def of_picture(
-    name: str, pixels: list[int] | None, learning_rate: float, seed: int
+    name: str, pixels: list[int] | None, learning_rate: float, seed: int, language: str
 ) -> dict[str, Any]:
     """A small picture, one of three or a drawn one, through a small convolutional network that is drawn by a seed."""
     if name not in SHAPES:
@@ -75,11 +83,16 @@ def of_picture(
         learning_rate=learning_rate,
         seed=seed,
     )
-    return {"names": [], "classes": list(SHAPES), **told(trace)}
+    return {"names": [], "classes": list(SHAPES), **told(trace, language)}
 
 
-def told(trace: StepTrace) -> dict[str, Any]:
-    """JSON values of a step: of each layer all numbers."""
+def told(trace: StepTrace, language: str) -> dict[str, Any]:
+    """JSON values of a step: of each layer all numbers, its words in a language."""
+    with speak(language):
+        return _told(trace)
+
+
+def _told(trace: StepTrace) -> dict[str, Any]:
     return {
         "x": _numbers(trace.x),
         "shape": list(trace.x.shape),

@@ -11,7 +11,6 @@ import numpy as np
 import sloy
 from sloy.app.designs import Design, carried
 from sloy.app.scenes import Scene
-from sloy.data import Dataset
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument
 from sloy.model import Model
@@ -38,7 +37,7 @@ class Segment:
 
 @dataclass
 class Curve:
-    """What was measured: rows of step, training loss, test loss, training score, test score; thinned where they are many."""
+    """What was measured: rows of step, loss and score in training, loss and score in the test; thinned where many."""
 
     rows: list[tuple[float, ...]] = field(default_factory=list)
 
@@ -78,6 +77,7 @@ class Line:
         self._train, self._test = scene.part(test=False), scene.part(test=True)
         self.curve = Curve()
         self.failed = ""
+        self._epochs = 0.0  # done before the first step that it can be set back to
         self._segments = [self._segment(design, 0, TrainingState())]
         self.measure()
 
@@ -109,7 +109,8 @@ class Line:
     @property
     def epoch(self) -> float:
         """Epochs done, all designs together."""
-        return sum(segment.run.steps_done / segment.run.steps for segment in self._segments)
+        own = sum(segment.run.steps_done / segment.run.steps for segment in self._segments)
+        return self._epochs + own
 
     def advance(self, steps: int) -> None:
         """Do steps; where one is not finite, stand before it and say so in `failed`."""
@@ -171,6 +172,7 @@ class Line:
         state = copy.deepcopy(segment.run.state)
         other._segments = [self._segment(segment.design, self.step, state)]
         other.curve = Curve(list(self.curve.rows))
+        other._epochs = self.epoch
         return other
 
     def measure(self) -> dict[str, float]:
@@ -224,5 +226,3 @@ class Line:
         timeline.on_fit_begin(run)
         timeline.on_epoch_begin(run, 1)
         return Segment(design, run, timeline, first)
-
-

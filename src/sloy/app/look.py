@@ -178,7 +178,9 @@ class Gallery:
         order = np.argsort(-answer)[:10]
         return {
             "picture": _image(picture),
-            "answers": [{"name": names[k], "class": int(k), "value": float(answer[k])} for k in order],
+            "answers": [
+                {"name": names[k], "class": int(k), "value": float(answer[k])} for k in order
+            ],
         }
 
     def _now(self, id: str) -> np.ndarray:

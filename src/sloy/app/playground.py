@@ -201,9 +201,7 @@ class Playground:
 
     def _step(self, count: int) -> None:
         if not 1 <= count <= MOST_STEPS:
-            raise InvalidArgument(
-                f"playground: `count` (={count}) must be from 1 to {MOST_STEPS}."
-            )
+            raise InvalidArgument(f"playground: `count` (={count}) must be from 1 to {MOST_STEPS}.")
         self.playing = False
         for line in self.lines if self.together else [self.lines[self.active]]:
             line.advance(count)
@@ -308,6 +306,4 @@ class Playground:
 
     def _frame(self, number: int) -> bytes:
         rate = self._rate if self.playing else 0.0
-        return frame(
-            self.lines[number], number, speed=rate, units=number == self.active
-        )
+        return frame(self.lines[number], number, speed=rate, units=number == self.active)

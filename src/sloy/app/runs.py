@@ -111,7 +111,9 @@ def _history(path: Path) -> dict[str, list[float | None]]:
         if path.stat().st_size <= LARGEST:
             with path.open(encoding="utf-8", newline="") as file:
                 rows = list(csv.DictReader(file))[-MOST_ROWS:]
-            return {name: [_number(row[name]) for row in rows] for name in (rows[0] if rows else ())}
+            return {
+                name: [_number(row[name]) for row in rows] for name in (rows[0] if rows else ())
+            }
     return {}
 
 

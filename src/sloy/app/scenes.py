@@ -1,4 +1,4 @@
-"""`Scene`: samples seen on a plane, of two columns or of two principal components, with what is to be learned of them."""
+"""`Scene`: samples seen on a plane, of two columns or of two principal components, and what is learned of them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from sloy.text import shown
 FINE, COARSE = 100, 50  # points of the plane along each side: of the answer, of a unit
 MOST = 2_000  # samples of a scene
 MOST_CLASSES = 10
+MOST_CATEGORIES = 20  # of a column
 TEST = 0.3  # share of the samples that is tested on
 PRINCIPAL = "principal components"
 
@@ -237,19 +238,33 @@ def _plane(
 def of_table(
     path: Path, name: str, target: str, columns: Sequence[str], axes: Sequence[str] | str
 ) -> Scene:
-    """The scene of a table's rows: the columns that are wanted, all by default, without those of many categories."""
+    """The scene of a table's rows, of the columns that are wanted, all by default; categories are spread."""
     from sloy.data import load_table
 
     table = load_table(path, target, test=0, validation=0)
-    data, reader = table.train, table.reader
-    titles = reader.labels
-    there = [k for k, title in enumerate(titles) if not columns or title in columns]
-    codes = len(reader.classes)
-    there = [k for k in there if k < reader.width - codes]
-    if columns and (lacking := sorted(set(columns) - {titles[k] for k in there})):
-        raise InvalidArgument(f"{name}: column `{lacking[0]}` is none of numbers.")
-    x = np.nan_to_num(np.asarray(data.x)[:, there])
-    return seen(name, x, data.y, data.class_names, [titles[k] for k in there], axes)
+    reader, rows = table.reader, np.asarray(table.train.x)
+    wanted = list(columns) or list(reader.parts)
+    if lacking := [column for column in wanted if column not in reader.parts]:
+        why = table.left_out.get(lacking[0], "it is not in the table")
+        raise InvalidArgument(f"{name}: column `{lacking[0]}` cannot be learned from: {why}.")
+    parts, titles = [], []
+    first = reader.width - len(reader.classes)  # of the codes of categories
+    for column in wanted:
+        for place in reader.parts[column]:
+            values = np.nan_to_num(rows[:, place])
+            if place < first:
+                parts.append(values[:, None])
+                titles.append(reader.labels[place])
+                continue
+            many = reader.classes[place - first]
+            if many > MOST_CATEGORIES:
+                raise InvalidArgument(
+                    f"{name}: column `{column}` has {many} categories; at most {MOST_CATEGORIES} are spread."
+                )
+            parts.append(np.eye(many, dtype=np.float32)[values.astype(int)])
+            titles += [f"{column} {k + 1}" for k in range(many)]
+    x = np.concatenate(parts, 1)
+    return seen(name, x, table.train.y, table.train.class_names, titles, axes)
 
 
 def of_pictures(data: Dataset, name: str) -> Scene:

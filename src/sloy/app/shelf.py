@@ -210,5 +210,3 @@ def plain(name: str) -> str:
     if not found:
         raise InvalidArgument(f"upload: {shown(name)} is no name of a file.")
     return found
-
-

@@ -15,7 +15,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ссылка, которую печатает `sloy app`, действует один раз, для одного браузера. Запустите `sloy app` снова и"
         " откройте новую.",
     ),
-    "server_gone": ("The server does not answer; trying again …", "Сервер не отвечает; пробую снова …"),
+    "server_gone": (
+        "The server does not answer; trying again …",
+        "Сервер не отвечает; пробую снова …",
+    ),
     "working": ("working …", "считаю …"),
     "as_table": ("as a table", "таблицей"),
     "between": ("a number from {least} to {most} is needed", "нужно число от {least} до {most}"),
@@ -44,7 +47,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lines": ("Lines", "Линии"),
     "line_n": ("Line {line}", "Линия {line}"),
-    "plane_of_line": ("what line {line} answers on the plane", "что линия {line} отвечает на плоскости"),
+    "plane_of_line": (
+        "what line {line} answers on the plane",
+        "что линия {line} отвечает на плоскости",
+    ),
     "train_together": ("train all lines together", "обучать все линии вместе"),
     "choose": ("Choose", "Выбрать"),
     "remove": ("Remove", "Убрать"),
@@ -70,7 +76,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "слой {layer}, нейрон {unit}, {activation}: что он даёт на плоскости",
     ),
     "unit_n": ("unit {n}", "нейрон {n}"),
-    "unit_shown": ("What unit {unit} of layer {layer} gives", "Что даёт нейрон {unit} слоя {layer}"),
+    "unit_shown": (
+        "What unit {unit} of layer {layer} gives",
+        "Что даёт нейрон {unit} слоя {layer}",
+    ),
     "answer_of_network": ("What the network answers", "Что отвечает сеть"),
     "back_to_answer": ("Back to the answer", "Назад к ответу"),
     "weights": ("its weights", "его веса"),
@@ -170,7 +179,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Папки обучений: отметьте несколько, чтобы увидеть их кривые рядом; «ещё» покажет, что найдено в одном.",
     ),
     "look_again": ("Look again", "Посмотреть снова"),
-    "no_runs": ("There are no runs here yet. This begins one:", "Обучений здесь ещё нет. Так начинается одно:"),
+    "no_runs": (
+        "There are no runs here yet. This begins one:",
+        "Обучений здесь ещё нет. Так начинается одно:",
+    ),
     "run": ("run", "обучение"),
     "epochs": ("epochs", "эпохи"),
     "state": ("state", "состояние"),
@@ -184,7 +196,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "findings": ("Findings", "Находки"),
     "diagnose": ("Diagnose", "Диагноз"),
     "nothing_found": ("Nothing went wrong.", "Всё в порядке."),
-    "not_diagnosed": ("It was not watched; a diagnosis runs it again.", "За ним не наблюдали; для диагноза его повторят."),
+    "not_diagnosed": (
+        "It was not watched; a diagnosis runs it again.",
+        "За ним не наблюдали; для диагноза его повторят.",
+    ),
     "branch_of_run": ("Branch", "Ветвь"),
     "branch_of_run_hint": (
         "The run again, to the bit, up to an epoch, and on with another learning rate, in a new folder.",
@@ -203,7 +218,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Один объект через сеть и обратно, со всеми числами: нажмите на нейрон, чтобы увидеть, из чего он получился.",
     ),
     "source_playground": ("the playground's network", "сеть с площадки"),
-    "source_picture": ("a small picture, convolution and pooling", "маленькая картинка, свёртка и пулинг"),
+    "source_picture": (
+        "a small picture, convolution and pooling",
+        "маленькая картинка, свёртка и пулинг",
+    ),
     "sample": ("Sample", "Пример"),
     "picture": ("Picture", "Картинка"),
     "shape_cross": ("cross", "крест"),
@@ -218,15 +236,24 @@ TEXTS: dict[str, tuple[str, str]] = {
     "hand_answer": ("The answer: {answer}.", "Ответ: {answer}."),
     "after_step": ("after the step", "после шага"),
     "whole_text": ("the whole step as text", "весь шаг текстом"),
-    "neuron_label": ("layer {layer}, neuron {unit}: {value}", "слой {layer}, нейрон {unit}: {value}"),
+    "neuron_label": (
+        "layer {layer}, neuron {unit}: {value}",
+        "слой {layer}, нейрон {unit}: {value}",
+    ),
     "picture_to_draw": ("the picture: press to draw", "картинка: нажимайте, чтобы рисовать"),
     "pixel": ("pixel {i}, {j}: {value}", "пиксель {i}, {j}: {value}"),
-    "cell": ("row {i}, column {j}, channel {channel}: {value}", "строка {i}, столбец {j}, канал {channel}: {value}"),
+    "cell": (
+        "row {i}, column {j}, channel {channel}: {value}",
+        "строка {i}, столбец {j}, канал {channel}: {value}",
+    ),
     "products": ("what it is made of", "из чего он получился"),
     "weights_step": ("the step of its weights", "шаг его весов"),
     "no_weights": ("It has no weights.", "Весов у него нет."),
     "winner": ("the largest: it wins", "наибольшее: оно побеждает"),
-    "error_of_loss": ("ε of the last layer comes from the loss: ∂L/∂a.", "ε последнего слоя — из функции потерь: ∂L/∂a."),
+    "error_of_loss": (
+        "ε of the last layer comes from the loss: ∂L/∂a.",
+        "ε последнего слоя — из функции потерь: ∂L/∂a.",
+    ),
     "error_of_next": ("ε comes back through {name}.", "ε приходит назад через {name}."),
     "errors_sum": ("ε is the sum of what comes back", "ε — сумма того, что приходит назад"),
     # look
@@ -264,8 +291,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "map_n": ("map {n} of {layer}", "карта {n} слоя {layer}"),
     "first_maps": ("the first {shown} of {all}", "первые {shown} из {all}"),
-    "field": ("a unit sees {size} pixels, stride {stride}", "нейрон видит {size} пикселей, шаг {stride}"),
-    "unit_at": ("{layer}, map {channel}, unit {row}, {column}", "{layer}, карта {channel}, нейрон {row}, {column}"),
+    "field": (
+        "a unit sees {size} pixels, stride {stride}",
+        "нейрон видит {size} пикселей, шаг {stride}",
+    ),
+    "unit_at": (
+        "{layer}, map {channel}, unit {row}, {column}",
+        "{layer}, карта {channel}, нейрон {row}, {column}",
+    ),
     "unit_sees": (
         "It gives {value}; it sees the columns and rows {box} of the picture.",
         "Он даёт {value}; он видит столбцы и строки {box} картинки.",

@@ -9,8 +9,9 @@ from sloy.cli.options import not_negative, positive
 NAME = "app"
 HELP = "pages on this machine: play with a network as it learns, look into models, compare runs"
 DESCRIPTION = (
-    "Serves pages to a browser on this machine, and to nobody else: a playground where a network learns before your eyes,"
-    " one step by hand, what a network of pictures sees, data with what training on them would take, runs side by side."
+    "Serves pages to a browser on this machine, and to nobody else: a playground where a network learns before your"
+    " eyes, one step by hand, what a network of pictures sees, data with what training on them would take, runs side by"
+    " side."
     " Needs pip install 'sloy[app]'. Ctrl-C ends it."
 )
 

@@ -126,9 +126,9 @@ export function count(value) {
   return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 
-export function table(head, rows, caption) {
+export function table(head, rows, caption, words = false) {
   return h("div", {className: "scroll", tabIndex: 0, role: "region", "aria-label": caption},
-    h("table", {}, h("caption", {}, caption),
+    h("table", {className: words ? "words" : ""}, h("caption", {}, caption),
       h("thead", {}, h("tr", {}, head.map(cell => h("th", {scope: "col"}, cell)))),
       h("tbody", {}, rows.map(row => h("tr", {}, row.map((cell, k) => k ? h("td", {}, cell) : h("th", {scope: "row"}, cell)))))));
 }

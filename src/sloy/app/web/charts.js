@@ -1,5 +1,5 @@
 // Curves, each with its table.
-import {COLOURS, h, number, say, table} from "/web/base.js";
+import {COLOURS, count, h, number, say, table} from "/web/base.js";
 
 const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
 
@@ -32,7 +32,7 @@ export class Chart {
       this.plot = new window.uPlot({
         width: this.place.clientWidth || 300, height: this.height, cursor: {drag: {x: false, y: false}},
         scales: {x: {time: false}, y: log ? {distr: 3} : {}},
-        axes: [{...axis, size: 30}, {...axis, size: 60, values: (_, values) => values.map(value => value === null ? "" : number(value, 2))}],
+        axes: [{...axis, size: 30, values: (_, values) => values.map(value => Number.isInteger(value) ? count(value) : ""), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6]}, {...axis, size: 60, values: (_, values) => values.map(value => value === null ? "" : tick(value))}],
         series: [{label: this.across}, ...series.map(one => ({label: one.label, stroke: COLOURS[one.colour % COLOURS.length], width: 2, dash: DASHES[one.dash % DASHES.length], spanGaps: true, points: {show: xs.length < 3}}))],
         legend: {show: true},
       }, data, this.place);
@@ -47,4 +47,8 @@ export class Chart {
     this.rows.replaceChildren(table([this.across, ...this.series.map(one => one.label)],
       xs.map(x => [number(x, 7), ...known.map(one => number(one.get(x)))]), this.title));
   }
+}
+
+function tick(value) {
+  return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(0).replace("-", "−") : number(value, 3);
 }

@@ -1,9 +1,9 @@
 // By hand: one object through a network and back, with every number: forward, the errors back, the step of the weights.
-import {ask, button, h, labelled, number, say, select, svg, table} from "/web/base.js";
+import {ask, button, h, labelled, number, say, select, spoken, svg, table} from "/web/base.js";
 
 const PHASES = ["forward", "backward", "update"];
 const SHAPES = ["cross", "frame", "slash"];
-const ROW = 46, GAP = 190, LEFT = 60;
+const ROW = 50, GAP = 180, LEFT = 60;
 
 export class HandPage {
   constructor(app) {
@@ -31,8 +31,8 @@ export class HandPage {
 
   async load() {
     try {
-      this.trace = this.source === "playground" ? await ask("hand", {sample: this.sample, learning_rate: this.rate})
-        : await ask("hand_picture", {name: this.shape, pixels: this.pixels, learning_rate: this.rate, seed: this.seed});
+      this.trace = this.source === "playground" ? await ask("hand", {sample: this.sample, learning_rate: this.rate, language: spoken()})
+        : await ask("hand_picture", {name: this.shape, pixels: this.pixels, learning_rate: this.rate, seed: this.seed, language: spoken()});
     } catch { return; }
     this.units = this.trace.layers.map(layer => places(layer.u));
     if (!this.trace.layers[this.picked[0]] || !this.units[this.picked[0]][this.picked[1]]) this.picked = [0, 0];
@@ -63,8 +63,9 @@ export class HandPage {
     const answer = trace.classes.length ? trace.classes.map((name, k) => `${name} ${number(trace.prediction[k], 3)}`).join(", ") : number(trace.output[0]);
     this.body.replaceChildren(
       h("p", {id: "hand-loss", "data-loss": String(trace.loss), "data-new": String(trace.new_loss)}, say("hand_answer", {answer}), " ", h("strong", {}, `L = ${number(trace.loss)} → ${number(trace.new_loss)}`), " ", say("after_step")),
-      h("div", {className: "scroll", tabIndex: 0, role: "region", "aria-label": say("network")}, trace.shape.length === 1 ? this.drawing() : this.grids()),
-      h("section", {"aria-live": "polite", id: "hand-unit"}, this.explained()),
+      h("div", {className: "stack hand"},
+        h("div", {className: "scroll", tabIndex: 0, role: "region", "aria-label": say("network")}, trace.shape.length === 1 ? this.drawing() : this.grids()),
+        h("section", {"aria-live": "polite", id: "hand-unit"}, this.explained())),
       h("details", {}, h("summary", {}, say("whole_text")), h("pre", {tabIndex: 0}, trace.text)));
     if (keepFocus && focused) this.body.querySelector(`[data-unit="${focused}"]`)?.focus();
   }
@@ -95,7 +96,7 @@ export class HandPage {
       const name = k ? say("neuron_label", {layer: k, unit: i + 1, value: number(shown, 3)}) : `${trace.names[i] ?? `x${i + 1}`} = ${number(value, 3)}`;
       const group = svg("g", k ? {role: "button", tabindex: 0, "aria-label": name, "data-unit": `${k - 1} ${i}`, class: layer === k - 1 && unit === i ? "picked" : "",
         onclick: () => this.pick(k - 1, i), onkeydown: event => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); this.pick(k - 1, i); } }} : {"aria-label": name});
-      group.append(svg("circle", {cx: x, cy: y, r: 19}), svg("text", {x, y: y + 4, "text-anchor": "middle", "data-value": shown}, number(shown, 2)));
+      group.append(svg("circle", {cx: x, cy: y, r: 22}), svg("text", {x, y: y + 4, "text-anchor": "middle", "data-value": shown}, number(shown, 2)));
       if (!k) group.append(svg("text", {x: 4, y: y + 4}, (trace.names[i] ?? "").slice(0, 5)));
       if (k === columns.length - 1 && trace.classes.length) group.append(svg("text", {x: x + 28, y: y + 4}, trace.classes[i].slice(0, 12)));
       drawn.append(group);
@@ -129,7 +130,7 @@ export class HandPage {
       {"data-unit": `${of} ${i}`, "aria-pressed": String(of === layer && i === unit), "aria-label": say("neuron_label", {layer: of + 1, unit: i + 1, value: number(value, 3)})}))));
     const all = [map(trace.x, -1, say("picture_to_draw"))];
     trace.layers.forEach((own, k) => {
-      const values = this.phase === "forward" ? own.u : own.error, title = `${own.title}, ${own.name}`;
+      const values = this.phase === "forward" ? own.u : own.error, title = `${k === trace.layers.length - 1 ? say("outputs") : own.title}, ${own.name}`;
       all.push(Array.isArray(values[0]) ? map(values, k, title) : list(values, k, title));
     });
     return h("div", {className: "stack"}, all);
@@ -165,7 +166,7 @@ export class HandPage {
 
   explained() {
     const [k, unit] = this.picked, {trace} = this, layer = trace.layers[k], at = this.units[k][unit], of = array => at.reduce((inner, index) => inner[index], array);
-    const title = h("h2", {}, `${layer.name}, ${at.map(index => index + 1).join(", ")}`);
+    const title = h("h2", {}, `${layer.name}, ${say("unit_n", {n: at.map(index => index + 1).join(", ")})}`);
     const values = [["u", of(layer.u)], ["ε = ∂L/∂u", of(layer.error)], ["σ′", of(layer.slope)], ["ε σ′ = ∂L/∂z", of(layer.error) * of(layer.slope)]];
     if (layer.z) values.unshift(["z", of(layer.z)]);
     const numbers = h("dl", {}, values.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {"data-name": name, "data-value": String(value)}, number(value, 5))]));

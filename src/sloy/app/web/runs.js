@@ -29,7 +29,7 @@ export class RunsPage {
     const figures = [...new Set(this.runs.flatMap(run => Object.keys(run.figures)))].filter(name => /accuracy|rmse|r2|loss/.test(name)).slice(0, 3);
     this.list.replaceChildren(table([say("run"), say("data"), say("network"), say("epochs"), ...figures, say("state")],
       rows.map(([run, cell]) => [cell, run.data, run.network || "", String(run.epochs), ...figures.map(name => number(run.figures[name])),
-        run.finished ? say("finished") : say("unfinished")]), say("runs")));
+        run.finished ? say("finished") : say("unfinished")]), say("runs"), true));
     if (this.runs.some(run => run.id === this.app.start.opened) && !this.chosen.size) await this.choose(this.app.start.opened, true);
   }
 
@@ -57,7 +57,8 @@ export class RunsPage {
     this.metrics.replaceChildren(labelled(say("what"), select(names.map(name => [name, name]), this.metric, name => { this.metric = name; this.compare(); }), "inline"));
     const series = chosen.flatMap((run, k) => [[this.metric, 0], [`val_${this.metric}`, 1]].filter(([name]) => run.history[name]).map(([name, dash]) => ({
       label: `${run.name}: ${name}`, colour: k + 1, dash, points: run.history.epoch.map((epoch, j) => [epoch, run.history[name][j]])})));
-    const log = /loss|rate|norm/.test(this.metric) && series.every(one => one.points.every(point => point[1] === null || point[1] > 0));
+    const values = series.flatMap(one => one.points.map(point => point[1]).filter(value => value !== null));
+    const log = values.every(value => value > 0) && Math.max(...values) > 10 * Math.min(...values);
     this.chart.show(series, log);
   }
 
@@ -69,7 +70,7 @@ export class RunsPage {
       const report = await working(diagnose, () => ask("diagnose", {id: run.id}));
       if (report) this.tellFindings(findings, {findings: report.findings, diagnosed: true});
     }, {id: "diagnose"});
-    const rate = h("input", {type: "number", min: 0, step: "any", value: (found.plan.learning_rate ?? found.history.learning_rate?.[0] ?? 0.01) / 3, id: "branch-rate"});
+    const rate = h("input", {type: "number", min: 0, step: "any", value: (found.plan.learning_rate ?? found.history.learning_rate?.[0] ?? 0.01) / 2, id: "branch-rate"});
     const epoch = h("input", {type: "number", min: 1, max: Math.max(1, run.epochs), value: Math.max(1, Math.ceil(run.epochs / 2)), id: "branch-epoch"});
     const branch = button(say("branch_run"), async () => {
       const made = await working(branch, () => ask("branch", {id: run.id, epoch: Number(epoch.value), step: 1, learning_rate: Number(rate.value)}));
@@ -79,7 +80,7 @@ export class RunsPage {
       h("h3", {}, say("findings")), findings, diagnose,
       h("h3", {}, say("branch_of_run")), h("p", {className: "quiet"}, say("branch_of_run_hint")),
       h("div", {className: "controls"}, labelled(say("from_epoch"), epoch), labelled(say("learning_rate"), rate), branch),
-      h("h3", {}, say("files")), table([say("file"), say("size"), ""], found.files.map(file => [file.name, file.size, file.about]), say("files")),
+      h("h3", {}, say("files")), table([say("file"), say("size"), ""], found.files.map(file => [file.name, file.size, file.about]), say("files"), true),
       h("details", {}, h("summary", {}, say("what_it_does")), h("pre", {tabIndex: 0}, JSON.stringify(found.plan, null, 1))),
       run.model ? h("a", {className: "button", href: "#look", onclick: () => { this.app.looked = run.id; }}, say("look_into")) : null);
     this.detail.querySelector("h2").focus();
