@@ -57,7 +57,7 @@ def frame(line: Line, number: int, *, speed: float, units: bool = True) -> bytes
 
 def _answer(line: Line) -> tuple[str, bytes]:
     """The kind of the answer, and its planes: a probability; class and how sure; or a number."""
-    found = line.model.predict_proba(line.scene.grid(FINE), batch_size=FINE * FINE)
+    found = line.model.predict_proba(line.scene.fine, batch_size=FINE * FINE)
     if not line.scene.classes:
         y = line.scene.y
         low, high = float(y.min()), float(y.max())
@@ -73,7 +73,7 @@ def _units(line: Line) -> tuple[list[dict[str, Any]], bytes]:
     names = [line.model.network.layer_names[k] for k in line.design.activation_places]
     if not names:
         return [], b""
-    grid = line.scene.grid(COARSE)
+    grid = line.scene.coarse
     found = line.model.activations(grid, names, batch_size=len(grid))
     told, planes = [], []
     for name in names:

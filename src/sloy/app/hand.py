@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from sloy.theory.gradients.trace import (
 MOST_UNITS = 32  # of a dense layer whose numbers are all told
 SIDE = 8  # of the small pictures
 SHAPES = ("cross", "frame", "slash")
+_SPEAKING = threading.Lock()  # a language is spoken in all threads
 
 
 def of_line(line: Line, sample: int, learning_rate: float, language: str) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def of_picture(
 
 def told(trace: StepTrace, language: str) -> dict[str, Any]:
     """JSON values of a step: of each layer all numbers, its words in a language."""
-    with speak(language):
+    with _SPEAKING, speak(language):
         return _told(trace)
 
 

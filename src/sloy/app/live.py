@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from sloy.app.playground import FRAMES, MOST_LINES, Playground
+from sloy.app.playground import MOST_LINES, Playground
 from sloy.errors import SloyError
 from sloy.files.documents import parse
 
@@ -52,8 +52,6 @@ class Slots:
                 await socket.send_text(json.dumps(word))
             for number in sorted(frames):
                 await socket.send_bytes(frames[number])
-            if frames:
-                await asyncio.sleep(0.6 / FRAMES)
 
 
 def _line_of(frame: bytes) -> int:

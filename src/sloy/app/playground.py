@@ -22,6 +22,7 @@ from sloy.files.documents import hold
 T = TypeVar("T")
 
 FRAMES = 15.0  # a second, at most
+SHARE = 0.05  # of the time that measuring and showing may take while it plays
 CHUNK = 0.04  # seconds of steps between two looks at what is asked
 MOST_LINES = 4
 MOST_STEPS = 100_000  # asked for at once
@@ -68,7 +69,7 @@ class Playground:
         self.active = 0
         self.playing = self.together = False
         self.speed = 0  # steps of a frame; 0: as many as there is time for
-        self._rate, self._chunk, self._shown = 0.0, 0.0, 0.0
+        self._rate, self._chunk, self._shown, self._cost = 0.0, 0.0, 0.0, 0.0
 
     # --- from other threads -----------------------------------------------------------------------
 
@@ -163,7 +164,8 @@ class Playground:
             self.playing = False
             self.tell()
             return
-        wait = self._shown + 1 / FRAMES - time.perf_counter()
+        apart = max(1 / FRAMES, self._cost / SHARE)
+        wait = self._shown + apart - time.perf_counter()
         if self.speed and wait > 0 and self._asked.empty():
             time.sleep(wait)
         if wait <= 0 or self.speed:
@@ -295,6 +297,7 @@ class Playground:
     def _frames(self, *, every: bool = False) -> None:
         """Measure the lines that move, and show them where somebody watches."""
         numbers = range(len(self.lines)) if every or self.together else [self.active]
+        begun = time.thread_time()
         for number in numbers:
             self.lines[number].measure()
             if self._listeners:
@@ -302,6 +305,7 @@ class Playground:
                 for listener in tuple(self._listeners):
                     with suppress(RuntimeError):  # its loop has ended
                         listener(found)
+        self._cost = time.thread_time() - begun
         self._shown = time.perf_counter()
 
     def _frame(self, number: int) -> bytes:

@@ -71,6 +71,16 @@ class Scene:
         x, y = (float(v) for v in middle)
         return Window(x - half, x + half, y - half, y + half)
 
+    @cached_property
+    def fine(self) -> np.ndarray:
+        """The points that the answer is shown at, `grid`."""
+        return self.grid(FINE)
+
+    @cached_property
+    def coarse(self) -> np.ndarray:
+        """The points that units are shown at, `grid`."""
+        return self.grid(COARSE)
+
     def grid(self, count: int) -> np.ndarray:
         """Points of the plane as samples, row by row from the top, float32 (count², D)."""
         places = self.window.places(count).reshape(count, count, 2)[::-1].reshape(-1, 2)

@@ -111,7 +111,7 @@ export class HandPage {
     const {trace} = this, [layer, unit] = this.picked, source = new Set(this.sources().map(String));
     const map = (values, of, title) => {
       const [height, width, channels] = [values.length, values[0].length, values[0][0].length], most = Math.max(1e-9, ...values.flat(2).map(Math.abs));
-      return h("div", {}, h("h3", {}, title), h("div", {className: "stack"}, Array.from({length: channels}, (_, channel) => {
+      return h("div", {}, h("p", {className: "title"}, title), h("div", {className: "stack"}, Array.from({length: channels}, (_, channel) => {
         const cells = h("div", {className: "cells"});
         cells.style.gridTemplateColumns = `repeat(${width}, max-content)`;
         for (let i = 0; i < height; i++) for (let j = 0; j < width; j++) {
@@ -126,7 +126,7 @@ export class HandPage {
         return cells;
       })));
     };
-    const list = (values, of, title) => h("div", {}, h("h3", {}, title), h("div", {className: "things"}, values.map((value, i) => button(`${of === trace.layers.length - 1 ? `${trace.classes[i]}: ` : ""}${number(value, 2)}`, () => this.pick(of, i),
+    const list = (values, of, title) => h("div", {}, h("p", {className: "title"}, title), h("div", {className: "things"}, values.map((value, i) => button(`${of === trace.layers.length - 1 ? `${trace.classes[i]}: ` : ""}${number(value, 2)}`, () => this.pick(of, i),
       {"data-unit": `${of} ${i}`, "aria-pressed": String(of === layer && i === unit), "aria-label": say("neuron_label", {layer: of + 1, unit: i + 1, value: number(value, 3)})}))));
     const all = [map(trace.x, -1, say("picture_to_draw"))];
     trace.layers.forEach((own, k) => {

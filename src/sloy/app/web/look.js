@@ -54,7 +54,7 @@ export class LookPage {
   sheet() {
     const {model} = this, [height, width, channels] = model.shape;
     if (channels !== 1 || height > 64 || width > 64) return null;
-    const canvas = h("canvas", {className: "sheet", width: 280, height: 280, role: "img", "aria-label": say("sheet")}), context = canvas.getContext("2d");
+    const canvas = h("canvas", {className: "sheet", width: 280, height: 280, role: "img", "aria-label": say("sheet")}), context = canvas.getContext("2d", {willReadFrequently: true});
     const clear = () => { context.fillStyle = "#fff"; context.fillRect(0, 0, 280, 280); this.inked = false; };
     clear();
     let last = null, waiting = 0;
