@@ -45,6 +45,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "seed": ("18446744073709551615", 2**64 - 1),
     "precision": ("float64", "float64"),
     "deterministic": ("any-threads", "any-threads"),
+    "gradient_norms": ("", True),
     "freeze": ("until:pool5", "pool5"),
     "unfreeze": ("", True),
     "head_epochs": ("4", 4),

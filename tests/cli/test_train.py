@@ -29,7 +29,7 @@ from sloy.optimizers import NAMES
 from sloy.zoo import PRESETS
 
 # Some seconds: the first checkpoint comes after one.
-LONG = ("--network", "mlp", "--epochs", "2500", "--batch-size", "4", "--threads", "1")
+LONG = ("--network", "mlp", "--epochs", "1600", "--batch-size", "4", "--threads", "1")
 
 
 def test_a_run_writes_every_file(trained: Path) -> None:

@@ -56,6 +56,7 @@ BAD = {
     "features": [3, "nothing", ["relu_1"], *WRONG_KINDS],
     "precision": ["float16", 32, None, "half", *WRONG_KINDS],
     "deterministic": ["never", 1, None, *WRONG_KINDS],
+    "gradient_norms": [None, *NO_FLAG],
     "engine": ["nothing", 3, None, *WRONG_KINDS],
     "threads": [-1, 1.5, "all", 10**6, *WRONG_KINDS],
     "random_state": [-1, 1.5, "seed", 2**64, *WRONG_KINDS],

@@ -38,7 +38,7 @@ def test_words_make_the_recipe(digits: Path) -> None:
         "optimizer": "nesterov", "learning_rate": 0.2, "schedule": "cosine", "momentum": 0.8, "weight_decay": 0.1,
         "epochs": 7, "batch_size": 5, "patience": 3, "class_weight": "balanced", "augment": "flip=horizontal",
         "trainable": ("dense*",), "rate_factors": {"dense_1/*": 0.5}, "seed": 9, "shuffle": False,
-        "precision": "float64", "deterministic": "any-threads",
+        "precision": "float64", "deterministic": "any-threads", "gradient_norms": True,
     }  # fmt: skip
     assert Experiment.of(digits, **words).recipe == sloy.Recipe(**words)
 

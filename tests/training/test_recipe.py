@@ -45,6 +45,7 @@ WRONG: dict[str, tuple[tuple[object, ...], str]] = {
     "shuffle": (("yes", 1, None), "must be True or False"),
     "precision": (("half", 32, None, []), "must be one of auto, float32, mixed, emulated, float64"),
     "deterministic": (("never", 1, None), "must be one of same-threads, any-threads"),
+    "gradient_norms": (("yes", 1, None), "must be True or False"),
 }  # fmt: skip
 
 
@@ -368,6 +369,7 @@ OTHERS: dict[str, tuple[object, str]] = {
     "shuffle": (False, "shuffle"),
     "precision": ("emulated", "precision"),
     "deterministic": ("any-threads", "deterministic"),
+    "gradient_norms": (True, "gradient_norms"),
 }
 
 

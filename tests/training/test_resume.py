@@ -110,7 +110,11 @@ KILLS = [(1, 0.0), (3, 0.0), (9, 0.003), (16, 0.0), (12, 0.0007), (14, 0.011)]
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_killed_at_any_moment(tmp_path, engine):
-    """SIGKILL between steps, in a step, while a checkpoint is written: again and again, then to the end."""
+    """SIGKILL between steps, in a step, while a checkpoint is written: again and again, then to the end.
+
+    Jax, whose every process compiles for seconds, by every second kill.
+    """
+    kills = KILLS[::2] if engine == "jax" else KILLS
 
     def run(name, *ending):
         paths = (tmp_path / f"{name}.sloy", tmp_path / f"{name}.npz")
@@ -118,12 +122,13 @@ def test_killed_at_any_moment(tmp_path, engine):
 
     assert run("whole") == 0
     places = []
-    for call, delay in KILLS:
+    for call, delay in kills:
         assert run("killed", signal.SIGKILL, call, delay) == -signal.SIGKILL
         snapshot = Store(tmp_path / "killed.sloy").load()
         places.append((snapshot.epoch, snapshot.step) if snapshot else (0, 0))
         assert not (tmp_path / "killed.npz").exists()
-    assert places[:2] == [(0, 0), (0, 2)]  # the step that was not saved yet is lost, no more
+    # the step that was not saved yet is lost, no more
+    assert places[: 1 + (kills is KILLS)] == [(0, 0), (0, 2)][: 1 + (kills is KILLS)]
     assert places == sorted(places)
     assert run("killed") == 0
     whole, killed = (dict(np.load(tmp_path / f"{name}.npz")) for name in ("whole", "killed"))

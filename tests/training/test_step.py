@@ -155,6 +155,11 @@ def test_a_step_goes_against_the_gradient() -> None:
     for name, g in found.items():
         assert_close(moved[name], -0.1 * g, SAME_FORMULA, scale=1.0, name=name)
     assert_close(outputs["gradient_norm"], norm(found), SAME_FORMULA)
+    told, same = changes(SGD(0.1), gradient_norms=True)
+    for name, g in found.items():
+        assert_close(told[f"gradient_norm/{name}"], norm({name: g}), SAME_FORMULA)
+    for name, change in moved.items():
+        np.testing.assert_array_equal(same[name], change)
 
 
 def test_clipping() -> None:

@@ -67,6 +67,44 @@ def test_a_branch_begins_where_the_run_was() -> None:
         assert np.array_equal(after.parameters[name], same.variables[name])
 
 
+def test_the_step_that_killed_a_unit() -> None:
+    data, seen = blobs(), {}
+    x = data.x + 4  # a half-plane holds all of it soon
+    network = sloy.Network(
+        data.x.shape[1:], [sloy.layers.Dense(12), sloy.layers.ReLU(), sloy.layers.Dense(3)]
+    )
+
+    class Dead(sloy.Callback):
+        def look(self, run: Any, moment: tuple[int, int]) -> None:
+            z = x @ np.asarray(run.weights["dense_1/weight"])
+            seen[moment] = (z + run.weights["dense_1/bias"]).max(axis=0) <= 0
+
+        def on_fit_begin(self, run: Any) -> None:
+            self.look(run, (1, 0))
+
+        def on_batch_end(self, run: Any, batch: Any) -> None:
+            self.look(run, (batch.epoch, batch.step))
+
+    line = sloy.Timeline(budget=10_000)
+    fit(
+        network, (x, data.y), epochs=6, batch_size=SIZE, learning_rate=0.3, callbacks=[line, Dead()]
+    )
+    dead = np.array(list(seen.values()))
+    stays = [u for u in range(12) if dead[-1, u] and not np.diff(dead[:, u].astype(int)).min() < 0]
+    assert len(stays) > 2
+    for unit in range(12):
+        found = line.killed("relu_1", unit, x)
+        if unit in stays:
+            assert found == list(seen)[int(dead[:, unit].argmax())]
+        else:
+            assert (found is None) == (not dead[-1, unit])
+    assert line.since(lambda model: True) == (1, 0)
+    with pytest.raises(InvalidArgument, match=r"Timeline.killed: `unit` \(=12\) must be"):
+        line.killed("relu_1", 12)
+    with pytest.raises(InvalidArgument, match=r"`layer` \(='relu'\) must be one of"):
+        line.killed("relu", 1)
+
+
 def test_what_cannot_be_had() -> None:
     with pytest.raises(InvalidArgument, match="fewer than two snapshots"):
         fit(mlp(), blobs(), callbacks=[sloy.Timeline(budget=100)])

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = rate_range(opening, show.counted)
     finally:
         show.close()
-    print(text.as_json(found.document()) if arguments.json else found)
+    print(text.as_json(found.document()).rstrip("\n") if arguments.json else found)
     if arguments.out is not None:
         write_atomically(Path(arguments.out), png(rate_figure(found)))
     return 0

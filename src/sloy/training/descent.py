@@ -17,10 +17,14 @@ def slot_name(slot: str, parameter: str) -> str:
 
 def norm_of(gradients: Sequence[Tensor], dtype: str) -> Tensor:
     """‖g‖ over all elements of all gradients."""
-    total = ops.constant(0.0, dtype)
-    for gradient in gradients:
-        total = total + ops.reduce_sum(ops.square(gradient))
-    return ops.sqrt(total)
+    return norms_of(gradients, dtype)[0]
+
+
+def norms_of(gradients: Sequence[Tensor], dtype: str) -> tuple[Tensor, list[Tensor]]:
+    """‖g‖ over all elements of all gradients, and of each gradient."""
+    squares = [ops.reduce_sum(ops.square(gradient)) for gradient in gradients]
+    total = sum(squares, ops.constant(0.0, dtype))
+    return ops.sqrt(total), [ops.sqrt(square) for square in squares]
 
 
 def clip(optimizer: Optimizer, gradients: list[Tensor]) -> list[Tensor]:

@@ -33,7 +33,7 @@ class History:
     samples, each measured just before the update that used it), ``val_loss`` and ``val_…``
     (validation samples, at the end of the epoch), ``learning_rate`` (last of the epoch),
     ``gradient_norm`` and ``gradient_norm_max`` (mean and greatest over the steps), ``seconds`` and
-    ``samples_per_second`` (training alone).
+    ``samples_per_second`` (training alone); with `Recipe.gradient_norms` ``gradient_norm/<parameter>`` (means).
 
     Parameters
     ----------

@@ -19,16 +19,20 @@ OF_THE_STEPS = (
     "seconds",
     "samples_per_second",
 )
-_NOT_MEANS = ("weight", "gradient_norm")
+NORM = "gradient_norm"  # and NORM/<parameter>
 
 Outputs = Mapping[str, np.ndarray]  # name → a number for each step
 
 
-def columns(metrics: Sequence[Metric], *, validated: bool) -> tuple[str, ...]:
-    """The columns of every row of the history."""
+def columns(
+    metrics: Sequence[Metric], *, validated: bool, parameters: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The columns of every row of the history; `parameters` are those with gradient norms of their own."""
     trained = ["loss", *(metric.name for metric in metrics if metric.additive)]
     held_out = ["loss", *(metric.name for metric in metrics)] if validated else []
-    return ("epoch", *trained, *(f"val_{name}" for name in held_out), *OF_THE_STEPS)
+    validated_names = (f"val_{name}" for name in held_out)
+    norms = (f"{NORM}/{name}" for name in parameters)
+    return ("epoch", *trained, *validated_names, *OF_THE_STEPS, *norms)
 
 
 def rising(metrics: Sequence[Metric]) -> frozenset[str]:
@@ -92,7 +96,7 @@ def means(outputs: Outputs) -> dict[str, np.ndarray]:
     weight = outputs["weight"].astype(np.float64)
     total = weight.sum(-1)
     total = np.where(total == 0, 1.0, total)
-    names = (name for name in outputs if name not in _NOT_MEANS)
+    names = (name for name in outputs if name != "weight" and not name.startswith(NORM))
     return {name: (weight * outputs[name].astype(np.float64)).sum(-1) / total for name in names}
 
 
@@ -115,16 +119,17 @@ def rows(
         Training time of all of them.
     """
     by_epoch = {name: values.reshape(rates.shape) for name, values in outputs.items()}
-    norms = by_epoch["gradient_norm"].astype(np.float64)
+    norms = {n: v.astype(np.float64) for n, v in by_epoch.items() if n.startswith(NORM)}
     each = seconds / len(rates)
     columns = {
         "epoch": list(range(first, first + len(rates))),
         **{name: values.tolist() for name, values in means(by_epoch).items()},
         "learning_rate": rates[:, -1].tolist(),
-        "gradient_norm": norms.mean(-1).tolist(),
-        "gradient_norm_max": norms.max(-1).tolist(),
+        NORM: norms[NORM].mean(-1).tolist(),
+        f"{NORM}_max": norms[NORM].max(-1).tolist(),
         "seconds": [each] * len(rates),
         "samples_per_second": [samples / max(each, 1e-9)] * len(rates),
+        **{name: value.mean(-1).tolist() for name, value in norms.items() if name != NORM},
     }
     return [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)

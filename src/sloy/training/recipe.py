@@ -111,6 +111,8 @@ class Recipe:
         float32. "emulated" gives the numbers of "mixed" on any processor, slower than float32.
     deterministic : "same-threads" or "any-threads"
         What gives the same bits again: the same number of threads, or any; see `sloy.engines.engine`.
+    gradient_norms : bool
+        Whether the history, and `Batch.values`, have the norm of the gradient by each parameter beside that of all.
 
     Examples
     --------
@@ -188,6 +190,9 @@ class Recipe:
         "what gives the same model again: the same number of threads, or any (slower)",
         kind="text",
         choices=DETERMINISTIC,
+    )
+    gradient_norms: bool = option(
+        False, "the gradient's norm by each parameter in history.csv, a column each", kind="flag"
     )
     where: InitVar[str] = "Recipe"
 

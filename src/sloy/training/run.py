@@ -15,6 +15,7 @@ from sloy.training.fork import Branch, fork
 from sloy.training.history import History, Row
 from sloy.training.order import Order
 from sloy.training.state import TrainingState
+from sloy.training.step import trained
 
 if TYPE_CHECKING:
     from sloy.model import Model
@@ -62,7 +63,8 @@ class Batch:
     learning_rate : float
         Of this step.
     values : dict
-        ``loss`` and the metrics of this batch, measured just before the update; ``gradient_norm``.
+        ``loss`` and the metrics of this batch, measured just before the update; ``gradient_norm``, and with
+        `Recipe.gradient_norms` ``gradient_norm/<parameter>``.
     """
 
     epoch: int
@@ -214,7 +216,12 @@ class Run:
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that every row of the history will have."""
-        return measured.columns(self.order.problem.metrics, validated=bool(self.order.validation))
+        order = self.order
+        watched = order.recipe.gradient_norms
+        names = trained(order.problem.network.parameters, order.recipe.trainable) if watched else ()
+        return measured.columns(
+            order.problem.metrics, validated=bool(order.validation), parameters=names
+        )
 
     @property
     def rising(self) -> frozenset[str]:

@@ -18,7 +18,7 @@ from sloy.metrics import Metric
 from sloy.problem.graphs import KEY, Forward, forward
 from sloy.problem.parameters import check_names, finite_copy
 from sloy.problem.problem import Problem
-from sloy.training.descent import clip, descend, norm_of, slot_name
+from sloy.training.descent import clip, descend, norms_of, slot_name
 from sloy.training.recipe import Recipe
 
 EVERY = ("*",)
@@ -47,16 +47,20 @@ def training_graph(problem: Problem, recipe: Recipe, batch_size: int) -> Graph:
         are random masks or augmentation.
         Outputs: ``loss`` () = Σ w_i L_i / Σ w_i + penalties, 0 + penalties where Σ w_i = 0, and with mixup the same
         of both targets, in their shares; ``weight`` () = Σ w_i;
-        ``gradient_norm`` (), of the loss's gradient by all trained parameters, before clipping; the weighted mean
-        of each additive metric.
+        ``gradient_norm`` (), of the loss's gradient by all trained parameters, before clipping; with
+        `Recipe.gradient_norms` ``gradient_norm/<parameter>`` (), of that by each; the weighted mean of each
+        additive metric.
         Updates: trained parameters, their slots, states.
     """
     check_together(problem, recipe)
     optimizer = recipe.descent
     step = ops.input("step", (), "uint32")
     run, goal = _training(problem, recipe, batch_size, step)
-    norm = norm_of(goal.gradients, problem.dtype)
+    norm, norms = norms_of(goal.gradients, problem.dtype)
     outputs = {"loss": goal.loss, "weight": goal.total, "gradient_norm": norm}
+    if recipe.gradient_norms:
+        names = (f"gradient_norm/{name}" for name in goal.parameters)
+        outputs |= dict(zip(names, norms, strict=True))
     for metric in problem.metrics:
         if metric.additive:
             per_sample = partial(_of_output, problem, metric)

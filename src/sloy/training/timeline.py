@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from sloy import text
-from sloy.arguments import integer
+from sloy.arguments import integer, one_of
 from sloy.errors import InvalidArgument
 from sloy.model import Model
 from sloy.options import check_options, integer_option
 from sloy.training.checkpoint import Snapshot
 from sloy.training.fork import Branch
+from sloy.training.probe import spread
 from sloy.training.run import Callback, Run
 
 
@@ -113,6 +114,57 @@ class Timeline(Callback):
         self._kept = [one for one in self._kept if one.epoch < epoch]
         self._run.restore(moment)
 
+    def since(self, holds: Callable[[Model], bool]) -> tuple[int, int] | None:
+        """The step after which something holds of the model, by bisection: epoch (from 1) and step (from 1) of it.
+
+        Of something that came and went it is one of the steps at which it came. Before the first step is
+        ``(1, 0)``; None where it does not hold at the end.
+        """
+        run, end = self._seen()
+        steps, first = run.steps, self._kept[0].epoch * run.steps
+
+        def moment(done: int) -> tuple[int, int]:
+            epoch, step = divmod(done, steps)
+            return (epoch, steps) if step == 0 and done > first else (epoch + 1, step)
+
+        if not holds(self.at(*moment(end))):
+            return None
+        before, after = first - 1, end
+        while after - before > 1:
+            middle = (before + after) // 2
+            if holds(self.at(*moment(middle))):
+                after = middle
+            else:
+                before = middle
+        return moment(after)
+
+    def killed(self, layer: str, unit: int, x: np.ndarray | None = None) -> tuple[int, int] | None:
+        """The step after which a unit gives 0 for every sample, as `since` gives it.
+
+        Parameters
+        ----------
+        layer : str
+            An activation of the network, such as ``"relu_1"``.
+        unit : int
+            Its place in the last axis of what the layer gives, from 0.
+        x : array, shape (N, *input_shape), optional
+            By default at most 256 samples of those that the run trains on, of each class its share.
+        """
+        run, _ = self._seen()
+        order = run.order
+        one_of("Timeline.killed", "layer", layer, tuple(order.problem.network.layer_names))
+        if x is None:
+            x = order.data.x[spread(order.data, 256, order.recipe.seed)]
+        units = run.model.activations(x[:1], [layer])[layer].shape[-1]
+        integer("Timeline.killed", "unit", unit, 0, units - 1)
+        return self.since(lambda model: not model.activations(x, [layer])[layer][..., unit].any())
+
+    def _seen(self) -> tuple[Run, int]:
+        """The run that was watched, and its steps."""
+        if self._run is None or not self._kept:
+            raise InvalidArgument("Timeline: no run was watched yet.")
+        return self._run, self._run.epoch * self._run.steps + self._run.step
+
     def snapshot(self, epoch: int, step: int = 0) -> Snapshot:
         """The run at a moment: the last snapshot before it, and the steps since, epoch by epoch."""
         run, _ = self._of(epoch, step)
@@ -134,10 +186,8 @@ class Timeline(Callback):
         """The run, and the steps of it before a moment, which must be one of its own."""
         integer("Timeline", "epoch", epoch)
         integer("Timeline", "step", step, 0)
-        run = self._run
-        if run is None or not self._kept:
-            raise InvalidArgument("Timeline: no run was watched yet.")
-        first, done = self._kept[0].epoch, run.epoch * run.steps + run.step
+        run, done = self._seen()
+        first = self._kept[0].epoch
         asked = (epoch - 1) * run.steps + step
         if epoch <= first or step > run.steps or asked > done:
             raise InvalidArgument(

@@ -60,10 +60,26 @@ class Rule(ABC):
     id: ClassVar[str]
     name: ClassVar[str]
     about: ClassVar[str]
-    healthy: ClassVar[str] = ""
-    causes: ClassVar[tuple[str, ...]] = ()
-    remedies: ClassVar[tuple[str, ...]] = ()
-    after: ClassVar[tuple[str, ...]] = ()
+    healthy: ClassVar[str]
+    causes: ClassVar[tuple[str, ...]]
+    remedies: ClassVar[tuple[str, ...]]
+    after: ClassVar[tuple[str, ...]]
+
+    def __init_subclass__(
+        cls,
+        *,
+        id: str,
+        name: str,
+        about: str,
+        healthy: str = "",
+        causes: tuple[str, ...] = (),
+        remedies: tuple[str, ...] = (),
+        after: tuple[str, ...] = (),
+    ) -> None:
+        """What is said of it, in the line of its class."""
+        super().__init_subclass__()
+        cls.id, cls.name, cls.about, cls.healthy = id, name, about, healthy
+        cls.causes, cls.remedies, cls.after = causes, remedies, after
 
     @abstractmethod
     def find(self, evidence: Evidence) -> Hit | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log
-from typing import ClassVar
 
 import numpy as np
 
@@ -22,20 +21,21 @@ BOUNDS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class NotFinite(Rule):
-    """D01."""
-
-    id: ClassVar[str] = "D01"
-    name: ClassVar[str] = "not finite"
-    about: ClassVar[str] = "the first value that is NaN or infinite: layer, step"
-    healthy: ClassVar[str] = "none"
-    causes: ClassVar[tuple[str, ...]] = (
+class NotFinite(
+    Rule,
+    id="D01",
+    name="not finite",
+    about="the first value that is NaN or infinite: layer, step",
+    healthy="none",
+    causes=(
         "learning rate too high",
         "samples are not scaled",
         "a loss of log 0",
-    )
-    remedies: ClassVar[tuple[str, ...]] = ("lower rate", "standardize", "clip the gradient")
-    after: ClassVar[tuple[str, ...]] = ("D02", "D08")
+    ),
+    remedies=("lower rate", "standardize", "clip the gradient"),
+    after=("D02", "D08"),
+):
+    """D01."""
 
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
@@ -57,16 +57,18 @@ class NotFinite(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FirstLoss(Rule):
+class FirstLoss(
+    Rule,
+    id="D05",
+    name="first loss",
+    about="the loss before the first step, the network in use",
+    healthy="about that of a constant answer",
+    causes=("initial weights too large", "samples are not scaled"),
+    remedies=("initial weights of the layer's own", "standardize"),
+    after=("D02",),
+):
     """D05."""
 
-    id: ClassVar[str] = "D05"
-    name: ClassVar[str] = "first loss"
-    about: ClassVar[str] = "the loss before the first step, the network in use"
-    healthy: ClassVar[str] = "about that of a constant answer"
-    causes: ClassVar[tuple[str, ...]] = ("initial weights too large", "samples are not scaled")
-    remedies: ClassVar[tuple[str, ...]] = ("initial weights of the layer's own", "standardize")
-    after: ClassVar[tuple[str, ...]] = ("D02",)
     nats: float = 2.0
     variances: float = 10.0
 
@@ -90,15 +92,17 @@ class FirstLoss(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Symmetry(Rule):
+class Symmetry(
+    Rule,
+    id="D06",
+    name="symmetry",
+    about="share of a layer's units with equal weights before the first step",
+    healthy="0",
+    causes=("initial weights that are all alike",),
+    remedies=("initial weights of the layer's own",),
+):
     """D06."""
 
-    id: ClassVar[str] = "D06"
-    name: ClassVar[str] = "symmetry"
-    about: ClassVar[str] = "share of a layer's units with equal weights before the first step"
-    healthy: ClassVar[str] = "0"
-    causes: ClassVar[tuple[str, ...]] = ("initial weights that are all alike",)
-    remedies: ClassVar[tuple[str, ...]] = ("initial weights of the layer's own",)
     equal: float = 0.2
 
     def find(self, evidence: Evidence) -> Hit | None:
@@ -121,20 +125,17 @@ class Symmetry(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pairing(Rule):
+class Pairing(
+    Rule,
+    id="D07",
+    name="pairing of layers",
+    about="what the last layer is beside what the loss expects; squared error on classes; one output of softmax;"
+    " dropout at the end; a bias before batch normalisation",
+    healthy="a linear last layer",
+    causes=("a habit of other libraries, whose losses take probabilities",),
+    remedies=("remove the last activation", "another loss"),
+):
     """D07."""
-
-    id: ClassVar[str] = "D07"
-    name: ClassVar[str] = "pairing of layers"
-    about: ClassVar[str] = (
-        "what the last layer is beside what the loss expects; squared error on classes; one output of softmax; dropout"
-        " at the end; a bias before batch normalisation"
-    )
-    healthy: ClassVar[str] = "a linear last layer"
-    causes: ClassVar[tuple[str, ...]] = (
-        "a habit of other libraries, whose losses take probabilities",
-    )
-    remedies: ClassVar[tuple[str, ...]] = ("remove the last activation", "another loss")
 
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
@@ -198,18 +199,18 @@ class Pairing(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepTooLarge(Rule):
+class StepTooLarge(
+    Rule,
+    id="D08",
+    name="step too large",
+    about="by how much of its size a step moves a matrix of weights, the median of all",
+    healthy="first 0.3 to 6 %, later below 0.7 %",
+    causes=("learning rate too high",),
+    remedies=("lower rate",),
+    after=("D06", "D20"),
+):
     """D08."""
 
-    id: ClassVar[str] = "D08"
-    name: ClassVar[str] = "step too large"
-    about: ClassVar[str] = (
-        "by how much of its size a step moves a matrix of weights, the median of all"
-    )
-    healthy: ClassVar[str] = "first 0.3 to 6 %, later below 0.7 %"
-    causes: ClassVar[tuple[str, ...]] = ("learning rate too high",)
-    remedies: ClassVar[tuple[str, ...]] = ("lower rate",)
-    after: ClassVar[tuple[str, ...]] = ("D06", "D20")
     first: float = 0.2
     later: float = 0.03
 

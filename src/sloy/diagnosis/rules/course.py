@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
 
 import numpy as np
 
@@ -18,26 +17,26 @@ def _worst(shares: dict[str, float]) -> tuple[str, float]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Saturated(Rule):
-    """D09."""
-
-    id: ClassVar[str] = "D09"
-    name: ClassVar[str] = "saturated units"
-    about: ClassVar[str] = (
-        "share of a layer's units whose slope is below 5 % of the layer's largest for 9 of 10 samples"
-    )
-    healthy: ClassVar[str] = "0"
-    causes: ClassVar[tuple[str, ...]] = (
+class Saturated(
+    Rule,
+    id="D09",
+    name="saturated units",
+    about="share of a layer's units whose slope is below 5 % of the layer's largest for 9 of 10 samples",
+    healthy="0",
+    causes=(
         "initial weights too large",
         "samples are not scaled",
         "learning rate too high",
-    )
-    remedies: ClassVar[tuple[str, ...]] = (
+    ),
+    remedies=(
         "initial weights of the layer's own",
         "standardize",
         "lower rate",
-    )
-    after: ClassVar[tuple[str, ...]] = ("D02", "D08")
+    ),
+    after=("D02", "D08"),
+):
+    """D09."""
+
     share: float = 0.4
 
     def find(self, evidence: Evidence) -> Hit | None:
@@ -57,20 +56,22 @@ def _has_dead(limit: float, reading: Reading) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dead(Rule):
-    """D10."""
-
-    id: ClassVar[str] = "D10"
-    name: ClassVar[str] = "dead units"
-    about: ClassVar[str] = "share of a layer's units that give 0 for every sample of the probe"
-    healthy: ClassVar[str] = "at most 25 %"
-    causes: ClassVar[tuple[str, ...]] = ("learning rate too high", "biases far below 0")
-    remedies: ClassVar[tuple[str, ...]] = (
+class Dead(
+    Rule,
+    id="D10",
+    name="dead units",
+    about="share of a layer's units that give 0 for every sample of the probe",
+    healthy="at most 25 %",
+    causes=("learning rate too high", "biases far below 0"),
+    remedies=(
         "lower rate",
         "initial weights of the layer's own",
         "leaky",
-    )
-    after: ClassVar[tuple[str, ...]] = ("D02", "D06", "D08", "D20")
+    ),
+    after=("D02", "D06", "D08", "D20"),
+):
+    """D10."""
+
     share: float = 0.5
     noted: float = 0.2
 
@@ -93,19 +94,21 @@ class Dead(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vanishing(Rule):
-    """D11."""
-
-    id: ClassVar[str] = "D11"
-    name: ClassVar[str] = "vanishing gradient"
-    about: ClassVar[str] = "root mean square of the last matrix's gradient over that of the first"
-    healthy: ClassVar[str] = "below 60; 165 with three layers of sigmoids"
-    causes: ClassVar[tuple[str, ...]] = (
+class Vanishing(
+    Rule,
+    id="D11",
+    name="vanishing gradient",
+    about="root mean square of the last matrix's gradient over that of the first",
+    healthy="below 60; 165 with three layers of sigmoids",
+    causes=(
         "many layers of sigmoids",
         "initial weights too large or small",
-    )
-    remedies: ClassVar[tuple[str, ...]] = ("relu", "batch normalisation or residual layers")
-    after: ClassVar[tuple[str, ...]] = ("D06", "D09", "D10", "D05", "D20")
+    ),
+    remedies=("relu", "batch normalisation or residual layers"),
+    after=("D06", "D09", "D10", "D05", "D20"),
+):
+    """D11."""
+
     ratio: float = 100.0
 
     def find(self, evidence: Evidence) -> Hit | None:
@@ -125,18 +128,18 @@ class Vanishing(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepTooSmall(Rule):
+class StepTooSmall(
+    Rule,
+    id="D12",
+    name="step too small",
+    about="by how much of its size a step moves a matrix of weights, the median of all",
+    healthy="first 0.3 to 6 %",
+    causes=("learning rate too low",),
+    remedies=("higher rate",),
+    after=("D02", "D06", "D09", "D10", "D11"),
+):
     """D12."""
 
-    id: ClassVar[str] = "D12"
-    name: ClassVar[str] = "step too small"
-    about: ClassVar[str] = (
-        "by how much of its size a step moves a matrix of weights, the median of all"
-    )
-    healthy: ClassVar[str] = "first 0.3 to 6 %"
-    causes: ClassVar[tuple[str, ...]] = ("learning rate too low",)
-    remedies: ClassVar[tuple[str, ...]] = ("higher rate",)
-    after: ClassVar[tuple[str, ...]] = ("D02", "D06", "D09", "D10", "D11")
     first: float = 3e-4
     later: float = 1e-4
 
@@ -157,18 +160,18 @@ class StepTooSmall(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exploding(Rule):
+class Exploding(
+    Rule,
+    id="D13",
+    name="exploding gradient",
+    about="largest norm of the gradient over its median so far; weights over those at the start",
+    healthy="below 100; below 30",
+    causes=("learning rate too high", "a few samples far out"),
+    remedies=("clip the gradient", "lower rate"),
+    after=("D02", "D05", "D08"),
+):
     """D13."""
 
-    id: ClassVar[str] = "D13"
-    name: ClassVar[str] = "exploding gradient"
-    about: ClassVar[str] = (
-        "largest norm of the gradient over its median so far; weights over those at the start"
-    )
-    healthy: ClassVar[str] = "below 100; below 30"
-    causes: ClassVar[tuple[str, ...]] = ("learning rate too high", "a few samples far out")
-    remedies: ClassVar[tuple[str, ...]] = ("clip the gradient", "lower rate")
-    after: ClassVar[tuple[str, ...]] = ("D02", "D05", "D08")
     gradient: float = 100.0
     weights: float = 30.0
 
@@ -205,18 +208,18 @@ class Exploding(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Oscillating(Rule):
+class Oscillating(
+    Rule,
+    id="D14",
+    name="oscillating loss",
+    about="share of the loss's changes, in the last two thirds of the readings, that are rises",
+    healthy="below 30 %, of small changes",
+    causes=("learning rate too high", "batches too small"),
+    remedies=("lower rate", "a schedule that lets the rate fall"),
+    after=("D02", "D08"),
+):
     """D14."""
 
-    id: ClassVar[str] = "D14"
-    name: ClassVar[str] = "oscillating loss"
-    about: ClassVar[str] = (
-        "share of the loss's changes, in the last two thirds of the readings, that are rises"
-    )
-    healthy: ClassVar[str] = "below 30 %, of small changes"
-    causes: ClassVar[tuple[str, ...]] = ("learning rate too high", "batches too small")
-    remedies: ClassVar[tuple[str, ...]] = ("lower rate", "a schedule that lets the rate fall")
-    after: ClassVar[tuple[str, ...]] = ("D02", "D08")
     rises: float = 0.3
     change: float = 0.1
 
@@ -237,16 +240,15 @@ class Oscillating(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plateau(Rule):
-    """D17."""
-
-    id: ClassVar[str] = "D17"
-    name: ClassVar[str] = "plateau"
-    about: ClassVar[str] = "by how much the loss falls in the last quarter of the readings"
-    healthy: ClassVar[str] = "more than 1 %, or the run is solved"
-    causes: ClassVar[tuple[str, ...]] = ("a fault above", "a network too small")
-    remedies: ClassVar[tuple[str, ...]] = ("higher rate", "more units or layers")
-    after: ClassVar[tuple[str, ...]] = (
+class Plateau(
+    Rule,
+    id="D17",
+    name="plateau",
+    about="by how much the loss falls in the last quarter of the readings",
+    healthy="more than 1 %, or the run is solved",
+    causes=("a fault above", "a network too small"),
+    remedies=("higher rate", "more units or layers"),
+    after=(
         *(
             "D01",
             "D02",
@@ -263,7 +265,10 @@ class Plateau(Rule):
             "D16",
         ),
         *("D05", "D20"),
-    )
+    ),
+):
+    """D17."""
+
     improved: float = 0.01
 
     def find(self, evidence: Evidence) -> Hit | None:

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log
-from typing import ClassVar
 
 import numpy as np
 
 from sloy.diagnosis.evidence import Evidence, error_of_share
-from sloy.diagnosis.rules.base import Hit, Rule, by_harm
+from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm
+from sloy.training.probe import Reading
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoSignal(Rule):
-    """D15."""
-
-    id: ClassVar[str] = "D15"
-    name: ClassVar[str] = "no signal"
-    about: ClassVar[str] = (
-        "the best validation so far beside a constant answer, in standard errors; 2 do where training is better"
-    )
-    healthy: ClassVar[str] = "better by far more than 3"
-    causes: ClassVar[tuple[str, ...]] = (
+class NoSignal(
+    Rule,
+    id="D15",
+    name="no signal",
+    about="the best validation so far beside a constant answer, in standard errors; 2 do where training is better",
+    healthy="better by far more than 3",
+    causes=(
         "labels that do not belong to the samples",
         "the wrong target or key",
         "features that tell nothing",
-    )
-    remedies: ClassVar[tuple[str, ...]] = ("look at some samples with their labels",)
-    after: ClassVar[tuple[str, ...]] = (
+    ),
+    remedies=("look at some samples with their labels",),
+    after=(
         "D01",
         "D02",
         "D05",
@@ -40,7 +37,10 @@ class NoSignal(Rule):
         "D11",
         "D12",
         "D20",
-    )
+    ),
+):
+    """D15."""
+
     errors: float = 3.0
     hint: float = 2.0
 
@@ -75,53 +75,68 @@ class NoSignal(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelNoise(Rule):
+class LabelNoise(
+    Rule,
+    id="D16",
+    name="label noise",
+    about="by how much the validation is, at some reading, better than the training, nothing being dropped or"
+    " augmented",
+    healthy="not at all",
+    causes=("wrong labels among the samples to train on",),
+    remedies=("look at the samples of the largest loss",),
+):
     """D16."""
 
-    id: ClassVar[str] = "D16"
-    name: ClassVar[str] = "label noise"
-    about: ClassVar[str] = (
-        "by how much the validation is better than the training, nothing being dropped or augmented"
-    )
-    healthy: ClassVar[str] = "not at all"
-    causes: ClassVar[tuple[str, ...]] = ("wrong labels among the samples to train on",)
-    remedies: ClassVar[tuple[str, ...]] = ("look at the samples of the largest loss",)
     gap: float = 0.05
     errors: float = 3.0
 
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
-        trained, held_out = evidence.last.accuracy, evidence.last.held_out_accuracy
-        if trained is None or held_out is None or evidence.drops or not evidence.is_over:
+        if evidence.drops or not evidence.is_over:
             return None
-        n, m = len(evidence.last.values["loss"]), len(evidence.last.held_out["loss"])
+        # What is wrong is learned last, and by heart: it shows best before.
+        found = max(map(self._beyond, evidence.readings[1:]), default=(-1.0, 0.0, 0.0, 0))
+        if found[0] <= 0:
+            return None
+        _, held_out, trained, step = found
+        sentence = (
+            f"at step {step} the validation, {held_out:.1%}, was better than the training, {trained:.1%}: labels to"
+            " train on may be wrong"
+        )
+        severity: Severity = "warning" if evidence.unsolved or step < evidence.last.step else "note"
+        return Hit(sentence, held_out - trained, severity, step)
+
+    def _beyond(self, reading: Reading) -> tuple[float, float, float, int]:
+        """By how much the gap is above the limit, both accuracies, and the step."""
+        trained, held_out = reading.accuracy, reading.held_out_accuracy
+        if trained is None or held_out is None:
+            return -1.0, 0.0, 0.0, 0
+        n, m = len(reading.values["loss"]), len(reading.held_out["loss"])
         error = float(np.hypot(error_of_share(trained, n), error_of_share(held_out, m)))
-        if held_out - trained <= max(self.gap, self.errors * error):
-            return None
-        sentence = f"validation {held_out:.1%} is better than training {trained:.1%}: labels to train on may be wrong"
-        return Hit(sentence, held_out - trained, "warning" if evidence.unsolved else "note")
+        limit = max(self.gap, self.errors * error)
+        return held_out - trained - limit, held_out, trained, reading.step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Underfit(Rule):
-    """D18."""
-
-    id: ClassVar[str] = "D18"
-    name: ClassVar[str] = "underfit"
-    about: ClassVar[str] = (
-        "the training score beside a linear model's on rows that it did not see, and a constant's"
-    )
-    healthy: ClassVar[str] = "better"
-    causes: ClassVar[tuple[str, ...]] = (
+class Underfit(
+    Rule,
+    id="D18",
+    name="underfit",
+    about="the training score beside a linear model's on rows that it did not see, and a constant's",
+    healthy="better",
+    causes=(
         "too few epochs",
         "a network too small",
         "a layer narrower than the classes",
-    )
-    remedies: ClassVar[tuple[str, ...]] = ("more epochs", "more units or layers", "higher rate")
-    after: ClassVar[tuple[str, ...]] = (
+    ),
+    remedies=("more epochs", "more units or layers", "higher rate"),
+    after=(
         *("D01", "D02", "D05", "D06", "D07", "D08", "D09", "D10", "D11", "D12", "D13", "D14"),
         *("D15", "D16", "D20"),
-    )
+    ),
+):
+    """D18."""
+
     errors: float = 2.0
 
     def find(self, evidence: Evidence) -> Hit | None:
@@ -152,24 +167,24 @@ class Underfit(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Overfit(Rule):
-    """D19."""
-
-    id: ClassVar[str] = "D19"
-    name: ClassVar[str] = "overfit"
-    about: ClassVar[str] = (
-        "training beside validation: accuracy and loss; validation loss beside its best"
-    )
-    healthy: ClassVar[str] = "a gap below 10 points, or losses alike"
-    causes: ClassVar[tuple[str, ...]] = ("few samples", "a network too large", "too many epochs")
-    remedies: ClassVar[tuple[str, ...]] = (
+class Overfit(
+    Rule,
+    id="D19",
+    name="overfit",
+    about="training beside validation: accuracy and loss; validation loss beside its best",
+    healthy="a gap below 10 points, or losses alike",
+    causes=("few samples", "a network too large", "too many epochs"),
+    remedies=(
         "stop earlier",
         "weight decay",
         "dropout",
         "augmentation",
         "more samples",
-    )
-    after: ClassVar[tuple[str, ...]] = ("D08", "D15")
+    ),
+    after=("D08", "D15"),
+):
+    """D19."""
+
     gap: float = 0.1
     nats: float = 0.25
     rise: float = 1.15
@@ -225,20 +240,20 @@ class Overfit(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TooRegular(Rule):
-    """D20."""
-
-    id: ClassVar[str] = "D20"
-    name: ClassVar[str] = "regularisation too strong"
-    about: ClassVar[str] = (
-        "norm of the penalties' gradient over that of the rest; loss of the network in use over that in training"
-    )
-    healthy: ClassVar[str] = "below 2; below 1.5"
-    causes: ClassVar[tuple[str, ...]] = (
+class TooRegular(
+    Rule,
+    id="D20",
+    name="regularisation too strong",
+    about="norm of the penalties' gradient over that of the rest; loss of the network in use over that in training",
+    healthy="below 2; below 1.5",
+    causes=(
         "penalties or weight decay too strong",
         "running statistics that lag",
-    )
-    remedies: ClassVar[tuple[str, ...]] = ("less regularisation",)
+    ),
+    remedies=("less regularisation",),
+):
+    """D20."""
+
     ratio: float = 2.0
     switch: float = 1.5
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -12,17 +11,17 @@ from sloy.diagnosis.rules.base import Hit, Rule, by_harm
 
 
 @dataclass(frozen=True, kw_only=True)
-class InputScale(Rule):
+class InputScale(
+    Rule,
+    id="D02",
+    name="input scale",
+    about="mean and deviation of each number that the first layer with weights is given",
+    healthy="mean near 0, deviation near 1",
+    causes=("samples are not scaled",),
+    remedies=("standardize",),
+):
     """D02."""
 
-    id: ClassVar[str] = "D02"
-    name: ClassVar[str] = "input scale"
-    about: ClassVar[str] = (
-        "mean and deviation of each number that the first layer with weights is given"
-    )
-    healthy: ClassVar[str] = "mean near 0, deviation near 1"
-    causes: ClassVar[tuple[str, ...]] = ("samples are not scaled",)
-    remedies: ClassVar[tuple[str, ...]] = ("standardize",)
     mean: float = 3.0
     small: float = 0.2
     large: float = 5.0
@@ -79,23 +78,23 @@ class InputScale(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labels(Rule):
-    """D03."""
-
-    id: ClassVar[str] = "D03"
-    name: ClassVar[str] = "labels"
-    about: ClassVar[str] = (
-        "how even the classes are and how often the rarest is found; classes missing in a part; equal samples of"
-        " different labels"
-    )
-    healthy: ClassVar[str] = "classes alike, each in both parts"
-    causes: ClassVar[tuple[str, ...]] = (
+class Labels(
+    Rule,
+    id="D03",
+    name="labels",
+    about="how even the classes are and how often the rarest is found; classes missing in a part; equal samples of"
+    " different labels",
+    healthy="classes alike, each in both parts",
+    causes=(
         "few samples of a class",
         "a split by order",
         "labels given twice",
-    )
-    remedies: ClassVar[tuple[str, ...]] = ("class weights",)
-    unevenness: float = 10.0
+    ),
+    remedies=("class weights",),
+):
+    """D03."""
+
+    unevenness: float = 5.0
     recall: float = 0.7
     contradicting: float = 0.01
 
@@ -121,13 +120,14 @@ class Labels(Rule):
         held_out = evidence.last.held_out
         margin, labels = held_out.get("margin"), evidence.held_out_labels
         rarest = int(counts.argmin())
-        if margin is None or labels is None or (labels == rarest).sum() < 5:
+        if margin is None or labels is None or (labels == rarest).sum() < 2:
             margin, labels = evidence.last.values.get("margin"), evidence.labels
+        few = (labels == rarest).sum() < 5
         if margin is None or labels.ndim != 1 or evidence.last.step < evidence.total // 2:
             return None
         recalls = [float((margin[labels == k] > 0).mean()) for k in np.unique(labels)]
         own = float((margin[labels == rarest] > 0).mean()) if (labels == rarest).any() else 0.0
-        if own >= self.recall * float(np.mean(recalls)):
+        if own >= (0.5 if few else 1.0) * self.recall * float(np.mean(recalls)):
             return None
         return Hit(
             f"class {rarest} has {counts.min()} samples, the most frequent {counts.max()}; of the rare one"
@@ -137,23 +137,23 @@ class Labels(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leakage(Rule):
-    """D04."""
-
-    id: ClassVar[str] = "D04"
-    name: ClassVar[str] = "leakage"
-    about: ClassVar[str] = (
-        "share of the samples to validate on that are trained on too; columns that tell the target alone"
-    )
-    healthy: ClassVar[str] = "none"
-    causes: ClassVar[tuple[str, ...]] = (
+class Leakage(
+    Rule,
+    id="D04",
+    name="leakage",
+    about="share of the samples to validate on that are trained on too; columns that tell the target alone",
+    healthy="none",
+    causes=(
         "doubles on both sides of the split",
         "a column made of the target",
-    )
-    remedies: ClassVar[tuple[str, ...]] = (
+    ),
+    remedies=(
         "split by groups, or remove doubles before the split",
         "leave the column out",
-    )
+    ),
+):
+    """D04."""
+
     shared: float = 0.01
 
     def find(self, evidence: Evidence) -> Hit | None:
