@@ -161,6 +161,7 @@ ACTIONS: dict[str, Action] = {
     "runs": Action({}, lambda desk: runs.listed(desk.shelf)),
     "run": Action(_ID, lambda desk, id: runs.details(desk.shelf, id)),
     "diagnose": Action(_ID, lambda desk, id: runs.diagnose(desk.shelf, id), long=True),
+    "resume": Action(_ID, lambda desk, id: runs.resume(desk.shelf, id), long=True),
     "branch": Action(
         {"id": str, "epoch": int, "step": int, "learning_rate": float},
         lambda desk, **given: runs.branch(desk.shelf, **given),

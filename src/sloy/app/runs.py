@@ -51,6 +51,7 @@ def _brief(run: Thing, ids: dict[str, str]) -> dict[str, Any]:
         },
         "last": {name: values[-1] for name, values in history.items() if values},
         "finished": bool(summary),
+        "saved": RunFolder(folder).saved,
         "parent": ids.get(str(Path(str(parent)).resolve())) if parent else None,
         "branch": {k: branch[k] for k in ("epoch", "step", "changed") if k in branch},
         "model": (folder / "model.sloy").is_file(),
@@ -82,6 +83,13 @@ def diagnose(shelf: Shelf, id: str) -> dict[str, Any]:
     """What went wrong in a run; it is run again in memory where it was not watched."""
     found = experiments.diagnose(shelf.named(id, "run").path)
     return {"source": found.source, **found.report.to_json()}
+
+
+def resume(shelf: Shelf, id: str) -> dict[str, Any]:
+    """Go on with a run that was interrupted, to its end."""
+    run = shelf.named(id, "run")
+    experiments.resume(run.path)
+    return {"name": run.name}
 
 
 def branch(shelf: Shelf, id: str, epoch: int, step: int, learning_rate: float) -> dict[str, Any]:

@@ -169,7 +169,7 @@ MAKERS: dict[str, Maker] = {
 }
 
 
-def made(name: str, *, count: int = 500, noise: float = 0.1, seed: int = 0) -> Scene:
+def made(name: str, *, count: int = 500, noise: float = 0.2, seed: int = 0) -> Scene:
     """A scene by name, of samples that are drawn.
 
     Examples

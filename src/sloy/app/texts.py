@@ -200,6 +200,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "It was not watched; a diagnosis runs it again.",
         "За ним не наблюдали; для диагноза его повторят.",
     ),
+    "go_on": ("Go on with it", "Продолжить его"),
     "branch_of_run": ("Branch", "Ветвь"),
     "branch_of_run_hint": (
         "The run again, to the bit, up to an epoch, and on with another learning rate, in a new folder.",

@@ -3,7 +3,7 @@ import {ask, button, h, labelled, number, say, select, spoken, svg, table} from 
 
 const PHASES = ["forward", "backward", "update"];
 const SHAPES = ["cross", "frame", "slash"];
-const ROW = 50, GAP = 180, LEFT = 60;
+const ROW = 50, GAP = 150, LEFT = 60;
 
 export class HandPage {
   constructor(app) {
@@ -87,7 +87,7 @@ export class HandPage {
         drawn.append(svg("line", {x1, y1, x2, y2, stroke: w < 0 ? "#D55E00" : "#0072B2", "stroke-width": 0.5 + 3 * Math.abs(w) / most, opacity: into || out ? 1 : 0.18}));
         const shown = this.phase === "backward" ? out : into;
         if (!shown) return;
-        const place = 0.3 + 0.25 * ((this.phase === "backward" ? o : i) % 2), text = this.phase === "update" ? `${number(w, 3)} → ${number(next[i][o], 3)}` : number(w, 3);
+        const place = this.phase === "backward" ? 0.66 : 0.32, text = number(this.phase === "update" ? next[i][o] : w, 3); // where edges are apart
         labels.push(svg("text", {x: x1 + place * (x2 - x1), y: y1 + place * (y2 - y1) + 4, class: "label", "text-anchor": "middle", "data-weight": `${k} ${i} ${o}`, "data-value": w, "data-gradient": gradient[i][o], "data-new": next[i][o]}, text));
       }));
     });

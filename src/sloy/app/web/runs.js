@@ -76,7 +76,10 @@ export class RunsPage {
       const made = await working(branch, () => ask("branch", {id: run.id, epoch: Number(epoch.value), step: 1, learning_rate: Number(rate.value)}));
       if (made) await this.load();
     });
-    this.detail.replaceChildren(h("h2", {tabIndex: -1}, found.name),
+    const resume = run.finished || !run.saved ? null : button(say("go_on"), async () => {
+      if (await working(resume, () => ask("resume", {id: run.id}))) await this.load();
+    }, {id: "resume"});
+    this.detail.replaceChildren(h("h2", {tabIndex: -1}, found.name), ...(resume ? [resume] : []),
       h("h3", {}, say("findings")), findings, diagnose,
       h("h3", {}, say("branch_of_run")), h("p", {className: "quiet"}, say("branch_of_run_hint")),
       h("div", {className: "controls"}, labelled(say("from_epoch"), epoch), labelled(say("learning_rate"), rate), branch),
