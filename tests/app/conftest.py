@@ -30,9 +30,9 @@ FINDINGS = [
 
 def _fill(folder: Path) -> None:
     """Runs of digits, one a branch of the other; a table; a run outside, which a link leads to."""
-    digits = sloy.data.mnist().train.take(range(1200))
+    digits = sloy.data.mnist().train.take(range(800))
     model, _ = sloy.fit(
-        sloy.Network((28, 28, 1), NETWORK), digits, epochs=3, learning_rate=0.01, verbose=False
+        sloy.Network((28, 28, 1), NETWORK), digits, epochs=2, learning_rate=0.01, verbose=False
     )
     for name, rate in (("digits", 0.01), ("slow", 0.001)):
         run = folder / "runs" / name

@@ -117,6 +117,8 @@ def test_the_link_lets_one_browser_in(served: Served, browser: Any) -> None:
 
 
 def test_learn_go_back_branch_and_compare(served: Served, window: Any) -> None:
+    scene = {"name": "moons", "count": 500, "noise": 0.1, "seed": 0}
+    served.local.desk.playground.command({"do": "scene", **scene}).result(20)
     with window("playground") as page:
         page.wait_for_selector("#numbers[data-step]")
         page.click("#play")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sloy.app.line import Line
-from sloy.app.scenes import COARSE, FINE
+from sloy.app.scenes import FINE
 
 COLUMNS = ("step", "train loss", "train score", "test loss", "test score")  # of a curve
 
