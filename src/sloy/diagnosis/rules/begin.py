@@ -149,7 +149,7 @@ class Pairing(
             return Hit(
                 f"{name} is behind the last layer, but {type(loss).__name__} takes numbers of both signs and any size",
                 1.0,
-                harm,
+                "warning" if harm == "note" else harm,
                 layer=name,
             )
         if loss.logits == "softmax" and network.output_shape[-1:] == (1,):

@@ -119,7 +119,7 @@ class Vanishing(
         ratio = max(first, half)
         if not ratio > self.ratio:
             return None
-        severity: Severity = by_harm(evidence, harmful="warning")
+        severity: Severity = "warning" if evidence.unsolved else "note"
         since = 0 if first > self.ratio else evidence.later[0].step
         sentence = (
             f"the gradient of the first layer is {ratio:.3g} times smaller than that of the last"
