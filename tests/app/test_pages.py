@@ -42,7 +42,7 @@ def data(page: Any, name: str) -> float:
     return float(page.get_attribute("#numbers", f"data-{name}"))
 
 
-def until(page: Any, condition: str, seconds: float = 20) -> None:
+def until(page: Any, condition: str, seconds: float = 60) -> None:
     """Wait for a condition in JavaScript; Playwright's own waiting evaluates texts, which the page's policy forbids."""
     end = time.monotonic() + seconds
     while not page.evaluate(condition):
@@ -231,7 +231,7 @@ def test_by_hand_the_numbers_are_those_of_the_trace(served: Served, window: Any)
         trace = served.do("hand", sample=3, learning_rate=0.1, language="en")
         until(
             page,
-            f"document.querySelector('#hand-loss').dataset.loss === '{json.dumps(trace['loss'])}'",
+            f"Number(document.querySelector('#hand-loss').dataset.loss) === {trace['loss']!r}",
         )
         shown = page.eval_on_selector_all(
             ".hand-svg g text:nth-of-type(1)", "all => all.map(t => Number(t.dataset.value))"
@@ -251,9 +251,8 @@ def test_by_hand_the_numbers_are_those_of_the_trace(served: Served, window: Any)
             )
             assert found == [row[2] for row in values]
         page.click("#phase-backward")
-        assert page.get_attribute("dd[data-name^='ε =']", "data-value") == json.dumps(
-            trace["layers"][1]["error"][2]
-        )
+        error = page.get_attribute("dd[data-name^='ε =']", "data-value")
+        assert float(error) == trace["layers"][1]["error"][2]
         before = page.inner_text("#hand-unit h2")
         page.click("#walk-on")
         assert page.inner_text("#hand-unit h2") != before

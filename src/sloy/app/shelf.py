@@ -11,7 +11,7 @@ from typing import Any
 
 from sloy.errors import InvalidArgument
 from sloy.experiments.run_folder import CONFIGURATION
-from sloy.text import shown
+from sloy.text import shown, visible
 
 MOST_THINGS = 1_000
 TABLES = (".csv", ".tsv", ".parquet", ".csv.gz", ".xlsx")
@@ -68,7 +68,7 @@ class Shelf:
         path = None if opened is None or opened == MNIST else Path(opened).resolve()
         if path is not None and not path.exists():
             raise InvalidArgument(
-                f"{opened}: there is no such file or folder; give a run, data or a model."
+                f"{visible(str(opened))}: there is no such file or folder; give a run, data or a model."
             )
         self.root = Path("runs").resolve()
         if opened == MNIST:
