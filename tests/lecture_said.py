@@ -32,6 +32,7 @@ SAID = {  # what a row's program must print
         r"paralysed: saturated units \(D09\); initial weights", r"by heart: overfit \(D19\); stopped where",
     ],
     12: [
+        r"130 \w+ 258 \w+: \w+ 0\.[34]\d → 0\.[34]\d\n10\d \w+ 258 ",
         r"none +0\.000.*  1\.\d\d ±", r"L2 .* 0\.[67]\d ±", r"more data .* 0\.4\d* ± 0\.01\d +0\.8",
         r"stopped after \d\d? epochs, accuracy on the validation objects 0\.[789]",
     ],

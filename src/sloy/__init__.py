@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from sloy.preprocessing import Preprocessing as Preprocessing
     from sloy.problem import Network as Network
     from sloy.problem import Problem as Problem
+    from sloy.pruning import Pruned as Pruned
+    from sloy.pruning import prune as prune
+    from sloy.pruning.curvature import curvature as curvature
     from sloy.training.callbacks import Callback as Callback
     from sloy.training.callbacks import CSVLog as CSVLog
     from sloy.training.callbacks import EarlyStopping as EarlyStopping
@@ -84,6 +87,8 @@ _NAMES = {
         "optimizers": "SGD Adagrad Adam AdamW Optimizer RMSprop",
         "preprocessing": "Preprocessing",
         "problem": "Network Problem",
+        "pruning": "Pruned prune",
+        "pruning.curvature": "curvature",
         "training.callbacks": "Callback CSVLog EarlyStopping",
         "training.checkpoint": "Checkpoint",
         "training.fine_tune": "fine_tune",

@@ -169,7 +169,7 @@ def html_table(rows: Sequence[Sequence[str]]) -> str:
     """Cells as an HTML table, those of the first row its head."""
     head, *body = ([escape(cell) for cell in row] for row in rows)
     lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
-    names = "".join(f"<th>{name}</th>" for name in head)
+    names = "".join(f"<th>{name}</th>" if name else "<td></td>" for name in head)
     return f"<table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
 
 

@@ -31,6 +31,8 @@ from sloy.cli import (
     lecture,
     plan,
     predict,
+    prune,
+    report,
     samples,
     test,
     train,
@@ -57,7 +59,20 @@ class Parser(argparse.ArgumentParser):
 
 
 COMMANDS = (
-    *(train, plan, find_rate, branch, diagnose, samples, test, predict, info, inspect),
+    *(
+        train,
+        plan,
+        find_rate,
+        branch,
+        diagnose,
+        samples,
+        prune,
+        report,
+        test,
+        predict,
+        info,
+        inspect,
+    ),
     *(import_model, export, engines, bench, lecture, app),
 )
 

@@ -76,7 +76,7 @@ def remedies() -> None:
             Dense(2, weight_constraint=MaxNorm(2.0)),
         ],
     )
-    _, history = sloy.fit(
+    model, history = sloy.fit(
         network,
         (x, y),
         validation=0.25,
@@ -86,6 +86,13 @@ def remedies() -> None:
         patience=15,
         verbose=False,
     )
+    # Which connections matter: without those of half of the neurons, and without 70 % of all weights
+    thin = sloy.prune(model, (x, y), validation=0.25, keep=0.5, time=False)
+    sparse = sloy.prune(model, (x, y), validation=0.25, keep=0.3, weights=True, time=False)
+    for pruned in (thin, sparse):
+        remain = pruned.after.parameters - pruned.after.zeros
+        before, after = pruned.comparison.losses
+        print(f"{remain} of {pruned.before.parameters} weights: loss {before:.2f} → {after:.2f}")
     accuracy = history["val_accuracy"][
         np.argmin(history["val_loss"])
     ]  # the epoch whose weights are kept

@@ -56,6 +56,12 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
         ('"by heart"', '"наизусть"'),
     ),
     12: (
+        (
+            "# Which connections matter: without those of half of the neurons, and without 70 % of all weights",
+            "# Какие связи значимы: без связей половины нейронов и без 70 % всех весов",
+        ),
+        ("weights: loss {before", "весов: потери {before"),
+        ("{remain} of {pruned", "{remain} из {pruned"),
         ("# The other means, together in one network", "# Остальные средства, все в одной сети"),
         ("# an activation for each neuron", "# у каждого нейрона своя функция активации"),
         ("# the size of the step", "# величина шага"),

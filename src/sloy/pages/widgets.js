@@ -4,11 +4,11 @@
 const BLUE = "#0072b2",
   ORANGE = "#d55e00",
   GREY = "#666666";
-const lesson = JSON.parse(document.getElementById("lesson").textContent); // {row, texts, start}, from Python
+const told = JSON.parse(document.getElementById("told").textContent); // {row, texts, start}, from Python
 
 /** A text of the page in its language, with values in its fields: say("score", {right: 3, total: 4}). */
 function say(key, values = {}) {
-  return lesson.texts[key].replace(/\{(\w+)\}/g, (field, name) => (name in values ? values[name] : field));
+  return told.texts[key].replace(/\{(\w+)\}/g, (field, name) => (name in values ? values[name] : field));
 }
 
 function make(namespace, tag, attributes, children) {

@@ -11,9 +11,9 @@ function tint(share) {
 }
 
 class Plane {
-  /** `x` and `y` are [low, high]; `size` is the drawing's side in pixels where there is room. */
-  constructor({ label, caption, x, y, names, size = 420, height = size, about }) {
-    Object.assign(this, { size, height, names, shading: html("canvas", { "aria-hidden": "true" }) });
+  /** `x` and `y` are [low, high]; `size` is the drawing's side in pixels where there is room; `whole`: x counts. */
+  constructor({ label, caption, x, y, names, size = 420, height = size, about, whole = false }) {
+    Object.assign(this, { size, height, names, whole, shading: html("canvas", { "aria-hidden": "true" }) });
     this.clip = fresh("clip");
     this.axes = svg("g", { "aria-hidden": "true" });
     this.lines = svg("g", { "clip-path": `url(#${this.clip})`, "aria-hidden": "true" });
@@ -57,7 +57,7 @@ class Plane {
     const parts = [];
     const [left, right, top, bottom] = [this.X(x[0]), this.X(x[1]), this.Y(y[1]), this.Y(y[0])];
     parts.push(svg("path", { d: `M${left} ${top}V${bottom}H${right}`, fill: "none", stroke: GREY }));
-    for (const value of ticks(x))
+    for (const value of ticks(x, this.whole))
       parts.push(
         svg("path", { d: `M${this.X(value)} ${bottom}v4`, stroke: GREY }),
         svg(
@@ -137,8 +137,9 @@ class Plane {
   }
 }
 
-function ticks([low, high]) {
-  const rough = (high - low) / 5,
+/** Round numbers in a range; `whole` ones only where they count something. */
+function ticks([low, high], whole = false) {
+  const rough = Math.max((high - low) / 5, whole ? 1 : 0),
     power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough);
   const first = Math.ceil(low / step - 1e-9);

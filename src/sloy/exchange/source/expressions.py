@@ -1,14 +1,12 @@
-"""Elementwise ops as C expressions, and numbers and places as C has them."""
+"""Elementwise ops as expressions, and the places of what is repeated."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isinf, isnan, prod
-from typing import Any
-
-import numpy as np
+from math import prod
 
 from sloy.exchange.elementwise import FORMS
+from sloy.exchange.source.dialect import Dialect
 from sloy.graph.graph import Node
 from sloy.graph.opdef import REGISTRY
 from sloy.graph.spec import Shape
@@ -16,33 +14,16 @@ from sloy.graph.spec import Shape
 ELEMENTWISE = {"cast", *FORMS}
 
 
-def function_text(op: str, prefix: str) -> str:
-    """The definition of the function that an op calls, named after the file's own names."""
-    return FORMS[op].c.replace("sloy_", f"{prefix}_")
-
-
-def expression(node: Node, operands: Sequence[str], used: set[str], prefix: str) -> str:
+def expression(node: Node, operands: Sequence[str], used: set[str], write: Dialect) -> str:
     """An elementwise op as an expression; ops whose functions it calls are added to `used`."""
     if node.op == "cast":  # integers are held as floats, exact up to 2^24
-        return operands[0] if node.spec.is_float else f"truncf({operands[0]})"
+        return operands[0] if node.spec.is_float else write.call("trunc", operands[0])
     form = FORMS[node.op]
-    if not form.is_function:
-        return form.c.format(*operands)
+    if not write.is_function(form):
+        return write.text_of(form).format(*operands)
     used.add(node.op)
-    values = [number(node.attributes[key]) for key in REGISTRY[node.op].attributes]
-    return f"{prefix}_{node.op}({', '.join([*operands, *values])})"
-
-
-def number(value: Any) -> str:
-    """A float as C has it, exact to the last bit."""
-    value = float(np.float32(value))
-    if isnan(value):
-        return "NAN"
-    if isinf(value):
-        return "INFINITY" if value > 0 else "-INFINITY"
-    text = f"{value:.9g}"
-    text = text if any(mark in text for mark in ".e") else f"{text}.0"
-    return f"({text}f)" if value < 0 else f"{text}f"
+    values = [write.number(node.attributes[key]) for key in REGISTRY[node.op].attributes]
+    return f"{write.prefix}_{node.op}({', '.join([*operands, *values])})"
 
 
 def string(text: str) -> str:
@@ -57,7 +38,7 @@ def string(text: str) -> str:
     )
 
 
-def broadcast_index(index: str, source: Shape, target: Shape) -> str:
+def broadcast_index(index: str, source: Shape, target: Shape, write: Dialect) -> str:
     """The place of an element in what is repeated, from its place in the whole."""
     size = prod(source)
     if size == 1:
@@ -76,7 +57,7 @@ def broadcast_index(index: str, source: Shape, target: Shape) -> str:
     divisor = 1
     for extent, there, stride in inner:
         if there != 1:
-            place = f"({index})" if divisor == 1 else f"({index}) / {divisor}"
+            place = f"({index})" if divisor == 1 else write.quotient(f"({index})", divisor)
             place = place if divisor * extent == below else f"{place} % {extent}"
             terms.append(place if stride == 1 else f"{place} * {stride}")
         divisor *= extent

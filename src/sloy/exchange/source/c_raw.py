@@ -10,8 +10,8 @@ from math import pi
 from sloy.data.tables import TableReader
 from sloy.data.tables.columns import Category, Column, Date, Numeric
 from sloy.data.tables.dates import PARTS, has_day
-from sloy.exchange.c_source.expressions import string
 from sloy.exchange.raw import Raw, codes, numbers_for_missing, taken
+from sloy.exchange.source.expressions import string
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ def double(value: float) -> str:
 def _table(reader: TableReader, name: str) -> Preparation:
     columns = reader.columns
     said, declared = ["the raw columns, NAN where a value is missing"], []
-    width = max(len(_commented(column.name)) for column in columns)
+    width = max(len(commented(column.name)) for column in columns)
     for place, column in enumerate(columns):
         what = taken(column)
         if isinstance(column, Category):
             what = f"a category, its code from {name}_code({place}, word)"
         elif isinstance(column, Date) and has_day(column.format):
             what = f"{what}, from {name}_time(year, month, day, hour, minute)"
-        said.append(f"{place:>4}  {_commented(column.name):<{width}}  {_commented(what)}")
+        said.append(f"{place:>4}  {commented(column.name):<{width}}  {commented(what)}")
     declared.append(f"extern const char *const {name}_columns[{len(columns)}];")
     defined = [f"const char *const {name}_columns[{len(columns)}] = {{"]
     defined += [*(f"    {string(column.name)}," for column in columns), "};"]
@@ -104,7 +104,7 @@ def _prepare(name: str, reader: TableReader) -> list[str]:
     missing = numbers_for_missing(reader.missing)
     for column in reader.arranged:
         made = _statements(name, column, f"x[{where[column.name]}]", missing)
-        lines += [f"    /* {_commented(column.name)} */"]
+        lines += [f"    /* {commented(column.name)} */"]
         if isinstance(column, Date):
             lines.append(f"    {name}_parts(x[{where[column.name]}], part);")
         for expression in made:
@@ -157,7 +157,7 @@ def _codes(name: str, categories: dict[int, Category], missing: Sequence[str]) -
         words, other = codes(column, missing)
         pairs = [f"    {{{string(word)}, {code}}}," for word, code in words.items()]
         table = f"{name}_words_{place}"
-        lines += ["", f"/* {_commented(column.name)} */"]
+        lines += ["", f"/* {commented(column.name)} */"]
         lines += [f"static const struct {name}_word {table}[{len(words)}] = {{", *pairs, "};"]
         cases.append(
             f"    case {place}: words = {table}; count = {len(words)}; other = {other}; break;"
@@ -222,7 +222,7 @@ def _parts(name: str) -> list[str]:
     ]
 
 
-def _commented(text: str) -> str:
+def commented(text: str) -> str:
     """Text within a comment of C."""
     plain = text if text.isprintable() else json.dumps(text)
     return plain.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?")

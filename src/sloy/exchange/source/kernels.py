@@ -1,12 +1,12 @@
-"""The other ops as C statements, on one sample, channels last."""
+"""The other ops as statements, on one sample, channels last."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 
-from sloy.exchange.c_source.expressions import number
+from sloy.exchange.source.dialect import Dialect, indented
 from sloy.graph.graph import Node
 from sloy.graph.spec import Spec
 
@@ -15,12 +15,28 @@ Read = Callable[[str], str]  # the expression of an operand's element, from that
 
 @dataclass(frozen=True)
 class Job:
-    """A node to write: where its result goes, and how its operands are read."""
+    """A node to write: where its result goes, and how its operands are read.
+
+    Attributes
+    ----------
+    node : Node
+    specs : sequence of Spec
+        Of its operands.
+    reads : sequence of callable
+    y : str
+        The buffer of the result.
+    write : Dialect
+    """
 
     node: Node
     specs: Sequence[Spec]
     reads: Sequence[Read]
     y: str
+    write: Dialect
+
+    def to(self, index: str) -> str:
+        """An element of the result."""
+        return self.write.at(self.y, index)
 
 
 Kernel = Callable[[Job], list[str]]
@@ -38,30 +54,14 @@ def kernel(*names: str) -> Callable[[Kernel], Kernel]:
     return add
 
 
-def loop(names: str, extents: Sequence[int], body: Sequence[str]) -> list[str]:
-    """Nested loops, one for each letter."""
-    lines = list(body)
-    for name, extent in reversed(list(zip(names, extents, strict=True))):
-        lines = [f"for (int {name} = 0; {name} < {extent}; ++{name}) {{", *indented(lines), "}"]
-    return lines
-
-
-def indented(lines: Sequence[str]) -> list[str]:
-    """The lines of a block."""
-    return [f"    {line}" for line in lines]
-
-
 def flat_index(names: Sequence[str], extents: Sequence[int]) -> str:
     """The row-major index of an element."""
+    if not names:
+        return "0"
     text = names[0]
     for name, extent in zip(names[1:], extents[1:], strict=True):
         text = f"({text}) * {extent} + {name}" if "+" in text else f"{text} * {extent} + {name}"
     return text
-
-
-def fill(y: str, size: int, value: str) -> list[str]:
-    """The same number everywhere."""
-    return loop("i", [size], [f"{y}[i] = {value};"])
 
 
 # --- convolution and pooling --------------------------------------------------------------------------------------
@@ -76,18 +76,18 @@ def _taps(
     dilation = a.get("dilation", (1, 1))
     row = f"r * {stride[0]} + k * {dilation[0]} - {top}"
     column = f"s * {stride[1]} + l * {dilation[1]} - {left}"
+    write = job.write
     inner = [
-        f"const int b = {column};",
+        write.integer("b", column),
         f"if (b < 0 || b >= {around[1]}) continue;",
         *body,
     ]
-    return [
-        f"for (int k = 0; k < {size[0]}; ++k) {{",
-        f"    const int a = {row};",
-        f"    if (a < 0 || a >= {around[0]}) continue;",
-        *indented(loop("l", [size[1]], inner)),
-        "}",
+    outer = [
+        write.integer("a", row),
+        f"if (a < 0 || a >= {around[0]}) continue;",
+        *write.loop("l", [size[1]], inner),
     ]
+    return write.loop("k", [size[0]], outer)
 
 
 @kernel("conv2d")
@@ -99,17 +99,18 @@ def _conv2d(job: Job) -> list[str]:
     read = job.reads[0](f"(a * {width} + b) * {channels}{of_input} + c")
     weight = job.reads[1](f"((k * {kw} + l) * {inputs} + c) * {outputs}{of_output} + o")
     start = f"(r * {y.shape[2]} + s) * {outputs}{of_output}"
+    write, q = job.write, job.write.at("q", "o")
     multiply = [
-        f"const float v = {read};",
-        *loop("o", [each], [f"q[o] += v * {weight};"]),
+        write.value("v", read),
+        *write.loop("o", [each], [f"{q} += v * {weight};"]),
     ]
     body = [
-        f"float *q = {job.y} + {start};",
-        *loop("o", [each], ["q[o] = 0.0f;"]),
-        *_taps(job, (kh, kw), loop("c", [inputs], multiply), around=(height, width)),
+        write.row("q", job.y, start),
+        *write.loop("o", [each], [f"{q} = {write.number(0)};"]),
+        *_taps(job, (kh, kw), write.loop("c", [inputs], multiply), around=(height, width)),
     ]
-    body = loop("g", [groups], body) if groups > 1 else body
-    return loop("rs", y.shape[1:3], body)
+    body = write.loop("g", [groups], body) if groups > 1 else body
+    return write.loop("rs", y.shape[1:3], body)
 
 
 @kernel("conv2d_input_grad")
@@ -119,18 +120,18 @@ def _conv2d_input_grad(job: Job) -> list[str]:
     each, (_, height, width, channels) = outputs // groups, y.shape
     read = job.reads[0](f"(r * {g.shape[2]} + s) * {outputs} + h * {each} + o")
     weight = job.reads[1](f"((k * {kw} + l) * {inputs} + c) * {outputs} + h * {each} + o")
-    add = [f"total += {read} * {weight};"]
-    body = loop(
+    write, add = job.write, [f"total += {read} * {weight};"]
+    body = write.loop(
         "hc",
         [groups, inputs],
         [
-            "float total = 0.0f;",
-            *loop("o", [each], add),
-            f"{job.y}[(a * {width} + b) * {channels} + h * {inputs} + c] += total;",
+            write.total(total=write.number(0)),
+            *write.loop("o", [each], add),
+            f"{job.to(f'(a * {width} + b) * {channels} + h * {inputs} + c')} += total;",
         ],
     )
     taps = _taps(job, (kh, kw), body, around=(height, width))
-    return [*fill(job.y, y.size, "0.0f"), *loop("rs", g.shape[1:3], taps)]
+    return [*write.fill(job.y, y.size, 0.0), *write.loop("rs", g.shape[1:3], taps)]
 
 
 @kernel("max_pool2d", "average_pool2d")
@@ -138,22 +139,24 @@ def _pool(job: Job) -> list[str]:
     (x,), y, a = job.specs, job.node.spec, job.node.attributes
     _, height, width, channels = x.shape
     read = job.reads[0](f"(a * {width} + b) * {channels} + c")
-    there = f"{job.y}[(r * {y.shape[2]} + s) * {channels} + c]"
+    there, write = job.to(f"(r * {y.shape[2]} + s) * {channels} + c"), job.write
+    start = write.total(total=write.number(0))
     if job.node.op == "max_pool2d":
         taps = _taps(
             job,
             a["window"],
-            [f"const float v = {read};", "if (v > best) best = v;"],
+            [write.value("v", read), "if (v > best || v != v) best = v;"],
             around=(height, width),
         )
-        body = ["float best = -INFINITY;", *taps, f"{there} = best;"]
+        body = [write.total(best=write.number(-inf)), *taps, f"{there} = best;"]
     elif a["count_include_pad"]:
         taps = _taps(job, a["window"], [f"total += {read};"], around=(height, width))
-        body = ["float total = 0.0f;", *taps, f"{there} = total / {prod(a['window'])};"]
+        body = [start, *taps, f"{there} = total / {prod(a['window'])};"]
     else:
         taps = _taps(job, a["window"], [f"total += {read};", "++count;"], around=(height, width))
-        body = ["float total = 0.0f;", "int count = 0;", *taps, f"{there} = total / (float)count;"]
-    return loop("rsc", (*y.shape[1:3], channels), body)
+        mean = f"{there} = total / {write.real('count')};"
+        body = [start, write.counter("count"), *taps, mean]
+    return write.loop("rsc", (*y.shape[1:3], channels), body)
 
 
 # --- products, rows -----------------------------------------------------------------------------------------------
@@ -165,15 +168,16 @@ def _matmul(job: Job) -> list[str]:
     ta, tb = job.node.attributes["transpose_a"], job.node.attributes["transpose_b"]
     rows, columns = job.node.spec.shape
     inner = a.shape[0] if ta else a.shape[1]
-    left = job.reads[0](f"k * {rows} + i" if ta else f"i * {inner} + k" if rows > 1 else "k")
+    left = job.reads[0]("k" if rows == 1 else f"k * {rows} + i" if ta else f"i * {inner} + k")
     right = job.reads[1](f"j * {inner} + k" if tb else f"k * {columns} + j")
-    multiply = [f"const float v = {left};", *loop("j", [columns], [f"q[j] += v * {right};"])]
+    write, q = job.write, job.write.at("q", "j")
+    multiply = [write.value("v", left), *write.loop("j", [columns], [f"{q} += v * {right};"])]
     body = [
-        f"float *q = {job.y} + i * {columns};" if rows > 1 else f"float *q = {job.y};",
-        *loop("j", [columns], ["q[j] = 0.0f;"]),
-        *loop("k", [inner], multiply),
+        write.row("q", job.y, "0" if rows == 1 else f"i * {columns}"),
+        *write.loop("j", [columns], [f"{q} = {write.number(0)};"]),
+        *write.loop("k", [inner], multiply),
     ]
-    return loop("i", [rows], body) if rows > 1 else ["{", *indented(body), "}"]
+    return ["{", *indented(body), "}"] if rows == 1 else write.loop("i", [rows], body)
 
 
 @kernel("batched_matmul")
@@ -192,16 +196,17 @@ def _batched(job: Job) -> list[str]:
         )
     )
     inner = job.specs[0].shape[1 - axes[0] if a["transpose_a"] else 2]
+    write, q = job.write, job.write.at("q", "j")
     body = [
-        f"float *q = {job.y} + {at(y.shape, axes[2], 'i', '0')};",
-        *loop("j", [y.shape[2]], ["q[j] = 0.0f;"]),
-        *loop(
+        write.row("q", job.y, at(y.shape, axes[2], "i", "0")),
+        *write.loop("j", [y.shape[2]], [f"{q} = {write.number(0)};"]),
+        *write.loop(
             "k",
             [inner],
-            [f"const float v = {x};", *loop("j", [y.shape[2]], [f"q[j] += v * {w};"])],
+            [write.value("v", x), *write.loop("j", [y.shape[2]], [f"{q} += v * {w};"])],
         ),
     ]
-    return loop("bi", [y.shape[axes[2]], y.shape[1 - axes[2]]], body)
+    return write.loop("bi", [y.shape[axes[2]], y.shape[1 - axes[2]]], body)
 
 
 @kernel("softmax", "log_softmax")
@@ -210,21 +215,22 @@ def _softmax(job: Job) -> list[str]:
     classes = x.shape[-1]
     rows = x.size // classes
     read = job.reads[0](f"i * {classes} + j")
-    there = f"{job.y}[i * {classes} + j]"
+    there, write = job.to(f"i * {classes} + j"), job.write
+    power = write.call("exp", f"{read} - most")
     if job.node.op == "softmax":
         last = [f"{there} /= total;"]
-        first = [f"{there} = expf({read} - most);", f"total += {there};"]
+        first = [f"{there} = {power};", f"total += {there};"]
     else:
-        first = [f"total += expf({read} - most);"]
+        first = [f"total += {power};"]
         last = [f"{there} = {read} - most - total;"]
     body = [
-        "float most = -INFINITY, total = 0.0f;",
-        *loop("j", [classes], [f"if ({read} > most) most = {read};"]),
-        *loop("j", [classes], first),
-        *(["total = logf(total);"] if job.node.op == "log_softmax" else []),
-        *loop("j", [classes], last),
+        write.total(most=write.number(-inf), total=write.number(0)),
+        *write.loop("j", [classes], [f"if ({read} > most) most = {read};"]),
+        *write.loop("j", [classes], first),
+        *([f"total = {write.call('log', 'total')};"] if job.node.op == "log_softmax" else []),
+        *write.loop("j", [classes], last),
     ]
-    return loop("i", [rows], body)
+    return write.loop("i", [rows], body)
 
 
 LETTERS = "abcdefgh"  # of axes
@@ -240,21 +246,20 @@ def _reduce(job: Job) -> list[str]:
     names = _numbered(x.shape)
     kept = [k for k in range(x.rank) if k not in axes]
     read = job.reads[0](flat_index(names, x.shape))
-    there = flat_index([names[k] for k in kept], [x.shape[k] for k in kept]) if kept else "0"
+    there = flat_index([names[k] for k in kept], [x.shape[k] for k in kept])
     start, step = {
-        "reduce_sum": ("0.0f", "t += v;"),
-        "reduce_max": ("-INFINITY", "if (v > t) t = v;"),
-        "reduce_min": ("INFINITY", "if (v < t) t = v;"),
+        "reduce_sum": (0.0, "t += v;"),
+        "reduce_max": (-inf, "if (v > t || v != v) t = v;"),
+        "reduce_min": (inf, "if (v < t || v != v) t = v;"),
     }[job.node.op]
-    inner = loop(
+    write = job.write
+    inner = write.loop(
         "".join(names[k] for k in axes),
         [x.shape[k] for k in axes],
-        [f"const float v = {read};", step],
+        [write.value("v", read), step],
     )
-    body = [f"float t = {start};", *inner, f"{job.y}[{there}] = t;"]
-    if not kept:
-        return ["{", *indented(body), "}"]
-    return loop("".join(names[k] for k in kept), [x.shape[k] for k in kept], body)
+    body = [write.total(t=write.number(start)), *inner, f"{job.to(there)} = t;"]
+    return write.loop("".join(names[k] for k in kept), [x.shape[k] for k in kept], body)
 
 
 @kernel("argmax")
@@ -264,28 +269,28 @@ def _argmax(job: Job) -> list[str]:
     kept = [k for k in range(x.rank) if k != axis]
     read = job.reads[0](flat_index(names, x.shape))
     there = flat_index([names[k] for k in kept], [x.shape[k] for k in kept])
+    write = job.write
     found = [
-        f"const float v = {read};",
-        f"if ({names[axis]} == 0 || v > t) {{ t = v; at = {names[axis]}; }}",
+        write.value("v", read),
+        f"if ({names[axis]} == 0 || v > t || (v != v && t == t)) {{ t = v; at = {names[axis]}; }}",
     ]
     body = [
-        "float t = 0.0f;",
-        "int at = 0;",
-        *loop(names[axis], [x.shape[axis]], found),
-        f"{job.y}[{there}] = (float)at;",
+        write.total(t=write.number(0)),
+        write.counter("at"),
+        *write.loop(names[axis], [x.shape[axis]], found),
+        f"{job.to(there)} = {write.real('at')};",
     ]
-    return loop("".join(names[k] for k in kept), [x.shape[k] for k in kept], body)
+    return write.loop("".join(names[k] for k in kept), [x.shape[k] for k in kept], body)
 
 
 @kernel("one_hot")
 def _one_hot(job: Job) -> list[str]:
     classes = job.node.attributes["classes"]
     read = job.reads[0]("i")
-    return loop(
-        "ij",
-        [job.specs[0].size, classes],
-        [f"{job.y}[i * {classes} + j] = (float)({read} == (float)j);"],
-    )
+    write = job.write
+    is_it = write.real(f"({read} == {write.real('j')})")
+    body = [f"{job.to(f'i * {classes} + j')} = {is_it};"]
+    return write.loop("ij", [job.specs[0].size, classes], body)
 
 
 # --- what moves elements ------------------------------------------------------------------------------------------
@@ -296,8 +301,8 @@ def _transpose(job: Job) -> list[str]:
     (x,), y = job.specs, job.node.spec
     names = _numbered(y.shape)
     there = [names[job.node.attributes["permutation"].index(k)] for k in range(x.rank)]
-    body = f"{job.y}[{flat_index(names, y.shape)}] = {job.reads[0](flat_index(there, x.shape))};"
-    return loop("".join(names), y.shape, [body])
+    body = f"{job.to(flat_index(names, y.shape))} = {job.reads[0](flat_index(there, x.shape))};"
+    return job.write.loop("".join(names), y.shape, [body])
 
 
 @kernel("slice")
@@ -306,8 +311,8 @@ def _slice(job: Job) -> list[str]:
     names = _numbered(y.shape)
     start = job.node.attributes["start"]
     there = [f"({n} + {s})" if s else n for n, s in zip(names, start, strict=True)]
-    body = f"{job.y}[{flat_index(names, y.shape)}] = {job.reads[0](flat_index(there, x.shape))};"
-    return loop("".join(names), y.shape, [body])
+    body = f"{job.to(flat_index(names, y.shape))} = {job.reads[0](flat_index(there, x.shape))};"
+    return job.write.loop("".join(names), y.shape, [body])
 
 
 def _copied(job: Job, operand: int, start: Sequence[int]) -> list[str]:
@@ -316,14 +321,14 @@ def _copied(job: Job, operand: int, start: Sequence[int]) -> list[str]:
     names = _numbered(x.shape)
     there = [f"({n} + {s})" if s else n for n, s in zip(names, start, strict=True)]
     body = (
-        f"{job.y}[{flat_index(there, y.shape)}] = {job.reads[operand](flat_index(names, x.shape))};"
+        f"{job.to(flat_index(there, y.shape))} = {job.reads[operand](flat_index(names, x.shape))};"
     )
-    return loop("".join(names), x.shape, [body])
+    return job.write.loop("".join(names), x.shape, [body])
 
 
 @kernel("pad")
 def _pad(job: Job) -> list[str]:
-    filled = fill(job.y, job.node.spec.size, number(job.node.attributes["value"]))
+    filled = job.write.fill(job.y, job.node.spec.size, job.node.attributes["value"])
     return [*filled, *_copied(job, 0, job.node.attributes["before"])]
 
 
