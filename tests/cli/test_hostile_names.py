@@ -70,6 +70,10 @@ def commands(folder: Path) -> dict[str, list[list[str]]]:
             ["find-rate", fruit, *few, "--network", "mlp", "--out", str(folder / f"{BAD}.png")],
             ["find-rate", f"nothing{BAD}"],
         ],
+        "tune": [
+            ["tune", table, *target, *few, "--network", "mlp", "--trials", "1", "--out", str(folder / f"tuned{BAD}")],
+            ["tune", "--resume", "--out", f"nothing{BAD}"],
+        ],
         "branch": [["branch", f"nothing{BAD}", "--at", BAD, "--out", BAD]],
         "diagnose": [["diagnose", run], ["diagnose", f"nothing{BAD}"]],
         "samples": [["samples", pictures], ["samples", f"nothing{BAD}"]],

@@ -36,6 +36,7 @@ from sloy.cli import (
     samples,
     test,
     train,
+    tune,
 )
 from sloy.cli.errors import FAILED, OK, USAGE, UsageError
 from sloy.cli.options import with_devices
@@ -63,6 +64,7 @@ COMMANDS = (
         train,
         plan,
         find_rate,
+        tune,
         branch,
         diagnose,
         samples,
@@ -203,7 +205,7 @@ def _as_options(message: str, options: Collection[str]) -> str:
 def _without_name(message: str) -> str:
     """A message without the function or class of the library that it begins with, which is no file here."""
     name, colon, rest = message.partition(": ")
-    ours = re.fullmatch(r"[a-z]+(?:_[a-z]+)+|[A-Z][a-z]+(?:[A-Z]\w*)?|experiment", name)
+    ours = re.fullmatch(r"[a-z]+(?:_[a-z]+)+|[A-Z][a-z]+(?:[A-Z]\w*)?|experiment|tune", name)
     return rest if ours and colon and not os.path.exists(name) else message
 
 

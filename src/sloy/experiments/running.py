@@ -35,7 +35,7 @@ from sloy.experiments.folds import CrossValidation, folds_of
 from sloy.experiments.opening import opened, trained
 from sloy.experiments.result import Result
 from sloy.experiments.run_folder import CONFIGURATION, DIAGNOSIS, LINEAR, VERSION, RunFolder
-from sloy.experiments.sources import Loaded, Measured
+from sloy.experiments.sources import Measured
 from sloy.experiments.sources.base import untested
 from sloy.machine import versions
 from sloy.model import Model
@@ -52,6 +52,7 @@ def run(
     threads: int = 0,
     overwrite: bool = False,
     diagnose: bool | None = None,
+    tested: bool = True,
     listener: Listener = lambda event: None,
 ) -> Result:
     """Train on the data, test, and write the run's folder.
@@ -67,6 +68,8 @@ def run(
         Whether a run that is in the folder is replaced.
     diagnose : bool, optional
         Whether it is watched for what goes wrong (`sloy.Diagnosis`); by default where that is cheap beside the run.
+    tested : bool
+        Whether the model is measured on the test data, and pictures are drawn; `resume` does it later.
     listener : callable
         Called with each `Event`. What it raises stops the run, with a checkpoint, and comes out of here.
 
@@ -93,8 +96,10 @@ def run(
     instance("run", "experiment", experiment, Experiment)
     function("run", "listener", listener)
     flag("run", "overwrite", overwrite)
+    flag("run", "tested", tested)
+    how = _How(engine, threads, diagnose, tested)
     with RunFolder.new(folder, experiment.source.name, overwrite=overwrite) as opened:
-        return _begun(experiment, opened, engine, threads, listener, diagnose, resumed=False)
+        return _begun(experiment, opened, how, listener, resumed=False)
 
 
 def resume(
@@ -103,6 +108,7 @@ def resume(
     engine: str | Engine = "auto",
     threads: int = 0,
     diagnose: bool | None = None,
+    tested: bool = True,
     listener: Listener = lambda event: None,
     **words: Any,
 ) -> Result:
@@ -111,7 +117,7 @@ def resume(
     Parameters
     ----------
     folder : path
-    engine, threads, diagnose, listener
+    engine, threads, diagnose, tested, listener
         As of `run`.
     **words
         Options as of `Experiment.of`, and ``data``; all but `epochs` must be those of the run.
@@ -131,23 +137,32 @@ def resume(
             if folds_of(experiment):
                 raise InvalidOption("`epochs`: the runs of `folds` that are done have theirs.")
             experiment = replace(experiment, given={**experiment.given, "epochs": words["epochs"]})
-        return _begun(experiment, opened, engine, threads, listener, diagnose, resumed=True)
+        how = _How(engine, threads, diagnose, tested)
+        return _begun(experiment, opened, how, listener, resumed=True)
+
+
+@dataclass(frozen=True)
+class _How:
+    """What of a run is no part of its experiment, see `run`."""
+
+    engine: str | Engine
+    threads: int
+    diagnose: bool | None
+    tested: bool
 
 
 def _begun(
     experiment: Experiment,
     folder: RunFolder,
-    engine: str | Engine,
-    threads: int,
+    how: _How,
     listener: Listener,
-    diagnose: bool | None,
     *,
     resumed: bool,
 ) -> Result:
     """One run, or those of a cross-validation."""
 
     def train(one: Experiment, into: RunFolder, tell: Listener, again: bool) -> Result:
-        return _Running(one, into, engine, threads, tell, diagnose).run(resumed=again)
+        return _Running(one, into, how, tell).run(resumed=again)
 
     def train_fold(one: Experiment, into: RunFolder, tell: Listener, again: bool) -> Result:
         with into.alone():
@@ -164,10 +179,8 @@ class _Running:
 
     experiment: Experiment
     folder: RunFolder
-    engine_name: str | Engine
-    threads: int
+    how: _How
     tell: Listener
-    diagnose: bool | None = None
     best: tuple[int, float] | None = field(default=None, init=False)
 
     def run(self, *, resumed: bool) -> Result:
@@ -182,17 +195,18 @@ class _Running:
         model = with_reader(model, opening.loaded)
         model.save(self.folder / "model.sloy")
         self.tell(Saved(self.folder / "model.sloy"))
-        simpler = self._simpler(opening)
-        measured = self._measured(model, opening.loaded, simpler)
-        if opening.loaded.test is not None:
+        measured = self._measured(model, opening)
+        if self.how.tested and opening.loaded.test is not None:
             measured = adjusted.told(model, opening.loaded.test, measured)
         summary = self._summary(opening, history, measured)
         self._write("history.csv", history.to_csv())
-        for name, content in self.experiment.source.files(opening.loaded, measured).items():
-            self._write(name, content)
+        if self.how.tested:
+            for name, content in self.experiment.source.files(opening.loaded, measured).items():
+                self._write(name, content)
         self._write_json("summary.json", {**summary, "history": history.rows})
         self.tell(Tested(measured, summary))
-        self._draw(opening, model, history, measured)
+        if self.how.tested:
+            self._draw(opening, model, history, measured)
         return Result(model, history, measured, summary, self.folder.path)
 
     def _simpler(self, opening: Opened) -> Model | None:
@@ -204,21 +218,21 @@ class _Running:
             self.tell(Saved(self.folder / LINEAR))
         return found
 
-    def _measured(self, model: Model, loaded: Loaded, simpler: Model | None) -> Measured:
-        """How good the model is on what was kept apart to test on."""
-        experiment = self.experiment
-        if loaded.test is None:
-            share = experiment.validation
+    def _measured(self, model: Model, opening: Opened) -> Measured:
+        """How good the model is on what was kept apart to test on, beside a simpler one."""
+        loaded, share = opening.loaded, self.experiment.validation
+        simpler = self._simpler(opening) if self.how.tested else None
+        if loaded.test is None or not self.how.tested:
             return untested(loaded.trained_on(share), loaded.held_out(share))
-        return experiment.source.measure(model, loaded.test, loaded, simpler)
+        return self.experiment.source.measure(model, loaded.test, loaded, simpler)
 
     def _opening(self, *, resumed: bool) -> Opened:
         """Read the data, choose what suits them, and foresee what it takes."""
         opening = opened(
             self.experiment,
             self.folder.path,
-            engine=self.engine_name,
-            threads=self.threads,
+            engine=self.how.engine,
+            threads=self.how.threads,
             tell=self.tell,
             resumed=resumed,
         )
@@ -230,7 +244,7 @@ class _Running:
         callbacks: list[Callback] = [CSVLog(self.folder / "history.csv", seconds=1), teller]
         if (seconds := getattr(self.experiment.source, "time", None)) is not None:
             callbacks.append(TimeLimit(seconds))
-        watch = Diagnosis(least=4) if is_diagnosed(self.diagnose, opening) else None
+        watch = Diagnosis(least=4) if is_diagnosed(self.how.diagnose, opening) else None
         callbacks += [watch] if watch else []
         try:
             model, history = trained(opening, callbacks, folder=self.folder.path)
@@ -324,7 +338,7 @@ class _Teller(Callback):
         self._tell(Counted(what, done, total))  # no run is there yet that could be saved
 
     def on_fit_begin(self, run: Run) -> bool:
-        return self._stops(FitBegan(run.epochs, run.samples))
+        return self._stops(FitBegan(run.epochs, run.samples, tuple(run.history.rows)))
 
     def on_epoch_begin(self, run: Run, epoch: int) -> None:
         self._stops(

@@ -28,4 +28,5 @@ from sloy.inspection.rates import *
 from sloy.inspection.receptive import *
 from sloy.inspection.reliability import *
 from sloy.inspection.samples import *
+from sloy.inspection.search import *
 from sloy.inspection.synthesis import *

@@ -98,6 +98,22 @@ def remedies() -> None:
     ]  # the epoch whose weights are kept
     print(f"stopped after {len(history)} epochs, accuracy on the validation objects {accuracy:.2f}")
 
+    # The number of neurons and of layers: a small network grows as long as that surely helps
+    a, b = random.uniform(-1, 1, size=(2, 600))
+    x, waves = np.stack([a, b], axis=1), (np.sin(4 * a) * np.cos(3 * b))[:, None]
+    small = sloy.Network((2,), [Dense(4), ReLU(), Dense(1)])
+    recipe = sloy.Recipe(learning_rate=0.02, schedule="one-cycle", epochs=30, batch_size=32)
+    print(sloy.grow(small, (x, waves), rounds=3, recipe=recipe))
+
+    # The activation of each neuron: a softmax of shares, learned by the same backprop as the weights
+    def square(z: sloy.graph.Tensor) -> sloy.graph.Tensor:
+        return z * z
+
+    step = (np.tanh(10 * (a - b)) + 2 * (a + b) ** 2)[:, None]
+    three = sloy.Network((2,), [Dense(3), Tanh(), Dense(1)])
+    choices = (square, "relu", "tanh")
+    print(sloy.search_activations(three, (x, step), choices=choices, recipe=recipe, epochs=60))
+
 
 def classification_loss() -> None:
     """L13."""

@@ -68,11 +68,7 @@ _ROWS: tuple[tuple[str, Callable[[], None], str], ...] = (
         "threads are there; GPUs and several machines are not yet",
     ),
     ("What goes wrong", learning.drawbacks, ""),
-    (
-        "What helps",
-        learning.remedies,
-        "step-size finder, search over architectures, growing and pruning are not there yet",
-    ),
+    ("What helps", learning.remedies, ""),
     ("The loss of a classifier", learning.classification_loss, ""),
     ("Dropout", learning.dropout, ""),
     ("Activations", learning.activations, ""),

@@ -70,6 +70,14 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
             "остановка, прошло эпох: {len(history)}; доля верных ответов на контрольной выборке",
         ),
         ("# the epoch whose weights are kept", "# эпоха, чьи веса остались"),
+        (
+            "# The number of neurons and of layers: a small network grows as long as that surely helps",
+            "# Число нейронов и слоёв: малая сеть растёт, пока это заведомо помогает",
+        ),
+        (
+            "# The activation of each neuron: a softmax of shares, learned by the same backprop as the weights",
+            "# Функция активации каждого нейрона: доли через softmax, которым учат так же, как и весам",
+        ),
     ),
     21: (
         (

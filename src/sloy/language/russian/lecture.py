@@ -30,5 +30,4 @@ SENTENCES: dict[str, str] = {
     "The standard architecture": "Стандартная архитектура",
     "VGG": "VGG",
     "threads are there; GPUs and several machines are not yet": "потоки есть, видеокарт и нескольких машин пока нет",
-    "step-size finder, search over architectures, growing and pruning are not there yet": "поиска величины шага, перебора архитектур, наращивания и прореживания сети пока нет",
 }
