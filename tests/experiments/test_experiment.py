@@ -22,6 +22,7 @@ from sloy.layers import Dense, Dropout, GroupedDense
 EACH_KIND: dict[str, dict[str, Any]] = {
     "digits": {"network": "mlp", "optimizer": "momentum", "momentum": 0.5, "samples": 50},
     "pictures": {"size": (8, 12), "resize": "pad", "skip_broken": True, "test": 0.2},
+    "shards": {"size": 8, "hold": 40, "target": "label", "skip_broken": True, "test": 0.2},
     "table": {"target": "kind", "ignore": ["age"], "categorical": ["town"], "validation": 0.2},
 }
 

@@ -194,10 +194,25 @@ def results(summary: Mapping[str, Any], event: Tested, folder: str) -> str:
             f"{text.seconds(times['to_test'])} from the start of the program to the test result,"
             f" {text.seconds(times['training'])} of it training",
         ),
+        *_stream(summary),
         ("memory", peak),
         ("folder", text.visible(folder)),
     ]
     return text.fields(rows)
+
+
+def _stream(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a stream read, and how long it was waited for."""
+    if (found := summary.get("stream")) is None:
+        return []
+    read = f"{text.count(found['read_samples'])} samples read ({text.size(found['read_bytes'])})"
+    waited, training = found["waited_seconds"], summary["times_seconds"]["training"]
+    words = (
+        f"{read}; {text.seconds(waited)} of {text.seconds(training)} of training waited for them"
+    )
+    if waited > training / 4:
+        words += ": reading is the bound, not computing"
+    return [("stream", words)]
 
 
 def _best(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -41,6 +41,8 @@ class BatchRun:
         Wall time.
     error : BaseException or None
         What `poll` raised.
+    waited : float
+        Seconds of it in which rows that are no array were read and nothing was computed.
     """
 
     status: Status
@@ -48,6 +50,7 @@ class BatchRun:
     outputs: dict[str, np.ndarray]
     seconds: float
     error: BaseException | None = None
+    waited: float = 0.0
 
 
 class Executable(ABC):
@@ -237,7 +240,7 @@ class Engine(ABC):
             Number of samples → executable; needs `batch_size`, and the size of the last partial batch.
         columns : mapping
             Input name → array whose first axis is the sample; or rows that give such arrays when they are asked for
-            some (``column[numbers]``, as `sloy.data.sparse.SparseRows` does).
+            some (``column[numbers]``, as `sloy.data.lazy_rows.LazyRows` does).
         order : int64 array, shape (n,) or (epochs, n)
             Rows of the columns; step k takes ``order[k * batch_size : (k + 1) * batch_size]``. Of several epochs, one
             after another, each ends with its own partial batch.

@@ -105,7 +105,12 @@ class EpochEnded(Event):
 
 @dataclass(frozen=True, eq=False)
 class FitEnded(Event):
-    """The epochs are done, or were stopped, interrupted or failed."""
+    """The epochs are done, or were stopped, interrupted or failed.
+
+    `waited` are the seconds in which samples of a stream were waited for.
+    """
+
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

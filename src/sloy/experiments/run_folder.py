@@ -16,7 +16,7 @@ from sloy.experiments.experiment import Experiment
 from sloy.files.atomic import write_atomically
 from sloy.files.documents import hold, read_document
 from sloy.files.lock import Lock
-from sloy.text import shortened
+from sloy.text import reason
 
 CONFIGURATION = "configuration.json"
 VERSION = 2  # of the configuration
@@ -244,5 +244,4 @@ def plan_of(path: Path) -> dict[str, Any]:
 
 
 def _damaged(path: Path, why: Exception) -> FileFormatError:
-    reason = str(why).removesuffix(".") or type(why).__name__
-    return FileFormatError(f"{path}: is not {_WHAT} ({shortened(reason, 160)}).")
+    return FileFormatError(f"{path}: is not {_WHAT} ({reason(why)}).")

@@ -10,6 +10,7 @@ import numpy as np
 
 from sloy import inspection, machine, text
 from sloy.arguments import flag, function, instance
+from sloy.data.streams.rows import StreamRows
 from sloy.diagnosis import Diagnosis
 from sloy.engines import Engine
 from sloy.errors import InvalidOption
@@ -182,6 +183,7 @@ class _Running:
     how: _How
     tell: Listener
     best: tuple[int, float] | None = field(default=None, init=False)
+    waited: float = field(default=0.0, init=False)  # seconds for samples of a stream
 
     def run(self, *, resumed: bool) -> Result:
         """All of it, from the data to the last picture."""
@@ -253,6 +255,7 @@ class _Running:
                 self._write_json(DIAGNOSIS, watch.report.to_json())
                 self.tell(Diagnosed(watch.report))
         self.best = teller.best(history)
+        self.waited = teller.waited
         return model, history
 
     def _configuration(self, engine: Engine) -> dict[str, Any]:
@@ -281,6 +284,7 @@ class _Running:
                 "to_test": machine.seconds_since_start(),
                 "training": float(history["seconds"].sum()),
             },
+            **_stream(opening.loaded.train.x, self.waited),
             "memory_bytes": {"predicted": opening.memory, "peak": machine.peak_memory()},
             "versions": versions(),
             "machine": {"system": machine.system(), "usable_cores": machine.usable_cores()},
@@ -317,6 +321,7 @@ class _Teller(Callback):
         self._raised: BaseException | None = None
         self._stopping: EarlyStopping | None = None
         self._epochs = 0
+        self.waited = 0.0
 
     def best(self, history: History) -> tuple[int, float] | None:
         """The epoch whose weights are kept, counted over the whole history, and its validation loss."""
@@ -354,9 +359,25 @@ class _Teller(Callback):
     def on_fit_end(self, run: Run) -> None:
         self._stopping = next((c for c in run.callbacks if isinstance(c, EarlyStopping)), None)
         self._epochs = len(run.history)
-        self._stops(FitEnded())
+        self.waited += run.waited
+        self._stops(FitEnded(run.waited))
         if self._raised is not None:
             raise self._raised
+
+
+def _stream(x: object, waited: float) -> dict[str, Any]:
+    """What a stream held at most and read, and how long it was waited for; nothing of arrays."""
+    if not isinstance(x, StreamRows):
+        return {}
+    counts = x.source.counts
+    return {
+        "stream": {
+            "held_bytes": x.nbytes,
+            "read_samples": counts.samples,
+            "read_bytes": counts.nbytes,
+            "waited_seconds": waited,
+        }
+    }
 
 
 def _described(engine: Engine) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import numpy as np
 
 from sloy.arguments import file_to_write, instance, integer, sample_array, sequence
 from sloy.data.dataset import Dataset
+from sloy.data.lazy_rows import LazyRows
 from sloy.data.readers import Reader
-from sloy.data.sparse import SparseRows
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
@@ -326,7 +326,7 @@ class Model(Outward):
             x = reader.read(x)
         else:
             refuse_arrays(self.reader, "x", x)
-        given = x if isinstance(x, SparseRows) else sample_array("Model", "x", x)
+        given = x if isinstance(x, LazyRows) else sample_array("Model", "x", x)
         problem, size = self.problem, self._batch(batch_size)
         ahead = problem.ahead(given)
         types = (problem.dtype, "Model", problem.data_dtype, ahead)

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from sloy.arguments import path_of
+from sloy.data.lazy_rows import LazyRows
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.files.atomic import link_over
 from sloy.files.container import check_kind, read_container, write_container
 from sloy.files.documents import hold
 from sloy.files.lock import Lock
-from sloy.text import shown
+from sloy.text import reason, shown
 from sloy.training.history import Row
 
 KIND = "sloy.checkpoint"
@@ -173,14 +174,17 @@ class Store:
             path.unlink(missing_ok=True)
 
 
-def fingerprint(arrays: Iterable[np.ndarray | None]) -> str:
-    """SHA-256 of the arrays' dtypes, shapes and bytes."""
+def fingerprint(arrays: Iterable[np.ndarray | LazyRows | None]) -> str:
+    """SHA-256 of the arrays' dtypes, shapes and bytes; of streams what tells their files apart."""
     digest = hashlib.sha256()
     for array in arrays:
         if array is None:
             digest.update(b"none;")
             continue
         digest.update(f"{array.dtype.str}{array.shape};".encode())
+        if isinstance(array, LazyRows) and array.fingerprint is not None:
+            digest.update(array.fingerprint.encode())
+            continue
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
@@ -226,8 +230,9 @@ def _unpack(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str
             callbacks=callbacks,
         )
     except (ValueError, LookupError, OverflowError) as error:
-        reason = str(error).removesuffix(".")[:160]
-        raise FileFormatError(f"{path}: the checkpoint cannot be understood ({reason}).") from error
+        raise FileFormatError(
+            f"{path}: the checkpoint cannot be understood ({reason(error)})."
+        ) from error
 
 
 def _under(folder: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

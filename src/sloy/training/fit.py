@@ -13,6 +13,7 @@ import numpy as np
 from sloy import losses
 from sloy.arguments import flag, instance, sequence
 from sloy.data.dataset import Dataset
+from sloy.data.streams.rows import StreamRows
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument
 from sloy.metrics import Metric, default_metrics
@@ -249,6 +250,8 @@ def _preprocessing(
         choice.check(network.input_shape)
     if data.sample_shape != network.input_shape:  # `columns` refuses them
         return Preprocessing()
+    if isinstance(data.x, StreamRows) and choice == "standardize":
+        return choose(choice, data.x.some())
     return choose(choice, data.x)
 
 

@@ -141,7 +141,9 @@ class Loop(Run):
         """Some steps, see `Stepper.run`."""
         self._computing = True
         try:
-            return self._stepper.run(rows, first, rates, self._poll)
+            run = self._stepper.run(rows, first, rates, self._poll)
+            self.waited += run.waited
+            return run
         finally:
             self._computing = False
 
@@ -191,6 +193,7 @@ class Loop(Run):
             self._stretch = self.order.stretch(self.epoch, self.history)
         order = self._stretch.orders[self.epoch - self._stretch.first]
         self._unfinished.begin()
+        self.order.expect(order[self.step * size :])
         while self.step < self.steps:
             asked, done = self._asked(), self.epoch * self.steps
             end = min([self.steps, *(step - done for _, step in asked)])
@@ -273,6 +276,7 @@ class Loop(Run):
         if self.order.validation is None:
             return {}
         self._signals.check()
+        self.order.expect(None)
         return figures(
             self._evaluator,
             self.order.validation,

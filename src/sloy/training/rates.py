@@ -14,7 +14,7 @@ import numpy as np
 from sloy import ops, text
 from sloy.arguments import sample_array
 from sloy.data.dataset import Dataset
-from sloy.data.sparse import SparseRows
+from sloy.data.lazy_rows import LazyRows
 from sloy.errors import InvalidArgument
 from sloy.graph.graph import topological_order
 from sloy.graph.threefry import make_key, permutation
@@ -239,7 +239,7 @@ class _Short:
         held = order.validation
         assert held is not None
         rows = np.linspace(0, len(held), min(len(held), PROBE), endpoint=False).astype(np.int64)
-        x = held.x.take(rows) if isinstance(held.x, SparseRows) else held.x[rows]
+        x = held.x.take(rows) if isinstance(held.x, LazyRows) else held.x[rows]
         self._probe = {"x": x, "y": held.y[rows]}
         self._variables = order.engine.variables(
             {name: np.array(value) for name, value in self.run.weights.items()}

@@ -13,7 +13,7 @@ import numpy as np
 from sloy import text
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.graph import Graph
-from sloy.text import shortened
+from sloy.text import named, reason
 from sloy.training.checkpoint import Checkpoint, Snapshot, fingerprint
 from sloy.training.loop import Loop
 from sloy.training.order import Order
@@ -69,9 +69,8 @@ def take_up(run: Loop, checkpoint: Checkpoint, config: Mapping[str, Any], *, res
         _check_fits(run, snapshot)
         run.restore(snapshot)
     except (ValueError, LookupError, TypeError, OverflowError) as error:
-        reason = shortened(str(error).removesuffix("."), 160)
         raise FileFormatError(
-            f"{checkpoint.path}: the checkpoint contradicts itself ({reason})."
+            f"{checkpoint.path}: the checkpoint contradicts itself ({reason(error)})."
         ) from error
 
 
@@ -104,8 +103,9 @@ def _compare(
     if not differing and [state.get("class") for state in snapshot.callbacks] != remembering:
         differing = ["callbacks"]
     if differing:
+        which = named(differing, 8, f" and {len(differing) - 8} more")
         raise InvalidArgument(
-            f"fit: the run in {checkpoint.path} cannot be resumed: its {', '.join(differing)} differed."
+            f"fit: the run in {checkpoint.path} cannot be resumed: its {which} differed."
             " Give what it was begun with, or begin anew with resume=False."
         )
     if snapshot.epoch > run.epochs or (snapshot.epoch == run.epochs and snapshot.step):

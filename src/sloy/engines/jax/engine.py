@@ -148,9 +148,9 @@ class JaxEngine(Engine):
         poll: Poll | None = None,
     ) -> BatchRun:
         """Run over samples in loops on the devices; see `Engine.run_batches`."""
+        check_batches(executables, columns, order, batch_size, step_inputs)
         if not are_arrays(columns):
             return run_in_pieces(self, executables, columns, order, batch_size, step_inputs, poll)
-        check_batches(executables, columns, order, batch_size, step_inputs)
         order = np.atleast_2d(order)
         if not order.size:
             return BatchRun("done", 0, {}, 0.0)
