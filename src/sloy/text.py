@@ -231,7 +231,7 @@ class Text(str, Shown):
 def as_json(document: Mapping[str, Any]) -> str:
     """A document with the schema's version, in strict JSON: NaN and infinities, which it lacks, become null."""
     found = json.dumps(
-        _finite({"schema": SCHEMA, **document}), indent=2, ensure_ascii=False, allow_nan=False
+        finite({"schema": SCHEMA, **document}), indent=2, ensure_ascii=False, allow_nan=False
     )
 
     def escaped(control: re.Match[str]) -> str:  # in strings: JSON itself has line ends alone
@@ -240,9 +240,10 @@ def as_json(document: Mapping[str, Any]) -> str:
     return _CONTROLS.sub(escaped, found) + "\n"
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """JSON values with null for what JSON lacks: NaN and infinities."""
     if isinstance(value, Mapping):
-        return {str(name): _finite(item) for name, item in value.items()}
+        return {str(name): finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not isfinite(value) else value

@@ -95,6 +95,7 @@ def commands(folder: Path) -> dict[str, list[list[str]]]:
         "engines": [["engines"]],
         "bench": [["bench", BAD]],
         "lecture": [["lecture", BAD], ["lecture", "L9", "--check", BAD]],
+        "app": [["app", f"nothing{BAD}", "--no-browser"]],
     }  # fmt: skip
 
 

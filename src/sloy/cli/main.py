@@ -18,6 +18,7 @@ from functools import partial
 from typing import NoReturn
 
 from sloy.cli import (
+    app,
     bench,
     branch,
     diagnose,
@@ -74,7 +75,7 @@ COMMANDS = (
         info,
         inspect,
     ),
-    *(import_model, export, engines, bench, lecture),
+    *(import_model, export, engines, bench, lecture, app),
 )
 
 
