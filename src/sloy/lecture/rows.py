@@ -65,7 +65,7 @@ _ROWS: tuple[tuple[str, Callable[[], None], str], ...] = (
     (
         "Any σ, any L, online",
         networks.any_function,
-        "threads are there; GPUs and several machines are not yet",
+        "threads, devices and several machines are there; no GPU was measured yet",
     ),
     ("What goes wrong", learning.drawbacks, ""),
     ("What helps", learning.remedies, ""),
