@@ -145,9 +145,8 @@ class Engine(ABC):
     ----------
     name : str
     precision : "float32", "mixed" or "emulated"
-        Of float32 graphs. "mixed" rounds what products and convolutions read to bfloat16, see
-        `sloy.graph.mixed`, with the processor's instructions for it; "emulated" does so on any
-        processor, to see what it does to accuracy.
+        Of float32 graphs. "mixed" rounds what products and convolutions read to bfloat16, see `sloy.graph.mixed`, by
+        the processor's instructions for it; "emulated" on any processor, to see what it does to accuracy.
     interrupts : bool
         Whether `poll` is asked within a step too, between operations; else between steps alone.
     keeps_memory : bool
@@ -212,8 +211,7 @@ class Engine(ABC):
         ----------
         graph : Graph
         variables : mapping
-            What runs read and update: `Variables` of this engine, or C-contiguous arrays by name, which every run
-            reads and updates in place, wherever the engine computes.
+            What runs read and update in place: `Variables` of this engine, or C-contiguous arrays by name.
         guard : names of scalar outputs
             See `Executable`.
         """
@@ -248,8 +246,7 @@ class Engine(ABC):
         executables : mapping
             Number of samples → executable; needs `batch_size`, and the size of the last partial batch.
         columns : mapping
-            Input name → array whose first axis is the sample; or rows that give such arrays when they are asked for
-            some (``column[numbers]``, as `sloy.data.lazy_rows.LazyRows` does).
+            Input name → array whose first axis is the sample, or `sloy.data.lazy_rows.LazyRows` that give such.
         order : int64 array, shape (n,) or (epochs, n)
             Rows of the columns; step k takes ``order[k * batch_size : (k + 1) * batch_size]``. Of several epochs, one
             after another, each ends with its own partial batch.
