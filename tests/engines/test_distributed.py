@@ -177,7 +177,10 @@ def test_ctrl_c_in_one_saves_and_ends_both(tmp_path: Path) -> None:
         started(train, **job, SLURM_PROCID=str(rank), SLURM_LOCALID=str(rank)) for rank in (0, 1)
     ]
     end = time.monotonic() + WITHIN
-    while not (folder / "history.csv").exists() and time.monotonic() < end:
+    history = folder / "history.csv"  # rows: its steps are compiled and done
+    while time.monotonic() < end and not (
+        history.exists() and len(history.read_text().splitlines()) > 20
+    ):
         assert both[0].poll() is None, both[0].communicate()
         time.sleep(0.1)
     both[1].send_signal(signal.SIGINT)

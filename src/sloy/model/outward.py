@@ -125,7 +125,7 @@ class Outward:
 
         Examples
         --------
-        >>> import sloy, tempfile
+        >>> import numpy as np, sloy, tempfile
         >>> data = np.eye(2), np.array([0, 1])
         >>> network = sloy.Network((2,), [sloy.layers.Dense(2)])
         >>> model, _ = sloy.fit(network, data, epochs=1, engine="reference", verbose=False)
