@@ -99,7 +99,8 @@ def test_given_rows_are_held_out_for_all_members():
         ({"recipe": "soup"}, r"`recipe` \(='soup'\) must be one of auto, tabular"),
         ({"hidden": ()}, r"`hidden` \(=\(\)\) does not go with `recipe` \(='tabular'\)"),
         ({"warm_start": True}, "`warm_start`"),
-        ({"loss": "huber"}, "`loss`"),
+        ({"input_shape": (3,)}, "`input_shape`"),
+        ({"intervals": 0.99}, "needs at least 99 samples that are held out, there are 18"),
         ({"members": 0}, r"`members` \(=0\)"),
     ],
 )
@@ -115,3 +116,30 @@ def test_pictures_and_passes_are_refused():
         sloy.Classifier(**QUICK).fit(pictures, np.arange(10) % 2)
     with pytest.raises(InvalidArgument, match="partial_fit needs `recipe`"):
         sloy.Regressor(**QUICK).partial_fit(np.zeros((9, 2)), np.arange(9.0))
+
+
+def test_intervals_of_members_hold_about_their_share():
+    """Of noise whose width grows with |b|: more where there is more of it."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(3000, 2))
+    y = 1000 + 50 * (x[:, 0] + (0.3 + np.abs(x[:, 1])) * rng.normal(size=3000))
+    model = sloy.Regressor(**{**QUICK, "epochs": 20}, intervals=0.9).fit(x[:600], y[:600])
+    ends = model.predict_interval(x[600:])
+    assert ends.shape == (2400, 2)
+    inside = (ends[:, 0] <= y[600:]) & (y[600:] <= ends[:, 1])
+    assert 0.85 < inside.mean() < 0.96
+    assert model.widening_.samples == 2 * 90  # 15 % of each member
+    width = ends[:, 1] - ends[:, 0]
+    assert width[np.abs(x[600:, 1]) > 1.5].mean() > 1.15 * width[np.abs(x[600:, 1]) < 0.5].mean()
+    assert model.score(x[600:], y[600:]) > 0.3
+
+
+def test_losses_of_members():
+    """A quantile lies above its share of the targets; errors are measured in their deviation."""
+    x = frame()
+    y = price(x) + 20 * np.random.default_rng(1).normal(size=len(x))
+    model = sloy.Regressor(**QUICK, loss="quantile=0.9").fit(x, y)
+    assert 0.8 < (y < model.predict(x)).mean() < 0.98
+    assert model.model_.loss.unit == pytest.approx(y.std(), rel=1e-6)
+    with pytest.raises(InvalidArgument, match="whose members give a probability to each class"):
+        sloy.Classifier(**QUICK, loss="hinge").fit(x, y > 100)

@@ -312,3 +312,59 @@ def test_wide_classes_are_better_than_their_shares(classes):
     shares = np.bincount(labels[a]) / 150
     constant = log_loss(labels[b], np.tile(shares, (150, 1)))
     assert log_loss(labels[b], net.predict_proba(x[b])) < 0.8 * constant
+
+
+def test_targets_of_frames_keep_their_labels():
+    x = pd.DataFrame({"a": np.arange(40.0) % 7, "town": ["Oslo", "Rome"] * 20})
+    quick = {"epochs": 1, "threads": 1}
+    for y, classes in (
+        (pd.array([True, False] * 20, dtype="boolean"), [False, True]),
+        (pd.array([3, 5] * 20, dtype="Int64"), [3, 5]),
+        (pl.Series("y", ["no", "yes"] * 20), ["no", "yes"]),
+    ):
+        model = sloy.Classifier(**quick).fit(x, y)
+        assert list(map(repr, model.classes_.tolist())) == list(map(repr, classes))
+
+
+@pytest.mark.parametrize(
+    ("kind", "y", "said"),
+    [
+        ("Classifier", ["a", None] * 20, "Classifier: y has missing values"),
+        ("Classifier", pd.array([True, None] * 20, dtype="boolean"), "y has missing values"),
+        ("Regressor", pl.Series("y", [1.5, None] * 20), "Regressor: y has missing values"),
+        ("Regressor", pd.Series(pd.date_range("2020-01-01", periods=40, tz="UTC")), r"holds dates \(datetime64"),
+        ("Regressor", pd.Series(pd.to_timedelta(range(40), unit="s")), "holds durations .* such as seconds"),
+    ],
+)  # fmt: skip
+def test_targets_that_cannot_be_learned_are_named(kind, y, said):
+    x = pd.DataFrame({"a": np.arange(40.0) % 7})
+    with pytest.raises(InvalidArgument, match=said):
+        getattr(sloy, kind)(epochs=1).fit(x, y)
+
+
+def test_columns_of_one_name_and_columns_of_text():
+    x = pd.DataFrame({"a": np.arange(40.0)})
+    with pytest.raises(
+        InvalidArgument, match="X has 2 columns called 'a'; their names must differ"
+    ):
+        sloy.Regressor(epochs=1).fit(pd.concat([x, x], axis=1), np.arange(40.0))
+    text = pd.DataFrame({"t": [f"text {k}" for k in range(40)]})
+    with (
+        pytest.warns(UserWarning, match="is left out"),
+        pytest.raises(
+            InvalidArgument, match=r"no column of X is left to learn from \(`t`: free text"
+        ),
+    ):
+        sloy.Regressor(epochs=1).fit(text, np.arange(40.0))
+
+
+def test_numbers_enter_with_embeddings_where_they_are_few():
+    """So far as the first product can be dense; and by the columns that are numbers."""
+    x = pd.DataFrame({"a": np.arange(40.0), "town": ["Oslo", "Rome"] * 20})
+    model = sloy.Regressor(epochs=1, threads=1).fit(x, np.arange(40.0))
+    kinds = [layer.kind for layer in model.model_.network.layers]
+    assert kinds[:3] == ["Categories", "Periodic", "Dense"]
+    assert model.model_.network.layers[1].columns == 1
+    wide = np.random.default_rng(0).normal(size=(40, 101))
+    plain = sloy.Regressor(epochs=1, threads=1, early_stopping=False).fit(wide, np.arange(40.0))
+    assert plain.model_.network.layers[0].kind == "Dense"

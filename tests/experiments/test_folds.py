@@ -16,7 +16,7 @@ import sloy
 from command_line import environment, exit_code
 from sloy.errors import InvalidOption
 from sloy.experiments import Event, Experiment, resume, run
-from sloy.experiments.events import EpochEnded, FoldBegan, FoldEnded
+from sloy.experiments.events import EpochEnded, FoldBegan, FoldEnded, Saved
 from sloy.losses import AbsoluteError, Huber
 
 K = 3
@@ -40,6 +40,16 @@ def crossed(table: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 def read(folder: Path) -> tuple[list[str], list[list[str]]]:
     head, *rows = csv.reader((folder / "predictions.csv").read_text().splitlines())
     return head, rows
+
+
+def test_the_linear_model_of_all_rows_lies_beside_that_of_the_network(
+    crossed: tuple[Path, list[Event]],
+) -> None:
+    folder, events = crossed
+    assert (folder / "linear.sloy").read_bytes() == (
+        folder / "all-rows" / "linear.sloy"
+    ).read_bytes()
+    assert folder / "linear.sloy" in [event.path for event in events if isinstance(event, Saved)]
 
 
 def test_every_row_is_predicted_once_by_a_network_that_did_not_see_it(

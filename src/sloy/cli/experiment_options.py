@@ -17,10 +17,10 @@ DATA = (
 # Defaults as the help shows them, where tables and folders of pictures have others than MNIST; what was chosen for the
 # data is told before training begins.
 SHOWN = {
-    "network": "cnn; standard_cnn of folders, tabular of tables",
+    "network": "cnn of mnist, standard_cnn of folders, tabular of tables",
     "validation": "0.1; of tables 0.15 by each member",
-    "epochs": "2; of tables and folders by the number of samples",
-    "batch_size": "256; of tables and folders by the number of samples",
+    "epochs": "2 of mnist; of tables and folders by the number of samples",
+    "batch_size": "256 of mnist; of tables and folders by the number of samples",
     "optimizer": "adam; adamw of tables",
     "schedule": "one-cycle; cos-log of tables",
 }

@@ -142,6 +142,7 @@ def opening(event: Opened) -> str:
         *([("", stages(event))] if event.stages else []),
         *([("augmented", repr(recipe.augment))] if recipe.augment is not None else []),
         ("engine", str(event.engine).replace("float32", _dtype(recipe))),
+        *_shares(event),
         ("memory", f"{text.size(event.memory)} predicted for the whole program"),
         ("folder", text.visible(event.folder)),
     ]
@@ -163,6 +164,13 @@ def fold_ended(event: FoldEnded) -> str:
     }
     shown = ", ".join(f"{name} {text.number(value)}" for name, value in figures.items())
     return f"fold {event.fold} of {event.folds}{', done before' * event.before}: {shown}\n"
+
+
+def _shares(event: Opened) -> list[tuple[str, str]]:
+    """What each of several devices has of a batch."""
+    devices = int(event.engine.settings.get("devices", 1))
+    size = event.recipe.batch_size
+    return [("", f"{text.count(size // devices)} samples each of a batch of {size}")][: devices - 1]
 
 
 def _dtype(recipe: Recipe) -> str:

@@ -21,6 +21,7 @@ import numpy as np
 from sloy.arguments import path_of
 from sloy.data.dataset import Dataset, TrainTest
 from sloy.errors import FileFormatError
+from sloy.text import reason
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 TRAIN, TESTS = "train", ("t10k", "test")  # what names of files begin with
@@ -61,7 +62,9 @@ def read_idx(path: str | Path) -> np.ndarray:
             with gzip.open(file) as unzipped:
                 return _read(path, unzipped, None)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise FileFormatError(f"{path}: damaged or truncated gzip data ({error}).") from None
+            raise FileFormatError(
+                f"{path}: damaged or truncated gzip data ({reason(error)})."
+            ) from None
 
 
 def _read(path: Path, file: _Readable, size: int | None) -> np.ndarray:

@@ -22,7 +22,7 @@ from sloy.estimators.network import complete_network
 from sloy.estimators.parallel import threads_of
 from sloy.estimators.parameters import BY_MEMBERS, RECIPES, Parameters
 from sloy.estimators.preparation import Preparation, learn_table, scales
-from sloy.estimators.rows import Rows, check_feature_names, read_rows, shaped
+from sloy.estimators.rows import Rows, check_feature_names, plain_targets, read_rows, shaped
 from sloy.layers import Layer
 from sloy.losses import Loss
 from sloy.model import Model
@@ -135,10 +135,11 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
             by_members.check(self, rows, y, once=epochs is None)
             weight, by_class = self._weights(sample_weight, len(y)), self._class_weights(y)
             model, history, self._preparation, held = by_members.train(
-                self, rows, y, weight=weight, held_out=validation, class_weight=by_class,
-                class_names=class_names, target=target,
+                self, rows, y, weight=weight, held_out=validation, loss=self._loss_of_members(outputs),
+                class_weight=by_class, class_names=class_names, target=target,
             )  # fmt: skip
             self._network = model.network
+            self._check_held_out(held)
             self._learned(self._finished(model, held), history, TrainingState(), going_on=False)
             return
         alone = epochs is None and not self.warm_start  # one run, whose length is known
@@ -183,7 +184,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         self._network = model.network
         self._learned(self._finished(model, after), history, state, going_on=going_on)
 
-    def _check_held_out(self, data: Dataset | None) -> None:
+    def _check_held_out(self, data: Dataset | HeldOut | None) -> None:
         """Raise where `_finished` needs more samples that are held out."""
 
     def _finished(self, model: Model, data: Dataset | HeldOut | None) -> Model:
@@ -200,7 +201,14 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         numbers = preparation.read(rows, told=False)
         count = len(given.y) if kept is None else len(kept)
         units = self._units(outputs, loss)
-        known = Known(count, numbers.shape[1:], units, preparation.classes)
+        known = Known(
+            count,
+            numbers.shape[1:],
+            units,
+            preparation.classes,
+            of_numbers=loss.task((units,)) == "regression",
+            sparse=isinstance(numbers, SparseRows),
+        )
         if going_on:
             network, loss = self._network, self._as_before(loss)
         else:
@@ -235,6 +243,10 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
     def _loss(self, outputs: int) -> Loss:
         raise NotImplementedError
 
+    def _loss_of_members(self, outputs: int) -> Loss | None:
+        """What errors of the members cost; None for what suits the targets."""
+        raise NotImplementedError
+
     def _units(self, outputs: int, loss: Loss) -> int:
         """Units of the output layer."""
         return outputs
@@ -262,7 +274,9 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
                 f"{self._name}: `validation_data` must be a pair (X, y), got a {type(data).__name__}."
             )
         as_table = isinstance(rows, FrameTable)
-        return read_rows(self, data[0], reset=False, as_table=as_table), np.asarray(data[1])
+        return read_rows(self, data[0], reset=False, as_table=as_table), np.asarray(
+            plain_targets(self._name, data[1])
+        )
 
     # --- use --------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from sloy.estimators.defaults import AUTO, is_auto
 from sloy.estimators.parallel import threads_of
 from sloy.estimators.preparation import Preparation, learn_table, scales
 from sloy.estimators.rows import Rows, shaped
+from sloy.losses import Loss
 from sloy.model import Model
 from sloy.text import shown
 from sloy.training.held_out import HeldOut, held_out_by_members
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 # What the recipe says itself, with the value that leaves it to it.
 OF_THE_RECIPE = {
-    "hidden": AUTO, "loss": None, "input_shape": None, "features": None, "augment": None,
+    "hidden": AUTO, "input_shape": None, "features": None, "augment": None,
     "standardize": True, "warm_start": False, "learning_rate": None, "schedule": None, "early_stopping": AUTO,
 }  # fmt: skip
 
@@ -43,10 +44,6 @@ def check(estimator: Parameters, rows: Rows, y: np.ndarray, *, once: bool) -> No
                 f"{name}: `{option}` (={shown(given)}) does not go with `recipe` (={estimator.recipe!r}),"
                 " which says it."
             )
-    if getattr(estimator, "intervals", None) is not None:
-        raise InvalidArgument(
-            f"{name}: `intervals` (={shown(estimator.intervals)}) needs `recipe` (='auto'): members learn none."
-        )
     if not once:
         raise InvalidArgument(
             f"{name}: `recipe` (={estimator.recipe!r}) trains once; partial_fit needs `recipe` (='auto')."
@@ -71,11 +68,15 @@ def train(
     *,
     weight: np.ndarray | None,
     held_out: tuple[Rows, np.ndarray] | None,
+    loss: Loss | None,
     class_weight: Any,
     class_names: Sequence[str],
     target: str,
 ) -> tuple[Model, History, Preparation, Dataset | HeldOut | None]:
-    """The trained model, its history, how rows are prepared; what was held out, where the model needs it further."""
+    """The trained model, its history, how rows are prepared; what was held out, where the model needs it further.
+
+    `loss` is what errors cost, by default what suits the targets.
+    """
     where, seed = type(estimator).__name__, estimator._seed()
     preparation = Preparation()
     if isinstance(rows, FrameTable):
@@ -91,7 +92,7 @@ def train(
 
     data = Dataset(samples(rows), _flat(y), class_names)
     members = 1 if estimator.recipe == "fast" else estimator.members
-    table = Tabular(data, codes=preparation.classes, members=members, seed=seed)
+    table = Tabular(data, codes=preparation.classes, members=members, seed=seed, chosen=loss)
     chosen = {**OPTIONS, **table.options(), "seed": seed}
     chosen |= {"class_weight": class_weight, "precision": estimator.precision}
     for name in ("optimizer", "epochs", "batch_size"):

@@ -19,6 +19,7 @@ from sloy.estimators.base import Estimator, as_loss, name_of
 from sloy.estimators.defaults import AUTO
 from sloy.estimators.documentation import documented
 from sloy.estimators.parameters import Hidden
+from sloy.estimators.rows import plain_targets
 from sloy.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -157,8 +158,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     def _learn_classes(self, y: Any, *, going_on: bool, partial: bool, given: Any) -> np.ndarray:
         """The labels as an array, (N,) or (N, M); the classes are those of the first fit."""
-        if type(y).__module__.partition(".")[0] == "polars":
-            y = y.to_numpy()
+        y = plain_targets("Classifier", y)
         if getattr(y, "dtype", np.dtype(object)).kind == "f":
             assert_all_finite(y, input_name="y")
         check_classification_targets(y)
@@ -243,6 +243,16 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
                 f" {_losses_for(self._multilabel, outputs)}, or a function of your own."
             )
         return chosen
+
+    def _loss_of_members(self, outputs: int) -> Loss | None:
+        """Members give a probability to each class."""
+        chosen = None if self.loss is None else as_loss("Classifier", self.loss)
+        if chosen is None or chosen.logits == "softmax":
+            return chosen
+        raise InvalidArgument(
+            f"Classifier: `loss` (={shown(self.loss)}) does not go with `recipe` (={self.recipe!r}), whose members"
+            " give a probability to each class: categorical_crossentropy and focal do."
+        )
 
     def _units(self, classes: int, loss: Loss) -> int:
         """Units of the output layer: one for a question of yes or no, else one for each class."""

@@ -6,7 +6,7 @@ Chosen by what is known of the prepared rows (`Known`); found on the twelve tabl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log2, prod
 from typing import Any
 
@@ -18,7 +18,8 @@ from sloy.schedules import Schedule
 
 AUTO = "auto"
 HIDDEN = (128, 64)  # neurons of the hidden layers
-FEW = 1000  # rows to train on; with fewer, more is dropped
+FEW = 1000  # rows to train on; with fewer, more is dropped where classes are learned
+EMBEDDED = 100  # columns of numbers at most that enter with their embeddings
 VALIDATED = 500  # rows from which on a tenth is held out to choose the epoch by
 # What goes with a number of epochs that is given, and with training that goes on.
 PLAIN: Mapping[str, Any] = {
@@ -47,6 +48,10 @@ class Known:
         Categories of each of the last columns of a table, see `sloy.layers.Categories`.
     ends : tuple of Layer
         What comes after the output layer.
+    of_numbers : bool
+        Whether numbers are learned, not classes.
+    sparse : bool
+        Whether most of the samples is zeros that are not stored.
     """
 
     samples: int
@@ -54,14 +59,25 @@ class Known:
     outputs: int
     classes: tuple[int, ...] = ()
     ends: tuple[Layer, ...] = ()
+    of_numbers: bool = field(default=False, kw_only=True)
+    sparse: bool = field(default=False, kw_only=True)
 
 
 def layers(known: Known) -> list[Layer]:
-    """Categories spread, hidden layers with ReLU and dropout, the output layer."""
+    """Categories spread, numbers embedded, hidden layers with ReLU and dropout, the output layer.
+
+    What is dropped is missing in a sum, so that much of it harms numbers.
+    """
     flat: list[Layer] = [Flatten()] if len(known.shape) > 1 else []
-    dropout = 0.3 if known.samples < FEW else 0.1
+    columns = prod(known.shape) - len(known.classes)
+    embedded = not flat and not known.sparse and columns <= EMBEDDED
     table = zoo.table(
-        prod(known.shape), known.outputs, classes=known.classes, hidden=HIDDEN, dropout=dropout
+        prod(known.shape),
+        known.outputs,
+        classes=known.classes,
+        hidden=HIDDEN,
+        dropout=0.3 if known.samples < FEW and not known.of_numbers else 0.1,
+        numbers="periodic" if embedded else "plain",
     )
     return [*flat, *table.layers, *known.ends]
 

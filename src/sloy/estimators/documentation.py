@@ -24,13 +24,14 @@ NOT_OF_ALL = (
 PARAMETERS = """
     hidden : "auto", sequence of Layer, Network or str
         The layers before the output layer, which is added from the data; none for a linear model.
-        "auto": 128 and 64 neurons with ReLU and dropout (0.3 below 1000 rows, else 0.1).
+        "auto": up to 100 columns of numbers with embeddings beside them (`Periodic`), then 128 and 64
+        neurons with ReLU and dropout (0.3 for classes below 1000 rows, else 0.1).
         A complete Network is taken as it is, a name is a preset of `sloy.zoo`. Categories of a table
         come one-hot, those of more than 20 values as learned vectors.
     recipe : "auto", "tabular" or "fast"
         "tabular": members of an ensemble with embeddings of numbers, trained together and averaged, as
         `sloy train` does with tables: for frames and rows of numbers, more exact and about ten times as
-        long. It says what stands below, but for `epochs`, `batch_size`, `optimizer`. "fast": one such
+        long. It says what stands below, but for `epochs`, `batch_size`, `optimizer`, `loss`. "fast": one such
         member.
     members : int
         Of recipe "tabular"; "fast" has one.

@@ -113,7 +113,8 @@ def learn_table(where: str, table: FrameTable, kept: np.ndarray | None, target: 
     for note in notes:
         warnings.warn(f"{where}: {note}", stacklevel=level_of_user())
     if not columns:
-        raise InvalidArgument(f"{where}: no column of X has more than one value.")
+        why = "; ".join(f"`{name}`: {reason}" for name, reason in list(left_out.items())[:3])
+        raise InvalidArgument(f"{where}: no column of X is left to learn from ({why}).")
     while target in table.names:
         target += "_"
     return Preparation(TableReader(tuple(columns), target), left_out=tuple(left_out))

@@ -16,6 +16,7 @@ from sloy.estimators.base import Estimator, as_loss, name_of
 from sloy.estimators.defaults import AUTO
 from sloy.estimators.documentation import documented
 from sloy.estimators.parameters import Hidden
+from sloy.estimators.rows import plain_targets
 from sloy.layers import Layer, Rescale
 from sloy.losses import CustomLoss, Intervals, Loss
 from sloy.losses.intervals import OUTPUTS
@@ -147,6 +148,15 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         return target - np.array(self._origin) if self._origin else target
 
     def _targets(self, y: Any) -> np.ndarray:
+        given, y = y, plain_targets("Regressor", y)
+        kinds = {getattr(getattr(found, "dtype", None), "kind", "") for found in (given, y)}
+        if kind := next(iter(kinds & {"M", "m"}), ""):
+            what, unit = (
+                ("dates", "days since the first") if kind == "M" else ("durations", "seconds")
+            )
+            raise InvalidArgument(
+                f"Regressor: y holds {what} ({given.dtype}); numbers are learned, such as {unit}."
+            )
         found = check_array(y, ensure_2d=False, dtype=[np.float64, np.float32], input_name="y")
         if found.ndim not in (1, 2):
             raise ShapeError(f"Regressor: y has shape {found.shape}; it must be (N,) or (N, M).")
@@ -170,10 +180,15 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     def _adjusts(self) -> bool:
         return self.intervals is not None
 
-    def _check_held_out(self, data: Dataset | None) -> None:
+    def _loss_of_members(self, outputs: int) -> Loss | None:
+        """See `Estimator`."""
+        return None if self.loss is None and self.intervals is None else self._loss(outputs)
+
+    def _check_held_out(self, data: Dataset | HeldOut | None) -> None:
         if self.intervals is None:
             return
-        there, needed = 0 if data is None else len(data), least_samples(self.intervals)
+        samples = data.data if isinstance(data, HeldOut) else data
+        there, needed = 0 if samples is None else len(samples), least_samples(self.intervals)
         if there < needed:
             raise InvalidArgument(
                 f"Regressor: `intervals` (={shown(self.intervals)}) needs at least {needed} samples that are held out,"
@@ -182,7 +197,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
     def _finished(self, model: Model, data: Dataset | HeldOut | None) -> Model:
         self.__dict__.pop("widening_", None)
-        if self.intervals is not None and isinstance(data, Dataset):
+        if self.intervals is not None and data is not None:
             model, self.widening_ = widen(model, data, not_negative=self._not_negative)
         return model
 

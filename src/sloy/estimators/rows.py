@@ -16,6 +16,7 @@ from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import FrameTable, open_table
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.spec import Shape
+from sloy.text import shown
 
 SPARSE = ("csr", "csc", "coo")  # what scikit-learn can look through for NaN; it converts the others
 NOTHING = "no_validation"  # scikit-learn's word for: there are no targets to check
@@ -47,6 +48,8 @@ def read_rows(
         raise InvalidArgument(
             f"{name} requires y to be passed, but the target y is None."  # as scikit-learn says it
         )
+    if _is_frame(X):
+        _check_names(name, list(map(str, X.columns)))
     rows: Rows
     if getattr(X, "ndim", 2) >= 3:
         rows = np.asarray(X)
@@ -60,6 +63,30 @@ def read_rows(
     if y is not NOTHING:
         check_consistent_length(rows.frame if isinstance(rows, FrameTable) else rows, y)
     return rows
+
+
+def plain_targets(where: str, y: Any) -> Any:
+    """Targets that come in a frame's own types, as NumPy has them; others as they are.
+
+    Raises
+    ------
+    InvalidArgument
+        Where one of them is missing, in such a type or among objects.
+    """
+    module, dtype = type(y).__module__.partition(".")[0], getattr(y, "dtype", None)
+    gaps = False
+    if module == "polars":
+        gaps, y = getattr(y, "has_nulls", lambda: False)(), y.to_numpy()
+    elif module == "pandas" and dtype is not None and not isinstance(dtype, np.dtype):
+        gaps = bool(y.isna().any())
+        plain = {"b": bool, "i": np.int64, "u": np.uint64, "f": np.float64}
+        kind = plain.get(getattr(dtype, "kind", ""))
+        y = y if gaps else y.to_numpy(dtype=kind) if kind else y.to_numpy()
+    elif getattr(dtype, "kind", "O") == "O" and isinstance(y, list | np.ndarray) and len(y):
+        gaps = any(cell is None for cell in y)
+    if gaps:
+        raise InvalidArgument(f"{where}: y has missing values (NaN, None); leave these rows out.")
+    return y
 
 
 def filled(x: np.ndarray, means: tuple[float, ...]) -> np.ndarray:
@@ -76,6 +103,15 @@ def filled(x: np.ndarray, means: tuple[float, ...]) -> np.ndarray:
 def _is_frame(X: Any) -> bool:
     module = type(X).__module__.partition(".")[0]
     return module in ("pandas", "polars") and hasattr(X, "columns")
+
+
+def _check_names(where: str, names: list[str]) -> None:
+    if len(set(names)) == len(names):
+        return
+    twice = next(name for name in names if names.count(name) > 1)
+    raise InvalidArgument(
+        f"{where}: X has {names.count(twice)} columns called {shown(twice)}; their names must differ."
+    )
 
 
 def _is_table(X: Any) -> bool:

@@ -156,8 +156,8 @@ def comparison(found: Mapping[str, Mapping[str, float]], *others: str) -> str:
     row = next(iter(found.values()))
     figures = [name for name in (*PLAIN, *others) if name in row]
     head = ("", *(_TITLES[name] for name in figures))
-    lines = [(name, *(_shown(f, row[f]) for f in figures)) for name, row in found.items()]
-    return text.columns([head, *lines], right=True)
+    columns = [_column(figure, [row[figure] for row in found.values()]) for figure in figures]
+    return text.columns([head, *zip(found, *columns, strict=True)], right=True)
 
 
 def by_target(found: Mapping[str, Mapping[str, Any]]) -> list[Row]:
@@ -176,11 +176,14 @@ def comparison_with_errors(
     row = next(iter(found.values()))
     figures = [name for name in (*PLAIN, *others) if name in row]
     head = ("", *(_TITLES[name] for name in figures))
-    lines = [
-        (name, *(f"{_shown(f, row[f]['mean'])} ± {_shown(f, row[f]['error'])}" for f in figures))
-        for name, row in found.items()
-    ]
-    return text.columns([head, *lines], right=True)
+    columns = []
+    for figure in figures:
+        means, errors = (
+            [row[figure][part] for row in found.values()] for part in ("mean", "error")
+        )
+        cells = _column(figure, means), _column(figure, errors, digits=2)
+        columns.append([f"{mean} ± {error}" for mean, error in zip(*cells, strict=True)])
+    return text.columns([head, *zip(found, *columns, strict=True)], right=True)
 
 
 def verdict(
@@ -214,9 +217,12 @@ def verdict(
     return ""
 
 
-def _shown(figure: str, value: float) -> str:
+def _column(figure: str, values: Sequence[float], digits: int = 4) -> list[str]:
+    """A figure of several answers; those in the target's units with as many decimals each."""
     if figure in ("accuracy", "below"):
-        return text.percent(value)
+        return [text.percent(value) for value in values]
     if figure in TITLES:
-        return shown(value)
-    return text.fixed(value) if figure in ("r2", "log_loss") else text.number(value)
+        return [shown(value) for value in values]
+    if figure in ("r2", "log_loss"):
+        return [text.fixed(value) for value in values]
+    return text.alike(values, digits)

@@ -71,10 +71,14 @@ class Opened(Event):
 
 @dataclass(frozen=True, eq=False)
 class FitBegan(Event):
-    """Epochs of `samples` samples begin; a fine-tuning may have two such times."""
+    """Epochs of `samples` samples begin; a fine-tuning may have two such times.
+
+    `before` holds rows of the history: those of epochs that a resumed run has done.
+    """
 
     epochs: int
     samples: int
+    before: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ from sloy.experiments.events import (
 )
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.result import Result
-from sloy.experiments.run_folder import CONFIGURATION, VERSION, RunFolder
+from sloy.experiments.run_folder import CONFIGURATION, LINEAR, VERSION, RunFolder
 from sloy.experiments.sources import Measured
 from sloy.experiments.sources.table import PREDICTIONS, TableFile
 from sloy.experiments.sources.table_measured import answers_pictures
@@ -154,6 +154,8 @@ class CrossValidation:
         """The figures of all folds, the predictions for all rows, the model of all rows."""
         whole.model.save(self.folder / "model.sloy")
         self.tell(Saved(self.folder / "model.sloy"))
+        if (linear := self.folder.fold(0) / LINEAR).is_file():
+            self._write(LINEAR, linear.read_bytes())
         self._write("history.csv", whole.history.to_csv())
         rows = _joined([self.folder.fold(k + 1) for k in range(len(summaries))])
         self._write(PREDICTIONS, as_csv([rows.head, *rows.rows]))
@@ -230,7 +232,7 @@ class CrossValidation:
             said += ", so that its probabilities are not calibrated"
         return said
 
-    def _write(self, name: str, content: str) -> None:
+    def _write(self, name: str, content: str | bytes) -> None:
         self.folder.write(name, content)
         self.tell(Saved(self.folder / name))
 

@@ -19,12 +19,13 @@ import numpy as np
 
 from sloy.arguments import path_of
 from sloy.data.lazy_rows import LazyRows
+from sloy.engines.processes import Processes
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.files.atomic import link_over
 from sloy.files.container import check_kind, read_container, write_container
 from sloy.files.documents import hold
 from sloy.files.lock import Lock
-from sloy.text import shown
+from sloy.text import reason, shown
 from sloy.training.history import Row
 
 KIND = "sloy.checkpoint"
@@ -230,8 +231,28 @@ def _unpack(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str
             callbacks=callbacks,
         )
     except (ValueError, LookupError, OverflowError) as error:
-        reason = str(error).removesuffix(".")[:160]
-        raise FileFormatError(f"{path}: the checkpoint cannot be understood ({reason}).") from error
+        raise FileFormatError(
+            f"{path}: the checkpoint cannot be understood ({reason(error)})."
+        ) from error
+
+
+def shared(snapshot: Snapshot | None, processes: Processes) -> Snapshot | None:
+    """The leader's snapshot in every process; that of the others is not looked at."""
+    if processes.count == 1:
+        return snapshot
+    tensors, metadata = _pack(snapshot) if snapshot else ({}, {})
+    specs = [[name, list(value.shape), value.dtype.str] for name, value in tensors.items()]
+    specs, metadata = processes.of_leader([specs, metadata])
+    if not metadata:
+        return None
+    places = [np.zeros(shape, dtype) for _, shape, dtype in specs]
+    own = [tensors.get(name, place) for (name, *_), place in zip(specs, places, strict=True)]
+    sent = [np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in own]
+    whole = processes.array_of_leader(np.concatenate(sent))
+    for (name, *_), place in zip(specs, places, strict=True):
+        part, whole = whole[: place.nbytes], whole[place.nbytes :]
+        tensors[name] = part.copy().view(place.dtype).reshape(place.shape)
+    return _unpack(Path("the leader's checkpoint"), tensors, metadata)
 
 
 def _under(folder: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -187,6 +187,11 @@ class Run:
         return self.order.epochs
 
     @property
+    def leads(self) -> bool:
+        """Whether this process writes files and shows progress: of several that share the run, the first."""
+        return self.order.engine.processes.leads
+
+    @property
     def steps(self) -> int:
         """Steps of an epoch."""
         return self.order.steps

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sloy.arguments import integer, real
-from sloy.layers import Categories, Dense, Dropout, Layer, ReLU, Rescale
+from sloy.arguments import integer, one_of, real
+from sloy.layers import Categories, Dense, Dropout, Layer, Periodic, ReLU, Rescale
 from sloy.problem.network import Network
 
+NUMBERS = ("plain", "periodic")
 MOST_ONE_HOT = 20  # categories of a column that become a one-hot row; more become a learned vector
 
 
@@ -18,6 +19,7 @@ def table(
     classes: Sequence[int] = (),
     hidden: Sequence[int] = (128, 64),
     dropout: float = 0.1,
+    numbers: str = "plain",
     mean: float | tuple[float, ...] = 0.0,
     deviation: float | tuple[float, ...] = 1.0,
 ) -> Network:
@@ -36,6 +38,9 @@ def table(
         Neurons of each hidden layer; none for a linear model.
     dropout : float
         After each hidden layer.
+    numbers : "plain" or "periodic"
+        Whether numbers enter as they are, or with their embeddings by trained waves beside them (`Periodic`): so that
+        thresholds and bends of a single column are learned in few steps.
     mean, deviation : float, or a tuple of them for several targets
         Of the target, for numbers: the output is deviation · y + mean.
 
@@ -51,6 +56,8 @@ def table(
     layers: list[Layer] = []
     if classes:
         layers.append(Categories(tuple(classes), tuple(map(vector, classes))))
+    if one_of("table", "numbers", numbers, NUMBERS) == "periodic" and width > len(classes):
+        layers.append(Periodic(width - len(classes)))
     for units in hidden:
         layers += [Dense(units, weight_initializer="he_normal"), ReLU()]
         layers += [Dropout(dropout)] if real("table", "dropout", dropout, least=0, below=1) else []

@@ -162,6 +162,7 @@ FORMATS = [
     "%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%y", "%d-%b-%Y",
     "%d %B %Y", "%m/%d/%y", "%d.%m.%y", "%Y/%m/%d", "%m/%d/%Y 03:15 PM", "%Y-%m-%dT10:00:00+02:00",
     "%Y-%m-%d 10:00:00.5", "%Y-%m-%dT10:00:00Z", "%a, %d %b %Y 10:20:30 GMT",
+    "%b-%d-%Y", "%A, %d %B %Y", "%d %m %Y",
 ]  # fmt: skip
 
 
@@ -431,6 +432,7 @@ def number_cells(random: np.random.Generator, rows: int) -> list[str]:
     styles: list[Callable[[float], str]] = [
         lambda v: f"{v:.3g}", lambda v: f"{v:.2f}", lambda v: f"{v * 10:,.2f}", lambda v: f"${abs(v):,.2f}",
         lambda v: f"{v:.2f}%", lambda v: f"{v * 100:.0f}", lambda v: f"{v:.4f}".replace(".", ","),
+        lambda v: f"{v:.2f} kg", lambda v: f"{v:,.2f}km/h",
     ]  # fmt: skip
     style = styles[random.integers(len(styles))]
     return [style(float(v)) for v in values]

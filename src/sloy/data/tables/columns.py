@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from sloy.data.tables.dates import PARTS, date_parts, moments
-from sloy.data.tables.numerals import MARKS, UNITS, NumberFormat
+from sloy.data.tables.numerals import MARKS, NumberFormat, is_unit
 from sloy.data.tables.outliers import ALONE
 from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.values import polars, spelled, words
@@ -94,7 +94,7 @@ class Numeric(Column):
         if (
             self.decimal not in (".", ",")
             or self.thousands not in MARKS
-            or self.unit not in ("", *UNITS)
+            or not (self.unit == "" or is_unit(self.unit))
         ):
             raise InvalidArgument(
                 f"column `{self.name}`: no numbers are written with {self.decimal!r}, {self.thousands!r} and"
@@ -177,7 +177,9 @@ class Date(Column):
     def __post_init__(self) -> None:
         for part, mean, deviation in self.parts:
             if part not in PARTS:
-                raise InvalidArgument(f"column `{self.name}`: no part of a date is named {part!r}.")
+                raise InvalidArgument(
+                    f"column `{self.name}`: no part of a date is named {shown(part)}."
+                )
             _check_scale(self.name, mean, deviation)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from functools import cache
 from math import pi
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _DAYS = (
     "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d",
     "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%B-%Y", "%b %d %Y", "%d/%b/%Y", "%Y-%b-%d",
+    "%b-%d-%Y", "%Y %b %d", "%Y %B %d", "%d %m %Y", "%m %d %Y", "%Y %m %d", "%A, %d %B %Y", "%A, %B %d, %Y",
+    "%a, %d %b %Y", "%a, %b %d, %Y",
     "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y", "%y/%m/%d", "%d-%b-%y", "%d %b %y", "%b %d, %y",
 )  # fmt: skip
 _TIMES = ("%H:%M:%S%.f", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p")
@@ -24,7 +27,7 @@ _ABOUT = "1970-01-01 "  # the day of a time without one
 DATES = (
     *_DAYS,
     *(f"{day}{gap}{time}" for day in _DAYS for time in _TIMES for gap in " T"[: 1 + (day == "%Y-%m-%d")]),
-    "%a, %d %b %Y %H:%M:%S", "%a %b %d %H:%M:%S %Y",
+    "%a %b %d %H:%M:%S %Y",
     "%Y-%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%y",
     *_TIMES,
 )  # fmt: skip
@@ -46,6 +49,11 @@ def has_day(format: str) -> bool:
     return not format or any(code in format for code in ("%Y", "%y", "%s"))
 
 
+def codes_of(format: str) -> set[str]:
+    """The codes of a format: %d, %m, …"""
+    return set(re.findall(r"%[A-Za-z]", format))
+
+
 def moments(series: pl.Series, format: str) -> pl.Series:
     """The cells as points in time; null where missing, or where a word is no date of that format.
 
@@ -64,10 +72,12 @@ def moments(series: pl.Series, format: str) -> pl.Series:
         return (seconds * 1e6).cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
     if "%H" in format or "%I" in format:
         text = text.str.replace(r"\s*(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$", "")
+    if "%p" in format:
+        text = text.str.replace(r"(?i)([ap])\.\s?m\.$", "${1}m")
     if "%Y" in format:  # polars reads any number of digits as a year
         text = text.set(~text.str.contains(r"\d{4}").fill_null(True), None)
     full, shown = (_ABOUT + text, "%Y-%m-%d " + format) if not has_day(format) else (text, format)
-    if "%d" not in format and has_day(format):  # a month: its first day
+    if not {"%d", "%e", "%j"} & codes_of(format) and has_day(format):  # a month: its first day
         full, shown = full + " 1", shown + " %d"
     when = full.str.to_datetime(shown, time_unit="us", strict=False)
     if "%y" in format:
@@ -82,12 +92,9 @@ def parts_of(format: str) -> tuple[str, ...]:
     """The parts of a date that a format says; a typed column says all."""
     if not format:
         return PARTS
-    days = ("year", "month") + (("day", "weekday") if "%d" in format or format == "%s" else ())
-    hours = (
-        ("hour sin", "hour cos")
-        if {"%H", "%I", "%s"} & {format[i : i + 2] for i in range(len(format))}
-        else ()
-    )
+    codes = codes_of(format)
+    days = ("year", "month") + (("day", "weekday") if {"%d", "%e", "%j", "%s"} & codes else ())
+    hours = ("hour sin", "hour cos") if {"%H", "%I", "%s"} & codes else ()
     return (days if has_day(format) else ()) + hours
 
 
@@ -128,9 +135,26 @@ def formats_of(
     return [(-read, format) for read, _, format in sorted(found)]
 
 
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_OFFSET = re.compile(r":\d\d(?:\.\d+)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})$")
+
+
+def look_like_dates(words: Collection[str]) -> bool:
+    """Whether each of some words has a year of our time, and digits besides or the name of a month."""
+    left = [_YEAR.sub("", word, count=1) for word in words if _YEAR.search(word)]
+    return len(left) == len(words) > 0 and all(
+        re.search(r"\d|[^\W\d]{3}", word) and len(word) < 30 for word in left
+    )
+
+
+def offsets(words: Iterable[str]) -> list[str]:
+    """The offsets from UTC that stand behind times: Z, +02:00."""
+    return sorted({match[1] for word in words if (match := _OFFSET.search(word.strip()))})
+
+
 _CODES = {
-    "%Y": r"\d{4}", "%y": r"\d{2}", "%s": r"-?\d+", "%.f": r"(?:\.\d+)?", "%p": r"[AaPp][Mm]",
-    "%b": r"[^\W\d]{3,}", "%B": r"[^\W\d]{3,}", "%a": r"[^\W\d]{3}",
+    "%Y": r"\d{4}", "%y": r"\d{2}", "%s": r"-?\d+", "%.f": r"(?:\.\d+)?", "%p": r"[AaPp](?:[Mm]|\.\s?[Mm]\.)",
+    "%b": r"[^\W\d]{3,}", "%B": r"[^\W\d]{3,}", "%a": r"[^\W\d]{3}", "%A": r"[^\W\d]{6,}",
 }  # fmt: skip
 
 

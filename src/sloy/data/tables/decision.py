@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy.data.tables import dates, numerals
-from sloy.data.tables.numerals import DURATION, PERCENT, PLAIN, NumberFormat
+from sloy.data.tables.numerals import DURATION, PERCENT, PLAIN, UNITS, NumberFormat
 from sloy.data.tables.profile import FEW_WORDS, Hints, Profile, Reading
 from sloy.data.tables.sources import Source, TextTable
 from sloy.data.tables.values import polars
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MOSTLY = 0.9  # a column is of numbers, or dates, where this share of its cells are
 CODES = 0.01  # … but of codes where this share of them has leading zeros or too many digits
+MOST_UNITS = 6  # words beside the numbers of a column that a note tells of; more are codes
 FEW_STRAYS = 3  # different words that may stand for "no value" among numbers, however often
 # Words that mean "no value" where numbers stand, in small letters.
 PLACEHOLDERS = (
@@ -108,10 +109,7 @@ def _has_strays(profile: Profile, numbers: _Numbers) -> bool:
 def _best_format(profile: Profile, hints: Hints, source: Source) -> NumberFormat:
     """The format that reads the most cells; refused where numbers stand in several ways."""
     odd = profile.odd
-    units = Counter[str]()
-    for word, count in odd.items():
-        if unit := numerals.unit_of(word):
-            units[unit] += count
+    units = _units(profile)
     if len(units) > 1 and sum(units.values()) >= MOSTLY * profile.cells:
         examples = [next(w for w in odd if numerals.unit_of(w) == unit) for unit in list(units)[:3]]
         raise InvalidArgument(
@@ -133,10 +131,33 @@ def _best_format(profile: Profile, hints: Hints, source: Source) -> NumberFormat
                 " say so with --decimal , or --decimal . (in Python `decimal=`)."
             )
         ambiguous = "."
-    found = numerals.formats_of(*profile.odd_words(), decimal=hints.decimal, ambiguous=ambiguous)
+    found = numerals.formats_of(
+        *profile.odd_words(), units=units, decimal=hints.decimal, ambiguous=ambiguous
+    )
     if not found:
         return NumberFormat(hints.decimal or ".", "." if hints.decimal == "," else "")
     return found[0][1]
+
+
+def _units(profile: Profile) -> Counter[str]:
+    """What stands beside numbers, and in how many cells: currencies, percent, durations; or one word such as kg.
+
+    That beside nearly all numbers alone: 10k among plain numbers is ten thousand, and 12A and 12B are codes.
+    """
+    found = Counter[str]()
+    for word, count in profile.odd.items():
+        if unit := numerals.unit_of(word):
+            found[unit] += count
+    if DURATION in found:  # 1h 20m, and so 45m
+        for word, count in profile.odd.items():
+            if (unit := numerals.unit_of(word)) not in UNITS and numerals.is_duration(word):
+                found[DURATION] += count
+                found[unit] -= count
+    known = Counter({unit: count for unit, count in found.items() if unit in UNITS})
+    word, count = max(found.items(), key=lambda item: item[1], default=("", 0))
+    if word not in known and count >= MOSTLY * profile.cells:
+        return Counter({word: count})
+    return known
 
 
 def _doubts(profile: Profile, hints: Hints, source: Source) -> list[str]:
@@ -147,20 +168,30 @@ def _doubts(profile: Profile, hints: Hints, source: Source) -> list[str]:
         notes.append(
             f"`{name}`: every point is followed by three digits; if it stands between thousands, say --decimal ,"
         )
-    if _look_like_days(profile):
+    if seen := _look_like_days(profile):
+        notes.append(f"`{name}`: numbers that look like {seen}; if they are, say --date {name}")
+    if (mark := profile.extremes.sentinel()) is not None:
         notes.append(
-            f"`{name}`: numbers that look like days (20240131); if they are, say --date {name}"
+            f"`{name}`: {mark:g} comes again and again, far from all others; if it stands for a missing value, say"
+            f" --missing {mark:g}"
         )
     return notes
 
 
-def _look_like_days(profile: Profile) -> bool:
-    """Whether all numbers are years of our time, months and days, eight digits in a row."""
-    values = [int(v) for v in profile.few if 19000101 <= v <= 21001231 and v == int(v)]
-    if len(values) < len(profile.few) or len(values) <= FEW_STRAYS:
-        return False
-    words = polars().Series([str(value) for value in values])
-    return dates.moments(words, "%Y%m%d").null_count() == 0
+def _look_like_days(profile: Profile) -> str:
+    """What all numbers may be: days of our time, or moments, their digits in a row; empty for others."""
+    if len(profile.few) <= FEW_STRAYS or any(v != int(v) for v in profile.few if np.isfinite(v)):
+        return ""
+    low, high = min(profile.few), max(profile.few)
+    for format, example, unit in (
+        ("%Y%m%d", "days (20240131)", 1),
+        ("%Y%m%d%H%M%S", "moments (20240131235959)", 10**6),
+    ):
+        if 19000101 * unit <= low <= high < 21010000 * unit:
+            words = polars().Series([str(int(value)) for value in profile.few])
+            if dates.moments(words, format).null_count() == 0:
+                return example
+    return ""
 
 
 def _numeric(
@@ -217,13 +248,31 @@ def _codes(profile: Profile) -> Reading | None:
 
 
 def _mixture(profile: Profile, numbers: _Numbers) -> tuple[str, ...]:
-    """A note where some cells are numbers and others not."""
+    """A note where some cells are numbers and others not, or all with units that differ."""
+    if several := numbers_with_units(profile):
+        return (f"`{profile.name}`: {several}: taken as names",)
     if not numbers.read:
         return ()
     shown = _listed(numbers.unread[:3])
     return (
         f"`{profile.name}`: {numbers.read} of {profile.cells} cells are numbers, the others are not ({shown}): taken as"
         f" names; --numeric {profile.name} takes the others as missing",
+    )
+
+
+def numbers_with_units(profile: Profile) -> str:
+    """What a column of numbers holds that have several units beside them, "70 kg" and "500 g"; empty for others."""
+    first: dict[str, str] = {}
+    cells = Counter[str]()
+    for word, count in profile.odd.items():
+        unit = numerals.unit_of(word)
+        first.setdefault(unit, word)
+        cells[unit] += count
+    del cells[""]
+    if not 2 <= len(cells) <= MOST_UNITS or cells.total() < MOSTLY * profile.cells:
+        return ""
+    return (
+        f"numbers with several units ({_listed([first[unit] for unit, _ in cells.most_common(2)])})"
     )
 
 
@@ -246,6 +295,11 @@ def _date_format(profile: Profile) -> tuple[int, str, tuple[str, ...]] | None:
     if rivals:
         notes.append(
             f"`{profile.name}`: read as {best}; {rivals[0]} would fit too: --date {profile.name}={rivals[0]} takes that"
+        )
+    if len(said := dates.offsets(profile.odd)) > 1:
+        notes.append(
+            f"`{profile.name}`: times with several offsets from UTC ({', '.join(said[:3])}), which are left out: the"
+            " clock on the wall counts"
         )
     return read, best, tuple(notes)
 

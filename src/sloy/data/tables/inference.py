@@ -15,7 +15,7 @@ import numpy as np
 from sloy.data.tables import dates
 from sloy.data.tables.columns import Category, Column, Date, Numeric
 from sloy.data.tables.dates import ISO
-from sloy.data.tables.decision import decide
+from sloy.data.tables.decision import decide, numbers_with_units
 from sloy.data.tables.numerals import PLAIN
 from sloy.data.tables.profile import Figures, Hints, Profile, Reading
 from sloy.data.tables.sources import Source, TextTable
@@ -23,6 +23,7 @@ from sloy.data.tables.values import without
 from sloy.errors import InvalidArgument
 from sloy.text import many, shortened
 
+LOOKED_AT = 100  # words of a column that is refused
 MOST_WORDS = 1000  # categories of a column that are kept apart; rarer ones go together
 
 
@@ -163,10 +164,21 @@ def _examples(texts: Mapping[str, Found]) -> str:
     name, found = next(iter(texts.items()), ("", None))
     if found is None:
         return ""
-    shown = ", ".join(repr(shortened(word)) for word in sorted(found.figures.different)[:3])
+    different = sorted(found.figures.different)
+    shown = ", ".join(repr(shortened(word)) for word in different[:3])
     numbers = found.profile.numeric.read
+    if dates.look_like_dates(different[:LOOKED_AT]):
+        known = dates.formats_of(*found.profile.odd_words())[:2]
+        partly = ", ".join(f"{many(count, 'cell')} as {format}" for count, format in known)
+        return (
+            f"; column `{name}` holds {shown}, …: it looks like dates, which no one format reads"
+            f"{f' ({partly})' if known else ''}: say how they are written, as in --date '{name}=%d.%m.%Y' (strftime's"
+            " codes), or write all in one way; or"
+        )
+    if several := numbers_with_units(found.profile):
+        return f"; column `{name}` holds {several}: convert them to one unit; or"
     mostly = f" ({many(numbers, 'cell')} of it hold numbers: --numeric {_quoted(name)} takes the others as missing)"
-    return f"; column `{name}` holds {shown}, …{mostly if numbers else ''}"
+    return f"; column `{name}` holds {shown}, …{mostly if numbers else ''};"
 
 
 def _unread(name: str, found: Found) -> list[str]:
@@ -230,8 +242,8 @@ def _refuse(label: str, names: Sequence[str], what: str, more_of_it: str = "") -
         f", or keep it beside the predictions with --id {_quoted(names[0])}" if more_of_it else ""
     )
     raise InvalidArgument(
-        f"{label}: {columns} {what}: {listed}{more}{more_of_it}; leave out with {options}{' …' if more else ''}{beside}"
-        f" (in Python `ignore=`{', `ids=`' if beside else ''})."
+        f"{label}: {columns} {what}: {listed}{more}{more_of_it or ';'} leave out with {options}{' …' if more else ''}"
+        f"{beside} (in Python `ignore=`{', `ids=`' if beside else ''})."
     )
 
 

@@ -1,4 +1,4 @@
-"""How numbers are written: decimal commas, marks between thousands, currencies, percent, durations."""
+"""How numbers are written: decimal commas, marks between thousands, currencies, units, percent, durations."""
 
 from __future__ import annotations
 
@@ -20,13 +20,23 @@ CURRENCIES = (
     "$", "€", "£", "¥", "₽", "₹", "₩", "₺", "₴", "₦", "₫", "₪", "฿", "zł", "Kč", "kr", "R$", "US$", "руб.", "р.",
     "USD", "EUR", "GBP", "JPY", "CHF", "RUB", "CNY", "INR", "CAD", "AUD", "SEK", "NOK", "DKK", "PLN", "CZK", "BRL",
 )  # fmt: skip
-DURATION = "h:m:s"  # hours, minutes and seconds, with days before them or not; in seconds
+DURATION = "h:m:s"  # 36:15:00, 2 days 03:00:00, P1DT2H, 5h 20m; in seconds
 SPACES = " \u00a0\u202f\u2009"  # between thousands; the last three do not break lines
 UNITS = (*PERCENT, *CURRENCIES, DURATION)
 MARKS = {"": "nothing", ",": "commas", ".": "points", " ": "spaces", "'": "apostrophes"}
 EXACT = 2**53  # integers beyond it are not all float64 numbers
 
-_DURATION = re.compile(r"([+-]?)(?:(\d+) days?,? ?)?(\d+):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?")
+# Each with the groups sign, days, hours, minutes, seconds.
+_CLOCK = re.compile(r"([+-]?)(?:(\d+) days?,? ?)?(\d+):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?")
+_ISO = re.compile(r"([+-]?)P(?=.*\d)(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
+_LETTERS = re.compile(
+    r"([+-]?)(?=\d)(?:(\d+)\s*d(?:ays?)?)?[\s,]*(?:(\d+)\s*h(?:(?:ou)?rs?)?)?[\s,]*(?:(\d+)\s*m(?:in(?:utes?)?)?)?[\s,]*"
+    r"(?:(\d+(?:\.\d+)?)\s*s(?:ec(?:onds?)?)?)?",
+    re.IGNORECASE,
+)
+_LEADING_ZERO = re.compile(r"[+-]?0\d")
+# What may stand behind a number beside `UNITS`: kg, km/h, m², °C.
+_SUFFIX = re.compile(r"[^\d\s.,;:'()+\-−][^\d\s.,;:'()+\-−]{0,7}")
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,7 @@ class NumberFormat:
     decimal : "." or ","
     thousands : one of `MARKS`
         What stands between groups of three digits; plain digits are read too.
-    unit : one of `UNITS`, or ""
+    unit : one of `UNITS`, a word such as "kg", or ""
         What stands before or after the number; numbers without it are read too, but not beside percent.
     """
 
@@ -83,7 +93,7 @@ class NumberFormat:
     def __str__(self) -> str:
         parts = []
         if self.unit == DURATION:
-            return "durations as h:m:s, in seconds"
+            return "durations, in seconds"
         if self.decimal == ",":
             parts.append("a decimal comma")
         if self.thousands:
@@ -103,6 +113,7 @@ def plain_numbers(series: pl.Series) -> np.ndarray:
     read = (series if plain else cells(series)).cast(pl.Float64, strict=False)
     if read.null_count() > series.null_count():  # words, or spaces around numbers
         text = series.str.strip_chars() if series.dtype == pl.String else cells(series)
+        text = text.str.replace("−", "-", literal=True)
         read = text.cast(pl.Float64, strict=False)
     return np.array(read.to_numpy(), np.float64)
 
@@ -133,7 +144,12 @@ def codes_in(series: pl.Series, values: np.ndarray) -> pl.Series:
 
 
 def formats_of(
-    words: pl.Series, counts: np.ndarray, *, decimal: str = "", ambiguous: str = ""
+    words: pl.Series,
+    counts: np.ndarray,
+    *,
+    units: Collection[str] = (),
+    decimal: str = "",
+    ambiguous: str = "",
 ) -> list[tuple[int, NumberFormat]]:
     """Formats that read some of these words, which are no plain numbers, and how many cells each reads: the most first.
 
@@ -142,6 +158,8 @@ def formats_of(
     words : polars.Series of str
     counts : int array, shape (len(words),)
         How often each stands in the column.
+    units : collection of str
+        What may stand beside the numbers, see `unit_of`; one of them in all.
     decimal : ".", "," or ""
         Where the user says what the decimal point is.
     ambiguous : ".", "," or ""
@@ -149,13 +167,12 @@ def formats_of(
         Not known where empty: both are given.
     """
     found: list[tuple[int, int, NumberFormat]] = []
-    units = sorted({unit for word in words.to_list() if (unit := unit_of(word))})
     styles = [(point, mark) for point in ".," for mark in ("", ",", ".", " ", "'") if mark != point]
     if decimal:
         styles = [style for style in styles if style[0] == decimal]
     elif ambiguous:
         styles.sort(key=lambda style: style[0] != ambiguous)
-    for unit in units or [""]:
+    for unit in sorted(units) or [""]:
         for number, (point, mark) in enumerate(styles if unit != DURATION else styles[:1]):
             format = NumberFormat(point, mark, unit)
             if format == PLAIN:
@@ -183,18 +200,58 @@ def _beside() -> re.Pattern[str]:
 
 
 def unit_of(word: str) -> str:
-    """What stands beside a number: ``"$"`` of $1,200, ``"%"`` of 12 %; empty where there is nothing, or no number."""
+    """What stands beside a number: ``"$"`` of $1,200, ``"%"`` of 12 %, ``"kg"`` of 70 kg; empty where there is nothing.
+
+    Of no number too, and of a code such as 007A, which would lose its zeros.
+
+    Examples
+    --------
+    >>> unit_of("€ 1.200"), unit_of("5h 20m"), unit_of("36.6°C"), unit_of("12")
+    ('€', 'h:m:s', '°C', '')
+    """
     text = word.strip().replace("−", "-")
-    if _DURATION.fullmatch(text):
+    if _is_duration(text):
         return DURATION
-    match = _beside().fullmatch(text)
-    return (match[1] or match[2] or "") if match else ""
+    if match := _beside().fullmatch(text):
+        return match[1] or match[2] or ""
+    match = _with_suffix().fullmatch(text)
+    return match[1] if match and not _LEADING_ZERO.match(text) else ""
+
+
+def is_unit(text: str) -> bool:
+    """Whether that can stand beside numbers."""
+    return text in UNITS or _SUFFIX.fullmatch(text) is not None
+
+
+def is_duration(word: str) -> bool:
+    """Whether a word is a time that something takes; one with a single part, such as 45m, too."""
+    return not np.isnan(_seconds(word))
+
+
+@cache
+def _with_suffix() -> re.Pattern[str]:
+    return re.compile(rf"[+-]?[\d.,'{SPACES}]*\d[.,]?\s*({_SUFFIX.pattern})")
+
+
+def _is_duration(text: str) -> bool:
+    """Whether it is one of several parts, which nothing else is written as."""
+    if _CLOCK.fullmatch(text) or _ISO.fullmatch(text):
+        return True
+    match = _LETTERS.fullmatch(text)
+    return match is not None and sum(part is not None for part in match.groups()[1:]) > 1
 
 
 def _seconds(word: str | None) -> float:
-    match = _DURATION.fullmatch(word.strip()) if word else None
-    if match is None:
+    text = word.strip() if word else ""
+    found = (pattern.fullmatch(text) for pattern in (_CLOCK, _ISO, _LETTERS))
+    match = next(filter(None, found), None)
+    if match is None or not text:
         return float("nan")
     sign, days, hours, minutes, seconds = match.groups()
-    total = int(days or 0) * 86400 + int(hours) * 3600 + int(minutes) * 60 + float(seconds or 0)
+    total = (
+        int(days or 0) * 86400
+        + int(hours or 0) * 3600
+        + int(minutes or 0) * 60
+        + float(seconds or 0)
+    )
     return -total if sign == "-" else total

@@ -8,6 +8,7 @@ import numpy as np
 
 MOST = 8  # such cells of a column, on each side
 ALONE = 1000.0  # they are so many times as far from the middle as the next
+SENTINELS = (99.0, 999.0, 9999.0, 99999.0, 999999.0, 9999999.0)
 _SAMPLE = 64  # numbers of a block that the middle is taken from
 _BLOCKS = 64
 
@@ -40,6 +41,27 @@ class Extremes:
         best = np.argpartition(key, count - 1)[:count]
         joined = kept + [(float(found[i]), self.rows + int(there[i])) for i in best]
         return sorted(joined, key=lambda item: -item[0] if largest else item[0])[: MOST + 1]
+
+    def sentinel(self) -> float | None:
+        """A number of nines, such as -999, that comes again at an end, further from all others than they are apart.
+
+        Examples
+        --------
+        >>> found = Extremes()
+        >>> found.add(np.array([20.0, -999, 35, 41, -999, 28, -999]))
+        >>> found.sentinel()
+        -999.0
+        """
+        for ends in (self.low, self.high):
+            if len(ends) < 2 or (value := ends[0][0]) != ends[1][0] or abs(value) not in SENTINELS:
+                continue
+            others = np.concatenate(self.sample)
+            others = np.append(others[others != value], [v for v, _ in ends if v != value])
+            if len(others) > 1:
+                gap = float(np.abs(others - value).min())
+                if gap > float(np.ptp(others)) > 0:
+                    return value
+        return None
 
     def alone(self) -> tuple[list[tuple[float, int]], tuple[float, float]] | None:
         """The numbers far from all others with their rows, and the limits of the others; None where there are none."""

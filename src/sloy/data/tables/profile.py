@@ -171,7 +171,10 @@ class Figures:
         self.gaps += int((training & ~read).sum())
         if (strange := present & ~read).any() and len(self.unread) <= _DISTINCT:
             odd = (said if said is not None else cells(series)).filter(polars().Series(strange))
-            self.unread.update(dict(odd.value_counts().iter_rows()))
+            once = odd.unique(
+                maintain_order=True
+            ).to_list()  # as they come, so that notes stay the same
+            self.unread.update(dict(zip(once, odd.unique_counts().to_list(), strict=True)))
 
     def _add_words(self, said: pl.Series, present: np.ndarray, training: np.ndarray) -> None:
         if len(self.different) <= _DISTINCT:

@@ -14,7 +14,7 @@ import numpy as np
 
 from sloy.data.readers import Reader, labels_of
 from sloy.data.tables.columns import Column, column_from_config
-from sloy.data.tables.numerals import MARKS, PLAIN, UNITS, NumberFormat
+from sloy.data.tables.numerals import MARKS, PLAIN, NumberFormat, is_unit
 from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import Source, is_table, open_table
 from sloy.data.tables.values import is_strange, without
@@ -268,11 +268,12 @@ def _others(config: Mapping[str, Any]) -> tuple[tuple[str, NumberFormat], ...]:
 
 
 def _written(found: Any) -> NumberFormat:
-    allowed = ((".", ","), MARKS, ("", *UNITS))
+    texts = isinstance(found, list) and [type(part) for part in found] == [str] * 3
     if (
-        not isinstance(found, list)
-        or len(found) != len(allowed)
-        or not all(isinstance(w, str) and w in a for w, a in zip(found, allowed, strict=True))
+        not texts
+        or found[0] not in (".", ",")
+        or found[1] not in MARKS
+        or not (found[2] == "" or is_unit(found[2]))
     ):
         raise FileFormatError(f"`written` of a table's reader is {str(found)[:40]!r}.")
     return NumberFormat(*found)

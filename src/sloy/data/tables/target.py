@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy.data.tables.dates import look_like_dates
 from sloy.data.tables.decision import MOSTLY, PLACEHOLDERS, decide
 from sloy.data.tables.numerals import PLAIN, NumberFormat
 from sloy.data.tables.profile import Hints, Moments, Profile, Reading
@@ -289,9 +290,11 @@ def _classes(label: str, said: pl.Series, reason: str, notes: tuple[str, ...]) -
     if len(names) > MOST_CLASSES or len(names) > max(
         MOST_CODES, (len(said) - said.null_count()) / 2
     ):
+        days = "dates, " if look_like_dates(names[:100]) else ""
+        advice = "; a date is learned as a number, such as days since the first" if days else ""
         raise InvalidArgument(
-            f"{label}: the target `{said.name}` holds {len(names)} different values in {len(said)} rows; classes"
-            f" must come again, and be at most {MOST_CLASSES}."
+            f"{label}: the target `{said.name}` holds {days}{len(names)} different values in {len(said)} rows; classes"
+            f" must come again, and be at most {MOST_CLASSES}{advice}."
         )
     names.sort(key=_by_size)
     labels = said.replace_strict(names, list(range(len(names))), default=-1, return_dtype=pl.Int32)

@@ -11,6 +11,7 @@ from sloy.experiments.sources.shards import PictureShards
 from sloy.experiments.sources.table import TableFile
 from sloy.model.loading import way_in
 from sloy.options import options
+from sloy.text import shortened
 
 __all__ = [
     "SOURCES",
@@ -39,8 +40,9 @@ def source_of(data: str) -> Source:
     for source in SOURCES:
         if source.matches(data):
             return source(data)
+    named = "/".join(shortened(part, 80) for part in str(data).split("/"))
     raise InvalidArgument(
-        f"{data}: there is no such file or folder; DATA is mnist, a folder of pictures or of IDX files, Parquet"
+        f"{named}: there is no such file or folder; DATA is mnist, a folder of pictures or of IDX files, Parquet"
         " files or tar archives of pictures, or a table (CSV, TSV, Parquet)."
     )
 

@@ -45,7 +45,7 @@ def extents(word: str) -> tuple[int, ...]:
     """A side, or height and width: 64, 48x64."""
     sides = word.lower().replace("×", "x").split("x")
     if len(sides) > 2 or not all(side.isdecimal() and 0 < int(side) < 2**31 for side in sides):
-        raise InvalidArgument(f"{word!r} is not a size, such as 64 or 48x64")
+        raise InvalidArgument(f"{shown(word)} is not a size, such as 64 or 48x64")
     return tuple(int(side) for side in sides)
 
 

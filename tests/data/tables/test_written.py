@@ -1,0 +1,124 @@
+"""Dates, units, durations and marks for nothing, as people write them in text."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from sloy.data.tables.columns import Category, Column, Date, Numeric, column_from_config
+from sloy.data.tables.dates import moments, parts_of
+from sloy.data.tables.inference import conclude, look
+from sloy.data.tables.numerals import PLAIN
+from sloy.data.tables.profile import Hints
+from sloy.data.tables.sources import open_table
+from sloy.errors import InvalidArgument
+
+
+def kinds(
+    columns: dict[str, Any], **options: Any
+) -> tuple[dict[str, Column], dict[str, str], list[str]]:
+    """Name → column, what is left out, and the notes, all rows to train on."""
+    table = open_table(columns)
+    training = np.ones(len(next(iter(columns.values()))), bool)
+    found, left_out, notes = conclude("t", look(table, table.names, training, Hints(**options)))
+    return {column.name: column for column in found}, left_out, notes
+
+
+@pytest.mark.parametrize(
+    ("words", "format"),
+    [
+        (["Jan-31-2024", "May-06-2023"], "%b-%d-%Y"),
+        (["2024 Jan 31", "2023 May 06"], "%Y %b %d"),
+        (["31 01 2024", "06 05 2023"], "%d %m %Y"),
+        (["Wednesday, 31 January 2024", "Saturday, 06 May 2023"], "%A, %d %B %Y"),
+        (["Wed, 31 Jan 2024 05:06:07 +0000", "Sat, 06 May 2023 05:06:07 GMT"], "%a, %d %b %Y %H:%M:%S%.f"),
+        (["31.01.2024 3:05 p.m.", "06.05.2023 3:05 a.m."], "%d.%m.%Y %I:%M %p"),
+    ],
+)  # fmt: skip
+def test_dates_as_people_write_them(words: list[str], format: str) -> None:
+    (column,) = kinds({"d": words})[0].values()
+    assert isinstance(column, Date)
+    assert column.format == format
+    when = moments(pl.Series(words), format).dt.date().to_list()
+    assert when == [datetime.date(2024, 1, 31), datetime.date(2023, 5, 6)]
+
+
+def test_days_of_a_year_by_a_hint() -> None:
+    found = moments(pl.Series(["2024-060", "2023-001"]), "%Y-%j").dt.date().to_list()
+    assert found == [datetime.date(2024, 2, 29), datetime.date(2023, 1, 1)]
+    assert parts_of("%Y-%j") == ("year", "month", "day", "weekday")
+
+
+def test_dates_that_no_one_format_reads_are_not_called_text() -> None:
+    several = ["2024-01-31", "30/01/2024"] * 20 + [f"2024-02-{d:02d}" for d in range(1, 29)]
+    with pytest.raises(InvalidArgument, match=r"looks like dates.*48 cells as %Y-%m-%d, 48 cells"):
+        kinds({"d": several + [f"{d:02d}/03/2024" for d in range(1, 29)]})
+    german = [f"{d}. Mai {y}" for d in range(1, 29) for y in (2020, 2021)]
+    with pytest.raises(
+        InvalidArgument, match=r"'1\. Mai 2020'.*say how they are written.*or leave"
+    ):
+        kinds({"d": german})
+
+
+def test_times_with_several_offsets_are_named() -> None:
+    words = [f"2024-01-{d:02d} 10:00:00+0{d % 2}:00" for d in range(1, 29)]
+    _, _, notes = kinds({"d": words})
+    assert "several offsets from UTC (+00:00, +01:00), which are left out" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "values", "unit"),
+    [
+        (["70 kg", "71.5 kg", "82kg"], [70, 71.5, 82], "kg"),
+        (["36.6°C", "-5.5 °C", "−7°C"], [36.6, -5.5, -7], "°C"),
+        (["1 200 km/h", "900 km/h", "1 050 km/h"], [1200, 900, 1050], "km/h"),
+        (["5h 20m", "45m", "1d 2h"], [19200, 2700, 93600], "h:m:s"),
+        (["PT5H20M", "P1DT2H0.5S", "-PT1M"], [19200, 93600.5, -60], "h:m:s"),
+    ],
+)
+def test_numbers_with_units(words: list[str], values: list[float], unit: str) -> None:
+    columns, _, notes = kinds({"w": words})
+    column = columns["w"]
+    assert isinstance(column, Numeric)
+    assert column.unit == unit
+    np.testing.assert_allclose(column.format.read(pl.Series(words)), values, rtol=1e-12)
+    assert column_from_config(column.to_config()) == column
+    assert len(notes) == 1
+    assert repr(words[0]) in notes[0]
+
+
+def test_units_that_are_none() -> None:
+    """Several of them, codes, and ten thousand among plain numbers."""
+    seats = [f"{row}{seat}" for row in range(1, 9) for seat in "ABCDEFGH"] * 2
+    assert isinstance(kinds({"w": seats})[0]["w"], Category)
+    zeros = [f"0{k}A" for k in range(1, 9)] * 4
+    assert isinstance(kinds({"w": zeros})[0]["w"], Category)
+    columns, _, notes = kinds({"w": [*map(str, range(30)), "10k"]})
+    assert columns["w"].unit == ""
+    assert "1 cell of 31 is no number ('10k'), taken as missing" in notes[0]
+    columns, _, notes = kinds({"w": ["1 kg", "500 g"] * 9})
+    assert isinstance(columns["w"], Category)
+    assert notes == ["`w`: numbers with several units ('1 kg' and '500 g'): taken as names"]
+    many = [f"{k} kg" if k % 2 else f"{1000 * k} g" for k in range(60)]
+    with pytest.raises(InvalidArgument, match=r"several units \('0 g' and '1 kg'\): convert"):
+        kinds({"w": many})
+
+
+def test_a_minus_of_typographers_is_a_plain_one() -> None:
+    columns, _, notes = kinds({"w": ["−1.5", "2.5", "−3"]})
+    assert columns["w"].format == PLAIN
+    assert columns["w"].mean == pytest.approx(-2 / 3)
+    assert notes == []
+
+
+def test_numbers_that_may_stand_for_nothing_are_named() -> None:
+    rows = [*range(20, 60), -999, -999, -999]
+    assert "-999 comes again and again" in kinds({"w": [*map(str, rows)]})[2][0]
+    assert kinds({"w": [*map(str, range(40)), "99"]})[2] == []  # once
+    assert kinds({"w": [*map(str, range(100)), "99", "99"]})[2] == []  # among others
+    stamps = [f"202401{d:02d}0{d % 9}3000" for d in range(1, 29)]
+    assert "look like moments" in kinds({"w": stamps})[2][0]
