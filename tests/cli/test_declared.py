@@ -13,9 +13,11 @@ from sloy.cli.main import build_parser
 from sloy.experiments import SOURCES, Experiment
 from sloy.experiments.sources import TableFile
 from sloy.experiments.sources.folder import PictureSource
+from sloy.experiments.sources.shards import PictureShards
 from sloy.options import options
 from sloy.training.recipe import Recipe
 from sloy.training.stages import FineTuning
+from streams_made import as_tar, pictures
 
 OWNERS = (Experiment, Recipe, FineTuning, *SOURCES)
 TOLD = [(owner, name) for owner in OWNERS for name, _, rule in options(owner) if rule.about]
@@ -54,6 +56,8 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "resize": ("pad", "pad"),
     "skip_broken": ("", True),
     "test": ("0.3", 0.3),
+    "stream": ("on", "on"),
+    "hold": ("40", 40),
     "target": ("kind", "kind"),
     "task": ("regression", "regression"),
     "ignore": ("age", ["age"]),
@@ -88,6 +92,8 @@ def test_an_option_is_shown_and_taken(owner: type, name: str, data: Path, tmp_pa
     elif owner is PictureSource:
         (tmp_path / "rose").mkdir()
         where = str(tmp_path)
+    elif owner is PictureShards:
+        where = str(as_tar(tmp_path / "a.tar", *pictures(3)))
     elif owner is TableFile:
         where, more = "houses.csv", {"target": "kind"}
     if name == "momentum":

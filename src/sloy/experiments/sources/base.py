@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sloy.engines import Engine
     from sloy.training.recipe import Recipe
 
+TARGET = "the column that is to be predicted; several, all of numbers, with commas between"
 FEW_TO_TEST = 30  # samples; figures of fewer are worth a word
 Row = tuple[str, str]  # a title and what stands beside it, see `text.fields`
 

@@ -12,7 +12,7 @@ from sloy.data.parts import TEST, TRAIN
 from sloy.data.streams.folder import has_part, reader_of, rows_of, sound, streamed_shards
 from sloy.data.streams.kinds import SHARDS, shards_of, stream
 from sloy.errors import FileFormatError, InvalidOption, NotAvailable
-from sloy.experiments.sources.base import Loaded, ToTest, Wanted
+from sloy.experiments.sources.base import TARGET, Loaded, ToTest, Wanted
 from sloy.experiments.sources.folder import PictureSource, counted, kept, reading
 from sloy.experiments.sources.labelled import names_of
 from sloy.experiments.sources.streamed import of_stream
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class PictureShards(PictureSource):
     """Pictures that lie in other files; they are always streamed."""
 
-    target: str | None = option(None, "the column of labels", kind="text", metavar="COLUMN")
+    target: str | None = option(None, TARGET, kind="text", metavar="COLUMN[,COLUMN]", once=True)
 
     title: ClassVar[str] = ""  # its options stand with those of folders and tables
 

@@ -21,7 +21,7 @@ from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption, SloyError
 from sloy.experiments import baselines
 from sloy.experiments.recipes import batches_and_epochs
-from sloy.experiments.sources.base import Loaded, Measured, Source, ToTest, Wanted
+from sloy.experiments.sources.base import TARGET, Loaded, Measured, Source, ToTest, Wanted
 from sloy.experiments.sources.kept import kept_to_test, split_of, to_test_on
 from sloy.experiments.sources.table_loaded import (
     LoadedTable,
@@ -59,7 +59,7 @@ class TableFile(Source):
 
     target: str | None = option(
         None,
-        "the column that is to be predicted; several, all of numbers, with commas between",
+        TARGET,
         kind="text",
         metavar="COLUMN[,COLUMN]",
         once=True,
