@@ -64,3 +64,10 @@ def open_page(path: Path, *, width: int = 1000, height: int = 800) -> Iterator[P
         finally:
             browser.close()
     assert not complaints, complaints
+
+
+def accessible(page: Page) -> list[str]:
+    """What axe-core finds wrong with a page: rule, help and the first element of each."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['help']}: {one['nodes'][0]['html'][:160]}" for one in found]

@@ -32,8 +32,11 @@ SAID = {  # what a row's program must print
         r"paralysed: saturated units \(D09\); initial weights", r"by heart: overfit \(D19\); stopped where",
     ],
     12: [
+        r"130 \w+ 258 \w+: \w+ 0\.[34]\d → 0\.[34]\d\n10\d \w+ 258 ",
         r"none +0\.000.*  1\.\d\d ±", r"L2 .* 0\.[67]\d ±", r"more data .* 0\.4\d* ± 0\.01\d +0\.8",
         r"stopped after \d\d? epochs, accuracy on the validation objects 0\.[789]",
+        r"start +4 1 +17 +0\.1.*\n(.*\n)*wider +6 1 +25 +0\.0[3-8]\d+ +0\.0[4-9]\d+ ± 0\.0[01]\d+ +kept",
+        r"mixed +0\.0[0-4].*\n.*tanh_1 +([12] square, [12] tanh|[12] tanh, [12] square)\n.* 0\.[12]\d+ ± 0\.0\d+ over",
     ],
     13: [
         r"L = 0\.126928 1\.313262 1000\.0\n-\[y ln a .* = 0\.126928 1\.313262\n",

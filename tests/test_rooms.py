@@ -22,13 +22,15 @@ FOR_ALL = {"errors", "arguments", "options", "text", "language"}
 THIRD_PARTY = {"numpy"}  # what every room but `errors` may import; more of it:
 MORE_THIRD_PARTY = {
     "data": {"PIL", "fastexcel", "pillow_heif", "polars"},
-    "engines": {"jax"},
+    "engines": {"jax", "jaxlib"},
     "estimators": {"sklearn", "joblib"},
     "exchange": {"h5py", "onnx", "pooch"},
     "inspection": {"matplotlib", "PIL"},
+    "search": {"optuna"},
     "theory": {"matplotlib", "scipy"},
     "training": {"rich"},
     "cli": {"rich"},
+    "app": {"PIL", "starlette", "uvicorn"},
 }
 LAZY = (
     "matplotlib",
@@ -41,7 +43,11 @@ LAZY = (
     "h5py",
     "pooch",
     "onnx",
+    "optuna",
     "polars",
+    "starlette",
+    "uvicorn",
+    "websockets",
 )
 ENGINES = {"native", "reference", "jax"}
 
@@ -175,7 +181,7 @@ def test_the_command_line_holds_no_library() -> None:
     found = [(identify(file), name) for file in CLI for name in imports(file)]
     assert not [pair for pair in found if pair[1].startswith(rooms)]
     assert not [pair for pair in found if pair[1] in ("sloy.fit", "sloy.fine_tune")]
-    assert sum(len(file.read_text(encoding="utf-8").splitlines()) for file in CLI) <= 3350
+    assert sum(len(file.read_text(encoding="utf-8").splitlines()) for file in CLI) <= 3700
 
 
 def test_no_file_is_too_long_to_read() -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sloy import pretrained as pretrained
     from sloy import regularizers as regularizers
     from sloy import schedules as schedules
+    from sloy import search as search
     from sloy import theory as theory
     from sloy import zoo as zoo
     from sloy.augmentation import Augment as Augment
@@ -50,6 +51,12 @@ if TYPE_CHECKING:
     from sloy.preprocessing import Preprocessing as Preprocessing
     from sloy.problem import Network as Network
     from sloy.problem import Problem as Problem
+    from sloy.pruning import Pruned as Pruned
+    from sloy.pruning import prune as prune
+    from sloy.pruning.curvature import curvature as curvature
+    from sloy.search.activations import search_activations as search_activations
+    from sloy.search.grow import grow as grow
+    from sloy.search.tuning import tune as tune
     from sloy.training.callbacks import Callback as Callback
     from sloy.training.callbacks import CSVLog as CSVLog
     from sloy.training.callbacks import EarlyStopping as EarlyStopping
@@ -71,7 +78,7 @@ if TYPE_CHECKING:
 _ROOMS = (
     "data", "diagnosis", "engines", "errors", "experiments", "graph", "initializers", "inspection", "language",
     "layers", "lecture", "losses", "metrics", "ops", "optimizers", "pretrained", "regularizers", "schedules",
-    "theory", "zoo",
+    "search", "theory", "zoo",
 )  # fmt: skip
 _NAMES = {
     name: f"sloy.{module}"
@@ -84,6 +91,11 @@ _NAMES = {
         "optimizers": "SGD Adagrad Adam AdamW Optimizer RMSprop",
         "preprocessing": "Preprocessing",
         "problem": "Network Problem",
+        "pruning": "Pruned prune",
+        "pruning.curvature": "curvature",
+        "search.activations": "search_activations",
+        "search.grow": "grow",
+        "search.tuning": "tune",
         "training.callbacks": "Callback CSVLog EarlyStopping",
         "training.checkpoint": "Checkpoint",
         "training.fine_tune": "fine_tune",

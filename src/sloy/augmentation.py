@@ -25,6 +25,7 @@ from sloy.graph.ops.augmentation import (
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor, constant
 from sloy.options import check_options, integer_option, option, real_option
+from sloy.text import reason, shown
 
 FLIPS = {None: 0, "horizontal": 1, "vertical": 2, "both": 3}
 
@@ -117,7 +118,7 @@ class Augment:
             name, _, value = part.partition("=")
             if name not in allowed or not value:
                 raise InvalidArgument(
-                    f"`augment`: {part!r} must be none or NAME=VALUE, the names being"
+                    f"`augment`: {shown(part)} must be none or NAME=VALUE, the names being"
                     f" {', '.join(allowed)}."
                 )
             values[name] = value
@@ -203,7 +204,7 @@ class Augment:
         try:
             return cls(**config)
         except (TypeError, ValueError) as error:
-            raise FileFormatError(f"the augmentation cannot be read: {error}") from error
+            raise FileFormatError(f"the augmentation cannot be read: {reason(error)}.") from error
 
 
 @dataclass(frozen=True)

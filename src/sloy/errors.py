@@ -2,8 +2,8 @@
 
 A user's mistake raises `InvalidArgument` (also a `ValueError`); something that this machine or build cannot do
 raises `NotAvailable`; a damaged or foreign file raises `FileFormatError`; a folder in which another process works
-raises `InUse`; a loss that stops being finite raises `NonFiniteError`; an approximation that is not exact enough
-raises `ToleranceNotMet`.
+raises `InUse`; the end of another process that shares a run raises `LostProcess`; a loss that stops being finite
+raises `NonFiniteError`; an approximation that is not exact enough raises `ToleranceNotMet`.
 """
 
 from __future__ import annotations
@@ -44,6 +44,10 @@ class NotAvailable(SloyError, RuntimeError):
 
 class InUse(SloyError, RuntimeError):
     """Another process works there; the message names it, its host and since when."""
+
+
+class LostProcess(SloyError, RuntimeError):
+    """Another process of a run that several share has ended; the message names it, and why where it said so."""
 
 
 class ToleranceNotMet(SloyError):

@@ -17,7 +17,7 @@ from sloy.errors import FileFormatError, InvalidArgument, ShapeError
 from sloy.graph.ops.elementwise import cast
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor, constant
-from sloy.text import shown
+from sloy.text import reason, shown
 
 Choice = Union["Preprocessing", Literal["auto", "unit", "standardize", "none"], None]
 
@@ -174,7 +174,7 @@ class Preprocessing:
                 raise TypeError("lists are needed")
             return cls(tuple(map(float, mean)), tuple(map(float, deviation)))
         except (KeyError, TypeError, ValueError) as error:
-            raise FileFormatError(f"the preprocessing cannot be read: {error}.") from error
+            raise FileFormatError(f"the preprocessing cannot be read: {reason(error)}.") from error
 
 
 def choose(choice: Choice, x: np.ndarray) -> Preprocessing:

@@ -85,6 +85,21 @@ def shown(value: object, most: int = 80) -> str:
     return f"{written[:most].rstrip()}…" if cut or len(written) > most + 2 else written
 
 
+_LONG_WORD = re.compile("[^\\s/]{81,}")
+
+
+def reason(error: BaseException, most: int = 200) -> str:
+    """What an error says as a part of another's message: one line without a full stop, what it quotes shortened.
+
+    Examples
+    --------
+    >>> reason(ValueError("could not convert\\n'" + "x" * 99 + "'."), 40)
+    "could not convert 'xxxxxxxxxxxxxxxxxxxxx…"
+    """
+    words = " ".join(str(error).split()).removesuffix(".") or type(error).__name__
+    return shortened(_LONG_WORD.sub(lambda found: f"{found[0][:79]}…", words), most)
+
+
 def size(number: int | float) -> str:
     """Bytes in the unit that fits: 512 B, 1.5 kB, 98 MB, 1.2 GB (powers of 1000)."""
     for unit in UNITS[:-1]:
@@ -184,7 +199,7 @@ def html_table(rows: Sequence[Sequence[str]]) -> str:
     """Cells as an HTML table, those of the first row its head."""
     head, *body = ([escape(cell) for cell in row] for row in rows)
     lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
-    names = "".join(f"<th>{name}</th>" for name in head)
+    names = "".join(f"<th>{name}</th>" if name else "<td></td>" for name in head)
     return f"<table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
 
 
@@ -216,7 +231,7 @@ class Text(str, Shown):
 def as_json(document: Mapping[str, Any]) -> str:
     """A document with the schema's version, in strict JSON: NaN and infinities, which it lacks, become null."""
     found = json.dumps(
-        _finite({"schema": SCHEMA, **document}), indent=2, ensure_ascii=False, allow_nan=False
+        finite({"schema": SCHEMA, **document}), indent=2, ensure_ascii=False, allow_nan=False
     )
 
     def escaped(control: re.Match[str]) -> str:  # in strings: JSON itself has line ends alone
@@ -225,9 +240,10 @@ def as_json(document: Mapping[str, Any]) -> str:
     return _CONTROLS.sub(escaped, found) + "\n"
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """JSON values with null for what JSON lacks: NaN and infinities."""
     if isinstance(value, Mapping):
-        return {str(name): _finite(item) for name, item in value.items()}
+        return {str(name): finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not isfinite(value) else value

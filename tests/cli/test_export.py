@@ -64,7 +64,7 @@ def test_c(
 @pytest.mark.parametrize(
     ("out", "options", "message"),
     [
-        ("model.txt", (), "must end in .onnx, .c or .h"),
+        ("model.txt", (), "must end in .onnx, .c, .h or .js"),
         ("model", (), "must end in"),
         ("model.c", ("--opset", "18"), "are for ONNX"),
         ("model.h", ("--channels-first",), "are for ONNX"),

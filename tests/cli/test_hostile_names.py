@@ -70,9 +70,15 @@ def commands(folder: Path) -> dict[str, list[list[str]]]:
             ["find-rate", fruit, *few, "--network", "mlp", "--out", str(folder / f"{BAD}.png")],
             ["find-rate", f"nothing{BAD}"],
         ],
+        "tune": [
+            ["tune", table, *target, *few, "--network", "mlp", "--trials", "1", "--out", str(folder / f"tuned{BAD}")],
+            ["tune", "--resume", "--out", f"nothing{BAD}"],
+        ],
         "branch": [["branch", f"nothing{BAD}", "--at", BAD, "--out", BAD]],
         "diagnose": [["diagnose", run], ["diagnose", f"nothing{BAD}"]],
         "samples": [["samples", pictures], ["samples", f"nothing{BAD}"]],
+        "prune": [["prune", f"nothing{BAD}"], ["prune", run, "--data", f"nothing{BAD}"]],
+        "report": [["report", run, str(folder / f"{BAD}.html")], ["report", f"nothing{BAD}", "o.html"]],
         "info": [["info", run], ["info", pictures, "--json"], ["info", f"nothing{BAD}"]],
         "inspect": [
             ["inspect", run, table, "--column", f"area{BAD}", "--out", str(folder / BAD)],
@@ -82,12 +88,14 @@ def commands(folder: Path) -> dict[str, list[list[str]]]:
         "export": [
             ["export", run, str(folder / f"{BAD}.c".replace("\r\n", ""))],
             ["export", run, str(folder / f"{BAD}.onnx")],
+            ["export", run, str(folder / f"{BAD}.js".replace("\r\n", ""))],
             ["export", run, f"{BAD}.other"],
         ],
         "import": [["import", str(folder / f"{BAD}.onnx"), str(folder / "o.sloy")], ["import", BAD, "o"]],
         "engines": [["engines"]],
         "bench": [["bench", BAD]],
         "lecture": [["lecture", BAD], ["lecture", "L9", "--check", BAD]],
+        "app": [["app", f"nothing{BAD}", "--no-browser"]],
     }  # fmt: skip
 
 

@@ -203,7 +203,14 @@ def test_drawn_photographs_have_as_many_marks_as_digits() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "light"),
-    [("disc", False), ("half", False), ("half", True), ("wedge", False), ("wedge", True)],
+    [
+        ("disc", False),
+        ("disc", True),
+        ("half", False),
+        ("half", True),
+        ("wedge", False),
+        ("wedge", True),
+    ],
 )
 def test_a_filled_shape_is_one_mark_and_doubted(kind: str, light: bool) -> None:
     """Of a large one the window that strokes are looked for with sees pieces of the rim only."""

@@ -87,7 +87,7 @@ def test_two_forks_without_a_change_differ_by_nothing_and_the_run_is_not_touched
 
     trier = Trier(train, watch.evidence)
     one, other = (
-        trier._course(change, 20, from_start=True) for change in ({}, {"learning_rate": 0.01})
+        trier._course(change, 20, 3, from_start=True) for change in ({}, {"learning_rate": 0.01})
     )
     assert (one.end == other.end).all()
     assert (one.half == other.half).all()

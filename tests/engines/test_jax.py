@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 
 import sloy
-from command_line import environment
+from command_line import environment, exit_code
 from sloy.engines import Engine, engine
 from sloy.errors import InvalidArgument, NotAvailable
 from sloy.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU
+from sloy.losses import CategoricalCrossentropy
 from sloy.optimizers import SGD
+from sloy.problem import Problem
+from sloy.problem.inputs import Columns
+from sloy.training.scaling import Scaled, scaling
 
 pytest.importorskip("jax")
 
@@ -100,8 +104,21 @@ try:
     test_jax.trained("jax", batch_size=20)
 except Exception as error:
     losses["refused"] = str(error)
+losses["scaled"] = test_jax.scaled()
 print(json.dumps(losses))
 """
+
+
+def scaled() -> list[tuple[int, float, float, float]]:
+    """A small step on one and on two devices: their number, seconds of a step, alone, and by one device."""
+    x = np.zeros((16, 4), np.float32)
+    y = np.zeros(16, np.int32)
+    problem = Problem.of(
+        sloy.Network((4,), [Dense(2)]), CategoricalCrossentropy(), x, y, dtype="float32"
+    )
+    columns = Columns(x, y, np.ones(16, np.float32))
+    rows = scaling(problem, columns, sloy.Recipe(batch_size=8), "jax", (1, 2), seconds=0.01)
+    return [(row.devices, row.seconds, row.alone, row.one) for row in rows]
 
 
 def test_eight_devices_lose_what_one_loses() -> None:
@@ -122,6 +139,37 @@ def test_eight_devices_lose_what_one_loses() -> None:
     assert losses["refused"] == (
         "`batch_size` (=20) must be a multiple of the 8 devices: 16 or 24."
     )
+    (one, *alike), (two, step, alone, whole) = losses["scaled"]
+    assert (one, two) == (1, 2)
+    assert alike == [alike[0]] * 3
+    assert whole == alike[0]
+    assert step > 0
+    assert alone > 0
+
+
+def test_what_bounds_several_devices_is_told() -> None:
+    """Of a step of 8 ms on one device, and 4 ms by four with a share that fills them."""
+    filled = Scaled(4, 64, seconds=4e-3, alone=2e-3, one=8e-3, exchanged=100)
+    assert filled.efficiency == pytest.approx(0.5)
+    assert filled.exchange == pytest.approx(2e-3)
+    assert filled.lost_by_small_shares == 0
+    assert filled.bound == "exchange"
+    small = Scaled(4, 64, seconds=4.5e-3, alone=4e-3, one=8e-3, exchanged=100)
+    assert small.lost_by_small_shares == pytest.approx(2e-3)
+    assert small.bound == "small shares"
+    assert Scaled(4, 64, seconds=2.1e-3, alone=2e-3, one=8e-3, exchanged=1).bound == "arithmetic"
+    assert Scaled(1, 64, seconds=8e-3, alone=8e-3, one=8e-3, exchanged=1).bound == "arithmetic"
+
+
+def test_bench_refuses_devices_that_do_not_divide(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("bench", "mlp", "--engine", "jax", "--batch-size", "10")
+    assert exit_code(*words, "--devices", "1,4") == 2
+    said = capsys.readouterr().err
+    assert "--batch-size (=10) must be a multiple of the 4 devices: 8 or 12." in said
+    assert exit_code(*words, "--devices", "1,two") == 2
+    assert "argument --devices" in capsys.readouterr().err
+    assert exit_code("bench", "mlp", "--devices", "1,2") == 2
+    assert "--devices (=1,2) needs --engine jax" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["jax:0", "jax:", "jax:two", "native:2", "auto:2"])

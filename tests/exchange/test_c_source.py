@@ -18,8 +18,9 @@ from layer_cases import CASES
 from model_tasks import trained_cnn
 from sloy import layers, losses, ops, zoo
 from sloy.errors import InvalidArgument, NotAvailable
-from sloy.exchange.c_source import LARGEST, c_name
-from sloy.exchange.c_source.expressions import broadcast_index, number
+from sloy.exchange.source import LARGEST, c_name
+from sloy.exchange.source.dialect import C
+from sloy.exchange.source.expressions import broadcast_index
 from sloy.model import Model
 from sloy.problem import Network, Problem
 
@@ -220,11 +221,11 @@ def test_names_that_c_takes() -> None:
 def test_numbers_keep_every_bit() -> None:
     values = np.random.default_rng(0).normal(size=2000).astype(np.float32) * np.float32(1e-30)
     for value in [*values.tolist(), 0.0, 1.0, -2.0, 3.4e38, 1e-45]:
-        text = number(value).strip("()")
+        text = C("").number(value).strip("()")
         assert text.endswith("f")
         assert np.float32(text[:-1]) == np.float32(value)
         assert "." in text or "e" in text
-    assert [number(v) for v in (np.inf, -np.inf, np.nan)] == ["INFINITY", "-INFINITY", "NAN"]
+    assert [C("").number(v) for v in (np.inf, -np.inf, np.nan)] == ["INFINITY", "-INFINITY", "NAN"]
 
 
 @pytest.mark.parametrize(
@@ -236,6 +237,6 @@ def test_numbers_keep_every_bit() -> None:
 )  # fmt: skip
 def test_places_in_what_is_repeated(source: tuple[int, ...], target: tuple[int, ...]) -> None:
     values = np.arange(np.prod(source)).reshape(source)
-    text = broadcast_index("i", source, target).replace("/", "//")
+    text = broadcast_index("i", source, target, C("")).replace("/", "//")
     found = [values.reshape(-1)[eval(text, {"i": i})] for i in range(int(np.prod(target)))]
     assert np.array_equal(np.reshape(found, target), np.broadcast_to(values, target))

@@ -10,6 +10,8 @@ from PIL import Image
 
 from command_line import stripes, write_idx
 from sloy.experiments import Experiment, run
+from streams_made import as_parquet
+from streams_made import pictures as made_pictures
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +36,16 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pixels = random.integers(0, 90, (10, 14, 3)).astype(np.uint8)
             pixels[..., hue] += 150
             Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two Parquet files with pictures of three classes in them."""
+    folder = tmp_path_factory.mktemp("shards") / "animals"
+    folder.mkdir()
+    for number in range(2):
+        as_parquet(folder / f"train-{number}.parquet", *made_pictures(30, seed=number))
     return folder
 
 

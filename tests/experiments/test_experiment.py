@@ -6,19 +6,23 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import sloy
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments import Experiment
 from sloy.experiments.experiment import FURTHER_RATE
+from sloy.experiments.opening import opened
 from sloy.experiments.recipes import RATES, RECIPES
 from sloy.experiments.sources import SOURCES, Wanted
 from sloy.experiments.sources.folder import AUGMENTATION, PictureSource
+from sloy.layers import Dense, Dropout, GroupedDense
 
 EACH_KIND: dict[str, dict[str, Any]] = {
     "digits": {"network": "mlp", "optimizer": "momentum", "momentum": 0.5, "samples": 50},
     "pictures": {"size": (8, 12), "resize": "pad", "skip_broken": True, "test": 0.2},
+    "shards": {"size": 8, "hold": 40, "target": "label", "skip_broken": True, "test": 0.2},
     "table": {"target": "kind", "ignore": ["age"], "categorical": ["town"], "validation": 0.2},
 }
 
@@ -255,3 +259,20 @@ def test_other_words_are_refused(digits: Path, words: dict[str, Any], said: str)
     with pytest.raises(InvalidOption) as caught:
         Experiment.of(digits, network="mlp").check_same(words)
     assert said in str(caught.value)
+
+
+def test_sizes_of_networks_for_tables(tmp_path: Path) -> None:
+    """`network_options` of both networks: neurons of each hidden layer, dropout; others are refused."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "t.csv"
+    rows = [f"{a:.3f},{b:.3f},{'p' if a > b else 'q'}" for a, b in rng.normal(size=(80, 2))]
+    path.write_text("\n".join(["a,b,c", *rows]) + "\n")
+    for network, kind, units in (("mlp", Dense, 2), ("tabular", GroupedDense, 2)):
+        words: dict[str, Any] = {"target": "c", "network": network, "members": 1}
+        options = {"hidden": [7, 5], "dropout": 0.0}
+        made = opened(Experiment.of(path, network_options=options, **words), tmp_path).network
+        sizes = [layer.units for layer in made.layers if isinstance(layer, kind)]
+        assert sizes == [7, 5, units]
+        assert not [layer for layer in made.layers if isinstance(layer, Dropout)]
+        with pytest.raises(InvalidOption, match="'depth' is none; there are hidden and dropout"):
+            opened(Experiment.of(path, network_options={"depth": 3}, **words), tmp_path)

@@ -82,7 +82,7 @@ def test_events_of_a_plain_run(
     digits: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     heard, folder = Heard(), tmp_path / "run"
-    experiment = Experiment.of(digits, epochs=2, **MLP)
+    experiment = Experiment.of(digits, epochs=2, stream="off", **MLP)
     result = experiments.run(experiment, folder, threads=1, listener=heard)
     assert heard.told == [
         *(

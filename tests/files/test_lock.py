@@ -119,10 +119,12 @@ with Lock(path, "x") as held:
         with Lock(path.with_name("other"), "y"):
             if os.fork() == 0:
                 os.close(ending[1])
+                os.write(ready[1], b".")  # it has let go of the lock
                 os.read(ending[0], 1)
                 os._exit(0)
             os.kill(os.getpid(), 9)
     assert code(child(dies)) == -9
+    os.read(ready[0], 1)
     with Lock(path.with_name("other"), "y"):  # though the grandchild lives
         pass
     os.close(ending[1])

@@ -201,7 +201,7 @@ def test_leaves_check_their_specs() -> None:
         variable("w", (-1,))
 
 
-@pytest.mark.parametrize("other", ["x", "3", None, {}, [[1.0], [1.0, 2.0]], 1j])
+@pytest.mark.parametrize("other", ["x", "3", None, {}, [[1.0], [1.0, 2.0]], 1j, 1e300])
 def test_what_is_no_number_cannot_stand_beside_a_tensor(other: Any) -> None:
     with pytest.raises(InvalidArgument, match="cannot stand beside tensors: it must be a Tensor"):
         input("x", (2,)) + other

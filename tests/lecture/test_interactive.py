@@ -20,7 +20,7 @@ from sloy.errors import UnknownName
 from sloy.language import say, speak
 from sloy.lecture import ROWS_WITH_PAGES, find, page
 from sloy.lecture.pages import write_index
-from sloy.lecture.pages.document import FOLDER, SUBJECTS
+from sloy.lecture.pages.document import SUBJECTS, script_of
 from sloy.theory import CURVE_FILTER, EDGE_FILTER, EXAMPLE_MATRIX, Neuron, convolve
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ def test_every_page_in_both_languages(tmp_path: Path) -> None:
 def test_texts_and_scripts_know_each_other(row: str) -> None:
     """Every text is used by some script, and every key in one of a page's scripts has a text."""
     content = CONTENTS[row]
-    subject = "".join((FOLDER / f"{name}.js").read_text("utf-8") for name in content.scripts)
-    used = (FOLDER / "widgets.js").read_text("utf-8") + subject + json.dumps(content.start)
+    subject = "".join(map(script_of, content.scripts))
+    used = script_of("widgets") + subject + json.dumps(content.start)
     for key in content.texts:
         ending = f"_{key.rpartition('_')[2]}`"  # say(`${name}_plane`)
         assert f'"{key}"' in used or f"{key}:" in used or ending in used, key

@@ -25,6 +25,7 @@ ROOMS = (sloy, sloy.layers, sloy.losses, sloy.theory, sloy.inspection, sloy.zoo,
 OWN = {  # names of a row
     3: {"html"},  # L3.html
     11: {"patience"},  # an option
+    12: {"relu"},  # an activation by name
     24: {"output"},  # a layer
     25: set(re.findall(r"\w+", " ".join(sloy.data.imagenet_classes()[281:285]))),
 }

@@ -80,6 +80,8 @@ def test_an_empty_history(tmp_path):
         ("epoch,loss\n1,2,3\n", "line 2 has 3 values for 2 columns"),
         ("epoch,loss\n1,much\n", "line 2, `loss` is 'much', no number"),
         ("epoch,epoch\n1,2\n", "must name the columns, each once"),
+        ("epoch,loss\n1,0.5\r2,0\rx,y,z\n", "line 4 has 3 values"),
+        ("epoch,loss\n1," + "2" * 140_000, "is no history in CSV \\(field larger"),
         ("\x00\xff", "no number|not text|must name|line"),
     ],
 )

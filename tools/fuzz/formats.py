@@ -287,7 +287,7 @@ FORMATS = {
     "checkpoint": Format(corpus.checkpoints, _container, _checkpoint, sealed=(".sloy",), slow=3),
     "configuration": Format(corpus.configurations, _document, _configuration),
     "summary": Format(
-        corpus.summaries, _document, _summary, whole=False
+        corpus.summaries, _document, _summary, whole=False, slow=3
     ),  # left aside where it cannot be read
     "history": Format(corpus.histories, _document, _history, whole=False),  # lines of text
     "class-names": Format(corpus.class_names, _document, _class_names, whole=False),
@@ -301,7 +301,7 @@ FORMATS = {
     "csv": Format(
         corpus.text_tables, _text_table, _table, sealed=(".gz", ".zip"), whole=False
     ),  # lines of text
-    "parquet": Format(corpus.parquet_files, _parquet, _table),
+    "parquet": Format(corpus.parquet_files, _parquet, _table, slow=10),
     "xlsx": Format(
         corpus.workbooks,
         lambda r, n, d: zipped(r, d, lambda entry: text_bent),
@@ -312,7 +312,7 @@ FORMATS = {
     "pictures": Format(
         corpus.pictures, lambda r, n, d: png(r, d), _picture, whole=False
     ),  # the pixels of GIF have no end
-    "run-folder": Format(corpus.run_folders, _folder, _run_folder, as_bytes=False),
+    "run-folder": Format(corpus.run_folders, _folder, _run_folder, as_bytes=False, slow=3),
 }
 
 

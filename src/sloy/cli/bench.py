@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sloy.problem import Problem
     from sloy.problem.inputs import Columns
     from sloy.training.profile import Peak, Profile
+    from sloy.training.recipe import Recipe
+    from sloy.training.scaling import Scaled
 
 BATCHES = {"mlp": (1, 32, 128), "lenet5": (32, 128), "cnn": (128,), "cnn_wide": (128,)}
 SHOWN = 0.005  # least share of a step's time that has a line of its own
@@ -64,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="float32",
         help="of the arithmetic, as for `sloy train`; default: float32",
     )
-    add_engine_options(parser)
+    add_engine_options(parser, several=True)
     add_json(parser)
 
 
@@ -77,6 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if unknown := [name for name in arguments.networks if name not in PRESETS]:
         raise UsageError(f"no network is named {unknown[0]!r}; there are {', '.join(PRESETS)}")
+    if devices := getattr(arguments, "several", ()):
+        return _on_devices(arguments, devices)
     engine = find_engine(arguments.engine, arguments.threads, precision=arguments.precision)
     peak = machine_peak(engine, max(1.0, arguments.seconds))
     if not arguments.json:
@@ -103,11 +107,19 @@ def measure(
     name: str, batch_size: int, engine: Engine, peak: Peak, seconds: float
 ) -> tuple[Profile, float]:
     """A training step of a network on MNIST's digits, and the seconds of predicting one."""
+    from sloy.training.profile import profile
+
+    problem, columns, recipe = _task(name, batch_size)
+    found = profile(problem, columns, recipe, engine=engine, seconds=seconds, peak=peak)
+    return found, _latency(problem, columns, engine, seconds)
+
+
+def _task(name: str, batch_size: int) -> tuple[Problem, Columns, Recipe]:
+    """A network that learns MNIST's digits by gradient descent."""
     from sloy import zoo
     from sloy.losses import CategoricalCrossentropy
     from sloy.preprocessing import Preprocessing
     from sloy.problem import Problem
-    from sloy.training.profile import profile
     from sloy.training.recipe import Recipe
 
     columns = _digits(4 * batch_size)
@@ -121,9 +133,43 @@ def measure(
         dtype="float32",
         preprocessing=scaled,
     )
-    recipe = Recipe(optimizer="sgd", batch_size=batch_size)
-    found = profile(problem, columns, recipe, engine=engine, seconds=seconds, peak=peak)
-    return found, _latency(problem, columns, engine, seconds)
+    return problem, columns, Recipe(optimizer="sgd", batch_size=batch_size)
+
+
+def _on_devices(arguments: argparse.Namespace, devices: tuple[int, ...]) -> int:
+    """The same steps on several numbers of devices."""
+    from sloy.training.scaling import scaling
+
+    arguments.option_words = ("--batch-size",)  # as errors call it
+    documents: list[dict[str, Any]] = []
+    head = (
+        f"{'network':12} {'batch':>6} {'devices':>8} {'each':>6} {'µs a step':>12} {'samples/s':>11} {'efficiency':>11}"
+        f" {'share alone':>12} {'exchange':>10}  bound"
+    )
+    for name in arguments.networks or BATCHES:
+        for size in arguments.batch_size or (max(BATCHES.get(name, (128,))),):
+            task = _task(name, size)
+            rows = scaling(*task, arguments.engine, devices, seconds=arguments.seconds)
+            if not (arguments.json or documents):
+                print(head)
+            for row in rows:
+                figures = {"efficiency": row.efficiency, "bound": row.bound}
+                documents.append({"network": name, **asdict(row), **figures})
+                if not arguments.json:
+                    print(_scaled(name, row))
+    if arguments.json:
+        print(text.as_json({"engine": arguments.engine, "steps": documents}), end="")
+    return 0
+
+
+def _scaled(name: str, row: Scaled) -> str:
+    line = (
+        f"{name:12} {row.batch_size:6} {row.devices:8} {row.batch_size // row.devices:6}"
+        f" {1e6 * row.seconds:12,.1f} {row.batch_size / row.seconds:11,.0f} {row.efficiency:11.0%}"
+        f" {1e6 * row.alone:12,.1f} {1e6 * row.exchange:10,.1f}"
+    ).replace(",", " ")
+    speed = f", {row.exchanged / row.exchange / 1e9:.2g} GB/s of gradients" if row.exchange else ""
+    return f"{line}  {row.bound}{speed if row.bound == 'exchange' else ''}"
 
 
 def instructions(found: Profile) -> Iterator[str]:

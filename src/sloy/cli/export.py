@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 NAME = "export"
-HELP = "a model for other tools: ONNX, or one C file"
+HELP = "a model for other tools: ONNX, one C file, or a JavaScript module"
 DESCRIPTION = (
-    "Writes a model as ONNX (OUT.onnx), as one C99 file (OUT.c) or as a single header (OUT.h). The"
+    "Writes a model as ONNX (OUT.onnx), as one C99 file (OUT.c), as a single header (OUT.h), or as"
+    " a JavaScript module for browsers and Node (OUT.js, its types beside it). The"
     " preprocessing is inside: all of them take raw data, those of a table's model its raw columns."
 )
 
@@ -25,7 +26,9 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_model(parser)
-    parser.add_argument("out", metavar="OUT", type=Path, help="NAME.onnx, NAME.c or NAME.h")
+    parser.add_argument(
+        "out", metavar="OUT", type=Path, help="NAME.onnx, NAME.c, NAME.h or NAME.js"
+    )
     parser.add_argument(
         "--opset", type=positive, metavar="N", help="of ONNX, at least 18, the default"
     )
@@ -49,10 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{str(out)!r} must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
     if kind != ".onnx" and (arguments.opset or arguments.channels_first):
         raise UsageError("--opset and --channels-first are for ONNX")
-    if kind == ".onnx" and arguments.name:
+    if kind not in (".c", ".h") and arguments.name:
         raise UsageError("--name is for C")
     model = sloy.load(model_file(arguments.model))
-    said = _onnx(model, arguments) if kind == ".onnx" else _c(model, arguments)
+    said = {".onnx": _onnx, ".js": _javascript}.get(kind, _c)(model, arguments)
     print(
         text.fields([("written", f"{text.visible(out)}, {text.size(out.stat().st_size)}"), *said])
     )
@@ -78,7 +81,7 @@ def _onnx(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
 
 
 def _c(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
-    from sloy.exchange.c_source import c_name
+    from sloy.exchange.source import c_name
     from sloy.model.exchange import columns_of, input_dtype
 
     model.export(arguments.out, name=arguments.name)
@@ -98,6 +101,22 @@ def _c(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
         else f"{name.upper()}_INPUTS raw columns:\n{columns}"
     )
     return [("function", "\n".join(lines)), ("x", x), ("y", _outputs(model))]
+
+
+def _javascript(model: Model, arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    from sloy.model.exchange import columns_of
+
+    model.to_javascript(arguments.out)
+    columns = columns_of(model.parts)
+    shape = text.shape(model.network.input_shape)
+    x = f"raw data, {shape}" if columns is None else f"{{column: value}}:\n{columns}"
+    name = text.visible(arguments.out.with_suffix(".d.ts"))
+    return [
+        ("types", name),
+        ("function", "predict(x), of an ES module for browsers and Node"),
+        ("x", x),
+        ("gives", f"a Float32Array: {_outputs(model)}"),
+    ]
 
 
 def _outputs(model: Model) -> str:

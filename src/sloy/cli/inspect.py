@@ -136,7 +136,7 @@ def shown_of(model: Model, layers: Sequence[str] | None, most: int) -> dict[str,
     """
     from sloy import ops
     from sloy.errors import InvalidArgument
-    from sloy.inspection.receptive import activation, picture_shape
+    from sloy.problem.receptive import activation, picture_shape
 
     shape = picture_shape("sloy inspect", model.network)
     activations = model.network.build(ops.input("x", (1, *shape))).activations

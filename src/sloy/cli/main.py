@@ -18,6 +18,7 @@ from functools import partial
 from typing import NoReturn
 
 from sloy.cli import (
+    app,
     bench,
     branch,
     diagnose,
@@ -30,9 +31,12 @@ from sloy.cli import (
     lecture,
     plan,
     predict,
+    prune,
+    report,
     samples,
     test,
     train,
+    tune,
 )
 from sloy.cli.errors import FAILED, OK, USAGE, UsageError
 from sloy.cli.options import with_devices
@@ -56,8 +60,22 @@ class Parser(argparse.ArgumentParser):
 
 
 COMMANDS = (
-    *(train, plan, find_rate, branch, diagnose, samples, test, predict, info, inspect),
-    *(import_model, export, engines, bench, lecture),
+    *(
+        train,
+        plan,
+        find_rate,
+        tune,
+        branch,
+        diagnose,
+        samples,
+        prune,
+        report,
+        test,
+        predict,
+        info,
+        inspect,
+    ),
+    *(import_model, export, engines, bench, lecture, app),
 )
 
 
@@ -99,7 +117,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     warnings.showwarning = partial(_show_warning, command)
     try:
         with Stopping() as stopping:
-            return _ended(_run(command, words, stopping), command, out)
+            code = _ended(_run(command, words, stopping), command, out)
+            if with_others := sys.modules.get("sloy.engines.processes"):
+                with_others.end_at_once(code)
+            return code
     finally:
         sys.stdout, sys.stderr, warnings.showwarning = before
 
@@ -187,7 +208,7 @@ def _as_options(message: str, options: Collection[str]) -> str:
 def _without_name(message: str) -> str:
     """A message without the function or class of the library that it begins with, which is no file here."""
     name, colon, rest = message.partition(": ")
-    ours = re.fullmatch(r"[a-z]+(?:_[a-z]+)+|[A-Z][a-z]+(?:[A-Z]\w*)?|experiment", name)
+    ours = re.fullmatch(r"[a-z]+(?:_[a-z]+)+|[A-Z][a-z]+(?:[A-Z]\w*)?|experiment|tune", name)
     return rest if ours and colon and not os.path.exists(name) else message
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 
 from sloy.cli.errors import UsageError
 from sloy.engines.names import NAMES, TABLE
+from sloy.engines.processes import started_with
+from sloy.files.streams import Stream, set_apart
 
 LARGEST = 2**31 - 1
 
@@ -46,8 +52,8 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
-def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """`--engine`, `--threads` and `--devices`."""
+def add_engine_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """`--engine`, `--threads` and `--devices`, of which there may be several numbers."""
     parser.add_argument(
         "--engine",
         choices=NAMES,
@@ -61,12 +67,19 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads to compute with; 0, the default, takes the cores that this process may use",
     )
+    more = "; of several numbers, such as 1,2,4, each is timed, and what bounds it is told"
     parser.add_argument(
         "--devices",
-        type=positive,
-        metavar="N",
-        help="with --engine jax: GPUs or other devices that share each batch; all that there are, by default",
+        type=counts if several else positive,
+        metavar="N,…" if several else "N",
+        help="with --engine jax: GPUs or other devices that share each batch; all that there are, by default"
+        + more * several,
     )
+
+
+def counts(word: str) -> tuple[int, ...]:
+    """Integers of at least 1, with commas between them."""
+    return tuple(positive(part) for part in word.split(","))
 
 
 def with_devices(arguments: argparse.Namespace) -> None:
@@ -77,8 +90,37 @@ def with_devices(arguments: argparse.Namespace) -> None:
     row = TABLE.get(arguments.engine)
     if row is None or not row.devices:
         able = " or ".join(name for name, row in TABLE.items() if row.devices)
-        raise UsageError(f"--devices (={devices}) needs --engine {able}.")
-    arguments.engine += f":{devices}"
+        given = devices if isinstance(devices, int) else ",".join(map(str, devices))
+        raise UsageError(f"--devices (={given}) needs --engine {able}.")
+    if isinstance(devices, int):
+        arguments.engine += f":{devices}"
+    else:
+        arguments.several = devices
+
+
+@contextmanager
+def together(arguments: argparse.Namespace) -> Iterator[bool]:
+    """Compute with the processes of `--distributed`, else alone; gives whether this one writes and shows."""
+    if arguments.distributed is None:
+        if others := started_with(os.environ):
+            print(
+                f"sloy train: this is {others}; each trains the whole run by itself. --distributed trains one run with"
+                " all of them.",
+                file=sys.stderr,
+            )
+        yield True
+        return
+    from sloy.engines import distributed
+
+    plain = arguments.engine.partition(":")[0]
+    able = [name for name, row in TABLE.items() if row.devices]
+    if plain not in ("auto", *able):
+        raise UsageError(f"--distributed needs --engine {' or '.join(able)}.")
+    arguments.engine = able[0] if plain == "auto" else arguments.engine
+    if isinstance(sys.stdout, Stream):
+        set_apart(sys.stdout)  # gloo says there whom it reaches
+    with distributed(arguments.distributed) as processes:
+        yield processes.leads
 
 
 def integer(word: str, least: int, most: int = LARGEST) -> int:

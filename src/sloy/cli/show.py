@@ -142,6 +142,7 @@ def opening(event: Opened) -> str:
         *([("", stages(event))] if event.stages else []),
         *([("augmented", repr(recipe.augment))] if recipe.augment is not None else []),
         ("engine", str(event.engine).replace("float32", _dtype(recipe))),
+        *_shares(event),
         ("memory", f"{text.size(event.memory)} predicted for the whole program"),
         ("folder", text.visible(event.folder)),
     ]
@@ -163,6 +164,13 @@ def fold_ended(event: FoldEnded) -> str:
     }
     shown = ", ".join(f"{name} {text.number(value)}" for name, value in figures.items())
     return f"fold {event.fold} of {event.folds}{', done before' * event.before}: {shown}\n"
+
+
+def _shares(event: Opened) -> list[tuple[str, str]]:
+    """What each of several devices has of a batch."""
+    devices = int(event.engine.settings.get("devices", 1))
+    size = event.recipe.batch_size
+    return [("", f"{text.count(size // devices)} samples each of a batch of {size}")][: devices - 1]
 
 
 def _dtype(recipe: Recipe) -> str:
@@ -194,10 +202,25 @@ def results(summary: Mapping[str, Any], event: Tested, folder: str) -> str:
             f"{text.seconds(times['to_test'])} from the start of the program to the test result,"
             f" {text.seconds(times['training'])} of it training",
         ),
+        *_stream(summary),
         ("memory", peak),
         ("folder", text.visible(folder)),
     ]
     return text.fields(rows)
+
+
+def _stream(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a stream read, and how long it was waited for."""
+    if (found := summary.get("stream")) is None:
+        return []
+    read = f"{text.count(found['read_samples'])} samples read ({text.size(found['read_bytes'])})"
+    waited, training = found["waited_seconds"], summary["times_seconds"]["training"]
+    words = (
+        f"{read}; {text.seconds(waited)} of {text.seconds(training)} of training waited for them"
+    )
+    if waited > training / 4:
+        words += ": reading is the bound, not computing"
+    return [("stream", words)]
 
 
 def _best(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sloy.cli.errors import UsageError
 from sloy.cli.experiment_options import add_experiment, data_of, name_options, words_of
-from sloy.cli.options import add_engine_options
+from sloy.cli.options import add_engine_options, together
 from sloy.stopping import Terminated
 
 NAME = "train"
@@ -24,14 +24,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, or continue."""
+    """Train, or continue; with others where that is asked for."""
+    with together(arguments) as leads:
+        return _run(arguments, leads=leads)
+
+
+def _run(arguments: argparse.Namespace, *, leads: bool) -> int:
     from sloy import experiments
     from sloy.cli.show import Show
     from sloy.experiments.run_folder import RunFolder, plan_of
 
     words = words_of(arguments)
     show = Show(quiet=arguments.quiet, json=arguments.json)
-    shared = {"engine": arguments.engine, "threads": arguments.threads, "listener": show}
+    shared = {"engine": arguments.engine, "threads": arguments.threads}
+    shared |= {"listener": show} if leads else {}
     shared["diagnose"] = arguments.diagnose
     try:
         if arguments.resume:
@@ -58,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise
     finally:
         show.close()
-    if not arguments.json:
+    if leads and not arguments.json:
         print(RunFolder(result.folder).listing())
     return 0
 
@@ -79,6 +85,14 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     begin.add_argument("--overwrite", action="store_true", help="replace a run that is in --out")
     add_engine_options(parser)
+    add(
+        "--distributed",
+        nargs="?",
+        const="auto",
+        metavar="HOST:PORT,N,RANK",
+        help="train one run with other processes, on this and other machines: as SLURM, Open MPI, Kubernetes or Cloud"
+        " TPU has started them, else process RANK (from 0) of N, of which 0 listens at HOST:PORT",
+    )
     add(
         "--diagnose",
         action=argparse.BooleanOptionalAction,

@@ -1,4 +1,4 @@
-"""Data sets: arrays with labels or targets, the bundled MNIST digits, IDX files, pictures, tables.
+"""Data sets: arrays with labels or targets, the bundled MNIST digits, IDX files, pictures, tables, streams of them.
 
 What reads pictures and tables is imported when it is asked for.
 """
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sloy.data.handwriting import HandwritingReader
     from sloy.data.imagenet import imagenet_classes, imagenet_synsets
     from sloy.data.pictures import PictureReader, read_image
+    from sloy.data.streams.kinds import stream
     from sloy.data.tables import Table, TableReader, load_table
 
 _LATER = {
@@ -26,6 +27,7 @@ _LATER = {
         "handwriting": "HandwritingReader",
         "imagenet": "imagenet_classes imagenet_synsets",
         "pictures": "PictureReader read_image",
+        "streams.kinds": "stream",
         "tables": "Table TableReader load_table",
     }.items()
     for name in names.split()
@@ -47,6 +49,7 @@ __all__ = [
     "picture_folder",
     "read_idx",
     "read_image",
+    "stream",
 ]
 
 

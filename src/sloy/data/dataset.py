@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sloy.arguments import array, real, sample_array, sequence
+from sloy.data.lazy_rows import LazyRows
 from sloy.data.sparse import SparseRows
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.threefry import make_key, permutation
@@ -113,7 +114,7 @@ class Dataset:
                 f" {len(self) - 1} are allowed."
             )
         names = self.class_names or tuple(str(k) for k in range(self.classes))
-        x = self.x.take(chosen) if isinstance(self.x, SparseRows) else self.x[chosen]
+        x = self.x.take(chosen) if isinstance(self.x, LazyRows) else self.x[chosen]
         return Dataset(x, self.y[chosen], names, self.name)
 
     def split(
@@ -158,6 +159,7 @@ class TrainTest:
 def _samples(values: Any) -> Any:
     if isinstance(values, SparseRows):
         _check_finite("x", values.values)
+    if isinstance(values, LazyRows):
         return values
     x = sample_array("Dataset", "x", values)
     if x.ndim == 0:

@@ -15,9 +15,8 @@ from sloy.data.arrays import allocate, reorder
 from sloy.data.below import LeftOut
 from sloy.data.dataset import Dataset
 from sloy.data.deep_colours import is_deep_colour
-from sloy.data.formats import formats
 from sloy.data.greys import is_deep
-from sloy.data.images import quiet, range_of
+from sloy.data.images import Encoded, open_picture, quiet, range_of
 from sloy.data.listing import Listing, list_pictures
 from sloy.data.parts import PARTS, TEST, TRAIN, VALIDATION
 from sloy.data.pictures import PictureReader, read_pictures
@@ -163,10 +162,10 @@ def picture_folder(
     digests, failures = _decode(listing, reader, pixels, threads, progress)
     broken = tuple(str(failures[row]) for row in sorted(failures))
     if broken and not skip_broken:
-        raise FileFormatError(_refusal(listing, broken))
+        raise FileFormatError(refusal(listing, broken))
     good = np.array([row for row in range(len(listing.paths)) if row not in failures], np.int64)
     groups = _groups(digests, good)
-    rows, too_few = _split(listing, good, groups, validation, share, seed)
+    rows, too_few = split_rows(listing, good, groups, validation, share, seed)
     duplicates, contradictions = _equal(listing, rows, groups)
     reorder(pixels, np.concatenate([rows[part] for part in PARTS]))
     first, sets, paths = 0, dict[str, Dataset | None](), dict[str, tuple[Path, ...]]()
@@ -192,19 +191,22 @@ def default_reader(
     listing: Listing, size: int | tuple[int, int] | None, resize: str
 ) -> PictureReader:
     """What suits the pictures, told from the headers of some of them: their size up to 64, grey where all are."""
-    import PIL.Image
+    return reader_for(listing.paths, size, resize)
 
-    count = len(listing.paths)
-    some = [
-        listing.paths[row] for row in np.unique(np.linspace(0, count - 1, _LOOKED_AT, dtype=int))
-    ]
+
+def reader_for(
+    sources: Sequence[Path | Encoded], size: int | tuple[int, int] | None, resize: str
+) -> PictureReader:
+    """The same for pictures of any place."""
+    count = len(sources)
+    some = [sources[row] for row in np.unique(np.linspace(0, count - 1, _LOOKED_AT, dtype=int))]
     sizes, modes, deep = list[tuple[int, int]](), set[str](), False
     with quiet():
         for path in some:
             try:
-                if not path.is_file():
+                if isinstance(path, Path) and not path.is_file():
                     continue
-                with PIL.Image.open(path, formats=formats()) as opened:
+                with open_picture(path) as opened:
                     sizes.append((opened.height, opened.width))
                     modes.add(opened.mode)
                     deep = deep or is_deep(opened.mode) or is_deep_colour(opened)
@@ -221,7 +223,7 @@ def default_reader(
         side = integer("picture_folder", "size", size)
         size = (side, side)
     grey = all(mode in _GREY_MODES for mode in modes)
-    greys = range_of(listing.paths) if deep else None
+    greys = range_of(sources) if deep else None
     return PictureReader(size, 1 if grey else 3, resize=resize, greys=greys)
 
 
@@ -257,7 +259,7 @@ def _groups(digests: Sequence[bytes], rows: np.ndarray) -> dict[int, list[int]]:
     return groups
 
 
-def _split(
+def split_rows(
     listing: Listing,
     good: np.ndarray,
     groups: dict[int, list[int]],
@@ -310,7 +312,8 @@ def _equal(
     return tuple(across), tuple(contradicting)
 
 
-def _refusal(listing: Listing, broken: Sequence[str]) -> str:
+def refusal(listing: Listing, broken: Sequence[str]) -> str:
+    """That pictures cannot be read."""
     shown = "\n".join(f"  {reason}" for reason in broken[:20])
     more = f"\n  and {len(broken) - 20} more" if len(broken) > 20 else ""
     return (

@@ -14,13 +14,14 @@ import gzip
 import zlib
 from math import prod
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from sloy.arguments import path_of
 from sloy.data.dataset import Dataset, TrainTest
 from sloy.errors import FileFormatError
+from sloy.text import reason
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 TRAIN, TESTS = "train", ("t10k", "test")  # what names of files begin with
@@ -61,11 +62,28 @@ def read_idx(path: str | Path) -> np.ndarray:
             with gzip.open(file) as unzipped:
                 return _read(path, unzipped, None)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise FileFormatError(f"{path}: damaged or truncated gzip data ({error}).") from None
+            raise FileFormatError(
+                f"{path}: damaged or truncated gzip data ({reason(error)})."
+            ) from None
 
 
 def _read(path: Path, file: _Readable, size: int | None) -> np.ndarray:
     """Read header and values; `size` is the file's length in bytes where it is known beforehand."""
+    shape, dtype = idx_header(path, file, size)
+    promised = prod(shape) * dtype.itemsize
+    data = _read_at_most(file, promised + 1)  # never more than promised: a gzip bomb stops here
+    if len(data) != promised:
+        more_or_less = "fewer" if len(data) < promised else "more"
+        raise FileFormatError(
+            f"{path}: holds {more_or_less} than the {promised} bytes that shape {shape} of {dtype.name} needs."
+        )
+    return np.frombuffer(data, dtype).astype(dtype.newbyteorder("=")).reshape(shape)
+
+
+def idx_header(
+    path: Path, file: _Readable, size: int | None
+) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and stored type of the values that follow in a file; `size` as its length where that is known."""
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or magic[3] == 0:
         raise FileFormatError(
@@ -84,13 +102,7 @@ def _read(path: Path, file: _Readable, size: int | None) -> np.ndarray:
             f"{path}: is {size} bytes long, but shape {shape} of {dtype.name} needs"
             f" {4 + len(axes) + promised}."
         )
-    data = _read_at_most(file, promised + 1)  # never more than promised: a gzip bomb stops here
-    if len(data) != promised:
-        more_or_less = "fewer" if len(data) < promised else "more"
-        raise FileFormatError(
-            f"{path}: holds {more_or_less} than the {promised} bytes that shape {shape} of {dtype.name} needs."
-        )
-    return np.frombuffer(data, dtype).astype(dtype.newbyteorder("=")).reshape(shape)
+    return shape, dtype
 
 
 def _read_at_most(file: _Readable, limit: int) -> bytes:
@@ -156,29 +168,39 @@ def idx_to_test(folder: str | Path) -> tuple[Dataset, bool]:
 
 
 def _images_and_labels(folder: Path, parts: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    images_path, labels_path = _find(folder, parts, "images"), _find(folder, parts, "labels")
+    images_path, labels_path = idx_files(folder, parts)
     images, labels = read_idx(images_path), read_idx(labels_path)
     if images.ndim not in (3, 4):
         raise FileFormatError(
             f"{images_path}: images need 3 axes (N, H, W) or 4 (N, H, W, C), not {images.ndim}."
         )
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise FileFormatError(
-            f"{labels_path}: labels need integers on 1 axis, not {labels.dtype} of shape {labels.shape}."
-        )
-    if len(images) != len(labels):
-        raise FileFormatError(
-            f"{labels_path}: holds {len(labels)} labels for the {len(images)} images of {images_path.name}."
-        )
-    if labels.min() < 0 or labels.max() > _LARGEST_LABEL:
-        raise FileFormatError(
-            f"{labels_path}: labels run from {labels.min()} to {labels.max()}; allowed are 0 to {_LARGEST_LABEL}."
-        )
+    check_labels(labels_path, labels, images_path, len(images))
     if images.dtype != np.uint8:
         if not np.isfinite(images).all():
             raise FileFormatError(f"{images_path}: holds a value that is NaN or infinite.")
         images = images.astype(np.float32)
     return images.reshape(*images.shape[:3], -1), labels  # (N, H, W, C)
+
+
+def check_labels(labels_path: Path, labels: np.ndarray, images_path: Path, count: int) -> None:
+    """Raise `FileFormatError` unless a file holds labels of so many images."""
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise FileFormatError(
+            f"{labels_path}: labels need integers on 1 axis, not {labels.dtype} of shape {labels.shape}."
+        )
+    if len(labels) != count:
+        raise FileFormatError(
+            f"{labels_path}: holds {len(labels)} labels for the {count} images of {images_path.name}."
+        )
+    if labels.min() < 0 or labels.max() > _LARGEST_LABEL:
+        raise FileFormatError(
+            f"{labels_path}: labels run from {labels.min()} to {labels.max()}; allowed are 0 to {_LARGEST_LABEL}."
+        )
+
+
+def idx_files(folder: Path, parts: tuple[str, ...]) -> tuple[Path, Path]:
+    """The files of images and labels of the first part that is there; `FileFormatError` where none is."""
+    return _find(folder, parts, "images"), _find(folder, parts, "labels")
 
 
 def _find(folder: Path, parts: tuple[str, ...], kind: str) -> Path:

@@ -5,14 +5,16 @@ Colour profiles (ICC) are not applied, as nowhere in the training of the publish
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -42,13 +44,31 @@ _TURNS = {  # EXIF orientation → Pillow's name of what sets the picture uprigh
 _ORIENTATION = 0x0112
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """A picture file that lies within another file.
+
+    Parameters
+    ----------
+    content : bytes
+    name : str
+        What messages call it.
+    """
+
+    content: bytes
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
 def quiet() -> AbstractContextManager[object]:
     """Without Pillow's warnings about odd files; not for use in several threads at once."""
     return warnings.catch_warnings(action="ignore")
 
 
 def decode(
-    source: str | Path | Image,
+    source: str | Path | Encoded | Image,
     channels: int,
     background: Colour = WHITE,
     *,
@@ -63,7 +83,7 @@ def decode(
 
     Parameters
     ----------
-    source : path or PIL image
+    source : path, `Encoded` or PIL image
     channels : 1 or 3
         Grey, or red, green and blue. Colour becomes grey as 0.299 R + 0.587 G + 0.114 B.
     background : (R, G, B)
@@ -91,6 +111,12 @@ def decode(
     if isinstance(source, PIL.Image.Image):
         name = str(getattr(source, "filename", "") or "the picture")
         return _plain(source, name, channels, background, one_at_a_time, greys)
+    if isinstance(source, Encoded):
+        _hush()
+        with open_picture(source) as opened:
+            if least is not None:
+                opened.draft(None, (least, least))
+            return _plain(opened, source.name, channels, background, one_at_a_time, greys)
     path = path_of("decode", "source", source)
     if path.exists() and not path.is_file():  # opening a pipe would wait forever
         raise FileFormatError(f"{path}: is not a file.")
@@ -99,20 +125,34 @@ def decode(
     if foreign(path.name) == "RAW":  # Pillow would take the thumbnail in it
         raise FileFormatError(f"{path}: {_what_it_is(path, b'')}.")
     _hush()
-    with path.open("rb") as file:
-        try:
-            opened = PIL.Image.open(file, formats=formats())
-        except PIL.UnidentifiedImageError:
-            file.seek(0)
-            raise FileFormatError(f"{path}: {_what_it_is(path, file.read(HEAD))}.") from None
-        except PIL.Image.DecompressionBombError as error:
-            raise FileFormatError(f"{path}: {error}") from None
-        except Exception as error:
-            raise _damaged(str(path), error) from None
-        with opened:
-            if least is not None:
-                opened.draft(None, (least, least))
-            return _plain(opened, str(path), channels, background, one_at_a_time, greys, path)
+    with path.open("rb") as file, _recognised(file, path) as opened:
+        if least is not None:
+            opened.draft(None, (least, least))
+        return _plain(opened, str(path), channels, background, one_at_a_time, greys, path)
+
+
+def open_picture(source: Path | Encoded) -> Image:
+    """A picture whose header is read, not yet its pixels; `FileFormatError` or `OSError` where it is none."""
+    if isinstance(source, Encoded):
+        return _recognised(io.BytesIO(source.content), Path(source.name))
+    import PIL.Image
+
+    return PIL.Image.open(source, formats=formats())
+
+
+def _recognised(file: BinaryIO, path: Path) -> Image:
+    """The picture of a file, which is named in messages."""
+    import PIL.Image
+
+    try:
+        return PIL.Image.open(file, formats=formats())
+    except PIL.UnidentifiedImageError:
+        file.seek(0)
+        raise FileFormatError(f"{path}: {_what_it_is(path, file.read(HEAD))}.") from None
+    except PIL.Image.DecompressionBombError as error:
+        raise FileFormatError(f"{path}: {error}") from None
+    except Exception as error:
+        raise _damaged(str(path), error) from None
 
 
 @cache
@@ -140,23 +180,22 @@ def picture_files(folder: str | os.PathLike[str]) -> list[Path]:
     return list(below(folder).pictures)
 
 
-def range_of(paths: Sequence[Path]) -> Greys | None:
+def range_of(paths: Sequence[Path | Encoded]) -> Greys | None:
     """Black and white of all pictures of more than 8 bits; those that cannot be read do not count."""
     spreads: list[Spread] = []
     for path in paths:
         with quiet(), suppress(Exception):  # what is broken will be named when it is to be decoded
-            if path.is_file() and (found := _spread(path)) is not None:
+            there = isinstance(path, Encoded) or path.is_file()
+            if there and (found := _spread(path)) is not None:
                 spreads.append(found)
     try:
         return common_range(spreads)
     except FileFormatError as error:
-        raise FileFormatError(f"{os.path.commonpath(paths)}: {error}") from None
+        raise FileFormatError(f"{os.path.commonpath(map(str, paths))}: {error}") from None
 
 
-def _spread(path: Path) -> Spread | None:
-    import PIL.Image
-
-    with PIL.Image.open(path, formats=formats()) as opened:
+def _spread(path: Path | Encoded) -> Spread | None:
+    with open_picture(path) as opened:
         if opened.width * opened.height > LARGEST_PICTURE:
             return None
         if is_deep_colour(opened):

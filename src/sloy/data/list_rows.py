@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sloy.errors import FileFormatError
+from sloy.text import reason
 
 TABLES = (".csv", ".tsv")
 OTHERS = (".txt", ".json", ".jsonl", ".ndjson")  # lists of pictures where they name some
@@ -39,7 +40,7 @@ def rows_of(path: Path, most: int = 0, *, labels: Sequence[str] = ()) -> list[li
         rows = _parsed(path.suffix.lower(), text, cut=bool(most) and len(text) == most)
     except (UnicodeDecodeError, csv.Error, ValueError) as error:
         kind = "JSON" if "js" in path.suffix.lower() else "CSV text in UTF-8"
-        raise FileFormatError(f"{path}: is no {kind} ({error}).") from None
+        raise FileFormatError(f"{path}: is no {kind} ({reason(error)}).") from None
     return _one_column(rows, labels)
 
 

@@ -12,6 +12,7 @@ from sloy.data.formats import foreign, is_picture_name
 from sloy.data.list_rows import OTHERS, TABLES, rows_of
 from sloy.data.parts import TRAIN, WORDS, part_of
 from sloy.errors import FileFormatError
+from sloy.text import shown
 
 LABEL_COLUMNS = ("label", "class", "category", "target", "species", "breed")
 PART_COLUMNS = ("split", "part", "subset", "set")
@@ -190,7 +191,7 @@ def _part(path: Path, number: int, row: Sequence[str], column: int | None) -> st
     word = row[column].strip().lower()
     if word not in WORDS:
         raise FileFormatError(
-            f"{path}: line {number}: {word!r} is no part; allowed are {', '.join(WORDS)}."
+            f"{path}: line {number}: {shown(word)} is no part; allowed are {', '.join(WORDS)}."
         )
     return WORDS[word]
 

@@ -17,7 +17,7 @@ from sloy.data.greys import Greys
 from sloy.data.images import WHITE, Colour, decode, picture_files, quiet
 from sloy.data.readers import Reader
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.text import shown
+from sloy.text import reason, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -189,7 +189,9 @@ class PictureReader(OfPictures):
         try:
             return cls(**values)
         except (InvalidArgument, TypeError) as error:
-            raise FileFormatError(f"the reader of pictures cannot be used: {error}") from None
+            raise FileFormatError(
+                f"the reader of pictures cannot be used: {reason(error)}."
+            ) from None
 
     def _framed(self, picture: Image) -> Image:
         """The picture at the reader's size."""

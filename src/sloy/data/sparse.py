@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from sloy.data.lazy_rows import LazyRows
 from sloy.errors import InvalidArgument
 
 
 @dataclass(frozen=True, eq=False)
-class SparseRows:
+class SparseRows(LazyRows):
     """Rows (N, d) of which the zeros are not held (compressed sparse rows, CSR).
-
-    Where samples are taken, by `Dataset` and what comes after, they may be such rows; whoever computes takes some of
-    them, ``rows[numbers]``, as an ordinary array.
 
     Parameters
     ----------
@@ -53,11 +51,6 @@ class SparseRows:
     def shape(self) -> tuple[int, int]:
         """(N, d)."""
         return len(self), self.width
-
-    @property
-    def ndim(self) -> int:
-        """2."""
-        return 2
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -24,6 +24,7 @@ from sloy.training.run import Run
 
 STEPS = 120
 ORDERS = 3
+MORE_ORDERS = 9  # where all the steps of the run leave it undecided
 SURE = 3.0  # standard errors
 MUCH = 0.1  # of the loss
 MOST = 4.0  # of the first loss, that a sample counts
@@ -67,7 +68,7 @@ class Trier:
     now: Snapshot | None = None
     command: Callable[[Mapping[str, Any]], str] = lambda change: ""
     fixed: Sequence[str] = ()
-    _known: dict[tuple[bool, int], Course] = field(default_factory=dict, init=False)
+    _known: dict[tuple[bool, int, int], Course] = field(default_factory=dict, init=False)
 
     def tried(self, report: Report, seconds: float) -> Report:
         """A report with the remedies of its errors and warnings tried, the first first, while there is time."""
@@ -89,16 +90,19 @@ class Trier:
         return report.with_proofs(proofs)
 
     def prove(self, remedy: Remedy, end: float = float("inf")) -> Proof:
-        """Try a remedy for 120 steps; for twice as many, and so on, while it is undecided and there is time."""
+        """Try a remedy for 120 steps; for twice as many, and so on, while it is undecided and there is time.
+
+        What is undecided after as many as the run has is tried in more orders.
+        """
         if "patience" in remedy.change:
             return self._stopped(remedy)
         steps = max(2, min(STEPS, self.evidence.total))
-        prevents = remedy.prevents or self.now is None
+        prevents, orders = remedy.prevents or self.now is None, ORDERS
         while True:
             begun = time.perf_counter()
             try:
-                own = self._course({}, steps, from_start=prevents)
-                other = self._course(remedy.change, steps, from_start=prevents)
+                own = self._course({}, steps, orders, from_start=prevents)
+                other = self._course(remedy.change, steps, orders, from_start=prevents)
             except SloyError:
                 return Proof(
                     remedy.words, "", 0, 0, float("nan"), float("nan"), float("nan"), proved=False
@@ -108,9 +112,12 @@ class Trier:
             # A harm that the run has at its end, and the fork not yet, is still to come.
             to_come = prevents and proof.before < self.evidence.last.loss
             undecided = not proof.proved and (to_come or _may_become_sure(proof))
-            done = steps >= self.evidence.total or time.perf_counter() + 2 * cost > end
-            if not undecided or done:
+            whole = steps >= self.evidence.total
+            times = MORE_ORDERS / ORDERS if whole else 2
+            if not undecided or orders > ORDERS or time.perf_counter() + times * cost > end:
                 return proof
+            if whole:
+                orders = MORE_ORDERS
             steps = min(2 * steps, self.evidence.total)
 
     def _stopped(self, remedy: Remedy) -> Proof:
@@ -149,13 +156,16 @@ class Trier:
         proved = bool(gain > max(SURE * error, enough) and sound)
         start = say("from the start") if prevents else say("from now")
         command = self.command(remedy.change) if proved else ""
-        return Proof(remedy.words, start, steps, ORDERS, before, after, error, proved, command)
+        orders = len(own.end)
+        return Proof(remedy.words, start, steps, orders, before, after, error, proved, command)
 
-    def _course(self, change: Mapping[str, Any], steps: int, *, from_start: bool) -> Course:
-        key = (from_start, steps)
+    def _course(
+        self, change: Mapping[str, Any], steps: int, orders: int, *, from_start: bool
+    ) -> Course:
+        key = (from_start, steps, orders)
         if not change and key in self._known:
             return self._known[key]
-        fork = _Fork(steps, None if from_start else self.now)
+        fork = _Fork(steps, orders, None if from_start else self.now)
         self.train(**change, callbacks=[fork])
         assert fork.course is not None
         if not change:
@@ -187,6 +197,7 @@ class _Fork(Callback):
     """Does some steps before the run begins, in several orders, and ends the run there."""
 
     steps: int
+    orders: int
     start: Snapshot | None
     course: Course | None = field(default=None, init=False)
 
@@ -196,7 +207,7 @@ class _Fork(Callback):
         if self.start is not None:
             begin = replace(begin, variables=self.start.variables, history=[])
         measure = _measure(run)
-        found = [list(self._losses(run, begin, order, measure)) for order in range(ORDERS)]
+        found = [list(self._losses(run, begin, order, measure)) for order in range(self.orders)]
         half, end = (np.array(losses) for losses in zip(*found, strict=True))
         self.course = Course(float(measure(begin.variables).mean()), half, end)
         return True

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sloy.engines.base import BatchRun, Engine, Executable
-    from sloy.engines.choice import available, engine, restored
+    from sloy.engines.choice import available, distributed, engine, processes_of, restored
     from sloy.engines.names import DETERMINISTIC, NAMES, PRECISIONS, TABLE, Arithmetic, Determinism
+    from sloy.engines.processes import Processes
     from sloy.engines.reference import ReferenceEngine
     from sloy.engines.variables import Variables
 
 _PLACES = {
     "base": ("BatchRun", "Engine", "Executable"),
-    "choice": ("available", "engine", "restored"),
+    "choice": ("available", "distributed", "engine", "processes_of", "restored"),
     "names": ("DETERMINISTIC", "NAMES", "PRECISIONS", "TABLE", "Arithmetic", "Determinism"),
+    "processes": ("Processes",),
     "reference": ("ReferenceEngine",),
     "variables": ("Variables",),
 }
@@ -34,10 +36,13 @@ __all__ = [
     "Determinism",
     "Engine",
     "Executable",
+    "Processes",
     "ReferenceEngine",
     "Variables",
     "available",
+    "distributed",
     "engine",
+    "processes_of",
     "restored",
 ]
 

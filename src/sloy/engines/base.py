@@ -13,6 +13,7 @@ import numpy as np
 
 from sloy.arguments import integer
 from sloy.engines.names import Arithmetic, Determinism
+from sloy.engines.processes import ONE, Processes
 from sloy.engines.variables import Variables
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable, ShapeError
 from sloy.graph import Graph
@@ -41,6 +42,8 @@ class BatchRun:
         Wall time.
     error : BaseException or None
         What `poll` raised.
+    waited : float
+        Seconds of it in which rows that are no array were read and nothing was computed.
     """
 
     status: Status
@@ -48,6 +51,7 @@ class BatchRun:
     outputs: dict[str, np.ndarray]
     seconds: float
     error: BaseException | None = None
+    waited: float = 0.0
 
 
 class Executable(ABC):
@@ -73,8 +77,7 @@ class Executable(ABC):
         InvalidArgument
             Where an input is missing, unknown, or of another shape or dtype.
         NonFiniteError
-            Where a guarded output is NaN or infinite; no variable has changed, and the exception's `outputs`
-            holds all outputs.
+            Where a guarded output is NaN or infinite; no variable has changed, and `outputs` of the error holds all.
         """
 
     def run_finite(self, x: np.ndarray) -> dict[str, np.ndarray] | None:
@@ -86,8 +89,7 @@ class Executable(ABC):
     ) -> dict[str, np.ndarray]:
         """`run`, calling `poll` between operations until the first variable is written.
 
-        What `poll` raises ends the run, no variable changed. Here, for engines that cannot be asked within a run, it
-        is never called.
+        What `poll` raises ends the run, no variable changed. An engine that cannot be asked within one never calls it.
         """
         return self.run(inputs)
 
@@ -143,9 +145,8 @@ class Engine(ABC):
     ----------
     name : str
     precision : "float32", "mixed" or "emulated"
-        Of float32 graphs. "mixed" rounds what products and convolutions read to bfloat16, see
-        `sloy.graph.mixed`, with the processor's instructions for it; "emulated" does so on any
-        processor, to see what it does to accuracy.
+        Of float32 graphs. "mixed" rounds what products and convolutions read to bfloat16, see `sloy.graph.mixed`, by
+        the processor's instructions for it; "emulated" on any processor, to see what it does to accuracy.
     interrupts : bool
         Whether `poll` is asked within a step too, between operations; else between steps alone.
     keeps_memory : bool
@@ -182,6 +183,16 @@ class Engine(ABC):
         return None
 
     @property
+    def processes(self) -> Processes:
+        """Those that compute together with this engine, each on a share of the samples; by default this one alone."""
+        return ONE
+
+    @property
+    def by_itself(self) -> Engine:
+        """The same for this process alone: of models, which each process asks what it likes, when it likes."""
+        return self
+
+    @property
     def settings(self) -> dict[str, int | str]:
         """What may round otherwise when it changes, for checkpoints and summaries: counts, and the precision."""
         return {"precision": self.precision}
@@ -200,8 +211,7 @@ class Engine(ABC):
         ----------
         graph : Graph
         variables : mapping
-            What runs read and update: `Variables` of this engine, or C-contiguous arrays by name, which every run
-            reads and updates in place, wherever the engine computes.
+            What runs read and update in place: `Variables` of this engine, or C-contiguous arrays by name.
         guard : names of scalar outputs
             See `Executable`.
         """
@@ -236,8 +246,7 @@ class Engine(ABC):
         executables : mapping
             Number of samples → executable; needs `batch_size`, and the size of the last partial batch.
         columns : mapping
-            Input name → array whose first axis is the sample; or rows that give such arrays when they are asked for
-            some (``column[numbers]``, as `sloy.data.sparse.SparseRows` does).
+            Input name → array whose first axis is the sample, or `sloy.data.lazy_rows.LazyRows` that give such.
         order : int64 array, shape (n,) or (epochs, n)
             Rows of the columns; step k takes ``order[k * batch_size : (k + 1) * batch_size]``. Of several epochs, one
             after another, each ends with its own partial batch.
@@ -342,8 +351,7 @@ def check_batches(
         raise InvalidArgument(f"{twice} are columns and step inputs at once.")
     epochs, per_epoch = np.atleast_2d(order).shape
     steps, rest = divmod(per_epoch, batch_size)
-    sizes = {batch_size} if steps else set()
-    sizes |= {rest} if rest else set()
+    sizes = {*([batch_size] if steps else []), *([rest] if rest else [])}
     if not sizes <= executables.keys():
         raise InvalidArgument(f"no executable for batches of {sorted(sizes - executables.keys())}.")
     lengths = {name: len(column) for name, column in columns.items()}

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Literal
@@ -15,6 +15,7 @@ from typing import Literal
 from sloy.arguments import integer, one_of
 from sloy.engines.base import Engine
 from sloy.engines.names import DETERMINISTIC, PRECISIONS, TABLE, Arithmetic, Determinism
+from sloy.engines.processes import ONE, Processes, here
 from sloy.errors import InvalidArgument, NotAvailable
 from sloy.text import shown
 
@@ -78,6 +79,53 @@ def _split(name: str) -> tuple[str, dict[str, int]]:
             " behind a colon, such as jax:4."
         )
     return plain, {"devices": int(count)} if colon else {}
+
+
+def processes_of(name: str | Engine) -> Processes:
+    """Those that would compute together with an engine of a name, see `Engine.processes`."""
+    if isinstance(name, Engine):
+        return name.processes
+    plain, _ = _split(name)
+    return here() if plain in TABLE and TABLE[plain].devices else ONE
+
+
+def distributed(where: str = "auto") -> AbstractContextManager[Processes]:
+    """While entered, this process computes with others, each of which runs the same program.
+
+    An engine of several devices, such as "jax", takes those of all processes; each process makes the same calls. Files
+    are written, and progress is shown, by the first process alone. A signal to one stops all after a step they agree
+    on; where one fails, the others end too, with a sentence. It is entered before JAX computes anything.
+
+    Parameters
+    ----------
+    where : str
+        "auto" where SLURM, Open MPI, Kubernetes or Cloud TPU has started the processes. Else "HOST:PORT,N,RANK": where
+        process 0 listens, how many there are, and which this is, from 0.
+
+    Returns
+    -------
+    context manager
+        Entering gives the `Processes`.
+
+    Raises
+    ------
+    InvalidArgument
+        Where `where` is none of these, or JAX has computed already.
+    NotAvailable
+        Where JAX is not installed, no launcher is found, or the others do not answer.
+
+    Examples
+    --------
+    >>> import sloy
+    >>> with sloy.engines.distributed("localhost:9000,four,0"):
+    ...     pass
+    Traceback (most recent call last):
+    sloy.errors.InvalidArgument: `distributed` (='localhost:9000,four,0') must be HOST:PORT,N,RANK: ...
+    """
+    (name,) = [name for name, row in TABLE.items() if row.devices]
+    _named(name)
+    found: AbstractContextManager[Processes] = import_module(TABLE[name].module).joined(where)
+    return found
 
 
 def available(name: str) -> str | None:

@@ -1,16 +1,33 @@
-"""Running over rows that are no arrays, such as sparse ones: some steps' rows at a time are made arrays."""
+"""Running over rows that are no arrays, sparse ones or those of a stream: some steps' rows at a time are made arrays.
+
+Those of the steps that follow are made by a thread meanwhile.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from math import prod
 
 import numpy as np
 
-from sloy.engines.base import BatchRun, Engine, Executable, Poll
+from sloy.engines.base import (
+    POLL_SECONDS,
+    BatchRun,
+    Engine,
+    Executable,
+    Poll,
+    Status,
+)
 
 PIECE_BYTES = 1 << 24  # of rows that are made arrays together; a step at least
+PIECES = 32  # of an epoch at least, as far as there are steps: none is computed with while the first is made
+AHEAD = 2  # pieces that are made while one is computed with
+
+Arrays = dict[str, np.ndarray]
 
 
 def are_arrays(columns: Mapping[str, np.ndarray]) -> bool:
@@ -28,36 +45,136 @@ def run_in_pieces(
     poll: Poll | None = None,
 ) -> BatchRun:
     """What `Engine.run_batches` gives, by calls of it with arrays alone."""
-    started = time.perf_counter()
+    record = _Record(executables, poll)
+    with _Ahead(columns, _pieces(columns, order, batch_size)) as ahead:
+        while ahead:
+            rows, some = ahead.next(record)
+            if record.error is not None:
+                return record.end("interrupted", ahead.waited)
+            steps = -(-len(rows) // batch_size)
+            inputs = {n: v[record.done : record.done + steps] for n, v in step_inputs.items()}
+            run = engine.run_batches(
+                executables, some, np.arange(len(rows)), batch_size, inputs, record.poll_within
+            )
+            record.add(run)
+            if run.status != "done":
+                return record.end(run.status, ahead.waited)
+    return record.end("done", ahead.waited)
+
+
+def _pieces(
+    columns: Mapping[str, np.ndarray], order: np.ndarray, batch_size: int
+) -> Iterator[np.ndarray]:
+    """Rows of some steps together."""
     sample = sum(prod(column.shape[1:]) * column.dtype.itemsize for column in columns.values())
     together = max(1, PIECE_BYTES // max(1, sample * batch_size)) * batch_size  # rows
-    runs: list[BatchRun] = []
-    done = 0
+    epochs = np.atleast_2d(order)
+    share = -(-epochs.shape[1] // (PIECES * batch_size)) * batch_size
+    together = max(batch_size, min(together, share))
+    for epoch in epochs:
+        for first in range(0, len(epoch), together):
+            yield epoch[first : first + together]
 
-    def ask(steps: int, scalars: Mapping[str, np.ndarray]) -> None:
-        assert poll is not None
-        whole = {n: [*(run.outputs[n] for run in runs), value] for n, value in scalars.items()}
-        poll(done + steps, {name: np.concatenate(values) for name, values in whole.items()})
 
-    pieces = (
-        epoch[first : first + together]
-        for epoch in np.atleast_2d(order)
-        for first in range(0, len(epoch), together)
-    )
-    for rows in pieces:
-        some = {name: column[rows] for name, column in columns.items()}
-        steps = -(-len(rows) // batch_size)
-        inputs = {name: values[done : done + steps] for name, values in step_inputs.items()}
-        watch = None if poll is None else ask
-        run = engine.run_batches(executables, some, np.arange(len(rows)), batch_size, inputs, watch)
-        runs.append(run)
-        done += run.steps
-        if run.status != "done":
-            break
-    if not runs:
-        return BatchRun("done", 0, {}, 0.0)
-    outputs = {
-        name: np.concatenate([run.outputs[name] for run in runs]) for name in runs[0].outputs
-    }
-    last = runs[-1]
-    return BatchRun(last.status, done, outputs, time.perf_counter() - started, last.error)
+class _Ahead:
+    """Pieces as arrays, made in a thread before they are needed; false when there are no more."""
+
+    def __init__(self, columns: Mapping[str, np.ndarray], pieces: Iterable[np.ndarray]) -> None:
+        self._columns = columns
+        self._pieces = iter(pieces)
+        self._made: deque[Future[tuple[np.ndarray, Arrays]]] = deque()
+        self._pool = ThreadPoolExecutor(1, "reading")
+        self.waited = 0.0
+
+    def __enter__(self) -> _Ahead:
+        self._begin(AHEAD)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def __bool__(self) -> bool:
+        return bool(self._made)
+
+    def next(self, record: _Record) -> tuple[np.ndarray, Arrays]:
+        """The rows of the next piece, and its arrays; none of them where `poll` raised while they were waited for."""
+        began, future = time.perf_counter(), self._made.popleft()
+        while not wait_for([future], POLL_SECONDS).done and record.error is None:
+            record.poll()
+        self.waited += time.perf_counter() - began
+        if record.error is not None:
+            return np.empty(0, np.int64), {}
+        self._begin(1)
+        return future.result()
+
+    def _begin(self, count: int) -> None:
+        for _, rows in zip(range(count), self._pieces, strict=False):  # never one too many
+            self._made.append(self._pool.submit(self._arrays, rows))
+
+    def _arrays(self, rows: np.ndarray) -> tuple[np.ndarray, Arrays]:
+        return rows, {name: column[rows] for name, column in self._columns.items()}
+
+
+class _Record:
+    """What the pieces gave so far."""
+
+    def __init__(self, executables: Mapping[int, Executable], poll: Poll | None) -> None:
+        self._graph = next(iter(executables.values())).graph if executables else None
+        self._poll = poll
+        self._runs: list[BatchRun] = []
+        self._started = time.perf_counter()
+        self.done = 0
+        self.error: BaseException | None = None
+
+    @property
+    def poll_within(self) -> Poll | None:
+        """What the engine asks within a piece."""
+        return None if self._poll is None else self._ask
+
+    def poll(self) -> None:
+        """Ask between two pieces; what is raised is kept."""
+        try:
+            self._ask(0, {})
+        except BaseException as error:
+            self.error = error
+
+    def add(self, run: BatchRun) -> None:
+        """A piece that was computed."""
+        self._runs.append(run)
+        self.done += run.steps
+        self.error = run.error
+
+    def end(self, status: Status, waited: float) -> BatchRun:
+        """All of it."""
+        seconds = time.perf_counter() - self._started
+        names = self._runs[0].outputs if self._runs else self._outputs
+        outputs = {name: self._joined(name, []) for name in names}
+        return BatchRun(status, self.done, outputs, seconds, self.error, waited)
+
+    def _ask(self, steps: int, scalars: Mapping[str, np.ndarray]) -> None:
+        if self._poll is None:
+            return
+        names = list(scalars) or [name for name, shape in self._outputs.items() if shape == ()]
+        self._poll(
+            self.done + steps,
+            {
+                name: self._joined(name, [scalars[name]] if name in scalars else [])
+                for name in names
+            },
+        )
+
+    @property
+    def _outputs(self) -> dict[str, tuple[int, ...]]:
+        """The outputs and their shapes."""
+        graph = self._graph
+        if graph is None:
+            return {}
+        return {name: graph.nodes[number].spec.shape for name, number in graph.outputs.items()}
+
+    def _joined(self, name: str, last: list[np.ndarray]) -> np.ndarray:
+        parts = [*(run.outputs[name] for run in self._runs), *last]
+        if parts:
+            return np.concatenate(parts)
+        assert self._graph is not None
+        spec = self._graph.nodes[self._graph.outputs[name]].spec
+        return np.zeros((0, *spec.shape[1:]), spec.dtype)

@@ -1,6 +1,6 @@
 """What an exported file takes before its network: the raw columns of a table, or numbers in double precision.
 
-The meaning of each kind of column is its `prepare`; `sloy.exchange.onnx.raw` and `sloy.exchange.c_source.raw` write the
+The meaning of each kind of column is its `prepare`; `sloy.exchange.onnx.raw` and `sloy.exchange.source.c_raw` write the
 same for other tools. Here is what both go by.
 """
 

@@ -6,6 +6,7 @@ from sloy.experiments.events import Event, Listener
 from sloy.experiments.examining import Examined, examine
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.forecast import Forecast, plan
+from sloy.experiments.reporting import Reported, report
 from sloy.experiments.result import Result
 from sloy.experiments.running import resume, run
 from sloy.experiments.sources import SOURCES, Loaded, Measured, Source, ToTest, Wanted, source_of
@@ -20,6 +21,7 @@ __all__ = [
     "Listener",
     "Loaded",
     "Measured",
+    "Reported",
     "Result",
     "Source",
     "ToTest",
@@ -28,6 +30,7 @@ __all__ = [
     "diagnose",
     "examine",
     "plan",
+    "report",
     "resume",
     "run",
     "source_of",

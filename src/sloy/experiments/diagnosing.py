@@ -20,6 +20,7 @@ from sloy.experiments.experiment import Experiment
 from sloy.experiments.fitting import training_of
 from sloy.experiments.opening import opened
 from sloy.experiments.run_folder import CHECKPOINT, DIAGNOSIS, RunFolder
+from sloy.text import reason
 from sloy.training.callbacks import Progress
 from sloy.training.checkpoint import Snapshot, Store
 from sloy.training.run import Callback, Run
@@ -111,7 +112,7 @@ def _written(path: Path) -> Report:
     try:
         return Report.of_json(json.loads(path.read_text("utf-8")))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise FileFormatError(f"{path}: is not the diagnosis of a run ({error}).") from None
+        raise FileFormatError(f"{path}: is not the diagnosis of a run ({reason(error)}).") from None
 
 
 @dataclass

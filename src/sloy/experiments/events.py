@@ -71,10 +71,14 @@ class Opened(Event):
 
 @dataclass(frozen=True, eq=False)
 class FitBegan(Event):
-    """Epochs of `samples` samples begin; a fine-tuning may have two such times."""
+    """Epochs of `samples` samples begin; a fine-tuning may have two such times.
+
+    `before` holds rows of the history: those of epochs that a resumed run has done.
+    """
 
     epochs: int
     samples: int
+    before: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +105,12 @@ class EpochEnded(Event):
 
 @dataclass(frozen=True, eq=False)
 class FitEnded(Event):
-    """The epochs are done, or were stopped, interrupted or failed."""
+    """The epochs are done, or were stopped, interrupted or failed.
+
+    `waited` are the seconds in which samples of a stream were waited for.
+    """
+
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

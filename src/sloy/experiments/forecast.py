@@ -249,7 +249,7 @@ def plan(
         raise InvalidOption("`folds`: a plan is made for one run; leave them out here.")
     opening = opened(experiment, Path(), engine=engine, threads=threads, tell=listener)
     read = time.perf_counter() - began
-    return Forecast(opening, _quality(opening), _scores(opening), _seconds(opening, read), words)
+    return Forecast(opening, _quality(opening), _scores(opening), seconds_of(opening, read), words)
 
 
 # --- the data -------------------------------------------------------------------------------------
@@ -347,7 +347,7 @@ class _Clock(Callback):
         self.end = time.perf_counter()
 
 
-def _seconds(opening: Opened, read: float) -> Seconds:
+def seconds_of(opening: Opened, read: float = 0.0) -> Seconds:
     """Train on a few batches for some epochs; what is measured is for as many samples as there are."""
     loaded, recipe = opening.loaded, opening.recipe
     count = len(loaded.train)

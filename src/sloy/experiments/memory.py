@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from sloy import machine
+from sloy.data.streams.rows import StreamRows
 from sloy.engines import Engine
+from sloy.engines.pieces import AHEAD, PIECE_BYTES
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.sources import Loaded
 from sloy.losses import SquaredError, loss
@@ -48,8 +52,21 @@ def predicted(
             engine=engine,
         )
         run = estimate.total - (loaded.train.x.nbytes + loaded.train.y.nbytes)
+        if isinstance(loaded.train.x, StreamRows):
+            run -= _not_held(loaded, experiment, estimate.data)
     test = _of_test(problem, 1 if loaded.test is None else len(loaded.test), engine)
     return max(machine.peak_memory(), machine.held_memory() + max(run, test))
+
+
+def _not_held(loaded: Loaded, experiment: Experiment, data: int) -> int:
+    """What of the data that an estimate counts a stream does not hold: all but its blocks and some batches."""
+    x: Any = loaded.train.x
+    sample = prod(x.shape[1:]) * x.dtype.itemsize
+    share = experiment.validation
+    split = loaded.validation is None and not loaded.divided and share > 0
+    every = (1 + split) * (loaded.trained_on(share) + loaded.held_out(share)) * sample
+    pieces = (1 + AHEAD) * max(PIECE_BYTES, sample * experiment.recipe.batch_size)
+    return min(every, data) - min(every, 2 * x.nbytes + pieces)
 
 
 def problem_of(loaded: Loaded, network: Network, recipe: Recipe) -> Problem:

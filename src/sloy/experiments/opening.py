@@ -59,6 +59,7 @@ def opened(
         start,
         experiment.network,
         lambda what, done, total: tell(Counted(what, done, total)),
+        network_options=experiment.network_options,
     )
     loaded = experiment.load(wanted)
     if not resumed:

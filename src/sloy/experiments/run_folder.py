@@ -11,12 +11,13 @@ from typing import Any
 
 from sloy import text
 from sloy.arguments import path_of
+from sloy.engines.processes import ONE, Processes
 from sloy.errors import FileFormatError, InvalidArgument, InvalidOption
 from sloy.experiments.experiment import Experiment
 from sloy.files.atomic import write_atomically
 from sloy.files.documents import hold, read_document
 from sloy.files.lock import Lock
-from sloy.text import shortened
+from sloy.text import reason
 
 CONFIGURATION = "configuration.json"
 VERSION = 2  # of the configuration
@@ -54,6 +55,9 @@ FILES = {
     "samples.csv": "margins of the training samples, and what is probably wrong: sloy samples",
     "samples.png": "the same as a picture",
     "labels.csv": "labels, those that are probably wrong put right",
+    "pruned.sloy": "a smaller model of it: sloy prune",
+    "pruning.json": "what was removed of it, and what that cost and brought",
+    "pruning.png": "the same as a picture",
     CHECKPOINT: "for sloy train --resume",
     HEAD_CHECKPOINT: "the same, of the epochs before unfreezing",
     BRANCH: "the run that this one is a branch of, from where, and what differs",
@@ -63,13 +67,28 @@ FILES = {
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run's folder; see `FILES`."""
+    """A run's folder; see `FILES`.
+
+    Attributes
+    ----------
+    path : Path
+    writes : bool
+        Whether this process writes there: of several that share a run, the leader alone.
+    """
 
     path: Path
+    writes: bool = True
 
     @classmethod
     @contextmanager
-    def new(cls, out: str | Path | None, name: str, *, overwrite: bool) -> Iterator[RunFolder]:
+    def new(
+        cls,
+        out: str | Path | None,
+        name: str,
+        *,
+        overwrite: bool,
+        processes: Processes = ONE,
+    ) -> Iterator[RunFolder]:
         """The folder of a new run, in which no other process works meanwhile; nothing is removed yet, see `begin`.
 
         Raises
@@ -79,6 +98,9 @@ class RunFolder:
         InUse
             Where another process works in it.
         """
+        if not processes.leads:
+            yield cls(Path(processes.of_leader(None)), writes=False)
+            return
         with ExitStack() as stack:
             if out is None:
                 folder = cls._unused(Path("runs"), name, stack)
@@ -90,6 +112,7 @@ class RunFolder:
                     f"{folder.path}: holds a run already; `resume` continues it, `overwrite` replaces it,"
                     " another `out` keeps it."
                 )
+            processes.of_leader(str(folder.path))
             yield folder
 
     @classmethod
@@ -111,6 +134,9 @@ class RunFolder:
 
         What was made and is empty at the end is removed. `FileExistsError` where it must be `new` and is not.
         """
+        if not self.writes:
+            yield
+            return
         missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
         self.path.mkdir(parents=True, exist_ok=not new)
         try:
@@ -136,7 +162,7 @@ class RunFolder:
 
     def fold(self, number: int) -> RunFolder:
         """The folder of one of them: of a fold, from 1, or of that on all rows, 0."""
-        return RunFolder(self / (f"{FOLD}{number}" if number else WHOLE))
+        return RunFolder(self / (f"{FOLD}{number}" if number else WHOLE), self.writes)
 
     @property
     def saved(self) -> bool:
@@ -146,6 +172,8 @@ class RunFolder:
 
     def begin(self) -> None:
         """Make the folder where missing, and remove the run that is in it, those of its folds too."""
+        if not self.writes:
+            return
         self.path.mkdir(parents=True, exist_ok=True)
         for path in self.held():
             path.unlink()
@@ -171,7 +199,7 @@ class RunFolder:
 
     @classmethod
     @contextmanager
-    def existing(cls, out: str | Path) -> Iterator[RunFolder]:
+    def existing(cls, out: str | Path, processes: Processes = ONE) -> Iterator[RunFolder]:
         """The folder of a run that was begun, in which no other process works meanwhile.
 
         Raises
@@ -181,15 +209,15 @@ class RunFolder:
         InUse
             Where another process works in it.
         """
-        folder = cls.to_read(out)
+        folder = cls.to_read(out) if processes.leads else cls(path_of("run", "folder", out), False)
         with folder.alone():
             yield folder
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
 
-    def experiment(self) -> Experiment:
-        """What the run does.
+    def experiment(self, processes: Processes = ONE) -> Experiment:
+        """What the run does, of several processes as the leader reads it.
 
         Raises
         ------
@@ -199,7 +227,7 @@ class RunFolder:
             Where its data are gone.
         """
         path = self / CONFIGURATION
-        words = plan_of(path)
+        words = processes.of_leader(plan_of(path) if processes.leads else None)
         try:
             return Experiment.of(**words)
         except InvalidArgument as error:
@@ -211,6 +239,8 @@ class RunFolder:
 
     def write(self, name: str, content: bytes | str) -> None:
         """Write a file whole or not at all."""
+        if not self.writes:
+            return
         data = content.encode() if isinstance(content, str) else content
         write_atomically(self / name, data)
 
@@ -241,5 +271,4 @@ def plan_of(path: Path) -> dict[str, Any]:
 
 
 def _damaged(path: Path, why: Exception) -> FileFormatError:
-    reason = str(why).removesuffix(".") or type(why).__name__
-    return FileFormatError(f"{path}: is not {_WHAT} ({shortened(reason, 160)}).")
+    return FileFormatError(f"{path}: is not {_WHAT} ({reason(why)}).")

@@ -10,8 +10,9 @@ import numpy as np
 
 from sloy import inspection, machine, text
 from sloy.arguments import flag, function, instance
+from sloy.data.streams.rows import StreamRows
 from sloy.diagnosis import Diagnosis
-from sloy.engines import Engine
+from sloy.engines import Engine, processes_of
 from sloy.errors import InvalidOption
 from sloy.experiments.adjusting import adjust
 from sloy.experiments.events import (
@@ -35,7 +36,7 @@ from sloy.experiments.folds import CrossValidation, folds_of
 from sloy.experiments.opening import opened, trained
 from sloy.experiments.result import Result
 from sloy.experiments.run_folder import CONFIGURATION, DIAGNOSIS, LINEAR, VERSION, RunFolder
-from sloy.experiments.sources import Loaded, Measured
+from sloy.experiments.sources import Measured
 from sloy.experiments.sources.base import untested
 from sloy.machine import versions
 from sloy.model import Model
@@ -52,6 +53,7 @@ def run(
     threads: int = 0,
     overwrite: bool = False,
     diagnose: bool | None = None,
+    tested: bool = True,
     listener: Listener = lambda event: None,
 ) -> Result:
     """Train on the data, test, and write the run's folder.
@@ -67,6 +69,8 @@ def run(
         Whether a run that is in the folder is replaced.
     diagnose : bool, optional
         Whether it is watched for what goes wrong (`sloy.Diagnosis`); by default where that is cheap beside the run.
+    tested : bool
+        Whether the model is measured on the test data, and pictures are drawn; `resume` does it later.
     listener : callable
         Called with each `Event`. What it raises stops the run, with a checkpoint, and comes out of here.
 
@@ -93,8 +97,15 @@ def run(
     instance("run", "experiment", experiment, Experiment)
     function("run", "listener", listener)
     flag("run", "overwrite", overwrite)
-    with RunFolder.new(folder, experiment.source.name, overwrite=overwrite) as opened:
-        return _begun(experiment, opened, engine, threads, listener, diagnose, resumed=False)
+    flag("run", "tested", tested)
+    processes, name = processes_of(engine), experiment.source.name
+    if processes.count > 1 and folds_of(experiment):
+        raise InvalidOption(
+            "`folds`: the runs of a cross-validation are many small ones; they run in one process each."
+        )
+    how = _How(engine, threads, diagnose, tested)
+    with RunFolder.new(folder, name, overwrite=overwrite, processes=processes) as opened:
+        return _begun(experiment, opened, how, listener, resumed=False)
 
 
 def resume(
@@ -103,6 +114,7 @@ def resume(
     engine: str | Engine = "auto",
     threads: int = 0,
     diagnose: bool | None = None,
+    tested: bool = True,
     listener: Listener = lambda event: None,
     **words: Any,
 ) -> Result:
@@ -111,7 +123,7 @@ def resume(
     Parameters
     ----------
     folder : path
-    engine, threads, diagnose, listener
+    engine, threads, diagnose, tested, listener
         As of `run`.
     **words
         Options as of `Experiment.of`, and ``data``; all but `epochs` must be those of the run.
@@ -124,30 +136,40 @@ def resume(
         Where another process works in the folder.
     """
     function("resume", "listener", listener)
-    with RunFolder.existing(folder) as opened:
-        experiment = opened.experiment()
+    processes = processes_of(engine)
+    with RunFolder.existing(folder, processes) as opened:
+        experiment = opened.experiment(processes)
         experiment.check_same(words)
         if "epochs" in words:
             if folds_of(experiment):
                 raise InvalidOption("`epochs`: the runs of `folds` that are done have theirs.")
             experiment = replace(experiment, given={**experiment.given, "epochs": words["epochs"]})
-        return _begun(experiment, opened, engine, threads, listener, diagnose, resumed=True)
+        how = _How(engine, threads, diagnose, tested)
+        return _begun(experiment, opened, how, listener, resumed=True)
+
+
+@dataclass(frozen=True)
+class _How:
+    """What of a run is no part of its experiment, see `run`."""
+
+    engine: str | Engine
+    threads: int
+    diagnose: bool | None
+    tested: bool
 
 
 def _begun(
     experiment: Experiment,
     folder: RunFolder,
-    engine: str | Engine,
-    threads: int,
+    how: _How,
     listener: Listener,
-    diagnose: bool | None,
     *,
     resumed: bool,
 ) -> Result:
     """One run, or those of a cross-validation."""
 
     def train(one: Experiment, into: RunFolder, tell: Listener, again: bool) -> Result:
-        return _Running(one, into, engine, threads, tell, diagnose).run(resumed=again)
+        return _Running(one, into, how, tell).run(resumed=again)
 
     def train_fold(one: Experiment, into: RunFolder, tell: Listener, again: bool) -> Result:
         with into.alone():
@@ -164,11 +186,10 @@ class _Running:
 
     experiment: Experiment
     folder: RunFolder
-    engine_name: str | Engine
-    threads: int
+    how: _How
     tell: Listener
-    diagnose: bool | None = None
     best: tuple[int, float] | None = field(default=None, init=False)
+    waited: float = field(default=0.0, init=False)  # seconds for samples of a stream
 
     def run(self, *, resumed: bool) -> Result:
         """All of it, from the data to the last picture."""
@@ -180,19 +201,19 @@ class _Running:
         model, history = self._fit(opening)
         model, adjusted = adjust(self.experiment, opening.loaded, model)
         model = with_reader(model, opening.loaded)
-        model.save(self.folder / "model.sloy")
-        self.tell(Saved(self.folder / "model.sloy"))
-        simpler = self._simpler(opening)
-        measured = self._measured(model, opening.loaded, simpler)
-        if opening.loaded.test is not None:
+        self._save(model, "model.sloy")
+        measured = self._measured(model, opening)
+        if self.how.tested and opening.loaded.test is not None:
             measured = adjusted.told(model, opening.loaded.test, measured)
         summary = self._summary(opening, history, measured)
         self._write("history.csv", history.to_csv())
-        for name, content in self.experiment.source.files(opening.loaded, measured).items():
-            self._write(name, content)
+        if self.how.tested:
+            for name, content in self.experiment.source.files(opening.loaded, measured).items():
+                self._write(name, content)
         self._write_json("summary.json", {**summary, "history": history.rows})
         self.tell(Tested(measured, summary))
-        self._draw(opening, model, history, measured)
+        if self.how.tested:
+            self._draw(opening, model, history, measured)
         return Result(model, history, measured, summary, self.folder.path)
 
     def _simpler(self, opening: Opened) -> Model | None:
@@ -200,25 +221,24 @@ class _Running:
         found = self.experiment.source.simpler(opening.loaded, opening.engine)
         if found is not None:
             found = with_reader(found, opening.loaded)
-            found.save(self.folder / LINEAR)
-            self.tell(Saved(self.folder / LINEAR))
+            self._save(found, LINEAR)
         return found
 
-    def _measured(self, model: Model, loaded: Loaded, simpler: Model | None) -> Measured:
-        """How good the model is on what was kept apart to test on."""
-        experiment = self.experiment
-        if loaded.test is None:
-            share = experiment.validation
+    def _measured(self, model: Model, opening: Opened) -> Measured:
+        """How good the model is on what was kept apart to test on, beside a simpler one."""
+        loaded, share = opening.loaded, self.experiment.validation
+        simpler = self._simpler(opening) if self.how.tested else None
+        if loaded.test is None or not self.how.tested:
             return untested(loaded.trained_on(share), loaded.held_out(share))
-        return experiment.source.measure(model, loaded.test, loaded, simpler)
+        return self.experiment.source.measure(model, loaded.test, loaded, simpler)
 
     def _opening(self, *, resumed: bool) -> Opened:
         """Read the data, choose what suits them, and foresee what it takes."""
         opening = opened(
             self.experiment,
             self.folder.path,
-            engine=self.engine_name,
-            threads=self.threads,
+            engine=self.how.engine,
+            threads=self.how.threads,
             tell=self.tell,
             resumed=resumed,
         )
@@ -230,7 +250,7 @@ class _Running:
         callbacks: list[Callback] = [CSVLog(self.folder / "history.csv", seconds=1), teller]
         if (seconds := getattr(self.experiment.source, "time", None)) is not None:
             callbacks.append(TimeLimit(seconds))
-        watch = Diagnosis(least=4) if is_diagnosed(self.diagnose, opening) else None
+        watch = Diagnosis(least=4) if is_diagnosed(self.how.diagnose, opening) else None
         callbacks += [watch] if watch else []
         try:
             model, history = trained(opening, callbacks, folder=self.folder.path)
@@ -239,6 +259,7 @@ class _Running:
                 self._write_json(DIAGNOSIS, watch.report.to_json())
                 self.tell(Diagnosed(watch.report))
         self.best = teller.best(history)
+        self.waited = teller.waited
         return model, history
 
     def _configuration(self, engine: Engine) -> dict[str, Any]:
@@ -267,6 +288,7 @@ class _Running:
                 "to_test": machine.seconds_since_start(),
                 "training": float(history["seconds"].sum()),
             },
+            **_stream(opening.loaded.train.x, self.waited),
             "memory_bytes": {"predicted": opening.memory, "peak": machine.peak_memory()},
             "versions": versions(),
             "machine": {"system": machine.system(), "usable_cores": machine.usable_cores()},
@@ -274,6 +296,8 @@ class _Running:
 
     def _draw(self, opening: Opened, model: Model, history: History, measured: Measured) -> None:
         """Write the pictures."""
+        if not self.folder.writes:
+            return
         loaded, augment = opening.loaded, opening.recipe.augment
         figures = {"learning-curves.png": inspection.curves_figure(history), **measured.pictures()}
         if augment is not None and loaded.train.x.ndim == 4:
@@ -286,6 +310,11 @@ class _Running:
         for name, figure in figures.items():
             self.folder.write(name, inspection.png(figure))
             self.tell(Drawn(self.folder / name))
+
+    def _save(self, model: Model, name: str) -> None:
+        if self.folder.writes:
+            model.save(self.folder / name)
+            self.tell(Saved(self.folder / name))
 
     def _write(self, name: str, content: str) -> None:
         self.folder.write(name, content)
@@ -303,6 +332,7 @@ class _Teller(Callback):
         self._raised: BaseException | None = None
         self._stopping: EarlyStopping | None = None
         self._epochs = 0
+        self.waited = 0.0
 
     def best(self, history: History) -> tuple[int, float] | None:
         """The epoch whose weights are kept, counted over the whole history, and its validation loss."""
@@ -324,7 +354,7 @@ class _Teller(Callback):
         self._tell(Counted(what, done, total))  # no run is there yet that could be saved
 
     def on_fit_begin(self, run: Run) -> bool:
-        return self._stops(FitBegan(run.epochs, run.samples))
+        return self._stops(FitBegan(run.epochs, run.samples, tuple(run.history.rows)))
 
     def on_epoch_begin(self, run: Run, epoch: int) -> None:
         self._stops(
@@ -340,9 +370,25 @@ class _Teller(Callback):
     def on_fit_end(self, run: Run) -> None:
         self._stopping = next((c for c in run.callbacks if isinstance(c, EarlyStopping)), None)
         self._epochs = len(run.history)
-        self._stops(FitEnded())
+        self.waited += run.waited
+        self._stops(FitEnded(run.waited))
         if self._raised is not None:
             raise self._raised
+
+
+def _stream(x: object, waited: float) -> dict[str, Any]:
+    """What a stream held at most and read, and how long it was waited for; nothing of arrays."""
+    if not isinstance(x, StreamRows):
+        return {}
+    counts = x.source.counts
+    return {
+        "stream": {
+            "held_bytes": x.nbytes,
+            "read_samples": counts.samples,
+            "read_bytes": counts.nbytes,
+            "waited_seconds": waited,
+        }
+    }
 
 
 def _described(engine: Engine) -> dict[str, Any]:

@@ -14,14 +14,48 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sloy.errors import FileFormatError
 
-_PATIENCE = 20  # times as long by the clock as on the processor: disks sleep, processors are shared
+PATIENCE = 20  # times as long by the clock as on the processor: disks sleep, processors are shared
 _KILLED = (-signal.SIGXCPU, -signal.SIGKILL)
 
 Answer = tuple[dict[str, Any], bytes]
+
+
+class Endless(Exception):
+    """A program that lasts too long by the clock."""
+
+
+class Ended(NamedTuple):
+    """A program's exit code, negative where a signal ended it, and what it wrote."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+
+def ended(program: str, question: Mapping[str, Any]) -> Ended:
+    """How a new process of a program ends with a question; `Endless` where it does not."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "OPENBLAS_NUM_THREADS": "1",  # each would reserve memory
+        "POLARS_MAX_THREADS": "1",
+    }
+    try:
+        child = subprocess.run(
+            [sys.executable, "-P", program],
+            input=json.dumps(question).encode(),
+            capture_output=True,
+            timeout=PATIENCE * question["seconds"],
+            env=environment,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Endless from None
+    return Ended(child.returncode, child.stdout, child.stderr)
 
 
 def asked(
@@ -53,33 +87,21 @@ def asked(
         Where it says what is wrong with the file (`error`), or comes to no answer within the limits.
     """
     path = question["path"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        "OPENBLAS_NUM_THREADS": "1",  # each would reserve memory
-        "POLARS_MAX_THREADS": "1",
-    }
+    question = {**question, "seconds": seconds, "memory": memory}
     try:
-        child = subprocess.run(
-            [sys.executable, "-P", program],
-            input=json.dumps({**question, "seconds": seconds, "memory": memory}).encode(),
-            capture_output=True,
-            timeout=_PATIENCE * seconds,
-            env=environment,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        child = ended(program, question)
+    except Endless:
         raise FileFormatError(f"{path}: is damaged: {library} comes to no end with it.") from None
-    if child.returncode in _KILLED:
+    if child.code in _KILLED:
         raise FileFormatError(f"{path}: is damaged: {library} takes more than {seconds} s with it.")
-    if child.returncode < 0:
-        name = signal.Signals(-child.returncode).name
+    if child.code < 0:
+        name = signal.Signals(-child.code).name
         raise FileFormatError(
             f"{path}: is damaged, or needs more than {memory >> 20} MiB: {library} crashes with it ({name})."
         )
-    first, _, data = child.stdout.partition(b"\n")
-    if child.returncode or not first:
-        words = child.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:80]
+    first, _, data = child.out.partition(b"\n")
+    if child.code or not first:
+        words = child.err.decode("utf-8", "replace").strip().rpartition("\n")[2][:80]
         raise FileFormatError(f"{path}: cannot be read by {library} ({words}).")
     said = json.loads(first)
     if "error" in said:
@@ -90,14 +112,25 @@ def asked(
 def answering(answer: Callable[[dict[str, Any]], Answer]) -> None:
     """Be such a program, whose libraries are imported: take the question, set its limits, answer."""
     question = json.loads(sys.stdin.buffer.read())
+    limit(question)
+    for part in written(*answer(question)):
+        sys.stdout.buffer.write(part)
+    sys.stdout.buffer.flush()
+
+
+def limit(question: Mapping[str, Any]) -> None:
+    """Set the limits of this process that a question brings."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    for limit, value in (
+    for kind, value in (
         (resource.RLIMIT_AS, used + question["memory"]),
         (resource.RLIMIT_CPU, question["seconds"]),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(limit, (value, value))
-    said, data = answer(question)
-    sys.stdout.buffer.write(json.dumps(said).encode() + b"\n")
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+        most = resource.getrlimit(kind)[1]  # can't be raised
+        least = value if most == resource.RLIM_INFINITY else min(value, most)
+        resource.setrlimit(kind, (least, least))
+
+
+def written(said: Mapping[str, Any], data: bytes) -> tuple[bytes, bytes]:
+    """An answer, as it goes through the pipe."""
+    return json.dumps(said).encode() + b"\n", data

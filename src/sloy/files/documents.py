@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sloy.errors import FileFormatError
-from sloy.text import shown
+from sloy.text import reason, shown
 
 LARGEST = 100_000_000  # bytes
 DEEPEST = 200  # lists and objects within each other: of a network of layers within layers about 100
@@ -104,8 +104,7 @@ def read_document(path: Path, schema: Schema, what: str) -> Any:
     except UnicodeDecodeError:
         raise FileFormatError(f"{path}: is not {what} (it is no text in UTF-8).") from None
     except ValueError as error:
-        reason = str(error).removesuffix(".")
-        raise FileFormatError(f"{path}: is not {what} ({reason}).") from None
+        raise FileFormatError(f"{path}: is not {what} ({reason(error)}).") from None
     return value
 
 

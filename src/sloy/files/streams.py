@@ -82,6 +82,16 @@ def to_draw_on(stream: Text) -> Stream:
     return Stream(stream or sys.stderr, lasting=True, escaping=False)
 
 
+def set_apart(out: Stream) -> None:
+    """Until the process ends, what libraries in C++ write on standard output goes to the error stream, not to `out`."""
+    if out.stream is None:
+        return
+    out.flush()
+    number, encoding = os.dup(1), getattr(out.stream, "encoding", "utf-8")
+    os.dup2(2, 1)
+    out.stream = open(number, "w", encoding=encoding)  # noqa: SIM115 - until the end
+
+
 def open_closed() -> None:
     """Give the standard streams that were closed before this process began to /dev/null.
 

@@ -175,10 +175,11 @@ def constant(value: Operand, dtype: str = "float32") -> Tensor:
     try:
         if np.asarray(value).dtype.kind not in "biuf":  # NumPy would make NaN of None
             raise TypeError
-        array = np.array(value, dtype=dtype, order="C")
-    except (TypeError, ValueError, OverflowError):
+        with np.errstate(over="raise"):  # 1e300 is no float32
+            array = np.array(value, dtype=dtype, order="C")
+    except (TypeError, ValueError, ArithmeticError):
         raise InvalidArgument(
-            f"{value!r} cannot stand beside tensors: it must be a Tensor, or a number or an array"
+            f"{shown(value)} cannot stand beside tensors: it must be a Tensor, or a number or an array"
             f" that fits {dtype}."
         ) from None
     array.flags.writeable = False

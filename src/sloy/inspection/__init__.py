@@ -23,8 +23,10 @@ from sloy.inspection.filters import *
 from sloy.inspection.hierarchy import *
 from sloy.inspection.importance import *
 from sloy.inspection.mistakes import *
+from sloy.inspection.pruning import *
 from sloy.inspection.rates import *
 from sloy.inspection.receptive import *
 from sloy.inspection.reliability import *
 from sloy.inspection.samples import *
+from sloy.inspection.search import *
 from sloy.inspection.synthesis import *

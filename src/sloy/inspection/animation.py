@@ -6,7 +6,6 @@ import io
 from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +15,8 @@ from sloy.arguments import file_to_write, real
 from sloy.errors import InvalidArgument
 from sloy.files.atomic import write_atomically
 from sloy.language import say, speak, spoken
-from sloy.text import framed, script_json
+from sloy.pages import document, script
+from sloy.text import framed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,66 +28,6 @@ CONTROLS = 110  # pixels of height that the page needs beside the picture
 LAST = 1.5  # seconds that a GIF rests on its last frame
 
 A = TypeVar("A", bound="Animation")
-
-PAGE = """<!doctype html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
-style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-body {{ margin: 0 auto; padding: 8px; max-width: {width}px; font: 15px/1.4 sans-serif; color: #222; background: #fff; }}
-img {{ display: block; max-width: 100%; height: auto; }}
-.controls {{ display: flex; gap: 12px; align-items: center; margin-top: 4px; }}
-button {{ font: inherit; min-width: 7.5em; padding: 4px 10px; }}
-input {{ flex: 1; accent-color: #0072B2; }}
-p {{ margin: 4px 0 0; font-variant-numeric: tabular-nums; }}
-</style>
-</head>
-<body>
-<img id="picture" width="{width}" height="{height}" alt="">
-<div class="controls">
-<button id="play" type="button">{play}</button>
-<input id="slider" type="range" min="0" max="{last}" step="1" value="0" aria-label="{slider}" \
-aria-describedby="caption">
-</div>
-<p id="caption"></p>
-<script>
-"use strict";
-const frames = {frames};
-const captions = {captions};
-const words = {words};
-const [picture, slider, play, caption] =
-  ["picture", "slider", "play", "caption"].map(id => document.getElementById(id));
-let timer = null;
-function show(number) {{
-  slider.value = number;
-  picture.src = "data:image/png;base64," + frames[number];
-  picture.alt = caption.textContent = captions[number];
-  slider.setAttribute("aria-valuetext", captions[number]);
-}}
-function stop() {{
-  clearInterval(timer);
-  timer = null;
-  play.textContent = words.play;
-}}
-function start() {{
-  if (+slider.value === frames.length - 1) show(0);
-  play.textContent = words.pause;
-  timer = setInterval(() => {{
-    if (+slider.value < frames.length - 1) show(+slider.value + 1);
-    if (+slider.value === frames.length - 1) stop();
-  }}, {milliseconds});
-}}
-slider.addEventListener("input", () => {{ stop(); show(+slider.value); }});
-play.addEventListener("click", () => timer === null ? start() : stop());
-show(0);
-</script>
-</body>
-</html>
-"""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -162,20 +102,28 @@ class Animation:
         width, height = _extent(self.frames[0])
         with speak(self.language):
             words = {"play": say("▶ Play"), "pause": say("❚❚ Pause")}
-            slider = say("frame")
-        return PAGE.format(
-            language=self.language,
-            title=escape(self.title),
-            width=width,
-            height=height,
-            last=len(self.frames) - 1,
-            play=words["play"],
-            slider=slider,
-            frames=script_json([b64encode(frame).decode() for frame in self.frames]),
-            captions=script_json(self.captions),
-            words=script_json(words),
-            milliseconds=round(1000 * self.seconds),
-        )
+            controls = (
+                f'<button id="play" type="button">{words["play"]}</button>\n'
+                f'<input id="slider" type="range" min="0" max="{len(self.frames) - 1}" step="1" value="0"'
+                f' aria-label="{say("frame")}" aria-describedby="caption">'
+            )
+            main = (
+                f'<img id="picture" width="{width}" height="{height}" alt="">\n'
+                f'<div class="controls">\n{controls}\n</div>\n<p id="caption"></p>'
+            )
+            return document(
+                title=self.title,
+                heading="",
+                main=main,
+                style=f"{script('animation.css')}body {{ max-width: {width + 40}px; }}\n",
+                told={
+                    "frames": [b64encode(frame).decode() for frame in self.frames],
+                    "captions": self.captions,
+                    "words": words,
+                    "milliseconds": round(1000 * self.seconds),
+                },
+                scripts=[script("animation.js")],
+            )
 
     def save(self, path: str | Path) -> None:
         """Write the animation to a file, atomically.

@@ -13,11 +13,11 @@ from sloy.arguments import instance, integer
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Graph, Tensor, backprop
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
-from sloy.inspection.receptive import activation, picture_shape
 from sloy.inspection.style import new_figure, styled
 from sloy.model import Model
 from sloy.preprocessing import Preprocessing
 from sloy.problem.inputs import samples
+from sloy.problem.receptive import activation, picture_shape
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,10 +12,10 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection.explain import one_picture
 from sloy.inspection.measured_text import head
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
-from sloy.inspection.receptive import Box, receptive_field
 from sloy.inspection.style import new_figure, styled
 from sloy.language import say
 from sloy.model import Model
+from sloy.problem.receptive import Box, receptive_field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,10 +11,10 @@ from sloy.arguments import instance, integer, sequence
 from sloy.errors import InvalidArgument
 from sloy.inspection.features import Patch, exciting_patches
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
-from sloy.inspection.receptive import receptive_field
 from sloy.inspection.style import ORANGE, new_figure, styled
 from sloy.language import say
 from sloy.model import Model
+from sloy.problem.receptive import receptive_field
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

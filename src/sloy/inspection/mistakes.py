@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy.data.lazy_rows import LazyRows
 from sloy.errors import ShapeError
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
 from sloy.inspection.style import BLUE, ORANGE, new_figure, styled
@@ -23,7 +24,7 @@ COLUMNS = 7
 
 @styled
 def mistakes_figure(
-    pictures: np.ndarray,
+    pictures: np.ndarray | LazyRows,
     true: np.ndarray,
     probabilities: np.ndarray,
     class_names: Sequence[str] | None = None,
@@ -35,7 +36,7 @@ def mistakes_figure(
 
     Parameters
     ----------
-    pictures : array, shape (N, H, W) or (N, H, W, C)
+    pictures : array or `LazyRows`, shape (N, H, W) or (N, H, W, C)
         C is 1 or 3; uint8, or float from 0 to 1 (other ranges are stretched to the picture's own). Grey
         pictures that are mostly 0, as in MNIST, are drawn as ink on paper.
     true : int array, shape (N,)
@@ -48,7 +49,9 @@ def mistakes_figure(
     answers : int array, shape (N,), optional
         The predicted classes, such as those by a threshold; the most probable otherwise.
     """
-    pictures, true, probabilities = map(np.asarray, (pictures, true, probabilities))
+    true, probabilities = map(np.asarray, (true, probabilities))
+    if not isinstance(pictures, LazyRows):
+        pictures = np.asarray(pictures)
     if probabilities.ndim != 2 or not len(pictures) == len(true) == len(probabilities):
         raise ShapeError(
             f"`pictures` {list(np.shape(pictures))}, `true` {list(true.shape)} and `probabilities`"
@@ -71,9 +74,10 @@ def mistakes_figure(
     upright = {"bottom": 0.35 / height, "top": 1 - 0.8 / height, "hspace": 0.65}
     margins = {"left": side, "right": 1 - side, "wspace": 0.25, **upright}
     grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw=margins)
-    on_paper = is_ink_on_paper(pictures[shown])
-    for axes, sample in zip(grid.flat, shown, strict=False):
-        draw_picture(axes, pictures[sample], on_paper=on_paper)
+    drawn = pictures[shown]
+    on_paper = is_ink_on_paper(drawn)
+    for axes, sample, picture in zip(grid.flat, shown, drawn, strict=False):
+        draw_picture(axes, picture, on_paper=on_paper)
         share = f"{100 * probabilities[sample, predicted[sample]]:.0f} %"
         axes.set_title(f"true {names[true[sample]]}", color=BLUE, fontsize=9, pad=3)
         axes.set_xlabel(f"{names[predicted[sample]]}?  {share}", color=ORANGE, fontsize=9)

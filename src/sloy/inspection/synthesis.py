@@ -11,9 +11,9 @@ from sloy import ops
 from sloy.arguments import instance, integer, real
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, Tensor, backprop
-from sloy.inspection.receptive import activation, picture_shape
 from sloy.model import Model
 from sloy.preprocessing import Preprocessing
+from sloy.problem.receptive import activation, picture_shape
 from sloy.text import shown
 
 __all__ = ["Synthesized", "synthesize"]

@@ -15,7 +15,7 @@ from sloy.arguments import instance
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.initializers import INITIALIZERS, Initializer
 from sloy.regularizers import CONSTRAINTS, REGULARIZERS, Constraint, Regularizer
-from sloy.text import shortened
+from sloy.text import reason
 
 if TYPE_CHECKING:
     from sloy.layers.base import Layer
@@ -96,7 +96,7 @@ def layer_from_config(config: Mapping[str, Any], depth: int = 0) -> Layer:
         raise
     except (TypeError, ValueError, AttributeError, LookupError, OverflowError) as error:
         raise FileFormatError(
-            f"the layer {layer.__name__} cannot be read: {shortened(str(error), 200)}"
+            f"the layer {layer.__name__} cannot be read: {reason(error)}"
         ) from error
 
 

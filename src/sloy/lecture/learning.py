@@ -76,7 +76,7 @@ def remedies() -> None:
             Dense(2, weight_constraint=MaxNorm(2.0)),
         ],
     )
-    _, history = sloy.fit(
+    model, history = sloy.fit(
         network,
         (x, y),
         validation=0.25,
@@ -86,10 +86,33 @@ def remedies() -> None:
         patience=15,
         verbose=False,
     )
+    # Which connections matter: without those of half of the neurons, and without 70 % of all weights
+    thin = sloy.prune(model, (x, y), validation=0.25, keep=0.5, time=False)
+    sparse = sloy.prune(model, (x, y), validation=0.25, keep=0.3, weights=True, time=False)
+    for pruned in (thin, sparse):
+        remain = pruned.after.parameters - pruned.after.zeros
+        before, after = pruned.comparison.losses
+        print(f"{remain} of {pruned.before.parameters} weights: loss {before:.2f} → {after:.2f}")
     accuracy = history["val_accuracy"][
         np.argmin(history["val_loss"])
     ]  # the epoch whose weights are kept
     print(f"stopped after {len(history)} epochs, accuracy on the validation objects {accuracy:.2f}")
+
+    # The number of neurons and of layers: a small network grows as long as that surely helps
+    a, b = random.uniform(-1, 1, size=(2, 600))
+    x, waves = np.stack([a, b], axis=1), (np.sin(4 * a) * np.cos(3 * b))[:, None]
+    small = sloy.Network((2,), [Dense(4), ReLU(), Dense(1)])
+    recipe = sloy.Recipe(learning_rate=0.02, schedule="one-cycle", epochs=30, batch_size=32)
+    print(sloy.grow(small, (x, waves), rounds=3, recipe=recipe))
+
+    # The activation of each neuron: a softmax of shares, learned by the same backprop as the weights
+    def square(z: sloy.graph.Tensor) -> sloy.graph.Tensor:
+        return z * z
+
+    step = (np.tanh(10 * (a - b)) + 2 * (a + b) ** 2)[:, None]
+    three = sloy.Network((2,), [Dense(3), Tanh(), Dense(1)])
+    choices = (square, "relu", "tanh")
+    print(sloy.search_activations(three, (x, step), choices=choices, recipe=recipe, epochs=60))
 
 
 def classification_loss() -> None:

@@ -65,14 +65,10 @@ _ROWS: tuple[tuple[str, Callable[[], None], str], ...] = (
     (
         "Any σ, any L, online",
         networks.any_function,
-        "threads are there; GPUs and several machines are not yet",
+        "threads, devices and several machines are there; no GPU was measured yet",
     ),
     ("What goes wrong", learning.drawbacks, ""),
-    (
-        "What helps",
-        learning.remedies,
-        "step-size finder, search over architectures, growing and pruning are not there yet",
-    ),
+    ("What helps", learning.remedies, ""),
     ("The loss of a classifier", learning.classification_loss, ""),
     ("Dropout", learning.dropout, ""),
     ("Activations", learning.activations, ""),

@@ -56,6 +56,12 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
         ('"by heart"', '"наизусть"'),
     ),
     12: (
+        (
+            "# Which connections matter: without those of half of the neurons, and without 70 % of all weights",
+            "# Какие связи значимы: без связей половины нейронов и без 70 % всех весов",
+        ),
+        ("weights: loss {before", "весов: потери {before"),
+        ("{remain} of {pruned", "{remain} из {pruned"),
         ("# The other means, together in one network", "# Остальные средства, все в одной сети"),
         ("# an activation for each neuron", "# у каждого нейрона своя функция активации"),
         ("# the size of the step", "# величина шага"),
@@ -64,6 +70,14 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
             "остановка, прошло эпох: {len(history)}; доля верных ответов на контрольной выборке",
         ),
         ("# the epoch whose weights are kept", "# эпоха, чьи веса остались"),
+        (
+            "# The number of neurons and of layers: a small network grows as long as that surely helps",
+            "# Число нейронов и слоёв: малая сеть растёт, пока это заведомо помогает",
+        ),
+        (
+            "# The activation of each neuron: a softmax of shares, learned by the same backprop as the weights",
+            "# Функция активации каждого нейрона: доли через softmax, которым учат так же, как и весам",
+        ),
     ),
     21: (
         (

@@ -95,13 +95,15 @@ def named(word: str) -> Loss | None:
     if not sign:
         return NAMES[name]()
     if name not in NUMBERS:
-        raise InvalidArgument(f"`loss` (={word!r}): {name} takes no number; {_WITH_NUMBER} do.")
+        raise InvalidArgument(
+            f"`loss` (={shown(word)}): {name} takes no number; {_WITH_NUMBER} do."
+        )
     try:
         return NAMES[name](**{NUMBERS[name]: float(number)})
     except ValueError as error:  # InvalidArgument is one
         if isinstance(error, InvalidArgument):
-            raise InvalidArgument(f"`loss` (={word!r}): {error}") from None
-        raise InvalidArgument(f"`loss` (={word!r}): {number!r} is no number.") from None
+            raise InvalidArgument(f"`loss` (={shown(word)}): {error}") from None
+        raise InvalidArgument(f"`loss` (={shown(word)}): {shown(number)} is no number.") from None
 
 
 _WITH_NUMBER = ", ".join(f"{name}={of.upper()}" for name, of in NUMBERS.items())

@@ -36,7 +36,7 @@ from sloy.model.parts import Parts
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.problem.problem import is_yes_or_no
-from sloy.text import columns, many, shortened, shown
+from sloy.text import columns, many, shortened, shown, visible
 from sloy.version import __version__
 
 SHOWN = 40  # columns of a table that are listed
@@ -82,7 +82,7 @@ def read_onnx(path: str | Path, wanted: Wanted) -> Parts:
     return Parts(prepared(problem, parameters, wanted, said), parameters, names, reader)
 
 
-SUFFIXES = (".onnx", ".c", ".h")
+SUFFIXES = (".onnx", ".c", ".h", ".js")
 
 
 def export(
@@ -100,6 +100,8 @@ def export(
 
         found = written(parts, reads=not channels_first)
         write(found, path, opset=opset, channels_first=channels_first)
+    elif kind == ".js":
+        _to_javascript(parts, path)
     else:
         _to_c(parts, path, name)
 
@@ -118,7 +120,7 @@ def written(parts: Parts, *, reads: bool = True) -> Any:
     if parts.class_names:
         metadata[CLASS_NAMES] = json.dumps(list(parts.class_names), ensure_ascii=False)
     return Written(
-        lambda n: exported_graph(_after(problem, raw), n),
+        lambda n: exported_graph(after(problem, raw), n),
         dict(parts.parameters),
         metadata,
         __version__,
@@ -150,7 +152,7 @@ def columns_of(parts: Parts) -> str | None:
     return columns(lines[:SHOWN]) + (f"\n… and {more} more" if more > 0 else "")
 
 
-def _after(problem: Problem, raw: Raw | None) -> Problem:
+def after(problem: Problem, raw: Raw | None) -> Problem:
     """The problem without what `raw` does, its origin added as float32 has it."""
     if problem.origin:
         layers = [*problem.network.layers, Rescale(1.0, problem.origin)]
@@ -185,7 +187,7 @@ def _answer(parts: Parts) -> str:
         return f" y[0] is the number, y[1] and y[2] the ends of its interval ({share:g})."
     if problem.threshold is None:
         return ""
-    second = names[1] if len(names) == 2 else "the second class"
+    second = visible(names[1]) if len(names) == 2 else "the second class"
     return f" The answer is {second} where its probability is above {problem.threshold:.9g}."
 
 
@@ -206,15 +208,15 @@ def target_of(loss: Loss, output_shape: Shape, dtype: str) -> tuple[Shape, str]:
 
 def _to_c(parts: Parts, path: Path, name: str | None) -> None:
     """A C file; one that ends in ``.h`` has its definitions behind ``#ifdef NAME_IMPLEMENTATION``."""
-    from sloy.exchange.c_source import c_name, source
+    from sloy.exchange.source import c_name, source
 
     if name is not None and c_name(name) != name:
         raise InvalidArgument(f"export: `name` (={shown(name)}) must be a name in C.")
     raw = raw_of(parts.reader, parts.problem.preprocessing, parts.problem.data_dtype)
-    graph = exported_graph(_after(parts.problem, raw), 1)
+    graph = exported_graph(after(parts.problem, raw), 1)
     text = source(
         graph,
-        "probabilities" if "probabilities" in graph.outputs else "output",
+        answering(graph),
         dict(parts.parameters),
         name or c_name(path.stem),
         class_names=parts.class_names,
@@ -223,3 +225,28 @@ def _to_c(parts: Parts, path: Path, name: str | None) -> None:
         raw=raw,
     )
     write_atomically(path, text.encode())
+
+
+def _to_javascript(parts: Parts, path: Path) -> None:
+    """An ES module, and beside it its types: NAME.d.ts."""
+    from sloy.exchange.source.javascript import module, network_script
+
+    problem = parts.problem
+    raw = raw_of(parts.reader, problem.preprocessing, problem.data_dtype)
+    graph = exported_graph(after(problem, raw), 1)
+    output = answering(graph)
+    text, types = module(
+        network_script(graph, [output], dict(parts.parameters)),
+        output,
+        (problem.network.input_shape, problem.network.output_shape),
+        class_names=parts.class_names,
+        comment=f"A network trained with sloy {__version__}. Input: {takes(parts)}.{_answer(parts)}",
+        raw=raw,
+    )
+    write_atomically(path, text.encode())
+    write_atomically(path.with_suffix(".d.ts"), types.encode())
+
+
+def answering(graph: Graph) -> str:
+    """Which output of an exported graph is the answer."""
+    return "probabilities" if "probabilities" in graph.outputs else "output"

@@ -25,7 +25,7 @@ from sloy.preprocessing import Preprocessing
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.problem.parameters import check_names
-from sloy.text import shown
+from sloy.text import reason, shown
 
 KIND = "sloy.model"
 VERSION = 1
@@ -83,9 +83,11 @@ def read(path: str | Path) -> Parts:
         problem, class_names, reader = _read_document(document)
         _check_tensors(problem, tensors)
     except (FileFormatError, InvalidArgument) as error:
-        raise FileFormatError(f"{path}: {error}") from error
+        raise FileFormatError(f"{path}: {reason(error)}.") from error
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-        raise FileFormatError(f"{path}: the model cannot be understood ({error}).") from error
+        raise FileFormatError(
+            f"{path}: the model cannot be understood ({reason(error)})."
+        ) from error
     except (RecursionError, MemoryError) as error:
         raise FileFormatError(f"{path}: the model is too large to be one.") from error
     return Parts(problem, tensors, class_names, reader)

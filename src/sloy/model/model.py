@@ -12,8 +12,8 @@ import numpy as np
 
 from sloy.arguments import file_to_write, instance, integer, sample_array, sequence
 from sloy.data.dataset import Dataset
+from sloy.data.lazy_rows import LazyRows
 from sloy.data.readers import Reader
-from sloy.data.sparse import SparseRows
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
@@ -21,6 +21,7 @@ from sloy.graph import Graph
 from sloy.losses import Intervals, Loss, LossLike
 from sloy.model.file import write
 from sloy.model.origin import answered, from_origin
+from sloy.model.outward import Outward
 from sloy.model.parts import Parts, checked, refuse_arrays
 from sloy.model.sizes import BATCH, default_batch
 from sloy.preprocessing import Preprocessing
@@ -32,7 +33,7 @@ from sloy.problem.runner import Runner, summed_up
 from sloy.problem.seen import Seen
 
 
-class Model:
+class Model(Outward):
     """A network with parameters, preprocessing, class names and loss.
 
     Parameters
@@ -75,7 +76,7 @@ class Model:
     ) -> None:
         instance("Model", "problem", problem, Problem)
         self.problem = problem
-        self._engine = engine if isinstance(engine, Engine) else None
+        self._engine = engine.by_itself if isinstance(engine, Engine) else None
         given = checked(problem, parameters)
         self._variables = self._engine.variables(given) if self._engine else given
         self.class_names = sequence("Model", "class_names", class_names, str)
@@ -132,7 +133,7 @@ class Model:
         """What computes, found on first use; it takes the parameters to where it does."""
         if self._engine is None:
             name, threads = self._engine_choice
-            self._engine = find_engine(name, threads, dtype=self.problem.dtype)
+            self._engine = find_engine(name, threads, dtype=self.problem.dtype).by_itself
             self._variables = self._engine.variables(self._variables)
         return self._engine
 
@@ -232,37 +233,6 @@ class Model:
         """Write the model to one file, atomically; see docs/model-file.md."""
         write(self.parts, file_to_write("Model.save", "path", path))
 
-    def export(
-        self,
-        path: str | Path,
-        *,
-        opset: int = 18,
-        channels_first: bool = False,
-        name: str | None = None,
-    ) -> None:
-        """Write the model for other tools; see docs/exchange.md.
-
-        Parameters
-        ----------
-        path : str or Path
-            ``NAME.onnx``; or ``NAME.c`` or ``NAME.h``, one file of C99 with
-            ``void NAME_predict(const float *x, float *y)``.
-        opset : int
-            ONNX's, at least 18.
-        channels_first : bool
-            ONNX: pictures as (N, C, H, W) rather than (N, H, W, C).
-        name : str, optional
-            C: what the file's names begin with; its own by default.
-
-        Raises
-        ------
-        NotAvailable
-            Where the network has no such form, is too large for C, or the onnx package is missing.
-        """
-        from sloy.model.exchange import export
-
-        export(self.parts, path, opset=opset, channels_first=channels_first, name=name)
-
     @staticmethod
     def from_onnx(
         path: str | Path,
@@ -330,6 +300,12 @@ class Model:
         """The network's table, and what else the model holds."""
         return str(self.network.summary(batch_size, dtype=self.problem.dtype, engine=self.engine))
 
+    def _answers(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities or numbers (N, K), and the class of each sample; of none for numbers."""
+        answers = self.predict_proba(x).reshape(len(x), -1)
+        is_class = self.loss.task(self.network.output_shape) != "regression"
+        return answers, self.predict(x) if is_class else np.empty(0, np.int64)
+
     def __reduce__(self) -> tuple[Any, ...]:
         """What pickle and copy take: everything but what is compiled."""
         parts = self.parts._replace(parameters=dict(self._variables))
@@ -350,7 +326,7 @@ class Model:
             x = reader.read(x)
         else:
             refuse_arrays(self.reader, "x", x)
-        given = x if isinstance(x, SparseRows) else sample_array("Model", "x", x)
+        given = x if isinstance(x, LazyRows) else sample_array("Model", "x", x)
         problem, size = self.problem, self._batch(batch_size)
         ahead = problem.ahead(given)
         types = (problem.dtype, "Model", problem.data_dtype, ahead)

@@ -11,6 +11,7 @@ import numpy as np
 from sloy.arguments import array, real, sample_array, with_n
 from sloy.data.dataset import Dataset
 from sloy.data.sparse import Entries, SparseRows
+from sloy.data.streams.rows import StreamRows
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Graph
 from sloy.graph.sparse import by_entries, entry_names
@@ -103,7 +104,8 @@ def split(data: Dataset, validation: Validation, seed: int) -> tuple[np.ndarray,
     ----------
     data : Dataset
     validation : None, float in (0, 1), Dataset or (x, y)
-        A fraction is taken out of `data`: shuffled, and of labels the same share of each class.
+        A fraction is taken out of `data`: shuffled, and of labels the same share of each class; of a stream that
+        is read in blocks, whole blocks.
     seed : int
         The split is a function of it.
     """
@@ -118,6 +120,11 @@ def split(data: Dataset, validation: Validation, seed: int) -> tuple[np.ndarray,
             )
         # The rows themselves are split as data, so that the weights of the samples follow.
         numbered = Dataset(rows[:, None].astype(np.float64), data.y)
+        if (
+            isinstance(data.x, StreamRows)
+            and (some := data.x.in_blocks(validation, seed)) is not None
+        ):
+            return np.setdiff1d(rows, some, assume_unique=True), data.take(some)
         try:
             kept, taken = numbered.split(float(validation), seed)
         except InvalidArgument as error:
@@ -135,7 +142,7 @@ def samples(
     Parameters
     ----------
     x : array, shape (N, *sample_shape)
-        Real numbers, see `sample_array`; `SparseRows` stay such.
+        Real numbers, see `sample_array`; `SparseRows` and `StreamRows` stay such.
     sample_shape : tuple of int
         The network's input shape.
     dtype : str
@@ -155,7 +162,14 @@ def samples(
         found = x.astype(dtype)
         _check_finite(x.values, found.values, where)
         return cast(np.ndarray, found)  # whoever takes rows of it gets arrays
-    given = sample_array(where, "x", x)
+    if isinstance(x, StreamRows) and x.shape[1:] == sample_shape:
+        target = data_dtype or ("uint8" if x.dtype == np.uint8 else dtype)
+        later = x.changed(
+            lambda rows, of: samples(rows, sample_shape, dtype, of, target, ahead), target
+        )
+        return cast(np.ndarray, later)
+    lazy = isinstance(x, StreamRows)  # of another shape, which is refused
+    given = cast(np.ndarray, x) if lazy else sample_array(where, "x", x)
     if given.shape[1:] != sample_shape or given.ndim == 0:
         raise ShapeError(
             f"{where}: `x` has shape {given.shape}; the network takes"

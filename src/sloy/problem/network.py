@@ -31,6 +31,7 @@ from sloy.layers.base import (
 from sloy.layers.built import Built
 from sloy.layers.config import layer_from_config
 from sloy.problem.summary import Summary, plain_descent, summarize
+from sloy.text import reason
 
 __all__ = ["Built", "Network"]
 
@@ -195,7 +196,7 @@ class Network:
         try:
             return cls(config["input_shape"], [layer_from_config(layer) for layer in layers])
         except InvalidArgument as error:
-            raise FileFormatError(f"the network cannot be read: {error}") from error
+            raise FileFormatError(f"the network cannot be read: {reason(error)}.") from error
 
     @cached_property
     def _built_for_one(self) -> Built:

@@ -187,5 +187,6 @@ class CSVLog(Callback):
             self._write(run)
 
     def _write(self, run: Run) -> None:
-        write_atomically(Path(self.path), run.history.to_csv().encode())
+        if run.leads:
+            write_atomically(Path(self.path), run.history.to_csv().encode())
         self._written, self._pending = time.monotonic(), False

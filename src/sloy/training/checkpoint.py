@@ -18,12 +18,14 @@ from typing import Any
 import numpy as np
 
 from sloy.arguments import path_of
+from sloy.data.lazy_rows import LazyRows
+from sloy.engines.processes import Processes
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.files.atomic import link_over
 from sloy.files.container import check_kind, read_container, write_container
 from sloy.files.documents import hold
 from sloy.files.lock import Lock
-from sloy.text import shown
+from sloy.text import reason, shown
 from sloy.training.history import Row
 
 KIND = "sloy.checkpoint"
@@ -173,14 +175,17 @@ class Store:
             path.unlink(missing_ok=True)
 
 
-def fingerprint(arrays: Iterable[np.ndarray | None]) -> str:
-    """SHA-256 of the arrays' dtypes, shapes and bytes."""
+def fingerprint(arrays: Iterable[np.ndarray | LazyRows | None]) -> str:
+    """SHA-256 of the arrays' dtypes, shapes and bytes; of streams what tells their files apart."""
     digest = hashlib.sha256()
     for array in arrays:
         if array is None:
             digest.update(b"none;")
             continue
         digest.update(f"{array.dtype.str}{array.shape};".encode())
+        if isinstance(array, LazyRows) and array.fingerprint is not None:
+            digest.update(array.fingerprint.encode())
+            continue
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
@@ -226,8 +231,28 @@ def _unpack(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str
             callbacks=callbacks,
         )
     except (ValueError, LookupError, OverflowError) as error:
-        reason = str(error).removesuffix(".")[:160]
-        raise FileFormatError(f"{path}: the checkpoint cannot be understood ({reason}).") from error
+        raise FileFormatError(
+            f"{path}: the checkpoint cannot be understood ({reason(error)})."
+        ) from error
+
+
+def shared(snapshot: Snapshot | None, processes: Processes) -> Snapshot | None:
+    """The leader's snapshot in every process; that of the others is not looked at."""
+    if processes.count == 1:
+        return snapshot
+    tensors, metadata = _pack(snapshot) if snapshot else ({}, {})
+    specs = [[name, list(value.shape), value.dtype.str] for name, value in tensors.items()]
+    specs, metadata = processes.of_leader([specs, metadata])
+    if not metadata:
+        return None
+    places = [np.zeros(shape, dtype) for _, shape, dtype in specs]
+    own = [tensors.get(name, place) for (name, *_), place in zip(specs, places, strict=True)]
+    sent = [np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in own]
+    whole = processes.array_of_leader(np.concatenate(sent))
+    for (name, *_), place in zip(specs, places, strict=True):
+        part, whole = whole[: place.nbytes], whole[place.nbytes :]
+        tensors[name] = part.copy().view(place.dtype).reshape(place.shape)
+    return _unpack(Path("the leader's checkpoint"), tensors, metadata)
 
 
 def _under(folder: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

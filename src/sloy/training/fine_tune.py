@@ -118,8 +118,9 @@ def fine_tune(
     train = given if len(rows) == len(given) else given.take(rows)
     network, parameters = adapted(model, given, recipe.seed)
     parts = stages(network, tuning, recipe)
-    stores = _checkpoints(checkpoint, len(parts), resume=resume)
     dtype, found = engine_of("fine_tune", recipe, engine, threads)
+    leads = found.processes.leads
+    stores = _checkpoints(checkpoint, len(parts), resume=resume, leads=leads)
     tuner = _Tuner(
         network, model, parameters, train, held_out, found, dtype,
         integer("fine_tune", "in_memory", in_memory, 0), verbose,
@@ -256,7 +257,7 @@ def _outputs(model: Model, data: Dataset, in_memory: int, more: Callable[[int], 
 
 
 def _checkpoints(
-    given: str | Path | Checkpoint | None, stages: int, *, resume: bool
+    given: str | Path | Checkpoint | None, stages: int, *, resume: bool, leads: bool
 ) -> list[Checkpoint | None]:
     """One for each stage: the last takes the given path."""
     last = checkpoint_of("fine_tune", given, resume=resume)
@@ -264,7 +265,7 @@ def _checkpoints(
         return [None] * stages
     path = Path(last.path)
     both = [replace(last, path=path.with_name(f"{path.stem}-head{path.suffix}")), last]
-    if not resume:
+    if not resume and leads:
         for checkpoint in both:
             store = Store(checkpoint.path)
             with store.alone():

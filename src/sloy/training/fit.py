@@ -13,6 +13,7 @@ import numpy as np
 from sloy import losses
 from sloy.arguments import flag, instance, sequence
 from sloy.data.dataset import Dataset
+from sloy.data.streams.rows import StreamRows
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument
 from sloy.metrics import Metric, default_metrics
@@ -31,7 +32,7 @@ from sloy.training.order import Order
 from sloy.training.progress import ProgressBar
 from sloy.training.rates import rate_for
 from sloy.training.recipe import AUTO, Recipe, engine_of
-from sloy.training.resume import describe, take_up
+from sloy.training.resume import check_alike, describe, take_up
 from sloy.training.state import TrainingState
 from sloy.training.step import check_together, initial_variables
 
@@ -174,12 +175,15 @@ def fit(
     weights_of_model = state.variables.select(network.shapes)
     whole = replace(problem, preprocessing=used)
     model = Model(whole, weights_of_model, class_names=training.class_names, engine=chosen)
-    config = describe(order, state.variables) if store else {}
+    several = chosen.processes.count > 1
+    config = describe(order, state.variables) if store or several else {}
+    if several:
+        check_alike(config, chosen.processes)
     run = Loop(order, state, model, watchers, store, config)
     schedule = recipe.descent.schedule
     if schedule.watched is not None:
         check_measured(type(schedule).__name__, schedule.watched, run.columns)
-    with run.store.alone() if store else nullcontext():
+    with run.store.alone() if store and chosen.processes.leads else nullcontext():
         if store:
             take_up(run, store, config, resume=resume)
         run.train()
@@ -249,6 +253,8 @@ def _preprocessing(
         choice.check(network.input_shape)
     if data.sample_shape != network.input_shape:  # `columns` refuses them
         return Preprocessing()
+    if isinstance(data.x, StreamRows) and choice == "standardize":
+        return choose(choice, data.x.some())
     return choose(choice, data.x)
 
 

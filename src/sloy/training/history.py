@@ -17,7 +17,7 @@ from sloy.errors import FileFormatError, InvalidArgument, UnknownName
 from sloy.files.atomic import write_atomically
 from sloy.files.documents import hold, parse
 from sloy.language import counted, say
-from sloy.text import shown
+from sloy.text import reason, shown
 
 Value = int | float
 Row = dict[str, Value]
@@ -120,7 +120,10 @@ class History:
     @classmethod
     def from_csv(cls, path: str | Path) -> History:
         """Read what `to_csv` wrote; `FileFormatError` where the file is something else."""
-        records = list(csv.reader(io.StringIO(_read(path)), strict=False))
+        try:
+            records = list(csv.reader(io.StringIO(_read(path), newline=""), strict=False))
+        except csv.Error as error:  # a field of more than 131072 characters
+            raise FileFormatError(f"{path}: is no history in CSV ({reason(error)}).") from None
         if not records:
             return cls()
         header, *lines = records
@@ -143,8 +146,7 @@ class History:
             rows = parse(content)
             hold(rows, [{"*": (float, str)}])
         except ValueError as error:
-            reason = str(error).removesuffix(".")
-            raise FileFormatError(f"{path}: is no history in JSON ({reason}).") from error
+            raise FileFormatError(f"{path}: is no history in JSON ({reason(error)}).") from error
         return cls([_numbers(path, f"row {i}", row.items()) for i, row in enumerate(rows)])
 
     def _repr_html_(self) -> str:
@@ -236,7 +238,7 @@ def _read(path: str | Path) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise FileFormatError(f"{path}: not text: {error}.") from error
+        raise FileFormatError(f"{path}: not text: {reason(error)}.") from error
 
 
 def _written(content: str, path: str | Path | None) -> str:

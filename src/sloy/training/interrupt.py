@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
+from sloy.engines.processes import ONE, Processes
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 Handler = Callable[[int, FrameType | None], Any]
@@ -20,6 +22,11 @@ class Deferred:
     in Python are deferred (for SIGINT, Python has one from the start: it raises
     `KeyboardInterrupt`), and only in the main thread, which alone receives signals.
 
+    Parameters
+    ----------
+    processes : Processes
+        All of them `check` together; a signal to one calls the handlers of all.
+
     Attributes
     ----------
     delivered : bool
@@ -28,7 +35,8 @@ class Deferred:
         Whether a second signal did not wait.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, processes: Processes = ONE) -> None:
+        self._processes = processes
         self.delivered = False
         self.forced = False
         self._handlers: dict[int, Handler] = {}
@@ -36,10 +44,23 @@ class Deferred:
 
     def check(self) -> None:
         """Call the handlers of the signals that wait; they usually raise."""
+        number = int(self._processes.largest(self.waiting))
+        self.answer(number)
+
+    def answer(self, number: int) -> None:
+        """Call the handler of a signal, and those of others that wait; 0 is none."""
+        if number:
+            self._processes.end_together()
+            self._waiting = [number, *(other for other in self._waiting if other != number)]
         while self._waiting:
             number = self._waiting.pop(0)
             self.delivered = True
-            self._handlers[number](number, None)
+            self._handlers.get(number, signal.default_int_handler)(number, None)
+
+    @property
+    def waiting(self) -> int:
+        """The signal that waits, to be agreed on; 0 where none does."""
+        return self._waiting[0] if self._waiting else 0
 
     def __enter__(self) -> Deferred:
         if threading.current_thread() is threading.main_thread():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy.engines.base import POLL_SECONDS, BatchRun
+from sloy.errors import InvalidArgument, NonFiniteError
 from sloy.problem.graphs import evaluation_graph
 from sloy.problem.runner import Runner, figures
 from sloy.training import measured
@@ -24,6 +25,9 @@ from sloy.training.stepper import Stepper
 
 if TYPE_CHECKING:
     from sloy.model import Model
+
+
+SAVE, STOP = 1, 2  # what a process may wish between two steps; more is a signal
 
 
 class _Pause(Exception):
@@ -47,14 +51,16 @@ class Loop(Run):
         config: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(order, state, model, callbacks, config)
-        self._each_batch = any(callback.wants_batches for callback in self.callbacks)
+        self._processes = order.engine.processes
+        each = any(callback.wants_batches for callback in self.callbacks)
+        self._each_batch = bool(self._processes.largest(each))
         self._stretch = order.stretch(0, self.history)
         self._polled = 0.0
         self._checkpoint = checkpoint
         self._store = Store(checkpoint.path) if checkpoint else None
         self._stepper = Stepper(order, state)
         self._saved = time.monotonic()
-        self._signals = Deferred()
+        self._signals = Deferred(self._processes)
         self._last = False  # whether a callback stops the run after the epoch's last step
 
     @property
@@ -89,22 +95,25 @@ class Loop(Run):
             self.error = error
             if self._signals.delivered and not self._signals.forced:
                 self._save(error)
+            elif not isinstance(error, NonFiniteError):  # which all have
+                self._processes.ended(error)
             raise
         finally:
             self._notify("on_fit_end")
 
     def _epochs(self) -> None:
-        if self._notify("on_fit_begin"):
+        if self._stops("on_fit_begin"):
             return
+        unwatched = self._unwatched
         while self.epoch < self.epochs:
             asked = self._asked()
             end = min([self.epochs * self.steps, *(step for _, step in asked)]) // self.steps
-            if self._unwatched and not self.step and end > self.epoch:
+            if unwatched and not self.step and end > self.epoch:
                 self._train_together(end)
                 if self._pause(asked):
                     return
                 continue
-            if self._notify("on_epoch_begin", self.epoch + 1):
+            if self._stops("on_epoch_begin", self.epoch + 1):
                 return
             if self._train_epoch():
                 self._save()
@@ -113,7 +122,7 @@ class Loop(Run):
             self.history.append(row)
             self.epoch, self.step, self._unfinished = self.epoch + 1, 0, measured.UnfinishedEpoch()
             self.state.epochs += 1
-            stop = self._notify("on_epoch_end", row) or self._last
+            stop = self._stops("on_epoch_end", row) or self._last
             if stop or self.epoch == self.epochs or self._is_due:
                 self._save()
             self._signals.check()
@@ -121,14 +130,24 @@ class Loop(Run):
                 return
 
     def _asked(self) -> list[tuple[Callback, int]]:
-        """The callbacks that want to be called after a step to come, and which."""
-        asked = [(callback, callback.pause_after(self)) for callback in self.callbacks]
+        """The callbacks that want to be called after a step to come, and which; where the leader's want it."""
+        wanted = [callback.pause_after(self) for callback in self.callbacks]
+        steps = self._processes.of_leader([None if step is None else int(step) for step in wanted])
+        if len(steps) != len(self.callbacks):
+            raise InvalidArgument(
+                f"fit: `callbacks`: process 0 has {len(steps)}, this one {len(self.callbacks)}; each has the same."
+            )
+        asked = zip(self.callbacks, steps, strict=True)
         return [(c, step) for c, step in asked if step is not None and step > self.steps_done]
 
     def _pause(self, asked: Sequence[tuple[Callback, int]]) -> bool:
         """Call those whose step is done; whether one of them stops the run."""
         answers = [callback.on_pause(self) for callback, step in asked if step <= self.steps_done]
-        return any(answers)
+        return bool(answers and self._processes.largest(any(answers)))
+
+    def _stops(self, method: str, *arguments: Any) -> bool:
+        """Call every callback; whether one of them, in any process, stops the run."""
+        return bool(self._processes.largest(self._notify(method, *arguments)))
 
     def _notify(self, method: str, *arguments: Any) -> bool:
         """Call every callback; whether one of them stops the run."""
@@ -141,7 +160,9 @@ class Loop(Run):
         """Some steps, see `Stepper.run`."""
         self._computing = True
         try:
-            return self._stepper.run(rows, first, rates, self._poll)
+            run = self._stepper.run(rows, first, rates, self._poll)
+            self.waited += run.waited
+            return run
         finally:
             self._computing = False
 
@@ -150,7 +171,8 @@ class Loop(Run):
     @property
     def _unwatched(self) -> bool:
         """Whether nobody looks at single epochs: their rows are made together, which takes as long as some steps."""
-        watched = any(callback.wants_epochs for callback in self.callbacks)
+        wanted = any(callback.wants_epochs for callback in self.callbacks)
+        watched = self._processes.largest(wanted)
         alone = not watched and self.order.validation is None and self._store is None
         return alone and self.order.schedule.watched is None
 
@@ -178,6 +200,7 @@ class Loop(Run):
         if done:
             whole = {name: values[: done * self.steps] for name, values in run.outputs.items()}
             seconds = run.seconds * done * self.steps / run.steps
+            seconds = self._processes.largest(seconds)
             for row in self._rows(whole, rates[:done], seconds):
                 self.history.append(row)
         self.epoch, self.state.epochs = self.epoch + done, self.state.epochs + done
@@ -191,6 +214,7 @@ class Loop(Run):
             self._stretch = self.order.stretch(self.epoch, self.history)
         order = self._stretch.orders[self.epoch - self._stretch.first]
         self._unfinished.begin()
+        self.order.expect(order[self.step * size :])
         while self.step < self.steps:
             asked, done = self._asked(), self.epoch * self.steps
             end = min([self.steps, *(step - done for _, step in asked)])
@@ -212,7 +236,7 @@ class Loop(Run):
                     return True
                 self._last = True
         if self.callbacks:
-            self._last |= self._notify("on_progress", self._progress())
+            self._last |= self._stops("on_progress", self._progress())
         return False
 
     def _take(self, run: BatchRun) -> None:
@@ -222,15 +246,19 @@ class Loop(Run):
         self._unfinished.add(run)
 
     def _poll(self, steps: int, outputs: Mapping[str, np.ndarray]) -> None:
-        self._signals.check()
         self._polled = time.perf_counter()
-        if steps and self.callbacks and self._notify("on_progress", self._progress(outputs)):
-            raise _Stop
+        wish = self._signals.waiting + STOP if self._signals.waiting else 0
+        if not wish and steps and self.callbacks:
+            wish = STOP * self._notify("on_progress", self._progress(outputs))
         if (
-            steps  # each stretch does a step, however often is to be saved
-            and self._checkpoint
-            and time.monotonic() - self._saved > self._checkpoint.seconds
-        ):
+            not wish and steps and self._checkpoint
+        ):  # each stretch does a step, however often is to be saved
+            wish = SAVE * (time.monotonic() - self._saved > self._checkpoint.seconds)
+        wish = int(self._processes.largest(wish))
+        self._signals.answer(max(0, wish - STOP))
+        if wish == STOP:
+            raise _Stop
+        if wish == SAVE:
             raise _Pause
 
     def _batch_ended(self) -> bool:
@@ -238,8 +266,8 @@ class Loop(Run):
         values = {n: float(v[-1]) for n, v in self._unfinished.newest.items() if n != "weight"}
         rate = float(self._rates[self.step - 1])
         batch = Batch(self.epoch + 1, self.step, self.steps, rate, values)
-        stop = self._notify("on_batch_end", batch)
-        if time.perf_counter() - self._polled > POLL_SECONDS:
+        stop = self._stops("on_batch_end", batch)
+        if self._processes.of_leader(time.perf_counter() - self._polled > POLL_SECONDS):
             try:
                 self._poll(self.step, {})
             except _Stop:
@@ -273,6 +301,7 @@ class Loop(Run):
         if self.order.validation is None:
             return {}
         self._signals.check()
+        self.order.expect(None)
         return figures(
             self._evaluator,
             self.order.validation,
@@ -282,7 +311,8 @@ class Loop(Run):
         )
 
     def _row(self, validation: Mapping[str, float]) -> Row:
-        (row,) = self._rows(self._unfinished.outputs, self._rates[None], self._unfinished.seconds)
+        seconds = self._processes.largest(self._unfinished.seconds)
+        (row,) = self._rows(self._unfinished.outputs, self._rates[None], seconds)
         rest = {name: row.pop(name) for name in measured.OF_THE_STEPS}
         return row | {f"val_{name}": value for name, value in validation.items()} | rest
 
@@ -315,10 +345,12 @@ class Loop(Run):
     def _is_due(self) -> bool:
         """Whether the end of an epoch is saved."""
         given = self._checkpoint
-        return given is not None and time.monotonic() - self._saved >= given.epoch_seconds
+        due = given is not None and time.monotonic() - self._saved >= given.epoch_seconds
+        return bool(self._processes.largest(due))
 
     def _save(self, error: BaseException | None = None) -> None:
-        if self._store is None:
+        self._saved = time.monotonic()
+        if self._store is None or not self._processes.leads:
             return
         self._store.save(self._shown())
         self._saved = time.monotonic()

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from sloy.data.lazy_rows import LazyRows
 from sloy.engines.base import Engine
 from sloy.graph.threefry import fold_in_range, make_key, permutations
 from sloy.problem import Problem
@@ -55,7 +56,14 @@ class Order:
         keys = fold_in_range(
             make_key(self.recipe.seed, "shuffle"), self.epochs_before + first, count
         )
-        return permutations(len(self.data), keys)
+        x: object = self.data.x
+        return x.orders(keys) if isinstance(x, LazyRows) else permutations(len(self.data), keys)
+
+    def expect(self, rows: np.ndarray | None) -> None:
+        """Say which rows of the data come next, each once, where these are read while they are used."""
+        x: object = self.data.x
+        if isinstance(x, LazyRows):
+            x.expect(rows)
 
     def rates(self, first: int, count: int, history: History) -> np.ndarray:
         """The learning rate of each step of some epochs (from 0), float64 (count, steps)."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from sloy import ops
+from sloy.engines import Engine
 from sloy.graph import REGISTRY, Graph, Tensor, backprop, check
 from sloy.graph.graph import topological_order
 from sloy.graph.opdef import LEAVES
@@ -194,14 +195,20 @@ def constant_losses(order: Order, y: np.ndarray) -> np.ndarray | None:
 
     None where the loss does not tell which that is.
     """
-    problem, targets = order.problem, order.data.y
+    return losses_of_constant(order.problem, order.engine, order.data.y, y)
+
+
+def losses_of_constant(
+    problem: Problem, engine: Engine, targets: np.ndarray, y: np.ndarray
+) -> np.ndarray | None:
+    """As `constant_losses`, with the training targets (N, …)."""
     answer = _best_constant(problem, targets)
     if answer is None or not len(y):
         return None
     output = np.broadcast_to(answer.astype(problem.dtype), (len(y), *problem.network.output_shape))
     of = ops.input("y", y.shape, problem.target_dtype)
     losses = problem.loss.per_sample(ops.constant(output, problem.dtype), of)
-    found = order.engine.compile(Graph.of({"loss": losses}), order.engine.variables({}))
+    found = engine.compile(Graph.of({"loss": losses}), engine.variables({}))
     return np.array(found.run({"y": np.ascontiguousarray(y)})["loss"], np.float64)
 
 

@@ -133,7 +133,7 @@ def profile(
         initial_variables(problem, recipe),
         guard=("loss",),
     )
-    steps = _whole_steps(runs, executable, columns, batch_size, seconds)
+    steps = whole_steps(runs, executable, columns, batch_size, seconds)
     return Profile(
         batch_size,
         str(runs),
@@ -165,8 +165,14 @@ def _product_seconds(multiply: Executable) -> float:
     return next(row.seconds for row in multiply.profile(1) if row.flops)
 
 
-def _whole_steps(
-    engine: Engine, executable: Executable, columns: Columns, batch_size: int, seconds: float
+def whole_steps(
+    engine: Engine,
+    executable: Executable,
+    columns: Columns,
+    batch_size: int,
+    seconds: float,
+    *,
+    burst_seconds: float = BURST_SECONDS,
 ) -> list[float]:
     """Seconds per step, one figure for each burst of steps."""
     inputs = executable.graph.inputs
@@ -183,7 +189,7 @@ def _whole_steps(
         order = np.arange(burst * batch_size) % (len(columns) // batch_size * batch_size)
         run = engine.run_batches({batch_size: executable}, given, order, batch_size, fed)
         found.append(run.seconds / burst)
-        burst = max(1, int(BURST_SECONDS / found[-1]))
+        burst = max(1, int(burst_seconds / found[-1]))
     return found
 
 

@@ -96,14 +96,17 @@ class ProgressBar(Callback):
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._bar = Bar(stream)
+        self._shown = True
 
     def on_count(self, what: str, done: int, total: int) -> None:
         """Show the count."""
         self._bar.count(what, done, total)
 
     def on_fit_begin(self, run: Run) -> None:
-        """Open the bar where the stream is a terminal."""
-        self._bar.open(run.epochs, run.samples)
+        """Open the bar where the stream is a terminal; nothing is shown by other processes than the first."""
+        self._shown = run.leads
+        if self._shown:
+            self._bar.open(run.epochs, run.samples)
 
     def on_epoch_begin(self, run: Run, epoch: int) -> None:
         """Begin a new bar."""
@@ -115,7 +118,8 @@ class ProgressBar(Callback):
 
     def on_epoch_end(self, run: Run, row: Row) -> None:
         """Write the epoch's line."""
-        self._bar.end(row)
+        if self._shown:
+            self._bar.end(row)
 
     def on_fit_end(self, run: Run) -> None:
         """Close the bar."""

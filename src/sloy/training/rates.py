@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from math import ceil, floor, inf, log, sqrt
+from math import ceil, floor, inf, log
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from sloy import ops, text
 from sloy.arguments import sample_array
 from sloy.data.dataset import Dataset
-from sloy.data.sparse import SparseRows
+from sloy.data.lazy_rows import LazyRows
 from sloy.errors import InvalidArgument
 from sloy.graph.graph import topological_order
 from sloy.graph.threefry import make_key, permutation
@@ -26,6 +26,7 @@ from sloy.problem.inputs import Validation, split
 from sloy.problem.runner import Runner
 from sloy.problem.summary import multiply_adds
 from sloy.schedules import Schedule
+from sloy.training.paired import SURE, paired_gain
 from sloy.training.recipe import Recipe
 from sloy.training.run import Callback, Run
 
@@ -33,7 +34,6 @@ MOVED = 0.01  # of its size, by which the first step at the first guess changes 
 WIDEST = 0.2  # … at the highest rate of the range
 FACTOR = 10**0.5  # between the rates of two short runs
 ORDERS = 3  # short runs at each rate, from other weights and in another order
-SURE = 2.0  # standard errors that a gain must be above
 STEPS = (60, 300)  # of a short run, at least and at most
 PRODUCTS = 1e11  # multiply-adds of a short run that are worth their time
 FURTHEST = 8  # factors from the first guess
@@ -239,7 +239,7 @@ class _Short:
         held = order.validation
         assert held is not None
         rows = np.linspace(0, len(held), min(len(held), PROBE), endpoint=False).astype(np.int64)
-        x = held.x.take(rows) if isinstance(held.x, SparseRows) else held.x[rows]
+        x = held.x.take(rows) if isinstance(held.x, LazyRows) else held.x[rows]
         self._probe = {"x": x, "y": held.y[rows]}
         self._variables = order.engine.variables(
             {name: np.array(value) for name, value in self.run.weights.items()}
@@ -311,17 +311,7 @@ class _Tried:
 
     def gain(self, old: int, new: int) -> tuple[float, float]:
         """By how much the loss is lower at `new`, and the standard error: over samples, and over the orders."""
-        if not np.isfinite(self.mean(new)):
-            return (0.0, inf) if not np.isfinite(self.mean(old)) else (-inf, 0.0)
-        if not np.isfinite(self.mean(old)):
-            return inf, 0.0
-        pairs = [a - b for a, b in zip(self.at(old), self.at(new), strict=True)]
-        own = np.mean(pairs, axis=0)  # (N,)
-        each = [float(pair.mean()) for pair in pairs]
-        if len(own) < 2:  # nothing is sure by one sample
-            return float(np.mean(each)), inf
-        variance = own.var(ddof=1) / len(own) + np.var(each, ddof=1) / len(each)
-        return float(np.mean(each)), sqrt(variance)
+        return paired_gain(self.at(old), self.at(new))
 
     def surely_better(self, old: int, new: int) -> bool:
         """Whether the gain is above two standard errors."""

@@ -45,13 +45,15 @@ def class_weights(words: str) -> ClassWeight:
             weight = real("", "", float(number), least=0)
         except (ValueError, InvalidArgument):
             raise InvalidArgument(
-                f"{words!r}: the weight of {label!r}, {number!r}, is not a number of at least 0"
+                f"{shown(words)}: the weight of {shown(label)}, {shown(number)}, is not a number of at least 0"
             ) from None
         if label in found:
-            raise InvalidArgument(f"{words!r} names {label!r} twice")
+            raise InvalidArgument(f"{shown(words)} names {shown(label)} twice")
         found[label], name = weight, ""
     if name or not found:
-        raise InvalidArgument(f"{words!r} is neither balanced nor CLASS=X,…, such as yes=5,no=1")
+        raise InvalidArgument(
+            f"{shown(words)} is neither balanced nor CLASS=X,…, such as yes=5,no=1"
+        )
     return found
 
 

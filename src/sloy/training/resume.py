@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from sloy import text
+from sloy.engines.processes import Processes, numbered
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.graph import Graph
-from sloy.text import shortened
-from sloy.training.checkpoint import Checkpoint, Snapshot, fingerprint
+from sloy.text import named, reason
+from sloy.training.checkpoint import Checkpoint, Snapshot, fingerprint, shared
 from sloy.training.loop import Loop
 from sloy.training.order import Order
 from sloy.training.step import training_graph
@@ -56,12 +57,25 @@ def _graph_fingerprint(graph: Graph) -> str:
     return fingerprint(parts)
 
 
+def check_alike(config: Mapping[str, Any], processes: Processes) -> None:
+    """Raise `InvalidArgument` where a process does something else than the leader, or has other data."""
+    theirs = processes.of_leader(config)
+    differing = [name for name in config if config[name] != theirs.get(name)]
+    if differing:
+        raise InvalidArgument(
+            f"fit: {numbered([processes.rank], processes.count)} does not do what process 0 does: its"
+            f" {', '.join(differing)} differ. All train one run, on the same data."
+        )
+
+
 def take_up(run: Loop, checkpoint: Checkpoint, config: Mapping[str, Any], *, resume: bool) -> None:
-    """Go on from the checkpoint where that is asked for and there is one."""
+    """Go on from the checkpoint where that is asked for and there is one: of several processes, that of the leader."""
+    processes = run.order.engine.processes
     if not resume:
-        run.store.clear()
+        if processes.leads:
+            run.store.clear()
         return
-    snapshot = run.store.load()
+    snapshot = shared(run.store.load() if processes.leads else None, processes)
     if snapshot is None:
         return
     _compare(run, checkpoint, snapshot, config)
@@ -69,9 +83,8 @@ def take_up(run: Loop, checkpoint: Checkpoint, config: Mapping[str, Any], *, res
         _check_fits(run, snapshot)
         run.restore(snapshot)
     except (ValueError, LookupError, TypeError, OverflowError) as error:
-        reason = shortened(str(error).removesuffix("."), 160)
         raise FileFormatError(
-            f"{checkpoint.path}: the checkpoint contradicts itself ({reason})."
+            f"{checkpoint.path}: the checkpoint contradicts itself ({reason(error)})."
         ) from error
 
 
@@ -104,8 +117,9 @@ def _compare(
     if not differing and [state.get("class") for state in snapshot.callbacks] != remembering:
         differing = ["callbacks"]
     if differing:
+        which = named(differing, 8, f" and {len(differing) - 8} more")
         raise InvalidArgument(
-            f"fit: the run in {checkpoint.path} cannot be resumed: its {', '.join(differing)} differed."
+            f"fit: the run in {checkpoint.path} cannot be resumed: its {which} differed."
             " Give what it was begun with, or begin anew with resume=False."
         )
     if snapshot.epoch > run.epochs or (snapshot.epoch == run.epochs and snapshot.step):

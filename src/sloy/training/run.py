@@ -153,6 +153,8 @@ class Run:
         Steps of an epoch, and done in the epoch that runs.
     samples, batch_size : int
         Training samples of an epoch, and of a step.
+    waited : float
+        Seconds so far in which samples of a stream were waited for.
     error : BaseException or None
         In `Callback.on_fit_end`, what ended the run early.
     """
@@ -172,6 +174,7 @@ class Run:
         self.state = state
         self.variables = state.variables
         self.epoch = self.step = 0
+        self.waited = 0.0
         self._config = dict(config or {})
         self.error: BaseException | None = None  # what ended the run, told to `on_fit_end`
         self._computing = False  # whether the engine is at steps, and nothing stands between two
@@ -182,6 +185,11 @@ class Run:
     def epochs(self) -> int:
         """Epochs to do."""
         return self.order.epochs
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and shows progress: of several that share the run, the first."""
+        return self.order.engine.processes.leads
 
     @property
     def steps(self) -> int:

@@ -31,7 +31,7 @@ def frozen_until(words: str) -> str | None:
         return None if words == "none" else words
     start, _, layer = words.partition(":")
     if start != "until" or not layer:
-        raise InvalidArgument(f"{words!r} must be until:LAYER, head or none")
+        raise InvalidArgument(f"{shown(words)} must be until:LAYER, head or none")
     return layer
 
 

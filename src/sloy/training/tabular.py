@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sloy import ops, zoo
-from sloy.arguments import integer, one_of
+from sloy.arguments import integer, one_of, real
 from sloy.data.dataset import Dataset
 from sloy.engines import Engine, engine
 from sloy.errors import InvalidArgument
@@ -68,6 +68,8 @@ class Tabular:
     target_scale : "standard", "log" or "quantile"
         How targets that are numbers are learned: as they are, their logarithms (all must be above 0), or through their
         quantiles to those of the normal distribution; each less its mean, divided by its deviation.
+    hidden, dropout
+        Of each member, as `sloy.zoo.tabular` takes them.
 
     Examples
     --------
@@ -88,10 +90,13 @@ class Tabular:
     seed: int = field(default=0, kw_only=True)
     chosen: Loss | None = field(default=None, kw_only=True)
     target_scale: str = field(default="standard", kw_only=True)
+    hidden: Sequence[int] = field(default=(128, 128, 128), kw_only=True)
+    dropout: float = field(default=0.15, kw_only=True)
 
     def __post_init__(self) -> None:
         integer("Tabular", "members", self.members)
         one_of("Tabular", "target_scale", self.target_scale, TARGET_SCALES)
+        real("Tabular", "dropout", self.dropout, least=0, below=1)
         if self.target_scale == "standard":
             return
         said = f"Tabular: `target_scale` (={shown(self.target_scale)})"
@@ -166,6 +171,8 @@ class Tabular:
             self.data.sample_shape[0],
             self.outputs,
             classes=self.codes,
+            hidden=self.hidden,
+            dropout=self.dropout,
             target=self.target,
         )
 
@@ -223,7 +230,8 @@ class Tabular:
             callbacks=[clock],
             verbose=False,
         )
-        return min(np.diff(clock.ends)) * len(self.data) / some
+        seconds = min(np.diff(clock.ends)) * len(self.data) / some
+        return engine.processes.largest(seconds)
 
     def within(self, seconds: float, epoch: float, epochs: int) -> tuple[int, int]:
         """Members and epochs that fit into a time, at most those that there are.

@@ -56,7 +56,7 @@ def threshold_words(words: str) -> float | Rule:
         return real("", "", float(words), above=0, below=1)
     except (ValueError, InvalidArgument):
         raise InvalidArgument(
-            f"{words!r} is neither f1, balanced nor a probability above 0 and below 1"
+            f"{shown(words)} is neither f1, balanced nor a probability above 0 and below 1"
         ) from None
 
 

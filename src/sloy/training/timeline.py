@@ -95,7 +95,7 @@ class Timeline(Callback):
         InvalidArgument
             Where the run was not there, or a resumed run did not see it.
         """
-        found = self._replayed(epoch, step)
+        found = self.snapshot(epoch, step)
         assert self._run is not None
         model = self._run.model
         weights = {name: found.variables[name] for name in model.network.shapes}
@@ -103,9 +103,16 @@ class Timeline(Callback):
 
     def branch(self, epoch: int, step: int, change: Mapping[str, Any], steps: int) -> Branch:
         """What the run would have done from a moment on with another recipe, see `Run.fork`."""
-        start = self._replayed(epoch, step)
+        start = self.snapshot(epoch, step)
         assert self._run is not None
         return self._run.fork(change, steps, start=start)
+
+    def back_to(self, epoch: int, step: int = 0) -> None:
+        """Set the run itself back to a moment, and forget what came after it; while no step runs."""
+        moment = self.snapshot(epoch, step)
+        assert self._run is not None
+        self._kept = [one for one in self._kept if one.epoch < epoch]
+        self._run.restore(moment)
 
     def since(self, holds: Callable[[Model], bool]) -> tuple[int, int] | None:
         """The step after which something holds of the model, by bisection: epoch (from 1) and step (from 1) of it.
@@ -158,8 +165,8 @@ class Timeline(Callback):
             raise InvalidArgument("Timeline: no run was watched yet.")
         return self._run, self._run.epoch * self._run.steps + self._run.step
 
-    def _replayed(self, epoch: int, step: int) -> Snapshot:
-        """A snapshot of a moment: the last one before it, and the steps since, epoch by epoch."""
+    def snapshot(self, epoch: int, step: int = 0) -> Snapshot:
+        """The run at a moment: the last snapshot before it, and the steps since, epoch by epoch."""
         run, _ = self._of(epoch, step)
         now = max((one for one in self._kept if one.epoch < epoch), key=lambda one: one.epoch)
         rows = run.history.rows

@@ -90,8 +90,8 @@ KINDS_NOT_OF_INFERENCE = ("augmentation", "gradient", "random", "sparse")
 
 def test_every_op_of_inference_has_a_form() -> None:
     """In ONNX and in C; a new op gets a writer in each, or an `expand`, or a place in the list above."""
-    from sloy.exchange.c_source.program import SUPPORTED
     from sloy.exchange.onnx.writing import WRITERS
+    from sloy.exchange.source.program import SUPPORTED
 
     composed = {name for name, op in REGISTRY.items() if op.expand is not None}
     for known in (set(WRITERS), SUPPORTED):
@@ -307,7 +307,7 @@ def test_a_model_exports_itself(name: str, exported: tuple[Model, Path], tmp_pat
         assert (tmp_path / name).read_bytes() == path.read_bytes()
     else:
         assert "void m_predict(const float *x, float *y)" in (tmp_path / name).read_text()
-    with pytest.raises(InvalidArgument, match=r"must end in \.onnx, \.c or \.h"):
+    with pytest.raises(InvalidArgument, match=r"must end in \.onnx, \.c, \.h or \.js"):
         model.export(tmp_path / "m.pb")
 
 

@@ -21,6 +21,7 @@ _AT_BORDER = 0.3  # how much less a region counts there
 _LEVEL = 20.0  # added to the ground: noise of the dark is no ink
 FAINT = 0.06  # of the ground: what differs less is no ink
 _FILLED = 3.0  # times the area of the strokes that are seen of its edge
+_RIM = 0.6  # of the strokes that are seen lies in a filled shape
 _SPREAD = 2.5  # windows by the width of a stroke
 
 
@@ -110,7 +111,7 @@ def filled(colours: np.ndarray, ink: Ink) -> Region | None:
     for region in regions(amount > 0.5 * dark):
         rim = int(mask[region.rows, region.columns].sum())
         even = float(np.percentile(amount[region.rows, region.columns], 10))
-        if region.area > _FILLED * mask.sum() and rim > 0.8 * mask.sum() and even > 0.7 * dark:
+        if region.area > _FILLED * mask.sum() and rim > _RIM * mask.sum() and even > 0.7 * dark:
             return region
     return None
 
@@ -130,6 +131,10 @@ def is_light(greys: np.ndarray) -> bool:
             votes += (dark[0] + bright[0]) * (1 if _inside(dark[1], bright[1]) else -1)
         else:
             votes += bright[0] - dark[0]
+    if votes == 0:  # nothing is narrow: what is not the border's
+        edge = np.concatenate([greys[0], greys[-1], greys[:, 0], greys[:, -1]])
+        middle = (float(greys.min()) + float(greys.max())) / 2
+        return float(np.median(edge)) < middle
     return votes > 0
 
 

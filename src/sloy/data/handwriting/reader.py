@@ -17,7 +17,7 @@ from sloy.data.handwriting.sample import centred, varied
 from sloy.data.images import decode, picture_files, quiet
 from sloy.data.pictures import OfPictures, numbers
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.text import shown
+from sloy.text import reason, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -180,7 +180,9 @@ class HandwritingReader(OfPictures):
         try:
             return cls(tuple(config["size"]), config["box"])
         except (InvalidArgument, TypeError) as error:
-            raise FileFormatError(f"the reader of handwriting cannot be used: {error}") from None
+            raise FileFormatError(
+                f"the reader of handwriting cannot be used: {reason(error)}."
+            ) from None
 
     @classmethod
     def like(cls, x: np.ndarray) -> HandwritingReader | None:

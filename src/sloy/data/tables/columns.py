@@ -177,7 +177,9 @@ class Date(Column):
     def __post_init__(self) -> None:
         for part, mean, deviation in self.parts:
             if part not in PARTS:
-                raise InvalidArgument(f"column `{self.name}`: no part of a date is named {part!r}.")
+                raise InvalidArgument(
+                    f"column `{self.name}`: no part of a date is named {shown(part)}."
+                )
             _check_scale(self.name, mean, deviation)
 
     @property

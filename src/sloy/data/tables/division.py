@@ -24,7 +24,7 @@ from sloy.data.tables.target import (
 from sloy.data.tables.values import is_strange, polars, without, words
 from sloy.errors import InvalidArgument
 from sloy.graph.threefry import make_key, permutation
-from sloy.text import many, shortened
+from sloy.text import many, shortened, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -60,7 +60,7 @@ class Split:
             return Split("time", column)
         if kind == "group" and column:
             return Split("group", column)
-        raise InvalidArgument(f"`split` (={word!r}) must be time=COLUMN or group=COLUMN.")
+        raise InvalidArgument(f"`split` (={shown(word)}) must be time=COLUMN or group=COLUMN.")
 
 
 @dataclass(frozen=True, eq=False)

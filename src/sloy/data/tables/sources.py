@@ -10,6 +10,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy.arguments import path_of
-from sloy.data.tables import workbook_child
+from sloy.data.tables import parquet_child, workbook_child
 from sloy.data.tables.lines import MOST_COLUMNS, SEPARATORS, Header, blocks, read_header
 from sloy.data.tables.opening import is_workbook
 from sloy.data.tables.values import polars, refusing
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _WORKBOOK_SECONDS, _WORKBOOK_PACE = 5, 200_000  # of the processor, and bytes for another one
 _WORKBOOK_MEMORY, _WORKBOOK_SPREAD = 512 << 20, 100  # bytes, and for each byte of the file
+_PARQUET_SECONDS, _PARQUET_PACE = 10, 2_000_000
+_PARQUET_MEMORY, _PARQUET_SPREAD = 1 << 30, 20
 
 FRAME_CELLS = 1 << 18
 FRAME_STEP = 1024  # frames hold a multiple of so many rows: whole batches, so that predictions do not depend on frames
@@ -201,11 +204,25 @@ def _open_file(path: Path, separator: str | None) -> Source:
                     f"{path}: the first line holds numbers ({', '.join(names[:3])}, …); it must name the columns."
                 )
             return TextTable(label, names, path, Header(names, header.separator))
+        now = path.stat()
+        _check_parquet(path, now.st_size, (now.st_ino, now.st_mtime_ns))
         with refusing(label, "damaged Parquet"):
             schema = polars().read_parquet_schema(os.fspath(path))
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from None
     return ParquetTable(label, _checked_names(label, list(schema)), path)
+
+
+@lru_cache(maxsize=64)
+def _check_parquet(path: Path, size: int, _state: tuple[int, int]) -> None:
+    """Raise `FileFormatError` unless a child process can read all of it; once for each state of a file."""
+    asked(
+        parquet_child.__file__,
+        "the reader of Parquet",
+        {"path": str(path.absolute()), "cells": FRAME_CELLS},
+        seconds=_PARQUET_SECONDS + size // _PARQUET_PACE,
+        memory=_PARQUET_MEMORY + _PARQUET_SPREAD * size,
+    )
 
 
 def _workbook(path: Path) -> Source:

@@ -10,5 +10,6 @@ import os
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 from sloy.engines.jax.engine import JaxEngine
+from sloy.engines.jax.launch import joined
 
-__all__ = ["JaxEngine"]
+__all__ = ["JaxEngine", "joined"]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from sloy.engines.processes import here
 from sloy.errors import InvalidArgument, NotAvailable
 from sloy.text import many
 
@@ -55,10 +56,14 @@ def keep_compiled() -> None:
 
 @contextmanager
 def in_words() -> Iterator[None]:
-    """Say what XLA refuses in one sentence of ours."""
+    """Say what XLA refuses, or which process of several failed, in one sentence of ours."""
     try:
         yield
+    except ValueError:  # of collectives of processors
+        here().blame()
+        raise
     except jax.errors.JaxRuntimeError as error:
+        here().blame()
         (first, *_) = str(error).splitlines() or ["no reason given"]
         raise NotAvailable(f"the jax engine cannot run this graph ({first[:200]}).") from error
 
@@ -70,36 +75,56 @@ class Devices:
     Parameters
     ----------
     count : int
-        How many, from the first on; 0 takes all.
+        How many, from the first on, of each process as many; 0 takes all.
+    alone : bool
+        Whether those of this process alone, where it is one of several.
     """
 
     count: int
+    alone: bool = False
 
     def __post_init__(self) -> None:
-        there = len(jax.devices())
+        there, processes = len(self._there), self._processes
         if not 0 <= self.count <= there:
             raise InvalidArgument(
                 f"engine: `devices` (={self.count}) must lie from 0 (all) to {there}: JAX sees"
                 f" {many(there, 'device')} here ({jax.devices()[0].device_kind})."
             )
+        if self.count % processes:
+            raise InvalidArgument(
+                f"engine: `devices` (={self.count}) are those of all {processes} processes, of each as many:"
+                f" {self.count // processes * processes or processes} or {-(-self.count // processes) * processes}."
+            )
 
     @property
+    def _there(self) -> list[Any]:
+        return jax.local_devices() if self.alone else jax.devices()
+
+    @property
+    def _processes(self) -> int:
+        return 1 if self.alone else int(jax.process_count())
+
+    @cached_property
     def mesh(self) -> Mesh:
-        """The devices in a row."""
-        found = jax.devices()
-        return Mesh(np.array(found[: self.count or len(found)]), (SAMPLES,))
+        """The devices in a row, those of a process beside each other."""
+        each = self.count // self._processes
+        own: dict[int, list[Any]] = {}
+        for device in self._there:
+            own.setdefault(device.process_index, []).append(device)
+        chosen = [device for rank in sorted(own) for device in own[rank][: each or None]]
+        return Mesh(np.array(chosen), (SAMPLES,))
 
     @property
     def size(self) -> int:
         """How many there are."""
         return int(self.mesh.size)
 
-    @property
+    @cached_property
     def everywhere(self) -> NamedSharding:
         """A copy on each."""
         return NamedSharding(self.mesh, PartitionSpec())
 
-    @property
+    @cached_property
     def by_samples(self) -> NamedSharding:
         """The first axis split between them."""
         return NamedSharding(self.mesh, PartitionSpec(SAMPLES))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import ClassVar, TypeGuard
 
 import jax
 import numpy as np
@@ -19,6 +20,7 @@ from sloy.engines.jax.step import Step, step_of
 from sloy.engines.jax.variables import JaxVariables, placed
 from sloy.engines.names import Arithmetic, Determinism
 from sloy.engines.pieces import are_arrays, run_in_pieces
+from sloy.engines.processes import ONE, Processes, here
 from sloy.errors import InvalidArgument, NotAvailable
 from sloy.graph import Graph, check
 from sloy.graph.spec import FLOATS
@@ -39,7 +41,10 @@ class JaxEngine(Engine):
     precision : "float32", "mixed" or "emulated"
         See `Engine`; "mixed" on accelerators alone.
     devices : int
-        How many compute, each a share of every batch; 0 takes all that JAX sees.
+        How many compute, each a share of every batch; 0 takes all that JAX sees. Where several processes compute
+        together (`sloy.engines.distributed`), those of all of them.
+    alone : bool
+        Whether those of this process alone, whatever others there are.
 
     Raises
     ------
@@ -53,6 +58,7 @@ class JaxEngine(Engine):
     deterministic: Determinism = "same-threads"
     precision: Arithmetic = "float32"
     devices: int = 0
+    alone: bool = False
     _held: dict[int, tuple[np.ndarray, jax.Array]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -68,15 +74,23 @@ class JaxEngine(Engine):
                 "the jax engine computes in mixed precision on GPUs and TPUs; JAX sees none here,"
                 " take float32."
             )
-        Devices(self.devices)
+        if not self.alone and jax.process_count() != here().count:
+            raise NotAvailable(
+                f"the jax engine: JAX was told of {jax.process_count()} processes by somebody else, who can tell"
+                " sloy by `sloy.engines.distributed` alone."
+            )
+        self._devices  # noqa: B018 - refuses their number
         keep_compiled()
 
     def __str__(self) -> str:
-        return f"{self.name}, {many(self._devices.size, 'device')} ({platform()}), {self.precision}"
+        count, processes = self._devices.size, self.processes.count
+        together = f" in {many(processes, 'process')}" if processes > 1 else ""
+        return f"{self.name}, {many(count, 'device')} ({platform()}){together}, {self.precision}"
 
     def __reduce__(self) -> tuple[object, ...]:
         """What pickle and copy take: what was asked for."""
-        return JaxEngine, (self.threads, self.deterministic, self.precision, self.devices)
+        asked = (self.threads, self.deterministic, self.precision, self.devices, self.alone)
+        return JaxEngine, asked
 
     @classmethod
     def supports(cls, dtype: str, precision: Arithmetic = "float32") -> bool:
@@ -93,19 +107,32 @@ class JaxEngine(Engine):
         """Accelerators alone; see `Engine.suits`."""
         return platform() != "cpu" and cls.supports(dtype)
 
-    @property
+    @cached_property
     def _devices(self) -> Devices:
-        return Devices(self.devices)
+        return Devices(self.devices, self.alone)
+
+    @property
+    def processes(self) -> Processes:
+        """See `Engine.processes`."""
+        return ONE if self.alone else here()
+
+    @property
+    def by_itself(self) -> JaxEngine:
+        """See `Engine.by_itself`."""
+        return replace(self, devices=0, alone=True) if self.processes.count > 1 else self
 
     @property
     def settings(self) -> dict[str, int | str]:
         """See `Engine.settings`."""
-        return {"devices": self._devices.size, "platform": platform(), **super().settings}
+        found: dict[str, int | str] = {"devices": self._devices.size, "platform": platform()}
+        if self.processes.count > 1:
+            found["processes"] = self.processes.count
+        return found | super().settings
 
     def variables(self, arrays: Mapping[str, np.ndarray]) -> JaxVariables:
         """On the devices; see `Engine.variables`."""
-        if isinstance(arrays, JaxVariables):
-            return arrays
+        if self._has(arrays) or (self.alone and isinstance(arrays, JaxVariables)):
+            return arrays  # its own; or those of a run with other processes, live
         return JaxVariables.of(arrays, self._devices.everywhere)
 
     def compile(
@@ -117,9 +144,10 @@ class JaxEngine(Engine):
             check_variables(graph, variables)
         names = tuple(guard)
         check_guard(graph, names)
-        own = self.variables(variables)
-        host = {} if own is variables else variables
-        return JaxExecutable(graph, self._step(graph, names), own, host)
+        if self._has(variables):
+            return JaxExecutable(graph, self._step(graph, names), variables, {})
+        own = JaxVariables.of(variables, self._devices.everywhere)
+        return JaxExecutable(graph, self._step(graph, names), own, variables)
 
     def memory_forecast(self, graph: Graph, guard: Iterable[str] = ()) -> int:
         """As XLA says; see `Engine.memory_forecast`."""
@@ -148,9 +176,9 @@ class JaxEngine(Engine):
         poll: Poll | None = None,
     ) -> BatchRun:
         """Run over samples in loops on the devices; see `Engine.run_batches`."""
+        check_batches(executables, columns, order, batch_size, step_inputs)
         if not are_arrays(columns):
             return run_in_pieces(self, executables, columns, order, batch_size, step_inputs, poll)
-        check_batches(executables, columns, order, batch_size, step_inputs)
         order = np.atleast_2d(order)
         if not order.size:
             return BatchRun("done", 0, {}, 0.0)
@@ -159,12 +187,19 @@ class JaxEngine(Engine):
             self._divides(batch_size)
         sizes = [*([batch_size] if steps else []), *([rest] if rest else [])]
         own = {rows: _own(executables[rows], rows) for rows in sizes}
-        runner = Runner({n: self._column(c) for n, c in columns.items()}, step_inputs, poll)
+        placed_columns = {n: self._column(c) for n, c in columns.items()}
+        runner = Runner(placed_columns, step_inputs, poll, self.processes)
         with jax.enable_x64(True):
             for stretch in stretches(own, order, batch_size):
                 if not runner.run(stretch):
                     break
         return runner.ended()
+
+    def _has(self, arrays: Mapping[str, np.ndarray]) -> TypeGuard[JaxVariables]:
+        """Whether they are on the devices of this engine."""
+        if not isinstance(arrays, JaxVariables):
+            return False
+        return arrays.memory.sharding == self._devices.everywhere
 
     def _divides(self, batch_size: int) -> None:
         """Each device takes as many samples of a batch; the last one, which may be smaller, is done by each in full."""

@@ -21,8 +21,10 @@ from sloy.engines.jax.devices import compiler_options, in_words
 from sloy.engines.jax.executable import JaxExecutable
 from sloy.engines.jax.step import KEPT, Arrays, Step
 from sloy.engines.jax.variables import Memory, placed
+from sloy.engines.processes import Processes
 
 MOST_STEPS = 256  # of a program
+TOGETHER = 0.25  # seconds between polls of several processes, which agree on each
 MOST_BYTES = 1 << 26  # of what the steps of a program read beside columns, and leave
 
 Carried = tuple[
@@ -101,6 +103,7 @@ class Program:
             inputs = {n: c.at[rows].get(mode="promise_in_bounds") for n, c in columns.items()}
             inputs |= {n: lax.dynamic_index_in_dim(v, k, keepdims=False) for n, v in fed.items()}
             outputs, updates, finite = self.step.traced({**still, **moving}, inputs)
+            outputs = tuple(lax.with_sharding_constraint(value, everywhere) for value in outputs)
             record = tuple(
                 lax.dynamic_update_index_in_dim(kept, value, k, 0)
                 for kept, value in zip(record, outputs, strict=True)
@@ -159,6 +162,8 @@ def stretches(
 class Runner:
     """Runs stretches one after another, asking `poll` between calls that take about POLL_SECONDS.
 
+    Several processes do the same calls: how many steps each has, and when to ask, the clock of the leader says.
+
     Attributes
     ----------
     done : int
@@ -170,6 +175,7 @@ class Runner:
     columns: Arrays
     step_inputs: Mapping[str, np.ndarray]
     poll: Poll | None
+    processes: Processes
     status: Status = "done"
     done: int = 0
     error: BaseException | None = None
@@ -205,9 +211,13 @@ class Runner:
                     done,
                     min(stretch.steps, done + many),
                 )
-            took = (time.perf_counter() - begun) / max(1, done - before)
-            self._steps_a_call = max(1, min(4 * many, int(POLL_SECONDS / max(took, 1e-9))))
-            self._ask(ex, record, done, finite=finite)
+            if self.poll is not None and finite:
+                took = (time.perf_counter() - begun) / max(1, done - before)
+                fit = max(1, min(4 * many, int(self._seconds / max(took, 1e-9))))
+                due = time.perf_counter() - self._polled >= self._seconds
+                self._steps_a_call, due = self.processes.of_leader([fit, due])
+                if due:
+                    self._ask(self.poll, ex, record, done)
         ex.leave()
         self._keep(ex, record, done)
         if not finite:
@@ -220,19 +230,19 @@ class Runner:
         seconds = time.perf_counter() - self._started
         return BatchRun(self.status, self.done, outputs, seconds, self.error)
 
-    def _ask(
-        self, ex: JaxExecutable, record: tuple[jax.Array, ...], done: int, *, finite: bool
-    ) -> None:
-        now = time.perf_counter()
-        if self.poll is None or not finite or now - self._polled < POLL_SECONDS:
-            return
+    @property
+    def _seconds(self) -> float:
+        """Between polls."""
+        return POLL_SECONDS if self.processes.count == 1 else TOGETHER
+
+    def _ask(self, poll: Poll, ex: JaxExecutable, record: tuple[jax.Array, ...], done: int) -> None:
         scalars = {
             name: np.concatenate([*self.outputs.get(name, []), np.asarray(kept)[:done]])
             for name, kept in zip(ex.step.graph.outputs, record, strict=True)
             if kept.ndim == 1
         }
         try:
-            self.poll(self.done + done, scalars)
+            poll(self.done + done, scalars)
         except BaseException as error:
             self.error, self.status = error, "interrupted"
         self._polled = time.perf_counter()
@@ -240,7 +250,8 @@ class Runner:
     def _keep(self, ex: JaxExecutable, record: tuple[jax.Array, ...], done: int) -> None:
         self.done += done
         for name, kept in zip(ex.step.graph.outputs, record, strict=True):
-            values = np.array(kept[:done])
+            scalars = kept.ndim == 1  # a slice would be compiled for each number of steps
+            values = np.array(np.asarray(kept)[:done] if scalars else kept[:done])
             rows = values if values.ndim == 1 else values.reshape(-1, *values.shape[2:])
             self.outputs.setdefault(name, []).append(rows)
 

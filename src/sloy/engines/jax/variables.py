@@ -16,7 +16,10 @@ from sloy.graph import Spec
 def placed(array: np.ndarray, sharding: Sharding) -> jax.Array:
     """A copy on the devices, never NumPy's own memory, which may be written later."""
     with jax.enable_x64(True):
-        return jax.device_put(array, sharding, may_alias=False)
+        if sharding.is_fully_addressable:
+            return jax.device_put(array, sharding, may_alias=False)
+        kept = np.array(array)  # of several processes, each of which has all of it
+        return jax.make_array_from_callback(kept.shape, sharding, lambda index: kept[index])
 
 
 @dataclass

@@ -269,9 +269,9 @@ class NativeEngine(HostEngine):
         poll: Poll | None = None,
     ) -> BatchRun:
         """Run over samples in C++ without the GIL; see `Engine.run_batches`."""
+        check_batches(executables, columns, order, batch_size, step_inputs)
         if not are_arrays(columns):
             return run_in_pieces(self, executables, columns, order, batch_size, step_inputs, poll)
-        check_batches(executables, columns, order, batch_size, step_inputs)
         started = time.perf_counter()
         order = np.ascontiguousarray(np.atleast_2d(order), np.int64)
         epochs, samples = order.shape

@@ -7,9 +7,11 @@ from sloy.errors import InvalidArgument
 from sloy.experiments.sources.base import Loaded, Measured, Source, ToTest, Wanted
 from sloy.experiments.sources.digits import IdxFolder, Mnist
 from sloy.experiments.sources.folder import PictureSource
+from sloy.experiments.sources.shards import PictureShards
 from sloy.experiments.sources.table import TableFile
 from sloy.model.loading import way_in
 from sloy.options import options
+from sloy.text import shortened
 
 __all__ = [
     "SOURCES",
@@ -24,6 +26,7 @@ __all__ = [
 
 SOURCES: tuple[type[Source], ...] = (
     Mnist,
+    PictureShards,
     PictureSource,
     TableFile,
     IdxFolder,
@@ -37,9 +40,10 @@ def source_of(data: str) -> Source:
     for source in SOURCES:
         if source.matches(data):
             return source(data)
+    named = "/".join(shortened(part, 80) for part in str(data).split("/"))
     raise InvalidArgument(
-        f"{data}: there is no such file or folder; DATA is mnist, a folder of pictures or of IDX files, or a table"
-        " (CSV, TSV, Parquet)."
+        f"{named}: there is no such file or folder; DATA is mnist, a folder of pictures or of IDX files, Parquet"
+        " files or tar archives of pictures, or a table (CSV, TSV, Parquet)."
     )
 
 

@@ -51,6 +51,8 @@ class Wanted:
         What is trained further: the samples are such as it takes.
     network : str
         By its name.
+    network_options : mapping
+        Of it.
     counted : callable
         Told (what, done, total) while something long is done.
     loss : str, optional
@@ -64,6 +66,7 @@ class Wanted:
     network: str = ""
     counted: Callable[[str, int, int], None] = lambda what, done, total: None
     loss: str | None = None
+    network_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

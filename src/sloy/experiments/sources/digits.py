@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from sloy import text
-from sloy.data import Dataset, HandwritingReader, TrainTest, load_idx_folder, mnist
+from sloy.data import Dataset, HandwritingReader, TrainTest, load_idx_folder, mnist, stream
+from sloy.data.arrays import available
 from sloy.data.idx import idx_to_test
-from sloy.experiments.sources.base import Loaded, ToTest, Wanted, first
+from sloy.data.parts import TEST, TRAIN
+from sloy.data.streams.rows import SEEN
+from sloy.experiments.sources.base import Loaded, Source, ToTest, Wanted, first
 from sloy.experiments.sources.labelled import Labelled, labelled_as
+from sloy.experiments.sources.streamed import SHARE, of_stream, streamed, used
 from sloy.model import Model
+
+if TYPE_CHECKING:
+    from sloy.engines import Engine
+    from sloy.training.recipe import Recipe
+
+PACKED = 10  # times its size that a packed file may take unpacked
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,8 @@ class Mnist(Labelled):
 class IdxFolder(Labelled):
     """Four IDX files in a folder."""
 
+    stream: str = streamed("auto")
+
     @staticmethod
     def matches(data: str) -> bool:
         """Every other folder."""
@@ -52,7 +67,25 @@ class IdxFolder(Labelled):
 
     def load(self, wanted: Wanted) -> Loaded:
         """The first of the folder's pictures, as many as are wanted."""
-        return _loaded(load_idx_folder(self.data), wanted)
+        if self.stream == "off" or (self.stream == "auto" and self._nbytes <= SHARE * available()):
+            return _loaded(load_idx_folder(self.data), wanted)
+        train, test = (stream(self.data, part=part) for part in (TRAIN, TEST))
+        names = max(train.class_names, test.class_names, key=len)
+        train, test = (replace(data, class_names=names, name=self.name) for data in (train, test))
+        found = _loaded(TrainTest(train, test), wanted)
+        return replace(found, rows=(*found.rows, *of_stream(train)))
+
+    @property
+    def _nbytes(self) -> int:
+        """Of the files, unpacked where they are packed."""
+        files = [path for path in Path(self.data).iterdir() if path.is_file()]
+        return sum((PACKED if f.suffix == ".gz" else 1) * f.stat().st_size for f in files)
+
+    def within_time(
+        self, loaded: Loaded, recipe: Recipe, engine: Engine
+    ) -> tuple[Source, Loaded, int]:
+        """Whether they are streamed is kept for a run that is resumed."""
+        return replace(self, stream=used(loaded)), loaded, recipe.epochs
 
     def to_test(self, model: Model, wanted: Wanted) -> ToTest:
         """The folder's test pictures; where it has none, all."""
@@ -64,7 +97,8 @@ class IdxFolder(Labelled):
 
 def _loaded(data: TrainTest, wanted: Wanted) -> Loaded:
     """The first of the pictures; where they are of MNIST's kind, photographs are read as handwriting."""
-    reader = HandwritingReader.like(data.train.x)
+    x = data.train.x
+    reader = HandwritingReader.like(x if isinstance(x, np.ndarray) else x[:SEEN])
     return Loaded(first(data.train, wanted.samples), data.test, reader=reader)
 
 

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from sloy import text
 from sloy.arguments import integer
 from sloy.data import Dataset, PictureFolder, PictureReader, picture_folder
-from sloy.data.listing import list_pictures, lists_pictures
+from sloy.data.arrays import available
+from sloy.data.folders import default_reader
+from sloy.data.listing import Listing, list_pictures, lists_pictures
 from sloy.data.readers import Reader
+from sloy.data.streams.folder import streamed_folder
+from sloy.data.streams.source import HOLD
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.recipes import batches_and_epochs
-from sloy.experiments.sources.base import Loaded, Row, ToTest, Wanted
+from sloy.experiments.sources.base import Loaded, Row, Source, ToTest, Wanted
 from sloy.experiments.sources.kept import kept_to_test
 from sloy.experiments.sources.labelled import Labelled, names_of
+from sloy.experiments.sources.streamed import SHARE, of_stream, streamed, used
 from sloy.graph.threefry import make_key, permutation
 from sloy.model import Model
-from sloy.options import option
+from sloy.options import integer_option, option
 from sloy.text import shown
+
+if TYPE_CHECKING:
+    from sloy.engines import Engine
+    from sloy.training.recipe import Recipe
 
 AUGMENTATION = "rotation=8,scale=0.1,shift=0.1,brightness=0.1,contrast=0.1,outside=edge"
 CLASSES_SHOWN = 12
@@ -35,7 +45,7 @@ def extents(word: str) -> tuple[int, ...]:
     """A side, or height and width: 64, 48x64."""
     sides = word.lower().replace("×", "x").split("x")
     if len(sides) > 2 or not all(side.isdecimal() and 0 < int(side) < 2**31 for side in sides):
-        raise InvalidArgument(f"{word!r} is not a size, such as 64 or 48x64")
+        raise InvalidArgument(f"{shown(word)} is not a size, such as 64 or 48x64")
     return tuple(int(side) for side in sides)
 
 
@@ -59,6 +69,12 @@ class PictureSource(Labelled):
         False, "leave out pictures that cannot be read, instead of stopping at them", kind="flag"
     )
     test: float | str = kept_to_test(0.1)
+    stream: str = streamed("auto")
+    hold: int = integer_option(
+        HOLD // 1_000_000,
+        "megabytes that are held of Parquet files and tar archives with pictures; the more, the better those mix that"
+        " lie together",
+    )
 
     title: ClassVar[str] = "folders of pictures"
     defaults: ClassVar[Mapping[str, Any]] = {"network": "standard_cnn", "augment": AUGMENTATION}
@@ -100,26 +116,43 @@ class PictureSource(Labelled):
         listing = list_pictures(self.data)
         if wanted.start is not None:
             taken = self._as_taken_by(wanted.start, set(listing.class_names))
-        folder = picture_folder(
-            listing,
-            validation=wanted.validation,
-            test=self.test,
-            seed=wanted.seed,
-            skip_broken=self.skip_broken,
-            progress=lambda done, total: wanted.counted("pictures decoded", done, total),
-            **taken,
-        )
-        kept = _kept(len(folder.train), wanted)
-        numbers = range(len(folder.train)) if kept is None else kept
+        folder = self._folder(listing, wanted, taken)
+        chosen = kept(len(folder.train), wanted)
+        numbers = range(len(folder.train)) if chosen is None else chosen
         return Loaded(
-            folder.train if kept is None else folder.train.take(kept),
+            folder.train if chosen is None else folder.train.take(chosen),
             folder.test,
             folder.validation,
             folder.reader,
             divided=True,
-            rows=tuple(_rows(folder)),
+            rows=(*_rows(folder), *_of_stream(folder)),
             places=("file", [str(folder.paths["train"][row]) for row in numbers]),
         )
+
+    def _folder(self, listing: Listing, wanted: Wanted, taken: Mapping[str, Any]) -> PictureFolder:
+        """The pictures, decoded; or as a stream, where that is asked for or memory would not hold them."""
+        shared: dict[str, Any] = {
+            "validation": wanted.validation,
+            "seed": wanted.seed,
+            "skip_broken": self.skip_broken,
+            "progress": lambda done, total: wanted.counted("pictures decoded", done, total),
+        }
+        reader = taken.get("reader") or default_reader(listing, taken["size"], taken["resize"])
+        needed = len(listing.paths) * prod(reader.shape)
+        if self.stream == "off" or (self.stream == "auto" and needed <= SHARE * available()):
+            return picture_folder(listing, test=self.test, **shared, **taken)
+        if names := taken.get("class_names"):
+            listing = listing.named(names)
+        if isinstance(self.test, str):
+            listing = listing.with_test(list_pictures(self.test, fewest=1))
+        share = 0.0 if isinstance(self.test, str) else self.test
+        return streamed_folder(listing, reader, test=share, **shared)
+
+    def within_time(
+        self, loaded: Loaded, recipe: Recipe, engine: Engine
+    ) -> tuple[Source, Loaded, int]:
+        """Whether pictures are streamed is kept, so that a resumed run does the same whatever memory there is then."""
+        return replace(self, stream=used(loaded)), loaded, recipe.epochs
 
     def to_test(self, model: Model, wanted: Wanted) -> ToTest:
         """The pictures of the part to test on where there is one, else all."""
@@ -141,7 +174,7 @@ class PictureSource(Labelled):
             what,
             not tested,
             (
-                ("classes", _counted(folder.train)),
+                ("classes", counted(folder.train)),
                 *(("note", text.visible(note)) for note in folder.left_out()),
             ),
             {
@@ -193,7 +226,7 @@ def _size(given: Any) -> tuple[int, ...]:
     return tuple(integer("pictures", "size", side) for side in sides)
 
 
-def _kept(count: int, wanted: Wanted) -> list[int] | None:
+def kept(count: int, wanted: Wanted) -> list[int] | None:
     """As many of the training pictures as are wanted, any of them, rising; None for all."""
     if wanted.samples is None:
         return None
@@ -205,14 +238,19 @@ def _kept(count: int, wanted: Wanted) -> list[int] | None:
 
 def _rows(folder: PictureFolder) -> list[Row]:
     """What the opening says beside the counts."""
-    rows = [("classes", _counted(folder.train)), ("pictures", reading(folder.reader))]
+    rows = [("classes", counted(folder.train)), ("pictures", reading(folder.reader))]
     if folder.on_disk:
         size = text.size(folder.train.x.nbytes)
         rows.append(("", f"{size} of them: kept in a temporary file, not in memory"))
     return [*rows, *(("note", text.visible(remark)) for remark in folder.remarks())]
 
 
-def _counted(data: Dataset) -> str:
+def _of_stream(folder: PictureFolder) -> list[Row]:
+    said = of_stream(folder.train)
+    return said and [*said, ("", "equal pictures in several parts or classes are not looked for")]
+
+
+def counted(data: Dataset) -> str:
     """The classes, each with the number of its pictures."""
     counts = np.bincount(data.y, minlength=data.classes)
     shown = [

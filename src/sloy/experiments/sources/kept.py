@@ -12,6 +12,7 @@ from sloy.data.tables import Split
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.files.once import readable
 from sloy.options import option
+from sloy.text import shown
 
 ABOUT = (
     "share of the rows or pictures that is kept to test on, 0 for none; or another table or folder, all of it to test"
@@ -49,7 +50,7 @@ def share_or_path(word: str) -> float | str:
         return real("", "", number, **_BOUNDS)
     except InvalidArgument:
         raise InvalidArgument(
-            f"{word!r} is neither a share from 0 to below 1 nor a file or folder"
+            f"{shown(word)} is neither a share from 0 to below 1 nor a file or folder"
         ) from None
 
 

@@ -24,11 +24,11 @@ from sloy.experiments.recipes import batches_and_epochs
 from sloy.experiments.sources.base import Loaded, Measured, Source, ToTest, Wanted
 from sloy.experiments.sources.kept import kept_to_test, split_of, to_test_on
 from sloy.experiments.sources.table_loaded import (
-    SMALL,
     LoadedTable,
     network_of,
     opening,
     places_of,
+    sizes_of,
     solved_of,
     table_of,
 )
@@ -245,7 +245,7 @@ class TableFile(Source):
         if loaded.solved is not None:
             among = "" if validation is None else "; the rows to validate on are among them"
             return replace(loaded, rows=(*loaded.rows, ("note", loaded.solved.note + among)))
-        return loaded if wanted.network != "tabular" else self._by_members(loaded, wanted.seed)
+        return loaded if wanted.network != "tabular" else self._by_members(loaded, wanted)
 
     def _held_out(self, table: Table, wanted: Wanted) -> int:
         """Rows that are held out, by all members together where there are some."""
@@ -255,16 +255,17 @@ class TableFile(Source):
             return 0
         return self.members * held_out_by_each(len(table.train), self.members, wanted.validation)
 
-    def _by_members(self, loaded: LoadedTable, seed: int) -> LoadedTable:
+    def _by_members(self, loaded: LoadedTable, wanted: Wanted) -> LoadedTable:
         assert isinstance(loaded.loss, Loss)
         try:
             tabular = Tabular(
                 loaded.train,
                 codes=loaded.table.reader.classes,
                 members=self.members,
-                seed=seed,
+                seed=wanted.seed,
                 chosen=loaded.loss,
                 target_scale=self.target_scale,
+                **sizes_of(loaded, wanted.network, wanted.network_options),
             )
         except InvalidArgument as error:
             raise InvalidOption(str(error).removeprefix("Tabular: ")) from None
@@ -338,14 +339,13 @@ class TableFile(Source):
 
     def make_network(self, loaded: Loaded, name: str, options: Mapping[str, Any]) -> Network:
         """The network of members; or categories spread, two hidden layers."""
-        if options:
-            raise InvalidOption("`network_options`: the network for the rows of a table has none.")
         assert isinstance(loaded, LoadedTable)
+        sizes = sizes_of(loaded, name, options)
         if (solved := solved_of(loaded)) is not None:
             return solved.network
         if loaded.tabular is not None:
             return loaded.tabular.network
-        return network_of(loaded, (128, 64), 0.3 if len(loaded.train) < SMALL else 0.1)
+        return network_of(loaded, **sizes)
 
     def parameters_for(self, loaded: Loaded) -> Mapping[str, np.ndarray] | None:
         """Those of the linear network that was solved; of members, weights that fit the rows."""

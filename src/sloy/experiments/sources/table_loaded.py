@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 
 from sloy import text, zoo
+from sloy.arguments import sequence
 from sloy.data import Dataset
 from sloy.data.tables import Table, TableReader
 from sloy.data.tables.target import TRAIN
+from sloy.errors import InvalidOption
 from sloy.experiments.sources.base import Loaded, Row
 from sloy.layers import Rescale
 from sloy.losses import CategoricalCrossentropy, Intervals, Loss, SquaredError
 from sloy.losses.intervals import OUTPUTS
 from sloy.problem import Network
+from sloy.text import shown
 from sloy.training.ridge import suits
 from sloy.training.tabular import Tabular
 from sloy.training.wide import LinearStart, linear_start
@@ -58,9 +61,13 @@ class LoadedTable(Loaded):
         return self.solved is not None
 
 
-def network_of(loaded: Loaded, hidden: tuple[int, ...], dropout: float) -> Network:
+def network_of(
+    loaded: Loaded, hidden: tuple[int, ...] = (128, 64), dropout: float | None = None
+) -> Network:
     """A plain network with such hidden layers for the rows; none for a linear one."""
     table = table_of(loaded)
+    if dropout is None:
+        dropout = 0.3 if len(loaded.train) < SMALL else 0.1
     return zoo.table(
         table.reader.width,
         outputs_of(loaded),
@@ -70,6 +77,22 @@ def network_of(loaded: Loaded, hidden: tuple[int, ...], dropout: float) -> Netwo
         deviation=scale_of(loaded)[0],
         mean=scale_of(loaded)[1],
     )
+
+
+def sizes_of(loaded: LoadedTable, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """`network_options` of a network for rows: neurons of each hidden layer, and dropout; those that are given."""
+    if options and loaded.solved is not None:
+        raise InvalidOption(
+            "`network_options`: the linear network for few rows of many columns has none."
+        )
+    if unknown := sorted(set(options) - {"hidden", "dropout"}):
+        raise InvalidOption(
+            f"`network_options` of {name}: {shown(unknown[0])} is none; there are hidden and dropout."
+        )
+    found: dict[str, Any] = dict(options)
+    if "hidden" in found:
+        found["hidden"] = tuple(sequence(name, "hidden", found["hidden"], int))
+    return found
 
 
 def outputs_of(loaded: Loaded) -> int:

@@ -29,6 +29,6 @@ SENTENCES: dict[str, str] = {
     "Digits": "Цифры",
     "The standard architecture": "Стандартная архитектура",
     "VGG": "VGG",
-    "threads are there; GPUs and several machines are not yet": "потоки есть, видеокарт и нескольких машин пока нет",
-    "step-size finder, search over architectures, growing and pruning are not there yet": "поиска величины шага, перебора архитектур, наращивания и прореживания сети пока нет",
+    "threads, devices and several machines are there; no GPU was measured yet": "потоки, устройства и несколько машин есть;"
+    " на видеокарте ещё не измерено",
 }

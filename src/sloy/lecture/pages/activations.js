@@ -116,4 +116,4 @@ function activationsPage({ kinds, kind, numbers, z }) {
   draw();
 }
 
-if (lesson.page === "activations") activationsPage(lesson.start);
+if (told.page === "activations") activationsPage(told.start);

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 
 @dataclass(frozen=True)
 class Content:
@@ -31,11 +29,3 @@ class Content:
     scripts: tuple[str, ...]
     texts: dict[str, str]
     start: dict[str, Any]
-
-
-def plain(array: np.ndarray, digits: int | None = None) -> Any:
-    """An array as lists for JSON; whole numbers without a point."""
-    values = np.asarray(array, np.float64)
-    values = values if digits is None else values.round(digits)
-    whole = np.array_equal(values, values.round())
-    return (values.astype(int) if whole else values).tolist()

@@ -233,4 +233,4 @@ function descentPage({ xs, ys, order, start, rate, ranges }) {
   draw();
 }
 
-if (lesson.page === "descent") descentPage(lesson.start);
+if (told.page === "descent") descentPage(told.start);

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from html import escape
 from pathlib import Path
-from string import Template
-from typing import Any
 
 from sloy.errors import UnknownName
 from sloy.files.atomic import write_atomically
@@ -18,7 +13,8 @@ from sloy.language import say, speak, spoken
 from sloy.lecture.pages import learning, neurons, pictures
 from sloy.lecture.pages.content import Content
 from sloy.lecture.rows import ROWS, Row, find
-from sloy.text import framed, script_json, shown
+from sloy.pages import document, script
+from sloy.text import framed, shown
 
 FOLDER = Path(__file__).parent
 HEIGHT = 820  # pixels of a page in a notebook
@@ -97,11 +93,11 @@ def write_index(folder: Path, rows: Sequence[Row]) -> Path:
     items = "".join(
         f'<li><a href="{row.name}.html">{row.name}. {escape(row.title)}</a></li>' for row in rows
     )
-    content = _filled(
+    content = document(
         title=say("The lecture, to be moved"),
-        above="sloy",
         lead=f"<p>{escape(say('Each page computes as you move it, and needs no network.'))}</p>",
         main=f"<ul>{items}</ul>",
+        foot=_foot(),
     )
     write_atomically(folder / "index.html", content.encode())
     return folder / "index.html"
@@ -123,57 +119,23 @@ def _assembled(row: Row, content: Content) -> str:
         "start": content.start,
     }
     tries = "".join(f"<li>{escape(text)}</li>" for text in content.tries)
-    return _filled(
-        title=row.title,
+    return document(
+        title=f"{row.name}. {row.title}",
+        heading=row.title,
         above=f"sloy · {row.name}",
         lead=f"<p>{escape(content.about)}</p>\n<ul>{tries}</ul>",
         main=f"<noscript>{escape(say('This page computes with JavaScript.'))}</noscript>",
-        data=told,
-        scripts=[f"{name}.js" for name in ("widgets", *content.scripts)],
+        foot=_foot(),
+        told=told,
+        scripts=[script("widgets.js"), *map(script_of, content.scripts)],
     )
 
 
-def _filled(
-    *,
-    title: str,
-    above: str,
-    lead: str,
-    main: str,
-    data: dict[str, Any] | None = None,
-    scripts: Iterable[str] = (),
-) -> str:
-    """`page.html` with everything in it, and the policy that allows just this."""
-    style, sources = _file("page.css"), [_file(name) for name in scripts]
-    policy = (
-        f"default-src 'none'; style-src {_hash(style)}; script-src"
-        f" {' '.join(map(_hash, sources)) or chr(39) + 'none' + chr(39)}; img-src data:; base-uri 'none';"
-        " form-action 'none'"
-    )
-    blocks = [f"<script>{source}</script>" for source in sources]
-    if data is not None:
-        blocks.insert(
-            0, f'<script type="application/json" id="lesson">{script_json(data)}</script>'
-        )
-    return Template(_file("page.html")).substitute(
-        language=spoken(),
-        policy=policy,
-        title=escape(f"{above.removeprefix('sloy · ')}. {title}" if data else title),
-        heading=escape(title),
-        above=escape(above),
-        lead=lead,
-        main=main,
-        style=style,
-        foot=escape(say("Everything is computed in this page; nothing is loaded or sent.")),
-        scripts="\n".join(blocks),
-    )
+def _foot() -> str:
+    return say("Everything is computed in this page; nothing is loaded or sent.")
 
 
-@cache
-def _file(name: str) -> str:
-    return (FOLDER / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """What a policy calls an inline script or style by."""
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return f"'sha256-{digest}'"
+def script_of(name: str) -> str:
+    """A subject's script, or one that pages share."""
+    own = FOLDER / f"{name}.js"
+    return own.read_text(encoding="utf-8") if own.exists() else script(f"{name}.js")

@@ -230,4 +230,4 @@ function dropoutPage({ network, rate, mask: first }) {
   draw();
 }
 
-if (lesson.page === "dropout") dropoutPage(lesson.start);
+if (told.page === "dropout") dropoutPage(told.start);

@@ -76,28 +76,6 @@ function colourFields(G) {
   );
 }
 
-/** Where a picture file is chosen or dropped: open(file). */
-function pictureDrop(open) {
-  const file = html("input", { type: "file", accept: "image/*", onchange: () => open(file.files[0]) });
-  const drop = html(
-    "div",
-    { class: "drop" },
-    html("label", { class: "file" }, say("own"), file),
-    hint("own_hint"),
-  );
-  drop.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    drop.classList.add("over");
-  });
-  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => {
-    event.preventDefault();
-    drop.classList.remove("over");
-    open(event.dataTransfer.files[0]);
-  });
-  return drop;
-}
-
 function kernelPage({ pictures, picture, kernels, kernel, edges, at }) {
   const known = structuredClone(pictures);
   let F = known[picture],
@@ -286,4 +264,4 @@ function resized(values, size) {
   );
 }
 
-if (lesson.page === "kernel") kernelPage(lesson.start);
+if (told.page === "kernel") kernelPage(told.start);

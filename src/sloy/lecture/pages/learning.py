@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from sloy.language import say
-from sloy.lecture.pages.content import Content, plain
+from sloy.lecture.pages.content import Content
+from sloy.pages import plain
 
 
 def descent() -> Content:

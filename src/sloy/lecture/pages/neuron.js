@@ -249,4 +249,4 @@ function neuronPage({ weights, activation, objects, range, targets, target, pres
   draw();
 }
 
-if (lesson.page === "neuron") neuronPage(lesson.start);
+if (told.page === "neuron") neuronPage(told.start);

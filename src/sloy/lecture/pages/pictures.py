@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from sloy.language import say
-from sloy.lecture.pages.content import Content, plain
+from sloy.lecture.pages.content import Content
+from sloy.pages import plain
 
 BLUR = np.full((3, 3), 1 / 9)
 SHARPEN = np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
@@ -155,7 +156,7 @@ def _over_pictures(
         "edges": edges,
         "at": list(at),
     }
-    return Content(about, tries, ("grid", "kernel"), _kernel_texts(), start)
+    return Content(about, tries, ("grid", "drop", "kernel"), _kernel_texts(), start)
 
 
 def _kernel_texts() -> dict[str, str]:

@@ -149,4 +149,4 @@ function poolingPage({ grids, grid, size, stride }) {
   draw();
 }
 
-if (lesson.page === "pooling") poolingPage(lesson.start);
+if (told.page === "pooling") poolingPage(told.start);

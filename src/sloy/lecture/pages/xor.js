@@ -193,4 +193,4 @@ function xorPage({ ways, range }) {
   draw();
 }
 
-if (lesson.page === "xor") xorPage(lesson.start);
+if (told.page === "xor") xorPage(told.start);

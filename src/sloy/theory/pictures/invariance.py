@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike
 from sloy import text
 from sloy.arguments import instance, integer, real, sequence
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.inspection.receptive import receptive_field
 from sloy.inspection.style import new_figure, styled
 from sloy.language import counted, say
 from sloy.layers import AveragePool2D, Conv2D, MaxPool2D
 from sloy.model import Model
+from sloy.problem.receptive import receptive_field
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

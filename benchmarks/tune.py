@@ -1,0 +1,250 @@
+"""What a search keeps when it is killed, what it holds of memory, what pruning and a second worker save.
+
+    python benchmarks/tune.py kills --trials 50 --kills 20     # the same trials as of a search that nobody disturbs
+    python benchmarks/tune.py memory --trials 200              # the searching process after each quarter
+    python benchmarks/tune.py pruner --trials 50               # epochs that the median pruner saves
+    python benchmarks/tune.py workers --trials 20              # time with two workers over that with one
+    python benchmarks/tune.py tuned --trials 30                # tuned against default options: validation and test
+
+Kills are of the searching process (SIGKILL, SIGINT), of the process that runs its trials, and of the trial itself,
+at random moments. The exit status of `kills` is 1 where a trial differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import sloy
+from sloy.search import Choice, Int, Layers, Log, TrialEnded
+
+SPACE = {
+    "learning_rate": {"float": [1e-3, 0.3], "log": True},
+    "network_options__hidden": {"layers": [1, 2], "units": {"int": [4, 64], "log": True}},
+    "batch_size": {"choice": [16, 32, 64]},
+}
+
+
+def moons(path: Path, rows: int = 600) -> Path:
+    """Two half circles with noise, as a table."""
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, np.pi, rows)
+    side = np.arange(rows) % 2
+    x = np.where(side, 1 - np.cos(angle), np.cos(angle)) + rng.normal(0, 0.25, rows)
+    y = np.where(side, 0.5 - np.sin(angle), np.sin(angle)) + rng.normal(0, 0.25, rows)
+    lines = [f"{a:.5f},{b:.5f},{'up' if s else 'down'}" for a, b, s in zip(x, y, side, strict=True)]
+    path.write_text("\n".join(["x,y,side", *lines]) + "\n")
+    return path
+
+
+def command(folder: Path, trials: int, epochs: int, *more: str) -> list[str]:
+    """The search of a folder."""
+    words = ["--target", "side", "--network", "mlp", "--epochs", str(epochs)]
+    words += ["--space", str(folder.parent / "space.json"), "--threads", "1"]
+    asked = ["tune", str(folder.parent / "moons.csv"), "--out", str(folder), *words]
+    return [sys.executable, "-m", "sloy", *asked, "--trials", str(trials), *more]
+
+
+def prepared(root: Path) -> None:
+    """The data and the space of the searches in a folder."""
+    moons(root / "moons.csv")
+    (root / "space.json").write_text(json.dumps(SPACE))
+
+
+def outcome(folder: Path) -> list[tuple[Any, ...]]:
+    """What of each trial must be the same whatever was killed."""
+    document = json.loads((folder / "tuning.json").read_text())
+    names = ("number", "chosen", "ended", "value", "epochs")
+    return [tuple(json.dumps(one[name]) for name in names) for one in document["trials"]]
+
+
+# --- kills ----------------------------------------------------------------------------------------
+
+
+def children(process: int) -> list[int]:
+    """Those of a process."""
+    with suppress(OSError):
+        words = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        return [int(word) for word in words]
+    return []
+
+
+def victim(process: int, kind: int) -> tuple[int, int]:
+    """Whom to kill, and by what: the search by either signal, who runs its trials, or a trial."""
+    workers = children(process)
+    trials = [child for worker in workers for child in children(worker)]
+    found = {0: [process], 1: [process], 2: workers, 3: trials}[kind] or [process]
+    return found[0], signal.SIGINT if kind == 1 else signal.SIGKILL
+
+
+def killed(root: Path, trials: int, kills: int, epochs: int, seed: int = 0) -> list[str]:
+    """What differs between a search and the same killed again and again; nothing where all is well."""
+    prepared(root)
+    once = root / "once"
+    began = time.perf_counter()
+    subprocess.run(command(once, trials, epochs, "--quiet"), check=True, stdout=subprocess.DEVNULL)
+    whole = time.perf_counter() - began
+    draw = random.Random(seed)
+    often, more, done = root / "often", ("--quiet",), 0
+    while True:
+        words = command(often, trials, epochs, *more)
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        while done < kills and process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(draw.uniform(0.2, 1.6) * whole / kills)
+                break
+            target, number = victim(process.pid, done % 4)
+            with suppress(ProcessLookupError):
+                os.kill(target, number)
+            done += 1
+        error = process.communicate()[1].decode()
+        if process.returncode == 0:
+            break
+        if process.returncode not in (-signal.SIGKILL, -signal.SIGINT, 128 + signal.SIGINT):
+            return [f"exit code {process.returncode}: {error.strip()}"]
+        if (often / "search.json").exists():
+            more = ("--quiet", "--resume")
+    print(f"{trials} trials, {done} kills")
+    pairs = zip(outcome(once), outcome(often), strict=True)
+    found = [f"{one} is {other}" for one, other in pairs if one != other]
+    models = [(folder / "best/model.sloy").read_bytes() for folder in (once, often)]
+    return found if models[0] == models[1] else [*found, "the best model has other bytes"]
+
+
+# --- memory, pruning, workers, what is gained -----------------------------------------------------
+
+
+def memory(root: Path, trials: int) -> list[float]:
+    """MB that the searching process holds after each quarter of the trials."""
+    prepared(root)
+    held: list[float] = []
+
+    def listen(event: object) -> None:
+        if isinstance(event, TrialEnded):
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            held.append(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+
+    words = {"target": "side", "network": "mlp", "epochs": 2, "threads": 1}
+    sloy.tune(root / "moons.csv", SPACE, trials=trials, out=root / "s", listener=listen, **words)
+    return [held[round(share * (trials - 1))] for share in (0.25, 0.5, 0.75, 1)]
+
+
+def saved(data: str, trials: int, root: Path, **words: Any) -> dict[str, Any]:
+    """Epochs that are trained with the median pruner, over those without, and the best of both."""
+    found: dict[str, Any] = {}
+    for pruner in ("none", "median"):
+        tuned = sloy.tune(data, trials=trials, pruner=pruner, out=root / pruner, threads=1, **words)
+        epochs = tuned.document["epochs"]
+        found[pruner] = {**epochs, "best": tuned.best["value"]}
+    found["saved"] = 1 - found["median"]["done"] / found["none"]["done"]
+    return found
+
+
+def timed(root: Path, trials: int, epochs: int) -> float:
+    """Time of a search by two workers over that by one, a thread each, taken in turn."""
+    prepared(root)
+    took = {}
+    for turn in range(2):
+        for workers in (1, 2) if turn == 0 else (2, 1):
+            words = command(root / f"{turn}-{workers}", trials, epochs, "--quiet")
+            began = time.perf_counter()
+            run = [*words, "--workers", str(workers), "--pruner", "none"]
+            subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
+            took[turn, workers] = time.perf_counter() - began
+    return min(took[0, 2], took[1, 2]) / min(took[0, 1], took[1, 1])
+
+
+def tables(root: Path) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Five tables of scikit-learn's, and 2 000 digits: data and options by name."""
+    from sklearn import datasets
+
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    for name in ("breast_cancer", "wine", "iris", "diabetes", "digits"):
+        frame = getattr(datasets, f"load_{name}")(as_frame=True).frame
+        frame.to_csv(root / f"{name}.csv", index=False)
+        found[name] = (str(root / f"{name}.csv"), {"target": "target", "network": "mlp"})
+    found["mnist"] = ("mnist", {"samples": 2000, "epochs": 8})
+    return found
+
+
+def gained(name: str, root: Path, trials: int) -> dict[str, Any]:
+    """Figures of the default options, and of the tuned ones."""
+    data, words = tables(root)[name]
+    began = time.perf_counter()
+    base = sloy.experiments.run(
+        sloy.experiments.Experiment.of(data, validation=0.2, **words), root / f"{name}-default", threads=1
+    )  # fmt: skip
+    middle = time.perf_counter()
+    tuned = sloy.tune(data, trials=trials, out=root / name, threads=1, validation=0.2, **words)
+    after = time.perf_counter()
+    figures = [n for n in ("test_accuracy", "test_rmse") if n in base.measured.figures]
+    return {
+        "default": {n: float(base.measured.figures[n]) for n in figures},
+        "tuned": {n: float(tuned.result.measured.figures[n]) for n in figures},
+        "val_loss": [float(np.nanmin(base.history["val_loss"])), tuned.best["value"]],
+        "seconds": [middle - began, after - middle],
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("kills", "memory", "pruner", "workers", "tuned"))
+    parser.add_argument("--trials", type=int, default=12)
+    parser.add_argument("--kills", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", help="a name: of `tuned` a data set, of `pruner` moons or digits")
+    options = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        match options.what:
+            case "kills":
+                found = killed(root, options.trials, options.kills, options.epochs, options.seed)
+                print("\n".join(found) or "the same trials, the same best model")
+                return bool(found)
+            case "memory":
+                held = memory(root, options.trials)
+                print("MB after each quarter:", *(f"{one:.1f}" for one in held))
+            case "pruner":
+                space = {"learning_rate": Log(1e-3, 0.3), "batch_size": Choice(16, 32, 64)}
+                jobs: dict[str, tuple[str, dict[str, Any]]] = {
+                    "moons": (
+                        str(moons(root / "moons.csv")),
+                        {"target": "side", "network": "mlp", "epochs": options.epochs},
+                    ),
+                    "digits": (
+                        "mnist",
+                        {"network": "mlp", "samples": 2000, "epochs": options.epochs},
+                    ),
+                }
+                space["network_options__hidden"] = Layers(1, 2, Int(4, 64, log=True))
+                for job, (data, words) in jobs.items():
+                    if options.only in (None, job):
+                        (root / job).mkdir()
+                        told = saved(data, options.trials, root / job, space=space, **words)
+                        print(job, json.dumps(told))
+            case "workers":
+                print(f"two workers over one: {timed(root, options.trials, options.epochs):.2f}")
+            case "tuned":
+                for data in tables(root):
+                    if options.only in (None, data):
+                        print(data, json.dumps(gained(data, root, options.trials)), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,263 @@
+"""What a network of pictures sees: answers, maps, receptive fields, what excites a unit, which pixels decide."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import sloy
+from sloy import zoo
+from sloy.app.shelf import MNIST, Shelf, Thing
+from sloy.data import mnist
+from sloy.data.images import decode
+from sloy.engines import Engine
+from sloy.engines import engine as find_engine
+from sloy.errors import InvalidArgument
+from sloy.experiments import Wanted, source_of
+from sloy.experiments.run_folder import RunFolder
+from sloy.inspection import exciting_patches, grad_cam, receptive_field, saliency
+from sloy.model import Model
+from sloy.training.stages import layered
+
+MOST_MAPS = 32  # of a layer that are sent
+MOST_PICTURES = 2_000  # that are searched for exciting patches
+SMALL = (3_000, 2)  # digits and epochs of the small network
+LARGEST_SIDE = 320  # pixels of a picture that is sent
+OWN = "small"
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """A model that is looked into, and the pictures that it was trained or tested on, where they are there."""
+
+    name: str
+    model: Model
+    source: str | None
+
+    @cached_property
+    def pictures(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Pictures to test on with their labels, (N, H, W, C) and (N,)."""
+        if self.source is None:
+            return None
+        if self.source == MNIST:
+            data = mnist().test
+        else:
+            loaded = source_of(self.source).load(Wanted())
+            data = loaded.test or loaded.train
+        if data.sample_shape != self.model.network.input_shape or not data.has_labels:
+            return None
+        return np.asarray(data.x[:MOST_PICTURES]), np.asarray(data.y[:MOST_PICTURES])
+
+    @cached_property
+    def layers(self) -> list[str]:
+        """The layers that give maps, those within others left out."""
+        from sloy import ops
+
+        x = ops.input("x", (1, *self.model.network.input_shape))
+        found = self.model.network.build(x).activations
+        return [name for name, y in found.items() if y.rank == 4 and "/" not in name]
+
+
+class Gallery:
+    """The models that were looked into, and the picture that is looked at."""
+
+    def __init__(self, shelf: Shelf, threads: int = 1) -> None:
+        self._shelf = shelf
+        self._threads = threads
+        self._looked: dict[str, Looked] = {}
+        self._engine: Engine | None = None
+        self._picture: dict[str, np.ndarray] = {}
+
+    @property
+    def engine(self) -> Engine:
+        """What computes."""
+        if self._engine is None:
+            self._engine = find_engine("auto", self._threads)
+        return self._engine
+
+    def models(self) -> list[dict[str, str]]:
+        """What may be looked into."""
+        self._shelf.refresh()
+        runs = [run for run in self._shelf.runs() if (Path(run.path) / "model.sloy").is_file()]
+        opened = self._shelf.opened
+        own = [opened] if opened is not None and opened.kind == "model" else []
+        found = [{"id": thing.id, "name": thing.name} for thing in (*own, *runs)]
+        if OWN in self._looked:
+            found.append({"id": OWN, "name": self._looked[OWN].name})
+        return found
+
+    def train_small(self) -> dict[str, Any]:
+        """Train a small network of digits to look into, where there is no other."""
+        samples, epochs = SMALL
+        data = mnist().train.take(np.arange(samples))
+        network = zoo.make("cnn", (28, 28, 1), 10)
+        model, history = sloy.fit(
+            network, data, epochs=epochs, batch_size=64, learning_rate=2e-3, engine=self.engine,
+            verbose=False,
+        )  # fmt: skip
+        self._looked[OWN] = Looked(f"cnn, {samples} digits", model, MNIST)
+        return {"id": OWN, "accuracy": float(history["accuracy"][-1])}
+
+    def opened(self, id: str) -> Looked:
+        """The model of an id, read when it is first asked for."""
+        if id not in self._looked:
+            thing: Thing = self._shelf.named(id, "run", "model")
+            model = layered(sloy.load(thing.path, engine=self.engine))
+            if len(model.network.input_shape) != 3:
+                raise InvalidArgument(f"{thing.name}: is no network of pictures.")
+            source = None
+            if thing.kind == "run":
+                source = str(RunFolder.to_read(thing.path).experiment().source.data)
+            elif model.network.input_shape == (28, 28, 1):
+                source = MNIST
+            self._looked[id] = Looked(thing.name, model, source)
+        return self._looked[id]
+
+    # --- pictures ---------------------------------------------------------------------------------
+
+    def about(self, id: str) -> dict[str, Any]:
+        """A model's layers and pictures."""
+        looked = self.opened(id)
+        pictures = looked.pictures
+        return {
+            "id": id,
+            "name": looked.name,
+            "shape": list(looked.model.network.input_shape),
+            "classes": list(looked.model.class_names),
+            "layers": looked.layers,
+            "pictures": 0 if pictures is None else len(pictures[0]),
+            "network": str(looked.model.network.summary(1, engine=looked.model.engine)),
+        }
+
+    def sample(self, id: str, number: int) -> dict[str, Any]:
+        """Look at a picture of the data."""
+        pictures = self.opened(id).pictures
+        if pictures is None or not 0 <= number < len(pictures[0]):
+            raise InvalidArgument(f"look: there is no picture {number}.")
+        found = self._seen(id, pictures[0][number])
+        return {**found, "label": int(pictures[1][number])}
+
+    def drawn(self, id: str, side: int, pixels: str) -> dict[str, Any]:
+        """Look at a drawing, bytes (side, side) of ink in base64: prepared as `sloy predict` prepares a file."""
+        from PIL import Image
+
+        try:
+            ink = np.frombuffer(base64.b64decode(pixels, validate=True), np.uint8)
+        except ValueError:
+            ink = np.empty(0, np.uint8)
+        if not 8 <= side <= 1_000 or ink.size != side * side:
+            raise InvalidArgument("look: `pixels` must be side × side bytes in base64.")
+        page = Image.fromarray(255 - ink.reshape(side, side))
+        return self._seen(id, self._read(id, page))
+
+    def uploaded(self, id: str, path: Path) -> dict[str, Any]:
+        """Look at a picture file."""
+        return self._seen(id, self._read(id, path))
+
+    def _read(self, id: str, source: Any) -> np.ndarray:
+        """A picture as the model takes it; the first of several marks."""
+        model = self.opened(id).model
+        reader = model.picture_reader
+        if reader is not None:
+            return np.asarray(reader.read(source))[0]
+        height, width, channels = model.network.input_shape
+        image = decode(source, channels).resize((width, height))
+        found = np.asarray(image).reshape(height, width, channels)
+        return found.astype(model.problem.data_dtype)
+
+    def _seen(self, id: str, picture: np.ndarray) -> dict[str, Any]:
+        self._picture[id] = picture
+        model = self.opened(id).model
+        answer = np.ravel(model.predict_proba(picture[None])[0])
+        names = model.class_names or [str(k) for k in range(len(answer))]
+        order = np.argsort(-answer)[:10]
+        return {
+            "picture": _image(picture),
+            "answers": [
+                {"name": names[k], "class": int(k), "value": float(answer[k])} for k in order
+            ],
+        }
+
+    def _now(self, id: str) -> np.ndarray:
+        if id not in self._picture:
+            raise InvalidArgument("look: choose or draw a picture first.")
+        return self._picture[id]
+
+    # --- what the network makes of it -------------------------------------------------------------
+
+    def maps(self, id: str, layer: str) -> dict[str, Any]:
+        """A layer's maps of the picture, all on one scale: 128 is 0, 255 the largest."""
+        looked, picture = self.opened(id), self._now(id)
+        _known(looked, layer)
+        found = looked.model.activations(picture[None], [layer])[layer][0]
+        limit = float(np.abs(found).max()) or 1.0
+        shown = found[..., :MOST_MAPS]
+        scaled = (128 + 127 * shown / limit).round().astype(np.uint8)
+        field = receptive_field(looked.model.network, layer)
+        return {
+            "layer": layer,
+            "extents": list(found.shape[:2]),
+            "channels": found.shape[2],
+            "limit": limit,
+            "maps": _base64(np.ascontiguousarray(scaled.transpose(2, 0, 1))),
+            "size": list(field.size),
+            "stride": list(field.stride),
+        }
+
+    def unit(self, id: str, layer: str, channel: int, row: int, column: int) -> dict[str, Any]:
+        """What a unit sees of the picture, its value, and the patches of the data that excite its channel."""
+        looked, picture = self.opened(id), self._now(id)
+        _known(looked, layer)
+        field = receptive_field(looked.model.network, layer)
+        box = field.box(row, column)
+        values = looked.model.activations(picture[None], [layer])[layer][0]
+        if not 0 <= channel < values.shape[2]:
+            raise InvalidArgument(f"look: `channel` must be from 0 to {values.shape[2] - 1}.")
+        patches: list[dict[str, Any]] = []
+        if looked.pictures is not None:
+            found = exciting_patches(looked.model, looked.pictures[0][:500], layer, [channel], 8)
+            patches = [
+                {"picture": _image(p.pixels), "value": p.value, "sample": p.sample}
+                for p in found[channel]
+            ]
+        return {"box": list(box), "value": float(values[row, column, channel]), "patches": patches}
+
+    def why(self, id: str, output: int | None) -> dict[str, Any]:
+        """Which pixels decide: Grad-CAM and saliency as bytes (H, W)."""
+        looked, picture = self.opened(id), self._now(id)
+        found = {"saliency": saliency(looked.model, picture, output)}
+        if looked.layers:
+            found["Grad-CAM"] = grad_cam(looked.model, picture, output)
+        heats = {
+            name: _base64((255 * np.clip(one.heat, 0, 1)).round().astype(np.uint8))
+            for name, one in found.items()
+        }
+        first = next(iter(found.values()))
+        return {"output": first.output, "extents": list(picture.shape[:2]), "heats": heats}
+
+
+def _known(looked: Looked, layer: str) -> None:
+    if layer not in looked.layers:
+        raise InvalidArgument(f"look: `layer` must be one of {', '.join(looked.layers)}.")
+
+
+def _image(picture: np.ndarray) -> dict[str, Any]:
+    """A picture (H, W, C) as bytes for the page, scaled from its darkest to its lightest where it is not of bytes."""
+    values = picture
+    if values.dtype != np.uint8:
+        low, high = float(values.min()), float(values.max())
+        values = (255 * (values - low) / max(high - low, 1e-9)).round().astype(np.uint8)
+    step = -(-max(values.shape[:2]) // LARGEST_SIDE)
+    values = np.ascontiguousarray(values[::step, ::step])
+    if values.shape[2] not in (1, 3):
+        values = np.ascontiguousarray(values[..., :1])
+    return {"extents": list(values.shape), "pixels": _base64(values)}
+
+
+def _base64(values: np.ndarray) -> str:
+    return base64.b64encode(values.tobytes()).decode()

@@ -1,0 +1,167 @@
+// What all pages use: elements, texts in two languages, questions to the server, numbers, pictures of bytes.
+import {TEXTS} from "/web/texts.js";
+
+export const BLUE = [0, 114, 178], ORANGE = [213, 94, 0];
+export const COLOURS = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#332288", "#999933", "#666666"];
+
+let language = localStorage.getItem("sloy-language") || (navigator.language.startsWith("ru") ? "ru" : "en");
+
+export function spoken() {
+  return language;
+}
+
+export function speak(name) {
+  language = name;
+  localStorage.setItem("sloy-language", name);
+  document.documentElement.lang = name;
+}
+
+// The text of a key, with {fields}.
+export function say(key, fields = {}) {
+  const text = TEXTS[key]?.[language === "ru" ? 1 : 0] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => fields[name] ?? "");
+}
+
+// An element: properties, "on…" listeners, data-… and aria-… attributes, children.
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name.includes("-") || name === "role" || name === "for" || name === "list") element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children.flat(9).filter(child => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value);
+  }
+  element.append(...children.flat());
+  return element;
+}
+
+let fieldNumber = 0;
+
+// A label and its control.
+export function labelled(text, control, more = "") {
+  control.id ||= `field-${++fieldNumber}`;
+  return h("div", {className: `field ${more}`}, h("label", {for: control.id}, text), control);
+}
+
+export function select(options, value, onchange) {
+  const made = h("select", {onchange: () => onchange(made.value)},
+    options.map(([key, text]) => h("option", {value: key, selected: String(key) === String(value)}, text)));
+  return made;
+}
+
+export function button(text, onclick, properties = {}) {
+  return h("button", {type: "button", onclick, ...properties}, text);
+}
+
+// Something for all to hear: what went wrong, what is done.
+export function tell(text, bad = false) {
+  const place = document.getElementById("told");
+  place.textContent = text;
+  place.classList.toggle("bad", bad);
+  clearTimeout(tell.timer);
+  if (text && !bad) tell.timer = setTimeout(() => { place.textContent = ""; }, 6000);
+}
+
+async function answered(response) {
+  const found = (response.headers.get("content-type") || "").includes("json") ? await response.json() : {error: await response.text()};
+  if (!response.ok) throw new Error(found.error || response.statusText);
+  return found;
+}
+
+// What the server answers to an action; a refusal is told, and thrown.
+export async function ask(name, given = {}) {
+  try {
+    return await answered(await fetch(`/api/do/${name}`, {
+      method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(given)}));
+  } catch (error) {
+    tell(error.message, true);
+    throw error;
+  }
+}
+
+export async function upload(kind, name, file) {
+  try {
+    return await answered(await fetch(`/api/upload/${kind}`, {
+      method: "POST", headers: {"Content-Type": "application/octet-stream", "X-Name": encodeURIComponent(name)}, body: file}));
+  } catch (error) {
+    tell(error.message, true);
+    throw error;
+  }
+}
+
+// Do something that takes long: the button waits, and says so.
+export async function working(made, task) {
+  const text = made.textContent;
+  made.setAttribute("aria-disabled", "true");
+  made.disabled = true;
+  made.textContent = say("working");
+  try {
+    return await task();
+  } catch {
+    return undefined; // it was told
+  } finally {
+    made.disabled = false;
+    made.removeAttribute("aria-disabled");
+    made.textContent = text;
+  }
+}
+
+export function number(value, digits = 4) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)) return value.toExponential(Math.min(2, digits - 1)).replaceAll("-", "−");
+  return String(Number(value.toPrecision(digits))).replace("-", "−");
+}
+
+export function count(value) {
+  return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");
+}
+
+export function table(head, rows, caption, words = false) {
+  return h("div", {className: "scroll", tabIndex: 0, role: "region", "aria-label": caption},
+    h("table", {className: words ? "words" : ""}, h("caption", {}, caption),
+      h("thead", {}, h("tr", {}, head.map(cell => cell === "" ? h("td") : h("th", {scope: "col"}, cell)))),
+      h("tbody", {}, rows.map(row => h("tr", {}, row.map((cell, k) => k ? h("td", {}, cell) : h("th", {scope: "row"}, cell)))))));
+}
+
+export function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
+}
+
+// A colour between orange (0), white (½) and blue (1), into data at a place.
+export function between(data, at, share) {
+  const end = share < 0.5 ? ORANGE : BLUE, depth = 0.75 * Math.abs(share - 0.5) * 2;
+  for (let c = 0; c < 3; c++) data[at + c] = 255 - depth * (255 - end[c]);
+  data[at + 3] = 255;
+}
+
+// Bytes (height, width), 0 orange, 128 white, 255 blue, onto a canvas of that many pixels.
+export function paintSigned(canvas, bytes, width, height, first = 0) {
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d"), image = context.createImageData(width, height);
+  for (let k = 0; k < width * height; k++) between(image.data, 4 * k, bytes[first + k] / 255);
+  context.putImageData(image, 0, 0);
+}
+
+// A picture {extents: [H, W, C], pixels} onto a canvas.
+export function paintPicture(canvas, picture) {
+  const [height, width, channels] = picture.extents, bytes = bytesOf(picture.pixels);
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d"), image = context.createImageData(width, height);
+  for (let k = 0; k < width * height; k++) {
+    for (let c = 0; c < 3; c++) image.data[4 * k + c] = bytes[k * channels + (channels === 3 ? c : 0)];
+    image.data[4 * k + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+}

@@ -1,0 +1,63 @@
+// The connection to the playground: states and frames come, commands go.
+
+export class Live {
+  constructor(told) {
+    this.told = told; // told(kind, value): "state", "frame", "error", "open", "closed"
+    this.state = null;
+    this.frames = new Map(); // line → its newest frame
+    this.wait = 500;
+    this.open();
+  }
+
+  open() {
+    this.socket = new WebSocket(`ws://${location.host}/live`);
+    this.socket.binaryType = "arraybuffer";
+    this.socket.onopen = () => { this.wait = 500; this.told("open"); };
+    this.socket.onclose = () => {
+      this.told("closed");
+      setTimeout(() => this.open(), this.wait = Math.min(2 * this.wait, 8000));
+    };
+    this.socket.onmessage = message => {
+      if (typeof message.data === "string") {
+        const given = JSON.parse(message.data);
+        if (given.error) return this.told("error", given.error);
+        if (!this.state || this.state.lines.length !== given.lines.length || this.state.scene.name !== given.scene.name) this.frames.clear();
+        this.state = given;
+        return this.told("state", given);
+      }
+      const frame = read(message.data);
+      this.frames.set(frame.line, frame);
+      return this.told("frame", frame);
+    };
+  }
+
+  send(command) {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(command));
+  }
+}
+
+// A frame, see frames.py.
+export function read(buffer) {
+  const length = new DataView(buffer).getUint32(0, true);
+  const frame = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  let at = 4 + length;
+  frame.units = frame.layers.map(layer => Array.from({length: layer.units}, () => {
+    const plane = new Uint8Array(buffer, at, 2500);
+    at += 2500;
+    return plane;
+  }));
+  frame.planes = Array.from({length: frame.answer === "classes" ? 2 : 1}, () => {
+    const plane = new Uint8Array(buffer, at, 10000);
+    at += 10000;
+    return plane;
+  });
+  at += -at & 3;
+  frame.weights = frame.dense.map(([rows, columns]) => {
+    const weight = new Float32Array(buffer, at, rows * columns), bias = new Float32Array(buffer, at + 4 * rows * columns, columns);
+    at += 4 * (rows + 1) * columns;
+    return {rows, columns, weight, bias};
+  });
+  const rows = new Float32Array(buffer, at, 5 * frame.curve);
+  frame.points = Array.from({length: frame.curve}, (_, k) => rows.subarray(5 * k, 5 * k + 5)); // step, losses and scores
+  return frame;
+}

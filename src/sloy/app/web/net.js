@@ -1,0 +1,150 @@
+// The network drawn: a column for each layer, in every unit the plane of what it gives, edges as thick as weights.
+import {button, h, number, paintSigned, say, select} from "/web/base.js";
+
+const MOST_INPUTS = 8, MOST_LAYERS = 6, MOST_UNITS = 16;
+
+export class Net {
+  // changed(design): the reader wants another; picked([layer, unit] or null)
+  constructor(activations, changed, picked) {
+    Object.assign(this, {activations, changed, picked, unit: null, shape: ""});
+    this.edges = h("canvas", {className: "edges", "aria-hidden": "true"});
+    this.columns = h("div", {className: "columns"});
+    this.element = h("div", {className: "net scroll", tabIndex: 0, role: "region", "aria-label": say("network")},
+      h("div", {className: "net-inner"}, this.edges, this.columns));
+    new ResizeObserver(() => this.drawEdges()).observe(this.columns);
+  }
+
+  show(scene, design, frame) {
+    Object.assign(this, {scene, design, frame});
+    const shape = JSON.stringify([scene.columns, scene.classes, design.layers]);
+    if (shape !== this.shape) { this.shape = shape; this.build(); }
+    this.paint();
+  }
+
+  build() {
+    const {scene, design} = this, focused = document.activeElement?.dataset?.focus;
+    this.units = [];
+    const shown = scene.columns.slice(0, MOST_INPUTS), outputs = scene.classes.length ? scene.classes : [say("answer")];
+    const inputs = h("div", {className: "column"}, h("div", {className: "column-head"}, h("strong", {}, say("inputs"))),
+      shown.map(name => h("div", {className: "node input", title: name}, name)),
+      scene.columns.length > MOST_INPUTS ? h("div", {className: "quiet"}, `… ${scene.columns.length}`) : null);
+    const hidden = design.layers.map((layer, k) => this.column(layer, k));
+    const last = h("div", {className: "column"}, h("div", {className: "column-head"}, h("strong", {}, say("outputs"))),
+      outputs.map(name => h("div", {className: "node output", title: name}, name)));
+    const more = h("div", {className: "column-add"}, button("+", () => this.addLayer(design.layers.length),
+      {disabled: design.layers.length >= MOST_LAYERS, title: say("add_layer"), "aria-label": say("add_layer"), "data-focus": "add"}));
+    this.columns.replaceChildren(inputs, ...hidden, more, last);
+    if (focused) this.columns.querySelector(`[data-focus="${focused}"]`)?.focus();
+  }
+
+  column(layer, k) {
+    const names = {layer: k + 1}, change = more => this.alter(k, {...layer, ...more});
+    const units = Array.from({length: layer.units}, (_, unit) => {
+      const canvas = h("canvas", {width: 50, height: 50, "aria-hidden": "true"});
+      const made = button("", () => this.pick([k, unit]), {className: "node unit", "aria-pressed": "false", "data-focus": `unit ${layer.key} ${unit}`,
+        "aria-label": say("unit_label", {layer: k + 1, unit: unit + 1, activation: layer.own?.[unit] || layer.activation})});
+      made.append(canvas);
+      if (layer.own?.[unit]) made.classList.add("own");
+      (this.units[k] ||= []).push({made, canvas});
+      return made;
+    });
+    const focus = what => ({"data-focus": `${what} ${layer.key}`});
+    return h("div", {className: "column"},
+      h("div", {className: "column-head"},
+        h("strong", {}, say("layer_n", names)),
+        h("span", {className: "pair"},
+          button("−", () => change({units: layer.units - 1}), {disabled: layer.units <= 1, title: say("fewer_units", names), "aria-label": say("fewer_units", names), ...focus("fewer")}),
+          h("span", {}, String(layer.units)),
+          button("+", () => change({units: layer.units + 1}), {disabled: layer.units >= MOST_UNITS, title: say("more_units", names), "aria-label": say("more_units", names), ...focus("more")})),
+        (() => {
+          const made = select(this.activations.map(name => [name, name]), layer.activation, activation => change({activation, own: {}}));
+          made.setAttribute("aria-label", say("activation_of_layer", names));
+          made.dataset.focus = `activation ${layer.key}`;
+          return made;
+        })(),
+        button("×", () => this.removeLayer(k), {title: say("remove_layer", names), "aria-label": say("remove_layer", names), ...focus("remove")})),
+      units);
+  }
+
+  alter(k, layer) {
+    this.changed({...this.design, layers: this.design.layers.map((one, j) => j === k ? layer : one)});
+  }
+
+  addLayer(k) {
+    const {layers} = this.design, key = 1 + Math.max(0, ...layers.map(layer => layer.key));
+    const added = {key, units: 4, activation: layers.at(-1)?.activation || "tanh", own: {}};
+    this.changed({...this.design, layers: [...layers.slice(0, k), added, ...layers.slice(k)]});
+  }
+
+  removeLayer(k) {
+    this.pick(null);
+    this.changed({...this.design, layers: this.design.layers.filter((_, j) => j !== k)});
+  }
+
+  pick(unit) {
+    const same = unit && this.unit && unit[0] === this.unit[0] && unit[1] === this.unit[1];
+    this.unit = same ? null : unit;
+    this.paint();
+    this.picked(this.unit);
+  }
+
+  // Of the unit that is picked: its own activation and numbers.
+  about() {
+    if (!this.unit || !this.frame) return null;
+    const [k, unit] = this.unit, layer = this.design.layers[k], dense = this.frame.weights[k];
+    if (!layer || unit >= layer.units || !dense || unit >= dense.columns) return null;
+    const own = select(this.activations.map(name => [name, name]), layer.own?.[unit] || layer.activation,
+      name => this.alter(k, {...layer, own: {...layer.own, [unit]: name}}));
+    const from = k ? index => say("unit_n", {n: index + 1}) : index => this.scene.columns[index];
+    const weights = Array.from({length: dense.rows}, (_, row) => [from(row), number(dense.weight[row * dense.columns + unit], 3)]);
+    return {own, weights: [[say("bias"), number(dense.bias[unit], 3)], ...weights]};
+  }
+
+  paint() {
+    const {frame} = this;
+    this.units?.forEach((column, k) => column.forEach(({made, canvas}, unit) => {
+      const plane = frame?.units[k]?.[unit];
+      if (plane) paintSigned(canvas, plane, 50, 50);
+      made.setAttribute("aria-pressed", String(Boolean(this.unit && this.unit[0] === k && this.unit[1] === unit)));
+    }));
+    this.drawEdges();
+  }
+
+  drawEdges() {
+    const {edges, columns, frame} = this;
+    if (!frame?.weights.length) return;
+    const box = columns.getBoundingClientRect();
+    if (!box.width) return;
+    const scale = Math.min(2, window.devicePixelRatio || 1);
+    if (edges.width !== Math.round(box.width * scale) || edges.height !== Math.round(box.height * scale)) {
+      edges.width = Math.round(box.width * scale);
+      edges.height = Math.round(box.height * scale);
+      edges.style.width = `${box.width}px`;
+      edges.style.height = `${box.height}px`;
+    }
+    const context = edges.getContext("2d");
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    context.clearRect(0, 0, box.width, box.height);
+    const nodes = [...columns.querySelectorAll(".column")].map(column => [...column.querySelectorAll(".node")].map(node => {
+      const own = node.getBoundingClientRect();
+      return {left: own.left - box.left, right: own.right - box.left, y: (own.top + own.bottom) / 2 - box.top};
+    }));
+    frame.weights.forEach(({rows, columns: wide, weight}, k) => {
+      const most = Math.max(1e-6, ...weight.map(Math.abs)), from = nodes[k], to = nodes[k + 1];
+      if (!from || !to) return;
+      for (let i = 0; i < Math.min(rows, from.length); i++) for (let o = 0; o < Math.min(wide, to.length); o++) {
+        const value = weight[i * wide + o], share = Math.abs(value) / most;
+        const near = this.unit && ((this.unit[0] === k && this.unit[1] === o) || (this.unit[0] === k - 1 && this.unit[1] === i));
+        context.strokeStyle = value < 0 ? "#D55E00" : "#0072B2";
+        context.globalAlpha = (this.unit && !near ? 0.15 : 1) * (0.15 + 0.7 * share);
+        context.lineWidth = 0.4 + 3.6 * share;
+        context.beginPath();
+        const middle = (from[i].right + to[o].left) / 2;
+        context.moveTo(from[i].right, from[i].y);
+        context.bezierCurveTo(middle, from[i].y, middle, to[o].y, to[o].left, to[o].y);
+        context.stroke();
+      }
+    });
+    context.globalAlpha = 1;
+  }
+}

@@ -1,0 +1,202 @@
+"""`prune`: the model of a file or of a run made smaller by its data, with what was found in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sloy import inspection, pruning, text
+from sloy.arguments import flag, path_of
+from sloy.data.dataset import Dataset
+from sloy.engines import Engine
+from sloy.errors import InvalidArgument, InvalidOption
+from sloy.experiments.events import Counted, Listener, Opened
+from sloy.experiments.experiment import FURTHER_RATE, Experiment
+from sloy.experiments.opening import opened
+from sloy.experiments.run_folder import CONFIGURATION, RunFolder, plan_of
+from sloy.model import Model, load
+from sloy.options import takes
+from sloy.problem.inputs import split
+from sloy.pruning.options import Pruning
+from sloy.pruning.pruned import Pruned
+from sloy.training.recipe import Recipe
+
+MODEL = "model.sloy"
+FILES = ("pruned.sloy", "pruning.json", "pruning.png")
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a model is pruned by.
+
+    Attributes
+    ----------
+    model : Model
+    train : Dataset
+    validation : Dataset
+    test : Dataset or None
+    recipe : Recipe
+        Of the training again.
+    note : str
+        Of the samples, what is to be said; or nothing.
+    """
+
+    model: Model
+    train: Dataset
+    validation: Dataset
+    test: Dataset | None
+    recipe: Recipe
+    note: str = ""
+
+
+@takes(Pruning)
+def prune(
+    model: str | Path,
+    data: str | Path | None = None,
+    *,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    seed: int = 0,
+    engine: str | Engine = "auto",
+    threads: int = 0,
+    listener: Listener = lambda event: None,
+    **options: Any,
+) -> tuple[Pruned, Path]:
+    """Make the model of a run, or of a file, smaller, see `sloy.prune`; and write what came of it.
+
+    Parameters
+    ----------
+    model : path
+        The folder of a run, or a file. A run is pruned by the very samples that it learned from, and measured on those
+        that it kept to test on.
+    data : path, optional
+        As for ``Experiment.of``; by default those of the run.
+    out : path, optional
+        Folder for `pruned.sloy`, `pruning.json` and `pruning.png`; by default that of the model.
+    overwrite : bool
+        Whether files of an earlier pruning there are replaced.
+    seed : int
+        Of the samples that are drawn.
+    engine, threads
+        See `sloy.engines.engine`.
+    listener : callable
+        Told of `Counted`.
+    <options>
+
+    Returns
+    -------
+    pruned : Pruned
+    folder : Path
+
+    Raises
+    ------
+    InvalidOption
+        Where the data do not fit the model, or none are given for a file.
+    InvalidArgument
+        Where the folder holds an earlier pruning, or nothing can be removed.
+    """
+    path_of("prune", "model", model)
+    flag("prune", "overwrite", overwrite)
+    file = Path(model) / MODEL if Path(model).is_dir() else Path(model)
+    folder = RunFolder(file.parent if out is None else path_of("prune", "out", out))
+    there = [name for name in FILES if (folder / name).exists()]
+    if there and not overwrite:
+        raise InvalidArgument(
+            f"{folder.path}: holds {there[0]} already; `overwrite` replaces it, another `out` keeps it."
+        )
+
+    def tell(what: str, done: int, total: int) -> None:
+        listener(Counted(what, done, total))
+
+    found = material(file, data, engine=engine, threads=threads, listener=listener)
+    pruned = pruning.prune(
+        found.model,
+        found.train,
+        validation=found.validation,
+        test=found.test,
+        recipe=found.recipe,
+        seed=seed,
+        tell=tell,
+        **options,
+    )
+    if found.note:
+        pruned = replace(pruned, notes=(*pruned.notes, found.note))
+    with written(folder) as into:
+        pruned.model.save(into / FILES[0])
+        into.write(FILES[1], text.as_json(pruned.document()))
+        into.write(FILES[2], inspection.png(inspection.pruning_figure(pruned)))
+    return pruned, folder.path
+
+
+@contextmanager
+def written(folder: RunFolder) -> Iterator[RunFolder]:
+    """The folder, made where missing, in which no other process works."""
+    with folder.alone():
+        folder.path.mkdir(parents=True, exist_ok=True)
+        yield folder
+
+
+def material(
+    file: Path,
+    data: str | Path | None,
+    *,
+    engine: str | Engine,
+    threads: int,
+    listener: Listener,
+) -> Material:
+    """The model of a file, and the samples of its run or of other data."""
+    known = load(file, engine=engine, threads=threads)
+    configuration = file.parent / CONFIGURATION
+    own = configuration.is_file() and file.name == MODEL
+    if data is None and not own:
+        raise InvalidOption(f"`data`: {file} is no run's model; say what it was trained on.")
+    if own and (data is None or _is_same(plan_of(configuration)["data"], data)):
+        experiment = RunFolder(file.parent).experiment()
+        opening = _opened(experiment, file.parent, known.engine, listener, resumed=True)
+        recipe = experiment.recipe
+        rate = recipe.learning_rate
+        if isinstance(rate, float | int):
+            recipe = replace(recipe, learning_rate=FURTHER_RATE * rate)
+        return _split(known, opening, recipe, "")
+    assert data is not None
+    experiment = Experiment.of(str(data), from_=str(file))
+    opening = _opened(experiment, file.parent, known.engine, listener, resumed=False)
+    if (
+        opening.network != known.network
+        and known.network.output_shape != opening.network.output_shape
+    ):
+        names = opening.loaded.train.class_names
+        raise InvalidOption(
+            f"`data`: {data} has {len(names)} classes, the model {known.network.output_shape[0]} outputs; it is pruned"
+            " by samples of its own classes."
+        )
+    note = (
+        "which of these samples the model learned from is not known: if it did from those that it was measured on, it"
+        " is worse on others"
+    )
+    return _split(known, opening, opening.recipe, note)
+
+
+def _is_same(one: object, other: str | Path) -> bool:
+    return str(one) == str(other) or Path(str(one)).resolve() == Path(other).resolve()
+
+
+def _opened(
+    experiment: Experiment, folder: Path, engine: Engine, listener: Listener, *, resumed: bool
+) -> Opened:
+    return opened(experiment, folder, engine=engine, tell=listener, resumed=resumed)
+
+
+def _split(model: Model, opening: Opened, recipe: Recipe, note: str) -> Material:
+    """Samples to learn from and to go by, as the run had them where it held out a share of them."""
+    loaded = opening.loaded
+    train, validation = loaded.train, loaded.validation
+    if validation is None:
+        share = opening.experiment.validation or pruning.HELD_OUT
+        rows, validation = split(train, share, recipe.seed)
+        assert validation is not None
+        train = train.take(rows)
+    return Material(model, train, validation, loaded.test, recipe, note)

@@ -1,0 +1,164 @@
+"""What a search found: its history, what made the differences, all its trials at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
+from sloy.language import say
+from sloy.text import shortened, visible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["search_history_figure", "search_importance_figure", "search_parallel_figure"]
+
+LABELS = 30  # letters of the name of an option
+CATEGORIES = 12  # values of an axis that are named
+
+
+@styled
+def search_history_figure(
+    trials: Sequence[Mapping[str, Any]], metric: str, *, least: bool
+) -> Figure:
+    """The value of each trial by its number, those that are not complete hollow; a line of the best so far.
+
+    Parameters
+    ----------
+    trials : sequence of mapping
+        With ``number``, ``value``, ``ended``.
+    metric : str
+        What the values are.
+    least : bool
+        Whether less is better.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure = new_figure(5.6, 3.8)
+    axes = figure.subplots()
+    complete = [one for one in trials if one["ended"] == "complete"]
+    others = [one for one in trials if one["ended"] != "complete"]
+    for some, face, label in (
+        (complete, BLUE, say("complete")),
+        (others, "none", say("ended before")),
+    ):
+        if some:
+            numbers, values = [one["number"] for one in some], [one["value"] for one in some]
+            axes.scatter(numbers, values, s=22, facecolors=face, edgecolors=BLUE, label=label)
+    if complete:
+        best = (np.minimum if least else np.maximum).accumulate([one["value"] for one in complete])
+        numbers = [one["number"] for one in complete]
+        axes.step(numbers, best, where="post", color=ORANGE, label=say("best so far"))
+    every = [float(one["value"]) for one in trials]
+    if every and min(every) > 0 and max(every) > 10 * min(every):
+        axes.set_yscale("log")
+    axes.set_xlabel(say("trial"))
+    axes.set_ylabel(metric)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    axes.legend(loc="best")
+    return figure
+
+
+@styled
+def search_importance_figure(importance: Mapping[str, float]) -> Figure:
+    """A bar for each option: its share of what the trials differ by.
+
+    Parameters
+    ----------
+    importance : mapping of str to float
+        Path → share.
+    """
+    ranked = sorted(importance.items(), key=lambda item: item[1])
+    figure = new_figure(5.6, 1.2 + 0.32 * len(ranked))
+    axes = figure.subplots()
+    axes.barh([_label(name) for name, _ in ranked], [value for _, value in ranked], color=BLUE)
+    axes.set_xlabel(say("share of the differences between trials"))
+    return figure
+
+
+@styled
+def search_parallel_figure(
+    trials: Sequence[Mapping[str, Any]],
+    given: Mapping[int, Mapping[str, Any]],
+    metric: str,
+    *,
+    least: bool,
+) -> Figure:
+    """An upright axis for each option and one for the metric; a line for each trial, darker where it is better.
+
+    Parameters
+    ----------
+    trials : sequence of mapping
+        With ``number`` and ``value``.
+    given : mapping of number to mapping
+        Name → value of what each trial was given.
+    metric : str
+    least : bool
+        Whether less is better.
+    """
+    names = sorted({name for one in trials for name in given[one["number"]]})
+    columns = [[given[one["number"]].get(name) for one in trials] for name in names]
+    columns.append([one["value"] for one in trials])
+    figure = new_figure(max(5.6, 1.5 * len(columns)), 4.2)
+    axes = figure.subplots()
+    heights = np.array(
+        [_axis(axes, place, column) for place, column in enumerate(columns)]
+    )  # (A, T)
+    values = np.array([one["value"] for one in trials], np.float64)
+    order = np.argsort(values if not least else -values, kind="stable")  # the best last
+    for rank, trial in enumerate(order):
+        share = (rank + 1) / len(order)
+        best = rank == len(order) - 1
+        there = np.flatnonzero(~np.isnan(heights[:, trial]))
+        axes.plot(
+            there,
+            heights[there, trial],
+            color=ORANGE if best else BLUE,
+            alpha=1.0 if best else 0.1 + 0.6 * share**2,
+            linewidth=2.2 if best else 1.0,
+        )
+    axes.set_xticks(
+        range(len(columns)), [*map(_label, names), metric], rotation=20, ha="right", fontsize=8
+    )
+    axes.set_yticks([])
+    axes.set_ylim(-0.05, 1.05)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+    return figure
+
+
+def _axis(axes: Axes, place: int, column: Sequence[Any]) -> np.ndarray:
+    """Heights from 0 to 1 of the values of an upright axis, which is drawn; NaN where there is none."""
+    axes.axvline(place, color=GREY, linewidth=0.8)
+    numbers = [v for v in column if isinstance(v, int | float) and not isinstance(v, bool)]
+    if len(numbers) < len([v for v in column if v is not None]) or not numbers:
+        kinds = sorted({str(value) for value in column if value is not None})
+        places = {kind: (i + 0.5) / len(kinds) for i, kind in enumerate(kinds)}
+        for kind in kinds[:CATEGORIES]:
+            _mark(axes, place, places[kind], visible(shortened(kind, 14)))
+        return np.array([np.nan if v is None else places[str(v)] for v in column])
+    values = np.array([np.nan if v is None else float(v) for v in column])
+    low, high = np.nanmin(values), np.nanmax(values)
+    by_logarithm = low > 0 and high > 10 * low
+    scaled = np.log(values) if by_logarithm else values
+    ends = (np.log(low), np.log(high)) if by_logarithm else (low, high)
+    for share in (0.0, 0.5, 1.0) if high > low else (0.5,):
+        at = ends[0] + share * (ends[1] - ends[0])
+        _mark(axes, place, share, f"{np.exp(at) if by_logarithm else at:.3g}")
+    if high == low:
+        return np.where(np.isnan(values), np.nan, 0.5)
+    return (scaled - ends[0]) / (ends[1] - ends[0])
+
+
+def _mark(axes: Axes, place: int, height: float, words: str) -> None:
+    axes.text(place + 0.03, height, words, fontsize=7, color=GREY, va="center")
+
+
+def _label(name: str) -> str:
+    return shortened(visible(name.removeprefix("network_options__").replace("__", " ")), LABELS)

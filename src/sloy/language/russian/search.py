@@ -1,0 +1,19 @@
+"""Russian sentences of `search`: a network that is grown, activations of each neuron."""
+
+SENTENCES: dict[str, str] = {
+    "start": "начало",
+    "trained on": "учится дальше",
+    "wider": "шире",
+    "deeper": "глубже",
+    "sizes": "нейроны",
+    "parameters": "параметры",
+    "validation loss": "потери на контроле",
+    "gain": "выигрыш",
+    "kept": "остаётся",
+    "taken": "взятый запуск",
+    "mean of runs": "среднее запусков",
+    "chosen": "выбрано",
+    "mixed": "смесь",
+    "{gain} ± {error} over {single} for all": "{gain} ± {error} против {single} у всех",
+    "no gain: {gain} ± {error} over {single} for all": "выигрыша нет: {gain} ± {error} против {single} у всех",
+}

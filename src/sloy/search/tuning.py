@@ -1,0 +1,160 @@
+"""`tune`: trials of an experiment with other options, each a run folder, until the best is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sloy.arguments import function
+from sloy.errors import InvalidOption
+from sloy.experiments.events import Listener
+from sloy.experiments.experiment import Experiment
+from sloy.machine import usable_cores
+from sloy.search.folder import SearchFolder, Settings
+from sloy.search.loop import Limits, Search
+from sloy.search.options import AUTO, LOSS, PRUNERS, SearchOptions
+from sloy.search.result import Tuned, finished
+from sloy.search.space import Space, put, space_of
+from sloy.search.study import quiet
+from sloy.search.suited import suited, workers_for
+
+
+def tune(
+    data: str | Path | None = None,
+    space: Space | Mapping[str, Any] | None = None,
+    *,
+    trials: int = 50,
+    time: float | None = None,
+    workers: int | str = 1,
+    metric: str | None = None,
+    pruner: str | None = None,
+    out: str | Path | None = None,
+    storage: str | None = None,
+    study: str | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    engine: str = "auto",
+    threads: int = 0,
+    listener: Listener = lambda event: None,
+    **words: Any,
+) -> Tuned:
+    """Search for the options that suit data, by trials whose validation figures are compared.
+
+    Parameters
+    ----------
+    data : str or path
+        As of `Experiment.of`; not needed with `resume`.
+    space : mapping, optional
+        Path → `Float`, `Int`, `Choice` or `Layers`, or JSON values as of `space_of`; paths are options of
+        `Experiment.of` and what is inside them: ``learning_rate``, ``network_options__hidden``. By default what suits
+        the kind of data.
+    trials : int
+        How many, all together, those of earlier calls and other machines too.
+    time : float, optional
+        Seconds after which no trial begins; those that run are saved, and taken up by `resume`.
+    workers : int or "auto"
+        Processes side by side, which share the cores; "auto": one for each core where networks are small, else one.
+    metric : "val_loss" or "val_accuracy", optional
+        What is compared; by default the loss.
+    pruner : "median", "hyperband" or "none", optional
+        What ends trials that promise little; by default the median of the others, after the first epoch.
+    out : path, optional
+        The folder of the search; by default ``runs/tune-DATA-DATE-TIME``.
+    storage : str, optional
+        URL of Optuna's storage, such as ``postgresql://…``, by which several machines search together; by default a
+        journal file in the folder.
+    study : str, optional
+        Name in the storage; by default that of the folder.
+    resume, overwrite : bool
+        Whether the search that is in the folder is gone on with, or replaced.
+    engine, threads
+        See `sloy.engines.engine`; threads of each worker, by default its share of the cores.
+    listener : callable
+        Told of `TrialEnded`.
+    **words
+        Options as of `Experiment.of`, the same in all trials.
+
+    Returns
+    -------
+    Tuned
+
+    Raises
+    ------
+    InvalidOption
+        Where options or paths are unknown, or no samples are held out.
+    InvalidArgument
+        Where the folder holds a search, or the storage one of other settings.
+    NotAvailable
+        Where Optuna is not installed.
+    KeyboardInterrupt
+        All trials are saved; `resume` goes on.
+
+    Examples
+    --------
+    >>> import sloy, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tuned = sloy.tune("mnist", {"network_options__hidden": sloy.search.Layers(0, 1)}, network="mlp", trials=2,
+    ...                       epochs=1, samples=300, out=f"{folder}/search", engine="reference")
+    >>> tuned.trials[0]["ended"], tuned.best["number"] in (0, 1)
+    ('complete', True)
+    """
+    function("tune", "listener", listener)
+    asked = SearchOptions(
+        trials=trials, time=time, workers=workers, metric=metric, pruner=pruner, storage=storage, study=study
+    )  # fmt: skip
+    given: dict[str, Any] = dict(words) if data is None else {**words, "data": str(data)}
+    said = {
+        "space": None if space is None else space_of(space),
+        "metric": asked.metric,
+        "pruner": asked.pruner,
+    }
+    with quiet():
+        if resume:
+            folder = SearchFolder.existing(out)
+            folder.settings.check_same(given, said)
+            count = _workers(asked, folder.settings, folder.engine)
+        else:
+            settings = _settings(given, said)
+            count = _workers(asked, settings, engine)
+            folder = SearchFolder.new(
+                out,
+                settings,
+                engine=engine,
+                threads=threads or max(1, usable_cores() // count),
+                storage=storage,
+                study=study,
+                overwrite=overwrite,
+            )
+        search = Search(folder, Limits(asked.trials, asked.time, count), listener)
+        search.run()
+        return finished(search)
+
+
+def _workers(asked: SearchOptions, settings: Settings, engine: str) -> int:
+    if asked.workers != AUTO:
+        return int(asked.workers)
+    return workers_for(Experiment.of(**settings.words), engine)
+
+
+def _settings(given: Mapping[str, Any], said: Mapping[str, Any]) -> Settings:
+    """Those of a search that begins; raises where an option is unknown, or a value does not fit."""
+    if "data" not in given:
+        raise InvalidOption("tune: `data` (=None) is needed for a search that begins.")
+    if given.get("from_") is not None or given.get("folds") is not None:
+        name = "from" if given.get("from_") is not None else "folds"
+        raise InvalidOption(f"`{name}`: a search is made of single runs of new networks.")
+    words, space = given, said["space"]
+    if space is None:
+        words, space = suited(given)
+    metric = said["metric"] or LOSS
+    if metric == LOSS and "loss" in space:
+        raise InvalidOption(
+            "`space`: with another `loss` values of val_loss cannot be compared; `metric` val_accuracy can."
+        )
+    experiment = Experiment.of(**words)
+    for path, domain in space.items():
+        for value in domain.extremes():
+            Experiment.of(**put(words, path, value))
+    plain = {name: experiment.words().get(name, words[name]) for name in words}
+    return Settings(plain, space, metric, said["pruner"] or PRUNERS[0])

@@ -1,0 +1,223 @@
+"""JavaScript from the emitter of C: every op row that it has, in a browser, with and without WebAssembly."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from base64 import b64decode, b64encode
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from browser import open_page
+from model_tasks import trained_cnn
+from op_cases import CASES, Case
+from sloy import layers, losses
+from sloy.data.tables import load_table
+from sloy.errors import InvalidArgument, NotAvailable
+from sloy.exchange.source.dialect import JavaScript
+from sloy.exchange.source.javascript import (
+    FOLDER,
+    JavaScriptProgram,
+    network_script,
+    rounded,
+    runtime,
+)
+from sloy.exchange.source.program import SUPPORTED, fixed
+from sloy.graph import REGISTRY, Graph
+from sloy.graph.tensor import apply, input
+from sloy.model import Model
+from sloy.problem import Network, Problem
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+BY_SAMPLE = {"conv2d", "max_pool2d", "average_pool2d", "conv2d_input_grad"}  # kernels of one sample
+ROOT = Path(__file__).parents[2]
+
+
+def encoded(array: np.ndarray) -> str:
+    return b64encode(np.ascontiguousarray(array, np.float32).tobytes()).decode()
+
+
+def parts_of(case: Case) -> list[list[np.ndarray]]:
+    """The operands; of kernels that take one sample those of each."""
+    arrays = case.arrays("float32")
+    if case.op not in BY_SAMPLE:
+        return [arrays]
+    return [[arrays[0][n : n + 1], *arrays[1:]] for n in range(len(arrays[0]))]
+
+
+def job(case: Case) -> dict[str, Any]:
+    """A row's statements, and its operands in their order."""
+    parts = parts_of(case)
+    operands = [input(f"x{k}", a.shape, a.dtype.name) for k, a in enumerate(parts[0])]
+    graph = Graph.of({"y": apply(case.op, operands, case.attributes_in("float32"))})
+    program = JavaScriptProgram(fixed(graph, ["y"], {}, "JavaScript"), JavaScript("sloy"))
+    order = [int(name[1:]) for name in program.graph.inputs]
+    return {
+        "script": program.text({}, "float32"),
+        "inputs": [[encoded(part[k]) for k in order] for part in parts],
+    }
+
+
+def has_javascript(case: Case) -> bool:
+    there = case.op in SUPPORTED or REGISTRY[case.op].expand is not None
+    return there and bool(case.operands) and bool(parts_of(case))
+
+
+RUN = """(jobs) => jobs.map((job) => {
+  const numbers = (text) => new Float32Array(bytesOf(text).buffer);
+  const made = new Function("started", "bytesOf", `${job.script}; return (kernels) =>
+    started(layout, weights, forward, kernels);`)(started, bytesOf);
+  return (job.script.includes("quick.") ? [kernels, null] : [null]).map((with_) => {
+    const network = made(with_), found = [];
+    if (with_ && !network.quick) throw new Error("no WebAssembly");
+    for (const operands of job.inputs) {
+      network.run(...operands.map(numbers));
+      found.push(...network.output("y"));
+    }
+    let text = "";
+    for (const byte of new Uint8Array(Float32Array.from(found).buffer)) text += String.fromCharCode(byte);
+    return btoa(text);
+  });
+})"""
+
+
+def test_every_row_of_the_op_table(tmp_path: Path) -> None:
+    """Each op that has statements, or is written in terms of such, gives what its formula says."""
+    rows = []
+    for case in filter(has_javascript, CASES):
+        try:
+            rows.append((case, job(case)))
+        except NotAvailable:  # it is written in terms of what has none
+            continue
+    assert {case.op for case, _ in rows} >= SUPPORTED - {"cast"}
+    assert Counter(case.op for case, _ in rows)["conv2d"] > 20
+    page = tmp_path / "ops.html"
+    page.write_text(f"<!doctype html><title>ops</title><script>{runtime()}</script>")
+    with open_page(page) as browser:
+        found = browser.evaluate(RUN, [told for _, told in rows])
+    for (case, _), both in zip(rows, found, strict=True):
+        for text in both:
+            got = np.frombuffer(b64decode(text), np.float32).reshape(case.expected.shape)
+            case.compare(
+                got if case.expected.dtype.kind == "f" else got.astype(case.expected.dtype)
+            )
+
+
+def imported(browser: Page, path: Path, x: list[Any]) -> list[list[float]]:
+    """What a module's `predict` gives for some inputs."""
+    code = b64encode(path.read_bytes()).decode()
+    script = """async ([code, inputs]) => {
+      const module = await import(`data:text/javascript;base64,${code}`);
+      return inputs.map((x) => [...module.predict(x)]);
+    }"""
+    found: list[list[float]] = browser.evaluate(script, [code, x])
+    return found
+
+
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, dict[str, list[Any]]]:
+    """A model of a table with numbers, gaps, words and dates; and raw rows."""
+    folder = tmp_path_factory.mktemp("houses")
+    random = np.random.default_rng(0)
+    n = 60
+    columns: dict[str, list[Any]] = {
+        "area": [
+            None if k % 7 == 0 else float(v)
+            for k, v in enumerate(random.uniform(20, 90, n).round(1))
+        ],
+        "city": random.choice(["Ulm", "Köln", "Bonn"], n).tolist(),
+        "built": [f"19{50 + int(k)}-0{1 + int(k) % 9}-15" for k in random.integers(0, 49, n)],
+        "price": random.uniform(1, 9, n).round(2).tolist(),
+    }
+    lines = [",".join(columns)]
+    rows = zip(*columns.values(), strict=True)
+    lines += [",".join("" if v is None else str(v) for v in row) for row in rows]
+    (folder / "houses.csv").write_text("\n".join(lines))
+    loaded = load_table(folder / "houses.csv", target="price")
+    first = layers.Categories(loaded.reader.classes, (2,))
+    hidden = [layers.Dense(3), layers.Tanh(), layers.Dense(1)]
+    network = Network((loaded.reader.width,), [first, *hidden])
+    problem = Problem(network, losses.SquaredError(), target_shape=(1,), target_dtype="float32")
+    model = Model(problem, network.initialize(3), reader=loaded.reader, engine="reference")
+    return model, columns
+
+
+def test_modules(tmp_path: Path, houses: tuple[Model, dict[str, list[Any]]]) -> None:
+    """What a module gives is what the model does: of raw pictures, of raw rows with gaps, words and dates."""
+    pictures, (table, columns) = trained_cnn(), houses
+    x = (
+        np.random.default_rng(0)
+        .integers(0, 256, (3, *pictures.network.input_shape))
+        .astype(np.uint8)
+    )
+    pictures.to_javascript(tmp_path / "pictures.js")
+    table.export(tmp_path / "table.js")
+    days = [
+        np.datetime64(day).astype("datetime64[s]").astype(int).item() for day in columns["built"]
+    ]
+    rows = [
+        {"area": area, "city": city, "built": day}
+        for area, city, day in zip(columns["area"], columns["city"], days, strict=True)
+    ]
+    (tmp_path / "empty.html").write_text("<!doctype html><title>modules</title>")
+    with open_page(tmp_path / "empty.html") as browser:
+        found = imported(browser, tmp_path / "pictures.js", [one.ravel().tolist() for one in x])
+        answers = imported(browser, tmp_path / "table.js", [*rows, {"city": "Rome"}])
+    assert np.abs(np.array(found) - pictures.predict_proba(x)).max() < 1e-5
+    expected = table.predict({k: v for k, v in columns.items() if k != "price"})
+    assert np.abs(np.array(answers)[:-1] - expected).max() < 1e-5
+    types = (tmp_path / "pictures.d.ts").read_text()
+    assert "predict(x: ArrayLike<number>): Float32Array" in types
+    assert "Record<string" in (tmp_path / "table.d.ts").read_text()
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node, node")
+def test_node_takes_the_module(tmp_path: Path) -> None:
+    model = trained_cnn()
+    model.to_javascript(tmp_path / "net.mjs.js")
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    x = np.zeros((1, *model.network.input_shape), np.uint8)
+    (tmp_path / "use.js").write_text(
+        'import { predict, inputShape, classNames } from "./net.mjs.js";\n'
+        f"console.log(JSON.stringify([[...predict(new Uint8Array({x.size}))], inputShape, classNames]));\n"
+    )
+    done = subprocess.run(["node", tmp_path / "use.js"], capture_output=True, text=True, check=True)
+    answer, shape, names = json.loads(done.stdout)
+    assert np.abs(np.array(answer) - model.predict_proba(x)[0]).max() < 1e-5
+    assert shape == list(model.network.input_shape)
+    assert names == list(model.class_names)
+
+
+def test_weights_in_fewer_bits() -> None:
+    random = np.random.default_rng(0)
+    w = random.normal(size=(3, 3, 4, 5)).astype(np.float32)
+    assert np.array_equal(rounded(w, "float32"), w)
+    assert np.array_equal(rounded(w, "float16"), w.astype(np.float16).astype(np.float32))
+    step = np.abs(w).reshape(-1, 5).max(0) / 127
+    assert (np.abs(rounded(w, "int8") - w) <= step / 2 + 1e-7).all()
+    assert np.array_equal(rounded(w[0, 0, 0], "int8"), w[0, 0, 0])  # of one axis: as they are
+    network = Network((40,), [layers.Dense(30), layers.Dense(2)])
+    sizes = []
+    for precision in ("float32", "float16", "int8"):
+        graph = Graph.of({"y": network.build(input("x", (1, 40), "float32")).output})
+        sizes.append(len(network_script(graph, ["y"], network.initialize(0), precision=precision)))
+    assert sizes[0] > sizes[1] > sizes[2]
+
+
+def test_where_it_may_not_go(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match=r"must end in \.js"):
+        trained_cnn().to_javascript(tmp_path / "net.ts")
+
+
+@pytest.mark.skipif(shutil.which("clang-14") is None, reason="needs clang-14, of Debian 12")
+def test_the_kernels_are_those_of_their_source(tmp_path: Path) -> None:
+    made = tmp_path / "kernels.wasm"
+    subprocess.run([ROOT / "tools" / "build_wasm.sh", made], check=True, capture_output=True)
+    assert made.read_bytes() == (FOLDER / "wasm" / "kernels.wasm").read_bytes()

@@ -1,0 +1,348 @@
+"""Searches: trials as runs, killed and continued, pruned, measured once; the best again to the same bits."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sloy
+from sloy.cli.main import main
+from sloy.errors import FileFormatError, InvalidArgument, InvalidOption
+from sloy.experiments import Experiment, running
+from sloy.search import (
+    Choice,
+    Int,
+    Layers,
+    Log,
+    SearchBegan,
+    TrialEnded,
+    Tuned,
+    result,
+    study,
+    worker,
+)
+from sloy.search.folder import SearchFolder
+from sloy.search.loop import Limits, Search
+from sloy.search.study import Study
+from sloy.search.suited import suited
+from sloy.search.workers import Worker
+
+optuna = pytest.importorskip("optuna", minversion="5")
+
+SPACE = {
+    "learning_rate": Log(1e-3, 0.1),
+    "network_options__hidden": Layers(1, 2, Int(4, 16)),
+    "batch_size": Choice(16, 32),
+}
+WORDS: dict[str, Any] = {"target": "side", "network": "mlp", "epochs": 6, "threads": 1}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def early() -> Iterator[None]:
+    """Sampler and pruner begin after two trials."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(study.STARTUP, "sampler", 2)
+        patch.setitem(study.STARTUP, "pruner", 2)
+        patch.setattr(result, "FEWEST", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def tuned(moons: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tuned, list[Any]]:
+    """A search of four trials, and what it told."""
+    told: list[Any] = []
+    out = tmp_path_factory.mktemp("tune") / "search"
+    found = sloy.tune(moons, SPACE, trials=4, out=out, listener=told.append, **WORDS)
+    return found, told
+
+
+def values(trials: list[dict[str, Any]]) -> list[Any]:
+    """What of trials must not depend on when, or where, they ran."""
+    names = ("number", "chosen", "ended", "value", "epochs", "parameters")
+    return [[one.get(name) for name in names] for one in trials]
+
+
+def test_trials_are_runs(tuned: tuple[Tuned, list[Any]], moons: Path) -> None:
+    """Each value is that of its run's history, and its options are in its plan."""
+    found, told = tuned
+    assert [one["number"] for one in found.trials] == list(range(4))
+    began, *ended = told
+    assert isinstance(began, SearchBegan)
+    assert [event.number for event in ended if isinstance(event, TrialEnded)] == list(range(4))
+    for one in found.trials:
+        folder = found.folder / one["folder"]
+        plan = json.loads((folder / "configuration.json").read_text())["plan"]
+        assert plan["network_options"]["hidden"] == one["chosen"]["network_options__hidden"]
+        assert plan["learning_rate"] == one["chosen"]["learning_rate"]
+        if one["ended"] != "complete":
+            continue
+        history = json.loads((folder / "summary.json").read_text())["history"]
+        best = min(row["val_loss"] for row in history)
+        assert one["value"] == best == history[one["epoch"] - 1]["val_loss"]
+        assert not [name for name in os.listdir(folder) if name.endswith(".png")]
+    complete = [one for one in found.trials if one["ended"] == "complete"]
+    assert found.best == min(complete, key=lambda one: one["value"])
+
+
+def test_test_rows_are_measured_once(tuned: tuple[Tuned, list[Any]]) -> None:
+    found, _ = tuned
+    summaries = [json.loads(path.read_text()) for path in found.folder.glob("*/*/summary.json")]
+    assert len(summaries) >= 2
+    assert all(one["test_samples"] == 0 for one in summaries)
+    best = json.loads((found.folder / "best/summary.json").read_text())
+    assert best["test_accuracy"] == found.document["test"]["test_accuracy"] > 0.5
+    assert found.document["tested"] == [found.best["number"]]
+    assert "looked at once" in str(found)
+    assert "tends to be better than on new ones" in str(found)
+
+
+def test_the_best_again_has_the_same_bits(
+    tuned: tuple[Tuned, list[Any]], tmp_path: Path, unpictured: None
+) -> None:
+    """By the command that is printed, whose folder alone is another."""
+    found, _ = tuned
+    words = shlex.split(found.command)
+    words[words.index("--out") + 1] = str(tmp_path / "again")
+    assert words[0] == "sloy"
+    assert main([*words[1:], "--quiet"]) == 0
+    models = [
+        tmp_path / "again/model.sloy",
+        found.folder / "best/model.sloy",
+        found.folder / found.best["folder"] / "model.sloy",
+    ]
+    assert len({path.read_bytes() for path in models}) == 1
+
+
+def test_only_the_best_keeps_its_checkpoint(tuned: tuple[Tuned, list[Any]]) -> None:
+    found, _ = tuned
+    kept = {path.parent.name for path in found.folder.glob("trials/*/checkpoint.sloy")}
+    assert kept <= {f"{one['number']:04d}" for one in found.trials}
+    assert f"{found.best['number']:04d}" in kept
+    assert len(kept) < len(found.trials)
+
+
+def test_figures_are_pictures(tuned: tuple[Tuned, list[Any]]) -> None:
+    found, _ = tuned
+    names = {path.name for path in found.folder.glob("*.png")}
+    assert names == {f"tuning-{kind}.png" for kind in ("history", "importance", "parallel")}
+    assert set(found.document["importance"]) >= {"learning_rate", "batch_size"}
+    assert sum(found.document["importance"].values()) == pytest.approx(1)
+
+
+def test_optuna_reads_the_journal(tuned: tuple[Tuned, list[Any]]) -> None:
+    """As its dashboard does: by the file alone."""
+    found, _ = tuned
+    backend = optuna.storages.journal.JournalFileBackend(str(found.folder / "search.log"))
+    study = optuna.load_study(
+        study_name=found.document["study"], storage=optuna.storages.JournalStorage(backend)
+    )
+    assert len(study.trials) == 4
+    assert study.best_trial.number == found.best["number"]
+    assert study.best_value == found.best["value"]
+    names = {one.state.name for one in study.trials}
+    assert names <= {"COMPLETE", "PRUNED"}
+
+
+def test_the_pruner_goes_by_the_median(tuned: tuple[Tuned, list[Any]]) -> None:
+    """A pruned trial's best was above the median of the complete ones before, at its last epoch and not before."""
+    found, _ = tuned
+    rows = [_reported(found, number) for number in range(4)]
+    assert [one["ended"] for one in found.trials][:2] == ["complete"] * 2
+    for one in found.trials[2:]:
+        own = rows[one["number"]]
+        others = [
+            rows[other["number"]]
+            for other in found.trials[: one["number"]]
+            if other["ended"] == "complete"
+        ]
+        for epoch in range(2, one["epochs"] + 1):
+            worse = min(own[:epoch]) > np.median([other[epoch - 1] for other in others])
+            assert worse == (one["ended"] == "pruned" and epoch == one["epochs"])
+
+
+def _reported(found: Tuned, number: int) -> list[float]:
+    path = found.folder / "trials" / f"{number:04d}" / "history.csv"
+    header, *rows = path.read_text().splitlines()
+    place = header.split(",").index("val_loss")
+    return [float(row.split(",")[place]) for row in rows]
+
+
+# --- killed, continued ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pictures, which would take longer than all else."""
+    monkeypatch.setattr(running._Running, "_draw", lambda self, *parts: None)
+    monkeypatch.setattr(result, "_draw", lambda *parts: None)
+
+
+class _Died(Exception):
+    """In place of what ends a process at once."""
+
+
+def test_kills_change_nothing(
+    tuned: tuple[Tuned, list[Any]],
+    moons: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unpictured: None,
+) -> None:
+    """A trial is killed at an epoch, the search in the middle of another: the same trials, to the bytes of models."""
+    whole, _ = tuned
+    reported, begun, owned = Study.report, Worker.__init__, study._is_dead
+    waiting = [
+        (1, 2),
+        (2, 1),
+    ]  # trial and epoch: the first kills its process, the second ends the search
+    processes: list[int] = []
+
+    def remember(self: Worker) -> None:
+        begun(self)
+        processes.append(self.process.pid)
+
+    def report(self: Study, trial: Any, rows: Any) -> bool:
+        now = trial.number, rows[-1][0]
+        if waiting and now == waiting[0]:
+            waiting.pop(0)
+            if not waiting:
+                raise _Died
+            children = Path(f"/proc/{processes[0]}/task/{processes[0]}/children").read_text()
+            os.kill(int(children.split()[0]), signal.SIGKILL)
+        return reported(self, trial, rows)
+
+    monkeypatch.setattr(Study, "report", report)
+    monkeypatch.setattr(Worker, "__init__", remember)
+    out = tmp_path / "search"
+    with pytest.raises(_Died):
+        sloy.tune(moons, SPACE, trials=3, out=out, **WORDS)
+    assert len(processes) == 1
+    monkeypatch.setattr(study, "_is_dead", lambda owner: owned({**owner, "life": "an earlier one"}))
+    found = sloy.tune(resume=True, out=out, trials=3)
+    assert values(found.trials) == values(whole.trials)[:3]
+    for one in found.trials:
+        if one["ended"] != "complete":
+            continue
+        other = whole.folder / one["folder"] / "model.sloy"
+        assert (out / one["folder"] / "model.sloy").read_bytes() == other.read_bytes()
+
+
+def test_another_storage_and_other_data(
+    tuned: tuple[Tuned, list[Any]], moons: Path, tmp_path: Path, unpictured: None
+) -> None:
+    """From two folders, as of two machines: the same trials. Data that change in between are refused."""
+    whole, _ = tuned
+    data, url = tmp_path / "moons.csv", f"sqlite:///{tmp_path / 'study.db'}"
+    data.write_bytes(moons.read_bytes())
+    shared: dict[str, Any] = {"storage": url, "study": "both", **WORDS}
+    first = sloy.tune(data, SPACE, trials=1, out=tmp_path / "one", **shared)
+    assert first.document["tested"] == [0]
+    second = sloy.tune(data, SPACE, trials=2, out=tmp_path / "two", workers=1, **shared)
+    assert values(second.trials) == values(whole.trials)[:2]
+    assert not (tmp_path / "two/trials/0000").exists()
+    assert (tmp_path / "two/best/model.sloy").read_bytes() == (
+        whole.folder / second.best["folder"] / "model.sloy"
+    ).read_bytes()
+    with pytest.raises(InvalidArgument, match="was begun with another pruner"):
+        sloy.tune(data, SPACE, trials=3, out=tmp_path / "three", pruner="none", **shared)
+    search = Search(SearchFolder.existing(tmp_path / "two"), Limits(3), print)
+    with pytest.raises(InvalidArgument, match=r"moons\.csv has changed since the search began"):
+        search._check_data(search.study.trials()[0], "of other data")
+
+
+def test_a_half_line_of_a_journal(tmp_path: Path) -> None:
+    """What a kill in the middle of writing leaves is removed by the next that writes."""
+    path = tmp_path / "search.log"
+    storage = study.storage_of(None, path)
+    optuna.create_study(storage=storage, study_name="a")
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"op_code": 1, "half')
+    optuna.create_study(storage=study.storage_of(None, path), study_name="b")
+    assert path.read_bytes().startswith(whole + b"{")
+    assert {one.study_name for one in optuna.get_all_study_summaries(storage)} == {"a", "b"}
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"trials": 0}, r"tune: `trials` \(=0\) must be an integer of at least 1"),
+        ({"workers": "many"}, r"tune: `workers` \(='many'\) must be an integer of at least 1, or 'auto'"),
+        ({"pruner": "halving"}, r"`pruner` \(='halving'\) must be one of median, hyperband, none"),
+        ({"metric": "loss"}, r"`metric` \(='loss'\) must be one of val_loss, val_accuracy"),
+        ({"time": -1}, r"`time` \(=-1\) must be a time above 0"),
+        ({"folds": 5}, r"`folds`: a search is made of single runs"),
+        ({"space": {"wavy": {"int": [1, 2]}}}, r"`wavy` is no option of an experiment"),
+        ({"space": {"batch_size": {"int": [0, 9]}}}, r"`batch_size` \(=0\) must be an integer"),
+        ({"space": {"loss": {"choice": ["focal", "cross_entropy"]}}}, r"values of val_loss"),
+        ({"storage": "nothing://"}, r"`storage` \(='nothing://'\) cannot be opened"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(given: dict[str, Any], said: str, moons: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match=said):
+        sloy.tune(moons, **{"space": SPACE, "out": tmp_path / "x", **WORDS, **given})
+
+
+def test_a_search_is_not_overwritten(tuned: tuple[Tuned, list[Any]], moons: Path) -> None:
+    found, _ = tuned
+    with pytest.raises(InvalidArgument, match="holds a search already; `resume` continues it"):
+        sloy.tune(moons, SPACE, out=found.folder, **WORDS)
+    with pytest.raises(InvalidOption, match=r"`pruner` is 'median' there, not 'none'"):
+        sloy.tune(out=found.folder, resume=True, pruner="none")
+    with pytest.raises(InvalidOption, match=r"`epochs` is 6 there, not 7"):
+        sloy.tune(out=found.folder, resume=True, epochs=7)
+    with pytest.raises(FileFormatError, match=r"holds no search \(search\.json is missing\)"):
+        sloy.tune(out=moons.parent, resume=True)
+    with pytest.raises(InvalidArgument, match=r"`data` .* is needed for a search that begins"):
+        sloy.tune()
+
+
+class _Nobody:
+    """Asks a worker, and hears nothing."""
+
+    def tell(self, message: Any) -> None:
+        """Not heard."""
+
+
+@pytest.mark.parametrize(
+    ("words", "metric", "said"),
+    [
+        ({"validation": 0.0}, "val_loss", "no samples are held out, by which trials could be compared"),
+        ({"target": "y"}, "val_accuracy", r"`metric` \(='val_accuracy'\): there are val_loss"),
+        ({"learning_rate": 1e38, "optimizer": "sgd", "schedule": "constant"}, "val_loss", "NaN or infinite"),
+    ],
+)  # fmt: skip
+def test_trials_that_fail(
+    words: dict[str, Any], metric: str, said: str, moons: Path, tmp_path: Path
+) -> None:
+    plan = {"data": str(moons), "target": "side", "network": "mlp", "epochs": 2, **words}
+    question = {"words": plan, "folder": str(tmp_path / "x"), "engine": "auto", "threads": 1}
+    found = worker._answer({**question, "metric": metric}, _Nobody(), os.getppid())
+    assert found["ended"] == ("diverged" if "NaN" in said else "failed")
+    assert re.search(said, found["why"])
+
+
+def test_default_spaces(moons: Path) -> None:
+    """Of each kind of data the sizes of a network are among what is varied, and every corner is allowed."""
+    for words in ({"data": "mnist"}, {"data": "mnist", "network": "mlp"},
+                  {"data": str(moons), "target": "side"},
+                  {"data": str(moons), "target": "side", "network": "mlp"}):  # fmt: skip
+        found, space = suited(words)
+        assert "learning_rate" in space
+        assert any(isinstance(domain, Layers) for domain in space.values())
+        for path in space:
+            assert path.split("__")[0] in Experiment.of(**found).words()
+    given, space = suited({"data": "mnist", "learning_rate": 0.01, "network": "cnn"})
+    assert set(space) == {"batch_size"}
+    assert given["network"] == "cnn"

@@ -1,0 +1,109 @@
+"""sloy's child programs without the start of a process: forks of one that has their libraries and never used them.
+
+Whoever reads a file asks that process, as the threads of a library that was used would not survive a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any
+
+from sloy.files import apart
+
+
+@contextmanager
+def programs() -> Iterator[None]:
+    """A context in which `sloy.files.apart` has its programs forked, in this process and in its forks."""
+    here, there = Pipe()
+    if (server := os.fork()) == 0:
+        here.close()
+        try:
+            _serve(there)
+        finally:
+            os._exit(0)
+    there.close()
+    of_its_own, apart.ended = apart.ended, _Client(here)
+    try:
+        yield
+    finally:
+        apart.ended = of_its_own
+        here.close()
+        os.kill(server, signal.SIGKILL)
+        os.waitpid(server, 0)
+
+
+class _Client:
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._asked = connection, 0
+
+    def __call__(self, program: str, question: Any) -> apart.Ended:
+        self._asked += 1
+        which = (os.getpid(), self._asked)
+        self._connection.send((which, program, dict(question)))
+        while True:  # before the answer may come one that a killed process has not waited for
+            whose, ended = self._connection.recv()
+            if whose == which:
+                break
+        if ended is None:
+            raise apart.Endless
+        return ended  # type: ignore[no-any-return]
+
+
+def _serve(connection: Connection) -> None:
+    while True:
+        try:
+            which, program, question = connection.recv()
+        except EOFError:
+            return
+        connection.send((which, _ended(program, question)))
+
+
+@cache
+def _answer(program: str) -> Any:
+    return runpy.run_path(program)["answer"]
+
+
+def _ended(program: str, question: dict[str, Any]) -> apart.Ended | None:
+    """How a fork ends, and what it wrote; None where it does not."""
+    answer = _answer(program)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        if (child := os.fork()) == 0:
+            try:
+                os.dup2(out.fileno(), 1)
+                os.dup2(err.fileno(), 2)
+                apart.limit(question)
+                with os.fdopen(1, "wb") as file:
+                    file.writelines(apart.written(*answer(question)))
+                os._exit(0)
+            except BaseException as error:
+                os.write(2, repr(error).encode("utf-8", "replace"))
+            os._exit(1)
+        status = _waited(child, apart.PATIENCE * question["seconds"])
+        if status is None:
+            return None
+        out.seek(0)
+        err.seek(0)
+        return apart.Ended(os.waitstatus_to_exitcode(status), out.read(), err.read())
+
+
+def _waited(child: int, seconds: float) -> int | None:
+    """How it ends; ended where it lasts longer."""
+    last, nap = time.monotonic() + seconds, 0.0005
+    while time.monotonic() < last:
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            return status
+        time.sleep(nap)
+        nap = min(0.02, 2 * nap)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
