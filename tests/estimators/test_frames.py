@@ -358,13 +358,16 @@ def test_columns_of_one_name_and_columns_of_text():
         sloy.Regressor(epochs=1).fit(text, np.arange(40.0))
 
 
-def test_numbers_enter_with_embeddings_where_they_are_few():
-    """So far as the first product can be dense; and by the columns that are numbers."""
-    x = pd.DataFrame({"a": np.arange(40.0), "town": ["Oslo", "Rome"] * 20})
-    model = sloy.Regressor(epochs=1, threads=1).fit(x, np.arange(40.0))
-    kinds = [layer.kind for layer in model.model_.network.layers]
-    assert kinds[:3] == ["Categories", "Periodic", "Dense"]
-    assert model.model_.network.layers[1].columns == 1
-    wide = np.random.default_rng(0).normal(size=(40, 101))
-    plain = sloy.Regressor(epochs=1, threads=1, early_stopping=False).fit(wide, np.arange(40.0))
-    assert plain.model_.network.layers[0].kind == "Dense"
+def test_numbers_enter_with_embeddings_where_rows_are_enough_and_columns_few():
+    x = pd.DataFrame({"a": np.arange(600.0), "town": ["Oslo", "Rome"] * 300})
+    quick = {"threads": 1, "epochs": 1, "early_stopping": False}
+
+    def kinds(rows):
+        model = sloy.Regressor(**quick).fit(rows, np.arange(float(len(rows))))
+        return [layer.kind for layer in model.model_.network.layers]
+
+    assert kinds(x)[:3] == ["Categories", "Periodic", "Dense"]
+    assert kinds(x[:499])[:2] == ["Categories", "Dense"]
+    wide = np.random.default_rng(0).normal(size=(600, 101))
+    assert kinds(wide)[0] == "Dense"
+    assert kinds(wide[:, :100])[0] == "Periodic"

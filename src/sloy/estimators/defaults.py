@@ -66,18 +66,20 @@ class Known:
 def layers(known: Known) -> list[Layer]:
     """Categories spread, numbers embedded, hidden layers with ReLU and dropout, the output layer.
 
-    What is dropped is missing in a sum, so that much of it harms numbers.
+    What is dropped is missing in a sum, so that much of it harms numbers; but of rows so few that none choose the epoch
+    nothing else keeps the network from learning their noise, and embeddings help it do so.
     """
     flat: list[Layer] = [Flatten()] if len(known.shape) > 1 else []
     columns = prod(known.shape) - len(known.classes)
+    few = known.samples < (VALIDATED if known.of_numbers else FEW)
     embedded = not flat and not known.sparse and columns <= EMBEDDED
     table = zoo.table(
         prod(known.shape),
         known.outputs,
         classes=known.classes,
         hidden=HIDDEN,
-        dropout=0.3 if known.samples < FEW and not known.of_numbers else 0.1,
-        numbers="periodic" if embedded else "plain",
+        dropout=0.3 if few else 0.1,
+        numbers="periodic" if embedded and known.samples >= VALIDATED else "plain",
     )
     return [*flat, *table.layers, *known.ends]
 

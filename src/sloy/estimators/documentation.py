@@ -24,8 +24,9 @@ NOT_OF_ALL = (
 PARAMETERS = """
     hidden : "auto", sequence of Layer, Network or str
         The layers before the output layer, which is added from the data; none for a linear model.
-        "auto": up to 100 columns of numbers with embeddings beside them (`Periodic`), then 128 and 64
-        neurons with ReLU and dropout (0.3 for classes below 1000 rows, else 0.1).
+        "auto": of 500 rows and more, up to 100 columns of numbers with embeddings beside them (`Periodic`);
+        then 128 and 64 neurons with ReLU and dropout (0.3 below 1000 rows of classes, 500 of numbers,
+        else 0.1).
         A complete Network is taken as it is, a name is a preset of `sloy.zoo`. Categories of a table
         come one-hot, those of more than 20 values as learned vectors.
     recipe : "auto", "tabular" or "fast"

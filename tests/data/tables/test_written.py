@@ -108,6 +108,18 @@ def test_units_that_are_none() -> None:
         kinds({"w": many})
 
 
+def test_units_beside_odd_cells() -> None:
+    """A few words for nothing are missing; others make names of the column, which a note says."""
+    cells = [f"{k / 10} kg" for k in range(60)]
+    columns, _, notes = kinds({"w": cells + ["unknown"] * 20})
+    assert isinstance(columns["w"], Numeric)
+    assert "20 cells of 80 are no numbers ('unknown'), taken as missing" in notes[1]
+    few = [f"{k % 9} kg" for k in range(60)] + ["12 approx", "see above", "13 approx"] * 4
+    columns, _, notes = kinds({"w": few})
+    assert isinstance(columns["w"], Category)
+    assert "60 of 72 cells are numbers" in notes[0] or "several units" in notes[0]
+
+
 def test_a_minus_of_typographers_is_a_plain_one() -> None:
     columns, _, notes = kinds({"w": ["−1.5", "2.5", "−3"]})
     assert columns["w"].format == PLAIN

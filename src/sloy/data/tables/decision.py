@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MOSTLY = 0.9  # a column is of numbers, or dates, where this share of its cells are
+HALF = 0.5  # … or this share, where the others are a few words for nothing
 CODES = 0.01  # … but of codes where this share of them has leading zeros or too many digits
 MOST_UNITS = 6  # words beside the numbers of a column that a note tells of; more are codes
 FEW_STRAYS = 3  # different words that may stand for "no value" among numbers, however often
@@ -103,7 +104,7 @@ def _has_strays(profile: Profile, numbers: _Numbers) -> bool:
     different = len(profile.few) + len(profile.odd) - len(unread)
     digits = any(c.isdigit() for word in unread for c in word)
     few = len(unread) <= FEW_STRAYS and not digits
-    return numbers.share >= 0.5 and few and different > FEW_WORDS
+    return numbers.share >= HALF and few and different > FEW_WORDS
 
 
 def _best_format(profile: Profile, hints: Hints, source: Source) -> NumberFormat:
@@ -155,7 +156,8 @@ def _units(profile: Profile) -> Counter[str]:
                 found[unit] -= count
     known = Counter({unit: count for unit, count in found.items() if unit in UNITS})
     word, count = max(found.items(), key=lambda item: item[1], default=("", 0))
-    if word not in known and count >= MOSTLY * profile.cells:
+    numbers = profile.numeric.read + found.total()
+    if word not in known and count >= max(MOSTLY * numbers, HALF * profile.cells):
         return Counter({word: count})
     return known
 
@@ -269,7 +271,7 @@ def numbers_with_units(profile: Profile) -> str:
         first.setdefault(unit, word)
         cells[unit] += count
     del cells[""]
-    if not 2 <= len(cells) <= MOST_UNITS or cells.total() < MOSTLY * profile.cells:
+    if not 2 <= len(cells) <= MOST_UNITS or cells.total() < HALF * profile.cells:
         return ""
     return (
         f"numbers with several units ({_listed([first[unit] for unit, _ in cells.most_common(2)])})"
