@@ -94,7 +94,7 @@ def reason(error: BaseException, most: int = 200) -> str:
     Examples
     --------
     >>> reason(ValueError("could not convert\\n'" + "x" * 99 + "'."), 40)
-    "could not convert 'xxxxxxxxxxxxxxxxxxxxx…"
+    "could not convert 'xxxxxxxxxxxxxxxxxxxx…"
     """
     words = " ".join(str(error).split()).removesuffix(".") or type(error).__name__
     return shortened(_LONG_WORD.sub(lambda found: f"{found[0][:79]}…", words), most)
