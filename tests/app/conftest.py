@@ -82,7 +82,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 Window = Callable[..., Any]
 
 
-@pytest.fixture(scope="module")  # no longer: while one is open, no other test of the process may open one
+@pytest.fixture(
+    scope="module"
+)  # no longer: while one is open, no other test of the process may open one
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api")
     if not CHROMIUM.exists():
