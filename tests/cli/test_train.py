@@ -47,6 +47,7 @@ def test_a_run_writes_every_file(trained: Path) -> None:
         ),
         *("importance.png", "partial-dependence.png", "reliability.png", "linear.sloy"),
         *("samples.csv", "samples.png", "labels.csv", "branch.json"),  # of other commands
+        *("pruned.sloy", "pruning.json", "pruning.png"),  # likewise
     }
     for path in trained.glob("*.png"):
         with Image.open(path) as picture:
