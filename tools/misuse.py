@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import os
 import random
 import re
 import resource
@@ -241,6 +242,7 @@ def main() -> int:
     found = Counter[str]()
     with tempfile.TemporaryDirectory(prefix="sloy-misuse-") as name:
         folder = Path(name)
+        os.chdir(folder)  # files of wrong names are written there
         several = [one for one in wrong_calls(right(folder), folder) if given.only in one[0]]
         chosen = random.Random(given.seed).sample(several, min(given.calls, len(several)))
         for function, argument, word, made in sorted(chosen, key=lambda one: one[:3]):
