@@ -22,6 +22,7 @@ from sloy.experiments import Wanted, source_of
 from sloy.experiments.run_folder import RunFolder
 from sloy.inspection import exciting_patches, grad_cam, receptive_field, saliency
 from sloy.model import Model
+from sloy.model.loading import MODEL
 from sloy.training.stages import layered
 
 MOST_MAPS = 32  # of a layer that are sent
@@ -83,7 +84,7 @@ class Gallery:
     def models(self) -> list[dict[str, str]]:
         """What may be looked into."""
         self._shelf.refresh()
-        runs = [run for run in self._shelf.runs() if (Path(run.path) / "model.sloy").is_file()]
+        runs = [run for run in self._shelf.runs() if (Path(run.path) / MODEL).is_file()]
         opened = self._shelf.opened
         own = [opened] if opened is not None and opened.kind == "model" else []
         found = [{"id": thing.id, "name": thing.name} for thing in (*own, *runs)]

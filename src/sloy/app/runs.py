@@ -12,6 +12,7 @@ from typing import Any
 from sloy import experiments
 from sloy.app.shelf import Shelf, Thing
 from sloy.experiments.run_folder import BRANCH, DIAGNOSIS, FILES, RunFolder
+from sloy.model.loading import MODEL
 from sloy.text import size
 
 LARGEST = 20_000_000  # bytes of a file that is read whole
@@ -54,7 +55,7 @@ def _brief(run: Thing, ids: dict[str, str]) -> dict[str, Any]:
         "saved": RunFolder(folder).saved,
         "parent": ids.get(str(Path(str(parent)).resolve())) if parent else None,
         "branch": {k: branch[k] for k in ("epoch", "step", "changed") if k in branch},
-        "model": (folder / "model.sloy").is_file(),
+        "model": (folder / MODEL).is_file(),
     }
 
 

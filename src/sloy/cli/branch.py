@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from sloy.cli.errors import UsageError
-from sloy.cli.experiment_options import name_options
-from sloy.cli.options import add_engine_options
+from sloy.cli.options import add_engine_options, name_options
 
 NAME = "branch"
 HELP = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sloy import text
 from sloy.cli.errors import UsageError
-from sloy.cli.options import add_engine_options, add_json, rate
+from sloy.cli.options import add_engine_options, add_json, name_options, rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,8 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--rules", action="store_true", help="print the rules with their limits, and no more")
     add_json(parser)
     add_engine_options(parser)
-    words = {word for action in parser._actions for word in action.option_strings}
-    parser.set_defaults(option_words=frozenset(words))
+    name_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -65,12 +65,6 @@ def add_experiment(parser: argparse.ArgumentParser) -> None:
         add_options(parser.add_argument_group(source.title), source)
 
 
-def name_options(parser: argparse.ArgumentParser) -> None:
-    """Note the options by name, so that messages of the library can speak of them."""
-    words = {word for action in parser._actions for word in action.option_strings}
-    parser.set_defaults(option_words=frozenset(words))
-
-
 def words_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options of the experiment that are given; those of the command itself are left out."""
     from sloy.experiments import Experiment

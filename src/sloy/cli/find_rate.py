@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sloy import text
 from sloy.cli.errors import UsageError
-from sloy.cli.experiment_options import add_experiment, data_of, name_options, words_of
-from sloy.cli.options import add_engine_options, add_json
+from sloy.cli.experiment_options import add_experiment, data_of, words_of
+from sloy.cli.options import add_engine_options, add_json, name_options, print_result
 
 NAME = "find-rate"
 HELP = "find the learning rate that suits data and network"
@@ -51,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = rate_range(opening, show.counted)
     finally:
         show.close()
-    print(text.as_json(found.document()).rstrip("\n") if arguments.json else found)
+    print_result(found.document(), found, json=arguments.json)
     if arguments.out is not None:
         write_atomically(Path(arguments.out), png(rate_figure(found)))
     return 0

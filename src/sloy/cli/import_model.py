@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sloy import text
 from sloy.cli.errors import UsageError
-from sloy.cli.options import not_negative, number, positive
+from sloy.cli.options import name_options, not_negative, number, positive
 
 if TYPE_CHECKING:
     from sloy.model import Model
@@ -82,8 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="what it is trained for: categorical_crossentropy for classes …",
     )
-    words = {word for action in parser._actions for word in action.option_strings}
-    parser.set_defaults(option_words=frozenset(words))
+    name_options(parser)
 
 
 BY_NAME = ("weights", "size", "classes", "seed")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
+from sloy import text
 from sloy.cli.errors import UsageError
 from sloy.engines.names import NAMES, TABLE
 from sloy.engines.processes import started_with
@@ -52,6 +54,11 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
+def print_result(document: Mapping[str, Any], words: object, *, json: bool) -> None:
+    """What a command found: as its JSON document, or in words."""
+    print(text.as_json(document) if json else words, end="" if json else "\n")
+
+
 def add_engine_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     """`--engine`, `--threads` and `--devices`, of which there may be several numbers."""
     parser.add_argument(
@@ -75,6 +82,12 @@ def add_engine_options(parser: argparse.ArgumentParser, *, several: bool = False
         help="with --engine jax: GPUs or other devices that share each batch; all that there are, by default"
         + more * several,
     )
+
+
+def name_options(parser: argparse.ArgumentParser) -> None:
+    """Note the options by name, so that messages of the library can speak of them."""
+    words = {word for action in parser._actions for word in action.option_strings}
+    parser.set_defaults(option_words=frozenset(words))
 
 
 def counts(word: str) -> tuple[int, ...]:

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from sloy import text
-from sloy.cli.experiment_options import add_experiment, data_of, name_options, words_of
-from sloy.cli.options import add_engine_options, add_json
+from sloy.cli.experiment_options import add_experiment, data_of, words_of
+from sloy.cli.options import add_engine_options, add_json, name_options
 
 NAME = "plan"
 HELP = "look at data, and foresee what sloy train does with them and how long it takes"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from sloy import text
-from sloy.cli.experiment_options import DATA, name_options
-from sloy.cli.options import add_engine_options, add_json, not_negative
+from sloy.cli.experiment_options import DATA
+from sloy.cli.options import add_engine_options, add_json, name_options, not_negative, print_result
 
 NAME = "prune"
 HELP = "make a trained network smaller and faster: remove what it can do without"
@@ -56,9 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     finally:
         show.close()
-    if arguments.json:
-        print(text.as_json(pruned.document()), end="")
-        return 0
     written = ", ".join(text.visible(folder / name) for name in FILES)
-    print(text.fields([*pruned.rows(), ("written", written)]))
+    words = text.fields([*pruned.rows(), ("written", written)])
+    print_result(pruned.document(), words, json=arguments.json)
     return 0

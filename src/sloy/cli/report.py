@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from sloy import text
-from sloy.cli.options import add_engine_options
+from sloy.cli.options import add_engine_options, name_options
 
 NAME = "report"
 HELP = "a finished run as one HTML file in which its network runs"
@@ -28,8 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the page's language; default: that of the locale",
     )
     add_engine_options(parser)
-    words = {word for action in parser._actions for word in action.option_strings}
-    parser.set_defaults(option_words=frozenset(words))
+    name_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from sloy import text
-from sloy.cli.options import add_engine_options, add_json, positive
+from sloy.cli.options import add_engine_options, add_json, name_options, positive, print_result
 
 NAME = "samples"
 HELP = "which training samples of a run are probably mislabelled, which hardest, which redundant"
@@ -43,8 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_json(parser)
     add_engine_options(parser)
-    words = {word for action in parser._actions for word in action.option_strings}
-    parser.set_defaults(option_words=frozenset(words))
+    name_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -88,10 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         show.close()
     _write(folder, files)
     rows.append(("written", ", ".join(text.visible(folder / name) for name in files)))
-    print(
-        text.as_json(document) if arguments.json else _shown(rows),
-        end="" if arguments.json else "\n",
-    )
+    print_result(document, _shown(rows), json=arguments.json)
     return 0
 
 

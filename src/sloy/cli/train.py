@@ -7,8 +7,8 @@ import shlex
 from pathlib import Path
 
 from sloy.cli.errors import UsageError
-from sloy.cli.experiment_options import add_experiment, data_of, name_options, words_of
-from sloy.cli.options import add_engine_options, together
+from sloy.cli.experiment_options import add_experiment, data_of, words_of
+from sloy.cli.options import add_engine_options, name_options, together
 from sloy.stopping import Terminated
 
 NAME = "train"

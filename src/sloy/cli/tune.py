@@ -7,9 +7,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sloy import text
-from sloy.cli.experiment_options import add_experiment, name_options, words_of
-from sloy.cli.options import add_engine_options, add_json
+from sloy.cli.experiment_options import add_experiment, words_of
+from sloy.cli.options import add_engine_options, add_json, name_options, print_result
 from sloy.stopping import Terminated
 
 if TYPE_CHECKING:
@@ -73,9 +72,5 @@ def run(arguments: argparse.Namespace) -> int:
             command = shlex.join(["sloy", "tune", "--resume", "--out", folders[0]])
             error.__notes__ = [f"continue with `{command}`"]
         raise
-    print(
-        text.as_json(found.document).rstrip("\n")
-        if arguments.json
-        else f"\n{found}\n\n{found.listing}"
-    )
+    print_result(found.document, f"\n{found}\n\n{found.listing}", json=arguments.json)
     return 0

@@ -88,7 +88,7 @@ def diagnose(
             f"{folder}: holds a cross-validation; diagnose one of its runs, such as {run.within[0].path}."
         )
     if (run / DIAGNOSIS).is_file() and not try_remedies:
-        return Found(_written(run / DIAGNOSIS), "written while it ran")
+        return Found(written_report(run / DIAGNOSIS), "written while it ran")
     experiment = run.experiment()
     opening = opened(
         experiment, run.path, engine=engine, threads=threads, tell=listener, resumed=True
@@ -108,7 +108,8 @@ def diagnose(
     return Found(report, again.source)
 
 
-def _written(path: Path) -> Report:
+def written_report(path: Path) -> Report:
+    """The diagnosis that a run has written; `FileFormatError` where the file is something else."""
     try:
         return Report.of_json(json.loads(path.read_text("utf-8")))
     except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -23,8 +23,7 @@ from sloy.files.once import called
 from sloy.files.tables import as_csv
 from sloy.machine import versions
 from sloy.model import Model, load
-
-MODEL = "model.sloy"
+from sloy.model.loading import MODEL
 
 
 @dataclass(frozen=True, eq=False)

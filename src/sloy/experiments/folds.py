@@ -38,6 +38,7 @@ from sloy.files.documents import read_document
 from sloy.files.tables import as_csv
 from sloy.machine import versions
 from sloy.model import Model
+from sloy.model.loading import MODEL
 from sloy.options import options
 from sloy.training.recipe import Recipe
 
@@ -152,8 +153,8 @@ class CrossValidation:
         self, summaries: Sequence[Mapping[str, Any]], epochs: Sequence[int], whole: Result
     ) -> Result:
         """The figures of all folds, the predictions for all rows, the model of all rows."""
-        whole.model.save(self.folder / "model.sloy")
-        self.tell(Saved(self.folder / "model.sloy"))
+        whole.model.save(self.folder / MODEL)
+        self.tell(Saved(self.folder / MODEL))
         if (linear := self.folder.fold(0) / LINEAR).is_file():
             self._write(LINEAR, linear.read_bytes())
         self._write("history.csv", whole.history.to_csv())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +16,13 @@ from sloy.experiments.experiment import FURTHER_RATE, Experiment
 from sloy.experiments.opening import opened
 from sloy.experiments.run_folder import CONFIGURATION, RunFolder, plan_of
 from sloy.model import Model, load
+from sloy.model.loading import MODEL
 from sloy.options import takes
 from sloy.problem.inputs import split
 from sloy.pruning.options import Pruning
 from sloy.pruning.pruned import Pruned
 from sloy.training.recipe import Recipe
 
-MODEL = "model.sloy"
 FILES = ("pruned.sloy", "pruning.json", "pruning.png")
 
 
@@ -124,19 +122,11 @@ def prune(
     )
     if found.note:
         pruned = replace(pruned, notes=(*pruned.notes, found.note))
-    with written(folder) as into:
-        pruned.model.save(into / FILES[0])
-        into.write(FILES[1], text.as_json(pruned.document()))
-        into.write(FILES[2], inspection.png(inspection.pruning_figure(pruned)))
-    return pruned, folder.path
-
-
-@contextmanager
-def written(folder: RunFolder) -> Iterator[RunFolder]:
-    """The folder, made where missing, in which no other process works."""
     with folder.alone():
-        folder.path.mkdir(parents=True, exist_ok=True)
-        yield folder
+        pruned.model.save(folder / FILES[0])
+        folder.write(FILES[1], text.as_json(pruned.document()))
+        folder.write(FILES[2], inspection.png(inspection.pruning_figure(pruned)))
+    return pruned, folder.path
 
 
 def material(
@@ -155,7 +145,7 @@ def material(
         raise InvalidOption(f"`data`: {file} is no run's model; say what it was trained on.")
     if own and (data is None or _is_same(plan_of(configuration)["data"], data)):
         experiment = RunFolder(file.parent).experiment()
-        opening = _opened(experiment, file.parent, known.engine, listener, resumed=True)
+        opening = opened(experiment, file.parent, engine=known.engine, tell=listener, resumed=True)
         recipe = experiment.recipe
         rate = recipe.learning_rate
         if isinstance(rate, float | int):
@@ -163,7 +153,7 @@ def material(
         return _split(known, opening, recipe, "")
     assert data is not None
     experiment = Experiment.of(str(data), from_=str(file))
-    opening = _opened(experiment, file.parent, known.engine, listener, resumed=False)
+    opening = opened(experiment, file.parent, engine=known.engine, tell=listener)
     if (
         opening.network != known.network
         and known.network.output_shape != opening.network.output_shape
@@ -182,12 +172,6 @@ def material(
 
 def _is_same(one: object, other: str | Path) -> bool:
     return str(one) == str(other) or Path(str(one)).resolve() == Path(other).resolve()
-
-
-def _opened(
-    experiment: Experiment, folder: Path, engine: Engine, listener: Listener, *, resumed: bool
-) -> Opened:
-    return opened(experiment, folder, engine=engine, tell=listener, resumed=resumed)
 
 
 def _split(model: Model, opening: Opened, recipe: Recipe, note: str) -> Material:

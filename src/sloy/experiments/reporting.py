@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 from html import escape
 from math import isfinite
@@ -17,12 +18,11 @@ import numpy as np
 from sloy import text
 from sloy.arguments import file_to_write
 from sloy.data import Dataset
-from sloy.diagnosis import Report
 from sloy.engines import Engine
 from sloy.errors import FileFormatError, InvalidArgument, SloyError
 from sloy.exchange.source.javascript import Precision
+from sloy.experiments.diagnosing import written_report
 from sloy.experiments.events import Counted, Listener, Opened
-from sloy.experiments.examining import MODEL
 from sloy.experiments.opening import opened
 from sloy.experiments.run_folder import DIAGNOSIS, LINEAR, RunFolder
 from sloy.experiments.sources import Measured
@@ -30,6 +30,7 @@ from sloy.files.atomic import write_atomically
 from sloy.files.documents import read_document
 from sloy.language import say, speak
 from sloy.model import Model, load
+from sloy.model.loading import MODEL
 from sloy.model.outward import mistakes
 from sloy.model.page import (
     Section,
@@ -233,24 +234,26 @@ class _Run:
 
     def _rows_written(self) -> list[tuple[str, str]]:
         """Figures of the run's summary, where nothing can be measured again."""
-        found = self._document()
+        found = self._document
         return [
             (name.replace("_", " "), text.number(value))
             for name, value in found.items()
             if name.startswith("test_") and isinstance(value, int | float)
         ]
 
+    @cached_property
     def _document(self) -> Mapping[str, Any]:
         path = self.folder / "summary.json"
         return read_document(path, {"*": object}, "the summary of a run") if path.is_file() else {}
 
+    @cached_property
     def _history(self) -> History:
         path = self.folder / "history.csv"
         return History.from_csv(path) if path.is_file() else History()
 
     def _curves(self) -> list[dict[str, Any]]:
         """A chart for each quantity: training and validation together."""
-        history = self._history()
+        history = self._history
         if not len(history):
             return []
         shown = [c for c in history.columns if c not in HIDDEN and not c.startswith("val_")]
@@ -270,7 +273,7 @@ class _Run:
         return charts
 
     def _curves_section(self) -> Section:
-        history = self._history()
+        history = self._history
         cells = [
             history.columns,
             *([_cell(row.get(c)) for c in history.columns] for row in history),
@@ -287,10 +290,7 @@ class _Run:
         path = self.folder / DIAGNOSIS
         if not path.is_file():
             return []
-        try:
-            found = Report.of_json(json.loads(path.read_text("utf-8")))
-        except (ValueError, KeyError, TypeError) as error:
-            raise FileFormatError(f"{path}: is not the diagnosis of a run ({error}).") from None
+        found = written_report(path)
         items = "".join(
             f"<li><strong>{escape(f'{one.severity}: {one.name}')}</strong><br>{escape(one.sentence)}</li>"
             for one in found.findings
@@ -310,7 +310,7 @@ class _Run:
         return [Section("confusion", say("What was taken for what"), _matrix(counts, names))]
 
     def _about(self) -> str:
-        document = self._document()
+        document = self._document
         plan = document.get("plan", {})
         rows = [(say("plan"), ", ".join(f"{k} {_words(v)}" for k, v in plan.items() if v is not None))]  # fmt: skip
         if self.opening is not None:

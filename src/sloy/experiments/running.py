@@ -40,6 +40,7 @@ from sloy.experiments.sources import Measured
 from sloy.experiments.sources.base import untested
 from sloy.machine import versions
 from sloy.model import Model
+from sloy.model.loading import MODEL
 from sloy.training.callbacks import Callback, CSVLog, EarlyStopping, Progress, TimeLimit
 from sloy.training.history import History, Row
 from sloy.training.run import Run
@@ -201,7 +202,7 @@ class _Running:
         model, history = self._fit(opening)
         model, adjusted = adjust(self.experiment, opening.loaded, model)
         model = with_reader(model, opening.loaded)
-        self._save(model, "model.sloy")
+        self._save(model, MODEL)
         measured = self._measured(model, opening)
         if self.how.tested and opening.loaded.test is not None:
             measured = adjusted.told(model, opening.loaded.test, measured)

@@ -133,6 +133,12 @@ def split(data: Dataset, validation: Validation, seed: int) -> tuple[np.ndarray,
     return rows, as_dataset(validation, "validation")
 
 
+def divided(data: Dataset, validation: Validation, seed: int) -> tuple[Dataset, Dataset | None]:
+    """The data to train on, and those to validate on, as `split` has them."""
+    rows, held_out = split(data, validation, seed)
+    return data if len(rows) == len(data) else data.take(rows), held_out
+
+
 def samples(
     x: Any, sample_shape: Shape, dtype: str, where: str, data_dtype: str | None = None,
     ahead: Preprocessing | None = None,

@@ -17,10 +17,6 @@ from sloy.problem import Network
 from sloy.pruning.labels import FIXED, PRODUCTS, Labels, weight_of
 from sloy.pruning.rebuild import narrowed, sliced
 
-Kept = Mapping[
-    str, tuple[np.ndarray, ...]
-]  # of each axis of a parameter or a layer's output, what stays
-
 
 @dataclass(frozen=True, eq=False)
 class Consumer:

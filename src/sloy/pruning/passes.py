@@ -15,7 +15,8 @@ from sloy.graph.threefry import make_key, permutation
 from sloy.metrics import default_metrics
 from sloy.model import Model, default_batch
 from sloy.model.origin import from_origin
-from sloy.problem import Problem
+from sloy.model.parts import Parts
+from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph
 from sloy.problem.inputs import Columns, Data, as_dataset, columns
 from sloy.problem.runner import Runner
@@ -24,6 +25,12 @@ MOST = 64  # samples of a pass
 NUMBERS = (
     1 << 24
 )  # of a layer's weights times the samples of a pass, where each sample has a gradient of its own
+
+
+def model_with(model: Model, network: Network, parameters: Mapping[str, np.ndarray]) -> Model:
+    """The model with another network."""
+    problem = replace(model.problem, network=network)
+    return Model.of(Parts(problem, parameters, model.class_names, model.reader), model.engine)
 
 
 def some_rows(count: int, samples: int, seed: int) -> np.ndarray:

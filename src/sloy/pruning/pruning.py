@@ -12,14 +12,12 @@ from sloy.arguments import flag, instance
 from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument
 from sloy.model import Model
-from sloy.model.parts import Parts
 from sloy.options import chosen, takes
-from sloy.problem import Network
-from sloy.problem.inputs import Data, Validation, as_dataset, split
+from sloy.problem.inputs import Data, Validation, as_dataset, divided
 from sloy.pruning.comparison import compared
 from sloy.pruning.groups import Structure
 from sloy.pruning.options import Pruning
-from sloy.pruning.passes import Passes, some_rows
+from sloy.pruning.passes import Passes, model_with, some_rows
 from sloy.pruning.pruned import Pruned
 from sloy.pruning.removal import Removal, Step
 from sloy.pruning.retraining import Retraining
@@ -110,11 +108,9 @@ def prune(
     instance("prune", "recipe", recipe, Recipe, optional=True)
     flag("prune", "time", time)
     wanted = Pruning(**chosen(Pruning, options), where="prune")
-    given = as_dataset(data)
-    rows, held_out = split(given, validation, seed)
+    train, held_out = divided(as_dataset(data), validation, seed)
     if held_out is None:
         raise InvalidArgument("prune: `validation` (=None) is needed: its loss says how far to go.")
-    train = given if len(rows) == len(given) else given.take(rows)
     retraining = Retraining(train, held_out, wanted.retrain, recipe, seed, tell)
     if wanted.weights:
         found = remove_weights(model, train, held_out, wanted, retraining, seed, tell)
@@ -211,12 +207,6 @@ def without(
     """The model without units, with parameters of the whole one's shapes that are cut."""
     network, parameters = structure.cut(values, removed)
     return model_with(model, network, parameters)
-
-
-def model_with(model: Model, network: Network, parameters: Mapping[str, np.ndarray]) -> Model:
-    """The model with another network."""
-    problem = replace(model.problem, network=network)
-    return Model.of(Parts(problem, parameters, model.class_names, model.reader), model.engine)
 
 
 def _rounded(model: Model, structure: Structure, removal: Removal, x: np.ndarray) -> list[str]:

@@ -16,11 +16,10 @@ from sloy.layers.base import Layer, layer_names
 from sloy.layers.sequential import Sequential
 from sloy.layers.weighted import Weighted
 from sloy.model import Model
-from sloy.model.parts import Parts
 from sloy.problem import Network
 from sloy.pruning.curvature import gauss_newton_diagonal
 from sloy.pruning.options import Pruning
-from sloy.pruning.passes import Passes, some_rows
+from sloy.pruning.passes import Passes, model_with, some_rows
 from sloy.pruning.pruned import Pruned
 from sloy.pruning.removal import Step
 from sloy.pruning.retraining import Retraining
@@ -68,7 +67,6 @@ def remove_weights(
     first: dict[str, np.ndarray] = {}
     steps = [Step("", 0, float(whole), begin)]
     for number in range(1, wanted.rounds + 1):
-        passes = Passes(now)
         samples = passes.samples(train, "prune", probe_rows)
         curved = gauss_newton_diagonal(passes, samples, seed)
         worth = {
@@ -116,13 +114,8 @@ def _trained(
     for name, mask in masks.items():
         parameters[name] *= mask.astype(parameters[name].dtype)
     held = Network(model.network.input_shape, _held(model.network.layers, "", masks))
-    found, said = retraining(_with(model, held, parameters))
-    return _with(model, model.network, dict(found.parameters)), said
-
-
-def _with(model: Model, network: Network, parameters: Mapping[str, np.ndarray]) -> Model:
-    problem = replace(model.problem, network=network)
-    return Model.of(Parts(problem, parameters, model.class_names, model.reader), model.engine)
+    found, said = retraining(model_with(model, held, parameters))
+    return model_with(model, model.network, dict(found.parameters)), said
 
 
 def masked_names(network: Network) -> list[str]:

@@ -22,7 +22,7 @@ from sloy.layers.activations import activation
 from sloy.model import Model
 from sloy.options import takes
 from sloy.problem import Network
-from sloy.problem.inputs import Data, Validation, as_dataset, split
+from sloy.problem.inputs import Data, Validation, as_dataset, divided
 from sloy.training.fit import fit
 from sloy.training.paired import SURE, losses_of, paired_gain
 from sloy.training.recipe import Recipe
@@ -198,11 +198,9 @@ def search_activations(
     recipe = Recipe.of(place, recipe, options)
     kinds = _kinds(place, choices)
     places = _places(network)
-    given = as_dataset(data)
-    rows, held = split(given, validation, recipe.seed)
+    train, held = divided(as_dataset(data), validation, recipe.seed)
     if held is None:
         raise InvalidArgument(f"{place}: `validation` (=None) must be what is compared by.")
-    train = given if len(rows) == len(given) else given.take(rows)
     shared = {"engine": engine, "threads": threads, "loss": loss, "preprocessing": preprocessing}
 
     def trained(one: Network, own: Recipe, parameters: Any = None) -> Model:
@@ -222,14 +220,14 @@ def search_activations(
     recipes = [replace(recipe, seed=seed) for seed in seeds]
     found = {name: [single_of(kind, own) for own in recipes] for name, kind in kinds.items()}
     found[MIXED] = [_mixed(network, places, list(kinds.values()), own, trained) for own in recipes]
-    taken = {  # by the samples that it has learned from, so that those held out still tell the truth
-        name: min(some, key=lambda model: float(losses_of(model, train).mean()))
+    best = {  # by the samples that they have learned from, so that those held out still tell the truth
+        name: int(np.argmin([losses_of(model, train).mean() for model in some]))
         for name, some in found.items()
     }
-    apart = {name: losses_of(model, held) for name, model in taken.items()}
-    means = {
-        name: float(np.mean([losses_of(m, held) for m in some])) for name, some in found.items()
-    }
+    every = {name: [losses_of(model, held) for model in some] for name, some in found.items()}
+    means = {name: float(np.mean(some)) for name, some in every.items()}
+    taken = {name: some[best[name]] for name, some in found.items()}
+    apart = {name: some[best[name]] for name, some in every.items()}
     losses = {name: float(some.mean()) for name, some in apart.items()}
     single = min(kinds, key=lambda name: losses[name])
     gain, error = paired_gain([apart[single]], [apart[MIXED]])

@@ -34,7 +34,7 @@ from sloy.layers.base import layer_names
 from sloy.model import Model
 from sloy.options import takes
 from sloy.problem import Network
-from sloy.problem.inputs import Data, Validation, as_dataset, split
+from sloy.problem.inputs import Data, Validation, as_dataset, divided
 from sloy.training.fit import fit
 from sloy.training.paired import SURE, losses_of, paired_gain
 from sloy.training.recipe import Recipe
@@ -174,11 +174,9 @@ def grow(
     instance("grow", "network", network, Network)
     recipe = Recipe.of("grow", recipe, options)
     hidden_of(network)  # raises where it is no such chain
-    given = as_dataset(data)
-    rows, held = split(given, validation, recipe.seed)
+    train, held = divided(as_dataset(data), validation, recipe.seed)
     if held is None:
         raise InvalidArgument("grow: `validation` (=None) must be what gains are measured on.")
-    train = given if len(rows) == len(given) else given.take(rows)
 
     def trained(one: Network, parameters: Mapping[str, np.ndarray] | None) -> _Tried:
         model, _ = fit(

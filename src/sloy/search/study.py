@@ -227,11 +227,6 @@ class Study:
         """Whether a trial runs of which it is not yet known whose it is."""
         return any(OWNER not in trial.user_attrs for trial in self._running())
 
-    def elsewhere(self) -> int:
-        """How many trials run that are of other machines, or of other processes that live."""
-        own = _owner()
-        return sum(trial.user_attrs.get(OWNER) != own for trial in self._running())
-
     def _running(self) -> list[FrozenTrial]:
         return [trial for trial in self.trials() if trial.state.name == "RUNNING"]
 

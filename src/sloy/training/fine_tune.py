@@ -22,7 +22,7 @@ from sloy.model import Model, default_batch
 from sloy.model.parts import Parts
 from sloy.options import chosen, takes
 from sloy.problem import Network
-from sloy.problem.inputs import Data, Validation, as_dataset, split
+from sloy.problem.inputs import Data, Validation, as_dataset, divided
 from sloy.training.callbacks import Callback
 from sloy.training.checkpoint import Checkpoint, Store
 from sloy.training.fit import checkpoint_of, fit
@@ -114,8 +114,7 @@ def fine_tune(
             f"fine_tune: the samples of `data` have shape {given.sample_shape}; the model takes"
             f" {model.network.input_shape}."
         )
-    rows, held_out = split(given, validation, recipe.seed)
-    train = given if len(rows) == len(given) else given.take(rows)
+    train, held_out = divided(given, validation, recipe.seed)
     network, parameters = adapted(model, given, recipe.seed)
     parts = stages(network, tuning, recipe)
     dtype, found = engine_of("fine_tune", recipe, engine, threads)

@@ -250,9 +250,8 @@ class Loop(Run):
         wish = self._signals.waiting + STOP if self._signals.waiting else 0
         if not wish and steps and self.callbacks:
             wish = STOP * self._notify("on_progress", self._progress(outputs))
-        if (
-            not wish and steps and self._checkpoint
-        ):  # each stretch does a step, however often is to be saved
+        # Each stretch does a step, however often is to be saved.
+        if not wish and steps and self._checkpoint:
             wish = SAVE * (time.monotonic() - self._saved > self._checkpoint.seconds)
         wish = int(self._processes.largest(wish))
         self._signals.answer(max(0, wish - STOP))
@@ -349,10 +348,8 @@ class Loop(Run):
         return bool(self._processes.largest(due))
 
     def _save(self, error: BaseException | None = None) -> None:
+        if self._store is not None and self._processes.leads:
+            self._store.save(self._shown())
+            if error is not None:
+                error.add_note(f"checkpoint saved in {self._store.path}")
         self._saved = time.monotonic()
-        if self._store is None or not self._processes.leads:
-            return
-        self._store.save(self._shown())
-        self._saved = time.monotonic()
-        if error is not None:
-            error.add_note(f"checkpoint saved in {self._store.path}")

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 from math import inf, sqrt
 
 import numpy as np
 
 from sloy.data.dataset import Dataset
 from sloy.model import Model
-from sloy.problem.graphs import evaluation_graph
-from sloy.problem.inputs import columns
-from sloy.problem.runner import Runner
 
 SURE = 2.0  # standard errors that a gain must be above
 BATCH = 512
@@ -32,16 +27,8 @@ def losses_of(model: Model, data: Dataset) -> np.ndarray:
     >>> bool(np.isclose(losses_of(model, data).mean(), model.evaluate(data)["loss"], rtol=1e-6))
     True
     """
-    problem = model.problem
-    ahead = problem.ahead(data.x)
-    found = columns(
-        data, problem.network, problem.loss, problem.dtype, "`data`", None, problem.data_dtype, ahead
-    )  # fmt: skip
-    shown = problem if ahead is None else replace(problem, preprocessing=None)
-    engine = model.engine
-    variables = engine.variables({name: np.array(v) for name, v in model.parameters.items()})
-    runner = Runner(engine, variables, partial(evaluation_graph, shown))
-    losses = runner({"x": found.x, "y": found.y}, min(BATCH, len(data)))["loss"].astype(np.float64)
+    outputs, _ = model._measured("evaluate", data, min(BATCH, len(data)))
+    losses = outputs["loss"].astype(np.float64)
     return np.where(np.isfinite(losses), losses, inf)
 
 

@@ -99,11 +99,6 @@ class StreamSource(ABC):
         """What a row is called in messages."""
         return f"sample {row} of {self.name}"
 
-    def words(self) -> str:
-        """What it holds at most and what it read, in words."""
-        read = f"{text.count(self.counts.samples)} samples read"
-        return read + (f", {text.size(self.counts.nbytes)}" if self.counts.nbytes else "")
-
 
 class BlockSource(StreamSource):
     """Samples that are read in blocks; rows wait in a store of fixed size until they are taken.
