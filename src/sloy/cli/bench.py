@@ -140,7 +140,6 @@ def _on_devices(arguments: argparse.Namespace, devices: tuple[int, ...]) -> int:
     """The same steps on several numbers of devices."""
     from sloy.training.scaling import scaling
 
-    arguments.option_words = ("--batch-size",)  # as errors call it
     documents: list[dict[str, Any]] = []
     head = (
         f"{'network':12} {'batch':>6} {'devices':>8} {'each':>6} {'µs a step':>12} {'samples/s':>11} {'efficiency':>11}"

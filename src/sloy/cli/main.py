@@ -39,11 +39,13 @@ from sloy.cli import (
     tune,
 )
 from sloy.cli.errors import FAILED, OK, USAGE, UsageError
-from sloy.cli.options import with_devices
+from sloy.cli.options import name_options, with_devices
 from sloy.files.streams import Stream
 from sloy.stopping import INTERRUPTED, TERMINATED, Stopping, Terminated
 from sloy.text import visible
 from sloy.version import __version__
+
+CALLED = "app|distributed|engine|experiment|export|fit|load|page|plan|prune|report|stream|tune"
 
 
 class Parser(argparse.ArgumentParser):
@@ -98,6 +100,7 @@ def build_parser(named: str | None = None) -> Parser:
             added.add_argument(
                 "--debug", action="store_true", help="show the traceback when something goes wrong"
             )
+            name_options(added)
     return parser
 
 
@@ -208,7 +211,7 @@ def _as_options(message: str, options: Collection[str]) -> str:
 def _without_name(message: str) -> str:
     """A message without the function or class of the library that it begins with, which is no file here."""
     name, colon, rest = message.partition(": ")
-    ours = re.fullmatch(r"[a-z]+(?:_[a-z]+)+|[A-Z][a-z]+(?:[A-Z]\w*)?|experiment|tune", name)
+    ours = re.fullmatch(r"[a-z]+(?:_[a-z]+)+|[A-Z][a-z]+(?:[A-Z]\w*)?|" + CALLED, name)
     return rest if ours and colon and not os.path.exists(name) else message
 
 

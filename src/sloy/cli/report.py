@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from sloy import text
-from sloy.cli.options import add_engine_options, name_options
+from sloy.cli.options import add_engine_options, add_overwrite, keep, written
 
 NAME = "report"
 HELP = "a finished run as one HTML file in which its network runs"
@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="the page's language; default: that of the locale",
     )
+    add_overwrite(add, "a file that is there already")
     add_engine_options(parser)
-    name_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sloy.cli.show import Show
     from sloy.language import of_locale
 
+    keep([arguments.out], overwrite=arguments.overwrite)
     show = Show(quiet=False, json=False)
     try:
         done = experiments.report(
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     finally:
         show.close()
-    rows = [("written", f"{text.visible(done.path)}, {text.size(done.path.stat().st_size)}")]
+    rows = [written(done.path)]
     weights: str = done.precision
     if done.precision != "float32" and done.samples:
         weights += (
