@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import random
 import socket
@@ -319,10 +320,34 @@ def test_so_many_watch_and_no_more(served: Served) -> None:
 def test_a_port_that_is_taken_is_named(served: Served) -> None:
     from sloy.app.server import Local
 
-    with pytest.raises(NotAvailable, match=f"port {served.port} cannot be had"):
+    with pytest.raises(NotAvailable, match=f"port {served.port} cannot be had.*listens there"):
         Local(port=served.port)
+    for port in (65_536, 99_999, -1):
+        with pytest.raises(InvalidArgument, match=r"at least 0 and at most 65535"):
+            Local(port=port)
     with pytest.raises(InvalidArgument, match="there is no such file or folder"):
         Local("nothing/here")
+
+
+def test_a_port_for_the_system_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sloy.app.server import Local
+
+    def refused(self: socket.socket, address: tuple[str, int]) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("sloy.app.server.socket.socket.bind", refused)
+    with pytest.raises(NotAvailable, match=r"port 80 .*Permission denied.*below 1024"):
+        Local(port=80)
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http"])
+def test_a_port_that_there_is_not(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from sloy.cli.main import main
+
+    assert main(["app", "--no-browser", "--port", port]) == 2
+    said = capsys.readouterr().err
+    assert f"argument --port: '{port}' is not an integer of at least 0" in said
+    assert said.count("\n") == 1
 
 
 def test_the_command_prints_a_link_and_ends_with_ctrl_c(tmp_path: Path) -> None:
