@@ -112,8 +112,8 @@ def name_options(parser: argparse.ArgumentParser) -> None:
 
 
 def counts(word: str) -> tuple[int, ...]:
-    """Integers of at least 1, with commas between them."""
-    return tuple(positive(part) for part in word.split(","))
+    """Integers of at least 1, with commas between them, each once."""
+    return tuple(dict.fromkeys(positive(part) for part in word.split(",")))
 
 
 def with_devices(arguments: argparse.Namespace) -> None:
