@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from app_server import Served
 from sloy.app.guard import SECONDS, Keys, _bounded
 from sloy.app.shelf import plain
-from sloy.errors import InvalidArgument, NotAvailable
+from sloy.errors import InvalidArgument, NotAvailable, SloyError
 
 
 def raw(served: Served, head: str, body: bytes = b"") -> int:
@@ -327,6 +327,25 @@ def test_a_port_that_is_taken_is_named(served: Served) -> None:
             Local(port=port)
     with pytest.raises(InvalidArgument, match="there is no such file or folder"):
         Local("nothing/here")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("notes.txt", b"a text", r"notes\.txt: is no table by its name \(\.csv"),
+        ("net.onnx", b"net", "is an ONNX file; `sloy import"),
+        ("t.csv", b"\0\1", "holds a zero byte"),
+        ("labels", b"\0\0\x08\1\0\0\0\1\0", "is one IDX file"),
+    ],
+)
+def test_what_is_no_data_is_not_opened(
+    name: str, content: bytes, said: str, tmp_path: Path
+) -> None:
+    from sloy.app.server import Local
+
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SloyError, match=said):
+        Local(str(tmp_path / name))
 
 
 def test_a_port_for_the_system_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -373,6 +373,27 @@ def test_data_of_ones_own(served: Served, window: Any, tmp_path: Path) -> None:
     assert (scene.columns, scene.classes) == (("first", "second"), ("a", "b"))
 
 
+def test_files_that_are_no_data(served: Served, window: Any, tmp_path: Path) -> None:
+    """One clear line in the page for each, without a path of this machine; nothing new among the data."""
+    files = {
+        "notes.txt": (b"a text", "Neither a table nor pictures in folders of their classes: notes.txt."),
+        "net.sloy": (b"model", "net.sloy is a model: sloy app net.sloy opens it."),
+        "net.csv": (b"\0\1\2", "net.csv: line 1: holds a zero byte; this is no text table in UTF-8."),
+        "text.csv": (b"hello, you\nall\n", "text.csv: line 2 has 1 field, the header 2 (separated by commas)."),
+        "empty.csv": (b"", "empty.csv: is empty."),
+    }  # fmt: skip
+    with window("data") as page:
+        page.wait_for_selector("#thing-data2[aria-pressed=true]")
+        before = page.locator(".things button").count()
+        for name, (content, said) in files.items():
+            (tmp_path / name).write_bytes(content)
+            page.set_input_files("#files", tmp_path / name)
+            page.wait_for_selector("#told.bad:not(:empty)")
+            until(page, f"document.querySelector('#told').textContent === {json.dumps(said)}")
+        assert page.locator(".things button").count() == before
+        page.complaints[:] = [one for one in page.complaints if "400 (Bad Request)" not in one]
+
+
 def test_runs_side_by_side(served: Served, window: Any) -> None:
     with window("runs") as page:
         page.wait_for_selector("#run-run1")

@@ -87,6 +87,10 @@ def application(desk: Desk, keys: Keys) -> Starlette:
         yield
         await run_in_threadpool(desk.close)
 
+    def failed(request: Request, error: Exception) -> Response:
+        word = {"error": desk.shelf.said(error)}
+        return JSONResponse(word, 409 if isinstance(error, Busy) else 400)
+
     routes = [
         Route("/", page),
         Route("/web/{name}", page),
@@ -99,7 +103,7 @@ def application(desk: Desk, keys: Keys) -> Starlette:
         routes=routes,
         lifespan=life,
         middleware=[Middleware(Guard, keys=keys)],
-        exception_handlers={HTTPException: _refused, SloyError: _failed, OSError: _failed},
+        exception_handlers={HTTPException: _refused, SloyError: failed, OSError: failed},
     )
 
 
@@ -221,18 +225,14 @@ async def _uploaded(desk: Desk, request: Request) -> dict[str, Any]:
         raise
     if kind.startswith("look-"):
         return await run_in_threadpool(desk.gallery.uploaded, kind.removeprefix("look-"), path)
-    return shelf.uploaded(path).told() if kind == "table" else {}
+    if kind == "table":
+        return (await run_in_threadpool(shelf.uploaded, path)).told()
+    return {}
 
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, error.status_code)
-
-
-def _failed(request: Request, error: Exception) -> Response:
-    """One line of what is wrong; paths of this machine's folders are left to the command line."""
-    word = " ".join(str(error).split())
-    return JSONResponse({"error": word}, 409 if isinstance(error, Busy) else 400)
 
 
 def _texts() -> str:

@@ -51,13 +51,16 @@ CALLED = "app|distributed|engine|experiment|export|fit|load|page|plan|prune|repo
 class Parser(argparse.ArgumentParser):
     """argparse with one-line errors and without guessing at shortened options."""
 
+    named = ""  # the command that is parsed, whose unknown words come to the parser of all
+
     def __init__(self, *args: object, **kwargs: object) -> None:
         kwargs.setdefault("allow_abbrev", False)
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
         """One line on the error stream, exit code 2."""
-        print(f"{self.prog}: {visible(message)} (see `{self.prog} --help`)", file=sys.stderr)
+        prog = f"{self.prog} {self.named}".rstrip()
+        print(f"{prog}: {visible(message)} (see `{prog} --help`)", file=sys.stderr)
         raise SystemExit(USAGE)
 
 
@@ -96,6 +99,7 @@ def build_parser(named: str | None = None) -> Parser:
         )
         added.set_defaults(run=command.run)
         if named == command.NAME:
+            parser.named = command.NAME
             command.add_arguments(added)
             added.add_argument(
                 "--debug", action="store_true", help="show the traceback when something goes wrong"
