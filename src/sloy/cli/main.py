@@ -65,22 +65,8 @@ class Parser(argparse.ArgumentParser):
 
 
 COMMANDS = (
-    *(
-        train,
-        plan,
-        find_rate,
-        tune,
-        branch,
-        diagnose,
-        samples,
-        prune,
-        report,
-        test,
-        predict,
-        info,
-        inspect,
-    ),
-    *(import_model, export, engines, bench, lecture, app),
+    *(train, plan, find_rate, tune, branch, diagnose, samples, prune, report, test, predict, info),
+    *(inspect, import_model, export, engines, bench, lecture, app),
 )
 
 

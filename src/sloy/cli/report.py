@@ -27,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="the page's language; default: that of the locale",
     )
+    add(
+        "--no-samples",
+        action="store_false",
+        dest="samples",
+        help="leave out samples of the data, which must not leave; figures of all together, names and ranges remain",
+    )
     add_overwrite(add, "a file that is there already")
     add_engine_options(parser)
 
@@ -43,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         done = experiments.report(
             arguments.folder,
             arguments.out,
+            samples=arguments.samples,
             language=of_locale() if arguments.lang == "auto" else arguments.lang,
             engine=arguments.engine,
             threads=arguments.threads,
