@@ -373,6 +373,26 @@ def test_data_of_ones_own(served: Served, window: Any, tmp_path: Path) -> None:
     assert (scene.columns, scene.classes) == (("first", "second"), ("a", "b"))
 
 
+AXIS = """async (values) => {
+  const {Chart} = await import("/web/charts.js"), chart = new Chart("t", "x");
+  document.querySelector("main").append(chart.element);
+  chart.show([{label: "a", colour: 0, dash: 0, points: values.map((value, k) => [k, value])}]);
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const found = chart.plot.axes[1]._values;
+  chart.element.remove();
+  return found;
+}"""
+
+
+def test_axes_of_runs_that_ran_away_have_numbers(window: Any) -> None:
+    with window("runs") as page:
+        page.wait_for_selector("#run-run1")
+        wide = page.evaluate(AXIS, [2.0, 3e10, 1e30, None, 1e34])
+        assert 5 <= len(wide) <= 9
+        assert 1e28 < float(wide[-1]) <= 1e34
+        assert [word for word in page.evaluate(AXIS, [0.82, 0.93]) if word] == ["0.8", "0.9", "1"]
+
+
 def test_files_that_are_no_data(served: Served, window: Any, tmp_path: Path) -> None:
     """One clear line in the page for each, without a path of this machine; nothing new among the data."""
     files = {

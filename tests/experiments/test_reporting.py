@@ -208,7 +208,15 @@ def test_a_report_shows_the_run(digits: Digits) -> None:
         browser.locator("[data-samples] .sample").first.click()
         x = numbers(browser, "#network@data-x").reshape(1, 28, 28, 1).astype(np.uint8)
         assert any(np.array_equal(x[0], digits.test.x[k]) for k in wrong)
+        away = """curveChart({ title: "loss", epochs: [1, 2, 3], lines: [{ name: "a", values: [2, 1e30, null] }] })
+          .textContent"""  # of a run that ran away: exponents, and a cross where there was no number
+        assert browser.evaluate(away).startswith("lossa× not finite123")
+        assert browser.evaluate(away).endswith("102030epochlog₁₀×")
         assert accessible(browser) == []
+        browser.emulate_media(color_scheme="dark")
+        ground = "getComputedStyle(document.body).backgroundColor"
+        assert browser.evaluate(ground) == "rgb(20, 24, 29)"
+        assert accessible(browser) == []  # contrast among it
     html = digits.html.read_text("utf-8")
     assert "default-src 'none'" in html
     assert "unsafe-inline" not in html
