@@ -113,6 +113,23 @@ def test_a_drawn_digit_and_what_is_made_of_it(digits: Digits) -> None:
         assert answer(browser).sum() == pytest.approx(1, abs=1e-4)
 
 
+def test_a_report_without_samples(digits: Digits, tmp_path: Path) -> None:
+    """No sample is in it, whole or as a mistake; figures of all together are, and the network runs."""
+    html = tmp_path / "alone.html"
+    assert main(["report", str(digits.folder), str(html), "--no-samples", "--lang", "en"]) == 0
+    page, own = html.read_text(), digits.html.read_text()
+    parts = [b64encode(np.ascontiguousarray(x).tobytes()).decode() for x in digits.test.x]
+    assert sum(part in own for part in parts) > 10  # how they would be in it
+    assert not any(part in page for part in parts)
+    with open_page(html) as browser:
+        assert browser.evaluate("[told.samples.length, told.wrong.length]") == [0, 0]
+        assert "Samples of the data are left out" in browser.inner_text("#summary")
+        assert browser.locator("#confusion td").count() == 101
+        assert not browser.locator("#mistakes").count()
+        draw(browser, [(0.25, 0.2), (0.75, 0.22), (0.45, 0.8)])
+        assert answer(browser).sum() == pytest.approx(1, abs=1e-4)
+
+
 def test_a_thousand_digits(digits: Digits) -> None:
     x = np.asarray(digits.test.x)
     expected = digits.model.predict_proba(x)
@@ -191,7 +208,15 @@ def test_a_report_shows_the_run(digits: Digits) -> None:
         browser.locator("[data-samples] .sample").first.click()
         x = numbers(browser, "#network@data-x").reshape(1, 28, 28, 1).astype(np.uint8)
         assert any(np.array_equal(x[0], digits.test.x[k]) for k in wrong)
+        away = """curveChart({ title: "loss", epochs: [1, 2, 3], lines: [{ name: "a", values: [2, 1e30, null] }] })
+          .textContent"""  # of a run that ran away: exponents, and a cross where there was no number
+        assert browser.evaluate(away).startswith("lossa× not finite123")
+        assert browser.evaluate(away).endswith("102030epochlog₁₀×")
         assert accessible(browser) == []
+        browser.emulate_media(color_scheme="dark")
+        ground = "getComputedStyle(document.body).backgroundColor"
+        assert browser.evaluate(ground) == "rgb(20, 24, 29)"
+        assert accessible(browser) == []  # contrast among it
     html = digits.html.read_text("utf-8")
     assert "default-src 'none'" in html
     assert "unsafe-inline" not in html
@@ -282,7 +307,7 @@ def test_the_command(digits: Digits, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert '<html lang="ru"' in out.read_text("utf-8")
     with speak("en"):
         assert "Try it" not in out.read_text("utf-8")
-    assert main(["report", str(tmp_path), str(out)]) == 1
+    assert main(["report", str(tmp_path), str(out), "--overwrite"]) == 1
     assert "holds no run" in capsys.readouterr().err
     with pytest.raises(FileFormatError, match="holds no run"):
         report(tmp_path, out)

@@ -114,6 +114,21 @@ def _read_at_most(file: _Readable, limit: int) -> bytes:
     return b"".join(pieces)
 
 
+def is_idx(path: Path) -> bool:
+    """Whether a file begins as an IDX file does, gzipped or not."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start[:2] == b"\x1f\x8b":
+        try:
+            with gzip.open(path) as file:
+                start = file.read(4)
+        except (OSError, EOFError, zlib.error):
+            return False
+    return len(start) == 4 and start[:2] == b"\0\0" and start[2] in _DTYPES and start[3] > 0
+
+
 def load_idx_folder(folder: str | Path) -> TrainTest:
     """Load a folder of four IDX files in the manner of MNIST.
 
