@@ -10,7 +10,7 @@ import pytest
 import sloy
 from sloy.errors import FileFormatError
 from sloy.files.container import read_container, write_container
-from sloy.layers import Dense, PReLU, ReLU
+from sloy.layers import Dense, ReLU, Scale
 from sloy.model import Familiar, Model, familiar_with
 from training_tasks import fit
 
@@ -58,7 +58,7 @@ def test_where_nothing_is_found(trained: Model) -> None:
     assert familiar_with(trained, clouds(30)) is None  # fewer than two samples for each of 16 units
     data = sloy.Dataset(clouds(60).x, clouds(60).x[:, :1])
     assert familiar_with(trained, data) is None  # numbers, no classes
-    for layers in ([Dense(3)], [Dense(600), Dense(3)], [Dense(16), Dense(3), PReLU()]):
+    for layers in ([Dense(3)], [Dense(600), Dense(3)], [Dense(16), Dense(3), Scale()]):
         network = sloy.Network((2,), layers)
         model, _ = fit(network, clouds(60), epochs=1, loss="categorical_crossentropy")
         assert familiar_with(model, clouds(2000)) is None

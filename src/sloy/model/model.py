@@ -92,9 +92,9 @@ class Model(Outward):
     @staticmethod
     def of(parts: Parts, engine: str | Engine = "auto", threads: int = 0) -> Model:
         """The model of what a file holds."""
-        problem, parameters, *held = parts
-        named = dict(zip(("class_names", "reader", "familiar"), held, strict=True))
-        return Model(problem, parameters, **named, engine=engine, threads=threads)
+        problem, parameters, names, reader, familiar = parts
+        kept: dict[str, Any] = {"class_names": names, "reader": reader, "familiar": familiar}
+        return Model(problem, parameters, **kept, engine=engine, threads=threads)
 
     @property
     def network(self) -> Network:
