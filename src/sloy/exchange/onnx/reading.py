@@ -133,10 +133,13 @@ def from_proto(model: Any, folders: Folders = ()) -> OnnxGraph:
         raise FileFormatError(f"it has {len(graph.node)} nodes, at most {MAX_NODES} are read.")
     if not graph.node and not graph.output:
         raise FileFormatError("is not an ONNX model, or empty.")
+    from sloy.exchange.onnx.integer_forms import spelled_out
+
     initializers = {_text(t.name): tensor_array(t, folders) for t in graph.initializer}
     if graph.sparse_initializer:
         raise FileFormatError("sparse initialisers are not read.")
     nodes = tuple(_node(node, folders) for node in graph.node)
+    nodes, initializers = spelled_out(nodes, initializers)
     given = [_info(value) for value in graph.input]
     inputs = tuple(info for info in given if info.name not in initializers)
     outputs = tuple(_info(value) for value in graph.output)
