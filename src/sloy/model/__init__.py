@@ -1,6 +1,7 @@
 """`Model`: a problem with its numbers, in memory and as a file."""
 
-from sloy.model.familiar import Familiar, familiar_with
+from sloy.model.familiar import Familiar
+from sloy.model.learned import familiar_with
 from sloy.model.loading import load
 from sloy.model.model import Model
 from sloy.model.sizes import default_batch

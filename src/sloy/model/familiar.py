@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sloy import ops
-from sloy.data.dataset import Dataset
 from sloy.errors import FileFormatError
 from sloy.layers import Dense
 from sloy.problem import Network
 from sloy.text import shown
 
-if TYPE_CHECKING:
-    from sloy.model.model import Model
-
 WIDEST = 512  # units of a layer that is looked at
-SHAPED, KEPT = 4000, 1000  # samples that give means and covariance, and others that give the limit
 _RIDGE = 0.003  # of the mean variance, added to each
-_QUANTILE, _MARGIN = 0.95, 1.2  # of MNIST digits 2 in 100 lie beyond
 _TENSORS = ("familiar:means", "familiar:covariance")  # no layer's name has a colon
 
 
@@ -67,7 +61,7 @@ class Familiar:
         float64 array, shape (N,)
             Squares of the distances by the limit.
         """
-        apart = _unit(outputs)[:, None] - self.means.astype(np.float64)  # (N, K, F)
+        apart = unit(outputs)[:, None] - self.means.astype(np.float64)  # (N, K, F)
         n, classes, width = apart.shape
         white = np.linalg.solve(self._root, apart.reshape(-1, width).T)  # (F, N · K)
         found = np.square(white).sum(0).reshape(n, classes).min(1) / self.limit
@@ -90,55 +84,6 @@ class Familiar:
         return {"layer": self.layer, "limit": self.limit}
 
 
-def familiar_with(model: Model, data: Dataset) -> Familiar | None:
-    """What samples of classes are like to a model that learned from them.
-
-    Parameters
-    ----------
-    model : Model
-        Its last layer with weights is a `Dense` one, and what comes into that has at most 512 numbers.
-    data : Dataset
-        With labels; 5000 samples at most are looked at.
-
-    Returns
-    -------
-    Familiar or None
-        None of other models, and where there are fewer than two samples for each unit.
-
-    Examples
-    --------
-    >>> import sloy
-    >>> from sloy.layers import Dense, ReLU
-    >>> x = np.random.default_rng(0).normal(size=(200, 2)) + np.repeat([[4, 0], [0, 4]], 100, axis=0)
-    >>> data = sloy.Dataset(x, np.repeat([0, 1], 100))
-    >>> network = sloy.Network((2,), [Dense(8), ReLU(), Dense(2)])
-    >>> model, _ = sloy.fit(network, data, epochs=5, engine="reference", verbose=False)
-    >>> found = familiar_with(model, data)
-    >>> found.layer, found.means.shape
-    ('relu_1', (2, 8))
-    """
-    layer = _before_last(model.network)
-    if layer is None or not data.has_labels:
-        return None
-    rows = np.unique(np.linspace(0, len(data) - 1, SHAPED + KEPT).round().astype(int))
-    kept = np.zeros(len(rows), bool)
-    kept[:: 1 + SHAPED // KEPT] = True
-    outputs = _unit(model.activations(data.x[rows], [layer])[layer])  # (N, F)
-    labels = np.asarray(data.y)[rows]
-    if (~kept).sum() < 2 * outputs.shape[1] or not np.isfinite(outputs).all():
-        return None
-    classes = np.unique(labels[~kept])
-    means = np.stack([outputs[~kept & (labels == k)].mean(0) for k in classes])
-    rest = outputs[~kept] - means[np.searchsorted(classes, labels[~kept])]
-    # without a matrix product of a library, whose last digits depend on the number of threads
-    covariance = np.einsum("ni,nj->ij", rest, rest) / len(rest)
-    if not np.trace(covariance) > 0:
-        return None
-    found = Familiar(layer, means.astype(np.float32), covariance.astype(np.float32), 1.0)
-    limit = _MARGIN * float(np.quantile(found.distances(outputs[kept]), _QUANTILE))
-    return Familiar(layer, found.means, found.covariance, float(f"{limit:.4g}"))
-
-
 def familiar_from(
     config: Mapping[str, Any], tensors: dict[str, np.ndarray], network: Network
 ) -> Familiar:
@@ -149,7 +94,7 @@ def familiar_from(
         raise FileFormatError(
             f"`familiar` needs {' and '.join(_TENSORS)}, tensors of finite float32."
         )
-    if layer != _before_last(network) or not 0 < limit < np.inf:
+    if layer != before_last(network) or not 0 < limit < np.inf:
         raise FileFormatError(f"`familiar` has the layer {shown(layer, 40)}, the limit {limit}.")
     means, covariance = arrays
     (width,) = _shape(network, layer)
@@ -166,14 +111,14 @@ def familiar_from(
     return found
 
 
-def _unit(outputs: np.ndarray) -> np.ndarray:
+def unit(outputs: np.ndarray) -> np.ndarray:
     """Rows of length 1, float64; of zeros zeros."""
     rows = outputs.astype(np.float64)
     length = np.sqrt(np.einsum("ni,ni->n", rows, rows))
     return np.asarray(rows / np.maximum(length, 1e-30)[:, None])
 
 
-def _before_last(network: Network) -> str | None:
+def before_last(network: Network) -> str | None:
     """The layer whose outputs the last layer with weights, a dense one, takes."""
     names = network.layer_names
     weighted = {name.partition("/")[0] for name in network.parameters}

@@ -103,7 +103,10 @@ def test_weights_in_8_bits_train_on_as_floats(tmp_path: Path) -> None:
 
 
 def _integer_product(op: str, rng: np.random.Generator) -> tuple[list[object], list[object]]:
-    """x in bytes, a product with a weight in bytes, and numbers again; all is exact in float32."""
+    """x in bytes, a product with a weight in bytes, and numbers again; all is exact in float32.
+
+    Weights are small: on AVX2 onnxruntime adds pairs of products in 16 bits, which larger ones saturate.
+    """
 
     def held(name: str, values: object, dtype: object) -> object:
         return numpy_helper.from_array(np.asarray(values, dtype), name)
@@ -112,7 +115,7 @@ def _integer_product(op: str, rng: np.random.Generator) -> tuple[list[object], l
     shape = (4, 3, 3, 3) if conv else (6, 5)
     weights = [
         held("xs", 0.125, np.float32), held("xz", 100, np.uint8),
-        held("w", rng.integers(-100, 100, shape), np.int8), held("ys", 8.0, np.float32), held("yz", 90, np.uint8),
+        held("w", rng.integers(-60, 60, shape), np.int8), held("ys", 8.0, np.float32), held("yz", 90, np.uint8),
         held("ws", [0.5, 0.25, 1.0, 0.5] if conv else 0.5, np.float32),
         held("wz", [0] * 4 if conv else 3, np.int8), held("one_z", 3, np.int8),
         held("b", [-100, 50, 7, 900], np.int32),

@@ -24,8 +24,10 @@ def spelled_out(
     found: list[Node] = []
     for node in nodes:
         found += _FORMS[node.op](node) if node.op in _FORMS and node.outputs else [node]
-    more = {ONE: np.float32(1.0)} if any(node.op in _UNSCALED for node in nodes) else {}
-    return tuple(found), {**initializers, **more}
+    more = {**initializers}
+    if any(node.op in _UNSCALED for node in nodes):
+        more[ONE] = np.array(1.0, np.float32)
+    return tuple(found), more
 
 
 def _operand(node: Node, number: int) -> str:
