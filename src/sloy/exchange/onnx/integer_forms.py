@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from sloy.exchange.onnx.reading import Node
+from sloy.exchange.onnx.nodes import Node
 
 ONE = "sloy/one"  # an initialiser: the scale of integers that have none
 _INT32 = 6

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import FileFormatError, NotAvailable, SloyError
+from sloy.exchange.onnx.integer_forms import spelled_out
+from sloy.exchange.onnx.nodes import Node as Node  # others take it from here
 from sloy.exchange.raw import COLUMNS
 from sloy.files.container import fail
 
@@ -36,17 +38,6 @@ class Info:
     name: str
     shape: tuple[int | str | None, ...] | None
     dtype: str
-
-
-@dataclass(frozen=True)
-class Node:
-    """One node: an operator with the names of what it reads (empty where left out) and makes."""
-
-    op: str
-    name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -133,8 +124,6 @@ def from_proto(model: Any, folders: Folders = ()) -> OnnxGraph:
         raise FileFormatError(f"it has {len(graph.node)} nodes, at most {MAX_NODES} are read.")
     if not graph.node and not graph.output:
         raise FileFormatError("is not an ONNX model, or empty.")
-    from sloy.exchange.onnx.integer_forms import spelled_out
-
     initializers = {_text(t.name): tensor_array(t, folders) for t in graph.initializer}
     if graph.sparse_initializer:
         raise FileFormatError("sparse initialisers are not read.")
