@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,12 @@ from sloy.optimizers import SGD
 
 pytest.importorskip("jax")
 
+from sloy.engines import processes
 from sloy.engines.jax import launch
 from sloy.engines.jax.cluster import Cluster, Watch
 from sloy.engines.jax.launch import local_devices
 from sloy.engines.processes import Processes, started_with
-from sloy.errors import InvalidArgument, LostProcess, NotAvailable
+from sloy.errors import InvalidArgument, InvalidOption, LostProcess, NotAvailable
 from sloy.stopping import Terminated
 from sloy.training.resume import check_alike
 
@@ -291,6 +293,25 @@ def test_processes_with_other_data_are_told() -> None:
         InvalidArgument, match=r"process 1 of 2 does not do what .*: its data differ"
     ):
         check_alike({"data": "own", "epochs": 3}, Second())
+
+
+@pytest.fixture
+def second() -> Iterator[Second]:
+    """This process as the other of two."""
+    processes.enter(Second())
+    yield Second()
+    processes.leave()
+
+
+def test_what_is_no_run_of_several_processes(second: Second, tmp_path: Path) -> None:
+    """It is refused before anything is read or written."""
+    (tmp_path / "t.csv").write_text("a,y\n" + "1,no\n2,yes\n" * 30)
+    folds = sloy.experiments.Experiment.of(tmp_path / "t.csv", target="y", folds=3)
+    with pytest.raises(InvalidOption, match=r"`folds` \(=3\): .* not in several together"):
+        sloy.experiments.run(folds, tmp_path / "run", engine="jax")
+    with pytest.raises(InvalidArgument, match="tune: its trials are runs by themselves"):
+        sloy.tune("mnist", out=tmp_path / "search", engine="jax")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
 def test_it_begins_before_jax_computes() -> None:

@@ -187,6 +187,10 @@ class Engine(ABC):
         """Those that compute together with this engine, each on a share of the samples; by default this one alone."""
         return ONE
 
+    def check_batch_size(self, batch_size: int) -> None:
+        """Raise `InvalidArgument` where the devices cannot share a batch of this size to train on."""
+        return
+
     @property
     def by_itself(self) -> Engine:
         """The same for this process alone: of models, which each process asks what it likes, when it likes."""
