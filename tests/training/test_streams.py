@@ -25,7 +25,6 @@ from training import stream_process
 from training_tasks import Spy, environment, fit, run_bytes
 
 X, Y = pictures(90)
-MOST = 140  # MiB of memory that are allowed for 150 of samples; about 80 are taken
 
 
 def network():
@@ -159,11 +158,15 @@ def test_a_run_is_stopped_while_it_waits(tmp_path, monkeypatch):
 # --- in processes of their own --------------------------------------------------------------------
 
 
+# What is freed goes back at once: else malloc keeps large blocks, more or fewer by how threads take turns.
+FREED = {"MALLOC_MMAP_THRESHOLD_": "65536"}
+
+
 def process(*arguments):
     script = Path(__file__).parent / "stream_process.py"
     return subprocess.run(
         [sys.executable, str(script), *map(str, arguments)],
-        env={**environment(), "POLARS_MAX_THREADS": "1"}, capture_output=True, text=True, timeout=240, check=False,
+        env={**environment(), **FREED, "POLARS_MAX_THREADS": "1"}, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
 
 
@@ -212,16 +215,16 @@ def large(tmp_path_factory):
 )
 def test_data_larger_than_the_memory_that_is_allowed(large, kind, name):
     if kind == "parquet":
-        assert (large / name).stat().st_size > MOST << 20
-    whole = process("limited", "memory", large / name, MOST)
+        assert (large / name).stat().st_size > 110 << 20
+    whole = process("limited", "memory", large / name, 110)
     assert whole.returncode
     assert "Memory" in whole.stderr
-    run = process("limited", kind, large / name, MOST)
+    run = process("limited", kind, large / name, 110)
     assert run.returncode == 0, run.stderr
     epochs, held, nbytes, samples, _ = map(int, run.stdout.split())
     assert epochs == 2
     assert held < 20 << 20
-    assert nbytes > MOST << 20
+    assert nbytes > 110 << 20
     assert samples >= 2 * 200
 
 
