@@ -166,7 +166,8 @@ def process(*arguments):
     script = Path(__file__).parent / "stream_process.py"
     return subprocess.run(
         [sys.executable, str(script), *map(str, arguments)],
-        env={**environment(), **FREED, "POLARS_MAX_THREADS": "1"}, capture_output=True, text=True, timeout=240, check=False,
+        env={**environment(), **FREED, "POLARS_MAX_THREADS": "1"},
+        capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
 
 

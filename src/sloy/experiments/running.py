@@ -13,7 +13,6 @@ from sloy.arguments import flag, function, instance
 from sloy.data.streams.rows import StreamRows
 from sloy.diagnosis import Diagnosis
 from sloy.engines import Engine, processes_of
-from sloy.engines.processes import Processes
 from sloy.errors import InvalidOption
 from sloy.experiments.adjusting import adjust
 from sloy.experiments.events import (
@@ -33,7 +32,7 @@ from sloy.experiments.events import (
 )
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.fitting import is_diagnosed, with_reader
-from sloy.experiments.folds import CrossValidation, folds_of
+from sloy.experiments.folds import CrossValidation, check_shared, folds_of
 from sloy.experiments.opening import opened, trained
 from sloy.experiments.result import Result
 from sloy.experiments.run_folder import CONFIGURATION, DIAGNOSIS, LINEAR, VERSION, RunFolder
@@ -101,7 +100,7 @@ def run(
     flag("run", "overwrite", overwrite)
     flag("run", "tested", tested)
     processes, name = processes_of(engine), experiment.source.name
-    _check_shared(experiment, processes)
+    check_shared(experiment, processes)
     how = _How(engine, threads, diagnose, tested)
     with RunFolder.new(folder, name, overwrite=overwrite, processes=processes) as opened:
         return _begun(experiment, opened, how, listener, resumed=False)
@@ -138,7 +137,7 @@ def resume(
     processes = processes_of(engine)
     with RunFolder.existing(folder, processes) as opened:
         experiment = opened.experiment(processes)
-        _check_shared(experiment, processes)
+        check_shared(experiment, processes)
         experiment.check_same(words)
         if "epochs" in words:
             if folds_of(experiment):
@@ -146,15 +145,6 @@ def resume(
             experiment = replace(experiment, given={**experiment.given, "epochs": words["epochs"]})
         how = _How(engine, threads, diagnose, tested)
         return _begun(experiment, opened, how, listener, resumed=True)
-
-
-def _check_shared(experiment: Experiment, processes: Processes) -> None:
-    """Refuse what several processes do not do together."""
-    if processes.count > 1 and folds_of(experiment):
-        raise InvalidOption(
-            f"`folds` (={folds_of(experiment)}): the runs of a cross-validation are many small ones; they run in one"
-            " process, not in several together."
-        )
 
 
 @dataclass(frozen=True)
