@@ -72,6 +72,8 @@ def opened(
     network = experiment.network_for(loaded, start)
     recipe = experiment.recipe
     parts = stages(network, experiment.fine_tuning, recipe) if start else []
+    if recipe.batch_size <= len(loaded.train):  # else all samples are one batch
+        chosen.check_batch_size(recipe.batch_size)
     memory = predicted(experiment, loaded, network, parts, chosen)
     step = training_graph(problem_of(loaded, network, recipe), recipe, recipe.batch_size)
     summary = network.summary(recipe.batch_size, step=step, engine=chosen)

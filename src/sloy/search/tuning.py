@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sloy.arguments import function
-from sloy.errors import InvalidOption
+from sloy.engines import processes_of
+from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Listener
 from sloy.experiments.experiment import Experiment
 from sloy.machine import usable_cores
@@ -103,6 +104,11 @@ def tune(
     asked = SearchOptions(
         trials=trials, time=time, workers=workers, metric=metric, pruner=pruner, storage=storage, study=study
     )  # fmt: skip
+    if processes_of(engine).count > 1:
+        raise InvalidArgument(
+            "tune: its trials are runs by themselves, not one of several processes together: leave"
+            " `sloy.engines.distributed`; a `storage` shares a search between machines."
+        )
     given: dict[str, Any] = dict(words) if data is None else {**words, "data": str(data)}
     said = {
         "space": None if space is None else space_of(space),
