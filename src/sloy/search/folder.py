@@ -168,8 +168,9 @@ class SearchFolder:
         if now != kept:
             written = text.as_json({**document, "limits": now})
             write_atomically(path / SEARCH, written.encode())
-        names = ("engine", "threads", "storage", "study")
-        return cls(path, settings, *(document[name] for name in names), now)
+        engine, threads = document["engine"], document["threads"]
+        storage, study = document["storage"], document["study"]
+        return cls(path, settings, engine, threads, storage, study, now)
 
     def check_same(self, words: Mapping[str, Any], said: Mapping[str, Any]) -> None:
         """Raise `InvalidOption` where options that are given differ from those of the search."""
