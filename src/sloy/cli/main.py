@@ -136,6 +136,7 @@ def _run(command: str, words: Sequence[str], stopping: Stopping) -> int:
         code, message = explain(error, command, given.get("option_words", ()))
         if stopping.code and code != stopping.code:  # somebody made another error of it
             code, message = stopping.code, stopping.word
+        message = message.removeprefix(f"{command}: ")  # the function of that name
         print(f"sloy {command}".rstrip() + f": {message}", file=sys.stderr)
         return code
 
