@@ -194,7 +194,7 @@ def choose(choice: Choice, x: np.ndarray) -> Preprocessing:
         return choice
     if choice is None:
         return Preprocessing()
-    if choice not in CHOICES:
+    if not isinstance(choice, str) or choice not in CHOICES:
         raise InvalidArgument(
             f"`preprocessing` (={shown(choice)}) must be a Preprocessing, None or one of"
             f" {', '.join(CHOICES)}."
