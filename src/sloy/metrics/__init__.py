@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sloy.arguments import instance
 from sloy.errors import InvalidArgument
 from sloy.graph.spec import Shape
 from sloy.losses import CustomLoss, Loss, Task
@@ -86,6 +87,7 @@ def metric(value: str | Metric, loss: Loss, output_shape: Shape) -> Metric:
 
 def default_metrics(loss: Loss, output_shape: Shape) -> tuple[Metric, ...]:
     """What is measured where the user names nothing: accuracy, or the mean absolute error and R²."""
+    instance("default_metrics", "loss", loss, Loss)
     task = loss.task(output_shape)
     if task == "regression":
         return (MeanAbsoluteError(), RSquared())
