@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 CHROMIUM = Path("/usr/bin/chromium")
 # Nothing is asked of anybody: no updates, no first-run pages.
@@ -21,28 +21,40 @@ ARGUMENTS = [
 
 
 @contextmanager
-def open_page(path: Path, *, width: int = 1000, height: int = 800) -> Iterator[Page]:
+def chromium() -> Iterator[Browser]:
+    """A browser, whose start takes longer than most pages; while it runs nothing else can use asyncio."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def open_page(
+    path: Path, *, within: Browser | None = None, width: int = 1000, height: int = 800
+) -> Iterator[Page]:
     """A file as a browser shows it; what its scripts complain about, or ask of a network, fails the test.
 
     Parameters
     ----------
     path : Path
         Of an HTML file.
+    within : Browser, optional
+        One that runs; else one is started. Pages share nothing in it.
     width, height : int
         Of the window, in pixels.
     """
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+    complaints: list[str] = []
+    with nullcontext(within) if within else chromium() as browser:
         context = browser.new_context(
             offline=True,
             viewport={"width": width, "height": height},
             reduced_motion="no-preference",
         )
         page = context.new_page()
-        complaints: list[str] = []
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "console",
@@ -62,7 +74,7 @@ def open_page(path: Path, *, width: int = 1000, height: int = 800) -> Iterator[P
         try:
             yield page
         finally:
-            browser.close()
+            context.close()
     assert not complaints, complaints
 
 

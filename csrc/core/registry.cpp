@@ -15,6 +15,7 @@ void register_pooling_kernels(Registry& registry);
 void register_augment_picture_kernels(Registry& registry);
 void register_augment_row_kernels(Registry& registry);
 void register_convolution_kernels(Registry& registry);
+void register_separable_kernels(Registry& registry);
 void register_matmul_kernels(Registry& registry);
 void register_sparse_kernels(Registry& registry);
 
@@ -29,6 +30,7 @@ const Registry& registry() {
     register_augment_picture_kernels(kernels);
     register_augment_row_kernels(kernels);
     register_convolution_kernels(kernels);
+    register_separable_kernels(kernels);
     register_matmul_kernels(kernels);
     register_sparse_kernels(kernels);
     return kernels;

@@ -16,18 +16,8 @@ namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr std::int64_t worth_a_barrier = 200'000;  // multiply-adds
-constexpr std::int64_t most_lines = 16;            // of a window
-constexpr std::int64_t channels_together = 256;    // of a piece of work
-
-bool suits_depthwise(const ConvolutionShape& s) {
-  if (s.factors != DType::float32 || s.result != DType::float32 || !s.form.has_epilogue_alone() ||
-      std::string_view(simd::table().name) == "baseline") {
-    return false;
-  }
-  return s.groups == s.c && s.o == s.c && s.dilation[0] == 1 && s.dilation[1] == 1 &&
-         s.kw <= most_depthwise_taps && s.kh <= most_lines &&
-         s.c >= SLOY_PICK_VECTOR_ISA(depthwise_kernels)().lanes;
-}
+constexpr std::int64_t most_lines = DepthwiseLines::most_lines;
+constexpr std::int64_t channels_together = 256;  // of a piece of work
 
 // Lines of the result that a thread does alone rather than waking others.
 std::int64_t serial_lines(const ConvolutionShape& s, std::int64_t lines, std::int64_t pieces) {
@@ -75,54 +65,25 @@ class Depthwise : public Kernel {
 class DepthwiseConvolution final : public Depthwise {
  public:
   DepthwiseConvolution(const ConvolutionShape& s, const Options& options)
-      : Depthwise(s, s.oh, options), activation_(activation_from(s.form.activation)) {}
+      : Depthwise(s, s.oh, options), lines_(s) {}
+
+  void bind(const Addresses& addresses) override {
+    Depthwise::bind(addresses);
+    lines_.bind(static_cast<const float*>(addresses.inputs[1]),
+                ending_of(product_form_of(s_.form), addresses.inputs));
+  }
 
   void run() override {
     const auto* x = static_cast<const float*>(addresses_.inputs[0]);
-    const auto* w = static_cast<const float*>(addresses_.inputs[1]);
-    const Ending end = ending_of(product_form_of(s_.form), addresses_.inputs);
     auto* y = static_cast<float*>(addresses_.outputs[0]);
-    const DepthwiseColumns columns{0, 1, s_.ow, s_.stride[1], -s_.padding[2], s_.kw, s_.w};
-    const bool positive = activation_ == Activation::relu || activation_ == Activation::relu6;
-    const float low = positive ? 0.0f : -infinity;
-    const float high = activation_ == Activation::relu6 ? 6.0f : infinity;
     for_each_line([&](std::int64_t image, std::int64_t row, Range channels) {
-      std::array<DepthwiseLine, most_lines> lines;
-      std::int64_t count = 0;
-      const std::int64_t top = row * s_.stride[0] - s_.padding[0];
-      for (std::int64_t k = 0; k < s_.kh; ++k) {
-        if (top + k < 0 || top + k >= s_.h) continue;
-        lines[static_cast<std::size_t>(count++)] = {x + (image * s_.h + top + k) * s_.w * s_.c,
-                                                    w + k * s_.kw * s_.c};
-      }
-      kernels_.forward(y + (image * s_.oh + row) * s_.ow * s_.c, lines.data(), count, columns, s_.c,
-                       channels.begin, channels.end, {end.scale, end.bias, low, high});
-      if (activation_ == Activation::tanh || activation_ == Activation::sigmoid) {
-        activate(y + (image * s_.oh + row) * s_.ow * s_.c, channels);
-      }
+      lines_.compute(y + (image * s_.oh + row) * s_.ow * s_.c, row, channels,
+                     [&](std::int64_t h) { return x + (image * s_.h + h) * s_.w * s_.c; });
     });
   }
 
  private:
-  void activate(float* line, Range channels) const {
-    const auto opcode =
-        activation_ == Activation::tanh ? simd::Opcode::tanh_f : simd::Opcode::sigmoid_f;
-    const simd::Loop loop = simd::table().loops[static_cast<int>(opcode)][0];
-    constexpr std::int64_t most = simd::most_lanes;
-    for (std::int64_t column = 0; column < s_.ow; ++column) {
-      for (std::int64_t c = channels.begin; c < channels.end; c += most) {
-        float few[most] = {};
-        float* at = line + column * s_.c + c;
-        const std::int64_t n = std::min(channels.end - c, most);
-        std::copy_n(at, n, few);
-        const void* in[3] = {few, nullptr, nullptr};
-        loop(few, in, most);
-        std::copy_n(few, n, at);
-      }
-    }
-  }
-
-  Activation activation_;
+  DepthwiseLines lines_;
 };
 
 // Scratch: the weights, in each line the taps of the first columns, of the second …, each backward.
@@ -283,6 +244,49 @@ std::unique_ptr<Kernel> make(const ConvolutionShape& s, const Options& options) 
 }
 
 }  // namespace
+
+bool suits_depthwise(const ConvolutionShape& s) {
+  if (s.factors != DType::float32 || s.result != DType::float32 || !s.form.has_epilogue_alone() ||
+      std::string_view(simd::table().name) == "baseline") {
+    return false;
+  }
+  return s.groups == s.c && s.o == s.c && s.dilation[0] == 1 && s.dilation[1] == 1 &&
+         s.kw <= most_depthwise_taps && s.kh <= most_lines &&
+         s.c >= SLOY_PICK_VECTOR_ISA(depthwise_kernels)().lanes;
+}
+
+DepthwiseLines::DepthwiseLines(const ConvolutionShape& s)
+    : s_(s), kernels_(SLOY_PICK_VECTOR_ISA(depthwise_kernels)()) {}
+
+void DepthwiseLines::compute(float* y, const DepthwiseLine* lines, std::int64_t count,
+                             Range channels) const {
+  const DepthwiseColumns columns{0, 1, s_.ow, s_.stride[1], -s_.padding[2], s_.kw, s_.w};
+  const Activation activation = ending_.activation;
+  const bool positive = activation == Activation::relu || activation == Activation::relu6;
+  const float low = positive ? 0.0f : -infinity;
+  const float high = activation == Activation::relu6 ? 6.0f : infinity;
+  kernels_.forward(y, lines, count, columns, s_.c, channels.begin, channels.end,
+                   {ending_.scale, ending_.bias, low, high});
+  if (activation == Activation::tanh || activation == Activation::sigmoid) activate(y, channels);
+}
+
+void DepthwiseLines::activate(float* y, Range channels) const {
+  const auto opcode =
+      ending_.activation == Activation::tanh ? simd::Opcode::tanh_f : simd::Opcode::sigmoid_f;
+  const simd::Loop loop = simd::table().loops[static_cast<int>(opcode)][0];
+  constexpr std::int64_t most = simd::most_lanes;
+  for (std::int64_t column = 0; column < s_.ow; ++column) {
+    for (std::int64_t c = channels.begin; c < channels.end; c += most) {
+      float few[most] = {};
+      float* at = y + column * s_.c + c;
+      const std::int64_t n = std::min(channels.end - c, most);
+      std::copy_n(at, n, few);
+      const void* in[3] = {few, nullptr, nullptr};
+      loop(few, in, most);
+      std::copy_n(few, n, at);
+    }
+  }
+}
 
 std::unique_ptr<Kernel> make_depthwise_convolution(const ConvolutionShape& s,
                                                    const Options& options) {

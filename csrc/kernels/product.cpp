@@ -11,20 +11,27 @@
 namespace sloy {
 namespace {
 
-// Scratch: the packed right operands, then each thread's working memory.
+// Scratch: the packed right operands, then each thread's working memory, then the sums of steps.
+//
+// A small product of a large b is shared by its depth: a thread reads the lines of b that it wrote,
+// where it wrote its share of them, as an optimiser's step does, and not half of each line that
+// another core holds.
 class Product final : public Kernel {
  public:
   Product(const MatmulShape& s, const ProductShape& shape, const ProductForm& form,
           const Options& options)
       : whole_(s),
-        shape_(shape),
+        shape_(with_few_rows(shape)),
         form_(form),
         threads_(s.multiply_adds() < worth_a_barrier ? 1 : options.threads),
         kernels_(SLOY_PICK_VECTOR_ISA(product_kernels)()),
-        blocks_(kernels_.blocks(shape_, fewest_blocks())) {}
+        blocks_(kernels_.blocks(shape_, fewest_blocks())),
+        by_depth_(threads_ > 1 && shape_.few_rows && whole_.count == 1 && steps() > 1 &&
+                  steps() * shape_.m * shape_.n <= most_sums) {}
 
   std::size_t scratch_bytes() const override {
-    const std::int64_t floats = whole_.count * packed_floats() + threads_ * work_floats();
+    const std::int64_t floats =
+        whole_.count * packed_floats() + threads_ * work_floats() + sum_floats();
     return static_cast<std::size_t>(floats) * sizeof(float);
   }
   void bind(const Addresses& addresses) override { addresses_ = addresses; }
@@ -43,6 +50,7 @@ class Product final : public Kernel {
         }
       });
     }
+    if (by_depth_) return run_by_depth();
     // The same rows of all matrices follow each other: of stacks whose batch axis is the middle one
     // they lie side by side.
     parallel_for(threads_, whole_.count * blocks_.count(), 2, 1, [&](int thread, Range range) {
@@ -58,13 +66,45 @@ class Product final : public Kernel {
   static constexpr std::int64_t worth_a_barrier = 500'000;  // multiply-adds
   static constexpr std::int64_t blocks_of_thread = 4;
 
+  static constexpr std::int64_t few_rows = 256;        // which stay in the second-level cache
+  static constexpr std::int64_t most_sums = 64 << 10;  // floats
+
+  static ProductShape with_few_rows(ProductShape shape) {
+    shape.few_rows = shape.m <= few_rows;
+    return shape;
+  }
   static std::int64_t aligned(std::int64_t floats) { return (floats + 15) / 16 * 16; }
   std::int64_t packed_floats() const { return aligned(kernels_.packed_floats(shape_)); }
   std::int64_t work_floats() const { return aligned(kernels_.work_floats(shape_)); }
 
-  std::int64_t fewest_blocks() const {  // of a matrix
+  // Of a matrix. Blocks of the same rows each gather them for themselves.
+  std::int64_t fewest_blocks() const {
+    if (threads_ == 1) return 1;
+    const std::int64_t wanted = shape_.gathers && shape_.few_rows ? 2 : blocks_of_thread;
     const std::int64_t count = std::max<std::int64_t>(whole_.count, 1);
-    return threads_ == 1 ? 1 : (threads_ * blocks_of_thread + count - 1) / count;
+    return (threads_ * wanted + count - 1) / count;
+  }
+
+  std::int64_t steps() const { return kernels_.steps(shape_); }
+  std::int64_t sum_floats() const { return by_depth_ ? steps() * shape_.m * shape_.n : 0; }
+
+  void run_by_depth() {
+    const auto* a = static_cast<const float*>(addresses_.inputs[0]);
+    const auto* b = static_cast<const float*>(addresses_.inputs[1]);
+    auto* y = static_cast<float*>(addresses_.outputs[0]);
+    auto* work = static_cast<float*>(addresses_.scratch);
+    float* sums = work + threads_ * work_floats();
+    parallel_for(threads_, steps() * blocks_.count(), 2, 1, [&](int thread, Range range) {
+      for (std::int64_t i = range.begin; i < range.end; ++i) {
+        kernels_.multiply_step(sums, a, b, work + thread * work_floats(), shape_, blocks_,
+                               i % blocks_.count(), i / blocks_.count());
+      }
+    });
+    const Ending ending = ending_of(form_, addresses_.inputs);
+    constexpr std::int64_t serial_rows = 64;
+    parallel_for(threads_, shape_.m, serial_rows, 1, [&](int, Range rows) {
+      kernels_.add_steps(y, sums, ending, shape_, rows.begin, rows.end);
+    });
   }
 
   void multiply(int thread, std::int64_t matrix, std::int64_t block) {
@@ -84,15 +124,9 @@ class Product final : public Kernel {
   int threads_;
   ProductKernels kernels_;
   ProductBlocks blocks_;
+  bool by_depth_;
   Addresses addresses_;
 };
-
-bool suits_product(const ConvolutionShape& s) {
-  constexpr std::int64_t fewest_channels = 8;
-  return s.factors == DType::float32 && s.result == DType::float32 && s.form.has_epilogue_alone() &&
-         s.groups == 1 && std::min(s.c, s.o) >= fewest_channels &&
-         std::string_view(simd::table().name) != "baseline";
-}
 
 // A window of one pixel is a product of the image as it lies, others of its patches, a few rows and
 // some of their columns at a time. Larger windows only where there are few pixels, so that the
@@ -123,6 +157,13 @@ MatmulShape single(const ProductShape& shape) {
 }
 
 }  // namespace
+
+bool suits_product(const ConvolutionShape& s) {
+  constexpr std::int64_t fewest_channels = 8;
+  return s.factors == DType::float32 && s.result == DType::float32 && s.form.has_epilogue_alone() &&
+         s.groups == 1 && std::min(s.c, s.o) >= fewest_channels &&
+         std::string_view(simd::table().name) != "baseline";
+}
 
 std::unique_ptr<Kernel> make_product(const MatmulShape& s, const Options& options) {
   const ProductShape shape{s.m,           s.n,      s.k,      s.transpose_a,

@@ -156,15 +156,28 @@ def alike(values: Sequence[float], digits: int = 4) -> list[str]:
 
 
 def fixed(value: float, places: int = 4) -> str:
-    """A number with so many decimals, never −0.0000.
+    """A number with so many decimals, never −0.0000; with an exponent where it is very large.
 
     Examples
     --------
-    >>> fixed(-0.00001), fixed(0.98765)
-    ('0.0000', '0.9877')
+    >>> fixed(-0.00001), fixed(0.98765), fixed(-1.5e26)
+    ('0.0000', '0.9877', '-1.5e+26')
     """
+    if abs(value) >= 1e9:
+        return f"{value:.5g}"
     found = f"{value:.{places}f}"
     return found.lstrip("-") if not float(found) else found
+
+
+def times(value: float) -> str:
+    """How many times: 3.2 times; of what overflowed, infinitely many times.
+
+    Examples
+    --------
+    >>> times(692.3), times(float("inf"))
+    ('692 times', 'infinitely many times')
+    """
+    return f"{value:.3g} times" if isfinite(value) else "infinitely many times"
 
 
 def percent(share: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import random
 import socket
@@ -19,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from app_server import Served
 from sloy.app.guard import SECONDS, Keys, _bounded
 from sloy.app.shelf import plain
-from sloy.errors import InvalidArgument, NotAvailable
+from sloy.errors import InvalidArgument, NotAvailable, SloyError
 
 
 def raw(served: Served, head: str, body: bytes = b"") -> int:
@@ -319,10 +320,53 @@ def test_so_many_watch_and_no_more(served: Served) -> None:
 def test_a_port_that_is_taken_is_named(served: Served) -> None:
     from sloy.app.server import Local
 
-    with pytest.raises(NotAvailable, match=f"port {served.port} cannot be had"):
+    with pytest.raises(NotAvailable, match=f"port {served.port} cannot be had.*listens there"):
         Local(port=served.port)
+    for port in (65_536, 99_999, -1):
+        with pytest.raises(InvalidArgument, match=r"at least 0 and at most 65535"):
+            Local(port=port)
     with pytest.raises(InvalidArgument, match="there is no such file or folder"):
         Local("nothing/here")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("notes.txt", b"a text", r"notes\.txt: is no table by its name \(\.csv"),
+        ("net.onnx", b"net", "is an ONNX file; `sloy import"),
+        ("t.csv", b"\0\1", "holds a zero byte"),
+        ("labels", b"\0\0\x08\1\0\0\0\1\0", "is one IDX file"),
+    ],
+)
+def test_what_is_no_data_is_not_opened(
+    name: str, content: bytes, said: str, tmp_path: Path
+) -> None:
+    from sloy.app.server import Local
+
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SloyError, match=said):
+        Local(str(tmp_path / name))
+
+
+def test_a_port_for_the_system_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sloy.app.server import Local
+
+    def refused(self: socket.socket, address: tuple[str, int]) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("sloy.app.server.socket.socket.bind", refused)
+    with pytest.raises(NotAvailable, match=r"port 80 .*Permission denied.*below 1024"):
+        Local(port=80)
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http"])
+def test_a_port_that_there_is_not(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from sloy.cli.main import main
+
+    assert main(["app", "--no-browser", "--port", port]) == 2
+    said = capsys.readouterr().err
+    assert f"argument --port: '{port}' is not an integer of at least 0" in said
+    assert said.count("\n") == 1
 
 
 def test_the_command_prints_a_link_and_ends_with_ctrl_c(tmp_path: Path) -> None:

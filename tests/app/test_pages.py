@@ -373,6 +373,47 @@ def test_data_of_ones_own(served: Served, window: Any, tmp_path: Path) -> None:
     assert (scene.columns, scene.classes) == (("first", "second"), ("a", "b"))
 
 
+AXIS = """async (values) => {
+  const {Chart} = await import("/web/charts.js"), chart = new Chart("t", "x");
+  document.querySelector("main").append(chart.element);
+  chart.show([{label: "a", colour: 0, dash: 0, points: values.map((value, k) => [k, value])}]);
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const found = chart.plot.axes[1]._values;
+  chart.element.remove();
+  return found;
+}"""
+
+
+def test_axes_of_runs_that_ran_away_have_numbers(window: Any) -> None:
+    with window("runs") as page:
+        page.wait_for_selector("#run-run1")
+        wide = page.evaluate(AXIS, [2.0, 3e10, 1e30, None, 1e34])
+        assert 5 <= len(wide) <= 9
+        assert 1e28 < float(wide[-1]) <= 1e34
+        assert [word for word in page.evaluate(AXIS, [0.82, 0.93]) if word] == ["0.8", "0.9", "1"]
+
+
+def test_files_that_are_no_data(served: Served, window: Any, tmp_path: Path) -> None:
+    """One clear line in the page for each, without a path of this machine; nothing new among the data."""
+    files = {
+        "notes.txt": (b"a text", "Neither a table nor pictures in folders of their classes: notes.txt."),
+        "net.sloy": (b"model", "net.sloy is a model: sloy app net.sloy opens it."),
+        "net.csv": (b"\0\1\2", "net.csv: line 1: holds a zero byte; this is no text table in UTF-8."),
+        "text.csv": (b"hello, you\nall\n", "text.csv: line 2 has 1 field, the header 2 (separated by commas)."),
+        "empty.csv": (b"", "empty.csv: is empty."),
+    }  # fmt: skip
+    with window("data") as page:
+        page.wait_for_selector("#thing-data2[aria-pressed=true]")
+        before = page.locator(".things button").count()
+        for name, (content, said) in files.items():
+            (tmp_path / name).write_bytes(content)
+            page.set_input_files("#files", tmp_path / name)
+            page.wait_for_selector("#told.bad:not(:empty)")
+            until(page, f"document.querySelector('#told').textContent === {json.dumps(said)}")
+        assert page.locator(".things button").count() == before
+        page.complaints[:] = [one for one in page.complaints if "400 (Bad Request)" not in one]
+
+
 def test_runs_side_by_side(served: Served, window: Any) -> None:
     with window("runs") as page:
         page.wait_for_selector("#run-run1")

@@ -8,6 +8,7 @@ import pytest
 
 from available import available
 from command_line import exit_code
+from sloy.cli.options import counts
 
 QUICK = ("--seconds", "0.01", "--threads", "1")
 
@@ -71,3 +72,18 @@ def test_refusals_are_one_line(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_what_is_named_twice_is_measured_once(capsys: pytest.CaptureFixture[str]) -> None:
+    available("native")
+    found = document(capsys, "mlp", "mlp", "--batch-size", "4", "4")
+    assert len(found["steps"]) == 1  # type: ignore[arg-type]
+    assert counts("2,1,2,1") == (2, 1)
+
+
+@pytest.mark.parametrize("option", [("--profile",), ("--precision", "mixed"), ("--threads", "2")])
+def test_options_of_one_device_are_refused_beside_devices(
+    option: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code("bench", "mlp", "--engine", "jax", "--devices", "1,2", *option) == 2
+    assert f"{option[0]} is for steps on one device" in capsys.readouterr().err

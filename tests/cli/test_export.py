@@ -70,6 +70,8 @@ def test_c(
         ("model.h", ("--channels-first",), "are for ONNX"),
         ("model.onnx", ("--name", "net"), "--name is for C"),
         ("model.onnx", ("--opset", "0"), "is not an integer of at least 1"),
+        ("model.onnx", ("--opset", "7"), "--opset (=7) must be from 18"),
+        ("model.c", ("--name", "my net"), "--name (='my net') must be a name in C"),
     ],
 )
 def test_wrong_usage(
@@ -87,8 +89,6 @@ def test_wrong_usage(
     [
         ("no/model.onnx", (), "a folder that is missing"),
         ("no/model.c", (), "a folder that is missing"),
-        ("model.onnx", ("--opset", "7"), "`opset` (=7) must be from 18"),
-        ("model.c", ("--name", "my net"), "must be a name in C"),
     ],
 )
 def test_refused(

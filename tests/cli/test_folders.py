@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 import sloy as library
 from command_line import Sloy, command, finished
@@ -197,3 +197,17 @@ def test_folders_that_are_refused(sloy: Sloy, tmp_path: Path) -> None:
     picture(tmp_path / "empty" / "only" / "1.png", 0, np.random.default_rng(0))
     refused = sloy("train", tmp_path / "empty", "--out", "a", code=1)
     assert "one class, 'only'" in refused.stderr
+
+
+def test_pictures_that_begin_with_zeros_as_idx_files_do(
+    sloy: Sloy, trained_on_fruit: Path, tmp_path: Path
+) -> None:
+    """AVIF and HEIC do: they are read, or named as what they are."""
+    work = tmp_path / "work"
+    (work / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
+    assert "is HEIC" in sloy("predict", trained_on_fruit, "a.heic", code=1).stderr
+    (work / "b.ico").write_bytes(b"\0\0\1\0" + bytes(60))
+    assert "IDX" not in sloy("predict", trained_on_fruit, "b.ico", code=1).stderr
+    if features.check("avif"):
+        Image.new("RGB", (14, 10), (200, 30, 30)).save(work / "c.avif")
+        assert sloy("predict", trained_on_fruit, "c.avif").stdout.startswith("c.avif  ")

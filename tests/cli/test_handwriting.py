@@ -13,6 +13,7 @@ from PIL import Image
 import sloy as library
 from command_line import Sloy, command, finished
 from sloy.data import HandwritingReader
+from sloy.model.marks import doubts
 
 
 @pytest.fixture(scope="session")
@@ -27,12 +28,17 @@ def reads_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_drawn_photographs_are_named(reads_digits: Path) -> None:
     """Forty of them, none of which the test for choosing anything has seen; see benchmarks/photographed_digits.py."""
     model = library.load(reads_digits / "model.sloy")
-    assert model.reader == HandwritingReader()
-    right = 0
+    reader = model.reader
+    assert reader == HandwritingReader()
+    right, marks = 0, {}
     for seed in range(40):
-        drawn = photo(900 + seed, str(seed % 10))
-        right += model.predict(drawn.picture).tolist() == [seed % 10]
+        found = reader.written(photo(900 + seed, str(seed % 10)).picture)
+        right += model.predict(np.stack([one.sample for one in found])).tolist() == [seed % 10]
+        marks |= {str(seed): found[0]} if seed < 15 else {}
     assert right >= 35
+    assert len(doubts(model, marks)) <= 2  # those that are answered wrong among them
+    letters = {c: reader.written(photo(k, c).picture)[0] for k, c in enumerate("EKRW")}
+    assert len(doubts(model, letters)) >= 2
 
 
 def test_one_line_says_what_was_done(sloy: Sloy, reads_digits: Path, tmp_path: Path) -> None:

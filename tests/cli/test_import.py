@@ -152,9 +152,9 @@ def test_one_of_several_outputs(tmp_path: Path, capsys: pytest.CaptureFixture[st
         in said
     )
     assert np.array_equal(sloy.load(out)(x), np.maximum(x, 0))
-    text, said = show(capsys, "import", path, out, "--output", "boxes")
+    text, said = show(capsys, "import", path, out, "--output", "boxes", "--overwrite")
     assert "output   N × 4" in text
     assert not said
     assert np.array_equal(sloy.load(out)(x), -x)
-    _, said = show(capsys, "import", path, out, "--output", "bxes", code=2)
+    _, said = show(capsys, "import", path, tmp_path / "n.sloy", "--output", "bxes", code=2)
     assert "--output (='bxes') is no value of the graph; its outputs are y, boxes." in said

@@ -17,6 +17,7 @@ import sloy as library
 from command_line import Sloy, command, environment, exit_code, stripes, write_idx
 from sloy import machine, text
 from sloy.cli.engines import describe, report
+from sloy.cli.main import COMMANDS
 from sloy.data import load_idx_folder
 
 
@@ -322,3 +323,14 @@ def test_a_full_disk_is_one_line(sloy: Sloy, data: Path) -> None:
 )
 def test_numbers_as_people_write_them(said: str, expected: str) -> None:
     assert said == expected
+
+
+@pytest.mark.parametrize("name", [one.NAME for one in COMMANDS])
+def test_unknown_words_name_the_commands_own_help(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(name, "--nothing-like-it") == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"sloy {name}: ")
+    assert said.endswith(f"(see `sloy {name} --help`)\n")
+    assert said.count("\n") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 
 import numpy as np
@@ -12,9 +13,11 @@ import sloy
 from sloy.data.pictures import PictureReader
 from sloy.data.streams import idx as idx_streams
 from sloy.data.streams import tars as tar_streams
+from sloy.data.streams.folder import sound
 from sloy.data.streams.footer import row_groups
 from sloy.data.streams.rows import StreamRows
 from sloy.errors import FileFormatError, InvalidArgument, ShapeError
+from sloy.experiments import Experiment, examine
 from sloy.graph.threefry import make_key
 from streams_made import as_folder, as_idx, as_parquet, as_tar, pictures, png
 
@@ -74,10 +77,96 @@ def test_parts_by_folder_and_by_name(tmp_path):
     for source in (tmp_path / "folder", tmp_path):
         assert len(sloy.data.stream(source)) == 40
         assert len(sloy.data.stream(source, part="test")) == 20
-    with pytest.raises(
-        FileFormatError, match=r"no files of the part validation, but of test, train"
-    ):
+        with pytest.raises(
+            FileFormatError, match=r"nothing of the part validation, but of test, train"
+        ):
+            sloy.data.stream(source, part="validation")
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_parts_of_data_that_come_in_none_are_refused(files, tmp_path, part):
+    """All training samples as those to test on would be a silent wrong number."""
+    as_parquet(tmp_path / "x.parquet", X, Y)
+    sources = [files["folder"], files["parquet"], files["tar"], tmp_path]
+    for source in (*sources, [files["parquet"]]):
+        assert len(sloy.data.stream(source, part="train")) == 60
+        with pytest.raises(InvalidArgument, match=rf"`part` \(='{part}'\) is of data that come in"):
+            sloy.data.stream(source, part=part)
+    with pytest.raises(InvalidArgument, match="come in parts; of samples by number"):
+        sloy.data.stream(X, Y, part=part)
+
+
+def test_parts_of_idx_files_and_of_files_by_name(tmp_path):
+    as_idx(tmp_path, X[:40], Y[:40])
+    as_idx(tmp_path, X[40:], Y[40:], "t10k")
+    assert (sloy.data.stream(tmp_path).x[:] == X[:40]).all()
+    assert (sloy.data.stream(tmp_path, part="test").x[:] == X[40:]).all()
+    with pytest.raises(FileFormatError, match="nothing of the part validation, but of test, train"):
         sloy.data.stream(tmp_path, part="validation")
+    images = tmp_path / "t10k-images-idx4-ubyte"
+    assert len(sloy.data.stream(images, Y[40:], part="test")) == 20
+    with pytest.raises(InvalidArgument, match="come in parts"):
+        sloy.data.stream(images, Y[40:], part="validation")
+    shard = as_parquet(tmp_path / "test-0.parquet", X[:9], Y[:9])
+    assert len(sloy.data.stream(shard, part="test")) == 9
+
+
+def test_one_idx_file_and_labels_that_are_not_taken(files, tmp_path):
+    as_idx(tmp_path, X, Y)
+    images, labels = tmp_path / "train-images-idx4-ubyte", tmp_path / "train-labels-idx1-ubyte"
+    packed = tmp_path / "packed.gz"
+    packed.write_bytes(gzip.compress(images.read_bytes()))
+    for file in (images, packed):
+        with pytest.raises(InvalidArgument, match=r"is an IDX file; `labels` are needed beside it"):
+            sloy.data.stream(file)
+        for given in (Y, str(labels), labels):
+            data = sloy.data.stream(file, given)
+            assert (data.x[:] == X).all()
+            assert (data.y == Y).all()
+    with pytest.raises(InvalidArgument, match="is one IDX file; DATA is the folder of images"):
+        Experiment.of(str(images))
+    for source in (files["folder"], files["parquet"], tmp_path, [files["tar"]]):
+        for given in (Y, labels):
+            with pytest.raises(InvalidArgument, match=r"`labels` go with samples by number"):
+                sloy.data.stream(source, given)
+
+
+@pytest.mark.parametrize("empty", [None, {"bytes": None, "path": "x"}, {"bytes": b"", "path": "x"}])
+def test_rows_without_a_picture(tmp_path, empty):
+    """Of a row that has none nothing is said until it is read; those around it are read, and it can be skipped."""
+    images = [{"bytes": png(pixels), "path": ""} for pixels in X]
+    images[0] = images[11] = empty
+    schema = {"image": pl.Struct({"bytes": pl.Binary, "path": pl.String}), "label": pl.Int64}
+    frame = pl.DataFrame({"image": images, "label": Y}, schema=schema)
+    frame.write_parquet(tmp_path / "holes.parquet", row_group_size=7)
+    data = sloy.data.stream(tmp_path / "holes.parquet")
+    rest = np.delete(np.arange(60), [0, 11])
+    assert (data.x[rest] == X[rest]).all()
+    with pytest.raises(FileFormatError, match=r"row 12 of .*holes\.parquet: is empty"):
+        data.x[10:13]
+    good, why = sound(data)
+    assert (good.x[:] == X[rest]).all()
+    assert (good.y == Y[rest]).all()
+    assert [one.partition(" of ")[0] for one in why] == ["row 1", "row 12"]
+
+
+def test_a_test_skips_what_cannot_be_read(tmp_path):
+    images = [{"bytes": png(pixels), "path": ""} for pixels in X]
+    images[3] = None
+    schema = {"image": pl.Struct({"bytes": pl.Binary, "path": pl.String}), "label": pl.Int64}
+    pl.DataFrame({"image": images, "label": Y}, schema=schema).write_parquet(tmp_path / "h.parquet")
+    network = sloy.Network(X.shape[1:], [sloy.layers.Flatten(), sloy.layers.Dense(3)])
+    data = sloy.data.stream(as_parquet(tmp_path / "a.parquet", X, Y))
+    model, _ = sloy.fit(network, (data.x[:], Y), epochs=1, engine="reference", verbose=False)
+    model.save(tmp_path / "m.sloy")
+    with pytest.raises(FileFormatError, match="row 4 of"):
+        examine(tmp_path / "m.sloy", tmp_path / "h.parquet")
+    out = tmp_path / "out"
+    examine(tmp_path / "m.sloy", tmp_path / "h.parquet", out=out, skip_broken=True)
+    samples = [
+        int(line.split(",")[0]) for line in (out / "predictions.csv").read_text().split()[1:]
+    ]
+    assert samples == [row for row in range(60) if row != 3]
 
 
 def test_columns_of_numbers(tmp_path):

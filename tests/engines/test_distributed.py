@@ -8,7 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +23,13 @@ from sloy.optimizers import SGD
 
 pytest.importorskip("jax")
 
+from sloy.engines import processes
+from sloy.engines.jax import launch
+from sloy.engines.jax.cluster import Cluster, Watch
 from sloy.engines.jax.launch import local_devices
 from sloy.engines.processes import Processes, started_with
-from sloy.errors import InvalidArgument, NotAvailable
+from sloy.errors import InvalidArgument, InvalidOption, LostProcess, NotAvailable
+from sloy.stopping import Terminated
 from sloy.training.resume import check_alike
 
 RNG = np.random.default_rng(7)
@@ -33,13 +39,45 @@ LAYERS = [Dense(8, use_bias=False), BatchNorm(), ReLU(), Dropout(0.2), Dense(2)]
 WITHIN = 120  # seconds, of a machine that does other things too
 
 
-def trained(engine: str, **options: object) -> tuple[sloy.Model, list[float]]:
+class Read(list[tuple[np.ndarray, np.integer]]):
+    """Samples that know which of them were taken."""
+
+    def __init__(self, *given: object) -> None:
+        super().__init__(*given)
+        self.rows: list[int] = []
+
+    def __getitem__(self, row: int) -> tuple[np.ndarray, np.integer]:
+        self.rows.append(row)
+        return super().__getitem__(row)
+
+
+class Begins(sloy.Callback):
+    """Forgets what was read before the first step."""
+
+    def __init__(self, samples: Read) -> None:
+        self.samples = samples
+
+    def on_fit_begin(self, run: object) -> None:
+        self.samples.rows.clear()
+
+
+def streamed() -> tuple[list[float], list[int]]:
+    """As `trained` in float64, of samples that are read when they are needed: and which of them were, to train on."""
+    samples = Read(zip(X, Y, strict=True))
+    data = sloy.data.stream(samples)
+    _, losses = trained("jax", precision="float64", data=data, callbacks=[Begins(samples)])
+    return losses, samples.rows
+
+
+def trained(
+    engine: str, *, data: sloy.Dataset | None = None, **options: object
+) -> tuple[sloy.Model, list[float]]:
     """Epochs of 3 batches; in float64 and a part of one, validated. Each kind of step takes a second to compile."""
     words = {"epochs": 3, "batch_size": 16, "optimizer": SGD(0.1), "verbose": False, **options}
     whole = words.get("precision") == "float64"
     x, y, held_out = (X, Y, (X[:16], Y[:16])) if whole else (X[:48], Y[:48], None)
     network = sloy.Network((6,), LAYERS)
-    model, history = sloy.fit(network, (x, y), validation=held_out, engine=engine, **words)
+    model, history = sloy.fit(network, data or (x, y), validation=held_out, engine=engine, **words)
     return model, [row[name] for row in history for name in ("loss", "val_loss") if name in row]
 
 
@@ -73,6 +111,7 @@ with sloy.engines.distributed(f"localhost:{port},2,{{rank}}") as processes:
     )
     same = [resumed.parameters[n].tobytes() == v.tobytes() for n, v in model.parameters.items()]
     found["same bits"] = all(same)
+    found["streamed"], found["read"] = test_distributed.streamed()
     if processes.leads:  # each asks its own model when it likes
         found["answers"] = model.predict(test_distributed.X).tolist()
     print(json.dumps(found), flush=True)
@@ -134,7 +173,7 @@ def test_two_processes_lose_what_one_loses(together: list[tuple[int, str, str]])
     first, second = (json.loads(output.splitlines()[-1]) for _, output, _ in together)
     assert first.pop("leads")
     assert not second.pop("leads")
-    answers = first.pop("answers")
+    answers, read = first.pop("answers"), [first.pop("read"), second.pop("read")]
     assert first == second
     assert first["engine"] == "jax, 2 devices (cpu) in 2 processes, float32"
     for dtype, tolerance in (("float32", 1e-6), ("float64", 1e-12)):
@@ -143,6 +182,15 @@ def test_two_processes_lose_what_one_loses(together: list[tuple[int, str, str]])
     assert (np.array(answers) == model.predict(X)).all()
     assert first["resumed"] == first["float64"]
     assert first["same bits"]
+    assert first["streamed"] == first["float64"]
+    assert [len(rows) for rows in read] == [3 * 30, 3 * 24]  # of batches of 16, and a part of one
+    for epoch in range(3):
+        once = [
+            row
+            for rows, each in zip(read, (30, 24), strict=True)
+            for row in rows[each * epoch :][:each]
+        ]
+        assert sorted(once) == list(range(54))
 
 
 def test_the_end_of_one_ends_the_other_with_a_sentence(
@@ -247,6 +295,25 @@ def test_processes_with_other_data_are_told() -> None:
         check_alike({"data": "own", "epochs": 3}, Second())
 
 
+@pytest.fixture
+def second() -> Iterator[Second]:
+    """This process as the other of two."""
+    processes.enter(Second())
+    yield Second()
+    processes.leave()
+
+
+def test_what_is_no_run_of_several_processes(second: Second, tmp_path: Path) -> None:
+    """It is refused before anything is read or written."""
+    (tmp_path / "t.csv").write_text("a,y\n" + "1,no\n2,yes\n" * 30)
+    folds = sloy.experiments.Experiment.of(tmp_path / "t.csv", target="y", folds=3)
+    with pytest.raises(InvalidOption, match=r"`folds` \(=3\): .* not in several together"):
+        sloy.experiments.run(folds, tmp_path / "run", engine="jax")
+    with pytest.raises(InvalidArgument, match="tune: its trials are runs by themselves"):
+        sloy.tune("mnist", out=tmp_path / "search", engine="jax")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
 def test_it_begins_before_jax_computes() -> None:
     import jax
 
@@ -255,3 +322,70 @@ def test_it_begins_before_jax_computes() -> None:
         sloy.engines.distributed("localhost:9,2,0").__enter__()
     with pytest.raises((InvalidArgument, NotAvailable), match="distributed: "):
         sloy.engines.distributed().__enter__()
+
+
+class Board:
+    """The keys and values that processes share, in one."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    def key_value_set(self, key: str, value: str, allow_overwrite: bool = False) -> None:
+        self.values[key] = value
+
+    def blocking_key_value_get(self, key: str, milliseconds: int) -> str:
+        return self.values[key]
+
+    def key_value_dir_get(self, prefix: str) -> list[tuple[str, str]]:
+        return [(key, value) for key, value in self.values.items() if key.startswith(prefix)]
+
+    def key_value_delete(self, key: str) -> None:
+        del self.values[key]
+
+
+def test_one_process_agrees_with_itself() -> None:
+    """As of a launcher that was asked for one task."""
+    alone = Cluster(Board(), 1, 0)
+    assert [alone.largest(value) for value in (3, 0.5)] == [3, 0.5]
+    alone.close()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Terminated, ValueError])
+def test_what_stops_one_before_the_first_step_stops_the_others(error: type[BaseException]) -> None:
+    """A signal with the exit code that it has in the first one."""
+    board = Board()
+    first, second = Watch(board, 2, 0), Watch(board, 2, 1)
+    first.tell(error("bad"))
+    second._look()
+    expected, why = {
+        KeyboardInterrupt: (KeyboardInterrupt, "was interrupted"),
+        Terminated: (Terminated, "was terminated"),
+        ValueError: (LostProcess, "ended: bad"),
+    }[error]
+    with pytest.raises(expected) as raised:
+        second.check()
+    said = [str(raised.value), *getattr(raised.value, "__notes__", ())]
+    assert f"process 0 of 2 {why}; this one ends with it" in "".join(said)
+
+
+def test_a_port_that_is_taken() -> None:
+    with socket.create_server(("", 0)) as taken, pytest.raises(NotAvailable) as raised:
+        launch.Service(f"[::]:{taken.getsockname()[1]}", 2)
+    assert "process 0 cannot listen at" in str(raised.value)
+    assert "(Address already in use)" in str(raised.value)
+
+
+def test_who_waits_for_the_others_does_so_for_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is told what stands in the way, as far as a look tells."""
+    monkeypatch.setattr(launch, "_severed", lambda: None)
+    given = {"coordinator_address": "no.such.host.invalid:9", "num_processes": 2, "process_id": 1}
+    never = threading.Event()
+    with pytest.raises(
+        NotAvailable, match=r"process 1 of 2 .*; no host no.such.host.invalid is known here"
+    ):
+        launch._within(0.1, never.wait, lambda: launch._unconnected(given, "there"))
+    given["coordinator_address"] = f"localhost:{free_port()}"
+    assert "does not answer (Connection refused)" in launch._unconnected(given, "there")
+    never.set()
+    with pytest.raises(ZeroDivisionError):
+        launch._within(10, lambda: 1 / 0, lambda: "late")

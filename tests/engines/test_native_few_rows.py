@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from instructions import run_instruction
 from sloy.engines import BatchRun
 from sloy.engines.base import Poll
 from sloy.engines.native import NativeEngine
@@ -194,3 +195,32 @@ def test_sum_of_squares(size: int, threads: int, isa: str) -> None:
     values = np.random.default_rng(3).integers(-4, 5, size).astype(np.float32)
     expected = np.asarray(np.sum(values.astype(np.float64) ** 2))
     assert_close(executable.run({"x": values})["s"], expected, EXACT)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("rows", "depth", "columns"),
+    [
+        (32, 784, 128),  # small sums of a large right operand, which threads share by its depth
+        (47, 1201, 64),
+        (49, 960, 320),  # a panel packed by the block that reads it
+        (128, 784, 128),
+        (256, 410, 37),
+        (200, 64, 600),
+        (257, 500, 96),
+    ],
+)
+@pytest.mark.parametrize("transpose", [False, True])
+def test_products_of_few_rows_are_exact(
+    rows: int, depth: int, columns: int, transpose: bool, threads: int
+) -> None:
+    rng = np.random.default_rng(rows)
+    a = rng.integers(-4, 5, (rows, depth)).astype(np.float32)
+    b = rng.integers(-4, 5, (depth, columns)).astype(np.float32)
+    bias = rng.integers(-9, 10, columns).astype(np.float32)
+    attributes = {"transpose_a": 0, "transpose_b": int(transpose), "has_bias": 1, "activation": "relu"}  # fmt: skip
+    given = np.ascontiguousarray(b.T) if transpose else b
+    (y,) = run_instruction(
+        "matmul", [a, given, bias], [((rows, columns), "float32")], attributes, threads=threads
+    )
+    np.testing.assert_array_equal(y, np.maximum(a.astype(np.float64) @ b + bias, 0))

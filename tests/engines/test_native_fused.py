@@ -17,7 +17,12 @@ from sloy.problem import Network, Problem
 from sloy.training.recipe import Recipe
 from sloy.training.step import training_graph
 
-OF_PLANS = {"copy", "elementwise", "sum_of_squares"}  # kernels that a plan alone asks for
+OF_PLANS = {
+    "conv2d_separable",
+    "copy",
+    "elementwise",
+    "sum_of_squares",
+}  # kernels that a plan alone asks for
 
 POOLED = [
     layers.Conv2D(16, 3), layers.ReLU(), layers.MaxPool2D(2), layers.Conv2D(16, 3), layers.ReLU(),

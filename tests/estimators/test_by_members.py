@@ -14,6 +14,7 @@ from sklearn.model_selection import cross_val_score, train_test_split
 import sloy
 from sloy.data.tables import load_table
 from sloy.errors import InvalidArgument
+from sloy.estimators import by_members
 
 QUICK = {"recipe": "tabular", "members": 2, "epochs": 12, "threads": 1}
 
@@ -83,6 +84,35 @@ def test_the_same_as_sloy_train_on_the_same_rows():
         parameters=tabular.start(), preprocessing="none", threads=1, verbose=False,
     )  # fmt: skip
     np.testing.assert_array_equal(model.model_.prepared(table.train.x), other(table.train.x))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rate", "beta2"),
+    [
+        ("sgd", 0.02 * 2, None),  # of the mean of two members
+        ("adam", 0.2, 0.999),
+        (sloy.SGD(0.03, momentum=0.5), 0.03, None),
+        (sloy.AdamW(sloy.schedules.Cosine(0.01)), None, 0.999),
+    ],
+)
+def test_another_optimizer_goes_without_what_is_of_the_recipes_own(
+    monkeypatch, optimizer, rate, beta2
+):
+    taken = []
+
+    def fit(*given, recipe, **options):
+        taken.append(recipe)
+        return sloy.fit_members(*given, recipe=recipe, **options)
+
+    monkeypatch.setattr(by_members, "fit_members", fit)
+    x = frame(60)
+    sloy.Regressor(**{**QUICK, "optimizer": optimizer}).fit(x, price(x))
+    descent = taken[0].descent
+    assert getattr(descent, "beta2", None) == beta2
+    if rate is None:
+        assert descent.learning_rate == sloy.schedules.Cosine(0.01)
+    else:
+        assert descent.learning_rate == sloy.schedules.CosLog(rate)
 
 
 def test_given_rows_are_held_out_for_all_members():

@@ -169,13 +169,85 @@ def test_modules(tmp_path: Path, houses: tuple[Model, dict[str, list[Any]]]) -> 
     (tmp_path / "empty.html").write_text("<!doctype html><title>modules</title>")
     with open_page(tmp_path / "empty.html") as browser:
         found = imported(browser, tmp_path / "pictures.js", [one.ravel().tolist() for one in x])
-        answers = imported(browser, tmp_path / "table.js", [*rows, {"city": "Rome"}])
+        answers = imported(
+            browser, tmp_path / "table.js", [*rows, {"area": None, "city": "Rome", "built": None}]
+        )
     assert np.abs(np.array(found) - pictures.predict_proba(x)).max() < 1e-5
     expected = table.predict({k: v for k, v in columns.items() if k != "price"})
     assert np.abs(np.array(answers)[:-1] - expected).max() < 1e-5
     types = (tmp_path / "pictures.d.ts").read_text()
     assert "predict(x: ArrayLike<number>): Float32Array" in types
     assert "Record<string" in (tmp_path / "table.d.ts").read_text()
+
+
+REFUSED = """async ([code, inputs]) => {
+  const module = await import(`data:text/javascript;base64,${code}`);
+  const said = [];
+  for (const text of inputs)
+    try { said.push(String([...module.predict(eval(`(${text})`))])); } catch (e) { said.push(String(e)); }
+  return said;
+}"""
+OF_NUMBERS = {  # what is given → what is said
+    "undefined": "TypeError: predict: x must be an array of 3 numbers, row-major; it is undefined",
+    "'abc'": 'TypeError: predict: x must be an array of 3 numbers, row-major; it is "abc"',
+    "({a: 1})": "TypeError: predict: x must be an array of 3 numbers, row-major; it is an object",
+    "[1, 2]": "RangeError: predict: x has 2 numbers; the network takes 3, row-major",
+    "[[1, 2, 3]]": "RangeError: predict: x has 1 numbers; the network takes 3, row-major",
+    "[1, 'two', 3]": 'TypeError: predict: x[1] is "two"; it must be a finite number',
+    "new Float64Array([1, NaN, 3])": "TypeError: predict: x[1] is NaN; it must be a finite number",
+    "[1, 2, null]": "TypeError: predict: x[2] is null; it must be a finite number",
+}
+_ROW = "({area: 50, city: 'Ulm', built: 0})"
+_NUMBER = "it takes a number, or null"
+_DATE = "it takes a Date, or seconds since 1970-01-01 00:00, or null"
+OF_ROWS = {
+    "undefined": "must be a row, {column: value}, of area, built, city; it is undefined",
+    "[50, 'Ulm', 0]": "must be a row, {column: value}, of area, built, city; it is an array of 3",
+    "({aera: 50, city: 'Ulm', built: 0})": 'column "area" (null stands for a missing one); it has aera, city, built',
+    "({...ROW, area: undefined})": 'no value for the column "area"',
+    "({...ROW, area: 'large'})": f'the column "area" is "large"; {_NUMBER}',
+    "({...ROW, area: '1,5'})": f'the column "area" is "1,5"; {_NUMBER}',
+    "({...ROW, area: '0x10'})": f'the column "area" is "0x10"; {_NUMBER}',
+    "({...ROW, area: true})": f'the column "area" is true; {_NUMBER}',
+    "({...ROW, area: [50]})": f'the column "area" is an array of 1; {_NUMBER}',
+    "({...ROW, built: '1950-01-15'})": f'the column "built" is "1950-01-15"; {_DATE}',
+    "({...ROW, built: new Date('x')})": f'the column "built" is Invalid Date; {_DATE}',
+    "({...ROW, built: Infinity})": f'the column "built" is Infinity; {_DATE}',
+    "({...ROW, city: ['Ulm']})": 'the column "city" is an array of 1; it takes a word, or null',
+}
+ALIKE = {  # rows that are one and the same
+    "({...ROW, area: ' 5e1 '})": _ROW,
+    "({...ROW, id: 7})": _ROW,
+    "({...ROW, built: new Date(0)})": _ROW,
+    "({...ROW, area: 'NA'})": "({...ROW, area: null})",
+    "({...ROW, area: NaN})": "({...ROW, area: null})",
+    "({...ROW, city: ''})": "({...ROW, city: null})",
+}
+
+
+def test_what_a_module_does_not_take(
+    tmp_path: Path, houses: tuple[Model, dict[str, list[Any]]]
+) -> None:
+    """No answer to a mistyped row, and one line that names what is wrong."""
+    network = Network((3,), [layers.Dense(2)])
+    problem = Problem(network, losses.SquaredError(), target_shape=(2,), target_dtype="float32")
+    Model(problem, network.initialize(0), engine="reference").export(tmp_path / "plain.js")
+    houses[0].export(tmp_path / "rows.js")
+    (tmp_path / "empty.html").write_text("<!doctype html><title>modules</title>")
+
+    def said(file: str, given: list[str]) -> list[str]:
+        code = b64encode((tmp_path / file).read_bytes()).decode()
+        inputs = [one.replace("...ROW", f"...{_ROW}") for one in given]
+        found: list[str] = browser.evaluate(REFUSED, [code, inputs])
+        return found
+
+    with open_page(tmp_path / "empty.html") as browser:
+        assert said("plain.js", list(OF_NUMBERS)) == list(OF_NUMBERS.values())
+        told = said("rows.js", list(OF_ROWS))
+        for one, expected in zip(told, OF_ROWS.values(), strict=True):
+            assert one.startswith("TypeError: predict: ")
+            assert one.endswith(expected) or f"{expected} (" in one, one
+        assert said("rows.js", list(ALIKE)) == said("rows.js", list(ALIKE.values()))
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node, node")

@@ -194,7 +194,20 @@ def test_c_takes_raw_columns(model: sloy.Model, suffix: str, tmp_path: Path) -> 
             )
         expected = model.predict_proba(frame)
         assert np.abs(y - expected).max() <= CLOSE * max(1.0, np.abs(expected).max())
-    assert loaded.t_code(99, b"Oslo") == -1
+        assert {loaded.t_wrong(row.ctypes.data_as(ctypes.c_void_p)) for row in x} == {-1}
+    for place, name in enumerate(names):
+        bad = (
+            (0.5, -2.0, 1e9)
+            if name in WORDS
+            else (np.inf, -np.inf)
+            if name in ("when", "day", "clock")
+            else ()
+        )
+        for value in bad:
+            row = x[0].copy()
+            row[place] = value
+            assert loaded.t_wrong(row.ctypes.data_as(ctypes.c_void_p)) == place, name
+    assert loaded.t_code(99, b"Oslo") == loaded.t_code(names.index("area"), b"Oslo") == -2
     assert loaded.t_code(names.index("lift"), b"True") == loaded.t_code(
         names.index("lift"), b"true"
     )
@@ -227,6 +240,9 @@ def test_numbers_far_from_0_are_taken_in_double_precision(offset: float, tmp_pat
         library = tmp_path / "m.so"
         subprocess.run(["gcc", *FLAGS, "-o", library, tmp_path / "m.c", "-lm"], check=True)
         loaded = ctypes.CDLL(str(library))
+        for value, wrong in ((0.0, -1), (np.nan, 1), (np.inf, 1)):
+            given = np.array([0.0, value, 0.0])
+            assert loaded.m_wrong(given.ctypes.data_as(ctypes.c_void_p)) == wrong
         for row, expected in zip(x[:50], model.predict_proba(x[:50]), strict=True):
             result = np.empty(2, np.float32)
             loaded.m_predict(

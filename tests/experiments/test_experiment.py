@@ -86,6 +86,34 @@ def test_a_named_recipe_goes_before_the_network(digits: Path) -> None:
     assert found.recipe.momentum == 0.7
 
 
+OF_OTHERS: list[tuple[str, dict[str, Any]]] = [
+    ("digits", {}),
+    ("digits", {"network": "fast"}),
+    ("digits", {"recipe": "mnist-augmented"}),
+    ("digits", {"recipe": "fashion-mnist", "network": "fast"}),
+    ("table", {"target": "kind"}),
+    ("table", {"target": "kind", "recipe": "fast"}),
+    ("table", {"target": "kind", "recipe": "tabular", "network": "mlp"}),
+]
+
+
+@pytest.mark.parametrize(("data", "words"), OF_OTHERS)
+def test_no_default_hinders_another_optimizer(
+    request: pytest.FixtureRequest, data: str, words: dict[str, Any]
+) -> None:
+    """What recipe, network and data say for their own optimiser is left out with another."""
+    path = request.getfixturevalue(data)
+    plain = Experiment.of(path, **words).recipe
+    for optimizer, rate in RATES.items():
+        recipe = Experiment.of(path, optimizer=optimizer, **words).recipe
+        if optimizer == plain.optimizer:
+            assert recipe == plain
+        else:
+            assert recipe.optimizer == optimizer
+            assert (recipe.momentum, recipe.beta2, recipe.weight_decay) == (None, None, None)
+            assert recipe.learning_rate == rate
+
+
 def test_what_is_given_goes_before_all(pictures: Path) -> None:
     found = Experiment.of(pictures, recipe="mnist-augmented", epochs=3, augment="none")
     assert (found.recipe.epochs, found.recipe.augment, found.network) == (3, None, "cnn_deep")
@@ -96,6 +124,8 @@ def test_what_suits_the_data_fills_what_is_not_given(table: Path, pictures: Path
     recipe = found.with_defaults_for(found.source.load(Wanted())).recipe
     assert (recipe.epochs, recipe.batch_size, recipe.patience) == (5, 16, 30)
     assert (recipe.learning_rate, recipe.weight_decay) == (0.005, 0.3)
+    still = Experiment.of(table, target="kind", network="mlp", schedule="constant")
+    assert still.with_defaults_for(found.source.load(Wanted())).recipe.learning_rate == 0.0005
     named = Experiment.of(pictures, recipe="fashion-mnist")
     assert named.with_defaults_for(named.source.load(Wanted())) is named
 

@@ -84,10 +84,10 @@ def draw(browser: Page, strokes: list[tuple[float, float]]) -> None:
     browser.mouse.up()
 
 
-def test_a_drawn_digit_and_what_is_made_of_it(digits: Digits) -> None:
+def test_a_drawn_digit_and_what_is_made_of_it(digits: Digits, shared_browser: Any) -> None:
     """Drawn in the page and read from its picture by sloy: the same sample, and the same probabilities of it."""
     assert digits.html.stat().st_size < 2e6
-    with open_page(digits.html) as browser:
+    with open_page(digits.html, within=shared_browser) as browser:
         draw(browser, [(0.25, 0.2), (0.75, 0.22), (0.45, 0.8)])
         x = numbers(browser, "#network@data-x").reshape(1, 28, 28, 1).astype(np.uint8)
         found = answer(browser)
@@ -113,10 +113,27 @@ def test_a_drawn_digit_and_what_is_made_of_it(digits: Digits) -> None:
         assert answer(browser).sum() == pytest.approx(1, abs=1e-4)
 
 
-def test_a_thousand_digits(digits: Digits) -> None:
+def test_a_report_without_samples(digits: Digits, tmp_path: Path, shared_browser: Any) -> None:
+    """No sample is in it, whole or as a mistake; figures of all together are, and the network runs."""
+    html = tmp_path / "alone.html"
+    assert main(["report", str(digits.folder), str(html), "--no-samples", "--lang", "en"]) == 0
+    page, own = html.read_text(), digits.html.read_text()
+    parts = [b64encode(np.ascontiguousarray(x).tobytes()).decode() for x in digits.test.x]
+    assert sum(part in own for part in parts) > 10  # how they would be in it
+    assert not any(part in page for part in parts)
+    with open_page(html, within=shared_browser) as browser:
+        assert browser.evaluate("[told.samples.length, told.wrong.length]") == [0, 0]
+        assert "Samples of the data are left out" in browser.inner_text("#summary")
+        assert browser.locator("#confusion td").count() == 101
+        assert not browser.locator("#mistakes").count()
+        draw(browser, [(0.25, 0.2), (0.75, 0.22), (0.45, 0.8)])
+        assert answer(browser).sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_a_thousand_digits(digits: Digits, shared_browser: Any) -> None:
     x = np.asarray(digits.test.x)
     expected = digits.model.predict_proba(x)
-    with open_page(digits.html) as browser:
+    with open_page(digits.html, within=shared_browser) as browser:
         found = browser.evaluate(
             """(all) => { const bytes = numbersOf(all, "bytes"), given = [];
             for (let i = 0; i < bytes.length; i += 784) {
@@ -128,11 +145,11 @@ def test_a_thousand_digits(digits: Digits) -> None:
     assert (np.array(found).argmax(1) == expected.argmax(1)).mean() >= 0.999
 
 
-def test_what_happens_layer_by_layer(digits: Digits) -> None:
+def test_what_happens_layer_by_layer(digits: Digits, shared_browser: Any) -> None:
     """The window's sum is the number of the map; the maps are the model's; pooling's winner; the receptive field."""
     x = np.asarray(digits.test.x[:1])
     maps = digits.model.activations(x, ["conv2d_2", "max_pool2d_1", "dense_1"])
-    with open_page(digits.html) as browser:
+    with open_page(digits.html, within=shared_browser) as browser:
         samples = browser.query_selector_all("#network .sample")
         assert len(samples) == 10
         samples[int(digits.test.y[0])].click()  # of each class the first: that of this sample too
@@ -169,11 +186,11 @@ def test_what_happens_layer_by_layer(digits: Digits) -> None:
         assert int(largest) == int(maps["dense_1"][0].argmax())
 
 
-def test_a_report_shows_the_run(digits: Digits) -> None:
+def test_a_report_shows_the_run(digits: Digits, shared_browser: Any) -> None:
     """Its sections, a mistake that loads into the network, and what it may not do: sizes, names, requests, colours."""
     wrong = np.flatnonzero(digits.model.predict(digits.test.x) != digits.test.y)
     summary = json.loads((digits.folder / "summary.json").read_text())
-    with open_page(digits.html, width=320) as browser:
+    with open_page(digits.html, within=shared_browser, width=320) as browser:
         text = browser.inner_text("body")
         for title in ("Summary", "Try it", "Mistakes", "Curves", "Diagnosis", "The run"):
             assert title in text
@@ -191,21 +208,29 @@ def test_a_report_shows_the_run(digits: Digits) -> None:
         browser.locator("[data-samples] .sample").first.click()
         x = numbers(browser, "#network@data-x").reshape(1, 28, 28, 1).astype(np.uint8)
         assert any(np.array_equal(x[0], digits.test.x[k]) for k in wrong)
+        away = """curveChart({ title: "loss", epochs: [1, 2, 3], lines: [{ name: "a", values: [2, 1e30, null] }] })
+          .textContent"""  # of a run that ran away: exponents, and a cross where there was no number
+        assert browser.evaluate(away).startswith("lossa× not finite123")
+        assert browser.evaluate(away).endswith("102030epochlog₁₀×")
         assert accessible(browser) == []
+        browser.emulate_media(color_scheme="dark")
+        ground = "getComputedStyle(document.body).backgroundColor"
+        assert browser.evaluate(ground) == "rgb(20, 24, 29)"
+        assert accessible(browser) == []  # contrast among it
     html = digits.html.read_text("utf-8")
     assert "default-src 'none'" in html
     assert "unsafe-inline" not in html
     assert not re.search(r"""(src|href)=["'](?!#)|url\(["']?http|@import""", html)
 
 
-def test_a_picture_file(digits: Digits, tmp_path: Path) -> None:
+def test_a_picture_file(digits: Digits, tmp_path: Path, shared_browser: Any) -> None:
     """A drawing as a file; a file that is none."""
     page = Image.new("L", (300, 200), 235)
     ink = np.kron(np.asarray(digits.test.x[0, ..., 0]) > 100, np.ones((6, 6), bool))
     page.paste(Image.fromarray(np.where(ink, np.uint8(20), np.uint8(235))), (60, 10))
     page.save(tmp_path / "seven.png")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno picture")
-    with open_page(digits.html) as browser:
+    with open_page(digits.html, within=shared_browser) as browser:
         browser.set_input_files("input[type=file]", tmp_path / "seven.png")
         browser.wait_for_function("document.querySelector('.score').dataset.value")
         x = numbers(browser, "#network@data-x").reshape(28, 28)
@@ -216,9 +241,9 @@ def test_a_picture_file(digits: Digits, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Any:
+def opened(tmp_path: Path, shared_browser: Any) -> Any:
     def inner(model: sloy.Model, **more: Any) -> Iterator[Page]:
-        return open_page(model.to_html(tmp_path / "page.html", **more))
+        return open_page(model.to_html(tmp_path / "page.html", **more), within=shared_browser)
 
     return inner
 
@@ -282,7 +307,7 @@ def test_the_command(digits: Digits, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert '<html lang="ru"' in out.read_text("utf-8")
     with speak("en"):
         assert "Try it" not in out.read_text("utf-8")
-    assert main(["report", str(tmp_path), str(out)]) == 1
+    assert main(["report", str(tmp_path), str(out), "--overwrite"]) == 1
     assert "holds no run" in capsys.readouterr().err
     with pytest.raises(FileFormatError, match="holds no run"):
         report(tmp_path, out)

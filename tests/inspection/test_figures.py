@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from math import inf, nan
 
 import numpy as np
 import pytest
@@ -52,12 +53,20 @@ def mistakes(samples: int, wrong: int, names: list[str] | None = None) -> Figure
     return mistakes_figure(pictures, true, probabilities, names)
 
 
+RAN_AWAY = {
+    "epoch": [1, 2, 3, 4],
+    "loss": [2.0, 3e10, 1e30, inf],
+    "val_loss": [2.1, 1e34, nan, nan],
+    "accuracy": [0.3, 0.2, 0.1, 0.1],
+}
 FIGURES = {
     "curves": lambda: curves_figure(HISTORY, "digits"),
     "curves of one epoch": lambda: curves_figure({"epoch": [1], "loss": [0.3], "accuracy": [0.9]}),
     "curves of 200 epochs": lambda: curves_figure(
         {"epoch": list(range(1, 201)), "loss": (1 / np.arange(1, 201)).tolist()}
     ),
+    "curves of a run that ran away": lambda: curves_figure(RAN_AWAY),
+    "curves without a finite loss": lambda: curves_figure({"epoch": [1, 2], "loss": [nan, inf]}),
     "confusion": lambda: confusion_figure(RANDOM.integers(0, 1200, (10, 10))),
     "confusion of two": lambda: confusion_figure(np.array([[5, 1], [0, 60_000]]), ["no", "yes"]),
     "confusion of 26 words": lambda: confusion_figure(
@@ -74,6 +83,26 @@ FIGURES = {
     "one mistake": lambda: mistakes(10, 1, [f"a long name {i}" for i in range(10)]),
     "no mistake": lambda: mistakes(10, 0),
 }
+
+
+def test_curves_of_a_run_that_ran_away() -> None:
+    """All magnitudes are seen, and each value that is not finite is a cross at its epoch."""
+    loss, accuracy = curves_figure(RAN_AWAY).axes
+    assert (loss.get_yscale(), accuracy.get_yscale()) == ("log", "linear")
+    lines = {line.get_label(): line for line in loss.lines}
+    assert lines["training"].get_ydata().tolist()[:3] == [2.0, 3e10, 1e30]
+    assert [line.get_xdata().tolist() for line in loss.lines if line.get_marker() == "x"] == [
+        [4],
+        [3, 4],
+    ]
+    low, high = loss.get_ylim()
+    assert 0 < low < 2.0
+    assert 1e34 < high < 1e40
+    (empty,) = curves_figure({"epoch": [1, 2], "loss": [nan, inf]}).axes
+    assert [line.get_xdata().tolist() for line in empty.lines] == [[1, 2]]
+    assert not len(empty.get_yticks())
+    assert curves_figure(HISTORY).axes[0].get_yscale() == "linear"
+    assert png(curves_figure({"epoch": [1, 2, 3], "loss": [1.0, 1e300, 1e308]}))
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])

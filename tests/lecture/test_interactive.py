@@ -33,11 +33,11 @@ Opened = Callable[..., Any]
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Opened:
+def opened(tmp_path: Path, shared_browser: Any) -> Opened:
     @contextmanager
-    def inner(row: str, language: str = "en", **window: int) -> Iterator[Browser]:
+    def inner(row: str, language: str = "en", **size: int) -> Iterator[Browser]:
         path = page(row, language=language).save(tmp_path / f"{row}.html")
-        with open_page(path, **window) as browser:
+        with open_page(path, within=shared_browser, **size) as browser:
             yield browser
 
     return inner
@@ -82,7 +82,7 @@ CUT = """() => [...document.querySelectorAll(".scroll")].filter(e => e.scrollWid
   .map(e => [e.ariaLabel, e.scrollWidth, e.clientWidth])"""
 
 
-def test_every_page_in_both_languages(tmp_path: Path) -> None:
+def test_every_page_in_both_languages(tmp_path: Path, shared_browser: Any) -> None:
     """Each control has a name and is reached by the Tab key, nothing sticks out of a narrow window, no table is cut."""
     with speak("ru"):
         russian_footer = say("Everything is computed in this page; nothing is loaded or sent.")
@@ -92,7 +92,7 @@ def test_every_page_in_both_languages(tmp_path: Path) -> None:
             page(row, language=language).save(tmp_path / language / f"{row}.html")
         with speak(language):
             write_index(tmp_path / language, [find(row) for row in ROWS_WITH_PAGES])
-    with open_page(tmp_path / "en" / "index.html", width=320) as browser:
+    with open_page(tmp_path / "en" / "index.html", within=shared_browser, width=320) as browser:
         links = browser.eval_on_selector_all("a", "all => all.map(a => a.getAttribute('href'))")
         assert links == [f"{row}.html" for row in ROWS_WITH_PAGES]
         for language, row in itertools.product(("en", "ru"), ROWS_WITH_PAGES):
@@ -135,21 +135,24 @@ def test_a_page_holds_all_it_needs() -> None:
     assert len(html) < 60_000
 
 
-def test_nothing_else_runs_in_a_page(tmp_path: Path) -> None:
+def test_nothing_else_runs_in_a_page(tmp_path: Path, shared_browser: Any) -> None:
     path = tmp_path / "changed.html"
     path.write_text(page("L3").html.replace("</body>", "<script>window.other = 1</script></body>"))
-    with pytest.raises(AssertionError, match="Content Security Policy"), open_page(path) as browser:
+    with (
+        pytest.raises(AssertionError, match="Content Security Policy"),
+        open_page(path, within=shared_browser) as browser,
+    ):
         assert browser.evaluate("window.other") is None
 
 
-def test_a_notebook_shows_a_page(tmp_path: Path) -> None:
+def test_a_notebook_shows_a_page(tmp_path: Path, shared_browser: Any) -> None:
     found = page("L3", language="ru")
     assert repr(found).startswith("Page(L3, 'ru', ")
     shown = found._repr_html_()
     assert escape(found.html, quote=True) in shown
     path = tmp_path / "notebook.html"
     path.write_text(f"<!doctype html><meta charset=utf-8><title>x</title>{shown}", "utf-8")
-    with open_page(path) as browser:
+    with open_page(path, within=shared_browser) as browser:
         inside = browser.frame_locator("iframe")
         assert inside.locator("h1").inner_text() == "Исключающее ИЛИ"
         inside.locator('[data-name="one w0 number"]').fill("9")

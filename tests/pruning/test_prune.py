@@ -14,12 +14,21 @@ import pytest
 import sloy
 from sloy.errors import InvalidArgument
 from sloy.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Residual
-from sloy.pruning.comparison import compared, wilson
+from sloy.pruning.comparison import (
+    _difference,
+    _estimate,
+    compared,
+    paired_shares,
+    student,
+    wilson,
+)
 from sloy.pruning.groups import Structure
 from sloy.pruning.passes import Passes
 from sloy.pruning.refit import Refit
+from sloy.pruning.retraining import Ensemble, Retraining, _Members
 from sloy.pruning.saliency import activity, scores
 from sloy.pruning.timing import Timing
+from sloy.training.held_out import held_out_by_members
 from training_tasks import blobs, stripes
 
 OPTIONS: dict[str, Any] = {"verbose": False, "optimizer": "adam", "seed": 1, "threads": 1}
@@ -217,7 +226,7 @@ def test_single_weights_stay_zero(model: sloy.Model, data: sloy.Dataset) -> None
 
 
 def test_intervals() -> None:
-    """Wilson's from its own paper's formula solved for the ends; the paired one from its definition."""
+    """Wilson's from its own paper's formula solved for the ends; the paired one from its function."""
     low, high = wilson(80, 100)
     for end in (low, high):
         assert abs(0.8 - end) == pytest.approx(1.959964 * np.sqrt(end * (1 - end) / 100), rel=1e-6)
@@ -229,11 +238,76 @@ def test_intervals() -> None:
     found = compared(*passes, samples, "")
     right = [(model.predict(data.x) == data.y).astype(float) for model in (one, two)]
     difference = right[0] - right[1]
-    half = 1.959964 * difference.std(ddof=1) / np.sqrt(60)
     assert found.before[0] == pytest.approx(right[0].mean())
-    assert found.lost == pytest.approx(
-        (difference.mean(), difference.mean() - half, difference.mean() + half), abs=1e-6
+    assert found.lost == pytest.approx((difference.mean(), *paired_shares(*right)), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "n"), [(0, 0, 8), (3, 0, 8), (0, 1, 5), (12, 2, 44), (5, 9, 1000)]
+)
+def test_the_interval_of_paired_shares(b: int, c: int, n: int) -> None:
+    """At its ends the score statistic, with the likelihood's maximum found on a grid, is that of 95 %."""
+    before, after = np.zeros(n), np.zeros(n)
+    before[:b], after[b : b + c], before[b + c : n - 1], after[b + c : n - 1] = 1, 1, 1, 1
+    ends = paired_shares(before, after)
+    assert ends[0] < (b - c) / n < ends[1]
+    for end in ends:
+        q = np.linspace(max(0.0, -end), (1 - end) / 2, 2_000_001)[1:-1]  # of c; q + Δ of b
+        likelihood = b * np.log(q + end) + c * np.log(q) + (n - b - c) * np.log(1 - 2 * q - end)
+        best = q[likelihood.argmax()]
+        score = (b - c - n * end) / np.sqrt(n * (2 * best + end - end * end))
+        assert abs(score) == pytest.approx(1.959964, rel=1e-3)
+
+
+def test_the_interval_of_a_mean() -> None:
+    """Student's, by SciPy; of one sample nothing is known; what is never negative has no mean below 0."""
+    stats = pytest.importorskip("scipy.stats")
+    for freedom in (1, 2, 7, 30, 2000):
+        assert student(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-4)
+    values = np.array([0.0, 0.1, 3.0])
+    half = stats.t.ppf(0.975, 2) * values.std(ddof=1) / np.sqrt(3)
+    assert _difference(values) == pytest.approx(
+        (1.0333333, 1.0333333 - half, 1.0333333 + half), rel=1e-4
     )
+    assert _estimate(values)[1] == 0
+    assert _estimate(values[:1]) == (0.0, 0.0, np.inf)
+
+
+def test_members_are_judged_by_rows_of_their_own() -> None:
+    """By the loss of each on the rows that it held out, and trained again as they were: the loss falls."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(160, 3)).astype(np.float32)
+    data = sloy.Dataset(x, (x[:, 0] * x[:, 1] + 0.1 * rng.normal(size=160)).astype(np.float64))
+    table = sloy.Tabular(data, members=2, hidden=(16, 16), seed=3)
+    options = {**table.options(), "epochs": 24, "seed": 3, "beta2": 0.95, "schedule": "one-cycle"}
+    model, _ = sloy.fit_members(
+        table.network, table.train, loss=table.loss, ending=table.ending, parameters=table.start(),
+        preprocessing="none", validation=0.2, verbose=False, threads=1, **options,
+    )  # fmt: skip
+    ensemble = Ensemble(table.train, table.loss, 0.2, 3)
+    recipe = sloy.Recipe(**{**options, "learning_rate": 0.02})
+    shared = {"keep": 0.05, "time": False, "recipe": recipe, "ensemble": ensemble}
+    small = sloy.prune(model, data, retrain=0, **shared)
+    again = sloy.prune(model, data, **shared)
+    told: list[int] = []
+    way = Retraining(
+        data, data, None, recipe, 0, lambda what, done, total: told.append(total), ensemble
+    )
+    losses = []
+    for pruned in (small, again):
+        held = held_out_by_members(pruned.model, data, 0.2, 3)
+        losses.append(float(np.mean((held.output[:, 0] - held.data.y) ** 2) / data.y.var()))
+        assert _Members(way, ensemble, pruned.model).loss(pruned.model) == pytest.approx(
+            losses[-1], rel=1e-4
+        )
+    assert losses[1] < 0.9 * losses[0]
+    assert not any("did not help" in note for note in again.notes)
+    way(small.model)
+    assert set(told) == {20}  # of five steps each: as many as make 100
+    network = sloy.Network((3,), [Dense(4), ReLU(), Dense(1)])
+    single, _ = sloy.fit(network, data, **OPTIONS)
+    with pytest.raises(InvalidArgument, match="the network has no members"):
+        sloy.prune(single, data, ensemble=ensemble, retrain=1)
 
 
 def test_what_is_said_of_time() -> None:
@@ -242,8 +316,21 @@ def test_what_is_said_of_time() -> None:
 
 
 def test_what_it_refuses(model: sloy.Model, data: sloy.Dataset) -> None:
-    with pytest.raises(InvalidArgument, match=r"`keep` \(=1\.5\)"):
-        sloy.prune(model, data, keep=1.5)
+    for options, said in (
+        ({"keep": 1.5}, r"`keep` \(=1\.5\)"),
+        (
+            {"keep": 0.5, "loss_rise": 0.1},
+            r"`keep` \(=0\.5\) and `loss_rise` \(=0\.1\) both say how far to go",
+        ),
+        (
+            {"weights": True, "loss_rise": 0.1},
+            r"`loss_rise` \(=0\.1\) is for units; with `weights` `keep`",
+        ),
+        ({"rounds": 3}, r"`rounds` \(=3\) is for `weights`"),
+        ({"ensemble": data}, "`ensemble`"),
+    ):
+        with pytest.raises(InvalidArgument, match=said):
+            sloy.prune(model, data, **options)
     with pytest.raises(InvalidArgument, match=r"`validation` \(=None\) is needed"):
         sloy.prune(model, data, validation=None)
     single, _ = sloy.fit(sloy.Network((6,), [Dense(4)]), data, epochs=1, **OPTIONS)

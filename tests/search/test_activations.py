@@ -75,7 +75,13 @@ def test_no_gain_is_said(tmp_path: object) -> None:
     assert found.network != found.mixed
     assert found.network.layer_names == network.layer_names
     assert found.network.layers[2].rate == 0.1
-    assert "no gain: " in str(found)
+    said = [line.split() for line in str(found).splitlines()]
+    assert [words[-2:] for words in said[:3]] == [
+        [name, f"{found.losses[name]:.4f}"] for name in ("relu", "tanh", "mixed")
+    ]  # one run: no second column of the same numbers
+    assert said[3] == ["chosen", found.single, "for", "all"]
+    assert said[4][:6] == ["gain", "no", "gain:", "a", "mix", "has"]
+    assert len(said) == 5
 
 
 @pytest.mark.parametrize(
@@ -84,6 +90,11 @@ def test_no_gain_is_said(tmp_path: object) -> None:
         ([Dense(2)], ("relu", "tanh"), "has no activation before its last layer with weights"),
         ([Dense(2), Tanh()], ("relu", "tanh"), "has no activation before its last layer"),
         ([Dense(2), ReLU(), Dense(2)], ("relu",), r"`choices` \(=\['relu'\]\) must be two or more"),
+        (
+            [Dense(2), ReLU(), Dense(2)],
+            ("relu", ReLU(), "relu"),
+            "two or more that are not the same",
+        ),
         ([Dense(2), ReLU(), Dense(2)], ("relu", Softmax()), "does not treat each element alike"),
         (
             [Dense(2), ReLU(), Dense(2)],

@@ -30,10 +30,13 @@ from sloy.search import (
     study,
     worker,
 )
+from sloy.search.checks import Checked, check_space
 from sloy.search.folder import SearchFolder
 from sloy.search.loop import Limits, Search
+from sloy.search.options import SearchOptions
+from sloy.search.space import space_of
 from sloy.search.study import Study
-from sloy.search.suited import suited
+from sloy.search.suited import suited, with_network
 from sloy.search.workers import Worker
 
 optuna = pytest.importorskip("optuna", minversion="5")
@@ -319,7 +322,7 @@ class _Nobody:
     ("words", "metric", "said"),
     [
         ({"validation": 0.0}, "val_loss", "no samples are held out, by which trials could be compared"),
-        ({"target": "y"}, "val_accuracy", r"`metric` \(='val_accuracy'\): there are val_loss"),
+        ({"target": "y"}, "val_accuracy", r"`metric` \(='val_accuracy'\): here there is val_loss alone"),
         ({"learning_rate": 1e38, "optimizer": "sgd", "schedule": "constant"}, "val_loss", "NaN or infinite"),
     ],
 )  # fmt: skip
@@ -338,11 +341,116 @@ def test_default_spaces(moons: Path) -> None:
     for words in ({"data": "mnist"}, {"data": "mnist", "network": "mlp"},
                   {"data": str(moons), "target": "side"},
                   {"data": str(moons), "target": "side", "network": "mlp"}):  # fmt: skip
-        found, space = suited(words)
+        found = with_network(words)
+        space = suited(found, Experiment.of(**found))
         assert "learning_rate" in space
         assert any(isinstance(domain, Layers) for domain in space.values())
         for path in space:
             assert path.split("__")[0] in Experiment.of(**found).words()
-    given, space = suited({"data": "mnist", "learning_rate": 0.01, "network": "cnn"})
-    assert set(space) == {"batch_size"}
+    given = with_network({"data": "mnist", "learning_rate": 0.01, "network": "cnn"})
     assert given["network"] == "cnn"
+    assert set(suited(given, Experiment.of(**given))) == {"batch_size"}
+
+
+def test_the_default_rates_are_around_what_suits_the_data(
+    tmp_path: Path, moons: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not around what suits the optimizer on other data."""
+    monkeypatch.setattr(Search, "_start", _interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sloy.tune(moons, target="y", out=tmp_path / "x")
+    space = SearchFolder.existing(tmp_path / "x").settings.space
+    assert space["learning_rate"] == Log(0.02, 1.0)
+
+
+def _interrupted(self: Search) -> None:
+    raise KeyboardInterrupt
+
+
+def test_resumed_with_what_it_was_begun_with(
+    tmp_path: Path, moons: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All options of a search are kept, but for those that are given anew, which are kept from then on."""
+    told: list[Limits] = []
+    monkeypatch.setattr(
+        Search, "_start", lambda self: told.append(self.limits) or _interrupted(self)
+    )
+    out, url = tmp_path / "x", f"sqlite:///{tmp_path / 'study.db'}"
+    begun: dict[str, Any] = {
+        "trials": 7, "time": 90.0, "workers": 2, "metric": "val_accuracy", "pruner": "none", "storage": url,
+        "study": "mine",
+    }  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        sloy.tune(moons, SPACE, out=out, **begun, **WORDS)
+    anew: tuple[dict[str, Any], ...] = (
+        {}, {"trials": 9}, {}, {"workers": 1, "time": 60.0}, {"data": os.path.relpath(moons)},
+    )  # fmt: skip
+    for given in anew:
+        with pytest.raises(KeyboardInterrupt):
+            sloy.tune(out=out, resume=True, **given)
+    assert told == [Limits(7, 90.0, 2)] * 2 + [Limits(9, 90.0, 2)] * 2 + [Limits(9, 60.0, 1)] * 2
+    folder = SearchFolder.existing(out)
+    assert (folder.settings.metric, folder.settings.pruner) == ("val_accuracy", "none")
+    assert (folder.storage, folder.study, folder.threads) == (url, "mine", 1)
+    others: dict[str, Any] = {
+        "metric": "val_loss", "storage": "sqlite://", "study": "his", "threads": 5, "engine": "reference",
+        "target": "y", "data": "mnist",
+    }  # fmt: skip
+    for name, other in others.items():
+        with pytest.raises(InvalidOption, match=f"`{name}` is .* there, not '?{other}"):
+            sloy.tune(out=out, resume=True, **{name: other})
+    options = {name for name, _, _ in sloy.options.options(SearchOptions)}
+    assert options == {*begun}  # none is forgotten here
+    document = json.loads((out / "search.json").read_text())
+    del document["limits"]  # as earlier versions wrote it
+    (out / "search.json").write_text(json.dumps(document))
+    assert SearchFolder.existing(out).limits == {"trials": 50, "time": None, "workers": 1}
+
+
+TABLE = "a,b,c\n" + "1,2,x\n2,1,y\n3,5,x\n" * 20
+OF_A_TABLE: list[tuple[dict[str, Any], str]] = [
+    ({"data": "gone.csv"}, r"gone\.csv: cannot be read: No such file"),
+    ({"data": "broken.parquet"}, r"broken\.parquet"),
+    ({"target": "d"}, r"t\.csv: `target` \(='d'\) is none of its columns: a, b, c"),
+    ({"target": None}, "`target` COLUMN"),
+    ({"validation": 0.0}, "no samples are held out"),
+    ({"metric": "val_accuracy"}, r"`metric` \(='val_accuracy'\): here there is val_loss alone; the members"),
+    ({"target": "a", "task": "regression", "network": "mlp", "metric": "val_accuracy"},
+     r"here there is val_loss alone; the data have numbers to predict"),
+    ({"space": {"network_options__hiden": {"layers": [1, 2]}}}, r"hiden 16: .*'hiden' is none; there are hidden"),
+    ({"space": {"members": {"int": [0, 3]}}}, r"`space`: members 0"),
+    ({"space": {"target_scale": {"choice": ["log", "standard"]}}}, r"`space`: target_scale log: .* is for one number"),
+    ({"space": {"optimizer": {"choice": ["adamw", "sgd"]}, "beta2": {"float": [0.9, 0.99]}}},
+     r"`space`: optimizer sgd, beta2 0.9: `beta2`: SGD has none"),
+    ({"space": {"class_weight": {"choice": ["balanced", "z=3"]}}}, r"class_weight z=3: .*`class_weight`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "said"), OF_A_TABLE)
+def test_what_cannot_be_searched_is_refused_before_anything_is_written(
+    given: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text(TABLE)
+    Path("broken.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises((InvalidArgument, FileFormatError), match=said):
+        sloy.tune(**{"data": "t.csv", "target": "c", **given})
+    assert sorted(os.listdir()) == ["broken.parquet", "t.csv"]
+
+
+def test_arrays_are_no_data_of_a_search() -> None:
+    x = np.zeros((20, 3), np.float32)
+    for data in ((x, x[:, 0]), sloy.Dataset(x, x[:, 0]), x):
+        with pytest.raises(
+            InvalidArgument, match=f"{type(data).__name__}.* must be a path, or 'mnist'"
+        ):
+            sloy.tune(data)  # type: ignore[arg-type]
+
+
+def test_the_space_of_the_docs_suits_a_table(tmp_path: Path, moons: Path) -> None:
+    """The space that docs/search-and-pruning.md shows, of which each trial must be able to begin."""
+    page = (Path(__file__).parents[2] / "docs/search-and-pruning.md").read_text()
+    space = json.loads(re.search(r"```json\n(.*?)```", page, re.DOTALL)[1])  # type: ignore[index]
+    for words in ({}, {"network": "mlp"}):
+        plan = {"data": str(moons), "target": "side", **words}
+        check_space(plan, space_of(space), Checked.of(Experiment.of(**plan)), "val_loss")

@@ -158,11 +158,16 @@ def test_a_run_is_stopped_while_it_waits(tmp_path, monkeypatch):
 # --- in processes of their own --------------------------------------------------------------------
 
 
+# What is freed goes back at once: else malloc keeps large blocks, more or fewer by how threads take turns.
+FREED = {"MALLOC_MMAP_THRESHOLD_": "65536"}
+
+
 def process(*arguments):
     script = Path(__file__).parent / "stream_process.py"
     return subprocess.run(
         [sys.executable, str(script), *map(str, arguments)],
-        env={**environment(), "POLARS_MAX_THREADS": "1"}, capture_output=True, text=True, timeout=240, check=False,
+        env={**environment(), **FREED, "POLARS_MAX_THREADS": "1"},
+        capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
 
 

@@ -19,9 +19,46 @@ struct Right {
   Index step;
 };
 
+// What a product does besides: nothing.
+struct Plain {
+  Float ended(Float sum, int, Index) const { return sum; }
+  void fetch(Index, Index) const {}
+};
+
+// Fetches lines of memory, `step` floats apart, into the second-level cache.
+struct Ahead : Plain {
+  const float* base = nullptr;
+  Index step = 0, lines = 0;
+
+  // Part `index` of `parts`.
+  void fetch(Index index, Index parts) const {
+    if (lines == 0) return;
+    for (Index i = lines * index / parts; i < lines * (index + 1) / parts; ++i) {
+      __builtin_prefetch(base + i * step, 0, 2);
+      if constexpr (lanes == 16) __builtin_prefetch(base + i * step + lanes, 0, 2);
+    }
+  }
+};
+
+// Ends whole sums while they are in registers: times scale, plus bias, plus what lies as far behind
+// `residual`, where there is such, as the sum behind the first; held between two numbers.
+struct Finish : Ahead {
+  Float scale[2], bias[2], low, high;
+  const float* residual;
+
+  Float ended(Float sum, int vector, Index behind) const {
+    sum = sum * scale[vector] + bias[vector];
+    if (residual != nullptr) sum += load<Float>(residual + behind + vector * lanes);
+    sum = low > sum ? low : sum;  // NaN stays
+    return high < sum ? high : sum;
+  }
+};
+
 // c (rows, vectors · lanes), `stride` floats from row to row; add: c += a·b, else c = a·b.
-template <int rows, int vectors>
-inline void multiply_block(float* c, Index stride, Left a, Right b, Index depth, bool add) {
+// `behind`: floats from the strip's first sum to c.
+template <int rows, int vectors, class Besides>
+inline void multiply_block(float* c, Index stride, Left a, Right b, Index depth, bool add,
+                           const Besides& besides, Index behind) {
   Float sum[rows][vectors] = {};
   const float* column = a.base;
   const float* line = b.base;
@@ -41,42 +78,46 @@ inline void multiply_block(float* c, Index stride, Left a, Right b, Index depth,
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
       float* at = c + r * stride + v * lanes;
-      store<Float>(at, add ? load<Float>(at) + sum[r][v] : sum[r][v]);
+      const Float whole = add ? load<Float>(at) + sum[r][v] : sum[r][v];
+      store<Float>(at, besides.ended(whole, v, behind + r * stride));
     }
   }
 }
 
 // Any number of rows, in blocks of at most six and nearly equal.
-template <int vectors>
+template <int vectors, class Besides = Plain>
 inline void multiply_strip(float* c, Index stride, Left a, Index rows, Right b, Index depth,
-                           bool add) {
+                           bool add, const Besides& besides = {}) {
   constexpr Index most = 6;  // 6 × 2 sums, 2 right and 1 left: 15 of AVX2's 16 registers
   const Index blocks = (rows + most - 1) / most;
   const Index least = blocks == 0 ? 0 : rows / blocks;
   const Index larger = rows - blocks * least;  // blocks of one row more
+  Index behind = 0;
   for (Index block = 0; block < blocks; ++block) {
     const Index count = block < larger ? least + 1 : least;
+    besides.fetch(block, blocks);
     switch (count) {
       case 6:
-        multiply_block<6, vectors>(c, stride, a, b, depth, add);
+        multiply_block<6, vectors>(c, stride, a, b, depth, add, besides, behind);
         break;
       case 5:
-        multiply_block<5, vectors>(c, stride, a, b, depth, add);
+        multiply_block<5, vectors>(c, stride, a, b, depth, add, besides, behind);
         break;
       case 4:
-        multiply_block<4, vectors>(c, stride, a, b, depth, add);
+        multiply_block<4, vectors>(c, stride, a, b, depth, add, besides, behind);
         break;
       case 3:
-        multiply_block<3, vectors>(c, stride, a, b, depth, add);
+        multiply_block<3, vectors>(c, stride, a, b, depth, add, besides, behind);
         break;
       case 2:
-        multiply_block<2, vectors>(c, stride, a, b, depth, add);
+        multiply_block<2, vectors>(c, stride, a, b, depth, add, besides, behind);
         break;
       default:
-        multiply_block<1, vectors>(c, stride, a, b, depth, add);
+        multiply_block<1, vectors>(c, stride, a, b, depth, add, besides, behind);
     }
     a.base += count * a.row;
     c += count * stride;
+    behind += count * stride;
   }
 }
 

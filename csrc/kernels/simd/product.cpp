@@ -12,7 +12,9 @@ namespace {
 constexpr Index depth_block = 400;
 constexpr Index row_unit = 24;  // whole groups of six rows, and whole vectors
 constexpr Index row_block = 2 * row_unit;
-constexpr Index widest_in_place = 512;  // lines further apart fall into the same cache sets
+constexpr Index panels_together = 4;  // that are packed while they are multiplied
+constexpr Index rows_worth_packing = 48;
+constexpr Index widest_in_place = 512;  // lines further apart have pages of their own
 
 Index smaller(Index a, Index b) { return a < b ? a : b; }
 Index larger(Index a, Index b) { return a > b ? a : b; }
@@ -21,33 +23,78 @@ Index padded(Index columns) { return parts(columns, lanes) * lanes; }
 
 Index panels(const ProductShape& s) { return parts(s.n, panel); }
 
-bool in_place(const ProductShape& s) {
-  return !s.transpose_b && s.n % lanes == 0 && s.b_line <= widest_in_place;
+// Whether a panel's lines find room in the first-level cache (of 64 sets with 8 lines of 16
+// floats): the further a power of two divides their distance, the fewer sets they fall into.
+bool spreads(const ProductShape& s) {
+  constexpr Index sets = 64, ways = 8, line = 16;
+  const Index distance = s.b_line % line == 0 ? larger(s.b_line / line, 1) : 1;
+  const Index shared = smaller(distance & -distance, sets);
+  return smaller(s.k, depth_block) <= ways * sets / shared;
 }
 
-Index packed_floats(const ProductShape& s) { return in_place(s) ? 0 : s.k * padded(s.n); }
+bool in_place(const ProductShape& s) {
+  return !s.transpose_b && s.n % lanes == 0 && s.b_line <= widest_in_place &&
+         (spreads(s) || s.m < rows_worth_packing);
+}
 
-// The panels follow each other; element (k, j) of one at k * width + j.
+// Whether a block packs the panels that it is about to read, which stay in the first-level cache:
+// of few rows each panel is read by one block alone.
+bool packs_within(const ProductShape& s) { return s.few_rows && !in_place(s); }
+
+Index packed_floats(const ProductShape& s) {
+  return in_place(s) || packs_within(s) ? 0 : s.k * padded(s.n);
+}
+
+struct Span {
+  Index begin, end;
+};
+
+// The panel whose columns begin at `first`, lines `depth` of it; element (k, j) at k * width + j.
+void pack_panel(float* __restrict to, const float* b, const ProductShape& s, Index first,
+                Span depth) {
+  const Index width = panel_width(first, padded(s.n));
+  const Index filled = smaller(width, s.n - first);
+  if (s.transpose_b) {
+    const Index room = (s.n - first - 1) * s.b_line + s.k - depth.begin;
+    transpose_in(to, width, b + first * s.b_line + depth.begin, s.b_line, filled,
+                 depth.end - depth.begin, room);
+    return;
+  }
+  for (Index k = depth.begin; k < depth.end; ++k, to += width) {
+    const float* row = b + k * s.b_line + first;
+    if (width <= (s.k - 1 - k) * s.b_line + s.n - first) {  // too much, but of b
+      for (Index j = 0; j < width; j += lanes) store<Float>(to + j, load<Float>(row + j));
+    } else {
+      for (Index j = 0; j < width; ++j) to[j] = j < filled ? row[j] : 0.0f;
+    }
+  }
+}
+
+// Panels of columns [begin, end), lines `depth` of them: side by side, a line of b at a time.
+void pack_panels(float* __restrict to, const float* b, const ProductShape& s, Index begin,
+                 Index end, Span depth) {
+  const Index deep = depth.end - depth.begin, whole = begin + (end - begin) / panel * panel;
+  if (s.transpose_b || whole > s.n) {
+    for (Index first = begin; first < end; first += panel) {
+      pack_panel(to + (first - begin) * deep, b, s, first, depth);
+    }
+    return;
+  }
+  for (Index k = depth.begin; k < depth.end; ++k) {
+    const float* row = b + k * s.b_line;
+    float* line = to + (k - depth.begin) * panel;
+    for (Index first = begin; first < whole; first += panel, line += panel * deep) {
+      store<Float>(line, load<Float>(row + first));
+      store<Float>(line + lanes, load<Float>(row + first + lanes));
+    }
+  }
+  if (whole < end) pack_panel(to + (whole - begin) * deep, b, s, whole, depth);
+}
+
+// The panels follow each other.
 void pack(float* packed, const float* b, const ProductShape& s, Index begin, Index end) {
   for (Index first = begin * panel; first < smaller(end * panel, s.n); first += panel) {
-    const Index width = panel_width(first, padded(s.n));
-    const Index filled = smaller(width, s.n - first);
-    float* __restrict to = packed + first * s.k;
-    if (s.transpose_b) {
-      const Index room = (s.n - first - 1) * s.b_line + s.k;
-      transpose_in(to, width, b + first * s.b_line, s.b_line, filled, s.k, room);
-      continue;
-    }
-    for (Index k = 0; k < s.k; ++k) {
-      const float* row = b + k * s.b_line + first;
-      if (width <= (s.k - 1 - k) * s.b_line + s.n - first) {  // too much, but of b
-        for (Index j = 0; j < width; j += lanes) {
-          store<Float>(to + k * width + j, load<Float>(row + j));
-        }
-      } else {
-        for (Index j = 0; j < width; ++j) to[k * width + j] = j < filled ? row[j] : 0.0f;
-      }
-    }
+    pack_panel(packed + first * s.k, b, s, first, {0, s.k});
   }
 }
 
@@ -56,13 +103,18 @@ bool packs_left(const ProductShape& s) {
   return !s.gathers && s.transpose_a && s.a_line % 256 == 0;
 }
 
-// Working memory: a block of rows of a transposed left operand, and a panel of y that is not whole.
+Index rows_of_block(const ProductShape& s) { return packs_within(s) ? s.m : row_block; }
+
+// Working memory: a panel of y that is not whole; a block of rows of a left operand that is not
+// read as it lies; a panel that is packed within.
 Index work_floats(const ProductShape& s) {
-  return row_block * (panel + (packs_left(s) || s.gathers ? smaller(s.k, depth_block) : 0));
+  const Index depth = smaller(s.k, depth_block);
+  return rows_of_block(s) * (panel + (packs_left(s) || s.gathers ? depth : 0)) +
+         (packs_within(s) ? depth * panel * panels_together : 0);
 }
 
 ProductBlocks blocks(const ProductShape& s, Index least) {
-  const Index rows = parts(s.m, row_block);
+  const Index rows = packs_within(s) ? smaller(s.m, 1) : parts(s.m, row_block);
   if (rows == 0) return {0, 0};
   return {rows, smaller(panels(s), parts(least, rows))};
 }
@@ -107,11 +159,13 @@ void gather(float* to, const float* x, const Patches& p, Index row, Index rows, 
 }
 
 void multiply_strip(float* c, Index stride, Left a, Index rows, Right b, Index width, Index depth,
-                    bool add) {
-  if (width == panel) {
+                    bool add, const Ahead& ahead) {
+  if (width != panel) {
+    multiply_strip<1>(c, stride, a, rows, b, depth, add);
+  } else if (ahead.lines == 0) {
     multiply_strip<2>(c, stride, a, rows, b, depth, add);
   } else {
-    multiply_strip<1>(c, stride, a, rows, b, depth, add);
+    multiply_strip<2>(c, stride, a, rows, b, depth, add, ahead);
   }
 }
 
@@ -144,43 +198,33 @@ void take_over(float* __restrict to, Index stride, const float* __restrict from,
   }
 }
 
-// A panel of sums that was just written.
-[[gnu::noinline]] void finish_panel(float* y, Index stride, const Ending& ending, Index rows) {
+Finish finish_of(const Ending& ending, const Ahead& ahead) {
   const Bounds bounds = bounds_of(ending.activation);
-  const Float low = splat<Float>(bounds.low), high = splat<Float>(bounds.high);
-  Float scale[2], bias[2];
+  Finish finish{ahead,          {}, {}, splat<Float>(bounds.low), splat<Float>(bounds.high),
+                ending.residual};
   for (int v = 0; v < 2; ++v) {
-    scale[v] = ending.scale == nullptr ? splat<Float>(1.0f) : load<Float>(ending.scale + v * lanes);
-    bias[v] = ending.bias == nullptr ? Float{} : load<Float>(ending.bias + v * lanes);
+    const Index at = v * lanes;
+    finish.scale[v] = ending.scale == nullptr ? splat<Float>(1.0f) : load<Float>(ending.scale + at);
+    finish.bias[v] = ending.bias == nullptr ? Float{} : load<Float>(ending.bias + at);
   }
-  for (Index i = 0; i < rows; ++i) {
-    for (int v = 0; v < 2; ++v) {
-      const Index at = i * stride + v * lanes;
-      Float sum = load<Float>(y + at) * scale[v] + bias[v];
-      if (ending.residual != nullptr) sum += load<Float>(ending.residual + at);
-      store<Float>(y + at, between(sum, low, high));
-    }
-  }
+  return finish;
 }
 
 // One panel of y, which goes through `edge` (row_block, panel) where it is not whole.
 void multiply_panel(float* y, Index stride, Left a, Index rows, Right b, Index columns, Index width,
-                    Index depth, bool add, const Ending& ending, float* edge) {
+                    Index depth, bool add, const Ending& ending, const Ahead& ahead, float* edge) {
+  if (columns == panel && !ending.is_empty() && is_bounded(ending.activation)) {
+    return multiply_strip<2>(y, stride, a, rows, b, depth, add, finish_of(ending, ahead));
+  }
   if (columns == width) {
-    multiply_strip(y, stride, a, rows, b, width, depth, add);
+    multiply_strip(y, stride, a, rows, b, width, depth, add, ahead);
   } else {
-    multiply_strip(edge, panel, a, rows, b, width, depth, false);
+    multiply_strip(edge, panel, a, rows, b, width, depth, false, ahead);
     take_over(y, stride, edge, rows, columns, add);
   }
   if (ending.is_empty()) return;
-  if (columns == panel && is_bounded(ending.activation))
-    return finish_panel(y, stride, ending, rows);
   for (Index i = 0; i < rows; ++i) finish_line(y + i * stride, ending.from(0, i * stride), columns);
 }
-
-struct Span {
-  Index begin, end;
-};
 
 Span part_of(Index size, Index count, Index index, Index unit) {
   const Index units = parts(size, unit);
@@ -188,15 +232,25 @@ Span part_of(Index size, Index count, Index index, Index unit) {
           smaller(units * (index + 1) / count * unit, size)};
 }
 
-void multiply_block(float* y, const float* a, const float* b, const Ending& ending, float* work,
-                    const ProductShape& s, Span rows, Span columns) {
+// Of a panel that will be packed.
+Ahead lines_of(const float* b, const ProductShape& s, Index column, Span depth) {
+  if (s.transpose_b || column >= s.n) return {};
+  return {{}, b + depth.begin * s.b_line + column, s.b_line, depth.end - depth.begin};
+}
+
+Index steps(const ProductShape& s) { return larger(parts(s.k, depth_block), 1); }
+
+// Depths `some` of all steps; y's lines `stride` floats apart.
+void multiply_block(float* y, Index stride, const float* a, const float* b, const Ending& ending,
+                    float* work, const ProductShape& s, Span rows, Span columns, Span some) {
   float* edge = work;
-  float* left = work + row_block * panel;
+  float* inner = work + rows_of_block(s) * panel;
+  float* left = inner + (packs_within(s) ? smaller(s.k, depth_block) * panel * panels_together : 0);
   const Index count = rows.end - rows.begin;
-  const Index steps = larger(parts(s.k, depth_block), 1);
-  y += rows.begin * s.y_line;
-  for (Index step = 0; step < steps; ++step) {
-    const Span depth = part_of(s.k, steps, step, 1);
+  const Index count_of_steps = steps(s);
+  y += rows.begin * stride;
+  for (Index step = some.begin; step < some.end; ++step) {
+    const Span depth = part_of(s.k, count_of_steps, step, 1);
     const Index deep = depth.end - depth.begin;
     Left part{a + rows.begin * s.a_line + depth.begin, s.a_line, 1};
     if (s.gathers && s.transpose_a) {
@@ -213,12 +267,27 @@ void multiply_block(float* y, const float* a, const float* b, const Ending& endi
     }
     for (Index begin = columns.begin; begin < columns.end; begin += panel) {
       const Index width = panel_width(begin, padded(s.n));
-      const Right right = in_place(s) ? Right{b + depth.begin * s.b_line + begin, s.b_line}
-                                      : Right{b + begin * s.k + depth.begin * width, width};
-      const bool last = step == steps - 1;
-      multiply_panel(y + begin, s.y_line, part, count, right, smaller(width, s.n - begin), width,
-                     deep, step > 0,
-                     last ? ending.from(begin, rows.begin * s.y_line + begin) : Ending{}, edge);
+      Right right{b + begin * s.k + depth.begin * width, width};
+      Ahead ahead;
+      if (in_place(s)) {
+        right = {b + depth.begin * s.b_line + begin, s.b_line};
+      } else if (packs_within(s)) {
+        constexpr Index group = panels_together * panel;
+        const Index place = (begin - columns.begin) % group;
+        const Index next = begin + group;
+        if (place == 0) pack_panels(inner, b, s, begin, smaller(next, columns.end), depth);
+        right.base = inner + place * deep;
+        if (next < columns.end) {
+          ahead = lines_of(b, s, next, depth);
+        } else if (step + 1 < some.end) {
+          ahead = lines_of(b, s, columns.begin + place, part_of(s.k, count_of_steps, step + 1, 1));
+        }
+      }
+      const bool last = step == some.end - 1;
+      multiply_panel(y + begin, stride, part, count, right, smaller(width, s.n - begin), width,
+                     deep, step > some.begin,
+                     last ? ending.from(begin, rows.begin * stride + begin) : Ending{}, ahead,
+                     edge);
     }
   }
 }
@@ -228,14 +297,35 @@ void multiply(float* y, const float* a, const float* b, const Ending& ending, fl
   for (Index block = begin; block < end; ++block) {
     const Span rows = part_of(s.m, blocks.rows, block / blocks.columns, row_unit);
     const Span columns = part_of(s.n, blocks.columns, block % blocks.columns, panel);
-    multiply_block(y, a, b, ending, work, s, rows, columns);
+    multiply_block(y, s.y_line, a, b, ending, work, s, rows, columns, {0, steps(s)});
+  }
+}
+
+void multiply_step(float* sums, const float* a, const float* b, float* work, const ProductShape& s,
+                   const ProductBlocks& blocks, Index block, Index step) {
+  const Span rows = part_of(s.m, blocks.rows, block / blocks.columns, row_unit);
+  const Span columns = part_of(s.n, blocks.columns, block % blocks.columns, panel);
+  multiply_block(sums + step * s.m * s.n, s.n, a, b, {}, work, s, rows, columns, {step, step + 1});
+}
+
+void add_steps(float* y, const float* sums, const Ending& ending, const ProductShape& s,
+               Index begin, Index end) {
+  for (Index row = begin; row < end; ++row) {
+    float* to = y + row * s.y_line;
+    copy(to, sums + row * s.n, s.n);
+    for (Index step = 1; step < steps(s); ++step) {
+      const float* from = sums + (step * s.m + row) * s.n;
+      for (Index j = 0; j < s.n; ++j) to[j] += from[j];
+    }
+    if (!ending.is_empty()) finish_line(to, ending.from(0, row * s.y_line), s.n);
   }
 }
 
 }  // namespace
 
 ProductKernels product_kernels() {
-  return {blocks, panels, packed_floats, pack, work_floats, multiply};
+  return {blocks,   panels, packed_floats, pack,     work_floats,
+          multiply, steps,  multiply_step, add_steps};
 }
 
 }  // namespace sloy::SLOY_ISA

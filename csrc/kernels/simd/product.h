@@ -20,7 +20,8 @@ struct ProductShape {
   std::int64_t m, n, k;
   bool transpose_a, transpose_b;
   std::int64_t a_line, b_line, y_line;
-  bool gathers = false;  // a is an image, whose `patches`, perhaps transposed, are multiplied
+  bool few_rows = false;  // so that b is packed while it is multiplied
+  bool gathers = false;   // a is an image, whose `patches`, perhaps transposed, are multiplied
   Patches patches{};
 };
 
@@ -44,6 +45,14 @@ struct ProductKernels {
   // Blocks [begin, end) of y = op(a) · op(b) and its ending; b packed if there are packed floats.
   void (*multiply)(float* y, const float* a, const float* b, const Ending&, float* work,
                    const ProductShape&, const ProductBlocks&, std::int64_t begin, std::int64_t end);
+  // The depth is summed in steps. One of them for a block, to sums (steps, M, N); and rows [begin,
+  // end) of y, the same numbers as `multiply` gives, from all of them.
+  std::int64_t (*steps)(const ProductShape&);
+  void (*multiply_step)(float* sums, const float* a, const float* b, float* work,
+                        const ProductShape&, const ProductBlocks&, std::int64_t block,
+                        std::int64_t step);
+  void (*add_steps)(float* y, const float* sums, const Ending&, const ProductShape&,
+                    std::int64_t begin, std::int64_t end);
 };
 
 namespace baseline {

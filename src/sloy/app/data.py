@@ -75,5 +75,5 @@ def scene(
         return of_table(Path(thing.path), thing.name, target, used, axes or PRINCIPAL)
     if thing.path == MNIST:
         return of_pictures(mnist().train.take(np.arange(2_000)), "MNIST")
-    loaded = experiments.source_of(thing.path).load(experiments.Wanted())
+    loaded = experiments.Experiment.of(thing.path).source.load(experiments.Wanted())
     return of_pictures(loaded.train, thing.name)

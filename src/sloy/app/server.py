@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -24,6 +26,7 @@ from sloy.app.actions import Busy, Desk
 from sloy.app.guard import Guard, Keys
 from sloy.app.live import LARGEST, live
 from sloy.app.texts import TEXTS
+from sloy.arguments import integer
 from sloy.errors import InvalidArgument, NotAvailable, SloyError
 from sloy.files.documents import parse
 from sloy.text import finite
@@ -36,6 +39,11 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 CONNECTIONS = 64
+PORTS = 65_535
+WHY = {
+    errno.EADDRINUSE: "another `sloy app`, or another program, listens there",
+    errno.EACCES: "those below 1024 may be for the system alone",
+}
 NAME_HEADER = "x-name"  # of an upload, percent-encoded
 
 
@@ -79,6 +87,10 @@ def application(desk: Desk, keys: Keys) -> Starlette:
         yield
         await run_in_threadpool(desk.close)
 
+    def failed(request: Request, error: Exception) -> Response:
+        word = {"error": desk.shelf.said(error)}
+        return JSONResponse(word, 409 if isinstance(error, Busy) else 400)
+
     routes = [
         Route("/", page),
         Route("/web/{name}", page),
@@ -91,7 +103,7 @@ def application(desk: Desk, keys: Keys) -> Starlette:
         routes=routes,
         lifespan=life,
         middleware=[Middleware(Guard, keys=keys)],
-        exception_handlers={HTTPException: _refused, SloyError: _failed, OSError: _failed},
+        exception_handlers={HTTPException: _refused, SloyError: failed, OSError: failed},
     )
 
 
@@ -103,7 +115,7 @@ class Local:
     opened : str, optional
         A run, data or a model to begin with.
     port : int
-        0 takes one that is free.
+        At most 65535; 0 takes one that is free.
     threads : int
         Of each engine.
 
@@ -114,21 +126,16 @@ class Local:
 
     Raises
     ------
+    InvalidArgument
+        Where there is no such port, or what is opened is not there.
     NotAvailable
         Where the port cannot be had.
     """
 
     def __init__(self, opened: str | None = None, *, port: int = 0, threads: int = 1) -> None:
+        integer("app", "port", port, 0, PORTS)
         self.desk = Desk.of(opened, threads)
-        self._listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self._listening.bind(("127.0.0.1", port))
-        except OSError as error:
-            self._listening.close()
-            raise NotAvailable(
-                f"app: port {port} cannot be had ({error.strerror}); another `sloy app` may run there."
-            ) from None
+        self._listening = _bound(port)
         self.keys = Keys(self._listening.getsockname()[1])
         config = uvicorn.Config(
             application(self.desk, self.keys),
@@ -153,6 +160,20 @@ class Local:
     def stop(self) -> None:
         """End it, from another thread."""
         self._server.should_exit = True
+
+
+def _bound(port: int) -> socket.socket:
+    """A socket at a port of this machine's loopback."""
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind(("127.0.0.1", port))
+    except OSError as error:
+        found.close()
+        advice = WHY.get(error.errno or 0, "0 takes one that is free")
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise NotAvailable(f"app: port {port} cannot be had ({why}); {advice}.") from None
+    return found
 
 
 class _Server(uvicorn.Server):
@@ -204,18 +225,14 @@ async def _uploaded(desk: Desk, request: Request) -> dict[str, Any]:
         raise
     if kind.startswith("look-"):
         return await run_in_threadpool(desk.gallery.uploaded, kind.removeprefix("look-"), path)
-    return shelf.uploaded(path).told() if kind == "table" else {}
+    if kind == "table":
+        return (await run_in_threadpool(shelf.uploaded, path)).told()
+    return {}
 
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, error.status_code)
-
-
-def _failed(request: Request, error: Exception) -> Response:
-    """One line of what is wrong; paths of this machine's folders are left to the command line."""
-    word = " ".join(str(error).split())
-    return JSONResponse({"error": word}, 409 if isinstance(error, Busy) else 400)
 
 
 def _texts() -> str:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from sloy.errors import InvalidArgument
+from sloy.experiments import source_of
 from sloy.experiments.run_folder import CONFIGURATION
 from sloy.text import shown, visible
 
 MOST_THINGS = 1_000
 TABLES = (".csv", ".tsv", ".parquet", ".csv.gz", ".xlsx")
+ARCHIVES = (".tar",)
 UPLOADED = "uploaded"
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 MNIST = "mnist"
@@ -86,6 +88,8 @@ class Shelf:
         elif path.suffix == ".sloy":
             self.opened = self._add("model", path.name, str(path))
         else:
+            if path.is_file():
+                check_data(path)
             self.opened = self._add("data", path.name, str(path))
 
     def refresh(self) -> None:
@@ -162,6 +166,7 @@ class Shelf:
         if not found.lower().endswith(TABLES):
             raise InvalidArgument(
                 f"upload: {shown(name)} is no table by its name: {', '.join(TABLES)}."
+                + f" `sloy app {found}` opens a model." * found.endswith(".sloy")
             )
         return self._folder() / found
 
@@ -184,8 +189,28 @@ class Shelf:
         return self._add("data", f"{UPLOADED} {folder.name}", str(folder))
 
     def uploaded(self, path: Path) -> Thing:
-        """The thing that a table which was put there is."""
+        """The thing that a table which was put there is.
+
+        Raises
+        ------
+        SloyError
+            Where it is none; the file is removed.
+        """
+        try:
+            check_data(path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
         return self._add("data", path.name, str(path))
+
+    def said(self, error: Exception) -> str:
+        """An error in one line for the page, with names instead of this machine's paths."""
+        words = " ".join(str(error).split())
+        for thing in self._things.values():
+            words = words.replace(thing.path, thing.name)
+        if self._uploads is not None:
+            words = re.sub(re.escape(self._uploads.name) + r"/(?:[^/\s]+/)?", "", words)
+        return words
 
     def _folder(self) -> Path:
         """A new folder."""
@@ -195,6 +220,22 @@ class Shelf:
         """Remove what was uploaded."""
         if self._uploads is not None:
             self._uploads.cleanup()
+
+
+def check_data(path: Path) -> None:
+    """Raise where a file is no data that the page can show."""
+    if path.name.lower().endswith(ARCHIVES):
+        return
+    source_of(str(path))  # of models of other tools, and of single IDX files, it says what to do
+    if not path.name.lower().endswith(TABLES):
+        raise InvalidArgument(
+            f"{visible(path.name)}: is no table by its name ({', '.join(TABLES)}), no archive of pictures"
+            f" ({', '.join(ARCHIVES)}) and no model (.sloy); pictures are given as a folder, one in it for each class."
+        )
+    from sloy.data.tables.sources import open_table
+
+    table = open_table(path)
+    next(table.pieces(list(table.names)[:1]), None)
 
 
 def plain(name: str) -> str:

@@ -141,9 +141,17 @@ TEXTS: dict[str, tuple[str, str]] = {
     "a_folder": ("a folder of pictures", "папка картинок"),
     "uploading": ("{done} of {all} pictures …", "{done} из {all} картинок …"),
     "uploaded": ("It is here now.", "Теперь это здесь."),
+    "uploaded_without": (
+        "It is here now; files that were left out: {count} (one table, or pictures in folders of their classes).",
+        "Теперь это здесь; не взято файлов: {count} (берётся одна таблица или картинки в папках их классов).",
+    ),
+    "model_here": (
+        "{name} is a model: sloy app {name} opens it.",
+        "{name} — модель: её открывает sloy app {name}.",
+    ),
     "nothing_to_take": (
-        "Neither a table nor pictures in folders of their classes.",
-        "Ни таблицы, ни картинок в папках их классов.",
+        "Neither a table nor pictures in folders of their classes: {names}.",
+        "Ни таблицы, ни картинок в папках их классов: {names}.",
     ),
     "first_rows": ("the first rows", "первые строки"),
     "target": ("What is to be predicted", "Что предсказывать"),

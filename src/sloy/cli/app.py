@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
-from sloy.cli.options import not_negative, positive
+from sloy.cli.options import integer, positive
 
 NAME = "app"
 HELP = "pages on this machine: play with a network as it learns, look into models, compare runs"
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--port",
-        type=not_negative,
+        type=partial(integer, least=0, most=65_535),
         default=0,
         metavar="N",
         help="of 127.0.0.1; default: one that is free",

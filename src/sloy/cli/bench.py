@@ -25,6 +25,7 @@ BATCHES = {"mlp": (1, 32, 128), "lenet5": (32, 128), "cnn": (128,), "cnn_wide": 
 SHOWN = 0.005  # least share of a step's time that has a line of its own
 
 
+ALONE = ("profile", "precision", "threads")  # options of steps on one device
 NAME = "bench"
 HELP = "how fast networks train on this machine, and where the time goes"
 DESCRIPTION = (
@@ -80,14 +81,17 @@ def run(arguments: argparse.Namespace) -> int:
     if unknown := [name for name in arguments.networks if name not in PRESETS]:
         raise UsageError(f"no network is named {unknown[0]!r}; there are {', '.join(PRESETS)}")
     if devices := getattr(arguments, "several", ()):
+        others = {n: getattr(arguments, n) not in (False, 0, "float32") for n in ALONE}
+        if given := next((name for name, is_given in others.items() if is_given), None):
+            raise UsageError(f"--{given} is for steps on one device: give it without --devices")
         return _on_devices(arguments, devices)
     engine = find_engine(arguments.engine, arguments.threads, precision=arguments.precision)
     peak = machine_peak(engine, max(1.0, arguments.seconds))
     if not arguments.json:
         print(_opening(engine, peak))
     documents = []
-    for name in arguments.networks or BATCHES:
-        for size in arguments.batch_size or BATCHES.get(name, (128,)):
+    for name in dict.fromkeys(arguments.networks or BATCHES):
+        for size in dict.fromkeys(arguments.batch_size or BATCHES.get(name, (128,))):
             if arguments.json:  # the lines come at the end
                 print(f"{name}, batches of {size} …", file=sys.stderr, flush=True)
             found, latency = measure(name, size, engine, peak, arguments.seconds)
@@ -140,14 +144,13 @@ def _on_devices(arguments: argparse.Namespace, devices: tuple[int, ...]) -> int:
     """The same steps on several numbers of devices."""
     from sloy.training.scaling import scaling
 
-    arguments.option_words = ("--batch-size",)  # as errors call it
     documents: list[dict[str, Any]] = []
     head = (
         f"{'network':12} {'batch':>6} {'devices':>8} {'each':>6} {'µs a step':>12} {'samples/s':>11} {'efficiency':>11}"
         f" {'share alone':>12} {'exchange':>10}  bound"
     )
-    for name in arguments.networks or BATCHES:
-        for size in arguments.batch_size or (max(BATCHES.get(name, (128,))),):
+    for name in dict.fromkeys(arguments.networks or BATCHES):
+        for size in dict.fromkeys(arguments.batch_size or (max(BATCHES.get(name, (128,))),)):
             task = _task(name, size)
             rows = scaling(*task, arguments.engine, devices, seconds=arguments.seconds)
             if not (arguments.json or documents):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from sloy.cli.errors import UsageError
-from sloy.cli.options import add_engine_options, name_options
+from sloy.cli.options import add_engine_options
 
 NAME = "branch"
 HELP = (
@@ -36,7 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print the summary as one JSON document")
     add("--quiet", action="store_true", help="show results only, no progress")
     add_engine_options(parser)
-    name_options(parser)
 
 
 def moment(word: str) -> tuple[int, int]:

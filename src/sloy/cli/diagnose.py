@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sloy import text
 from sloy.cli.errors import UsageError
-from sloy.cli.options import add_engine_options, add_json, name_options, rate
+from sloy.cli.options import add_engine_options, add_json, rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--rules", action="store_true", help="print the rules with their limits, and no more")
     add_json(parser)
     add_engine_options(parser)
-    name_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -107,7 +106,7 @@ def _command(experiment: Experiment, change: Mapping[str, Any]) -> str:
 
     parser = argparse.ArgumentParser()
     train.add_arguments(parser)
-    known: frozenset[str] = parser.get_default("option_words")
+    known: frozenset[str] = frozenset(parser._option_string_actions)
     if not all(f"--{_dashed(name)}" in known for name in change):
         return (
             "sloy.fit(…, " + ", ".join(f"{name}={value!r}" for name, value in change.items()) + ")"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sloy import text
 from sloy.cli.errors import UsageError
-from sloy.cli.options import add_model, model_file, positive
+from sloy.cli.options import add_model, add_overwrite, keep, model_file, positive, written
 
 if TYPE_CHECKING:
     from sloy.model import Model
@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--name", metavar="NAME", help="C: what its names begin with; that of the file by default"
     )
+    add_overwrite(parser.add_argument, "files that are there already")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,11 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--opset and --channels-first are for ONNX")
     if kind not in (".c", ".h") and arguments.name:
         raise UsageError("--name is for C")
+    keep([out, out.with_suffix(".d.ts") if kind == ".js" else None], overwrite=arguments.overwrite)
     model = sloy.load(model_file(arguments.model))
     said = {".onnx": _onnx, ".js": _javascript}.get(kind, _c)(model, arguments)
-    print(
-        text.fields([("written", f"{text.visible(out)}, {text.size(out.stat().st_size)}"), *said])
-    )
+    print(text.fields([written(out), *said]))
     return 0
 
 

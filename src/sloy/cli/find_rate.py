@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sloy.cli.errors import UsageError
 from sloy.cli.experiment_options import add_experiment, data_of, words_of
-from sloy.cli.options import add_engine_options, add_json, name_options, print_result
+from sloy.cli.options import add_engine_options, add_json, add_overwrite, keep, print_result
 
 NAME = "find-rate"
 HELP = "find the learning rate that suits data and network"
@@ -21,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options: those of `sloy train`, and where to draw."""
     add_experiment(parser)
     parser.add_argument("--out", metavar="FILE.png", help="draw what the short runs said")
+    add_overwrite(parser.add_argument, "a file that is there already")
     add_engine_options(parser)
     add_json(parser)
-    name_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sloy.files.atomic import write_atomically
     from sloy.inspection import png, rate_figure
 
+    keep([arguments.out], overwrite=arguments.overwrite)
     words = {**words_of(arguments), "learning_rate": None}
     if "from_" in words:
         raise UsageError("--from: a rate is found for networks that are new")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sloy import text
 from sloy.cli.errors import UsageError
-from sloy.cli.options import name_options, not_negative, number, positive
+from sloy.cli.options import add_overwrite, keep, not_negative, number, positive, written
 
 if TYPE_CHECKING:
     from sloy.model import Model
@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " one a line or JSON, or imagenet",
     )
     parser.add_argument("--seed", type=not_negative, metavar="N", help="of a new last layer")
+    add_overwrite(parser.add_argument, "a file that is there already")
     onnx = parser.add_argument_group("ONNX files")
     for name, help_ in (
         ("mean", "of each channel, as published, such as 0.485,0.456,0.406; above 1: of bytes"),
@@ -82,7 +83,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="what it is trained for: categorical_crossentropy for classes …",
     )
-    name_options(parser)
 
 
 BY_NAME = ("weights", "size", "classes", "seed")
@@ -96,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sloy.model.loading import way_in
 
     out = file_to_write("write", "OUT", arguments.out)
+    keep([out], overwrite=arguments.overwrite)
     is_onnx = Path(arguments.what).suffix.lower() == ".onnx"
     known, others = (OF_ONNX, BY_NAME) if is_onnx else (BY_NAME, OF_ONNX)
     for name in others:
@@ -131,11 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
         options |= {} if classes is None else {"classes": classes}
         model = sloy.load(arguments.what, weights=weights, **options)
     model.save(out)
-    print(
-        text.fields(
-            [("written", f"{text.visible(out)}, {text.size(out.stat().st_size)}"), *_said(model)]
-        )
-    )
+    print(text.fields([written(out), *_said(model)]))
     return 0
 
 

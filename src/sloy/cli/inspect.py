@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sloy import text
 from sloy.cli.errors import UsageError
-from sloy.cli.inspect_table import inspect_table
-from sloy.cli.options import add_engine_options, add_model, not_negative, positive
+from sloy.cli.inspect_table import inspect_table, write
+from sloy.cli.options import add_engine_options, add_model, add_overwrite, not_negative, positive
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     from sloy.model import Model
 
-FILE = "{}.png"
 STEPS = 100  # of the ascent
 MOST_LAYERS = 8  # that are looked at where none are chosen
 
@@ -42,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "image", metavar="IMAGE|TABLE", nargs="?", help="a picture; for a model of tables, a table"
     )
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for the pictures")
+    add_overwrite(parser.add_argument, "pictures that are there already")
     parser.add_argument(
         "--layer",
         metavar="NAME",
@@ -112,8 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
         **(exciting(model, channels, arguments.data) if arguments.data else {}),
         **({} if picture is None else of_picture(model, picture, layers, arguments.output)),
     }
-    rows = write(Path(arguments.out), figures)
-    print(text.fields(rows))
+    print(text.fields(write(arguments, figures)))
     return 0
 
 
@@ -248,17 +246,3 @@ def of_picture(
             inspection.maps_figure(maps, title),
         )
     return found
-
-
-def write(folder: Path, figures: dict[str, tuple[str, Figure]]) -> list[tuple[str, str]]:
-    """Write the figures; a line for each file."""
-    from sloy.files.atomic import write_atomically
-    from sloy.inspection import png
-
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for name, (purpose, figure) in figures.items():
-        path = folder / FILE.format(name.replace("/", "-"))
-        write_atomically(path, png(figure))
-        rows.append((text.visible(path), purpose))
-    return rows

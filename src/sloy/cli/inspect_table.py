@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sloy import text
 from sloy.cli.errors import UsageError
+from sloy.cli.options import keep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +23,6 @@ def inspect_table(model: Model, arguments: argparse.Namespace) -> str:
     from sloy import inspection
     from sloy.data.tables import TableReader
     from sloy.data.tables.sources import open_table
-    from sloy.files.atomic import write_atomically
 
     reader, data = model.reader, arguments.image
     assert isinstance(reader, TableReader)
@@ -32,12 +32,12 @@ def inspect_table(model: Model, arguments: argparse.Namespace) -> str:
         raise UsageError("--layer, --output and --data are for models of pictures")
     asked: list[Any] = [*arguments.column, *map(tuple, arguments.pair)]
     rows: list[tuple[str, str]] = []
-    figures: dict[str, Figure] = {}
+    figures: dict[str, tuple[str, Figure]] = {}
     if {*reader.targets} <= {*open_table(data).names}:
         worth = inspection.importance(model, data)
         asked = asked or list(worth.columns[:FIRST])
         rows.append(("importance", worth.listed(len(worth.columns))))
-        figures["importance"] = inspection.importance_figure(worth)
+        figures["importance"] = "what each is worth", inspection.importance_figure(worth)
     elif not asked:
         raise UsageError(
             f"{data} has no column {', '.join(reader.targets)!r} to compare answers with: --column says what is drawn"
@@ -49,11 +49,23 @@ def inspect_table(model: Model, arguments: argparse.Namespace) -> str:
         )
     found = [inspection.partial_dependence(model, data, column) for column in asked]
     name = "" if model.class_names else ", ".join(reader.targets)
-    figures["partial-dependence"] = inspection.partial_dependence_figure(found, name=name)
-    folder = Path(arguments.out)
-    folder.mkdir(parents=True, exist_ok=True)
-    for title, figure in figures.items():
-        path = folder / f"{title}.png"
-        write_atomically(path, inspection.png(figure))
-        rows.append(("written", text.visible(path)))
+    drawn = inspection.partial_dependence_figure(found, name=name)
+    figures["partial-dependence"] = "what the answers do as they change", drawn
+    rows += [("written", name) for name, _ in write(arguments, figures)]
     return text.fields(rows)
+
+
+def write(
+    arguments: argparse.Namespace, figures: dict[str, tuple[str, Figure]]
+) -> list[tuple[str, str]]:
+    """Write figures, each with its purpose; a line for each file."""
+    from sloy.files.atomic import write_atomically
+    from sloy.inspection import png
+
+    folder = Path(arguments.out)
+    files = {folder / f"{name.replace('/', '-')}.png": name for name in figures}
+    keep(files, overwrite=arguments.overwrite)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, name in files.items():
+        write_atomically(path, png(figures[name][1]))
+    return [(text.visible(path), figures[name][0]) for path, name in files.items()]

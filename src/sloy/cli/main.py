@@ -39,15 +39,19 @@ from sloy.cli import (
     tune,
 )
 from sloy.cli.errors import FAILED, OK, USAGE, UsageError
-from sloy.cli.options import with_devices
+from sloy.cli.options import name_options, with_devices
 from sloy.files.streams import Stream
 from sloy.stopping import INTERRUPTED, TERMINATED, Stopping, Terminated
 from sloy.text import visible
 from sloy.version import __version__
 
+CALLED = "app|distributed|engine|experiment|export|fit|load|page|plan|prune|report|stream|tune"
+
 
 class Parser(argparse.ArgumentParser):
     """argparse with one-line errors and without guessing at shortened options."""
+
+    named = ""  # the command that is parsed, whose unknown words come to the parser of all
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         kwargs.setdefault("allow_abbrev", False)
@@ -55,27 +59,14 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One line on the error stream, exit code 2."""
-        print(f"{self.prog}: {visible(message)} (see `{self.prog} --help`)", file=sys.stderr)
+        prog = f"{self.prog} {self.named}".rstrip()
+        print(f"{prog}: {visible(message)} (see `{prog} --help`)", file=sys.stderr)
         raise SystemExit(USAGE)
 
 
 COMMANDS = (
-    *(
-        train,
-        plan,
-        find_rate,
-        tune,
-        branch,
-        diagnose,
-        samples,
-        prune,
-        report,
-        test,
-        predict,
-        info,
-        inspect,
-    ),
-    *(import_model, export, engines, bench, lecture, app),
+    *(train, plan, find_rate, tune, branch, diagnose, samples, prune, report, test, predict, info),
+    *(inspect, import_model, export, engines, bench, lecture, app),
 )
 
 
@@ -94,10 +85,12 @@ def build_parser(named: str | None = None) -> Parser:
         )
         added.set_defaults(run=command.run)
         if named == command.NAME:
+            parser.named = command.NAME
             command.add_arguments(added)
             added.add_argument(
                 "--debug", action="store_true", help="show the traceback when something goes wrong"
             )
+            name_options(added)
     return parser
 
 
@@ -143,6 +136,7 @@ def _run(command: str, words: Sequence[str], stopping: Stopping) -> int:
         code, message = explain(error, command, given.get("option_words", ()))
         if stopping.code and code != stopping.code:  # somebody made another error of it
             code, message = stopping.code, stopping.word
+        message = message.removeprefix(f"{command}: ")  # the function of that name
         print(f"sloy {command}".rstrip() + f": {message}", file=sys.stderr)
         return code
 
@@ -208,7 +202,7 @@ def _as_options(message: str, options: Collection[str]) -> str:
 def _without_name(message: str) -> str:
     """A message without the function or class of the library that it begins with, which is no file here."""
     name, colon, rest = message.partition(": ")
-    ours = re.fullmatch(r"[a-z]+(?:_[a-z]+)+|[A-Z][a-z]+(?:[A-Z]\w*)?|experiment|tune", name)
+    ours = re.fullmatch(r"[a-z]+(?:_[a-z]+)+|[A-Z][a-z]+(?:[A-Z]\w*)?|" + CALLED, name)
     return rest if ours and colon and not os.path.exists(name) else message
 
 

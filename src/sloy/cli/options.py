@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
@@ -15,6 +15,7 @@ from sloy import text
 from sloy.cli.errors import UsageError
 from sloy.engines.names import NAMES, TABLE
 from sloy.engines.processes import started_with
+from sloy.errors import InvalidArgument
 from sloy.files.streams import Stream, set_apart
 
 LARGEST = 2**31 - 1
@@ -54,6 +55,27 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
+def add_overwrite(add: Callable[..., Any], what: str) -> None:
+    """`--overwrite`: without it nothing that is there is replaced, see `keep`."""
+    add("--overwrite", action="store_true", help=f"replace {what}; without it they stay")
+
+
+def keep(paths: Iterable[str | Path | None], *, overwrite: bool) -> None:
+    """Raise where a file that a command would write is there already, unless it may be replaced."""
+    there = next((path for path in paths if path is not None and Path(path).is_file()), None)
+    if there is not None and not overwrite:
+        raise InvalidArgument(
+            f"{text.visible(there)}: is there already; --overwrite replaces it, another name keeps it."
+        )
+
+
+def written(path: Path) -> tuple[str, str]:
+    """The line for a file that was written: its name, and its size where it has one."""
+    return "written", text.visible(path) + (
+        f", {text.size(path.stat().st_size)}" if path.is_file() else ""
+    )
+
+
 def print_result(document: Mapping[str, Any], words: object, *, json: bool) -> None:
     """What a command found: as its JSON document, or in words."""
     print(text.as_json(document) if json else words, end="" if json else "\n")
@@ -86,13 +108,12 @@ def add_engine_options(parser: argparse.ArgumentParser, *, several: bool = False
 
 def name_options(parser: argparse.ArgumentParser) -> None:
     """Note the options by name, so that messages of the library can speak of them."""
-    words = {word for action in parser._actions for word in action.option_strings}
-    parser.set_defaults(option_words=frozenset(words))
+    parser.set_defaults(option_words=frozenset(parser._option_string_actions))
 
 
 def counts(word: str) -> tuple[int, ...]:
-    """Integers of at least 1, with commas between them."""
-    return tuple(positive(part) for part in word.split(","))
+    """Integers of at least 1, with commas between them, each once."""
+    return tuple(dict.fromkeys(positive(part) for part in word.split(",")))
 
 
 def with_devices(arguments: argparse.Namespace) -> None:
@@ -142,7 +163,8 @@ def integer(word: str, least: int, most: int = LARGEST) -> int:
     except ValueError:
         number = least - 1
     if not least <= number <= most:
-        raise argparse.ArgumentTypeError(f"{word!r} is not an integer of at least {least}")
+        limit = "" if number < least else f" and at most {most}"
+        raise argparse.ArgumentTypeError(f"{word!r} is not an integer of at least {least}{limit}")
     return number
 
 

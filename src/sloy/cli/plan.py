@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sloy import text
 from sloy.cli.experiment_options import add_experiment, data_of, words_of
-from sloy.cli.options import add_engine_options, add_json, name_options
+from sloy.cli.options import add_engine_options, add_json, add_overwrite, keep
 
 NAME = "plan"
 HELP = "look at data, and foresee what sloy train does with them and how long it takes"
@@ -21,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options: those of `sloy train`, and where to write."""
     add_experiment(parser)
     parser.add_argument("--out", metavar="plan.json", help="write it for sloy train --plan")
+    add_overwrite(parser.add_argument, "a file that is there already")
     add_engine_options(parser)
     add_json(parser)
-    name_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sloy.experiments import plan
     from sloy.files.atomic import write_atomically
 
+    keep([arguments.out], overwrite=arguments.overwrite)
     show = Show(quiet=arguments.json, json=arguments.json)
     try:
         found = plan(

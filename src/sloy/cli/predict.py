@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from sloy.data.handwriting import Written
     from sloy.model import Model
 
-NAMED = 3  # files that cannot be read
-IDX_STARTS = (b"\0\0", b"\x1f\x8b")  # plain and gzipped
+NAMED = 10  # files that cannot be read
 
 
 NAME = "predict"
@@ -183,12 +182,13 @@ def read_samples(
     the marks found in pictures, which `marks` takes by name; where that is None, the pictures as they are.
     """
     from sloy.data import read_idx
+    from sloy.data.idx import begins_as_idx
     from sloy.errors import FileFormatError
 
     shape = model.network.input_shape
     if not path.is_dir():
         with path.open("rb") as file:
-            is_idx = file.read(2) in IDX_STARTS
+            is_idx = begins_as_idx(file.read(4))
     if path.is_dir() or not is_idx:
         return read_pictures(path, model, failures, marks)
     values = read_idx(path)

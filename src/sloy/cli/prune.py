@@ -6,7 +6,7 @@ import argparse
 
 from sloy import text
 from sloy.cli.experiment_options import DATA
-from sloy.cli.options import add_engine_options, add_json, name_options, not_negative, print_result
+from sloy.cli.options import add_engine_options, add_json, not_negative, print_result
 
 NAME = "prune"
 HELP = "make a trained network smaller and faster: remove what it can do without"
@@ -31,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace the files of an earlier pruning there")
     add_json(parser)
     add_engine_options(parser)
-    name_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

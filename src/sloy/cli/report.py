@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from sloy import text
-from sloy.cli.options import add_engine_options, name_options
+from sloy.cli.options import add_engine_options, add_overwrite, keep, written
 
 NAME = "report"
 HELP = "a finished run as one HTML file in which its network runs"
@@ -27,8 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="the page's language; default: that of the locale",
     )
+    add(
+        "--no-samples",
+        action="store_false",
+        dest="samples",
+        help="leave out samples of the data, which must not leave; figures of all together, names and ranges remain",
+    )
+    add_overwrite(add, "a file that is there already")
     add_engine_options(parser)
-    name_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,11 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
     from sloy.cli.show import Show
     from sloy.language import of_locale
 
+    keep([arguments.out], overwrite=arguments.overwrite)
     show = Show(quiet=False, json=False)
     try:
         done = experiments.report(
             arguments.folder,
             arguments.out,
+            samples=arguments.samples,
             language=of_locale() if arguments.lang == "auto" else arguments.lang,
             engine=arguments.engine,
             threads=arguments.threads,
@@ -49,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     finally:
         show.close()
-    rows = [("written", f"{text.visible(done.path)}, {text.size(done.path.stat().st_size)}")]
+    rows = [written(done.path)]
     weights: str = done.precision
     if done.precision != "float32" and done.samples:
         weights += (

@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 
 from sloy import text
-from sloy.cli.options import add_engine_options, add_json, name_options, positive, print_result
+from sloy.cli.options import (
+    add_engine_options,
+    add_json,
+    add_overwrite,
+    keep,
+    positive,
+    print_result,
+)
 
 NAME = "samples"
 HELP = "which training samples of a run are probably mislabelled, which hardest, which redundant"
@@ -41,9 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="which training samples taught the answer to test sample N (from 0), and which against it",
     )
+    add_overwrite(add, "files of an earlier look")
     add_json(parser)
     add_engine_options(parser)
-    name_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     show = Show(quiet=arguments.json, json=arguments.json)
     folder = Path(arguments.out or arguments.folder)
+    planned = ("samples.csv", "samples.png", *["labels.csv"] * arguments.correct)
+    keep([folder / name for name in planned], overwrite=arguments.overwrite)
     document: dict[str, object] = {}
     try:
         inspection = Inspection(

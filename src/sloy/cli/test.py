@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from sloy import text
-from sloy.cli.options import add_engine_options, add_json, name_options
+from sloy.cli.options import add_engine_options, add_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_json(parser)
     add_engine_options(parser)
-    name_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

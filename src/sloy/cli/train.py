@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sloy.cli.errors import UsageError
 from sloy.cli.experiment_options import add_experiment, data_of, words_of
-from sloy.cli.options import add_engine_options, name_options, together
+from sloy.cli.options import add_engine_options, together
 from sloy.stopping import Terminated
 
 NAME = "train"
@@ -20,7 +20,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options: those of experiments, recipes and kinds of data, and of the run."""
     add_experiment(parser)
     _add_run_options(parser)
-    name_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

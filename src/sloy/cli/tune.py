@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sloy.cli.experiment_options import add_experiment, words_of
-from sloy.cli.options import add_engine_options, add_json, name_options, print_result
+from sloy.cli.options import add_engine_options, add_json, print_result
 from sloy.stopping import Terminated
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_engine_options(parser)
     add_json(parser)
     add_experiment(parser)
-    name_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

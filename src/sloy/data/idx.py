@@ -26,6 +26,7 @@ from sloy.text import reason
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 TRAIN, TESTS = "train", ("t10k", "test")  # what names of files begin with
 PARTS = (TRAIN, *TESTS)
+GZIP = b"\x1f\x8b"  # how gzipped files begin
 _LARGEST_LABEL = 65_535
 
 
@@ -53,7 +54,7 @@ def read_idx(path: str | Path) -> np.ndarray:
     """
     path = path_of("read_idx", "path", path)
     with path.open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
+        zipped = file.read(2) == GZIP
         size = file.seek(0, 2)
         file.seek(0)
         if not zipped:
@@ -80,12 +81,18 @@ def _read(path: Path, file: _Readable, size: int | None) -> np.ndarray:
     return np.frombuffer(data, dtype).astype(dtype.newbyteorder("=")).reshape(shape)
 
 
+def begins_as_idx(head: bytes) -> bool:
+    """Whether a file that begins so, four bytes, is IDX or gzipped; pictures of some formats begin with zeros too."""
+    plain = len(head) >= 4 and head[:2] == b"\0\0" and head[2] in _DTYPES and head[3] > 0
+    return plain or head[:2] == GZIP
+
+
 def idx_header(
     path: Path, file: _Readable, size: int | None
 ) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Shape and stored type of the values that follow in a file; `size` as its length where that is known."""
     magic = file.read(4)
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or magic[3] == 0:
+    if magic[:1] != b"\0" or not begins_as_idx(magic):
         raise FileFormatError(
             f"{path}: not an IDX file (it starts with {magic.hex(' ') or 'nothing'})."
         )
@@ -112,6 +119,21 @@ def _read_at_most(file: _Readable, limit: int) -> bytes:
         pieces.append(piece)
         limit -= len(piece)
     return b"".join(pieces)
+
+
+def is_idx(path: Path) -> bool:
+    """Whether a file begins as an IDX file does, gzipped or not."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start[:2] == b"\x1f\x8b":
+        try:
+            with gzip.open(path) as file:
+                start = file.read(4)
+        except (OSError, EOFError, zlib.error):
+            return False
+    return len(start) == 4 and start[:2] == b"\0\0" and start[2] in _DTYPES and start[3] > 0
 
 
 def load_idx_folder(folder: str | Path) -> TrainTest:

@@ -134,6 +134,8 @@ def decode(
 def open_picture(source: Path | Encoded) -> Image:
     """A picture whose header is read, not yet its pixels; `FileFormatError` or `OSError` where it is none."""
     if isinstance(source, Encoded):
+        if not source.content:
+            raise FileFormatError(f"{source}: is empty.")
         return _recognised(io.BytesIO(source.content), Path(source.name))
     import PIL.Image
 

@@ -60,7 +60,6 @@ class Executable(ABC):
     Attributes
     ----------
     graph : Graph
-        What was compiled.
     guard : tuple of str
         Scalar outputs that must be finite before any variable is written.
     """
@@ -122,7 +121,6 @@ class Timed:
     layer : str
         Whose parameters it reads, or makes the gradient or the next value of; "" where that is no layer or several.
     text : str
-        The instruction.
     seconds : float
     flops : int
         Multiplications and additions of products and convolutions, by their definition.
@@ -186,6 +184,10 @@ class Engine(ABC):
     def processes(self) -> Processes:
         """Those that compute together with this engine, each on a share of the samples; by default this one alone."""
         return ONE
+
+    def check_batch_size(self, batch_size: int) -> None:
+        """Raise `InvalidArgument` where the devices cannot share a batch of this size to train on."""
+        return
 
     @property
     def by_itself(self) -> Engine:
@@ -346,8 +348,7 @@ def check_batches(
         raise InvalidArgument(
             f"`order` is {order.dtype.name}{list(order.shape)}; it must be row numbers in one axis, or (epochs, rows)."
         )
-    twice = sorted(columns.keys() & step_inputs.keys())
-    if twice:
+    if twice := sorted(columns.keys() & step_inputs.keys()):
         raise InvalidArgument(f"{twice} are columns and step inputs at once.")
     epochs, per_epoch = np.atleast_2d(order).shape
     steps, rest = divmod(per_epoch, batch_size)
@@ -361,8 +362,7 @@ def check_batches(
     if order.size and not 0 <= order.min() <= order.max() < samples:
         raise InvalidArgument(f"`order` must hold rows from 0 to {samples - 1}.")
     for name, values in step_inputs.items():
-        needed = epochs * (steps + bool(rest))
-        if len(values) < needed:
+        if len(values) < (needed := epochs * (steps + bool(rest))):
             raise InvalidArgument(f"step input `{name}` has {len(values)} rows, needs {needed}.")
     for rows in sorted(sizes):
         _check_feeds(executables[rows].graph, rows, columns, step_inputs)

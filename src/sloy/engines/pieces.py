@@ -1,6 +1,7 @@
 """Running over rows that are no arrays, sparse ones or those of a stream: some steps' rows at a time are made arrays.
 
-Those of the steps that follow are made by a thread meanwhile.
+Those of the steps that follow are made by a thread meanwhile. Of several processes each reads its share of every batch,
+and gets the rest from the others.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -22,10 +24,12 @@ from sloy.engines.base import (
     Poll,
     Status,
 )
+from sloy.engines.processes import Processes
 
 PIECE_BYTES = 1 << 24  # of rows that are made arrays together; a step at least
 PIECES = 32  # of an epoch at least, as far as there are steps: none is computed with while the first is made
 AHEAD = 2  # pieces that are made while one is computed with
+FAILED = 2  # a piece could not be made
 
 Arrays = dict[str, np.ndarray]
 
@@ -46,20 +50,57 @@ def run_in_pieces(
 ) -> BatchRun:
     """What `Engine.run_batches` gives, by calls of it with arrays alone."""
     record = _Record(executables, poll)
-    with _Ahead(columns, _pieces(columns, order, batch_size)) as ahead:
+    shares = Shares(engine.processes, batch_size)
+    with _Ahead(columns, _pieces(columns, order, batch_size), shares) as ahead:
         while ahead:
             rows, some = ahead.next(record)
             if record.error is not None:
                 return record.end("interrupted", ahead.waited)
             steps = -(-len(rows) // batch_size)
             inputs = {n: v[record.done : record.done + steps] for n, v in step_inputs.items()}
-            run = engine.run_batches(
-                executables, some, np.arange(len(rows)), batch_size, inputs, record.poll_within
-            )
+            within = record.poll_within
+            order = np.arange(len(rows))
+            run = engine.run_batches(executables, some, order, batch_size, inputs, within)
             record.add(run)
             if run.status != "done":
                 return record.end(run.status, ahead.waited)
     return record.end("done", ahead.waited)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Which rows of an order that begins with a batch each process reads: as many of each batch.
+
+    Parameters
+    ----------
+    processes : Processes
+    batch_size : int
+    """
+
+    processes: Processes
+    batch_size: int
+
+    def own(self, rows: np.ndarray) -> np.ndarray:
+        """Those of this process."""
+        return rows[self._readers(len(rows)) == self.processes.rank]
+
+    def whole(self, own: np.ndarray, count: int) -> np.ndarray:
+        """The `count` rows in their order, of which this process has read its own (n, …)."""
+        count_of = self.processes.count
+        if count_of == 1:
+            return own
+        readers = self._readers(count)
+        most = int(np.bincount(readers, minlength=count_of).max())
+        padded = np.zeros((most, *own.shape[1:]), own.dtype)
+        padded[: len(own)] = own
+        place = np.empty(count, np.int64)
+        for rank in range(count_of):
+            of_rank = np.flatnonzero(readers == rank)
+            place[of_rank] = rank * most + np.arange(len(of_rank))
+        return self.processes.gathered(padded)[place]
+
+    def _readers(self, count: int) -> np.ndarray:
+        return np.arange(count) % self.batch_size * self.processes.count // self.batch_size
 
 
 def _pieces(
@@ -79,8 +120,10 @@ def _pieces(
 class _Ahead:
     """Pieces as arrays, made in a thread before they are needed; false when there are no more."""
 
-    def __init__(self, columns: Mapping[str, np.ndarray], pieces: Iterable[np.ndarray]) -> None:
-        self._columns = columns
+    def __init__(
+        self, columns: Mapping[str, np.ndarray], pieces: Iterable[np.ndarray], shares: Shares
+    ) -> None:
+        self._columns, self._shares = columns, shares
         self._pieces = iter(pieces)
         self._made: deque[Future[tuple[np.ndarray, Arrays]]] = deque()
         self._pool = ThreadPoolExecutor(1, "reading")
@@ -99,20 +142,39 @@ class _Ahead:
     def next(self, record: _Record) -> tuple[np.ndarray, Arrays]:
         """The rows of the next piece, and its arrays; none of them where `poll` raised while they were waited for."""
         began, future = time.perf_counter(), self._made.popleft()
-        while not wait_for([future], POLL_SECONDS).done and record.error is None:
+        while record.error is None and not self._is_made(future):
             record.poll()
+        if record.error is None:
+            self._begin(1)
+        rows, arrays = (np.empty(0, np.int64), Arrays()) if record.error else future.result()
+        for name in arrays.keys() & self._read:
+            arrays[name] = self._shares.whole(arrays[name], len(rows))
         self.waited += time.perf_counter() - began
-        if record.error is not None:
-            return np.empty(0, np.int64), {}
-        self._begin(1)
-        return future.result()
+        return rows, arrays
+
+    def _is_made(self, future: Future[tuple[np.ndarray, Arrays]]) -> bool:
+        """Whether a piece is there within a while, in all processes; raises where one of them could not make it."""
+        made = wait_for([future], POLL_SECONDS).done
+        failed = bool(made) and future.exception() is not None
+        processes = self._shares.processes
+        found = processes.largest(FAILED if failed else not made)
+        if found == FAILED and not failed:
+            processes.blame()
+        return failed or not found
 
     def _begin(self, count: int) -> None:
         for _, rows in zip(range(count), self._pieces, strict=False):  # never one too many
             self._made.append(self._pool.submit(self._arrays, rows))
 
     def _arrays(self, rows: np.ndarray) -> tuple[np.ndarray, Arrays]:
-        return rows, {name: column[rows] for name, column in self._columns.items()}
+        own = self._shares.own(rows)
+        read = self._read
+        return rows, {n: c[own if n in read else rows] for n, c in self._columns.items()}
+
+    @property
+    def _read(self) -> set[str]:
+        """The columns that are no arrays."""
+        return {n for n, column in self._columns.items() if not isinstance(column, np.ndarray)}
 
 
 class _Record:

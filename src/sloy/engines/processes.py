@@ -46,6 +46,10 @@ class Processes:
         """What the leader gives, an array; the others give one of its shape and dtype."""
         return array
 
+    def gathered(self, rows: np.ndarray) -> np.ndarray:
+        """The rows (n, …) of all of them, one process after another; each gives as many."""
+        return rows
+
     def ended(self, error: BaseException) -> None:
         """Tell the others that this one cannot go on."""
 

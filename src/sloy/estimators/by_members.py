@@ -21,7 +21,7 @@ from sloy.text import shown
 from sloy.training.held_out import HeldOut, held_out_by_members
 from sloy.training.history import History
 from sloy.training.members import HELD_OUT, fit_members
-from sloy.training.recipe import Recipe
+from sloy.training.recipe import Recipe, with_optimizer
 from sloy.training.tabular import OPTIONS, Tabular
 
 if TYPE_CHECKING:
@@ -93,9 +93,11 @@ def train(
     data = Dataset(samples(rows), _flat(y), class_names)
     members = 1 if estimator.recipe == "fast" else estimator.members
     table = Tabular(data, codes=preparation.classes, members=members, seed=seed, chosen=loss)
-    chosen = {**OPTIONS, **table.options(), "seed": seed}
+    optimizer = None if is_auto(estimator.optimizer) else estimator.optimizer
+    chosen = with_optimizer(OPTIONS, optimizer)
+    chosen |= {**table.options(chosen["optimizer"]), "seed": seed}
     chosen |= {"class_weight": class_weight, "precision": estimator.precision}
-    for name in ("optimizer", "epochs", "batch_size"):
+    for name in ("epochs", "batch_size"):
         if (given := getattr(estimator, name)) is not None and not is_auto(given):
             chosen[name] = given
     recipe = Recipe.of(where, None, chosen)

@@ -14,11 +14,11 @@ from sloy.augmentation import Augment
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.recipes import (
-    GENERAL,
-    OF_NETWORKS,
+    NETWORK,
     RATES,
     RECIPES,
     batches_and_epochs,
+    defaults_of,
     rate_of,
 )
 from sloy.experiments.sources import Loaded, Source, Wanted, source_of, source_options
@@ -168,15 +168,14 @@ class Experiment:
         """
         source = source_of(str(path_of("experiment", "data", data)))
         named, start = words.pop("recipe", None), words.pop("from_", None)
-        if start is not None and (said := [name for name in _NETWORK if name in words]):
+        if start is not None and (said := [name for name in NETWORK if name in words]):
             raise InvalidOption(f"`{said[0]}`: with `from` the network is that of the model.")
         _refuse_unknown(source, words)
         if isinstance(weights := words.get("class_weight"), Mapping):
             words["class_weight"] = {str(name): weight for name, weight in weights.items()}
         try:
             words = {**source.defaults_with(words), **words}
-            defaults = _defaults(source, words.get("network"), named, further=start is not None)
-            every = {**defaults, **words}
+            every = {**defaults_of(source, words, named, further=start is not None), **words}
             return cls(
                 source=replace(source, **chosen(type(source), every)),
                 named=named,
@@ -194,15 +193,18 @@ class Experiment:
     def recipe(self) -> Recipe:
         """How the network is trained: what is given, else what suits the data in general."""
         further = self.start is not None
-        defaults = _defaults(self.source, self.network, self.named, further=further)
-        options = {**chosen(Recipe, defaults), **self.given}
+        given = {**self.given, "network": self.network}
+        defaults = chosen(Recipe, defaults_of(self.source, given, self.named, further=further))
+        options = {**defaults, **self.given}
         for name, known in (("optimizer", tuple(RATES)), ("schedule", SCHEDULES)):
             if options[name] not in known:
                 raise InvalidOption(
                     f"`{name}` (={shown(options[name])}) must be one of {', '.join(known)}, by name."
                 )
-        share = FURTHER_RATE if further else self.source.rate_share
-        return Recipe(**{**options, "learning_rate": rate_of(options, share)}, where="experiment")
+        if self.given.get("learning_rate") in (None, AUTO):
+            share = FURTHER_RATE if further else self.source.rate_share
+            options["learning_rate"] = rate_of(options, defaults.get("learning_rate"), share)
+        return Recipe(**options, where="experiment")
 
     @cached_property
     def fine_tuning(self) -> FineTuning:
@@ -232,13 +234,17 @@ class Experiment:
         """The same with options that suit the very data, where they are not given."""
         if self.named is not None and RECIPES[self.named].fixed:
             return self
+        defaults: dict[str, Any]
         if self.start is not None:
             count = len(loaded.train)
-            defaults = batches_and_epochs(count, part=16, sizes=(8, 32), steps=300, epochs=(5, 40))
-            defaults |= self.source.patience_for(loaded)
+            sizes = batches_and_epochs(count, part=16, sizes=(8, 32), steps=300, epochs=(5, 40))
+            defaults = {**sizes, **self.source.patience_for(loaded)}
         else:
-            name = str(self.recipe.optimizer)
-            defaults = dict(self.source.defaults_for(loaded, self.network, name))
+            recipe = vars(self.recipe)
+            found = self.source.defaults_for(loaded, self.network, recipe["optimizer"])
+            defaults = dict(found)
+            if (rate := defaults.get("learning_rate")) is not None:
+                defaults["learning_rate"] = rate_of(recipe, rate)
         return replace(self, given={**defaults, **self.given})
 
     def within_time(self, loaded: Loaded, engine: Engine) -> tuple[Experiment, Loaded]:
@@ -303,7 +309,7 @@ class Experiment:
         if self.given.get("learning_rate") == AUTO:  # until it is found
             found["learning_rate"] = AUTO
         if self.start is not None:
-            for name in (*_NETWORK, *_BY_STAGES):
+            for name in (*NETWORK, *_BY_STAGES):
                 found.pop(name)
             found |= _values(self.fine_tuning)
             if not self.fine_tuning.unfreeze:
@@ -336,38 +342,9 @@ class Experiment:
         return value
 
 
-_NETWORK = ("network", "network_options")
-_OWN = (*_NETWORK, "validation", "samples", "loss", "calibrate", "threshold")
+_OWN = (*NETWORK, "validation", "samples", "loss", "calibrate", "threshold")
 # Options of a recipe that fine-tuning sets itself.
 _BY_STAGES = ("trainable", "rate_factors", "decay_factors")
-
-
-def _defaults(
-    source: Source, network: str | None, named: str | None, *, further: bool
-) -> dict[str, Any]:
-    """Options that suit data, network and named recipe; later ones go before earlier ones."""
-    instance("experiment", "network", network, str, optional=True)
-    recipe: dict[str, Any] = {}
-    if named is not None:
-        if named not in tuple(RECIPES):
-            raise InvalidOption(f"`recipe` (={shown(named)}) must be one of {', '.join(RECIPES)}.")
-        recipe = dict(RECIPES[named].options)
-        if recipe["network"] not in source.networks:
-            fits = [
-                name for name, one in RECIPES.items() if one.options["network"] in source.networks
-            ]
-            raise InvalidOption(
-                f"`recipe` (={shown(named)}) is none for {source.data}; there are {', '.join(fits)}."
-            )
-        if network not in (None, recipe["network"]):
-            recipe.pop("network_options", None)
-    used = network or recipe.get("network") or source.defaults.get("network", "")
-    found = {**GENERAL, **source.defaults, **OF_NETWORKS.get(used, {}), **recipe}
-    if further:
-        found |= {"augment": None}
-        for name in _NETWORK:
-            found.pop(name, None)
-    return found
 
 
 def _refuse_unknown(source: Source, words: Mapping[str, Any], *others: str) -> None:

@@ -15,7 +15,8 @@ from sloy import inspection, text
 from sloy.data.tables import TableReader
 from sloy.data.tables.target import known_target
 from sloy.data.tables.values import polars
-from sloy.errors import FileFormatError
+from sloy.engines.processes import Processes
+from sloy.errors import FileFormatError, InvalidOption
 from sloy.experiments import baselines
 from sloy.experiments.classes import UNEVEN
 from sloy.experiments.events import (
@@ -71,6 +72,15 @@ def folds_of(experiment: Experiment) -> int:
     if not isinstance(source, TableFile) or source.fold is not None:
         return 0
     return source.folds or 0
+
+
+def check_shared(experiment: Experiment, processes: Processes) -> None:
+    """Refuse what several processes do not do together."""
+    if processes.count > 1 and folds_of(experiment):
+        raise InvalidOption(
+            f"`folds` (={folds_of(experiment)}): the runs of a cross-validation are many small ones; they run in one"
+            " process, not in several together."
+        )
 
 
 @dataclass(frozen=True, eq=False)

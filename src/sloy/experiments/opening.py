@@ -15,7 +15,7 @@ from sloy.experiments.experiment import Experiment
 from sloy.experiments.fitting import training_of
 from sloy.experiments.memory import predicted, problem_of
 from sloy.experiments.run_folder import CHECKPOINT
-from sloy.experiments.sources.base import Wanted
+from sloy.experiments.sources.base import Loaded, Wanted
 from sloy.model import Model, load
 from sloy.training.checkpoint import Checkpoint
 from sloy.training.history import History
@@ -52,16 +52,7 @@ def opened(
     recipe = experiment.recipe
     _, chosen = engine_of("experiment", recipe, engine, threads)
     start = None if experiment.start is None else load(experiment.start, engine=chosen)
-    wanted = Wanted(
-        experiment.validation,
-        experiment.samples,
-        recipe.seed,
-        start,
-        experiment.network,
-        lambda what, done, total: tell(Counted(what, done, total)),
-        network_options=experiment.network_options,
-    )
-    loaded = experiment.load(wanted)
+    loaded = loaded_of(experiment, start, tell)
     if not resumed:
         experiment = experiment.with_defaults_for(loaded)
         experiment, loaded = experiment.within_time(loaded, chosen)
@@ -72,6 +63,8 @@ def opened(
     network = experiment.network_for(loaded, start)
     recipe = experiment.recipe
     parts = stages(network, experiment.fine_tuning, recipe) if start else []
+    if recipe.batch_size <= len(loaded.train):  # else all samples are one batch
+        chosen.check_batch_size(recipe.batch_size)
     memory = predicted(experiment, loaded, network, parts, chosen)
     step = training_graph(problem_of(loaded, network, recipe), recipe, recipe.batch_size)
     summary = network.summary(recipe.batch_size, step=step, engine=chosen)
@@ -86,6 +79,23 @@ def opened(
     rows = (*loaded.rows, ("rate", f"{found.best:g}: {found.why}"))
     loaded = replace(loaded, rows=rows)
     return replace(opening, experiment=experiment, loaded=loaded, recipe=experiment.recipe)
+
+
+def loaded_of(
+    experiment: Experiment, start: Model | None = None, tell: Listener = lambda event: None
+) -> Loaded:
+    """The data of an experiment, read and split, for a new network or for one to start from."""
+    return experiment.load(
+        Wanted(
+            experiment.validation,
+            experiment.samples,
+            experiment.recipe.seed,
+            start,
+            experiment.network,
+            lambda what, done, total: tell(Counted(what, done, total)),
+            network_options=experiment.network_options,
+        )
+    )
 
 
 def rate_range(opening: Opened, tell: Listener = lambda event: None) -> RateRange:

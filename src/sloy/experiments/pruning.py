@@ -9,21 +9,30 @@ from typing import Any
 from sloy import inspection, pruning, text
 from sloy.arguments import flag, path_of
 from sloy.data.dataset import Dataset
+from sloy.data.tables import TableReader
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Counted, Listener, Opened
 from sloy.experiments.experiment import FURTHER_RATE, Experiment
 from sloy.experiments.opening import opened
-from sloy.experiments.run_folder import CONFIGURATION, RunFolder, plan_of
+from sloy.experiments.run_folder import CONFIGURATION, LINEAR, RunFolder, plan_of
+from sloy.experiments.sources import Source, Wanted, source_of
+from sloy.experiments.sources.table import TableFile
+from sloy.layers import MeanOfMembers
 from sloy.model import Model, load
 from sloy.model.loading import MODEL
 from sloy.options import takes
-from sloy.problem.inputs import split
+from sloy.problem.inputs import divided, split
 from sloy.pruning.options import Pruning
 from sloy.pruning.pruned import Pruned
+from sloy.pruning.retraining import Ensemble
 from sloy.training.recipe import Recipe
 
 FILES = ("pruned.sloy", "pruning.json", "pruning.png")
+UNKNOWN = (
+    "which of these samples the model learned from is not known: if it did from those that it was measured on, it is"
+    " worse on others"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,18 +45,21 @@ class Material:
     train : Dataset
     validation : Dataset
     test : Dataset or None
-    recipe : Recipe
+    recipe : Recipe, optional
         Of the training again.
     note : str
         Of the samples, what is to be said; or nothing.
+    ensemble : Ensemble, optional
+        What its members learned from.
     """
 
     model: Model
     train: Dataset
     validation: Dataset
     test: Dataset | None
-    recipe: Recipe
+    recipe: Recipe | None
     note: str = ""
+    ensemble: Ensemble | None = None
 
 
 @takes(Pruning)
@@ -98,6 +110,7 @@ def prune(
     """
     path_of("prune", "model", model)
     flag("prune", "overwrite", overwrite)
+    Pruning(**options, where="prune")  # raises where they do not go together
     file = Path(model) / MODEL if Path(model).is_dir() else Path(model)
     folder = RunFolder(file.parent if out is None else path_of("prune", "out", out))
     there = [name for name in FILES if (folder / name).exists()]
@@ -116,6 +129,7 @@ def prune(
         validation=found.validation,
         test=found.test,
         recipe=found.recipe,
+        ensemble=found.ensemble,
         seed=seed,
         tell=tell,
         **options,
@@ -140,7 +154,7 @@ def material(
     """The model of a file, and the samples of its run or of other data."""
     known = load(file, engine=engine, threads=threads)
     configuration = file.parent / CONFIGURATION
-    own = configuration.is_file() and file.name == MODEL
+    own = configuration.is_file() and file.name in (MODEL, FILES[0], LINEAR)
     if data is None and not own:
         raise InvalidOption(f"`data`: {file} is no run's model; say what it was trained on.")
     if own and (data is None or _is_same(plan_of(configuration)["data"], data)):
@@ -150,8 +164,11 @@ def material(
         rate = recipe.learning_rate
         if isinstance(rate, float | int):
             recipe = replace(recipe, learning_rate=FURTHER_RATE * rate)
-        return _split(known, opening, recipe, "")
+        return _split(known, opening, recipe, ensemble=_ensemble(known, opening))
     assert data is not None
+    source = source_of(str(data))
+    if isinstance(source, TableFile) or isinstance(known.reader, TableReader):
+        return _by_rows(known, file, source)
     experiment = Experiment.of(str(data), from_=str(file))
     opening = opened(experiment, file.parent, engine=known.engine, tell=listener)
     if (
@@ -163,18 +180,44 @@ def material(
             f"`data`: {data} has {len(names)} classes, the model {known.network.output_shape[0]} outputs; it is pruned"
             " by samples of its own classes."
         )
-    note = (
-        "which of these samples the model learned from is not known: if it did from those that it was measured on, it"
-        " is worse on others"
-    )
-    return _split(known, opening, opening.recipe, note)
+    return _split(known, opening, opening.recipe, UNKNOWN)
+
+
+def _by_rows(model: Model, file: Path, source: Source) -> Material:
+    """The rows of a table that have the target of a model of tables; they are trained on again by its own loss."""
+    if not isinstance(source, TableFile):
+        assert isinstance(model.reader, TableReader)
+        names = text.named([*map(repr, model.reader.names), *map(repr, model.reader.targets)], 6)
+        raise InvalidOption(
+            f"`data`: {file} takes rows of a table with the columns {names}; {source.data} is none."
+        )
+    rows = source.to_test(model, Wanted()).data
+    train, validation = divided(rows, pruning.HELD_OUT, 0)
+    assert validation is not None
+    return Material(model, train, validation, None, None, UNKNOWN)
+
+
+def _ensemble(model: Model, opening: Opened) -> Ensemble | None:
+    """What the members of a run's model learned from."""
+    loaded, share = opening.loaded, opening.experiment.validation
+    has_members = any(isinstance(layer, MeanOfMembers) for layer in model.network.layers)
+    if not has_members or not share or loaded.validation is not None:
+        return None
+    data = loaded.learned or loaded.train
+    return Ensemble(data, loaded.loss, share, opening.recipe.seed)
 
 
 def _is_same(one: object, other: str | Path) -> bool:
     return str(one) == str(other) or Path(str(one)).resolve() == Path(other).resolve()
 
 
-def _split(model: Model, opening: Opened, recipe: Recipe, note: str) -> Material:
+def _split(
+    model: Model,
+    opening: Opened,
+    recipe: Recipe,
+    note: str = "",
+    ensemble: Ensemble | None = None,
+) -> Material:
     """Samples to learn from and to go by, as the run had them where it held out a share of them."""
     loaded = opening.loaded
     train, validation = loaded.train, loaded.validation
@@ -183,4 +226,6 @@ def _split(model: Model, opening: Opened, recipe: Recipe, note: str) -> Material
         rows, validation = split(train, share, recipe.seed)
         assert validation is not None
         train = train.take(rows)
-    return Material(model, train, validation, loaded.test, recipe, note)
+    if loaded.members:  # whose schedule is made for many epochs
+        recipe = replace(recipe, schedule="one-cycle")
+    return Material(model, train, validation, loaded.test, recipe, note, ensemble)

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log2
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sloy.arguments import instance
+from sloy.errors import InvalidOption
+from sloy.text import shown
 from sloy.training import tabular
 from sloy.training.members import HELD_OUT
-from sloy.training.recipe import AUTO
+from sloy.training.recipe import with_optimizer
+
+if TYPE_CHECKING:
+    from sloy.experiments.sources.base import Source
+
+NETWORK = ("network", "network_options")
 
 # Optimiser → the highest learning rate of a one-cycle run, found on MNIST with batches of 256.
 RATES = {
@@ -113,17 +121,70 @@ def batches_and_epochs(
     }
 
 
-def rate_of(options: Mapping[str, Any], share: float) -> Any:
-    """The highest learning rate: the given one, else (and until one is found) the optimiser's, a tenth if constant.
+def defaults_of(
+    source: Source, given: Mapping[str, Any], named: str | None, *, further: bool
+) -> dict[str, Any]:
+    """Options that suit data, named recipe, and the network and the optimiser that are given.
+
+    Those of the data go before general ones, those of the network before these, those of the recipe before all; what
+    belongs to another optimiser than that which is given is left out.
+    """
+    network = given.get("network")
+    instance("experiment", "network", network, str, optional=True)
+    recipe: dict[str, Any] = {}
+    if named is not None:
+        if named not in tuple(RECIPES):
+            raise InvalidOption(f"`recipe` (={shown(named)}) must be one of {', '.join(RECIPES)}.")
+        recipe = dict(RECIPES[named].options)
+        if recipe["network"] not in source.networks:
+            fits = [
+                name for name, one in RECIPES.items() if one.options["network"] in source.networks
+            ]
+            raise InvalidOption(
+                f"`recipe` (={shown(named)}) is none for {source.data}; there are {', '.join(fits)}."
+            )
+        if network not in (None, recipe["network"]):
+            recipe.pop("network_options", None)
+    used = network or recipe.get("network") or source.defaults.get("network", "")
+    found = {**GENERAL, **source.defaults, **OF_NETWORKS.get(used, {}), **recipe}
+    if further:
+        found |= {"augment": None}
+        for name in NETWORK:
+            found.pop(name, None)
+    return with_optimizer(found, given.get("optimizer"))
+
+
+def of_table(optimizer: str, *, numbers: bool) -> dict[str, float]:
+    """What the network `mlp` is trained with, where the general rate does not suit it.
+
+    Examples
+    --------
+    >>> of_table("momentum", numbers=True), of_table("momentum", numbers=False)
+    ({'learning_rate': 0.01}, {})
+    """
+    if optimizer == "adamw":
+        return {"learning_rate": 0.005, "weight_decay": 0.3}
+    if numbers and optimizer in tabular.BY_SIZE:  # squared errors have larger gradients
+        return {"learning_rate": RATES[optimizer] / 5}
+    return {}
+
+
+def rate_of(options: Mapping[str, Any], known: float | None = None, share: float = 1.0) -> float:
+    """The highest learning rate: one that is known to suit, else the optimiser's; a tenth of it if constant.
 
     Parameters
     ----------
     options : mapping
-        Of a recipe: ``optimizer``, ``schedule``, ``learning_rate``.
+        Of a recipe: ``optimizer``, ``schedule``.
+    known : float, optional
+        Of a schedule that is not constant.
     share : float
-        What rates that are not given are multiplied by.
+        What the optimiser's is multiplied by.
+
+    Examples
+    --------
+    >>> rate_of({"optimizer": "adam", "schedule": "constant"}), rate_of({"schedule": "cosine"}, 0.2)
+    (0.001, 0.2)
     """
-    if options.get("learning_rate") not in (None, AUTO):
-        return options["learning_rate"]
-    constant = options["schedule"] == "constant"
-    return RATES[options["optimizer"]] * share * (0.1 if constant else 1)
+    rate = RATES[options["optimizer"]] * share if known is None else known
+    return rate * (0.1 if options["schedule"] == "constant" else 1)

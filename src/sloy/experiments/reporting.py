@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sloy import text
-from sloy.arguments import file_to_write
+from sloy.arguments import file_to_write, flag
 from sloy.data import Dataset
 from sloy.engines import Engine
 from sloy.errors import FileFormatError, InvalidArgument, SloyError
@@ -80,6 +80,7 @@ def report(
     run: str | Path,
     path: str | Path,
     *,
+    samples: bool = True,
     language: str | None = None,
     engine: str | Engine = "auto",
     threads: int = 0,
@@ -93,6 +94,10 @@ def report(
         Its folder. Where its data are still there, test samples, mistakes and what was taken for what are shown.
     path : path
         The file.
+    samples : bool
+        Whether samples of the data are in it: those to load, the mistakes, the marks in a plane. Without them what the
+        model itself holds remains: names of columns and classes, words of categories, ranges; and figures of all
+        samples together.
     language : "en" or "ru", optional
         By default the one that is spoken.
     engine, threads
@@ -108,6 +113,7 @@ def report(
         Where the network cannot run in a page.
     """
     path = file_to_write("report", "path", path)
+    flag("report", "samples", samples)
     folder = RunFolder.to_read(run)
     if folder.within:
         raise InvalidArgument(
@@ -118,7 +124,7 @@ def report(
     model = load(folder / MODEL, engine=engine, threads=threads)
     tell = listener
     with nullcontext() if language is None else speak(language):
-        found = _Run(folder, model)
+        found = _Run(folder, model, samples)
         found.open(engine, threads, tell)
         written, html = found.written(path)
     write_atomically(path, html.encode())
@@ -131,6 +137,7 @@ class _Run:
 
     folder: RunFolder
     model: Model
+    samples: bool = True
     opening: Opened | None = None
     measured: Measured | None = None
     notes: tuple[str, ...] = ()
@@ -151,6 +158,8 @@ class _Run:
             reason = str(error).removesuffix(".")
             self.notes += (say("The run's data cannot be read now: {reason}.", reason=reason),)
             return
+        if not self.samples:
+            self.notes += (say("Samples of the data are left out, as was asked for."),)
         if self.test is None:
             self.notes += (say("Nothing was kept apart to test on."),)
             return
@@ -212,7 +221,7 @@ class _Run:
         )
 
     def _known(self) -> Known:
-        if self.test is None or self.measured is None:
+        if self.test is None or self.measured is None or not self.samples:
             return Known()
         known = known_of(self.test, self.measured.answers, self.measured.given)
         return known if np.asarray(self.test.x).dtype != object else Known()

@@ -32,7 +32,7 @@ from sloy.experiments.events import (
 )
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.fitting import is_diagnosed, with_reader
-from sloy.experiments.folds import CrossValidation, folds_of
+from sloy.experiments.folds import CrossValidation, check_shared, folds_of
 from sloy.experiments.opening import opened, trained
 from sloy.experiments.result import Result
 from sloy.experiments.run_folder import CONFIGURATION, DIAGNOSIS, LINEAR, VERSION, RunFolder
@@ -100,10 +100,7 @@ def run(
     flag("run", "overwrite", overwrite)
     flag("run", "tested", tested)
     processes, name = processes_of(engine), experiment.source.name
-    if processes.count > 1 and folds_of(experiment):
-        raise InvalidOption(
-            "`folds`: the runs of a cross-validation are many small ones; they run in one process each."
-        )
+    check_shared(experiment, processes)
     how = _How(engine, threads, diagnose, tested)
     with RunFolder.new(folder, name, overwrite=overwrite, processes=processes) as opened:
         return _begun(experiment, opened, how, listener, resumed=False)
@@ -140,6 +137,7 @@ def resume(
     processes = processes_of(engine)
     with RunFolder.existing(folder, processes) as opened:
         experiment = opened.experiment(processes)
+        check_shared(experiment, processes)
         experiment.check_same(words)
         if "epochs" in words:
             if folds_of(experiment):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["curves_figure"]
 
 PREFIX = "val_"  # of the columns of validation figures
+LARGE, WIDE = (
+    100.0,
+    1e4,
+)  # a loss, and how many times the least one, that are those of a run that ran away
+
+HIGHEST = 200  # decimal exponent of what is drawn: matplotlib overflows behind it
 
 
 class Table(Protocol):
@@ -61,7 +68,10 @@ def curves_figure(history: Table, title: str = "") -> Figure:
 
 
 def draw_curves(axes: Axes, history: Table, metric: str) -> None:
-    """The panel of one figure, ``"loss"`` or ``"accuracy"``."""
+    """The panel of one figure, ``"loss"`` or ``"accuracy"``; of a run that ran away on a logarithmic axis.
+
+    Values that are not finite are crosses at the upper edge.
+    """
     from matplotlib.ticker import MaxNLocator
 
     epochs = np.asarray(history["epoch"], float)
@@ -71,12 +81,23 @@ def draw_curves(axes: Axes, history: Table, metric: str) -> None:
         (say("training"), metric, BLUE, "-" if many else "o-"),
         (say("validation"), PREFIX + metric, ORANGE, "--" if many else "s--"),
     )
+    drawn, lost = [np.empty(0)], list[tuple[np.ndarray, str]]()
     for label, column, colour, mark in series:
         if column not in history:
             continue
         values = unit * np.asarray(history[column], float)
-        if np.isfinite(values).any():
-            axes.plot(epochs, values, mark, color=colour, label=label, markersize=5)
+        finite = np.isfinite(values)
+        if finite.any():
+            drawn.append(values[finite])
+            axes.plot(epochs, np.where(finite, values, nan), mark, color=colour, label=label, ms=5)
+        if not finite.all() and (finite.any() or column == "loss"):
+            lost.append((epochs[~finite], colour))
+    for number, (places, colour) in enumerate(lost):
+        word, edge = say("not finite"), axes.get_xaxis_transform()
+        heights = np.full(len(places), 0.98 - 0.04 * number)
+        name = "_" if number else word
+        axes.plot(places, heights, "x", color=colour, label=name, transform=edge, clip_on=False)
+    _set_scale(axes, np.concatenate(drawn))
     axes.set_xlabel(say("epoch"))
     axes.set_ylabel(say("accuracy (%)") if metric == "accuracy" else say("loss"))
     axes.set_title(say("Accuracy") if metric == "accuracy" else say("Loss"))
@@ -84,4 +105,16 @@ def draw_curves(axes: Axes, history: Table, metric: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     axes.margins(y=0.12)
     axes.grid(axis="y")
-    axes.legend(loc="best")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="best")
+
+
+def _set_scale(axes: Axes, values: np.ndarray) -> None:
+    """Logarithmic where a run went through many magnitudes; no numbers where there is none."""
+    if not len(values):
+        axes.set_yticks([])
+    elif values.max() > LARGE and values.min() > 0 and values.max() > WIDE * values.min():
+        low, high = np.log10([values.min(), values.max()])
+        room = 0.1 * (high - low)
+        axes.set_ylim(10.0 ** (low - room), 10.0 ** min(high + room, HIGHEST))
+        axes.set_yscale("log")

@@ -20,6 +20,7 @@ from sloy.losses import NAMES as LOSSES
 from sloy.losses import CustomLoss, Intervals, Loss
 from sloy.metrics import NAMES as METRICS
 from sloy.metrics import BinaryAccuracy, Metric
+from sloy.model.familiar import familiar_from
 from sloy.model.parts import Parts
 from sloy.preprocessing import Preprocessing
 from sloy.problem import Network, Problem
@@ -30,7 +31,7 @@ from sloy.text import reason, shown
 KIND = "sloy.model"
 VERSION = 1
 WITH_THRESHOLD = 2  # of files that hold what older readers would answer without
-ADDED = {"threshold", "origin"}
+ADDED = {"threshold", "origin", "familiar"}
 
 _LOSSES = {cls.__name__: cls for cls in LOSSES.values()}
 _METRICS: dict[str, type[Metric]] = {
@@ -52,6 +53,7 @@ SCHEMA = {  # of what is no tensor; layers, losses and readers know what they ar
     "target_dtype": set(DTYPES),
     "threshold?": float,
     "origin?": [float],
+    "familiar?": {"layer": str, "limit": float},
 }
 
 
@@ -63,7 +65,8 @@ def write(parts: Parts, path: Path) -> None:
     InvalidArgument
         Where a part has no form that a file can hold.
     """
-    write_container(path, dict(parts.parameters), _document(parts))
+    more = parts.familiar.tensors() if parts.familiar else {}
+    write_container(path, {**parts.parameters, **more}, _document(parts))
 
 
 def read(path: str | Path) -> Parts:
@@ -81,6 +84,9 @@ def read(path: str | Path) -> Parts:
     check_kind(path, document, KIND, WITH_THRESHOLD if ADDED & set(document) else VERSION)
     try:
         problem, class_names, reader = _read_document(document)
+        familiar = None
+        if (config := document.get("familiar")) is not None:
+            familiar = familiar_from(config, tensors, problem.network)
         _check_tensors(problem, tensors)
     except (FileFormatError, InvalidArgument) as error:
         raise FileFormatError(f"{path}: {reason(error)}.") from error
@@ -90,7 +96,7 @@ def read(path: str | Path) -> Parts:
         ) from error
     except (RecursionError, MemoryError) as error:
         raise FileFormatError(f"{path}: the model is too large to be one.") from error
-    return Parts(problem, tensors, class_names, reader)
+    return Parts(problem, tensors, class_names, reader, familiar)
 
 
 def _document(parts: Parts) -> dict[str, Any]:
@@ -106,6 +112,8 @@ def _document(parts: Parts) -> dict[str, Any]:
         added["threshold"] = problem.threshold
     if problem.origin:
         added["origin"] = list(problem.origin)
+    if parts.familiar is not None:
+        added["familiar"] = parts.familiar.to_config()
     return {
         "kind": KIND,
         "version": WITH_THRESHOLD if added else VERSION,

@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sloy.errors import FileFormatError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from sloy.data.handwriting import HandwritingReader, Written
     from sloy.model.model import Model
 
 SURE = 0.9  # mean probability of the answer when the mark is changed a little; of 99 digits in 100 it is more
+AGREED = 0.5  # the same where the model knows what is unlike its samples
 
 
 def read_marks(
@@ -50,15 +51,27 @@ def prepared(marks: Mapping[str, Written]) -> str:
 
 
 def doubts(model: Model, marks: Mapping[str, Written]) -> dict[str, str]:
-    """Why a mark may be none of the classes, by its name: its ink, or answers that change with little."""
-    if model.loss.task(model.network.output_shape) != "classification":
+    """Why a mark may be none of the classes, by its name.
+
+    Its ink may tell; else it is turned, slanted, thinned and thickened a little, and either lies far from what the
+    model learned, as far as that is stored in it, or is answered by something else.
+    """
+    if not marks or model.loss.task(model.network.output_shape) != "classification":
         return {}
+    variants = [one.variants() for one in marks.values()]
+    x, starts = np.concatenate(variants), np.cumsum([0, *map(len, variants[:-1])])
+    probabilities, answers = model.predict_proba(x), model.predict(x)
+    unlike = np.zeros(len(x))
+    if (known := model.familiar) is not None:
+        unlike = known.distances(model.activations(x, [known.layer])[known.layer])
     found = {}
-    for name, one in marks.items():
-        sure = model.predict_proba(one.variants()).mean(0)  # (K,)
-        label = int(model.predict(one.sample[None])[0])
+    for (name, one), start, of_it in zip(marks.items(), starts, variants, strict=True):
+        rows = slice(start, start + len(of_it))
+        sure = probabilities[rows].mean(0)[answers[start]]
         if one.doubt:
             found[name] = one.doubt
-        elif sure[label] < SURE:
+        elif unlike[rows].mean() > 1:
+            found[name] = "unlike what the model learned"
+        elif sure < (SURE if known is None else AGREED):
             found[name] = "turned or thickened a little, it is taken for something else"
     return found

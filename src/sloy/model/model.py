@@ -19,6 +19,7 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.losses import Intervals, Loss, LossLike
+from sloy.model.familiar import Familiar
 from sloy.model.file import write
 from sloy.model.origin import answered, from_origin
 from sloy.model.outward import Outward
@@ -47,6 +48,8 @@ class Model(Outward):
         One for each class, or none.
     reader : Reader, optional
         What turns picture files or rows of a table into `x`; with it the methods take these too.
+    familiar : Familiar, optional
+        What the samples that it learned from are like, see `sloy.model.familiar_with`.
     engine : str or Engine
         What computes; see `sloy.engines.engine`.
     threads : int
@@ -71,6 +74,7 @@ class Model(Outward):
         *,
         class_names: Sequence[str] = (),
         reader: Reader | None = None,
+        familiar: Familiar | None = None,
         engine: str | Engine = "auto",
         threads: int = 0,
     ) -> None:
@@ -80,7 +84,7 @@ class Model(Outward):
         given = checked(problem, parameters)
         self._variables = self._engine.variables(given) if self._engine else given
         self.class_names = sequence("Model", "class_names", class_names, str)
-        self.reader = reader
+        self.reader, self.familiar = reader, familiar
         self._engine_choice = (engine, threads)
         self._runners: dict[Any, Runner] = {}
         self._seen = Seen()
@@ -88,10 +92,9 @@ class Model(Outward):
     @staticmethod
     def of(parts: Parts, engine: str | Engine = "auto", threads: int = 0) -> Model:
         """The model of what a file holds."""
-        problem, parameters, names, reader = parts
-        return Model(
-            problem, parameters, class_names=names, reader=reader, engine=engine, threads=threads
-        )
+        problem, parameters, names, reader, familiar = parts
+        kept: dict[str, Any] = {"class_names": names, "reader": reader, "familiar": familiar}
+        return Model(problem, parameters, **kept, engine=engine, threads=threads)
 
     @property
     def network(self) -> Network:
@@ -111,7 +114,7 @@ class Model(Outward):
     @property
     def parts(self) -> Parts:
         """What files hold of it."""
-        return Parts(self.problem, self._variables, self.class_names, self.reader)
+        return Parts(self.problem, self._variables, self.class_names, self.reader, self.familiar)
 
     @property
     def picture_reader(self) -> Reader | None:

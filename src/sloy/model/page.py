@@ -146,7 +146,9 @@ def page(
     main = "\n".join(
         f'<section id="{s.name}"><h2>{escape(s.title)}</h2>{s.html}</section>' for s in sections
     )
-    table = [script("table.js")] if isinstance(parts.reader, TableReader) else []
+    table = (
+        [script("given.js"), script("table.js")] if isinstance(parts.reader, TableReader) else []
+    )
     scripts = [page_script(name) for name in SCRIPTS]
     nav = f'<nav aria-label="{escape(say("parts of the page"))}"><ul>{links}</ul></nav>'
     return document(

@@ -62,4 +62,5 @@ def texts() -> dict[str, str]:
         "shape_is": say("gives {shape} numbers"),
         "no_layers": say("No layers to show."),
         "epoch": say("epoch"),
+        "lost": say("not finite"),
     }  # fmt: skip

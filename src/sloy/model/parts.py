@@ -10,6 +10,7 @@ import numpy as np
 from sloy.data.readers import Reader
 from sloy.engines.variables import HostVariables, Variables
 from sloy.errors import InvalidArgument
+from sloy.model.familiar import Familiar
 from sloy.problem import Problem
 from sloy.problem.parameters import check_names, real_array
 
@@ -24,12 +25,14 @@ class Parts(NamedTuple):
         Name → array, all parameters and states of the network.
     class_names : tuple of str
     reader : Reader or None
+    familiar : Familiar or None
     """
 
     problem: Problem
     parameters: Mapping[str, np.ndarray]
     class_names: tuple[str, ...] = ()
     reader: Reader | None = None
+    familiar: Familiar | None = None
 
 
 def checked(problem: Problem, parameters: Mapping[str, np.ndarray]) -> Variables:

@@ -1,10 +1,14 @@
 "use strict";
 // Curves of a history, each chart with its table; the colours of a matrix.
 
-/** Curves over the epochs: lines are {name, values}. */
+/** Curves over the epochs: lines are {name, values}; of a run that ran away as logarithms, what is no number as crosses. */
 function curveChart({ title, epochs, lines }) {
-  const values = lines.flatMap((line) => line.values).filter((value) => value !== null),
-    [low, high] = [Math.min(...values), Math.max(...values)],
+  const given = lines.flatMap((line) => line.values).filter((value) => value !== null),
+    [least, most] = [Math.min(...given), Math.max(...given)],
+    wide = least > 0 && most > 100 && most > 1e4 * least;
+  const scaled = (value) => (wide ? Math.log10(value) : value),
+    [low, high] = [scaled(least), scaled(most)],
+    lost = lines.some((line) => line.values.includes(null)),
     room = (high - low || Math.abs(high) || 1) * 0.06;
   const last = epochs[epochs.length - 1];
   const styles = [
@@ -28,15 +32,25 @@ function curveChart({ title, epochs, lines }) {
     );
   const plane = new Plane({
     label: title,
-    caption: html("span", { class: "bar" }, title, ...legend),
+    caption: html("span", { class: "bar" }, title, ...legend, ...(lost ? [html("span", {}, `× ${say("lost")}`)] : [])),
     x: [Math.min(epochs[0], last - 1), last],
     y: [low - room, high + room],
-    names: [say("epoch"), ""],
+    names: [say("epoch"), wide ? "log₁₀" : ""],
     height: 260,
     whole: true,
   });
   lines.forEach((line, i) => {
-    const points = line.values.map((value, k) => [epochs[k], value]).filter(([, value]) => value !== null);
+    const all = line.values.map((value, k) => [epochs[k], value === null ? null : scaled(value)]),
+      points = all.filter(([, value]) => value !== null);
+    for (const [epoch, value] of all)
+      if (value === null)
+        plane.points.append(
+          svg(
+            "text",
+            { x: plane.X(epoch), y: plane.Y(high) + 11 * i, class: "name", "text-anchor": "middle", fill: styles[i % 3].stroke },
+            "×",
+          ),
+        );
     plane.lines.append(plane.line(plane.through(points), styles[i % 3]));
     if (points.length === 1)
       plane.lines.append(

@@ -4,5 +4,6 @@ from sloy.pruning.curvature import curvature
 from sloy.pruning.options import Pruning
 from sloy.pruning.pruned import Pruned
 from sloy.pruning.pruning import HELD_OUT, prune
+from sloy.pruning.retraining import Ensemble
 
-__all__ = ["HELD_OUT", "Pruned", "Pruning", "curvature", "prune"]
+__all__ = ["HELD_OUT", "Ensemble", "Pruned", "Pruning", "curvature", "prune"]

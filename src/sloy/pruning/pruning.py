@@ -16,11 +16,11 @@ from sloy.options import chosen, takes
 from sloy.problem.inputs import Data, Validation, as_dataset, divided
 from sloy.pruning.comparison import compared
 from sloy.pruning.groups import Structure
-from sloy.pruning.options import Pruning
+from sloy.pruning.options import LOSS_RISE, Pruning
 from sloy.pruning.passes import Passes, model_with, some_rows
 from sloy.pruning.pruned import Pruned
 from sloy.pruning.removal import Removal, Step
-from sloy.pruning.retraining import Retraining
+from sloy.pruning.retraining import Ensemble, Retraining
 from sloy.pruning.sizes import size_of
 from sloy.pruning.timing import timed
 from sloy.pruning.weights import remove_weights
@@ -43,6 +43,7 @@ def prune(
     validation: Validation = HELD_OUT,
     test: Dataset | tuple[Any, Any] | None = None,
     recipe: Recipe | None = None,
+    ensemble: Ensemble | None = None,
     seed: int = 0,
     time: bool = True,
     tell: Tell = lambda what, done, total: None,
@@ -68,6 +69,9 @@ def prune(
         What both models are measured on; without it on those to validate on.
     recipe : Recipe, optional
         Of the training again; by default Adam at 0.0001, a tenth of its usual rate.
+    ensemble : Ensemble, optional
+        What the members of the model, which `fit_members` trained, learned from and held out; they are trained again as
+        they were trained, each judged by rows of its own.
     seed : int
         Of the samples that are drawn.
     time : bool
@@ -111,7 +115,8 @@ def prune(
     train, held_out = divided(as_dataset(data), validation, seed)
     if held_out is None:
         raise InvalidArgument("prune: `validation` (=None) is needed: its loss says how far to go.")
-    retraining = Retraining(train, held_out, wanted.retrain, recipe, seed, tell)
+    instance("prune", "ensemble", ensemble, Ensemble, optional=True)
+    retraining = Retraining(train, held_out, wanted.retrain, recipe, seed, tell, ensemble)
     if wanted.weights:
         found = remove_weights(model, train, held_out, wanted, retraining, seed, tell)
     else:
@@ -162,7 +167,8 @@ def _units(
     check = passes.samples(held_out, "prune", some_rows(len(held_out), CHECKED, seed))
 
     def limit(loss: float) -> float:
-        return limit_of(passes, train, loss, check.y, wanted.loss_rise)
+        rise = LOSS_RISE if wanted.loss_rise is None else wanted.loss_rise
+        return limit_of(passes, train, loss, check.y, rise)
 
     removal = Removal(passes, structure, probe, check, limit, wanted.keep, seed, tell)
     removal.run()

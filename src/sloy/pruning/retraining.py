@@ -5,16 +5,55 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from sloy.arguments import integer, real
 from sloy.data.dataset import Dataset
+from sloy.errors import InvalidArgument
+from sloy.layers import MeanOfMembers
+from sloy.losses import LossLike
 from sloy.model import Model
+from sloy.problem import Network
 from sloy.pruning.passes import Passes
 from sloy.training.callbacks import EarlyStopping
 from sloy.training.fine_tune import fine_tune
 from sloy.training.history import Row
+from sloy.training.members import Lesson, fit_members
+from sloy.training.paired import losses_of
 from sloy.training.recipe import Recipe
 from sloy.training.run import Callback, Run
+from sloy.training.stages import named_layers
 
 DEFAULT = Recipe(optimizer="adam", learning_rate=1e-4, batch_size=64)
+EPOCHS = 2
+STEPS = 100  # of a training again, which has more epochs where these are few
+SLOWER = (1.0, 0.3, 0.1, 0.03)  # of the rate, one after another until one helps
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """What the members of an ensemble learned from.
+
+    Parameters
+    ----------
+    data : Dataset
+        What `fit_members` was given.
+    loss : Loss or str, optional
+        Of one member.
+    share : float
+        Of the rows, that each held out.
+    seed : int
+        Of its recipe.
+    """
+
+    data: Dataset
+    loss: LossLike | None = None
+    share: float = 0.15
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        real("Ensemble", "share", self.share, above=0, below=1)
+        integer("Ensemble", "seed", self.seed, least=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,47 +64,139 @@ class Retraining:
     ----------
     train, held_out : Dataset
         The best epoch by the loss of those held out is kept.
-    epochs : int
-        0: it is not trained again.
+    epochs : int, optional
+        0: it is not trained again. By default `EPOCHS`, and more where these are fewer than `STEPS` steps.
     recipe : Recipe or None
     seed : int
     tell : callable
         Told of epochs.
+    ensemble : Ensemble, optional
+        The members are judged by the rows that each held out. All others held these in training, so that their mean
+        gives of no row what it gives of new ones.
     """
 
     train: Dataset
     held_out: Dataset
-    epochs: int
+    epochs: int | None
     recipe: Recipe | None
     seed: int
     tell: Callable[[str, int, int], None]
+    ensemble: Ensemble | None = None
 
     def __call__(self, model: Model) -> tuple[Model, list[str]]:
         """The model trained again, where that is better; and what is to be said."""
-        if not self.epochs:
+        if self.epochs == 0:
             return model, []
         recipe = self.recipe or replace(DEFAULT, seed=self.seed)
-        trained, _ = fine_tune(
+        rows = len(self.train if self.ensemble is None else self.ensemble.data)
+        steps = -(-rows // recipe.batch_size)
+        recipe = replace(
+            recipe, epochs=self.epochs or max(EPOCHS, -(-STEPS // steps)), patience=None
+        )
+        way = _Whole(self) if self.ensemble is None else _Members(self, self.ensemble, model)
+        before, found = way.loss(model), []
+        for share in SLOWER:
+            trained = way.trained(model, _slower(recipe, share))
+            found.append(way.loss(trained))
+            if found[-1] <= before:
+                return trained, []
+            if not isinstance(recipe.learning_rate, float | int):  # a schedule has its own
+                break
+        return model, [
+            f"training again did not help: loss {before:.4g} before, {min(found):.4g} after; it was left out"
+        ]
+
+
+def _slower(recipe: Recipe, share: float) -> Recipe:
+    rate = recipe.learning_rate
+    return replace(recipe, learning_rate=rate * share) if isinstance(rate, float | int) else recipe
+
+
+@dataclass(frozen=True, eq=False)
+class _Whole:
+    """A model trained again as it is."""
+
+    of: Retraining
+
+    def trained(self, model: Model, recipe: Recipe) -> Model:
+        again, _ = fine_tune(
             model,
-            self.train,
-            validation=self.held_out,
-            recipe=replace(recipe, epochs=self.epochs, patience=None),
+            self.of.train,
+            validation=self.of.held_out,
+            recipe=recipe,
             freeze=None,
             first_rate=1.0,
-            callbacks=[EarlyStopping(patience=self.epochs), _Epochs(self.tell, self.epochs)],
+            callbacks=[EarlyStopping(patience=recipe.epochs), _Epochs(self.of.tell, recipe.epochs)],
             engine=model.engine,
             verbose=False,
         )
-        before, after = (self._loss(one) for one in (model, trained))
-        if after <= before:
-            return trained, []
-        return model, [
-            f"training again did not help: loss {before:.4g} before, {after:.4g} after; it was left out"
-        ]
+        return again
 
-    def _loss(self, model: Model) -> float:
+    def loss(self, model: Model) -> float:
         passes = Passes(model)
-        return passes.loss(passes.samples(self.held_out, "prune"))
+        return passes.loss(passes.samples(self.of.held_out, "prune"))
+
+
+@dataclass(frozen=True, eq=False)
+class _Members:
+    """The members of a model trained again, before their mean."""
+
+    of: Retraining
+    ensemble: Ensemble
+    model: Model
+
+    def __post_init__(self) -> None:
+        if not self._behind:
+            raise InvalidArgument("prune: `ensemble` is given, but the network has no members.")
+
+    @property
+    def _behind(self) -> int:
+        """How many layers are before the mean."""
+        layers = self.model.network.layers
+        return next((k for k, one in enumerate(layers) if isinstance(one, MeanOfMembers)), 0)
+
+    @property
+    def network(self) -> Network:
+        layers = named_layers(self.model.network)[: self._behind]
+        return Network(self.model.network.input_shape, layers)
+
+    def trained(self, model: Model, recipe: Recipe) -> Model:
+        names, given = self.network.shapes, self.ensemble
+        again, _ = fit_members(
+            self.network,
+            given.data,
+            validation=given.share,
+            loss=given.loss,
+            recipe=replace(recipe, seed=given.seed),
+            parameters={name: np.array(model.parameters[name]) for name in names},
+            preprocessing=model.problem.preprocessing,
+            callbacks=[_Epochs(self.of.tell, recipe.epochs)],
+            engine=model.engine,
+            verbose=False,
+        )
+        theirs = {name: np.asarray(again.parameters[name]) for name in names}
+        parts = model.parts._replace(parameters={**dict(model.parameters), **theirs})
+        return Model.of(parts, model.engine)
+
+    def loss(self, model: Model) -> float:
+        """The mean loss of each member on the rows that it held out."""
+        given = self.ensemble
+        recipe = Recipe(seed=given.seed)
+        lesson = Lesson.of(self.network, given.data, given.share, given.loss, recipe)
+        assert lesson.validation is not None
+        problem = replace(
+            model.problem,
+            network=self.network,
+            loss=lesson.loss,
+            metrics=(),
+            target_shape=lesson.validation.y.shape[1:],
+            target_dtype="float32",
+            origin=(),
+            threshold=None,
+        )
+        kept = {name: np.array(model.parameters[name]) for name in self.network.shapes}
+        members = Model(problem, kept, engine=model.engine)
+        return float(losses_of(members, lesson.validation).mean())
 
 
 @dataclass

@@ -18,7 +18,7 @@ from sloy.layers.weighted import Weighted
 from sloy.model import Model
 from sloy.problem import Network
 from sloy.pruning.curvature import gauss_newton_diagonal
-from sloy.pruning.options import Pruning
+from sloy.pruning.options import ROUNDS, Pruning
 from sloy.pruning.passes import Passes, model_with, some_rows
 from sloy.pruning.pruned import Pruned
 from sloy.pruning.removal import Step
@@ -66,7 +66,8 @@ def remove_weights(
     now, notes = model, list[str]()
     first: dict[str, np.ndarray] = {}
     steps = [Step("", 0, float(whole), begin)]
-    for number in range(1, wanted.rounds + 1):
+    rounds = wanted.rounds or ROUNDS
+    for number in range(1, rounds + 1):
         samples = passes.samples(train, "prune", probe_rows)
         curved = gauss_newton_diagonal(passes, samples, seed)
         worth = {
@@ -74,7 +75,7 @@ def remove_weights(
         }
         first = first or worth
         alive = {n: np.asarray(now.parameters[n]) != 0 for n in names}
-        masks = _least(worth, alive, keep ** (number / wanted.rounds))
+        masks = _least(worth, alive, keep ** (number / rounds))
         now, said = _trained(now, masks, retraining)
         passes = Passes(now)
         loss = passes.loss(passes.samples(held_out, "prune"))
@@ -82,7 +83,7 @@ def remove_weights(
         gone = round(steps[-1].multiply_adds) - left
         steps.append(Step(f"round {number}", gone, float(left), loss))
         notes += [note for note in said if note not in notes]
-        tell("rounds", number, wanted.rounds)
+        tell("rounds", number, rounds)
     notes.insert(0, "weights that are 0 are stored and multiplied like any others: no faster")
     removed = {n: int(np.count_nonzero(np.asarray(now.parameters[n]) == 0)) for n in names}
     sizes = size_of(model, {}), size_of(now, {})

@@ -79,7 +79,7 @@ class Activations(text.Shown):
     mixed : Network
         With `PerNeuron` layers.
     chosen : mapping
-        Name of the layer → the activations of its neurons, in the mix.
+        Name of the layer → the activations of its neurons, in `mixed`, whether it is taken or not.
     losses : mapping
         Name of the activation that all neurons have, or "mixed" → mean loss of the samples held out, of the run that is
         taken.
@@ -107,22 +107,24 @@ class Activations(text.Shown):
         return self.gain > SURE * self.error
 
     def __str__(self) -> str:
-        rows = [
+        once = self.means == self.losses  # of one run the mean is the same again
+        rows = [] if once else [("", say("taken"), say("mean of runs"))]
+        rows += [
             (say("mixed") if name == MIXED else name, f"{loss:.4f}", f"{self.means[name]:.4f}")
             for name, loss in self.losses.items()
         ]
-        losses = text.columns([("", say("taken"), say("mean of runs")), *rows])
+        losses = text.columns([row[: 2 if once else 3] for row in rows])
+        counted = {name: Counter(kinds).most_common() for name, kinds in self.chosen.items()}
         chosen = text.columns(
-            [
-                (name, ", ".join(f"{count} {kind}" for kind, count in Counter(kinds).most_common()))
-                for name, kinds in self.chosen.items()
-            ]
+            [(n, ", ".join(f"{count} {kind}" for kind, count in c)) for n, c in counted.items()]
         )
+        if not self.is_sure:
+            chosen = say("{single} for all", single=self.single)
         said = {"gain": f"{self.gain:.4f}", "error": f"{self.error:.4f}", "single": self.single}
         if self.is_sure:
             gain = say("{gain} ± {error} over {single} for all", **said)
         else:
-            gain = say("no gain: {gain} ± {error} over {single} for all", **said)
+            gain = say("no gain: a mix has {gain} ± {error} over {single} for all", **said)
         titles = say("validation loss"), say("chosen"), say("gain")
         return text.fields(list(zip(titles, (losses, chosen, gain), strict=True)))
 
@@ -155,7 +157,7 @@ def search_activations(
         Its activation layers are varied, not what follows the last layer with weights.
     data : Dataset or (x, y)
     choices : sequence
-        Names, activation layers, or functions of a tensor; at least two.
+        Names, activation layers, or functions of a tensor; at least two, of which those that are the same count once.
     validation : float, Dataset or (x, y)
         What is compared by.
     runs : int
@@ -251,9 +253,12 @@ def _kinds(place: str, choices: Sequence[Any]) -> dict[str, Layer]:
                 f"{place}: `choices` holds {given!r}, which does not treat each element alike."
             )
         name = given if isinstance(given, str) else getattr(given, "__name__", repr(one))
-        found[name if name not in found else f"{name} {len(found) + 1}"] = one
+        if one not in found.values():
+            found[name if name not in found else f"{name} {len(found) + 1}"] = one
     if len(found) < 2:
-        raise InvalidArgument(f"{place}: `choices` (={list(found)}) must be two or more.")
+        raise InvalidArgument(
+            f"{place}: `choices` (={list(found)}) must be two or more that are not the same."
+        )
     return found
 
 

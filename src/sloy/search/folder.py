@@ -17,6 +17,7 @@ from sloy.experiments.experiment import Experiment
 from sloy.experiments.run_folder import PLAN, RunFolder
 from sloy.files.atomic import write_atomically
 from sloy.files.documents import read_document
+from sloy.search.options import LIMITS
 from sloy.search.space import Space, documented, space_of
 
 SEARCH, JOURNAL, TRIALS, BEST = "search.json", "search.log", "trials", "best"
@@ -42,6 +43,7 @@ SCHEMA = {
     "threads": int,
     "storage": (str, None),
     "study": str,
+    "limits?": {"trials": int, "time": (int, float, None), "workers": (int, str)},
 }
 
 
@@ -84,20 +86,10 @@ class Settings:
             "seed": self.seed,
         }
 
-    def check_same(self, words: Mapping[str, Any], said: Mapping[str, Any]) -> None:
-        """Raise `InvalidOption` where options that are given differ from those of the search."""
-        there = {**self.words, **vars(self)}
-        for name, value in {**words, **{n: v for n, v in said.items() if v is not None}}.items():
-            if there.get(name) != value:
-                raise InvalidOption(
-                    f"tune: `resume` continues the search as it was begun: `{name}` is"
-                    f" {text.shown(there.get(name))} there, not {text.shown(value)}."
-                )
-
 
 @dataclass(frozen=True)
 class SearchFolder:
-    """A search's folder, see `FILES`."""
+    """A search's folder, see `FILES`; `limits` are those of `sloy.search.options.LIMITS`."""
 
     path: Path
     settings: Settings
@@ -105,6 +97,7 @@ class SearchFolder:
     threads: int
     storage: str | None
     study: str
+    limits: Mapping[str, Any]
 
     @classmethod
     def new(
@@ -116,6 +109,7 @@ class SearchFolder:
         threads: int,
         storage: str | None,
         study: str | None,
+        limits: Mapping[str, Any],
         overwrite: bool,
     ) -> SearchFolder:
         """That of a search that begins.
@@ -138,15 +132,17 @@ class SearchFolder:
                     )
                 _remove(path)
             (path / TRIALS).mkdir(exist_ok=True)
-            found = cls(path, settings, engine, threads, storage, study)
+            found = cls(path, settings, engine, threads, storage, study, limits)
             document |= {"version": VERSION, "engine": engine, "threads": threads}
-            document |= {"storage": storage, "study": study}
+            document |= {"storage": storage, "study": study, "limits": dict(limits)}
             write_atomically(path / SEARCH, text.as_json(document).encode())
         return found
 
     @classmethod
-    def existing(cls, out: str | Path | None) -> SearchFolder:
-        """That of a search that was begun.
+    def existing(
+        cls, out: str | Path | None, limits: Mapping[str, Any] | None = None
+    ) -> SearchFolder:
+        """That of a search that was begun; limits that are given are its own from now on.
 
         Raises
         ------
@@ -167,14 +163,28 @@ class SearchFolder:
             document["metric"],
             document["pruner"],
         )
-        return cls(
-            path,
-            settings,
-            document["engine"],
-            document["threads"],
-            document["storage"],
-            document["study"],
-        )
+        kept = {**LIMITS, **document.get("limits", {})}
+        now = {**kept, **(limits or {})}
+        if now != kept:
+            written = text.as_json({**document, "limits": now})
+            write_atomically(path / SEARCH, written.encode())
+        engine, threads = document["engine"], document["threads"]
+        storage, study = document["storage"], document["study"]
+        return cls(path, settings, engine, threads, storage, study, now)
+
+    def check_same(self, words: Mapping[str, Any], said: Mapping[str, Any]) -> None:
+        """Raise `InvalidOption` where options that are given differ from those of the search."""
+        there = {**self.settings.words, **vars(self.settings), **vars(self)}
+        given = {**words, **{name: value for name, value in said.items() if value is not None}}
+        for name, value in given.items():
+            own, other = there.get(name), value
+            if name == "data":
+                own, other = (Path(str(one)).resolve() for one in (own, value))
+            if own != other:
+                raise InvalidOption(
+                    f"tune: `resume` continues the search as it was begun: `{name}` is"
+                    f" {text.shown(there.get(name))} there, not {text.shown(value)}."
+                )
 
     def trial(self, number: int) -> RunFolder:
         """The run folder of a trial."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from sloy.arguments import duration, integer
 from sloy.errors import InvalidArgument
@@ -13,6 +15,8 @@ LOSS = "val_loss"
 METRICS = (LOSS, "val_accuracy")
 PRUNERS = ("median", "hyperband", "none")
 AUTO = "auto"
+# How far a search goes where nothing is said; one that is resumed goes as far as it was to.
+LIMITS: Mapping[str, Any] = {"trials": 50, "time": None, "workers": 1}
 
 
 def workers_of(word: object) -> int | str:
@@ -30,16 +34,18 @@ def workers_of(word: object) -> int | str:
 class SearchOptions:
     """How a search goes; what each means is said by `sloy.tune`."""
 
-    trials: int = integer_option(50, "how many, those done before too")
+    trials: int | None = integer_option(
+        None, f"how many, those done before too; default: {LIMITS['trials']}"
+    )
     time: float | None = option(
         None,
         "begin no trial after a time such as 30m; those that run are saved",
         parse=partial(duration, "tune", "time"),
         metavar="TIME",
     )
-    workers: int | str = option(
-        1,
-        "trials side by side, which share the cores; auto: what a few steps say",
+    workers: int | str | None = option(
+        None,
+        f"trials side by side, which share the cores; auto: what a few steps say; default: {LIMITS['workers']}",
         parse=workers_of,
         metavar="N|auto",
     )
@@ -62,6 +68,12 @@ class SearchOptions:
 
     def __post_init__(self) -> None:
         check_options("tune", self)
-        object.__setattr__(self, "workers", workers_of(self.workers))
+        if self.workers is not None:
+            object.__setattr__(self, "workers", workers_of(self.workers))
         if self.time is not None:
             object.__setattr__(self, "time", duration("tune", "time", self.time))
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """Those of `LIMITS` that are given."""
+        return {name: value for name in LIMITS if (value := getattr(self, name)) is not None}

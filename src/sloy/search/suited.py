@@ -42,23 +42,27 @@ RATE = 0.01  # where one is to be found, or a schedule has its own
 AROUND = 10.0  # by how much rates are below and above what suits optimiser and data in general
 
 
-def suited(words: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Domain]]:
-    """The options of an experiment, with a network that can be varied, and a space for it.
+def with_network(words: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an experiment, with a network that can be varied: of pictures and digits `standard_cnn`."""
+    tables = isinstance(Experiment.of(**words).source, TableFile)
+    if tables or "network" in words or "recipe" in words:
+        return dict(words)
+    return {**words, "network": "standard_cnn"}
+
+
+def suited(words: Mapping[str, Any], experiment: Experiment) -> dict[str, Domain]:
+    """A space for the experiment that options make.
 
     Of tables the layers, their neurons and dropout, of pictures and digits the channels of `standard_cnn` too; learning
-    rate, batch size, and the decay of AdamW. What is given is not varied.
+    rate, around what suits the data, batch size, and the decay of AdamW. What is given is not varied.
 
     Examples
     --------
-    >>> sorted(suited({"data": "mnist", "network": "mlp"})[1])
+    >>> words = {"data": "mnist", "network": "mlp"}
+    >>> sorted(suited(words, Experiment.of(**words)))
     ['batch_size', 'learning_rate', 'network_options__hidden']
     """
-    found = dict(words)
-    experiment = Experiment.of(**found)
     tables = isinstance(experiment.source, TableFile)
-    if not tables and "network" not in found and "recipe" not in found:
-        found["network"] = "standard_cnn"
-        experiment = Experiment.of(**found)
     recipe, structures = experiment.recipe, OF_TABLES if tables else STRUCTURES
     rate = recipe.learning_rate if isinstance(recipe.learning_rate, float) else RATE
     space: dict[str, Domain] = {"learning_rate": Log(rate / AROUND, min(rate * AROUND, 1.0))}
@@ -66,8 +70,8 @@ def suited(words: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Domain]]
     if recipe.optimizer == "adamw":
         space["weight_decay"] = DECAYS
     space |= structures.get(experiment.network, {})
-    given = {*found, *(f"network_options__{name}" for name in found.get("network_options", {}))}
-    return found, {path: domain for path, domain in space.items() if path not in given}
+    given = {*words, *(f"network_options__{name}" for name in words.get("network_options", {}))}
+    return {path: domain for path, domain in space.items() if path not in given}
 
 
 def workers_for(experiment: Experiment, engine: str) -> int:

@@ -6,27 +6,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sloy.arguments import function
-from sloy.errors import InvalidOption
+from sloy.arguments import function, path_of
+from sloy.engines import processes_of
+from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Listener
 from sloy.experiments.experiment import Experiment
 from sloy.machine import usable_cores
+from sloy.search.checks import Checked, check_space
 from sloy.search.folder import SearchFolder, Settings
 from sloy.search.loop import Limits, Search
-from sloy.search.options import AUTO, LOSS, PRUNERS, SearchOptions
+from sloy.search.options import AUTO, LIMITS, LOSS, PRUNERS, SearchOptions
 from sloy.search.result import Tuned, finished
-from sloy.search.space import Space, put, space_of
-from sloy.search.study import quiet
-from sloy.search.suited import suited, workers_for
+from sloy.search.space import Space, space_of
+from sloy.search.study import quiet, storage_of
+from sloy.search.suited import suited, with_network, workers_for
 
 
 def tune(
     data: str | Path | None = None,
     space: Space | Mapping[str, Any] | None = None,
     *,
-    trials: int = 50,
+    trials: int | None = None,
     time: float | None = None,
-    workers: int | str = 1,
+    workers: int | str | None = None,
     metric: str | None = None,
     pruner: str | None = None,
     out: str | Path | None = None,
@@ -44,17 +46,20 @@ def tune(
     Parameters
     ----------
     data : str or path
-        As of `Experiment.of`; not needed with `resume`.
+        As of `Experiment.of`: each trial is a run of its own, and reads them; not needed with `resume`.
     space : mapping, optional
         Path → `Float`, `Int`, `Choice` or `Layers`, or JSON values as of `space_of`; paths are options of
         `Experiment.of` and what is inside them: ``learning_rate``, ``network_options__hidden``. By default what suits
         the kind of data.
-    trials : int
-        How many, all together, those of earlier calls and other machines too.
+    trials : int, optional
+        How many, all together, those of earlier calls and other machines too; 50 by default, with `resume` as many as
+        the search was to have.
     time : float, optional
-        Seconds after which no trial begins; those that run are saved, and taken up by `resume`.
-    workers : int or "auto"
-        Processes side by side, which share the cores; "auto": one for each core where networks are small, else one.
+        Seconds after which no trial begins; those that run are saved, and taken up by `resume`, which has the same
+        time unless it is given anew.
+    workers : int or "auto", optional
+        Processes side by side, which share the cores; "auto": one for each core where networks are small, else one. 1
+        by default, with `resume` as many as the search had.
     metric : "val_loss" or "val_accuracy", optional
         What is compared; by default the loss.
     pruner : "median", "hyperband" or "none", optional
@@ -103,7 +108,12 @@ def tune(
     asked = SearchOptions(
         trials=trials, time=time, workers=workers, metric=metric, pruner=pruner, storage=storage, study=study
     )  # fmt: skip
-    given: dict[str, Any] = dict(words) if data is None else {**words, "data": str(data)}
+    if processes_of(engine).count > 1:
+        raise InvalidArgument(
+            "tune: its trials are runs by themselves, not one of several processes together: leave"
+            " `sloy.engines.distributed`; a `storage` shares a search between machines."
+        )
+    given: dict[str, Any] = dict(words) if data is None else {**words, "data": _path(data)}
     said = {
         "space": None if space is None else space_of(space),
         "metric": asked.metric,
@@ -111,12 +121,24 @@ def tune(
     }
     with quiet():
         if resume:
-            folder = SearchFolder.existing(out)
-            folder.settings.check_same(given, said)
-            count = _workers(asked, folder.settings, folder.engine)
+            SearchFolder.existing(out).check_same(
+                given,
+                {
+                    **said,
+                    "storage": storage,
+                    "study": study,
+                    "engine": None if engine == AUTO else engine,
+                    "threads": threads or None,
+                },
+            )
+            folder = SearchFolder.existing(out, asked.limits)
+            count = _workers(folder.limits, folder.settings, folder.engine)
         else:
+            if storage is not None:
+                storage_of(storage, Path())  # raises where there is none
             settings = _settings(given, said)
-            count = _workers(asked, settings, engine)
+            limits = {**LIMITS, **asked.limits}
+            count = _workers(limits, settings, engine)
             folder = SearchFolder.new(
                 out,
                 settings,
@@ -124,16 +146,29 @@ def tune(
                 threads=threads or max(1, usable_cores() // count),
                 storage=storage,
                 study=study,
+                limits=limits,
                 overwrite=overwrite,
             )
-        search = Search(folder, Limits(asked.trials, asked.time, count), listener)
+        limited = Limits(folder.limits["trials"], folder.limits["time"], count)
+        search = Search(folder, limited, listener)
         search.run()
         return finished(search)
 
 
-def _workers(asked: SearchOptions, settings: Settings, engine: str) -> int:
-    if asked.workers != AUTO:
-        return int(asked.workers)
+def _path(data: object) -> str:
+    try:
+        return str(path_of("tune", "data", data))
+    except InvalidArgument:
+        raise InvalidArgument(
+            f"tune: `data` (a {type(data).__name__}) must be a path, or 'mnist': each trial is a run of its own, which"
+            " reads the data. Write arrays to a table (CSV, Parquet), or search with scikit-learn over sloy.Classifier"
+            " or sloy.Regressor."
+        ) from None
+
+
+def _workers(limits: Mapping[str, Any], settings: Settings, engine: str) -> int:
+    if limits["workers"] != AUTO:
+        return int(limits["workers"])
     return workers_for(Experiment.of(**settings.words), engine)
 
 
@@ -144,17 +179,19 @@ def _settings(given: Mapping[str, Any], said: Mapping[str, Any]) -> Settings:
     if given.get("from_") is not None or given.get("folds") is not None:
         name = "from" if given.get("from_") is not None else "folds"
         raise InvalidOption(f"`{name}`: a search is made of single runs of new networks.")
-    words, space = given, said["space"]
-    if space is None:
-        words, space = suited(given)
+    space = said["space"]
+    words = with_network(given) if space is None else given
     metric = said["metric"] or LOSS
-    if metric == LOSS and "loss" in space:
+    if metric == LOSS and "loss" in (space or ()):
         raise InvalidOption(
             "`space`: with another `loss` values of val_loss cannot be compared; `metric` val_accuracy can."
         )
     experiment = Experiment.of(**words)
-    for path, domain in space.items():
-        for value in domain.extremes():
-            Experiment.of(**put(words, path, value))
+    base = Checked.of(experiment)
+    base.check_metric(metric)
+    if space is None:
+        space = suited(words, base.experiment)
+    else:
+        check_space(words, space, base, metric)
     plain = {name: experiment.words().get(name, words[name]) for name in words}
     return Settings(plain, space, metric, said["pruner"] or PRUNERS[0])

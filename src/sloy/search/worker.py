@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sloy import experiments
-from sloy.errors import InUse, InvalidOption, NonFiniteError, SloyError
+from sloy.errors import InUse, NonFiniteError, SloyError
 from sloy.experiments.events import EpochEnded, Event, FitBegan, Opened, Progressed
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.result import Result
 from sloy.experiments.run_folder import CONFIGURATION
 from sloy.experiments.sources import Loaded
+from sloy.search.checks import check_metric, comparable
 from sloy.search.options import LOSS
 from sloy.stopping import Stopping, Terminated
 from sloy.training.checkpoint import fingerprint
@@ -62,12 +63,14 @@ class Telling:
     def __init__(self, channel: Channel, metric: str, parent: int) -> None:
         self._channel, self._metric, self._parent = channel, metric, parent
         self._epochs = 0
+        self._loaded: Loaded | None = None
 
     def __call__(self, event: Event) -> None:
         """Take an event of the run."""
         match event:
             case Opened():
-                _check(event)
+                comparable(event.experiment, event.loaded)
+                self._loaded = event.loaded
                 self._channel.tell({"data": _data_of(event.loaded), "epochs": event.recipe.epochs})
             case FitBegan():
                 self._tell(event.before)
@@ -79,9 +82,8 @@ class Telling:
     def _tell(self, rows: Sequence[Row]) -> None:
         if not rows:
             return
-        if self._metric not in rows[0]:
-            there = ", ".join(name for name in rows[0] if name.startswith("val_"))
-            raise InvalidOption(f"`metric` (={self._metric!r}): there are {there}.")
+        if self._loaded is not None:
+            check_metric(self._metric, list(rows[0]), self._loaded)
         told = [[self._epochs + i, float(row[self._metric])] for i, row in enumerate(rows, 1)]
         self._epochs += len(rows)
         self._channel.tell({"rows": told})
@@ -202,14 +204,6 @@ def summarized(result: Result, metric: str) -> dict[str, Any]:
         "parameters": result.summary["parameters"],
         "engine": result.summary["engine"],
     }
-
-
-def _check(opening: Opened) -> None:
-    experiment, loaded = opening.experiment, opening.loaded
-    if loaded.learns_from_all or not loaded.left_out(experiment.validation):
-        raise InvalidOption(
-            "`validation`: no samples are held out, by which trials could be compared; give a share such as 0.2."
-        )
 
 
 def _data_of(loaded: Loaded) -> str:

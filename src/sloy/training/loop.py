@@ -19,7 +19,7 @@ from sloy.training.history import Row
 from sloy.training.interrupt import Deferred
 from sloy.training.not_finite import failed_step
 from sloy.training.order import Order
-from sloy.training.run import Batch, Callback, Progress, Run
+from sloy.training.run import Batch, Callback, Progress, Ready, Run
 from sloy.training.state import TrainingState
 from sloy.training.stepper import Stepper
 
@@ -95,7 +95,7 @@ class Loop(Run):
             self.error = error
             if self._signals.delivered and not self._signals.forced:
                 self._save(error)
-            elif not isinstance(error, NonFiniteError):  # which all have
+            elif not isinstance(error, NonFiniteError | Ready):  # which all have
                 self._processes.ended(error)
             raise
         finally:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sloy.data.lazy_rows import LazyRows
 from sloy.engines.base import Engine
+from sloy.engines.pieces import Shares
 from sloy.graph.threefry import fold_in_range, make_key, permutations
 from sloy.problem import Problem
 from sloy.problem.inputs import Columns
@@ -63,7 +64,8 @@ class Order:
         """Say which rows of the data come next, each once, where these are read while they are used."""
         x: object = self.data.x
         if isinstance(x, LazyRows):
-            x.expect(rows)
+            shares = Shares(self.engine.processes, self.recipe.batch_size)
+            x.expect(None if rows is None else shares.own(rows))
 
     def rates(self, first: int, count: int, history: History) -> np.ndarray:
         """The learning rate of each step of some epochs (from 0), float64 (count, steps)."""

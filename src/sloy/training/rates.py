@@ -27,7 +27,7 @@ from sloy.problem.summary import multiply_adds
 from sloy.schedules import Schedule
 from sloy.training.paired import SURE, paired_gain
 from sloy.training.recipe import Recipe
-from sloy.training.run import Callback, Run
+from sloy.training.run import Callback, Ready, Run
 
 MOVED = 0.01  # of its size, by which the first step at the first guess changes a weight matrix
 WIDEST = 0.2  # … at the highest rate of the range
@@ -272,13 +272,9 @@ class _Short:
 def waiting_run(train: Callable[[Callback], Any]) -> Run:
     """A run that was ended before its first step, so that it can be forked; `train` gives it a callback."""
     waiting = _Waiting()
-    with suppress(_Ready):
+    with suppress(Ready):
         train(waiting)
     return waiting.run
-
-
-class _Ready(Exception):
-    """Ends a run before its first step."""
 
 
 class _Waiting(Callback):
@@ -288,7 +284,7 @@ class _Waiting(Callback):
 
     def on_fit_begin(self, run: Run) -> bool:
         self.run = run
-        raise _Ready
+        raise Ready
 
 
 class _Tried:

@@ -58,6 +58,8 @@ def class_weights(words: str) -> ClassWeight:
 
 
 AUTO = "auto"  # in place of a learning rate: find one
+# What suits one optimiser, and no other.
+OF_AN_OPTIMIZER = ("learning_rate", "momentum", "beta2", "weight_decay")
 Precision = Arithmetic | Literal["auto", "float64"]
 
 
@@ -292,6 +294,23 @@ class Recipe:
 def _last_fitting(factors: Sequence[tuple[str, float]], parameter: str) -> float:
     fitting = [factor for pattern, factor in factors if fnmatchcase(parameter, pattern)]
     return fitting[-1] if fitting else 1.0
+
+
+def with_optimizer(defaults: Mapping[str, Any], given: str | Optimizer | None) -> dict[str, Any]:
+    """Defaults with the optimiser that is given, if any: where it is another, what was chosen for theirs goes.
+
+    Examples
+    --------
+    >>> with_optimizer({"optimizer": "adamw", "beta2": 0.95, "schedule": "cosine"}, "sgd")
+    {'optimizer': 'sgd', 'schedule': 'cosine'}
+    """
+    if given is None or given == defaults.get("optimizer"):
+        return dict(defaults)
+    theirs = list(OF_AN_OPTIMIZER)
+    if isinstance(getattr(given, "learning_rate", None), Schedule):
+        theirs.append("schedule")
+    found = {name: value for name, value in defaults.items() if name not in theirs}
+    return {**found, "optimizer": given}
 
 
 def engine_of(where: str, recipe: Recipe, engine: str | Engine, threads: int) -> tuple[str, Engine]:

@@ -136,6 +136,10 @@ class Callback:
         """Take what `state` returned."""
 
 
+class Ready(Exception):
+    """Ends a run before its first step, in all processes that share it: who began it goes on with it."""
+
+
 class Run:
     """A training run, as callbacks see it.
 

@@ -44,7 +44,17 @@ OPTIONS: Mapping[str, Any] = {
     "weight_decay": 0.02,
     "decay_factors": {"*/bias": 0.0},
 }
-RATES = {"classes": 0.04, "numbers": 0.2}
+# Optimiser → learning rates for numbers and for classes; others have no rate here.
+RATES: Mapping[str, tuple[float, float]] = {
+    "adamw": (0.2, 0.04),
+    "adam": (0.2, 0.04),
+    "rmsprop": (0.01, 0.01),
+    "adagrad": (0.2, 0.1),
+    "sgd": (0.02, 0.2),
+    "momentum": (0.01, 0.02),
+    "nesterov": (0.01, 0.02),
+}
+BY_SIZE = ("sgd", "momentum", "nesterov")  # whose steps are as large as the gradient
 LOOKED_AT = 20_000  # rows that scales are measured on
 LEAST = 1e-4  # of the mean of counts, that an answer is at least
 DRAWN_ON = 1024  # rows that the first weights are fitted to
@@ -198,17 +208,24 @@ class Tabular:
         chosen = np.linspace(0, count, min(count, rows), endpoint=False).astype(np.int64)
         return np.asarray(self.data.x[chosen], np.float32)
 
-    def options(self) -> Mapping[str, Any]:
-        """Options of a `Recipe`: batches of about a 28th of the rows; fewer epochs where these are many steps."""
+    def options(self, optimizer: object = OPTIONS["optimizer"]) -> Mapping[str, Any]:
+        """Options of a `Recipe`: batches of about a 28th of the rows; fewer epochs where these are many steps.
+
+        The learning rate is that of the optimiser, by its name; an `Optimizer` has its own. The loss is the mean of
+        those of the members, so that steps which are as large as the gradient need a rate that counts them.
+        """
         rows = len(self.data)
         batch = int(min(256, max(32, 2 ** round(log2(max(rows / 28, 1))))))
         epochs = STEPS * batch // rows
-        return {
+        found = {
             "batch_size": batch,
             "epochs": max(FEWEST_EPOCHS, min(EPOCHS, epochs)),
-            "learning_rate": RATES["numbers" if self._of_numbers else "classes"],
             "rate_factors": zoo.tabular_rate_factors(self.network),
         }
+        if isinstance(optimizer, str) and optimizer in RATES:
+            rate = RATES[optimizer][0 if self._of_numbers else 1]
+            found["learning_rate"] = rate * (self.members if optimizer in BY_SIZE else 1)
+        return found
 
     @property
     def _of_numbers(self) -> bool:

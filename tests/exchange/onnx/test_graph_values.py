@@ -100,3 +100,47 @@ def test_weights_in_8_bits_train_on_as_floats(tmp_path: Path) -> None:
     (found,) = model.parameters.values()
     whole = (eight.astype(np.float32) - zero.reshape(4, 1, 1, 1)) * scale.reshape(4, 1, 1, 1)
     assert np.array_equal(found, whole.transpose(2, 3, 1, 0))
+
+
+def _integer_product(op: str, rng: np.random.Generator) -> tuple[list[object], list[object]]:
+    """x in bytes, a product with a weight in bytes, and numbers again; all is exact in float32.
+
+    Weights are small: on AVX2 onnxruntime adds pairs of products in 16 bits, which larger ones saturate.
+    """
+
+    def held(name: str, values: object, dtype: object) -> object:
+        return numpy_helper.from_array(np.asarray(values, dtype), name)
+
+    conv = "Conv" in op
+    shape = (4, 3, 3, 3) if conv else (6, 5)
+    weights = [
+        held("xs", 0.125, np.float32), held("xz", 100, np.uint8),
+        held("w", rng.integers(-60, 60, shape), np.int8), held("ys", 8.0, np.float32), held("yz", 90, np.uint8),
+        held("ws", [0.5, 0.25, 1.0, 0.5] if conv else 0.5, np.float32),
+        held("wz", [0] * 4 if conv else 3, np.int8), held("one_z", 3, np.int8),
+        held("b", [-100, 50, 7, 900], np.int32),
+    ]  # fmt: skip
+    first = node("QuantizeLinear", "x xs xz", "q")
+    if "QLinear" in op:
+        names = "q xs xz w ws wz ys yz" + (" b" if conv else "")
+        return [first, node(op, names, "p"), node("DequantizeLinear", "p ys yz", "y")], weights
+    zeros = "" if conv else " one_z"  # onnxruntime has no zero points of weights here
+    return [first, node(op, f"q w xz{zeros}", "p"), node("Cast", "p", "y", to=1)], weights
+
+
+@pytest.mark.parametrize("op", ["QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"])
+@pytest.mark.parametrize("batch", ["N", 1])
+def test_products_of_integers(op: str, batch: object, tmp_path: Path) -> None:
+    """Of quantised networks: equal to onnxruntime's, the weights floats that can be trained."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    rng = np.random.default_rng(0)
+    nodes, weights = _integer_product(op, rng)
+    shape = (3, 5, 6) if "Conv" in op else (4, 6)
+    path = write(tmp_path / "m.onnx", nodes, weights, (batch, *shape))
+    model = Model.from_onnx(path, engine="reference")
+    x = (rng.integers(-90, 90, (3, *shape)) / 8).astype(np.float32)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    wanted = np.concatenate([session.run(None, {"x": row[None]})[0] for row in x])
+    assert np.ptp(wanted) > 100
+    np.testing.assert_array_equal(model(x), wanted)
+    assert any(p.size == np.prod(weights[2].dims) for p in model.parameters.values())

@@ -1,6 +1,7 @@
 // Curves, each with its table.
 import {COLOURS, count, h, number, say, table} from "/web/base.js";
 
+const STEPS = Array.from({length: 320}, (_, k) => 10 ** (k - 12)); // between which uPlot finds one, or draws no axis
 const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
 
 export class Chart {
@@ -32,8 +33,8 @@ export class Chart {
       this.plot = new window.uPlot({
         width: this.place.clientWidth || 300, height: this.height, cursor: {drag: {x: false, y: false}},
         scales: {x: {time: false}, y: log ? {distr: 3} : {}},
-        axes: [{...axis, size: 30, values: (_, values) => values.map(value => Number.isInteger(value) ? count(value) : ""), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6]}, {...axis, size: 60, values: (_, values) => values.map(value => value === null ? "" : tick(value))}],
-        series: [{label: this.across}, ...series.map(one => ({label: one.label, stroke: COLOURS[one.colour % COLOURS.length], width: 2, dash: DASHES[one.dash % DASHES.length], spanGaps: true, points: {show: xs.length < 3}}))],
+        axes: [{...axis, size: 30, values: (_, values) => values.map(value => Number.isInteger(value) ? count(value) : ""), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6]}, {...axis, size: 60, ...(log ? {splits: decades, incrs: () => STEPS, filter: (_, values) => values} : {}), values: (_, values) => values.map(value => value === null ? "" : tick(value))}],
+        series: [{label: this.across}, ...series.map(one => ({label: one.label, stroke: COLOURS[one.colour % COLOURS.length], width: 2, dash: DASHES[one.dash % DASHES.length], spanGaps: true, points: {show: xs.length < 3 || one.points.length < 2}}))],
         legend: {show: true},
       }, data, this.place);
     } else this.plot.setData(data);
@@ -49,6 +50,17 @@ export class Chart {
   }
 }
 
+// Powers of ten within a range, eight at most; of few decades multiples of each as well.
+function decades(_, axis, low, high) {
+  const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))], step = Math.ceil((last - first) / 8);
+  const within = last - first <= 1 ? [1, 2, 3, 4, 5, 6, 7, 8, 9] : last - first <= 3 ? [1, 2, 5] : [1], found = [];
+  for (let power = first; power <= last; power += step)
+    for (const factor of within) found.push(Number(`${factor}e${power}`));
+  const inside = found.filter(value => value >= low * 0.999 && value <= high * 1.001);
+  return inside.length ? inside : [low, high];
+}
+
 function tick(value) {
-  return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(0).replace("-", "−") : number(value, 3);
+  const size = Math.abs(value), far = size >= 1e6 || (size !== 0 && size < 1e-3);
+  return far ? Number(value.toPrecision(3)).toExponential().replace("e+", "e").replaceAll("-", "−") : number(value, 3);
 }

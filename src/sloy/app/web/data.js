@@ -1,7 +1,7 @@
 // Data: what a table or a folder of pictures holds, what training on it would do, and the way to the playground.
 import {ask, button, count, h, labelled, number, say, select, table, tell, upload, working} from "/web/base.js";
 
-const TABLE = /\.(csv|tsv|parquet|xlsx|csv\.gz)$/i;
+const TABLE = /\.(csv|tsv|parquet|xlsx|csv\.gz)$/i, PICTURE = /\.(png|jpe?g|bmp|gif|webp|tiff?)$/i, MODEL = /\.(sloy|onnx)$/i;
 
 export class DataPage {
   constructor(app) {
@@ -39,7 +39,8 @@ export class DataPage {
 
   // Files of a table, or pictures in folders of their classes.
   async take(files) {
-    const tables = files.filter(file => TABLE.test(file.name)), pictures = files.filter(file => pathOf(file).includes("/") && !TABLE.test(file.name));
+    const tables = files.filter(file => TABLE.test(file.name)), pictures = files.filter(file => pathOf(file).includes("/") && PICTURE.test(file.name));
+    const model = files.find(file => MODEL.test(file.name)), left = files.length - (tables.length ? 1 : pictures.length);
     try {
       let thing;
       if (tables.length) thing = await upload("table", tables[0].name, tables[0]);
@@ -50,8 +51,8 @@ export class DataPage {
           await upload(folder.id, pathOf(file), file);
         }
         thing = folder;
-      } else return tell(say("nothing_to_take"), true);
-      tell(say("uploaded"));
+      } else return tell(model ? say("model_here", {name: model.name}) : say("nothing_to_take", {names: files.slice(0, 3).map(file => file.name).join(", ")}), true);
+      tell(left ? say("uploaded_without", {count: left}) : say("uploaded"));
       return await this.list(thing.id);
     } catch { return undefined; /* it was told */ }
   }

@@ -15,7 +15,7 @@ from sloy.data.parts import PARTS, TEST, TRAIN, VALIDATION
 from sloy.data.pictures import PictureReader, read_pictures
 from sloy.data.streams.kinds import as_dataset, of_listing, shards_of, stream
 from sloy.data.streams.rows import StreamRows
-from sloy.errors import FileFormatError
+from sloy.errors import FileFormatError, InvalidArgument
 
 _TOGETHER = 64  # pictures that are looked at before a run
 
@@ -135,7 +135,7 @@ def has_part(folder: Path, part: str) -> bool:
     """Whether files of a folder are named after a part."""
     try:
         return shards_of(folder, part) != shards_of(folder, TRAIN)
-    except FileFormatError:
+    except (FileFormatError, InvalidArgument):
         return False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,8 @@ import numpy as np
 from sloy.arguments import instance, integer, one_of
 from sloy.data.dataset import Dataset
 from sloy.data.idx import PARTS as IDX_PARTS
-from sloy.data.idx import TESTS, check_labels, idx_files, read_idx
-from sloy.data.parts import PARTS, TRAIN, part_of
+from sloy.data.idx import TESTS, check_labels, idx_files, is_idx, read_idx
+from sloy.data.parts import PARTS, TEST, TRAIN, part_of
 from sloy.data.streams.rows import StreamRows
 from sloy.data.streams.sequences import Arrays, Items
 from sloy.data.streams.source import HOLD, StreamSource
@@ -56,9 +56,9 @@ def stream(
         data set of PyTorch or Hugging Face: samples, where there are `labels` beside, or pairs (sample, label), or
         mappings with both; it is asked in one thread, which is not the main one.
     labels : array or path, optional
-        The label or target of each sample.
+        The label or target of each sample, where they are not in what is named.
     part : "train", "validation" or "test"
-        Of data that come in parts: folders, or files whose names begin so.
+        Of data that come in parts: folders, or files whose names begin so; of others "train" gives all.
     target : str, optional
         Which of a mapping's or table's columns is the label; by default one that is called like one.
     size, resize, reader
@@ -78,7 +78,8 @@ def stream(
     FileFormatError
         Where files are none of these, or damaged.
     InvalidArgument
-        Where labels are missing or do not fit, or `hold` is too small for the blocks that files consist of.
+        Where labels are missing or do not fit, `part` is none of the data's, or `hold` is too small for the blocks
+        that files consist of.
 
     Examples
     --------
@@ -91,6 +92,8 @@ def stream(
     one_of("stream", "part", part, PARTS)
     framing = _Framing(size, resize, reader)
     paths = _paths(source)
+    if part != TRAIN and paths is None:
+        raise _in_no_parts("samples by number", part)
     if paths is not None:
         found, own, names = _of_paths(paths, labels, part, target, framing, hold)
     elif hasattr(source, "__len__") and hasattr(source, "__getitem__"):
@@ -167,13 +170,25 @@ def _of_paths(
         if not path.exists():
             raise FileFormatError(f"{path}: there is no such file or folder.")
     first = paths[0]
-    if isinstance(labels, str | Path):
-        return of_idx(first, Path(labels), hold)
+    if is_idx(first) and len(paths) == 1:
+        if labels is None:
+            raise InvalidArgument(
+                f"stream: {first} is an IDX file; `labels` are needed beside it, an array or the IDX file of them, or"
+                " the folder of both."
+            )
+        _check_part(paths, part)
+        return of_idx(first, Path(labels) if isinstance(labels, str) else labels, hold)
+    if labels is not None:
+        raise InvalidArgument(
+            f"stream: `labels` go with samples by number, or with one IDX file; {first} has its own."
+        )
     if first.is_dir() and len(paths) == 1:
         if shards := shards_of(first, part):
             paths = shards
         elif any(any(first.glob(f"{name}-*idx*")) for name in IDX_PARTS):
-            return of_idx(*idx_files(first, (TRAIN,) if part == TRAIN else TESTS), hold)
+            return _of_idx_folder(first, part, hold)
+    elif any(path.suffix.lower() in SHARDS for path in paths):
+        _check_part(paths, part)
     kinds = {path.suffix.lower() for path in paths}
     if kinds == {".parquet"}:
         return _of_parquet(paths, target, framing, hold)
@@ -185,25 +200,61 @@ def _of_paths(
 
 
 def shards_of(folder: Path, part: str) -> list[Path]:
-    """The Parquet files or tar archives in a folder that are of a part: all, where names tell no parts."""
+    """The Parquet files or tar archives in a folder that are of a part: all to train on, where names tell no parts."""
     for suffix in SHARDS:
         found = sorted(path for path in folder.iterdir() if path.suffix.lower() == suffix)
-        told = {path: part_of(path.stem.partition("-")[0]) for path in found}
+        told = {path: _part_named(path) for path in found}
         if any(told.values()):
-            found = [path for path in found if told[path] == part]
-            if not found:
-                names = named(sorted({str(one) for one in told.values() if one}), 4)
-                raise FileFormatError(f"{folder}: has no files of the part {part}, but of {names}.")
+            own = [path for path in found if told[path] == part]
+            if not own:
+                raise _without(folder, part, told.values())
+            return own
+        if found and part != TRAIN:
+            raise _in_no_parts(str(folder), part)
         if found:
             return found
     return []
 
 
-def of_idx(images: Path, labels: Path, hold: int) -> Found:
-    """Of two IDX files."""
+def _part_named(path: Path) -> str:
+    """The part that a file's name begins with; or ""."""
+    word = path.stem.partition("-")[0]
+    return TEST if word in TESTS else part_of(word)
+
+
+def _check_part(paths: Sequence[Path], part: str) -> None:
+    """Raise where files that are named one by one are asked for a part that they are not called after."""
+    if part != TRAIN and {_part_named(path) for path in paths} != {part}:
+        raise _in_no_parts(str(paths[0]), part)
+
+
+def _in_no_parts(where: str, part: str) -> InvalidArgument:
+    return InvalidArgument(
+        f"stream: `part` (={part!r}) is of data that come in parts; of {where} {TRAIN!r} gives all, and"
+        " `Dataset.split` keeps some apart."
+    )
+
+
+def _without(where: Path, part: str, there: Iterable[str]) -> FileFormatError:
+    own = named(sorted({one for one in there if one}), 4)
+    return FileFormatError(f"{where}: has nothing of the part {part}, but of {own}.")
+
+
+def _of_idx_folder(folder: Path, part: str, hold: int) -> Found:
+    parts = {TRAIN: (TRAIN,), TEST: TESTS}
+    if part not in parts:
+        raise _without(folder, part, parts)
+    return of_idx(*idx_files(folder, parts[part]), hold)
+
+
+def of_idx(images: Path, labels: Any, hold: int) -> Found:
+    """Of an IDX file of images, and that of its labels, or these as an array."""
     from sloy.data.streams.idx import IdxRows
 
-    rows, numbers = IdxRows(images, hold), read_idx(labels)
+    rows = IdxRows(images, hold)
+    if not isinstance(labels, Path):
+        return rows, np.asarray(labels), ()
+    numbers = read_idx(labels)
     check_labels(labels, numbers, images, rows.count)
     return rows, numbers, _numbered(numbers)
 
@@ -212,11 +263,11 @@ def _of_listing(path: Path, part: str, framing: _Framing) -> Found:
     from sloy.data.listing import list_pictures
 
     listing = list_pictures(path)
-    rows = [row for row, own in enumerate(listing.parts) if own == part]
-    if not rows and any(listing.parts):
-        raise FileFormatError(f"{path}: has no part {part}.")
-    chosen = np.array(rows or range(len(listing.paths)))
-    return of_listing(listing, chosen, framing.reader(listing.paths))
+    rows = [row for row, own in enumerate(listing.parts) if (own or TRAIN) == part]
+    if not rows:
+        there = any(listing.parts)
+        raise _without(path, part, listing.parts) if there else _in_no_parts(str(path), part)
+    return of_listing(listing, np.array(rows), framing.reader(listing.paths))
 
 
 def of_listing(listing: Listing, rows: np.ndarray, reader: PictureReader) -> Found:

@@ -11,6 +11,7 @@ from sloy import layers
 from sloy.diagnosis.evidence import Evidence
 from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm
 from sloy.losses import AbsoluteError, Huber, SquaredError
+from sloy.text import times
 
 BOUNDS = {
     "ReLU": (0.0, np.inf),
@@ -220,15 +221,14 @@ class StepTooLarge(
         first, half = max(begun), self._half(evidence)
         if not first <= self.first:
             step = evidence.begun[begun.index(first)].step
-            size = f"{first:.0%} of" if first < 10 else f"{first:.3g} times"
+            size = f"{first:.0%} of" if first < 10 else times(first)
             sentence = (
                 f"step {step + 1} moves the weights by {size} their size (healthy: 0.3 to 6 %)"
             )
             return Hit(sentence, float(first), by_harm(evidence))
         if half > self.later:
-            sentence = (
-                f"steps still move the weights by {half:.1%} of their size (healthy: below 0.7 %)"
-            )
+            size = f"{half:.1%} of" if half < 10 else times(half)
+            sentence = f"steps still move the weights by {size} their size (healthy: below 0.7 %)"
             return Hit(sentence, half, by_harm(evidence), evidence.later[0].step)
         return None
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from sloy.diagnosis.evidence import FIRST_STEPS, Evidence
 from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm
+from sloy.text import times
 from sloy.training.probe import Reading
 
 
@@ -122,7 +123,7 @@ class Vanishing(
         severity: Severity = "warning" if evidence.unsolved else "note"
         since = 0 if first > self.ratio else evidence.later[0].step
         sentence = (
-            f"the gradient of the first layer is {ratio:.3g} times smaller than that of the last"
+            f"the gradient of the first layer is {times(ratio)} smaller than that of the last"
         )
         return Hit(sentence, ratio, severity, since)
 
@@ -181,7 +182,7 @@ class Exploding(
         worst = self._gradient(evidence)
         if worst > self.gradient:
             return Hit(
-                f"the norm of the gradient rose to {worst:.3g} times its median", worst, severity
+                f"the norm of the gradient rose to {times(worst)} its median", worst, severity
             )
         first, last = evidence.first.of("norm"), evidence.last.of("norm")
         for name, start in evidence.start.items():
@@ -189,7 +190,7 @@ class Exploding(
                 grown = float(last[name] / first[name])
                 if grown > self.weights:
                     return Hit(
-                        f"{name} has grown to {grown:.3g} times its size",
+                        f"{name} has grown to {times(grown)} its size",
                         grown,
                         severity,
                         layer=name,

@@ -9,6 +9,7 @@ import numpy as np
 
 from sloy.diagnosis.evidence import Evidence, error_of_share
 from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm
+from sloy.text import fixed, times
 from sloy.training.probe import Reading
 
 
@@ -160,7 +161,7 @@ class Underfit(
         score = 1 - evidence.last.loss / base
         if linear is not None and score < linear - 0.1:
             return Hit(
-                f"training R² {score:.2f}; a linear model has {linear:.2f} on others",
+                f"training R² {fixed(score, 2)}; a linear model has {fixed(linear, 2)} on others",
                 linear - score,
             )
         return None
@@ -265,7 +266,7 @@ class TooRegular(
         if len(strong) >= 5:
             ratio = float(np.median([reading.penalty_ratio for reading in strong]))
             sentence = (
-                f"the gradient of the penalties is {ratio:.3g} times that of the rest of the loss"
+                f"the gradient of the penalties is {times(ratio)} that of the rest of the loss"
             )
             return Hit(sentence, ratio, by_harm(evidence, harmful="warning"), strong[0].step)
         last = evidence.last

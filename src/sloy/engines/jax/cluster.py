@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -13,8 +14,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from sloy.engines.jax.devices import in_words
 from sloy.engines.processes import Processes, numbered
 from sloy.errors import LostProcess
+from sloy.stopping import Terminated
 
 BEAT = 0.5  # seconds between signs of life
 SILENT = 20.0  # seconds without one, after which a process counts as ended
@@ -50,7 +53,7 @@ class Cluster(Processes):
             self._set(f"{place}/{self.rank}", repr(float(value)))
             return float(self._get(f"{place}/answer", [0]))
         others = range(1, self.count)
-        found = max(float(value), *(float(self._get(f"{place}/{r}", [r])) for r in others))
+        found = max([float(value), *(float(self._get(f"{place}/{r}", [r])) for r in others)])
         self._set(f"{place}/answer", repr(found))
         while len(self._old) > 1:  # all have answered, so that they have read what was before
             with suppress(Exception):
@@ -74,6 +77,15 @@ class Cluster(Processes):
         sent = [np.asarray(broadcast_one_to_all(piece)) for piece in pieces]
         whole = np.concatenate([np.zeros(0, np.uint8), *sent])
         return whole.view(array.dtype).reshape(array.shape).copy()
+
+    def gathered(self, rows: np.ndarray) -> np.ndarray:
+        """See `Processes.gathered`."""
+        from jax.experimental.multihost_utils import process_allgather
+
+        flat = np.ascontiguousarray(rows).reshape(-1).view(np.uint8)
+        with in_words():
+            whole = np.asarray(process_allgather(flat, tiled=True))
+        return whole.view(rows.dtype).reshape(-1, *rows.shape[1:])
 
     def _next(self) -> str:
         self._watch.check()
@@ -145,6 +157,7 @@ class Watch(threading.Thread):
         self._seen = dict.fromkeys(range(count), ("", time.monotonic()))
         self._silent = SILENT
         self._sentence = ""
+        self._signal = 0  # that stopped who ended
         self._heard = threading.Event()
         self.together = False
         self.over = threading.Event()
@@ -168,14 +181,16 @@ class Watch(threading.Thread):
                 return
             if self._sentence and not self.together:
                 say(self._sentence)
-                os._exit(1)
+                os._exit(128 + self._signal if self._signal else 1)
 
     def _look(self) -> None:
         """Look for who has said that it ends, and for who says nothing any more."""
         for _, told in self._client.key_value_dir_get("sloy/ended/"):
-            rank, why = json.loads(told)
+            rank, why, number = json.loads(told)
             if rank != self._rank:
-                self._hear(f"{numbered([rank], self._count)} ended: {why}")
+                who = numbered([rank], self._count)
+                self._signal = number
+                self._hear(f"{who} was {why}" if number else f"{who} ended: {why}")
                 return
         now = time.monotonic()
         for key, beat in self._client.key_value_dir_get("sloy/alive/"):
@@ -191,9 +206,15 @@ class Watch(threading.Thread):
         self._heard.set()
 
     def check(self) -> None:
-        """Raise `LostProcess` where another one has ended."""
-        if self._sentence and not self.together:
-            raise LostProcess(f"{self._sentence}; this one ends with it.")
+        """Raise `LostProcess` where another one has ended; what its signal raises where that stopped it."""
+        if not self._sentence or self.together:
+            return
+        said = f"{self._sentence}; this one ends with it."
+        if not self._signal:
+            raise LostProcess(said)
+        error = KeyboardInterrupt() if self._signal == signal.SIGINT else Terminated()
+        error.add_note(said.removesuffix("."))
+        raise error
 
     def suspect(self) -> None:
         """Something failed: look closer, and raise `LostProcess` where another process is the reason."""
@@ -214,16 +235,23 @@ class Watch(threading.Thread):
             return
         with suppress(Exception):
             self._client.key_value_set(
-                f"sloy/ended/{self._rank}", json.dumps([self._rank, first_line(error)])
+                f"sloy/ended/{self._rank}",
+                json.dumps([self._rank, first_line(error), signal_of(error)]),
             )
+
+
+def signal_of(error: BaseException) -> int:
+    """The signal that an exception stands for; 0 where for none."""
+    if isinstance(error, KeyboardInterrupt):
+        return signal.SIGINT
+    return signal.SIGTERM if isinstance(error, Terminated) else 0
 
 
 def first_line(error: BaseException) -> str:
     """What an error says, in a line."""
-    said = " ".join(str(error).split())[:300]
-    return {"KeyboardInterrupt": "interrupted", "Terminated": "terminated"}.get(
-        type(error).__name__, said or type(error).__name__
-    )
+    if number := signal_of(error):
+        return "interrupted" if number == signal.SIGINT else "terminated"
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def say(sentence: str) -> None:

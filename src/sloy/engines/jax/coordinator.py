@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 
 STAYS = 60.0  # seconds without the process that began it
+ENDS = 4.0  # seconds to end in
 DONE = "done"
 
 
@@ -22,7 +24,13 @@ def serve(address: str, count: int, seconds: int) -> None:
         address, count, heartbeat_timeout=seconds, shutdown_timeout=seconds
     )
     print("ready" if service else "", flush=True)
-    if sys.stdin.read().strip() != DONE:
+    if (
+        sys.stdin.read().strip() == DONE
+    ):  # who has not yet read that all are there is told that this is the end
+        ending = threading.Thread(target=service.shutdown, daemon=True)
+        ending.start()
+        ending.join(ENDS)
+    else:
         time.sleep(STAYS)
     os._exit(0)  # whoever is still connected is not waited for, as it would be were `service` freed
 

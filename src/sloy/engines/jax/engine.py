@@ -184,7 +184,7 @@ class JaxEngine(Engine):
             return BatchRun("done", 0, {}, 0.0)
         steps, rest = divmod(order.shape[1], batch_size)
         if steps and executables[batch_size].graph.updates:
-            self._divides(batch_size)
+            self.check_batch_size(batch_size)
         sizes = [*([batch_size] if steps else []), *([rest] if rest else [])]
         own = {rows: _own(executables[rows], rows) for rows in sizes}
         placed_columns = {n: self._column(c) for n, c in columns.items()}
@@ -201,7 +201,7 @@ class JaxEngine(Engine):
             return False
         return arrays.memory.sharding == self._devices.everywhere
 
-    def _divides(self, batch_size: int) -> None:
+    def check_batch_size(self, batch_size: int) -> None:
         """Each device takes as many samples of a batch; the last one, which may be smaller, is done by each in full."""
         size = self._devices.size
         below = batch_size // size * size

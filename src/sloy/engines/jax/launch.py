@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -100,15 +101,18 @@ def _connected(given: dict[str, Any], where: str) -> tuple[Any, int, int]:
     inside: Any = vars(state)["_jax"]
     made = inside.get_distributed_runtime_service
     inside.get_distributed_runtime_service = Service
+
+    def connect() -> None:
+        jax.distributed.initialize(
+            **given,
+            **own,
+            initialization_timeout=BEATS,
+            heartbeat_timeout_seconds=BEATS,
+            shutdown_timeout_seconds=BEATS,
+        )
+
     try:
-        with _within(CONNECTS, _unconnected(given, where)):
-            jax.distributed.initialize(
-                **given,
-                **own,
-                initialization_timeout=BEATS,
-                heartbeat_timeout_seconds=BEATS,
-                shutdown_timeout_seconds=BEATS,
-            )
+        _within(CONNECTS, connect, lambda: _unconnected(given, where))
     except SloyError:
         raise
     except ValueError as error:
@@ -130,21 +134,33 @@ def _connected(given: dict[str, Any], where: str) -> tuple[Any, int, int]:
     return found.client, found.num_processes, found.process_id
 
 
-@contextmanager
-def _within(seconds: float, sentence: str) -> Iterator[None]:
-    """End this process with a sentence where something takes longer: JAX would wait on, or end with a trace of C++."""
+def _within(seconds: float, do: Callable[[], object], late: Callable[[], str]) -> None:
+    """Do what waits for other processes, in a thread, so that Ctrl-C is heard; JAX would wait on, or end in C++.
 
-    def late() -> None:
-        say(sentence)
-        os._exit(1)
+    Raises
+    ------
+    NotAvailable
+        Where it takes longer than some seconds; `late` says it.
+    """
+    raised: list[BaseException] = []
 
-    timer = threading.Timer(seconds, late)
-    timer.daemon = True
-    timer.start()
+    def doing() -> None:
+        try:
+            do()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=doing, name="sloy-connecting", daemon=True)
+    thread.start()
     try:
-        yield
-    finally:
-        timer.cancel()
+        thread.join(seconds)
+        if thread.is_alive():
+            raise NotAvailable(f"distributed: {late()}.")
+    except BaseException:
+        _severed()
+        raise
+    if raised:
+        raise raised[0]
 
 
 def _unconnected(given: dict[str, Any], where: str) -> str:
@@ -152,9 +168,29 @@ def _unconnected(given: dict[str, Any], where: str) -> str:
     if given:
         who = numbered([given["process_id"]], given["num_processes"])
     return (
-        f"{who} has not found the others within {CONNECTS} s ({shown(where)}): all must be started, with the same"
-        " HOST:PORT and N, each with its own RANK, and reach it"
+        f"{who} has not found the others within {CONNECTS} s ({shown(where)}){_why(given)}: all must be started, with"
+        " the same HOST:PORT and N, each with its own RANK, and reach it"
     )
+
+
+def _why(given: dict[str, Any]) -> str:
+    """What stands in the way of reaching process 0, as far as a look tells; nothing where that takes long."""
+    found: list[str] = []
+    host, _, port = str(given.get("coordinator_address", "")).rpartition(":")
+
+    def look() -> None:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), 2).close()
+        except socket.gaierror:
+            found.append(f"; no host {host} is known here")
+        except OSError as error:
+            found.append(f"; {host}:{port} does not answer ({error.strerror or error})")
+
+    if host:
+        looking = threading.Thread(target=look, daemon=True)
+        looking.start()
+        looking.join(3)
+    return "".join(found)
 
 
 class Service:
@@ -170,12 +206,22 @@ class Service:
         if self._process.stdout.readline().strip() != "ready":
             heard = self._process.communicate()[1]
             last = (heard.strip().splitlines() or ["it says nothing"])[-1]
-            raise NotAvailable(f"distributed: nothing can listen at {address} ({last[:160]}).")
+            why = _taken(int(address.rpartition(":")[2])) or last[:160]
+            raise NotAvailable(f"distributed: process 0 cannot listen at {address} ({why}).")
 
     def shutdown(self) -> None:
         """End it."""
         with suppress(OSError, ValueError, subprocess.TimeoutExpired):  # it ends, soon or late
             self._process.communicate(coordinator.DONE, timeout=5)
+
+
+def _taken(port: int) -> str:
+    """Why nothing can listen at a port; nothing where that could."""
+    try:
+        with socket.create_server(("", port)):
+            return ""
+    except OSError as error:
+        return os.strerror(error.errno or 0)
 
 
 def _check_versions(cluster: Cluster) -> None:
@@ -191,13 +237,17 @@ def _check_versions(cluster: Cluster) -> None:
 def _check_devices(cluster: Cluster) -> None:
     """Add up a number over all devices, within a time: they may reach the first process, but not each other."""
     late = f"the devices of {cluster.count} processes did not reach each other within {CONNECTS} s"
-    with _within(CONNECTS, late), in_words():
-        devices = Devices(0)
-        ones = jax.make_array_from_callback(
-            (devices.size,), devices.by_samples, lambda index: np.ones(1, np.float32)
-        )
-        total = float(jax.jit(jnp.sum, out_shardings=devices.everywhere)(ones))
-    assert total == devices.size
+
+    def add_up() -> None:
+        with in_words():
+            devices = Devices(0)
+            ones = jax.make_array_from_callback(
+                (devices.size,), devices.by_samples, lambda index: np.ones(1, np.float32)
+            )
+            total = float(jax.jit(jnp.sum, out_shardings=devices.everywhere)(ones))
+        assert total == devices.size
+
+    _within(CONNECTS, add_up, lambda: late)
 
 
 def local_devices(environment: Mapping[str, str]) -> list[int] | None:

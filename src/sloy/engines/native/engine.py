@@ -26,9 +26,10 @@ from sloy.engines.host import HostEngine, check_variables
 from sloy.engines.names import Arithmetic
 from sloy.engines.native import library
 from sloy.engines.native.cpu import usable_cores
+from sloy.engines.native.instruction import Instruction
 from sloy.engines.native.plan.cache import planned
 from sloy.engines.native.plan.planner import Plan
-from sloy.engines.native.program.encode import Encoder, Instruction, supported_ops
+from sloy.engines.native.program.encode import Encoder, supported_ops
 from sloy.engines.native.program.profile import timed
 from sloy.engines.pieces import are_arrays, run_in_pieces
 from sloy.errors import InvalidArgument, NonFiniteError, NotAvailable

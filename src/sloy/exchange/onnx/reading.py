@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import FileFormatError, NotAvailable, SloyError
+from sloy.exchange.onnx.integer_forms import spelled_out
+from sloy.exchange.onnx.nodes import Node as Node  # others take it from here
 from sloy.exchange.raw import COLUMNS
 from sloy.files.container import fail
 
@@ -36,17 +38,6 @@ class Info:
     name: str
     shape: tuple[int | str | None, ...] | None
     dtype: str
-
-
-@dataclass(frozen=True)
-class Node:
-    """One node: an operator with the names of what it reads (empty where left out) and makes."""
-
-    op: str
-    name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -137,6 +128,7 @@ def from_proto(model: Any, folders: Folders = ()) -> OnnxGraph:
     if graph.sparse_initializer:
         raise FileFormatError("sparse initialisers are not read.")
     nodes = tuple(_node(node, folders) for node in graph.node)
+    nodes, initializers = spelled_out(nodes, initializers)
     given = [_info(value) for value in graph.input]
     inputs = tuple(info for info in given if info.name not in initializers)
     outputs = tuple(_info(value) for value in graph.output)

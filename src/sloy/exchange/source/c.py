@@ -88,7 +88,8 @@ class CProgram(Program):
         upper, body, before = self.write.prefix.upper(), self._lines(), self.before
         includes = ["#include <math.h>", *["#include <string.h>"] * (before is not None)]
         names = f"const char *const {self.write.prefix}_class_names[{len(class_names)}]"
-        declared = [f"{self._signature()};", *(before.declared if before else ())]
+        declared = [f"{self._signature()};", f"{self._check()};"]
+        declared += before.declared if before else ()
         declared += [f"extern {names};"] if class_names else []
         lines = [*self._opening(comment, named=bool(class_names)), ""]
         lines += [f"#ifndef {upper}_H", f"#define {upper}_H"] if header else includes
@@ -112,15 +113,31 @@ class CProgram(Program):
         given = "double" if self.before else "float"
         return f"void {self.write.prefix}_predict(const {given} *x, float *y)"
 
+    def _check(self) -> str:
+        given = "double" if self.before else "float"
+        return f"int {self.write.prefix}_wrong(const {given} *x)"
+
+    def _checking(self) -> list[str]:
+        """The function that looks at what is given."""
+        body: Sequence[str] = self.before.wrong if self.before else ()
+        if not body:
+            size = f"{self.write.prefix.upper()}_INPUTS"
+            body = [
+                f"    for (int i = 0; i < {size}; ++i)",
+                "        if (!isfinite(x[i])) return i;",
+            ]
+        said = "/* The place of the first number that cannot be given; -1 where all can. */"
+        return [said, self._check(), "{", *body, "    return -1;", "}", ""]
+
     def _functions(self, body: list[str]) -> list[str]:
-        """The function that is called; with a preparation, which it calls, and the network's own."""
+        """The functions that are called; with a preparation, which one calls, and the network's own."""
         if self.before is None:
-            return [self._signature(), "{", *indented(body), "}"]
+            return [*self._checking(), self._signature(), "{", *indented(body), "}"]
         network = f"static void {self.write.prefix}_network(const float *x, float *y)"
         return [
             *self.before.defined,
             "",
-            *[network, "{", *indented(body), "}", "", self._signature(), "{"],
+            *[network, "{", *indented(body), "}", "", *self._checking(), self._signature(), "{"],
             f"    static float prepared[{self._ends()[0].size}];",
             f"    {self.write.prefix}_prepare(x, prepared);",
             f"    {self.write.prefix}_network(prepared, y);",
@@ -143,6 +160,7 @@ class CProgram(Program):
             "",
             f"   x: {given}",
             *(f"   {line}".rstrip() for line in said),
+            f"   {self.write.prefix}_wrong(x) says which of them cannot be given, from 0; -1: all can",
             f"   y: {y.size} numbers, {dimensions(y.shape)}{order}",
             "",
             f"   C99. It works in {4 * self.arena} bytes of static memory, so one call runs at a time. */",

@@ -28,12 +28,15 @@ class Preparation:
         Declarations of what the caller needs, besides ``NAME_predict``.
     defined : tuple of str
         Their definitions, and that of ``static void NAME_prepare(const double *x, float *y)``.
+    wrong : tuple of str
+        Statements that return the place of a number that cannot be; none where all that are finite can.
     """
 
     count: int
     said: tuple[str, ...]
     declared: tuple[str, ...]
     defined: tuple[str, ...]
+    wrong: tuple[str, ...] = ()
 
 
 def preparation(raw: Raw, name: str, width: int) -> Preparation:
@@ -90,7 +93,15 @@ def _table(reader: TableReader, name: str) -> Preparation:
             defined += ["", *_time(name)]
         defined += ["", *_parts(name)]
     defined += ["", *_prepare(name, reader)]
-    return Preparation(len(columns), tuple(said), tuple(declared), tuple(defined))
+    wrong = tuple(f"    if ({_wrong(c, f'x[{k}]')}) return {k};" for k, c in enumerate(columns))
+    return Preparation(len(columns), tuple(said), tuple(declared), tuple(defined), wrong)
+
+
+def _wrong(column: Column, x: str) -> str:
+    """Whether a raw value cannot be: a code that no word has, an infinite number that is not brought to the nearest."""
+    if isinstance(column, Category):
+        return f"{x} == {x} && !({x} >= -1.0 && {x} < {column.classes}.0 && {x} == floor({x}))"
+    return "0" if isinstance(column, Numeric) and column.ends else f"isinf({x})"
 
 
 def _preparing(name: str) -> list[str]:
@@ -168,13 +179,14 @@ def _codes(name: str, categories: dict[int, Category], missing: Sequence[str]) -
         *lines,
         "",
         "/* The number of a category; what training did not have has one too, or -1. NULL is missing. */",
+        "/* -2: the column has no words. */",
         f"int {name}_code(int column, const char *word)",
         "{",
         f"    const struct {name}_word *words;",
         "    int count, other;",
         "    switch (column) {",
         *cases,
-        "    default: return -1;",
+        "    default: return -2;",
         "    }",
         '    if (word == NULL) word = "";',
         "    for (int k = 0; k < count; ++k)",

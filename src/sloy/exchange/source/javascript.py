@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from sloy.data.tables import TableReader
 from sloy.data.tables.columns import Category, Column, Date, Numeric
+from sloy.data.tables.values import MISSING
 from sloy.errors import NotAvailable
 from sloy.exchange.raw import Raw, codes, numbers_for_missing
 from sloy.exchange.source.dialect import JavaScript, indented
@@ -273,7 +275,8 @@ def table_json(reader: TableReader) -> dict[str, Any]:
             if column.ends:
                 said["ends"] = [[float(v) for v in end] for end in column.ends]
         columns.append(said)
-    return {"columns": columns, "missing": numbers_for_missing(reader.missing)}
+    gaps = list(dict.fromkeys([*MISSING, *reader.missing]))
+    return {"columns": columns, "missing": numbers_for_missing(reader.missing), "gaps": gaps}
 
 
 def has_gaps(column: Column) -> bool:
@@ -310,7 +313,7 @@ def module(
         What makes the input: a table's reader, or a preprocessing in double precision.
     """
     is_table = isinstance(raw, TableReader)
-    before, given, takes = "", "x", "ArrayLike<number>"
+    before, given, takes = "", f"givenNumbers(x, {prod(shapes[0])})", "ArrayLike<number>"
     if isinstance(raw, TableReader):
         before = f"const table = {script_json(table_json(raw))};\n{script('table.js')}"
         given, takes = "preparedRow(table, x)", "Record<string, string | number | Date | null>"
@@ -321,7 +324,7 @@ def module(
             "const scaled = (x) => Float32Array.from(x, (v, i) => (v - means[i % means.length])"
             " / deviations[i % deviations.length]);\n"
         )
-        given = "scaled(x)"
+        given = f"scaled({given})"
     x = (
         "a row: {column: value}"
         if is_table
@@ -332,6 +335,7 @@ def module(
 // One ES module without dependencies, for browsers and Node: import {{ predict }} from "./…".
 
 {network}
+{script("given.js")}
 {before}
 let ready;
 

@@ -12,14 +12,31 @@ function partsOfDate(seconds) {
   };
 }
 
-/** The numbers of a raw column: gaps are NaN, null, undefined or an empty text. */
-function preparedColumn(column, value, missing) {
-  const empty = value === undefined || value === null || value === "" || Number.isNaN(value);
+const WRITTEN = /^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)(e[-+]?[0-9]+)?$/i;
+
+/** A value as a number, NaN for none; an error where it is of another kind. */
+function numberOf(column, value, gaps) {
+  if (typeof value === "number" && (column.ends || !(Math.abs(value) === Infinity))) return value;
+  if (value === null || (typeof value === "string" && gaps.includes(value.trim()))) return NaN;
+  const number = value instanceof Date ? value.getTime() / 1000 : Number(value);
+  const date = column.kind === "date";
+  const fits = date ? value instanceof Date : typeof value === "string" && WRITTEN.test(value.trim());
+  if (Number.isFinite(number) && (fits || typeof value === "bigint")) return number;
+  const wanted = date ? "a Date, or seconds since 1970-01-01 00:00" : "a number";
+  throw new TypeError(`predict: the column ${JSON.stringify(column.name)} is ${inWords(value)}; it takes ${wanted}, or null`);
+}
+
+/** The numbers of a raw column: gaps are NaN, null, and the words for them, such as an empty text. */
+function preparedColumn(column, value, { missing, gaps }) {
   if (column.kind === "category") {
-    const word = empty ? "" : String(value);
+    if (typeof value === "object" && value !== null)
+      throw new TypeError(
+        `predict: the column ${JSON.stringify(column.name)} is ${inWords(value)}; it takes a word, or null`,
+      );
+    const word = value === null || Number.isNaN(value) ? "" : String(value);
     return [Object.hasOwn(column.codes, word) ? column.codes[word] : column.other];
   }
-  const number = empty ? NaN : value instanceof Date ? value.getTime() / 1000 : Number(value);
+  const number = numberOf(column, value, gaps);
   const gap = Number.isNaN(number) || missing.includes(number);
   const scaled = (x, [mean, deviation]) => (gap ? 0 : (x - mean) / deviation);
   let found;
@@ -37,9 +54,20 @@ function preparedColumn(column, value, missing) {
   return column.missing ? [...found, Number(gap)] : found;
 }
 
-/** A raw row, {column: value}, as the network takes it. */
+/** A raw row, {column: value}, as the network takes it; an error where a column is missing or of another kind. */
 function preparedRow(table, row) {
+  const listed = (names) => names.slice(0, 12).join(", ") + (names.length > 12 ? ", …" : "");
+  if (typeof row !== "object" || row === null || Array.isArray(row) || ArrayBuffer.isView(row))
+    throw new TypeError(
+      `predict: x must be a row, {column: value}, of ${listed(table.columns.map((c) => c.name))}; it is ${inWords(row)}`,
+    );
+  for (const { name } of table.columns)
+    if (row[name] === undefined)
+      throw new TypeError(
+        `predict: the row has no value for the column ${JSON.stringify(name)} (null stands for a missing one);` +
+          ` it has ${listed(Object.keys(row)) || "none"}`,
+      );
   return Float32Array.from(
-    table.columns.flatMap((column) => preparedColumn(column, row[column.name], table.missing)),
+    table.columns.flatMap((column) => preparedColumn(column, row[column.name], table)),
   );
 }

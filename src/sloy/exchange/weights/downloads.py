@@ -12,6 +12,7 @@ from typing import Any
 from sloy.arguments import instance, path_of
 from sloy.errors import FileFormatError, InvalidArgument, NotAvailable
 from sloy.exchange.weights.published import PUBLISHED, Published
+from sloy.files.atomic import replace
 from sloy.text import shown
 
 _MIB = 1 << 20
@@ -67,7 +68,7 @@ def fetch(found: Published, folder: str | Path | None = None, *, verbose: bool =
         folder.mkdir(parents=True, exist_ok=True)
         _download(found.url, part, verbose=verbose)
         _check(found, part, f"{found.url}: what was downloaded is damaged; try again")
-        os.replace(part, path)
+        replace(part, path)
     except OSError as error:  # `requests` raises OSError too
         raise NotAvailable(
             f"{found.file_name} is not in the cache and cannot be downloaded ({_reason(error)}). Download"

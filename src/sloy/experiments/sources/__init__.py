@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sloy.arguments import path_of
+from sloy.data.idx import is_idx
 from sloy.errors import InvalidArgument
 from sloy.experiments.sources.base import Loaded, Measured, Source, ToTest, Wanted
 from sloy.experiments.sources.digits import IdxFolder, Mnist
@@ -37,6 +40,10 @@ def source_of(data: str) -> Source:
     """The source that takes this, a name, a folder or a file, with its default options."""
     if (way := way_in(path_of("source_of", "data", data))) is not None:
         raise InvalidArgument(f"{data}: {way}; DATA is what it is trained on, with --from MODEL.")
+    if is_idx(Path(data)):
+        raise InvalidArgument(
+            f"{data}: is one IDX file; DATA is the folder of images and labels, to train on and to test on."
+        )
     for source in SOURCES:
         if source.matches(data):
             return source(data)

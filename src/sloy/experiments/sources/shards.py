@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,7 +14,7 @@ from sloy.data.parts import TEST, TRAIN
 from sloy.data.streams.folder import has_part, reader_of, rows_of, sound, streamed_shards
 from sloy.data.streams.kinds import SHARDS, shards_of, stream
 from sloy.errors import FileFormatError, InvalidOption, NotAvailable
-from sloy.experiments.sources.base import TARGET, Loaded, ToTest, Wanted
+from sloy.experiments.sources.base import TARGET, Loaded, Row, ToTest, Wanted
 from sloy.experiments.sources.folder import PictureSource, counted, kept, reading
 from sloy.experiments.sources.labelled import names_of
 from sloy.experiments.sources.streamed import of_stream
@@ -57,15 +59,7 @@ class PictureShards(PictureSource):
             taken |= {"reader": self._reader_of(wanted.start, "`from`: the model"), "size": None}
         share = 0.0 if isinstance(self.test, str) else self.test
         skipped: list[str] = []
-
-        def looked_at(data: Dataset) -> Dataset:
-            if not self.skip_broken:
-                return data
-            told = lambda done, total: wanted.counted("pictures decoded", done, total)  # noqa: E731
-            good, why = sound(data, told)
-            skipped.extend(why)
-            return good
-
+        looked_at = partial(self._looked_at, wanted, skipped)
         train, validation, test = streamed_shards(
             Path(self.data),
             validation=wanted.validation,
@@ -78,10 +72,6 @@ class PictureShards(PictureSource):
         if isinstance(self.test, str):
             own = {**taken, "reader": reader, "size": None}
             test = looked_at(stream(self.test, class_names=names, **own))
-        notes = []
-        if skipped:
-            some = "; ".join(skipped[:3]) + "; …" * (len(skipped) > 3)
-            notes = [f"{text.many(len(skipped), 'picture')} skipped: {some}"]
         if (rows := kept(len(train), wanted)) is not None:
             train = train.take(rows)
         rows_of(train)[:1]  # all that decodes is loaded from here on
@@ -89,7 +79,7 @@ class PictureShards(PictureSource):
             ("classes", counted(train)),
             ("pictures", reading(reader)),
             *of_stream(train),
-            *(("note", text.visible(note)) for note in notes),
+            *_notes(skipped),
         )
         return Loaded(train, test, validation, reader, divided=True, rows=told)
 
@@ -98,11 +88,26 @@ class PictureShards(PictureSource):
         names, path = names_of(model, self.data), Path(self.data)
         part = TEST if path.is_dir() and has_part(path, TEST) else TRAIN
         own = {**self._options(), "reader": self._reader_of(model, "the model"), "size": None}
-        data = stream(path, part=part, **own)
+        skipped: list[str] = []
+        data = self._looked_at(wanted, skipped, stream(path, part=part, **own))
         data = replace(data, class_names=_as_the_model(names, data.class_names, self.data))
         what = "the pictures of its part to test on" if part == TEST else "all its pictures"
-        beside = {"sample": range(len(data)), "true": [names[label] for label in data.y]}
-        return ToTest(data, what, part != TEST, (("classes", counted(data)),), beside)
+        numbers = rows_of(data).numbers
+        beside = {
+            "sample": range(len(data)) if numbers is None else numbers.tolist(),
+            "true": [names[label] for label in data.y],
+        }
+        told = (("classes", counted(data)), *_notes(skipped))
+        return ToTest(data, what, part != TEST, told, beside)
+
+    def _looked_at(self, wanted: Wanted, skipped: list[str], data: Dataset) -> Dataset:
+        """The same without pictures that cannot be read, where they are to be skipped; why goes to `skipped`."""
+        if not self.skip_broken:
+            return data
+        told = lambda done, total: wanted.counted("pictures decoded", done, total)  # noqa: E731
+        good, why = sound(data, told)
+        skipped.extend(why)
+        return good
 
     def _options(self) -> dict[str, Any]:
         """As `stream` takes them."""
@@ -113,6 +118,14 @@ class PictureShards(PictureSource):
             "resize": self.resize or "crop",
             "hold": self.hold * 1_000_000,
         }
+
+
+def _notes(skipped: Sequence[str]) -> list[Row]:
+    """What is said of pictures that were skipped."""
+    if not skipped:
+        return []
+    some = "; ".join(one.removesuffix(".") for one in skipped[:3]) + "; …" * (len(skipped) > 3)
+    return [("note", text.visible(f"{text.many(len(skipped), 'picture')} skipped: {some}"))]
 
 
 def _as_the_model(names: Any, own: Any, where: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from sloy.data.tables.targets import target_names
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption, SloyError
 from sloy.experiments import baselines
-from sloy.experiments.recipes import batches_and_epochs
+from sloy.experiments.recipes import batches_and_epochs, of_table
 from sloy.experiments.sources.base import TARGET, Loaded, Measured, Source, ToTest, Wanted
 from sloy.experiments.sources.kept import kept_to_test, split_of, to_test_on
 from sloy.experiments.sources.table_loaded import (
@@ -50,7 +50,6 @@ ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
 PACKED = ("", ".gz", ".zst")
 PREDICTIONS = "predictions.csv"
 TESTED = 0.2  # share of the rows
-ADAMW: Mapping[str, Any] = {"learning_rate": 0.005, "weight_decay": 0.3}
 
 
 @dataclass(frozen=True)
@@ -307,12 +306,13 @@ class TableFile(Source):
         """
         assert isinstance(loaded, LoadedTable)
         if loaded.tabular is not None:
-            return loaded.tabular.options()
+            return loaded.tabular.options(optimizer)
         rows = len(loaded.train)
         if solved_of(loaded) is not None:
             return {**STILL, "batch_size": min(rows, 256), "weight_decay": 0.0}
         found = batches_and_epochs(rows, part=32, sizes=(16, 256), steps=10_000, epochs=(3, 200))
-        return {**found, **self.patience_for(loaded), **(ADAMW if optimizer == "adamw" else {})}
+        own = of_table(optimizer, numbers=not loaded.train.has_labels)
+        return {**found, **self.patience_for(loaded), **own}
 
     def within_time(
         self, loaded: Loaded, recipe: Recipe, engine: Engine

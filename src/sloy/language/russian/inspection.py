@@ -3,6 +3,7 @@
 SENTENCES: dict[str, str] = {
     "training": "обучение",
     "validation": "контрольная выборка",
+    "not finite": "не число",
     "epoch": "эпоха",
     "trial": "попытка",
     "complete": "завершена",

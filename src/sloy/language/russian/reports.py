@@ -58,6 +58,7 @@ SENTENCES: dict[str, str] = {
     "The same as numbers": "То же числами",
     "Curves": "Кривые обучения",
     "Nothing was kept apart to test on.": "Для проверки ничего не отложено.",
+    "Samples of the data are left out, as was asked for.": "Образцы данных не вложены: так попросили.",
     "Report of {run}": "Отчёт: {run}",
     "Diagnosis": "Диагноз",
     "What was taken for what": "Что за что принято",

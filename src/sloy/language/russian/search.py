@@ -14,6 +14,7 @@ SENTENCES: dict[str, str] = {
     "mean of runs": "среднее запусков",
     "chosen": "выбрано",
     "mixed": "смесь",
+    "{single} for all": "{single} у всех",
     "{gain} ± {error} over {single} for all": "{gain} ± {error} против {single} у всех",
-    "no gain: {gain} ± {error} over {single} for all": "выигрыша нет: {gain} ± {error} против {single} у всех",
+    "no gain: a mix has {gain} ± {error} over {single} for all": "выигрыша нет: у смеси {gain} ± {error} против {single} у всех",
 }

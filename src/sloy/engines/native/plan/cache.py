@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from sloy.engines.native.instruction import Takes
 from sloy.engines.native.plan.planner import Plan, plan
 from sloy.engines.native.rewrite.lowering import prepare
-from sloy.engines.native.rewrite.pooled import Takes
 from sloy.graph import Graph
 from sloy.graph.structure import Structure
 
@@ -40,4 +40,5 @@ def _plan(
     bfloat16: bool,
     takes: Takes | None,
 ) -> Plan:
-    return plan(prepare(structure.graph, set(supported), bfloat16=bfloat16, takes=takes), guard)
+    graph = prepare(structure.graph, set(supported), bfloat16=bfloat16, takes=takes)
+    return plan(graph, guard, takes)

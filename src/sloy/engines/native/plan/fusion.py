@@ -109,7 +109,7 @@ class Fusion(Values):
         for unit in self._needs(i):
             self._ancestors[i] |= self._ancestors[unit] | 1 << unit
 
-    def _can_merge(self, a: int, b: int) -> bool:
+    def can_merge(self, a: int, b: int) -> bool:
         """Whether no third unit lies on a path between the two."""
         for first, last in ((a, b), (b, a)):
             if not self._ancestors[last] >> first & 1:
@@ -119,7 +119,7 @@ class Fusion(Values):
                 return False
         return True
 
-    def _merge(self, a: int, b: int) -> int:
+    def merge(self, a: int, b: int) -> int:
         """Make unit b part of unit a."""
         self.units[a].nodes = sorted(self.units[a].nodes + self.units.pop(b).nodes)
         for i in self.units[a].nodes:
@@ -144,9 +144,9 @@ class Fusion(Values):
             if (
                 size <= GROUP_LIMIT
                 and not self._waits_within(candidate, self.unit_of[i])
-                and self._can_merge(candidate, self.unit_of[i])
+                and self.can_merge(candidate, self.unit_of[i])
             ):
-                self._merge(candidate, self.unit_of[i])
+                self.merge(candidate, self.unit_of[i])
 
     def _waits_within(self, a: int, b: int) -> bool:
         """Whether a mask of one of two units is drawn with a number of the other, or one reads a sum of the other."""
@@ -339,8 +339,8 @@ class Fusion(Values):
                 continue
             for user in self.graph.users[unit.operands[place]]:
                 other = self.unit_of.get(user, number)
-                if other != number and fits(number, user) and self._can_merge(number, other):
-                    self._merge(number, other)
+                if other != number and fits(number, user) and self.can_merge(number, other):
+                    self.merge(number, other)
                     unit.results = (unit.results[0], user)
                     unit.attributes |= flags
                     break
@@ -366,10 +366,10 @@ class Fusion(Values):
             if made is None or self.units[made].kernel != "average_pool2d_tanh_grad":
                 continue
             alone = all(self.unit_of.get(user) == number for user in self.graph.users[g])
-            if alone and g not in self._roots and self._can_merge(number, made):
+            if alone and g not in self._roots and self.can_merge(number, made):
                 unit.operands = (unit.operands[0], *self.units[made].operands)
                 unit.attributes["averaged"] = 1
-                self._merge(number, made)
+                self.merge(number, made)
 
     def dependencies(self) -> Mapping[int, set[int]]:
         """For each unit the units that it reads from."""

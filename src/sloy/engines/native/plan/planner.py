@@ -13,7 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sloy.engines.native.instruction import Takes
 from sloy.engines.native.plan.fusion import Fusion, Unit
+from sloy.engines.native.plan.separable import join_separable
 from sloy.graph.arena import Lifetime, assign_offsets
 from sloy.graph.graph import Graph, Node, copy_node
 from sloy.graph.tensor import Tensor, apply
@@ -90,7 +92,7 @@ class Plan:
         return "\n".join([*lines, f"arena {self.arena_bytes} bytes"])
 
 
-def plan(graph: Graph, guard: Iterable[str] = ()) -> Plan:
+def plan(graph: Graph, guard: Iterable[str] = (), takes: Takes | None = None) -> Plan:
     """Plan a graph.
 
     Parameters
@@ -99,10 +101,14 @@ def plan(graph: Graph, guard: Iterable[str] = ()) -> Plan:
         Optimised and lowered.
     guard : names of outputs
         What must be known before the first write.
+    takes : function, optional
+        Tells for which convolutions one kernel does several, see `join_separable`; without it, none.
     """
     graph = graph.rebuild(_own_square)
-    guarded = [graph.outputs[name] for name in guard]
-    return _Planner(graph, Fusion(graph, guarded)).plan()
+    fusion = Fusion(graph, [graph.outputs[name] for name in guard])
+    if takes is not None:
+        join_separable(fusion, takes)
+    return _Planner(graph, fusion).plan()
 
 
 def _own_square(node: Node, operands: tuple[Tensor, ...]) -> Tensor:

@@ -54,6 +54,10 @@ class Values:
     def _roots(self) -> frozenset[int]:
         return frozenset(self.graph.outputs.values()) | frozenset(self.graph.updates.values())
 
+    def is_root(self, i: int) -> bool:
+        """Whether a node is an output or a variable's next value."""
+        return i in self._roots
+
     def _is_view(self, i: int, node: Node) -> bool:
         if node.op == "reshape":
             return True

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sloy.engines.native.instruction import Instruction, TensorCode
 from sloy.engines.native.plan.inlined import is_number, without_reshapes
 from sloy.engines.native.plan.planner import Plan, Step
 from sloy.engines.native.plan.values import MASKS
@@ -17,8 +18,6 @@ from sloy.graph.spec import BFLOAT16, WIDTHS, Spec
 
 DTYPES = ("float32", "int32", "uint32", "uint8")
 Place = int | np.ndarray
-TensorCode = tuple[str, tuple[int, ...], int]  # dtype, shape, number of a place
-Instruction = tuple[str, list[TensorCode], list[TensorCode], dict[str, Any]]
 
 
 def supported_ops(kernels: set[str]) -> set[str]:

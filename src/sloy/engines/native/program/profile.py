@@ -7,8 +7,8 @@ from math import prod
 
 from sloy.engines.base import Timed
 from sloy.engines.native.fused import multiply_adds
+from sloy.engines.native.instruction import Instruction
 from sloy.engines.native.plan.planner import Plan, Step
-from sloy.engines.native.program.encode import Instruction
 from sloy.graph import REGISTRY
 from sloy.graph.spec import WIDTHS
 

@@ -9,8 +9,8 @@ again. Only graphs that are about to be planned hold the gated ones.
 from __future__ import annotations
 
 from sloy.engines.native.fused import fused
+from sloy.engines.native.instruction import Takes, instruction
 from sloy.engines.native.rewrite.masks import number
-from sloy.engines.native.rewrite.pooled import Takes, instruction
 from sloy.graph.graph import Graph, Node, copy_node
 from sloy.graph.tensor import Tensor
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from sloy.engines.native.instruction import Takes
 from sloy.engines.native.program.encode import DTYPES
 from sloy.engines.native.rewrite.averaged import averaged
 from sloy.engines.native.rewrite.copies import with_copies
 from sloy.engines.native.rewrite.folded import folded
 from sloy.engines.native.rewrite.gated import gated
 from sloy.engines.native.rewrite.masks import Masks, number
-from sloy.engines.native.rewrite.pooled import Takes, pooled
+from sloy.engines.native.rewrite.pooled import pooled
 from sloy.errors import NotAvailable
 from sloy.graph import REGISTRY, Graph, lower, mixed, optimize
 from sloy.graph.graph import Node, copy_node

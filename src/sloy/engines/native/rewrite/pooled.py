@@ -17,18 +17,17 @@ ReLUs; their places differ only where it is 0 and lets no gradient through. One 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sloy.engines.native.fused import fused, tiles
+from sloy.engines.native.instruction import Instruction, Takes, instruction
 from sloy.engines.native.plan.fusion import EPILOGUES
-from sloy.engines.native.program.encode import Instruction
 from sloy.graph.graph import Graph, Node, copy_node
 from sloy.graph.ops.reduction import reduce_sum
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor
 
-Takes = Callable[[Instruction], bool]
 GRADIENTS = {  # op → which operand is the pooling's gradient
     "conv2d_input_grad": 0,
     "conv2d_weight_grad": 1,
@@ -135,14 +134,6 @@ def _instructions(graph: Graph, found: Pooling) -> Iterator[Instruction]:
             continue
         operands = [maxima if k in found.gradients else nodes[k].spec for k in node.inputs]
         yield instruction(_pooled_name(node.op), [*operands, places], [node.spec], node.attributes)
-
-
-def instruction(
-    op: str, inputs: Sequence[Spec], outputs: Sequence[Spec], attributes: object
-) -> Instruction:
-    """What `Takes` is asked about: places do not count."""
-    sides = [[(spec.dtype, spec.shape, 0) for spec in side] for side in (inputs, outputs)]
-    return op, sides[0], sides[1], dict(attributes)  # type: ignore[call-overload]
 
 
 def _pooled_name(op: str) -> str:
