@@ -18,7 +18,7 @@ from typing import Any, get_args
 import numpy as np
 
 from sloy.errors import InvalidArgument
-from sloy.text import shown
+from sloy.text import reason, shown
 
 _SAMPLE_TYPES = frozenset(map(np.dtype, ("uint8", "float32", "float64")))
 
@@ -162,7 +162,7 @@ def array(where: str, name: str, value: object) -> np.ndarray:
         return np.asarray(value)
     except (TypeError, ValueError) as error:
         raise InvalidArgument(
-            f"{where}: `{name}` must be an array, or lists of equal lengths ({error})."
+            f"{where}: `{name}` must be an array, or lists of equal lengths ({reason(error)})."
         ) from None
 
 

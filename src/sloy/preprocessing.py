@@ -13,6 +13,7 @@ from typing import Any, Literal, Union
 
 import numpy as np
 
+from sloy.arguments import instance
 from sloy.errors import FileFormatError, InvalidArgument, ShapeError
 from sloy.graph.ops.elementwise import cast
 from sloy.graph.spec import Shape
@@ -194,7 +195,7 @@ def choose(choice: Choice, x: np.ndarray) -> Preprocessing:
         return choice
     if choice is None:
         return Preprocessing()
-    if choice not in CHOICES:
+    if not isinstance(choice, str) or choice not in CHOICES:
         raise InvalidArgument(
             f"`preprocessing` (={shown(choice)}) must be a Preprocessing, None or one of"
             f" {', '.join(CHOICES)}."
@@ -211,6 +212,7 @@ def standardize(x: np.ndarray, weights: np.ndarray | None = None) -> Preprocessi
 
     With `weights` (N,), at least 0 and not all 0, a sample of weight 2 counts as two.
     """
+    instance("standardize", "x", x, np.ndarray)
     rows = x.reshape(-1, x.shape[-1] if x.ndim > 1 else 1)  # (N · …, C)
     step = max(1, _BLOCK // rows.shape[1])
     blocks = [slice(first, first + step) for first in range(0, len(rows), step)]

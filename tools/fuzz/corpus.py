@@ -53,13 +53,21 @@ def data() -> Any:
     return random.integers(0, 256, (24, 6, 6, 1)).astype(np.uint8), np.arange(24) % 3
 
 
-def fitted(**options: Any) -> Any:
-    """A model after two epochs."""
+def small_network() -> Any:
+    """A network with a state and a draw, of which a step is soon made."""
+    import sloy
+    from sloy import layers
+
+    return sloy.Network(
+        (6, 6, 1), [layers.Flatten(), layers.BatchNorm(), layers.Dropout(0.5), layers.Dense(3)]
+    )
+
+
+def fitted(of: Any = network, **options: Any) -> Any:
+    """A model after some epochs."""
     import sloy
 
-    return sloy.fit(network(), data(), batch_size=8, engine="reference", verbose=False, **options)[
-        0
-    ]
+    return sloy.fit(of(), data(), batch_size=24, engine="reference", verbose=False, **options)[0]
 
 
 def written(name: str, write: Any) -> bytes:
@@ -104,14 +112,16 @@ def _table_model() -> Any:
     return Model(found.problem, dict(found.parameters), reader=loaded.reader)
 
 
-def _rows() -> dict[str, list[Any]]:
+def _rows(*names: str) -> dict[str, list[Any]]:
+    """Columns of a table, all of them or some."""
     random = np.random.default_rng(2)
-    return {
+    found = {
         "area": [round(float(v), 2) for v in random.normal(50, 9, 40)],
         "town": [("Rome", "Oslo", "Paris")[i] for i in random.integers(0, 3, 40)],
         "sold": [f"2020-{1 + i % 12:02d}-{1 + i % 28:02d}" for i in range(40)],
         "price": [round(float(v), 3) for v in random.normal(100, 20, 40)],
     }
+    return {name: found[name] for name in names or found}
 
 
 def checkpoints() -> Corpus:
@@ -119,7 +129,7 @@ def checkpoints() -> Corpus:
     from sloy.training.checkpoint import Checkpoint
 
     def write(path: Path) -> None:
-        fitted(epochs=2, checkpoint=Checkpoint(path), patience=5, validation=0.3)
+        fitted(small_network, epochs=2, checkpoint=Checkpoint(path), patience=5, validation=0.3)
 
     return [("checkpoint.sloy", written("c.sloy", write))]
 
@@ -216,22 +226,26 @@ def idx_files() -> Corpus:
 
 def text_tables() -> Corpus:
     """CSV: plain, with semicolons and quotes, packed in three ways."""
-    rows = _rows()
-    lines = [",".join(rows), *(",".join(map(str, row)) for row in zip(*rows.values(), strict=True))]
-    plain = "\n".join(lines).encode()
-    quoted = "\r\n".join(['"' + line.replace(",", '";"') + '"' for line in lines]).encode()
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo("t.csv"), plain)
-    found = [
-        ("t.csv", plain),
-        ("q.csv", quoted),
-        ("t.csv.gz", gzip.compress(plain, mtime=0)),
-        ("t.zip", file.getvalue()),
-    ]
     from backports import zstd
 
-    return [*found, ("t.csv.zst", zstd.compress(plain))]
+    numbers, words = _lines("area", "price"), _lines("town", "price")
+    quoted = "\r\n".join(['"' + line.replace(",", '";"') + '"' for line in numbers]).encode()
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("t.csv"), "\n".join(_lines("sold", "price")))
+    return [
+        ("t.csv", "\n".join(_lines()).encode()),
+        ("q.csv", quoted),
+        ("t.csv.gz", gzip.compress("\n".join(words).encode(), mtime=0)),
+        ("t.zip", file.getvalue()),
+        ("t.csv.zst", zstd.compress("\n".join(numbers).encode())),
+    ]
+
+
+def _lines(*names: str) -> list[str]:
+    """A table's lines, with commas."""
+    rows = _rows(*names)
+    return [",".join(rows), *(",".join(map(str, row)) for row in zip(*rows.values(), strict=True))]
 
 
 def parquet_files() -> Corpus:

@@ -10,51 +10,67 @@ from typing import Any
 
 import numpy as np
 
-from fuzz.corpus import Corpus, arrays, fitted, written
+from fuzz.corpus import Corpus, arrays, fitted, small_network, written
 
 
 def onnx_models() -> Corpus:
-    """sloy's own export, and a graph of more operators."""
+    """sloy's own export, and graphs of more operators."""
+    return [
+        ("own.onnx", written("m.onnx", fitted(small_network, epochs=1).export)),
+        ("pictures.onnx", _onnx(_pictures(), (3, 8, 8))),
+        ("answers.onnx", _onnx(_answers(), (4, 2, 2))),
+    ]
+
+
+def _pictures() -> list[tuple[str, list[Any], dict[str, Any]]]:
+    """Operators (name, what it takes beside the value so far, attributes) on pictures."""
+    ones, kernel = np.ones(4, np.float32), np.random.default_rng(3).normal(size=(4, 3, 3, 3))
+    return [
+        (
+            "Conv",
+            [kernel.astype(np.float32), 0 * ones],
+            {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]},
+        ),
+        ("BatchNormalization", [ones, ones, ones, ones], {"epsilon": 1e-5}),
+        ("Clip", [np.float32(0), np.float32(6)], {}),
+        ("MaxPool", [], {"kernel_shape": [2, 2], "strides": [2, 2]}),
+    ]
+
+
+def _answers() -> list[tuple[str, list[Any], dict[str, Any]]]:
+    """Operators on maps, up to probabilities."""
+    matrix = np.random.default_rng(3).normal(size=(2, 4)).astype(np.float32)
+    return [
+        ("GlobalAveragePool", [], {}),
+        ("Reshape", [np.array([-1, 4])], {}),
+        ("Gemm", [matrix], {"transB": 1}),
+        ("Softmax", [], {"axis": -1}),
+    ]
+
+
+def _onnx(chain: list[tuple[str, list[Any], dict[str, Any]]], shape: tuple[int, ...]) -> bytes:
+    """A model of operators one after another."""
     import onnx
     from onnx import helper, numpy_helper
 
-    def weight(name: str, value: Any) -> Any:
-        return numpy_helper.from_array(np.asarray(value), name)
-
-    random = np.random.default_rng(3)
-    nodes = [
-        helper.make_node("Conv", ["x", "w", "b"], ["c"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
-        helper.make_node("BatchNormalization", ["c", "s", "s", "s", "v"], ["n"], epsilon=1e-5),
-        helper.make_node("Clip", ["n", "low", "high"], ["r"]),
-        helper.make_node("MaxPool", ["r"], ["m"], kernel_shape=[2, 2], strides=[2, 2]),
-        helper.make_node("GlobalAveragePool", ["m"], ["g"]),
-        helper.make_node("Reshape", ["g", "shape"], ["f"]),
-        helper.make_node("Gemm", ["f", "d"], ["l"], transB=1),
-        helper.make_node("Softmax", ["l"], ["y"], axis=-1),
-    ]
-    weights = [
-        weight("w", random.normal(size=(4, 3, 3, 3)).astype(np.float32)),
-        weight("b", np.zeros(4, np.float32)),
-        weight("s", np.ones(4, np.float32)),
-        weight("v", np.ones(4, np.float32)),
-        weight("low", np.float32(0)),
-        weight("high", np.float32(6)),
-        weight("shape", np.array([-1, 4])),
-        weight("d", random.normal(size=(2, 4)).astype(np.float32)),
-    ]
+    nodes, weights, now = [], [], "x"
+    for number, (operator, others, attributes) in enumerate(chain):
+        names = [f"w{number}{letter}" for letter in "abcd"[: len(others)]]
+        weights += [
+            numpy_helper.from_array(np.asarray(v), n) for n, v in zip(names, others, strict=True)
+        ]
+        nodes.append(helper.make_node(operator, [now, *names], [f"v{number}"], **attributes))
+        now = f"v{number}"
     graph = helper.make_graph(
         nodes,
         "g",
-        [helper.make_tensor_value_info("x", 1, ("N", 3, 8, 8))],
-        [helper.make_tensor_value_info("y", 1, None)],
+        [helper.make_tensor_value_info("x", 1, ("N", *shape))],
+        [helper.make_tensor_value_info(now, 1, None)],
         weights,
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.helper.set_model_props(made, {"names": "{0: 'cat', 1: 'dog'}", "imgsz": "[8, 8]"})
-    return [
-        ("own.onnx", written("m.onnx", fitted(epochs=1).export)),
-        ("other.onnx", made.SerializeToString()),
-    ]
+    return made.SerializeToString()
 
 
 def torch_files() -> Corpus:

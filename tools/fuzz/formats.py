@@ -194,7 +194,14 @@ def _model(path: Path) -> str:
 def _checkpoint(path: Path) -> str:
     from sloy.training.checkpoint import Checkpoint, Store
 
-    corpus.fitted(epochs=3, checkpoint=Checkpoint(path), patience=5, validation=0.3, resume=True)
+    corpus.fitted(
+        corpus.small_network,
+        epochs=3,
+        checkpoint=Checkpoint(path),
+        patience=5,
+        validation=0.3,
+        resume=True,
+    )
     return digest(Store(path).path.name)
 
 
@@ -206,7 +213,7 @@ def _configuration(path: Path) -> str:
 
 @cache
 def _some_model() -> Any:
-    return corpus.fitted(epochs=1)
+    return corpus.fitted(corpus.small_network, epochs=1)
 
 
 def _summary(path: Path) -> str:

@@ -6,12 +6,13 @@ Whoever reads a file asks that process, as the threads of a library that was use
 from __future__ import annotations
 
 import os
+import resource
 import runpy
 import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -59,12 +60,69 @@ class _Client:
 
 
 def _serve(connection: Connection) -> None:
+    several: dict[str, _Worker] = {}
     while True:
         try:
             which, program, question = connection.recv()
         except EOFError:
             return
-        connection.send((which, _ended(program, question)))
+        worker = several.get(program) or several.setdefault(program, _Worker(program))
+        connection.send((which, worker.ended(question) or _ended(program, question)))
+
+
+class _Worker:
+    """A fork that answers one question after another; where it fails at one, a fork of its own is to answer that."""
+
+    MOST = 500  # questions, so that what a library keeps does not grow
+
+    def __init__(self, program: str) -> None:
+        self._program, self._child, self._asked = program, 0, 0
+
+    def ended(self, question: dict[str, Any]) -> apart.Ended | None:
+        """An answer, or None."""
+        if not self._child:
+            self._begin()
+        self._asked += 1
+        found = None
+        with suppress(EOFError, OSError):
+            self._pipe.send(question)
+            if self._pipe.poll(apart.PATIENCE * question["seconds"]):
+                found = apart.Ended(0, self._pipe.recv_bytes(), b"")
+        if found is None or self._asked >= self.MOST:
+            os.kill(self._child, signal.SIGKILL)
+            os.waitpid(self._child, 0)
+            self._pipe.close()
+            self._child = self._asked = 0
+        return found
+
+    def _begin(self) -> None:
+        answer = _answer(self._program)
+        self._pipe, there = Pipe()
+        self._child = os.fork()
+        if self._child:
+            there.close()
+            return
+        with suppress(BaseException):
+            self._pipe.close()
+            nothing = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nothing, 1)
+            os.dup2(nothing, 2)
+            while True:
+                question = there.recv()
+                _allow(question)
+                there.send_bytes(b"".join(apart.written(*answer(question))))
+        os._exit(1)
+
+
+def _allow(question: dict[str, Any]) -> None:
+    """The limits that a question brings, for it alone."""
+    times = os.times()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for kind, value in (
+        (resource.RLIMIT_AS, apart.used() + question["memory"]),
+        (resource.RLIMIT_CPU, int(times.user + times.system) + 1 + question["seconds"]),
+    ):
+        resource.setrlimit(kind, (value, resource.getrlimit(kind)[1]))
 
 
 @cache

@@ -9,6 +9,7 @@ import numpy as np
 
 from sloy.app.line import Line
 from sloy.app.scenes import Scene
+from sloy.arguments import one_of
 from sloy.errors import InvalidArgument
 from sloy.language import speak
 from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
@@ -67,8 +68,7 @@ def of_picture(
     name: str, pixels: list[int] | None, learning_rate: float, seed: int, language: str
 ) -> dict[str, Any]:
     """A small picture, one of three or a drawn one, through a small convolutional network that is drawn by a seed."""
-    if name not in SHAPES:
-        raise InvalidArgument(f"by hand: `name` must be one of {', '.join(SHAPES)}.")
+    one_of("by hand", "name", name, SHAPES)
     x = picture(name)
     if pixels is not None:
         if len(pixels) != SIDE * SIDE:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sloy.arguments import one_of
 from sloy.data import Dataset
 from sloy.errors import InvalidArgument
 from sloy.graph.threefry import make_key, permutation
@@ -178,8 +179,7 @@ def made(name: str, *, count: int = 500, noise: float = 0.2, seed: int = 0) -> S
     >>> scene.x.shape, scene.classes, scene.grid(10).shape
     ((40, 2), ('0', '1'), (100, 2))
     """
-    if name not in MAKERS:
-        raise InvalidArgument(f"scene: `name` (={shown(name)}) must be one of {', '.join(MAKERS)}.")
+    one_of("scene", "name", name, tuple(MAKERS))
     x, y = MAKERS[name](np.random.default_rng(seed), count, noise)
     classes = [str(k) for k in range(int(y.max()) + 1)] if y.dtype.kind == "i" else []
     return seen(name, x, y, classes, ("x1", "x2"), ("x1", "x2"))

@@ -7,6 +7,7 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
+from sloy.arguments import flag
 from sloy.experiments.events import Opened
 from sloy.experiments.sources import Loaded
 from sloy.model import Model, familiar_with
@@ -62,7 +63,7 @@ def with_reader(model: Model, loaded: Loaded) -> Model:
 def is_diagnosed(wanted: bool | None, opening: Opened) -> bool:
     """Whether a run is watched: as is wanted, else where its training is foreseen to be long beside the watching."""
     if wanted is not None:
-        return wanted
+        return flag("run", "diagnose", wanted)
     samples = opening.loaded.trained_on(opening.experiment.validation) * opening.recipe.epochs
     if samples < MANY:
         return False

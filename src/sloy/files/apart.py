@@ -120,15 +120,19 @@ def answering(answer: Callable[[dict[str, Any]], Answer]) -> None:
 
 def limit(question: Mapping[str, Any]) -> None:
     """Set the limits of this process that a question brings."""
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     for kind, value in (
-        (resource.RLIMIT_AS, used + question["memory"]),
+        (resource.RLIMIT_AS, used() + question["memory"]),
         (resource.RLIMIT_CPU, question["seconds"]),
         (resource.RLIMIT_CORE, 0),
     ):
         most = resource.getrlimit(kind)[1]  # can't be raised
         least = value if most == resource.RLIM_INFINITY else min(value, most)
         resource.setrlimit(kind, (least, least))
+
+
+def used() -> int:
+    """Bytes of addresses that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def written(said: Mapping[str, Any], data: bytes) -> tuple[bytes, bytes]:

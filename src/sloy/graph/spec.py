@@ -43,7 +43,7 @@ class Spec:
     dtype: str
 
     def __post_init__(self) -> None:
-        if self.dtype not in WIDTHS:
+        if not isinstance(self.dtype, str) or self.dtype not in WIDTHS:
             raise InvalidArgument(
                 f"`dtype` (={shown(self.dtype)}) must be one of {', '.join(WIDTHS)}."
             )

@@ -158,7 +158,7 @@ def variable(name: str, shape: Shape, dtype: str = "float32") -> Tensor:
 
 
 def _spec_of_leaf(shape: Shape, dtype: str) -> Spec:
-    if dtype not in DTYPES:  # bfloat16 is for values between ops
+    if not isinstance(dtype, str) or dtype not in DTYPES:  # bfloat16 is for values between ops
         raise InvalidArgument(f"`dtype` (={shown(dtype)}) must be one of {', '.join(DTYPES)}.")
     try:
         return Spec(tuple(index(extent) for extent in shape), dtype)

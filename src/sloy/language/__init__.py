@@ -58,7 +58,7 @@ class speak:  # noqa: N801 - used like a function, and in `with`
 
     def __init__(self, language: str) -> None:
         global _spoken
-        if language not in LANGUAGES:
+        if not isinstance(language, str) or language not in LANGUAGES:
             raise UnknownName(
                 f"speak: `language` (={shown(language)}) must be one of {', '.join(LANGUAGES)}."
             )

@@ -11,7 +11,7 @@ from dataclasses import fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sloy.arguments import instance
+from sloy.arguments import instance, integer
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.initializers import INITIALIZERS, Initializer
 from sloy.regularizers import CONSTRAINTS, REGULARIZERS, Constraint, Regularizer
@@ -83,7 +83,7 @@ def layer_from_config(config: Mapping[str, Any], depth: int = 0) -> Layer:
     FileFormatError
         Where the class is unknown or its arguments are not allowed; the message names them.
     """
-    if depth > MAX_DEPTH:
+    if integer("layer_from_config", "depth", depth, 0) > MAX_DEPTH:
         raise FileFormatError(f"layers are nested deeper than {MAX_DEPTH}.")
     if not isinstance(config, Mapping) or "layer" not in config:
         raise FileFormatError(f"a layer is described by {str(config)[:80]}.")

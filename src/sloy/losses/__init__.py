@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sloy.arguments import instance
 from sloy.errors import InvalidArgument
 from sloy.graph import Tensor
 from sloy.losses.base import Loss, Task
@@ -88,6 +89,7 @@ def loss(value: LossLike) -> Loss:
 
 def named(word: str) -> Loss | None:
     """The loss of a name, with a number or not: "quantile=0.9"; None where there is no such name."""
+    instance("losses.named", "word", word, str)
     name, sign, number = word.partition("=")
     name = ALIASES.get(name, name)
     if name not in NAMES:

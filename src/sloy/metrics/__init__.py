@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sloy.arguments import instance
 from sloy.errors import InvalidArgument
 from sloy.graph.spec import Shape
 from sloy.losses import CustomLoss, Loss, Task
@@ -22,6 +23,7 @@ from sloy.metrics.classes import (
     Recall,
 )
 from sloy.metrics.means import Accuracy, BinaryAccuracy, MeanAbsoluteError, RSquared, TopK
+from sloy.text import shown
 
 __all__ = [
     "AUC",
@@ -68,6 +70,7 @@ def metric(value: str | Metric, loss: Loss, output_shape: Shape) -> Metric:
     ``"accuracy"`` is `BinaryAccuracy` for yes-or-no outputs, else `Accuracy`; ``"top_k_accuracy"`` takes any number
     for k.
     """
+    instance("metric", "loss", loss, Loss)
     task = loss.task(output_shape)
     found = value if isinstance(value, Metric) else _named(value)
     if isinstance(found, Accuracy) and task == "binary":
@@ -78,7 +81,7 @@ def metric(value: str | Metric, loss: Loss, output_shape: Shape) -> Metric:
         return found
     if not isinstance(found, _ALLOWED[task]):
         raise InvalidArgument(
-            f"metric {value!r} does not fit {type(loss).__name__} with outputs of shape"
+            f"metric {shown(value)} does not fit {type(loss).__name__} with outputs of shape"
             f" {output_shape} ({task})."
         )
     return found
@@ -86,6 +89,7 @@ def metric(value: str | Metric, loss: Loss, output_shape: Shape) -> Metric:
 
 def default_metrics(loss: Loss, output_shape: Shape) -> tuple[Metric, ...]:
     """What is measured where the user names nothing: accuracy, or the mean absolute error and R²."""
+    instance("default_metrics", "loss", loss, Loss)
     task = loss.task(output_shape)
     if task == "regression":
         return (MeanAbsoluteError(), RSquared())
@@ -102,4 +106,4 @@ def _named(name: str) -> Metric:
     parts = name.split("_") if isinstance(name, str) else []
     if len(parts) == 3 and (parts[0], parts[2]) == ("top", "accuracy") and parts[1].isdecimal():
         return TopK(int(parts[1]))
-    raise InvalidArgument(f"metric {name!r} must be one of {', '.join(NAMES)}, or a Metric.")
+    raise InvalidArgument(f"metric {shown(name)} must be one of {', '.join(NAMES)}, or a Metric.")

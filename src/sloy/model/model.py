@@ -322,6 +322,8 @@ class Model(Outward):
         self, x: Any, batch_size: int | None, activations: tuple[str, ...] = ()
     ) -> dict[str, np.ndarray]:
         """The outputs of `inference_graph` for samples."""
+        if batch_size is not None:
+            batch_size = integer("Model", "batch_size", batch_size)
         if (found := self._seen.run(x, asked := (batch_size, activations))) is not None:
             return found
         raw = x

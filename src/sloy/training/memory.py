@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from sloy.arguments import instance, integer
+from sloy.arguments import flag, instance, integer
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.graph.spec import Spec
@@ -102,6 +102,7 @@ def memory_estimate(
     """
     instance("memory_estimate", "problem", problem, Problem)
     instance("memory_estimate", "recipe", recipe, Recipe, optional=True)
+    flag("memory_estimate", "split", split)
     samples = integer("memory_estimate", "samples", samples)
     validation_samples = integer("memory_estimate", "validation_samples", validation_samples, 0)
     recipe = recipe or Recipe()

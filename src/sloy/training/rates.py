@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from sloy import ops, text
-from sloy.arguments import sample_array
 from sloy.data.dataset import Dataset
 from sloy.data.lazy_rows import LazyRows
 from sloy.errors import InvalidArgument
@@ -22,7 +21,7 @@ from sloy.optimizers import SGD
 from sloy.optimizers import optimizer as find_optimizer
 from sloy.problem import Network
 from sloy.problem.graphs import evaluation_graph
-from sloy.problem.inputs import Validation, split
+from sloy.problem.inputs import Validation, sample_weights, split
 from sloy.problem.runner import Runner
 from sloy.problem.summary import multiply_adds
 from sloy.schedules import Schedule
@@ -121,7 +120,7 @@ def rate_for(
     some = rows[small.rows(len(rows))]
     train, weight = data.take(some), sample_weight
     if weight is not None:
-        weight = sample_array("find_rate", "sample_weight", weight)[some]
+        weight = sample_weights("find_rate", weight, len(data))[some]
 
     def begin(plan: Recipe, callback: Callback) -> None:
         fit(

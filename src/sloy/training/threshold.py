@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from sloy.arguments import instance, real
+from sloy.arguments import instance, one_of, real
 from sloy.errors import InvalidArgument
 from sloy.metrics.figures import Counts
 from sloy.model import Model
@@ -111,8 +111,7 @@ def choose_threshold(model: Model, data: Data | HeldOut, rule: Rule) -> tuple[Mo
     """
     instance("choose_threshold", "model", model, Model)
     check_threshold("choose_threshold", model)
-    if rule not in RULES:
-        raise InvalidArgument(f"choose_threshold: `rule` (={shown(rule)}) must be f1 or balanced.")
+    one_of("choose_threshold", "rule", rule, tuple(RULES))
     held = held_out(model, data)
     target = model.loss.target(held.data.y, model.network.output_shape)
     yes = target.reshape(len(target)) > model.loss.middle

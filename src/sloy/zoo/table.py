@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sloy.arguments import integer, one_of, real
+from sloy.arguments import integer, one_of, real, real_or_reals, sequence
 from sloy.layers import Categories, Dense, Dropout, Layer, Periodic, ReLU, Rescale
 from sloy.problem.network import Network
 
@@ -54,7 +54,7 @@ def table(
     ('categories_1', 'dense_1', 'relu_1')
     """
     layers: list[Layer] = []
-    if classes:
+    if classes := sequence("table", "classes", classes, int):
         layers.append(Categories(tuple(classes), tuple(map(vector, classes))))
     if one_of("table", "numbers", numbers, NUMBERS) == "periodic" and width > len(classes):
         layers.append(Periodic(width - len(classes)))
@@ -62,6 +62,8 @@ def table(
         layers += [Dense(units, weight_initializer="he_normal"), ReLU()]
         layers += [Dropout(dropout)] if real("table", "dropout", dropout, least=0, below=1) else []
     layers.append(Dense(integer("table", "outputs", outputs)))
+    mean = real_or_reals("table", "mean", mean)
+    deviation = real_or_reals("table", "deviation", deviation)
     if (mean, deviation) != (0.0, 1.0):
         layers.append(Rescale(deviation, mean))
     return Network((width,), layers)

@@ -8,7 +8,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from sloy.arguments import finite_array, integer
+from sloy.arguments import finite_array, instance, integer
+from sloy.errors import ShapeError
 from sloy.layers import (
     SELU,
     Blend,
@@ -96,6 +97,7 @@ def tabular_rate_factors(network: Network) -> dict[str, float]:
     ----------
     .. [1] D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by default", NeurIPS 2024, table A.1.
     """
+    instance("tabular_rate_factors", "network", network, Network)
     factors = {"*/bias": 0.1, "scale_*": 6.0, "blend_*/share": 0.1, "periodic_*": 0.1}
     return {
         pattern: factor
@@ -109,11 +111,17 @@ def unscaled() -> Layer:
     return Rescale(1.0)
 
 
+def _rows(where: str, x: np.ndarray) -> np.ndarray:
+    found = finite_array(where, "x", x)
+    if found.ndim != 2 or not len(found):
+        raise ShapeError(f"{where}: `x` has the shape {found.shape}; it must be (N, M), N ≥ 1.")
+    return found
+
+
 def robust_scale(x: np.ndarray) -> RobustScale:
     """Median and interquartile range of columns x (N, M); twice the inverse range where the quartiles are one."""
-    low, first, median, third, high = np.quantile(
-        finite_array("robust_scale", "x", x), (0, 0.25, 0.5, 0.75, 1), axis=0
-    )
+    x = _rows("robust_scale", x)
+    low, first, median, third, high = np.quantile(x, (0, 0.25, 0.5, 0.75, 1), axis=0)
     spread = np.where(third > first, third - first, (high - low) / 2)
     factors = 1 / np.where(spread > 0, spread, 1)
     return RobustScale(tuple(median.tolist()), tuple(factors.tolist()))
@@ -121,7 +129,7 @@ def robust_scale(x: np.ndarray) -> RobustScale:
 
 def quantile_scale(x: np.ndarray, most: int = MOST_KNOTS) -> QuantileScale:
     """Quantiles of columns x (N, M), at most so many, to those of the normal distribution."""
-    x = finite_array("quantile_scale", "x", x)
+    x = _rows("quantile_scale", x)
     n = len(x)
     count = min(integer("quantile_scale", "most", most, 2), max(n // 30, 10))
     levels = np.linspace(0, 1, count)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sloy.errors import FileFormatError
+from sloy.text import reason
 
 MAGIC = b"PAR1"
 _ROW_GROUPS, _BYTES, _ROWS = 4, 2, 3  # numbers of the fields, of FileMetaData and of RowGroup
@@ -49,7 +50,7 @@ def row_groups(path: Path) -> list[RowGroup]:
         if any(group.rows < 0 or group.nbytes < 0 for group in found):
             raise ValueError("numbers below 0")
     except (LookupError, ValueError, TypeError, AttributeError) as error:
-        raise FileFormatError(f"{path}: its footer cannot be read ({error}).") from None
+        raise FileFormatError(f"{path}: its footer cannot be read ({reason(error)}).") from None
     return found
 
 

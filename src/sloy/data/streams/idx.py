@@ -16,6 +16,7 @@ import numpy as np
 from sloy.data.idx import idx_header
 from sloy.data.streams.source import BlockSource, even_starts, of_files
 from sloy.errors import FileFormatError
+from sloy.text import reason
 
 BLOCK = 1 << 16  # bytes of a block, about
 
@@ -82,5 +83,7 @@ def _unpacked(path: Path) -> IO[bytes]:
         file.flush()
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         file.close()
-        raise FileFormatError(f"{path}: damaged or truncated gzip data ({error}).") from None
+        raise FileFormatError(
+            f"{path}: damaged or truncated gzip data ({reason(error)})."
+        ) from None
     return file

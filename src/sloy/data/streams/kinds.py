@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy.arguments import instance, integer
+from sloy.arguments import instance, integer, one_of
 from sloy.data.dataset import Dataset
 from sloy.data.idx import PARTS as IDX_PARTS
 from sloy.data.idx import TESTS, check_labels, idx_files, is_idx, read_idx
@@ -89,8 +89,7 @@ def stream(
     (8, [[5.0, 5.0, 5.0], [2.0, 2.0, 2.0]], [0, 1, 0, 1, 0, 1, 0, 1])
     """
     hold = integer("stream", "hold", hold)
-    if part not in PARTS:
-        raise InvalidArgument(f"stream: `part` (={shown(part)}) must be one of {', '.join(PARTS)}.")
+    one_of("stream", "part", part, PARTS)
     framing = _Framing(size, resize, reader)
     paths = _paths(source)
     if part != TRAIN and paths is None:

@@ -20,6 +20,7 @@ from sloy.data.pictures import PictureReader
 from sloy.data.streams.pictures import EncodedPictures, objects
 from sloy.data.streams.source import of_files
 from sloy.errors import FileFormatError
+from sloy.text import reason
 
 BLOCK = 1 << 20  # bytes of a block, about
 LABEL = ".cls"
@@ -61,7 +62,7 @@ def _members(number: int, path: Path) -> list[Member]:
                     labels[key] = file.read(256).decode("utf-8", "replace").strip()
     except tarfile.ReadError as error:
         packed = " (unpack .gz and the like first: they cannot be read at any place)"
-        raise FileFormatError(f"{path}: is no tar archive{packed}: {error}.") from None
+        raise FileFormatError(f"{path}: is no tar archive{packed}: {reason(error)}.") from None
     if not labels:
         labels = {key: Path(key).parent.name for key in pictures}
     if lacking := [key for key in pictures if not labels.get(key)]:

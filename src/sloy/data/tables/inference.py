@@ -21,9 +21,10 @@ from sloy.data.tables.profile import Figures, Hints, Profile, Reading
 from sloy.data.tables.sources import Source, TextTable
 from sloy.data.tables.values import without
 from sloy.errors import InvalidArgument
-from sloy.text import many, shortened
+from sloy.text import many, shortened, shown
 
 LOOKED_AT = 100  # words of a column that is refused
+LONGEST, LONGEST_NAME = 260, 40  # characters of a refusal, and of a column's name in it
 MOST_WORDS = 1000  # categories of a column that are kept apart; rarer ones go together
 
 
@@ -164,21 +165,22 @@ def _examples(texts: Mapping[str, Found]) -> str:
     name, found = next(iter(texts.items()), ("", None))
     if found is None:
         return ""
+    name = shortened(name, LONGEST_NAME)
     different = sorted(found.figures.different)
-    shown = ", ".join(repr(shortened(word)) for word in different[:3])
+    examples = ", ".join(repr(shortened(word)) for word in different[:3])
     numbers = found.profile.numeric.read
     if dates.look_like_dates(different[:LOOKED_AT]):
         known = dates.formats_of(*found.profile.odd_words())[:2]
         partly = ", ".join(f"{many(count, 'cell')} as {format}" for count, format in known)
         return (
-            f"; column `{name}` holds {shown}, …: it looks like dates, which no one format reads"
+            f"; column `{name}` holds {examples}, …: it looks like dates, which no one format reads"
             f"{f' ({partly})' if known else ''}: say how they are written, as in --date '{name}=%d.%m.%Y' (strftime's"
             " codes), or write all in one way; or"
         )
     if several := numbers_with_units(found.profile):
         return f"; column `{name}` holds {several}: convert them to one unit; or"
-    mostly = f" ({many(numbers, 'cell')} of it hold numbers: --numeric {_quoted(name)} takes the others as missing)"
-    return f"; column `{name}` holds {shown}, …{mostly if numbers else ''};"
+    mostly = f" (numbers in {many(numbers, 'cell')}: --numeric {_quoted(name)} takes the others as missing)"
+    return f"; column `{name}` holds {examples}, …{mostly if numbers else ''};"
 
 
 def _unread(name: str, found: Found) -> list[str]:
@@ -190,11 +192,11 @@ def _unread(name: str, found: Found) -> list[str]:
     if not count or found.reading.kind == "words":
         return []
     what = ("date" if found.reading.kind == "date" else "number") + "s" * (count > 1)
-    shown = ", ".join(repr(shortened(word)) for word, _ in unread.most_common(3))
+    examples = ", ".join(repr(shortened(word)) for word, _ in unread.most_common(3))
     more = ", …" if len(unread) > 3 else ""
     return [
         f"`{name}`: {many(count, 'cell')} of {figures.cells} {'is' if count == 1 else 'are'} no {what}"
-        f" ({shown}{more}), taken as missing"
+        f" ({examples}{more}), taken as missing"
     ]
 
 
@@ -232,20 +234,31 @@ def _column(name: str, found: Found) -> Column | None:
 
 
 def _refuse(label: str, names: Sequence[str], what: str, more_of_it: str = "") -> None:
+    """Refuse columns, as many of them named as a message has room for."""
     if not names:
         return
-    listed = ", ".join(repr(name) for name in names[:8])
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    for most in (8, 4, 2, 1):
+        said = _refusal(names, most, what, more_of_it)
+        python = f" (in Python `ignore=`{', `ids=`' if more_of_it else ''})"
+        if len(said) + len(python) <= LONGEST:
+            said += python
+            break
+    raise InvalidArgument(f"{label}: {said}.")
+
+
+def _refusal(names: Sequence[str], most: int, what: str, more_of_it: str) -> str:
+    listed = ", ".join(shown(name, LONGEST_NAME) for name in names[:most])
+    more = f" and {len(names) - most} more" if len(names) > most else ""
     columns = "column" if len(names) == 1 else "columns"
-    options = " ".join(f"--ignore {_quoted(name)}" for name in names[:8])
+    options = " ".join(f"--ignore {_quoted(name)}" for name in names[:most])
     beside = (
         f", or keep it beside the predictions with --id {_quoted(names[0])}" if more_of_it else ""
     )
-    raise InvalidArgument(
-        f"{label}: {columns} {what}: {listed}{more}{more_of_it or ';'} leave out with {options}{' …' if more else ''}"
-        f"{beside} (in Python `ignore=`{', `ids=`' if beside else ''})."
+    return (
+        f"{columns} {what}: {listed}{more}{more_of_it or ';'} leave out with {options}{' …' if more else ''}"
+        f"{beside}"
     )
 
 
 def _quoted(name: str) -> str:
-    return name if name.replace("_", "").isalnum() else f"'{name}'"
+    return name if name.replace("_", "").isalnum() else f"'{shortened(name, LONGEST_NAME)}'"

@@ -16,7 +16,7 @@ import numpy as np
 
 from sloy.data.tables.opening import LONGEST_ROW, check_text, first_line, opened, read_piece
 from sloy.errors import FileFormatError
-from sloy.text import many
+from sloy.text import many, reason
 
 MOST_COLUMNS = 200_000
 SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical bar"}
@@ -70,7 +70,9 @@ def read_header(path: Path, separator: str | None = None) -> Header:
     try:
         names = next(csv.reader(io.StringIO(first, newline=""), delimiter=separator, strict=True))
     except csv.Error as error:
-        raise FileFormatError(f"{path}: line 1: the names cannot be read: {error}.") from None
+        raise FileFormatError(
+            f"{path}: line 1: the names cannot be read: {reason(error)}."
+        ) from None
     return Header(tuple(name.strip() for name in names), separator)
 
 

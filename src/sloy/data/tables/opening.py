@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from sloy.errors import FileFormatError, NotAvailable
+from sloy.text import reason
 
 BLOCK = 4 << 20  # bytes read together
 LONGEST_ROW = 64 << 20  # bytes
@@ -59,7 +60,7 @@ def _member(path: Path) -> IO[bytes]:
             )
         return archive.open(names[0])
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise FileFormatError(f"{path}: damaged archive: {error}.") from None
+        raise FileFormatError(f"{path}: damaged archive: {reason(error)}.") from None
 
 
 def _with_newlines(file: IO[bytes]) -> IO[bytes]:
@@ -106,9 +107,9 @@ def read_piece(path: Path, file: IO[bytes]) -> bytes:
     try:
         return file.read(BLOCK)
     except (EOFError, OSError, ValueError, RuntimeError) as error:
-        raise FileFormatError(f"{path}: cannot be read to its end: {error}.") from None
+        raise FileFormatError(f"{path}: cannot be read to its end: {reason(error)}.") from None
     except Exception as error:  # the zstd module's and zlib's own classes
-        raise FileFormatError(f"{path}: damaged compression: {error}.") from None
+        raise FileFormatError(f"{path}: damaged compression: {reason(error)}.") from None
 
 
 def first_line(path: Path, file: IO[bytes]) -> tuple[str, int, str | None]:
@@ -174,7 +175,7 @@ def _line(path: Path, file: IO[bytes]) -> bytes:
     try:
         return file.readline(LONGEST_ROW)
     except Exception as error:
-        raise FileFormatError(f"{path}: cannot be read: {error}.") from None
+        raise FileFormatError(f"{path}: cannot be read: {reason(error)}.") from None
 
 
 def check_text(path: Path, content: bytes, line: int) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy.arguments import integer, real, sequence
+from sloy.arguments import integer, one_of, real, sequence
 from sloy.data.dataset import Dataset
 from sloy.data.tables.division import SAMPLE, Sampled, Split, divided
 from sloy.data.tables.inference import conclude, look
@@ -27,7 +27,7 @@ from sloy.data.tables.target import (
 )
 from sloy.data.tables.targets import make_targets, target_names
 from sloy.errors import InvalidArgument
-from sloy.text import many
+from sloy.text import many, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -173,8 +173,7 @@ def load_table(
     >>> len(table.train), len(table.test), table.train.class_names, table.reader.labels
     (16, 4, ('setosa', 'versicolor'), ('petal',))
     """
-    if task not in TASKS:
-        raise InvalidArgument(f"load_table: `task` (={task!r}) must be one of {', '.join(TASKS)}.")
+    one_of("load_table", "task", task, TASKS)
     share = 0.0 if is_table(test) else real("load_table", "test", test, least=0, below=1)
     validation = real("load_table", "validation", validation, least=0, below=1)
     seed = integer("load_table", "seed", seed, 0, 2**64 - 1)
@@ -266,8 +265,8 @@ def _hints(
 ) -> Hints:
     """What the user says of the columns, checked but for their names."""
     where = "load_table"
-    if decimal not in DECIMALS:
-        raise InvalidArgument(f"{where}: `decimal` (={decimal!r}) must be '.', ',' or 'auto'.")
+    if not isinstance(decimal, str) or decimal not in DECIMALS:
+        raise InvalidArgument(f"{where}: `decimal` (={shown(decimal)}) must be '.', ',' or 'auto'.")
     given = (
         dates
         if isinstance(dates, Mapping)

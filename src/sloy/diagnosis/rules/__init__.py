@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import fields, replace
 
+from sloy.arguments import instance
 from sloy.diagnosis.rules.base import Hit, Rule, Severity
 from sloy.diagnosis.rules.begin import (
     FirstLoss,
@@ -58,6 +59,9 @@ def with_limits(limits: Mapping[str, float]) -> tuple[Rule, ...]:
     >>> next(rule for rule in with_limits({"D08.first": 0.5}) if rule.id == "D08").limits
     {'first': 0.5, 'later': 0.03}
     """
+    instance("diagnose", "limits", limits, Mapping)
+    for name in limits:
+        instance("diagnose", "limits", name, str)
     rules = {rule.id: rule for rule in RULES}
     for name, value in limits.items():
         rule, _, limit = name.partition(".")

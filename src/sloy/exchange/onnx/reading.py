@@ -320,7 +320,7 @@ def _external(proto: Any, label: str, shape: tuple[int, ...], name: str, folders
 
 def _check_order(
     inputs: Iterable[Info],
-    outputs: Iterable[Info],
+    outputs: Sequence[Info],
     initializers: Iterable[str],
     nodes: Iterable[Node],
 ) -> None:
@@ -328,6 +328,8 @@ def _check_order(
     given = [*(info.name for info in inputs), *initializers]
     if not all(given) or not all(info.name for info in outputs):
         raise FileFormatError("an input, an output or an initialiser has no name.")
+    if not outputs:
+        raise FileFormatError("the graph has no output.")
     known = {*given, ""}
     for node in nodes:
         if not any(node.outputs):

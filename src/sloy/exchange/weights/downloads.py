@@ -27,7 +27,7 @@ def published(name: str, publisher: str = "torchvision") -> Published:
     """The published weights of a network; `InvalidArgument` where there are none."""
     if not isinstance(name, str) or name not in PUBLISHED:
         raise InvalidArgument(
-            f"no ImageNet weights are published for {name!r}; there are {', '.join(PUBLISHED)}."
+            f"no ImageNet weights are published for {shown(name)}; there are {', '.join(PUBLISHED)}."
         )
     if not isinstance(publisher, str) or publisher not in PUBLISHED[name]:
         raise InvalidArgument(

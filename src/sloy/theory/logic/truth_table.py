@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sloy.arguments import integer
+from sloy.arguments import integer, one_of
 from sloy.errors import InvalidArgument
 from sloy.text import Shown, shown
 from sloy.theory.notation import input_names
@@ -73,10 +73,7 @@ class TruthTable(Shown):
         """
         if isinstance(table, TruthTable):
             return table
-        if missing not in ("error", "free"):
-            raise InvalidArgument(
-                f"truth table: `missing` (={shown(missing)}) must be 'error' or 'free'."
-            )
+        one_of("truth table", "missing", missing, ("error", "free"))
         if isinstance(table, Mapping):
             return cls(_from_mapping(table, free=missing == "free"))
         if isinstance(table, np.ndarray):

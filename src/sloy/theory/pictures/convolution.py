@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sloy import ops
-from sloy.arguments import finite_array, integer
+from sloy.arguments import finite_array, integer, one_of
 from sloy.engines.reference import computed
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Tensor, backprop
@@ -119,8 +119,7 @@ def convolve(image: Picture, kernel: ArrayLike, *, edges: Edges = "zero") -> np.
         raise ShapeError(
             f"convolve: `kernel` has {G.shape[2]} channels, the image has {F.shape[2]}; they must be equal."
         )
-    if edges not in ("zero", "valid"):
-        raise InvalidArgument(f"convolve: `edges` (={edges!r}) must be 'zero' or 'valid'.")
+    one_of("convolve", "edges", edges, ("zero", "valid"))
     if edges == "valid" and (G.shape[0] > F.shape[0] or G.shape[1] > F.shape[1]):
         raise ShapeError(
             f"convolve: `kernel` ({G.shape[0]} × {G.shape[1]}) is larger than the image"
