@@ -21,7 +21,7 @@ import numpy as np
 from sloy.arguments import path_of
 from sloy.data.dataset import Dataset, TrainTest
 from sloy.errors import FileFormatError
-from sloy.text import reason
+from sloy.text import reason, shown
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 TRAIN, TESTS = "train", ("t10k", "test")  # what names of files begin with
@@ -76,7 +76,8 @@ def _read(path: Path, file: _Readable, size: int | None) -> np.ndarray:
     if len(data) != promised:
         more_or_less = "fewer" if len(data) < promised else "more"
         raise FileFormatError(
-            f"{path}: holds {more_or_less} than the {promised} bytes that shape {shape} of {dtype.name} needs."
+            f"{path}: holds {more_or_less} than the {promised} bytes that shape {shown(shape)} of"
+            f" {dtype.name} needs."
         )
     return np.frombuffer(data, dtype).astype(dtype.newbyteorder("=")).reshape(shape)
 
@@ -103,10 +104,14 @@ def idx_header(
     dtype = np.dtype(_DTYPES[magic[2]])
     promised = prod(shape) * dtype.itemsize
     if promised == 0:
-        raise FileFormatError(f"{path}: holds no values (shape {shape}).")
+        raise FileFormatError(f"{path}: holds no values (shape {shown(shape)}).")
+    if promised >= 2**63:
+        raise FileFormatError(
+            f"{path}: announces values of shape {shown(shape)}, more than any file holds."
+        )
     if size is not None and size != 4 + len(axes) + promised:
         raise FileFormatError(
-            f"{path}: is {size} bytes long, but shape {shape} of {dtype.name} needs"
+            f"{path}: is {size} bytes long, but shape {shown(shape)} of {dtype.name} needs"
             f" {4 + len(axes) + promised}."
         )
     return shape, dtype
