@@ -20,6 +20,7 @@ import numpy as np
 from sloy.errors import InvalidArgument
 from sloy.text import reason, shown
 
+LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, as Linux has it
 _SAMPLE_TYPES = frozenset(map(np.dtype, ("uint8", "float32", "float64")))
 
 
@@ -210,11 +211,17 @@ def with_n(shape: tuple[int, ...]) -> str:
 
 
 def path_of(where: str, name: str, value: object) -> Path:
-    """The value as a path: a string or what stands for one, not empty, without a zero byte."""
+    """The value as a path: a string or what stands for one, not empty, without a zero byte, not too long."""
     given = value.__fspath__() if isinstance(value, os.PathLike) else value
     if not isinstance(given, str) or not given or "\0" in given:
         raise InvalidArgument(
             f"{where}: `{name}` (={shown(value)}) must be a path: a string or a Path."
+        )
+    written = given.encode(errors="surrogatepass")
+    if max(map(len, written.split(b"/"))) > LONGEST_NAME or len(written) > LONGEST_PATH:
+        raise InvalidArgument(
+            f"{where}: `{name}` (={shown(given)}) is too long for a path: at most {LONGEST_NAME} bytes"
+            f" between slashes, {LONGEST_PATH} in all."
         )
     return value if isinstance(value, Path) else Path(given)
 

@@ -402,18 +402,18 @@ def test_the_rest_of_a_folder_is_predicted(pictures: Path, sloy: Sloy, tmp_path:
     shutil.copytree(pictures / "parts" / "test" / "lying", folder)
     good = sloy("predict", pictures / "run", folder).stdout.splitlines()
     whole = next(folder.iterdir()).read_bytes()
-    for name in ("a", "b", "c", "d"):
+    for name in "abcdefghijkl":
         (folder / f"{name}.png").write_bytes(whole[:40])
     done = sloy("predict", pictures / "run", folder, code=1)
     assert done.stdout.splitlines() == good
     (line,) = done.stderr.splitlines()
-    assert f"4 of {len(good) + 4} cannot be read: {folder / 'a.png'} (" in line
-    assert line.endswith("; and 1 more")
+    assert f"12 of {len(good) + 12} cannot be read: {folder / 'a.png'} (" in line
+    assert line.endswith("; and 2 more")
     done = sloy("predict", pictures / "run", folder, "--json", code=1)
     document = json.loads(done.stdout)
     assert len(document["predictions"]) == len(good)
     assert [Path(found["file"]).name for found in document["unread"]] == [
-        f"{n}.png" for n in "abcd"
+        f"{n}.png" for n in "abcdefghijkl"
     ]
     files = [folder / "a.png", next(folder.glob("[0-9]*.png")), tmp_path / "nowhere.png"]
     done = sloy("predict", pictures / "run", *files, code=1)

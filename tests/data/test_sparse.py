@@ -15,6 +15,7 @@ from sloy import ops
 from sloy.data.dataset import Dataset
 from sloy.data.sparse import Entries, SparseRows
 from sloy.engines import pieces
+from sloy.engines.processes import ONE
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, backprop
 from sloy.graph.sparse import by_entries
@@ -133,6 +134,8 @@ def test_poll_sees_all_steps_and_ends_the_run(monkeypatch):
     seen = []
 
     class Counting:
+        processes = ONE
+
         def run_batches(self, executables, columns, order, batch_size, inputs, poll):
             assert isinstance(columns["x"], np.ndarray)
             poll(1, {"loss": inputs["rate"]})

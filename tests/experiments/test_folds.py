@@ -285,6 +285,8 @@ def test_inspect_of_a_table(
     bare.write_text("area,age,town\n30,4,Rome\n90,5,Oslo\n")
     assert exit_code("inspect", model, str(bare), "--out", out) == 2
     assert "has no column 'kind'" in capsys.readouterr().err
-    assert exit_code("inspect", model, str(bare), "--column", "age", "--out", out) == 0
+    assert (
+        exit_code("inspect", model, str(bare), "--column", "age", "--out", out, "--overwrite") == 0
+    )
     assert exit_code("inspect", model, "--out", out) == 2
     assert "the model takes tables" in capsys.readouterr().err

@@ -112,7 +112,7 @@ def test_the_command_writes_csv_picture_and_labels(
     assert "labels changed: accuracy" in told
     assert (out / "samples.png").read_bytes()[:4] == b"\x89PNG"
     assert len((out / "labels.csv").read_text().splitlines()) == 271
-    assert exit_code(*words, "--json", "--influence", "60") == 2
+    assert exit_code(*words, "--overwrite", "--json", "--influence", "60") == 2
 
 
 def test_numbers_are_refused(tmp_path: Path) -> None:

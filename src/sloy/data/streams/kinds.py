@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy.arguments import instance, integer, one_of
+from sloy.arguments import instance, integer, one_of, path_of
 from sloy.data.dataset import Dataset
 from sloy.data.idx import PARTS as IDX_PARTS
 from sloy.data.idx import TESTS, check_labels, idx_files, is_idx, read_idx
@@ -141,10 +141,10 @@ class _Framing:
 def _paths(source: Any) -> list[Path] | None:
     """The paths that are given; None where samples are."""
     if isinstance(source, str | Path):
-        return [Path(source)]
+        return [path_of("stream", "source", source)]
     is_list = isinstance(source, list | tuple) and source
     if is_list and all(isinstance(one, str | Path) for one in source):
-        return [Path(one) for one in source]
+        return [path_of("stream", "source", one) for one in source]
     return None
 
 

@@ -1,0 +1,28 @@
+"""What cannot be a path is refused in few words by all that take one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import sloy
+from sloy.data import idx, load_table
+from sloy.errors import InvalidArgument
+
+TAKERS: list[Callable[[Any], object]] = [
+    lambda path: load_table(path, target="y"),
+    idx.read_idx,
+    sloy.data.stream,
+    sloy.load,
+    sloy.Model.from_onnx,
+]
+
+
+@pytest.mark.parametrize("path", ["x" * 256, "x" * 5000, "é" * 128 + ".csv", "a/" * 2500])
+@pytest.mark.parametrize("take", TAKERS)
+def test_names_longer_than_paths_are(take: Callable[[Any], object], path: str) -> None:
+    with pytest.raises(InvalidArgument, match="too long for a path") as refused:
+        take(path)
+    assert len(str(refused.value)) < 300
