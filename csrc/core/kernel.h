@@ -59,6 +59,7 @@ bool has(const Instruction& instruction, std::string_view name);
 bool flag(const Instruction& instruction, std::string_view name);  // there, and not 0
 
 inline std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+inline std::int64_t aligned_floats(std::int64_t floats) { return (floats + 15) / 16 * 16; }
 
 // Addresses, fixed for the life of a program: every tensor is 64-byte aligned.
 struct Addresses {

@@ -24,8 +24,6 @@ DirectShape direct_shape(const ConvolutionShape& s) {
           s.form.pooled};
 }
 
-std::int64_t aligned(std::int64_t floats) { return (floats + 15) / 16 * 16; }
-
 // Scratch: dw and db with padded outputs for each part of the images, summed in order; then each
 // thread's working memory.
 class DirectWeightGrad final : public Kernel {
@@ -66,8 +64,8 @@ class DirectWeightGrad final : public Kernel {
   static int threads_for(const DirectShape& s, int threads) {
     return s.n * s.oh * s.ow * s.depth() * s.o < direct_worth_a_barrier ? 1 : threads;
   }
-  std::int64_t part_floats() const { return aligned((shape_.depth() + 1) * columns_); }
-  std::int64_t thread_floats() const { return aligned(kernels_.work_floats(shape_)); }
+  std::int64_t part_floats() const { return aligned_floats((shape_.depth() + 1) * columns_); }
+  std::int64_t thread_floats() const { return aligned_floats(kernels_.work_floats(shape_)); }
 
   void sum_rows(float* to, const float* parts, std::int64_t rows) const {
     for (std::int64_t row = 0; row < rows; ++row) {
@@ -129,9 +127,9 @@ class DirectConvolution final : public Kernel {
 
  private:
   std::int64_t weight_floats() const {
-    return aligned(shape_.depth() * kernels_.padded_outputs(shape_.o));
+    return aligned_floats(shape_.depth() * kernels_.padded_outputs(shape_.o));
   }
-  std::int64_t thread_floats() const { return aligned(kernels_.work_floats(shape_)); }
+  std::int64_t thread_floats() const { return aligned_floats(kernels_.work_floats(shape_)); }
 
   DirectShape shape_;
   bool bias_;
@@ -170,9 +168,9 @@ class DirectInputGrad final : public Kernel {
 
  private:
   std::int64_t weight_floats() const {
-    return aligned(shape_.kh * shape_.o * kernels_.padded_taps(shape_));
+    return aligned_floats(shape_.kh * shape_.o * kernels_.padded_taps(shape_));
   }
-  std::int64_t thread_floats() const { return aligned(kernels_.gather_work_floats(shape_)); }
+  std::int64_t thread_floats() const { return aligned_floats(kernels_.gather_work_floats(shape_)); }
 
   DirectShape shape_;
   int threads_;

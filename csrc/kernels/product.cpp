@@ -73,9 +73,8 @@ class Product final : public Kernel {
     shape.few_rows = shape.m <= few_rows;
     return shape;
   }
-  static std::int64_t aligned(std::int64_t floats) { return (floats + 15) / 16 * 16; }
-  std::int64_t packed_floats() const { return aligned(kernels_.packed_floats(shape_)); }
-  std::int64_t work_floats() const { return aligned(kernels_.work_floats(shape_)); }
+  std::int64_t packed_floats() const { return aligned_floats(kernels_.packed_floats(shape_)); }
+  std::int64_t work_floats() const { return aligned_floats(kernels_.work_floats(shape_)); }
 
   // Of a matrix. Blocks of the same rows each gather them for themselves.
   std::int64_t fewest_blocks() const {

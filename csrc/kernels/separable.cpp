@@ -129,8 +129,8 @@ class Separable final : public Kernel {
       const ConvolutionShape& s = stages_.shape[stage];
       if (!stages_.there[stage]) continue;
       product_[stage] = {s.n * s.h * s.w, s.o, s.c, false, false, s.c, s.o, s.o};
-      packed_[stage] = aligned(products_.packed_floats(product_[stage]));
-      work_ = std::max(work_, aligned(products_.work_floats(product_[stage])));
+      packed_[stage] = aligned_floats(products_.packed_floats(product_[stage]));
+      work_ = std::max(work_, aligned_floats(products_.work_floats(product_[stage])));
     }
     together_ = lines_together();
     kept_ = stages_.there[expand]
@@ -176,8 +176,6 @@ class Separable final : public Kernel {
   static constexpr std::int64_t fewest_rows = 8;          // of a band: some are computed twice
   static constexpr std::int64_t bands_of_thread = 4;
 
-  static std::int64_t aligned(std::int64_t floats) { return (floats + 15) / 16 * 16; }
-
   std::int64_t bands_for(std::int64_t threads) const {
     if (threads == 1) return 1;
     const std::int64_t wanted =
@@ -198,9 +196,9 @@ class Separable final : public Kernel {
   }
 
   std::int64_t expanded_line() const { return middle_.w * middle_.c; }
-  std::int64_t kept_floats() const { return aligned(kept_ * expanded_line()); }
+  std::int64_t kept_floats() const { return aligned_floats(kept_ * expanded_line()); }
   std::int64_t middle_floats() const {
-    return stages_.there[project] ? aligned(together_ * middle_.ow * middle_.c) : 0;
+    return stages_.there[project] ? aligned_floats(together_ * middle_.ow * middle_.c) : 0;
   }
   std::int64_t thread_floats() const { return work_ + kept_floats() + middle_floats(); }
 

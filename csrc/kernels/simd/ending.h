@@ -20,12 +20,6 @@ inline bool is_bounded(Activation activation) {
   return activation != Activation::tanh && activation != Activation::sigmoid;
 }
 
-// NaN stays.
-inline Float between(Float x, Float low, Float high) {
-  x = low > x ? low : x;
-  return high < x ? high : x;
-}
-
 inline Float within(Float x, Bounds bounds) {
   return between(x, splat<Float>(bounds.low), splat<Float>(bounds.high));
 }

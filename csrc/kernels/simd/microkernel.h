@@ -49,8 +49,7 @@ struct Finish : Ahead {
   Float ended(Float sum, int vector, Index behind) const {
     sum = sum * scale[vector] + bias[vector];
     if (residual != nullptr) sum += load<Float>(residual + behind + vector * lanes);
-    sum = low > sum ? low : sum;  // NaN stays
-    return high < sum ? high : sum;
+    return between(sum, low, high);
   }
 };
 

@@ -74,7 +74,7 @@ void pack_panel(float* __restrict to, const float* b, const ProductShape& s, Ind
 void pack_panels(float* __restrict to, const float* b, const ProductShape& s, Index begin,
                  Index end, Span depth) {
   const Index deep = depth.end - depth.begin, whole = begin + (end - begin) / panel * panel;
-  if (s.transpose_b || whole > s.n) {
+  if (s.transpose_b) {
     for (Index first = begin; first < end; first += panel) {
       pack_panel(to + (first - begin) * deep, b, s, first, depth);
     }
@@ -103,14 +103,18 @@ bool packs_left(const ProductShape& s) {
   return !s.gathers && s.transpose_a && s.a_line % 256 == 0;
 }
 
+// Of the panels that are packed within.
+Index inner_floats(const ProductShape& s) {
+  return packs_within(s) ? smaller(s.k, depth_block) * panel * panels_together : 0;
+}
+
 Index rows_of_block(const ProductShape& s) { return packs_within(s) ? s.m : row_block; }
 
 // Working memory: a panel of y that is not whole; a block of rows of a left operand that is not
 // read as it lies; a panel that is packed within.
 Index work_floats(const ProductShape& s) {
   const Index depth = smaller(s.k, depth_block);
-  return rows_of_block(s) * (panel + (packs_left(s) || s.gathers ? depth : 0)) +
-         (packs_within(s) ? depth * panel * panels_together : 0);
+  return rows_of_block(s) * (panel + (packs_left(s) || s.gathers ? depth : 0)) + inner_floats(s);
 }
 
 ProductBlocks blocks(const ProductShape& s, Index least) {
@@ -242,10 +246,13 @@ Index steps(const ProductShape& s) { return larger(parts(s.k, depth_block), 1); 
 
 // Depths `some` of all steps; y's lines `stride` floats apart.
 void multiply_block(float* y, Index stride, const float* a, const float* b, const Ending& ending,
-                    float* work, const ProductShape& s, Span rows, Span columns, Span some) {
+                    float* work, const ProductShape& s, const ProductBlocks& blocks, Index block,
+                    Span some) {
+  const Span rows = part_of(s.m, blocks.rows, block / blocks.columns, row_unit);
+  const Span columns = part_of(s.n, blocks.columns, block % blocks.columns, panel);
   float* edge = work;
   float* inner = work + rows_of_block(s) * panel;
-  float* left = inner + (packs_within(s) ? smaller(s.k, depth_block) * panel * panels_together : 0);
+  float* left = inner + inner_floats(s);
   const Index count = rows.end - rows.begin;
   const Index count_of_steps = steps(s);
   y += rows.begin * stride;
@@ -295,17 +302,13 @@ void multiply_block(float* y, Index stride, const float* a, const float* b, cons
 void multiply(float* y, const float* a, const float* b, const Ending& ending, float* work,
               const ProductShape& s, const ProductBlocks& blocks, Index begin, Index end) {
   for (Index block = begin; block < end; ++block) {
-    const Span rows = part_of(s.m, blocks.rows, block / blocks.columns, row_unit);
-    const Span columns = part_of(s.n, blocks.columns, block % blocks.columns, panel);
-    multiply_block(y, s.y_line, a, b, ending, work, s, rows, columns, {0, steps(s)});
+    multiply_block(y, s.y_line, a, b, ending, work, s, blocks, block, {0, steps(s)});
   }
 }
 
 void multiply_step(float* sums, const float* a, const float* b, float* work, const ProductShape& s,
                    const ProductBlocks& blocks, Index block, Index step) {
-  const Span rows = part_of(s.m, blocks.rows, block / blocks.columns, row_unit);
-  const Span columns = part_of(s.n, blocks.columns, block % blocks.columns, panel);
-  multiply_block(sums + step * s.m * s.n, s.n, a, b, {}, work, s, rows, columns, {step, step + 1});
+  multiply_block(sums + step * s.m * s.n, s.n, a, b, {}, work, s, blocks, block, {step, step + 1});
 }
 
 void add_steps(float* y, const float* sums, const Ending& ending, const ProductShape& s,

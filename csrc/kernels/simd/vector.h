@@ -64,6 +64,12 @@ inline Float splat<Float>(float value) {
   return reinterpret_cast<Float>(Int{} + __builtin_bit_cast(std::int32_t, value));
 }
 
+// NaN stays.
+inline Float between(Float x, Float low, Float high) {
+  x = low > x ? low : x;
+  return high < x ? high : x;
+}
+
 // Signed sums that may leave the range (the bits of NaN do) wrap around.
 inline Int wrapping_add(Int x, std::int32_t y) {
   return reinterpret_cast<Int>(reinterpret_cast<Uint>(x) + static_cast<std::uint32_t>(y));

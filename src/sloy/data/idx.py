@@ -84,8 +84,11 @@ def _read(path: Path, file: _Readable, size: int | None) -> np.ndarray:
 
 def begins_as_idx(head: bytes) -> bool:
     """Whether a file that begins so, four bytes, is IDX or gzipped; pictures of some formats begin with zeros too."""
-    plain = len(head) >= 4 and head[:2] == b"\0\0" and head[2] in _DTYPES and head[3] > 0
-    return plain or head[:2] == GZIP
+    return _is_header(head) or head[:2] == GZIP
+
+
+def _is_header(magic: bytes) -> bool:
+    return len(magic) >= 4 and magic[:2] == b"\0\0" and magic[2] in _DTYPES and magic[3] > 0
 
 
 def idx_header(
@@ -93,7 +96,7 @@ def idx_header(
 ) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Shape and stored type of the values that follow in a file; `size` as its length where that is known."""
     magic = file.read(4)
-    if magic[:1] != b"\0" or not begins_as_idx(magic):
+    if not _is_header(magic):
         raise FileFormatError(
             f"{path}: not an IDX file (it starts with {magic.hex(' ') or 'nothing'})."
         )
@@ -132,13 +135,13 @@ def is_idx(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         start = file.read(4)
-    if start[:2] == b"\x1f\x8b":
+    if start[:2] == GZIP:
         try:
             with gzip.open(path) as file:
                 start = file.read(4)
         except (OSError, EOFError, zlib.error):
             return False
-    return len(start) == 4 and start[:2] == b"\0\0" and start[2] in _DTYPES and start[3] > 0
+    return _is_header(start)
 
 
 def load_idx_folder(folder: str | Path) -> TrainTest:

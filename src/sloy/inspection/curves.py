@@ -19,11 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["curves_figure"]
 
 PREFIX = "val_"  # of the columns of validation figures
-LARGE, WIDE = (
-    100.0,
-    1e4,
-)  # a loss, and how many times the least one, that are those of a run that ran away
-
+# A loss, and how many times the least one, that are those of a run that ran away.
+LARGE, WIDE = 100.0, 1e4
 HIGHEST = 200  # decimal exponent of what is drawn: matplotlib overflows behind it
 
 

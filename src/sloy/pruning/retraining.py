@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -149,14 +150,15 @@ class _Members:
         if not self._behind:
             raise InvalidArgument("prune: `ensemble` is given, but the network has no members.")
 
-    @property
+    @cached_property
     def _behind(self) -> int:
         """How many layers are before the mean."""
         layers = self.model.network.layers
         return next((k for k, one in enumerate(layers) if isinstance(one, MeanOfMembers)), 0)
 
-    @property
+    @cached_property
     def network(self) -> Network:
+        """What is before the mean."""
         layers = named_layers(self.model.network)[: self._behind]
         return Network(self.model.network.input_shape, layers)
 
@@ -178,11 +180,15 @@ class _Members:
         parts = model.parts._replace(parameters={**dict(model.parameters), **theirs})
         return Model.of(parts, model.engine)
 
-    def loss(self, model: Model) -> float:
-        """The mean loss of each member on the rows that it held out."""
+    @cached_property
+    def _lesson(self) -> Lesson:
         given = self.ensemble
         recipe = Recipe(seed=given.seed)
-        lesson = Lesson.of(self.network, given.data, given.share, given.loss, recipe)
+        return Lesson.of(self.network, given.data, given.share, given.loss, recipe)
+
+    def loss(self, model: Model) -> float:
+        """The mean loss of each member on the rows that it held out."""
+        lesson = self._lesson
         assert lesson.validation is not None
         problem = replace(
             model.problem,

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from sloy.data.idx import idx_header
+from sloy.data.idx import GZIP, idx_header
 from sloy.data.streams.source import BlockSource, even_starts, of_files
 from sloy.errors import FileFormatError
 from sloy.text import reason
@@ -62,7 +62,7 @@ class IdxRows(BlockSource):
         """The file, plain, as a descriptor that is closed when this is gone."""
         if self._descriptor is None:
             with self._path.open("rb") as file:
-                zipped = file.read(2) == b"\x1f\x8b"
+                zipped = file.read(2) == GZIP
             with _unpacked(self._path) if zipped else self._path.open("rb") as plain:
                 self._descriptor = os.dup(plain.fileno())
             weakref.finalize(self, os.close, self._descriptor)

@@ -24,9 +24,8 @@ def serve(address: str, count: int, seconds: int) -> None:
         address, count, heartbeat_timeout=seconds, shutdown_timeout=seconds
     )
     print("ready" if service else "", flush=True)
-    if (
-        sys.stdin.read().strip() == DONE
-    ):  # who has not yet read that all are there is told that this is the end
+    if sys.stdin.read().strip() == DONE:
+        # who has not yet read that all are there is told that this is the end
         ending = threading.Thread(target=service.shutdown, daemon=True)
         ending.start()
         ending.join(ENDS)

@@ -18,10 +18,10 @@ from dataclasses import replace
 
 from sloy.exchange.onnx import apart, rows
 from sloy.exchange.onnx.conversion import Conversion, needed
+from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.onnx.operators.elementwise import COMPARISONS, LOGIC, ROLES
 from sloy.exchange.onnx.operators.functions import UNARY
 from sloy.exchange.onnx.operators.reduction import REDUCTIONS
-from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.rows import Operand, as_rows
 from sloy.exchange.onnx.values import Value
 

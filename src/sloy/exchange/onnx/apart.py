@@ -10,7 +10,7 @@ import numpy as np
 
 from sloy.exchange.onnx.conversion import Conversion, integers
 from sloy.exchange.onnx.folding import axes_of, slices, squeezed
-from sloy.exchange.onnx.reading import Node
+from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.onnx.rows import (
     ALONG,
     ALONG_AXIS,

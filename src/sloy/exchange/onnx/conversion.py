@@ -17,7 +17,8 @@ from sloy import ops
 from sloy.engines import engine
 from sloy.errors import FileFormatError, NotAvailable, SloyError
 from sloy.exchange.onnx.folding import FOLDED, MOVES, fold
-from sloy.exchange.onnx.reading import Node, OnnxGraph
+from sloy.exchange.onnx.nodes import Node
+from sloy.exchange.onnx.reading import OnnxGraph
 from sloy.exchange.onnx.values import HELD, Order, Value, identity, known, unused
 from sloy.graph import Graph
 from sloy.graph.graph import topological_order

@@ -17,7 +17,8 @@ from typing import Any
 
 from sloy.data.class_names import names_in, value_of
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.exchange.onnx.reading import Info, Node, OnnxGraph
+from sloy.exchange.onnx.nodes import Node
+from sloy.exchange.onnx.reading import Info, OnnxGraph
 from sloy.preprocessing import Preprocessing
 
 CHANNELS = (1, 3)  # of pictures

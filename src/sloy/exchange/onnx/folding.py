@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import FileFormatError
-from sloy.exchange.onnx.reading import Node, dtype_name
+from sloy.exchange.onnx.nodes import Node
+from sloy.exchange.onnx.reading import dtype_name
 from sloy.exchange.onnx.values import Value, known
 
 Array = np.ndarray

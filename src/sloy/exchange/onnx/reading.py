@@ -17,7 +17,7 @@ import numpy as np
 
 from sloy.errors import FileFormatError, NotAvailable, SloyError
 from sloy.exchange.onnx.integer_forms import spelled_out
-from sloy.exchange.onnx.nodes import Node as Node  # others take it from here
+from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.raw import COLUMNS
 from sloy.files.container import fail
 

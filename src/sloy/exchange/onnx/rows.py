@@ -12,7 +12,7 @@ import numpy as np
 from sloy.exchange.onnx.conversion import Conversion, Unsupported, integers
 from sloy.exchange.onnx.equation import labels
 from sloy.exchange.onnx.folding import axes_of, reshaped, slices
-from sloy.exchange.onnx.reading import Node
+from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.onnx.values import Value, known
 from sloy.graph.spec import Shape
 from sloy.text import shown

@@ -109,7 +109,7 @@ class Fusion(Values):
         for unit in self._needs(i):
             self._ancestors[i] |= self._ancestors[unit] | 1 << unit
 
-    def can_merge(self, a: int, b: int) -> bool:
+    def _can_merge(self, a: int, b: int) -> bool:
         """Whether no third unit lies on a path between the two."""
         for first, last in ((a, b), (b, a)):
             if not self._ancestors[last] >> first & 1:
@@ -144,7 +144,7 @@ class Fusion(Values):
             if (
                 size <= GROUP_LIMIT
                 and not self._waits_within(candidate, self.unit_of[i])
-                and self.can_merge(candidate, self.unit_of[i])
+                and self._can_merge(candidate, self.unit_of[i])
             ):
                 self.merge(candidate, self.unit_of[i])
 
@@ -339,7 +339,7 @@ class Fusion(Values):
                 continue
             for user in self.graph.users[unit.operands[place]]:
                 other = self.unit_of.get(user, number)
-                if other != number and fits(number, user) and self.can_merge(number, other):
+                if other != number and fits(number, user) and self._can_merge(number, other):
                     self.merge(number, other)
                     unit.results = (unit.results[0], user)
                     unit.attributes |= flags
@@ -366,7 +366,7 @@ class Fusion(Values):
             if made is None or self.units[made].kernel != "average_pool2d_tanh_grad":
                 continue
             alone = all(self.unit_of.get(user) == number for user in self.graph.users[g])
-            if alone and g not in self._roots and self.can_merge(number, made):
+            if alone and g not in self._roots and self._can_merge(number, made):
                 unit.operands = (unit.operands[0], *self.units[made].operands)
                 unit.attributes["averaged"] = 1
                 self.merge(number, made)

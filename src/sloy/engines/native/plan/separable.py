@@ -46,9 +46,7 @@ def _join(fusion: Fusion, stages: Mapping[str, int], takes: Takes) -> None:
     if not takes(instruction(KERNEL, read, written, attributes)):
         return
     number, *others = stages.values()
-    for other in others:
-        if not fusion.can_merge(number, other):
-            return
+    for other in others:  # nothing lies between: the next stage alone reads each result
         fusion.merge(number, other)
     joint = fusion.units[number]
     joint.kernel, joint.attributes = KERNEL, attributes

@@ -11,8 +11,8 @@ from sloy import ops
 from sloy.errors import FileFormatError
 from sloy.exchange.onnx.conversion import OPERATORS, Conversion, operator
 from sloy.exchange.onnx.equation import labels
+from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.onnx.operators.elementwise import combine
-from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Value, held, known
 
 Extents = dict[str, int]

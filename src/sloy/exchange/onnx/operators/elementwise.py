@@ -12,7 +12,8 @@ import numpy as np
 from sloy import ops
 from sloy.exchange.elementwise import FORMS
 from sloy.exchange.onnx.conversion import Conversion, Unsupported, number, operator
-from sloy.exchange.onnx.reading import Node, dtype_name
+from sloy.exchange.onnx.nodes import Node
+from sloy.exchange.onnx.reading import dtype_name
 from sloy.exchange.onnx.values import Order, Value, held, identity, known
 from sloy.graph import REGISTRY
 from sloy.graph.tensor import Operand, Tensor, elementwise

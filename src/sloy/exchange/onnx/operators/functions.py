@@ -8,8 +8,8 @@ from typing import Any
 
 from sloy import ops
 from sloy.exchange.onnx.conversion import Conversion, operator
+from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.onnx.operators.elementwise import READ, combine
-from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Value
 from sloy.graph.tensor import Tensor
 

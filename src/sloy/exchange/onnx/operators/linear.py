@@ -10,8 +10,8 @@ import numpy as np
 
 from sloy import ops
 from sloy.exchange.onnx.conversion import Conversion, operator
+from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.onnx.operators.elementwise import combine
-from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Value, held, identity, known
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor

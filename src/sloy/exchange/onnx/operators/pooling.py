@@ -16,6 +16,7 @@ import numpy as np
 
 from sloy import ops
 from sloy.exchange.onnx.conversion import Conversion, Unsupported, operator
+from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.onnx.operators.windows import (
     Window,
     as_image,
@@ -26,7 +27,6 @@ from sloy.exchange.onnx.operators.windows import (
     taps,
     window,
 )
-from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Value, channels_last, held
 from sloy.graph.tensor import Tensor
 

@@ -15,9 +15,10 @@ import numpy as np
 from sloy import ops
 from sloy.exchange.onnx.conversion import Conversion, Unsupported, normal_axis, operator
 from sloy.exchange.onnx.folding import beside
+from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.onnx.operators.elementwise import combine
 from sloy.exchange.onnx.operators.functions import rounded
-from sloy.exchange.onnx.reading import Node, dtype_name
+from sloy.exchange.onnx.reading import dtype_name
 from sloy.exchange.onnx.values import Value, held, known
 from sloy.graph.tensor import Tensor
 

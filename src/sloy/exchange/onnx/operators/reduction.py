@@ -10,8 +10,8 @@ import numpy as np
 from sloy import ops
 from sloy.exchange.onnx.conversion import Conversion, normal_axis, number, operator
 from sloy.exchange.onnx.folding import axes_of
+from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.onnx.operators.windows import every
-from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Order, Value, held, identity, without
 from sloy.graph.tensor import Tensor, broadcast_to
 

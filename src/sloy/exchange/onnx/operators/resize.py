@@ -26,7 +26,7 @@ from sloy.exchange.onnx.conversion import (
     normal_axis,
     operator,
 )
-from sloy.exchange.onnx.reading import Node
+from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.onnx.values import Order, Value, held, identity
 from sloy.graph.tensor import Tensor, broadcast_to
 from sloy.text import shown

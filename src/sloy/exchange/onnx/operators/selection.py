@@ -17,8 +17,8 @@ from sloy.exchange.onnx.conversion import (
     number,
     operator,
 )
+from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.onnx.operators.windows import every
-from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Value, held, identity
 from sloy.graph.tensor import Tensor, broadcast_to
 

@@ -20,9 +20,9 @@ from sloy.exchange.onnx.conversion import (
     operator,
 )
 from sloy.exchange.onnx.folding import axes_of, reshaped, slices, squeezed
+from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.onnx.operators.selection import take
 from sloy.exchange.onnx.operators.windows import every
-from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Order, Value, held, identity, without
 from sloy.graph.tensor import Tensor, broadcast_to
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sloy import ops
 from sloy.exchange.onnx.conversion import Conversion, operator
-from sloy.exchange.onnx.reading import Node
+from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.onnx.values import Value, channels_last, held
 from sloy.graph.tensor import Tensor
 

@@ -9,6 +9,7 @@ from typing import Any
 from sloy import ops
 from sloy.errors import FileFormatError
 from sloy.exchange.onnx.conversion import Conversion, Unsupported, operator
+from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.onnx.operators.windows import (
     Window,
     as_image,
@@ -18,7 +19,6 @@ from sloy.exchange.onnx.operators.windows import (
     window,
     with_bias,
 )
-from sloy.exchange.onnx.reading import Node
 from sloy.exchange.onnx.values import Value, channels_last, held
 from sloy.graph.tensor import Tensor, apply
 
