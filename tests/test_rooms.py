@@ -18,7 +18,7 @@ from sloy.graph import REGISTRY
 
 PACKAGE = Path(sloy.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
-FOR_ALL = {"errors", "arguments", "options", "text", "language"}
+FOR_ALL = {"errors", "later", "arguments", "options", "text", "language"}
 THIRD_PARTY = {"numpy"}  # what every room but `errors` may import; more of it:
 MORE_THIRD_PARTY = {
     "data": {"PIL", "fastexcel", "pillow_heif", "polars"},
