@@ -13,7 +13,7 @@ from sloy.later import later
 if TYPE_CHECKING:
     from sloy.inspection.animation import *
     from sloy.inspection.answers import *
-    from sloy.inspection.architecture_figure import *
+    from sloy.inspection.architecture_drawn import *
     from sloy.inspection.augmentation import *
     from sloy.inspection.confusion import *
     from sloy.inspection.curves import *
@@ -41,7 +41,7 @@ __getattr__, __dir__ = later(
     {
         "animation": "Animation",
         "answers": "answers_figure",
-        "architecture_figure": "architecture_figure",
+        "architecture_drawn": "architecture_figure",
         "augmentation": "augmented augmented_figure",
         "confusion": "confusion_counts confusion_figure",
         "curves": "curves_figure",
