@@ -3,8 +3,8 @@
 python benchmarks/busy.py
 
 A scheduler that treats all threads alike gives `threads` of ours beside `k` busy ones on as many cores the share
-threads / (threads + k) of what they have alone. A ratio of 1 is a step that takes no longer than that says; more is lost
-by waiting for each other.
+threads / (threads + k) of what they have alone. A ratio of 1 is a step that takes no longer than that says; more is
+lost by waiting for each other.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def busy(programs: int) -> Iterator[None]:
 
 
 def steps(job: Job, threads: int, beside: list[int], rounds: int, seconds: float) -> list[float]:
-    """Seconds of a step in the mean beside 0 programs and as many as `beside` says, in turn; the median of the rounds."""
+    """Seconds of a step beside 0 programs and as many as `beside` says, in turn; the medians of the rounds' means."""
     x, y = samples(job)
     problem, recipe = sloy_problem(job), sloy_recipe(job)
     columns = Columns(x, y, np.ones(len(x), np.float32))
