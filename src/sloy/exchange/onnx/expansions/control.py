@@ -42,6 +42,8 @@ def _loop(walk: Walk[Any], node: Node) -> Iterator[Node]:
     most, going, *state = node.inputs
     limit = walk.integer(most) if most else None
     body, turn, results = node.attributes["body"], 0, []
+    if len(body.outputs) <= len(state) or len(body.inputs) != len(state) + 2:
+        raise FileFormatError("a body that does not take and give a condition and what goes round.")
     goes = not going or bool(walk.array(going).reshape(-1)[0])
     while goes and (limit is None or turn < limit):
         walk.tick()

@@ -62,7 +62,7 @@ def _call(walk: Walk[Any], node: Node) -> tuple[bytes, list[bytes]]:
             types.append(onnx().TypeProto().SerializeToString())
             continue
         value = walk.value(name)
-        dtype = "float32" if value.dtype in ("float16", "bfloat16") else value.dtype
+        dtype = "float32" if value.dtype == "bfloat16" else value.dtype
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         types.append(helper.make_tensor_type_proto(kind, value.shape).SerializeToString())
     return call.SerializeToString(), types

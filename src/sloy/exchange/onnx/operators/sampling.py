@@ -78,8 +78,9 @@ def _weights(where: Tensor, extent: int, mode: str, padding: str, *, corners: bo
     if mode == "nearest":
         at = rounded(at)
     low, high = (0.0, extent - 1.0) if corners else (-0.5, extent - 0.5)
-    if padding == "border":
-        at = ops.clip(at, 0.0, extent - 1.0)
+    if padding == "border":  # a cubic sees the edge from as far as an element beyond it
+        wide = 1.0 if mode == "cubic" else 0.0
+        at = ops.clip(at, -wide, extent - 1.0 + wide)
     elif padding == "reflection":
         at = _reflected(at, low, high)
         if mode == "nearest":
