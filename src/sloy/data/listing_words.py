@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from sloy.data.below import Below, LeftOut, below, by_reason
+from sloy.data.below import NAMELESS, Below, LeftOut, below, by_reason
 from sloy.data.formats import is_picture_name
 from sloy.data.other_kinds import BOXES, boxes_in, said_of_files
 from sloy.data.parts import part_of
@@ -24,8 +24,14 @@ def holds(folder: Below) -> str:
         short = reason.split(", ", 1)[-1].split(" (")[0]
         what = {"link": "link", "picture": f"{short.split(' is ')[0]} file"}.get(noun, noun)
         what = f"broken {what}" if reason.endswith("broken") else what
+        what = "picture without a suffix" if reason == NAMELESS else what
         counts[what] = counts.get(what, 0) + 1
-    return ", ".join(many(count, what) for what, count in counts.items())
+    return ", ".join(_counted(count, what) for what, count in counts.items())
+
+
+def _counted(count: int, what: str) -> str:
+    noun, space, rest = what.partition(" without")
+    return f"{many(count, noun)}{space}{rest}"
 
 
 def _classes_in_names(path: Path, pictures: Sequence[Path]) -> str:
