@@ -96,6 +96,15 @@ def test_what_is_odd_about_classes_is_noted(tmp_path: Path) -> None:
     )
 
 
+def test_a_list_of_files_that_are_elsewhere(tmp_path: Path) -> None:
+    pictures(tmp_path / "img")
+    (tmp_path / "data.csv").write_text(
+        "path,label\n/there/0.png,a\n/there/1.png,b\n/there/2.png,a\n"
+    )
+    with pytest.raises(FileFormatError, match=r"there is no such file.*count from its own folder"):
+        picture_folder(tmp_path / "data.csv")
+
+
 def test_names_that_look_alike() -> None:
     assert doubts(["a", "b"]) == []
     assert doubts(["é", "é"]) == [

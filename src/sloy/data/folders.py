@@ -214,6 +214,11 @@ def reader_for(
             except Exception:  # it will be named when it is to be decoded
                 continue
     if not sizes:
+        if isinstance(some[0], Path) and not any(isinstance(p, Path) and p.exists() for p in some):
+            raise FileFormatError(
+                f"{some[0]}: there is no such file, nor the others that were looked for; paths in a list count from"
+                " its own folder."
+            )
         raise FileFormatError(f"{some[0]}: none of the first pictures can be read.")
     if size is None:
         height, width = sizes[0]

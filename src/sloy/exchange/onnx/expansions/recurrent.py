@@ -68,7 +68,7 @@ class Cell:
         """Whether a GRU's state goes through its product before it is reset."""
         return self.node.op == "GRU" and bool(self.node.attributes.get("linear_before_reset", 0))
 
-    def make(self, op: str, *operands: str, path: str = "", **attributes: Any) -> Steps:
+    def make(self, op: str, *operands: str, path: Any = "", **attributes: Any) -> Steps:
         """One node; its result's name."""
         name = self.walk.new(op)
         yield Node(op, f"/{self.label}/{path}/{op}" if path else "", operands, (name,), attributes)

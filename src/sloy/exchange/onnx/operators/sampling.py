@@ -10,6 +10,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -128,7 +129,7 @@ def _cubic(t: Tensor) -> Tensor:
     return ops.where(size <= 1.0, near, ops.where(size < 2.0, far, 0.0))
 
 
-KERNELS = {
+KERNELS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": _hat,
     "cubic": _cubic,
     "nearest": lambda t: ops.cast(ops.equal(t, 0.0), t.dtype),
