@@ -333,7 +333,7 @@ class _Predictions:
     head: list[str]
     rows: list[list[str]]
 
-    def compared(self, model: Model) -> tuple[np.ndarray, np.ndarray, Sequence[str], str]:
+    def compared(self, model: Model) -> tuple[np.ndarray, np.ndarray, Sequence[str], tuple[str, ...]]:
         """What is true and what was predicted, (N,) each, labels or numbers; the classes, and the target."""
         reader, names = model.reader, model.class_names
         assert isinstance(reader, TableReader)
@@ -343,7 +343,7 @@ class _Predictions:
         said = [row[first + 1] for row in self.rows]
         known = {name: number for number, name in enumerate(names)}
         answers = np.array([known[word] if names else float(word) for word in said])
-        return y, answers, names, reader.target
+        return y, answers, names, reader.targets
 
 
 def _joined(folders: Sequence[RunFolder]) -> _Predictions:

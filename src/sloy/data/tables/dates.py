@@ -76,6 +76,8 @@ def moments(series: pl.Series, format: str) -> pl.Series:
         text = text.str.replace(r"(?i)([ap])\.\s?m\.$", "${1}m")
     if "%Y" in format:  # polars reads any number of digits as a year
         text = text.set(~text.str.contains(r"\d{4}").fill_null(True), None)
+    if ":%M" in format:  # 3:2 is no time of day
+        text = text.set(~text.str.contains(r":\d{2}(?:\D|$)").fill_null(True), None)
     full, shown = (_ABOUT + text, "%Y-%m-%d " + format) if not has_day(format) else (text, format)
     if not {"%d", "%e", "%j"} & codes_of(format) and has_day(format):  # a month: its first day
         full, shown = full + " 1", shown + " %d"
@@ -154,7 +156,7 @@ def offsets(words: Iterable[str]) -> list[str]:
 
 _CODES = {
     "%Y": r"\d{4}", "%y": r"\d{2}", "%s": r"-?\d+", "%.f": r"(?:\.\d+)?", "%p": r"[AaPp](?:[Mm]|\.\s?[Mm]\.)",
-    "%b": r"[^\W\d]{3,}", "%B": r"[^\W\d]{3,}", "%a": r"[^\W\d]{3}", "%A": r"[^\W\d]{6,}",
+    "%M": r"\d{2}", "%S": r"\d{2}", "%b": r"[^\W\d]{3,}", "%B": r"[^\W\d]{3,}", "%a": r"[^\W\d]{3}", "%A": r"[^\W\d]{6,}",
 }  # fmt: skip
 
 
