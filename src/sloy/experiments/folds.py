@@ -333,7 +333,9 @@ class _Predictions:
     head: list[str]
     rows: list[list[str]]
 
-    def compared(self, model: Model) -> tuple[np.ndarray, np.ndarray, Sequence[str], tuple[str, ...]]:
+    def compared(
+        self, model: Model
+    ) -> tuple[np.ndarray, np.ndarray, Sequence[str], tuple[str, ...]]:
         """What is true and what was predicted, (N,) each, labels or numbers; the classes, and the target."""
         reader, names = model.reader, model.class_names
         assert isinstance(reader, TableReader)

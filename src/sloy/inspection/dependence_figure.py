@@ -122,7 +122,14 @@ def _curve(axes: Axes, found: PartialDependence, outputs: list[int]) -> None:
         if len(outputs) > 1:
             line = "" if is_words else "-"
             mark = MARKS[number] if is_words else "."
-            axes.plot(places, mean, mark + line, color=colour, label=text.shortened(found.outputs[k], 20), markersize=5)
+            axes.plot(
+                places,
+                mean,
+                mark + line,
+                color=colour,
+                label=text.shortened(found.outputs[k], 20),
+                markersize=5,
+            )
             continue
         assert found.low is not None
         assert found.high is not None

@@ -89,7 +89,7 @@ TABLES: dict[str, tuple[list[str], Cells, Expected, tuple[str, np.ndarray] | Non
         {"area": "numeric"}, ("area", AREA), "few training rows for the classes 'rare'",
     ),
     "errors of a spreadsheet, of many kinds": (
-        ["area", "y"], lambda i: [ERRORS[i % 6] if i % 4 == 0 else AREA[i], PRICE[i]], {"area": "numeric"}, None,
+        ["area", "y"], lambda i: [ERRORS[i // 4 % 6] if i % 4 == 0 else AREA[i], PRICE[i]], {"area": "numeric"}, None,
         "25 cells of 115 are no numbers",
     ),
     "a few decimal commas among points": (
@@ -159,15 +159,39 @@ def test_a_mark_before_a_quoted_target(tmp_path: Path) -> None:
         (["a", "y"], lambda i: [AREA[i], PRICE[i], ""], "line 2 has 3 fields, the header 2"),
         (["a", "a", "y"], lambda i: [AREA[i], 1, PRICE[i]], "columns 1 and 2 are both named 'a'"),
         (["1.5", "7"], lambda i: [AREA[i], PRICE[i]], "it must name the columns"),
-        (["a", "y"], lambda i: [5, PRICE[i]], r"to predict `y` from: `a` \(one value in all training rows"),
+        (
+            ["a", "y"],
+            lambda i: [5, PRICE[i]],
+            r"to predict `y` from: `a` \(one value in all training rows",
+        ),
         (["y"], lambda i: [PRICE[i]], "has no column but `y`: there is nothing to predict it from"),
-        (["x", "z"], lambda i: ["a", "y"] if i == 0 else [AREA[i], PRICE[i]], "; line 2 has it: take out what"),
+        (
+            ["x", "z"],
+            lambda i: ["a", "y"] if i == 0 else [AREA[i], PRICE[i]],
+            "; line 2 has it: take out what",
+        ),
         (["a y"], lambda i: [f"{AREA[i]} {PRICE[i]}"], "its first line, 'a y', has no separator"),
-        (["a", "y"], lambda i: [f"{AREA[i]}".replace(".", ".,"[i % 2]), PRICE[i]], "a decimal comma and a decimal"),
-        (["a", "y"], lambda i: [f"{AREA[i]} {'€$'[i % 2]}", PRICE[i]], r"t\.csv: column `a` holds '.* €' and"),
-        (["a", "y"], lambda i: [AREA[i], f"{i}K" if i % 2 else f"{i / 100}M"], "numbers with several units"),
+        (
+            ["a", "y"],
+            lambda i: [f"{AREA[i]}".replace(".", ".,"[i % 2]), PRICE[i]],
+            "a decimal comma and a decimal",
+        ),
+        (
+            ["a", "y"],
+            lambda i: [f"{AREA[i]} {'€$'[i % 2]}", PRICE[i]],
+            r"t\.csv: column `a` holds '.* €' and",
+        ),
+        (
+            ["a", "y"],
+            lambda i: [AREA[i], f"{i}K" if i % 2 else f"{i / 100}M"],
+            "numbers with several units",
+        ),
         (["a", "y"], lambda i: [AREA[i], "inf" if i == 7 else PRICE[i]], "inf in row 8"),
-        (["a", "\u0079\u0301"], lambda i: [AREA[i], PRICE[i]], "one looks the same, and is written with other"),
+        (
+            ["a", "\u0079\u0301"],
+            lambda i: [AREA[i], PRICE[i]],
+            "one looks the same, and is written with other",
+        ),
         (["a", "y"], lambda i: [AREA[i], "same"], "'same' in every row"),
     ],
 )

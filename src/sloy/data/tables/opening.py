@@ -173,7 +173,13 @@ def _check_encoding(path: Path, start: bytes) -> None:
 
 
 # What other text files begin with, and what they are called.
-_OTHER_FILES = {b"<!doctype": "a page in HTML", b"<html": "a page in HTML", b"<?xml": "XML", b"{": "JSON", b"[": "JSON"}
+_OTHER_FILES = {
+    b"<!doctype": "a page in HTML",
+    b"<html": "a page in HTML",
+    b"<?xml": "XML",
+    b"{": "JSON",
+    b"[": "JSON",
+}
 
 
 def _check_kind(path: Path, start: bytes) -> None:

@@ -18,10 +18,10 @@ def answer(question: dict[str, Any]) -> Answer:
 
     try:
         frame = pl.read_excel(question["path"])
-        first = pl.read_excel(question["path"], has_header=False, read_options={"n_rows": 1})
+        top = pl.read_excel(question["path"], has_header=False, read_options={"n_rows": 1})
         file = io.BytesIO()
         frame.write_ipc(file)
-        return {"rows": frame.height, "names": _names(frame.columns, first.row(0))}, file.getvalue()
+        return {"rows": frame.height, "names": _names(frame.columns, top.row(0))}, file.getvalue()
     except pl.exceptions.NoDataError:
         return {"error": "is a workbook whose first sheet is empty"}, b""
     except (
