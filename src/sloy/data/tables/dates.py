@@ -41,6 +41,7 @@ BY_HINT = (
 )  # of digits alone: numbers, unless the user says so
 PARTS = ("year", "month", "day", "weekday", "hour sin", "hour cos")
 _SAMPLE = 100  # words that formats are tried on first
+EARLIEST, LATEST = 1e8, 1e11  # seconds since 1970, that numbers may be: 1973 to 5138
 PIVOT = 69  # two digits: 69 to 99 are of the 1900s, as in POSIX's strptime
 
 
@@ -68,8 +69,12 @@ def moments(series: pl.Series, format: str) -> pl.Series:
         return series.cast(pl.Datetime("us"))
     text = cells(series)
     if format == "%s":
-        seconds = text.cast(pl.Float64, strict=False)
-        return (seconds * 1e6).cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
+        seconds = _seconds(np.array(text.cast(pl.Float64, strict=False).to_numpy(), np.float64))
+        return (
+            (pl.Series(seconds, nan_to_null=True) * 1e6)
+            .cast(pl.Int64, strict=False)
+            .cast(pl.Datetime("us"))
+        )
     if "%H" in format or "%I" in format:
         text = text.str.replace(r"\s*(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$", "")
     if "%p" in format:
@@ -88,6 +93,13 @@ def moments(series: pl.Series, format: str) -> pl.Series:
     if "%Y" in format:
         when = when.set((when.dt.year() < 1000).fill_null(False), None)
     return when
+
+
+def _seconds(values: np.ndarray) -> np.ndarray:
+    """Numbers (N,) since 1970 as seconds: those beyond the year 5000 are of milliseconds, micro- or nanoseconds."""
+    for _ in range(3):
+        values = np.where(np.abs(values) >= LATEST, values / 1000, values)
+    return values
 
 
 def parts_of(format: str) -> tuple[str, ...]:

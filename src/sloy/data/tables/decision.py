@@ -371,7 +371,8 @@ def _of_digits(profile: Profile) -> str:
     words = polars().Series(
         [f"{int(value)}" for value in sorted(profile.few)], dtype=polars().String
     )
-    found = dates.formats_of(words, np.ones(len(words), int), dates.BY_HINT)
+    known = [f for f in dates.BY_HINT if f != "%s" or min(profile.few) >= dates.EARLIEST]
+    found = dates.formats_of(words, np.ones(len(words), int), tuple(known))
     if not found:
         raise InvalidArgument(
             f"column `{profile.name}` holds numbers ({words[0]}, …), which no known format of a date reads; say it"
