@@ -24,7 +24,6 @@ MOST_CODES = 20  # whole numbers are classes where there are no more different o
 MOST_CLASSES = 1000
 SLICE = 1 << 14  # rows looked at together, which keeps memory small
 FAR = 20.0  # a number so many times as far from the middle as the next is named
-TRAIN, VALIDATE, TEST, LEFT_OUT = range(4)
 
 
 @dataclass(frozen=True, eq=False)
