@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,18 +19,19 @@ if TYPE_CHECKING:
 __all__ = ["answers_figure"]
 
 MOST = 2000  # points that are drawn; of more every so many
+LONGEST = 28  # characters of a name along an axis
 
 
 @styled
-def answers_figure(true: ArrayLike, predicted: ArrayLike, name: str = "") -> Figure:
+def answers_figure(true: ArrayLike, predicted: ArrayLike, name: str | Sequence[str] = "") -> Figure:
     """Each sample a point: across what is true, up what was predicted; on the line both agree.
 
     Parameters
     ----------
     true, predicted : array, shape (N,), or (N, K) of several targets: a panel for each
         Finite numbers; N is at least 1.
-    name : str
-        What they are, with the unit; of several with commas between.
+    name : str, or sequence of str
+        What they are, with the unit; of several a name for each, or all with commas between.
 
     Raises
     ------
@@ -43,7 +45,9 @@ def answers_figure(true: ArrayLike, predicted: ArrayLike, name: str = "") -> Fig
         )
     y, answers = y.reshape(len(y), -1), answers.reshape(len(y), -1)  # (N, K)
     count = y.shape[1]
-    names = [part.strip() for part in name.split(",")] if count > 1 else [name]
+    if isinstance(name, str):
+        name = [part.strip() for part in name.split(",")] if count > 1 else [name]
+    names = [text.shortened(part, LONGEST) for part in name]
     names += [""] * (count - len(names))
     across = min(count, 3)
     down = -(-count // across)

@@ -137,7 +137,7 @@ def importance(
     repeats : int
         Shuffles of each column.
     rows : int, optional
-        As many rows at most, drawn by the seed. By default what takes about five seconds of one core, at least 1000.
+        As many rows at most, drawn by the seed. By default what takes about two seconds of one core, at least 1000.
     names : sequence of str, optional
         Of the columns of a plain array.
     seed : int

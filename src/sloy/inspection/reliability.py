@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy import text
 from sloy.errors import ShapeError
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
@@ -61,7 +62,11 @@ def reliability_figure(
     places = (np.arange(bins) + 0.5) / bins
     below.bar(places, found.samples, 0.9 / bins, color=BLUE)
     below.set_ylabel(say("samples"))
-    what = say("probability of {name}", name=name) if name else say("probability of the answer")
+    what = (
+        say("probability of {name}", name=text.shortened(name, 24))
+        if name
+        else say("probability of the answer")
+    )
     below.set_xlabel(what)
     return figure
 

@@ -24,6 +24,8 @@ class Remarks:
     unseen, unreadable : mapping
         Column → (number of cells, some of their values): categories that training did not have; words where numbers or
         dates were.
+    unsigned : mapping
+        Column → the same: numbers without the percent sign that training had.
     missing : mapping
         Column → number of empty cells, of columns that had none in training.
     far : mapping
@@ -37,13 +39,14 @@ class Remarks:
 
     unseen: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
     unreadable: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
+    unsigned: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)
     far: dict[str, tuple[int, list[str], tuple[float, float]]] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
     rows: int = 0
 
     def add(self, kind: str, name: str, found: pl.Series) -> None:
-        """Note the cells of a column that were `unseen` or `unreadable`."""
+        """Note the cells of a column that were `unseen`, `unreadable` or `unsigned`."""
         if not len(found):
             return
         kept: dict[str, tuple[int, list[str]]] = getattr(self, kind)
@@ -74,6 +77,11 @@ class Remarks:
             f"column `{name}`: {many(count, 'cell')} that cannot be read"
             f" ({', '.join(map(repr, shown))}{', …' if count > len(shown) else ''}), taken as missing"
             for name, (count, shown) in self.unreadable.items()
+        ]
+        said += [
+            f"column `{name}`: {many(count, 'cell')} without the percent sign that training had"
+            f" ({', '.join(map(repr, shown))}{', …' if count > len(shown) else ''}), taken as percents: 0.4 is 0.4 %"
+            for name, (count, shown) in self.unsigned.items()
         ]
         said += [
             f"column `{name}`: {many(count, 'cell')} without a value, which training did not have; the mean, or no"
