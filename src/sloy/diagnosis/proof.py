@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 from sloy.language import counted, say
@@ -59,3 +61,8 @@ class Proof:
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         return dict(vars(self))
+
+    @classmethod
+    def of_json(cls, document: Mapping[str, Any]) -> Proof:
+        """The proof that `to_json` described; numbers that JSON has not are missing in it."""
+        return cls(**{name: nan if value is None else value for name, value in document.items()})

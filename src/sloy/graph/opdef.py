@@ -131,8 +131,8 @@ def opdef(name: str) -> OpDef:
     """The op of that name."""
     try:
         return REGISTRY[name]
-    except KeyError:
-        raise InvalidArgument(f"no op is named `{name}`.") from None
+    except (KeyError, TypeError):
+        raise InvalidArgument(f"no op is named {shown(name)}.") from None
 
 
 def multiply_adds(op: str, attributes: Attributes, result: Spec, operands: Sequence[Spec]) -> int:

@@ -76,6 +76,7 @@ def augmented_figure(
     seed, first : int
         The rows are the steps from the `first` on of a run with this seed, on this batch.
     """
+    instance("augmented_figure", "augment", augment, Augment)
     pictures = np.asarray(pictures)
     if pictures.ndim != 4 or not len(pictures) or pictures.shape[3] not in (1, 3):
         raise ShapeError(

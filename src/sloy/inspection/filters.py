@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy.arguments import instance
 from sloy.errors import ShapeError
 from sloy.inspection.measured_text import head
 from sloy.inspection.style import new_figure, styled
@@ -72,6 +73,7 @@ def _filter(
 
 def first_filters(model: Model) -> tuple[np.ndarray, str] | None:
     """The first layer's weights as filters (KH, KW, I, O), and a title; None where they are no pictures."""
+    instance("first_filters", "model", model, Model)
     shape = model.network.input_shape
     if len(shape) != 3:
         return None
