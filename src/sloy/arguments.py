@@ -18,9 +18,10 @@ from typing import Any, get_args
 import numpy as np
 
 from sloy.errors import InvalidArgument
-from sloy.text import reason, shown
+from sloy.text import reason, shortened, shown
 
 LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, as Linux has it
+LONGEST_LIST = 180  # characters of what messages name as allowed
 _SAMPLE_TYPES = frozenset(map(np.dtype, ("uint8", "float32", "float64")))
 
 
@@ -112,7 +113,7 @@ def one_of(where: str, name: str, value: object, allowed: Sequence[str], others:
     """The value, one of some words; `others` names in the message what else is allowed."""
     if isinstance(value, str) and value in allowed:
         return value
-    words = ", ".join(allowed)
+    words = shortened(", ".join(allowed), LONGEST_LIST)
     raise InvalidArgument(f"{where}: `{name}` (={shown(value)}) must be one of {words}{others}.")
 
 

@@ -108,6 +108,17 @@ class Tensor:
     def __iter__(self) -> Any:
         raise InvalidArgument("a symbolic tensor cannot be iterated over.")
 
+    def __len__(self) -> int:
+        raise InvalidArgument("a symbolic tensor has no length; its `shape` tells its extents.")
+
+    def __getitem__(self, _: object) -> Tensor:
+        raise InvalidArgument("a symbolic tensor has no elements; `sloy.ops.slice` takes a part.")
+
+    def __float__(self) -> float:
+        raise InvalidArgument("a symbolic tensor has no value yet; an engine computes it.")
+
+    __int__ = __float__  # type: ignore[assignment]
+
     def __matmul__(self, other: Tensor) -> Tensor:
         return apply("matmul", (self, other), {"transpose_a": False, "transpose_b": False})
 

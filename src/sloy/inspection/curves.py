@@ -51,7 +51,9 @@ def curves_figure(history: Table, title: str = "") -> Figure:
     InvalidArgument
         Where ``epoch`` or ``loss`` is missing or the history is empty.
     """
-    if not hasattr(history, "__getitem__") or not hasattr(history, "__contains__"):
+    if isinstance(history, bytes) or not (
+        hasattr(history, "__getitem__") and hasattr(history, "__contains__")
+    ):
         raise InvalidArgument(
             f"curves_figure: `history` (={shown(history)}) must be a History, or a dict of columns."
         )

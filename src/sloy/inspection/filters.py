@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sloy.arguments import instance
+from sloy.arguments import finite_array, instance, word
 from sloy.errors import ShapeError
 from sloy.inspection.measured_text import head
 from sloy.inspection.style import new_figure, styled
@@ -38,6 +38,8 @@ def filters_figure(weights: np.ndarray, title: str = "") -> Figure:
     title : str
         A line above; how many filters are shown is added where it is not all.
     """
+    weights = finite_array("filters_figure", "weights", weights)
+    word("filters_figure", "title", title)
     if weights.ndim != 4 or 0 in weights.shape:
         raise ShapeError(f"`weights` has shape {list(weights.shape)}; it must be (KH, KW, I, O).")
     shown = min(weights.shape[3], MOST)
