@@ -11,7 +11,7 @@ import numpy as np
 from sloy.errors import InvalidArgument
 from sloy.graph.attributes import Schema
 from sloy.graph.spec import Spec
-from sloy.text import shown
+from sloy.text import shortened, shown
 
 if TYPE_CHECKING:
     from sloy.graph.tensor import Tensor
@@ -132,7 +132,7 @@ def opdef(name: str) -> OpDef:
     try:
         return REGISTRY[name]
     except (KeyError, TypeError):
-        raise InvalidArgument(f"no op is named {shown(name)}.") from None
+        raise InvalidArgument(f"no op is named `{shortened(str(name))}`.") from None
 
 
 def multiply_adds(op: str, attributes: Attributes, result: Spec, operands: Sequence[Spec]) -> int:

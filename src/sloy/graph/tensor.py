@@ -12,7 +12,7 @@ from sloy.arguments import integers
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.attributes import made
 from sloy.graph.opdef import opdef
-from sloy.graph.spec import DTYPES, Shape, Spec
+from sloy.graph.spec import DTYPES, WIDTHS, Shape, Spec
 from sloy.text import shown
 
 Operand = Union["Tensor", float, int, np.number, np.ndarray]
@@ -117,7 +117,7 @@ class Tensor:
     def __float__(self) -> float:
         raise InvalidArgument("a symbolic tensor has no value yet; an engine computes it.")
 
-    __int__ = __float__  # type: ignore[assignment]
+    __int__ = __float__
 
     def __matmul__(self, other: Tensor) -> Tensor:
         return apply("matmul", (self, other), {"transpose_a": False, "transpose_b": False})
@@ -193,7 +193,7 @@ def constant(value: Operand, dtype: str = "float32") -> Tensor:
     except (TypeError, ValueError, ArithmeticError):
         raise InvalidArgument(
             f"{shown(value)} cannot stand beside tensors: it must be a Tensor, or a number or an array"
-            f" that fits {shown(dtype)}."
+            f" that fits {dtype if isinstance(dtype, str) and dtype in WIDTHS else shown(dtype)}."
         ) from None
     array.flags.writeable = False
     return Tensor("constant", (), {"value": array}, Spec(array.shape, dtype))

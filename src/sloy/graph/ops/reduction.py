@@ -131,5 +131,5 @@ def reduce_mean(x: Tensor, axes: Axes = None, *, keepdims: bool = False) -> Tens
 def argmax(x: Tensor, axis: int = -1) -> Tensor:
     """Position (int32) of the first largest element along an axis; NaN counts as largest."""
     expect_tensors("argmax", x)
-    place = integer("argmax", "axis", axis, -x.rank)
-    return apply("argmax", (x,), {"axis": place + x.rank if place < 0 else place})
+    (chosen,) = normalize_axes(integer("argmax", "axis", axis, -(2**31)), x.rank, "argmax")
+    return apply("argmax", (x,), {"axis": chosen})
