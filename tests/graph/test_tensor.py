@@ -246,7 +246,7 @@ def test_a_tensor_says_what_it_has_not(ask) -> None:
     ("call", "said"),
     [
         (lambda x: ops.reshape(x, "12"), "reshape: `shape` (='12') must be a tuple of integers."),
-        (lambda x: ops.broadcast_to(x, (2.0, 3)), "broadcast_to: `shape` (=(2.0, 3)) must be"),
+        (lambda x: ops.broadcast_to(x, (2.5, 3)), "broadcast_to: `shape` (=(2.5, 3)) must be"),
         (lambda x: ops.transpose(x, 1), "transpose: `permutation` (=1) must be"),
         (lambda x: ops.reduce_sum(x, 0.5), "reduce_sum: `axes` (=0.5) must be"),
         (lambda x: ops.reduce_max(x, keepdims=1), "reduce_max: `keepdims` (=1) must be True or"),
