@@ -65,4 +65,5 @@ class Proof:
     @classmethod
     def of_json(cls, document: Mapping[str, Any]) -> Proof:
         """The proof that `to_json` described; numbers that JSON has not are missing in it."""
-        return cls(**{name: nan if value is None else value for name, value in document.items()})
+        found: dict[str, Any] = {n: nan if v is None else v for n, v in document.items()}
+        return cls(**found)
