@@ -21,6 +21,7 @@ import numpy as np
 from sloy.arguments import path_of
 from sloy.data.dataset import Dataset, TrainTest
 from sloy.errors import FileFormatError
+from sloy.files.once import is_read_once
 from sloy.text import reason, shown
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -53,6 +54,8 @@ def read_idx(path: str | Path) -> np.ndarray:
         When it cannot be opened.
     """
     path = path_of("read_idx", "path", path)
+    if is_read_once(path):
+        raise FileFormatError(f"{path}: is a pipe; IDX files are read from a file.")
     with path.open("rb") as file:
         zipped = file.read(2) == GZIP
         size = file.seek(0, 2)

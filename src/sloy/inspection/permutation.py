@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy import text
-from sloy.arguments import integer
+from sloy.arguments import instance, integer
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.threefry import Key, make_key, permutation
 from sloy.inspection.rows import affordable, answers, as_dataset, rows_of, some, truth_of
@@ -343,6 +343,7 @@ def importance_figure(found: Importance, title: str = "") -> Figure:
     title : str
         By default what the score is.
     """
+    instance("importance_figure", "found", found, Importance)
     shown = min(len(found.columns), IN_FIGURE)
     figure = new_figure(5.6, 1.1 + 0.27 * shown)
     axes = figure.subplots()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy import text
+from sloy.arguments import instance
 from sloy.errors import ShapeError
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
@@ -41,6 +42,7 @@ def reliability_figure(
     ShapeError
         Where the two have not the same bins.
     """
+    instance("reliability_figure", "found", found, Reliability)
     if before is not None and before.samples.shape != found.samples.shape:
         raise ShapeError(
             f"reliability_figure: `found` has {len(found.samples)} bins, `before` {len(before.samples)}; they must"

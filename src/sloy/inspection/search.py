@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sloy.arguments import instance, real, sequence, word
+from sloy.errors import InvalidArgument
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
-from sloy.text import shortened, visible
+from sloy.text import shortened, shown, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +40,7 @@ def search_history_figure(
     """
     from matplotlib.ticker import MaxNLocator
 
+    _check_trials("search_history_figure", trials, metric)
     figure = new_figure(5.6, 3.8)
     axes = figure.subplots()
     complete = [one for one in trials if one["ended"] == "complete"]
@@ -65,6 +68,15 @@ def search_history_figure(
     return figure
 
 
+def _check_trials(where: str, trials: Sequence[Mapping[str, Any]], metric: str) -> None:
+    word(where, "metric", metric)
+    for one in sequence(where, "trials", trials, Mapping):
+        if not {"number", "value", "ended"} <= set(one):
+            raise InvalidArgument(
+                f"{where}: `trials` holds {shown(one)}; each must tell `number`, `value` and `ended`."
+            )
+
+
 @styled
 def search_importance_figure(importance: Mapping[str, float]) -> Figure:
     """A bar for each option: its share of what the trials differ by.
@@ -74,6 +86,10 @@ def search_importance_figure(importance: Mapping[str, float]) -> Figure:
     importance : mapping of str to float
         Path → share.
     """
+    instance("search_importance_figure", "importance", importance, Mapping)
+    for path, share in importance.items():
+        word("search_importance_figure", "importance", path)
+        real("search_importance_figure", "importance", share)
     ranked = sorted(importance.items(), key=lambda item: item[1])
     figure = new_figure(5.6, 1.2 + 0.32 * len(ranked))
     axes = figure.subplots()
@@ -102,6 +118,11 @@ def search_parallel_figure(
     least : bool
         Whether less is better.
     """
+    where = "search_parallel_figure"
+    _check_trials(where, trials, metric)
+    instance(where, "given", given, Mapping)
+    if lacking := [one["number"] for one in trials if one["number"] not in given]:
+        raise InvalidArgument(f"{where}: `given` says nothing of trial {shown(lacking[0])}.")
     names = sorted({name for one in trials for name in given[one["number"]]})
     columns = [[given[one["number"]].get(name) for one in trials] for name in names]
     columns.append([one["value"] for one in trials])

@@ -14,7 +14,7 @@ from sloy.experiments.events import Event, Listener
 from sloy.experiments.run_folder import CHECKPOINT
 from sloy.search.folder import JOURNAL, SearchFolder
 from sloy.search.space import Space, in_words, put
-from sloy.search.study import COMPLETE, DATA, FAILED, Study, storage_of
+from sloy.search.study import COMPLETE, DATA, FAILED, Study, reading, storage_of
 from sloy.search.workers import Task, Worker, Workers
 from sloy.training.checkpoint import Store
 
@@ -115,6 +115,13 @@ class TrialEnded(Event):
         return said + (f"\n           {text.visible(self.why)}" if self.why else "")
 
 
+def known_study(folder: SearchFolder, *, several: bool) -> Study:
+    """The study of a search, begun or to begin; `FileFormatError` where its storage holds something else."""
+    with reading(folder.storage or folder.path / JOURNAL):
+        storage = storage_of(folder.storage, folder.path / JOURNAL)
+        return Study(storage, folder.study, folder.settings.document(), several=several)
+
+
 class Search:
     """A search while it runs.
 
@@ -129,9 +136,7 @@ class Search:
     def __init__(self, folder: SearchFolder, limits: Limits, tell: Listener) -> None:
         self.folder, self.settings, self.limits, self._tell = folder, folder.settings, limits, tell
         self.count = limits.workers
-        storage = storage_of(folder.storage, folder.path / JOURNAL)
-        several = self.count > 1 or folder.storage is not None
-        self.study = Study(storage, folder.study, self.settings.document(), several=several)
+        self.study = known_study(folder, several=self.count > 1 or folder.storage is not None)
         self._workers = Workers()
         self._chosen: dict[int, Mapping[str, Any]] = {}
         self._failures: dict[int, tuple[int, int]] = {}  # trial → epochs told, attempts since

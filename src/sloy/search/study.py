@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from sloy.errors import InvalidArgument, NotAvailable
+from sloy.errors import FileFormatError, InvalidArgument, NotAvailable, SloyError
+from sloy.files.documents import hold
 from sloy.files.processes import life
 from sloy.search.space import Space, suggested
+from sloy.text import reason
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -29,6 +31,20 @@ SETTINGS = "sloy"  # of the study, an attribute: what all that join it must agre
 OWNER, DATA, RESULT = "owner", "data", "result"  # attributes of trials
 STARTUP = {"sampler": 10, "pruner": 5}  # trials at random, and without pruning, to begin with
 WARM_UP = 1  # epochs that no pruner looks at
+TRIAL = {
+    f"{OWNER}?": {"host": str, "pid": int, "life": object},
+    f"{DATA}?": str,
+    f"{RESULT}?": {"ended": str, "epochs?": int, "value?": (float, None), "*": object},
+    "epochs?": int,
+    "*": object,
+}
+TRIAL = {
+    f"{OWNER}?": {"host": str, "pid": int, "life": object},
+    f"{DATA}?": str,
+    f"{RESULT}?": {"ended": str, "epochs?": int, "value?": (float, None), "*": object},
+    "epochs?": int,
+    "*": object,
+}
 COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
 UNOWNED = 2.0  # seconds after which a trial that nobody has said to be his is nobody's
 
@@ -100,6 +116,17 @@ def storage_of(url: str | None, journal: Path) -> Any:
     except Exception as error:  # of any of their libraries
         reason = " ".join(str(error).split())[:200]
         raise InvalidArgument(f"tune: `storage` (={url!r}) cannot be opened: {reason}") from None
+
+
+@contextmanager
+def reading(where: object) -> Iterator[None]:
+    """A context in which what a storage does not understand is refused in sloy's words."""
+    try:
+        yield
+    except (SloyError, OSError):
+        raise
+    except Exception as error:  # of any of their libraries
+        raise FileFormatError(f"{where}: is no study of a search ({reason(error)}).") from None
 
 
 def pruner_of(name: str) -> Any:
@@ -189,6 +216,10 @@ class Study:
             pruner=pruner_of(settings["pruner"]),
             load_if_exists=True,
         )
+        for trial in self.trials():
+            hold(dict(trial.user_attrs), TRIAL)
+        for trial in self.trials():
+            hold(dict(trial.user_attrs), TRIAL)
         there = self.study.user_attrs.get(SETTINGS)
         if there is None:
             self.study.set_user_attr(SETTINGS, dict(settings))
