@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import sloy
@@ -38,6 +39,7 @@ from sloy.search.space import space_of
 from sloy.search.study import Study
 from sloy.search.suited import suited, with_network
 from sloy.search.workers import Worker
+from sloy.training.held_out import held_out_by_members
 
 optuna = pytest.importorskip("optuna", minversion="5")
 
@@ -312,10 +314,14 @@ def test_a_search_is_not_overwritten(tuned: tuple[Tuned, list[Any]], moons: Path
 
 
 class _Nobody:
-    """Asks a worker, and hears nothing."""
+    """Asks a worker, and hears nothing; lets it go on."""
 
     def tell(self, message: Any) -> None:
         """Not heard."""
+
+    def heard(self) -> dict[str, bool]:
+        """Never to be ended."""
+        return {"prune": False}
 
 
 @pytest.mark.parametrize(
@@ -414,7 +420,8 @@ OF_A_TABLE: list[tuple[dict[str, Any], str]] = [
     ({"target": "d"}, r"t\.csv: `target` \(='d'\) is none of its columns: a, b, c"),
     ({"target": None}, "`target` COLUMN"),
     ({"validation": 0.0}, "no samples are held out"),
-    ({"metric": "val_accuracy"}, r"`metric` \(='val_accuracy'\): here there is val_loss alone; the members"),
+    ({"target": "a", "task": "regression", "metric": "val_accuracy"},
+     r"`metric` \(='val_accuracy'\): here there is val_loss alone; the data have numbers"),
     ({"target": "a", "task": "regression", "network": "mlp", "metric": "val_accuracy"},
      r"here there is val_loss alone; the data have numbers to predict"),
     ({"space": {"network_options__hiden": {"layers": [1, 2]}}}, r"hiden 16: .*'hiden' is none; there are hidden"),
@@ -438,13 +445,56 @@ def test_what_cannot_be_searched_is_refused_before_anything_is_written(
     assert sorted(os.listdir()) == ["broken.parquet", "t.csv"]
 
 
-def test_arrays_are_no_data_of_a_search() -> None:
-    x = np.zeros((20, 3), np.float32)
-    for data in ((x, x[:, 0]), sloy.Dataset(x, x[:, 0]), x):
-        with pytest.raises(
-            InvalidArgument, match=f"{type(data).__name__}.* must be a path, or 'mnist'"
-        ):
-            sloy.tune(data)  # type: ignore[arg-type]
+def test_the_median_waits_for_a_fifth_of_the_epochs(tmp_path: Path) -> None:
+    """Five complete trials at 1; one at 2 is ended at its sixth epoch of 30."""
+    settings = {"direction": "minimize", "seed": 0, "pruner": "median"}
+    one = Study(study.storage_of(None, tmp_path / "log"), "s", settings, several=False)
+    for _ in range(5):
+        trial, _chosen = one.asked(SPACE)
+        one.note(trial, study.EPOCHS, 30)
+        assert not any(one.report(trial, [(epoch, 1.0)]) for epoch in range(1, 31))
+        one.complete(trial, {"value": 1.0, "epochs": 30}, 30)
+    trial, _ = one.asked(SPACE)
+    one.note(trial, study.EPOCHS, 30)
+    ended = [one.report(trial, [(epoch, 2.0)]) for epoch in range(1, 7)]
+    assert ended == [False] * 5 + [True]
+
+
+# --- data in memory -------------------------------------------------------------------------------
+
+
+def test_a_data_frame_is_searched_as_its_file(
+    tuned: tuple[Tuned, list[Any]], moons: Path, tmp_path: Path, unpictured: None
+) -> None:
+    """The same trial, to the bits; resumed without the frame."""
+    whole, _ = tuned
+    frame = pl.read_csv(moons)
+    out = tmp_path / "search"
+    found = sloy.tune(frame, SPACE, trials=1, out=out, **WORDS)
+    assert values(found.trials) == values(whole.trials)[:1]
+    assert sorted(os.listdir(out / "data")) == ["data.parquet"]
+    assert "what was given in memory" in found.listing
+    with pytest.raises(InvalidOption, match="`resume` goes on with the data that the search's"):
+        sloy.tune(frame, out=out, resume=True)
+    assert sloy.tune(out=out, resume=True).document["best"] == found.document["best"]
+
+
+# --- members --------------------------------------------------------------------------------------
+
+
+def test_members_are_compared_by_their_accuracy(moons: Path, tmp_path: Path) -> None:
+    """Each row that a member held out is answered by that member, with the weights that it keeps."""
+    plan: dict[str, Any] = {"data": str(moons), "target": "side", "epochs": 3, "members": 2}
+    question = {"words": plan, "folder": str(tmp_path / "x"), "engine": "auto", "threads": 1}
+    found = worker._answer({**question, "metric": "val_accuracy"}, _Nobody(), os.getppid())
+    assert found["ended"] == "complete"
+    experiment = Experiment.of(**plan)
+    checked = Checked.of(experiment)
+    model = sloy.load(tmp_path / "x/model.sloy")
+    held = held_out_by_members(model, checked.loaded.train, experiment.validation, 0)
+    assert found["value"] == (held.output.argmax(1) == held.data.y).mean() > 0.6
+    history = json.loads((tmp_path / "x/summary.json").read_text())["history"]
+    assert all(0 <= row["val_accuracy"] <= 1 for row in history)
 
 
 def test_the_space_of_the_docs_suits_a_table(tmp_path: Path, moons: Path) -> None:

@@ -14,7 +14,7 @@ from sloy.experiments.events import Event, Listener
 from sloy.experiments.run_folder import CHECKPOINT
 from sloy.search.folder import JOURNAL, SearchFolder
 from sloy.search.space import Space, in_words, put
-from sloy.search.study import COMPLETE, DATA, FAILED, Study, storage_of
+from sloy.search.study import COMPLETE, DATA, EPOCHS, FAILED, Study, storage_of
 from sloy.search.workers import Task, Worker, Workers
 from sloy.training.checkpoint import Store
 
@@ -203,7 +203,7 @@ class Search:
         match message:
             case {"data": data, "epochs": epochs}:
                 task.epochs = epochs
-                self.study.note(task.trial, "epochs", epochs)
+                self.study.note(task.trial, EPOCHS, epochs)
                 self._check_data(task.trial, data)
             case {"rows": rows}:
                 task.told = rows[-1][0]

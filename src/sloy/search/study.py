@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from math import isfinite
+from math import ceil, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -29,6 +29,8 @@ SETTINGS = "sloy"  # of the study, an attribute: what all that join it must agre
 OWNER, DATA, RESULT = "owner", "data", "result"  # attributes of trials
 STARTUP = {"sampler": 10, "pruner": 5}  # trials at random, and without pruning, to begin with
 WARM_UP = 1  # epochs that no pruner looks at
+UNSAID = 0.2  # share of a trial's epochs that say too little of its end for the median: see docs/search-and-pruning.md
+EPOCHS = "epochs"  # attribute of trials: as many as they have at most
 COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
 UNOWNED = 2.0  # seconds after which a trial that nobody has said to be his is nobody's
 
@@ -102,13 +104,12 @@ def storage_of(url: str | None, journal: Path) -> Any:
         raise InvalidArgument(f"tune: `storage` (={url!r}) cannot be opened: {reason}") from None
 
 
-def pruner_of(name: str) -> Any:
-    """The pruner of a name, see `sloy.search.options.PRUNERS`."""
+def pruner_of(name: str, epochs: int = 0) -> Any:
+    """The pruner of a name, see `sloy.search.options.PRUNERS`, for a trial of so many epochs."""
     pruners = needed().pruners
-    if name == "median":
-        return pruners.MedianPruner(
-            n_startup_trials=STARTUP["pruner"], n_warmup_steps=WARM_UP + 1
-        )  # steps are epochs, from 1
+    if name == "median":  # steps are epochs, from 1
+        first = max(WARM_UP + 1, ceil(UNSAID * epochs))
+        return pruners.MedianPruner(n_startup_trials=STARTUP["pruner"], n_warmup_steps=first)
     if name == "hyperband":
         return pruners.HyperbandPruner(min_resource=WARM_UP, max_resource="auto")
     return pruners.NopPruner()
@@ -180,7 +181,7 @@ class Study:
         self, storage: Any, name: str, settings: Mapping[str, Any], *, several: bool
     ) -> None:
         optuna = needed()
-        self._least = settings["direction"] == "minimize"
+        self._least, self._pruner = settings["direction"] == "minimize", settings["pruner"]
         self.study: Any = optuna.create_study(
             storage=storage,
             study_name=name,
@@ -249,15 +250,21 @@ class Study:
 
     def report(self, trial: FrozenTrial, rows: Sequence[tuple[int, float]]) -> bool:
         """Tell epochs of a trial, those that are known already too; whether the pruner ends it."""
-        storage, pruner = self.study._storage, self.study.pruner
+        storage = self.study._storage
         known = storage.get_trial(trial._trial_id).intermediate_values
         for epoch, value in rows:
             if epoch in known:
                 continue
             storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
-            if pruner.prune(self.study, storage.get_trial(trial._trial_id)):
+            if self._is_hopeless(storage.get_trial(trial._trial_id)):
                 return True
-        return bool(pruner.prune(self.study, storage.get_trial(trial._trial_id)))
+        return self._is_hopeless(storage.get_trial(trial._trial_id))
+
+    def _is_hopeless(self, trial: FrozenTrial) -> bool:
+        pruner = self.study.pruner
+        if self._pruner == "median":
+            pruner = pruner_of(self._pruner, trial.user_attrs.get(EPOCHS, 0))
+        return bool(pruner.prune(self.study, trial))
 
     def complete(self, trial: FrozenTrial, result: Mapping[str, Any], epochs: int) -> None:
         """A trial has its value; where it stopped early, so do the epochs that it left out."""
