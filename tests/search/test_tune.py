@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 
 import sloy
 from sloy.cli.main import main
-from sloy.errors import FileFormatError, InvalidArgument, InvalidOption
+from sloy.errors import FileFormatError, InvalidArgument, InvalidOption, NotAvailable
 from sloy.experiments import Experiment, running
 from sloy.search import (
     Choice,
@@ -36,6 +37,7 @@ from sloy.search.folder import SearchFolder
 from sloy.search.loop import Limits, Search
 from sloy.search.options import SearchOptions
 from sloy.search.space import space_of
+from sloy.search.storage import storage_of
 from sloy.search.study import Study
 from sloy.search.suited import suited, with_network
 from sloy.search.workers import Worker
@@ -267,11 +269,11 @@ def test_another_storage_and_other_data(
 def test_a_half_line_of_a_journal(tmp_path: Path) -> None:
     """What a kill in the middle of writing leaves is removed by the next that writes."""
     path = tmp_path / "search.log"
-    storage = study.storage_of(None, path)
+    storage = storage_of(None, path)
     optuna.create_study(storage=storage, study_name="a")
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"op_code": 1, "half')
-    optuna.create_study(storage=study.storage_of(None, path), study_name="b")
+    optuna.create_study(storage=storage_of(None, path), study_name="b")
     assert path.read_bytes().startswith(whole + b"{")
     assert {one.study_name for one in optuna.get_all_study_summaries(storage)} == {"a", "b"}
 
@@ -291,12 +293,32 @@ def test_a_half_line_of_a_journal(tmp_path: Path) -> None:
         ({"space": {"wavy": {"int": [1, 2]}}}, r"`wavy` is no option of an experiment"),
         ({"space": {"batch_size": {"int": [0, 9]}}}, r"`batch_size` \(=0\) must be an integer"),
         ({"space": {"loss": {"choice": ["focal", "cross_entropy"]}}}, r"values of val_loss"),
-        ({"storage": "nothing://"}, r"`storage` \(='nothing://'\) cannot be opened"),
+        ({"storage": "nothing://"}, r"`storage` \(='nothing://'\) must be a URL such as sqlite:///FILE"),
+        ({"storage": "sqlite://"}, "is kept nowhere; name a file"),
+        ({"storage": "sqlite:////no/x.db"}, "cannot be opened: .*unable to open database file"),
     ],
 )  # fmt: skip
 def test_what_is_refused(given: dict[str, Any], said: str, moons: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match=said):
         sloy.tune(moons, **{"space": SPACE, "out": tmp_path / "x", **WORDS, **given})
+
+
+@pytest.mark.parametrize(
+    ("url", "package"),
+    [
+        ("postgresql://me:secret@host/trials", "psycopg2-binary"),
+        ("mysql://me:secret@host/trials", "mysqlclient"),
+        ("mysql+pymysql://me:secret@host/trials", "pymysql"),
+        ("redis://:secret@host:6379/0", "redis"),
+    ],
+)
+def test_a_driver_that_is_missing(url: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them by its name; and passwords are not shown."""
+    for name in ("psycopg2", "MySQLdb", "pymysql", "redis"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(NotAvailable, match=f"`pip install {package}`") as caught:
+        storage_of(url, Path())
+    assert "secret" not in str(caught.value)
 
 
 def test_a_search_is_not_overwritten(tuned: tuple[Tuned, list[Any]], moons: Path) -> None:
@@ -399,7 +421,7 @@ def test_resumed_with_what_it_was_begun_with(
     assert (folder.settings.metric, folder.settings.pruner) == ("val_accuracy", "none")
     assert (folder.storage, folder.study, folder.threads) == (url, "mine", 1)
     others: dict[str, Any] = {
-        "metric": "val_loss", "storage": "sqlite://", "study": "his", "threads": 5, "engine": "reference",
+        "metric": "val_loss", "storage": "sqlite:///x.db", "study": "his", "threads": 5, "engine": "reference",
         "target": "y", "data": "mnist",
     }  # fmt: skip
     for name, other in others.items():
@@ -448,7 +470,7 @@ def test_what_cannot_be_searched_is_refused_before_anything_is_written(
 def test_the_median_waits_for_a_fifth_of_the_epochs(tmp_path: Path) -> None:
     """Five complete trials at 1; one at 2 is ended at its sixth epoch of 30."""
     settings = {"direction": "minimize", "seed": 0, "pruner": "median"}
-    one = Study(study.storage_of(None, tmp_path / "log"), "s", settings, several=False)
+    one = Study(storage_of(None, tmp_path / "log"), "s", settings, several=False)
     for _ in range(5):
         trial, _chosen = one.asked(SPACE)
         one.note(trial, study.EPOCHS, 30)

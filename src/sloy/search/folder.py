@@ -19,6 +19,7 @@ from sloy.files.atomic import write_atomically
 from sloy.files.documents import read_document
 from sloy.search.options import LIMITS
 from sloy.search.space import Space, documented, space_of
+from sloy.search.storage import without_password
 
 SEARCH, JOURNAL, TRIALS, BEST = "search.json", "search.log", "trials", "best"
 DATA = "data"
@@ -196,9 +197,11 @@ class SearchFolder:
             if name == "data":
                 own, other = (Path(str(one)).resolve() for one in (own, value))
             if own != other:
+                if name == "storage":
+                    own, value = (one and without_password(str(one)) for one in (own, value))
                 raise InvalidOption(
                     f"tune: `resume` continues the search as it was begun: `{name}` is"
-                    f" {text.shown(there.get(name))} there, not {text.shown(value)}."
+                    f" {text.shown(own)} there, not {text.shown(value)}."
                 )
 
     def trial(self, number: int) -> RunFolder:

@@ -14,7 +14,8 @@ from sloy.experiments.events import Event, Listener
 from sloy.experiments.run_folder import CHECKPOINT
 from sloy.search.folder import JOURNAL, SearchFolder
 from sloy.search.space import Space, in_words, put
-from sloy.search.study import COMPLETE, DATA, EPOCHS, FAILED, Study, storage_of
+from sloy.search.storage import storage_of
+from sloy.search.study import COMPLETE, DATA, EPOCHS, FAILED, Study
 from sloy.search.workers import Task, Worker, Workers
 from sloy.training.checkpoint import Store
 

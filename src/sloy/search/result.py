@@ -20,7 +20,8 @@ from sloy.experiments.result import Result
 from sloy.experiments.run_folder import CONFIGURATION
 from sloy.search.folder import BEST, FIGURES, RESULT, TRIALS, listing
 from sloy.search.space import in_words, value_in_words
-from sloy.search.study import EPOCHS, needed
+from sloy.search.storage import needed, without_password
+from sloy.search.study import EPOCHS
 from sloy.search.study import RESULT as RESULT_OF
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def finished(search: Search) -> Tuned:
         "metric": settings.metric,
         "direction": settings.direction,
         "study": folder.study,
-        "storage": folder.storage,
+        "storage": folder.storage and without_password(folder.storage),
         "ended": {how: ended.get(how, 0) for how in ("complete", "pruned", "diverged", "failed", "running")},
         "epochs": {
             "done": sum(row["epochs"] for row in trials),

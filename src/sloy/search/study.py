@@ -6,7 +6,6 @@ was killed in between: sampler and pruner keep nothing in a process.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import warnings
@@ -14,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from math import ceil, isfinite
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from sloy.errors import InvalidArgument, NotAvailable
+from sloy.errors import InvalidArgument
 from sloy.files.processes import life
 from sloy.search.space import Space, suggested
+from sloy.search.storage import needed
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -35,23 +34,6 @@ COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
 UNOWNED = 2.0  # seconds after which a trial that nobody has said to be his is nobody's
 
 
-def needed() -> Any:
-    """Optuna.
-
-    Raises
-    ------
-    NotAvailable
-        Where it is not installed.
-    """
-    try:
-        import optuna
-    except ImportError:
-        raise NotAvailable(
-            "tune: needs Optuna 5; install it with `pip install 'sloy[search]'`."
-        ) from None
-    return optuna
-
-
 @contextmanager
 def quiet() -> Iterator[None]:
     """What Optuna logs of studies and trials is left out meanwhile; sloy tells it."""
@@ -62,46 +44,6 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(before)
-
-
-class JournalLock:
-    """Lets one process at a time write a journal; what a killed one held is free, and its half line removed."""
-
-    def __init__(self, journal: Path) -> None:
-        self._journal, self._path = journal, journal.with_name(f".{journal.name}.lock")
-        self._descriptor = -1
-
-    def acquire(self) -> bool:
-        """Wait for the others."""
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        with suppress(FileNotFoundError), open(self._journal, "rb+") as file:
-            end = file.seek(0, os.SEEK_END)
-            if end and file.seek(end - 1) and file.read(1) != b"\n":
-                file.seek(0)
-                file.truncate(file.read().rfind(b"\n") + 1)
-        return True
-
-    def release(self) -> None:
-        """Let the next one write."""
-        os.close(self._descriptor)
-
-
-def storage_of(url: str | None, journal: Path) -> Any:
-    """Optuna's storage of a URL, of which ``redis://`` is a journal; by default a journal file."""
-    optuna = needed()
-    backends = optuna.storages.journal
-    try:
-        if url is None:
-            lock = JournalLock(journal)
-            backend = backends.JournalFileBackend(str(journal), lock_obj=lock)
-            return optuna.storages.JournalStorage(backend)
-        if url.startswith("redis"):
-            return optuna.storages.JournalStorage(backends.JournalRedisBackend(url))
-        return optuna.storages.RDBStorage(url)
-    except Exception as error:  # of any of their libraries
-        reason = " ".join(str(error).split())[:200]
-        raise InvalidArgument(f"tune: `storage` (={url!r}) cannot be opened: {reason}") from None
 
 
 def pruner_of(name: str, epochs: int = 0) -> Any:

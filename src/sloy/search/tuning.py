@@ -19,7 +19,8 @@ from sloy.search.loop import Limits, Search
 from sloy.search.options import AUTO, LIMITS, LOSS, PRUNERS, SearchOptions
 from sloy.search.result import Tuned, finished
 from sloy.search.space import Space, space_of
-from sloy.search.study import quiet, storage_of
+from sloy.search.storage import storage_of
+from sloy.search.study import quiet
 from sloy.search.suited import suited, with_network, workers_for
 
 
