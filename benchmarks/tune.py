@@ -2,7 +2,7 @@
 
     python benchmarks/tune.py kills --trials 50 --kills 20     # the same trials as of a search that nobody disturbs
     python benchmarks/tune.py memory --trials 200              # the searching process after each quarter
-    python benchmarks/tune.py pruner --trials 50               # epochs that the median pruner saves
+    python benchmarks/tune.py pruner --trials 50               # epochs that pruners save, and what they miss
     python benchmarks/tune.py workers --trials 20              # time with two workers over that with one
     python benchmarks/tune.py tuned --trials 30                # tuned against default options: validation and test
 
@@ -143,9 +143,9 @@ def memory(root: Path, trials: int) -> list[float]:
 
 
 def saved(data: str, trials: int, root: Path, **words: Any) -> dict[str, Any]:
-    """Epochs that are trained with the median pruner, over those without, and the best of both."""
+    """Epochs that are trained with pruners, over those without, and the best of each."""
     found: dict[str, Any] = {}
-    for pruner in ("none", "median"):
+    for pruner in ("none", "percentile", "median"):
         tuned = sloy.tune(data, trials=trials, pruner=pruner, out=root / pruner, threads=1, **words)
         epochs = tuned.document["epochs"]
         test = {n: v for n, v in tuned.document["test"].items() if n.endswith(("accuracy", "loss"))}
@@ -155,7 +155,8 @@ def saved(data: str, trials: int, root: Path, **words: Any) -> dict[str, Any]:
             "trial": tuned.best["number"],
             **test,
         }
-    found["saved"] = 1 - found["median"]["done"] / found["none"]["done"]
+    for pruner in ("percentile", "median"):
+        found[pruner]["saved"] = 1 - found[pruner]["done"] / found["none"]["done"]
     return found
 
 

@@ -244,8 +244,10 @@ class Search:
     def _ended(self, task: Task, ended: str, why: str) -> None:
         number = task.trial.number
         best = self.study.best()
-        if best is None or best.number != number:
-            Store(self.folder.trial(number) / CHECKPOINT).clear()
+        is_best = best is not None and best.number == number
+        for one in self.study.ended() if is_best else [self.study.trials()[number]]:
+            if best is None or one.number != best.number:  # the best may be gone on with
+                Store(self.folder.trial(one.number) / CHECKPOINT).clear()
         value = self.study.value(self.study.trials()[number])
         found = None if best is None else (best.number, self.study.value(best))
         chosen = self._chosen[number]

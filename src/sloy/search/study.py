@@ -28,7 +28,11 @@ SETTINGS = "sloy"  # of the study, an attribute: what all that join it must agre
 OWNER, DATA, RESULT = "owner", "data", "result"  # attributes of trials
 STARTUP = {"sampler": 10, "pruner": 5}  # trials at random, and without pruning, to begin with
 WARM_UP = 1  # epochs that no pruner looks at
-UNSAID = 0.2  # share of a trial's epochs that say too little of its end for the median: see docs/search-and-pruning.md
+PERCENTILES = {
+    "percentile": 40.0,
+    "median": 50.0,
+}  # of the complete trials; what they save: docs/search-and-pruning.md
+UNSAID = 0.2  # share of a trial's epochs that say too little of its end for them
 EPOCHS = "epochs"  # attribute of trials: as many as they have at most
 COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
 UNOWNED = 2.0  # seconds after which a trial that nobody has said to be his is nobody's
@@ -49,9 +53,11 @@ def quiet() -> Iterator[None]:
 def pruner_of(name: str, epochs: int = 0) -> Any:
     """The pruner of a name, see `sloy.search.options.PRUNERS`, for a trial of so many epochs."""
     pruners = needed().pruners
-    if name == "median":  # steps are epochs, from 1
+    if name in PERCENTILES:  # steps are epochs, from 1
         first = max(WARM_UP + 1, ceil(UNSAID * epochs))
-        return pruners.MedianPruner(n_startup_trials=STARTUP["pruner"], n_warmup_steps=first)
+        return pruners.PercentilePruner(
+            PERCENTILES[name], n_startup_trials=STARTUP["pruner"], n_warmup_steps=first
+        )
     if name == "hyperband":
         return pruners.HyperbandPruner(min_resource=WARM_UP, max_resource="auto")
     return pruners.NopPruner()
@@ -204,7 +210,7 @@ class Study:
 
     def _is_hopeless(self, trial: FrozenTrial) -> bool:
         pruner = self.study.pruner
-        if self._pruner == "median":
+        if self._pruner in PERCENTILES:
             pruner = pruner_of(self._pruner, trial.user_attrs.get(EPOCHS, 0))
         return bool(pruner.prune(self.study, trial))
 

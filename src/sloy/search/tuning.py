@@ -67,8 +67,9 @@ def tune(
         by default, with `resume` as many as the search had.
     metric : "val_loss" or "val_accuracy", optional
         What is compared; by default the loss.
-    pruner : "median", "hyperband" or "none", optional
-        What ends trials that promise little; by default the median of the others, after the first epoch.
+    pruner : "percentile", "median", "hyperband" or "none", optional
+        What ends trials that promise little; by default those that are not among the better 40 % of the complete ones,
+        "median" 50 %, after a fifth of their epochs.
     out : path, optional
         The folder of the search; by default ``runs/tune-DATA-DATE-TIME``.
     storage : str, optional
