@@ -200,6 +200,38 @@ def idx_to_test(folder: str | Path) -> tuple[Dataset, bool]:
     return Dataset(x, y, names, folder.resolve().name), present == {TRAIN}
 
 
+def write_idx_part(folder: Path, part: str, data: Dataset) -> None:
+    """Write labelled pictures as two files of such a folder; of float64 and float32 with all bits.
+
+    Parameters
+    ----------
+    folder : Path
+    part : str
+        One of `PARTS`.
+    data : Dataset
+        x (N, H, W) or (N, H, W, C), y labels.
+    """
+    label = np.uint8 if data.classes <= 256 else np.int32
+    for kind, values in (("images", data.x), ("labels", data.y.astype(label))):
+        name = f"{part}-{kind}-idx{values.ndim}-ubyte"
+        (folder / name).write_bytes(idx_bytes(values))
+
+
+def idx_bytes(values: np.ndarray) -> bytes:
+    """An array as an IDX file holds it.
+
+    Examples
+    --------
+    >>> idx_bytes(np.array([[1, 2]], np.uint8)).hex()
+    '0000080200000001000000020102'
+    """
+    code = next(
+        c for c, kind in _DTYPES.items() if np.dtype(kind) == values.dtype.newbyteorder(">")
+    )
+    head = bytes([0, 0, code, values.ndim]) + np.array(values.shape, ">u4").tobytes()
+    return head + np.ascontiguousarray(values, _DTYPES[code]).tobytes()
+
+
 def _images_and_labels(folder: Path, parts: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     images_path, labels_path = idx_files(folder, parts)
     images, labels = read_idx(images_path), read_idx(labels_path)
