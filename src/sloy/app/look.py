@@ -84,10 +84,11 @@ class Gallery:
     def models(self) -> list[dict[str, str]]:
         """What may be looked into."""
         self._shelf.refresh()
-        runs = [run for run in self._shelf.runs() if (Path(run.path) / MODEL).is_file()]
-        opened = self._shelf.opened
-        own = [opened] if opened is not None and opened.kind == "model" else []
-        found = [{"id": thing.id, "name": thing.name} for thing in (*own, *runs)]
+        shelf = self._shelf
+        shapes = {thing: shelf.shape_of(thing) for thing in shelf.models()}
+        found = [
+            {"id": t.id, "name": t.name} for t, shape in shapes.items() if len(shape) in (0, 3)
+        ]
         if OWN in self._looked:
             found.append({"id": OWN, "name": self._looked[OWN].name})
         return found

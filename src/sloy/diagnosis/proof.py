@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sloy.language import counted, say
+from sloy.language import Sentence, counted, say, speak
 
 
 @dataclass(frozen=True)
@@ -14,9 +15,9 @@ class Proof:
 
     Attributes
     ----------
-    words : str
+    words : Sentence
         What is changed, such as "learning rate 0.1 → 0.001".
-    start : str
+    start : Sentence
         "from the start" or "from now".
     steps, orders : int
         How many steps, and in how many orders of the samples.
@@ -31,8 +32,8 @@ class Proof:
         What to run instead.
     """
 
-    words: str
-    start: str
+    words: Sentence
+    start: Sentence
     steps: int
     orders: int
     before: float
@@ -57,5 +58,17 @@ class Proof:
         return told if self.proved else say("{told}: tried, no sure gain", told=told)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return dict(vars(self))
+        """As JSON values: in English, and with what the words are made of in any language."""
+        with speak("en"):
+            words = {"words": str(self.words), "start": str(self.start)}
+        said = {"words": self.words.to_json(), "start": self.start.to_json()}
+        return {**vars(self), **words, "said": said}
+
+    @classmethod
+    def of_json(cls, document: Mapping[str, Any]) -> Proof:
+        """The proof that `to_json` described."""
+        same = {name: value for name, value in document.items() if name != "said"}
+        for name in ("words", "start"):
+            told = document.get("said", {}).get(name)
+            same[name] = Sentence(document[name]) if told is None else Sentence.of_json(told)
+        return cls(**same)

@@ -6,6 +6,7 @@ from sloy.experiments.events import Event, Listener
 from sloy.experiments.examining import Examined, examine
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.forecast import Forecast, plan
+from sloy.experiments.pruning import prune
 from sloy.experiments.reporting import Reported, report
 from sloy.experiments.result import Result
 from sloy.experiments.running import resume, run
@@ -30,6 +31,7 @@ __all__ = [
     "diagnose",
     "examine",
     "plan",
+    "prune",
     "report",
     "resume",
     "run",

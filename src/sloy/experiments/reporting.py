@@ -18,6 +18,7 @@ import numpy as np
 from sloy import text
 from sloy.arguments import file_to_write, flag
 from sloy.data import Dataset
+from sloy.diagnosis.report import Finding
 from sloy.engines import Engine
 from sloy.errors import FileFormatError, InvalidArgument, SloyError
 from sloy.exchange.source.javascript import Precision
@@ -301,7 +302,8 @@ class _Run:
             return []
         found = written_report(path)
         items = "".join(
-            f"<li><strong>{escape(f'{one.severity}: {one.name}')}</strong><br>{escape(one.sentence)}</li>"
+            f"<li><strong>{escape(f'{one.harm}: {one.name}')}</strong><br>{escape(one.sentence)}<br>"
+            f"{escape(_advice(one))}</li>"
             for one in found.findings
         )
         html = f'<ul class="findings">{items}</ul>' if items else f"<p>{escape(str(found))}</p>"
@@ -329,6 +331,16 @@ class _Run:
         digest = sha256((self.folder / MODEL).read_bytes()).hexdigest()
         rows.append((say("model file"), f"sha256 {digest}"))
         return definitions([(title, words) for title, words in rows if words])
+
+
+def _advice(finding: Finding) -> str:
+    """What may be behind a finding, and what helps; what was proved of it, where something was."""
+    proved = [str(proof) for proof in finding.proofs if proof.proved]
+    causes = say("because") + ": " + say(" or ").join(finding.causes) if finding.causes else ""
+    helps = say("tried") + ": " + "; ".join(proved)
+    if not proved:
+        helps = say("remedy") + ": " + "; ".join(finding.remedies)
+    return ". ".join(filter(None, [causes, helps]))
 
 
 def _matrix(counts: np.ndarray, names: Sequence[str]) -> str:
