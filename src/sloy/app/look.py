@@ -22,7 +22,6 @@ from sloy.experiments import Wanted, source_of
 from sloy.experiments.run_folder import RunFolder
 from sloy.inspection import exciting_patches, grad_cam, receptive_field, saliency
 from sloy.model import Model
-from sloy.model.loading import MODEL
 from sloy.training.stages import layered
 
 MOST_MAPS = 32  # of a layer that are sent

@@ -272,6 +272,6 @@ def _html(finding: Finding) -> str:
     indent = "margin-left: 2em" if finding.under else ""
     colour = MARKS[finding.severity]
     return (
-        f'<section style="{indent}"><p><strong style="color: {colour}">{escape(finding.harm)}</strong> {escape(head)}</p>'
-        f"<dl>{body}</dl></section>"
+        f'<section style="{indent}"><p><strong style="color: {colour}">{escape(finding.harm)}</strong>'
+        f" {escape(head)}</p><dl>{body}</dl></section>"
     )
