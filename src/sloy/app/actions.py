@@ -136,8 +136,8 @@ ACTIONS: dict[str, Action] = {
     "start": Action({}, _start),
     "columns": Action(_ID, lambda desk, id: data.columns(desk.shelf, id)),
     "plan": Action(
-        {"id": str, "target": (None, str)},
-        lambda desk, id, target: data.forecast(desk.shelf, id, target),
+        {**_SPOKEN, "target": (None, str)},
+        lambda desk, **given: data.forecast(desk.shelf, **given),
         long=True,
     ),
     "scene": Action(
@@ -180,6 +180,11 @@ ACTIONS: dict[str, Action] = {
     "unit": Action(
         {"id": str, "layer": str, "channel": int, "row": int, "column": int},
         lambda desk, **given: desk.gallery.unit(**given),
+    ),
+    "synthesize": Action(
+        {"id": str, "layer": str, "channel": int},
+        lambda desk, **given: desk.gallery.synthesize(**given),
+        long=True,
     ),
     "why": Action(
         {"id": str, "output": (None, int)}, lambda desk, **given: desk.gallery.why(**given)

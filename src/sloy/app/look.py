@@ -20,7 +20,7 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.experiments import Wanted, source_of
 from sloy.experiments.run_folder import RunFolder
-from sloy.inspection import exciting_patches, grad_cam, receptive_field, saliency
+from sloy.inspection import exciting_patches, grad_cam, receptive_field, saliency, synthesize
 from sloy.model import Model
 from sloy.training.stages import layered
 
@@ -28,6 +28,7 @@ MOST_MAPS = 32  # of a layer that are sent
 MOST_PICTURES = 2_000  # that are searched for exciting patches
 SMALL = (3_000, 2)  # digits and epochs of the small network
 LARGEST_SIDE = 320  # pixels of a picture that is sent
+FEW_PIXELS = 10_000  # of a picture that is synthesised in many small steps, not few large ones
 OWN = "small"
 
 
@@ -227,6 +228,20 @@ class Gallery:
                 for p in found[channel]
             ]
         return {"box": list(box), "value": float(values[row, column, channel]), "patches": patches}
+
+    def synthesize(self, id: str, layer: str, channel: int) -> dict[str, Any]:
+        """A picture made to excite a map: gradient ascent from noise."""
+        looked = self.opened(id)
+        _known(looked, layer)
+        height, width, _ = looked.model.network.input_shape
+        steps, rate = (100, 0.01) if height * width <= FEW_PIXELS else (25, 0.04)
+        found = synthesize(looked.model, layer, channel, steps=steps, rate=rate)
+        return {
+            "picture": _image(found.picture),
+            "before": found.before,
+            "after": found.after,
+            "steps": steps,
+        }
 
     def why(self, id: str, output: int | None) -> dict[str, Any]:
         """Which pixels decide: Grad-CAM and saliency as bytes (H, W)."""

@@ -361,6 +361,23 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Он даёт {value}; он видит столбцы и строки {box} картинки.",
     ),
     "move_unit": ("the unit beside: {way}", "соседний нейрон: {way}"),
+    "synthesize": (
+        "Make a picture that excites this map",
+        "Создать картинку, возбуждающую эту карту",
+    ),
+    "synthesised": (
+        "a picture made to excite map {channel} of {layer}",
+        "картинка, созданная, чтобы возбудить карту {channel} слоя {layer}",
+    ),
+    "raised": (
+        "its mean rose from {before} to {after} in {steps} steps from noise",
+        "её среднее выросло с {before} до {after} за {steps} шагов от шума",
+    ),
+    "not_raised": (
+        "noise gives it no slope: its mean stays at {after}; take the layer before its ReLU",
+        "на шуме у неё нет наклона: среднее остаётся {after}; возьмите слой перед её ReLU",
+    ),
+    "file_bytes": ("file, bytes", "файл, байты"),
     "excites": ("What excites this map most", "Что сильнее всего возбуждает эту карту"),
     "patch_of": ("patch of sample {n}, {value}", "часть примера {n}, {value}"),
 }

@@ -24,6 +24,7 @@ from sloy.errors import FileFormatError, InvalidArgument, SloyError
 from sloy.exchange.source.javascript import Precision
 from sloy.experiments.diagnosing import written_report
 from sloy.experiments.events import Counted, Listener, Opened
+from sloy.experiments.forecast import quality_of
 from sloy.experiments.opening import opened
 from sloy.experiments.run_folder import DIAGNOSIS, LINEAR, RunFolder
 from sloy.experiments.sources import Measured
@@ -194,6 +195,7 @@ class _Run:
                 *self._confusion(),
                 *([self._curves_section()] if curves else []),
                 *self._diagnosis(),
+                *self._data_section(),
                 Section("network-of", say("The network"), describe(parts, precision)),
                 Section("about", say("The run"), self._about()),
             ],
@@ -308,6 +310,22 @@ class _Run:
         )
         html = f'<ul class="findings">{items}</ul>' if items else f"<p>{escape(str(found))}</p>"
         return [Section("diagnosis", say("Diagnosis"), html)]
+
+    def _data_section(self) -> list[Section]:
+        """How many samples there are of what, and what is odd about them."""
+        if self.opening is None or not isinstance(self.opening.loaded.train, Dataset):
+            return []
+        found = quality_of(self.opening)
+        parts = ", ".join(f"{say(part)} {text.count(n)}" for part, n in found.samples.items())
+        rows = [(say("samples of each part"), parts)]
+        counts = [f"{text.shortened(k, 30)} {text.count(n)}" for k, n in found.classes.items()]
+        if counts:
+            more = ", …" * (len(counts) > MOST_CLASSES)
+            rows.append((say("training samples"), ", ".join(counts[:MOST_CLASSES]) + more))
+        html = definitions([*rows, *found.rows()])
+        if not found.warnings:
+            html += f"<p>{escape(say('Nothing to warn of was found.'))}</p>"
+        return [Section("data", say("The data"), html)]
 
     def _confusion(self) -> list[Section]:
         """What was taken for what, as a table whose cells are coloured."""

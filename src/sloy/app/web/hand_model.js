@@ -70,7 +70,7 @@ export class PickedUnit {
     const labels = [], side = (parts, x, centre, text, shown, name, strong) => parts.forEach((part, k) => {
       const y = 26 + ROW * (k + (tall - parts.length) / 2), largest = Math.max(1e-12, ...parts.map(one => Math.abs(one.product)));
       drawn.append(svg("line", {x1: x, y1: y, x2: centre, y2: middle, stroke: part.product < 0 ? "#D55E00" : "#0072B2", "stroke-width": 0.6 + 3 * Math.abs(part.product) / largest, opacity: strong ? 1 : 0.35}));
-      if (text(part)) labels.push(svg("text", {x: x + 0.4 * (centre - x), y: y + 0.4 * (middle - y) + 4, class: "label", "text-anchor": "middle"}, text(part)));
+      if (text(part)) labels.push(svg("text", {x: x + 0.3 * (centre - x), y: y + 0.3 * (middle - y) + 4, class: "label", "text-anchor": "middle"}, text(part)));
       labels.push(svg("circle", {cx: x, cy: y, r: 21}), svg("text", {x, y: y + 4, "text-anchor": "middle"}, number(shown(part), 2)), svg("text", {x: x < centre ? x - 26 : x + 26, y: y + 4, "text-anchor": x < centre ? "end" : "start"}, name(part)));
     });
     side(left, 150, WIDE / 2, part => part.w === undefined ? (part.won ? say("winner_short") : "") : number(page.phase === "update" ? part.new : part.w, 3), part => part.x, part => String(this.named(layer - 1, part.place)).slice(0, 16), !back);

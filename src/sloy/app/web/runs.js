@@ -120,8 +120,8 @@ export class RunsPage {
   // A model that was made smaller, beside the one that it was made of.
   showPruned(run, found) {
     const {before, after, comparison, timings, notes} = found.pruning, share = (a, b) => `${(100 * b / Math.max(a, 1)).toFixed(1)} %`;
-    const accuracy = comparison.figure === "accuracy", shown = ([value, low, high]) => accuracy ? `${(100 * value).toFixed(2)} % (${(100 * low).toFixed(2)}–${(100 * high).toFixed(2)})` : `${number(value)} (${number(low)}–${number(high)})`;
-    const rows = [["parameters", "parameters"], ["multiply_adds", "multiply_adds"], ["file", "file_bytes"]].map(([key, name]) => [say(key), count(before[name]), count(after[name]), share(before[name], after[name])]);
+    const accuracy = comparison.figure === "accuracy", shown = ([value, low, high]) => accuracy ? `${percent(value)} % (${percent(low)} … ${percent(high)})` : `${number(value)} (${number(low)} … ${number(high)})`;
+    const rows = [["parameters", "parameters"], ["multiply_adds", "multiply_adds"], ["file_bytes", "file_bytes"]].map(([key, name]) => [say(key), count(before[name]), count(after[name]), share(before[name], after[name])]);
     for (const one of timings) rows.push([say("time_of", {count: one.samples}), `${number(1e3 * one.before, 3)}`, `${number(1e3 * one.after, 3)}`, `${number(one.times, 3)} ×${one.faster ? "" : ` (${say("not_sure")})`}`]);
     rows.push([figure(comparison.figure), shown(comparison.before), shown(comparison.after), `${say("lost")}: ${shown(comparison.lost)}`]);
     this.detail.replaceChildren(h("h2", {tabIndex: -1}, found.name), table(["", say("before"), say("after"), say("left_of")], rows, say("pruning"), true),
@@ -148,6 +148,10 @@ export class RunsPage {
 // The name of a figure of a run: test_accuracy → accuracy.
 function figure(name) {
   return name.replace(/^test_/, "").replaceAll("_", " ");
+}
+
+function percent(value) {
+  return (100 * value).toFixed(2).replace("-", "−");
 }
 
 function smaller({before, after}) {
