@@ -77,6 +77,7 @@ class Line:
         self._train, self._test = scene.part(test=False), scene.part(test=True)
         self.curve = Curve()
         self.failed = ""
+        self._measured: dict[str, float] = {}  # of now; empty once something moved
         self._epochs = 0.0  # done before the first step that it can be set back to
         self._segments = [self._segment(design, 0, TrainingState())]
         self.measure()
@@ -116,6 +117,7 @@ class Line:
         """Do steps; where one is not finite, stand before it and say so in `failed`."""
         if self.failed:
             return
+        self._measured = {}
         segment = self._segments[-1]
         run = segment.run
         branch = run.fork({}, steps)
@@ -134,6 +136,7 @@ class Line:
             raise InvalidArgument(
                 f"playground: `step` (={step}) must be from {self.first} to {self.step}."
             )
+        self._measured = {}
         while len(self._segments) > 1 and self._segments[-1].first > step:
             self._segments.pop()
         segment = self._segments[-1]
@@ -162,7 +165,7 @@ class Line:
         if not segment.run.steps_done:  # nothing was done with it
             self._segments.pop()
         self._segments.append(following)
-        self.failed = ""
+        self.failed, self._measured = "", {}
         self.measure()
 
     def branched(self) -> Line:
@@ -176,7 +179,9 @@ class Line:
         return other
 
     def measure(self) -> dict[str, float]:
-        """Loss and score on both parts, which join the curve."""
+        """Loss and score on both parts, which join the curve; measured once where nothing moved since."""
+        if self._measured:
+            return self._measured
         score = "accuracy" if self.scene.classes else "r2"
         found: dict[str, float] = {}
         for name, data in (("train", self._train), ("test", self._test)):
@@ -184,6 +189,7 @@ class Line:
             found[f"{name}_loss"] = float(figures["loss"])
             found[f"{name}_score"] = float(figures[score])
         self.curve.add(self.step, *found.values())
+        self._measured = found
         return found
 
     # --- parts ------------------------------------------------------------------------------------

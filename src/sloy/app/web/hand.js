@@ -59,7 +59,7 @@ export class HandPage {
 
   // A network too large for all its numbers: of each layer some units, of the picked one everything that matters.
   async showSelected() {
-    this.selected = new PickedUnit(this.model, this.trace, this.selected?.picked);
+    this.selected = new PickedUnit(this.model, this.trace, this.selected);
     await this.selected.load();
     this.show();
   }

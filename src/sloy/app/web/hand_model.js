@@ -4,9 +4,9 @@ import {ask, button, h, labelled, number, say, svg, table} from "/web/base.js";
 const EDGES = 10, ROW = 46, WIDE = 620;
 
 export class PickedUnit {
-  constructor(id, trace, picked) {
-    Object.assign(this, {id, trace});
-    const [layer, unit] = picked ?? [0, trace.layers[0].units[0].unit], there = trace.layers[layer];
+  constructor(id, trace, before) {
+    Object.assign(this, {id, trace, open: before?.open ?? new Set([0])}); // open: the layers whose units are listed
+    const [layer, unit] = before?.picked ?? [0, trace.layers[0].units[0].unit], there = trace.layers[layer];
     this.picked = there && unit < there.shape.reduce((a, b) => a * b, 1) ? [layer, unit] : [0, trace.layers[0].units[0].unit];
   }
 
@@ -17,6 +17,7 @@ export class PickedUnit {
 
   async pick(page, layer, unit) {
     this.picked = [layer, unit];
+    this.open.add(layer);
     try { await this.load(); } catch { return; }
     page.show(true);
   }
@@ -47,7 +48,7 @@ export class PickedUnit {
 
   element(page) {
     const {trace, unit} = this, [layer] = this.picked, own = trace.layers[layer];
-    const lists = trace.layers.map((one, k) => h("details", {open: k === layer, className: "layer-list"}, h("summary", {}, `${one.name}: ${k === trace.layers.length - 1 ? say("outputs") : one.title}, ${one.shape.join(" × ")}`),
+    const lists = trace.layers.map((one, k) => h("details", {open: this.open.has(k), className: "layer-list", ontoggle: event => { this.open[event.target.open ? "add" : "delete"](k); }}, h("summary", {}, `${one.name}: ${k === trace.layers.length - 1 ? say("outputs") : one.title}, ${one.shape.join(" × ")}`),
       h("div", {className: "things"}, one.units.map(({unit: i, u, error}) => button(`${this.named(k, this.place(k, i))}: ${number(page.phase === "forward" ? u : error, 3)}`, () => this.pick(page, k, i),
         {"data-unit": `${k} ${i}`, "aria-pressed": String(k === layer && i === this.picked[1])})))));
     const which = h("input", {type: "number", min: 0, max: own.shape.reduce((a, b) => a * b, 1) - 1, value: this.picked[1], id: "hand-number", onchange: () => this.pick(page, layer, Math.min(Number(which.max), Math.max(0, Math.round(Number(which.value)))))});
