@@ -8,6 +8,7 @@ import re
 import string
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,15 @@ FILES = [
 SAME = {"VGG", "Max pooling"}  # names that Russian takes as they are
 
 
+@cache
+def trees() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+
+
 def calls(name: str) -> Iterator[tuple[str, Path]]:
     """Literal first arguments of the calls of a function of `sloy.language`, and where."""
-    for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name:
                 for argument in node.args:
                     if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
@@ -56,8 +62,8 @@ def test_every_sentence_has_its_russian_one() -> None:
 def test_no_russian_sentence_is_left_over() -> None:
     constants = {
         node.value
-        for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for tree in trees().values()
+        for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     assert not set(SENTENCES) - constants
@@ -104,7 +110,7 @@ def test_a_thread_speaks_its_own_language() -> None:
 def test_a_sentence_is_said_when_it_is_read() -> None:
     inner = sentence("from now")
     told = sentence("since step {since}", since=float("inf"))
-    found = Sentence("{first}; {second}", {"first": inner, "second": told})
+    found = Sentence("{a}; {b}", {"a": inner, "b": told})
     read = Sentence.of_json(json.loads(json.dumps(found.to_json(), allow_nan=False)))
     assert str(read) == "from now; since step inf"
     with speak("ru"):

@@ -180,7 +180,7 @@ def prune(
     """Make a run's model smaller, in a new folder beside it."""
     run = shelf.named(id, "run")
     out = _beside(shelf, f"{run.name}-pruned")
-    options = {} if keep is None else {"keep": keep}
+    options: dict[str, Any] = {} if keep is None else {"keep": keep}
     experiments.prune(run.path, out=out, threads=1, listener=listener, **options)
     shelf.refresh()
     (made,) = (one for one in shelf.models() if Path(one.path).parent == out)

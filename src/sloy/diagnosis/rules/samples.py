@@ -88,7 +88,7 @@ class InputScale(
             return None
         told = parts[0]
         for part in parts[1:]:
-            told = Sentence("{first}; {second}", {"first": told, "second": part})
+            told = Sentence("{a}; {b}", {"a": told, "b": part})
         return Hit(told, float(len(facts.constant)), "note")
 
 
