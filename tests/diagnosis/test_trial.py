@@ -62,7 +62,7 @@ def test_a_remedy_is_proved(name: str) -> None:
     proof = report.first.proofs[0]
     assert proof.proved, str(report)
     assert proof.after < proof.before
-    assert str(proof.start) == start
+    assert proof.start == start
     assert command in proof.command
     assert f"do       {proof.command}" in str(report)
 

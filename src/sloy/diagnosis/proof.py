@@ -15,9 +15,9 @@ class Proof:
 
     Attributes
     ----------
-    words : Sentence
+    change : Sentence
         What is changed, such as "learning rate 0.1 → 0.001".
-    start : Sentence
+    moment : Sentence
         "from the start" or "from now".
     steps, orders : int
         How many steps, and in how many orders of the samples.
@@ -32,8 +32,8 @@ class Proof:
         What to run instead.
     """
 
-    words: Sentence
-    start: Sentence
+    change: Sentence
+    moment: Sentence
     steps: int
     orders: int
     before: float
@@ -41,6 +41,16 @@ class Proof:
     error: float
     proved: bool
     command: str = ""
+
+    @property
+    def words(self) -> str:
+        """What is changed, in the language that is spoken."""
+        return str(self.change)
+
+    @property
+    def start(self) -> str:
+        """From where, in the language that is spoken."""
+        return str(self.moment)
 
     def __str__(self) -> str:
         if not self.steps:
@@ -59,16 +69,17 @@ class Proof:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values: in English, and with what the words are made of in any language."""
+        same = {n: v for n, v in vars(self).items() if n not in ("change", "moment")}
+        said = {"words": self.change.to_json(), "start": self.moment.to_json()}
         with speak("en"):
-            words = {"words": str(self.words), "start": str(self.start)}
-        said = {"words": self.words.to_json(), "start": self.start.to_json()}
-        return {**vars(self), **words, "said": said}
+            return {"words": self.words, "start": self.start, **same, "said": said}
 
     @classmethod
     def of_json(cls, document: Mapping[str, Any]) -> Proof:
         """The proof that `to_json` described."""
-        same = {name: value for name, value in document.items() if name != "said"}
-        for name in ("words", "start"):
-            told = document.get("said", {}).get(name)
-            same[name] = Sentence(document[name]) if told is None else Sentence.of_json(told)
+        same = {n: v for n, v in document.items() if n not in ("said", "words", "start")}
+        said = document.get("said", {})
+        for name, key in (("change", "words"), ("moment", "start")):
+            told = said.get(key)
+            same[name] = Sentence(document[key]) if told is None else Sentence.of_json(told)
         return cls(**same)
