@@ -171,7 +171,7 @@ def test_the_network_is_changed_by_keyboard_alone(served: Served, window: Any) -
             page.keyboard.press("Enter")
             layers(page, wanted)
         focus(page, "activation of layer 2")
-        page.keyboard.type("relu")
+        page.keyboard.press("r")  # one key: the select may be made anew before another
         until(
             page,
             "document.querySelectorAll('[aria-label*=\"layer 2, unit 1, relu\"]').length === 1",
@@ -180,7 +180,7 @@ def test_the_network_is_changed_by_keyboard_alone(served: Served, window: Any) -
         page.keyboard.press("Space")
         page.wait_for_selector("text=What unit 2 of layer 1 gives")
         page.focus(".side select")
-        page.keyboard.type("sig")
+        page.keyboard.press("s")
         until(
             page,
             "document.querySelectorAll('[aria-label*=\"layer 1, unit 2, sigmoid\"]').length === 1",
