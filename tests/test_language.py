@@ -15,7 +15,7 @@ import pytest
 
 import sloy
 from sloy.diagnosis import RULES
-from sloy.errors import UnknownName
+from sloy.errors import FileFormatError, UnknownName
 from sloy.experiments.run_folder import FILES as FILES_OF_RUNS
 from sloy.language import Sentence, counted, of_locale, say, sentence, speak, spoken
 from sloy.language.russian import NOUNS, SENTENCES
@@ -147,3 +147,17 @@ def test_programs_in_russian(row: Row) -> None:
     english, russian = (ast.parse(program(row, language)) for language in ("en", "ru"))
     kinds = [[type(node) for node in ast.walk(tree)] for tree in (english, russian)]
     assert kinds[0] == kinds[1]
+
+
+@pytest.mark.parametrize(
+    "text", ["{a.__class__}", "{a!r}", "{a:>9999999999}", "{a:{a}}", "{b}", "{", "{0}", "{a:d}"]
+)
+def test_sentences_of_files_must_fit_their_values(text: str) -> None:
+    with pytest.raises(FileFormatError, match="does not fit its values"):
+        Sentence.of_json({"text": text, "values": {"a": "x"}})
+
+
+def test_sentences_come_back_from_json() -> None:
+    said = sentence("loss {loss:.3g}, {start}", loss=float("nan"), start=sentence("from now"))
+    again = Sentence.of_json(json.loads(json.dumps(said.to_json())))
+    assert str(again) == "loss nan, from now"

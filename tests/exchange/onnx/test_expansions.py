@@ -288,7 +288,7 @@ def test_a_loop_without_an_end_is_refused(tmp_path: Path) -> None:
     )  # fmt: skip
     arrays = {"M": np.array(1 << 62, np.int64)}
     path = saved(tmp_path, [node("Loop", ["M", "", "x"], "y", body=inner)], arrays, ("N", 4), 18)
-    with pytest.raises(FileFormatError, match=r"\(Loop\): it makes more than 65536 operators"):
+    with pytest.raises(FileFormatError, match=r"\(Loop\): it makes more than 16384 operators"):
         Model.from_onnx(path)
 
 

@@ -16,7 +16,7 @@ from sloy.errors import FileFormatError
 from sloy.exchange.onnx.nodes import Body, Node, Unsupported, blamed
 from sloy.exchange.onnx.values import Value, known
 
-MOST = 1 << 16  # nodes that are made of a graph's
+MOST = 1 << 14  # nodes that are made of a graph's
 
 T = TypeVar("T")
 Expansion = Callable[["Walk[Any]", Node], Iterator[Node]]
