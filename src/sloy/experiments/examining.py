@@ -104,7 +104,7 @@ def examine(
     into = nullcontext() if out is None else _folder(path_of("examine", "out", out), overwrite)
     with into as folder:
         file = Path(model) / MODEL if Path(model).is_dir() else model
-        found = load(file, engine=engine, threads=threads)
+        found = load(file, engine=engine, threads=threads).by_class
         source = _source(found, str(data), skip_broken=skip_broken)
         wanted = Wanted(counted=lambda what, done, total: listener(Counted(what, done, total)))
         tested = source.to_test(found, wanted)
@@ -134,7 +134,7 @@ def _simpler(file: Path, engine: str | Engine, threads: int) -> Model | None:
 
 def _source(model: Model, data: str, *, skip_broken: bool) -> Source:
     """The kind of data, as the model takes it."""
-    is_table = model.reader is not None and model.reader.kind == "table"
+    is_table = model.reader is not None and model.reader.of_tables
     others = Mnist.matches(data) or Path(data).is_dir()
     source = TableFile(data) if is_table and not others else source_of(data)
     if not skip_broken:

@@ -93,10 +93,10 @@ def test_what_training_did_not_have_is_no_category() -> None:
     remarks = Remarks()
     (codes,) = column.prepare(pl.Series("w", ["b", "x", None, "y", "x", "z"]), remarks)
     assert codes.tolist() == [1, -1, -1, -1, -1, -1]
-    assert remarks.unseen == {"w": (4, ["x", "y", "z"])}
-    assert remarks.missing == {"w": 1}
+    assert remarks.unseen == {"w": (4, ["'x' in row 2", "'y' in row 4", "'z' in row 6"])}
+    assert remarks.missing == {"w": (1, [3])}
     assert (
-        "4 cells with categories that training did not have ('x', 'y', 'z', …)"
+        "4 cells with categories that training did not have ('x' in row 2, 'y' in row 4, 'z' in row 6, …)"
         in remarks.lines()[0]
     )
 
@@ -218,8 +218,8 @@ def test_words_among_numbers_are_told() -> None:
     column = Numeric("a", 2.0, 2.0, missing=False)
     (values,) = column.prepare(pl.Series("a", ["4", "four", " NA", "6 "]), remarks)
     assert values.tolist() == [1, 0, 0, 2]
-    assert remarks.unreadable == {"a": (1, ["four"])}
-    assert remarks.missing == {"a": 1}
+    assert remarks.unreadable == {"a": (1, ["'four' in row 2"])}
+    assert remarks.missing == {"a": (1, [3])}
 
 
 def test_columns_named_by_numbers(tmp_path: Path) -> None:

@@ -142,6 +142,14 @@ def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: 
         return _classes(label, said, kind if task == "auto" else "as asked for", notes)
     reason = "as asked for" if task == "regression" else f"{len(different)} different numbers"
     notes += tuple(_unread(name, said, finite))
+    if (
+        reading.limits is not None
+    ):  # nobody would believe such a number, and nothing else would be learned beside it
+        low, high = reading.limits
+        values = np.where((values < low) | (values > high), np.nan, values)
+        notes += (
+            f"{reading.outliers}, left out as targets that nothing else can be learned beside",
+        )
     _check_size(label, name, values)
     return Target(name, values, (), reason, notes, reading.number)
 

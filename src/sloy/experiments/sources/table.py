@@ -13,7 +13,7 @@ import numpy as np
 from sloy import text
 from sloy.arguments import duration
 from sloy.data import Dataset
-from sloy.data.tables import DECIMALS, TASKS, Table, TableReader, load_table
+from sloy.data.tables import DECIMALS, TASKS, RowsReader, Table, load_table
 from sloy.data.tables.prepared import labelled_rows
 from sloy.data.tables.sources import open_table
 from sloy.data.tables.targets import target_names
@@ -363,10 +363,13 @@ class TableFile(Source):
     def to_test(self, model: Model, wanted: Wanted) -> ToTest:
         """All rows with a target."""
         reader = model.reader
-        if not isinstance(reader, TableReader):
+        if not isinstance(reader, RowsReader):
             raise InvalidOption(f"{called(self.data)}: the model takes no rows of a table.")
         with readable(self.data) as path:
-            found = labelled_rows(path, reader, model.class_names)
+            model.reader = reader.within(
+                open_table(path)
+            )  # so that columns are told by their names
+            found = labelled_rows(path, model.reader, model.class_names)
         beside = found.beside
         ids = [name for name in beside.columns if name not in reader.targets]
         return ToTest(

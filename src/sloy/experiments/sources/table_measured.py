@@ -10,7 +10,7 @@ import numpy as np
 
 from sloy import inspection, text
 from sloy.data import Dataset
-from sloy.data.tables import Table, TableReader
+from sloy.data.tables import RowsReader, Table
 from sloy.data.tables.prepared import columns_of
 from sloy.data.tables.sources import Source as TableSource
 from sloy.data.tables.target import TEST
@@ -154,8 +154,8 @@ def predictions_of(
     return rows
 
 
-def _reader(model: Model) -> TableReader:
-    assert isinstance(model.reader, TableReader)
+def _reader(model: Model) -> RowsReader:
+    assert isinstance(model.reader, RowsReader)
     return model.reader
 
 
