@@ -217,7 +217,10 @@ def _predictions(
     names, beside = tested.data.class_names, tested.beside
     titles = [f"probability_{name}" for name in names]
     several = [f"prediction_{name}" for name in targets] if len(targets) > 1 else ["prediction"]
-    yield [*beside, *several, *titles]
+    ends = measured.ends_by_column
+    yield [*beside, *several, *titles, *ends]
     said = [[names[k]] for k in measured.given] if names else measured.answers[:, : len(several)]
-    for answer, row, *cells in zip(said, measured.answers, *beside.values(), strict=True):
-        yield [*cells, *answer, *(row if names else ())]
+    columns = [*beside.values(), *ends.values()]
+    for answer, row, *cells in zip(said, measured.answers, *columns, strict=True):
+        own, end = cells[: len(beside)], cells[len(beside) :]
+        yield [*own, *answer, *(row if names else ()), *end]

@@ -43,6 +43,7 @@ from sloy.model import Model
 from sloy.model.loading import MODEL
 from sloy.training.callbacks import Callback, CSVLog, EarlyStopping, Progress, TimeLimit
 from sloy.training.history import History, Row
+from sloy.training.members import MemberStopping
 from sloy.training.run import Run
 
 
@@ -189,6 +190,9 @@ class _Running:
     tell: Listener
     best: tuple[int, float] | None = field(default=None, init=False)
     waited: float = field(default=0.0, init=False)  # seconds for samples of a stream
+    trained: float = field(default=0.0, init=False)  # seconds of training in this process
+    kept: tuple[int, ...] = field(default=(), init=False)  # epochs whose weights the model has
+    members: bool = field(default=False, init=False)  # whether these are those of members
 
     def run(self, *, resumed: bool) -> Result:
         """All of it, from the data to the last picture."""
@@ -257,8 +261,8 @@ class _Running:
             if watch is not None and watch.has_begun:
                 self._write_json(DIAGNOSIS, watch.report.to_json())
                 self.tell(Diagnosed(watch.report))
-        self.best = teller.best(history)
-        self.waited = teller.waited
+        self.best, self.kept = teller.best(history), teller.kept(history)
+        self.waited, self.trained, self.members = teller.waited, teller.trained, teller.by_members
         return model, history
 
     def _configuration(self, engine: Engine) -> dict[str, Any]:
@@ -278,6 +282,7 @@ class _Running:
             "epochs": len(history),
             "best_epoch": self.best and self.best[0],
             "best_val_loss": self.best and self.best[1],
+            **({"member_epochs": list(self.kept)} if self.members else {}),
             "seed": recipe.seed,
             "plan": self.experiment.words(),
             "learning_rate": recipe.learning_rate,
@@ -285,7 +290,8 @@ class _Running:
             "engine": _described(opening.engine),
             "times_seconds": {
                 "to_test": machine.seconds_since_start(),
-                "training": float(history["seconds"].sum()),
+                "training": (training := float(history["seconds"].sum())),
+                "before": max(0.0, training - self.trained),
             },
             **_stream(opening.loaded.train.x, self.waited),
             "memory_bytes": {"predicted": opening.memory, "peak": machine.peak_memory()},
@@ -298,7 +304,10 @@ class _Running:
         if not self.folder.writes:
             return
         loaded, augment = opening.loaded, opening.recipe.augment
-        figures = {"learning-curves.png": inspection.curves_figure(history), **measured.pictures()}
+        figures = {
+            "learning-curves.png": inspection.curves_figure(history, kept=self.kept),
+            **measured.pictures(),
+        }
         if augment is not None and loaded.train.x.ndim == 4:
             rows = np.linspace(0, len(loaded.train) - 1, 10).astype(int)
             some = self.experiment.source.as_seen(loaded.reader, loaded.train.x[rows])
@@ -329,16 +338,30 @@ class _Teller(Callback):
     def __init__(self, tell: Listener) -> None:
         self._tell = tell
         self._raised: BaseException | None = None
-        self._stopping: EarlyStopping | None = None
+        self._stopping: EarlyStopping | MemberStopping | None = None
         self._epochs = 0
-        self.waited = 0.0
+        self.waited = self.trained = 0.0
+
+    @property
+    def by_members(self) -> bool:
+        """Whether each member kept an epoch of its own."""
+        return isinstance(self._stopping, MemberStopping)
+
+    def kept(self, history: History) -> tuple[int, ...]:
+        """The epochs whose weights are kept: one, or that of each member; none where no epoch was chosen."""
+        found, before = self._stopping, len(history) - self._epochs
+        if isinstance(found, MemberStopping):
+            return tuple(before + int(epoch) for epoch in found.best_epochs)
+        return (before + found.best_epoch,) if found is not None and found.best_epoch else ()
 
     def best(self, history: History) -> tuple[int, float] | None:
-        """The epoch whose weights are kept, counted over the whole history, and its validation loss."""
-        if self._stopping is None or not self._stopping.best_epoch:
+        """The epoch whose weights are kept, counted over the whole history, and its validation loss.
+
+        Of members the last of theirs, and the mean of their losses.
+        """
+        if self._stopping is None or not (kept := self.kept(history)):
             return None
-        before = len(history) - self._epochs  # of fine-tuning, before unfreezing
-        return before + self._stopping.best_epoch, self._stopping.best
+        return max(kept), float(np.mean(self._stopping.best))
 
     def _stops(self, event: Event) -> bool:
         """Tell an event; whether the run is to stop."""
@@ -364,10 +387,13 @@ class _Teller(Callback):
         return self._stops(Progressed(progress))
 
     def on_epoch_end(self, run: Run, row: Row) -> bool:
+        self.trained += float(row["seconds"])
         return self._stops(EpochEnded(row, run.epochs))
 
     def on_fit_end(self, run: Run) -> None:
-        self._stopping = next((c for c in run.callbacks if isinstance(c, EarlyStopping)), None)
+        self._stopping = next(
+            (c for c in run.callbacks if isinstance(c, EarlyStopping | MemberStopping)), None
+        )
         self._epochs = len(run.history)
         self.waited += run.waited
         self._stops(FitEnded(run.waited))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import nan
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sloy.errors import InvalidArgument
-from sloy.inspection.style import BLUE, ORANGE, new_figure, styled
+from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Table(Protocol):
 
 
 @styled
-def curves_figure(history: Table, title: str = "") -> Figure:
+def curves_figure(history: Table, title: str = "", *, kept: Sequence[int] = ()) -> Figure:
     """Loss, and accuracy where there is one, by epoch.
 
     Parameters
@@ -43,6 +44,8 @@ def curves_figure(history: Table, title: str = "") -> Figure:
         ``val_accuracy``.
     title : str
         A line above the panels.
+    kept : sequence of int
+        Epochs whose weights the model has; of members one each.
 
     Raises
     ------
@@ -59,6 +62,11 @@ def curves_figure(history: Table, title: str = "") -> Figure:
         figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True
     ):
         draw_curves(axes, history, metric)
+        for number, epoch in enumerate(sorted(set(kept))):
+            label = "_" if number else say("kept")
+            axes.axvline(epoch, color=GREY, linestyle=":", linewidth=1.2, label=label)
+        if kept:
+            axes.legend(loc="best")
     if title:
         figure.suptitle(title)
     return figure

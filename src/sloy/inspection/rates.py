@@ -10,6 +10,7 @@ from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
     from sloy.training.rates import RateRange
@@ -21,7 +22,7 @@ __all__ = ["rate_figure"]
 def rate_figure(found: RateRange) -> Figure:
     """Across the learning rate, up the validation loss after the short runs: a point for each order, a line of means.
 
-    The range is shaded, the best rate and the one whose first step changes the weights by 1 % are marked.
+    The range is shaded; the chosen rate and the one that the size of the first step gives are marked.
 
     Parameters
     ----------
@@ -36,20 +37,29 @@ def rate_figure(found: RateRange) -> Figure:
     axes.plot(rates, losses.mean(axis=1), "-", color=BLUE, label=say("mean"))
     for order in losses.T:
         axes.plot(rates, order, "o", color=BLUE, markersize=4, alpha=0.6)
-    axes.axvline(found.best, color=ORANGE, label=say("best: {rate}", rate=f"{found.best:.2g}"))
+    axes.axvline(found.best, color=ORANGE, label=say("chosen: {rate}", rate=f"{found.best:.2g}"))
     if found.first != found.best:
-        axes.axvline(
-            found.first, color=GREY, linestyle="--", label=say("first step changes weights by 1 %")
-        )
+        axes.axvline(found.first, color=GREY, linestyle="--", label=say("by the first step alone"))
     diverged = found.rates[~finite]
     if len(diverged):
         top = np.full(len(diverged), losses.max())
         axes.plot(diverged, top, "x", color=ORANGE, label=say("diverged"))
     axes.set_xscale("log")
+    _label(axes.xaxis, found.rates[:: 1 + len(found.rates) // 8])
     if losses.min() > 0 and losses.max() > 5 * losses.min():
         axes.set_yscale("log")
+        _label(axes.yaxis, None)
     axes.set_xlabel(say("learning rate"))
     axes.set_ylabel(say("validation loss after {steps} steps", steps=found.steps))
     axes.grid(axis="y")
-    axes.legend(loc="best")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
     return figure
+
+
+def _label(axis: Axis, places: np.ndarray | None) -> None:
+    """Plain numbers at some places of a logarithmic axis, by default 1, 2 and 5 of each decade, and none between."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if places is None else FixedLocator(places))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
