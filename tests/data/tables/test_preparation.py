@@ -331,3 +331,34 @@ def test_order_and_more_columns_do_not_matter() -> None:
         ),
     ):
         reader.read(columns)
+
+
+def test_a_target_far_from_all_others_is_left_out() -> None:
+    """As the note says: nothing else would be learned beside it."""
+    random = np.random.default_rng(0)
+    area = random.uniform(20, 190, 200).round(2)
+    area[3] = 1e9
+    table = load_table({"age": random.uniform(0, 9, 200), "area": area}, "area", test=0)
+    (note,) = [note for note in table.notes if "1e+09" in note]
+    assert note.startswith("`area`: 1e+09 in row 4: far from all others")
+    assert "left out" in note
+    y = np.delete(area, 3)
+    assert table.mean == pytest.approx(float(y[table.part[np.arange(200) != 3] == 0].mean()))
+    assert max(float(part.y.max()) for part in (table.train, table.validation) if part) < 200
+
+
+def test_remarks_name_rows_and_iso_dates_are_read() -> None:
+    columns = (
+        Date("day", "%d.%m.%Y", (("year", 2000.0, 1.0),), missing=False),
+        Numeric("size", 0.0, 1.0, missing=False),
+    )
+    remarks = Remarks()
+    frame = pl.DataFrame(
+        {"day": ["1.2.2001", "2004-05-06", "", "soon"], "size": ["1", "2", " ", "x"]}
+    )
+    found = TableReader(columns, "y").prepare(frame, remarks)
+    assert found[:, 0].tolist() == [1, 4, 0, 0]
+    said = " ".join(remarks.lines())
+    assert "`day`: 1 cell that cannot be read ('soon' in row 4)" in said
+    assert "`size`: 1 cell without a value (row 3)" in said
+    assert "1 row without any value (row 3)" in said
