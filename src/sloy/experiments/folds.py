@@ -231,15 +231,10 @@ class CrossValidation:
         }
         folds, own = len(summaries), means.pop("network")
         of_classes = baselines.OF_CLASSES if _are_told(summaries) else ()
+        said = f"mean ± standard error of {folds} folds, {text.count(samples)} rows in all"
         rows = [
             ("test", baselines.comparison_with_errors(scores, *of_classes)),
-            (
-                "",
-                f"mean ± standard error of {folds} folds, {text.count(samples)} rows in all, which answers.png takes"
-                " at once"
-                if "rmse" in own
-                else f"mean ± standard error of {folds} folds, {text.count(samples)} rows in all",
-            ),
+            ("", said + (", which answers.png takes at once" if "rmse" in own else "")),
         ]
         weighted = self.experiment.recipe.class_weight is not None
         if said := baselines.verdict(own, means, weighted=weighted):

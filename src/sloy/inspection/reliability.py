@@ -27,7 +27,8 @@ def reliability_figure(
     """Across what the probabilities said, up how often they were right; on the line both agree.
 
     Each point is a bin of `sloy.metrics.figures.reliability`, with its standard error by
-    (right + 1) / (samples + 2); a line joins those of at least `JOINED` samples. Below stands how many are in each.
+    (right + 1) / (samples + 2); a line joins neighbours of at least `JOINED` samples. Below stands how
+    many are in each.
 
     Parameters
     ----------
@@ -78,5 +79,7 @@ def _points(axes: Axes, found: Reliability, color: str, label: str) -> None:
         found.probability[there], p, [np.minimum(error, p), np.minimum(error, 1 - p)],
         fmt="o", color=color, markersize=4, elinewidth=1, label=label or None,
     )  # fmt: skip
-    joined = n >= JOINED  # a line through single samples would zigzag from 0 to 1
-    axes.plot(found.probability[there][joined], p[joined], "-", color=color, linewidth=1.2)
+    share = np.where(
+        found.samples >= JOINED, found.right, np.nan
+    )  # a line through single samples would zigzag
+    axes.plot(found.probability, share, "-", color=color, linewidth=1.2)

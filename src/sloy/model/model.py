@@ -165,7 +165,8 @@ class Model(Outward):
         Of two named classes by one output, what the `reader` takes gets (N, 2), arrays that of the second, (N, 1).
         """
         found = self._inferred(x, batch_size)["prediction"]
-        if self.loss.logits == "sigmoid" and has_one_for_two(self.parts) and self._reads(x):
+        reads = self.reader is not None and self.reader.takes(x)
+        if reads and self.loss.logits == "sigmoid" and has_one_for_two(self.parts):
             return np.concatenate([1 - found, found], axis=1)  # (N, 2)
         return found
 
@@ -192,20 +193,15 @@ class Model(Outward):
             classes = (output > 0).astype(np.int64)
             classes = classes[:, 0] if classes.shape[1:] == (1,) else classes
         named = self.class_names and (pair or task == "classification")
-        if named and self.reader is not None and self._reads(x):
+        if named and self.reader is not None and self.reader.takes(x):
             return self.reader.labels_of(self.class_names)[classes]
         return classes
 
     @property
     def by_class(self) -> Model:
         """The model; of two named classes by one output, the same with an output for each."""
-        if not has_one_for_two(self.parts):
-            return self
         engine = self.engine  # which may move the variables
-        return Model.of(by_class(self.parts), engine)
-
-    def _reads(self, x: Any) -> bool:
-        return self.reader is not None and self.reader.takes(x)
+        return Model.of(by_class(self.parts), engine) if has_one_for_two(self.parts) else self
 
     @cached_property
     def prepared(self) -> Model:
