@@ -63,7 +63,7 @@ def curves_figure(history: Table, title: str = "", *, kept: Sequence[int] = ()) 
     ):
         draw_curves(axes, history, metric)
         for number, epoch in enumerate(sorted(set(kept))):
-            label = "_" if number else say("kept")
+            label = "_" if number else say("weights kept")
             axes.axvline(epoch, color=GREY, linestyle=":", linewidth=1.2, label=label)
         if kept:
             axes.legend(loc="best")
