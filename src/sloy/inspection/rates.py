@@ -10,7 +10,6 @@ from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
 
 if TYPE_CHECKING:
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
     from sloy.training.rates import RateRange
@@ -29,6 +28,8 @@ def rate_figure(found: RateRange) -> Figure:
     found : RateRange
         Of `sloy.find_rate`.
     """
+    from matplotlib.ticker import NullLocator
+
     figure = new_figure(5.6, 3.8)
     axes = figure.subplots()
     finite = np.isfinite(found.losses).all(axis=1)
@@ -45,21 +46,13 @@ def rate_figure(found: RateRange) -> Figure:
         top = np.full(len(diverged), losses.max())
         axes.plot(diverged, top, "x", color=ORANGE, label=say("diverged"))
     axes.set_xscale("log")
-    _label(axes.xaxis, found.rates[:: 1 + len(found.rates) // 8])
+    places = found.rates[:: 1 + len(found.rates) // 8]
+    axes.set_xticks(places, [f"{rate:.2g}" for rate in places])
+    axes.xaxis.set_minor_locator(NullLocator())
     if losses.min() > 0 and losses.max() > 5 * losses.min():
         axes.set_yscale("log")
-        _label(axes.yaxis, None)
     axes.set_xlabel(say("learning rate"))
     axes.set_ylabel(say("validation loss after {steps} steps", steps=found.steps))
     axes.grid(axis="y")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
     return figure
-
-
-def _label(axis: Axis, places: np.ndarray | None) -> None:
-    """Plain numbers at some places of a logarithmic axis, by default 1, 2 and 5 of each decade, and none between."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
-
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if places is None else FixedLocator(places))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
