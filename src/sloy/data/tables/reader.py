@@ -203,7 +203,8 @@ class TableReader(RowsReader):
     def prepare(self, frame: pl.DataFrame, remarks: Remarks) -> np.ndarray:
         """Rows as float32 (n, width)."""
         prepared = np.empty((frame.height, self.width), np.float32)
-        position, empty = 0, np.ones(frame.height, bool)
+        expected = all(getattr(column, "missing", False) for column in self.columns)
+        position, empty = 0, np.full(frame.height, not expected)  # rows without any value
         for column in self.arranged:
             series = without(frame[column.name], self.missing)
             if empty.any():
