@@ -10,7 +10,6 @@ import numpy as np
 
 from sloy import text
 from sloy.data import Dataset
-from sloy.diagnosis.rules.samples import UNEVEN as RARE
 from sloy.metrics.figures import ClassFigures, by_class, over_classes
 
 if TYPE_CHECKING:
@@ -98,6 +97,8 @@ def shown(value: float) -> str:
 
 def notes(data: Dataset, unevenness: float) -> tuple[tuple[str, str], ...]:
     """A row on rare classes that names the option for them; none where no class is rare."""
+    from sloy.diagnosis.rules.samples import UNEVEN as RARE
+
     if unevenness <= RARE:
         return ()
     counts = np.bincount(data.y, minlength=data.classes)
