@@ -2,7 +2,7 @@
 
     python benchmarks/tune.py kills --trials 50 --kills 20     # the same trials as of a search that nobody disturbs
     python benchmarks/tune.py memory --trials 200              # the searching process after each quarter
-    python benchmarks/tune.py pruner --trials 50               # epochs that the median pruner saves
+    python benchmarks/tune.py pruner --trials 50               # epochs that pruners save, and what they miss
     python benchmarks/tune.py workers --trials 20              # time with two workers over that with one
     python benchmarks/tune.py tuned --trials 30                # tuned against default options: validation and test
 
@@ -143,28 +143,41 @@ def memory(root: Path, trials: int) -> list[float]:
 
 
 def saved(data: str, trials: int, root: Path, **words: Any) -> dict[str, Any]:
-    """Epochs that are trained with the median pruner, over those without, and the best of both."""
+    """Epochs that are trained with pruners, over those without, and the best of each."""
     found: dict[str, Any] = {}
-    for pruner in ("none", "median"):
+    for pruner in ("none", "percentile", "median"):
         tuned = sloy.tune(data, trials=trials, pruner=pruner, out=root / pruner, threads=1, **words)
         epochs = tuned.document["epochs"]
-        found[pruner] = {**epochs, "best": tuned.best["value"]}
-    found["saved"] = 1 - found["median"]["done"] / found["none"]["done"]
+        test = {n: v for n, v in tuned.document["test"].items() if n.endswith(("accuracy", "loss"))}
+        found[pruner] = {
+            **epochs,
+            "best": tuned.best["value"],
+            "trial": tuned.best["number"],
+            **test,
+        }
+    for pruner in ("percentile", "median"):
+        found[pruner]["saved"] = 1 - found[pruner]["done"] / found["none"]["done"]
     return found
 
 
-def timed(root: Path, trials: int, epochs: int) -> float:
-    """Time of a search by two workers over that by one, a thread each, taken in turn."""
+def timed(root: Path, trials: int, epochs: int, turns: int) -> float:
+    """Time of a search by two workers over that by one, a thread each, taken in turn: from its begin to its last trial.
+
+    What follows, the test of the best and the pictures, is done once whatever there are workers.
+    """
     prepared(root)
-    took = {}
-    for turn in range(2):
-        for workers in (1, 2) if turn == 0 else (2, 1):
-            words = command(root / f"{turn}-{workers}", trials, epochs, "--quiet")
-            began = time.perf_counter()
-            run = [*words, "--workers", str(workers), "--pruner", "none"]
-            subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
-            took[turn, workers] = time.perf_counter() - began
-    return min(took[0, 2], took[1, 2]) / min(took[0, 1], took[1, 1])
+    took: dict[int, list[float]] = {1: [], 2: []}
+    words = {"target": "side", "network": "mlp", "epochs": epochs, "threads": 1, "pruner": "none"}
+    for turn in range(turns):
+        for workers in (1, 2) if turn % 2 == 0 else (2, 1):
+            times: list[float] = []
+            sloy.tune(
+                root / "moons.csv", SPACE, trials=trials, workers=workers, out=root / f"{turn}-{workers}",
+                listener=lambda event, times=times: times.append(time.perf_counter()), **words
+            )  # fmt: skip
+            took[workers].append(times[-1] - times[0])
+            print(f"{workers} at a time: {took[workers][-1]:.1f} s", flush=True)
+    return min(took[2]) / min(took[1])
 
 
 def tables(root: Path) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -207,6 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=6)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--turns", type=int, default=2, help="of `workers`")
     parser.add_argument("--only", help="a name: of `tuned` a data set, of `pruner` moons or digits")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
@@ -228,7 +242,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     ),
                     "digits": (
                         "mnist",
-                        {"network": "mlp", "samples": 2000, "epochs": options.epochs},
+                        {"network": "mlp", "samples": 1000, "epochs": options.epochs},
                     ),
                 }
                 space["network_options__hidden"] = Layers(1, 2, Int(4, 64, log=True))
@@ -238,7 +252,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                         told = saved(data, options.trials, root / job, space=space, **words)
                         print(job, json.dumps(told))
             case "workers":
-                print(f"two workers over one: {timed(root, options.trials, options.epochs):.2f}")
+                print(
+                    f"two workers over one: {timed(root, options.trials, options.epochs, options.turns):.2f}"
+                )
             case "tuned":
                 for data in tables(root):
                     if options.only in (None, data):

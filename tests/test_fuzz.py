@@ -18,4 +18,4 @@ def test_a_slice_of_the_fuzzer() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
-    assert done.stdout.count(" mutations, ") == 17, done.stdout
+    assert done.stdout.count(" mutations, ") == 23, done.stdout

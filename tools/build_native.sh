@@ -5,6 +5,7 @@
 #     tools/build_native.sh             # Release, build/dev
 #     tools/build_native.sh sanitize    # ASan + UBSan, build/sanitize, with a copy of the package in
 #                                       build/sanitize/package
+#     tools/build_native.sh thread      # ThreadSanitizer, by clang, likewise in build/thread
 #
 # PYTHON names the interpreter that has nanobind and the oneDNN wheels (default: python3 on PATH); its
 # cmake and ninja are taken where it has them.
@@ -15,7 +16,11 @@ variant="${1:-dev}"
 case "$variant" in
   dev) options=(-DCMAKE_BUILD_TYPE=Release -DSLOY_SANITIZE=OFF) ;;
   sanitize) options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DSLOY_SANITIZE=ON) ;;
-  *) echo "usage: tools/build_native.sh [sanitize]" >&2; exit 2 ;;
+  thread)
+    options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DSLOY_SANITIZE=thread -DSLOY_WERROR=OFF
+             -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -gline-tables-only")
+    export CXX="${CXX:-clang++-14}" ;;
+  *) echo "usage: tools/build_native.sh [sanitize|thread]" >&2; exit 2 ;;
 esac
 
 python="$(command -v "${PYTHON:-python3}")"
@@ -33,7 +38,7 @@ rm -rf "$build/install"
 cmake --install "$build" --prefix "$build/install" --component sloy >/dev/null
 
 target=src/sloy
-if [ "$variant" = sanitize ]; then
+if [ "$variant" != dev ]; then
   target="$build/package/sloy"
   rm -rf "$build/package" && mkdir "$build/package"
   cp -r src/sloy "$target" && rm -f "$target"/*.so*

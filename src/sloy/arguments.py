@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from math import inf, isfinite, nan
 from numbers import Integral, Real
-from operator import ge, gt, le, lt
+from operator import ge, gt, index, le, lt
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args
@@ -18,9 +18,10 @@ from typing import Any, get_args
 import numpy as np
 
 from sloy.errors import InvalidArgument
-from sloy.text import reason, shown
+from sloy.text import reason, shortened, shown
 
 LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, as Linux has it
+LONGEST_LIST = 180  # characters of what messages name as allowed
 _SAMPLE_TYPES = frozenset(map(np.dtype, ("uint8", "float32", "float64")))
 
 
@@ -59,6 +60,13 @@ def real(
         text = f"{where}: `{name}` (={shown(value)}) must be a finite number {allowed}"
         raise InvalidArgument(f"{text.rstrip()}.")
     return number
+
+
+def number(where: str, name: str, value: object) -> float:
+    """The value as a float, infinities and NaN among them."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InvalidArgument(f"{where}: `{name}` (={shown(value)}) must be a number.")
+    return float(value)
 
 
 def real_or_reals(
@@ -105,7 +113,7 @@ def one_of(where: str, name: str, value: object, allowed: Sequence[str], others:
     """The value, one of some words; `others` names in the message what else is allowed."""
     if isinstance(value, str) and value in allowed:
         return value
-    words = ", ".join(allowed)
+    words = shortened(", ".join(allowed), LONGEST_LIST)
     raise InvalidArgument(f"{where}: `{name}` (={shown(value)}) must be one of {words}{others}.")
 
 
@@ -143,6 +151,23 @@ def extents(where: str, name: str, value: object) -> tuple[int, ...]:
             f"{where}: `{name}` (={shown(value)}) must be a tuple of extents, such as (28, 28, 1)."
         )
     return tuple(integer(where, name, extent) for extent in value)
+
+
+def integers(where: str, name: str, value: object) -> tuple[int, ...]:
+    """The value as a tuple of integers of any sign: of a list, a tuple, a range or an array with one axis."""
+    try:
+        if not isinstance(value, list | tuple | range | np.ndarray):
+            raise TypeError
+        return tuple(map(index, value))
+    except TypeError:
+        raise InvalidArgument(
+            f"{where}: `{name}` (={shown(value)}) must be a tuple of integers."
+        ) from None
+
+
+def word(where: str, name: str, value: object, *, optional: bool = False) -> None:
+    """The value is a string."""
+    instance(where, name, value, str, optional=optional)
 
 
 def pair(where: str, name: str, value: object) -> tuple[Any, Any]:

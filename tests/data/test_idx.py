@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 from math import prod
 from pathlib import Path
@@ -231,3 +232,9 @@ def test_a_shape_beyond_any_file_is_refused_in_few_words(tmp_path: Path, zipped:
     with pytest.raises(FileFormatError, match="more than any file holds") as refused:
         read_idx(path)
     assert len(str(refused.value)) < 200 + len(str(path))
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileFormatError, match="pipe: is a pipe"):
+        read_idx(tmp_path / "pipe")

@@ -169,6 +169,7 @@ def test_training_further_has_defaults_of_its_own(pictures: Path) -> None:
         ({"recipe": sloy.Recipe()}, "`recipe` (=Recipe("),
         ({"optimizer": sloy.Adam(0.1)}, "`optimizer` (=Adam("),
         ({"schedule": sloy.schedules.OneCycle(0.1)}, "`schedule` (=OneCycle("),
+        ({"schedule": ["cosine"]}, "`schedule` (=['cosine'])"),
         ({"learning_rate": sloy.schedules.OneCycle(0.1)}, "`learning_rate`"),
         ({"class_weight": "heavy"}, "`class_weight` (='heavy')"),
         ({"augment": "soup=1"}, "`augment`: 'soup=1'"),

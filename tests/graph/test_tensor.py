@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -233,3 +234,30 @@ def test_what_is_no_number_cannot_stand_beside_a_tensor(other: Any) -> None:
 def test_a_number_alone_is_no_operand(call) -> None:
     with pytest.raises(InvalidArgument, match="must be a Tensor"):
         call()
+
+
+@pytest.mark.parametrize("ask", [len, float, int, lambda x: x[0], list, bool])
+def test_a_tensor_says_what_it_has_not(ask) -> None:
+    with pytest.raises(InvalidArgument, match="a symbolic tensor"):
+        ask(input("x", (3,)))
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda x: ops.reshape(x, "12"), "reshape: `shape` (='12') must be a tuple of integers."),
+        (lambda x: ops.broadcast_to(x, (2.5, 3)), "broadcast_to: `shape` (=(2.5, 3)) must be"),
+        (lambda x: ops.transpose(x, 1), "transpose: `permutation` (=1) must be"),
+        (lambda x: ops.reduce_sum(x, 0.5), "reduce_sum: `axes` (=0.5) must be"),
+        (lambda x: ops.reduce_max(x, keepdims=1), "reduce_max: `keepdims` (=1) must be True or"),
+        (lambda x: ops.argmax(x, 2), "argmax: `axes` (=2) must lie within the 2 axes"),
+        (lambda x: ops.argmax(x, 0.5), "argmax: `axis` (=0.5) must be an integer"),
+        (lambda x: ops.clip(x, "0", 1), "clip: `low` (='0') must be a number."),
+        (lambda x: ops.matmul(x, x, transpose_b="yes"), "matmul: `transpose_b` (='yes') must be"),
+        (lambda x: ops.pad(x, (1, 1), (0, 0), None), "pad: `value` (=None) must be a number."),
+        (lambda x: ops.cast(x, ["float32"]), "cast: `dtype` (=['float32']) must be a str."),
+    ],
+)
+def test_attributes_that_are_none_are_named(call, said: str) -> None:
+    with pytest.raises(InvalidArgument, match=re.escape(said)):
+        call(input("x", (2, 3)))

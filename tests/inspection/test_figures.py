@@ -171,6 +171,12 @@ def test_confusion_counts_by_a_loop() -> None:
     assert confusion_counts(true, predicted, 5).tolist() == expected
 
 
+def test_classes_are_whole_numbers() -> None:
+    assert confusion_counts([0.0, 1.0], [1, 1], 2).tolist() == [[0, 1], [0, 1]]
+    with pytest.raises(InvalidArgument, match="`true` must hold whole numbers"):
+        confusion_counts([0, 1.5], [0, 1], 2)
+
+
 def test_confusion_counts_reject_strangers() -> None:
     with pytest.raises(InvalidArgument, match="0 … 2"):
         confusion_counts([0, 3], [0, 1], 3)

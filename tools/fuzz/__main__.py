@@ -71,6 +71,8 @@ def main() -> int:
             f" {report.seconds:.1f} s",
             flush=True,
         )
+        if report.passed:
+            print(f"    too long once, not again: {report.passed[:9]}", flush=True)
         for verdict, message, times, index in report.kinds():
             print(f"    {verdict}, {times} times, first {index}: {message!r}", flush=True)
     print(f"{total} mutations, {found} findings")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fuzz import corpus, foreign
+from fuzz import corpus, folders, foreign
 from fuzz.mutations import (
     Random,
     bent,
@@ -319,6 +319,32 @@ FORMATS = {
     "pictures": Format(
         corpus.pictures, lambda r, n, d: png(r, d), _picture, whole=False
     ),  # the pixels of GIF have no end
+    "tar": Format(
+        folders.tars,
+        lambda r, n, d: folders.headers(r, n, d) if r.random() < 0.7 else bent(r, d),
+        lambda path: digest(*folders.read_tar(path)),
+        whole=False,
+        slow=2,
+    ),  # a member after the other
+    "plan": Format(folders.plans, _document, lambda path: digest(folders.read_plan(path))),
+    "space": Format(folders.spaces, _document, lambda path: digest(folders.read_space(path))),
+    "diagnosis": Format(
+        folders.diagnoses, _document, lambda path: digest(folders.read_diagnosis(path))
+    ),
+    "report": Format(
+        folders.finished_runs,
+        folders.texts,
+        lambda path: digest(folders.read_report(path)),
+        as_bytes=False,
+        slow=20,
+    ),
+    "search": Format(
+        folders.searches,
+        folders.texts,
+        lambda path: digest(folders.read_search(path)),
+        as_bytes=False,
+        slow=3,
+    ),
     "run-folder": Format(corpus.run_folders, _folder, _run_folder, as_bytes=False, slow=3),
 }
 

@@ -10,6 +10,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,7 @@ def json_value(random: Random, document: Any) -> Any:
     for _ in range(int(random.integers(1, 4))):
         places = list(_places(document))
         if not places:
-            return pick(random, VALUES)
+            return deepcopy(pick(random, VALUES))
         holder, key = pick(random, places)
         _change(random, holder, key)
     return document
@@ -116,7 +117,7 @@ def _places(value: Any) -> Any:
 def _change(random: Random, holder: Any, key: Any) -> None:
     how = int(random.integers(12))
     if how < 6:
-        holder[key] = pick(random, VALUES)
+        holder[key] = deepcopy(pick(random, VALUES))  # it may be changed in turn
     elif how == 6:
         del holder[key]
     elif how == 7 and isinstance(holder, dict):

@@ -17,7 +17,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,9 @@ _IMPORTED = (
     "PIL.Image",
     "PIL.PngImagePlugin",
     "PIL.TiffImagePlugin",
+    "sloy.experiments.reporting",
+    "sloy.search.loop",
+    "optuna",
     "backports.zstd",
 )  # fmt: skip
 SECONDS = 10.0  # of the processor for one file; by the clock others may have it
@@ -68,6 +71,8 @@ class Report:
     findings : list of dicts
         What must not be: `verdict`, `message`, `index`, `how`, `name`, and `file` where it was kept.
     seconds : float
+    passed : list of int
+        Indices of what took too long once and not when it was read again: a machine that stood still.
     """
 
     format: str
@@ -75,6 +80,7 @@ class Report:
     refused: int = 0
     findings: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
+    passed: list[int] = field(default_factory=list)
 
     def kinds(self) -> list[tuple[str, str, int, int]]:
         """Findings that look alike: verdict, message, how many, the index of the first."""
@@ -121,9 +127,10 @@ def _run(
         work = Path(folder)
         at = first
         while at < last and time.monotonic() < end:
-            at = _watched(
-                _Task(report.format, seed, seeds, sound, at, last, end, work, keep), report
-            )
+            task = _Task(report.format, seed, seeds, sound, at, last, end, work, keep)
+            at = _watched(task, report)
+            if report.findings and report.findings[-1]["verdict"] == "hang":
+                _hung_again(task, report)
 
 
 def apart(function: Callable[[], Any]) -> Any:
@@ -217,6 +224,17 @@ def _watched(task: _Task, report: Report) -> int:
     )
     report.findings.append(_finding(task, index, verdict, said))
     return index + 1
+
+
+def _hung_again(task: _Task, report: Report) -> None:
+    """Read what hung once more, alone; where that is done in time, it was no hang."""
+    once = report.findings.pop()
+    index, again = once["index"], Report(report.format)
+    _watched(replace(task, first=index, last=index + 1, end=float("inf")), again)
+    report.refused += again.refused
+    report.findings += again.findings
+    if not any(found["verdict"] == "hang" for found in again.findings):
+        report.passed.append(index)
 
 
 def _processor(pid: int) -> float:

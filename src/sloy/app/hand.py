@@ -9,7 +9,7 @@ import numpy as np
 
 from sloy.app.line import Line
 from sloy.app.scenes import Scene
-from sloy.arguments import one_of
+from sloy.arguments import instance, integer, one_of
 from sloy.errors import InvalidArgument
 from sloy.language import speak
 from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
@@ -32,11 +32,9 @@ _SPEAKING = threading.Lock()  # a language is spoken in all threads
 
 def of_line(line: Line, sample: int, learning_rate: float, language: str) -> dict[str, Any]:
     """A sample of a playground's scene through its network."""
+    instance("of_line", "line", line, Line)
     scene: Scene = line.scene
-    if not 0 <= sample < len(scene.x):
-        raise InvalidArgument(
-            f"by hand: `sample` (={sample}) must be from 0 to {len(scene.x) - 1}."
-        )
+    sample = integer("by hand", "sample", sample, 0, len(scene.x) - 1)
     parameters = {name: np.asarray(value) for name, value in line.model.parameters.items()}
     loss = "categorical_crossentropy" if scene.classes else "squared_error"
     trace = trace_step(
@@ -53,6 +51,7 @@ def of_line(line: Line, sample: int, learning_rate: float, language: str) -> dic
 
 def picture(name: str) -> np.ndarray:
     """A small picture, float64 (8, 8, 1) of 0 and 1."""
+    one_of("by hand", "name", name, SHAPES)
     x = np.zeros((SIDE, SIDE, 1))
     if name == "cross":
         x[3:5, 1:7] = x[1:7, 3:5] = 1
@@ -68,7 +67,6 @@ def of_picture(
     name: str, pixels: list[int] | None, learning_rate: float, seed: int, language: str
 ) -> dict[str, Any]:
     """A small picture, one of three or a drawn one, through a small convolutional network that is drawn by a seed."""
-    one_of("by hand", "name", name, SHAPES)
     x = picture(name)
     if pixels is not None:
         if len(pixels) != SIDE * SIDE:
@@ -90,6 +88,7 @@ def of_picture(
 
 def told(trace: StepTrace, language: str) -> dict[str, Any]:
     """JSON values of a step: of each layer all numbers, its words in a language."""
+    instance("told", "trace", trace, StepTrace)
     with _SPEAKING, speak(language):
         return _told(trace)
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from sloy.arguments import one_of
+from sloy.arguments import finite_array, instance, integer, one_of, real, sequence, word
 from sloy.data import Dataset
-from sloy.errors import InvalidArgument
+from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.threefry import make_key, permutation
 from sloy.inspection.plane import Window
 from sloy.text import shown
@@ -180,6 +180,8 @@ def made(name: str, *, count: int = 500, noise: float = 0.2, seed: int = 0) -> S
     ((40, 2), ('0', '1'), (100, 2))
     """
     one_of("scene", "name", name, tuple(MAKERS))
+    count, noise = integer("scene", "count", count, 10), real("scene", "noise", noise, least=0)
+    seed = integer("scene", "seed", seed, 0)
     x, y = MAKERS[name](np.random.default_rng(seed), count, noise)
     classes = [str(k) for k in range(int(y.max()) + 1)] if y.dtype.kind == "i" else []
     return seen(name, x, y, classes, ("x1", "x2"), ("x1", "x2"))
@@ -202,7 +204,14 @@ def seen(
     ----------
     axes : (str, str) or "principal components"
     """
-    values = np.asarray(x, np.float64)
+    word("scene", "name", name)
+    values = finite_array(name, "x", x)
+    if values.ndim != 2:
+        raise ShapeError(f"{name}: `x` has shape {values.shape}; it must be (N, D).")
+    classes = sequence(name, "classes", classes, str)
+    columns = sequence(name, "columns", columns, str)
+    if not isinstance(axes, str):
+        axes = sequence(name, "axes", axes, str)
     if len(values) < 10:
         raise InvalidArgument(f"{name}: has {len(values)} samples; a plane needs 10 or more.")
     if len(classes) > MOST_CLASSES:
@@ -279,6 +288,7 @@ def of_table(
 
 def of_pictures(data: Dataset, name: str) -> Scene:
     """The scene of pictures: the plane of their principal components, of 8 of which a network learns."""
+    instance("of_pictures", "data", data, Dataset)
     rows = permutation(len(data), make_key(0, "pictures"))[:MOST]
     x = np.asarray(data.x)[np.sort(rows)].reshape(len(rows), -1).astype(np.float64)
     y = data.y[np.sort(rows)]

@@ -21,6 +21,7 @@ import numpy as np
 from sloy.arguments import path_of
 from sloy.data.dataset import Dataset, TrainTest
 from sloy.errors import FileFormatError
+from sloy.files.once import is_read_once
 from sloy.text import reason, shown
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -53,6 +54,8 @@ def read_idx(path: str | Path) -> np.ndarray:
         When it cannot be opened.
     """
     path = path_of("read_idx", "path", path)
+    if is_read_once(path):
+        raise FileFormatError(f"{path}: is a pipe; IDX files are read from a file.")
     with path.open("rb") as file:
         zipped = file.read(2) == GZIP
         size = file.seek(0, 2)
@@ -195,6 +198,38 @@ def idx_to_test(folder: str | Path) -> tuple[Dataset, bool]:
         return load_idx_folder(folder).test, False
     names = tuple(str(k) for k in range(int(y.max()) + 1))
     return Dataset(x, y, names, folder.resolve().name), present == {TRAIN}
+
+
+def write_idx_part(folder: Path, part: str, data: Dataset) -> None:
+    """Write labelled pictures as two files of such a folder; of float64 and float32 with all bits.
+
+    Parameters
+    ----------
+    folder : Path
+    part : str
+        One of `PARTS`.
+    data : Dataset
+        x (N, H, W) or (N, H, W, C), y labels.
+    """
+    label = np.uint8 if data.classes <= 256 else np.int32
+    for kind, values in (("images", data.x), ("labels", data.y.astype(label))):
+        name = f"{part}-{kind}-idx{values.ndim}-ubyte"
+        (folder / name).write_bytes(idx_bytes(values))
+
+
+def idx_bytes(values: np.ndarray) -> bytes:
+    """An array as an IDX file holds it.
+
+    Examples
+    --------
+    >>> idx_bytes(np.array([[1, 2]], np.uint8)).hex()
+    '0000080200000001000000020102'
+    """
+    code = next(
+        c for c, kind in _DTYPES.items() if np.dtype(kind) == values.dtype.newbyteorder(">")
+    )
+    head = bytes([0, 0, code, values.ndim]) + np.array(values.shape, ">u4").tobytes()
+    return head + np.ascontiguousarray(values, _DTYPES[code]).tobytes()
 
 
 def _images_and_labels(folder: Path, parts: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:

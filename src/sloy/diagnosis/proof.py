@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 from sloy.language import counted, say
@@ -59,3 +61,9 @@ class Proof:
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         return dict(vars(self))
+
+    @classmethod
+    def of_json(cls, document: Mapping[str, Any]) -> Proof:
+        """The proof that `to_json` described; numbers that JSON has not are missing in it."""
+        found: dict[str, Any] = {n: nan if v is None else v for n, v in document.items()}
+        return cls(**found)

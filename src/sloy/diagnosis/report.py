@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -137,6 +137,34 @@ class Report:
             return f"<p>{escape(str(self))}</p>"
         return "".join(map(_html, self._nested()))
 
+    SCHEMA: ClassVar[dict[str, Any]] = {  # of what `to_json` gives, see sloy.files.documents
+        "steps": int,
+        "readings": int,
+        "findings": [
+            {
+                "id": str,
+                "severity": {"error", "warning", "note"},
+                "since": int,
+                "cured": (int, None),
+                "layer": str,
+                "measured": (float, None),
+                "limits": {"*": float},
+                "sentence": str,
+                "under": str,
+                "proofs": [
+                    {
+                        **dict.fromkeys(("words", "start", "command"), str),
+                        **dict.fromkeys(("steps", "orders"), int),
+                        **dict.fromkeys(("before", "after", "error"), (float, None)),
+                        "proved": bool,
+                    }
+                ],
+                "*": object,
+            }
+        ],
+        "*": object,
+    }
+
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         return {
@@ -153,7 +181,7 @@ class Report:
         for one in document["findings"]:
             rule = rules[one["id"]]
             rule = replace(rule, **{n: float(v) for n, v in one["limits"].items()})
-            proofs = tuple(Proof(**proof) for proof in one["proofs"])
+            proofs = tuple(Proof.of_json(proof) for proof in one["proofs"])
             same = {n: one[n] for n in ("sentence", "severity", "since", "cured", "layer", "under")}
             measured = float("nan") if one["measured"] is None else float(one["measured"])
             findings.append(Finding(rule, measured=measured, proofs=proofs, **same))

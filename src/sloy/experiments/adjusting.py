@@ -111,7 +111,7 @@ def adjust(experiment: Experiment, loaded: Loaded, model: Model) -> tuple[Model,
     intervals = isinstance(model.loss, Intervals)
     held = None
     if wanted or intervals or isinstance(chosen, str):
-        held = _held_out(loaded, model, experiment.validation, seed)
+        held = left_out(loaded, model, experiment.validation, seed)
     calibration = threshold = widening = few = None
     if intervals and held is not None:
         by = held if held.by_members else held.data
@@ -129,7 +129,7 @@ def adjust(experiment: Experiment, loaded: Loaded, model: Model) -> tuple[Model,
     return model, Adjusted(wanted, calibration, threshold, widening, few)
 
 
-def _held_out(loaded: Loaded, model: Model, share: float, seed: int) -> HeldOut | None:
+def left_out(loaded: Loaded, model: Model, share: float, seed: int) -> HeldOut | None:
     """Answers to samples that who gives them did not learn from; None where there are none."""
     if loaded.learns_from_all:
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from sloy.experiments.experiment import Experiment
 from sloy.experiments.fitting import training_of
 from sloy.experiments.opening import opened
 from sloy.experiments.run_folder import CHECKPOINT, DIAGNOSIS, RunFolder
+from sloy.files.documents import read_document
 from sloy.text import reason
 from sloy.training.callbacks import Progress
 from sloy.training.checkpoint import Snapshot, Store
@@ -110,10 +110,12 @@ def diagnose(
 
 def written_report(path: Path) -> Report:
     """The diagnosis that a run has written; `FileFormatError` where the file is something else."""
+    what = "the diagnosis of a run"
+    document = read_document(path, Report.SCHEMA, what)
     try:
-        return Report.of_json(json.loads(path.read_text("utf-8")))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise FileFormatError(f"{path}: is not the diagnosis of a run ({reason(error)}).") from None
+        return Report.of_json(document)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise FileFormatError(f"{path}: is not {what} ({reason(error)}).") from None
 
 
 @dataclass

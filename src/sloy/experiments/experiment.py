@@ -197,7 +197,7 @@ class Experiment:
         defaults = chosen(Recipe, defaults_of(self.source, given, self.named, further=further))
         options = {**defaults, **self.given}
         for name, known in (("optimizer", tuple(RATES)), ("schedule", SCHEDULES)):
-            if options[name] not in known:
+            if not isinstance(options[name], str) or options[name] not in known:
                 raise InvalidOption(
                     f"`{name}` (={shown(options[name])}) must be one of {', '.join(known)}, by name."
                 )

@@ -365,7 +365,9 @@ class _Predictions:
     head: list[str]
     rows: list[list[str]]
 
-    def compared(self, model: Model) -> tuple[np.ndarray, np.ndarray, Sequence[str], str]:
+    def compared(
+        self, model: Model
+    ) -> tuple[np.ndarray, np.ndarray, Sequence[str], tuple[str, ...]]:
         """What is true and what was predicted, (N,) each, labels or numbers; the classes, and the target."""
         from sloy.data.tables import TableReader
         from sloy.data.tables.target import known_target
@@ -379,7 +381,7 @@ class _Predictions:
         said = [row[first + 1] for row in self.rows]
         known = {name: number for number, name in enumerate(names)}
         answers = np.array([known[word] if names else float(word) for word in said])
-        return y, answers, names, reader.target
+        return y, answers, names, reader.targets
 
 
 def _joined(folders: Sequence[RunFolder]) -> _Predictions:

@@ -251,7 +251,8 @@ class _Run:
     @cached_property
     def _document(self) -> Mapping[str, Any]:
         path = self.folder / "summary.json"
-        return read_document(path, {"*": object}, "the summary of a run") if path.is_file() else {}
+        schema = {"plan?": dict, "versions?": dict, "*": object}
+        return read_document(path, schema, "the summary of a run") if path.is_file() else {}
 
     @cached_property
     def _history(self) -> History:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from sloy.arguments import flag, integer, integers, number, word
 from sloy.errors import InvalidArgument
 from sloy.text import shown
 
@@ -25,6 +26,20 @@ def check_attributes(op: str, schema: Schema, attributes: Mapping[str, Any]) -> 
             raise InvalidArgument(
                 f"{op}: `{key}` (={shown(attributes[key])}) is not of kind '{kind}'."
             )
+
+
+def made(op: str, key: str, kind: AttributeKind, value: object) -> Any:
+    """What somebody wrote for an attribute, as the graph holds it; `InvalidArgument` where it is not of its kind."""
+    if kind == "flag":
+        return flag(op, key, value)
+    if kind == "integer":
+        return integer(op, key, value, 0)
+    if kind == "float":
+        return number(op, key, value)
+    if kind in ("dtype", "word"):
+        word(op, key, value)
+        return value
+    return integers(op, key, value)
 
 
 def _is_integer(value: object, least: int = 0) -> bool:

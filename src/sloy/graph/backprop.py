@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sloy.arguments import sequence
 from sloy.errors import InvalidArgument
 from sloy.graph.graph import topological_order
 from sloy.graph.opdef import LEAVES, opdef
-from sloy.graph.tensor import Tensor, broadcast_to, constant
+from sloy.graph.tensor import Tensor, broadcast_to, constant, expect_tensors
 
 
 def backprop(loss: Tensor, wrt: Sequence[Tensor]) -> list[Tensor]:
@@ -43,6 +44,7 @@ def backprop(loss: Tensor, wrt: Sequence[Tensor]) -> list[Tensor]:
     >>> gradient.op, gradient.shape
     ('add', ())
     """
+    expect_tensors("backprop", loss, *sequence("backprop", "wrt", wrt))
     if loss.shape != () or not loss.spec.is_float:
         raise InvalidArgument(f"`loss` is {loss.spec}; it must be a float scalar.")
     seed = constant(1.0, loss.dtype)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from sloy.arguments import instance
 from sloy.errors import InvalidArgument
 from sloy.graph.attributes import check_attributes
 from sloy.graph.graph import Graph, Node
@@ -29,6 +30,8 @@ def check(graph: Graph, own: Mapping[str, Infer] = MappingProxyType({})) -> Grap
     5. An update has the spec of its variable, which the graph may or may not read.
     6. Leaves, outputs and updates are not bfloat16.
     """
+    instance("check", "graph", graph, Graph)
+    instance("check", "own", own, Mapping)
     if "_checked" in vars(graph):  # it cannot have changed since
         return graph
     named: dict[tuple[str, str], Spec] = {}

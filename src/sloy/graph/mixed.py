@@ -16,6 +16,7 @@ References
 
 from __future__ import annotations
 
+from sloy.arguments import instance
 from sloy.graph.graph import Graph, Node, copy_node
 from sloy.graph.opdef import REGISTRY
 from sloy.graph.passes import optimize
@@ -29,6 +30,7 @@ def mixed(graph: Graph) -> Graph:
     Rounding keeps order, so it is done before a maximum over windows rather than after it; a gradient is rounded
     before it is spread over windows that do not overlap.
     """
+    instance("mixed", "graph", graph, Graph)
     stored = _stored(graph)
 
     def rule(node: Node, operands: tuple[Tensor, ...]) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 from sloy.errors import InvalidArgument
 from sloy.graph.attributes import Schema
 from sloy.graph.spec import Spec
-from sloy.text import shown
+from sloy.text import shortened, shown
 
 if TYPE_CHECKING:
     from sloy.graph.tensor import Tensor
@@ -131,8 +131,8 @@ def opdef(name: str) -> OpDef:
     """The op of that name."""
     try:
         return REGISTRY[name]
-    except KeyError:
-        raise InvalidArgument(f"no op is named `{name}`.") from None
+    except (KeyError, TypeError):
+        raise InvalidArgument(f"no op is named `{shortened(str(name))}`.") from None
 
 
 def multiply_adds(op: str, attributes: Attributes, result: Spec, operands: Sequence[Spec]) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sloy.arguments import instance
 from sloy.errors import NotAvailable
 from sloy.graph.graph import Graph, Node, copy_node
 from sloy.graph.opdef import REGISTRY
@@ -22,6 +23,7 @@ def optimize(graph: Graph) -> Graph:
     Folding stores results of up to `FOLD_LIMIT` elements. A broadcast stays, because engines read the small operand in
     place.
     """
+    instance("optimize", "graph", graph, Graph)
     unique = _Unique()
 
     def rule(node: Node, operands: tuple[Tensor, ...]) -> Tensor:

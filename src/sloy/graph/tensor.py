@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import index
 from types import MappingProxyType
 from typing import Any, Union
 
 import numpy as np
 
+from sloy.arguments import integers
 from sloy.errors import InvalidArgument, ShapeError
+from sloy.graph.attributes import made
 from sloy.graph.opdef import opdef
-from sloy.graph.spec import DTYPES, Shape, Spec
-from sloy.text import shortened, shown
+from sloy.graph.spec import DTYPES, WIDTHS, Shape, Spec
+from sloy.text import shown
 
 Operand = Union["Tensor", float, int, np.number, np.ndarray]
 
@@ -107,6 +108,17 @@ class Tensor:
     def __iter__(self) -> Any:
         raise InvalidArgument("a symbolic tensor cannot be iterated over.")
 
+    def __len__(self) -> int:
+        raise InvalidArgument("a symbolic tensor has no length; its `shape` tells its extents.")
+
+    def __getitem__(self, _: object) -> Tensor:
+        raise InvalidArgument("a symbolic tensor has no elements; `sloy.ops.slice` takes a part.")
+
+    def __float__(self) -> float:
+        raise InvalidArgument("a symbolic tensor has no value yet; an engine computes it.")
+
+    __int__ = __float__
+
     def __matmul__(self, other: Tensor) -> Tensor:
         return apply("matmul", (self, other), {"transpose_a": False, "transpose_b": False})
 
@@ -138,6 +150,12 @@ def apply(op: str, inputs: Sequence[Tensor], attributes: Mapping[str, Any] | Non
     return Tensor(op, operands, given, definition.infer([x.spec for x in operands], given))
 
 
+def applied(op: str, *inputs: Tensor, **written: Any) -> Tensor:
+    """`apply` with attributes as users write them: each is made of the kind that the op's schema names, or refused."""
+    schema = opdef(op).attributes
+    return apply(op, inputs, {key: made(op, key, schema[key], v) for key, v in written.items()})
+
+
 def expect_tensors(op: str, *operands: object) -> None:
     """Raise `InvalidArgument` unless every operand is a Tensor."""
     for operand in operands:
@@ -160,12 +178,7 @@ def variable(name: str, shape: Shape, dtype: str = "float32") -> Tensor:
 def _spec_of_leaf(shape: Shape, dtype: str) -> Spec:
     if not isinstance(dtype, str) or dtype not in DTYPES:  # bfloat16 is for values between ops
         raise InvalidArgument(f"`dtype` (={shown(dtype)}) must be one of {', '.join(DTYPES)}.")
-    try:
-        return Spec(tuple(index(extent) for extent in shape), dtype)
-    except TypeError:
-        raise InvalidArgument(
-            f"`shape` (={shortened(repr(shape), 80)}) must be a tuple of integers."
-        ) from None
+    return Spec(integers("a leaf", "shape", shape), dtype)
 
 
 def constant(value: Operand, dtype: str = "float32") -> Tensor:
@@ -180,7 +193,7 @@ def constant(value: Operand, dtype: str = "float32") -> Tensor:
     except (TypeError, ValueError, ArithmeticError):
         raise InvalidArgument(
             f"{shown(value)} cannot stand beside tensors: it must be a Tensor, or a number or an array"
-            f" that fits {dtype}."
+            f" that fits {dtype if isinstance(dtype, str) and dtype in WIDTHS else shown(dtype)}."
         ) from None
     array.flags.writeable = False
     return Tensor("constant", (), {"value": array}, Spec(array.shape, dtype))
@@ -213,7 +226,8 @@ def elementwise(op: str, *operands: Operand, **attributes: Any) -> Tensor:
 def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
     """Repeat a tensor along new leading axes and axes of extent 1, as NumPy does."""
     expect_tensors("broadcast_to", x)
-    target = tuple(int(extent) for extent in shape)
-    if x.shape == target:
+    if type(shape) is not tuple or x.shape != shape:
+        shape = integers("broadcast_to", "shape", shape)
+    if x.shape == shape:
         return x
-    return apply("broadcast_to", (x,), {"shape": target})
+    return apply("broadcast_to", (x,), {"shape": shape})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sloy import text
+from sloy.arguments import finite_array, word
 from sloy.errors import ShapeError
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 
@@ -18,32 +20,37 @@ if TYPE_CHECKING:
 __all__ = ["answers_figure"]
 
 MOST = 2000  # points that are drawn; of more every so many
+LONGEST = 28  # characters of a name along an axis
 
 
 @styled
-def answers_figure(true: ArrayLike, predicted: ArrayLike, name: str = "") -> Figure:
+def answers_figure(true: ArrayLike, predicted: ArrayLike, name: str | Sequence[str] = "") -> Figure:
     """Each sample a point: across what is true, up what was predicted; on the line both agree.
 
     Parameters
     ----------
     true, predicted : array, shape (N,), or (N, K) of several targets: a panel for each
         Finite numbers; N is at least 1.
-    name : str
-        What they are, with the unit; of several with commas between.
+    name : str, or sequence of str
+        What they are, with the unit; of several a name for each, or all with commas between.
 
     Raises
     ------
     ShapeError
         Where the two do not have the same shape (N,) or (N, K).
     """
-    y, answers = np.asarray(true, float), np.asarray(predicted, float)
+    where = "answers_figure"
+    y, answers = finite_array(where, "true", true), finite_array(where, "predicted", predicted)
+    word(where, "name", name)
     if y.shape != answers.shape or y.ndim not in (1, 2) or not y.size:
         raise ShapeError(
             f"answers_figure: `true` has shape {y.shape}, `predicted` {answers.shape}; both must be (N,) or (N, K)."
         )
     y, answers = y.reshape(len(y), -1), answers.reshape(len(y), -1)  # (N, K)
     count = y.shape[1]
-    names = [part.strip() for part in name.split(",")] if count > 1 else [name]
+    if isinstance(name, str):
+        name = [part.strip() for part in name.split(",")] if count > 1 else [name]
+    names = [text.shortened(part, LONGEST) for part in name]
     names += [""] * (count - len(names))
     across = min(count, 3)
     down = -(-count // across)

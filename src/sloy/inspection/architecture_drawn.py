@@ -8,7 +8,7 @@ from math import log2
 from typing import TYPE_CHECKING
 
 from sloy import text
-from sloy.arguments import instance
+from sloy.arguments import instance, word
 from sloy.inspection.architecture import blocks_of, kind_name
 from sloy.inspection.block import Block
 from sloy.inspection.measured_text import bottom_legend, legend_width, text_extent
@@ -87,6 +87,7 @@ def architecture_figure(network: Network, title: str = "") -> Figure:
     True
     """
     instance("architecture_figure", "network", network, Network)
+    word("architecture_figure", "title", title)
     blocks = blocks_of(network)
     tallest = max((max(b.shape[:2]) for b in blocks if len(b.shape) > 1), default=1)
     rows = _rows([_box(block, tallest) for block in blocks])

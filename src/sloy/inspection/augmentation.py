@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy import ops
-from sloy.arguments import instance, integer
+from sloy.arguments import instance, integer, sample_array
 from sloy.augmentation import Augment
 from sloy.engines.reference import computed
 from sloy.errors import ShapeError
@@ -49,7 +49,7 @@ def augmented(x: np.ndarray, augment: Augment, *, seed: int = 0, step: int = 0) 
     [[5, 4, 3], [2, 1, 0]]
     """
     instance("augmented", "augment", augment, Augment)
-    x = np.ascontiguousarray(x)
+    x = np.ascontiguousarray(sample_array("augmented", "x", x))
     given = ops.input("x", x.shape, x.dtype.name)
     key, at = ops.variable(KEY, (2,), "uint32"), ops.input("step", (), "uint32")
     result = augment.pictures(given, key, at)
@@ -76,7 +76,9 @@ def augmented_figure(
     seed, first : int
         The rows are the steps from the `first` on of a run with this seed, on this batch.
     """
-    pictures = np.asarray(pictures)
+    instance("augmented_figure", "augment", augment, Augment)
+    pictures = sample_array("augmented_figure", "pictures", pictures)
+    first = integer("augmented_figure", "first", first, 0, 2**32 - 1 - VERSIONS)
     if pictures.ndim != 4 or not len(pictures) or pictures.shape[3] not in (1, 3):
         raise ShapeError(
             f"`pictures` has shape {list(pictures.shape)}; it must be (N, H, W, C), C being 1 or 3."

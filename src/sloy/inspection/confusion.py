@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy.arguments import array, integer, sample_array, sequence
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection.style import GREY, new_figure, styled
 from sloy.language import say
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["confusion_counts", "confusion_figure"]
+
+
+MOST_CLASSES = 20_000  # of a matrix of counts, which takes 3 GB then
 
 
 def confusion_counts(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -37,7 +41,9 @@ def confusion_counts(true: np.ndarray, predicted: np.ndarray, classes: int) -> n
     >>> confusion_counts([0, 0, 1], [0, 1, 1], 2).tolist()
     [[1, 1], [0, 1]]
     """
-    rows, columns = np.asarray(true, np.int64), np.asarray(predicted, np.int64)
+    where = "confusion_counts"
+    rows, columns = _classes(where, "true", true), _classes(where, "predicted", predicted)
+    classes = integer(where, "classes", classes, 1, MOST_CLASSES)
     if rows.shape != columns.shape or rows.ndim != 1:
         raise ShapeError(
             f"`true` {list(rows.shape)} and `predicted` {list(columns.shape)} must be two lists of one length."
@@ -48,6 +54,15 @@ def confusion_counts(true: np.ndarray, predicted: np.ndarray, classes: int) -> n
             f"class numbers from {both.min()} to {both.max()} must lie in 0 … {classes - 1}."
         )
     return np.bincount(rows * classes + columns, minlength=classes**2).reshape(classes, classes)
+
+
+def _classes(where: str, name: str, value: object) -> np.ndarray:
+    """Class numbers, int64: whole numbers of any dtype."""
+    given = sample_array(where, name, value)
+    numbers = given.astype(np.int64)
+    if not np.array_equal(numbers, given):
+        raise InvalidArgument(f"{where}: `{name}` must hold whole numbers, those of classes.")
+    return numbers
 
 
 @styled
@@ -61,11 +76,18 @@ def confusion_figure(counts: np.ndarray, class_names: Sequence[str] | None = Non
     class_names : sequence of str, optional
         K names; numbers otherwise.
     """
-    counts = np.asarray(counts)
-    classes = len(counts)
-    if counts.shape != (classes, classes) or not classes:
-        raise ShapeError(f"`counts` has shape {list(counts.shape)}; it must be (K, K), K ≥ 1.")
-    names = [str(i) for i in range(classes)] if class_names is None else list(class_names)
+    where = "confusion_figure"
+    counts = array(where, "counts", counts)
+    classes = len(counts) if counts.ndim == 2 else 0
+    if counts.shape != (classes, classes) or not classes or counts.dtype.kind not in "iu":
+        raise ShapeError(
+            f"`counts` has shape {list(counts.shape)}; it must be (K, K) of integers, K ≥ 1."
+        )
+    names = (
+        [str(i) for i in range(classes)]
+        if class_names is None
+        else [*sequence(where, "class_names", class_names, str)]
+    )
     if len(names) != classes:
         raise InvalidArgument(f"`class_names` has {len(names)} names for {classes} classes.")
     digits = max(len(f"{counts.max()}"), 2)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sloy.arguments import word
 from sloy.errors import InvalidArgument
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
+from sloy.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +54,13 @@ def curves_figure(history: Table, title: str = "", *, kept: Sequence[int] = ()) 
     InvalidArgument
         Where ``epoch`` or ``loss`` is missing or the history is empty.
     """
+    if isinstance(history, bytes) or not (
+        hasattr(history, "__getitem__") and hasattr(history, "__contains__")
+    ):
+        raise InvalidArgument(
+            f"curves_figure: `history` (={shown(history)}) must be a History, or a dict of columns."
+        )
+    word("curves_figure", "title", title)
     if "loss" not in history or "epoch" not in history or not np.size(history["epoch"]):
         raise InvalidArgument(
             "`history` must have the columns `epoch` and `loss`, with a row or more."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy.arguments import integer
+from sloy.arguments import instance, integer
 from sloy.data.tables import TableReader
 from sloy.data.tables.columns import Category, Column, Date, Numeric
 from sloy.data.tables.dates import moments
@@ -19,6 +19,7 @@ from sloy.errors import InvalidArgument
 from sloy.graph.threefry import make_key, permutation
 from sloy.inspection.rows import answers, as_dataset, rows_of
 from sloy.model import Model
+from sloy.text import shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -123,16 +124,17 @@ def partial_dependence(
     ([0.0, 1.0], [[6.0], [8.0]])
     """
     where = "partial_dependence"
+    instance(where, "model", model, Model)
     grid, rows = integer(where, "grid", grid, 2), integer(where, "rows", rows)
     asked = column if isinstance(column, tuple) else (column,)
     if len(asked) not in (1, 2):
-        raise InvalidArgument(f"{where}: `column` (={column!r}) must be one column, or two.")
+        raise InvalidArgument(f"{where}: `column` (={shown(column)}) must be one column, or two.")
     data, _ = as_dataset(data, None)
     some = _drawn(model, data, rows, integer(where, "seed", seed, 0, 2**64 - 1))
     found = rows_of(where, model, some, names)
     parts = [found.part(where, one) for one in asked]
     if len({name for name, _ in parts}) < len(parts):
-        raise InvalidArgument(f"{where}: `column` (={column!r}) must be two different ones.")
+        raise InvalidArgument(f"{where}: `column` (={shown(column)}) must be two different ones.")
     most = grid if len(parts) == 1 else min(grid, WITH_TWO)
     lines = [_values(model, some, found.x, name, part, most) for name, part in parts]
     curves = _curves(model, found.x, [part for _, part in parts], [line[1] for line in lines])

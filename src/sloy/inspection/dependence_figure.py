@@ -22,6 +22,7 @@ __all__ = ["partial_dependence_figure"]
 
 COLOURS = (BLUE, "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe, Ito (2008)
 MARKS = "osD^vP"
+LONGEST = 28  # characters along the answers' axis
 
 
 @styled
@@ -121,7 +122,14 @@ def _curve(axes: Axes, found: PartialDependence, outputs: list[int]) -> None:
         if len(outputs) > 1:
             line = "" if is_words else "-"
             mark = MARKS[number] if is_words else "."
-            axes.plot(places, mean, mark + line, color=colour, label=found.outputs[k], markersize=5)
+            axes.plot(
+                places,
+                mean,
+                mark + line,
+                color=colour,
+                label=text.shortened(found.outputs[k], 20),
+                markersize=5,
+            )
             continue
         assert found.low is not None
         assert found.high is not None
@@ -184,7 +192,7 @@ def _said(value: object) -> str:
 def _answered(found: PartialDependence, outputs: list[int], name: str) -> str:
     """What stands along the answers' axis."""
     if not found.is_classification:
-        return name or say("answer")
+        return text.shortened(name, LONGEST) or say("answer")
     if len(outputs) == 1:
-        return say("probability of {name}", name=found.outputs[outputs[0]])
+        return say("probability of {name}", name=text.shortened(found.outputs[outputs[0]], 16))
     return say("probability")

@@ -49,6 +49,9 @@ class DescentAnimation(Animation):
     epochs: tuple[int, ...] = field(kw_only=True)
 
 
+MOST_EPOCHS, MOST_FRAMES = 10**9, 10_000
+
+
 def descent_animation(
     network: Network,
     data: Data,
@@ -97,7 +100,10 @@ def descent_animation(
     """
     where = "descent_animation"
     instance(where, "network", network, Network)
-    epochs, frames = integer(where, "epochs", epochs), integer(where, "frames", frames, 2)
+    epochs, frames = (
+        integer(where, "epochs", epochs, 1, MOST_EPOCHS),
+        integer(where, "frames", frames, 2, MOST_FRAMES),
+    )
     given = as_dataset(data)
     kept = _Kept(np.unique(np.linspace(0, epochs, frames).round().astype(int)).tolist())
     options = {"verbose": False, **options, "callbacks": [*options.get("callbacks", ()), kept]}

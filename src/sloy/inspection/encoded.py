@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from sloy.arguments import instance, integer
 from sloy.text import visible
 
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ def png(figure: Figure, dots_per_inch: int = 110) -> bytes:
     >>> png(curves_figure({"epoch": [1, 2], "loss": [0.5, 0.2]}))[1:4]
     b'PNG'
     """
+    from matplotlib.figure import Figure
     from matplotlib.text import Text
+
+    instance("png", "figure", figure, Figure)
+    integer("png", "dots_per_inch", dots_per_inch, 1, 2000)
 
     for label in figure.findobj(
         Text

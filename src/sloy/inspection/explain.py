@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy import ops
-from sloy.arguments import instance, integer
+from sloy.arguments import instance, integer, sequence
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Graph, Tensor, backprop
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
@@ -187,6 +187,10 @@ def explanation_figure(
         Of the same picture.
     class_names : sequence of str
     """
+    instance("explanation_figure", "explanations", explanations, Mapping)
+    for one in explanations.values():
+        instance("explanation_figure", "explanations", one, Explanation)
+    class_names = sequence("explanation_figure", "class_names", class_names, str)
     if not explanations:
         raise InvalidArgument("`explanations` is empty; it needs one or more.")
     first = next(iter(explanations.values()))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy.arguments import instance, integer
+from sloy.arguments import finite_array, instance, integer, sequence, word
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection.explain import one_picture
 from sloy.inspection.measured_text import head
@@ -140,6 +140,8 @@ def maps_figure(maps: np.ndarray, title: str = "") -> Figure:
         The first 32 channels are shown.
     title : str
     """
+    maps = finite_array("maps_figure", "maps", maps)
+    word("maps_figure", "title", title)
     if maps.ndim != 3 or 0 in maps.shape:
         raise ShapeError(f"`maps` has shape {list(maps.shape)}; it must be (H, W, C).")
     shown = min(maps.shape[2], MOST)
@@ -180,6 +182,14 @@ def pictures_figure(
         Before each row.
     title : str
     """
+    where = "pictures_figure"
+    rows = [sequence(where, "rows", row) for row in sequence(where, "rows", rows)]
+    titles = [sequence(where, "titles", row, str) for row in sequence(where, "titles", titles)]
+    names = sequence(where, "names", names, str)
+    if not len(rows) == len(titles) == len(names):
+        raise InvalidArgument(
+            f"{where}: there are {len(rows)} `rows`, {len(titles)} `titles` and {len(names)} `names`."
+        )
     if not rows or not all(rows):
         raise InvalidArgument("`rows` must hold a row or more, each with a picture or more.")
     columns = max(map(len, rows))
@@ -190,10 +200,10 @@ def pictures_figure(
     for places, pictures, words, name in zip(panels, rows, titles, names, strict=True):
         for axes in places:
             axes.set_axis_off()
-        for axes, picture, word in zip(places, pictures, words, strict=False):
+        for axes, picture, above in zip(places, pictures, words, strict=False):
             axes.set_axis_on()
             draw_picture(axes, np.asarray(picture), on_paper=on_paper)
-            axes.set_title(word, fontsize=8, pad=2)
+            axes.set_title(above, fontsize=8, pad=2)
         places[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
     head(figure, title)
     return figure

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy.arguments import finite_array, instance, word
 from sloy.errors import ShapeError
 from sloy.inspection.measured_text import head
 from sloy.inspection.style import new_figure, styled
@@ -37,6 +38,8 @@ def filters_figure(weights: np.ndarray, title: str = "") -> Figure:
     title : str
         A line above; how many filters are shown is added where it is not all.
     """
+    weights = finite_array("filters_figure", "weights", weights)
+    word("filters_figure", "title", title)
     if weights.ndim != 4 or 0 in weights.shape:
         raise ShapeError(f"`weights` has shape {list(weights.shape)}; it must be (KH, KW, I, O).")
     shown = min(weights.shape[3], MOST)
@@ -72,6 +75,7 @@ def _filter(
 
 def first_filters(model: Model) -> tuple[np.ndarray, str] | None:
     """The first layer's weights as filters (KH, KW, I, O), and a title; None where they are no pictures."""
+    instance("first_filters", "model", model, Model)
     shape = model.network.input_shape
     if len(shape) != 3:
         return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy import text
-from sloy.arguments import integer
+from sloy.arguments import instance, integer
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.threefry import Key, make_key, permutation
 from sloy.inspection.rows import affordable, answers, as_dataset, rows_of, some, truth_of
@@ -139,7 +139,7 @@ def importance(
     repeats : int
         Shuffles of each column.
     rows : int, optional
-        As many rows at most, drawn by the seed. By default what takes about five seconds of one core, at least 1000.
+        As many rows at most, drawn by the seed. By default what takes about two seconds of one core, at least 1000.
     names : sequence of str, optional
         Of the columns of a plain array.
     seed : int
@@ -345,6 +345,7 @@ def importance_figure(found: Importance, title: str = "") -> Figure:
     title : str
         By default what the score is.
     """
+    instance("importance_figure", "found", found, Importance)
     shown = min(len(found.columns), IN_FIGURE)
     figure = new_figure(5.6, 1.1 + 0.27 * shown)
     axes = figure.subplots()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy import text
+from sloy.arguments import instance
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
 
@@ -34,6 +35,9 @@ def pruning_figure(pruned: Pruned) -> Figure:
     pruned : Pruned
         Of `sloy.prune`.
     """
+    from sloy.pruning import Pruned
+
+    instance("pruning_figure", "pruned", pruned, Pruned)
     widths = pruned.before.widths
     rows = min(len(widths) or len(pruned.removed), MOST)
     figure = new_figure(11, max(3.6, 1.2 + 0.32 * rows))

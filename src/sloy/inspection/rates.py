@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy.arguments import instance
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
 
@@ -30,6 +31,9 @@ def rate_figure(found: RateRange) -> Figure:
     """
     from matplotlib.ticker import NullLocator
 
+    from sloy.training.rates import RateRange
+
+    instance("rate_figure", "found", found, RateRange)
     figure = new_figure(5.6, 3.8)
     axes = figure.subplots()
     finite = np.isfinite(found.losses).all(axis=1)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sloy.errors import InvalidArgument
+from sloy.arguments import sample_array, sequence
+from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
 from sloy.inspection.style import BLUE, ORANGE, new_figure, styled
 from sloy.language import say
@@ -30,7 +31,12 @@ def receptive_figure(picture: np.ndarray, fields: list[ReceptiveField]) -> Figur
     """
     from matplotlib.patches import Rectangle
 
-    picture = np.asarray(picture)
+    picture = sample_array("receptive_figure", "picture", picture)
+    if picture.ndim != 3:
+        raise ShapeError(
+            f"receptive_figure: `picture` has shape {picture.shape}; it must be (H, W, C)."
+        )
+    sequence("receptive_figure", "fields", fields, ReceptiveField)
     if not fields:
         raise InvalidArgument("`fields` is empty; it needs a ReceptiveField or more.")
     columns = min(4, len(fields))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy import text
+from sloy.arguments import instance
 from sloy.errors import ShapeError
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
@@ -43,6 +45,7 @@ def reliability_figure(
     ShapeError
         Where the two have not the same bins.
     """
+    instance("reliability_figure", "found", found, Reliability)
     if before is not None and before.samples.shape != found.samples.shape:
         raise ShapeError(
             f"reliability_figure: `found` has {len(found.samples)} bins, `before` {len(before.samples)}; they must"
@@ -65,7 +68,11 @@ def reliability_figure(
     places = (np.arange(bins) + 0.5) / bins
     below.bar(places, found.samples, 0.9 / bins, color=BLUE)
     below.set_ylabel(say("samples"))
-    what = say("probability of {name}", name=name) if name else say("probability of the answer")
+    what = (
+        say("probability of {name}", name=text.shortened(name, 24))
+        if name
+        else say("probability of the answer")
+    )
     below.set_xlabel(what)
     return figure
 

@@ -20,7 +20,7 @@ from sloy.graph.threefry import make_key, permutation
 from sloy.model import Model
 from sloy.problem.graphs import inference_graph
 
-WORK = 5e10  # multiplications with an addition: about five seconds of one core
+WORK = 2e10  # multiplications with an addition: about two seconds of one core
 LEAST = 1000  # rows that are looked at, whatever they cost
 OVERHEAD = 5000  # multiplications that all else of a row costs at least
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sloy.arguments import instance, real, sequence, word
+from sloy.errors import InvalidArgument
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
-from sloy.text import shortened, visible
+from sloy.text import shortened, shown, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +22,7 @@ __all__ = ["search_history_figure", "search_importance_figure", "search_parallel
 
 LABELS = 30  # letters of the name of an option
 CATEGORIES = 12  # values of an axis that are named
+FEW = 5  # numbers of an axis that are all named; of more both ends and the middle
 
 
 @styled
@@ -38,6 +42,7 @@ def search_history_figure(
     """
     from matplotlib.ticker import MaxNLocator
 
+    _check_trials("search_history_figure", trials, metric)
     figure = new_figure(5.6, 3.8)
     axes = figure.subplots()
     complete = [one for one in trials if one["ended"] == "complete"]
@@ -65,6 +70,15 @@ def search_history_figure(
     return figure
 
 
+def _check_trials(where: str, trials: Sequence[Mapping[str, Any]], metric: str) -> None:
+    word(where, "metric", metric)
+    for one in sequence(where, "trials", trials, Mapping):
+        if not {"number", "value", "ended"} <= set(one):
+            raise InvalidArgument(
+                f"{where}: `trials` holds {shown(one)}; each must tell `number`, `value` and `ended`."
+            )
+
+
 @styled
 def search_importance_figure(importance: Mapping[str, float]) -> Figure:
     """A bar for each option: its share of what the trials differ by.
@@ -74,10 +88,15 @@ def search_importance_figure(importance: Mapping[str, float]) -> Figure:
     importance : mapping of str to float
         Path → share.
     """
+    instance("search_importance_figure", "importance", importance, Mapping)
+    for path, share in importance.items():
+        word("search_importance_figure", "importance", path)
+        real("search_importance_figure", "importance", share)
     ranked = sorted(importance.items(), key=lambda item: item[1])
     figure = new_figure(5.6, 1.2 + 0.32 * len(ranked))
     axes = figure.subplots()
-    axes.barh([_label(name) for name, _ in ranked], [value for _, value in ranked], color=BLUE)
+    labels = _labels([name for name, _ in ranked])
+    axes.barh(labels, [value for _, value in ranked], color=BLUE)
     axes.set_xlabel(say("share of the differences between trials"))
     return figure
 
@@ -92,6 +111,8 @@ def search_parallel_figure(
 ) -> Figure:
     """An upright axis for each option and one for the metric; a line for each trial, darker where it is better.
 
+    Past options that a trial does not have its line is dotted.
+
     Parameters
     ----------
     trials : sequence of mapping
@@ -102,6 +123,11 @@ def search_parallel_figure(
     least : bool
         Whether less is better.
     """
+    where = "search_parallel_figure"
+    _check_trials(where, trials, metric)
+    instance(where, "given", given, Mapping)
+    if lacking := [one["number"] for one in trials if one["number"] not in given]:
+        raise InvalidArgument(f"{where}: `given` says nothing of trial {shown(lacking[0])}.")
     names = sorted({name for one in trials for name in given[one["number"]]})
     columns = [[given[one["number"]].get(name) for one in trials] for name in names]
     columns.append([one["value"] for one in trials])
@@ -116,15 +142,18 @@ def search_parallel_figure(
         share = (rank + 1) / len(order)
         best = rank == len(order) - 1
         there = np.flatnonzero(~np.isnan(heights[:, trial]))
-        axes.plot(
-            there,
-            heights[there, trial],
-            color=ORANGE if best else BLUE,
-            alpha=1.0 if best else 0.1 + 0.6 * share**2,
-            linewidth=2.2 if best else 1.0,
-        )
+        shared: dict[str, Any] = {
+            "color": ORANGE if best else BLUE,
+            "alpha": 1.0 if best else 0.1 + 0.6 * share**2,
+            "linewidth": 2.2 if best else 1.0,
+        }
+        axes.plot(heights[:, trial], marker=".", markersize=4, **shared)  # NaN breaks it
+        for before, after in pairwise(there):
+            if after > before + 1:
+                ends = [before, after]
+                axes.plot(ends, heights[ends, trial], linestyle=":", **shared)
     axes.set_xticks(
-        range(len(columns)), [*map(_label, names), metric], rotation=20, ha="right", fontsize=8
+        range(len(columns)), [*_labels(names), metric], rotation=20, ha="right", fontsize=8
     )
     axes.set_yticks([])
     axes.set_ylim(-0.05, 1.05)
@@ -148,17 +177,29 @@ def _axis(axes: Axes, place: int, column: Sequence[Any]) -> np.ndarray:
     by_logarithm = low > 0 and high > 10 * low
     scaled = np.log(values) if by_logarithm else values
     ends = (np.log(low), np.log(high)) if by_logarithm else (low, high)
-    for share in (0.0, 0.5, 1.0) if high > low else (0.5,):
-        at = ends[0] + share * (ends[1] - ends[0])
-        _mark(axes, place, share, f"{np.exp(at) if by_logarithm else at:.3g}")
     if high == low:
+        _mark(axes, place, 0.5, f"{low:.3g}")
         return np.where(np.isnan(values), np.nan, 0.5)
-    return (scaled - ends[0]) / (ends[1] - ends[0])
+    heights = (scaled - ends[0]) / (ends[1] - ends[0])
+    named = {at: value for at, value in zip(heights, values, strict=True) if not np.isnan(at)}
+    if len(named) > FEW:
+        middle = sum(ends) / 2
+        named = {0.0: low, 0.5: np.exp(middle) if by_logarithm else middle, 1.0: high}
+    for at, value in named.items():
+        _mark(axes, place, at, f"{value:.3g}")
+    return heights
 
 
 def _mark(axes: Axes, place: int, height: float, words: str) -> None:
     axes.text(place + 0.03, height, words, fontsize=7, color=GREY, va="center")
 
 
-def _label(name: str) -> str:
-    return shortened(visible(name.removeprefix("network_options__").replace("__", " ")), LABELS)
+def _labels(names: Sequence[str]) -> list[str]:
+    """Names of options as a reader takes them; of a list, whose items have names of their own, its length."""
+    said = []
+    for name in names:
+        words = name.removeprefix("network_options__").replace("__", " ")
+        if f"{name}__0" in names:
+            words = say("length of {name}", name=words)
+        said.append(shortened(visible(words), LABELS))
+    return said

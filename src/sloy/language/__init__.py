@@ -18,6 +18,7 @@ from functools import cache
 from types import ModuleType, TracebackType
 
 from sloy import text
+from sloy.arguments import integer, word
 from sloy.errors import UnknownName
 from sloy.text import shown
 
@@ -114,6 +115,8 @@ def counted(number: int, noun: str) -> str:
     ...     [counted(number, "neuron") for number in (1, 3, 11, 25)]
     ['1 нейрон', '3 нейрона', '11 нейронов', '25 нейронов']
     """
+    integer("counted", "number", number, 0)
+    word("counted", "noun", noun)
     if _spoken == "en" or noun not in _catalogue(_spoken).NOUNS:
         return text.many(number, noun)
     catalogue = _catalogue(_spoken)

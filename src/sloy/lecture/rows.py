@@ -8,10 +8,12 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sloy.arguments import instance, one_of, word
 from sloy.errors import UnknownName
-from sloy.language import say, speak
+from sloy.language import LANGUAGES, say, speak
 from sloy.lecture import learning, networks, neurons, pictures
 from sloy.lecture.russian import PROGRAMS
+from sloy.text import shown
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,11 @@ def find(name: str) -> Row:
     >>> find("L3").title
     'XOR'
     """
+    word("find", "name", name)
     match = re.fullmatch(r"[Ll]?0*(\d+)", name)
     if not match or not 1 <= int(match[1]) <= len(ROWS):
         hint = " (`--exercise` shows exercises)" if re.fullmatch(r"[Ll]?\d+[b-z]", name) else ""
-        raise UnknownName(f"no row is called {name!r}; there are L1 to L{len(ROWS)}{hint}.")
+        raise UnknownName(f"no row is called {shown(name)}; there are L1 to L{len(ROWS)}{hint}.")
     return ROWS[int(match[1]) - 1]
 
 
@@ -111,6 +114,8 @@ def program(row: Row, language: str = "en") -> str:
     >>> print(program(find("L2")).splitlines()[0])
     import sloy
     """
+    instance("program", "row", row, Row)
+    one_of("program", "language", language, tuple(LANGUAGES))
     lines = inspect.getsource(row.function).split('"""', 2)[2]
     code = textwrap.dedent(lines.lstrip("\n")).strip() + "\n"
     for english, russian in PROGRAMS.get(row.number, ()) if language == "ru" else ():

@@ -13,16 +13,25 @@ from typing import Any
 
 import numpy as np
 
+from sloy.arguments import flag, instance, integer, one_of, sample_array, sequence, word
 from sloy.language import spoken
 from sloy.text import script_json
 
 FOLDER = Path(__file__).parent
+MOST_DIGITS = 300  # behind the point, of numbers in a page
+
+
+def script(name: str) -> str:
+    """A file of this room: a script or a style."""
+    return _files()[one_of("script", "name", name, tuple(_files()))]
 
 
 @cache
-def script(name: str) -> str:
-    """A file of this room: a script or a style."""
-    return (FOLDER / name).read_text(encoding="utf-8")
+def _files() -> dict[str, str]:
+    """What is in the files of this room, by their names."""
+    kinds = (".js", ".css", ".html")
+    files = (file for file in sorted(FOLDER.iterdir()) if file.suffix in kinds)
+    return {file.name: file.read_text(encoding="utf-8") for file in files}
 
 
 def document(
@@ -58,6 +67,19 @@ def document(
     kernels : bool
         Whether scripts may compile WebAssembly that they hold.
     """
+    words = {
+        "title": title,
+        "main": main,
+        "foot": foot,
+        "above": above,
+        "lead": lead,
+        "style": style,
+    }
+    for key, value in words.items():
+        word("document", key, value)
+    word("document", "heading", heading, optional=True)
+    sequence("document", "scripts", scripts, str)
+    flag("document", "kernels", kernels)
     rules = script("page.css") + style
     run = [_hash(text) for text in scripts] + ["'wasm-unsafe-eval'"] * kernels
     policy = (
@@ -66,6 +88,7 @@ def document(
     )
     blocks = [f"<script>{text}</script>" for text in scripts]
     if told is not None:
+        instance("document", "told", told, Mapping)
         data = f'<script type="application/json" id="told">{script_json(told)}</script>'
         blocks.insert(0, data)
     name = title if heading is None else heading
@@ -84,7 +107,8 @@ def document(
 
 def plain(array: np.ndarray, digits: int | None = None) -> Any:
     """An array as lists for JSON; whole numbers without a point."""
-    values = np.asarray(array, np.float64)
+    values = sample_array("plain", "array", array).astype(np.float64)
+    digits = None if digits is None else integer("plain", "digits", digits, 0, MOST_DIGITS)
     values = values if digits is None else values.round(digits)
     whole = np.array_equal(values, values.round())
     return (values.astype(int) if whole else values).tolist()

@@ -31,6 +31,8 @@ CHOICES = ("relu", "tanh", "sigmoid", "softplus", "silu")
 HELD_OUT = 0.2
 RUNS = 3
 FASTER = 10.0  # times the learning rate of weights, by which choices are learned
+ROUNDS = 3  # in which neurons are decided, the most decided first
+SURELY = 30.0  # a row of choices that is decided: this, and minus this for all others
 MIXED = "mixed"
 SHARE = "choice"  # the parameter (C, K)
 
@@ -147,9 +149,9 @@ def search_activations(
     """Choose an activation for each neuron, or channel (L12: "activation of each neuron").
 
     Each activation layer becomes a mix of all choices, whose shares, a softmax for each neuron, are learned by the same
-    backprop as the weights. Then layer after layer is hardened, the first one first: each neuron keeps its greatest
-    share, and the network is trained on. It is compared with networks that have one choice for all neurons and are
-    trained as often.
+    backprop as the weights. In three rounds, a third of the epochs each, a third of the neurons of each layer keep
+    their greatest share alone, those first that have decided most; then the network is trained on. It is compared with
+    networks that have one choice for all neurons and are trained as often.
 
     Parameters
     ----------
@@ -214,9 +216,7 @@ def search_activations(
     def single_of(kind: Layer, own: Recipe) -> Model:
         one = _with(network, dict.fromkeys(places, kind))
         model = trained(one, own)
-        for _ in range(len(places)):  # as often as the mix, which is trained on after each layer
-            model = trained(one, own, _arrays(model))
-        return model
+        return trained(one, own, _arrays(model))  # twice, as the mix
 
     seeds = range(recipe.seed, recipe.seed + integer(place, "runs", runs))
     recipes = [replace(recipe, seed=seed) for seed in seeds]
@@ -298,23 +298,35 @@ def _with(network: Network, layers: Mapping[int, Layer]) -> Network:
 def _mixed(
     network: Network, places: Sequence[int], kinds: Sequence[Layer], recipe: Recipe, trained: Any
 ) -> Model:
-    """The network with the activations that its neurons chose, layer after layer, trained."""
-    names = network.layer_names
-    pattern = f"*/{SHARE}"
+    """The network with the activations that its neurons chose, the most decided first, trained."""
+    names = {i: f"{network.layer_names[i]}/{SHARE}" for i in places}
     relaxed = replace(
         recipe,
-        rate_factors=(*recipe.rate_factors, (pattern, FASTER)),
-        decay_factors=(*recipe.decay_factors, (pattern, 0.0)),
+        epochs=max(1, recipe.epochs // ROUNDS),
+        rate_factors=(*recipe.rate_factors, (f"*/{SHARE}", FASTER)),
+        decay_factors=(*recipe.decay_factors, (f"*/{SHARE}", 0.0)),
     )
-    layers: dict[int, Layer] = {i: Mixed(tuple(kinds)) for i in places}
-    model = trained(_with(network, layers), relaxed)
-    for i in places:
-        choice = np.asarray(model.parameters[f"{names[i]}/{SHARE}"])
-        layers[i] = PerNeuron([kinds[k] for k in choice.argmax(axis=1)])
-        hardened = _with(network, layers)
-        kept = {n: v for n, v in _arrays(model).items() if n in hardened.shapes}
-        model = trained(hardened, recipe if i == places[-1] else relaxed, kept)
-    return model
+    mixed, arrays = _with(network, {i: Mixed(tuple(kinds)) for i in places}), None
+    for done in range(1, ROUNDS + 1):
+        arrays = _arrays(trained(mixed, relaxed, arrays))
+        arrays |= {name: _decided(arrays[name], done / ROUNDS) for name in names.values()}
+    assert arrays is not None
+    chosen = {
+        i: PerNeuron([kinds[k] for k in arrays[name].argmax(axis=1)]) for i, name in names.items()
+    }
+    hardened = _with(network, chosen)
+    return trained(hardened, recipe, {n: v for n, v in arrays.items() if n in hardened.shapes})
+
+
+def _decided(choice: np.ndarray, share: float) -> np.ndarray:
+    """Choices (C, K) in which a share of the rows, those with the greatest shares, have one left."""
+    shares = np.exp(choice - choice.max(axis=1, keepdims=True))
+    surest = (shares / shares.sum(axis=1, keepdims=True)).max(axis=1)  # (C,)
+    rows = np.argsort(-surest, kind="stable")[: round(share * len(choice))]
+    found = choice.copy()
+    found[rows] = -SURELY
+    found[rows, choice[rows].argmax(axis=1)] = SURELY
+    return found
 
 
 def _arrays(model: Model) -> dict[str, np.ndarray]:

@@ -52,7 +52,7 @@ class Checked:
         loaded, experiment = self.loaded, self.experiment
         network = experiment.network_for(loaded, None)
         measured = problem_of(loaded, network, experiment.recipe).metrics
-        check_metric(metric, [LOSS, *(f"val_{one.name}" for one in measured)], loaded)
+        check_metric(metric, [LOSS, *(f"val_{one.name}" for one in measured)])
 
 
 def comparable(experiment: Experiment, loaded: Loaded) -> None:
@@ -63,17 +63,14 @@ def comparable(experiment: Experiment, loaded: Loaded) -> None:
         )
 
 
-def check_metric(metric: str, measured: list[str], loaded: Loaded) -> None:
+def check_metric(metric: str, measured: list[str]) -> None:
     """Raise `InvalidOption` where a figure is not among those of a run, naming those that may be chosen."""
     if metric in measured:
         return
     there = ", ".join(name for name in METRICS if name in measured)
-    why = "the data have numbers to predict, no classes"
-    if loaded.train.has_labels:
-        why = (
-            "the members of the network tabular are measured by their loss, the network mlp by both"
-        )
-    raise InvalidOption(f"`metric` (={metric!r}): here there is {there} alone; {why}.")
+    raise InvalidOption(
+        f"`metric` (={metric!r}): here there is {there} alone; the data have numbers to predict, no classes."
+    )
 
 
 def check_space(words: Mapping[str, Any], space: Space, base: Checked, metric: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -19,8 +19,10 @@ from sloy.files.atomic import write_atomically
 from sloy.files.documents import read_document
 from sloy.search.options import LIMITS
 from sloy.search.space import Space, documented, space_of
+from sloy.search.storage import without_password
 
 SEARCH, JOURNAL, TRIALS, BEST = "search.json", "search.log", "trials", "best"
+DATA = "data"
 RESULT = "tuning.json"
 FIGURES = ("tuning-history.png", "tuning-importance.png", "tuning-parallel.png")
 FILES = {
@@ -74,6 +76,16 @@ class Settings:
         """Of what is drawn, and of every trial."""
         return int(self.words.get("seed", 0))
 
+    def moved(self, old: Path, new: Path) -> Settings:
+        """The same of data whose files went from one folder to another."""
+        words = {
+            name: value.replace(str(old), str(new), 1)
+            if name in ("data", "test") and isinstance(value, str)
+            else value
+            for name, value in self.words.items()
+        }
+        return replace(self, words=words)
+
     def document(self) -> dict[str, Any]:
         """JSON values."""
         return {
@@ -111,17 +123,16 @@ class SearchFolder:
         study: str | None,
         limits: Mapping[str, Any],
         overwrite: bool,
+        data: Path | None = None,
     ) -> SearchFolder:
-        """That of a search that begins.
+        """That of a search that begins; a folder with its `data` is moved into it.
 
         Raises
         ------
         InvalidArgument
             Where another is in it and `overwrite` is not set.
         """
-        document = settings.document()
         name = Experiment.of(**settings.words).source.name
-        study = study or f"{name}-{crc32(json.dumps(document, sort_keys=True).encode()):08x}"
         with RunFolder.new(out, f"tune-{name}", overwrite=False) as folder:
             path = folder.path
             if (path / SEARCH).is_file():
@@ -132,6 +143,11 @@ class SearchFolder:
                     )
                 _remove(path)
             (path / TRIALS).mkdir(exist_ok=True)
+            if data is not None:
+                settings = settings.moved(data, kept := path.resolve() / DATA)
+                shutil.move(data, kept)
+            document = settings.document()
+            study = study or f"{name}-{crc32(json.dumps(document, sort_keys=True).encode()):08x}"
             found = cls(path, settings, engine, threads, storage, study, limits)
             document |= {"version": VERSION, "engine": engine, "threads": threads}
             document |= {"storage": storage, "study": study, "limits": dict(limits)}
@@ -181,9 +197,11 @@ class SearchFolder:
             if name == "data":
                 own, other = (Path(str(one)).resolve() for one in (own, value))
             if own != other:
+                if name == "storage":
+                    own, value = (one and without_password(str(one)) for one in (own, value))
                 raise InvalidOption(
                     f"tune: `resume` continues the search as it was begun: `{name}` is"
-                    f" {text.shown(there.get(name))} there, not {text.shown(value)}."
+                    f" {text.shown(own)} there, not {text.shown(value)}."
                 )
 
     def trial(self, number: int) -> RunFolder:
@@ -205,6 +223,8 @@ class SearchFolder:
 def listing(path: Path) -> str:
     """The files of a search that are there, each with what it is for."""
     rows = [(name, about) for name, about in FILES.items() if (path / name).is_file()]
+    if (path / DATA).is_dir():
+        rows.append((f"{DATA}/", "what was given in memory, as the trials read it"))
     rows.append((f"{TRIALS}/", "a folder for each trial: a run, without pictures and test"))
     if (path / BEST).is_dir():
         rows.append((f"{BEST}/", "the best of them, as sloy train leaves it"))
@@ -213,7 +233,7 @@ def listing(path: Path) -> str:
 
 def _remove(path: Path) -> None:
     """What a search left in a folder."""
-    for name in (TRIALS, BEST):
+    for name in (DATA, TRIALS, BEST):
         shutil.rmtree(path / name, ignore_errors=True)
     for name in FILES:
         (path / name).unlink(missing_ok=True)

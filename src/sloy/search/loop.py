@@ -14,7 +14,8 @@ from sloy.experiments.events import Event, Listener
 from sloy.experiments.run_folder import CHECKPOINT
 from sloy.search.folder import JOURNAL, SearchFolder
 from sloy.search.space import Space, in_words, put
-from sloy.search.study import COMPLETE, DATA, FAILED, Study, storage_of
+from sloy.search.storage import storage_of, without_password
+from sloy.search.study import COMPLETE, DATA, EPOCHS, FAILED, Study, reading
 from sloy.search.workers import Task, Worker, Workers
 from sloy.training.checkpoint import Store
 
@@ -115,6 +116,13 @@ class TrialEnded(Event):
         return said + (f"\n           {text.visible(self.why)}" if self.why else "")
 
 
+def known_study(folder: SearchFolder, *, several: bool) -> Study:
+    """The study of a search, begun or to begin; `FileFormatError` where its storage holds something else."""
+    with reading(without_password(folder.storage) if folder.storage else folder.path / JOURNAL):
+        storage = storage_of(folder.storage, folder.path / JOURNAL)
+        return Study(storage, folder.study, folder.settings.document(), several=several)
+
+
 class Search:
     """A search while it runs.
 
@@ -129,9 +137,7 @@ class Search:
     def __init__(self, folder: SearchFolder, limits: Limits, tell: Listener) -> None:
         self.folder, self.settings, self.limits, self._tell = folder, folder.settings, limits, tell
         self.count = limits.workers
-        storage = storage_of(folder.storage, folder.path / JOURNAL)
-        several = self.count > 1 or folder.storage is not None
-        self.study = Study(storage, folder.study, self.settings.document(), several=several)
+        self.study = known_study(folder, several=self.count > 1 or folder.storage is not None)
         self._workers = Workers()
         self._chosen: dict[int, Mapping[str, Any]] = {}
         self._failures: dict[int, tuple[int, int]] = {}  # trial → epochs told, attempts since
@@ -203,7 +209,7 @@ class Search:
         match message:
             case {"data": data, "epochs": epochs}:
                 task.epochs = epochs
-                self.study.note(task.trial, "epochs", epochs)
+                self.study.note(task.trial, EPOCHS, epochs)
                 self._check_data(task.trial, data)
             case {"rows": rows}:
                 task.told = rows[-1][0]
@@ -243,8 +249,10 @@ class Search:
     def _ended(self, task: Task, ended: str, why: str) -> None:
         number = task.trial.number
         best = self.study.best()
-        if best is None or best.number != number:
-            Store(self.folder.trial(number) / CHECKPOINT).clear()
+        is_best = best is not None and best.number == number
+        for one in self.study.ended() if is_best else [self.study.trials()[number]]:
+            if best is None or one.number != best.number:  # the best may be gone on with
+                Store(self.folder.trial(one.number) / CHECKPOINT).clear()
         value = self.study.value(self.study.trials()[number])
         found = None if best is None else (best.number, self.study.value(best))
         chosen = self._chosen[number]

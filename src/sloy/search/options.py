@@ -13,7 +13,7 @@ from sloy.options import check_options, integer_option, option
 
 LOSS = "val_loss"
 METRICS = (LOSS, "val_accuracy")
-PRUNERS = ("median", "hyperband", "none")
+PRUNERS = ("percentile", "median", "hyperband", "none")
 AUTO = "auto"
 # How far a search goes where nothing is said; one that is resumed goes as far as it was to.
 LIMITS: Mapping[str, Any] = {"trials": 50, "time": None, "workers": 1}
@@ -53,7 +53,10 @@ class SearchOptions:
         None, f"what is compared; default: {LOSS}", kind="text", choices=METRICS
     )
     pruner: str | None = option(
-        None, "what ends trials that promise little; default: median", kind="text", choices=PRUNERS
+        None,
+        f"what ends trials that promise little; default: {PRUNERS[0]}",
+        kind="text",
+        choices=PRUNERS,
     )
     storage: str | None = option(
         None,

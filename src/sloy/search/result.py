@@ -20,8 +20,9 @@ from sloy.experiments.result import Result
 from sloy.experiments.run_folder import CONFIGURATION
 from sloy.search.folder import BEST, FIGURES, RESULT, TRIALS, listing
 from sloy.search.space import in_words, value_in_words
+from sloy.search.storage import needed, without_password
+from sloy.search.study import EPOCHS
 from sloy.search.study import RESULT as RESULT_OF
-from sloy.search.study import needed
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -141,7 +142,7 @@ def finished(search: Search) -> Tuned:
         "metric": settings.metric,
         "direction": settings.direction,
         "study": folder.study,
-        "storage": folder.storage,
+        "storage": folder.storage and without_password(folder.storage),
         "ended": {how: ended.get(how, 0) for how in ("complete", "pruned", "diverged", "failed", "running")},
         "epochs": {
             "done": sum(row["epochs"] for row in trials),
@@ -204,7 +205,7 @@ def _row(search: Search, trial: FrozenTrial) -> dict[str, Any]:
         "ended": found["ended"],
         "value": None if value != value else value,
         "epochs": done,
-        "most_epochs": int(trial.user_attrs.get("epochs", done)),
+        "most_epochs": int(trial.user_attrs.get(EPOCHS, done)),
         **{
             name: found[name] for name in ("epoch", "seconds", "parameters", "why") if name in found
         },

@@ -235,7 +235,9 @@ def space_of(document: Any, where: str = "tune") -> dict[str, Domain]:
             found[path] = value if isinstance(value, Domain) else _domain(value)
         except (InvalidArgument, TypeError, ValueError) as error:
             reason = str(error) if isinstance(error, InvalidArgument) else f"there are {FORMS}."
-            raise InvalidOption(f"{where}: `space`: {path} (={shown(value)}): {reason}") from None
+            raise InvalidOption(
+                f"{where}: `space`: {shortened(path, 40)} (={shown(value, 40)}): {reason}"
+            ) from None
     return found
 
 

@@ -6,21 +6,22 @@ was killed in between: sampler and pruner keep nothing in a process.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from math import isfinite
-from pathlib import Path
+from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from sloy.errors import InvalidArgument, NotAvailable
+from sloy.errors import FileFormatError, InvalidArgument, SloyError
+from sloy.files.documents import hold
 from sloy.files.processes import life
 from sloy.search.space import Space, suggested
+from sloy.search.storage import needed
+from sloy.text import reason
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -29,25 +30,21 @@ SETTINGS = "sloy"  # of the study, an attribute: what all that join it must agre
 OWNER, DATA, RESULT = "owner", "data", "result"  # attributes of trials
 STARTUP = {"sampler": 10, "pruner": 5}  # trials at random, and without pruning, to begin with
 WARM_UP = 1  # epochs that no pruner looks at
+PERCENTILES = {
+    "percentile": 40.0,
+    "median": 50.0,
+}  # of the complete trials; what they save: docs/search-and-pruning.md
+UNSAID = 0.2  # share of a trial's epochs that say too little of its end for them
+EPOCHS = "epochs"  # attribute of trials: as many as they have at most
+TRIAL = {
+    f"{OWNER}?": {"host": str, "pid": int, "life": object},
+    f"{DATA}?": str,
+    f"{RESULT}?": {"ended": str, "epochs?": int, "value?": (float, None), "*": object},
+    f"{EPOCHS}?": int,
+    "*": object,
+}
 COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
 UNOWNED = 2.0  # seconds after which a trial that nobody has said to be his is nobody's
-
-
-def needed() -> Any:
-    """Optuna.
-
-    Raises
-    ------
-    NotAvailable
-        Where it is not installed.
-    """
-    try:
-        import optuna
-    except ImportError:
-        raise NotAvailable(
-            "tune: needs Optuna 5; install it with `pip install 'sloy[search]'`."
-        ) from None
-    return optuna
 
 
 @contextmanager
@@ -62,53 +59,25 @@ def quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-class JournalLock:
-    """Lets one process at a time write a journal; what a killed one held is free, and its half line removed."""
-
-    def __init__(self, journal: Path) -> None:
-        self._journal, self._path = journal, journal.with_name(f".{journal.name}.lock")
-        self._descriptor = -1
-
-    def acquire(self) -> bool:
-        """Wait for the others."""
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        with suppress(FileNotFoundError), open(self._journal, "rb+") as file:
-            end = file.seek(0, os.SEEK_END)
-            if end and file.seek(end - 1) and file.read(1) != b"\n":
-                file.seek(0)
-                file.truncate(file.read().rfind(b"\n") + 1)
-        return True
-
-    def release(self) -> None:
-        """Let the next one write."""
-        os.close(self._descriptor)
-
-
-def storage_of(url: str | None, journal: Path) -> Any:
-    """Optuna's storage of a URL, of which ``redis://`` is a journal; by default a journal file."""
-    optuna = needed()
-    backends = optuna.storages.journal
+@contextmanager
+def reading(where: object) -> Iterator[None]:
+    """A context in which what a storage does not understand is refused in sloy's words."""
     try:
-        if url is None:
-            lock = JournalLock(journal)
-            backend = backends.JournalFileBackend(str(journal), lock_obj=lock)
-            return optuna.storages.JournalStorage(backend)
-        if url.startswith("redis"):
-            return optuna.storages.JournalStorage(backends.JournalRedisBackend(url))
-        return optuna.storages.RDBStorage(url)
+        yield
+    except (SloyError, OSError):
+        raise
     except Exception as error:  # of any of their libraries
-        reason = " ".join(str(error).split())[:200]
-        raise InvalidArgument(f"tune: `storage` (={url!r}) cannot be opened: {reason}") from None
+        raise FileFormatError(f"{where}: is no study of a search ({reason(error)}).") from None
 
 
-def pruner_of(name: str) -> Any:
-    """The pruner of a name, see `sloy.search.options.PRUNERS`."""
+def pruner_of(name: str, epochs: int = 0) -> Any:
+    """The pruner of a name, see `sloy.search.options.PRUNERS`, for a trial of so many epochs."""
     pruners = needed().pruners
-    if name == "median":
-        return pruners.MedianPruner(
-            n_startup_trials=STARTUP["pruner"], n_warmup_steps=WARM_UP + 1
-        )  # steps are epochs, from 1
+    if name in PERCENTILES:  # steps are epochs, from 1
+        first = max(WARM_UP + 1, ceil(UNSAID * epochs))
+        return pruners.PercentilePruner(
+            PERCENTILES[name], n_startup_trials=STARTUP["pruner"], n_warmup_steps=first
+        )
     if name == "hyperband":
         return pruners.HyperbandPruner(min_resource=WARM_UP, max_resource="auto")
     return pruners.NopPruner()
@@ -180,7 +149,7 @@ class Study:
         self, storage: Any, name: str, settings: Mapping[str, Any], *, several: bool
     ) -> None:
         optuna = needed()
-        self._least = settings["direction"] == "minimize"
+        self._least, self._pruner = settings["direction"] == "minimize", settings["pruner"]
         self.study: Any = optuna.create_study(
             storage=storage,
             study_name=name,
@@ -189,6 +158,10 @@ class Study:
             pruner=pruner_of(settings["pruner"]),
             load_if_exists=True,
         )
+        for trial in self.trials():
+            hold(dict(trial.user_attrs), TRIAL)
+        for trial in self.trials():
+            hold(dict(trial.user_attrs), TRIAL)
         there = self.study.user_attrs.get(SETTINGS)
         if there is None:
             self.study.set_user_attr(SETTINGS, dict(settings))
@@ -249,15 +222,21 @@ class Study:
 
     def report(self, trial: FrozenTrial, rows: Sequence[tuple[int, float]]) -> bool:
         """Tell epochs of a trial, those that are known already too; whether the pruner ends it."""
-        storage, pruner = self.study._storage, self.study.pruner
+        storage = self.study._storage
         known = storage.get_trial(trial._trial_id).intermediate_values
         for epoch, value in rows:
             if epoch in known:
                 continue
             storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
-            if pruner.prune(self.study, storage.get_trial(trial._trial_id)):
+            if self._is_hopeless(storage.get_trial(trial._trial_id)):
                 return True
-        return bool(pruner.prune(self.study, storage.get_trial(trial._trial_id)))
+        return self._is_hopeless(storage.get_trial(trial._trial_id))
+
+    def _is_hopeless(self, trial: FrozenTrial) -> bool:
+        pruner = self.study.pruner
+        if self._pruner in PERCENTILES:
+            pruner = pruner_of(self._pruner, trial.user_attrs.get(EPOCHS, 0))
+        return bool(pruner.prune(self.study, trial))
 
     def complete(self, trial: FrozenTrial, result: Mapping[str, Any], epochs: int) -> None:
         """A trial has its value; where it stopped early, so do the epochs that it left out."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sloy.arguments import function, path_of
+from sloy.arguments import function
 from sloy.engines import processes_of
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Listener
@@ -14,16 +14,18 @@ from sloy.experiments.experiment import Experiment
 from sloy.machine import usable_cores
 from sloy.search.checks import Checked, check_space
 from sloy.search.folder import SearchFolder, Settings
+from sloy.search.in_memory import written
 from sloy.search.loop import Limits, Search
 from sloy.search.options import AUTO, LIMITS, LOSS, PRUNERS, SearchOptions
 from sloy.search.result import Tuned, finished
 from sloy.search.space import Space, space_of
-from sloy.search.study import quiet, storage_of
+from sloy.search.storage import storage_of
+from sloy.search.study import quiet
 from sloy.search.suited import suited, with_network, workers_for
 
 
 def tune(
-    data: str | Path | None = None,
+    data: Any = None,
     space: Space | Mapping[str, Any] | None = None,
     *,
     trials: int | None = None,
@@ -45,8 +47,11 @@ def tune(
 
     Parameters
     ----------
-    data : str or path
-        As of `Experiment.of`: each trial is a run of its own, and reads them; not needed with `resume`.
+    data : str, path, (x, y), Dataset, TrainTest or data frame
+        As of `Experiment.of`, not needed with `resume`. What is in memory is written to the folder ``data`` of the
+        search, as each trial is a run of its own, and reads it: data frames, of which `target` names a column, and rows
+        x (N, F) as Parquet; pictures (N, H, W) or (N, H, W, C) with labels as IDX, of which the share `test`, 0.1 by
+        default, is kept to test on.
     space : mapping, optional
         Path → `Float`, `Int`, `Choice` or `Layers`, or JSON values as of `space_of`; paths are options of
         `Experiment.of` and what is inside them: ``learning_rate``, ``network_options__hidden``. By default what suits
@@ -62,8 +67,9 @@ def tune(
         by default, with `resume` as many as the search had.
     metric : "val_loss" or "val_accuracy", optional
         What is compared; by default the loss.
-    pruner : "median", "hyperband" or "none", optional
-        What ends trials that promise little; by default the median of the others, after the first epoch.
+    pruner : "percentile", "median", "hyperband" or "none", optional
+        What ends trials that promise little; by default those that are not among the better 40 % of the complete ones,
+        "median" 50 %, after a fifth of their epochs.
     out : path, optional
         The folder of the search; by default ``runs/tune-DATA-DATE-TIME``.
     storage : str, optional
@@ -113,16 +119,19 @@ def tune(
             "tune: its trials are runs by themselves, not one of several processes together: leave"
             " `sloy.engines.distributed`; a `storage` shares a search between machines."
         )
-    given: dict[str, Any] = dict(words) if data is None else {**words, "data": _path(data)}
     said = {
         "space": None if space is None else space_of(space),
         "metric": asked.metric,
         "pruner": asked.pruner,
     }
-    with quiet():
+    with quiet(), written(data, words) as given:
         if resume:
+            if given.folder is not None:
+                raise InvalidOption(
+                    "tune: `resume` goes on with the data that the search's folder holds: leave `data` out."
+                )
             SearchFolder.existing(out).check_same(
-                given,
+                given.words,
                 {
                     **said,
                     "storage": storage,
@@ -136,7 +145,7 @@ def tune(
         else:
             if storage is not None:
                 storage_of(storage, Path())  # raises where there is none
-            settings = _settings(given, said)
+            settings = _settings(given.words, said)
             limits = {**LIMITS, **asked.limits}
             count = _workers(limits, settings, engine)
             folder = SearchFolder.new(
@@ -148,22 +157,12 @@ def tune(
                 study=study,
                 limits=limits,
                 overwrite=overwrite,
+                data=given.folder,
             )
         limited = Limits(folder.limits["trials"], folder.limits["time"], count)
         search = Search(folder, limited, listener)
         search.run()
         return finished(search)
-
-
-def _path(data: object) -> str:
-    try:
-        return str(path_of("tune", "data", data))
-    except InvalidArgument:
-        raise InvalidArgument(
-            f"tune: `data` (a {type(data).__name__}) must be a path, or 'mnist': each trial is a run of its own, which"
-            " reads the data. Write arrays to a table (CSV, Parquet), or search with scikit-learn over sloy.Classifier"
-            " or sloy.Regressor."
-        ) from None
 
 
 def _workers(limits: Mapping[str, Any], settings: Settings, engine: str) -> int:

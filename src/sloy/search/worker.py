@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 from sloy import experiments
 from sloy.errors import InUse, NonFiniteError, SloyError
+from sloy.experiments.adjusting import left_out
 from sloy.experiments.events import EpochEnded, Event, FitBegan, Opened, Progressed
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.result import Result
@@ -63,14 +64,14 @@ class Telling:
     def __init__(self, channel: Channel, metric: str, parent: int) -> None:
         self._channel, self._metric, self._parent = channel, metric, parent
         self._epochs = 0
-        self._loaded: Loaded | None = None
+        self.opened: Opened | None = None
 
     def __call__(self, event: Event) -> None:
         """Take an event of the run."""
         match event:
             case Opened():
                 comparable(event.experiment, event.loaded)
-                self._loaded = event.loaded
+                self.opened = event
                 self._channel.tell({"data": _data_of(event.loaded), "epochs": event.recipe.epochs})
             case FitBegan():
                 self._tell(event.before)
@@ -82,8 +83,7 @@ class Telling:
     def _tell(self, rows: Sequence[Row]) -> None:
         if not rows:
             return
-        if self._loaded is not None:
-            check_metric(self._metric, list(rows[0]), self._loaded)
+        check_metric(self._metric, list(rows[0]))
         told = [[self._epochs + i, float(row[self._metric])] for i, row in enumerate(rows, 1)]
         self._epochs += len(rows)
         self._channel.tell({"rows": told})
@@ -155,8 +155,9 @@ def _trial(question: Mapping[str, Any], channel: Channel) -> int:
 
 
 def _answer(question: Mapping[str, Any], channel: Channel, parent: int) -> dict[str, Any]:
+    metric, telling = question["metric"], Telling(channel, question["metric"], parent)
     try:
-        result = _run(question, Telling(channel, question["metric"], parent))
+        result = _run(question, telling)
     except Pruned:
         return {"ended": "pruned"}
     except NonFiniteError as error:
@@ -165,7 +166,7 @@ def _answer(question: Mapping[str, Any], channel: Channel, parent: int) -> dict[
         return {"ended": "in use", "why": str(error)}
     except (SloyError, OSError, MemoryError) as error:
         return {"ended": "failed", "why": str(error) or type(error).__name__}
-    return {"ended": "complete", **summarized(result, question["metric"])}
+    return {"ended": "complete", **summarized(result, metric, telling.opened)}
 
 
 def _run(question: Mapping[str, Any], listener: Telling) -> Result:
@@ -183,17 +184,20 @@ def _run(question: Mapping[str, Any], listener: Telling) -> Result:
     return experiments.run(experiment, folder, overwrite=True, **shared)
 
 
-def summarized(result: Result, metric: str) -> dict[str, Any]:
+def summarized(result: Result, metric: str, opened: Opened | None) -> dict[str, Any]:
     """How good the model of a run is by a column of its history, and when it was so.
 
     A model has the weights of its best epoch where it was stopped early, else of the last; each member of several has
-    those of its own best.
+    those of its own best: their mean loss at those, or the share of their right answers with those.
     """
     history, best = result.history, result.summary["best_epoch"]
     members = [name for name in history.rows[0] if name.startswith("val_member_")]
+    if members:
+        best = int(history[LOSS].argmin()) + 1
     if members and metric == LOSS:
         value = sum(float(history[name].min()) for name in members) / len(members)
-        best = int(history[LOSS].argmin()) + 1
+    elif members and opened is not None:
+        value = _accuracy_of_members(result, opened)
     else:
         value = float(history[metric][best - 1 if best else -1])
     return {
@@ -204,6 +208,14 @@ def summarized(result: Result, metric: str) -> dict[str, Any]:
         "parameters": result.summary["parameters"],
         "engine": result.summary["engine"],
     }
+
+
+def _accuracy_of_members(result: Result, opened: Opened) -> float:
+    """The share of right answers to samples held out, each by the member that did not learn from it."""
+    experiment = opened.experiment
+    held = left_out(opened.loaded, result.model, experiment.validation, experiment.recipe.seed)
+    assert held is not None  # which `comparable` has seen to
+    return float((held.output.argmax(1) == held.data.y).mean())
 
 
 def _data_of(loaded: Loaded) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sloy import ops
-from sloy.arguments import real
+from sloy.arguments import instance, real, sample_array
 from sloy.engines.reference import computed
 from sloy.errors import InvalidArgument
 from sloy.graph import Tensor, backprop
@@ -19,6 +19,7 @@ from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
 from sloy.layers import ELU, Activation, Layer, LeakyReLU, ReLU, Sigmoid, Sign, Tanh
 from sloy.layers.base import Scope
+from sloy.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,10 +71,12 @@ def activation_values(activation: Layer, z: ArrayLike) -> tuple[np.ndarray, np.n
     """
     if not acts_alone(activation):
         raise InvalidArgument(
-            f"activation_values: `activation` (={activation!r}) must be an activation that treats each neuron"
+            f"activation_values: `activation` (={shown(activation)}) must be an activation that treats each neuron"
             " alone."
         )
-    points = np.ascontiguousarray(np.asarray(z, np.float64).reshape(-1, 1))  # (N, 1)
+    points = np.ascontiguousarray(
+        sample_array("activation_values", "z", z).astype(np.float64).reshape(-1, 1)
+    )  # (N, 1)
     x = ops.input("z", points.shape, "float64")
     y = activation.apply(Scope(dtype="float64"), x)
     slope = backprop(ops.reduce_sum(y), [x])[0]
@@ -94,16 +97,18 @@ def activations_figure(
     limit : float
         z goes from -limit to limit.
     """
-    shown = dict(LECTURE if activations is None else activations)
-    if not shown:
+    given = LECTURE if activations is None else activations
+    instance("activations_figure", "activations", given, Mapping)
+    drawn = dict(given)
+    if not drawn:
         raise InvalidArgument("activations_figure: `activations` is empty.")
     limit = real("activations_figure", "limit", limit, above=0)
     z = np.linspace(-limit, limit, 401)
-    columns = min(4, len(shown))
-    rows = math.ceil(len(shown) / columns)
+    columns = min(4, len(drawn))
+    rows = math.ceil(len(drawn) / columns)
     figure = new_figure(2.35 * columns + 0.3, 2.3 * rows + 0.5)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes, (name, activation) in zip(grid, shown.items(), strict=False):
+    for axes, (name, activation) in zip(grid, drawn.items(), strict=False):
         values, slopes = activation_values(activation, z)
         jumps = np.abs(np.diff(values)) > 0.5
         values[1:][jumps] = np.nan  # a jump is no line
@@ -113,7 +118,7 @@ def activations_figure(
         axes.plot(z, slopes, "--", color=ORANGE, lw=1.4, label="σ′(z)")
         axes.set_title(say(name))
         axes.set_xlabel("z", color=GREY)
-    for axes in grid[len(shown) :]:
+    for axes in grid[len(drawn) :]:
         axes.set_axis_off()
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower right", ncols=2)
     return figure

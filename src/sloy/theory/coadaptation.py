@@ -154,6 +154,7 @@ def coadaptation(
 @styled
 def coadaptation_figure(found: Coadaptation) -> Figure:
     """The accuracy by the share of hidden neurons that were removed; bars are standard errors."""
+    instance("coadaptation_figure", "found", found, Coadaptation)
     figure = new_figure(4.8, 3.6)
     axes = figure.subplots()
     colours = (ORANGE, BLUE, "#009E73", "#CC79A7")

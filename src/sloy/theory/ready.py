@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from sloy.arguments import instance
 from sloy.engines import Engine
 from sloy.losses import SquaredError
 from sloy.model import Model
@@ -39,6 +40,7 @@ def ready_model(
     Model
         With the squared error as its loss: `predict` gives the network's values as they are.
     """
+    instance("ready_model", "network", network, Network)
     problem = Problem(
         network,
         SquaredError(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -74,9 +74,10 @@ class OfMembers(Loss):
         return self.inner.logits == "softmax"
 
     @property
-    def metrics(self) -> tuple[MemberLoss, ...]:
-        """The loss of each member."""
-        return tuple(MemberLoss(self, member) for member in range(self.members))
+    def metrics(self) -> tuple[Metric, ...]:
+        """The loss of each member; of labels their accuracy too."""
+        every = tuple(MemberLoss(self, member) for member in range(self.members))
+        return (*every, MembersAccuracy(self)) if self.of_labels else every
 
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """See `Loss.per_sample`."""
@@ -121,8 +122,43 @@ class MemberLoss(Metric):
 
     def aggregate(self, values: np.ndarray, weights: np.ndarray | None = None) -> float:
         """See `Metric.aggregate`."""
-        weight, loss = values.astype(np.float64).sum(0)
-        return float(loss / weight) if weight else float("nan")
+        return _share(values)
+
+
+@dataclass(frozen=True)
+class MembersAccuracy(Metric):
+    """The share of right answers of the members, each counted over the rows that are its own.
+
+    Parameters
+    ----------
+    of : OfMembers
+        Of labels.
+    """
+
+    of: OfMembers
+    name: ClassVar[str] = "accuracy"
+    additive = False
+
+    def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
+        """The weights of the members, and the weights of those that are right, both summed: (N, 2)."""
+        n, members, classes = output.shape
+        w = ops.slice(target, (0, 0), (n, members))
+        own = ops.slice(target, (0, members), (n, members + 1))
+        labels = ops.cast(ops.reshape(ops.broadcast_to(own, (n, members)), (-1,)), "int32")
+        right = ops.equal(ops.argmax(ops.reshape(output, (-1, classes))), labels)
+        right = ops.reshape(ops.cast(right, output.dtype), (n, members))
+        sums = [ops.reshape(ops.reduce_sum(one, 1), (n, 1)) for one in (w, w * right)]
+        return ops.concatenate(sums)
+
+    def aggregate(self, values: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """See `Metric.aggregate`."""
+        return _share(values)
+
+
+def _share(values: np.ndarray) -> float:
+    """The second column's sum over the first's; NaN of no weight."""
+    weight, part = values.astype(np.float64).sum(0)
+    return float(part / weight) if weight else float("nan")
 
 
 @dataclass
@@ -230,7 +266,8 @@ def fit_members(
     model : Model
         The network with `MeanOfMembers` and the `ending` behind it, and the loss of one.
     history : History
-        With ``val_member_1`` …, the loss of each on its own rows; ``val_loss`` is their mean.
+        With ``val_member_1`` …, the loss of each on its own rows; ``val_loss`` is their mean. Of labels also with
+        ``val_accuracy``, the share of right answers of all members, each on its own rows.
 
     Raises
     ------

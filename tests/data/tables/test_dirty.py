@@ -212,6 +212,16 @@ def test_dates_of_digits_by_a_hint(tmp_path: Path) -> None:
         loaded(cells, tmp_path, dates=["c=tomorrow"])
 
 
+@pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])
+def test_moments_since_1970_by_a_hint(unit: int, tmp_path: Path) -> None:
+    days = [(day - datetime.date(1970, 1, 1)).days for day in DAYS]
+    found = column(loaded([day * 86400 * unit for day in days], tmp_path, dates=["c"]))
+    assert found.format == "%s"
+    assert {part: mean for part, mean, _ in found.parts}["year"] == pytest.approx(2021.5, abs=0.5)
+    with pytest.raises(InvalidArgument, match="which no known format of a date reads"):
+        loaded(WHOLE, tmp_path, dates=["c"])
+
+
 def test_times_of_day(tmp_path: Path) -> None:
     cells = [f"{i % 24:02}:{i % 60:02}" for i in range(N)]
     found = column(loaded(cells, tmp_path))

@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 import xlsxwriter
 
+from sloy.data.tables import load_table
 from sloy.data.tables.sources import open_table
 from sloy.data.tables.values import refusing
-from sloy.errors import FileFormatError
+from sloy.errors import FileFormatError, SloyError
 
 
 def test_a_panic_of_polars_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
@@ -73,3 +74,23 @@ def test_a_picture_is_no_table(tmp_path: Path) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
     with pytest.raises(FileFormatError, match=r"is a picture \(PNG\), no table"):
         open_table(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["area", "area", "y"], "columns 1 and 2 are both named 'area'"),
+        (["area", "", "price"], "none of its columns: area, column_2, price"),
+    ],
+)
+def test_names_of_a_sheet_are_those_that_stand_there(
+    names: list[str], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        for row in range(30):
+            for column, name in enumerate(names):
+                sheet.write(row, column, row * (column + 2) if row else name)
+    with pytest.raises(SloyError, match=message):
+        load_table(path, "y")

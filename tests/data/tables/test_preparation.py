@@ -222,6 +222,15 @@ def test_words_among_numbers_are_told() -> None:
     assert remarks.missing == {"a": (1, [3])}
 
 
+def test_numbers_without_the_percent_sign_of_the_training_are_told() -> None:
+    remarks = Remarks()
+    column = Numeric("a", 0.0, 1.0, missing=False, unit="%")
+    for cells in (["40%", "0.4", "7 %"], [0.4]):
+        column.prepare(pl.Series("a", cells), remarks)
+    assert remarks.unsigned == {"a": (2, ["0.4"])}
+    assert "2 cells without the percent sign that training had ('0.4', …)" in remarks.lines()[0]
+
+
 def test_columns_named_by_numbers(tmp_path: Path) -> None:
     frame = pd.DataFrame(RANDOM.normal(size=(60, 3))).assign(y=np.arange(60) % 2)
     reader = load_table(frame, "y").reader

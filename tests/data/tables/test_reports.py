@@ -20,6 +20,9 @@ AREA = RANDOM.uniform(30, 200, N).round(1)
 ROOMS = RANDOM.integers(1, 7, N)
 PRICE = (AREA * 900 + ROOMS * 4000).round().astype(int)
 
+ERRORS = ("#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!")
+ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+
 Cells = Callable[[int], list[Any]]
 Expected = dict[str, Any]
 
@@ -85,6 +88,47 @@ TABLES: dict[str, tuple[list[str], Cells, Expected, tuple[str, np.ndarray] | Non
         ["area", "y"], lambda i: [AREA[i], "rare" if i == 0 else "big" if AREA[i] > 100 else "small"],
         {"area": "numeric"}, ("area", AREA), "few training rows for the classes 'rare'",
     ),
+    "errors of a spreadsheet, of many kinds": (
+        ["area", "y"], lambda i: [ERRORS[i // 4 % 6] if i % 4 == 0 else AREA[i], PRICE[i]], {"area": "numeric"}, None,
+        "25 cells of 115 are no numbers",
+    ),
+    "a few decimal commas among points": (
+        ["area", "y"], lambda i: [f"{AREA[i]}".replace(".", "," if i % 20 == 0 else "."), PRICE[i]],
+        {"area": "numeric"}, None, "6 cells of 120 are no numbers",
+    ),
+    "minus signs of a word processor": (
+        ["a", "y"], lambda i: [("−" if i % 2 else "–") + str(AREA[i]), PRICE[i]], {"a": "numeric"}, ("a", -AREA), "",
+    ),
+    "digits of another script": (
+        ["a", "y"], lambda i: [str(ROOMS[i] * 111 + i).translate(ARABIC), PRICE[i]], {"a": "numeric"},
+        ("a", ROOMS * 111 + np.arange(N)), "",
+    ),
+    "numbers that a spreadsheet keeps as text": (
+        ["a", "b", "y"], lambda i: [f"'{ROOMS[i] + i % 50}", f'="{ROOMS[i] * 7 + i}"', PRICE[i]],
+        {"a": "numeric", "b": "numeric"}, ("b", ROOMS * 7 + np.arange(N)), "",
+    ),
+    "codes that a spreadsheet keeps as text": (
+        ["zip", "y"], lambda i: [f'="0{1000 + ROOMS[i]}"', PRICE[i]], {"zip": "category"}, None, "leading zeros",
+    ),
+    "scores": (
+        ["score", "y"], lambda i: [f"{ROOMS[i]}:{i % 4}", PRICE[i]], {"score": "category"}, None, "",
+    ),
+    "towns in capitals and not": (
+        ["town", "y"], lambda i: [["Oslo", "OSLO", "Rome"][i % 3], PRICE[i]], {"town": "category"}, None,
+        "'OSLO', 'Oslo' differ in capitals only",
+    ),
+    "answers in capitals and not": (
+        ["area", "y"], lambda i: [AREA[i], ["Yes", "yes", "no"][i % 3]], {"area": "numeric"}, ("area", AREA),
+        "'Yes', 'yes' differ in capitals only, and are taken for different classes",
+    ),
+    "a total at the end": (
+        ["area", "y"], lambda i: ["Total", PRICE[:-1].sum()] if i == N - 1 else [AREA[i], PRICE[i]],
+        {"area": "numeric"}, None, "in row 120",
+    ),
+    "durations to predict": (
+        ["area", "y"], lambda i: [AREA[i], f"{i % 7}:{i % 60:02d}:{ROOMS[i]:02d}"], {"area": "numeric"},
+        ("area", AREA), "`y`: durations, in seconds ('0:00:0",
+    ),
 }  # fmt: skip
 
 
@@ -115,15 +159,48 @@ def test_a_mark_before_a_quoted_target(tmp_path: Path) -> None:
         (["a", "y"], lambda i: [AREA[i], PRICE[i], ""], "line 2 has 3 fields, the header 2"),
         (["a", "a", "y"], lambda i: [AREA[i], 1, PRICE[i]], "columns 1 and 2 are both named 'a'"),
         (["1.5", "7"], lambda i: [AREA[i], PRICE[i]], "it must name the columns"),
-        (["a", "y"], lambda i: [5, PRICE[i]], "no column is left to predict `y` from"),
+        (
+            ["a", "y"],
+            lambda i: [5, PRICE[i]],
+            r"to predict `y` from: `a` \(one value in all training rows",
+        ),
+        (["y"], lambda i: [PRICE[i]], "has no column but `y`: there is nothing to predict it from"),
+        (
+            ["x", "z"],
+            lambda i: ["a", "y"] if i == 0 else [AREA[i], PRICE[i]],
+            "; line 2 has it: take out what",
+        ),
+        (["a y"], lambda i: [f"{AREA[i]} {PRICE[i]}"], "its first line, 'a y', has no separator"),
+        (
+            ["a", "y"],
+            lambda i: [f"{AREA[i]}".replace(".", ".,"[i % 2]), PRICE[i]],
+            "a decimal comma and a decimal",
+        ),
+        (
+            ["a", "y"],
+            lambda i: [f"{AREA[i]} {'€$'[i % 2]}", PRICE[i]],
+            r"t\.csv: column `a` holds '.* €' and",
+        ),
+        (
+            ["a", "y"],
+            lambda i: [AREA[i], f"{i}K" if i % 2 else f"{i / 100}M"],
+            "numbers with several units",
+        ),
+        (["a", "y"], lambda i: [AREA[i], "inf" if i == 7 else PRICE[i]], "inf in row 8"),
+        (
+            ["a", "\u0079\u0301"],
+            lambda i: [AREA[i], PRICE[i]],
+            "one looks the same, and is written with other",
+        ),
         (["a", "y"], lambda i: [AREA[i], "same"], "'same' in every row"),
     ],
 )
 def test_what_cannot_be_learned_from_is_refused(
     header: list[str], cells: Cells, message: str, tmp_path: Path
 ) -> None:
+    target = "\u00fd" if header[-1] not in ("y", "z", "a y") else "y"
     with pytest.raises(SloyError, match=message):
-        load_table(put(tmp_path / "t.csv", header, cells), "y")
+        load_table(put(tmp_path / "t.csv", header, cells), target)
 
 
 def test_three_rows(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from sloy.data.tables.dates import PARTS, date_parts, read_moments
-from sloy.data.tables.numerals import MARKS, NumberFormat, is_unit
+from sloy.data.tables.numerals import MARKS, PERCENT, NumberFormat, is_unit
 from sloy.data.tables.outliers import ALONE
 from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.values import polars, spelled, words
@@ -138,6 +138,9 @@ class Numeric(Column):
         gaps = np.isnan(values)
         if gaps.any():
             remarks.add_gaps(self.name, words(series), gaps, expected=self.missing)
+        if self.unit in PERCENT:
+            without_sign = ~gaps & ~np.asarray(_have(series, self.unit).to_numpy())
+            remarks.add("unsigned", self.name, words(series), np.flatnonzero(without_sign))
         if self.ends is not None:
             (a, low), (b, high) = self.ends
             far = np.flatnonzero(np.abs(values - self.mean) > self.furthest)
@@ -330,6 +333,13 @@ def _tupled(value: Any) -> Any:
 
 def _with_gaps(columns: list[np.ndarray], gaps: np.ndarray, marked: bool) -> list[np.ndarray]:
     return [*columns, gaps.astype(np.float64)] if marked else columns
+
+
+def _have(series: pl.Series, unit: str) -> pl.Series:
+    """Whether that stands in each cell."""
+    if series.dtype != polars().String:
+        return polars().repeat(value=False, n=len(series), eager=True)
+    return series.str.contains(unit, literal=True).fill_null(False)
 
 
 def _check_scale(name: str, mean: float, deviation: float) -> None:

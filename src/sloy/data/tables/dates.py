@@ -41,6 +41,7 @@ BY_HINT = (
 )  # of digits alone: numbers, unless the user says so
 PARTS = ("year", "month", "day", "weekday", "hour sin", "hour cos")
 _SAMPLE = 100  # words that formats are tried on first
+EARLIEST, LATEST = 1e8, 1e11  # seconds since 1970, that numbers may be: 1973 to 5138
 PIVOT = 69  # two digits: 69 to 99 are of the 1900s, as in POSIX's strptime
 
 
@@ -68,14 +69,20 @@ def moments(series: pl.Series, format: str) -> pl.Series:
         return series.cast(pl.Datetime("us"))
     text = cells(series)
     if format == "%s":
-        seconds = text.cast(pl.Float64, strict=False)
-        return (seconds * 1e6).cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
+        seconds = _seconds(np.array(text.cast(pl.Float64, strict=False).to_numpy(), np.float64))
+        return (
+            (pl.Series(seconds, nan_to_null=True) * 1e6)
+            .cast(pl.Int64, strict=False)
+            .cast(pl.Datetime("us"))
+        )
     if "%H" in format or "%I" in format:
         text = text.str.replace(r"\s*(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$", "")
     if "%p" in format:
         text = text.str.replace(r"(?i)([ap])\.\s?m\.$", "${1}m")
     if "%Y" in format:  # polars reads any number of digits as a year
         text = text.set(~text.str.contains(r"\d{4}").fill_null(True), None)
+    if ":%M" in format:  # 3:2 is no time of day
+        text = text.set(~text.str.contains(r":\d{2}(?:\D|$)").fill_null(True), None)
     full, shown = (_ABOUT + text, "%Y-%m-%d " + format) if not has_day(format) else (text, format)
     if not {"%d", "%e", "%j"} & codes_of(format) and has_day(format):  # a month: its first day
         full, shown = full + " 1", shown + " %d"
@@ -106,6 +113,13 @@ def read_moments(series: pl.Series, format: str) -> pl.Series:
             spaced = there.set(~open_, None).str.replace(r"(\d)T(\d)", "$1 $2")
             found = found.zip_with(found.is_not_null(), moments(spaced, iso))
     return found
+
+
+def _seconds(values: np.ndarray) -> np.ndarray:
+    """Numbers (N,) since 1970 as seconds: those beyond the year 5000 are of milliseconds, micro- or nanoseconds."""
+    for _ in range(3):
+        values = np.where(np.abs(values) >= LATEST, values / 1000, values)
+    return values
 
 
 def parts_of(format: str) -> tuple[str, ...]:
@@ -174,6 +188,7 @@ def offsets(words: Iterable[str]) -> list[str]:
 
 _CODES = {
     "%Y": r"\d{4}", "%y": r"\d{2}", "%s": r"-?\d+", "%.f": r"(?:\.\d+)?", "%p": r"[AaPp](?:[Mm]|\.\s?[Mm]\.)",
+    "%M": r"\d{2}", "%S": r"\d{2}",
     "%b": r"[^\W\d]{3,}", "%B": r"[^\W\d]{3,}", "%a": r"[^\W\d]{3}", "%A": r"[^\W\d]{6,}",
 }  # fmt: skip
 

@@ -28,7 +28,9 @@ FEW_STRAYS = 3  # different words that may stand for "no value" among numbers, h
 # Words that mean "no value" where numbers stand, in small letters.
 PLACEHOLDERS = (
     "-", "--", "---", ".", "..", "n.a.", "n.a", "na", "n/a", "unknown", "missing", "none", "nil", "not available",
-    "not applicable", "undefined", "tbd", "tba", "x", "*", "no data", "unspecified", "#ref!", "#value!", "#div/0!",
+    "not applicable", "undefined", "tbd", "tba", "x", "*", "no data", "unspecified", "–", "—", "n/v", "s/d", "k.a.",
+    "keine angabe", "нет данных", "не указано", "н/д",
+    "#n/a", "#ref!", "#value!", "#div/0!", "#name?", "#num!", "#null!", "#spill!", "#calc!", "#getting_data",
 )  # fmt: skip
 
 
@@ -40,6 +42,13 @@ def decide(profile: Profile, hints: Hints, source: Source) -> Reading:
     InvalidArgument
         Where they are numbers written in more than one way, or are not what the user says; the message names some.
     """
+    try:
+        return _decided(profile, hints, source)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{source.label}: {error}") from None
+
+
+def _decided(profile: Profile, hints: Hints, source: Source) -> Reading:
     name = profile.name
     if profile.nested or not profile.cells:
         return Reading("words")
@@ -53,15 +62,17 @@ def decide(profile: Profile, hints: Hints, source: Source) -> Reading:
         return Reading("words", forced=profile.typed == "names")
     commas = hints.decimal == "," and profile.pointed == profile.grouped > 0
     if name in hints.numeric or commas:
-        numbers = _as_numbers(profile, _best_format(profile, hints, source))
+        numbers = _best_numbers(profile, hints, source)
         if name in hints.numeric or numbers.share >= MOSTLY:
             return _numeric(profile, numbers.format, written=name not in hints.numeric)
     if not profile.odd:
         return _codes(profile) or _numeric(profile, PLAIN, notes=_doubts(profile, hints, source))
-    numbers = _as_numbers(profile, _best_format(profile, hints, source))
+    numbers = _best_numbers(profile, hints, source)
     when = _date_format(profile)
     if numbers.format.unit == DURATION and when and when[0] >= numbers.read:
         numbers = _as_numbers(profile, PLAIN)
+    if numbers.share < MOSTLY:
+        _refuse_two_points(profile, hints)
     if numbers.share >= MOSTLY or _has_strays(profile, numbers):
         return _codes(profile) or _numeric(profile, numbers.format)
     if when and when[0] >= MOSTLY * profile.cells:
@@ -90,20 +101,48 @@ class _Numbers:
     unread: list[str]
 
 
+def _best_numbers(profile: Profile, hints: Hints, source: Source) -> _Numbers:
+    """The cells as numbers of the format that reads most of them."""
+    found = _as_numbers(profile, _best_format(profile, hints, source))
+    if hints.decimal or not profile.pointed or found.format.decimal == ".":
+        return found
+    return max(found, _as_numbers(profile, PLAIN), key=lambda numbers: numbers.read)
+
+
+def _refuse_two_points(profile: Profile, hints: Hints) -> None:
+    """Raise `InvalidArgument` where some numbers have a decimal comma, and others a decimal point."""
+    if hints.decimal or not profile.pointed:
+        return
+    words, counts = profile.odd_words()
+    commas = ~np.isnan(NumberFormat(",").read(words))
+    if profile.numeric.read + int(counts[commas].sum()) >= MOSTLY * profile.cells:
+        example = words[int(np.argmax(commas))]
+        raise InvalidArgument(
+            f"column `{profile.name}` holds {_listed([example, profile.with_point])}: a decimal comma and a decimal"
+            " point; write all in one way."
+        )
+
+
 def _as_numbers(profile: Profile, format: NumberFormat) -> _Numbers:
     words, counts = profile.odd_words()
     bad = np.ones(len(words), bool) if format == PLAIN else np.isnan(format.read(words))
     read = profile.numeric.read + int(counts[~bad].sum())
     order = np.flatnonzero(bad)[np.argsort(-counts[bad], kind="stable")]
-    return _Numbers(format, read, read / profile.cells, [words[int(k)] for k in order])
+    unread = [words[int(k)] for k in order]
+    other = profile.pointed - (profile.grouped if format.thousands == "." else 0)
+    if format.decimal == "," and other:  # plain numbers, and none of this format
+        read -= other
+        unread.append(profile.with_point)
+    return _Numbers(format, read, read / profile.cells, unread)
 
 
 def _has_strays(profile: Profile, numbers: _Numbers) -> bool:
     """Whether half of the cells are numbers, many different ones, and the others a few words, such as "unknown"."""
     unread = numbers.unread
     different = len(profile.few) + len(profile.odd) - len(unread)
-    digits = any(c.isdigit() for word in unread for c in word)
-    few = len(unread) <= FEW_STRAYS and not digits
+    others = [word for word in unread if word.lower() not in PLACEHOLDERS]
+    digits = any(c.isdigit() for word in others for c in word)
+    few = len(others) <= FEW_STRAYS and not digits
     return numbers.share >= HALF and few and different > FEW_WORDS
 
 
@@ -331,7 +370,8 @@ def _of_digits(profile: Profile) -> str:
     words = polars().Series(
         [f"{int(value)}" for value in sorted(profile.few)], dtype=polars().String
     )
-    found = dates.formats_of(words, np.ones(len(words), int), dates.BY_HINT)
+    known = [f for f in dates.BY_HINT if f != "%s" or min(profile.few) >= dates.EARLIEST]
+    found = dates.formats_of(words, np.ones(len(words), int), tuple(known))
     if not found:
         raise InvalidArgument(
             f"column `{profile.name}` holds numbers ({words[0]}, …), which no known format of a date reads; say it"

@@ -19,7 +19,7 @@ from sloy.data.tables.decision import decide, numbers_with_units
 from sloy.data.tables.numerals import PLAIN
 from sloy.data.tables.profile import Figures, Hints, Profile, Reading
 from sloy.data.tables.sources import Source, TextTable
-from sloy.data.tables.values import without
+from sloy.data.tables.values import alike, without
 from sloy.errors import InvalidArgument
 from sloy.text import many, shortened, shown
 
@@ -150,6 +150,11 @@ def conclude(
         if found.reading.outliers:
             notes.append(f"{found.reading.outliers}, taken as the nearest of them")
         notes += _unread(name, found)
+        if found.reading.kind == "words" and (groups := alike(sorted(found.figures.different))):
+            notes.append(
+                f"`{name}`: {', '.join(map(repr, groups[0]))} differ in capitals only, and are taken for different"
+                " categories"
+            )
         column = _column(name, found)
         if column is None:
             left_out[name] = "one value in all training rows"

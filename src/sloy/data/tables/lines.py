@@ -162,7 +162,15 @@ def _check_quotes(
     ends = (after == separator) | (after == _NEWLINE) | (after == 13) | (after == _QUOTE)
     bad = np.where(opening, ~begins, ~ends)
     if bad.any():
-        number = line + content.count(b"\n", 0, int(positions[int(np.argmax(bad))]))
+        first = int(np.argmax(bad))
+        number = line + content.count(b"\n", 0, int(positions[first]))
+        if opening[first] and before[first] == ord(" "):
+            start = content[: positions[first]].rstrip(b" ")
+            if not start or start[-1] in (separator, _NEWLINE):
+                raise FileFormatError(
+                    f"{path}: line {number}: a space stands before a quotation mark; a quoted field begins with its"
+                    " mark: take the spaces behind the separators out."
+                )
         raise FileFormatError(
             f"{path}: line {number}: a quotation mark stands within a field; a field that holds one must be"
             ' quoted as a whole, the mark inside written twice ("5"" pipe").'

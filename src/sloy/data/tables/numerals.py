@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sloy.data.tables.values import cells, polars, seconds
+from sloy.data.tables.values import bare, cells, polars, seconds
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,6 +24,13 @@ DURATION = "h:m:s"  # 36:15:00, 2 days 03:00:00, P1DT2H, 5h 20m; in seconds
 SPACES = " \u00a0\u202f\u2009"  # between thousands; the last three do not break lines
 UNITS = (*PERCENT, *CURRENCIES, DURATION)
 MARKS = {"": "nothing", ",": "commas", ".": "points", " ": "spaces", "'": "apostrophes"}
+# Digits, minus signs and decimal points of other scripts, and what they are here.
+_SCRIPTS = {
+    **{chr(first + k): str(k) for first in (0x660, 0x6F0, 0x966, 0xFF10) for k in range(10)},
+    **dict.fromkeys("\u2212\u2013\ufe63\uff0d", "-"),
+    "\u066b": ".",
+}
+_TRANSLATED = str.maketrans(_SCRIPTS)
 EXACT = 2**53  # integers beyond it are not all float64 numbers
 
 # Each with the groups sign, days, hours, minutes, seconds.
@@ -63,7 +70,7 @@ class NumberFormat:
             return np.array(seconds(series).to_numpy(), np.float64)
         if series.dtype != pl.String or self == PLAIN:
             return plain_numbers(series)
-        text = cells(series).str.replace_all("−", "-", literal=True)
+        text = _western(cells(series))
         if self.unit == DURATION:
             return np.array([_seconds(word) for word in text.to_list()], np.float64)
         if self.unit:
@@ -112,10 +119,14 @@ def plain_numbers(series: pl.Series) -> np.ndarray:
     plain = series.dtype.is_numeric() or series.dtype in (pl.Boolean, pl.String)
     read = (series if plain else cells(series)).cast(pl.Float64, strict=False)
     if read.null_count() > series.null_count():  # words, or spaces around numbers
-        text = series.str.strip_chars() if series.dtype == pl.String else cells(series)
-        text = text.str.replace("−", "-", literal=True)
-        read = text.cast(pl.Float64, strict=False)
+        text = _western(bare(series) if series.dtype == pl.String else cells(series))
+        read = text.str.replace("∞", "inf", literal=True).cast(pl.Float64, strict=False)
     return np.array(read.to_numpy(), np.float64)
+
+
+def _western(text: pl.Series) -> pl.Series:
+    """Strings with the digits and signs of other scripts written in ASCII."""
+    return text.str.replace_many(list(_SCRIPTS), list(_SCRIPTS.values()))
 
 
 def codes_in(series: pl.Series, values: np.ndarray) -> pl.Series:
@@ -136,7 +147,7 @@ def codes_in(series: pl.Series, values: np.ndarray) -> pl.Series:
     whole = values == np.floor(values)
     if not whole.any():
         return series.clear()
-    found = series.filter(pl.Series(whole))
+    found = bare(series.filter(pl.Series(whole)))
     zero = found.str.contains(r"^\s*[+-]?0\d+\s*$")
     if large.any():
         zero |= found.str.contains(r"^\s*[+-]?\d{16,}\s*$") & pl.Series(large[whole])
@@ -209,7 +220,7 @@ def unit_of(word: str) -> str:
     >>> unit_of("€ 1.200"), unit_of("5h 20m"), unit_of("36.6°C"), unit_of("12")
     ('€', 'h:m:s', '°C', '')
     """
-    text = word.strip().replace("−", "-")
+    text = word.strip().translate(_TRANSLATED)
     if _is_duration(text):
         return DURATION
     if match := _beside().fullmatch(text):

@@ -134,6 +134,7 @@ def first_line(path: Path, file: IO[bytes]) -> tuple[str, int, str | None]:
             break
     if not first.strip():
         raise FileFormatError(f"{path}: is empty.")
+    _check_kind(path, first)
     check_text(path, first, lines)
     return first.decode().strip("\r\n"), lines + 1, separator
 
@@ -185,6 +186,35 @@ def _check_encoding(path: Path, start: bytes) -> None:
             )
 
 
+# What other text files begin with, and what they are called.
+_OTHER_FILES = {
+    b"<!doctype": "a page in HTML",
+    b"<html": "a page in HTML",
+    b"<?xml": "XML",
+    b"{": "JSON",
+    b"[": "JSON",
+}
+
+
+def _check_kind(path: Path, start: bytes) -> None:
+    """Refuse what is text, and no table, by its first bytes; a name in brackets is no JSON."""
+    start = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for mark, name in _OTHER_FILES.items():
+        if start.startswith(mark) and (name != "JSON" or re.match(rb'[\[{]\s*(?:["{\[]|$)', start)):
+            raise FileFormatError(f"{path}: is {name}, no table with a line of names.")
+
+
+def lines_with(path: Path, name: str, most: int = 20) -> int | None:
+    """The first of some lines that has a field of that name, from 1; None where there is none."""
+    with opened(path) as file:
+        for number in range(1, most + 1):
+            line = file.readline(LONGEST_ROW)
+            fields = re.split(r"[,;\t|]", line.decode("utf-8", "replace"))
+            if name in (field.strip(' "\r\n\ufeff') for field in fields):
+                return number
+    return None
+
+
 def _line(path: Path, file: IO[bytes]) -> bytes:
     try:
         return file.readline(LONGEST_ROW)
@@ -196,6 +226,12 @@ def check_text(path: Path, content: bytes, line: int) -> None:
     """UTF-8 without NUL."""
     if (zero := content.find(b"\0")) >= 0:
         number = line + content.count(b"\n", 0, zero)
+        if content.count(b"\0") > len(content) // 3:  # every other byte
+            order = "le" if zero % 2 else "be"
+            raise FileFormatError(
+                f"{path}: line {number}: holds zero bytes, as UTF-16 does; `iconv -f utf-16{order} -t utf-8` converts"
+                " it."
+            )
         raise FileFormatError(
             f"{path}: line {number}: holds a zero byte; this is no text table in UTF-8."
         )
@@ -206,6 +242,15 @@ def check_text(path: Path, content: bytes, line: int) -> None:
     except UnicodeDecodeError as error:
         number = line + content.count(b"\n", 0, error.start)
         raise FileFormatError(
-            f"{path}: line {number}: the byte 0x{content[error.start]:02X} is not UTF-8; a file in Latin-1"
-            f" is converted by `iconv -f latin1 -t utf-8`."
+            f"{path}: line {number}: the byte 0x{content[error.start]:02X} is not UTF-8; a file in"
+            f" {_guessed(content)} -t utf-8`."
         ) from None
+
+
+def _guessed(content: bytes) -> str:
+    """The encoding that text may be in: words of letters that are all beyond ASCII are Cyrillic ones."""
+    high = re.findall(rb"[\x80-\xff]+", content)
+    letters = sum(map(len, high))
+    if sum(len(run) for run in high if len(run) > 2) > letters / 2:
+        return "Cyrillic Windows-1251 is converted by `iconv -f cp1251"
+    return "Latin-1 is converted by `iconv -f latin1"

@@ -215,8 +215,9 @@ class Profile:
     date: Figures = field(default_factory=lambda: Figures(Reading("date")))
     extremes: Extremes = field(default_factory=Extremes)
     infinite: bool = False  # whether a number is
-    points: bool = False  # whether to look what stands around the points of a text
+    points: bool = False  # whether to look what stands behind the points of a text
     pointed: int = 0  # plain numbers with a point
+    with_point: str = ""  # one of them
     grouped: int = 0  # … of which the point may stand between thousands: 1.234
 
     def add(self, series: pl.Series, training: np.ndarray) -> None:
@@ -238,11 +239,9 @@ class Profile:
 
     def _add_numbers(self, series: pl.Series, training: np.ndarray) -> None:
         pl = polars()
-        if self.points and series.dtype == pl.String:
-            found = series.filter(series.str.contains(".", literal=True))
-            self.pointed += len(found)
-            self.grouped += int(found.str.contains(r"^\s*[+-]?[1-9]\d{0,2}(?:\.\d{3})+\s*$").sum())
         values = PLAIN.read(series)
+        if series.dtype == pl.String:
+            self._add_points(series, values)
         self.infinite = self.infinite or bool(np.isinf(values).any())
         before = self.numeric.cells
         said = words(series) if series.dtype == pl.String and np.isnan(values).all() else None
@@ -267,6 +266,18 @@ class Profile:
             self.last = float(values[-1]) if len(values) else self.last
         if self.numeric.read == 0 or self.words.cells == before > 0:
             self.words.add(series, training, said=said)  # words so far, or from the first row on
+
+    def _add_points(self, series: pl.Series, values: np.ndarray) -> None:
+        """Count the plain numbers that have a point."""
+        pl = polars()
+        with_point = series.str.contains(".", literal=True) & pl.Series(~np.isnan(values))
+        if not with_point.any():
+            return
+        self.with_point = self.with_point or series[int(with_point.arg_max() or 0)]
+        self.pointed += int(with_point.sum())
+        if self.points:
+            found = series.filter(with_point)
+            self.grouped += int(found.str.contains(r"^\s*[+-]?[1-9]\d{0,2}(?:\.\d{3})+\s*$").sum())
 
     def odd_words(self) -> tuple[pl.Series, np.ndarray]:
         """The words that are no plain numbers, and how often each stands there."""

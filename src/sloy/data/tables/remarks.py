@@ -25,6 +25,8 @@ class Remarks:
     unseen, unreadable : mapping
         Column → (number of cells, some of their values with the first row of each): categories that training did not
         have; words where numbers or dates were.
+    unsigned : mapping
+        Column → the same: numbers without the percent sign that training had.
     missing : mapping
         Column → (number of cells, the first of their rows): empty ones, of columns that had none in training.
     empty : (int, list of int)
@@ -40,6 +42,7 @@ class Remarks:
 
     unseen: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
     unreadable: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
+    unsigned: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
     missing: dict[str, tuple[int, list[int]]] = field(default_factory=dict)
     empty: tuple[int, list[int]] = (0, [])
     far: dict[str, tuple[int, list[str], tuple[float, float]]] = field(default_factory=dict)
@@ -47,7 +50,7 @@ class Remarks:
     rows: int = 0
 
     def add(self, kind: str, name: str, cells: pl.Series, rows: np.ndarray) -> None:
-        """Note the cells of a column, in these rows, that were `unseen` or `unreadable`."""
+        """Note the cells of a column, in these rows, that were `unseen`, `unreadable` or `unsigned`."""
         if not len(rows):
             return
         kept: dict[str, tuple[int, list[str]]] = getattr(self, kind)
@@ -105,6 +108,11 @@ class Remarks:
             f"column `{name}`: {many(count, 'cell')} that cannot be read"
             f" ({_listed(count, shown)}), taken as missing"
             for name, (count, shown) in self.unreadable.items()
+        ]
+        said += [
+            f"column `{name}`: {many(count, 'cell')} without the percent sign that training had"
+            f" ({_listed(count, shown)}), taken as percents: 0.4 is 0.4 %"
+            for name, (count, shown) in self.unsigned.items()
         ]
         said += [
             f"column `{name}`: {many(count, 'cell')} without a value ({_rows(count, rows)}), which training did not"

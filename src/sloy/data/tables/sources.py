@@ -233,7 +233,7 @@ def _workbook(path: Path) -> Source:
             " as CSV."
         )
     pl, size = polars(), path.stat().st_size
-    _, data = asked(
+    answer, data = asked(
         workbook_child.__file__,
         "the reader of workbooks",
         {"path": str(path.absolute())},
@@ -241,7 +241,7 @@ def _workbook(path: Path) -> Source:
         memory=_WORKBOOK_MEMORY + _WORKBOOK_SPREAD * size,
     )
     frame = pl.read_ipc(data)
-    names = _checked_names(str(path), _named(frame.columns))
+    names = _checked_names(str(path), _named(answer["names"]))
     return FrameTable(str(path), names, frame.rename(dict(zip(frame.columns, names, strict=True))))
 
 

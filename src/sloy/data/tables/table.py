@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from sloy.arguments import integer, one_of, real, sequence
 from sloy.data.dataset import Dataset
 from sloy.data.tables.division import SAMPLE, Sampled, Split, divided
 from sloy.data.tables.inference import conclude, look
+from sloy.data.tables.lines import SEPARATORS
+from sloy.data.tables.opening import lines_with
 from sloy.data.tables.prepared import columns_of, gaps, labelled_rows, prepared
 from sloy.data.tables.profile import Hints
 from sloy.data.tables.reader import TableReader
@@ -178,7 +181,7 @@ def load_table(
     targets = target_names(table, target)
     names = _features(table, targets, ignore, ids, hints, by)
     if not names:
-        raise InvalidArgument(f"{table.label}: no column is left to predict `{target}` from.")
+        raise InvalidArgument(f"{table.label}: {_nothing_left(table, targets)}.")
     cells = columns_of(table, targets)
     found = make_targets(table.label, cells, task, hints, table)
     division = divided(
@@ -198,7 +201,9 @@ def load_table(
     seen = look(table, names, part == TRAIN, hints)
     columns, left_out, found_notes = conclude(table.label, seen)
     if not columns:
-        raise InvalidArgument(f"{table.label}: no column is left to predict `{found.name}` from.")
+        why = ", ".join(f"`{name}` ({reason})" for name, reason in list(left_out.items())[:4])
+        why += f" and {len(left_out) - 4} more" * (len(left_out) > 4)
+        raise InvalidArgument(f"{table.label}: {_nothing_left(table, targets)}: {why}.")
     kind = _type_of(table, cells[targets[0]], found)
     usual = found.usual(part == TRAIN)
     reader = TableReader(
@@ -301,7 +306,7 @@ def _features(
         for name in given:
             if name not in table.names:
                 raise InvalidArgument(
-                    f"{table.label}: `{option}` (={name!r}) is none of its columns{_hint(name, table.names)}"
+                    f"{table.label}: `{option}` (={name!r}) is none of its columns{_hint(name, table)}"
                 )
     for option, given in (
         ("ignore", ignored),
@@ -319,11 +324,28 @@ def _features(
     return [name for name in table.names if name not in aside]
 
 
-def _hint(name: str, names: Sequence[str]) -> str:
+def _nothing_left(table: Source, targets: Sequence[str]) -> str:
+    """What to say where no column is left to predict from."""
+    what = f"`{', '.join(targets)}`"
+    if len(table.names) > len(targets):
+        return f"no column is left to predict {what} from"
+    return f"has no column but {what}: there is nothing to predict {'it' if len(targets) == 1 else 'them'} from"
+
+
+def _hint(name: str, table: Source) -> str:
+    names = table.names
+    if any(normalize("NFC", name) == normalize("NFC", there) for there in names):
+        return "; one looks the same, and is written with other characters: copy it from the file."
+    if isinstance(table, TextTable):
+        if (line := lines_with(table.path, name)) is not None:
+            return f": {shown(names[0], 40)}, …; line {line} has it: take out what stands before the line of names."
+        if len(names) == 1:
+            known = ", ".join(SEPARATORS.values())
+            return f": its first line, {shown(names[0], 40)}, has no separator ({known})."
     if close := get_close_matches(name, names, 3):
         return f"; did you mean {' or '.join(map(repr, close))}?"
-    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-    return f": {shown}."
+    listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f": {listed}."
 
 
 def _cut(part: np.ndarray, samples: int) -> None:

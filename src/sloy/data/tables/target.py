@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sloy.data.tables.dates import look_like_dates
-from sloy.data.tables.decision import MOSTLY, PLACEHOLDERS, decide
-from sloy.data.tables.numerals import PLAIN, NumberFormat
+from sloy.data.tables.dates import has_day, look_like_dates
+from sloy.data.tables.decision import MOSTLY, PLACEHOLDERS, decide, numbers_with_units
+from sloy.data.tables.numerals import DURATION, PLAIN, NumberFormat
 from sloy.data.tables.profile import Hints, Moments, Profile, Reading
 from sloy.data.tables.sources import Source
-from sloy.data.tables.values import is_strange, polars, spelled, without, words
+from sloy.data.tables.values import alike, is_strange, polars, spelled, without, words
 from sloy.errors import InvalidArgument
 from sloy.text import many
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MOST_CODES = 20  # whole numbers are classes where there are no more different ones
 MOST_CLASSES = 1000
 SLICE = 1 << 14  # rows looked at together, which keeps memory small
+FAR = 20.0  # a number so many times as far from the middle as the next is named
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,10 +111,17 @@ def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: 
         )
     plain = PLAIN.read(series)
     if np.isinf(plain).any():
-        raise InvalidArgument(f"{label}: the target `{name}` holds an infinite number.")
-    reading = reading_of(
-        series, replace(hints, numeric={name}) if task == "regression" else hints, source
+        row = int(np.argmax(np.isinf(plain)))
+        raise InvalidArgument(
+            f"{label}: the target `{name}` holds an infinite number ({plain[row]:g} in row {row + 1}); correct it, or"
+            f" say that it is missing with --missing {plain[row]:g}."
+        )
+    profile = profile_of(series)
+    reading = decide(
+        profile, replace(hints, numeric={name}) if task == "regression" else hints, source
     )
+    if reading.kind == "date" and reading.date and not has_day(reading.date):
+        reading = _durations(series, reading)
     if reading.kind == "numeric":
         values = plain if reading.number == PLAIN else reading.number.read(series)
     else:
@@ -138,19 +146,55 @@ def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: 
             )
             said, strays = _without_strays(said, finite)
             notes += tuple(strays)
+        if task == "auto" and len(set(profile.odd)) > MOST_CODES:
+            _refuse_units(label, profile)
         return _classes(label, said, kind if task == "auto" else "as asked for", notes)
     reason = "as asked for" if task == "regression" else f"{len(different)} different numbers"
     notes += tuple(_unread(name, said, finite))
-    if (
-        reading.limits is not None
-    ):  # nobody would believe such a number, and nothing else would be learned beside it
+    if reading.limits is not None:  # nobody would believe it, and nothing else would be learned
         low, high = reading.limits
         values = np.where((values < low) | (values > high), np.nan, values)
-        notes += (
-            f"{reading.outliers}, left out as targets that nothing else can be learned beside",
-        )
+        notes += (f"{reading.outliers}, left out as nothing else can be learned beside it",)
+    notes += tuple(_far(name, values))
     _check_size(label, name, values)
     return Target(name, values, (), reason, notes, reading.number)
+
+
+def _durations(series: pl.Series, times: Reading) -> Reading:
+    """Times without a day as durations in seconds, where they can be: as a target they are how long something takes."""
+    format = NumberFormat(unit=DURATION)
+    found = format.read(series)
+    read = np.flatnonzero(~np.isnan(found))
+    if len(read) < MOSTLY * (len(series) - series.null_count()):
+        return times
+    said = f"`{series.name}`: {format} ({series[int(read[0])]!r} is {found[read[0]]:g})"
+    return Reading("numeric", format, notes=(said,))
+
+
+def _refuse_units(label: str, profile: Profile) -> None:
+    """Raise `InvalidArgument` where the target is no names, but numbers that do not compare."""
+    if several := numbers_with_units(profile):
+        raise InvalidArgument(
+            f"{label}: the target `{profile.name}` holds {several}: convert them to one unit; or --task"
+            " classification takes each as a class."
+        )
+
+
+def _far(name: str, values: np.ndarray) -> list[str]:
+    """A note that names a number far from all others, which may be a total."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < FAR:
+        return []
+    with np.errstate(over="ignore"):
+        away = abs(values - np.median(finite))
+    row = int(np.nanargmax(away))
+    _, following = np.partition(away[np.isfinite(away)], [-2, -1])[-2:][::-1]
+    if not away[row] > FAR * following > 0:
+        return []
+    return [
+        f"the target `{name}` is {values[row]:g} in row {row + 1}, {away[row] / following:.0f} times as far from the"
+        " middle as all others; if that row is a total, or a slip, take it out"
+    ]
 
 
 def known_target(
@@ -225,11 +269,16 @@ def _known_classes(label: str, said: pl.Series, class_names: tuple[str, ...]) ->
 
 def reading_of(series: pl.Series, hints: Hints, source: Source) -> Reading:
     """How the cells of a whole column are taken: numbers, dates, or words."""
+    return decide(profile_of(series), hints, source)
+
+
+def profile_of(series: pl.Series) -> Profile:
+    """What the cells of a whole column look like."""
     profile = Profile(series.name, points=True)
     for first in range(0, len(series), SLICE):
         part = series.slice(first, SLICE)
         profile.add(part, np.ones(len(part), bool))
-    return decide(profile, hints, source)
+    return profile
 
 
 def _without_strays(said: pl.Series, finite: np.ndarray) -> tuple[pl.Series, list[str]]:
@@ -304,6 +353,11 @@ def _classes(label: str, said: pl.Series, reason: str, notes: tuple[str, ...]) -
             f" must come again, and be at most {MOST_CLASSES}{advice}."
         )
     names.sort(key=_by_size)
+    if groups := alike(names):
+        notes += (
+            f"the target `{said.name}`: {', '.join(map(repr, groups[0]))} differ in capitals only, and are taken for"
+            " different classes",
+        )
     labels = said.replace_strict(names, list(range(len(names))), default=-1, return_dtype=pl.Int32)
     y = np.array(labels.fill_null(-1).to_numpy(), np.int32)
     return Target(said.name, y, tuple(names), reason, notes)

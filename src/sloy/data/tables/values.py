@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -106,9 +106,14 @@ def is_strange(series: pl.Series) -> bool:
     return dtype.is_nested() or dtype in (pl.Binary, pl.Object)
 
 
+def bare(text: pl.Series) -> pl.Series:
+    """Strings without spaces around them, and without a spreadsheet's marks of text: ``="0123"``, ``'0123``."""
+    return text.str.strip_chars().str.replace(r"""^(?:="(.*)"|'([+-]?[\d.,]*\d))$""", "${1}${2}")
+
+
 def cells(series: pl.Series) -> pl.Series:
-    """The cells as strings without spaces around them; null where missing."""
-    text = series.cast(polars().String).str.strip_chars()
+    """The cells as `bare` strings; null where missing."""
+    text = bare(series.cast(polars().String))
     return text.set(text.is_in(MISSING), None)
 
 
@@ -145,6 +150,20 @@ def spelled(cells: pl.Series, known: Sequence[str]) -> pl.Series:
     truth = {word.lower(): word for word in reversed(known) if word.lower() in TRUTH}
     other = [v for v in cells.unique().to_list() if v and v.lower() in truth and v not in known]
     return cells.replace({word: truth[word.lower()] for word in other}) if other else cells
+
+
+def alike(words: Iterable[str]) -> list[list[str]]:
+    """Words that differ in capitals only, together.
+
+    Examples
+    --------
+    >>> alike(["Yes", "no", "YES", "yes", "No", "maybe"])
+    [['YES', 'Yes', 'yes'], ['No', 'no']]
+    """
+    found: dict[str, list[str]] = {}
+    for word in words:
+        found.setdefault(word.casefold(), []).append(word)
+    return [sorted(group) for group in found.values() if len(group) > 1]
 
 
 def seconds(series: pl.Series) -> pl.Series:

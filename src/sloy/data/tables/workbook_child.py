@@ -18,9 +18,10 @@ def answer(question: dict[str, Any]) -> Answer:
 
     try:
         frame = pl.read_excel(question["path"])
+        top = pl.read_excel(question["path"], has_header=False, read_options={"n_rows": 1})
         file = io.BytesIO()
         frame.write_ipc(file)
-        return {"rows": frame.height}, file.getvalue()
+        return {"rows": frame.height, "names": _names(frame.columns, top.row(0))}, file.getvalue()
     except pl.exceptions.NoDataError:
         return {"error": "is a workbook whose first sheet is empty"}, b""
     except (
@@ -28,6 +29,17 @@ def answer(question: dict[str, Any]) -> Answer:
     ) as error:  # of calamine, of fastexcel, of polars; panics are no `Exception`
         first = str(error).partition("\n")[0].removeprefix("calamine error: ")
         return {"error": f"is a damaged workbook ({first[:120] or type(error).__name__})"}, b""
+
+
+def _names(read: list[str], cells: tuple[Any, ...]) -> list[str]:
+    """The names as the sheet has them: the library numbers those that come again, and names those that are empty."""
+    if len(read) != len(cells):
+        return read
+    said = ["" if cell is None else str(cell) for cell in cells]
+    return [
+        word if not word or said.count(word) > 1 else name
+        for name, word in zip(read, said, strict=True)
+    ]
 
 
 if __name__ == "__main__":

@@ -96,13 +96,12 @@ def measured_on(
         figures["importance"] = worth.document()
         rows.append(("importance", worth.listed()))
     several = given is None and probabilities.shape[1] > 1
-    target = ", ".join(_reader(model).targets)
     predicted = given if given is not None else probabilities if several else probabilities[:, 0]
     return Measured(
         figures,
         (*rows, *few(data)),
         lambda: {
-            **answers_pictures(data.y, predicted, data.class_names, target),
+            **answers_pictures(data.y, predicted, data.class_names, _reader(model).targets),
             **({} if worth is None else _explained(model, worth, sample)),
         },
         probabilities,
@@ -189,11 +188,11 @@ def _explained(
 
 
 def answers_pictures(
-    true: np.ndarray, predicted: np.ndarray, names: Sequence[str], target: str
+    true: np.ndarray, predicted: np.ndarray, names: Sequence[str], targets: Sequence[str]
 ) -> Mapping[str, Figure]:
     """Answers beside what is true, (N,) each: labels of classes with names, or numbers."""
     if not names:
-        return {"answers.png": inspection.answers_figure(true, predicted, target)}
+        return {"answers.png": inspection.answers_figure(true, predicted, targets)}
     if len(names) > MOST_IN_PICTURE:
         return {}
     counts = inspection.confusion_counts(true, predicted, len(names))

@@ -17,7 +17,7 @@ from sloy.graph import threefry
 from sloy.graph.attributes import AttributeKind, Schema
 from sloy.graph.opdef import Attributes, Infer, Reference, register
 from sloy.graph.spec import Shape, Spec
-from sloy.graph.tensor import Tensor, apply
+from sloy.graph.tensor import Tensor, applied
 from sloy.text import shown
 
 __all__ = [
@@ -349,11 +349,10 @@ def random_warp(
     outside : "constant", "edge" or "reflect"
         What is beyond the edges: `value`, the nearest pixel, or the picture mirrored without repeating its edge.
     """
-    attributes = {
-        "stream": int(stream), "flip": int(flip), "rotation": float(rotation), "scale": float(scale),
-        "shift": float(shift), "crop": int(crop), "outside": outside, "value": float(value),
-    }  # fmt: skip
-    return apply("random_warp", (x, key, step), attributes)
+    return applied(
+        "random_warp", x, key, step, stream=stream, flip=flip, rotation=rotation, scale=scale,
+        shift=shift, crop=crop, outside=outside, value=value,
+    )  # fmt: skip
 
 
 def random_tone(
@@ -365,31 +364,29 @@ def random_tone(
     offset within ± `brightness` of white, which is 255 in uint8 (results are rounded and stay within 0 … 255) and
     1 in floats.
     """
-    sizes = {"brightness": float(brightness), "contrast": float(contrast)}
-    return apply("random_tone", (x, key, step), {"stream": int(stream), **sizes})
+    sizes = {"brightness": brightness, "contrast": contrast}
+    return applied("random_tone", x, key, step, stream=stream, **sizes)
 
 
 def random_cutout(
     x: Tensor, key: Tensor, step: Tensor, *, stream: int, size: int, value: float = 0.0
 ) -> Tensor:
     """Pictures, each with a square of `size` pixels set to `value`; its centre is any pixel, so it may stick out."""
-    attributes = {"stream": int(stream), "size": int(size), "value": float(value)}
-    return apply("random_cutout", (x, key, step), attributes)
+    return applied("random_cutout", x, key, step, stream=stream, size=size, value=value)
 
 
 def random_order(x: Tensor, key: Tensor, step: Tensor, *, stream: int) -> Tensor:
     """The samples of x (N, …) in a random order, the same for all tensors of one stream and step."""
-    return apply("random_order", (x, key, step), {"stream": int(stream)})
+    return applied("random_order", x, key, step, stream=stream)
 
 
 def random_mix(x: Tensor, share: Tensor, key: Tensor, step: Tensor, *, stream: int) -> Tensor:
     """share · x + (1 - share) · x', x' being the samples of x (N, …) in the order of `random_order`."""
-    return apply("random_mix", (x, share, key, step), {"stream": int(stream)})
+    return applied("random_mix", x, share, key, step, stream=stream)
 
 
 def random_pick(
     values: Tensor, key: Tensor, step: Tensor, *, stream: int, shape: Shape = ()
 ) -> Tensor:
     """Elements that are each one of the values (M,): random numbers of any law whose quantiles are given."""
-    attributes = {"stream": int(stream), "shape": tuple(shape)}
-    return apply("random_pick", (values, key, step), attributes)
+    return applied("random_pick", values, key, step, stream=stream, shape=shape)

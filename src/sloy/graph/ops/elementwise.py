@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from sloy.arguments import word
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import Attributes, Kind, VectorJacobian, register
 from sloy.graph.ops.erf import erf as erf_reference
 from sloy.graph.spec import BFLOAT16, DTYPES, Spec
-from sloy.graph.tensor import Operand, Tensor, apply, elementwise, expect_tensors
+from sloy.graph.tensor import Operand, Tensor, applied, apply, elementwise, expect_tensors
 from sloy.text import shown
 
 __all__ = [
@@ -257,7 +258,7 @@ register(
 
 def clip(x: Tensor, low: float, high: float) -> Tensor:
     """min(max(x, low), high); the gradient is 1 on [low, high] and 0 outside."""
-    return apply("clip", (x,), {"low": float(low), "high": float(high)})
+    return applied("clip", x, low=low, high=high)
 
 
 def _infer_cast(specs: Sequence[Spec], attributes: Attributes) -> Spec:
@@ -317,6 +318,7 @@ register(
 def cast(x: Tensor, dtype: str) -> Tensor:
     """x in another dtype; floats are truncated towards zero on the way to integers."""
     expect_tensors("cast", x)
+    word("cast", "dtype", dtype)
     return x if x.dtype == dtype else apply("cast", (x,), {"dtype": dtype})
 
 
@@ -339,4 +341,5 @@ def stop_gradient(x: Tensor) -> Tensor:
 
 def square(x: Tensor) -> Tensor:
     """x²."""
+    expect_tensors("square", x)
     return x * x

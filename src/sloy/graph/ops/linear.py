@@ -9,7 +9,7 @@ import numpy as np
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import Attributes, register
 from sloy.graph.spec import Shape, Spec
-from sloy.graph.tensor import Tensor, apply
+from sloy.graph.tensor import Tensor, applied, apply
 from sloy.text import shown
 
 __all__ = ["batched_matmul", "matmul"]
@@ -65,7 +65,7 @@ register(
 
 def matmul(a: Tensor, b: Tensor, *, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
     """The product of two matrices, each transposed first on request."""
-    return apply("matmul", (a, b), {"transpose_a": transpose_a, "transpose_b": transpose_b})
+    return applied("matmul", a, b, transpose_a=transpose_a, transpose_b=transpose_b)
 
 
 # --- stacks of matrices ---------------------------------------------------------------------------------------------
@@ -193,9 +193,11 @@ def batched_matmul(
     >>> ops.batched_matmul(x, w, batch_axes=(1, 0, 1))
     <Tensor batched_matmul float32[32, 40, 3]>
     """
-    attributes = {
-        "transpose_a": transpose_a,
-        "transpose_b": transpose_b,
-        "batch_axes": batch_axes,
-    }
-    return apply("batched_matmul", (a, b), attributes)
+    return applied(
+        "batched_matmul",
+        a,
+        b,
+        transpose_a=transpose_a,
+        transpose_b=transpose_b,
+        batch_axes=batch_axes,
+    )

@@ -12,7 +12,7 @@ from sloy.graph.opdef import Attributes, register
 from sloy.graph.ops.elementwise import sqrt, square
 from sloy.graph.ops.reduction import reduce_mean, reduce_sum
 from sloy.graph.spec import Spec
-from sloy.graph.tensor import Tensor, apply, expect_tensors
+from sloy.graph.tensor import Tensor, applied, apply, expect_tensors
 
 __all__ = ["batch_norm", "channel_variance", "moments"]
 
@@ -80,7 +80,7 @@ def batch_norm(
     ----------
     .. [1] S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015, algorithm 1.
     """
-    return apply("batch_norm", (x, mean, variance, scale, shift), {"epsilon": float(epsilon)})
+    return applied("batch_norm", x, mean, variance, scale, shift, epsilon=epsilon)
 
 
 def _infer_variance(specs: Sequence[Spec], attributes: Attributes) -> Spec:

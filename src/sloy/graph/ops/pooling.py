@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sloy.arguments import flag
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.attributes import Schema
 from sloy.graph.opdef import Attributes, register
@@ -279,4 +280,5 @@ def average_pool2d(
 ) -> Tensor:
     """The mean of each window of x (N, H, W, C); the stride is the window by default."""
     attributes = _attributes(x, window, stride, padding)
-    return apply("average_pool2d", (x,), {**attributes, "count_include_pad": count_include_pad})
+    counted = flag("average_pool2d", "count_include_pad", count_include_pad)
+    return apply("average_pool2d", (x,), {**attributes, "count_include_pad": counted})

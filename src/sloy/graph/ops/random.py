@@ -10,7 +10,7 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import threefry
 from sloy.graph.opdef import Attributes, register
 from sloy.graph.spec import Shape, Spec
-from sloy.graph.tensor import Tensor, apply
+from sloy.graph.tensor import Tensor, applied
 
 __all__ = ["dropout_mask"]
 
@@ -63,5 +63,4 @@ def dropout_mask(
     stream : int
         Tells the masks of one step apart, from 0 to 2^32 - 1.
     """
-    attributes = {"stream": int(stream), "keep": float(keep), "shape": tuple(shape), "dtype": dtype}
-    return apply("dropout_mask", (key, step), attributes)
+    return applied("dropout_mask", key, step, stream=stream, keep=keep, shape=shape, dtype=dtype)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from sloy.arguments import flag, integer, integers
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.attributes import Schema
 from sloy.graph.opdef import Attributes, register
@@ -21,6 +22,8 @@ Axes = int | Sequence[int] | None
 
 def normalize_axes(axes: Axes, rank: int, name: str) -> tuple[int, ...]:
     """Axes as sorted numbers from 0; None means all."""
+    if axes is not None and not isinstance(axes, int):
+        axes = integers(name, "axes", axes)
     given = range(rank) if axes is None else (axes,) if isinstance(axes, int) else axes
     result = sorted({axis + rank if axis < 0 else axis for axis in given})
     if any(not 0 <= axis < rank for axis in result):
@@ -97,7 +100,8 @@ register(
 def _reduce(name: str, x: Tensor, axes: Axes, *, keepdims: bool) -> Tensor:
     expect_tensors(name, x)
     chosen = normalize_axes(axes, x.rank, name)
-    return apply(name, (x,), {"axes": chosen, "keepdims": keepdims}) if chosen else x
+    attributes = {"axes": chosen, "keepdims": flag(name, "keepdims", keepdims)}
+    return apply(name, (x,), attributes) if chosen else x
 
 
 def reduce_sum(x: Tensor, axes: Axes = None, *, keepdims: bool = False) -> Tensor:
@@ -127,5 +131,5 @@ def reduce_mean(x: Tensor, axes: Axes = None, *, keepdims: bool = False) -> Tens
 def argmax(x: Tensor, axis: int = -1) -> Tensor:
     """Position (int32) of the first largest element along an axis; NaN counts as largest."""
     expect_tensors("argmax", x)
-    (chosen,) = normalize_axes(axis, x.rank, "argmax")
+    (chosen,) = normalize_axes(integer("argmax", "axis", axis, -(2**31)), x.rank, "argmax")
     return apply("argmax", (x,), {"axis": chosen})

@@ -7,11 +7,11 @@ from math import prod
 
 import numpy as np
 
-from sloy.arguments import integer, sequence
+from sloy.arguments import integer, integers, sequence
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import Attributes, register
 from sloy.graph.spec import Shape, Spec
-from sloy.graph.tensor import Tensor, apply, broadcast_to, expect_tensors
+from sloy.graph.tensor import Tensor, applied, apply, broadcast_to, expect_tensors
 
 _Slice = slice  # `slice` names the op below
 
@@ -231,7 +231,7 @@ register(
 def reshape(x: Tensor, shape: Shape) -> Tensor:
     """The same elements, in row-major order, in another shape; one extent may be -1."""
     expect_tensors("reshape", x)
-    target = tuple(int(extent) for extent in shape)
+    target = integers("reshape", "shape", shape)
     if target.count(-1) == 1:
         known = -prod(target)
         if known == 0 or x.spec.size % known:
@@ -243,14 +243,18 @@ def reshape(x: Tensor, shape: Shape) -> Tensor:
 def transpose(x: Tensor, permutation: Sequence[int] | None = None) -> Tensor:
     """Axes in another order (reversed by default): axis i of the result is axis permutation[i] of x."""
     expect_tensors("transpose", x)
-    order = tuple(reversed(range(x.rank))) if permutation is None else tuple(permutation)
+    order = (
+        tuple(reversed(range(x.rank)))
+        if permutation is None
+        else integers("transpose", "permutation", permutation)
+    )
     return x if order == tuple(range(x.rank)) else apply("transpose", (x,), {"permutation": order})
 
 
 def slice(x: Tensor, start: Sequence[int], stop: Sequence[int]) -> Tensor:
     """The box of x from `start` up to `stop` (excluded), a number per axis."""
     expect_tensors("slice", x)
-    low, high = tuple(start), tuple(stop)
+    low, high = integers("slice", "start", start), integers("slice", "stop", stop)
     whole = low == (0,) * x.rank and high == x.shape
     return x if whole else apply("slice", (x,), {"start": low, "stop": high})
 
@@ -258,10 +262,10 @@ def slice(x: Tensor, start: Sequence[int], stop: Sequence[int]) -> Tensor:
 def pad(x: Tensor, before: Sequence[int], after: Sequence[int], value: float = 0.0) -> Tensor:
     """x with `before` and `after` elements of `value` added, a number per axis."""
     expect_tensors("pad", x)
-    if not any(before) and not any(after):
+    ends = {"before": integers("pad", "before", before), "after": integers("pad", "after", after)}
+    if not any(ends["before"]) and not any(ends["after"]):
         return x
-    attributes = {"before": tuple(before), "after": tuple(after), "value": float(value)}
-    return apply("pad", (x,), attributes)
+    return applied("pad", x, value=value, **ends)
 
 
 def concatenate(tensors: Sequence[Tensor], axis: int = -1) -> Tensor:
@@ -270,12 +274,11 @@ def concatenate(tensors: Sequence[Tensor], axis: int = -1) -> Tensor:
     if not tensors:
         raise InvalidArgument("concatenate: needs at least one tensor.")
     expect_tensors("concatenate", *tensors)
-    position = axis + tensors[0].rank if axis < 0 else axis
+    rank = tensors[0].rank
+    position = axis + rank if integer("concatenate", "axis", axis, -rank) < 0 else axis
     return tensors[0] if len(tensors) == 1 else apply("concatenate", tensors, {"axis": position})
 
 
 def one_hot(labels: Tensor, classes: int, dtype: str = "float32") -> Tensor:
     """1 at the label's position and 0 elsewhere on a new last axis, of int32 labels."""
-    return apply(
-        "one_hot", (labels,), {"classes": integer("one_hot", "classes", classes, 0), "dtype": dtype}
-    )
+    return applied("one_hot", labels, classes=classes, dtype=dtype)

@@ -14,7 +14,7 @@ import numpy as np
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.opdef import Attributes, register
 from sloy.graph.spec import FLOATS, Spec
-from sloy.graph.tensor import Tensor, apply
+from sloy.graph.tensor import Tensor, applied, apply
 
 __all__ = ["sparse_matmul", "sparse_scale"]
 
@@ -104,8 +104,7 @@ def sparse_matmul(
     >>> ops.sparse_matmul(places, values, ops.variable("w", (1000, 8)), columns=1000)
     <Tensor sparse_matmul float32[32, 8]>
     """
-    attributes = {"transpose_a": transpose_a, "columns": columns}
-    return apply("sparse_matmul", (places, values, b), attributes)
+    return applied("sparse_matmul", places, values, b, transpose_a=transpose_a, columns=columns)
 
 
 def _infer_scale(specs: Sequence[Spec], attributes: Attributes) -> Spec:

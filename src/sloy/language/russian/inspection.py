@@ -10,6 +10,7 @@ SENTENCES: dict[str, str] = {
     "ended before": "прервана раньше",
     "best so far": "лучшая из прошедших",
     "share of the differences between trials": "доля различий между попытками",
+    "length of {name}": "длина {name}",
     "loss": "потери",
     "Loss": "Функция потерь",
     "accuracy (%)": "доля верных ответов (%)",

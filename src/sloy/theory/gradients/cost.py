@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy import ops, text
-from sloy.arguments import flag, integer, sequence
+from sloy.arguments import flag, instance, integer, sequence
 from sloy.engines import Engine, Executable
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
@@ -200,6 +200,7 @@ def gradient_cost_figure(cost: GradientCost) -> Figure:
 
     Shaded is where a pass costs no more than starting it: there the naive time is linear in P, and backprop's constant.
     """
+    instance("gradient_cost_figure", "cost", cost, GradientCost)
     figure = new_figure(4.6 * (1 + cost.timed), 3.8)
     axes = figure.subplots(1, 1 + cost.timed, squeeze=False)[0]
     names = [

@@ -138,7 +138,9 @@ def compare_descents(
             " statistics; it must have two parameters or more, and none of the latter."
         )
     given = as_dataset(data)
-    ways = dict(WAYS if ways is None else ways)
+    ways = WAYS if ways is None else ways
+    instance(where, "ways", ways, Mapping)
+    ways = dict(ways)
     sizes = {n: integer(where, "ways", size, 0) or len(given) for n, size in ways.items()}
     if isinstance(learning_rate, Mapping) and set(learning_rate) != set(ways):
         raise InvalidArgument(

@@ -10,6 +10,7 @@ from sloy.arguments import finite_array
 from sloy.engines.reference import computed
 from sloy.errors import ShapeError
 from sloy.graph import Tensor
+from sloy.graph.tensor import expect_tensors
 from sloy.losses import LossLike
 
 __all__ = ["half_squared_error", "loss_values"]
@@ -30,6 +31,7 @@ def half_squared_error(output: Tensor, target: Tensor) -> Tensor:
     >>> sloy.gradients(network, one, np.ones((1, 1)), np.ones((1, 1)), half_squared_error)["dense_1/weight"].tolist()
     [[2.0]]
     """
+    expect_tensors("half_squared_error", output, target)
     error = output - target
     return 0.5 * ops.reduce_sum(error * error, tuple(range(1, error.rank)))
 

@@ -157,6 +157,7 @@ def network_from_expression(
 
 def disjunction_network(disjunction: Disjunction, *, engine: str | Engine = "auto") -> Model:
     """The two-layer threshold network of a disjunction of conjunctions, a hidden neuron for each term."""
+    instance("disjunction_network", "disjunction", disjunction, Disjunction)
     terms, n = disjunction.terms, disjunction.variables
     if not len(terms):
         layers: list[Layer] = [Dense(1), Heaviside(straight_through=True)]

@@ -51,6 +51,7 @@ def neuron_figure(
     names : two str, optional
         Of the inputs.
     """
+    instance("neuron_figure", "neuron", neuron, Neuron)
     if len(neuron.weights) != 2:
         raise InvalidArgument(
             f"neuron_figure: the neuron has {len(neuron.weights)} inputs; a plane shows 2."

@@ -98,6 +98,7 @@ def neuron_scheme_figure(
     >>> "z = 1/2" in [text.get_text() for text in figure.axes[0].texts]
     True
     """
+    instance("neuron_scheme_figure", "neuron", neuron, Neuron)
     scheme = _scheme(neuron, x, names)
     inside = scheme.x is None and size_for([scheme.names[j] for j in scheme.rows], RADIUS)
     left = 0.15 + RADIUS

@@ -16,7 +16,7 @@ from sloy.engines.reference import computed
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Tensor, backprop
 from sloy.graph.ops.window import Padding
-from sloy.text import Text
+from sloy.text import Text, shown
 from sloy.theory.notation import factor_text
 from sloy.theory.pictures.numbers import Picture, as_picture, value_text
 
@@ -225,7 +225,7 @@ def explain_convolution(
     where = "explain_convolution"
     result = convolve(image, kernel, edges=edges)
     F, G = one_channel(where, "image", image), one_channel(where, "kernel", kernel)
-    places = list(np.ndindex(*result.shape)) if at == "all" else [at]
+    places = list(np.ndindex(*result.shape)) if isinstance(at, str) and at == "all" else [at]
     if len(places) > MOST:
         raise InvalidArgument(
             f'{where}: the result has {len(places)} values; `at`="all" writes at most {MOST}.'
@@ -303,7 +303,7 @@ def curve_drawing() -> np.ndarray:
 def window_start(where: str, at: object, shape: tuple[int, ...]) -> tuple[int, int]:
     """Row and column of a value of a result, checked."""
     if not isinstance(at, tuple | list) or len(at) != 2:
-        raise InvalidArgument(f"{where}: `at` (={at!r}) must be (row, column).")
+        raise InvalidArgument(f"{where}: `at` (={shown(at)}) must be (row, column).")
     i = integer(where, "at", at[0], 0, shape[0] - 1)
     return i, integer(where, "at", at[1], 0, shape[1] - 1)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sloy import text
-from sloy.arguments import instance, integer, real, sequence
+from sloy.arguments import instance, integer, real, sample_array, sequence
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection.style import new_figure, styled
 from sloy.language import counted, say
@@ -144,7 +144,7 @@ def invariance(
     """
     where = "invariance"
     instance(where, "model", model, Model)
-    x = np.asarray(pictures)
+    x = sample_array(where, "pictures", pictures)
     if x.ndim != 4 or x.shape[1:] != model.network.input_shape or len(x) < 2:
         extents = ", ".join(map(str, model.network.input_shape))
         raise ShapeError(
@@ -190,6 +190,7 @@ def invariance(
 @styled
 def invariance_figure(found: Invariance) -> Figure:
     """Both tables as maps of colour: 0 is white, 1 (as much as to another picture) dark; the accuracy below."""
+    instance("invariance_figure", "found", found, Invariance)
     wide = 0.52 * len(found.names)
     figure = new_figure(2 * wide + 2.6, 0.36 * len(found.layers) + 1.9)
     panels = figure.subplots(1, 2, sharey=True)
