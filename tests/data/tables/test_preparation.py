@@ -227,8 +227,11 @@ def test_numbers_without_the_percent_sign_of_the_training_are_told() -> None:
     column = Numeric("a", 0.0, 1.0, missing=False, unit="%")
     for cells in (["40%", "0.4", "7 %"], [0.4]):
         column.prepare(pl.Series("a", cells), remarks)
-    assert remarks.unsigned == {"a": (2, ["0.4"])}
-    assert "2 cells without the percent sign that training had ('0.4', …)" in remarks.lines()[0]
+    assert remarks.unsigned == {"a": (2, ["'0.4' in row 2"])}
+    assert (
+        "2 cells without the percent sign that training had ('0.4' in row 2, …)"
+        in remarks.lines()[0]
+    )
 
 
 def test_columns_named_by_numbers(tmp_path: Path) -> None:
