@@ -242,14 +242,9 @@ def _best(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         return []
     if (members := summary.get("member_epochs")) is not None:
         each = ", ".join(map(str, members))
-        whose = "of each member the best epoch" if len(members) > 1 else "best epoch"
-        return [
-            (
-                "epochs",
-                f"{whose} of {summary['epochs']} kept ({each}), validation loss"
-                f" {summary['best_val_loss']:.4f}{' on average' if len(members) > 1 else ''}",
-            )
-        ]
+        several = len(members) > 1
+        words = f"{'of each member the ' * several}best epoch of {summary['epochs']} kept ({each}), validation loss"
+        return [("epochs", f"{words} {summary['best_val_loss']:.4f}{' on average' * several}")]
     done, most = summary["epochs"], summary["plan"]["epochs"]
     words = (
         f"best epoch {summary['best_epoch']} of {done} kept, validation loss"
