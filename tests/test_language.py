@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import string
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import sloy
+from sloy.diagnosis import RULES
 from sloy.errors import UnknownName
-from sloy.language import counted, of_locale, say, speak, spoken
+from sloy.experiments.run_folder import FILES as FILES_OF_RUNS
+from sloy.language import Sentence, counted, of_locale, say, sentence, speak, spoken
 from sloy.language.russian import NOUNS, SENTENCES
 from sloy.lecture import ROWS, Row, program
 from sloy.lecture.russian import PROGRAMS
@@ -26,10 +31,15 @@ FILES = [
 SAME = {"VGG", "Max pooling"}  # names that Russian takes as they are
 
 
+@cache
+def trees() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+
+
 def calls(name: str) -> Iterator[tuple[str, Path]]:
     """Literal first arguments of the calls of a function of `sloy.language`, and where."""
-    for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name:
                 for argument in node.args:
                     if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
@@ -41,7 +51,9 @@ def fields(sentence: str) -> list[str]:
 
 
 def test_every_sentence_has_its_russian_one() -> None:
-    said = [(text, path.name) for text, path in calls("say")]
+    said = [(text, path.name) for name in ("say", "sentence") for text, path in calls(name)]
+    said += [(words, name) for name, words in FILES_OF_RUNS.items()]
+    said += [(words, rule.id) for rule in RULES for words in (*rule.causes, *rule.remedies)]
     assert len(said) >= 3
     assert not [pair for pair in said if pair[0] not in SENTENCES]
     assert not [pair for pair in calls("counted") if pair[0] not in NOUNS]
@@ -50,8 +62,8 @@ def test_every_sentence_has_its_russian_one() -> None:
 def test_no_russian_sentence_is_left_over() -> None:
     constants = {
         node.value
-        for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for tree in trees().values()
+        for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     assert not set(SENTENCES) - constants
@@ -83,6 +95,26 @@ def test_a_language_is_spoken_within_its_block() -> None:
     assert (spoken(), say("picture")) == ("en", "picture")
     with pytest.raises(UnknownName, match="`language` \\(='de'\\) must be one of en, ru"):
         speak("de")
+
+
+def test_a_thread_speaks_its_own_language() -> None:
+    with ThreadPoolExecutor(1) as other:
+        with speak("ru"):
+            assert other.submit(spoken).result() == "ru"
+        own = other.submit(speak, "ru").result()
+        assert (other.submit(spoken).result(), spoken()) == ("ru", "en")
+        other.submit(own.__exit__, None, None, None).result()
+        assert other.submit(spoken).result() == "en"
+
+
+def test_a_sentence_is_said_when_it_is_read() -> None:
+    inner = sentence("from now")
+    told = sentence("since step {since}", since=float("inf"))
+    found = Sentence("{a}; {b}", {"a": inner, "b": told})
+    read = Sentence.of_json(json.loads(json.dumps(found.to_json(), allow_nan=False)))
+    assert str(read) == "from now; since step inf"
+    with speak("ru"):
+        assert str(read) == "с этого места; с шага inf"
 
 
 @pytest.mark.parametrize(

@@ -171,17 +171,6 @@ def fixed(value: float, places: int = 4) -> str:
     return found.lstrip("-") if not float(found) else found
 
 
-def times(value: float) -> str:
-    """How many times: 3.2 times; of what overflowed, infinitely many times.
-
-    Examples
-    --------
-    >>> times(692.3), times(float("inf"))
-    ('692 times', 'infinitely many times')
-    """
-    return f"{value:.3g} times" if isfinite(value) else "infinitely many times"
-
-
 def percent(share: float) -> str:
     """0.9912 → 99.12 %."""
     return f"{100 * share:.2f} %"

@@ -23,8 +23,9 @@ from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
 NETWORK = [Conv2D(4, 5), ReLU(), MaxPool2D(4), Flatten(), Dense(10)]
 FINDINGS = [
     {"id": "D08", "name": "step too large", "severity": "error", "since": 3, "cured": None, "layer": "",
-     "measured": None, "limits": {}, "healthy": "", "sentence": "the step is too large", "causes": [],
-     "remedies": ["a lower rate"], "under": "", "proofs": []}
+     "measured": None, "limits": {}, "healthy": "", "causes": [], "remedies": [], "under": "", "proofs": [],
+     "sentence": "the loss goes up and down by 20% between readings",
+     "said": {"text": "the loss goes up and down by {mean:.0%} between readings", "values": {"mean": 0.2}}}
 ]  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def _fill(folder: Path) -> None:
     for name, rate in (("digits", 0.01), ("slow", 0.001)):
         run = folder / "runs" / name
         run.mkdir(parents=True)
-        words = Experiment.of("mnist", epochs=2, learning_rate=rate).words()
+        words = Experiment.of("mnist", samples=800, epochs=2, learning_rate=rate).words()
         _write(run / "configuration.json", {"version": VERSION, "plan": words})
         _write(run / "summary.json", {"test_accuracy": 0.9, "test_loss": rate, "seconds": 1.0})
         rows = [f"{epoch},{rate * 9 / epoch},{1 / epoch},nan" for epoch in (1, 2)]

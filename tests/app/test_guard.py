@@ -134,7 +134,8 @@ def test_other_methods(served: Served, method: str) -> None:
 )
 def test_things_are_named_by_ids_alone(served: Served, id: str) -> None:
     for name in ("run", "columns", "model", "diagnose"):
-        status, _, text = served.ask(f"/api/do/{name}", {"id": id})
+        spoken = {"language": "en"} if name in ("run", "diagnose") else {}
+        status, _, text = served.ask(f"/api/do/{name}", {"id": id, **spoken})
         assert status == 400
         assert "names nothing here" in text
 
@@ -144,6 +145,28 @@ def test_a_link_out_of_the_folder_is_not_followed(served: Served) -> None:
     assert {run["name"] for run in served.do("runs")} >= {"digits", "slow"}
     assert "secret-word" not in json.dumps(served.do("runs"))
     assert "linked" not in json.dumps(served.do("start"))
+
+
+def test_files_of_runs_alone_are_given(served: Served) -> None:
+    """By an id and a name of the list; nothing else of the folder, no link, nothing without the cookie."""
+    run = next(run["id"] for run in served.do("runs") if run["name"] == "digits")
+    folder = served.folder / "runs/digits"
+    (folder / "mistakes.png").symlink_to("/etc/hostname")
+    (folder / "secret.txt").write_text("secret-word")
+    path = f"/api/file/{run}/history.csv"
+    status, headers, text = served.ask(path)
+    assert (status, text) == (200, (folder / "history.csv").read_text())
+    assert headers["content-disposition"] == 'attachment; filename="digits-history.csv"'
+    assert served.ask(path, Cookie="")[0] == 401
+    for id, name in (
+        (run, "secret.txt"), (run, "mistakes.png"), (run, "..%2fslow%2fhistory.csv"), (run, "%2fetc%2fpasswd"),
+        (run, "report.html"), ("data1", "history.csv"), ("run99", "history.csv"), (run, ""),
+    ):  # fmt: skip
+        status, _, text = served.ask(f"/api/file/{id}/{name}")
+        assert 400 <= status < 500, name
+        assert "secret-word" not in text
+    (folder / "mistakes.png").unlink()
+    (folder / "secret.txt").unlink()
 
 
 def test_names_of_uploads_are_names_alone(served: Served) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,7 @@ def test_the_network_is_changed_by_keyboard_alone(served: Served, window: Any) -
             page.keyboard.press("Enter")
             layers(page, wanted)
         focus(page, "activation of layer 2")
-        page.keyboard.type("relu")
+        page.keyboard.press("r")  # one key: the select may be made anew before another
         until(
             page,
             "document.querySelectorAll('[aria-label*=\"layer 2, unit 1, relu\"]').length === 1",
@@ -179,7 +180,7 @@ def test_the_network_is_changed_by_keyboard_alone(served: Served, window: Any) -
         page.keyboard.press("Space")
         page.wait_for_selector("text=What unit 2 of layer 1 gives")
         page.focus(".side select")
-        page.keyboard.type("sig")
+        page.keyboard.press("s")
         until(
             page,
             "document.querySelectorAll('[aria-label*=\"layer 1, unit 2, sigmoid\"]').length === 1",
@@ -277,6 +278,28 @@ def test_by_hand_a_window_and_its_products(served: Served, window: Any) -> None:
         until(page, "document.querySelector('[data-unit=\"-1 0\"]').dataset.value === '1'")
 
 
+def test_by_hand_a_network_of_any_size(served: Served, window: Any) -> None:
+    with window("hand") as page:
+        page.check("#source-model")
+        page.wait_for_selector(".layer-list")
+        model = next(one for one in served.do("hand_models") if one["name"] == "digits")
+        page.select_option(".controls select >> nth=0", model["id"])
+        page.click("summary:has-text('dense_1')")
+        page.click("[data-unit='3 7']")
+        page.wait_for_selector("h2:text-is('dense_1, 7')")
+        unit = served.do("hand_unit", id=model["id"], layer=3, unit=7)
+        assert float(page.get_attribute("dd[data-name=z]", "data-value")) == unit["z"]
+        drawn = page.eval_on_selector_all(
+            ".hand-svg text.label", "all => all.map(t => t.textContent)"
+        )
+        largest = sorted(unit["parts"], key=lambda part: -abs(part["product"]))[: len(drawn)]
+        weights = [float(text.replace("−", "-")) for text in drawn]
+        assert weights == pytest.approx([part["w"] for part in largest], rel=6e-3)
+        page.click("#phase-backward")
+        page.click("[data-unit^='0 '] >> nth=0")
+        page.wait_for_selector("h2:has-text('conv2d_1')")
+
+
 # --- look -------------------------------------------------------------------------------------------------
 
 
@@ -331,6 +354,11 @@ def test_maps_and_what_a_unit_sees(served: Served, window: Any) -> None:
         page.wait_for_selector(".patch")
         assert "12–16, 12–16" in page.inner_text("main")
         assert page.locator(".patch").count() == 8
+        page.click("#synthesize")
+        page.wait_for_selector("#synthesised canvas")
+        rose = page.inner_text("#synthesised").replace("−", "-")
+        before, after = map(float, re.findall(r"from (\S+) to (\S+) in", rose)[0])
+        assert after > before
         page.click("[aria-label$='→']")
         page.wait_for_selector("text=13–17, 12–16")
         page.click("#next-sample")
@@ -430,5 +458,39 @@ def test_runs_side_by_side(served: Served, window: Any) -> None:
         assert cells == [["1", "0.09", "1", "0.009", "1"], ["2", "0.045", "0.5", "0.0045", "0.5"]]
         page.click("#more-run2")
         page.wait_for_selector(".warning")
-        assert "the step is too large" in page.inner_text(".warning")
-        assert "a lower rate" in page.inner_text(".warning")
+        assert "by 20% between readings" in page.inner_text(".warning")
+        assert "lower rate" in page.inner_text(".warning")
+    with window("runs", language="ru") as page:
+        page.click("#more-run2")
+        page.wait_for_selector(".warning")
+        assert "слишком большой шаг (ошибка)" in page.inner_text(".warning")
+        assert "потери скачут на 20%" in page.inner_text(".warning")
+        assert "меньший темп обучения" in page.inner_text(".warning")
+
+
+def test_a_run_reported_and_pruned(served: Served, window: Any) -> None:
+    """The report opens from where the browser keeps it; a smaller model stands under its run."""
+    with window("runs") as page:
+        page.wait_for_selector("#run-run1")
+        page.click("#more-run1")
+        page.click("#report")
+        page.wait_for_selector("#report-link")
+        with page.expect_download() as kept:
+            page.click("#report-link")
+        assert kept.value.suggested_filename == "digits-report.html"
+        text = Path(kept.value.path()).read_text("utf-8")
+        assert text == (served.folder / "runs/digits/report.html").read_text("utf-8")
+        assert '<html lang="en">' in text
+        page.fill("#prune-keep", "50")
+        page.click("#prune")
+        page.wait_for_selector("h2:text-is('digits-pruned-1')")
+        found = json.loads((served.folder / "runs/digits-pruned-1/pruning.json").read_text())
+        cells = page.inner_text("tr:has(th:text-is('multiply-adds')) >> nth=0").split("\t")
+        expected = [found[when]["multiply_adds"] for when in ("before", "after")]
+        assert [int(re.sub(r"\D", "", cell)) for cell in cells[1:3]] == expected
+        assert expected[1] <= 0.55 * expected[0]
+        assert page.inner_text("tbody tr >> nth=1").lstrip().startswith("↳")
+        assert any(one["name"] == "digits-pruned-1" for one in served.do("models"))
+    shutil.rmtree(served.folder / "runs/digits-pruned-1")
+    (served.folder / "runs/digits/report.html").unlink()
+    assert all(one["name"] != "digits-pruned-1" for one in served.do("models"))

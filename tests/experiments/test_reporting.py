@@ -98,6 +98,12 @@ def test_a_drawn_digit_and_what_is_made_of_it(digits: Digits, shared_browser: An
             == str(int(digits.model.predict(x)[0]))
             == "7"
         )
+        scores = digits.model(x)[0].astype(np.float64)  # raw, as the last layer gives them
+        shares = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
+        assert np.abs(numbers(browser, "[data-name=softmax]@data-value") - shares).max() < CLOSE
+        browser.click("[data-name=softmax] summary")
+        cells = browser.inner_text("[data-name=softmax] tbody tr >> nth=7").split("\t")
+        assert float(cells[1].replace("−", "-")) == pytest.approx(scores[7], rel=2e-3)
         picture = Image.open(io.BytesIO(b64decode(canvas)))
         reader = digits.model.picture_reader
         assert reader is not None
@@ -192,7 +198,15 @@ def test_a_report_shows_the_run(digits: Digits, shared_browser: Any) -> None:
     summary = json.loads((digits.folder / "summary.json").read_text())
     with open_page(digits.html, within=shared_browser, width=320) as browser:
         text = browser.inner_text("body")
-        for title in ("Summary", "Try it", "Mistakes", "Curves", "Diagnosis", "The run"):
+        for title in (
+            "Summary",
+            "Try it",
+            "Mistakes",
+            "Curves",
+            "Diagnosis",
+            "The data",
+            "The run",
+        ):
             assert title in text
         assert f"{100 * summary['test_accuracy']:.2f} %" in text
         cells = browser.eval_on_selector_all(

@@ -9,11 +9,13 @@ from typing import Any
 
 from sloy.app import data, hand, runs
 from sloy.app.designs import ACTIVATIONS
+from sloy.app.hand_model import Hands
 from sloy.app.look import Gallery
 from sloy.app.playground import Playground
 from sloy.app.scenes import MAKERS
 from sloy.app.shelf import Shelf
 from sloy.errors import FileFormatError, InvalidArgument, SloyError
+from sloy.experiments.events import Counted, Event
 from sloy.files.documents import hold
 from sloy.machine import versions
 from sloy.optimizers import NAMES as OPTIMIZERS
@@ -32,18 +34,21 @@ class Desk:
     shelf : Shelf
     playground : Playground
     gallery : Gallery
+    hands : Hands
     """
 
     shelf: Shelf
     playground: Playground
     gallery: Gallery
+    hands: Hands
     _long: threading.Lock = field(default_factory=threading.Lock)
+    _counted: Counted | None = None
 
     @classmethod
     def of(cls, opened: str | None = None, threads: int = 1) -> Desk:
         """For what the command names."""
         shelf = Shelf(opened)
-        return cls(shelf, Playground(threads), Gallery(shelf, threads))
+        return cls(shelf, Playground(threads), Gallery(shelf, threads), Hands(shelf, threads))
 
     def answer(self, name: str, given: Any) -> Any:
         """What an action gives.
@@ -69,7 +74,18 @@ class Desk:
         try:
             return action.function(self, **given)
         finally:
+            self._counted = None
             self._long.release()
+
+    def listen(self, event: Event) -> None:
+        """Hear how far what takes long has come."""
+        if isinstance(event, Counted):
+            self._counted = event
+
+    def progress(self) -> dict[str, Any]:
+        """How far it has come, for the page; empty where nothing is known."""
+        found = self._counted
+        return {} if found is None else dict(vars(found))
 
     def close(self) -> None:
         """End what runs, and remove what was uploaded."""
@@ -115,12 +131,13 @@ def _hand(desk: Desk, sample: int, learning_rate: float, language: str) -> dict[
 
 
 _ID = {"id": str}
+_SPOKEN = {"id": str, "language": str}
 ACTIONS: dict[str, Action] = {
     "start": Action({}, _start),
     "columns": Action(_ID, lambda desk, id: data.columns(desk.shelf, id)),
     "plan": Action(
-        {"id": str, "target": (None, str)},
-        lambda desk, id, target: data.forecast(desk.shelf, id, target),
+        {**_SPOKEN, "target": (None, str)},
+        lambda desk, **given: data.forecast(desk.shelf, **given),
         long=True,
     ),
     "scene": Action(
@@ -140,6 +157,15 @@ ACTIONS: dict[str, Action] = {
         },
         lambda desk, **given: hand.of_picture(**given),
     ),
+    "hand_models": Action({}, lambda desk: desk.hands.models()),
+    "hand_model": Action(
+        {**_SPOKEN, "sample": int, "learning_rate": float},
+        lambda desk, **given: desk.hands.step(**given),
+        long=True,
+    ),
+    "hand_unit": Action(
+        {"id": str, "layer": int, "unit": int}, lambda desk, **given: desk.hands.unit(**given)
+    ),
     "models": Action({}, lambda desk: desk.gallery.models()),
     "train_small": Action({}, lambda desk: desk.gallery.train_small(), long=True),
     "model": Action(_ID, lambda desk, id: desk.gallery.about(id), long=True),
@@ -155,13 +181,31 @@ ACTIONS: dict[str, Action] = {
         {"id": str, "layer": str, "channel": int, "row": int, "column": int},
         lambda desk, **given: desk.gallery.unit(**given),
     ),
+    "synthesize": Action(
+        {"id": str, "layer": str, "channel": int},
+        lambda desk, **given: desk.gallery.synthesize(**given),
+        long=True,
+    ),
     "why": Action(
         {"id": str, "output": (None, int)}, lambda desk, **given: desk.gallery.why(**given)
     ),
     "runs": Action({}, lambda desk: runs.listed(desk.shelf)),
-    "run": Action(_ID, lambda desk, id: runs.details(desk.shelf, id)),
-    "diagnose": Action(_ID, lambda desk, id: runs.diagnose(desk.shelf, id), long=True),
+    "run": Action(_SPOKEN, lambda desk, **given: runs.details(desk.shelf, **given)),
+    "diagnose": Action(
+        _SPOKEN, lambda desk, **given: runs.diagnose(desk.shelf, **given), long=True
+    ),
     "resume": Action(_ID, lambda desk, id: runs.resume(desk.shelf, id), long=True),
+    "report": Action(
+        _SPOKEN,
+        lambda desk, **given: runs.report(desk.shelf, **given, listener=desk.listen),
+        long=True,
+    ),
+    "prune": Action(
+        {**_SPOKEN, "keep": (None, float)},
+        lambda desk, **given: runs.prune(desk.shelf, **given, listener=desk.listen),
+        long=True,
+    ),
+    "progress": Action({}, lambda desk: desk.progress()),
     "branch": Action(
         {"id": str, "epoch": int, "step": int, "learning_rate": float},
         lambda desk, **given: runs.branch(desk.shelf, **given),

@@ -12,6 +12,7 @@ from sloy.app.scenes import PRINCIPAL, Scene, of_pictures, of_table
 from sloy.app.shelf import MNIST, TABLES, Shelf, Thing
 from sloy.data import mnist
 from sloy.errors import InvalidArgument
+from sloy.language import say, speak
 
 MOST_COLUMNS = 200
 SAMPLED = 8  # rows that are shown
@@ -38,8 +39,13 @@ def columns(shelf: Shelf, id: str) -> dict[str, Any]:
     return {"columns": names, "rows": cells}
 
 
-def forecast(shelf: Shelf, id: str, target: str | None) -> dict[str, Any]:
+def forecast(shelf: Shelf, id: str, target: str | None, language: str) -> dict[str, Any]:
     """What `sloy plan` says."""
+    with speak(language):
+        return _forecast(shelf, id, target)
+
+
+def _forecast(shelf: Shelf, id: str, target: str | None) -> dict[str, Any]:
     thing = shelf.named(id, "data")
     words: dict[str, Any] = {}
     if is_table(thing):
@@ -52,7 +58,7 @@ def forecast(shelf: Shelf, id: str, target: str | None) -> dict[str, Any]:
     document = found.document()
     return {
         "text": str(found),
-        "samples": document["data"]["samples"],
+        "samples": {say(part): n for part, n in document["data"]["samples"].items()},
         "classes": document["data"]["classes"],
         "warnings": document["data"]["warnings"],
         "said": [*document["data"]["said"], *map(list, found.quality.rows())],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,6 @@ from sloy.theory.gradients.trace import (
 MOST_UNITS = 32  # of a dense layer whose numbers are all told
 SIDE = 8  # of the small pictures
 SHAPES = ("cross", "frame", "slash")
-_SPEAKING = threading.Lock()  # a language is spoken in all threads
 
 
 def of_line(line: Line, sample: int, learning_rate: float, language: str) -> dict[str, Any]:
@@ -89,7 +87,7 @@ def of_picture(
 def told(trace: StepTrace, language: str) -> dict[str, Any]:
     """JSON values of a step: of each layer all numbers, its words in a language."""
     instance("told", "trace", trace, StepTrace)
-    with _SPEAKING, speak(language):
+    with speak(language):
         return _told(trace)
 
 

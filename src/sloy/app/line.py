@@ -35,6 +35,16 @@ class Segment:
     first: int
 
 
+@dataclass(frozen=True, eq=False)
+class Pending:
+    """A change that is shown, and whose steps are compiled after that, see `Line.settle`."""
+
+    design: Design
+    model: Model
+    state: TrainingState
+    before: Segment | None
+
+
 @dataclass
 class Curve:
     """What was measured: rows of step, loss and score in training, loss and score in the test; thinned where many."""
@@ -77,6 +87,8 @@ class Line:
         self._train, self._test = scene.part(test=False), scene.part(test=True)
         self.curve = Curve()
         self.failed = ""
+        self._pending: Pending | None = None
+        self._measured: dict[str, float] = {}  # of now; empty once something moved
         self._epochs = 0.0  # done before the first step that it can be set back to
         self._segments = [self._segment(design, 0, TrainingState())]
         self.measure()
@@ -84,12 +96,12 @@ class Line:
     @property
     def design(self) -> Design:
         """Of now."""
-        return self._segments[-1].design
+        return self._pending.design if self._pending else self._segments[-1].design
 
     @property
     def model(self) -> Model:
         """Of now; its parameters are live."""
-        return self._segments[-1].run.model
+        return self._pending.model if self._pending else self._segments[-1].run.model
 
     @property
     def step(self) -> int:
@@ -104,7 +116,7 @@ class Line:
     @property
     def steps_of_epoch(self) -> int:
         """Steps of an epoch."""
-        return self._segments[-1].run.steps
+        return -(-len(self._train) // min(self.design.batch_size, len(self._train)))
 
     @property
     def epoch(self) -> float:
@@ -116,6 +128,8 @@ class Line:
         """Do steps; where one is not finite, stand before it and say so in `failed`."""
         if self.failed:
             return
+        self.settle()
+        self._measured = {}
         segment = self._segments[-1]
         run = segment.run
         branch = run.fork({}, steps)
@@ -134,6 +148,8 @@ class Line:
             raise InvalidArgument(
                 f"playground: `step` (={step}) must be from {self.first} to {self.step}."
             )
+        self.settle()
+        self._measured = {}
         while len(self._segments) > 1 and self._segments[-1].first > step:
             self._segments.pop()
         segment = self._segments[-1]
@@ -148,7 +164,11 @@ class Line:
         self.measure()
 
     def change(self, design: Design) -> None:
-        """Go on with another design from here: with the same parameters as far as there are such."""
+        """Go on with another design from here: with the same parameters as far as there are such.
+
+        Its model is there at once; what its first step needs is compiled by `settle`.
+        """
+        self.settle()
         segment = self._segments[-1]
         if design == segment.design:
             return
@@ -158,15 +178,27 @@ class Line:
         kept = alike and design.optimizer == segment.design.optimizer
         if not kept:
             state = TrainingState()
-        following = self._segment(design, self.step, state, None if kept else segment)
-        if not segment.run.steps_done:  # nothing was done with it
+        model = segment.run.model
+        parameters = dict(state.variables) if kept else self._carried(segment, design, wide)
+        own = {name: parameters[name] for name in wide.shapes}
+        shown = Model(replace(model.problem, network=wide), own, engine=self._engine)
+        self._pending = Pending(design, shown, state, None if kept else segment)
+        self.failed, self._measured = "", {}
+        self.measure()
+
+    def settle(self) -> None:
+        """Compile the steps of the last change, where that was not done yet."""
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return
+        following = self._segment(pending.design, self.step, pending.state, pending.before)
+        if not self._segments[-1].run.steps_done:  # nothing was done with it
             self._segments.pop()
         self._segments.append(following)
-        self.failed = ""
-        self.measure()
 
     def branched(self) -> Line:
         """Another line that begins here, with numbers of its own."""
+        self.settle()
         other = copy.copy(self)
         segment = self._segments[-1]
         state = copy.deepcopy(segment.run.state)
@@ -176,7 +208,9 @@ class Line:
         return other
 
     def measure(self) -> dict[str, float]:
-        """Loss and score on both parts, which join the curve."""
+        """Loss and score on both parts, which join the curve; measured once where nothing moved since."""
+        if self._measured:
+            return self._measured
         score = "accuracy" if self.scene.classes else "r2"
         found: dict[str, float] = {}
         for name, data in (("train", self._train), ("test", self._test)):
@@ -184,12 +218,19 @@ class Line:
             found[f"{name}_loss"] = float(figures["loss"])
             found[f"{name}_score"] = float(figures[score])
         self.curve.add(self.step, *found.values())
+        self._measured = found
         return found
 
     # --- parts ------------------------------------------------------------------------------------
 
     def _network(self, design: Design) -> Network:
         return design.network(self.scene.x.shape[1], len(self.scene.classes) or 1)
+
+    @staticmethod
+    def _carried(before: Segment, design: Design, network: Network) -> dict[str, np.ndarray]:
+        """The parameters of a design, those of the one before as far as there are such."""
+        old = {name: np.asarray(v) for name, v in before.run.model.parameters.items()}
+        return carried(before.design, old, design, network.initialize(design.seed))
 
     def _segment(
         self, design: Design, first: int, state: TrainingState, before: Segment | None = None
@@ -198,8 +239,7 @@ class Line:
         network = self._network(design)
         parameters = None
         if before is not None:
-            old = {name: np.asarray(v) for name, v in before.run.model.parameters.items()}
-            parameters = carried(before.design, old, design, network.initialize(design.seed))
+            parameters = self._carried(before, design, network)
         options: dict[str, Any] = {
             "optimizer": design.optimizer,
             "learning_rate": design.learning_rate,

@@ -20,15 +20,15 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.experiments import Wanted, source_of
 from sloy.experiments.run_folder import RunFolder
-from sloy.inspection import exciting_patches, grad_cam, receptive_field, saliency
+from sloy.inspection import exciting_patches, grad_cam, receptive_field, saliency, synthesize
 from sloy.model import Model
-from sloy.model.loading import MODEL
 from sloy.training.stages import layered
 
 MOST_MAPS = 32  # of a layer that are sent
 MOST_PICTURES = 2_000  # that are searched for exciting patches
 SMALL = (3_000, 2)  # digits and epochs of the small network
 LARGEST_SIDE = 320  # pixels of a picture that is sent
+FEW_PIXELS = 10_000  # of a picture that is synthesised in many small steps, not few large ones
 OWN = "small"
 
 
@@ -84,10 +84,11 @@ class Gallery:
     def models(self) -> list[dict[str, str]]:
         """What may be looked into."""
         self._shelf.refresh()
-        runs = [run for run in self._shelf.runs() if (Path(run.path) / MODEL).is_file()]
-        opened = self._shelf.opened
-        own = [opened] if opened is not None and opened.kind == "model" else []
-        found = [{"id": thing.id, "name": thing.name} for thing in (*own, *runs)]
+        shelf = self._shelf
+        shapes = {thing: shelf.shape_of(thing) for thing in shelf.models()}
+        found = [
+            {"id": t.id, "name": t.name} for t, shape in shapes.items() if len(shape) in (0, 3)
+        ]
         if OWN in self._looked:
             found.append({"id": OWN, "name": self._looked[OWN].name})
         return found
@@ -227,6 +228,20 @@ class Gallery:
                 for p in found[channel]
             ]
         return {"box": list(box), "value": float(values[row, column, channel]), "patches": patches}
+
+    def synthesize(self, id: str, layer: str, channel: int) -> dict[str, Any]:
+        """A picture made to excite a map: gradient ascent from noise."""
+        looked = self.opened(id)
+        _known(looked, layer)
+        height, width, _ = looked.model.network.input_shape
+        steps, rate = (100, 0.01) if height * width <= FEW_PIXELS else (25, 0.04)
+        found = synthesize(looked.model, layer, channel, steps=steps, rate=rate)
+        return {
+            "picture": _image(found.picture),
+            "before": found.before,
+            "after": found.after,
+            "steps": steps,
+        }
 
     def why(self, id: str, output: int | None) -> dict[str, Any]:
         """Which pixels decide: Grad-CAM and saliency as bytes (H, W)."""

@@ -16,7 +16,7 @@ from sloy.app.frames import frame
 from sloy.app.line import Line
 from sloy.app.scenes import Scene, made
 from sloy.engines import engine as find_engine
-from sloy.errors import FileFormatError, InvalidArgument
+from sloy.errors import FileFormatError, InvalidArgument, SloyError
 from sloy.files.documents import hold
 
 T = TypeVar("T")
@@ -105,6 +105,7 @@ class Playground:
         def task() -> None:
             getattr(self, f"_{name}")(**words)
             self.tell()
+            self._settle()
 
         return self.ask(task)
 
@@ -287,6 +288,15 @@ class Playground:
         for listener in tuple(self._listeners):
             listener(state)
         self._frames(every=True)
+
+    def _settle(self) -> None:
+        """Compile what was changed, which all have seen by now."""
+        for line in self.lines:
+            try:
+                line.settle()
+            except SloyError:
+                self.tell()
+                raise
 
     def _greet(self, listener: Listener) -> None:
         self._listeners.add(listener)

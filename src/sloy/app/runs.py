@@ -11,7 +11,20 @@ from typing import Any
 
 from sloy import experiments
 from sloy.app.shelf import Shelf, Thing
-from sloy.experiments.run_folder import BRANCH, DIAGNOSIS, FILES, RunFolder
+from sloy.diagnosis import Report
+from sloy.errors import InvalidArgument, SloyError
+from sloy.experiments.diagnosing import written_report
+from sloy.experiments.events import Listener
+from sloy.experiments.run_folder import (
+    BRANCH,
+    DIAGNOSIS,
+    FILES,
+    PRUNED,
+    PRUNING,
+    REPORT,
+    RunFolder,
+)
+from sloy.language import say, speak
 from sloy.model.loading import MODEL
 from sloy.text import size
 
@@ -20,11 +33,12 @@ MOST_ROWS = 5_000
 
 
 def listed(shelf: Shelf) -> list[dict[str, Any]]:
-    """Each run in a few words."""
+    """Each run in a few words, and each pruned model."""
     shelf.refresh()
     runs = shelf.runs()
     ids = {str(Path(run.path).resolve()): run.id for run in runs}
-    return [_brief(run, ids) for run in runs]
+    pruned = [one for one in shelf.models() if Path(one.path).name == PRUNED]
+    return [*(_brief(run, ids) for run in runs), *(_pruned(one, ids) for one in pruned)]
 
 
 def _brief(run: Thing, ids: dict[str, str]) -> dict[str, Any]:
@@ -59,31 +73,126 @@ def _brief(run: Thing, ids: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def details(shelf: Shelf, id: str) -> dict[str, Any]:
-    """All that is written of a run."""
-    run = shelf.named(id, "run")
-    folder = Path(run.path)
-    report = _json(folder / DIAGNOSIS)
-    files = [
-        {"name": name, "size": size((folder / name).stat().st_size), "about": about}
-        for name, about in FILES.items()
-        if (folder / name).is_file() and not (folder / name).is_symlink()
-    ]
+def _pruned(model: Thing, ids: dict[str, str]) -> dict[str, Any]:
+    """A pruned model in a few words, under the run that it was made of."""
+    folder = Path(model.path).parent
+    found = _json(folder / PRUNING)
+    parent = ids.get(str(Path(str(found.get("of", ""))).resolve().parent))
     return {
-        "id": id,
-        "name": run.name,
-        "history": _history(folder / "history.csv"),
-        "findings": report.get("findings", []),
-        "diagnosed": bool(report),
-        "files": files,
-        "plan": _json(folder / "configuration.json").get("plan", {}),
+        "id": model.id,
+        "name": model.name,
+        "parent": parent or ids.get(str(folder.resolve())),
+        "pruned": {name: found.get(name) for name in ("before", "after", "comparison", "timings")},
+        "model": True,
     }
 
 
-def diagnose(shelf: Shelf, id: str) -> dict[str, Any]:
+def details(shelf: Shelf, id: str, language: str) -> dict[str, Any]:
+    """All that is written of a run, or of a pruned model."""
+    thing = shelf.named(id, "run", "model")
+    folder = _folder(thing)
+    with speak(language):
+        files = [
+            {"name": name, "size": size((folder / name).stat().st_size), "about": say(FILES[name])}
+            for name in _files(thing)
+        ]
+        report = _report(folder)
+        findings = [] if report is None else told(report)
+    return {
+        "id": id,
+        "name": thing.name,
+        "history": _history(folder / "history.csv") if thing.kind == "run" else {},
+        "findings": findings,
+        "diagnosed": report is not None,
+        "files": files,
+        "plan": _json(folder / "configuration.json").get("plan", {}),
+        "pruning": _json(folder / PRUNING) if Path(thing.path).name == PRUNED else None,
+    }
+
+
+def _folder(thing: Thing) -> Path:
+    return Path(thing.path) if thing.kind == "run" else Path(thing.path).parent
+
+
+def _files(thing: Thing) -> list[str]:
+    """The files of a run, or of a pruned model, that the page may have."""
+    folder = _folder(thing)
+    own = thing.kind == "run" or Path(thing.path).name == PRUNED
+    found = [n for n in FILES if (folder / n).is_file() and not (folder / n).is_symlink()]
+    return found if own else []
+
+
+def file(shelf: Shelf, id: str, name: str) -> tuple[Path, str]:
+    """A file of a run, and the name under which the browser keeps it."""
+    thing = shelf.named(id, "run", "model")
+    if name not in _files(thing):
+        raise InvalidArgument(f"file: {thing.name} has no such file.")
+    return _folder(thing) / name, f"{_folder(thing).name}-{name}"
+
+
+def _report(folder: Path) -> Report | None:
+    """What was found in a run while it ran; None where nothing is written, or what is damaged."""
+    path = folder / DIAGNOSIS
+    with suppress(SloyError, OSError):
+        if path.stat().st_size <= LARGEST:
+            return written_report(path)
+    return None
+
+
+def told(report: Report) -> list[dict[str, Any]]:
+    """The findings for the page, in the language that is spoken, those first that explain others."""
+    return [
+        {
+            "id": one.id,
+            "name": one.name,
+            "severity": one.severity,
+            "harm": one.harm,
+            "sentence": one.sentence,
+            "state": one.state,
+            "under": one.under,
+            "causes": one.causes,
+            "remedies": one.remedies,
+            "proofs": [str(proof) for proof in one.proofs],
+        }
+        for one in report.findings
+    ]
+
+
+def diagnose(shelf: Shelf, id: str, language: str) -> list[dict[str, Any]]:
     """What went wrong in a run; it is run again in memory where it was not watched."""
     found = experiments.diagnose(shelf.named(id, "run").path)
-    return {"source": found.source, **found.report.to_json()}
+    with speak(language):
+        return told(found.report)
+
+
+def report(shelf: Shelf, id: str, language: str, listener: Listener) -> dict[str, Any]:
+    """Write a run as one page into its folder, in place of an earlier one."""
+    run = shelf.named(id, "run")
+    found = experiments.report(
+        run.path, Path(run.path) / REPORT, language=language, threads=1, listener=listener
+    )
+    return {"name": REPORT, "size": size(found.path.stat().st_size), "notes": list(found.notes)}
+
+
+def prune(
+    shelf: Shelf, id: str, language: str, keep: float | None, listener: Listener
+) -> dict[str, Any]:
+    """Make a run's model smaller, in a new folder beside it."""
+    run = shelf.named(id, "run")
+    out = _beside(shelf, f"{run.name}-pruned")
+    options: dict[str, Any] = {} if keep is None else {"keep": keep}
+    experiments.prune(run.path, out=out, threads=1, listener=listener, **options)
+    shelf.refresh()
+    (made,) = (one for one in shelf.models() if Path(one.path).parent == out)
+    return details(shelf, made.id, language)
+
+
+def _beside(shelf: Shelf, stem: str) -> Path:
+    """A new folder among the runs."""
+    number = 1
+    while (out := shelf.root / f"{stem}-{number}").exists():
+        number += 1
+    return out
 
 
 def resume(shelf: Shelf, id: str) -> dict[str, Any]:
@@ -97,9 +206,7 @@ def branch(shelf: Shelf, id: str, epoch: int, step: int, learning_rate: float) -
     """A run again up to a moment, and on with another learning rate, in a new folder beside it."""
     run = shelf.named(id, "run")
     RunFolder.to_read(run.path)
-    number = 1
-    while (out := shelf.root / f"{run.name}-branch-{number}").exists():
-        number += 1
+    out = _beside(shelf, f"{run.name}-branch")
     experiments.branch(run.path, out, epoch=epoch, step=step, learning_rate=learning_rate)
     shelf.refresh()
     return {"name": out.name}

@@ -18,10 +18,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from sloy.app import runs
 from sloy.app.actions import Busy, Desk
 from sloy.app.guard import Guard, Keys
 from sloy.app.live import LARGEST, live
@@ -79,6 +80,10 @@ def application(desk: Desk, keys: Keys) -> Starlette:
     async def upload(request: Request) -> Response:
         return JSONResponse(finite(await _uploaded(desk, request)))
 
+    def download(request: Request) -> Response:
+        path, name = runs.file(desk.shelf, **request.path_params)
+        return FileResponse(path, media_type="application/octet-stream", filename=name)
+
     async def watch(socket: WebSocket) -> None:
         await live(socket, desk.playground)
 
@@ -97,6 +102,7 @@ def application(desk: Desk, keys: Keys) -> Starlette:
         Route("/api/session", session, methods=["POST"]),
         Route("/api/do/{name}", act, methods=["POST"]),
         Route("/api/upload/{kind}", upload, methods=["POST"]),
+        Route("/api/file/{id}/{name}", download),
         WebSocketRoute("/live", watch),
     ]
     return Starlette(

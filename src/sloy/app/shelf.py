@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sloy.errors import InvalidArgument
+from sloy.errors import InvalidArgument, SloyError
 from sloy.experiments import source_of
-from sloy.experiments.run_folder import CONFIGURATION
+from sloy.experiments.run_folder import CONFIGURATION, PRUNED
+from sloy.files.container import read_metadata
+from sloy.model.loading import MODEL
 from sloy.text import shown, visible
 
 MOST_THINGS = 1_000
@@ -95,17 +98,23 @@ class Shelf:
     def refresh(self) -> None:
         """Look for runs once more."""
         for folder in self._folders():
-            self._add("run", folder.name, str(folder))
-        kept = [t for t in self._things.values() if t.kind != "run" or Path(t.path).is_dir()]
+            if (folder / CONFIGURATION).is_file():
+                self._add("run", folder.name, str(folder))
+            if (folder / PRUNED).is_file() and not (folder / PRUNED).is_symlink():
+                name = folder.name
+                if (folder / CONFIGURATION).is_file():
+                    name = f"{name}/{PRUNED}"
+                self._add("model", name, str(folder / PRUNED))
+        kept = [t for t in self._things.values() if t.kind == "data" or Path(t.path).exists()]
         self._things = {thing.id: thing for thing in kept}
 
     def _folders(self) -> Iterator[Path]:
-        """The folders of runs, none of which is a link out of the root."""
+        """The folders of runs and of pruned models, none of which is a link out of the root."""
         if not self.root.is_dir():
             return
         for folder in sorted(self.root.iterdir())[:MOST_THINGS]:
             inside = folder.resolve().parent == self.root
-            if inside and (folder / CONFIGURATION).is_file():
+            if inside and folder.is_dir():
                 yield folder
 
     def _add(self, kind: str, name: str, path: str) -> Thing:
@@ -144,6 +153,18 @@ class Shelf:
     def runs(self) -> list[Thing]:
         """The runs."""
         return [thing for thing in self._things.values() if thing.kind == "run"]
+
+    def models(self) -> list[Thing]:
+        """Models that may be looked into: those of finished runs, pruned ones, the one that the command named."""
+        finished = [run for run in self.runs() if (Path(run.path) / MODEL).is_file()]
+        return [*(t for t in self._things.values() if t.kind == "model"), *finished]
+
+    def shape_of(self, thing: Thing) -> tuple[int, ...]:
+        """The input shape of a model or of a run's, whose numbers are not read; () where the file does not tell."""
+        path = Path(thing.path) / MODEL if thing.kind == "run" else Path(thing.path)
+        with suppress(SloyError, OSError, KeyError, TypeError, ValueError):
+            return tuple(int(n) for n in read_metadata(path)["network"]["input_shape"])
+        return ()
 
     # --- uploads ----------------------------------------------------------------------------------
 

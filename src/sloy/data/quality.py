@@ -11,6 +11,7 @@ from sloy import text
 from sloy.data.dataset import Dataset
 from sloy.data.nearest import Nearest
 from sloy.graph.threefry import make_key, permutation
+from sloy.language import counted, say
 
 FAR = 10.0  # deviations from the mean
 CROSSING = 0.01  # share of a part's samples that are in the training data too, from which on it is worth a warning
@@ -71,22 +72,38 @@ class Quality:
         for part, count in self.crossing.items():
             if count >= max(FEWEST, CROSSING * self.samples[part]) and not self.by_chance:
                 said.append(
-                    f"{text.count(count)} of {text.count(self.samples[part])} samples to {part} on are training samples"
-                    " too: what is measured on them is too good"
+                    say(
+                        "{count} of {all} samples to {part} on are training samples too: what is measured on them is"
+                        " too good",
+                        count=text.count(count),
+                        all=text.count(self.samples[part]),
+                        part=say(part),
+                    )
                 )
         for name, score in self.leaking.items():
             said.append(
-                f"column `{name}` alone gives the answer ({text.percent(score)} right); unless it is known when a"
-                f" prediction is asked for, leave it out with --ignore {name}"
+                say(
+                    "column `{name}` alone gives the answer ({score} right); unless it is known when a prediction is"
+                    " asked for, leave it out with --ignore {name}",
+                    name=name,
+                    score=text.percent(score),
+                )
             )
         for name in self.counting:
-            said.append(f"column `{name}` numbers the rows; leave it out with --ignore {name}")
+            said.append(
+                say(
+                    "column `{name}` numbers the rows; leave it out with --ignore {name}", name=name
+                )
+            )
         if (
             self.contradictions >= max(FEWEST, CROSSING * self.samples["train"])
             and not self.by_chance
         ):
             said.append(
-                f"{text.many(self.contradictions, 'training sample')} equal an earlier one with another answer"
+                say(
+                    "{samples} equal an earlier one with another answer",
+                    samples=counted(self.contradictions, "training sample"),
+                )
             )
         return tuple(said)
 
@@ -94,31 +111,36 @@ class Quality:
         """What is to be said, as titles and words."""
         said = []
         if self.hashed:
-            said.append(("twins", self._twins()))
+            said.append((say("twins"), self._twins()))
         if isinstance(self.constant, tuple):
-            said += [("constant", ", ".join(self.constant))] if self.constant else []
+            said += [(say("constant"), ", ".join(self.constant))] if self.constant else []
         elif self.constant:
+            numbers = counted(self.constant, "number")
             said.append(
-                ("constant", f"{text.many(self.constant, 'number')} of each sample never change")
+                (say("constant"), say("{numbers} of each sample never change", numbers=numbers))
             )
         if self.far:
             told = ", ".join(f"{name} {text.count(n)}" for name, n in list(self.far.items())[:8])
             more = len(self.far) - 8
-            told += f" and {more} more columns" if more > 0 else ""
-            said.append(("far values", f"beyond {FAR:g} deviations: {told}"))
-        return said + [("warning", warning) for warning in self.warnings]
+            told += say(" and {more} more columns", more=more) if more > 0 else ""
+            said.append(
+                (say("far values"), say("beyond {far:g} deviations: {told}", far=FAR, told=told))
+            )
+        return said + [(say("warning"), warning) for warning in self.warnings]
 
     def _twins(self) -> str:
         """How many samples there are twice."""
         counts = {
-            "repeat an earlier training sample": self.duplicates,
-            "repeat one with another answer": self.contradictions,
+            say("repeat an earlier training sample"): self.duplicates,
+            say("repeat one with another answer"): self.contradictions,
         }
         for part, count in self.crossing.items():
-            counts[f"of those to {part} on are training samples"] = count
+            counts[say("of those to {part} on are training samples", part=say(part))] = count
         told = "; ".join(f"{text.count(count)} {what}" for what, count in counts.items() if count)
-        chance = " (so few different values give as many by chance)" if self.by_chance else ""
-        return f"{told}{chance}" if told else "none: no sample is there twice"
+        chance = ""
+        if self.by_chance:
+            chance = say(" (so few different values give as many by chance)")
+        return f"{told}{chance}" if told else say("none: no sample is there twice")
 
 
 def quality(

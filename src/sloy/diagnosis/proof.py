@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import nan
 from typing import Any
 
-from sloy.language import counted, say
+from sloy.language import Sentence, counted, say, speak
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Proof:
 
     Attributes
     ----------
-    words : str
+    change : Sentence
         What is changed, such as "learning rate 0.1 → 0.001".
-    start : str
+    moment : Sentence
         "from the start" or "from now".
     steps, orders : int
         How many steps, and in how many orders of the samples.
@@ -33,8 +33,8 @@ class Proof:
         What to run instead.
     """
 
-    words: str
-    start: str
+    change: Sentence
+    moment: Sentence
     steps: int
     orders: int
     before: float
@@ -42,6 +42,16 @@ class Proof:
     error: float
     proved: bool
     command: str = ""
+
+    @property
+    def words(self) -> str:
+        """What is changed, in the language that is spoken."""
+        return str(self.change)
+
+    @property
+    def start(self) -> str:
+        """From where, in the language that is spoken."""
+        return str(self.moment)
 
     def __str__(self) -> str:
         if not self.steps:
@@ -59,11 +69,21 @@ class Proof:
         return told if self.proved else say("{told}: tried, no sure gain", told=told)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return dict(vars(self))
+        """As JSON values: in English, and with what the words are made of in any language."""
+        same = {n: v for n, v in vars(self).items() if n not in ("change", "moment")}
+        said = {"words": self.change.to_json(), "start": self.moment.to_json()}
+        with speak("en"):
+            return {"words": self.words, "start": self.start, **same, "said": said}
 
     @classmethod
     def of_json(cls, document: Mapping[str, Any]) -> Proof:
         """The proof that `to_json` described; numbers that JSON has not are missing in it."""
-        found: dict[str, Any] = {n: nan if v is None else v for n, v in document.items()}
-        return cls(**found)
+        given = {n: nan if v is None else v for n, v in document.items()}
+        same: dict[str, Any] = {
+            n: v for n, v in given.items() if n not in ("said", "words", "start")
+        }
+        said = document.get("said", {})
+        for name, key in (("change", "words"), ("moment", "start")):
+            told = said.get(key)
+            same[name] = Sentence(document[key]) if told is None else Sentence.of_json(told)
+        return cls(**same)

@@ -11,7 +11,7 @@ from sloy import layers
 from sloy.diagnosis.evidence import Evidence
 from sloy.diagnosis.report import Finding
 from sloy.errors import SloyError
-from sloy.language import say
+from sloy.language import Sentence, sentence
 from sloy.layers import Layer
 from sloy.problem import Network
 from sloy.training.recipe import Recipe
@@ -25,7 +25,7 @@ class Remedy:
 
     Attributes
     ----------
-    words : str
+    words : Sentence
         Such as "learning rate 0.1 → 0.001".
     change : mapping
         Arguments of `sloy.fit` in place of the run's.
@@ -33,7 +33,7 @@ class Remedy:
         Whether it is tried from the start: it keeps a harm from being done. Else from now: it makes good.
     """
 
-    words: str
+    words: Sentence
     change: Mapping[str, Any] = field(default_factory=dict)
     prevents: bool = True
 
@@ -77,21 +77,23 @@ def _rate(evidence: Evidence, *, higher: bool) -> Remedy | None:
     ):
         change["schedule"] = None
     return Remedy(
-        say("learning rate {before:g} → {after:g}", before=top, after=rate),
+        sentence("learning rate {before:g} → {after:g}", before=top, after=rate),
         change,
         prevents=not higher,
     )
 
 
 def _standardize(evidence: Evidence) -> Remedy | None:
-    return Remedy(say("samples standardized (`preprocessing`)"), {"preprocessing": "standardize"})
+    return Remedy(
+        sentence("samples standardized (`preprocessing`)"), {"preprocessing": "standardize"}
+    )
 
 
 def _own_initial_weights(evidence: Evidence) -> Remedy | None:
     network = mapped(evidence.problem.network, _with_defaults)
     if network == evidence.problem.network:
         return None
-    return Remedy(say("initial weights of the layers' own"), {"network": network})
+    return Remedy(sentence("initial weights of the layers' own"), {"network": network})
 
 
 def _with_defaults(layer: Layer) -> Layer:
@@ -108,7 +110,7 @@ def _leaky(evidence: Evidence) -> Remedy | None:
     def changed(layer: Layer) -> Layer:
         return layers.LeakyReLU(name=layer.name) if type(layer) is layers.ReLU else layer
 
-    return _of_layers(evidence, changed, say("ReLU → LeakyReLU"))
+    return _of_layers(evidence, changed, sentence("ReLU → LeakyReLU"))
 
 
 def _relu(evidence: Evidence) -> Remedy | None:
@@ -116,10 +118,14 @@ def _relu(evidence: Evidence) -> Remedy | None:
         bent = type(layer) in (layers.Sigmoid, layers.Tanh)
         return layers.ReLU(name=layer.name) if bent else layer
 
-    return _of_layers(evidence, changed, say("sigmoids → ReLU, initial weights of the layers' own"))
+    return _of_layers(
+        evidence, changed, sentence("sigmoids → ReLU, initial weights of the layers' own")
+    )
 
 
-def _of_layers(evidence: Evidence, changed: Callable[[Layer], Layer], words: str) -> Remedy | None:
+def _of_layers(
+    evidence: Evidence, changed: Callable[[Layer], Layer], words: Sentence
+) -> Remedy | None:
     network = evidence.problem.network
     # The last layer may be bent on purpose.
     found = mapped(network, lambda layer: _with_defaults(changed(layer)), last=False)
@@ -133,7 +139,7 @@ def _without_last(evidence: Evidence) -> Remedy | None:
     ):
         return None
     return Remedy(
-        say("without {layer}", layer=network.layer_names[-1]),
+        sentence("without {layer}", layer=network.layer_names[-1]),
         {"network": Network(network.input_shape, network.layers[:-1])},
     )
 
@@ -154,7 +160,7 @@ def _wider(evidence: Evidence) -> Remedy | None:
         found = Network(network.input_shape, wide)
     except SloyError:  # layers that must keep a width
         return None
-    return None if found == network else Remedy(say("twice as many units"), {"network": found})
+    return None if found == network else Remedy(sentence("twice as many units"), {"network": found})
 
 
 def _units(layer: Layer) -> str:
@@ -165,13 +171,15 @@ def _units(layer: Layer) -> str:
 def _stop_earlier(evidence: Evidence) -> Remedy | None:
     if evidence.last.held_out_loss is None or evidence.recipe.patience is not None:
         return None
-    return Remedy(say("stopped where the validation loss was least (`patience`)"), {"patience": 5})
+    return Remedy(
+        sentence("stopped where the validation loss was least (`patience`)"), {"patience": 5}
+    )
 
 
 def _clip(evidence: Evidence) -> Remedy | None:
     recipe = evidence.recipe
     return Remedy(
-        say("gradient clipped to a norm of 1 (`clip_norm`)"),
+        sentence("gradient clipped to a norm of 1 (`clip_norm`)"),
         _of_optimizer(recipe, clip_norm=1.0),
         prevents=True,
     )
@@ -186,7 +194,7 @@ def _less_regular(evidence: Evidence) -> Remedy | None:
     change: dict[str, Any] = {} if network == evidence.problem.network else {"network": network}
     if evidence.recipe.descent.weight_decay:
         change |= _of_optimizer(evidence.recipe, weight_decay=0.0)
-    return Remedy(say("no penalties, no weight decay"), change) if change else None
+    return Remedy(sentence("no penalties, no weight decay"), change) if change else None
 
 
 def _of_optimizer(recipe: Recipe, **changed: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sloy import text
 from sloy.diagnosis.evidence import Evidence
 from sloy.diagnosis.proof import Proof
 from sloy.diagnosis.rules import RULES, Rule, Severity
-from sloy.language import say
+from sloy.language import Sentence, counted, say, speak
 
 ORDER = ("error", "warning", "note")
 MARKS = {"error": "#b00020", "warning": "#8a5a00", "note": "#4a5560"}
@@ -27,7 +27,8 @@ class Finding:
     ----------
     rule : Rule
         What found it; its limits, causes and remedies.
-    sentence : str
+    said : Sentence
+        What was found, with the numbers.
     measured : float
         What stands against the limits.
     severity : "error", "warning" or "note"
@@ -41,7 +42,7 @@ class Finding:
     """
 
     rule: Rule
-    sentence: str
+    said: Sentence
     measured: float
     severity: Severity
     since: int = 0
@@ -61,14 +62,38 @@ class Finding:
         return say(self.rule.name)
 
     @property
+    def sentence(self) -> str:
+        """What was found, in the language that is spoken, as all words of a finding."""
+        return str(self.said)
+
+    @property
+    def harm(self) -> str:
+        """The severity in words."""
+        return say(self.severity)
+
+    @property
+    def causes(self) -> list[str]:
+        """What may be behind it."""
+        return [say(words) for words in self.rule.causes]
+
+    @property
+    def remedies(self) -> list[str]:
+        """What helps."""
+        return [say(words) for words in self.rule.remedies]
+
+    @property
     def state(self) -> str:
         """Since when, and whether still."""
         if self.cured is not None:
-            return f"from step {self.since} to {self.cured}, then no more"
-        return f"since step {self.since}" if self.since else "from the start"
+            return say(
+                "from step {since} to {cured}, then no more", since=self.since, cured=self.cured
+            )
+        return say("since step {since}", since=self.since) if self.since else say("from the start")
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
+        """As JSON values: in English, and with what the sentence is made of in any language."""
+        with speak("en"):
+            sentence = self.sentence
         return {
             "id": self.id,
             "name": self.rule.name,
@@ -79,7 +104,8 @@ class Finding:
             "measured": self.measured,
             "limits": self.rule.limits,
             "healthy": self.rule.healthy,
-            "sentence": self.sentence,
+            "sentence": sentence,
+            "said": self.said.to_json(),
             "causes": list(self.rule.causes),
             "remedies": list(self.rule.remedies),
             "under": self.under,
@@ -127,9 +153,13 @@ class Report:
         return [("  " * bool(one.under)) + _line(one) for one in self._nested()]
 
     def __str__(self) -> str:
-        looked = f"{self.rules} rules, {text.many(self.readings, 'reading')} in {text.many(self.steps, 'step')}"
         if not self.findings:
-            return f"nothing is wrong: {looked}"
+            return say(
+                "nothing is wrong: {rules}, {readings} in {steps}",
+                rules=counted(self.rules, "rule"),
+                readings=counted(self.readings, "reading"),
+                steps=counted(self.steps, "step"),
+            )
         return "\n\n".join(text.fields(_rows(finding)) for finding in self._nested())
 
     def _repr_html_(self) -> str:
@@ -150,9 +180,11 @@ class Report:
                 "measured": (float, None),
                 "limits": {"*": float},
                 "sentence": str,
+                "said?": Sentence.SCHEMA,
                 "under": str,
                 "proofs": [
                     {
+                        "said?": dict.fromkeys(("words", "start"), Sentence.SCHEMA),
                         **dict.fromkeys(("words", "start", "command"), str),
                         **dict.fromkeys(("steps", "orders"), int),
                         **dict.fromkeys(("before", "after", "error"), (float, None)),
@@ -182,9 +214,10 @@ class Report:
             rule = rules[one["id"]]
             rule = replace(rule, **{n: float(v) for n, v in one["limits"].items()})
             proofs = tuple(Proof.of_json(proof) for proof in one["proofs"])
-            same = {n: one[n] for n in ("sentence", "severity", "since", "cured", "layer", "under")}
+            same = {n: one[n] for n in ("severity", "since", "cured", "layer", "under")}
+            said = Sentence.of_json(one["said"]) if "said" in one else Sentence(one["sentence"])
             measured = float("nan") if one["measured"] is None else float(one["measured"])
-            findings.append(Finding(rule, measured=measured, proofs=proofs, **same))
+            findings.append(Finding(rule, said, measured=measured, proofs=proofs, **same))
         return cls(tuple(findings), int(document["steps"]), int(document["readings"]))
 
     def with_proofs(self, proofs: dict[str, tuple[Proof, ...]]) -> Report:
@@ -240,28 +273,26 @@ def _top(finding: Finding, causes: dict[str, Finding]) -> str:
 
 def _line(finding: Finding) -> str:
     remedy = next((proof for proof in finding.proofs if proof.proved), None)
-    tail = f" → {remedy.words}" if remedy else f" → {finding.rule.remedies[0]}"
+    tail = f" → {remedy.words if remedy else finding.remedies[0]}"
     tail = "" if finding.cured is not None or finding.under else tail
-    return f"{finding.severity}: {finding.name} ({finding.id}): {finding.sentence}{tail}"
+    return f"{finding.harm}: {finding.name} ({finding.id}): {finding.sentence}{tail}"
 
 
 def _rows(finding: Finding) -> list[tuple[str, str]]:
-    rule = finding.rule
     rows = [
-        (finding.severity, f"{finding.name} ({finding.id}): {finding.sentence}"),
-        ("when", finding.state),
+        (finding.harm, f"{finding.name} ({finding.id}): {finding.sentence}"),
+        (say("when"), finding.state),
     ]
     if finding.under:
-        rows.append(("because", f"of {finding.under}, above"))
-    elif rule.causes:
-        rows.append(("because", " or ".join(rule.causes)))
+        rows.append((say("because"), say("of {cause}, above", cause=finding.under)))
+    elif finding.causes:
+        rows.append((say("because"), say(" or ").join(finding.causes)))
+    proved = [proof for proof in finding.proofs if proof.proved and proof.command]
     if finding.proofs:
-        rows += [("tried", str(proof)) for proof in finding.proofs]
-        rows += [
-            ("do", proof.command) for proof in finding.proofs if proof.proved and proof.command
-        ]
+        rows += [(say("tried"), str(proof)) for proof in finding.proofs]
+        rows += [(say("do"), proof.command) for proof in proved]
     elif not finding.under:
-        rows.append(("remedy", "; ".join(rule.remedies)))
+        rows.append((say("remedy"), "; ".join(finding.remedies)))
     return rows
 
 
@@ -271,6 +302,6 @@ def _html(finding: Finding) -> str:
     indent = "margin-left: 2em" if finding.under else ""
     colour = MARKS[finding.severity]
     return (
-        f'<section style="{indent}"><p><strong style="color: {colour}">{finding.severity}</strong> {escape(head)}</p>'
-        f"<dl>{body}</dl></section>"
+        f'<section style="{indent}"><p><strong style="color: {colour}">{escape(finding.harm)}</strong>'
+        f" {escape(head)}</p><dl>{body}</dl></section>"
     )

@@ -14,7 +14,7 @@ from sloy.diagnosis.proof import Proof
 from sloy.diagnosis.remedies import Remedy, remedies_of
 from sloy.diagnosis.report import Report
 from sloy.errors import SloyError
-from sloy.language import say
+from sloy.language import Sentence, sentence
 from sloy.problem.runner import Runner
 from sloy.training.callbacks import Callback
 from sloy.training.checkpoint import Snapshot
@@ -82,10 +82,11 @@ class Trier:
             for remedy in remedies_of(finding, self.evidence):
                 if set(remedy.change) & set(self.fixed):
                     continue
-                if remedy.words not in seen and time.perf_counter() < end:
-                    seen[remedy.words] = self.prove(remedy, end)
-                if remedy.words in seen:
-                    own.append(seen[remedy.words])
+                words = str(remedy.words)
+                if words not in seen and time.perf_counter() < end:
+                    seen[words] = self.prove(remedy, end)
+                if words in seen:
+                    own.append(seen[words])
             proofs[finding.id] = tuple(own)
         return report.with_proofs(proofs)
 
@@ -105,7 +106,14 @@ class Trier:
                 other = self._course(remedy.change, steps, orders, from_start=prevents)
             except SloyError:
                 return Proof(
-                    remedy.words, "", 0, 0, float("nan"), float("nan"), float("nan"), proved=False
+                    remedy.words,
+                    Sentence(""),
+                    0,
+                    0,
+                    float("nan"),
+                    float("nan"),
+                    float("nan"),
+                    proved=False,
                 )
             proof = self._judged(remedy, own, other, steps, prevents=prevents)
             cost = time.perf_counter() - begun
@@ -131,7 +139,7 @@ class Trier:
         command = self.command(remedy.change) if proved else ""
         return Proof(
             remedy.words,
-            say("on the validation samples"),
+            sentence("on the validation samples"),
             best.step,
             1,
             before,
@@ -154,7 +162,7 @@ class Trier:
         lasts = gain >= half or gain**2 / half > enough
         sound = lasts if np.isfinite(gain) else after < own.start
         proved = bool(gain > max(SURE * error, enough) and sound)
-        start = say("from the start") if prevents else say("from now")
+        start = sentence("from the start") if prevents else sentence("from now")
         command = self.command(remedy.change) if proved else ""
         orders = len(own.end)
         return Proof(remedy.words, start, steps, orders, before, after, error, proved, command)

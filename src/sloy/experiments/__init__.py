@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sloy.experiments.examining import Examined, examine
     from sloy.experiments.experiment import Experiment
     from sloy.experiments.forecast import Forecast, plan
+    from sloy.experiments.pruning import prune
     from sloy.experiments.reporting import Reported, report
     from sloy.experiments.result import Result
     from sloy.experiments.running import resume, run
@@ -46,6 +47,7 @@ __all__ = [
     "diagnose",
     "examine",
     "plan",
+    "prune",
     "report",
     "resume",
     "run",
@@ -61,6 +63,7 @@ __getattr__, __dir__ = later(
         "examining": "Examined examine",
         "experiment": "Experiment",
         "forecast": "Forecast plan",
+        "pruning": "prune",
         "reporting": "Reported report",
         "result": "Result",
         "running": "resume run",

@@ -249,7 +249,9 @@ def plan(
         raise InvalidOption("`folds`: a plan is made for one run; leave them out here.")
     opening = opened(experiment, Path(), engine=engine, threads=threads, tell=listener)
     read = time.perf_counter() - began
-    return Forecast(opening, _quality(opening), _scores(opening), seconds_of(opening, read), words)
+    return Forecast(
+        opening, quality_of(opening), _scores(opening), seconds_of(opening, read), words
+    )
 
 
 # --- the data -------------------------------------------------------------------------------------
@@ -267,7 +269,8 @@ def _parts_of(opening: Opened) -> dict[str, Dataset]:
     return {name: part for name, part in found.items() if part is not None}
 
 
-def _quality(opening: Opened) -> Quality:
+def quality_of(opening: Opened) -> Quality:
+    """What is odd about the samples of a run."""
     parts = _parts_of(opening)
     train = parts.pop("train")
     loaded = opening.loaded

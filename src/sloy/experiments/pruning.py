@@ -15,7 +15,7 @@ from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Counted, Listener, Opened
 from sloy.experiments.experiment import FURTHER_RATE, Experiment
 from sloy.experiments.opening import opened
-from sloy.experiments.run_folder import CONFIGURATION, LINEAR, RunFolder, plan_of
+from sloy.experiments.run_folder import CONFIGURATION, LINEAR, PRUNED, PRUNING, RunFolder, plan_of
 from sloy.experiments.sources import Source, Wanted, source_of
 from sloy.experiments.sources.table import TableFile
 from sloy.layers import MeanOfMembers
@@ -28,7 +28,7 @@ from sloy.pruning.pruned import Pruned
 from sloy.pruning.retraining import Ensemble
 from sloy.training.recipe import Recipe
 
-FILES = ("pruned.sloy", "pruning.json", "pruning.png")
+FILES = (PRUNED, PRUNING, "pruning.png")
 UNKNOWN = (
     "which of these samples the model learned from is not known: if it did from those that it was measured on, it is"
     " worse on others"
@@ -138,7 +138,7 @@ def prune(
         pruned = replace(pruned, notes=(*pruned.notes, found.note))
     with folder.alone():
         pruned.model.save(folder / FILES[0])
-        folder.write(FILES[1], text.as_json(pruned.document()))
+        folder.write(FILES[1], text.as_json({"of": str(file), **pruned.document()}))
         folder.write(FILES[2], inspection.png(inspection.pruning_figure(pruned)))
     return pruned, folder.path
 

@@ -18,11 +18,13 @@ import numpy as np
 from sloy import text
 from sloy.arguments import file_to_write, flag
 from sloy.data import Dataset
+from sloy.diagnosis.report import Finding
 from sloy.engines import Engine
 from sloy.errors import FileFormatError, InvalidArgument, SloyError
 from sloy.exchange.source.javascript import Precision
 from sloy.experiments.diagnosing import written_report
 from sloy.experiments.events import Counted, Listener, Opened
+from sloy.experiments.forecast import quality_of
 from sloy.experiments.opening import opened
 from sloy.experiments.run_folder import DIAGNOSIS, LINEAR, RunFolder
 from sloy.experiments.sources import Measured
@@ -193,6 +195,7 @@ class _Run:
                 *self._confusion(),
                 *([self._curves_section()] if curves else []),
                 *self._diagnosis(),
+                *self._data_section(),
                 Section("network-of", say("The network"), describe(parts, precision)),
                 Section("about", say("The run"), self._about()),
             ],
@@ -300,11 +303,28 @@ class _Run:
             return []
         found = written_report(path)
         items = "".join(
-            f"<li><strong>{escape(f'{one.severity}: {one.name}')}</strong><br>{escape(one.sentence)}</li>"
+            f"<li><strong>{escape(f'{one.harm}: {one.name}')}</strong><br>{escape(one.sentence)}<br>"
+            f"{escape(_advice(one))}</li>"
             for one in found.findings
         )
         html = f'<ul class="findings">{items}</ul>' if items else f"<p>{escape(str(found))}</p>"
         return [Section("diagnosis", say("Diagnosis"), html)]
+
+    def _data_section(self) -> list[Section]:
+        """How many samples there are of what, and what is odd about them."""
+        if self.opening is None or not isinstance(self.opening.loaded.train, Dataset):
+            return []
+        found = quality_of(self.opening)
+        parts = ", ".join(f"{say(part)} {text.count(n)}" for part, n in found.samples.items())
+        rows = [(say("samples of each part"), parts)]
+        counts = [f"{text.shortened(k, 30)} {text.count(n)}" for k, n in found.classes.items()]
+        if counts:
+            more = ", …" * (len(counts) > MOST_CLASSES)
+            rows.append((say("training samples"), ", ".join(counts[:MOST_CLASSES]) + more))
+        html = definitions([*rows, *found.rows()])
+        if not found.warnings:
+            html += f"<p>{escape(say('Nothing to warn of was found.'))}</p>"
+        return [Section("data", say("The data"), html)]
 
     def _confusion(self) -> list[Section]:
         """What was taken for what, as a table whose cells are coloured."""
@@ -328,6 +348,16 @@ class _Run:
         digest = sha256((self.folder / MODEL).read_bytes()).hexdigest()
         rows.append((say("model file"), f"sha256 {digest}"))
         return definitions([(title, words) for title, words in rows if words])
+
+
+def _advice(finding: Finding) -> str:
+    """What may be behind a finding, and what helps; what was proved of it, where something was."""
+    proved = [str(proof) for proof in finding.proofs if proof.proved]
+    causes = say("because") + ": " + say(" or ").join(finding.causes) if finding.causes else ""
+    helps = say("tried") + ": " + "; ".join(proved)
+    if not proved:
+        helps = say("remedy") + ": " + "; ".join(finding.remedies)
+    return ". ".join(filter(None, [causes, helps]))
 
 
 def _matrix(counts: np.ndarray, names: Sequence[str]) -> str:

@@ -34,6 +34,8 @@ BRANCH = "branch.json"
 FOLD, WHOLE = "fold-", "all-rows"  # folders of a cross-validation's runs
 LINEAR = "linear.sloy"
 DIAGNOSIS = "diagnosis.json"
+REPORT = "report.html"
+PRUNED, PRUNING = "pruned.sloy", "pruning.json"
 HEAD_CHECKPOINT = "checkpoint-head.sloy"
 FILES = {
     "model.sloy": "the trained model: sloy predict, sloy info, sloy.load",
@@ -55,11 +57,12 @@ FILES = {
     "samples.csv": "margins of the training samples, and what is probably wrong: sloy samples",
     "samples.png": "the same as a picture",
     "labels.csv": "labels, those that are probably wrong put right",
-    "pruned.sloy": "a smaller model of it: sloy prune",
-    "pruning.json": "what was removed of it, and what that cost and brought",
+    PRUNED: "a smaller model of it: sloy prune",
+    PRUNING: "what was removed of it, and what that cost and brought",
     "pruning.png": "the same as a picture",
     CHECKPOINT: "for sloy train --resume",
     HEAD_CHECKPOINT: "the same, of the epochs before unfreezing",
+    REPORT: "the run as one page, in which its network runs: sloy report",
     BRANCH: "the run that this one is a branch of, from where, and what differs",
     CONFIGURATION: "what the run does",
 }

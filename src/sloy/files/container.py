@@ -122,6 +122,23 @@ def read_container(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, A
     return tensors, document["metadata"]
 
 
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """The metadata alone of what `write_container` wrote; its tensors are not read.
+
+    Raises
+    ------
+    FileFormatError, OSError
+        As `read_container`, as far as the header tells.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        _, document = _parse(path, _read_header(path, file, size))
+    found: dict[str, Any] = document["metadata"]
+    return found
+
+
 def check_kind(path: str | Path, metadata: Mapping[str, Any], kind: str, version: int) -> None:
     """Raise `FileFormatError` unless a container holds what it should ("sloy.model", …), in this version."""
     found, word = str(metadata.get("kind"))[:40], kind.removeprefix("sloy.")

@@ -121,7 +121,7 @@ def page(
     told = {
         "texts": texts(),
         "input": input_told(parts, known, ahead=raw is not None and raw is not parts.reader),
-        "answer": answer_told(parts, answer),
+        "answer": answer_told(parts, answer, graph),
         "layers": layers,
         "samples": [sample_told(parts, one) for one in known.samples],
         "wrong": [sample_told(parts, one) for one in known.wrong],
@@ -188,7 +188,13 @@ def describe(parts: Parts, precision: Precision) -> str:
 def definitions(rows: Sequence[tuple[str, str]]) -> str:
     """Titles and words as a list of HTML."""
     cells = "".join(
-        f"<dt>{escape(name)}</dt><dd{' class=columns' * (chr(10) in words)}>{escape(words)}</dd>"
-        for name, words in rows
+        f"<dt>{escape(name)}</dt><dd>{_words(name, words)}</dd>" for name, words in rows
     )
     return f"<dl>{cells}</dl>"
+
+
+def _words(name: str, words: str) -> str:
+    """Words of a list; those of several lines in columns, which are moved by keyboard where they are wide."""
+    if "\n" not in words:
+        return escape(words)
+    return f'<div class="columns" role="region" tabindex="0" aria-label="{escape(name)}">{escape(words)}</div>'

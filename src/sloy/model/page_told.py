@@ -169,8 +169,8 @@ def _usual_time(column: Date) -> float:
     )
 
 
-def answer_told(parts: Parts, output: str) -> dict[str, Any]:
-    """What the network's answer is."""
+def answer_told(parts: Parts, output: str, graph: Graph) -> dict[str, Any]:
+    """What the network's answer is, and from which scores its shares are made."""
     problem, names = parts.problem, list(parts.class_names)
     shape = problem.network.output_shape
     task: str = problem.loss.task(shape)
@@ -183,11 +183,13 @@ def answer_told(parts: Parts, output: str) -> dict[str, Any]:
         if isinstance(problem.loss, Intervals):
             names = [names[0], say("from"), say("to")]
         unit = reader.written.unit
+    scores = f"activation/{problem.network.layer_names[-1]}" if problem.loss.logits else None
     if task == "binary" and not names:
         names = [say("no"), say("yes")]
     return {
         "output": output,
         "task": task,
+        "scores": scores if task != "regression" and scores in graph.outputs else None,
         "names": [visible(name) for name in names],
         "unit": unit,
         "threshold": problem.threshold,

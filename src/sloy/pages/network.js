@@ -3,14 +3,16 @@
 
 /** A line for each class, the most probable first; or the numbers. */
 function answerPanel() {
-  const { task, names, unit, threshold } = told.answer;
+  const { task, names, unit, threshold, scores } = told.answer;
+  const softmax = scores ? sharesView() : null;
   const line = live("score"),
     shown = table(say("answer"), [say(task === "regression" ? "output" : "class"), say("value")]);
   const bars = html("div", { class: "bars" }, shown.element);
   return {
-    element: html("div", { class: "panel answer" }, html("h3", {}, say("answer")), line, bars),
+    element: html("div", { class: "panel answer" }, html("h3", {}, say("answer")), line, bars, ...(softmax ? [softmax.element] : [])),
     show(y) {
       bars.hidden = !y;
+      if (softmax) softmax.show(y && names, y && [...network.output(scores)]);
       if (!y) {
         line.textContent = say("nothing_yet");
         line.dataset.value = "";
@@ -36,6 +38,36 @@ function answerPanel() {
         shown.body,
         order.slice(0, 12).map((k) => [named(k), barOf(shares[k], k === best)]),
       );
+    },
+  };
+}
+
+/** The scores of the last layer, their exponentials, and the shares of these: softmax; of one score the sigmoid, which is that of 0 and it. */
+function sharesView() {
+  const shown = table(say("softmax"), [say("class"), say("score"), say("power"), say("share")]);
+  const element = html(
+    "details",
+    { "data-name": "softmax" },
+    html("summary", {}, say("softmax")),
+    html("p", { class: "hint" }, say("softmax_is")),
+    shown.element,
+  );
+  return {
+    element,
+    show(names, given) {
+      element.hidden = !given;
+      if (!given) return;
+      const scores = given.length === 1 ? [0, given[0]] : given,
+        largest = Math.max(...scores),
+        powers = scores.map((z) => Math.exp(z - largest)),
+        sum = powers.reduce((a, b) => a + b, 0);
+      element.dataset.value = JSON.stringify(powers.map((e) => e / sum));
+      const order = scores.map((_, k) => k);
+      if (order.length > 12) order.sort((i, j) => scores[j] - scores[i]);
+      fillTable(shown.body, [
+        ...order.slice(0, 12).map((k) => [names[k] ?? String(k), written(scores[k]), written(powers[k]), percent(powers[k] / sum)]),
+        [say("sum"), "", written(sum), "100 %"],
+      ]);
     },
   };
 }

@@ -105,11 +105,16 @@ export async function working(made, task) {
   made.setAttribute("aria-disabled", "true");
   made.disabled = true;
   made.textContent = say("working");
+  const far = setInterval(async () => {
+    const {what, done, total} = await ask("progress").catch(() => ({}));
+    if (what && made.disabled) made.textContent = `${say("working")} ${what} ${total > 1 ? `${count(done)} / ${count(total)}` : ""}`;
+  }, 700);
   try {
     return await task();
   } catch {
     return undefined; // it was told
   } finally {
+    clearInterval(far);
     made.disabled = false;
     made.removeAttribute("aria-disabled");
     made.textContent = text;

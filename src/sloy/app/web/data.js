@@ -1,5 +1,5 @@
 // Data: what a table or a folder of pictures holds, what training on it would do, and the way to the playground.
-import {ask, button, count, h, labelled, number, say, select, table, tell, upload, working} from "/web/base.js";
+import {ask, button, count, h, labelled, number, say, select, spoken, table, tell, upload, working} from "/web/base.js";
 
 const TABLE = /\.(csv|tsv|parquet|xlsx|csv\.gz)$/i, PICTURE = /\.(png|jpe?g|bmp|gif|webp|tiff?)$/i, MODEL = /\.(sloy|onnx)$/i;
 
@@ -94,7 +94,7 @@ export class DataPage {
   }
 
   async forecast(made) {
-    const found = await working(made, () => ask("plan", {id: this.thing.id, target: this.target}));
+    const found = await working(made, () => ask("plan", {id: this.thing.id, target: this.target, language: spoken()}));
     if (!found) return;
     const classes = Object.entries(found.classes), most = Math.max(...classes.map(([, n]) => n), 1), {seconds} = found;
     this.plan.replaceChildren(

@@ -1,4 +1,5 @@
 // By hand: one object through a network and back, with every number: forward, the errors back, the step of the weights.
+import {PickedUnit} from "/web/hand_model.js";
 import {ask, button, h, labelled, number, say, select, spoken, svg, table} from "/web/base.js";
 
 const PHASES = ["forward", "backward", "update"];
@@ -7,40 +8,65 @@ const ROW = 50, GAP = 150, LEFT = 60;
 
 export class HandPage {
   constructor(app) {
-    Object.assign(this, {app, source: "playground", sample: 0, rate: 0.1, shape: "cross", pixels: null, seed: 1, phase: "forward", picked: [0, 0]});
+    Object.assign(this, {app, source: app.hand ? "model" : "playground", model: app.hand ?? null, sample: 0, rate: 0.1, shape: "cross", pixels: null, seed: 1, phase: "forward", picked: [0, 0]});
     this.body = h("div");
     this.element = h("div", {}, h("h1", {}, say("hand")), h("p", {className: "lead"}, say("hand_lead")), this.form(), this.body);
-    this.load();
+    this.choose();
   }
 
   form() {
     const radio = (value, text) => {
-      const box = h("input", {type: "radio", name: "source", id: `source-${value}`, checked: this.source === value, onchange: () => { this.source = value; this.picked = [0, 0]; this.own.hidden = value !== "playground"; this.pictures.hidden = !this.own.hidden; this.load(); }});
+      const box = h("input", {type: "radio", name: "source", id: `source-${value}`, checked: this.source === value, onchange: () => { this.source = value; this.picked = [0, 0]; this.choose(); }});
       return h("span", {}, box, h("label", {for: box.id}, text), " ");
     };
     const sample = h("input", {type: "number", min: 0, value: 0, id: "hand-sample", onchange: () => { this.sample = Math.max(0, Number(sample.value)); this.load(); }});
     const rate = h("input", {type: "number", min: 0.0001, max: 10, step: "any", value: this.rate, id: "hand-rate", onchange: () => { if (Number(rate.value) > 0) { this.rate = Number(rate.value); this.load(); } }});
     this.own = h("span", {}, labelled(say("sample"), sample));
+    this.models = h("span", {hidden: true, className: "controls"});
     this.pictures = h("span", {hidden: true, className: "controls"}, labelled(say("picture"), select(SHAPES.map(name => [name, say(`shape_${name}`)]), this.shape, name => { this.shape = name; this.pixels = null; this.load(); })),
       button(say("other_weights"), () => { this.seed += 1; this.load(); }));
     const phases = h("span", {role: "group", "aria-label": say("phase"), className: "pair"}, this.phaseButtons = PHASES.map(name => button(say(`phase_${name}`), () => { this.phase = name; this.show(); }, {id: `phase-${name}`})));
-    return h("div", {}, h("div", {className: "bar", role: "radiogroup", "aria-label": say("network")}, radio("playground", say("source_playground")), radio("picture", say("source_picture"))),
-      h("div", {className: "controls"}, this.own, this.pictures, labelled(say("learning_rate"), rate)),
+    return h("div", {}, h("div", {className: "bar", role: "radiogroup", "aria-label": say("network")}, radio("playground", say("source_playground")), radio("picture", say("source_picture")), radio("model", say("source_model"))),
+      h("div", {className: "controls"}, this.models, this.own, this.pictures, labelled(say("learning_rate"), rate)),
       h("div", {className: "bar"}, phases, button(say("back"), () => this.walk(-1), {id: "walk-back"}), button(say("on"), () => this.walk(1), {id: "walk-on", className: "main"})));
+  }
+
+  // Show what belongs to the source, and look for models where it is one.
+  async choose() {
+    this.own.hidden = this.source === "picture";
+    this.pictures.hidden = this.source !== "picture";
+    this.models.hidden = this.source !== "model";
+    if (this.source === "model") {
+      const models = await ask("hand_models"), there = models.find(one => one.id === this.model) || models.find(one => one.id === this.app.start.opened) || models[0];
+      this.model = there?.id ?? null;
+      this.models.replaceChildren(there ? labelled(say("model"), select(models.map(one => [one.id, one.name]), this.model, id => { this.model = this.app.hand = id; this.picked = [0, 0]; this.load(); })) : h("p", {}, say("no_models_hand")));
+      if (!there) return this.body.replaceChildren();
+    }
+    return this.load();
   }
 
   async load() {
     try {
-      this.trace = this.source === "playground" ? await ask("hand", {sample: this.sample, learning_rate: this.rate, language: spoken()})
+      this.trace = this.source === "model" ? await ask("hand_model", {id: this.model, sample: this.sample, learning_rate: this.rate, language: spoken()}) : this.source === "playground" ? await ask("hand", {sample: this.sample, learning_rate: this.rate, language: spoken()})
         : await ask("hand_picture", {name: this.shape, pixels: this.pixels, learning_rate: this.rate, seed: this.seed, language: spoken()});
-    } catch { return; }
+    } catch { return undefined; }
+    if (this.trace.whole === false) return this.showSelected();
+    this.selected = null;
     this.units = this.trace.layers.map(layer => places(layer.u));
     if (!this.trace.layers[this.picked[0]] || !this.units[this.picked[0]][this.picked[1]]) this.picked = [0, 0];
+    return this.show();
+  }
+
+  // A network too large for all its numbers: of each layer some units, of the picked one everything that matters.
+  async showSelected() {
+    this.selected = new PickedUnit(this.model, this.trace, this.selected);
+    await this.selected.load();
     this.show();
   }
 
   // The next thing that is computed: unit after unit forward, then the errors from the last layer back, then the weights.
   walk(by) {
+    if (this.selected) return this.selected.walk(this, by, PHASES);
     const all = PHASES.flatMap(phase => {
       const units = this.units.flatMap((own, layer) => phase === "update" && !this.trace.layers[layer].parameters.weight ? [] : own.map((_, unit) => [phase, layer, unit]));
       return phase === "forward" ? units : units.reverse();
@@ -49,7 +75,7 @@ export class HandPage {
     const [phase, layer, unit] = all[Math.min(all.length - 1, Math.max(0, now + by))];
     this.phase = phase;
     this.picked = [layer, unit];
-    this.show();
+    return this.show();
   }
 
   pick(layer, unit) {
@@ -61,12 +87,14 @@ export class HandPage {
     const {trace} = this, focused = document.activeElement?.dataset?.unit;
     for (const [k, made] of this.phaseButtons.entries()) made.setAttribute("aria-pressed", String(PHASES[k] === this.phase));
     const answer = trace.classes.length ? trace.classes.map((name, k) => `${name} ${number(trace.prediction[k], 3)}`).join(", ") : number(trace.output[0]);
-    this.body.replaceChildren(
-      h("p", {id: "hand-loss", "data-loss": String(trace.loss), "data-new": String(trace.new_loss)}, say("hand_answer", {answer}), " ", h("strong", {}, `L = ${number(trace.loss)} → ${number(trace.new_loss)}`), " ", say("after_step")),
+    const inside = this.selected ? [this.selected.element(this)] : [
       h("div", {className: "stack hand"},
         h("div", {className: "scroll", tabIndex: 0, role: "region", "aria-label": say("network")}, trace.shape.length === 1 ? this.drawing() : this.grids()),
         h("section", {"aria-live": "polite", id: "hand-unit"}, this.explained())),
-      h("details", {}, h("summary", {}, say("whole_text")), h("pre", {tabIndex: 0}, trace.text)));
+      h("details", {}, h("summary", {}, say("whole_text")), h("pre", {tabIndex: 0}, trace.text))];
+    this.body.replaceChildren(
+      h("p", {id: "hand-loss", "data-loss": String(trace.loss), "data-new": String(trace.new_loss)}, say("hand_answer", {answer}), " ", h("strong", {}, `L = ${number(trace.loss)} → ${number(trace.new_loss)}`), " ", say("after_step")),
+      this.source === "model" && !trace.samples ? h("p", {className: "quiet"}, say("noise_sample")) : "", ...inside);
     if (keepFocus && focused) this.body.querySelector(`[data-unit="${focused}"]`)?.focus();
   }
 

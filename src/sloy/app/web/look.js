@@ -159,9 +159,18 @@ export class LookPage {
     context.lineWidth = 4;
     context.strokeRect(4 * left + 2, 4 * top + 2, 4 * (right - left) - 4, 4 * (bottom - top) - 4);
     const move = (label, down, across) => button(label, () => this.showUnit(channel, clamp(row + down, height), clamp(column + across, width), height, width), {"aria-label": say("move_unit", {way: label})});
+    const drawn = h("div", {className: "maps", id: "synthesised"}), made = button(say("synthesize"), async () => {
+      const ideal = await working(made, () => ask("synthesize", {id: this.model.id, layer: this.layer, channel}));
+      if (!ideal) return;
+      const canvas = h("canvas", {role: "img", "aria-label": say("synthesised", {channel, layer: this.layer})});
+      paintPicture(canvas, ideal.picture);
+      canvas.style.width = `${Math.max(140, canvas.width)}px`;
+      drawn.replaceChildren(h("figure", {className: "patch"}, canvas, h("figcaption", {className: "quiet"}, say(ideal.after > ideal.before ? "raised" : "not_raised", {before: number(ideal.before, 3), after: number(ideal.after, 3), steps: ideal.steps}))));
+    }, {id: "synthesize"});
     this.unit.replaceChildren(h("h3", {}, say("unit_at", {channel, row, column, layer: this.layer})),
       h("p", {}, say("unit_sees", {value: number(found.value), box: `${left}–${right - 1}, ${top}–${bottom - 1}`})),
       h("div", {className: "bar"}, move("←", 0, -1), move("→", 0, 1), move("↑", -1, 0), move("↓", 1, 0)),
+      made, drawn,
       found.patches.length ? h("h3", {}, say("excites")) : "",
       h("div", {className: "maps"}, found.patches.map(patch => {
         const canvas = h("canvas", {role: "img", "aria-label": say("patch_of", {n: patch.sample, value: number(patch.value, 3)})});

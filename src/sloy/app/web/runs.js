@@ -1,5 +1,5 @@
 // Runs: the folders of runs, their curves side by side, what was found in them, and which is a branch of which.
-import {ask, button, h, labelled, number, say, select, table, working} from "/web/base.js";
+import {ask, button, count, h, labelled, number, say, select, spoken, table, tell, working} from "/web/base.js";
 import {Chart} from "/web/charts.js";
 
 export class RunsPage {
@@ -23,26 +23,27 @@ export class RunsPage {
       this.list.replaceChildren(h("p", {}, say("no_runs")), h("pre", {tabIndex: 0}, "sloy train mnist --out runs/first"));
       return;
     }
-    const children = parent => this.runs.filter(run => run.parent === parent);
+    const known = new Set(this.runs.map(run => run.id)), children = parent => this.runs.filter(run => (known.has(run.parent) ? run.parent : null) === parent);
     const row = (run, depth) => [this.row(run, depth), ...children(run.id).flatMap(child => row(child, depth + 1))];
     const rows = children(null).flatMap(run => row(run, 0));
-    const figures = [...new Set(this.runs.flatMap(run => Object.keys(run.figures)))].filter(name => /accuracy|rmse|r2|loss/.test(name)).slice(0, 3);
-    this.list.replaceChildren(table([say("run"), say("data"), say("network"), say("epochs"), ...figures, say("state")],
-      rows.map(([run, cell]) => [cell, run.data, run.network || "", String(run.epochs), ...figures.map(name => number(run.figures[name])),
-        run.finished ? say("finished") : say("unfinished")]), say("runs"), true));
+    const figures = [...new Set(this.runs.flatMap(run => Object.keys(run.figures || {})))].filter(name => /accuracy|rmse|r2|loss/.test(name)).slice(0, 3);
+    this.list.replaceChildren(table([say("run"), say("data"), say("network"), say("epochs"), ...figures.map(figure), say("state")],
+      rows.map(([run, cell]) => run.pruned ? [cell, "", "", "", ...figures.map(() => ""), say("pruned")]
+        : [cell, run.data, run.network || "", String(run.epochs), ...figures.map(name => number(run.figures[name])), run.finished ? say("finished") : say("unfinished")]), say("runs"), true));
     if (this.runs.some(run => run.id === this.app.start.opened) && !this.chosen.size) await this.choose(this.app.start.opened, true);
   }
 
   row(run, depth) {
+    const indent = depth ? "↳ ".padStart(2 * depth, "\u2003") : "", more = button(say("more"), () => this.details(run), {"aria-label": say("more_of", {name: run.name}), id: `more-${run.id}`});
+    if (run.pruned) return [run, h("span", {className: "run-name"}, indent, run.name, " ", h("span", {className: "quiet"}, smaller(run.pruned)), " ", more)];
     const box = h("input", {type: "checkbox", id: `run-${run.id}`, checked: this.chosen.has(run.id), onchange: () => this.choose(run.id, box.checked)});
-    const words = run.branch.changed ? ` ${say("branched_at", {epoch: run.branch.epoch, step: run.branch.step})}: ${Object.entries(run.branch.changed).map(([name, value]) => `${name} ${value}`).join(", ")}` : "";
-    const cell = h("span", {className: "run-name"}, depth ? "↳ ".padStart(2 * depth, "\u2003") : "", box, h("label", {for: box.id}, run.name), h("span", {className: "quiet"}, words), " ",
-      button(say("more"), () => this.details(run), {"aria-label": say("more_of", {name: run.name}), id: `more-${run.id}`}));
+    const words = run.branch?.changed ? ` ${say("branched_at", {epoch: run.branch.epoch, step: run.branch.step})}: ${Object.entries(run.branch.changed).map(([name, value]) => `${name} ${value}`).join(", ")}` : "";
+    const cell = h("span", {className: "run-name"}, indent, box, h("label", {for: box.id}, run.name), h("span", {className: "quiet"}, words), " ", more);
     return [run, cell];
   }
 
   async choose(id, on) {
-    if (on) this.chosen.set(id, await ask("run", {id}));
+    if (on) this.chosen.set(id, await ask("run", {id, language: spoken()}));
     else this.chosen.delete(id);
     const box = document.getElementById(`run-${id}`);
     if (box) box.checked = on;
@@ -63,12 +64,13 @@ export class RunsPage {
   }
 
   async details(run) {
-    const found = await ask("run", {id: run.id});
+    const found = await ask("run", {id: run.id, language: spoken()});
+    if (run.pruned) return this.showPruned(run, found);
     const findings = h("div", {"aria-live": "polite"});
     this.tellFindings(findings, found);
     const diagnose = button(say("diagnose"), async () => {
-      const report = await working(diagnose, () => ask("diagnose", {id: run.id}));
-      if (report) this.tellFindings(findings, {findings: report.findings, diagnosed: true});
+      const told = await working(diagnose, () => ask("diagnose", {id: run.id, language: spoken()}));
+      if (told) this.tellFindings(findings, {findings: told, diagnosed: true});
     }, {id: "diagnose"});
     const rate = h("input", {type: "number", min: 0, step: "any", value: (found.plan.learning_rate ?? found.history.learning_rate?.[0] ?? 0.01) / 2, id: "branch-rate"});
     const epoch = h("input", {type: "number", min: 1, max: Math.max(1, run.epochs), value: Math.max(1, Math.ceil(run.epochs / 2)), id: "branch-epoch"});
@@ -79,19 +81,79 @@ export class RunsPage {
     const resume = run.finished || !run.saved ? null : button(say("go_on"), async () => {
       if (await working(resume, () => ask("resume", {id: run.id}))) await this.load();
     }, {id: "resume"});
+    const report = button(say("write_report"), async () => {
+      const made = await working(report, () => ask("report", {id: run.id, language: spoken()}));
+      if (!made) return;
+      await this.details(run);
+      tell(`${made.name}, ${made.size}. ${made.notes.join(" ")}`);
+      this.detail.querySelector("#report-link").focus();
+    }, {id: "report"});
+    const keep = h("input", {type: "number", min: 1, max: 99, placeholder: "–", id: "prune-keep"});
+    const prune = button(say("prune"), async () => {
+      const made = await working(prune, () => ask("prune", {id: run.id, language: spoken(), keep: keep.value ? Number(keep.value) / 100 : null}));
+      if (!made) return;
+      await this.load();
+      this.showPruned(this.runs.find(one => one.id === made.id), made);
+    }, {id: "prune"});
+    const written = found.files.find(file => file.name === "report.html");
     this.detail.replaceChildren(h("h2", {tabIndex: -1}, found.name), ...(resume ? [resume] : []),
       h("h3", {}, say("findings")), findings, diagnose,
       h("h3", {}, say("branch_of_run")), h("p", {className: "quiet"}, say("branch_of_run_hint")),
       h("div", {className: "controls"}, labelled(say("from_epoch"), epoch), labelled(say("learning_rate"), rate), branch),
-      h("h3", {}, say("files")), table([say("file"), say("size"), ""], found.files.map(file => [file.name, file.size, file.about]), say("files"), true),
+      ...(run.model ? [h("h3", {}, say("report")), h("p", {className: "quiet"}, say("report_hint")), h("div", {className: "bar"}, report,
+        written ? h("a", {href: this.place(run, written), download: "", id: "report-link", className: "button"}, `${say("download")} (${written.size})`) : null),
+        h("h3", {}, say("pruning")), h("p", {className: "quiet"}, say("prune_hint")), h("div", {className: "controls"}, labelled(say("keep_share"), keep), prune)] : []),
+      ...this.files(run, found),
       h("details", {}, h("summary", {}, say("what_it_does")), h("pre", {tabIndex: 0}, JSON.stringify(found.plan, null, 1))),
-      run.model ? h("a", {className: "button", href: "#look", onclick: () => { this.app.looked = run.id; }}, say("look_into")) : null);
+      run.model ? h("div", {className: "bar"}, this.ways(run)) : null);
     this.detail.querySelector("h2").focus();
+  }
+
+  place(run, file) {
+    return `/api/file/${run.id}/${file.name}`;
+  }
+
+  files(run, found) {
+    return [h("h3", {}, say("files")), table([say("file"), say("size"), ""], found.files.map(file => [h("a", {href: this.place(run, file), download: ""}, file.name), file.size, file.about]), say("files"), true)];
+  }
+
+  // A model that was made smaller, beside the one that it was made of.
+  showPruned(run, found) {
+    const {before, after, comparison, timings, notes} = found.pruning, share = (a, b) => `${(100 * b / Math.max(a, 1)).toFixed(1)} %`;
+    const accuracy = comparison.figure === "accuracy", shown = ([value, low, high]) => accuracy ? `${percent(value)} % (${percent(low)} … ${percent(high)})` : `${number(value)} (${number(low)} … ${number(high)})`;
+    const rows = [["parameters", "parameters"], ["multiply_adds", "multiply_adds"], ["file_bytes", "file_bytes"]].map(([key, name]) => [say(key), count(before[name]), count(after[name]), share(before[name], after[name])]);
+    for (const one of timings) rows.push([say("time_of", {count: one.samples}), `${number(1e3 * one.before, 3)}`, `${number(1e3 * one.after, 3)}`, `${number(one.times, 3)} ×${one.faster ? "" : ` (${say("not_sure")})`}`]);
+    rows.push([figure(comparison.figure), shown(comparison.before), shown(comparison.after), `${say("lost")}: ${shown(comparison.lost)}`]);
+    this.detail.replaceChildren(h("h2", {tabIndex: -1}, found.name), table(["", say("before"), say("after"), say("left_of")], rows, say("pruning"), true),
+      ...notes.map(note => h("p", {className: "quiet"}, note)), ...this.files(run, found),
+      h("div", {className: "bar"}, this.ways(run)));
+    this.detail.querySelector("h2").focus();
+  }
+
+  // To the pages that look into a model.
+  ways(run) {
+    return [h("a", {className: "button", href: "#look", onclick: () => { this.app.looked = run.id; }}, say("look_into")),
+      h("a", {className: "button", href: "#hand", onclick: () => { this.app.hand = run.id; }}, say("take_in_hand"))];
   }
 
   tellFindings(place, {findings, diagnosed}) {
     if (!findings.length) return place.replaceChildren(h("p", {className: diagnosed ? "good" : "quiet"}, say(diagnosed ? "nothing_found" : "not_diagnosed")));
-    return place.replaceChildren(...findings.map(one => h("div", {className: one.severity === "note" ? "" : "warning"},
-      h("p", {}, h("strong", {}, `${one.id} ${one.name} (${one.severity}): `), one.sentence), one.remedies.length ? h("ul", {}, one.remedies.map(text => h("li", {}, text))) : null)));
+    return place.replaceChildren(...findings.map(one => h("div", {className: `${one.severity === "note" ? "" : "warning"} ${one.under ? "under" : ""}`},
+      h("p", {}, h("strong", {}, `${one.id} ${one.name} (${one.harm}): `), one.sentence, " ", h("span", {className: "quiet"}, one.state)),
+      one.under ? h("p", {className: "quiet"}, say("because_of", {id: one.under})) : [h("p", {className: "quiet"}, one.causes.join("; ")), h("ul", {}, one.remedies.map(text => h("li", {}, text)))],
+      one.proofs.length ? h("ul", {}, one.proofs.map(text => h("li", {}, text))) : null)));
   }
+}
+
+// The name of a figure of a run: test_accuracy → accuracy.
+function figure(name) {
+  return name.replace(/^test_/, "").replaceAll("_", " ");
+}
+
+function percent(value) {
+  return (100 * value).toFixed(2).replace("-", "−");
+}
+
+function smaller({before, after}) {
+  return before && after ? `${say("multiply_adds")}: ${count(before.multiply_adds)} → ${count(after.multiply_adds)}` : "";
 }

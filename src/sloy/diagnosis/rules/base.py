@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import Any, ClassVar, Literal
 
 from sloy.diagnosis.evidence import Evidence
+from sloy.language import Sentence, sentence
 
 Severity = Literal["error", "warning", "note"]
 
@@ -17,7 +19,7 @@ class Hit:
 
     Attributes
     ----------
-    sentence : str
+    sentence : Sentence
         With the numbers.
     measured : float
         What stands against the limit.
@@ -30,7 +32,7 @@ class Hit:
         Where, if it is in one place.
     """
 
-    sentence: str
+    sentence: Sentence
     measured: float
     severity: Severity = "warning"
     since: int = 0
@@ -89,6 +91,19 @@ class Rule(ABC):
     def limits(self) -> dict[str, Any]:
         """Its limits by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def times(value: float) -> Sentence:
+    """How many times, as a sentence within others.
+
+    Examples
+    --------
+    >>> str(times(692.3)), str(times(float("inf")))
+    ('692 times', 'infinitely many times')
+    """
+    if not isfinite(value):
+        return sentence("infinitely many times")
+    return sentence("{value:.3g} times", value=float(value))
 
 
 def by_harm(evidence: Evidence, *, harmful: Severity = "error") -> Severity:

@@ -9,9 +9,9 @@ import numpy as np
 
 from sloy import layers
 from sloy.diagnosis.evidence import Evidence
-from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm
+from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm, times
+from sloy.language import sentence
 from sloy.losses import AbsoluteError, Huber, SquaredError
-from sloy.text import times
 
 BOUNDS = {
     "ReLU": (0.0, np.inf),
@@ -43,9 +43,20 @@ class NotFinite(
         error = evidence.not_finite
         if error is not None:
             before = ", ".join(f"{loss:.3g}" for loss in evidence.losses[-10:] if np.isfinite(loss))
-            where = f" in {error.kind} {error.name}" if error.name else ""
+            told = sentence(
+                "NaN or infinite, epoch {epoch}, step {step}; losses read before: {before}",
+                epoch=error.epoch,
+                step=error.step,
+                before=before,
+            )
+            if error.name:
+                told = sentence(
+                    "NaN or infinite in {place}, epoch {epoch}, step {step}; losses read before: {before}",
+                    place=f"{error.kind} {error.name}",
+                    **told.values,
+                )
             return Hit(
-                f"NaN or infinite{where}, epoch {error.epoch}, step {error.step}; losses read before: {before}",
+                told,
                 float("nan"),
                 "error",
                 (error.epoch - 1) * evidence.steps + error.step,
@@ -54,7 +65,7 @@ class NotFinite(
         found = evidence.since(lambda reading: not np.isfinite(reading.loss))
         if found is None:
             return None
-        return Hit("the loss of the probe is not finite", float("nan"), "error", *found)
+        return Hit(sentence("the loss of the probe is not finite"), float("nan"), "error", *found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +97,11 @@ class FirstLoss(
         if loss <= most:
             return None
         return Hit(
-            f"the loss begins at {loss:.3g}; a constant answer has {evidence.base:.3g}",
+            sentence(
+                "the loss begins at {loss:.3g}; a constant answer has {base:.3g}",
+                loss=loss,
+                base=evidence.base,
+            ),
             loss,
             by_harm(evidence),
         )
@@ -116,8 +131,12 @@ class Symmetry(
             share = 1 - different / len(units) if different > 1 else 1.0
             if share > self.equal:
                 return Hit(
-                    f"{share:.0%} of the units of {name.rpartition('/')[0]} begin with the weights of another one: they"
-                    " learn the same",
+                    sentence(
+                        "{share:.0%} of the units of {layer} begin with the weights of another one: they learn the"
+                        " same",
+                        share=share,
+                        layer=name.rpartition("/")[0],
+                    ),
                     share,
                     by_harm(evidence),
                     layer=name.rpartition("/")[0],
@@ -145,22 +164,29 @@ class Pairing(
         last = network.layers[-1]
         kind, name = type(last).__name__, network.layer_names[-1]
         if isinstance(last, layers.Dropout):
-            return Hit("dropout is the last layer: it drops answers", 1.0, harm, layer=name)
+            said = sentence("dropout is the last layer: it drops answers")
+            return Hit(said, 1.0, harm, layer=name)
         if loss.logits and kind in BOUNDS:
             return Hit(
-                f"{name} is behind the last layer, but {type(loss).__name__} takes numbers of both signs and any size",
+                sentence(
+                    "{layer} is behind the last layer, but {loss} takes numbers of both signs and any size",
+                    layer=name,
+                    loss=type(loss).__name__,
+                ),
                 1.0,
                 "warning" if harm == "note" else harm,
                 layer=name,
             )
         if loss.logits == "softmax" and network.output_shape[-1:] == (1,):
-            return Hit("softmax of one output is always 1", 1.0, "error", layer=name)
+            said = sentence("softmax of one output is always 1")
+            return Hit(said, 1.0, "error", layer=name)
         if isinstance(loss, SquaredError | AbsoluteError | Huber):
             if (hit := self._unreachable(evidence, kind, name)) is not None:
                 return hit
             if self._of_classes(evidence):
                 mild = by_harm(evidence, harmful="warning")
-                return Hit(f"{type(loss).__name__} learns what are classes", 1.0, mild)
+                said = sentence("{loss} learns what are classes", loss=type(loss).__name__)
+                return Hit(said, 1.0, mild)
         return self._bias(evidence)
 
     @staticmethod
@@ -182,7 +208,13 @@ class Pairing(
             return None
         severity: Severity = "error" if share > 0.05 else "warning"
         return Hit(
-            f"{share:.0%} of the targets are outside what {name} can give, {low:g} to {high:g}",
+            sentence(
+                "{share:.0%} of the targets are outside what {layer} can give, {low:g} to {high:g}",
+                share=share,
+                layer=name,
+                low=low,
+                high=high,
+            ),
             share,
             severity,
             layer=name,
@@ -194,8 +226,11 @@ class Pairing(
         pairs = zip(network.layers, network.layers[1:], network.layer_names, strict=False)
         for _, following, name in pairs:
             if isinstance(following, layers.BatchNorm) and f"{name}/bias" in network.parameters:
-                return Hit(f"the bias of {name} is taken away again by the batch normalisation behind it", 1.0, "note",
-                           layer=name)  # fmt: skip
+                said = sentence(
+                    "the bias of {layer} is taken away again by the batch normalisation behind it",
+                    layer=name,
+                )
+                return Hit(said, 1.0, "note", layer=name)
         return None
 
 
@@ -221,15 +256,29 @@ class StepTooLarge(
         first, half = max(begun), self._half(evidence)
         if not first <= self.first:
             step = evidence.begun[begun.index(first)].step
-            size = f"{first:.0%} of" if first < 10 else times(first)
-            sentence = (
-                f"step {step + 1} moves the weights by {size} their size (healthy: 0.3 to 6 %)"
+            said = sentence(
+                "step {step} moves the weights by {share:.0%} of their size (healthy: 0.3 to 6 %)",
+                step=step + 1,
+                share=first,
             )
-            return Hit(sentence, float(first), by_harm(evidence))
+            if not first < 10:
+                said = sentence(
+                    "step {step} moves the weights by {times} their size (healthy: 0.3 to 6 %)",
+                    step=step + 1,
+                    times=times(first),
+                )
+            return Hit(said, float(first), by_harm(evidence))
         if half > self.later:
-            size = f"{half:.1%} of" if half < 10 else times(half)
-            sentence = f"steps still move the weights by {size} their size (healthy: below 0.7 %)"
-            return Hit(sentence, half, by_harm(evidence), evidence.later[0].step)
+            said = sentence(
+                "steps still move the weights by {share:.1%} of their size (healthy: below 0.7 %)",
+                share=half,
+            )
+            if not half < 10:
+                said = sentence(
+                    "steps still move the weights by {times} their size (healthy: below 0.7 %)",
+                    times=times(half),
+                )
+            return Hit(said, half, by_harm(evidence), evidence.later[0].step)
         return None
 
     @staticmethod

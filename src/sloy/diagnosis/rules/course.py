@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 
 from sloy.diagnosis.evidence import FIRST_STEPS, Evidence
-from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm
-from sloy.text import times
+from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm, times
+from sloy.language import sentence
 from sloy.training.probe import Reading
 
 
@@ -47,9 +47,13 @@ class Saturated(
             return None
         at = next(r for r in evidence.readings if r.step == found[0])
         layer, share = _worst(at.flat)
-        sentence = f"{share:.0%} of the units of {layer} are flat for nearly all samples: they hardly learn"
+        said = sentence(
+            "{share:.0%} of the units of {layer} are flat for nearly all samples: they hardly learn",
+            share=share,
+            layer=layer,
+        )
         severity: Severity = "note" if found[1] is not None else by_harm(evidence)
-        return Hit(sentence, share, severity, *found, layer)
+        return Hit(said, share, severity, *found, layer)
 
 
 def _has_dead(limit: float, reading: Reading) -> bool:
@@ -85,12 +89,16 @@ class Dead(
             at = next(r for r in evidence.readings if r.step == found[0])
             layer, share = _worst(at.dead)
             units = len(at.values[f"max/{layer}"])
-            sentence = (
-                f"{round(share * units)} of {units} units of {layer} give 0 for all {len(at.values['loss'])} samples of"
-                f" the probe, since step {found[0]}"
+            said = sentence(
+                "{dead} of {units} units of {layer} give 0 for all {samples} samples of the probe, since step {step}",
+                dead=round(share * units),
+                units=units,
+                layer=layer,
+                samples=len(at.values["loss"]),
+                step=found[0],
             )
             severity: Severity = by_harm(evidence) if limit == self.share else "note"
-            return Hit(sentence, share, "note" if found[1] is not None else severity, *found, layer)
+            return Hit(said, share, "note" if found[1] is not None else severity, *found, layer)
         return None
 
 
@@ -122,10 +130,11 @@ class Vanishing(
             return None
         severity: Severity = "warning" if evidence.unsolved else "note"
         since = 0 if first > self.ratio else evidence.later[0].step
-        sentence = (
-            f"the gradient of the first layer is {times(ratio)} smaller than that of the last"
+        said = sentence(
+            "the gradient of the first layer is {times} smaller than that of the last",
+            times=times(ratio),
         )
-        return Hit(sentence, ratio, severity, since)
+        return Hit(said, ratio, severity, since)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,8 +165,11 @@ class StepTooSmall(
             and half < max(self.later, self.first * (not later))
         ):
             return None
-        sentence = f"a step moves the weights by {max(first, half):.2g} of their size (healthy: 0.003 to 0.06)"
-        return Hit(sentence, max(first, half))
+        said = sentence(
+            "a step moves the weights by {share:.2g} of their size (healthy: 0.003 to 0.06)",
+            share=max(first, half),
+        )
+        return Hit(said, max(first, half))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,16 +193,19 @@ class Exploding(
         severity: Severity = by_harm(evidence, harmful="warning")
         worst = self._gradient(evidence)
         if worst > self.gradient:
-            return Hit(
-                f"the norm of the gradient rose to {times(worst)} its median", worst, severity
+            said = sentence(
+                "the norm of the gradient rose to {times} its median", times=times(worst)
             )
+            return Hit(said, worst, severity)
         first, last = evidence.first.of("norm"), evidence.last.of("norm")
         for name, start in evidence.start.items():
             if start.ndim > 1 and name in first and first[name] > 0:
                 grown = float(last[name] / first[name])
                 if grown > self.weights:
                     return Hit(
-                        f"{name} has grown to {times(grown)} its size",
+                        sentence(
+                            "{name} has grown to {times} its size", name=name, times=times(grown)
+                        ),
                         grown,
                         severity,
                         layer=name,
@@ -236,8 +251,8 @@ class Oscillating(
         mean = float((size / np.maximum(losses[:-1], 1e-30)).mean())
         if share <= self.rises or mean <= self.change:
             return None
-        sentence = f"the loss goes up and down by {mean:.0%} between readings"
-        return Hit(sentence, share, by_harm(evidence, harmful="warning"))
+        said = sentence("the loss goes up and down by {mean:.0%} between readings", mean=mean)
+        return Hit(said, share, by_harm(evidence, harmful="warning"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,6 +301,10 @@ class Plateau(
         if fallen >= self.improved:
             return None
         return Hit(
-            f"in the last quarter the loss fell by {max(fallen, 0):.1%}, and stands at {losses[-1]:.3g}",
+            sentence(
+                "in the last quarter the loss fell by {fallen:.1%}, and stands at {loss:.3g}",
+                fallen=max(fallen, 0),
+                loss=losses[-1],
+            ),
             fallen,
         )

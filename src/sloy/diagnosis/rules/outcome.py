@@ -8,8 +8,9 @@ from math import log
 import numpy as np
 
 from sloy.diagnosis.evidence import Evidence, error_of_share
-from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm
-from sloy.text import fixed, times
+from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm, times
+from sloy.language import sentence
+from sloy.text import fixed
 from sloy.training.probe import Reading
 
 
@@ -63,10 +64,16 @@ class NoSignal(
         # What is learned by heart shows in training alone; a little signal shows in both.
         if gain >= (self.hint if learned else self.errors):
             return None
-        sentence = "on the samples to validate on, the network was never surely better than a constant answer"
+        said = sentence(
+            "on the samples to validate on, the network was never surely better than a constant answer"
+        )
         if accuracies:
-            sentence = f"the validation accuracy was at most {best:.1%}; always the same answer has {share:.1%}"
-        return Hit(sentence, gain, "error")
+            said = sentence(
+                "the validation accuracy was at most {best:.1%}; always the same answer has {share:.1%}",
+                best=best,
+                share=share,
+            )
+        return Hit(said, gain, "error")
 
     @staticmethod
     def _gain(losses: np.ndarray, base: np.ndarray) -> float:
@@ -100,12 +107,15 @@ class LabelNoise(
         if found[0] <= 0:
             return None
         _, held_out, trained, step = found
-        sentence = (
-            f"at step {step} the validation, {held_out:.1%}, was better than the training, {trained:.1%}: labels to"
-            " train on may be wrong"
+        said = sentence(
+            "at step {step} the validation, {held_out:.1%}, was better than the training, {trained:.1%}: labels to"
+            " train on may be wrong",
+            step=step,
+            held_out=held_out,
+            trained=trained,
         )
         severity: Severity = "warning" if evidence.unsolved or step < evidence.last.step else "note"
-        return Hit(sentence, held_out - trained, severity, step)
+        return Hit(said, held_out - trained, severity, step)
 
     def _beyond(self, reading: Reading) -> tuple[float, float, float, int]:
         """By how much the gap is above the limit, both accuracies, and the step."""
@@ -152,16 +162,27 @@ class Underfit(
                 linear is not None
                 and accuracy < linear - self.errors * error_of_share(linear, n) - 0.02
             ):
-                sentence = f"training accuracy {accuracy:.1%}; a linear model has {linear:.1%} on rows it did not see"
-                return Hit(sentence, linear - accuracy)
+                said = sentence(
+                    "training accuracy {accuracy:.1%}; a linear model has {linear:.1%} on rows it did not see",
+                    accuracy=accuracy,
+                    linear=linear,
+                )
+                return Hit(said, linear - accuracy)
             if accuracy <= constant and evidence.last.loss > 0.95 * base:
-                sentence = f"training accuracy {accuracy:.1%}, that of always the same answer"
-                return Hit(sentence, constant - accuracy)
+                said = sentence(
+                    "training accuracy {accuracy:.1%}, that of always the same answer",
+                    accuracy=accuracy,
+                )
+                return Hit(said, constant - accuracy)
             return None
         score = 1 - evidence.last.loss / base
         if linear is not None and score < linear - 0.1:
             return Hit(
-                f"training R² {fixed(score, 2)}; a linear model has {fixed(linear, 2)} on others",
+                sentence(
+                    "training R² {score}; a linear model has {linear} on others",
+                    score=fixed(score, 2),
+                    linear=fixed(linear, 2),
+                ),
                 linear - score,
             )
         return None
@@ -204,10 +225,12 @@ class Overfit(
             losses = last.held_out["loss"].astype(np.float64)
             sure = other - own > 3 * losses.std() / len(losses) ** 0.5
             if sure and other > 2 * own and other - own > self.nats * base:
-                sentence = (
-                    f"training loss {own:.3g}, validation {other:.3g}: samples are learned by heart"
+                said = sentence(
+                    "training loss {own:.3g}, validation {other:.3g}: samples are learned by heart",
+                    own=own,
+                    other=other,
                 )
-                return Hit(sentence, other / max(own, 1e-30))
+                return Hit(said, other / max(own, 1e-30))
             return None
         shape = evidence.problem.network.output_shape
         classes = max(shape[-1] if shape else 2, 2)
@@ -218,11 +241,15 @@ class Overfit(
         )
         if gap <= max(self.gap, 3 * error) or other - own <= self.nats * log(classes):
             return None
-        sentence = (
-            f"training accuracy {last.accuracy:.1%}, validation {last.held_out_accuracy:.1%} (losses {own:.3g} and"
-            f" {other:.3g}): samples are learned by heart"
+        said = sentence(
+            "training accuracy {trained:.1%}, validation {held_out:.1%} (losses {own:.3g} and {other:.3g}): samples are"
+            " learned by heart",
+            trained=last.accuracy,
+            held_out=last.held_out_accuracy,
+            own=own,
+            other=other,
         )
-        return Hit(sentence, gap)
+        return Hit(said, gap)
 
     def _stop_earlier(self, evidence: Evidence) -> Hit | None:
         readings = evidence.readings
@@ -236,8 +263,13 @@ class Overfit(
         if readings[-1].loss >= 0.7 * readings[best].loss:
             return None
         step = readings[best].step
-        sentence = f"the validation loss was least at step {step}: {held_out[best]:.3g}, now {held_out[-1]:.3g}"
-        return Hit(sentence, held_out[-1] / held_out[best], "note", step)
+        said = sentence(
+            "the validation loss was least at step {step}: {least:.3g}, now {now:.3g}",
+            step=step,
+            least=held_out[best],
+            now=held_out[-1],
+        )
+        return Hit(said, held_out[-1] / held_out[best], "note", step)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,10 +297,11 @@ class TooRegular(
         strong = [reading for reading in evidence.readings if reading.penalty_ratio > self.ratio]
         if len(strong) >= 5:
             ratio = float(np.median([reading.penalty_ratio for reading in strong]))
-            sentence = (
-                f"the gradient of the penalties is {times(ratio)} that of the rest of the loss"
+            said = sentence(
+                "the gradient of the penalties is {times} that of the rest of the loss",
+                times=times(ratio),
             )
-            return Hit(sentence, ratio, by_harm(evidence, harmful="warning"), strong[0].step)
+            return Hit(said, ratio, by_harm(evidence, harmful="warning"), strong[0].step)
         last = evidence.last
         trained = float(last.values["training_loss"])
         if (
@@ -276,6 +309,10 @@ class TooRegular(
             and last.loss > self.switch * trained
             and last.loss - trained > 0.1 * evidence.base
         ):
-            sentence = f"in use the network has a loss of {last.loss:.3g}, in training {trained:.3g} of the same"
-            return Hit(sentence, last.loss / max(trained, 1e-30))
+            said = sentence(
+                "in use the network has a loss of {used:.3g}, in training {trained:.3g} of the same",
+                used=last.loss,
+                trained=trained,
+            )
+            return Hit(said, last.loss / max(trained, 1e-30))
         return None

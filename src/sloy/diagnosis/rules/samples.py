@@ -8,6 +8,7 @@ import numpy as np
 
 from sloy.diagnosis.evidence import Evidence
 from sloy.diagnosis.rules.base import Hit, Rule, by_harm
+from sloy.language import Sentence, sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +48,24 @@ class InputScale(
         if far.any():
             worst = int(np.argmax(np.maximum(np.abs(mean) / self.mean, deviation / self.large)))
             return Hit(
-                f"{far.sum()} of {len(mean)} numbers that the first layer is given are not scaled: one has mean"
-                f" {mean[worst]:.3g} and deviation {deviation[worst]:.3g} (healthy: 0 and 1)",
+                sentence(
+                    "{far} of {all} numbers that the first layer is given are not scaled: one has mean {mean:.3g} and"
+                    " deviation {deviation:.3g} (healthy: 0 and 1)",
+                    far=int(far.sum()),
+                    all=len(mean),
+                    mean=mean[worst],
+                    deviation=deviation[worst],
+                ),
                 float(max(abs(mean[worst]), deviation[worst])),
                 severity,
             )
         if deviation.max() < self.small:
             return Hit(
-                f"the numbers that the first layer is given hardly vary: their largest deviation is"
-                f" {deviation.max():.3g} (healthy: 1)",
+                sentence(
+                    "the numbers that the first layer is given hardly vary: their largest deviation is {deviation:.3g}"
+                    " (healthy: 1)",
+                    deviation=deviation.max(),
+                ),
                 float(deviation.max()),
                 severity,
             )
@@ -64,17 +74,22 @@ class InputScale(
     def _columns(self, evidence: Evidence) -> Hit | None:
         facts, parts = evidence.facts, []
         for columns, what in (
-            (facts.constant, "all alike"),
-            (facts.doubled, "equal to another"),
-            (facts.counting, "counting the rows"),
+            (facts.constant, sentence("all alike")),
+            (facts.doubled, sentence("equal to another")),
+            (facts.counting, sentence("counting the rows")),
         ):
             if columns:
                 shown = ", ".join(map(str, columns[:5])) + ", …" * (len(columns) > 5)
-                noun = "column" if len(columns) == 1 else "columns"
-                parts.append(f"{len(columns)} {noun} {what} ({shown})")
+                values = {"count": len(columns), "what": what, "shown": shown}
+                one = sentence("{count} column {what} ({shown})", **values)
+                many = sentence("{count} columns {what} ({shown})", **values)
+                parts.append(one if len(columns) == 1 else many)
         if not parts:
             return None
-        return Hit("; ".join(parts), float(len(facts.constant)), "note")
+        told = parts[0]
+        for part in parts[1:]:
+            told = Sentence("{a}; {b}", {"a": told, "b": part})
+        return Hit(told, float(len(facts.constant)), "note")
 
 
 UNEVEN = 5.0  # times as many samples of one class as of another, above which one is rare
@@ -106,11 +121,14 @@ class Labels(
         facts = evidence.facts
         if facts.missing:
             shown = ", ".join(map(str, facts.missing[:5]))
-            return Hit(f"classes without samples in a part: {shown}", float(len(facts.missing)))
+            said = sentence("classes without samples in a part: {shown}", shown=shown)
+            return Hit(said, float(len(facts.missing)))
         share = facts.contradictions / max(facts.samples, 1)
         if share > self.contradicting:
             return Hit(
-                f"{facts.contradictions} samples have an equal one of another label",
+                sentence(
+                    "{count} samples have an equal one of another label", count=facts.contradictions
+                ),
                 share,
                 "warning",
             )
@@ -133,8 +151,15 @@ class Labels(
         if own >= (0.5 if few else 1.0) * self.recall * float(np.mean(recalls)):
             return None
         return Hit(
-            f"class {rarest} has {counts.min()} samples, the most frequent {counts.max()}; of the rare one"
-            f" {own:.0%} are found, of a class on average {np.mean(recalls):.0%}",
+            sentence(
+                "class {rarest} has {least} samples, the most frequent {most}; of the rare one {own:.0%} are found, of"
+                " a class on average {mean:.0%}",
+                rarest=rarest,
+                least=int(counts.min()),
+                most=int(counts.max()),
+                own=own,
+                mean=float(np.mean(recalls)),
+            ),
             float(counts.max() / counts.min()),
         )
 
@@ -164,12 +189,20 @@ class Leakage(
         facts = evidence.facts
         if facts.leaked > self.shared:
             return Hit(
-                f"{facts.leaked:.0%} of the samples to validate on are trained on too: the figures of validation are"
-                " too good",
+                sentence(
+                    "{share:.0%} of the samples to validate on are trained on too: the figures of validation are too"
+                    " good",
+                    share=facts.leaked,
+                ),
                 facts.leaked,
                 "error",
             )
         if facts.telling:
             column, score = facts.telling[0]
-            return Hit(f"column {column} alone gives the target away ({score:.3f})", score, "error")
+            said = sentence(
+                "column {column} alone gives the target away ({score:.3f})",
+                column=str(column),
+                score=score,
+            )
+            return Hit(said, score, "error")
         return None

@@ -68,4 +68,12 @@ SENTENCES: dict[str, str] = {
     "The run's data cannot be read now: {reason}.": "Данные запуска сейчас не прочитать: {reason}.",
     "Summary": "Итоги",
     "The run": "Запуск",
+    "How scores become shares": "Как из оценок получаются доли",
+    "share = exp(score − largest) / sum of all": "доля = exp(оценка − наибольшая) / сумма всех",
+    "score": "оценка",
+    "exponential": "экспонента",
+    "sum": "сумма",
+    "samples of each part": "объектов в каждой части",
+    "Nothing to warn of was found.": "Ничего настораживающего не найдено.",
+    "The data": "Данные",
 }
