@@ -129,15 +129,17 @@ def number(value: float, digits: int = 5) -> str:
 
     Examples
     --------
-    >>> number(50850.3), number(1234567.8), number(-0.0), number(0.000123456), number(1.5e12)
-    ('50850', '1234568', '0', '0.00012346', '1.5e+12')
+    >>> number(8649.8), number(50850.3), number(1234567.8), number(-0.0), number(0.000123456), number(1.5e12)
+    ('8649.8', '50850', '1234568', '0', '0.00012346', '1.5e+12')
     """
     size = abs(value)
     if 10**digits <= size < 1e9:
         return f"{value:.0f}"
     if 0 < size < 1e-5 or size >= 1e9 or not isfinite(value):
         return f"{value:.{digits}g}"
-    return fixed(float(f"{value:.{digits}g}"), 12).rstrip("0").rstrip(".")
+    decimals = max(0, digits - 1 - floor(log10(size))) if size else 0
+    found = fixed(float(f"{value:.{digits}g}"), decimals)
+    return found.rstrip("0").rstrip(".") if decimals else found
 
 
 def alike(values: Sequence[float], digits: int = 4) -> list[str]:

@@ -73,9 +73,9 @@ def test_remedies_are_proved_and_the_run_is_not_touched(
         exit_code("diagnose", str(too_slow), "--try", "--seconds", "20", "--engine", "reference")
         == 0
     )
-    shown = capsys.readouterr().out
+    shown, told = capsys.readouterr()
     assert contents(too_slow) == before
-    assert "run again in memory" in shown
+    assert "run again in memory" in told
     line = re.search(r"^do +(sloy train .*)$", shown, re.MULTILINE)
     assert line is not None, shown
     assert "--learning-rate" in line[1]

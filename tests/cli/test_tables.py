@@ -237,8 +237,10 @@ def test_remarks_go_to_the_error_stream(
     rows.to_csv(tmp_path / "new.csv", index=False)
     out, err = show(capsys, "predict", classifier, tmp_path / "new.csv")
     assert len(out.splitlines()) == 3
-    assert "column `town`: 1 cell with categories that training did not have ('Wien')" in err
-    assert "column `area`: 1 cell that cannot be read ('big'), taken as missing" in err
+    assert (
+        "column `town`: 1 cell with categories that training did not have ('Wien' in row 1)" in err
+    )
+    assert "column `area`: 1 cell that cannot be read ('big' in row 1), taken as missing" in err
     assert "columns that the model does not take: extra" in err
     with warnings.catch_warnings(record=True, action="always") as caught:
         library.load(classifier / "model.sloy").predict(rows)

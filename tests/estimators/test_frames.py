@@ -85,8 +85,11 @@ def test_what_training_did_not_have_is_said(net):
         found = net.predict(new)
     assert np.isfinite(found).all()
     words = " ".join(str(one.message) for one in said)
-    assert "column `color`: 1 cell with categories that training did not have ('violet')" in words
-    assert "column `size`: 1 cell without a value" in words
+    assert (
+        "column `color`: 1 cell with categories that training did not have ('violet' in row 2)"
+        in words
+    )
+    assert "column `size`: 1 cell without a value (row 3)" in words
     assert all(one.filename == __file__ for one in said)
     assert net.predict(FRAME.head(4))[0] == found[0]
 

@@ -14,6 +14,8 @@ import pytest
 
 import sloy
 from command_line import environment, exit_code
+from sloy.cli.show import _times as times_told
+from sloy.cli.show import fold_began
 from sloy.errors import InvalidOption
 from sloy.experiments import Event, Experiment, resume, run
 from sloy.experiments.events import EpochEnded, FoldBegan, FoldEnded, Saved
@@ -200,6 +202,46 @@ def test_standard_input_is_read_once() -> None:
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False
     )
     assert "`folds` reads the data again for each, which standard input cannot" in done.stderr
+
+
+def test_folds_of_members_tell_intervals_times_and_epochs(table: Path, tmp_path: Path) -> None:
+    """What the run on all rows does is said truly; intervals are kept row by row; the plan is what was done."""
+    words = {"target": "area", "folds": 2, "epochs": 2, "members": 2, "intervals": 0.8}
+    events: list[Event] = []
+    folder = tmp_path / "run"
+    result = run(Experiment.of(table, **words), folder, engine="reference", listener=events.append)
+    (last,) = [event for event in events if isinstance(event, FoldBegan) and not event.fold]
+    assert last.epochs == 0
+    assert "chosen by rows that are held out" in fold_began(last)
+    head, rows = read(folder)
+    ends = np.array([row[-2:] for row in rows], float)
+    true, fold = (
+        np.array([row[head.index(name)] for row in rows], float) for name in ("area", "fold")
+    )
+    assert head[-2:] == ["low", "high"]
+    held = [((ends[:, 0] <= true) & (true <= ends[:, 1]))[fold == k].mean() for k in (1, 2)]
+    found = json.loads((folder / "summary.json").read_text())
+    assert found["intervals"]["test_covered"]["mean"] == pytest.approx(np.mean(held))
+    assert found["plan"]["learning_rate"] == found["learning_rate"]
+    assert found["plan"]["folds"] == 2
+    runs = [
+        json.loads((folder / name / "summary.json").read_text())
+        for name in ("fold-1", "fold-2", "all-rows")
+    ]
+    seconds = [one["times_seconds"]["training"] for one in runs]
+    assert found["times_seconds"]["training"] == pytest.approx(sum(seconds))
+    kept = runs[0]["member_epochs"]
+    losses = np.array(
+        [[float(row[f"val_member_{g}"]) for g in (1, 2)] for row in runs[0]["history"]]
+    )
+    assert kept == (1 + losses.argmin(0)).tolist()
+    assert runs[0]["best_epoch"] == max(kept)
+    assert runs[0]["best_val_loss"] == pytest.approx(losses.min(0).mean())
+    again = resume(folder / "fold-1", engine="reference").summary
+    times = again["times_seconds"]
+    assert times["before"] == pytest.approx(times["training"])
+    assert "nothing was trained now" in times_told(times)
+    assert result.summary["times_seconds"]["before"] == pytest.approx(0.0, abs=1e-6)
 
 
 # --- losses by name ---------------------------------------------------------------------------------------------------

@@ -260,3 +260,12 @@ def test_answers_of_several_targets_have_a_panel_each() -> None:
     axes = answers_figure(true, true + np.array([1.0, 0.0]), "price, rent").axes
     assert [one.get_title() for one in axes] == ["3 samples, RMSE 1", "3 samples, RMSE 0"]
     assert [one.get_xlabel() for one in axes] == ["true price", "true rent"]
+
+
+def test_logarithmic_axes_have_plain_numbers() -> None:
+    """No text of a figure is read as mathematics, so none may be written as such."""
+    figure = curves_figure({"epoch": [1, 2, 3], "loss": [1e6, 1.0, 0.5]})
+    figure.canvas.draw()
+    said = [label.get_text() for label in figure.axes[0].get_yticklabels(which="both")]
+    assert "100" in said
+    assert not any("$" in word for word in said)

@@ -19,7 +19,7 @@ from sloy.engines.variables import HostVariables
 from sloy.errors import InvalidArgument
 from sloy.training.callbacks import EarlyStopping, TimeLimit
 from sloy.training.history import History
-from sloy.training.progress import ProgressBar
+from sloy.training.progress import Bar, ProgressBar
 from training_tasks import Spy, blobs, environment, fit, mlp
 
 
@@ -172,6 +172,27 @@ def test_lines_where_there_is_no_terminal():
         f"epoch 2/2: loss {row['loss']:.4g}, accuracy {100 * row['accuracy']:.2f} %, val_loss"
     )
     assert "\x1b" not in stream.getvalue()
+
+
+def test_many_short_epochs_have_few_lines():
+    stream, total = io.StringIO(), 60
+    bar = Bar(stream)
+    bar.open(total, 10)
+    for epoch in range(1, total + 1):
+        bar.end(
+            {
+                "epoch": epoch,
+                "loss": 0.5,
+                "val_member_1": 1.0,
+                "seconds": 0.0,
+                "samples_per_second": 1.0,
+            }
+        )
+    bar.close()
+    first, *_, last = lines = stream.getvalue().splitlines()
+    assert first.startswith("epoch  1/60")
+    assert last.startswith("epoch 60/60: loss 0.5 ·")
+    assert len(lines) < total
 
 
 def test_silence(capfd):

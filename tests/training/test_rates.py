@@ -10,7 +10,7 @@ import pytest
 import sloy
 from sloy.errors import InvalidArgument
 from sloy.layers import BatchNorm, Dense, ReLU
-from sloy.training.rates import FACTOR, _Tried
+from sloy.training.rates import FACTOR, _Tried, _why
 from training_tasks import blobs, fit, mlp
 
 OPTIONS: dict[str, Any] = {"epochs": 2, "batch_size": 16, "engine": "reference"}
@@ -125,3 +125,14 @@ def test_only_sure_gains_move_it() -> None:
     assert gain == pytest.approx(0.4, abs=3 * error)
     assert flat.end(0, -1, -8) == -1
     assert flat.end(0, 1, 1) == 1
+
+
+def test_what_is_lower_but_not_surely_is_said() -> None:
+    unsure = tried({-1: 0.9, 0: 0.5, 1: 0.3}, 5.0)
+    best = unsure.climb()
+    lowest = min(unsure.found, key=unsure.mean)
+    said = _why(unsure, best, 60, first=0.1, moved=0.04)
+    assert "changes the weights by 4 %" in said
+    assert best == 0
+    gain, error = unsure.gain(best, lowest)
+    assert (f"lower by {gain:.2g} ± {error:.2g}, which is not sure" in said) == (lowest != best)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from typing import TYPE_CHECKING, Any
 
 from sloy import text
@@ -70,7 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(text.as_json({**found.report.to_json(), "source": found.source}), end="")
         return 0
-    print(f"{text.visible(arguments.folder)}: {found.source}\n\n{found.report}")
+    print(f"{text.visible(arguments.folder)}: {found.source}", file=sys.stderr)
+    print(found.report)
     return 0
 
 

@@ -120,6 +120,7 @@ def _javascript(model: Model, arguments: argparse.Namespace) -> list[tuple[str, 
 
 
 def _outputs(model: Model) -> str:
+    model = model.by_class
     shape = model.network.output_shape
     kind = "values" if model.loss.task(shape) == "regression" else "probabilities"
     return f"{text.shape(shape) or '1'}, {kind}"

@@ -137,7 +137,7 @@ def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
 def _table(model: Model) -> list[tuple[str, str]]:
     """Target and columns of a model for tables."""
     from sloy.data import HandwritingReader, PictureReader
-    from sloy.data.tables import TableReader
+    from sloy.data.tables import NumbersReader, TableReader
     from sloy.experiments.sources.folder import reading
     from sloy.experiments.sources.table_loaded import listed
 
@@ -145,6 +145,16 @@ def _table(model: Model) -> list[tuple[str, str]]:
         return [("pictures", reading(model.reader))]
     if isinstance(model.reader, HandwritingReader):
         return [("pictures", model.reader.describe())]
+    if isinstance(model.reader, NumbersReader):
+        names = text.named(model.reader.names, 8, f" and {model.reader.width - 8} more")
+        found = (
+            f"numbers, by their names: {names}" if model.reader.named else "numbers, in their order"
+        )
+        columns = f"{model.reader.width} of {found}"
+        return [
+            ("target", ", ".join(map(text.visible, model.reader.targets))),
+            ("columns", columns),
+        ]
     if not isinstance(model.reader, TableReader):
         return []
     targets = ", ".join(map(text.visible, model.reader.targets))

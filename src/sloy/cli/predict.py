@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Predict and print."""
     model = load_model(arguments.model, arguments)
-    if model.reader is not None and model.reader.kind == "table":
+    if model.reader is not None and model.reader.of_tables:
         return predict_table(model, arguments)
     if arguments.id or arguments.guard_formulas:
         name = "--id" if arguments.id else "--guard-formulas"
@@ -239,6 +239,7 @@ def answers(model: Model, x: np.ndarray, top: int) -> list[dict[str, Any]]:
     """For each sample the most probable classes; for a regression its values."""
     import numpy as np
 
+    model = model.by_class
     if model.loss.task(model.network.output_shape) != "classification":
         return [{"values": np.atleast_1d(row).tolist()} for row in model.predict(x)]
     probabilities = model.predict_proba(x)  # (N, K)

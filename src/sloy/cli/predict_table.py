@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import polars as pl
 
-    from sloy.data.tables import TableReader
+    from sloy.data.tables import RowsReader
     from sloy.data.tables.sources import Source
     from sloy.model import Model
 
@@ -94,7 +94,7 @@ def answers(
 def _answered(model: Model, x: np.ndarray) -> pl.DataFrame:
     from sloy.data.tables.values import polars
 
-    names, network = model.class_names, model.prepared
+    names, network = model.class_names, model.by_class.prepared
     answer = network.predict(x)
     if not names:
         targets = _reader(model).targets
@@ -152,8 +152,8 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
     return {**others, **({"probabilities": shares} if shares else {})}
 
 
-def _reader(model: Model) -> TableReader:
-    from sloy.data.tables import TableReader
+def _reader(model: Model) -> RowsReader:
+    from sloy.data.tables import RowsReader
 
-    assert isinstance(model.reader, TableReader)
+    assert isinstance(model.reader, RowsReader)
     return model.reader

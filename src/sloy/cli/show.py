@@ -119,7 +119,9 @@ def opening(event: Opened) -> str:
     samples = f"{text.count(trained)} to train on"
     if held_out and loaded.members and loaded.validation is None:
         each = text.count(held_out // loaded.members)
-        samples += f", {each} of them held out by each of {text.many(loaded.members, 'member')}"
+        samples += f", {each} of them held out"
+        if loaded.members > 1:
+            samples += f" by each of {text.many(loaded.members, 'member')}"
     elif held_out:
         samples += f", {text.count(held_out)} to validate"
     steps = -(-trained // recipe.batch_size)
@@ -155,6 +157,8 @@ def fold_began(event: FoldBegan) -> str:
     """Which run of a cross-validation begins."""
     if event.fold:
         return f"fold {event.fold} of {event.folds}"
+    if not event.epochs:
+        return "all rows, the epochs chosen by rows that are held out, as in each fold"
     return f"all rows, {text.many(event.epochs, 'epoch')}: the mean of the folds' best"
 
 
@@ -194,21 +198,28 @@ def stages(event: Opened) -> str:
 
 def results(summary: Mapping[str, Any], event: Tested, folder: str) -> str:
     """What came of it."""
-    times, memory = summary["times_seconds"], summary["memory_bytes"]
+    memory = summary["memory_bytes"]
     peak = f"{text.size(memory['peak'])} at its peak, {text.size(memory['predicted'])} predicted"
     rows = [
         *event.measured.rows,
         *_best(summary),
-        (
-            "time",
-            f"{text.seconds(times['to_test'])} from the start of the program to the test result,"
-            f" {text.seconds(times['training'])} of it training",
-        ),
+        ("time", _times(summary["times_seconds"])),
         *_stream(summary),
         ("memory", peak),
         ("folder", text.visible(folder)),
     ]
     return text.fields(rows)
+
+
+def _times(times: Mapping[str, float]) -> str:
+    """How long it took, and how much of that was training."""
+    whole = f"{text.seconds(times['to_test'])} from the start of the program to the test result"
+    before = times["before"]
+    now = times["training"] - before
+    if before and now <= 0:
+        return f"{whole}; the training, {text.seconds(before)}, was done before, nothing was trained now"
+    found = f"{whole}, {text.seconds(now)} of it training"
+    return f"{found}, after {text.seconds(before)} before" if before else found
 
 
 def _stream(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -229,6 +240,11 @@ def _best(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Which epoch's weights the model has, where the validation loss chose it."""
     if summary["best_epoch"] is None:
         return []
+    if (members := summary.get("member_epochs")) is not None:
+        each = ", ".join(map(str, members))
+        several = len(members) > 1
+        words = f"{'of each member the ' * several}best epoch of {summary['epochs']} kept ({each}), validation loss"
+        return [("epochs", f"{words} {summary['best_val_loss']:.4f}{' on average' * several}")]
     done, most = summary["epochs"], summary["plan"]["epochs"]
     words = (
         f"best epoch {summary['best_epoch']} of {done} kept, validation loss"

@@ -20,6 +20,7 @@ _READERS = {
     "pictures": ("sloy.data.pictures", "PictureReader"),
     "handwriting": ("sloy.data.handwriting", "HandwritingReader"),
     "table": ("sloy.data.tables", "TableReader"),
+    "numbers": ("sloy.data.tables", "NumbersReader"),
 }
 
 
@@ -28,6 +29,7 @@ class Reader(ABC):
 
     kind: ClassVar[str]
     instead_of_arrays: ClassVar[str] = ""  # what is given to a model that takes no arrays
+    of_tables: ClassVar[bool] = False  # whether samples are rows of tables
 
     @abstractmethod
     def takes(self, source: Any) -> bool:
@@ -51,8 +53,14 @@ class Reader(ABC):
         """The reader that `to_config` described; everything is checked, as it comes from a file."""
 
 
-def labels_of(class_names: Sequence[str]) -> np.ndarray:
+def labels_of(class_names: Sequence[str], kind: str = "text") -> np.ndarray:
     """Names as an array: integers or truth where all are written as Python writes these, else strings.
+
+    Parameters
+    ----------
+    class_names : sequence of str
+    kind : str
+        What they were: "string", "float" or "boolean"; by what they look like for others.
 
     Examples
     --------
@@ -60,6 +68,10 @@ def labels_of(class_names: Sequence[str]) -> np.ndarray:
     ([3, 10], [False, True], ['02', '10'])
     """
     names = list(class_names)
+    if kind == "boolean":
+        return np.array([name.lower() == "true" for name in names])
+    if kind in ("string", "float"):
+        return np.array(names, str if kind == "string" else np.float64)
     if all(re.fullmatch("0|-?[1-9][0-9]{0,17}", name) for name in names):
         return np.array(names, np.int64)
     if set(names) == {"True", "False"}:

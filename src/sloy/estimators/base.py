@@ -21,7 +21,7 @@ from sloy.estimators.defaults import Known
 from sloy.estimators.network import complete_network
 from sloy.estimators.parallel import threads_of
 from sloy.estimators.parameters import BY_MEMBERS, RECIPES, Parameters
-from sloy.estimators.preparation import Preparation, learn_table, scales
+from sloy.estimators.preparation import Preparation, learn_table, reader_of_model, scales
 from sloy.estimators.rows import Rows, check_feature_names, plain_targets, read_rows, shaped
 from sloy.layers import Layer
 from sloy.losses import Loss
@@ -46,7 +46,6 @@ class _Given:
     y: np.ndarray
     weight: np.ndarray | None
     kept: np.ndarray | None
-    target: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +125,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         going_on: bool,
         epochs: int | None = None,
         class_names: Sequence[str] = (),
-        target: str = "target",
+        targets: Sequence[str] = ("target",),
     ) -> None:
         """Fit the network to samples and targets as a loss takes them."""
         going_on = going_on and hasattr(self, "model_")
@@ -136,9 +135,10 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
             weight, by_class = self._weights(sample_weight, len(y)), self._class_weights(y)
             model, history, self._preparation, held = by_members.train(
                 self, rows, y, weight=weight, held_out=validation, loss=self._loss_of_members(outputs),
-                class_weight=by_class, class_names=class_names, target=target,
+                class_weight=by_class, class_names=class_names,
             )  # fmt: skip
             self._network = model.network
+            self._read_by(model, targets)
             self._check_held_out(held)
             self._learned(self._finished(model, held), history, TrainingState(), going_on=False)
             return
@@ -146,7 +146,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         loss, weight, seed = self._loss(outputs), self._weights(sample_weight, len(y)), self._seed()
         wide = alone and not self._adjusts() and self._is_wide(rows, y, loss)
         held_out = validation if wide else self._held_out(validation, len(y), alone=alone)
-        given = _Given(rows, y, weight, None, target)
+        given = _Given(rows, y, weight, None)
         if isinstance(held_out, float):  # as `fit` will hold them out
             kept, _ = split(Dataset(np.zeros((len(y), 1)), y), held_out, seed)
             given = replace(given, kept=kept)
@@ -180,9 +180,23 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
             parameters=parameters,
             verbose=self._verbose(),
         )
-        model.reader, self._preparation = plan.preparation.reader, plan.preparation
-        self._network = model.network
+        self._preparation, self._network = plan.preparation, model.network
+        self._read_by(model, targets)
         self._learned(self._finished(model, after), history, state, going_on=going_on)
+
+    def _read_by(self, model: Model, targets: Sequence[str]) -> None:
+        """Let the model find its columns in tables."""
+        model.reader = reader_of_model(
+            self._preparation,
+            model.network.input_shape,
+            names=getattr(self, "feature_names_in_", None),
+            targets=targets,
+            target_type=self._target_type(),
+        )
+
+    def _target_type(self) -> str:
+        """What labels are, see `TableReader`."""
+        return "float"
 
     def _check_held_out(self, data: Dataset | HeldOut | None) -> None:
         """Raise where `_finished` needs more samples that are held out."""
@@ -197,7 +211,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         scaled = flag(where, "standardize", self.standardize)
         preparation = self._preparation if going_on else Preparation()
         if isinstance(rows, FrameTable) and not going_on:
-            preparation = learn_table(where, rows, kept, given.target)
+            preparation = learn_table(where, rows, kept)
         numbers = preparation.read(rows, told=False)
         count = len(given.y) if kept is None else len(kept)
         units = self._units(outputs, loss)
@@ -355,7 +369,10 @@ def as_loss(where: str, given: Any) -> Loss:
         raise InvalidArgument(f"{where}: {error}") from None
 
 
-def name_of(y: Any) -> str:
-    """What targets are called: the name of a series."""
-    name = getattr(y, "name", None)
-    return name if isinstance(name, str) and name else "target"
+def names_of(y: Any, outputs: int) -> list[str]:
+    """What targets are called: the name of a series, those of a frame's columns."""
+    name, columns = getattr(y, "name", None), getattr(y, "columns", ())
+    if len(columns) == outputs:
+        return list(map(str, columns))
+    first = name if isinstance(name, str) and name else "target"
+    return [first] if outputs == 1 else [f"{first}_{k}" for k in range(outputs)]

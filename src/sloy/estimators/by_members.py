@@ -71,7 +71,6 @@ def train(
     loss: Loss | None,
     class_weight: Any,
     class_names: Sequence[str],
-    target: str,
 ) -> tuple[Model, History, Preparation, Dataset | HeldOut | None]:
     """The trained model, its history, how rows are prepared; what was held out, where the model needs it further.
 
@@ -80,7 +79,7 @@ def train(
     where, seed = type(estimator).__name__, estimator._seed()
     preparation = Preparation()
     if isinstance(rows, FrameTable):
-        preparation = learn_table(where, rows, None, target)
+        preparation = learn_table(where, rows, None)
         numbers: Any = preparation.read(rows, told=False)
     else:
         numbers = rows
@@ -119,7 +118,6 @@ def train(
         threads=threads_of(estimator.threads, table.network, recipe.batch_size),
         verbose=estimator._verbose(),
     )
-    model.reader = preparation.reader
     if not estimator._adjusts():
         return model, history, preparation, None
     raw: Any = preparation.samples(

@@ -15,7 +15,7 @@ from sklearn.utils.validation import column_or_1d
 from sloy.arguments import flag, real
 from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.estimators.base import Estimator, as_loss, name_of
+from sloy.estimators.base import Estimator, as_loss, names_of
 from sloy.estimators.defaults import AUTO
 from sloy.estimators.documentation import documented
 from sloy.estimators.parameters import Hidden
@@ -152,7 +152,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         names = () if self._multilabel else tuple(map(str, self.classes_))
         self._train(
             rows, target, len(self.classes_), sample_weight, held_out, going_on=going_on,
-            epochs=epochs, class_names=names, target=name_of(y),
+            epochs=epochs, class_names=names,
+            targets=names_of(y, len(self.classes_) if self._multilabel else 1),
         )  # fmt: skip
         return self
 
@@ -289,6 +290,14 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             name = f"class_weight[{label!r}]"
             found[int(places[0])] = real("Classifier", name, weight, least=0)
         return found
+
+    def _target_type(self) -> str:
+        if self._multilabel:
+            return "integer"
+        kind = np.asarray(self.classes_).dtype.kind
+        known = {"b": "boolean", "i": "integer", "u": "integer", "f": "float"}
+        words = all(isinstance(label, str) for label in self.classes_)
+        return known.get(kind, "string" if words else "text")
 
     def _adjusts(self) -> bool:
         return self.calibrate

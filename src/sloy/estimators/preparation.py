@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sloy.data.sparse import SparseRows
 from sloy.data.tables.inference import conclude, look
-from sloy.data.tables.reader import TableReader, level_of_user
+from sloy.data.tables.numbers import NumbersReader
+from sloy.data.tables.numerals import PLAIN
+from sloy.data.tables.reader import RowsReader, TableReader, level_of_user
 from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import FrameTable
 from sloy.errors import InvalidArgument
@@ -80,6 +83,53 @@ class Preparation:
         return self.preprocessing.compute(x).astype(dtype)
 
 
+def reader_of_model(
+    preparation: Preparation,
+    shape: Shape,
+    *,
+    names: Sequence[str] | None,
+    targets: Sequence[str],
+    target_type: str,
+) -> RowsReader | None:
+    """How the model finds its columns in a table: those that were prepared, or numbers as they are.
+
+    Parameters
+    ----------
+    preparation : Preparation
+    shape : tuple of int
+        Of one sample as the network takes it; pictures are not found in tables.
+    names : sequence of str, optional
+        Of the columns of plain numbers, where they had some.
+    targets : sequence of str
+        What is predicted.
+    target_type : str
+        See `TableReader`.
+    """
+    if (reader := preparation.reader) is not None:
+        first, *rest = _apart(targets, reader.names)
+        others = tuple((name, PLAIN) for name in rest)
+        return replace(reader, target=first, others=others, target_type=target_type)
+    if len(shape) != 1:
+        return None
+    known = [f"x{place}" for place in range(shape[0])] if names is None else list(map(str, names))
+    first, *rest = _apart(targets, known)
+    means = np.broadcast_to(np.array(preparation.preprocessing.mean, np.float64), shape)
+    return NumbersReader(
+        tuple(known), tuple(means.tolist()), first, names is not None, target_type,
+        tuple((name, PLAIN) for name in rest),
+    )  # fmt: skip
+
+
+def _apart(targets: Sequence[str], columns: Sequence[str]) -> list[str]:
+    """Names of targets that are none of the columns, nor one another."""
+    found: list[str] = []
+    for name in targets:
+        while name in columns or name in found:
+            name += "_"
+        found.append(name)
+    return found
+
+
 def scales(
     x: np.ndarray | SparseRows, kept: np.ndarray | None, weight: np.ndarray | None
 ) -> Preprocessing:
@@ -103,7 +153,7 @@ def scales(
     return Preprocessing(tuple(mean.tolist()), tuple(deviation.tolist()))
 
 
-def learn_table(where: str, table: FrameTable, kept: np.ndarray | None, target: str) -> Preparation:
+def learn_table(where: str, table: FrameTable, kept: np.ndarray | None) -> Preparation:
     """The reader of a table; what it leaves out, and how it takes odd cells, is said in warnings."""
     training = np.zeros(table.frame.height, bool)
     training[slice(None) if kept is None else kept] = True
@@ -115,6 +165,5 @@ def learn_table(where: str, table: FrameTable, kept: np.ndarray | None, target: 
     if not columns:
         why = "; ".join(f"`{name}`: {reason}" for name, reason in list(left_out.items())[:3])
         raise InvalidArgument(f"{where}: no column of X is left to learn from ({why}).")
-    while target in table.names:
-        target += "_"
+    (target,) = _apart(["target"], table.names)
     return Preparation(TableReader(tuple(columns), target), left_out=tuple(left_out))

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array
 from sloy.arguments import flag, real
 from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument, ShapeError
-from sloy.estimators.base import Estimator, as_loss, name_of
+from sloy.estimators.base import Estimator, as_loss, names_of
 from sloy.estimators.defaults import AUTO
 from sloy.estimators.documentation import documented
 from sloy.estimators.parameters import Hidden
@@ -127,7 +127,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         target, held_out = self._less(target), held_out and (held_out[0], self._less(held_out[1]))
         self._train(
             rows, target, outputs, sample_weight, held_out, going_on=going_on, epochs=epochs,
-            target=name_of(y),
+            targets=names_of(y, outputs),
         )  # fmt: skip
         self._target_shape = target.shape[1:]
         if self._origin:

@@ -93,8 +93,9 @@ def filled(x: np.ndarray, means: tuple[float, ...]) -> np.ndarray:
     """Samples (N, …, C) with the mean of the channel in each gap; said in a warning, as training had no gaps."""
     if x.dtype.kind != "f" or not (gaps := np.isnan(x)).any():
         return x
-    counts = gaps.reshape(len(x), -1).sum(0)
-    remarks = Remarks(missing={f"x{n}": int(counts[n]) for n in np.flatnonzero(counts)})
+    remarks, columns = Remarks(), gaps.reshape(len(x), -1).T
+    for n in np.flatnonzero(columns.any(1)):
+        remarks.add_missing(f"x{n}", np.flatnonzero(columns[n]))
     for line in remarks.lines():
         warnings.warn(line, stacklevel=level_of_user())
     return np.where(gaps, np.asarray(means, x.dtype), x)

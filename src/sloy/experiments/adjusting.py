@@ -18,6 +18,7 @@ from sloy.metrics.figures import calibration_error, reliability
 from sloy.model import Model
 from sloy.problem.inputs import split
 from sloy.training.calibration import (
+    RANGE,
     Calibration,
     calibrate,
     uncalibrated,
@@ -29,6 +30,7 @@ from sloy.training.threshold import Threshold, choose_threshold, with_threshold
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FEWEST = 10  # samples held out that a temperature is found on
 TITLES = {"f1": "F1", "balanced": "balanced accuracy"}
 
 
@@ -44,12 +46,15 @@ class Adjusted:
     threshold : Threshold, optional
         One that was chosen; the model has also those that were given.
     widening : Widening, optional
+    few : int, optional
+        Samples that are held out, where they are too few to find a temperature on.
     """
 
     wanted: bool = False
     calibration: Calibration | None = None
     threshold: Threshold | None = None
     widening: Widening | None = None
+    few: int | None = None
 
     def told(self, model: Model, data: Dataset, measured: Measured) -> Measured:
         """What was measured, and what came of it on the test data beside it."""
@@ -69,6 +74,9 @@ class Adjusted:
                 **measured.pictures(),
                 "reliability.png": _picture(found, probabilities, data),
             }
+        elif self.few is not None:
+            said = f"none: {text.many(self.few, 'sample')} held out, at least {FEWEST} are needed to find it on"
+            rows.append(("calibration", said))
         elif self.wanted:
             rows.append(("calibration", "none: there are no validation samples to find it on"))
         if model.threshold is not None:
@@ -104,11 +112,13 @@ def adjust(experiment: Experiment, loaded: Loaded, model: Model) -> tuple[Model,
     held = None
     if wanted or intervals or isinstance(chosen, str):
         held = left_out(loaded, model, experiment.validation, seed)
-    calibration = threshold = widening = None
+    calibration = threshold = widening = few = None
     if intervals and held is not None:
         by = held if held.by_members else held.data
         model, widening = widen(model, by, not_negative=loaded.not_negative)
-    if wanted and held is not None:
+    if wanted and held is not None and len(held.data) < FEWEST:
+        few = len(held.data)
+    elif wanted and held is not None:
         model, calibration = calibrate(model, held)
         if calibration.kept:
             held = held.divided(calibration.of_member or calibration.temperature)
@@ -116,7 +126,7 @@ def adjust(experiment: Experiment, loaded: Loaded, model: Model) -> tuple[Model,
         model, threshold = choose_threshold(model, held, chosen)  # type: ignore[arg-type]
     elif chosen is not None:
         model = with_threshold(model, float(chosen))
-    return model, Adjusted(wanted, calibration, threshold, widening)
+    return model, Adjusted(wanted, calibration, threshold, widening, few)
 
 
 def left_out(loaded: Loaded, model: Model, share: float, seed: int) -> HeldOut | None:
@@ -136,8 +146,7 @@ def left_out(loaded: Loaded, model: Model, share: float, seed: int) -> HeldOut |
 def _calibration(
     found: Calibration, probabilities: np.ndarray, data: Dataset
 ) -> tuple[dict[str, Any], Row]:
-    rows = text.count(found.samples)
-    change = f"the log-loss of {rows} validation samples"
+    change = f"the log-loss of {text.many(found.samples, 'validation sample')}"
     temperature = f"temperature {found.temperature:.3g}"
     if found.of_member is not None:
         temperature += f", the square root of that of one member, {found.of_member:.3g}"
@@ -163,9 +172,10 @@ def _calibration(
 
 def _of(found: Calibration) -> str:
     """The temperature that the log-losses are of."""
-    if found.of_member is None:
-        return f"temperature {found.temperature:.3g}"
-    return f"temperature {found.of_member:.3g} of one member"
+    own = found.temperature if found.of_member is None else found.of_member
+    whose = "" if found.of_member is None else " of one member"
+    end = ", the end of what is searched," if not 1.01 * RANGE[0] < own < 0.99 * RANGE[1] else ""
+    return f"temperature {own:.3g}{whose}{end}"
 
 
 def _picture(found: Calibration, probabilities: np.ndarray, data: Dataset) -> Figure:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from sloy.model import Model
 
 UNEVEN = 3.0  # times as many samples of one class as of another: accuracy alone says little
-RARE = 10.0  # times as many: the opening names the option
 LISTED = 12  # classes whose figures are shown; all are in summary.json
 TITLES = {
     "balanced_accuracy": "balanced",
@@ -98,7 +97,9 @@ def shown(value: float) -> str:
 
 def notes(data: Dataset, unevenness: float) -> tuple[tuple[str, str], ...]:
     """A row on rare classes that names the option for them; none where no class is rare."""
-    if unevenness < RARE:
+    from sloy.diagnosis.rules.samples import UNEVEN as RARE
+
+    if unevenness <= RARE:
         return ()
     counts = np.bincount(data.y, minlength=data.classes)
     rarest = int(np.argmin(np.where(counts > 0, counts, len(data) + 1)))

@@ -125,7 +125,8 @@ class Diagnosed(Event):
 class FoldBegan(Event):
     """The run of a fold, from 1, of a cross-validation begins; 0 is that on all rows, the last.
 
-    `folder` is that of the cross-validation.
+    `epochs` is the mean of the folds' best, which that on all rows does; 0 where it chooses its own. `folder` is that
+    of the cross-validation.
     """
 
     fold: int

@@ -104,7 +104,7 @@ def examine(
     into = nullcontext() if out is None else _folder(path_of("examine", "out", out), overwrite)
     with into as folder:
         file = Path(model) / MODEL if Path(model).is_dir() else model
-        found = load(file, engine=engine, threads=threads)
+        found = load(file, engine=engine, threads=threads).by_class
         source = _source(found, str(data), skip_broken=skip_broken)
         wanted = Wanted(counted=lambda what, done, total: listener(Counted(what, done, total)))
         tested = source.to_test(found, wanted)
@@ -134,7 +134,7 @@ def _simpler(file: Path, engine: str | Engine, threads: int) -> Model | None:
 
 def _source(model: Model, data: str, *, skip_broken: bool) -> Source:
     """The kind of data, as the model takes it."""
-    is_table = model.reader is not None and model.reader.kind == "table"
+    is_table = model.reader is not None and model.reader.of_tables
     others = Mnist.matches(data) or Path(data).is_dir()
     source = TableFile(data) if is_table and not others else source_of(data)
     if not skip_broken:
@@ -217,7 +217,10 @@ def _predictions(
     names, beside = tested.data.class_names, tested.beside
     titles = [f"probability_{name}" for name in names]
     several = [f"prediction_{name}" for name in targets] if len(targets) > 1 else ["prediction"]
-    yield [*beside, *several, *titles]
+    ends = measured.ends_by_column
+    yield [*beside, *several, *titles, *ends]
     said = [[names[k]] for k in measured.given] if names else measured.answers[:, : len(several)]
-    for answer, row, *cells in zip(said, measured.answers, *beside.values(), strict=True):
-        yield [*cells, *answer, *(row if names else ())]
+    columns = [*beside.values(), *ends.values()]
+    for answer, row, *cells in zip(said, measured.answers, *columns, strict=True):
+        own, end = cells[: len(beside)], cells[len(beside) :]
+        yield [*own, *answer, *(row if names else ()), *end]

@@ -351,7 +351,8 @@ def _refuse_unknown(source: Source, words: Mapping[str, Any], *others: str) -> N
     known = {name for cls in (Recipe, FineTuning, type(source)) for name, _, _ in options(cls)}
     for name in sorted(words.keys() - known - set(_OWN) - set(others)):
         if name in source_options():
-            raise InvalidOption(f"`{name}` does not belong to {source.data}.")
+            what = _unlike_table(name, source.data)
+            raise InvalidOption(f"`{name}` does not belong to {source.data}{what}.")
         raise InvalidOption(f"`{text.shortened(name, 60)}` is no option of an experiment.")
 
 
@@ -375,3 +376,10 @@ def _plain(name: str, value: Any) -> Any:
     if value is None or isinstance(value, str | int | float):
         return value
     raise InvalidOption(f"`{name}` (={shown(value)}): an experiment takes it in words.")
+
+
+def _unlike_table(name: str, data: str) -> str:
+    """Why the data have no such option, where that of a table was given for a folder."""
+    if name != "target" or not Path(data).is_dir():
+        return ""
+    return ", which is a folder: a table is one file, such as FOLDER/FILE.csv"

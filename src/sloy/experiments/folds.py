@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from typing import Any
 
@@ -56,6 +56,7 @@ _SUMMARY = {  # what is read of that of a fold
     "best_epoch": (None, int),
     "baselines": {"always the same": _FIGURES, "*": _FIGURES},
     "importance?": _WORTH,
+    "intervals?": {"share": float, "test_covered": float, "test_mean_width": float, "*": object},
     "classes?": {"*": {"samples": int, "*": object}},
     "*": object,
 }
@@ -80,7 +81,7 @@ def check_shared(experiment: Experiment, processes: Processes) -> None:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class CrossValidation:
     """A run for each fold, tested on its rows, and then one on all rows.
 
@@ -102,6 +103,8 @@ class CrossValidation:
     folder: RunFolder
     tell: Listener
     train: Train
+    training: float = field(default=0.0, init=False)  # seconds, of all folds
+    before: float = field(default=0.0, init=False)  # of these, by processes before this
 
     def run(self, *, resumed: bool) -> Result:
         """All runs, of those that are done what they left; then what they say together."""
@@ -126,6 +129,10 @@ class CrossValidation:
             self._train(replace(self.experiment, source=source), folder, quiet=number > 1)
         found = _read(folder)
         self.tell(FoldEnded(number, folds, found, before))
+        times = found.get("times_seconds", {})
+        training = float(times.get("training", 0.0))
+        self.training += training
+        self.before += training if before else float(times.get("before", 0.0))
         return found
 
     @property
@@ -140,7 +147,7 @@ class CrossValidation:
         if not self._holds_out:
             given = {**one.given, "epochs": epochs, "patience": None}
             one = replace(one, validation=0.0, given=given)
-        self.tell(FoldBegan(0, folds, epochs, self.folder.path))
+        self.tell(FoldBegan(0, folds, 0 if self._holds_out else epochs, self.folder.path))
         return self._train(one, self.folder.fold(0), quiet=True)
 
     def _train(self, one: Experiment, folder: RunFolder, *, quiet: bool) -> Result:
@@ -178,16 +185,23 @@ class CrossValidation:
             "best_epochs": list(epochs),
             "importance": worth.document(),
             "test_samples": len(rows.rows),
+            **_intervals([one["intervals"] for one in summaries if "intervals" in one]),
         }
         summary = {
             **whole.summary,
             **figures,
             "test_of_folds": [_own(summary) for summary in summaries],
-            "plan": self.experiment.words(),
+            "plan": {**whole.summary["plan"], **_given(self.experiment)},
+            "times_seconds": {
+                "to_test": whole.summary["times_seconds"]["to_test"],
+                "training": self.training + whole.summary["times_seconds"]["training"],
+                "before": self.before + whole.summary["times_seconds"]["before"],
+            },
         }
+        told = self._told(scores, epochs, summaries, len(rows.rows), worth)
         measured = Measured(
             figures,
-            self._told(scores, epochs, summaries, len(rows.rows), worth),
+            (*told, *_intervals_told(figures)),
             lambda: {
                 **answers_pictures(*rows.compared(whole.model)),
                 "importance.png": inspection.importance_figure(worth),
@@ -214,9 +228,10 @@ class CrossValidation:
         }
         folds, own = len(summaries), means.pop("network")
         of_classes = baselines.OF_CLASSES if _are_told(summaries) else ()
+        said = f"mean ± standard error of {folds} folds, {text.count(samples)} rows in all"
         rows = [
             ("test", baselines.comparison_with_errors(scores, *of_classes)),
-            ("", f"mean ± standard error of {folds} folds, {text.count(samples)} rows in all"),
+            ("", said + (", which answers.png takes at once" if "rmse" in own else "")),
         ]
         weighted = self.experiment.recipe.class_weight is not None
         if said := baselines.verdict(own, means, weighted=weighted):
@@ -297,6 +312,26 @@ def _scores(found: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]
         error = float(values.std(ddof=1)) / sqrt(len(values))
         scores[name] = {"mean": float(values.mean()), "error": error}
     return scores
+
+
+def _intervals(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the folds' intervals held, on average; nothing where there are none."""
+    if not found:
+        return {}
+    names = ("test_covered", "test_mean_width")
+    scores = _scores([{name: one[name] for name in names} for one in found])
+    return {"intervals": {"share": found[0]["share"], **scores}}
+
+
+def _intervals_told(figures: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    if (found := figures.get("intervals")) is None:
+        return ()
+    covered, width = found["test_covered"], found["test_mean_width"]
+    said = (
+        f"of {found['share']:g}: they hold {text.percent(covered['mean'])} (± {text.percent(covered['error'])}) of the"
+        f" rows of a fold, mean width {text.number(width['mean'])} (± {text.number(width['error'], 2)})"
+    )
+    return (("intervals", said),)
 
 
 def _mean_importance(documents: Sequence[Mapping[str, Any]]) -> inspection.Importance:

@@ -9,7 +9,7 @@ from typing import Any
 from sloy import inspection, pruning, text
 from sloy.arguments import flag, path_of
 from sloy.data.dataset import Dataset
-from sloy.data.tables import TableReader
+from sloy.data.tables import RowsReader
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Counted, Listener, Opened
@@ -152,7 +152,7 @@ def material(
     listener: Listener,
 ) -> Material:
     """The model of a file, and the samples of its run or of other data."""
-    known = load(file, engine=engine, threads=threads)
+    known = load(file, engine=engine, threads=threads).by_class
     configuration = file.parent / CONFIGURATION
     own = configuration.is_file() and file.name in (MODEL, FILES[0], LINEAR)
     if data is None and not own:
@@ -167,7 +167,7 @@ def material(
         return _split(known, opening, recipe, ensemble=_ensemble(known, opening))
     assert data is not None
     source = source_of(str(data))
-    if isinstance(source, TableFile) or isinstance(known.reader, TableReader):
+    if isinstance(source, TableFile) or isinstance(known.reader, RowsReader):
         return _by_rows(known, file, source)
     experiment = Experiment.of(str(data), from_=str(file))
     opening = opened(experiment, file.parent, engine=known.engine, tell=listener)
@@ -186,7 +186,7 @@ def material(
 def _by_rows(model: Model, file: Path, source: Source) -> Material:
     """The rows of a table that have the target of a model of tables; they are trained on again by its own loss."""
     if not isinstance(source, TableFile):
-        assert isinstance(model.reader, TableReader)
+        assert isinstance(model.reader, RowsReader)
         names = text.named([*map(repr, model.reader.names), *map(repr, model.reader.targets)], 6)
         raise InvalidOption(
             f"`data`: {file} takes rows of a table with the columns {names}; {source.data} is none."

@@ -219,9 +219,7 @@ class _Run:
 
     @staticmethod
     def _prepared(model: Model) -> Model:
-        return (
-            model.prepared if model.reader is not None and model.reader.kind == "table" else model
-        )
+        return model.prepared if model.reader is not None and model.reader.of_tables else model
 
     def _known(self) -> Known:
         if self.test is None or self.measured is None or not self.samples:

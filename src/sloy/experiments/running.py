@@ -15,17 +15,10 @@ from sloy.engines import Engine, processes_of
 from sloy.errors import InvalidOption
 from sloy.experiments.adjusting import adjust
 from sloy.experiments.events import (
-    Counted,
     Diagnosed,
     Drawn,
-    EpochBegan,
-    EpochEnded,
-    Event,
-    FitBegan,
-    FitEnded,
     Listener,
     Opened,
-    Progressed,
     Saved,
     Tested,
 )
@@ -37,12 +30,12 @@ from sloy.experiments.result import Result
 from sloy.experiments.run_folder import CONFIGURATION, DIAGNOSIS, LINEAR, VERSION, RunFolder
 from sloy.experiments.sources import Measured
 from sloy.experiments.sources.base import untested
+from sloy.experiments.teller import Teller
 from sloy.machine import versions
 from sloy.model import Model
 from sloy.model.loading import MODEL
-from sloy.training.callbacks import Callback, CSVLog, EarlyStopping, Progress, TimeLimit
-from sloy.training.history import History, Row
-from sloy.training.run import Run
+from sloy.training.callbacks import Callback, CSVLog, TimeLimit
+from sloy.training.history import History
 
 
 def run(
@@ -188,6 +181,9 @@ class _Running:
     tell: Listener
     best: tuple[int, float] | None = field(default=None, init=False)
     waited: float = field(default=0.0, init=False)  # seconds for samples of a stream
+    trained: float = field(default=0.0, init=False)  # seconds of training in this process
+    kept: tuple[int, ...] = field(default=(), init=False)  # epochs whose weights the model has
+    members: bool = field(default=False, init=False)  # whether these are those of members
 
     def run(self, *, resumed: bool) -> Result:
         """All of it, from the data to the last picture."""
@@ -246,7 +242,7 @@ class _Running:
     def _fit(self, opening: Opened) -> tuple[Model, History]:
         from sloy.diagnosis import Diagnosis
 
-        teller = _Teller(self.tell)
+        teller = Teller(self.tell)
         callbacks: list[Callback] = [CSVLog(self.folder / "history.csv", seconds=1), teller]
         if (seconds := getattr(self.experiment.source, "time", None)) is not None:
             callbacks.append(TimeLimit(seconds))
@@ -258,8 +254,8 @@ class _Running:
             if watch is not None and watch.has_begun:
                 self._write_json(DIAGNOSIS, watch.report.to_json())
                 self.tell(Diagnosed(watch.report))
-        self.best = teller.best(history)
-        self.waited = teller.waited
+        self.best, self.kept = teller.best(history), teller.kept(history)
+        self.waited, self.trained, self.members = teller.waited, teller.trained, teller.by_members
         return model, history
 
     def _configuration(self, engine: Engine) -> dict[str, Any]:
@@ -279,6 +275,7 @@ class _Running:
             "epochs": len(history),
             "best_epoch": self.best and self.best[0],
             "best_val_loss": self.best and self.best[1],
+            **({"member_epochs": list(self.kept)} if self.members else {}),
             "seed": recipe.seed,
             "plan": self.experiment.words(),
             "learning_rate": recipe.learning_rate,
@@ -286,7 +283,8 @@ class _Running:
             "engine": _described(opening.engine),
             "times_seconds": {
                 "to_test": machine.seconds_since_start(),
-                "training": float(history["seconds"].sum()),
+                "training": (training := float(history["seconds"].sum())),
+                "before": max(0.0, training - self.trained),
             },
             **_stream(opening.loaded.train.x, self.waited),
             "memory_bytes": {"predicted": opening.memory, "peak": machine.peak_memory()},
@@ -299,7 +297,10 @@ class _Running:
         if not self.folder.writes:
             return
         loaded, augment = opening.loaded, opening.recipe.augment
-        figures = {"learning-curves.png": inspection.curves_figure(history), **measured.pictures()}
+        figures = {
+            "learning-curves.png": inspection.curves_figure(history, kept=self.kept),
+            **measured.pictures(),
+        }
         if augment is not None and loaded.train.x.ndim == 4:
             rows = np.linspace(0, len(loaded.train) - 1, 10).astype(int)
             some = self.experiment.source.as_seen(loaded.reader, loaded.train.x[rows])
@@ -322,58 +323,6 @@ class _Running:
 
     def _write_json(self, name: str, document: dict[str, Any]) -> None:
         self._write(name, text.as_json(document))
-
-
-class _Teller(Callback):
-    """Tells a run's events; a listener that raises is told no more, and stops the run, which is saved before."""
-
-    def __init__(self, tell: Listener) -> None:
-        self._tell = tell
-        self._raised: BaseException | None = None
-        self._stopping: EarlyStopping | None = None
-        self._epochs = 0
-        self.waited = 0.0
-
-    def best(self, history: History) -> tuple[int, float] | None:
-        """The epoch whose weights are kept, counted over the whole history, and its validation loss."""
-        if self._stopping is None or not self._stopping.best_epoch:
-            return None
-        before = len(history) - self._epochs  # of fine-tuning, before unfreezing
-        return before + self._stopping.best_epoch, self._stopping.best
-
-    def _stops(self, event: Event) -> bool:
-        """Tell an event; whether the run is to stop."""
-        if self._raised is None:
-            try:
-                self._tell(event)
-            except BaseException as error:
-                self._raised = error
-        return self._raised is not None
-
-    def on_count(self, what: str, done: int, total: int) -> None:
-        self._tell(Counted(what, done, total))  # no run is there yet that could be saved
-
-    def on_fit_begin(self, run: Run) -> bool:
-        return self._stops(FitBegan(run.epochs, run.samples, tuple(run.history.rows)))
-
-    def on_epoch_begin(self, run: Run, epoch: int) -> None:
-        self._stops(
-            EpochBegan(epoch)
-        )  # a run that is stopped here is not saved: the next step does
-
-    def on_progress(self, run: Run, progress: Progress) -> bool:
-        return self._stops(Progressed(progress))
-
-    def on_epoch_end(self, run: Run, row: Row) -> bool:
-        return self._stops(EpochEnded(row, run.epochs))
-
-    def on_fit_end(self, run: Run) -> None:
-        self._stopping = next((c for c in run.callbacks if isinstance(c, EarlyStopping)), None)
-        self._epochs = len(run.history)
-        self.waited += run.waited
-        self._stops(FitEnded(run.waited))
-        if self._raised is not None:
-            raise self._raised
 
 
 def _stream(x: object, waited: float) -> dict[str, Any]:

@@ -66,12 +66,13 @@ class Samples(text.Shown):
         rows = []
         for kind, about in zip(VERDICTS, self._about(), strict=True):
             found = getattr(self, kind)
-            cells = [(self.places[0], "label", "rather", "margin", "loss")]
+            doubted = kind == "mislabelled"  # of the others the label is the answer
+            cells = [(self.places[0], "label", *["rather"] * doubted, "margin", "loss")]
             cells += [
                 (
                     text.shortened(str(self.places[1][n]), 40),
                     names[self.data.y[n]],
-                    names[self.suggested[n]],
+                    *[names[self.suggested[n]]] * doubted,
                     f"{self.margins[n]:.2f}",
                     f"{self.losses[n]:.2f}",
                 )
@@ -82,9 +83,11 @@ class Samples(text.Shown):
         return text.fields(rows)
 
     def _about(self) -> tuple[str, str, str]:
+        wrong = f"{text.many(len(self.planted), 'label')} made wrong on purpose"
+        expected = text.count(round(self.expected))
+        lowest = f"the lowest mean margins, up to {self.limit:.2f}; by {wrong} about {expected} are"
         return (
-            f"the lowest mean margins, up to {self.limit:.2f}; by {text.many(len(self.planted), 'label')} made wrong on"
-            f" purpose about {text.count(round(self.expected))} are wrong",
+            f"{lowest} wrong" if len(self.mislabelled) else f"none is as unsure as half of {wrong}",
             "highest mean loss, though their neighbours have their label",
             "always sure, and nearly the same as another of their class",
         )

@@ -80,6 +80,7 @@ def _panel(axes: Axes, y: np.ndarray, answers: np.ndarray, name: str) -> None:
     axes.set_ylabel(f"predicted {name}".strip())
     axes.set_xlim(*limits)
     axes.set_ylim(*limits)
+    axes.locator_params(nbins=5)  # numbers of six digits and more stand beside one another
     axes.set_aspect("equal")
     axes.grid(color="#DDDDDD")
     axes.legend(loc="upper left", labelcolor=GREY)

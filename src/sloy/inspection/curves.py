@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import nan
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from sloy.arguments import word
 from sloy.errors import InvalidArgument
-from sloy.inspection.style import BLUE, ORANGE, new_figure, styled
+from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
 from sloy.text import shown
 
@@ -35,7 +36,7 @@ class Table(Protocol):
 
 
 @styled
-def curves_figure(history: Table, title: str = "") -> Figure:
+def curves_figure(history: Table, title: str = "", *, kept: Sequence[int] = ()) -> Figure:
     """Loss, and accuracy where there is one, by epoch.
 
     Parameters
@@ -45,6 +46,8 @@ def curves_figure(history: Table, title: str = "") -> Figure:
         ``val_accuracy``.
     title : str
         A line above the panels.
+    kept : sequence of int
+        Epochs whose weights the model has; of members one each.
 
     Raises
     ------
@@ -68,6 +71,11 @@ def curves_figure(history: Table, title: str = "") -> Figure:
         figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True
     ):
         draw_curves(axes, history, metric)
+        for number, epoch in enumerate(sorted(set(kept))):
+            label = "_" if number else say("weights kept")
+            axes.axvline(epoch, color=GREY, linestyle=":", linewidth=1.2, label=label)
+        if kept:
+            axes.legend(loc="best")
     if title:
         figure.suptitle(title)
     return figure

@@ -74,7 +74,9 @@ class Importance(Shown):
         if len(lines) > most:
             said.append(f"… and {len(lines) - most} more")
         if none := self.idle():
-            said.append(f"not to be told from 0: {text.named(none, 6)}")
+            rest = len(none) - 6
+            shown = text.named(none, 6, f" and {rest} more") if rest > 1 else text.named(none, 7)
+            said.append(f"not to be told from 0: {shown}")
         return "\n".join(said)
 
     def counted(self) -> str:

@@ -81,7 +81,7 @@ def _histogram(axes: Axes, pruned: Pruned) -> None:
 
 
 def _curve(axes: Axes, pruned: Pruned) -> None:
-    """The loss of the whole network, after each block, and of what was trained again."""
+    """The loss of the whole network, after each block, and in the end, trained again where that helped."""
     by_units = bool(pruned.before.widths)
     whole = pruned.curve[0].multiply_adds
     points = [(100 * (1 - step.multiply_adds / whole), step.loss) for step in pruned.curve]
@@ -90,7 +90,7 @@ def _curve(axes: Axes, pruned: Pruned) -> None:
         *zip(*blocks, strict=True), "o-", color=BLUE, markersize=4, label=say("after each block")
     )
     if by_units:
-        axes.plot(*points[-1], "*", color=ORANGE, markersize=12, label=say("trained again"))
+        axes.plot(*points[-1], "*", color=ORANGE, markersize=12, label=say("in the end"))
     axes.set_xlabel(say("% of multiply-adds removed") if by_units else say("% of weights removed"))
     axes.set_ylabel(say("loss of samples to validate on"))
     axes.grid(axis="y")

@@ -22,13 +22,15 @@ __all__ = ["rate_figure"]
 def rate_figure(found: RateRange) -> Figure:
     """Across the learning rate, up the validation loss after the short runs: a point for each order, a line of means.
 
-    The range is shaded, the best rate and the one whose first step changes the weights by 1 % are marked.
+    The range is shaded; the chosen rate and the one that the size of the first step gives are marked.
 
     Parameters
     ----------
     found : RateRange
         Of `sloy.find_rate`.
     """
+    from matplotlib.ticker import NullLocator
+
     from sloy.training.rates import RateRange
 
     instance("rate_figure", "found", found, RateRange)
@@ -40,20 +42,21 @@ def rate_figure(found: RateRange) -> Figure:
     axes.plot(rates, losses.mean(axis=1), "-", color=BLUE, label=say("mean"))
     for order in losses.T:
         axes.plot(rates, order, "o", color=BLUE, markersize=4, alpha=0.6)
-    axes.axvline(found.best, color=ORANGE, label=say("best: {rate}", rate=f"{found.best:.2g}"))
+    axes.axvline(found.best, color=ORANGE, label=say("chosen: {rate}", rate=f"{found.best:.2g}"))
     if found.first != found.best:
-        axes.axvline(
-            found.first, color=GREY, linestyle="--", label=say("first step changes weights by 1 %")
-        )
+        axes.axvline(found.first, color=GREY, linestyle="--", label=say("by the first step alone"))
     diverged = found.rates[~finite]
     if len(diverged):
         top = np.full(len(diverged), losses.max())
         axes.plot(diverged, top, "x", color=ORANGE, label=say("diverged"))
     axes.set_xscale("log")
+    places = found.rates[:: 1 + len(found.rates) // 8]
+    axes.set_xticks(places, [f"{rate:.2g}" for rate in places])
+    axes.xaxis.set_minor_locator(NullLocator())
     if losses.min() > 0 and losses.max() > 5 * losses.min():
         axes.set_yscale("log")
     axes.set_xlabel(say("learning rate"))
     axes.set_ylabel(say("validation loss after {steps} steps", steps=found.steps))
     axes.grid(axis="y")
-    axes.legend(loc="best")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
     return figure

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["reliability_figure"]
 
+JOINED = 5  # samples of a bin that a line goes through
+
 
 @styled
 def reliability_figure(
@@ -27,7 +29,8 @@ def reliability_figure(
     """Across what the probabilities said, up how often they were right; on the line both agree.
 
     Each point is a bin of `sloy.metrics.figures.reliability`, with its standard error by
-    (right + 1) / (samples + 2); below stands how many samples are in each.
+    (right + 1) / (samples + 2); a line joins neighbours of at least `JOINED` samples. Below stands how
+    many are in each.
 
     Parameters
     ----------
@@ -57,6 +60,7 @@ def reliability_figure(
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel(say("share that is true"))
+    axes.set_title(say("How often probabilities were right"))
     axes.grid(color="#DDDDDD")
     if before is not None:
         axes.legend(loc="upper left", labelcolor=GREY)
@@ -80,5 +84,9 @@ def _points(axes: Axes, found: Reliability, color: str, label: str) -> None:
     error = np.sqrt(q * (1 - q) / (n + 2))
     axes.errorbar(
         found.probability[there], p, [np.minimum(error, p), np.minimum(error, 1 - p)],
-        fmt="o-", color=color, markersize=4, linewidth=1.2, elinewidth=1, label=label or None,
+        fmt="o", color=color, markersize=4, elinewidth=1, label=label or None,
     )  # fmt: skip
+    share = np.where(
+        found.samples >= JOINED, found.right, np.nan
+    )  # a line through single samples would zigzag
+    axes.plot(found.probability, share, "-", color=color, linewidth=1.2)

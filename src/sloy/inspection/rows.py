@@ -10,7 +10,7 @@ import numpy as np
 
 from sloy.arguments import instance, sequence
 from sloy.data import Dataset
-from sloy.data.tables import TableReader
+from sloy.data.tables import RowsReader
 from sloy.data.tables.prepared import columns_of, known_targets
 from sloy.data.tables.sources import open_table
 from sloy.data.tables.target import known_target
@@ -63,7 +63,7 @@ def rows_of(where: str, model: Model, data: Any, names: Sequence[str]) -> Rows:
         Who asks.
     model : Model
     data
-        What a `TableReader` takes; or an array, prepared where the model has such a reader.
+        What a `TableReader` or `NumbersReader` takes; or an array, prepared where the model has such a reader.
     names : sequence of str
         Of the columns of a plain array; ``column_1`` … where none are given.
 
@@ -78,8 +78,8 @@ def rows_of(where: str, model: Model, data: Any, names: Sequence[str]) -> Rows:
         raise InvalidArgument(
             f"{where}: the model takes samples of shape {shape}, not rows of a table."
         )
-    if isinstance(reader, TableReader):
-        x = reader.read(data) if reader.takes(data) else np.asarray(data, np.float32)
+    if isinstance(reader, RowsReader):
+        x = reader.read(data) if reader.takes(data) else np.asarray(data, reader.dtype)
         parts = reader.parts
     else:
         x = np.asarray(data)
@@ -112,7 +112,7 @@ def truth_of(where: str, model: Model, data: Any, target: Any) -> tuple[np.ndarr
     if target is not None and not isinstance(target, str):
         y = np.asarray(target)
         return y, np.ones(len(y), bool)
-    if not isinstance(reader, TableReader) or not reader.takes(data):
+    if not isinstance(reader, RowsReader) or not reader.takes(data):
         raise InvalidArgument(f"{where}: `target` must hold what is true of each row.")
     table, names = open_table(data), reader.targets if target is None else (target,)
     if lacking := [name for name in names if name not in table.names]:

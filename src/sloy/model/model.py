@@ -19,6 +19,7 @@ from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.losses import Intervals, Loss, LossLike
+from sloy.model.by_class import by_class, has_one_for_two
 from sloy.model.familiar import Familiar
 from sloy.model.file import write
 from sloy.model.origin import answered, from_origin
@@ -159,8 +160,15 @@ class Model(Outward):
         return self._inferred(x, batch_size)["output"]
 
     def predict_proba(self, x: Any, batch_size: int | None = None) -> np.ndarray:
-        """Probabilities for losses that have them (cross-entropies), else values; (N, …)."""
-        return self._inferred(x, batch_size)["prediction"]
+        """Probabilities for losses that have them (cross-entropies), else values; (N, …).
+
+        Of two named classes by one output, what the `reader` takes gets (N, 2), arrays that of the second, (N, 1).
+        """
+        found = self._inferred(x, batch_size)["prediction"]
+        reads = self.reader is not None and self.reader.takes(x)
+        if reads and self.loss.logits == "sigmoid" and has_one_for_two(self.parts):
+            return np.concatenate([1 - found, found], axis=1)  # (N, 2)
+        return found
 
     def predict(self, x: Any, batch_size: int | None = None) -> np.ndarray:
         """The answer for each sample.
@@ -171,21 +179,29 @@ class Model(Outward):
             Classification: for arrays int64 numbers of classes (N,), of equal outputs the first; for what
             the `reader` takes (picture files, rows of a table) the classes by their names, as the table or the
             folders had them: words, integers, truth. Yes-or-no outputs: int64 0 or 1, 1 where the raw output is
-            above 0, (N,) for a single output. Else values (N, …). With a `threshold`, 1 (the second class) where the
-            probability of the second class, or yes, is above it.
+            above 0, (N,) for a single output; of two named classes they are answered as above. Else values (N, …).
+            With a `threshold`, 1 (the second class) where the probability of the second class, or yes, is above it.
         """
-        task = self.loss.task(self.network.output_shape)
-        if task == "regression":
+        task, pair = self.loss.task(self.network.output_shape), has_one_for_two(self.parts)
+        if task == "regression" and not pair:
             return self.predict_proba(x, batch_size)
         output, shift = self(x, batch_size), self.problem.shift
         output = output if shift is None else output + shift
         if task == "classification":
             classes = np.asarray(output.argmax(-1))
-            if self.class_names and self.reader is not None and self.reader.takes(x):
-                return self.reader.labels_of(self.class_names)[classes]
-            return classes
-        answers = (output > 0).astype(np.int64)
-        return answers[:, 0] if answers.shape[1:] == (1,) else answers
+        else:
+            classes = (output > 0).astype(np.int64)
+            classes = classes[:, 0] if classes.shape[1:] == (1,) else classes
+        named = self.class_names and (pair or task == "classification")
+        if named and self.reader is not None and self.reader.takes(x):
+            return self.reader.labels_of(self.class_names)[classes]
+        return classes
+
+    @property
+    def by_class(self) -> Model:
+        """The model; of two named classes by one output, the same with an output for each."""
+        engine = self.engine  # which may move the variables
+        return Model.of(by_class(self.parts), engine) if has_one_for_two(self.parts) else self
 
     @cached_property
     def prepared(self) -> Model:

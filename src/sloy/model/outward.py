@@ -10,6 +10,7 @@ from sloy.arguments import file_to_write, one_of
 from sloy.errors import InvalidArgument, SloyError
 from sloy.files.atomic import write_atomically
 from sloy.language import speak
+from sloy.model.by_class import by_class
 from sloy.model.parts import Parts
 from sloy.problem import Network
 from sloy.text import framed
@@ -72,7 +73,7 @@ class Outward:
         """
         from sloy.model.exchange import export
 
-        export(self.parts, path, opset=opset, channels_first=channels_first, name=name)
+        export(by_class(self.parts), path, opset=opset, channels_first=channels_first, name=name)
 
     def to_javascript(self, path: str | Path) -> None:
         """Write the model as an ES module without dependencies, for browsers and Node; its types beside it.
@@ -150,7 +151,7 @@ class Outward:
         from sloy.model.page_data import known_of
         from sloy.problem.inputs import as_dataset
 
-        parts: Parts = self.parts._replace(reader=self.picture_reader)
+        parts: Parts = by_class(self.parts)._replace(reader=self.picture_reader)
         known = None
         if data is not None:
             found = as_dataset(data)

@@ -11,7 +11,7 @@ import numpy as np
 
 from sloy.data.handwriting import HandwritingReader
 from sloy.data.pictures import PictureReader
-from sloy.data.tables import TableReader
+from sloy.data.tables import NumbersReader, TableReader
 from sloy.data.tables.columns import Category, Date, Numeric
 from sloy.exchange.source.javascript import has_gaps, table_json
 from sloy.graph import Graph, Tensor
@@ -115,10 +115,18 @@ def _numbers(parts: Parts, known: Known) -> list[dict[str, Any]]:
     width, scale = parts.problem.network.input_shape[0], parts.problem.preprocessing
     mean = np.broadcast_to(scale.mean if scale else 0.0, width)
     deviation = np.broadcast_to(scale.deviation if scale else 1.0, width)
+    names = (
+        parts.reader.names
+        if isinstance(parts.reader, NumbersReader) and parts.reader.named
+        else None
+    )
     low = mean - 3 * deviation if known.low is None else known.low
     high = mean + 3 * deviation if known.high is None else known.high
     return [
-        {"name": f"x{k + 1}" if width != 2 else f"x{'₁₂'[k]}", **_slider(low[k], high[k], mean[k])}
+        {
+            "name": names[k] if names else f"x{k + 1}" if width != 2 else f"x{'₁₂'[k]}",
+            **_slider(low[k], high[k], mean[k]),
+        }
         for k in range(width)
     ]
 

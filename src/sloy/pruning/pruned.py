@@ -103,6 +103,9 @@ class Pruned:
         words = f"{_interval(found.before, found.figure)} → {_interval(found.after, found.figure)}"
         rows.append((found.figure, f"{words}, {found.what}"))
         rows.append(("lost", f"{lost}, 95 % interval, sample by sample"))
+        if found.figure == "accuracy":
+            a, b = map(text.number, found.losses)
+            rows.append(("log-loss", f"{a} → {b}, of the same samples"))
         if self.timings:
             rows.append(("time", "\n".join(map(str, self.timings))))
         rows += [("note", note) for note in self.notes]

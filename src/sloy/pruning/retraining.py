@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -72,8 +72,8 @@ class Retraining:
     tell : callable
         Told of epochs.
     ensemble : Ensemble, optional
-        The members are judged by the rows that each held out. All others held these in training, so that their mean
-        gives of no row what it gives of new ones.
+        The members are judged by the rows that each held out, as all others held these in training; and their mean, as
+        it is drawn and pruned by, must not be worse.
     """
 
     train: Dataset
@@ -95,17 +95,25 @@ class Retraining:
             recipe, epochs=self.epochs or max(EPOCHS, -(-STEPS // steps)), patience=None
         )
         way = _Whole(self) if self.ensemble is None else _Members(self, self.ensemble, model)
-        before, found = way.loss(model), []
+        judged = [way.loss] if isinstance(way, _Whole) else [way.loss, _Whole(self).loss]
+        before, found = [loss(model) for loss in judged], []
         for share in SLOWER:
             trained = way.trained(model, _slower(recipe, share))
-            found.append(way.loss(trained))
-            if found[-1] <= before:
+            found.append([loss(trained) for loss in judged])
+            if all(new <= old for new, old in zip(found[-1], before, strict=True)):
                 return trained, []
             if not isinstance(recipe.learning_rate, float | int):  # a schedule has its own
                 break
         return model, [
-            f"training again did not help: loss {before:.4g} before, {min(found):.4g} after; it was left out"
+            f"training again did not help: {_told(before)} before, {_told(min(found))} after; it was left out"
         ]
+
+
+def _told(losses: Sequence[float]) -> str:
+    """The loss; of members theirs, each on its own rows, and that of their mean."""
+    if len(losses) == 1:
+        return f"loss {losses[0]:.4g}"
+    return f"loss {losses[0]:.4g} of the members, {losses[1]:.4g} of their mean"
 
 
 def _slower(recipe: Recipe, share: float) -> Recipe:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from sloy.files.streams import Stream, to_draw_on
@@ -15,13 +16,17 @@ if TYPE_CHECKING:
     from sloy.training.run import Run
 
 _ONLY_IN_THE_TABLE = ("epoch", "seconds", "samples_per_second", "learning_rate")
+_OF_PARTS = ("gradient_norm", "val_member_")  # as are columns that begin so
+ALL = 20  # epochs of which each has its line
+EVERY = 1.0  # seconds between lines, where there are more and no terminal
 
 
 class Bar:
-    """A run on a stream: on a terminal a bar for the epoch that runs, everywhere a line for each that is done.
+    """A run on a stream: on a terminal a bar for the epoch that runs, and a line for each that is done.
 
-    The bar has the running loss and metrics, samples per second and the time left, and is redrawn in place. With
-    ``TERM=dumb`` there are the lines alone.
+    The bar has the running loss and metrics, samples per second and the time left, and is redrawn in place. Elsewhere,
+    and with ``TERM=dumb``, there are the lines alone; of runs of more than `ALL` epochs the first, the last, and one a
+    second between.
 
     Parameters
     ----------
@@ -35,6 +40,8 @@ class Bar:
         self._bar: Any = None
         self._task: Any = None
         self._epochs = self._samples = 0
+        self._written: float | None = None  # when the last line was
+        self._held = ""  # a line that is written where none follows
 
     def count(self, what: str, done: int, total: int) -> None:
         """Show how much is done of what comes before the epochs."""
@@ -43,6 +50,7 @@ class Bar:
     def open(self, epochs: int, samples: int) -> None:
         """Begin to show epochs of so many samples."""
         self._epochs, self._samples = epochs, samples
+        self._written, self._held = None, ""
         stream = to_draw_on(self._stream)
         if stream.isatty() and os.environ.get("TERM") != "dumb":
             self._bar = _bar(stream)
@@ -68,16 +76,27 @@ class Bar:
         self._bar.update(self._task, completed=progress.samples, figures=figures, speed=speed)
 
     def end(self, row: Row) -> None:
-        """Write an epoch's line."""
+        """Write an epoch's line, or keep it where many come within a second."""
         line = visible(epoch_line(row, self._epochs))
         if self._bar is not None:
             self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
+            return
+        now, last = monotonic(), self._written
+        if self._epochs <= ALL or last is None or now - last >= EVERY:
+            self._print(line)
+            self._written, self._held = now, ""
         else:
-            print(line, file=to_draw_on(self._stream), flush=True)
+            self._held = line
+
+    def _print(self, line: str) -> None:
+        print(line, file=to_draw_on(self._stream), flush=True)
 
     def close(self) -> None:
         """Take the bar away."""
         self._count.clear()
+        if self._held:
+            self._print(self._held)
+            self._held = ""
         if self._bar is not None:
             if self._task is not None:
                 self._bar.remove_task(self._task)
@@ -139,7 +158,7 @@ def epoch_line(row: Row, epochs: int) -> str:
     shown = [
         f"{name} {_figure(name, value)}"
         for name, value in row.items()
-        if name not in _ONLY_IN_THE_TABLE and not name.startswith("gradient_norm")
+        if name not in _ONLY_IN_THE_TABLE and not name.startswith(_OF_PARTS)
     ]
     width = len(str(epochs))
     return (

@@ -51,8 +51,8 @@ class RateRange(text.Shown):
     low, best, high : float
         Rates; all between the first and the last gave no loss that is surely worse.
     first : float
-        At which the first step changes a weight matrix by 1 % of its size, the median of all; of a schedule with a name
-        the highest rate that goes with it.
+        At which the first step changes a weight matrix by 1 % of its size, the median of all; of a schedule that falls
+        or rises twice or four times that, as most steps have less than its highest rate (`HIGHER`).
     rates : float64 array (R,)
         Those that were tried, rising.
     losses : float64 array (R, K)
@@ -215,7 +215,7 @@ def search(train: Callable[[Recipe, Callback], Any], small: InSmall) -> RateRang
     rates = first * FACTOR ** np.array(places, np.float64)
     means = np.array([[float(one.mean()) for one in tried.found[at]] for at in places])
     low_rate, best_rate, high_rate = (_rounded(first * FACTOR**at) for at in (low, best, high))
-    why = _why(tried, best, small.steps)
+    why = _why(tried, best, small.steps, first=first, moved=unit * first)
     return RateRange(
         low_rate,
         best_rate,
@@ -333,11 +333,24 @@ class _Tried:
         return at
 
 
-def _why(tried: _Tried, best: int, steps: int) -> str:
+def _why(tried: _Tried, best: int, steps: int, *, first: float, moved: float) -> str:
+    """Why that rate: by the size of its first step, by sure gains; and what is lower, but not surely."""
+    lowest = min(tried.found, key=tried.mean)
+    unsure = ""
+    if lowest != best:
+        gain, error = tried.gain(best, lowest)
+        doubt = (
+            f"which is not sure: below {SURE:g} standard errors"
+            if gain <= SURE * error
+            else "behind worse ones"
+        )
+        unsure = (
+            f"; at {first * FACTOR**lowest:.2g} it is lower by {gain:.2g} ± {error:.2g}, {doubt}"
+        )
     if not best:
         return (
-            f"its first step changes the weights by {100 * MOVED:g} %, and no other rate is surely better after"
-            f" {text.many(steps, 'step')}"
+            f"its first step changes the weights by {100 * moved:.2g} %, and no rate beside it is surely better after"
+            f" {text.many(steps, 'step')}{unsure}"
         )
     gain, error = tried.gain(0, best)
     told = (
@@ -347,7 +360,7 @@ def _why(tried: _Tried, best: int, steps: int) -> str:
     )
     return (
         f"{FACTOR ** abs(best):.2g} times {'above' if best > 0 else 'below'} the rate whose first step changes the"
-        f" weights by {100 * MOVED:g} %: after {text.many(steps, 'step')} {told}"
+        f" weights by {100 * moved:.2g} %: after {text.many(steps, 'step')} {told}{unsure}"
     )
 
 

@@ -69,6 +69,13 @@ def test_cells_far_apart(tmp_path: Path) -> None:
         open_table(path)
 
 
+def test_a_picture_is_no_table(tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+    with pytest.raises(FileFormatError, match=r"is a picture \(PNG\), no table"):
+        open_table(path)
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [

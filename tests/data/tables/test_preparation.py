@@ -93,10 +93,10 @@ def test_what_training_did_not_have_is_no_category() -> None:
     remarks = Remarks()
     (codes,) = column.prepare(pl.Series("w", ["b", "x", None, "y", "x", "z"]), remarks)
     assert codes.tolist() == [1, -1, -1, -1, -1, -1]
-    assert remarks.unseen == {"w": (4, ["x", "y", "z"])}
-    assert remarks.missing == {"w": 1}
+    assert remarks.unseen == {"w": (4, ["'x' in row 2", "'y' in row 4", "'z' in row 6"])}
+    assert remarks.missing == {"w": (1, [3])}
     assert (
-        "4 cells with categories that training did not have ('x', 'y', 'z', …)"
+        "4 cells with categories that training did not have ('x' in row 2, 'y' in row 4, 'z' in row 6, …)"
         in remarks.lines()[0]
     )
 
@@ -218,8 +218,8 @@ def test_words_among_numbers_are_told() -> None:
     column = Numeric("a", 2.0, 2.0, missing=False)
     (values,) = column.prepare(pl.Series("a", ["4", "four", " NA", "6 "]), remarks)
     assert values.tolist() == [1, 0, 0, 2]
-    assert remarks.unreadable == {"a": (1, ["four"])}
-    assert remarks.missing == {"a": 1}
+    assert remarks.unreadable == {"a": (1, ["'four' in row 2"])}
+    assert remarks.missing == {"a": (1, [3])}
 
 
 def test_numbers_without_the_percent_sign_of_the_training_are_told() -> None:
@@ -227,8 +227,11 @@ def test_numbers_without_the_percent_sign_of_the_training_are_told() -> None:
     column = Numeric("a", 0.0, 1.0, missing=False, unit="%")
     for cells in (["40%", "0.4", "7 %"], [0.4]):
         column.prepare(pl.Series("a", cells), remarks)
-    assert remarks.unsigned == {"a": (2, ["0.4"])}
-    assert "2 cells without the percent sign that training had ('0.4', …)" in remarks.lines()[0]
+    assert remarks.unsigned == {"a": (2, ["'0.4' in row 2"])}
+    assert (
+        "2 cells without the percent sign that training had ('0.4' in row 2, …)"
+        in remarks.lines()[0]
+    )
 
 
 def test_columns_named_by_numbers(tmp_path: Path) -> None:
@@ -340,3 +343,34 @@ def test_order_and_more_columns_do_not_matter() -> None:
         ),
     ):
         reader.read(columns)
+
+
+def test_a_target_far_from_all_others_is_left_out() -> None:
+    """As the note says: nothing else would be learned beside it."""
+    random = np.random.default_rng(0)
+    area = random.uniform(20, 190, 200).round(2)
+    area[3] = 1e9
+    table = load_table({"age": random.uniform(0, 9, 200), "area": area}, "area", test=0)
+    (note,) = [note for note in table.notes if "1e+09" in note]
+    assert note.startswith("`area`: 1e+09 in row 4: far from all others")
+    assert "left out" in note
+    y = np.delete(area, 3)
+    assert table.mean == pytest.approx(float(y[table.part[np.arange(200) != 3] == 0].mean()))
+    assert max(float(part.y.max()) for part in (table.train, table.validation) if part) < 200
+
+
+def test_remarks_name_rows_and_iso_dates_are_read() -> None:
+    columns = (
+        Date("day", "%d.%m.%Y", (("year", 2000.0, 1.0),), missing=False),
+        Numeric("size", 0.0, 1.0, missing=False),
+    )
+    remarks = Remarks()
+    frame = pl.DataFrame(
+        {"day": ["1.2.2001", "2004-05-06", "", "soon"], "size": ["1", "2", " ", "x"]}
+    )
+    found = TableReader(columns, "y").prepare(frame, remarks)
+    assert found[:, 0].tolist() == [1, 4, 0, 0]
+    said = " ".join(remarks.lines())
+    assert "`day`: 1 cell that cannot be read ('soon' in row 4)" in said
+    assert "`size`: 1 cell without a value (row 3)" in said
+    assert "1 row without any value (row 3)" in said

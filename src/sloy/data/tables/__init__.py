@@ -6,8 +6,9 @@ from sloy.later import later
 
 if TYPE_CHECKING:
     from sloy.data.tables.division import Split
+    from sloy.data.tables.numbers import NumbersReader
     from sloy.data.tables.prepared import labelled_rows
-    from sloy.data.tables.reader import TableReader
+    from sloy.data.tables.reader import RowsReader, TableReader
     from sloy.data.tables.sources import open_table
     from sloy.data.tables.table import Table, load_table
     from sloy.data.tables.targets import target_names
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "DECIMALS",
     "TASKS",
+    "NumbersReader",
+    "RowsReader",
     "Split",
     "Table",
     "TableReader",
@@ -30,7 +33,8 @@ __getattr__, __dir__ = later(
     {
         "division": "Split",
         "prepared": "labelled_rows",
-        "reader": "TableReader",
+        "numbers": "NumbersReader",
+        "reader": "RowsReader TableReader",
         "sources": "open_table",
         "table": "Table load_table",
         "targets": "target_names",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from sloy.data.tables.dates import PARTS, date_parts, moments
+from sloy.data.tables.dates import PARTS, date_parts, read_moments
 from sloy.data.tables.numerals import MARKS, PERCENT, NumberFormat, is_unit
 from sloy.data.tables.outliers import ALONE
 from sloy.data.tables.remarks import Remarks
@@ -136,10 +136,11 @@ class Numeric(Column):
         """See `Column.prepare`."""
         values = self.format.read(series)
         gaps = np.isnan(values)
-        _note_gaps(self, series, gaps, remarks)
+        if gaps.any():
+            remarks.add_gaps(self.name, words(series), gaps, expected=self.missing)
         if self.unit in PERCENT:
             without_sign = ~gaps & ~np.asarray(_have(series, self.unit).to_numpy())
-            remarks.add("unsigned", self.name, words(series.filter(polars().Series(without_sign))))
+            remarks.add("unsigned", self.name, words(series), np.flatnonzero(without_sign))
         if self.ends is not None:
             (a, low), (b, high) = self.ends
             far = np.flatnonzero(np.abs(values - self.mean) > self.furthest)
@@ -193,9 +194,10 @@ class Date(Column):
 
     def prepare(self, series: pl.Series, remarks: Remarks) -> list[np.ndarray]:
         """See `Column.prepare`."""
-        when = moments(series, self.format)
+        when = read_moments(series, self.format)
         gaps = np.asarray(when.is_null().to_numpy())
-        _note_gaps(self, series, gaps, remarks)
+        if gaps.any():
+            remarks.add_gaps(self.name, words(series), gaps, expected=self.missing)
         values = date_parts(when)
         columns = [scaled(self.name, values[part], mean, dev) for part, mean, dev in self.parts]
         return _with_gaps(columns, gaps, self.missing)
@@ -252,9 +254,9 @@ class Category(Column):
         codes[strange] = len(self.words) if self.other else -1
         codes[gaps] = self.classes - 1 if self.missing else -1
         if not self.other:
-            remarks.add("unseen", self.name, cells.filter(pl.Series(strange)))
-        if not self.missing and gaps.any():
-            remarks.missing[self.name] = remarks.missing.get(self.name, 0) + int(gaps.sum())
+            remarks.add("unseen", self.name, cells, np.flatnonzero(strange))
+        if not self.missing:
+            remarks.add_missing(self.name, np.flatnonzero(gaps))
         return [codes]
 
     def describe(self) -> str:
@@ -338,20 +340,6 @@ def _have(series: pl.Series, unit: str) -> pl.Series:
     if series.dtype != polars().String:
         return polars().repeat(value=False, n=len(series), eager=True)
     return series.str.contains(unit, literal=True).fill_null(False)
-
-
-def _note_gaps(
-    column: Numeric | Date, series: pl.Series, gaps: np.ndarray, remarks: Remarks
-) -> None:
-    """Note words that are no number or date, and gaps where training had none."""
-    if not gaps.any():
-        return
-    there = words(series.filter(polars().Series(gaps)))
-    unreadable = there.drop_nulls()
-    remarks.add("unreadable", column.name, unreadable)
-    missing = len(there) - len(unreadable)
-    if missing and not column.missing:
-        remarks.missing[column.name] = remarks.missing.get(column.name, 0) + missing
 
 
 def _check_scale(name: str, mean: float, deviation: float) -> None:

@@ -95,6 +95,26 @@ def moments(series: pl.Series, format: str) -> pl.Series:
     return when
 
 
+def read_moments(series: pl.Series, format: str) -> pl.Series:
+    """`moments`; words that are none of that format are read in ISO's, which is no other's, where it says days.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> read_moments(pl.Series(["24.12.2019", "2020-05-01", "soon"]), "%d.%m.%Y").dt.year().to_list()
+    [2019, 2020, None]
+    """
+    found, pl = moments(series, format), polars()
+    if series.dtype != pl.String or not format or not has_day(format) or not found.null_count():
+        return found
+    there = cells(series)
+    for iso in ISO:
+        if (open_ := found.is_null() & there.is_not_null()).any():
+            spaced = there.set(~open_, None).str.replace(r"(\d)T(\d)", "$1 $2")
+            found = found.zip_with(found.is_not_null(), moments(spaced, iso))
+    return found
+
+
 def _seconds(values: np.ndarray) -> np.ndarray:
     """Numbers (N,) since 1970 as seconds: those beyond the year 5000 are of milliseconds, micro- or nanoseconds."""
     for _ in range(3):

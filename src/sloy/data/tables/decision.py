@@ -254,22 +254,21 @@ def _numeric(
             f"`{profile.name}`: taken as numbers, though {many(profile.codes, 'cell')} ({shown}) may be codes;"
             f" --categorical {profile.name} keeps them as they are"
         )
-    limits = None
+    limits, outliers = None, ""
     alone = profile.extremes.alone() if format == PLAIN else None
     if alone is not None:
         far, limits = alone
         shown = ", ".join(f"{value:g} in row {row + 1}" for value, row in far[:3])
         more = ", …" if len(far) > 3 else ""
-        found.append(
-            f"`{profile.name}`: {shown}{more}: far from all others ({limits[0]:g} to {limits[1]:g}), taken as"
-            " the nearest of them"
+        outliers = (
+            f"`{profile.name}`: {shown}{more}: far from all others ({limits[0]:g} to {limits[1]:g})"
         )
     if profile.infinite and limits is None:
         raise InvalidArgument(
             f"column `{profile.name}` holds an infinite number; correct it, say that it is missing with --missing inf,"
             f" or leave the column out with --ignore {profile.name}."
         )
-    return Reading("numeric", format, limits, notes=tuple(found))
+    return Reading("numeric", format, limits, notes=tuple(found), outliers=outliers)
 
 
 def _codes(profile: Profile) -> Reading | None:

@@ -147,6 +147,8 @@ def conclude(
             left_out[name] = "no value in any row"
             continue
         notes += found.reading.notes
+        if found.reading.outliers:
+            notes.append(f"{found.reading.outliers}, taken as the nearest of them")
         notes += _unread(name, found)
         if found.reading.kind == "words" and (groups := alike(sorted(found.figures.different))):
             notes.append(

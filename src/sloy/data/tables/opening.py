@@ -164,7 +164,21 @@ def _has_number(line: bytes, mark: bytes) -> bool:
     )
 
 
+# What pictures and documents begin with, and what they are called.
+_PICTURES = {
+    b"\x89PNG\r\n": "a picture (PNG)",
+    b"\xff\xd8\xff": "a picture (JPEG)",
+    b"GIF8": "a picture (GIF)",
+    b"%PDF-": "a PDF",
+}
+
+
 def _check_encoding(path: Path, start: bytes) -> None:
+    for mark, name in _PICTURES.items():
+        if start.startswith(mark):
+            raise FileFormatError(
+                f"{path}: is {name}, no table; sloy takes pictures as a folder of them by class."
+            )
     for mark, name in _OTHER_ENCODINGS.items():
         if start.startswith(mark):
             raise FileFormatError(

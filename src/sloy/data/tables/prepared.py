@@ -12,7 +12,7 @@ import numpy as np
 from sloy.arguments import integer
 from sloy.data.arrays import allocate, available
 from sloy.data.dataset import Dataset
-from sloy.data.tables.reader import TableReader
+from sloy.data.tables.reader import RowsReader
 from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import Source, open_table
 from sloy.data.tables.target import Target, known_target
@@ -49,7 +49,7 @@ class LabelledRows:
 
 
 def labelled_rows(
-    source: Any, reader: TableReader, class_names: Sequence[str], *, memory: int | None = None
+    source: Any, reader: RowsReader, class_names: Sequence[str], *, memory: int | None = None
 ) -> LabelledRows:
     """The rows of a table that have a target, as a model takes them.
 
@@ -57,7 +57,7 @@ def labelled_rows(
     ----------
     source
         See `open_table`.
-    reader : TableReader
+    reader : RowsReader
         Of the model.
     class_names : sequence of str
         Of the model; none where it answers with numbers.
@@ -78,6 +78,7 @@ def labelled_rows(
     ([1], ('1 of 2 rows have no `kind` and are left out',))
     """
     table, remarks = open_table(source), Remarks()
+    reader = reader.within(table)
     reader.check(table, remarks)
     if lacking := [name for name in reader.targets if name not in table.names]:
         raise InvalidArgument(
@@ -95,7 +96,7 @@ def labelled_rows(
 
 
 def known_targets(
-    label: str, cells: pl.DataFrame, class_names: Sequence[str], reader: TableReader
+    label: str, cells: pl.DataFrame, class_names: Sequence[str], reader: RowsReader
 ) -> Target:
     """What is true of each row: of one target, or of several; see `known_target`."""
     formats = ((reader.target, reader.written), *reader.others)
@@ -123,20 +124,22 @@ def gaps(target: Target) -> list[str]:
 
 def prepared(
     table: Source,
-    reader: TableReader,
+    reader: RowsReader,
     target: Target,
     part: np.ndarray,
     memory: int | None,
     remarks: Remarks | None = None,
 ) -> dict[int, Dataset]:
     """The data set of each part that has rows; numbers to test on are float64, as they are in the table."""
-    total = int((part <= TEST).sum()) * reader.width * 4
+    total = int((part <= TEST).sum()) * reader.width * np.dtype(reader.dtype).itemsize
     bound = (
         integer("load_table", "memory", memory) if memory is not None else int(SHARE * available())
     )
     bound = 0 if total > bound else total
     counts = {key: int((part == key).sum()) for key in (TRAIN, VALIDATE, TEST)}
-    rows = {key: allocate((n, reader.width), "float32", bound)[0] for key, n in counts.items() if n}
+    rows = {
+        key: allocate((n, reader.width), reader.dtype, bound)[0] for key, n in counts.items() if n
+    }
     done = dict.fromkeys(rows, 0)
     first, remarks = 0, remarks or Remarks()
     for frame in table.frames(reader.names):

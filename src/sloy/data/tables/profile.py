@@ -104,6 +104,8 @@ class Reading:
         What a user should know of the decision.
     forced : bool
         Whether the user said that they are words.
+    outliers : str
+        Which numbers are outside the `limits`, where there are some; what is done with them depends on the column.
     """
 
     kind: str
@@ -112,6 +114,7 @@ class Reading:
     date: str = ""
     notes: tuple[str, ...] = ()
     forced: bool = False
+    outliers: str = ""
 
 
 @dataclass

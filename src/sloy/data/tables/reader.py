@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,7 +18,7 @@ from sloy.data.tables.columns import Column, column_from_config
 from sloy.data.tables.numerals import MARKS, PLAIN, NumberFormat, is_unit
 from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import Source, is_table, open_table
-from sloy.data.tables.values import is_strange, without
+from sloy.data.tables.values import is_missing, is_strange, without
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.text import shown
 
@@ -28,8 +29,110 @@ if TYPE_CHECKING:
 TARGET_TYPES = ("text", "string", "integer", "float", "boolean")
 
 
+class RowsReader(Reader):
+    """What `TableReader` and `NumbersReader` share: columns of a table are found, and read in blocks of rows."""
+
+    target: str
+    missing: tuple[str, ...]
+    target_type: str
+    ids: tuple[str, ...]
+    written: NumberFormat
+    usual: tuple[float, ...]
+    others: tuple[tuple[str, NumberFormat], ...]
+    of_tables: ClassVar[bool] = True
+    dtype: ClassVar[str] = "float32"  # of what is read
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """The raw columns that are needed."""
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """The number of prepared columns."""
+
+    @property
+    @abstractmethod
+    def parts(self) -> dict[str, tuple[int, ...]]:
+        """Raw column → the numbers, from 0, of the prepared columns that it became."""
+
+    @abstractmethod
+    def prepare(self, frame: pl.DataFrame, remarks: Remarks) -> np.ndarray:
+        """Rows as they are read, (n, width)."""
+
+    def within(self, table: Source, beside: Sequence[str] = ()) -> RowsReader:
+        """The reader with the names that the table has, where its own have no meaning; `beside` is none of them."""
+        return self
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All columns that are predicted."""
+        return (self.target, *(name for name, _ in self.others))
+
+    def takes(self, source: Any) -> bool:
+        """See `Reader.takes`: a path, a data frame of polars or pandas, a mapping of names to values."""
+        return is_table(source)
+
+    def labels_of(self, class_names: Sequence[str]) -> np.ndarray:
+        """The classes as the target column had them, (K,): words, integers, floats, or truth.
+
+        Examples
+        --------
+        >>> reader = TableReader((), "sold", target_type="boolean")
+        >>> reader.labels_of(("false", "true")).tolist()
+        [False, True]
+        """
+        return labels_of(class_names, self.target_type)
+
+    def read(self, source: Any) -> np.ndarray:
+        """The prepared rows, (N, width).
+
+        What was not as in training (categories it did not have, words where numbers were, gaps, columns that are not
+        used) is told in a warning. See `Reader.read`.
+        """
+        remarks = Remarks()
+        blocks = list(self.blocks(source, remarks))
+        for line in remarks.lines():
+            warnings.warn(line, stacklevel=level_of_user())
+        return np.concatenate(blocks)
+
+    def blocks(self, source: Any, remarks: Remarks) -> Iterator[np.ndarray]:
+        """The prepared rows in order, in blocks of (n, width).
+
+        Raises
+        ------
+        InvalidArgument
+            Where columns are missing; the message names them.
+        """
+        for prepared, _ in self.rows(source, remarks):
+            yield prepared
+
+    def rows(
+        self, source: Any, remarks: Remarks, beside: Sequence[str] = ()
+    ) -> Iterator[tuple[np.ndarray, pl.DataFrame]]:
+        """The same, and the raw cells of columns `beside`, which the table must have."""
+        table = open_table(source)
+        own = self.within(table, beside)
+        own.check(table, remarks)
+        rows = 0
+        for frame in table.frames(list(dict.fromkeys([*own.names, *beside]))):
+            rows += frame.height
+            yield own.prepare(frame, remarks), frame.select(beside)
+        if not rows:
+            raise FileFormatError(f"{table.label}: has no rows.")
+
+    def check(self, table: Source, remarks: Remarks) -> None:
+        """Raise `InvalidArgument` where a table lacks columns that are needed; note those that are not."""
+        missing = [name for name in self.names if name not in table.names]
+        if missing:
+            raise InvalidArgument(f"{table.label}: {_missing(missing, table.names)}")
+        known = {*self.names, *self.targets, *self.ids}
+        remarks.unused = [name for name in table.names if name not in known]
+
+
 @dataclass(frozen=True)
-class TableReader(Reader):
+class TableReader(RowsReader):
     """How the columns of a table become float32 (N, width).
 
     First all prepared columns of numbers, then one of codes for each category; see `Column`. Columns are taken by name:
@@ -69,11 +172,6 @@ class TableReader(Reader):
     )
 
     @property
-    def targets(self) -> tuple[str, ...]:
-        """All columns that are predicted."""
-        return (self.target, *(name for name, _ in self.others))
-
-    @property
     def labels(self) -> tuple[str, ...]:
         """What the prepared columns are called."""
         return tuple(label for column in self.arranged for label in column.labels)
@@ -102,77 +200,15 @@ class TableReader(Reader):
             first += len(column.labels)
         return {name: found[name] for name in self.names}
 
-    def takes(self, source: Any) -> bool:
-        """See `Reader.takes`: a path, a data frame of polars or pandas, a mapping of names to values."""
-        return is_table(source)
-
-    def labels_of(self, class_names: Sequence[str]) -> np.ndarray:
-        """The classes as the target column had them, (K,): words, integers, floats, or truth.
-
-        Examples
-        --------
-        >>> reader = TableReader((), "sold", target_type="boolean")
-        >>> reader.labels_of(("false", "true")).tolist()
-        [False, True]
-        """
-        if self.target_type == "boolean":
-            return np.array([name.lower() == "true" for name in class_names])
-        if self.target_type == "string":
-            return np.array(list(class_names), str)
-        if self.target_type == "float":
-            return np.array(list(class_names), np.float64)
-        return labels_of(class_names)
-
-    def read(self, source: Any) -> np.ndarray:
-        """The prepared rows, float32 (N, width).
-
-        What was not as in training (categories it did not have, words where numbers were, gaps, columns that are not
-        used) is told in a warning. See `Reader.read`.
-        """
-        remarks = Remarks()
-        blocks = list(self.blocks(source, remarks))
-        for line in remarks.lines():
-            warnings.warn(line, stacklevel=level_of_user())
-        return np.concatenate(blocks)
-
-    def blocks(self, source: Any, remarks: Remarks) -> Iterator[np.ndarray]:
-        """The prepared rows in order, in blocks of float32 (n, width).
-
-        Raises
-        ------
-        InvalidArgument
-            Where columns are missing; the message names them.
-        """
-        for prepared, _ in self.rows(source, remarks):
-            yield prepared
-
-    def rows(
-        self, source: Any, remarks: Remarks, beside: Sequence[str] = ()
-    ) -> Iterator[tuple[np.ndarray, pl.DataFrame]]:
-        """The same, and the raw cells of columns `beside`, which the table must have."""
-        table = open_table(source)
-        self.check(table, remarks)
-        rows = 0
-        for frame in table.frames(list(dict.fromkeys([*self.names, *beside]))):
-            rows += frame.height
-            yield self.prepare(frame, remarks), frame.select(beside)
-        if not rows:
-            raise FileFormatError(f"{table.label}: has no rows.")
-
-    def check(self, table: Source, remarks: Remarks) -> None:
-        """Raise `InvalidArgument` where a table lacks columns that are needed; note those that are not."""
-        missing = [name for name in self.names if name not in table.names]
-        if missing:
-            raise InvalidArgument(f"{table.label}: {_missing(missing, table.names)}")
-        known = {*self.names, *self.targets, *self.ids}
-        remarks.unused = [name for name in table.names if name not in known]
-
     def prepare(self, frame: pl.DataFrame, remarks: Remarks) -> np.ndarray:
         """Rows as float32 (n, width)."""
         prepared = np.empty((frame.height, self.width), np.float32)
-        position = 0
+        expected = all(getattr(column, "missing", False) for column in self.columns)
+        position, empty = 0, np.full(frame.height, not expected)  # rows without any value
         for column in self.arranged:
             series = without(frame[column.name], self.missing)
+            if empty.any():
+                empty &= is_missing(series)
             if is_strange(series):
                 raise InvalidArgument(
                     f"column `{column.name}` is of type {series.dtype}; it was {column.kind} in training."
@@ -180,6 +216,7 @@ class TableReader(Reader):
             for values in column.prepare(series, remarks):
                 prepared[:, position] = values
                 position += 1
+        remarks.add_empty(np.flatnonzero(empty))
         remarks.rows += frame.height
         return prepared
 

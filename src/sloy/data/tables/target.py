@@ -150,7 +150,12 @@ def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: 
             _refuse_units(label, profile)
         return _classes(label, said, kind if task == "auto" else "as asked for", notes)
     reason = "as asked for" if task == "regression" else f"{len(different)} different numbers"
-    notes += (*_unread(name, said, finite), *_far(name, values))
+    notes += tuple(_unread(name, said, finite))
+    if reading.limits is not None:  # nobody would believe it, and nothing else would be learned
+        low, high = reading.limits
+        values = np.where((values < low) | (values > high), np.nan, values)
+        notes += (f"{reading.outliers}, left out as nothing else can be learned beside it",)
+    notes += tuple(_far(name, values))
     _check_size(label, name, values)
     return Target(name, values, (), reason, notes, reading.number)
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sloy.data.arrays import limited
 from sloy.errors import FileFormatError, NotAvailable
 from sloy.text import shortened, size
@@ -113,6 +115,15 @@ def cells(series: pl.Series) -> pl.Series:
     """The cells as `bare` strings; null where missing."""
     text = bare(series.cast(polars().String))
     return text.set(text.is_in(MISSING), None)
+
+
+def is_missing(series: pl.Series) -> np.ndarray:
+    """Which cells hold no value, bool (N,)."""
+    gaps = cells(series) if series.dtype == polars().String else series
+    found = gaps.is_null()
+    return np.asarray(
+        (found | series.is_nan().fill_null(True) if series.dtype.is_float() else found).to_numpy()
+    )
 
 
 def words(series: pl.Series) -> pl.Series:

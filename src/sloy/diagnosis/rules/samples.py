@@ -92,6 +92,9 @@ class InputScale(
         return Hit(told, float(len(facts.constant)), "note")
 
 
+UNEVEN = 5.0  # times as many samples of one class as of another, above which one is rare
+
+
 @dataclass(frozen=True, kw_only=True)
 class Labels(
     Rule,
@@ -109,7 +112,7 @@ class Labels(
 ):
     """D03."""
 
-    unevenness: float = 5.0
+    unevenness: float = UNEVEN
     recall: float = 0.7
     contradicting: float = 0.01
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 TARGET = "the column that is to be predicted; several, all of numbers, with commas between"
 FEW_TO_TEST = 30  # samples; figures of fewer are worth a word
 Row = tuple[str, str]  # a title and what stands beside it, see `text.fields`
+ENDS = ("low", "high")  # columns of intervals
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,6 +195,8 @@ class Measured:
         How many of each class (rows) were given each class; of no classes for numbers.
     given : int array, shape (N,)
         The class that each sample was given, by the model's threshold; of none for numbers.
+    ends : array, shape (N, 2)
+        Of the intervals, where the model knows some; else (0, 2).
     """
 
     figures: Mapping[str, Any]
@@ -202,6 +205,12 @@ class Measured:
     answers: np.ndarray = field(default_factory=lambda: np.empty((0, 1)))
     confusion: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.int64))
     given: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    ends: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
+
+    @property
+    def ends_by_column(self) -> dict[str, np.ndarray]:
+        """The ends of the intervals, (N,), as tables name them; empty where there are none."""
+        return dict(zip(ENDS, self.ends.T, strict=True)) if len(self.ends) else {}
 
 
 @dataclass(frozen=True)

@@ -357,15 +357,15 @@ class TableFile(Source):
     def describe(self, loaded: Loaded) -> str:
         """What is predicted from how much."""
         reader = table_of(loaded).reader
-        columns = text.many(len(reader.columns), "column")
-        return f"{columns} prepared as {text.many(reader.width, 'number')} each"
+        return f"{text.many(len(reader.columns), 'column')} prepared as {text.many(reader.width, 'number')} each"
 
     def to_test(self, model: Model, wanted: Wanted) -> ToTest:
         """All rows with a target."""
         reader = model.reader
-        if not isinstance(reader, tables.TableReader):
+        if not isinstance(reader, tables.RowsReader):
             raise InvalidOption(f"{called(self.data)}: the model takes no rows of a table.")
         with readable(self.data) as path:
+            model.reader = reader = reader.within(tables.open_table(path))  # columns by their names
             found = tables.labelled_rows(path, reader, model.class_names)
         beside = found.beside
         ids = [name for name in beside.columns if name not in reader.targets]

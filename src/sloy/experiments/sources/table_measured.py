@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
     from matplotlib.figure import Figure
 
-    from sloy.data.tables import Table, TableReader
+    from sloy.data.tables import RowsReader, Table
     from sloy.data.tables.sources import Source as TableSource
 
 MOST_IN_PICTURE = 30  # classes that the confusion matrix has room for
@@ -76,8 +76,10 @@ def measured_on(
     if said := baselines.verdict(own, found, weighted=weighted, data=data):
         rows.append(("", said))
     rows += baselines.by_target({"network": own, **found})
+    ends = np.empty((0, 2))
     if isinstance(model.loss, Intervals):
-        figures["intervals"], row = _intervals(model, data)
+        ends = model.prepared.predict_interval(data.x)
+        figures["intervals"], row = _intervals(model.loss.share, ends.astype(np.float64), data)
         rows.append(row)
     counts = np.empty((0, 0), np.int64)
     if given is not None:
@@ -105,6 +107,7 @@ def measured_on(
         probabilities,
         counts,
         np.empty(0, np.int64) if given is None else given,
+        ends,
     )
 
 
@@ -118,15 +121,12 @@ def _answers(model: Model, data: Dataset, linear: Model | None) -> dict[str, np.
     return answers
 
 
-def _intervals(model: Model, data: Dataset) -> tuple[dict[str, Any], Row]:
-    """How many of the targets lie within the intervals, and how wide these are."""
-    assert isinstance(model.loss, Intervals)
-    ends = model.prepared.predict_interval(data.x).astype(np.float64)  # (N, 2)
+def _intervals(share: float, ends: np.ndarray, data: Dataset) -> tuple[dict[str, Any], Row]:
+    """How many of the targets lie within the intervals, whose ends are (N, 2), and how wide these are."""
     y = np.asarray(data.y, np.float64).reshape(len(data))
     covered = float(((ends[:, 0] <= y) & (y <= ends[:, 1])).mean())
     width = float((ends[:, 1] - ends[:, 0]).mean())
     error = float(np.sqrt(covered * (1 - covered) / len(y)))
-    share = model.loss.share
     said = (
         f"of {share:g}: they hold {text.percent(covered)} (± {text.percent(error)}) of the test, mean width"
         f" {text.number(width)}"
@@ -144,21 +144,29 @@ def predictions_of(
     beside = columns_of(source, [*table.reader.ids, *table.reader.targets])[numbers]
     names = table.train.class_names
     rows: list[Sequence[Any]] = [
-        ["row", "fold", *beside.columns, "prediction", *(f"probability_{n}" for n in names)]
+        [
+            "row",
+            "fold",
+            *beside.columns,
+            "prediction",
+            *(f"probability_{n}" for n in names),
+            *measured.ends_by_column,
+        ]
     ]
+    ends = measured.ends if len(measured.ends) else np.empty((len(numbers), 0))
     given = measured.given if names else np.zeros(len(numbers), np.int64)
-    for number, cells, answer, k in zip(
-        numbers, beside.iter_rows(), measured.answers, given, strict=True
+    for number, cells, answer, k, end in zip(
+        numbers, beside.iter_rows(), measured.answers, given, ends, strict=True
     ):
-        said = (names[k], *answer) if names else (answer[0],)
+        said = (names[k], *answer) if names else (answer[0], *end)
         rows.append([number + 1, fold, *cells, *said])
     return rows
 
 
-def _reader(model: Model) -> TableReader:
-    from sloy.data.tables import TableReader
+def _reader(model: Model) -> RowsReader:
+    from sloy.data.tables import RowsReader
 
-    assert isinstance(model.reader, TableReader)
+    assert isinstance(model.reader, RowsReader)
     return model.reader
 
 
