@@ -12,7 +12,8 @@ from sloy.errors import InvalidArgument
 from sloy.graph import Graph
 from sloy.layers import Blend, GroupedDense, Members, Rescale, Scale, Tanh
 from sloy.training.checkpoint import Checkpoint
-from sloy.training.members import Lesson, OfMembers, fit_members, holders
+from sloy.training.member_losses import OfMembers
+from sloy.training.members import Lesson, fit_members, holders
 from sloy.training.recipe import Recipe
 from sloy.training.tabular import Tabular
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from sloy.problem.inputs import Columns
 from sloy.problem.problem import Problem
-from sloy.training.members import OfMembers
+from sloy.training.member_losses import OfMembers
 from sloy.training.order import Order
 from sloy.training.probe_graph import constant_losses
 

@@ -20,7 +20,7 @@ from sloy.model import default_batch
 from sloy.problem import Network, Problem
 from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.training.fine_tune import IN_MEMORY
-from sloy.training.members import OfMembers
+from sloy.training.member_losses import OfMembers
 from sloy.training.memory import memory_estimate
 from sloy.training.recipe import Recipe
 from sloy.training.stages import Stage, named_layers, patterns

@@ -11,7 +11,7 @@ from sloy.errors import InvalidArgument
 from sloy.problem.graphs import inference_graph
 from sloy.problem.runner import Runner
 from sloy.training.history import Row
-from sloy.training.members import OfMembers
+from sloy.training.member_losses import OfMembers
 from sloy.training.run import Callback, Run
 
 KEPT = 5  # times at which the weights are kept
