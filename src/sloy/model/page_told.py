@@ -180,6 +180,7 @@ def answer_told(parts: Parts, output: str) -> dict[str, Any]:
     return {
         "output": output,
         "task": task,
+        "count": 2 if task == "binary" else shape[-1],
         "names": [visible(name) for name in names],
         "unit": unit,
         "threshold": problem.threshold,
