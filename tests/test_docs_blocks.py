@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import time
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ BLOCKS: dict[str, list[str | dict[str, str]]] = {
         {"epochs=60": "epochs=1", "(2, 600)": "(2, 99)"},
         {},
     ],
+    "docs/write-your-own.md": [{}] * 6,
     "docs/tables.md": [{}, {"…": "epochs=1"}, {}],
 }  # fmt: skip
 
@@ -141,3 +143,11 @@ def test_blocks(
             assert words in block
             block = block.replace(words, instead)
         exec(compile(block, f"{page}, block {number}", "exec"), known)
+
+
+def test_the_page_of_ops_is_that_of_the_code() -> None:
+    program = runpy.run_path(str(ROOT / "tools/ops_page.py"))
+    assert program["PAGE"].read_text(encoding="utf-8") == program["page"]()
+    named = set(re.findall(r"^\| `(\w+)\(", program["page"](), re.MULTILINE))
+    functions = {name for name, value in vars(sloy.ops).items() if callable(value)}
+    assert named == functions - {"constant", "input", "variable"}

@@ -154,11 +154,12 @@ class Corrected:
     samples: int
 
     def __str__(self) -> str:
-        gain, (low, high) = 100 * (self.after - self.before), self.gain
+        gain, low, high = (100 * one for one in (self.after - self.before, *self.gain))
         both = f"{text.percent(self.before)} → {text.percent(self.after)}"
         return (
             f"{text.many(self.changed, 'label')} changed: accuracy {both}"
-            f" ({gain:+.2f} points, by its 95 % interval {100 * low:+.2f} to {100 * high:+.2f}; {text.many(self.samples, 'sample')} kept apart)"
+            f" ({gain:+.2f} points, by its 95 % interval {low:+.2f} to {high:+.2f};"
+            f" {text.many(self.samples, 'sample')} kept apart)"
         )
 
 

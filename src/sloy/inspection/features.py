@@ -184,8 +184,8 @@ def pictures_figure(
         Before each row.
     title : str
     on_paper : bool, optional
-        Whether pictures of one channel are drawn with high numbers dark, as ink on paper; by default where the bytes of the
-        first are mostly 0. Give what was told of the data, so that several figures of one network agree.
+        Whether pictures of one channel are drawn with high numbers dark, as ink on paper; by default where the bytes of
+        the first are mostly 0. Give what was told of the data, so that several figures of one network agree.
     """
     if not rows or not all(rows):
         raise InvalidArgument("`rows` must hold a row or more, each with a picture or more.")
@@ -196,7 +196,11 @@ def pictures_figure(
     if on_paper is None:
         on_paper = first.dtype == np.uint8 and is_ink_on_paper(first[None])
     if first.ndim == 2 or first.shape[2] == 1:
-        title = f"{title}; {say('dark is high') if on_paper else say('light is high')}".removeprefix("; ")
+        title = (
+            f"{title}; {say('dark is high') if on_paper else say('light is high')}".removeprefix(
+                "; "
+            )
+        )
     for places, pictures, words, name in zip(panels, rows, titles, names, strict=True):
         for axes in places:
             axes.set_axis_off()
