@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from sloy.graph import REGISTRY
 
 PACKAGE = Path(sloy.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
-FOR_ALL = {"errors", "arguments", "options", "text", "language"}
+FOR_ALL = {"errors", "later", "arguments", "options", "text", "language"}
 THIRD_PARTY = {"numpy"}  # what every room but `errors` may import; more of it:
 MORE_THIRD_PARTY = {
     "data": {"PIL", "fastexcel", "pillow_heif", "polars"},
@@ -268,3 +269,42 @@ def test_import_sloy_is_quick() -> None:
         "print(time.perf_counter() - middle)"
     )
     assert min(float(run(code)) for _ in range(3)) < 0.2
+
+
+# What runs after training, or for other kinds of data alone.
+NOT_FOR_PARSING = (
+    "sloy.app", "sloy.diagnosis", "sloy.estimators", "sloy.exchange", "sloy.inspection.", "sloy.lecture", "sloy.pages",
+    "sloy.pruning", "sloy.search", "sloy.theory", "sloy.data.handwriting", "sloy.data.tables.division",
+    "sloy.data.tables.reader", "sloy.data.tables.sources", "sloy.engines.native", "sloy.engines.reference",
+    "sloy.experiments.running", "importlib.metadata",
+)  # fmt: skip
+
+
+def test_the_parser_imports_no_room_that_it_does_not_need() -> None:
+    code = "import sys; from sloy.cli.main import build_parser; build_parser('train'); print(*sys.modules)"
+    loaded = run(code).split()
+    assert "sloy.experiments.experiment" in loaded
+    assert not [name for name in loaded if name.startswith(NOT_FOR_PARSING)]
+
+
+def later_names(file: Path) -> dict[str, str]:
+    """Module → names, as `later` of a room is told."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "later":
+            found: dict[str, str] = ast.literal_eval(node.args[1])
+            return found
+    return {}
+
+
+LATER = [file for file in FILES if file.name == "__init__.py" and later_names(file)]
+
+
+@pytest.mark.parametrize("file", LATER, ids=identify)
+def test_what_comes_later_is_there_and_no_modules_name(file: Path) -> None:
+    """An attribute of a module's name is that module, once somebody imported it."""
+    room = importlib.import_module(module_of(file))
+    for module, names in later_names(file).items():
+        own = importlib.import_module(f"{room.__name__}.{module}")
+        for name in names.split():
+            assert f"{room.__name__}.{name}" not in MODULES
+            assert getattr(room, name) is getattr(own, name)

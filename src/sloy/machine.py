@@ -8,7 +8,6 @@ import resource
 import sys
 import time
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from sloy.version import __version__
@@ -96,6 +95,8 @@ def versions() -> dict[str, str]:
 
 @cache
 def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:

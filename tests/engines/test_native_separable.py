@@ -42,6 +42,12 @@ CASES = [
     Case((6, 130), (9, 64, 8), samples=5),
     Case((1, 1), (8, 16, 8)),
     Case((64, 3), (16, 520, 16), samples=1, padding=(4, 4, 1, 1), window=(5, 3)),
+    # lines of weights that fall into few cache sets, and fewer pixels at the end than a block of a product
+    Case((28, 28), (32, 192, 64), stride=(2, 2)),
+    Case((15, 13), (64, 384, 128)),
+    Case((10, 10), (80, 256, 256), samples=1),
+    Case((9, 9), (None, 640, 64), samples=3),
+    Case((17, 11), (96, 512, None), samples=1),
 ]
 
 

@@ -54,10 +54,12 @@ struct Finish : Ahead {
 };
 
 // c (rows, vectors · lanes), `stride` floats from row to row; add: c += a·b, else c = a·b.
-// `behind`: floats from the strip's first sum to c.
+// `behind`: floats from the strip's first sum to c. Inlined: of 32 terms, a call for each block
+// took a seventh of the time.
 template <int rows, int vectors, class Besides>
-inline void multiply_block(float* c, Index stride, Left a, Right b, Index depth, bool add,
-                           const Besides& besides, Index behind) {
+[[gnu::always_inline]] inline void multiply_block(float* c, Index stride, Left a, Right b,
+                                                  Index depth, bool add, const Besides& besides,
+                                                  Index behind) {
   Float sum[rows][vectors] = {};
   const float* column = a.base;
   const float* line = b.base;

@@ -32,9 +32,11 @@ bool spreads(const ProductShape& s) {
   return smaller(s.k, depth_block) <= ways * sets / shared;
 }
 
+// Not by the rows alone: a part of them is multiplied with what was packed for all.
 bool in_place(const ProductShape& s) {
+  const bool hardly_read = s.few_rows && s.m < rows_worth_packing;
   return !s.transpose_b && s.n % lanes == 0 && s.b_line <= widest_in_place &&
-         (spreads(s) || s.m < rows_worth_packing);
+         (spreads(s) || hardly_read);
 }
 
 // Whether a block packs the panels that it is about to read, which stay in the first-level cache:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sloy import text
-from sloy.diagnosis import Report
 from sloy.experiments.events import (
     Counted,
     Diagnosed,
@@ -25,6 +24,9 @@ from sloy.experiments.events import (
 )
 from sloy.training.progress import Bar
 from sloy.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from sloy.diagnosis import Report
 
 
 class Show:

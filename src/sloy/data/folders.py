@@ -18,6 +18,7 @@ from sloy.data.deep_colours import is_deep_colour
 from sloy.data.greys import is_deep
 from sloy.data.images import Encoded, open_picture, quiet, range_of
 from sloy.data.listing import Listing, list_pictures
+from sloy.data.other_kinds import doubts
 from sloy.data.parts import PARTS, TEST, TRAIN, VALIDATION
 from sloy.data.pictures import PictureReader, read_pictures
 from sloy.errors import FileFormatError, InvalidArgument
@@ -214,6 +215,11 @@ def reader_for(
             except Exception:  # it will be named when it is to be decoded
                 continue
     if not sizes:
+        if isinstance(some[0], Path) and not any(isinstance(p, Path) and p.exists() for p in some):
+            raise FileFormatError(
+                f"{some[0]}: there is no such file, nor the others that were looked for; paths in a list count from"
+                " its own folder."
+            )
         raise FileFormatError(f"{some[0]}: none of the first pictures can be read.")
     if size is None:
         height, width = sizes[0]
@@ -356,6 +362,7 @@ def _remarks(found: PictureFolder) -> list[str]:
         )
     elif counts[least] < _LITTLE:
         said.append(f"only {counts[least]} of {names[least]} to train on")
+    said += doubts(names)
     for pairs, where in ((found.duplicates, "parts"), (found.contradictions, "classes")):
         if pairs:
             shown = [f"{_short(a)} = {_short(b)}" for a, b in pairs]

@@ -23,6 +23,7 @@ from sloy.data.formats import is_picture_name
 from sloy.data.list_rows import OTHERS, TABLES
 from sloy.data.listed import csv_files, csv_samples, has_paths, other_lists
 from sloy.data.listing_words import few, holds, names_of, said_of, what_is_missing
+from sloy.data.other_kinds import BOXES, boxes_in
 from sloy.data.parts import TEST, TRAIN, part_meant, part_of
 from sloy.errors import FileFormatError
 
@@ -163,6 +164,8 @@ def _listing(
         names.sort(key=int)
     if len(names) < fewest:
         said = "".join(f"\n  {said_of(item)}" for item in omitted if item.noun != "file")
+        if source.is_dir() and (found := boxes_in(source)):
+            said = f" As it seems, {BOXES.format(found=found)}, in a CSV file of paths and labels."
         raise FileFormatError(
             f"{source}: all pictures are of one class, {names[0]!r}; two or more are needed.{said}"
         )
@@ -303,6 +306,13 @@ def _beside(
     if classes is tops and (named := [f for f in tops if part_of(f.name) and f.pictures]):
         folders = tuple(folder.folder for folder in named)
         said.append(LeftOut("folder", "taken for a class, not for a part", folders))
+    inside = {folder.inner for folder in tops if folder.pictures}
+    same = inside.pop() if classes is tops and len(inside) == 1 else frozenset()
+    if len(same) > 1 and len({name for _, name, _ in samples}) > 1 and not any(map(part_of, same)):
+        reason = (
+            "in every class; if these are the classes, call those around them train, val and test"
+        )
+        said.append(LeftOut("folder", reason, tuple(Path(name) for name in sorted(same))))
     known = {file for file, _, _ in samples}
     whole = [below(path, deep=False), *tops]
     without: dict[str, list[Path]] = {}

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from sloy.data.below import Below, LeftOut, below, by_reason
+from sloy.data.below import NAMELESS, Below, LeftOut, below, by_reason
 from sloy.data.formats import is_picture_name
+from sloy.data.other_kinds import BOXES, boxes_in, said_of_files
 from sloy.data.parts import part_of
 from sloy.text import many
 
@@ -23,8 +24,14 @@ def holds(folder: Below) -> str:
         short = reason.split(", ", 1)[-1].split(" (")[0]
         what = {"link": "link", "picture": f"{short.split(' is ')[0]} file"}.get(noun, noun)
         what = f"broken {what}" if reason.endswith("broken") else what
+        what = "picture without a suffix" if reason == NAMELESS else what
         counts[what] = counts.get(what, 0) + 1
-    return ", ".join(many(count, what) for what, count in counts.items())
+    return ", ".join(_counted(count, what) for what, count in counts.items())
+
+
+def _counted(count: int, what: str) -> str:
+    noun, space, rest = what.partition(" without")
+    return f"{many(count, noun)}{space}{rest}"
 
 
 def _classes_in_names(path: Path, pictures: Sequence[Path]) -> str:
@@ -51,17 +58,30 @@ def what_is_missing(path: Path, folders: Sequence[Below]) -> str:
         names = ", ".join(f"{folder.name} ({holds(folder)})" for folder in empty[:8])
         other = f"\n  without a picture that is read: {names}{other}"
     way = "put those of each class into a folder of its own, or list them in a CSV file of paths and labels."
+    if found := boxes_in(path):
+        what = "pictures" if filled or loose else "no pictures"
+        return f"holds {what}, and {BOXES.format(found=found)}, in a CSV file of paths and labels."
     if not filled:
         what = "pictures, but none in folders" if loose else "no pictures"
-        return f"holds {what}; {way}{_classes_in_names(path, loose)}{other}"
-    if len(filled) > 1 or part_of(filled[0].name):
-        inner = filled[0].inner
-        if not inner:
-            return f"{names_of(filled)} hold pictures, but no folders of classes; {way}{other}"
-    inner_path = path / filled[0].name
-    hint = f"; did you mean {inner_path}?" if len(filled[0].inner) > 1 else ""
+        kinds = "" if loose else said_of_files(path)
+        return f"holds {what}; {way}{_classes_in_names(path, loose)}{kinds}{other}"
+    if (len(filled) > 1 or part_of(filled[0].name)) and not filled[0].inner:
+        return f"{names_of(filled)} hold pictures, but no folders of classes; {way}{other}"
+    hint = f"; did you mean {inner}?" if (inner := _deeper(filled[0])) else "."
     named = f"holds one class, {filled[0].name!r}; two or more folders of pictures are needed"
-    return f"{named}{hint}{other}"
+    return f"{named}{hint}{other}" if other or hint != "." else named
+
+
+def _deeper(folder: Below) -> Path | None:
+    """The first folder inside, through such as hold one only, that holds several."""
+    for _ in range(8):
+        if len(folder.inner) > 1:
+            return folder.folder
+        filled = [each for each in folder.folders() if each.pictures]
+        if len(filled) != 1:
+            return None
+        folder = filled[0]
+    return None
 
 
 def said_of(item: LeftOut) -> str:

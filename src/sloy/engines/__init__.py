@@ -6,8 +6,9 @@ table of engines costs the command line nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from sloy.later import later
 
 if TYPE_CHECKING:
     from sloy.engines.base import BatchRun, Engine, Executable
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
     from sloy.engines.processes import Processes
     from sloy.engines.reference import ReferenceEngine
     from sloy.engines.variables import Variables
-
-_PLACES = {
-    "base": ("BatchRun", "Engine", "Executable"),
-    "choice": ("available", "distributed", "engine", "processes_of", "restored"),
-    "names": ("DETERMINISTIC", "NAMES", "PRECISIONS", "TABLE", "Arithmetic", "Determinism"),
-    "processes": ("Processes",),
-    "reference": ("ReferenceEngine",),
-    "variables": ("Variables",),
-}
 
 __all__ = [
     "DETERMINISTIC",
@@ -46,14 +38,14 @@ __all__ = [
     "restored",
 ]
 
-
-def __getattr__(name: str) -> object:
-    for place, names in _PLACES.items():
-        if name in names:
-            value = globals()[name] = getattr(import_module(f"sloy.engines.{place}"), name)
-            return value
-    raise AttributeError(f"module 'sloy.engines' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = later(
+    __name__,
+    {
+        "base": "BatchRun Engine Executable",
+        "choice": "available distributed engine processes_of restored",
+        "names": "DETERMINISTIC NAMES PRECISIONS TABLE Arithmetic Determinism",
+        "processes": "Processes",
+        "reference": "ReferenceEngine",
+        "variables": "Variables",
+    },
+)

@@ -12,6 +12,7 @@ from sloy import text
 from sloy.data import Dataset
 from sloy.engines import Engine
 from sloy.experiments.classes import TITLES, figures_of, shown
+from sloy.experiments.recipes import PATIENCE
 from sloy.experiments.sources.base import FEW_TO_TEST, Loaded, Row
 from sloy.graph.threefry import make_key, permutation
 from sloy.losses import Loss, Poisson, Quantile
@@ -20,7 +21,6 @@ from sloy.problem import Network
 from sloy.training.fit import fit
 from sloy.training.recipe import Recipe
 
-PATIENCE = 30  # epochs without a better validation loss, before training ends
 LINEAR_ROWS = 200_000  # that the linear model learns from at most
 LINEAR_STEPS = 5000
 

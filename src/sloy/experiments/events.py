@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sloy.diagnosis import Report
-from sloy.engines import Engine
-from sloy.experiments.experiment import Experiment
-from sloy.experiments.sources import Loaded, Measured
-from sloy.model import Model
-from sloy.problem import Network
-from sloy.problem.summary import Summary
-from sloy.training.callbacks import Progress
-from sloy.training.history import Row
-from sloy.training.recipe import Recipe
-from sloy.training.stages import Stage
+if TYPE_CHECKING:
+    from sloy.diagnosis import Report
+    from sloy.engines import Engine
+    from sloy.experiments.experiment import Experiment
+    from sloy.experiments.sources import Loaded, Measured
+    from sloy.model import Model
+    from sloy.problem import Network
+    from sloy.problem.summary import Summary
+    from sloy.training.callbacks import Progress
+    from sloy.training.history import Row
+    from sloy.training.recipe import Recipe
+    from sloy.training.stages import Stage
 
 
 @dataclass(frozen=True, eq=False)

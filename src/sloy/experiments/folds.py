@@ -12,9 +12,6 @@ from typing import Any
 import numpy as np
 
 from sloy import inspection, text
-from sloy.data.tables import TableReader
-from sloy.data.tables.target import known_target
-from sloy.data.tables.values import polars
 from sloy.engines.processes import Processes
 from sloy.errors import FileFormatError, InvalidOption
 from sloy.experiments import baselines
@@ -335,6 +332,10 @@ class _Predictions:
 
     def compared(self, model: Model) -> tuple[np.ndarray, np.ndarray, Sequence[str], str]:
         """What is true and what was predicted, (N,) each, labels or numbers; the classes, and the target."""
+        from sloy.data.tables import TableReader
+        from sloy.data.tables.target import known_target
+        from sloy.data.tables.values import polars
+
         reader, names = model.reader, model.class_names
         assert isinstance(reader, TableReader)
         first = 2 + len(reader.ids)  # after row, fold and ids: truth, prediction

@@ -17,6 +17,7 @@ from sloy.training.recipe import with_optimizer
 if TYPE_CHECKING:
     from sloy.experiments.sources.base import Source
 
+PATIENCE = 30  # of tables: epochs without a better validation loss, before training ends
 NETWORK = ("network", "network_options")
 
 # Optimiser → the highest learning rate of a one-cycle run, found on MNIST with batches of 256.

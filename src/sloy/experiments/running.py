@@ -11,7 +11,6 @@ import numpy as np
 from sloy import inspection, machine, text
 from sloy.arguments import flag, function, instance
 from sloy.data.streams.rows import StreamRows
-from sloy.diagnosis import Diagnosis
 from sloy.engines import Engine, processes_of
 from sloy.errors import InvalidOption
 from sloy.experiments.adjusting import adjust
@@ -245,6 +244,8 @@ class _Running:
         return opening
 
     def _fit(self, opening: Opened) -> tuple[Model, History]:
+        from sloy.diagnosis import Diagnosis
+
         teller = _Teller(self.tell)
         callbacks: list[Callback] = [CSVLog(self.folder / "history.csv", seconds=1), teller]
         if (seconds := getattr(self.experiment.source, "time", None)) is not None:

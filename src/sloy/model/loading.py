@@ -15,6 +15,7 @@ from sloy.model.parts import Parts
 from sloy.preprocessing import Preprocessing
 
 MODEL = "model.sloy"  # in the folder of a run
+HDF5 = (".h5", ".hdf5")
 _WEIGHTS = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".h5", ".hdf5", ".keras")
 
 
@@ -81,9 +82,15 @@ def way_in(path: Path) -> str | None:
     if kind == ".onnx":
         own = path.with_suffix(".sloy").name
         return f"is an ONNX file; `sloy import {path} {own}` makes a model of it"
+    arrays = (
+        "; of an HDF5 file with pictures `sloy.fit(network, (x, y))` takes the arrays"
+        if kind in HDF5
+        else ""
+    )
     return (
         "holds weights without their network; of a published one `sloy import vgg16 vgg16.sloy --weights"
         f" {path}` makes a model, and `sloy.pretrained.read_weights(network, {path.name!r})` fills your own"
+        f"{arrays}"
     )
 
 

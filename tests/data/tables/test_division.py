@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from sloy.data.tables import Split, load_table
-from sloy.data.tables.target import LEFT_OUT, TEST, TRAIN, VALIDATE
+from sloy.data.tables.values import LEFT_OUT, TEST, TRAIN, VALIDATE
 from sloy.errors import InvalidArgument
 
 RANDOM = np.random.default_rng(0)

@@ -15,7 +15,8 @@ import sloy
 from sloy.data.arrays import allocate, available
 from sloy.data.tables import Table, load_table
 from sloy.data.tables.division import divide
-from sloy.data.tables.target import LEFT_OUT, TEST, TRAIN, VALIDATE, Target
+from sloy.data.tables.target import Target
+from sloy.data.tables.values import LEFT_OUT, TEST, TRAIN, VALIDATE
 from sloy.errors import InvalidArgument, SloyError
 
 N = 300

@@ -139,6 +139,17 @@ def python_operator() -> Any:
     return model([node("PyOp", ["x"], ["y"], domain="ai.onnx.contrib", code="import os")])
 
 
+def nested() -> Any:
+    inner = node("Relu", ["x"], ["r0"])
+    for depth in range(1, 20):
+        body = helper.make_graph(
+            [inner], f"g{depth}", [], [helper.make_tensor_value_info(inner.output[0], 1, None)]
+        )
+        inner = node("If", ["c"], [f"r{depth}"], then_branch=body)
+    inner.output[0] = "y"
+    return model([inner], [numpy_helper.from_array(np.array(True), "c")])
+
+
 def loop() -> Any:
     body = helper.make_graph([], "body", [], [])
     return model([node("Loop", ["", "", "x"], ["y"], body=body)])
@@ -200,7 +211,8 @@ WRONG: dict[str, tuple[Callable[[], Any], type[SloyError], str]] = {
     "padding": (huge_padding, FileFormatError, "the padding .* is impossible"),
     "Tile": (huge_tile, FileFormatError, "larger than allowed"),
     "Python": (python_operator, FileFormatError, "of the domain 'ai.onnx.contrib'"),
-    "Loop": (loop, NotAvailable, "sloy has no ops for Loop"),
+    "a loop of nothing": (loop, FileFormatError, "a body that does not take and give a condition"),
+    "branches in branches": (nested, FileFormatError, "graphs lie inside each other more than 16 deep"),
     "opset": (future_opset, FileFormatError, "has opset 999"),
     "axis": (wrong_attribute, FileFormatError, "the axis 17 does not lie within 2 axes"),
     "permutation": (wrong_permutation, FileFormatError, "`perm` is"),

@@ -1,7 +1,39 @@
 """Tables: CSV, TSV and Parquet files and data frames, prepared for training; the preparation is part of the model."""
 
-from sloy.data.tables.division import Split
-from sloy.data.tables.reader import TableReader
-from sloy.data.tables.table import DECIMALS, TASKS, Table, load_table
+from typing import TYPE_CHECKING
 
-__all__ = ["DECIMALS", "TASKS", "Split", "Table", "TableReader", "load_table"]
+from sloy.later import later
+
+if TYPE_CHECKING:
+    from sloy.data.tables.division import Split
+    from sloy.data.tables.prepared import labelled_rows
+    from sloy.data.tables.reader import TableReader
+    from sloy.data.tables.sources import open_table
+    from sloy.data.tables.table import Table, load_table
+    from sloy.data.tables.targets import target_names
+    from sloy.data.tables.values import DECIMALS, TASKS
+
+__all__ = [
+    "DECIMALS",
+    "TASKS",
+    "Split",
+    "Table",
+    "TableReader",
+    "labelled_rows",
+    "load_table",
+    "open_table",
+    "target_names",
+]
+
+__getattr__, __dir__ = later(
+    __name__,
+    {
+        "division": "Split",
+        "prepared": "labelled_rows",
+        "reader": "TableReader",
+        "sources": "open_table",
+        "table": "Table load_table",
+        "targets": "target_names",
+        "values": "DECIMALS TASKS",
+    },
+)

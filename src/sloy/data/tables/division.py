@@ -13,15 +13,20 @@ from sloy.data.tables.dates import has_day, moments
 from sloy.data.tables.profile import Hints
 from sloy.data.tables.sources import Source
 from sloy.data.tables.target import (
-    LEFT_OUT,
-    TEST,
-    TRAIN,
-    VALIDATE,
     Target,
     drawn,
     reading_of,
 )
-from sloy.data.tables.values import is_strange, polars, without, words
+from sloy.data.tables.values import (
+    LEFT_OUT,
+    TEST,
+    TRAIN,
+    VALIDATE,
+    is_strange,
+    polars,
+    without,
+    words,
+)
 from sloy.errors import InvalidArgument
 from sloy.graph.threefry import make_key, permutation
 from sloy.text import many, shortened, shown

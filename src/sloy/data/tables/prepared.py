@@ -15,9 +15,9 @@ from sloy.data.dataset import Dataset
 from sloy.data.tables.reader import TableReader
 from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import Source, open_table
-from sloy.data.tables.target import LEFT_OUT, TEST, TRAIN, VALIDATE, Target, known_target
+from sloy.data.tables.target import Target, known_target
 from sloy.data.tables.targets import joined
-from sloy.data.tables.values import polars
+from sloy.data.tables.values import LEFT_OUT, TEST, TRAIN, VALIDATE, polars
 from sloy.errors import InvalidArgument
 
 if TYPE_CHECKING:

@@ -18,22 +18,16 @@ from sloy.data.tables.profile import Hints
 from sloy.data.tables.reader import TableReader
 from sloy.data.tables.sources import Source, TextTable, is_table, open_table
 from sloy.data.tables.target import (
-    LEFT_OUT,
-    TEST,
-    TRAIN,
-    VALIDATE,
     Target,
     moments_of,
 )
 from sloy.data.tables.targets import make_targets, target_names
+from sloy.data.tables.values import DECIMALS, LEFT_OUT, TASKS, TEST, TRAIN, VALIDATE
 from sloy.errors import InvalidArgument
 from sloy.text import many, shown
 
 if TYPE_CHECKING:
     import polars as pl
-
-DECIMALS = ("auto", ".", ",")
-TASKS = ("auto", "classification", "regression")
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 MOST_CODES = 20  # whole numbers are classes where there are no more different ones
 MOST_CLASSES = 1000
 SLICE = 1 << 14  # rows looked at together, which keeps memory small
-TRAIN, VALIDATE, TEST, LEFT_OUT = range(4)
 
 
 @dataclass(frozen=True, eq=False)

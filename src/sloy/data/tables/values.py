@@ -25,6 +25,10 @@ MISSING = (
     "None",
 )  # fmt: skip
 TRUTH = ("true", "false")
+# What may be said of a table beforehand.
+DECIMALS = ("auto", ".", ",")
+TASKS = ("auto", "classification", "regression")
+TRAIN, VALIDATE, TEST, LEFT_OUT = range(4)  # what a row is for
 
 
 # Bytes of addresses: polars takes 1.3 GB for libraries, threads and pools on two cores; data come on top.

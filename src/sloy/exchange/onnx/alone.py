@@ -16,8 +16,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sloy.exchange.onnx import apart, rows
-from sloy.exchange.onnx.conversion import Conversion, needed
+from sloy.exchange.onnx import apart, moving_rows, rows  # noqa: F401  fill the tables
+from sloy.exchange.onnx.conversion import Conversion
+from sloy.exchange.onnx.expansion import Walk, needed
+from sloy.exchange.onnx.folding import OF_SHAPES
 from sloy.exchange.onnx.nodes import Node
 from sloy.exchange.onnx.operators.elementwise import COMPARISONS, LOGIC, ROLES
 from sloy.exchange.onnx.operators.functions import UNARY
@@ -52,10 +54,16 @@ def run(
     values = {name: Operand(value) for name, value in c.known().items()}
     for name, value in inputs.items():
         values[name] = Operand(value, "rows", (written, *value.shape[1:]))
-    for node in needed(c.graph.nodes, wanted):
-        operands = [values[name] if name else None for name in node.inputs]
-        found = _apply(c, node, operands, written)
-        values.update(zip(node.outputs, found, strict=False))
+    walk = Walk(
+        values,
+        lambda node, operands: _apply(c, node, operands, written),
+        lambda v: replace(v.value, shape=v.shape),
+        Operand,
+        c.graph.opset,
+        apart=written == 1,
+        trains=c.trains,
+    )
+    walk.run(needed(c.graph.nodes, wanted))
     return {name: values[name].value for name in wanted}
 
 
@@ -67,7 +75,7 @@ def _apply(
         return [
             Operand(v) for v in c.apply(node, [None if v is None else v.value for v in operands])
         ]
-    if node.op in ("Shape", "Size"):
+    if node.op in OF_SHAPES:
         stated = replace(given[0].value, shape=given[0].shape, tensor=None, array=None)
         return [Operand(v) for v in c.apply(node, [stated])]
     n = next(v.value.shape[0] for v in given if v.way)

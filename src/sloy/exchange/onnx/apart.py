@@ -17,6 +17,7 @@ from sloy.exchange.onnx.rows import (
     PROBABILITIES,
     Operand,
     Use,
+    dft_axis,
     mixed,
     probability_axis,
     reduced_axes,
@@ -27,6 +28,7 @@ from sloy.exchange.onnx.values import Value, known
 
 Shifted = Callable[[Use], "tuple[Node, list[Value | None]] | list[Value]"]
 SHIFTED: dict[str, Shifted] = {}
+FLOAT = 1  # ONNX's number of float32
 
 
 def apart(c: Conversion, node: Node, operands: list[Operand | None], n: int) -> list[Value]:
@@ -126,7 +128,7 @@ def _one_hot(use: Use) -> Any:
     return _with(use.node, axis=use.axis(-1, use.x.rank + 1) + 1), use.given()
 
 
-@shifted("CumSum")
+@shifted("CumSum", "CumProd")
 def _cumulative(use: Use) -> Any:
     (axis,) = integers(use.others[0].value) or (0,)
     return use.node, [use.x.value, _list(axis % use.x.rank + 1)]
@@ -134,7 +136,56 @@ def _cumulative(use: Use) -> Any:
 
 @shifted("QuantizeLinear", "DequantizeLinear")
 def _quantized(use: Use) -> Any:
+    if any(v.way for v in use.others):
+        return _quantized_each(use)
     return _with(use.node, axis=use.axis(1) + 1), use.given()
+
+
+def _quantized_each(use: Use) -> list[Value]:
+    """Each sample by a scale and zero point of its own, numbers."""
+    c, rank = use.c, use.x.value.rank
+    if any(v.rank for v in use.others):
+        raise mixed(use.node, "scales of axes that are computed from the samples")
+    beside = [
+        c.call("Unsqueeze", v.value, axes=tuple(range(1, rank))) if v.way and rank > 1 else v.value
+        for v in use.others
+    ]
+    floats = [c.call("Cast", v, to=FLOAT) for v in (_whole(use, use.x), *beside)]
+    x, scale, *zero = floats
+    if use.node.op == "DequantizeLinear":
+        return [c.call("Mul", c.call("Sub", x, *zero) if zero else x, scale)]
+    kind = use.others[1].value.dtype if zero else "uint8"
+    limits = np.iinfo(kind)
+    y = c.call("Round", c.call("Div", x, scale))
+    y = c.call("Add", y, *zero) if zero else y
+    y = c.call("Clip", y, min=float(limits.min), max=float(limits.max))
+    return [replace(c.call("Cast", y, to=FLOAT), dtype=kind)]
+
+
+@shifted("Compress")
+def _compress(use: Use) -> Any:
+    if not use.alone:
+        raise mixed(use.node, "a condition that is computed from the samples")
+    if "axis" in use.node.attributes:
+        return _with(use.node, axis=use.axis(0) + 1), use.given()
+    flat = use.c.call("Reshape", use.x.value, _list(use.n, -1))
+    return _with(use.node, axis=1), use.given(_0=flat)
+
+
+@shifted("ReverseSequence")
+def _reverse(use: Use) -> Any:
+    said = use.node.attributes
+    time, batch = said.get("time_axis", 0) + 1, said.get("batch_axis", 1) + 1
+    return _with(use.node, time_axis=time, batch_axis=batch), use.given()
+
+
+@shifted("DFT")
+def _dft(use: Use) -> Any:
+    axis = dft_axis(use) + 1
+    length = [*use.given()[1:], None][0]
+    if use.c.graph.opset >= 20:
+        return _with(use.node, axis=None), [use.x.value, length, _list(axis)]
+    return _with(use.node, axis=axis), use.given()
 
 
 @shifted("Trilu")

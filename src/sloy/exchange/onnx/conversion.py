@@ -15,16 +15,17 @@ import numpy as np
 
 from sloy import ops
 from sloy.engines import engine
-from sloy.errors import FileFormatError, NotAvailable, SloyError
+from sloy.errors import FileFormatError
+from sloy.exchange.onnx.expansion import EXPANSIONS, Walk, needed
 from sloy.exchange.onnx.folding import FOLDED, MOVES, fold
-from sloy.exchange.onnx.nodes import Node
+from sloy.exchange.onnx.nodes import Node, Unsupported, blamed
 from sloy.exchange.onnx.reading import OnnxGraph
 from sloy.exchange.onnx.values import HELD, Order, Value, identity, known, unused
 from sloy.graph import Graph
 from sloy.graph.graph import topological_order
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, constant
-from sloy.text import shortened, shown
+from sloy.text import shortened
 
 Rule = Callable[["Conversion", Node, list["Value | None"]], "Value | Sequence[Value]"]
 
@@ -52,10 +53,6 @@ def operator(*names: str) -> Callable[[Rule], Rule]:
         return rule
 
     return add
-
-
-class Unsupported(NotAvailable):
-    """An operator, or a use of one, that sloy has no ops for."""
 
 
 @dataclass
@@ -97,9 +94,10 @@ class Conversion:
     def run(self, inputs: Mapping[str, Value], wanted: Sequence[str]) -> dict[str, Value]:
         """The values of that name, from the values of the graph's inputs."""
         values = {**self.known(), **inputs}
-        for node in needed(self.graph.nodes, wanted):
-            operands = [values[name] if name else None for name in node.inputs]
-            values.update(zip(node.outputs, self.apply(node, operands), strict=False))
+        walk = Walk(
+            values, self.apply, lambda v: v, lambda v: v, self.graph.opset, trains=self.trains
+        )
+        walk.run(needed(self.graph.nodes, wanted))
         return {name: values[name] for name in wanted}
 
     def known(self) -> dict[str, Value]:
@@ -110,7 +108,9 @@ class Conversion:
         Unsupported
             Where the graph has operators that sloy has no ops for.
         """
-        unknown = sorted({n.op for n in self.graph.nodes} - OPERATORS.keys() - FOLDED)
+        unknown = sorted(
+            {n.op for n in self.graph.nodes} - OPERATORS.keys() - EXPANSIONS.keys() - FOLDED
+        )
         if unknown:
             raise Unsupported(f"sloy has no ops for {shortened(', '.join(unknown), 160)}.")
         return {name: known(a, name) for name, a in self.graph.initializers.items()}
@@ -124,27 +124,20 @@ class Conversion:
 
     def apply(self, node: Node, operands: list[Value | None]) -> Sequence[Value]:
         """What a node makes of its operands."""
-        label = f"node {shown(node.name or node.outputs[0], 60)} ({node.op})"
         self._label = self._name(node, operands)
-        try:
+        with blamed(node):
             folded = (
                 None
                 if self._holds_parameters(node, operands)
                 else fold(node, operands, self.graph.opset)
             )
             found = self._read(node, operands) if folded is None else folded
-        except Unsupported as error:
-            raise Unsupported(f"{label}: {error}") from error
-        except SloyError as error:
-            raise FileFormatError(f"{label}: {error}") from error
-        except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
-            raise FileFormatError(f"{label}: cannot be understood ({str(error)[:120]}).") from error
-        results = [found] if isinstance(found, Value) else list(found)
+            results = [found] if isinstance(found, Value) else list(found)
+            if results[0].size >= LARGEST:
+                raise FileFormatError(
+                    f"a value of shape {results[0].shape} is larger than allowed."
+                )
         first = results[0]
-        if first.size >= LARGEST:
-            raise FileFormatError(
-                f"{label}: a value of shape {first.shape} is larger than allowed."
-            )
         if first.tensor is not None and first.is_float and first.rank:
             self.labels[self._label] = first.tensor
         return results
@@ -298,16 +291,6 @@ def _fits(array: np.ndarray, dtype: str) -> np.ndarray:
         limits = np.iinfo(dtype)
         return np.clip(array, limits.min, limits.max).astype(dtype)
     return array.astype(dtype)
-
-
-def needed(nodes: Sequence[Node], wanted: Sequence[str]) -> list[Node]:
-    """The nodes that the wanted values need, in order."""
-    names, found = set(wanted), []
-    for node in reversed(nodes):
-        if names.intersection(node.outputs):
-            found.append(node)
-            names.update(node.inputs)
-    return found[::-1]
 
 
 def number(value: Value | None, default: Any = None) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sloy.errors import FileFormatError
-from sloy.exchange.onnx.conversion import Unsupported
+from sloy.exchange.onnx.nodes import Unsupported
 
 
 def labels(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from sloy.errors import FileFormatError
 from sloy.exchange.onnx.nodes import Node
-from sloy.exchange.onnx.reading import dtype_name
+from sloy.exchange.onnx.reading import dtype_name, onnx
 from sloy.exchange.onnx.values import Value, known
 
 Array = np.ndarray
@@ -19,6 +19,7 @@ Folding = Callable[[Node, list[Array], int], Array]
 
 LARGEST = 1 << 24  # elements of a folded result that is no view
 FOLDINGS: dict[str, Folding] = {}
+OF_SHAPES = ("Shape", "Size", "EyeLike")  # known whatever the operand's elements are
 MOVES = (
     "Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Cast", "CastLike", "DequantizeLinear", "Flatten",
 )  # fmt: skip
@@ -29,8 +30,11 @@ def fold(node: Node, operands: Sequence[Value | None], opset: int) -> list[Value
     if node.op == "Constant":
         return [_constant(node)]
     given = [v for v in operands if v is not None]
-    if node.op in ("Shape", "Size") and given:
-        return [known(_shape(node, given[0].shape))]
+    if node.op in OF_SHAPES and given:
+        return [known(_shape(node, given[0]))]
+    if node.op == "CastLike" and given[0].is_known:  # of the second the dtype counts
+        cast = np.asarray(given[0].array).astype(held_as(given[1].dtype), copy=False)
+        return [replace(known(cast), source=given[0].source)]
     if node.op not in FOLDINGS or not given or not all(v.is_known for v in given):
         return None
     if node.op == "Expand" and given[0].is_float and given[0].size > 1:
@@ -62,9 +66,15 @@ def _constant(node: Node) -> Value:
     return known(array)
 
 
-def _shape(node: Node, shape: Sequence[int]) -> Array:
+def _shape(node: Node, x: Value) -> Array:
+    shape = x.shape
     if node.op == "Size":
         return np.array(prod(shape), np.int64)
+    if node.op == "EyeLike":
+        if len(shape) != 2 or prod(shape) > LARGEST:
+            raise FileFormatError(f"no diagonal of {shape}.")
+        dtype = dtype_name(node.attributes["dtype"]) if "dtype" in node.attributes else x.dtype
+        return np.eye(*shape, k=node.attributes.get("k", 0)).astype(held_as(dtype))
     start, end = node.attributes.get("start", 0), node.attributes.get("end")
     return np.array(shape[start:end], np.int64)
 
@@ -180,11 +190,14 @@ def _extremum(node: Node, arrays: list[Array], opset: int) -> Array:
 
 @_folding("Cast")
 def _cast(node: Node, arrays: list[Array], opset: int) -> Array:
-    name = dtype_name(node.attributes["to"])
-    name = "float32" if name in ("float16", "bfloat16") else name
-    if name in ("unknown", "object"):
-        raise FileFormatError("a Cast to a dtype that is not read.")
-    return arrays[0].astype(name, copy=False)
+    return arrays[0].astype(held_as(dtype_name(node.attributes["to"])), copy=False)
+
+
+def held_as(dtype: str) -> str:
+    """The dtype that arrays of an ONNX dtype have."""
+    if dtype in ("unknown", "object"):
+        raise FileFormatError("a dtype that is not read.")
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
 
 
 @_folding("DequantizeLinear")
@@ -303,4 +316,35 @@ def _reduce(node: Node, arrays: list[Array], opset: int) -> Array:
     return np.asarray(found).astype(arrays[0].dtype)
 
 
-FOLDED = {*FOLDINGS, "Constant", "Shape", "Size"}  # the last three whatever their operands are
+@_folding(
+    "BitShift",
+    "BitwiseAnd",
+    "BitwiseNot",
+    "BitwiseOr",
+    "BitwiseXor",
+    "Det",
+    "MelWeightMatrix",
+    "NonZero",
+)
+def _by_reference(node: Node, arrays: list[Array], opset: int) -> Array:
+    """What there are no ops for, as ONNX's reference evaluator computes it of what is known."""
+    if node.op == "MelWeightMatrix" and abs(int(arrays[0]) * int(arrays[1])) > LARGEST:
+        raise FileFormatError("a MelWeightMatrix that is larger than allowed.")
+    return reference_results(node, arrays, opset)[0]
+
+
+def reference_results(node: Node, arrays: Sequence[Array | None], opset: int) -> list[Array]:
+    """What ONNX's reference evaluator makes of a node's operands."""
+    from onnx.reference import ReferenceEvaluator
+
+    made = onnx().helper.make_node(node.op, node.inputs, node.outputs, **node.attributes)
+    given = {n: a for n, a in zip(node.inputs, arrays, strict=True) if a is not None}
+    return [np.asarray(a) for a in ReferenceEvaluator(made, opsets={"": opset}).run(None, given)]
+
+
+@_folding("Compress")
+def _compress(node: Node, arrays: list[Array], opset: int) -> Array:
+    return np.compress(arrays[1].astype(bool), arrays[0], node.attributes.get("axis"))
+
+
+FOLDED = {*FOLDINGS, "Constant", *OF_SHAPES}  # the last whatever their operands are

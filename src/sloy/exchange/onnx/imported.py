@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 
-import sloy.exchange.onnx.operators  # noqa: F401  fills the table
+import sloy.exchange.onnx.expansions
+import sloy.exchange.onnx.operators  # noqa: F401  fill the tables
 from sloy import ops
 from sloy.errors import FileFormatError, InvalidArgument, SloyError
 from sloy.exchange.onnx import alone
-from sloy.exchange.onnx.conversion import Conversion, Unsupported
+from sloy.exchange.onnx.conversion import Conversion
+from sloy.exchange.onnx.expansion import Together
+from sloy.exchange.onnx.nodes import Unsupported
 from sloy.exchange.onnx.reading import Info, OnnxGraph
 from sloy.exchange.onnx.values import Order, channels_last, held, identity
 from sloy.graph.graph import topological_order
@@ -112,7 +115,8 @@ def _passes(
     """The graph for numbers of samples and float dtypes as `traces_to_config` takes them.
 
     A file that leaves the number of samples open but cannot be read for several has it for one somewhere inside, as
-    exporters do that trace: then it is read as one that is written for one sample.
+    exporters do that trace, or computes something of all samples together: then it is read as one that is written for
+    one sample.
     """
     kinds = [*((n, "float64") for n in BATCHES), (BATCHES[0], "float32")]
 
@@ -121,7 +125,7 @@ def _passes(
 
     try:
         return traced(batch)
-    except FileFormatError:
+    except (FileFormatError, Together):
         if batch is not None:
             raise
         try:

@@ -17,7 +17,7 @@ import numpy as np
 
 from sloy.errors import FileFormatError, NotAvailable, SloyError
 from sloy.exchange.onnx.integer_forms import spelled_out
-from sloy.exchange.onnx.nodes import Node
+from sloy.exchange.onnx.nodes import Body, Node
 from sloy.exchange.raw import COLUMNS
 from sloy.files.container import fail
 
@@ -25,6 +25,7 @@ OLDEST = 6  # opset
 LARGEST_FILE = (1 << 31) - 1  # bytes, the limit of protocol buffers
 MAX_NODES = 1 << 16
 MAX_RANK = 8
+MAX_DEPTH = 16  # graphs inside nodes
 DOMAINS = ("", "ai.onnx", "ai.onnx.preview.training")
 
 Array = np.ndarray
@@ -127,7 +128,7 @@ def from_proto(model: Any, folders: Folders = ()) -> OnnxGraph:
     initializers = {_text(t.name): tensor_array(t, folders) for t in graph.initializer}
     if graph.sparse_initializer:
         raise FileFormatError("sparse initialisers are not read.")
-    nodes = tuple(_node(node, folders) for node in graph.node)
+    nodes = tuple(node_of(node, folders) for node in graph.node)
     nodes, initializers = spelled_out(nodes, initializers)
     given = [_info(value) for value in graph.input]
     inputs = tuple(info for info in given if info.name not in initializers)
@@ -171,15 +172,17 @@ def _opset(model: Any) -> int:
     return int(opset)
 
 
-def _node(proto: Any, folders: Folders) -> Node:
+def node_of(proto: Any, folders: Folders = (), depth: int = 0) -> Node:
+    """A node of the onnx package as plain values; `depth` of graphs lie around it."""
     label = f"node {proto.name[:60]!r} ({proto.op_type[:40]})"
     if proto.domain not in DOMAINS:
         raise FileFormatError(
             f"{label} is of the domain {proto.domain[:60]!r}, which sloy does not know."
         )
-    attributes = {a.name: _attribute(a, folders) for a in proto.attribute}
+    attributes = {a.name: _attribute(a, folders, depth) for a in proto.attribute}
     inputs, outputs = (tuple(map(_text, names)) for names in (proto.input, proto.output))
-    return Node(_text(proto.op_type), _text(proto.name), inputs, outputs, attributes)
+    captured = _captured(v for v in attributes.values() if isinstance(v, Body))
+    return Node(_text(proto.op_type), _text(proto.name), inputs, outputs, attributes, captured)
 
 
 def _text(value: str | bytes) -> str:
@@ -189,7 +192,31 @@ def _text(value: str | bytes) -> str:
     return value
 
 
-def _attribute(proto: Any, folders: Folders) -> Any:
+def _body(graph: Any, folders: Folders, depth: int) -> Body:
+    """A graph inside a node."""
+    if depth >= MAX_DEPTH:
+        raise FileFormatError(f"graphs lie inside each other more than {MAX_DEPTH} deep.")
+    if graph.sparse_initializer:
+        raise FileFormatError("sparse initialisers are not read.")
+    given = {_text(t.name): tensor_array(t, folders) for t in graph.initializer}
+    nodes, initializers = spelled_out([node_of(n, folders, depth + 1) for n in graph.node], given)
+    inputs, outputs = (tuple(_text(v.name) for v in side) for side in (graph.input, graph.output))
+    return Body(inputs, outputs, nodes, initializers)
+
+
+def _captured(bodies: Iterable[Body]) -> tuple[str, ...]:
+    """What bodies read that nothing in them makes."""
+    found: dict[str, None] = {}
+    for body in bodies:
+        own = {*body.inputs, *body.initializers, ""}
+        for node in body.nodes:
+            found.update(dict.fromkeys(n for n in (*node.inputs, *node.captured) if n not in own))
+            own.update(node.outputs)
+        found.update(dict.fromkeys(name for name in body.outputs if name not in own))
+    return tuple(found)
+
+
+def _attribute(proto: Any, folders: Folders, depth: int) -> Any:
     kinds = onnx().AttributeProto
     match proto.type:
         case kinds.FLOAT:
@@ -206,7 +233,9 @@ def _attribute(proto: Any, folders: Folders) -> Any:
             return tuple(map(int, proto.ints))
         case kinds.STRINGS:
             return tuple(s.decode("utf-8", "replace") for s in proto.strings)
-    return None  # graphs inside graphs: operators that have them are unknown to the conversion
+        case kinds.GRAPH:
+            return _body(proto.g, folders, depth)
+    return None
 
 
 def _info(proto: Any) -> Info:
@@ -331,19 +360,30 @@ def _check_order(
     if not outputs:
         raise FileFormatError("the graph has no output.")
     known = {*given, ""}
+    _check_nodes(nodes, known)
+    for info in outputs:
+        if info.name not in known:
+            raise FileFormatError(f"nothing makes the output {info.name[:60]!r}.")
+
+
+def _check_nodes(nodes: Iterable[Node], known: set[str]) -> None:
+    """Nodes in order; `known` grows by what they make."""
     for node in nodes:
+        label = f"node {node.name[:60]!r} ({node.op[:40]})"
         if not any(node.outputs):
-            raise FileFormatError(f"node {node.name[:60]!r} ({node.op[:40]}) makes nothing.")
-        for name in node.inputs:
+            raise FileFormatError(f"{label} makes nothing.")
+        for name in (*node.inputs, *node.captured):
             if name not in known:
                 raise FileFormatError(
-                    f"node {node.name[:60]!r} ({node.op[:40]}) reads {name[:60]!r} before anything makes it:"
-                    " a cycle, or nodes out of order."
+                    f"{label} reads {name[:60]!r} before anything makes it: a cycle, or nodes out of order."
                 )
+        for body in (v for v in node.attributes.values() if isinstance(v, Body)):
+            own = [*body.inputs, *body.initializers]
+            twice = next((n for n in own if n in known or own.count(n) > 1), None)
+            if twice is not None:
+                raise FileFormatError(f"the value {twice[:60]!r} is made twice.")
+            _check_nodes(body.nodes, {*known, *own})
         for name in filter(None, node.outputs):
             if name in known:
                 raise FileFormatError(f"the value {name[:60]!r} is made twice.")
             known.add(name)
-    for info in outputs:
-        if info.name not in known:
-            raise FileFormatError(f"nothing makes the output {info.name[:60]!r}.")

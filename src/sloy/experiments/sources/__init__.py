@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sloy.arguments import path_of
 from sloy.data.idx import is_idx
+from sloy.data.other_kinds import other_kind
 from sloy.errors import InvalidArgument
 from sloy.experiments.sources.base import Loaded, Measured, Source, ToTest, Wanted
 from sloy.experiments.sources.digits import IdxFolder, Mnist
@@ -46,6 +47,8 @@ def source_of(data: str) -> Source:
         )
     for source in SOURCES:
         if source.matches(data):
+            if source is TableFile and (kind := other_kind(Path(data))) is not None:
+                raise InvalidArgument(f"{data}: {kind}.")
             return source(data)
     named = "/".join(shortened(part, 80) for part in str(data).split("/"))
     raise InvalidArgument(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy import text
-from sloy.data import Dataset, HandwritingReader, TrainTest, load_idx_folder, mnist, stream
+from sloy.data import Dataset, TrainTest, load_idx_folder, mnist
 from sloy.data.arrays import available
 from sloy.data.idx import idx_to_test
 from sloy.data.parts import TEST, TRAIN
@@ -67,6 +67,8 @@ class IdxFolder(Labelled):
 
     def load(self, wanted: Wanted) -> Loaded:
         """The first of the folder's pictures, as many as are wanted."""
+        from sloy.data import stream
+
         if self.stream == "off" or (self.stream == "auto" and self._nbytes <= SHARE * available()):
             return _loaded(load_idx_folder(self.data), wanted)
         train, test = (stream(self.data, part=part) for part in (TRAIN, TEST))
@@ -97,6 +99,8 @@ class IdxFolder(Labelled):
 
 def _loaded(data: TrainTest, wanted: Wanted) -> Loaded:
     """The first of the pictures; where they are of MNIST's kind, photographs are read as handwriting."""
+    from sloy.data.handwriting import HandwritingReader
+
     x = data.train.x
     reader = HandwritingReader.like(x if isinstance(x, np.ndarray) else x[:SEEN])
     return Loaded(first(data.train, wanted.samples), data.test, reader=reader)

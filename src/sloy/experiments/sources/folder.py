@@ -13,12 +13,9 @@ import numpy as np
 
 from sloy import text
 from sloy.arguments import integer
-from sloy.data import Dataset, PictureFolder, PictureReader, picture_folder
+from sloy.data import Dataset
 from sloy.data.arrays import available
-from sloy.data.folders import default_reader
-from sloy.data.listing import Listing, list_pictures, lists_pictures
 from sloy.data.readers import Reader
-from sloy.data.streams.folder import streamed_folder
 from sloy.data.streams.source import HOLD
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.recipes import batches_and_epochs
@@ -27,12 +24,15 @@ from sloy.experiments.sources.kept import kept_to_test
 from sloy.experiments.sources.labelled import Labelled, names_of
 from sloy.experiments.sources.streamed import SHARE, of_stream, streamed, used
 from sloy.graph.threefry import make_key, permutation
-from sloy.model import Model
 from sloy.options import integer_option, option
 from sloy.text import shown
 
 if TYPE_CHECKING:
+    from sloy.data.folders import PictureFolder
+    from sloy.data.listing import Listing
+    from sloy.data.pictures import PictureReader
     from sloy.engines import Engine
+    from sloy.model import Model
     from sloy.training.recipe import Recipe
 
 AUGMENTATION = "rotation=8,scale=0.1,shift=0.1,brightness=0.1,contrast=0.1,outside=edge"
@@ -90,6 +90,8 @@ class PictureSource(Labelled):
     @staticmethod
     def matches(data: str) -> bool:
         """A folder without IDX files, or a CSV file whose lines name pictures."""
+        from sloy.data.listing import lists_pictures
+
         path = Path(data)
         if path.is_dir():
             return not any(_IDX.fullmatch(entry.name) for entry in path.iterdir())
@@ -111,6 +113,8 @@ class PictureSource(Labelled):
 
     def load(self, wanted: Wanted) -> Loaded:
         """List, decode, split, compare."""
+        from sloy.data.listing import list_pictures
+
         size = None if self.size is None else (self.size[0], self.size[-1])
         taken: dict[str, Any] = {"size": size, "resize": self.resize or "crop"}
         listing = list_pictures(self.data)
@@ -131,6 +135,10 @@ class PictureSource(Labelled):
 
     def _folder(self, listing: Listing, wanted: Wanted, taken: Mapping[str, Any]) -> PictureFolder:
         """The pictures, decoded; or as a stream, where that is asked for or memory would not hold them."""
+        from sloy.data.folders import default_reader, picture_folder
+        from sloy.data.listing import list_pictures
+        from sloy.data.streams.folder import streamed_folder
+
         shared: dict[str, Any] = {
             "validation": wanted.validation,
             "seed": wanted.seed,
@@ -156,6 +164,9 @@ class PictureSource(Labelled):
 
     def to_test(self, model: Model, wanted: Wanted) -> ToTest:
         """The pictures of the part to test on where there is one, else all."""
+        from sloy.data.folders import picture_folder
+        from sloy.data.listing import list_pictures
+
         names = names_of(model, self.data)
         listing = list_pictures(self.data, fewest=1)
         tested = [row for row, part in enumerate(listing.parts) if part == "test"]
@@ -191,6 +202,8 @@ class PictureSource(Labelled):
 
     def as_seen(self, reader: Reader | None, x: np.ndarray) -> np.ndarray:
         """Red first."""
+        from sloy.data.pictures import PictureReader
+
         blue_first = isinstance(reader, PictureReader) and reader.order == "BGR"
         return x[..., ::-1] if blue_first else x
 
@@ -202,6 +215,8 @@ class PictureSource(Labelled):
 
     def _reader_of(self, model: Model, what: str) -> PictureReader:
         """How pictures are read for a model that exists."""
+        from sloy.data.pictures import PictureReader
+
         reader = model.reader
         if not isinstance(reader, PictureReader):
             shape = model.network.input_shape

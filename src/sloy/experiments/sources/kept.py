@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sloy.arguments import real
-from sloy.data.tables import Split
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.files.once import readable
 from sloy.options import option
 from sloy.text import shown
+
+if TYPE_CHECKING:
+    from sloy.data.tables import Split
 
 ABOUT = (
     "share of the rows or pictures that is kept to test on, 0 for none; or another table or folder, all of it to test"
@@ -66,6 +68,8 @@ def to_test_on(test: float | str) -> Iterator[float | Path]:
 
 def split_of(word: str) -> Split:
     """How rows are divided, of words: `InvalidOption` where they say nothing."""
+    from sloy.data.tables import Split
+
     try:
         return Split.of(word)
     except InvalidArgument as error:

@@ -6,21 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from sloy import text
 from sloy.arguments import duration
-from sloy.data import Dataset
-from sloy.data.tables import DECIMALS, TASKS, Table, TableReader, load_table
-from sloy.data.tables.prepared import labelled_rows
-from sloy.data.tables.sources import open_table
-from sloy.data.tables.targets import target_names
-from sloy.engines import Engine
+from sloy.data import Dataset, tables
+from sloy.data.tables.values import DECIMALS, TASKS
 from sloy.errors import InvalidArgument, InvalidOption, SloyError
 from sloy.experiments import baselines
-from sloy.experiments.recipes import batches_and_epochs, of_table
+from sloy.experiments.recipes import PATIENCE, batches_and_epochs, of_table
 from sloy.experiments.sources.base import TARGET, Loaded, Measured, Source, ToTest, Wanted
 from sloy.experiments.sources.kept import kept_to_test, split_of, to_test_on
 from sloy.experiments.sources.table_loaded import (
@@ -37,14 +33,18 @@ from sloy.experiments.sources.table_measured import measured_on, predictions_of
 from sloy.files.once import STANDARD_INPUT, called, is_read_once, readable
 from sloy.files.tables import as_csv
 from sloy.losses import Loss
-from sloy.model import Model
 from sloy.model.origin import from_origin, origin_of
 from sloy.options import integer_option, option, real_option
-from sloy.problem import Network
 from sloy.training.members import held_out_by_each
-from sloy.training.recipe import Recipe
 from sloy.training.tabular import MEMBERS, TARGET_SCALES, Tabular
 from sloy.training.wide import STILL
+
+if TYPE_CHECKING:
+    from sloy.data.tables import Table
+    from sloy.engines import Engine
+    from sloy.model import Model
+    from sloy.problem import Network
+    from sloy.training.recipe import Recipe
 
 ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
 PACKED = ("", ".gz", ".zst")
@@ -155,7 +155,7 @@ class TableFile(Source):
         "optimizer": "adamw",
         "calibrate": "on",
     }
-    patience: ClassVar[int | None] = baselines.PATIENCE
+    patience: ClassVar[int | None] = PATIENCE
 
     @staticmethod
     def matches(data: str) -> bool:
@@ -216,7 +216,7 @@ class TableFile(Source):
     def _targets(self) -> tuple[str, ...]:
         """The columns to predict; none where the header cannot be read, which is said later."""
         try:
-            return target_names(open_table(self.data), self.target)
+            return tables.target_names(tables.open_table(self.data), self.target)
         except (SloyError, OSError):
             return ()
 
@@ -280,7 +280,7 @@ class TableFile(Source):
     def _read(self, data: Path, test: float | Path, wanted: Wanted) -> Table:
         assert self.target is not None
         own = wanted.network == "tabular" and self.split is None  # members hold out rows themselves
-        return load_table(
+        return tables.load_table(
             data,
             self.target,
             task=self.task,
@@ -363,10 +363,10 @@ class TableFile(Source):
     def to_test(self, model: Model, wanted: Wanted) -> ToTest:
         """All rows with a target."""
         reader = model.reader
-        if not isinstance(reader, TableReader):
+        if not isinstance(reader, tables.TableReader):
             raise InvalidOption(f"{called(self.data)}: the model takes no rows of a table.")
         with readable(self.data) as path:
-            found = labelled_rows(path, reader, model.class_names)
+            found = tables.labelled_rows(path, reader, model.class_names)
         beside = found.beside
         ids = [name for name in beside.columns if name not in reader.targets]
         return ToTest(
@@ -381,7 +381,7 @@ class TableFile(Source):
         """Of a fold the predictions for its rows: row (from 1), fold, ids, truth, answer, probabilities."""
         if self.fold is None:
             return {}
-        rows = predictions_of(table_of(loaded), measured, open_table(self.data), self.fold)
+        rows = predictions_of(table_of(loaded), measured, tables.open_table(self.data), self.fold)
         return {PREDICTIONS: as_csv(rows)}
 
     def simpler(self, loaded: Loaded, engine: Engine) -> Model:

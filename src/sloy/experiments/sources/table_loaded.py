@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sloy import text, zoo
 from sloy.arguments import sequence
 from sloy.data import Dataset
-from sloy.data.tables import Table, TableReader
-from sloy.data.tables.target import TRAIN
+from sloy.data.tables.values import TRAIN
 from sloy.errors import InvalidOption
 from sloy.experiments.sources.base import Loaded, Row
 from sloy.layers import Rescale
@@ -22,8 +21,11 @@ from sloy.losses.intervals import OUTPUTS
 from sloy.problem import Network
 from sloy.text import shown
 from sloy.training.ridge import suits
-from sloy.training.tabular import Tabular
 from sloy.training.wide import LinearStart, linear_start
+
+if TYPE_CHECKING:
+    from sloy.data.tables import Table, TableReader
+    from sloy.training.tabular import Tabular
 
 SHOWN = 40  # columns that the opening lists
 SMALL = 1000  # rows to train on; with fewer, more is dropped

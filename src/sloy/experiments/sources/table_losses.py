@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from sloy.data.tables import Table
-from sloy.data.tables.target import TEST, TRAIN, VALIDATE
+from sloy.data.tables.values import TEST, TRAIN, VALIDATE
 from sloy.errors import InvalidOption
 from sloy.experiments.sources.by_name import fitting_loss
 from sloy.losses import (
@@ -18,6 +19,9 @@ from sloy.losses import (
 )
 from sloy.losses.regression import in_unit_of
 from sloy.training.intervals import least_samples
+
+if TYPE_CHECKING:
+    from sloy.data.tables import Table
 
 
 def loss_of(table: Table, name: str | None, intervals: float | None, held_out: int) -> Loss:

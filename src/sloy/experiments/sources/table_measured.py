@@ -10,10 +10,7 @@ import numpy as np
 
 from sloy import inspection, text
 from sloy.data import Dataset
-from sloy.data.tables import Table, TableReader
-from sloy.data.tables.prepared import columns_of
-from sloy.data.tables.sources import Source as TableSource
-from sloy.data.tables.target import TEST
+from sloy.data.tables.values import TEST
 from sloy.experiments import baselines, classes
 from sloy.experiments.sources.base import Loaded, Measured, Row, few
 from sloy.losses import Intervals
@@ -24,6 +21,9 @@ from sloy.model import Model
 if TYPE_CHECKING:
     import polars as pl
     from matplotlib.figure import Figure
+
+    from sloy.data.tables import Table, TableReader
+    from sloy.data.tables.sources import Source as TableSource
 
 MOST_IN_PICTURE = 30  # classes that the confusion matrix has room for
 DRAWN = 4  # columns whose partial dependence is drawn
@@ -140,6 +140,8 @@ def predictions_of(
     table: Table, measured: Measured, source: TableSource, fold: int
 ) -> list[Sequence[Any]]:
     """Lines for the rows that a fold tests on: row (from 1), fold, ids, truth, answer, probabilities."""
+    from sloy.data.tables.prepared import columns_of
+
     numbers = np.flatnonzero(table.part == TEST)
     beside = columns_of(source, [*table.reader.ids, *table.reader.targets])[numbers]
     names = table.train.class_names
@@ -156,6 +158,8 @@ def predictions_of(
 
 
 def _reader(model: Model) -> TableReader:
+    from sloy.data.tables import TableReader
+
     assert isinstance(model.reader, TableReader)
     return model.reader
 

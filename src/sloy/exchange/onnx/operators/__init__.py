@@ -9,8 +9,10 @@ import sloy.exchange.onnx.operators.pooling
 import sloy.exchange.onnx.operators.quantization
 import sloy.exchange.onnx.operators.reduction
 import sloy.exchange.onnx.operators.resize
+import sloy.exchange.onnx.operators.sampling
 import sloy.exchange.onnx.operators.selection
 import sloy.exchange.onnx.operators.shape
+import sloy.exchange.onnx.operators.signal
 import sloy.exchange.onnx.operators.training
 import sloy.exchange.onnx.operators.transposed
 import sloy.exchange.onnx.operators.windows  # noqa: F401

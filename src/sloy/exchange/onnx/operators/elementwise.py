@@ -11,8 +11,8 @@ import numpy as np
 
 from sloy import ops
 from sloy.exchange.elementwise import FORMS
-from sloy.exchange.onnx.conversion import Conversion, Unsupported, number, operator
-from sloy.exchange.onnx.nodes import Node
+from sloy.exchange.onnx.conversion import Conversion, number, operator
+from sloy.exchange.onnx.nodes import Node, Unsupported
 from sloy.exchange.onnx.reading import dtype_name
 from sloy.exchange.onnx.values import Order, Value, held, identity, known
 from sloy.graph import REGISTRY

@@ -10,8 +10,8 @@ import numpy as np
 
 from sloy import ops
 from sloy.errors import FileFormatError
-from sloy.exchange.onnx.conversion import Conversion, Unsupported, normal_axis, operator
-from sloy.exchange.onnx.nodes import Node
+from sloy.exchange.onnx.conversion import Conversion, normal_axis, operator
+from sloy.exchange.onnx.nodes import Node, Unsupported
 from sloy.exchange.onnx.operators.elementwise import combine
 from sloy.exchange.onnx.values import Order, Value, channels_last, held, identity, known
 from sloy.graph.tensor import Tensor

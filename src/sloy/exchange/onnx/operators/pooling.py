@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from sloy import ops
-from sloy.exchange.onnx.conversion import Conversion, Unsupported, operator
-from sloy.exchange.onnx.nodes import Node
+from sloy.exchange.onnx.conversion import Conversion, operator
+from sloy.exchange.onnx.nodes import Node, Unsupported
 from sloy.exchange.onnx.operators.windows import (
     Window,
     as_image,

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from sloy import ops
-from sloy.exchange.onnx.conversion import Conversion, Unsupported, normal_axis, operator
+from sloy.exchange.onnx.conversion import Conversion, normal_axis, operator
 from sloy.exchange.onnx.folding import beside
-from sloy.exchange.onnx.nodes import Node
+from sloy.exchange.onnx.nodes import Node, Unsupported
 from sloy.exchange.onnx.operators.elementwise import combine
 from sloy.exchange.onnx.operators.functions import rounded
 from sloy.exchange.onnx.reading import dtype_name
@@ -29,11 +29,12 @@ def spread(c: Conversion, node: Node, x: Value, value: Value) -> Value:
     """A scale or zero point as it stands beside x: one number, one for each element of an axis, or for each block."""
     if value.array is not None:
         return known(beside(node, value.array, x.shape), value.source)
+    if value.size == 1:
+        return held(ops.reshape(c.tensor(value), ()), value.dtype)
     axis = normal_axis(node.attributes.get("axis", 1), x.rank)
-    if value.size > 1 and value.shape != (x.shape[axis],):
+    if value.shape != (x.shape[axis],):
         raise Unsupported("scales of blocks that are computed")
-    apart = tuple(e if a == axis else 1 for a, e in enumerate(x.shape))
-    shape = apart if value.size > 1 else ()
+    shape = tuple(e if a == axis else 1 for a, e in enumerate(x.shape))
     return held(ops.reshape(c.tensor(value), shape), value.dtype)
 
 

@@ -107,3 +107,26 @@ def _cumulative(c: Conversion, node: Node, operands: list[Any]) -> Value:
     part = np.tril(ones, -exclusive) if reverse else np.triu(ones, exclusive)
     y = ops.reshape(rows @ ops.constant(part, c.dtype), t.shape)
     return held(ops.cast(y, t.dtype), x.dtype, last, trained=x.trained)
+
+
+@operator("CumProd")
+def _cumulative_product(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    """Products up to each element: each times the one 1, 2, 4 … places before it."""
+    x, axis_ = operands
+    axis = normal_axis(int(number(axis_)), x.rank)
+    t = c.tensor(x)
+    back = bool(node.attributes.get("reverse", 0))
+    if node.attributes.get("exclusive", 0):
+        t = _moved(t, axis, min(1, t.shape[axis]), back=back)
+    step = 1
+    while step < t.shape[axis]:
+        t = t * _moved(t, axis, step, back=back)
+        step *= 2
+    return held(t, x.dtype, trained=x.trained)
+
+
+def _moved(t: Tensor, axis: int, step: int, *, back: bool) -> Tensor:
+    """Elements some places later, or earlier, behind ones."""
+    kept = every(t, axis, step if back else 0, t.shape[axis] - step, 1)
+    sides = [step if a == axis else 0 for a in range(t.rank)], [0] * t.rank
+    return ops.pad(kept, *(sides[::-1] if back else sides), 1.0)

@@ -20,13 +20,12 @@ from sloy import ops
 from sloy.errors import FileFormatError
 from sloy.exchange.onnx.conversion import (
     Conversion,
-    Unsupported,
     array,
     integers,
     normal_axis,
     operator,
 )
-from sloy.exchange.onnx.nodes import Node
+from sloy.exchange.onnx.nodes import Node, Unsupported
 from sloy.exchange.onnx.values import Order, Value, held, identity
 from sloy.graph.tensor import Tensor, broadcast_to
 from sloy.text import shown

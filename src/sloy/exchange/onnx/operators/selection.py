@@ -11,13 +11,12 @@ from sloy import ops
 from sloy.errors import FileFormatError
 from sloy.exchange.onnx.conversion import (
     Conversion,
-    Unsupported,
     array,
     normal_axis,
     number,
     operator,
 )
-from sloy.exchange.onnx.nodes import Node
+from sloy.exchange.onnx.nodes import Node, Unsupported
 from sloy.exchange.onnx.operators.windows import every
 from sloy.exchange.onnx.values import Value, held, identity
 from sloy.graph.tensor import Tensor, broadcast_to
@@ -210,6 +209,40 @@ def _triangle(c: Conversion, node: Node, operands: list[Any]) -> Value:
     kept = part(np.ones(x.shape[-2:]), int(number(k, 0)))
     t = c.tensor(x)
     return held(ops.where(ops.constant(kept, t.dtype), t, 0), x.dtype, trained=x.trained)
+
+
+@operator("Compress")
+def _compress(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    """The elements of an axis, or of all, where a known condition holds."""
+    x, condition = operands
+    kept = np.flatnonzero(array(condition))
+    if "axis" not in node.attributes:
+        flat = ops.reshape(c.tensor(x), (x.size,))
+        return held(take(flat, 0, kept), x.dtype, trained=x.trained)
+    axis = normal_axis(node.attributes["axis"], x.rank)
+    return held(take(c.tensor(x), axis, kept), x.dtype, trained=x.trained)
+
+
+@operator("ReverseSequence")
+def _reverse(c: Conversion, node: Node, operands: list[Any]) -> Value:
+    """The first elements of an axis backwards, of each sample as many as a known list says."""
+    x, lengths = operands
+    time, batch = (
+        normal_axis(node.attributes.get(key, default), x.rank)
+        for key, default in (("time_axis", 0), ("batch_axis", 1))
+    )
+    counts = array(lengths).reshape(-1).tolist()
+    extent = x.shape[time]
+    if any(not 0 <= count <= extent for count in counts):
+        raise FileFormatError(f"`sequence_lens` (={counts}) of {extent} elements.")
+    orders = [[*reversed(range(count)), *range(count, extent)] for count in counts]
+    t = c.tensor(x)
+    if len(set(counts)) == 1:
+        return held(take(t, time, np.array(orders[0])), x.dtype, trained=x.trained)
+    if len(counts) != x.shape[batch]:
+        raise FileFormatError(f"{len(counts)} lengths for {x.shape[batch]} samples.")
+    rows = [take(every(t, batch, i, 1, 1), time, np.array(o)) for i, o in enumerate(orders)]
+    return held(ops.concatenate(rows, batch), x.dtype, trained=x.trained)
 
 
 # --- order ----------------------------------------------------------------------------------------------------------

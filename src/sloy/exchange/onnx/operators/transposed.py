@@ -8,8 +8,8 @@ from typing import Any
 
 from sloy import ops
 from sloy.errors import FileFormatError
-from sloy.exchange.onnx.conversion import Conversion, Unsupported, operator
-from sloy.exchange.onnx.nodes import Node
+from sloy.exchange.onnx.conversion import Conversion, operator
+from sloy.exchange.onnx.nodes import Node, Unsupported
 from sloy.exchange.onnx.operators.windows import (
     Window,
     as_image,

@@ -11,8 +11,8 @@ import numpy as np
 
 from sloy import ops
 from sloy.errors import FileFormatError
-from sloy.exchange.onnx.conversion import Conversion, Unsupported, operator
-from sloy.exchange.onnx.nodes import Node
+from sloy.exchange.onnx.conversion import Conversion, operator
+from sloy.exchange.onnx.nodes import Node, Unsupported
 from sloy.exchange.onnx.operators.elementwise import combine
 from sloy.exchange.onnx.values import Value, channels_last, held, known, permuted
 from sloy.graph.tensor import Tensor
