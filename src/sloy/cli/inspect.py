@@ -190,8 +190,10 @@ def are_on_paper(model: Model, data: np.ndarray | None, picture: np.ndarray | No
     from sloy.data import HandwritingReader
     from sloy.inspection.picture import is_ink_on_paper
 
-    if data is not None or picture is not None:
-        return is_ink_on_paper(picture[None] if data is None else data[:1000])
+    if data is not None:
+        return is_ink_on_paper(data[:1000])
+    if picture is not None:
+        return is_ink_on_paper(picture[None])
     return isinstance(model.reader, HandwritingReader)
 
 

@@ -223,7 +223,7 @@ class Recipe:
         given, rate = options.get("optimizer"), options.get("learning_rate")
         if isinstance(given, Optimizer) and isinstance(rate, int | float | Schedule):
             own = given.learning_rate
-            if own not in (rate, type(given)().learning_rate):
+            if own not in (rate, getattr(type(given), "learning_rate", None)):
                 raise InvalidArgument(
                     f"{where}: `learning_rate` (={shown(rate)}) is given twice: the `optimizer` has {shown(own)}; leave"
                     " one out."
