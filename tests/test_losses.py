@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import sloy
 from available import ENGINES, available
 from sloy import losses, ops
 from sloy.engines import ReferenceEngine
@@ -388,3 +389,41 @@ def test_outputs_and_targets_never_broadcast() -> None:
     """(N, 1) against (N,) would silently make an (N, N) table."""
     with pytest.raises(ShapeError, match="must be equal"):
         SquaredError().per_sample(ops.input("a", (3, 1)), ops.input("y", (3,)))
+
+
+def test_own_losses_of_other_shapes_are_refused() -> None:
+    """(N,) beside (N, 1) becomes (N, N); one number for a sample, or for each of its outputs, is taken."""
+    x, y = np.zeros((6, 3), np.float32), np.arange(6.0)[:, None]
+    network = sloy.Network((3,), [sloy.layers.Dense(1)])
+
+    def fit(function: Any) -> sloy.History:
+        place: dict[str, Any] = {"engine": "reference", "verbose": False, "epochs": 1}
+        return sloy.fit(network, (x, y), loss=function, **place)[1]
+
+    square = lambda o, t: (o - t) * (o - t)  # noqa: E731
+    mean = lambda o, t: ops.reduce_mean(square(o, t), axes=1)  # noqa: E731
+    assert fit(square)[-1]["loss"] == fit(mean)[-1]["loss"]
+    with pytest.raises(ShapeError, match=r"float32\[6, 6\].*one loss per sample, float32\[6\]"):
+        fit(lambda o, t: ops.reshape(o, (-1,)) - t)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda o, t: ops.reduce_mean(o, axis=1), r"'axis'; ops.reduce_mean\(x, axes=None, \*, keepdims=False\)"),
+        (lambda o: o, r"takes 1 positional argument but 2 were given"),
+    ],
+)  # fmt: skip
+def test_wrong_calls_in_own_losses_are_named(function: Any, said: str) -> None:
+    output = ops.input("o", (4, 1))
+    with pytest.raises(InvalidArgument, match=f"CustomLoss: the function fails: .*{said}"):
+        CustomLoss(function).per_sample(output, output)
+
+
+def test_names_in_any_case() -> None:
+    assert sloy.losses.loss("MSE") == sloy.losses.loss("squared_error")
+    assert sloy.optimizers.optimizer("AdamW") == sloy.AdamW()
+    task = sloy.losses.loss("mse"), (1,)
+    assert sloy.metrics.metric("MAE", *task) == sloy.metrics.metric("mean_absolute_error", *task)
+    with pytest.raises(InvalidArgument, match=r"absolute_error.*mse, l2, mae"):
+        sloy.losses.loss("nope")

@@ -312,11 +312,12 @@ def optimizer(value: str | Optimizer, learning_rate: float | Schedule | None = N
         if learning_rate is not None:
             raise InvalidArgument("`learning_rate` is given twice: it is part of the `optimizer`.")
         return value
-    if not isinstance(value, str) or value not in NAMES:
+    name = value.lower() if isinstance(value, str) else ""
+    if name not in NAMES:
         raise InvalidArgument(
             f"`optimizer` (={shown(value)}) must be one of {', '.join(NAMES)}, or an Optimizer."
         )
-    return NAMES[value]() if learning_rate is None else NAMES[value](learning_rate)
+    return NAMES[name]() if learning_rate is None else NAMES[name](learning_rate)
 
 
 def adjusted(

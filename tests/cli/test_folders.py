@@ -105,13 +105,13 @@ def test_damaged_pictures(sloy: Sloy, fruit: Path, tmp_path: Path) -> None:
     (folder / "a" / "3.png").write_bytes(whole[: len(whole) // 2])
     (folder / "b" / "5.png").write_bytes(b"")
     refused = sloy("train", folder, *QUICK, "--epochs", 1, "--out", "a", code=1)
-    assert "2 pictures of 24 cannot be read" in refused.stderr
+    assert "2 files of 24 cannot be read" in refused.stderr
     assert "a/3.png" in refused.stderr
     assert "b/5.png" in refused.stderr
     assert "Traceback" not in refused.stderr
     loud = [word for word in QUICK if word != "--quiet"]
     done = sloy("train", folder, *loud, "--epochs", 1, "--out", "a", "--skip-broken")
-    assert "2 pictures skipped" in done.stderr
+    assert "2 files skipped" in done.stderr
     assert "a/3.png" in done.stderr
     refused = sloy("predict", "a", folder / "a" / "3.png", code=1)
     assert "a/3.png" in refused.stderr

@@ -174,7 +174,7 @@ def test_damaged_pictures_are_named_and_refused_or_skipped(fruit: Path) -> None:
     (fruit / "kiwi" / "00.png").write_text("no picture")
     (fruit / "kiwi" / "bomb.pgm").write_bytes(b"P5 60000 60000 255\n")
     (fruit / "kiwi" / "notes.txt").write_text("green")
-    with pytest.raises(FileFormatError, match="3 pictures of 81 cannot be read") as caught:
+    with pytest.raises(FileFormatError, match="3 files of 81 cannot be read") as caught:
         picture_folder(fruit)
     names = ("apple/03.png", "kiwi/00.png", "kiwi/bomb.pgm")
     assert all(name in str(caught.value) for name in names)
@@ -186,7 +186,7 @@ def test_damaged_pictures_are_named_and_refused_or_skipped(fruit: Path) -> None:
         expected = colours(fruit, found.paths[part])
         np.testing.assert_array_equal(getattr(found, part).x[:, 4, 5], expected)
     broken, passed_over = found.remarks()
-    assert broken.startswith("3 pictures skipped: ")
+    assert broken.startswith("3 files skipped: ")
     assert all(name in broken for name in names)
     assert passed_over == "1 file passed over, no pictures: notes.txt"
 

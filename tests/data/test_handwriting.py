@@ -226,3 +226,12 @@ def test_a_filled_shape_is_one_mark_and_doubted(kind: str, light: bool) -> None:
     assert found.light == light
     assert found.mark is not None
     assert abs(found.mark.mask.shape[1] - (160 if kind == "wedge" else 141)) < 8
+
+
+@pytest.mark.parametrize("pen", [2, 4, 8, 20])
+def test_a_straight_one_is_not_doubted(pen: int) -> None:
+    """It has as little ink as the thinnest ones of MNIST."""
+    picture = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(picture).line((100, 46, 100, 154), fill=0, width=pen)
+    (found,) = HandwritingReader().written(picture)
+    assert found.doubt == ""

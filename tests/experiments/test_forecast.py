@@ -14,7 +14,7 @@ import sloy
 from command_line import exit_code
 from sloy import text
 from sloy.errors import InvalidOption
-from sloy.experiments import Experiment, Forecast
+from sloy.experiments import Experiment, Forecast, forecast
 from sloy.experiments.opening import opened, rate_range
 
 SMALL: dict[str, Any] = {"target": "kind", "network": "mlp", "epochs": 3}
@@ -31,7 +31,9 @@ def test_what_is_said_of_a_table(of_table: Forecast) -> None:
     always, linear, nearest = of_table.scores
     assert always.samples == linear.samples == nearest.samples == 24
     assert linear.value > always.value
-    assert always.error == pytest.approx((always.value * (1 - always.value) / 24) ** 0.5)
+    for end in (always.low, always.high):  # the ends of Wilson's interval solve this
+        error = (end * (1 - end) / 24) ** 0.5
+        assert abs(always.value - end) == pytest.approx(1.959964 * error, rel=1e-5)
     assert "5 nearest of 86" in told
     assert of_table.seconds.training == pytest.approx(3 * of_table.seconds.epoch)
     assert 0 < of_table.seconds.epoch <= of_table.seconds.slowest
@@ -122,3 +124,15 @@ def test_find_rate_prints_and_draws(table: Path, tmp_path: Path, capsys: Any) ->
     found = json.loads(capsys.readouterr().out)
     assert found["low"] <= found["best"] <= found["high"]
     assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_one_sample_is_no_certainty() -> None:
+    """Of 1 right of 1, and of 0, the interval is Wilson's: z² / (1 + z²) wide; of one error there is none."""
+    labels = sloy.Dataset(np.zeros((1, 2), np.float32), np.array([0]), ["a", "b"])
+    wide = 1.959964**2 / (1 + 1.959964**2)
+    right = forecast._score("x", np.array([[0.9, 0.1]]), labels)
+    assert (right.value, right.low, right.high) == pytest.approx((1, 1 - wide, 1))
+    wrong = forecast._score("x", np.array([[0.1, 0.9]]), labels)
+    assert str(wrong) == "0.00 %  (0.00 to 79.35 %)"
+    numbers = sloy.Dataset(np.zeros((1, 2), np.float32), np.array([3.0]))
+    assert str(forecast._score("x", np.array([[1.0]]), numbers)).startswith("2  (of one sample")

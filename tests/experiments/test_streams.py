@@ -107,4 +107,4 @@ def test_broken_pictures_are_left_out_where_that_is_asked_for(tmp_path, name):
     good = opening(source, stream="on", skip_broken=True).loaded
     parts = [part for part in (good.train, good.validation, good.test) if part is not None]
     assert sum(len(part.x[:]) for part in parts) == 89
-    assert any("1 picture skipped" in words for _, words in good.rows)
+    assert any("1 file skipped" in words for _, words in good.rows)

@@ -14,14 +14,8 @@ import pytest
 import sloy
 from sloy.errors import InvalidArgument
 from sloy.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Residual
-from sloy.pruning.comparison import (
-    _difference,
-    _estimate,
-    compared,
-    paired_shares,
-    student,
-    wilson,
-)
+from sloy.metrics.intervals import mean_interval, paired_shares, student, wilson
+from sloy.pruning.comparison import _estimate, compared
 from sloy.pruning.groups import Structure
 from sloy.pruning.passes import Passes
 from sloy.pruning.refit import Refit
@@ -266,7 +260,7 @@ def test_the_interval_of_a_mean() -> None:
         assert student(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-4)
     values = np.array([0.0, 0.1, 3.0])
     half = stats.t.ppf(0.975, 2) * values.std(ddof=1) / np.sqrt(3)
-    assert _difference(values) == pytest.approx(
+    assert mean_interval(values) == pytest.approx(
         (1.0333333, 1.0333333 - half, 1.0333333 + half), rel=1e-4
     )
     assert _estimate(values)[1] == 0

@@ -255,7 +255,11 @@ def test_the_recipe_says_in_what_it_computes(freeze: str | None, precision: str)
     ("options", "error", "said"),
     [
         ({"callbacks": 3}, InvalidArgument, "fine_tune: `callbacks` .*must be a list or tuple"),
-        ({"freeze": "pol"}, UnknownName, r"'pol'.* 'head', None or one of conv2d_1, .*pool"),
+        (
+            {"freeze": "pol"},
+            UnknownName,
+            r"'pol'.* 'head', None or a layer .* one of conv2d_1, .*pool",
+        ),
         ({"freeze": "dense_2"}, InvalidArgument, "leaves nothing to train"),
         ({"freeze": None, "unfreeze": True}, InvalidArgument, "no layer is frozen"),
         ({"first_rate": 0}, InvalidArgument, "`first_rate`"),

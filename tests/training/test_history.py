@@ -29,7 +29,10 @@ def test_columns_and_rows():
     assert history["accuracy"].tolist() == [0.5, 0.75, 1.0]
     assert "val_loss" in history
     assert "seconds" not in history
-    assert history.rows[0] == ROWS[0]
+    assert history.rows[0] == history[0] == ROWS[0]
+    assert history[-1] == ROWS[-1]
+    with pytest.raises(IndexError, match="no row has the number 3; there are 3"):
+        history[3]
     history.rows[0]["loss"] = 7.0
     assert history.rows[0]["loss"] == 0.1 + 0.2
     with pytest.raises(InvalidArgument, match=r"no column is named 'seconds'.*epoch, loss"):

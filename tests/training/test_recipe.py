@@ -395,3 +395,13 @@ def test_a_run_is_resumed_whose_recipe_says_the_same_in_other_words(tmp_path: An
     resumed, _ = fit(mlp(), blobs(), optimizer=SGD(0.05), epochs=2, resume=True, **place)
     whole, _ = fit(mlp(), blobs(), optimizer=SGD(0.05), epochs=2)
     assert same(resumed, whole)
+
+
+def test_two_learning_rates_are_refused() -> None:
+    place: dict[str, Any] = {"engine": "reference", "verbose": False, "epochs": 1}
+    with pytest.raises(
+        InvalidArgument, match=r"fit: `learning_rate` \(=0.5\) is given twice: .*0\.2"
+    ):
+        fit(mlp(), blobs(), optimizer=sloy.SGD(0.2), learning_rate=0.5, **place)
+    _, history = fit(mlp(), blobs(), optimizer=sloy.SGD(), learning_rate=0.5, **place)
+    assert history["learning_rate"][0] == 0.5

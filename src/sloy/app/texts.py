@@ -160,6 +160,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "what_it_holds": ("What they hold", "Что в них"),
     "to_beat": ("To beat", "Что надо превзойти"),
     "score": ("score", "результат"),
+    "interval": ("95 % interval", "95%-й интервал"),
     "training_would": ("What training would do", "Что сделало бы обучение"),
     "time_epoch": ("time of an epoch", "время эпохи"),
     "time_all": ("time of all", "время всего"),

@@ -105,10 +105,12 @@ def run(arguments: argparse.Namespace) -> int:
         )
     image = arguments.image
     picture = None if image is None else one_sample(image, model)  # (H, W, C)
+    data = pictures_of(arguments.data) if arguments.data else None
+    on_paper = are_on_paper(model, data, picture)
     figures = {
         **filters(model, layers),
-        **(synthesized(model, channels) if channels else {}),
-        **(exciting(model, channels, arguments.data) if arguments.data else {}),
+        **(synthesized(model, channels, on_paper=on_paper) if channels else {}),
+        **({} if data is None else exciting(model, channels, data, on_paper=on_paper)),
         **({} if picture is None else of_picture(model, picture, layers, arguments.output)),
     }
     print(text.fields(write(arguments, figures)))
@@ -175,7 +177,29 @@ def filters(model: Model, layers: list[str]) -> dict[str, tuple[str, Figure]]:
     return found
 
 
-def synthesized(model: Model, channels: Mapping[str, range]) -> dict[str, tuple[str, Figure]]:
+def pictures_of(data: str) -> np.ndarray:
+    """Those to test on, else those to train on."""
+    from sloy.experiments import Wanted, source_of
+
+    loaded = source_of(data).load(Wanted())
+    return (loaded.test or loaded.train).x
+
+
+def are_on_paper(model: Model, data: np.ndarray | None, picture: np.ndarray | None) -> bool:
+    """Whether what the network sees is ink on paper (0): then high is dark in all figures, else light."""
+    from sloy.data import HandwritingReader
+    from sloy.inspection.picture import is_ink_on_paper
+
+    if data is not None:
+        return is_ink_on_paper(data[:1000])
+    if picture is not None:
+        return is_ink_on_paper(picture[None])
+    return isinstance(model.reader, HandwritingReader)
+
+
+def synthesized(
+    model: Model, channels: Mapping[str, range], *, on_paper: bool
+) -> dict[str, tuple[str, Figure]]:
     """Pictures made to excite the middle unit of the first channels of each layer, as far as it sees."""
     from sloy import inspection
 
@@ -192,27 +216,24 @@ def synthesized(model: Model, channels: Mapping[str, range]) -> dict[str, tuple[
         titles.append([f"{m.channel}: {m.after:.3g}" for m in made])
         names.append(layer)
     title = "Pictures made to excite each channel, and its activation"
-    figure = inspection.pictures_figure(rows, titles, names, title)
+    figure = inspection.pictures_figure(rows, titles, names, title, on_paper=on_paper)
     return {"synthesized": ("pictures made to excite the channels of each layer", figure)}
 
 
 def exciting(
-    model: Model, channels: Mapping[str, range], data: str
+    model: Model, channels: Mapping[str, range], x: np.ndarray, *, on_paper: bool
 ) -> dict[str, tuple[str, Figure]]:
     """The patches of test pictures that excite the first channels of each layer."""
     from sloy import inspection
-    from sloy.experiments import Wanted, source_of
 
-    loaded = source_of(data).load(Wanted())
-    test = loaded.test or loaded.train
     found = {}
     for layer, shown in channels.items():
-        several = inspection.exciting_patches(model, test.x, layer, shown)
+        several = inspection.exciting_patches(model, x, layer, shown)
         rows = [[patch.pixels for patch in patches] for patches in several.values()]
         titles = [[f"{patch.value:.3g}" for patch in patches] for patches in several.values()]
         names = [f"channel {channel}" for channel in several]
         title = f"{layer}: what excites each channel most, and its activation"
-        figure = inspection.pictures_figure(rows, titles, names, title)
+        figure = inspection.pictures_figure(rows, titles, names, title, on_paper=on_paper)
         found[f"exciting-{layer}"] = ("the patches of the data that excite its channels", figure)
     return found
 

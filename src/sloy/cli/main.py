@@ -172,7 +172,7 @@ def explain(
         case InvalidArgument() if _of_option(line := _as_options(_line(error), options)):
             return USAGE, line + saved
         case SloyError():
-            return FAILED, _as_options(_line(error), options) + saved
+            return FAILED, _as_options(_listed(error), options) + saved
         case MemoryError():
             advice = "a smaller --batch-size needs less"
             return FAILED, f"not enough memory: {_line(error) or advice}"
@@ -209,6 +209,11 @@ def _without_name(message: str) -> str:
 def _of_option(line: str) -> bool:
     """Whether a message says that the value of an option is wrong."""
     return re.search(r"(?:^|\s)--[a-z][a-z-]* \(=", line) is not None
+
+
+def _listed(error: BaseException) -> str:
+    """A line, and one more for each thing that the message lists, indented."""
+    return "\n  ".join(" ".join(part.split()) for part in str(error).split("\n  "))
 
 
 def _line(error: BaseException) -> str:

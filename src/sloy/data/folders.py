@@ -81,7 +81,8 @@ class PictureFolder:
         """Those of them that name pictures and files that are not in it."""
         said = []
         if self.broken:
-            said.append(f"{many(len(self.broken), 'picture')} skipped: {_some(self.broken, '; ')}")
+            reasons = [one.removesuffix(".") for one in self.broken]
+            said.append(f"{many(len(self.broken), 'file')} skipped: {_some(reasons, '; ')}")
         for item in self.omitted:
             names = item.names or [path.name for path in item.paths]
             most = 3 if item.noun in ("file", "picture") else 12
@@ -161,7 +162,7 @@ def picture_folder(
         raise InvalidArgument("picture_folder: `size` belongs to the `reader` where one is given.")
     pixels, on_disk = allocate((len(listing.paths), *reader.shape), "uint8", in_memory, folder)
     digests, failures = _decode(listing, reader, pixels, threads, progress)
-    broken = tuple(str(failures[row]) for row in sorted(failures))
+    broken = tuple(why(failures[row], listing.paths[row]) for row in sorted(failures))
     if broken and not skip_broken:
         raise FileFormatError(refusal(listing, broken))
     good = np.array([row for row in range(len(listing.paths)) if row not in failures], np.int64)
@@ -318,12 +319,21 @@ def _equal(
     return tuple(across), tuple(contradicting)
 
 
+def why(error: Exception, path: Path) -> str:
+    """What is wrong with a picture, by its name; what the system says in words of its own."""
+    if isinstance(error, FileNotFoundError):
+        return f"{path}: is not there."
+    if isinstance(error, OSError):
+        return f"{path}: cannot be read: {error.strerror or error}."
+    return str(error)
+
+
 def refusal(listing: Listing, broken: Sequence[str]) -> str:
     """That pictures cannot be read."""
     shown = "\n".join(f"  {reason}" for reason in broken[:20])
     more = f"\n  and {len(broken) - 20} more" if len(broken) > 20 else ""
     return (
-        f"{listing.source}: {many(len(broken), 'picture')} of {len(listing.paths)} cannot be read (repair or"
+        f"{listing.source}: {many(len(broken), 'file')} of {len(listing.paths)} cannot be read (repair or"
         f" remove them, or skip them by `skip_broken`):\n{shown}{more}"
     )
 

@@ -6,6 +6,7 @@ import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from sloy.experiments.sources.table_loaded import LoadedTable, network_of
 from sloy.graph.threefry import make_key, permutation
 from sloy.layers import Dense, Flatten
 from sloy.machine import versions
+from sloy.metrics.intervals import from_to, mean_interval, wilson
 from sloy.model.origin import from_origin
 from sloy.problem import Network
 from sloy.training.history import Row as Epoch
@@ -50,8 +52,8 @@ class Score:
     ----------
     name : str
     figure : "accuracy" or "rmse"
-    value, error : float
-        And its standard error.
+    value, low, high : float
+        And its 95 % interval: of an accuracy Wilson's, of an error that of its mean square by Student.
     samples : int
         That they were measured on.
     """
@@ -59,13 +61,16 @@ class Score:
     name: str
     figure: str
     value: float
-    error: float
+    low: float
+    high: float
     samples: int
 
     def __str__(self) -> str:
         if self.figure == "accuracy":
-            return f"{text.percent(self.value)} ± {100 * self.error:.2f} %"
-        return f"{text.number(self.value)} ± {text.number(self.error, 2)}"
+            return f"{text.percent(self.value)}  ({from_to(self.low, self.high)})"
+        if not isfinite(self.high):
+            return f"{text.number(self.value)}  (of one sample: no interval)"
+        return f"{text.number(self.value)}  ({text.number(self.low, 3)} to {text.number(self.high, 3)})"
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ class Forecast(text.Shown):
             ("data", f"{experiment.source.name}: {samples}\n{experiment.source.describe(loaded)}"),
             *(row for row in loaded.rows if row[0] != "time"),
             *self.quality.rows(),
-            ("to beat", f"{figure} on {measured}\n{scores}"),
+            ("to beat", f"{figure} on {measured}, and its 95 % interval\n{scores}"),
             ("network", f"{network}: {about}\n{text.count(opening.network.parameter_count)} parameters"),
             (
                 "training",
@@ -193,7 +198,8 @@ class Forecast(text.Shown):
                 "said": [list(row) for row in self.opening.loaded.rows],
             },
             "scores": {
-                s.name: {s.figure: s.value, "error": s.error, "samples": s.samples} for s in self.scores
+                s.name: {s.figure: s.value, "low": s.low, "high": s.high, "samples": s.samples}
+                for s in self.scores
             },
             "seconds": {
                 "before": self.seconds.before,
@@ -303,7 +309,9 @@ def _scores(opening: Opened) -> tuple[Score, ...]:
     answers["linear model"] = linear.predict_proba(told.x)
     if isinstance(some.x, np.ndarray):
         near = Nearest(some.x, some.y, classes=train.classes, codes=codes)
-        answers[f"{near.neighbours} nearest of {text.count(len(some))}"] = near(told.x)
+        answers[f"{min(near.neighbours, len(some))} nearest of {text.count(len(some))}"] = near(
+            told.x
+        )
     return tuple(_score(name, found, told) for name, found in answers.items())
 
 
@@ -322,16 +330,14 @@ def _some(data: Dataset, count: int) -> Dataset:
 
 
 def _score(name: str, answers: np.ndarray, data: Dataset) -> Score:
-    """Accuracy, or the root of the mean squared error, and its standard error."""
+    """Accuracy, or the root of the mean squared error, and its interval."""
     n = len(data)
     if data.has_labels:
-        right = (answers.argmax(1) == data.y).astype(np.float64)
-        error = float(right.std() / n**0.5)
-        return Score(name, "accuracy", float(right.mean()), error, n)
+        right = int((answers.argmax(1) == data.y).sum())
+        return Score(name, "accuracy", right / n, *wilson(right, n), n)
     squares = np.square(answers[:, 0].astype(np.float64) - data.y.reshape(n, -1)[:, 0])
-    root = float(squares.mean()) ** 0.5
-    error = float(squares.std() / n**0.5) / (2 * root) if root else 0.0
-    return Score(name, "rmse", root, error, n)
+    root, low, high = (max(end, 0.0) ** 0.5 for end in mean_interval(squares))
+    return Score(name, "rmse", root, low, high, n)
 
 
 # --- time -----------------------------------------------------------------------------------------

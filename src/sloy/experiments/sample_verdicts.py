@@ -145,23 +145,24 @@ class Corrected:
         Labels that differ.
     before, after : float
         Accuracy on the samples kept apart.
-    error : float
-        Standard error of the difference, over the samples.
+    gain : (low, high)
+        95 % interval of the difference, Tango's for paired samples.
     samples : int
     """
 
     changed: int
     before: float
     after: float
-    error: float
+    gain: tuple[float, float]
     samples: int
 
     def __str__(self) -> str:
-        gain = 100 * (self.after - self.before)
+        gain, low, high = (100 * one for one in (self.after - self.before, *self.gain))
         both = f"{text.percent(self.before)} → {text.percent(self.after)}"
         return (
             f"{text.many(self.changed, 'label')} changed: accuracy {both}"
-            f" ({gain:+.2f} ± {100 * self.error:.2f} points, {text.many(self.samples, 'sample')} kept apart)"
+            f" ({gain:+.2f} points, by its 95 % interval {low:+.2f} to {high:+.2f};"
+            f" {text.many(self.samples, 'sample')} kept apart)"
         )
 
 

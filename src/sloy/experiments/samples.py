@@ -20,6 +20,7 @@ from sloy.experiments.opening import opened, trained
 from sloy.experiments.run_folder import RunFolder
 from sloy.experiments.sample_verdicts import VERDICTS, Corrected, Samples
 from sloy.graph.threefry import make_key, permutation, uniform
+from sloy.metrics.intervals import paired_shares
 from sloy.model import Model
 from sloy.problem.inputs import split
 from sloy.training.margins import Margins
@@ -202,12 +203,11 @@ class Inspection:
         data = Dataset(loaded.train.x, labels, loaded.train.class_names)
         other = self._train(self._with(data), "with corrected labels")
         right = [_right(model, told) for model in (self.model, other)]
-        gain = right[1].astype(float) - right[0]
         return Corrected(
             int((labels != loaded.train.y).sum()),
             float(right[0].mean()),
             float(right[1].mean()),
-            float(gain.std() / len(gain) ** 0.5),
+            paired_shares(right[1].astype(float), right[0].astype(float)),
             len(told),
         )
 

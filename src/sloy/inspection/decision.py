@@ -158,7 +158,7 @@ class Decision:
     # --- parts ------------------------------------------------------------------------------------
 
     def _yes(self, axes: Axes, numbers: np.ndarray) -> list[Artist]:
-        no, yes = (light(look(number, 2)[0]) for number in (0, 1))
+        no, yes = (light(look(number)[0]) for number in (0, 1))
         shown, middle = numbers, self.decider.threshold
         if self.decider.probabilities:
             shown, middle = self.decider.probabilities(numbers), 0.5
@@ -175,7 +175,7 @@ class Decision:
         if self.decider.probabilities:
             largest = self.decider.probabilities(numbers).max(1)
             depth = PALEST + (DEEPEST - PALEST) * (largest * count - 1) / (count - 1)
-        colours = np.array([light(look(number, count)[0], 1.0) for number in range(count)])
+        colours = np.array([light(look(number)[0], 1.0) for number in range(count)])
         picture = 1 - depth[:, None] * (1 - colours[chosen])
         parts: list[Artist] = [shade(axes, self.window, picture, ("white", "black"), (0, 1))]
         for number in range(count):

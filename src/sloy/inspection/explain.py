@@ -179,7 +179,9 @@ def run(model: Model, graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[st
 def explanation_figure(
     explanations: Mapping[str, Explanation], class_names: tuple[str, ...] = ()
 ) -> Figure:
-    """The picture, and beside it the heat of each explanation over it.
+    """The picture, what is explained (the raw output: a logit, or a value), and beside it the heat of each explanation.
+
+    Equal heat has equal colours, whatever lies there in the picture; of ink on paper its outline is drawn over it.
 
     Parameters
     ----------
@@ -200,10 +202,13 @@ def explanation_figure(
     on_paper = is_ink_on_paper(first.picture[None])
     name = class_names[first.output] if class_names else f"output {first.output}"
     draw_picture(panels[0], first.picture, on_paper=on_paper)
-    panels[0].set_title(f"{name}: {first.value:.4g}", fontsize=10)
+    panels[0].set_title(f"{name}: raw output {first.value:.4g}", fontsize=10)
     for axes, (title, found) in zip(panels[1:], explanations.items(), strict=True):
-        draw_picture(axes, found.picture, on_paper=on_paper)
-        shown = axes.imshow(found.heat, cmap="inferno", vmin=0, vmax=1, alpha=0.75)
+        shown = axes.imshow(found.heat, cmap="inferno", vmin=0, vmax=1)
+        if on_paper and np.ptp(found.picture):
+            ink = found.picture[..., 0].astype(np.float64)
+            axes.contour(ink, [float(ink.max()) / 2], colors="white", linewidths=0.8)
+        axes.set_axis_off()
         axes.set_title(title, fontsize=10)
-    figure.colorbar(shown, ax=panels, shrink=0.8, label="share of the most")
+    figure.colorbar(shown, ax=panels, shrink=0.8, label="heat, as a share of the largest")
     return figure

@@ -170,8 +170,12 @@ def pictures_figure(
     titles: Sequence[Sequence[str]],
     names: Sequence[str],
     title: str = "",
+    *,
+    on_paper: bool | None = None,
 ) -> Figure:
     """Rows of small pictures with a line above each: patches that excite, or pictures made to excite.
+
+    Of pictures of one channel a line under the title says whether dark or light is high.
 
     Parameters
     ----------
@@ -181,6 +185,9 @@ def pictures_figure(
     names : sequence of str
         Before each row.
     title : str
+    on_paper : bool, optional
+        Whether pictures of one channel are drawn with high numbers dark, as ink on paper; by default where the bytes of
+        the first are mostly 0. Give what was told of the data, so that several figures of one network agree.
     """
     where = "pictures_figure"
     rows = [sequence(where, "rows", row) for row in sequence(where, "rows", rows)]
@@ -196,7 +203,14 @@ def pictures_figure(
     figure = new_figure(1.05 * columns + 1.2, 1.3 * len(rows) + 0.5)
     panels = figure.subplots(len(rows), columns, squeeze=False)
     first = np.asarray(rows[0][0])
-    on_paper = first.dtype == np.uint8 and is_ink_on_paper(first[None])
+    if on_paper is None:
+        on_paper = first.dtype == np.uint8 and is_ink_on_paper(first[None])
+    if first.ndim == 2 or first.shape[2] == 1:
+        title = (
+            f"{title}; {say('dark is high') if on_paper else say('light is high')}".removeprefix(
+                "; "
+            )
+        )
     for places, pictures, words, name in zip(panels, rows, titles, names, strict=True):
         for axes in places:
             axes.set_axis_off()

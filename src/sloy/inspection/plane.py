@@ -20,8 +20,8 @@ FINE = 240  # points of a picture along each side; even, so that none is on a bo
 SHADES = 64  # between the colours, which nobody tells from more, and small files are made of
 FEW = 16  # objects that are drawn large
 # M. Okabe, K. Ito (2008), and two of P. Tol's muted scheme; the marks tell apart what colours do not.
-COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#332288", "#F0E442", GREY)  # fmt: skip
-MARKS = "osD^vPX*<"
+COLOURS = (ORANGE, BLUE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#332288", "#F0E442", GREY)  # fmt: skip
+MARKS = "soD^vPX*<"
 
 
 class Window(NamedTuple):
@@ -113,7 +113,7 @@ def draw_classes(axes: Axes, points: np.ndarray, classes: np.ndarray, names: Seq
     """
     size = 9.0 if len(points) <= FEW else 4.5
     for number, name in enumerate(names):
-        colour, mark = look(number, len(names))
+        colour, mark = look(number)
         full = len(names) != 2 or number
         axes.plot(
             *points[classes == number].T,
@@ -127,8 +127,6 @@ def draw_classes(axes: Axes, points: np.ndarray, classes: np.ndarray, names: Seq
         )
 
 
-def look(number: int, count: int) -> tuple[str, str]:
-    """Colour and mark of a class among so many."""
-    if count == 2:
-        return ((ORANGE, "s"), (BLUE, "o"))[number]
+def look(number: int) -> tuple[str, str]:
+    """Colour and mark of a class, the same however many there are; pages have these too (`CLASS_COLOURS`)."""
     return COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]

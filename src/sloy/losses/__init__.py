@@ -82,8 +82,9 @@ def loss(value: LossLike) -> Loss:
             return found
     elif not isinstance(value, type) and callable(value):
         return CustomLoss(value)
+    known = ", ".join((*NAMES, *ALIASES))
     raise InvalidArgument(
-        f"`loss` (={shown(value)}) must be one of {', '.join(NAMES)}, a Loss, or a function(output, target)."
+        f"`loss` (={shown(value)}) must be one of {known}, a Loss, or a function(output, target)."
     )
 
 
@@ -91,7 +92,7 @@ def named(word: str) -> Loss | None:
     """The loss of a name, with a number or not: "quantile=0.9"; None where there is no such name."""
     instance("losses.named", "word", word, str)
     name, sign, number = word.partition("=")
-    name = ALIASES.get(name, name)
+    name = ALIASES.get(name.lower(), name.lower())
     if name not in NAMES:
         return None
     if not sign:

@@ -52,10 +52,13 @@ class CustomLoss(Loss):
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """See `Loss.per_sample`."""
         values = call("CustomLoss", self.function, output, target)
-        if values.shape[:1] != output.shape[:1] or values.dtype != output.dtype:
+        places = zip(values.shape[1:], output.shape[1:], strict=False)
+        fits = values.shape[:1] == output.shape[:1] and values.rank <= output.rank
+        if not fits or values.dtype != output.dtype or any(a not in (1, b) for a, b in places):
             raise ShapeError(
-                f"CustomLoss: the function returned {values.spec} for an output {output.spec}; it must"
-                f" return one loss per sample, {output.dtype}[{output.shape[0]}]."
+                f"CustomLoss: the function returned {values.spec} for an output {output.spec} and a target"
+                f" {target.spec}; it must return one loss per sample, {output.dtype}[{output.shape[0]}], or one per"
+                f" output, {output.spec} (of (N,) beside (N, 1) operands become (N, N))."
             )
         return mean_over_outputs(values)
 

@@ -56,6 +56,9 @@ NAMES: dict[str, Metric] = {
     "r2": RSquared(),
 }
 
+# Other names of the field for them.
+ALIASES = {"mae": "mean_absolute_error", "r2_score": "r2", "f1_score": "f1", "roc_auc": "auc"}
+
 # What a name means, and what is measured by default, for each task.
 _ALLOWED: dict[Task, tuple[type[Metric], ...]] = {
     "regression": (MeanAbsoluteError, RSquared),
@@ -101,9 +104,12 @@ def _binary_accuracy(loss: Loss) -> BinaryAccuracy:
 
 
 def _named(name: str) -> Metric:
-    if isinstance(name, str) and name in NAMES:
-        return NAMES[name]
+    word = name.lower() if isinstance(name, str) else ""
+    if (known := ALIASES.get(word, word)) in NAMES:
+        return NAMES[known]
     parts = name.split("_") if isinstance(name, str) else []
     if len(parts) == 3 and (parts[0], parts[2]) == ("top", "accuracy") and parts[1].isdecimal():
         return TopK(int(parts[1]))
-    raise InvalidArgument(f"metric {shown(name)} must be one of {', '.join(NAMES)}, or a Metric.")
+    raise InvalidArgument(
+        f"metric {shown(name)} must be one of {', '.join((*NAMES, *ALIASES))}, or a Metric."
+    )

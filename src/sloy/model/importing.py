@@ -204,19 +204,24 @@ def prepared(
     except ShapeError as error:
         hint = (
             ""
-            if wanted.channels_last
+            if wanted.channels_last or problem.network.input_shape[0] not in (1, 3)
             else "; `channels_last` makes (N, H, W, C) of the file's (N, C, H, W)"
         )
         raise ShapeError(f"{str(error).removesuffix('.')}{hint}.") from None
     return replace(problem, preprocessing=known)
 
 
+_TORCHVISION = "0.485,0.456,0.406 and 0.229,0.224,0.225"
+
+
 def _warn(problem: Problem, parameters: Mapping[str, np.ndarray]) -> None:
     if (sign := expects_prepared(problem, parameters)) is not None:
+        grey = problem.network.input_shape[-1] == 1
+        usual = "0.1307 and 0.3081 of MNIST" if grey else f"{_TORCHVISION} of torchvision"
         warnings.warn(
             f"bytes from 0 to 255 go into a network that seems to expect prepared pictures ({sign}). Give the mean"
             " and deviation that it is published with (`preprocessing`; sloy import --mean --std), such as"
-            " 0.485,0.456,0.406 and 0.229,0.224,0.225 of torchvision, or 0 and 1 for pixels from 0 to 1.",
+            f" {usual}, or 0 and 1 for pixels from 0 to 1.",
             stacklevel=5,
         )
 

@@ -28,6 +28,7 @@ def texts() -> dict[str, str]:
         "plane_caption": say("Colours are the network's answers; the marks are samples."),
         "plane_hint": say("Drag the ring, or move it with the arrow keys."),
         "point": say("point at {x}, {y}"),
+        "at": say("at ({x}, {y})"),
         "answer": say("Answer"),
         "class": say("class"),
         "output": say("output"),

@@ -190,6 +190,7 @@ def answer_told(parts: Parts, output: str, graph: Graph) -> dict[str, Any]:
         "output": output,
         "task": task,
         "scores": scores if task != "regression" and scores in graph.outputs else None,
+        "count": 2 if task == "binary" else shape[-1],
         "names": [visible(name) for name in names],
         "unit": unit,
         "threshold": problem.threshold,

@@ -143,7 +143,7 @@ const scaledTo = (bytes, { range: [low, high] }) =>
 const bytesAsSeen = (x, { range: [low, high] }) =>
   Uint8Array.from(x, (value) => asByte((255 * (value - low)) / (high - low || 1)));
 
-/** A picture (H, W, 1 or 3) on a canvas of its own size. */
+/** A picture (H, W, 1 or 3) on a canvas of its own size; ink is dark, as on the sheet. */
 function drawPicture(canvas, x, input) {
   const [rows, columns, channels] = input.shape,
     bytes = bytesAsSeen(x, input);
@@ -151,7 +151,8 @@ function drawPicture(canvas, x, input) {
   const context = canvas.getContext("2d"),
     image = context.createImageData(columns, rows);
   for (let i = 0; i < rows * columns; i++) {
-    const seen = channels === 1 ? [bytes[i], bytes[i], bytes[i]] : [...bytes.subarray(3 * i, 3 * i + 3)];
+    const one = input.kind === "ink" ? 255 - bytes[i] : bytes[i];
+    const seen = channels === 1 ? [one, one, one] : [...bytes.subarray(3 * i, 3 * i + 3)];
     if (input.order === "BGR") seen.reverse();
     image.data.set([...seen, 255], 4 * i);
   }
@@ -268,6 +269,26 @@ function numbersInput({ input, changed }) {
   };
 }
 
+/** The mark of a class at a place: squares and discs in turn, in the colour of the class. */
+function classMark(label, x, y) {
+  const at = { stroke: "#fff", "stroke-width": 0.8, fill: classColour(label) };
+  return label % 2
+    ? svg("circle", { ...at, cx: x, cy: y, r: 3.4 })
+    : svg("rect", { ...at, x: x - 3, y: y - 3, width: 6, height: 6 });
+}
+
+/** Which colour and mark is which class. */
+function classesKey() {
+  const { task, names } = told.answer;
+  if (task === "regression") return "";
+  const count = task === "binary" ? 2 : told.answer.count;
+  const keys = Array.from({ length: count }, (_, k) => {
+    const mark = svg("svg", { viewBox: "0 0 10 10", width: 14, height: 14, "aria-hidden": "true" }, classMark(k, 5, 5));
+    return html("li", {}, mark, names[k] ?? String(k));
+  });
+  return html("ul", { class: "key", "aria-label": say("class") }, ...keys);
+}
+
 /** A network of two numbers: a plane coloured by its answers, and a point in it. */
 function planeInput({ input, changed, answerAt }) {
   const [a, b] = input.columns;
@@ -279,8 +300,8 @@ function planeInput({ input, changed, answerAt }) {
     names: [a.name, b.name],
     about: "plane_hint",
   });
-  const palette = [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [230, 159, 0], [86, 180, 233]];
-  const soft = (colour, share) => colour.map((part) => 255 + (part - 255) * 0.5 * share);
+  const parts = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  const soft = (colour, share) => parts(colour).map((part) => 255 + (part - 255) * 0.5 * share);
   const answers = [];
   const cells = 80;
   for (let j = 0; j < cells; j++)
@@ -299,16 +320,10 @@ function planeInput({ input, changed, answerAt }) {
     const found = answers[next++];
     if (single) return tint((found[0] - span[0]) / (span[1] - span[0] || 1));
     const best = found.indexOf(Math.max(...found));
-    return soft(palette[best % palette.length], Math.max(0, (found[best] - 1 / found.length) / (1 - 1 / found.length)));
+    return soft(classColour(best), Math.max(0, (found[best] - 1 / found.length) / (1 - 1 / found.length)));
   }, cells);
   plane.points.append(
-    ...(input.points || []).map(([x, y, label]) => {
-      const colour = `rgb(${palette[label % palette.length].join(" ")})`,
-        at = { stroke: "#fff", "stroke-width": 0.8, fill: colour };
-      return label % 2
-        ? svg("rect", { ...at, x: plane.X(x) - 3, y: plane.Y(y) - 3, width: 6, height: 6 })
-        : svg("circle", { ...at, cx: plane.X(x), cy: plane.Y(y), r: 3.4 });
-    }),
+    ...(input.points || []).map(([x, y, label]) => classMark(label, plane.X(x), plane.Y(y))),
   );
   const point = movable(plane, {
     kind: "point",
@@ -319,7 +334,7 @@ function planeInput({ input, changed, answerAt }) {
   });
   point.draw(probe());
   return {
-    element: plane.element,
+    element: html("div", {}, plane.element, classesKey()),
     start: () => changed(Float32Array.from(point.place)),
     show(x) {
       point.place = [...x];

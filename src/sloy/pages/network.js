@@ -5,6 +5,7 @@
 function answerPanel() {
   const { task, names, unit, threshold, scores } = told.answer;
   const softmax = scores ? sharesView() : null;
+  const plane = told.input.kind === "plane"; // whose classes have colours
   const line = live("score"),
     shown = table(say("answer"), [say(task === "regression" ? "output" : "class"), say("value")]);
   const bars = html("div", { class: "bars" }, shown.element);
@@ -36,7 +37,7 @@ function answerPanel() {
       if (shares.length > 12) order.sort((i, j) => shares[j] - shares[i]);
       fillTable(
         shown.body,
-        order.slice(0, 12).map((k) => [named(k), barOf(shares[k], k === best)]),
+        order.slice(0, 12).map((k) => [named(k), barOf(shares[k], plane ? classColour(k) : k === best ? BLUE : "#8a9aa8")]),
       );
     },
   };
@@ -80,12 +81,12 @@ function percent(share) {
 }
 
 /** A share as a bar with its number. */
-function barOf(share, best) {
+function barOf(share, fill) {
   const drawing = svg(
     "svg",
     { viewBox: "0 0 100 12", class: "bar-of", "aria-hidden": "true", preserveAspectRatio: "none" },
     svg("rect", { width: 100, height: 12, fill: "#eef1f4" }),
-    svg("rect", { width: Math.max(0.5, 100 * share), height: 12, fill: best ? BLUE : "#8a9aa8" }),
+    svg("rect", { width: Math.max(0.5, 100 * share), height: 12, fill }),
   );
   return html("span", { class: "share" }, drawing, html("span", {}, percent(share)));
 }
@@ -105,7 +106,9 @@ function sampleButtons({ samples, input, take }) {
       drawPicture(canvas, x, input);
       parts.push(canvas);
     }
-    parts.push(html("span", {}, sample.text ?? (sample.answer ? title : sample.label ?? String(i + 1))));
+    const named = sample.text ?? (sample.answer ? title : sample.label ?? String(i + 1));
+    const where = input.kind === "plane" ? say("at", { x: written(x[0], 3), y: written(x[1], 3) }) : "";
+    parts.push(html("span", {}, [named, where].filter(Boolean).join(" ")));
     return html(
       "button",
       { type: "button", class: "sample", "aria-label": sample.text ?? title, onclick: () => take(x, sample) },

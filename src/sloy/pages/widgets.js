@@ -4,6 +4,8 @@
 const BLUE = "#0072b2",
   ORANGE = "#d55e00",
   GREY = "#666666";
+const CLASS_COLOURS = [ORANGE, BLUE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255", "#332288", "#f0e442", GREY];
+const classColour = (number) => CLASS_COLOURS[number % CLASS_COLOURS.length]; // as sloy.inspection.plane.look
 const told = JSON.parse(document.getElementById("told").textContent); // {row, texts, start}, from Python
 
 /** A text of the page in its language, with values in its fields: say("score", {right: 3, total: 4}). */

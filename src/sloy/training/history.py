@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -45,6 +46,8 @@ class History:
     >>> history = History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
     >>> history["loss"].tolist(), history.columns, len(history)
     ([0.5, 0.25], ('epoch', 'loss'), 2)
+    >>> history[-1]
+    {'epoch': 2, 'loss': 0.25}
     >>> print(history)
     epoch  loss
         1   0.5
@@ -73,8 +76,18 @@ class History:
         """Names of the columns, in order of first appearance."""
         return tuple(dict.fromkeys(name for row in self._rows for name in row))
 
-    def __getitem__(self, column: str) -> np.ndarray:
-        """A column: float64 (int64 for ``epoch``), shape (epochs,)."""
+    @overload
+    def __getitem__(self, column: str) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, column: int) -> Row: ...
+
+    def __getitem__(self, column: str | int) -> np.ndarray | Row:
+        """A column by its name: float64 (int64 for ``epoch``), shape (epochs,); or a row by its number, -1 the last."""
+        if isinstance(column, int | np.integer):
+            if not -len(self) <= column < len(self):
+                raise IndexError(f"History: no row has the number {column}; there are {len(self)}.")
+            return dict(self._rows[column])
         if column not in self.columns:
             raise UnknownName(
                 f"History: no column is named {column!r}; there are {', '.join(self.columns)}."

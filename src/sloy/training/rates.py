@@ -216,6 +216,9 @@ def search(train: Callable[[Recipe, Callback], Any], small: InSmall) -> RateRang
     means = np.array([[float(one.mean()) for one in tried.found[at]] for at in places])
     low_rate, best_rate, high_rate = (_rounded(first * FACTOR**at) for at in (low, best, high))
     why = _why(tried, best, small.steps, first=first, moved=unit * first)
+    if small.steps < STEPS[0]:
+        whole = text.many(small.steps, "step")
+        why += f"; {whole} are all that the recipe has, too few to be sure: more epochs tell more"
     return RateRange(
         low_rate,
         best_rate,

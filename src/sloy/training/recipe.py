@@ -220,6 +220,14 @@ class Recipe:
     ) -> Recipe:
         """A recipe, or else one of some defaults, with some options changed; errors name who asks."""
         instance(where, "recipe", recipe, Recipe, optional=True)
+        given, rate = options.get("optimizer"), options.get("learning_rate")
+        if isinstance(given, Optimizer) and isinstance(rate, int | float | Schedule):
+            own = given.learning_rate
+            if own not in (rate, getattr(type(given), "learning_rate", None)):
+                raise InvalidArgument(
+                    f"{where}: `learning_rate` (={shown(rate)}) is given twice: the `optimizer` has {shown(own)}; leave"
+                    " one out."
+                )
         if recipe is not None:
             defaults = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
         return cls(**{**defaults, **options}, where=where)

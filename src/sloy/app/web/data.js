@@ -109,7 +109,7 @@ export class DataPage {
         return [h("span", {}, name), bar, h("span", {className: "numbers"}, count(n))];
       })) : "",
       h("h3", {}, say("to_beat")),
-      table([say("answer"), say("score"), "±", say("samples")], Object.entries(found.scores).map(([name, one]) => [name, number(one.accuracy ?? one.rmse), number(one.error, 2), count(one.samples)]), say("to_beat")),
+      table([say("answer"), say("score"), say("interval"), say("samples")], Object.entries(found.scores).map(([name, one]) => [name, number(one.accuracy ?? one.rmse), one.high === null ? "–" : `${number(one.low, 3)}–${number(one.high, 3)}`, count(one.samples)]), say("to_beat")),
       h("h3", {}, say("training_would")),
       h("dl", {}, [[say("network"), found.network], [say("time_epoch"), `${number(seconds.epoch, 2)}–${number(seconds.epoch_slowest, 2)} s`], [say("time_all"), `${number(seconds.training, 3)} s`],
         [say("memory"), `${count(found.memory / 1e6)} MB`]].flatMap(([title, words]) => [h("dt", {}, title), h("dd", {}, words)])),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sloy.data.dataset import Dataset
-from sloy.data.folders import PictureFolder, refusal, split_rows
+from sloy.data.folders import PictureFolder, refusal, split_rows, why
 from sloy.data.listing import Listing
 from sloy.data.parts import PARTS, TEST, TRAIN, VALIDATION
 from sloy.data.pictures import PictureReader, read_pictures
@@ -38,7 +38,9 @@ def streamed_folder(
     if skip_broken:
         broken = _broken(listing, reader, progress)
         if len(broken) == len(listing.paths):
-            raise FileFormatError(refusal(listing, [str(error) for error in broken.values()]))
+            raise FileFormatError(
+                refusal(listing, [why(error, listing.paths[row]) for row, error in broken.items()])
+            )
     good = np.array([row for row in range(len(listing.paths)) if row not in broken], np.int64)
     groups = {int(row): [int(row)] for row in good}
     rows, too_few = split_rows(listing, good, groups, validation, test, seed)
@@ -52,7 +54,7 @@ def streamed_folder(
     train = sets[TRAIN]
     assert train is not None
     train.x[:1]  # all that decodes is loaded from here on
-    said = tuple(str(broken[row]) for row in sorted(broken))
+    said = tuple(why(broken[row], listing.paths[row]) for row in sorted(broken))
     return PictureFolder(
         train, sets[VALIDATION], sets[TEST], reader, paths, said, listing.omitted, too_few=too_few
     )

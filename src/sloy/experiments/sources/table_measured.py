@@ -15,6 +15,7 @@ from sloy.experiments import baselines, classes
 from sloy.experiments.sources.base import Loaded, Measured, Row, few
 from sloy.losses import Intervals
 from sloy.metrics.figures import by_class as figures_by_class
+from sloy.metrics.intervals import from_to, wilson
 from sloy.model import Model
 
 if TYPE_CHECKING:
@@ -126,9 +127,9 @@ def _intervals(share: float, ends: np.ndarray, data: Dataset) -> tuple[dict[str,
     y = np.asarray(data.y, np.float64).reshape(len(data))
     covered = float(((ends[:, 0] <= y) & (y <= ends[:, 1])).mean())
     width = float((ends[:, 1] - ends[:, 0]).mean())
-    error = float(np.sqrt(covered * (1 - covered) / len(y)))
+    sure = from_to(*wilson(covered * len(y), len(y)))
     said = (
-        f"of {share:g}: they hold {text.percent(covered)} (± {text.percent(error)}) of the test, mean width"
+        f"of {share:g}: they hold {text.percent(covered)} ({sure} by its 95 % interval) of the test, mean width"
         f" {text.number(width)}"
     )
     return {"share": share, "test_covered": covered, "test_mean_width": width}, ("intervals", said)

@@ -32,6 +32,8 @@ SENTENCES: dict[str, str] = {
     "probability of {name}": "вероятность: {name}",
     "probability": "вероятность",
     "A column shuffled": "Столбец перемешан",
+    "dark is high": "тёмное — большее",
+    "light is high": "светлое — большее",
     "rise of the log-loss, ± 2 standard errors": "рост логарифмических потерь, ± 2 стандартные ошибки",
     "loss of accuracy, ± 2 standard errors": "убыль доли верных ответов, ± 2 стандартные ошибки",
     "loss of R², ± 2 standard errors": "убыль R², ± 2 стандартные ошибки",

@@ -22,6 +22,7 @@ SENTENCES: dict[str, str] = {
     "The plane of the two numbers, coloured by the network's answers": "Плоскость двух чисел, раскрашенная ответами сети",
     "Colours are the network's answers; the marks are samples.": "Цвета — ответы сети, метки — примеры.",
     "point at {x}, {y}": "точка {x}, {y}",
+    "at ({x}, {y})": "в ({x}, {y})",
     "Answer": "Ответ",
     "class": "класс",
     "value": "значение",

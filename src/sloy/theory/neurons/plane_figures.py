@@ -172,7 +172,7 @@ def _draw_answer(axes: Axes, window: Window, decider: Decider, classes: int) -> 
         shade(axes, window, regions.astype(float), _no_to_yes(), (0, 1))
         axes.set_title(say("network: yes where shaded"), fontsize=9)
         return
-    colours = np.array([light(look(number, classes)[0]) for number in range(classes)])
+    colours = np.array([light(look(number)[0]) for number in range(classes)])
     shade(axes, window, colours[regions], _no_to_yes(), (0, 1))
     axes.set_title(say("network: the class by colour"), fontsize=9)
 
