@@ -26,6 +26,9 @@ from sloy.training.recipe import Recipe
 from sloy.training.stages import Stage, named_layers, patterns
 
 
+BESIDE = 16 << 20  # bytes: modules that are imported later, graphs and plans of the training and of the test
+
+
 def predicted(
     experiment: Experiment,
     loaded: Loaded,
@@ -55,7 +58,7 @@ def predicted(
         if isinstance(loaded.train.x, StreamRows):
             run -= _not_held(loaded, experiment, estimate.data)
     test = _of_test(problem, 1 if loaded.test is None else len(loaded.test), engine)
-    return max(machine.peak_memory(), machine.held_memory() + max(run, test))
+    return max(machine.peak_memory(), machine.held_memory() + BESIDE + max(run, test))
 
 
 def _not_held(loaded: Loaded, experiment: Experiment, data: int) -> int:

@@ -61,10 +61,10 @@ class Familiar:
         float64 array, shape (N,)
             Squares of the distances by the limit.
         """
-        apart = unit(outputs)[:, None] - self.means.astype(np.float64)  # (N, K, F)
-        n, classes, width = apart.shape
-        white = np.linalg.solve(self._root, apart.reshape(-1, width).T)  # (F, N · K)
-        found = np.square(white).sum(0).reshape(n, classes).min(1) / self.limit
+        white = np.linalg.solve(self._root, unit(outputs).T)  # (F, N)
+        centres = np.linalg.solve(self._root, self.means.T.astype(np.float64))  # (F, K)
+        squares = [np.square(white - centre[:, None]).sum(0) for centre in centres.T]
+        found = np.min(squares, axis=0) / self.limit
         return np.asarray(found)
 
     @cached_property
