@@ -25,8 +25,9 @@ from sloy.training.memory import memory_estimate
 from sloy.training.recipe import Recipe
 from sloy.training.stages import Stage, named_layers, patterns
 
-
-BESIDE = 16 << 20  # bytes: modules that are imported later, graphs and plans of the training and of the test
+BESIDE = (
+    16 << 20
+)  # bytes: modules that are imported later, graphs and plans of the training and of the test
 
 
 def predicted(
