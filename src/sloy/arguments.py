@@ -136,8 +136,8 @@ def function(where: str, name: str, value: object) -> None:
 
 
 def sequence(where: str, name: str, value: object, kind: type = object) -> tuple[Any, ...]:
-    """The value as a tuple: a list or tuple of instances of a class; a string stands for no list of letters."""
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    """The value as a tuple: a list or tuple of instances of a class; neither text nor bytes stand for one."""
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         raise InvalidArgument(f"{where}: `{name}` (={shown(value)}) must be a list or tuple.")
     for item in value:
         instance(where, name, item, kind)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy.arguments import instance
 from sloy.errors import InvalidArgument
 from sloy.inspection.measured_text import bottom_legend, legend_width, text_extent
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
@@ -74,6 +75,7 @@ def wiring_figure(model: Model, names: Sequence[str] | None = None) -> Figure:
     InvalidArgument
         For other layers, and for larger networks.
     """
+    instance("wiring_figure", "model", model, Model)
     layers = _dense_layers(model)
     sizes = [len(layers[0].weight), *(len(layer.texts) for layer in layers)]
     if max(sizes) > MOST:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sloy.arguments import flag, integer
+from sloy.arguments import flag, instance, integer
 from sloy.errors import ShapeError
 from sloy.inspection.measured_text import text_extent
 from sloy.inspection.picture import draw_picture
@@ -97,6 +97,7 @@ def numeric_grid_figure(
         For a file that is no picture, or cannot be read; see `sloy.data.read_image`.
     """
     where = "numeric_grid_figure"
+    instance(where, "title", title, str)
     picture = _picture(where, image, size, grey, MOST)
     if picture.shape[2] not in (1, 3):
         raise ShapeError(

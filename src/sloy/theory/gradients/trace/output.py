@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sloy import ops
+from sloy.arguments import instance
 from sloy.graph import Tensor
 from sloy.losses import BinaryCrossentropy, CategoricalCrossentropy, CustomLoss, Loss, SquaredError
 from sloy.theory.gradients.loss import half_squared_error
@@ -33,6 +34,8 @@ def log_loss(output: Tensor, target: Tensor) -> Tensor:
     >>> computed({"L": log_loss(a, y)}, {})["L"].round(4).tolist()
     [1.3863]
     """
+    for name, value in (("output", output), ("target", target)):
+        instance("log_loss", name, value, Tensor)
     if output.shape[1:] == (1,):
         terms = target * ops.log(output) + (1.0 - target) * ops.log(1.0 - output)
         return ops.reshape(-terms, output.shape[:1])
