@@ -357,7 +357,7 @@ def test_a_port_that_is_taken_is_named(served: Served) -> None:
     [
         ("notes.txt", b"a text", r"notes\.txt: is no table by its name \(\.csv"),
         ("net.onnx", b"net", "is an ONNX file; `sloy import"),
-        ("t.csv", b"\0\1", "holds a zero byte"),
+        ("t.csv", b"\0\1", "holds zero bytes"),
         ("labels", b"\0\0\x08\1\0\0\0\1\0", "is one IDX file"),
     ],
 )

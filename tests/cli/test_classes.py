@@ -202,7 +202,7 @@ def test_intervals_need_validation_rows(
 def test_pictures_of_uneven_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Dark ones and light ones; a threshold decides what `sloy predict` says."""
     random = np.random.default_rng(0)
-    for name, count, mean in (("dark", 60, 90), ("light", 15, 150)):
+    for name, count, mean in (("dark", 90, 90), ("light", 30, 150)):
         (tmp_path / "data" / name).mkdir(parents=True)
         for i in range(count):
             grey = random.normal(mean, 60, (8, 8)).clip(0, 255).astype(np.uint8)
@@ -214,7 +214,7 @@ def test_pictures_of_uneven_classes(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "of classes" in said
     summary = json.loads((out / "summary.json").read_text())
     assert summary["test_recall"] == 1.0
-    assert summary["classes"]["light"]["samples"] + summary["classes"]["dark"]["samples"] == 8
+    assert summary["classes"]["light"]["samples"] + summary["classes"]["dark"]["samples"] == 12
     assert "calibration" in summary
     picture = str(tmp_path / "data" / "light" / "0.png")
     assert exit_code("predict", str(out), picture, "--json", "--top", "2") == 0

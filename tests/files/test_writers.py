@@ -31,8 +31,9 @@ NOT_FILES = {  # what writes otherwise than by `write_atomically`, and why it ma
     "inspection/animation.py": "a stream in memory",
     "inspection/encoded.py": "a stream in memory",
     "inspection/figure.py": "a temporary file with a name of its own",
+    "search/folder.py": "a folder, moved to a place of its own",
     "search/result.py": "a folder, copied and renamed",
-    "search/study.py": "a journal, opened where it is and appended to",
+    "search/storage.py": "a journal, opened where it is and appended to",
     "search/worker.py": "standard output, by its number",
 }
 OWNERS = {"os", "shutil", "np", "part", "figure", "pictures[0]", "few"}
@@ -81,7 +82,7 @@ def test_nobody_else_writes_files() -> None:
             if any(map(writes, calls)):
                 found.add(name)
     assert found <= set(NOT_FILES), found - set(NOT_FILES)
-    assert {"files/atomic.py", "app/server.py", "search/study.py"} <= found  # it sees them
+    assert {"files/atomic.py", "app/server.py", "search/storage.py"} <= found  # it sees them
 
 
 @pytest.fixture(scope="module")

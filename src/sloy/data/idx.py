@@ -21,6 +21,7 @@ import numpy as np
 from sloy.arguments import path_of
 from sloy.data.dataset import Dataset, TrainTest
 from sloy.errors import FileFormatError
+from sloy.files.atomic import write_atomically
 from sloy.files.once import is_read_once
 from sloy.text import reason, shown
 
@@ -214,7 +215,7 @@ def write_idx_part(folder: Path, part: str, data: Dataset) -> None:
     label = np.uint8 if data.classes <= 256 else np.int32
     for kind, values in (("images", data.x), ("labels", data.y.astype(label))):
         name = f"{part}-{kind}-idx{values.ndim}-ubyte"
-        (folder / name).write_bytes(idx_bytes(values))
+        write_atomically(folder / name, idx_bytes(values))
 
 
 def idx_bytes(values: np.ndarray) -> bytes:

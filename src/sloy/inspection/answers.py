@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sloy import text
-from sloy.arguments import finite_array, word
+from sloy.arguments import finite_array, sequence, word
 from sloy.errors import ShapeError
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 
@@ -41,7 +41,10 @@ def answers_figure(true: ArrayLike, predicted: ArrayLike, name: str | Sequence[s
     """
     where = "answers_figure"
     y, answers = finite_array(where, "true", true), finite_array(where, "predicted", predicted)
-    word(where, "name", name)
+    if isinstance(name, str):
+        word(where, "name", name)
+    else:
+        sequence(where, "name", name, str)
     if y.shape != answers.shape or y.ndim not in (1, 2) or not y.size:
         raise ShapeError(
             f"answers_figure: `true` has shape {y.shape}, `predicted` {answers.shape}; both must be (N,) or (N, K)."

@@ -25,7 +25,6 @@ from types import ModuleType, TracebackType
 from typing import Any, ClassVar
 
 from sloy import text
-from sloy.arguments import integer, word
 from sloy.errors import FileFormatError, UnknownName
 from sloy.text import shown
 
@@ -225,6 +224,8 @@ def counted(number: int, noun: str) -> str:
     ...     [counted(number, "neuron") for number in (1, 3, 11, 25)]
     ['1 нейрон', '3 нейрона', '11 нейронов', '25 нейронов']
     """
+    from sloy.arguments import integer, word  # which need NumPy; help does not
+
     integer("counted", "number", number, 0)
     word("counted", "noun", noun)
     now = spoken()
