@@ -46,7 +46,13 @@ def test_a_run_writes_every_file(trained: Path) -> None:
             "predictions.csv",
         ),
         *("importance.png", "partial-dependence.png", "reliability.png", "linear.sloy"),
-        *("samples.csv", "samples.png", "labels.csv", "branch.json"),  # of other commands
+        *(
+            "samples.csv",
+            "samples.png",
+            "labels.csv",
+            "branch.json",
+            "report.html",
+        ),  # of other commands
         *("pruned.sloy", "pruning.json", "pruning.png"),
     }
     for path in trained.glob("*.png"):
