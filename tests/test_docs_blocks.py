@@ -45,6 +45,7 @@ BLOCKS: dict[str, list[str | dict[str, str]]] = {
     "docs/report.md": [{}],
     "docs/scale.md": [TWO, "needs a scheduler; tests/estimators/test_cluster.py", "needs PyTorch's data sets"],
     "docs/search-and-pruning.md": [
+        {"epochs=5": "epochs=1"},
         {"epochs=30": "epochs=1", "(600, 2)": "(99, 2)"},
         {"epochs=60": "epochs=1", "(2, 600)": "(2, 99)"},
         {},

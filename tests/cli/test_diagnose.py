@@ -60,7 +60,7 @@ def test_findings_are_printed_after_the_results_and_kept(
     assert re.search(line, printed, re.MULTILINE), printed
     assert "diagnosis.json" in printed
     assert exit_code("diagnose", str(out)) == 0
-    shown = capsys.readouterr().out
+    shown = "".join(capsys.readouterr())
     assert "written while it ran" in shown
     assert "warning  step too small (D12)" in shown
 
@@ -114,7 +114,7 @@ def test_a_long_run_is_looked_at_again_where_its_checkpoint_stands(
     assert (
         exit_code("diagnose", str(too_slow), "--seconds", "0.000001", "--engine", "reference") == 0
     )
-    shown = capsys.readouterr().out
+    shown = "".join(capsys.readouterr())
     assert "and its checkpoint after" in shown
     assert "step too small (D12)" in shown
 

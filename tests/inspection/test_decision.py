@@ -113,7 +113,7 @@ def test_colours_are_the_classes_computed_by_hand(kind: str) -> None:
     powers = np.exp(z - z.max(1, keepdims=True))
     chances = powers / powers.sum(1, keepdims=True)
     depth = 1 - colours  # white where nothing is sure
-    pure = 1 - np.array([to_rgb(look(k, 3)[0]) for k in range(3)])
+    pure = 1 - np.array([to_rgb(look(k)[0]) for k in range(3)])
     strength = depth.sum(1) / pure.sum(1)[z.argmax(1)]
     np.testing.assert_allclose(depth, strength[:, None] * pure[z.argmax(1)], atol=1e-3)
     if kind != "hinge of three":
@@ -208,7 +208,7 @@ def test_estimators_decide_by_their_own_predictions(name: str, y: np.ndarray) ->
         middle = 0.5 if name == "logistic" else 0.0
         assert ((values > middle) == (said == 1)).mean() > 0.9999
     else:
-        pure = 1 - np.array([to_rgb(look(k, 3)[0]) for k in range(3)])
+        pure = 1 - np.array([to_rgb(look(k)[0]) for k in range(3)])
         hues = pure / pure.sum(1, keepdims=True)
         drawn = (1 - values) / (1 - values).sum(1, keepdims=True)
         nearest = abs(drawn[:, None] - hues).sum(2).argmin(1)

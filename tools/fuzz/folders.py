@@ -113,12 +113,23 @@ def diagnoses() -> Corpus:
     from sloy.diagnosis.proof import Proof
     from sloy.diagnosis.report import Finding
     from sloy.diagnosis.rules import RULES
+    from sloy.language import sentence
 
     proof = Proof(
-        "learning rate 0.1 → 0.01", "from now", 20, 3, 2.0, 0.5, float("nan"), True, "sloy train"
+        sentence("learning rate 0.1 → 0.01"),
+        sentence("from now"),
+        20,
+        3,
+        2.0,
+        0.5,
+        float("nan"),
+        True,
+        "sloy train",
     )
     found = tuple(
-        Finding(rule, "a sentence", 1.5, "warning", since=3, layer="dense_1", proofs=(proof,))
+        Finding(
+            rule, sentence("a sentence"), 1.5, "warning", since=3, layer="dense_1", proofs=(proof,)
+        )
         for rule in RULES[:3]
     )
     from sloy.text import as_json
@@ -130,7 +141,8 @@ def searches() -> Corpus:
     """A search with two trials that ended and one that runs, as an archive of its files."""
     from sloy.search.folder import JOURNAL, SEARCH, Settings
     from sloy.search.space import space_of
-    from sloy.search.study import Study, quiet, storage_of
+    from sloy.search.storage import storage_of
+    from sloy.search.study import Study, quiet
 
     settings = Settings(
         {"data": "mnist", "network": "mlp", "epochs": 2, "samples": 60},

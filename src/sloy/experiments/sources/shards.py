@@ -125,7 +125,7 @@ def _notes(skipped: Sequence[str]) -> list[Row]:
     if not skipped:
         return []
     some = "; ".join(one.removesuffix(".") for one in skipped[:3]) + "; …" * (len(skipped) > 3)
-    return [("note", text.visible(f"{text.many(len(skipped), 'picture')} skipped: {some}"))]
+    return [("note", text.visible(f"{text.many(len(skipped), 'file')} skipped: {some}"))]
 
 
 def _as_the_model(names: Any, own: Any, where: str) -> tuple[str, ...]:
