@@ -78,12 +78,10 @@ class Proof:
     @classmethod
     def of_json(cls, document: Mapping[str, Any]) -> Proof:
         """The proof that `to_json` described; numbers that JSON has not are missing in it."""
-        given = {n: nan if v is None else v for n, v in document.items()}
-        same: dict[str, Any] = {
-            n: v for n, v in given.items() if n not in ("said", "words", "start")
-        }
-        said = document.get("said", {})
+        same: dict[str, Any] = {n: nan if v is None else v for n, v in document.items()}
+        said = same.pop("said", {})
         for name, key in (("change", "words"), ("moment", "start")):
             told = said.get(key)
-            same[name] = Sentence(document[key]) if told is None else Sentence.of_json(told)
+            words = same.pop(key)
+            same[name] = Sentence(words) if told is None else Sentence.of_json(told)
         return cls(**same)

@@ -45,7 +45,7 @@ _PLAIN = re.compile(r"[+,]?(\.\d)?[dgfe%]?").fullmatch  # how sentences write th
 _spoken = "en"
 _own = (
     threading.local()
-)  # what a thread that is not the main one speaks, where that is another language
+)  # what another thread than the main one speaks, where it is another language
 
 
 def spoken() -> str:

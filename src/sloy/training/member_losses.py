@@ -38,14 +38,19 @@ class OfMembers(Loss):
         w = ops.slice(target, (0, 0), (n, self.members))
         own = ops.slice(target, (0, self.members), target.shape)  # (N, T)
         if self.of_labels:
-            repeated = ops.broadcast_to(own, (n, members))
-            own = ops.cast(ops.reshape(repeated, (-1,)), "int32")
+            own = self.labels(target)
         else:
             parts = own.shape[1]  # of a target: as many as outputs, or one of an interval
             wide = ops.broadcast_to(ops.reshape(own, (n, 1, parts)), (n, members, parts))
             own = ops.reshape(wide, (-1, *self.shape_of(parts, shape)))
         found = self.inner.per_sample(ops.reshape(output, (-1, *shape)), own)
         return w, ops.reshape(found, (n, members))
+
+    def labels(self, target: Tensor) -> Tensor:
+        """The label of each sample, once for each member: int32 (N · G,)."""
+        n, members = target.shape[0], self.members
+        own = ops.slice(target, (0, members), (n, members + 1))
+        return ops.cast(ops.reshape(ops.broadcast_to(own, (n, members)), (-1,)), "int32")
 
     def shape_of(self, parts: int, shape: Sequence[int]) -> Sequence[int]:
         """The shape of one target that has so many numbers: that of the output, or a row of them."""
@@ -126,9 +131,7 @@ class MembersAccuracy(Metric):
         """The weights of the members, and the weights of those that are right, both summed: (N, 2)."""
         n, members, classes = output.shape
         w = ops.slice(target, (0, 0), (n, members))
-        own = ops.slice(target, (0, members), (n, members + 1))
-        labels = ops.cast(ops.reshape(ops.broadcast_to(own, (n, members)), (-1,)), "int32")
-        right = ops.equal(ops.argmax(ops.reshape(output, (-1, classes))), labels)
+        right = ops.equal(ops.argmax(ops.reshape(output, (-1, classes))), self.of.labels(target))
         right = ops.reshape(ops.cast(right, output.dtype), (n, members))
         sums = [ops.reshape(ops.reduce_sum(one, 1), (n, 1)) for one in (w, w * right)]
         return ops.concatenate(sums)
