@@ -288,7 +288,10 @@ def test_where_it_may_not_go(tmp_path: Path) -> None:
         trained_cnn().to_javascript(tmp_path / "net.ts")
 
 
-@pytest.mark.skipif(shutil.which("clang-14") is None, reason="needs clang-14, of Debian 12")
+@pytest.mark.skipif(
+    shutil.which("clang-14") is None or shutil.which("wasm-ld-14") is None,
+    reason="needs clang-14 and lld-14, of Debian 12",
+)
 def test_the_kernels_are_those_of_their_source(tmp_path: Path) -> None:
     made = tmp_path / "kernels.wasm"
     subprocess.run([ROOT / "tools" / "build_wasm.sh", made], check=True, capture_output=True)

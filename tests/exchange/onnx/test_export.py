@@ -62,7 +62,7 @@ def close(found: np.ndarray, expected: np.ndarray) -> bool:
 @pytest.mark.parametrize("channels_first", [False, True], ids=["channels last", "channels first"])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_every_layer(case: Case, channels_first: bool, tmp_path: Path) -> None:
-    """Against onnxruntime, and back into sloy with equal outputs and the same names."""
+    """Against onnxruntime, and back into sloy with the same numbers under the same names."""
     model, path = model_of(case.network(), case.variables()), tmp_path / "layer.onnx"
     model.export(path, channels_first=channels_first)
     x = case.x().astype(np.float32)
@@ -70,10 +70,11 @@ def test_every_layer(case: Case, channels_first: bool, tmp_path: Path) -> None:
     (found,) = run(path, given)
     assert close(found, expected)
     again = Model.from_onnx(path, engine="reference")
-    assert np.array_equal(again(given), expected)
+    assert close(again(given), expected)  # NumPy's products add up by layout and instruction set
     read = {name.removeprefix("imported_1/"): value for name, value in again.parameters.items()}
-    sizes = {name: value.size for name, value in model.parameters.items()}
-    assert {name: value.size for name, value in read.items()} == sizes
+    assert set(read) == set(model.parameters)
+    for name, value in model.parameters.items():
+        assert np.array_equal(np.sort(read[name], axis=None), np.sort(value, axis=None)), name
     if type(case.layer).__name__ not in AS_BESIDE:
         shapes = {name: value.shape for name, value in model.parameters.items()}
         assert {name: value.shape for name, value in read.items()} == shapes
