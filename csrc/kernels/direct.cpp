@@ -24,6 +24,13 @@ DirectShape direct_shape(const ConvolutionShape& s) {
           s.form.pooled};
 }
 
+// Of a weight gradient: outputs of eight and fewer fill half a register of AVX-512 at most.
+DirectKernels gradient_kernels(const DirectShape& s) {
+  const DirectKernels narrow = SLOY_AVX2(direct_kernels)();
+  const DirectKernels wide = SLOY_PICK_VECTOR_ISA(direct_kernels)();
+  return s.pooled || narrow.padded_outputs(s.o) < wide.padded_outputs(s.o) ? narrow : wide;
+}
+
 // Scratch: dw and db with padded outputs for each part of the images, summed in order; then each
 // thread's working memory.
 class DirectWeightGrad final : public Kernel {
@@ -33,8 +40,7 @@ class DirectWeightGrad final : public Kernel {
         bias_(bias),
         threads_(threads_for(shape, options.threads)),
         parts_(parts_for(threads_, shape.n)),
-        kernels_(shape.pooled ? SLOY_AVX2(direct_kernels)()
-                              : SLOY_PICK_VECTOR_ISA(direct_kernels)()),
+        kernels_(gradient_kernels(shape)),
         columns_(kernels_.padded_outputs(shape.o)) {}
 
   std::size_t scratch_bytes() const override {
@@ -212,7 +218,7 @@ std::unique_ptr<Kernel> make_direct_input_grad(const ConvolutionShape& s, const 
 
 std::unique_ptr<Kernel> make_direct_weight_grad(const ConvolutionShape& s, const Options& options) {
   if (!is_plain(s)) return nullptr;
-  const std::int64_t columns = SLOY_PICK_VECTOR_ISA(direct_kernels)().padded_outputs(s.o);
+  const std::int64_t columns = gradient_kernels(direct_shape(s)).padded_outputs(s.o);
   const bool suits = s.c <= most_channels && 4 * s.o >= 3 * columns;
   if (s.form.pooled ? !pooled_suits(s) : !suits || !s.form.is_plain()) return nullptr;
   return std::make_unique<DirectWeightGrad>(direct_shape(s), s.form.bias, options);
