@@ -49,7 +49,7 @@ def test_what_units_are_made_of(pictures: Path, hands: Hands) -> None:
     own = model.activations(test.x[5:6], names)
     for k, (name, layer) in enumerate(zip(names, step["layers"], strict=True)):
         for told in layer["units"][::5]:
-            unit = hands.unit(one["id"], k, told["unit"])
+            unit = hands.unit(one["id"], 5, 0.01, k, told["unit"])
             total = sum(part["product"] for part in unit["parts"]) + unit["rest"]["sum"]
             if "z" in unit:
                 assert total + unit["bias"][0] == pytest.approx(unit["z"], abs=1e-9), name
@@ -74,7 +74,8 @@ def test_gradients_are_those_of_training(pictures: Path, hands: Hands) -> None:
     found = gradients(
         model.network, own, x, test.y[5:6], model.loss, dtype="float32", engine="native"
     )
-    last = hands.unit(id, 6, 3)
+    hands.step(id, 2, 0.5, "en")  # of another page
+    last = hands.unit(id, 5, 0.5, 6, 3)
     for part in last["parts"]:
         w, slope = part["w"], found["dense_2/weight"][part["place"][0], 3]
         assert part["gradient"] == pytest.approx(slope, abs=1e-5)
@@ -88,12 +89,10 @@ def test_small_networks_are_told_whole_and_unknown_data_are_noise(tmp_path: Path
     model.save(tmp_path / "small.sloy")
     hands = Hands(Shelf(str(tmp_path / "small.sloy")))
     id = hands.models()[0]["id"]
-    with pytest.raises(InvalidArgument, match="take a step first"):
-        hands.unit(id, 0, 0)
     step = hands.step(id, 0, 0.1, "ru")
     assert (step["whole"], step["samples"], step["classes"]) == (True, 0, ["0", "1"])
     weight = np.array(step["layers"][0]["parameters"]["weight"]["value"])
     assert weight == pytest.approx(np.asarray(model.parameters["dense_1/weight"]))
     for layer, unit in ((-1, 0), (2, 0), (0, 4), (0, -1)):
         with pytest.raises(InvalidArgument, match=r"by hand: `(layer|unit)` must be from 0 to"):
-            hands.unit(id, layer, unit)
+            hands.unit(id, 0, 0.1, layer, unit)

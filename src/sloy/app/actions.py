@@ -164,7 +164,8 @@ ACTIONS: dict[str, Action] = {
         long=True,
     ),
     "hand_unit": Action(
-        {"id": str, "layer": int, "unit": int}, lambda desk, **given: desk.hands.unit(**given)
+        {"id": str, "sample": int, "learning_rate": float, "layer": int, "unit": int},
+        lambda desk, **given: desk.hands.unit(**given),
     ),
     "models": Action({}, lambda desk: desk.gallery.models()),
     "train_small": Action({}, lambda desk: desk.gallery.train_small(), long=True),
@@ -176,9 +177,11 @@ ACTIONS: dict[str, Action] = {
         {"id": str, "side": int, "pixels": str},
         lambda desk, **given: desk.gallery.drawn(**given),
     ),
-    "maps": Action({"id": str, "layer": str}, lambda desk, **given: desk.gallery.maps(**given)),
+    "maps": Action(
+        {"id": str, "picture": int, "layer": str}, lambda desk, **given: desk.gallery.maps(**given)
+    ),
     "unit": Action(
-        {"id": str, "layer": str, "channel": int, "row": int, "column": int},
+        {"id": str, "picture": int, "layer": str, "channel": int, "row": int, "column": int},
         lambda desk, **given: desk.gallery.unit(**given),
     ),
     "synthesize": Action(
@@ -187,7 +190,8 @@ ACTIONS: dict[str, Action] = {
         long=True,
     ),
     "why": Action(
-        {"id": str, "output": (None, int)}, lambda desk, **given: desk.gallery.why(**given)
+        {"id": str, "picture": int, "output": (None, int)},
+        lambda desk, **given: desk.gallery.why(**given),
     ),
     "runs": Action({}, lambda desk: runs.listed(desk.shelf)),
     "run": Action(_SPOKEN, lambda desk, **given: runs.details(desk.shelf, **given)),

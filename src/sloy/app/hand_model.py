@@ -47,7 +47,25 @@ class Opened:
     model: Model
     data: Dataset | None
     columns: tuple[str, ...] = ()
-    trace: StepTrace | None = None
+    last: tuple[tuple[int, float], StepTrace] | None = None
+
+    def step(self, sample: int, learning_rate: float) -> StepTrace:
+        """A step on a sample; the last one is kept."""
+        last = self.last
+        if last is not None and last[0] == (sample, learning_rate):
+            return last[1]
+        x, y = _sample(self, sample)
+        model = self.model
+        trace = trace_step(
+            model.network,
+            (model.problem.preprocessing or Preprocessing()).compute(x[None])[0],
+            y,
+            parameters={n: np.asarray(v, np.float64) for n, v in model.parameters.items()},
+            loss=model.loss,
+            learning_rate=learning_rate,
+        )
+        self.last = (sample, learning_rate), trace
+        return trace
 
 
 @dataclass(eq=False)
@@ -66,33 +84,22 @@ class Hands:
     def step(self, id: str, sample: int, learning_rate: float, language: str) -> dict[str, Any]:
         """A step of a model on one sample: whole where it is small, else the units of each layer that give most."""
         found = self._of(id)
-        x, y = _sample(found, sample)
-        model = found.model
-        network = model.network
         with speak(language):
-            trace = trace_step(
-                network,
-                (model.problem.preprocessing or Preprocessing()).compute(x[None])[0],
-                y,
-                parameters={n: np.asarray(v, np.float64) for n, v in model.parameters.items()},
-                loss=model.loss,
-                learning_rate=learning_rate,
-            )
-            found.trace = trace
+            trace = found.step(sample, learning_rate)
             names = {
                 "names": list(found.columns),
-                "classes": _classes(model, trace),
+                "classes": _classes(found.model, trace),
                 "samples": 0 if found.data is None else len(found.data),
             }
             if _is_small(trace):
                 return {**names, "whole": True, **told(trace, language)}
             return {**names, "whole": False, **_selected(trace)}
 
-    def unit(self, id: str, layer: int, unit: int) -> dict[str, Any]:
-        """What a unit is made of and where its error comes from, the largest parts first."""
-        trace = self._of(id).trace
-        if trace is None:
-            raise InvalidArgument("by hand: take a step first.")
+    def unit(
+        self, id: str, sample: int, learning_rate: float, layer: int, unit: int
+    ) -> dict[str, Any]:
+        """What a unit of a step is made of and where its error comes from, the largest parts first."""
+        trace = self._of(id).step(sample, learning_rate)
         if not 0 <= layer < len(trace.layers):
             raise InvalidArgument(f"by hand: `layer` must be from 0 to {len(trace.layers) - 1}.")
         own = trace.layers[layer]

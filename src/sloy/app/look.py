@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from sloy.inspection import exciting_patches, grad_cam, receptive_field, salienc
 from sloy.model import Model
 from sloy.training.stages import layered
 
+MOST_KEPT = 200  # pictures that may be asked about, the newest
 MOST_MAPS = 32  # of a layer that are sent
 MOST_PICTURES = 2_000  # that are searched for exciting patches
 SMALL = (3_000, 2)  # digits and epochs of the small network
@@ -65,14 +67,15 @@ class Looked:
 
 
 class Gallery:
-    """The models that were looked into, and the picture that is looked at."""
+    """The models that were looked into, and the pictures that are looked at, each by a number."""
 
     def __init__(self, shelf: Shelf, threads: int = 1) -> None:
         self._shelf = shelf
         self._threads = threads
         self._looked: dict[str, Looked] = {}
         self._engine: Engine | None = None
-        self._picture: dict[str, np.ndarray] = {}
+        self._pictures: dict[int, tuple[str, np.ndarray]] = {}
+        self._numbers = itertools.count(1)
 
     @property
     def engine(self) -> Engine:
@@ -173,30 +176,34 @@ class Gallery:
         return found.astype(model.problem.data_dtype)
 
     def _seen(self, id: str, picture: np.ndarray) -> dict[str, Any]:
-        self._picture[id] = picture
+        number = next(self._numbers)
+        self._pictures[number] = id, picture
+        self._pictures.pop(number - MOST_KEPT, None)
         model = self.opened(id).model
         answer = np.ravel(model.predict_proba(picture[None])[0])
         names = model.class_names or [str(k) for k in range(len(answer))]
         order = np.argsort(-answer)[:10]
         return {
+            "number": number,
             "picture": _image(picture),
             "answers": [
                 {"name": names[k], "class": int(k), "value": float(answer[k])} for k in order
             ],
         }
 
-    def _now(self, id: str) -> np.ndarray:
-        if id not in self._picture:
+    def _kept(self, id: str, number: int) -> np.ndarray:
+        of, picture = self._pictures.get(number, ("", np.empty(0)))
+        if of != id:
             raise InvalidArgument("look: choose or draw a picture first.")
-        return self._picture[id]
+        return picture
 
     # --- what the network makes of it -------------------------------------------------------------
 
-    def maps(self, id: str, layer: str) -> dict[str, Any]:
-        """A layer's maps of the picture, all on one scale: 128 is 0, 255 the largest."""
-        looked, picture = self.opened(id), self._now(id)
+    def maps(self, id: str, picture: int, layer: str) -> dict[str, Any]:
+        """A layer's maps of a picture, all on one scale: 128 is 0, 255 the largest."""
+        looked, pixels = self.opened(id), self._kept(id, picture)
         _known(looked, layer)
-        found = looked.model.activations(picture[None], [layer])[layer][0]
+        found = looked.model.activations(pixels[None], [layer])[layer][0]
         limit = float(np.abs(found).max()) or 1.0
         shown = found[..., :MOST_MAPS]
         scaled = (128 + 127 * shown / limit).round().astype(np.uint8)
@@ -211,13 +218,15 @@ class Gallery:
             "stride": list(field.stride),
         }
 
-    def unit(self, id: str, layer: str, channel: int, row: int, column: int) -> dict[str, Any]:
-        """What a unit sees of the picture, its value, and the patches of the data that excite its channel."""
-        looked, picture = self.opened(id), self._now(id)
+    def unit(
+        self, id: str, picture: int, layer: str, channel: int, row: int, column: int
+    ) -> dict[str, Any]:
+        """What a unit sees of a picture, its value, and the patches of the data that excite its channel."""
+        looked, pixels = self.opened(id), self._kept(id, picture)
         _known(looked, layer)
         field = receptive_field(looked.model.network, layer)
         box = field.box(row, column)
-        values = looked.model.activations(picture[None], [layer])[layer][0]
+        values = looked.model.activations(pixels[None], [layer])[layer][0]
         if not 0 <= channel < values.shape[2]:
             raise InvalidArgument(f"look: `channel` must be from 0 to {values.shape[2] - 1}.")
         patches: list[dict[str, Any]] = []
@@ -243,18 +252,18 @@ class Gallery:
             "steps": steps,
         }
 
-    def why(self, id: str, output: int | None) -> dict[str, Any]:
+    def why(self, id: str, picture: int, output: int | None) -> dict[str, Any]:
         """Which pixels decide: Grad-CAM and saliency as bytes (H, W)."""
-        looked, picture = self.opened(id), self._now(id)
-        found = {"saliency": saliency(looked.model, picture, output)}
+        looked, pixels = self.opened(id), self._kept(id, picture)
+        found = {"saliency": saliency(looked.model, pixels, output)}
         if looked.layers:
-            found["Grad-CAM"] = grad_cam(looked.model, picture, output)
+            found["Grad-CAM"] = grad_cam(looked.model, pixels, output)
         heats = {
             name: _base64((255 * np.clip(one.heat, 0, 1)).round().astype(np.uint8))
             for name, one in found.items()
         }
         first = next(iter(found.values()))
-        return {"output": first.output, "extents": list(picture.shape[:2]), "heats": heats}
+        return {"output": first.output, "extents": list(pixels.shape[:2]), "heats": heats}
 
 
 def _known(looked: Looked, layer: str) -> None:

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -219,7 +220,7 @@ async def _uploaded(desk: Desk, request: Request) -> dict[str, Any]:
     elif kind.startswith("data"):
         path = shelf.picture_place(kind, name)
     elif kind.startswith("look-"):
-        path = shelf.uploads / "picture"
+        path = Path(tempfile.mkstemp(prefix="picture-", dir=shelf.uploads)[1])
     else:
         raise InvalidArgument("upload: `kind` must be table, look-MODEL, or the id of a folder.")
     try:
@@ -230,7 +231,10 @@ async def _uploaded(desk: Desk, request: Request) -> dict[str, Any]:
         path.unlink(missing_ok=True)
         raise
     if kind.startswith("look-"):
-        return await run_in_threadpool(desk.gallery.uploaded, kind.removeprefix("look-"), path)
+        try:
+            return await run_in_threadpool(desk.gallery.uploaded, kind.removeprefix("look-"), path)
+        finally:
+            path.unlink()
     if kind == "table":
         return (await run_in_threadpool(shelf.uploaded, path)).told()
     return {}

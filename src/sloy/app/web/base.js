@@ -99,6 +99,75 @@ export async function upload(kind, name, file) {
   }
 }
 
+// Do something to parts of the page; the focus stays on the same thing where it is made anew, else within the parts.
+export function keepingFocus(parts, change) {
+  const back = focusIn(parts);
+  change();
+  back();
+}
+
+function focusIn(parts) {
+  const element = document.activeElement, within = parts.find(part => part.contains(element));
+  if (!within) return () => {};
+  const {id, dataset: {unit, focus}} = element;
+  const same = id ? `[id="${id}"]` : unit ? `[data-unit="${unit}"]` : focus ? `[data-focus="${focus}"]` : null;
+  return () => {
+    if (document.activeElement && document.activeElement !== document.body) return; // it was moved on
+    const found = element.isConnected ? element : (same && within.querySelector(same)) || within.querySelector("button, input, select, summary, [tabindex]");
+    found?.focus({preventScroll: true});
+  };
+}
+
+// Parts of the page that show the answer to what was asked for them last: answers to earlier questions are dropped. Until it
+// comes, what still stands there, made of another answer, cannot be used. One question is under way at a time; of those that
+// wait for it the last is asked. What stands `above` is what they are a part of: an answer for another one is dropped as well.
+export class Shown {
+  constructor(parts, above = null) {
+    Object.assign(this, {parts, above, asked: 0, shown: 0, last: Promise.resolve(), back: null});
+  }
+
+  get seen() { return `${this.above?.seen ?? ""}/${this.shown}`; }
+
+  // show(answer) where nothing else was asked meanwhile, failed() where the question was refused; with `still` what stands
+  // there stays in use: it is made of the same answer.
+  ask(question, show, {failed = () => {}, still = false} = {}) {
+    const mine = ++this.asked, above = this.above?.seen, counts = () => mine === this.asked && above === this.above?.seen;
+    if (!still) this.wait();
+    this.last = this.last.catch(() => {}).then(async () => {
+      if (!counts()) return;
+      let answer, refused = false;
+      try { answer = await question(); } catch { refused = true; } // it was told
+      if (mine === this.asked) this.free();
+      if (!counts()) return;
+      this.shown += 1;
+      keepingFocus(this.parts, () => refused ? failed() : show(answer));
+      if (mine === this.asked) this.refocus();
+    }).finally(() => { if (mine === this.asked) { this.free(); this.refocus(); } });
+    return this.last;
+  }
+
+  // What was asked is wanted no more.
+  drop() {
+    this.asked += 1;
+    this.free();
+    this.refocus();
+  }
+
+  wait() {
+    this.back ??= focusIn(this.parts);
+    for (const part of this.parts) { part.inert = true; part.setAttribute("aria-busy", "true"); }
+  }
+
+  free() {
+    for (const part of this.parts) { part.inert = false; part.removeAttribute("aria-busy"); }
+  }
+
+  refocus() {
+    this.back?.();
+    this.back = null;
+  }
+}
+
 // Do something that takes long: the button waits, and says so.
 export async function working(made, task) {
   const text = made.textContent;

@@ -1,5 +1,5 @@
 // Data: what a table or a folder of pictures holds, what training on it would do, and the way to the playground.
-import {ask, button, count, h, labelled, number, say, select, spoken, table, tell, upload, working} from "/web/base.js";
+import {Shown, ask, button, count, h, keepingFocus, labelled, number, say, select, spoken, table, tell, upload, working} from "/web/base.js";
 
 const TABLE = /\.(csv|tsv|parquet|xlsx|csv\.gz)$/i, PICTURE = /\.(png|jpe?g|bmp|gif|webp|tiff?)$/i, MODEL = /\.(sloy|onnx)$/i;
 
@@ -8,16 +8,18 @@ export class DataPage {
     this.app = app;
     this.things = h("div", {className: "things", role: "group", "aria-label": say("data_there")});
     this.about = h("div");
+    this.inThing = new Shown([this.about]);
     this.element = h("div", {}, h("h1", {}, say("data")), h("p", {className: "lead"}, say("data_lead")),
       this.things, this.dropArea(), this.about);
     this.list(app.chosen || app.start.opened);
   }
 
-  async list(chosen) {
-    const {things} = await ask("start"), own = things.filter(thing => thing.kind === "table" || thing.kind === "data");
-    this.things.replaceChildren(...own.map(thing => button(thing.name, () => this.choose(thing), {id: `thing-${thing.id}`, "aria-pressed": "false"})));
-    const first = own.find(thing => thing.id === chosen);
-    if (first) await this.choose(first);
+  list(chosen) {
+    return this.inThing.ask(() => ask("start"), ({things}) => {
+      const own = things.filter(thing => thing.kind === "table" || thing.kind === "data"), first = own.find(thing => thing.id === chosen);
+      keepingFocus([this.things], () => this.things.replaceChildren(...own.map(thing => button(thing.name, () => this.choose(thing), {id: `thing-${thing.id}`, "aria-pressed": "false"}))));
+      if (first) this.choose(first);
+    });
   }
 
   dropArea() {
@@ -57,17 +59,26 @@ export class DataPage {
     } catch { return undefined; /* it was told */ }
   }
 
-  async choose(thing) {
-    this.thing = thing;
+  choose(thing) {
     this.app.chosen = thing.id;
     for (const made of this.things.children) made.setAttribute("aria-pressed", String(made.id === `thing-${thing.id}`));
-    const {columns, rows} = await ask("columns", {id: thing.id});
+    return this.inThing.ask(() => ask("columns", {id: thing.id}), found => this.show(thing, found), {failed: () => this.about.replaceChildren()});
+  }
+
+  show(thing, {columns, rows}) {
+    this.thing = thing;
     this.target = columns.at(-1) ?? null;
     this.plan = h("div", {"aria-live": "polite"});
+    this.inPlan = new Shown([], this.inThing);
     const look = button(say("make_plan"), () => this.forecast(look), {className: "main", id: "make-plan"});
     this.about.replaceChildren(h("h2", {}, thing.name));
     if (columns.length) {
-      const targets = select(columns.map(name => [name, name]), this.target, name => { this.target = name; this.choices(columns); });
+      const targets = select(columns.map(name => [name, name]), this.target, name => {
+        this.target = name;
+        this.inPlan.drop();
+        this.plan.replaceChildren();
+        this.choices(columns);
+      });
       this.about.append(table(columns, rows, say("first_rows")), h("div", {className: "bar"}, labelled(say("target"), targets), look), this.plan);
     } else this.about.append(h("div", {className: "bar"}, look), this.plan);
     this.onPlane = h("section");
@@ -79,7 +90,7 @@ export class DataPage {
     const others = columns.filter(name => name !== this.target);
     const open = button(say("to_playground"), () => working(open, async () => {
       await ask("scene", {id: this.thing.id, target: this.target, columns: boxes.filter(box => box.checked).map(box => box.value), axes: axes()});
-      location.hash = "playground";
+      if (open.isConnected) location.hash = "playground";
     }), {className: "main", id: "to-playground"});
     let boxes = [], axes = () => null, form = [];
     if (others.length) {
@@ -93,9 +104,12 @@ export class DataPage {
       h("div", {className: "controls"}, form, open));
   }
 
-  async forecast(made) {
-    const found = await working(made, () => ask("plan", {id: this.thing.id, target: this.target, language: spoken()}));
-    if (!found) return;
+  forecast(made) {
+    const given = {id: this.thing.id, target: this.target, language: spoken()};
+    return this.inPlan.ask(() => working(made, () => ask("plan", given)), found => { if (found) this.tellPlan(found); });
+  }
+
+  tellPlan(found) {
     const classes = Object.entries(found.classes), most = Math.max(...classes.map(([, n]) => n), 1), {seconds} = found;
     this.plan.replaceChildren(
       ...found.warnings.map(text => h("p", {className: "warning"}, text)),

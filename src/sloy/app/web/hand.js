@@ -1,6 +1,6 @@
 // By hand: one object through a network and back, with every number: forward, the errors back, the step of the weights.
 import {PickedUnit} from "/web/hand_model.js";
-import {ask, button, h, labelled, number, say, select, spoken, svg, table} from "/web/base.js";
+import {Shown, ask, button, h, keepingFocus, labelled, number, say, select, spoken, svg, table} from "/web/base.js";
 
 const PHASES = ["forward", "backward", "update"];
 const SHAPES = ["cross", "frame", "slash"];
@@ -10,7 +10,9 @@ export class HandPage {
   constructor(app) {
     Object.assign(this, {app, source: app.hand ? "model" : "playground", model: app.hand ?? null, sample: 0, rate: 0.1, shape: "cross", pixels: null, seed: 1, phase: "forward", picked: [0, 0]});
     this.body = h("div");
-    this.element = h("div", {}, h("h1", {}, say("hand")), h("p", {className: "lead"}, say("hand_lead")), this.form(), this.body);
+    this.steps = h("div", {className: "bar"});
+    this.shown = new Shown([this.steps, this.body]);
+    this.element = h("div", {}, h("h1", {}, say("hand")), h("p", {className: "lead"}, say("hand_lead")), this.form(), this.steps, this.body);
     this.choose();
   }
 
@@ -26,46 +28,55 @@ export class HandPage {
     this.pictures = h("span", {hidden: true, className: "controls"}, labelled(say("picture"), select(SHAPES.map(name => [name, say(`shape_${name}`)]), this.shape, name => { this.shape = name; this.pixels = null; this.load(); })),
       button(say("other_weights"), () => { this.seed += 1; this.load(); }));
     const phases = h("span", {role: "group", "aria-label": say("phase"), className: "pair"}, this.phaseButtons = PHASES.map(name => button(say(`phase_${name}`), () => { this.phase = name; this.show(); }, {id: `phase-${name}`})));
+    this.steps.replaceChildren(phases, button(say("back"), () => this.walk(-1), {id: "walk-back"}), button(say("on"), () => this.walk(1), {id: "walk-on", className: "main"}));
     return h("div", {}, h("div", {className: "bar", role: "radiogroup", "aria-label": say("network")}, radio("playground", say("source_playground")), radio("picture", say("source_picture")), radio("model", say("source_model"))),
-      h("div", {className: "controls"}, this.models, this.own, this.pictures, labelled(say("learning_rate"), rate)),
-      h("div", {className: "bar"}, phases, button(say("back"), () => this.walk(-1), {id: "walk-back"}), button(say("on"), () => this.walk(1), {id: "walk-on", className: "main"})));
+      h("div", {className: "controls"}, this.models, this.own, this.pictures, labelled(say("learning_rate"), rate)));
   }
 
   // Show what belongs to the source, and look for models where it is one.
-  async choose() {
+  choose() {
     this.own.hidden = this.source === "picture";
     this.pictures.hidden = this.source !== "picture";
     this.models.hidden = this.source !== "model";
-    if (this.source === "model") {
-      const models = await ask("hand_models"), there = models.find(one => one.id === this.model) || models.find(one => one.id === this.app.start.opened) || models[0];
+    if (this.source !== "model") return this.load();
+    return this.shown.ask(() => ask("hand_models"), models => {
+      const there = models.find(one => one.id === this.model) || models.find(one => one.id === this.app.start.opened) || models[0];
       this.model = there?.id ?? null;
       this.models.replaceChildren(there ? labelled(say("model"), select(models.map(one => [one.id, one.name]), this.model, id => { this.model = this.app.hand = id; this.picked = [0, 0]; this.load(); })) : h("p", {}, say("no_models_hand")));
-      if (!there) return this.body.replaceChildren();
-    }
-    return this.load();
+      if (there) this.load();
+      else this.clear();
+    }, {failed: () => this.clear()});
   }
 
-  async load() {
-    try {
-      this.trace = this.source === "model" ? await ask("hand_model", {id: this.model, sample: this.sample, learning_rate: this.rate, language: spoken()}) : this.source === "playground" ? await ask("hand", {sample: this.sample, learning_rate: this.rate, language: spoken()})
-        : await ask("hand_picture", {name: this.shape, pixels: this.pixels, learning_rate: this.rate, seed: this.seed, language: spoken()});
-    } catch { return undefined; }
-    if (this.trace.whole === false) return this.showSelected();
-    this.selected = null;
-    this.units = this.trace.layers.map(layer => places(layer.u));
-    if (!this.trace.layers[this.picked[0]] || !this.units[this.picked[0]][this.picked[1]]) this.picked = [0, 0];
-    return this.show();
+  // With `still`: a change of what is shown, which stays in use until the answer comes.
+  load({still = false} = {}) {
+    const {source, model: id, sample, shape: name, pixels, seed} = this, given = {learning_rate: this.rate, language: spoken()};
+    return this.shown.ask(async () => {
+      if (source === "playground") return {trace: await ask("hand", {sample, ...given}), selected: null};
+      if (source === "picture") return {trace: await ask("hand_picture", {name, pixels, seed, ...given}), selected: null};
+      const trace = await ask("hand_model", {id, sample, ...given});
+      // A network too large for all its numbers: of each layer some units, of the picked one everything that matters.
+      const selected = trace.whole ? null : new PickedUnit({id, sample, learning_rate: given.learning_rate}, trace, this.selected);
+      if (selected) selected.unit = await selected.numbersOf(selected.picked);
+      return {trace, selected};
+    }, ({trace, selected}) => {
+      Object.assign(this, {trace, selected});
+      if (!selected) {
+        this.units = trace.layers.map(layer => places(layer.u));
+        if (!trace.layers[this.picked[0]] || !this.units[this.picked[0]][this.picked[1]]) this.picked = [0, 0];
+      }
+      this.show();
+    }, {failed: () => this.clear(), still});
   }
 
-  // A network too large for all its numbers: of each layer some units, of the picked one everything that matters.
-  async showSelected() {
-    this.selected = new PickedUnit(this.model, this.trace, this.selected);
-    await this.selected.load();
-    this.show();
+  clear() {
+    Object.assign(this, {trace: null, selected: null});
+    this.body.replaceChildren();
   }
 
   // The next thing that is computed: unit after unit forward, then the errors from the last layer back, then the weights.
   walk(by) {
+    if (!this.trace) return undefined;
     if (this.selected) return this.selected.walk(this, by, PHASES);
     const all = PHASES.flatMap(phase => {
       const units = this.units.flatMap((own, layer) => phase === "update" && !this.trace.layers[layer].parameters.weight ? [] : own.map((_, unit) => [phase, layer, unit]));
@@ -80,22 +91,22 @@ export class HandPage {
 
   pick(layer, unit) {
     this.picked = [layer, unit];
-    this.show(true);
+    this.show();
   }
 
-  show(keepFocus = false) {
-    const {trace} = this, focused = document.activeElement?.dataset?.unit;
+  show() {
+    const {trace} = this;
     for (const [k, made] of this.phaseButtons.entries()) made.setAttribute("aria-pressed", String(PHASES[k] === this.phase));
+    if (!trace) return;
     const answer = trace.classes.length ? trace.classes.map((name, k) => `${name} ${number(trace.prediction[k], 3)}`).join(", ") : number(trace.output[0]);
     const inside = this.selected ? [this.selected.element(this)] : [
       h("div", {className: "stack hand"},
         h("div", {className: "scroll", tabIndex: 0, role: "region", "aria-label": say("network")}, trace.shape.length === 1 ? this.drawing() : this.grids()),
         h("section", {"aria-live": "polite", id: "hand-unit"}, this.explained())),
       h("details", {}, h("summary", {}, say("whole_text")), h("pre", {tabIndex: 0}, trace.text))];
-    this.body.replaceChildren(
+    keepingFocus([this.body], () => this.body.replaceChildren(
       h("p", {id: "hand-loss", "data-loss": String(trace.loss), "data-new": String(trace.new_loss)}, say("hand_answer", {answer}), " ", h("strong", {}, `L = ${number(trace.loss)} → ${number(trace.new_loss)}`), " ", say("after_step")),
-      this.source === "model" && !trace.samples ? h("p", {className: "quiet"}, say("noise_sample")) : "", ...inside);
-    if (keepFocus && focused) this.body.querySelector(`[data-unit="${focused}"]`)?.focus();
+      this.source === "model" && !trace.samples ? h("p", {className: "quiet"}, say("noise_sample")) : "", ...inside));
   }
 
   // --- dense networks: neurons and edges -------------------------------------------------------------
@@ -165,10 +176,10 @@ export class HandPage {
   }
 
   flip(i, j) {
-    const pixels = this.trace.x.flat(2).map(value => Math.round(255 * value)), k = i * this.trace.x[0].length + j;
+    const pixels = this.pixels?.slice() ?? this.trace.x.flat(2).map(value => Math.round(255 * value)), k = i * this.trace.x[0].length + j;
     pixels[k] = pixels[k] > 127 ? 0 : 255;
     this.pixels = pixels;
-    this.load();
+    this.load({still: true});
   }
 
   // Which inputs, flat, the picked unit is made of.

@@ -4,34 +4,36 @@ import {ask, button, h, labelled, number, say, svg, table} from "/web/base.js";
 const EDGES = 10, ROW = 46, WIDE = 620;
 
 export class PickedUnit {
-  constructor(id, trace, before) {
-    Object.assign(this, {id, trace, open: before?.open ?? new Set([0])}); // open: the layers whose units are listed
+  // of: the question that the trace answers; before: what was shown of another
+  constructor(of, trace, before) {
+    Object.assign(this, {of, trace, open: before?.open ?? new Set([0])}); // open: the layers whose units are listed
     const [layer, unit] = before?.picked ?? [0, trace.layers[0].units[0].unit], there = trace.layers[layer];
-    this.picked = there && unit < there.shape.reduce((a, b) => a * b, 1) ? [layer, unit] : [0, trace.layers[0].units[0].unit];
+    this.picked = this.wanted = there && unit < there.shape.reduce((a, b) => a * b, 1) ? [layer, unit] : [0, trace.layers[0].units[0].unit];
   }
 
-  async load() {
-    const [layer, unit] = this.picked;
-    this.unit = await ask("hand_unit", {id: this.id, layer, unit});
+  numbersOf([layer, unit]) {
+    return ask("hand_unit", {...this.of, layer, unit});
   }
 
-  async pick(page, layer, unit) {
-    this.picked = [layer, unit];
-    this.open.add(layer);
-    try { await this.load(); } catch { return; }
-    page.show(true);
+  pick(page, layer, unit) {
+    this.wanted = [layer, unit];
+    return page.shown.ask(() => this.numbersOf([layer, unit]), found => {
+      Object.assign(this, {picked: [layer, unit], unit: found});
+      this.open.add(layer);
+      page.show();
+    }, {failed: () => { this.wanted = this.picked; }, still: true});
   }
 
   // On to the next of the units that are told, forward from layer to layer, the errors back.
-  async walk(page, by, phases) {
+  walk(page, by, phases) {
     const all = phases.flatMap(phase => {
       const units = this.trace.layers.flatMap((layer, k) => layer.units.map(one => [phase, k, one.unit]));
       return phase === "forward" ? units : units.reverse();
     });
-    const now = all.findIndex(([phase, layer, unit]) => phase === page.phase && layer === this.picked[0] && unit === this.picked[1]);
+    const now = all.findIndex(([phase, layer, unit]) => phase === page.phase && layer === this.wanted[0] && unit === this.wanted[1]);
     const [phase, layer, unit] = all[Math.min(all.length - 1, Math.max(0, now + by))];
     page.phase = phase;
-    await this.pick(page, layer, unit);
+    return this.pick(page, layer, unit);
   }
 
   named(layer, place) {

@@ -1,24 +1,36 @@
 // Runs: the folders of runs, their curves side by side, what was found in them, and which is a branch of which.
-import {ask, button, count, h, labelled, number, say, select, spoken, table, tell, working} from "/web/base.js";
+import {Shown, ask, button, count, h, labelled, number, say, select, spoken, table, tell, working} from "/web/base.js";
 import {Chart} from "/web/charts.js";
 
 export class RunsPage {
   constructor(app) {
     this.app = app;
-    this.chosen = new Map(); // id → details
+    this.chosen = new Set(); // ids of the runs whose curves are shown
+    this.known = new Map(); // id → details
     this.list = h("div");
     this.detail = h("div");
+    this.curves = h("section", {hidden: true});
+    this.inList = new Shown([this.list]);
+    this.inCurves = new Shown([this.curves]);
+    this.inDetail = new Shown([this.detail]);
     this.metric = "loss";
     this.metrics = h("div", {className: "bar"});
     this.chart = new Chart(say("curves_of_runs"), say("epoch"), 260);
     const again = button(say("look_again"), () => this.load());
     this.element = h("div", {}, h("h1", {}, say("runs")), h("p", {className: "lead"}, say("runs_lead")), again, this.list,
-      this.curves = h("section", {hidden: true}, h("h2", {}, say("curves")), this.metrics, this.chart.element), this.detail);
+      this.curves, this.detail);
+    this.curves.append(h("h2", {}, say("curves")), this.metrics, this.chart.element);
     this.load();
   }
 
-  async load() {
-    this.runs = await ask("runs");
+  load() {
+    return this.inList.ask(() => ask("runs"), runs => this.show(runs));
+  }
+
+  show(runs) {
+    this.runs = runs;
+    this.known.clear();
+    this.chosen = new Set([...this.chosen].filter(id => runs.some(run => run.id === id)));
     if (!this.runs.length) {
       this.list.replaceChildren(h("p", {}, say("no_runs")), h("pre", {tabIndex: 0}, "sloy train mnist --out runs/first"));
       return;
@@ -30,7 +42,8 @@ export class RunsPage {
     this.list.replaceChildren(table([say("run"), say("data"), say("network"), say("epochs"), ...figures.map(figure), say("state")],
       rows.map(([run, cell]) => run.pruned ? [cell, "", "", "", ...figures.map(() => ""), say("pruned")]
         : [cell, run.data, run.network || "", String(run.epochs), ...figures.map(name => number(run.figures[name])), run.finished ? say("finished") : say("unfinished")]), say("runs"), true));
-    if (this.runs.some(run => run.id === this.app.start.opened) && !this.chosen.size) await this.choose(this.app.start.opened, true);
+    if (this.runs.some(run => run.id === this.app.start.opened) && !this.chosen.size) this.choose(this.app.start.opened, true);
+    else if (this.chosen.size) this.draw();
   }
 
   row(run, depth) {
@@ -42,16 +55,24 @@ export class RunsPage {
     return [run, cell];
   }
 
-  async choose(id, on) {
-    if (on) this.chosen.set(id, await ask("run", {id, language: spoken()}));
-    else this.chosen.delete(id);
-    const box = document.getElementById(`run-${id}`);
-    if (box) box.checked = on;
-    this.compare();
+  choose(id, on) {
+    this.chosen[on ? "add" : "delete"](id);
+    this.list.querySelector(`#run-${id}`).checked = on;
+    this.draw();
+  }
+
+  // The curves of what is chosen; a run that cannot be read is chosen no more.
+  draw() {
+    return this.inCurves.ask(async () => {
+      for (const id of this.chosen) {
+        if (this.known.has(id)) continue;
+        try { this.known.set(id, await ask("run", {id, language: spoken()})); } catch { this.choose(id, false); }
+      }
+    }, () => this.compare());
   }
 
   compare() {
-    const chosen = [...this.chosen.values()], names = [...new Set(chosen.flatMap(run => Object.keys(run.history)))].filter(name => name !== "epoch" && !name.startsWith("val_"));
+    const chosen = [...this.chosen].map(id => this.known.get(id)), names = [...new Set(chosen.flatMap(run => Object.keys(run.history)))].filter(name => name !== "epoch" && !name.startsWith("val_"));
     this.curves.hidden = !chosen.length;
     if (!chosen.length) return;
     if (!names.includes(this.metric)) this.metric = names.includes("loss") ? "loss" : names[0];
@@ -63,9 +84,11 @@ export class RunsPage {
     this.chart.show(series, log);
   }
 
-  async details(run) {
-    const found = await ask("run", {id: run.id, language: spoken()});
-    if (run.pruned) return this.showPruned(run, found);
+  details(run) {
+    return this.inDetail.ask(() => ask("run", {id: run.id, language: spoken()}), found => run.pruned ? this.showPruned(run, found) : this.showRun(run, found));
+  }
+
+  showRun(run, found) {
     const findings = h("div", {"aria-live": "polite"});
     this.tellFindings(findings, found);
     const diagnose = button(say("diagnose"), async () => {
@@ -82,18 +105,19 @@ export class RunsPage {
       if (await working(resume, () => ask("resume", {id: run.id}))) await this.load();
     }, {id: "resume"});
     const report = button(say("write_report"), async () => {
-      const made = await working(report, () => ask("report", {id: run.id, language: spoken()}));
+      const {asked} = this.inDetail, made = await working(report, () => ask("report", {id: run.id, language: spoken()}));
       if (!made) return;
-      await this.details(run);
       tell(`${made.name}, ${made.size}. ${made.notes.join(" ")}`);
-      this.detail.querySelector("#report-link").focus();
+      if (asked !== this.inDetail.asked) return; // another run is looked at by now
+      await this.details(run);
+      this.detail.querySelector("#report-link")?.focus();
     }, {id: "report"});
     const keep = h("input", {type: "number", min: 1, max: 99, placeholder: "–", id: "prune-keep"});
     const prune = button(say("prune"), async () => {
-      const made = await working(prune, () => ask("prune", {id: run.id, language: spoken(), keep: keep.value ? Number(keep.value) / 100 : null}));
+      const {asked} = this.inDetail, made = await working(prune, () => ask("prune", {id: run.id, language: spoken(), keep: keep.value ? Number(keep.value) / 100 : null}));
       if (!made) return;
       await this.load();
-      this.showPruned(this.runs.find(one => one.id === made.id), made);
+      if (asked === this.inDetail.asked) this.inDetail.ask(async () => made, () => this.showPruned(this.runs.find(one => one.id === made.id), made));
     }, {id: "prune"});
     const written = found.files.find(file => file.name === "report.html");
     this.detail.replaceChildren(h("h2", {tabIndex: -1}, found.name), ...(resume ? [resume] : []),
