@@ -95,7 +95,8 @@ class BoundProgram {
     spec.first_write = first_write;
     spec.guard = guard;
     spec.arena_bytes = arena_bytes;
-    spec.options = {threads, any_threads, emulated_bfloat16};
+    const bool updates = first_write < spec.steps.size();
+    spec.options = {threads, any_threads, emulated_bfloat16, updates};
     program_ = std::make_unique<sloy::Program>(std::move(spec));
   }
 

@@ -104,6 +104,7 @@ struct Options {
   // oneDNN's bfloat16 primitives also where the CPU has no such instructions (tests: they are
   // slower there than float32), see onednn/bfloat16.h.
   bool emulated_bfloat16 = false;
+  bool updates = true;  // the program writes variables
 };
 
 using KernelFactory = std::unique_ptr<Kernel> (*)(const Instruction&, const Options&);

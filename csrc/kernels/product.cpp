@@ -15,7 +15,8 @@ namespace {
 //
 // A small product of a large b is shared by its depth: a thread reads the lines of b that it wrote,
 // where it wrote its share of them, as an optimiser's step does, and not half of each line that
-// another core holds.
+// another core holds. Where nothing writes b, it is shared by rows, as are the kernels before and
+// behind it: lines of b that all cores read cost nothing.
 class Product final : public Kernel {
  public:
   Product(const MatmulShape& s, const ProductShape& shape, const ProductForm& form,
@@ -25,9 +26,11 @@ class Product final : public Kernel {
         form_(form),
         threads_(s.multiply_adds() < worth_a_barrier ? 1 : options.threads),
         kernels_(SLOY_PICK_VECTOR_ISA(product_kernels)()),
-        blocks_(kernels_.blocks(shape_, fewest_blocks())),
+        by_rows_(threads_ > 1 && shape_.few_rows && whole_.count == 1 && !options.updates &&
+                 shape_.n <= shape_.m),
+        blocks_(by_rows_ ? ProductBlocks{threads_, 1} : kernels_.blocks(shape_, fewest_blocks())),
         by_depth_(threads_ > 1 && shape_.few_rows && whole_.count == 1 && steps() > 1 &&
-                  steps() * shape_.m * shape_.n <= most_sums) {}
+                  !by_rows_ && steps() * shape_.m * shape_.n <= most_sums) {}
 
   std::size_t scratch_bytes() const override {
     const std::int64_t floats =
@@ -122,6 +125,7 @@ class Product final : public Kernel {
   ProductForm form_;
   int threads_;
   ProductKernels kernels_;
+  bool by_rows_;
   ProductBlocks blocks_;
   bool by_depth_;
   Addresses addresses_;

@@ -250,7 +250,8 @@ Index steps(const ProductShape& s) { return larger(parts(s.k, depth_block), 1); 
 void multiply_block(float* y, Index stride, const float* a, const float* b, const Ending& ending,
                     float* work, const ProductShape& s, const ProductBlocks& blocks, Index block,
                     Span some) {
-  const Span rows = part_of(s.m, blocks.rows, block / blocks.columns, row_unit);
+  const Index unit = packs_within(s) ? 1 : row_unit;
+  const Span rows = part_of(s.m, blocks.rows, block / blocks.columns, unit);
   const Span columns = part_of(s.n, blocks.columns, block % blocks.columns, panel);
   float* edge = work;
   float* inner = work + rows_of_block(s) * panel;

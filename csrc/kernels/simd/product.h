@@ -20,7 +20,7 @@ struct ProductShape {
   std::int64_t m, n, k;
   bool transpose_a, transpose_b;
   std::int64_t a_line, b_line, y_line;
-  bool few_rows = false;  // so that b is packed while it is multiplied; all rows are given at once
+  bool few_rows = false;  // so that each block packs of b what it multiplies with
   bool gathers = false;   // a is an image, whose `patches`, perhaps transposed, are multiplied
   Patches patches{};
 };
