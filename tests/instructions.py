@@ -47,8 +47,11 @@ def run_instruction(
     threads: int = 1,
     any_threads: bool = False,
     emulated: bool = False,
+    updates: bool = False,
 ) -> list[np.ndarray]:
-    """What one instruction makes of arrays; all lie in the arena, apart by NaN that must stay as they are."""
+    """What one instruction, perhaps of a program that updates variables, makes of arrays; all lie in the arena, apart
+    by NaN that must stay as they are.
+    """
     results = [np.empty(shape, np.uint16 if t == "bfloat16" else t) for shape, t in outputs]
     guard = np.full(128, 0xFF, np.uint8)
     places: list[int] = []
@@ -66,7 +69,7 @@ def run_instruction(
                 dict(attributes),
             )
         ],
-        1,
+        0 if updates else 1,
         [],
         offset,
         threads,

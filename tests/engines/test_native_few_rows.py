@@ -201,7 +201,11 @@ def test_sum_of_squares(size: int, threads: int, isa: str) -> None:
 @pytest.mark.parametrize(
     ("rows", "depth", "columns"),
     [
-        (32, 784, 128),  # small sums of a large right operand, which threads share by its depth
+        (
+            32,
+            784,
+            128,
+        ),  # small sums of a large right operand, which threads share by its depth if it is written
         (47, 1201, 64),
         (49, 960, 320),  # a panel packed by the block that reads it
         (128, 784, 128),
@@ -210,9 +214,10 @@ def test_sum_of_squares(size: int, threads: int, isa: str) -> None:
         (257, 500, 96),
     ],
 )
+@pytest.mark.parametrize("updates", [False, True])
 @pytest.mark.parametrize("transpose", [False, True])
 def test_products_of_few_rows_are_exact(
-    rows: int, depth: int, columns: int, transpose: bool, threads: int
+    rows: int, depth: int, columns: int, transpose: bool, updates: bool, threads: int
 ) -> None:
     rng = np.random.default_rng(rows)
     a = rng.integers(-4, 5, (rows, depth)).astype(np.float32)
@@ -221,6 +226,11 @@ def test_products_of_few_rows_are_exact(
     attributes = {"transpose_a": 0, "transpose_b": int(transpose), "has_bias": 1, "activation": "relu"}  # fmt: skip
     given = np.ascontiguousarray(b.T) if transpose else b
     (y,) = run_instruction(
-        "matmul", [a, given, bias], [((rows, columns), "float32")], attributes, threads=threads
+        "matmul",
+        [a, given, bias],
+        [((rows, columns), "float32")],
+        attributes,
+        threads=threads,
+        updates=updates,
     )
     np.testing.assert_array_equal(y, np.maximum(a.astype(np.float64) @ b + bias, 0))
