@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -172,6 +173,20 @@ def test_idx_files(sloy: Sloy, data: Path, trained: Path) -> None:
     assert document["test_accuracy"] == before["test_accuracy"]
     assert document["test_mistakes"] == before["test_mistakes"]
     assert np.array(document["confusion"]).sum() == 90
+
+
+def test_an_imported_network(data: Path, trained: Path, tmp_path: Path, capsys: Any) -> None:
+    """Its problem has no metrics; the accuracy is that of its answers."""
+    pytest.importorskip("onnx")
+    assert exit_code("export", str(trained), str(tmp_path / "net.onnx")) == 0
+    assert exit_code("import", str(tmp_path / "net.onnx"), str(tmp_path / "net.sloy")) == 0
+    capsys.readouterr()
+    figures = []
+    for model in (trained, tmp_path / "net.sloy"):
+        assert exit_code("test", str(model), str(data), "--json") == 0
+        found = json.loads(capsys.readouterr().out)
+        figures.append((found["test_accuracy"], found["test_mistakes"], found["test_samples"]))
+    assert figures[0] == figures[1]
 
 
 def test_rows_that_were_trained_on_are_told(tables: Path, sloy: Sloy) -> None:

@@ -174,3 +174,17 @@ def test_numpy_numbers_are_numbers() -> None:
     layer = Dense(np.int64(3))
     assert json.dumps(layer.to_config()) == json.dumps(Dense(3).to_config())
     assert Tanh().to_config() == {"layer": "Tanh"}
+
+
+def test_a_class_that_is_not_made_of_its_fields() -> None:
+    """What the constructor keeps beside the fields would not come back: refused, not left out."""
+
+    class Loose(Dense):
+        def __init__(self, units: int = 3) -> None:
+            super().__init__(units)
+
+    with pytest.raises(
+        InvalidArgument,
+        match=r"Loose: takes `units` but has the fields .*make the class a dataclass",
+    ):
+        Loose(4).to_config()

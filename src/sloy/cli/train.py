@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace, *, leads: bool) -> int:
     from sloy import experiments
     from sloy.cli.show import Show
-    from sloy.experiments.run_folder import RunFolder, plan_of
+    from sloy.experiments.run_folder import RunFolder, plan_with
 
     words = words_of(arguments)
     show = Show(quiet=arguments.quiet, json=arguments.json)
@@ -49,7 +49,7 @@ def _run(arguments: argparse.Namespace, *, leads: bool) -> int:
             result = experiments.resume(arguments.out, **shared, **words)
         else:
             if arguments.plan is not None:
-                words = {**plan_of(Path(arguments.plan)), **words}
+                words = plan_with(Path(arguments.plan), words)
                 arguments.data = arguments.data or words.pop("data")
                 words.pop("data", None)
             experiment = experiments.Experiment.of(data_of(arguments), **words)

@@ -74,11 +74,12 @@ def branch(
     folder = RunFolder.to_read(parent)
     experiment = folder.experiment()
     other = _changed(experiment, change, parent)
-    with RunFolder.new(out, experiment.source.name, overwrite=False) as into:
+    with RunFolder.new(out, experiment.source.name, overwrite=None) as into:
         opening = opened(experiment, into.path, engine=engine, threads=threads, resumed=True)
         then = opened(other, into.path, engine=engine, threads=threads, resumed=True)
         run = waiting_run(lambda callback: trained(then, [callback]))
         _check_moment(run, epoch, step, parent)
+        _check_kept(waiting_run(lambda callback: trained(opening, [callback])), run, change)
         config = describe(run.order, run.variables)
         into.begin()
         trained(opening, [_StopAt(epoch, step)], folder=into.path)
@@ -119,6 +120,17 @@ def _check_moment(run: Run, epoch: int, step: int, parent: str | Path) -> None:
         raise InvalidOption(
             f"`at` {epoch}:{step}: {parent} has {text.many(run.epochs, 'epoch')} of {text.many(run.steps, 'step')};"
             f" a branch begins between 1:1 and {run.epochs}:{run.steps - 1}."
+        )
+
+
+def _check_kept(own: Run, other: Run, change: Mapping[str, Any]) -> None:
+    """Raise where a change needs other numbers beside the weights than its run has kept."""
+    differing = own.variables.specs.items() ^ other.variables.specs.items()
+    if differing:
+        names = sorted({name for name, _ in differing})
+        raise InvalidOption(
+            f"{', '.join(f'`{name}` (={text.shown(value)})' for name, value in change.items())}: a branch goes on with"
+            f" what its run keeps beside the weights; {text.named(names, 3, ' …')} would differ."
         )
 
 

@@ -130,11 +130,15 @@ def rate_range(opening: Opened, tell: Listener = lambda event: None) -> RateRang
 
 
 def trained(
-    opening: Opened, callbacks: Sequence[Callback] = (), *, folder: Path | None = None
+    opening: Opened,
+    callbacks: Sequence[Callback] = (),
+    *,
+    folder: Path | None = None,
+    resume: bool = False,
 ) -> tuple[Model, History]:
-    """Train as was foreseen; with a folder from the checkpoint that is there, and with checkpoints."""
+    """Train as was foreseen; with checkpoints in a folder, and from the one that is there where that is asked for."""
     checkpoint: Any = None if folder is None else folder / CHECKPOINT
     if checkpoint is not None and opening.start is None:
         checkpoint = Checkpoint(checkpoint, epoch_seconds=1)
     train = training_of(opening)
-    return train(callbacks=list(callbacks), checkpoint=checkpoint, resume=folder is not None)
+    return train(callbacks=list(callbacks), checkpoint=checkpoint, resume=resume)

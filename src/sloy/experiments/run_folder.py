@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,10 +89,12 @@ class RunFolder:
         out: str | Path | None,
         name: str,
         *,
-        overwrite: bool,
+        overwrite: bool | None,
         processes: Processes = ONE,
     ) -> Iterator[RunFolder]:
         """The folder of a new run, in which no other process works meanwhile; nothing is removed yet, see `begin`.
+
+        `overwrite` None where that is no choice.
 
         Raises
         ------
@@ -111,9 +113,9 @@ class RunFolder:
                 folder = cls(path_of("run", "folder", out))
                 stack.enter_context(folder.alone())
             if folder.held() and not overwrite:
+                ways = "`resume` continues it, `overwrite` replaces it, another `out` keeps it"
                 raise InvalidArgument(
-                    f"{folder.path}: holds a run already; `resume` continues it, `overwrite` replaces it,"
-                    " another `out` keeps it."
+                    f"{folder.path}: holds a run already; {ways if overwrite is not None else 'give another `out`'}."
                 )
             processes.of_leader(str(folder.path))
             yield folder
@@ -271,6 +273,24 @@ def plan_of(path: Path) -> dict[str, Any]:
     except FileFormatError as error:
         raise _damaged(path, error) from None
     return words
+
+
+# What of a plan suits its network alone.
+_OF_NETWORK = {
+    "network_options", "optimizer", "learning_rate", "schedule", "momentum", "beta2", "weight_decay", "epochs",
+    "batch_size", "patience", "augment", "trainable", "rate_factors", "decay_factors", "members", "recipe",
+}  # fmt: skip
+
+
+def plan_with(path: Path, words: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that `sloy plan` wrote, and before them what is given beside it.
+
+    Of a plan for another network, or beside a named recipe, what suited its own network is left to the defaults.
+    """
+    plan = plan_of(path)
+    if words.get("network", plan["network"]) != plan["network"] or "recipe" in words:
+        plan = {name: value for name, value in plan.items() if name not in _OF_NETWORK}
+    return {**plan, **words}
 
 
 def _damaged(path: Path, why: Exception) -> FileFormatError:

@@ -12,7 +12,7 @@ from sloy import inspection, machine, text
 from sloy.arguments import flag, function, instance
 from sloy.data.streams.rows import StreamRows
 from sloy.engines import Engine, processes_of
-from sloy.errors import InvalidOption
+from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.adjusting import adjust
 from sloy.experiments.events import (
     Diagnosed,
@@ -167,7 +167,12 @@ def _begun(
             return train(one, into, tell, again)
 
     if folds_of(experiment):
-        return CrossValidation(experiment, folder, listener, train_fold).run(resumed=resumed)
+        try:
+            return CrossValidation(experiment, folder, listener, train_fold).run(resumed=resumed)
+        except InvalidArgument:
+            if not resumed and not folder.saved:  # nothing has begun
+                folder.begin()
+            raise
     return train(experiment, folder, listener, resumed)
 
 
@@ -189,10 +194,7 @@ class _Running:
         """All of it, from the data to the last picture."""
         opening = self._opening(resumed=resumed)
         self.tell(opening)
-        if not resumed:
-            self.folder.begin()
-        self._write_json(CONFIGURATION, self._configuration(opening.engine))
-        model, history = self._fit(opening)
+        model, history = self._fit(opening, resumed=resumed)
         model, adjusted = adjust(self.experiment, opening.loaded, model)
         model = with_reader(model, opening.loaded)
         self._save(model, MODEL)
@@ -239,17 +241,24 @@ class _Running:
         self.experiment = opening.experiment
         return opening
 
-    def _fit(self, opening: Opened) -> tuple[Model, History]:
+    def _fit(self, opening: Opened, *, resumed: bool) -> tuple[Model, History]:
         from sloy.diagnosis import Diagnosis
 
-        teller = Teller(self.tell)
-        callbacks: list[Callback] = [CSVLog(self.folder / "history.csv", seconds=1), teller]
+        def begin() -> Saved:  # what is refused before writes and removes nothing
+            if not resumed:
+                self.folder.begin()
+            self.folder.write(CONFIGURATION, text.as_json(self._configuration(opening.engine)))
+            return Saved(self.folder / CONFIGURATION)
+
+        teller = Teller(self.tell, begin)
+        log = CSVLog(self.folder / "history.csv", seconds=1)
+        callbacks: list[Callback] = [log, teller]
         if (seconds := getattr(self.experiment.source, "time", None)) is not None:
             callbacks.append(TimeLimit(seconds))
         watch = Diagnosis(least=4) if is_diagnosed(self.how.diagnose, opening) else None
         callbacks += [watch] if watch else []
         try:
-            model, history = trained(opening, callbacks, folder=self.folder.path)
+            model, history = trained(opening, callbacks, folder=self.folder.path, resume=resumed)
         finally:
             if watch is not None and watch.has_begun:
                 self._write_json(DIAGNOSIS, watch.report.to_json())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sloy.experiments.events import (
@@ -21,10 +23,18 @@ from sloy.training.run import Run
 
 
 class Teller(Callback):
-    """Tells a run's events; a listener that raises is told no more, and stops the run, which is saved before."""
+    """Tells a run's events; a listener that raises is told no more, and stops the run, which is saved before.
 
-    def __init__(self, tell: Listener) -> None:
+    Parameters
+    ----------
+    tell : Listener
+    begin : callable
+        Called once all is checked, before the first step of the first stage; tells what it did.
+    """
+
+    def __init__(self, tell: Listener, begin: Callable[[], Event]) -> None:
         self._tell = tell
+        self._begin: Callable[[], Event] | None = begin
         self._raised: BaseException | None = None
         self._stopping: EarlyStopping | MemberStopping | None = None
         self._epochs = 0
@@ -64,6 +74,9 @@ class Teller(Callback):
         self._tell(Counted(what, done, total))  # no run is there yet that could be saved
 
     def on_fit_begin(self, run: Run) -> bool:
+        if self._begin is not None:
+            begin, self._begin = self._begin, None
+            self._stops(begin())
         return self._stops(FitBegan(run.epochs, run.samples, tuple(run.history.rows)))
 
     def on_epoch_begin(self, run: Run, epoch: int) -> None:

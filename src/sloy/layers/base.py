@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from inspect import signature
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -83,11 +84,30 @@ class Layer(ABC):
         ----------
         input_shape : tuple of int, optional
             Of one sample. Layers with a user's function that mixes elements need it.
+
+        Raises
+        ------
+        InvalidArgument
+            Where the class is not made of its fields, which are all that a file holds of it.
         """
         names = [argument.name for argument in fields(self)]
+        self._check_made_of(names)
         if self.name is None:
             names.remove("name")
         return {"layer": self.kind} | {n: encode(self.kind, getattr(self, n)) for n in names}
+
+    def _check_made_of(self, names: Sequence[str]) -> None:
+        taken = signature(type(self)).parameters
+        by_fields = all(
+            "from_config" not in vars(one) for one in type(self).__mro__ if one is not Layer
+        )
+        if by_fields and set(taken) != set(names):
+            takes, has = (", ".join(f"`{name}`" for name in some) for some in (taken, names))
+            raise InvalidArgument(
+                f"{self.kind}: takes {takes or 'nothing'} but has the fields {has}, which are all that a file"
+                " holds of a layer; make the class a dataclass, `@dataclass(frozen=True)`, whose fields are its"
+                " arguments."
+            )
 
     @classmethod
     def from_config(cls, arguments: Mapping[str, Any], depth: int = 0) -> Layer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, isfinite
 from pathlib import Path
@@ -39,6 +39,7 @@ SCHEMA = {  # of what is no tensor
     "step": int,
     "seconds": float,
     "history": [{"epoch": int, "*": (float, str)}],
+    "columns?": [str],  # of the history, in their order
     "callbacks": [{"class": str, "*": (None, bool, float, str)}],
 }
 
@@ -207,6 +208,7 @@ def _pack(snapshot: Snapshot) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "step": snapshot.step,
         "seconds": snapshot.seconds,
         "history": [{n: _encoded(v) for n, v in row.items()} for row in snapshot.history],
+        "columns": list(dict.fromkeys(name for row in snapshot.history for name in row)),
         "callbacks": remembered,
     }
 
@@ -225,7 +227,7 @@ def _unpack(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str
             epoch=metadata["epoch"],
             step=metadata["step"],
             seconds=float(metadata["seconds"]),
-            history=[_decoded_row(row) for row in metadata["history"]],
+            history=[_decoded_row(row, metadata.get("columns", ())) for row in metadata["history"]],
             variables=_under("variables", tensors),
             partial=_under("partial", tensors),
             callbacks=callbacks,
@@ -264,5 +266,6 @@ def _encoded(value: float) -> Any:
     return value if isfinite(value) else repr(value)  # JSON has no NaN
 
 
-def _decoded_row(row: Mapping[str, Any]) -> Row:
-    return {n: v if type(v) is int else float(v) for n, v in row.items()}
+def _decoded_row(row: Mapping[str, Any], columns: Sequence[str]) -> Row:
+    names = dict.fromkeys([*(name for name in columns if name in row), *row])
+    return {n: row[n] if type(row[n]) is int else float(row[n]) for n in names}

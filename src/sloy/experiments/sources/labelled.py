@@ -37,19 +37,22 @@ class Labelled(Source):
         measured, probabilities = model.examine(data)  # (N, K)
         answers = classes.answers_of(model, probabilities)
         wrong = int((answers != data.y).sum())
+        accuracy = 1 - wrong / len(data)
         by_class = figures_by_class(data.y, answers, probabilities)
         of_all = over_classes(by_class)
         figures = {
-            "test_accuracy": measured["accuracy"],
+            "test_accuracy": accuracy,
             "test_loss": measured["loss"],
             "test_mistakes": wrong,
             "test_samples": len(data),
             **{f"test_{name}": value for name, value in of_all.items()},
             "classes": classes.as_document(data, by_class),
         }
-        accuracy = text.percent(measured["accuracy"])
         rows = [
-            ("test accuracy", f"{accuracy}  ({wrong} of {text.count(len(data))} wrong)"),
+            (
+                "test accuracy",
+                f"{text.percent(accuracy)}  ({text.count(wrong)} of {text.count(len(data))} wrong)",
+            ),
             ("test loss", f"{measured['loss']:.4f}"),
             *few(data),
         ]
