@@ -8,7 +8,8 @@ Layers are tuples: ``("convolution", channels, kernel, padding)``, ``("max_pool"
 ``("relu",)``, ``("relu6",)``, ``("tanh",)``, ``("flatten",)``, ``("global_average",)``, ``("dense", units)``,
 ``("dropout", rate)``; strides are 1, those of pooling its size, unless it is ``("max_pool", size, stride, padding)``.
 ``("conv_norm", channels, kernel, stride, groups)`` is a convolution without bias, padded by half its kernel, and batch
-normalisation; ``("residual", layers, shortcut)`` the sum of two ways, of which the second may be empty.
+normalisation; ``("residual", layers, shortcut)`` the sum of two ways, of which the second may be empty. Of
+recipes alone: ``("convolution", channels, kernel, padding, stride)``, without bias; ``("norm", momentum)``.
 Data are (N, H, W, C), convolution weights (KH, KW, I, O), dense weights (I, O) over (H, W, C).
 """
 
@@ -109,6 +110,9 @@ def shapes_of(layers: tuple[Layer, ...], shape: Shape) -> list[Shape]:
             case ("convolution", channels, kernel, padding):
                 height, width = (length + 2 * padding - kernel + 1 for length in shape[:2])
                 shape = (height, width, channels)
+            case ("convolution", channels, kernel, padding, stride):
+                height, width = ((n + 2 * padding - kernel) // stride + 1 for n in shape[:2])
+                shape = (height, width, channels)
             case ("conv_norm", channels, kernel, stride, _):
                 height, width = ((n + kernel // 2 * 2 - kernel) // stride + 1 for n in shape[:2])
                 shape = (height, width, channels)
@@ -139,7 +143,7 @@ def _weighted(layers: tuple[Layer, ...], shape: Shape) -> list[tuple[Shape, Shap
     passed = shapes_of(layers, shape)
     for layer, before, after in zip(layers, passed, passed[1:], strict=False):
         match layer:
-            case ("convolution", _, kernel, _):
+            case ("convolution", _, kernel, *_):
                 found.append(((kernel, kernel, before[2], after[2]), after))
             case ("conv_norm", _, kernel, _, groups):
                 found.append(((kernel, kernel, before[2] // groups, after[2]), after))
@@ -211,6 +215,11 @@ def _sloy_layers(layers: tuple[Layer, ...]) -> list[Any]:
                 made.append(sloy_layers.MaxPool2D(size, stride=stride, padding=padding))
             case ("convolution", channels, kernel, padding):
                 made.append(sloy_layers.Conv2D(channels, kernel, padding=padding))
+            case ("convolution", channels, kernel, padding, stride):
+                options = {"padding": padding, "stride": stride, "use_bias": False}
+                made.append(sloy_layers.Conv2D(channels, kernel, **options))
+            case ("norm", momentum):
+                made.append(sloy_layers.BatchNorm(momentum=momentum))
             case ("dense", units):
                 made.append(sloy_layers.Dense(units))
             case ("dropout", rate):
@@ -263,8 +272,10 @@ class Recipe:
         Of the schedule.
     validation : float
         Share of the training samples that is kept apart.
-    beta1 : float
+    beta1, beta2 : float
         Of Adam.
+    smoothing : float
+        Of the labels.
     """
 
     layers: tuple[Layer, ...]
@@ -273,6 +284,8 @@ class Recipe:
     highest_rate: float = 0.01
     validation: float = 0.1
     beta1: float = 0.9
+    beta2: float = 0.999
+    smoothing: float = 0.0
 
 
 def _mlp() -> tuple[Layer, ...]:
@@ -375,16 +388,22 @@ JOBS = {
 }  # fmt: skip
 
 
-def _conv_pool_dense(first: int, second: int, units: int) -> tuple[Layer, ...]:
-    return (
-        ("convolution", first, 5, 0), ("max_pool", 2), ("relu",),
-        ("convolution", second, 3, 0), ("max_pool", 2), ("relu",), ("flatten",),
-        ("dense", units), ("relu",), ("dense", 10),
-    )  # fmt: skip
+_CNN: tuple[Layer, ...] = (
+    ("convolution", 32, 5, 0), ("max_pool", 2), ("relu",),
+    ("convolution", 32, 3, 0), ("max_pool", 2), ("relu",), ("flatten",),
+    ("dense", 256), ("relu",), ("dense", 10),
+)  # fmt: skip
+_FAST: tuple[Layer, ...] = (
+    ("convolution", 16, 5, 0, 2), ("norm", 0.97), ("relu",),
+    ("convolution", 24, 3, 0, 1), ("max_pool", 2), ("norm", 0.97), ("relu",), ("flatten",),
+    ("dense", 96), ("relu",), ("dense", 10),
+)  # fmt: skip
 
 
 # Network of `sloy.zoo` → recipe; tests/benchmarks holds the two against each other.
 RECIPES = {
-    "cnn": Recipe(_conv_pool_dense(32, 32, 256), epochs=2),
-    "fast": Recipe(_conv_pool_dense(24, 32, 256), epochs=1, validation=0.0, beta1=0.7),
+    "cnn": Recipe(_CNN, epochs=2),
+    "fast": Recipe(
+        _FAST, epochs=1, batch=128, highest_rate=0.02, validation=0.0, beta2=0.95, smoothing=0.1
+    ),
 }

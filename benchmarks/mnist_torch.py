@@ -33,7 +33,7 @@ def train(recipe: Recipe, data: dict[str, Any], seed: int) -> float:
     held, rows = order[:kept], order[kept:]
     steps = -(-len(rows) // recipe.batch)
     optimizer = torch.optim.Adam(
-        net.parameters(), lr=recipe.highest_rate, betas=(recipe.beta1, 0.999), fused=True
+        net.parameters(), lr=recipe.highest_rate, betas=(recipe.beta1, recipe.beta2), fused=True
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.highest_rate, total_steps=recipe.epochs * steps, cycle_momentum=False
@@ -42,7 +42,9 @@ def train(recipe: Recipe, data: dict[str, Any], seed: int) -> float:
         net.train()
         for batch in rows[torch.randperm(len(rows))].split(recipe.batch):
             optimizer.zero_grad(set_to_none=True)
-            torch.nn.functional.cross_entropy(net(x[batch]), y[batch]).backward()
+            torch.nn.functional.cross_entropy(
+                net(x[batch]), y[batch], label_smoothing=recipe.smoothing
+            ).backward()
             optimizer.step()
             schedule.step()
         if kept:

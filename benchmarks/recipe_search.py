@@ -1,6 +1,8 @@
 """What recipes of one epoch reach on training digits that are held out, and what a step of theirs costs.
 
-python benchmarks/recipe_search.py "16:5:2 32:3 p d128" "24:5 p 32:3 p d256" --batch-size 160 --momentum 0.7
+python benchmarks/recipe_search.py "24:5 p 32:3 p d256" --momentum 0.7
+python benchmarks/recipe_search.py "16:5:2 b 24:3 p b d96" --batch-size 128 --learning-rate 0.02 --momentum 0.9 \
+    --beta2 0.95 --smoothing 0.1 --norm-momentum 0.97
 
 Layers in words: ``16:5:2`` 16 channels, windows of 5 × 5, stride 2 (1 if it is left out), and ReLU; ``p`` maxima of
 2 × 2 behind it; ``b`` batch normalisation; ``d128`` a dense layer of 128 and ReLU. The last layer gives the ten logits.
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -20,9 +23,13 @@ import sloy
 from sloy.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
 
 PARTS = 6
+_BEHIND: dict[str, Callable[[float], Layer]] = {
+    "p": lambda momentum: MaxPool2D(2),
+    "b": lambda momentum: BatchNorm(momentum=momentum),
+}
 
 
-def network(words: str, initial: str) -> sloy.Network:
+def network(words: str, initial: str, norm_momentum: float = 0.9) -> sloy.Network:
     """The network that the words say."""
     how = {
         "weight_initializer": initial,
@@ -31,8 +38,8 @@ def network(words: str, initial: str) -> sloy.Network:
     layers: list[Layer] = []
     flat = False
     for word in words.split():
-        if word in ("p", "b"):  # before the ReLU that stands last
-            layers.insert(len(layers) - 1, MaxPool2D(2) if word == "p" else BatchNorm())
+        if word in _BEHIND:  # before the ReLU that stands last
+            layers.insert(len(layers) - 1, _BEHIND[word](norm_momentum))
         elif word.startswith("d"):
             layers += [] if flat else [Flatten()]
             flat = True
@@ -55,9 +62,10 @@ def run(words: str, seed: int, given: argparse.Namespace) -> tuple[float, float,
     )
     start = time.process_time()
     model, _ = sloy.fit(
-        network(words, given.initial),
+        network(words, given.initial, given.norm_momentum),
         digits.take(np.flatnonzero(~held)),
         optimizer=optimizer,
+        loss=f"cross_entropy={given.smoothing}",
         epochs=given.epochs,
         batch_size=given.batch_size,
         seed=seed,
@@ -83,6 +91,8 @@ def main() -> None:
     add("--momentum", type=float, default=0.7)
     add("--beta2", type=float, default=0.999)
     add("--warm-up", type=float, default=0.3)
+    add("--smoothing", type=float, default=0.0, help="of the labels")
+    add("--norm-momentum", type=float, default=0.9, help="of batch normalisation")
     add(
         "--initial",
         default="fan_in_uniform",

@@ -350,9 +350,12 @@ def test_names() -> None:
     assert losses.loss("pinball=0.9") == Quantile(0.9)
     assert losses.loss("huber=2") == Huber(2.0)
     assert losses.loss("focal=1.5") == Focal(gamma=1.5)
+    assert losses.loss("cross_entropy=0.1") == CategoricalCrossentropy(label_smoothing=0.1)
+    assert losses.loss("binary_crossentropy=0.2") == BinaryCrossentropy(label_smoothing=0.2)
     for word, said in (
         ("quantile=1.5", "`level`.*less than 1"),
         ("quantile=high", "'high' is no number"),
+        ("cross_entropy=1", "`label_smoothing`.*less than 1"),
         ("mse=2", "squared_error takes no number"),
     ):
         with pytest.raises(InvalidArgument, match=said):

@@ -60,6 +60,12 @@ def _modules(layers: tuple[Any, ...], pairs: Any) -> list[Any]:
                 weight, bias = next(pairs)
                 module = nn.Conv2d(weight.shape[1], weight.shape[0], kernel, padding=padding)
                 made.append(_filled(module, weight, bias))
+            case ("convolution", _, kernel, padding, stride):
+                outputs, inputs = next(pairs)[0].shape[:2]
+                made.append(nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False))
+            case ("norm", momentum):
+                of = next(m for m in reversed(made) if isinstance(m, nn.Conv2d))
+                made.append(nn.BatchNorm2d(of.out_channels, momentum=1 - momentum))
             case ("dense", _):
                 weight, bias = next(pairs)
                 made.append(_filled(nn.Linear(*weight.shape[::-1]), weight, bias))

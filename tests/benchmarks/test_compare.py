@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import sloy as sloy_module
-from sloy import ops, zoo
+from sloy import losses, ops, zoo
 from sloy.experiments import Experiment
 from sloy.graph.spec import Shape
 from sloy.problem import Network
@@ -186,7 +186,10 @@ def test_recipes_are_those_of_sloy_train(name: str, modules: dict[str, ModuleTyp
     assert (own.optimizer, own.schedule) == ("adam", "one-cycle")
     assert (own.batch_size, own.learning_rate) == (recipe.batch, recipe.highest_rate)
     assert (experiment.validation, own.epochs) == (recipe.validation, recipe.epochs)
-    assert (own.momentum or 0.9) == recipe.beta1
+    assert (own.momentum or 0.9, own.beta2 or 0.999) == (recipe.beta1, recipe.beta2)
+    assert losses.loss(experiment.loss or "cross_entropy") == losses.CategoricalCrossentropy(
+        recipe.smoothing
+    )
 
 
 def shapes(network: Network) -> list[tuple[str, Shape, Shape | None]]:

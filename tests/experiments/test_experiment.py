@@ -76,14 +76,15 @@ def test_the_kind_of_data_goes_before_the_general(pictures: Path, table: Path) -
 
 def test_the_network_goes_before_the_kind_of_data(digits: Path) -> None:
     found = Experiment.of(digits, network="fast")
-    assert (found.recipe.epochs, found.recipe.momentum, found.validation) == (1, 0.7, 0)
+    assert (found.recipe.epochs, found.recipe.beta2, found.validation) == (1, 0.95, 0)
+    assert (found.recipe.learning_rate, found.loss) == (0.02, "cross_entropy=0.1")
 
 
 def test_a_named_recipe_goes_before_the_network(digits: Path) -> None:
     found = Experiment.of(digits, network="fast", recipe="mnist-augmented")
     assert found.network == "fast"
     assert found.recipe.epochs == RECIPES["mnist-augmented"].options["epochs"]
-    assert found.recipe.momentum == 0.7
+    assert found.recipe.beta2 == 0.95
 
 
 OF_OTHERS: list[tuple[str, dict[str, Any]]] = [

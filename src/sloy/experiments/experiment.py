@@ -98,7 +98,7 @@ class Experiment:
     loss: str | None = option(
         None,
         "what errors cost: mse, mae, huber[=DELTA], quantile=LEVEL (pinball), poisson for numbers; focal[=GAMMA],"
-        " cross_entropy for classes; default: mse, cross_entropy",
+        " cross_entropy[=SMOOTHING] for classes; default: mse, cross_entropy",
         kind="text",
         metavar="NAME[=X]",
     )

@@ -10,7 +10,7 @@ from typing import Any
 from sloy.arguments import flag
 from sloy.experiments.events import Opened
 from sloy.experiments.sources import Loaded
-from sloy.model import Model, familiar_with
+from sloy.model import Familiar, Model, familiar_with
 from sloy.model.origin import with_origin
 from sloy.training.fine_tune import fine_tune
 from sloy.training.fit import fit
@@ -51,13 +51,17 @@ def training_of(opening: Opened) -> Training:
 
 
 def with_reader(model: Model, loaded: Loaded) -> Model:
-    """The model with the reader of its data, the origin of their numbers, and what handwriting is like to it."""
+    """The model with the reader of its data, and the origin of their numbers."""
     problem = with_origin(model.problem, loaded.origin)
     parts = model.parts._replace(problem=problem, reader=loaded.reader)
-    found = Model.of(parts, model.engine)
-    if loaded.reader is not None and loaded.reader.kind == "handwriting":
-        found.familiar = familiar_with(found, loaded.train)
-    return found
+    return Model.of(parts, model.engine)
+
+
+def handwriting_of(model: Model, loaded: Loaded) -> Familiar | None:
+    """What handwriting is like to a model that learned from it; None of other data."""
+    if loaded.reader is None or loaded.reader.kind != "handwriting":
+        return None
+    return familiar_with(model, loaded.train)
 
 
 def is_diagnosed(wanted: bool | None, opening: Opened) -> bool:

@@ -40,7 +40,14 @@ GENERAL: Mapping[str, Any] = {
 }
 # Network → options that belong to it: `fast` is a recipe of one epoch, and what it is for.
 OF_NETWORKS: Mapping[str, Mapping[str, Any]] = {
-    "fast": {"epochs": 1, "validation": 0.0, "momentum": 0.7},
+    "fast": {
+        "epochs": 1,
+        "validation": 0.0,
+        "batch_size": 128,
+        "learning_rate": 0.02,
+        "beta2": 0.95,
+        "loss": "cross_entropy=0.1",
+    },
     "tabular": {"validation": HELD_OUT, **tabular.OPTIONS},
 }
 
@@ -150,7 +157,7 @@ def defaults_of(
     found = {**GENERAL, **source.defaults, **OF_NETWORKS.get(used, {}), **recipe}
     if further:
         found |= {"augment": None}
-        for name in NETWORK:
+        for name in (*NETWORK, "loss"):  # those of the model
             found.pop(name, None)
     return with_optimizer(found, given.get("optimizer"))
 

@@ -23,7 +23,7 @@ from sloy.experiments.events import (
     Tested,
 )
 from sloy.experiments.experiment import Experiment
-from sloy.experiments.fitting import is_diagnosed, with_reader
+from sloy.experiments.fitting import handwriting_of, is_diagnosed, with_reader
 from sloy.experiments.folds import CrossValidation, check_shared, folds_of
 from sloy.experiments.opening import opened, trained
 from sloy.experiments.result import Result
@@ -208,6 +208,9 @@ class _Running:
                 self._write(name, content)
         self._write_json("summary.json", {**summary, "history": history.rows})
         self.tell(Tested(measured, summary))
+        if (known := handwriting_of(model, opening.loaded)) is not None:
+            model.familiar = known
+            self._save(model, MODEL)
         if self.how.tested:
             self._draw(opening, model, history, measured)
         return Result(model, history, measured, summary, self.folder.path)

@@ -58,7 +58,13 @@ ALIASES = {
     "log_loss": "categorical_crossentropy",
 }
 # Of a name with a number, "quantile=0.9", what the number is.
-NUMBERS = {"quantile": "level", "huber": "delta", "focal": "gamma"}
+NUMBERS = {
+    "quantile": "level",
+    "huber": "delta",
+    "focal": "gamma",
+    "binary_crossentropy": "label_smoothing",
+    "categorical_crossentropy": "label_smoothing",
+}
 
 
 LossLike = str | Loss | Callable[[Tensor, Tensor], Tensor]  # what `loss` takes
@@ -67,12 +73,15 @@ LossLike = str | Loss | Callable[[Tensor, Tensor], Tensor]  # what `loss` takes
 def loss(value: LossLike) -> Loss:
     """The loss of a name; a loss stays as it is, a function becomes a `CustomLoss`.
 
-    A name may have a number: the level of a quantile, δ of Huber's loss, γ of the focal loss.
+    A name may have a number: the level of a quantile, δ of Huber's loss, γ of the focal loss, ε by which the labels of
+    a cross-entropy are smoothed.
 
     Examples
     --------
     >>> loss("huber"), loss("pinball=0.9"), loss("mae")
     (Huber(unit=1.0, delta=1.0), Quantile(unit=1.0, level=0.9), AbsoluteError(unit=1.0))
+    >>> loss("cross_entropy=0.1")
+    CategoricalCrossentropy(label_smoothing=0.1)
     """
     if isinstance(value, Loss):
         return value

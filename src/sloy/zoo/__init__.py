@@ -74,7 +74,9 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "cnn": Preset(cnn, "two convolutions, two dense layers: 99 % on MNIST within a few epochs"),
-    "fast": Preset(fast, "the same with 24 channels first: 99 % on MNIST after one epoch"),
+    "fast": Preset(
+        fast, "the same in small, normalised: 99 % on MNIST after one epoch, the fastest"
+    ),
     "cnn_wide": Preset(cnn_wide, "3×3 convolutions of 32 and 64 channels, dropout"),
     "cnn_deep": Preset(cnn_deep, "five convolutions, all normalised: 99.5 % and more on MNIST"),
     "lenet5": Preset(lenet5, "LeNet-5, tanh and average pooling, as in 1998"),

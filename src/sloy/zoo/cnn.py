@@ -3,48 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sloy.arguments import extents, flag, integer, real, sequence
 from sloy.graph.spec import Shape
 from sloy.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
 from sloy.problem.network import Network
 
-_INITIAL = "fan_in_uniform"  # of weights and biases alike, as the recipe has it
+_INITIAL = "fan_in_uniform"  # of weights and biases alike, as the published recipe has it
+_LONG = 0.97  # of running statistics: at the end of a schedule the weights rest, and more batches tell more
 
 
-def _conv_pool_dense(
-    input_shape: Shape, classes: int, first: int, second: int, units: int
-) -> Network:
-    """5×5 convolution, pool, ReLU, 3×3 convolution, pool, ReLU, dense, ReLU, dense.
+def _convolution(filters: int, size: int, **options: Any) -> Layer:
+    return Conv2D(filters, size, weight_initializer=_INITIAL, bias_initializer=_INITIAL, **options)
 
-    Pooling before ReLU gives the same values as after it, from a quarter of the ReLUs.
-    """
 
-    def convolution(filters: int, size: int) -> Layer:
-        return Conv2D(filters, size, weight_initializer=_INITIAL, bias_initializer=_INITIAL)
-
-    def dense(size: int) -> Layer:
-        return Dense(size, weight_initializer=_INITIAL, bias_initializer=_INITIAL)
-
-    return Network(
-        input_shape,
-        [
-            convolution(first, 5),
-            MaxPool2D(2),
-            ReLU(),
-            convolution(second, 3),
-            MaxPool2D(2),
-            ReLU(),
-            Flatten(),
-            dense(units),
-            ReLU(),
-            dense(classes),
-        ],
-    )
+def _dense(units: int) -> Layer:
+    return Dense(units, weight_initializer=_INITIAL, bias_initializer=_INITIAL)
 
 
 def cnn(input_shape: Shape, classes: int) -> Network:
     """The default network for MNIST: convolutions of 32 channels, a dense layer of 256, logits (N, classes).
+
+    Pooling before ReLU gives the same values as after it, from a quarter of the ReLUs.
 
     References
     ----------
@@ -56,25 +37,50 @@ def cnn(input_shape: Shape, classes: int) -> Network:
     >>> cnn((28, 28, 1), 10).parameter_count
     217706
     """
-    return _conv_pool_dense(input_shape, integer("cnn", "classes", classes), 32, 32, 256)
+    return Network(
+        input_shape,
+        [
+            _convolution(32, 5),
+            MaxPool2D(2),
+            ReLU(),
+            _convolution(32, 3),
+            MaxPool2D(2),
+            ReLU(),
+            Flatten(),
+            _dense(256),
+            ReLU(),
+            _dense(integer("cnn", "classes", classes)),
+        ],
+    )
 
 
 def fast(input_shape: Shape, classes: int) -> Network:
-    """`cnn` with 24 channels in the first convolution: the network that reaches 99 % on MNIST in one epoch.
+    """A 5×5 convolution with stride 2, a 3×3 one and a pooling, both normalised, a dense layer: logits (N, classes).
 
-    ``sloy train mnist --network fast`` trains it as published: one epoch of batches of 256, Adam with β₁ = 0.7 and a
-    one-cycle schedule up to 0.01.
-
-    References
-    ----------
-    .. [1] T. Oksanen, "train_mnist_fast", github.com/tuomaso/train_mnist_fast.
+    ``sloy train mnist --network fast`` trains it to more than 99 % on MNIST in one epoch: batches of 128, Adam with
+    β₂ = 0.95 and a one-cycle schedule up to 0.02, labels smoothed by 0.1.
 
     Examples
     --------
     >>> fast((28, 28, 1), 10).parameter_count
-    215194
+    62602
     """
-    return _conv_pool_dense(input_shape, integer("fast", "classes", classes), 24, 32, 256)
+    return Network(
+        input_shape,
+        [
+            _convolution(16, 5, stride=2, use_bias=False),
+            BatchNorm(momentum=_LONG),
+            ReLU(),
+            _convolution(24, 3, use_bias=False),
+            MaxPool2D(2),
+            BatchNorm(momentum=_LONG),
+            ReLU(),
+            Flatten(),
+            _dense(96),
+            ReLU(),
+            _dense(integer("fast", "classes", classes)),
+        ],
+    )
 
 
 def cnn_wide(input_shape: Shape, classes: int) -> Network:
