@@ -99,7 +99,7 @@ def test_what_is_odd_about_classes_is_noted(tmp_path: Path) -> None:
 def test_a_list_of_files_that_are_elsewhere(tmp_path: Path) -> None:
     pictures(tmp_path / "img")
     (tmp_path / "data.csv").write_text(
-        "path,label\n/there/0.png,a\n/there/1.png,b\n/there/2.png,a\n"
+        "path,label\n/there/90.png,a\n/there/91.png,b\n/there/92.png,a\n"
     )
     with pytest.raises(FileFormatError, match=r"there is no such file.*count from its own folder"):
         picture_folder(tmp_path / "data.csv")
@@ -113,3 +113,7 @@ def test_names_that_look_alike() -> None:
     assert doubts(["cat", "cat ", "dog"])[0].startswith(
         "classes whose names differ in case or spaces only"
     )
+    assert doubts(["01", "1", "10"]) == [
+        "classes whose names differ in how a number is written only: '01', '1'; are they one?"
+    ]
+    assert doubts(["0.0", "0", "1.5", "1.50a"])[0].endswith("'0.0', '0'; are they one?")
