@@ -157,7 +157,7 @@ def test_noise_does_not_turn_ink_and_ground_round(size: int, light: bool) -> Non
 def test_ink_in_colours_and_on_grain(
     ink: tuple[int, ...], ground: tuple[int, ...], light: bool | None
 ) -> None:
-    """Blue goes the other way in yellow on blue; red and green are equally light; the grain of a dark board is no ink."""
+    """Blue goes the other way in yellow on blue; red and green are equally light; the grain of a board is no ink."""
     down, across = np.mgrid[:160, :200]
     far = np.hypot(down - 80, across - 90)
     ring = (far > 36) & (far < 46)

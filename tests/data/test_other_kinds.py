@@ -15,7 +15,8 @@ from PIL import Image
 from sloy.data import picture_folder
 from sloy.data.listing import list_pictures
 from sloy.data.other_kinds import doubts, other_kind
-from sloy.errors import FileFormatError, InvalidArgument
+from sloy.data.tables import load_table, of_pixels
+from sloy.errors import FileFormatError, InvalidArgument, InvalidOption
 from sloy.experiments.sources import source_of
 
 
@@ -117,3 +118,43 @@ def test_names_that_look_alike() -> None:
         "classes whose names differ in how a number is written only: '01', '1'; are they one?"
     ]
     assert doubts(["0.0", "0", "1.5", "1.50a"])[0].endswith("'0.0', '0'; are they one?")
+
+
+def _numbers(width: int) -> str:
+    return ",".join(["7"] + ["0"] * (width - 1)) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (
+            "label," + ",".join(f"pixel{k}" for k in range(784)),
+            "'label' look like pixels of 28 × 28",
+        ),
+        (
+            ",".join(f"{k}x{j}" for k in range(8) for j in range(8)) + ",y",
+            "'y' look like pixels of 8 × 8",
+        ),
+        ("label," + ",".join(f"pixel{k}" for k in range(3 * 64)), r"shape \(N, 8, 8, 3\)"),
+        (_numbers(785).strip(), ""),
+    ],
+)
+def test_a_table_of_pixels(header: str, said: str, tmp_path: Path) -> None:
+    """MNIST as Kaggle has it: what to type, and where the names of columns are not there."""
+    file = tmp_path / "digits.csv"
+    file.write_text(header + "\n" + _numbers(header.count(",") + 1) * 3)
+    with pytest.raises(
+        InvalidOption, match=rf"predicted: `target` COLUMN.*{said}" if said else "COLUMN$"
+    ):
+        source_of(str(file)).check("mlp", further=False)
+    if not said:
+        with pytest.raises(
+            FileFormatError, match=r"the first line holds numbers \(7, 0, 0, …\); it must name"
+        ):
+            load_table(file, "label")
+
+
+def test_other_tables_are_no_pixels(tmp_path: Path) -> None:
+    for header in ("label,a,b", "label," + ",".join(f"word{k}" for k in range(64)), "p1,p2,p3"):
+        (tmp_path / "t.csv").write_text(header + "\n")
+        assert of_pixels(tmp_path / "t.csv") == ""

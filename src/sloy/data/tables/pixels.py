@@ -26,7 +26,7 @@ def of_pixels(path: Path) -> str:
     "; all others but 'label' look like pixels of 28 × 28 pictures"
     """
     try:
-        names = read_header(path).names
+        names = read_header(path).names if path.is_file() else ()
     except (SloyError, OSError):
         return ""
     whose = [name for name in names if not _PIXEL.fullmatch(name)]
@@ -34,8 +34,9 @@ def of_pixels(path: Path) -> str:
     if len(whose) != 1 or whose[0] not in (names[0], names[-1]) or not side:
         return ""
     return (
-        f"; all others but {shown(whose[0], 40)} look like pixels of {side} × {side} pictures: that target takes them as"
-        f" numbers, in Python `sloy.fit(network, (x, y))` takes x of shape (N, {side}, {side}, {channels}) as pictures"
+        f"; all others but {shown(whose[0], 40)} look like pixels of {side} × {side} pictures: that target takes them"
+        " as numbers, in Python `sloy.fit(network, (x, y))` takes x of shape"
+        f" (N, {side}, {side}, {channels}) as pictures"
     )
 
 

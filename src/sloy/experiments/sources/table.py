@@ -174,7 +174,7 @@ class TableFile(Source):
         if self.target is None:
             raise InvalidOption(
                 f"give the column of {called(self.data)} that is to be predicted: `target` COLUMN"
-                f"{'' if is_read_once(self.data) else tables.of_pixels(Path(self.data))}"
+                + tables.of_pixels(Path(self.data))
             )
         if self.data == self.test == STANDARD_INPUT:
             raise InvalidOption("`test` (='-'): standard input is the data to train on already")
