@@ -106,7 +106,8 @@ def csv_samples(path: Path) -> tuple[list[tuple[Path, str, str]], list[LeftOut]]
     _refuse_numbers(path, [label for _, _, label, _ in said])
     files = files_of(path, lines)
     boxes = columns.header and bool(_OF_A_BOX & {cell.strip().lower() for cell in rows.cells[0]})
-    return _once(path, [(number, files[name], *rest) for number, name, *rest in said], boxes)
+    of_files = [(number, files[name], label, part) for number, name, label, part in said]
+    return _once(path, of_files, boxes)
 
 
 def _once(
