@@ -130,6 +130,16 @@ def test_predict_refuses_samples_of_another_shape(
     assert "28 × 28, the model takes 9 × 8 × 1" in errors
 
 
+@pytest.mark.parametrize("name", ["my_model", "Digits", "plan", "m.sloy"])
+def test_a_missing_model_is_named(
+    name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of files may look like those of functions, with which the library's own messages begin."""
+    monkeypatch.chdir(tmp_path)
+    _, errors = show(capsys, "predict", name, "a.png", code=1)
+    assert errors.startswith(f"sloy predict: {name}: cannot be read: No such file")
+
+
 @pytest.mark.parametrize("command_name", ["predict", "info"])
 @pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "missing"])
 def test_a_damaged_model_is_one_line_and_exit_1(

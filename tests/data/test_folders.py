@@ -118,8 +118,8 @@ def test_a_csv_without_a_header_in_a_folder_of_its_own(fruit: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a.png,cat\na.png,dog\n", "line 2 names a.png again"),
-        ("a.png,cat\nb.png\n", "line 2 has 1 cells"),
+        ("a.png,cat\na.png,dog\n", r"line 2 names a.png again .line 1., as 'dog', not 'cat'"),
+        ("a.png,cat\nb.png\n", "line 2 has 1 cell, too few"),
         ("a.png,cat\nb.png,\n", "line 2 lacks"),
         ("file,label,split\na.png,cat,trian\n", "'trian' is no part"),
         ("file,label,split\na.png,cat,test\n", "no picture to train on"),
@@ -127,7 +127,8 @@ def test_a_csv_without_a_header_in_a_folder_of_its_own(fruit: Path, tmp_path: Pa
         ("a.png,1,2\nb.png,1,2\n", "3 columns and no header"),
         ("a.png,cat\nb.png,cat\n", "one class, 'cat'"),
         ("one,two\n1,2\n", "no column holds the names of pictures"),
-        ("", "no column"),
+        ("", "lists no pictures"),
+        ("file,label\n", "lists no pictures"),
     ],
 )
 def test_csv_files_that_are_refused(tmp_path: Path, text: str, said: str) -> None:

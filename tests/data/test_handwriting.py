@@ -11,7 +11,7 @@ from draw_digits import photo
 from PIL import Image, ImageDraw
 
 from sloy.data import Dataset, HandwritingReader, mnist
-from sloy.data.handwriting.ink import find_ink
+from sloy.data.handwriting.ink import find_ink, is_light, smooth
 from sloy.data.handwriting.regions import closing, grown, regions, running, stroke_width
 from sloy.data.handwriting.sample import centred
 from sloy.data.readers import reader_from_config, reader_to_config
@@ -133,6 +133,55 @@ def test_ink_is_told_from_ground(light: bool) -> None:
     assert (mask & ~ring).sum() < 0.3 * ring.sum()
 
 
+@pytest.mark.parametrize("light", [False, True])
+@pytest.mark.parametrize("size", [60, 150])
+def test_noise_does_not_turn_ink_and_ground_round(size: int, light: bool) -> None:
+    """Of a large shape windows see noise only; half of its top hangs together all over the picture."""
+    random = np.random.default_rng(size)
+    page = np.full((300, 300), 40.0 if light else 215.0)
+    page[80 : 80 + size, 70 : 70 + size] = 215.0 if light else 40.0
+    noisy = np.clip(page + random.normal(0, 25, page.shape), 0, 255)
+    assert is_light(smooth(noisy.astype(np.float32))) is light
+
+
+@pytest.mark.parametrize(
+    ("ink", "ground", "light"),
+    [
+        ((250, 220, 60), (30, 60, 160), True),
+        ((30, 60, 160), (250, 220, 60), False),
+        ((205, 80, 70), (70, 140, 70), None),
+        ((70, 140, 70), (205, 80, 70), None),
+        ((245, 245, 245), (35, 35, 38), True),
+    ],
+)
+def test_ink_in_colours_and_on_grain(
+    ink: tuple[int, ...], ground: tuple[int, ...], light: bool | None
+) -> None:
+    """Blue goes the other way in yellow on blue; red and green are equally light; the grain of a board is no ink."""
+    down, across = np.mgrid[:160, :200]
+    far = np.hypot(down - 80, across - 90)
+    ring = (far > 36) & (far < 46)
+    page = np.where(ring[..., None], np.array(ink, float), np.array(ground, float))
+    grain = np.random.default_rng(0).normal(0, 1, (40, 50)).repeat(4, 0).repeat(4, 1)
+    found = find_ink(np.clip(page + 9 * grain[..., None], 0, 255).astype(np.uint8))
+    assert light in (None, found.light)
+    mask = found.mask()
+    assert (mask & ring).sum() > 0.9 * ring.sum()
+    assert (mask & ~ring).sum() < 0.3 * ring.sum()
+
+
+def test_white_ink_on_nothing() -> None:
+    """As drawing programs save it: over white there is nothing to be seen."""
+    picture = Image.new("RGBA", (200, 200), (255, 255, 255, 0))
+    ImageDraw.Draw(picture).line((100, 46, 100, 154), fill=(255, 255, 255, 255), width=9)
+    (found,) = HandwritingReader().written(picture)
+    assert (found.light, found.doubt) == (True, "")
+    assert found.mark is not None
+    assert found.mark.mask.shape[0] == pytest.approx(110, abs=4)
+    with pytest.raises(FileFormatError, match="no ink is seen"):
+        HandwritingReader().read(Image.new("RGBA", (200, 200), (255, 255, 255, 0)))
+
+
 def test_ruled_lines_are_taken_out() -> None:
     page = Image.new("RGB", (300, 240), (240, 238, 230))
     pen = ImageDraw.Draw(page)
@@ -228,7 +277,7 @@ def test_a_filled_shape_is_one_mark_and_doubted(kind: str, light: bool) -> None:
     assert abs(found.mark.mask.shape[1] - (160 if kind == "wedge" else 141)) < 8
 
 
-@pytest.mark.parametrize("pen", [2, 4, 8, 20])
+@pytest.mark.parametrize("pen", [2, 4, 8, 20, 36])
 def test_a_straight_one_is_not_doubted(pen: int) -> None:
     """It has as little ink as the thinnest ones of MNIST."""
     picture = Image.new("L", (200, 200), 255)

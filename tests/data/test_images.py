@@ -108,6 +108,12 @@ def test_what_is_no_picture(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("no picture")
     with pytest.raises(FileFormatError, match=r"a\.png: is not a picture"):
         read_image(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    with pytest.raises(FileFormatError, match=r"a\.png: is damaged near its beginning"):
+        read_image(tmp_path / "a.png")
+    np.savez(tmp_path / "b.npz", x_train=np.zeros(3))
+    with pytest.raises(FileFormatError, match=r"b\.npz: holds arrays \(NumPy: x_train\)"):
+        read_image(tmp_path / "b.npz")
     with pytest.raises(FileNotFoundError):
         read_image(tmp_path / "missing.png")
 
@@ -118,7 +124,7 @@ def test_pictures_that_are_too_large(tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(FileFormatError, match="3 × 2 pixels"):
         read_image(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2)  # Pillow's own limit is twice that
-    with pytest.raises(FileFormatError, match=r"a\.png"):
+    with pytest.raises(FileFormatError, match=r"a\.png: 6 pixels are too many; allowed are 5\.$"):
         read_image(path)
 
 

@@ -15,7 +15,8 @@ from PIL import Image
 from sloy.data import picture_folder
 from sloy.data.listing import list_pictures
 from sloy.data.other_kinds import doubts, other_kind
-from sloy.errors import FileFormatError, InvalidArgument
+from sloy.data.tables import load_table, of_pixels
+from sloy.errors import FileFormatError, InvalidArgument, InvalidOption
 from sloy.experiments.sources import source_of
 
 
@@ -99,7 +100,7 @@ def test_what_is_odd_about_classes_is_noted(tmp_path: Path) -> None:
 def test_a_list_of_files_that_are_elsewhere(tmp_path: Path) -> None:
     pictures(tmp_path / "img")
     (tmp_path / "data.csv").write_text(
-        "path,label\n/there/0.png,a\n/there/1.png,b\n/there/2.png,a\n"
+        "path,label\n/there/90.png,a\n/there/91.png,b\n/there/92.png,a\n"
     )
     with pytest.raises(FileFormatError, match=r"there is no such file.*count from its own folder"):
         picture_folder(tmp_path / "data.csv")
@@ -113,3 +114,47 @@ def test_names_that_look_alike() -> None:
     assert doubts(["cat", "cat ", "dog"])[0].startswith(
         "classes whose names differ in case or spaces only"
     )
+    assert doubts(["01", "1", "10"]) == [
+        "classes whose names differ in how a number is written only: '01', '1'; are they one?"
+    ]
+    assert doubts(["0.0", "0", "1.5", "1.50a"])[0].endswith("'0.0', '0'; are they one?")
+
+
+def _numbers(width: int) -> str:
+    return ",".join(["7"] + ["0"] * (width - 1)) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (
+            "label," + ",".join(f"pixel{k}" for k in range(784)),
+            "'label' look like pixels of 28 × 28",
+        ),
+        (
+            ",".join(f"{k}x{j}" for k in range(8) for j in range(8)) + ",y",
+            "'y' look like pixels of 8 × 8",
+        ),
+        ("label," + ",".join(f"pixel{k}" for k in range(3 * 64)), r"shape \(N, 8, 8, 3\)"),
+        (_numbers(785).strip(), ""),
+    ],
+)
+def test_a_table_of_pixels(header: str, said: str, tmp_path: Path) -> None:
+    """MNIST as Kaggle has it: what to type, and where the names of columns are not there."""
+    file = tmp_path / "digits.csv"
+    file.write_text(header + "\n" + _numbers(header.count(",") + 1) * 3)
+    with pytest.raises(
+        InvalidOption, match=rf"predicted: `target` COLUMN.*{said}" if said else "COLUMN$"
+    ):
+        source_of(str(file)).check("mlp", further=False)
+    if not said:
+        with pytest.raises(
+            FileFormatError, match=r"the first line holds numbers \(7, 0, 0, …\); it must name"
+        ):
+            load_table(file, "label")
+
+
+def test_other_tables_are_no_pixels(tmp_path: Path) -> None:
+    for header in ("label,a,b", "label," + ",".join(f"word{k}" for k in range(64)), "p1,p2,p3"):
+        (tmp_path / "t.csv").write_text(header + "\n")
+        assert of_pixels(tmp_path / "t.csv") == ""

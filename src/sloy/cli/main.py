@@ -158,7 +158,7 @@ def explain(
     error: BaseException, command: str = "train", options: Collection[str] = ()
 ) -> tuple[int, str]:
     """The exit code and the line for an error; `options` are the words of the command's, such as --seed."""
-    from sloy.errors import InvalidArgument, InvalidOption, SloyError
+    from sloy.errors import FileFormatError, InvalidArgument, InvalidOption, SloyError
 
     saved = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
     match error:
@@ -167,12 +167,16 @@ def explain(
         case Terminated():
             return TERMINATED, f"terminated{saved}"
         case UsageError() | InvalidOption():
-            line = _as_options(_line(error), options).removesuffix(".")
+            line = _as_options(_without_name(_line(error)), options).removesuffix(".")
             return USAGE, f"{line} (see `sloy {command} --help`)"
-        case InvalidArgument() if _of_option(line := _as_options(_line(error), options)):
+        case InvalidArgument() if _of_option(
+            line := _as_options(_without_name(_line(error)), options)
+        ):
             return USAGE, line + saved
         case SloyError():
-            return FAILED, _as_options(_listed(error), options) + saved
+            of_file = isinstance(error, FileFormatError)  # it begins with the file's name
+            line = _listed(error) if of_file else _without_name(_listed(error))
+            return FAILED, _as_options(line, options) + saved
         case MemoryError():
             advice = "a smaller --batch-size needs less"
             return FAILED, f"not enough memory: {_line(error) or advice}"
@@ -196,7 +200,7 @@ def _as_options(message: str, options: Collection[str]) -> str:
         word = f"--{found[1].replace('_', '-')}"
         return word if word in options else found[0]
 
-    return re.sub(r"(?<!column )(?<!target )`(\w+)`", option, _without_name(message))
+    return re.sub(r"(?<!column )(?<!target )`(\w+)`", option, message)
 
 
 def _without_name(message: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import threading
 import warnings
 from collections.abc import Sequence
@@ -21,8 +22,9 @@ import numpy as np
 from sloy.arguments import path_of
 from sloy.data.below import below
 from sloy.data.deep_colours import colour_spread, is_deep_colour, joined, narrowed
-from sloy.data.formats import HEAD, advice, foreign, foreign_head, formats
+from sloy.data.formats import HEAD, advice, foreign, foreign_head, formats, is_picture_head
 from sloy.data.greys import Greys, Spread, common_range, is_deep, spread, stated_bits, to_bytes
+from sloy.data.other_kinds import other_kind
 from sloy.errors import FileFormatError
 
 if TYPE_CHECKING:
@@ -151,8 +153,11 @@ def _recognised(file: BinaryIO, path: Path) -> Image:
     except PIL.UnidentifiedImageError:
         file.seek(0)
         raise FileFormatError(f"{path}: {_what_it_is(path, file.read(HEAD))}.") from None
-    except PIL.Image.DecompressionBombError as error:
-        raise FileFormatError(f"{path}: {error}") from None
+    except PIL.Image.DecompressionBombError as error:  # it gives no width and height
+        pixels = next(iter(re.findall(r"\d+", str(error))), "its")
+        raise FileFormatError(
+            f"{path}: {pixels} pixels are too many; allowed are {LARGEST_PICTURE}."
+        ) from None
     except Exception as error:
         raise _damaged(str(path), error) from None
 
@@ -254,6 +259,10 @@ def _what_it_is(path: Path, head: bytes) -> str:
         return "is a web page, not a picture"
     if known:
         return f"is {known}, which is not read; convert it ({advice(known)})"
+    if (kind := other_kind(path)) is not None:
+        return kind
+    if is_picture_head(head):
+        return "is damaged near its beginning"
     return f"is not a picture ({', '.join(formats())})"
 
 

@@ -1,27 +1,49 @@
-"""CSV files that list pictures: which columns they have, and which files their names mean."""
+"""Lists of pictures: which columns they have, and what each line says."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from sloy.data.below import below
+from sloy.data.below import LeftOut
 from sloy.data.formats import foreign, is_picture_name
-from sloy.data.list_rows import OTHERS, TABLES, rows_of
-from sloy.data.parts import TRAIN, WORDS, part_of
+from sloy.data.list_rows import OTHERS, TABLES, ones, rows_of
+from sloy.data.listed_files import called, files_of, names_near
+from sloy.data.listing_words import few
+from sloy.data.other_kinds import BOXES, other_kind
+from sloy.data.parts import TRAIN, WORDS
 from sloy.errors import FileFormatError
-from sloy.text import shown
+from sloy.text import many, shown
 
 LABEL_COLUMNS = ("label", "class", "category", "target", "species", "breed")
 PART_COLUMNS = ("split", "part", "subset", "set")
-_LOOKED_AT = 50  # lines of a CSV file from which its columns are told
-_LOOKED_INTO = 1 << 16  # characters of it, where it is only asked whether it lists pictures
-_MOST_NEAR = 20_000  # files near a CSV file that are looked at to tell whether it lists pictures
-_LEVELS = 2  # of folders below it, likewise
+_PLURALS = {"labels": "label", "classes": "class", "categories": "category", "targets": "target"}
+_BESIDE = frozenset(
+    ("name", "names", "id", "ids", "idx", "index", "number", "num", "code", "text", "string", "image", "true")
+)  # fmt: skip
+_NUMBERING = re.compile(r"(unnamed: \d+|index|)$")  # a column that pandas made of the rows' numbers
+_LACKING = frozenset(("", "nan", "NaN", "-nan", "-NaN", "<NA>", "#N/A", "null", "NULL"))
+_OF_A_BOX = frozenset(("xmin", "x_min", "xmax", "x_max", "x1", "bbox", "bbox_x", "bbox_x1"))
+_PARTS_ASKED = {f"is_{word}": part for word, part in WORDS.items() if part != TRAIN}
+_TRUTH = {"1": True, "1.0": True, "true": True, "yes": True} | {
+    "0": False, "0.0": False, "false": False, "no": False,
+}  # fmt: skip
+_LOOKED_AT = 50  # lines of a list from which its columns are told
+_LOOKED_INTO = 1 << 16  # bytes of it, where it is only asked whether it lists pictures
 
-Names = Mapping[str, Sequence[Path]]  # a picture's name without its suffix → the files called so
+
+@dataclass(frozen=True)
+class _Columns:
+    path: int
+    label: int
+    parts: tuple[tuple[int, str], ...]  # columns that say a part, or whether it is this one
+    header: bool
+
+    @property
+    def last(self) -> int:
+        return max(self.path, self.label, *(column for column, _ in self.parts))
 
 
 def csv_files(folder: Path) -> list[Path]:
@@ -40,48 +62,81 @@ def _files_of(folder: Path, suffixes: Sequence[str]) -> list[Path]:
 
 
 def has_paths(table: Path) -> bool:
-    """Whether the first lines of a CSV file name pictures."""
+    """Whether the first lines of a list name pictures."""
     try:
-        rows = rows_of(table, _LOOKED_INTO, labels=LABEL_COLUMNS)[:_LOOKED_AT]
+        rows = rows_of(table, _LOOKED_INTO, labels=LABEL_COLUMNS).cells[:_LOOKED_AT]
         return _path_column(rows) is not None or _stem_column(rows, table) is not None
     except (OSError, FileFormatError):
         return False
 
 
-def csv_samples(path: Path) -> list[tuple[Path, str, str]]:
-    """The file, class and part ("" where it says none) of each line.
+def csv_samples(path: Path) -> tuple[list[tuple[Path, str, str]], list[LeftOut]]:
+    """The file, class and part ("" where it says none) of each picture, and lines that say again what another does.
 
-    A name is a path from the file's own folder. Where it lacks its suffix or its folder, as `0a1b2c` for
+    A name is a path from the list's own folder. Where it lacks its suffix or its folder, as `0a1b2c` for
     `train/0a1b2c.jpg`, the picture below that folder is meant that is called so.
 
     Raises
     ------
     FileFormatError
-        Where columns or cells are missing, or a name could be two files; it names the line.
+        Where columns or cells are missing, a name could be two files, or two lines give a picture two classes; it
+        names the line.
     """
+    if (kind := other_kind(path)) is not None:
+        raise FileFormatError(f"{path}: {kind}.")
     rows = rows_of(path, labels=LABEL_COLUMNS)
-    path_column, label_column, part_column, first = _columns(path, rows)
-    samples: list[tuple[str, str, str]] = []
-    seen: dict[str, int] = {}
-    for number, row in enumerate(rows[first:], first + 1):
-        if not any(cell.strip() for cell in row):
+    columns = _columns(path, rows.cells)
+    said: list[tuple[int, str, str, str]] = []
+    lines: dict[str, int] = {}
+    for number, row in enumerate(rows.cells, rows.first):
+        if not any(cell.strip() for cell in row) or (columns.header and number == rows.first):
             continue
-        if len(row) <= max(path_column, label_column, part_column or 0):
-            raise FileFormatError(f"{path}: line {number} has {len(row)} cells, too few.")
-        name, label = row[path_column].strip(), row[label_column].strip()
-        if not name or not label:
-            raise FileFormatError(f"{path}: line {number} lacks its path or its label.")
-        if name in seen:
-            raise FileFormatError(f"{path}: line {number} names {name} again (line {seen[name]}).")
-        seen[name] = number
-        samples.append((name, label, _part(path, number, row, part_column)))
-    if not samples:
+        if len(row) <= columns.last:
+            raise FileFormatError(f"{path}: line {number} has {many(len(row), 'cell')}, too few.")
+        name, label = row[columns.path].strip(), row[columns.label].strip()
+        if not name or label in _LACKING:
+            what = "its path" if not name else f"its label ({label})" if label else "its label"
+            raise FileFormatError(f"{path}: line {number} lacks {what}.")
+        lines.setdefault(name, number)
+        said.append((number, name, label, _part(path, number, row, columns, rows.cells[0])))
+    if not said:
         raise FileFormatError(f"{path}: lists no pictures.")
-    if any(part for *_, part in samples) and not any(part == TRAIN for *_, part in samples):
+    if any(part for *_, part in said) and not any(part == TRAIN for *_, part in said):
         raise FileFormatError(f"{path}: lists no picture to train on.")
-    _refuse_numbers(path, [label for _, label, _ in samples])
-    files = _files(path, seen)
-    return [(files[name], label, part) for name, label, part in samples]
+    _refuse_numbers(path, [label for _, _, label, _ in said])
+    files = files_of(path, lines)
+    boxes = columns.header and bool(_OF_A_BOX & {cell.strip().lower() for cell in rows.cells[0]})
+    of_files = [(number, files[name], label, part) for number, name, label, part in said]
+    return _once(path, of_files, boxes)
+
+
+def _once(
+    path: Path, said: Sequence[tuple[int, Path, str, str]], boxes: bool
+) -> tuple[list[tuple[Path, str, str]], list[LeftOut]]:
+    """Each file once, and the lines that name one again; refuses two that say different things of it."""
+    first: dict[Path, tuple[int, str, str]] = {}
+    again: list[tuple[int, Path]] = []
+    for number, file, label, part in said:
+        line, *before = first.setdefault(file, (number, label, part))
+        if line == number:
+            continue
+        if boxes:
+            raise FileFormatError(
+                f"{path}: line {number} names {file.name} again (line {line}); {BOXES.format(found='columns')}."
+            )
+        if before != [label, part]:
+            which = 0 if before[0] != label else 1
+            raise FileFormatError(
+                f"{path}: line {number} names {file.name} again (line {line}), as {shown(([label, part])[which], 40)},"
+                f" not {shown(before[which], 40)}."
+            )
+        again.append((number, file))
+    samples = [(file, label, part) for file, (_, label, part) in first.items()]
+    if not again:
+        return samples, []
+    names = tuple(f"line {number} ({file.name})" for number, file in again)
+    reason = "passed over, saying again what another line says"
+    return samples, [LeftOut("line", reason, tuple(file for _, file in again), names)]
 
 
 def _refuse_numbers(path: Path, labels: Sequence[str]) -> None:
@@ -98,109 +153,32 @@ def _refuse_numbers(path: Path, labels: Sequence[str]) -> None:
         )
 
 
-# --- files ----------------------------------------------------------------------------------------
-
-
-def _files(table: Path, lines: Mapping[str, int]) -> dict[str, Path]:
-    """The file that each name means; a name without one keeps its path, and is refused when it is read."""
-    folder = table.parent
-    found = {name: folder / name for name in lines}
-    for name, path in found.items():
-        if "\\" in name and not os.path.lexists(path):  # written on Windows
-            found[name] = folder / name.replace("\\", "/")
-    lost = [name for name, path in found.items() if not os.path.lexists(path)]
-    if not lost:
-        return found
-    near = _every(folder)
-    meant = {name: _called(near, name) for name in lost}
-    folders = Counter(_folder_of(path, name) for name, paths in meant.items() for path in paths)
-    for name, paths in meant.items():
-        if len(paths) > 1:
-            best = _likeliest(table, [(folders[_folder_of(p, name)], p) for p in paths])
-            if best is None:
-                shown = " or ".join(str(path.relative_to(folder)) for path in paths[:3])
-                raise FileFormatError(f"{table}: line {lines[name]}: {name!r} may be {shown}.")
-            found[name] = best
-        elif paths:
-            found[name] = paths[0]
-    return found
-
-
-def _likeliest(table: Path, counted: Sequence[tuple[int, Path]]) -> Path | None:
-    """Of files with one name that in the folder with most names; of such the one called as the CSV file, or train/."""
-    most = max(count for count, _ in counted)
-    best = [path for count, path in counted if count == most]
-    if len(best) > 1:
-        part = part_of(table.stem) or TRAIN
-        top = len(table.parent.parts)
-        best = [p for p in best if table.stem == p.parts[top] or part_of(p.parts[top]) == part]
-    return best[0] if len(best) == 1 else None
-
-
-def _called(near: Names, name: str) -> Sequence[Path]:
-    """The files that a name, with or without folder and suffix, may mean."""
-    given = Path(name)
-    whole = is_picture_name(given.name) or foreign(given.name) is not None
-    found = near.get(given.stem if whole else given.name, ())
-    end = -len(given.parts)
-    if whole:
-        given = given.with_suffix(given.suffix.lower())
-        return [p for p in found if p.with_suffix(p.suffix.lower()).parts[end:] == given.parts]
-    return [p for p in found if p.with_suffix("").parts[end:] == given.parts]
-
-
-def _folder_of(path: Path, name: str) -> Path:
-    """Where a name begins that means this file."""
-    return path.parents[len(Path(name).parts) - 1]
-
-
-def _every(folder: Path) -> dict[str, list[Path]]:
-    """The pictures below a folder, by their names without suffix."""
-    whole, found = below(folder), dict[str, list[Path]]()
-    for path in (*whole.pictures, *(p for p, _, _ in whole.others if foreign(p.name))):
-        found.setdefault(path.stem, []).append(path)
-    return found
-
-
-def _near(folder: Path) -> dict[str, list[Path]]:
-    """The same of two levels, and no further than the first files: to be quick in a large folder."""
-    found: dict[str, list[Path]] = {}
-    waiting, looked_at = [(folder, 0)], 0
-    while waiting and looked_at < _MOST_NEAR:
-        current, level = waiting.pop(0)
-        try:
-            names = sorted(os.listdir(current))[:_MOST_NEAR]
-        except OSError:
-            continue
-        looked_at += len(names)
-        for name in names:
-            path = Path(current, name)
-            if is_picture_name(name) or foreign(name):
-                found.setdefault(path.stem, []).append(path)
-            elif level < _LEVELS and not name.startswith(".") and path.is_dir():
-                waiting.append((path, level + 1))
-    return found
-
-
 # --- columns --------------------------------------------------------------------------------------
 
 
-def _part(path: Path, number: int, row: Sequence[str], column: int | None) -> str:
-    if column is None:
-        return ""
-    word = row[column].strip().lower()
-    if word not in WORDS:
-        raise FileFormatError(
-            f"{path}: line {number}: {shown(word)} is no part; allowed are {', '.join(WORDS)}."
-        )
-    return WORDS[word]
+def _part(
+    path: Path, number: int, row: Sequence[str], columns: _Columns, header: Sequence[str]
+) -> str:
+    found = TRAIN if columns.parts else ""
+    for column, asked in columns.parts:
+        word = row[column].strip().lower()
+        allowed = _TRUTH if asked else WORDS
+        if word not in allowed:
+            name = header[column].strip()
+            raise FileFormatError(
+                f"{path}: line {number}: {shown(word)} is no part; allowed in {name} are {', '.join(allowed)}."
+            )
+        found = (asked if _TRUTH[word] else found) if asked else WORDS[word]
+    return found
 
 
-def _columns(path: Path, rows: list[list[str]]) -> tuple[int, int, int | None, int]:
-    """The columns of the path, the label and the part, and the number of the first row of data."""
+def _columns(path: Path, rows: list[list[str]]) -> _Columns:
+    """The columns of the path, the label and the part, and whether the first row is a header."""
     found = _path_column(rows)
     if not (by_suffix := found is not None):
         found = _stem_column(rows, path)
+    if found is None and sum(any(cell.strip() for cell in row) for row in rows) < 2:
+        raise FileFormatError(f"{path}: lists no pictures.")
     if found is None:
         raise FileFormatError(
             f"{path}: no column holds the names of pictures (such as cats/1.jpg, from the file's own"
@@ -208,54 +186,103 @@ def _columns(path: Path, rows: list[list[str]]) -> tuple[int, int, int | None, i
         )
     name = rows[0][found].strip()
     if is_picture_name(Path(name).name) or (
-        not by_suffix and _called(_near(path.parent), name)
+        not by_suffix and called(names_near(path.parent), name)
     ):  # no header
         if len(rows[0]) != 2:
             raise FileFormatError(
                 f"{path}: has {len(rows[0])} columns and no header; two are needed, path and label."
             )
-        return found, 1 - found, None, 0
+        return _Columns(found, 1 - found, (), header=False)
     header = [cell.strip().lower() for cell in rows[0]]
-    part = next((header.index(name) for name in PART_COLUMNS if name in header), None)
-    label = _label_column(header, found, part)
+    parts = _part_columns(header)
+    label = _label_column(rows, found, *(column for column, _ in parts))
     if label is not None:
-        return found, label, part, 1
+        return _Columns(found, label, parts, header=True)
+    several = [rows[0][i].strip() for i in ones(rows) if i != found]
+    why = ""
+    if len(several) > 1:
+        why = f" Of the columns of 0 and 1 ({few(several)}) each line must have one 1: a picture has one class here."
     raise FileFormatError(
-        f"{path}: which column is the label? None of {', '.join(rows[0])} is named"
-        f" {', '.join(LABEL_COLUMNS)}."
+        f"{path}: which column is the label? None of {few(rows[0], 20)} is named {', '.join(LABEL_COLUMNS)}.{why}"
     )
 
 
-def _label_column(header: Sequence[str], *others: int | None) -> int | None:
-    """That which is called so, or the only one beside the others."""
+def _part_columns(header: Sequence[str]) -> tuple[tuple[int, str], ...]:
+    """Columns that say a part, else those that say whether it is one: is_valid, is_test."""
+    named = [(header.index(name), "") for name in PART_COLUMNS if name in header][:1]
+    return tuple(
+        named or [(i, _PARTS_ASKED[name]) for i, name in enumerate(header) if name in _PARTS_ASKED]
+    )
+
+
+def _label_column(rows: Sequence[Sequence[str]], *others: int) -> int | None:
+    """That which is called so, or the only one beside the others.
+
+    Of several that divide the pictures alike (`class_id`, `class_name`) that which has words.
+    """
+    header = [cell.strip().lower() for cell in rows[0]]
     rest = [i for i in range(len(header)) if i not in others]
-    named = [header.index(name) for name in LABEL_COLUMNS if name in header]
-    return (named or rest)[0] if named or len(rest) == 1 else None
+    named = [i for name in LABEL_COLUMNS for i in rest if header[i] == name]
+    named += [i for i in rest if i not in named and _is_label(header[i])]
+    if named:
+        return next((i for i in named[1:] if _says_more(rows, i, named[0])), named[0])
+    rest = [i for i in rest if not _NUMBERING.match(header[i])] or rest
+    return rest[0] if len(rest) == 1 else None
+
+
+def _is_label(name: str) -> bool:
+    """Whether a column's name is that of a label: labels, class_name, Label ID."""
+    words = [_PLURALS.get(word, word) for word in re.split(r"[\s_.-]+", name)]
+    return any(word in LABEL_COLUMNS for word in words) and all(
+        word in LABEL_COLUMNS or word in _BESIDE for word in words
+    )
+
+
+def _says_more(rows: Sequence[Sequence[str]], one: int, other: int) -> bool:
+    """Whether two columns divide the rows alike, `one` by words and `other` by numbers."""
+    pairs = {
+        (row[one].strip(), row[other].strip()) for row in rows[1:] if len(row) > max(one, other)
+    }
+    mine, theirs = {a for a, _ in pairs}, {b for _, b in pairs}
+    alike = len(pairs) == len(mine) == len(theirs)
+    return alike and all(map(_is_number, theirs)) and not any(map(_is_number, mine))
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _path_column(rows: Sequence[Sequence[str]]) -> int | None:
-    """The first column whose cells, after a header, are names of pictures."""
+    """The first column whose cells, after a header, are names of pictures, four in five of them."""
     sample = _sample(rows)
     for column in range(min(map(len, sample), default=0)):
         names = [Path(row[column].strip()).name for row in sample]
-        if all(is_picture_name(name) or foreign(name) for name in names):
+        if sum(is_picture_name(name) or foreign(name) is not None for name in names) >= 0.8 * len(
+            names
+        ):
             return column
     return None
 
 
 def _stem_column(rows: Sequence[Sequence[str]], table: Path) -> int | None:
-    """The first column whose cells, all different, are names of pictures near the file without their suffixes.
+    """The first column most of whose cells are names of pictures near the list without their suffixes.
 
-    Numbers in a table may be so by chance; so there must be two of them or more, and a column for the label.
+    Numbers in a table may be so by chance; so there must be two of them or more, few of them twice, and a column for
+    the label.
     """
     sample = _sample(rows)
-    near = _near(table.parent) if len(sample) > 1 else {}
-    header = [cell.strip().lower() for cell in rows[0]] if near else []
-    part = next((header.index(name) for name in PART_COLUMNS if name in header), None)
+    near = names_near(table.parent) if len(sample) > 1 else {}
+    parts = _part_columns([cell.strip().lower() for cell in rows[0]]) if near else ()
     for column in range(min(map(len, sample), default=0)) if near else ():
         cells = [row[column].strip() for row in sample]
-        known = len(set(cells)) == len(cells) and all(c and _called(near, c) for c in cells)
-        if known and _label_column(header, column, part) is not None:
+        known = sum(bool(cell and called(near, cell)) for cell in cells) > len(cells) / 2
+        if not known or len(set(cells)) <= 0.8 * len(cells):
+            continue
+        if _label_column(rows, column, *(column for column, _ in parts)) is not None:
             return column
     return None
 

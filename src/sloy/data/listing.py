@@ -342,7 +342,7 @@ def _holds_a_picture(folder: Path) -> bool:
 
 def _from_csv(table: Path, folder: Path | None, fewest: int) -> Listing:
     """The pictures of a CSV file; beside them all of a `folder`, or those that lie next to them, are looked at."""
-    samples = csv_samples(table)
+    samples, again = csv_samples(table)
     listed = {file for file, _, _ in samples}
     if folder is not None:
         whole = below(folder)
@@ -354,14 +354,14 @@ def _from_csv(table: Path, folder: Path | None, fewest: int) -> Listing:
         others = []
     if unlisted := tuple(file for file in files if file not in listed):
         others.insert(0, LeftOut("picture", f"passed over, in no line of {table.name}", unlisted))
-    return _listing(table, samples, others, fewest)
+    return _listing(table, samples, [*again, *others], fewest)
 
 
 def _refuse_other_labels(path: Path, tables: Sequence[Path], folders: set[str]) -> None:
     """Refuse a CSV file beside folders of pictures that gives these pictures other classes."""
     for table in tables:
         try:
-            samples = csv_samples(table) if has_paths(table) else []
+            samples = csv_samples(table)[0] if has_paths(table) else []
         except FileFormatError:  # it may say something else of them
             continue
         other = sorted({label for _, label, _ in samples} - folders)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import unicodedata
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -150,16 +151,14 @@ def doubts(names: Sequence[str]) -> list[str]:
     said = []
     alike: dict[str, list[str]] = {}
     for name in names:
-        alike.setdefault(
-            " ".join(unicodedata.normalize("NFKC", name).casefold().split()), []
-        ).append(name)
+        alike.setdefault(_bare(name), []).append(name)
     for twins in alike.values():
         if len(twins) > 1:
-            how = (
-                "in case or spaces only"
-                if len({*map(_composed, twins)}) > 1
-                else "in how letters are composed only"
-            )
+            how = "in case or spaces only"
+            if len({*map(_composed, twins)}) == 1:
+                how = "in how letters are composed only"
+            elif _as_number(twins[0]) is not None:
+                how = "in how a number is written only"
             said.append(
                 f"classes whose names differ {how}: {', '.join(map(repr, twins))}; are they one?"
             )
@@ -170,6 +169,18 @@ def doubts(names: Sequence[str]) -> list[str]:
             " that is not what is learned here"
         )
     return said
+
+
+def _bare(name: str) -> str:
+    """A name without what is easily written in two ways: case, spaces, composed letters, zeros of a number."""
+    bare = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    number = _as_number(bare)
+    return bare if number is None else repr(number)
+
+
+def _as_number(name: str) -> float | None:
+    """The number that digits stand for: 007, 7.0."""
+    return float(name) if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", name.strip()) else None
 
 
 def _composed(name: str) -> str:

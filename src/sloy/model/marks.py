@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sloy.model.model import Model
 
 SURE = 0.9  # mean probability of the answer when the mark is changed a little; of 99 digits in 100 it is more
-AGREED = 0.5  # the same where the model knows what is unlike its samples
+AGREED = 0.4  # the same where the model knows what is unlike its samples
 
 
 def read_marks(

@@ -144,3 +144,28 @@ def test_products_of_integers(op: str, batch: object, tmp_path: Path) -> None:
     assert np.ptp(wanted) > 100
     np.testing.assert_array_equal(model(x), wanted)
     assert any(p.size == np.prod(weights[2].dims) for p in model.parameters.values())
+
+
+def _windows(values: np.ndarray, size: int, stride: int, op: str) -> np.ndarray:
+    """Of each row of values (N, C, W) the one window from its beginning, what lies beyond the end left out."""
+    inside = values[..., :size]
+    assert inside.shape[-1] < size <= values.shape[-1] + stride - 1
+    if op == "LpPool":
+        return np.sqrt(np.square(inside).sum(-1, keepdims=True))
+    return inside.max(-1, keepdims=True) if op == "MaxPool" else inside.mean(-1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("op", "ceil_mode"),
+    [("MaxPool", 0), ("MaxPool", 1), ("AveragePool", 0), ("AveragePool", 1), ("LpPool", 0)],
+)
+def test_a_window_larger_than_its_input_by_less_than_a_stride(
+    op: str, ceil_mode: int, tmp_path: Path
+) -> None:
+    """It has one place, as in onnxruntime and in onnx's shapes; of PyTorch such come with `ceil_mode`."""
+    said = {"ceil_mode": 1} if ceil_mode else {}
+    nodes = [node(op, "x", "y", kernel_shape=[3], strides=[2], **said)]
+    file = write(tmp_path / "m.onnx", nodes, [], ("N", 2, 2))
+    x = np.random.default_rng(0).normal(size=(5, 2, 2)).astype(np.float32)
+    y = Model.from_onnx(file, engine="reference")(x)
+    np.testing.assert_allclose(y, _windows(x, 3, 2, op), rtol=1e-6)

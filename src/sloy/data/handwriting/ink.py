@@ -17,6 +17,9 @@ from sloy.data.handwriting.ruled import without_lines
 SHARES = (0.08, 0.16)  # of the shorter side: windows in which ink is told from ground
 _WINDOW = 0.25  # of the shorter side: strokes are narrower
 _WIDEST = 0.8  # likewise, where none is seen so
+_GREY = 2.5  # times the contrast that a single colour must have to be gone by
+_DIM = 0.5  # of the most light: no place of light ink has less
+_FRAME = 0.5  # of the border: a region along more of it is the ground around a shape
 _AT_BORDER = 0.3  # how much less a region counts there
 _LEVEL = 20.0  # added to the ground: noise of the dark is no ink
 FAINT = 0.06  # of the ground: what differs less is no ink
@@ -68,18 +71,16 @@ class Ink:
 
 def find_ink(colours: np.ndarray) -> Ink:
     """The ink of a picture, uint8 (H, W, 3), of any size."""
-    planes = smooth(colours.astype(np.float32))
-    greys = planes @ np.array([0.299, 0.587, 0.114], np.float32)
-    light = is_light(greys)
-    if light:
-        planes, greys = 255 - planes, 255 - greys
-    candidates = [greys, *np.moveaxis(planes, 2, 0)]
-    side = min(greys.shape)
+    planes = _planes(colours)
+    light = _are_light(planes)
+    planes = [255 - plane if its else plane for plane, its in zip(planes, light, strict=True)]
+    side = min(planes[0].shape)
     for share in (_WINDOW, _WIDEST):
-        amounts = [_hat(plane, max(5, int(share * side)) | 1, light=light) for plane in candidates]
+        window = max(5, int(share * side)) | 1
+        amounts = [_hat(plane, window, light=its) for plane, its in zip(planes, light, strict=True)]
         clear = [float(np.percentile(a, 99)) / (noise_of(a) + 0.02) for a in amounts]
         best = int(np.argmax(np.array(clear) * (1.2, 1, 1, 1)))  # a single colour has more noise
-        ink = _without_ruling(amounts[best], light)
+        ink = _without_ruling(amounts[best], light[0])
         mask = ink.mask()
         if mask.any():
             break
@@ -88,7 +89,26 @@ def find_ink(colours: np.ndarray) -> Ink:
     window = int(_SPREAD * stroke_width(mask) + 3)
     if window >= share * side:
         return ink
-    return _without_ruling(_hat(candidates[best], max(5, window) | 1, light=light), light)
+    return _without_ruling(_hat(planes[best], max(5, window) | 1, light=light[best]), light[0])
+
+
+def _planes(colours: np.ndarray) -> list[np.ndarray]:
+    """Grey, red, green and blue of a picture, smoothed, each (H, W)."""
+    smoothed = smooth(colours.astype(np.float32))
+    return [smoothed @ np.array([0.299, 0.587, 0.114], np.float32), *np.moveaxis(smoothed, 2, 0)]
+
+
+def _are_light(planes: list[np.ndarray]) -> list[bool]:
+    """For each plane whether the ink is lighter than the ground in it.
+
+    It is looked for in the grey, or in a colour that has much more contrast (red on a green of the same lightness);
+    in a plane that goes the other way (the blue of yellow on blue) the ink is the other way, too.
+    """
+    contrast = [float(np.ptp(np.percentile(plane, (1, 99)))) for plane in planes]
+    base = int(np.argmax(np.array(contrast) * (_GREY, 1, 1, 1)))
+    light = is_light(planes[base])
+    centred = [plane - plane.mean() for plane in planes]
+    return [light != bool((plane * centred[base]).sum() < 0) for plane in centred]
 
 
 def filled(colours: np.ndarray, ink: Ink) -> Region | None:
@@ -99,7 +119,7 @@ def filled(colours: np.ndarray, ink: Ink) -> Region | None:
     paler.
     """
     mask = ink.mask()
-    greys = smooth(colours.astype(np.float32)) @ np.array([0.299, 0.587, 0.114], np.float32)
+    greys = _planes(colours)[0]
     greys = 255 - greys if ink.light else greys
     if not mask.any() or mask.all():
         return None
@@ -133,7 +153,7 @@ def is_light(greys: np.ndarray) -> bool:
             votes += bright[0] - dark[0]
     if votes == 0:  # nothing is narrow: what is not the border's
         edge = np.concatenate([greys[0], greys[-1], greys[:, 0], greys[:, -1]])
-        middle = (float(greys.min()) + float(greys.max())) / 2
+        middle = float(np.percentile(greys, (1, 99)).mean())
         return float(np.median(edge)) < middle
     return votes > 0
 
@@ -164,20 +184,32 @@ def _hat(greys: np.ndarray, window: int, *, light: bool) -> np.ndarray:
     level = ground  # of the light that falls there: for light ink the brightest nearby
     if light:
         level = running(running(255 - greys, window, 0, np.maximum), window, 1, np.maximum)
+        level = np.maximum(level, _DIM * level.max())  # far from all ink there is but the dark
     return (ground - greys) / (level + np.float32(_LEVEL))
 
 
 def _longest(amount: np.ndarray) -> tuple[float, tuple[int, int, int, int]]:
-    """Diagonal times amount of the longest region, and its box; half of what stands out most is a region."""
+    """Diagonal times amount of the longest region, and its box.
+
+    Half of what stands out most is a region, and more than is exceeded by chance: where a window sees nothing but
+    noise, half of its top hangs together all over the picture.
+    """
     top = float(np.percentile(amount, 99.7))
     found = 0.0, (0, 0, 0, 0)
     if top < FAINT / 2:
         return found
-    for region in regions(amount > 0.5 * top):
-        score = _score(region, amount)
+    for region in regions(amount > max(0.5 * top, noise_of(amount))):
+        score = 0.0 if _is_frame(region, amount.shape) else _score(region, amount)
         if region.area >= 12 and score > found[0]:
             found = score, region.box
     return found
+
+
+def _is_frame(region: Region, shape: tuple[int, ...]) -> bool:
+    """Whether a region lies along most of the border."""
+    height, width = shape
+    on_it = (region.rows % (height - 1) == 0) | (region.columns % (width - 1) == 0)
+    return bool(on_it.sum() > _FRAME * 2 * (height + width - 2))
 
 
 def _score(region: Region, amount: np.ndarray) -> float:

@@ -34,6 +34,7 @@ _LEAST_INK, _MOST_INK = (
     70.0,
 )  # mean grey; of 999 of 1000 ones of MNIST it is more than the first
 _BLOT = 0.27  # width of the strokes by the longer side
+_BAR = 0.4  # what is narrower than this part of its length is a stroke, however wide: a 1 of a broad brush
 _MANY = 24  # marks
 
 
@@ -150,6 +151,9 @@ class HandwritingReader(OfPictures):
         if (ready := self._as_it_is(picture)) is not None:
             return [ready]
         marks, light = _marks(picture)
+        if not marks:  # white ink on nothing is seen on black
+            with quiet():
+                marks, light = _marks(decode(source, 3, (0, 0, 0), least=_DECODED))
         if not marks:
             name = getattr(source, "filename", "") or (
                 source if isinstance(source, str | Path) else "the picture"
@@ -228,7 +232,7 @@ class HandwritingReader(OfPictures):
         doubt = ""
         if count > _MANY:
             doubt = f"{count} marks are seen, more than anyone writes"
-        elif wide > _BLOT:
+        elif wide > _BLOT and min(mark.mask.shape) > _BAR * max(mark.mask.shape):
             doubt = "a blot rather than strokes"
         elif not _LEAST_INK <= mean <= _MOST_INK:
             doubt = f"{'less' if mean < _LEAST_INK else 'more'} ink than digits have"

@@ -7,6 +7,7 @@ from sloy.later import later
 if TYPE_CHECKING:
     from sloy.data.tables.division import Split
     from sloy.data.tables.numbers import NumbersReader
+    from sloy.data.tables.pixels import of_pixels
     from sloy.data.tables.prepared import labelled_rows
     from sloy.data.tables.reader import RowsReader, TableReader
     from sloy.data.tables.sources import open_table
@@ -24,6 +25,7 @@ __all__ = [
     "TableReader",
     "labelled_rows",
     "load_table",
+    "of_pixels",
     "open_table",
     "target_names",
 ]
@@ -32,6 +34,7 @@ __getattr__, __dir__ = later(
     __name__,
     {
         "division": "Split",
+        "pixels": "of_pixels",
         "prepared": "labelled_rows",
         "numbers": "NumbersReader",
         "reader": "RowsReader TableReader",

@@ -142,6 +142,14 @@ def first_line(path: Path, file: IO[bytes]) -> tuple[str, int, str | None]:
 _SEP = re.compile(rb'"?sep=([,;|\t])"?', re.IGNORECASE)
 
 
+def decoded(path: Path, content: bytes) -> str:
+    """The text of a small file in UTF-8, without its mark; what it is in otherwise is said, with what converts it."""
+    _check_utf8(path, content)
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    check_text(path, content, 1)
+    return content.decode()
+
+
 def _is_comment(line: bytes, file: IO[bytes]) -> bool:
     """Whether a line that begins with # has no names: fewer fields than the next, or the next has them."""
     if not file.seekable():
@@ -179,6 +187,10 @@ def _check_encoding(path: Path, start: bytes) -> None:
             raise FileFormatError(
                 f"{path}: is {name}, no table; sloy takes pictures as a folder of them by class."
             )
+    _check_utf8(path, start)
+
+
+def _check_utf8(path: Path, start: bytes) -> None:
     for mark, name in _OTHER_ENCODINGS.items():
         if start.startswith(mark):
             raise FileFormatError(

@@ -197,12 +197,14 @@ def _open_file(path: Path, separator: str | None) -> Source:
                 return _workbook(path)
             polars()
             header = read_header(path, separator)
-            names = _checked_names(label, _named(header.names))
+            given = _named(header.names)
             # 0, 1, 2, … may well be names.
-            if all(map(_is_number, names)) and not all(map(str.isdecimal, names)):
+            counted = all(map(str.isdecimal, given)) and len(set(given)) == len(given)
+            if all(map(_is_number, given)) and not counted:
                 raise FileFormatError(
-                    f"{path}: the first line holds numbers ({', '.join(names[:3])}, …); it must name the columns."
+                    f"{path}: the first line holds numbers ({', '.join(given[:3])}, …); it must name the columns."
                 )
+            names = _checked_names(label, given)
             return TextTable(label, names, path, Header(names, header.separator))
         now = path.stat()
         _check_parquet(path, now.st_size, (now.st_ino, now.st_mtime_ns))

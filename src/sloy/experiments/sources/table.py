@@ -56,13 +56,7 @@ TESTED = 0.2  # share of the rows
 class TableFile(Source):
     """A file of rows, one column of which is to be predicted."""
 
-    target: str | None = option(
-        None,
-        TARGET,
-        kind="text",
-        metavar="COLUMN[,COLUMN]",
-        once=True,
-    )
+    target: str | None = option(None, TARGET, kind="text", metavar="COLUMN[,COLUMN]", once=True)
     task: str = option(
         "auto",
         "classes or numbers; auto takes classes where the target holds words or few whole numbers",
@@ -172,8 +166,9 @@ class TableFile(Source):
     def check(self, network: str, *, further: bool) -> None:
         """A table needs a target, and two networks suit it."""
         if self.target is None:
+            way = tables.of_pixels(Path(self.data))
             raise InvalidOption(
-                f"give the column of {called(self.data)} that is to be predicted: `target` COLUMN"
+                f"give the column of {called(self.data)} that is to be predicted: `target` COLUMN{way}"
             )
         if self.data == self.test == STANDARD_INPUT:
             raise InvalidOption("`test` (='-'): standard input is the data to train on already")

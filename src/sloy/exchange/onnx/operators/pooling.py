@@ -32,20 +32,28 @@ from sloy.graph.tensor import Tensor
 
 
 def _over(node: Node, shape: Sequence[int]) -> tuple[Window, tuple[int, ...]]:
-    """The window of a pooling node, and its positions; what lies beyond the end is padding."""
+    """The window of a pooling node, and its positions; what lies beyond the end is padding.
+
+    Where a window is larger than the padded input by less than a stride, its one position counts without `ceil_mode`
+    too: onnx's shapes and onnxruntime divide towards 0.
+    """
     over = window(node, shape, node.attributes.get("kernel_shape", ()))
-    extents = list(over.extents(shape))
-    if not node.attributes.get("ceil_mode", 0):
-        return over, tuple(extents)
-    sides = list(over.sides)
+    extents, sides = list[int](), list(over.sides)
     for i, ((low, high), reach, stride) in enumerate(
         zip(over.sides, over.reach, over.stride, strict=True)
     ):
         padded = shape[i] + low + high
-        extents[i] = -(-(padded - reach) // stride) + 1
-        if (extents[i] - 1) * stride >= shape[i] + low:
-            extents[i] -= 1  # a window that starts beyond the input
-        needed = (extents[i] - 1) * stride + reach
+        if padded - reach <= -stride:
+            over.extents(shape)  # refuses it
+        cut_off = -stride < padded - reach < 0
+        if not (node.attributes.get("ceil_mode", 0) or cut_off):
+            extents.append((padded - reach) // stride + 1)
+            continue
+        extent = -(-(padded - reach) // stride) + 1
+        if (extent - 1) * stride >= shape[i] + low:
+            extent -= 1  # a window that starts beyond the input
+        extents.append(extent)
+        needed = (extent - 1) * stride + reach
         sides[i] = (low, high + max(needed - padded, 0))
     return replace(over, sides=tuple(sides)), tuple(extents)
 
