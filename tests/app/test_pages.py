@@ -204,6 +204,42 @@ def test_the_network_is_changed_by_keyboard_alone(served: Served, window: Any) -
         until(page, "document.querySelectorAll('.legend li').length === 4")
 
 
+def test_clicks_that_follow_fast_all_count(served: Served, window: Any) -> None:
+    """Each changes what came of those before it, though nothing of that has been seen yet."""
+    playground = served.local.desk.playground
+    playground.command(
+        {"do": "scene", "name": "moons", "count": 60, "noise": 0.1, "seed": 0}
+    ).result(20)
+    with window("playground") as page:
+        page.wait_for_selector("#numbers[data-step]")
+        page.evaluate("""() => {
+          const press = (name, times) => {
+            const made = document.querySelector(`[aria-label="${name}"]`);
+            for (let k = 0; k < times; k++) made.click();
+          };
+          press("more units in layer 1", 3);
+          press("fewer units in layer 2", 2);
+          const rate = document.querySelector("#design-rate");
+          rate.value = "0.1";
+          rate.dispatchEvent(new Event("change"));
+          for (let k = 0; k < 3; k++) document.querySelector("#branch").click();
+        }""")
+        page.wait_for_selector("#choose-3[aria-pressed=true]")
+        design = playground.lines[0].design
+        assert ([layer.units for layer in design.layers], design.learning_rate) == ([11, 6], 0.1)
+        keys = [line.key for line in playground.lines]
+        page.evaluate(
+            "{ const made = document.querySelector('#remove-1'); made.click(); made.click(); made.click(); }"
+        )
+        page.wait_for_selector("#choose-3", state="detached")
+        page.click("#one-step")  # which is answered after them
+        until(page, "document.querySelector('#numbers').dataset.step === '1'")
+        assert [line.key for line in playground.lines] == [keys[0], keys[2], keys[3]]
+    playground.command(
+        {"do": "scene", "name": "moons", "count": 500, "noise": 0.1, "seed": 0}
+    ).result(20)
+
+
 def test_a_reload_and_a_second_tab_see_the_same_run(served: Served, window: Any) -> None:
     with window("playground") as page:
         page.select_option("#scene-count >> xpath=../../div[1]/select", "moons")
@@ -335,7 +371,9 @@ def test_what_was_asked_last_is_shown(served: Served, window: Any, late: str) ->
             for sample in (3, 5):
                 page.fill("#hand-sample", str(sample))
                 page.keyboard.press("Enter")
-            assert page.evaluate("document.querySelector('.layer-lists').closest('[inert]') !== null")
+            assert page.evaluate(
+                "document.querySelector('.layer-lists').closest('[inert]') !== null"
+            )
             until(page, READY)
         step = {"id": model, "sample": 5, "learning_rate": 0.1}
         trace = served.do("hand_model", **step, language="en")

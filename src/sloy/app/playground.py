@@ -278,7 +278,8 @@ class Playground:
         return {
             "scene": self.scene.told(),
             "lines": [
-                {"key": line.key, "design": line.design.told(), "first": line.first, "step": line.step, "epoch": line.steps_of_epoch}
+                {"key": line.key, "design": line.design.told(), "first": line.first, "step": line.step,
+                 "epoch": line.steps_of_epoch}
                 for line in self.lines
             ],
             "active": self.active,

@@ -177,8 +177,8 @@ class Probe(Callback):
     """Reads what a run's network does on fixed samples, and does not change one bit of the run.
 
     It is read before the first step and after 1, 2, 4, … 64, some of them where that is not cheap beside the whole run;
-    then as often as the budget allows, from which what was spent before, compiling too, is taken first; but at least some
-    times; and at the end.
+    then as often as the budget allows, of which what came before the first step is a part; but at least some times; and
+    at the end.
 
     Parameters
     ----------
@@ -269,7 +269,7 @@ class Probe(Callback):
         step = trained / max(done - self._first, 1)
         spent = self.before + self.seconds
         affordable = self._first + ceil((spent + cost) / (self.budget * step))
-        ahead = self.budget / 2 * step * total - spent  # what may be spent on the first, close together
+        ahead = self.budget / 2 * step * total - spent  # for the first, close together
         early = done * (2 if cost * 8 <= ahead else 4 if self.least > 4 else EARLY + 1)
         return min(even, max(done + 1, affordable), early if early <= EARLY else total)
 
