@@ -4,7 +4,7 @@ Each fault is planted into a network, a recipe or samples; what is counted is wh
 variants must have no error and no warning. `--held-out` takes other data sets, depths and strengths, on which no limit
 was chosen. `--proof` also tries the remedies of some faults, and those of healthy runs.
 
-    python benchmarks/diagnosis.py [--seeds N] [--held-out] [--proof] [--cost] [--only NAME] [--data NAME]
+    python benchmarks/diagnosis.py [--seeds N] [--held-out] [--proof] [--cost [--rounds N]] [--only NAME] [--data NAME]
 """
 
 from __future__ import annotations
@@ -354,8 +354,11 @@ def _outcome(
     }
 
 
-def _cost() -> None:
-    """The share of the time that watching takes, by the clock of the watch itself."""
+COST_EPOCHS = {"mlp": 20, "cnn": 3, "lenet5": 4, "moons": 20_000, "short": 1}
+
+
+def _cost(rounds: int) -> None:
+    """Processor time of runs with and without a watch, in turn, as `sloy train` watches."""
     digits = sloy.data.mnist().train
     options: dict[str, Any] = {"batch_size": 128, "threads": 1, "verbose": False, "validation": 0.1}
     jobs = {
@@ -363,15 +366,23 @@ def _cost() -> None:
     }
     points = moons(0)
     jobs["moons"] = (points.network(), (points.x, points.y))
+    jobs["short"] = jobs["mlp"]
     for name, (network, data) in jobs.items():
-        watch = sloy.Diagnosis(least=4)
-        epochs = 2000 if name == "moons" else 5 if name == "mlp" else 1
-        begun = time.perf_counter()
-        sloy.fit(network, data, epochs=epochs, callbacks=[watch], **options)
-        whole = time.perf_counter() - begun
+        times: dict[bool, list[float]] = {False: [], True: []}
+        for turn in range(2 * rounds):
+            watched = turn % 4 in (1, 2)
+            watch = sloy.Diagnosis(least=4)
+            begun = time.process_time()
+            sloy.fit(
+                network, data, epochs=COST_EPOCHS[name], callbacks=[watch] * watched, **options
+            )
+            times[watched].append(time.process_time() - begun)
+            if watched:
+                last = watch
+        without, watching = (float(np.median(times[w])) for w in (False, True))
         print(
-            f"{name}: {whole:.1f} s, {len(watch.readings)} readings {watch.seconds / whole:.2%},"
-            f" what comes before them {watch.compiling:.2f} s",
+            f"{name}: {without:.2f} s, watched {watching:.2f} s ({watching / without - 1:+.1%}); {len(last.readings)}"
+            f" readings {last.seconds:.2f} s, before them {last.before:.2f} s",
             flush=True,
         )
 
@@ -387,9 +398,10 @@ def main() -> None:
     parser.add_argument("--only", default="", help="a fault, or healthy")
     parser.add_argument("--data", default="", help="a data set")
     parser.add_argument("--cost", action="store_true", help="what watching costs, and no more")
+    parser.add_argument("--rounds", type=int, default=3, help="pairs of runs of --cost")
     args = parser.parse_args()
     if args.cost:
-        _cost()
+        _cost(args.rounds)
         return
     outcomes = []
     for outcome in _outcomes(args):

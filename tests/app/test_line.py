@@ -121,7 +121,7 @@ def test_layers_that_come_and_go() -> None:
 
 def test_a_branch_goes_its_own_way(line: Line) -> None:
     line.advance(10)
-    other = line.branched()
+    other = line.branched(1)
     assert other.epoch == line.epoch
     assert same(numbers(line), numbers(other))
     other.change(replace(other.design, learning_rate=0.5))
@@ -237,7 +237,7 @@ def read(given: bytes) -> tuple[dict[str, Any], memoryview]:
 def test_a_frame_is_what_the_network_gives(one: Engine, name: str) -> None:
     line = Line(made(name, count=60), SMALL, one)
     line.advance(12)
-    head, rest = read(frame(line, 0, speed=3.4))
+    head, rest = read(frame(line, speed=3.4))
     scene: Scene = line.scene
     assert (head["step"], head["speed"], head["line"]) == (12, 3, 0)
     grid = scene.grid(COARSE)
@@ -265,7 +265,7 @@ def test_a_frame_is_what_the_network_gives(one: Engine, name: str) -> None:
     line.measure()
     assert curve[0, 0] == 0
     assert line.curve.rows[-1][3] == pytest.approx(figures["loss"])
-    assert len(frame(line, 0, speed=0, units=False)) < len(frame(line, 0, speed=0))
+    assert len(frame(line, speed=0, units=False)) < len(frame(line, speed=0))
 
 
 def test_listeners_get_states_and_frames_and_the_thread_ends() -> None:

@@ -6,6 +6,8 @@ import json
 import re
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +204,42 @@ def test_the_network_is_changed_by_keyboard_alone(served: Served, window: Any) -
         until(page, "document.querySelectorAll('.legend li').length === 4")
 
 
+def test_clicks_that_follow_fast_all_count(served: Served, window: Any) -> None:
+    """Each changes what came of those before it, though nothing of that has been seen yet."""
+    playground = served.local.desk.playground
+    playground.command(
+        {"do": "scene", "name": "moons", "count": 60, "noise": 0.1, "seed": 0}
+    ).result(20)
+    with window("playground") as page:
+        page.wait_for_selector("#numbers[data-step]")
+        page.evaluate("""() => {
+          const press = (name, times) => {
+            const made = document.querySelector(`[aria-label="${name}"]`);
+            for (let k = 0; k < times; k++) made.click();
+          };
+          press("more units in layer 1", 3);
+          press("fewer units in layer 2", 2);
+          const rate = document.querySelector("#design-rate");
+          rate.value = "0.1";
+          rate.dispatchEvent(new Event("change"));
+          for (let k = 0; k < 3; k++) document.querySelector("#branch").click();
+        }""")
+        page.wait_for_selector("#choose-3[aria-pressed=true]")
+        design = playground.lines[0].design
+        assert ([layer.units for layer in design.layers], design.learning_rate) == ([11, 6], 0.1)
+        keys = [line.key for line in playground.lines]
+        page.evaluate(
+            "{ const made = document.querySelector('#remove-1'); made.click(); made.click(); made.click(); }"
+        )
+        page.wait_for_selector("#choose-3", state="detached")
+        page.click("#one-step")  # which is answered after them
+        until(page, "document.querySelector('#numbers').dataset.step === '1'")
+        assert [line.key for line in playground.lines] == [keys[0], keys[2], keys[3]]
+    playground.command(
+        {"do": "scene", "name": "moons", "count": 500, "noise": 0.1, "seed": 0}
+    ).result(20)
+
+
 def test_a_reload_and_a_second_tab_see_the_same_run(served: Served, window: Any) -> None:
     with window("playground") as page:
         page.select_option("#scene-count >> xpath=../../div[1]/select", "moons")
@@ -287,7 +325,8 @@ def test_by_hand_a_network_of_any_size(served: Served, window: Any) -> None:
         page.click("summary:has-text('dense_1')")
         page.click("[data-unit='3 7']")
         page.wait_for_selector("h2:text-is('dense_1, 7')")
-        unit = served.do("hand_unit", id=model["id"], layer=3, unit=7)
+        step = {"id": model["id"], "sample": 0, "learning_rate": 0.1}
+        unit = served.do("hand_unit", **step, layer=3, unit=7)
         assert float(page.get_attribute("dd[data-name=z]", "data-value")) == unit["z"]
         drawn = page.eval_on_selector_all(
             ".hand-svg text.label", "all => all.map(t => t.textContent)"
@@ -298,6 +337,110 @@ def test_by_hand_a_network_of_any_size(served: Served, window: Any) -> None:
         page.click("#phase-backward")
         page.click("[data-unit^='0 '] >> nth=0")
         page.wait_for_selector("h2:has-text('conv2d_1')")
+
+
+@contextmanager
+def slowed(page: Any, *late: tuple[str, str]) -> Iterator[None]:
+    """Hold back the answers to what is asked with these words of an action, as a busy server does."""
+
+    def hold(route: Any) -> None:
+        asked = route.request
+        answer = route.fetch()
+        if any(asked.url.endswith(f"/{name}") and word in asked.post_data for name, word in late):
+            page.wait_for_timeout(400)
+        route.fulfill(response=answer)
+
+    page.route("**/api/do/*", hold)
+    yield
+    page.unroute("**/api/do/*")
+
+
+READY = "!document.querySelector('main [aria-busy]')"
+
+
+@pytest.mark.parametrize("late", ["first", "second"])
+def test_what_was_asked_last_is_shown(served: Served, window: Any, late: str) -> None:
+    """By hand, whichever answer comes late: the numbers are those of the controls, and of one sample."""
+    model = next(one["id"] for one in served.do("hand_models") if one["name"] == "digits")
+    with window("hand") as page:
+        page.check("#source-model")
+        page.wait_for_selector(".layer-list")
+        page.select_option(".controls select >> nth=0", model)
+        until(page, READY)
+        with slowed(page, ("hand_model", f'"sample":{3 if late == "first" else 5}')):
+            for sample in (3, 5):
+                page.fill("#hand-sample", str(sample))
+                page.keyboard.press("Enter")
+            assert page.evaluate(
+                "document.querySelector('.layer-lists').closest('[inert]') !== null"
+            )
+            until(page, READY)
+        step = {"id": model, "sample": 5, "learning_rate": 0.1}
+        trace = served.do("hand_model", **step, language="en")
+        assert float(page.get_attribute("#hand-loss", "data-loss")) == trace["loss"]
+        page.click("summary:has-text('dense_1')")
+        with slowed(page, ("hand_unit", f'"unit":{2 if late == "first" else 7}')):
+            page.focus("[data-unit='3 2']")
+            page.keyboard.press("Enter")
+            page.focus("[data-unit='3 7']")
+            page.keyboard.press("Enter")
+            page.wait_for_selector("h2:text-is('dense_1, 7')")
+            page.wait_for_timeout(500)  # the other one, were it still under way
+        served.do("hand_model", **step | {"sample": 1}, language="en")  # of another page
+        unit = served.do("hand_unit", **step, layer=3, unit=7)
+        assert page.inner_text("#hand-unit h2") == "dense_1, 7"
+        assert float(page.get_attribute("dd[data-name=z]", "data-value")) == unit["z"]
+        assert page.evaluate("document.activeElement.dataset.unit") == "3 7"
+
+
+@pytest.mark.parametrize("late", ["first", "second"])
+def test_late_answers_in_the_other_pages(served: Served, window: Any, late: str) -> None:
+    """Look, Data and Runs show what was chosen last, and no maps of one picture beside the answers of another."""
+    ids = {one["name"]: one["id"] for one in served.do("start")["things"]}
+    first = late == "first"
+    with window("look") as page:
+        page.wait_for_selector(".maps button")
+        with slowed(page, ("sample", f'"number":{1 if first else 2}'), ("maps", "")):
+            page.focus("#next-sample")
+            page.keyboard.press("Enter")
+            page.keyboard.press("Enter")
+            until(page, "document.querySelector('#sample').value === '2'")
+            until(page, READY)
+            assert page.evaluate("document.activeElement.id") == "next-sample"
+        model = sloy.load(served.folder / "runs/digits", engine="reference")
+        x = sloy.data.mnist().test.x[2:3]
+        best = page.locator("#answers [data-class]").first
+        assert float(best.get_attribute("data-value")) == pytest.approx(
+            model.predict_proba(x).max(), abs=1e-4
+        )
+        page.focus(".maps button >> nth=1")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".patch")
+        (layer,) = model.activations(x, ["conv2d_1"]).values()
+        value = re.findall(r"It gives (\S+);", page.inner_text("main"))[0].replace("−", "-")
+        assert float(value) == pytest.approx(layer[0, 12, 12, 1], rel=1e-3)
+    with window("data") as page:
+        page.wait_for_selector("#make-plan")
+        table, digits = ids["table.csv"], ids["MNIST"]
+        with slowed(page, ("columns", f'"{table if first else digits}"')):
+            page.click(f"#thing-{table}")
+            page.click(f"#thing-{digits}")
+            until(page, READY)
+        assert page.inner_text("h2 >> nth=0") == "MNIST"
+        assert page.get_attribute(f"#thing-{digits}", "aria-pressed") == "true"
+    with window("runs") as page:
+        page.wait_for_selector("#run-run1")
+        with slowed(page, ("run", f'"run{1 if first else 2}"')):
+            page.check("#run-run1")
+            page.uncheck("#run-run1")
+            page.check("#run-run2")
+            page.click("#more-run1")
+            page.click("#more-run2")
+            until(page, READY)
+        assert page.inner_text("h2 >> nth=-1") == "slow"
+        shown = page.inner_text(".chart-box .u-legend")
+        assert "slow: loss" in shown
+        assert "digits: loss" not in shown
 
 
 # --- look -------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 import sloy
 from browser import accessible, open_page
@@ -237,6 +237,21 @@ def test_a_report_shows_the_run(digits: Digits, shared_browser: Any) -> None:
     assert not re.search(r"""(src|href)=["'](?!#)|url\(["']?http|@import""", html)
 
 
+LATE = """() => {
+  const decode = createImageBitmap;
+  let late = 300;
+  window.read = 0;
+  window.createImageBitmap = async (...given) => {
+    const wait = late;
+    late = 0;
+    await new Promise(done => setTimeout(done, wait));
+    const found = await decode(...given);
+    setTimeout(() => { window.read += 1; }, 50);
+    return found;
+  };
+}"""
+
+
 def test_a_picture_file(digits: Digits, tmp_path: Path, shared_browser: Any) -> None:
     """A drawing as a file; a file that is none."""
     page = Image.new("L", (300, 200), 235)
@@ -250,6 +265,12 @@ def test_a_picture_file(digits: Digits, tmp_path: Path, shared_browser: Any) -> 
         x = numbers(browser, "#network@data-x").reshape(28, 28)
         assert digits.model.picture_reader is not None
         assert np.abs(digits.model.picture_reader.read(page)[0, ..., 0] - x).mean() < 3
+        browser.evaluate(LATE)  # the next file, which is read when another was chosen already
+        ImageOps.mirror(page).save(tmp_path / "other.png")
+        browser.set_input_files("input[type=file]", tmp_path / "other.png")
+        browser.set_input_files("input[type=file]", tmp_path / "seven.png")
+        browser.wait_for_function("window.read === 2")
+        assert (numbers(browser, "#network@data-x").reshape(28, 28) == x).all()
         browser.set_input_files("input[type=file]", tmp_path / "broken.png")
         browser.wait_for_selector("text=broken.png cannot be read as a picture.")
 

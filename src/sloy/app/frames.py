@@ -18,14 +18,12 @@ from sloy.app.scenes import FINE
 COLUMNS = ("step", "train loss", "train score", "test loss", "test score")  # of a curve
 
 
-def frame(line: Line, number: int, *, speed: float, units: bool = True) -> bytes:
+def frame(line: Line, *, speed: float, units: bool = True) -> bytes:
     """A line as it stands now.
 
     Parameters
     ----------
     line : Line
-    number : int
-        Of the line among all.
     speed : float
         Steps per second, to be told.
     units : bool
@@ -37,7 +35,7 @@ def frame(line: Line, number: int, *, speed: float, units: bool = True) -> bytes
     curve = np.asarray(line.curve.rows, np.float32)
     bytes_of_planes = planes + answer
     header: dict[str, Any] = {
-        "line": number,
+        "line": line.key,
         "step": line.step,
         "epoch": round(line.epoch, 2),
         "first": line.first,

@@ -73,6 +73,8 @@ class Line:
     scene : Scene
     design : Design
     engine : Engine
+    key : int
+        What it is known by among others, whichever of them come and go.
 
     Attributes
     ----------
@@ -81,8 +83,9 @@ class Line:
         Why it cannot go on: a loss or gradient was not finite; else empty.
     """
 
-    def __init__(self, scene: Scene, design: Design, engine: Engine) -> None:
+    def __init__(self, scene: Scene, design: Design, engine: Engine, key: int = 0) -> None:
         self.scene = scene
+        self.key = key
         self._engine = engine
         self._train, self._test = scene.part(test=False), scene.part(test=True)
         self.curve = Curve()
@@ -196,10 +199,11 @@ class Line:
             self._segments.pop()
         self._segments.append(following)
 
-    def branched(self) -> Line:
+    def branched(self, key: int) -> Line:
         """Another line that begins here, with numbers of its own."""
         self.settle()
         other = copy.copy(self)
+        other.key = key
         segment = self._segments[-1]
         state = copy.deepcopy(segment.run.state)
         other._segments = [self._segment(segment.design, self.step, state)]

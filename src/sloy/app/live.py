@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from sloy.app.playground import MOST_LINES, Playground
+from sloy.app.playground import Playground
 from sloy.errors import SloyError
 from sloy.files.documents import parse
 
@@ -56,7 +56,7 @@ class Slots:
 
 def _line_of(frame: bytes) -> int:
     head = json.loads(frame[4 : 4 + int.from_bytes(frame[:4], "little")])
-    return min(int(head["line"]), MOST_LINES)
+    return int(head["line"])
 
 
 async def live(socket: WebSocket, playground: Playground) -> None:

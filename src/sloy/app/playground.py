@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 import time
@@ -66,6 +67,7 @@ class Playground:
         self._engine: Any = None
         self.scene: Scene
         self.lines: list[Line] = []
+        self._keys = itertools.count()
         self.active = 0
         self.playing = self.together = False
         self.speed = 0  # steps of a frame; 0: as many as there is time for
@@ -190,8 +192,11 @@ class Playground:
 
     def _open(self, scene: Scene) -> None:
         self.scene = scene
-        self.lines, self.active, self.playing = [Line(scene, Design(), self._engine)], 0, False
+        self.lines, self.active, self.playing = [self._new(Design())], 0, False
         self._chunk = 0.0
+
+    def _new(self, design: Design) -> Line:
+        return Line(self.scene, design, self._engine, next(self._keys))
 
     # --- commands ---------------------------------------------------------------------------------
 
@@ -220,14 +225,14 @@ class Playground:
     def _branch(self) -> None:
         if len(self.lines) >= MOST_LINES:
             raise InvalidArgument(f"playground: there are {MOST_LINES} lines; remove one first.")
-        self.lines.append(self.lines[self.active].branched())
+        self.lines.append(self.lines[self.active].branched(next(self._keys)))
         self.active = len(self.lines) - 1
 
     def _remove(self, line: int) -> None:
-        self._one(line)
+        number = self._one(line)
         if len(self.lines) == 1:
             raise InvalidArgument("playground: the only line stays.")
-        del self.lines[line]
+        del self.lines[number]
         self.active = min(self.active, len(self.lines) - 1)
 
     def _select(self, line: int) -> None:
@@ -246,7 +251,7 @@ class Playground:
 
     def _reset(self, seed: int) -> None:
         design = replace(self.lines[self.active].design, seed=seed)
-        self.lines[self.active] = Line(self.scene, design, self._engine)
+        self.lines[self.active] = self._new(design)
         self.playing = False
 
     def _scene(self, name: str, count: int, noise: float, seed: int) -> None:
@@ -260,11 +265,11 @@ class Playground:
         """Tell what is there."""
 
     def _one(self, line: int) -> int:
-        if not 0 <= line < len(self.lines):
-            raise InvalidArgument(
-                f"playground: `line` (={line}) must be from 0 to {len(self.lines) - 1}."
-            )
-        return line
+        """The place of the line of a key."""
+        keys = [one.key for one in self.lines]
+        if line not in keys:
+            raise InvalidArgument(f"playground: `line` (={line}) must be one of {keys}.")
+        return keys.index(line)
 
     # --- telling ----------------------------------------------------------------------------------
 
@@ -273,7 +278,8 @@ class Playground:
         return {
             "scene": self.scene.told(),
             "lines": [
-                {"design": line.design.told(), "first": line.first, "step": line.step, "epoch": line.steps_of_epoch}
+                {"key": line.key, "design": line.design.told(), "first": line.first, "step": line.step,
+                 "epoch": line.steps_of_epoch}
                 for line in self.lines
             ],
             "active": self.active,
@@ -320,4 +326,4 @@ class Playground:
 
     def _frame(self, number: int) -> bytes:
         rate = self._rate if self.playing else 0.0
-        return frame(self.lines[number], number, speed=rate, units=number == self.active)
+        return frame(self.lines[number], speed=rate, units=number == self.active)

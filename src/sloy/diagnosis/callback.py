@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -58,6 +59,7 @@ class Diagnosis(Probe):
         """Look at the samples, and read before the first step."""
         super().on_fit_begin(run)
         assert self._prober is not None
+        begun = time.perf_counter()
         self._run = run
         self._facts = facts(run.order, self._prober.rows, self._prober.held_out_rows)
         self._labels = self._prober.batch["y"]
@@ -67,6 +69,9 @@ class Diagnosis(Probe):
         self._start = {
             n: np.array(run.weights[n]) for n in matrices if len(run.weights[n].shape) > 1
         }
+        looked = time.perf_counter() - begun
+        self.before += looked
+        self._begun += looked
         return None
 
     @property

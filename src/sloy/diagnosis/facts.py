@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -18,6 +20,7 @@ MOST_ROWS = 20_000  # looked at, of each part
 MOST_NUMBERS = 20_000_000  # in those rows
 MOST_COLUMNS = 300
 MOST_IN_PIECES = 4_000  # rows of which columns are judged
+LINEAR_ROWS, LINEAR_COLUMNS = 2_000, 1_000  # of a linear model
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +47,6 @@ class Facts:
         Columns that tell the target alone.
     constant, doubled, counting : tuple of int
         Columns that are all alike, equal to another, or count the rows.
-    linear : float or None
-        Accuracy of a linear model on rows that it did not see, or its R².
     """
 
     samples: int
@@ -60,7 +61,12 @@ class Facts:
     constant: tuple[int, ...] = ()
     doubled: tuple[int, ...] = ()
     counting: tuple[int, ...] = ()
-    linear: float | None = None
+    _linear: Callable[[], float] | None = None
+
+    @cached_property
+    def linear(self) -> float | None:
+        """Accuracy of a linear model on rows that it did not see, or its R²; fitted when it is first asked for."""
+        return None if self._linear is None else self._linear()
 
     @property
     def base(self) -> float | None:
@@ -91,8 +97,8 @@ def facts(order: Order, rows: np.ndarray, held_out_rows: np.ndarray | None) -> F
         missing,
         train.contradictions() if len(counts) else 0,
         0.0 if other is None else train.share_of(other),
-        linear=_linear(train, problem),
         **columns,
+        _linear=_linear_model(train, problem),
     )
 
 
@@ -113,19 +119,25 @@ class Part:
         x = data.x[rows]
         return cls(x.reshape(len(rows), -1), data.y[rows])
 
+    @cached_property
     def keys(self) -> list[bytes]:
         """A few numbers of each sample, by which equal ones meet."""
         width = self.x.shape[1]
         chosen = np.unique(np.linspace(0, width - 1, min(width, KEY_NUMBERS)).astype(np.int64))
         return [row.tobytes() for row in np.ascontiguousarray(self.x[:, chosen])]
 
+    @cached_property
+    def by_key(self) -> dict[bytes, list[int]]:
+        """The rows of each key."""
+        found: dict[bytes, list[int]] = defaultdict(list)
+        for row, key in enumerate(self.keys):
+            found[key].append(row)
+        return found
+
     def contradictions(self) -> int:
         """How many have an equal one of another label."""
-        by_key: dict[bytes, list[int]] = defaultdict(list)
-        for row, key in enumerate(self.keys()):
-            by_key[key].append(row)
         found = 0
-        for rows in by_key.values():
+        for rows in self.by_key.values():
             if len(rows) > 1 and len(np.unique(self.y[rows], axis=0)) > 1:
                 labels: dict[bytes, set[bytes]] = defaultdict(set)
                 for row in rows:
@@ -137,12 +149,9 @@ class Part:
         """Which share of another part's samples are here too."""
         if self.x.dtype != other.x.dtype or self.x.shape[1:] != other.x.shape[1:]:
             return 0.0
-        by_key: dict[bytes, list[int]] = defaultdict(list)
-        for row, key in enumerate(self.keys()):
-            by_key[key].append(row)
         found = 0
-        for row, key in enumerate(other.keys()):
-            same = by_key.get(key, ())
+        for row, key in enumerate(other.keys):
+            same = self.by_key.get(key, ())
             found += any(np.array_equal(self.x[mine], other.x[row]) for mine in same[:50])
         return found / max(len(other.x), 1)
 
@@ -243,18 +252,23 @@ def _nearest(x: np.ndarray, y: np.ndarray, *, of_classes: bool) -> float:
     return float(1 - ((answer - y) ** 2).mean() / max(y.var(), 1e-30))
 
 
-def _linear(part: Part, problem: Problem) -> float | None:
-    """How good a linear model is on rows that it did not see; None where it would take long or says little."""
+def _linear_model(part: Part, problem: Problem) -> Callable[[], float] | None:
+    """What tells how good a linear model is; None where it would take long or says little."""
     n, width = part.x.shape
-    if width > 1000 or n < 100 or problem.loss.logits not in ("softmax", ""):
+    if width > LINEAR_COLUMNS or n < 100 or problem.loss.logits not in ("softmax", ""):
         return None
-    of_classes = part.y.dtype.kind == "i"
     if part.y.ndim > 1 and part.y.shape[1:] != (1,):
         return None
-    x = part.x[:2000].astype(np.float64)
+    return partial(_linear_score, part.x[:LINEAR_ROWS].copy(), part.y[:LINEAR_ROWS].copy())
+
+
+def _linear_score(x: np.ndarray, y: np.ndarray) -> float:
+    """Accuracy, or R², of a linear model on a third of the rows, which it did not see."""
+    of_classes = y.dtype.kind == "i"
+    x = x.astype(np.float64)
     mean, deviation = x.mean(0), x.std(0)
     x = np.hstack([(x - mean) / np.where(deviation > 0, deviation, 1), np.ones((len(x), 1))])
-    y = part.y[:2000].reshape(-1)
+    y = y.reshape(-1)
     targets = np.eye(int(y.max()) + 1)[y] if of_classes else y[:, None].astype(np.float64)
     third = len(x) // 3
     seen, unseen = x[third:], x[:third]

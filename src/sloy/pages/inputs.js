@@ -109,32 +109,40 @@ function inkInput({ input, changed, problem }) {
       changed(scaledTo(sample, input));
     }
   };
-  const pad = drawingPad({ label: say("sheet"), drawn: (sheet) => take(sheet.mask()) });
+  const pad = drawingPad({
+    label: say("sheet"),
+    drawn: (sheet) => {
+      file.forget();
+      take(sheet.mask());
+    },
+  });
   const clear = button(say("clear"), () => {
+    file.forget();
     pad.clear();
     changed(null);
   });
-  const file = pictureDrop((chosen) =>
-    decoded(chosen, 1, [255, 255, 255]).then(
-      (picture) => {
-        const ready = picture.height === rows && picture.width === columns;
-        if (ready) {
-          problem("");
-          pad.show(picture.values, rows, columns);
-          changed(scaledTo(picture.values, input));
-        } else {
-          const mask = inkOfDrawing(picture),
-            sample = whole(mask);
-          if (sample) pad.show(sample, rows, columns);
-          take(mask);
-        }
-      },
-      () => problem(say("unreadable", { name: chosen.name })),
-    ),
-  );
+  const file = pictureDrop({
+    read: (chosen) => decoded(chosen, 1, [255, 255, 255]),
+    problem,
+    taken(picture) {
+      const ready = picture.height === rows && picture.width === columns;
+      if (ready) {
+        pad.show(picture.values, rows, columns);
+        changed(scaledTo(picture.values, input));
+      } else {
+        const mask = inkOfDrawing(picture),
+          sample = whole(mask);
+        if (sample) pad.show(sample, rows, columns);
+        take(mask);
+      }
+    },
+  });
   return {
-    element: html("div", { class: "panel" }, pad.element, clear, hint("sheet_hint"), file),
-    show: (x) => pad.show(bytesAsSeen(x, input), rows, columns),
+    element: html("div", { class: "panel" }, pad.element, clear, hint("sheet_hint"), file.element),
+    show(x) {
+      file.forget();
+      pad.show(bytesAsSeen(x, input), rows, columns);
+    },
   };
 }
 
@@ -162,23 +170,24 @@ function drawPicture(canvas, x, input) {
 /** A network of pictures: a file, test samples. */
 function pictureInput({ input, changed, problem }) {
   const canvas = html("canvas", { class: "shown", role: "img", "aria-label": say("picture") });
-  const show = (x) => drawPicture(canvas, x, input);
-  const file = pictureDrop((chosen) =>
-    decoded(chosen, input.shape[2], input.reader.background).then(
-      (picture) => {
-        problem("");
-        const { values } = framed(picture, input.reader);
-        if (input.order === "BGR")
-          for (let i = 0; i < values.length; i += 3)
-            [values[i], values[i + 2]] = [values[i + 2], values[i]];
-        const x = scaledTo(values, input);
-        show(x);
-        changed(x);
-      },
-      () => problem(say("unreadable", { name: chosen.name })),
-    ),
-  );
-  return { element: html("div", { class: "panel" }, canvas, file), show };
+  const show = (x) => {
+    file.forget();
+    drawPicture(canvas, x, input);
+  };
+  const file = pictureDrop({
+    read: (chosen) => decoded(chosen, input.shape[2], input.reader.background),
+    problem,
+    taken(picture) {
+      const { values } = framed(picture, input.reader);
+      if (input.order === "BGR")
+        for (let i = 0; i < values.length; i += 3)
+          [values[i], values[i + 2]] = [values[i + 2], values[i]];
+      const x = scaledTo(values, input);
+      show(x);
+      changed(x);
+    },
+  });
+  return { element: html("div", { class: "panel" }, canvas, file.element), show };
 }
 
 /** A control for a raw column; `row[name]` is what is given for it. */

@@ -177,7 +177,8 @@ class Probe(Callback):
     """Reads what a run's network does on fixed samples, and does not change one bit of the run.
 
     It is read before the first step and after 1, 2, 4, … 64, some of them where that is not cheap beside the whole run;
-    then as often as the budget allows, but at least some times; and at the end.
+    then as often as the budget allows, of which what came before the first step is a part; but at least some times; and
+    at the end.
 
     Parameters
     ----------
@@ -192,8 +193,8 @@ class Probe(Callback):
     ----------
     readings : list of Reading
         In order, at most 512: of more, every second one of the older half is dropped.
-    seconds, compiling : float
-        What the readings after the first took, and what came before them.
+    seconds, before : float
+        What the readings after the first took, and what came before them: compiling, and the first.
 
     Examples
     --------
@@ -212,7 +213,7 @@ class Probe(Callback):
     least: int = integer_option(12, least=2)
     readings: list[Reading] = field(default_factory=list, init=False, repr=False)
     seconds: float = field(default=0.0, init=False)
-    compiling: float = field(default=0.0, init=False)
+    before: float = field(default=0.0, init=False)
     _prober: Prober | None = field(default=None, init=False, repr=False)
     _begun: float = field(default=0.0, init=False, repr=False)
     _first: int = field(default=0, init=False, repr=False)
@@ -227,7 +228,7 @@ class Probe(Callback):
         begun = time.perf_counter()
         self._prober = Prober(run.order, run.state, self.samples)
         self._read(run)
-        self.compiling = time.perf_counter() - begun - self.seconds
+        self.before = time.perf_counter() - begun
         self._begun, self._first, self.seconds = time.perf_counter(), run.steps_done, 0.0
         return None
 
@@ -266,11 +267,11 @@ class Probe(Callback):
             return min(1, even)
         trained = max(time.perf_counter() - self._begun - self.seconds, 1e-6)
         step = trained / max(done - self._first, 1)
-        half = self.budget / 2  # for the first, close together, and for the rest
-        affordable = done + max(1, ceil(cost / (half * step)))
-        cheap = cost * 8 <= half * step * total
-        early = done * (2 if cheap else 4 if self.least > 4 else EARLY + 1)
-        return min(even, affordable, early if early <= EARLY else total)
+        spent = self.before + self.seconds
+        affordable = self._first + ceil((spent + cost) / (self.budget * step))
+        ahead = self.budget / 2 * step * total - spent  # for the first, close together
+        early = done * (2 if cost * 8 <= ahead else 4 if self.least > 4 else EARLY + 1)
+        return min(even, max(done + 1, affordable), early if early <= EARLY else total)
 
 
 def _rate(run: Run) -> float:

@@ -4,7 +4,9 @@ export class Live {
   constructor(told) {
     this.told = told; // told(kind, value): "state", "frame", "error", "open", "closed"
     this.state = null;
-    this.frames = new Map(); // line → its newest frame
+    this.frames = new Map(); // key of a line → its newest frame
+    this.queue = [];
+    this.awaited = false;
     this.wait = 500;
     this.open();
   }
@@ -14,16 +16,22 @@ export class Live {
     this.socket.binaryType = "arraybuffer";
     this.socket.onopen = () => { this.wait = 500; this.told("open"); };
     this.socket.onclose = () => {
+      this.queue = [];
+      this.awaited = false;
       this.told("closed");
       setTimeout(() => this.open(), this.wait = Math.min(2 * this.wait, 8000));
     };
     this.socket.onmessage = message => {
       if (typeof message.data === "string") {
         const given = JSON.parse(message.data);
-        if (given.error) return this.told("error", given.error);
-        if (!this.state || this.state.lines.length !== given.lines.length || this.state.scene.name !== given.scene.name) this.frames.clear();
-        this.state = given;
-        return this.told("state", given);
+        this.awaited = false;
+        if (given.error) this.told("error", given.error);
+        else {
+          for (const key of this.frames.keys()) if (!given.lines.some(line => line.key === key)) this.frames.delete(key);
+          this.state = given;
+          this.told("state", given);
+        }
+        return this.next();
       }
       const frame = read(message.data);
       this.frames.set(frame.line, frame);
@@ -31,8 +39,21 @@ export class Live {
     };
   }
 
+  // A command, or what makes one of the state: it waits until those before it are answered, so that it changes what came of
+  // them, not what was there when it was asked for. One that has no sense any more is null.
   send(command) {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(command));
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    this.queue.push(command);
+    this.next();
+  }
+
+  next() {
+    while (!this.awaited && this.queue.length) {
+      const one = this.queue.shift(), command = typeof one === "function" ? one(this.state) : one;
+      if (!command) continue;
+      this.awaited = true;
+      this.socket.send(JSON.stringify(command));
+    }
   }
 }
 

@@ -1,10 +1,10 @@
 // The network drawn: a column for each layer, in every unit the plane of what it gives, edges as thick as weights.
-import {button, h, number, paintSigned, say, select} from "/web/base.js";
+import {button, h, keepingFocus, number, paintSigned, say, select} from "/web/base.js";
 
 const MOST_INPUTS = 8, MOST_LAYERS = 6, MOST_UNITS = 16;
 
 export class Net {
-  // changed(design): the reader wants another; picked([layer, unit] or null)
+  // changed(design => what is other in it): the reader wants another; picked([layer, unit] or null)
   constructor(activations, changed, picked) {
     Object.assign(this, {activations, changed, picked, unit: null, shape: ""});
     this.edges = h("canvas", {className: "edges", "aria-hidden": "true"});
@@ -22,7 +22,7 @@ export class Net {
   }
 
   build() {
-    const {scene, design} = this, focused = document.activeElement?.dataset?.focus;
+    const {scene, design} = this;
     this.units = [];
     const shown = scene.columns.slice(0, MOST_INPUTS), outputs = scene.classes.length ? scene.classes : [say("answer")];
     const inputs = h("div", {className: "column"}, h("div", {className: "column-head"}, h("strong", {}, say("inputs"))),
@@ -31,14 +31,13 @@ export class Net {
     const hidden = design.layers.map((layer, k) => this.column(layer, k));
     const last = h("div", {className: "column"}, h("div", {className: "column-head"}, h("strong", {}, say("outputs"))),
       outputs.map(name => h("div", {className: "node output", title: name}, name)));
-    const more = h("div", {className: "column-add"}, button("+", () => this.addLayer(design.layers.length),
+    const more = h("div", {className: "column-add"}, button("+", () => this.addLayer(),
       {disabled: design.layers.length >= MOST_LAYERS, title: say("add_layer"), "aria-label": say("add_layer"), "data-focus": "add"}));
-    this.columns.replaceChildren(inputs, ...hidden, more, last);
-    if (focused) this.columns.querySelector(`[data-focus="${focused}"]`)?.focus();
+    keepingFocus([this.columns], () => this.columns.replaceChildren(inputs, ...hidden, more, last));
   }
 
   column(layer, k) {
-    const names = {layer: k + 1}, change = more => this.alter(k, {...layer, ...more});
+    const names = {layer: k + 1}, change = more => this.alter(layer.key, more);
     const units = Array.from({length: layer.units}, (_, unit) => {
       const canvas = h("canvas", {width: 50, height: 50, "aria-hidden": "true"});
       const made = button("", () => this.pick([k, unit]), {className: "node unit", "aria-pressed": "false", "data-focus": `unit ${layer.key} ${unit}`,
@@ -53,32 +52,33 @@ export class Net {
       h("div", {className: "column-head"},
         h("strong", {}, say("layer_n", names)),
         h("span", {className: "pair"},
-          button("−", () => change({units: layer.units - 1}), {disabled: layer.units <= 1, title: say("fewer_units", names), "aria-label": say("fewer_units", names), ...focus("fewer")}),
+          button("−", () => change(own => ({units: Math.max(1, own.units - 1)})), {disabled: layer.units <= 1, title: say("fewer_units", names), "aria-label": say("fewer_units", names), ...focus("fewer")}),
           h("span", {}, String(layer.units)),
-          button("+", () => change({units: layer.units + 1}), {disabled: layer.units >= MOST_UNITS, title: say("more_units", names), "aria-label": say("more_units", names), ...focus("more")})),
+          button("+", () => change(own => ({units: Math.min(MOST_UNITS, own.units + 1)})), {disabled: layer.units >= MOST_UNITS, title: say("more_units", names), "aria-label": say("more_units", names), ...focus("more")})),
         (() => {
-          const made = select(this.activations.map(name => [name, name]), layer.activation, activation => change({activation, own: {}}));
+          const made = select(this.activations.map(name => [name, name]), layer.activation, activation => change(() => ({activation, own: {}})));
           made.setAttribute("aria-label", say("activation_of_layer", names));
           made.dataset.focus = `activation ${layer.key}`;
           return made;
         })(),
-        button("×", () => this.removeLayer(k), {title: say("remove_layer", names), "aria-label": say("remove_layer", names), ...focus("remove")})),
+        button("×", () => this.removeLayer(layer.key), {title: say("remove_layer", names), "aria-label": say("remove_layer", names), ...focus("remove")})),
       units);
   }
 
-  alter(k, layer) {
-    this.changed({...this.design, layers: this.design.layers.map((one, j) => j === k ? layer : one)});
+  // Of the layer of a key, where it is still there: more(layer), what is other in it.
+  alter(key, more) {
+    this.changed(({layers}) => layers.some(layer => layer.key === key)
+      ? {layers: layers.map(layer => layer.key === key ? {...layer, ...more(layer)} : layer)} : null);
   }
 
-  addLayer(k) {
-    const {layers} = this.design, key = 1 + Math.max(0, ...layers.map(layer => layer.key));
-    const added = {key, units: 4, activation: layers.at(-1)?.activation || "tanh", own: {}};
-    this.changed({...this.design, layers: [...layers.slice(0, k), added, ...layers.slice(k)]});
+  addLayer() {
+    this.changed(({layers}) => layers.length >= MOST_LAYERS ? null
+      : {layers: [...layers, {key: 1 + Math.max(0, ...layers.map(layer => layer.key)), units: 4, activation: layers.at(-1)?.activation || "tanh", own: {}}]});
   }
 
-  removeLayer(k) {
+  removeLayer(key) {
     this.pick(null);
-    this.changed({...this.design, layers: this.design.layers.filter((_, j) => j !== k)});
+    this.changed(({layers}) => ({layers: layers.filter(layer => layer.key !== key)}));
   }
 
   pick(unit) {
@@ -94,7 +94,7 @@ export class Net {
     const [k, unit] = this.unit, layer = this.design.layers[k], dense = this.frame.weights[k];
     if (!layer || unit >= layer.units || !dense || unit >= dense.columns) return null;
     const own = select(this.activations.map(name => [name, name]), layer.own?.[unit] || layer.activation,
-      name => this.alter(k, {...layer, own: {...layer.own, [unit]: name}}));
+      name => this.alter(layer.key, now => ({own: {...now.own, [unit]: name}})));
     const from = k ? index => say("unit_n", {n: index + 1}) : index => this.scene.columns[index];
     const weights = Array.from({length: dense.rows}, (_, row) => [from(row), number(dense.weight[row * dense.columns + unit], 3)]);
     return {own, weights: [[say("bias"), number(dense.bias[unit], 3)], ...weights]};

@@ -1,5 +1,5 @@
 // The playground: a network that learns while one looks and changes it.
-import {button, count, h, labelled, number, say, select, tell} from "/web/base.js";
+import {button, count, h, keepingFocus, labelled, number, say, select, tell} from "/web/base.js";
 import {Chart} from "/web/charts.js";
 import {Net} from "/web/net.js";
 import {Plane, legend, paintAnswer} from "/web/plane.js";
@@ -11,7 +11,7 @@ export class Playground {
     Object.assign(this, {app, live: app.live, tests: true, log: true, drawn: 0});
     this.plane = new Plane();
     this.chart = new Chart(say("loss_over_steps"), say("step"));
-    this.net = new Net(app.start.activations, design => this.design(design), () => this.paint());
+    this.net = new Net(app.start.activations, change => this.design(change), () => this.paint());
     this.made = {noise: 0.2, count: 500, seed: 0, name: "moons"};
     this.element = h("div", {className: "playground"}, h("h1", {}, say("playground")), h("p", {className: "lead"}, say("playground_lead")));
     this.build();
@@ -22,12 +22,20 @@ export class Playground {
   send(command) { this.live.send(command); }
 
   get line() { return this.live.state?.lines[this.live.state.active]; }
-  get frame() { return this.live.frames.get(this.live.state?.active); }
+  get frame() { return this.live.frames.get(this.line?.key); }
 
-  design(more) { this.send({do: "design", design: {...this.line.design, ...more}}); }
+  // change(design): what is other in it, null where that has no sense any more
+  design(change) {
+    this.send(({lines, active}) => {
+      const {design} = lines[active], more = change(design);
+      return more && {do: "design", design: {...design, ...more}};
+    });
+  }
+
+  reset(more) { this.send(({lines, active}) => ({do: "reset", seed: lines[active].design.seed + more})); }
 
   build() {
-    this.play = button("", () => this.send({do: this.live.state.playing ? "pause" : "play"}), {className: "main", id: "play"});
+    this.play = button("", () => this.send(({playing}) => ({do: playing ? "pause" : "play"})), {className: "main", id: "play"});
     this.numbers = h("output", {className: "numbers", id: "numbers"});
     this.slider = h("input", {type: "range", min: 0, max: 0, value: 0, id: "rewind", onchange: () => this.send({do: "rewind", step: Number(this.slider.value)}),
       oninput: () => { this.asked.textContent = count(Number(this.slider.value)); }});
@@ -36,8 +44,8 @@ export class Playground {
       this.play,
       button(say("one_step"), () => this.send({do: "step", count: 1}), {id: "one-step"}),
       button(say("one_epoch"), () => this.send({do: "epoch"}), {id: "one-epoch"}),
-      button(say("begin_again"), () => this.send({do: "reset", seed: this.line.design.seed}), {id: "begin-again"}),
-      button(say("other_weights"), () => this.send({do: "reset", seed: this.line.design.seed + 1})),
+      button(say("begin_again"), () => this.reset(0), {id: "begin-again"}),
+      button(say("other_weights"), () => this.reset(1)),
       labelled(say("speed"), this.speed = select(SPEEDS.map(([n, key]) => [n, say(key)]), 0, value => this.send({do: "speed", steps: Number(value)})), "inline"),
       this.numbers);
     const time = h("div", {className: "bar"}, labelled(say("rewind"), this.slider, "wide"), this.asked,
@@ -76,12 +84,12 @@ export class Playground {
 
   tuning(design) {
     const numeric = (key, least, most, step) => h("input", {type: "number", value: design[key], min: least, max: most, step, id: `design-${key}`,
-      onchange: event => { const value = Number(event.target.value); if (event.target.value === "" || value < least || value > most) { event.target.value = design[key]; tell(say("between", {least, most}), true); } else this.design({[key]: value}); }});
+      onchange: event => { const value = Number(event.target.value); if (event.target.value === "" || value < least || value > most) { event.target.value = design[key]; tell(say("between", {least, most}), true); } else this.design(() => ({[key]: value})); }});
     const rates = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3];
     const known = rates.includes(design.learning_rate) ? rates : [...rates, design.learning_rate].sort((a, b) => a - b);
-    const rate = select(known.map(value => [value, String(value)]), design.learning_rate, value => this.design({learning_rate: Number(value)}));
+    const rate = select(known.map(value => [value, String(value)]), design.learning_rate, value => this.design(() => ({learning_rate: Number(value)})));
     rate.id = "design-rate";
-    const optimizer = select(this.app.start.optimizers.map(name => [name, name]), design.optimizer, name => this.design({optimizer: name}));
+    const optimizer = select(this.app.start.optimizers.map(name => [name, name]), design.optimizer, name => this.design(() => ({optimizer: name})));
     optimizer.id = "design-optimizer";
     return [
       labelled(say("learning_rate"), rate), labelled(say("optimizer"), optimizer),
@@ -97,11 +105,10 @@ export class Playground {
   }
 
   state(state) {
-    const design = JSON.stringify(this.line.design), focused = document.activeElement?.id;
+    const design = JSON.stringify(this.line.design);
     if (design !== this.tuned) {
       this.tuned = design;
-      this.tune.replaceChildren(...this.tuning(this.line.design));
-      if (focused?.startsWith("design-")) document.getElementById(focused)?.focus();
+      keepingFocus([this.tune], () => this.tune.replaceChildren(...this.tuning(this.line.design)));
     }
     this.play.textContent = state.playing ? say("pause") : say("play");
     this.play.setAttribute("aria-pressed", String(state.playing));
@@ -119,16 +126,20 @@ export class Playground {
   tellLines(state) {
     this.compare.hidden = state.lines.length < 2;
     this.minis = [];
-    this.lines.replaceChildren(...state.lines.map((line, k) => {
+    keepingFocus([this.lines], () => this.lines.replaceChildren(...state.lines.map((line, k) => {
       const canvas = h("canvas", {className: "mini", width: 100, height: 100, role: "img", "aria-label": say("plane_of_line", {line: letter(k)})});
       const numbers = h("span", {className: "numbers"});
-      this.minis[k] = {canvas, numbers};
+      this.minis[k] = {key: line.key, canvas, numbers};
       const {learning_rate: rate, optimizer, layers} = line.design;
       return h("li", {className: k === state.active ? "chosen" : ""}, canvas, h("div", {},
         h("strong", {}, say("line_n", {line: letter(k)})), h("div", {className: "quiet"}, `${layers.map(layer => layer.units).join("-") || "–"} · ${optimizer} ${rate}`), numbers,
-        h("div", {className: "pair"}, button(say("choose"), () => this.send({do: "select", line: k}), {"aria-pressed": String(k === state.active), id: `choose-${k}`}),
-          state.lines.length > 1 ? button(say("remove"), () => this.send({do: "remove", line: k})) : null)));
-    }));
+        h("div", {className: "pair"}, button(say("choose"), () => this.send({do: "select", line: line.key}), {"aria-pressed": String(k === state.active), id: `choose-${k}`}),
+          state.lines.length > 1 ? button(say("remove"), () => this.remove(line.key), {id: `remove-${k}`}) : null)));
+    })));
+  }
+
+  remove(key) {
+    this.send(({lines}) => lines.length > 1 && lines.some(line => line.key === key) ? {do: "remove", line: key} : null);
   }
 
   schedule() {
@@ -151,8 +162,8 @@ export class Playground {
       this.slider.value = frame.step;
       this.asked.textContent = count(frame.step);
     } else this.slider.max = Math.max(frame.step, Number(this.slider.max));
-    this.minis?.forEach(({canvas, numbers}, k) => {
-      const own = this.live.frames.get(k);
+    this.minis?.forEach(({key, canvas, numbers}) => {
+      const own = this.live.frames.get(key);
       if (!own) return;
       paintAnswer(canvas, own);
       const point = own.points.at(-1);
@@ -163,8 +174,9 @@ export class Playground {
 
   drawCurves() {
     this.drawn = performance.now();
-    const many = this.live.frames.size > 1;
-    const series = [...this.live.frames].sort(([a], [b]) => a - b).flatMap(([k, frame]) => {
+    const there = this.live.state.lines.map(line => this.live.frames.get(line.key)), many = there.filter(Boolean).length > 1;
+    const series = there.flatMap((frame, k) => {
+      if (!frame) return [];
       const name = many ? `${letter(k)}: ` : "";
       return [[1, say("train_loss"), 0], [3, say("test_loss"), 1]].map(([column, label, dash]) => ({
         label: name + label, colour: many ? k : 1 - dash, dash, points: frame.points.map(row => [row[0], row[column]])}));

@@ -152,9 +152,10 @@ class Underfit(
 
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
-        linear, base = evidence.facts.linear, evidence.base
-        if not evidence.is_over or base is None:
+        base = evidence.base
+        if not evidence.is_over or base is None or evidence.solved:
             return None
+        linear = evidence.facts.linear
         accuracy, n = evidence.last.accuracy, len(evidence.last.values["loss"])
         if accuracy is not None:
             constant = evidence.most_frequent

@@ -143,7 +143,10 @@ function kernelPage({ pictures, picture, kernels, kernel, edges, at }) {
     label: say("picture"),
     value: picture,
     options: Object.fromEntries(Object.keys(known).map((key) => [key, say(key)])),
-    changed: (key) => take(known[key]),
+    changed: (key) => {
+      drop.forget();
+      take(known[key]);
+    },
   });
   const presets = dropdown({
     label: say("presets"),
@@ -173,22 +176,18 @@ function kernelPage({ pictures, picture, kernels, kernel, edges, at }) {
     },
   });
   const problem = html("p", { class: "says warns", role: "status" }),
-    drop = pictureDrop(open);
-  function open(chosen) {
-    if (!chosen) return;
-    problem.textContent = "";
-    readPicture(chosen).then(
-      (read) => {
+    drop = pictureDrop({
+      read: readPicture,
+      problem: (text) => {
+        problem.textContent = text;
+      },
+      taken(read) {
         if (!known.own) pictureList.select.append(html("option", { value: "own" }, say("own_short")));
         known.own = read;
         pictureList.select.value = "own";
         take(read);
       },
-      () => {
-        problem.textContent = say("unreadable", { name: chosen.name });
-      },
-    );
-  }
+    });
   /** Show another picture; one as large as the kernel has a single position, and is looked at inside only. */
   function take(next) {
     F = next;
@@ -249,7 +248,7 @@ function kernelPage({ pictures, picture, kernels, kernel, edges, at }) {
     "three",
     html("div", { class: "wide bar" }, pictureList.element, presets.element, sizes.element, borders.element),
     html("div", { class: "wide steady" }, formula),
-    panel(seenMap.element, own, drop, problem),
+    panel(seenMap.element, own, drop.element, problem),
     panel(part("kernel", G), part("seen", seen), part("products", products)),
     panel(map.element, largest, toLargest, sliders(say("window"), places)),
   );
