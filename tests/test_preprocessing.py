@@ -9,7 +9,7 @@ from sloy import ops
 from sloy.engines import ReferenceEngine
 from sloy.errors import FileFormatError, InvalidArgument, ShapeError
 from sloy.graph import Graph
-from sloy.preprocessing import Preprocessing, choose
+from sloy.preprocessing import Preprocessing, choose, standardize
 
 RNG = np.random.default_rng(2)
 BYTES = RNG.integers(0, 256, (6, 4, 5, 3), np.uint8)
@@ -104,3 +104,17 @@ def test_channels_must_fit():
         ShapeError, match=r"`mean` has 2 channels; samples of shape \(4, 5, 3\) have 3"
     ):
         choose(Preprocessing((1.0, 2.0)), BYTES)
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        (len, "must be real numbers"),
+        ([], r"of shape \(0,\) must be \(3,\)"),
+        ([1.0, -1.0, 1.0], "at least 0"),
+        ([0, 0, 0], "not all 0"),
+    ],
+)
+def test_weights_of_samples_that_are_none(weights: object, said: str) -> None:
+    with pytest.raises(InvalidArgument, match=f"standardize: `weights` .*{said}"):
+        standardize(np.eye(3), weights)  # type: ignore[arg-type]

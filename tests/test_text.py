@@ -31,3 +31,12 @@ def test_an_engine_says_how_many_threads_it_has() -> None:
     assert str(engine("reference", 1)) == "reference, 1 thread, float32"
     assert str(engine("reference", 2)) == "reference, 2 threads, float32"
     assert str(engine("reference")) == "reference, float32"
+
+
+def test_names_take_the_same_time_each() -> None:
+    """As many of one name as a hostile file may hold nodes; one number after another would take minutes."""
+    names = text.Names(["add_3"])
+    given = [names.new("add") for _ in range(1 << 16)]
+    assert given[:3] == ["add", "add_2", "add_4"]
+    assert len(set(given)) == len(given)
+    assert names.new("add_2") == "add_2_2"

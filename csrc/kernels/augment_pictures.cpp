@@ -240,7 +240,9 @@ class Cutout final : public RandomKernel {
 
   void run() override {
     const Words words = key();
-    const auto [count, height, width, channels] = pictures_;
+    // no structured binding: clang's lambdas do not capture one
+    const std::int64_t height = pictures_.height, width = pictures_.width,
+                       channels = pictures_.channels;
     for_each(pictures_.count, pictures_.elements(), [&](std::int64_t n) {
       const Words drawn = encrypted(words, static_cast<std::uint64_t>(n));
       const Range rows = band(drawn.w0, height), columns = band(drawn.w1, width);

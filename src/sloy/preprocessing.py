@@ -13,7 +13,7 @@ from typing import Any, Literal, Union
 
 import numpy as np
 
-from sloy.arguments import instance
+from sloy.arguments import finite_array, instance
 from sloy.errors import FileFormatError, InvalidArgument, ShapeError
 from sloy.graph.ops.elementwise import cast
 from sloy.graph.spec import Shape
@@ -216,7 +216,14 @@ def standardize(x: np.ndarray, weights: np.ndarray | None = None) -> Preprocessi
     rows = x.reshape(-1, x.shape[-1] if x.ndim > 1 else 1)  # (N · …, C)
     step = max(1, _BLOCK // rows.shape[1])
     blocks = [slice(first, first + step) for first in range(0, len(rows), step)]
-    share = None if weights is None else np.repeat(weights, len(rows) // len(x))[:, None]
+    share = None
+    if weights is not None:
+        given = finite_array("standardize", "weights", weights)
+        if given.shape != x.shape[:1] or given.min(initial=0) < 0 or not given.any():
+            raise InvalidArgument(
+                f"standardize: `weights` of shape {given.shape} must be ({len(x)},), at least 0 and not all 0."
+            )
+        share = np.repeat(np.asarray(weights), len(rows) // len(x))[:, None]
     total = len(rows) if share is None else share.sum()
 
     def summed(values: np.ndarray, block: slice) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from math import floor, isfinite, log10
 from reprlib import Repr
@@ -60,6 +60,35 @@ def visible(word: object, keep: str = "") -> str:
 def named(names: Sequence[str], most: int, more: str = ", …") -> str:
     """The first names, as they can be shown, and `more` where there are others."""
     return ", ".join(map(visible, names[:most])) + (more if len(names) > most else "")
+
+
+class Names:
+    """Names that are given once each, in the same time whatever their number.
+
+    Parameters
+    ----------
+    taken : iterable of str
+        Names that are never given.
+
+    Examples
+    --------
+    >>> names = Names(["conv_2"])
+    >>> [names.new(wanted) for wanted in ("conv", "conv", "conv", "dense")]
+    ['conv', 'conv_3', 'conv_4', 'dense']
+    """
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._numbers = dict.fromkeys(taken, 1)  # name → the last number that was put behind it
+
+    def new(self, wanted: str) -> str:
+        """The name, or where it is taken the first of it with a number, from 2, that is not."""
+        found, number = wanted, self._numbers.get(wanted, 0)
+        while found in self._numbers:
+            number += 1
+            found = f"{wanted}_{number}"
+        self._numbers[wanted] = max(number, 1)
+        self._numbers.setdefault(found, 1)
+        return found
 
 
 def shortened(word: str, most: int = 30) -> str:

@@ -344,3 +344,24 @@ def test_unknown_words_name_the_commands_own_help(
     assert said.startswith(f"sloy {name}: ")
     assert said.endswith(f"(see `sloy {name} --help`)\n")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("train", "mnist", "--epochs", "1_0"), "--epochs: '1_0' is not an integer of at least 1"),
+        (("train", "mnist", "--epochs", "\u0663"), "'\u0663' is not an integer of at least 1"),
+        (("train", "mnist", "--learning-rate", "\u0661e-3"), "'\u0661e-3' is not a"),
+        (("branch", "run", "--at", "9" * 5000), "is no EPOCH:STEP, such as 3:40"),
+        (("branch", "run", "--at", "\u0663:1"), "'\u0663:1' is no EPOCH:STEP, such as 3:40"),
+        (("info", "model", "x" * 5000), "unrecognized arguments: xxx"),
+    ],
+)
+def test_odd_words_are_refused_in_a_short_line(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(*words) == 2
+    line = capsys.readouterr().err
+    assert said in line
+    assert line.count("\n") == 1
+    assert len(line) < 300

@@ -37,6 +37,8 @@ def test_a_new_engine_is_a_row(first) -> None:
     assert engine(precision="auto").precision == "float32"
     with pytest.raises(InvalidArgument, match="must be one of auto, first, jax, native, reference"):
         engine("tpu")
+    with pytest.raises(InvalidArgument, match="engine: `dtype`"):
+        engine(dtype=np.ones(2, complex))  # type: ignore[arg-type]
 
 
 def test_auto_takes_the_first_that_computes_in_the_dtype(first, monkeypatch) -> None:

@@ -217,3 +217,10 @@ def test_errors() -> None:
         zoo.make("cnn", MNIST, 0)
     with pytest.raises(InvalidArgument, match="conv2d_1"):
         zoo.make("cnn", (28, 28), 10)
+
+
+def test_what_is_no_list_is_named() -> None:
+    with pytest.raises(InvalidArgument, match=r"table: `hidden` \(=2147483648\) must be a list"):
+        zoo.table(4, 1, hidden=2**31)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match=r"tabular: `scales` \(=0\.5\) must be a list"):
+        zoo.tabular(0.5, 4, 1)  # type: ignore[arg-type]

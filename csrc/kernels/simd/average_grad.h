@@ -96,7 +96,7 @@ class AverageGrad {
   void spread_narrow(float* dx, const float* g, const float* y) const {
     for (std::int64_t i = 0; i < whole_; i += lanes) {
       const Float pixels = load<Float>(g + bases_[i / lanes]) * 0.25f;
-      const Float part = __builtin_shuffle(pixels, load<Int>(places_ + i));
+      const Float part = shuffled(pixels, pixels, load<Int>(places_ + i));
       put<activation, Float>(dx, y, i, part);
       put<activation, Float>(dx, y, width_ + i, part);
     }

@@ -117,7 +117,7 @@ Float add_lanes(Float first, Float second) {
     near[lane] = source + lane;
     far[lane] = source + (lane ^ step);
   }
-  return __builtin_shuffle(first, second, near) + __builtin_shuffle(first, second, far);
+  return shuffled(first, second, near) + shuffled(first, second, far);
 }
 
 // Lane i of the result: the sum of all lanes of rows[i].

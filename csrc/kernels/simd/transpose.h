@@ -21,8 +21,8 @@ inline void exchange_blocks(Float (&rows)[lanes]) {
     if ((i & distance) != 0) continue;
     const Float a = rows[i], b = rows[i + distance];
     const Int from_b = (places & distance) != 0;
-    rows[i] = __builtin_shuffle(a, b, places + (from_b & (lanes - distance)));
-    rows[i + distance] = __builtin_shuffle(a, b, places + (from_b & lanes) + (~from_b & distance));
+    rows[i] = shuffled(a, b, places + (from_b & (lanes - distance)));
+    rows[i + distance] = shuffled(a, b, places + (from_b & lanes) + (~from_b & distance));
   }
 }
 

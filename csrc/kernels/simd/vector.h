@@ -53,6 +53,21 @@ inline void store(void* at, Vector value) {
   *static_cast<typename Lane<Vector>::Memory*>(at) = value;
 }
 
+// Lanes of two vectors, those of `b` counted from `lanes` on. Clang, of which ThreadSanitizer's
+// build is made, has no such instruction with places that are not constants.
+inline Float shuffled(Float a, Float b, Int places) {
+#if defined(__clang__)
+  Float chosen;
+  for (int i = 0; i < lanes; ++i) {
+    const int place = places[i] & (2 * lanes - 1);
+    chosen[i] = place < lanes ? a[place] : b[place - lanes];
+  }
+  return chosen;
+#else
+  return __builtin_shuffle(a, b, places);
+#endif
+}
+
 template <class Vector>
 inline Vector splat(typename Lane<Vector>::type value) {
   return Vector{} + value;

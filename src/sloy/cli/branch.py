@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from sloy.cli.errors import UsageError
-from sloy.cli.options import add_engine_options
+from sloy.cli.options import add_engine_options, integer
 
 NAME = "branch"
 HELP = (
@@ -41,9 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def moment(word: str) -> tuple[int, int]:
     """3:40 as (3, 40), 3 as (3, 0)."""
     epoch, _, step = word.partition(":")
-    if not epoch.isdecimal() or not (step or "0").isdecimal():
-        raise argparse.ArgumentTypeError(f"{word!r} is no EPOCH:STEP, such as 3:40")
-    return int(epoch), int(step or 0)
+    try:
+        return integer(epoch, 0), integer(step or "0", 0)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{word!r} is no EPOCH:STEP, such as 3:40") from None
 
 
 def run(arguments: argparse.Namespace) -> int:

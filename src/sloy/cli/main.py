@@ -42,9 +42,10 @@ from sloy.cli.errors import FAILED, OK, USAGE, UsageError
 from sloy.cli.options import name_options, with_devices
 from sloy.files.streams import Stream
 from sloy.stopping import INTERRUPTED, TERMINATED, Stopping, Terminated
-from sloy.text import visible
+from sloy.text import reason
 from sloy.version import __version__
 
+_LONGEST = 1000  # characters of what is said about a command line; a value is quoted up to 80
 CALLED = "app|distributed|engine|experiment|export|fit|load|page|plan|prune|report|stream|tune"
 
 
@@ -60,7 +61,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """One line on the error stream, exit code 2."""
         prog = f"{self.prog} {self.named}".rstrip()
-        print(f"{prog}: {visible(message)} (see `{prog} --help`)", file=sys.stderr)
+        said = reason(ValueError(message), _LONGEST)
+        print(f"{prog}: {said} (see `{prog} --help`)", file=sys.stderr)
         raise SystemExit(USAGE)
 
 

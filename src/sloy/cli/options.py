@@ -159,7 +159,7 @@ def together(arguments: argparse.Namespace) -> Iterator[bool]:
 
 def integer(word: str, least: int, most: int = LARGEST) -> int:
     try:
-        number = int(word)
+        number = int(_plain(word))
     except ValueError:
         number = least - 1
     if not least <= number <= most:
@@ -170,6 +170,11 @@ def integer(word: str, least: int, most: int = LARGEST) -> int:
 
 def number(word: str) -> float:
     try:
-        return float(word)
+        return float(_plain(word))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{word!r} is not a number") from None
+
+
+def _plain(word: str) -> str:
+    """What Python takes for a number, without the forms of programs and of other scripts: 1_0, ٣."""
+    return word if word.isascii() and "_" not in word else ""

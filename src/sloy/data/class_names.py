@@ -43,11 +43,14 @@ def read_class_names(path: str | Path) -> tuple[str, ...]:
     if str(path) == IMAGENET and not path.exists():
         return imagenet_classes()
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(LARGEST_TEXT + 1)
     except OSError as error:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError:
         raise FileFormatError(f"{path}: is no text in UTF-8.") from None
+    if len(text) > LARGEST_TEXT:
+        raise FileFormatError(f"{path}: holds more than {LARGEST_TEXT} characters.")
     if text.lstrip().startswith(("[", "{")):
         value = value_of(text)
         inner = value if isinstance(value, Mapping) else {}

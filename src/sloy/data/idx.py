@@ -22,6 +22,7 @@ from sloy.arguments import path_of
 from sloy.data.dataset import Dataset, TrainTest
 from sloy.errors import FileFormatError
 from sloy.files.atomic import write_atomically
+from sloy.files.container import naming
 from sloy.files.once import is_read_once
 from sloy.text import reason, shown
 
@@ -57,7 +58,7 @@ def read_idx(path: str | Path) -> np.ndarray:
     path = path_of("read_idx", "path", path)
     if is_read_once(path):
         raise FileFormatError(f"{path}: is a pipe; IDX files are read from a file.")
-    with path.open("rb") as file:
+    with naming(path), path.open("rb") as file:
         zipped = file.read(2) == GZIP
         size = file.seek(0, 2)
         file.seek(0)
@@ -137,7 +138,7 @@ def is_idx(path: Path) -> bool:
     """Whether a file begins as an IDX file does, gzipped or not."""
     if not path.is_file():
         return False
-    with path.open("rb") as file:
+    with naming(path), path.open("rb") as file:
         start = file.read(4)
     if start[:2] == GZIP:
         try:

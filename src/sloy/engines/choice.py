@@ -12,7 +12,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Literal
 
-from sloy.arguments import integer, one_of
+from sloy.arguments import integer, one_of, word
 from sloy.engines.base import Engine
 from sloy.engines.names import DETERMINISTIC, PRECISIONS, TABLE, Arithmetic, Determinism
 from sloy.engines.processes import ONE, Processes, here
@@ -180,6 +180,7 @@ def _fastest(dtype: str) -> type[Engine]:
 
 def _found(dtype: str) -> tuple[str, list[str]]:
     """The first of the table that is installed and suits a dtype; and why those of sloy itself before it do not run."""
+    word("engine", "dtype", dtype)
     missing: list[str] = []
     for name, row in TABLE.items():
         if row.auto_needs and not any(find_spec(module) for module in row.auto_needs):

@@ -133,7 +133,7 @@ class Experiment:
         self.source.check(self.network, further=further)
         if self.loss is not None and losses.named(self.loss) is None:
             known = ", ".join((*BY_NAME, *losses.ALIASES))
-            raise InvalidOption(f"`loss` (={self.loss!r}) must be one of {known}.")
+            raise InvalidOption(f"`loss` (={shown(self.loss)}) must be one of {known}.")
         if further and self.loss is not None:
             raise InvalidOption("`loss`: with `from` the loss is that of the model.")
         if self.tuning and not further:

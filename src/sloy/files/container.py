@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -103,7 +104,7 @@ def read_container(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, A
     path = Path(path)
     if path.exists() and not path.is_file():
         raise FileFormatError(f"{path}: is not a file.")
-    with path.open("rb") as file:
+    with naming(path), path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(0)
         header = _read_header(path, file, size)
@@ -131,7 +132,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         As `read_container`, as far as the header tells.
     """
     path = Path(path)
-    with path.open("rb") as file:
+    with naming(path), path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(0)
         _, document = _parse(path, _read_header(path, file, size))
@@ -191,6 +192,16 @@ def _bytes(array: np.ndarray) -> memoryview:
 
 def _sha256(array: np.ndarray) -> str:
     return hashlib.sha256(_bytes(array)).hexdigest()
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """A context whose errors of the system name a file, as those of a disk that cannot be read name none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def fail(path: Path, reason: str) -> NoReturn:

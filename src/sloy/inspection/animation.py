@@ -16,7 +16,7 @@ from sloy.errors import InvalidArgument
 from sloy.files.atomic import write_atomically
 from sloy.language import say, speak, spoken
 from sloy.pages import document, script
-from sloy.text import framed
+from sloy.text import framed, shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -136,7 +136,7 @@ class Animation:
         target = file_to_write("Animation.save", "path", path)
         if target.suffix.lower() not in (".html", ".gif"):
             raise InvalidArgument(
-                f"Animation.save: `path` (={str(path)!r}) must end in .html or .gif."
+                f"Animation.save: `path` (={shown(str(path))}) must end in .html or .gif."
             )
         is_page = target.suffix.lower() == ".html"
         write_atomically(target, self.html().encode() if is_page else self._gif())

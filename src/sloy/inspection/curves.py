@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sloy.arguments import word
+from sloy.arguments import integers, word
 from sloy.errors import InvalidArgument
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
 from sloy.language import say
@@ -61,6 +61,7 @@ def curves_figure(history: Table, title: str = "", *, kept: Sequence[int] = ()) 
             f"curves_figure: `history` (={shown(history)}) must be a History, or a dict of columns."
         )
     word("curves_figure", "title", title)
+    epochs = sorted(set(integers("curves_figure", "kept", kept)))
     if "loss" not in history or "epoch" not in history or not np.size(history["epoch"]):
         raise InvalidArgument(
             "`history` must have the columns `epoch` and `loss`, with a row or more."
@@ -71,10 +72,10 @@ def curves_figure(history: Table, title: str = "", *, kept: Sequence[int] = ()) 
         figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True
     ):
         draw_curves(axes, history, metric)
-        for number, epoch in enumerate(sorted(set(kept))):
+        for number, epoch in enumerate(epochs):
             label = "_" if number else say("weights kept")
             axes.axvline(epoch, color=GREY, linestyle=":", linewidth=1.2, label=label)
-        if kept:
+        if epochs:
             axes.legend(loc="best")
     if title:
         figure.suptitle(title)

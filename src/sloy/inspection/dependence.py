@@ -137,6 +137,8 @@ def partial_dependence(
         raise InvalidArgument(f"{where}: `column` (={shown(column)}) must be two different ones.")
     most = grid if len(parts) == 1 else min(grid, WITH_TWO)
     lines = [_values(model, some, found.x, name, part, most) for name, part in parts]
+    if empty := [name for (name, _), line in zip(parts, lines, strict=True) if not len(line[0])]:
+        raise InvalidArgument(f"{where}: column {shown(empty[0])} has no value in these rows.")
     curves = _curves(model, found.x, [part for _, part in parts], [line[1] for line in lines])
     low = high = None
     mean = curves.mean(-2)

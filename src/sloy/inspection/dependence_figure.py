@@ -13,6 +13,7 @@ from sloy.errors import InvalidArgument, UnknownName
 from sloy.inspection.dependence import PartialDependence
 from sloy.inspection.style import BLUE, GREY, new_figure, styled
 from sloy.language import say
+from sloy.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +85,7 @@ def _outputs(found: PartialDependence, output: str | int | None) -> list[int]:
         known = [*found.outputs, *range(count)]
         if output not in known:
             raise UnknownName(
-                f"partial_dependence_figure: `output` (={output!r}) must be one of {', '.join(found.outputs)}."
+                f"partial_dependence_figure: `output` (={shown(output)}) must be one of {', '.join(found.outputs)}."
             )
         return [known.index(output) % count]
     if found.is_classification and count == 2:

@@ -15,6 +15,7 @@ from sloy.inspection.style import ORANGE, new_figure, styled
 from sloy.language import say
 from sloy.model import Model
 from sloy.problem.receptive import receptive_field
+from sloy.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +69,7 @@ def hierarchy_figure(
     chosen = [integer(where, "channels", c, 0) for c in sequence(where, "channels", channels)]
     if not names or not chosen:
         raise InvalidArgument(
-            f"{where}: `layers` (={list(names)!r}) and `channels` (={chosen!r}) must hold one or more each."
+            f"{where}: `layers` (={shown(list(names))}) and `channels` (={shown(chosen)}) must hold one or more each."
         )
     x = np.asarray(pictures)
     rows = len(names) * len(chosen)

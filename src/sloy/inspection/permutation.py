@@ -16,7 +16,7 @@ from sloy.inspection.rows import affordable, answers, as_dataset, rows_of, some,
 from sloy.inspection.style import BLUE, GREY, new_figure, styled
 from sloy.language import say
 from sloy.model import Model
-from sloy.text import Shown
+from sloy.text import Shown, shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -267,7 +267,7 @@ def _scoring(where: str, model: Model, y: np.ndarray, outputs: int, score: str |
     score = score or allowed[0]
     if score not in allowed:
         raise InvalidArgument(
-            f"{where}: `score` (={score!r}) must be one of {', '.join(allowed)} for this model."
+            f"{where}: `score` (={shown(score)}) must be one of {', '.join(allowed)} for this model."
         )
     if task == "regression":
         return _Scoring(score, _of_numbers(where, _shaped(where, y, outputs), score))

@@ -32,7 +32,8 @@ from sloy.layers.reshaping import Flatten, Reshape
 from sloy.layers.residual import Residual
 from sloy.layers.sigmoids import Softmax
 from sloy.layers.squeeze import SqueezeExcitation
-from sloy.layers.stored_parts import LEAVES, Parts, Segment, common, unique, within
+from sloy.layers.stored_parts import LEAVES, Parts, Segment, common, spelled, within
+from sloy.text import Names
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def pieces(layer: Imported, input_shape: Shape, dtype: str = "float32") -> list[
 def _chain(parts: Parts, start: int, end: int, prefix: str) -> list[Piece]:
     """What lies between two values as pieces, their names without a prefix."""
     segments = parts.segments(start, end)
-    taken: set[str] = set()
+    taken = Names()
     found: list[Piece] = []
     rest: list[Segment] = []  # that are no known layer, not yet made a piece
     i = 0
@@ -112,7 +113,7 @@ def _first(parts: Parts, segments: Sequence[Segment]) -> _Match | None:
     return next((m for rule in RULES if (m := rule(parts, segments)) is not None), None)
 
 
-def _named(parts: Parts, match: _Match, value: int, prefix: str, taken: set[str]) -> Piece:
+def _named(parts: Parts, match: _Match, value: int, prefix: str, taken: Names) -> Piece:
     owner = match.owner or common([old.rpartition("/")[0] for old, _ in match.names])
     wanted = owner or parts.labels.get(value, "")
     telling = wanted not in parts.owners and not re.fullmatch(r"\w*_\d+|", wanted)
@@ -120,16 +121,16 @@ def _named(parts: Parts, match: _Match, value: int, prefix: str, taken: set[str]
         not owner and not telling
     ):  # an operator's, which tells less than the layer's own, or a neighbour's
         return Piece(match.layer, {})
-    name = unique(within(wanted.replace("/", "."), prefix), taken)
+    name = taken.new(spelled(within(wanted.replace("/", "."), prefix)))
     return Piece(replace(match.layer, name=name), dict(match.names))
 
 
-def _graph_piece(parts: Parts, start: int, end: int, prefix: str, taken: set[str]) -> Piece:
+def _graph_piece(parts: Parts, start: int, end: int, prefix: str, taken: Names) -> Piece:
     """What is no known layer, as a graph."""
     owned = parts.names(parts.leaves(start, end))
     shared = common([name.rpartition("/")[0] for name in owned])
     wanted = shared or parts.labels.get(end, "") or parts.op(end)
-    name = unique(within(wanted.replace("/", "."), prefix), taken)
+    name = taken.new(spelled(within(wanted.replace("/", "."), prefix)))
     names = {own: within(own, shared) for own in owned}
     if len(set(names.values())) < len(names):
         names = {own: own for own in owned}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -119,24 +120,25 @@ class Parts:
                 cuts.append(v)
             furthest = max(furthest, last.get(v, v))
         cuts = self._apart(start, cuts)
-        found, begin, rest = [], start, inside
+        found, begin, first = [], start, 0
         for cut in cuts:
-            found.append(Segment(begin, cut, tuple(v for v in rest if v <= cut)))
-            begin, rest = cut, [v for v in rest if v > cut]
+            behind = bisect_right(inside, cut, first)
+            found.append(Segment(begin, cut, tuple(inside[first:behind])))
+            begin, first = cut, behind
         return found
 
     def _apart(self, start: int, ends: list[int]) -> list[int]:
         """Without the ends between segments that share leaves."""
-        first: dict[int, int] = {}  # leaf → the first segment that has it
+        first: dict[int, int] = {}  # leaf → the segment that has it
         kept: list[int] = []
+        own: list[set[int]] = []  # the leaves of each segment
         begin = start
         for end in ends:
             leaves = self.leaves(begin, end)
             shared = min((first[v] for v in leaves if v in first), default=len(kept))
-            kept = [*kept[:shared], end]
-            for v in leaves:
-                first.setdefault(v, shared)
-            first = {v: min(i, shared) for v, i in first.items()}
+            leaves = leaves.union(*own[shared:])
+            first.update(dict.fromkeys(leaves, shared))
+            kept[shared:], own[shared:] = [end], [leaves]
             begin = end
         return kept
 
@@ -164,7 +166,11 @@ class Parts:
         rest = [{"N": 1}, *self.values[start].shape[1:]]
         given = self.given if start == 0 else {"dtype": "float", "shape": rest}
         function = {"inputs": [given], "nodes": nodes, "output": place[end]}
-        kept = [(within(n, name), place[v]) for n, v in self.named if v in inside and n != name]
+        kept = [
+            (within(n, name), place[v])
+            for n, v in self.named
+            if v in place and v != start and n != name
+        ]
         config = {"function": function, "values": [list(pair) for pair in kept], "name": name}
         return Imported.from_config(config)
 
@@ -209,12 +215,7 @@ def within(name: str, prefix: str) -> str:
     return name
 
 
-def unique(wanted: str, taken: set[str]) -> str:
-    """A name for a layer that none has yet; it is taken then."""
+def spelled(wanted: str) -> str:
+    """A name with the letters that layers' names have."""
     plain = re.sub(r"[^A-Za-z0-9_.-]", "_", wanted) or "piece"
-    plain = plain if re.match(r"[A-Za-z_]", plain) else f"_{plain}"
-    found, number = plain, 2
-    while found in taken:
-        found, number = f"{plain}_{number}", number + 1
-    taken.add(found)
-    return found
+    return plain if re.match(r"[A-Za-z_]", plain) else f"_{plain}"

@@ -13,7 +13,7 @@ from sloy.language import speak
 from sloy.model.by_class import by_class
 from sloy.model.parts import Parts
 from sloy.problem import Network
-from sloy.text import framed
+from sloy.text import framed, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,7 +93,7 @@ class Outward:
         """
         path = file_to_write("to_javascript", "path", path)
         if path.suffix.lower() != ".js":
-            raise InvalidArgument(f"to_javascript: `path` (={str(path)!r}) must end in .js.")
+            raise InvalidArgument(f"to_javascript: `path` (={shown(str(path))}) must end in .js.")
         self.export(path)
 
     def to_html(

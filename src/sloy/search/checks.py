@@ -15,6 +15,7 @@ from sloy.experiments.sources import Loaded
 from sloy.options import options
 from sloy.search.options import LOSS, METRICS
 from sloy.search.space import Space, in_words, put
+from sloy.text import shown
 from sloy.training.recipe import Recipe
 
 
@@ -69,7 +70,7 @@ def check_metric(metric: str, measured: list[str]) -> None:
         return
     there = ", ".join(name for name in METRICS if name in measured)
     raise InvalidOption(
-        f"`metric` (={metric!r}): here there is {there} alone; the data have numbers to predict, no classes."
+        f"`metric` (={shown(metric)}): here there is {there} alone; the data have numbers to predict, no classes."
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sloy.errors import InvalidArgument, NotAvailable
+from sloy.text import reason, shown
 
 # Kind of database → what installs the driver that its URL means where it names none, as in ``mysql+pymysql://``.
 DRIVERS = {"postgresql": "psycopg2-binary", "mysql": "mysqlclient", "redis": "redis"}
@@ -72,7 +73,7 @@ def storage_of(url: str | None, journal: Path) -> Any:
     if url is None:
         backend = backends.JournalFileBackend(str(journal), lock_obj=JournalLock(journal))
         return optuna.storages.JournalStorage(backend)
-    said = f"tune: `storage` (={without_password(url)!r})"
+    said = f"tune: `storage` (={shown(without_password(url))})"
     kind, driver = _kind(url)
     if kind not in ("sqlite", *DRIVERS):
         raise InvalidArgument(f"{said} must be a URL such as {KINDS}.")
@@ -90,8 +91,8 @@ def storage_of(url: str | None, journal: Path) -> Any:
             f"{said} needs a driver that is not installed: `pip install {package}`."
         ) from None
     except Exception as error:  # of any of their libraries
-        reason = " ".join(str(error).replace(url, without_password(url)).split())[:200]
-        raise InvalidArgument(f"{said} cannot be opened: {reason}") from None
+        why = reason(ValueError(str(error).replace(url, without_password(url))))
+        raise InvalidArgument(f"{said} cannot be opened: {why}.") from None
 
 
 def without_password(url: str) -> str:

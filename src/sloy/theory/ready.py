@@ -41,6 +41,7 @@ def ready_model(
         With the squared error as its loss: `predict` gives the network's values as they are.
     """
     instance("ready_model", "network", network, Network)
+    instance("ready_model", "parameters", parameters, Mapping)
     problem = Problem(
         network,
         SquaredError(),

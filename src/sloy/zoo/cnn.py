@@ -199,7 +199,7 @@ def standard_cnn(
     extent = min(input_shape[:2]) if len(input_shape) == 3 else 1
     layers: list[Layer] = []
     for block, filters in enumerate(sequence(place, "channels", channels, int), 1):
-        for number in range(1, integer(place, "convolutions", convolutions) + 1):
+        for number in range(1, integer(place, "convolutions", convolutions, 1, 1000) + 1):
             layers.append(
                 Conv2D(
                     filters,

@@ -53,7 +53,7 @@ def resnet(
     >>> resnet(20, (32, 32, 3), 10).parameter_count
     272474
     """
-    if integer("resnet", "depth", depth, 8) % 6 != 2:
+    if integer("resnet", "depth", depth, 8, 10_000) % 6 != 2:
         raise InvalidArgument(f"resnet: `depth` (={depth}) must be 6 n + 2, such as 20, 32 or 56.")
     flag("resnet", "include_top", include_top)
     first = integer("resnet", "width", width)

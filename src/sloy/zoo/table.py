@@ -58,7 +58,7 @@ def table(
         layers.append(Categories(tuple(classes), tuple(map(vector, classes))))
     if one_of("table", "numbers", numbers, NUMBERS) == "periodic" and width > len(classes):
         layers.append(Periodic(width - len(classes)))
-    for units in hidden:
+    for units in sequence("table", "hidden", hidden):
         layers += [Dense(units, weight_initializer="he_normal"), ReLU()]
         layers += [Dropout(dropout)] if real("table", "dropout", dropout, least=0, below=1) else []
     layers.append(Dense(integer("table", "outputs", outputs)))

@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from sloy.arguments import finite_array, instance, integer
+from sloy.arguments import finite_array, instance, integer, sequence
 from sloy.errors import ShapeError
 from sloy.layers import (
     SELU,
@@ -72,8 +72,8 @@ def tabular(
     .. [1] D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs and boosted trees on
        tabular data", NeurIPS 2024.
     """
-    numbers = width - len(classes)
-    layers: list[Layer] = [Members(tuple(scales))]
+    numbers = width - len(sequence("tabular", "classes", classes, int))
+    layers: list[Layer] = [Members(sequence("tabular", "scales", scales, Layer))]
     if classes:
         vectors = tuple(0 if count <= MOST_ONE_HOT else VECTOR for count in classes)
         layers.append(Categories(tuple(classes), vectors, deviation=1.0))
@@ -81,7 +81,7 @@ def tabular(
         layers.append(Periodic(numbers))
     layers.append(Scale())
     activation = Mish() if target else SELU()
-    for units in hidden:
+    for units in sequence("tabular", "hidden", hidden):
         layers += [GroupedDense(units, normalized=True), Blend(activation)]
         layers += [Dropout(dropout)] if dropout else []
     layers.append(GroupedDense(outputs, normalized=True))

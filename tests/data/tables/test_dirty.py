@@ -210,6 +210,11 @@ def test_dates_of_digits_by_a_hint(tmp_path: Path) -> None:
         InvalidArgument, match=r"format 'tomorrow' of the dates 'c' has none of strftime's"
     ):
         loaded(cells, tmp_path, dates=["c=tomorrow"])
+    for known in ("%q", "%d.%m.%Y"):
+        with pytest.raises(
+            InvalidArgument, match=f"`c` holds .* which the format '{known}' of dates"
+        ):
+            loaded(cells, tmp_path, dates=[f"c={known}"])
 
 
 @pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])

@@ -7,6 +7,7 @@ import gzip
 import importlib
 import importlib.util
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,6 +153,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         open_table(tmp_path / "none.csv")
     with pytest.raises(FileFormatError, match="Is a directory"):
         open_table(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe"])
+def test_what_has_no_end_is_not_opened(tmp_path: Path, kind: str) -> None:
+    path = Path("/dev/zero") if kind == "device" else tmp_path / "pipe"
+    if kind == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(FileFormatError, match=f"{path}: is not a file"):
+        open_table(path)
 
 
 NOT_TABLES: dict[str, tuple[Callable[[], object], str]] = {

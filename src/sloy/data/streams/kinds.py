@@ -230,7 +230,7 @@ def _check_part(paths: Sequence[Path], part: str) -> None:
 
 def _in_no_parts(where: str, part: str) -> InvalidArgument:
     return InvalidArgument(
-        f"stream: `part` (={part!r}) is of data that come in parts; of {where} {TRAIN!r} gives all, and"
+        f"stream: `part` (={shown(part)}) is of data that come in parts; of {where} {TRAIN!r} gives all, and"
         " `Dataset.split` keeps some apart."
     )
 

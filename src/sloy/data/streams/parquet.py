@@ -16,7 +16,7 @@ from sloy.data.streams.pictures import EncodedPictures, objects
 from sloy.data.streams.source import BlockSource, of_files
 from sloy.data.tables.values import polars, refusing
 from sloy.errors import FileFormatError, InvalidArgument
-from sloy.text import named
+from sloy.text import named, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -106,7 +106,7 @@ class ParquetFiles:
         if given is not None:
             if given not in self.schema:
                 raise InvalidArgument(
-                    f"stream: `target` (={given!r}) is no column of {self.name}; they are {self._columns}."
+                    f"stream: `target` (={shown(given)}) is no column of {self.name}; they are {self._columns}."
                 )
             return given
         found = [name for name in LABELS if name in self.schema]

@@ -15,7 +15,7 @@ from sloy.data.tables.profile import FEW_WORDS, Hints, Profile, Reading
 from sloy.data.tables.sources import Source, TextTable
 from sloy.data.tables.values import polars
 from sloy.errors import InvalidArgument
-from sloy.text import many, shortened
+from sloy.text import many, shortened, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -353,6 +353,12 @@ def _hinted_date(profile: Profile, format: str) -> Reading:
     if profile.typed == "date":
         return Reading("date")
     if format:
+        words = profile.odd_words()[0] if profile.odd else _digits(profile)
+        if len(words) and dates.read_moments(words, format).null_count() == len(words):
+            raise InvalidArgument(
+                f"column `{profile.name}` holds {_listed(words[:3].to_list())}, which the format {shown(format)} of"
+                f" dates does not read; say it as in --date '{profile.name}=%d.%m.%Y' (strftime's codes)."
+            )
         return Reading("date", date=format)
     if not profile.odd:
         return Reading("date", date=_of_digits(profile))
@@ -365,11 +371,16 @@ def _hinted_date(profile: Profile, format: str) -> Reading:
     return Reading("date", date=found[0][1])
 
 
-def _of_digits(profile: Profile) -> str:
-    """The format of dates that are digits alone: 20240131."""
-    words = polars().Series(
+def _digits(profile: Profile) -> pl.Series:
+    """The numbers as the digits that they are written in."""
+    return polars().Series(
         [f"{int(value)}" for value in sorted(profile.few)], dtype=polars().String
     )
+
+
+def _of_digits(profile: Profile) -> str:
+    """The format of dates that are digits alone: 20240131."""
+    words = _digits(profile)
     known = [f for f in dates.BY_HINT if f != "%s" or min(profile.few) >= dates.EARLIEST]
     found = dates.formats_of(words, np.ones(len(words), int), tuple(known))
     if not found:

@@ -24,6 +24,7 @@ from sloy.data.tables.opening import is_workbook
 from sloy.data.tables.values import polars, refusing
 from sloy.errors import FileFormatError, InvalidArgument, NotAvailable
 from sloy.files.apart import asked
+from sloy.text import shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -170,8 +171,10 @@ def open_table(source: Any, separator: str | None = None) -> Source:
         Where a column has no name or two have the same.
     """
     if separator is not None and (not isinstance(separator, str) or separator not in SEPARATORS):
-        shown = ", ".join(map(repr, SEPARATORS))
-        raise InvalidArgument(f"open_table: `separator` (={separator!r}) must be one of {shown}.")
+        known = ", ".join(map(repr, SEPARATORS))
+        raise InvalidArgument(
+            f"open_table: `separator` (={shown(separator)}) must be one of {known}."
+        )
     if isinstance(source, Source):
         return source
     if isinstance(source, str | os.PathLike):
@@ -189,6 +192,8 @@ def open_table(source: Any, separator: str | None = None) -> Source:
 
 def _open_file(path: Path, separator: str | None) -> Source:
     label = str(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise FileFormatError(f"{path}: is not a file.")
     try:
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"

@@ -306,7 +306,7 @@ def _features(
         for name in given:
             if name not in table.names:
                 raise InvalidArgument(
-                    f"{table.label}: `{option}` (={name!r}) is none of its columns{_hint(name, table)}"
+                    f"{table.label}: `{option}` (={shown(name)}) is none of its columns{_hint(name, table)}"
                 )
     for option, given in (
         ("ignore", ignored),

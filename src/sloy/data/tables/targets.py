@@ -11,6 +11,7 @@ from sloy.data.tables.profile import Hints
 from sloy.data.tables.sources import Source
 from sloy.data.tables.target import Target, make_target
 from sloy.errors import InvalidArgument
+from sloy.text import shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,10 +32,10 @@ def target_names(table: Source, target: object) -> tuple[str, ...]:
         names = tuple(target)
     else:
         raise InvalidArgument(
-            f"load_table: `target` (={target!r}) must be the name of a column, or several of them."
+            f"load_table: `target` (={shown(target)}) must be the name of a column, or several of them."
         )
     if len(set(names)) < len(names):
-        raise InvalidArgument(f"load_table: `target` (={target!r}) names a column twice.")
+        raise InvalidArgument(f"load_table: `target` (={shown(target)}) names a column twice.")
     return names
 
 

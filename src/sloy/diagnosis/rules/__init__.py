@@ -24,6 +24,7 @@ from sloy.diagnosis.rules.course import (
 from sloy.diagnosis.rules.outcome import LabelNoise, NoSignal, Overfit, TooRegular, Underfit
 from sloy.diagnosis.rules.samples import InputScale, Labels, Leakage
 from sloy.errors import InvalidArgument
+from sloy.text import shown
 
 __all__ = ["RULES", "Hit", "Rule", "Severity", "with_limits"]
 
@@ -71,7 +72,7 @@ def with_limits(limits: Mapping[str, float]) -> tuple[Rule, ...]:
             raise InvalidArgument(f"`limits`: no rule has {name!r}; there are {', '.join(there)}.")
         if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
             raise InvalidArgument(
-                f"`limits[{name!r}]` (={value!r}) must be a number of at least 0."
+                f"`limits[{shown(name)}]` (={shown(value)}) must be a number of at least 0."
             )
         rules[rule] = replace(rules[rule], **{limit: float(value)})
     return tuple(rules.values())

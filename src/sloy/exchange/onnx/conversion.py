@@ -20,12 +20,12 @@ from sloy.exchange.onnx.expansion import EXPANSIONS, Walk, needed
 from sloy.exchange.onnx.folding import FOLDED, MOVES, fold
 from sloy.exchange.onnx.nodes import Node, Unsupported, blamed
 from sloy.exchange.onnx.reading import OnnxGraph
-from sloy.exchange.onnx.values import HELD, Order, Value, identity, known, unused
+from sloy.exchange.onnx.values import HELD, Order, Value, identity, known
 from sloy.graph import Graph
 from sloy.graph.graph import topological_order
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor, constant
-from sloy.text import shortened
+from sloy.text import Names, shortened
 
 Rule = Callable[["Conversion", Node, list["Value | None"]], "Value | Sequence[Value]"]
 
@@ -88,6 +88,7 @@ class Conversion:
     _tensors: dict[tuple[Any, ...], Tensor] = field(default_factory=dict)
     _shared: dict[tuple[Any, ...], list[tuple[Leaf, Tensor]]] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
+    _names: Names = field(default_factory=Names)
     _label: str = ""
     _generated: int = 0
 
@@ -225,7 +226,7 @@ class Conversion:
                 return tensor
         self._count_generated(array)
         own = _spelled(value.source) if self.is_own else ""
-        name = unused(own or f"{self._label}/{role}", self.leaves)
+        name = self._names.new(own or f"{self._label}/{role}")
         initial: float | str = 1.0 if role in ("scale", "running_variance") else 0.0
         if kind == "parameter" and len(shape) >= 2:
             initial = "weight"

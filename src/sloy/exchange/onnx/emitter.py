@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import InvalidArgument, NotAvailable
-from sloy.exchange.onnx.values import Order, identity, unused
+from sloy.exchange.onnx.values import Order, identity
 from sloy.graph import Graph
 from sloy.graph.graph import Node
 from sloy.graph.spec import Shape, Spec
+from sloy.text import Names
 
 Writer = Callable[["Emitter", int, Node], "Out"]
 
@@ -126,7 +127,7 @@ class Emitter:
     initializers: dict[str, np.ndarray] = field(default_factory=dict)
     outs: list[Out] = field(default_factory=list)
     _given: dict[tuple[Any, ...], str] = field(default_factory=dict)
-    _names: set[str] = field(default_factory=set)
+    _names: Names = field(default_factory=Names)
     _owner: dict[int, str] = field(default_factory=dict)
     _layer: str = ""
     _node: int = 0
@@ -149,7 +150,7 @@ class Emitter:
 
     def emit(self, op: str, inputs: Sequence[str], **attributes: Any) -> Part:
         """A new node, named after the layer it belongs to."""
-        name = self._free(self._of_layer(op))
+        name = self._names.new(self._of_layer(op))
         part = Part(op, list(inputs), name, attributes, name)
         self.parts.append(part)
         return part
@@ -175,7 +176,7 @@ class Emitter:
         """An array that is not trained, as a Constant node."""
         key = ("constant", array.dtype.name, array.shape, array.tobytes())
         if key not in self._given:
-            name = self._free(self._of_layer(label or "constant"))
+            name = self._names.new(self._of_layer(label or "constant"))
             self.parts.append(Part("Constant", [], name, {"value": array}, name))
             self._given[key] = name
         return self._given[key]
@@ -270,11 +271,6 @@ class Emitter:
 
     def _of_layer(self, name: str) -> str:
         return f"{self._layer}/{name}" if self._layer else name
-
-    def _free(self, name: str) -> str:
-        found = unused(name, self._names)
-        self._names.add(found)
-        return found
 
 
 def check_alike(graph: Graph, other: Graph) -> None:

@@ -12,9 +12,9 @@ import numpy as np
 
 from sloy.data.tables import TableReader
 from sloy.data.tables.columns import Category, Column, Date, Numeric
-from sloy.exchange.onnx.values import unused
 from sloy.exchange.raw import COLUMNS, Raw, codes, described, numbers_for_missing, taken
 from sloy.preprocessing import Preprocessing
+from sloy.text import Names
 
 ML = "ai.onnx.ml"  # the domain of LabelEncoder
 ML_VERSION = 2
@@ -51,27 +51,21 @@ class _Head:
 
     def __post_init__(self) -> None:
         graph = self.model.graph
-        self.names = {name for node in graph.node for name in (*node.input, *node.output)}
-        self.names |= {each.name for each in (*graph.initializer, *graph.output)}
-
-    def name(self, wanted: str) -> str:
-        """A name that nothing has."""
-        found = unused(wanted, self.names)
-        self.names.add(found)
-        return found
+        taken = {name for node in graph.node for name in (*node.input, *node.output)}
+        self.names = Names(taken | {each.name for each in (*graph.initializer, *graph.output)})
 
     def input(self, wanted: str, dtype: str, width: int | None, what: str) -> str:
         """A new input (N, width)."""
         tensor = self.package.TensorProto
         kind = tensor.STRING if dtype == "string" else tensor.DOUBLE
-        name = self.name(wanted)
+        name = self.names.new(wanted)
         made = self.package.helper.make_tensor_value_info
         self.inputs.append(made(name, kind, ["N", width], doc_string=what))
         return name
 
     def emit(self, op: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """The result of a new node."""
-        name = self.name(f"prepare/{op}")
+        name = self.names.new(f"prepare/{op}")
         make = self.package.helper.make_node
         node = make(op, list(inputs), [name], name=name, domain=domain, **attributes)
         self.nodes.append(node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -112,15 +112,6 @@ def permuted(x: Tensor, permutation: Sequence[int]) -> Tensor:
     if order == sorted(order):
         return ops.reshape(x, tuple(x.shape[axis] for axis in permutation))
     return ops.transpose(x, tuple(permutation))
-
-
-def unused(name: str, taken: Container[str]) -> str:
-    """The name, or where it is taken the first of it with a number that is not."""
-    found, number = name, 1
-    while found in taken:
-        number += 1
-        found = f"{name}_{number}"
-    return found
 
 
 def known(array: np.ndarray, source: str = "") -> Value:

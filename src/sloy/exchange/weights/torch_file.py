@@ -215,8 +215,7 @@ def _mappings(value: Any) -> dict[str, Any]:
     """Mappings with tensors by where they stand: "" itself, ``net`` under that key, ``net.state_dict`` within it."""
     found: dict[str, Any] = {}
     waiting: list[tuple[str, Any, int]] = [("", value, 0)]
-    while waiting:
-        key, item, depth = waiting.pop(0)
+    for key, item, depth in waiting:  # which grows
         if not isinstance(item, dict) or not all(isinstance(name, str) for name in item):
             continue
         if any(_is_tensor(each) for each in item.values()):

@@ -35,6 +35,7 @@ from sloy.files.tables import as_csv
 from sloy.losses import Loss
 from sloy.model.origin import from_origin, origin_of
 from sloy.options import integer_option, option, real_option
+from sloy.text import shown
 from sloy.training.members import held_out_by_each
 from sloy.training.tabular import MEMBERS, TARGET_SCALES, Tabular
 from sloy.training.wide import STILL
@@ -187,7 +188,7 @@ class TableFile(Source):
             )
         if self.folds is not None and self.test != TESTED:
             raise InvalidOption(
-                f"`test` (={self.test!r}): `folds` tests on every row in its turn; give one of both"
+                f"`test` (={shown(self.test)}): `folds` tests on every row in its turn; give one of both"
             )
         if self.folds is not None and len(self._targets) > 1:
             raise InvalidOption(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from sloy import inspection, text
 from sloy.data import Dataset
 from sloy.data.tables.values import TEST
+from sloy.errors import InvalidArgument
 from sloy.experiments import baselines, classes
 from sloy.experiments.sources.base import Loaded, Measured, Row, few
 from sloy.losses import Intervals
@@ -178,7 +180,12 @@ def _explained(
     figures = {"importance.png": inspection.importance_figure(worth)}
     if sample is not None and len(sample):
         first = worth.columns[:DRAWN]
-        found = [inspection.partial_dependence(model, sample, name) for name in first]
+        found = []
+        for name in first:
+            with suppress(InvalidArgument):  # a column without a value in these rows
+                found.append(inspection.partial_dependence(model, sample, name))
+        if not found:
+            return figures
         targets = () if model.class_names else _reader(model).targets
         if len(targets) > 1:
             found = [replace(one, outputs=targets) for one in found]

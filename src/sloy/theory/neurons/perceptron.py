@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy import ops
-from sloy.arguments import array, integer, real
+from sloy.arguments import finite_array, integer, real
 from sloy.errors import ShapeError, SloyError
 from sloy.graph import Tensor
 from sloy.language import counted, say
@@ -120,7 +120,7 @@ def perceptron_rule(
     from sloy.training.fit import fit
 
     where = "perceptron_rule"
-    points = array(where, "x", x).astype(np.float32)
+    points = finite_array(where, "x", x).astype(np.float32)
     if points.ndim != 2 or not points.size:
         raise ShapeError(f"{where}: `x` has shape {points.shape}; it must be (N, I).")
     side = signs(where, y, len(points))
