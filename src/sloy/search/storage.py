@@ -90,7 +90,10 @@ def storage_of(url: str | None, journal: Path) -> Any:
             f"{said} needs a driver that is not installed: `pip install {package}`."
         ) from None
     except Exception as error:  # of any of their libraries
-        reason = " ".join(str(error).replace(url, without_password(url)).split())[:200]
+        said_there = (
+            str(error).replace(url, without_password(url)).partition("(Background on this")[0]
+        )
+        reason = " ".join(said_there.split())[:200]
         raise InvalidArgument(f"{said} cannot be opened: {reason}") from None
 
 
