@@ -2,12 +2,14 @@
 
     python benchmarks/tune.py kills --trials 50 --kills 20     # the same trials as of a search that nobody disturbs
     python benchmarks/tune.py memory --trials 200              # the searching process after each quarter
-    python benchmarks/tune.py pruner --trials 50               # epochs that pruners save, and what they miss
+    python benchmarks/tune.py pruner --trials 50               # epochs that pruners save, one search with each
+    python benchmarks/tune.py replay --trials 60 --draws 40    # the same, and what they miss, by many searches of 50
     python benchmarks/tune.py workers --trials 20              # time with two workers over that with one
-    python benchmarks/tune.py tuned --trials 30                # tuned against default options: validation and test
+    python benchmarks/tune.py tuned --trials 20 --sets SETS    # tuned against default options: validation and test
 
 Kills are of the searching process (SIGKILL, SIGINT), of the process that runs its trials, and of the trial itself,
-at random moments. The exit status of `kills` is 1 where a trial differs.
+at random moments. The exit status of `kills` is 1 where a trial differs. `replay` trains trials at random to their end,
+and draws searches from their curves, so that all pruners see the same.
 """
 
 from __future__ import annotations
@@ -21,15 +23,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 import sloy
-from sloy.search import Choice, Int, Layers, Log, TrialEnded
+from sloy.search import Choice, Int, Layers, Log, TrialEnded, study
+from sloy.search.options import PRUNERS
+from sloy.search.pruners import EPOCHS
 
 SPACE = {
     "learning_rate": {"float": [1e-3, 0.3], "log": True},
@@ -142,10 +147,25 @@ def memory(root: Path, trials: int) -> list[float]:
     return [held[round(share * (trials - 1))] for share in (0.25, 0.5, 0.75, 1)]
 
 
+def jobs(root: Path, epochs: int) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Two moons, and 2 000 digits: data and options of searches by name."""
+    space = {
+        "learning_rate": Log(1e-3, 0.3),
+        "batch_size": Choice(16, 32, 64),
+        "network_options__hidden": Layers(1, 2, Int(4, 64, log=True)),
+    }
+    words = {"network": "mlp", "epochs": epochs, "space": space}
+    table = str(moons(root / "moons.csv"))
+    return {
+        "moons": (table, {"target": "side", **words}),
+        "digits": ("mnist", {"samples": 2000, **words}),
+    }
+
+
 def saved(data: str, trials: int, root: Path, **words: Any) -> dict[str, Any]:
     """Epochs that are trained with pruners, over those without, and the best of each."""
     found: dict[str, Any] = {}
-    for pruner in ("none", "percentile", "median"):
+    for pruner in PRUNERS[::-1]:
         tuned = sloy.tune(data, trials=trials, pruner=pruner, out=root / pruner, threads=1, **words)
         epochs = tuned.document["epochs"]
         test = {n: v for n, v in tuned.document["test"].items() if n.endswith(("accuracy", "loss"))}
@@ -155,9 +175,50 @@ def saved(data: str, trials: int, root: Path, **words: Any) -> dict[str, Any]:
             "trial": tuned.best["number"],
             **test,
         }
-    for pruner in ("percentile", "median"):
+    for pruner in PRUNERS[:-1]:
         found[pruner]["saved"] = 1 - found[pruner]["done"] / found["none"]["done"]
     return found
+
+
+def curves(data: str, trials: int, root: Path, **words: Any) -> list[list[float]]:
+    """The validation loss of each epoch of trials at random, none of which is ended."""
+    with patch.object(study, "STARTUP", trials):  # of the sampler
+        tuned = sloy.tune(data, trials=trials, pruner="none", out=root, threads=1, **words)
+    folders = [root / one["folder"] for one in tuned.trials if one["ended"] == "complete"]
+    histories = [json.loads((folder / "summary.json").read_text())["history"] for folder in folders]
+    return [[row["val_loss"] for row in history] for history in histories]
+
+
+def replayed(
+    found: Sequence[Sequence[float]], pruner: str, draws: int, size: int
+) -> tuple[float, float, float]:
+    """What a pruner saves of the epochs, in what share of searches it ends the best, and by how much loss that is."""
+    import optuna
+
+    saved, missed, worse = [], [], []
+    space, most = {"batch_size": Int(1, 2**30)}, max(map(len, found))
+    for draw in range(draws):
+        drawn = np.random.default_rng(draw).permutation(len(found))[:size]
+        settings = {"direction": "minimize", "seed": 0, "pruner": pruner}
+        one = study.Study(optuna.storages.InMemoryStorage(), "s", settings, several=False)
+        done, left = 0, []
+        for curve in (found[place] for place in drawn):
+            trial, _ = one.asked(space)
+            one.note(trial, EPOCHS, most)
+            hopeless = (
+                epoch for epoch, v in enumerate(curve, 1) if one.report(trial, [(epoch, v)])
+            )
+            if (epoch := next(hopeless, None)) is not None:
+                one.end(trial, "pruned")
+            else:
+                one.complete(trial, {"value": curve[-1], "epochs": len(curve)}, most)
+                left.append(curve[-1])
+            done += epoch or len(curve)
+        best = min(found[place][-1] for place in drawn)
+        saved.append(1 - done / sum(len(found[place]) for place in drawn))
+        missed.append(min(left) > best)
+        worse.append(min(left) / best - 1)
+    return float(np.mean(saved)), float(np.mean(missed)), float(np.mean(worse))
 
 
 def timed(root: Path, trials: int, epochs: int, turns: int) -> float:
@@ -180,48 +241,75 @@ def timed(root: Path, trials: int, epochs: int, turns: int) -> float:
     return min(took[2]) / min(took[1])
 
 
-def tables(root: Path) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Five tables of scikit-learn's, and 2 000 digits: data and options by name."""
+# Of scikit-learn, and of benchmarks/tabular_sets.py; and 2 000 digits.
+TABLES = ("breast_cancer", "diabetes", "german", "insurance", "hypothyroid")
+
+
+def tables(root: Path, sets: Path | None, network: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Data and options by name, those of a folder of tables where there is one."""
     from sklearn import datasets
 
     found: dict[str, tuple[str, dict[str, Any]]] = {}
-    for name in ("breast_cancer", "wine", "iris", "diabetes", "digits"):
-        frame = getattr(datasets, f"load_{name}")(as_frame=True).frame
-        frame.to_csv(root / f"{name}.csv", index=False)
-        found[name] = (str(root / f"{name}.csv"), {"target": "target", "network": "mlp"})
-    found["mnist"] = ("mnist", {"samples": 2000, "epochs": 8})
+    for name in TABLES:
+        path = root / f"{name}.csv"
+        if load := getattr(datasets, f"load_{name}", None):
+            load(as_frame=True).frame.to_csv(path, index=False)
+        elif sets is not None:
+            path = sets / f"{name}.csv"
+        else:
+            continue
+        found[name] = (str(path), {"target": "target", "network": network})
+    found["mnist"] = ("mnist", {"network": "standard_cnn", "samples": 2000, "epochs": 8})
     return found
 
 
-def gained(name: str, root: Path, trials: int) -> dict[str, Any]:
-    """Figures of the default options, and of the tuned ones."""
-    data, words = tables(root)[name]
-    began = time.perf_counter()
-    base = sloy.experiments.run(
-        sloy.experiments.Experiment.of(data, validation=0.2, **words), root / f"{name}-default", threads=1
-    )  # fmt: skip
-    middle = time.perf_counter()
-    tuned = sloy.tune(data, trials=trials, out=root / name, threads=1, validation=0.2, **words)
-    after = time.perf_counter()
-    figures = [n for n in ("test_accuracy", "test_rmse") if n in base.measured.figures]
-    return {
-        "default": {n: float(base.measured.figures[n]) for n in figures},
-        "tuned": {n: float(tuned.result.measured.figures[n]) for n in figures},
-        "val_loss": [float(np.nanmin(base.history["val_loss"])), tuned.best["value"]],
-        "seconds": [middle - began, after - middle],
-    }
+def gained(data: str, words: Mapping[str, Any], trials: int, root: Path) -> str:
+    """Figures with the default options and with the tuned ones, and seconds of processor time, a thread each."""
+    begun = processor_time()
+    experiment = sloy.experiments.Experiment.of(data, validation=0.2, **words)
+    base = sloy.experiments.run(experiment, root / "default", threads=1)
+    middle = processor_time()
+    tuned = sloy.tune(data, trials=trials, out=root / "tuned", threads=1, validation=0.2, **words)
+    after = processor_time()
+    figures = (base.measured.figures, tuned.result.measured.figures)
+    names = [
+        n for n in ("test_accuracy", "test_rmse", "test_log_loss", "test_loss") if n in figures[0]
+    ]
+    last = base.summary["best_epoch"] or len(base.history)
+    rows = [("val_loss", float(base.history["val_loss"][last - 1]), tuned.best["value"])]
+    rows += [(name, *(float(one[name]) for one in figures)) for name in names]
+    said = [f"{name} {before:.4g} -> {now:.4g}" for name, before, now in rows]
+    ended = ", ".join(f"{count} {how}" for how, count in tuned.document["ended"].items() if count)
+    said += [
+        f"of {base.summary['test_samples']} samples",
+        f"{middle - begun:.0f} -> {after - middle:.0f} s",
+        ended,
+    ]
+    return "; ".join(said)
+
+
+def processor_time() -> float:
+    """Seconds of this process and of its children that have ended."""
+    return sum(os.times()[:4])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one of them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("kills", "memory", "pruner", "workers", "tuned"))
+    parser.add_argument("what", choices=("kills", "memory", "pruner", "replay", "workers", "tuned"))
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--kills", type=int, default=6)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--turns", type=int, default=2, help="of `workers`")
-    parser.add_argument("--only", help="a name: of `tuned` a data set, of `pruner` moons or digits")
+    parser.add_argument("--draws", type=int, default=40, help="searches of `replay`")
+    parser.add_argument(
+        "--only", help="a name: of `tuned` a data set, of `pruner` and `replay` moons or digits"
+    )
+    parser.add_argument(
+        "--sets", type=Path, help="of `tuned`: what benchmarks/tabular_sets.py wrote"
+    )
+    parser.add_argument("--network", default="tabular", help="of the tables of `tuned`")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -233,32 +321,30 @@ def main(argv: Sequence[str] | None = None) -> int:
             case "memory":
                 held = memory(root, options.trials)
                 print("MB after each quarter:", *(f"{one:.1f}" for one in held))
-            case "pruner":
-                space = {"learning_rate": Log(1e-3, 0.3), "batch_size": Choice(16, 32, 64)}
-                jobs: dict[str, tuple[str, dict[str, Any]]] = {
-                    "moons": (
-                        str(moons(root / "moons.csv")),
-                        {"target": "side", "network": "mlp", "epochs": options.epochs},
-                    ),
-                    "digits": (
-                        "mnist",
-                        {"network": "mlp", "samples": 1000, "epochs": options.epochs},
-                    ),
-                }
-                space["network_options__hidden"] = Layers(1, 2, Int(4, 64, log=True))
-                for job, (data, words) in jobs.items():
-                    if options.only in (None, job):
+            case "pruner" | "replay":
+                for job, (data, words) in jobs(root, options.epochs).items():
+                    if options.only not in (None, job):
+                        continue
+                    if options.what == "pruner":
                         (root / job).mkdir()
-                        told = saved(data, options.trials, root / job, space=space, **words)
-                        print(job, json.dumps(told))
+                        print(job, json.dumps(saved(data, options.trials, root / job, **words)))
+                        continue
+                    whole = curves(data, options.trials, root / job, **words)
+                    for pruner in PRUNERS[:-1]:
+                        told = replayed(whole, pruner, options.draws, min(50, len(whole)))
+                        said = "saves {:.0%}, misses the best in {:.0%}, by {:.1%}".format(*told)
+                        print(f"{job}, {len(whole)} curves, {pruner}: {said}", flush=True)
             case "workers":
                 print(
                     f"two workers over one: {timed(root, options.trials, options.epochs, options.turns):.2f}"
                 )
             case "tuned":
-                for data in tables(root):
-                    if options.only in (None, data):
-                        print(data, json.dumps(gained(data, root, options.trials)), flush=True)
+                for job, (data, words) in tables(root, options.sets, options.network).items():
+                    if options.only in (None, job):
+                        (root / job).mkdir()
+                        print(
+                            f"{job}: {gained(data, words, options.trials, root / job)}", flush=True
+                        )
     return 0
 
 

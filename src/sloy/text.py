@@ -97,6 +97,20 @@ def shortened(word: str, most: int = 30) -> str:
     return word if len(word) <= most else f"{word[: most - 1]}…"
 
 
+def meant(name: str, names: Iterable[str], most: int = 3) -> str:
+    """Which of the names that there are somebody may have meant by another; nothing where none is like it.
+
+    Examples
+    --------
+    >>> meant("learning_rat", ["learning_rate", "epochs"]), meant("x", ["epochs"])
+    ("; did you mean 'learning_rate'?", '')
+    """
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(names), most)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
 def shown(value: object, most: int = 80) -> str:
     """A value as messages quote it: as Python writes it, in one line, at most about so many characters of it.
 

@@ -353,7 +353,8 @@ def _refuse_unknown(source: Source, words: Mapping[str, Any], *others: str) -> N
         if name in source_options():
             what = _unlike_table(name, source.data)
             raise InvalidOption(f"`{name}` does not belong to {source.data}{what}.")
-        raise InvalidOption(f"`{text.shortened(name, 60)}` is no option of an experiment.")
+        hint = text.meant(name, {*known, *_OWN, *others}) or "."
+        raise InvalidOption(f"`{text.shortened(name, 60)}` is no option of an experiment{hint}")
 
 
 def _values(value: Any) -> dict[str, Any]:

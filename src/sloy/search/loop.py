@@ -13,9 +13,10 @@ from sloy.errors import InUse, InvalidArgument, InvalidOption
 from sloy.experiments.events import Event, Listener
 from sloy.experiments.run_folder import CHECKPOINT
 from sloy.search.folder import JOURNAL, SearchFolder
+from sloy.search.pruners import EPOCHS
 from sloy.search.space import Space, in_words, put
 from sloy.search.storage import storage_of, without_password
-from sloy.search.study import COMPLETE, DATA, EPOCHS, FAILED, Study, reading
+from sloy.search.study import COMPLETE, DATA, FAILED, Study, reading
 from sloy.search.workers import Task, Worker, Workers
 from sloy.training.checkpoint import Store
 

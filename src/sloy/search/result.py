@@ -19,9 +19,9 @@ from sloy.experiments.experiment import Experiment
 from sloy.experiments.result import Result
 from sloy.experiments.run_folder import CONFIGURATION
 from sloy.search.folder import BEST, FIGURES, RESULT, TRIALS, listing
+from sloy.search.pruners import EPOCHS
 from sloy.search.space import in_words, value_in_words
 from sloy.search.storage import needed, without_password
-from sloy.search.study import EPOCHS
 from sloy.search.study import RESULT as RESULT_OF
 
 if TYPE_CHECKING:

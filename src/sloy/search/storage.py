@@ -91,8 +91,8 @@ def storage_of(url: str | None, journal: Path) -> Any:
             f"{said} needs a driver that is not installed: `pip install {package}`."
         ) from None
     except Exception as error:  # of any of their libraries
-        why = reason(ValueError(str(error).replace(url, without_password(url))))
-        raise InvalidArgument(f"{said} cannot be opened: {why}.") from None
+        there = str(error).replace(url, without_password(url)).partition("(Background on this")[0]
+        raise InvalidArgument(f"{said} cannot be opened: {reason(ValueError(there))}.") from None
 
 
 def without_password(url: str) -> str:

@@ -12,13 +12,14 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from math import ceil, isfinite
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from sloy.errors import FileFormatError, InvalidArgument, SloyError
 from sloy.files.documents import hold
 from sloy.files.processes import life
+from sloy.search.pruners import EPOCHS, is_hopeless
 from sloy.search.space import Space, suggested
 from sloy.search.storage import needed
 from sloy.text import reason
@@ -28,14 +29,7 @@ if TYPE_CHECKING:
 
 SETTINGS = "sloy"  # of the study, an attribute: what all that join it must agree on
 OWNER, DATA, RESULT = "owner", "data", "result"  # attributes of trials
-STARTUP = {"sampler": 10, "pruner": 5}  # trials at random, and without pruning, to begin with
-WARM_UP = 1  # epochs that no pruner looks at
-PERCENTILES = {
-    "percentile": 40.0,
-    "median": 50.0,
-}  # of the complete trials; what they save: docs/search-and-pruning.md
-UNSAID = 0.2  # share of a trial's epochs that say too little of its end for them
-EPOCHS = "epochs"  # attribute of trials: as many as they have at most
+STARTUP = 10  # trials at random to begin with
 TRIAL = {
     f"{OWNER}?": {"host": str, "pid": int, "life": object},
     f"{DATA}?": str,
@@ -70,19 +64,6 @@ def reading(where: object) -> Iterator[None]:
         raise FileFormatError(f"{where}: is no study of a search ({reason(error)}).") from None
 
 
-def pruner_of(name: str, epochs: int = 0) -> Any:
-    """The pruner of a name, see `sloy.search.options.PRUNERS`, for a trial of so many epochs."""
-    pruners = needed().pruners
-    if name in PERCENTILES:  # steps are epochs, from 1
-        first = max(WARM_UP + 1, ceil(UNSAID * epochs))
-        return pruners.PercentilePruner(
-            PERCENTILES[name], n_startup_trials=STARTUP["pruner"], n_warmup_steps=first
-        )
-    if name == "hyperband":
-        return pruners.HyperbandPruner(min_resource=WARM_UP, max_resource="auto")
-    return pruners.NopPruner()
-
-
 def sampler_of(seed: int, *, several: bool) -> Any:
     """TPE, multivariate and grouped, seeded for each trial by its number.
 
@@ -98,7 +79,7 @@ def sampler_of(seed: int, *, several: bool) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return optuna.samplers.TPESampler(
-                n_startup_trials=STARTUP["sampler"],
+                n_startup_trials=STARTUP,
                 multivariate=True,
                 group=True,
                 constant_liar=several,
@@ -155,11 +136,9 @@ class Study:
             study_name=name,
             direction=settings["direction"],
             sampler=sampler_of(settings["seed"], several=several),
-            pruner=pruner_of(settings["pruner"]),
+            pruner=optuna.pruners.NopPruner(),  # see `_is_hopeless`
             load_if_exists=True,
         )
-        for trial in self.trials():
-            hold(dict(trial.user_attrs), TRIAL)
         for trial in self.trials():
             hold(dict(trial.user_attrs), TRIAL)
         there = self.study.user_attrs.get(SETTINGS)
@@ -233,10 +212,7 @@ class Study:
         return self._is_hopeless(storage.get_trial(trial._trial_id))
 
     def _is_hopeless(self, trial: FrozenTrial) -> bool:
-        pruner = self.study.pruner
-        if self._pruner in PERCENTILES:
-            pruner = pruner_of(self._pruner, trial.user_attrs.get(EPOCHS, 0))
-        return bool(pruner.prune(self.study, trial))
+        return is_hopeless(self._pruner, self.study, trial)
 
     def complete(self, trial: FrozenTrial, result: Mapping[str, Any], epochs: int) -> None:
         """A trial has its value; where it stopped early, so do the epochs that it left out."""

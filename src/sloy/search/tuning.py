@@ -69,7 +69,8 @@ def tune(
         What is compared; by default the loss.
     pruner : "percentile", "median", "hyperband" or "none", optional
         What ends trials that promise little; by default those that are not among the better 40 % of the complete ones,
-        "median" 50 %, after a fifth of their epochs.
+        "median" 50 %, after a fifth of their epochs; "hyperband": at a third, a ninth … of their epochs, from the
+        second on, those that are not the best third of their bracket.
     out : path, optional
         The folder of the search; by default ``runs/tune-DATA-DATE-TIME``.
     storage : str, optional

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
@@ -27,7 +26,7 @@ from sloy.data.tables.target import (
 from sloy.data.tables.targets import make_targets, target_names
 from sloy.data.tables.values import DECIMALS, LEFT_OUT, TASKS, TEST, TRAIN, VALIDATE
 from sloy.errors import InvalidArgument
-from sloy.text import many, shown
+from sloy.text import many, meant, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -342,8 +341,8 @@ def _hint(name: str, table: Source) -> str:
         if len(names) == 1:
             known = ", ".join(SEPARATORS.values())
             return f": its first line, {shown(names[0], 40)}, has no separator ({known})."
-    if close := get_close_matches(name, names, 3):
-        return f"; did you mean {' or '.join(map(repr, close))}?"
+    if close := meant(name, names):
+        return close
     listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     return f": {listed}."
 
