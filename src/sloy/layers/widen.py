@@ -19,8 +19,8 @@ class Widen(Layer):
 
     With the middle m = (l + h) / 2 and r = max(|h - l| / 2 + by, 0), of (a, l, h): ends in the wrong order are
     exchanged, an interval that would be shorter than nothing is its middle, and the number is never outside of its
-    own: an end that is beyond it moves there. It stands last in a network that was trained with the loss `Intervals`, with what its validation rows need [1]_, see
-    `sloy.training.intervals.widen`.
+    own: an end that is beyond it moves there. It stands last in a network that was trained with the loss `Intervals`,
+    with what its validation rows need [1]_, see `sloy.training.intervals.widen`.
 
     Parameters
     ----------

@@ -54,10 +54,10 @@ def widen(
 
     How far each sample's target lies outside of its interval, E_i = max(l_i - y_i, y_i - h_i), tells by how much: the
     ⌈(n + 1) share⌉-th smallest of them. What lies between the number and the interval's middle is within however
-    narrow it is, as `Widen` keeps the number in its interval: E_i is below all others there. A new sample of the same kind is then within with a chance of at least
-    the share, and at most 1 / (n + 1) more, where the E_i differ: exact for any network and any noise, on average
-    over samples, not at each x [1]_. It holds for samples that had no part in training; those that chose its best
-    epoch had a small one.
+    narrow it is, as `Widen` keeps the number in its interval: E_i is below all others there. A new sample of the same
+    kind is then within with a chance of at least the share, and at most 1 / (n + 1) more, where the E_i differ: exact
+    for any network and any noise, on average over samples, not at each x [1]_. It holds for samples that had no part in
+    training; those that chose its best epoch had a small one.
 
     Parameters
     ----------
