@@ -316,9 +316,11 @@ def per_neuron(*functions: Callable[[float], float]) -> Formula:
 
 
 def widened(row: Array, by: float) -> tuple[float, float, float]:
-    """The number, and the ends in order, moved outwards until they meet."""
+    """The number, and the ends in order, moved outwards, or inwards until they meet; none passes the number."""
     number, low, high = row[0], min(row[1:]) - by, max(row[1:]) + by
-    return (number, low, high) if low < high else (number, (low + high) / 2, (low + high) / 2)
+    if low > high:
+        low = high = (low + high) / 2
+    return number, min(low, number), max(high, number)
 
 
 def categories(classes: tuple[int, ...], vectors: tuple[int, ...]) -> Formula:

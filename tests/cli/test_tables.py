@@ -481,3 +481,21 @@ def test_export_lists_the_raw_columns(
     assert (
         show(capsys, "import", tmp_path / "m.onnx", tmp_path / "m.sloy", code=1)[1].count("\n") == 1
     )
+
+
+def test_explanations_of_drawn_rows_tell_no_numbers_of_theirs(
+    regressor: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a column it is said once what cannot be read in it, with the row of the file."""
+    cells = houses(1200, 3).with_columns(pl.col("area").cast(pl.String))
+    area = [cell if n not in (2, 1100) else "unknown" for n, cell in enumerate(cells["area"])]
+    cells.with_columns(pl.Series("area", area)).write_csv(tmp_path / "new.csv")
+    said = "column `area`: 2 cells that cannot be read ('unknown' in row 3, …), taken as missing"
+    for words in (["--pair", "area", "age"], ["--column", "town"]):
+        asked = "inspect", regressor, tmp_path / "new.csv", *words, "--out", tmp_path / words[0]
+        with warnings.catch_warnings(action="always"):
+            _, err = show(capsys, *asked)
+        assert [line for line in err.splitlines() if "`area`" in line] == [f"sloy inspect: {said}"]
+    model = library.load(regressor)
+    with warnings.catch_warnings(action="error"):
+        library.inspection.partial_dependence(model, tmp_path / "new.csv", "town")

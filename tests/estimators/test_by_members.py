@@ -132,6 +132,14 @@ def test_given_rows_are_held_out_for_all_members():
         ({"input_shape": (3,)}, "`input_shape`"),
         ({"intervals": 0.99}, "needs at least 99 samples that are held out, there are 18"),
         ({"members": 0}, r"`members` \(=0\)"),
+        (
+            {"recipe": "auto", "members": 7},
+            r"`members` \(=7\) are those of `recipe` \(='tabular'\)",
+        ),
+        ({"recipe": "fast", "members": 7}, r"`recipe` \(='fast'\) trains a single network"),
+        ({"patience": 3}, r"`patience` \(=3\) does not go with"),
+        ({"weight_decay": 0.5}, r"`weight_decay` \(=0.5\) does not go with"),
+        ({"validation_fraction": 0.5}, "`validation_fraction`"),
     ],
 )
 def test_what_does_not_go_with_it_is_refused(options, said):

@@ -223,6 +223,17 @@ def test_validation_data_of_ones_own_and_the_best_weights():
     assert found == pytest.approx(losses.min(), rel=1e-5)
 
 
+def test_patience_that_is_given_stops_early_and_needs_no_other_word():
+    options = {"patience": 2, "epochs": 60, "learning_rate": 0.5}
+    found, said = (
+        classifier(**options, **more).fit(X, Y) for more in ({}, {"early_stopping": True})
+    )
+    assert found.history_["val_loss"].tolist() == said.history_["val_loss"].tolist()
+    assert found.n_iter_ == found.best_epoch_ + 2 < 60
+    with pytest.raises(InvalidArgument, match=r"`patience` \(=2\) is that of early stopping"):
+        classifier(**options, early_stopping=False).fit(X, Y)
+
+
 def test_a_held_out_share_keeps_the_classes():
     caught = Spy()
     classifier(validation_fraction=0.2, callbacks=[caught], epochs=2).fit(X, Y)

@@ -35,6 +35,7 @@ def test_what_is_said_of_a_table(of_table: Forecast) -> None:
         error = (end * (1 - end) / 24) ** 0.5
         assert abs(always.value - end) == pytest.approx(1.959964 * error, rel=1e-5)
     assert "5 nearest of 86" in told
+    assert "mlp: hidden layers of 128 and 64 ReLU neurons, dropout of 0.3\n" in told
     assert of_table.seconds.training == pytest.approx(3 * of_table.seconds.epoch)
     assert 0 < of_table.seconds.epoch <= of_table.seconds.slowest
     assert of_table.opening.memory > 1e7
@@ -124,6 +125,10 @@ def test_find_rate_prints_and_draws(table: Path, tmp_path: Path, capsys: Any) ->
     found = json.loads(capsys.readouterr().out)
     assert found["low"] <= found["best"] <= found["high"]
     assert picture.read_bytes()[:4] == b"\x89PNG"
+    assert exit_code(*words, "--engine", "reference", "--learning-rate", "0.1") == 2
+    assert "--learning-rate (=0.1): is what is found" in capsys.readouterr().err
+    assert exit_code(*words, "--engine", "reference", "--out", str(picture), "--overwrite") == 0
+    assert str(picture) in capsys.readouterr().out
 
 
 def test_one_sample_is_no_certainty() -> None:

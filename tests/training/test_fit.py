@@ -8,7 +8,7 @@ import pytest
 import sloy
 from available import installed
 from sloy import losses, ops, schedules
-from sloy.errors import InvalidArgument, ShapeError
+from sloy.errors import InvalidArgument, ShapeError, UnknownName
 from sloy.graph.threefry import make_key, permutation
 from sloy.layers import Dense, Tanh
 from sloy.problem import inputs
@@ -330,3 +330,15 @@ def test_arrays_that_must_not_change_do_not():
     before = frozen.copy()
     fit(mlp(), (frozen, Y), preprocessing="standardize", precision="float64")
     assert (frozen == before).all()
+
+
+def test_metrics_of_whole_data_sets_are_told_where_nothing_is_validated():
+    x = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    y, network = (x[:, 0] > 0).astype(int), sloy.Network((2,), [sloy.layers.Dense(2)])
+    how = {"epochs": 1, "engine": "reference", "verbose": False}
+    with pytest.warns(UserWarning, match="`metrics` auc, f1: of whole data sets, measured on `val"):
+        model, _ = sloy.fit(network, (x, y), metrics=["accuracy", "auc", "f1"], **how)
+    assert {"auc", "f1"} <= set(model.evaluate((x, y)))
+    _, history = sloy.fit(network, (x, y), metrics=["auc"], validation=0.5, **how)
+    with pytest.raises(UnknownName, match=r"named 'auc' \('val_auc' is measured, on what is vali"):
+        history["auc"]

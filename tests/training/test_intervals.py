@@ -124,3 +124,19 @@ def test_what_is_refused() -> None:
         Intervals(0.5, sloy.losses.CategoricalCrossentropy())
     with pytest.raises(InvalidArgument, match="must be \\(3,\\)"):
         Intervals().target(np.zeros(2), (1,))
+
+
+def test_the_number_is_within_its_interval_and_as_many_targets_as_promised() -> None:
+    """A number that was learned by another loss than its ends, far from them: y ~ N(0, 1), ends ±1, a = 3."""
+    model, random, held = fixed(0.9), np.random.default_rng(0), []
+    model.parameters["dense_1/bias"] = np.array([3, -1, 1], np.float32)
+    for _ in range(200):
+        y = random.normal(size=99)
+        found, _ = widen(model, (np.zeros((99, 1)), y))
+        low, high = found.predict_interval(np.zeros((1, 1)))[0].astype(float)
+        assert low < high == found.predict(np.zeros((1, 1)))[0, 0] == 3
+        held.append(norm.cdf(high) - norm.cdf(low))
+    assert np.mean(held) == pytest.approx(0.9, abs=4 * np.sqrt(0.09 / 101 / 200))
+    found, widening = widen(model, (np.zeros((99, 1)), np.linspace(0, 3, 99)))
+    assert widening.by == -1  # all between the number and the middle
+    assert found.predict_interval(np.zeros((1, 1))).tolist() == [[0, 3]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sloy import text
 from sloy.cli.errors import UsageError
-from sloy.cli.options import add_model, add_overwrite, keep, model_file, positive, written
+from sloy.cli.options import add_model, add_overwrite, keep, positive, written
 
 if TYPE_CHECKING:
     from sloy.model import Model
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     if kind not in (".c", ".h") and arguments.name:
         raise UsageError("--name is for C")
     keep([out, out.with_suffix(".d.ts") if kind == ".js" else None], overwrite=arguments.overwrite)
-    model = sloy.load(model_file(arguments.model))
+    model = sloy.load(arguments.model)
     said = {".onnx": _onnx, ".js": _javascript}.get(kind, _c)(model, arguments)
     print(text.fields([written(out), *said]))
     return 0

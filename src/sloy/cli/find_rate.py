@@ -5,9 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from sloy import text
 from sloy.cli.errors import UsageError
 from sloy.cli.experiment_options import add_experiment, data_of, words_of
-from sloy.cli.options import add_engine_options, add_json, add_overwrite, keep, print_result
+from sloy.cli.options import (
+    add_engine_options,
+    add_json,
+    add_overwrite,
+    keep,
+    print_result,
+    written,
+)
 
 NAME = "find-rate"
 HELP = "find the learning rate that suits data and network"
@@ -33,9 +41,13 @@ def run(arguments: argparse.Namespace) -> int:
     from sloy.experiments.opening import opened, rate_range
     from sloy.files.atomic import write_atomically
     from sloy.inspection import png, rate_figure
+    from sloy.training.recipe import AUTO
 
     keep([arguments.out], overwrite=arguments.overwrite)
-    words = {**words_of(arguments), "learning_rate": None}
+    words = words_of(arguments)
+    if (given := words.get("learning_rate", AUTO)) != AUTO:
+        raise UsageError(f"--learning-rate (={given}): is what is found; leave it out")
+    words["learning_rate"] = None
     if "from_" in words:
         raise UsageError("--from: a rate is found for networks that are new")
     experiment = Experiment.of(data_of(arguments), **words)
@@ -51,7 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
         found = rate_range(opening, show.counted)
     finally:
         show.close()
-    print_result(found.document(), found, json=arguments.json)
+    told = str(found)
     if arguments.out is not None:
         write_atomically(Path(arguments.out), png(rate_figure(found)))
+        told += "\n" + text.fields([written(Path(arguments.out))])
+    print_result(found.document(), told, json=arguments.json)
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sloy import text
-from sloy.cli.options import add_json, add_model, model_file
+from sloy.cli.options import add_json, add_model
 
 if TYPE_CHECKING:
     from sloy.model import Model
@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
     import sloy
+    from sloy.model.loading import model_file
 
     file = model_file(arguments.model)
     model = sloy.load(file)  # damaged files do not get past this

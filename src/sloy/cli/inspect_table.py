@@ -42,6 +42,10 @@ def inspect_table(model: Model, arguments: argparse.Namespace) -> str:
         raise UsageError(
             f"{data} has no column {', '.join(reader.targets)!r} to compare answers with: --column says what is drawn"
         )
+    else:
+        reader.read(
+            data
+        )  # which tells what is not as in training; the rows drawn below have other numbers
     named = [name for one in asked for name in (one if isinstance(one, tuple) else (one,))]
     if strange := [name for name in named if name not in reader.names]:
         raise UsageError(

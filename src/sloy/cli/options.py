@@ -40,14 +40,8 @@ def rate(word: str) -> float:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """`MODEL`, a word for `model_file`."""
+    """`MODEL`, what `sloy.load` takes."""
     parser.add_argument("model", metavar="MODEL", help="a .sloy file, or the folder of a run")
-
-
-def model_file(word: str) -> Path:
-    """The file of a model, itself or that in the folder of a run."""
-    path = Path(word)
-    return path / "model.sloy" if path.is_dir() else path
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sloy import text
 from sloy.cli.errors import FAILED, OK, UsageError
-from sloy.cli.options import add_engine_options, add_json, add_model, model_file, positive
+from sloy.cli.options import add_engine_options, add_json, add_model, positive
 from sloy.cli.predict_table import predict_table
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def load_model(path: str, arguments: argparse.Namespace) -> Model:
     """The model of a file, or of a run's folder."""
     import sloy
 
-    return sloy.load(model_file(path), engine=arguments.engine, threads=arguments.threads)
+    return sloy.load(path, engine=arguments.engine, threads=arguments.threads)
 
 
 def read_all(

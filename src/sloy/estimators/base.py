@@ -20,7 +20,7 @@ from sloy.estimators import by_members
 from sloy.estimators.defaults import Known
 from sloy.estimators.network import complete_network
 from sloy.estimators.parallel import threads_of
-from sloy.estimators.parameters import BY_MEMBERS, RECIPES, Parameters
+from sloy.estimators.parameters import BY_MEMBERS, MEMBERS, RECIPES, Parameters
 from sloy.estimators.preparation import Preparation, learn_table, reader_of_model, scales
 from sloy.estimators.rows import Rows, check_feature_names, plain_targets, read_rows, shaped
 from sloy.layers import Layer
@@ -129,8 +129,14 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
     ) -> None:
         """Fit the network to samples and targets as a loss takes them."""
         going_on = going_on and hasattr(self, "model_")
-        integer(self._name, "members", self.members)
-        if one_of(self._name, "recipe", self.recipe, RECIPES) in BY_MEMBERS:
+        several = integer(self._name, "members", self.members) not in (1, MEMBERS)
+        recipe = one_of(self._name, "recipe", self.recipe, RECIPES)
+        if several and recipe != "tabular":
+            raise InvalidArgument(
+                f"{self._name}: `members` (={self.members}) are those of `recipe` (='tabular'); `recipe`"
+                f" (={recipe!r}) trains a single network."
+            )
+        if recipe in BY_MEMBERS:
             by_members.check(self, rows, y, once=epochs is None)
             weight, by_class = self._weights(sample_weight, len(y)), self._class_weights(y)
             model, history, self._preparation, held = by_members.train(

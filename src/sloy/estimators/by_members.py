@@ -13,6 +13,8 @@ from sloy.data.tables.sources import FrameTable
 from sloy.errors import InvalidArgument
 from sloy.estimators.defaults import AUTO, is_auto
 from sloy.estimators.parallel import threads_of
+from sloy.estimators.parameters import OF_ANY_RUN
+from sloy.estimators.parameters import OPTIONS as GIVEN
 from sloy.estimators.preparation import Preparation, learn_table, scales
 from sloy.estimators.rows import Rows, shaped
 from sloy.losses import Loss
@@ -27,23 +29,23 @@ from sloy.training.tabular import OPTIONS, Tabular
 if TYPE_CHECKING:
     from sloy.estimators.parameters import Parameters
 
+USED = ("optimizer", "epochs", "batch_size", *OF_ANY_RUN)
 # What the recipe says itself, with the value that leaves it to it.
 OF_THE_RECIPE = {
-    "hidden": AUTO, "input_shape": None, "features": None, "augment": None,
-    "standardize": True, "warm_start": False, "learning_rate": None, "schedule": None, "early_stopping": AUTO,
+    "hidden": AUTO, "input_shape": None, "features": None, "standardize": True, "warm_start": False,
+    "early_stopping": AUTO, "patience": AUTO, "validation_fraction": None,
+    **{name: value for name, value in GIVEN.items() if name not in USED},
 }  # fmt: skip
 
 
 def check(estimator: Parameters, rows: Rows, y: np.ndarray, *, once: bool) -> None:
     """Raise `InvalidArgument` for what does not go with the recipe."""
     name = type(estimator).__name__
-    for option, left_open in OF_THE_RECIPE.items():
-        given = getattr(estimator, option)
-        if given is not left_open and not (is_auto(left_open) and is_auto(given)):
-            raise InvalidArgument(
-                f"{name}: `{option}` (={shown(given)}) does not go with `recipe` (={estimator.recipe!r}),"
-                " which says it."
-            )
+    for option in estimator._given(OF_THE_RECIPE):
+        raise InvalidArgument(
+            f"{name}: `{option}` (={shown(getattr(estimator, option))}) does not go with `recipe`"
+            f" (={estimator.recipe!r}), which says it."
+        )
     if not once:
         raise InvalidArgument(
             f"{name}: `recipe` (={estimator.recipe!r}) trains once; partial_fit needs `recipe` (='auto')."
@@ -95,7 +97,8 @@ def train(
     optimizer = None if is_auto(estimator.optimizer) else estimator.optimizer
     chosen = with_optimizer(OPTIONS, optimizer)
     chosen |= {**table.options(chosen["optimizer"]), "seed": seed}
-    chosen |= {"class_weight": class_weight, "precision": estimator.precision}
+    chosen |= {"class_weight": class_weight}
+    chosen |= {name: getattr(estimator, name) for name in OF_ANY_RUN}
     for name in ("epochs", "batch_size"):
         if (given := getattr(estimator, name)) is not None and not is_auto(given):
             chosen[name] = given

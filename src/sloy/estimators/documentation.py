@@ -32,10 +32,10 @@ PARAMETERS = """
     recipe : "auto", "tabular" or "fast"
         "tabular": members of an ensemble with embeddings of numbers, trained together and averaged, as
         `sloy train` does with tables: for frames and rows of numbers, more exact and about ten times as
-        long. It says what stands below, but for `epochs`, `batch_size`, `optimizer`, `loss`. "fast": one such
-        member.
+        long. It says what stands below, but for `epochs`, `batch_size`, `optimizer`, `loss`; what it says cannot be
+        given beside it. "fast": one such member.
     members : int
-        Of recipe "tabular"; "fast" has one.
+        Of recipe "tabular", which alone has several.
     input_shape : tuple of int, optional
         Shape of one sample for the first layer, where `X` comes as flat rows: ``(8, 8, 1)``.
     epochs : int or "auto"
@@ -62,7 +62,8 @@ PARAMETERS = """
         the best epoch. "auto": with epochs "auto" where there are 500 rows or more, or something is
         validated on in any case.
     patience : int or "auto"
-        "auto": the whole run with epochs "auto" (its last epochs, of low rates, are mostly the best), else 10.
+        Given, it turns early stopping on. "auto": the whole run with epochs "auto" (its last epochs, of low
+        rates, are mostly the best), else 10.
     standardize : bool
         Zero mean and unit deviation of each feature (of each channel of pictures), and of the targets of
         a regressor whose `loss` has a name; kept in the model, which answers in the targets' own units.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from numbers import Real
 from typing import Any
@@ -43,6 +43,12 @@ OPTIONS = {
 }
 BY_MEMBERS = ("tabular", "fast")  # recipes of tables, named as those of `sloy train`
 RECIPES = (AUTO, *BY_MEMBERS)
+MEMBERS = 4
+OF_ANY_RUN = (
+    "precision",
+    "deterministic",
+    "gradient_norms",
+)  # options that say nothing of what is learned
 FRACTION = 0.1  # held out for early stopping and the like where nothing else is said
 
 
@@ -55,7 +61,7 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
         hidden: Hidden = AUTO,
         *,
         recipe: str = AUTO,
-        members: int = 4,
+        members: int = MEMBERS,
         input_shape: tuple[int, ...] | None = None,
         loss: LossChoice = None,
         validation_fraction: float | None = None,
@@ -157,9 +163,9 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
 
     def _is_wide(self, rows: Rows, y: np.ndarray, loss: Loss) -> bool:
         """Whether a linear model is solved: few rows of many columns, and nothing said of network and training."""
-        asked = (self.hidden, self.epochs, self.early_stopping, self.optimizer)
-        said = (self.validation_fraction, self.augment, self.learning_rate, self.schedule)
-        if not all(map(is_auto, asked)) or any(value is not None for value in said):
+        open_to_it = {**OPTIONS, "hidden": AUTO, "early_stopping": AUTO, "patience": AUTO}
+        open_to_it |= {"validation_fraction": None}
+        if self._given({n: value for n, value in open_to_it.items() if n not in OF_ANY_RUN}):
             return False
         least_squares = isinstance(loss, SquaredError) and self.standardize is True
         by_class = isinstance(loss, BinaryCrossentropy | CategoricalCrossentropy) and y.ndim == 1
@@ -169,10 +175,23 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
 
     def _stops(self, samples: int, *, validated: bool, alone: bool) -> bool:
         """Whether the epoch is chosen by the validation loss."""
+        waits = not is_auto(self.patience)
         if not is_auto(self.early_stopping):
-            return flag(self._name, "early_stopping", self.early_stopping)
+            stops = flag(self._name, "early_stopping", self.early_stopping)
+            if waits and not stops:
+                raise InvalidArgument(
+                    f"{self._name}: `patience` (={shown(self.patience)}) is that of early stopping, which"
+                    " `early_stopping` (=False) turns off; leave one of both out."
+                )
+            return stops
+        if waits:
+            return True
         chosen = validated or self.validation_fraction is not None
         return alone and is_auto(self.epochs) and (chosen or samples >= defaults.VALIDATED)
+
+    def _given(self, left_open: Mapping[str, Any]) -> list[str]:
+        """Which of these parameters have another value than the one that leaves them open."""
+        return [name for name, value in left_open.items() if not _same(getattr(self, name), value)]
 
     def _adjusts(self) -> bool:
         """Whether samples that are held out add to the trained model."""
@@ -226,3 +245,8 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
     @property
     def _dtype(self) -> str:
         return "float64" if self.precision == "float64" else "float32"
+
+
+def _same(given: Any, value: Any) -> bool:
+    """Whether a parameter has this value, which may be a copy."""
+    return given is value or (type(given) is type(value) and bool(given == value))

@@ -23,7 +23,7 @@ from sloy.files.once import called
 from sloy.files.tables import as_csv
 from sloy.machine import versions
 from sloy.model import Model, load
-from sloy.model.loading import MODEL
+from sloy.model.loading import MODEL, model_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ def examine(
         flag("examine", name, value)
     into = nullcontext() if out is None else _folder(path_of("examine", "out", out), overwrite)
     with into as folder:
-        file = Path(model) / MODEL if Path(model).is_dir() else model
+        file = model_file(model)
         found = load(file, engine=engine, threads=threads).by_class
         source = _source(found, str(data), skip_broken=skip_broken)
         wanted = Wanted(counted=lambda what, done, total: listener(Counted(what, done, total)))

@@ -27,7 +27,7 @@ from sloy.experiments.sources import Loaded
 from sloy.experiments.sources.base import Row
 from sloy.experiments.sources.table_loaded import LoadedTable, network_of
 from sloy.graph.threefry import make_key, permutation
-from sloy.layers import Dense, Flatten
+from sloy.layers import Dense, Dropout, Flatten
 from sloy.machine import versions
 from sloy.metrics.intervals import from_to, mean_interval, wilson
 from sloy.model.origin import from_origin
@@ -155,18 +155,16 @@ class Forecast(text.Shown):
         scores = text.columns([(s.name, str(s)) for s in self.scores])
         figure = "accuracy" if self.scores[0].figure == "accuracy" else "RMSE"
         measured = text.many(self.scores[0].samples, "sample")
-        network = experiment.network
-        preset = PRESETS.get(network)
-        about = preset.description if preset else ABOUT.get(network, "")
         took = f"{text.seconds(seconds.epoch)} to {text.seconds(seconds.slowest)} an epoch (measured on a few steps)"
         whole = f"{text.seconds(seconds.training)} for {text.many(recipe.epochs, 'epoch')}"
         fewer = "" if recipe.patience is None and not loaded.members else " at most"
+        parameters = f"{text.count(opening.network.parameter_count)} parameters"
         rows: list[Row] = [
             ("data", f"{experiment.source.name}: {samples}\n{experiment.source.describe(loaded)}"),
             *(row for row in loaded.rows if row[0] != "time"),
             *self.quality.rows(),
             ("to beat", f"{figure} on {measured}, and its 95 % interval\n{scores}"),
-            ("network", f"{network}: {about}\n{text.count(opening.network.parameter_count)} parameters"),
+            ("network", f"{experiment.network}: {_about(opening)}\n{parameters}"),
             (
                 "training",
                 f"{recipe.optimizer}, learning rate {recipe.learning_rate:g} ({recipe.schedule}), batches of"
@@ -382,3 +380,21 @@ def seconds_of(opening: Opened, read: float = 0.0) -> Seconds:
     compiling = max(0.0, clock.begins[0] - began + float(took[0] - took[1:].min()))
     fastest, slowest = float(took[1:].min()) / share, float(took[1:].max()) / share
     return Seconds(fastest, slowest, recipe.epochs, read + compiling)
+
+
+def _about(opening: Opened) -> str:
+    """What the network is; of a plain one its layers, which differ from data to data."""
+    name, options = opening.experiment.network, opening.experiment.network_options
+    if name == "mlp":
+        layers = opening.network.layers
+        *hidden, _ = [str(layer.units) for layer in layers if isinstance(layer, Dense)]
+        dropped = [layer.rate for layer in layers if isinstance(layer, Dropout)]
+        what = (
+            f"hidden {'layers' if len(hidden) > 1 else 'layer'} of {' and '.join(hidden)} ReLU neurons"
+            if hidden
+            else "linear"
+        )
+        return what + (f", dropout of {dropped[0]:g}" if dropped else "")
+    preset = PRESETS.get(name)
+    about = preset.description if preset else ABOUT.get(name, "")
+    return about + "".join(f", {key}={text.shown(value)}" for key, value in options.items())

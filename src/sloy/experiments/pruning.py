@@ -20,7 +20,7 @@ from sloy.experiments.sources import Source, Wanted, source_of
 from sloy.experiments.sources.table import TableFile
 from sloy.layers import MeanOfMembers
 from sloy.model import Model, load
-from sloy.model.loading import MODEL
+from sloy.model.loading import MODEL, model_file
 from sloy.options import takes
 from sloy.problem.inputs import divided, split
 from sloy.pruning.options import Pruning
@@ -111,7 +111,7 @@ def prune(
     path_of("prune", "model", model)
     flag("prune", "overwrite", overwrite)
     Pruning(**options, where="prune")  # raises where they do not go together
-    file = Path(model) / MODEL if Path(model).is_dir() else Path(model)
+    file = model_file(model)
     folder = RunFolder(file.parent if out is None else path_of("prune", "out", out))
     there = [name for name in FILES if (folder / name).exists()]
     if there and not overwrite:

@@ -20,7 +20,7 @@ from sloy.arguments import file_to_write, flag
 from sloy.data import Dataset
 from sloy.diagnosis.report import Finding
 from sloy.engines import Engine
-from sloy.errors import FileFormatError, InvalidArgument, SloyError
+from sloy.errors import InvalidArgument, SloyError
 from sloy.exchange.source.javascript import Precision
 from sloy.experiments.diagnosing import written_report
 from sloy.experiments.events import Counted, Listener, Opened
@@ -121,9 +121,7 @@ def report(
         raise InvalidArgument(
             f"{run}: holds a cross-validation; report one of its runs, such as {folder.within[0].path}."
         )
-    if not (folder / MODEL).is_file():
-        raise FileFormatError(f"{run}: the run is not finished ({MODEL} is missing).")
-    model = load(folder / MODEL, engine=engine, threads=threads)
+    model = load(folder.path, engine=engine, threads=threads)
     tell = listener
     with nullcontext() if language is None else speak(language):
         found = _Run(folder, model, samples)

@@ -17,9 +17,9 @@ from sloy.experiments.experiment import Experiment
 from sloy.files.atomic import write_atomically
 from sloy.files.documents import hold, read_document
 from sloy.files.lock import Lock
+from sloy.model.loading import CONFIGURATION, MODEL
 from sloy.text import reason
 
-CONFIGURATION = "configuration.json"
 VERSION = 2  # of the configuration
 _WHAT = "the configuration of a run"
 _VALUE = (None, bool, int, float, str)
@@ -38,7 +38,7 @@ REPORT = "report.html"
 PRUNED, PRUNING = "pruned.sloy", "pruning.json"
 HEAD_CHECKPOINT = "checkpoint-head.sloy"
 FILES = {
-    "model.sloy": "the trained model: sloy predict, sloy info, sloy.load",
+    MODEL: "the trained model: sloy predict, sloy info, sloy.load",
     LINEAR: "a linear model of the same rows, which it is compared with",
     "summary.json": "configuration, versions, times, metrics",
     "history.csv": "loss and accuracy of every epoch",

@@ -105,7 +105,8 @@ def partial_dependence(
     Notes
     -----
     Values are put into rows whose other columns may never go with them; of columns that depend on each other the
-    figure may so tell of rows that do not exist.
+    figure may so tell of rows that do not exist. What is not as in training (cells that cannot be read, categories that
+    it did not have) is told where a table is read whole: by `importance`, by the model's answers.
 
     References
     ----------
@@ -131,7 +132,7 @@ def partial_dependence(
         raise InvalidArgument(f"{where}: `column` (={shown(column)}) must be one column, or two.")
     data, _ = as_dataset(data, None)
     some = _drawn(model, data, rows, integer(where, "seed", seed, 0, 2**64 - 1))
-    found = rows_of(where, model, some, names)
+    found = rows_of(where, model, some, names, told=False)
     parts = [found.part(where, one) for one in asked]
     if len({name for name, _ in parts}) < len(parts):
         raise InvalidArgument(f"{where}: `column` (={shown(column)}) must be two different ones.")

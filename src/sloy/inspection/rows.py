@@ -12,6 +12,7 @@ from sloy.arguments import instance, sequence
 from sloy.data import Dataset
 from sloy.data.tables import RowsReader
 from sloy.data.tables.prepared import columns_of, known_targets
+from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import open_table
 from sloy.data.tables.target import known_target
 from sloy.errors import InvalidArgument, ShapeError, UnknownName
@@ -54,7 +55,9 @@ class Rows:
         raise UnknownName(f"{where}: the model has no column {column!r}; it has {shown}.")
 
 
-def rows_of(where: str, model: Model, data: Any, names: Sequence[str]) -> Rows:
+def rows_of(
+    where: str, model: Model, data: Any, names: Sequence[str], *, told: bool = True
+) -> Rows:
     """Rows of a table, by the model's reader, or of an array (N, F).
 
     Parameters
@@ -66,6 +69,9 @@ def rows_of(where: str, model: Model, data: Any, names: Sequence[str]) -> Rows:
         What a `TableReader` or `NumbersReader` takes; or an array, prepared where the model has such a reader.
     names : sequence of str
         Of the columns of a plain array; ``column_1`` … where none are given.
+    told : bool
+        Whether a warning tells what was not as in training: not of rows that were drawn, whose numbers are not those of
+        the table.
 
     Raises
     ------
@@ -79,7 +85,12 @@ def rows_of(where: str, model: Model, data: Any, names: Sequence[str]) -> Rows:
             f"{where}: the model takes samples of shape {shape}, not rows of a table."
         )
     if isinstance(reader, RowsReader):
-        x = reader.read(data) if reader.takes(data) else np.asarray(data, reader.dtype)
+        if not reader.takes(data):
+            x = np.asarray(data, reader.dtype)
+        elif told:
+            x = reader.read(data)
+        else:
+            x = np.concatenate(list(reader.blocks(data, Remarks())))
         parts = reader.parts
     else:
         x = np.asarray(data)

@@ -15,12 +15,12 @@ from sloy.layers.config import register
 @register
 @dataclass(frozen=True, repr=False)
 class Widen(Layer):
-    """The number a, and the interval's ends in order, each moved outwards: (a, l, h) → (a, m - r, m + r), (N, 3).
+    """The number a, and the interval's ends in order, each moved outwards: (a, min(a, m - r), max(a, m + r)), (N, 3).
 
-    With the middle m = (l + h) / 2 and r = max(|h - l| / 2 + by, 0): ends in the wrong order are exchanged, and an
-    interval that would be shorter than nothing is its middle. It stands last in a network that
-    was trained with the loss `Intervals`, with what its validation rows need [1]_, see
-    `sloy.training.intervals.widen`.
+    With the middle m = (l + h) / 2 and r = max(|h - l| / 2 + by, 0), of (a, l, h): ends in the wrong order are
+    exchanged, an interval that would be shorter than nothing is its middle, and the number is never outside of its
+    own: an end that is beyond it moves there. It stands last in a network that was trained with the loss `Intervals`,
+    with what its validation rows need [1]_, see `sloy.training.intervals.widen`.
 
     Parameters
     ----------
@@ -52,4 +52,5 @@ class Widen(Layer):
         number, low, high = (ops.slice(x, (0, j), (x.shape[0], j + 1)) for j in range(3))
         middle = 0.5 * low + 0.5 * high
         half = ops.relu(0.5 * ops.absolute(high - low) + self.by)
-        return ops.concatenate([number, middle - half, middle + half])
+        low, high = ops.minimum(number, middle - half), ops.maximum(number, middle + half)
+        return ops.concatenate([number, low, high])

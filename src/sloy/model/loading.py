@@ -15,6 +15,7 @@ from sloy.model.parts import Parts
 from sloy.preprocessing import Preprocessing
 
 MODEL = "model.sloy"  # in the folder of a run
+CONFIGURATION = "configuration.json"  # … from its beginning
 HDF5 = (".h5", ".hdf5")
 _WEIGHTS = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".h5", ".hdf5", ".keras")
 
@@ -59,9 +60,37 @@ def load(
             f"load: {', '.join(sorted(options))} can be given for a network by its name, not for a file."
         )
     else:
-        file = Path(path)
-        parts = _read(file / MODEL if file.is_dir() else file)
+        parts = _read(model_file(path))
     return Model.of(parts, engine, threads)
+
+
+def model_file(path: str | Path) -> Path:
+    """The file of a model: itself, or that in the folder of a run.
+
+    Raises
+    ------
+    FileFormatError
+        Where a folder has none: its run is not finished, or it is none of a run.
+
+    Examples
+    --------
+    >>> str(model_file("some.sloy"))
+    'some.sloy'
+    """
+    given = Path(path)
+    if not given.is_dir() and given.name != MODEL:
+        return given
+    folder = given if given.is_dir() else given.parent
+    if (folder / MODEL).is_file():
+        return folder / MODEL
+    if (folder / CONFIGURATION).is_file():
+        raise FileFormatError(
+            f"{folder}: the run is not finished ({MODEL} is missing); `sloy train --resume --out {folder}` goes on with"
+            " it."
+        )
+    if given.is_dir():
+        raise FileFormatError(f"{given}: holds no model ({MODEL} is missing).")
+    return given
 
 
 def _read(path: Path) -> Parts:

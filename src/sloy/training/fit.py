@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -14,6 +15,7 @@ from sloy import losses
 from sloy.arguments import flag, instance, sequence
 from sloy.data.dataset import Dataset
 from sloy.data.streams.rows import StreamRows
+from sloy.data.tables.reader import level_of_user
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument
 from sloy.metrics import Metric, default_metrics
@@ -75,7 +77,9 @@ def fit(
         By default categorical cross-entropy for labels, squared error for targets. A function of
         two symbolic tensors, (output, target) → one loss for each sample, is a user's own.
     metrics : sequence of Metric or str
-        By default those of the loss's task: accuracy, or mean absolute error and R².
+        By default those of the loss's task: accuracy, or mean absolute error and R². Those that are no means over
+        samples (R², "auc", "f1", …) are measured on `validation` alone, as ``val_auc``, and by `Model.evaluate`;
+        a warning says so where they are asked for without it.
     sample_weight : array, shape (N,)
         Finite, at least 0.
     preprocessing : Preprocessing, "auto", "unit", "standardize", "none" or None
@@ -163,6 +167,8 @@ def fit(
         Preprocessing() if preprocessed or ahead else used, ahead,
     )  # fmt: skip
     check_together(problem, recipe)
+    if metrics is not None and held_out is None:
+        _warn_of_whole(problem.metrics)
     validate = None
     if held_out is not None:
         validate = columns(
@@ -239,6 +245,16 @@ def _problem(
         network, found, train.x, train.y, dtype=dtype, preprocessing=preprocessing, metrics=measured
     )
     return train, problem
+
+
+def _warn_of_whole(metrics: Sequence[Metric]) -> None:
+    """Say which metrics the history will lack, as nothing is validated."""
+    if whole := [metric.name for metric in metrics if not metric.additive]:
+        warnings.warn(
+            f"fit: `metrics` {', '.join(whole)}: of whole data sets, measured on `validation`, which is not given; the"
+            " history will not have them (`Model.evaluate` does).",
+            stacklevel=level_of_user(),
+        )
 
 
 def _preprocessing(

@@ -89,8 +89,10 @@ class History:
                 raise IndexError(f"History: no row has the number {column}; there are {len(self)}.")
             return dict(self._rows[column])
         if column not in self.columns:
+            held_out = f"val_{column}"
+            hint = f" ({held_out!r} is measured, on what is validated)" if held_out in self else ""
             raise UnknownName(
-                f"History: no column is named {column!r}; there are {', '.join(self.columns)}."
+                f"History: no column is named {column!r}{hint}; there are {', '.join(self.columns)}."
             )
         values = [row.get(column, np.nan) for row in self._rows]
         return np.array(values, np.int64 if column == "epoch" else np.float64)

@@ -53,10 +53,11 @@ def widen(
     """A model whose intervals are widened, so that they hold the share of targets that they promise.
 
     How far each sample's target lies outside of its interval, E_i = max(l_i - y_i, y_i - h_i), tells by how much: the
-    ⌈(n + 1) share⌉-th smallest of them. A new sample of the same kind is then within with a chance of at least
-    the share, and at most 1 / (n + 1) more, where the E_i differ: exact for any network and any noise, on average
-    over samples, not at each x [1]_. It holds for samples that had no part in training; those that chose its best
-    epoch had a small one.
+    ⌈(n + 1) share⌉-th smallest of them. What lies between the number and the interval's middle is within however
+    narrow it is, as `Widen` keeps the number in its interval: E_i is below all others there. A new sample of the same
+    kind is then within with a chance of at least the share, and at most 1 / (n + 1) more, where the E_i differ: exact
+    for any network and any noise, on average over samples, not at each x [1]_. It holds for samples that had no part in
+    training; those that chose its best epoch had a small one.
 
     Parameters
     ----------
@@ -99,16 +100,26 @@ def widen(
         )
     y = np.asarray(given.y, np.float64).reshape(len(given))
     if isinstance(data, HeldOut):
-        ends = data.output[:, 1:]
+        output = data.output
     else:
         asked = model.prepared if isinstance(data, Dataset) else model
-        ends = asked.predict_interval(given.x).astype(np.float64)
-    ends = np.sort(ends, axis=1)
-    outside = np.maximum(ends[:, 0] - y, y - ends[:, 1])
-    by = float(np.partition(outside, rank - 1)[rank - 1])
+        output = asked(given.x)
+    outside, least = _outside(np.asarray(output, np.float64), y)
+    by = max(float(np.partition(outside, rank - 1)[rank - 1]), least)
     found = Widening(by, float((outside <= 0).mean()), len(y))
     wider = with_last(model, Widen(by, name="widened"))
     return with_last(wider, ReLU(name="not_negative")) if not_negative else wider, found
+
+
+def _outside(output: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
+    """By how much each interval (N, 3) must be widened to hold its target, and what leaves none of any length.
+
+    The first is −∞ of targets that `Widen` holds by any number.
+    """
+    number, low, high = output[:, 0], output[:, 1:].min(1), output[:, 1:].max(1)
+    middle = (low + high) / 2
+    always = (np.minimum(number, middle) <= y) & (y <= np.maximum(number, middle))
+    return np.where(always, -np.inf, np.maximum(low - y, y - high)), -float((high - low).max() / 2)
 
 
 def _rank(samples: int, share: float) -> int:

@@ -49,7 +49,8 @@ class RateRange(text.Shown):
     Attributes
     ----------
     low, best, high : float
-        Rates; all between the first and the last gave no loss that is surely worse.
+        Rates; all between the first and the last gave no loss that is surely worse. The last is the one whose first
+        step changes the weights by at most 20 %, unless the best changes them by more.
     first : float
         At which the first step changes a weight matrix by 1 % of its size, the median of all; of a schedule that falls
         or rises twice or four times that, as most steps have less than its highest rate (`HIGHER`).
@@ -80,10 +81,11 @@ class RateRange(text.Shown):
         rows = [("rate", "first step", *(f"order {k + 1}" for k in range(self.losses.shape[1])))]
         for rate, moved, found in zip(self.rates, self.moved, self.losses, strict=True):
             shown = (f"{loss:.4f}" if np.isfinite(loss) else "diverged" for loss in found)
-            rows.append((f"{rate:.2g}", f"{100 * moved:.2g} %", *shown))
+            rows.append((f"{rate:.2g}", _percents(moved), *shown))
+        between = f", from {self.low:.2g} to {self.high:.2g}" if self.low < self.high else ""
         return text.fields(
             [
-                ("rate", f"{self.best:.2g}, from {self.low:.2g} to {self.high:.2g}"),
+                ("rate", f"{self.best:.2g}{between}"),
                 ("why", self.why),
                 ("short runs", f"validation loss after {self.steps} steps\n{text.columns(rows, right=True)}"),
             ]
@@ -352,7 +354,7 @@ def _why(tried: _Tried, best: int, steps: int, *, first: float, moved: float) ->
         )
     if not best:
         return (
-            f"its first step changes the weights by {100 * moved:.2g} %, and no rate beside it is surely better after"
+            f"its first step changes the weights by {_percents(moved)}, and no rate beside it is surely better after"
             f" {text.many(steps, 'step')}{unsure}"
         )
     gain, error = tried.gain(0, best)
@@ -363,8 +365,19 @@ def _why(tried: _Tried, best: int, steps: int, *, first: float, moved: float) ->
     )
     return (
         f"{FACTOR ** abs(best):.2g} times {'above' if best > 0 else 'below'} the rate whose first step changes the"
-        f" weights by {100 * moved:.2g} %: after {text.many(steps, 'step')} {told}{unsure}"
+        f" weights by {_percents(moved)}: after {text.many(steps, 'step')} {told}{unsure}"
     )
+
+
+def _percents(share: float) -> str:
+    """To two digits.
+
+    Examples
+    --------
+    >>> _percents(0.0132), _percents(1.273)
+    ('1.3 %', '130 %')
+    """
+    return f"{float(f'{100 * share:.2g}'):g} %"
 
 
 def _rounded(rate: float) -> float:
