@@ -250,6 +250,10 @@ LATE = """() => {
     return found;
   };
 }"""
+BOTH_READ = """() => new Promise(done => {
+  const look = () => window.read === 2 ? done() : setTimeout(look, 20);
+  look();
+})"""
 
 
 def test_a_picture_file(digits: Digits, tmp_path: Path, shared_browser: Any) -> None:
@@ -269,7 +273,7 @@ def test_a_picture_file(digits: Digits, tmp_path: Path, shared_browser: Any) -> 
         ImageOps.mirror(page).save(tmp_path / "other.png")
         browser.set_input_files("input[type=file]", tmp_path / "other.png")
         browser.set_input_files("input[type=file]", tmp_path / "seven.png")
-        browser.wait_for_function("window.read === 2")
+        browser.evaluate(BOTH_READ)
         assert (numbers(browser, "#network@data-x").reshape(28, 28) == x).all()
         browser.set_input_files("input[type=file]", tmp_path / "broken.png")
         browser.wait_for_selector("text=broken.png cannot be read as a picture.")
