@@ -157,6 +157,15 @@ def test_sentences_of_files_must_fit_their_values(text: str) -> None:
         Sentence.of_json({"text": text, "values": {"a": "x"}})
 
 
+@pytest.mark.parametrize("value", [None, {"number": "x"}, {"number": None}, {"x": 1}, [None], {}])
+def test_values_of_sentences_in_files_are_of_their_kinds(value: object) -> None:
+    """What is read can be written again."""
+    for inside in (value, {"text": "{a}", "values": {"a": value}}):
+        with pytest.raises(FileFormatError, match=r"'\{a\}' does not fit its values") as refused:
+            Sentence.of_json({"text": "{a}", "values": {"a": inside}})
+        assert len(str(refused.value)) < 200
+
+
 def test_sentences_come_back_from_json() -> None:
     said = sentence("loss {loss:.3g}, {start}", loss=float("nan"), start=sentence("from now"))
     again = Sentence.of_json(json.loads(json.dumps(said.to_json())))

@@ -236,7 +236,8 @@ def verdict(
     except TypeError as error:  # Python's own, of a signature
         return (
             ""
-            if "required" in str(error) and "argument" in str(error)
+            if ("required" in str(error) and "argument" in str(error))
+            or "has no len()" in str(error)  # what the function raised that it was to call
             else f"TypeError: {str(error)[:110]!r}"
         )
     except TooLong:

@@ -1,5 +1,5 @@
 // Small numbers kept as bytes, one lane each. GCC 12's __builtin_convertvector would go through
-// scalars here.
+// scalars here; clang's does not, and has other names for the instructions.
 #pragma once
 
 #include "kernels/simd/vector.h"
@@ -10,7 +10,9 @@ using Bytes = std::uint8_t __attribute__((vector_size(lanes), aligned(1), may_al
 
 inline Int load_bytes(const std::uint8_t* at) {
   using Sixteen [[maybe_unused]] = char __attribute__((vector_size(16)));
-#if defined(__AVX512F__)
+#if defined(__clang__)
+  return __builtin_convertvector(*reinterpret_cast<const Bytes*>(at), Int);
+#elif defined(__AVX512F__)
   using InMemory = char __attribute__((vector_size(16), aligned(1), may_alias));
   const Sixteen bytes = *reinterpret_cast<const InMemory*>(at);
   return __builtin_ia32_pmovzxbd512_mask(bytes, Int{}, 0xffff);

@@ -160,12 +160,15 @@ class Sentence:
         FileFormatError
             Where its fields are not those of its values, or are written in another way than sentences do.
         """
-        text, values = document["text"], {n: _read(v) for n, v in document["values"].items()}
+        text = document["text"]
         try:
+            values = {name: _read(value) for name, value in document["values"].items()}
             for _, name, how, conversion in Formatter().parse(text):
                 if name is not None and (name not in values or conversion or not _PLAIN(how or "")):
                     raise ValueError(f"no value is named {name}")
             text.format(**values)
+        except FileFormatError:  # of a sentence within
+            raise
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
             raise FileFormatError(
                 f"the sentence {shown(text)} does not fit its values ({error})."
@@ -203,6 +206,10 @@ def _told(value: Any) -> Any:
 def _read(value: Any) -> Any:
     if isinstance(value, Mapping):
         return float(value["number"]) if "number" in value else Sentence.of_json(value)
+    if isinstance(value, list):
+        return [_read(one) for one in value]
+    if not isinstance(value, str | int | float):
+        raise TypeError(f"{value!r} is no value of a sentence")
     return value
 
 
