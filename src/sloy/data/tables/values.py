@@ -227,12 +227,12 @@ def without(series: pl.Series, missing: tuple[str, ...]) -> pl.Series:
         return series
     if series.dtype == pl.String:
         said = series.str.strip_chars()
-        found = said.is_in(missing)
+        stands = said.is_in(missing)
         numbers = pl.Series(missing).cast(pl.Float64, strict=False).drop_nulls().drop_nans()
         if len(numbers):  # -999.0 is -999, but 0999 a code
             same = said.cast(pl.Float64, strict=False).is_in(numbers.implode())
-            found |= same.fill_null(False) & ~said.str.contains(r"^[+-]?0\d")
-        return series.set(found.fill_null(False), None)
+            stands |= same.fill_null(False) & ~said.str.contains(r"^[+-]?0\d")
+        return series.set(stands.fill_null(False), None)
     if series.dtype.is_numeric():
         stood = pl.Series(missing).cast(series.dtype, strict=False).drop_nulls()
         found = series.is_in(stood.implode()) if len(stood) else None
