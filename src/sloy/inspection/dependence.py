@@ -11,7 +11,7 @@ import numpy as np
 from sloy.arguments import instance, integer
 from sloy.data.tables import TableReader
 from sloy.data.tables.columns import Category, Column, Date, Numeric
-from sloy.data.tables.dates import moments
+from sloy.data.tables.dates import read_moments
 from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import open_table
 from sloy.data.tables.values import polars, without, words
@@ -213,7 +213,7 @@ def _of_column(column: Column, series: pl.Series, most: int) -> tuple[np.ndarray
         cells = np.array([first[word] for word in counted])
         return np.array([word or "(missing)" for word in counted], object), cells
     if isinstance(column, Date):
-        when = moments(series, column.format)
+        when = read_moments(series, column.format)
         ranks = np.array(when.dt.epoch("us").cast(polars().Float64).to_numpy(), np.float64)
         cells = _spread(ranks, most)
         return np.asarray(when[cells].to_numpy()).astype("datetime64[us]"), cells

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import xlsxwriter
 
 from sloy.data.tables import Table, TableReader, load_table
 from sloy.data.tables.columns import Category, Date, Numeric
@@ -84,6 +85,8 @@ def test_one_word_for_half_of_the_cells(tmp_path: Path) -> None:
     assert isinstance(column(loaded(cells, tmp_path)), Numeric)
 
 
+ARABIC = str.maketrans("0123456789,.", "٠١٢٣٤٥٦٧٨٩٬٫")
+WIDE = str.maketrans("0123456789,.", "０１２３４５６７８９，．")
 WRITTEN: dict[str, tuple[Callable[[float], str], str]] = {
     "decimal comma": (lambda v: f"{v:.1f}".replace(".", ","), ";"),
     "decimal comma, quoted": (lambda v: f"{v:.1f}".replace(".", ","), ","),
@@ -102,11 +105,22 @@ WRITTEN: dict[str, tuple[Callable[[float], str], str]] = {
     "accountants": (lambda v: f"({v * 100:,.2f})", ","),
     "durations": (lambda v: f"{int(v) + 24}:30:15", ","),
     "pandas' durations": (lambda v: f"{int(v)} days 12:30:00", ","),
+    "Swiss, curly": (lambda v: f"{v * 100:,.2f}".replace(",", "\u2019"), ","),
+    "Arabic": (lambda v: f"{v * 100:,.2f}".translate(ARABIC), ","),
+    "full width": (lambda v: f"{v * 100:,.2f}".translate(WIDE), ","),
+    "minus apart": (lambda v: f"- {v}", ","),
+    "marks that nobody sees": (lambda v: f"\u200b{v}\ufeff" if v > 50 else f"\u200e{v}\u200f", ","),
+    "money in millions": (lambda v: f"${v / 1000:.4f}M" if v > 50 else f"${v}k", ","),
+    "thousands as k": (lambda v: f"{v / 10:.2f}k" if v > 50 else f"{v}", ","),
+    "points between thousands": (lambda v: f"{v * 20_000:,.0f}".replace(",", "."), ","),
 }  # fmt: skip
 TRUE: dict[str, Callable[[float], float]] = {
     "decimal comma": lambda v: v, "decimal comma, quoted": lambda v: v, "thousands": lambda v: round(v * 100),
     "dollars below 0": lambda v: -v, "euros": lambda v: v, "roubles": lambda v: round(v * 100),
     "percent": lambda v: v, "percent apart": lambda v: v, "minus": lambda v: -v, "accountants": lambda v: -v * 100,
+    "minus apart": lambda v: -v, "marks that nobody sees": lambda v: v,
+    "money in millions": lambda v: v * 1000, "thousands as k": lambda v: v * (100 if v > 50 else 1),
+    "points between thousands": lambda v: round(v * 20_000),
     "durations": lambda v: (int(v) + 24) * 3600 + 1815, "pandas' durations": lambda v: int(v) * 86400 + 45000,
 }  # fmt: skip
 
@@ -119,7 +133,7 @@ def test_numbers_as_people_write_them(name: str, tmp_path: Path) -> None:
     table = loaded(cells, tmp_path, separator)
     assert isinstance(column(table), Numeric)
     np.testing.assert_allclose(raw_values(table, cells), truth, rtol=1e-5, atol=1e-3)
-    if name != "minus":
+    if name not in ("minus", "minus apart", "marks that nobody sees"):
         assert any("`c`: " in note for note in table.notes)
     path = written(tmp_path / "y.csv", {"a": VALUES.tolist(), "y": cells}, separator)
     target = load_table(path, "y", test=0.0, validation=0.0)
@@ -184,6 +198,88 @@ def test_dates_as_people_write_them(format: str, tmp_path: Path) -> None:
         assert figures[part] == pytest.approx((np.mean(values), np.std(values)))
     if "%y" in format:
         assert any("two-digit years" in note for note in table.notes)
+
+
+MONTHS = {
+    "German": ("Januar Februar März April Mai Juni Juli August September Oktober November Dezember", "{d}. {m} {y}"),
+    "German, short": ("Jan. Feb. März Apr. Mai Juni Juli Aug. Sept. Okt. Nov. Dez.", "Mo, {d}. {m} {y}"),
+    "French": ("janvier février mars avril mai juin juillet août septembre octobre novembre décembre", "{d} {m} {y}"),
+    "French, short": ("janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.", "{d}-{m}-{y}"),
+    "Spanish": (
+        "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre", "{d} de {m} de {y}",
+    ),
+    "Russian": ("января февраля марта апреля мая июня июля августа сентября октября ноября декабря", "{d} {m} {y} г."),
+    "Italian": ("gen feb mar apr mag giu lug ago set ott nov dic", "{d} {m} {y}"),
+    "ordinals": (
+        "January February March April May June July August September October November December", "{m} {d}th, {y}",
+    ),
+    "Japanese": ("1 2 3 4 5 6 7 8 9 10 11 12", "{y}年{m}月{d}日"),
+    "ISO with and without a time": ("01 02 03 04 05 06 07 08 09 10 11 12", "{y}-{m}-{d:02}{t}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MONTHS)
+def test_dates_with_months_in_words(name: str, tmp_path: Path) -> None:
+    names, format = MONTHS[name]
+    days = [DAYS[k % 40] for k in range(N)]  # they come again, as categories do
+    cells = [
+        format.format(d=day.day, m=names.split()[day.month - 1], y=day.year, t=" 10:30" * (k % 2))
+        for k, day in enumerate(days)
+    ]
+    found = column(loaded(cells, tmp_path, ";", test=0.0, validation=0.0))
+    assert isinstance(found, Date)
+    figures = {part: mean for part, mean, _ in found.parts}
+    for part in ("year", "month", "day"):
+        assert figures[part] == pytest.approx(np.mean([getattr(day, part) for day in days])), part
+
+
+def test_words_that_look_like_dates_are_told(tmp_path: Path) -> None:
+    quarters = [f"{day.year} Q{(day.month + 2) // 3}" for day in DAYS]
+    (note,) = loaded(quarters, tmp_path).notes
+    assert "look like dates, which no one format reads" in note
+    sizes = [f"{v:.0f}.5 x A" for v in VALUES // 3]
+    (note,) = loaded(sizes, tmp_path).notes
+    assert "numbers with 'x A' beside them" in note
+
+
+@pytest.mark.parametrize("mark", ["9999-12-31", "1900-01-01"])
+def test_a_day_far_from_all_others_is_told(mark: str, tmp_path: Path) -> None:
+    cells = [mark if k % 9 == 0 else str(day) for k, day in enumerate(DAYS)]
+    table = loaded(cells, tmp_path)
+    assert any(f"{mark} in 23 cells is far from all other dates" in note for note in table.notes)
+    assert loaded(cells, tmp_path, missing=[mark]).notes == ()
+    assert loaded(list(map(str, DAYS)), tmp_path).notes == ()
+
+
+@pytest.mark.parametrize("mark", ["-9999.0", "-1.00", "1e30", "9999999"])
+def test_numbers_that_may_stand_for_none_are_told(mark: str, tmp_path: Path) -> None:
+    cells = [mark if k % 9 == 0 else f"{v}" for k, v in enumerate(VALUES)]
+    (note,) = loaded(cells, tmp_path).notes
+    said = note.rpartition("--missing ")[2]
+    assert float(said) == float(mark)
+    found = column(loaded(cells, tmp_path, missing=[said], test=0.0, validation=0.0))
+    rest = [v for k, v in enumerate(VALUES) if k % 9]
+    assert found.mean == pytest.approx(np.mean(rest))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["Oslo", "New York", "New  York"], "'New  York', 'New York' look the same"),
+        (["Oslo", "Zürich", "Zu\u0308rich"], "look the same"),
+        (["e-mail", "e\u2010mail", "post"], "look the same"),
+        (["yes", "Y", "no", "TRUE"], "'TRUE', 'Y', 'yes' may be one answer"),
+        (["ja", "nein", "no"], "'nein', 'no' may be one answer"),
+    ],
+)
+def test_words_that_may_be_one_are_told(words: list[str], said: str, tmp_path: Path) -> None:
+    cells = [words[k % len(words)] for k in range(N)]
+    (note,) = loaded(cells, tmp_path).notes
+    assert said in note
+    target = load_table({"a": VALUES, "y": cells}, "y")
+    assert any(said in note for note in target.notes)
+    spaced = loaded([f"\u200b{word}\u00a0" for word in cells], tmp_path)
+    assert set(column(spaced).words) == set(words)
 
 
 def test_two_digit_years_are_of_the_century_of_the_field() -> None:
@@ -435,6 +531,24 @@ def test_workbooks(tmp_path: Path) -> None:
     frame = pl.DataFrame({"a": VALUES, "y": Y})
     frame.write_excel(tmp_path / "t.xlsx")
     assert load_table(tmp_path / "t.xlsx", "y").reader == load_table(frame, "y").reader
+
+
+def test_errors_in_a_workbook_are_missing_and_named(tmp_path: Path) -> None:
+    book = xlsxwriter.Workbook(tmp_path / "t.xlsx")
+    sheet = book.add_worksheet()
+    for k, row in enumerate([["a", "b", "y"], *zip(VALUES, WHOLE, Y, strict=True)]):
+        sheet.write_row(k + 1, 1, row)
+    for cell, error in (("B7", "#N/A"), ("B9", "#DIV/0!"), ("C4", "#NAME?"), ("D12", "#VALUE!")):
+        sheet.write_formula(cell, "=1/0", None, error)
+    book.close()
+    table = load_table(tmp_path / "t.xlsx", "y", test=0.0, validation=0.0)
+    rest = np.delete(np.arange(N), [4, 6, 9])  # the last has no target
+    assert column(table, "a").mean == pytest.approx(VALUES[rest].mean())
+    assert column(table, "b").mean == pytest.approx(WHOLE[np.delete(np.arange(N), [1, 9])].mean())
+    said = "\n".join(table.notes)
+    assert "`a`: 2 cells hold errors (#N/A in B7, #DIV/0! in B9), taken as missing" in said
+    assert "`b`: 1 cell holds an error (#NAME? in C4), taken as missing" in said
+    assert "`y`: 1 cell holds an error (#VALUE! in D12), taken as missing" in said
 
 
 # --- a generator of dirty tables, whose truth is known ----------------------------------------------------------------

@@ -183,7 +183,7 @@ def test_a_mark_before_a_quoted_target(tmp_path: Path) -> None:
         ),
         (
             ["a", "y"],
-            lambda i: [AREA[i], f"{i}K" if i % 2 else f"{i / 100}M"],
+            lambda i: [AREA[i], f"{i} kg" if i % 2 else f"{i * 100} g"],
             "numbers with several units",
         ),
         (["a", "y"], lambda i: [AREA[i], "inf" if i == 7 else PRICE[i]], "inf in row 8"),

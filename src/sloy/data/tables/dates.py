@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sloy.data.tables.months import in_english
 from sloy.data.tables.values import cells, polars
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _DAYS = (
     "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%B-%Y", "%b %d %Y", "%d/%b/%Y", "%Y-%b-%d",
     "%b-%d-%Y", "%Y %b %d", "%Y %B %d", "%d %m %Y", "%m %d %Y", "%Y %m %d", "%A, %d %B %Y", "%A, %B %d, %Y",
     "%a, %d %b %Y", "%a, %b %d, %Y",
+    "%Y年%m月%d日",
     "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y", "%y/%m/%d", "%d-%b-%y", "%d %b %y", "%b %d, %y",
 )  # fmt: skip
 _TIMES = ("%H:%M:%S%.f", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p")
@@ -27,13 +29,14 @@ _ABOUT = "1970-01-01 "  # the day of a time without one
 DATES = (
     *_DAYS,
     *(f"{day}{gap}{time}" for day in _DAYS for time in _TIMES for gap in " T"[: 1 + (day == "%Y-%m-%d")]),
-    "%a %b %d %H:%M:%S %Y",
+    "%a %b %d %H:%M:%S %Y", "%Y%m%dT%H%M%S", "%Y%m%dT%H%M",
     "%Y-%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%y",
     *_TIMES,
 )  # fmt: skip
-ISO = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S%.f")  # a day; a day and a time
+ISO = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")  # a day; a day and a time
 BY_HINT = (
     "%Y%m%d",
+    "%Y%m",
     "%d%m%Y",
     "%m%d%Y",
     "%Y%m%d%H%M%S",
@@ -42,6 +45,7 @@ BY_HINT = (
 PARTS = ("year", "month", "day", "weekday", "hour sin", "hour cos")
 _SAMPLE = 100  # words that formats are tried on first
 EARLIEST, LATEST = 1e8, 1e11  # seconds since 1970, that numbers may be: 1973 to 5138
+FAR, LAST = 3653, 65745  # days: ten years; 2150-01-01 since 1970
 PIVOT = 69  # two digits: 69 to 99 are of the 1900s, as in POSIX's strptime
 
 
@@ -83,16 +87,26 @@ def moments(series: pl.Series, format: str) -> pl.Series:
         text = text.set(~text.str.contains(r"\d{4}").fill_null(True), None)
     if ":%M" in format:  # 3:2 is no time of day
         text = text.set(~text.str.contains(r":\d{2}(?:\D|$)").fill_null(True), None)
-    full, shown = (_ABOUT + text, "%Y-%m-%d " + format) if not has_day(format) else (text, format)
-    if not {"%d", "%e", "%j"} & codes_of(format) and has_day(format):  # a month: its first day
-        full, shown = full + " 1", shown + " %d"
-    when = full.str.to_datetime(shown, time_unit="us", strict=False)
+    when = _parsed(text, format)
+    if {"%b", "%B"} & codes_of(format) and (odd := when.is_null() & text.is_not_null()).any():
+        words = text.filter(odd).unique()
+        english = pl.Series(map(in_english, words.to_list()), dtype=pl.String)
+        said = text.set(~odd, None).replace_strict(words, english, default=None)
+        when = when.zip_with(~odd, _parsed(said, format))
     if "%y" in format:
         late = (when.dt.year() >= 2000 + PIVOT).fill_null(False)
         when = when.dt.offset_by("-100y").zip_with(late, when)
     if "%Y" in format:
         when = when.set((when.dt.year() < 1000).fill_null(False), None)
     return when
+
+
+def _parsed(text: pl.Series, format: str) -> pl.Series:
+    """Strings as points in time by one format; a time alone is of `_ABOUT`, a month its first day."""
+    full, shown = (_ABOUT + text, "%Y-%m-%d " + format) if not has_day(format) else (text, format)
+    if not {"%d", "%e", "%j"} & codes_of(format) and has_day(format):
+        full, shown = full + " 1", shown + " %d"
+    return full.str.to_datetime(shown, time_unit="us", strict=False)
 
 
 def read_moments(series: pl.Series, format: str) -> pl.Series:
@@ -159,9 +173,11 @@ def formats_of(
         How often each stands in the column.
     """
     sample = [word.strip() for word in words.head(_SAMPLE).to_list()]
+    english = {*sample, *map(in_english, sample)}
     found = []
     for number, format in enumerate(formats):
-        if not any(map(_pattern(format).fullmatch, sample)):
+        named = {"%b", "%B"} & codes_of(format)
+        if not any(map(_pattern(format).fullmatch, english if named else sample)):
             continue
         read = int(counts[np.asarray(moments(words, format).is_not_null().to_numpy())].sum())
         if read:

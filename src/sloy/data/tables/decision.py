@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy.data.tables import dates, numerals
-from sloy.data.tables.numerals import DURATION, PERCENT, PLAIN, UNITS, NumberFormat
+from sloy.data.tables.numerals import (
+    DURATION,
+    MULTIPLES,
+    PERCENT,
+    PLAIN,
+    SCALES,
+    UNITS,
+    NumberFormat,
+)
 from sloy.data.tables.profile import FEW_WORDS, Hints, Profile, Reading
 from sloy.data.tables.sources import Source, TextTable
 from sloy.data.tables.values import polars
@@ -24,12 +33,14 @@ MOSTLY = 0.9  # a column is of numbers, or dates, where this share of its cells 
 HALF = 0.5  # … or this share, where the others are a few words for nothing
 CODES = 0.01  # … but of codes where this share of them has leading zeros or too many digits
 MOST_UNITS = 6  # words beside the numbers of a column that a note tells of; more are codes
+SEEN = 100  # words of a column that are looked at for what they have in common
 FEW_STRAYS = 3  # different words that may stand for "no value" among numbers, however often
 # Words that mean "no value" where numbers stand, in small letters.
 PLACEHOLDERS = (
     "-", "--", "---", ".", "..", "n.a.", "n.a", "na", "n/a", "unknown", "missing", "none", "nil", "not available",
     "not applicable", "undefined", "tbd", "tba", "x", "*", "no data", "unspecified", "–", "—", "n/v", "s/d", "k.a.",
     "keine angabe", "нет данных", "не указано", "н/д",
+    "0000-00-00", "0000-00-00 00:00:00", "00/00/0000", "00.00.0000", "1.#qnan", "1.#ind", "-1.#ind", "1.#inf",
     "#n/a", "#ref!", "#value!", "#div/0!", "#name?", "#num!", "#null!", "#spill!", "#calc!", "#getting_data",
 )  # fmt: skip
 
@@ -75,9 +86,18 @@ def _decided(profile: Profile, hints: Hints, source: Source) -> Reading:
         _refuse_two_points(profile, hints)
     if numbers.share >= MOSTLY or _has_strays(profile, numbers):
         return _codes(profile) or _numeric(profile, numbers.format)
-    if when and when[0] >= MOSTLY * profile.cells:
+    if when and (when[0] >= MOSTLY * profile.cells or _has_gaps(profile, when[1])):
         return Reading("date", date=when[1], notes=when[2])
     return Reading("words", notes=_mixture(profile, numbers))
+
+
+def _has_gaps(profile: Profile, format: str) -> bool:
+    """Whether half of the cells are dates of a format, and the others a few words for "no value"."""
+    words, counts = profile.odd_words()
+    bad = dates.read_moments(words, format).is_null()
+    others = {word.lower() for word in words.filter(bad).to_list()}
+    share = 1 - int(counts[np.asarray(bad.to_numpy())].sum()) / profile.cells
+    return share >= HALF and len(others) <= FEW_STRAYS and others <= {*PLACEHOLDERS}
 
 
 @dataclass(frozen=True)
@@ -182,7 +202,8 @@ def _best_format(profile: Profile, hints: Hints, source: Source) -> NumberFormat
 def _units(profile: Profile) -> Counter[str]:
     """What stands beside numbers, and in how many cells: currencies, percent, durations; or one word such as kg.
 
-    That beside nearly all numbers alone: 10k among plain numbers is ten thousand, and 12A and 12B are codes.
+    That beside nearly all numbers alone: 12A and 12B are codes. Where some numbers have k or M behind them, and others
+    do not, they are thousands and millions.
     """
     found = Counter[str]()
     for word, count in profile.odd.items():
@@ -194,6 +215,11 @@ def _units(profile: Profile) -> Counter[str]:
                 found[DURATION] += count
                 found[unit] -= count
     known = Counter({unit: count for unit, count in found.items() if unit in UNITS})
+    scaled = {unit: count for unit, count in found.items() if unit in MULTIPLES}
+    if len(scaled) > 1 or (scaled and profile.numeric.read):
+        together = sum(scaled.values()) + profile.numeric.read
+        if together >= MOSTLY * profile.cells:
+            return Counter({SCALES: sum(scaled.values())})
     word, count = max(found.items(), key=lambda item: item[1], default=("", 0))
     numbers = profile.numeric.read + found.total()
     if word not in known and count >= max(MOSTLY * numbers, HALF * profile.cells):
@@ -211,10 +237,11 @@ def _doubts(profile: Profile, hints: Hints, source: Source) -> list[str]:
         )
     if seen := _look_like_days(profile):
         notes.append(f"`{name}`: numbers that look like {seen}; if they are, say --date {name}")
-    if (mark := profile.extremes.sentinel()) is not None:
+    if (mark := profile.extremes.sentinel(many=len(profile.few) > FEW_WORDS)) is not None:
+        value, count, why = mark
         notes.append(
-            f"`{name}`: {mark:g} comes again and again, far from all others; if it stands for a missing value, say"
-            f" --missing {mark:g}"
+            f"`{name}`: {value:.15g} in {many(count, 'cell')} is {why}; if it stands for a missing value, say --missing"
+            f" {value:.15g}"
         )
     return notes
 
@@ -226,9 +253,10 @@ def _look_like_days(profile: Profile) -> str:
     low, high = min(profile.few), max(profile.few)
     for format, example, unit in (
         ("%Y%m%d", "days (20240131)", 1),
+        ("%Y%m", "months (202401)", 0.01),
         ("%Y%m%d%H%M%S", "moments (20240131235959)", 10**6),
     ):
-        if 19000101 * unit <= low <= high < 21010000 * unit:
+        if 19000101 * unit < low + 1 and high < 21010000 * unit:
             words = polars().Series([str(int(value)) for value in profile.few])
             if dates.moments(words, format).null_count() == 0:
                 return example
@@ -292,12 +320,31 @@ def _mixture(profile: Profile, numbers: _Numbers) -> tuple[str, ...]:
     if several := numbers_with_units(profile):
         return (f"`{profile.name}`: {several}: taken as names",)
     if not numbers.read:
+        seen = list(profile.odd)[:SEEN]
+        if len(seen) > FEW_STRAYS and dates.look_like_dates(seen):
+            return (
+                f"`{profile.name}`: words that look like dates, which no one format reads ({_listed(seen[:2])}): taken"
+                f" as names; --date '{profile.name}=FORMAT' says how dates are written",
+            )
+        if len(profile.odd) > FEW_WORDS and (beside := _beside_digits(seen)):
+            return (
+                f"`{profile.name}`: numbers with {beside!r} beside them, which is not read ({_listed(seen[:2])}): taken"
+                " as names",
+            )
         return ()
     shown = _listed(numbers.unread[:3])
     return (
         f"`{profile.name}`: {numbers.read} of {profile.cells} cells are numbers, the others are not ({shown}): taken as"
         f" names; --numeric {profile.name} takes the others as missing",
     )
+
+
+def _beside_digits(words: Sequence[str]) -> str:
+    """What stands beside the digits of words, where it is the same in all; empty for others, and codes with zeros."""
+    left = {re.sub(r"[\d.,\s]+", " ", word).strip() for word in words}
+    codes = any(re.search(r"(?<![\d.,])0\d", word) for word in words)
+    points = any(re.search(r"\d[.,]\d", word) for word in words)
+    return left.pop() if len(left) == 1 and points and not codes else ""
 
 
 def numbers_with_units(profile: Profile) -> str:
@@ -323,8 +370,15 @@ def _date_format(profile: Profile) -> tuple[int, str, tuple[str, ...]] | None:
     if not found:
         return None
     read, best = found[0]
+    if best == dates.ISO[0]:  # some may have the time of day
+        best = next((format for _, format in found if format in dates.ISO[1:]), best)
+    if dates.has_day(best):
+        there = dates.read_moments(words, best).is_not_null()
+        read = max(read, int(counts[np.asarray(there.to_numpy())].sum()))
     rivals = [
-        format for count, format in found[1:] if count == read and _differs(words, best, format)
+        format
+        for count, format in found[1:]
+        if count == found[0][0] and _differs(words, best, format)
     ]
     notes = []
     if "%y" in best:

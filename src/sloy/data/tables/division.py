@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from sloy.arguments import integer, pair
-from sloy.data.tables.dates import has_day, moments
+from sloy.data.tables.dates import has_day, read_moments
 from sloy.data.tables.profile import Hints
 from sloy.data.tables.sources import Source
 from sloy.data.tables.target import (
@@ -267,7 +267,7 @@ def _instants(column: pl.Series, hints: Hints, source: Source) -> np.ndarray:
             f"{source.label}: `split` time={name}: its cells ({', '.join(map(repr, shown)) or 'all empty'}, …) are"
             f" neither dates nor numbers; --date {name}=FORMAT says how dates are written."
         )
-    when = moments(column, reading.date)
+    when = read_moments(column, reading.date)
     return np.array(when.dt.epoch("us").cast(polars().Float64).to_numpy(), np.float64)
 
 

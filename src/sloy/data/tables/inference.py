@@ -150,11 +150,9 @@ def conclude(
         if found.reading.outliers:
             notes.append(f"{found.reading.outliers}, taken as the nearest of them")
         notes += _unread(name, found)
-        if found.reading.kind == "words" and (groups := alike(sorted(found.figures.different))):
-            notes.append(
-                f"`{name}`: {', '.join(map(repr, groups[0]))} differ in capitals only, and are taken for different"
-                " categories"
-            )
+        notes += _far_days(name, found)
+        if found.reading.kind == "words" and (same := alike(sorted(found.figures.different))):
+            notes.append(f"`{name}`: {same}, and are taken for different categories")
         column = _column(name, found)
         if column is None:
             left_out[name] = "one value in all training rows"
@@ -205,6 +203,28 @@ def _unread(name: str, found: Found) -> list[str]:
         f"`{name}`: {many(count, 'cell')} of {figures.cells} {'is' if count == 1 else 'are'} no {what}"
         f" ({examples}{more}), taken as missing"
     ]
+
+
+def _far_days(name: str, found: Found) -> list[str]:
+    """A note that names a day far from all others, or years that are not of our time."""
+    if found.reading.kind != "date" or not dates.has_day(found.reading.date):
+        return []
+    notes, days = [], found.figures.days
+    for (day, _, count), gap, _ in days.apart():
+        if gap > dates.FAR:
+            notes.append(
+                f"`{name}`: {_day(day)} in {many(count, 'cell')} is far from all other dates; if it stands for a"
+                " missing value, name it with --missing as it stands there"
+            )
+    if not notes and days.high and days.high[0][0] > dates.LAST:
+        notes.append(
+            f"`{name}`: its dates go from {_day(days.low[0][0])} to {_day(days.high[0][0])}; are the years right?"
+        )
+    return notes
+
+
+def _day(since: float) -> str:
+    return str(np.datetime64(int(since), "D"))
 
 
 def _column(name: str, found: Found) -> Column | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -21,15 +21,23 @@ CURRENCIES = (
     "USD", "EUR", "GBP", "JPY", "CHF", "RUB", "CNY", "INR", "CAD", "AUD", "SEK", "NOK", "DKK", "PLN", "CZK", "BRL",
 )  # fmt: skip
 DURATION = "h:m:s"  # 36:15:00, 2 days 03:00:00, P1DT2H, 5h 20m; in seconds
+SCALES = "k/M/B"  # 12k beside 800 and 1.2M
+# Behind a number, how many times it is meant; of currencies also in small letters.
+MULTIPLES = {
+    "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "bn": 1e9, "Bn": 1e9, "mln": 1e6, "Mio": 1e6, "Mio.": 1e6, "Mrd": 1e9,
+    "Mrd.": 1e9, "Tsd": 1e3, "Tsd.": 1e3, "тыс.": 1e3, "млн": 1e6, "млрд": 1e9, "万": 1e4, "億": 1e8, "亿": 1e8,
+}  # fmt: skip
+_OF_MONEY = MULTIPLES | {"m": 1e6, "b": 1e9, "mn": 1e6, "T": 1e12}
 SPACES = " \u00a0\u202f\u2009"  # between thousands; the last three do not break lines
-UNITS = (*PERCENT, *CURRENCIES, DURATION)
+UNITS = (*PERCENT, *CURRENCIES, DURATION, SCALES)
 MARKS = {"": "nothing", ",": "commas", ".": "points", " ": "spaces", "'": "apostrophes"}
 # Digits, minus signs and decimal points of other scripts, and what they are here.
 _SCRIPTS = {
     **{chr(first + k): str(k) for first in (0x660, 0x6F0, 0x966, 0xFF10) for k in range(10)},
-    **dict.fromkeys("\u2212\u2013\ufe63\uff0d", "-"),
-    "\u066b": ".",
-}
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d", "-"),
+    "\u066b": ".", "\u066c": ",", "\uff0c": ",", "\uff0e": ".", "\u2019": "'",
+    "\uff05": "%", "\uff04": "$", "\uffe5": "¥",
+}  # fmt: skip
 _TRANSLATED = str.maketrans(_SCRIPTS)
 EXACT = 2**53  # integers beyond it are not all float64 numbers
 
@@ -77,12 +85,14 @@ class NumberFormat:
             name = re.escape(self.unit)
             text = text.str.replace(rf"^([+-]?)\s*{name}\s*|\s*{name}$", "$1")
         text = text.str.replace(r"^\((.+)\)$", "-$1")  # accountants' minus
+        text, times = _multiplied(text, self.unit)
         good = text.str.contains(self._pattern)
         for mark in self._marks:
             text = text.str.replace_all(mark, "", literal=True)
         text = text.str.replace(self.decimal, ".", literal=True)
         read = text.set(~good.fill_null(False), None).cast(pl.Float64, strict=False)
-        return np.array(read.to_numpy(), np.float64)
+        found = np.array(read.to_numpy(), np.float64)
+        return found if times is None else found * times
 
     @property
     def _marks(self) -> str:
@@ -101,6 +111,8 @@ class NumberFormat:
         parts = []
         if self.unit == DURATION:
             return "durations, in seconds"
+        if self.unit == SCALES:
+            return "numbers, some in thousands (k), millions (M) and their like"
         if self.decimal == ",":
             parts.append("a decimal comma")
         if self.thousands:
@@ -125,8 +137,27 @@ def plain_numbers(series: pl.Series) -> np.ndarray:
 
 
 def _western(text: pl.Series) -> pl.Series:
-    """Strings with the digits and signs of other scripts written in ASCII."""
-    return text.str.replace_many(list(_SCRIPTS), list(_SCRIPTS.values()))
+    """Strings with the digits and signs of other scripts written in ASCII, no space behind a sign."""
+    written = text.str.replace_many(list(_SCRIPTS), list(_SCRIPTS.values()))
+    return written.str.replace(r"^([+-])\s+", "$1")
+
+
+def _multiplied(text: pl.Series, unit: str) -> tuple[pl.Series, np.ndarray | None]:
+    """Strings less what stands behind them for thousands or millions, and how many times each is meant (N,)."""
+    known = MULTIPLES if unit == SCALES else _OF_MONEY if unit in CURRENCIES else {}
+    if not known:
+        return text, None
+    names = _any_of(known)
+    last = text.str.extract(rf"\d[.,]?\s*({names})$")
+    if last.null_count() == len(last):
+        return text, None
+    times = last.replace_strict(known, default=1.0, return_dtype=polars().Float64).fill_null(1.0)
+    return text.str.replace(rf"(\d[.,]?)\s*(?:{names})$", "$1"), np.array(times.to_numpy())
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """A pattern of any of some words, the longest first."""
+    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
 
 
 def codes_in(series: pl.Series, values: np.ndarray) -> pl.Series:
@@ -204,9 +235,12 @@ def are_ambiguous(words: Collection[str]) -> bool:
 
 @cache
 def _beside() -> re.Pattern[str]:
-    named = "|".join(sorted(map(re.escape, (*PERCENT, *CURRENCIES)), key=len, reverse=True))
+    named, times = _any_of((*PERCENT, *CURRENCIES)), _any_of(_OF_MONEY)
+    number = rf"[\d.,'{SPACES}]*\d[.,]?"
     return re.compile(
-        rf"\(?[+-]?\s*(?:({named})\s*)?[+-]?[\d.,'{SPACES}]*\d[.,]?(?:\s*({named}))?\)?"
+        rf"\(?[+-]?\s*(?:({named})\s*)?[+-]?{number}(?:\s*({named}))?\)?"
+        rf"|[+-]?\s*({_any_of(CURRENCIES)})\s*[+-]?{number}\s*(?:{times})"
+        rf"|[+-]?{number}\s*(?:{times})\s*({_any_of(CURRENCIES)})"
     )
 
 
@@ -224,7 +258,7 @@ def unit_of(word: str) -> str:
     if _is_duration(text):
         return DURATION
     if match := _beside().fullmatch(text):
-        return match[1] or match[2] or ""
+        return next(filter(None, match.groups()), "")
     match = _with_suffix().fullmatch(text)
     return match[1] if match and not _LEADING_ZERO.match(text) else ""
 

@@ -6,20 +6,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-MOST = 8  # such cells of a column, on each side
+MOST = 8  # such cells of a column, on each side; also the different numbers of an end, less one, that are kept
 ALONE = 1000.0  # they are so many times as far from the middle as the next
-SENTINELS = (99.0, 999.0, 9999.0, 99999.0, 999999.0, 9999999.0)
+APART = 10.0  # a number that comes again is so many times as far from the others as they are apart
+End = tuple[float, int, int]  # a number, the first row that has it, and how many have it
 _SAMPLE = 64  # numbers of a block that the middle is taken from
 _BLOCKS = 64
 
 
 @dataclass
 class Extremes:
-    """The largest and the smallest numbers of a column, with their rows, and a sample of all."""
+    """The largest and the smallest numbers of a column, each once, and a sample of all."""
 
     rows: int = 0
-    high: list[tuple[float, int]] = field(default_factory=list)
-    low: list[tuple[float, int]] = field(default_factory=list)
+    high: list[End] = field(default_factory=list)
+    low: list[End] = field(default_factory=list)
     sample: list[np.ndarray] = field(default_factory=list)
 
     def add(self, values: np.ndarray) -> None:
@@ -29,38 +30,65 @@ class Extremes:
             found = values[there]
             if len(self.sample) < _BLOCKS:
                 self.sample.append(found[:: max(1, len(found) // _SAMPLE)].copy())
-            self.high = self._best(self.high, found, there, largest=True)
-            self.low = self._best(self.low, found, there, largest=False)
+            self.high = self._best(self.high, found, there, 1)
+            self.low = self._best(self.low, found, there, -1)
         self.rows += len(values)
 
-    def _best(
-        self, kept: list[tuple[float, int]], found: np.ndarray, there: np.ndarray, *, largest: bool
-    ) -> list[tuple[float, int]]:
-        count = min(MOST + 1, len(found))
-        key = -found if largest else found
-        best = np.argpartition(key, count - 1)[:count]
-        joined = kept + [(float(found[i]), self.rows + int(there[i])) for i in best]
-        return sorted(joined, key=lambda item: -item[0] if largest else item[0])[: MOST + 1]
+    def _best(self, kept: list[End], found: np.ndarray, there: np.ndarray, sign: int) -> list[End]:
+        """The greatest numbers, or with −1 the least, of those kept and those found."""
+        joined = {value: (row, count) for value, row, count in kept}
+        if len(kept) > MOST:
+            near = sign * found >= sign * kept[-1][0]
+            found, there = found[near], there[near]
+        for _ in range(MOST + 1):
+            if not len(found):
+                break
+            value = float(found.max() if sign > 0 else found.min())
+            same = found == value
+            row, count = joined.get(value, (self.rows + int(there[int(np.argmax(same))]), 0))
+            joined[value] = row, count + int(same.sum())
+            found, there = found[~same], there[~same]
+        best = sorted(joined.items(), key=lambda item: -sign * item[0])[: MOST + 1]
+        return [(value, row, count) for value, (row, count) in best]
 
-    def sentinel(self) -> float | None:
-        """A number of nines, such as -999, that comes again at an end, further from all others than they are apart.
+    def apart(self) -> list[tuple[End, float, float]]:
+        """The ends that are further from all others than these are apart: the end, that distance, and theirs."""
+        found = []
+        for ends in (self.low, self.high):
+            if len(ends) < 3:
+                continue
+            value = ends[0][0]
+            others = np.concatenate([*self.sample, [v for v, _, _ in (*self.low, *self.high)]])
+            others = others[np.isfinite(others) & (others != value)]
+            if len(others) and np.isfinite(value):
+                gap, spread = float(np.abs(others - value).min()), float(np.ptp(others))
+                if gap > spread > 0:
+                    found.append((ends[0], gap, spread))
+        return found
+
+    def sentinel(self, *, many: bool) -> tuple[float, int, str] | None:
+        """A number that may stand for none, in how many cells, and why: of nines, very far, the only one below 0.
+
+        Parameters
+        ----------
+        many : bool
+            Whether the column has many different numbers.
 
         Examples
         --------
         >>> found = Extremes()
         >>> found.add(np.array([20.0, -999, 35, 41, -999, 28, -999]))
-        >>> found.sentinel()
-        -999.0
+        >>> found.sentinel(many=False)
+        (-999.0, 3, 'far from all others')
         """
-        for ends in (self.low, self.high):
-            if len(ends) < 2 or (value := ends[0][0]) != ends[1][0] or abs(value) not in SENTINELS:
-                continue
-            others = np.concatenate(self.sample)
-            others = np.append(others[others != value], [v for v, _ in ends if v != value])
-            if len(others) > 1:
-                gap = float(np.abs(others - value).min())
-                if gap > float(np.ptp(others)) > 0:
-                    return value
+        for (value, _, count), gap, spread in self.apart():
+            nines = set(f"{abs(value):.15g}") <= {"9", "."}
+            if (count > 1) + nines + (gap > APART * spread) > 1:
+                return value, count, "far from all others"
+        if many and len(self.low) > 1:
+            (value, _, count), (following, _, _) = self.low[:2]
+            if count > 2 and value < 0 <= following:
+                return value, count, "the only number below 0"
         return None
 
     def alone(self) -> tuple[list[tuple[float, int]], tuple[float, float]] | None:
@@ -72,12 +100,14 @@ class Extremes:
         far: list[tuple[float, int]] = []
         limits = [self.low[0][0], self.high[0][0]]
         for side, ends in ((1, self.high), (0, self.low)):
-            away = np.array([abs(value - middle) for value, _ in ends])
+            away = np.array([abs(value - middle) for value, _, _ in ends])
+            counts = np.cumsum([count for _, _, count in ends])
             with np.errstate(over="ignore", invalid="ignore"):
                 jumps = np.flatnonzero(away[:-1] > ALONE * away[1:])
             jumps = jumps[away[jumps + 1] > 0]
-            if len(jumps) and len(ends) > MOST:
-                count = int(jumps[-1]) + 1
-                far += ends[:count]
-                limits[side] = ends[count][0]
+            jumps = jumps[counts[jumps] <= MOST]
+            if len(jumps) and counts[-1] > MOST:
+                last = int(jumps[-1]) + 1
+                far += [(value, row) for value, row, _ in ends[:last]]
+                limits[side] = ends[last][0]
         return (far, (limits[0], limits[1])) if far else None

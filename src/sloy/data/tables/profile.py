@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sloy.data.tables.dates import PARTS, date_parts, moments
+from sloy.data.tables.dates import PARTS, date_parts, read_moments
 from sloy.data.tables.numerals import PLAIN, NumberFormat, codes_in
 from sloy.data.tables.outliers import Extremes
 from sloy.data.tables.values import cells, is_strange, polars, words
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TEXT_SHARE = 0.5  # a column of words with more different ones than this share of its cells is text
 FEW_WORDS = 20  # … unless there are no more than this
+_FIRST = 64  # numbers of a block that are looked at before all are
 _DISTINCT = 200_000  # different words that are counted at most
 
 
@@ -127,6 +128,7 @@ class Figures:
     gaps: int = 0  # of the training rows: missing, or not to be read
     numeric: Moments = field(default_factory=Moments)
     parts: dict[str, Moments] = field(default_factory=lambda: {part: Moments() for part in PARTS})
+    days: Extremes = field(default_factory=Extremes)  # of dates, since 1970
     counts: Counter[str] = field(default_factory=Counter)  # of words in training rows
     different: set[str] = field(default_factory=set)  # of words, in all rows, up to `_DISTINCT`
     unread: Counter[str] = field(default_factory=Counter)  # words that are no such number or date
@@ -155,10 +157,12 @@ class Figures:
             read = np.asarray(said.is_not_null().to_numpy())
             self._add_words(said, read, training)
         elif self.reading.kind == "date":
-            when = moments(series, self.reading.date)
+            when = read_moments(series, self.reading.date)
             read = np.asarray(when.is_not_null().to_numpy())
             for part, found in date_parts(when).items():
                 self.parts[part].add(found[read & training])
+            days = when.dt.epoch("d").cast(polars().Float64)
+            self.days.add(np.array(days.to_numpy(), np.float64))
         else:
             found = self.reading.number.read(series) if values is None else values
             read = ~np.isnan(found)
@@ -215,7 +219,7 @@ class Profile:
     date: Figures = field(default_factory=lambda: Figures(Reading("date")))
     extremes: Extremes = field(default_factory=Extremes)
     infinite: bool = False  # whether a number is
-    points: bool = False  # whether to look what stands behind the points of a text
+    points: bool = False  # whether to look what stands behind each point of a text, or as long as it is the same
     pointed: int = 0  # plain numbers with a point
     with_point: str = ""  # one of them
     grouped: int = 0  # … of which the point may stand between thousands: 1.234
@@ -274,10 +278,13 @@ class Profile:
         if not with_point.any():
             return
         self.with_point = self.with_point or series[int(with_point.arg_max() or 0)]
+        before = self.pointed
         self.pointed += int(with_point.sum())
-        if self.points:
-            found = series.filter(with_point)
-            self.grouped += int(found.str.contains(r"^\s*[+-]?[1-9]\d{0,2}(?:\.\d{3})+\s*$").sum())
+        found = series.filter(with_point)
+        if not self.points and (self.grouped < before or not _grouped(found.head(_FIRST)).all()):
+            self.grouped = 0
+        else:
+            self.grouped += int(_grouped(found).sum())
 
     def odd_words(self) -> tuple[pl.Series, np.ndarray]:
         """The words that are no plain numbers, and how often each stands there."""
@@ -288,6 +295,11 @@ class Profile:
     def cells(self) -> int:
         """Cells with a value."""
         return max(self.numeric.cells, self.words.cells, self.date.cells)
+
+
+def _grouped(text: pl.Series) -> pl.Series:
+    """Whether the point of each number may stand between thousands: 1.234."""
+    return text.str.contains(r"^\s*[+-]?[1-9]\d{0,2}(?:\.\d{3})+\s*$")
 
 
 def missing(series: pl.Series) -> pl.Series:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +24,7 @@ from sloy.data.tables.opening import is_workbook
 from sloy.data.tables.values import polars, refusing
 from sloy.errors import FileFormatError, InvalidArgument, NotAvailable
 from sloy.files.apart import asked
-from sloy.text import shown
+from sloy.text import many, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,6 +52,11 @@ class Source(ABC):
 
     label: str
     names: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was lost where the file was read."""
+        return ()
 
     @property
     def frame_rows(self) -> int:
@@ -139,9 +144,26 @@ class ParquetTable(Source):
 
 @dataclass(frozen=True, eq=False)
 class FrameTable(Source):
-    """A polars data frame."""
+    """A polars data frame.
+
+    Attributes
+    ----------
+    frame : polars.DataFrame
+    errors : mapping
+        Column → its cells that hold an error of a spreadsheet, which are missing.
+    """
 
     frame: pl.DataFrame
+    errors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See `Source.notes`."""
+        return tuple(
+            f"`{name}`: {many(len(cells), 'cell')} {'holds an error' if len(cells) == 1 else 'hold errors'}"
+            f" ({', '.join(cells[:3])}{', …' if len(cells) > 3 else ''}), taken as missing"
+            for name, cells in self.errors.items()
+        )
 
     def pieces(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """See `Source.pieces`."""
@@ -249,7 +271,9 @@ def _workbook(path: Path) -> Source:
     )
     frame = pl.read_ipc(data)
     names = _checked_names(str(path), _named(answer["names"]))
-    return FrameTable(str(path), names, frame.rename(dict(zip(frame.columns, names, strict=True))))
+    frame = frame.rename(dict(zip(frame.columns, names, strict=True)))
+    errors = {names[int(column)]: cells for column, cells in answer["errors"].items()}
+    return FrameTable(str(path), names, frame, errors)
 
 
 def _named(names: Sequence[str]) -> list[str]:

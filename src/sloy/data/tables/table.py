@@ -212,7 +212,9 @@ def load_table(
     sets = prepared(sampled, reader, found, part, memory)
     sample = sampled.sample
     mean, deviation = (0.0, 1.0) if found.is_classification else _moments(found.y[part == TRAIN])
-    notes = [*_notes(found, part, share, validation), *found_notes]
+    own = {*names, *targets}
+    lost = [note for note in table.notes if note.split("`")[1] in own]
+    notes = [*_notes(found, part, share, validation), *lost, *found_notes]
     if by is not None:
         kept = "stays among" if by.column in names else "is left out of"
         notes.insert(0, f"{division.told}; `{by.column}` {kept} the inputs")

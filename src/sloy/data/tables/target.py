@@ -353,11 +353,8 @@ def _classes(label: str, said: pl.Series, reason: str, notes: tuple[str, ...]) -
             f" must come again, and be at most {MOST_CLASSES}{advice}."
         )
     names.sort(key=_by_size)
-    if groups := alike(names):
-        notes += (
-            f"the target `{said.name}`: {', '.join(map(repr, groups[0]))} differ in capitals only, and are taken for"
-            " different classes",
-        )
+    if same := alike(names):
+        notes += (f"the target `{said.name}`: {same}, and are taken for different classes",)
     labels = said.replace_strict(names, list(range(len(names))), default=-1, return_dtype=pl.Int32)
     y = np.array(labels.fill_null(-1).to_numpy(), np.int32)
     return Target(said.name, y, tuple(names), reason, notes)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 import numpy as np
 
@@ -106,9 +107,22 @@ def is_strange(series: pl.Series) -> bool:
     return dtype.is_nested() or dtype in (pl.Binary, pl.Object)
 
 
+# Spaces of all kinds, and marks that nobody sees: of the order of bytes, the direction of script, joiners.
+AROUND = "".join(
+    chr(code)
+    for first, last in (
+        (9, 13), (28, 32), (0x85, 0x85), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200F), (0x2028, 0x202F),
+        (0x205F, 0x2064), (0x2066, 0x2069), (0x3000, 0x3000), (0xFEFF, 0xFEFF),
+    )
+    for code in range(first, last + 1)
+)  # fmt: skip
+
+
 def bare(text: pl.Series) -> pl.Series:
-    """Strings without spaces around them, and without a spreadsheet's marks of text: ``="0123"``, ``'0123``."""
-    return text.str.strip_chars().str.replace(r"""^(?:="(.*)"|'([+-]?[\d.,]*\d))$""", "${1}${2}")
+    """Strings without what nobody sees around them, and a spreadsheet's marks of text: ``="0123"``, ``'0123``."""
+    return text.str.strip_chars(AROUND).str.replace(
+        r"""^(?:="(.*)"|'([+-]?[\d.,]*\d))$""", "${1}${2}"
+    )
 
 
 def cells(series: pl.Series) -> pl.Series:
@@ -152,18 +166,51 @@ def spelled(cells: pl.Series, known: Sequence[str]) -> pl.Series:
     return cells.replace({word: truth[word.lower()] for word in other}) if other else cells
 
 
-def alike(words: Iterable[str]) -> list[list[str]]:
-    """Words that differ in capitals only, together.
+def alike(words: Iterable[str]) -> str:
+    """What is said of words that may be one: some that differ in capitals only, or in how they are typed; or nothing.
 
     Examples
     --------
-    >>> alike(["Yes", "no", "YES", "yes", "No", "maybe"])
-    [['YES', 'Yes', 'yes'], ['No', 'no']]
+    >>> alike(["Yes", "no", "YES", "yes", "maybe"]), alike(["New York", "Oslo", "New  York"])
+    ("'YES', 'Yes', 'yes' differ in capitals only", "'New  York', 'New York' look the same")
+    >>> alike(["Y", "no", "yes"])
+    "'Y', 'yes' may be one answer"
     """
-    found: dict[str, list[str]] = {}
-    for word in words:
-        found.setdefault(word.casefold(), []).append(word)
-    return [sorted(group) for group in found.values() if len(group) > 1]
+    for key, said in (
+        (str.casefold, "differ in capitals only"),
+        (_seen, "look the same"),
+        (_answer, "may be one answer"),
+    ):
+        found: dict[str, list[str]] = {}
+        for word in words:
+            found.setdefault(key(word), []).append(word)
+        groups = [sorted(group) for kept, group in found.items() if kept and len(group) > 1]
+        if groups and (key is not _answer or set(found) == {"yes", "no"}):
+            return f"{', '.join(map(repr, groups[0][:4]))} {said}"
+    return ""
+
+
+_LOOKS = str.maketrans(
+    {mark: "" for mark in AROUND if not mark.isspace()}
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-")
+    | dict.fromkeys("\u2018\u2019\u02bc`", "'")
+    | dict.fromkeys("\u201c\u201d\u201e", '"')
+)
+_ANSWERS = {
+    "yes": ("yes", "y", "true", "t", "on", "1", "ja", "j", "oui", "si", "sí", "s", "sim", "да", "д", "tak", "evet"),
+    "no": ("no", "n", "false", "f", "off", "0", "nein", "non", "não", "nao", "нет", "н", "nie", "hayır"),
+}  # fmt: skip
+
+
+def _seen(word: str) -> str:
+    """A word as it looks: without marks that nobody sees, with one kind of space, dash and quotation mark."""
+    return " ".join(normalize("NFKC", word.casefold()).translate(_LOOKS).split())
+
+
+def _answer(word: str) -> str:
+    """What a word answers, yes or no; itself where it does neither."""
+    said = word.casefold()
+    return next((answer for answer, known in _ANSWERS.items() if said in known), said)
 
 
 def seconds(series: pl.Series) -> pl.Series:
@@ -179,7 +226,13 @@ def without(series: pl.Series, missing: tuple[str, ...]) -> pl.Series:
     if not missing:
         return series
     if series.dtype == pl.String:
-        return series.set(series.str.strip_chars().is_in(missing).fill_null(False), None)
+        said = series.str.strip_chars()
+        stands = said.is_in(missing)
+        numbers = pl.Series(missing).cast(pl.Float64, strict=False).drop_nulls().drop_nans()
+        if len(numbers):  # -999.0 is -999, but 0999 a code
+            same = said.cast(pl.Float64, strict=False).is_in(numbers.implode())
+            stands |= same.fill_null(False) & ~said.str.contains(r"^[+-]?0\d")
+        return series.set(stands.fill_null(False), None)
     if series.dtype.is_numeric():
         stood = pl.Series(missing).cast(series.dtype, strict=False).drop_nulls()
         found = series.is_in(stood.implode()) if len(stood) else None
