@@ -242,7 +242,7 @@ def timed(root: Path, trials: int, epochs: int, turns: int) -> float:
 
 
 # Of scikit-learn, and of benchmarks/tabular_sets.py; and 2 000 digits.
-TABLES = ("breast_cancer", "diabetes", "german", "insurance", "hypothyroid")
+TABLES = ("breast_cancer", "diabetes", "german", "insurance", "wine")
 
 
 def tables(root: Path, sets: Path | None, network: str) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -259,7 +259,7 @@ def tables(root: Path, sets: Path | None, network: str) -> dict[str, tuple[str, 
         else:
             continue
         found[name] = (str(path), {"target": "target", "network": network})
-    found["mnist"] = ("mnist", {"network": "standard_cnn", "samples": 2000, "epochs": 8})
+    found["mnist"] = ("mnist", {"network": "mlp", "samples": 2000, "epochs": 8})
     return found
 
 

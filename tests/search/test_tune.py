@@ -203,13 +203,12 @@ def test_kills_change_nothing(
     monkeypatch: pytest.MonkeyPatch,
     unpictured: None,
 ) -> None:
-    """A trial is killed at an epoch, the search in the middle of another: the same trials, to the bytes of models."""
+    """A trial is killed, and who runs the trials with one, and the search: the same trials, to the bytes of models."""
     whole, _ = tuned
     reported, begun, owned = Study.report, Worker.__init__, study._is_dead
-    waiting = [
-        (1, 2),
-        (2, 1),
-    ]  # trial and epoch: the first kills its process, the second ends the search
+    # Trial and epoch: at the first its process and the one that runs trials are killed, at the second its process, at
+    # the third the search ends.
+    waiting = [(0, 3), (1, 2), (2, 1)]
     processes: list[int] = []
 
     def remember(self: Worker) -> None:
@@ -222,8 +221,10 @@ def test_kills_change_nothing(
             waiting.pop(0)
             if not waiting:
                 raise _Died
-            children = Path(f"/proc/{processes[0]}/task/{processes[0]}/children").read_text()
-            os.kill(int(children.split()[0]), signal.SIGKILL)
+            running = processes[-1]
+            children = Path(f"/proc/{running}/task/{running}/children").read_text().split()
+            for process in ([running] if now == (0, 3) else []) + [int(children[0])]:
+                os.kill(process, signal.SIGKILL)
         return reported(self, trial, rows)
 
     monkeypatch.setattr(Study, "report", report)
@@ -231,7 +232,7 @@ def test_kills_change_nothing(
     out = tmp_path / "search"
     with pytest.raises(_Died):
         sloy.tune(moons, SPACE, trials=3, out=out, **WORDS)
-    assert len(processes) == 1
+    assert len(processes) == 2
     monkeypatch.setattr(study, "_is_dead", lambda owner: owned({**owner, "life": "an earlier one"}))
     found = sloy.tune(resume=True, out=out, trials=3)
     assert values(found.trials) == values(whole.trials)[:3]

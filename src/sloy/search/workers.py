@@ -132,7 +132,7 @@ class Workers:
 
     def begin(self, task: Task) -> None:
         """Have a process run a trial."""
-        worker = next((one for one in self._all if one.task is None), None)
+        worker = next((one for one in self._all if one.task is None and not one.gone), None)
         if worker is None:
             worker = Worker()
             self._all.append(worker)
