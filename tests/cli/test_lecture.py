@@ -168,7 +168,7 @@ def test_answers_are_checked(capsys: pytest.CaptureFixture[str], tmp_path: Path)
         (("L26", "--exercise"), "must be one of L1, L2"),
         (("--hint", "1"), "name one exercise"),
         (("L1", "L2", "--solution"), "name one exercise"),
-        (("L1", "--hint", "9"), "`number` (=9) must be an integer of at least 1 and at most 2"),
+        (("L1", "--hint", "9"), "--hint (=9): L1 has hints 1 to 2"),
         (("L1", "--check", "nowhere.py"), "cannot read nowhere.py: No such file"),
         (("L6", "--answer", "83", "--solution"), "not allowed with argument"),
     ],

@@ -166,6 +166,33 @@ def test_a_damaged_model_is_one_line_and_exit_1(
     assert str(path) in errors
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("predict", "{}"),
+        ("info",),
+        ("test", "mnist"),
+        ("prune",),
+        ("export", "m.c"),
+        ("report", "r.html"),
+    ],
+)
+def test_a_run_that_is_not_finished_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    (tmp_path / "configuration.json").write_text("{}")
+    name, *others = words
+    _, errors = show(capsys, name, tmp_path, *others, code=1)
+    assert "the run is not finished" in errors
+    assert f"`sloy train --resume --out {tmp_path}`" in errors
+
+
+def test_messages_of_values_name_the_option_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    _, errors = show(capsys, "tune", "t.csv", "--time", "soon", code=2)
+    assert "argument --time: 'soon' must be a time above 0" in errors
+    assert "`" not in errors.partition("(see")[0]
+
+
 # --- info, engines --------------------------------------------------------------------------------
 
 

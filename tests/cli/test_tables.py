@@ -313,6 +313,9 @@ BAD: dict[str, tuple[bytes, tuple[str, ...], str, int]] = {
     "latin-1": (GOOD.encode() + b"1,\xe9,2\n", (), "line 62: the byte 0xE9 is not UTF-8", 1),
     "utf-16": (GOOD.encode("utf-16"), (), "is in UTF-16", 1),
     "names twice": (b"a,a,y\n1,2,3\n", (), "both named 'a'", 1),
+    "two rows": (b"area,price\n1,3\n2,4\n", ("--target", "price"), "leaves 2 rows to learn", 2),
+    "a date that is no column": (GOOD.encode(), ("--date", "sold"), "--date (='sold') is none of", 2),
+    "several columns in one word": (GOOD.encode(), ("--ignore", "a,b"), "each of these columns is given by", 2),
     "target absent": (GOOD.encode(), ("--target", "price"), "--target (='price') is none of its columns", 2),
     "no target": (GOOD.encode(), ("--target",), "expected one argument", 2),
     "constant target": (b"a,y\n" + b"1,5\n2,5\n" * 20, (), "is '5' in every row", 1),
@@ -452,6 +455,21 @@ def test_the_words_of_a_comparison() -> None:
     assert verdict(own, {"linear model": linear, "always the same": same}) == ""
     assert "prefer it" in verdict(linear, {"linear model": own, "always the same": same})
     assert "learned nothing" in verdict(same, {"linear model": own, "always the same": same})
+
+
+def test_a_network_that_ranks_has_learned_something() -> None:
+    """Log-loss a little worse than that of the shares; AUC far above ½, or as far as chance may bring it."""
+    y = (np.arange(600) % 15 == 0).astype(np.int32)  # 40 of 600
+    data = library.Dataset(np.zeros((600, 1), np.float32), y)
+    same = {"accuracy": 14 / 15, "log_loss": 0.2449, "balanced_accuracy": 0.5, "auc": 0.5}
+    own = {**same, "log_loss": 0.2476, "balanced_accuracy": 0.51}
+    told = verdict({**own, "auc": 0.8083}, {"always the same": same}, data=data)
+    assert "better than always giving the same answer by AUC, not by log-loss" in told
+    error = np.sqrt(601 / (12 * 40 * 560))  # of the rank-sum statistic of 40 and 560
+    for errors, word in ((1.9, "learned nothing"), (2.1, "by AUC")):
+        found = verdict({**own, "auc": 0.5 + errors * error}, {"always the same": same}, data=data)
+        assert word in found
+    assert "learned nothing" in verdict(own, {"always the same": same}, errors={"auc": 0.01})
 
 
 def test_options_of_tables_are_in_the_help() -> None:

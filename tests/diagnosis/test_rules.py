@@ -68,6 +68,25 @@ def rare() -> Report:
     return diagnosed(net(), (x, Y[kept]))
 
 
+def weighed(*, signal: bool) -> Report:
+    """One class of fifteen, its errors as dear as those of all others; of what tells it, or of nothing."""
+    x = np.random.default_rng(3).normal(size=(900, 4)).astype(np.float32)
+    chance = np.random.default_rng(4).random(900)
+    y = (chance < 0.2 / (1 + np.exp(-3 * x[:, 0] + 2))).astype(np.int64)
+    x = x if signal else np.random.default_rng(5).normal(size=x.shape).astype(np.float32)
+    network = sloy.Network((4,), [Dense(4), Tanh(), Dense(2)])
+    return diagnosed(network, (x, y), class_weight="balanced", epochs=10)
+
+
+def test_weighed_classes_are_judged_by_balanced_accuracy() -> None:
+    """Whose accuracy is below that of always the same answer, as was asked for."""
+    found = {finding.rule.id for finding in weighed(signal=True).findings}
+    assert not found & {"D15", "D18"}
+    told = str(weighed(signal=False))
+    assert "D15" in told
+    assert "the balanced accuracy of" in told
+
+
 def leaked() -> Report:
     return diagnosed(net(), (X, Y), validation=(X[:60], Y[:60]))
 

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import sloy
 from command_line import exit_code, write_idx
-from sloy.errors import InvalidOption
+from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments import Experiment, run
 from sloy.experiments.samples import Inspection
+from sloy.training.margins import Margins
 
 WRONG = 24
 
@@ -127,3 +129,32 @@ def test_numbers_are_refused(tmp_path: Path) -> None:
     (folder / "configuration.json").write_text(json.dumps({"version": 2, "plan": plan}))
     with pytest.raises(InvalidOption, match="numbers to predict"):
         Inspection(folder, engine="reference")
+
+
+def test_nothing_is_said_of_labels_that_were_not_learned(
+    inspection: Inspection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Margins that know nothing of the labels; and those of the one epoch of a run, which is all that it has."""
+    chance = np.random.default_rng(0).normal(size=len(inspection.watch.margins))
+    monkeypatch.setattr(Margins, "margins", property(lambda self: chance))
+    found = inspection.samples()
+    assert 0.35 < found.apart < 0.65
+    assert not found.learned
+    assert not len(found.mislabelled) + len(found.hardest) + len(found.redundant)
+    assert "has not learned these samples" in str(found)
+    with pytest.raises(InvalidArgument, match="no label is corrected: the network has not learned"):
+        found.corrected()
+
+
+def test_the_lowest_margin_of_one_epoch_is_its_own() -> None:
+    x = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    watch, network = Margins(), sloy.Network((2,), [sloy.layers.Dense(2)])
+    sloy.fit(
+        network,
+        (x, (x[:, 0] > 0).astype(int)),
+        epochs=1,
+        callbacks=[watch],
+        engine="reference",
+        verbose=False,
+    )
+    assert watch.least.tolist() == watch.margins.tolist()

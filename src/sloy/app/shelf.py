@@ -12,9 +12,9 @@ from typing import Any
 
 from sloy.errors import InvalidArgument, SloyError
 from sloy.experiments import source_of
-from sloy.experiments.run_folder import CONFIGURATION, PRUNED
+from sloy.experiments.run_folder import PRUNED
 from sloy.files.container import read_metadata
-from sloy.model.loading import MODEL
+from sloy.model.loading import CONFIGURATION, MODEL
 from sloy.text import shown, visible
 
 MOST_THINGS = 1_000

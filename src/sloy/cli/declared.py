@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
@@ -84,7 +85,18 @@ def _parsed(parse: Callable[[str], Any], word: str) -> Any:
     try:
         return parse(word)
     except InvalidArgument as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise argparse.ArgumentTypeError(_of_value(str(error))) from None
+
+
+def _of_value(message: str) -> str:
+    """What the library says of an argument, said of its value: argparse names the option.
+
+    Examples
+    --------
+    >>> _of_value("tune: `time` (='soon') must be a time above 0, such as 90s.")
+    "'soon' must be a time above 0, such as 90s"
+    """
+    return re.sub(r"^\w+: `\w+` \(=(.*?)\)(?= )", r"\1", message).removesuffix(".")
 
 
 def _real(word: str, bounds: Mapping[str, Any], choices: tuple[str, ...]) -> float | str:

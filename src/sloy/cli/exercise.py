@@ -50,6 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
         if len(names) != 1:
             raise UsageError("name one exercise, such as L9")
         one = exercise(names[0])
+        if arguments.hint is not None and not 1 <= arguments.hint <= len(one.hints):
+            raise UsageError(
+                f"--hint (={arguments.hint}): {one.name} has hints 1 to {len(one.hints)}"
+            )
         if arguments.hint is not None or arguments.solution:
             print(one.solution.rstrip() if arguments.solution else one.hint(arguments.hint))
             return OK

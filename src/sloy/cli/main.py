@@ -196,11 +196,15 @@ def _show_warning(command: str, message: Warning | str, *_: object) -> None:
 
 
 def _as_options(message: str, options: Collection[str]) -> str:
-    """A message of the library, its arguments written as options: `batch_size` as --batch-size; columns stay."""
+    """A message of the library, its arguments written as options: `batch_size` as --batch-size; columns stay.
+
+    What the library takes as several, `dates`, is an option that may be repeated, --date.
+    """
 
     def option(found: re.Match[str]) -> str:
         word = f"--{found[1].replace('_', '-')}"
-        return word if word in options else found[0]
+        words = (word, word.removesuffix("s"))
+        return next((word for word in words if word in options), found[0])
 
     return re.sub(r"(?<!column )(?<!target )`(\w+)`", option, message)
 

@@ -124,6 +124,35 @@ class Evidence:
         return max(share, 1 - share)
 
     @property
+    def weighs_classes(self) -> bool:
+        """Whether errors on some classes cost more, for which accuracy is given up."""
+        return self.recipe.class_weight is not None
+
+    def balanced(self, reading: Reading, *, held_out: bool) -> tuple[float, float, float] | None:
+        """The mean share of right answers of the classes, its standard error, and what always the same answer has.
+
+        None of numbers, and where there is but one class.
+        """
+        margin = (reading.held_out if held_out else reading.values).get("margin")
+        y = self.held_out_labels if held_out else self.labels
+        if margin is None or y is None:
+            return None
+        labels = _labels(y)
+        rights = [margin[labels == label] > 0 for label in np.unique(labels)]
+        if len(rights) < 2:
+            return None
+        errors = [error_of_share(float(right.mean()), len(right)) for right in rights]
+        error = float(np.linalg.norm(errors)) / len(rights)
+        return float(np.mean([right.mean() for right in rights])), error, 1 / len(rights)
+
+    @property
+    def rarest_held_out(self) -> int:
+        """How many of the probe's samples to validate on the rarest of their classes has."""
+        if self.held_out_labels is None or not self.of_classes:
+            return 0
+        return int(np.unique(_labels(self.held_out_labels), return_counts=True)[1].min())
+
+    @property
     def drops(self) -> bool:
         """Whether something is dropped or changed at random in training."""
         layers = any(isinstance(layer, Dropout) for layer in self.problem.network.layers)
@@ -137,6 +166,11 @@ class Evidence:
         last = len(held) - 1 - held[::-1].index(True)
         cured = None if last == len(held) - 1 else self.readings[last + 1].step
         return self.readings[held.index(True)].step, cured
+
+
+def _labels(y: np.ndarray) -> np.ndarray:
+    """The classes (N,) of targets (N,), (N, 1) or shares (N, K)."""
+    return np.asarray(y.argmax(1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1))
 
 
 def error_of_share(share: float, count: int) -> float:

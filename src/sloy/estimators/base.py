@@ -130,13 +130,13 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         """Fit the network to samples and targets as a loss takes them."""
         going_on = going_on and hasattr(self, "model_")
         several = integer(self._name, "members", self.members) not in (1, MEMBERS)
-        recipe = one_of(self._name, "recipe", self.recipe, RECIPES)
-        if several and recipe != "tabular":
+        named = one_of(self._name, "recipe", self.recipe, RECIPES)
+        if several and named != "tabular":
             raise InvalidArgument(
                 f"{self._name}: `members` (={self.members}) are those of `recipe` (='tabular'); `recipe`"
-                f" (={recipe!r}) trains a single network."
+                f" (={named!r}) trains a single network."
             )
-        if recipe in BY_MEMBERS:
+        if named in BY_MEMBERS:
             by_members.check(self, rows, y, once=epochs is None)
             weight, by_class = self._weights(sample_weight, len(y)), self._class_weights(y)
             model, history, self._preparation, held = by_members.train(

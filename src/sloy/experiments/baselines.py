@@ -148,6 +148,18 @@ JUDGED = (
     "rmse",
     "r2",
 )  # what answers are compared by, the first that there is
+_BESIDE = {
+    "accuracy": 1,
+    "balanced_accuracy": 1,
+    "auc": 1,
+    "mae": -1,
+}  # other figures; 1: more is better
+SURE = 2.0  # errors beyond which a figure is surely better
+_WHY = {
+    "log_loss": ": it tells the classes apart, but how probable it says they are is further from the truth than their"
+    " shares",
+    "rmse": ": a few of its errors are large",
+}
 OF_CLASSES = ("auc", "average_precision", "balanced_accuracy", "f1")  # those of uneven classes
 
 
@@ -192,11 +204,14 @@ def verdict(
     *,
     weighted: bool = False,
     data: Dataset | None = None,
+    errors: Mapping[str, float] | None = None,
 ) -> str:
     """What the comparison means where the network is not the best; by log-loss, or by RMSE.
 
     Where errors on some classes counted more, probabilities are not shares any more: by balanced accuracy then. Of
-    samples that are few, or all the same, nothing is concluded.
+    samples that are few, or all the same, nothing is concluded. A network has learned nothing only where no other
+    figure is surely better than that of always the same answer: by more than twice its error, which is given or
+    follows from the data.
     """
     if data is not None and len(np.unique(data.y)) < 2:
         what = "of one class" if data.has_labels else "of one value"
@@ -207,7 +222,20 @@ def verdict(
     sign = -1 if figure == "r2" else 1
     if weighted:
         figure, sign = "balanced_accuracy", -1
-    if sign * own[figure] >= sign * others["always the same"][figure]:
+    same = others["always the same"]
+    if sign * own[figure] >= sign * same[figure]:
+        if errors is None:
+            errors = {} if data is None else _errors(own, same, data)
+        better = [
+            _TITLES[name]
+            for name, sign in _BESIDE.items()
+            if name in own and sign * (own[name] - same[name]) > SURE * errors.get(name, np.inf)
+        ]
+        if better:
+            return (
+                f"the network is better than always giving the same answer by {' and '.join(better)}, not by"
+                f" {_TITLES[figure]}{_WHY.get(figure, '')}"
+            )
         return "the network is no better than always giving the same answer: it has learned nothing of use"
     if "linear model" not in others:
         return ""
@@ -215,6 +243,23 @@ def verdict(
         title = "balanced accuracy" if weighted else _TITLES[figure]
         return f"the linear model is as good or better ({title}): it is simpler, prefer it (linear.sloy)"
     return ""
+
+
+def _errors(own: Mapping[str, float], same: Mapping[str, float], data: Dataset) -> dict[str, float]:
+    """Standard errors, or what they are at most, of the figures by which a network may be better all the same."""
+    n = len(data)
+    if not data.has_labels:
+        variance = sum(max(one["rmse"] ** 2 - one["mae"] ** 2, 0.0) for one in (own, same))
+        return {"mae": sqrt(variance / n)}
+    counts = np.bincount(data.y, minlength=data.classes).astype(np.float64)
+    counts = counts[counts > 0]
+    right = [own["accuracy"], same["accuracy"]]
+    return {
+        "accuracy": sqrt(sum(share * (1 - share) for share in right) / n),
+        "balanced_accuracy": sqrt((0.25 / counts).sum()) / len(counts),
+        # of answers that tell nothing: that of Mann and Whitney's statistic
+        "auc": float(np.sqrt((n + 1) / (12 * counts * (n - counts))).mean()),
+    }
 
 
 def _column(figure: str, values: Sequence[float], digits: int = 4) -> list[str]:

@@ -15,8 +15,9 @@ from sloy.experiments.experiment import Experiment
 from sloy.experiments.folds import folds_of
 from sloy.experiments.opening import opened, trained
 from sloy.experiments.result import Result
-from sloy.experiments.run_folder import BRANCH, CHECKPOINT, CONFIGURATION, VERSION, RunFolder
+from sloy.experiments.run_folder import BRANCH, CHECKPOINT, VERSION, RunFolder
 from sloy.experiments.running import resume
+from sloy.model.loading import CONFIGURATION
 from sloy.training.checkpoint import Store
 from sloy.training.fork import OF_THE_PLAN
 from sloy.training.history import Row

@@ -13,7 +13,7 @@ from sloy.arguments import flag, function, path_of
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Counted, Drawn, Listener, Saved, Tested
-from sloy.experiments.run_folder import CONFIGURATION, LINEAR, RunFolder, plan_of
+from sloy.experiments.run_folder import LINEAR, RunFolder, plan_of
 from sloy.experiments.sources import Measured, Source, source_of
 from sloy.experiments.sources.base import ToTest, Wanted
 from sloy.experiments.sources.digits import Mnist
@@ -23,7 +23,7 @@ from sloy.files.once import called
 from sloy.files.tables import as_csv
 from sloy.machine import versions
 from sloy.model import Model, load
-from sloy.model.loading import MODEL, model_file
+from sloy.model.loading import CONFIGURATION, MODEL, model_file
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import sqrt
+from math import hypot, sqrt
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from sloy.experiments.events import (
 )
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.result import Result
-from sloy.experiments.run_folder import CONFIGURATION, LINEAR, VERSION, RunFolder
+from sloy.experiments.run_folder import LINEAR, VERSION, RunFolder
 from sloy.experiments.sources import Measured
 from sloy.experiments.sources.table import PREDICTIONS, TableFile
 from sloy.experiments.sources.table_measured import answers_pictures
@@ -36,7 +36,7 @@ from sloy.files.documents import read_document
 from sloy.files.tables import as_csv
 from sloy.machine import versions
 from sloy.model import Model
-from sloy.model.loading import MODEL
+from sloy.model.loading import CONFIGURATION, MODEL
 from sloy.options import options
 from sloy.training.recipe import Recipe
 
@@ -234,7 +234,9 @@ class CrossValidation:
             ("", said + (", which answers.png takes at once" if "rmse" in own else "")),
         ]
         weighted = self.experiment.recipe.class_weight is not None
-        if said := baselines.verdict(own, means, weighted=weighted):
+        pairs = [scores["network"], scores["always the same"]]
+        errors = {name: hypot(*(one[name]["error"] for one in pairs)) for name in own}
+        if said := baselines.verdict(own, means, weighted=weighted, errors=errors):
             rows.append(("", said))
         rows.append(("model", self._made(epochs, folds, whether_classes="accuracy" in own)))
         rows.append(("importance", worth.listed()))

@@ -15,12 +15,12 @@ from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Counted, Listener, Opened
 from sloy.experiments.experiment import FURTHER_RATE, Experiment
 from sloy.experiments.opening import opened
-from sloy.experiments.run_folder import CONFIGURATION, LINEAR, PRUNED, PRUNING, RunFolder, plan_of
+from sloy.experiments.run_folder import LINEAR, PRUNED, PRUNING, RunFolder, plan_of
 from sloy.experiments.sources import Source, Wanted, source_of
 from sloy.experiments.sources.table import TableFile
 from sloy.layers import MeanOfMembers
 from sloy.model import Model, load
-from sloy.model.loading import MODEL, model_file
+from sloy.model.loading import CONFIGURATION, MODEL, model_file
 from sloy.options import takes
 from sloy.problem.inputs import divided, split
 from sloy.pruning.options import Pruning

@@ -27,13 +27,13 @@ from sloy.experiments.fitting import handwriting_of, is_diagnosed, with_reader
 from sloy.experiments.folds import CrossValidation, check_shared, folds_of
 from sloy.experiments.opening import opened, trained
 from sloy.experiments.result import Result
-from sloy.experiments.run_folder import CONFIGURATION, DIAGNOSIS, LINEAR, VERSION, RunFolder
+from sloy.experiments.run_folder import DIAGNOSIS, LINEAR, VERSION, RunFolder
 from sloy.experiments.sources import Measured
 from sloy.experiments.sources.base import untested
 from sloy.experiments.teller import Teller
 from sloy.machine import versions
 from sloy.model import Model
-from sloy.model.loading import MODEL
+from sloy.model.loading import CONFIGURATION, MODEL
 from sloy.training.callbacks import Callback, CSVLog, TimeLimit
 from sloy.training.history import History
 

@@ -10,9 +10,11 @@ import numpy as np
 
 from sloy import text
 from sloy.data import Dataset
+from sloy.errors import InvalidArgument
 from sloy.experiments.classes import names_of
 from sloy.files.tables import as_csv
 
+APART = 0.75  # chance that wrong labels are told by their margins, below which nothing is named
 VERDICTS = ("mislabelled", "hardest", "redundant")
 
 
@@ -42,6 +44,9 @@ class Samples(text.Shown):
         The highest margin of those that are probably mislabelled.
     expected : float
         How many labels are wrong: twice as many as have a margin below the median of the planted ones.
+    apart : float
+        The chance that one of the other samples has a higher margin than one of the planted, from ½ (margins say nothing
+        of labels) to 1. Below `APART` nothing is named.
     """
 
     data: Dataset
@@ -56,12 +61,29 @@ class Samples(text.Shown):
     planted: np.ndarray
     limit: float
     expected: float
+    apart: float = 1.0
+
+    @property
+    def learned(self) -> bool:
+        """Whether the network has learned the samples so far that margins tell wrong labels."""
+        return self.apart >= APART
+
+    @property
+    def doubt(self) -> str:
+        """Why nothing is said of the samples where it has not."""
+        return (
+            f"the network has not learned these samples: only {text.percent(self.apart)} of the time a sample has a higher"
+            f" margin than one of {text.many(len(self.planted), 'label')} made wrong on purpose (by chance 50 %, needed"
+            f" {text.percent(APART)}); nothing is said of labels. Train longer, or another network"
+        )
 
     def __str__(self) -> str:
         return self.told()
 
     def told(self, most: int = 10) -> str:
-        """A line for each kind, and at most so many samples of each."""
+        """A line for each kind, and at most so many samples of each; where nothing was learned, that alone."""
+        if not self.learned:
+            return text.fields([("samples", f"{text.count(len(self.data))}: {self.doubt}")])
         count, names = len(self.data), names_of(self.data)
         rows = []
         for kind, about in zip(VERDICTS, self._about(), strict=True):
@@ -117,7 +139,15 @@ class Samples(text.Shown):
         return as_csv(rows)
 
     def corrected(self) -> np.ndarray:
-        """The labels with the suggested ones in place of those probably wrong, int32 (N,)."""
+        """The labels with the suggested ones in place of those probably wrong, int32 (N,).
+
+        Raises
+        ------
+        InvalidArgument
+            Where the network has not learned the samples.
+        """
+        if not self.learned:
+            raise InvalidArgument(f"no label is corrected: {self.doubt}.")
         labels = self.data.y.copy()
         labels[self.mislabelled] = self.suggested[self.mislabelled]
         return labels
@@ -128,7 +158,8 @@ class Samples(text.Shown):
         return {
             "samples": len(self.data),
             "limit": self.limit,
-            "expected_wrong": self.expected,
+            "expected_wrong": self.expected if self.learned else None,
+            "told_apart": self.apart,
             **{
                 kind: [_plain(places[n]) for n in getattr(self, kind)] for kind in VERDICTS
             },

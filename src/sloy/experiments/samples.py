@@ -18,7 +18,7 @@ from sloy.experiments.classes import names_of
 from sloy.experiments.events import Counted, Listener, Opened
 from sloy.experiments.opening import opened, trained
 from sloy.experiments.run_folder import RunFolder
-from sloy.experiments.sample_verdicts import VERDICTS, Corrected, Samples
+from sloy.experiments.sample_verdicts import APART, VERDICTS, Corrected, Samples
 from sloy.graph.threefry import make_key, permutation, uniform
 from sloy.metrics.intervals import paired_shares
 from sloy.model import Model
@@ -92,8 +92,9 @@ class Inspection:
         rows = np.sort(order[: max(1, round(count))])
         second = Margins()
         self._train(self._with(_planted(loaded.train, rows)), "with labels made wrong", second)
-        planted = second.margins[rows]
-        low = np.delete(second.margins, rows) < np.quantile(planted, LOW)
+        planted, others = second.margins[rows], np.delete(second.margins, rows)
+        apart = float(np.searchsorted(np.sort(planted), others).mean() / len(planted))
+        low = others < np.quantile(planted, LOW)
         expected = float(low.sum() / LOW * len(order) / len(low))
         margins, losses, labels = watch.margins, watch.losses, loaded.train.y
         flagged = np.argsort(margins, kind="stable")[: round(expected)]
@@ -110,6 +111,9 @@ class Inspection:
         sure = watch.least >= np.quantile(watch.least, SURE)
         closest = near <= np.quantile(near[np.isfinite(near)], CLOSE)
         redundant = np.flatnonzero(sure & closest & agree[:, 0])
+        hardest = rest[np.argsort(-losses[rest], kind="stable")][: max(1, len(labels) // 100)]
+        if apart < APART:
+            flagged = hardest = redundant = np.empty(0, np.int64)
         return Samples(
             loaded.train,
             self.places,
@@ -118,11 +122,12 @@ class Inspection:
             suggested,
             neighbours[:, 0],
             flagged,
-            rest[np.argsort(-losses[rest], kind="stable")][: max(1, len(labels) // 100)],
+            hardest,
             redundant[np.argsort(near[redundant], kind="stable")],
             planted,
             limit,
             expected,
+            apart,
         )
 
     @property

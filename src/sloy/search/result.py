@@ -17,7 +17,7 @@ from sloy import experiments, inspection, text
 from sloy.errors import InvalidArgument
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.result import Result
-from sloy.experiments.run_folder import CONFIGURATION
+from sloy.model.loading import CONFIGURATION
 from sloy.search.folder import BEST, FIGURES, RESULT, TRIALS, listing
 from sloy.search.pruners import EPOCHS
 from sloy.search.space import in_words, value_in_words

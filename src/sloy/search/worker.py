@@ -22,8 +22,8 @@ from sloy.experiments.adjusting import left_out
 from sloy.experiments.events import EpochEnded, Event, FitBegan, Opened, Progressed
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.result import Result
-from sloy.experiments.run_folder import CONFIGURATION
 from sloy.experiments.sources import Loaded
+from sloy.model.loading import CONFIGURATION
 from sloy.search.checks import check_metric, comparable
 from sloy.search.options import LOSS
 from sloy.stopping import Stopping, Terminated

@@ -30,7 +30,7 @@ class Margins(Callback):
     margins : float64 array (N,)
         Mean over the epochs, in the order of the samples trained on.
     least : float64 array (N,)
-        The lowest of any epoch but the first.
+        The lowest of any epoch but the first; of a single epoch its own.
     losses : float64 array (N,)
         Mean cross-entropy.
     logits : float64 array (N, K)
@@ -111,7 +111,7 @@ class Margins(Callback):
     @property
     def least(self) -> np.ndarray:
         """See the class."""
-        return self._mean("least") * self.epochs
+        return self.margins if self.epochs == 1 else self._mean("least") * self.epochs
 
     @property
     def labels(self) -> np.ndarray:

@@ -165,7 +165,7 @@ def fit_members(
         lesson.train,
         validation=lesson.validation,
         loss=lesson.loss,
-        metrics=lesson.loss.metrics,
+        metrics=() if lesson.validation is None else lesson.loss.metrics,
         sample_weight=lesson.sample_weight,
         recipe=replace(found, patience=None, class_weight=None),
         callbacks=watchers,

@@ -286,8 +286,8 @@ def _frozen(network: Network, freeze: str | None) -> int:
     names = network.layer_names
     if freeze not in names:
         raise UnknownName(
-            f"fine_tune: `freeze` (={shown(freeze)}) must be {HEAD!r}, None or a layer (in words head, none or"
-            f" until:LAYER), one of {', '.join(names[: _head(network)])}."
+            f"fine_tune: `freeze` (={shown(freeze)}) is no layer of the network; those before the last with weights are"
+            f" {', '.join(names[: _head(network)])}, and {HEAD!r} is all of them."
         )
     if names.index(freeze) >= _head(network):
         raise InvalidArgument(

@@ -45,6 +45,8 @@ class NoSignal(
 
     errors: float = 3.0
     hint: float = 2.0
+    unsure: float = 1.0  # where classes are weighed by samples that are too few to be surer
+    fewest: int = 10  # of the rarest class, so that they are not
 
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
@@ -59,15 +61,37 @@ class NoSignal(
         best = max(accuracies, default=0.0)
         if accuracies:
             gain = max(gain, (best - share) / error_of_share(share, len(base)))
+        balanced = [evidence.balanced(r, held_out=True) for r in evidence.readings]
+        gain = max(gain, *map(_above, balanced))
         own = evidence.facts.base_losses
-        learned = own is not None and self._gain(evidence.last.values["loss"], own) >= self.errors
+        trained = _above(evidence.balanced(evidence.last, held_out=False))
+        if own is not None:
+            trained = max(trained, self._gain(evidence.last.values["loss"], own))
+        learned = trained >= self.errors
         # What is learned by heart shows in training alone; a little signal shows in both.
-        if gain >= (self.hint if learned else self.errors):
+        limit = self.hint if learned else self.errors
+        if evidence.weighs_classes and 0 < evidence.rarest_held_out < self.fewest:
+            limit = self.unsure
+        if gain >= limit:
             return None
         said = sentence(
             "on the samples to validate on, the network was never surely better than a constant answer"
         )
-        if accuracies:
+        known = [found for found in balanced if found is not None]
+        if evidence.weighs_classes and known:
+            said = sentence(
+                "the balanced accuracy of {count} samples to validate on was at most {best:.1%}; always the same answer"
+                " has {share:.1%}",
+                count=len(base),
+                best=max(found[0] for found in known),
+                share=known[0][2],
+            )
+        elif accuracies:
+            # what all of the samples to validate on have had, where an epoch has ended
+            best = max(
+                (row["val_accuracy"] for row in evidence.history if "val_accuracy" in row),
+                default=best,
+            )
             said = sentence(
                 "the validation accuracy was at most {best:.1%}; always the same answer has {share:.1%}",
                 best=best,
@@ -80,6 +104,14 @@ class NoSignal(
         """Of a constant answer over the network, in standard errors of its mean."""
         gain = base - losses.astype(np.float64)
         return float(gain.mean() / max(gain.std() / len(gain) ** 0.5, 1e-12))
+
+
+def _above(balanced: tuple[float, float, float] | None) -> float:
+    """By how many errors a balanced accuracy is above that of always the same answer."""
+    if balanced is None:
+        return -np.inf
+    found, error, share = balanced
+    return (found - share) / error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +189,17 @@ class Underfit(
             return None
         linear = evidence.facts.linear
         accuracy, n = evidence.last.accuracy, len(evidence.last.values["loss"])
+        balanced = evidence.balanced(evidence.last, held_out=False)
+        if evidence.weighs_classes and balanced is not None:
+            found, error, share = balanced
+            if found > share + self.errors * error:
+                return None
+            said = sentence(
+                "balanced training accuracy {accuracy:.1%}, that of always the same answer is {share:.1%}",
+                accuracy=found,
+                share=share,
+            )
+            return Hit(said, share - found)
         if accuracy is not None:
             constant = evidence.most_frequent
             if (

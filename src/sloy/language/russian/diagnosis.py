@@ -123,6 +123,8 @@ SENTENCES: dict[str, str] = {
     "the loss of the probe is not finite": "потери на проверочных объектах — не конечное число",
     "the norm of the gradient rose to {times} its median": "норма градиента выросла; к медиане {times}",
     "the numbers that the first layer is given hardly vary: their largest deviation is {deviation:.3g} (healthy: 1)": "числа на входе первого слоя почти не меняются: наибольшее отклонение {deviation:.3g} (обычно 1)",
+    "the balanced accuracy of {count} samples to validate on was at most {best:.1%}; always the same answer has {share:.1%}": "сбалансированная точность на контрольной выборке (примеров: {count}) не превысила {best:.1%}; у одного и того же ответа {share:.1%}",
+    "balanced training accuracy {accuracy:.1%}, that of always the same answer is {share:.1%}": "сбалансированная точность на обучающей выборке {accuracy:.1%}, у одного и того же ответа {share:.1%}",
     "the validation accuracy was at most {best:.1%}; always the same answer has {share:.1%}": "точность на контрольной выборке не выше {best:.1%}; у одного и того же ответа {share:.1%}",
     "the validation loss was least at step {step}: {least:.3g}, now {now:.3g}": "потери на контрольной выборке были наименьшими на шаге {step}: {least:.3g}, сейчас {now:.3g}",
     "the wrong target or key": "не тот целевой столбец или ключ",
