@@ -160,6 +160,35 @@ def comparison(found: Mapping[str, Mapping[str, float]], *others: str) -> str:
     return text.columns([head, *zip(found, *columns, strict=True)], right=True)
 
 
+def in_a_line(summary: Mapping[str, Any]) -> str:
+    """The network's plain figures that a run's summary holds, with the digits that `comparison` gives them."""
+    found = of_summary(summary)
+    own = found["network"]
+    said = ", ".join(
+        f"{_TITLES[figure]} {_column(figure, [one[figure] for one in found.values() if figure in one])[0]}"
+        for figure in PLAIN
+        if figure in own
+    )
+    return f"{said}, means of {summary['folds']} folds" if "scores" in summary else said
+
+
+def of_summary(summary: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """The figures of "network" and of simpler answers, as a run's `summary.json` holds them; null is NaN."""
+    names = [name for name in (*PLAIN, *OF_CLASSES) if f"test_{name}" in summary]
+    own = summary.get("scores") or {name: summary[f"test_{name}"] for name in names}
+    found = {"network": own, **summary.get("baselines", {})}
+    return {
+        who: {name: _mean(value) for name, value in figures.items() if name != "targets"}
+        for who, figures in found.items()
+    }
+
+
+def _mean(value: Any) -> float:
+    """A figure, or the mean of several folds."""
+    value = value["mean"] if isinstance(value, Mapping) else value
+    return float("nan") if value is None else float(value)
+
+
 def by_target(found: Mapping[str, Mapping[str, Any]]) -> list[Row]:
     """A comparison for each of several targets."""
     names = next(iter(found.values())).get("targets", ())

@@ -204,7 +204,8 @@ class Date(Column):
 
     def describe(self) -> str:
         """See `Column.describe`."""
-        return f"{self.format}: {', '.join(part for part, _, _ in self.parts)}{_GAPS[self.missing]}"
+        parts = ", ".join(part for part, _, _ in self.parts) or "no part of it varies"
+        return f"{self.format}: {parts}{_GAPS[self.missing]}"
 
 
 @dataclass(frozen=True)

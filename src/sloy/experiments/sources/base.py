@@ -71,8 +71,8 @@ class Wanted:
     network_options: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
-class Loaded:
+@dataclass(frozen=True, eq=False, repr=False)
+class Loaded(text.Brief):
     """Data, read and split, and how it is to be trained on.
 
     Attributes
@@ -152,8 +152,8 @@ class Loaded:
         return len(self.train) - (self.held_out(share) if apart else 0)
 
 
-@dataclass(frozen=True, eq=False)
-class ToTest:
+@dataclass(frozen=True, eq=False, repr=False)
+class ToTest(text.Brief):
     """Labelled samples that a model is measured on.
 
     Attributes
@@ -177,8 +177,8 @@ class ToTest:
     beside: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
-class Measured:
+@dataclass(frozen=True, eq=False, repr=False)
+class Measured(text.Brief):
     """How good a model is on the test data.
 
     Attributes
@@ -318,7 +318,7 @@ class Source(ABC):
     def describe(self, loaded: Loaded) -> str:
         """A line on what the samples are."""
         data = loaded.train
-        return f"{text.shape(data.sample_shape)} each, {data.classes} classes"
+        return f"{text.shape(data.sample_shape)} each, {text.many(data.classes, 'class')}"
 
     def as_seen(self, reader: Reader | None, x: np.ndarray) -> np.ndarray:
         """Samples (N, H, W, C) as the pictures that a person knows."""

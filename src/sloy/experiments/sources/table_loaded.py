@@ -31,7 +31,7 @@ SHOWN = 40  # columns that the opening lists
 SMALL = 1000  # rows to train on; with fewer, more is dropped
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LoadedTable(Loaded):
     """A table that was read, and what members learn it with."""
 
@@ -140,7 +140,7 @@ def opening(table: Table) -> list[Row]:
     kind = "classification" if table.is_classification else "regression"
     if table.is_classification:
         names = table.train.class_names
-        what = f"{len(names)} classes ({text.named(list(map(repr, names)), 6)})"
+        what = f"{text.many(len(names), 'class')} ({text.named(list(map(repr, names)), 6)})"
     else:
         names, scales = (
             table.reader.targets,
