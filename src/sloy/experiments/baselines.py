@@ -15,6 +15,7 @@ from sloy.experiments.classes import TITLES, figures_of, shown
 from sloy.experiments.recipes import PATIENCE
 from sloy.experiments.sources.base import FEW_TO_TEST, Loaded, Row
 from sloy.graph.threefry import make_key, permutation
+from sloy.language import say
 from sloy.losses import Loss, Poisson, Quantile
 from sloy.model import Model
 from sloy.problem import Network
@@ -155,9 +156,9 @@ def comparison(found: Mapping[str, Mapping[str, float]], *others: str) -> str:
     """A line for each answer, a column for each plain figure and each of the others."""
     row = next(iter(found.values()))
     figures = [name for name in (*PLAIN, *others) if name in row]
-    head = ("", *(_TITLES[name] for name in figures))
+    head = ("", *(say(_TITLES[name]) for name in figures))
     columns = [_column(figure, [row[figure] for row in found.values()]) for figure in figures]
-    return text.columns([head, *zip(found, *columns, strict=True)], right=True)
+    return text.columns([head, *zip(map(say, found), *columns, strict=True)], right=True)
 
 
 def in_a_line(summary: Mapping[str, Any]) -> str:
@@ -204,7 +205,7 @@ def comparison_with_errors(
     """The same of several folds: a mean and its standard error in each cell."""
     row = next(iter(found.values()))
     figures = [name for name in (*PLAIN, *others) if name in row]
-    head = ("", *(_TITLES[name] for name in figures))
+    head = ("", *(say(_TITLES[name]) for name in figures))
     columns = []
     for figure in figures:
         means, errors = (
@@ -212,7 +213,7 @@ def comparison_with_errors(
         )
         cells = _column(figure, means), _column(figure, errors, digits=2)
         columns.append([f"{mean} ± {error}" for mean, error in zip(*cells, strict=True)])
-    return text.columns([head, *zip(found, *columns, strict=True)], right=True)
+    return text.columns([head, *zip(map(say, found), *columns, strict=True)], right=True)
 
 
 def verdict(
@@ -228,8 +229,13 @@ def verdict(
     samples that are few, or all the same, nothing is concluded.
     """
     if data is not None and len(np.unique(data.y)) < 2:
-        what = "of one class" if data.has_labels else "of one value"
-        return f"all samples are {what}: they cannot say whether the network is better than a simpler answer"
+        if data.has_labels:
+            return say(
+                "all samples are of one class: they cannot say whether the network is better than a simpler answer"
+            )
+        return say(
+            "all samples are of one value: they cannot say whether the network is better than a simpler answer"
+        )
     if data is not None and len(data) < FEW_TO_TEST:
         return ""
     figure = next(name for name in JUDGED if name in own)
@@ -237,12 +243,17 @@ def verdict(
     if weighted:
         figure, sign = "balanced_accuracy", -1
     if sign * own[figure] >= sign * others["always the same"][figure]:
-        return "the network is no better than always giving the same answer: it has learned nothing of use"
+        return say(
+            "the network is no better than always giving the same answer: it has learned nothing of use"
+        )
     if "linear model" not in others:
         return ""
     if sign * own[figure] >= sign * others["linear model"][figure]:
         title = "balanced accuracy" if weighted else _TITLES[figure]
-        return f"the linear model is as good or better ({title}): it is simpler, prefer it (linear.sloy)"
+        return say(
+            "the linear model is as good or better ({title}): it is simpler, prefer it (linear.sloy)",
+            title=say(title),
+        )
     return ""
 
 

@@ -276,7 +276,7 @@ class _Run:
             if lines:
                 if len(lines) == 1:
                     lines[0]["name"] = ""
-                title = column.replace("_", " ")
+                title = say(column.replace("_", " "))
                 charts.append({"title": title, "epochs": history["epoch"].tolist(), "lines": lines})
         return charts
 

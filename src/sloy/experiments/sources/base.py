@@ -15,6 +15,7 @@ from sloy.data import Dataset
 from sloy.data.readers import Reader
 from sloy.errors import InvalidOption
 from sloy.experiments import classes
+from sloy.language import counted, say
 from sloy.layers import Layer
 from sloy.losses import Loss
 from sloy.model import Model
@@ -376,8 +377,9 @@ def few(data: Dataset) -> tuple[Row, ...]:
     """A line on what figures of few samples are worth."""
     if len(data) >= FEW_TO_TEST:
         return ()
-    words = (
-        f"measured on {text.many(len(data), 'sample')} only: on others it may be quite different"
+    words = say(
+        "measured on {samples} only: on others it may be quite different",
+        samples=counted(len(data), "sample"),
     )
     return (("", words),)
 
