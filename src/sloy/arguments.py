@@ -251,9 +251,13 @@ def path_of(where: str, name: str, value: object) -> Path:
     return value if isinstance(value, Path) else Path(given)
 
 
-def file_to_write(where: str, name: str, value: object) -> Path:
-    """The value as the path of a file that may be written: no folder, in a folder that is there."""
+def file_to_write(where: str, name: str, value: object, endings: Sequence[str] = ()) -> Path:
+    """The value as the path of a file that may be written: no folder, in one that is there, with such an ending."""
     path = path_of(where, name, value)
+    if endings and path.suffix.lower() not in endings:
+        raise InvalidArgument(
+            f"{where}: `{name}` (={shown(str(path))}) must end in {' or '.join(endings)}."
+        )
     if path.is_dir():
         raise InvalidArgument(
             f"{where}: `{name}` (={shown(str(path))}) is a folder; it must be the path of a file."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,10 +24,15 @@ def count(number: int) -> str:
 
 
 def many(number: int, noun: str) -> str:
-    """1 thread, 2 threads, 2 passes."""
-    return (
-        f"{count(number)} {noun if number == 1 else noun + ('es' if noun.endswith('s') else 's')}"
-    )
+    """So many of something, in English.
+
+    Examples
+    --------
+    >>> many(1, "thread"), many(60_000, "sample"), many(2, "pass"), many(2, "batch"), many(2, "epoch")
+    ('1 thread', '60 000 samples', '2 passes', '2 batches', '2 epochs')
+    """
+    ending = "es" if noun.endswith(("s", "tch")) else "s"
+    return f"{count(number)} {noun if number == 1 else noun + ending}"
 
 
 # What terminals obey or what turns the direction of writing, and what no encoding has; not spaces of other widths.
@@ -157,6 +163,17 @@ def shape(extents: Sequence[int]) -> str:
     return " × ".join(map(str, extents))
 
 
+def interval(low: str, high: str) -> str:
+    """Two ends as they are written: 0.5 s to 0.7 s; one where they are written alike.
+
+    Examples
+    --------
+    >>> interval("0.5 s", "0.7 s"), interval("13.0 s", "13.0 s")
+    ('0.5 s to 0.7 s', '13.0 s')
+    """
+    return low if low == high else f"{low} to {high}"
+
+
 def seconds(number: float) -> str:
     """0.83 s, 12.4 s, 3 min 5 s, 2 h 10 min."""
     if number < 10:
@@ -262,6 +279,38 @@ def framed(page: str, title: str, width: int | str, height: int) -> str:
         f'<iframe srcdoc="{escape(page)}" title="{escape(title)}" sandbox="allow-scripts" width="{width}"'
         f' height="{height}" style="border: 0; max-width: 100%"></iframe>'
     )
+
+
+class Brief:
+    """Dataclasses that print in a few lines whatever they hold: arrays as their shapes, long values cut.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(repr=False)
+    ... class Found(Brief):
+    ...     words: list
+    ...     left: object = None
+    >>> Found(["a long word"] * 50)
+    Found(words=50 items)
+    """
+
+    def __repr__(self) -> str:
+        values = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}  # type: ignore[arg-type]
+        told = (f"{name}={_brief(value)}" for name, value in values.items() if _is_told(value))
+        return f"{type(self).__name__}({', '.join(told)})"
+
+
+def _is_told(value: Any) -> bool:
+    return value is not None and not (isinstance(value, Mapping | Sequence) and not value)
+
+
+def _brief(value: Any) -> str:
+    if hasattr(value, "shape") and not isinstance(value, Brief):
+        return f"{getattr(value, 'dtype', type(value).__name__)} {shape(value.shape) or 'number'}"
+    if isinstance(value, Mapping | list | tuple) and len(value) > 4:
+        return many(len(value), "item")
+    return shown(value, 60)
 
 
 class Shown:

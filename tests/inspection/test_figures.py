@@ -118,7 +118,7 @@ def test_words_in_russian() -> None:
         matrix = confusion_figure(np.array([[700, 300], [100, 900]]))
         assert (loss.get_xlabel(), loss.get_ylabel()) == ("эпоха", "потери")
         assert accuracy.get_ylabel() == "доля верных ответов (%)"
-        assert "верно 1\u2009600 из 2\u2009000 (80.00 %)" in texts(matrix)
+        assert "верно 1 600 из 2 000 (80.00 %)" in texts(matrix)
         assert {"на самом деле", "ответ сети", "полнота"} <= set(texts(matrix))
 
 
@@ -208,10 +208,20 @@ def test_filters_share_one_scale_around_zero() -> None:
     weights = RANDOM.normal(size=(3, 3, 1, 4))
     pictures = [image for axes in filters_figure(weights).axes for image in axes.get_images()]
     assert len(pictures) == 4
-    limit = np.abs(weights).max()
+    limit = np.percentile(np.abs(weights), 99)
     for number, image in enumerate(pictures):
         np.testing.assert_array_equal(image.get_array(), weights[:, :, 0, number])
         assert image.get_clim() == (-limit, limit)
+
+
+def test_filters_of_many_inputs_are_seen_and_counted_from_0() -> None:
+    """The scale is that of the means which are drawn, not of single weights."""
+    weights = RANDOM.normal(size=(3, 3, 32, 8))
+    figure = filters_figure(weights)
+    pictures = [image for axes in figure.axes[:1] for image in axes.get_images()]
+    assert pictures[0].get_clim()[1] < np.abs(weights.mean(2)).max() < np.abs(weights).max() / 3
+    assert {"channel 0", "channel 7", "weight, mean over 32 input channels"} <= set(texts(figure))
+    assert "channel 8" not in texts(figure)
 
 
 def test_filters_say_how_many_are_shown() -> None:

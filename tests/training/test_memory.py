@@ -38,7 +38,7 @@ def test_the_parts():
     assert found.total == found.parameters + found.slots + found.data + found.activations
     plain = Recipe(optimizer="sgd", batch_size=32)
     assert memory_estimate(problem, 100, plain).slots == 0
-    assert "MiB (parameters " in str(found)
+    assert "B (parameters " in str(found)
 
 
 def test_activations_grow_with_the_batch_and_with_validation():

@@ -114,7 +114,7 @@ def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
     rows = [
         ("file", f"{text.visible(file)}, {text.size(file.stat().st_size)}, checksum ok"),
         ("network", model.summary(1)),
-        ("classes", _classes(model)),
+        *_classes(model),
         *_table(model),
         ("input", _preprocessing(model)),
         ("loss", str(problem.loss)),
@@ -124,9 +124,9 @@ def describe(file: Path, model: Model, training: dict[str, Any] | None) -> str:
     if training is not None:
         plan, times = training["plan"], training["times_seconds"]
         said = [
-            f"{text.visible(plan['data'])}, {text.many(plan['epochs'], 'epoch')} of batches of {plan['batch_size']},"
-            f" {plan['optimizer']}, learning rate {training['learning_rate']:g} ({plan['schedule']}),"
-            f" seed {plan['seed']}",
+            f"{text.visible(plan['data'])}, {text.many(plan['epochs'], 'epoch')} of batches of"
+            f" {text.count(plan['batch_size'])}, {plan['optimizer']}, learning rate"
+            f" {training['learning_rate']:g} ({plan['schedule']}), seed {plan['seed']}",
             f"{_tested(training)}, {text.seconds(times['training'])} on"
             f" {text.many(training['engine']['threads'], 'thread')} ({training['engine']['name']}), sloy"
             f" {training['versions']['sloy']}",
@@ -164,18 +164,22 @@ def _table(model: Model) -> list[tuple[str, str]]:
 
 def _tested(training: dict[str, Any]) -> str:
     """What the run measured on its test data."""
-    if "test_accuracy" in training:
-        return f"test accuracy {text.percent(training['test_accuracy'])}"
+    from sloy.experiments.baselines import in_a_line
+
     if not training.get("test_samples", 1):
         return "not tested"
-    figures = {k: v for k, v in training.items() if k.startswith("test_") and type(v) is float}
-    return ", ".join(f"{name.replace('_', ' ')} {value:.6g}" for name, value in figures.items())
+    return f"test {in_a_line(training)}"
 
 
-def _classes(model: Model) -> str:
-    if not (names := model.class_names):
-        return "no names"
-    return f"{len(names)}: {text.named(names, 20, f' and {len(names) - 20} more')}"
+def _classes(model: Model) -> list[tuple[str, str]]:
+    if names := model.class_names:
+        return [
+            ("classes", f"{len(names)}: {text.named(names, 20, f' and {len(names) - 20} more')}")
+        ]
+    shape = model.network.output_shape
+    if model.loss.task(shape) != "classification":
+        return []
+    return [("classes", f"{shape[-1]}, without names")]
 
 
 def _threshold(model: Model) -> list[tuple[str, str]]:

@@ -123,7 +123,7 @@ def one_sample(path: str, model: Model) -> np.ndarray:
 
     samples, _ = read_all([path], model, {})
     if len(samples) > 1:
-        said = f"{path} holds {len(samples)} samples; the first is shown"
+        said = f"{path} holds {text.many(len(samples), 'sample')}; the first is shown"
         print(f"sloy inspect: {said}", file=sys.stderr)
     return samples[0][1]
 
@@ -213,7 +213,10 @@ def synthesized(
             for channel in shown
         ]
         rows.append([m.picture[top:bottom, left:right] for m in made])
-        titles.append([f"{m.channel}: {m.after:.3g}" for m in made])
+        values = text.alike([m.after for m in made], 3)
+        titles.append(
+            [f"channel {m.channel}\n{value}" for m, value in zip(made, values, strict=True)]
+        )
         names.append(layer)
     title = "Pictures made to excite each channel, and its activation"
     figure = inspection.pictures_figure(rows, titles, names, title, on_paper=on_paper)
@@ -230,7 +233,7 @@ def exciting(
     for layer, shown in channels.items():
         several = inspection.exciting_patches(model, x, layer, shown)
         rows = [[patch.pixels for patch in patches] for patches in several.values()]
-        titles = [[f"{patch.value:.3g}" for patch in patches] for patches in several.values()]
+        titles = [text.alike([patch.value for patch in patches], 3) for patches in several.values()]
         names = [f"channel {channel}" for channel in several]
         title = f"{layer}: what excites each channel most, and its activation"
         figure = inspection.pictures_figure(rows, titles, names, title, on_paper=on_paper)

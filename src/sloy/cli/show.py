@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sloy import text
+from sloy.experiments import baselines
 from sloy.experiments.events import (
+    Branched,
     Counted,
     Diagnosed,
     EpochBegan,
@@ -22,6 +24,7 @@ from sloy.experiments.events import (
     Progressed,
     Tested,
 )
+from sloy.experiments.folds import are_told
 from sloy.training.progress import Bar
 from sloy.training.recipe import Recipe
 
@@ -63,6 +66,8 @@ class Show:
             case Opened():
                 self.folder = event.folder
                 self._say(opening(event))
+            case Branched():
+                self._say(branched(event))
             case FoldBegan():
                 self.folder = event.folder
                 self._say(fold_began(event))
@@ -125,7 +130,7 @@ def opening(event: Opened) -> str:
     elif held_out:
         samples += f", {text.count(held_out)} to validate"
     steps = -(-trained // recipe.batch_size)
-    batches = f"{text.count(steps)} batches of {recipe.batch_size}"
+    batches = f"{text.many(steps, 'batch')} of {text.count(recipe.batch_size)}"
     epochs = f"{text.many(recipe.epochs, 'epoch')} of {batches}"
     if event.stages:  # the epochs stand below
         epochs = f"{batches} in an epoch"
@@ -153,6 +158,13 @@ def opening(event: Opened) -> str:
     return text.fields(rows) + "\n"
 
 
+def branched(event: Branched) -> str:
+    """Of which run, from where on, and what differs."""
+    changed = ", ".join(f"{name} {value}" for name, value in event.changed.items())
+    where = f"step {text.count(event.step)} of epoch {text.count(event.epoch)}"
+    return f"branch of {text.visible(event.parent)} from {where} on, with {changed}"
+
+
 def fold_began(event: FoldBegan) -> str:
     """Which run of a cross-validation begins."""
     if event.fold:
@@ -164,19 +176,18 @@ def fold_began(event: FoldBegan) -> str:
 
 def fold_ended(event: FoldEnded) -> str:
     """How it went."""
-    figures = {
-        name: event.summary[f"test_{name}"]
-        for name in event.summary["baselines"]["always the same"]
-    }
-    shown = ", ".join(f"{name} {text.number(value)}" for name, value in figures.items())
-    return f"fold {event.fold} of {event.folds}{', done before' * event.before}: {shown}\n"
+    title = f"fold {event.fold} of {event.folds}{', done before' * event.before}"
+    more = baselines.OF_CLASSES if are_told([event.summary]) else ()
+    return f"{title}\n{baselines.comparison(baselines.of_summary(event.summary), *more)}\n"
 
 
 def _shares(event: Opened) -> list[tuple[str, str]]:
     """What each of several devices has of a batch."""
     devices = int(event.engine.settings.get("devices", 1))
     size = event.recipe.batch_size
-    return [("", f"{text.count(size // devices)} samples each of a batch of {size}")][: devices - 1]
+    return [("", f"{text.many(size // devices, 'sample')} each of a batch of {text.count(size)}")][
+        : devices - 1
+    ]
 
 
 def _dtype(recipe: Recipe) -> str:
@@ -226,7 +237,7 @@ def _stream(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a stream read, and how long it was waited for."""
     if (found := summary.get("stream")) is None:
         return []
-    read = f"{text.count(found['read_samples'])} samples read ({text.size(found['read_bytes'])})"
+    read = f"{text.many(found['read_samples'], 'sample')} read ({text.size(found['read_bytes'])})"
     waited, training = found["waited_seconds"], summary["times_seconds"]["training"]
     words = (
         f"{read}; {text.seconds(waited)} of {text.seconds(training)} of training waited for them"

@@ -10,6 +10,7 @@ from statistics import median
 
 import numpy as np
 
+from sloy import text
 from sloy.arguments import flag, instance, integer, real
 from sloy.data.arrays import allocate, reorder
 from sloy.data.below import LeftOut
@@ -34,8 +35,8 @@ _LITTLE = 10  # of a class to train on; fewer are worth a word
 _UNEVEN = 5  # times as many of one class as of another, likewise
 
 
-@dataclass(frozen=True, eq=False)
-class PictureFolder:
+@dataclass(frozen=True, eq=False, repr=False)
+class PictureFolder(text.Brief):
     """Labelled pictures, decoded and split.
 
     Attributes

@@ -15,6 +15,7 @@ from sloy.experiments.classes import TITLES, figures_of, shown
 from sloy.experiments.recipes import PATIENCE
 from sloy.experiments.sources.base import FEW_TO_TEST, Loaded, Row
 from sloy.graph.threefry import make_key, permutation
+from sloy.language import say
 from sloy.losses import Loss, Poisson, Quantile
 from sloy.model import Model
 from sloy.problem import Network
@@ -156,8 +157,8 @@ _BESIDE = {
 }  # other figures; 1: more is better
 SURE = 2.0  # errors beyond which a figure is surely better
 _WHY = {
-    "log_loss": ": it tells the classes apart, but how probable it says they are is further from the truth than their"
-    " shares",
+    "log_loss": ": it tells the classes apart, but how probable it says they are is further from the truth than"
+    " their shares",
     "rmse": ": a few of its errors are large",
 }
 OF_CLASSES = ("auc", "average_precision", "balanced_accuracy", "f1")  # those of uneven classes
@@ -167,9 +168,38 @@ def comparison(found: Mapping[str, Mapping[str, float]], *others: str) -> str:
     """A line for each answer, a column for each plain figure and each of the others."""
     row = next(iter(found.values()))
     figures = [name for name in (*PLAIN, *others) if name in row]
-    head = ("", *(_TITLES[name] for name in figures))
+    head = ("", *(say(_TITLES[name]) for name in figures))
     columns = [_column(figure, [row[figure] for row in found.values()]) for figure in figures]
-    return text.columns([head, *zip(found, *columns, strict=True)], right=True)
+    return text.columns([head, *zip(map(say, found), *columns, strict=True)], right=True)
+
+
+def in_a_line(summary: Mapping[str, Any]) -> str:
+    """The network's plain figures that a run's summary holds, with the digits that `comparison` gives them."""
+    found = of_summary(summary)
+    own = found["network"]
+    said = ", ".join(
+        f"{_TITLES[figure]} {_column(figure, [one[figure] for one in found.values() if figure in one])[0]}"
+        for figure in PLAIN
+        if figure in own
+    )
+    return f"{said}, means of {summary['folds']} folds" if "scores" in summary else said
+
+
+def of_summary(summary: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """The figures of "network" and of simpler answers, as a run's `summary.json` holds them; null is NaN."""
+    names = [name for name in (*PLAIN, *OF_CLASSES) if f"test_{name}" in summary]
+    own = summary.get("scores") or {name: summary[f"test_{name}"] for name in names}
+    found = {"network": own, **summary.get("baselines", {})}
+    return {
+        who: {name: _mean(value) for name, value in figures.items() if name != "targets"}
+        for who, figures in found.items()
+    }
+
+
+def _mean(value: Any) -> float:
+    """A figure, or the mean of several folds."""
+    value = value["mean"] if isinstance(value, Mapping) else value
+    return float("nan") if value is None else float(value)
 
 
 def by_target(found: Mapping[str, Mapping[str, Any]]) -> list[Row]:
@@ -187,7 +217,7 @@ def comparison_with_errors(
     """The same of several folds: a mean and its standard error in each cell."""
     row = next(iter(found.values()))
     figures = [name for name in (*PLAIN, *others) if name in row]
-    head = ("", *(_TITLES[name] for name in figures))
+    head = ("", *(say(_TITLES[name]) for name in figures))
     columns = []
     for figure in figures:
         means, errors = (
@@ -195,7 +225,7 @@ def comparison_with_errors(
         )
         cells = _column(figure, means), _column(figure, errors, digits=2)
         columns.append([f"{mean} ± {error}" for mean, error in zip(*cells, strict=True)])
-    return text.columns([head, *zip(found, *columns, strict=True)], right=True)
+    return text.columns([head, *zip(map(say, found), *columns, strict=True)], right=True)
 
 
 def verdict(
@@ -214,8 +244,13 @@ def verdict(
     follows from the data.
     """
     if data is not None and len(np.unique(data.y)) < 2:
-        what = "of one class" if data.has_labels else "of one value"
-        return f"all samples are {what}: they cannot say whether the network is better than a simpler answer"
+        if data.has_labels:
+            return say(
+                "all samples are of one class: they cannot say whether the network is better than a simpler answer"
+            )
+        return say(
+            "all samples are of one value: they cannot say whether the network is better than a simpler answer"
+        )
     if data is not None and len(data) < FEW_TO_TEST:
         return ""
     figure = next(name for name in JUDGED if name in own)
@@ -227,21 +262,28 @@ def verdict(
         if errors is None:
             errors = {} if data is None else _errors(own, same, data)
         better = [
-            _TITLES[name]
+            say(_TITLES[name])
             for name, sign in _BESIDE.items()
             if name in own and sign * (own[name] - same[name]) > SURE * errors.get(name, np.inf)
         ]
         if better:
-            return (
-                f"the network is better than always giving the same answer by {' and '.join(better)}, not by"
-                f" {_TITLES[figure]}{_WHY.get(figure, '')}"
+            told = say(
+                "the network is better than always giving the same answer by {better}, not by {figure}",
+                better=", ".join(better),
+                figure=say(_TITLES[figure]),
             )
-        return "the network is no better than always giving the same answer: it has learned nothing of use"
+            return told + (say(_WHY[figure]) if figure in _WHY else "")
+        return say(
+            "the network is no better than always giving the same answer: it has learned nothing of use"
+        )
     if "linear model" not in others:
         return ""
     if sign * own[figure] >= sign * others["linear model"][figure]:
         title = "balanced accuracy" if weighted else _TITLES[figure]
-        return f"the linear model is as good or better ({title}): it is simpler, prefer it (linear.sloy)"
+        return say(
+            "the linear model is as good or better ({title}): it is simpler, prefer it (linear.sloy)",
+            title=say(title),
+        )
     return ""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sloy import text
 from sloy.engines import Engine
 from sloy.errors import InvalidOption
-from sloy.experiments.events import Listener
+from sloy.experiments.events import Branched, Listener
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.folds import folds_of
 from sloy.experiments.opening import opened, trained
@@ -51,7 +51,7 @@ def branch(
     epoch, step : int
         From which step, from 0, of which epoch, from 1.
     engine, threads, listener
-        As of `run`.
+        As of `run`; the listener is told of `Branched` first.
     **change
         Options of the recipe that differ from there on: ``learning_rate=0.03``. What the order of the run is made of,
         such as `batch_size` or `epochs`, stays.
@@ -82,6 +82,7 @@ def branch(
         _check_moment(run, epoch, step, parent)
         _check_kept(waiting_run(lambda callback: trained(opening, [callback])), run, change)
         config = describe(run.order, run.variables)
+        listener(Branched(folder.path, epoch, step, change))
         into.begin()
         trained(opening, [_StopAt(epoch, step)], folder=into.path)
         store = Store(into / CHECKPOINT)

@@ -10,6 +10,7 @@ import numpy as np
 
 from sloy import text
 from sloy.data import Dataset
+from sloy.language import say
 from sloy.metrics.figures import ClassFigures, by_class, over_classes
 
 if TYPE_CHECKING:
@@ -65,14 +66,14 @@ def as_document(data: Dataset, figures: Sequence[ClassFigures]) -> dict[str, dic
 
 def listed(data: Dataset, figures: Sequence[ClassFigures]) -> str:
     """A line for each class."""
-    head = ("", "samples", *(TITLES[name] for name in _OF_ONE))
+    head = ("", say("samples"), *(say(TITLES[name]) for name in _OF_ONE))
     lines = [
         (text.shortened(name), text.count(one.samples), *(shown(getattr(one, n)) for n in _OF_ONE))
         for name, one in zip(names_of(data)[:LISTED], figures, strict=False)
     ]
     table = text.columns([head, *lines], right=True)
     more = len(figures) - LISTED
-    return table + (f"\n… and {more} more, in summary.json" if more > 0 else "")
+    return table + ("\n" + say("… and {more} more, in summary.json", more=more) if more > 0 else "")
 
 
 _OF_ONE = ("precision", "recall", "f1", "auc", "average_precision")
@@ -81,18 +82,21 @@ _OF_ONE = ("precision", "recall", "f1", "auc", "average_precision")
 def whose(data: Dataset) -> str:
     """What one figure of all classes stands for."""
     if data.classes == 2:
-        return f"average precision, precision, recall and F1 are those of {names_of(data)[1]!r}"
-    return "AUC, average precision, precision, recall and F1 are means over the classes"
+        return say(
+            "average precision, precision, recall and F1 are those of {name}",
+            name=repr(names_of(data)[1]),
+        )
+    return say("AUC, average precision, precision, recall and F1 are means over the classes")
 
 
 def in_words(figures: Mapping[str, float]) -> str:
     """The figures of all classes in a line."""
-    return ", ".join(f"{TITLES[name]} {shown(value)}" for name, value in figures.items())
+    return ", ".join(f"{say(TITLES[name])} {shown(value)}" for name, value in figures.items())
 
 
 def shown(value: float) -> str:
     """A figure, or that there is none."""
-    return "not defined" if np.isnan(value) else text.fixed(value)
+    return say("not defined") if np.isnan(value) else text.fixed(value)
 
 
 def notes(data: Dataset, unevenness: float) -> tuple[tuple[str, str], ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sloy import text
 from sloy.arguments import flag, real
 from sloy.diagnosis import Diagnosis, Report
 from sloy.diagnosis.trial import Trier
@@ -147,7 +148,7 @@ class _Again(Callback):
     def on_fit_end(self, run: Run) -> None:
         """Go to where the first run ended, and a little on where it ended early."""
         done, total = run.steps_done, run.epochs * run.steps
-        self.source = f"run again in memory: {done} of {total} steps"
+        self.source = f"run again in memory: {text.count(done)} of {text.many(total, 'step')}"
         end = self.at_end
         if end is not None and run.error is None:
             if _steps(run, end) > done:

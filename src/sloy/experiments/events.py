@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sloy import text
+
 if TYPE_CHECKING:
     from sloy.diagnosis import Report
     from sloy.engines import Engine
@@ -35,8 +37,8 @@ class Counted(Event):
     total: int
 
 
-@dataclass(frozen=True, eq=False)
-class Opened(Event):
+@dataclass(frozen=True, eq=False, repr=False)
+class Opened(Event, text.Brief):
     """All is known that will be done; nothing is written yet.
 
     Attributes
@@ -68,6 +70,16 @@ class Opened(Event):
     memory: int
     folder: Path
     start: Model | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Branched(Event):
+    """A branch of a run begins: after `step` steps, from 0, of `epoch`, from 1, of the run in the folder `parent`."""
+
+    parent: Path
+    epoch: int
+    step: int
+    changed: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +164,8 @@ class Saved(Event):
     path: Path
 
 
-@dataclass(frozen=True, eq=False)
-class Tested(Event):
+@dataclass(frozen=True, eq=False, repr=False)
+class Tested(Event, text.Brief):
     """The model was measured on the test data."""
 
     measured: Measured

@@ -227,8 +227,8 @@ class CrossValidation:
             for answer, found in scores.items()
         }
         folds, own = len(summaries), means.pop("network")
-        of_classes = baselines.OF_CLASSES if _are_told(summaries) else ()
-        said = f"mean ± standard error of {folds} folds, {text.count(samples)} rows in all"
+        of_classes = baselines.OF_CLASSES if are_told(summaries) else ()
+        said = f"mean ± standard error of {folds} folds, {text.many(samples, 'row')} in all"
         rows = [
             ("test", baselines.comparison_with_errors(scores, *of_classes)),
             ("", said + (", which answers.png takes at once" if "rmse" in own else "")),
@@ -296,7 +296,7 @@ def _figures(summaries: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[s
     return found | {name: [one["baselines"][name] for one in summaries] for name in others}
 
 
-def _are_told(summaries: Sequence[Mapping[str, Any]]) -> bool:
+def are_told(summaries: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the figures of uneven classes are shown."""
     samples: dict[str, int] = {}
     for summary in summaries:

@@ -155,10 +155,11 @@ class Forecast(text.Shown):
         scores = text.columns([(s.name, str(s)) for s in self.scores])
         figure = "accuracy" if self.scores[0].figure == "accuracy" else "RMSE"
         measured = text.many(self.scores[0].samples, "sample")
-        took = f"{text.seconds(seconds.epoch)} to {text.seconds(seconds.slowest)} an epoch (measured on a few steps)"
+        ends = text.interval(text.seconds(seconds.epoch), text.seconds(seconds.slowest))
+        took = f"{ends} an epoch (measured on a few steps)"
         whole = f"{text.seconds(seconds.training)} for {text.many(recipe.epochs, 'epoch')}"
         fewer = "" if recipe.patience is None and not loaded.members else " at most"
-        parameters = f"{text.count(opening.network.parameter_count)} parameters"
+        parameters = text.many(opening.network.parameter_count, "parameter")
         rows: list[Row] = [
             ("data", f"{experiment.source.name}: {samples}\n{experiment.source.describe(loaded)}"),
             *(row for row in loaded.rows if row[0] != "time"),
@@ -168,7 +169,7 @@ class Forecast(text.Shown):
             (
                 "training",
                 f"{recipe.optimizer}, learning rate {recipe.learning_rate:g} ({recipe.schedule}), batches of"
-                f" {recipe.batch_size}",
+                f" {text.count(recipe.batch_size)}",
             ),
             ("time", f"{took}, {whole}{fewer}; {text.seconds(seconds.before)} before it"),
             ("memory", f"{text.size(opening.memory)} predicted for the whole program"),

@@ -22,6 +22,8 @@ from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.training.fine_tune import IN_MEMORY
 from sloy.training.member_losses import OfMembers
 from sloy.training.memory import memory_estimate
+from sloy.training.probe import SAMPLES
+from sloy.training.probe_graph import probe_evaluation_graph, probe_graph
 from sloy.training.recipe import Recipe
 from sloy.training.stages import Stage, named_layers, patterns
 
@@ -36,11 +38,13 @@ def predicted(
     network: Network,
     stages: list[Stage],
     engine: Engine,
+    *,
+    watched: bool = False,
 ) -> int:
     """Bytes that the process will hold at most up to the end of the test.
 
     That is the peak so far (unpacking the data), or what it holds now, the data among it, and what `memory_estimate`
-    says of the run, or what the test takes.
+    says of the run, with what watches it for what goes wrong, or what the test takes.
     """
     problem = problem_of(loaded, network, experiment.recipe)
     share = experiment.validation
@@ -58,6 +62,8 @@ def predicted(
         run = estimate.total - (loaded.train.x.nbytes + loaded.train.y.nbytes)
         if isinstance(loaded.train.x, StreamRows):
             run -= _not_held(loaded, experiment, estimate.data)
+    if watched:
+        run += _of_probe(problem, experiment, loaded, engine)
     test = _of_test(problem, 1 if loaded.test is None else len(loaded.test), engine)
     return max(machine.peak_memory(), machine.held_memory() + BESIDE + max(run, test))
 
@@ -95,6 +101,18 @@ def problem_of(loaded: Loaded, network: Network, recipe: Recipe) -> Problem:
         target_dtype=target.dtype.name,
         dtype=dtype,
     )
+
+
+def _of_probe(problem: Problem, experiment: Experiment, loaded: Loaded, engine: Engine) -> int:
+    """What the graphs of `sloy.training.probe.Prober` take, which stay beside the run's."""
+    share = experiment.validation
+    trained, held_out = (
+        min(SAMPLES, n) for n in (loaded.trained_on(share), loaded.held_out(share))
+    )
+    found = engine.memory_forecast(probe_graph(problem, experiment.recipe, trained))
+    if held_out:
+        found += engine.memory_forecast(probe_evaluation_graph(problem, held_out))
+    return found
 
 
 def _of_test(problem: Problem, samples: int, engine: Engine) -> int:

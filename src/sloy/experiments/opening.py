@@ -12,7 +12,7 @@ from sloy.errors import InvalidOption
 from sloy.experiments import classes
 from sloy.experiments.events import Counted, Listener, Opened
 from sloy.experiments.experiment import Experiment
-from sloy.experiments.fitting import training_of
+from sloy.experiments.fitting import is_diagnosed, training_of
 from sloy.experiments.memory import predicted, problem_of
 from sloy.experiments.run_folder import CHECKPOINT
 from sloy.experiments.sources.base import Loaded, Wanted
@@ -34,6 +34,7 @@ def opened(
     threads: int = 0,
     tell: Listener = lambda event: None,
     resumed: bool = False,
+    diagnose: bool | None = None,
 ) -> Opened:
     """Read the data, choose what suits them, and foresee what it takes; nothing is written.
 
@@ -48,6 +49,8 @@ def opened(
         Told of `Counted`.
     resumed : bool
         Whether all was chosen already, by the run that is resumed.
+    diagnose : bool, optional
+        See `run`; it takes memory.
     """
     recipe = experiment.recipe
     _, chosen = engine_of("experiment", recipe, engine, threads)
@@ -65,12 +68,12 @@ def opened(
     parts = stages(network, experiment.fine_tuning, recipe) if start else []
     if recipe.batch_size <= len(loaded.train):  # else all samples are one batch
         chosen.check_batch_size(recipe.batch_size)
-    memory = predicted(experiment, loaded, network, parts, chosen)
     step = training_graph(problem_of(loaded, network, recipe), recipe, recipe.batch_size)
     summary = network.summary(recipe.batch_size, step=step, engine=chosen)
-    opening = Opened(
-        experiment, loaded, network, summary, recipe, parts, chosen, memory, folder, start
-    )
+    opening = Opened(experiment, loaded, network, summary, recipe, parts, chosen, 0, folder, start)
+    watched = is_diagnosed(diagnose, opening)
+    memory = predicted(experiment, loaded, network, parts, chosen, watched=watched)
+    opening = replace(opening, memory=memory)
     if experiment.given.get("learning_rate") != AUTO or resumed:
         return opening
     found = rate_range(opening, tell)

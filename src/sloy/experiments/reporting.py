@@ -22,6 +22,7 @@ from sloy.diagnosis.report import Finding
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, SloyError
 from sloy.exchange.source.javascript import Precision
+from sloy.experiments.baselines import comparison, of_summary
 from sloy.experiments.diagnosing import written_report
 from sloy.experiments.events import Counted, Listener, Opened
 from sloy.experiments.forecast import quality_of
@@ -33,7 +34,7 @@ from sloy.files.documents import read_document
 from sloy.language import say, speak
 from sloy.model import Model, load
 from sloy.model.loading import MODEL
-from sloy.model.outward import mistakes
+from sloy.model.outward import SUFFIXES, mistakes
 from sloy.model.page import (
     Section,
     as_stored,
@@ -111,10 +112,12 @@ def report(
     ------
     FileFormatError
         Where the folder holds no finished run.
+    InvalidArgument
+        Where the file's name does not end in ``.html`` or ``.htm``, or the folder holds a cross-validation.
     NotAvailable
         Where the network cannot run in a page.
     """
-    path = file_to_write("report", "path", path)
+    path = file_to_write("report", "path", path, SUFFIXES)
     flag("report", "samples", samples)
     folder = RunFolder.to_read(run)
     if folder.within:
@@ -242,12 +245,8 @@ class _Run:
 
     def _rows_written(self) -> list[tuple[str, str]]:
         """Figures of the run's summary, where nothing can be measured again."""
-        found = self._document
-        return [
-            (name.replace("_", " "), text.number(value))
-            for name, value in found.items()
-            if name.startswith("test_") and isinstance(value, int | float)
-        ]
+        found = of_summary(self._document)
+        return [(say("test"), comparison(found))] if found["network"] else []
 
     @cached_property
     def _document(self) -> Mapping[str, Any]:
@@ -277,7 +276,7 @@ class _Run:
             if lines:
                 if len(lines) == 1:
                     lines[0]["name"] = ""
-                title = column.replace("_", " ")
+                title = say(column.replace("_", " "))
                 charts.append({"title": title, "epochs": history["epoch"].tolist(), "lines": lines})
         return charts
 

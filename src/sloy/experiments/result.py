@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sloy import text
 from sloy.experiments.sources import Measured
 from sloy.model import Model
 from sloy.training.history import History
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(text.Brief):
     """What came of a run.
 
     Attributes

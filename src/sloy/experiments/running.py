@@ -240,6 +240,7 @@ class _Running:
             threads=self.how.threads,
             tell=self.tell,
             resumed=resumed,
+            diagnose=self.how.diagnose,
         )
         self.experiment = opening.experiment
         return opening
@@ -319,7 +320,8 @@ class _Running:
             seed = opening.recipe.seed
             figures["augmented.png"] = inspection.augmented_figure(some, augment, seed=seed)
         if (first := inspection.first_filters(model)) is not None:
-            figures["filters.png"] = inspection.filters_figure(*first)
+            neurons = first[1].endswith("neurons")
+            figures["filters.png"] = inspection.filters_figure(*first, neurons=neurons)
         for name, figure in figures.items():
             self.folder.write(name, inspection.png(figure))
             self.tell(Drawn(self.folder / name))

@@ -190,8 +190,10 @@ class Inspection:
         names, data = names_of(found.data), found.data
 
         def told(kind: str, n: int) -> str:
-            own = names[data.y[n]]
-            return f"{own} → {names[found.suggested[n]]}" if kind == "mislabelled" else own
+            own = text.shortened(names[data.y[n]], 14)
+            if kind != "mislabelled":
+                return own
+            return f"{own}\n→ {text.shortened(names[found.suggested[n]], 12)}"
 
         shown = {
             kind: [(int(n), told(kind, n)) for n in getattr(found, kind)[:top]] for kind in VERDICTS

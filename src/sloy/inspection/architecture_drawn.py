@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.path import Path
 
 __all__ = ["architecture_figure"]
 
@@ -251,6 +252,16 @@ def _draw_box(axes: Axes, box: _Box, left: float, bottom: float) -> None:
             )  # fmt: skip
 
 
+def _letter(letter: str) -> Path:
+    """A letter as a mark, its middle at the origin: figures have no mathematics in their texts, such as "$n$"."""
+    from matplotlib.path import Path
+    from matplotlib.textpath import TextPath
+
+    drawn = TextPath((0, 0), letter, size=9)
+    low, high = drawn.vertices.min(0), drawn.vertices.max(0)
+    return Path(drawn.vertices - (low + high) / 2, drawn.codes)
+
+
 def _legend(blocks: Sequence[Block], parameters: int) -> list[tuple[Artist, str]]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -260,5 +271,5 @@ def _legend(blocks: Sequence[Block], parameters: int) -> list[tuple[Artist, str]
         (Patch(facecolor=COLOURS[kind], edgecolor=EDGE, lw=0.7), kind_name(kind)) for kind in kinds
     ]
     label = say("n: parameters of a layer; {count} in all", count=text.count(parameters))
-    numbers = Line2D([], [], ls="none", marker="$n$", ms=6, color=GREY, markeredgewidth=0)
+    numbers = Line2D([], [], ls="none", marker=_letter("n"), ms=7, color=GREY, markeredgewidth=0)
     return [*entries, (numbers, label)]

@@ -11,6 +11,7 @@ from sloy.arguments import array, integer, sample_array, sequence
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection.style import GREY, new_figure, styled
 from sloy.language import say
+from sloy.text import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +98,7 @@ def confusion_figure(counts: np.ndarray, class_names: Sequence[str] | None = Non
     _matrix(axes, counts, names)
     correct, total = int(np.trace(counts)), int(counts.sum())
     share = f"{100 * correct / total:.2f} %" if total else say("no samples")
-    right, all_of_them = (f"{number:,}".replace(",", "\u2009") for number in (correct, total))
+    right, all_of_them = count(correct), count(total)
     figure.suptitle(
         say("{right} of {total} correct ({share})", right=right, total=all_of_them, share=share)
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sloy import text
 from sloy.arguments import instance, integer
 from sloy.data.tables import TableReader
 from sloy.data.tables.columns import Category, Column, Date, Numeric
@@ -32,8 +33,8 @@ BAND = (0.1, 0.9)  # quantiles of the rows' own curves
 WITH_TWO = 12  # values of each of two columns at most
 
 
-@dataclass(frozen=True, eq=False)
-class PartialDependence:
+@dataclass(frozen=True, eq=False, repr=False)
+class PartialDependence(text.Brief):
     """The mean answer of a model for each value of a column, or of two.
 
     Attributes

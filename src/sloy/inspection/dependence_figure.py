@@ -11,6 +11,7 @@ from sloy import text
 from sloy.arguments import instance
 from sloy.errors import InvalidArgument, UnknownName
 from sloy.inspection.dependence import PartialDependence
+from sloy.inspection.measured_text import head
 from sloy.inspection.style import BLUE, GREY, new_figure, styled
 from sloy.language import say
 from sloy.text import shown
@@ -74,8 +75,17 @@ def partial_dependence_figure(
         axes.set_ylabel(_answered(one, shown, name))
     for axes in list(grid.flat)[len(several) :]:
         axes.set_axis_off()
-    figure.suptitle(title or say("The mean answer where a column has this value"))
+    head(figure, title or _headline({len(one.columns) for one in several}))
     return figure
+
+
+def _headline(columns: set[int]) -> str:
+    """What the panels show: of one column each, of two together, or some of both."""
+    if columns == {1}:
+        return say("The mean answer where a column has this value")
+    if columns == {2}:
+        return say("The mean answer where two columns have these values")
+    return say("The mean answer where a column, or two together, have these values")
 
 
 def _outputs(found: PartialDependence, output: str | int | None) -> list[int]:
@@ -178,10 +188,20 @@ def _map(axes: Axes, found: PartialDependence, output: int, name: str) -> None:
         axis.set_ticks(
             np.arange(0, len(values), step), [_said(value) for value in values[::step]], fontsize=8
         )
-    axes.set_xlabel(text.shortened(found.columns[0], 36))
-    axes.set_ylabel(text.shortened(found.columns[1], 36))
+    axes.set_xlabel(_along(found.columns[0], first))
+    axes.set_ylabel(_along(found.columns[1], second))
     bar = axes.figure.colorbar(shades, ax=axes)
     bar.set_label(_answered(found, [output], name))
+
+
+def _along(column: str, values: np.ndarray) -> str:
+    """What stands along an axis of a map, whose steps are the values: of numbers whether they differ in width."""
+    name = text.shortened(column, 24)
+    if values.dtype == object:
+        return name
+    steps = np.diff(values.astype(np.float64))
+    even = not len(steps) or np.allclose(steps, steps[0])
+    return name if even else say("{name}, steps not to scale", name=name)
 
 
 def _said(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy import ops
+from sloy import ops, text
 from sloy.arguments import instance, integer, sequence
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Graph, Tensor, backprop
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Explanation", "explanation_figure", "grad_cam", "saliency"]
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(text.Brief):
     """Which pixels of a picture matter for an output of a model.
 
     Attributes

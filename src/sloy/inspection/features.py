@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sloy import text
 from sloy.arguments import finite_array, instance, integer, sequence, word
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection.explain import one_picture
@@ -28,8 +29,8 @@ MOST = 32  # maps in one figure
 BATCH = 256
 
 
-@dataclass(frozen=True)
-class Patch:
+@dataclass(frozen=True, repr=False)
+class Patch(text.Brief):
     """A part of a picture that excites a channel.
 
     Attributes
@@ -155,7 +156,7 @@ def maps_figure(maps: np.ndarray, title: str = "") -> Figure:
         axes.set_axis_off()
         if number < shown:
             drawn = axes.imshow(maps[..., number], cmap="PuOr_r", vmin=-limit, vmax=limit)
-            axes.set_title(str(number), fontsize=8, pad=2)
+            axes.set_title(say("channel {number}", number=number), fontsize=8, pad=2)
     figure.colorbar(drawn, ax=panels, shrink=0.9, aspect=25, label=say("activation value"))
     if shown < maps.shape[2]:
         part = say("(the first {shown} of {total})", shown=shown, total=maps.shape[2])
@@ -217,7 +218,7 @@ def pictures_figure(
         for axes, picture, above in zip(places, pictures, words, strict=False):
             axes.set_axis_on()
             draw_picture(axes, np.asarray(picture), on_paper=on_paper)
-            axes.set_title(above, fontsize=8, pad=2)
+            axes.set_title(above, fontsize=8, pad=4)
         places[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
     head(figure, title)
     return figure

@@ -12,6 +12,7 @@ from sloy.data.lazy_rows import LazyRows
 from sloy.errors import ShapeError
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
 from sloy.inspection.style import BLUE, ORANGE, new_figure, styled
+from sloy.text import many
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,11 +89,5 @@ def mistakes_figure(
 
 
 def _headline(wrong: int, shown: int, total: int) -> str:
-    text = (
-        f"{wrong:,} mistakes in {total:,} samples" if wrong else f"No mistakes in {total:,} samples"
-    )
-    if wrong == 1:
-        text = f"1 mistake in {total:,} samples"
-    if shown < wrong:
-        text += f"; the {shown} most confident"
-    return text.replace(",", "\u2009")
+    said = f"{many(wrong, 'mistake') if wrong else 'No mistakes'} in {many(total, 'sample')}"
+    return f"{said}; the {shown} most confident" if shown < wrong else said

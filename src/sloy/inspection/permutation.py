@@ -14,7 +14,7 @@ from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.threefry import Key, make_key, permutation
 from sloy.inspection.rows import affordable, answers, as_dataset, rows_of, some, truth_of
 from sloy.inspection.style import BLUE, GREY, new_figure, styled
-from sloy.language import say
+from sloy.language import counted, say
 from sloy.model import Model
 from sloy.text import Shown, shown
 
@@ -69,21 +69,23 @@ class Importance(Shown):
             (text.shortened(name, 32), f"{text.fixed(mean, digits)} ± {error:.{digits}f}")
             for name, mean, error in zip(self.columns, self.mean, self.error, strict=True)
         ]
-        said = [f"{TITLES[self.score]} when a column is shuffled ({self.counted()})"]
+        said = [say(TITLES[self.score], how=self.counted())]
         said.append(text.columns(lines[:most], right=True))
         if len(lines) > most:
-            said.append(f"… and {len(lines) - most} more")
+            said.append(say("… and {more} more", more=len(lines) - most))
         if none := self.idle():
             rest = len(none) - 6
-            shown = text.named(none, 6, f" and {rest} more") if rest > 1 else text.named(none, 7)
-            said.append(f"not to be told from 0: {shown}")
+            more = say(" and {more} more", more=rest)
+            shown = text.named(none, 6, more) if rest > 1 else text.named(none, 7)
+            said.append(say("not to be told from 0: {columns}", columns=shown))
         return "\n".join(said)
 
     def counted(self) -> str:
         """Rows and repeats, in words."""
-        rows = text.many(self.rows, "row")
-        part = f"{rows} of {text.count(self.of)}, drawn" if self.rows < self.of else rows
-        return f"{text.many(self.repeats, 'time')}, {part}"
+        part = rows = counted(self.rows, "row")
+        if self.rows < self.of:
+            part = say("{rows} of {total}, drawn", rows=rows, total=text.count(self.of))
+        return f"{counted(self.repeats, 'time')}, {part}"
 
     def idle(self) -> list[str]:
         """The columns whose importance lies within twice its error of 0, or below."""
@@ -239,10 +241,10 @@ def _shuffled(
 # --- scores, each a mean over the rows of what the rows lose ----------------------------------------------------------
 
 TITLES = {
-    "log_loss": "rise of the log-loss",
-    "accuracy": "loss of accuracy",
-    "r2": "loss of R²",
-    "mae": "rise of the mean absolute error",
+    "log_loss": "rise of the log-loss when a column is shuffled ({how})",
+    "accuracy": "loss of accuracy when a column is shuffled ({how})",
+    "r2": "loss of R² when a column is shuffled ({how})",
+    "mae": "rise of the mean absolute error when a column is shuffled ({how})",
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sloy import ops
+from sloy import ops, text
 from sloy.arguments import instance, integer, real
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph, Tensor, backprop
@@ -22,8 +22,8 @@ _SPREAD = 2.5  # deviations around the mean: the range of data that are no bytes
 _NOISE = 0.02  # of the range, to begin with
 
 
-@dataclass(frozen=True)
-class Synthesized:
+@dataclass(frozen=True, repr=False)
+class Synthesized(text.Brief):
     """A picture that excites a channel.
 
     Attributes

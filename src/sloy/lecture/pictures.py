@@ -76,7 +76,7 @@ def layer() -> None:
     )
     weights = model.parameters["conv2d_1/weight"]
     print(weights[..., 0, 0].round(2))
-    sloy.inspection.filters_figure(weights, "Learned").savefig("L20.png")
+    sloy.inspection.filters_figure(weights, "The filter that was learned").savefig("L20.png")
     print(
         sloy.Network(
             (32, 32, 4), [Conv2D(8, 3, stride=2, padding="same", dilation=1, groups=2)]

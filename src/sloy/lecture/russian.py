@@ -111,7 +111,7 @@ PROGRAMS: dict[int, tuple[tuple[str, str], ...]] = {
             "# A layer learns the lecture's filter from pictures and what the filter makes of them.",
             "# Слой находит фильтр из лекции по картинкам и по тому, что фильтр из них делает.",
         ),
-        ('"Learned"', '"Найденный фильтр"'),
+        ('"The filter that was learned"', '"Найденный фильтр"'),
     ),
     22: (
         (

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sloy import text
+
 NAN = float("nan")
 
 
@@ -220,8 +222,8 @@ def over_classes(classes: Sequence[ClassFigures]) -> dict[str, float]:
 BINS = 15  # of probabilities, as in the literature
 
 
-@dataclass(frozen=True, eq=False)
-class Reliability:
+@dataclass(frozen=True, eq=False, repr=False)
+class Reliability(text.Brief):
     """How often probabilities were right, bin by bin.
 
     Attributes

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sloy.data.readers import Reader
     from sloy.problem.inputs import Data
 
+SUFFIXES = (".html", ".htm")  # of pages
 FRAME = 780  # pixels of a page's height in a notebook
 IN_NOTEBOOK = 2_500_000  # characters of a page that a notebook keeps
 PRECISIONS = ("auto", "float32", "float16", "int8")
@@ -134,7 +135,7 @@ class Outward:
         ...     model.to_html(folder + "/plane.html", data=data).name
         'plane.html'
         """
-        path = file_to_write("to_html", "path", path)
+        path = file_to_write("to_html", "path", path, SUFFIXES)
         one_of("to_html", "precision", precision, PRECISIONS)
         with nullcontext() if language is None else speak(language):
             write_atomically(path, self._page(title, precision, data).encode())

@@ -27,7 +27,8 @@ from sloy.model.page_told import Known, answer_told, input_told, layers_told, sa
 from sloy.model.parts import Parts
 from sloy.pages import document
 from sloy.pages import script as page_script
-from sloy.text import count, size, visible
+from sloy.problem.summary import said_size
+from sloy.text import count, visible
 from sloy.version import __version__
 
 EXACT, HALF = 1_500_000, 5_000_000  # bytes of weights up to which they stay float32, or float16
@@ -171,7 +172,7 @@ def describe(parts: Parts, precision: Precision) -> str:
     """Title and words of what the model is, as a list of HTML."""
     problem, network = parts.problem, parts.problem.network
     names = [visible(name) for name in parts.class_names]
-    stored = f"{precision}, {size(PRECISIONS[precision] * network.parameter_count)}"
+    stored = f"{precision}, {said_size(PRECISIONS[precision] * network.parameter_count)}"
     named = f"{len(names)}: {', '.join(names[:20])}{' …' if len(names) > 20 else ''}"
     rows = [
         *([(say("classes"), named)] if names else []),

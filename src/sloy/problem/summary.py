@@ -108,18 +108,18 @@ class Summary:
         return f"{table}{totals}"
 
     def _totals(self) -> list[tuple[str, str]]:
-        parameters = f"{text.count(self.parameters)} ({_size(self.parameter_bytes)})"
+        parameters = f"{text.count(self.parameters)} ({said_size(self.parameter_bytes)})"
         if self.states:
             kept = counted(self.states, "running statistic")
             parameters = say("{parameters}, and {kept}", parameters=parameters, kept=kept)
         products = say("{products} forward, per sample", products=text.count(self.multiply_adds))
         memory = say(
             "{step} to train ({kept} kept, {computed} computed), {parameters} + {arena} to use, beside the data",
-            step=_size(self.step_bytes),
-            kept=_size(self.step_variable_bytes),
-            computed=_size(self.step_arena_bytes),
-            parameters=_size(self.parameter_bytes),
-            arena=_size(self.inference_arena_bytes),
+            step=said_size(self.step_bytes),
+            kept=said_size(self.step_variable_bytes),
+            computed=said_size(self.step_arena_bytes),
+            parameters=said_size(self.parameter_bytes),
+            arena=said_size(self.inference_arena_bytes),
         )
         return [
             (say("input"), text.shape(self.input_shape)),
@@ -248,11 +248,11 @@ def _cells(row: Row) -> tuple[str, ...]:
         text.shape(row.output_shape),
         text.count(row.parameters) if row.parameters else "",
         text.count(row.multiply_adds) if row.multiply_adds else "",
-        _size(row.output_bytes) if row.output_bytes else "",
+        said_size(row.output_bytes) if row.output_bytes else "",
     )
 
 
-def _size(number: int) -> str:
+def said_size(number: int) -> str:
     """Bytes in the unit that fits, the unit in the reader's language."""
     value, unit = text.size(number).split()
     return f"{value} {say(unit)}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sloy import text
 from sloy.arguments import flag, instance
 from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument
@@ -124,7 +125,9 @@ def prune(
     whole, smaller = Passes(model), Passes(found.model)
     measured = test if test is not None else held_out
     samples = whole.samples(measured, "prune")
-    what = f"on {len(samples)} samples " + ("to test" if test is not None else "to validate on")
+    what = f"on {text.many(len(samples), 'sample')} " + (
+        "to test" if test is not None else "to validate on"
+    )
     batch = as_dataset(measured).take(np.arange(min(BATCH, len(samples)))).x
     comparison = compared(whole, smaller, samples, what)
     timings = tuple(

@@ -98,7 +98,9 @@ class Retraining:
         judged = [way.loss] if isinstance(way, _Whole) else [way.loss, _Whole(self).loss]
         before, found = [loss(model) for loss in judged], []
         for share in SLOWER:
-            trained = way.trained(model, _slower(recipe, share))
+            what = "epochs of training again" + f" at {share:g} of the rate" * (share < 1)
+            shown = _Epochs(self.tell, what, recipe.epochs)
+            trained = way.trained(model, _slower(recipe, share), shown)
             found.append([loss(trained) for loss in judged])
             if all(new <= old for new, old in zip(found[-1], before, strict=True)):
                 return trained, []
@@ -127,7 +129,7 @@ class _Whole:
 
     of: Retraining
 
-    def trained(self, model: Model, recipe: Recipe) -> Model:
+    def trained(self, model: Model, recipe: Recipe, shown: Callback) -> Model:
         again, _ = fine_tune(
             model,
             self.of.train,
@@ -135,7 +137,7 @@ class _Whole:
             recipe=recipe,
             freeze=None,
             first_rate=1.0,
-            callbacks=[EarlyStopping(patience=recipe.epochs), _Epochs(self.of.tell, recipe.epochs)],
+            callbacks=[EarlyStopping(patience=recipe.epochs), shown],
             engine=model.engine,
             verbose=False,
         )
@@ -170,7 +172,7 @@ class _Members:
         layers = named_layers(self.model.network)[: self._behind]
         return Network(self.model.network.input_shape, layers)
 
-    def trained(self, model: Model, recipe: Recipe) -> Model:
+    def trained(self, model: Model, recipe: Recipe, shown: Callback) -> Model:
         names, given = self.network.shapes, self.ensemble
         again, _ = fit_members(
             self.network,
@@ -180,7 +182,7 @@ class _Members:
             recipe=replace(recipe, seed=given.seed),
             parameters={name: np.array(model.parameters[name]) for name in names},
             preprocessing=model.problem.preprocessing,
-            callbacks=[_Epochs(self.of.tell, recipe.epochs)],
+            callbacks=[shown],
             engine=model.engine,
             verbose=False,
         )
@@ -216,8 +218,9 @@ class _Members:
 @dataclass
 class _Epochs(Callback):
     tell: Callable[[str, int, int], None]
+    what: str
     epochs: int
 
     def on_epoch_end(self, run: Run, row: Row) -> None:
         """Say how many are done."""
-        self.tell("epochs of training again", int(row["epoch"]), self.epochs)
+        self.tell(self.what, int(row["epoch"]), self.epochs)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sloy import text
 from sloy.model import Model
 
 FASTER = 1.05  # times as fast: less is called no faster
@@ -40,7 +41,7 @@ class Timing:
         return self.times >= FASTER
 
     def __str__(self) -> str:
-        batch = "one sample" if self.samples == 1 else f"{self.samples} samples"
+        batch = text.many(self.samples, "sample")
         words = f"{1e6 * self.before:.0f} → {1e6 * self.after:.0f} µs for {batch}: "
         return words + (f"{self.times:.2f} times as fast" if self.is_faster else "no faster")
 

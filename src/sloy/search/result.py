@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 SHOWN = 10  # of the best trials
 SAME = {"val_loss": "test_log_loss"}  # of tables
-FIGURES_SHOWN = 4  # of the test
 FEWEST = 4  # complete trials, of which something can be said of options
 
 
@@ -78,16 +77,14 @@ class Tuned(text.Shown):
         said = ", ".join(f"{count} {how}" for how, count in counts.items() if count)
         epochs = document["epochs"]
         saved = (
-            f"; {text.count(epochs['done'])} of {text.count(epochs['most'])} epochs were trained"
+            f"; {text.count(epochs['done'])} of {text.many(epochs['most'], 'epoch')} were trained"
         )
-        figures = {n: v for n, v in document["test"].items() if isinstance(v, float)}
-        test = ", ".join(f"{n} {text.number(v)}" for n, v in list(figures.items())[:FIGURES_SHOWN])
         rows = [
             ("trials", f"{said}{saved if epochs['most'] else ''}"),
             ("best", f"trial {best['number']}, {metric} {text.number(best['value'])}{_unfinished(best)}"),
             ("", text.columns([(name, value_in_words(value)) for name, value in best["chosen"].items()])),
-            ("test", f"{test or 'none was kept apart'}"),
-            ("", self._optimism()),
+            *self.result.measured.rows,
+            ("choice", self._optimism()),
             ("others", text.columns(self._others())),
             ("again", f"{text.visible(self.command)}\ngives the same bits"),
             ("folder", text.visible(self.folder)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from sloy import text
 from sloy.arguments import flag, instance, integer
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
@@ -51,8 +52,8 @@ class MemoryEstimate:
         return self.parameters + self.slots + self.activations + self.data + self.drawing
 
     def __str__(self) -> str:
-        shown = ", ".join(f"{f.name} {_mib(getattr(self, f.name))}" for f in fields(self))
-        return f"{_mib(self.total)} ({shown})"
+        shown = ", ".join(f"{f.name} {text.size(getattr(self, f.name))}" for f in fields(self))
+        return f"{text.size(self.total)} ({shown})"
 
 
 def memory_estimate(
@@ -139,7 +140,3 @@ def memory_estimate(
         ),
         drawing=max(0, (16 - item) * largest - slots - activations),
     )
-
-
-def _mib(size: int) -> str:
-    return f"{size / 2**20:,.1f} MiB"

@@ -17,6 +17,7 @@ from sloy.training.probe_graph import probe_evaluation_graph, probe_graph
 from sloy.training.run import Callback, Run
 from sloy.training.state import TrainingState
 
+SAMPLES = 256  # that are read, at most
 MOSTLY = 0.9  # share of the samples for which a unit is called flat
 EARLY = 64  # steps after which readings are no longer close together
 MOST_READINGS = 512
@@ -130,7 +131,7 @@ class Prober:
         At most as many to train on and to validate on, spread alike over the classes; always the same.
     """
 
-    def __init__(self, order: Order, state: TrainingState, samples: int = 256) -> None:
+    def __init__(self, order: Order, state: TrainingState, samples: int = SAMPLES) -> None:
         self._order, self._state = order, state
         problem, recipe, engine = order.problem, order.recipe, order.engine
         self.rows = spread(order.data, samples, recipe.seed)

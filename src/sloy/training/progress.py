@@ -7,7 +7,7 @@ from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from sloy.files.streams import Stream, to_draw_on
-from sloy.text import visible
+from sloy.text import count, visible
 from sloy.training.callbacks import Callback, Progress
 from sloy.training.counting import Count
 from sloy.training.history import Row
@@ -72,7 +72,7 @@ class Bar:
         figures = " ".join(
             f"{visible(name)} {_figure(name, v)}" for name, v in progress.values.items()
         )
-        speed = f"{progress.samples / max(progress.seconds, 1e-9):,.0f}/s"
+        speed = f"{count(round(progress.samples / max(progress.seconds, 1e-9)))}/s"
         self._bar.update(self._task, completed=progress.samples, figures=figures, speed=speed)
 
     def end(self, row: Row) -> None:
@@ -153,7 +153,7 @@ def epoch_line(row: Row, epochs: int) -> str:
     >>> row = {"epoch": 2, "loss": 0.12345, "accuracy": 0.9712, "gradient_norm": 1.5,
     ...        "seconds": 4.21, "samples_per_second": 14252.0}
     >>> epoch_line(row, 3)
-    'epoch 2/3: loss 0.1235, accuracy 97.12 % · 4.2 s, 14,252 samples/s'
+    'epoch 2/3: loss 0.1235, accuracy 97.12 % · 4.2 s, 14 252 samples/s'
     """
     shown = [
         f"{name} {_figure(name, value)}"
@@ -163,7 +163,7 @@ def epoch_line(row: Row, epochs: int) -> str:
     width = len(str(epochs))
     return (
         f"epoch {row['epoch']:>{width}}/{epochs}: {', '.join(shown)} ·"
-        f" {row['seconds']:.1f} s, {row['samples_per_second']:,.0f} samples/s"
+        f" {row['seconds']:.1f} s, {count(round(row['samples_per_second']))} samples/s"
     )
 
 

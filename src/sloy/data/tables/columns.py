@@ -19,6 +19,7 @@ from sloy.data.tables.outliers import ALONE
 from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.values import polars, spelled, words
 from sloy.errors import FileFormatError, InvalidArgument
+from sloy.language import counted, say
 from sloy.text import number, shown
 
 if TYPE_CHECKING:
@@ -153,7 +154,12 @@ class Numeric(Column):
     def describe(self) -> str:
         """See `Column.describe`."""
         written = "" if self.format == NumberFormat() else f"{self.format}; "
-        return f"{written}mean {number(self.mean)}, deviation {number(self.deviation)}{_GAPS[self.missing]}"
+        said = say(
+            "mean {mean}, deviation {deviation}",
+            mean=number(self.mean),
+            deviation=number(self.deviation),
+        )
+        return f"{written}{said}{_gaps(self)}"
 
 
 @dataclass(frozen=True)
@@ -204,7 +210,8 @@ class Date(Column):
 
     def describe(self) -> str:
         """See `Column.describe`."""
-        return f"{self.format}: {', '.join(part for part, _, _ in self.parts)}{_GAPS[self.missing]}"
+        parts = ", ".join(say(part) for part, _, _ in self.parts) or say("no part of it varies")
+        return f"{self.format}: {parts}{_gaps(self)}"
 
 
 @dataclass(frozen=True)
@@ -262,12 +269,15 @@ class Category(Column):
     def describe(self) -> str:
         """See `Column.describe`."""
         shown = ", ".join(map(repr, self.words[:4])) + (", …" if len(self.words) > 4 else "")
-        other = ", rare ones together" if self.other else ""
-        return f"{len(self.words)} values: {shown}{other}{_GAPS[self.missing]}"
+        other = say(", rare ones together") if self.other else ""
+        return f"{counted(len(self.words), 'value')}: {shown}{other}{_gaps(self)}"
 
 
-_GAPS = {True: "; missing values marked", False: ""}
 KINDS: dict[str, type[Column]] = {cls.kind: cls for cls in (Numeric, Date, Category)}
+
+
+def _gaps(column: Numeric | Date | Category) -> str:
+    return say("; missing values marked") if column.missing else ""
 
 
 def scaled(name: str, values: np.ndarray, mean: float, deviation: float) -> np.ndarray:

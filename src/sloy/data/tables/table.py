@@ -9,6 +9,7 @@ from unicodedata import normalize
 
 import numpy as np
 
+from sloy import text
 from sloy.arguments import integer, one_of, real, sequence
 from sloy.data.dataset import Dataset
 from sloy.data.tables.division import SAMPLE, Sampled, Split, divided
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
+@dataclass(frozen=True, eq=False, repr=False)
+class Table(text.Brief):
     """A table, prepared.
 
     Attributes

@@ -15,6 +15,7 @@ from sloy.data import Dataset
 from sloy.data.readers import Reader
 from sloy.errors import InvalidOption
 from sloy.experiments import classes
+from sloy.language import counted, say
 from sloy.layers import Layer
 from sloy.losses import Loss
 from sloy.model import Model
@@ -71,8 +72,8 @@ class Wanted:
     network_options: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
-class Loaded:
+@dataclass(frozen=True, eq=False, repr=False)
+class Loaded(text.Brief):
     """Data, read and split, and how it is to be trained on.
 
     Attributes
@@ -152,8 +153,8 @@ class Loaded:
         return len(self.train) - (self.held_out(share) if apart else 0)
 
 
-@dataclass(frozen=True, eq=False)
-class ToTest:
+@dataclass(frozen=True, eq=False, repr=False)
+class ToTest(text.Brief):
     """Labelled samples that a model is measured on.
 
     Attributes
@@ -177,8 +178,8 @@ class ToTest:
     beside: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
-class Measured:
+@dataclass(frozen=True, eq=False, repr=False)
+class Measured(text.Brief):
     """How good a model is on the test data.
 
     Attributes
@@ -318,7 +319,7 @@ class Source(ABC):
     def describe(self, loaded: Loaded) -> str:
         """A line on what the samples are."""
         data = loaded.train
-        return f"{text.shape(data.sample_shape)} each, {data.classes} classes"
+        return f"{text.shape(data.sample_shape)} each, {text.many(data.classes, 'class')}"
 
     def as_seen(self, reader: Reader | None, x: np.ndarray) -> np.ndarray:
         """Samples (N, H, W, C) as the pictures that a person knows."""
@@ -376,8 +377,9 @@ def few(data: Dataset) -> tuple[Row, ...]:
     """A line on what figures of few samples are worth."""
     if len(data) >= FEW_TO_TEST:
         return ()
-    words = (
-        f"measured on {text.many(len(data), 'sample')} only: on others it may be quite different"
+    words = say(
+        "measured on {samples} only: on others it may be quite different",
+        samples=counted(len(data), "sample"),
     )
     return (("", words),)
 

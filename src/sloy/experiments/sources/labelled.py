@@ -13,6 +13,7 @@ from sloy.data import Dataset
 from sloy.errors import InvalidOption
 from sloy.experiments import classes
 from sloy.experiments.sources.base import Loaded, Measured, Source, few
+from sloy.language import say
 from sloy.metrics.figures import by_class as figures_by_class
 from sloy.metrics.figures import over_classes
 
@@ -50,16 +51,21 @@ class Labelled(Source):
         }
         rows = [
             (
-                "test accuracy",
-                f"{text.percent(accuracy)}  ({text.count(wrong)} of {text.count(len(data))} wrong)",
+                say("test accuracy"),
+                say(
+                    "{accuracy}  ({wrong} of {total} wrong)",
+                    accuracy=text.percent(accuracy),
+                    wrong=text.count(wrong),
+                    total=text.count(len(data)),
+                ),
             ),
-            ("test loss", f"{measured['loss']:.4f}"),
+            (say("test loss"), f"{measured['loss']:.4f}"),
             *few(data),
         ]
         uneven = classes.unevenness(data) if loaded is None else loaded.unevenness
         if classes.are_told(data, uneven):
             rows += [
-                ("of classes", f"{classes.in_words(of_all)}\n{classes.whose(data)}"),
+                (say("of classes"), f"{classes.in_words(of_all)}\n{classes.whose(data)}"),
                 ("", classes.listed(data, by_class)),
             ]
         counts = inspection.confusion_counts(data.y, answers, data.classes)

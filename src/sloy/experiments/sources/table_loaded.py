@@ -15,6 +15,7 @@ from sloy.data import Dataset
 from sloy.data.tables.values import TRAIN
 from sloy.errors import InvalidOption
 from sloy.experiments.sources.base import Loaded, Row
+from sloy.language import counted, say
 from sloy.layers import Rescale
 from sloy.losses import CategoricalCrossentropy, Intervals, Loss, SquaredError
 from sloy.losses.intervals import OUTPUTS
@@ -31,7 +32,7 @@ SHOWN = 40  # columns that the opening lists
 SMALL = 1000  # rows to train on; with fewer, more is dropped
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LoadedTable(Loaded):
     """A table that was read, and what members learn it with."""
 
@@ -137,28 +138,31 @@ def table_of(loaded: Loaded) -> Table:
 
 def opening(table: Table) -> list[Row]:
     """What was found in the table."""
-    kind = "classification" if table.is_classification else "regression"
+    kind = say("classification") if table.is_classification else say("regression")
     if table.is_classification:
         names = table.train.class_names
-        what = f"{len(names)} classes ({text.named(list(map(repr, names)), 6)})"
+        what = f"{counted(len(names), 'class')} ({text.named(list(map(repr, names)), 6)})"
     else:
         names, scales = (
             table.reader.targets,
             np.atleast_2d(np.transpose([table.mean, table.deviation])),
         )
-        each = [f"mean {text.number(m)}, deviation {text.number(d)}" for m, d in scales.tolist()]
+        each = [
+            say("mean {mean}, deviation {deviation}", mean=text.number(m), deviation=text.number(d))
+            for m, d in scales.tolist()
+        ]
         shown = map(text.visible, names)
         what = each[0] if len(each) == 1 else "".join(map("\n{}: {}".format, shown, each))
     said = f"{text.visible(table.target)}: {kind} ({table.reason}), {what}"
-    target = ("target", said.replace(", \n", "\n"))
-    columns = ("columns", listed(table.reader, table.left_out))
-    return [target, columns, *(("note", text.visible(note)) for note in table.notes)]
+    target = (say("target"), said.replace(", \n", "\n"))
+    columns = (say("columns"), listed(table.reader, table.left_out))
+    return [target, columns, *((say("note"), text.visible(note)) for note in table.notes)]
 
 
 def listed(reader: TableReader, left_out: Mapping[str, str]) -> str:
     """A line for each column: its name, its kind, what it holds and becomes."""
-    lines = [(c.name, c.kind, c.describe()) for c in reader.columns]
-    lines += [(name, "left out", why) for name, why in left_out.items()]
+    lines = [(c.name, say(c.kind), c.describe()) for c in reader.columns]
+    lines += [(name, say("left out"), why) for name, why in left_out.items()]
     more = len(lines) - SHOWN
     shown = text.columns(
         [(text.shortened(name, 32), kind, what) for name, kind, what in lines[:SHOWN]]

@@ -15,6 +15,7 @@ from sloy.data.tables.values import TEST
 from sloy.errors import InvalidArgument
 from sloy.experiments import baselines, classes
 from sloy.experiments.sources.base import Loaded, Measured, Row, few
+from sloy.language import say
 from sloy.losses import Intervals
 from sloy.metrics.figures import by_class as figures_by_class
 from sloy.metrics.intervals import from_to, wilson
@@ -72,7 +73,7 @@ def measured_on(
     uneven = classes.unevenness(data) if loaded is None else loaded.unevenness
     told = data.has_labels and classes.are_told(data, uneven)
     more = baselines.OF_CLASSES if told else ()
-    rows: list[Row] = [("test", baselines.comparison({"network": own, **found}, *more))]
+    rows: list[Row] = [(say("test"), baselines.comparison({"network": own, **found}, *more))]
     if told:
         rows.append(("", classes.whose(data)))
     weighted = loaded is not None and loaded.class_weight is not None
@@ -90,14 +91,14 @@ def measured_on(
         by_class = figures_by_class(data.y, given, probabilities)
         figures["classes"] = classes.as_document(data, by_class)
         if told:
-            rows.append(("classes", classes.listed(data, by_class)))
+            rows.append((say("classes"), classes.listed(data, by_class)))
     worth = None
     if all(
         len(np.unique(y)) > 1 for y in data.y.reshape(len(data), -1).T
     ):  # one answer to all rows is no measure of columns
         worth = inspection.importance(model, data, seed=seed)
         figures["importance"] = worth.document()
-        rows.append(("importance", worth.listed()))
+        rows.append((say("importance"), worth.listed()))
     several = given is None and probabilities.shape[1] > 1
     predicted = given if given is not None else probabilities if several else probabilities[:, 0]
     return Measured(

@@ -175,4 +175,4 @@ def _numbers(
 def _name(channel: int, channels: int) -> str:
     if channels == 3:
         return (say("red"), say("green"), say("blue"))[channel]
-    return say("channel {number}", number=channel + 1)
+    return say("channel {number}", number=channel)
