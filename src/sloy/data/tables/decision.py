@@ -6,11 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sloy.data.tables import dates, numerals
+from sloy.data.tables.date_decision import date_format, has_gaps, hinted_date, look_like_days
 from sloy.data.tables.numerals import (
     DURATION,
     MULTIPLES,
@@ -20,29 +20,24 @@ from sloy.data.tables.numerals import (
     UNITS,
     NumberFormat,
 )
-from sloy.data.tables.profile import FEW_WORDS, Hints, Profile, Reading
+from sloy.data.tables.profile import (
+    FEW_STRAYS,
+    FEW_WORDS,
+    HALF,
+    Hints,
+    Profile,
+    Reading,
+    listed,
+)
 from sloy.data.tables.sources import Source, TextTable
-from sloy.data.tables.values import polars
+from sloy.data.tables.values import PLACEHOLDERS
 from sloy.errors import InvalidArgument
-from sloy.text import many, shortened, shown
-
-if TYPE_CHECKING:
-    import polars as pl
+from sloy.text import many
 
 MOSTLY = 0.9  # a column is of numbers, or dates, where this share of its cells are
-HALF = 0.5  # … or this share, where the others are a few words for nothing
 CODES = 0.01  # … but of codes where this share of them has leading zeros or too many digits
 MOST_UNITS = 6  # words beside the numbers of a column that a note tells of; more are codes
 SEEN = 100  # words of a column that are looked at for what they have in common
-FEW_STRAYS = 3  # different words that may stand for "no value" among numbers, however often
-# Words that mean "no value" where numbers stand, in small letters.
-PLACEHOLDERS = (
-    "-", "--", "---", ".", "..", "n.a.", "n.a", "na", "n/a", "unknown", "missing", "none", "nil", "not available",
-    "not applicable", "undefined", "tbd", "tba", "x", "*", "no data", "unspecified", "–", "—", "n/v", "s/d", "k.a.",
-    "keine angabe", "нет данных", "не указано", "н/д",
-    "0000-00-00", "0000-00-00 00:00:00", "00/00/0000", "00.00.0000", "1.#qnan", "1.#ind", "-1.#ind", "1.#inf",
-    "#n/a", "#ref!", "#value!", "#div/0!", "#name?", "#num!", "#null!", "#spill!", "#calc!", "#getting_data",
-)  # fmt: skip
 
 
 def decide(profile: Profile, hints: Hints, source: Source) -> Reading:
@@ -66,7 +61,7 @@ def _decided(profile: Profile, hints: Hints, source: Source) -> Reading:
     if name in hints.categorical:
         return Reading("words", forced=True)
     if name in hints.dates:
-        return _hinted_date(profile, hints.dates[name])
+        return hinted_date(profile, hints.dates[name])
     if profile.typed == "date" and not profile.words.cells:
         return Reading("date")
     if profile.typed:
@@ -79,25 +74,16 @@ def _decided(profile: Profile, hints: Hints, source: Source) -> Reading:
     if not profile.odd:
         return _codes(profile) or _numeric(profile, PLAIN, notes=_doubts(profile, hints, source))
     numbers = _best_numbers(profile, hints, source)
-    when = _date_format(profile)
+    when = date_format(profile)
     if numbers.format.unit == DURATION and when and when[0] >= numbers.read:
         numbers = _as_numbers(profile, PLAIN)
     if numbers.share < MOSTLY:
         _refuse_two_points(profile, hints)
     if numbers.share >= MOSTLY or _has_strays(profile, numbers):
         return _codes(profile) or _numeric(profile, numbers.format)
-    if when and (when[0] >= MOSTLY * profile.cells or _has_gaps(profile, when[1])):
+    if when and (when[0] >= MOSTLY * profile.cells or has_gaps(profile, when[1])):
         return Reading("date", date=when[1], notes=when[2])
     return Reading("words", notes=_mixture(profile, numbers))
-
-
-def _has_gaps(profile: Profile, format: str) -> bool:
-    """Whether half of the cells are dates of a format, and the others a few words for "no value"."""
-    words, counts = profile.odd_words()
-    bad = dates.read_moments(words, format).is_null()
-    others = {word.lower() for word in words.filter(bad).to_list()}
-    share = 1 - int(counts[np.asarray(bad.to_numpy())].sum()) / profile.cells
-    return share >= HALF and len(others) <= FEW_STRAYS and others <= {*PLACEHOLDERS}
 
 
 @dataclass(frozen=True)
@@ -138,7 +124,7 @@ def _refuse_two_points(profile: Profile, hints: Hints) -> None:
     if profile.numeric.read + int(counts[commas].sum()) >= MOSTLY * profile.cells:
         example = words[int(np.argmax(commas))]
         raise InvalidArgument(
-            f"column `{profile.name}` holds {_listed([example, profile.with_point])}: a decimal comma and a decimal"
+            f"column `{profile.name}` holds {listed([example, profile.with_point])}: a decimal comma and a decimal"
             " point; write all in one way."
         )
 
@@ -173,7 +159,7 @@ def _best_format(profile: Profile, hints: Hints, source: Source) -> NumberFormat
     if len(units) > 1 and sum(units.values()) >= MOSTLY * profile.cells:
         examples = [next(w for w in odd if numerals.unit_of(w) == unit) for unit in list(units)[:3]]
         raise InvalidArgument(
-            f"column `{profile.name}` holds {_listed(examples)}: numbers of several units; convert them to one, or take"
+            f"column `{profile.name}` holds {listed(examples)}: numbers of several units; convert them to one, or take"
             f" them as names with --categorical {profile.name}."
         )
     if profile.numeric.read and any(unit in PERCENT for unit in units):
@@ -235,7 +221,7 @@ def _doubts(profile: Profile, hints: Hints, source: Source) -> list[str]:
         notes.append(
             f"`{name}`: every point is followed by three digits; if it stands between thousands, say --decimal ,"
         )
-    if seen := _look_like_days(profile):
+    if seen := look_like_days(profile):
         notes.append(f"`{name}`: numbers that look like {seen}; if they are, say --date {name}")
     if (mark := profile.extremes.sentinel(many=len(profile.few) > FEW_WORDS)) is not None:
         value, count, why = mark
@@ -244,23 +230,6 @@ def _doubts(profile: Profile, hints: Hints, source: Source) -> list[str]:
             f" {value:.15g}"
         )
     return notes
-
-
-def _look_like_days(profile: Profile) -> str:
-    """What all numbers may be: days of our time, or moments, their digits in a row; empty for others."""
-    if len(profile.few) <= FEW_STRAYS or any(v != int(v) for v in profile.few if np.isfinite(v)):
-        return ""
-    low, high = min(profile.few), max(profile.few)
-    for format, example, unit in (
-        ("%Y%m%d", "days (20240131)", 1),
-        ("%Y%m", "months (202401)", 0.01),
-        ("%Y%m%d%H%M%S", "moments (20240131235959)", 10**6),
-    ):
-        if 19000101 * unit < low + 1 and high < 21010000 * unit:
-            words = polars().Series([str(int(value)) for value in profile.few])
-            if dates.moments(words, format).null_count() == 0:
-                return example
-    return ""
 
 
 def _numeric(
@@ -277,7 +246,7 @@ def _numeric(
             example = f"{words[k]!r} is {read[k]:g}"
         found.append(f"`{profile.name}`: {format} ({example})")
     if profile.codes:
-        shown = _listed(profile.shown)
+        shown = listed(profile.shown)
         found.append(
             f"`{profile.name}`: taken as numbers, though {many(profile.codes, 'cell')} ({shown}) may be codes;"
             f" --categorical {profile.name} keeps them as they are"
@@ -309,7 +278,7 @@ def _codes(profile: Profile) -> Reading | None:
         else "more digits than numbers keep"
     )
     note = (
-        f"`{profile.name}`: {many(profile.codes, 'cell')} with {why} ({_listed(profile.shown)}): taken as names;"
+        f"`{profile.name}`: {many(profile.codes, 'cell')} with {why} ({listed(profile.shown)}): taken as names;"
         f" --numeric {profile.name} takes them as numbers"
     )
     return Reading("words", notes=(note,))
@@ -323,16 +292,16 @@ def _mixture(profile: Profile, numbers: _Numbers) -> tuple[str, ...]:
         seen = list(profile.odd)[:SEEN]
         if len(seen) > FEW_STRAYS and dates.look_like_dates(seen):
             return (
-                f"`{profile.name}`: words that look like dates, which no one format reads ({_listed(seen[:2])}): taken"
+                f"`{profile.name}`: words that look like dates, which no one format reads ({listed(seen[:2])}): taken"
                 f" as names; --date '{profile.name}=FORMAT' says how dates are written",
             )
         if len(profile.odd) > FEW_WORDS and (beside := _beside_digits(seen)):
             return (
-                f"`{profile.name}`: numbers with {beside!r} beside them, which is not read ({_listed(seen[:2])}): taken"
+                f"`{profile.name}`: numbers with {beside!r} beside them, which is not read ({listed(seen[:2])}): taken"
                 " as names",
             )
         return ()
-    shown = _listed(numbers.unread[:3])
+    shown = listed(numbers.unread[:3])
     return (
         f"`{profile.name}`: {numbers.read} of {profile.cells} cells are numbers, the others are not ({shown}): taken as"
         f" names; --numeric {profile.name} takes the others as missing",
@@ -359,91 +328,5 @@ def numbers_with_units(profile: Profile) -> str:
     if not 2 <= len(cells) <= MOST_UNITS or cells.total() < HALF * profile.cells:
         return ""
     return (
-        f"numbers with several units ({_listed([first[unit] for unit, _ in cells.most_common(2)])})"
+        f"numbers with several units ({listed([first[unit] for unit, _ in cells.most_common(2)])})"
     )
-
-
-def _date_format(profile: Profile) -> tuple[int, str, tuple[str, ...]] | None:
-    """How many cells the best format of a date reads, that format, and a note where another reads as many."""
-    words, counts = profile.odd_words()
-    found = dates.formats_of(words, counts)
-    if not found:
-        return None
-    read, best = found[0]
-    if best == dates.ISO[0]:  # some may have the time of day
-        best = next((format for _, format in found if format in dates.ISO[1:]), best)
-    if dates.has_day(best):
-        there = dates.read_moments(words, best).is_not_null()
-        read = max(read, int(counts[np.asarray(there.to_numpy())].sum()))
-    rivals = [
-        format
-        for count, format in found[1:]
-        if count == found[0][0] and _differs(words, best, format)
-    ]
-    notes = []
-    if "%y" in best:
-        notes.append(
-            f"`{profile.name}`: two-digit years ({best}): 69 to 99 are taken for 1969 to 1999, 00 to 68 for 2000"
-            " to 2068"
-        )
-    if rivals:
-        notes.append(
-            f"`{profile.name}`: read as {best}; {rivals[0]} would fit too: --date {profile.name}={rivals[0]} takes that"
-        )
-    if len(said := dates.offsets(profile.odd)) > 1:
-        notes.append(
-            f"`{profile.name}`: times with several offsets from UTC ({', '.join(said[:3])}), which are left out: the"
-            " clock on the wall counts"
-        )
-    return read, best, tuple(notes)
-
-
-def _differs(words: pl.Series, one: str, other: str) -> bool:
-    return bool((dates.moments(words, one) != dates.moments(words, other)).any())
-
-
-def _hinted_date(profile: Profile, format: str) -> Reading:
-    """Dates, as the user says."""
-    if profile.typed == "date":
-        return Reading("date")
-    if format:
-        words = profile.odd_words()[0] if profile.odd else _digits(profile)
-        if len(words) and dates.read_moments(words, format).null_count() == len(words):
-            raise InvalidArgument(
-                f"column `{profile.name}` holds {_listed(words[:3].to_list())}, which the format {shown(format)} of"
-                f" dates does not read; say it as in --date '{profile.name}=%d.%m.%Y' (strftime's codes)."
-            )
-        return Reading("date", date=format)
-    if not profile.odd:
-        return Reading("date", date=_of_digits(profile))
-    found = dates.formats_of(*profile.odd_words())
-    if not found:
-        raise InvalidArgument(
-            f"column `{profile.name}` holds {_listed(list(profile.odd)[:3])}, which no known format of a date reads;"
-            f" say it as in --date '{profile.name}=%d.%m.%Y' (strftime's codes)."
-        )
-    return Reading("date", date=found[0][1])
-
-
-def _digits(profile: Profile) -> pl.Series:
-    """The numbers as the digits that they are written in."""
-    return polars().Series(
-        [f"{int(value)}" for value in sorted(profile.few)], dtype=polars().String
-    )
-
-
-def _of_digits(profile: Profile) -> str:
-    """The format of dates that are digits alone: 20240131."""
-    words = _digits(profile)
-    known = [f for f in dates.BY_HINT if f != "%s" or min(profile.few) >= dates.EARLIEST]
-    found = dates.formats_of(words, np.ones(len(words), int), tuple(known))
-    if not found:
-        raise InvalidArgument(
-            f"column `{profile.name}` holds numbers ({words[0]}, …), which no known format of a date reads; say it"
-            f" as in --date '{profile.name}=%Y%m%d' (strftime's codes)."
-        )
-    return found[0][1]
-
-
-def _listed(words: list[str]) -> str:
-    return " and ".join(repr(shortened(word)) for word in words)

@@ -13,12 +13,15 @@ from sloy.data.tables.dates import PARTS, date_parts, read_moments
 from sloy.data.tables.numerals import PLAIN, NumberFormat, codes_in
 from sloy.data.tables.outliers import Extremes
 from sloy.data.tables.values import cells, is_strange, polars, words
+from sloy.text import shortened
 
 if TYPE_CHECKING:
     import polars as pl
 
 TEXT_SHARE = 0.5  # a column of words with more different ones than this share of its cells is text
 FEW_WORDS = 20  # … unless there are no more than this
+HALF = 0.5  # the least share of numbers, or dates, where the others are a few words for nothing
+FEW_STRAYS = 3  # different words that may stand for "no value" among numbers, however often
 _FIRST = 64  # numbers of a block that are looked at before all are
 _DISTINCT = 200_000  # different words that are counted at most
 
@@ -300,6 +303,11 @@ class Profile:
 def _grouped(text: pl.Series) -> pl.Series:
     """Whether the point of each number may stand between thousands: 1.234."""
     return text.str.contains(r"^\s*[+-]?[1-9]\d{0,2}(?:\.\d{3})+\s*$")
+
+
+def listed(words: list[str]) -> str:
+    """Words as a message names them."""
+    return " and ".join(repr(shortened(word)) for word in words)
 
 
 def missing(series: pl.Series) -> pl.Series:

@@ -27,6 +27,14 @@ MISSING = (
     "", "?", "#N/A", "#NA", "N/A", "n/a", "NA", "<NA>", "NaN", "nan", "-nan", "-NaN", "null", "NULL",
     "None",
 )  # fmt: skip
+# Words that mean "no value" where numbers stand, in small letters.
+PLACEHOLDERS = (
+    "-", "--", "---", ".", "..", "n.a.", "n.a", "na", "n/a", "unknown", "missing", "none", "nil", "not available",
+    "not applicable", "undefined", "tbd", "tba", "x", "*", "no data", "unspecified", "–", "—", "n/v", "s/d", "k.a.",
+    "keine angabe", "нет данных", "не указано", "н/д",
+    "0000-00-00", "0000-00-00 00:00:00", "00/00/0000", "00.00.0000", "1.#qnan", "1.#ind", "-1.#ind", "1.#inf",
+    "#n/a", "#ref!", "#value!", "#div/0!", "#name?", "#num!", "#null!", "#spill!", "#calc!", "#getting_data",
+)  # fmt: skip
 TRUTH = ("true", "false")
 # What may be said of a table beforehand.
 DECIMALS = ("auto", ".", ",")
