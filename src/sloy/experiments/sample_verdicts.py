@@ -45,8 +45,8 @@ class Samples(text.Shown):
     expected : float
         How many labels are wrong: twice as many as have a margin below the median of the planted ones.
     apart : float
-        The chance that one of the other samples has a higher margin than one of the planted, from ½ (margins say nothing
-        of labels) to 1. Below `APART` nothing is named.
+        The chance that one of the other samples has a higher margin than one of the planted, from ½ (margins say
+        nothing of labels) to 1. Below `APART` nothing is named.
     """
 
     data: Dataset
@@ -72,8 +72,8 @@ class Samples(text.Shown):
     def doubt(self) -> str:
         """Why nothing is said of the samples where it has not."""
         return (
-            f"the network has not learned these samples: only {text.percent(self.apart)} of the time a sample has a higher"
-            f" margin than one of {text.many(len(self.planted), 'label')} made wrong on purpose (by chance 50 %, needed"
+            f"the network has not learned these samples: only {text.percent(self.apart)} of the time a sample has a"
+            f" higher margin than one of {text.many(len(self.planted), 'label')} made wrong on purpose (by chance 50 %, needed"
             f" {text.percent(APART)}); nothing is said of labels. Train longer, or another network"
         )
 
