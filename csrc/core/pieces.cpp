@@ -61,7 +61,8 @@ class Pieces final : public Kernel {
         }
       }
       first_rows_.push_back(rows.begin);
-      kernels_.push_back(create_kernel(part, Options{1, false, options.emulated_bfloat16, options.updates}));
+      kernels_.push_back(
+          create_kernel(part, Options{1, false, options.emulated_bfloat16, options.updates}));
       scratch_each_ = std::max(scratch_each_, aligned(kernels_.back()->scratch_bytes()));
     }
     for (const TensorSpec& output : whole.outputs) result_bytes_ += aligned(output.bytes());

@@ -7,6 +7,7 @@ The message names who asks, the argument, its value and what is allowed:
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from math import inf, isfinite, nan
 from numbers import Integral, Real
@@ -267,3 +268,11 @@ def file_to_write(where: str, name: str, value: object, endings: Sequence[str] =
             f"{where}: `{name}` (={shown(str(path))}) is in a folder that is missing."
         )
     return path
+
+
+def level_of_user() -> int:
+    """The stack level, counted from the caller, of the first frame outside of sloy."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("sloy."):
+        frame, level = frame.f_back, level + 1
+    return level

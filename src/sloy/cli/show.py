@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sloy import text
-from sloy.experiments import baselines
+from sloy.experiments import baselines, classes
 from sloy.experiments.events import (
     Branched,
     Counted,
@@ -24,7 +24,6 @@ from sloy.experiments.events import (
     Progressed,
     Tested,
 )
-from sloy.experiments.folds import are_told
 from sloy.training.progress import Bar
 from sloy.training.recipe import Recipe
 
@@ -177,7 +176,7 @@ def fold_began(event: FoldBegan) -> str:
 def fold_ended(event: FoldEnded) -> str:
     """How it went."""
     title = f"fold {event.fold} of {event.folds}{', done before' * event.before}"
-    more = baselines.OF_CLASSES if are_told([event.summary]) else ()
+    more = baselines.OF_CLASSES if classes.are_told_of([event.summary]) else ()
     return f"{title}\n{baselines.comparison(baselines.of_summary(event.summary), *more)}\n"
 
 

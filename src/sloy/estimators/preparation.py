@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sloy.arguments import level_of_user
 from sloy.data.sparse import SparseRows
 from sloy.data.tables.inference import conclude, look
 from sloy.data.tables.numbers import NumbersReader
 from sloy.data.tables.numerals import PLAIN
-from sloy.data.tables.reader import RowsReader, TableReader, level_of_user
+from sloy.data.tables.reader import RowsReader, TableReader
 from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import FrameTable
 from sloy.errors import InvalidArgument

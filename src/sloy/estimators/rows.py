@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_consistent_length, validate_data
 
+from sloy.arguments import level_of_user
 from sloy.data.sparse import SparseRows
-from sloy.data.tables.reader import level_of_user
 from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import FrameTable, open_table
 from sloy.errors import InvalidArgument, ShapeError

@@ -59,6 +59,16 @@ def are_told(data: Dataset, unevenness: float) -> bool:
     return data.classes == 2 or unevenness >= UNEVEN
 
 
+def are_told_of(summaries: Sequence[Mapping[str, Any]]) -> bool:
+    """The same of the summaries of runs, whose samples are taken together."""
+    samples: dict[str, int] = {}
+    for summary in summaries:
+        for name, figures in summary.get("classes", {}).items():
+            samples[name] = samples.get(name, 0) + figures["samples"]
+    there = [count for count in samples.values() if count]
+    return len(samples) == 2 or (bool(there) and max(there) >= UNEVEN * min(there))
+
+
 def as_document(data: Dataset, figures: Sequence[ClassFigures]) -> dict[str, dict[str, Any]]:
     """For `summary.json`: class name → its figures, null where one is not defined."""
     return {name: asdict(one) for name, one in zip(names_of(data), figures, strict=True)}

@@ -14,8 +14,7 @@ import numpy as np
 from sloy import inspection, text
 from sloy.engines.processes import Processes
 from sloy.errors import FileFormatError, InvalidOption
-from sloy.experiments import baselines
-from sloy.experiments.classes import UNEVEN
+from sloy.experiments import baselines, classes
 from sloy.experiments.events import (
     Drawn,
     Event,
@@ -227,7 +226,7 @@ class CrossValidation:
             for answer, found in scores.items()
         }
         folds, own = len(summaries), means.pop("network")
-        of_classes = baselines.OF_CLASSES if are_told(summaries) else ()
+        of_classes = baselines.OF_CLASSES if classes.are_told_of(summaries) else ()
         said = f"mean ± standard error of {folds} folds, {text.many(samples, 'row')} in all"
         rows = [
             ("test", baselines.comparison_with_errors(scores, *of_classes)),
@@ -294,16 +293,6 @@ def _figures(summaries: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[s
     others = summaries[0]["baselines"]
     found: dict[str, list[Mapping[str, float]]] = {"network": [_own(one) for one in summaries]}
     return found | {name: [one["baselines"][name] for one in summaries] for name in others}
-
-
-def are_told(summaries: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the figures of uneven classes are shown."""
-    samples: dict[str, int] = {}
-    for summary in summaries:
-        for name, figures in summary.get("classes", {}).items():
-            samples[name] = samples.get(name, 0) + figures["samples"]
-    there = [count for count in samples.values() if count]
-    return len(samples) == 2 or (bool(there) and max(there) >= UNEVEN * min(there))
 
 
 def _scores(found: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:

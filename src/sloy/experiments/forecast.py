@@ -389,13 +389,10 @@ def _about(opening: Opened) -> str:
     if name == "mlp":
         layers = opening.network.layers
         *hidden, _ = [str(layer.units) for layer in layers if isinstance(layer, Dense)]
-        dropped = [layer.rate for layer in layers if isinstance(layer, Dropout)]
-        what = (
-            f"hidden {'layers' if len(hidden) > 1 else 'layer'} of {' and '.join(hidden)} ReLU neurons"
-            if hidden
-            else "linear"
-        )
-        return what + (f", dropout of {dropped[0]:g}" if dropped else "")
+        dropped = [f", dropout of {one.rate:g}" for one in layers if isinstance(one, Dropout)]
+        noun = "layers" if len(hidden) > 1 else "layer"
+        what = f"hidden {noun} of {' and '.join(hidden)} ReLU neurons" if hidden else "linear"
+        return what + (dropped[0] if dropped else "")
     preset = PRESETS.get(name)
     about = preset.description if preset else ABOUT.get(name, "")
     return about + "".join(f", {key}={text.shown(value)}" for key, value in options.items())

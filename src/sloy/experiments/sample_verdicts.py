@@ -73,8 +73,8 @@ class Samples(text.Shown):
         """Why nothing is said of the samples where it has not."""
         return (
             f"the network has not learned these samples: only {text.percent(self.apart)} of the time a sample has a"
-            f" higher margin than one of {text.many(len(self.planted), 'label')} made wrong on purpose (by chance 50 %, needed"
-            f" {text.percent(APART)}); nothing is said of labels. Train longer, or another network"
+            f" higher margin than one of {text.many(len(self.planted), 'label')} made wrong on purpose (by chance 50 %,"
+            f" needed {text.percent(APART)}); nothing is said of labels. Train longer, or another network"
         )
 
     def __str__(self) -> str:

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from sloy import losses
-from sloy.arguments import flag, instance, sequence
+from sloy.arguments import flag, instance, level_of_user, sequence
 from sloy.data.dataset import Dataset
 from sloy.data.streams.rows import StreamRows
-from sloy.data.tables.reader import level_of_user
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument
 from sloy.metrics import Metric, default_metrics

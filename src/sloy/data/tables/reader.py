@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from sloy.arguments import level_of_user
 from sloy.data.readers import Reader, labels_of
 from sloy.data.tables.columns import Column, column_from_config
 from sloy.data.tables.numerals import MARKS, PLAIN, NumberFormat, is_unit
@@ -274,14 +274,6 @@ _ADDED = {
     "usual",
     "others",
 }  # keys that older files lack
-
-
-def level_of_user() -> int:
-    """The stack level, counted from the caller, of the first frame outside of sloy."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("sloy."):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def _words(config: Mapping[str, Any], name: str) -> tuple[str, ...]:

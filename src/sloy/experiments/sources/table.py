@@ -51,8 +51,6 @@ ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq")
 PACKED = ("", ".gz", ".zst")
 PREDICTIONS = "predictions.csv"
 TESTED = 0.2  # share of the rows
-
-
 LEAST_ROWS = 8  # to learn from: fewer say nothing of others
 
 
@@ -224,9 +222,8 @@ class TableFile(Source):
         with readable(self.data) as data, to_test_on(self.test) as test:
             table = self._read(data, test, wanted)
         if (there := len(table.train) + len(table.validation or ())) < LEAST_ROWS:
-            raise InvalidOption(
-                f"{self.data}: leaves {text.many(there, 'row')} to learn from; at least {LEAST_ROWS} are needed."
-            )
+            few = f"{text.many(there, 'row')} to learn from; {LEAST_ROWS} are needed"
+            raise InvalidOption(f"{self.data}: leaves {few}.")
         loss = loss_of(table, wanted.loss, self.intervals, self._held_out(table, wanted))
         numbers, validation = not table.is_classification, table.validation
         origin = origin_of(table.train.y) if numbers and not loss.link else ()
