@@ -103,14 +103,18 @@ def killed(root: Path, trials: int, kills: int, epochs: int, seed: int = 0) -> l
     subprocess.run(command(once, trials, epochs, "--quiet"), check=True, stdout=subprocess.DEVNULL)
     whole = time.perf_counter() - began
     draw = random.Random(seed)
+    moments = sorted(draw.uniform(0, trials) for _ in range(kills))  # how many trials have begun
     often, more, done = root / "often", ("--quiet",), 0
     while True:
         words = command(often, trials, epochs, *more)
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         while done < kills and process.poll() is None:
+            begun = len([*often.glob("trials/*")]) > moments[done]
             with suppress(subprocess.TimeoutExpired):
-                process.wait(draw.uniform(0.2, 1.6) * whole / kills)
+                process.wait(draw.uniform(0, 1.6) * whole / trials if begun else 0.05)
                 break
+            if not begun:
+                continue
             target, number = victim(process.pid, done % 4)
             with suppress(ProcessLookupError):
                 os.kill(target, number)
