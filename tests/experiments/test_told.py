@@ -11,7 +11,6 @@ import pytest
 import sloy
 from sloy import text
 from sloy.arguments import file_to_write
-from sloy.cli.show import branched
 from sloy.errors import InvalidArgument
 from sloy.experiments import baselines
 from sloy.experiments.events import Branched
@@ -60,7 +59,7 @@ def test_results_print_short() -> None:
 
 
 def test_a_branch_says_where_it_begins() -> None:
-    said = branched(Branched(Path("runs/a"), 2, 5, {"learning_rate": 0.1}))
+    said = str(Branched(Path("runs/a"), 2, 5, {"learning_rate": 0.1}))
     assert said == "branch of runs/a from step 5 of epoch 2 on, with learning_rate 0.1"
 
 

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from sloy import text
-from sloy.cli.errors import UsageError
 from sloy.cli.options import add_engine_options, add_overwrite, keep, written
 
 NAME = "report"
@@ -43,10 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sloy import experiments
     from sloy.cli.show import Show
     from sloy.language import of_locale
-    from sloy.model.outward import SUFFIXES
 
-    if arguments.out.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{text.visible(arguments.out)!r} must end in {' or '.join(SUFFIXES)}")
     keep([arguments.out], overwrite=arguments.overwrite)
     show = Show(quiet=False, json=False)
     try:

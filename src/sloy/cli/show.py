@@ -66,7 +66,7 @@ class Show:
                 self.folder = event.folder
                 self._say(opening(event))
             case Branched():
-                self._say(branched(event))
+                self._say(str(event))
             case FoldBegan():
                 self.folder = event.folder
                 self._say(fold_began(event))
@@ -155,13 +155,6 @@ def opening(event: Opened) -> str:
         ("folder", text.visible(event.folder)),
     ]
     return text.fields(rows) + "\n"
-
-
-def branched(event: Branched) -> str:
-    """Of which run, from where on, and what differs."""
-    changed = ", ".join(f"{name} {value}" for name, value in event.changed.items())
-    where = f"step {text.count(event.step)} of epoch {text.count(event.epoch)}"
-    return f"branch of {text.visible(event.parent)} from {where} on, with {changed}"
 
 
 def fold_began(event: FoldBegan) -> str:

@@ -81,6 +81,11 @@ class Branched(Event):
     step: int
     changed: Mapping[str, Any]
 
+    def __str__(self) -> str:
+        changed = ", ".join(f"{name} {value}" for name, value in self.changed.items())
+        where = f"step {text.count(self.step)} of epoch {text.count(self.epoch)}"
+        return f"branch of {text.visible(self.parent)} from {where} on, with {changed}"
+
 
 @dataclass(frozen=True, eq=False)
 class FitBegan(Event):

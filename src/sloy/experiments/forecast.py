@@ -156,7 +156,7 @@ class Forecast(text.Shown):
         figure = "accuracy" if self.scores[0].figure == "accuracy" else "RMSE"
         measured = text.many(self.scores[0].samples, "sample")
         ends = text.interval(text.seconds(seconds.epoch), text.seconds(seconds.slowest))
-        took = f"{ends} an epoch (measured on a few steps)"
+        ends += " an epoch (measured on a few steps)"
         whole = f"{text.seconds(seconds.training)} for {text.many(recipe.epochs, 'epoch')}"
         fewer = "" if recipe.patience is None and not loaded.members else " at most"
         parameters = text.many(opening.network.parameter_count, "parameter")
@@ -171,7 +171,7 @@ class Forecast(text.Shown):
                 f"{recipe.optimizer}, learning rate {recipe.learning_rate:g} ({recipe.schedule}), batches of"
                 f" {text.count(recipe.batch_size)}",
             ),
-            ("time", f"{took}, {whole}{fewer}; {text.seconds(seconds.before)} before it"),
+            ("time", f"{ends}, {whole}{fewer}; {text.seconds(seconds.before)} before it"),
             ("memory", f"{text.size(opening.memory)} predicted for the whole program"),
             ("run", text.visible(self.command)),
         ]  # fmt: skip
