@@ -344,10 +344,10 @@ def _hint(name: str, table: Source) -> str:
         if len(names) == 1:
             known = ", ".join(SEPARATORS.values())
             return f": its first line, {shown(names[0], 40)}, has no separator ({known})."
-        if {*name.split(",")} <= {*names}:
-            return "; each of these columns is given by itself."
-        if close := meant(name, names):
-            return close
+    if {*name.split(",")} <= {*names}:
+        return "; each of these columns is given by itself."
+    if close := meant(name, names):
+        return close
     listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     return f": {listed}."
 
