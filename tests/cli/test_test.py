@@ -405,7 +405,7 @@ def test_ids_stand_beside_predictions(tables: Path, sloy: Sloy, tmp_path: Path) 
     assert "has no column `key`" in done.stderr
     refused = sloy("predict", tables / "rent", tmp_path / "bare.csv", "--id", "key", code=2)
     assert "--id key is none of its columns" in refused.stderr
-    refused = sloy("train", tables / "train.csv", "--target", "rent", "--id", "nokey", code=1)
+    refused = sloy("train", tables / "train.csv", "--target", "rent", "--id", "nokey", code=2)
     assert "'nokey') is none of its columns" in refused.stderr
 
 

@@ -335,7 +335,10 @@ def test_the_figures(town: tuple[pl.DataFrame, Model]) -> None:
     found.append(inspection.partial_dependence(model, frame, ("size", "town")))
     figure = inspection.partial_dependence_figure(found, output="y")
     panels = figure.axes
-    assert [panel.get_xlabel() for panel in panels[:4]] == [*worth.columns, "size"]
+    assert [panel.get_xlabel() for panel in panels[:4]] == [
+        *worth.columns,
+        "size, steps not to scale",
+    ]
     assert panels[0].get_ylabel() == "probability of y"
     bars = panels[worth.columns.index("town")].patches
     means = found[worth.columns.index("town")].mean[:, 1]

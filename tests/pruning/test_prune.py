@@ -306,7 +306,7 @@ def test_members_are_judged_by_rows_of_their_own() -> None:
 
 def test_what_is_said_of_time() -> None:
     assert str(Timing(2e-3, 1e-3, 128)) == "2000 → 1000 µs for 128 samples: 2.00 times as fast"
-    assert str(Timing(1e-3, 0.99e-3, 1)) == "1000 → 990 µs for one sample: no faster"
+    assert str(Timing(1e-3, 0.99e-3, 1)) == "1000 → 990 µs for 1 sample: no faster"
 
 
 def test_what_it_refuses(model: sloy.Model, data: sloy.Dataset) -> None:

@@ -296,7 +296,7 @@ def test_a_half_line_of_a_journal(tmp_path: Path) -> None:
         ({"space": {"loss": {"choice": ["focal", "cross_entropy"]}}}, r"values of val_loss"),
         ({"storage": "nothing://"}, r"`storage` \(='nothing://'\) must be a URL such as sqlite:///FILE"),
         ({"storage": "sqlite://"}, "is kept nowhere; name a file"),
-        ({"storage": "sqlite:////no/x.db"}, r"cannot be opened: .*unable to open database file$"),
+        ({"storage": "sqlite:////no/x.db"}, r"cannot be opened: .*unable to open database file\.$"),
     ],
 )  # fmt: skip
 def test_what_is_refused(given: dict[str, Any], said: str, moons: Path, tmp_path: Path) -> None:

@@ -258,7 +258,7 @@ def test_the_recipe_says_in_what_it_computes(freeze: str | None, precision: str)
         (
             {"freeze": "pol"},
             UnknownName,
-            r"'pol'.* 'head', None or a layer .* one of conv2d_1, .*pool",
+            r"'pol'.* is no layer of the network; those before .* are conv2d_1, .*pool",
         ),
         ({"freeze": "dense_2"}, InvalidArgument, "leaves nothing to train"),
         ({"freeze": None, "unfreeze": True}, InvalidArgument, "no layer is frozen"),

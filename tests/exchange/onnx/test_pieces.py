@@ -106,7 +106,7 @@ def test_layers_are_frozen_by_name_and_the_head_is_made_anew() -> None:
         )
     tuned.parameters["conv1/bias"][:] = 7
     assert all(np.array_equal(model.parameters[name], value) for name, value in given.items())
-    with pytest.raises(UnknownName, match="one of transpose, conv1, relu_1, conv2, "):
+    with pytest.raises(UnknownName, match="are transpose, conv1, relu_1, conv2, "):
         sloy.fine_tune(model, (x, y), freeze="imported_1", **OPTIONS)
 
 
