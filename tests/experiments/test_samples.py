@@ -119,15 +119,25 @@ def test_the_command_writes_csv_picture_and_labels(
     assert exit_code(*words, "--overwrite", "--json", "--influence", "60") == 2
 
 
-def test_numbers_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "numbers to predict"),
+        ({"class_weight": "balanced"}, "weighed its classes"),
+    ],
+)
+def test_what_is_refused(given: dict[str, Any], said: str, tmp_path: Path) -> None:
     path = tmp_path / "numbers.csv"
     random = np.random.default_rng(0).normal(size=(60, 2)).round(3)
-    path.write_text("\n".join(["a,y", *(f"{a},{b}" for a, b in random)]) + "\n")
+    ends = [f"{b}" if not given else "yes" if b > 1 else "no" for b in random[:, 1]]
+    path.write_text(
+        "\n".join(["a,y", *(f"{a},{b}" for a, b in zip(random[:, 0], ends, strict=True))]) + "\n"
+    )
     folder = tmp_path / "run"
     folder.mkdir()
-    plan = Experiment.of(path, target="y", network="mlp", epochs=1).words()
+    plan = Experiment.of(path, target="y", network="mlp", epochs=1, **given).words()
     (folder / "configuration.json").write_text(json.dumps({"version": 2, "plan": plan}))
-    with pytest.raises(InvalidOption, match="numbers to predict"):
+    with pytest.raises(InvalidOption, match=said):
         Inspection(folder, engine="reference")
 
 

@@ -10,7 +10,7 @@ from sloy.cli.errors import UsageError
 
 DATA = (
     "mnist (bundled); a folder of pictures, one folder in it for each class, or a CSV file of their paths and labels;"
-    " a folder of four IDX files named as those of MNIST, gzipped or not; or a table: CSV, TSV or Parquet"
+    " a folder of four IDX files named as those of MNIST, gzipped or not; or a table: CSV, TSV, Parquet or Excel"
 )
 
 

@@ -30,8 +30,10 @@ _MASKS = frozenset(
 _IMAGES = frozenset({"image", "images", "img", "imgs", "jpegimages", "photos", "pictures"})
 
 
-def other_kind(path: Path) -> str | None:
-    """What a file is that is no table, and the way out; None where it may be one.
+def other_kind(path: Path, *, tables: bool = False) -> str | None:
+    """What a file is that is read neither as lines nor as a picture, and the way out; None where it may be.
+
+    `tables`: nor as a table, as workbooks of Excel and a table in a zip archive are.
 
     Examples
     --------
@@ -52,13 +54,13 @@ def other_kind(path: Path) -> str | None:
         if head.startswith(begins):
             return words
     if head.startswith(b"PK\3\4"):
-        return _of_zip(path)
+        return _of_zip(path, tables=tables)
     if head[:1] == b"\x80" and head[1:2] in b"\2\3\4\5" and head[2:3]:
         return f"is a Python pickle, which is not read: it could run anything; load what is yours, and {_ARRAYS}"
     return None
 
 
-def _of_zip(path: Path) -> str | None:
+def _of_zip(path: Path, *, tables: bool) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [info.filename for info in itertools.islice(archive.infolist(), _MEMBERS)]
@@ -69,7 +71,10 @@ def _of_zip(path: Path) -> str | None:
         listed = ", ".join(arrays[:8]) + (", …" if len(arrays) > 8 else "")
         return f"holds arrays (NumPy: {listed}); {_ARRAYS}"
     if any(name.startswith("xl/") for name in names):
-        return "is an Excel file; save its sheet as CSV"
+        return None if tables else "is an Excel file; save its sheet as CSV"
+    own = [name for name in names if not name.endswith("/") and not name.startswith("__MACOSX")]
+    if tables and len(own) == 1 and not is_picture_name(own[0]):
+        return None
     return "is an archive (ZIP); unpack it, and name the folder, or the file in it"
 
 

@@ -52,7 +52,7 @@ class Inspection:
     Raises
     ------
     InvalidOption
-        Where the run learned numbers, or was fine-tuned or solved.
+        Where the run learned numbers, weighed its classes, or was fine-tuned or solved.
     """
 
     def __init__(
@@ -75,6 +75,11 @@ class Inspection:
             what = "fine-tuned" if opening.start is not None else "solved"
             raise InvalidOption(
                 f"{run}: was {what}; only runs that learn by epochs alone are inspected."
+            )
+        if opening.recipe.class_weight is not None:
+            raise InvalidOption(
+                f"{run}: weighed its classes, so that margins of those that count less are low, whatever their labels;"
+                " inspect a run without `class_weight`."
             )
         if len(loaded.train) < LEAST:
             raise InvalidOption(

@@ -61,12 +61,13 @@ class NoSignal(
         best = max(accuracies, default=0.0)
         if accuracies:
             gain = max(gain, (best - share) / error_of_share(share, len(base)))
-        balanced = [evidence.balanced(r, held_out=True) for r in evidence.readings]
-        gain = max(gain, *map(_above, balanced))
+        balanced = []
         own = evidence.facts.base_losses
-        trained = _above(evidence.balanced(evidence.last, held_out=False))
-        if own is not None:
-            trained = max(trained, self._gain(evidence.last.values["loss"], own))
+        trained = -np.inf if own is None else self._gain(evidence.last.values["loss"], own)
+        if evidence.weighs_classes:  # accuracy is given up for it
+            balanced = [evidence.balanced(r, held_out=True) for r in evidence.readings]
+            gain = max(gain, *map(_above, balanced))
+            trained = max(trained, _above(evidence.balanced(evidence.last, held_out=False)))
         learned = trained >= self.errors
         # What is learned by heart shows in training alone; a little signal shows in both.
         limit = self.hint if learned else self.errors

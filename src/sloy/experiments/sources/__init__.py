@@ -47,13 +47,13 @@ def source_of(data: str) -> Source:
         )
     for source in SOURCES:
         if source.matches(data):
-            if source is TableFile and (kind := other_kind(Path(data))) is not None:
+            if source is TableFile and (kind := other_kind(Path(data), tables=True)) is not None:
                 raise InvalidArgument(f"{data}: {kind}.")
             return source(data)
     named = "/".join(shortened(part, 80) for part in str(data).split("/"))
     raise InvalidArgument(
         f"{named}: there is no such file or folder; DATA is mnist, a folder of pictures or of IDX files, Parquet"
-        " files or tar archives of pictures, or a table (CSV, TSV, Parquet)."
+        " files or tar archives of pictures, or a table (CSV, TSV, Parquet, Excel)."
     )
 
 

@@ -59,7 +59,7 @@ class Labelled(Source):
                     total=text.count(len(data)),
                 ),
             ),
-            (say("test loss"), f"{measured['loss']:.4f}"),
+            (say("test loss"), f"{measured['loss']:.4f}{_smoothed(model)}"),
             *few(data),
         ]
         uneven = classes.unevenness(data) if loaded is None else loaded.unevenness
@@ -126,3 +126,9 @@ def _renumbered(labels: np.ndarray, own: Sequence[str], names: Sequence[str]) ->
 
 def _some(names: Sequence[str]) -> str:
     return text.named(names, 6)
+
+
+def _smoothed(model: Model) -> str:
+    """Behind a loss, that it is not the one of plain labels."""
+    smoothing = getattr(model.loss, "label_smoothing", 0.0)
+    return f"  (of labels smoothed by {smoothing:g})" if smoothing else ""
