@@ -192,10 +192,15 @@ def _answer(parts: Parts) -> str:
 
 
 def loss_name(loss: Loss) -> str:
-    """The name of a loss with its default arguments; empty for others."""
+    """What `sloy.losses.loss` takes for it, a name or a name with a number; empty where nothing is."""
     if loss.link:  # the file answers as `prediction` does
         return ""
-    return next((name for name, kind in losses.NAMES.items() if loss == kind()), "")
+    for name, kind in losses.NAMES.items():
+        number = getattr(loss, losses.NUMBERS.get(name, ""), None)
+        for word in (name, f"{name}={number!r}") if number is not None else (name,):
+            if type(loss) is kind and losses.loss(word) == loss:
+                return word
+    return ""
 
 
 def target_of(loss: Loss, output_shape: Shape, dtype: str) -> tuple[Shape, str]:

@@ -106,8 +106,8 @@ def converted(graph: OnnxGraph, wanted: Wanted, said: Said) -> tuple[ImportedGra
         shape = _with_size(graph, form, wanted.size or said.other.size, wanted.size)
     loss = _loss(graph, wanted, said)
     output = wanted.output
-    if loss in (CategoricalCrossentropy(), BinaryCrossentropy()):
-        op = "Softmax" if loss == CategoricalCrossentropy() else "Sigmoid"
+    if isinstance(loss, CategoricalCrossentropy | BinaryCrossentropy):
+        op = "Softmax" if isinstance(loss, CategoricalCrossentropy) else "Sigmoid"
         output = before_probabilities(graph, output, op) or output
     found = convert(graph, input_shape=shape, output=output, takes_channels_last=turned)
     return found, loss
@@ -140,8 +140,8 @@ def _loss(graph: OnnxGraph, wanted: Wanted, said: Said) -> Loss:
     if wanted.loss is not None:
         return losses.loss(wanted.loss)
     name = said.own.get("loss")
-    if name in losses.NAMES:
-        return losses.NAMES[name]()
+    if isinstance(name, str) and (own := losses.named(name)) is not None:
+        return own
     last = ending(graph, wanted.output)
     classes = bool(wanted.class_names) or (
         wanted.takes_pictures and (last is not None and last.op == "Softmax")

@@ -331,3 +331,18 @@ def test_what_has_no_form_in_onnx_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_is_missing(exported: tuple[Model, Path], tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="a folder that is missing"):
         exported[0].export(tmp_path / "no" / "m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("word", "outputs"),
+    [
+        ("categorical_crossentropy", 3), ("categorical_crossentropy=0.1", 3), ("focal=1.5", 3),
+        ("binary_crossentropy=0.05", 1), ("quantile=0.9", 1), ("huber=2.0", 1), ("absolute_error", 1),
+    ],
+)  # fmt: skip
+def test_the_loss_comes_back_with_its_number(word: str, outputs: int, tmp_path: Path) -> None:
+    network = Network((4,), [layers.Dense(outputs)])
+    loss = losses.loss(word)
+    model = Model(Problem(network, loss), network.initialize(0), engine="reference")
+    model.export(tmp_path / "net.onnx")
+    assert Model.from_onnx(tmp_path / "net.onnx", engine="reference").loss == loss
