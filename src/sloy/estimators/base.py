@@ -138,15 +138,8 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
             )
         if named in BY_MEMBERS:
             by_members.check(self, rows, y, once=epochs is None)
-            weight, by_class = self._weights(sample_weight, len(y)), self._class_weights(y)
-            model, history, self._preparation, held = by_members.train(
-                self, rows, y, weight=weight, held_out=validation, loss=self._loss_of_members(outputs),
-                class_weight=by_class, class_names=class_names,
-            )  # fmt: skip
-            self._network = model.network
-            self._read_by(model, targets)
-            self._check_held_out(held)
-            self._learned(self._finished(model, held), history, TrainingState(), going_on=False)
+            loss = self._loss_of_members(outputs)
+            self._train_members(rows, y, loss, sample_weight, validation, class_names, targets)
             return
         alone = epochs is None and not self.warm_start  # one run, whose length is known
         loss, weight, seed = self._loss(outputs), self._weights(sample_weight, len(y)), self._seed()
@@ -189,6 +182,27 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         self._preparation, self._network = plan.preparation, model.network
         self._read_by(model, targets)
         self._learned(self._finished(model, after), history, state, going_on=going_on)
+
+    def _train_members(
+        self,
+        rows: Rows,
+        y: np.ndarray,
+        loss: Loss | None,
+        sample_weight: Any,
+        validation: Any,
+        class_names: Sequence[str],
+        targets: Sequence[str],
+    ) -> None:
+        """Fit the networks of a recipe for tables."""
+        weight, by_class = self._weights(sample_weight, len(y)), self._class_weights(y)
+        model, history, self._preparation, held = by_members.train(
+            self, rows, y, weight=weight, held_out=validation, loss=loss, class_weight=by_class,
+            class_names=class_names,
+        )  # fmt: skip
+        self._network = model.network
+        self._read_by(model, targets)
+        self._check_held_out(held)
+        self._learned(self._finished(model, held), history, TrainingState(), going_on=False)
 
     def _read_by(self, model: Model, targets: Sequence[str]) -> None:
         """Let the model find its columns in tables."""

@@ -143,10 +143,7 @@ def fit(
     store = checkpoint_of("fit", checkpoint, resume=resume)
     given = as_dataset(data)
     if recipe.learning_rate == AUTO:
-        if state is not None and state.variables:
-            raise InvalidArgument(
-                "fit: `learning_rate` (='auto') is for a run that begins; the `state` goes on."
-            )
+        _check_begins(state)
         found = rate_for(
             fit, network, given, validation=validation, recipe=recipe, sample_weight=sample_weight, loss=loss,
             metrics=metrics, preprocessing=preprocessing, preprocessed=preprocessed, engine=chosen,
@@ -156,9 +153,9 @@ def fit(
     rows, held_out = split(given, validation, recipe.seed)
     watchers = _callbacks(callbacks, recipe, validated=held_out is not None, verbose=verbose)
     weight = weights(given, sample_weight, recipe.class_weight, dtype)[rows]
-    training = given if held_out is None or len(rows) == len(given) else given.take(rows)
     if not weight.any():
         raise InvalidArgument("`sample_weight`: all samples that are left to train on weigh 0.")
+    training = given if held_out is None or len(rows) == len(given) else given.take(rows)
     used = _preprocessing(preprocessing, network, training, preprocessed=preprocessed)
     ahead = None if preprocessed or not _is_ahead(used, training, dtype, recipe) else used
     train, problem = _problem(
@@ -177,22 +174,46 @@ def fit(
     recipe = replace(recipe, batch_size=min(recipe.batch_size, len(train)))
     state = _state(state, problem, recipe, chosen, parameters)
     order = Order(problem, recipe, chosen, train, validate, state.epochs, state.steps)
-    weights_of_model = state.variables.select(network.shapes)
-    whole = replace(problem, preprocessing=used)
-    model = Model(whole, weights_of_model, class_names=training.class_names, engine=chosen)
-    several = chosen.processes.count > 1
-    config = describe(order, state.variables) if store or several else {}
-    if several:
-        check_alike(config, chosen.processes)
+    model = Model(
+        replace(problem, preprocessing=used),
+        state.variables.select(network.shapes),
+        class_names=training.class_names,
+        engine=chosen,
+    )
+    return model, _trained(order, state, model, watchers, store, resume=resume)
+
+
+def _check_begins(state: TrainingState | None) -> None:
+    """Raise where a run goes on, whose rate is not to be found."""
+    if state is not None and state.variables:
+        raise InvalidArgument(
+            "fit: `learning_rate` (='auto') is for a run that begins; the `state` goes on."
+        )
+
+
+def _trained(
+    order: Order,
+    state: TrainingState,
+    model: Model,
+    watchers: Sequence[Callback],
+    store: Checkpoint | None,
+    *,
+    resume: bool,
+) -> History:
+    """Run the whole order, from the checkpoint on where that is asked for."""
+    processes = order.engine.processes
+    config = describe(order, state.variables) if store or processes.count > 1 else {}
+    if processes.count > 1:
+        check_alike(config, processes)
     run = Loop(order, state, model, watchers, store, config)
-    schedule = recipe.descent.schedule
+    schedule = order.recipe.descent.schedule
     if schedule.watched is not None:
         check_measured(type(schedule).__name__, schedule.watched, run.columns)
-    with run.store.alone() if store and chosen.processes.leads else nullcontext():
+    with run.store.alone() if store and processes.leads else nullcontext():
         if store:
             take_up(run, store, config, resume=resume)
         run.train()
-    return model, run.history
+    return run.history
 
 
 def _callbacks(
