@@ -15,6 +15,7 @@ from sloy import losses
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.layers import Dense, Flatten
 from sloy.model import Model, default_batch
+from sloy.preprocessing import Preprocessing
 from sloy.problem import Network, Problem
 from training_tasks import cnn, stripes
 
@@ -259,3 +260,33 @@ def test_a_prediction_that_came_before_is_looked_at_again() -> None:
     large = np.full((4, 3), np.finfo(np.float32).max, np.float32)
     large[0] = -1e-45
     assert np.isinf(model(large)[1:]).all()  # a sum may overflow, the numbers are finite
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_prepared_samples_take_the_shorter_way_too(
+    dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Models with a preprocessing, of numbers and of bytes, look in full once; others each time."""
+    network = Network((3,), [Dense(1)])
+    problem = Problem(
+        network, losses.SquaredError(), target_shape=(1,), target_dtype="float32",
+        data_dtype=dtype, preprocessing=Preprocessing((1.0, 2.0, 3.0), (2.0, 4.0, 8.0)),
+    )  # fmt: skip
+    model = Model(problem, network.initialize(0))
+    model.parameters["dense_1/weight"] = [[2.0], [4.0], [8.0]]
+    x = np.arange(12, dtype=dtype).reshape(4, 3)
+    expected = np.float32(x.sum(1, keepdims=True, dtype=np.int64) - 6)
+    np.testing.assert_array_equal(model(x), expected)
+    with monkeypatch.context() as patch:
+        patch.delattr("sloy.model.model.samples")  # looks in full
+        for again in (x, x.copy(), x + x.dtype.type(1)):
+            extra = np.float32(3 * int(again[0, 0] - x[0, 0]))
+            np.testing.assert_array_equal(model(again), expected + extra)
+    other = x.astype("float32" if dtype == "uint8" else "uint8")
+    for given in (other, x.astype(np.float64), x.tolist()):
+        np.testing.assert_array_equal(model(given), expected)
+    spoilt = x.astype(np.float32)
+    spoilt[1, 2] = np.nan
+    for _ in range(2):
+        with pytest.raises(InvalidArgument, match=r"x\[1, 2\] is nan"):
+            model(spoilt)

@@ -80,8 +80,8 @@ class Executable(ABC):
         """
 
     def run_finite(self, x: np.ndarray) -> dict[str, np.ndarray] | None:
-        """`run` of the only input, `x`, C-contiguous floats; None where one of its numbers is not finite."""
-        return self.run({"x": x}) if np.isfinite(x).all() else None
+        """`run` of the only input, `x`, C-contiguous; None where one of its numbers is not finite."""
+        return self.run({"x": x}) if x.dtype.kind == "u" or np.isfinite(x).all() else None
 
     def run_polled(
         self, inputs: Mapping[str, np.ndarray], poll: Callable[[], None]

@@ -340,7 +340,8 @@ class Model(Outward):
         """The outputs of `inference_graph` for samples."""
         if batch_size is not None:
             batch_size = integer("Model", "batch_size", batch_size)
-        if (found := self._seen.run(x, asked := (batch_size, activations))) is not None:
+        asked = (batch_size, activations, self.reader is None)
+        if (found := self._seen.run(x, asked)) is not None:
             return found
         raw = x
         if (reader := self.picture_reader) is not None and reader.takes(x):
@@ -353,7 +354,7 @@ class Model(Outward):
         types = (problem.dtype, "Model", problem.data_dtype, ahead)
         fed = samples(given, self.network.input_shape, *types)
         runner = self._runner("infer", activations, ahead=ahead is not None)
-        if problem.preprocessing is None and not problem.origin:
+        if ahead is None and not problem.origin:
             self._seen.learn(raw, fed, asked, runner, size)
         return answered(problem, runner({"x": fed}, size))
 

@@ -152,7 +152,9 @@ class NativeExecutable(Executable):
         """See `Executable.run_finite`; looks at the numbers while it copies them."""
         if x.dtype != np.float32:
             return super().run_finite(x)
-        check_inputs(self.graph, {"x": x})
+        spec = self.graph.inputs["x"]
+        if (x.shape, "float32") != (spec.shape, spec.dtype):
+            check_inputs(self.graph, {"x": x})
         with self.alone:
             if not self.program.write_finite(self._inputs["x"], x):
                 return None
