@@ -2,7 +2,7 @@
 # Runs a command on an emulated CPU, so that code for AVX-512, AVX512-BF16 and AMX can be tested on a machine
 # that has none of them. For correctness only: everything takes some fifty times longer.
 #
-#     tools/emulate.sh [--cpu MODEL] 'pytest -q -p no:cacheprovider tests/engines -k conv'
+#     tools/emulate.sh [--cpu MODEL] 'pytest -q -n0 -p no:cacheprovider tests/engines -k conv'
 #
 # MODEL is a CPU of Bochs (`bochs --help cpu`); those that matter here, with oneDNN's name for what they have:
 #     corei7_skylake_x   avx512_core
@@ -10,7 +10,7 @@
 #                        AVX512-BF16 alone
 #
 # It boots Linux in Bochs from an image made of this working tree as it is (with the native build in
-# src/sloy), PYTHON (default: python3 on PATH) and its numpy, pytest and hypothesis. The command runs in
+# src/sloy), PYTHON (default: python3 on PATH) and its numpy, pytest with xdist, and hypothesis. The command runs in
 # the repository's root with PYTHONPATH=src and one thread; its output comes here and its status is ours.
 # Times measured inside are the emulated machine's, and mean nothing.
 #

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("numpy", "pytest", "hypothesis")
+PACKAGES = ("numpy", "pytest", "pytest-xdist", "hypothesis")
 MODULES = ("ata_piix", "sr_mod", "isofs", "overlay")
 STANDARD_LIBRARY_LEFT_OUT = {"test", "idlelib", "ensurepip", "tkinter", "site-packages", "lib2to3"}
 
