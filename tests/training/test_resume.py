@@ -244,6 +244,23 @@ def test_a_model_is_no_checkpoint(tmp_path):
         train(2, tmp_path / "m.sloy", resume=True)
 
 
+@pytest.mark.parametrize("name", ["c.sloy", "c.sloy.previous"])
+def test_what_is_no_checkpoint_is_not_replaced(name, tmp_path):
+    model, _ = fit(mlp(), blobs())
+    model.save(tmp_path / "m.sloy")
+    for contents in (b"shopping: milk", (tmp_path / "m.sloy").read_bytes()):
+        (tmp_path / name).write_bytes(contents)
+        with pytest.raises(InvalidArgument, match=rf"{name}'\) is there and is not a checkpoint"):
+            train(2, tmp_path / "c.sloy")
+        assert (tmp_path / name).read_bytes() == contents
+        assert not list(tmp_path.glob(".c.sloy*"))
+    (tmp_path / name).write_bytes(b"")  # as `tempfile` makes one
+    assert train(2, tmp_path / "c.sloy") == train(2)
+    damaged = (tmp_path / "c.sloy").read_bytes()[:-9]
+    (tmp_path / name).write_bytes(damaged)
+    assert train(2, tmp_path / "c.sloy") == train(2)
+
+
 def test_a_checkpoint_of_an_older_sloy_says_so(tmp_path):
     """What such a file begins with; its configuration has other names, which are not compared."""
     config = {"spec.network": "Network((2,), [Dense(3)])", "plan.epochs": 2, "plan.batch_size": 16}

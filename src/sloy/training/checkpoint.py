@@ -22,13 +22,14 @@ from sloy.data.lazy_rows import LazyRows
 from sloy.engines.processes import Processes
 from sloy.errors import FileFormatError, InvalidArgument
 from sloy.files.atomic import link_over
-from sloy.files.container import check_kind, read_container, write_container
+from sloy.files.container import check_kind, naming, read_container, write_container
 from sloy.files.documents import hold
 from sloy.files.lock import Lock
 from sloy.text import reason, shown
 from sloy.training.history import Row
 
 KIND = "sloy.checkpoint"
+_START = 1 << 24  # bytes of a file in which its kind is looked for
 VERSION = 2  # of the configuration in it: 1 did not have the whole recipe
 SCHEMA = {  # of what is no tensor
     "kind": str,
@@ -171,9 +172,23 @@ class Store:
         return None
 
     def clear(self) -> None:
-        """Remove the checkpoints of an earlier run."""
-        for path in (self.path, self.previous):
+        """Remove the checkpoints of an earlier run; `InvalidArgument` where something else is there."""
+        paths = [path for path in (self.path, self.previous) if path.exists()]
+        for path in paths:
+            if not _is_checkpoint(path):
+                raise InvalidArgument(
+                    f"Checkpoint: `path` (={shown(str(path))}) is there and is not a checkpoint; it stays as it is. Give"
+                    " another path."
+                )
+        for path in paths:
             path.unlink(missing_ok=True)
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether a file is one, sound or damaged, or empty."""
+    with naming(path), path.open("rb") as file:
+        start = file.read(_START)
+    return not start or KIND.encode() in start
 
 
 def fingerprint(arrays: Iterable[np.ndarray | LazyRows | None]) -> str:
