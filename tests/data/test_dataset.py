@@ -91,7 +91,14 @@ def test_it_is_frozen() -> None:
             "`y` has dtype .*takes labels of any type",
         ),
         (np.zeros((2, 2), np.float32), [0, 2**40], (), InvalidArgument, "from 0 to 2147483647"),
-        (np.zeros((2, 2), np.float32), [True, False], (), InvalidArgument, "`y` has dtype bool"),
+        (np.zeros((2, 2), np.float32), [1j, 0], (), InvalidArgument, "`y` has dtype complex128"),
+        (
+            np.zeros((2, 2), np.float32),
+            [[1], [0]],
+            (),
+            ShapeError,
+            r"\(2, 1\); .* y.astype\('float32'\)",
+        ),
         (np.zeros((2, 2), np.float32), [0, -1], (), InvalidArgument, "from -1 to 0"),
         (np.zeros((2, 2), np.float32), [0, 2**31], (), InvalidArgument, "from 0 to 2147483648"),
         (np.zeros((2, 2), np.float32), [0, 2], ("a", "b"), InvalidArgument, "label 2 .* holds 2"),
@@ -110,6 +117,13 @@ def test_it_is_frozen() -> None:
 def test_what_is_refused(x, y, names, error, message) -> None:
     with pytest.raises(error, match=message):
         Dataset(x, y, names)
+
+
+def test_truth_is_0_and_1() -> None:
+    labels = Dataset(np.zeros((3, 2)), np.array([True, False, True])).y
+    assert (labels.tolist(), labels.dtype) == ([1, 0, 1], np.int32)
+    several = Dataset(np.zeros((2, 2)), np.array([[True, False], [True, True]])).y
+    assert (several.tolist(), several.dtype) == ([[1, 0], [1, 1]], np.float32)
 
 
 @pytest.mark.parametrize(

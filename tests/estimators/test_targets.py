@@ -74,3 +74,14 @@ def test_recipes_have_the_names_of_the_command_line() -> None:
     assert np.array_equal(fast.predict(X), one.predict(X))
     with pytest.raises(InvalidArgument, match="must be one of auto, tabular, fast"):
         sloy.Regressor(recipe="quick").fit(X, X[:, 0])
+
+
+def test_a_target_far_from_all_others_is_named() -> None:
+    y = X[:, 0].copy()
+    y[7] = 1e9
+    message = r"Regressor: y is 1e\+09 in row 7 \(from 0\), \d+ times as far"
+    with pytest.warns(UserWarning, match=message):
+        regressor(epochs=1).fit(X, y)
+    with pytest.warns(UserWarning, match=message):
+        regressor(epochs=1).fit(X, np.stack([X[:, 0], y], 1))
+    regressor(epochs=1).fit(X, FAR)  # far from 0, not from each other

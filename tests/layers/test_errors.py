@@ -136,11 +136,21 @@ SHAPES: list[tuple[tuple[int, ...], list[Layer], str]] = [
     ((5,), [PerNeuron([ReLU()] * 4)], r"per_neuron_1: .* 4 neurons, the input \(1, 5\) has 5"),
     ((5,), [PerNeuron([(ReLU(), 10**12)])], r"per_neuron_1: .* 1000000000000 neurons"),
     ((5,), [Activation(lambda z: 3)], r"activation_1: .* the function returned a int"),  # type: ignore[list-item, return-value]
+    (
+        (5,),
+        [Activation(lambda z: z - ops.reduce_mean(z, 0, keepdims=True))],
+        r"activation_1: .* reduces over axis 0",
+    ),
+    (
+        (5,),
+        [Activation(lambda z: z / ops.reduce_max(z * z))],
+        r"activation_1: .* over axis 0, .* \(reduce_max\).*Name the other `axes`",
+    ),
     ((5,), [Activation(np.tanh)], r"activation_1: .* hands a symbolic tensor to NumPy; .*sloy.ops"),
     ((5,), [Nothing()], r"nothing_1: the layer gives a NoneType"),
     (
         (5,),
-        [Activation(lambda z: ops.reduce_sum(z))],
+        [Activation(lambda x: ops.reshape(x, (-1, 1)))],
         r"activation_1: .*first extent \(N\) must stay",
     ),
     ((5,), [Activation(lambda z: ops.cast(z, "int32"))], r"activation_1: .*dtype"),

@@ -241,7 +241,7 @@ BAD = {
     "validation": ({"validation": 1.5}, r"`validation` \(=1.5\) must be a fraction between 0 and 1"),
     "validation flag": ({"validation": True}, "`validation`"),
     "small validation": ({"validation": 0.01}, "leaves one side empty"),
-    "data": ({"data": X}, r"`data` is a ndarray; it must be a Dataset or a pair \(x, y\)"),
+    "data": ({"data": X}, r"`data` is of type ndarray; it must be a Dataset or a pair \(x, y\)"),
     "empty data": ({"data": (X[:0], Y[:0])}, "`data` holds no sample"),
     "lengths": ({"data": (X, Y[:5])}, "`x` has 6 samples .*`y` has 5"),
     "NaN": ({"data": (NAN, Y)}, "NaN or infinite, first in sample 3"),

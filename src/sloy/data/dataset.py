@@ -30,7 +30,8 @@ class Dataset:
         The samples; pictures are (N, H, W, C). uint8, float32 and float64 are kept; other integers, booleans and
         float16 become float32, or float64 where they are longer than 16 bits.
     y : array
-        Labels: integers 0 … K - 1 of shape (N,), kept as int32. Or targets: float32 or float64 of shape (N,) or (N, M).
+        Labels: integers 0 … K - 1 of shape (N,), kept as int32; booleans are 0 and 1. Or targets: float32 or float64 of
+        shape (N,) or (N, M).
     class_names : sequence of str
         One name per class; empty for targets, and for labels without names.
     name : str
@@ -171,9 +172,14 @@ def _samples(values: Any) -> Any:
 
 def _labels_or_targets(values: Any) -> np.ndarray:
     y = array("Dataset", "y", values)
+    if y.dtype.kind == "b":
+        y = y.astype(np.int32 if y.ndim == 1 else np.float32)
     if y.dtype.kind in "iu":
         if y.ndim != 1:
-            raise ShapeError(f"Dataset: labels `y` must have shape (N,), got {y.shape}.")
+            raise ShapeError(
+                f"Dataset: labels `y` must have shape (N,), got {y.shape}; numbers to predict, (N, M), are floats:"
+                " y.astype('float32')."
+            )
         most = np.iinfo(np.int32).max
         if y.size and (y.min() < 0 or y.max() > most):
             raise InvalidArgument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array
 
-from sloy.arguments import flag, real
+from sloy.arguments import flag, level_of_user, real
 from sloy.data.dataset import Dataset
+from sloy.data.tables.outliers import farthest
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.estimators.base import Estimator, as_loss, names_of
 from sloy.estimators.defaults import AUTO
@@ -122,6 +124,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         if held_out is not None:
             held_out = held_out[0], self._targets(held_out[1])
         if not going_on:
+            _warn_of_far(target)
             self._origin = self._far(target, outputs)
         self._not_negative = bool((target >= 0).all()) and not self._origin
         target, held_out = self._less(target), held_out and (held_out[0], self._less(held_out[1]))
@@ -282,3 +285,15 @@ def _logarithms(
     mean = np.average(y.astype(np.float64)[rows], 0, given)
     found = np.log(np.where(mean > 0, mean, 1.0))
     return tuple(map(float, found)) if found.ndim else float(found)
+
+
+def _warn_of_far(y: np.ndarray) -> None:
+    """Say which target is far from all others: squared errors are of little else."""
+    for column in y.reshape(len(y), -1).T:
+        if (found := farthest(column)) is not None:
+            row, times = found
+            warnings.warn(
+                f"Regressor: y is {column[row]:g} in row {row} (from 0), {times:.0f} times as far from the middle as"
+                " all others; if that is a slip, take it out.",
+                stacklevel=level_of_user(),
+            )

@@ -8,6 +8,8 @@ from importlib import import_module
 from inspect import Signature, signature
 
 from sloy.errors import InvalidArgument
+from sloy.graph.graph import topological_order
+from sloy.graph.opdef import REGISTRY
 from sloy.graph.tensor import Tensor
 
 
@@ -34,6 +36,23 @@ def call(place: str, function: Callable[..., Tensor], *arguments: Tensor) -> Ten
             f"{place}: the function returned a {type(result).__name__}; it must return a Tensor."
         )
     return result
+
+
+def check_apart(place: str, x: Tensor, y: Tensor) -> None:
+    """Raise where samples x (N, …) are reduced over axis 0 on their way to y: each would depend on the others."""
+    by_sample = {id(x)}  # what has a sample at each place of its first axis
+    for tensor in topological_order([y], {id(x)}):
+        if not by_sample.intersection(map(id, tensor.inputs)):
+            continue
+        reduces = tensor.op.startswith("reduce_")
+        if reduces and 0 in tensor.attributes["axes"]:
+            raise InvalidArgument(
+                f"{place}: the function reduces over axis 0, whose places are the samples of a batch ({tensor.op}): the"
+                " answer for one would depend on the others. Name the other `axes`."
+            )
+        definition = REGISTRY.get(tensor.op)
+        if reduces or (definition is not None and definition.elementwise):
+            by_sample.add(id(tensor))
 
 
 def _wrong_call(said: str) -> str | None:

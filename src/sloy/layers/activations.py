@@ -15,7 +15,7 @@ from sloy.graph.stored import (
     function_to_config,
 )
 from sloy.graph.tensor import Tensor
-from sloy.graph.user import call
+from sloy.graph.user import call, check_apart
 from sloy.layers.base import Layer, Scope
 from sloy.layers.config import register
 from sloy.layers.rectifiers import (
@@ -75,7 +75,9 @@ class Activation(Layer):
 
     def apply(self, scope: Scope, x: Tensor) -> Tensor:
         """See `Layer.apply`."""
-        return call("Activation", self.function, x)
+        y = call("Activation", self.function, x)
+        check_apart("Activation", x, y)
+        return y
 
     def to_config(self, input_shape: Shape | None = None) -> dict[str, Any]:
         """See `Layer.to_config`; a function that treats each element alike needs no `input_shape`."""

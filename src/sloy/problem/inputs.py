@@ -89,7 +89,7 @@ def as_dataset(data: Data, argument: str = "data") -> Dataset:
         found = Dataset(array(argument, "x", data[0]), array(argument, "y", data[1]))
     else:
         raise InvalidArgument(
-            f"`{argument}` is a {type(data).__name__}; it must be a Dataset or a pair (x, y) of"
+            f"`{argument}` is of type {type(data).__name__}; it must be a Dataset or a pair (x, y) of"
             " arrays."
         )
     if not len(found):

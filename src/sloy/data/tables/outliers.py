@@ -8,6 +8,7 @@ import numpy as np
 
 MOST = 8  # such cells of a column, on each side; also the different numbers of an end, less one, that are kept
 ALONE = 1000.0  # they are so many times as far from the middle as the next
+FAR = 20.0  # a number so many times as far from the middle as the next is named
 APART = 10.0  # a number that comes again is so many times as far from the others as they are apart
 End = tuple[float, int, int]  # a number, the first row that has it, and how many have it
 _SAMPLE = 64  # numbers of a block that the middle is taken from
@@ -111,3 +112,21 @@ class Extremes:
                 far += [(value, row) for value, row, _ in ends[:last]]
                 limits[side] = ends[last][0]
         return (far, (limits[0], limits[1])) if far else None
+
+
+def farthest(values: np.ndarray) -> tuple[int, float] | None:
+    """The row of a number far from all others, and how many times as far from the middle it is as the next.
+
+    Examples
+    --------
+    >>> farthest(np.append(np.linspace(0, 10, 50), 5005.0))
+    (50, 1000.0)
+    """
+    finite = values[np.isfinite(values)]
+    if len(finite) < FAR:
+        return None
+    with np.errstate(over="ignore"):
+        away = abs(values - np.median(finite))
+    row = int(np.nanargmax(away))
+    _, following = np.partition(away[np.isfinite(away)], [-2, -1])[-2:][::-1]
+    return (row, float(away[row] / following)) if away[row] > FAR * following > 0 else None

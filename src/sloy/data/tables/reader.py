@@ -126,7 +126,8 @@ class RowsReader(Reader):
         """Raise `InvalidArgument` where a table lacks columns that are needed; note those that are not."""
         missing = [name for name in self.names if name not in table.names]
         if missing:
-            raise InvalidArgument(f"{table.label}: {_missing(missing, table.names)}")
+            others = [name for name in table.names if name not in self.names]
+            raise InvalidArgument(f"{table.label}: {_missing(missing, others)}")
         known = {*self.names, *self.targets, *self.ids}
         remarks.unused = [name for name in table.names if name not in known]
 
@@ -317,7 +318,7 @@ def _usual(config: Mapping[str, Any]) -> tuple[float, ...]:
     return tuple(map(float, found))
 
 
-def _missing(names: list[str], there: tuple[str, ...]) -> str:
+def _missing(names: list[str], there: list[str]) -> str:
     listed = ", ".join(f"`{name}`" for name in names[:8])
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     close = [match for name in names[:8] for match in get_close_matches(name, there, 1)]

@@ -11,6 +11,7 @@ import numpy as np
 from sloy.data.tables.dates import has_day, look_like_dates
 from sloy.data.tables.decision import MOSTLY, decide, numbers_with_units
 from sloy.data.tables.numerals import DURATION, PLAIN, NumberFormat
+from sloy.data.tables.outliers import farthest
 from sloy.data.tables.profile import Hints, Moments, Profile, Reading
 from sloy.data.tables.sources import Source
 from sloy.data.tables.values import PLACEHOLDERS, alike, is_strange, polars, spelled, without, words
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 MOST_CODES = 20  # whole numbers are classes where there are no more different ones
 MOST_CLASSES = 1000
 SLICE = 1 << 14  # rows looked at together, which keeps memory small
-FAR = 20.0  # a number so many times as far from the middle as the next is named
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,18 +182,12 @@ def _refuse_units(label: str, profile: Profile) -> None:
 
 def _far(name: str, values: np.ndarray) -> list[str]:
     """A note that names a number far from all others, which may be a total."""
-    finite = values[np.isfinite(values)]
-    if len(finite) < FAR:
+    if (found := farthest(values)) is None:
         return []
-    with np.errstate(over="ignore"):
-        away = abs(values - np.median(finite))
-    row = int(np.nanargmax(away))
-    _, following = np.partition(away[np.isfinite(away)], [-2, -1])[-2:][::-1]
-    if not away[row] > FAR * following > 0:
-        return []
+    row, times = found
     return [
-        f"the target `{name}` is {values[row]:g} in row {row + 1}, {away[row] / following:.0f} times as far from the"
-        " middle as all others; if that row is a total, or a slip, take it out"
+        f"the target `{name}` is {values[row]:g} in row {row + 1}, {times:.0f} times as far from the middle as all"
+        " others; if that row is a total, or a slip, take it out"
     ]
 
 
