@@ -222,6 +222,9 @@ ALIKE = {  # rows that are one and the same
     "({...ROW, area: 'NA'})": "({...ROW, area: null})",
     "({...ROW, area: NaN})": "({...ROW, area: null})",
     "({...ROW, city: ''})": "({...ROW, city: null})",
+    "({...ROW, city: ' \\u2009'})": "({...ROW, city: null})",
+    "({...ROW, city: '\\u00a0Ulm\\t \\u200b'})": _ROW,
+    "({...ROW, city: 'Köln', area: '\\ufeff 50\\u00a0'})": "({...ROW, city: 'Köln', area: 50})",
 }
 
 

@@ -17,6 +17,7 @@ import pytest
 import sloy
 from sloy import losses
 from sloy.data.tables import load_table
+from sloy.data.tables.values import AROUND
 from sloy.errors import NotAvailable
 
 N = 300
@@ -208,6 +209,11 @@ def test_c_takes_raw_columns(model: sloy.Model, suffix: str, tmp_path: Path) -> 
             row[place] = value
             assert loaded.t_wrong(row.ctypes.data_as(ctypes.c_void_p)) == place, name
     assert loaded.t_code(99, b"Oslo") == loaded.t_code(names.index("area"), b"Oslo") == -2
+    town = names.index("town")
+    for mark in AROUND:
+        for word in ("Oslo", "", "elsewhere"):
+            around = f"{mark} {word}{mark}{mark}".encode()
+            assert loaded.t_code(town, around) == loaded.t_code(town, word.encode())
     assert loaded.t_code(names.index("lift"), b"True") == loaded.t_code(
         names.index("lift"), b"true"
     )

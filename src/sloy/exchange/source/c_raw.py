@@ -10,6 +10,7 @@ from math import pi
 from sloy.data.tables import TableReader
 from sloy.data.tables.columns import Category, Column, Date, Numeric
 from sloy.data.tables.dates import PARTS, has_day
+from sloy.data.tables.values import AROUND
 from sloy.exchange.raw import Raw, codes, numbers_for_missing, taken
 from sloy.exchange.source.expressions import string
 
@@ -178,19 +179,40 @@ def _codes(name: str, categories: dict[int, Category], missing: Sequence[str]) -
         f"struct {name}_word {{ const char *word; int code; }};",
         *lines,
         "",
+        "/* What nobody sees around a word, in UTF-8. */",
+        f"static const char *const {name}_around[{len(AROUND)}] = {{",
+        *(f"    {string(mark)}," for mark in AROUND),
+        "};",
+        "",
+        "/* Bytes of such a mark at the first, or last, of so many bytes; 0 where there is none. */",
+        f"static size_t {name}_mark(const char *text, size_t length, int last)",
+        "{",
+        f"    for (int k = 0; k < {len(AROUND)}; ++k) {{",
+        f"        size_t bytes = strlen({name}_around[k]);",
+        "        const char *at = last ? text + length - bytes : text;",
+        f"        if (bytes <= length && memcmp(at, {name}_around[k], bytes) == 0) return bytes;",
+        "    }",
+        "    return 0;",
+        "}",
+        "",
         "/* The number of a category; what training did not have has one too, or -1. NULL is missing. */",
         "/* -2: the column has no words. */",
         f"int {name}_code(int column, const char *word)",
         "{",
         f"    const struct {name}_word *words;",
+        "    size_t length, bytes;",
         "    int count, other;",
         "    switch (column) {",
         *cases,
         "    default: return -2;",
         "    }",
         '    if (word == NULL) word = "";',
+        "    length = strlen(word);",
+        f"    while ((bytes = {name}_mark(word, length, 0)) > 0) word += bytes, length -= bytes;",
+        f"    while ((bytes = {name}_mark(word, length, 1)) > 0) length -= bytes;",
         "    for (int k = 0; k < count; ++k)",
-        "        if (strcmp(words[k].word, word) == 0) return words[k].code;",
+        "        if (strlen(words[k].word) == length && memcmp(words[k].word, word, length) == 0)",
+        "            return words[k].code;",
         "    return other;",
         "}",
     ]

@@ -15,7 +15,7 @@ import numpy as np
 
 from sloy.data.tables import TableReader
 from sloy.data.tables.columns import Category, Column, Date, Numeric
-from sloy.data.tables.values import MISSING
+from sloy.data.tables.values import AROUND, MISSING
 from sloy.errors import NotAvailable
 from sloy.exchange.raw import Raw, codes, numbers_for_missing
 from sloy.exchange.source.dialect import JavaScript, indented
@@ -276,7 +276,8 @@ def table_json(reader: TableReader) -> dict[str, Any]:
                 said["ends"] = [[float(v) for v in end] for end in column.ends]
         columns.append(said)
     gaps = list(dict.fromkeys([*MISSING, *reader.missing]))
-    return {"columns": columns, "missing": numbers_for_missing(reader.missing), "gaps": gaps}
+    missing = numbers_for_missing(reader.missing)
+    return {"columns": columns, "missing": missing, "gaps": gaps, "around": AROUND}
 
 
 def has_gaps(column: Column) -> bool:

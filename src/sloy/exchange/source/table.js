@@ -14,30 +14,39 @@ function partsOfDate(seconds) {
 
 const WRITTEN = /^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)(e[-+]?[0-9]+)?$/i;
 
+/** A text without the marks around it that nobody sees. */
+function bare(text, around) {
+  let [begin, end] = [0, text.length];
+  while (begin < end && around.includes(text[begin])) begin++;
+  while (begin < end && around.includes(text[end - 1])) end--;
+  return text.slice(begin, end);
+}
+
 /** A value as a number, NaN for none; an error where it is of another kind. */
-function numberOf(column, value, gaps) {
+function numberOf(column, given, { gaps, around }) {
+  const value = typeof given === "string" ? bare(given, around) : given;
   if (typeof value === "number" && (column.ends || !(Math.abs(value) === Infinity))) return value;
-  if (value === null || (typeof value === "string" && gaps.includes(value.trim()))) return NaN;
+  if (value === null || (typeof value === "string" && gaps.includes(value))) return NaN;
   const number = value instanceof Date ? value.getTime() / 1000 : Number(value);
   const date = column.kind === "date";
-  const fits = date ? value instanceof Date : typeof value === "string" && WRITTEN.test(value.trim());
+  const fits = date ? value instanceof Date : typeof value === "string" && WRITTEN.test(value);
   if (Number.isFinite(number) && (fits || typeof value === "bigint")) return number;
   const wanted = date ? "a Date, or seconds since 1970-01-01 00:00" : "a number";
   throw new TypeError(`predict: the column ${JSON.stringify(column.name)} is ${inWords(value)}; it takes ${wanted}, or null`);
 }
 
 /** The numbers of a raw column: gaps are NaN, null, and the words for them, such as an empty text. */
-function preparedColumn(column, value, { missing, gaps }) {
+function preparedColumn(column, value, table) {
   if (column.kind === "category") {
     if (typeof value === "object" && value !== null)
       throw new TypeError(
         `predict: the column ${JSON.stringify(column.name)} is ${inWords(value)}; it takes a word, or null`,
       );
-    const word = value === null || Number.isNaN(value) ? "" : String(value);
+    const word = value === null || Number.isNaN(value) ? "" : bare(String(value), table.around);
     return [Object.hasOwn(column.codes, word) ? column.codes[word] : column.other];
   }
-  const number = numberOf(column, value, gaps);
-  const gap = Number.isNaN(number) || missing.includes(number);
+  const number = numberOf(column, value, table);
+  const gap = Number.isNaN(number) || table.missing.includes(number);
   const scaled = (x, [mean, deviation]) => (gap ? 0 : (x - mean) / deviation);
   let found;
   if (column.kind === "date") {
