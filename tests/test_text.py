@@ -40,3 +40,15 @@ def test_names_take_the_same_time_each() -> None:
     assert given[:3] == ["add", "add_2", "add_4"]
     assert len(set(given)) == len(given)
     assert names.new("add_2") == "add_2_2"
+
+
+def test_shortened_words_stay_apart() -> None:
+    names = ["треугольник 1", "треугольник 2", "квадрат"]
+    assert text.shortened_apart(names, 12) == ["треуго…ник 1", "треуго…ник 2", "квадрат"]
+    inside = ["a" * 20 + "1" + "b" * 20, "a" * 20 + "2" + "b" * 20]  # alike at both ends
+    found = text.shortened_apart(inside, 8)
+    assert len(set(found)) == 2
+    assert all(len(word) <= 41 for word in found)
+    assert text.shortened_apart(["same" * 9, "same" * 9], 8) == ["same" * 9] * 2  # one word twice
+    assert text.shortened_apart([], 8) == []
+    assert text.shortened_apart(["one\n2", "b"], 8) == ["one\\n2", "b"]

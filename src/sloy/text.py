@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from math import floor, isfinite, log10
@@ -101,6 +102,32 @@ def shortened(word: str, most: int = 30) -> str:
     """A word as it can be shown, of at most so many characters, the rest as "…"."""
     word = visible(word)
     return word if len(word) <= most else f"{word[: most - 1]}…"
+
+
+def shortened_apart(words: Sequence[str], most: int) -> list[str]:
+    """Different words as they can be shown, `shortened`; those that would look alike keep their ends, or are longer.
+
+    Examples
+    --------
+    >>> shortened_apart(["triangle 1", "triangle 2", "square"], 8)
+    ['tria…e 1', 'tria…e 2', 'square']
+    """
+    whole = [visible(word) for word in words]
+    found = [shortened(word, most) for word in words]
+    for width in range(most, max(map(len, whole), default=0) + 1):
+        alike = {word for word, times in Counter(found).items() if times > 1}
+        if not alike:
+            break
+        end = (width - 1) // 2
+        found = [
+            short
+            if short not in alike
+            else word
+            if len(word) <= width
+            else f"{word[: width - 1 - end]}…{word[-end:]}"
+            for word, short in zip(whole, found, strict=True)
+        ]
+    return found
 
 
 def meant(name: str, names: Iterable[str], most: int = 3) -> str:

@@ -92,7 +92,7 @@ def confusion(counts: np.ndarray, names: Sequence[str]) -> str:
     """The matrix, a row for each true class; of many classes the most frequent mistakes."""
     if len(names) > MOST_CLASSES:
         return _mistakes(counts, names)
-    short = [text.shortened(name, WIDEST_NAME) for name in names]
+    short = text.shortened_apart(names, WIDEST_NAME)
     cells: list[list[Any]] = [["true \\ answered", *short]]
     cells += [
         [name, *map(text.count, row)] for name, row in zip(short, counts.tolist(), strict=True)

@@ -328,7 +328,7 @@ class _Run:
         if self.measured is None or not self.measured.confusion.size or self.test is None:
             return []
         counts = self.measured.confusion
-        names = [text.shortened(name, 16) for name in self.test.class_names]
+        names = text.shortened_apart(self.test.class_names, 16)
         names = names or [str(k) for k in range(len(counts))]
         if len(names) > MOST_CLASSES:
             return []

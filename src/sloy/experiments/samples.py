@@ -192,13 +192,13 @@ class Inspection:
 
     def figure(self, found: Samples, top: int) -> Figure:
         """The margins, and where the samples are pictures the first of each kind."""
-        names, data = names_of(found.data), found.data
+        names, data = text.shortened_apart(names_of(found.data), 12), found.data
 
         def told(kind: str, n: int) -> str:
-            own = text.shortened(names[data.y[n]], 14)
+            own = names[data.y[n]]
             if kind != "mislabelled":
                 return own
-            return f"{own}\n→ {text.shortened(names[found.suggested[n]], 12)}"
+            return f"{own}\n→ {names[found.suggested[n]]}"
 
         shown = {
             kind: [(int(n), told(kind, n)) for n in getattr(found, kind)[:top]] for kind in VERDICTS
