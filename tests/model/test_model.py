@@ -227,6 +227,7 @@ def test_a_model_of_float64_needs_no_word_about_its_engine(tmp_path):
 
 def test_no_samples_have_no_activations():
     model = affine(losses.SquaredError())
+    assert list(model.activations(X)) == list(model.network.layer_names)
     assert {n: v.shape for n, v in model.activations(X[:0], ["dense_1"]).items()} == {
         "dense_1": (0, 1)
     }

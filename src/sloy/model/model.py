@@ -229,9 +229,10 @@ class Model(Outward):
         return self(x, batch_size)[:, 1:]
 
     def activations(
-        self, x: Any, layers: Sequence[str], batch_size: int | None = None
+        self, x: Any, layers: Sequence[str] | None = None, batch_size: int | None = None
     ) -> dict[str, np.ndarray]:
-        """The outputs of layers, in use (not in training): name → array (N, …)."""
+        """The outputs of layers, of all by default, in use (not in training): name → array (N, …)."""
+        layers = self.network.layer_names if layers is None else layers
         names = sequence("Model.activations", "layers", layers, str)
         outputs = self._inferred(x, batch_size, names)
         return {name: outputs[f"activation/{name}"] for name in names}
