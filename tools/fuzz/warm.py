@@ -20,6 +20,8 @@ from typing import Any
 
 from sloy.files import apart
 
+_SECONDS = 1  # of the processor for a question: files are small, and what loops does so for ever
+
 
 @contextmanager
 def programs() -> Iterator[None]:
@@ -49,7 +51,8 @@ class _Client:
     def __call__(self, program: str, question: Any) -> apart.Ended:
         self._asked += 1
         which = (os.getpid(), self._asked)
-        self._connection.send((which, program, dict(question)))
+        seconds = min(question["seconds"], _SECONDS)
+        self._connection.send((which, program, {**question, "seconds": seconds}))
         while True:  # before the answer may come one that a killed process has not waited for
             whose, ended = self._connection.recv()
             if whose == which:
