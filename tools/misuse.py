@@ -1,6 +1,7 @@
 """Calls sloy's public functions and classes wrongly: one argument of a right call is replaced by what it cannot be.
 
     PYTHONPATH=src python tools/misuse.py --calls 2000
+    PYTHONPATH=src python tools/misuse.py --right          # whether the right calls are right
 
 Names and arguments come from the signatures. Each call must work, or raise one clear error of sloy's, a line of at most
 `LONGEST` characters. The exit status is 1 if one does not.
@@ -27,11 +28,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from right_calls import by_function, by_name
 
 import sloy
 from sloy import ops
 from sloy.errors import SloyError
-from sloy.experiments import Experiment
 
 LONGEST = 400
 SECONDS, MEMORY = 10, 8 << 30  # of a call; of the process
@@ -56,6 +57,10 @@ PASSED_OVER = re.compile(
 )
 
 
+# Of which no right call is made: what they take is a large file, or comes out of one.
+UNTRIED = re.compile(r"layers\.Imported|pretrained\.(fetch|read_)")
+
+
 class Absurd:
     """An object that is nothing."""
 
@@ -63,6 +68,15 @@ class Absurd:
 
     def __repr__(self) -> str:
         return "<absurd>"
+
+
+class Unfit(Exception):
+    """What a user's own function raises: it goes through to the user."""
+
+
+def unfit(*_: object, **__: object) -> None:
+    """A function that no argument suits."""
+    raise Unfit
 
 
 WRONG: dict[str, Callable[[Path], Any]] = {
@@ -84,7 +98,7 @@ WRONG: dict[str, Callable[[Path], Any]] = {
     "{}": lambda folder: {},
     "an object": lambda folder: Absurd(),
     "a class": lambda folder: Absurd,
-    "a function": lambda folder: len,
+    "a function": lambda folder: unfit,
     "an array of objects": lambda folder: np.array([None, "a"], object),
     "an empty array": lambda folder: np.zeros((0, 3), np.float32),
     "a complex array": lambda folder: np.ones((2, 2), complex),
@@ -94,74 +108,10 @@ WRONG: dict[str, Callable[[Path], Any]] = {
 }
 
 
-def right(folder: Path) -> dict[str, Any]:
-    """Argument → a value that functions with such an argument take."""
-    import matplotlib.figure  # noqa: F401 - once, not while a call is timed
-
-    x = np.random.default_rng(0).random((12, 4)).astype(np.float32)
-    network = sloy.Network((4,), [sloy.layers.Dense(3)])
-    model, history = sloy.fit(
-        network, (x, np.arange(12) % 3), epochs=1, verbose=False, engine="reference"
-    )
-    model.save(folder / "model.sloy")
-    (folder / "t.csv").write_text("a,b\n" + "".join(f"{n},{n * n}\n" for n in range(30)))
-    return {
-        "network": network, "model": model, "history": history, "problem": model.problem, "recipe": sloy.Recipe(),
-        "data": (x, np.arange(12) % 3), "x": x, "samples": 8, "units": 3, "filters": 3, "kernel_size": 3, "rate": 0.5,
-        "input_shape": (8, 8, 1), "classes": 3, "path": str(folder / "model.sloy"), "shape": (2, 3), "layers": [],
-        "experiment": Experiment.of("mnist", network="mlp", epochs=1, samples=20),
-        "name": "adam", "network_name": "mlp", "y": np.arange(12) % 3, "source": str(folder / "t.csv"), "target": "b",
-        "learning_rate": 0.1, "layer": "dense_1", "parameters": model.parameters, "function": len, "z": x,
-        "picture": np.zeros((8, 8, 1)), "folder": str(folder), "figure": None, "labels": np.arange(12) % 3,
-        "image": np.arange(36.0).reshape(6, 6), "kernel": np.ones((3, 3)), "table": "0111", "text": "a | b",
-        "found": [], "low": 0.1, "high": 0.9, "loss": "squared_error", "value": 0.5, "steps": 3, "epochs": 2,
-        "columns": 2, "size": 2, "weights": np.ones((3, 3, 1, 2)), "activation": sloy.layers.Sigmoid(),
-        "initial": 0.1, "factor": 0.5, "least": True, "true": np.arange(12) % 3, "predicted": np.arange(12) % 3,
-        "augment": sloy.Augment(flip="horizontal"), "pictures": np.zeros((4, 8, 8, 1), np.uint8),
-        "language": "en", "number": 2, "noun": "row", "sentence": "a", "gradient": np.ones((3, 3)),
-        "tolerance": 0.1, "f": np.sin, "domain": (0, 1), "depth": 18, "width": 4, "outputs": 2,
-        "metric": "loss", "trials": [], "column": 0, "channel": 0, "channels": [0], "row": "L2", "title": "a",
-        "main": "a", "document": {}, "choice": "standardize", "grid": (2, 2), "maximum": 0.1, "every": 2,
-        "inner": 0.1, "by": 2, "array": x, "activations": ["relu", "tanh", "relu"], "edges": [[0.0, 1.0]],
-        "config": {"layer": "Dense", "units": 3}, "word": "huber=2", "output_shape": (3,), "line": "3 4",
-        "sample": 0, "seed": 0, "counts": np.eye(3, dtype=int),
-    }  # fmt: skip
-
-
 def rooms() -> list[Any]:
     """The front door, the rooms that it names, and some beside them."""
     named = [name for name in sloy.__all__ if inspect.ismodule(getattr(sloy, name))]
     return [sloy, *(importlib.import_module(f"sloy.{name}") for name in (*named, *BESIDE))]
-
-
-def right_for(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Function → what it takes beside, or instead of, what others take by those names."""
-    from sloy.app.designs import Design
-    from sloy.app.line import Line
-    from sloy.app.scenes import made
-    from sloy.engines import engine
-
-    x, w = ops.input("x", (4, 3)), ops.variable("w", (3, 2))
-    loss = ops.reduce_sum(ops.tanh(x @ w))
-    graph = {"graph": sloy.graph.Graph.of({"loss": loss})}
-    line = Line(made("moons", count=40), Design(), engine("reference"))
-    plane = values["x"][:, :2]
-    return {
-        "sloy.graph.backprop": {"loss": loss, "wrt": [w]},
-        **{f"sloy.graph.{name}": graph for name in ("check", "mixed", "optimize")},
-        "sloy.ops.matmul": {"a": x, "b": w},
-        "sloy.app.hand.of_line": {"line": line},
-        "sloy.app.scenes.seen": {"columns": list("abcd"), "axes": ["a", "b"], "classes": list("uvw")},
-        "sloy.app.scenes.of_pictures": {"data": sloy.data.Dataset(np.zeros((12, 4, 4, 1)), values["y"])},
-        "sloy.lecture.program": {"row": sloy.lecture.find("L2")},
-        "sloy.pages.script": {"name": "grid.js"},
-        "sloy.inspection.png": {"figure": sloy.inspection.curves_figure({"epoch": [1], "loss": [1.0]})},
-        "sloy.inspection.partial_dependence": {"data": values["x"], "column": 0},
-        "sloy.inspection.search_importance_figure": {"importance": {"learning_rate": 1.0}},
-        "sloy.inspection.curves_figure": {"history": {"epoch": [1, 2], "loss": [0.5, 0.25]}},
-        "sloy.theory.neuron_figure": {"x": plane},
-        "sloy.experiments.examine": {"model": values["path"], "data": values["source"]},
-    }  # fmt: skip
 
 
 def callables() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -234,12 +184,11 @@ def verdict(
     except OSError as error:
         return "" if error.filename else f"{error} names no file"
     except TypeError as error:  # Python's own, of a signature
-        return (
-            ""
-            if ("required" in str(error) and "argument" in str(error))
-            or "has no len()" in str(error)  # what the function raised that it was to call
-            else f"TypeError: {str(error)[:110]!r}"
-        )
+        absent = [p.name for p in parameters if p.default is p.empty and p.name not in given]
+        told = "required" in str(error) and any(f"'{name}'" in str(error) for name in absent)
+        return "" if told else f"TypeError: {str(error)[:110]!r}"
+    except Unfit:
+        return "" if unfit in given.values() else "Unfit"
     except TooLong:
         return "" if lasts(function, base, parameters) else f"takes more than {SECONDS} s"
     except BaseException as error:
@@ -264,9 +213,9 @@ def lasts(
 
 def wrong_calls(
     values: dict[str, Any], folder: Path
-) -> Iterator[tuple[str, str, str, Callable[[], str]]]:
+) -> Iterator[tuple[str, str, str, partial[str]]]:
     """Function, argument, what it is given, and the call."""
-    model, beside = values["model"], right_for(values)
+    model, beside = values["model"], by_function(values)
     for name, found in callables():
         function = getattr(model, name.partition(".")[2]) if name.startswith("model.") else found
         parameters = arguments_of(function)
@@ -290,12 +239,29 @@ def wrong_calls(
                 )
 
 
+def right_calls(folder: Path) -> int:
+    """Make the calls of which wrong ones are made; 1 if one is refused."""
+    refused, bases = 0, {}
+    for name, _, _, made in wrong_calls(by_name(folder), folder):
+        bases.setdefault(name, made.args)
+    for name, (function, _, parameters, base) in bases.items():
+        try:
+            call(function, dict(base), parameters)
+        except Exception as error:
+            if not UNTRIED.search(name):
+                refused += 1
+                print(f"{name}: {type(error).__name__}: {str(error)[:200]}", flush=True)
+    print(f"{len(bases)} right calls, {refused} refused")
+    return int(refused > 0)
+
+
 def main() -> int:
     """Call, count, tell what went wrong."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--calls", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="functions whose names have this in them")
+    parser.add_argument("--right", action="store_true", help="make the right calls alone")
     given = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     warnings.simplefilter("ignore")
@@ -303,7 +269,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="sloy-misuse-") as name:
         folder = Path(name)
         os.chdir(folder)  # files of wrong names are written there
-        several = [one for one in wrong_calls(right(folder), folder) if given.only in one[0]]
+        if given.right:
+            return right_calls(folder)
+        several = [one for one in wrong_calls(by_name(folder), folder) if given.only in one[0]]
         chosen = random.Random(given.seed).sample(several, min(given.calls, len(several)))
         for function, argument, word, made in sorted(chosen, key=lambda one: one[:3]):
             found["calls"] += 1

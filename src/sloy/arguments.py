@@ -243,7 +243,12 @@ def path_of(where: str, name: str, value: object) -> Path:
         raise InvalidArgument(
             f"{where}: `{name}` (={shown(value)}) must be a path: a string or a Path."
         )
-    written = given.encode(errors="surrogatepass")
+    try:
+        written = os.fsencode(given)
+    except UnicodeEncodeError:
+        raise InvalidArgument(
+            f"{where}: `{name}` (={shown(given)}) holds a character that no path can have."
+        ) from None
     if max(map(len, written.split(b"/"))) > LONGEST_NAME or len(written) > LONGEST_PATH:
         raise InvalidArgument(
             f"{where}: `{name}` (={shown(given)}) is too long for a path: at most {LONGEST_NAME} bytes"

@@ -13,7 +13,7 @@ from typing import Any, Literal, Union
 
 import numpy as np
 
-from sloy.arguments import finite_array, instance
+from sloy.arguments import finite_array, instance, sample_array
 from sloy.errors import FileFormatError, InvalidArgument, ShapeError
 from sloy.graph.ops.elementwise import cast
 from sloy.graph.spec import Shape
@@ -201,7 +201,7 @@ def choose(choice: Choice, x: np.ndarray) -> Preprocessing:
             f" {', '.join(CHOICES)}."
         )
     if choice == "standardize":
-        return standardize(x)
+        return standardize(sample_array("choose", "x", x))
     if choice == "unit" or (choice == "auto" and x.dtype == np.uint8):
         return Preprocessing(deviation=(255.0,))
     return Preprocessing()

@@ -130,6 +130,25 @@ def shortened_apart(words: Sequence[str], most: int) -> list[str]:
     return found
 
 
+def literal(written: str) -> Any:
+    r"""The value of a literal of Python's; `ValueError` where it is none.
+
+    Examples
+    --------
+    >>> literal("{0: 'cat'}"), literal("'\d'")
+    ({0: 'cat'}, '\\d')
+    """
+    import ast
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of backslashes that mean nothing
+        try:
+            return ast.literal_eval(written)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+            raise ValueError(f"{shortened(written)!r} is no literal") from error
+
+
 def meant(name: str, names: Iterable[str], most: int = 3) -> str:
     """Which of the names that there are somebody may have meant by another; nothing where none is like it.
 

@@ -63,6 +63,14 @@ def small_network() -> Any:
     )
 
 
+def smallest_network() -> Any:
+    """A layer."""
+    import sloy
+    from sloy import layers
+
+    return sloy.Network((6, 6, 1), [layers.Flatten(), layers.Dense(3)])
+
+
 def fitted(of: Any = network, **options: Any) -> Any:
     """A model after some epochs."""
     import sloy
@@ -79,20 +87,18 @@ def written(name: str, write: Any) -> bytes:
 
 def models() -> Corpus:
     """Models of sloy: of pictures, with a reader; of a table."""
+    return [
+        ("pictures.sloy", written("m.sloy", _picture_model(network).save)),
+        ("table.sloy", written("t.sloy", _table_model().save)),
+    ]
+
+
+def _picture_model(of: Any) -> Any:
     from sloy.data.pictures import PictureReader
     from sloy.model import Model
 
-    found = fitted(epochs=1)
-    pictures = Model(
-        found.problem,
-        dict(found.parameters),
-        class_names=("a", "b", "c"),
-        reader=PictureReader((6, 6), 1),
-    )
-    return [
-        ("pictures.sloy", written("m.sloy", pictures.save)),
-        ("table.sloy", written("t.sloy", _table_model().save)),
-    ]
+    found, reader = fitted(of, epochs=1), PictureReader((6, 6), 1)
+    return Model(found.problem, dict(found.parameters), class_names=("a", "b", "c"), reader=reader)
 
 
 def _table_model() -> Any:
@@ -234,7 +240,7 @@ def text_tables() -> Corpus:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo("t.csv"), "\n".join(_lines("sold", "price")))
     return [
-        ("t.csv", "\n".join(_lines()).encode()),
+        ("t.csv", "\n".join(_lines("area", "price")).encode()),
         ("q.csv", quoted),
         ("t.csv.gz", gzip.compress("\n".join(words).encode(), mtime=0)),
         ("t.zip", file.getvalue()),
@@ -252,30 +258,32 @@ def parquet_files() -> Corpus:
     """A table in Parquet, packed and not."""
     import polars as pl
 
-    frame = pl.DataFrame(_rows())
+    kinds = {"uncompressed": "area", "zstd": "town", "snappy": "sold"}
+    frames = {kind: pl.DataFrame(_rows(name, "price")) for kind, name in kinds.items()}
     return [
         (
             f"{kind}.parquet",
             written(
-                "t.parquet", lambda path, kind=kind: frame.write_parquet(path, compression=kind)
+                "t.parquet",
+                lambda path, kind=kind: frames[kind].write_parquet(path, compression=kind),
             ),
         )
-        for kind in ("uncompressed", "zstd", "snappy")
+        for kind in frames
     ]
 
 
 def workbooks() -> Corpus:
-    """A sheet of Excel."""
+    """Sheets of Excel: of numbers, of words."""
     import xlsxwriter
 
     def write(path: Path) -> None:
         book = xlsxwriter.Workbook(path)
         sheet = book.add_worksheet()
-        for column, (name, values) in enumerate(_rows().items()):
+        for column, (name, values) in enumerate(_rows(path.stem, "price").items()):
             sheet.write_column(0, column, [name, *values])
         book.close()
 
-    return [("t.xlsx", written("t.xlsx", write))]
+    return [(name, written(name, write)) for name in ("area.xlsx", "town.xlsx")]
 
 
 def pictures() -> Corpus:
@@ -324,11 +332,15 @@ def _exif() -> Any:
 
 def run_folders() -> Corpus:
     """The folder of a run, as an archive of its files."""
-    parts = (configurations, summaries, histories, checkpoints, models)
-    names = ("configuration.json", "summary.json", "history.csv", "checkpoint.sloy", "model.sloy")
+    files = {
+        "configuration.json": configurations()[0][1],
+        "summary.json": summaries()[0][1],
+        "history.csv": dict(histories())["history.csv"],
+        "checkpoint.sloy": checkpoints()[0][1],
+        "model.sloy": written("m.sloy", _picture_model(smallest_network).save),
+    }
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        for name, part in zip(names, parts, strict=True):
-            content = next(c for n, c in part() if n.endswith(name.rpartition(".")[2]))
+        for name, content in files.items():
             archive.writestr(zipfile.ZipInfo(name), content)
     return [("run.zip", file.getvalue())]

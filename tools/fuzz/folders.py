@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fuzz.corpus import Corpus, pictures, summaries
+from fuzz.corpus import Corpus, pictures, summaries, text_tables
 from fuzz.mutations import Random, bent, json_text, text_bent, zipped
 
 NAME = "sloy-fuzz"  # of the study
@@ -75,13 +75,17 @@ def headers(random: Random, name: str, data: bytes) -> bytes:
 
 @cache
 def _of_a_run() -> dict[str, bytes]:
-    """The files of a small run that has ended."""
+    """The files of a small run that has ended, on a table that stays: reports read it."""
     from sloy.experiments import Experiment, run
 
-    options = {"network_options": {"hidden": [4]}, "samples": 40, "epochs": 1}
+    rows = Path(tempfile.gettempdir()) / "sloy-fuzz-rows" / "rows.csv"
+    rows.parent.mkdir(exist_ok=True)
+    rows.write_bytes(dict(text_tables())["t.csv"])
     with tempfile.TemporaryDirectory() as name:
         run(
-            Experiment.of("mnist", network="mlp", **options),
+            Experiment.of(
+                str(rows), target="price", network="mlp", epochs=1, network_options={"hidden": [4]}
+            ),
             Path(name) / "run",
             engine="reference",
             diagnose=True,

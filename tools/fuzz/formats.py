@@ -194,6 +194,7 @@ def _model(path: Path) -> str:
 def _checkpoint(path: Path) -> str:
     from sloy.training.checkpoint import Checkpoint, Store
 
+    _told_once()
     corpus.fitted(
         corpus.small_network,
         epochs=3,
@@ -205,6 +206,21 @@ def _checkpoint(path: Path) -> str:
     return digest(Store(path).path.name)
 
 
+@cache
+def _told_once() -> None:
+    """The run that is resumed is the same for every file: what it is is made out once."""
+    from sloy.training import fit
+
+    describe, told = fit.describe, {}
+
+    def same(*run: Any) -> Any:
+        if not told:
+            told.update(describe(*run))
+        return dict(told)
+
+    fit.describe = same
+
+
 def _configuration(path: Path) -> str:
     from sloy.experiments.run_folder import RunFolder
 
@@ -213,7 +229,8 @@ def _configuration(path: Path) -> str:
 
 @cache
 def _some_model() -> Any:
-    return corpus.fitted(corpus.small_network, epochs=1)
+    """Of few nodes: what is bent is what stands beside it."""
+    return corpus.fitted(corpus.smallest_network, epochs=1)
 
 
 def _summary(path: Path) -> str:
@@ -291,7 +308,7 @@ def _run_folder(path: Path) -> str:
 
 FORMATS = {
     "model": Format(corpus.models, _container, _model, sealed=(".sloy",)),
-    "checkpoint": Format(corpus.checkpoints, _container, _checkpoint, sealed=(".sloy",), slow=3),
+    "checkpoint": Format(corpus.checkpoints, _container, _checkpoint, sealed=(".sloy",)),
     "configuration": Format(corpus.configurations, _document, _configuration),
     "summary": Format(
         corpus.summaries, _document, _summary, whole=False, slow=3
@@ -303,12 +320,12 @@ FORMATS = {
     ),  # a list of fields
     "torch": Format(foreign.torch_files, _torch, _tensors, sealed=("state.pth", "views.pth")),
     "safetensors": Format(foreign.safetensors_files, _safetensors, _tensors),
-    "keras": Format(foreign.keras_files, _keras, _tensors, sealed=(".keras",), slow=10),
+    "keras": Format(foreign.keras_files, _keras, _tensors, sealed=(".keras",)),
     "idx": Format(corpus.idx_files, _idx, _read_idx, sealed=(".gz",)),
     "csv": Format(
         corpus.text_tables, _text_table, _table, sealed=(".gz", ".zip"), whole=False
     ),  # lines of text
-    "parquet": Format(corpus.parquet_files, _parquet, _table, slow=10),
+    "parquet": Format(corpus.parquet_files, _parquet, _table, slow=2),
     "xlsx": Format(
         corpus.workbooks,
         lambda r, n, d: zipped(r, d, lambda entry: text_bent),

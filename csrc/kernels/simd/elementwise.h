@@ -17,7 +17,10 @@ inline Float larger(Float a, Float b) { return ((a >= b) | (a != a)) ? a : b; }
 inline Float smaller(Float a, Float b) { return ((a <= b) | (a != a)) ? a : b; }
 
 inline Float square_root(Float x) {
-#if defined(__AVX512F__)
+#if defined(__clang__)
+  for (int lane = 0; lane < lanes; ++lane) x[lane] = __builtin_sqrtf(x[lane]);
+  return x;
+#elif defined(__AVX512F__)
   return reinterpret_cast<Float>(__builtin_ia32_sqrtps512_mask(x, x, -1, 4));
 #elif defined(__AVX2__)
   return __builtin_ia32_sqrtps256(x);

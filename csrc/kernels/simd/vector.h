@@ -43,18 +43,30 @@ struct Lane<Uint> {
   using Memory = std::uint32_t __attribute__((vector_size(lanes * 4), aligned(4), may_alias));
 };
 
+// Clang, of which ThreadSanitizer's build is made, forgets the alignment of a type that depends on a
+// template's argument.
 template <class Vector>
 inline Vector load(const void* at) {
+#if defined(__clang__)
+  Vector value;
+  __builtin_memcpy(&value, at, sizeof value);
+  return value;
+#else
   return *static_cast<const typename Lane<Vector>::Memory*>(at);
+#endif
 }
 
 template <class Vector>
 inline void store(void* at, Vector value) {
+#if defined(__clang__)
+  __builtin_memcpy(at, &value, sizeof value);
+#else
   *static_cast<typename Lane<Vector>::Memory*>(at) = value;
+#endif
 }
 
-// Lanes of two vectors, those of `b` counted from `lanes` on. Clang, of which ThreadSanitizer's
-// build is made, has no such instruction with places that are not constants.
+// Lanes of two vectors, those of `b` counted from `lanes` on. Clang has no such instruction with
+// places that are not constants.
 inline Float shuffled(Float a, Float b, Int places) {
 #if defined(__clang__)
   Float chosen;

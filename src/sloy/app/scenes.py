@@ -180,7 +180,10 @@ def made(name: str, *, count: int = 500, noise: float = 0.2, seed: int = 0) -> S
     ((40, 2), ('0', '1'), (100, 2))
     """
     one_of("scene", "name", name, tuple(MAKERS))
-    count, noise = integer("scene", "count", count, 10), real("scene", "noise", noise, least=0)
+    count, noise = (
+        integer("scene", "count", count, 10, MOST),
+        real("scene", "noise", noise, least=0),
+    )
     seed = integer("scene", "seed", seed, 0)
     x, y = MAKERS[name](np.random.default_rng(seed), count, noise)
     classes = [str(k) for k in range(int(y.max()) + 1)] if y.dtype.kind == "i" else []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import re
+from contextlib import suppress
 
 from sloy.cli.errors import FAILED, OK, UsageError
+from sloy.text import literal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,10 +76,8 @@ def _value(written: str) -> object:
     from fractions import Fraction
 
     text = written.strip().replace("−", "-")
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        pass
+    with suppress(ValueError):
+        return literal(text)
     if re.fullmatch(r"\d{1,3}( \d{3})+", text):
         return int(text.replace(" ", ""))
     try:

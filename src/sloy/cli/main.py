@@ -179,6 +179,8 @@ def explain(
             of_file = isinstance(error, FileFormatError)  # it begins with the file's name
             line = _listed(error) if of_file else _without_name(_listed(error))
             return FAILED, _as_options(line, options) + saved
+        case ImportError() if "failed to map" in str(error):
+            return FAILED, f"not enough memory to load a library: {_line(error)}"
         case MemoryError():
             advice = "a smaller --batch-size needs less"
             return FAILED, f"not enough memory: {_line(error) or advice}"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sloy.arguments import path_of
 from sloy.data.imagenet import imagenet_classes
 from sloy.errors import FileFormatError
+from sloy.text import literal
 
 LARGEST_TEXT = 1 << 24  # characters that are read
 IMAGENET = "imagenet"
@@ -70,11 +71,9 @@ def value_of(text: str | None) -> Any:
     """The value that a text of JSON or of Python's literals stands for; the text itself where it is neither."""
     if text is None or len(text) > LARGEST_TEXT:
         return None
-    for read in (json.loads, ast.literal_eval):
-        try:
+    for read in (json.loads, literal):
+        with suppress(ValueError, RecursionError):
             return read(text)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            continue
     return text
 
 

@@ -11,7 +11,7 @@ from statistics import median
 import numpy as np
 
 from sloy import text
-from sloy.arguments import flag, instance, integer, real
+from sloy.arguments import flag, function, instance, integer, real, sequence
 from sloy.data.arrays import allocate, reorder
 from sloy.data.below import LeftOut
 from sloy.data.dataset import Dataset
@@ -149,10 +149,13 @@ def picture_folder(
         Where the decoded pictures fit neither in memory nor on the disk.
     """
     share = test if isinstance(test, float | int) else 0
+    integer("picture_folder", "threads", threads, 0)
+    if progress is not None:
+        function("picture_folder", "progress", progress)
     _check(validation, share, skip_broken, in_memory, reader)
     listing = source if isinstance(source, Listing) else list_pictures(source)
-    if class_names:
-        listing = listing.named(class_names)
+    if names := sequence("picture_folder", "class_names", class_names, str):
+        listing = listing.named(names)
     if isinstance(test, str | Path):
         test = list_pictures(test, fewest=1)
     if isinstance(test, Listing):

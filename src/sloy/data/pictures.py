@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from sloy.arguments import integer, real
+from sloy.arguments import integer, one_of, real
 from sloy.data.greys import Greys
 from sloy.data.images import WHITE, Colour, decode, picture_files, quiet
 from sloy.data.readers import Reader
@@ -103,11 +103,7 @@ class PictureReader(OfPictures):
             object.__setattr__(self, "greys", _black_and_white(self.greys))
         choices = {"resize": RESIZES, "resampling": RESAMPLINGS, "order": ORDERS}
         for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise InvalidArgument(
-                    f"PictureReader: `{name}` (={shown(getattr(self, name))}) must be one of"
-                    f" {', '.join(allowed)}."
-                )
+            one_of("PictureReader", name, getattr(self, name), allowed)
         if self.resize_to is not None:
             if self.resize != "crop":
                 raise InvalidArgument(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sloy import text
+from sloy.arguments import function, integer
 from sloy.engines import Engine
 from sloy.errors import InvalidOption
 from sloy.experiments.events import Branched, Listener
@@ -72,6 +73,8 @@ def branch(
     >>> len(other.history), float(other.history["learning_rate"][-1]) < 0.001
     (2, True)
     """
+    function("branch", "listener", listener)
+    epoch, step = integer("branch", "epoch", epoch), integer("branch", "step", step, 0)
     folder = RunFolder.to_read(parent)
     experiment = folder.experiment()
     other = _changed(experiment, change, parent)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sloy import text
-from sloy.arguments import flag, real
+from sloy.arguments import flag, function, real
 from sloy.diagnosis import Diagnosis, Report
 from sloy.diagnosis.trial import Trier
 from sloy.engines import Engine
@@ -83,6 +83,7 @@ def diagnose(
     """
     flag("diagnose", "try_remedies", try_remedies)
     limit = AGAIN if seconds is None else real("diagnose", "seconds", seconds, above=0)
+    function("diagnose", "listener", listener)
     run = RunFolder.to_read(folder)
     if run.within:
         raise InvalidArgument(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sloy import text
+from sloy.arguments import function
 from sloy.data import Dataset
 from sloy.data.nearest import Nearest
 from sloy.data.quality import Quality, quality
@@ -246,6 +247,7 @@ def plan(
     >>> forecast.quality.samples["train"], forecast.words["epochs"]
     (540, 2)
     """
+    function("plan", "listener", listener)
     began = time.perf_counter()
     experiment = Experiment.of(data, **words)
     if experiment.start is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sloy import inspection, pruning, text
-from sloy.arguments import flag, path_of
+from sloy.arguments import flag, function, path_of
 from sloy.data.dataset import Dataset
 from sloy.data.tables import RowsReader
 from sloy.engines import Engine
@@ -110,6 +110,7 @@ def prune(
     """
     path_of("prune", "model", model)
     flag("prune", "overwrite", overwrite)
+    function("prune", "listener", listener)
     Pruning(**options, where="prune")  # raises where they do not go together
     file = model_file(model)
     folder = RunFolder(file.parent if out is None else path_of("prune", "out", out))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sloy import text
-from sloy.arguments import file_to_write, flag
+from sloy.arguments import file_to_write, flag, function
 from sloy.data import Dataset
 from sloy.diagnosis.report import Finding
 from sloy.engines import Engine
@@ -119,6 +119,7 @@ def report(
     """
     path = file_to_write("report", "path", path, SUFFIXES)
     flag("report", "samples", samples)
+    function("report", "listener", listener)
     folder = RunFolder.to_read(run)
     if folder.within:
         raise InvalidArgument(

@@ -33,7 +33,7 @@ def is_read_once(word: str | os.PathLike[str]) -> bool:
         return True
     try:
         return stat.S_ISFIFO(os.stat(word).st_mode)
-    except OSError:
+    except (OSError, ValueError):  # missing; characters that no path can have
         return False
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sloy.arguments import instance
 from sloy.graph.opdef import REGISTRY
 from sloy.graph.spec import Spec
 from sloy.graph.tensor import Tensor
@@ -171,6 +172,8 @@ def topological_order(tensors: Iterable[Tensor], ends: Collection[int] = ()) -> 
 
 def evaluate(graph: Graph, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     """Every node's value by the reference definitions; `feeds` holds inputs and variables by name."""
+    instance("evaluate", "graph", graph, Graph)
+    instance("evaluate", "feeds", feeds, Mapping)
     values: list[np.ndarray] = []
     with np.errstate(all="ignore"):  # NaN and infinities are values like any others
         for node in graph.nodes:

@@ -133,6 +133,8 @@ def lower(graph: Graph, supported: Collection[str], engine: str) -> Graph:
         Where an op is neither supported nor has an expansion; the message names op and engine.
     """
 
+    instance("lower", "graph", graph, Graph)
+
     def rule(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
         definition = REGISTRY[node.op]
         if definition.expand is None:

@@ -47,7 +47,11 @@ class Spec:
             raise InvalidArgument(
                 f"`dtype` (={shown(self.dtype)}) must be one of {', '.join(WIDTHS)}."
             )
-        if any(extent < 0 for extent in self.shape):
+        try:
+            negative = any(extent < 0 for extent in self.shape)
+        except TypeError:
+            raise InvalidArgument(f"`shape` (={shown(self.shape)}) must be integers.") from None
+        if negative:
             raise InvalidArgument(f"`shape` (={self.shape}) must have no negative extent.")
         if self.nbytes >= MOST_BYTES:
             raise InvalidArgument(

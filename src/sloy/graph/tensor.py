@@ -69,6 +69,10 @@ class Tensor:
         if (
             type(attributes) is not MappingProxyType
         ):  # else those of another node: shared, never changed
+            if not isinstance(attributes, Mapping):
+                raise InvalidArgument(
+                    f"Tensor: `attributes` (={shown(attributes)}) must be a mapping."
+                )
             attributes = MappingProxyType(dict(attributes))
         object.__setattr__(self, "attributes", attributes)
         object.__setattr__(self, "spec", spec)

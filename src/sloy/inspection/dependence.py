@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy import text
-from sloy.arguments import instance, integer
+from sloy.arguments import array, instance, integer
 from sloy.data.tables import TableReader
 from sloy.data.tables.columns import Category, Column, Date, Numeric
 from sloy.data.tables.dates import read_moments
@@ -180,11 +180,11 @@ def _drawn(model: Model, data: Any, rows: int, seed: int) -> Any:
         whole = polars().concat(frames) if frames else polars().DataFrame()
         order = permutation(whole.height, make_key(seed, "rows looked at"))[:rows]
         return whole[np.sort(order)]
-    array = np.asarray(data)
-    if not array.ndim:
-        return array
-    order = permutation(len(array), make_key(seed, "rows looked at"))[:rows]
-    return array[np.sort(order)]
+    values = array("partial_dependence", "data", data)
+    if not values.ndim:
+        return values
+    order = permutation(len(values), make_key(seed, "rows looked at"))[:rows]
+    return values[np.sort(order)]
 
 
 # --- values of a column -----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sloy.arguments import instance, sequence
+from sloy.arguments import array, instance, sample_array, sequence
 from sloy.data import Dataset
 from sloy.data.tables import RowsReader
 from sloy.data.tables.prepared import columns_of, known_targets
@@ -86,14 +86,14 @@ def rows_of(
         )
     if isinstance(reader, RowsReader):
         if not reader.takes(data):
-            x = np.asarray(data, reader.dtype)
+            x = np.asarray(sample_array(where, "table", data), reader.dtype)
         elif told:
             x = reader.read(data)
         else:
             x = np.concatenate(list(reader.blocks(data, Remarks())))
         parts = reader.parts
     else:
-        x = np.asarray(data)
+        x = array(where, "table", data)
         given = sequence(where, "names", names, str) or [
             f"column_{k}" for k in range(1, shape[0] + 1)
         ]
@@ -121,7 +121,7 @@ def truth_of(where: str, model: Model, data: Any, target: Any) -> tuple[np.ndarr
     """
     reader = model.reader
     if target is not None and not isinstance(target, str):
-        y = np.asarray(target)
+        y = array(where, "target", target)
         return y, np.ones(len(y), bool)
     if not isinstance(reader, RowsReader) or not reader.takes(data):
         raise InvalidArgument(f"{where}: `target` must hold what is true of each row.")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sloy import ops
-from sloy.arguments import instance, one_of, real, real_or_reals
+from sloy.arguments import instance, one_of, real, real_or_reals, sequence
 from sloy.errors import InvalidArgument
 from sloy.graph import Tensor
 from sloy.graph.spec import FLOATS, Shape
@@ -90,7 +90,8 @@ class Problem:
             if name in RESERVED or names.count(name) > 1:
                 raise InvalidArgument(f"`metrics`: the name {name!r} is taken; each is given once.")
         if self.origin:
-            object.__setattr__(self, "origin", real_or_reals("Problem", "origin", self.origin))
+            numbers = sequence("Problem", "origin", self.origin)
+            object.__setattr__(self, "origin", real_or_reals("Problem", "origin", numbers))
             if self.network.output_shape != (len(self.origin),):
                 raise InvalidArgument(
                     f"Problem: `origin` (={self.origin}) needs a number for each of the outputs"

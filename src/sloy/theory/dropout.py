@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sloy import ops
-from sloy.arguments import instance, integer
+from sloy.arguments import instance, integer, sample_array
 from sloy.engines import engine as find_engine
 from sloy.engines.reference import computed
 from sloy.errors import InvalidArgument
@@ -233,7 +233,7 @@ def _thinned(
 ) -> tuple[Tensor, dict[str, np.ndarray]]:
     """The outputs of so many thinned copies for one object, and all that computing them needs."""
     instance(where, "network", network, Network)
-    given = np.asarray(x, np.float64)
+    given = sample_array(where, "x", x).astype(np.float64)
     if given.shape != network.input_shape:
         raise InvalidArgument(
             f"{where}: `x` has shape {given.shape}; it must be one object, {network.input_shape}."

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from sloy import losses
-from sloy.arguments import instance
+from sloy.arguments import instance, real, sequence
 from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.threefry import make_key, permutation
@@ -157,7 +157,7 @@ def fit_members(
     given = as_dataset(data)
     found, rest = _recipe(recipe, options)
     lesson = Lesson.of(network, given, validation, loss, found, sample_weight)
-    watchers = list(callbacks)
+    watchers = list(sequence("fit_members", "callbacks", callbacks, Callback))
     if lesson.validation is not None:
         watchers.append(MemberStopping(lesson.members, patience=found.patience))
     model, history = fit(
@@ -220,8 +220,10 @@ class Lesson:
         if isinstance(validation, Dataset):
             theirs = of.inner.target(validation.y, tuple(shape)).reshape(len(validation), -1)
             held = Dataset(validation.x, _with(np.ones((len(validation), members)), theirs))
-        elif validation:
-            holder = holders(data, members, float(validation), recipe.seed)  # (N,), −1 for none
+        elif validation is not None and (
+            share := real("fit_members", "validation", validation, least=0, below=1)
+        ):
+            holder = holders(data, members, share, recipe.seed)  # (N,), −1 for none
             out = holder[:, None] == np.arange(members)
             w = ~out * (len(data) / np.maximum((~out).sum(0), 1))
             rows = np.flatnonzero(holder >= 0)

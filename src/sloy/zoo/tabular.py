@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from sloy.arguments import finite_array, instance, integer, sequence
+from sloy.arguments import finite_array, instance, integer, pair, real, sequence
 from sloy.errors import ShapeError
 from sloy.layers import (
     SELU,
@@ -72,7 +72,7 @@ def tabular(
     .. [1] D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs and boosted trees on
        tabular data", NeurIPS 2024.
     """
-    numbers = width - len(sequence("tabular", "classes", classes, int))
+    numbers = integer("tabular", "width", width) - len(sequence("tabular", "classes", classes, int))
     layers: list[Layer] = [Members(sequence("tabular", "scales", scales, Layer))]
     if classes:
         vectors = tuple(0 if count <= MOST_ONE_HOT else VECTOR for count in classes)
@@ -80,13 +80,14 @@ def tabular(
     if numbers:
         layers.append(Periodic(numbers))
     layers.append(Scale())
-    activation = Mish() if target else SELU()
+    activation = Mish() if target is not None else SELU()
     for units in sequence("tabular", "hidden", hidden):
         layers += [GroupedDense(units, normalized=True), Blend(activation)]
-        layers += [Dropout(dropout)] if dropout else []
+        layers += [Dropout(dropout)] if real("tabular", "dropout", dropout, least=0) else []
     layers.append(GroupedDense(outputs, normalized=True))
     if target is not None:
-        layers.append(Rescale(target[1], target[0]))
+        mean, deviation = pair("tabular", "target", target)
+        layers.append(Rescale(deviation, mean))
     return Network((width,), layers)
 
 

@@ -261,15 +261,13 @@ def _column(name: str, found: Found) -> Column | None:
 
 
 def _refuse(label: str, names: Sequence[str], what: str, more_of_it: str = "") -> None:
-    """Refuse columns, as many of them named as a message has room for."""
+    """Refuse columns, as many of them named, and as much of it said, as a message has room for."""
     if not names:
         return
-    for most in (8, 4, 2, 1):
-        said = _refusal(names, most, what, more_of_it)
-        python = f" (in Python `ignore=`{', `ids=`' if more_of_it else ''})"
-        if len(said) + len(python) <= LONGEST:
-            said += python
-            break
+    python = f" (in Python `ignore=`{', `ids=`' if more_of_it else ''})"
+    forms = [_refusal(names, most, what, more_of_it) + python for most in (8, 4, 2, 1)]
+    forms += [_refusal(names, 1, what, more_of_it), _refusal(names, 1, what, ";")]
+    said = next((form for form in forms if len(form) <= LONGEST), forms[-1])
     raise InvalidArgument(f"{label}: {said}.")
 
 
@@ -288,4 +286,5 @@ def _refusal(names: Sequence[str], most: int, what: str, more_of_it: str) -> str
 
 
 def _quoted(name: str) -> str:
-    return name if name.replace("_", "").isalnum() else f"'{shortened(name, LONGEST_NAME)}'"
+    brief = shortened(name, LONGEST_NAME)
+    return brief if brief.replace("_", "").isalnum() else f"'{brief}'"

@@ -26,6 +26,7 @@ from sloy.exchange.weights.archive import Span, check_crc, check_directory, span
 from sloy.exchange.weights.pickled import LARGEST, Call, Named, Persistent, PickleError, read_pickle
 from sloy.exchange.weights.tensors import FileTensor, checked_shape, widened
 from sloy.files.container import fail
+from sloy.text import shortened
 
 _LEGACY = 0x1950A86A20F9469CFC6C  # the first pickle of the older layout
 _STORAGES = {
@@ -288,7 +289,7 @@ def _storage(reference: Persistent) -> tuple[str, str, int]:
     word, kind, key, _, elements = identifier[:5]
     module, _, storage = kind.name.rpartition(".") if isinstance(kind, Named) else ("", "", "")
     if word != "storage" or module != "torch" or storage not in _STORAGES:
-        named = kind.name[:80] if isinstance(kind, Named) else type(kind).__name__
+        named = shortened(kind.name, 80) if isinstance(kind, Named) else type(kind).__name__
         raise PickleError(f"storages of kind {named} are not read")
     if not isinstance(key, str) or type(elements) is not int or not 0 <= elements < 2**48:
         raise PickleError("the reference to a storage cannot be understood")

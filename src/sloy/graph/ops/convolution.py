@@ -12,6 +12,7 @@ from math import prod
 
 import numpy as np
 
+from sloy.arguments import integer
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.attributes import Schema
 from sloy.graph.opdef import Attributes, register
@@ -36,7 +37,7 @@ def _check(name: str, x: Spec, w: Spec, groups: int) -> None:
         raise ShapeError(
             f"{name}: input {x} and weights {w} must be float (N, H, W, C) and (KH, KW, I, O)."
         )
-    if groups < 1 or w.shape[3] % groups:
+    if w.shape[3] % integer(name, "groups", groups):
         raise InvalidArgument(
             f"{name}: `groups` (={groups}) must divide the {w.shape[3]} output channels."
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy import ops
-from sloy.arguments import instance, integer, real
+from sloy.arguments import instance, integer, real, word
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
 from sloy.graph import Graph
@@ -147,6 +147,8 @@ def compare_descents(
             f"{where}: `learning_rate` has {sorted(learning_rate)}; it must name the ways {sorted(ways)}."
         )
     measure = _measure(network, given.x, given.y, loss)
+    if parameters is not None:
+        instance(where, "parameters", parameters, Mapping)
     start = network.initialize(seed) if parameters is None else dict(parameters)
     paths = {}
     for name, size in sizes.items():
@@ -167,6 +169,7 @@ def descent_figure(descent: Descent, title: str = "") -> Figure:
     from matplotlib.ticker import NullFormatter
 
     instance("descent_figure", "descent", descent, Descent)
+    word("descent_figure", "title", title)
     figure = new_figure(9.4, 4.2)
     left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.15, 1]})
     _draw_surface(left, descent)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["path_animation"]
 
+MOST_FRAMES = 1000
+
 
 def path_animation(
     descent: Descent, title: str = "", *, frames: int = 30, seconds: float = 0.2
@@ -44,7 +46,7 @@ def path_animation(
     ('0 objects seen', '12 objects seen', '24 objects seen')
     """
     instance("path_animation", "descent", descent, Descent)
-    frames = integer("path_animation", "frames", frames, 2)
+    frames = integer("path_animation", "frames", frames, 2, MOST_FRAMES)
     most = max(int(path.objects[-1]) for path in descent.paths.values())
     seen = np.unique(np.linspace(0, most, frames).round().astype(int)).tolist()
     return Animation.of(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy import ops
-from sloy.arguments import finite_array, integer, real
+from sloy.arguments import finite_array, integer, pair, real
 from sloy.errors import ShapeError, SloyError
 from sloy.graph import Tensor
 from sloy.language import counted, say
@@ -126,7 +126,8 @@ def perceptron_rule(
     side = signs(where, y, len(points))
     rate = real(where, "learning_rate", learning_rate, above=0)
     epochs = integer(where, "max_epochs", max_epochs)
-    weights, bias = (np.zeros(points.shape[1]), 0.0) if start is None else start
+    begin = (np.zeros(points.shape[1]), 0.0) if start is None else start
+    weights, bias = pair(where, "start", begin)
     counter = _Stop(len(points))
     model, _ = fit(
         Network((points.shape[1],), [Dense(1)]),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sloy.arguments import word
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.inspection.picture import is_ink_on_paper
 from sloy.inspection.style import BLUE, GREY, ORANGE, new_figure, styled
@@ -147,6 +148,7 @@ def response_figure(image: Picture, kernel: ArrayLike, title: str = "") -> Figur
     """
     where = "response_figure"
     F, G = as_grey(as_picture(where, "image", image)), one_channel(where, "kernel", kernel)
+    word("response_figure", "title", title)
     response, F = convolve(F, G), F[..., 0]
     i, j = np.unravel_index(int(response.argmax()), response.shape)
     figure = new_figure(9.2, 3.5)
