@@ -240,6 +240,7 @@ def judge(evidence: Evidence, rules: Sequence[Rule]) -> Report:
     A finding is under the first of those that its rule names as explaining it; notes explain nothing.
     """
     found: list[Finding] = []
+    roots: dict[str, str] = {}  # finding → what explains it before all that its rule names
     for rule in rules:
         with np.errstate(all="ignore"):  # of runs that ran away
             hit = rule.find(evidence)
@@ -249,8 +250,9 @@ def judge(evidence: Evidence, rules: Sequence[Rule]) -> Report:
                     rule, hit.sentence, hit.measured, hit.severity, hit.since, hit.cured, hit.layer
                 )
             )
+            roots |= dict.fromkeys(hit.explains if hit.severity != "note" else (), rule.id)
     causes = {finding.id: finding for finding in found if finding.severity != "note"}
-    placed = [replace(one, under=_top(one, causes)) for one in found]
+    placed = [replace(one, under=_top(one, causes, roots)) for one in found]
     place = {rule.id: number for number, rule in enumerate(rules)}
     placed.sort(
         key=lambda one: (
@@ -263,11 +265,13 @@ def judge(evidence: Evidence, rules: Sequence[Rule]) -> Report:
     return Report(tuple(placed), evidence.last.step, len(evidence.readings), len(rules))
 
 
-def _top(finding: Finding, causes: dict[str, Finding]) -> str:
+def _top(finding: Finding, causes: dict[str, Finding], roots: Mapping[str, str]) -> str:
     """What explains a finding, and is not itself explained by something else; "" of none."""
+    if finding.id in roots:
+        return roots[finding.id]
     for cause in finding.rule.after:
-        if cause in causes and cause != finding.id:
-            return _top(causes[cause], causes) or cause
+        if cause in causes and roots.get(cause) != finding.id:
+            return _top(causes[cause], causes, roots) or cause
     return ""
 
 

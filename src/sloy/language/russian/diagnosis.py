@@ -100,6 +100,7 @@ SENTENCES: dict[str, str] = {
     "more units or layers": "больше нейронов или слоёв",
     "nothing is wrong: {rules}, {readings} in {steps}": "всё в порядке: {rules}, {readings} за {steps}",
     "of {cause}, above": "{cause}, выше",
+    "{layer} is {units} wide, too narrow to tell {classes} classes apart easily": "ширина слоя {layer} — {units}: через него трудно различить классы, которых {classes}",
     "on the samples to validate on, the network was never surely better than a constant answer": "на контрольной выборке сеть ни разу не была уверенно лучше постоянного ответа",
     "penalties or weight decay too strong": "слишком сильные штрафы или уменьшение весов",
     "relu": "ReLU вместо сигмоид",
