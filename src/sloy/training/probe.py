@@ -260,7 +260,7 @@ class Probe(Callback):
         """Look before the first step."""
         self._readings, self._kept, self._prober = [], [], None
         self.seconds, self._cost, self._first = 0.0, COMPILED, run.steps_done
-        self._run, self._reads_at_once = run, reads_at_once(run, self.least)
+        self._run, self._reads_at_once = run, _reads_at_once(run, self.least)
         self._begun, self._is_over = time.perf_counter(), False
         with self._timed():
             self._look(run)
@@ -342,13 +342,19 @@ class Probe(Callback):
         return min(even, max(done + 1, affordable), early if early <= EARLY else total)
 
 
-def reads_at_once(run: Run, looks: int) -> bool:
-    """Whether copies of the variables are not kept: they are large, or cannot be read later."""
-    order, specs = run.order, run.variables.specs.values()
-    several = order.engine.processes.count > 1
-    most = (looks + 2 + EARLY.bit_length()) * sum(spec.nbytes for spec in specs)
+def kept_bytes(least: int, state: int) -> int:
+    """Bytes that copies of so many bytes of variables take at most, with those that are read; 0 where none are kept."""
+    most = (least + 3 + EARLY.bit_length()) * state
+    return most if most <= KEPT else 0
+
+
+def _reads_at_once(run: Run, least: int) -> bool:
+    """Whether no copies are kept: the variables are large, or the samples cannot be read later."""
+    order = run.order
+    state = sum(spec.nbytes for spec in run.variables.specs.values())
     x: object = order.data.x
-    return several or isinstance(x, LazyRows) or most > KEPT
+    several = order.engine.processes.count > 1
+    return several or isinstance(x, LazyRows) or not kept_bytes(least, state)
 
 
 def _rate(run: Run) -> float:
