@@ -11,6 +11,7 @@ was chosen. `--proof` also tries the remedies of some faults, and those of healt
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import time
 from collections import Counter
@@ -378,6 +379,7 @@ def _cost(rounds: int, only: str) -> None:
             pair = {}
             for watched in (False, True) if turn % 2 else (True, False):
                 watch = sloy.Diagnosis()
+                gc.collect()  # of the run before, which its watch still holds
                 begun = time.process_time()
                 callbacks = [watch] * watched
                 epochs = COST_EPOCHS[name]
