@@ -208,6 +208,8 @@ def test_columns_are_noted() -> None:
     )
     (noted,) = (finding for finding in report.findings if finding.id == "D02")
     assert noted.severity == "note"
+    assert noted.remedies == ["leave the column out"]
+    assert Report.of_json(report.to_json()) == report
     for words in ("all alike (5)", "equal to another (6)", "counting the rows (4)"):
         assert words in noted.sentence
 

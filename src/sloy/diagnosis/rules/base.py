@@ -32,6 +32,8 @@ class Hit:
         Where, if it is in one place.
     explains : tuple of str
         Rules whose findings this one explains, though theirs mostly explain it.
+    causes, remedies : tuple of str
+        In place of the rule's.
     """
 
     sentence: Sentence
@@ -41,6 +43,8 @@ class Hit:
     cured: int | None = None
     layer: str = ""
     explains: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,7 +74,10 @@ class NoSignal(
         limit = self.hint if learned else self.errors
         if evidence.weighs_classes and 0 < evidence.rarest_held_out < self.fewest:
             limit = self.unsure
-        if gain >= limit:
+        # All samples to validate on, which the probe may have missed at their best.
+        shown = max((row.get("val_accuracy", 0.0) for row in evidence.history), default=0.0)
+        sure = (shown - share) / error_of_share(share, max(evidence.facts.held_out, 1))
+        if gain >= limit or (sure >= self.errors and not evidence.weighs_classes):
             return None
         said = sentence(
             "on the samples to validate on, the network was never surely better than a constant answer"
@@ -89,11 +92,7 @@ class NoSignal(
                 share=known[0][2],
             )
         elif accuracies:
-            # what all of the samples to validate on have had, where an epoch has ended
-            best = max(
-                (row["val_accuracy"] for row in evidence.history if "val_accuracy" in row),
-                default=best,
-            )
+            best = shown or best
             said = sentence(
                 "the validation accuracy was at most {best:.1%}; always the same answer has {share:.1%}",
                 best=best,

@@ -67,6 +67,7 @@ SENTENCES: dict[str, str] = {
     "classes without samples in a part: {shown}": "классы, объектов которых нет в одной из частей: {shown}",
     "clip the gradient": "ограничить норму градиента",
     "column {column} alone gives the target away ({score:.3f})": "столбец {column} один выдаёт ответ ({score:.3f})",
+    "columns that tell nothing": "столбцы, которые ничего не говорят",
     "counting the rows": "с номерами строк",
     "do": "сделать",
     "doubles on both sides of the split": "одинаковые объекты в обеих частях",
