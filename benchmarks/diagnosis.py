@@ -4,12 +4,14 @@ Each fault is planted into a network, a recipe or samples; what is counted is wh
 variants must have no error and no warning. `--held-out` takes other data sets, depths and strengths, on which no limit
 was chosen. `--proof` also tries the remedies of some faults, and those of healthy runs.
 
-    python benchmarks/diagnosis.py [--seeds N] [--held-out] [--proof] [--cost [--rounds N]] [--only NAME] [--data NAME]
+    python benchmarks/diagnosis.py [--seeds N] [--first N] [--held-out] [--proof] [--only NAME] [--data NAME]
+    python benchmarks/diagnosis.py --cost [--rounds N]
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import time
 from collections import Counter
@@ -163,6 +165,7 @@ HEALTHY: dict[str, Callable[[Job], Job]] = {
     "batch norm": lambda job: replace(job, between=lambda: (layers.BatchNorm(),)),
     "residual": lambda job: replace(job, front=(*job.front, *_residual(job))),
     "one cycle": lambda job: job.with_options(schedule="one-cycle", learning_rate=0.01),
+    "penalties": lambda job: replace(job, l2=1e-3),
 }
 
 
@@ -314,7 +317,7 @@ def _outcomes(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for data, make in jobs.items():
         if args.data not in ("", data):
             continue
-        for seed in range(args.seeds):
+        for seed in range(args.first, args.first + args.seeds):
             job = make(seed)
             if args.held_out:
                 job = replace(job, hidden=(24,) * (3 if job.x.ndim == 2 else 2))
@@ -354,35 +357,52 @@ def _outcome(
     }
 
 
-COST_EPOCHS = {"mlp": 20, "cnn": 3, "lenet5": 4, "moons": 20_000, "short": 1}
+COST_EPOCHS = {"mlp": 10, "cnn": 1, "lenet5": 2, "moons": 4000, "short mlp": 1, "short moons": 200}
 
 
-def _cost(rounds: int) -> None:
-    """Processor time of runs with and without a watch, in turn, as `sloy train` watches."""
+def _cost(rounds: int, only: str) -> None:
+    """Processor time of runs with and without a watch, in turn, and of the report that is asked for after them."""
     digits = sloy.data.mnist().train
-    options: dict[str, Any] = {"batch_size": 128, "threads": 1, "verbose": False, "validation": 0.1}
-    jobs = {
-        name: (sloy.zoo.make(name, (28, 28, 1), 10), digits) for name in ("mlp", "cnn", "lenet5")
+    options: dict[str, Any] = {"batch_size": 128, "threads": 1, "verbose": False}
+    jobs: dict[str, tuple[Any, ...]] = {
+        name: (sloy.zoo.make(name, (28, 28, 1), 10), digits, 0.1)
+        for name in ("mlp", "cnn", "lenet5")
     }
     points = moons(0)
-    jobs["moons"] = (points.network(), (points.x, points.y))
-    jobs["short"] = jobs["mlp"]
-    for name, (network, data) in jobs.items():
-        times: dict[bool, list[float]] = {False: [], True: []}
-        for turn in range(2 * rounds):
-            watched = turn % 4 in (1, 2)
-            watch = sloy.Diagnosis(least=4)
-            begun = time.process_time()
-            sloy.fit(
-                network, data, epochs=COST_EPOCHS[name], callbacks=[watch] * watched, **options
-            )
-            times[watched].append(time.process_time() - begun)
-            if watched:
-                last = watch
-        without, watching = (float(np.median(times[w])) for w in (False, True))
+    jobs["moons"] = (points.network(), (points.x, points.y), None)
+    jobs |= {f"short {name}": jobs[name] for name in ("mlp", "moons")}
+    for name, (network, data, held_out) in jobs.items():
+        if only not in ("", name):
+            continue
+        times: list[tuple[float, float]] = []
+        sloy.fit(network, data, validation=held_out, **options)  # what the first run alone takes
+        for turn in range(rounds):
+            pair = {}
+            for watched in (False, True) if turn % 2 else (True, False):
+                watch = sloy.Diagnosis()
+                gc.collect()  # of the run before, which its watch still holds
+                begun = time.process_time()
+                callbacks = [watch] * watched
+                epochs = COST_EPOCHS[name]
+                sloy.fit(
+                    network,
+                    data,
+                    validation=held_out,
+                    epochs=epochs,
+                    callbacks=callbacks,
+                    **options,
+                )
+                pair[watched] = time.process_time() - begun
+                if watched:
+                    asked = time.process_time()
+                    count = len(watch.report.findings), len(watch.readings)
+                    asked = time.process_time() - asked
+            times.append((pair[False], pair[True]))
+        more = sorted(100 * (watching / without - 1) for without, watching in times)
         print(
-            f"{name}: {without:.2f} s, watched {watching:.2f} s ({watching / without - 1:+.1%}); {len(last.readings)}"
-            f" readings {last.seconds:.2f} s, before them {last.before:.2f} s",
+            f"{name}: {np.median([without for without, _ in times]):.2f} s; watched {np.median(more):+.1f} % (quarters"
+            f" {np.quantile(more, 0.25):+.1f} and {np.quantile(more, 0.75):+.1f}); report {asked:.2f} s, {count[1]}"
+            " readings",
             flush=True,
         )
 
@@ -393,15 +413,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
     parser.add_argument("--held-out", action="store_true")
     parser.add_argument("--proof", action="store_true")
-    parser.add_argument("--only", default="", help="a fault, or healthy")
+    parser.add_argument("--only", default="", help="a fault, or healthy; of --cost a job")
     parser.add_argument("--data", default="", help="a data set")
     parser.add_argument("--cost", action="store_true", help="what watching costs, and no more")
     parser.add_argument("--rounds", type=int, default=3, help="pairs of runs of --cost")
     args = parser.parse_args()
     if args.cost:
-        _cost(args.rounds)
+        _cost(args.rounds, args.only)
         return
     outcomes = []
     for outcome in _outcomes(args):

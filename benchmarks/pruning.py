@@ -62,7 +62,7 @@ def main() -> None:
         "--model",
         help="where the trained network is kept; trained where it is not there, and no more then",
     )
-    parser.add_argument("--loss-rise", type=float, default=0.001)
+    parser.add_argument("--loss-rise", type=float, help="default: that of `sloy.prune`")
     parser.add_argument("--options", default="{}", help="of the network, JSON")
     parser.add_argument("--pixels", type=int, help="a multiple of 32: digits are enlarged")
     parser.add_argument("--batch", type=int, default=256)

@@ -125,6 +125,13 @@ FAULTS: dict[str, tuple[str, Any]] = {
         "D18",
         lambda: diagnosed(sloy.Network((4,), [Dense(1), ReLU(), Dense(4)]), (X, X.argmax(1))),
     ),
+    "narrow, dead": (
+        "D18",
+        lambda: diagnosed(
+            sloy.Network((4,), [Dense(1, bias_initializer=Constant(-8.0)), ReLU(), Dense(4)]),
+            (X, X.argmax(1)),
+        ),
+    ),
     "few samples": (
         "D19",
         lambda: diagnosed(net(), (X[:40], Y[:40]), validation=(X[60:], Y[60:]), epochs=200),
@@ -151,6 +158,20 @@ def test_what_ended_the_run_is_under_its_cause() -> None:
     (end,) = (finding for finding in report.findings if finding.id == "D01")
     assert end.under == "D08"
     assert "epoch 1" in end.sentence
+
+
+def test_dead_units_are_under_the_layer_that_is_too_narrow() -> None:
+    """Though a network too small is mostly under its dead units."""
+    under = {finding.id: finding.under for finding in report_of("narrow, dead").findings}
+    assert under["D10"] == under["D15"] == "D18"
+    assert under["D18"] == ""
+
+
+def test_few_samples_that_do_little_harm_are_noted() -> None:
+    side = (X[:, 0] > 0).astype(np.int64)
+    data, others = (X[:24], side[:24]), (X[60:], side[60:])
+    found = diagnosed(net(), data, validation=others, epochs=200).findings
+    assert [(one.id, one.severity) for one in found if one.id == "D19"] == [("D19", "note")]
 
 
 def test_states_are_kept() -> None:
@@ -187,6 +208,8 @@ def test_columns_are_noted() -> None:
     )
     (noted,) = (finding for finding in report.findings if finding.id == "D02")
     assert noted.severity == "note"
+    assert noted.remedies == ["leave the column out"]
+    assert Report.of_json(report.to_json()) == report
     for words in ("all alike (5)", "equal to another (6)", "counting the rows (4)"):
         assert words in noted.sentence
 

@@ -11,9 +11,11 @@ import sloy
 from available import available
 from sloy.layers import Dense, Flatten, LeakyReLU, ReLU, Residual, Sigmoid, Tanh
 from sloy.regularizers import L2
+from sloy.training import probe as probing
 from sloy.training.probe import Probe, Reading, spread
 from sloy.training.probe_graph import constant_losses
 from sloy.training.run import Run
+from sloy.training.state import TrainingState
 from training_tasks import blobs, cnn, fit, mlp, stripes
 
 
@@ -44,6 +46,51 @@ def test_not_one_bit_changes(engine: str, case: str) -> None:
     assert steps == sorted(set(steps))
     assert steps[:3] == [0, 1, 2] or steps[:3] == [0, 1, 4]
     assert len(steps) >= 5
+
+
+@pytest.mark.parametrize("engine", ["reference", "native"])
+def test_what_is_kept_is_read_as_it_was(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later the same numbers as at once, though the variables have gone on; the run compiles and reads nothing."""
+    runs, found = available(engine, threads=1), []
+    network = sloy.Network((4,), [Dense(6), ReLU(), sloy.layers.Dropout(0.2), Dense(3)])
+    for most in (0, probing.KEPT):
+        monkeypatch.setattr(probing, "KEPT", most)
+        watch, state = Probe(samples=40, least=5), TrainingState()
+        options: dict[str, Any] = {"engine": runs, "batch_size": 16, "optimizer": "adam"}
+        with monkeypatch.context() as patch:
+            if most:
+                patch.setattr(probing, "Prober", None)
+            fit(network, blobs(), epochs=5, state=state, callbacks=[watch], **options)
+        fit(network, blobs(), state=state, **options)
+        found.append({reading.step: reading.values for reading in watch.readings})
+    both = sorted(found[0].keys() & found[1].keys())
+    assert len(both) >= 6
+    for step in both:
+        at_once, later = found[0][step], found[1][step]
+        assert at_once.keys() == later.keys()
+        for name, value in at_once.items():
+            assert value.tobytes() == later[name].tobytes(), (step, name)
+
+
+def test_it_is_read_while_the_run_goes_on_where_that_is_paid_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probing, "COMPILED", 0.0)
+    read: list[int] = []
+
+    class Read(probing.Prober):
+        def read(self, moment: probing.Moment) -> Reading:
+            read.append(moment.step)
+            return super().read(moment)
+
+    monkeypatch.setattr(probing, "Prober", Read)
+    watch = Probe(samples=20, least=5, budget=0.99)
+    fit(mlp(), blobs(), epochs=20, batch_size=16, callbacks=[watch])
+    in_the_run = list(read)
+    assert len(in_the_run) >= 5
+    steps = [reading.step for reading in watch.readings]
+    assert read == sorted(set(read))
+    assert set(steps) <= set(read)
 
 
 def first_reading(network: sloy.Network, data: sloy.Dataset, **options: Any) -> tuple[Reading, Run]:

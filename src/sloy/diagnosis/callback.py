@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,7 +12,7 @@ from sloy.diagnosis.facts import Facts, facts
 from sloy.diagnosis.report import Report, judge
 from sloy.diagnosis.rules import RULES, with_limits
 from sloy.errors import InvalidArgument
-from sloy.training.probe import Probe
+from sloy.training.probe import Probe, spread
 from sloy.training.run import Run
 
 
@@ -21,8 +20,8 @@ from sloy.training.run import Run
 class Diagnosis(Probe):
     """Watches a run, and says in words what goes wrong: a callback of `sloy.fit`.
 
-    It looks at the samples before the first step, reads the network now and then (see
-    `sloy.training.probe.Probe`), and does not change one bit of the run.
+    It looks at the network now and then (see `sloy.training.probe.Probe`), and at the samples when somebody asks for
+    the report; it does not change one bit of the run.
 
     Parameters
     ----------
@@ -47,7 +46,6 @@ class Diagnosis(Probe):
     """
 
     limits: Mapping[str, float] = field(default_factory=dict)
-    _run: Run | None = field(default=None, init=False, repr=False)
     _facts: Facts | None = field(default=None, init=False, repr=False)
     _start: Mapping[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
@@ -56,46 +54,52 @@ class Diagnosis(Probe):
         self._rules = with_limits(self.limits)
 
     def on_fit_begin(self, run: Run) -> bool | None:
-        """Look at the samples, and read before the first step."""
+        """Look before the first step."""
+        self._facts = None
         super().on_fit_begin(run)
-        assert self._prober is not None
-        begun = time.perf_counter()
-        self._run = run
-        self._facts = facts(run.order, self._prober.rows, self._prober.held_out_rows)
-        self._labels = self._prober.batch["y"]
-        held_out = self._prober.held_out_batch
-        self._held_out_labels = None if held_out is None else held_out["y"]
-        matrices = run.model.network.parameters if not run.steps_done else ()
-        self._start = {
-            n: np.array(run.weights[n]) for n in matrices if len(run.weights[n].shape) > 1
-        }
-        looked = time.perf_counter() - begun
-        self.before += looked
-        self._begun += looked
+        with self._timed():
+            if self._reads_at_once:
+                self._facts = facts(run.order, *self._rows(run))
+            matrices = run.model.network.parameters if not run.steps_done else ()
+            self._start = {
+                n: np.array(run.weights[n]) for n in matrices if len(run.weights[n].shape) > 1
+            }
         return None
 
     @property
     def has_begun(self) -> bool:
         """Whether there is a run to report of."""
-        return self._facts is not None
+        return self._run is not None
+
+    def _rows(self, run: Run) -> tuple[np.ndarray, np.ndarray | None]:
+        """Rows of the probe: of the samples to train on, and to validate on."""
+        order, seed = run.order, run.order.recipe.seed
+        held_out = order.validation
+        rows = spread(order.data, self.samples, seed)
+        return rows, None if held_out is None else spread(held_out, self.samples, seed)
 
     @property
     def evidence(self) -> Evidence:
-        """What the rules look at."""
-        if self._run is None or self._facts is None:
+        """What the rules look at; samples are looked through when it is first asked for."""
+        if self._run is None:
             raise InvalidArgument(
                 "Diagnosis: no run has begun; give it to `fit` as one of the `callbacks`."
             )
         run = self._run
+        order, (rows, held_out) = run.order, self._rows(run)
+        if self._facts is None:
+            self._facts = facts(order, rows, held_out)
         return Evidence(
-            run.order.problem,
-            run.order.recipe,
+            order.problem,
+            order.recipe,
             run.steps,
             run.epochs * run.steps,
             self.readings,
             self._facts,
-            self._labels,
-            self._held_out_labels,
+            np.ascontiguousarray(order.data.y[rows]),
+            None
+            if order.validation is None
+            else np.ascontiguousarray(order.validation.y[held_out]),
             run.history.rows,
             self._start,
             run.error,

@@ -265,16 +265,16 @@ def _linear_model(part: Part, problem: Problem) -> Callable[[], float] | None:
 def _linear_score(x: np.ndarray, y: np.ndarray) -> float:
     """Accuracy, or R², of a linear model on a third of the rows, which it did not see."""
     of_classes = y.dtype.kind == "i"
-    x = x.astype(np.float64)
-    mean, deviation = x.mean(0), x.std(0)
-    x = np.hstack([(x - mean) / np.where(deviation > 0, deviation, 1), np.ones((len(x), 1))])
-    y = y.reshape(-1)
+    y, third = y.reshape(-1), len(x) // 3
     targets = np.eye(int(y.max()) + 1)[y] if of_classes else y[:, None].astype(np.float64)
-    third = len(x) // 3
-    seen, unseen = x[third:], x[:third]
+    x = x.astype(np.float32)
+    seen, unseen, known = x[third:], x[:third], targets[third:]
+    deviation = seen.std(0)
+    x -= seen.mean(0)
+    x /= np.where(deviation > 0, deviation, 1)
     penalty = 0.1 * len(seen) * np.eye(x.shape[1])
-    w = np.linalg.solve(seen.T @ seen + penalty, seen.T @ targets[third:])
-    answer = unseen @ w
+    w = np.linalg.solve(seen.T @ seen + penalty, seen.T @ (known - known.mean(0)))
+    answer = unseen @ w + known.mean(0)
     if of_classes:
         return float((answer.argmax(1) == y[:third]).mean())
     return float(1 - ((answer - targets[:third]) ** 2).mean() / max(targets[:third].var(), 1e-30))

@@ -39,6 +39,8 @@ class Finding:
         The id of the finding that explains this one; "" of none.
     proofs : tuple of Proof
         Remedies that were tried.
+    own_causes, own_remedies : tuple of str
+        In place of the rule's.
     """
 
     rule: Rule
@@ -50,6 +52,8 @@ class Finding:
     layer: str = ""
     under: str = ""
     proofs: tuple[Proof, ...] = ()
+    own_causes: tuple[str, ...] = ()
+    own_remedies: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -74,12 +78,12 @@ class Finding:
     @property
     def causes(self) -> list[str]:
         """What may be behind it."""
-        return [say(words) for words in self.rule.causes]
+        return [say(words) for words in self.own_causes or self.rule.causes]
 
     @property
     def remedies(self) -> list[str]:
         """What helps."""
-        return [say(words) for words in self.rule.remedies]
+        return [say(words) for words in self.own_remedies or self.rule.remedies]
 
     @property
     def state(self) -> str:
@@ -106,8 +110,8 @@ class Finding:
             "healthy": self.rule.healthy,
             "sentence": sentence,
             "said": self.said.to_json(),
-            "causes": list(self.rule.causes),
-            "remedies": list(self.rule.remedies),
+            "causes": list(self.own_causes or self.rule.causes),
+            "remedies": list(self.own_remedies or self.rule.remedies),
             "under": self.under,
             "proofs": [proof.to_json() for proof in self.proofs],
         }
@@ -182,6 +186,8 @@ class Report:
                 "sentence": str,
                 "said?": Sentence.SCHEMA,
                 "under": str,
+                "causes?": [str],
+                "remedies?": [str],
                 "proofs": [
                     {
                         "said?": dict.fromkeys(("words", "start"), Sentence.SCHEMA),
@@ -217,7 +223,12 @@ class Report:
             same = {n: one[n] for n in ("severity", "since", "cured", "layer", "under")}
             said = Sentence.of_json(one["said"]) if "said" in one else Sentence(one["sentence"])
             measured = float("nan") if one["measured"] is None else float(one["measured"])
-            findings.append(Finding(rule, said, measured=measured, proofs=proofs, **same))
+            own = {
+                f"own_{name}": tuple(one[name])
+                for name in ("causes", "remedies")
+                if name in one and tuple(one[name]) != getattr(rule, name)
+            }
+            findings.append(Finding(rule, said, measured=measured, proofs=proofs, **same, **own))
         return cls(tuple(findings), int(document["steps"]), int(document["readings"]))
 
     def with_proofs(self, proofs: dict[str, tuple[Proof, ...]]) -> Report:
@@ -240,17 +251,27 @@ def judge(evidence: Evidence, rules: Sequence[Rule]) -> Report:
     A finding is under the first of those that its rule names as explaining it; notes explain nothing.
     """
     found: list[Finding] = []
+    roots: dict[str, str] = {}  # finding → what explains it before all that its rule names
     for rule in rules:
         with np.errstate(all="ignore"):  # of runs that ran away
             hit = rule.find(evidence)
         if hit is not None:
             found.append(
                 Finding(
-                    rule, hit.sentence, hit.measured, hit.severity, hit.since, hit.cured, hit.layer
+                    rule,
+                    hit.sentence,
+                    hit.measured,
+                    hit.severity,
+                    hit.since,
+                    hit.cured,
+                    hit.layer,
+                    own_causes=hit.causes,
+                    own_remedies=hit.remedies,
                 )
             )
+            roots |= dict.fromkeys(hit.explains if hit.severity != "note" else (), rule.id)
     causes = {finding.id: finding for finding in found if finding.severity != "note"}
-    placed = [replace(one, under=_top(one, causes)) for one in found]
+    placed = [replace(one, under=_top(one, causes, roots)) for one in found]
     place = {rule.id: number for number, rule in enumerate(rules)}
     placed.sort(
         key=lambda one: (
@@ -263,11 +284,13 @@ def judge(evidence: Evidence, rules: Sequence[Rule]) -> Report:
     return Report(tuple(placed), evidence.last.step, len(evidence.readings), len(rules))
 
 
-def _top(finding: Finding, causes: dict[str, Finding]) -> str:
+def _top(finding: Finding, causes: dict[str, Finding], roots: Mapping[str, str]) -> str:
     """What explains a finding, and is not itself explained by something else; "" of none."""
+    if finding.id in roots:
+        return roots[finding.id]
     for cause in finding.rule.after:
-        if cause in causes and cause != finding.id:
-            return _top(causes[cause], causes) or cause
+        if cause in causes and roots.get(cause) != finding.id:
+            return _top(causes[cause], causes, roots) or cause
     return ""
 
 

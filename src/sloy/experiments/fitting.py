@@ -19,6 +19,7 @@ from sloy.training.members import fit_members
 
 Training = Callable[..., tuple[Model, History]]
 OPERATIONS = 5e10  # a second, of a large network; small ones are slower
+LOOKS = 4  # at least, of a run that is watched
 LONG = 20.0  # seconds, beside which what a diagnosis compiles is little
 MANY = 150_000  # samples seen, beside which those that it reads a few times are less than 2 %
 

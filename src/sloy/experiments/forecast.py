@@ -17,6 +17,7 @@ from sloy.arguments import function
 from sloy.data import Dataset
 from sloy.data.nearest import Nearest
 from sloy.data.quality import Quality, quality
+from sloy.data.tables.table import of_index
 from sloy.engines import Engine
 from sloy.errors import InvalidOption
 from sloy.experiments import baselines
@@ -161,9 +162,10 @@ class Forecast(text.Shown):
         whole = f"{text.seconds(seconds.training)} for {text.many(recipe.epochs, 'epoch')}"
         fewer = "" if recipe.patience is None and not loaded.members else " at most"
         parameters = text.many(opening.network.parameter_count, "parameter")
+        warned = [("note", text.visible(of_index(name))) for name in self.quality.counting]
         rows: list[Row] = [
             ("data", f"{experiment.source.name}: {samples}\n{experiment.source.describe(loaded)}"),
-            *(row for row in loaded.rows if row[0] != "time"),
+            *(row for row in loaded.rows if row[0] != "time" and row not in warned),
             *self.quality.rows(),
             ("to beat", f"{figure} on {measured}, and its 95 % interval\n{scores}"),
             ("network", f"{experiment.network}: {_about(opening)}\n{parameters}"),

@@ -13,6 +13,7 @@ from sloy.data.streams.rows import StreamRows
 from sloy.engines import Engine
 from sloy.engines.pieces import AHEAD, PIECE_BYTES
 from sloy.experiments.experiment import Experiment
+from sloy.experiments.fitting import LOOKS
 from sloy.experiments.sources import Loaded
 from sloy.losses import SquaredError, loss
 from sloy.metrics import Metric, default_metrics
@@ -22,7 +23,7 @@ from sloy.problem.graphs import evaluation_graph, inference_graph
 from sloy.training.fine_tune import IN_MEMORY
 from sloy.training.member_losses import OfMembers
 from sloy.training.memory import memory_estimate
-from sloy.training.probe import SAMPLES
+from sloy.training.probe import SAMPLES, kept_bytes
 from sloy.training.probe_graph import probe_evaluation_graph, probe_graph
 from sloy.training.recipe import Recipe
 from sloy.training.stages import Stage, named_layers, patterns
@@ -49,7 +50,7 @@ def predicted(
     problem = problem_of(loaded, network, experiment.recipe)
     share = experiment.validation
     if stages:
-        run = max(_of_stage(problem, loaded, stage, share, engine) for stage in stages)
+        run, state = max(_of_stage(problem, loaded, stage, share, engine) for stage in stages), 0
     else:
         estimate = memory_estimate(
             problem,
@@ -59,11 +60,12 @@ def predicted(
             split=loaded.validation is None and not loaded.divided and share > 0,
             engine=engine,
         )
+        state = estimate.parameters + estimate.slots
         run = estimate.total - (loaded.train.x.nbytes + loaded.train.y.nbytes)
         if isinstance(loaded.train.x, StreamRows):
             run -= _not_held(loaded, experiment, estimate.data)
     if watched:
-        run += _of_probe(problem, experiment, loaded, engine)
+        run += _of_probe(problem, experiment, loaded, engine, state)
     test = _of_test(problem, 1 if loaded.test is None else len(loaded.test), engine)
     return max(machine.peak_memory(), machine.held_memory() + BESIDE + max(run, test))
 
@@ -103,13 +105,16 @@ def problem_of(loaded: Loaded, network: Network, recipe: Recipe) -> Problem:
     )
 
 
-def _of_probe(problem: Problem, experiment: Experiment, loaded: Loaded, engine: Engine) -> int:
-    """What the graphs of `sloy.training.probe.Prober` take, which stay beside the run's."""
+def _of_probe(
+    problem: Problem, experiment: Experiment, loaded: Loaded, engine: Engine, state: int
+) -> int:
+    """What the graphs of `sloy.training.probe.Prober` take, and copies of variables of so many bytes."""
     share = experiment.validation
     trained, held_out = (
         min(SAMPLES, n) for n in (loaded.trained_on(share), loaded.held_out(share))
     )
     found = engine.memory_forecast(probe_graph(problem, experiment.recipe, trained))
+    found += kept_bytes(LOOKS, state)
     if held_out:
         found += engine.memory_forecast(probe_evaluation_graph(problem, held_out))
     return found

@@ -23,7 +23,7 @@ from sloy.experiments.events import (
     Tested,
 )
 from sloy.experiments.experiment import Experiment
-from sloy.experiments.fitting import handwriting_of, is_diagnosed, with_reader
+from sloy.experiments.fitting import LOOKS, handwriting_of, is_diagnosed, with_reader
 from sloy.experiments.folds import CrossValidation, check_shared, folds_of
 from sloy.experiments.opening import opened, trained
 from sloy.experiments.result import Result
@@ -259,7 +259,7 @@ class _Running:
         callbacks: list[Callback] = [log, teller]
         if (seconds := getattr(self.experiment.source, "time", None)) is not None:
             callbacks.append(TimeLimit(seconds))
-        watch = Diagnosis(least=4) if is_diagnosed(self.how.diagnose, opening) else None
+        watch = Diagnosis(least=LOOKS) if is_diagnosed(self.how.diagnose, opening) else None
         callbacks += [watch] if watch else []
         try:
             model, history = trained(opening, callbacks, folder=self.folder.path, resume=resumed)

@@ -17,7 +17,7 @@ from sloy.options import chosen, takes
 from sloy.problem.inputs import Data, Validation, as_dataset, divided
 from sloy.pruning.comparison import compared
 from sloy.pruning.groups import Structure
-from sloy.pruning.options import LOSS_RISE, Pruning
+from sloy.pruning.options import LOSS_RISE, UNSURE, Pruning
 from sloy.pruning.passes import Passes, model_with, some_rows
 from sloy.pruning.pruned import Pruned
 from sloy.pruning.removal import Removal, Step
@@ -138,14 +138,12 @@ def prune(
     return replace(found, comparison=comparison, timings=timings)
 
 
-def limit_of(
-    passes: Passes, train: Dataset, loss: float, check_y: np.ndarray, rise: float
-) -> float:
-    """The loss that may be reached: higher by a share of the distance to the best constant answer's."""
+def learned(passes: Passes, train: Dataset, loss: float, check_y: np.ndarray) -> float:
+    """What a network has learned: the distance of its loss to that of the best constant answer."""
     samples = passes.samples(train, "prune", some_rows(len(train), 4096, 0))
     constant = losses_of_constant(passes.problem, passes.engine, samples.y, check_y)
     worst = float(constant.mean(dtype=np.float64)) if constant is not None else 2 * loss
-    return loss + rise * max(worst - loss, 0.0)
+    return max(worst - loss, 0.0)
 
 
 def _units(
@@ -169,11 +167,12 @@ def _units(
     probe = passes.samples(train, "prune", some_rows(len(train), wanted.samples, seed))
     check = passes.samples(held_out, "prune", some_rows(len(held_out), CHECKED, seed))
 
-    def limit(loss: float) -> float:
-        rise = LOSS_RISE if wanted.loss_rise is None else wanted.loss_rise
-        return limit_of(passes, train, loss, check.y, rise)
+    def limits(loss: float) -> tuple[float, float]:
+        shares = (LOSS_RISE, UNSURE) if wanted.loss_rise is None else (wanted.loss_rise,) * 2
+        sure, unsure = (share * learned(passes, train, loss, check.y) for share in shares)
+        return sure, unsure
 
-    removal = Removal(passes, structure, probe, check, limit, wanted.keep, seed, tell)
+    removal = Removal(passes, structure, probe, check, limits, wanted.keep, seed, tell)
     removal.run()
     some = as_dataset(held_out).take(np.arange(min(BATCH, len(held_out)))).x
     notes = _rounded(model, structure, removal, some) if time else []

@@ -53,8 +53,9 @@ class Removal:
         Samples that saliency and least squares go by.
     check : Columns
         Samples whose loss is the limit.
-    rise : callable
-        From the loss of the whole network to the greatest that is allowed.
+    rises : callable
+        From the loss of the whole network to the greatest rise that is allowed, and to the greatest that is allowed
+        where it is within its own standard error.
     keep : float or None
         Share of the multiply-adds at which it ends; then the loss has no limit.
     seed : int
@@ -74,7 +75,7 @@ class Removal:
     structure: Structure
     probe: Columns
     check: Columns
-    rise: Callable[[float], float]
+    rises: Callable[[float], tuple[float, float]]
     keep: float | None
     seed: int
     tell: Callable[[str, int, int], None] = lambda what, done, total: None
@@ -89,8 +90,9 @@ class Removal:
         rows = slice(None, None, max(1, len(self.probe) // SCORED))
         of = self.probe
         self._scored = Columns(of.x[rows], of.y[rows], of.weight[rows])
-        loss = self.passes.loss(self.check)
-        self._limit = self.rise(loss)
+        self._losses = self._measured()
+        loss = float(self._losses.mean())
+        self._rises = self.rises(loss)
         self.steps.append(Step("", 0, self._whole, loss))
         self._block = {
             group.name: max(1, len(group.units) // PART) for group in self.structure.groups
@@ -178,13 +180,23 @@ class Removal:
         removed = np.concatenate([self.removed, units])
         for consumer in consumers:
             self._refit(consumer, removed)
-        loss = self.passes.loss(self.check)
-        if self.keep is None and not loss <= self._limit:
+        losses = self._measured()
+        if self.keep is None and not self._is_allowed(losses - self._losses):
             for name, value in before.items():
                 variables.write(name, value)
             self._block[group.name] = min(self._block[group.name], len(units)) // 2
             return False
         self.order.setdefault(group.name, []).extend(units.tolist())
         left = self.structure.multiply_adds(self.removed)
-        self.steps.append(Step(group.name, len(units), left, loss))
+        self.steps.append(Step(group.name, len(units), left, float(losses.mean())))
         return True
+
+    def _measured(self) -> np.ndarray:
+        """The loss of each sample that is measured on, float64."""
+        return self.passes.each(self.check)["loss"].astype(np.float64)
+
+    def _is_allowed(self, rise: np.ndarray) -> bool:
+        """Whether the loss may rise so, sample by sample."""
+        sure, unsure = self._rises
+        mean, error = rise.mean(), rise.std() / len(rise) ** 0.5
+        return bool(mean <= max(sure, min(unsure, error)))

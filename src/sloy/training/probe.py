@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from sloy.data.lazy_rows import LazyRows
+from sloy.engines.variables import Variables
 from sloy.options import check_options, integer_option, real_option
 from sloy.problem.inputs import Columns
 from sloy.training.order import Order
 from sloy.training.probe_graph import probe_evaluation_graph, probe_graph
 from sloy.training.run import Callback, Run
-from sloy.training.state import TrainingState
 
 SAMPLES = 256  # that are read, at most
+COMPILED = 0.4  # seconds that compiling the probe may take, on a busy machine
+KEPT = (
+    2**27
+)  # bytes of variables that are kept to be read later; of larger networks readings are made at once
 MOSTLY = 0.9  # share of the samples for which a unit is called flat
 EARLY = 64  # steps after which readings are no longer close together
 MOST_READINGS = 512
@@ -118,54 +124,67 @@ def _right(values: Mapping[str, np.ndarray]) -> float | None:
     return None if margin is None else float((margin > 0).mean())
 
 
+class Moment(NamedTuple):
+    """Where a run stands, to be read.
+
+    Attributes
+    ----------
+    epoch, step : int
+        Epochs done, and steps done of the whole run.
+    rate : float
+        The learning rate of the next step.
+    values : dict of arrays
+        Copies of the run's variables; none where these are read as they are.
+    """
+
+    epoch: int
+    step: int
+    rate: float
+    values: dict[str, np.ndarray]
+
+
 class Prober:
-    """Reads the values of a run: its graphs are its own, its variables the run's, which it only reads.
+    """Reads the values of a run by graphs of its own.
 
     Parameters
     ----------
     order : Order
         Of the run.
-    state : TrainingState
-        Of the run.
+    variables : Variables
+        The run's, which are only read, or others of the same names, into which the values of moments are written.
     samples : int
         At most as many to train on and to validate on, spread alike over the classes; always the same.
     """
 
-    def __init__(self, order: Order, state: TrainingState, samples: int = SAMPLES) -> None:
-        self._order, self._state = order, state
+    def __init__(self, order: Order, variables: Variables, samples: int = SAMPLES) -> None:
+        self._order, self._variables = order, variables
         problem, recipe, engine = order.problem, order.recipe, order.engine
-        self.rows = spread(order.data, samples, recipe.seed)
-        self.batch = _batch(order.data, self.rows)
-        graph = probe_graph(problem, recipe, len(self.rows))
-        self._whole = engine.compile(graph, state.variables)
-        self._names = [n for n in graph.outputs if n.startswith("norm/")]
-        shapes = (problem.network.shapes[name.removeprefix("norm/")] for name in self._names)
+        rows = spread(order.data, samples, recipe.seed)
+        self._batch = _batch(order.data, rows)
+        graph = probe_graph(problem, recipe, len(rows))
+        self._whole = engine.compile(graph, variables)
+        names = (n for n in graph.outputs if n.startswith("norm/"))
+        shapes = (problem.network.shapes[name.removeprefix("norm/")] for name in names)
         self._sizes = np.array([np.prod(s) if len(s) > 1 else 0 for s in shapes], np.int64)
-        self._held_out, self.held_out_batch, self.held_out_rows = None, None, None
+        self._held_out = None
         if order.validation is not None:
-            self.held_out_rows = spread(order.validation, samples, recipe.seed)
-            self.held_out_batch = _batch(order.validation, self.held_out_rows)
-            held_out = probe_evaluation_graph(problem, len(self.held_out_rows))
-            self._held_out = engine.compile(held_out, state.variables)
+            rows = spread(order.validation, samples, recipe.seed)
+            self._held_out_batch = _batch(order.validation, rows)
+            held_out = probe_evaluation_graph(problem, len(rows))
+            self._held_out = engine.compile(held_out, variables)
 
-    def read(self, epoch: int, step: int, rate: float) -> Reading:
-        """A reading of the variables as they are.
-
-        Parameters
-        ----------
-        epoch, step : int
-            Epochs done, and steps done of the whole run.
-        rate : float
-            The learning rate of the next step.
-        """
+    def read(self, moment: Moment) -> Reading:
+        """A reading of a moment."""
+        for name, value in moment.values.items():
+            self._variables.write(name, value)
         fed = {
-            **self.batch,
-            "learning_rate": np.array(rate, self._order.problem.dtype),
-            "step": np.array(self._order.steps_before + step, np.uint32),
+            **self._batch,
+            "learning_rate": np.array(moment.rate, self._order.problem.dtype),
+            "step": np.array(self._order.steps_before + moment.step, np.uint32),
         }
         values = self._run(self._whole, fed)
-        held_out = {} if self._held_out is None else self._run(self._held_out, self.held_out_batch)
-        return Reading(epoch, step, {**values, "sizes": self._sizes}, held_out)
+        held_out = {} if self._held_out is None else self._run(self._held_out, self._held_out_batch)
+        return Reading(moment.epoch, moment.step, {**values, "sizes": self._sizes}, held_out)
 
     @staticmethod
     def _run(executable: Any, inputs: Any) -> dict[str, np.ndarray]:
@@ -177,9 +196,11 @@ class Prober:
 class Probe(Callback):
     """Reads what a run's network does on fixed samples, and does not change one bit of the run.
 
-    It is read before the first step and after 1, 2, 4, … 64, some of them where that is not cheap beside the whole run;
-    then as often as the budget allows, of which what came before the first step is a part; but at least some times; and
-    at the end.
+    It looks before the first step, after 1, 2, 4, … 64, some of them where that is not cheap beside the whole run;
+    then as often as the budget allows, but at least some times; and at the end. A look is a copy of the run's
+    variables. It is read, by a graph that is compiled for it, as soon as the budget allows; what is left is read when
+    somebody asks for the `readings`, which then takes as long, and not the run. Large networks, samples that are read
+    while they are used, and several processes are read at once, whatever the budget.
 
     Parameters
     ----------
@@ -188,14 +209,14 @@ class Probe(Callback):
     budget : float
         Share of the run's time that readings may take.
     least : int
-        At least so many readings, spread over the run; on short ones they may take more than the budget.
+        At least so many looks, spread over the run.
 
     Attributes
     ----------
     readings : list of Reading
         In order, at most 512: of more, every second one of the older half is dropped.
-    seconds, before : float
-        What the readings after the first took, and what came before them: compiling, and the first.
+    seconds : float
+        What it took of the time of the run.
 
     Examples
     --------
@@ -212,67 +233,128 @@ class Probe(Callback):
     samples: int = integer_option(256)
     budget: float = real_option(0.02, above=0, below=1)
     least: int = integer_option(12, least=2)
-    readings: list[Reading] = field(default_factory=list, init=False, repr=False)
     seconds: float = field(default=0.0, init=False)
-    before: float = field(default=0.0, init=False)
+    _readings: list[Reading] = field(default_factory=list, init=False, repr=False)
+    _kept: list[Moment] = field(default_factory=list, init=False, repr=False)
+    _run: Run | None = field(default=None, init=False, repr=False)
     _prober: Prober | None = field(default=None, init=False, repr=False)
+    _reads_at_once: bool = field(default=False, init=False, repr=False)
+    _cost: float = field(default=COMPILED, init=False, repr=False)  # of the next reading
     _begun: float = field(default=0.0, init=False, repr=False)
+    _is_over: bool = field(default=False, init=False, repr=False)
     _first: int = field(default=0, init=False, repr=False)
     _next: int | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_options(type(self).__name__, self)
 
+    @property
+    def readings(self) -> list[Reading]:
+        """In order; what was kept is read now."""
+        self._read_kept()
+        if self._is_over:
+            self._prober = None
+        return self._readings
+
     def on_fit_begin(self, run: Run) -> bool | None:
-        """Compile, and read before the first step."""
-        self.readings, self.seconds = [], 0.0
-        begun = time.perf_counter()
-        self._prober = Prober(run.order, run.state, self.samples)
-        self._read(run)
-        self.before = time.perf_counter() - begun
-        self._begun, self._first, self.seconds = time.perf_counter(), run.steps_done, 0.0
+        """Look before the first step."""
+        self._readings, self._kept, self._prober = [], [], None
+        self.seconds, self._cost, self._first = 0.0, COMPILED, run.steps_done
+        self._run, self._reads_at_once = run, _reads_at_once(run, self.least)
+        self._begun, self._is_over = time.perf_counter(), False
+        with self._timed():
+            self._look(run)
+        self._next = self._after(run, self.seconds)
         return None
 
     def pause_after(self, run: Run) -> int | None:
-        """When to read next."""
+        """When to look next."""
         return self._next
 
     def on_pause(self, run: Run) -> bool | None:
-        """Read."""
-        self._read(run)
+        """Look."""
+        before = self.seconds
+        with self._timed():
+            self._look(run)
+        self._next = self._after(run, self.seconds - before)
         return None
 
     def on_fit_end(self, run: Run) -> None:
-        """Read the end, where the run did not fail before its first step."""
-        if self._prober is not None and self.readings and self.readings[-1].step != run.steps_done:
-            self._read(run)
-        self._prober = None
+        """Look at the end, where the run did not fail before its first step."""
+        seen = [r.step for r in self._readings[-1:]] + [m.step for m in self._kept[-1:]]
+        if seen and seen[-1] != run.steps_done:
+            with self._timed():
+                self._look(run)
+        self._is_over = True
 
-    def _read(self, run: Run) -> None:
-        begun = time.perf_counter()
-        assert self._prober is not None
+    def _look(self, run: Run) -> None:
+        """Keep where the run stands, and read what is kept where that is paid for."""
         done = run.steps_done
-        self.readings.append(self._prober.read(done // run.steps, done, _rate(run)))
-        if len(self.readings) > MOST_READINGS:
-            half = MOST_READINGS // 2
-            self.readings = [*self.readings[:half:2], *self.readings[half:]]
-        cost = time.perf_counter() - begun
-        self.seconds += cost
-        self._next = self._after(run, done, cost)
+        values = {} if self._reads_at_once else {n: np.array(v) for n, v in run.variables.items()}
+        self._kept.append(Moment(done // run.steps, done, _rate(run), values))
+        if self._reads_at_once or self._earned >= self._cost * len(self._kept):
+            self._read_kept()
 
-    def _after(self, run: Run, done: int, cost: float) -> int | None:
-        """The step of the next reading, `cost` seconds being what one takes."""
-        total = run.epochs * run.steps
+    @property
+    def _earned(self) -> float:
+        """Seconds of the budget that are left."""
+        return self.budget * self._trained - self.seconds
+
+    @property
+    def _trained(self) -> float:
+        return max(time.perf_counter() - self._begun - self.seconds, 1e-6)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        self.seconds += time.perf_counter() - begun
+
+    def _read_kept(self) -> None:
+        while self._kept:
+            moment = self._kept.pop(0)
+            if self._prober is None:
+                assert self._run is not None
+                order, own = self._run.order, self._run.variables
+                self._prober = Prober(
+                    order,
+                    order.engine.variables(moment.values) if moment.values else own,
+                    self.samples,
+                )
+            begun = time.perf_counter()
+            self._readings.append(self._prober.read(moment))
+            self._cost = time.perf_counter() - begun
+        if len(self._readings) > MOST_READINGS:
+            half = MOST_READINGS // 2
+            self._readings = [*self._readings[:half:2], *self._readings[half:]]
+
+    def _after(self, run: Run, cost: float) -> int | None:
+        """The step of the next look, `cost` seconds being what one takes."""
+        total, done = run.epochs * run.steps, run.steps_done
         even = ceil((done * self.least // total + 1) * total / self.least)  # of those at least
-        if not done:
-            return min(1, even)
-        trained = max(time.perf_counter() - self._begun - self.seconds, 1e-6)
-        step = trained / max(done - self._first, 1)
-        spent = self.before + self.seconds
-        affordable = self._first + ceil((spent + cost) / (self.budget * step))
-        ahead = self.budget / 2 * step * total - spent  # for the first, close together
+        if done == self._first:
+            return min(done + 1, even)
+        step = self._trained / (done - self._first)
+        waiting = self._cost * (len(self._kept) + 1)
+        affordable = self._first + ceil((self.seconds + waiting) / (self.budget * step))
+        ahead = self.budget / 2 * step * total - self.seconds  # for the first, close together
         early = done * (2 if cost * 8 <= ahead else 4 if self.least > 4 else EARLY + 1)
         return min(even, max(done + 1, affordable), early if early <= EARLY else total)
+
+
+def kept_bytes(least: int, state: int) -> int:
+    """Bytes that copies of so many bytes of variables take at most, with those that are read; 0 where none are kept."""
+    most = (least + 3 + EARLY.bit_length()) * state
+    return most if most <= KEPT else 0
+
+
+def _reads_at_once(run: Run, least: int) -> bool:
+    """Whether no copies are kept: the variables are large, or the samples cannot be read later."""
+    order = run.order
+    state = sum(spec.nbytes for spec in run.variables.specs.values())
+    x: object = order.data.x
+    several = order.engine.processes.count > 1
+    return several or isinstance(x, LazyRows) or not kept_bytes(least, state)
 
 
 def _rate(run: Run) -> float:

@@ -224,11 +224,7 @@ def load_table(
         sets[TEST] = apart.data
         sample = next(open_table(test).frames(reader.names)).head(SAMPLE)
         notes += [f"{apart.label}: {note}" for note in apart.notes]
-    notes += [
-        f"`{name}` counts the rows; unless it means something, leave it out with --ignore {name}"
-        for name, column in seen.items()
-        if column.is_index
-    ]
+    notes += [of_index(name) for name, column in seen.items() if column.is_index]
     left_out |= dict.fromkeys(ignore, "as asked for")
     left_out |= dict.fromkeys(ids, "kept beside the answers")
     if by is not None and by.kind == "group":
@@ -247,6 +243,11 @@ def load_table(
         part,
         sample,
     )
+
+
+def of_index(name: str) -> str:
+    """The note on a column that counts the rows."""
+    return f"`{name}` counts the rows; unless it means something, leave it out with --ignore {name}"
 
 
 def _moments(y: np.ndarray) -> tuple[Any, Any]:

@@ -30,6 +30,10 @@ class Hit:
         The step from which it held no more.
     layer : str
         Where, if it is in one place.
+    explains : tuple of str
+        Rules whose findings this one explains, though theirs mostly explain it.
+    causes, remedies : tuple of str
+        In place of the rule's.
     """
 
     sentence: Sentence
@@ -38,6 +42,9 @@ class Hit:
     since: int = 0
     cured: int | None = None
     layer: str = ""
+    explains: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

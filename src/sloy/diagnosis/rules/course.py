@@ -12,6 +12,8 @@ from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm, times
 from sloy.language import sentence
 from sloy.training.probe import Reading
 
+OFTEN = 3  # rises, of which one or two are accidents
+
 
 def _worst(shares: dict[str, float]) -> tuple[str, float]:
     return max(shares.items(), key=lambda pair: pair[1], default=("", 0.0))
@@ -248,8 +250,9 @@ class Oscillating(
         changes = np.diff(losses)
         size = np.abs(changes)
         share = float(np.maximum(changes, 0).sum() / max(size.sum(), 1e-30))
-        mean = float((size / np.maximum(losses[:-1], 1e-30)).mean())
-        if share <= self.rises or mean <= self.change:
+        relative = changes / np.maximum(losses[:-1], 1e-30)
+        mean, often = float(np.abs(relative).mean()), int((relative > self.change).sum())
+        if share <= self.rises or mean <= self.change or often < OFTEN:
             return None
         said = sentence("the loss goes up and down by {mean:.0%} between readings", mean=mean)
         return Hit(said, share, by_harm(evidence, harmful="warning"))

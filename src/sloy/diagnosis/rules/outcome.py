@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
+from math import log, log2
 
 import numpy as np
 
 from sloy.diagnosis.evidence import Evidence, error_of_share
 from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm, times
 from sloy.language import sentence
+from sloy.layers import Dense
 from sloy.text import fixed
 from sloy.training.probe import Reading
 
@@ -73,7 +74,10 @@ class NoSignal(
         limit = self.hint if learned else self.errors
         if evidence.weighs_classes and 0 < evidence.rarest_held_out < self.fewest:
             limit = self.unsure
-        if gain >= limit:
+        # All samples to validate on, which the probe may have missed at their best.
+        shown = max((row.get("val_accuracy", 0.0) for row in evidence.history), default=0.0)
+        sure = (shown - share) / error_of_share(share, max(evidence.facts.held_out, 1))
+        if gain >= limit or (sure >= self.errors and not evidence.weighs_classes):
             return None
         said = sentence(
             "on the samples to validate on, the network was never surely better than a constant answer"
@@ -88,17 +92,14 @@ class NoSignal(
                 share=known[0][2],
             )
         elif accuracies:
-            # what all of the samples to validate on have had, where an epoch has ended
-            best = max(
-                (row["val_accuracy"] for row in evidence.history if "val_accuracy" in row),
-                default=best,
-            )
+            best = shown or best
             said = sentence(
                 "the validation accuracy was at most {best:.1%}; always the same answer has {share:.1%}",
                 best=best,
                 share=share,
             )
-        return Hit(said, gain, "error")
+        # A network that learns samples by heart has units enough.
+        return Hit(said, gain, "error", explains=("D10",) if learned else ())
 
     @staticmethod
     def _gain(losses: np.ndarray, base: np.ndarray) -> float:
@@ -148,7 +149,7 @@ class LabelNoise(
             trained=trained,
         )
         severity: Severity = "warning" if evidence.unsolved or step < evidence.last.step else "note"
-        return Hit(said, held_out - trained, severity, step)
+        return Hit(said, held_out - trained, severity, step, explains=("D10",))
 
     def _beyond(self, reading: Reading) -> tuple[float, float, float, int]:
         """By how much the gap is above the limit, both accuracies, and the step."""
@@ -166,7 +167,8 @@ class Underfit(
     Rule,
     id="D18",
     name="underfit",
-    about="the training score beside a linear model's on rows that it did not see, and a constant's",
+    about="the training score beside a linear model's on rows that it did not see, and a constant's; layers of fewer"
+    " units than a class has binary digits",
     healthy="better",
     causes=(
         "too few epochs",
@@ -188,6 +190,8 @@ class Underfit(
         base = evidence.base
         if not evidence.is_over or base is None or evidence.solved:
             return None
+        if (narrow := self._narrow(evidence)) is not None:
+            return narrow
         linear = evidence.facts.linear
         accuracy, n = evidence.last.accuracy, len(evidence.last.values["loss"])
         balanced = evidence.balanced(evidence.last, held_out=False)
@@ -231,6 +235,26 @@ class Underfit(
                 linear - score,
             )
         return None
+
+    @staticmethod
+    def _narrow(evidence: Evidence) -> Hit | None:
+        """A layer that lets little pass: where its units are dead, nothing does."""
+        network = evidence.problem.network
+        pairs = zip(network.layers[:-1], network.layer_names, strict=False)
+        widths = [(layer.units, name) for layer, name in pairs if isinstance(layer, Dense)]
+        if not widths or not evidence.of_classes:
+            return None
+        (units, name), classes = min(widths), network.output_shape[-1]
+        if units >= log2(max(classes, 2)):
+            return None
+        said = sentence(
+            "{layer} is {units} wide, too narrow to tell {classes} classes apart easily",
+            layer=name,
+            units=units,
+            classes=classes,
+        )
+        explained = ("D10", "D11", "D12", "D15", "D17")
+        return Hit(said, units, by_harm(evidence), layer=name, explains=explained)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,13 +303,14 @@ class Overfit(
             return None
         shape = evidence.problem.network.output_shape
         classes = max(shape[-1] if shape else 2, 2)
-        gap = last.accuracy - last.held_out_accuracy
+        gap, errors = last.accuracy - last.held_out_accuracy, last.held_out["loss"]
         error = np.hypot(
             error_of_share(last.accuracy, len(last.values["loss"])),
             error_of_share(last.held_out_accuracy, len(last.held_out["loss"])),
         )
-        if gap <= max(self.gap, 3 * error) or other - own <= self.nats * log(classes):
+        if other - own <= max(self.nats * log(classes), 3 * errors.std() / len(errors) ** 0.5):
             return None
+        severity: Severity = "warning" if gap > max(self.gap, 3 * error) else "note"
         said = sentence(
             "training accuracy {trained:.1%}, validation {held_out:.1%} (losses {own:.3g} and {other:.3g}): samples are"
             " learned by heart",
@@ -294,7 +319,7 @@ class Overfit(
             own=own,
             other=other,
         )
-        return Hit(said, gap)
+        return Hit(said, gap, severity)
 
     def _stop_earlier(self, evidence: Evidence) -> Hit | None:
         readings = evidence.readings
@@ -337,7 +362,7 @@ class TooRegular(
 
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
-        if not evidence.unsolved or evidence.base is None or not evidence.is_over:
+        if evidence.solved or evidence.base is None or not evidence.is_over:
             return None
         strong = [reading for reading in evidence.readings if reading.penalty_ratio > self.ratio]
         if len(strong) >= 5:
@@ -350,7 +375,8 @@ class TooRegular(
         last = evidence.last
         trained = float(last.values["training_loss"])
         if (
-            last.step > 50
+            evidence.unsolved
+            and last.step > 50
             and last.loss > self.switch * trained
             and last.loss - trained > 0.1 * evidence.base
         ):

@@ -89,7 +89,8 @@ class InputScale(
         told = parts[0]
         for part in parts[1:]:
             told = Sentence("{a}; {b}", {"a": told, "b": part})
-        return Hit(told, float(len(facts.constant)), "note")
+        count, useless = float(len(facts.constant)), ("columns that tell nothing",)
+        return Hit(told, count, "note", causes=useless, remedies=("leave the column out",))
 
 
 UNEVEN = 5.0  # times as many samples of one class as of another, above which one is rare
