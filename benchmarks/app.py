@@ -1,11 +1,12 @@
-"""What an open page of `sloy app` costs the training, and how soon a click changes the picture.
+"""What an open page of `sloy app` costs the training, how soon it is there, and how soon a click changes the picture.
 
     python benchmarks/app.py [--seconds 3] [--rounds 5] [--clicks 40]
 
 The playground trains 500 points with a network of 2-8-8-2. Stretches with a page in Chromium and without one take
-turns; their steps a second are compared, by the clock and by the processor time of the training thread. Then units are
-added and removed while it trains: what is timed is the way from the click to the frame that has them, and to the
-picture painted of it. The browser runs at low priority. Needs Playwright and Debian's chromium.
+turns; their steps a second are compared, by the clock and by the processor time of the training thread, and with the
+page its pictures are counted. Then units are added and removed while it trains: what is timed is the way from the click
+to the frame that has them, and to the picture painted of it. The browser runs at low priority. Needs Playwright and
+Debian's chromium.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ from sloy.app.server import Local
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 HEARD = """() => {
+  window.frames_ = 0;
   const Native = WebSocket;
   window.WebSocket = class extends Native {
     constructor(...given) {
       super(...given);
       this.addEventListener("message", ({data}) => {
-        if (typeof data === "string" || !window.heard) return;
+        if (typeof data === "string") return;
+        window.frames_ += 1;
+        if (!window.heard) return;
         const length = new DataView(data).getUint32(0, true);
         window.heard(JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length))));
       });
@@ -46,6 +50,9 @@ CLICK = """(more) => new Promise(done => {
   };
   document.querySelector(`[data-focus^="${more ? "more" : "fewer"} "]`).click();
 })"""
+
+
+PAINT = """() => Math.max(...performance.getEntriesByType("paint").map(one => one.startTime))"""
 
 
 class Pace:
@@ -100,14 +107,20 @@ def main() -> None:
             page.wait_for_timeout(300)
 
         look(at_it=True)
+        paints, pictures = [page.evaluate(PAINT)], []
         found: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
         for turn in range(2 * args.rounds):
             open_ = turn % 4 in (1, 2)
             look(at_it=open_)
+            if open_:
+                paints.append(page.evaluate(PAINT))
             playground.command({"do": "reset", "seed": turn // 2}).result()
             playground.command({"do": "play"}).result()
             time.sleep(0.5)
+            before = page.evaluate("window.frames_") if open_ else 0
             found[open_].append(Pace(playground).over(args.seconds))
+            if open_:
+                pictures.append((page.evaluate("window.frames_") - before) / args.seconds)
         alone, watched = (np.array(found[way]) for way in (False, True))
         ratios = watched / alone
         print(
@@ -115,6 +128,11 @@ def main() -> None:
             f" ratio of pairs {np.median(ratios[:, 0]):.3f} ({ratios[:, 0].min():.3f} to {ratios[:, 0].max():.3f}),"
             f" by the thread's processor time {np.median(ratios[:, 1]):.3f}"
             f" ({ratios[:, 1].min():.3f} to {ratios[:, 1].max():.3f})",
+            flush=True,
+        )
+        print(
+            f"first paint after {paints[0]:.0f} ms, again {np.median(paints[1:]):.0f};"
+            f" {np.median(pictures):.1f} pictures a second (least {min(pictures):.1f})",
             flush=True,
         )
         look(at_it=True)

@@ -98,6 +98,7 @@ def test_the_token_is_good_once() -> None:
 
 def test_the_exchange_over_the_wire(served: Served) -> None:
     keys = served.local.keys
+    keys.used = False
     for wrong in ({"token": "x"}, {"token": 1}, {}, [], "x"):
         assert served.ask("/api/session", wrong, Cookie="")[0] == 401
     status, headers, _ = served.ask("/api/session", {"token": keys.token}, Cookie="")

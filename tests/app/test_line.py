@@ -204,6 +204,8 @@ def test_the_plane_of_principal_components() -> None:
     for row, k in zip(scene.basis, (-1, -2), strict=True):
         assert abs(row @ vectors[:, k]) == pytest.approx(1, abs=1e-4)
     assert scene.places.var(0, ddof=1) == pytest.approx(values[[-1, -2]], rel=1e-4)
+    two = seen("x", x[:, :2], draw.integers(0, 2, 200), ["a", "b"], list("ab"), PRINCIPAL)
+    assert two.axes == ("a", "b"), "components would only turn the plane of two columns"
     columns = seen("x", x, draw.normal(size=200), [], list("abcde"), ["d", "b"])
     assert np.array_equal(columns.places, columns.x[:, [3, 1]])
     for axes in (["a"], ["a", "a"], ["a", "z"]):

@@ -540,8 +540,28 @@ def test_data_of_ones_own(served: Served, window: Any, tmp_path: Path) -> None:
             page,
             "[...document.querySelectorAll('.input')].map(e => e.textContent).join() === 'first,second'",
         )
+        kinds = page.query_selector_all("select:has([data-own]), #scene-count, #scene-noise")
+        assert [one.is_visible() for one in kinds] == [True, False, False]
+        assert kinds[0].input_value() == "own table.csv"
+        assert page.inner_text(".across") == "first"
+        kinds[0].select_option("rings")
+        page.wait_for_selector("#scene-count")
+        assert page.input_value("#scene-count") == "500"
+        assert not page.query_selector("[data-own]")
+    with window("data") as page:
+        page.click("button:has-text('own table.csv')")
+        across, up = (
+            "#to-playground >> xpath=../div[1]/select",
+            "#to-playground >> xpath=../div[2]/select",
+        )
+        page.select_option(across, "second")
+        assert page.input_value(up) == "first", "two columns or none"
+        page.select_option(up, "")
+        assert page.input_value(across) == ""
+        page.click("#to-playground")
+        page.wait_for_selector("#numbers[data-step]")
     scene = served.local.desk.playground.scene
-    assert (scene.columns, scene.classes) == (("first", "second"), ("a", "b"))
+    assert (scene.columns, scene.classes) == (("first", "second", "third"), ("a", "b"))
 
 
 AXIS = """async (values) => {
@@ -592,6 +612,10 @@ def test_runs_side_by_side(served: Served, window: Any) -> None:
         assert page.inner_text("tbody tr >> nth=1").lstrip().startswith("↳")
         page.check("#run-run1")
         page.check("#run-run2")
+        heads = page.inner_text("thead >> nth=0").strip().split("\t")
+        row = page.inner_text("tbody tr >> nth=0").strip().split("\t")
+        assert heads[-3:] == ["accuracy", "loss", "state"]
+        assert row[-3:] == ["90.00 %", "0.01", "finished"]
         page.click("summary:text-is('as a table')")
         page.wait_for_selector(".chart-box .scroll tbody tr")
         cells = page.eval_on_selector_all(
@@ -604,6 +628,8 @@ def test_runs_side_by_side(served: Served, window: Any) -> None:
         assert "by 20% between readings" in page.inner_text(".warning")
         assert "lower rate" in page.inner_text(".warning")
     with window("runs", language="ru") as page:
+        page.wait_for_selector("#run-run1")
+        assert "доля верных" in page.inner_text("thead >> nth=0")
         page.click("#more-run2")
         page.wait_for_selector(".warning")
         assert "слишком большой шаг (ошибка)" in page.inner_text(".warning")

@@ -193,6 +193,23 @@ def test_messages_of_values_name_the_option_alone(capsys: pytest.CaptureFixture[
     assert "`" not in errors.partition("(see")[0]
 
 
+def test_columns_are_not_taken_for_options(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Columns may be called as options are: `id`, `target`."""
+    table, other = tmp_path / "t.csv", tmp_path / "u.csv"
+    rows = "".join(f"{k % 7},{k % 5},{'pq'[k % 7 > 3]}\n" for k in range(60))
+    table.write_text(f"id,test,target\n{rows}")
+    show(capsys, "train", table, "--target", "target", "--epochs", 1, "--out", tmp_path / "run")
+    other.write_text("size\n1\n")
+    _, errors = show(capsys, "predict", tmp_path / "run", other, code=1)
+    assert "lacks the columns `id`, `test`, which" in errors
+    alone = tmp_path / "v.csv"
+    alone.write_text("target\n" + "1\n2\n" * 20)
+    _, errors = show(capsys, "train", alone, "--target", "target", code=1)
+    assert "no column but the target `target`" in errors
+
+
 # --- info, engines --------------------------------------------------------------------------------
 
 

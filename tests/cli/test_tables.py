@@ -331,7 +331,7 @@ BAD: dict[str, tuple[bytes, tuple[str, ...], str, int]] = {
     "two currencies": (b"a,y\n" + b"$1,5\n\xe2\x82\xac2,6\n" * 20, (), "numbers of several units", 1),
     "a date of no format": (GOOD.encode(), ("--date", "b"), "which no known format of a date reads", 1),
     "a target like an option": (b"a,y\n1,2\n" * 20, ("--target", "size"), "--target (='size') is none", 2),
-    "the target alone": (b"y\n" + b"5\n6\n7\n" * 20, (), "has no column but `y`: there is nothing to predict", 1),
+    "the target alone": (b"y\n" + b"5\n6\n7\n" * 20, (), "has no column but the target `y`: there is nothing", 1),
     "an infinite column": (b"size,y\n" + b"inf,5\n2,6\n" * 20, (), "column `size` holds an infinite number", 1),
     "million columns": (",".join(f"c{i}" for i in range(10**6)).encode() + b"\n", (), "1000000 columns", 1),
     "text": (b"a,b,y\n" + b"".join(b"%d,w%d,%d\n" % (i, i, i % 2) for i in range(60)), (), "--ignore b", 1),

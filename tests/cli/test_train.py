@@ -322,6 +322,9 @@ def test_resume_takes_the_run_s_own_configuration(sloy: Sloy, data: Path, tmp_pa
     sloy("train", data, *QUICK, "--seed", 7, "--out", out, "--resume")
     other = sloy("train", data, "--seed", 8, "--out", out, "--resume", code=2)
     assert "--seed is 7 there, not 8" in other.stderr
+    fewer = sloy("train", "--out", out, "--resume", "--epochs", 1, code=2)
+    assert fewer.stdout == "", "what is refused opens with nothing"
+    assert "--epochs (=1): the run in" in fewer.stderr
 
 
 def test_more_epochs_may_be_asked_for(sloy: Sloy, data: Path, tmp_path: Path) -> None:

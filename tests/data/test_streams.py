@@ -366,7 +366,7 @@ def test_a_column_of_targets_is_named(files, tmp_path):
     with pytest.raises(InvalidArgument, match="b hold no numbers"):
         sloy.data.stream(tmp_path / "t.parquet", target="a")
     data = sloy.data.stream(pl_without(tmp_path), target="b")
-    with pytest.raises(FileFormatError, match=r"row 2 of .*u.parquet: has no number in `a`"):
+    with pytest.raises(FileFormatError, match=r"row 2 of .*u.parquet: has no number in column `a`"):
         data.x[:]
 
 

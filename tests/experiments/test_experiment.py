@@ -280,7 +280,7 @@ def test_words_in_another_form_are_the_same(pictures: Path) -> None:
     ("words", "said"),
     [
         ({"seed": 8}, "`seed` is 0 there, not 8"),
-        ({"from_": "a"}, "`from` is None there, not a"),
+        ({"from_": "a"}, "`from` is not given there, not a"),
         ({"network": "lenet5"}, "`network` is mlp there, not lenet5"),
         ({"data": "mnist"}, "the data is"),
         ({"magic": None}, "`magic` is no option"),
@@ -290,6 +290,26 @@ def test_words_in_another_form_are_the_same(pictures: Path) -> None:
 def test_other_words_are_refused(digits: Path, words: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidOption) as caught:
         Experiment.of(digits, network="mlp").check_same(words)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"optimizer": "sgd"}, "`optimizer` is adamw there, not sgd"),
+        ({"momentum": 0.9, "optimizer": "sgd"}, "`momentum` is not given there, not 0.9"),
+        ({"intervals": 0.9}, "`intervals` is not given there, not 0.9"),
+    ],
+)
+def test_what_is_given_is_blamed_not_what_it_does_not_fit(
+    tmp_path: Path, words: dict[str, Any], said: str
+) -> None:
+    """The run's own `beta2` is adamw's alone, but it is not what was given."""
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n1,p\n2,q\n")
+    experiment = Experiment.of(table, target="b", optimizer="adamw", beta2=0.95)
+    with pytest.raises(InvalidOption) as caught:
+        experiment.check_same(words)
     assert said in str(caught.value)
 
 

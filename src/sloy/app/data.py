@@ -57,16 +57,16 @@ def _forecast(shelf: Shelf, id: str, target: str | None) -> dict[str, Any]:
     found = experiments.plan(thing.path, threads=1, **words)
     document = found.document()
     return {
-        "text": str(found),
+        "text": shelf.lasting(str(found)),
         "samples": {say(part): n for part, n in document["data"]["samples"].items()},
         "classes": document["data"]["classes"],
         "warnings": document["data"]["warnings"],
         "said": [*document["data"]["said"], *map(list, found.quality.rows())],
-        "scores": document["scores"],
+        "scores": [{**vars(score), "said": str(score.said)} for score in found.scores],
         "seconds": document["seconds"],
         "memory": document["memory_bytes"],
         "network": found.words["network"],
-        "command": found.command,
+        "command": shelf.lasting(found.command),
     }
 
 

@@ -1,7 +1,7 @@
 """A line as the page draws it: planes of its units and of its answer, weights and curve, in few bytes.
 
 A frame is a uint32 (little-endian) with the length of a JSON header, the header, and what it counts, in this order: for
-each unit 50 × 50 bytes, 128 being 0; the answer's planes of 100 × 100 bytes; zeros up to a multiple of 4; float32
+each unit 50 × 50 bytes, 128 being 0; the answer's planes of 80 × 80 bytes; zeros up to a multiple of 4; float32
 weights (I, O) and biases (O,) of each dense layer; float32 rows of the curve. Rows of planes go from the top down.
 """
 

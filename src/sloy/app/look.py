@@ -88,10 +88,8 @@ class Gallery:
         """What may be looked into."""
         self._shelf.refresh()
         shelf = self._shelf
-        shapes = {thing: shelf.shape_of(thing) for thing in shelf.models()}
-        found = [
-            {"id": t.id, "name": t.name} for t, shape in shapes.items() if len(shape) in (0, 3)
-        ]
+        models = filter(shelf.may_be_looked_into, shelf.models())
+        found = [{"id": model.id, "name": model.name} for model in models]
         if OWN in self._looked:
             found.append({"id": OWN, "name": self._looked[OWN].name})
         return found

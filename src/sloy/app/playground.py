@@ -23,8 +23,9 @@ from sloy.files.documents import hold
 T = TypeVar("T")
 
 FRAMES = 15.0  # a second, at most
-SHARE = 0.05  # of the time that measuring and showing may take while it plays
-CHUNK = 0.04  # seconds of steps between two looks at what is asked
+SHARE = 0.035  # of the time that measuring and showing may take while it plays
+CHUNK = 0.02  # seconds of steps between two looks at what is asked, of the processor's time
+LATE = 5  # times as long by the clock: where other programs have the cores, steps would come one at a time
 MOST_LINES = 4
 MOST_STEPS = 100_000  # asked for at once
 COMMANDS: dict[str, Any] = {  # what the page may ask for, and with what
@@ -157,10 +158,10 @@ class Playground:
     def _go_on(self) -> None:
         """Some steps, and a frame where one is due."""
         lines = self.lines if self.together else [self.lines[self.active]]
-        begun = time.perf_counter()
+        begun, own = time.perf_counter(), time.thread_time()
         for line in lines:
             line.advance(self.speed or self._count(line))
-        took = time.perf_counter() - begun
+        took = max(time.thread_time() - own, (time.perf_counter() - begun) / LATE)
         done = self.speed or self._count(lines[0])
         self._chunk = 0.7 * self._chunk + 0.3 * took / done if self._chunk else took / done
         if all(line.failed for line in lines):

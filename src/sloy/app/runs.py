@@ -38,10 +38,14 @@ def listed(shelf: Shelf) -> list[dict[str, Any]]:
     runs = shelf.runs()
     ids = {str(Path(run.path).resolve()): run.id for run in runs}
     pruned = [one for one in shelf.models() if Path(one.path).name == PRUNED]
-    return [*(_brief(run, ids) for run in runs), *(_pruned(one, ids) for one in pruned)]
+    briefs = [_brief(run, ids, pictures=shelf.may_be_looked_into(run)) for run in runs]
+    return [
+        *briefs,
+        *(_pruned(one, ids, pictures=shelf.may_be_looked_into(one)) for one in pruned),
+    ]
 
 
-def _brief(run: Thing, ids: dict[str, str]) -> dict[str, Any]:
+def _brief(run: Thing, ids: dict[str, str], *, pictures: bool) -> dict[str, Any]:
     folder = Path(run.path)
     summary, branch = _json(folder / "summary.json"), _json(folder / BRANCH)
     history = _history(folder / "history.csv")
@@ -70,10 +74,11 @@ def _brief(run: Thing, ids: dict[str, str]) -> dict[str, Any]:
         "parent": ids.get(str(Path(str(parent)).resolve())) if parent else None,
         "branch": {k: branch[k] for k in ("epoch", "step", "changed") if k in branch},
         "model": (folder / MODEL).is_file(),
+        "pictures": pictures,
     }
 
 
-def _pruned(model: Thing, ids: dict[str, str]) -> dict[str, Any]:
+def _pruned(model: Thing, ids: dict[str, str], *, pictures: bool) -> dict[str, Any]:
     """A pruned model in a few words, under the run that it was made of."""
     folder = Path(model.path).parent
     found = _json(folder / PRUNING)
@@ -84,6 +89,7 @@ def _pruned(model: Thing, ids: dict[str, str]) -> dict[str, Any]:
         "parent": parent or ids.get(str(folder.resolve())),
         "pruned": {name: found.get(name) for name in ("before", "after", "comparison", "timings")},
         "model": True,
+        "pictures": pictures,
     }
 
 

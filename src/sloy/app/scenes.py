@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from sloy.graph.threefry import make_key, permutation
 from sloy.inspection.plane import Window
 from sloy.text import shown
 
-FINE, COARSE = 100, 50  # points of the plane along each side: of the answer, of a unit
+FINE, COARSE = 80, 50  # points of the plane along each side: of the answer (live.js has it too), of a unit
 MOST = 2_000  # samples of a scene
 MOST_CLASSES = 10
 MOST_CATEGORIES = 20  # of a column
@@ -47,6 +47,8 @@ class Scene:
         By what numbers to learn were divided, and
     origin : float
         what was taken from them before.
+    drawn : mapping
+        Of samples that are drawn: count, noise and seed; empty of one's own data.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Scene:
     basis: np.ndarray
     unit: float = 1.0
     origin: float = 0.0
+    drawn: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def places(self) -> np.ndarray:
@@ -105,6 +108,7 @@ class Scene:
         values = self.y if self.classes else self.y[:, 0]
         return {
             "name": self.name,
+            "drawn": dict(self.drawn),
             "columns": list(self.columns),
             "axes": list(self.axes),
             "classes": list(self.classes),
@@ -187,7 +191,8 @@ def made(name: str, *, count: int = 500, noise: float = 0.2, seed: int = 0) -> S
     seed = integer("scene", "seed", seed, 0)
     x, y = MAKERS[name](np.random.default_rng(seed), count, noise)
     classes = [str(k) for k in range(int(y.max()) + 1)] if y.dtype.kind == "i" else []
-    return seen(name, x, y, classes, ("x1", "x2"), ("x1", "x2"))
+    found = seen(name, x, y, classes, ("x1", "x2"), ("x1", "x2"))
+    return replace(found, drawn={"count": count, "noise": noise, "seed": seed})
 
 
 # --- scenes of one's own data ---------------------------------------------------------------------
@@ -201,7 +206,7 @@ def seen(
     columns: Sequence[str],
     axes: Sequence[str] | str,
 ) -> Scene:
-    """The scene of samples (N, D): its plane is that of two columns, or of the principal components.
+    """The scene of samples (N, D): its plane is that of two columns, or of the principal components of more.
 
     Parameters
     ----------
@@ -245,6 +250,8 @@ def _plane(
     wide = values.shape[1]
     if wide < 2:
         raise InvalidArgument(f"{name}: has one column; a plane needs two.")
+    if isinstance(axes, str) and wide == 2:  # which its components would only turn
+        axes = columns
     if isinstance(axes, str):
         _, _, directions = np.linalg.svd(values, full_matrices=False)
         signs = np.sign(directions[np.arange(2), np.abs(directions[:2]).argmax(1)])

@@ -154,6 +154,7 @@ class Local:
             timeout_graceful_shutdown=2,
             ws_max_size=4 * LARGEST,
             ws="websockets-sansio",
+            ws_per_message_deflate=False,  # nothing leaves this machine: it would take time from the training
             lifespan="on",
         )
         self._server = _Server(config)

@@ -166,6 +166,10 @@ class Shelf:
             return tuple(int(n) for n in read_metadata(path)["network"]["input_shape"])
         return ()
 
+    def may_be_looked_into(self, thing: Thing) -> bool:
+        """Whether a model takes pictures, or cannot tell."""
+        return len(self.shape_of(thing)) in (0, 3)
+
     # --- uploads ----------------------------------------------------------------------------------
 
     @property
@@ -229,6 +233,10 @@ class Shelf:
         words = " ".join(str(error).split())
         for thing in self._things.values():
             words = words.replace(thing.path, thing.name)
+        return self.lasting(words)
+
+    def lasting(self, words: str) -> str:
+        """Words in which uploads are called by their names: their folder goes when the app ends."""
         if self._uploads is not None:
             words = re.sub(re.escape(self._uploads.name) + r"/(?:[^/\s]+/)?", "", words)
         return words

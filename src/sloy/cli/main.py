@@ -200,15 +200,20 @@ def _show_warning(command: str, message: Warning | str, *_: object) -> None:
 def _as_options(message: str, options: Collection[str]) -> str:
     """A message of the library, its arguments written as options: `batch_size` as --batch-size; columns stay.
 
-    What the library takes as several, `dates`, is an option that may be repeated, --date.
+    What the library takes as several, `dates`, is an option that may be repeated, --date. Columns are called so where
+    messages name them: column `id`, the targets `id`, `test`.
     """
 
     def option(found: re.Match[str]) -> str:
+        if found[1] is None:
+            return found[0]
         word = f"--{found[1].replace('_', '-')}"
         words = (word, word.removesuffix("s"))
         return next((word for word in words if word in options), found[0])
 
-    return re.sub(r"(?<!column )(?<!target )`(\w+)`", option, message)
+    name = r"`[^`]*`(?: \([^)]*\))?"
+    columns = rf"\b(?:columns?|targets?) {name}(?:(?:,| and) {name})*"
+    return re.sub(rf"{columns}|`(\w+)`", option, message)
 
 
 def _without_name(message: str) -> str:

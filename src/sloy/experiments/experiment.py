@@ -327,18 +327,23 @@ class Experiment:
                 mine, given = (str(Path(str(one)).resolve()) for one in (mine, given))
             if mine != given and name != "epochs":
                 what = "the data" if name == "data" else f"`{name.rstrip('_')}`"
+                there = "not given" if mine is None else mine
                 raise InvalidOption(
-                    f"`resume` continues the run as it was begun: {what} is {mine} there, not {given}."
+                    f"`resume` continues the run as it was begun: {what} is {there} there, not {given}."
                 )
 
     def _normal(self, name: str, value: Any) -> Any:
-        """An option as the experiment keeps it: words for what they stand for."""
+        """An option as the experiment keeps it: words for what they stand for.
+
+        As it is where the other options of the experiment do not allow it: then it is another than its own.
+        """
         try:
             for owner in (self.recipe, self.fine_tuning, self.source):
                 if chosen(type(owner), {name: value}):
                     return getattr(replace(owner, **{name: value}), name)
         except InvalidArgument as error:
-            raise InvalidOption(str(error)) from None
+            if f"`{name}` (=" in str(error):
+                raise InvalidOption(str(error)) from None
         return value
 
 

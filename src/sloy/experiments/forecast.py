@@ -29,6 +29,7 @@ from sloy.experiments.sources import Loaded
 from sloy.experiments.sources.base import Row
 from sloy.experiments.sources.table_loaded import LoadedTable, network_of
 from sloy.graph.threefry import make_key, permutation
+from sloy.language import Sentence, sentence
 from sloy.layers import Dense, Dropout, Flatten
 from sloy.machine import versions
 from sloy.metrics.intervals import from_to, mean_interval, wilson
@@ -52,7 +53,8 @@ class Score:
 
     Attributes
     ----------
-    name : str
+    said : Sentence
+        What they are.
     figure : "accuracy" or "rmse"
     value, low, high : float
         And its 95 % interval: of an accuracy Wilson's, of an error that of its mean square by Student.
@@ -60,12 +62,17 @@ class Score:
         That they were measured on.
     """
 
-    name: str
+    said: Sentence
     figure: str
     value: float
     low: float
     high: float
     samples: int
+
+    @property
+    def name(self) -> str:
+        """What they are, in English."""
+        return self.said.text.format(**self.said.values)
 
     def __str__(self) -> str:
         if self.figure == "accuracy":
@@ -148,6 +155,13 @@ class Forecast(text.Shown):
                 parts += [option] if one is True else [option, str(one)]
         return shlex.join(parts)
 
+    @property
+    def told(self) -> list[Row]:
+        """What opening the data told, but for the time, which is measured here, and for what `quality` warns of."""
+        warned = [("note", text.visible(of_index(name))) for name in self.quality.counting]
+        rows = self.opening.loaded.rows
+        return [row for row in rows if row[0] != "time" and row not in warned]
+
     def __str__(self) -> str:
         opening, seconds = self.opening, self.seconds
         experiment, recipe, loaded = opening.experiment, opening.recipe, opening.loaded
@@ -162,10 +176,9 @@ class Forecast(text.Shown):
         whole = f"{text.seconds(seconds.training)} for {text.many(recipe.epochs, 'epoch')}"
         fewer = "" if recipe.patience is None and not loaded.members else " at most"
         parameters = text.many(opening.network.parameter_count, "parameter")
-        warned = [("note", text.visible(of_index(name))) for name in self.quality.counting]
         rows: list[Row] = [
             ("data", f"{experiment.source.name}: {samples}\n{experiment.source.describe(loaded)}"),
-            *(row for row in loaded.rows if row[0] != "time" and row not in warned),
+            *self.told,
             *self.quality.rows(),
             ("to beat", f"{figure} on {measured}, and its 95 % interval\n{scores}"),
             ("network", f"{experiment.network}: {_about(opening)}\n{parameters}"),
@@ -197,7 +210,7 @@ class Forecast(text.Shown):
                 "counting": list(quality.counting),
                 "leaking": dict(quality.leaking),
                 "warnings": list(quality.warnings),
-                "said": [list(row) for row in self.opening.loaded.rows],
+                "said": [list(row) for row in self.told],
             },
             "scores": {
                 s.name: {s.figure: s.value, "low": s.low, "high": s.high, "samples": s.samples}
@@ -303,19 +316,23 @@ def _scores(opening: Opened) -> tuple[Score, ...]:
     told = _some(told, TOLD)
     some = _some(train, NEAREST)
     codes = 0 if not isinstance(loaded, LoadedTable) else len(loaded.table.reader.classes)
-    answers = {"always the same": np.tile(baselines.usual(train), (len(told), 1))}
+    same = np.tile(baselines.usual(train), (len(told), 1))
+    scores = [_score(sentence("always the same"), same, told)]
     learned = replace(loaded, train=train, validation=None)
     rows, steps = LINEAR
     linear = baselines.linear_model(
         _linear_network(learned), learned, opening.engine, rows=rows, steps=steps
     )
-    answers["linear model"] = linear.predict_proba(told.x)
+    scores.append(_score(sentence("linear model"), linear.predict_proba(told.x), told))
     if isinstance(some.x, np.ndarray):
         near = Nearest(some.x, some.y, classes=train.classes, codes=codes)
-        answers[f"{min(near.neighbours, len(some))} nearest of {text.count(len(some))}"] = near(
-            told.x
+        said = sentence(
+            "{near} nearest of {all}",
+            near=min(near.neighbours, len(some)),
+            all=text.count(len(some)),
         )
-    return tuple(_score(name, found, told) for name, found in answers.items())
+        scores.append(_score(said, near(told.x), told))
+    return tuple(scores)
 
 
 def _linear_network(loaded: Loaded) -> Network:
@@ -332,15 +349,15 @@ def _some(data: Dataset, count: int) -> Dataset:
     return data.take(np.sort(permutation(len(data), make_key(0, "some"))[:count]))
 
 
-def _score(name: str, answers: np.ndarray, data: Dataset) -> Score:
+def _score(said: Sentence, answers: np.ndarray, data: Dataset) -> Score:
     """Accuracy, or the root of the mean squared error, and its interval."""
     n = len(data)
     if data.has_labels:
         right = int((answers.argmax(1) == data.y).sum())
-        return Score(name, "accuracy", right / n, *wilson(right, n), n)
+        return Score(said, "accuracy", right / n, *wilson(right, n), n)
     squares = np.square(answers[:, 0].astype(np.float64) - data.y.reshape(n, -1)[:, 0])
     root, low, high = (max(end, 0.0) ** 0.5 for end in mean_interval(squares))
-    return Score(name, "rmse", root, low, high, n)
+    return Score(said, "rmse", root, low, high, n)
 
 
 # --- time -----------------------------------------------------------------------------------------

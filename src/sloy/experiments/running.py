@@ -17,6 +17,7 @@ from sloy.experiments.adjusting import adjust
 from sloy.experiments.events import (
     Diagnosed,
     Drawn,
+    Event,
     Listener,
     Opened,
     Saved,
@@ -193,7 +194,8 @@ class _Running:
     def run(self, *, resumed: bool) -> Result:
         """All of it, from the data to the last picture."""
         opening = self._opening(resumed=resumed)
-        self.tell(opening)
+        if not resumed:
+            self.tell(opening)
         model, history = self._fit(opening, resumed=resumed)
         model, adjusted = adjust(self.experiment, opening.loaded, model)
         model = with_reader(model, opening.loaded)
@@ -248,11 +250,14 @@ class _Running:
     def _fit(self, opening: Opened, *, resumed: bool) -> tuple[Model, History]:
         from sloy.diagnosis import Diagnosis
 
-        def begin() -> Saved:  # what is refused before writes and removes nothing
+        def begin() -> list[Event]:  # what is refused before writes and removes nothing
             if not resumed:
                 self.folder.begin()
             self.folder.write(CONFIGURATION, text.as_json(self._configuration(opening.engine)))
-            return Saved(self.folder / CONFIGURATION)
+            saved = Saved(self.folder / CONFIGURATION)
+            return (
+                [opening, saved] if resumed else [saved]
+            )  # a resumed run may be refused until now
 
         teller = Teller(self.tell, begin)
         log = CSVLog(self.folder / "history.csv", seconds=1)

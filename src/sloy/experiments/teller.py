@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -29,12 +29,12 @@ class Teller(Callback):
     ----------
     tell : Listener
     begin : callable
-        Called once all is checked, before the first step of the first stage; tells what it did.
+        Called once all is checked, before the first step of the first stage; gives what is to be told of it.
     """
 
-    def __init__(self, tell: Listener, begin: Callable[[], Event]) -> None:
+    def __init__(self, tell: Listener, begin: Callable[[], Sequence[Event]]) -> None:
         self._tell = tell
-        self._begin: Callable[[], Event] | None = begin
+        self._begin: Callable[[], Sequence[Event]] | None = begin
         self._raised: BaseException | None = None
         self._stopping: EarlyStopping | MemberStopping | None = None
         self._epochs = 0
@@ -76,7 +76,8 @@ class Teller(Callback):
     def on_fit_begin(self, run: Run) -> bool:
         if self._begin is not None:
             begin, self._begin = self._begin, None
-            self._stops(begin())
+            for event in begin():
+                self._stops(event)
         return self._stops(FitBegan(run.epochs, run.samples, tuple(run.history.rows)))
 
     def on_epoch_begin(self, run: Run, epoch: int) -> None:

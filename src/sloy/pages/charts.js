@@ -38,6 +38,7 @@ function curveChart({ title, epochs, lines }) {
     names: [say("epoch"), wide ? "log₁₀" : ""],
     height: 260,
     whole: true,
+    left: 54,
   });
   lines.forEach((line, i) => {
     const all = line.values.map((value, k) => [epochs[k], value === null ? null : scaled(value)]),

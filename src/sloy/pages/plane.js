@@ -11,17 +11,17 @@ function tint(share) {
 }
 
 class Plane {
-  /** `x` and `y` are [low, high]; `size` is the drawing's side in pixels where there is room; `whole`: x counts. */
-  constructor({ label, caption, x, y, names, size = 420, height = size, about, whole = false }) {
-    Object.assign(this, { size, height, names, whole, shading: html("canvas", { "aria-hidden": "true" }) });
+  /** `x` and `y` are [low, high]; `size` is the drawing's side in pixels where there is room; `whole`: x counts; `left`: room for numbers. */
+  constructor({ label, caption, x, y, names, size = 420, height = size, about, whole = false, left = EDGE.left }) {
+    Object.assign(this, { size, height, names, whole, left, shading: html("canvas", { "aria-hidden": "true" }) });
     this.clip = fresh("clip");
     this.axes = svg("g", { "aria-hidden": "true" });
     this.lines = svg("g", { "clip-path": `url(#${this.clip})`, "aria-hidden": "true" });
     this.points = svg("g");
     const inside = {
-      x: EDGE.left,
+      x: this.left,
       y: EDGE.top,
-      width: size - EDGE.left - EDGE.right,
+      width: size - this.left - EDGE.right,
       height: height - EDGE.top - EDGE.bottom,
     };
     this.surface = svg("rect", { class: "surface", ...inside });
@@ -63,7 +63,7 @@ class Plane {
         svg(
           "text",
           { x: this.X(value), y: bottom + 16, class: "tick", "text-anchor": "middle" },
-          written(value),
+          tick(value),
         ),
       );
     for (const value of ticks(y))
@@ -72,7 +72,7 @@ class Plane {
         svg(
           "text",
           { x: left - 6, y: this.Y(value) + 4, class: "tick", "text-anchor": "end" },
-          written(value),
+          tick(value),
         ),
       );
     parts.push(
@@ -83,7 +83,7 @@ class Plane {
   }
 
   X(x) {
-    return EDGE.left + ((x - this.x[0]) / (this.x[1] - this.x[0])) * (this.size - EDGE.left - EDGE.right);
+    return this.left + ((x - this.x[0]) / (this.x[1] - this.x[0])) * (this.size - this.left - EDGE.right);
   }
   Y(y) {
     return EDGE.top + ((this.y[1] - y) / (this.y[1] - this.y[0])) * (this.height - EDGE.top - EDGE.bottom);
@@ -95,7 +95,7 @@ class Plane {
     const across = ((event.clientX - box.left) / box.width) * this.size,
       down = ((event.clientY - box.top) / box.height) * this.height;
     const share = [
-      (across - EDGE.left) / (this.size - EDGE.left - EDGE.right),
+      (across - this.left) / (this.size - this.left - EDGE.right),
       (down - EDGE.top) / (this.height - EDGE.top - EDGE.bottom),
     ];
     const [a, b] = share.map((part) => Math.min(1, Math.max(0, part)));
@@ -146,6 +146,11 @@ function ticks([low, high], whole = false) {
   return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) =>
     Number(((first + i) * step).toPrecision(6)),
   );
+}
+
+/** A round number as briefly as it goes: 3.9e−8. */
+function tick(value) {
+  return written(value).replace(/\.?0*e\+?/, "e");
 }
 
 /** Pieces [[x, y], [x, y]] of the line f = level, found cell by cell (marching squares). */

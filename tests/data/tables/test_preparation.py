@@ -339,7 +339,7 @@ def test_order_and_more_columns_do_not_matter() -> None:
     with pytest.raises(
         InvalidArgument,
         match=re.escape(
-            "lacks the column `colour`, which the model was trained on (there is `color`)"
+            "lacks the column `colour`, which the model was trained on (there is the column `color`)"
         ),
     ):
         reader.read(columns)

@@ -164,7 +164,11 @@ def test_a_mark_before_a_quoted_target(tmp_path: Path) -> None:
             lambda i: [5, PRICE[i]],
             r"to predict `y` from: `a` \(one value in all training rows",
         ),
-        (["y"], lambda i: [PRICE[i]], "has no column but `y`: there is nothing to predict it from"),
+        (
+            ["y"],
+            lambda i: [PRICE[i]],
+            "has no column but the target `y`: there is nothing to predict it from",
+        ),
         (
             ["x", "z"],
             lambda i: ["a", "y"] if i == 0 else [AREA[i], PRICE[i]],

@@ -53,7 +53,7 @@ export class Chart {
 // Powers of ten within a range, eight at most; of few decades multiples of each as well.
 function decades(_, axis, low, high) {
   const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))], step = Math.ceil((last - first) / 8);
-  const within = last - first <= 1 ? [1, 2, 3, 4, 5, 6, 7, 8, 9] : last - first <= 3 ? [1, 2, 5] : [1], found = [];
+  const within = high < 4 * low ? [1, 2, 3, 4, 5, 6, 7, 8, 9] : last - first <= 1 ? [1, 2, 3, 5] : last - first <= 3 ? [1, 2, 5] : [1], found = [];
   for (let power = first; power <= last; power += step)
     for (const factor of within) found.push(Number(`${factor}e${power}`));
   const inside = found.filter(value => value >= low * 0.999 && value <= high * 1.001);

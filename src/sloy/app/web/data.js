@@ -79,7 +79,7 @@ export class DataPage {
         this.plan.replaceChildren();
         this.choices(columns);
       });
-      this.about.append(table(columns, rows, say("first_rows")), h("div", {className: "bar"}, labelled(say("target"), targets), look), this.plan);
+      this.about.append(table(columns, rows, say("first_rows")), h("div", {className: "controls"}, labelled(say("target"), targets), look), this.plan);
     } else this.about.append(h("div", {className: "bar"}, look), this.plan);
     this.onPlane = h("section");
     this.about.append(this.onPlane);
@@ -95,8 +95,11 @@ export class DataPage {
     let boxes = [], axes = () => null, form = [];
     if (others.length) {
       boxes = others.map(name => h("input", {type: "checkbox", value: name, checked: others.length <= 12, "aria-label": say("use_column", {name})}));
-      const across = select([["", say("principal")], ...others.map(name => [name, name])], "", () => {}), up = select([["", say("principal")], ...others.map(name => [name, name])], "", () => {});
-      axes = () => across.value && up.value ? [across.value, up.value] : null;
+      const choice = changed => select([["", say("principal")], ...others.map(name => [name, name])], "", changed);
+      // two columns, or none: the one that is left follows
+      const follow = (one, value) => { if (!value || !one.value || one.value === value) one.value = value && others.find(name => name !== value) || ""; };
+      const across = choice(value => follow(up, value)), up = choice(value => follow(across, value));
+      axes = () => across.value ? [across.value, up.value] : null;
       form = [h("fieldset", {}, h("legend", {}, say("used_columns")), others.map((name, k) => h("label", {className: "choice"}, boxes[k], name, " "))),
         labelled(say("across"), across), labelled(say("up"), up)];
     }
@@ -111,6 +114,7 @@ export class DataPage {
 
   tellPlan(found) {
     const classes = Object.entries(found.classes), most = Math.max(...classes.map(([, n]) => n), 1), {seconds} = found;
+    const rated = found.scores[0].figure === "accuracy", shown = value => rated ? `${(100 * value).toFixed(1)} %` : number(value);
     this.plan.replaceChildren(
       ...found.warnings.map(text => h("p", {className: "warning"}, text)),
       found.warnings.length ? null : h("p", {className: "good"}, say("no_warnings")),
@@ -123,10 +127,10 @@ export class DataPage {
         return [h("span", {}, name), bar, h("span", {className: "numbers"}, count(n))];
       })) : "",
       h("h3", {}, say("to_beat")),
-      table([say("answer"), say("score"), say("interval"), say("samples")], Object.entries(found.scores).map(([name, one]) => [name, number(one.accuracy ?? one.rmse), one.high === null ? "–" : `${number(one.low, 3)}–${number(one.high, 3)}`, count(one.samples)]), say("to_beat")),
+      table([say("answer"), rated ? say("accuracy") : "RMSE", say("interval"), say("test_samples")], found.scores.map(one => [one.said, shown(one.value), one.high === null ? "–" : `${shown(one.low)} … ${shown(one.high)}`, count(one.samples)]), say("to_beat")),
       h("h3", {}, say("training_would")),
-      h("dl", {}, [[say("network"), found.network], [say("time_epoch"), `${number(seconds.epoch, 2)}–${number(seconds.epoch_slowest, 2)} s`], [say("time_all"), `${number(seconds.training, 3)} s`],
-        [say("memory"), `${count(found.memory / 1e6)} MB`]].flatMap(([title, words]) => [h("dt", {}, title), h("dd", {}, words)])),
+      h("dl", {}, [[say("network"), found.network], [say("time_epoch"), say("in_seconds", {time: `${number(seconds.epoch, 2)}–${number(seconds.epoch_slowest, 2)}`})], [say("time_all"), say("in_seconds", {time: number(seconds.training, 3)})],
+        [say("memory"), say("in_megabytes", {size: count(found.memory / 1e6)})]].flatMap(([title, words]) => [h("dt", {}, title), h("dd", {}, words)])),
       h("pre", {tabIndex: 0}, found.command),
       h("details", {}, h("summary", {}, say("as_printed")), h("pre", {tabIndex: 0}, found.text)));
   }

@@ -1,5 +1,7 @@
 // The connection to the playground: states and frames come, commands go.
 
+export const FINE = 80; // points of the plane along each side, see scenes.py
+
 export class Live {
   constructor(told) {
     this.told = told; // told(kind, value): "state", "frame", "error", "open", "closed"
@@ -68,8 +70,8 @@ export function read(buffer) {
     return plane;
   }));
   frame.planes = Array.from({length: frame.answer === "classes" ? 2 : 1}, () => {
-    const plane = new Uint8Array(buffer, at, 10000);
-    at += 10000;
+    const plane = new Uint8Array(buffer, at, FINE * FINE);
+    at += FINE * FINE;
     return plane;
   });
   at += -at & 3;

@@ -152,7 +152,8 @@ export class LookPage {
   paintMaps(found, of) {
     const bytes = bytesOf(found.maps), [height, width] = found.extents, many = bytes.length / (height * width);
     const side = Math.max(48, Math.min(112, 2 * width));
-    this.maps.replaceChildren(...Array.from({length: many}, (_, channel) => {
+    const about = [say("field", {size: found.size.join(" × "), stride: found.stride.join(" × ")}), ...(found.channels > many ? [say("first_maps", {shown: many, all: found.channels})] : [])];
+    this.maps.replaceChildren(h("p", {className: "quiet whole"}, about.join("; ")), ...Array.from({length: many}, (_, channel) => {
       const canvas = h("canvas", {"aria-hidden": "true"});
       paintSigned(canvas, bytes, width, height, channel * height * width);
       canvas.style.width = `${side}px`;
@@ -164,8 +165,7 @@ export class LookPage {
       }, {"aria-label": say("map_n", {n: channel, layer: of.layer})});
       made.append(canvas);
       return made;
-    }), found.channels > many ? h("p", {className: "quiet"}, say("first_maps", {shown: many, all: found.channels})) : "",
-    h("p", {className: "quiet"}, say("field", {size: found.size.join(" × "), stride: found.stride.join(" × ")})));
+    }));
   }
 
   showUnit(of, channel, row, column, height, width) {

@@ -1,10 +1,11 @@
 // The plane of the samples: what the network answers everywhere, or what one unit gives, with the samples on it.
 import {BLUE, COLOURS, ORANGE, between, h, number, say} from "/web/base.js";
+import {FINE} from "/web/live.js";
 
 export function paintAnswer(canvas, frame) {
-  canvas.width = canvas.height = 100;
-  const context = canvas.getContext("2d"), image = context.createImageData(100, 100);
-  for (let k = 0; k < 10000; k++) {
+  canvas.width = canvas.height = FINE;
+  const context = canvas.getContext("2d"), image = context.createImageData(FINE, FINE);
+  for (let k = 0; k < FINE * FINE; k++) {
     if (frame.answer !== "classes") { between(image.data, 4 * k, frame.planes[0][k] / 255); continue; }
     const colour = parse(COLOURS[frame.planes[0][k] % COLOURS.length]), depth = 0.15 + 0.5 * frame.planes[1][k] / 255;
     for (let c = 0; c < 3; c++) image.data[4 * k + c] = 255 - depth * (255 - colour[c]);
@@ -112,9 +113,9 @@ export class Plane {
     const at = n => Math.min(n - 1, Math.floor(y * n)) * n + Math.min(n - 1, Math.floor(x * n));
     let what;
     if (shown) what = number((shown[at(50)] - 128) / 127 * frame.layers[this.unit[0]].scales[this.unit[1]], 2);
-    else if (frame.answer === "classes") what = `${scene.classes[frame.planes[0][at(100)]]} (${Math.round(frame.planes[1][at(100)] / 2.55)} %)`;
-    else if (frame.answer === "two") what = `${scene.classes[1]}: ${Math.round(frame.planes[0][at(100)] / 2.55)} %`;
-    else what = number(Math.min(...scene.values) + frame.planes[0][at(100)] / 255 * (Math.max(...scene.values) - Math.min(...scene.values)), 2);
+    else if (frame.answer === "classes") what = `${scene.classes[frame.planes[0][at(FINE)]]} (${Math.round(frame.planes[1][at(FINE)] / 2.55)} %)`;
+    else if (frame.answer === "two") what = `${scene.classes[1]}: ${Math.round(frame.planes[0][at(FINE)] / 2.55)} %`;
+    else what = number(Math.min(...scene.values) + frame.planes[0][at(FINE)] / 255 * (Math.max(...scene.values) - Math.min(...scene.values)), 2);
     this.said.textContent = `${scene.axes[0]} = ${number(left + x * (right - left), 2)}, ${scene.axes[1]} = ${number(top - y * (top - bottom), 2)} → ${what}`;
   }
 }

@@ -12,7 +12,7 @@ export class Playground {
     this.plane = new Plane();
     this.chart = new Chart(say("loss_over_steps"), say("step"));
     this.net = new Net(app.start.activations, change => this.design(change), () => this.paint());
-    this.made = {noise: 0.2, count: 500, seed: 0, name: "moons"};
+    this.made = {name: "moons", count: 500, noise: 0.2, seed: 0}; // what the form asks for
     this.element = h("div", {className: "playground"}, h("h1", {}, say("playground")), h("p", {className: "lead"}, say("playground_lead")));
     this.build();
     if (this.live.state) this.told("state", this.live.state);
@@ -71,14 +71,15 @@ export class Playground {
   }
 
   sceneForm() {
+    this.drawn = {};
     const {made} = this, again = () => this.send({do: "scene", ...made});
-    const range = (key, least, most, step) => h("input", {type: "number", min: least, max: most, step, value: made[key], id: `scene-${key}`,
+    const range = (key, least, most, step) => this.drawn[key] = h("input", {type: "number", min: least, max: most, step, value: made[key], id: `scene-${key}`,
       onchange: event => { made[key] = Math.min(most, Math.max(least, Number(event.target.value) || 0)); event.target.value = made[key]; again(); }});
+    this.drawing = [labelled(say("samples"), range("count", 20, 2000, 10)), labelled(say("noise"), range("noise", 0, 1, 0.05)),
+      button(say("other_samples"), () => { made.seed += 1; again(); })];
     return h("div", {className: "controls"},
       labelled(say("scene"), this.scenes = select(this.app.start.scenes.map(name => [name, say(`scene_${name}`)]), made.name, name => { made.name = name; again(); })),
-      labelled(say("samples"), range("count", 20, 2000, 10)),
-      labelled(say("noise"), range("noise", 0, 1, 0.05)),
-      button(say("other_samples"), () => { made.seed += 1; again(); }),
+      this.drawing,
       h("a", {href: "#data", className: "button"}, say("own_data")));
   }
 
@@ -114,13 +115,25 @@ export class Playground {
     this.play.setAttribute("aria-pressed", String(state.playing));
     this.speed.value = state.speed;
     this.together.checked = state.together;
-    if (this.scene !== state.scene.name) {
-      this.scene = state.scene.name;
-      if (this.app.start.scenes.includes(this.scene)) this.scenes.value = this.scene;
-    }
+    this.tellScene(state.scene);
     this.legend.replaceChildren(legend(state.scene));
     this.tellLines(state);
     this.schedule();
+  }
+
+  // What the form asks for is what is there: samples that are drawn, or one's own, which are not.
+  tellScene({name, drawn}) {
+    const own = !("seed" in drawn), key = JSON.stringify([name, drawn]);
+    if (key === this.scene) return;
+    this.scene = key;
+    this.scenes.querySelector("[data-own]")?.remove();
+    if (own) this.scenes.prepend(h("option", {value: name, "data-own": ""}, name));
+    else {
+      Object.assign(this.made, {name}, drawn);
+      for (const [of, field] of Object.entries(this.drawn)) field.value = drawn[of];
+    }
+    this.scenes.value = name;
+    for (const part of this.drawing) part.hidden = own;
   }
 
   tellLines(state) {

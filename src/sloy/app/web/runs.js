@@ -2,6 +2,9 @@
 import {Shown, ask, button, count, h, labelled, number, say, select, spoken, table, tell, working} from "/web/base.js";
 import {Chart} from "/web/charts.js";
 
+const FIGURES = ["test_accuracy", "test_rmse", "test_r2", "test_log_loss", "test_loss"]; // of those that are measured: in the list
+const NAMES = {rmse: "RMSE", mae: "MAE", r2: "R²", auc: "AUC", f1: "F1"};
+
 export class RunsPage {
   constructor(app) {
     this.app = app;
@@ -38,10 +41,10 @@ export class RunsPage {
     const known = new Set(this.runs.map(run => run.id)), children = parent => this.runs.filter(run => (known.has(run.parent) ? run.parent : null) === parent);
     const row = (run, depth) => [this.row(run, depth), ...children(run.id).flatMap(child => row(child, depth + 1))];
     const rows = children(null).flatMap(run => row(run, 0));
-    const figures = [...new Set(this.runs.flatMap(run => Object.keys(run.figures || {})))].filter(name => /accuracy|rmse|r2|loss/.test(name)).slice(0, 3);
-    this.list.replaceChildren(table([say("run"), say("data"), say("network"), say("epochs"), ...figures.map(figure), say("state")],
+    const figures = FIGURES.filter(name => this.runs.some(run => run.figures && name in run.figures));
+    this.list.replaceChildren(table([say("run"), say("data"), say("network"), say("epochs"), ...figures.map(name => figure(name)), say("state")],
       rows.map(([run, cell]) => run.pruned ? [cell, "", "", "", ...figures.map(() => ""), say("pruned")]
-        : [cell, run.data, run.network || "", String(run.epochs), ...figures.map(name => number(run.figures[name])), run.finished ? say("finished") : say("unfinished")]), say("runs"), true));
+        : [cell, run.data, run.network || "", String(run.epochs), ...figures.map(name => name in run.figures ? shownFigure(name, run.figures[name]) : ""), run.finished ? say("finished") : say("unfinished")]), say("runs"), true));
     if (this.runs.some(run => run.id === this.app.start.opened) && !this.chosen.size) this.choose(this.app.start.opened, true);
     else if (this.chosen.size) this.draw();
   }
@@ -76,9 +79,9 @@ export class RunsPage {
     this.curves.hidden = !chosen.length;
     if (!chosen.length) return;
     if (!names.includes(this.metric)) this.metric = names.includes("loss") ? "loss" : names[0];
-    this.metrics.replaceChildren(labelled(say("what"), select(names.map(name => [name, name]), this.metric, name => { this.metric = name; this.compare(); }), "inline"));
+    this.metrics.replaceChildren(labelled(say("what"), select(names.map(name => [name, figure(name)]), this.metric, name => { this.metric = name; this.compare(); }), "inline"));
     const series = chosen.flatMap((run, k) => [[this.metric, 0], [`val_${this.metric}`, 1]].filter(([name]) => run.history[name]).map(([name, dash]) => ({
-      label: `${run.name}: ${name}`, colour: k + 1, dash, points: run.history.epoch.map((epoch, j) => [epoch, run.history[name][j]])})));
+      label: `${run.name}: ${figure(this.metric)}${dash ? `, ${say("validation")}` : ""}`, colour: k + 1, dash, points: run.history.epoch.map((epoch, j) => [epoch, run.history[name][j]])})));
     const values = series.flatMap(one => one.points.map(point => point[1]).filter(value => value !== null));
     const log = values.every(value => value > 0) && Math.max(...values) > 10 * Math.min(...values);
     this.chart.show(series, log);
@@ -156,7 +159,7 @@ export class RunsPage {
 
   // To the pages that look into a model.
   ways(run) {
-    return [h("a", {className: "button", href: "#look", onclick: () => { this.app.looked = run.id; }}, say("look_into")),
+    return [run.pictures ? h("a", {className: "button", href: "#look", onclick: () => { this.app.looked = run.id; }}, say("look_into")) : null,
       h("a", {className: "button", href: "#hand", onclick: () => { this.app.hand = run.id; }}, say("take_in_hand"))];
   }
 
@@ -169,9 +172,14 @@ export class RunsPage {
   }
 }
 
-// The name of a figure of a run: test_accuracy → accuracy.
+// The name of a figure of a run: test_log_loss → log-loss.
 function figure(name) {
-  return name.replace(/^test_/, "").replaceAll("_", " ");
+  const plain = name.replace(/^test_/, ""), key = `figure_${plain}`, text = say(key);
+  return text === key ? NAMES[plain] ?? plain.replaceAll("_", " ") : text;
+}
+
+function shownFigure(name, value) {
+  return name.endsWith("accuracy") ? `${percent(value)} %` : number(value);
 }
 
 function percent(value) {

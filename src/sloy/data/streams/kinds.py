@@ -323,7 +323,7 @@ def _labels_of(files: Any, column: str) -> tuple[np.ndarray, Sequence[str]]:
     values = files.column(column)
     if values.null_count():
         row = int(values.is_null().arg_true()[0])
-        raise FileFormatError(f"{files.place(row)}: has no `{column}`.")
+        raise FileFormatError(f"{files.place(row)}: has nothing in column `{column}`.")
     if values.dtype.is_integer():
         return values.to_numpy(), files.names_of_classes(column)
     if values.dtype.is_float():

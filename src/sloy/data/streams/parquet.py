@@ -194,7 +194,7 @@ class ParquetNumbers(BlockSource):
             if column.null_count():
                 row = int(self.starts[number]) + int(column.is_null().arg_true()[0])
                 raise FileFormatError(
-                    f"{self._files.place(row)}: has no number in `{name}`; a stream takes numbers alone"
+                    f"{self._files.place(row)}: has no number in column `{name}`; a stream takes numbers alone"
                     " (sloy.data.load_table fills gaps)."
                 )
             block[:, place] = column.to_numpy()

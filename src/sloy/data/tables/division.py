@@ -127,7 +127,7 @@ def divided(
     order = _drawn_order(target, seed)
     if is_strange(column):
         raise InvalidArgument(
-            f"{source.label}: `split`: `{split.column}` is of type {column.dtype}."
+            f"{source.label}: `split`: column `{split.column}` is of type {column.dtype}."
         )
     column = without(column, hints.missing)
     if split.kind == "time":

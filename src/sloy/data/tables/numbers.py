@@ -80,8 +80,8 @@ class NumbersReader(RowsReader):
         there = [name for name in table.names if name not in (*self.targets, *beside)]
         if len(there) != self.width:
             raise InvalidArgument(
-                f"{table.label}: has {many(len(there), 'column')} beside the target ({_some(there)}); the model was"
-                f" trained on arrays, whose columns have no names: it takes just {self.width}, in their order."
+                f"{table.label}: has {many(len(there), 'column')} beside the target (columns {_some(there)}); the model"
+                f" was trained on arrays, whose columns have no names: it takes just {self.width}, in their order."
             )
         return replace(self, columns=tuple(there))
 

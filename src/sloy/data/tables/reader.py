@@ -322,6 +322,6 @@ def _missing(names: list[str], there: list[str]) -> str:
     listed = ", ".join(f"`{name}`" for name in names[:8])
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     close = [match for name in names[:8] for match in get_close_matches(name, there, 1)]
-    hint = f" (there is {', '.join(f'`{name}`' for name in close)})" if close else ""
-    noun = "column" if len(names) == 1 else "columns"
+    noun, alike = ("column" if len(some) == 1 else "columns" for some in (names, close))
+    hint = f" (there is the {alike} {', '.join(f'`{name}`' for name in close)})" if close else ""
     return f"lacks the {noun} {listed}{more}, which the model was trained on{hint}."

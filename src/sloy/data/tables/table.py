@@ -201,7 +201,9 @@ def load_table(
     seen = look(table, names, part == TRAIN, hints)
     columns, left_out, found_notes = conclude(table.label, seen)
     if not columns:
-        why = ", ".join(f"`{name}` ({reason})" for name, reason in list(left_out.items())[:4])
+        why = ", ".join(
+            f"column `{name}` ({reason})" for name, reason in list(left_out.items())[:4]
+        )
         why += f" and {len(left_out) - 4} more" * (len(left_out) > 4)
         raise InvalidArgument(f"{table.label}: {_nothing_left(table, targets)}: {why}.")
     kind = _type_of(table, cells[targets[0]], found)
@@ -329,7 +331,7 @@ def _features(
 
 def _nothing_left(table: Source, targets: Sequence[str]) -> str:
     """What to say where no column is left to predict from."""
-    what = f"`{', '.join(targets)}`"
+    what = f"the target{'s' * (len(targets) > 1)} `{', '.join(targets)}`"
     if len(table.names) > len(targets):
         return f"no column is left to predict {what} from"
     return f"has no column but {what}: there is nothing to predict {'it' if len(targets) == 1 else 'them'} from"
@@ -377,8 +379,8 @@ def _check_parts(label: str, target: Target, part: np.ndarray) -> None:
     training = target.y[part == TRAIN]
     if any(len(np.unique(y)) < 2 for y in training.reshape(len(training), -1).T):
         raise InvalidArgument(
-            f"{label}: {len(part)} rows leave {len(training)} to train on, in which `{target.name}` does not vary;"
-            " more rows are needed."
+            f"{label}: {len(part)} rows leave {len(training)} to train on, in which the target `{target.name}` does not"
+            " vary; more rows are needed."
         )
 
 

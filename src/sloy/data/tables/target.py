@@ -16,6 +16,7 @@ from sloy.data.tables.profile import Hints, Moments, Profile, Reading
 from sloy.data.tables.sources import Source
 from sloy.data.tables.values import PLACEHOLDERS, alike, is_strange, polars, spelled, without, words
 from sloy.errors import InvalidArgument
+from sloy.language import say
 from sloy.text import many
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Target:
     class_names : tuple of str
         Sorted, numbers by size; empty for numbers.
     reason : str
-        Why classes, or why numbers.
+        Why classes, or why numbers, in the language that is spoken.
     notes : tuple of str
         What a user should know of how it was read.
     written : NumberFormat
@@ -139,7 +140,7 @@ def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: 
     notes = tuple(reading.notes)
     if task == "classification" or (task == "auto" and (not finite.any() or whole)):
         counted = f"{len(different)} different {'whole ' if whole else ''}numbers"
-        kind = counted if finite.any() else "it holds words"
+        kind = _counted(len(different), whole=whole) if finite.any() else say("it holds words")
         if task == "auto" and finite.any():
             notes += (
                 f"`{name}`: {counted} are taken for classes; --task regression takes them as numbers",
@@ -148,8 +149,9 @@ def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: 
             notes += tuple(strays)
         if task == "auto" and len(set(profile.odd)) > MOST_CODES:
             _refuse_units(label, profile)
-        return _classes(label, said, kind if task == "auto" else "as asked for", notes)
-    reason = "as asked for" if task == "regression" else f"{len(different)} different numbers"
+        return _classes(label, said, kind if task == "auto" else say("as asked for"), notes)
+    asked = task == "regression"
+    reason = say("as asked for") if asked else _counted(len(different), whole=False)
     notes += tuple(_unread(name, said, finite))
     if reading.limits is not None:  # nobody would believe it, and nothing else would be learned
         low, high = reading.limits
@@ -158,6 +160,13 @@ def make_target(label: str, series: pl.Series, task: str, hints: Hints, source: 
     notes += tuple(_far(name, values))
     _check_size(label, name, values)
     return Target(name, values, (), reason, notes, reading.number)
+
+
+def _counted(different: int, *, whole: bool) -> str:
+    """How many numbers there are, in the language that is spoken."""
+    if whole:
+        return say("{count} different whole numbers", count=different)
+    return say("{count} different numbers", count=different)
 
 
 def _durations(series: pl.Series, times: Reading) -> Reading:

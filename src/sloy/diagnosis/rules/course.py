@@ -92,12 +92,11 @@ class Dead(
             layer, share = _worst(at.dead)
             units = len(at.values[f"max/{layer}"])
             said = sentence(
-                "{dead} of {units} units of {layer} give 0 for all {samples} samples of the probe, since step {step}",
+                "{dead} of {units} units of {layer} give 0 for all {samples} samples of the probe",
                 dead=round(share * units),
                 units=units,
                 layer=layer,
                 samples=len(at.values["loss"]),
-                step=found[0],
             )
             severity: Severity = by_harm(evidence) if limit == self.share else "note"
             return Hit(said, share, "note" if found[1] is not None else severity, *found, layer)

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -247,7 +248,27 @@ def _check_devices(cluster: Cluster) -> None:
             total = float(jax.jit(jnp.sum, out_shardings=devices.everywhere)(ones))
         assert total == devices.size
 
-    _within(CONNECTS, add_up, lambda: late)
+    with _unheard(b"[Gloo] "):
+        _within(CONNECTS, add_up, lambda: late)
+
+
+@contextmanager
+def _unheard(beginning: bytes) -> Iterator[None]:
+    """Lines that C++ writes on standard output meanwhile come after it, but for those that begin so."""
+    try:
+        own = os.dup(1)
+    except OSError:  # it is closed
+        yield
+        return
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(own, 1)
+            os.close(own)
+            kept.seek(0)
+            os.write(1, b"".join(line for line in kept if not line.startswith(beginning)))
 
 
 def local_devices(environment: Mapping[str, str]) -> list[int] | None:

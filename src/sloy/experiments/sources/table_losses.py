@@ -45,7 +45,7 @@ def loss_of(table: Table, name: str | None, intervals: float | None, held_out: i
     if table.is_classification:
         if intervals is not None:
             raise InvalidOption(
-                f"`intervals` (={intervals:g}) is for numbers; `{table.target}` has classes, whose"
+                f"`intervals` (={intervals:g}) is for numbers; the target `{table.target}` has classes, whose"
                 " probabilities say how sure an answer is."
             )
         own: Loss = CategoricalCrossentropy()

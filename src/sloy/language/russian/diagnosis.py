@@ -145,7 +145,7 @@ SENTENCES: dict[str, str] = {
     "{count} column {what} ({shown})": "столбцов {what}: {count} ({shown})",
     "{count} columns {what} ({shown})": "столбцов {what}: {count} ({shown})",
     "{count} samples have an equal one of another label": "объектов, для которых есть такой же с другой меткой: {count}",
-    "{dead} of {units} units of {layer} give 0 for all {samples} samples of the probe, since step {step}": "{dead} из {units} нейронов слоя {layer} дают 0 на всех проверочных объектах ({samples}), с шага {step}",
+    "{dead} of {units} units of {layer} give 0 for all {samples} samples of the probe": "{dead} из {units} нейронов слоя {layer} дают 0 на всех проверочных объектах ({samples})",
     "{far} of {all} numbers that the first layer is given are not scaled: one has mean {mean:.3g} and deviation {deviation:.3g} (healthy: 0 and 1)": "{far} из {all} чисел на входе первого слоя не приведены к одному масштабу: среднее одного {mean:.3g}, отклонение {deviation:.3g} (обычно 0 и 1)",
     "{layer} is behind the last layer, but {loss} takes numbers of both signs and any size": "за последним слоем стоит {layer}, а {loss} принимает числа любого знака и величины",
     "{loss} learns what are classes": "{loss} учит числам то, что является классами",
